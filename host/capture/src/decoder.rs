@@ -1,0 +1,101 @@
+//! The ffmpeg command line: what it may open, how it picks frames, what it tells about them.
+
+use std::{ffi::OsString, path::Path, time::Duration};
+
+use crate::{
+    frame::MAX_PIXELS,
+    request::ClipRequest,
+    source::{Source, SourceKind},
+};
+
+/// Containers and elementary streams that a file may be. Play lists and device names are not among
+/// them: they would make ffmpeg open other files and addresses on behalf of whoever uploads one.
+const FILE_FORMATS: &str = "mov,matroska,avi,flv,live_flv,mpegts,mpeg,mpegvideo,h264,hevc,av1,obu,ivf,m4v,\
+asf,ogg,mxf,rm,nut,dhav,dv,vc1,wtv,yuv4mpegpipe,mjpeg,mpjpeg,mjpeg_2000,apng,gif";
+
+/// Pictures, told by their first bytes. Their demuxer is named rather than guessed, because ffmpeg's
+/// guess by file name treats `%d` in it as the pattern of a series.
+const PICTURES: &[(&[u8], usize, &str)] = &[
+    (b"\xFF\xD8\xFF", 0, "jpeg_pipe"),
+    (b"\x89PNG\r\n\x1A\n", 0, "png_pipe"),
+    (b"BM", 0, "bmp_pipe"),
+    (b"WEBP", 8, "webp_pipe"),
+    (b"II*\0", 0, "tiff_pipe"),
+    (b"MM\0*", 0, "tiff_pipe"),
+    (b"P5\n", 0, "pgm_pipe"),
+    (b"P6\n", 0, "ppm_pipe"),
+];
+/// Bytes that [`picture_format`] looks at.
+pub(crate) const HEAD_BYTES: usize = 16;
+
+/// The demuxer of a picture that begins like this; none for anything else.
+pub(crate) fn picture_format(head: &[u8]) -> Option<&'static str> {
+    PICTURES
+        .iter()
+        .find(|(magic, at, _)| head.get(*at..).is_some_and(|rest| rest.starts_with(magic)))
+        .map(|(_, _, format)| *format)
+}
+
+/// The arguments for one capture.
+pub(crate) fn arguments(
+    source: &Source,
+    picture: Option<&str>,
+    request: &ClipRequest,
+    connect_timeout: Duration,
+) -> Vec<OsString> {
+    // Lines of the log bear their level, none is collapsed, and progress is not printed.
+    let mut args: Vec<OsString> =
+        ["-nostdin", "-hide_banner", "-nostats", "-loglevel", "repeat+level+info"].map(Into::into).into();
+    let mut add = |words: &[&str]| args.extend(words.iter().map(OsString::from));
+    add(&["-threads", "1", "-noautorotate", "-max_pixels", &MAX_PIXELS.to_string()]);
+    let timeout = connect_timeout.as_micros().to_string();
+    match source.kind() {
+        SourceKind::Rtsp => {
+            add(&["-protocol_whitelist", "rtsp,rtp,udp,tcp,tls,crypto"]);
+            add(&["-rtsp_transport", "tcp", "-allowed_media_types", "video", "-timeout", &timeout]);
+        }
+        SourceKind::Http => {
+            add(&["-protocol_whitelist", "http,https,httpproxy,tcp,tls,crypto"]);
+            add(&["-rw_timeout", &timeout]);
+        }
+        SourceKind::File => {
+            add(&["-protocol_whitelist", "file"]);
+            match picture {
+                Some(format) => add(&["-f", format]),
+                None => add(&["-format_whitelist", FILE_FORMATS]),
+            }
+        }
+    }
+    add(&["-i"]);
+    args.push(match source {
+        Source::Remote(url) => url.as_str().into(),
+        Source::File(path) => file_address(path),
+    });
+    let mut add = |words: &[&str]| args.extend(words.iter().map(OsString::from));
+    add(&["-map", "0:V:0", "-an", "-sn", "-dn", "-filter_threads", "1", "-vf", &filters(request)]);
+    add(&["-fps_mode", "passthrough", "-f", "rawvideo", "pipe:1"]);
+    args
+}
+
+/// With its protocol, so that no name is taken for an option or another protocol.
+fn file_address(path: &Path) -> OsString {
+    let mut address = OsString::from("file:");
+    address.push(path);
+    address
+}
+
+/// Frames an interval apart and every keyframe, since a picture that changes at a keyframe only is
+/// what a freeze looks like. The tenth of slack takes up the jitter of the timestamps.
+fn filters(request: &ClipRequest) -> String {
+    let planar = "format=yuv420p|yuvj420p,showinfo=checksum=0";
+    if request.interval.is_zero() || request.span.is_zero() {
+        return planar.to_owned();
+    }
+    let least = least_distance(request.interval).as_secs_f64();
+    format!("select='key+isnan(prev_selected_t)+gte(t-prev_selected_t,{least:.6})',{planar}")
+}
+
+/// Frames closer than this count as more than was asked for.
+pub(crate) fn least_distance(interval: Duration) -> Duration {
+    interval.mul_f64(0.9)
+}

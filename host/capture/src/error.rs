@@ -1,0 +1,177 @@
+//! Why there is no clip, told apart so that the person who drives out knows what to look at.
+
+use std::fmt;
+
+/// One way in which a source fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CaptureErrorKind {
+    /// The host's name is unknown.
+    NoSuchHost,
+    /// The host answers, but nothing listens on that port.
+    ConnectionRefused,
+    /// There is no way to the host.
+    HostUnreachable,
+    /// The host does not answer in time.
+    ConnectTimedOut,
+    /// The encrypted connection could not be made.
+    TlsFailed,
+    /// User name or password is wrong (401).
+    Unauthorized,
+    /// The user may not see it (403).
+    Forbidden,
+    /// The server knows no such stream (404).
+    NotFound,
+    /// The server answered with another error.
+    ServerError,
+    /// What arrives is neither video nor picture.
+    NotMedia,
+    /// There is media, but no video in it.
+    NoVideo,
+    /// Video arrives, but no picture can be decoded from it.
+    NothingDecodes,
+    /// Pictures arrive, but none that decodes without another.
+    NoKeyframe,
+    /// Data stopped arriving.
+    Stalled,
+    /// The stream ended before there was enough of it.
+    EndedEarly,
+    /// There is no such file.
+    NoSuchFile,
+    /// The file cannot be read.
+    FileUnreadable,
+    /// A picture is larger than this node takes.
+    TooLarge,
+    /// The ffmpeg program is not installed.
+    FfmpegMissing,
+    /// ffmpeg could not be run, or failed in a way that says nothing of the source.
+    FfmpegFailed,
+}
+
+impl CaptureErrorKind {
+    /// The stable word for programs.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::NoSuchHost => "no-such-host",
+            Self::ConnectionRefused => "connection-refused",
+            Self::HostUnreachable => "host-unreachable",
+            Self::ConnectTimedOut => "connect-timed-out",
+            Self::TlsFailed => "tls-failed",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not-found",
+            Self::ServerError => "server-error",
+            Self::NotMedia => "not-media",
+            Self::NoVideo => "no-video",
+            Self::NothingDecodes => "nothing-decodes",
+            Self::NoKeyframe => "no-keyframe",
+            Self::Stalled => "stalled",
+            Self::EndedEarly => "ended-early",
+            Self::NoSuchFile => "no-such-file",
+            Self::FileUnreadable => "file-unreadable",
+            Self::TooLarge => "too-large",
+            Self::FfmpegMissing => "ffmpeg-missing",
+            Self::FfmpegFailed => "ffmpeg-failed",
+        }
+    }
+
+    /// What happened and what to look at, in English.
+    #[must_use]
+    pub const fn summary_en(self) -> &'static str {
+        match self {
+            Self::NoSuchHost => "The camera's host name is unknown: check the address and the name server.",
+            Self::ConnectionRefused => {
+                "The host refuses the connection: check the port, and whether the camera's service runs."
+            }
+            Self::HostUnreachable => "There is no route to the host: check the network and the address.",
+            Self::ConnectTimedOut => {
+                "The host does not answer: check power, cable and network of the camera, and the address."
+            }
+            Self::TlsFailed => {
+                "The encrypted connection failed: check the scheme, the port and the certificate."
+            }
+            Self::Unauthorized => "The camera refuses user name or password (401).",
+            Self::Forbidden => "The camera forbids this user the stream (403).",
+            Self::NotFound => "The camera knows no such stream (404): check the path.",
+            Self::ServerError => "The camera answered with an error.",
+            Self::NotMedia => "What the source sends is neither video nor picture: check the address.",
+            Self::NoVideo => "The source has no video stream.",
+            Self::NothingDecodes => "Video arrives, but no picture can be decoded from it.",
+            Self::NoKeyframe => "Video arrives, but no keyframe: shorten the camera's keyframe interval.",
+            Self::Stalled => "The camera is reached, but pictures stopped arriving.",
+            Self::EndedEarly => "The stream ended before there was enough of it.",
+            Self::NoSuchFile => "There is no such file.",
+            Self::FileUnreadable => "The file cannot be read.",
+            Self::TooLarge => "The pictures are larger than this node takes.",
+            Self::FfmpegMissing => {
+                "The program ffmpeg was not found: install it (Debian: apt install ffmpeg) or say where it is."
+            }
+            Self::FfmpegFailed => "The program ffmpeg failed.",
+        }
+    }
+
+    /// The same in Chinese.
+    #[must_use]
+    pub const fn summary_zh(self) -> &'static str {
+        match self {
+            Self::NoSuchHost => "无法解析摄像机主机名:请检查地址和域名服务器。",
+            Self::ConnectionRefused => "主机拒绝连接:请检查端口以及摄像机服务是否运行。",
+            Self::HostUnreachable => "没有到达主机的路由:请检查网络和地址。",
+            Self::ConnectTimedOut => "主机没有响应:请检查摄像机的电源、网线、网络和地址。",
+            Self::TlsFailed => "加密连接失败:请检查协议、端口和证书。",
+            Self::Unauthorized => "摄像机拒绝了用户名或密码(401)。",
+            Self::Forbidden => "摄像机禁止该用户访问此码流(403)。",
+            Self::NotFound => "摄像机没有该码流(404):请检查路径。",
+            Self::ServerError => "摄像机返回了错误。",
+            Self::NotMedia => "来源发送的既不是视频也不是图片:请检查地址。",
+            Self::NoVideo => "来源中没有视频流。",
+            Self::NothingDecodes => "收到视频数据,但无法解码出画面。",
+            Self::NoKeyframe => "收到视频数据,但没有关键帧:请缩短摄像机的关键帧间隔。",
+            Self::Stalled => "可以连接摄像机,但画面数据中断。",
+            Self::EndedEarly => "码流过早结束。",
+            Self::NoSuchFile => "文件不存在。",
+            Self::FileUnreadable => "文件无法读取。",
+            Self::TooLarge => "画面尺寸超过本节点的限制。",
+            Self::FfmpegMissing => "找不到 ffmpeg 程序:请安装(Debian:apt install ffmpeg)或指定其路径。",
+            Self::FfmpegFailed => "ffmpeg 程序运行失败。",
+        }
+    }
+}
+
+impl fmt::Display for CaptureErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+/// Why there is no clip.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{} ({detail})", .kind.summary_en())]
+pub struct CaptureError {
+    /// The way it failed.
+    pub kind: CaptureErrorKind,
+    /// What ffmpeg or the operating system said, credentials masked.
+    pub detail: String,
+    /// The source is a camera or a server, rather than a file.
+    pub remote: bool,
+}
+
+impl CaptureError {
+    /// True where the camera gives no picture, which is a finding; false where the set-up is at
+    /// fault (no such file, no ffmpeg) and nothing is known of the camera.
+    #[must_use]
+    pub const fn is_camera_fault(&self) -> bool {
+        use CaptureErrorKind as Kind;
+        match self.kind {
+            Kind::NoSuchFile
+            | Kind::FileUnreadable
+            | Kind::TooLarge
+            | Kind::FfmpegMissing
+            | Kind::FfmpegFailed => false,
+            // A file that is no video is the wrong file; a recording that cannot be decoded tells
+            // of the camera that made it.
+            Kind::NotMedia | Kind::NoVideo => self.remote,
+            _ => true,
+        }
+    }
+}

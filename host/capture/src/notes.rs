@@ -1,0 +1,340 @@
+//! Reading ffmpeg's log: facts on each frame (of its `showinfo` filter), on the stream, complaints
+//! of the decoder, and the reason of an end.
+
+use std::time::Duration;
+
+use crate::{clip::DecoderEvidence, error::CaptureErrorKind as Kind, source::Source};
+
+/// Complaints kept in the decoder's own words.
+const MAX_LINES: usize = 20;
+/// Characters of one of them.
+const MAX_LINE_CHARS: usize = 300;
+
+/// What is told of one frame before its samples arrive.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct FrameNote {
+    /// Presentation time in seconds; none where the stream has none.
+    pub(crate) seconds: Option<f64>,
+    pub(crate) size: (u32, u32),
+    pub(crate) keyframe: bool,
+}
+
+/// What was read so far.
+#[derive(Debug, Default)]
+pub(crate) struct Notes {
+    pub(crate) format: Option<String>,
+    pub(crate) codec: Option<String>,
+    pub(crate) frame_rate: Option<f64>,
+    pub(crate) has_duration: bool,
+    pub(crate) full_range: bool,
+    pub(crate) evidence: DecoderEvidence,
+    saw_input: bool,
+    saw_video: bool,
+    saw_output: bool,
+    frames: u64,
+    reason: Option<Kind>,
+}
+
+impl Notes {
+    /// True once the source was opened and its streams are known.
+    pub(crate) const fn is_open(&self) -> bool {
+        self.saw_input
+    }
+
+    /// Frames that were told of, whether or not they became part of the clip.
+    pub(crate) const fn frames_announced(&self) -> u64 {
+        self.frames
+    }
+
+    /// Takes one line of the log; answers with the frame that it announces.
+    pub(crate) fn read(&mut self, line: &str, source: &Source) -> Option<FrameNote> {
+        let (origin, level, text) = split(line);
+        if origin.starts_with("Parsed_showinfo") {
+            if text.starts_with("color_range:pc") {
+                self.full_range = true;
+            }
+            let note = text.trim_start().starts_with("n:").then(|| frame_note(text)).flatten()?;
+            self.full_range |= text.contains("fmt:yuvj");
+            self.frames += 1;
+            return Some(note);
+        }
+        match level {
+            "info" => self.read_fact(text),
+            "warning" | "error" | "fatal" | "panic" => {
+                self.count(text);
+                if self.evidence.lines.len() < MAX_LINES && !text.is_empty() {
+                    let line = source.scrub(text);
+                    let line = line.chars().filter(|c| !c.is_control()).take(MAX_LINE_CHARS);
+                    self.evidence.lines.push(line.collect());
+                }
+                // The first reason is the cause, what follows are its consequences; but a plain
+                // "Invalid data" is said of everything.
+                if level != "warning"
+                    && let Some(reason) = reason(text)
+                    && self.reason.is_none_or(|known| known == Kind::NotMedia)
+                {
+                    self.reason = Some(reason);
+                }
+            }
+            _ => {}
+        }
+        None
+    }
+
+    /// Forgets complaints: those before a live stream's first keyframe are about a past that nobody
+    /// asked for.
+    pub(crate) fn forget_complaints(&mut self) {
+        self.evidence = DecoderEvidence::default();
+    }
+
+    fn read_fact(&mut self, text: &str) {
+        let text = text.trim_start();
+        if text.starts_with("Output #") {
+            self.saw_output = true;
+        } else if let Some(rest) = text.strip_prefix("Input #0, ") {
+            self.saw_input = true;
+            self.format = rest.split(", from ").next().map(str::to_owned);
+        } else if self.saw_input && !self.saw_output {
+            if let Some(duration) = text.strip_prefix("Duration: ") {
+                self.has_duration = !duration.starts_with("N/A");
+            } else if text.starts_with("Stream #0:")
+                && let Some((_, video)) = text.split_once("Video: ")
+                && !self.saw_video
+            {
+                self.saw_video = true;
+                self.codec = video
+                    .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+                    .next()
+                    .filter(|codec| !codec.is_empty() && *codec != "none")
+                    .map(str::to_owned);
+                self.frame_rate = video
+                    .split(", ")
+                    .find_map(|part| part.strip_suffix(" fps")?.parse::<f64>().ok())
+                    .filter(|rate| rate.is_finite() && *rate > 0.0);
+            }
+        }
+    }
+
+    fn count(&mut self, text: &str) {
+        let evidence = &mut self.evidence;
+        let add = |count: &mut u32, more: u32| *count = count.saturating_add(more);
+        if let Some(rest) = text.strip_prefix("RTP: missed ") {
+            add(&mut evidence.missed_packets, leading_number(rest).unwrap_or(1));
+        } else if let Some(rest) = text.strip_prefix("concealing ") {
+            // "concealing 220 DC, 220 AC, 220 MV errors": one number each of the same macroblocks.
+            add(&mut evidence.concealed_blocks, leading_number(rest).unwrap_or(1));
+        } else if text.contains("corrupt decoded frame") {
+            add(&mut evidence.corrupt_frames, 1);
+        } else if text.contains("reference picture missing")
+            || text.contains("Missing reference picture")
+            || text.contains("Could not find ref with POC")
+            || text.contains("mmco: unref short failure")
+        {
+            add(&mut evidence.missing_references, 1);
+        }
+    }
+
+    /// Why ffmpeg ended without enough frames, and the words that say so.
+    pub(crate) fn verdict(&self) -> (Kind, String) {
+        let said = self.evidence.lines.last().cloned();
+        let kind = match self.reason {
+            Some(Kind::NotMedia) | None if self.saw_video && self.frames == 0 => Kind::NothingDecodes,
+            Some(Kind::NotMedia) | None if self.frames > 0 => Kind::EndedEarly,
+            Some(reason) => reason,
+            None if self.saw_input => Kind::NoVideo,
+            None => Kind::FfmpegFailed,
+        };
+        (kind, said.unwrap_or_else(|| "ffmpeg said nothing".into()))
+    }
+}
+
+/// Origin (`h264 @ 0x55…` without the address; empty where none), level and text of a line.
+fn split(line: &str) -> (&str, &str, &str) {
+    let mut origin = "";
+    let mut rest = line.trim_end();
+    while let Some((tag, after)) = rest.strip_prefix('[').and_then(|tagged| tagged.split_once("] ")) {
+        rest = after;
+        match tag.split_once(" @ ") {
+            Some((name, _)) => origin = name,
+            None => return (origin, tag, rest),
+        }
+    }
+    // An empty text leaves the level at the end of the line.
+    match rest.strip_prefix('[').and_then(|tag| tag.strip_suffix(']')) {
+        Some(level) => (origin, level, ""),
+        None => (origin, "", rest),
+    }
+}
+
+fn frame_note(text: &str) -> Option<FrameNote> {
+    let value = |key: &str| {
+        let (_, rest) = text.split_once(key)?;
+        rest.split_whitespace().next()
+    };
+    let (width, height) = value(" s:")?.split_once('x')?;
+    Some(FrameNote {
+        seconds: value(" pts_time:").and_then(|t| t.parse().ok()).filter(|t: &f64| t.is_finite()),
+        size: (width.parse().ok()?, height.parse().ok()?),
+        keyframe: value(" iskey:")? == "1",
+    })
+}
+
+fn leading_number(text: &str) -> Option<u32> {
+    text.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
+/// The reason that an error's words stand for.
+fn reason(text: &str) -> Option<Kind> {
+    const WORDS: &[(&str, Kind)] = &[
+        ("Failed to resolve hostname", Kind::NoSuchHost),
+        ("Connection refused", Kind::ConnectionRefused),
+        ("No route to host", Kind::HostUnreachable),
+        ("Network is unreachable", Kind::HostUnreachable),
+        ("Host is unreachable", Kind::HostUnreachable),
+        ("401 Unauthorized", Kind::Unauthorized),
+        ("403 Forbidden", Kind::Forbidden),
+        ("404 Not Found", Kind::NotFound),
+        ("Server returned 4", Kind::ServerError),
+        ("Server returned 5", Kind::ServerError),
+        ("HTTP error 4", Kind::ServerError),
+        ("HTTP error 5", Kind::ServerError),
+        ("Connection timed out", Kind::ConnectTimedOut),
+        ("Operation timed out", Kind::ConnectTimedOut),
+        ("matches no streams", Kind::NoVideo),
+        ("does not contain any stream", Kind::NoVideo),
+        ("Picture size", Kind::TooLarge),
+        ("No such file or directory", Kind::NoSuchFile),
+        ("Permission denied", Kind::FileUnreadable),
+        ("Format not on whitelist", Kind::NotMedia),
+        ("Invalid data found when processing input", Kind::NotMedia),
+        ("Protocol not found", Kind::FfmpegFailed),
+    ];
+    let lower = text.to_ascii_lowercase();
+    if lower.contains("tls") && (lower.contains("handshake") || lower.contains("packet")) {
+        return Some(Kind::TlsFailed);
+    }
+    if lower.contains("certificate") {
+        return Some(Kind::TlsFailed);
+    }
+    // "method DESCRIBE failed: 454 Session Not Found" and the like of RTSP.
+    if let Some((_, answer)) = text.split_once(" failed: ")
+        && text.starts_with("method ")
+    {
+        return Some(match leading_number(answer) {
+            Some(401) => Kind::Unauthorized,
+            Some(403) => Kind::Forbidden,
+            Some(404) => Kind::NotFound,
+            _ => Kind::ServerError,
+        });
+    }
+    WORDS.iter().find(|(words, _)| text.contains(words)).map(|(_, kind)| *kind)
+}
+
+/// A span of time from seconds that may be anything.
+pub(crate) fn duration(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(lines: &[&str]) -> (Notes, Vec<FrameNote>) {
+        let source: Source = "rtsp://admin:pw@camera/1".parse().unwrap();
+        let mut notes = Notes::default();
+        let frames = lines.iter().filter_map(|line| notes.read(line, &source)).collect();
+        (notes, frames)
+    }
+
+    #[test]
+    fn facts_are_read_from_the_log() {
+        let (notes, frames) = read(&[
+            "[info] Input #0, rtsp, from 'rtsp://camera/1':",
+            "[info]   Duration: N/A, start: 0.040000, bitrate: N/A",
+            "[info]   Stream #0:0: Video: hevc (Main), yuv420p(tv, bt709), 1920x1080, 12.50 fps, 25 tbr, 90k tbn",
+            "[Parsed_showinfo_2 @ 0x1] [info] n:   0 pts:   3600 pts_time:0.04    pos: 48 fmt:yuv420p sar:0/1 s:1920x1080 i:P iskey:1 type:I ",
+            "[Parsed_showinfo_2 @ 0x1] [info]   side data - User Data Unregistered:",
+            "[Parsed_showinfo_2 @ 0x1] [info] color_range:pc color_space:bt709",
+            "[info] Output #0, rawvideo, to 'pipe:1':",
+            "[info]   Stream #0:0: Video: rawvideo (I420 / 0x1), yuv420p, 1920x1080, 30 fps",
+            "[Parsed_showinfo_2 @ 0x1] [info] n:   1 pts:NOPTS pts_time:NOPTS pos:-1 fmt:yuv420p sar:0/1 s:1920x1080 i:P iskey:0 type:P ",
+        ]);
+        assert_eq!(notes.codec.as_deref(), Some("hevc"));
+        assert_eq!(notes.frame_rate, Some(12.5));
+        assert_eq!(notes.format.as_deref(), Some("rtsp"));
+        assert!(notes.full_range && !notes.has_duration && notes.is_open());
+        let size = (1920, 1080);
+        assert_eq!(
+            frames,
+            [
+                FrameNote { seconds: Some(0.04), size, keyframe: true },
+                FrameNote { seconds: None, size, keyframe: false }
+            ]
+        );
+    }
+
+    #[test]
+    fn complaints_are_counted_and_kept_without_credentials() {
+        let (notes, _) = read(&[
+            "[rtsp @ 0x1] [warning] RTP: missed 12 packets",
+            "[h264 @ 0x1] [error] concealing 220 DC, 220 AC, 220 MV errors in P frame",
+            "[warning] rtsp://admin:pw@camera/1: corrupt decoded frame in stream 0",
+            "[hevc @ 0x1] [error] Could not find ref with POC 21",
+        ]);
+        assert_eq!(notes.evidence.missed_packets, 12);
+        assert_eq!(notes.evidence.concealed_blocks, 220);
+        assert_eq!(notes.evidence.corrupt_frames, 1);
+        assert_eq!(notes.evidence.missing_references, 1);
+        assert_eq!(notes.evidence.lines.len(), 4);
+        assert!(notes.evidence.lines.iter().all(|line| !line.contains("pw")));
+    }
+
+    #[test]
+    fn the_first_reason_is_the_cause() {
+        let kind = |lines: &[&str]| read(lines).0.verdict().0;
+        assert_eq!(
+            kind(&[
+                "[tcp @ 0x1] [error] Failed to resolve hostname nowhere: Name or service not known",
+                "[error] rtsp://nowhere/: Input/output error",
+            ]),
+            Kind::NoSuchHost
+        );
+        assert_eq!(kind(&["[error] rtsp://camera/: Connection refused"]), Kind::ConnectionRefused);
+        assert_eq!(
+            kind(&["[rtsp @ 0x1] [error] method DESCRIBE failed: 401 Unauthorized"]),
+            Kind::Unauthorized
+        );
+        assert_eq!(
+            kind(&["[rtsp @ 0x1] [error] method SETUP failed: 461 Unsupported transport"]),
+            Kind::ServerError
+        );
+        assert_eq!(kind(&["[http @ 0x1] [error] HTTP error 404 Not Found"]), Kind::NotFound);
+        assert_eq!(kind(&["[tls @ 0x1] [error] An unexpected TLS packet was received."]), Kind::TlsFailed);
+        assert_eq!(kind(&["[error] a: Invalid data found when processing input"]), Kind::NotMedia);
+        assert_eq!(
+            kind(&["[info] Input #0, wav, from 'a':", "[fatal] Stream map '0:V:0' matches no streams."]),
+            Kind::NoVideo
+        );
+        assert_eq!(
+            kind(&[
+                "[info] Input #0, rtsp, from 'a':",
+                "[info]   Stream #0:0: Video: h264, none, 25 fps",
+                "[error] Error while decoding stream #0:0: Invalid data found when processing input",
+            ]),
+            Kind::NothingDecodes
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_makes_it_panic(lines in prop::collection::vec(
+            r"(\[[a-z_ @0-9]{0,20}\] ){0,3}(n:|Stream #0:|Input #0, |RTP: missed |concealing )?.{0,60}", 0..20
+        )) {
+            let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+            let (notes, _) = read(&lines);
+            drop(notes.verdict());
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! A finding: what one diagnosis says of one clip.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A text in the users' languages. At least one of the two is not empty.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+pub struct Text {
+    /// Simplified Chinese.
+    pub zh: String,
+    /// English.
+    pub en: String,
+}
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Nothing to do.
+    Normal,
+    /// Worth a look.
+    Warning,
+    /// The picture is hardly of use.
+    Error,
+    /// There is no usable picture.
+    Critical,
+}
+
+impl Status {
+    /// The word on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::Warning => "warning",
+            Self::Error => "error",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One measured value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Metric {
+    /// The value; finite.
+    pub value: f64,
+    /// Its unit; empty for a plain number.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub unit: String,
+}
+
+/// A box in the picture; coordinates are shares (0 to 1) of the picture's width and height.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Region {
+    /// From the picture's left edge.
+    pub left: f32,
+    /// From the picture's top edge.
+    pub top: f32,
+    /// Width of the box.
+    pub width: f32,
+    /// Height of the box.
+    pub height: f32,
+    /// What is to be seen there.
+    pub caption: Text,
+}
+
+/// The metric that decided, and the threshold that it was held against.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Decision {
+    /// Name of one of the finding's metrics.
+    pub metric: String,
+    /// In the unit of that metric.
+    pub threshold: f64,
+}
+
+/// Why a diagnosis gave no judgement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Failure {
+    /// Stable word: `inconclusive`, `unsupported-clip`, `invalid-config`, `fuel-exhausted`, …
+    pub kind: String,
+    /// A sentence for the person who must act.
+    pub detail: String,
+}
+
+impl Failure {
+    /// The kind of an honest "cannot tell", which is no one's fault.
+    pub const INCONCLUSIVE: &'static str = "inconclusive";
+
+    /// True where the picture could not tell, rather than something having gone wrong.
+    #[must_use]
+    pub fn is_inconclusive(&self) -> bool {
+        self.kind == Self::INCONCLUSIVE
+    }
+}
+
+/// What one diagnosis says of one clip: a judgement (`status` and what follows from it) or the
+/// `failure` that prevented one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Finding {
+    /// Id of the diagnosis: `brightness`, `freeze`, `signal_loss`, …
+    pub diagnosis: String,
+    /// Absent where there is no judgement; see `failure`.
+    pub status: Option<Status>,
+    /// 0 to 100; 100 is healthy. Absent where there is no judgement.
+    pub score: Option<f64>,
+    /// The metric that decided. Absent where nothing was measured.
+    pub decision: Option<Decision>,
+    /// One sentence for the person who drives out to the camera.
+    pub message: Text,
+    /// What to do about it, most promising first.
+    #[serde(default)]
+    pub suggestions: Vec<Text>,
+    /// All measured values by name.
+    #[serde(default)]
+    pub metrics: BTreeMap<String, Metric>,
+    /// Where the fault is; empty where it has no place.
+    #[serde(default)]
+    pub regions: Vec<Region>,
+    /// Why there is no judgement.
+    pub failure: Option<Failure>,
+    /// Fuel that the plugin used, in wasm instructions and bytes handed over; 0 where none ran.
+    pub fuel: u64,
+    /// Wall-clock time of the plugin's run, in milliseconds; shared by all findings of one plugin.
+    pub compute_ms: f64,
+    /// Name and version of the plugin, such as `brightness@1.0.0`; absent where none ran.
+    pub plugin: Option<String>,
+    /// blake3 digest of the plugin, 64 hexadecimal digits; absent where none ran.
+    pub digest: Option<String>,
+}
+
+impl Finding {
+    /// True where a person should look: a judgement worse than normal.
+    #[must_use]
+    pub fn is_abnormal(&self) -> bool {
+        self.status.is_some_and(|status| status > Status::Normal)
+    }
+
+    /// True where something went wrong that is not the camera's: a plugin or a configuration.
+    #[must_use]
+    pub fn is_failed(&self) -> bool {
+        self.failure.as_ref().is_some_and(|failure| !failure.is_inconclusive())
+    }
+}

@@ -1,0 +1,45 @@
+//! The one shape of an error over HTTP: problem details, RFC 9457.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// The media type of a [`Problem`].
+pub const PROBLEM_MEDIA_TYPE: &str = "application/problem+json";
+
+/// Problem details (RFC 9457).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// Stable URI reference that names the kind, such as `/problems/queue-full`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The kind in a few words.
+    pub title: String,
+    /// The HTTP status code.
+    pub status: u16,
+    /// What happened here and what to do about it.
+    pub detail: String,
+    /// JSON Pointer to the offending field of the request, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+}
+
+impl Problem {
+    /// A problem of the kind `/problems/<slug>`.
+    #[must_use]
+    pub fn new(status: u16, slug: &str, title: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            kind: format!("/problems/{slug}"),
+            title: title.into(),
+            status,
+            detail: detail.into(),
+            field: None,
+        }
+    }
+
+    /// The same, pointing at a field of the request.
+    #[must_use]
+    pub fn at(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
+}

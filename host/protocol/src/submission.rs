@@ -1,0 +1,82 @@
+//! Ad-hoc diagnosis: one source, judged once, without stored definitions.
+
+use std::{collections::BTreeMap, fmt, str::FromStr};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::{Failure, Finding};
+
+/// Names one submission; time-ordered (UUID version 7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(transparent)]
+pub struct SubmissionId(pub Uuid);
+
+impl fmt::Display for SubmissionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for SubmissionId {
+    type Err = uuid::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Uuid::parse_str(text).map(Self)
+    }
+}
+
+/// What shall be judged. The body of `POST /api/v1/diagnosis/submissions`; with an upload, the part
+/// `request` beside the part `clip`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SubmissionRequest {
+    /// `rtsp://`, `http(s)://` or a file the worker may read. Absent with an upload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Ids of the diagnoses to run; all that the worker has where absent or empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub diagnoses: Vec<String>,
+    /// Configuration by diagnosis id; what is absent takes its default.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub config: BTreeMap<String, serde_json::Value>,
+}
+
+/// How far a submission is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SubmissionState {
+    /// Waits for a free executor.
+    Queued,
+    /// Is captured or judged.
+    Running,
+    /// Has findings.
+    Finished,
+    /// Ended without findings; `failure` says why.
+    Failed,
+}
+
+/// A submission and, once finished, its findings.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Submission {
+    /// Its name, for looking it up.
+    pub id: SubmissionId,
+    /// How far it is.
+    pub state: SubmissionState,
+    /// The source with credentials masked, or the name of the uploaded file.
+    pub source: String,
+    /// When it was accepted.
+    pub created_at: DateTime<Utc>,
+    /// When an executor took it.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it ended.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// Wall-clock time of capturing the clip, in milliseconds, once captured.
+    pub decode_ms: Option<f64>,
+    /// One finding a diagnosis, once finished.
+    pub findings: Vec<Finding>,
+    /// Why it ended without findings.
+    pub failure: Option<Failure>,
+}

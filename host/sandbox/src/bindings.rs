@@ -1,0 +1,8 @@
+//! Types generated from the contract in `wit/`, whose files document them.
+#![expect(missing_docs, reason = "generated; the contract itself is documented")]
+
+wasmtime::component::bindgen!({
+    path: "../../wit",
+    world: "plugin",
+    with: { "easysight:diagnosis/video.clip": crate::imports::ClipHandle },
+});

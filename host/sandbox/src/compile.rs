@@ -1,0 +1,152 @@
+//! Compiling in a child process. A component can be made so that compiling it takes hours or all
+//! memory; the child has an address-space limit, a limit of processor time and a parent that kills
+//! it at its deadline.
+//!
+//! The child is this same program, started again with [`COMPILE_SUBCOMMAND`]; every binary that
+//! loads plugins calls [`compiler_main`] first thing in its `main`.
+
+use std::{
+    env,
+    ffi::OsString,
+    io::{self, Read, Write},
+    path::PathBuf,
+    process::{Command, ExitCode, Stdio},
+    sync::mpsc::{RecvTimeoutError, channel},
+    thread,
+    time::Duration,
+};
+
+use rustix::process::{Resource, Rlimit, setrlimit};
+
+use crate::{LoadError, SandboxError, engine, vet::MAX_COMPONENT_BYTES};
+
+/// The first argument that makes a program the compiling child.
+pub const COMPILE_SUBCOMMAND: &str = "__compile-plugin";
+
+/// Bytes of native code that are taken from a child.
+const MAX_COMPILED_BYTES: u64 = 1 << 30;
+/// Bytes of a child's complaints.
+const MAX_COMPLAINT_BYTES: u64 = 4 << 10;
+
+/// How a compiling child is started and bounded.
+#[derive(Debug, Clone)]
+pub struct Compiler {
+    /// The program: one that calls [`compiler_main`].
+    pub program: PathBuf,
+    /// Address space of the child.
+    pub memory_bytes: u64,
+    /// Wall clock, and processor time too.
+    pub timeout: Duration,
+}
+
+impl Compiler {
+    /// The running program itself, with 4 GiB and two minutes: an 18 MB component takes a quarter
+    /// of either.
+    ///
+    /// # Errors
+    ///
+    /// Where the operating system cannot tell the running program's path.
+    pub fn this_program() -> Result<Self, SandboxError> {
+        let program = env::current_exe()
+            .map_err(|source| SandboxError::Io { path: "/proc/self/exe".into(), source })?;
+        Ok(Self { program, memory_bytes: 4 << 30, timeout: Duration::from_secs(120) })
+    }
+
+    /// Compiles a component that [`crate::vet::vet`] has passed.
+    pub(crate) fn compile(&self, component: &[u8]) -> Result<Vec<u8>, LoadError> {
+        let failed = |source: io::Error| LoadError::Io { path: self.program.clone(), source };
+        let mut child = Command::new(&self.program)
+            .arg(COMPILE_SUBCOMMAND)
+            .arg(self.memory_bytes.to_string())
+            .arg(self.timeout.as_secs().max(1).to_string())
+            .env_clear()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(failed)?;
+        let (Some(mut stdin), Some(stdout), Some(stderr)) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
+            return Err(failed(io::Error::other("a pipe to the compiling child is missing")));
+        };
+        let (done, finished) = channel();
+        let (code, complaint) = thread::scope(|scope| {
+            // A child that dies early closes its end; its exit status says more than the pipe.
+            scope.spawn(move || drop(stdin.write_all(component)));
+            let complaint = scope.spawn(move || read_up_to(stderr, MAX_COMPLAINT_BYTES));
+            let code = scope.spawn(move || {
+                let code = read_up_to(stdout, MAX_COMPILED_BYTES);
+                // The receiver waits until this is sent or the deadline has passed.
+                done.send(()).ok();
+                code
+            });
+            let in_time = finished.recv_timeout(self.timeout) != Err(RecvTimeoutError::Timeout);
+            if !in_time {
+                child.kill().map_err(failed)?;
+            }
+            let code = code.join().map_err(|_| failed(io::Error::other("reading panicked")))?;
+            let complaint = complaint.join().map_err(|_| failed(io::Error::other("reading panicked")))?;
+            if in_time { Ok((code, complaint)) } else { Err(LoadError::CompileTimeout(self.timeout)) }
+        })
+        .inspect_err(|_| drop(child.wait()))?;
+        let status = child.wait().map_err(failed)?;
+        if status.success() {
+            return code.map_err(failed);
+        }
+        let complaint = complaint.map_err(failed)?;
+        let complaint = String::from_utf8_lossy(&complaint).trim().to_owned();
+        Err(LoadError::Compile(if status.code().is_some() && !complaint.is_empty() {
+            complaint
+        } else {
+            format!(
+                "the compiler was ended by the system ({status}); it may use {} MiB and {} s",
+                self.memory_bytes >> 20,
+                self.timeout.as_secs()
+            )
+        }))
+    }
+}
+
+fn read_up_to(from: impl Read, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Does the work of the compiling child where this process was started as one: reads a component on
+/// standard input, writes native code to standard output. None where this is any other process.
+#[must_use]
+pub fn compiler_main() -> Option<ExitCode> {
+    let mut arguments = env::args_os().skip(1);
+    if arguments.next()? != COMPILE_SUBCOMMAND {
+        return None;
+    }
+    Some(match compile_here(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            // The parent reads this pipe; where it is gone, nobody is left to tell.
+            drop(writeln!(io::stderr(), "{message}"));
+            ExitCode::FAILURE
+        }
+    })
+}
+
+fn compile_here(mut arguments: impl Iterator<Item = OsString>) -> Result<(), String> {
+    let mut limit = |what: &str| -> Result<u64, String> {
+        arguments
+            .next()
+            .and_then(|text| text.to_str()?.parse().ok())
+            .ok_or_else(|| format!("{COMPILE_SUBCOMMAND} wants a number: {what}"))
+    };
+    let (memory_bytes, cpu_seconds) = (limit("bytes of memory")?, limit("seconds")?);
+    for (resource, limit) in [(Resource::As, memory_bytes), (Resource::Cpu, cpu_seconds), (Resource::Core, 0)]
+    {
+        setrlimit(resource, Rlimit { current: Some(limit), maximum: Some(limit) })
+            .map_err(|e| format!("a limit cannot be set: {e}"))?;
+    }
+    let component = read_up_to(io::stdin(), MAX_COMPONENT_BYTES as u64).map_err(|e| e.to_string())?;
+    let engine = engine::compiling().map_err(|e| e.to_string())?;
+    let code = engine.precompile_component(&component).map_err(|e| format!("{e:#}"))?;
+    io::stdout().write_all(&code).map_err(|e| e.to_string())
+}

@@ -1,0 +1,121 @@
+//! The engine: which WebAssembly it takes, how it meters, where instances live.
+
+use std::{
+    sync::mpsc::{RecvTimeoutError, Sender, channel},
+    thread::JoinHandle,
+};
+
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, OperatorCost, PoolingAllocationConfig};
+
+use crate::{
+    SandboxError,
+    limits::{EPOCH, Limits, MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLES},
+};
+
+/// Stack of a guest's own calls. Rust guests keep a megabyte of shadow stack in linear memory
+/// besides; this is for return addresses and registers.
+const WASM_STACK_BYTES: usize = 512 << 10;
+
+/// The price of each instruction, written down so that fuel stays comparable when the engine is
+/// upgraded; a test pins its hash.
+pub(crate) fn operator_cost() -> OperatorCost {
+    let mut cost = OperatorCost::new();
+    // Growing memory maps pages of 64 KiB that are zeroed at their first use: dear, and bounded by
+    // the memory limit besides.
+    cost.variable.memory_grow_per_page = u8::MAX;
+    cost
+}
+
+/// What the compiler and the running engine must agree on. Every proposal that the contract does
+/// not need is off: what is not there cannot be attacked.
+fn base_config() -> Config {
+    let mut config = Config::new();
+    config
+        .consume_fuel(true)
+        .operator_cost(operator_cost())
+        .epoch_interruption(true)
+        .max_wasm_stack(WASM_STACK_BYTES)
+        .cranelift_nan_canonicalization(true)
+        .wasm_component_model(true)
+        .wasm_simd(true)
+        .wasm_relaxed_simd(false)
+        .wasm_bulk_memory(true)
+        .wasm_multi_value(true)
+        .wasm_multi_memory(false)
+        .wasm_memory64(false)
+        .wasm_tail_call(false)
+        .wasm_extended_const(true)
+        .wasm_custom_page_sizes(false)
+        .wasm_wide_arithmetic(false)
+        .shared_memory(false)
+        .wasm_backtrace_max_frames(std::num::NonZero::new(20))
+        .generate_address_map(true)
+        .memory_init_cow(true);
+    config
+}
+
+/// The engine of the compiling child: no pool, whose reserved address space would break its limit.
+pub(crate) fn compiling() -> Result<Engine, SandboxError> {
+    let mut config = base_config();
+    config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
+    Engine::new(&config).map_err(SandboxError::Engine)
+}
+
+/// The engine that runs plugins: slots for `concurrency` of them, each as large as `limits` grants.
+pub(crate) fn running(limits: &Limits, concurrency: u32) -> Result<Engine, SandboxError> {
+    let slots = concurrency.max(1);
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(slots)
+        .total_core_instances(slots.saturating_mul(MAX_CORE_INSTANCES))
+        .total_memories(slots.saturating_mul(MAX_MEMORIES))
+        .total_tables(slots.saturating_mul(MAX_TABLES))
+        .max_core_instances_per_component(MAX_CORE_INSTANCES)
+        .max_memories_per_component(MAX_MEMORIES)
+        .max_tables_per_component(MAX_TABLES)
+        .max_tables_per_module(8)
+        .max_memories_per_module(1)
+        .max_memory_size(limits.memory_bytes)
+        .table_elements(limits.table_elements)
+        // Sizes of the engine's own records of an instance; scripting runtimes have large ones.
+        .max_component_instance_size(4 << 20)
+        .max_core_instance_size(4 << 20)
+        .max_unused_warm_slots(slots)
+        // Pages up to here are zeroed in place when an instance ends, rather than given back to
+        // the system and faulted in again by the next one.
+        .linear_memory_keep_resident(2 << 20)
+        .table_keep_resident(64 << 10)
+        .pagemap_scan(Enabled::Auto);
+    let mut config = base_config();
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    Engine::new(&config).map_err(SandboxError::Engine)
+}
+
+/// Advances the engine's epoch every [`EPOCH`], on a thread that ends with this value.
+#[derive(Debug)]
+pub(crate) struct Ticker {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Ticker {
+    pub(crate) fn start(engine: &Engine) -> std::io::Result<Self> {
+        let (stop, stopped) = channel();
+        let engine = engine.clone();
+        let thread = std::thread::Builder::new().name("sandbox-epoch".into()).spawn(move || {
+            while stopped.recv_timeout(EPOCH) == Err(RecvTimeoutError::Timeout) {
+                engine.increment_epoch();
+            }
+        })?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // It only loops and cannot have panicked; there is nothing to hand on if it did.
+            drop(thread.join());
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! What the host gives a plugin: the pixels of one clip, a small memory, a log. Every call is
+//! charged in fuel for the bytes that it hands over, so that the fuel limit bounds host work too.
+
+use std::{sync::Arc, time::Instant};
+
+use bytes::Bytes;
+use easysight_capture::{Clip, PixelError as ClipPixelError, PlaneKind as ClipPlane, Rect as ClipRect};
+use wasmtime::{
+    StoreContextMut,
+    component::{Linker, Resource, ResourceTable, ResourceType},
+};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+use crate::{
+    bindings::easysight::diagnosis::{
+        log::Level,
+        video::{ClipInfo, DecoderEvidence, FrameInfo, PixelError, PlaneKind, Rect, SampleRange},
+    },
+    limits::{Limits, Overrun, Quota},
+};
+
+/// Fuel of a call as such: what entering the host costs beside the bytes.
+const CALL_FUEL: u64 = 100;
+/// Fuel of a byte of RGB, which is computed, not copied.
+const RGB_BYTE_FUEL: u64 = 4;
+
+/// What a handle `clip` of a guest stands for: the one clip of its store.
+#[derive(Debug)]
+#[expect(unreachable_pub, reason = "the generated bindings name it in public")]
+pub struct ClipHandle;
+
+/// One line that a plugin wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    /// How important the plugin takes it.
+    pub level: tracing::Level,
+    /// Without control characters, cut to the limit.
+    pub text: String,
+}
+
+/// What belongs to one instance, from its birth to its end.
+pub(crate) struct Instance {
+    pub(crate) clip: Option<Arc<Clip>>,
+    pub(crate) quota: Quota,
+    pub(crate) limits: Limits,
+    pub(crate) deadline: Instant,
+    pub(crate) log: Vec<LogLine>,
+    pub(crate) dropped_lines: u64,
+    pub(crate) baseline: Option<Bytes>,
+    pub(crate) new_baseline: Option<Bytes>,
+    pub(crate) bytes_handed_over: u64,
+    pub(crate) wasi: WasiCtx,
+    pub(crate) table: ResourceTable,
+}
+
+impl WasiView for Instance {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+type Caller<'a> = StoreContextMut<'a, Instance>;
+
+/// Takes the fuel of a call that hands over `bytes`, each of the price `byte_fuel`.
+fn charge(caller: &mut Caller<'_>, bytes: u64, byte_fuel: u64) -> wasmtime::Result<()> {
+    let price = CALL_FUEL.saturating_add(bytes.saturating_mul(byte_fuel));
+    let left = caller.get_fuel()?;
+    let Some(rest) = left.checked_sub(price) else {
+        caller.set_fuel(0)?;
+        return Err(Overrun::Fuel.into());
+    };
+    caller.set_fuel(rest)?;
+    let state = caller.data_mut();
+    state.bytes_handed_over = state.bytes_handed_over.saturating_add(bytes);
+    if Instant::now() > state.deadline {
+        return Err(Overrun::Deadline.into());
+    }
+    Ok(())
+}
+
+fn clip(caller: &Caller<'_>) -> wasmtime::Result<Arc<Clip>> {
+    caller.data().clip.clone().ok_or_else(|| wasmtime::Error::msg("this call was given no clip"))
+}
+
+/// Samples of a plane at a level, or of a part of it, before anything is computed or copied: the
+/// price is known first. A request that will be refused costs the call alone.
+fn plane_bytes(clip: &Clip, plane: ClipPlane, level: u32) -> u64 {
+    clip.size(plane, level).map_or(0, |(width, height)| u64::from(width) * u64::from(height))
+}
+
+/// Adds the contract's interfaces to a linker.
+pub(crate) fn link(linker: &mut Linker<Instance>) -> wasmtime::Result<()> {
+    link_video(linker)?;
+    link_baseline(linker)?;
+    link_log(linker)
+}
+
+fn link_video(linker: &mut Linker<Instance>) -> wasmtime::Result<()> {
+    type Handle = Resource<ClipHandle>;
+    type Pixels = Result<Bytes, PixelError>;
+    let mut video = linker.instance("easysight:diagnosis/video@1.0.0")?;
+    video.resource("clip", ResourceType::host::<ClipHandle>(), |_, _| Ok(()))?;
+    video.func_wrap("[method]clip.info", |mut caller: Caller<'_>, (_,): (Handle,)| {
+        charge(&mut caller, 0, 0)?;
+        let clip = clip(&caller)?;
+        let info = clip.info();
+        Ok((ClipInfo {
+            width: info.width,
+            height: info.height,
+            frames: count(clip.frames().len()),
+            levels: clip.levels(),
+            range: match info.range {
+                easysight_capture::SampleRange::Limited => SampleRange::Limited,
+                easysight_capture::SampleRange::Full => SampleRange::Full,
+            },
+            #[expect(clippy::cast_possible_truncation, reason = "a frame rate needs no more digits")]
+            frame_rate: info.frame_rate.unwrap_or(0.0) as f32,
+            codec: info.codec.clone().unwrap_or_default(),
+            live: info.live,
+        },))
+    })?;
+    video.func_wrap("[method]clip.evidence", |mut caller: Caller<'_>, (_,): (Handle,)| {
+        charge(&mut caller, 0, 0)?;
+        let clip = clip(&caller)?;
+        let evidence = clip.evidence();
+        Ok((DecoderEvidence {
+            missed_packets: evidence.missed_packets,
+            corrupt_frames: evidence.corrupt_frames,
+            concealed_blocks: evidence.concealed_blocks,
+            missing_references: evidence.missing_references,
+        },))
+    })?;
+    video.func_wrap("[method]clip.frames", |mut caller: Caller<'_>, (_,): (Handle,)| {
+        let clip = clip(&caller)?;
+        charge(&mut caller, 16 * clip.frames().len() as u64, 1)?;
+        let frames: Vec<FrameInfo> = clip
+            .frames()
+            .iter()
+            .map(|frame| FrameInfo {
+                timestamp_us: u64::try_from(frame.timestamp.as_micros()).unwrap_or(u64::MAX),
+                keyframe: frame.keyframe,
+            })
+            .collect();
+        Ok((frames,))
+    })?;
+    video.func_wrap(
+        "[method]clip.size",
+        |mut caller: Caller<'_>, (_, plane, level): (Handle, PlaneKind, u32)| {
+            charge(&mut caller, 0, 0)?;
+            Ok((clip(&caller)?.size(plane.into(), level).ok_or(PixelError::NoSuchLevel),))
+        },
+    )?;
+    video.func_wrap(
+        "[method]clip.plane",
+        |mut caller: Caller<'_>, (_, frame, plane, level): (Handle, u32, PlaneKind, u32)| {
+            let clip = clip(&caller)?;
+            charge(&mut caller, plane_bytes(&clip, plane.into(), level), 1)?;
+            let pixels: Pixels = clip.plane(frame, plane.into(), level).map_err(Into::into);
+            Ok((pixels,))
+        },
+    )?;
+    video.func_wrap(
+        "[method]clip.crop",
+        |mut caller: Caller<'_>, (_, frame, plane, level, area): (Handle, u32, PlaneKind, u32, Rect)| {
+            let clip = clip(&caller)?;
+            let area = ClipRect { x: area.x, y: area.y, width: area.width, height: area.height };
+            let wanted = u64::from(area.width) * u64::from(area.height);
+            charge(&mut caller, wanted.min(plane_bytes(&clip, plane.into(), level)), 1)?;
+            let pixels: Pixels = clip.crop(frame, plane.into(), level, area).map_err(Into::into);
+            Ok((pixels,))
+        },
+    )?;
+    video.func_wrap("[method]clip.rgb", |mut caller: Caller<'_>, (_, frame, level): (Handle, u32, u32)| {
+        let clip = clip(&caller)?;
+        charge(&mut caller, 3 * plane_bytes(&clip, ClipPlane::Luma, level), RGB_BYTE_FUEL)?;
+        let pixels: Pixels = clip.rgb(frame, level).map_err(Into::into);
+        Ok((pixels,))
+    })
+}
+
+fn link_baseline(linker: &mut Linker<Instance>) -> wasmtime::Result<()> {
+    let mut baseline = linker.instance("easysight:diagnosis/baseline@1.0.0")?;
+    baseline.func_wrap("load", |mut caller: Caller<'_>, (): ()| {
+        let bytes = caller.data().baseline.clone();
+        charge(&mut caller, bytes.as_ref().map_or(0, |bytes| bytes.len() as u64), 1)?;
+        Ok((bytes,))
+    })?;
+    baseline.func_wrap("store", |mut caller: Caller<'_>, (bytes,): (Bytes,)| {
+        charge(&mut caller, bytes.len() as u64, 1)?;
+        let granted = caller.data().limits.baseline_bytes;
+        let answer: Result<(), u32> = if bytes.len() > granted {
+            Err(count(granted))
+        } else {
+            caller.data_mut().new_baseline = Some(bytes);
+            Ok(())
+        };
+        Ok((answer,))
+    })
+}
+
+fn link_log(linker: &mut Linker<Instance>) -> wasmtime::Result<()> {
+    let mut log = linker.instance("easysight:diagnosis/log@1.0.0")?;
+    log.func_wrap("write", |mut caller: Caller<'_>, (level, line): (Level, String)| {
+        charge(&mut caller, line.len() as u64, 1)?;
+        let level = match level {
+            Level::Debug => tracing::Level::DEBUG,
+            Level::Info => tracing::Level::INFO,
+            Level::Warn => tracing::Level::WARN,
+            Level::Error => tracing::Level::ERROR,
+        };
+        caller.data_mut().write_log(level, &line);
+        Ok(())
+    })
+}
+
+impl Instance {
+    /// Keeps one line, or counts it as dropped. Control characters would let a plugin forge other
+    /// lines of the operator's log or drive the terminal.
+    pub(crate) fn write_log(&mut self, level: tracing::Level, line: &str) {
+        if self.log.len() >= self.limits.log_lines as usize {
+            self.dropped_lines = self.dropped_lines.saturating_add(1);
+            return;
+        }
+        let mut end = line.len().min(self.limits.log_line_bytes);
+        while !line.is_char_boundary(end) {
+            end -= 1;
+        }
+        let text = line
+            .get(..end)
+            .unwrap_or_default()
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect();
+        self.log.push(LogLine { level, text });
+    }
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+impl From<PlaneKind> for ClipPlane {
+    fn from(plane: PlaneKind) -> Self {
+        match plane {
+            PlaneKind::Luma => Self::Luma,
+            PlaneKind::Cb => Self::Cb,
+            PlaneKind::Cr => Self::Cr,
+        }
+    }
+}
+
+impl From<ClipPixelError> for PixelError {
+    fn from(error: ClipPixelError) -> Self {
+        match error {
+            ClipPixelError::NoSuchFrame => Self::NoSuchFrame,
+            ClipPixelError::NoSuchLevel => Self::NoSuchLevel,
+            ClipPixelError::OutOfBounds => Self::OutOfBounds,
+        }
+    }
+}

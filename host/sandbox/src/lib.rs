@@ -1,0 +1,36 @@
+//! Runs diagnosis plugins, WebAssembly components that nobody trusts, on clips.
+//!
+//! [`Sandbox::load`] makes a [`Plugin`] of a component; [`Plugin::run`] gives it one clip and takes
+//! its report. What a plugin may do is the contract in `wit/`, what it may use are its [`Limits`];
+//! an overrun is a [`RunFailure`] of its own kind and touches nothing else. The same clip, digest
+//! and configuration give the same finding and fuel on every machine of an architecture.
+
+mod bindings;
+mod cache;
+mod compile;
+mod config;
+mod digest;
+mod engine;
+mod error;
+mod imports;
+mod limits;
+mod plugin;
+mod report;
+mod sandbox;
+mod store;
+mod vet;
+mod wasi;
+
+pub use bindings::easysight::diagnosis::types::{
+    ClipRequest, Decision, Descriptor, Diagnosis, Finding, Metric, Region, Report, Status, Text,
+};
+pub use compile::{COMPILE_SUBCOMMAND, Compiler, compiler_main};
+pub use config::{ConfigError, ConfigSchema};
+pub use digest::{Digest, ParseDigestError};
+pub use error::{LoadError, RunFailure, SandboxError};
+pub use imports::LogLine;
+pub use limits::{EPOCH, Limits};
+pub use plugin::{Plugin, RunInput, RunOutcome};
+pub use sandbox::{Sandbox, SandboxConfig};
+pub use store::PluginStore;
+pub use vet::{MAX_COMPONENT_BYTES, vet};

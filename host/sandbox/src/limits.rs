@@ -1,0 +1,156 @@
+//! What a run of a plugin may use, and the accountant that holds it to that.
+
+use std::time::Duration;
+
+use wasmtime::ResourceLimiter;
+
+/// What a single call of a plugin may use. Every overrun ends the call with an error of its own
+/// kind and leaves everything else untouched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Fuel: one unit a WebAssembly instruction, one a byte of bulk memory work, one a byte that
+    /// the host hands over (four for a byte of RGB).
+    pub fuel: u64,
+    /// Linear memory in bytes, all memories of the plugin together.
+    pub memory_bytes: usize,
+    /// Wall clock, including time spent in the host on the plugin's behalf. Kept to the next
+    /// [`EPOCH`].
+    pub timeout: Duration,
+    /// Elements of all tables together.
+    pub table_elements: usize,
+    /// Bytes that the plugin may hand to the host in one call: its descriptor, its report, a log line.
+    pub result_bytes: usize,
+    /// Handles alive at the same time.
+    pub handles: usize,
+    /// Lines written to the log; further ones are counted and dropped.
+    pub log_lines: u32,
+    /// Bytes of one line; the rest is cut off.
+    pub log_line_bytes: usize,
+    /// Bytes of the baseline.
+    pub baseline_bytes: usize,
+}
+
+impl Default for Limits {
+    /// Room for a plugin that looks at every pixel of a few seconds of 1080p several times.
+    fn default() -> Self {
+        Self {
+            fuel: 2_000_000_000,
+            memory_bytes: 256 << 20,
+            timeout: Duration::from_secs(10),
+            table_elements: 100_000,
+            result_bytes: 1 << 20,
+            handles: 1_024,
+            log_lines: 64,
+            log_line_bytes: 1_024,
+            baseline_bytes: 256 << 10,
+        }
+    }
+}
+
+impl Limits {
+    /// The lesser of the two in every respect: a task may ask for less than the node's ceiling,
+    /// never for more.
+    #[must_use]
+    pub fn at_most(self, ceiling: Self) -> Self {
+        Self {
+            fuel: self.fuel.min(ceiling.fuel),
+            memory_bytes: self.memory_bytes.min(ceiling.memory_bytes),
+            timeout: self.timeout.min(ceiling.timeout),
+            table_elements: self.table_elements.min(ceiling.table_elements),
+            result_bytes: self.result_bytes.min(ceiling.result_bytes),
+            handles: self.handles.min(ceiling.handles),
+            log_lines: self.log_lines.min(ceiling.log_lines),
+            log_line_bytes: self.log_line_bytes.min(ceiling.log_line_bytes),
+            baseline_bytes: self.baseline_bytes.min(ceiling.baseline_bytes),
+        }
+    }
+}
+
+/// The beat of the wall-clock limit: a plugin is stopped at the first beat after its deadline.
+pub const EPOCH: Duration = Duration::from_millis(10);
+
+/// Core modules, memories and tables of one component. Components of scripting languages link a
+/// dozen or two of modules around one memory.
+pub(crate) const MAX_CORE_INSTANCES: u32 = 64;
+pub(crate) const MAX_MEMORIES: u32 = 4;
+pub(crate) const MAX_TABLES: u32 = 32;
+
+/// A limit that a plugin ran into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Overrun {
+    #[error("out of fuel")]
+    Fuel,
+    #[error("past the deadline")]
+    Deadline,
+    #[error("{wanted} bytes of memory wanted, {granted} are granted")]
+    Memory { wanted: usize, granted: usize },
+    #[error("{wanted} table elements wanted, {granted} are granted")]
+    Table { wanted: usize, granted: usize },
+}
+
+/// Sums what all memories and tables of one store hold, since the engine's own limits are kept for
+/// each of them apart.
+#[derive(Debug)]
+pub(crate) struct Quota {
+    memory_limit: usize,
+    memory_used: usize,
+    table_limit: usize,
+    table_used: usize,
+}
+
+impl Quota {
+    pub(crate) const fn new(limits: &Limits) -> Self {
+        Self {
+            memory_limit: limits.memory_bytes,
+            memory_used: 0,
+            table_limit: limits.table_elements,
+            table_used: 0,
+        }
+    }
+
+    pub(crate) const fn memory_used(&self) -> usize {
+        self.memory_used
+    }
+}
+
+impl ResourceLimiter for Quota {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let wanted = self.memory_used.saturating_add(desired.saturating_sub(current));
+        if wanted > self.memory_limit {
+            return Err(Overrun::Memory { wanted, granted: self.memory_limit }.into());
+        }
+        self.memory_used = wanted;
+        Ok(true)
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let wanted = self.table_used.saturating_add(desired.saturating_sub(current));
+        if wanted > self.table_limit {
+            return Err(Overrun::Table { wanted, granted: self.table_limit }.into());
+        }
+        self.table_used = wanted;
+        Ok(true)
+    }
+
+    fn instances(&self) -> usize {
+        MAX_CORE_INSTANCES as usize
+    }
+
+    fn tables(&self) -> usize {
+        MAX_TABLES as usize
+    }
+
+    fn memories(&self) -> usize {
+        MAX_MEMORIES as usize
+    }
+}

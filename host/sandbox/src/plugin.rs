@@ -1,0 +1,252 @@
+//! One plugin, ready to run: each call in an instance of its own, under limits.
+
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use easysight_capture::Clip;
+use serde_json::Value;
+use wasmtime::{
+    Store,
+    component::{Component, Resource, ResourceTable},
+};
+
+use crate::{
+    ConfigError, ConfigSchema, Digest, Limits, LoadError, RunFailure,
+    bindings::{
+        Plugin as Bound, PluginPre,
+        easysight::diagnosis::types::{Descriptor, Failure, Report},
+    },
+    imports::{Instance, LogLine},
+    limits::{EPOCH, Quota},
+    report::{check_descriptor, check_report},
+    sandbox::Shared,
+    wasi,
+};
+
+/// What a run is given.
+#[derive(Debug, Clone)]
+pub struct RunInput {
+    /// The clip to judge.
+    pub clip: Arc<Clip>,
+    /// A configuration that [`Plugin::resolve_config`] gave.
+    pub config: Arc<str>,
+    /// What the run may use; never more than the sandbox grants.
+    pub limits: Limits,
+    /// What the plugin stored in its last run on this camera.
+    pub baseline: Option<Bytes>,
+}
+
+/// What a run gave and what it used.
+#[derive(Debug)]
+pub struct RunOutcome {
+    /// The report, or why there is none.
+    pub result: Result<Report, RunFailure>,
+    /// Fuel used, also by a run that failed.
+    pub fuel: u64,
+    /// Wall clock, instantiation included.
+    pub elapsed: Duration,
+    /// Bytes of pixels and other data handed to the plugin.
+    pub bytes_handed_over: u64,
+    /// Linear memory that the plugin held in the end.
+    pub memory_bytes: usize,
+    /// What the plugin logged.
+    pub log: Vec<LogLine>,
+    /// Log lines beyond the limit.
+    pub dropped_log_lines: u64,
+    /// What the plugin wants to remember; set only where the run succeeded.
+    pub baseline: Option<Bytes>,
+}
+
+/// A loaded plugin. Cheap to share; every run has an instance of its own and leaves nothing behind.
+pub struct Plugin {
+    digest: Digest,
+    descriptor: Descriptor,
+    schema: ConfigSchema,
+    pre: PluginPre<Instance>,
+    shared: Arc<Shared>,
+}
+
+impl fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plugin")
+            .field("digest", &self.digest)
+            .field("name", &self.descriptor.name)
+            .field("version", &self.descriptor.version)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Plugin {
+    /// Links compiled code to the contract, asks it what it is, and checks the answer.
+    pub(crate) fn new(shared: Arc<Shared>, digest: Digest, component: &Component) -> Result<Self, LoadError> {
+        let wrong = |error: wasmtime::Error| LoadError::WrongWorld(format!("{error:#}"));
+        let pre = PluginPre::new(shared.linker.instantiate_pre(component).map_err(wrong)?).map_err(wrong)?;
+        let limits = shared.limits;
+        let call = run(&shared, &pre, None, limits, None, |bound, store| bound.call_describe(store));
+        let descriptor = call.result.map_err(LoadError::Describe)?;
+        check_descriptor(&descriptor).map_err(LoadError::Descriptor)?;
+        let schema = ConfigSchema::parse(&descriptor.config_schema).map_err(LoadError::Descriptor)?;
+        Ok(Self { digest, descriptor, schema, pre, shared })
+    }
+
+    /// Its name among programs.
+    #[must_use]
+    pub const fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// What it says of itself; checked.
+    #[must_use]
+    pub const fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    /// The schema of its configuration.
+    #[must_use]
+    pub const fn schema(&self) -> &ConfigSchema {
+        &self.schema
+    }
+
+    /// Checks a configuration and fills the defaults in.
+    ///
+    /// # Errors
+    ///
+    /// The first offence against the schema.
+    pub fn resolve_config(&self, given: Option<&Value>) -> Result<Arc<str>, ConfigError> {
+        self.schema.resolve(given).map(|config| config.to_string().into())
+    }
+
+    /// Judges a clip. Blocks: computes on the calling thread, and waits first where as many plugins
+    /// run already as the sandbox allows at a time.
+    #[must_use]
+    pub fn run(&self, input: RunInput) -> RunOutcome {
+        let RunInput { clip, config, limits, baseline } = input;
+        let limits = limits.at_most(self.shared.limits);
+        let mut call = run(&self.shared, &self.pre, Some(clip), limits, baseline, |bound, store| {
+            bound.call_diagnose(store, Resource::new_own(0), &config)
+        });
+        let result = match call.result {
+            Ok(Ok(report)) => match check_report(&self.descriptor, &report) {
+                Ok(()) => Ok(report),
+                Err(rule) => Err(RunFailure::InvalidReport(rule)),
+            },
+            Ok(Err(failure)) => Err(stated_failure(failure)),
+            Err(failure) => Err(failure),
+        };
+        if result.is_err() {
+            call.baseline = None;
+        }
+        RunOutcome {
+            result,
+            fuel: call.fuel,
+            elapsed: call.elapsed,
+            bytes_handed_over: call.bytes_handed_over,
+            memory_bytes: call.memory_bytes,
+            log: call.log,
+            dropped_log_lines: call.dropped_lines,
+            baseline: call.baseline,
+        }
+    }
+
+    /// Instantiates it and calls `describe` again: the least that a call can cost. For measuring.
+    ///
+    /// # Errors
+    ///
+    /// Those of a run.
+    pub fn probe(&self) -> Result<Descriptor, RunFailure> {
+        run(&self.shared, &self.pre, None, self.shared.limits, None, |bound, store| {
+            bound.call_describe(store)
+        })
+        .result
+    }
+}
+
+/// A failure that the plugin states itself; its sentence is cut and cleaned like any other text.
+fn stated_failure(failure: Failure) -> RunFailure {
+    let clean = |text: String| -> String {
+        text.chars().take(1_000).map(|c| if c.is_control() { ' ' } else { c }).collect()
+    };
+    match failure {
+        Failure::InvalidConfig(text) => RunFailure::InvalidConfig(clean(text)),
+        Failure::UnsupportedClip(text) => RunFailure::UnsupportedClip(clean(text)),
+        Failure::Inconclusive(text) => RunFailure::Inconclusive(clean(text)),
+        Failure::Internal(text) => RunFailure::Internal(clean(text)),
+    }
+}
+
+struct Call<T> {
+    result: Result<T, RunFailure>,
+    fuel: u64,
+    elapsed: Duration,
+    bytes_handed_over: u64,
+    memory_bytes: usize,
+    log: Vec<LogLine>,
+    dropped_lines: u64,
+    baseline: Option<Bytes>,
+}
+
+/// One call in a fresh store.
+fn run<T>(
+    shared: &Shared,
+    pre: &PluginPre<Instance>,
+    clip: Option<Arc<Clip>>,
+    limits: Limits,
+    baseline: Option<Bytes>,
+    call: impl FnOnce(&Bound, &mut Store<Instance>) -> wasmtime::Result<T>,
+) -> Call<T> {
+    let _slot = shared.slots.take();
+    let started = Instant::now();
+    let (wasi, output) = wasi::empty_context();
+    let mut table = ResourceTable::new();
+    table.set_max_capacity(limits.handles);
+    let mut store = Store::new(
+        pre.engine(),
+        Instance {
+            clip,
+            quota: Quota::new(&limits),
+            limits,
+            deadline: started + limits.timeout,
+            log: Vec::new(),
+            dropped_lines: 0,
+            baseline,
+            new_baseline: None,
+            bytes_handed_over: 0,
+            wasi,
+            table,
+        },
+    );
+    store.limiter(|instance| &mut instance.quota);
+    store.set_hostcall_fuel(limits.result_bytes);
+    store.set_max_component_handles(limits.handles);
+    store.epoch_deadline_trap();
+    store.set_epoch_deadline(limits.timeout.as_millis().div_ceil(EPOCH.as_millis()).max(1) as u64 + 1);
+    let result = store.set_fuel(limits.fuel).and_then(|()| {
+        let bound = pre.instantiate(&mut store)?;
+        call(&bound, &mut store)
+    });
+    let result = result.map_err(|error| {
+        let printed = output.contents();
+        if !printed.is_empty() {
+            let printed = String::from_utf8_lossy(&printed).into_owned();
+            store.data_mut().write_log(tracing::Level::ERROR, &printed);
+        }
+        let last_words = store.data().log.last().map(|line| line.text.trim().to_owned());
+        RunFailure::from_engine(&error, &limits, last_words)
+    });
+    let left = store.get_fuel().unwrap_or(0);
+    let instance = store.into_data();
+    Call {
+        result,
+        fuel: limits.fuel.saturating_sub(left),
+        elapsed: started.elapsed(),
+        bytes_handed_over: instance.bytes_handed_over,
+        memory_bytes: instance.quota.memory_used(),
+        log: instance.log,
+        dropped_lines: instance.dropped_lines,
+        baseline: instance.new_baseline,
+    }
+}

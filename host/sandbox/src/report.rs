@@ -1,0 +1,149 @@
+//! The rules that a descriptor and a report must keep. A plugin may lie; what it says is checked
+//! before anybody sees it.
+
+use std::collections::BTreeSet;
+
+use crate::bindings::easysight::diagnosis::types::{ClipRequest, Descriptor, Finding, Report, Text};
+
+const MAX_DIAGNOSES: usize = 32;
+const MAX_TEXT_CHARS: usize = 1_000;
+const MAX_METRICS: usize = 64;
+const MAX_REGIONS: usize = 256;
+const MAX_SUGGESTIONS: usize = 8;
+const MAX_FRAMES: u32 = 256;
+const MAX_SPAN_MS: u32 = 60_000;
+/// Rounding of a box that touches the picture's edge.
+const EDGE_SLACK: f32 = 1e-3;
+
+type Rule = Result<(), String>;
+
+/// Checks what a plugin says of itself.
+pub(crate) fn check_descriptor(descriptor: &Descriptor) -> Rule {
+    check_id("the name", &descriptor.name, |c| {
+        c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_'
+    })?;
+    semver::Version::parse(&descriptor.version)
+        .map_err(|e| format!("the version {:?} is not semantic: {e}", clipped(&descriptor.version)))?;
+    if descriptor.diagnoses.is_empty() || descriptor.diagnoses.len() > MAX_DIAGNOSES {
+        return Err(format!(
+            "it has {} diagnoses, 1 to {MAX_DIAGNOSES} are granted",
+            descriptor.diagnoses.len()
+        ));
+    }
+    let mut ids = BTreeSet::new();
+    for diagnosis in &descriptor.diagnoses {
+        check_id("the diagnosis", &diagnosis.id, |c| {
+            c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'
+        })?;
+        if !ids.insert(&diagnosis.id) {
+            return Err(format!("the diagnosis `{}` is there twice", diagnosis.id));
+        }
+        check_text("the title", &diagnosis.title)?;
+        check_text("the description", &diagnosis.description)?;
+    }
+    check_clip_request(descriptor.clip)
+}
+
+fn check_clip_request(clip: ClipRequest) -> Rule {
+    if clip.min_frames == 0 || clip.min_frames > MAX_FRAMES {
+        return Err(format!("it wants {} frames, 1 to {MAX_FRAMES} are granted", clip.min_frames));
+    }
+    if clip.span_ms > MAX_SPAN_MS {
+        return Err(format!("it wants a span of {} ms, at most {MAX_SPAN_MS} are granted", clip.span_ms));
+    }
+    Ok(())
+}
+
+/// Checks a report against the descriptor of the plugin that gave it.
+pub(crate) fn check_report(descriptor: &Descriptor, report: &Report) -> Rule {
+    let mut seen = BTreeSet::new();
+    for finding in &report.findings {
+        let id = clipped(&finding.diagnosis);
+        if !descriptor.diagnoses.iter().any(|diagnosis| diagnosis.id == finding.diagnosis) {
+            return Err(format!("it has a finding `{id}`, which is none of its diagnoses"));
+        }
+        if !seen.insert(&finding.diagnosis) {
+            return Err(format!("it has two findings `{id}`"));
+        }
+        check_finding(finding).map_err(|rule| format!("finding `{id}`: {rule}"))?;
+    }
+    if seen.is_empty() {
+        return Err("it has no finding".into());
+    }
+    Ok(())
+}
+
+fn check_finding(finding: &Finding) -> Rule {
+    if !(0.0..=100.0).contains(&finding.score) {
+        return Err(format!("the score {} is not within 0 and 100", finding.score));
+    }
+    check_text("the message", &finding.message)?;
+    at_most("suggestions", finding.suggestions.len(), MAX_SUGGESTIONS)?;
+    finding.suggestions.iter().try_for_each(|text| check_text("a suggestion", text))?;
+    at_most("metrics", finding.metrics.len(), MAX_METRICS)?;
+    let mut names = BTreeSet::new();
+    for metric in &finding.metrics {
+        check_id("the metric", &metric.name, |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')?;
+        if !names.insert(metric.name.as_str()) {
+            return Err(format!("the metric `{}` is there twice", metric.name));
+        }
+        if !metric.value.is_finite() {
+            return Err(format!("the metric `{}` is {}", metric.name, metric.value));
+        }
+        if metric.unit.chars().count() > 32 || metric.unit.chars().any(char::is_control) {
+            return Err(format!("the unit of `{}` is not a short word", metric.name));
+        }
+    }
+    if !names.contains(finding.decision.metric.as_str()) {
+        return Err(format!(
+            "the decision names `{}`, which is no metric",
+            clipped(&finding.decision.metric)
+        ));
+    }
+    if !finding.decision.threshold.is_finite() {
+        return Err(format!("the threshold is {}", finding.decision.threshold));
+    }
+    at_most("regions", finding.regions.len(), MAX_REGIONS)?;
+    for region in &finding.regions {
+        let within = |from: f32, size: f32| from >= 0.0 && size > 0.0 && from + size <= 1.0 + EDGE_SLACK;
+        if !within(region.left, region.width) || !within(region.top, region.height) {
+            return Err(format!(
+                "a region leaves the picture: left {}, top {}, width {}, height {}",
+                region.left, region.top, region.width, region.height
+            ));
+        }
+        check_text("a caption", &region.caption)?;
+    }
+    Ok(())
+}
+
+fn at_most(what: &str, found: usize, granted: usize) -> Rule {
+    if found > granted { Err(format!("{found} {what}, at most {granted} are granted")) } else { Ok(()) }
+}
+
+fn check_id(what: &str, id: &str, allowed: impl Fn(char) -> bool) -> Rule {
+    if id.is_empty() || id.len() > 64 || !id.chars().all(allowed) {
+        return Err(format!("{what} {:?} is not 1 to 64 characters of a-z, 0-9 and _", clipped(id)));
+    }
+    Ok(())
+}
+
+/// Control characters in a text would let a plugin drive the operator's terminal.
+fn check_text(what: &str, text: &Text) -> Rule {
+    if text.zh.is_empty() && text.en.is_empty() {
+        return Err(format!("{what} is empty in both languages"));
+    }
+    for words in [&text.zh, &text.en] {
+        if words.chars().count() > MAX_TEXT_CHARS {
+            return Err(format!("{what} is longer than {MAX_TEXT_CHARS} characters"));
+        }
+        if words.chars().any(char::is_control) {
+            return Err(format!("{what} has control characters"));
+        }
+    }
+    Ok(())
+}
+
+fn clipped(text: &str) -> String {
+    text.chars().take(80).collect()
+}

@@ -1,0 +1,161 @@
+//! The sandbox as a whole: one engine, one linker, one cache, for all plugins of a process.
+
+use std::{fmt, path::PathBuf, sync::Arc};
+
+use parking_lot::{Condvar, Mutex};
+use wasmtime::{Engine, component::Linker};
+
+use crate::{
+    Digest, Limits, LoadError, Plugin, SandboxError,
+    cache::{CompiledCache, load_code},
+    compile::Compiler,
+    engine::{self, Ticker},
+    imports::{self, Instance},
+    vet, wasi,
+};
+
+/// Sets a sandbox up.
+#[derive(Debug, Clone)]
+pub struct SandboxConfig {
+    /// Ceilings of every run.
+    pub limits: Limits,
+    /// Plugins that run at the same time, at the most; a further one waits.
+    pub concurrency: u32,
+    /// Where compiled code is kept; none to compile anew at each start.
+    pub cache_dir: Option<PathBuf>,
+    /// Who compiles; none for the running program, which must call
+    /// [`crate::compiler_main`] first thing.
+    pub compiler: Option<Compiler>,
+}
+
+impl Default for SandboxConfig {
+    /// As many plugins at a time as there are processors, default limits, no cache.
+    fn default() -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self {
+            limits: Limits::default(),
+            concurrency: u32::try_from(processors).unwrap_or(1),
+            cache_dir: None,
+            compiler: None,
+        }
+    }
+}
+
+/// What all plugins of a sandbox share.
+pub(crate) struct Shared {
+    pub(crate) engine: Engine,
+    pub(crate) linker: Linker<Instance>,
+    pub(crate) limits: Limits,
+    pub(crate) slots: Slots,
+    cache: Option<CompiledCache>,
+    compiler: Compiler,
+    _ticker: Ticker,
+}
+
+/// Runs plugins. One a process is enough: its plugins share the engine's pool.
+#[derive(Clone)]
+pub struct Sandbox {
+    shared: Arc<Shared>,
+}
+
+impl fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sandbox").field("limits", &self.shared.limits).finish_non_exhaustive()
+    }
+}
+
+impl Sandbox {
+    /// Starts an engine, its clock and its cache.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError`] where the engine does not start on this machine or the cache directory
+    /// cannot be used.
+    pub fn new(config: SandboxConfig) -> Result<Self, SandboxError> {
+        let engine = engine::running(&config.limits, config.concurrency)?;
+        let mut linker = Linker::new(&engine);
+        imports::link(&mut linker).map_err(SandboxError::Engine)?;
+        wasi::link(&mut linker).map_err(SandboxError::Engine)?;
+        let ticker = Ticker::start(&engine)
+            .map_err(|source| SandboxError::Io { path: PathBuf::from("epoch thread"), source })?;
+        let cache = match &config.cache_dir {
+            Some(dir) => Some(CompiledCache::open(dir, &engine)?),
+            None => None,
+        };
+        let compiler = match config.compiler {
+            Some(compiler) => compiler,
+            None => Compiler::this_program()?,
+        };
+        Ok(Self {
+            shared: Arc::new(Shared {
+                engine,
+                linker,
+                limits: config.limits,
+                slots: Slots::new(config.concurrency),
+                cache,
+                compiler,
+                _ticker: ticker,
+            }),
+        })
+    }
+
+    /// The ceilings of every run.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.shared.limits
+    }
+
+    /// Makes a plugin of a component's bytes: vets it, compiles it in a child process or takes the
+    /// cached code, links it, and asks it what it is. Blocks; the first time may take seconds.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`], with the rule that the component breaks.
+    pub fn load(&self, bytes: &[u8]) -> Result<Arc<Plugin>, LoadError> {
+        let digest = Digest::of(bytes);
+        let shared = &self.shared;
+        let cached = shared.cache.as_ref().and_then(|cache| cache.load(&shared.engine, digest));
+        let component = match cached {
+            Some(component) => component,
+            None => {
+                vet::vet(bytes)?;
+                let code = shared.compiler.compile(bytes)?;
+                let component = load_code(&shared.engine, &code).map_err(LoadError::Engine)?;
+                if let Some(cache) = &shared.cache {
+                    cache.store(digest, &code);
+                }
+                component
+            }
+        };
+        Plugin::new(Arc::clone(shared), digest, &component).map(Arc::new)
+    }
+}
+
+/// As many places as the engine's pool has; a run that finds none waits for one.
+pub(crate) struct Slots {
+    free: Mutex<u32>,
+    freed: Condvar,
+}
+
+/// One place, until dropped.
+pub(crate) struct Slot<'a>(&'a Slots);
+
+impl Slots {
+    fn new(count: u32) -> Self {
+        Self { free: Mutex::new(count.max(1)), freed: Condvar::new() }
+    }
+
+    pub(crate) fn take(&self) -> Slot<'_> {
+        let mut free = self.free.lock();
+        self.freed.wait_while(&mut free, |free| *free == 0);
+        *free -= 1;
+        Slot(self)
+    }
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        *self.0.free.lock() += 1;
+        self.0.freed.notify_one();
+    }
+}

@@ -1,0 +1,135 @@
+//! WASI 0.2 with nothing in it. Ordinary toolchains import it on a plugin's behalf, so it must be
+//! there; it grants no files, network, environment or arguments, its clocks stand still and its
+//! random bytes are fixed, so that the same clip gives the same finding everywhere.
+
+use std::{
+    convert::Infallible,
+    time::{Duration, Instant},
+};
+
+use rand_core::TryRng;
+use wasmtime::{
+    StoreContextMut,
+    component::{Linker, Resource},
+};
+use wasmtime_wasi::{
+    HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder,
+    p2::{
+        DynPollable,
+        bindings::io::poll::{Host as _, HostPollable as _},
+        pipe::MemoryOutputPipe,
+    },
+};
+
+use crate::{imports::Instance, limits::Overrun};
+
+/// Bytes that a plugin may print; they are kept for the message of a panic.
+const OUTPUT_BYTES: usize = 4 << 10;
+/// Random bytes a call.
+const MAX_RANDOM_BYTES: u64 = 4 << 10;
+
+struct StoppedClock;
+
+impl HostWallClock for StoppedClock {
+    fn resolution(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+impl HostMonotonicClock for StoppedClock {
+    fn resolution(&self) -> u64 {
+        1
+    }
+    fn now(&self) -> u64 {
+        0
+    }
+}
+
+/// A Weyl sequence through an avalanche (splitmix64): distinct values for hash seeds, the same at
+/// every run. Not secret, and nothing in a sandbox without authority needs a secret.
+struct FixedBytes(u64);
+
+impl FixedBytes {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+}
+
+impl TryRng for FixedBytes {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok((self.next() >> 32) as u32)
+    }
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(self.next())
+    }
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        for chunk in bytes.chunks_mut(8) {
+            let word = self.next().to_le_bytes();
+            for (byte, value) in chunk.iter_mut().zip(word) {
+                *byte = value;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An empty context, and the pipe that takes what the plugin prints.
+pub(crate) fn empty_context() -> (WasiCtx, MemoryOutputPipe) {
+    let output = MemoryOutputPipe::new(OUTPUT_BYTES);
+    let context = WasiCtxBuilder::new()
+        .stdout(output.clone())
+        .stderr(output.clone())
+        .wall_clock(StoppedClock)
+        .monotonic_clock(StoppedClock)
+        .secure_random(FixedBytes(1))
+        .insecure_random(FixedBytes(2))
+        .insecure_random_seed(3)
+        .max_random_size(MAX_RANDOM_BYTES)
+        .allow_tcp(false)
+        .allow_udp(false)
+        .allow_ip_name_lookup(false)
+        .build();
+    (context, output)
+}
+
+/// Adds WASI to a linker. Waiting is the one thing that could hold an executor beyond every limit:
+/// neither fuel nor epochs pass while the host sleeps. So it is replaced by waiting that ends with
+/// the plugin's deadline.
+pub(crate) fn link(linker: &mut Linker<Instance>) -> wasmtime::Result<()> {
+    wasmtime_wasi::p2::add_to_linker_sync(linker)?;
+    linker.allow_shadowing(true);
+    let mut poll = linker.instance("wasi:io/poll@0.2.12")?;
+    poll.func_wrap(
+        "[method]pollable.block",
+        |mut caller: StoreContextMut<'_, Instance>, (pollable,): (Resource<DynPollable>,)| {
+            let state = caller.data_mut();
+            until(state.deadline, state.table.block(pollable))
+        },
+    )?;
+    poll.func_wrap(
+        "poll",
+        |mut caller: StoreContextMut<'_, Instance>, (pollables,): (Vec<Resource<DynPollable>>,)| {
+            let state = caller.data_mut();
+            Ok((until(state.deadline, state.table.poll(pollables))?,))
+        },
+    )?;
+    linker.allow_shadowing(false);
+    Ok(())
+}
+
+/// Waits for a future, no longer than the deadline.
+fn until<T>(deadline: Instant, wait: impl Future<Output = wasmtime::Result<T>>) -> wasmtime::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    runtime
+        .block_on(async { tokio::time::timeout_at(deadline.into(), wait).await })
+        .unwrap_or_else(|_| Err(Overrun::Deadline.into()))
+}

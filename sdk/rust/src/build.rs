@@ -1,0 +1,159 @@
+//! Putting descriptors and findings together without writing every field out.
+
+use crate::{ClipRequest, Decision, Descriptor, Diagnosis, Finding, Metric, Region, Report, Status, Text};
+
+impl Text {
+    /// The same sentence in Chinese and English.
+    #[must_use]
+    pub fn new(zh: impl Into<String>, en: impl Into<String>) -> Self {
+        Self { zh: zh.into(), en: en.into() }
+    }
+}
+
+/// A descriptor without the schema, which comes from the configuration's type.
+#[derive(Debug, Clone)]
+pub struct Description {
+    name: String,
+    version: String,
+    diagnoses: Vec<Diagnosis>,
+    clip: ClipRequest,
+}
+
+/// Begins a description of a plugin that needs a single picture.
+#[must_use]
+pub fn descriptor(name: &str, version: &str) -> Description {
+    Description {
+        name: name.into(),
+        version: version.into(),
+        diagnoses: Vec::new(),
+        clip: ClipRequest { min_frames: 1, interval_ms: 0, span_ms: 0 },
+    }
+}
+
+impl Description {
+    /// Adds a diagnosis.
+    #[must_use]
+    pub fn diagnosis(mut self, id: &str, title: Text, description: Text) -> Self {
+        self.diagnoses.push(Diagnosis { id: id.into(), title, description });
+        self
+    }
+
+    /// Asks for a stretch of `span_ms` milliseconds with a frame every `interval_ms` (0: every frame).
+    #[must_use]
+    pub const fn over_time(mut self, min_frames: u32, interval_ms: u32, span_ms: u32) -> Self {
+        self.clip = ClipRequest { min_frames, interval_ms, span_ms };
+        self
+    }
+
+    pub(crate) fn into_descriptor(self, config_schema: String) -> Descriptor {
+        Descriptor {
+            name: self.name,
+            version: self.version,
+            diagnoses: self.diagnoses,
+            config_schema,
+            clip: self.clip,
+        }
+    }
+}
+
+/// A finding in the making; see [`finding`].
+#[derive(Debug, Clone)]
+pub struct FindingBuilder {
+    finding: Finding,
+    judged: bool,
+}
+
+/// Begins a finding. It is normal with a score of 100 until something else is said.
+#[must_use]
+pub fn finding(diagnosis: &str) -> FindingBuilder {
+    FindingBuilder {
+        finding: Finding {
+            diagnosis: diagnosis.into(),
+            status: Status::Normal,
+            score: 100.0,
+            decision: Decision { metric: String::new(), threshold: 0.0 },
+            message: Text::new("", ""),
+            suggestions: Vec::new(),
+            metrics: Vec::new(),
+            regions: Vec::new(),
+        },
+        judged: false,
+    }
+}
+
+impl FindingBuilder {
+    /// Adds a measured value.
+    #[must_use]
+    pub fn metric(mut self, name: &str, value: f64, unit: &str) -> Self {
+        self.finding.metrics.push(Metric { name: name.into(), value, unit: unit.into() });
+        self
+    }
+
+    /// Names the metric that decided and its threshold.
+    #[must_use]
+    pub fn decided_by(mut self, metric: &str, threshold: f64) -> Self {
+        self.finding.decision = Decision { metric: metric.into(), threshold };
+        self
+    }
+
+    /// Sets the score; it is held within 0 and 100, and a value that is no number counts as 0.
+    #[must_use]
+    pub fn score(mut self, score: f64) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "a score needs no more digits")]
+        let score = score.clamp(0.0, 100.0) as f32;
+        self.finding.score = if score.is_nan() { 0.0 } else { score };
+        self
+    }
+
+    /// Sets the judgement.
+    #[must_use]
+    pub fn judged(mut self, status: Status, message: Text) -> Self {
+        self.finding.status = status;
+        self.finding.message = message;
+        self.judged = true;
+        self
+    }
+
+    /// Normal with this message where the condition holds.
+    #[must_use]
+    pub fn normal_if(self, condition: bool, message: Text) -> Self {
+        if condition { self.judged(Status::Normal, message) } else { self }
+    }
+
+    /// A warning where nothing was said before; the score falls to 50 where it was left at 100.
+    #[must_use]
+    pub fn otherwise_warning(self, message: Text) -> Self {
+        if self.judged {
+            return self;
+        }
+        let score = f64::from(self.finding.score).min(50.0);
+        self.judged(Status::Warning, message).score(score)
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn suggest(mut self, suggestion: Text) -> Self {
+        self.finding.suggestions.push(suggestion);
+        self
+    }
+
+    /// Marks where the fault is.
+    #[must_use]
+    pub fn region(mut self, region: Region) -> Self {
+        self.finding.regions.push(region);
+        self
+    }
+}
+
+impl From<FindingBuilder> for Finding {
+    fn from(builder: FindingBuilder) -> Self {
+        builder.finding
+    }
+}
+
+/// A report of one finding.
+impl From<FindingBuilder> for Report {
+    fn from(builder: FindingBuilder) -> Self {
+        Self { findings: vec![builder.finding] }
+    }
+}

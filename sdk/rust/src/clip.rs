@@ -1,0 +1,84 @@
+//! The clip as a plugin sees it: the host's resource in a component, arrays in a native test.
+
+use crate::{ClipInfo, DecoderEvidence, Failure, FrameInfo, PixelError, PlaneKind, Rect, bindings};
+
+/// A clip of planar frames. The contract's `video` interface documents each method; pull only what
+/// decides, at the smallest level that decides it.
+pub trait Clip {
+    /// Facts on the clip as a whole.
+    fn info(&self) -> ClipInfo;
+    /// What the decoder complained of.
+    fn evidence(&self) -> DecoderEvidence;
+    /// One entry a frame, in order.
+    fn frames(&self) -> Vec<FrameInfo>;
+    /// Width and height of a plane at a level, in samples.
+    ///
+    /// # Errors
+    ///
+    /// [`PixelError::NoSuchLevel`].
+    fn size(&self, plane: PlaneKind, level: u32) -> Result<(u32, u32), PixelError>;
+    /// A whole plane, row by row without padding.
+    ///
+    /// # Errors
+    ///
+    /// [`PixelError`] where there is no such frame or level.
+    fn plane(&self, frame: u32, plane: PlaneKind, level: u32) -> Result<Vec<u8>, PixelError>;
+    /// A part of a plane.
+    ///
+    /// # Errors
+    ///
+    /// [`PixelError`] where there is no such frame, level or part.
+    fn crop(&self, frame: u32, plane: PlaneKind, level: u32, area: Rect) -> Result<Vec<u8>, PixelError>;
+    /// Interleaved full-range RGB.
+    ///
+    /// # Errors
+    ///
+    /// [`PixelError`] where there is no such frame or level.
+    fn rgb(&self, frame: u32, level: u32) -> Result<Vec<u8>, PixelError>;
+
+    /// The luma plane.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Clip::plane`].
+    fn luma(&self, frame: u32, level: u32) -> Result<Vec<u8>, PixelError> {
+        self.plane(frame, PlaneKind::Luma, level)
+    }
+
+    /// The first level whose luma plane is at most `width` samples wide; the last level where none is.
+    fn level_within(&self, width: u32) -> u32 {
+        let info = self.info();
+        (0..info.levels).find(|level| info.width >> level <= width).unwrap_or(info.levels.saturating_sub(1))
+    }
+}
+
+impl Clip for bindings::Clip {
+    fn info(&self) -> ClipInfo {
+        Self::info(self)
+    }
+    fn evidence(&self) -> DecoderEvidence {
+        Self::evidence(self)
+    }
+    fn frames(&self) -> Vec<FrameInfo> {
+        Self::frames(self)
+    }
+    fn size(&self, plane: PlaneKind, level: u32) -> Result<(u32, u32), PixelError> {
+        Self::size(self, plane, level)
+    }
+    fn plane(&self, frame: u32, plane: PlaneKind, level: u32) -> Result<Vec<u8>, PixelError> {
+        Self::plane(self, frame, plane, level)
+    }
+    fn crop(&self, frame: u32, plane: PlaneKind, level: u32, area: Rect) -> Result<Vec<u8>, PixelError> {
+        Self::crop(self, frame, plane, level, area)
+    }
+    fn rgb(&self, frame: u32, level: u32) -> Result<Vec<u8>, PixelError> {
+        Self::rgb(self, frame, level)
+    }
+}
+
+/// A plugin that asks for pixels that are not there has a defect.
+impl From<PixelError> for Failure {
+    fn from(error: PixelError) -> Self {
+        Self::Internal(format!("pixels refused: {error:?}"))
+    }
+}

@@ -1,0 +1,30 @@
+//! The component's side of [`crate::export!`].
+
+use std::sync::Once;
+
+use crate::{
+    Descriptor, Failure, Plugin, Report, bindings,
+    bindings::easysight::diagnosis::log::{self, Level},
+    full_descriptor, native,
+};
+
+/// A panic becomes a trap without words; say them in the log first.
+fn report_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        std::panic::set_hook(Box::new(|panic| log::write(Level::Error, &panic.to_string())));
+    });
+}
+
+#[doc(hidden)]
+#[must_use]
+pub fn describe<P: Plugin>() -> Descriptor {
+    report_panics();
+    full_descriptor::<P>()
+}
+
+#[doc(hidden)]
+pub fn diagnose<P: Plugin>(clip: &bindings::Clip, config: &str) -> Result<Report, Failure> {
+    report_panics();
+    native::<P>(clip, config)
+}

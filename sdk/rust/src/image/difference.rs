@@ -1,0 +1,129 @@
+//! Where two pictures differ, tile by tile.
+
+/// Side of a tile in samples: a macroblock of the common codecs, which is what an encoder repeats
+/// when it finds no change.
+pub const TILE: usize = 16;
+
+/// Marks the tiles in which any sample differs. The two are bands of whole rows of the same picture,
+/// `width` samples wide; tiles that would stick out at the right or at the bottom are left out.
+/// `changed` has a place for each tile, row of tiles by row of tiles; marks that are set stay set.
+pub fn changed_tiles(before: &[u8], after: &[u8], width: usize, changed: &mut [bool]) {
+    let columns = width / TILE;
+    if columns == 0 {
+        return;
+    }
+    let rows = before.chunks_exact(width).zip(after.chunks_exact(width));
+    for (y, (before, after)) in rows.enumerate() {
+        let Some(marks) = changed.get_mut(y / TILE * columns..).and_then(|m| m.get_mut(..columns)) else {
+            return;
+        };
+        let (before, _) = before.as_chunks::<TILE>();
+        let (after, _) = after.as_chunks::<TILE>();
+        for ((before, after), mark) in before.iter().zip(after).zip(marks) {
+            *mark |= before != after;
+        }
+    }
+}
+
+/// Marks the tiles whose samples span at least `least` values: where something is to be seen.
+/// Layout as in [`changed_tiles`].
+pub fn textured_tiles(samples: &[u8], width: usize, least: u8, textured: &mut [bool]) {
+    let columns = width / TILE;
+    if columns == 0 {
+        return;
+    }
+    for (band, marks) in samples.chunks_exact(width * TILE).zip(textured.chunks_exact_mut(columns)) {
+        let mut darkest = vec![[u8::MAX; TILE]; columns];
+        let mut brightest = vec![[0_u8; TILE]; columns];
+        for row in band.chunks_exact(width) {
+            let (tiles, _) = row.as_chunks::<TILE>();
+            for ((tile, low), high) in tiles.iter().zip(&mut darkest).zip(&mut brightest) {
+                for ((&sample, low), high) in tile.iter().zip(low).zip(high) {
+                    *low = (*low).min(sample);
+                    *high = (*high).max(sample);
+                }
+            }
+        }
+        for ((low, high), mark) in darkest.iter().zip(&brightest).zip(marks) {
+            let low = low.iter().copied().min().unwrap_or_default();
+            let high = high.iter().copied().max().unwrap_or_default();
+            *mark |= high.saturating_sub(low) >= least;
+        }
+    }
+}
+
+/// Number of samples that differ by more than `tolerance`; of two planes of the same size.
+#[must_use]
+pub fn far_apart(before: &[u8], after: &[u8], tolerance: u8) -> u64 {
+    let (a, a_rest) = before.as_chunks::<128>();
+    let (b, b_rest) = after.as_chunks::<128>();
+    let far = |a: &[u8], b: &[u8]| -> u8 {
+        // At most 128 samples, so eight bits suffice and sixteen are counted at a time.
+        a.iter().zip(b).map(|(&a, &b)| u8::from(a.abs_diff(b) > tolerance)).sum()
+    };
+    let chunks: u64 = a.iter().zip(b).map(|(a, b)| u64::from(far(a, b))).sum();
+    chunks + u64::from(far(a_rest, b_rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Two bands that differ in a few samples, and their width.
+    fn bands() -> impl Strategy<Value = (Vec<u8>, Vec<u8>, usize)> {
+        (1..70_usize, 1..50_usize).prop_flat_map(|(width, height)| {
+            let size = width * height;
+            (prop::collection::vec(any::<u8>(), size), prop::collection::vec((0..size, any::<u8>()), 0..6))
+                .prop_map(move |(before, edits)| {
+                    let mut after = before.clone();
+                    for (at, value) in edits {
+                        after[at] = value;
+                    }
+                    (before, after, width)
+                })
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn changed_tiles_agree_with_a_plain_loop((before, after, width) in bands()) {
+            let (columns, rows) = (width / TILE, before.len() / width / TILE);
+            let mut marks = vec![false; columns * rows];
+            changed_tiles(&before, &after, width, &mut marks);
+            for ty in 0..rows {
+                for tx in 0..columns {
+                    let plain = (0..TILE * TILE).any(|i| {
+                        let at = (ty * TILE + i / TILE) * width + tx * TILE + i % TILE;
+                        before[at] != after[at]
+                    });
+                    prop_assert_eq!(marks[ty * columns + tx], plain);
+                }
+            }
+        }
+
+        #[test]
+        fn textured_tiles_agree_with_a_plain_loop((samples, _, width) in bands(), least in 200..=255_u8) {
+            let (columns, rows) = (width / TILE, samples.len() / width / TILE);
+            let mut marks = vec![false; columns * rows];
+            textured_tiles(&samples, width, least, &mut marks);
+            for ty in 0..rows {
+                for tx in 0..columns {
+                    let tile = (0..TILE * TILE).map(|i| samples[(ty * TILE + i / TILE) * width + tx * TILE + i % TILE]);
+                    let plain = tile.clone().max().unwrap() - tile.min().unwrap() >= least;
+                    prop_assert_eq!(marks[ty * columns + tx], plain);
+                }
+            }
+        }
+
+        #[test]
+        fn far_apart_agrees_with_a_plain_loop(
+            pairs in prop::collection::vec((any::<u8>(), any::<u8>()), 0..700), tolerance in any::<u8>()
+        ) {
+            let (a, b): (Vec<u8>, Vec<u8>) = pairs.iter().copied().unzip();
+            let plain = pairs.iter().filter(|(a, b)| i32::from(*a).abs_diff(i32::from(*b)) > u32::from(tolerance)).count();
+            prop_assert_eq!(far_apart(&a, &b, tolerance), plain as u64);
+        }
+    }
+}
