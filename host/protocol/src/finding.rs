@@ -93,11 +93,13 @@ pub struct Failure {
 impl Failure {
     /// The kind of an honest "cannot tell", which is no one's fault.
     pub const INCONCLUSIVE: &'static str = "inconclusive";
+    /// The kind of a clip that lacks what the diagnosis needs, such as a snapshot for a freeze.
+    pub const UNSUPPORTED_CLIP: &'static str = "unsupported-clip";
 
     /// True where the picture could not tell, rather than something having gone wrong.
     #[must_use]
-    pub fn is_inconclusive(&self) -> bool {
-        self.kind == Self::INCONCLUSIVE
+    pub fn is_harmless(&self) -> bool {
+        self.kind == Self::INCONCLUSIVE || self.kind == Self::UNSUPPORTED_CLIP
     }
 }
 
@@ -146,6 +148,6 @@ impl Finding {
     /// True where something went wrong that is not the camera's: a plugin or a configuration.
     #[must_use]
     pub fn is_failed(&self) -> bool {
-        self.failure.as_ref().is_some_and(|failure| !failure.is_inconclusive())
+        self.failure.as_ref().is_some_and(|failure| !failure.is_harmless())
     }
 }

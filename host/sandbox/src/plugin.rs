@@ -64,6 +64,7 @@ pub struct RunOutcome {
 /// A loaded plugin. Cheap to share; every run has an instance of its own and leaves nothing behind.
 pub struct Plugin {
     digest: Digest,
+    version: semver::Version,
     descriptor: Descriptor,
     schema: ConfigSchema,
     pre: PluginPre<Instance>,
@@ -88,15 +89,21 @@ impl Plugin {
         let limits = shared.limits;
         let call = run(&shared, &pre, None, limits, None, |bound, store| bound.call_describe(store));
         let descriptor = call.result.map_err(LoadError::Describe)?;
-        check_descriptor(&descriptor).map_err(LoadError::Descriptor)?;
+        let version = check_descriptor(&descriptor).map_err(LoadError::Descriptor)?;
         let schema = ConfigSchema::parse(&descriptor.config_schema).map_err(LoadError::Descriptor)?;
-        Ok(Self { digest, descriptor, schema, pre, shared })
+        Ok(Self { digest, version, descriptor, schema, pre, shared })
     }
 
     /// Its name among programs.
     #[must_use]
     pub const fn digest(&self) -> Digest {
         self.digest
+    }
+
+    /// Its version.
+    #[must_use]
+    pub const fn version(&self) -> &semver::Version {
+        &self.version
     }
 
     /// What it says of itself; checked.

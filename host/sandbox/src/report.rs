@@ -17,12 +17,12 @@ const EDGE_SLACK: f32 = 1e-3;
 
 type Rule = Result<(), String>;
 
-/// Checks what a plugin says of itself.
-pub(crate) fn check_descriptor(descriptor: &Descriptor) -> Rule {
+/// Checks what a plugin says of itself, and gives its version.
+pub(crate) fn check_descriptor(descriptor: &Descriptor) -> Result<semver::Version, String> {
     check_id("the name", &descriptor.name, |c| {
         c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_'
     })?;
-    semver::Version::parse(&descriptor.version)
+    let version = semver::Version::parse(&descriptor.version)
         .map_err(|e| format!("the version {:?} is not semantic: {e}", clipped(&descriptor.version)))?;
     if descriptor.diagnoses.is_empty() || descriptor.diagnoses.len() > MAX_DIAGNOSES {
         return Err(format!(
@@ -41,7 +41,8 @@ pub(crate) fn check_descriptor(descriptor: &Descriptor) -> Rule {
         check_text("the title", &diagnosis.title)?;
         check_text("the description", &diagnosis.description)?;
     }
-    check_clip_request(descriptor.clip)
+    check_clip_request(descriptor.clip)?;
+    Ok(version)
 }
 
 fn check_clip_request(clip: ClipRequest) -> Rule {

@@ -8,6 +8,7 @@
 //! /// How the plugin can be tuned. Every field has a default, a unit and a range.
 //! #[derive(serde::Deserialize, easysight_sdk::JsonSchema)]
 //! #[serde(default, deny_unknown_fields)]
+//! #[schemars(crate = "easysight_sdk::schemars")]
 //! struct Config {
 //!     /// Least mean luma, in grey levels of full range.
 //!     #[schemars(range(min = 0.0, max = 255.0), extend("unit" = "grey level"))]

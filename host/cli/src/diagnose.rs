@@ -1,0 +1,256 @@
+//! `easysight diagnose`: many sources side by side, one row or line a finding.
+
+mod check;
+mod output;
+
+use std::{
+    collections::BTreeMap,
+    env,
+    io::{self, IsTerminal},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
+
+use anyhow::{Context, bail};
+use clap::ValueEnum;
+use easysight_capture::{CaptureConfig, Capturer, Source};
+use easysight_diagnose::{Examination, Plan, PluginSet, capture, judge};
+use easysight_protocol::Failure;
+use easysight_sandbox::{Limits, Sandbox, SandboxConfig};
+use futures::{StreamExt, stream};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::Value;
+
+use output::Printer;
+
+/// Exit code: something is not normal.
+const EXIT_ABNORMAL: u8 = 1;
+/// Exit code: usage or failure.
+pub(crate) const EXIT_FAILED: u8 = 2;
+
+/// How findings are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Table,
+    /// One JSON array.
+    Json,
+    /// One JSON object a line, as soon as it is there.
+    Jsonl,
+}
+
+/// Language of messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Language {
+    /// English.
+    En,
+    /// Chinese.
+    Zh,
+}
+
+/// The command's arguments.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Addresses (rtsp://, rtsps://, http://, https://) or files.
+    #[arg(required = true, value_name = "SOURCE")]
+    sources: Vec<String>,
+    /// A diagnosis to run; may be repeated. All that the plugins offer where none is named.
+    #[arg(long, value_name = "ID")]
+    diagnosis: Vec<String>,
+    /// Where the plugins are. Where it is not given: `plugins` beside the program, or in the user's data
+    /// directory.
+    #[arg(long, value_name = "DIR", env = "EASYSIGHT_PLUGINS_DIR")]
+    plugins_dir: Option<PathBuf>,
+    /// Configuration: a JSON object by diagnosis, such as '{"brightness": {"dark_p95": 40}}', or
+    /// @FILE with one.
+    #[arg(long, value_name = "JSON|@FILE")]
+    config: Option<String>,
+    /// How to print findings.
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+    /// Language of the table's messages and of `message` in JSON; otherwise that of the locale.
+    #[arg(long, value_enum)]
+    lang: Option<Language>,
+    /// Sources to work on side by side; two a processor where it is not given.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: Option<u16>,
+    /// Run the standard plugins compiled natively too, and fail where they find anything else.
+    #[arg(long)]
+    native_check: bool,
+    /// Exit with 0 also where something is not normal. Failures still exit with 2.
+    #[arg(long)]
+    exit_zero: bool,
+    /// The ffmpeg program.
+    #[arg(long, value_name = "PROGRAM", env = "EASYSIGHT_FFMPEG", default_value = "ffmpeg")]
+    ffmpeg: PathBuf,
+    /// Seconds that one capture may take, beside the stretch of video that is asked for.
+    #[arg(long, value_name = "S", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
+    timeout: u64,
+}
+
+/// What came of one source.
+#[derive(Debug)]
+struct Outcome {
+    source: String,
+    examination: Examination,
+    /// Differences between the sandbox and the native plugins.
+    differences: Vec<String>,
+}
+
+/// Runs the command; answers with the exit code.
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let config = read_config(arguments.config.as_deref())?;
+    let plugins_dir = find_plugins(arguments.plugins_dir.as_deref())?;
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let sandbox = Sandbox::new(SandboxConfig {
+        cache_dir: dirs::cache_dir().map(|dir| dir.join("easysight").join("compiled")),
+        ..SandboxConfig::default()
+    })?;
+    let (plugins, rejected) = PluginSet::load(&sandbox, &plugins_dir)?;
+    for rejected in rejected {
+        eprintln!("easysight: {} is not used: {}", rejected.path.display(), rejected.reason);
+    }
+    if plugins.is_empty() {
+        bail!("no plugin in {}: build the standard ones with `cargo xtask plugins`", plugins_dir.display());
+    }
+    let plan = Plan::new(&plugins, &arguments.diagnosis, &config, Limits::default())
+        .map_err(|error| anyhow::anyhow!("{error} (at {})", error.field))?;
+    let mut defaults = CaptureConfig { ffmpeg: arguments.ffmpeg.clone(), ..CaptureConfig::default() };
+    defaults.deadline = std::time::Duration::from_secs(arguments.timeout);
+    defaults.connect_timeout = defaults.connect_timeout.min(defaults.deadline);
+    let jobs = arguments.jobs.map_or(2 * processors, usize::from);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(processors.min(4))
+        .max_blocking_threads(jobs + 4)
+        .enable_all()
+        .build()
+        .context("the runtime does not start")?;
+    let walk = walk(arguments, Arc::new(plan), Capturer::new(defaults), jobs);
+    runtime.block_on(async {
+        tokio::select! {
+            done = walk => done,
+            // Dropping the walk ends every ffmpeg process.
+            _ = tokio::signal::ctrl_c() => Ok(ExitCode::from(130)),
+        }
+    })
+}
+
+/// Works on all sources, and prints what comes out in the order in which they were given.
+async fn walk(
+    arguments: &Arguments,
+    plan: Arc<Plan>,
+    capturer: Capturer,
+    jobs: usize,
+) -> anyhow::Result<ExitCode> {
+    let bar = progress(arguments);
+    let mut printer = Printer::new(arguments.format, language(arguments));
+    let mut outcomes = stream::iter(&arguments.sources)
+        .map(|source| examine(source, &plan, &capturer, arguments.native_check))
+        .buffered(jobs);
+    let (mut abnormal, mut failed) = (false, false);
+    while let Some(outcome) = outcomes.next().await {
+        let outcome = outcome?;
+        bar.inc(1);
+        abnormal |= outcome.examination.findings.iter().any(easysight_protocol::Finding::is_abnormal);
+        failed |= outcome.examination.failure.is_some()
+            || outcome.examination.findings.iter().any(easysight_protocol::Finding::is_failed)
+            || !outcome.differences.is_empty();
+        for difference in &outcome.differences {
+            bar.suspend(|| eprintln!("easysight: native check: {}: {difference}", outcome.source));
+        }
+        if let Some(failure) = &outcome.examination.failure {
+            bar.suspend(|| eprintln!("easysight: {}: {}", outcome.source, failure.detail));
+        }
+        bar.suspend(|| printer.take(outcome, &plan)).context("standard output")?;
+    }
+    bar.finish_and_clear();
+    printer.finish().context("standard output")?;
+    Ok(if failed {
+        ExitCode::from(EXIT_FAILED)
+    } else if abnormal && !arguments.exit_zero {
+        ExitCode::from(EXIT_ABNORMAL)
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+async fn examine(
+    text: &str,
+    plan: &Arc<Plan>,
+    capturer: &Capturer,
+    native_check: bool,
+) -> anyhow::Result<Outcome> {
+    let source: Source = match text.parse() {
+        Ok(source) => source,
+        Err(error) => {
+            let failure = Failure { kind: "invalid-source".into(), detail: format!("{error}") };
+            let examination = Examination { findings: Vec::new(), failure: Some(failure), decode_ms: 0.0 };
+            // What cannot be taken apart may hold a password anywhere.
+            let source = text.split('@').next_back().unwrap_or_default().to_owned();
+            return Ok(Outcome { source, examination, differences: Vec::new() });
+        }
+    };
+    let captured = capture(capturer, plan, &source).await;
+    let plan = Arc::clone(plan);
+    let judged = tokio::task::spawn_blocking(move || {
+        let examination = judge(&plan, &captured);
+        let differences = match &captured.clip {
+            Ok(clip) if native_check => check::differences(&plan, clip, &examination.findings),
+            _ => Vec::new(),
+        };
+        (examination, differences)
+    });
+    let (examination, differences) = judged.await.context("judging broke off")?;
+    Ok(Outcome { source: source.to_string(), examination, differences })
+}
+
+fn progress(arguments: &Arguments) -> ProgressBar {
+    let wanted = arguments.sources.len() > 1 && io::stderr().is_terminal();
+    let target = if wanted { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let bar = ProgressBar::with_draw_target(Some(arguments.sources.len() as u64), target);
+    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} {eta}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+fn read_config(given: Option<&str>) -> anyhow::Result<BTreeMap<String, Value>> {
+    let Some(given) = given else { return Ok(BTreeMap::new()) };
+    let text = match given.strip_prefix('@') {
+        Some(file) => std::fs::read_to_string(file).with_context(|| format!("--config {given}"))?,
+        None => given.to_owned(),
+    };
+    serde_json::from_str(&text)
+        .context("--config wants a JSON object by diagnosis, such as {\"brightness\": {\"dark_p95\": 40}}")
+}
+
+/// The directory of the plugins: the one that was named, else the first that is there.
+fn find_plugins(named: Option<&Path>) -> anyhow::Result<PathBuf> {
+    if let Some(dir) = named {
+        if !dir.is_dir() {
+            bail!("--plugins-dir {}: there is no such directory", dir.display());
+        }
+        return Ok(dir.to_owned());
+    }
+    let program = env::current_exe().context("the program's own path")?;
+    let beside = program
+        .parent()
+        .into_iter()
+        .flat_map(|dir| [dir.join("plugins"), dir.join("../plugins"), dir.join("../lib/easysight/plugins")]);
+    let places: Vec<PathBuf> =
+        beside.chain(dirs::data_dir().map(|dir| dir.join("easysight").join("plugins"))).collect();
+    places.iter().find(|dir| dir.is_dir()).cloned().with_context(|| {
+        let looked = places.iter().map(|dir| dir.display().to_string()).collect::<Vec<_>>().join(", ");
+        format!("no plugins found; name their directory with --plugins-dir (looked in {looked})")
+    })
+}
+
+/// The language that was named, else that of the locale.
+fn language(arguments: &Arguments) -> Language {
+    arguments.lang.unwrap_or_else(|| {
+        let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(env::var_os);
+        let chinese = locale.is_some_and(|locale| locale.to_string_lossy().starts_with("zh"));
+        if chinese { Language::Zh } else { Language::En }
+    })
+}

@@ -1,0 +1,71 @@
+//! `--native-check`: what a plugin found in the sandbox, held against what the same source finds
+//! when it is compiled natively.
+
+use easysight_capture::Clip;
+use easysight_diagnose::Plan;
+use easysight_protocol::Finding;
+use easysight_sdk as sdk;
+
+/// Says where the two differ, one sentence each. Plugins that are not compiled in are told of too:
+/// they were not checked.
+pub(super) fn differences(plan: &Plan, clip: &Clip, findings: &[Finding]) -> Vec<String> {
+    let mut differences = Vec::new();
+    for selected in plan.selected() {
+        let name = &selected.plugin.descriptor().name;
+        let Some(native) = easysight_native::diagnose(name, clip, &selected.config) else {
+            differences.push(format!("{name} is no standard plugin and cannot be checked"));
+            continue;
+        };
+        for id in &selected.diagnoses {
+            let Some(sandboxed) = findings.iter().find(|finding| finding.diagnosis == *id) else {
+                differences.push(format!("{id}: the sandbox gave no finding"));
+                continue;
+            };
+            let native = match &native {
+                Ok(report) => report.findings.iter().find(|finding| finding.diagnosis == *id).map(judgement),
+                Err(failure) => Some(refusal(failure)),
+            };
+            let sandboxed = told(sandboxed);
+            if native.as_ref() != Some(&sandboxed) {
+                let native = native.unwrap_or_else(|| "nothing".into());
+                differences.push(format!("{id}: the sandbox says {sandboxed}; natively it is {native}"));
+            }
+        }
+    }
+    differences
+}
+
+/// All that a finding says, with every digit.
+fn told(finding: &Finding) -> String {
+    if let Some(failure) = &finding.failure {
+        return failure.kind.clone();
+    }
+    let status = finding.status.map_or("none", easysight_protocol::Status::as_str);
+    let decision = finding.decision.as_ref().map(|d| (d.metric.as_str(), d.threshold.to_bits()));
+    let metrics: Vec<_> = finding.metrics.iter().map(|(name, m)| (name.as_str(), m.value)).collect();
+    format!("{status} {:?} {decision:?} {metrics:?} {}", finding.score, finding.message.en)
+}
+
+fn judgement(finding: &sdk::Finding) -> String {
+    let status = match finding.status {
+        sdk::Status::Normal => "normal",
+        sdk::Status::Warning => "warning",
+        sdk::Status::Error => "error",
+        sdk::Status::Critical => "critical",
+    };
+    let score = Some((f64::from(finding.score) * 100.0).round() / 100.0);
+    let decision = Some((finding.decision.metric.as_str(), finding.decision.threshold.to_bits()));
+    let mut metrics: Vec<_> = finding.metrics.iter().map(|m| (m.name.as_str(), m.value)).collect();
+    metrics.sort_by_key(|(name, _)| *name);
+    format!("{status} {score:?} {decision:?} {metrics:?} {}", finding.message.en)
+}
+
+fn refusal(failure: &sdk::Failure) -> String {
+    match failure {
+        sdk::Failure::InvalidConfig(_) => "invalid-config",
+        sdk::Failure::UnsupportedClip(_) => "unsupported-clip",
+        sdk::Failure::Inconclusive(_) => "inconclusive",
+        sdk::Failure::Internal(_) => "internal",
+    }
+    .to_owned()
+}

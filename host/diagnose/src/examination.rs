@@ -1,0 +1,135 @@
+//! What came out, in the words of the protocol.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use easysight_capture::CaptureError;
+use easysight_protocol::{Decision, Failure, Finding, Metric, Region, Status, Text};
+use easysight_sandbox as sandbox;
+
+use crate::{Selected, milliseconds};
+
+/// Id of the finding that says that there is no picture.
+pub const SIGNAL_LOSS: &str = "signal_loss";
+
+/// The outcome of one job.
+#[derive(Debug, Clone)]
+pub struct Examination {
+    /// One finding for each diagnosis that was asked for; of a camera without a picture the single
+    /// finding [`SIGNAL_LOSS`].
+    pub findings: Vec<Finding>,
+    /// Set, without findings, where the set-up is at fault rather than the camera: no such file, no
+    /// ffmpeg.
+    pub failure: Option<Failure>,
+    /// Wall clock of the capture in milliseconds.
+    pub decode_ms: f64,
+}
+
+impl Examination {
+    /// No picture is a finding too, where the camera is why there is none.
+    pub(crate) fn without_clip(error: &CaptureError, elapsed: Duration) -> Self {
+        let decode_ms = milliseconds(elapsed);
+        if !error.is_camera_fault() {
+            let failure = Failure { kind: error.kind.code().into(), detail: error.to_string() };
+            return Self { findings: Vec::new(), failure: Some(failure), decode_ms };
+        }
+        let finding = Finding {
+            status: Some(Status::Critical),
+            score: Some(0.0),
+            message: Text {
+                zh: format!("{} [{}]", error.kind.summary_zh(), error.kind),
+                en: format!("{} [{}]", error.kind.summary_en(), error.kind),
+            },
+            suggestions: vec![Text {
+                zh: format!("解码器信息:{}", error.detail),
+                en: format!("What the decoder said: {}", error.detail),
+            }],
+            ..blank(SIGNAL_LOSS)
+        };
+        Self { findings: vec![finding], failure: None, decode_ms }
+    }
+}
+
+fn blank(diagnosis: &str) -> Finding {
+    Finding {
+        diagnosis: diagnosis.to_owned(),
+        status: None,
+        score: None,
+        decision: None,
+        message: Text::default(),
+        suggestions: Vec::new(),
+        metrics: BTreeMap::new(),
+        regions: Vec::new(),
+        failure: None,
+        fuel: 0,
+        compute_ms: 0.0,
+        plugin: None,
+        digest: None,
+    }
+}
+
+/// One finding for each diagnosis that was asked of the plugin, whatever it answered.
+pub(crate) fn findings(selected: &Selected, outcome: &sandbox::RunOutcome) -> Vec<Finding> {
+    let descriptor = selected.plugin.descriptor();
+    let base = |id: &str| Finding {
+        fuel: outcome.fuel,
+        compute_ms: milliseconds(outcome.elapsed),
+        plugin: Some(format!("{}@{}", descriptor.name, descriptor.version)),
+        digest: Some(selected.plugin.digest().to_string()),
+        ..blank(id)
+    };
+    let failed = |id: &str, kind: &str, detail: String| Finding {
+        message: Text { zh: format!("无法判断:{detail}"), en: format!("No judgement: {detail}") },
+        failure: Some(Failure { kind: kind.to_owned(), detail }),
+        ..base(id)
+    };
+    let found = |id: &String| match &outcome.result {
+        Err(failure) => failed(id, failure.kind(), failure.to_string()),
+        Ok(report) => match report.findings.iter().find(|finding| finding.diagnosis == *id) {
+            Some(finding) => judged(base(id), finding),
+            None => failed(id, Failure::INCONCLUSIVE, "the plugin reports nothing on this diagnosis".into()),
+        },
+    };
+    selected.diagnoses.iter().map(found).collect()
+}
+
+fn judged(base: Finding, finding: &sandbox::Finding) -> Finding {
+    Finding {
+        status: Some(match finding.status {
+            sandbox::Status::Normal => Status::Normal,
+            sandbox::Status::Warning => Status::Warning,
+            sandbox::Status::Error => Status::Error,
+            sandbox::Status::Critical => Status::Critical,
+        }),
+        // The contract has single precision; two decimals are what it is worth.
+        score: Some((f64::from(finding.score) * 100.0).round() / 100.0),
+        decision: Some(Decision {
+            metric: finding.decision.metric.clone(),
+            threshold: finding.decision.threshold,
+        }),
+        message: text(&finding.message),
+        suggestions: finding.suggestions.iter().map(text).collect(),
+        metrics: finding
+            .metrics
+            .iter()
+            .map(|m| (m.name.clone(), Metric { value: m.value, unit: m.unit.clone() }))
+            .collect(),
+        regions: finding
+            .regions
+            .iter()
+            .map(|region| Region {
+                left: region.left,
+                top: region.top,
+                width: region.width,
+                height: region.height,
+                caption: text(&region.caption),
+            })
+            .collect(),
+        ..base
+    }
+}
+
+/// Where one language is empty, the other stands in for it.
+fn text(text: &sandbox::Text) -> Text {
+    let or = |a: &String, b: &String| if a.is_empty() { b.clone() } else { a.clone() };
+    Text { zh: or(&text.zh, &text.en), en: or(&text.en, &text.zh) }
+}

@@ -1,0 +1,78 @@
+//! The walk of one job: requested diagnoses become a [`Plan`], a source becomes a clip, the plan's
+//! plugins judge it one after the other, and findings in the words of the protocol come out. Workers
+//! and the command line walk it alike; who waits for whom, and how many at a time, is theirs.
+
+mod examination;
+mod plan;
+mod plugins;
+
+use std::{sync::Arc, time::Duration};
+
+use easysight_capture::{CaptureError, Capturer, Clip, Source};
+use easysight_sandbox::{RunInput, RunOutcome};
+use tokio::time::Instant;
+
+pub use examination::{Examination, SIGNAL_LOSS};
+pub use plan::{Plan, PlanError, Selected};
+pub use plugins::{PluginSet, Rejected};
+
+/// A clip, or why there is none, and how long it took.
+#[derive(Debug, Clone)]
+pub struct Captured {
+    /// The clip.
+    pub clip: Result<Arc<Clip>, CaptureError>,
+    /// Wall clock of the capture; of a live source mostly the time that the clip covers.
+    pub elapsed: Duration,
+}
+
+/// Captures what a plan needs to see.
+///
+/// Dropping the future ends the capture.
+pub async fn capture(capturer: &Capturer, plan: &Plan, source: &Source) -> Captured {
+    let started = Instant::now();
+    let clip = capturer.capture(source, plan.request()).await.map(Arc::new);
+    Captured { clip, elapsed: started.elapsed() }
+}
+
+/// Judges: runs the plan's plugins on the clip. Blocks, and computes on the calling thread.
+#[must_use]
+pub fn judge(plan: &Plan, captured: &Captured) -> Examination {
+    let clip = match &captured.clip {
+        Ok(clip) => clip,
+        Err(error) => return Examination::without_clip(error, captured.elapsed),
+    };
+    let findings = plan.selected().iter().flat_map(|selected| {
+        let outcome = run(selected, clip);
+        examination::findings(selected, &outcome)
+    });
+    Examination { findings: findings.collect(), failure: None, decode_ms: milliseconds(captured.elapsed) }
+}
+
+/// One plugin on one clip; what it logged goes to the operator's log.
+fn run(selected: &Selected, clip: &Arc<Clip>) -> RunOutcome {
+    let outcome = selected.plugin.run(RunInput {
+        clip: Arc::clone(clip),
+        config: Arc::clone(&selected.config),
+        limits: selected.limits,
+        baseline: None,
+    });
+    let plugin = selected.plugin.descriptor().name.as_str();
+    for line in &outcome.log {
+        // The macros want a level that is known when they are compiled.
+        match line.level {
+            tracing::Level::ERROR => tracing::error!(plugin, "{}", line.text),
+            tracing::Level::WARN => tracing::warn!(plugin, "{}", line.text),
+            tracing::Level::INFO => tracing::info!(plugin, "{}", line.text),
+            _ => tracing::debug!(plugin, "{}", line.text),
+        }
+    }
+    if outcome.dropped_log_lines > 0 {
+        tracing::warn!(plugin, dropped = outcome.dropped_log_lines, "the plugin logged more than it may");
+    }
+    outcome
+}
+
+pub(crate) fn milliseconds(duration: Duration) -> f64 {
+    // Microseconds are as exact as the clock is worth.
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}

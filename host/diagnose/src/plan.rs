@@ -1,0 +1,156 @@
+//! What shall be done: diagnoses and configuration, checked before anything is captured.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use easysight_capture::ClipRequest;
+use easysight_sandbox::{Limits, Plugin};
+use serde_json::Value;
+
+use crate::PluginSet;
+
+/// What was wrong with a request, and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct PlanError {
+    /// JSON Pointer within a submission: `/diagnoses/0`, `/config/brightness/dark_p95`.
+    pub field: String,
+    /// What is wrong and what is allowed.
+    pub detail: String,
+}
+
+/// One plugin of a plan.
+#[derive(Debug, Clone)]
+pub struct Selected {
+    /// The plugin.
+    pub plugin: Arc<Plugin>,
+    /// Ids of those of its diagnoses that were asked for.
+    pub diagnoses: Vec<String>,
+    /// Its configuration, checked, defaults filled in.
+    pub config: Arc<str>,
+    /// What its run may use; the sandbox's own ceiling counts besides.
+    pub limits: Limits,
+}
+
+/// Diagnoses to run, with their configuration, and the clip that all of them need.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    selected: Vec<Selected>,
+    request: ClipRequest,
+}
+
+impl Plan {
+    /// Checks what is asked for: `diagnoses` by id (all that are at hand where empty), `config` by
+    /// diagnosis id. Diagnoses of one plugin share its configuration, so what is given for them is
+    /// put together.
+    ///
+    /// # Errors
+    ///
+    /// [`PlanError`] with the field that is wrong.
+    pub fn new(
+        plugins: &PluginSet,
+        diagnoses: &[String],
+        config: &BTreeMap<String, Value>,
+        limits: Limits,
+    ) -> Result<Self, PlanError> {
+        if plugins.is_empty() {
+            return Err(PlanError { field: String::new(), detail: "no plugin is loaded".into() });
+        }
+        let all: Vec<String>;
+        let wanted = if diagnoses.is_empty() {
+            all = plugins.diagnoses().map(str::to_owned).collect();
+            &all
+        } else {
+            diagnoses
+        };
+        let mut selected: Vec<Selected> = Vec::new();
+        for (index, id) in wanted.iter().enumerate() {
+            let Some(plugin) = plugins.for_diagnosis(id) else {
+                return Err(unknown(plugins, format!("/diagnoses/{index}"), id));
+            };
+            match selected.iter_mut().find(|one| one.plugin.digest() == plugin.digest()) {
+                Some(one) if one.diagnoses.contains(id) => {}
+                Some(one) => one.diagnoses.push(id.clone()),
+                None => selected.push(Selected {
+                    plugin: Arc::clone(plugin),
+                    diagnoses: vec![id.clone()],
+                    config: "{}".into(),
+                    limits,
+                }),
+            }
+        }
+        for id in config.keys() {
+            if plugins.for_diagnosis(id).is_none() {
+                return Err(unknown(plugins, pointer(id, ""), id));
+            }
+            if !wanted.contains(id) {
+                let detail = format!("`{id}` is configured but not among the diagnoses that are asked for");
+                return Err(PlanError { field: pointer(id, ""), detail });
+            }
+        }
+        for one in &mut selected {
+            one.config = configure(one, config)?;
+        }
+        let requests = selected.iter().map(|one| clip_request(&one.plugin));
+        let request = requests.reduce(ClipRequest::merge).unwrap_or(ClipRequest::still());
+        Ok(Self { selected, request })
+    }
+
+    /// The plugins that run, in the order in which their findings come.
+    #[must_use]
+    pub fn selected(&self) -> &[Selected] {
+        &self.selected
+    }
+
+    /// The clip that satisfies all of them.
+    #[must_use]
+    pub const fn request(&self) -> &ClipRequest {
+        &self.request
+    }
+}
+
+fn pointer(id: &str, rest: &str) -> String {
+    format!("/config/{}{rest}", id.replace('~', "~0").replace('/', "~1"))
+}
+
+fn unknown(plugins: &PluginSet, field: String, id: &str) -> PlanError {
+    let shown: String = id.chars().take(80).collect();
+    let known = plugins.diagnoses().collect::<Vec<_>>().join(", ");
+    PlanError { field, detail: format!("there is no diagnosis {shown:?}; at hand are: {known}") }
+}
+
+/// The configuration of one plugin, from what is given for its diagnoses.
+fn configure(one: &Selected, config: &BTreeMap<String, Value>) -> Result<Arc<str>, PlanError> {
+    let mut whole: Option<Value> = None;
+    let mut given_for = "";
+    for id in &one.diagnoses {
+        let Some(given) = config.get(id) else { continue };
+        given_for = id;
+        match (whole.as_mut().and_then(Value::as_object_mut), given.as_object()) {
+            (Some(fields), Some(more)) => {
+                for (key, value) in more {
+                    if fields.get(key).is_some_and(|before| before != value) {
+                        let detail = format!(
+                            "`{key}` is given differently for two diagnoses of the plugin {}",
+                            one.plugin.descriptor().name
+                        );
+                        return Err(PlanError { field: pointer(id, &format!("/{key}")), detail });
+                    }
+                    fields.insert(key.clone(), value.clone());
+                }
+            }
+            _ => whole = Some(given.clone()),
+        }
+    }
+    one.plugin
+        .resolve_config(whole.as_ref())
+        .map_err(|error| PlanError { field: pointer(given_for, &error.field), detail: error.detail })
+}
+
+fn clip_request(plugin: &Plugin) -> ClipRequest {
+    let clip = plugin.descriptor().clip;
+    ClipRequest {
+        min_frames: clip.min_frames,
+        interval: Duration::from_millis(clip.interval_ms.into()),
+        span: Duration::from_millis(clip.span_ms.into()),
+    }
+}

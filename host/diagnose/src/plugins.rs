@@ -1,0 +1,112 @@
+//! The plugins at hand, by the diagnoses that they implement.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use easysight_protocol::PluginSummary;
+use easysight_sandbox::{LoadError, Plugin, PluginStore, Sandbox};
+
+/// Loaded plugins. Of several that implement the same diagnosis, the highest version counts.
+#[derive(Debug, Clone, Default)]
+pub struct PluginSet {
+    plugins: Vec<Arc<Plugin>>,
+    by_diagnosis: BTreeMap<String, Arc<Plugin>>,
+}
+
+/// A file that looks like a plugin and is not used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejected {
+    /// The file.
+    pub path: PathBuf,
+    /// Why, for a person.
+    pub reason: String,
+}
+
+impl PluginSet {
+    /// Loads every `.wasm` component of a directory, which is made where there is none. Blocks:
+    /// what is not in the sandbox's cache is compiled.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::Io`] where the directory cannot be read. A file that is no usable plugin is
+    /// told of in the second part of the answer and keeps nobody else from being used.
+    pub fn load(sandbox: &Sandbox, dir: &Path) -> Result<(Self, Vec<Rejected>), LoadError> {
+        let mut rejected = Vec::new();
+        let mut found = Vec::new();
+        let mut seen = HashSet::new();
+        for path in PluginStore::open(dir)?.files()? {
+            let loaded = PluginStore::read_file(&path).and_then(|(digest, bytes)| {
+                // The same component under another name is no second plugin.
+                if seen.insert(digest) { sandbox.load(&bytes).map(Some) } else { Ok(None) }
+            });
+            match loaded {
+                Ok(Some(plugin)) => found.push((path, plugin)),
+                Ok(None) => {}
+                Err(error) => rejected.push(Rejected { path, reason: error.to_string() }),
+            }
+        }
+        // Highest version first; of equal ones the order is that of the digests, everywhere.
+        found.sort_by(|(_, a), (_, b)| b.version().cmp(a.version()).then(a.digest().cmp(&b.digest())));
+        let mut set = Self::default();
+        for (path, plugin) in found {
+            if let Some(reason) = set.add(&plugin) {
+                rejected.push(Rejected { path, reason });
+            }
+        }
+        set.plugins.sort_by(|a, b| a.descriptor().name.cmp(&b.descriptor().name));
+        Ok((set, rejected))
+    }
+
+    /// Adds a plugin; answers why not, where another one implements what it does.
+    fn add(&mut self, plugin: &Arc<Plugin>) -> Option<String> {
+        let diagnoses = &plugin.descriptor().diagnoses;
+        let taken = diagnoses.iter().find_map(|d| self.by_diagnosis.get(&d.id).map(|other| (&d.id, other)));
+        if let Some((id, other)) = taken {
+            let other = other.descriptor();
+            return Some(format!("`{id}` is implemented by {} {} already", other.name, other.version));
+        }
+        for diagnosis in diagnoses {
+            self.by_diagnosis.insert(diagnosis.id.clone(), Arc::clone(plugin));
+        }
+        self.plugins.push(Arc::clone(plugin));
+        None
+    }
+
+    /// All plugins, in the order of their names.
+    #[must_use]
+    pub fn plugins(&self) -> &[Arc<Plugin>] {
+        &self.plugins
+    }
+
+    /// The plugin that implements a diagnosis.
+    #[must_use]
+    pub fn for_diagnosis(&self, id: &str) -> Option<&Arc<Plugin>> {
+        self.by_diagnosis.get(id)
+    }
+
+    /// Ids of all diagnoses, sorted.
+    pub fn diagnoses(&self) -> impl Iterator<Item = &str> {
+        self.by_diagnosis.keys().map(String::as_str)
+    }
+
+    /// True where there is no plugin.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.plugins.is_empty()
+    }
+
+    /// What is at hand, in the order of the names.
+    #[must_use]
+    pub fn summaries(&self) -> Vec<PluginSummary> {
+        let summary = |plugin: &Arc<Plugin>| PluginSummary {
+            digest: plugin.digest().to_string(),
+            name: plugin.descriptor().name.clone(),
+            version: plugin.descriptor().version.clone(),
+            diagnoses: plugin.descriptor().diagnoses.iter().map(|d| d.id.clone()).collect(),
+        };
+        self.plugins.iter().map(summary).collect()
+    }
+}

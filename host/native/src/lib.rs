@@ -1,0 +1,94 @@
+//! The standard plugins compiled natively: what a plugin finds in the sandbox can be held against
+//! what the same source finds without one, and what the sandbox costs can be measured. Nothing that
+//! diagnoses cameras runs them this way.
+
+use easysight_capture as capture;
+use easysight_sdk::{
+    Clip, ClipInfo, DecoderEvidence, Failure, FrameInfo, PixelError, PlaneKind, Rect, Report, SampleRange,
+    native,
+};
+
+/// Runs the standard plugin of this name on a clip; none where no standard plugin has that name.
+#[must_use]
+pub fn diagnose(plugin: &str, clip: &capture::Clip, config: &str) -> Option<Result<Report, Failure>> {
+    let clip = NativeClip(clip);
+    match plugin {
+        "brightness" => Some(native::<brightness::Brightness>(&clip, config)),
+        "freeze" => Some(native::<freeze::Freeze>(&clip, config)),
+        _ => None,
+    }
+}
+
+/// The host's clip as a plugin sees it.
+struct NativeClip<'a>(&'a capture::Clip);
+
+impl Clip for NativeClip<'_> {
+    fn info(&self) -> ClipInfo {
+        let info = self.0.info();
+        ClipInfo {
+            width: info.width,
+            height: info.height,
+            frames: u32::try_from(self.0.frames().len()).unwrap_or(u32::MAX),
+            levels: self.0.levels(),
+            range: match info.range {
+                capture::SampleRange::Limited => SampleRange::Limited,
+                capture::SampleRange::Full => SampleRange::Full,
+            },
+            #[expect(clippy::cast_possible_truncation, reason = "a frame rate needs no more digits")]
+            frame_rate: info.frame_rate.unwrap_or(0.0) as f32,
+            codec: info.codec.clone().unwrap_or_default(),
+            live: info.live,
+        }
+    }
+
+    fn evidence(&self) -> DecoderEvidence {
+        let evidence = self.0.evidence();
+        DecoderEvidence {
+            missed_packets: evidence.missed_packets,
+            corrupt_frames: evidence.corrupt_frames,
+            concealed_blocks: evidence.concealed_blocks,
+            missing_references: evidence.missing_references,
+        }
+    }
+
+    fn frames(&self) -> Vec<FrameInfo> {
+        let frame = |frame: &capture::Frame| FrameInfo {
+            timestamp_us: u64::try_from(frame.timestamp.as_micros()).unwrap_or(u64::MAX),
+            keyframe: frame.keyframe,
+        };
+        self.0.frames().iter().map(frame).collect()
+    }
+
+    fn size(&self, plane: PlaneKind, level: u32) -> Result<(u32, u32), PixelError> {
+        self.0.size(plane_kind(plane), level).ok_or(PixelError::NoSuchLevel)
+    }
+
+    fn plane(&self, frame: u32, plane: PlaneKind, level: u32) -> Result<Vec<u8>, PixelError> {
+        self.0.plane(frame, plane_kind(plane), level).map(Into::into).map_err(refused)
+    }
+
+    fn crop(&self, frame: u32, plane: PlaneKind, level: u32, area: Rect) -> Result<Vec<u8>, PixelError> {
+        let area = capture::Rect { x: area.x, y: area.y, width: area.width, height: area.height };
+        self.0.crop(frame, plane_kind(plane), level, area).map(Into::into).map_err(refused)
+    }
+
+    fn rgb(&self, frame: u32, level: u32) -> Result<Vec<u8>, PixelError> {
+        self.0.rgb(frame, level).map(Into::into).map_err(refused)
+    }
+}
+
+const fn plane_kind(plane: PlaneKind) -> capture::PlaneKind {
+    match plane {
+        PlaneKind::Luma => capture::PlaneKind::Luma,
+        PlaneKind::Cb => capture::PlaneKind::Cb,
+        PlaneKind::Cr => capture::PlaneKind::Cr,
+    }
+}
+
+const fn refused(error: capture::PixelError) -> PixelError {
+    match error {
+        capture::PixelError::NoSuchFrame => PixelError::NoSuchFrame,
+        capture::PixelError::NoSuchLevel => PixelError::NoSuchLevel,
+        capture::PixelError::OutOfBounds => PixelError::OutOfBounds,
+    }
+}

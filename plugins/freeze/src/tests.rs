@@ -1,0 +1,162 @@
+//! What must be found and, above all, what must not.
+
+use easysight_sdk::{Finding, Status, native, testing::ArrayClip};
+
+use super::*;
+
+const WIDTH: u32 = 192;
+const HEIGHT: u32 = 128;
+
+/// A deterministic scatter of values, 0 to 255, for each pixel of each moment.
+fn scatter(x: u32, y: u32, t: u32) -> u8 {
+    (x.wrapping_mul(0x9E37_79B1) ^ y.wrapping_mul(0x85EB_CA77) ^ t.wrapping_mul(0x27D4_EB2F))
+        .wrapping_mul(0xC2B2_AE35)
+        .to_be_bytes()[0]
+}
+
+/// Brickwork.
+fn wall(x: u32, y: u32) -> u8 {
+    if x % 16 < 2 || y % 8 < 1 { 60 } else { 130 + scatter(x / 16, y / 8, 7) / 8 }
+}
+
+/// 16 frames, one every 200 ms; `luma(x, y, frame)` and a keyframe every `gop` frames.
+fn clip(gop: u32, luma: impl Fn(u32, u32, u32) -> u8) -> ArrayClip {
+    (0..16).fold(ArrayClip::new(WIDTH, HEIGHT), |clip, t| {
+        clip.frame(u64::from(t) * 200_000, t % gop == 0, |x, y| luma(x, y, t))
+    })
+}
+
+fn judge(clip: &ArrayClip) -> Result<Finding, Failure> {
+    native::<Freeze>(clip, "{}").map(|mut report| report.findings.remove(0))
+}
+
+fn status(clip: &ArrayClip) -> Status {
+    judge(clip).unwrap().status
+}
+
+/// What an encoder makes of a picture that does not change: the keyframe coded afresh, each time a
+/// little differently, and repeated until the next one.
+fn recoded(x: u32, y: u32, t: u32, gop: u32) -> u8 {
+    wall(x, y) + scatter(x, y, t / gop) % 5
+}
+
+#[test]
+fn a_picture_that_repeats_exactly_is_frozen() {
+    let finding = judge(&clip(100, |x, y, _| wall(x, y))).unwrap();
+    assert_eq!(finding.status, Status::Error);
+    assert!(finding.score < 50.0);
+    assert_eq!(finding.decision.metric, "still_s");
+    assert!(!finding.suggestions.is_empty());
+}
+
+#[test]
+fn a_frozen_picture_is_found_through_keyframes_that_code_it_afresh() {
+    for gop in [5, 8, 10] {
+        assert_eq!(status(&clip(gop, |x, y, t| recoded(x, y, t, gop))), Status::Error, "keyframe every {gop}");
+    }
+}
+
+#[test]
+fn a_frozen_picture_under_a_running_clock_is_found() {
+    let clock = |x, y, t| {
+        if x < 32 && y < 16 { scatter(x / 4, y / 4, t / 5) } else { wall(x, y) }
+    };
+    assert_eq!(status(&clip(100, clock)), Status::Error);
+}
+
+#[test]
+fn a_frozen_stream_of_keyframes_is_found() {
+    assert_eq!(status(&clip(1, |x, y, _| wall(x, y))), Status::Error);
+}
+
+#[test]
+fn frozen_noise_in_the_dark_is_found() {
+    assert_eq!(status(&clip(100, |x, y, _| scatter(x, y, 0) / 16)), Status::Error);
+}
+
+#[test]
+fn a_static_scene_with_sensor_noise_is_live() {
+    let noisy = |x, y, t| wall(x, y) + scatter(x, y, t) % 3;
+    let finding = judge(&clip(8, noisy)).unwrap();
+    assert_eq!(finding.status, Status::Normal);
+    assert_eq!(finding.score, 100.0);
+}
+
+#[test]
+fn a_static_scene_whose_noise_the_encoder_erases_in_part_is_live() {
+    // Of each neighbour frame nine tenths of the tiles are repeated exactly.
+    let erased = |x, y, t| {
+        let epoch = (0..=t).rev().find(|&e| scatter(x / 16, y / 16, e) < 26).unwrap_or(0);
+        wall(x, y) + scatter(x, y, epoch) % 3
+    };
+    assert_eq!(status(&clip(100, erased)), Status::Normal);
+}
+
+#[test]
+fn a_dark_night_with_noise_is_live() {
+    assert_eq!(status(&clip(100, |x, y, t| scatter(x, y, t) / 16)), Status::Normal);
+}
+
+#[test]
+fn a_live_stream_of_keyframes_is_live() {
+    assert_eq!(status(&clip(1, |x, y, t| wall(x, y) + scatter(x, y, t) % 3)), Status::Normal);
+}
+
+#[test]
+fn something_that_moves_now_and_then_is_live() {
+    // A person steps by a second into the clip, and again a second later.
+    let steps = |x, y, t| {
+        let place = 40 * (t / 5);
+        if (place..place + 32).contains(&x) && y > 40 { 20 } else { wall(x, y) }
+    };
+    assert_eq!(status(&clip(100, steps)), Status::Normal);
+}
+
+#[test]
+fn a_picture_that_freezes_late_is_not_called_frozen_before_it_was_long_enough() {
+    let late = |x, y, t: u32| wall(x, y) + scatter(x, y, t.min(8)) % 3;
+    let finding = judge(&clip(100, late)).unwrap();
+    assert_eq!(finding.status, Status::Normal);
+    let early = |x, y, t: u32| wall(x, y) + scatter(x, y, t.min(3)) % 3;
+    assert_eq!(status(&clip(100, early)), Status::Error);
+}
+
+#[test]
+fn a_cut_to_another_picture_is_no_freeze() {
+    let cut = |x, y, t| if t < 8 { wall(x, y) } else { wall(x + 5, y + 3) };
+    assert_eq!(status(&clip(8, cut)), Status::Normal);
+}
+
+#[test]
+fn a_flat_picture_cannot_tell() {
+    let failure = judge(&clip(100, |_, _, _| 90)).unwrap_err();
+    assert!(matches!(failure, Failure::Inconclusive(_)));
+}
+
+#[test]
+fn a_still_clip_that_is_too_short_cannot_tell() {
+    let short = (0..6).fold(ArrayClip::new(WIDTH, HEIGHT), |clip, t| clip.frame(t * 200_000, t == 0, wall));
+    assert!(matches!(judge(&short), Err(Failure::Inconclusive(_))));
+}
+
+#[test]
+fn a_short_clip_that_moves_is_live() {
+    let short = (0..6_u32).fold(ArrayClip::new(WIDTH, HEIGHT), |clip, t| {
+        clip.frame(u64::from(t) * 200_000, t == 0, |x, y| wall(x, y) + scatter(x, y, t) % 3)
+    });
+    assert_eq!(status(&short), Status::Normal);
+}
+
+#[test]
+fn a_single_picture_or_a_clock_that_stands_is_unsupported() {
+    let single = ArrayClip::new(WIDTH, HEIGHT).frame(0, true, wall);
+    assert!(matches!(judge(&single), Err(Failure::UnsupportedClip(_))));
+    let timeless = ArrayClip::new(WIDTH, HEIGHT).frame(0, true, wall).frame(0, false, wall);
+    assert!(matches!(judge(&timeless), Err(Failure::UnsupportedClip(_))));
+}
+
+#[test]
+fn tiny_pictures_do_not_make_it_fail() {
+    let tiny = ArrayClip::new(8, 8).frame(0, true, wall).frame(3_000_000, false, wall);
+    assert!(matches!(judge(&tiny), Err(Failure::Inconclusive(_))));
+}
