@@ -163,7 +163,10 @@ fn judge(light: &Light, config: &Config) -> Finding {
         let message = if is_clipped {
             Text::new(
                 format!("画面过亮:{:.0}% 的像素已饱和。", 100.0 * light.clipped_share),
-                format!("The picture is too bright: {:.0} % of it is clipped at white.", 100.0 * light.clipped_share),
+                format!(
+                    "The picture is too bright: {:.0} % of it is clipped at white.",
+                    100.0 * light.clipped_share
+                ),
             )
         } else {
             Text::new(

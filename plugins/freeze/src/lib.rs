@@ -2,8 +2,8 @@
 //!
 //! A camera's sensor makes noise, so in a live picture nearly every textured spot changes within a
 //! second, even where nothing moves. A frozen one is handed to the encoder again and again: between
-//! two keyframes it repeats macroblocks exactly, save for a clock that the recorder may draw over
-//! it. At a keyframe the same picture is coded afresh, which changes every sample a little and
+//! two keyframes most macroblocks are repeated exactly, save for a clock that the recorder may draw
+//! over them. At a keyframe the same picture is coded afresh, which changes every sample a little and
 //! moves no structure. So stretches between keyframes are compared sample by sample, and across a
 //! keyframe only the structure is.
 
@@ -30,14 +30,15 @@ pub struct Config {
     #[schemars(range(min = 0.5, max = 2.8), extend("unit" = "s"))]
     pub still_s: f64,
     /// Share of the textured tiles (16 × 16 pixels) that may change while the picture still counts
-    /// as standing still: room for a running clock.
+    /// from one look to the next while the picture still counts as standing still: room for a running
+    /// clock and for an encoder that goes on refining. In live pictures a sixth and more of them do.
     #[schemars(range(min = 0.0, max = 0.5), extend("unit" = "share"))]
     pub max_changed_share: f64,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { still_s: 2.0, max_changed_share: 0.03 }
+        Self { still_s: 2.0, max_changed_share: 0.06 }
     }
 }
 
@@ -100,7 +101,9 @@ impl Plugin for Freeze {
                     Status::Error,
                     Text::new(
                         format!("画面冻结:时间在走,画面已 {still_s:.1} 秒没有变化。"),
-                        format!("The picture is frozen: time goes on, and it has not changed for {still_s:.1} s."),
+                        format!(
+                            "The picture is frozen: time goes on, and it has not changed for {still_s:.1} s."
+                        ),
                     ),
                 )
                 .suggest(Text::new(

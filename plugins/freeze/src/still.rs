@@ -14,7 +14,7 @@ const TEXTURE: u8 = 10;
 /// Share of the tiles that must show something for the picture to tell anything.
 const LEAST_TEXTURED: f64 = 0.02;
 /// After a keyframe an encoder refines the picture for a while, although nothing changes.
-const SETTLING_US: u64 = 300_000;
+const SETTLING_US: u64 = 380_000;
 /// Level at which structure is compared across a keyframe: averages of 4 × 4 pixels, in which the
 /// traces of coding afresh fade and edges stay.
 const STRUCTURE_LEVEL: u32 = 2;
@@ -43,38 +43,34 @@ pub(crate) fn longest_stretch(
 ) -> Result<Stretch, Failure> {
     let texture = Texture::of(clip)?;
     let mut stretch = Stretch { still_s: 0.0, least_changed: 1.0, moved: false };
-    let mut run = Run::beginning_at(0, frames.first().map_or(0, |frame| frame.timestamp_us));
-    let mut keyframe_us = run.since_us;
     // Streams whose frames are all keyframes (MJPEG) code every frame alike, so nothing settles.
     let intra_only = frames.iter().all(|frame| frame.keyframe);
-    for (before, (index, frame)) in (0..).zip((0_u32..).zip(frames).skip(1)) {
+    let (Some(first), Some(last)) = (frames.first(), frames.last()) else { return Ok(stretch) };
+    let mut keyframe_us = first.timestamp_us;
+    let mut run = Run { since_us: first.timestamp_us, compared_us: 0 };
+    for (at, pair) in (0_u32..).zip(frames.windows(2)) {
+        let [before, frame] = pair else { continue };
         let now = frame.timestamp_us;
         let still = if frame.keyframe && !intra_only {
             keyframe_us = now;
-            run.anchor = None;
-            same_structure(clip, before, index)?
-        } else if let Some(anchor) = run.anchor {
-            let share = texture.changed_share(clip, anchor, index, config.max_changed_share)?;
+            same_structure(clip, at, at + 1)?
+        } else if intra_only || before.timestamp_us - keyframe_us >= SETTLING_US {
+            let share = texture.changed_share(clip, at, at + 1, config.max_changed_share)?;
             stretch.least_changed = stretch.least_changed.min(share);
-            run.compared_us += now - frames.get(before as usize).map_or(now, |frame| frame.timestamp_us);
+            run.compared_us += now - before.timestamp_us;
             share <= config.max_changed_share
         } else {
             true
         };
         if still {
-            if run.anchor.is_none() && (intra_only || now - keyframe_us >= SETTLING_US) {
-                run.anchor = Some(index);
-            }
+            stretch.still_s = stretch.still_s.max(run.still_s(now));
         } else {
             stretch.moved = true;
-            run = Run::beginning_at(index, now);
-            run.anchor = (intra_only || now - keyframe_us >= SETTLING_US).then_some(index);
-        }
-        stretch.still_s = stretch.still_s.max(run.still_s(now));
-        // What is left of the clip cannot make it frozen any more.
-        let left = frames.last().map_or(now, |last| last.timestamp_us) - run.since_us;
-        if stretch.moved && seconds(left) < config.still_s {
-            break;
+            run = Run { since_us: now, compared_us: 0 };
+            // What is left of the clip may not be enough for a freeze any more.
+            if seconds(last.timestamp_us - now) < config.still_s {
+                break;
+            }
         }
     }
     Ok(stretch)
@@ -83,17 +79,11 @@ pub(crate) fn longest_stretch(
 /// A time in which nothing moved so far.
 struct Run {
     since_us: u64,
-    /// The frame that the others of the same keyframe are compared with, sample by sample.
-    anchor: Option<u32>,
-    /// Time covered by such comparisons.
+    /// Time covered by comparisons sample by sample.
     compared_us: u64,
 }
 
 impl Run {
-    const fn beginning_at(frame: u32, since_us: u64) -> Self {
-        Self { since_us, anchor: Some(frame), compared_us: 0 }
-    }
-
     /// How long it lasts; nothing where less than a third of it was compared sample by sample, since
     /// structure alone stays in a live picture as well.
     fn still_s(&self, now: u64) -> f64 {

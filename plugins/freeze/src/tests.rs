@@ -52,7 +52,11 @@ fn a_picture_that_repeats_exactly_is_frozen() {
 #[test]
 fn a_frozen_picture_is_found_through_keyframes_that_code_it_afresh() {
     for gop in [5, 8, 10] {
-        assert_eq!(status(&clip(gop, |x, y, t| recoded(x, y, t, gop))), Status::Error, "keyframe every {gop}");
+        assert_eq!(
+            status(&clip(gop, |x, y, t| recoded(x, y, t, gop))),
+            Status::Error,
+            "keyframe every {gop}"
+        );
     }
 }
 
