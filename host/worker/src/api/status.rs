@@ -1,0 +1,59 @@
+//! How the node is: for people, load balancers and Prometheus.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::State,
+    http::{StatusCode, header},
+    response::IntoResponse,
+};
+use easysight_protocol::{NodeState, NodeStatus};
+
+use crate::system::system_info;
+
+use super::{Node, problem::Error};
+
+/// The process answers.
+pub(super) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// Whether new work is welcome; a load balancer steers around a node that says no.
+pub(super) async fn readyz(State(node): State<Arc<Node>>) -> Result<&'static str, Error> {
+    let refuse = |slug: &str, detail: &str| Err(Error::new(StatusCode::SERVICE_UNAVAILABLE, slug, detail));
+    if node.jobs.is_draining() {
+        return refuse("draining", "the worker is about to stop");
+    }
+    if node.library.current().is_empty() {
+        return refuse("no-plugins", "the worker has no plugin");
+    }
+    if node.jobs.is_saturated() {
+        return refuse("saturated", "as many jobs wait as may");
+    }
+    Ok("ready\n")
+}
+
+pub(super) async fn metrics(State(node): State<Arc<Node>>) -> impl IntoResponse {
+    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, content_type)], node.metrics.render())
+}
+
+pub(super) async fn workers_status(State(node): State<Arc<Node>>) -> Result<Json<NodeStatus>, Error> {
+    let system = tokio::task::spawn_blocking(system_info).await.map_err(|error| {
+        Error::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", format!("no facts on the machine: {error}"))
+    })?;
+    Ok(Json(NodeStatus {
+        id: node.id.clone(),
+        name: node.settings.node_name.clone(),
+        mode: node.settings.mode,
+        status: if node.jobs.is_draining() { NodeState::Draining } else { NodeState::Online },
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started_at: node.started_at,
+        pool: node.jobs.status(),
+        current_tasks: node.jobs.running(),
+        totals: node.metrics.totals(),
+        system,
+        plugins: node.library.current().summaries(),
+    }))
+}

@@ -1,0 +1,332 @@
+//! Submissions: a bounded queue, jobs in flight, and the outcomes of the last ones for those who ask
+//! later. While one job computes, others capture.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use chrono::Utc;
+use easysight_capture::{CaptureErrorKind, Capturer, Source};
+use easysight_diagnose::{Examination, Plan, capture, judge};
+use easysight_protocol::{Failure, PoolStatus, Submission, SubmissionId, SubmissionState};
+use parking_lot::Mutex;
+use tempfile::TempPath;
+use tokio::{
+    sync::{Semaphore, mpsc, watch},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::metrics::Metrics;
+
+/// Ended submissions that are kept for looking up.
+const KEPT: usize = 1_000;
+
+/// A job that waits for its turn.
+struct Job {
+    id: SubmissionId,
+    plan: Plan,
+    source: Source,
+    /// The uploaded file, which is removed with the job.
+    upload: Option<TempPath>,
+}
+
+/// Why a submission was not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// As many wait as may; try again after so long.
+    Full(Duration),
+    /// The node is about to stop.
+    Draining,
+}
+
+/// What is known of a submission, and who waits for its end.
+struct Entry {
+    submission: Submission,
+    ended: watch::Sender<bool>,
+}
+
+struct Book {
+    entries: BTreeMap<SubmissionId, Entry>,
+    /// Ended ones, oldest first.
+    ended: VecDeque<SubmissionId>,
+    queued: u32,
+    running: u32,
+    /// A moving mean of how long a job takes, in seconds.
+    job_seconds: f64,
+}
+
+/// The pool of one node.
+pub(crate) struct Jobs {
+    book: Mutex<Book>,
+    queue: Mutex<Option<mpsc::Sender<Job>>>,
+    pool_size: u32,
+    max_concurrent_tasks: u32,
+    queue_capacity: u32,
+    computing: Semaphore,
+    capturer: Capturer,
+    metrics: Arc<Metrics>,
+}
+
+impl Jobs {
+    /// Starts the pool. It takes jobs until [`Jobs::drain`]; the task ends when all are done.
+    pub(crate) fn start(
+        pool_size: u32,
+        max_concurrent_tasks: u32,
+        queue_capacity: u32,
+        capturer: Capturer,
+        metrics: Arc<Metrics>,
+    ) -> (Arc<Self>, impl Future<Output = ()> + Send + 'static, CancellationToken) {
+        // Jobs in the queue are counted in the book; the channel never refuses what the book takes.
+        let (queue, waiting) = mpsc::channel(queue_capacity as usize + 1);
+        let jobs = Arc::new(Self {
+            book: Mutex::new(Book {
+                entries: BTreeMap::new(),
+                ended: VecDeque::new(),
+                queued: 0,
+                running: 0,
+                job_seconds: 1.0,
+            }),
+            queue: Mutex::new(Some(queue)),
+            pool_size,
+            max_concurrent_tasks,
+            queue_capacity,
+            computing: Semaphore::new(pool_size as usize),
+            capturer,
+            metrics,
+        });
+        let abort = CancellationToken::new();
+        let dispatch = dispatch(Arc::clone(&jobs), waiting, abort.clone());
+        (jobs, dispatch, abort)
+    }
+
+    /// Accepts a submission, or says why not.
+    pub(crate) fn submit(
+        &self,
+        plan: Plan,
+        source: Source,
+        shown: String,
+        upload: Option<TempPath>,
+    ) -> Result<Submission, Refused> {
+        let queue = self.queue.lock().clone().ok_or(Refused::Draining)?;
+        let mut book = self.book.lock();
+        let capacity = self.pool_size * self.max_concurrent_tasks;
+        let free = capacity.saturating_sub(book.running);
+        if book.queued >= self.queue_capacity + free {
+            self.metrics.refused.inc();
+            let turns = f64::from(book.queued + 1) / f64::from(capacity);
+            let seconds = (book.job_seconds * turns).clamp(1.0, 60.0);
+            return Err(Refused::Full(Duration::from_secs_f64(seconds)));
+        }
+        let id = SubmissionId(Uuid::now_v7());
+        let submission = Submission {
+            id,
+            state: SubmissionState::Queued,
+            source: shown,
+            created_at: Utc::now(),
+            started_at: None,
+            finished_at: None,
+            decode_ms: None,
+            findings: Vec::new(),
+            failure: None,
+        };
+        if queue.try_send(Job { id, plan, source, upload }).is_err() {
+            // The book keeps the count below the channel's capacity; only the end of the pool is left.
+            return Err(Refused::Draining);
+        }
+        let (ended, _) = watch::channel(false);
+        book.entries.insert(id, Entry { submission: submission.clone(), ended });
+        book.queued += 1;
+        self.metrics.accepted.inc();
+        self.gauge(&book);
+        Ok(submission)
+    }
+
+    /// What is known of a submission; waits up to `wait` for its end.
+    pub(crate) async fn look_up(&self, id: SubmissionId, wait: Duration) -> Option<Submission> {
+        let mut ended = self.book.lock().entries.get(&id)?.ended.subscribe();
+        // What ended, or the time, is told by the submission itself.
+        drop(tokio::time::timeout(wait, ended.wait_for(|ended| *ended)).await);
+        self.book.lock().entries.get(&id).map(|entry| entry.submission.clone())
+    }
+
+    /// The submissions that are kept, latest first.
+    pub(crate) fn list(&self, state: Option<SubmissionState>, limit: usize) -> Vec<Submission> {
+        let book = self.book.lock();
+        let wanted = book.entries.values().rev().map(|entry| &entry.submission);
+        wanted.filter(|one| state.is_none_or(|state| one.state == state)).take(limit).cloned().collect()
+    }
+
+    pub(crate) fn status(&self) -> PoolStatus {
+        let book = self.book.lock();
+        PoolStatus {
+            size: self.pool_size,
+            max_concurrent_tasks: self.max_concurrent_tasks,
+            capacity: self.pool_size * self.max_concurrent_tasks,
+            running: book.running,
+            queued: book.queued,
+            queue_capacity: self.queue_capacity,
+        }
+    }
+
+    /// What runs now.
+    pub(crate) fn running(&self) -> Vec<SubmissionId> {
+        let book = self.book.lock();
+        let running = book.entries.values().filter(|e| e.submission.state == SubmissionState::Running);
+        running.map(|entry| entry.submission.id).collect()
+    }
+
+    /// True where a further submission would be refused.
+    pub(crate) fn is_saturated(&self) -> bool {
+        let status = self.status();
+        status.queued >= status.queue_capacity
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.queue.lock().is_none()
+    }
+
+    /// Takes nothing new from now on.
+    pub(crate) fn drain(&self) {
+        drop(self.queue.lock().take());
+    }
+
+    fn begin(&self, id: SubmissionId) {
+        let mut book = self.book.lock();
+        book.queued = book.queued.saturating_sub(1);
+        book.running += 1;
+        if let Some(entry) = book.entries.get_mut(&id) {
+            entry.submission.state = SubmissionState::Running;
+            entry.submission.started_at = Some(Utc::now());
+        }
+        self.gauge(&book);
+    }
+
+    fn end(
+        &self,
+        id: SubmissionId,
+        was_running: bool,
+        took: Duration,
+        outcome: Result<Examination, Failure>,
+    ) {
+        let mut book = self.book.lock();
+        if was_running {
+            book.running = book.running.saturating_sub(1);
+            book.job_seconds += 0.2 * (took.as_secs_f64() - book.job_seconds);
+        } else {
+            book.queued = book.queued.saturating_sub(1);
+        }
+        if let Some(entry) = book.entries.get_mut(&id) {
+            let submission = &mut entry.submission;
+            submission.finished_at = Some(Utc::now());
+            match outcome {
+                Ok(examination) => {
+                    submission.decode_ms = Some(examination.decode_ms);
+                    submission.findings = examination.findings;
+                    submission.failure = examination.failure;
+                }
+                Err(failure) => submission.failure = Some(failure),
+            }
+            submission.state = if submission.failure.is_some() {
+                self.metrics.failed.inc();
+                SubmissionState::Failed
+            } else {
+                self.metrics.finished.inc();
+                SubmissionState::Finished
+            };
+            self.metrics.count_findings(&submission.findings);
+            entry.ended.send_replace(true);
+        }
+        book.ended.push_back(id);
+        while book.ended.len() > KEPT {
+            if let Some(oldest) = book.ended.pop_front() {
+                book.entries.remove(&oldest);
+            }
+        }
+        self.gauge(&book);
+    }
+
+    fn gauge(&self, book: &Book) {
+        self.metrics.running.set(book.running.into());
+        self.metrics.queued.set(book.queued.into());
+    }
+}
+
+/// Hands jobs out as places become free, until the queue is closed and empty, or `abort`.
+async fn dispatch(jobs: Arc<Jobs>, mut waiting: mpsc::Receiver<Job>, abort: CancellationToken) {
+    let places = Arc::new(Semaphore::new((jobs.pool_size * jobs.max_concurrent_tasks) as usize));
+    let mut running = JoinSet::new();
+    loop {
+        while running.try_join_next().is_some() {}
+        // The semaphore is never closed, so that an error would mean a job without a place.
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
+        let job = tokio::select! {
+            job = waiting.recv() => job,
+            () = abort.cancelled() => None,
+        };
+        let Some(job) = job else { break };
+        let (jobs, abort) = (Arc::clone(&jobs), abort.clone());
+        running.spawn(async move {
+            work(&jobs, job, &abort).await;
+            drop(place);
+        });
+    }
+    // Those that were never begun are told so.
+    waiting.close();
+    while let Ok(job) = waiting.try_recv() {
+        jobs.end(job.id, false, Duration::ZERO, Err(stopped()));
+    }
+    while running.join_next().await.is_some() {}
+}
+
+fn stopped() -> Failure {
+    Failure {
+        kind: "stopped".into(),
+        detail: "The worker was stopped before the job was done; submit it again.".into(),
+    }
+}
+
+/// One job from its turn to its end.
+async fn work(jobs: &Arc<Jobs>, job: Job, abort: &CancellationToken) {
+    let Job { id, plan, source, upload } = job;
+    jobs.begin(id);
+    let started = Instant::now();
+    let outcome = tokio::select! {
+        outcome = examine(jobs, plan, &source) => outcome,
+        () = abort.cancelled() => Err(stopped()),
+    };
+    if let Some(upload) = upload
+        && let Err(error) = upload.close()
+    {
+        tracing::warn!(%error, "an uploaded file cannot be removed");
+    }
+    let took = started.elapsed();
+    match &outcome {
+        Ok(Examination { failure: None, findings, .. }) => {
+            let abnormal = findings.iter().filter(|finding| finding.is_abnormal()).count();
+            tracing::info!(%id, %source, findings = findings.len(), abnormal, ?took, "judged");
+        }
+        Ok(Examination { failure: Some(failure), .. }) | Err(failure) => {
+            tracing::warn!(%id, %source, kind = failure.kind, detail = failure.detail, ?took, "not judged");
+        }
+    }
+    jobs.end(id, true, took, outcome);
+}
+
+async fn examine(jobs: &Arc<Jobs>, plan: Plan, source: &Source) -> Result<Examination, Failure> {
+    let captured = capture(&jobs.capturer, &plan, source).await;
+    jobs.metrics.capture_seconds.observe(captured.elapsed.as_secs_f64());
+    if let Err(error) = &captured.clip
+        && error.kind == CaptureErrorKind::FfmpegMissing
+    {
+        tracing::error!("{}", CaptureErrorKind::FfmpegMissing.summary_en());
+    }
+    let internal = |detail: String| Failure { kind: "internal".into(), detail };
+    let _place = jobs.computing.acquire().await.map_err(|e| internal(e.to_string()))?;
+    tokio::task::spawn_blocking(move || judge(&plan, &captured))
+        .await
+        .map_err(|error| internal(format!("judging broke off: {error}")))
+}

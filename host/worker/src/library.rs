@@ -1,0 +1,78 @@
+//! The plugins of this node: loaded at the start, and again when the directory changes.
+
+use std::{fs, path::PathBuf, sync::Arc, time::SystemTime};
+
+use easysight_diagnose::PluginSet;
+use easysight_sandbox::{LoadError, PluginStore, Sandbox};
+use parking_lot::{Mutex, RwLock};
+
+/// A directory's components by name, size and time of change.
+type Fingerprint = Vec<(PathBuf, u64, Option<SystemTime>)>;
+
+/// The plugins at hand.
+pub(crate) struct Library {
+    sandbox: Sandbox,
+    dir: PathBuf,
+    current: RwLock<Arc<PluginSet>>,
+    seen: Mutex<Fingerprint>,
+}
+
+impl Library {
+    /// Loads the directory's plugins. Blocks while what is not in the cache is compiled.
+    pub(crate) fn open(sandbox: Sandbox, dir: PathBuf) -> Result<Self, LoadError> {
+        let library = Self {
+            sandbox,
+            dir,
+            current: RwLock::new(Arc::new(PluginSet::default())),
+            seen: Mutex::new(Vec::new()),
+        };
+        PluginStore::open(&library.dir)?;
+        library.load(library.fingerprint()?)?;
+        if library.current().is_empty() {
+            tracing::warn!(dir = %library.dir.display(), "no plugin is there; put .wasm components into the directory");
+        }
+        Ok(library)
+    }
+
+    /// The plugins at hand now. A job keeps those that it began with.
+    pub(crate) fn current(&self) -> Arc<PluginSet> {
+        Arc::clone(&self.current.read())
+    }
+
+    /// Loads the directory again where it changed. Blocks.
+    pub(crate) fn refresh(&self) {
+        let changed =
+            self.fingerprint().and_then(|now| if *self.seen.lock() == now { Ok(()) } else { self.load(now) });
+        if let Err(error) = changed {
+            tracing::error!(%error, "the plugins directory cannot be read; the plugins stay as they are");
+        }
+    }
+
+    fn load(&self, fingerprint: Fingerprint) -> Result<(), LoadError> {
+        let (set, rejected) = PluginSet::load(&self.sandbox, &self.dir)?;
+        for rejected in rejected {
+            tracing::error!(path = %rejected.path.display(), reason = rejected.reason, "plugin is not used");
+        }
+        for plugin in set.summaries() {
+            tracing::info!(
+                name = plugin.name,
+                version = plugin.version,
+                digest = plugin.digest,
+                "plugin is at hand"
+            );
+        }
+        *self.current.write() = Arc::new(set);
+        *self.seen.lock() = fingerprint;
+        Ok(())
+    }
+
+    fn fingerprint(&self) -> Result<Fingerprint, LoadError> {
+        let files = PluginStore::open(&self.dir)?.files()?;
+        let facts = files.into_iter().filter_map(|path| {
+            // A file that went away meanwhile will be missing the next time too.
+            let facts = fs::metadata(&path).ok()?;
+            Some((path, facts.len(), facts.modified().ok()))
+        });
+        Ok(facts.collect())
+    }
+}

@@ -1,0 +1,67 @@
+//! EasySight's worker: runs diagnosis plugins on clips, for a master or on its own.
+
+mod api;
+mod identity;
+mod jobs;
+mod library;
+mod logging;
+mod metrics;
+mod service;
+mod settings;
+mod system;
+
+use std::{env, process::ExitCode};
+
+use easysight_settings::SettingsError;
+
+use settings::WorkerSettings;
+
+/// Exit code where the worker does not start.
+const EXIT_USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    if let Some(code) = easysight_sandbox::compiler_main() {
+        return code;
+    }
+    let (settings, invocation) = match WorkerSettings::read(env::args_os(), env::vars_os()) {
+        Ok(read) => read,
+        Err(SettingsError::CommandLine(error)) => error.exit(),
+        Err(error) => return refuse(&error),
+    };
+    if invocation.print_config {
+        print!("{}", invocation.resolved.render());
+        for warning in invocation.resolved.warnings() {
+            eprintln!("easysight-worker: warning: {warning}");
+        }
+        return ExitCode::SUCCESS;
+    }
+    let _log = match logging::start(&settings) {
+        Ok(guard) => guard,
+        Err(error) => return refuse(&format!("{error:#}")),
+    };
+    for warning in invocation.resolved.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let ended = match runtime {
+        Ok(runtime) => {
+            let ended = runtime.block_on(service::run(settings));
+            // A second signal, or a plugin that is still computing: nobody waits for it any more.
+            runtime.shutdown_background();
+            ended
+        }
+        Err(error) => return refuse(&format!("the runtime does not start: {error}")),
+    };
+    match ended {
+        Ok(code) => code,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            refuse(&format!("{error:#}"))
+        }
+    }
+}
+
+fn refuse(error: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("easysight-worker: {error}");
+    ExitCode::from(EXIT_USAGE)
+}

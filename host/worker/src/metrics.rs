@@ -1,0 +1,127 @@
+//! What is counted and measured, for Prometheus.
+
+use easysight_protocol::{Finding, Totals};
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::{Registry, Unit},
+};
+
+/// Labels of a count of findings.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FindingLabels {
+    diagnosis: String,
+    status: String,
+}
+
+/// Labels of a plugin's times.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PluginLabels {
+    plugin: String,
+}
+
+/// All of them.
+pub(crate) struct Metrics {
+    registry: Registry,
+    pub(crate) accepted: Counter,
+    pub(crate) finished: Counter,
+    pub(crate) failed: Counter,
+    pub(crate) refused: Counter,
+    pub(crate) running: Gauge,
+    pub(crate) queued: Gauge,
+    pub(crate) capture_seconds: Histogram,
+    findings: Family<FindingLabels, Counter>,
+    plugin_seconds: Family<PluginLabels, Histogram>,
+    fuel: Family<PluginLabels, Counter>,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let mut registry = Registry::with_prefix("easysight_worker");
+        // From a millisecond to half a minute, and from a tenth of a millisecond to ten seconds.
+        let capture_seconds = Histogram::new(exponential_buckets(0.001, 2.0, 16));
+        let plugin_seconds = Family::new_with_constructor(
+            (|| Histogram::new(exponential_buckets(0.0001, 2.0, 17))) as fn() -> Histogram,
+        );
+        let metrics = Self {
+            accepted: Counter::default(),
+            finished: Counter::default(),
+            failed: Counter::default(),
+            refused: Counter::default(),
+            running: Gauge::default(),
+            queued: Gauge::default(),
+            capture_seconds,
+            findings: Family::default(),
+            plugin_seconds,
+            fuel: Family::default(),
+            registry: Registry::default(),
+        };
+        registry.register("jobs_accepted", "Jobs accepted", metrics.accepted.clone());
+        registry.register("jobs_finished", "Jobs that ended with findings", metrics.finished.clone());
+        registry.register("jobs_failed", "Jobs that ended without findings", metrics.failed.clone());
+        registry.register("jobs_refused", "Jobs refused since the queue was full", metrics.refused.clone());
+        registry.register("jobs_running", "Jobs in flight", metrics.running.clone());
+        registry.register("jobs_queued", "Jobs that wait", metrics.queued.clone());
+        registry.register_with_unit(
+            "capture",
+            "Time to capture a clip",
+            Unit::Seconds,
+            metrics.capture_seconds.clone(),
+        );
+        registry.register("findings", "Findings by diagnosis and status", metrics.findings.clone());
+        registry.register_with_unit(
+            "plugin",
+            "Time of a run of a plugin",
+            Unit::Seconds,
+            metrics.plugin_seconds.clone(),
+        );
+        registry.register("fuel", "Fuel used by plugins", metrics.fuel.clone());
+        Self { registry, ..metrics }
+    }
+
+    /// Counts what a job found.
+    pub(crate) fn count_findings(&self, findings: &[Finding]) {
+        let mut timed: Vec<&str> = Vec::new();
+        for finding in findings {
+            let status: &str = match (finding.status, &finding.failure) {
+                (Some(status), _) => status.as_str(),
+                (None, Some(failure)) => &failure.kind,
+                (None, None) => "none",
+            };
+            let labels = FindingLabels { diagnosis: finding.diagnosis.clone(), status: status.to_owned() };
+            self.findings.get_or_create(&labels).inc();
+            // Findings of one plugin share its time and fuel.
+            if let Some(plugin) = &finding.plugin
+                && !timed.contains(&plugin.as_str())
+            {
+                timed.push(plugin);
+                let labels = PluginLabels { plugin: plugin.clone() };
+                self.plugin_seconds.get_or_create(&labels).observe(finding.compute_ms / 1e3);
+                self.fuel.get_or_create(&labels).inc_by(finding.fuel);
+            }
+        }
+    }
+
+    pub(crate) fn totals(&self) -> Totals {
+        Totals {
+            accepted: self.accepted.get(),
+            finished: self.finished.get(),
+            failed: self.failed.get(),
+            refused: self.refused.get(),
+        }
+    }
+
+    /// In the text format of `OpenMetrics`.
+    pub(crate) fn render(&self) -> String {
+        let mut text = String::new();
+        if let Err(error) = encode(&mut text, &self.registry) {
+            tracing::error!(%error, "metrics cannot be written");
+        }
+        text
+    }
+}

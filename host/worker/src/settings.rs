@@ -1,0 +1,405 @@
+//! The worker's settings: their names, what is allowed, and what contradicts what.
+
+use std::{collections::BTreeMap, env, ffi::OsString, fmt, net::SocketAddr, path::PathBuf, time::Duration};
+
+use easysight_protocol::NodeMode;
+use easysight_settings::{
+    Invocation, Key, Resolved, SettingsError, bytes, count, number_in, read, seconds_in, text_of,
+};
+use url::Url;
+
+/// Whether submissions may name files of this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FileSources {
+    /// Only while nobody but this machine can submit: while listening on loopback.
+    Auto,
+    /// Yes.
+    Allow,
+    /// No.
+    Deny,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// A text that is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Secret(pub(crate) String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// Everything that a worker can be told.
+#[derive(Debug, Clone)]
+pub(crate) struct WorkerSettings {
+    pub(crate) mode: NodeMode,
+    pub(crate) node_id: Option<String>,
+    pub(crate) node_name: String,
+    pub(crate) pool_size: u32,
+    pub(crate) max_concurrent_tasks: u32,
+    pub(crate) master: String,
+    pub(crate) api_token: Option<Secret>,
+    pub(crate) plugins_dir: PathBuf,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) listen: SocketAddr,
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) log_level: tracing::Level,
+    pub(crate) log_file: Option<PathBuf>,
+    pub(crate) log_format: LogFormat,
+    pub(crate) task_poll_interval: Duration,
+    pub(crate) heartbeat_interval: Duration,
+    pub(crate) fuel: u64,
+    pub(crate) memory_limit: usize,
+    pub(crate) plugin_timeout: Duration,
+    pub(crate) trusted_keys: Option<PathBuf>,
+    pub(crate) file_sources: FileSources,
+    pub(crate) queue_capacity: u32,
+    pub(crate) max_upload: u64,
+    pub(crate) drain_timeout: Duration,
+    pub(crate) ffmpeg: PathBuf,
+    pub(crate) capture_timeout: Duration,
+    pub(crate) connect_timeout: Duration,
+}
+
+const fn key(
+    flag: &'static str,
+    env: &'static str,
+    value_name: &'static str,
+    default: Option<&'static str>,
+    help: &'static str,
+) -> Key {
+    Key { flag, env, aliases: &[], value_name, default, secret: false, help }
+}
+
+/// All keys, in the order of the documentation.
+pub(crate) const KEYS: &[Key] = &[
+    key(
+        "mode",
+        "WORKER_MODE",
+        "MODE",
+        Some("distributed"),
+        "distributed: lease jobs from a master; standalone: take submissions over HTTP",
+    ),
+    key(
+        "node-id",
+        "WORKER_NODE_ID",
+        "ID",
+        None,
+        "Identity across restarts; made once and kept in the data directory where it is not given",
+    ),
+    key("node-name", "WORKER_NODE_NAME", "NAME", Some("worker-node"), "Name for people"),
+    Key {
+        flag: "pool-size",
+        env: "WORKER_WORKER_POOL_SIZE",
+        aliases: &["WORKER_POOL_SIZE"],
+        value_name: "N",
+        default: Some("3"),
+        secret: false,
+        help: "Executors: plugins that run at the same time, 1 to 256",
+    },
+    key(
+        "max-concurrent-tasks",
+        "WORKER_MAX_CONCURRENT_TASKS",
+        "N",
+        Some("3"),
+        "Jobs in flight an executor, 1 to 64: while one computes, others capture",
+    ),
+    key("master-host", "WORKER_MASTER_HOST", "HOST", Some("localhost"), "The master's host"),
+    key("master-port", "WORKER_MASTER_PORT", "PORT", Some("8000"), "The master's port"),
+    key(
+        "master-url",
+        "WORKER_MASTER_URL",
+        "URL",
+        None,
+        "The master's address instead of host and port: https, a path prefix",
+    ),
+    Key {
+        flag: "api-token",
+        env: "WORKER_API_TOKEN",
+        aliases: &[],
+        value_name: "TOKEN",
+        default: None,
+        secret: true,
+        help: "Bearer token: shown to the master, and asked of those who submit. WORKER_API_TOKEN_FILE names a file with it",
+    },
+    key(
+        "plugins-dir",
+        "WORKER_PLUGINS_DIR",
+        "DIR",
+        None,
+        "Plugins: .wasm components [default: plugins in the data directory]",
+    ),
+    key(
+        "data-dir",
+        "WORKER_DATA_DIR",
+        "DIR",
+        None,
+        "Identity, uploads, compiled plugins [default: the user's or the service's state directory]",
+    ),
+    key(
+        "listen",
+        "WORKER_LISTEN",
+        "ADDR",
+        Some("127.0.0.1:8001"),
+        "Address and port of the HTTP API, health and metrics",
+    ),
+    key("labels", "WORKER_LABELS", "k=v,…", None, "Labels for routing: a task may require them"),
+    key("log-level", "WORKER_LOG_LEVEL", "LEVEL", Some("INFO"), "ERROR, WARN, INFO, DEBUG or TRACE"),
+    key("log-file", "WORKER_LOG_FILE", "FILE", None, "Log file, rotated daily [default: standard error]"),
+    key("log-format", "WORKER_LOG_FORMAT", "FORMAT", Some("text"), "text or json"),
+    key(
+        "task-poll-interval",
+        "WORKER_TASK_POLL_INTERVAL",
+        "S",
+        Some("5"),
+        "Longest wait of one long poll in seconds, 0.1 to 3600",
+    ),
+    key(
+        "heartbeat-interval",
+        "WORKER_HEARTBEAT_INTERVAL",
+        "S",
+        Some("30"),
+        "Seconds between heartbeats, 0.1 to 3600",
+    ),
+    key(
+        "fuel",
+        "WORKER_FUEL",
+        "N",
+        Some("2000000000"),
+        "Fuel of one run of a plugin: instructions and bytes handed over, from 1000000; k, M, G may follow",
+    ),
+    key(
+        "memory-limit",
+        "WORKER_MEMORY_LIMIT",
+        "BYTES",
+        Some("256MiB"),
+        "Memory of one run of a plugin, 1MiB to 4GiB",
+    ),
+    key(
+        "plugin-timeout",
+        "WORKER_PLUGIN_TIMEOUT",
+        "MS",
+        Some("10000"),
+        "Wall clock of one run of a plugin in milliseconds, 10 to 600000",
+    ),
+    key(
+        "trusted-keys",
+        "WORKER_TRUSTED_KEYS",
+        "FILE",
+        None,
+        "Run only plugins that are signed by one of these keys",
+    ),
+    key(
+        "file-sources",
+        "WORKER_FILE_SOURCES",
+        "MODE",
+        Some("auto"),
+        "Whether submissions may name files of this machine: allow, deny, or auto: only while listening on loopback",
+    ),
+    key(
+        "queue-capacity",
+        "WORKER_QUEUE_CAPACITY",
+        "N",
+        Some("64"),
+        "Submissions that may wait before new ones are refused, 1 to 100000",
+    ),
+    key("max-upload", "WORKER_MAX_UPLOAD", "BYTES", Some("64MiB"), "Largest upload, 1KiB to 4GiB"),
+    key(
+        "drain-timeout",
+        "WORKER_DRAIN_TIMEOUT",
+        "S",
+        Some("25"),
+        "Seconds that running jobs have to finish when the worker is stopped, 0 to 3600",
+    ),
+    key("ffmpeg", "WORKER_FFMPEG", "PROGRAM", Some("ffmpeg"), "The ffmpeg program"),
+    key(
+        "capture-timeout",
+        "WORKER_CAPTURE_TIMEOUT",
+        "S",
+        Some("30"),
+        "Seconds that one capture may take beside the stretch of video it wants, 1 to 600",
+    ),
+    key(
+        "connect-timeout",
+        "WORKER_CONNECT_TIMEOUT",
+        "S",
+        Some("10"),
+        "Seconds that a camera may take to answer or be silent, 0.1 to 120",
+    ),
+];
+
+impl WorkerSettings {
+    /// Reads them from a command line and an environment.
+    pub(crate) fn read(
+        arguments: impl IntoIterator<Item = OsString>,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<(Self, Invocation), SettingsError> {
+        let environment: Vec<_> = environment.into_iter().collect();
+        let default_data_dir = default_data_dir(&environment);
+        let command = clap::Command::new("easysight-worker")
+            .version(env!("CARGO_PKG_VERSION"))
+            .about("EasySight's worker: runs diagnosis plugins on clips of cameras")
+            .after_help("Precedence: flag, environment variable, --config file, default.");
+        let invocation = read(command, "WORKER_", KEYS, arguments, environment)?;
+        let settings = Self::from_resolved(&invocation.resolved, default_data_dir)?;
+        Ok((settings, invocation))
+    }
+
+    fn from_resolved(given: &Resolved, default_data_dir: Option<PathBuf>) -> Result<Self, SettingsError> {
+        let path = |text: &str| Ok(PathBuf::from(text));
+        let seconds = |flag, allowed| given.required(flag, |text| seconds_in(text, allowed));
+        let data_dir = given.optional("data-dir", path)?.or(default_data_dir).ok_or_else(|| {
+            SettingsError::Conflict(
+                "there is no home directory: say where to keep data with --data-dir".into(),
+            )
+        })?;
+        let settings = Self {
+            mode: given.required("mode", |text| match text {
+                "distributed" => Ok(NodeMode::Distributed),
+                "standalone" => Ok(NodeMode::Standalone),
+                _ => Err("distributed or standalone is wanted".into()),
+            })?,
+            node_id: given.optional("node-id", parse_node_id)?,
+            node_name: given.required("node-name", |text| {
+                text_of(text, 128, |c| !c.is_control(), "no control characters")
+            })?,
+            pool_size: given.required("pool-size", |text| number_in(text, 1..=256))?,
+            max_concurrent_tasks: given.required("max-concurrent-tasks", |text| number_in(text, 1..=64))?,
+            master: master(given)?,
+            api_token: given.optional("api-token", |text| {
+                text_of(text, 4096, |c| c.is_ascii_graphic(), "printable ASCII without spaces").map(Secret)
+            })?,
+            plugins_dir: given.optional("plugins-dir", path)?.unwrap_or_else(|| data_dir.join("plugins")),
+            listen: given.required("listen", |text| {
+                text.parse()
+                    .map_err(|_| "address and port are wanted, such as 127.0.0.1:8001 or [::1]:8001".into())
+            })?,
+            labels: given.optional("labels", parse_labels)?.unwrap_or_default(),
+            log_level: given.required("log-level", |text| match text.to_ascii_uppercase().as_str() {
+                "ERROR" | "CRITICAL" => Ok(tracing::Level::ERROR),
+                "WARN" | "WARNING" => Ok(tracing::Level::WARN),
+                "INFO" => Ok(tracing::Level::INFO),
+                "DEBUG" => Ok(tracing::Level::DEBUG),
+                "TRACE" => Ok(tracing::Level::TRACE),
+                _ => Err("ERROR, WARN, INFO, DEBUG or TRACE is wanted".into()),
+            })?,
+            log_file: given.optional("log-file", path)?,
+            log_format: given.required("log-format", |text| match text {
+                "text" => Ok(LogFormat::Text),
+                "json" => Ok(LogFormat::Json),
+                _ => Err("text or json is wanted".into()),
+            })?,
+            task_poll_interval: seconds("task-poll-interval", 0.1..=3600.0)?,
+            heartbeat_interval: seconds("heartbeat-interval", 0.1..=3600.0)?,
+            fuel: given.required("fuel", |text| count(text, 1_000_000..=u64::MAX))?,
+            memory_limit: given.required("memory-limit", |text| {
+                let bytes = bytes(text, 1 << 20..=4 << 30)?;
+                usize::try_from(bytes).map_err(|e| e.to_string())
+            })?,
+            plugin_timeout: given.required("plugin-timeout", |text| {
+                number_in(text, 10..=600_000).map(Duration::from_millis)
+            })?,
+            trusted_keys: given.optional("trusted-keys", path)?,
+            file_sources: given.required("file-sources", |text| match text {
+                "auto" => Ok(FileSources::Auto),
+                "allow" => Ok(FileSources::Allow),
+                "deny" => Ok(FileSources::Deny),
+                _ => Err("auto, allow or deny is wanted".into()),
+            })?,
+            queue_capacity: given.required("queue-capacity", |text| number_in(text, 1..=100_000))?,
+            max_upload: given.required("max-upload", |text| bytes(text, 1 << 10..=4 << 30))?,
+            drain_timeout: seconds("drain-timeout", 0.0..=3600.0)?,
+            ffmpeg: given.required("ffmpeg", path)?,
+            capture_timeout: seconds("capture-timeout", 1.0..=600.0)?,
+            connect_timeout: seconds("connect-timeout", 0.1..=120.0)?,
+            data_dir,
+        };
+        if settings.api_token.is_none() && !settings.listen.ip().is_loopback() {
+            return Err(SettingsError::Conflict(format!(
+                "--listen {} lets other machines in, which wants an --api-token (or listen on 127.0.0.1)",
+                settings.listen
+            )));
+        }
+        Ok(settings)
+    }
+
+    /// Whether submissions may name files of this machine.
+    pub(crate) const fn takes_files(&self) -> bool {
+        match self.file_sources {
+            FileSources::Allow => true,
+            FileSources::Deny => false,
+            FileSources::Auto => self.listen.ip().is_loopback(),
+        }
+    }
+}
+
+fn parse_node_id(text: &str) -> Result<String, String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    text_of(text, 128, allowed, "letters, digits, `.`, `_` and `-`")
+}
+
+fn parse_labels(text: &str) -> Result<BTreeMap<String, String>, String> {
+    let one = |label: &str| {
+        let wrong = || format!("key=value pairs with commas between them are wanted, not {label:?}");
+        let (key, value) = label.split_once('=').ok_or_else(wrong)?;
+        let (key, value) = (key.trim(), value.trim());
+        let key_allowed = |c: char| c.is_ascii_alphanumeric() || "._/-".contains(c);
+        let key = text_of(key, 64, key_allowed, "letters, digits, `.`, `_`, `/` and `-` before the `=`")?;
+        Ok((key, text_of(value, 128, |c| !c.is_control(), "after the `=`")?))
+    };
+    text.split(',').map(one).collect()
+}
+
+fn master(given: &Resolved) -> Result<String, SettingsError> {
+    let host = given.required("master-host", |text| {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || ".-:[]_".contains(c);
+        text_of(text, 253, allowed, "a host name or an address")
+    })?;
+    let port: u16 = given.required("master-port", |text| number_in(text, 1..=u16::MAX))?;
+    let url = given.optional("master-url", |text| {
+        let url = Url::parse(text).map_err(|e| format!("an http(s):// address is wanted: {e}"))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err("an http:// or https:// address is wanted".into());
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("credentials do not belong there: use --api-token".into());
+        }
+        Ok(text.to_owned())
+    })?;
+    match url {
+        Some(_) if given.is_given("master-host") || given.is_given("master-port") => {
+            let origin = |flag| given.origin(flag).map_or_else(String::new, ToString::to_string);
+            let other = if given.is_given("master-host") { "master-host" } else { "master-port" };
+            Err(SettingsError::Conflict(format!(
+                "the master's address is given twice: {} and {}; one is enough",
+                origin("master-url"),
+                origin(other)
+            )))
+        }
+        Some(url) => Ok(url),
+        None => Ok(format!("http://{host}:{port}")),
+    }
+}
+
+/// systemd's state directory, else the user's.
+fn default_data_dir(environment: &[(OsString, OsString)]) -> Option<PathBuf> {
+    let dir = |name: &str| {
+        let (_, value) = environment.iter().find(|(key, value)| key == name && !value.is_empty())?;
+        Some(PathBuf::from(value))
+    };
+    dir("STATE_DIRECTORY")
+        .or_else(|| dir("XDG_STATE_HOME").map(|state| state.join("easysight").join("worker")))
+        .or_else(|| dir("HOME").map(|home| home.join(".local/state/easysight/worker")))
+}
+
+#[cfg(test)]
+mod tests;
