@@ -1,2 +1,50 @@
-//! The developer's commands.
-fn main() {}
+//! The developer's commands: `cargo xtask …`.
+
+mod bench;
+mod demo;
+mod guest;
+mod packages;
+mod plugins;
+mod process;
+mod setup;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask", about = "EasySight's developer commands")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Prepare this machine for building plugins. Called by the others as needed.
+    Setup,
+    /// Build the standard plugins into target/plugins.
+    Plugins,
+    /// Diagnose a synthetic camera (healthy, dark, frozen), or your own, through a worker.
+    Demo(demo::Arguments),
+    /// Format, lints and all tests, with all that they need.
+    Test(test::Arguments),
+    /// Measure what the sandbox costs.
+    Bench(bench::Arguments),
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Setup => setup::run().map(|()| ExitCode::SUCCESS),
+        Command::Plugins => plugins::build().map(|_| ExitCode::SUCCESS),
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Test(arguments) => test::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("xtask: {error:#}");
+        ExitCode::FAILURE
+    })
+}

@@ -1,6 +1,9 @@
 //! Where log lines go.
 
-use std::{io, path::Path};
+use std::{
+    io::{self, IsTerminal},
+    path::Path,
+};
 
 use anyhow::Context;
 use tracing_appender::non_blocking::WorkerGuard;
@@ -17,7 +20,7 @@ pub(crate) fn start(settings: &WorkerSettings) -> anyhow::Result<Option<WorkerGu
         .with_default(settings.log_level.min(tracing::Level::WARN))
         .with_target("easysight", settings.log_level);
     let Some(path) = &settings.log_file else {
-        let lines = fmt::layer().with_writer(io::stderr);
+        let lines = fmt::layer().with_ansi(io::stderr().is_terminal()).with_writer(io::stderr);
         let lines: Box<dyn Layer<Registry> + Send + Sync> = match settings.log_format {
             LogFormat::Text => lines.boxed(),
             LogFormat::Json => lines.json().boxed(),

@@ -1,0 +1,77 @@
+//! `cargo xtask plugins`: builds the standard plugins and puts them where programs find them.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+
+use crate::{
+    process::{fresh_cargo, output, run},
+    setup, workspace,
+};
+
+/// Where the guests' workspace is.
+pub(crate) fn workspace_dir() -> PathBuf {
+    workspace::root().join("plugins")
+}
+
+/// Builds all standard plugins; answers with the directory that holds them.
+pub(crate) fn build() -> anyhow::Result<PathBuf> {
+    setup::run()?;
+    run(fresh_cargo(&workspace_dir()).args(["build", "--release"]))?;
+    let built = workspace::target().join("wasm32-unknown-unknown").join("release");
+    let dir = workspace::target().join("plugins");
+    fs::create_dir_all(&dir)?;
+    let mut names = Vec::new();
+    for name in libraries()? {
+        let file = format!("{name}.wasm");
+        place(&built.join(&file), &dir.join(&file))?;
+        names.push(file);
+    }
+    // What is no longer built is no longer a standard plugin.
+    for entry in fs::read_dir(&dir)? {
+        let path = entry?.path();
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        if name.ends_with(".wasm") && !names.contains(&name) {
+            fs::remove_file(&path)?;
+        }
+    }
+    eprintln!("{} plugins in {}", names.len(), dir.display());
+    Ok(dir)
+}
+
+/// Names of the libraries that are components.
+fn libraries() -> anyhow::Result<Vec<String>> {
+    let mut cargo = fresh_cargo(&workspace_dir());
+    let metadata = output(cargo.args(["metadata", "--no-deps", "--format-version", "1"]))?;
+    let metadata: Value = serde_json::from_str(&metadata)?;
+    let is_component = |target: &&Value| {
+        let kinds = target.get("kind").and_then(Value::as_array);
+        kinds.is_some_and(|kinds| kinds.iter().any(|kind| kind == "cdylib"))
+    };
+    let packages =
+        metadata.get("packages").and_then(Value::as_array).context("cargo tells of no packages")?;
+    let targets = packages.iter().filter_map(|package| package.get("targets")?.as_array()).flatten();
+    let names =
+        targets.filter(is_component).filter_map(|target| Some(target.get("name")?.as_str()?.to_owned()));
+    let names: Vec<String> = names.collect();
+    if names.is_empty() {
+        bail!("there is no plugin in {}", workspace_dir().display());
+    }
+    Ok(names)
+}
+
+/// Copies a component in one step, and only where it changed: a worker may be looking.
+fn place(from: &Path, to: &Path) -> anyhow::Result<()> {
+    let bytes = fs::read(from).with_context(|| format!("{}", from.display()))?;
+    if fs::read(to).is_ok_and(|held| held == bytes) {
+        return Ok(());
+    }
+    let beside = to.with_extension("tmp");
+    fs::write(&beside, bytes)?;
+    fs::rename(&beside, to)?;
+    Ok(())
+}

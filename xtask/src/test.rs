@@ -1,0 +1,231 @@
+//! `cargo xtask test`: everything that must hold before a change lands. Runs all steps even where an
+//! early one fails, and ends with one line that counts.
+
+use std::{
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Command, ExitCode, Stdio},
+};
+
+use anyhow::{Context, bail};
+
+use crate::{
+    packages, plugins,
+    process::{command, fresh_cargo, is_there, output},
+    workspace,
+};
+
+/// What the tests of capture start: a decoder and a real RTSP server.
+const PACKAGES: &[&str] = &[
+    "ffmpeg",
+    "python3-gi",
+    "gir1.2-gst-rtsp-server-1.0",
+    "gstreamer1.0-plugins-base",
+    "gstreamer1.0-plugins-good",
+    "gstreamer1.0-plugins-bad",
+    "gstreamer1.0-rtsp",
+];
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Only tests whose names contain this.
+    filter: Option<String>,
+}
+
+/// What the steps came to.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Count {
+    passed: u64,
+    failed: u64,
+}
+
+/// Steps that were taken so far.
+struct Steps {
+    count: Count,
+    failed: Vec<String>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    if !packages::is_debian() {
+        eprintln!(
+            "NOT ON DEBIAN: tests that need ffmpeg or GStreamer's RTSP server skip where those are missing"
+        );
+    } else if let Err(error) = packages::install(PACKAGES) {
+        eprintln!("TESTS OF CAPTURE WILL SKIP: {error:#}");
+    }
+    let dir = plugins::build()?;
+    let root = workspace::root();
+    let host = host_triple(&root)?;
+    let mut steps = Steps { count: Count::default(), failed: Vec::new() };
+
+    if is_there("cargo", "fmt --version") || is_there("rustfmt", "--version") {
+        steps.step("format", command("cargo", &root).args(["fmt", "--all", "--check"]));
+        steps.step("format of plugins", native(&plugins::workspace_dir()).args(["fmt", "--all", "--check"]));
+    } else {
+        eprintln!("FORMAT IS NOT CHECKED: rustfmt is missing");
+    }
+    if is_there("cargo-clippy", "--version") {
+        let deny = ["--", "-D", "warnings"];
+        let mut lints = command("cargo", &root);
+        steps.step("lints", lints.args(["clippy", "--workspace", "--all-targets"]).args(deny));
+        let mut lints = native(&plugins::workspace_dir());
+        lints.args(["clippy", "--workspace", "--all-targets", "--target", &host]).args(deny);
+        steps.step("lints of plugins", &mut lints);
+    } else {
+        eprintln!("LINTS ARE NOT CHECKED: clippy is missing");
+    }
+    steps.step("programs", command("cargo", &root).args(["build", "--workspace", "--bins"]));
+
+    let filter = arguments.filter.as_slice();
+    let mut tests = command("cargo", &root);
+    tests.env("EASYSIGHT_PLUGINS_DIR", &dir).env("EASYSIGHT_BIN_DIR", workspace::target().join("debug"));
+    if is_there("cargo-nextest", "--version") {
+        tests.args(["nextest", "run", "--workspace", "--no-fail-fast"]).args(filter);
+    } else {
+        tests.args(["test", "--workspace", "--no-fail-fast", "--lib", "--bins", "--tests"]).args(filter);
+    }
+    steps.tests("tests", &mut tests);
+    let mut tests = native(&plugins::workspace_dir());
+    tests.args(["test", "--no-fail-fast", "--target", &host, "--lib"]).args(filter);
+    steps.tests("tests of plugins", &mut tests);
+    if arguments.filter.is_none() {
+        steps
+            .tests("examples", command("cargo", &root).args(["test", "--doc", "--package", "easysight-sdk"]));
+    }
+
+    for failed in &steps.failed {
+        eprintln!("failed: {failed}");
+    }
+    let Count { passed, failed } = steps.count;
+    println!("{passed} passed, {failed} failed");
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl Steps {
+    /// A step that holds or does not.
+    fn step(&mut self, name: &str, command: &mut Command) {
+        eprintln!("== {name}");
+        match command.status() {
+            Ok(status) if status.success() => self.count.passed += 1,
+            Ok(_) => self.fail(name),
+            Err(error) => {
+                eprintln!("{error}");
+                self.fail(name);
+            }
+        }
+    }
+
+    /// A step that counts tests. One that fails without a failed test did not get that far.
+    fn tests(&mut self, name: &str, command: &mut Command) {
+        eprintln!("== {name}");
+        match run_counted(command) {
+            Ok((count, success)) => {
+                self.count.passed += count.passed;
+                self.count.failed += count.failed;
+                if count.failed > 0 {
+                    self.failed.push(name.to_owned());
+                } else if !success || count.passed == 0 {
+                    self.fail(name);
+                }
+            }
+            Err(error) => {
+                eprintln!("{error:#}");
+                self.fail(name);
+            }
+        }
+    }
+
+    fn fail(&mut self, name: &str) {
+        self.count.failed += 1;
+        self.failed.push(name.to_owned());
+    }
+}
+
+/// Runs a command with its output in view, and adds up what test runners say at their end.
+fn run_counted(command: &mut Command) -> anyhow::Result<(Count, bool)> {
+    let (reader, writer) = std::io::pipe()?;
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(writer.try_clone()?)
+        .stderr(writer)
+        .spawn()
+        .context("the tests do not start")?;
+    // The command holds the pipe's other end, which must be gone for the output to end.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut count = Count::default();
+    for line in BufReader::new(reader).split(b'\n') {
+        let line = line?;
+        let line = String::from_utf8_lossy(&line);
+        eprintln!("{line}");
+        let of_line = counted(&line);
+        count.passed += of_line.passed;
+        count.failed += of_line.failed;
+    }
+    Ok((count, child.wait()?.success()))
+}
+
+/// What a line of libtest (`test result: …`) or nextest (`Summary […] …`) says.
+fn counted(line: &str) -> Count {
+    let plain = without_colours(line);
+    let line = plain.trim_start();
+    if !line.starts_with("test result:") && !line.starts_with("Summary [") {
+        return Count::default();
+    }
+    let words: Vec<&str> =
+        line.split(|c: char| c.is_whitespace() || ",;".contains(c)).filter(|w| !w.is_empty()).collect();
+    let before = |names: &[&str]| -> u64 {
+        let pairs = words.windows(2).filter_map(|pair| match pair {
+            [number, name] if names.contains(name) => number.parse::<u64>().ok(),
+            _ => None,
+        });
+        pairs.sum()
+    };
+    let timed_out = words.windows(3).filter_map(|three| match three {
+        [number, "timed", "out"] => number.parse::<u64>().ok(),
+        _ => None,
+    });
+    Count { passed: before(&["passed"]), failed: before(&["failed"]) + timed_out.sum::<u64>() }
+}
+
+fn without_colours(line: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = line;
+    while let Some((before, after)) = rest.split_once('\u{1b}') {
+        plain.push_str(before);
+        rest = after.split_once('m').map_or("", |(_, after)| after);
+    }
+    plain + rest
+}
+
+/// A cargo for the plugins that builds for this machine, with the toolchain that runs this command.
+fn native(dir: &Path) -> Command {
+    let mut cargo = fresh_cargo(dir);
+    if let Some(toolchain) = workspace::toolchain() {
+        cargo.env("RUSTUP_TOOLCHAIN", toolchain);
+    }
+    cargo
+}
+
+fn host_triple(root: &Path) -> anyhow::Result<String> {
+    let version = output(command("rustc", root).arg("-vV"))?;
+    match version.lines().find_map(|line| line.strip_prefix("host: ")) {
+        Some(host) => Ok(host.to_owned()),
+        None => bail!("rustc does not say what machine it runs on"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn summaries_of_both_runners_are_counted() {
+        let of = |passed, failed| Count { passed, failed };
+        assert_eq!(counted("test result: ok. 16 passed; 0 failed; 0 ignored; 0 measured"), of(16, 0));
+        assert_eq!(counted("test result: FAILED. 3 passed; 2 failed; 1 ignored"), of(3, 2));
+        assert_eq!(counted("     Summary [   1.2s] 45 tests run: 45 passed (2 slow), 0 skipped"), of(45, 0));
+        let coloured = "\u{1b}[31m Summary\u{1b}[0m [ 1s] 4 tests run: \u{1b}[1m2\u{1b}[0m passed, 1 failed, 1 timed out, 0 skipped";
+        assert_eq!(counted(coloured), of(2, 2));
+        assert_eq!(counted("test a_number_of_3 passed ... ok"), of(0, 0));
+    }
+}
