@@ -1,1 +1,2 @@
-//! What the end-to-end tests share.
+//! End-to-end tests live in `tests/` of this crate. They start the real programs, which
+//! `cargo xtask test` builds first.

@@ -99,6 +99,7 @@ impl Capturer {
                 decoder::picture_format(&head)
             }
         };
+        let started = Instant::now();
         let mut child = self.start(source, picture, request).map_err(|e| {
             let kind =
                 if e.kind() == io::ErrorKind::NotFound { Kind::FfmpegMissing } else { Kind::FfmpegFailed };
@@ -117,6 +118,9 @@ impl Capturer {
         };
         let (notes, (frames, end)) = tokio::join!(log, frames);
         drop(child.wait().await);
+        // ffmpeg calls an RTSP server that never answers invalid data.
+        let in_vain = !notes.is_open() && started.elapsed() >= self.config.connect_timeout;
+        let notes = if in_vain { notes.timed_out() } else { notes };
         self.conclude(source, request, notes, frames, end).map_err(|(kind, detail)| error(kind, detail))
     }
 

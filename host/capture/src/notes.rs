@@ -59,7 +59,13 @@ impl Notes {
             return Some(note);
         }
         match level {
-            "info" => self.read_fact(text),
+            "info" => {
+                self.read_fact(text);
+                // What a decoder makes up it tells as a mere fact.
+                if !origin.is_empty() {
+                    self.count(text);
+                }
+            }
             "warning" | "error" | "fatal" | "panic" => {
                 self.count(text);
                 if self.evidence.lines.len() < MAX_LINES && !text.is_empty() {
@@ -79,6 +85,14 @@ impl Notes {
             _ => {}
         }
         None
+    }
+
+    /// The server let the time pass in which it should have answered.
+    pub(crate) fn timed_out(mut self) -> Self {
+        if self.reason.is_none_or(|known| known == Kind::NotMedia) {
+            self.reason = Some(Kind::ConnectTimedOut);
+        }
+        self
     }
 
     /// Forgets complaints: those before a live stream's first keyframe are about a past that nobody
@@ -224,6 +238,8 @@ fn reason(text: &str) -> Option<Kind> {
             Some(401) => Kind::Unauthorized,
             Some(403) => Kind::Forbidden,
             Some(404) => Kind::NotFound,
+            // Nothing was set up that could be played: of what the server has, nothing is video.
+            Some(455) if text.starts_with("method PLAY") => Kind::NoVideo,
             _ => Kind::ServerError,
         });
     }
@@ -279,7 +295,7 @@ mod tests {
     fn complaints_are_counted_and_kept_without_credentials() {
         let (notes, _) = read(&[
             "[rtsp @ 0x1] [warning] RTP: missed 12 packets",
-            "[h264 @ 0x1] [error] concealing 220 DC, 220 AC, 220 MV errors in P frame",
+            "[h264 @ 0x1] [info] concealing 220 DC, 220 AC, 220 MV errors in P frame",
             "[warning] rtsp://admin:pw@camera/1: corrupt decoded frame in stream 0",
             "[hevc @ 0x1] [error] Could not find ref with POC 21",
         ]);
@@ -287,7 +303,7 @@ mod tests {
         assert_eq!(notes.evidence.concealed_blocks, 220);
         assert_eq!(notes.evidence.corrupt_frames, 1);
         assert_eq!(notes.evidence.missing_references, 1);
-        assert_eq!(notes.evidence.lines.len(), 4);
+        assert_eq!(notes.evidence.lines.len(), 3);
         assert!(notes.evidence.lines.iter().all(|line| !line.contains("pw")));
     }
 

@@ -113,6 +113,8 @@ pub struct NodeStatus {
     pub totals: Totals,
     /// The machine.
     pub system: SystemInfo,
+    /// Names the prices by which fuel is counted; fuel is comparable where it is the same.
+    pub fuel_prices: String,
     /// The plugins at hand.
     pub plugins: Vec<PluginSummary>,
 }

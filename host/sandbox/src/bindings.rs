@@ -4,5 +4,6 @@
 wasmtime::component::bindgen!({
     path: "../../wit",
     world: "plugin",
+    additional_derives: [PartialEq],
     with: { "easysight:diagnosis/video.clip": crate::imports::ClipHandle },
 });

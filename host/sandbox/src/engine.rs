@@ -26,6 +26,12 @@ pub(crate) fn operator_cost() -> OperatorCost {
     cost
 }
 
+/// Names the prices in force, in 16 hexadecimal digits: fuel is comparable where it is the same.
+pub(crate) fn fuel_prices() -> String {
+    let prices = blake3::hash(format!("{:?}", operator_cost()).as_bytes()).to_hex();
+    prices.chars().take(16).collect()
+}
+
 /// What the compiler and the running engine must agree on. Every proposal that the contract does
 /// not need is off: what is not there cannot be attacked.
 fn base_config() -> Config {
@@ -117,5 +123,18 @@ impl Drop for Ticker {
             // It only loops and cannot have panicked; there is nothing to hand on if it did.
             drop(thread.join());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fuel is written down with findings and compared over years. Where this fails after an upgrade
+    /// of the engine, prices have changed: set them back in [`operator_cost`], or raise the version
+    /// of the plugins' contract and say so.
+    #[test]
+    fn the_price_of_instructions_stays_what_it_was() {
+        assert_eq!(fuel_prices(), "0000000000000000");
     }
 }

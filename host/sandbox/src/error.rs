@@ -82,9 +82,6 @@ pub enum LoadError {
         /// What the operating system said.
         source: io::Error,
     },
-    /// The engine failed in a way that is not the plugin's fault.
-    #[error("the WebAssembly engine failed: {0:#}")]
-    Engine(wasmtime::Error),
 }
 
 /// Why a run gave no report. [`RunFailure::kind`] is the stable word for programs; the message is
@@ -185,6 +182,12 @@ impl RunFailure {
             Some(wasmtime::Trap::Interrupt) => return Self::TimedOut(limits.timeout),
             Some(wasmtime::Trap::StackOverflow) => return Self::StackOverflow,
             _ => {}
+        }
+        if matches!(
+            error.downcast_ref::<wasmtime::component::ResourceTableError>(),
+            Some(wasmtime::component::ResourceTableError::Full)
+        ) {
+            return Self::TooManyHandles(limits.handles);
         }
         // These two have no public type of their own in the engine.
         let root = error.root_cause().to_string();

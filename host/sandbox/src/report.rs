@@ -148,3 +148,99 @@ fn check_text(what: &str, text: &Text) -> Rule {
 fn clipped(text: &str) -> String {
     text.chars().take(80).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bindings::easysight::diagnosis::types::{Decision, Diagnosis, Metric, Region, Status};
+
+    fn text() -> Text {
+        Text { zh: "画面".into(), en: "Picture".into() }
+    }
+
+    fn descriptor() -> Descriptor {
+        Descriptor {
+            name: "blur".into(),
+            version: "1.2.0".into(),
+            diagnoses: vec![Diagnosis { id: "blur".into(), title: text(), description: text() }],
+            config_schema: r#"{"type":"object"}"#.into(),
+            clip: ClipRequest { min_frames: 1, interval_ms: 0, span_ms: 0 },
+        }
+    }
+
+    fn finding() -> Finding {
+        Finding {
+            diagnosis: "blur".into(),
+            status: Status::Normal,
+            score: 90.0,
+            decision: Decision { metric: "slope".into(), threshold: 0.4 },
+            message: text(),
+            suggestions: vec![text()],
+            metrics: vec![Metric { name: "slope".into(), value: 0.6, unit: String::new() }],
+            regions: vec![Region { left: 0.5, top: 0.0, width: 0.5, height: 1.0, caption: text() }],
+        }
+    }
+
+    /// Why a changed descriptor is refused.
+    fn refused(change: impl FnOnce(&mut Descriptor)) -> String {
+        let mut descriptor = descriptor();
+        change(&mut descriptor);
+        check_descriptor(&descriptor).unwrap_err()
+    }
+
+    /// Why a changed finding is refused.
+    fn lie(change: impl FnOnce(&mut Finding)) -> String {
+        let mut finding = finding();
+        change(&mut finding);
+        check_report(&descriptor(), &Report { findings: vec![finding] }).unwrap_err()
+    }
+
+    #[test]
+    fn an_honest_plugin_passes() {
+        assert_eq!(check_descriptor(&descriptor()).unwrap(), semver::Version::new(1, 2, 0));
+        check_report(&descriptor(), &Report { findings: vec![finding()] }).unwrap();
+    }
+
+    #[test]
+    fn lying_descriptors_are_refused_with_the_rule() {
+        assert!(refused(|d| d.name = "Blur!".into()).contains("Blur!"));
+        assert!(refused(|d| d.name = "x".repeat(65)).contains("64"));
+        assert!(refused(|d| d.version = "one".into()).contains("semantic"));
+        assert!(refused(|d| d.diagnoses.clear()).contains("0 diagnoses"));
+        assert!(
+            refused(|d| d.diagnoses = vec![d.diagnoses[0].clone(), d.diagnoses[0].clone()]).contains("twice")
+        );
+        assert!(refused(|d| d.diagnoses[0].id = "a b".into()).contains("a b"));
+        assert!(refused(|d| d.diagnoses[0].title.en = "\u{1b}[2J".into()).contains("control"));
+        assert!(
+            refused(|d| d.diagnoses[0].title = Text { zh: String::new(), en: String::new() })
+                .contains("empty")
+        );
+        assert!(refused(|d| d.clip.min_frames = 0).contains("frames"));
+        assert!(refused(|d| d.clip.min_frames = u32::MAX).contains("frames"));
+        assert!(refused(|d| d.clip.span_ms = 3_600_000).contains("span"));
+    }
+
+    #[test]
+    fn lying_reports_are_refused_with_the_rule() {
+        assert!(lie(|f| f.diagnosis = "freeze".into()).contains("none of its diagnoses"));
+        assert!(lie(|f| f.score = 101.0).contains("101"));
+        assert!(lie(|f| f.score = f32::NAN).contains("score"));
+        assert!(lie(|f| f.metrics[0].value = f64::INFINITY).contains("inf"));
+        assert!(lie(|f| f.metrics.push(f.metrics[0].clone())).contains("twice"));
+        assert!(lie(|f| f.metrics = vec![f.metrics[0].clone(); 65]).contains("65 metrics"));
+        assert!(lie(|f| f.decision.metric = "other".into()).contains("other"));
+        assert!(lie(|f| f.decision.threshold = f64::NAN).contains("threshold"));
+        assert!(lie(|f| f.message.zh = "x".repeat(1_001)).contains("1000"));
+        assert!(lie(|f| f.message.en = "a\nb".into()).contains("control"));
+        assert!(lie(|f| f.suggestions = vec![text(); 9]).contains("9 suggestions"));
+        assert!(lie(|f| f.regions[0].width = 0.6).contains("leaves"));
+        assert!(lie(|f| f.regions[0].left = -0.1).contains("leaves"));
+        assert!(lie(|f| f.regions[0].height = f32::NAN).contains("leaves"));
+        let twice = Report { findings: vec![finding(), finding()] };
+        assert!(check_report(&descriptor(), &twice).unwrap_err().contains("two findings"));
+        assert!(
+            check_report(&descriptor(), &Report { findings: vec![] }).unwrap_err().contains("no finding")
+        );
+    }
+}

@@ -105,6 +105,13 @@ impl Sandbox {
         self.shared.limits
     }
 
+    /// Names the prices of instructions in force: fuel of two nodes, or of two years, is comparable
+    /// where this is the same.
+    #[must_use]
+    pub fn fuel_prices() -> String {
+        engine::fuel_prices()
+    }
+
     /// Makes a plugin of a component's bytes: vets it, compiles it in a child process or takes the
     /// cached code, links it, and asks it what it is. Blocks; the first time may take seconds.
     ///
@@ -120,7 +127,9 @@ impl Sandbox {
             None => {
                 vet::vet(bytes)?;
                 let code = shared.compiler.compile(bytes)?;
-                let component = load_code(&shared.engine, &code).map_err(LoadError::Engine)?;
+                // What compiles and then does not fit asks for more than the engine grants.
+                let component = load_code(&shared.engine, &code)
+                    .map_err(|error| LoadError::Compile(format!("{error:#}")))?;
                 if let Some(cache) = &shared.cache {
                     cache.store(digest, &code);
                 }

@@ -9,6 +9,7 @@ use axum::{
     response::IntoResponse,
 };
 use easysight_protocol::{NodeState, NodeStatus};
+use easysight_sandbox::Sandbox;
 
 use crate::system::system_info;
 
@@ -54,6 +55,7 @@ pub(super) async fn workers_status(State(node): State<Arc<Node>>) -> Result<Json
         current_tasks: node.jobs.running(),
         totals: node.metrics.totals(),
         system,
+        fuel_prices: Sandbox::fuel_prices(),
         plugins: node.library.current().summaries(),
     }))
 }

@@ -1,0 +1,189 @@
+//! What the sandbox costs, each figure side by side with its peer in one run. `cargo xtask bench`
+//! builds it with optimisation and the plugins.
+
+mod media;
+mod table;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail};
+use clap::Parser;
+use easysight_capture::{CaptureConfig, Capturer, Clip, PlaneKind, Source};
+use easysight_diagnose::{Plan, PluginSet, Selected};
+use easysight_sandbox::{Limits, RunInput, Sandbox, SandboxConfig};
+
+use table::Row;
+
+/// Measures the sandbox.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// The standard plugins as components.
+    #[arg(long, value_name = "DIR")]
+    plugins_dir: PathBuf,
+    /// A clip to judge; otherwise 1080p H.264 is made.
+    #[arg(long, value_name = "FILE")]
+    clip: Option<PathBuf>,
+    /// Runs of each plugin.
+    #[arg(long, value_name = "N", default_value_t = 40)]
+    runs: usize,
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    if let Some(code) = easysight_sandbox::compiler_main() {
+        return Ok(code);
+    }
+    let arguments = Arguments::parse();
+    let work = tempfile::tempdir()?;
+    let file = match &arguments.clip {
+        Some(file) => file.clone(),
+        None => media::make_clip(work.path())?,
+    };
+    let config = SandboxConfig { cache_dir: Some(work.path().join("compiled")), ..SandboxConfig::default() };
+    let sandbox = Sandbox::new(config.clone())?;
+    let (plugins, rejected) = PluginSet::load(&sandbox, &arguments.plugins_dir)?;
+    if let Some(rejected) = rejected.first() {
+        bail!("{}: {}", rejected.path.display(), rejected.reason);
+    }
+    let plan = Plan::new(&plugins, &[], &BTreeMap::new(), Limits::default())?;
+
+    let mut rows = Vec::new();
+    rows.push(fresh_instance(&plugins)?);
+    rows.push(cache_load(&config, &arguments.plugins_dir)?);
+    let before = media::resident_bytes()?;
+    let clip = capture(&file, &plan)?;
+    build_pyramid(&clip);
+    let grown = media::resident_bytes()?.saturating_sub(before);
+    let mut suite = Duration::ZERO;
+    for selected in plan.selected() {
+        let (sandboxed, row) = tax(selected, &clip, arguments.runs)?;
+        suite += sandboxed;
+        rows.push(row);
+    }
+    let covered = clip.frames().last().map_or(Duration::ZERO, |frame| frame.timestamp);
+    rows.push(against_decoding(suite, &file, covered)?);
+    rows.push(Row::ratio(
+        "memory of a clip, against its decoded bytes",
+        grown as f64 / (1 << 20) as f64,
+        clip.decoded_bytes() as f64 / (1 << 20) as f64,
+        "MiB",
+        2.0,
+    ));
+    let info = clip.info();
+    println!(
+        "clip: {} × {}, {} frames over {:.1} s; plugins: {}",
+        info.width,
+        info.height,
+        clip.frames().len(),
+        covered.as_secs_f64(),
+        plugins.summaries().iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(", ")
+    );
+    println!("{}", table::render(&rows));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The median of some durations.
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}
+
+/// A fresh instance and its `describe`, the least that a call can be.
+fn fresh_instance(plugins: &PluginSet) -> anyhow::Result<Row> {
+    let plugin = plugins.plugins().first().context("no plugin")?;
+    let mut times = Vec::new();
+    for _ in 0..3_000 {
+        let started = Instant::now();
+        plugin.probe()?;
+        times.push(started.elapsed());
+    }
+    let warm = times.split_off(1_000);
+    Ok(Row::against_mark("fresh instance and describe", median(warm).as_secs_f64() * 1e6, "µs", 40.0))
+}
+
+/// A plugin made ready from the cache, as after a restart.
+fn cache_load(config: &SandboxConfig, dir: &Path) -> anyhow::Result<Row> {
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(dir)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+    files.sort();
+    let file =
+        files.iter().find(|path| path.extension().is_some_and(|e| e == "wasm")).context("no plugin")?;
+    let bytes = fs::read(file)?;
+    let mut times = Vec::new();
+    for _ in 0..60 {
+        // The engine starts once a process, the plugin is loaded once an engine.
+        let sandbox = Sandbox::new(config.clone())?;
+        let started = Instant::now();
+        sandbox.load(&bytes)?;
+        times.push(started.elapsed());
+    }
+    Ok(Row::against_mark(
+        "plugin ready from the compiled cache",
+        median(times).as_secs_f64() * 1e3,
+        "ms",
+        1.0,
+    ))
+}
+
+fn capture(file: &Path, plan: &Plan) -> anyhow::Result<Arc<Clip>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let capturer = Capturer::new(CaptureConfig::default());
+    let clip = runtime.block_on(capturer.capture(&Source::from(file), plan.request()))?;
+    Ok(Arc::new(clip))
+}
+
+/// What plugins share is built once, so it belongs to neither side of a comparison.
+fn build_pyramid(clip: &Clip) {
+    for frame in (0_u32..).take(clip.frames().len()) {
+        for plane in [PlaneKind::Luma, PlaneKind::Cb, PlaneKind::Cr] {
+            drop(clip.plane(frame, plane, clip.levels() - 1));
+        }
+    }
+}
+
+/// One plugin in the sandbox, against the same source compiled natively, run by run in turn.
+fn tax(selected: &Selected, clip: &Arc<Clip>, runs: usize) -> anyhow::Result<(Duration, Row)> {
+    let name = &selected.plugin.descriptor().name;
+    let (mut sandboxed, mut native) = (Vec::new(), Vec::new());
+    for _ in 0..runs {
+        let started = Instant::now();
+        let outcome = selected.plugin.run(RunInput {
+            clip: Arc::clone(clip),
+            config: Arc::clone(&selected.config),
+            limits: selected.limits,
+            baseline: None,
+        });
+        sandboxed.push(started.elapsed());
+        outcome.result.with_context(|| name.clone())?;
+        let started = Instant::now();
+        let report = easysight_native::diagnose(name, clip, &selected.config);
+        native.push(started.elapsed());
+        let report = report.with_context(|| format!("{name} is no standard plugin"))?;
+        report.map_err(|failure| anyhow::anyhow!("{name} natively: {failure:?}"))?;
+    }
+    let (sandboxed, native) = (median(sandboxed), median(native));
+    let what = format!("{name}: sandbox against native");
+    let row = Row::ratio(&what, sandboxed.as_secs_f64() * 1e3, native.as_secs_f64() * 1e3, "ms", 1.5);
+    Ok((sandboxed, row))
+}
+
+/// All plugins on the clip, against decoding what the clip covers on one thread.
+fn against_decoding(suite: Duration, file: &Path, covered: Duration) -> anyhow::Result<Row> {
+    let mut times = Vec::new();
+    for _ in 0..5 {
+        times.push(media::decoding_cpu(file, covered)?);
+    }
+    Ok(Row::ratio(
+        "all plugins, against decoding (CPU)",
+        suite.as_secs_f64() * 1e3,
+        median(times).as_secs_f64() * 1e3,
+        "ms",
+        0.5,
+    ))
+}

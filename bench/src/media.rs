@@ -1,0 +1,46 @@
+//! The clip, its decoding, and this process's memory.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+
+/// Five seconds of a moving, noisy picture: 1080p H.264 at 25 frames a second.
+pub(crate) fn make_clip(dir: &Path) -> anyhow::Result<PathBuf> {
+    let file = dir.join("1080p.mp4");
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(["-v", "error", "-f", "lavfi", "-i", "testsrc2=size=1920x1080:rate=25:duration=5"]);
+    ffmpeg.args(["-vf", "noise=alls=8:allf=t", "-c:v", "libx264", "-preset", "veryfast", "-g", "50"]);
+    ffmpeg.args(["-pix_fmt", "yuv420p"]).arg(&file).stdin(Stdio::null());
+    if !ffmpeg.status().context("ffmpeg does not start")?.success() {
+        bail!("ffmpeg cannot make a clip");
+    }
+    Ok(file)
+}
+
+/// Processor time of decoding the first part of a file on one thread, as ffmpeg itself counts it.
+pub(crate) fn decoding_cpu(file: &Path, covered: Duration) -> anyhow::Result<Duration> {
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(["-hide_banner", "-nostats", "-benchmark", "-threads", "1"]);
+    ffmpeg.args(["-t", &format!("{:.3}", covered.as_secs_f64()), "-i"]).arg(file);
+    let output = ffmpeg.args(["-map", "0:V:0", "-f", "null", "-"]).stdin(Stdio::null()).output()?;
+    let log = String::from_utf8_lossy(&output.stderr);
+    let seconds = |name: &str| -> Option<f64> {
+        let (_, rest) = log.split_once(name)?;
+        rest.split('s').next()?.parse().ok()
+    };
+    let spent = seconds("bench: utime=").zip(seconds(" stime=")).map(|(user, system)| user + system);
+    spent.map(Duration::from_secs_f64).context("ffmpeg does not say what decoding cost")
+}
+
+/// Resident memory of this process.
+pub(crate) fn resident_bytes() -> anyhow::Result<u64> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
+    Ok(kilobytes << 10)
+}

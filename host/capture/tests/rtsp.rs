@@ -1,0 +1,159 @@
+//! RTSP from a real server, GStreamer's, also when it dies in the middle.
+
+mod media;
+
+use std::{
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use easysight_capture::{ClipRequest, Source};
+use media::{STRETCH, capture, failure, h264, has_ffmpeg, make};
+
+/// Serves a file at /live and sound alone at /sound, each client from the beginning; with a second
+/// argument, to those alone who know the password. Prints its port.
+const SERVER: &str = r#"
+import gi, sys
+gi.require_version("Gst", "1.0"); gi.require_version("GstRtspServer", "1.0")
+from gi.repository import Gst, GstRtspServer, GLib
+Gst.init(None)
+server = GstRtspServer.RTSPServer(); server.set_service("0"); server.set_address("127.0.0.1")
+mounts = server.get_mount_points()
+def mount(path, launch):
+    factory = GstRtspServer.RTSPMediaFactory(); factory.set_launch(launch)
+    if len(sys.argv) > 2:
+        permissions = GstRtspServer.RTSPPermissions()
+        permissions.add_permission_for_role("user", "media.factory.access", True)
+        permissions.add_permission_for_role("user", "media.factory.construct", True)
+        factory.set_permissions(permissions)
+    mounts.add_factory(path, factory)
+mount("/live", '( filesrc location="%s" ! qtdemux ! h264parse config-interval=-1 ! rtph264pay name=pay0 pt=96 )' % sys.argv[1])
+mount("/sound", "( audiotestsrc is-live=true ! alawenc ! rtppcmapay name=pay0 pt=8 )")
+if len(sys.argv) > 2:
+    auth = GstRtspServer.RTSPAuth()
+    token = GstRtspServer.RTSPToken(); token.set_string("media.factory.role", "user")
+    auth.add_basic(GstRtspServer.RTSPAuth.make_basic("admin", sys.argv[2]), token)
+    server.set_auth(auth)
+server.attach(None)
+print(server.get_bound_port(), flush=True)
+GLib.MainLoop().run()
+"#;
+
+/// A server that ends with this value.
+struct Server {
+    process: Child,
+    port: u16,
+}
+
+impl Server {
+    /// None, said loudly, where the server's packages are missing.
+    fn start(file: &Path) -> Option<Self> {
+        Self::start_with(file, &[])
+    }
+
+    fn start_with(file: &Path, password: &[&str]) -> Option<Self> {
+        let mut process = Command::new("/usr/bin/python3")
+            .args(["-c", SERVER])
+            .arg(file)
+            .args(password)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .ok()?;
+        let mut line = String::new();
+        BufReader::new(process.stdout.take()?).read_line(&mut line).ok()?;
+        match line.trim().parse() {
+            Ok(port) => Some(Self { process, port }),
+            Err(_) => {
+                eprintln!("SKIPPED: GStreamer's RTSP server is not installed");
+                drop(process.wait());
+                None
+            }
+        }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("rtsp://127.0.0.1:{}{path}", self.port)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+#[tokio::test]
+async fn a_camera_is_captured_live() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let Some(server) = Server::start(&h264(dir.path(), "a.mp4", 20)) else { return };
+    let clip = capture(&server.url("/live").parse().unwrap(), &STRETCH).await.unwrap();
+    assert!(clip.info().live);
+    assert_eq!((clip.info().width, clip.info().codec.as_deref()), (320, Some("h264")));
+    let frames = clip.frames();
+    assert!(frames[0].keyframe && frames.last().unwrap().timestamp >= Duration::from_secs(3));
+    assert!((14..=20).contains(&frames.len()), "{}", frames.len());
+    assert_eq!(clip.evidence().missed_packets, 0);
+    let still = capture(&server.url("/live").parse().unwrap(), &ClipRequest::still()).await.unwrap();
+    assert_eq!(still.frames().len(), 1);
+}
+
+#[tokio::test]
+async fn each_refusal_of_a_camera_has_its_own_word() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let Some(server) = Server::start(&h264(dir.path(), "a.mp4", 5)) else { return };
+    let still = ClipRequest::still();
+    assert_eq!(failure(&server.url("/nothing"), &still).await, "not-found");
+    assert_eq!(failure(&server.url("/sound"), &still).await, "no-video");
+    drop(server);
+
+    let Some(locked) = Server::start_with(&h264(dir.path(), "b.mp4", 5), &["s3cretword"]) else { return };
+    let with = |credentials: &str| locked.url("/live").replace("rtsp://", &format!("rtsp://{credentials}"));
+    assert_eq!(failure(&with(""), &still).await, "unauthorized");
+    assert_eq!(failure(&with("admin:wrong@"), &still).await, "unauthorized");
+    let clip = capture(&with("admin:s3cretword@").parse::<Source>().unwrap(), &still).await.unwrap();
+    assert_eq!(clip.frames().len(), 1);
+}
+
+#[tokio::test]
+async fn a_camera_that_dies_in_the_middle_is_a_loss() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let Some(mut server) = Server::start(&h264(dir.path(), "a.mp4", 30)) else { return };
+    let source: Source = server.url("/live").parse().unwrap();
+    let long = ClipRequest { span: Duration::from_secs(8), ..STRETCH };
+    let capture = tokio::spawn(async move { capture(&source, &long).await });
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    server.process.kill().unwrap();
+    let error = capture.await.unwrap().unwrap_err();
+    assert!(["ended-early", "stalled", "connection-refused"].contains(&error.kind.code()), "{error:?}");
+    assert!(error.is_camera_fault());
+    assert!(error.detail.contains("frames"), "{}", error.detail);
+}
+
+#[tokio::test]
+async fn a_stream_that_ends_after_enough_is_a_clip() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let file = make(
+        dir.path(),
+        "a.mp4",
+        "-f lavfi -i testsrc2=size=320x180:rate=25:duration=2.4 -c:v libx264 -preset ultrafast -pix_fmt yuv420p",
+    );
+    let Some(server) = Server::start(&file) else { return };
+    let clip = capture(&server.url("/live").parse().unwrap(), &STRETCH).await.unwrap();
+    assert!(clip.frames().last().unwrap().timestamp >= Duration::from_millis(1_500));
+}

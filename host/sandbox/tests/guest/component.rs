@@ -1,0 +1,102 @@
+//! Guests written by hand: a core module in text, wrapped into a component of the contract's world.
+
+use std::path::Path;
+
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::{PackageId, Resolve};
+
+use super::CONTRACT;
+
+/// WASI as far as these guests misuse it.
+const WASI_IO: &str = "package wasi:io@0.2.0;
+interface poll { resource pollable { block: func(); } }";
+const WASI_CLOCKS: &str = "package wasi:clocks@0.2.0;
+interface monotonic-clock { use wasi:io/poll@0.2.0.{pollable}; subscribe-duration: func(when: u64) -> pollable; }";
+const WASI_HTTP: &str = "package wasi:http@0.2.0;
+interface types { request: func(); }";
+/// Worlds of guests: the contract's, with what is imported beside it.
+const WORLDS: &str = "package test:guests;
+world plain { include easysight:diagnosis/plugin@1.0.0; }
+world waiting { include easysight:diagnosis/plugin@1.0.0; import wasi:io/poll@0.2.0; import wasi:clocks/monotonic-clock@0.2.0; }
+world foreign { include easysight:diagnosis/plugin@1.0.0; import wasi:http/types@0.2.0; }
+world empty {}
+world other { export describe: func() -> string; }";
+
+/// Where the bytes that `describe` answers with begin; strings follow.
+const DESCRIPTOR: usize = 1024;
+const DIAGNOSES: usize = 1100;
+const STRINGS: usize = 1200;
+
+/// Wraps a core module into a component of one of the worlds above.
+pub(crate) fn encode(world: &str, core: &str) -> Vec<u8> {
+    let mut resolve = Resolve::default();
+    let contract = Path::new(env!("CARGO_MANIFEST_DIR")).join(CONTRACT);
+    resolve.push_path(contract).unwrap();
+    let mut push = |text: &str| -> PackageId { resolve.push_str("test.wit", text).unwrap() };
+    push(WASI_IO);
+    push(WASI_CLOCKS);
+    push(WASI_HTTP);
+    let package = push(WORLDS);
+    let world = resolve.select_world(&[package], Some(world)).unwrap();
+    let mut module = wat::parse_str(core).unwrap();
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+    ComponentEncoder::default().module(&module).unwrap().encode().unwrap()
+}
+
+/// A guest of this name (eight letters), which is that of its one diagnosis too. Its `describe` runs
+/// `before` and is honest then; its `diagnose` is `body`, with `extra` in the module. Locals of the
+/// body: `$clip`, `$config`, `$length`, `$i`.
+pub(crate) fn guest_named(name: &str, world: &str, extra: &str, before: &str, body: &str) -> Vec<u8> {
+    // Imports come first in a module.
+    let (imports, extra) = extra.split_once("---").unwrap_or(("", extra));
+    encode(
+        world,
+        &format!(
+            "(module
+                (import \"easysight:diagnosis/video@1.0.0\" \"[resource-drop]clip\" (func $drop_clip (param i32)))
+                {imports}
+                (memory (export \"memory\") 4)
+                (global $top (mut i32) (i32.const 65536))
+                {data}
+                {extra}
+                (func (export \"cabi_realloc\") (param i32 i32 i32 i32) (result i32)
+                    ;; Always the same place: a guest that never runs out of memory by being handed things.
+                    (i32.const 65536))
+                (func (export \"describe\") (result i32) {before} (i32.const {DESCRIPTOR}))
+                (func $body (param $clip i32) (param $config i32) (param $length i32) (result i32)
+                    (local $i i32)
+                    {body})
+                (func (export \"diagnose\") (param $clip i32) (param $config i32) (param $length i32) (result i32)
+                    (call $body (local.get $clip) (local.get $config) (local.get $length))
+                    ;; What was lent must be given back.
+                    (call $drop_clip (local.get $clip))))",
+            data = descriptor_data(name),
+        ),
+    )
+}
+
+/// The descriptor, as the canonical ABI lays it out.
+fn descriptor_data(name: &str) -> String {
+    let mut strings = Vec::new();
+    let mut place = |text: &str| {
+        let at = STRINGS + strings.len();
+        strings.extend_from_slice(text.as_bytes());
+        [at as u32, text.len() as u32]
+    };
+    let (id, zh, en) = (place(name), place("恶意"), place("Mischief"));
+    let (version, schema) = (place("1.0.0"), place("{\"type\":\"object\"}"));
+    let diagnosis = [id, zh, en, zh, en].concat();
+    let descriptor = [&id[..], &version, &[DIAGNOSES as u32, 1], &schema, &[1, 0, 0]].concat();
+    let data = |at: usize, bytes: &[u8]| {
+        let escaped: String = bytes.iter().map(|byte| format!("\\{byte:02x}")).collect();
+        format!("(data (i32.const {at}) \"{escaped}\")")
+    };
+    let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>();
+    [data(DESCRIPTOR, &words(&descriptor)), data(DIAGNOSES, &words(&diagnosis)), data(STRINGS, &strings)]
+        .concat()
+}
+
+/// A body that answers `inconclusive` with the guest's name: what an honest guest does here.
+pub(crate) const HONEST: &str =
+    "(i32.store8 (i32.const 512) (i32.const 1)) (i32.store8 (i32.const 516) (i32.const 2))
+    (i32.store (i32.const 520) (i32.const 1200)) (i32.store (i32.const 524) (i32.const 8)) (i32.const 512)";

@@ -1,0 +1,222 @@
+//! Guests that break a limit while they run: each gets an error of its own kind, and the next guest
+//! runs as if nothing had happened.
+
+mod guest;
+
+use std::{sync::Arc, time::Duration};
+
+use easysight_sandbox::{Limits, LoadError, Plugin, RunFailure, RunOutcome};
+use guest::{HONEST, component::guest_named, guest, run};
+
+fn limits() -> Limits {
+    Limits { fuel: 50_000_000, memory_bytes: 8 << 20, timeout: Duration::from_secs(20), ..Limits::default() }
+}
+
+fn load(limits: Limits, component: &[u8]) -> Result<Arc<Plugin>, LoadError> {
+    guest::sandbox(limits).load(component)
+}
+
+/// Loads and runs a guest with this `diagnose`, and gives its failure's word.
+fn kind_of(limits: Limits, extra: &str, body: &str) -> (&'static str, RunOutcome) {
+    let plugin = load(limits, &guest("plain", extra, body)).unwrap();
+    let outcome = run(&plugin, limits);
+    let kind = outcome.result.as_ref().unwrap_err().kind();
+    (kind, outcome)
+}
+
+const FOREVER: &str = "(loop $again (br $again)) (unreachable)";
+const CLIP_RGB: &str = "(import \"easysight:diagnosis/video@1.0.0\" \"[method]clip.rgb\"
+    (func $rgb (param i32 i32 i32 i32))) ---";
+const LOG: &str = "(import \"easysight:diagnosis/log@1.0.0\" \"write\" (func $log (param i32 i32 i32))) ---";
+const WAIT: &str = "(import \"wasi:clocks/monotonic-clock@0.2.0\" \"subscribe-duration\" (func $after (param i64) (result i32)))
+    (import \"wasi:io/poll@0.2.0\" \"[method]pollable.block\" (func $block (param i32))) ---";
+
+#[test]
+fn an_honest_guest_says_what_it_says() {
+    let (kind, outcome) = kind_of(limits(), "", HONEST);
+    assert_eq!(kind, "inconclusive");
+    assert_eq!(outcome.result.unwrap_err(), RunFailure::Inconclusive("mischief".into()));
+    assert!(outcome.fuel > 0 && outcome.fuel < 1_000);
+}
+
+#[test]
+fn an_endless_loop_runs_out_of_fuel() {
+    let (kind, outcome) = kind_of(limits(), "", FOREVER);
+    assert_eq!((kind, outcome.fuel), ("fuel-exhausted", 50_000_000));
+}
+
+#[test]
+fn an_endless_loop_with_fuel_to_spare_runs_out_of_time() {
+    let limits = Limits { fuel: u64::MAX / 2, timeout: Duration::from_millis(150), ..limits() };
+    let (kind, outcome) = kind_of(limits, "", FOREVER);
+    assert_eq!(kind, "timed-out");
+    assert!(outcome.elapsed >= Duration::from_millis(150));
+}
+
+#[test]
+fn waiting_for_ever_ends_with_the_deadline() {
+    let body = "(call $block (call $after (i64.const 9223372036854775807))) (unreachable)";
+    let limits = Limits { timeout: Duration::from_millis(150), ..limits() };
+    let plugin = load(limits, &guest("waiting", WAIT, body)).unwrap();
+    assert_eq!(run(&plugin, limits).result.unwrap_err().kind(), "timed-out");
+}
+
+#[test]
+fn endless_recursion_overflows_its_own_stack() {
+    let (kind, _) = kind_of(limits(), "(func $deep (call $deep))", "(call $deep) (unreachable)");
+    assert_eq!(kind, "stack-overflow");
+}
+
+#[test]
+fn memory_ends_at_its_limit() {
+    let (kind, outcome) = kind_of(limits(), "", "(drop (memory.grow (i32.const 1000))) (unreachable)");
+    assert_eq!(kind, "memory-exceeded");
+    assert!(outcome.memory_bytes <= 8 << 20);
+}
+
+#[test]
+fn growing_memory_page_by_page_ends_at_the_same_limit() {
+    let body = "(loop $again (drop (memory.grow (i32.const 1))) (br $again)) (unreachable)";
+    assert_eq!(kind_of(limits(), "", body).0, "memory-exceeded");
+}
+
+#[test]
+fn bulk_memory_costs_fuel_by_the_byte() {
+    let body = "(loop $again (memory.fill (i32.const 65536) (i32.const 1) (i32.const 65536)) (br $again)) (unreachable)";
+    let (kind, outcome) = kind_of(limits(), "", body);
+    assert_eq!(kind, "fuel-exhausted");
+    // 50 million bytes are filled in far less than the time limit.
+    assert!(outcome.elapsed < Duration::from_secs(10));
+}
+
+#[test]
+fn host_calls_cost_fuel() {
+    let body = "(loop $again (call $rgb (local.get $clip) (i32.const 0) (i32.const 2) (i32.const 600)) (br $again)) (unreachable)";
+    let plugin = load(limits(), &guest("plain", CLIP_RGB, body)).unwrap();
+    let outcome = run(&plugin, limits());
+    assert_eq!(outcome.result.unwrap_err().kind(), "fuel-exhausted");
+    // A byte of RGB costs four units, so no more than a quarter of the fuel was handed over.
+    assert!(outcome.bytes_handed_over > 5_000_000 && outcome.bytes_handed_over <= 12_500_000);
+}
+
+#[test]
+fn a_log_flood_is_cut_and_counted() {
+    let body = format!(
+        "(loop $again
+            (call $log (i32.const 1) (i32.const 1200) (i32.const 8))
+            (local.set $i (i32.add (local.get $i) (i32.const 1)))
+            (br_if $again (i32.lt_u (local.get $i) (i32.const 1000))))
+         {HONEST}"
+    );
+    let plugin = load(limits(), &guest("plain", LOG, &body)).unwrap();
+    let outcome = run(&plugin, limits());
+    assert_eq!((outcome.log.len(), outcome.dropped_log_lines), (64, 936));
+    assert_eq!(outcome.log[0].text, "mischief");
+}
+
+#[test]
+fn a_log_line_too_long_to_take_is_refused() {
+    let limits = Limits { result_bytes: 10_000, ..limits() };
+    let body = "(call $log (i32.const 1) (i32.const 65536) (i32.const 100000)) (unreachable)";
+    let plugin = load(limits, &guest("plain", LOG, body)).unwrap();
+    assert_eq!(run(&plugin, limits).result.unwrap_err().kind(), "result-too-large");
+}
+
+#[test]
+fn a_flood_of_handles_ends_at_its_limit() {
+    let body = "(loop $again (drop (call $after (i64.const 1))) (br $again)) (unreachable)";
+    let plugin = load(limits(), &guest("waiting", WAIT, body)).unwrap();
+    assert_eq!(run(&plugin, limits()).result.unwrap_err().kind(), "too-many-handles");
+}
+
+#[test]
+fn a_huge_result_is_refused_before_it_is_copied() {
+    // A failure whose text is the whole memory.
+    let body = "(i32.store8 (i32.const 512) (i32.const 1)) (i32.store8 (i32.const 516) (i32.const 2))
+        (i32.store (i32.const 520) (i32.const 0)) (i32.store (i32.const 524) (i32.const 262144)) (i32.const 512)";
+    let limits = Limits { result_bytes: 100_000, ..limits() };
+    assert_eq!(kind_of(limits, "", body).0, "result-too-large");
+}
+
+#[test]
+fn results_that_point_nowhere_are_traps() {
+    for pointer in ["0xfffffff0", "0x7fffffff", "3"] {
+        let body = format!("(i32.const {pointer})");
+        assert_eq!(kind_of(limits(), "", &body).0, "trap", "{pointer}");
+    }
+    let body = "(i32.store8 (i32.const 512) (i32.const 0)) (i32.store (i32.const 516) (i32.const 0xffffff00))
+        (i32.store (i32.const 520) (i32.const 0xffffff)) (i32.const 512)";
+    assert!(["trap", "result-too-large"].contains(&kind_of(limits(), "", body).0));
+    let no_variant = "(i32.store8 (i32.const 512) (i32.const 77)) (i32.const 512)";
+    assert_eq!(kind_of(limits(), "", no_variant).0, "trap");
+}
+
+#[test]
+fn text_that_is_no_text_is_a_trap() {
+    let body = "(i32.store (i32.const 700) (i32.const 0xfffefdfc)) (i32.store8 (i32.const 512) (i32.const 1))
+        (i32.store8 (i32.const 516) (i32.const 2)) (i32.store (i32.const 520) (i32.const 700))
+        (i32.store (i32.const 524) (i32.const 4)) (i32.const 512)";
+    assert_eq!(kind_of(limits(), "", body).0, "trap");
+}
+
+#[test]
+fn an_empty_report_is_none() {
+    let body = "(i32.store8 (i32.const 512) (i32.const 0)) (i32.store (i32.const 516) (i32.const 0))
+        (i32.store (i32.const 520) (i32.const 0)) (i32.const 512)";
+    assert_eq!(kind_of(limits(), "", body).0, "invalid-report");
+}
+
+#[test]
+fn unreachable_code_is_a_trap_that_says_so() {
+    let (kind, outcome) = kind_of(limits(), "", "(unreachable)");
+    assert_eq!(kind, "trap");
+    assert!(outcome.result.unwrap_err().to_string().contains("unreachable"));
+}
+
+#[test]
+fn a_descriptor_that_never_comes_is_told_when_the_plugin_is_loaded() {
+    let hostile = guest_named("mischief", "plain", "", "(loop $again (br $again))", HONEST);
+    let error = load(limits(), &hostile).unwrap_err();
+    assert!(matches!(error, LoadError::Describe(RunFailure::FuelExhausted(_))), "{error}");
+}
+
+#[test]
+fn the_next_run_is_as_if_nothing_had_happened() {
+    let sandbox = guest::sandbox(limits());
+    let honest = sandbox.load(&guest("plain", "", HONEST)).unwrap();
+    let before = run(&honest, limits());
+    // Each leaves its instance in the middle of something.
+    let writes = "(memory.fill (i32.const 0) (i32.const 255) (i32.const 262144)) (unreachable)";
+    for body in
+        [FOREVER, writes, "(drop (memory.grow (i32.const 50))) (loop $again (br $again)) (unreachable)"]
+    {
+        let hostile = sandbox.load(&guest("plain", "", body)).unwrap();
+        for _ in 0..5 {
+            assert!(run(&hostile, limits()).result.is_err());
+            let after = run(&honest, limits());
+            assert_eq!((&after.result, after.fuel), (&before.result, before.fuel));
+        }
+    }
+}
+
+#[test]
+fn more_runs_than_places_wait_for_their_turn() {
+    let sandbox = guest::sandbox(limits());
+    let plugin = sandbox.load(&guest("plain", "", FOREVER)).unwrap();
+    std::thread::scope(|scope| {
+        let runs: Vec<_> =
+            (0..8).map(|_| scope.spawn(|| run(&plugin, limits()).result.unwrap_err())).collect();
+        for run in runs {
+            assert_eq!(run.join().unwrap().kind(), "fuel-exhausted");
+        }
+    });
+}
+
+#[test]
+fn a_task_can_ask_for_less_but_not_for_more() {
+    let plugin = load(limits(), &guest("plain", "", FOREVER)).unwrap();
+    let less = Limits { fuel: 1_000, ..limits() };
+    assert_eq!(run(&plugin, less).fuel, 1_000);
+    let more = Limits { fuel: u64::MAX, ..limits() };
+    assert_eq!(run(&plugin, more).fuel, 50_000_000);
+}
