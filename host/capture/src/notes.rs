@@ -239,7 +239,7 @@ fn reason(text: &str) -> Option<Kind> {
             Some(403) => Kind::Forbidden,
             Some(404) => Kind::NotFound,
             // Nothing was set up that could be played: of what the server has, nothing is video.
-            Some(455) if text.starts_with("method PLAY") => Kind::NoVideo,
+            Some(454 | 455) if text.starts_with("method PLAY") => Kind::NoVideo,
             _ => Kind::ServerError,
         });
     }

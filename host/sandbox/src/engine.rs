@@ -135,6 +135,6 @@ mod tests {
     /// of the plugins' contract and say so.
     #[test]
     fn the_price_of_instructions_stays_what_it_was() {
-        assert_eq!(fuel_prices(), "0000000000000000");
+        assert_eq!(fuel_prices(), "e1ad5c9066541a55");
     }
 }
