@@ -21,6 +21,8 @@ use easysight_sandbox::{Limits, RunInput, Sandbox, SandboxConfig};
 
 use table::Row;
 
+const MEBIBYTE: f64 = 1_048_576.0;
+
 /// Measures the sandbox.
 #[derive(Debug, Parser)]
 struct Arguments {
@@ -70,8 +72,8 @@ fn main() -> anyhow::Result<ExitCode> {
     rows.push(against_decoding(suite, &file, covered)?);
     rows.push(Row::ratio(
         "memory of a clip, against its decoded bytes",
-        grown as f64 / (1 << 20) as f64,
-        clip.decoded_bytes() as f64 / (1 << 20) as f64,
+        grown as f64 / MEBIBYTE,
+        clip.decoded_bytes() as f64 / MEBIBYTE,
         "MiB",
         2.0,
     ));

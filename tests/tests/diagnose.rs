@@ -1,5 +1,7 @@
 //! `easysight diagnose` as people and scripts use it.
 
+#![cfg(test)]
+
 mod programs;
 
 use std::{

@@ -1,5 +1,7 @@
 //! Files: containers, still pictures, and everything that is neither.
 
+#![cfg(test)]
+
 mod media;
 
 use std::{fs, time::Duration};

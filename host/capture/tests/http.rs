@@ -1,5 +1,7 @@
 //! HTTP sources, served by a few lines that say exactly what a test wants to hear.
 
+#![cfg(test)]
+
 mod media;
 
 use std::{fs, time::Duration};

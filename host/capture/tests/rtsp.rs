@@ -1,5 +1,7 @@
 //! RTSP from a real server, GStreamer's, also when it dies in the middle.
 
+#![cfg(test)]
+
 mod media;
 
 use std::{

@@ -62,9 +62,13 @@ pub(crate) struct Arguments {
     /// directory.
     #[arg(long, value_name = "DIR", env = "EASYSIGHT_PLUGINS_DIR")]
     plugins_dir: Option<PathBuf>,
-    /// Configuration: a JSON object by diagnosis, such as '{"brightness": {"dark_p95": 40}}', or
-    /// @FILE with one.
-    #[arg(long, value_name = "JSON|@FILE")]
+    /// Configuration by diagnosis.
+    #[arg(
+        long,
+        value_name = "JSON|@FILE",
+        help = "Configuration: a JSON object by diagnosis, such as '{\"brightness\": {\"dark_p95\": 40}}', \
+                or @FILE with one"
+    )]
     config: Option<String>,
     /// How to print findings.
     #[arg(long, value_enum, default_value = "table")]

@@ -55,7 +55,7 @@ fn base_config() -> Config {
         .wasm_wide_arithmetic(false)
         .shared_memory(false)
         .wasm_backtrace_max_frames(std::num::NonZero::new(20))
-        .generate_address_map(true)
+        .generate_address_map(false)
         .memory_init_cow(true);
     config
 }

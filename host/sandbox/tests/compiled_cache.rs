@@ -1,5 +1,7 @@
 //! The cache of compiled code: shared, damaged, forged, of another engine.
 
+#![cfg(test)]
+
 mod guest;
 
 use std::{

@@ -1,5 +1,7 @@
 //! Components that are refused before they run: each with the rule that it breaks.
 
+#![cfg(test)]
+
 mod guest;
 
 use std::{fs, sync::Arc, time::Duration};

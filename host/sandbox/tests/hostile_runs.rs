@@ -1,6 +1,8 @@
 //! Guests that break a limit while they run: each gets an error of its own kind, and the next guest
 //! runs as if nothing had happened.
 
+#![cfg(test)]
+
 mod guest;
 
 use std::{sync::Arc, time::Duration};

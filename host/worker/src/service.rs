@@ -1,6 +1,13 @@
 //! The standalone worker from its start to its end.
 
-use std::{fs, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    fs::{self, File, TryLockError},
+    net::SocketAddr,
+    path::Path,
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context, bail};
 use chrono::Utc;
@@ -44,6 +51,7 @@ pub(crate) async fn run(settings: WorkerSettings) -> anyhow::Result<ExitCode> {
     );
     // Signals from here on, so that none is lost while plugins are loaded.
     let mut stop = StopSignals::new()?;
+    let _lock = lock(&settings.data_dir)?;
     let uploads = settings.data_dir.join("uploads");
     // What a killed process left there belongs to nobody.
     if uploads.exists() {
@@ -131,6 +139,21 @@ pub(crate) async fn run(settings: WorkerSettings) -> anyhow::Result<ExitCode> {
     }
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Makes the data directory this process's own, until the file is closed.
+fn lock(data_dir: &Path) -> anyhow::Result<File> {
+    fs::create_dir_all(data_dir).with_context(|| format!("--data-dir {}", data_dir.display()))?;
+    let path = data_dir.join("lock");
+    let file = File::create(&path).with_context(|| format!("--data-dir: {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => bail!(
+            "another worker uses {}; give this one its own --data-dir or another --node-name",
+            data_dir.display()
+        ),
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| path.display().to_string()),
+    }
 }
 
 /// Says that it is up: to the log, to whoever started it, to systemd.

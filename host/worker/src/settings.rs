@@ -244,24 +244,29 @@ impl WorkerSettings {
         environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<(Self, Invocation), SettingsError> {
         let environment: Vec<_> = environment.into_iter().collect();
-        let default_data_dir = default_data_dir(&environment);
+        let state_dir = StateDir::of(&environment);
         let command = clap::Command::new("easysight-worker")
             .version(env!("CARGO_PKG_VERSION"))
             .about("EasySight's worker: runs diagnosis plugins on clips of cameras")
             .after_help("Precedence: flag, environment variable, --config file, default.");
         let invocation = read(command, "WORKER_", KEYS, arguments, environment)?;
-        let settings = Self::from_resolved(&invocation.resolved, default_data_dir)?;
+        let settings = Self::from_resolved(&invocation.resolved, state_dir)?;
         Ok((settings, invocation))
     }
 
-    fn from_resolved(given: &Resolved, default_data_dir: Option<PathBuf>) -> Result<Self, SettingsError> {
+    fn from_resolved(given: &Resolved, state_dir: Option<StateDir>) -> Result<Self, SettingsError> {
         let path = |text: &str| Ok(PathBuf::from(text));
+        let node_name = given
+            .required("node-name", |text| text_of(text, 128, |c| !c.is_control(), "no control characters"))?;
         let seconds = |flag, allowed| given.required(flag, |text| seconds_in(text, allowed));
-        let data_dir = given.optional("data-dir", path)?.or(default_data_dir).ok_or_else(|| {
-            SettingsError::Conflict(
-                "there is no home directory: say where to keep data with --data-dir".into(),
-            )
-        })?;
+        let data_dir = given
+            .optional("data-dir", path)?
+            .or(state_dir.map(|dir| dir.for_node(&node_name)))
+            .ok_or_else(|| {
+                SettingsError::Conflict(
+                    "there is no home directory: say where to keep data with --data-dir".into(),
+                )
+            })?;
         let settings = Self {
             mode: given.required("mode", |text| match text {
                 "distributed" => Ok(NodeMode::Distributed),
@@ -269,9 +274,7 @@ impl WorkerSettings {
                 _ => Err("distributed or standalone is wanted".into()),
             })?,
             node_id: given.optional("node-id", parse_node_id)?,
-            node_name: given.required("node-name", |text| {
-                text_of(text, 128, |c| !c.is_control(), "no control characters")
-            })?,
+            node_name,
             pool_size: given.required("pool-size", |text| number_in(text, 1..=256))?,
             max_concurrent_tasks: given.required("max-concurrent-tasks", |text| number_in(text, 1..=64))?,
             master: master(given)?,
@@ -390,15 +393,40 @@ fn master(given: &Resolved) -> Result<String, SettingsError> {
     }
 }
 
-/// systemd's state directory, else the user's.
-fn default_data_dir(environment: &[(OsString, OsString)]) -> Option<PathBuf> {
-    let dir = |name: &str| {
-        let (_, value) = environment.iter().find(|(key, value)| key == name && !value.is_empty())?;
-        Some(PathBuf::from(value))
-    };
-    dir("STATE_DIRECTORY")
-        .or_else(|| dir("XDG_STATE_HOME").map(|state| state.join("easysight").join("worker")))
-        .or_else(|| dir("HOME").map(|home| home.join(".local/state/easysight/worker")))
+/// Where a worker keeps its state when nobody says.
+enum StateDir {
+    /// systemd's, which is this service's own.
+    Service(PathBuf),
+    /// The user's, which workers of several names share.
+    User(PathBuf),
+}
+
+impl StateDir {
+    fn of(environment: &[(OsString, OsString)]) -> Option<Self> {
+        let dir = |name: &str| {
+            let (_, value) = environment.iter().find(|(key, value)| key == name && !value.is_empty())?;
+            Some(PathBuf::from(value))
+        };
+        let user = || dir("XDG_STATE_HOME").or_else(|| dir("HOME").map(|home| home.join(".local/state")));
+        dir("STATE_DIRECTORY")
+            .map(Self::Service)
+            .or_else(|| user().map(|state| Self::User(state.join("easysight"))))
+    }
+
+    /// Several workers of one user have a directory, and so an identity, each.
+    fn for_node(self, name: &str) -> PathBuf {
+        match self {
+            Self::Service(dir) => dir,
+            Self::User(dir) => {
+                let plain = |c: char| if c.is_alphanumeric() || "._-".contains(c) { c } else { '_' };
+                let name: String = name.chars().map(plain).collect();
+                // Two dots would lead out of the directory.
+                dir.join(
+                    name.trim_start_matches('.').to_owned() + if name.starts_with('.') { "_" } else { "" },
+                )
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The standalone worker as its users meet it.
 
+#![cfg(test)]
+
 #[path = "../../../host/sandbox/tests/guest/component.rs"]
 mod component;
 mod hostile;

@@ -277,6 +277,17 @@ async fn a_plugin_that_is_dropped_in_is_used_and_a_broken_one_hurts_nobody() {
     assert_eq!(node["plugins"][0]["name"], "brightness");
 }
 
+#[tokio::test]
+async fn a_second_worker_is_kept_out_of_the_first_one_s_data() {
+    let worker = Worker::start(&plugins(), &[]);
+    let mut second = program("easysight-worker");
+    second.args(["--mode", "standalone", "--listen", "127.0.0.1:0", "--data-dir"]).arg(worker.data.path());
+    let output = second.output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("another worker uses"));
+    assert_eq!(worker.get("/readyz").await.0, 200);
+}
+
 #[test]
 fn settings_are_shown_with_their_origin_and_wrong_ones_stop_the_start() {
     let run = |flags: &[&str], environment: &[(&str, &str)]| {

@@ -21,7 +21,7 @@ fn defaults_are_those_of_the_documentation() {
     assert_eq!((settings.pool_size, settings.max_concurrent_tasks), (3, 3));
     assert_eq!(settings.master, "http://localhost:8000");
     assert_eq!(settings.listen.to_string(), "127.0.0.1:8001");
-    assert_eq!(settings.data_dir, PathBuf::from("/home/x/.local/state/easysight/worker"));
+    assert_eq!(settings.data_dir, PathBuf::from("/home/x/.local/state/easysight/worker-node"));
     assert_eq!(settings.plugins_dir, settings.data_dir.join("plugins"));
     assert_eq!(settings.heartbeat_interval, Duration::from_secs(30));
     assert_eq!(settings.memory_limit, 256 << 20);
@@ -86,6 +86,14 @@ fn without_a_home_the_data_directory_must_be_named() {
     let systemd = [(OsString::from("STATE_DIRECTORY"), OsString::from("/var/lib/easysight"))];
     let (settings, _) = WorkerSettings::read([OsString::from("w")], systemd).unwrap();
     assert_eq!(settings.data_dir, PathBuf::from("/var/lib/easysight"));
+}
+
+#[test]
+fn workers_of_other_names_have_directories_of_their_own() {
+    let dir = |name: &str| read(&["--node-name", name], &[]).unwrap().0.data_dir;
+    assert_eq!(dir("worker-2"), PathBuf::from("/home/x/.local/state/easysight/worker-2"));
+    assert_eq!(dir("../../etc"), PathBuf::from("/home/x/.local/state/easysight/_.._etc_"));
+    assert_eq!(dir("..").parent(), dir("a").parent());
 }
 
 #[test]

@@ -12,15 +12,22 @@ pub fn changed_tiles(before: &[u8], after: &[u8], width: usize, changed: &mut [b
     if columns == 0 {
         return;
     }
-    let rows = before.chunks_exact(width).zip(after.chunks_exact(width));
-    for (y, (before, after)) in rows.enumerate() {
-        let Some(marks) = changed.get_mut(y / TILE * columns..).and_then(|m| m.get_mut(..columns)) else {
-            return;
-        };
-        let (before, _) = before.as_chunks::<TILE>();
-        let (after, _) = after.as_chunks::<TILE>();
-        for ((before, after), mark) in before.iter().zip(after).zip(marks) {
-            *mark |= before != after;
+    let mut differences = vec![[0_u8; TILE]; columns];
+    let bands = before.chunks_exact(width * TILE).zip(after.chunks_exact(width * TILE));
+    for ((before, after), marks) in bands.zip(changed.chunks_exact_mut(columns)) {
+        differences.fill([0; TILE]);
+        for (before, after) in before.chunks_exact(width).zip(after.chunks_exact(width)) {
+            let (before, _) = before.as_chunks::<TILE>();
+            let (after, _) = after.as_chunks::<TILE>();
+            // Bits that differ are gathered; whether there are any is asked once a tile.
+            for ((before, after), gathered) in before.iter().zip(after).zip(&mut differences) {
+                for ((&before, &after), gathered) in before.iter().zip(after).zip(gathered) {
+                    *gathered |= before ^ after;
+                }
+            }
+        }
+        for (mark, gathered) in marks.iter_mut().zip(&differences) {
+            *mark |= *gathered != [0; TILE];
         }
     }
 }
