@@ -166,9 +166,9 @@ fn run_counted(command: &mut Command) -> anyhow::Result<(Count, bool)> {
 
 /// What a line of libtest (`test result: …`) or nextest (`Summary […] …`) says.
 fn counted(line: &str) -> Count {
-    let plain = without_colours(line);
-    let line = plain.trim_start();
-    if !line.starts_with("test result:") && !line.starts_with("Summary [") {
+    let line = without_colours(line);
+    // nextest indents the output of a failed test, which ends like a run of its own.
+    if !line.starts_with("test result:") && !line.trim_start().starts_with("Summary [") {
         return Count::default();
     }
     let words: Vec<&str> =
@@ -226,6 +226,7 @@ mod tests {
         assert_eq!(counted("     Summary [   1.2s] 45 tests run: 45 passed (2 slow), 0 skipped"), of(45, 0));
         let coloured = "\u{1b}[31m Summary\u{1b}[0m [ 1s] 4 tests run: \u{1b}[1m2\u{1b}[0m passed, 1 failed, 1 timed out, 0 skipped";
         assert_eq!(counted(coloured), of(2, 2));
+        assert_eq!(counted("    test result: FAILED. 0 passed; 1 failed; 0 ignored"), of(0, 0));
         assert_eq!(counted("test a_number_of_3 passed ... ok"), of(0, 0));
     }
 }

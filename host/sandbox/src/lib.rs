@@ -15,6 +15,7 @@ mod error;
 mod imports;
 mod limits;
 mod plugin;
+mod printed;
 mod report;
 mod sandbox;
 mod store;

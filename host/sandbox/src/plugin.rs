@@ -236,9 +236,8 @@ fn run<T>(
         call(&bound, &mut store)
     });
     let result = result.map_err(|error| {
-        let printed = output.contents();
+        let printed = output.text();
         if !printed.is_empty() {
-            let printed = String::from_utf8_lossy(&printed).into_owned();
             store.data_mut().write_log(tracing::Level::ERROR, &printed);
         }
         let last_words = store.data().log.last().map(|line| line.text.trim().to_owned());

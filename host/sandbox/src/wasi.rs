@@ -17,14 +17,11 @@ use wasmtime_wasi::{
     p2::{
         DynPollable,
         bindings::io::poll::{Host as _, HostPollable as _},
-        pipe::MemoryOutputPipe,
     },
 };
 
-use crate::{imports::Instance, limits::Overrun};
+use crate::{imports::Instance, limits::Overrun, printed::Printed};
 
-/// Bytes that a plugin may print; they are kept for the message of a panic.
-const OUTPUT_BYTES: usize = 4 << 10;
 /// Random bytes a call.
 const MAX_RANDOM_BYTES: u64 = 4 << 10;
 
@@ -82,9 +79,9 @@ impl TryRng for FixedBytes {
     }
 }
 
-/// An empty context, and the pipe that takes what the plugin prints.
-pub(crate) fn empty_context() -> (WasiCtx, MemoryOutputPipe) {
-    let output = MemoryOutputPipe::new(OUTPUT_BYTES);
+/// An empty context, and what the plugin prints into it.
+pub(crate) fn empty_context() -> (WasiCtx, Printed) {
+    let output = Printed::default();
     let context = WasiCtxBuilder::new()
         .stdout(output.clone())
         .stderr(output.clone())

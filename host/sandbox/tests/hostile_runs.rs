@@ -117,6 +117,27 @@ fn a_log_flood_is_cut_and_counted() {
 }
 
 #[test]
+fn a_flood_of_printing_is_dropped_but_for_the_last_words() {
+    let imports = "(import \"wasi:cli/stdout@0.2.0\" \"get-stdout\" (func $stdout (result i32)))
+        (import \"wasi:io/streams@0.2.0\" \"[method]output-stream.write\" (func $write (param i32 i32 i32 i32))) ---";
+    let body = "(local $stdout i32) (local.set $stdout (call $stdout))
+        (loop $again
+            (call $write (local.get $stdout) (i32.const 4096) (i32.const 60000) (i32.const 2048))
+            (local.set $i (i32.add (local.get $i) (i32.const 1)))
+            (br_if $again (i32.lt_u (local.get $i) (i32.const 3000))))
+        (call $write (local.get $stdout) (i32.const 1200) (i32.const 8) (i32.const 2048))
+        (unreachable)";
+    let plugin = load(limits(), &guest("printing", imports, body)).unwrap();
+    let outcome = run(&plugin, limits());
+    // 180 MB were printed.
+    assert_eq!(outcome.log.len(), 1);
+    assert!(outcome.log[0].text.len() <= 1_024);
+    let failure = outcome.result.unwrap_err();
+    assert_eq!(failure.kind(), "trap");
+    assert!(failure.to_string().contains("unreachable") && failure.to_string().contains("printing"));
+}
+
+#[test]
 fn a_log_line_too_long_to_take_is_refused() {
     let limits = Limits { result_bytes: 10_000, ..limits() };
     let body = "(call $log (i32.const 1) (i32.const 65536) (i32.const 100000)) (unreachable)";

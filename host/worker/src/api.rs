@@ -40,13 +40,11 @@ pub(crate) struct Node {
 
 /// The routes.
 pub(crate) fn router(node: Arc<Node>) -> Router {
-    let upload_limit = usize::try_from(node.settings.max_upload).unwrap_or(usize::MAX);
     let api = Router::new()
         .route(
             "/api/v1/diagnosis/submissions",
-            post(submissions::submit)
-                .layer(DefaultBodyLimit::max(upload_limit.saturating_add(MAX_JSON_BYTES)))
-                .get(submissions::list),
+            // The handler counts bytes itself, so that it can hear a client out before it refuses.
+            post(submissions::submit).layer(DefaultBodyLimit::disable()).get(submissions::list),
         )
         .route("/api/v1/diagnosis/submissions/{id}", get(submissions::look_up))
         .route("/api/v1/diagnosis/tasks/{id}", get(submissions::look_up))

@@ -289,11 +289,32 @@ fn stopped() -> Failure {
     }
 }
 
+/// A job in flight. However its task ends, even by a defect of this program, its place becomes free
+/// and those who wait for it hear of it.
+struct Turn<'a> {
+    jobs: &'a Jobs,
+    id: SubmissionId,
+    started: Instant,
+    outcome: Option<Result<Examination, Failure>>,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let outcome = self.outcome.take().unwrap_or_else(|| {
+            Err(Failure {
+                kind: "internal".into(),
+                detail: "The job broke off by a defect of the worker.".into(),
+            })
+        });
+        self.jobs.end(self.id, true, self.started.elapsed(), outcome);
+    }
+}
+
 /// One job from its turn to its end.
 async fn work(jobs: &Arc<Jobs>, job: Job, abort: &CancellationToken) {
     let Job { id, plan, source, upload } = job;
     jobs.begin(id);
-    let started = Instant::now();
+    let mut turn = Turn { jobs, id, started: Instant::now(), outcome: None };
     let outcome = tokio::select! {
         outcome = examine(jobs, plan, &source) => outcome,
         () = abort.cancelled() => Err(stopped()),
@@ -303,7 +324,7 @@ async fn work(jobs: &Arc<Jobs>, job: Job, abort: &CancellationToken) {
     {
         tracing::warn!(%error, "an uploaded file cannot be removed");
     }
-    let took = started.elapsed();
+    let took = turn.started.elapsed();
     match &outcome {
         Ok(Examination { failure: None, findings, .. }) => {
             let abnormal = findings.iter().filter(|finding| finding.is_abnormal()).count();
@@ -313,7 +334,7 @@ async fn work(jobs: &Arc<Jobs>, job: Job, abort: &CancellationToken) {
             tracing::warn!(%id, %source, kind = failure.kind, detail = failure.detail, ?took, "not judged");
         }
     }
-    jobs.end(id, true, took, outcome);
+    turn.outcome = Some(outcome);
 }
 
 async fn examine(jobs: &Arc<Jobs>, plan: Plan, source: &Source) -> Result<Examination, Failure> {

@@ -9,7 +9,14 @@ use super::CONTRACT;
 
 /// WASI as far as these guests misuse it.
 const WASI_IO: &str = "package wasi:io@0.2.0;
-interface poll { resource pollable { block: func(); } }";
+interface poll { resource pollable { block: func(); } }
+interface streams {
+    resource output-stream { write: func(contents: list<u8>) -> result<_, stream-error>; }
+    resource error {}
+    variant stream-error { last-operation-failed(error), closed }
+}";
+const WASI_CLI: &str = "package wasi:cli@0.2.0;
+interface stdout { use wasi:io/streams@0.2.0.{output-stream}; get-stdout: func() -> output-stream; }";
 const WASI_CLOCKS: &str = "package wasi:clocks@0.2.0;
 interface monotonic-clock { use wasi:io/poll@0.2.0.{pollable}; subscribe-duration: func(when: u64) -> pollable; }";
 const WASI_HTTP: &str = "package wasi:http@0.2.0;
@@ -18,6 +25,7 @@ interface types { request: func(); }";
 const WORLDS: &str = "package test:guests;
 world plain { include easysight:diagnosis/plugin@1.0.0; }
 world waiting { include easysight:diagnosis/plugin@1.0.0; import wasi:io/poll@0.2.0; import wasi:clocks/monotonic-clock@0.2.0; }
+world printing { include easysight:diagnosis/plugin@1.0.0; import wasi:io/streams@0.2.0; import wasi:cli/stdout@0.2.0; }
 world foreign { include easysight:diagnosis/plugin@1.0.0; import wasi:http/types@0.2.0; }
 world empty {}
 world other { export describe: func() -> string; }";
@@ -35,6 +43,7 @@ pub(crate) fn encode(world: &str, core: &str) -> Vec<u8> {
     let mut push = |text: &str| -> PackageId { resolve.push_str("test.wit", text).unwrap() };
     push(WASI_IO);
     push(WASI_CLOCKS);
+    push(WASI_CLI);
     push(WASI_HTTP);
     let package = push(WORLDS);
     let world = resolve.select_world(&[package], Some(world)).unwrap();

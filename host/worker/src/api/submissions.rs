@@ -4,7 +4,6 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json,
-    body::Bytes,
     extract::{
         FromRequest, Multipart, Path, Query, Request, State, multipart::Field, rejection::QueryRejection,
     },
@@ -15,6 +14,7 @@ use easysight_capture::Source;
 use easysight_diagnose::Plan;
 use easysight_protocol::{Submission, SubmissionId, SubmissionRequest, SubmissionState};
 use easysight_sandbox::Limits;
+use futures::StreamExt;
 use serde::Deserialize;
 use tempfile::{NamedTempFile, TempPath};
 use tokio::io::AsyncWriteExt;
@@ -23,6 +23,8 @@ use crate::jobs::Refused;
 
 use super::{MAX_JSON_BYTES, MAX_WAIT, Node, problem::Error};
 
+/// Bytes beyond the limit that are heard before a client is cut off.
+const MAX_HEARD_BYTES: usize = 64 << 20;
 /// Submissions that one page of the list has at the most.
 const MAX_LISTED: usize = 1_000;
 
@@ -177,35 +179,56 @@ async fn read_body(node: &Node, request: Request) -> Result<Body, Error> {
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = content_type.and_then(|text| text.split(';').next()).map(str::trim).unwrap_or_default();
     if essence.eq_ignore_ascii_case("application/json") {
-        let body = Bytes::from_request(request, &())
-            .await
-            .map_err(|rejection| too_large_or(rejection.status(), rejection.body_text()))?;
-        return Ok(Body { request: parse_request(&body)?, upload: None });
+        let mut chunks = request.into_body().into_data_stream();
+        let mut json = Gathered::default();
+        while let Some(chunk) = chunks.next().await {
+            json.add(&chunk.map_err(|error| broken(&error))?)?;
+        }
+        return Ok(Body { request: parse_request(&json.complete()?)?, upload: None });
     }
     if essence.eq_ignore_ascii_case("multipart/form-data") {
-        let parts = Multipart::from_request(request, &())
-            .await
-            .map_err(|rejection| too_large_or(rejection.status(), rejection.body_text()))?;
+        let parts = Multipart::from_request(request, &()).await.map_err(|rejection| broken(&rejection))?;
         return read_parts(node, parts).await;
     }
     let detail = "send application/json, or multipart/form-data with the parts `request` and `clip`";
     Err(Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail))
 }
 
-fn too_large_or(status: StatusCode, detail: String) -> Error {
-    if status == StatusCode::PAYLOAD_TOO_LARGE {
-        Error::new(status, "too-large", "the request is larger than the worker takes (--max-upload)")
-    } else {
-        Error::new(StatusCode::BAD_REQUEST, "invalid-body", detail)
+fn broken(error: &dyn std::fmt::Display) -> Error {
+    Error::new(StatusCode::BAD_REQUEST, "invalid-body", error.to_string())
+}
+
+/// JSON as it arrives. What is too large is heard to its end, up to a point: a client that is cut
+/// off while it speaks does not hear why.
+#[derive(Default)]
+struct Gathered {
+    bytes: Vec<u8>,
+    seen: usize,
+}
+
+impl Gathered {
+    fn add(&mut self, chunk: &[u8]) -> Result<(), Error> {
+        self.seen = self.seen.saturating_add(chunk.len());
+        if self.seen <= MAX_JSON_BYTES {
+            self.bytes.extend_from_slice(chunk);
+        }
+        if self.seen > MAX_HEARD_BYTES { Err(self.too_large()) } else { Ok(()) }
+    }
+
+    fn complete(self) -> Result<Vec<u8>, Error> {
+        if self.seen > MAX_JSON_BYTES { Err(self.too_large()) } else { Ok(self.bytes) }
+    }
+
+    fn too_large(&self) -> Error {
+        let detail = format!(
+            "the request has {} bytes of JSON or more, at most {MAX_JSON_BYTES} are taken",
+            self.seen
+        );
+        Error::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
     }
 }
 
 fn parse_request(json: &[u8]) -> Result<SubmissionRequest, Error> {
-    if json.len() > MAX_JSON_BYTES {
-        let detail =
-            format!("the request has {} bytes of JSON, at most {MAX_JSON_BYTES} are taken", json.len());
-        return Err(Error::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail));
-    }
     let mut reader = serde_json::Deserializer::from_slice(json);
     let parsed = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let pointer: String = match error.path().to_string().as_str() {
@@ -221,12 +244,16 @@ fn parse_request(json: &[u8]) -> Result<SubmissionRequest, Error> {
 async fn read_parts(node: &Node, mut parts: Multipart) -> Result<Body, Error> {
     let mut body = Body { request: SubmissionRequest::default(), upload: None };
     loop {
-        let part = parts.next_field().await.map_err(|e| too_large_or(e.status(), e.body_text()))?;
-        let Some(part) = part else { return Ok(body) };
+        let Some(mut part) = parts.next_field().await.map_err(|error| broken(&error))? else {
+            return Ok(body);
+        };
         match part.name() {
             Some("request") => {
-                let json = part.bytes().await.map_err(|e| too_large_or(e.status(), e.body_text()))?;
-                body.request = parse_request(&json)?;
+                let mut json = Gathered::default();
+                while let Some(chunk) = part.chunk().await.map_err(|error| broken(&error))? {
+                    json.add(&chunk)?;
+                }
+                body.request = parse_request(&json.complete()?)?;
             }
             Some("clip") if body.upload.is_none() => body.upload = Some(keep(node, part).await?),
             other => {
@@ -258,8 +285,20 @@ async fn keep(node: &Node, mut part: Field<'_>) -> Result<Upload, Error> {
             .map_err(|e| failed(std::io::Error::other(e)))?
             .map_err(failed)?;
     let mut file = tokio::fs::File::from_std(file);
-    while let Some(chunk) = part.chunk().await.map_err(|e| too_large_or(e.status(), e.body_text()))? {
-        file.write_all(&chunk).await.map_err(failed)?;
+    let granted = node.settings.max_upload;
+    let mut seen = 0_u64;
+    while let Some(chunk) = part.chunk().await.map_err(|error| broken(&error))? {
+        seen = seen.saturating_add(chunk.len() as u64);
+        if seen <= granted {
+            file.write_all(&chunk).await.map_err(failed)?;
+        } else if seen > granted.saturating_add(MAX_HEARD_BYTES as u64) {
+            break;
+        }
+    }
+    if seen > granted {
+        let detail =
+            format!("the upload is larger than the {granted} bytes that the worker takes (--max-upload)");
+        return Err(Error::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail));
     }
     file.flush().await.map_err(failed)?;
     Ok(Upload { name, path })

@@ -1,0 +1,110 @@
+//! Standard output and standard error of a plugin: the last of what it prints is kept, for the
+//! message of a panic; all else is dropped. Printing is never an error and never grows.
+
+use std::{
+    collections::VecDeque,
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use tokio::io::AsyncWrite;
+use wasmtime_wasi::{
+    cli::{IsTerminal, StdoutStream},
+    p2::{OutputStream, Pollable, StreamResult},
+};
+
+/// Bytes that are kept.
+const KEPT_BYTES: usize = 1 << 10;
+/// Bytes that are taken at a time.
+const CHUNK_BYTES: usize = 64 << 10;
+
+/// What was printed last, shared between the streams that print and the host that reads.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Printed(Arc<Mutex<VecDeque<u8>>>);
+
+impl Printed {
+    /// The kept text; bytes that are no text are replaced.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(self.0.lock().make_contiguous()).into_owned()
+    }
+
+    fn print(&self, bytes: &[u8]) {
+        let mut kept = self.0.lock();
+        let last = bytes.get(bytes.len().saturating_sub(KEPT_BYTES)..).unwrap_or_default();
+        let surplus = (kept.len() + last.len()).saturating_sub(KEPT_BYTES);
+        kept.drain(..surplus);
+        kept.extend(last);
+    }
+}
+
+impl IsTerminal for Printed {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for Printed {
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+}
+
+impl OutputStream for Printed {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.print(&bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(CHUNK_BYTES)
+    }
+}
+
+#[wasmtime_wasi::async_trait]
+impl Pollable for Printed {
+    async fn ready(&mut self) {}
+}
+
+impl AsyncWrite for Printed {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.print(bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_of_what_is_printed_is_kept() {
+        let printed = Printed::default();
+        printed.print(b"first ");
+        assert_eq!(printed.text(), "first ");
+        printed.print(&[b'x'; 10_000]);
+        printed.print(b"last words");
+        let text = printed.text();
+        assert_eq!(text.len(), KEPT_BYTES);
+        assert!(text.ends_with("xlast words"));
+    }
+}
