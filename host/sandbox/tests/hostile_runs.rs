@@ -134,7 +134,7 @@ fn a_flood_of_printing_is_dropped_but_for_the_last_words() {
     assert!(outcome.log[0].text.len() <= 1_024);
     let failure = outcome.result.unwrap_err();
     assert_eq!(failure.kind(), "trap");
-    assert!(failure.to_string().contains("unreachable") && failure.to_string().contains("printing"));
+    assert!(failure.to_string().contains("unreachable") && failure.to_string().contains("mischief"));
 }
 
 #[test]

@@ -10,9 +10,10 @@ use super::CONTRACT;
 /// WASI as far as these guests misuse it.
 const WASI_IO: &str = "package wasi:io@0.2.0;
 interface poll { resource pollable { block: func(); } }
+interface error { resource error {} }
 interface streams {
+    use error.{error};
     resource output-stream { write: func(contents: list<u8>) -> result<_, stream-error>; }
-    resource error {}
     variant stream-error { last-operation-failed(error), closed }
 }";
 const WASI_CLI: &str = "package wasi:cli@0.2.0;
@@ -25,7 +26,7 @@ interface types { request: func(); }";
 const WORLDS: &str = "package test:guests;
 world plain { include easysight:diagnosis/plugin@1.0.0; }
 world waiting { include easysight:diagnosis/plugin@1.0.0; import wasi:io/poll@0.2.0; import wasi:clocks/monotonic-clock@0.2.0; }
-world printing { include easysight:diagnosis/plugin@1.0.0; import wasi:io/streams@0.2.0; import wasi:cli/stdout@0.2.0; }
+world printing { include easysight:diagnosis/plugin@1.0.0; import wasi:io/error@0.2.0; import wasi:io/streams@0.2.0; import wasi:cli/stdout@0.2.0; }
 world foreign { include easysight:diagnosis/plugin@1.0.0; import wasi:http/types@0.2.0; }
 world empty {}
 world other { export describe: func() -> string; }";
