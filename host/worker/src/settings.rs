@@ -1,12 +1,16 @@
 //! The worker's settings: their names, what is allowed, and what contradicts what.
 
+mod keys;
+
 use std::{collections::BTreeMap, env, ffi::OsString, fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use easysight_protocol::NodeMode;
 use easysight_settings::{
-    Invocation, Key, Resolved, SettingsError, bytes, count, number_in, read, seconds_in, text_of,
+    Invocation, Resolved, SettingsError, bytes, count, number_in, read, seconds_in, text_of,
 };
 use url::Url;
+
+use keys::KEYS;
 
 /// Whether submissions may name files of this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,173 +73,6 @@ pub(crate) struct WorkerSettings {
     pub(crate) capture_timeout: Duration,
     pub(crate) connect_timeout: Duration,
 }
-
-const fn key(
-    flag: &'static str,
-    env: &'static str,
-    value_name: &'static str,
-    default: Option<&'static str>,
-    help: &'static str,
-) -> Key {
-    Key { flag, env, aliases: &[], value_name, default, secret: false, help }
-}
-
-/// All keys, in the order of the documentation.
-pub(crate) const KEYS: &[Key] = &[
-    key(
-        "mode",
-        "WORKER_MODE",
-        "MODE",
-        Some("distributed"),
-        "distributed: lease jobs from a master; standalone: take submissions over HTTP",
-    ),
-    key(
-        "node-id",
-        "WORKER_NODE_ID",
-        "ID",
-        None,
-        "Identity across restarts; made once and kept in the data directory where it is not given",
-    ),
-    key("node-name", "WORKER_NODE_NAME", "NAME", Some("worker-node"), "Name for people"),
-    Key {
-        flag: "pool-size",
-        env: "WORKER_WORKER_POOL_SIZE",
-        aliases: &["WORKER_POOL_SIZE"],
-        value_name: "N",
-        default: Some("3"),
-        secret: false,
-        help: "Executors: plugins that run at the same time, 1 to 256",
-    },
-    key(
-        "max-concurrent-tasks",
-        "WORKER_MAX_CONCURRENT_TASKS",
-        "N",
-        Some("3"),
-        "Jobs in flight an executor, 1 to 64: while one computes, others capture",
-    ),
-    key("master-host", "WORKER_MASTER_HOST", "HOST", Some("localhost"), "The master's host"),
-    key("master-port", "WORKER_MASTER_PORT", "PORT", Some("8000"), "The master's port"),
-    key(
-        "master-url",
-        "WORKER_MASTER_URL",
-        "URL",
-        None,
-        "The master's address instead of host and port: https, a path prefix",
-    ),
-    Key {
-        flag: "api-token",
-        env: "WORKER_API_TOKEN",
-        aliases: &[],
-        value_name: "TOKEN",
-        default: None,
-        secret: true,
-        help: "Bearer token: shown to the master, and asked of those who submit. WORKER_API_TOKEN_FILE names a file with it",
-    },
-    key(
-        "plugins-dir",
-        "WORKER_PLUGINS_DIR",
-        "DIR",
-        None,
-        "Plugins: .wasm components [default: plugins in the data directory]",
-    ),
-    key(
-        "data-dir",
-        "WORKER_DATA_DIR",
-        "DIR",
-        None,
-        "Identity, uploads, compiled plugins [default: the user's or the service's state directory]",
-    ),
-    key(
-        "listen",
-        "WORKER_LISTEN",
-        "ADDR",
-        Some("127.0.0.1:8001"),
-        "Address and port of the HTTP API, health and metrics",
-    ),
-    key("labels", "WORKER_LABELS", "k=v,…", None, "Labels for routing: a task may require them"),
-    key("log-level", "WORKER_LOG_LEVEL", "LEVEL", Some("INFO"), "ERROR, WARN, INFO, DEBUG or TRACE"),
-    key("log-file", "WORKER_LOG_FILE", "FILE", None, "Log file, rotated daily [default: standard error]"),
-    key("log-format", "WORKER_LOG_FORMAT", "FORMAT", Some("text"), "text or json"),
-    key(
-        "task-poll-interval",
-        "WORKER_TASK_POLL_INTERVAL",
-        "S",
-        Some("5"),
-        "Longest wait of one long poll in seconds, 0.1 to 3600",
-    ),
-    key(
-        "heartbeat-interval",
-        "WORKER_HEARTBEAT_INTERVAL",
-        "S",
-        Some("30"),
-        "Seconds between heartbeats, 0.1 to 3600",
-    ),
-    key(
-        "fuel",
-        "WORKER_FUEL",
-        "N",
-        Some("2000000000"),
-        "Fuel of one run of a plugin: instructions and bytes handed over, from 1000000; k, M, G may follow",
-    ),
-    key(
-        "memory-limit",
-        "WORKER_MEMORY_LIMIT",
-        "BYTES",
-        Some("256MiB"),
-        "Memory of one run of a plugin, 1MiB to 4GiB",
-    ),
-    key(
-        "plugin-timeout",
-        "WORKER_PLUGIN_TIMEOUT",
-        "MS",
-        Some("10000"),
-        "Wall clock of one run of a plugin in milliseconds, 10 to 600000",
-    ),
-    key(
-        "trusted-keys",
-        "WORKER_TRUSTED_KEYS",
-        "FILE",
-        None,
-        "Run only plugins that are signed by one of these keys",
-    ),
-    key(
-        "file-sources",
-        "WORKER_FILE_SOURCES",
-        "MODE",
-        Some("auto"),
-        "Whether submissions may name files of this machine: allow, deny, or auto: only while listening on loopback",
-    ),
-    key(
-        "queue-capacity",
-        "WORKER_QUEUE_CAPACITY",
-        "N",
-        Some("64"),
-        "Submissions that may wait before new ones are refused, 1 to 100000",
-    ),
-    key("max-upload", "WORKER_MAX_UPLOAD", "BYTES", Some("64MiB"), "Largest upload, 1KiB to 4GiB"),
-    key(
-        "drain-timeout",
-        "WORKER_DRAIN_TIMEOUT",
-        "S",
-        Some("25"),
-        "Seconds that running jobs have to finish when the worker is stopped, 0 to 3600",
-    ),
-    key("ffmpeg", "WORKER_FFMPEG", "PROGRAM", Some("ffmpeg"), "The ffmpeg program"),
-    key(
-        "capture-timeout",
-        "WORKER_CAPTURE_TIMEOUT",
-        "S",
-        Some("30"),
-        "Seconds that one capture may take beside the stretch of video it wants, 1 to 600",
-    ),
-    key(
-        "connect-timeout",
-        "WORKER_CONNECT_TIMEOUT",
-        "S",
-        Some("10"),
-        "Seconds that a camera may take to answer or be silent, 0.1 to 120",
-    ),
-];
 
 impl WorkerSettings {
     /// Reads them from a command line and an environment.
