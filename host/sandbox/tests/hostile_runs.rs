@@ -117,6 +117,27 @@ fn a_log_flood_is_cut_and_counted() {
 }
 
 #[test]
+fn a_baseline_too_large_is_refused_and_the_guest_goes_on() {
+    let imports =
+        "(import \"easysight:diagnosis/baseline@1.0.0\" \"store\" (func $store (param i32 i32 i32))) ---";
+    // The answer is an error, and names what is granted: else the guest breaks off.
+    let body = format!(
+        "(call $store (i32.const 4096) (i32.const 1001) (i32.const 2048))
+         (if (i32.ne (i32.load8_u (i32.const 2048)) (i32.const 1)) (then (unreachable)))
+         (if (i32.ne (i32.load (i32.const 2052)) (i32.const 1000)) (then (unreachable)))
+         (call $store (i32.const 4096) (i32.const 1000) (i32.const 2048))
+         (if (i32.ne (i32.load8_u (i32.const 2048)) (i32.const 0)) (then (unreachable)))
+         {HONEST}"
+    );
+    let limits = Limits { baseline_bytes: 1_000, ..limits() };
+    let plugin = load(limits, &guest("plain", imports, &body)).unwrap();
+    let outcome = run(&plugin, limits);
+    assert_eq!(outcome.result.unwrap_err().kind(), "inconclusive");
+    // A run that gives no report changes nothing.
+    assert_eq!(outcome.baseline, None);
+}
+
+#[test]
 fn a_flood_of_printing_is_dropped_but_for_the_last_words() {
     let imports = "(import \"wasi:cli/stdout@0.2.0\" \"get-stdout\" (func $stdout (result i32)))
         (import \"wasi:io/streams@0.2.0\" \"[method]output-stream.write\" (func $write (param i32 i32 i32 i32))) ---";
