@@ -61,8 +61,10 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Some(Err(ref error)) => println!("NOT told apart: {error:#}"),
         None => {}
     }
-    let program = workspace::target().join("debug").join("easysight");
-    println!("by hand: {} diagnose {}", program.display(), sources.first().map_or("SOURCE", String::as_str));
+    if let (true, Some(clip)) = (synthetic, sources.first()) {
+        let program = workspace::target().join("debug").join("easysight");
+        println!("by hand: {} diagnose {clip}", program.display());
+    }
     println!("your own camera: cargo xtask demo --source rtsp://user:password@camera/stream");
     Ok(if matches!(told_apart, Some(Err(_))) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
@@ -132,8 +134,7 @@ fn table(results: &[(String, Vec<Finding>)]) -> Table {
     table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(["clip", "diagnosis", "status", "score", "measured", "message"]);
     for (source, findings) in results {
-        let name =
-            Path::new(source).file_stem().map_or(source.as_str().into(), |stem| stem.to_string_lossy());
+        let name = name(source);
         for finding in findings {
             let colour = match finding.status.as_str() {
                 "normal" => Color::Green,
@@ -153,6 +154,19 @@ fn table(results: &[(String, Vec<Finding>)]) -> Table {
         }
     }
     table
+}
+
+/// A file's name, or an address without credentials.
+fn name(source: &str) -> String {
+    match source.split_once("://") {
+        Some((_, address)) => {
+            let address = address.split('?').next().unwrap_or_default();
+            address.rsplit('@').next().unwrap_or_default().to_owned()
+        }
+        None => {
+            Path::new(source).file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+        }
+    }
 }
 
 /// Whether each clip was found to be what it is.
