@@ -39,6 +39,12 @@ impl Status {
             Self::Critical => "critical",
         }
     }
+
+    /// The status of this word.
+    #[must_use]
+    pub fn of_word(word: &str) -> Option<Self> {
+        [Self::Normal, Self::Warning, Self::Error, Self::Critical].into_iter().find(|s| s.as_str() == word)
+    }
 }
 
 impl fmt::Display for Status {

@@ -1,12 +1,33 @@
-//! The words that EasySight's programs exchange over HTTP and in files: findings, submissions,
-//! what a node says of itself, and the one shape of an error. Data only, no I/O.
+//! The words that EasySight's programs exchange over HTTP and in files: findings, cameras, tasks,
+//! runs, leases, plugins, what a node says of itself, and the one shape of an error. Data only, no
+//! I/O.
 
+mod access;
+mod camera;
 mod finding;
+mod id;
 mod node;
+mod page;
+mod plugin;
 mod problem;
+mod run;
 mod submission;
+mod task;
+mod worker;
 
+pub use access::{NewToken, ParseScopeError, Scope, TokenInfo, TokenRequest};
+pub use camera::{Camera, CameraGroup, CameraRequest, Labels, masked_source};
 pub use finding::{Decision, Failure, Finding, Metric, Region, Status, Text};
+pub use id::{Incarnation, JobId, LeaseToken, RunId, SubmissionId};
 pub use node::{NodeMode, NodeState, NodeStatus, PluginSummary, PoolStatus, SystemInfo, Totals};
+pub use page::Page;
+pub use plugin::{Activation, ActivationRequest, COMPONENT_MEDIA_TYPE, DiagnosisInfo, PublishedPlugin};
 pub use problem::{PROBLEM_MEDIA_TYPE, Problem};
-pub use submission::{Submission, SubmissionId, SubmissionRequest, SubmissionState};
+pub use run::{DiagnosisResult, Job, JobState, Progress, Run, RunState, Trigger};
+pub use submission::{Submission, SubmissionRequest, SubmissionState};
+pub use task::{MissedRuns, Schedule, SubmitRequest, Task, TaskRequest};
+pub use worker::{
+    DistributedNode, HeartbeatAnswer, HeartbeatRequest, HeldJob, JobOutcome, JobPlan, JobResult, LeaseAnswer,
+    LeaseRequest, LeasedJob, PlannedPlugin, RegisterAnswer, RegisterRequest, ResultsAnswer, ResultsRequest,
+    Verdict,
+};

@@ -1,32 +1,12 @@
 //! Ad-hoc diagnosis: one source, judged once, without stored definitions.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use uuid::Uuid;
 
-use crate::{Failure, Finding};
-
-/// Names one submission; time-ordered (UUID version 7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(transparent)]
-pub struct SubmissionId(pub Uuid);
-
-impl fmt::Display for SubmissionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl FromStr for SubmissionId {
-    type Err = uuid::Error;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Uuid::parse_str(text).map(Self)
-    }
-}
+use crate::{Failure, Finding, SubmissionId};
 
 /// What shall be judged. The body of `POST /api/v1/diagnosis/submissions`; with an upload, the part
 /// `request` beside the part `clip`.

@@ -36,7 +36,7 @@ impl ConfigSchema {
     /// # Errors
     ///
     /// A sentence that names the rule which it breaks.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, String> {
         if text.len() > MAX_SCHEMA_BYTES {
             return Err(format!(
                 "its schema has {} bytes, at most {MAX_SCHEMA_BYTES} are granted",

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, ffi::OsString, fs, path::Path};
 
-use clap::{Arg, ArgAction, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use figment::{
     Figment, Metadata, Profile, Provider,
     value::{Dict, Map, Value},
@@ -17,6 +17,8 @@ pub struct Invocation {
     pub resolved: Resolved,
     /// Only show them.
     pub print_config: bool,
+    /// The subcommand that was given, where the command has any, and its arguments.
+    pub subcommand: Option<(String, ArgMatches)>,
 }
 
 /// One layer: texts by flag.
@@ -119,14 +121,18 @@ pub fn read(
         values.insert(key.flag, (text, origin));
     }
     let print_config = matches.get_flag("print-config");
-    Ok(Invocation { resolved: Resolved { keys, values, warnings }, print_config })
+    let subcommand = matches.subcommand().map(|(name, given)| (name.to_owned(), given.clone()));
+    Ok(Invocation { resolved: Resolved { keys, values, warnings }, print_config, subcommand })
 }
 
 fn flags(command: Command, keys: &'static [Key]) -> Command {
+    // With subcommands, settings may stand before and after them.
+    let global = command.has_subcommands();
     let mut command = command
         .arg(
             Arg::new("config")
                 .long("config")
+                .global(global)
                 .value_name("FILE")
                 .help("Configuration file: KEY=value lines, keys as in the environment"),
         )
@@ -141,6 +147,7 @@ fn flags(command: Command, keys: &'static [Key]) -> Command {
         command = command.arg(
             Arg::new(key.flag)
                 .long(key.flag)
+                .global(global)
                 .value_name(key.value_name)
                 .help(format!("{} [{}]{default}", key.help, key.env)),
         );

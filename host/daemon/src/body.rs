@@ -1,0 +1,121 @@
+//! Bodies of requests: JSON of bounded size, whose errors point at the offending field.
+
+use axum::{
+    body::Body,
+    extract::{FromRequest, Request},
+    http::{StatusCode, header},
+};
+use futures::StreamExt;
+use serde::de::DeserializeOwned;
+
+use crate::problem::Error;
+
+/// Bytes beyond the limit that are heard before a client is cut off. One that is cut off while it
+/// speaks does not hear why.
+pub const MAX_HEARD_BYTES: usize = 64 << 20;
+
+/// A body as it arrives, up to a limit.
+#[derive(Debug)]
+pub struct Gathered {
+    bytes: Vec<u8>,
+    seen: usize,
+    granted: usize,
+}
+
+impl Gathered {
+    /// Takes so many bytes.
+    #[must_use]
+    pub const fn up_to(granted: usize) -> Self {
+        Self { bytes: Vec::new(), seen: 0, granted }
+    }
+
+    /// Adds what arrived.
+    ///
+    /// # Errors
+    ///
+    /// 413 once far more came than is taken.
+    pub fn add(&mut self, chunk: &[u8]) -> Result<(), Error> {
+        self.seen = self.seen.saturating_add(chunk.len());
+        if self.seen <= self.granted {
+            self.bytes.extend_from_slice(chunk);
+        }
+        if self.seen > self.granted.saturating_add(MAX_HEARD_BYTES) { Err(self.too_large()) } else { Ok(()) }
+    }
+
+    /// All of it.
+    ///
+    /// # Errors
+    ///
+    /// 413 where more came than is taken.
+    pub fn complete(self) -> Result<Vec<u8>, Error> {
+        if self.seen > self.granted { Err(self.too_large()) } else { Ok(self.bytes) }
+    }
+
+    fn too_large(&self) -> Error {
+        let detail =
+            format!("the body has {} bytes or more, at most {} are taken here", self.seen, self.granted);
+        Error::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
+    }
+}
+
+/// Reads a body to its end.
+///
+/// # Errors
+///
+/// 413 where it is larger than `granted`, 400 where it breaks off.
+pub async fn gather(body: Body, granted: usize) -> Result<Vec<u8>, Error> {
+    let mut chunks = body.into_data_stream();
+    let mut gathered = Gathered::up_to(granted);
+    while let Some(chunk) = chunks.next().await {
+        gathered.add(&chunk.map_err(|error| broken(&error))?)?;
+    }
+    gathered.complete()
+}
+
+/// 400: the body cannot be read.
+pub fn broken(error: &dyn std::fmt::Display) -> Error {
+    Error::new(StatusCode::BAD_REQUEST, "invalid-body", error.to_string())
+}
+
+/// Takes JSON apart.
+///
+/// # Errors
+///
+/// 400 with the path of the offending field.
+pub fn parse_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, Error> {
+    let invalid = |detail: String| Error::new(StatusCode::BAD_REQUEST, "invalid-json", detail);
+    let mut reader = serde_json::Deserializer::from_slice(json);
+    let parsed = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let pointer: String = match error.path().to_string().as_str() {
+            "." => String::new(),
+            path => format!("/{}", path.replace(['.', '['], "/").replace(']', "")),
+        };
+        invalid(error.inner().to_string()).at(pointer)
+    })?;
+    reader.end().map_err(|error| invalid(error.to_string()))?;
+    Ok(parsed)
+}
+
+/// A JSON body of at most `MAX` bytes. An empty one counts as `{}`.
+#[derive(Debug)]
+pub struct JsonBody<T, const MAX: usize = { 256 << 10 }>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync, const MAX: usize> FromRequest<S> for JsonBody<T, MAX> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Error> {
+        let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let is_json = content_type.is_none_or(|text| {
+            let essence = text.split(';').next().unwrap_or_default().trim();
+            essence.eq_ignore_ascii_case("application/json")
+        });
+        let said = content_type.is_some();
+        let bytes = gather(request.into_body(), MAX).await?;
+        // A client that sends nothing need not say of what kind.
+        if !is_json || (!said && !bytes.is_empty()) {
+            let detail = "send JSON, with Content-Type: application/json";
+            return Err(Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail));
+        }
+        parse_json(if bytes.is_empty() { b"{}" } else { &bytes }).map(Self)
+    }
+}

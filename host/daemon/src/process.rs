@@ -1,0 +1,80 @@
+//! The process among others: signals, systemd, and a directory that is its own.
+
+use std::{
+    fs::{self, File, TryLockError},
+    path::Path,
+};
+
+use anyhow::{Context, bail};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+pub use sd_notify::NotifyState;
+
+/// SIGTERM and SIGINT alike.
+#[derive(Debug)]
+pub struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    /// Takes the signals from now on.
+    ///
+    /// # Errors
+    ///
+    /// Where the operating system refuses.
+    pub fn new() -> anyhow::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for the next one.
+    pub async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Makes a directory this process's own, until the file is closed. `whose` and `advice` complete the
+/// message where it is another's.
+///
+/// # Errors
+///
+/// Where another process has it, or it cannot be written.
+pub fn lock(path: &Path, whose: &str, advice: &str) -> anyhow::Result<File> {
+    if let Some(dir) = path.parent() {
+        fs::create_dir_all(dir).with_context(|| dir.display().to_string())?;
+    }
+    let file = File::create(path).with_context(|| path.display().to_string())?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            let dir = path.parent().unwrap_or(path);
+            bail!("another {whose} uses {}; {advice}", dir.display())
+        }
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| path.display().to_string()),
+    }
+}
+
+/// Tells systemd, where it started this process.
+pub fn notify(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::warn!(%error, "systemd cannot be told");
+    }
+}
+
+/// Tells systemd's watchdog that the process still works, twice as often as it wants to know, as long
+/// as `alive` says so.
+pub async fn watchdog(alive: impl Fn() -> bool + Send) {
+    let Some(interval) = sd_notify::watchdog_enabled() else { return };
+    let mut beat = tokio::time::interval(interval / 2);
+    loop {
+        beat.tick().await;
+        if alive() {
+            notify(&[NotifyState::Watchdog]);
+        } else {
+            tracing::error!("a part of the process is stuck; systemd's watchdog is not told that it lives");
+        }
+    }
+}

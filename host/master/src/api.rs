@@ -1,0 +1,205 @@
+//! The HTTP API. Every error is a problem document; the `OpenAPI` document is made from this code.
+
+mod cameras;
+mod check;
+mod events;
+mod guard;
+mod plugins;
+mod results;
+mod runs;
+mod status;
+mod tasks;
+mod tokens;
+mod workers;
+
+use std::time::Duration;
+
+use axum::{
+    Json, Router,
+    extract::{DefaultBodyLimit, FromRequestParts, Query, Request},
+    http::{HeaderName, StatusCode, request::Parts},
+    middleware,
+    routing::get,
+};
+use easysight_daemon::problem::Error;
+use easysight_store::{PageRequest, StoreError};
+use serde::{Deserialize, de::DeserializeOwned};
+use tower_http::{
+    request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
+    timeout::TimeoutLayer,
+    trace::TraceLayer,
+};
+use utoipa::{IntoParams, OpenApi};
+use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use crate::{access::Need, master::Shared};
+
+/// Longest time that a request may take; uploads over slow links are what takes longest.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(300);
+/// Items of a page at the most, and where nothing is said.
+const MAX_PAGE: u32 = 1_000;
+const PAGE: u32 = 100;
+
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "EasySight",
+    description = "Diagnoses surveillance cameras. Errors are problem details (RFC 9457); times are UTC; \
+                   lists come in pages, `next` of one is `after` of the following."
+))]
+struct Document;
+
+/// The routes.
+pub(crate) fn router(master: &Shared) -> Router {
+    let guarded = |router: OpenApiRouter<Shared>, need: Need| {
+        router.route_layer(middleware::from_fn_with_state((master.clone(), need), guard::check))
+    };
+    let view = OpenApiRouter::new()
+        .routes(routes!(cameras::list))
+        .routes(routes!(cameras::look_up))
+        .routes(routes!(cameras::groups))
+        .routes(routes!(tasks::list))
+        .routes(routes!(tasks::look_up))
+        .routes(routes!(runs::of_task))
+        .routes(routes!(runs::list))
+        .routes(routes!(runs::look_up))
+        .routes(routes!(runs::jobs))
+        .routes(routes!(runs::job))
+        .routes(routes!(results::list))
+        .routes(routes!(workers::distributed))
+        .routes(routes!(status::workers_status))
+        .routes(routes!(events::listen));
+    let operate = OpenApiRouter::new()
+        .routes(routes!(cameras::create))
+        .routes(routes!(cameras::update))
+        .routes(routes!(cameras::remove))
+        .routes(routes!(cameras::import))
+        .routes(routes!(tasks::create))
+        .routes(routes!(tasks::update))
+        .routes(routes!(tasks::remove))
+        .routes(routes!(tasks::pause))
+        .routes(routes!(tasks::resume))
+        .routes(routes!(tasks::submit))
+        .routes(routes!(runs::cancel))
+        .routes(routes!(runs::retry));
+    let work = OpenApiRouter::new()
+        .routes(routes!(workers::register))
+        .routes(routes!(workers::heartbeat))
+        .routes(routes!(workers::lease))
+        .routes(routes!(workers::results))
+        .routes(routes!(workers::unregister));
+    let fetch = OpenApiRouter::new()
+        .routes(routes!(plugins::list))
+        .routes(routes!(plugins::activations))
+        .routes(routes!(plugins::look_up))
+        .routes(routes!(plugins::component));
+    let publish = OpenApiRouter::new()
+        .routes(routes!(plugins::publish))
+        .routes(routes!(plugins::activate))
+        .routes(routes!(plugins::deactivate))
+        .routes(routes!(plugins::roll_back));
+    let administer = OpenApiRouter::new()
+        .routes(routes!(tokens::list))
+        .routes(routes!(tokens::create))
+        .routes(routes!(tokens::revoke));
+    let (api, document) = OpenApiRouter::with_openapi(Document::openapi())
+        .merge(guarded(view, Need::View))
+        .merge(guarded(operate, Need::Operate))
+        .merge(guarded(work, Need::Work))
+        .merge(guarded(fetch, Need::Fetch))
+        .merge(guarded(publish, Need::Publish))
+        .merge(guarded(administer, Need::Administer))
+        .split_for_parts();
+    let request_id = HeaderName::from_static("x-request-id");
+    // Relative, so that the page works below a path prefix too.
+    let docs = SwaggerUi::new("/docs").config(Config::from("../api/openapi.json"));
+    Router::new()
+        .merge(api)
+        .merge(docs)
+        .route("/api/openapi.json", get(move || async move { Json(document) }))
+        .route("/healthz", get(status::healthz))
+        .route("/readyz", get(status::readyz))
+        .route("/metrics", get(status::metrics))
+        .fallback(|| async {
+            Error::new(StatusCode::NOT_FOUND, "not-found", "there is nothing at this path")
+        })
+        .method_not_allowed_fallback(|| async {
+            Error::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "this path has no such method")
+        })
+        // Handlers count bytes themselves, so that they can hear a client out before they refuse.
+        .layer(DefaultBodyLimit::disable())
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
+        .layer(TraceLayer::new_for_http().make_span_with(|request: &Request| {
+            let id = request.headers().get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or("-");
+            let (method, path) = (request.method(), request.uri().path());
+            tracing::debug_span!(target: "easysight_master::http", "request", %method, path, id)
+        }))
+        .layer(PropagateRequestIdLayer::new(request_id.clone()))
+        .layer(SetRequestIdLayer::new(request_id, MakeRequestUuid))
+        .with_state(master.clone())
+}
+
+/// What went wrong in the store, for a client.
+pub(crate) fn store_error(error: &StoreError) -> Error {
+    let unavailable = |slug: &str| {
+        Error::new(StatusCode::SERVICE_UNAVAILABLE, slug, error.to_string())
+            .retry_after(Duration::from_secs(2))
+    };
+    match error {
+        StoreError::Busy { .. } => unavailable("busy"),
+        StoreError::Unavailable(_) => {
+            tracing::error!(%error, "the store");
+            unavailable("store-unavailable")
+        }
+        StoreError::Conflict(_) => Error::new(StatusCode::CONFLICT, "conflict", error.to_string()),
+        StoreError::Corrupt(_) => {
+            tracing::error!(%error, "the store");
+            Error::new(StatusCode::INTERNAL_SERVER_ERROR, "store-corrupt", error.to_string())
+        }
+    }
+}
+
+/// 404.
+fn missing(what: &str, id: impl std::fmt::Display) -> Error {
+    let slug = format!("no-such-{what}");
+    Error::new(StatusCode::NOT_FOUND, &slug, format!("there is no {what} `{id}`"))
+}
+
+/// 422 with the offending field.
+fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Error {
+    Error::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-request", detail).at(field)
+}
+
+/// A query whose faults are problems too.
+struct Params<T>(T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        let Query(params) = Query::from_request_parts(parts, state).await.map_err(|rejection| {
+            Error::new(StatusCode::BAD_REQUEST, "invalid-query", rejection.body_text())
+        })?;
+        Ok(Self(params))
+    }
+}
+
+/// Which page of a list is wanted.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+struct PageQuery {
+    /// `next` of the page before.
+    after: Option<String>,
+    /// Items at the most, 1 to 1000; 100 where absent.
+    limit: Option<u32>,
+}
+
+impl PageQuery {
+    fn page(self) -> Result<PageRequest, Error> {
+        let limit = self.limit.unwrap_or(PAGE);
+        if !(1..=MAX_PAGE).contains(&limit) {
+            let detail = format!("limit: a number from 1 to {MAX_PAGE} is wanted");
+            return Err(Error::new(StatusCode::BAD_REQUEST, "invalid-query", detail));
+        }
+        Ok(PageRequest { after: self.after, limit })
+    }
+}

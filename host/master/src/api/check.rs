@@ -1,0 +1,82 @@
+//! What names, labels and other texts may look like.
+
+use easysight_daemon::problem::Error;
+use easysight_protocol::Labels;
+use uuid::Uuid;
+
+use super::invalid;
+
+/// Characters of a name for people.
+const MAX_NAME: usize = 200;
+/// Labels of one thing, groups of one camera.
+const MAX_LABELS: usize = 64;
+
+/// An id that was given, or a new one.
+pub(super) fn id_or_new(given: Option<String>) -> Result<String, Error> {
+    match given {
+        Some(id) => {
+            id_text("/id", &id)?;
+            Ok(id)
+        }
+        None => Ok(Uuid::now_v7().to_string()),
+    }
+}
+
+pub(super) fn id_text(field: &str, id: &str) -> Result<(), Error> {
+    let plain = id.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+    if plain && (1..=128).contains(&id.len()) && !id.starts_with('.') {
+        return Ok(());
+    }
+    Err(invalid(field, "1 to 128 letters, digits, `.`, `_` and `-` are wanted, no `.` first"))
+}
+
+pub(super) fn name(field: &str, name: &str) -> Result<(), Error> {
+    let length = name.chars().count();
+    if (1..=MAX_NAME).contains(&length) && !name.contains(char::is_control) && !name.trim().is_empty() {
+        return Ok(());
+    }
+    Err(invalid(field, format!("1 to {MAX_NAME} characters are wanted, no control characters")))
+}
+
+pub(super) fn names(field: &str, names: &[String], most: usize) -> Result<(), Error> {
+    if names.len() > most {
+        return Err(invalid(field, format!("at most {most} are taken")));
+    }
+    names.iter().enumerate().try_for_each(|(at, one)| name(&format!("{field}/{at}"), one))
+}
+
+pub(super) fn labels(field: &str, labels: &Labels) -> Result<(), Error> {
+    if labels.len() > MAX_LABELS {
+        return Err(invalid(field, format!("at most {MAX_LABELS} labels are taken")));
+    }
+    for (key, value) in labels {
+        let key_is_plain = key.chars().all(|c| c.is_ascii_alphanumeric() || "._/-".contains(c));
+        if !key_is_plain || !(1..=64).contains(&key.len()) {
+            let detail = "a label's key has 1 to 64 letters, digits, `.`, `_`, `/` and `-`";
+            return Err(invalid(field, detail));
+        }
+        if value.contains(char::is_control) || !(1..=128).contains(&value.chars().count()) {
+            let detail = "a label's value has 1 to 128 characters, no control characters";
+            return Err(invalid(format!("{field}/{}", key.replace('/', "~1")), detail));
+        }
+    }
+    Ok(())
+}
+
+/// A source as workers take it.
+pub(super) fn source(field: &str, source: &str) -> Result<(), Error> {
+    if source.is_empty() || source.len() > 4_096 || source.contains(char::is_control) {
+        return Err(invalid(field, "1 to 4096 characters are wanted, no control characters"));
+    }
+    let known = ["rtsp", "rtsps", "http", "https", "file"];
+    match source.split_once("://") {
+        Some((scheme, rest)) if known.contains(&scheme) => {
+            if rest.is_empty() || url::Url::parse(source).is_err() {
+                return Err(invalid(field, "the address cannot be taken apart"));
+            }
+            Ok(())
+        }
+        Some(_) => Err(invalid(field, "rtsp://, http://, https:// or the path of a file is wanted")),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,209 @@
+//! Plugins: publishing, activating, fetching.
+
+use axum::{
+    Json,
+    body::Body,
+    extract::{Path, Request, State},
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use easysight_daemon::{
+    body::{JsonBody, gather},
+    problem::Error,
+};
+use easysight_protocol::{Activation, ActivationRequest, COMPONENT_MEDIA_TYPE, Problem, PublishedPlugin};
+use easysight_sandbox::{Digest, LoadError, MAX_COMPONENT_BYTES};
+use tower::ServiceExt;
+use tower_http::services::ServeFile;
+
+use crate::{
+    master::{Shared, now_ms},
+    registry::PublishError,
+};
+
+use super::{invalid, missing, store_error};
+
+/// Lists all plugins.
+#[utoipa::path(get, path = "/api/v1/plugins", tag = "plugins",
+    responses((status = 200, body = Vec<PublishedPlugin>), (status = "default", body = Problem)))]
+pub(super) async fn list(State(master): State<Shared>) -> Result<Json<Vec<PublishedPlugin>>, Error> {
+    Ok(Json(master.store.plugins().await.map_err(|error| store_error(&error))?))
+}
+
+/// Publishes a plugin: the component's bytes. It is vetted, kept under its digest, and serves no
+/// diagnosis before it is activated.
+#[utoipa::path(post, path = "/api/v1/plugins", tag = "plugins",
+    request_body(content = Vec<u8>, content_type = "application/wasm"),
+    responses((status = 201, body = PublishedPlugin), (status = 200, description = "It is there already", body = PublishedPlugin),
+        (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem),
+        (status = 507, body = Problem), (status = "default", body = Problem)))]
+pub(super) async fn publish(
+    State(master): State<Shared>,
+    request: Request,
+) -> Result<(StatusCode, Json<PublishedPlugin>), Error> {
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    if kind != Some(COMPONENT_MEDIA_TYPE) {
+        let detail = format!("send the component's bytes with Content-Type: {COMPONENT_MEDIA_TYPE}");
+        return Err(Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail));
+    }
+    let bytes = gather(request.into_body(), MAX_COMPONENT_BYTES).await?;
+    let (plugin, new) = master.registry.publish(bytes).await.map_err(|error| refusal(&error))?;
+    if new {
+        tracing::info!(name = plugin.name, version = plugin.version, digest = plugin.digest, "published");
+    }
+    Ok((if new { StatusCode::CREATED } else { StatusCode::OK }, Json(plugin)))
+}
+
+fn refusal(error: &PublishError) -> Error {
+    match error {
+        PublishError::Refused(reason) => {
+            let slug = match reason {
+                LoadError::NotAComponent(_) => "not-a-component",
+                LoadError::Precompiled => "precompiled",
+                LoadError::CoreModule => "core-module",
+                LoadError::TooLarge { .. } => "component-too-large",
+                LoadError::ForeignImport(_) => "foreign-import",
+                LoadError::WrongWorld(_) => "wrong-world",
+                LoadError::Compile(_) | LoadError::CompileTimeout(_) => "does-not-compile",
+                LoadError::Describe(_) => "describe-failed",
+                LoadError::Descriptor(_) => "invalid-descriptor",
+                _ => "plugin-refused",
+            };
+            Error::new(StatusCode::UNPROCESSABLE_ENTITY, slug, reason.to_string())
+        }
+        PublishError::Disk(reason) => {
+            tracing::error!(%reason, "a plugin cannot be kept");
+            let full = matches!(reason, LoadError::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull);
+            let status =
+                if full { StatusCode::INSUFFICIENT_STORAGE } else { StatusCode::INTERNAL_SERVER_ERROR };
+            Error::new(status, "upload-failed", format!("the plugin cannot be kept: {reason}"))
+        }
+        PublishError::Store(error) => store_error(error),
+        PublishError::Broken(_) => {
+            tracing::error!(%error, "vetting");
+            Error::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string())
+        }
+    }
+}
+
+/// Looks a plugin up.
+#[utoipa::path(get, path = "/api/v1/plugins/{digest}", tag = "plugins",
+    responses((status = 200, body = PublishedPlugin), (status = 404, body = Problem), (status = "default", body = Problem)))]
+pub(super) async fn look_up(
+    State(master): State<Shared>,
+    Path(digest): Path<String>,
+) -> Result<Json<PublishedPlugin>, Error> {
+    Ok(Json(find(&master, &digest).await?.1))
+}
+
+async fn find(master: &Shared, digest: &str) -> Result<(Digest, PublishedPlugin), Error> {
+    let parsed: Digest = digest.parse().map_err(|_| missing("plugin", digest))?;
+    let found = master.registry.find(parsed).await.map_err(|error| store_error(&error))?;
+    Ok((parsed, found.ok_or_else(|| missing("plugin", digest))?))
+}
+
+/// The component's bytes. They never change; ranges are served.
+#[utoipa::path(get, path = "/api/v1/plugins/{digest}/component", tag = "plugins",
+    responses((status = 200, content_type = "application/wasm", body = Vec<u8>), (status = 206, description = "A range"),
+        (status = 304, description = "The client has it"), (status = 404, body = Problem), (status = "default", body = Problem)))]
+pub(super) async fn component(
+    State(master): State<Shared>,
+    Path(digest): Path<String>,
+    mut request: Request,
+) -> Result<Response, Error> {
+    let digest: Digest = digest.parse().map_err(|_| missing("plugin", &digest))?;
+    let file = master.registry.file(digest);
+    if !file.is_file() {
+        return Err(missing("plugin", digest));
+    }
+    let tag = format!("\"{digest}\"");
+    let known = request.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    let tag_value = HeaderValue::from_str(&tag).ok();
+    if known == Some(tag.as_str()) {
+        return Ok(StatusCode::NOT_MODIFIED.into_response());
+    }
+    // Under one digest there is one content: a range goes with any part that the client has.
+    request.headers_mut().remove(header::IF_RANGE);
+    let served = ServeFile::new(file).oneshot(request.map(|_| Body::empty())).await;
+    let mut response = match served {
+        Ok(response) => response.map(Body::new),
+        Err(never) => match never {},
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(COMPONENT_MEDIA_TYPE));
+    let cache = "public, max-age=31536000, immutable";
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
+    headers.remove(header::LAST_MODIFIED);
+    if let Some(tag) = tag_value {
+        headers.insert(header::ETAG, tag);
+    }
+    Ok(response)
+}
+
+/// Which plugin serves each diagnosis.
+#[utoipa::path(get, path = "/api/v1/plugins/diagnoses", tag = "plugins",
+    responses((status = 200, body = Vec<Activation>), (status = "default", body = Problem)))]
+pub(super) async fn activations(State(master): State<Shared>) -> Result<Json<Vec<Activation>>, Error> {
+    Ok(Json(master.store.activations().await.map_err(|error| store_error(&error))?))
+}
+
+/// Lets a plugin serve its diagnoses, or those that are named. Runs that are under way keep theirs.
+#[utoipa::path(post, path = "/api/v1/plugins/{digest}/activate", tag = "plugins", request_body = ActivationRequest,
+    responses((status = 200, body = PublishedPlugin), (status = 404, body = Problem), (status = 422, body = Problem),
+        (status = "default", body = Problem)))]
+pub(super) async fn activate(
+    State(master): State<Shared>,
+    Path(digest): Path<String>,
+    JsonBody(request): JsonBody<ActivationRequest>,
+) -> Result<Json<PublishedPlugin>, Error> {
+    let (_, plugin) = find(&master, &digest).await?;
+    let own: Vec<String> = plugin.diagnoses.iter().map(|one| one.id.clone()).collect();
+    let diagnoses = if request.diagnoses.is_empty() { own.clone() } else { request.diagnoses };
+    if let Some(at) = diagnoses.iter().position(|id| !own.contains(id)) {
+        let detail = format!("the plugin does not implement it; it implements {}", own.join(", "));
+        return Err(invalid(format!("/diagnoses/{at}"), detail));
+    }
+    switch(&master, diagnoses, Some(plugin.digest)).await?;
+    look_up(State(master), Path(digest)).await
+}
+
+/// Lets a plugin serve none of its diagnoses any more, or none of those that are named.
+#[utoipa::path(post, path = "/api/v1/plugins/{digest}/deactivate", tag = "plugins", request_body = ActivationRequest,
+    responses((status = 200, body = PublishedPlugin), (status = 404, body = Problem), (status = "default", body = Problem)))]
+pub(super) async fn deactivate(
+    State(master): State<Shared>,
+    Path(digest): Path<String>,
+    JsonBody(request): JsonBody<ActivationRequest>,
+) -> Result<Json<PublishedPlugin>, Error> {
+    let (_, plugin) = find(&master, &digest).await?;
+    let named = |id: &String| request.diagnoses.is_empty() || request.diagnoses.contains(id);
+    let diagnoses = plugin.active_for.into_iter().filter(named).collect();
+    switch(&master, diagnoses, None).await?;
+    look_up(State(master), Path(digest)).await
+}
+
+/// Gives a diagnosis back to the plugin that served it before; again, to the one before that.
+#[utoipa::path(post, path = "/api/v1/plugins/diagnoses/{diagnosis}/rollback", tag = "plugins",
+    responses((status = 200, body = Activation), (status = 409, body = Problem), (status = "default", body = Problem)))]
+pub(super) async fn roll_back(
+    State(master): State<Shared>,
+    Path(diagnosis): Path<String>,
+) -> Result<Json<Activation>, Error> {
+    let rolled = master.store.roll_back(diagnosis.clone(), now_ms()).await.map_err(|e| store_error(&e))?;
+    let rolled = rolled.ok_or_else(|| {
+        let detail = format!("no other plugin served `{diagnosis}` before");
+        Error::new(StatusCode::CONFLICT, "nothing-to-roll-back", detail)
+    })?;
+    master.registry.refresh().await.map_err(|error| store_error(&error))?;
+    tracing::info!(diagnosis, digest = rolled.digest, "rolled back");
+    Ok(Json(rolled))
+}
+
+async fn switch(master: &Shared, diagnoses: Vec<String>, digest: Option<String>) -> Result<(), Error> {
+    tracing::info!(diagnoses = diagnoses.join(", "), digest, "activation");
+    master.store.activate(diagnoses, digest, now_ms()).await.map_err(|error| store_error(&error))?;
+    master.registry.refresh().await.map_err(|error| store_error(&error))?;
+    // A run may wait for exactly this plugin.
+    master.changed.notify_one();
+    Ok(())
+}

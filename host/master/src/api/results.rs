@@ -1,0 +1,144 @@
+//! Findings of the past, as JSON or CSV.
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use chrono::{DateTime, Utc};
+use easysight_daemon::problem::Error;
+use easysight_protocol::{DiagnosisResult, JobId, Page, Problem, RunId};
+use easysight_store::FindingFilter;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::master::Shared;
+
+use super::{PageQuery, Params, store_error};
+
+#[derive(Debug, Deserialize, IntoParams)]
+pub(super) struct ResultQuery {
+    /// Only those of this run.
+    #[param(value_type = Option<String>)]
+    run_id: Option<RunId>,
+    /// Only those of this job.
+    #[param(value_type = Option<String>)]
+    job_id: Option<JobId>,
+    /// Only those of this task.
+    task_id: Option<String>,
+    /// Only those of this camera.
+    camera_id: Option<String>,
+    /// Only those of this diagnosis.
+    diagnosis: Option<String>,
+    /// Only those of this status, or with this kind of failure in place of one.
+    status: Option<String>,
+    /// Only those stored at this time or later.
+    since: Option<DateTime<Utc>>,
+    /// Only those stored before this time.
+    until: Option<DateTime<Utc>>,
+    /// `json` or `csv`; by the header `Accept` where absent.
+    format: Option<String>,
+    after: Option<String>,
+    limit: Option<u32>,
+}
+
+/// Lists findings, latest first; as CSV with `Accept: text/csv` or `format=csv`, where the header
+/// `X-Next` carries the mark of the next page.
+#[utoipa::path(get, path = "/api/v1/diagnosis/results", tag = "results", params(ResultQuery),
+    responses((status = 200, body = Page<DiagnosisResult>), (status = "default", body = Problem)))]
+pub(super) async fn list(
+    State(master): State<Shared>,
+    Params(query): Params<ResultQuery>,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
+    let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let as_csv = match query.format.as_deref() {
+        None => accepts.contains("text/csv"),
+        Some("csv") => true,
+        Some("json") => false,
+        Some(_) => {
+            return Err(Error::new(
+                StatusCode::BAD_REQUEST,
+                "invalid-query",
+                "format: json or csv is wanted",
+            ));
+        }
+    };
+    let filter = FindingFilter {
+        run_id: query.run_id,
+        job_id: query.job_id,
+        task_id: query.task_id,
+        camera_id: query.camera_id,
+        diagnosis: query.diagnosis,
+        status: query.status,
+        since: query.since.map(|at| at.timestamp_millis()),
+        until: query.until.map(|at| at.timestamp_millis()),
+    };
+    let page = PageQuery { after: query.after, limit: query.limit }.page()?;
+    let found = master.store.findings(&filter, &page).await.map_err(|error| store_error(&error))?;
+    if !as_csv {
+        return Ok(Json(found).into_response());
+    }
+    let body = csv(&found.items).map_err(|error| {
+        let detail = format!("the findings cannot be written as CSV: {error}");
+        Error::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+    })?;
+    let mut response = ([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], body).into_response();
+    if let Some(next) = found.next.and_then(|next| HeaderValue::from_str(&next).ok()) {
+        response.headers_mut().insert("x-next", next);
+    }
+    Ok(response)
+}
+
+fn csv(findings: &[DiagnosisResult]) -> anyhow::Result<Vec<u8>> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record([
+        "id",
+        "created_at",
+        "run_id",
+        "job_id",
+        "task_id",
+        "camera_id",
+        "node_id",
+        "diagnosis",
+        "status",
+        "score",
+        "metric",
+        "threshold",
+        "message_zh",
+        "message_en",
+        "failure",
+        "plugin",
+        "digest",
+    ])?;
+    for one in findings {
+        let finding = &one.finding;
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        writer.write_record([
+            one.id.clone(),
+            one.created_at.to_rfc3339(),
+            one.run_id.to_string(),
+            one.job_id.to_string(),
+            text(&one.task_id),
+            text(&one.camera_id),
+            text(&one.node_id),
+            finding.diagnosis.clone(),
+            finding.status.map(|status| status.to_string()).unwrap_or_default(),
+            finding.score.map(|score| score.to_string()).unwrap_or_default(),
+            finding.decision.as_ref().map(|one| one.metric.clone()).unwrap_or_default(),
+            finding.decision.as_ref().map(|one| one.threshold.to_string()).unwrap_or_default(),
+            harmless(&finding.message.zh),
+            harmless(&finding.message.en),
+            finding.failure.as_ref().map(|failure| failure.kind.clone()).unwrap_or_default(),
+            text(&finding.plugin),
+            text(&finding.digest),
+        ])?;
+    }
+    Ok(writer.into_inner().map_err(|error| anyhow::anyhow!("{error}"))?)
+}
+
+/// A text that a spreadsheet does not take for a formula. Messages come from plugins.
+fn harmless(text: &str) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
+}

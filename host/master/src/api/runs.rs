@@ -1,0 +1,129 @@
+//! Runs and their jobs.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
+use easysight_daemon::problem::Error;
+use easysight_protocol::{Job, JobId, JobState, Page, Problem, Run, RunId, RunState};
+use easysight_store::RunFilter;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::master::{Shared, now_ms};
+
+use super::{PageQuery, Params, missing, store_error, tasks};
+
+#[derive(Debug, Deserialize, IntoParams)]
+pub(super) struct RunQuery {
+    /// Only those of this task.
+    task_id: Option<String>,
+    /// Only those in this state.
+    state: Option<RunState>,
+    after: Option<String>,
+    limit: Option<u32>,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+pub(super) struct JobQuery {
+    /// Only those in this state.
+    state: Option<JobState>,
+    after: Option<String>,
+    limit: Option<u32>,
+}
+
+/// Lists runs, latest first.
+#[utoipa::path(get, path = "/api/v1/diagnosis/runs", tag = "runs", params(RunQuery),
+    responses((status = 200, body = Page<Run>), (status = "default", body = Problem)))]
+pub(super) async fn list(
+    State(master): State<Shared>,
+    Params(query): Params<RunQuery>,
+) -> Result<Json<Page<Run>>, Error> {
+    let filter = RunFilter { task_id: query.task_id, state: query.state };
+    let page = PageQuery { after: query.after, limit: query.limit }.page()?;
+    Ok(Json(master.store.runs(&filter, &page).await.map_err(|error| store_error(&error))?))
+}
+
+/// Lists the runs of a task, latest first.
+#[utoipa::path(get, path = "/api/v1/diagnosis/tasks/{id}/runs", tag = "runs", params(PageQuery),
+    responses((status = 200, body = Page<Run>), (status = "default", body = Problem)))]
+pub(super) async fn of_task(
+    State(master): State<Shared>,
+    Path(id): Path<String>,
+    Params(query): Params<PageQuery>,
+) -> Result<Json<Page<Run>>, Error> {
+    let filter = RunFilter { task_id: Some(id), state: None };
+    Ok(Json(master.store.runs(&filter, &query.page()?).await.map_err(|error| store_error(&error))?))
+}
+
+/// Looks a run up, with its progress and what it waits for.
+#[utoipa::path(get, path = "/api/v1/diagnosis/runs/{id}", tag = "runs",
+    responses((status = 200, body = Run), (status = 404, body = Problem), (status = "default", body = Problem)))]
+pub(super) async fn look_up(
+    State(master): State<Shared>,
+    Path(id): Path<String>,
+) -> Result<Json<Run>, Error> {
+    let run_id: RunId = id.parse().map_err(|_| missing("run", &id))?;
+    let found = master.store.run(run_id).await.map_err(|error| store_error(&error))?;
+    let mut found = found.ok_or_else(|| missing("run", &id))?;
+    if found.run.progress.queued > 0 && found.run.progress.running == 0 {
+        let lack = tasks::node_lack(&master, &found.definition).await.map_err(|e| store_error(&e))?;
+        found.run.waits_for.extend(lack);
+    }
+    Ok(Json(found.run))
+}
+
+/// Cancels a run: its queued jobs at once, its running ones as soon as their nodes hear of it.
+#[utoipa::path(post, path = "/api/v1/diagnosis/runs/{id}/cancel", tag = "runs",
+    responses((status = 200, body = Run), (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = "default", body = Problem)))]
+pub(super) async fn cancel(State(master): State<Shared>, Path(id): Path<String>) -> Result<Json<Run>, Error> {
+    let run_id: RunId = id.parse().map_err(|_| missing("run", &id))?;
+    let cancelled = master.store.cancel_run(run_id, now_ms()).await.map_err(|error| store_error(&error))?;
+    let run = look_up(State(master.clone()), Path(id)).await?;
+    if !cancelled {
+        return Err(Error::new(StatusCode::CONFLICT, "run-ended", "the run has ended already"));
+    }
+    master.events.run(run_id, "cancelled");
+    Ok(run)
+}
+
+/// Queues the dead jobs of a run again, with all their attempts.
+#[utoipa::path(post, path = "/api/v1/diagnosis/runs/{id}/retry", tag = "runs",
+    responses((status = 200, body = Run), (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = "default", body = Problem)))]
+pub(super) async fn retry(State(master): State<Shared>, Path(id): Path<String>) -> Result<Json<Run>, Error> {
+    let run_id: RunId = id.parse().map_err(|_| missing("run", &id))?;
+    let jobs = master.store.retry_run(run_id, now_ms()).await.map_err(|error| store_error(&error))?;
+    let run = look_up(State(master.clone()), Path(id)).await?;
+    if jobs == 0 {
+        return Err(Error::new(StatusCode::CONFLICT, "nothing-to-retry", "the run has no dead job"));
+    }
+    master.waiting.wake(usize::try_from(jobs).unwrap_or(usize::MAX));
+    master.events.run(run_id, "started");
+    Ok(run)
+}
+
+/// Lists the jobs of a run in the order of their ids.
+#[utoipa::path(get, path = "/api/v1/diagnosis/runs/{id}/jobs", tag = "runs", params(JobQuery),
+    responses((status = 200, body = Page<Job>), (status = "default", body = Problem)))]
+pub(super) async fn jobs(
+    State(master): State<Shared>,
+    Path(id): Path<String>,
+    Params(query): Params<JobQuery>,
+) -> Result<Json<Page<Job>>, Error> {
+    let run_id: RunId = id.parse().map_err(|_| missing("run", &id))?;
+    let page = PageQuery { after: query.after, limit: query.limit }.page()?;
+    let jobs = master.store.jobs(run_id, query.state, &page).await;
+    Ok(Json(jobs.map_err(|error| store_error(&error))?))
+}
+
+/// Looks a job up.
+#[utoipa::path(get, path = "/api/v1/diagnosis/jobs/{id}", tag = "runs",
+    responses((status = 200, body = Job), (status = 404, body = Problem), (status = "default", body = Problem)))]
+pub(super) async fn job(State(master): State<Shared>, Path(id): Path<String>) -> Result<Json<Job>, Error> {
+    let job_id: JobId = id.parse().map_err(|_| missing("job", &id))?;
+    let found = master.store.job(job_id).await.map_err(|error| store_error(&error))?;
+    Ok(Json(found.ok_or_else(|| missing("job", &id))?))
+}

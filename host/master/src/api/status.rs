@@ -1,0 +1,76 @@
+//! How the master is: for people, load balancers and Prometheus.
+
+use std::sync::atomic::Ordering;
+
+use axum::{
+    Json,
+    extract::State,
+    http::{StatusCode, header},
+    response::IntoResponse,
+};
+use easysight_daemon::problem::Error;
+use easysight_protocol::{PoolStatus, Problem};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::master::Shared;
+
+/// The master's own pool: it has none, workers are processes of their own.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct MasterStatus {
+    /// Names this life of the master.
+    id: String,
+    /// Version of the program.
+    version: &'static str,
+    /// When the process started.
+    started_at: chrono::DateTime<chrono::Utc>,
+    /// An empty pool.
+    pool: PoolStatus,
+    /// Empty: the master runs no jobs.
+    current_tasks: Vec<String>,
+    /// Where the nodes are listed.
+    distributed: &'static str,
+}
+
+/// The process answers.
+pub(super) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// Whether requests are welcome.
+pub(super) async fn readyz(State(master): State<Shared>) -> Result<&'static str, Error> {
+    let refuse = |slug: &str, detail: &str| Err(Error::new(StatusCode::SERVICE_UNAVAILABLE, slug, detail));
+    if master.stopping.is_cancelled() {
+        return refuse("draining", "the master is about to stop");
+    }
+    if !master.scheduler_lives.load(Ordering::Relaxed) {
+        return refuse("stuck", "the scheduler does not get round");
+    }
+    Ok("ready\n")
+}
+
+pub(super) async fn metrics(State(master): State<Shared>) -> impl IntoResponse {
+    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, content_type)], master.metrics.render())
+}
+
+/// The local pool: an honest empty one.
+#[utoipa::path(get, path = "/api/v1/diagnosis/workers/status", tag = "workers",
+    responses((status = 200, body = MasterStatus), (status = "default", body = Problem)))]
+pub(super) async fn workers_status(State(master): State<Shared>) -> Json<MasterStatus> {
+    Json(MasterStatus {
+        id: master.id.clone(),
+        version: env!("CARGO_PKG_VERSION"),
+        started_at: master.started_at,
+        pool: PoolStatus {
+            size: 0,
+            max_concurrent_tasks: 0,
+            capacity: 0,
+            running: 0,
+            queued: 0,
+            queue_capacity: 0,
+        },
+        current_tasks: Vec::new(),
+        distributed: "/api/v1/diagnosis/workers/distributed",
+    })
+}

@@ -1,0 +1,235 @@
+//! Tasks: definitions, and running them now.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode},
+};
+use chrono::Utc;
+use easysight_daemon::{body::JsonBody, problem::Error};
+use easysight_protocol::{NodeState, Page, Problem, Run, SubmitRequest, Task, TaskRequest, Trigger};
+use easysight_store::{NewRun, StoreError};
+use serde_json::Value;
+
+use crate::{
+    master::{Master, Shared, now_ms},
+    registry::NoPlan,
+    schedule, scheduler,
+};
+
+use super::{PageQuery, Params, check, invalid, missing, store_error};
+
+/// Cameras, groups and diagnoses that one task may name.
+const MAX_NAMES: usize = 10_000;
+
+/// Lists tasks in the order of their ids.
+#[utoipa::path(get, path = "/api/v1/diagnosis/tasks", tag = "tasks", params(PageQuery),
+    responses((status = 200, body = Page<Task>), (status = "default", body = Problem)))]
+pub(super) async fn list(
+    State(master): State<Shared>,
+    Params(query): Params<PageQuery>,
+) -> Result<Json<Page<Task>>, Error> {
+    Ok(Json(master.store.tasks(&query.page()?).await.map_err(|error| store_error(&error))?))
+}
+
+/// Makes a task. Its configuration is checked against the schemas of the plugins that are active; a
+/// camera, plugin or label that nobody has is no fault: the task waits for it and says so.
+#[utoipa::path(post, path = "/api/v1/diagnosis/tasks", tag = "tasks", request_body = TaskRequest,
+    responses((status = 201, body = Task), (status = 409, body = Problem), (status = 422, body = Problem),
+        (status = "default", body = Problem)))]
+pub(super) async fn create(
+    State(master): State<Shared>,
+    JsonBody(request): JsonBody<TaskRequest, { 4 << 20 }>,
+) -> Result<(StatusCode, Json<Task>), Error> {
+    let next = check_task(&master, &request)?;
+    let id = check::id_or_new(request.id.clone())?;
+    let made = master.store.create_task(id.clone(), request, next, now_ms()).await;
+    made.map_err(|error| store_error(&error))?;
+    master.changed.notify_one();
+    Ok((StatusCode::CREATED, look_up(State(master), Path(id)).await?))
+}
+
+/// Looks a task up.
+#[utoipa::path(get, path = "/api/v1/diagnosis/tasks/{id}", tag = "tasks",
+    responses((status = 200, body = Task), (status = 404, body = Problem), (status = "default", body = Problem)))]
+pub(super) async fn look_up(
+    State(master): State<Shared>,
+    Path(id): Path<String>,
+) -> Result<Json<Task>, Error> {
+    let mut task = find(&master, &id).await?;
+    task.waits_for = lacks(&master, &task.definition).await.map_err(|error| store_error(&error))?;
+    Ok(Json(task))
+}
+
+/// Changes a task; what is absent takes its default again. Runs that are under way stay as they are.
+#[utoipa::path(put, path = "/api/v1/diagnosis/tasks/{id}", tag = "tasks", request_body = TaskRequest,
+    responses((status = 200, body = Task), (status = 404, body = Problem), (status = 422, body = Problem),
+        (status = "default", body = Problem)))]
+pub(super) async fn update(
+    State(master): State<Shared>,
+    Path(id): Path<String>,
+    JsonBody(request): JsonBody<TaskRequest, { 4 << 20 }>,
+) -> Result<Json<Task>, Error> {
+    if request.id.as_ref().is_some_and(|given| *given != id) {
+        return Err(invalid("/id", "a task keeps its id"));
+    }
+    let next = check_task(&master, &request)?;
+    let known = master.store.update_task(id.clone(), request, next, now_ms()).await;
+    if !known.map_err(|error| store_error(&error))? {
+        return Err(missing("task", id));
+    }
+    master.changed.notify_one();
+    look_up(State(master), Path(id)).await
+}
+
+/// Removes a task. Its runs and findings stay until they are pruned.
+#[utoipa::path(delete, path = "/api/v1/diagnosis/tasks/{id}", tag = "tasks",
+    responses((status = 204), (status = 404, body = Problem), (status = "default", body = Problem)))]
+pub(super) async fn remove(
+    State(master): State<Shared>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Error> {
+    let gone = master.store.delete_task(id.clone()).await.map_err(|error| store_error(&error))?;
+    if gone { Ok(StatusCode::NO_CONTENT) } else { Err(missing("task", id)) }
+}
+
+/// Pauses a task: its schedule has no effect until it is resumed.
+#[utoipa::path(post, path = "/api/v1/diagnosis/tasks/{id}/pause", tag = "tasks",
+    responses((status = 200, body = Task), (status = 404, body = Problem), (status = "default", body = Problem)))]
+pub(super) async fn pause(master: State<Shared>, id: Path<String>) -> Result<Json<Task>, Error> {
+    enable(master, id, false).await
+}
+
+/// Resumes a task; what it missed meanwhile is not made up for.
+#[utoipa::path(post, path = "/api/v1/diagnosis/tasks/{id}/resume", tag = "tasks",
+    responses((status = 200, body = Task), (status = 404, body = Problem), (status = "default", body = Problem)))]
+pub(super) async fn resume(master: State<Shared>, id: Path<String>) -> Result<Json<Task>, Error> {
+    enable(master, id, true).await
+}
+
+async fn enable(master: State<Shared>, Path(id): Path<String>, enabled: bool) -> Result<Json<Task>, Error> {
+    let mut definition = find(&master, &id).await?.definition;
+    definition.enabled = enabled;
+    update(master, Path(id), JsonBody(definition)).await
+}
+
+/// Runs a task now. With an `Idempotency-Key`, a repeated request answers with the run of the first.
+#[utoipa::path(post, path = "/api/v1/diagnosis/tasks/{id}/submit", tag = "tasks", request_body = SubmitRequest,
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 200 characters")),
+    responses((status = 202, body = Run), (status = 404, body = Problem), (status = 422, body = Problem),
+        (status = "default", body = Problem)))]
+pub(super) async fn submit(
+    State(master): State<Shared>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    JsonBody(request): JsonBody<SubmitRequest>,
+) -> Result<(StatusCode, Json<Run>), Error> {
+    let idempotency_key = match headers.get("idempotency-key").map(|value| value.to_str()) {
+        None => None,
+        Some(Ok(key)) if (1..=200).contains(&key.len()) => Some(key.to_owned()),
+        Some(_) => {
+            let detail = "Idempotency-Key: 1 to 200 printable ASCII characters are wanted";
+            return Err(Error::new(StatusCode::BAD_REQUEST, "invalid-header", detail));
+        }
+    };
+    let mut definition = find(&master, &id).await?.definition;
+    if let Some(priority) = request.priority {
+        definition.priority = priority;
+    }
+    for (diagnosis, fields) in request.config {
+        let target = definition.config.entry(diagnosis).or_insert(Value::Null);
+        match (target.as_object_mut(), fields) {
+            (Some(known), Value::Object(fields)) => known.extend(fields),
+            (_, fields) => *target = fields,
+        }
+    }
+    check_task(&master, &definition)?;
+    let new =
+        NewRun { task_id: Some(id), trigger: Trigger::Manual, fire_time: None, idempotency_key, definition };
+    let started = begin(&master, new).await.map_err(|error| store_error(&error))?;
+    Ok((StatusCode::ACCEPTED, Json(started)))
+}
+
+/// Makes a run and gives it its jobs where nothing is missing.
+async fn begin(master: &Master, new: NewRun) -> Result<Run, StoreError> {
+    let (id, made) = master.store.create_run(new, now_ms()).await?;
+    if made {
+        master.events.run(id, "created");
+        if let Some(run) = master.store.run(id).await? {
+            scheduler::start(master, run).await?;
+        }
+    }
+    let run = master
+        .store
+        .run(id)
+        .await?
+        .ok_or_else(|| StoreError::Corrupt(format!("the run {id} is gone before it began").into()))?;
+    Ok(run.run)
+}
+
+async fn find(master: &Master, id: &str) -> Result<Task, Error> {
+    let found = master.store.task(id).await.map_err(|error| store_error(&error))?;
+    found.ok_or_else(|| missing("task", id))
+}
+
+/// Checks a definition; answers when it runs next.
+fn check_task(master: &Master, request: &TaskRequest) -> Result<Option<i64>, Error> {
+    check::name("/name", &request.name)?;
+    check::names("/cameras", &request.cameras, MAX_NAMES)?;
+    check::names("/groups", &request.groups, MAX_NAMES)?;
+    check::names("/diagnoses", &request.diagnoses, MAX_NAMES)?;
+    check::labels("/required_labels", &request.required_labels)?;
+    if request.cameras.is_empty() && request.groups.is_empty() {
+        return Err(invalid("/cameras", "name at least one camera or one group"));
+    }
+    if !(-100..=100).contains(&request.priority) {
+        return Err(invalid("/priority", "a number from -100 to 100 is wanted"));
+    }
+    if !(1..=20).contains(&request.max_attempts) {
+        return Err(invalid("/max_attempts", "a number from 1 to 20 is wanted"));
+    }
+    if request.deadline_ms.is_some_and(|ms| !(1_000..=604_800_000).contains(&ms)) {
+        return Err(invalid("/deadline_ms", "milliseconds from 1000 to 604800000 are wanted"));
+    }
+    match master.registry.active().plan(&request.diagnoses, &request.config) {
+        Ok(_) | Err(NoPlan::Waits(_)) => {}
+        Err(NoPlan::Invalid(problem)) => return Err(invalid(problem.field, problem.detail)),
+    }
+    let next = schedule::first(&request.schedule, Utc::now())
+        .map_err(|error| invalid(format!("/schedule{}", error.field), error.detail))?;
+    Ok(next.map(|at| at.timestamp_millis()))
+}
+
+/// What a task lacks to run now.
+pub(super) async fn lacks(master: &Master, definition: &TaskRequest) -> Result<Vec<String>, StoreError> {
+    let mut lacks = match master.registry.active().plan(&definition.diagnoses, &definition.config) {
+        Ok(_) => Vec::new(),
+        Err(NoPlan::Waits(reasons)) => reasons,
+        Err(NoPlan::Invalid(problem)) => {
+            vec![format!("a configuration that its plugin takes: {}: {}", problem.field, problem.detail)]
+        }
+    };
+    lacks.extend(master.store.cameras_of_task(&definition.cameras, &definition.groups).await?.1);
+    lacks.extend(node_lack(master, definition).await?);
+    Ok(lacks)
+}
+
+/// The labels that no node has which is online, if so.
+pub(super) async fn node_lack(
+    master: &Master,
+    definition: &TaskRequest,
+) -> Result<Option<String>, StoreError> {
+    let nodes = master.store.nodes(now_ms(), master.lease_ms).await?;
+    let required = &definition.required_labels;
+    let fits = nodes.iter().any(|node| {
+        node.status == NodeState::Online && required.iter().all(|(k, v)| node.labels.get(k) == Some(v))
+    });
+    if fits {
+        return Ok(None);
+    }
+    if required.is_empty() {
+        return Ok(Some("a node that is online".into()));
+    }
+    let labels: Vec<_> = required.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    Ok(Some(format!("a node that is online with the labels {}", labels.join(", "))))
+}

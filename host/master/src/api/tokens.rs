@@ -1,0 +1,52 @@
+//! Tokens.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
+use easysight_daemon::{body::JsonBody, problem::Error};
+use easysight_protocol::{NewToken, Problem, TokenInfo, TokenRequest};
+
+use crate::{
+    access::make_token,
+    master::{Shared, now_ms},
+};
+
+use super::{check, missing, store_error};
+
+/// Lists all tokens, without their secrets.
+#[utoipa::path(get, path = "/api/v1/tokens", tag = "tokens",
+    responses((status = 200, body = Vec<TokenInfo>), (status = "default", body = Problem)))]
+pub(super) async fn list(State(master): State<Shared>) -> Result<Json<Vec<TokenInfo>>, Error> {
+    let tokens = master.store.tokens().await.map_err(|error| store_error(&error))?;
+    Ok(Json(tokens.into_iter().map(|token| token.info).collect()))
+}
+
+/// Makes a token. Its secret is in this answer and nowhere else.
+#[utoipa::path(post, path = "/api/v1/tokens", tag = "tokens", request_body = TokenRequest,
+    responses((status = 201, body = NewToken), (status = "default", body = Problem)))]
+pub(super) async fn create(
+    State(master): State<Shared>,
+    JsonBody(request): JsonBody<TokenRequest>,
+) -> Result<(StatusCode, Json<NewToken>), Error> {
+    check::name("/name", &request.name)?;
+    let made = make_token(&master.store, request).await.map_err(|error| {
+        Error::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", format!("no token was made: {error:#}"))
+    })?;
+    master.access.refresh().await.map_err(|error| store_error(&error))?;
+    Ok((StatusCode::CREATED, Json(made)))
+}
+
+/// Revokes a token.
+#[utoipa::path(delete, path = "/api/v1/tokens/{id}", tag = "tokens",
+    responses((status = 204), (status = 404, body = Problem), (status = "default", body = Problem)))]
+pub(super) async fn revoke(
+    State(master): State<Shared>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Error> {
+    let revoked = master.store.revoke_token(id.clone(), now_ms()).await.map_err(|e| store_error(&e))?;
+    master.access.forget();
+    master.access.refresh().await.map_err(|error| store_error(&error))?;
+    if revoked { Ok(StatusCode::NO_CONTENT) } else { Err(missing("token", id)) }
+}

@@ -1,0 +1,239 @@
+//! The protocol with distributed workers.
+
+use std::time::Duration;
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
+use easysight_daemon::{body::JsonBody, problem::Error};
+use easysight_protocol::{
+    DistributedNode, HeartbeatAnswer, HeartbeatRequest, Incarnation, LeaseAnswer, LeaseRequest, NodeState,
+    Problem, RegisterAnswer, RegisterRequest, ResultsAnswer, ResultsRequest,
+};
+use easysight_store::{HeartbeatOutcome, Leased, Registration, WantedLease};
+use serde::Deserialize;
+use tokio::time::Instant;
+use utoipa::IntoParams;
+
+use crate::{
+    events::Event,
+    master::{Master, Shared, now_ms},
+};
+
+use super::{Params, check, invalid, missing, store_error};
+
+/// Longest long poll.
+const MAX_WAIT: Duration = Duration::from_secs(60);
+/// Jobs of one lease, results of one batch.
+const MAX_BATCH: usize = 1_000;
+
+/// Lists the nodes that have registered, by name.
+#[utoipa::path(get, path = "/api/v1/diagnosis/workers/distributed", tag = "workers",
+    responses((status = 200, body = Vec<DistributedNode>), (status = "default", body = Problem)))]
+pub(super) async fn distributed(State(master): State<Shared>) -> Result<Json<Vec<DistributedNode>>, Error> {
+    let nodes = master.store.nodes(now_ms(), master.lease_ms).await;
+    Ok(Json(nodes.map_err(|error| store_error(&error))?))
+}
+
+/// A node introduces itself.
+#[utoipa::path(post, path = "/api/v1/diagnosis/workers/register", tag = "worker protocol", request_body = RegisterRequest,
+    responses((status = 200, body = RegisterAnswer), (status = 409, description = "Another process of this id lives", body = Problem),
+        (status = "default", body = Problem)))]
+pub(super) async fn register(
+    State(master): State<Shared>,
+    JsonBody(request): JsonBody<RegisterRequest>,
+) -> Result<Json<RegisterAnswer>, Error> {
+    check::id_text("/id", &request.id)?;
+    check::name("/name", &request.name)?;
+    check::labels("/labels", &request.labels)?;
+    let (id, name) = (request.id.clone(), request.name.clone());
+    let registered = master.store.register_node(request, now_ms(), master.lease_ms).await;
+    match registered.map_err(|error| store_error(&error))? {
+        Registration::Accepted { requeued } => {
+            tracing::info!(node = id, name, requeued, "node registered");
+            if requeued > 0 {
+                master.metrics.lost("node-restarted", requeued);
+                master.waiting.wake(usize::try_from(requeued).unwrap_or(usize::MAX));
+            }
+            master.events.tell(Event::Node { node_id: id, change: "registered" });
+            Ok(Json(RegisterAnswer { lease_ms: lease_ms(&master) }))
+        }
+        Registration::InUse { hostname, heard_ms_ago } => {
+            let detail = format!(
+                "another worker on {hostname} has the node id `{id}` and was heard of {heard_ms_ago} ms ago; \
+                 give this one another --node-id or its own --data-dir"
+            );
+            Err(Error::new(StatusCode::CONFLICT, "node-id-in-use", detail).at("/id"))
+        }
+    }
+}
+
+/// A node lives; the leases of what it holds are renewed.
+#[utoipa::path(post, path = "/api/v1/diagnosis/workers/{node_id}/heartbeat", tag = "worker protocol",
+    request_body = HeartbeatRequest,
+    responses((status = 200, body = HeartbeatAnswer), (status = 404, description = "Register again", body = Problem),
+        (status = 409, description = "Another process of this id has registered since", body = Problem),
+        (status = "default", body = Problem)))]
+pub(super) async fn heartbeat(
+    State(master): State<Shared>,
+    Path(node_id): Path<String>,
+    JsonBody(request): JsonBody<HeartbeatRequest, { 1 << 20 }>,
+) -> Result<Json<HeartbeatAnswer>, Error> {
+    let outcome = master.store.heartbeat(node_id.clone(), request, now_ms(), master.lease_ms).await;
+    match outcome.map_err(|error| store_error(&error))? {
+        HeartbeatOutcome::Noted { revoked, lost } => {
+            if lost > 0 {
+                tracing::warn!(
+                    node = node_id,
+                    jobs = lost,
+                    "jobs never reached their node and are offered again"
+                );
+                master.metrics.lost("undelivered", lost);
+                master.waiting.wake(usize::try_from(lost).unwrap_or(usize::MAX));
+            }
+            Ok(Json(HeartbeatAnswer { lease_ms: lease_ms(&master), revoked }))
+        }
+        HeartbeatOutcome::Unknown => Err(missing("node", node_id)),
+        HeartbeatOutcome::Superseded => Err(superseded(&node_id)),
+    }
+}
+
+fn superseded(node_id: &str) -> Error {
+    let detail = format!("another process has registered as node `{node_id}` since");
+    Error::new(StatusCode::CONFLICT, "superseded", detail)
+}
+
+fn lease_ms(master: &Master) -> u64 {
+    u64::try_from(master.lease_ms).unwrap_or(0)
+}
+
+/// A node asks for jobs, and waits until there are some.
+#[utoipa::path(post, path = "/api/v1/diagnosis/workers/{node_id}/leases", tag = "worker protocol",
+    request_body = LeaseRequest,
+    responses((status = 200, body = LeaseAnswer), (status = 404, description = "Register again", body = Problem),
+        (status = "default", body = Problem)))]
+pub(super) async fn lease(
+    State(master): State<Shared>,
+    Path(node_id): Path<String>,
+    JsonBody(request): JsonBody<LeaseRequest>,
+) -> Result<Json<LeaseAnswer>, Error> {
+    if !(1..=MAX_BATCH as u32).contains(&request.max_jobs) {
+        return Err(invalid("/max_jobs", format!("a number from 1 to {MAX_BATCH} is wanted")));
+    }
+    let until = Instant::now() + Duration::from_millis(request.wait_ms).min(MAX_WAIT);
+    let labels = node_labels(&master, &node_id).await?;
+    loop {
+        // In line before looking: a job that is queued in between wakes this poll.
+        let place = master.waiting.enter();
+        let wanted = WantedLease {
+            node_id: node_id.clone(),
+            incarnation: request.incarnation,
+            poll: request.poll,
+            labels: labels.clone(),
+            max_jobs: request.max_jobs,
+        };
+        let leased = master.store.lease(wanted, now_ms(), master.lease_ms).await;
+        let leased = leased.map_err(|error| store_error(&error))?.ok_or_else(|| missing("node", &node_id))?;
+        let ends = || until <= Instant::now() || master.stopping.is_cancelled();
+        if !leased.jobs.is_empty() || ends() {
+            master.metrics.leased.inc_by(leased.jobs.len() as u64);
+            let Leased { lease, plans, jobs } = leased;
+            return Ok(Json(LeaseAnswer { lease, lease_ms: lease_ms(&master), plans, jobs }));
+        }
+        // Whoever is woken for jobs that it may not have passes the wake-up on and goes on waiting;
+        // it looks without writing, since there may be many of them.
+        let mut place = place;
+        loop {
+            let woken = tokio::select! {
+                woken = place.wait(until.saturating_duration_since(Instant::now())) => woken,
+                () = master.stopping.cancelled() => false,
+            };
+            if !woken || has_work(&master, &labels).await? {
+                break;
+            }
+            master.waiting.wake(1);
+            place = master.waiting.enter();
+        }
+    }
+}
+
+async fn has_work(master: &Master, labels: &easysight_protocol::Labels) -> Result<bool, Error> {
+    master.store.has_work(labels, now_ms()).await.map_err(|error| store_error(&error))
+}
+
+async fn node_labels(master: &Master, node_id: &str) -> Result<easysight_protocol::Labels, Error> {
+    let labels = master.store.node_labels(node_id).await.map_err(|error| store_error(&error))?;
+    labels.ok_or_else(|| missing("node", node_id))
+}
+
+/// A node reports results: recorded once, however often they are sent.
+#[utoipa::path(post, path = "/api/v1/diagnosis/workers/{node_id}/results", tag = "worker protocol",
+    request_body = ResultsRequest,
+    responses((status = 200, body = ResultsAnswer), (status = "default", body = Problem)))]
+pub(super) async fn results(
+    State(master): State<Shared>,
+    Path(node_id): Path<String>,
+    JsonBody(request): JsonBody<ResultsRequest, { 32 << 20 }>,
+) -> Result<Json<ResultsAnswer>, Error> {
+    if !(1..=MAX_BATCH).contains(&request.results.len()) {
+        return Err(invalid("/results", format!("1 to {MAX_BATCH} results are wanted")));
+    }
+    let recorded =
+        master.store.record(request.results, now_ms()).await.map_err(|error| store_error(&error))?;
+    for verdict in &recorded.verdicts {
+        master.metrics.verdict(*verdict);
+    }
+    tracing::debug!(node = node_id, results = recorded.verdicts.len(), "results");
+    master.metrics.findings(&recorded.findings);
+    for finding in recorded.findings {
+        if finding.finding.is_abnormal() {
+            master.events.tell(Event::Finding { finding: Box::new(finding) });
+        }
+    }
+    for run in recorded.finished_runs {
+        master.events.run(run, "finished");
+    }
+    if recorded.requeued > 0 {
+        // Handed back; those that failed have a pause before them, which the scheduler waits for.
+        master.waiting.wake(recorded.requeued);
+    }
+    Ok(Json(ResultsAnswer { verdicts: recorded.verdicts }))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+pub(super) struct UnregisterQuery {
+    /// The life of the process that says farewell; without it, a node that is offline is removed.
+    #[param(value_type = Option<String>)]
+    incarnation: Option<Incarnation>,
+}
+
+/// A node says farewell and hands back what it holds; or a person removes a node that is offline.
+#[utoipa::path(delete, path = "/api/v1/diagnosis/workers/{node_id}", tag = "worker protocol", params(UnregisterQuery),
+    responses((status = 204), (status = 404, body = Problem), (status = 409, body = Problem), (status = "default", body = Problem)))]
+pub(super) async fn unregister(
+    State(master): State<Shared>,
+    Path(node_id): Path<String>,
+    Params(query): Params<UnregisterQuery>,
+) -> Result<StatusCode, Error> {
+    let now = now_ms();
+    let gone = match query.incarnation {
+        Some(incarnation) => master.store.unregister_node(node_id.clone(), incarnation, now).await,
+        None => master.store.forget_node(node_id.clone(), now, master.lease_ms).await,
+    };
+    if gone.map_err(|error| store_error(&error))? {
+        tracing::info!(node = node_id, "node unregistered");
+        master.changed.notify_one();
+        master.events.tell(Event::Node { node_id, change: "unregistered" });
+        return Ok(StatusCode::NO_CONTENT);
+    }
+    let nodes = master.store.nodes(now, master.lease_ms).await.map_err(|error| store_error(&error))?;
+    match nodes.iter().find(|node| node.id == node_id) {
+        Some(node) if node.status != NodeState::Offline => {
+            let detail = "the node is online; stop it before you remove it";
+            Err(Error::new(StatusCode::CONFLICT, "node-online", detail))
+        }
+        _ => Err(missing("node", node_id)),
+    }
+}

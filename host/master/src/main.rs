@@ -1,0 +1,74 @@
+//! EasySight's master: cameras, tasks, plugins, and the jobs that workers lease.
+
+mod access;
+mod api;
+mod events;
+mod master;
+mod metrics;
+mod registry;
+mod schedule;
+mod scheduler;
+mod service;
+mod settings;
+mod token;
+mod waiting;
+
+use std::{env, process::ExitCode};
+
+use easysight_daemon::logging;
+use easysight_settings::SettingsError;
+
+use settings::MasterSettings;
+
+/// Exit code where the master does not start.
+const EXIT_USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    if let Some(code) = easysight_sandbox::compiler_main() {
+        return code;
+    }
+    let command = token::command(clap::Command::new("easysight-master"));
+    let (settings, invocation) = match MasterSettings::read(command, env::args_os(), env::vars_os()) {
+        Ok(read) => read,
+        Err(SettingsError::CommandLine(error)) => error.exit(),
+        Err(error) => return refuse(&error),
+    };
+    if invocation.print_config {
+        print!("{}", invocation.resolved.render());
+        for warning in invocation.resolved.warnings() {
+            eprintln!("easysight-master: warning: {warning}");
+        }
+        return ExitCode::SUCCESS;
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return refuse(&format!("the runtime does not start: {error}")),
+    };
+    if let Some((name, matches)) = &invocation.subcommand {
+        return match runtime.block_on(token::run(&settings, name, matches)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => refuse(&format!("{error:#}")),
+        };
+    }
+    let _log = match logging::start(&settings.log) {
+        Ok(guard) => guard,
+        Err(error) => return refuse(&format!("{error:#}")),
+    };
+    for warning in invocation.resolved.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let ended = runtime.block_on(service::run(settings));
+    runtime.shutdown_background();
+    match ended {
+        Ok(code) => code,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            refuse(&format!("{error:#}"))
+        }
+    }
+}
+
+fn refuse(error: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("easysight-master: {error}");
+    ExitCode::from(EXIT_USAGE)
+}

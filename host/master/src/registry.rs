@@ -1,0 +1,275 @@
+//! The plugins that may run: vetted when they are published, kept on disk by digest, active for
+//! diagnoses. A task becomes a plan here.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use chrono::Utc;
+use easysight_protocol::{DiagnosisInfo, JobPlan, PlannedPlugin, PublishedPlugin, Text};
+use easysight_sandbox::{ConfigSchema, Digest, LoadError, Plugin, PluginStore, Sandbox};
+use easysight_store::{Store, StoreError};
+use parking_lot::RwLock;
+use serde_json::{Map, Value};
+
+/// What was wrong with a configuration, and where.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct ConfigProblem {
+    /// JSON Pointer: `/config/brightness/dark_p95`.
+    pub(crate) field: String,
+    pub(crate) detail: String,
+}
+
+/// Why a task has no plan now.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum NoPlan {
+    /// It lacks these plugins; with them it can run.
+    Waits(Vec<String>),
+    /// It can never run like this.
+    Invalid(ConfigProblem),
+}
+
+/// Why a component was not published.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PublishError {
+    /// It breaks a rule.
+    #[error("{0}")]
+    Refused(LoadError),
+    /// It cannot be kept.
+    #[error("{0}")]
+    Disk(LoadError),
+    /// It cannot be noted.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A defect of this program.
+    #[error("vetting broke off: {0}")]
+    Broken(String),
+}
+
+/// A plugin that serves diagnoses.
+struct Active {
+    plugin: PublishedPlugin,
+    schema: ConfigSchema,
+}
+
+/// Active plugins by diagnosis.
+#[derive(Default)]
+pub(crate) struct ActiveSet {
+    by_diagnosis: BTreeMap<String, Arc<Active>>,
+}
+
+/// All plugins of the master.
+pub(crate) struct Registry {
+    store: Store,
+    blobs: PluginStore,
+    dir: PathBuf,
+    sandbox: Sandbox,
+    active: RwLock<Arc<ActiveSet>>,
+    /// One upload is vetted at a time: each may take a processor and much memory.
+    vetting: tokio::sync::Semaphore,
+}
+
+impl Registry {
+    pub(crate) async fn open(store: Store, sandbox: Sandbox, dir: PathBuf) -> anyhow::Result<Self> {
+        let registry = Self {
+            store,
+            blobs: PluginStore::open(&dir)?,
+            dir,
+            sandbox,
+            active: RwLock::default(),
+            vetting: tokio::sync::Semaphore::new(1),
+        };
+        registry.refresh().await?;
+        Ok(registry)
+    }
+
+    /// What is active now.
+    pub(crate) fn active(&self) -> Arc<ActiveSet> {
+        Arc::clone(&self.active.read())
+    }
+
+    /// Reads again what is active, after a change here or by another master.
+    pub(crate) async fn refresh(&self) -> Result<(), StoreError> {
+        let mut active = ActiveSet::default();
+        for plugin in self.store.plugins().await? {
+            if plugin.active_for.is_empty() {
+                continue;
+            }
+            match ConfigSchema::parse(&plugin.config_schema.to_string()) {
+                Ok(schema) => {
+                    let one = Arc::new(Active { plugin, schema });
+                    for diagnosis in &one.plugin.active_for {
+                        active.by_diagnosis.insert(diagnosis.clone(), Arc::clone(&one));
+                    }
+                }
+                // It was good when it was published; a master of another version may think otherwise.
+                Err(reason) => tracing::error!(digest = plugin.digest, reason, "plugin is not used"),
+            }
+        }
+        *self.active.write() = Arc::new(active);
+        Ok(())
+    }
+
+    /// Vets a component and keeps it. The second part says whether it is new.
+    pub(crate) async fn publish(&self, bytes: Vec<u8>) -> Result<(PublishedPlugin, bool), PublishError> {
+        let digest = Digest::of(&bytes);
+        if let Some(known) = self.find(digest).await? {
+            // The file may have been lost since; this is how it comes back.
+            if !self.file(digest).is_file() {
+                self.keep(bytes).await?;
+            }
+            return Ok((known, false));
+        }
+        let _turn = self.vetting.acquire().await.map_err(|error| PublishError::Broken(error.to_string()))?;
+        let sandbox = self.sandbox.clone();
+        let (plugin, bytes) = tokio::task::spawn_blocking(move || sandbox.load(&bytes).map(|p| (p, bytes)))
+            .await
+            .map_err(|error| PublishError::Broken(error.to_string()))?
+            .map_err(PublishError::Refused)?;
+        let published = describe(&plugin, bytes.len() as u64);
+        self.keep(bytes).await?;
+        let new = self.store.publish(published.clone()).await?;
+        Ok((published, new))
+    }
+
+    async fn keep(&self, bytes: Vec<u8>) -> Result<(), PublishError> {
+        let blobs = self.blobs.clone();
+        tokio::task::spawn_blocking(move || blobs.put(&bytes))
+            .await
+            .map_err(|error| PublishError::Broken(error.to_string()))?
+            .map_err(PublishError::Disk)?;
+        Ok(())
+    }
+
+    /// A published plugin.
+    pub(crate) async fn find(&self, digest: Digest) -> Result<Option<PublishedPlugin>, StoreError> {
+        let digest = digest.to_string();
+        Ok(self.store.plugins().await?.into_iter().find(|plugin| plugin.digest == digest))
+    }
+
+    /// Where a plugin's bytes are.
+    pub(crate) fn file(&self, digest: Digest) -> PathBuf {
+        self.dir.join(format!("{digest}.wasm"))
+    }
+}
+
+fn describe(plugin: &Plugin, size_bytes: u64) -> PublishedPlugin {
+    let descriptor = plugin.descriptor();
+    let text = |text: &easysight_sandbox::Text| Text { zh: text.zh.clone(), en: text.en.clone() };
+    PublishedPlugin {
+        digest: plugin.digest().to_string(),
+        name: descriptor.name.clone(),
+        version: descriptor.version.clone(),
+        size_bytes,
+        diagnoses: descriptor
+            .diagnoses
+            .iter()
+            .map(|one| DiagnosisInfo {
+                id: one.id.clone(),
+                title: text(&one.title),
+                description: text(&one.description),
+            })
+            .collect(),
+        config_schema: plugin.schema().as_json().clone(),
+        published_at: Utc::now(),
+        active_for: Vec::new(),
+    }
+}
+
+impl ActiveSet {
+    /// Ids of all diagnoses that a plugin serves.
+    pub(crate) fn diagnoses(&self) -> impl Iterator<Item = &str> {
+        self.by_diagnosis.keys().map(String::as_str)
+    }
+
+    /// What shall be done for these diagnoses (all that are active where empty) with this
+    /// configuration.
+    pub(crate) fn plan(
+        &self,
+        diagnoses: &[String],
+        config: &BTreeMap<String, Value>,
+    ) -> Result<JobPlan, NoPlan> {
+        let all: Vec<String>;
+        let wanted = if diagnoses.is_empty() {
+            all = self.diagnoses().map(str::to_owned).collect();
+            &all
+        } else {
+            diagnoses
+        };
+        let missing: BTreeSet<&String> =
+            wanted.iter().filter(|id| !self.by_diagnosis.contains_key(*id)).collect();
+        if !missing.is_empty() || wanted.is_empty() {
+            let mut reasons: Vec<String> =
+                missing.iter().map(|id| format!("an active plugin for `{id}`")).collect();
+            if reasons.is_empty() {
+                reasons.push("an active plugin".into());
+            }
+            // What is configured wrongly is wrong whoever else is missing.
+            self.check_config(wanted, config)?;
+            return Err(NoPlan::Waits(reasons));
+        }
+        let plugins = self.check_config(wanted, config)?;
+        Ok(JobPlan { plugins })
+    }
+
+    fn check_config(
+        &self,
+        wanted: &[String],
+        config: &BTreeMap<String, Value>,
+    ) -> Result<Vec<PlannedPlugin>, NoPlan> {
+        for id in config.keys() {
+            if !wanted.contains(id) {
+                let detail = format!("`{id}` is configured but not among the diagnoses that are asked for");
+                return Err(NoPlan::Invalid(ConfigProblem { field: pointer(id, ""), detail }));
+            }
+        }
+        let mut planned: Vec<(PlannedPlugin, Arc<Active>)> = Vec::new();
+        for id in wanted {
+            let Some(active) = self.by_diagnosis.get(id) else { continue };
+            match planned.iter_mut().find(|(plan, _)| plan.digest == active.plugin.digest) {
+                Some((plan, _)) if plan.diagnoses.contains(id) => {}
+                Some((plan, _)) => plan.diagnoses.push(id.clone()),
+                None => {
+                    let plan = PlannedPlugin {
+                        digest: active.plugin.digest.clone(),
+                        name: format!("{}@{}", active.plugin.name, active.plugin.version),
+                        diagnoses: vec![id.clone()],
+                        config: Value::Null,
+                    };
+                    planned.push((plan, Arc::clone(active)));
+                }
+            }
+        }
+        let configured = |(mut plan, active): (PlannedPlugin, Arc<Active>)| {
+            let mut whole = Map::new();
+            let mut given_for = plan.diagnoses.first().cloned().unwrap_or_default();
+            for id in &plan.diagnoses {
+                match config.get(id) {
+                    None => {}
+                    Some(Value::Object(fields)) => {
+                        given_for.clone_from(id);
+                        whole.extend(fields.clone());
+                    }
+                    Some(_) => {
+                        let detail = "the configuration must be a JSON object".into();
+                        return Err(NoPlan::Invalid(ConfigProblem { field: pointer(id, ""), detail }));
+                    }
+                }
+            }
+            plan.config = active.schema.resolve(Some(&Value::Object(whole))).map_err(|error| {
+                NoPlan::Invalid(ConfigProblem {
+                    field: pointer(&given_for, &error.field),
+                    detail: error.detail,
+                })
+            })?;
+            Ok(plan)
+        };
+        planned.into_iter().map(configured).collect()
+    }
+}
+
+fn pointer(id: &str, rest: &str) -> String {
+    format!("/config/{}{rest}", id.replace('~', "~0").replace('/', "~1"))
+}

@@ -1,0 +1,160 @@
+//! When a task runs next.
+
+use std::str::FromStr;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+use croner::{
+    Cron,
+    parser::{CronParser, Seconds},
+};
+use easysight_protocol::{MissedRuns, Schedule};
+
+/// Seconds of an interval at the most: a year.
+const MAX_INTERVAL_S: u64 = 31_536_000;
+/// A start that is late by less than this was not missed, the master was only busy.
+const GRACE: TimeDelta = TimeDelta::seconds(60);
+
+/// A schedule that makes no sense: the field within it, and what is wrong.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct ScheduleError {
+    pub(crate) field: &'static str,
+    pub(crate) detail: String,
+}
+
+fn wrong(field: &'static str, detail: impl Into<String>) -> ScheduleError {
+    ScheduleError { field, detail: detail.into() }
+}
+
+/// The first time after `now`, or at it, that a task with this schedule runs; none for one that does
+/// not run by itself.
+pub(crate) fn first(schedule: &Schedule, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, ScheduleError> {
+    match schedule {
+        Schedule::Manual => Ok(None),
+        Schedule::Once { at } => Ok(Some(*at)),
+        Schedule::Interval { every_s, starts_at, .. } => {
+            if !(1..=MAX_INTERVAL_S).contains(every_s) {
+                return Err(wrong("/every_s", format!("seconds from 1 to {MAX_INTERVAL_S} are wanted")));
+            }
+            let starts_at = starts_at.unwrap_or(now);
+            if starts_at >= now {
+                return Ok(Some(starts_at));
+            }
+            Ok(after(schedule, starts_at, now))
+        }
+        Schedule::Cron { expression, time_zone, .. } => {
+            let (cron, zone) = parse_cron(expression, time_zone)?;
+            match cron.find_next_occurrence(&now.with_timezone(&zone), false) {
+                Ok(next) => Ok(Some(next.with_timezone(&Utc))),
+                Err(error) => Err(wrong("/expression", format!("{expression:?} never comes true: {error}"))),
+            }
+        }
+    }
+}
+
+/// The run after the one that was due at `due`; `now` is when it was started. Starts that fell due in
+/// between are made up for by it.
+pub(crate) fn after(schedule: &Schedule, due: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    match schedule {
+        Schedule::Manual | Schedule::Once { .. } => None,
+        Schedule::Interval { every_s, .. } => {
+            let every = i64::try_from(*every_s).ok()?.max(1);
+            let late = (now - due).num_seconds().max(0);
+            due.checked_add_signed(TimeDelta::seconds((late / every + 1) * every))
+        }
+        Schedule::Cron { expression, time_zone, .. } => {
+            let (cron, zone) = parse_cron(expression, time_zone).ok()?;
+            let from = due.max(now).with_timezone(&zone);
+            cron.find_next_occurrence(&from, false).ok().map(|next| next.with_timezone(&Utc))
+        }
+    }
+}
+
+/// True where a start that was due at `due` and is seen only `now` is passed over.
+pub(crate) fn is_skipped(schedule: &Schedule, due: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    let policy = match schedule {
+        Schedule::Interval { missed_runs, .. } | Schedule::Cron { missed_runs, .. } => *missed_runs,
+        Schedule::Manual | Schedule::Once { .. } => MissedRuns::RunOnce,
+    };
+    policy == MissedRuns::Skip && now - due > GRACE
+}
+
+fn parse_cron(expression: &str, time_zone: &str) -> Result<(Cron, Tz), ScheduleError> {
+    let zone = Tz::from_str(time_zone).map_err(|_| {
+        wrong("/time_zone", format!("{time_zone:?} is no IANA time zone, such as UTC or Asia/Shanghai"))
+    })?;
+    if expression.len() > 200 {
+        return Err(wrong("/expression", "at most 200 characters are wanted"));
+    }
+    let parser = CronParser::builder().seconds(Seconds::Optional).build();
+    let cron = parser.parse(expression).map_err(|error| {
+        let fields = "minute hour day-of-month month day-of-week, such as `*/15 * * * *`";
+        wrong("/expression", format!("{expression:?} is no cron line ({fields}): {error}"))
+    })?;
+    Ok((cron, zone))
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeZone;
+
+    use super::*;
+
+    fn at(hour: u32, minute: u32) -> DateTime<Utc> {
+        Utc.with_ymd_and_hms(2026, 3, 2, hour, minute, 0).unwrap()
+    }
+
+    fn cron(expression: &str, time_zone: &str) -> Schedule {
+        Schedule::Cron {
+            expression: expression.into(),
+            time_zone: time_zone.into(),
+            missed_runs: MissedRuns::Skip,
+        }
+    }
+
+    #[test]
+    fn cron_lines_are_meant_in_their_time_zone() {
+        assert_eq!(first(&cron("30 8 * * *", "UTC"), at(0, 0)), Ok(Some(at(8, 30))));
+        // Eight hours ahead of UTC, without summer time.
+        assert_eq!(first(&cron("30 8 * * *", "Asia/Shanghai"), at(0, 0)), Ok(Some(at(0, 30))));
+        assert_eq!(after(&cron("0 * * * *", "UTC"), at(1, 0), at(4, 20)), Some(at(5, 0)));
+    }
+
+    #[test]
+    fn summer_time_neither_loses_nor_doubles_a_run() {
+        let zone = "Europe/Berlin";
+        // 2026-03-29: the hour from 2 to 3 does not exist; 2026-10-25: it comes twice.
+        let spring = Utc.with_ymd_and_hms(2026, 3, 28, 12, 0, 0).unwrap();
+        let next = first(&cron("30 2 * * *", zone), spring).unwrap().unwrap();
+        assert!(next < spring + TimeDelta::hours(24));
+        let autumn = Utc.with_ymd_and_hms(2026, 10, 24, 12, 0, 0).unwrap();
+        let one = first(&cron("30 2 * * *", zone), autumn).unwrap().unwrap();
+        let two = after(&cron("30 2 * * *", zone), one, one).unwrap();
+        assert!(two - one > TimeDelta::hours(20), "{one} {two}");
+    }
+
+    #[test]
+    fn what_never_comes_true_is_refused_where_it_is_made() {
+        assert_eq!(first(&cron("0 0 30 2 *", "UTC"), at(0, 0)).unwrap_err().field, "/expression");
+        assert_eq!(first(&cron("61 * * * *", "UTC"), at(0, 0)).unwrap_err().field, "/expression");
+        assert_eq!(first(&cron("* * * * *", "Mars/Base"), at(0, 0)).unwrap_err().field, "/time_zone");
+    }
+
+    #[test]
+    fn an_interval_keeps_its_beat_and_makes_up_once() {
+        let hourly = Schedule::Interval {
+            every_s: 3_600,
+            starts_at: Some(at(1, 0)),
+            missed_runs: MissedRuns::RunOnce,
+        };
+        assert_eq!(first(&hourly, at(0, 0)), Ok(Some(at(1, 0))));
+        assert_eq!(first(&hourly, at(3, 10)), Ok(Some(at(4, 0))));
+        assert_eq!(after(&hourly, at(1, 0), at(1, 0)), Some(at(2, 0)));
+        assert_eq!(after(&hourly, at(1, 0), at(5, 59)), Some(at(6, 0)));
+        assert!(!is_skipped(&hourly, at(1, 0), at(5, 0)));
+        assert!(is_skipped(&cron("0 * * * *", "UTC"), at(1, 0), at(1, 2)));
+        assert!(!is_skipped(&cron("0 * * * *", "UTC"), at(1, 0), at(1, 0)));
+        let wrong = Schedule::Interval { every_s: 0, starts_at: None, missed_runs: MissedRuns::Skip };
+        assert_eq!(first(&wrong, at(0, 0)).unwrap_err().field, "/every_s");
+    }
+}

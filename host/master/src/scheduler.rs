@@ -1,0 +1,181 @@
+//! What the master does by itself: tasks that are due become runs, runs become jobs, leases expire,
+//! history is pruned.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use chrono::Utc;
+use easysight_protocol::{RunId, Task, Trigger};
+use easysight_store::{NewRun, Retention, StoreError, StoredRun};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use crate::{
+    master::{Master, Shared, now_ms},
+    registry::NoPlan,
+    schedule,
+};
+
+/// How often the scheduler looks round; what people do is acted upon at once.
+const TICK: Duration = Duration::from_millis(500);
+/// Ticks between two looks at what other masters and other processes may have changed.
+const SLOW: u32 = 10;
+/// How long one master leads without saying so again.
+const LEAD_MS: i64 = 5_000;
+/// Tasks and waiting runs that one look takes up.
+const BATCH: i64 = 200;
+/// Longest time between two looks before the process counts as stuck.
+const STUCK: Duration = Duration::from_secs(60);
+
+/// Looks round until the master stops.
+pub(crate) async fn run(master: Shared, retention: Retention) {
+    let mut tick = interval(TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut ticks = 0_u32;
+    let mut troubled = false;
+    loop {
+        tokio::select! {
+            _ = tick.tick() => ticks = ticks.wrapping_add(1),
+            () = master.changed.notified() => {}
+            () = master.stopping.cancelled() => return,
+        }
+        let started = Instant::now();
+        let looked = look_round(&master, ticks.is_multiple_of(SLOW), retention).await;
+        master.scheduler_lives.store(started.elapsed() < STUCK, Ordering::Relaxed);
+        match looked {
+            Ok(()) if troubled => {
+                tracing::info!("the database does its work again");
+                troubled = false;
+            }
+            Ok(()) => {}
+            // Said once, not twice a second.
+            Err(error) if !troubled => {
+                tracing::error!(%error, "the scheduler cannot do its work and tries on");
+                troubled = true;
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+async fn look_round(master: &Master, slow: bool, retention: Retention) -> Result<(), StoreError> {
+    let now = now_ms();
+    if slow {
+        master.registry.refresh().await?;
+        master.access.refresh().await?;
+        master.metrics.queue(&master.store.queue_state(now).await?);
+        if master.store.prune(retention, now).await? > 0 {
+            // More than one step's worth: the next look goes on.
+            master.changed.notify_one();
+        }
+    }
+    master.metrics.backlog.set(i64::try_from(master.store.backlog()).unwrap_or(i64::MAX));
+    master.metrics.long_polls.set(i64::try_from(master.waiting.len()).unwrap_or(i64::MAX));
+    if master.store.next_due().await?.is_some_and(|due| due <= now)
+        && master.store.lead("scheduler", master.id.clone(), LEAD_MS).await?
+    {
+        for task in master.store.due_tasks(now, BATCH).await? {
+            fire(master, task).await?;
+        }
+    }
+    for waiting in master.store.waiting_runs(BATCH).await? {
+        start(master, waiting).await?;
+    }
+    let reaped = master.store.reap(now).await?;
+    if reaped.expired > 0 {
+        tracing::warn!(jobs = reaped.expired, "leases expired: their nodes were not heard of in time");
+        master.metrics.lost("expired", reaped.expired);
+    }
+    if reaped.overdue > 0 {
+        tracing::warn!(jobs = reaped.overdue, "jobs were given up at the deadline of their run");
+    }
+    for run in reaped.finished_runs {
+        master.events.run(run, "finished");
+    }
+    // Also for jobs whose pause after a failure is over, and those that another master queued.
+    if master.waiting.len() > 0 {
+        let ready = master.store.ready_jobs(now, BATCH).await?;
+        master.waiting.wake(ready);
+    }
+    Ok(())
+}
+
+/// A task that is due becomes a run, once.
+async fn fire(master: &Master, task: Task) -> Result<(), StoreError> {
+    let Some(due) = task.next_run_at else { return Ok(()) };
+    let now = Utc::now();
+    let schedule = &task.definition.schedule;
+    let next = schedule::after(schedule, due, now).map(|next| next.timestamp_millis());
+    if schedule::is_skipped(schedule, due, now) {
+        tracing::warn!(task = task.id, %due, "a start was missed and is passed over");
+    } else {
+        let new = NewRun {
+            task_id: Some(task.id.clone()),
+            trigger: Trigger::Schedule,
+            fire_time: Some(due.timestamp_millis()),
+            idempotency_key: None,
+            definition: task.definition,
+        };
+        let (run, made) = master.store.create_run(new, now.timestamp_millis()).await?;
+        if made {
+            tracing::info!(task = task.id, %run, "due");
+            master.events.run(run, "created");
+        }
+    }
+    // Only now: a master that dies in between fires again, and the run's fire time makes that nothing.
+    master.store.advance_task(task.id, due.timestamp_millis(), next).await?;
+    Ok(())
+}
+
+/// Gives a waiting run its jobs, or notes what it still waits for.
+pub(crate) async fn start(master: &Master, waiting: StoredRun) -> Result<(), StoreError> {
+    let StoredRun { run, definition } = waiting;
+    let plan = master.registry.active().plan(&definition.diagnoses, &definition.config);
+    let plan = match plan {
+        Ok(plan) => plan,
+        Err(NoPlan::Waits(reasons)) => return note(master, run.id, &run.waits_for, reasons).await,
+        Err(NoPlan::Invalid(problem)) => {
+            // It was valid when the task was made: another version of the plugin is active now.
+            let reason =
+                format!("a configuration that its plugin takes: {}: {}", problem.field, problem.detail);
+            return note(master, run.id, &run.waits_for, vec![reason]).await;
+        }
+    };
+    let (cameras, missing) = master.store.cameras_of_task(&definition.cameras, &definition.groups).await?;
+    if cameras.is_empty() && !missing.is_empty() {
+        return note(master, run.id, &run.waits_for, missing).await;
+    }
+    let cameras: Vec<_> = cameras.into_iter().map(|one| (Some(one.camera.id), one.source)).collect();
+    launch(master, run.id, plan, cameras, missing).await
+}
+
+/// Fans a run out and wakes those who wait for jobs.
+pub(crate) async fn launch(
+    master: &Master,
+    run: RunId,
+    plan: easysight_protocol::JobPlan,
+    cameras: Vec<(Option<String>, String)>,
+    missing: Vec<String>,
+) -> Result<(), StoreError> {
+    if let Some(jobs) = master.store.fan_out(run, plan, cameras, missing, now_ms()).await? {
+        master.waiting.wake(jobs);
+        master.events.run(run, if jobs == 0 { "finished" } else { "started" });
+    }
+    Ok(())
+}
+
+async fn note(master: &Master, run: RunId, known: &[String], reasons: Vec<String>) -> Result<(), StoreError> {
+    let (before, now): (BTreeSet<_>, BTreeSet<_>) = (known.iter().collect(), reasons.iter().collect());
+    if before == now {
+        return Ok(());
+    }
+    tracing::warn!(%run, waits_for = reasons.join(", "), "a run waits");
+    master.store.set_waits_for(run, reasons).await
+}
+
+/// Runs the scheduler as a task of its own.
+pub(crate) fn spawn(master: &Shared, retention: Retention) -> tokio::task::JoinHandle<()> {
+    tokio::spawn(run(Arc::clone(master), retention))
+}

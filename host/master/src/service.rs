@@ -1,0 +1,187 @@
+//! The master from its start to its end.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+use axum_server::{Handle, tls_rustls::RustlsConfig};
+use chrono::Utc;
+use easysight_daemon::process::{NotifyState, StopSignals, lock, notify, watchdog};
+use easysight_sandbox::{Limits, Sandbox, SandboxConfig};
+use easysight_store::{Retention, Store};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::{
+    access::Access,
+    api,
+    events::Events,
+    master::Master,
+    metrics::Metrics,
+    registry::Registry,
+    scheduler,
+    settings::{MasterSettings, TlsFiles},
+    waiting::Waiting,
+};
+
+/// Memory of a plugin's `describe`; it has nothing to compute.
+const DESCRIBE_MEMORY: usize = 256 << 20;
+
+/// Runs until a signal comes, then drains.
+pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
+    let mut stop = StopSignals::new()?;
+    let advice = "give this one its own --data-dir";
+    let _lock = lock(&settings.data_dir.join("lock"), "master", advice)?;
+    let database = settings.database();
+    let _database_lock = match database_file(&database) {
+        Some(file) => {
+            let mut path = file.into_os_string();
+            path.push(".lock");
+            let advice = "two masters share a PostgreSQL, not a file";
+            Some(lock(&PathBuf::from(path), "master", advice)?)
+        }
+        None => None,
+    };
+    // Bind first: a port that is taken is said at once.
+    let listener = std::net::TcpListener::bind(settings.listen)
+        .with_context(|| format!("--listen {}: the address cannot be used", settings.listen))?;
+    listener.set_nonblocking(true)?;
+    let (store, writing) = Store::open(&database).await?;
+    let access = Access::new(store.clone(), settings.listen.ip().is_loopback());
+    let open = access.refresh().await?;
+    if !open && !access.has_tokens().await? {
+        bail!(
+            "--listen {} lets other machines in, and there is no token yet: make one with \
+             `easysight-master token create --name admin --scope admin` (or listen on 127.0.0.1)",
+            settings.listen
+        );
+    }
+    let sandbox = Sandbox::new(SandboxConfig {
+        limits: Limits { memory_bytes: DESCRIBE_MEMORY, ..Limits::default() },
+        concurrency: 1,
+        cache_dir: None,
+        compiler: None,
+    })?;
+    let registry = Registry::open(store.clone(), sandbox, settings.data_dir.join("plugins")).await?;
+    let master = Arc::new(Master {
+        store,
+        registry,
+        access,
+        events: Events::new(),
+        metrics: Metrics::new(),
+        waiting: Waiting::default(),
+        changed: Notify::new(),
+        stopping: CancellationToken::new(),
+        scheduler_lives: AtomicBool::new(true),
+        lease_ms: settings.lease_ms(),
+        started_at: Utc::now(),
+        id: Uuid::now_v7().to_string(),
+    });
+    let retention = Retention {
+        max_age_ms: i64::try_from(settings.retention.as_millis()).unwrap_or(i64::MAX),
+        max_findings: settings.max_findings,
+    };
+    let scheduler = scheduler::spawn(&master, retention);
+    let watched = Arc::clone(&master);
+    let watchdog = tokio::spawn(watchdog(move || watched.scheduler_lives.load(Ordering::Relaxed)));
+    let handle = Handle::new();
+    let address = listener.local_addr().context("the address that is listened on")?;
+    let server = serve(&settings, listener, handle.clone(), &master).await?;
+    let mut server = tokio::spawn(server);
+    announce(&settings, address, open);
+
+    tokio::select! {
+        () = stop.next() => {}
+        ended = &mut server => {
+            ended?.context("the listener broke off")?;
+        }
+    }
+    tracing::info!("stopping: long polls are answered, requests are finished");
+    notify(&[NotifyState::Stopping]);
+    master.stopping.cancel();
+    handle.graceful_shutdown(Some(settings.drain_timeout));
+    let in_time = settings.drain_timeout + Duration::from_secs(1);
+    tokio::select! {
+        ended = tokio::time::timeout(in_time, server) => {
+            if ended.is_err() {
+                tracing::warn!("requests were still under way after the drain timeout and are given up");
+            }
+        }
+        () = stop.next() => {
+            tracing::warn!("stopped at once");
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    watchdog.abort();
+    scheduler.await?;
+    // The writer ends once nobody can send it anything any more; all it took is committed then.
+    drop(watchdog.await);
+    drop(master);
+    if tokio::time::timeout(Duration::from_secs(10), writing).await.is_err() {
+        tracing::warn!("the database was still in use and is left as it is");
+    }
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+type Serving = std::pin::Pin<Box<dyn Future<Output = std::io::Result<()>> + Send>>;
+
+async fn serve(
+    settings: &MasterSettings,
+    listener: std::net::TcpListener,
+    handle: Handle<SocketAddr>,
+    master: &Arc<Master>,
+) -> anyhow::Result<Serving> {
+    let router = api::router(master).into_make_service();
+    Ok(match &settings.tls {
+        None => Box::pin(axum_server::from_tcp(listener)?.handle(handle).serve(router)),
+        Some(files) => {
+            let config = tls(files).await?;
+            Box::pin(axum_server::from_tcp_rustls(listener, config)?.handle(handle).serve(router))
+        }
+    })
+}
+
+async fn tls(files: &TlsFiles) -> anyhow::Result<RustlsConfig> {
+    // An error means that it is installed already.
+    rustls::crypto::ring::default_provider().install_default().ok();
+    for (flag, file) in [("--tls-cert", &files.certificate), ("--tls-key", &files.key)] {
+        if !file.is_file() {
+            bail!("{flag} {}: there is no such file", file.display());
+        }
+    }
+    RustlsConfig::from_pem_file(&files.certificate, &files.key)
+        .await
+        .with_context(|| format!("--tls-cert {} with --tls-key", files.certificate.display()))
+}
+
+/// The file of an embedded database.
+fn database_file(url: &str) -> Option<PathBuf> {
+    let path = url.strip_prefix("sqlite:")?;
+    let path = path.strip_prefix("//").unwrap_or(path);
+    Some(Path::new(path.split('?').next().unwrap_or(path)).to_owned())
+}
+
+/// Says that it is up: to the log, to whoever started it, to systemd.
+fn announce(settings: &MasterSettings, address: SocketAddr, open: bool) {
+    let scheme = if settings.tls.is_some() { "https" } else { "http" };
+    // On standard error whatever the log's settings are: programs wait for this line.
+    eprintln!("easysight-master: listening on {scheme}://{address}");
+    tracing::info!(%address, scheme, "master is up");
+    if open {
+        tracing::warn!(
+            "there is no token: everyone on this machine may do everything; \
+             `easysight-master token create` makes one"
+        );
+    }
+    notify(&[NotifyState::Ready]);
+}

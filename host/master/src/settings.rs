@@ -1,0 +1,117 @@
+//! The master's settings: their names, what is allowed, and what contradicts what.
+
+mod keys;
+
+use std::{env, ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
+
+use easysight_daemon::logging::{LogConfig, parse_format, parse_level};
+use easysight_settings::{Invocation, Resolved, SettingsError, number_in, read, seconds_in};
+
+use keys::KEYS;
+
+/// The TLS listener's files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TlsFiles {
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+/// Everything that a master can be told.
+#[derive(Debug, Clone)]
+pub(crate) struct MasterSettings {
+    pub(crate) listen: SocketAddr,
+    pub(crate) data_dir: PathBuf,
+    /// None: a file in the data directory.
+    pub(crate) database_url: Option<String>,
+    pub(crate) tls: Option<TlsFiles>,
+    pub(crate) lease: Duration,
+    pub(crate) retention: Duration,
+    pub(crate) max_findings: i64,
+    pub(crate) drain_timeout: Duration,
+    pub(crate) log: LogConfig,
+}
+
+impl MasterSettings {
+    /// Reads them from a command line and an environment.
+    pub(crate) fn read(
+        command: clap::Command,
+        arguments: impl IntoIterator<Item = OsString>,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<(Self, Invocation), SettingsError> {
+        let environment: Vec<_> = environment.into_iter().collect();
+        let state_dir = state_dir(&environment);
+        let command = command
+            .version(env!("CARGO_PKG_VERSION"))
+            .about("EasySight's master: cameras, tasks, plugins, and the jobs that workers lease")
+            .after_help("Precedence: flag, environment variable, --config file, default.");
+        let invocation = read(command, "MASTER_", KEYS, arguments, environment)?;
+        let settings = Self::from_resolved(&invocation.resolved, state_dir)?;
+        Ok((settings, invocation))
+    }
+
+    fn from_resolved(given: &Resolved, state_dir: Option<PathBuf>) -> Result<Self, SettingsError> {
+        let path = |text: &str| Ok(PathBuf::from(text));
+        let data_dir = given.optional("data-dir", path)?.or(state_dir).ok_or_else(|| {
+            SettingsError::Conflict(
+                "there is no home directory: say where to keep data with --data-dir".into(),
+            )
+        })?;
+        let tls = match (given.optional("tls-cert", path)?, given.optional("tls-key", path)?) {
+            (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
+            (None, None) => None,
+            _ => {
+                let detail = "--tls-cert and --tls-key belong together: give both or none";
+                return Err(SettingsError::Conflict(detail.into()));
+            }
+        };
+        Ok(Self {
+            listen: given.required("listen", |text| {
+                text.parse()
+                    .map_err(|_| "address and port are wanted, such as 127.0.0.1:8000 or [::1]:8000".into())
+            })?,
+            database_url: given.optional("database-url", |text| {
+                let known = ["sqlite:", "postgres://", "postgresql://"];
+                if known.iter().any(|scheme| text.starts_with(scheme)) {
+                    Ok(text.to_owned())
+                } else {
+                    Err("sqlite:///path/to/file or postgres://user:password@host/database is wanted".into())
+                }
+            })?,
+            tls,
+            lease: given.required("lease-time", |text| seconds_in(text, 1.0..=3600.0))?,
+            retention: given.required("retention-days", |text| {
+                number_in(text, 1..=36_500).map(|days: u64| Duration::from_secs(days * 86_400))
+            })?,
+            max_findings: given
+                .required("max-findings", |text| number_in(text, 1_000..=1_000_000_000_000))?,
+            drain_timeout: given.required("drain-timeout", |text| seconds_in(text, 0.0..=3600.0))?,
+            log: LogConfig {
+                level: given.required("log-level", parse_level)?,
+                file: given.optional("log-file", path)?,
+                format: given.required("log-format", parse_format)?,
+            },
+            data_dir,
+        })
+    }
+
+    /// Where the database is.
+    pub(crate) fn database(&self) -> String {
+        self.database_url
+            .clone()
+            .unwrap_or_else(|| format!("sqlite://{}", self.data_dir.join("master.db").display()))
+    }
+
+    /// How long a lease lasts, in milliseconds.
+    pub(crate) fn lease_ms(&self) -> i64 {
+        i64::try_from(self.lease.as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+fn state_dir(environment: &[(OsString, OsString)]) -> Option<PathBuf> {
+    let dir = |name: &str| {
+        let (_, value) = environment.iter().find(|(key, value)| key == name && !value.is_empty())?;
+        Some(PathBuf::from(value))
+    };
+    let user = || dir("XDG_STATE_HOME").or_else(|| dir("HOME").map(|home| home.join(".local/state")));
+    dir("STATE_DIRECTORY").or_else(|| user().map(|state| state.join("easysight/master")))
+}

@@ -1,0 +1,73 @@
+//! The master's keys: flags, variables, defaults and what they mean.
+
+use easysight_settings::Key;
+
+const fn key(
+    flag: &'static str,
+    env: &'static str,
+    value_name: &'static str,
+    default: Option<&'static str>,
+    help: &'static str,
+) -> Key {
+    Key { flag, env, aliases: &[], value_name, default, secret: false, help }
+}
+
+/// All keys, in the order of the documentation.
+pub(super) const KEYS: &[Key] = &[
+    key(
+        "listen",
+        "MASTER_LISTEN",
+        "ADDR",
+        Some("127.0.0.1:8000"),
+        "Address and port of the HTTP API; beyond loopback it wants a token (easysight-master token create)",
+    ),
+    key(
+        "data-dir",
+        "MASTER_DATA_DIR",
+        "DIR",
+        None,
+        "Database, plugins, compiled code [default: the user's or the service's state directory]",
+    ),
+    Key {
+        flag: "database-url",
+        env: "MASTER_DATABASE_URL",
+        aliases: &[],
+        value_name: "URL",
+        default: None,
+        secret: true,
+        help: "sqlite:///path or postgres://user:password@host/database?sslmode=verify-full&sslrootcert=ca.pem [default: SQLite in the data directory]",
+    },
+    key("tls-cert", "MASTER_TLS_CERT", "FILE", None, "PEM file with the certificate chain; serves https"),
+    key("tls-key", "MASTER_TLS_KEY", "FILE", None, "PEM file with the certificate's private key"),
+    key(
+        "lease-time",
+        "MASTER_LEASE_TIME",
+        "S",
+        Some("8"),
+        "Seconds without a heartbeat after which a node's jobs are offered to others, 1 to 3600",
+    ),
+    key(
+        "retention-days",
+        "MASTER_RETENTION_DAYS",
+        "N",
+        Some("30"),
+        "Days that findings and ended runs are kept, 1 to 36500",
+    ),
+    key(
+        "max-findings",
+        "MASTER_MAX_FINDINGS",
+        "N",
+        Some("10000000"),
+        "Findings that are kept at the most, oldest go first, from 1000",
+    ),
+    key(
+        "drain-timeout",
+        "MASTER_DRAIN_TIMEOUT",
+        "S",
+        Some("10"),
+        "Seconds that requests have to finish when the master is stopped, 0 to 3600",
+    ),
+    key("log-level", "MASTER_LOG_LEVEL", "LEVEL", Some("INFO"), "ERROR, WARN, INFO, DEBUG or TRACE"),
+    key("log-file", "MASTER_LOG_FILE", "FILE", None, "Log file, rotated daily [default: standard error]"),
+    key("log-format", "MASTER_LOG_FORMAT", "FORMAT", Some("text"), "text or json"),
+];

@@ -1,0 +1,87 @@
+//! `easysight-master token …`: makes, lists and revokes tokens, right in the database.
+
+use anyhow::{Context, bail};
+use chrono::{DateTime, TimeDelta, Utc};
+use clap::{Arg, ArgMatches, Command};
+use easysight_protocol::{Scope, TokenRequest};
+use easysight_store::Store;
+
+use crate::{access::make_token, master::now_ms, settings::MasterSettings};
+
+/// The command with its subcommands.
+pub(crate) fn command(command: Command) -> Command {
+    let required = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).required(true).value_name("TEXT").help(help)
+    };
+    let create = Command::new("create")
+        .about("Make a token and print it; its secret is never shown again")
+        .arg(required("name", "What it is for"))
+        .arg(required("scope", "admin, operator, viewer, worker or publisher"))
+        .arg(
+            Arg::new("expires-days")
+                .long("expires-days")
+                .value_name("N")
+                .value_parser(clap::value_parser!(u32).range(1..))
+                .help("Days until it ends by itself [default: never]"),
+        );
+    let revoke = Command::new("revoke")
+        .about("Revoke a token; it stops working within seconds")
+        .arg(Arg::new("id").required(true).value_name("ID"));
+    command.subcommand(
+        Command::new("token")
+            .about("Make, list and revoke tokens, right in the database")
+            .subcommand_required(true)
+            .subcommand(create)
+            .subcommand(Command::new("list").about("List all tokens"))
+            .subcommand(revoke),
+    )
+}
+
+/// Carries a subcommand out.
+pub(crate) async fn run(settings: &MasterSettings, name: &str, matches: &ArgMatches) -> anyhow::Result<()> {
+    if name != "token" {
+        bail!("there is no command `{name}`");
+    }
+    if settings.database_url.is_none() {
+        std::fs::create_dir_all(&settings.data_dir)
+            .with_context(|| format!("--data-dir {}", settings.data_dir.display()))?;
+    }
+    let (store, writing) = Store::open(&settings.database()).await?;
+    let done = carry_out(&store, matches).await;
+    drop(store);
+    writing.await?;
+    done
+}
+
+async fn carry_out(store: &Store, matches: &ArgMatches) -> anyhow::Result<()> {
+    match matches.subcommand() {
+        Some(("create", given)) => {
+            let text = |name| given.get_one::<String>(name).cloned().unwrap_or_default();
+            let scope: Scope = text("scope").parse().map_err(|error| anyhow::anyhow!("--scope: {error}"))?;
+            let days = given.get_one::<u32>("expires-days");
+            let expires_at = days.map(|days| Utc::now() + TimeDelta::days(i64::from(*days)));
+            let made = make_token(store, TokenRequest { name: text("name"), scope, expires_at }).await?;
+            eprintln!("token {} ({}), keep it, it is not shown again:", made.info.id, scope.as_str());
+            println!("{}", made.token);
+        }
+        Some(("list", _)) => {
+            let time = |at: Option<DateTime<Utc>>| at.map_or_else(|| "-".to_owned(), |at| at.to_rfc3339());
+            println!("id\tscope\tcreated\texpires\trevoked\tname");
+            for token in store.tokens().await? {
+                let one = token.info;
+                let (created, expires) = (one.created_at.to_rfc3339(), time(one.expires_at));
+                let (scope, revoked) = (one.scope.as_str(), time(one.revoked_at));
+                println!("{}\t{scope}\t{created}\t{expires}\t{revoked}\t{}", one.id, one.name);
+            }
+        }
+        Some(("revoke", given)) => {
+            let id = given.get_one::<String>("id").cloned().unwrap_or_default();
+            if !store.revoke_token(id.clone(), now_ms()).await? {
+                bail!("there is no token `{id}` in force; `easysight-master token list` shows them");
+            }
+            eprintln!("token {id} is revoked");
+        }
+        _ => bail!("create, list or revoke is wanted"),
+    }
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! Cameras: what is looked at.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::Status;
+
+/// Labels of cameras, tasks and nodes: short texts by key.
+pub type Labels = BTreeMap<String, String>;
+
+/// What a camera shall be. The body of `POST /api/v1/diagnosis/cameras` and of `PUT …/{id}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CameraRequest {
+    /// 1 to 128 letters, digits, `.`, `_`, `-`; made by the master where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// For people, 1 to 200 characters.
+    pub name: String,
+    /// `rtsp://`, `http(s)://` or a file that workers may read. Credentials may stand in it; they
+    /// are shown as `***`, and a source that is sent back with `***` keeps them.
+    pub source: String,
+    /// False: tasks pass it over.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// For people and for filters.
+    #[serde(default)]
+    pub labels: Labels,
+    /// Groups that it is in; a group exists while a camera is in it.
+    #[serde(default)]
+    pub groups: Vec<String>,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// A camera.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Camera {
+    /// Its name among programs.
+    pub id: String,
+    /// Its name for people.
+    pub name: String,
+    /// Where its picture comes from, credentials masked.
+    pub source: String,
+    /// False: tasks pass it over.
+    pub enabled: bool,
+    /// For people and for filters.
+    pub labels: Labels,
+    /// Groups that it is in, sorted.
+    pub groups: Vec<String>,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it was changed last.
+    pub updated_at: DateTime<Utc>,
+    /// The worst status of its last job; absent before the first one.
+    pub status: Option<Status>,
+    /// When that was.
+    pub checked_at: Option<DateTime<Utc>>,
+}
+
+/// A group of cameras.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CameraGroup {
+    /// Its name.
+    pub name: String,
+    /// Cameras in it.
+    pub cameras: u64,
+}
+
+/// A source with its credentials masked: `rtsp://***@camera/stream`.
+#[must_use]
+pub fn masked_source(source: &str) -> String {
+    let Some((scheme, rest)) = source.split_once("://") else { return source.to_owned() };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let path = path.split_once('?').map_or_else(|| path.to_owned(), |(path, _)| format!("{path}?***"));
+    match authority.rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}://***@{host}{path}"),
+        None => format!("{scheme}://{authority}{path}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_never_shown() {
+        assert_eq!(masked_source("rtsp://admin:p@ss@10.0.0.1:554/live"), "rtsp://***@10.0.0.1:554/live");
+        assert_eq!(masked_source("http://10.0.0.1/cgi?user=a&pwd=b"), "http://10.0.0.1/cgi?***");
+        assert_eq!(masked_source("rtsp://10.0.0.1/a@b"), "rtsp://10.0.0.1/a@b");
+        assert_eq!(masked_source("/clips/a.mp4"), "/clips/a.mp4");
+    }
+}

@@ -1,0 +1,64 @@
+//! Plugins as the master knows them.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::Text;
+
+/// The media type of a plugin's bytes.
+pub const COMPONENT_MEDIA_TYPE: &str = "application/wasm";
+
+/// A diagnosis that a plugin implements.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DiagnosisInfo {
+    /// Its id.
+    pub id: String,
+    /// Its name for people.
+    pub title: Text,
+    /// What it checks.
+    pub description: Text,
+}
+
+/// A published plugin.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PublishedPlugin {
+    /// blake3 digest, 64 hexadecimal digits.
+    pub digest: String,
+    /// Its name.
+    pub name: String,
+    /// Its semantic version.
+    pub version: String,
+    /// Bytes of the component.
+    pub size_bytes: u64,
+    /// What it implements.
+    pub diagnoses: Vec<DiagnosisInfo>,
+    /// JSON Schema of its configuration.
+    #[schema(value_type = Object)]
+    pub config_schema: Value,
+    /// When it was published.
+    pub published_at: DateTime<Utc>,
+    /// Ids of the diagnoses that it is active for.
+    pub active_for: Vec<String>,
+}
+
+/// Which plugin serves a diagnosis.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Activation {
+    /// The diagnosis.
+    pub diagnosis: String,
+    /// The plugin; absent where it was deactivated.
+    pub digest: Option<String>,
+    /// Since when.
+    pub activated_at: DateTime<Utc>,
+}
+
+/// What an activation may be narrowed to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ActivationRequest {
+    /// Ids of diagnoses; all that the plugin implements where empty.
+    #[serde(default)]
+    pub diagnoses: Vec<String>,
+}

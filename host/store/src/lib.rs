@@ -1,0 +1,176 @@
+//! What the master knows, kept in SQLite or PostgreSQL: cameras, tasks, runs, jobs and their leases,
+//! findings, plugins, nodes, tokens. SQL lives here and nowhere else; the words are those of the
+//! protocol. One set of statements serves both databases, [`Dialect`] holds what differs.
+//!
+//! Commands that change something go through one writer in batches; they answer once they are
+//! durable. Time is handed in, in milliseconds since 1970.
+
+mod cameras;
+mod dialect;
+mod dispatch;
+mod error;
+mod findings;
+mod nodes;
+mod plugins;
+mod query;
+mod results;
+mod runs;
+mod tasks;
+mod tokens;
+mod upkeep;
+mod writer;
+
+use std::{str::FromStr, time::Duration};
+
+use sqlx::{
+    AnyConnection, AnyPool, Connection,
+    any::{AnyConnectOptions, AnyPoolOptions},
+    migrate::Migrator,
+};
+use tokio::task::JoinHandle;
+
+pub use cameras::{CameraFilter, Imported, StoredCamera};
+pub use dialect::Dialect;
+pub use dispatch::{Leased, WantedLease};
+pub use error::{OpenError, StoreError};
+pub use findings::FindingFilter;
+pub use nodes::{HeartbeatOutcome, Registration};
+pub use query::PageRequest;
+pub use results::Recorded;
+pub use runs::{NewRun, RunFilter, StoredRun};
+pub use tokens::StoredToken;
+pub use upkeep::{QueueState, Reaped, Retention};
+
+use writer::Writer;
+
+static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// Connections that read.
+const READERS: u32 = 4;
+/// How long a read waits for a connection.
+const ACQUIRE: Duration = Duration::from_secs(5);
+
+/// The store. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    readers: AnyPool,
+    writer: Writer,
+    dialect: Dialect,
+}
+
+impl Store {
+    /// Opens a database, `sqlite://…` or `postgres://…`, and brings its tables up to date. The task
+    /// that is given back ends once every clone of the store is gone and everything is written.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`], with what to do about it.
+    pub async fn open(url: &str) -> Result<(Self, JoinHandle<()>), OpenError> {
+        sqlx::any::install_default_drivers();
+        let (dialect, options) = options(url)?;
+        let failed = |error: &dyn std::fmt::Display| OpenError::Database {
+            url: masked(url),
+            reason: explain(dialect, &error.to_string()),
+        };
+        let mut connection = connect(&options, dialect).await.map_err(|error| failed(&error))?;
+        let migrator = match dialect {
+            Dialect::Sqlite => &SQLITE,
+            Dialect::Postgres => &POSTGRES,
+        };
+        migrator.run(&mut connection).await.map_err(|error| failed(&error))?;
+        let readers = AnyPoolOptions::new()
+            .max_connections(READERS)
+            .acquire_timeout(ACQUIRE)
+            .after_connect(move |connection, _| {
+                Box::pin(async move {
+                    if dialect == Dialect::Sqlite {
+                        sqlx::raw_sql("PRAGMA busy_timeout = 5000; PRAGMA query_only = 1")
+                            .execute(connection)
+                            .await?;
+                    }
+                    Ok(())
+                })
+            })
+            .connect_with(options.clone())
+            .await
+            .map_err(|error| failed(&error))?;
+        let (writer, writing) = Writer::start(connection, options, dialect);
+        Ok((Self { readers, writer, dialect }, tokio::spawn(writing)))
+    }
+
+    /// The database's language.
+    #[must_use]
+    pub const fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// Commands that wait to be written.
+    #[must_use]
+    pub fn backlog(&self) -> usize {
+        self.writer.depth()
+    }
+}
+
+fn options(url: &str) -> Result<(Dialect, AnyConnectOptions), OpenError> {
+    let (dialect, url) = if let Some(path) = url.strip_prefix("sqlite:") {
+        // The file is made where there is none, unless the URL says otherwise.
+        let url = if path.contains("mode=") {
+            url.to_owned()
+        } else {
+            format!("{url}{}mode=rwc", if path.contains('?') { '&' } else { '?' })
+        };
+        (Dialect::Sqlite, url)
+    } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        (Dialect::Postgres, url.to_owned())
+    } else {
+        return Err(OpenError::Url(
+            "a database URL begins with sqlite:// or postgres://, such as sqlite:///var/lib/easysight/master.db \
+             or postgres://user:password@host/easysight?sslmode=verify-full"
+                .into(),
+        ));
+    };
+    let options = AnyConnectOptions::from_str(&url)
+        .map_err(|error| OpenError::Url(format!("the database URL {}: {error}", masked(&url))))?;
+    Ok((dialect, options))
+}
+
+pub(crate) async fn connect(
+    options: &AnyConnectOptions,
+    dialect: Dialect,
+) -> Result<AnyConnection, StoreError> {
+    let connecting = tokio::time::timeout(Duration::from_secs(15), AnyConnection::connect_with(options));
+    let mut connection =
+        connecting.await.map_err(|_| StoreError::unavailable("it does not answer within 15 s"))??;
+    if dialect == Dialect::Sqlite {
+        let pragmas = "PRAGMA journal_mode = WAL; PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = 1; \
+                       PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4000";
+        sqlx::raw_sql(pragmas).execute(&mut connection).await?;
+    }
+    Ok(connection)
+}
+
+/// The URL with its password masked.
+fn masked(url: &str) -> String {
+    easysight_protocol::masked_source(url)
+}
+
+/// What to do about a failure that the database words for programmers.
+fn explain(dialect: Dialect, error: &str) -> String {
+    let advice = if dialect == Dialect::Sqlite {
+        if error.contains("readonly") || error.contains("code: 8") {
+            "; the file or its directory may not be written by this user"
+        } else if error.contains("not a database") || error.contains("malformed") {
+            "; the file is damaged or is none of SQLite's: move it away and restore a backup"
+        } else if error.contains("locked") || error.contains("busy") {
+            "; another program holds it"
+        } else if error.contains("unable to open") {
+            "; its directory does not exist or may not be written by this user"
+        } else {
+            ""
+        }
+    } else {
+        ""
+    };
+    format!("{error}{advice}")
+}

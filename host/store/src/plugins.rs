@@ -1,0 +1,158 @@
+//! Plugins by digest, and which one serves a diagnosis.
+
+use easysight_protocol::{Activation, PublishedPlugin};
+use sqlx::{AnyConnection, Row, any::AnyRow};
+
+use crate::{
+    Store, StoreError,
+    query::{json, maybe_text, text, time_of},
+};
+
+impl Store {
+    /// Notes a plugin whose bytes are kept. False where its digest is known.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Conflict`] where its name and version name another digest.
+    pub async fn publish(&self, plugin: PublishedPlugin) -> Result<bool, StoreError> {
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let known = sqlx::query("SELECT digest FROM plugins WHERE digest = $1")
+                        .bind(&plugin.digest)
+                        .fetch_optional(&mut *connection)
+                        .await?;
+                    if known.is_some() {
+                        return Ok(false);
+                    }
+                    let made = sqlx::query(
+                        "INSERT INTO plugins (digest, name, version, document, published_at) \
+                         VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name, version) DO NOTHING",
+                    )
+                    .bind(&plugin.digest)
+                    .bind(&plugin.name)
+                    .bind(&plugin.version)
+                    .bind(serde_json::to_string(&plugin)?)
+                    .bind(plugin.published_at.timestamp_millis())
+                    .execute(connection)
+                    .await?;
+                    if made.rows_affected() == 0 {
+                        let detail = format!(
+                            "{} {} is published already with other bytes; give the plugin a new version",
+                            plugin.name, plugin.version
+                        );
+                        return Err(StoreError::Conflict(detail.into()));
+                    }
+                    Ok(true)
+                })
+            })
+            .await
+    }
+
+    /// All plugins by name, latest first of each, with what they are active for.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn plugins(&self) -> Result<Vec<PublishedPlugin>, StoreError> {
+        let sql = "SELECT document FROM plugins ORDER BY name, published_at DESC";
+        let rows = sqlx::query(sql).fetch_all(&self.readers).await?;
+        let active = self.activations().await?;
+        rows.iter()
+            .map(|row| {
+                let mut plugin: PublishedPlugin = json(row, "document")?;
+                let serves = |one: &&Activation| one.digest.as_ref() == Some(&plugin.digest);
+                plugin.active_for = active.iter().filter(serves).map(|one| one.diagnosis.clone()).collect();
+                Ok(plugin)
+            })
+            .collect()
+    }
+
+    /// Which plugin serves each diagnosis now, by diagnosis.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn activations(&self) -> Result<Vec<Activation>, StoreError> {
+        let sql = "SELECT a.diagnosis AS diagnosis, a.digest AS digest, a.activated_at AS activated_at \
+                   FROM activations a WHERE a.sequence = \
+                   (SELECT MAX(b.sequence) FROM activations b WHERE b.diagnosis = a.diagnosis) ORDER BY a.diagnosis";
+        sqlx::query(sql).fetch_all(&self.readers).await?.iter().map(read).collect()
+    }
+
+    /// Lets a plugin serve these diagnoses, or none where there is no digest.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn activate(
+        &self,
+        diagnoses: Vec<String>,
+        digest: Option<String>,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    for diagnosis in diagnoses {
+                        append(connection, &diagnosis, digest.as_deref(), now).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Gives a diagnosis back to the plugin that served it before the present one; none where there
+    /// was no other. A second call goes one further back.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn roll_back(&self, diagnosis: String, now: i64) -> Result<Option<Activation>, StoreError> {
+        let name = diagnosis.clone();
+        let rolled = self
+            .writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let sql = "SELECT digest FROM activations WHERE diagnosis = $1 ORDER BY sequence DESC LIMIT 1000";
+                    let rows = sqlx::query(sql).bind(&diagnosis).fetch_all(&mut *connection).await?;
+                    let history = rows.iter().map(|row| maybe_text(row, "digest")).collect::<Result<Vec<_>, _>>()?;
+                    // What was rolled back appears again further up; look past everything newer.
+                    let Some(Some(current)) = history.first() else { return Ok(false) };
+                    let first = history.iter().rposition(|one| one.as_ref() == Some(current)).unwrap_or(0);
+                    let before = history.iter().skip(first + 1).flatten().next().cloned();
+                    let Some(before) = before else { return Ok(false) };
+                    append(connection, &diagnosis, Some(&before), now).await?;
+                    Ok(true)
+                })
+            })
+            .await?;
+        if !rolled {
+            return Ok(None);
+        }
+        Ok(self.activations().await?.into_iter().find(|one| one.diagnosis == name))
+    }
+}
+
+async fn append(
+    connection: &mut AnyConnection,
+    diagnosis: &str,
+    digest: Option<&str>,
+    now: i64,
+) -> Result<(), StoreError> {
+    let sql = "SELECT MAX(sequence) AS last FROM activations WHERE diagnosis = $1";
+    let row = sqlx::query(sql).bind(diagnosis).fetch_one(&mut *connection).await?;
+    let last = row.try_get::<Option<i64>, _>("last")?.unwrap_or(0);
+    let sql = "INSERT INTO activations (diagnosis, sequence, digest, activated_at) VALUES ($1, $2, $3, $4)";
+    sqlx::query(sql).bind(diagnosis).bind(last + 1).bind(digest).bind(now).execute(connection).await?;
+    Ok(())
+}
+
+fn read(row: &AnyRow) -> Result<Activation, StoreError> {
+    Ok(Activation {
+        diagnosis: text(row, "diagnosis")?,
+        digest: maybe_text(row, "digest")?,
+        activated_at: time_of(row, "activated_at")?,
+    })
+}

@@ -1,0 +1,153 @@
+//! Lists with filters, page by page, and the reading of rows.
+
+use chrono::{DateTime, TimeZone, Utc};
+use serde::de::DeserializeOwned;
+use sqlx::{
+    Any, AnyPool, AssertSqlSafe, Row,
+    any::{AnyArguments, AnyRow},
+    query::Query,
+};
+
+use crate::StoreError;
+
+/// Which part of a list is wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PageRequest {
+    /// The last item of the page before.
+    pub after: Option<String>,
+    /// Items at the most.
+    pub limit: u32,
+}
+
+/// A `SELECT` that grows by conditions. Only its author's words become SQL; values are bound.
+pub(crate) struct Select {
+    sql: String,
+    values: Vec<Bound>,
+    conditions: usize,
+}
+
+enum Bound {
+    Text(String),
+    Integer(i64),
+}
+
+impl Select {
+    pub(crate) fn new(sql: &str) -> Self {
+        Self { sql: sql.to_owned(), values: Vec::new(), conditions: 0 }
+    }
+
+    /// `condition` has one `?`, which stands for the value.
+    pub(crate) fn and(mut self, condition: &str, value: Option<impl Into<String>>) -> Self {
+        if let Some(value) = value {
+            self.push(condition, Bound::Text(value.into()));
+        }
+        self
+    }
+
+    pub(crate) fn and_integer(mut self, condition: &str, value: Option<i64>) -> Self {
+        if let Some(value) = value {
+            self.push(condition, Bound::Integer(value));
+        }
+        self
+    }
+
+    fn push(&mut self, condition: &str, value: Bound) {
+        self.values.push(value);
+        let word = if self.conditions == 0 { " WHERE " } else { " AND " };
+        self.conditions += 1;
+        self.sql.push_str(word);
+        self.sql.push_str(&condition.replace('?', &format!("${}", self.values.len())));
+    }
+
+    /// Rows after the page's mark, one more than wanted so that the end is known.
+    pub(crate) async fn page(
+        self,
+        pool: &AnyPool,
+        order: &str,
+        after: &str,
+        page: &PageRequest,
+    ) -> Result<Vec<AnyRow>, StoreError> {
+        let mut this = self.and(after, page.after.clone());
+        this.values.push(Bound::Integer(i64::from(page.limit) + 1));
+        this.sql.push_str(&format!(" ORDER BY {order} LIMIT ${}", this.values.len()));
+        Ok(this.query().fetch_all(pool).await?)
+    }
+
+    pub(crate) fn query(self) -> Query<'static, Any, AnyArguments> {
+        let mut query = sqlx::query(AssertSqlSafe(self.sql));
+        for value in self.values {
+            query = match value {
+                Bound::Text(text) => query.bind(text),
+                Bound::Integer(number) => query.bind(number),
+            };
+        }
+        query
+    }
+}
+
+/// A page of items from rows that have one more than wanted where there is a next page.
+pub(crate) fn page_of<T>(
+    rows: Vec<AnyRow>,
+    limit: u32,
+    read: impl Fn(&AnyRow) -> Result<T, StoreError>,
+    mark: impl Fn(&T) -> String,
+) -> Result<easysight_protocol::Page<T>, StoreError> {
+    let more = rows.len() > limit as usize;
+    let items = rows.iter().take(limit as usize).map(read).collect::<Result<Vec<T>, _>>()?;
+    let next = if more { items.last().map(mark) } else { None };
+    Ok(easysight_protocol::Page { items, next })
+}
+
+pub(crate) fn time(milliseconds: i64) -> Result<DateTime<Utc>, StoreError> {
+    Utc.timestamp_millis_opt(milliseconds)
+        .single()
+        .ok_or_else(|| StoreError::corrupt(format!("{milliseconds} is no time")))
+}
+
+pub(crate) fn time_of(row: &AnyRow, column: &str) -> Result<DateTime<Utc>, StoreError> {
+    time(row.try_get::<i64, _>(column)?)
+}
+
+pub(crate) fn maybe_time(row: &AnyRow, column: &str) -> Result<Option<DateTime<Utc>>, StoreError> {
+    row.try_get::<Option<i64>, _>(column)?.map(time).transpose()
+}
+
+pub(crate) fn count(row: &AnyRow, column: &str) -> Result<u64, StoreError> {
+    u64::try_from(row.try_get::<i64, _>(column)?).map_err(StoreError::corrupt)
+}
+
+pub(crate) fn small(row: &AnyRow, column: &str) -> Result<u32, StoreError> {
+    u32::try_from(row.try_get::<i64, _>(column)?).map_err(StoreError::corrupt)
+}
+
+pub(crate) fn text(row: &AnyRow, column: &str) -> Result<String, StoreError> {
+    Ok(row.try_get::<String, _>(column)?)
+}
+
+pub(crate) fn maybe_text(row: &AnyRow, column: &str) -> Result<Option<String>, StoreError> {
+    Ok(row.try_get::<Option<String>, _>(column)?)
+}
+
+/// A value that is written as text: an id.
+pub(crate) fn parsed<T: std::str::FromStr>(row: &AnyRow, column: &str) -> Result<T, StoreError>
+where
+    T::Err: std::fmt::Display,
+{
+    text(row, column)?.parse().map_err(|error: T::Err| StoreError::corrupt(error))
+}
+
+pub(crate) fn json<T: DeserializeOwned>(row: &AnyRow, column: &str) -> Result<T, StoreError> {
+    Ok(serde_json::from_str(&text(row, column)?)?)
+}
+
+pub(crate) fn maybe_json<T: DeserializeOwned>(row: &AnyRow, column: &str) -> Result<Option<T>, StoreError> {
+    match maybe_text(row, column)? {
+        Some(text) => Ok(Some(serde_json::from_str(&text)?)),
+        None => Ok(None),
+    }
+}
+
+/// A word that the protocol spells as a JSON string.
+pub(crate) fn word<T: DeserializeOwned>(row: &AnyRow, column: &str) -> Result<T, StoreError> {
+    Ok(serde_json::from_value(serde_json::Value::String(text(row, column)?))?)
+}

@@ -1,0 +1,177 @@
+//! Tasks and when they are due.
+
+use easysight_protocol::{Page, Task, TaskRequest};
+use sqlx::{Row, any::AnyRow};
+
+use crate::{
+    PageRequest, Store, StoreError,
+    query::{Select, json, maybe_time, page_of, text, time_of},
+};
+
+const COLUMNS: &str = "SELECT id, definition, enabled, next_run_at, created_at, updated_at FROM tasks";
+
+impl Store {
+    /// Makes a task.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Conflict`] where its id is taken.
+    pub async fn create_task(
+        &self,
+        id: String,
+        definition: TaskRequest,
+        next_run_at: Option<i64>,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        let document = serde_json::to_string(&definition)?;
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let made = sqlx::query(
+                        "INSERT INTO tasks (id, definition, enabled, next_run_at, created_at, updated_at) \
+                         VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT (id) DO NOTHING",
+                    )
+                    .bind(&id)
+                    .bind(document)
+                    .bind(i64::from(definition.enabled))
+                    .bind(next_run_at)
+                    .bind(now)
+                    .execute(connection)
+                    .await?;
+                    if made.rows_affected() == 0 {
+                        return Err(StoreError::Conflict(format!("there is a task `{id}` already").into()));
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Changes a task; false where there is none.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn update_task(
+        &self,
+        id: String,
+        definition: TaskRequest,
+        next_run_at: Option<i64>,
+        now: i64,
+    ) -> Result<bool, StoreError> {
+        let document = serde_json::to_string(&definition)?;
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let changed = sqlx::query(
+                        "UPDATE tasks SET definition = $2, enabled = $3, next_run_at = $4, updated_at = $5 \
+                         WHERE id = $1",
+                    )
+                    .bind(id)
+                    .bind(document)
+                    .bind(i64::from(definition.enabled))
+                    .bind(next_run_at)
+                    .bind(now)
+                    .execute(connection)
+                    .await?;
+                    Ok(changed.rows_affected() > 0)
+                })
+            })
+            .await
+    }
+
+    /// Removes a task; its runs stay until they are pruned. False where there was none.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn delete_task(&self, id: String) -> Result<bool, StoreError> {
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let deleted =
+                        sqlx::query("DELETE FROM tasks WHERE id = $1").bind(id).execute(connection).await?;
+                    Ok(deleted.rows_affected() > 0)
+                })
+            })
+            .await
+    }
+
+    /// Looks a task up; `waits_for` is left to the caller.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn task(&self, id: &str) -> Result<Option<Task>, StoreError> {
+        let row = Select::new(COLUMNS).and("id = ?", Some(id)).query().fetch_optional(&self.readers).await?;
+        row.as_ref().map(read).transpose()
+    }
+
+    /// Lists tasks in the order of their ids.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn tasks(&self, page: &PageRequest) -> Result<Page<Task>, StoreError> {
+        let rows = Select::new(COLUMNS).page(&self.readers, "id", "id > ?", page).await?;
+        page_of(rows, page.limit, read, |task| task.id.clone())
+    }
+
+    /// Enabled tasks whose next run is due, earliest first.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn due_tasks(&self, now: i64, limit: i64) -> Result<Vec<Task>, StoreError> {
+        let sql = "SELECT id, definition, enabled, next_run_at, created_at, updated_at FROM tasks \
+                   WHERE next_run_at IS NOT NULL AND next_run_at <= $1 AND enabled = 1 \
+                   ORDER BY next_run_at LIMIT $2";
+        let rows = sqlx::query(sql).bind(now).bind(limit).fetch_all(&self.readers).await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// When the next enabled task is due.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn next_due(&self) -> Result<Option<i64>, StoreError> {
+        let row = sqlx::query(
+            "SELECT MIN(next_run_at) AS due FROM tasks WHERE next_run_at IS NOT NULL AND enabled = 1",
+        )
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(row.try_get("due")?)
+    }
+
+    /// Moves a task's next run, unless someone else did: `from` is what it was.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn advance_task(&self, id: String, from: i64, to: Option<i64>) -> Result<bool, StoreError> {
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let sql = "UPDATE tasks SET next_run_at = $3 WHERE id = $1 AND next_run_at = $2";
+                    let moved = sqlx::query(sql).bind(id).bind(from).bind(to).execute(connection).await?;
+                    Ok(moved.rows_affected() > 0)
+                })
+            })
+            .await
+    }
+}
+
+fn read(row: &AnyRow) -> Result<Task, StoreError> {
+    let mut definition: TaskRequest = json(row, "definition")?;
+    definition.enabled = row.try_get::<i64, _>("enabled")? != 0;
+    definition.id = None;
+    Ok(Task {
+        id: text(row, "id")?,
+        definition,
+        next_run_at: maybe_time(row, "next_run_at")?,
+        created_at: time_of(row, "created_at")?,
+        updated_at: time_of(row, "updated_at")?,
+        waits_for: Vec::new(),
+    })
+}

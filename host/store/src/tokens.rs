@@ -1,0 +1,101 @@
+//! Tokens, of which only a hash is kept.
+
+use easysight_protocol::TokenInfo;
+use sqlx::any::AnyRow;
+
+use crate::{
+    Store, StoreError,
+    query::{Select, maybe_time, text, time_of, word},
+    runs::word_of,
+};
+
+const COLUMNS: &str = "SELECT id, name, scope, hash, created_at, expires_at, revoked_at FROM tokens";
+
+/// A token and the hash of its secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredToken {
+    /// What may be shown.
+    pub info: TokenInfo,
+    /// blake3 of the secret, 64 hexadecimal digits.
+    pub hash: String,
+}
+
+impl Store {
+    /// Keeps a token.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn create_token(&self, token: StoredToken) -> Result<(), StoreError> {
+        let scope = word_of(&token.info.scope)?;
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let info = token.info;
+                    let sql = "INSERT INTO tokens (id, name, scope, hash, created_at, expires_at) \
+                               VALUES ($1, $2, $3, $4, $5, $6)";
+                    sqlx::query(sql)
+                        .bind(info.id)
+                        .bind(info.name)
+                        .bind(scope)
+                        .bind(token.hash)
+                        .bind(info.created_at.timestamp_millis())
+                        .bind(info.expires_at.map(|at| at.timestamp_millis()))
+                        .execute(connection)
+                        .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Revokes a token; false where there is none that is in force.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn revoke_token(&self, id: String, now: i64) -> Result<bool, StoreError> {
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let sql = "UPDATE tokens SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
+                    Ok(sqlx::query(sql).bind(id).bind(now).execute(connection).await?.rows_affected() > 0)
+                })
+            })
+            .await
+    }
+
+    /// Looks a token up.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn token(&self, id: &str) -> Result<Option<StoredToken>, StoreError> {
+        let row = Select::new(COLUMNS).and("id = ?", Some(id)).query().fetch_optional(&self.readers).await?;
+        row.as_ref().map(read).transpose()
+    }
+
+    /// All tokens, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn tokens(&self) -> Result<Vec<StoredToken>, StoreError> {
+        let sql = "SELECT id, name, scope, hash, created_at, expires_at, revoked_at FROM tokens ORDER BY created_at, id";
+        sqlx::query(sql).fetch_all(&self.readers).await?.iter().map(read).collect()
+    }
+}
+
+fn read(row: &AnyRow) -> Result<StoredToken, StoreError> {
+    Ok(StoredToken {
+        info: TokenInfo {
+            id: text(row, "id")?,
+            name: text(row, "name")?,
+            scope: word(row, "scope")?,
+            created_at: time_of(row, "created_at")?,
+            expires_at: maybe_time(row, "expires_at")?,
+            revoked_at: maybe_time(row, "revoked_at")?,
+        },
+        hash: text(row, "hash")?,
+    })
+}

@@ -1,0 +1,202 @@
+//! A fresh database a test, of both kinds.
+
+use std::env;
+
+use easysight_protocol::{
+    CameraRequest, Finding, HeartbeatRequest, HeldJob, Incarnation, JobOutcome, JobPlan, JobResult,
+    LeasedJob, PlannedPlugin, RegisterRequest, RunId, Status, SystemInfo, TaskRequest, Text, Totals, Trigger,
+};
+use easysight_store::{Dialect, Leased, NewRun, Store, WantedLease};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+/// How long leases last in these tests.
+pub(crate) const LEASE_MS: i64 = 8_000;
+
+/// A store of its own, gone with the test.
+pub(crate) struct Fresh {
+    pub(crate) store: Store,
+    _dir: Option<TempDir>,
+    server: Option<(String, String)>,
+}
+
+/// The server that tests use; `EASYSIGHT_TEST_POSTGRES` names another one.
+pub(crate) fn server() -> String {
+    env::vars()
+        .find(|(name, _)| name == "EASYSIGHT_TEST_POSTGRES")
+        .map_or_else(|| "postgres://postgres@127.0.0.1:5432".to_owned(), |(_, url)| url)
+}
+
+/// None, said loudly, where there is no server.
+pub(crate) async fn open(dialect: Dialect) -> Option<Fresh> {
+    match dialect {
+        Dialect::Sqlite => {
+            let dir = tempfile::tempdir().unwrap();
+            let url = format!("sqlite://{}", dir.path().join("test.db").display());
+            let (store, _writing) = Store::open(&url).await.unwrap();
+            Some(Fresh { store, _dir: Some(dir), server: None })
+        }
+        Dialect::Postgres => {
+            let server = server();
+            let Ok(mut admin) = PgConnection::connect(&format!("{server}/postgres")).await else {
+                eprintln!("SKIPPED: no PostgreSQL at {server}; EASYSIGHT_TEST_POSTGRES names one");
+                return None;
+            };
+            let name = format!("easysight_test_{}", Uuid::new_v4().simple());
+            sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name}")))
+                .execute(&mut admin)
+                .await
+                .unwrap();
+            let (store, _writing) = Store::open(&format!("{server}/{name}")).await.unwrap();
+            Some(Fresh { store, _dir: None, server: Some((server, name)) })
+        }
+    }
+}
+
+impl Fresh {
+    /// Removes the database.
+    pub(crate) async fn close(self) {
+        drop(self.store);
+        if let Some((server, name)) = self.server {
+            let mut admin = PgConnection::connect(&format!("{server}/postgres")).await.unwrap();
+            let sql = format!("DROP DATABASE {name} WITH (FORCE)");
+            sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut admin).await.unwrap();
+        }
+    }
+}
+
+pub(crate) fn camera(name: &str, groups: &[&str]) -> CameraRequest {
+    CameraRequest {
+        id: None,
+        name: name.into(),
+        source: format!("rtsp://user:secret@{name}/live"),
+        enabled: true,
+        labels: [("floor".to_owned(), "1".to_owned())].into(),
+        groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+    }
+}
+
+pub(crate) fn task() -> TaskRequest {
+    serde_json::from_value(serde_json::json!({"name": "all", "groups": ["hall"], "max_attempts": 3})).unwrap()
+}
+
+pub(crate) fn plan() -> JobPlan {
+    JobPlan {
+        plugins: vec![PlannedPlugin {
+            digest: "d".repeat(64),
+            name: "brightness@1.0.0".into(),
+            diagnoses: vec!["brightness".into()],
+            config: serde_json::json!({"dark": 40}),
+        }],
+    }
+}
+
+/// A run with so many jobs, queued at `now`.
+pub(crate) async fn run_of(store: &Store, definition: TaskRequest, jobs: usize, now: i64) -> RunId {
+    let new = NewRun {
+        task_id: Some("t".into()),
+        trigger: Trigger::Manual,
+        fire_time: None,
+        idempotency_key: None,
+        definition,
+    };
+    let (id, made) = store.create_run(new, now).await.unwrap();
+    assert!(made);
+    let cameras = (0..jobs).map(|i| (Some(format!("c{i}")), format!("rtsp://c{i}/live"))).collect();
+    assert_eq!(store.fan_out(id, plan(), cameras, Vec::new(), now).await.unwrap(), Some(jobs));
+    id
+}
+
+/// A node that registers and leases.
+pub(crate) struct Node {
+    pub(crate) id: String,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) poll: u64,
+    pub(crate) labels: easysight_protocol::Labels,
+}
+
+impl Node {
+    pub(crate) fn new(id: &str) -> Self {
+        Self { id: id.into(), incarnation: Incarnation(Uuid::new_v4()), poll: 0, labels: Default::default() }
+    }
+
+    pub(crate) fn registration(&self) -> RegisterRequest {
+        RegisterRequest {
+            id: self.id.clone(),
+            name: self.id.clone(),
+            incarnation: self.incarnation,
+            replaces: None,
+            labels: self.labels.clone(),
+            pool_size: 1,
+            capacity: 100,
+            version: "1".into(),
+            system: SystemInfo {
+                hostname: "host".into(),
+                os: "os".into(),
+                arch: "arch".into(),
+                cpus: 1,
+                memory_total_bytes: 1,
+                memory_used_bytes: 1,
+                process_memory_bytes: 1,
+            },
+            clock: chrono::DateTime::UNIX_EPOCH,
+        }
+    }
+
+    pub(crate) async fn register(&self, store: &Store, now: i64) {
+        let answer = store.register_node(self.registration(), now, LEASE_MS).await.unwrap();
+        assert!(matches!(answer, easysight_store::Registration::Accepted { .. }), "{answer:?}");
+    }
+
+    pub(crate) async fn lease(&mut self, store: &Store, max_jobs: u32, now: i64) -> Leased {
+        self.poll += 1;
+        let wanted = WantedLease {
+            node_id: self.id.clone(),
+            incarnation: self.incarnation,
+            poll: self.poll,
+            labels: self.labels.clone(),
+            max_jobs,
+        };
+        store.lease(wanted, now, LEASE_MS).await.unwrap().expect("the node is known")
+    }
+
+    pub(crate) fn beat(&self, held: &[LeasedJob]) -> HeartbeatRequest {
+        HeartbeatRequest {
+            incarnation: self.incarnation,
+            last_poll: self.poll,
+            held: held.iter().map(|job| HeldJob { job_id: job.id, attempt: job.attempt }).collect(),
+            draining: false,
+            system: None,
+            totals: Totals::default(),
+            clock: chrono::DateTime::UNIX_EPOCH,
+        }
+    }
+}
+
+pub(crate) fn finding(diagnosis: &str, status: Status) -> Finding {
+    Finding {
+        diagnosis: diagnosis.into(),
+        status: Some(status),
+        score: Some(50.0),
+        decision: None,
+        message: Text { zh: "暗".into(), en: "dark 'quoted' \"twice\"".into() },
+        suggestions: Vec::new(),
+        metrics: Default::default(),
+        regions: Vec::new(),
+        failure: None,
+        fuel: 7,
+        compute_ms: 0.5,
+        plugin: None,
+        digest: None,
+    }
+}
+
+pub(crate) fn finished(leased: &Leased, job: &LeasedJob, status: Status) -> JobResult {
+    let outcome = JobOutcome::Finished { findings: vec![finding("brightness", status)], decode_ms: 12.5 };
+    JobResult { job_id: job.id, lease: leased.lease, attempt: job.attempt, outcome }
+}
+
+pub(crate) fn ended(leased: &Leased, job: &LeasedJob, outcome: JobOutcome) -> JobResult {
+    JobResult { job_id: job.id, lease: leased.lease, attempt: job.attempt, outcome }
+}
