@@ -90,9 +90,15 @@ impl Plan {
         for one in &mut selected {
             one.config = configure(one, config)?;
         }
+        Ok(Self::of(selected))
+    }
+
+    /// The plan of plugins that were chosen and configured elsewhere.
+    #[must_use]
+    pub fn of(selected: Vec<Selected>) -> Self {
         let requests = selected.iter().map(|one| clip_request(&one.plugin));
         let request = requests.reduce(ClipRequest::merge).unwrap_or(ClipRequest::still());
-        Ok(Self { selected, request })
+        Self { selected, request }
     }
 
     /// The plugins that run, in the order in which their findings come.

@@ -10,10 +10,11 @@ use utoipa::ToSchema;
 use crate::Labels;
 
 /// When a task runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Schedule {
     /// Only when a person or a program submits it.
+    #[default]
     Manual,
     /// At one time.
     Once {
@@ -42,12 +43,6 @@ pub enum Schedule {
         #[serde(default)]
         missed_runs: MissedRuns,
     },
-}
-
-impl Default for Schedule {
-    fn default() -> Self {
-        Self::Manual
-    }
 }
 
 fn utc() -> String {

@@ -1,7 +1,6 @@
-//! The HTTP API of a standalone worker. Every error is a problem document.
+//! The HTTP API of a worker: submissions where it is standalone, health and metrics in both modes. Every error is a problem document.
 
 mod guard;
-mod problem;
 mod status;
 mod submissions;
 
@@ -17,9 +16,10 @@ use axum::{
 use chrono::{DateTime, Utc};
 use tower_http::{timeout::TimeoutLayer, trace::TraceLayer};
 
-use crate::{jobs::Jobs, library::Library, metrics::Metrics, settings::WorkerSettings};
+use easysight_daemon::problem::Error;
+use easysight_protocol::{PluginSummary, PoolStatus, SubmissionId, Totals};
 
-use problem::Error;
+use crate::{jobs::Jobs, library::Library, metrics::Metrics, settings::WorkerSettings};
 
 /// Longest time that a request may wait for a job's end.
 const MAX_WAIT: Duration = Duration::from_secs(60);
@@ -28,28 +28,90 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(300);
 /// Bytes of a JSON request.
 const MAX_JSON_BYTES: usize = 256 << 10;
 
+/// How the work goes, in either mode.
+pub(crate) trait Pool: Send + Sync {
+    /// The executors.
+    fn status(&self) -> PoolStatus;
+    /// What runs now.
+    fn running(&self) -> Vec<SubmissionId>;
+    /// Counts since the start.
+    fn totals(&self) -> Totals;
+    /// The plugins at hand.
+    fn plugins(&self) -> Vec<PluginSummary>;
+    /// True where nothing new is taken.
+    fn is_draining(&self) -> bool;
+    /// Why new work is not welcome: a word for programs and a sentence.
+    fn not_ready(&self) -> Option<(&'static str, &'static str)>;
+}
+
 /// What all handlers share.
 pub(crate) struct Node {
-    pub(crate) settings: WorkerSettings,
+    pub(crate) settings: Arc<WorkerSettings>,
     pub(crate) id: String,
     pub(crate) started_at: DateTime<Utc>,
-    pub(crate) library: Arc<Library>,
-    pub(crate) jobs: Arc<Jobs>,
+    pub(crate) pool: Arc<dyn Pool>,
     pub(crate) metrics: Arc<Metrics>,
 }
 
-/// The routes.
-pub(crate) fn router(node: Arc<Node>) -> Router {
-    let api = Router::new()
-        .route(
-            "/api/v1/diagnosis/submissions",
-            // The handler counts bytes itself, so that it can hear a client out before it refuses.
-            post(submissions::submit).layer(DefaultBodyLimit::disable()).get(submissions::list),
-        )
-        .route("/api/v1/diagnosis/submissions/{id}", get(submissions::look_up))
-        .route("/api/v1/diagnosis/tasks/{id}", get(submissions::look_up))
+/// Where submissions are taken.
+pub(crate) struct Desk {
+    pub(crate) settings: Arc<WorkerSettings>,
+    pub(crate) library: Arc<Library>,
+    pub(crate) jobs: Arc<Jobs>,
+}
+
+impl Pool for Desk {
+    fn status(&self) -> PoolStatus {
+        self.jobs.status()
+    }
+
+    fn running(&self) -> Vec<SubmissionId> {
+        self.jobs.running()
+    }
+
+    fn totals(&self) -> Totals {
+        self.jobs.totals()
+    }
+
+    fn plugins(&self) -> Vec<PluginSummary> {
+        self.library.current().summaries()
+    }
+
+    fn is_draining(&self) -> bool {
+        self.jobs.is_draining()
+    }
+
+    fn not_ready(&self) -> Option<(&'static str, &'static str)> {
+        if self.jobs.is_draining() {
+            Some(("draining", "the worker is about to stop"))
+        } else if self.library.current().is_empty() {
+            Some(("no-plugins", "the worker has no plugin"))
+        } else if self.jobs.is_saturated() {
+            Some(("saturated", "as many jobs wait as may"))
+        } else {
+            None
+        }
+    }
+}
+
+/// The routes; with submissions where there is a desk for them.
+pub(crate) fn router(node: Arc<Node>, desk: Option<Arc<Desk>>) -> Router {
+    let mut api = Router::new()
         .route("/api/v1/diagnosis/workers/status", get(status::workers_status))
-        .layer(middleware::from_fn_with_state(Arc::clone(&node), guard::check));
+        .with_state(Arc::clone(&node));
+    if let Some(desk) = desk {
+        let submissions = Router::new()
+            .route(
+                "/api/v1/diagnosis/submissions",
+                // The handler counts bytes itself, so that it can hear a client out before it refuses.
+                post(submissions::submit).layer(DefaultBodyLimit::disable()).get(submissions::list),
+            )
+            .route("/api/v1/diagnosis/submissions/{id}", get(submissions::look_up))
+            .route("/api/v1/diagnosis/tasks/{id}", get(submissions::look_up))
+            .with_state(desk);
+        api = api.merge(submissions);
+    }
+    let api = api.layer(middleware::from_fn_with_state(Arc::clone(&node), guard::check));
     Router::new()
         .merge(api)
         .route("/healthz", get(status::healthz))

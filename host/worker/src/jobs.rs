@@ -10,7 +10,7 @@ use std::{
 use chrono::Utc;
 use easysight_capture::{CaptureErrorKind, Capturer, Source};
 use easysight_diagnose::{Examination, Plan, capture, judge};
-use easysight_protocol::{Failure, PoolStatus, Submission, SubmissionId, SubmissionState};
+use easysight_protocol::{Failure, PoolStatus, Submission, SubmissionId, SubmissionState, Totals};
 use parking_lot::Mutex;
 use tempfile::TempPath;
 use tokio::{
@@ -170,6 +170,11 @@ impl Jobs {
             queued: book.queued,
             queue_capacity: self.queue_capacity,
         }
+    }
+
+    /// Counts since the start.
+    pub(crate) fn totals(&self) -> Totals {
+        self.metrics.totals()
     }
 
     /// What runs now.
@@ -340,10 +345,11 @@ async fn work(jobs: &Arc<Jobs>, job: Job, abort: &CancellationToken) {
 async fn examine(jobs: &Arc<Jobs>, plan: Plan, source: &Source) -> Result<Examination, Failure> {
     let captured = capture(&jobs.capturer, &plan, source).await;
     jobs.metrics.capture_seconds.observe(captured.elapsed.as_secs_f64());
-    if let Err(error) = &captured.clip
-        && error.kind == CaptureErrorKind::FfmpegMissing
-    {
-        tracing::error!("{}", CaptureErrorKind::FfmpegMissing.summary_en());
+    if let Err(error) = &captured.clip {
+        jobs.metrics.capture_failed(error.kind.code());
+        if error.kind == CaptureErrorKind::FfmpegMissing {
+            tracing::error!("{}", CaptureErrorKind::FfmpegMissing.summary_en());
+        }
     }
     let internal = |detail: String| Failure { kind: "internal".into(), detail };
     let _place = jobs.computing.acquire().await.map_err(|e| internal(e.to_string()))?;

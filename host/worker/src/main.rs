@@ -1,10 +1,10 @@
 //! EasySight's worker: runs diagnosis plugins on clips, for a master or on its own.
 
 mod api;
+mod distributed;
 mod identity;
 mod jobs;
 mod library;
-mod logging;
 mod metrics;
 mod service;
 mod settings;
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
-    let _log = match logging::start(&settings) {
+    let _log = match easysight_daemon::logging::start(&settings.log) {
         Ok(guard) => guard,
         Err(error) => return refuse(&format!("{error:#}")),
     };

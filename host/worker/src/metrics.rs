@@ -19,6 +19,12 @@ struct FindingLabels {
     status: String,
 }
 
+/// Labels of a count by kind.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabels {
+    kind: &'static str,
+}
+
 /// Labels of a plugin's times.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct PluginLabels {
@@ -35,6 +41,9 @@ pub(crate) struct Metrics {
     pub(crate) running: Gauge,
     pub(crate) queued: Gauge,
     pub(crate) capture_seconds: Histogram,
+    pub(crate) polls: Counter,
+    pub(crate) heartbeat_failures: Counter,
+    capture_failures: Family<KindLabels, Counter>,
     findings: Family<FindingLabels, Counter>,
     plugin_seconds: Family<PluginLabels, Histogram>,
     fuel: Family<PluginLabels, Counter>,
@@ -56,6 +65,9 @@ impl Metrics {
             running: Gauge::default(),
             queued: Gauge::default(),
             capture_seconds,
+            polls: Counter::default(),
+            heartbeat_failures: Counter::default(),
+            capture_failures: Family::default(),
             findings: Family::default(),
             plugin_seconds,
             fuel: Family::default(),
@@ -73,6 +85,17 @@ impl Metrics {
             Unit::Seconds,
             metrics.capture_seconds.clone(),
         );
+        registry.register("lease_polls", "Long polls for jobs", metrics.polls.clone());
+        registry.register(
+            "heartbeat_failures",
+            "Heartbeats that did not arrive",
+            metrics.heartbeat_failures.clone(),
+        );
+        registry.register(
+            "capture_failures",
+            "Captures that gave no clip, by kind",
+            metrics.capture_failures.clone(),
+        );
         registry.register("findings", "Findings by diagnosis and status", metrics.findings.clone());
         registry.register_with_unit(
             "plugin",
@@ -82,6 +105,11 @@ impl Metrics {
         );
         registry.register("fuel", "Fuel used by plugins", metrics.fuel.clone());
         Self { registry, ..metrics }
+    }
+
+    /// Counts a capture that gave no clip.
+    pub(crate) fn capture_failed(&self, kind: &'static str) {
+        self.capture_failures.get_or_create(&KindLabels { kind }).inc();
     }
 
     /// Counts what a job found.

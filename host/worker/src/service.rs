@@ -1,57 +1,43 @@
-//! The standalone worker from its start to its end.
+//! The worker from its start to its end: what both modes have in common.
 
-use std::{
-    fs::{self, File, TryLockError},
-    net::SocketAddr,
-    path::Path,
-    process::ExitCode,
-    sync::Arc,
-    time::Duration,
-};
+mod distributed;
+mod standalone;
+
+use std::{fs, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
-use chrono::Utc;
+use axum::Router;
 use easysight_capture::{CaptureConfig, Capturer};
+use easysight_daemon::process::{NotifyState, StopSignals, lock, notify};
 use easysight_protocol::NodeMode;
 use easysight_sandbox::{Limits, Sandbox, SandboxConfig};
-use tokio::{
-    net::TcpListener,
-    signal::unix::{Signal, SignalKind, signal},
-    sync::oneshot,
-    time::timeout,
-};
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle, time::timeout};
 
-use crate::{
-    api::{self, Node},
-    identity::node_id,
-    jobs::Jobs,
-    library::Library,
-    metrics::Metrics,
-    settings::WorkerSettings,
-};
+use crate::{identity::node_id, metrics::Metrics, settings::WorkerSettings};
 
-/// How often the plugins directory is looked at.
-const REFRESH: Duration = Duration::from_secs(5);
 /// What answers may take once everything else has ended.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
+/// What either mode starts from.
+struct Ground {
+    settings: Arc<WorkerSettings>,
+    id: String,
+    listener: TcpListener,
+    sandbox: Sandbox,
+    capturer: Capturer,
+    metrics: Arc<Metrics>,
+    stop: StopSignals,
+}
+
 /// Runs until a signal comes, then drains.
 pub(crate) async fn run(settings: WorkerSettings) -> anyhow::Result<ExitCode> {
-    if settings.mode == NodeMode::Distributed {
-        bail!("distributed mode (master {}) is not there yet; start with --mode standalone", settings.master);
-    }
     if settings.trusted_keys.is_some() {
         bail!("signatures of plugins are not checked yet, so --trusted-keys cannot be honoured");
     }
-    tracing::debug!(
-        labels = ?settings.labels,
-        task_poll_interval = ?settings.task_poll_interval,
-        heartbeat_interval = ?settings.heartbeat_interval,
-        "settings of distributed mode, without effect here"
-    );
     // Signals from here on, so that none is lost while plugins are loaded.
-    let mut stop = StopSignals::new()?;
-    let _lock = lock(&settings.data_dir)?;
+    let stop = StopSignals::new()?;
+    let advice = "give this one its own --data-dir or another --node-name";
+    let _lock = lock(&settings.data_dir.join("lock"), "worker", advice).context("--data-dir")?;
     let uploads = settings.data_dir.join("uploads");
     // What a killed process left there belongs to nobody.
     if uploads.exists() {
@@ -60,10 +46,7 @@ pub(crate) async fn run(settings: WorkerSettings) -> anyhow::Result<ExitCode> {
     fs::create_dir_all(&uploads).with_context(|| format!("--data-dir: {}", uploads.display()))?;
     let id = node_id(settings.node_id.as_deref(), &settings.data_dir)?;
     // Bind first: a port that is taken is said at once, not after compiling.
-    let listener = TcpListener::bind(settings.listen)
-        .await
-        .with_context(|| format!("--listen {}: the address cannot be used", settings.listen))?;
-
+    let listener = bind(&settings).await?;
     let sandbox = Sandbox::new(SandboxConfig {
         limits: Limits {
             fuel: settings.fuel,
@@ -75,137 +58,76 @@ pub(crate) async fn run(settings: WorkerSettings) -> anyhow::Result<ExitCode> {
         cache_dir: Some(settings.data_dir.join("compiled")),
         compiler: None,
     })?;
-    let plugins_dir = settings.plugins_dir.clone();
-    let library = tokio::task::spawn_blocking(move || Library::open(sandbox, plugins_dir)).await??;
-    let library = Arc::new(library);
-    let metrics = Arc::new(Metrics::new());
     let capturer = Capturer::new(CaptureConfig {
         ffmpeg: settings.ffmpeg.clone(),
         connect_timeout: settings.connect_timeout,
         deadline: settings.capture_timeout,
         ..CaptureConfig::default()
     });
-    let (jobs, pool, abort) = Jobs::start(
-        settings.pool_size,
-        settings.max_concurrent_tasks,
-        settings.queue_capacity,
-        capturer,
-        Arc::clone(&metrics),
-    );
-    let mut pool = tokio::spawn(pool);
-    let drain_timeout = settings.drain_timeout;
-    let node = Arc::new(Node {
-        settings,
-        id,
-        started_at: Utc::now(),
-        library: Arc::clone(&library),
-        jobs: Arc::clone(&jobs),
-        metrics,
-    });
-    let refresh = tokio::spawn(refresh(library));
-    let watchdog = tokio::spawn(watchdog());
-    let address = listener.local_addr().context("the address that is listened on")?;
-    let (last, ended) = oneshot::channel::<()>();
-    let server = axum::serve(listener, api::router(Arc::clone(&node))).with_graceful_shutdown(async {
-        // Either way it is time to end.
-        ended.await.ok();
-    });
-    let server = tokio::spawn(server.into_future());
-    announce(&node, address);
+    let mode = settings.mode;
+    let settings = Arc::new(settings);
+    let metrics = Arc::new(Metrics::new());
+    let ground = Ground { settings, id, listener, sandbox, capturer, metrics, stop };
+    match mode {
+        NodeMode::Standalone => standalone::run(ground).await,
+        NodeMode::Distributed => distributed::run(ground).await,
+    }
+}
 
-    stop.next().await;
-    tracing::info!("stopping: nothing new is taken, what runs is finished");
-    notify(&[sd_notify::NotifyState::Stopping]);
-    jobs.drain();
-    tokio::select! {
-        done = timeout(drain_timeout, &mut pool) => {
-            if done.is_err() {
-                tracing::warn!("jobs were still running after the drain timeout and are given up");
-                abort.cancel();
-                pool.await?;
-            }
+/// The listener. A distributed worker needs no address of its own, so that several on one machine
+/// need not be told theirs.
+async fn bind(settings: &WorkerSettings) -> anyhow::Result<TcpListener> {
+    let bound = TcpListener::bind(settings.listen).await;
+    let may_move = settings.mode == NodeMode::Distributed && !settings.listen_is_given;
+    match bound {
+        Err(error) if may_move && error.kind() == std::io::ErrorKind::AddrInUse => {
+            tracing::info!(address = %settings.listen, "the address is taken, health and metrics are served elsewhere");
+            let elsewhere = SocketAddr::new(settings.listen.ip(), 0);
+            TcpListener::bind(elsewhere).await.context("no port is free")
         }
-        () = stop.next() => {
-            tracing::warn!("stopped at once");
-            return Ok(ExitCode::FAILURE);
+        bound => bound.with_context(|| format!("--listen {}: the address cannot be used", settings.listen)),
+    }
+}
+
+/// The HTTP server of a worker.
+struct Serving {
+    address: SocketAddr,
+    last: oneshot::Sender<()>,
+    server: JoinHandle<std::io::Result<()>>,
+}
+
+impl Serving {
+    fn start(listener: TcpListener, router: Router) -> anyhow::Result<Self> {
+        let address = listener.local_addr().context("the address that is listened on")?;
+        let (last, ended) = oneshot::channel::<()>();
+        let server = axum::serve(listener, router).with_graceful_shutdown(async {
+            // Either way it is time to end.
+            ended.await.ok();
+        });
+        Ok(Self { address, last, server: tokio::spawn(server.into_future()) })
+    }
+
+    /// Says that it is up: to the log, to whoever started it, to systemd.
+    fn announce(&self, id: &str, settings: &WorkerSettings) {
+        // On standard error whatever the log's settings are: programs wait for this line.
+        eprintln!("easysight-worker: listening on http://{}", self.address);
+        let mode = match settings.mode {
+            NodeMode::Standalone => "standalone",
+            NodeMode::Distributed => "distributed",
+        };
+        tracing::info!(id, name = settings.node_name, address = %self.address, mode, "worker is up");
+        notify(&[NotifyState::Ready]);
+    }
+
+    /// Answers what was asked and ends.
+    async fn end(self) -> anyhow::Result<()> {
+        // An error means that it has ended already.
+        self.last.send(()).ok();
+        match timeout(LAST_ANSWERS, self.server).await {
+            Ok(served) => served??,
+            Err(_) => tracing::warn!("a client kept its connection open to the end"),
         }
-    }
-    refresh.abort();
-    watchdog.abort();
-    last.send(()).ok();
-    match timeout(LAST_ANSWERS, server).await {
-        Ok(served) => served??,
-        Err(_) => tracing::warn!("a client kept its connection open to the end"),
-    }
-    tracing::info!("stopped");
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Makes the data directory this process's own, until the file is closed.
-fn lock(data_dir: &Path) -> anyhow::Result<File> {
-    fs::create_dir_all(data_dir).with_context(|| format!("--data-dir {}", data_dir.display()))?;
-    let path = data_dir.join("lock");
-    let file = File::create(&path).with_context(|| format!("--data-dir: {}", path.display()))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => bail!(
-            "another worker uses {}; give this one its own --data-dir or another --node-name",
-            data_dir.display()
-        ),
-        Err(TryLockError::Error(error)) => Err(error).with_context(|| path.display().to_string()),
-    }
-}
-
-/// Says that it is up: to the log, to whoever started it, to systemd.
-fn announce(node: &Node, address: SocketAddr) {
-    // On standard error whatever the log's settings are: programs wait for this line.
-    eprintln!("easysight-worker: listening on http://{address}");
-    tracing::info!(id = node.id, name = node.settings.node_name, %address, "standalone worker is up");
-    notify(&[sd_notify::NotifyState::Ready]);
-}
-
-fn notify(state: &[sd_notify::NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(state) {
-        tracing::warn!(%error, "systemd cannot be told");
-    }
-}
-
-/// Tells systemd's watchdog that the runtime still turns, twice as often as it wants to know.
-async fn watchdog() {
-    let Some(interval) = sd_notify::watchdog_enabled() else { return };
-    let mut beat = tokio::time::interval(interval / 2);
-    loop {
-        beat.tick().await;
-        notify(&[sd_notify::NotifyState::Watchdog]);
-    }
-}
-
-async fn refresh(library: Arc<Library>) {
-    let mut beat = tokio::time::interval(REFRESH);
-    loop {
-        beat.tick().await;
-        let library = Arc::clone(&library);
-        if let Err(error) = tokio::task::spawn_blocking(move || library.refresh()).await {
-            tracing::error!(%error, "looking at the plugins broke off");
-        }
-    }
-}
-
-/// SIGTERM and SIGINT alike.
-struct StopSignals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl StopSignals {
-    fn new() -> anyhow::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
+        tracing::info!("stopped");
+        Ok(())
     }
 }

@@ -4,6 +4,7 @@ mod keys;
 
 use std::{collections::BTreeMap, env, ffi::OsString, fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
+use easysight_daemon::logging::{LogConfig, parse_format, parse_level};
 use easysight_protocol::NodeMode;
 use easysight_settings::{
     Invocation, Resolved, SettingsError, bytes, count, number_in, read, seconds_in, text_of,
@@ -21,15 +22,6 @@ pub(crate) enum FileSources {
     Allow,
     /// No.
     Deny,
-}
-
-/// How log lines look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
 }
 
 /// A text that is never shown.
@@ -51,14 +43,15 @@ pub(crate) struct WorkerSettings {
     pub(crate) pool_size: u32,
     pub(crate) max_concurrent_tasks: u32,
     pub(crate) master: String,
+    pub(crate) master_ca: Option<PathBuf>,
     pub(crate) api_token: Option<Secret>,
     pub(crate) plugins_dir: PathBuf,
     pub(crate) data_dir: PathBuf,
     pub(crate) listen: SocketAddr,
+    /// False where nobody chose the address.
+    pub(crate) listen_is_given: bool,
     pub(crate) labels: BTreeMap<String, String>,
-    pub(crate) log_level: tracing::Level,
-    pub(crate) log_file: Option<PathBuf>,
-    pub(crate) log_format: LogFormat,
+    pub(crate) log: LogConfig,
     pub(crate) task_poll_interval: Duration,
     pub(crate) heartbeat_interval: Duration,
     pub(crate) fuel: u64,
@@ -68,6 +61,7 @@ pub(crate) struct WorkerSettings {
     pub(crate) file_sources: FileSources,
     pub(crate) queue_capacity: u32,
     pub(crate) max_upload: u64,
+    pub(crate) spool_limit: u64,
     pub(crate) drain_timeout: Duration,
     pub(crate) ffmpeg: PathBuf,
     pub(crate) capture_timeout: Duration,
@@ -115,6 +109,7 @@ impl WorkerSettings {
             pool_size: given.required("pool-size", |text| number_in(text, 1..=256))?,
             max_concurrent_tasks: given.required("max-concurrent-tasks", |text| number_in(text, 1..=64))?,
             master: master(given)?,
+            master_ca: given.optional("master-ca", path)?,
             api_token: given.optional("api-token", |text| {
                 text_of(text, 4096, |c| c.is_ascii_graphic(), "printable ASCII without spaces").map(Secret)
             })?,
@@ -123,21 +118,13 @@ impl WorkerSettings {
                 text.parse()
                     .map_err(|_| "address and port are wanted, such as 127.0.0.1:8001 or [::1]:8001".into())
             })?,
+            listen_is_given: given.is_given("listen"),
             labels: given.optional("labels", parse_labels)?.unwrap_or_default(),
-            log_level: given.required("log-level", |text| match text.to_ascii_uppercase().as_str() {
-                "ERROR" | "CRITICAL" => Ok(tracing::Level::ERROR),
-                "WARN" | "WARNING" => Ok(tracing::Level::WARN),
-                "INFO" => Ok(tracing::Level::INFO),
-                "DEBUG" => Ok(tracing::Level::DEBUG),
-                "TRACE" => Ok(tracing::Level::TRACE),
-                _ => Err("ERROR, WARN, INFO, DEBUG or TRACE is wanted".into()),
-            })?,
-            log_file: given.optional("log-file", path)?,
-            log_format: given.required("log-format", |text| match text {
-                "text" => Ok(LogFormat::Text),
-                "json" => Ok(LogFormat::Json),
-                _ => Err("text or json is wanted".into()),
-            })?,
+            log: LogConfig {
+                level: given.required("log-level", parse_level)?,
+                file: given.optional("log-file", path)?,
+                format: given.required("log-format", parse_format)?,
+            },
             task_poll_interval: seconds("task-poll-interval", 0.1..=3600.0)?,
             heartbeat_interval: seconds("heartbeat-interval", 0.1..=3600.0)?,
             fuel: given.required("fuel", |text| count(text, 1_000_000..=u64::MAX))?,
@@ -157,6 +144,7 @@ impl WorkerSettings {
             })?,
             queue_capacity: given.required("queue-capacity", |text| number_in(text, 1..=100_000))?,
             max_upload: given.required("max-upload", |text| bytes(text, 1 << 10..=4 << 30))?,
+            spool_limit: given.required("spool-limit", |text| bytes(text, 1 << 20..=1 << 40))?,
             drain_timeout: seconds("drain-timeout", 0.0..=3600.0)?,
             ffmpeg: given.required("ffmpeg", path)?,
             capture_timeout: seconds("capture-timeout", 1.0..=600.0)?,

@@ -10,7 +10,9 @@ use axum::{
 };
 use subtle::ConstantTimeEq;
 
-use super::{Node, problem::Error};
+use easysight_daemon::problem::Error;
+
+use super::Node;
 
 pub(super) async fn check(State(node): State<Arc<Node>>, request: Request, next: Next) -> Response {
     match refusal(&node, request.headers()) {

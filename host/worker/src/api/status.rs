@@ -13,7 +13,9 @@ use easysight_sandbox::Sandbox;
 
 use crate::system::system_info;
 
-use super::{Node, problem::Error};
+use easysight_daemon::problem::Error;
+
+use super::Node;
 
 /// The process answers.
 pub(super) async fn healthz() -> &'static str {
@@ -22,15 +24,8 @@ pub(super) async fn healthz() -> &'static str {
 
 /// Whether new work is welcome; a load balancer steers around a node that says no.
 pub(super) async fn readyz(State(node): State<Arc<Node>>) -> Result<&'static str, Error> {
-    let refuse = |slug: &str, detail: &str| Err(Error::new(StatusCode::SERVICE_UNAVAILABLE, slug, detail));
-    if node.jobs.is_draining() {
-        return refuse("draining", "the worker is about to stop");
-    }
-    if node.library.current().is_empty() {
-        return refuse("no-plugins", "the worker has no plugin");
-    }
-    if node.jobs.is_saturated() {
-        return refuse("saturated", "as many jobs wait as may");
+    if let Some((slug, detail)) = node.pool.not_ready() {
+        return Err(Error::new(StatusCode::SERVICE_UNAVAILABLE, slug, detail));
     }
     Ok("ready\n")
 }
@@ -48,14 +43,14 @@ pub(super) async fn workers_status(State(node): State<Arc<Node>>) -> Result<Json
         id: node.id.clone(),
         name: node.settings.node_name.clone(),
         mode: node.settings.mode,
-        status: if node.jobs.is_draining() { NodeState::Draining } else { NodeState::Online },
+        status: if node.pool.is_draining() { NodeState::Draining } else { NodeState::Online },
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started_at: node.started_at,
-        pool: node.jobs.status(),
-        current_tasks: node.jobs.running(),
-        totals: node.metrics.totals(),
+        pool: node.pool.status(),
+        current_tasks: node.pool.running(),
+        totals: node.pool.totals(),
         system,
         fuel_prices: Sandbox::fuel_prices(),
-        plugins: node.library.current().summaries(),
+        plugins: node.pool.plugins(),
     }))
 }

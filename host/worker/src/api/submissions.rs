@@ -11,20 +11,21 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use easysight_capture::Source;
+use easysight_daemon::{
+    body::{Gathered, MAX_HEARD_BYTES, broken, gather, parse_json},
+    problem::Error,
+};
 use easysight_diagnose::Plan;
 use easysight_protocol::{Submission, SubmissionId, SubmissionRequest, SubmissionState};
 use easysight_sandbox::Limits;
-use futures::StreamExt;
 use serde::Deserialize;
 use tempfile::{NamedTempFile, TempPath};
 use tokio::io::AsyncWriteExt;
 
 use crate::jobs::Refused;
 
-use super::{MAX_JSON_BYTES, MAX_WAIT, Node, problem::Error};
+use super::{Desk, MAX_JSON_BYTES, MAX_WAIT};
 
-/// Bytes beyond the limit that are heard before a client is cut off.
-const MAX_HEARD_BYTES: usize = 64 << 20;
 /// Submissions that one page of the list has at the most.
 const MAX_LISTED: usize = 1_000;
 
@@ -55,7 +56,7 @@ struct Upload {
 }
 
 pub(super) async fn submit(
-    State(node): State<Arc<Node>>,
+    State(node): State<Arc<Desk>>,
     query: Result<Query<WaitQuery>, QueryRejection>,
     request: Request,
 ) -> Result<Response, Error> {
@@ -102,7 +103,7 @@ pub(super) async fn submit(
 }
 
 pub(super) async fn look_up(
-    State(node): State<Arc<Node>>,
+    State(node): State<Arc<Desk>>,
     id: Path<String>,
     query: Result<Query<WaitQuery>, QueryRejection>,
 ) -> Result<Response, Error> {
@@ -117,7 +118,7 @@ pub(super) async fn look_up(
 }
 
 pub(super) async fn list(
-    State(node): State<Arc<Node>>,
+    State(node): State<Arc<Desk>>,
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<Vec<Submission>>, Error> {
     let Query(query) = query.map_err(|rejection| bad_query(&rejection))?;
@@ -175,16 +176,12 @@ fn bad_query(rejection: &QueryRejection) -> Error {
     Error::new(StatusCode::BAD_REQUEST, "invalid-query", rejection.body_text())
 }
 
-async fn read_body(node: &Node, request: Request) -> Result<Body, Error> {
+async fn read_body(node: &Desk, request: Request) -> Result<Body, Error> {
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = content_type.and_then(|text| text.split(';').next()).map(str::trim).unwrap_or_default();
     if essence.eq_ignore_ascii_case("application/json") {
-        let mut chunks = request.into_body().into_data_stream();
-        let mut json = Gathered::default();
-        while let Some(chunk) = chunks.next().await {
-            json.add(&chunk.map_err(|error| broken(&error))?)?;
-        }
-        return Ok(Body { request: parse_request(&json.complete()?)?, upload: None });
+        let json = gather(request.into_body(), MAX_JSON_BYTES).await?;
+        return Ok(Body { request: parse_json(&json)?, upload: None });
     }
     if essence.eq_ignore_ascii_case("multipart/form-data") {
         let parts = Multipart::from_request(request, &()).await.map_err(|rejection| broken(&rejection))?;
@@ -194,54 +191,7 @@ async fn read_body(node: &Node, request: Request) -> Result<Body, Error> {
     Err(Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail))
 }
 
-fn broken(error: &dyn std::fmt::Display) -> Error {
-    Error::new(StatusCode::BAD_REQUEST, "invalid-body", error.to_string())
-}
-
-/// JSON as it arrives. What is too large is heard to its end, up to a point: a client that is cut
-/// off while it speaks does not hear why.
-#[derive(Default)]
-struct Gathered {
-    bytes: Vec<u8>,
-    seen: usize,
-}
-
-impl Gathered {
-    fn add(&mut self, chunk: &[u8]) -> Result<(), Error> {
-        self.seen = self.seen.saturating_add(chunk.len());
-        if self.seen <= MAX_JSON_BYTES {
-            self.bytes.extend_from_slice(chunk);
-        }
-        if self.seen > MAX_HEARD_BYTES { Err(self.too_large()) } else { Ok(()) }
-    }
-
-    fn complete(self) -> Result<Vec<u8>, Error> {
-        if self.seen > MAX_JSON_BYTES { Err(self.too_large()) } else { Ok(self.bytes) }
-    }
-
-    fn too_large(&self) -> Error {
-        let detail = format!(
-            "the request has {} bytes of JSON or more, at most {MAX_JSON_BYTES} are taken",
-            self.seen
-        );
-        Error::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
-    }
-}
-
-fn parse_request(json: &[u8]) -> Result<SubmissionRequest, Error> {
-    let mut reader = serde_json::Deserializer::from_slice(json);
-    let parsed = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let pointer: String = match error.path().to_string().as_str() {
-            "." => String::new(),
-            path => format!("/{}", path.replace(['.', '['], "/").replace(']', "")),
-        };
-        Error::new(StatusCode::BAD_REQUEST, "invalid-json", error.inner().to_string()).at(pointer)
-    })?;
-    reader.end().map_err(|e| Error::new(StatusCode::BAD_REQUEST, "invalid-json", e.to_string()))?;
-    Ok(parsed)
-}
-
-async fn read_parts(node: &Node, mut parts: Multipart) -> Result<Body, Error> {
+async fn read_parts(node: &Desk, mut parts: Multipart) -> Result<Body, Error> {
     let mut body = Body { request: SubmissionRequest::default(), upload: None };
     loop {
         let Some(mut part) = parts.next_field().await.map_err(|error| broken(&error))? else {
@@ -249,11 +199,11 @@ async fn read_parts(node: &Node, mut parts: Multipart) -> Result<Body, Error> {
         };
         match part.name() {
             Some("request") => {
-                let mut json = Gathered::default();
+                let mut json = Gathered::up_to(MAX_JSON_BYTES);
                 while let Some(chunk) = part.chunk().await.map_err(|error| broken(&error))? {
                     json.add(&chunk)?;
                 }
-                body.request = parse_request(&json.complete()?)?;
+                body.request = parse_json(&json.complete()?)?;
             }
             Some("clip") if body.upload.is_none() => body.upload = Some(keep(node, part).await?),
             other => {
@@ -266,7 +216,7 @@ async fn read_parts(node: &Node, mut parts: Multipart) -> Result<Body, Error> {
 }
 
 /// Writes an upload to disk as it arrives.
-async fn keep(node: &Node, mut part: Field<'_>) -> Result<Upload, Error> {
+async fn keep(node: &Desk, mut part: Field<'_>) -> Result<Upload, Error> {
     let failed = |error: std::io::Error| {
         tracing::error!(%error, "an upload cannot be kept");
         let status = if error.kind() == std::io::ErrorKind::StorageFull {

@@ -55,6 +55,13 @@ pub(super) const KEYS: &[Key] = &[
         None,
         "The master's address instead of host and port: https, a path prefix",
     ),
+    key(
+        "master-ca",
+        "WORKER_MASTER_CA",
+        "FILE",
+        None,
+        "PEM file with the private authority that signed the master's certificate",
+    ),
     Key {
         flag: "api-token",
         env: "WORKER_API_TOKEN",
@@ -83,7 +90,7 @@ pub(super) const KEYS: &[Key] = &[
         "WORKER_LISTEN",
         "ADDR",
         Some("127.0.0.1:8001"),
-        "Address and port of the HTTP API, health and metrics",
+        "Address and port of the HTTP API, health and metrics; where nobody chose it and it is taken, a distributed worker takes a free one",
     ),
     key("labels", "WORKER_LABELS", "k=v,…", None, "Labels for routing: a task may require them"),
     key("log-level", "WORKER_LOG_LEVEL", "LEVEL", Some("INFO"), "ERROR, WARN, INFO, DEBUG or TRACE"),
@@ -146,6 +153,13 @@ pub(super) const KEYS: &[Key] = &[
         "Submissions that may wait before new ones are refused, 1 to 100000",
     ),
     key("max-upload", "WORKER_MAX_UPLOAD", "BYTES", Some("64MiB"), "Largest upload, 1KiB to 4GiB"),
+    key(
+        "spool-limit",
+        "WORKER_SPOOL_LIMIT",
+        "BYTES",
+        Some("256MiB"),
+        "Results on disk that wait for a master to take them, 1MiB to 1TiB; the oldest go first",
+    ),
     key(
         "drain-timeout",
         "WORKER_DRAIN_TIMEOUT",

@@ -1,0 +1,235 @@
+//! Distributed mode: leases jobs from a master, works on them, reports results. The worker dials out;
+//! nothing needs to reach it.
+
+mod book;
+mod client;
+mod executor;
+mod heartbeat;
+mod lease_loop;
+mod outbox;
+mod plugins;
+mod spool;
+
+use std::{
+    fs,
+    io::Write,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use anyhow::Context;
+use easysight_capture::Capturer;
+use easysight_protocol::{Incarnation, PluginSummary, PoolStatus, SubmissionId, Totals};
+use easysight_sandbox::Sandbox;
+use tempfile::NamedTempFile;
+use tokio::{sync::Semaphore, task::JoinHandle as TaskHandle};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::{api::Pool, metrics::Metrics, settings::WorkerSettings};
+
+use book::Book;
+use client::MasterClient;
+use outbox::Outbox;
+use plugins::PluginCache;
+use spool::Spool;
+
+/// What delivering and saying farewell may take at the end.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// The node, as all its loops share it.
+pub(crate) struct Distributed {
+    settings: Arc<WorkerSettings>,
+    id: String,
+    incarnation: Incarnation,
+    /// The life before this one, which is over: the data directory is locked.
+    replaces: Option<Incarnation>,
+    client: MasterClient,
+    book: Book,
+    plugins: PluginCache,
+    outbox: Outbox,
+    capturer: Capturer,
+    /// Jobs in flight.
+    places: Arc<Semaphore>,
+    /// Plugins that run at a time.
+    computing: Semaphore,
+    metrics: Arc<Metrics>,
+    master_answers: AtomicBool,
+    /// Nothing new is leased.
+    stopping: CancellationToken,
+    /// What still runs is handed back.
+    aborting: CancellationToken,
+    /// No job is in flight any more.
+    drained: CancellationToken,
+    /// The end.
+    ended: CancellationToken,
+}
+
+/// The loops of a node.
+pub(crate) struct Loops {
+    leases: TaskHandle<()>,
+    results: TaskHandle<()>,
+    heartbeat: JoinHandle<()>,
+}
+
+impl Distributed {
+    /// Starts the loops.
+    pub(crate) async fn start(
+        settings: Arc<WorkerSettings>,
+        id: String,
+        sandbox: Sandbox,
+        capturer: Capturer,
+        metrics: Arc<Metrics>,
+    ) -> anyhow::Result<(Arc<Self>, Loops)> {
+        let client = MasterClient::new(&settings, &id)?;
+        // A client of its own: connections belong to the runtime that made them.
+        let heartbeat_client = MasterClient::new(&settings, &id)?;
+        let spool_dir = settings.data_dir.join("spool");
+        let spool = Spool::open(spool_dir.clone(), settings.spool_limit)
+            .with_context(|| spool_dir.display().to_string())?;
+        let (outbox, results) = Outbox::new(spool);
+        let plugins = PluginCache::open(client.clone(), sandbox, settings.plugins_dir.clone())?;
+        let capacity = settings.pool_size * settings.max_concurrent_tasks;
+        let node = Arc::new(Self {
+            incarnation: Incarnation(Uuid::new_v4()),
+            replaces: former_life(&settings),
+            client,
+            book: Book::new(),
+            plugins,
+            outbox,
+            capturer,
+            places: Arc::new(Semaphore::new(capacity as usize)),
+            computing: Semaphore::new(settings.pool_size as usize),
+            metrics,
+            master_answers: AtomicBool::new(true),
+            stopping: CancellationToken::new(),
+            aborting: CancellationToken::new(),
+            drained: CancellationToken::new(),
+            ended: CancellationToken::new(),
+            settings,
+            id,
+        });
+        let loops = Loops {
+            heartbeat: heartbeat::spawn(&node, heartbeat_client)?,
+            leases: tokio::spawn(lease_loop::run(Arc::clone(&node))),
+            results: tokio::spawn(outbox::deliver(Arc::clone(&node), results)),
+        };
+        Ok((node, loops))
+    }
+
+    /// Leases nothing more, and says so.
+    pub(crate) fn stop(&self) {
+        self.stopping.cancel();
+    }
+
+    /// Ends: what runs has `drain` to finish and is handed back then; results are delivered.
+    pub(crate) async fn end(&self, loops: Loops, drain: Duration) -> anyhow::Result<()> {
+        let Loops { mut leases, results, heartbeat } = loops;
+        self.stop();
+        if tokio::time::timeout(drain, &mut leases).await.is_err() {
+            tracing::warn!("jobs were still running after the drain timeout and are handed back");
+            self.aborting.cancel();
+            leases.await?;
+        }
+        self.drained.cancel();
+        if tokio::time::timeout(FAREWELL, results).await.is_err() {
+            tracing::warn!("results stay on disk: the master did not take them in time");
+        }
+        if self.book.is_registered() {
+            match tokio::time::timeout(FAREWELL, self.client.unregister(self.incarnation)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "the master could not be told farewell"),
+                Err(_) => tracing::warn!("the master did not answer to the farewell"),
+            }
+        }
+        self.ended.cancel();
+        let joined = tokio::task::spawn_blocking(move || heartbeat.join()).await?;
+        if joined.is_err() {
+            tracing::error!("the heartbeat's thread broke off");
+        }
+        Ok(())
+    }
+
+    /// False where a loop is stuck.
+    pub(crate) fn is_alive(&self) -> bool {
+        let wait = self.settings.task_poll_interval.max(self.settings.heartbeat_interval);
+        self.book.is_alive(wait)
+    }
+
+    fn capacity(&self) -> u32 {
+        self.settings.pool_size * self.settings.max_concurrent_tasks
+    }
+
+    /// Notes whether the master answers; true where that is news.
+    fn note_master(&self, answers: bool) -> bool {
+        self.master_answers.swap(answers, Ordering::Relaxed) != answers
+    }
+
+    /// Keeps the name of this life, so that the next one can say which it replaces.
+    fn keep_incarnation(&self) {
+        let path = incarnation_file(&self.settings);
+        let kept = || -> std::io::Result<()> {
+            let mut file = NamedTempFile::new_in(&self.settings.data_dir)?;
+            writeln!(file, "{}", self.incarnation)?;
+            file.persist(&path)?;
+            Ok(())
+        };
+        if let Err(error) = kept() {
+            tracing::warn!(path = %path.display(), %error, "a restart will have to wait for the lease to end");
+        }
+    }
+}
+
+fn incarnation_file(settings: &WorkerSettings) -> PathBuf {
+    settings.data_dir.join("incarnation")
+}
+
+fn former_life(settings: &WorkerSettings) -> Option<Incarnation> {
+    fs::read_to_string(incarnation_file(settings)).ok()?.trim().parse().ok()
+}
+
+impl Pool for Distributed {
+    fn status(&self) -> PoolStatus {
+        PoolStatus {
+            size: self.settings.pool_size,
+            max_concurrent_tasks: self.settings.max_concurrent_tasks,
+            capacity: self.capacity(),
+            running: u32::try_from(self.book.jobs().len()).unwrap_or(u32::MAX),
+            queued: 0,
+            queue_capacity: 0,
+        }
+    }
+
+    fn running(&self) -> Vec<SubmissionId> {
+        self.book.jobs().into_iter().map(|job| SubmissionId(job.0)).collect()
+    }
+
+    fn totals(&self) -> Totals {
+        self.metrics.totals()
+    }
+
+    fn plugins(&self) -> Vec<PluginSummary> {
+        self.plugins.summaries()
+    }
+
+    fn is_draining(&self) -> bool {
+        self.stopping.is_cancelled()
+    }
+
+    fn not_ready(&self) -> Option<(&'static str, &'static str)> {
+        if self.stopping.is_cancelled() {
+            Some(("draining", "the worker is about to stop"))
+        } else if !self.book.is_registered() {
+            Some(("not-registered", "the worker has not found its master yet"))
+        } else if self.book.jobs().len() >= self.capacity() as usize {
+            Some(("saturated", "as many jobs are in flight as may"))
+        } else {
+            None
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! What the node holds: jobs in flight, the last poll that was taken in, and who listens to whom. The
+//! lease loop writes it, the heartbeat's thread reads it.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use easysight_protocol::{HeldJob, JobId, LeasedJob};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// How long a loop may be silent before it counts as stuck, beyond what it waits for.
+const STUCK: Duration = Duration::from_secs(90);
+
+struct Inner {
+    held: BTreeMap<(JobId, u32), CancellationToken>,
+    polls: u64,
+    last_poll: u64,
+    registered: bool,
+    lease: Duration,
+    lease_loop_at: Instant,
+    heartbeat_at: Instant,
+}
+
+/// The book.
+pub(crate) struct Book {
+    inner: Mutex<Inner>,
+    unregistered: Notify,
+}
+
+impl Book {
+    pub(crate) fn new() -> Self {
+        let now = Instant::now();
+        Self {
+            inner: Mutex::new(Inner {
+                held: BTreeMap::new(),
+                polls: 0,
+                last_poll: 0,
+                registered: false,
+                lease: Duration::from_secs(8),
+                lease_loop_at: now,
+                heartbeat_at: now,
+            }),
+            unregistered: Notify::new(),
+        }
+    }
+
+    /// Begins a poll; answers its number.
+    pub(crate) fn begin_poll(&self) -> u64 {
+        let mut inner = self.inner.lock();
+        inner.polls += 1;
+        inner.polls
+    }
+
+    /// Ends a poll with what it brought, which may be nothing. In one step: a heartbeat either sees
+    /// the poll as open, or as over with all its jobs.
+    pub(crate) fn end_poll(&self, poll: u64, jobs: &[LeasedJob]) -> Vec<CancellationToken> {
+        let mut inner = self.inner.lock();
+        let tokens: Vec<_> = jobs
+            .iter()
+            .map(|job| {
+                let token = CancellationToken::new();
+                inner.held.insert((job.id, job.attempt), token.clone());
+                token
+            })
+            .collect();
+        inner.last_poll = inner.last_poll.max(poll);
+        tokens
+    }
+
+    /// The job is done with: its result is delivered, or safe on disk.
+    pub(crate) fn release(&self, job: JobId, attempt: u32) {
+        self.inner.lock().held.remove(&(job, attempt));
+    }
+
+    /// The jobs are the node's no longer: whoever works on them stops.
+    pub(crate) fn revoke(&self, jobs: &[JobId]) -> usize {
+        let mut inner = self.inner.lock();
+        let before = inner.held.len();
+        inner.held.retain(|(id, _), token| {
+            let revoked = jobs.contains(id);
+            if revoked {
+                token.cancel();
+            }
+            !revoked
+        });
+        before - inner.held.len()
+    }
+
+    /// What a heartbeat says: all jobs that are held, and the last poll that is over.
+    pub(crate) fn held(&self) -> (Vec<HeldJob>, u64) {
+        let inner = self.inner.lock();
+        let held = inner.held.keys().map(|(job_id, attempt)| HeldJob { job_id: *job_id, attempt: *attempt });
+        (held.collect(), inner.last_poll)
+    }
+
+    pub(crate) fn jobs(&self) -> Vec<JobId> {
+        self.inner.lock().held.keys().map(|(id, _)| *id).collect()
+    }
+
+    pub(crate) fn set_registered(&self, registered: bool) {
+        self.inner.lock().registered = registered;
+        if !registered {
+            self.unregistered.notify_one();
+        }
+    }
+
+    /// Waits until the master is known to have forgotten this node.
+    pub(crate) async fn forgotten(&self) {
+        while self.is_registered() {
+            self.unregistered.notified().await;
+        }
+    }
+
+    pub(crate) fn is_registered(&self) -> bool {
+        self.inner.lock().registered
+    }
+
+    pub(crate) fn set_lease(&self, lease_ms: u64) {
+        self.inner.lock().lease = Duration::from_millis(lease_ms.max(1));
+    }
+
+    pub(crate) fn lease(&self) -> Duration {
+        self.inner.lock().lease
+    }
+
+    /// The lease loop got round.
+    pub(crate) fn note_lease_loop(&self) {
+        self.inner.lock().lease_loop_at = Instant::now();
+    }
+
+    /// The heartbeat's thread got round.
+    pub(crate) fn note_heartbeat(&self) {
+        self.inner.lock().heartbeat_at = Instant::now();
+    }
+
+    /// False where one of the loops is stuck; `wait` is the longest that either waits on purpose.
+    pub(crate) fn is_alive(&self, wait: Duration) -> bool {
+        let inner = self.inner.lock();
+        let fresh = |at: Instant| at.elapsed() < wait + STUCK;
+        fresh(inner.lease_loop_at) && fresh(inner.heartbeat_at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn job(attempt: u32) -> LeasedJob {
+        LeasedJob {
+            id: JobId(Uuid::now_v7()),
+            attempt,
+            plan: 0,
+            camera_id: None,
+            source: "x".into(),
+            deadline_ms: None,
+        }
+    }
+
+    #[test]
+    fn a_poll_is_over_only_together_with_its_jobs() {
+        let book = Book::new();
+        let first = book.begin_poll();
+        assert_eq!(book.held(), (Vec::new(), 0));
+        let jobs = [job(1), job(1)];
+        book.end_poll(first, &jobs);
+        assert_eq!((book.held().0.len(), book.held().1), (2, 1));
+        // A poll that failed is over too: what it may have been given is lost.
+        let second = book.begin_poll();
+        book.end_poll(second, &[]);
+        assert_eq!(book.held().1, 2);
+        book.release(jobs[0].id, 1);
+        assert_eq!(book.held().0, [HeldJob { job_id: jobs[1].id, attempt: 1 }]);
+    }
+
+    #[test]
+    fn whoever_works_on_a_revoked_job_is_told() {
+        let book = Book::new();
+        let jobs = [job(1), job(2)];
+        let tokens = book.end_poll(1, &jobs);
+        assert_eq!(book.revoke(&[jobs[1].id]), 1);
+        assert!(!tokens[0].is_cancelled() && tokens[1].is_cancelled());
+        assert_eq!(book.jobs(), [jobs[0].id]);
+    }
+}

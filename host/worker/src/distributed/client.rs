@@ -1,0 +1,196 @@
+//! What a worker says to its master, over HTTP. Every call has a deadline, every refusal its kind.
+
+use std::{fs, path::Path, time::Duration};
+
+use anyhow::Context;
+use easysight_protocol::{
+    HeartbeatAnswer, HeartbeatRequest, Incarnation, LeaseAnswer, LeaseRequest, Problem, RegisterAnswer,
+    RegisterRequest, ResultsAnswer, ResultsRequest,
+};
+use easysight_sandbox::Digest;
+use reqwest::{Certificate, Client, Method, RequestBuilder, Response, StatusCode, header};
+use serde::de::DeserializeOwned;
+
+use crate::settings::WorkerSettings;
+
+/// How long a connection may take, and an answer to what is no long poll.
+const CONNECT: Duration = Duration::from_secs(10);
+const ANSWER: Duration = Duration::from_secs(20);
+/// What a long poll may take beyond the wait that it asks for.
+const POLL_SLACK: Duration = Duration::from_secs(10);
+/// How long a download may be silent.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// Why a call came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CallError {
+    /// No answer, or none that can be understood.
+    #[error("the master at {url} cannot be reached: {reason}")]
+    Unreachable {
+        /// Where it was looked for.
+        url: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// The master does not know this node, or knows another life of it: register again.
+    #[error("the master does not know this node: {0}")]
+    Forgotten(String),
+    /// Another process of this id lives.
+    #[error("{0}")]
+    InUse(String),
+    /// Refused for another reason.
+    #[error("the master refuses ({status}): {detail}")]
+    Refused {
+        /// HTTP status.
+        status: u16,
+        /// What the master says.
+        detail: String,
+    },
+}
+
+impl CallError {
+    /// True where the same call may succeed later.
+    pub(crate) const fn may_pass(&self) -> bool {
+        match self {
+            Self::Refused { status, .. } => matches!(*status, 401 | 403 | 404 | 408 | 429 | 500..),
+            _ => true,
+        }
+    }
+}
+
+/// Talks to one master.
+#[derive(Debug, Clone)]
+pub(crate) struct MasterClient {
+    http: Client,
+    base: String,
+    node_id: String,
+    token: Option<String>,
+}
+
+impl MasterClient {
+    pub(crate) fn new(settings: &WorkerSettings, node_id: &str) -> anyhow::Result<Self> {
+        // An error means that it is installed already.
+        rustls::crypto::ring::default_provider().install_default().ok();
+        let mut http = Client::builder()
+            .connect_timeout(CONNECT)
+            .read_timeout(SILENCE.max(settings.task_poll_interval + POLL_SLACK))
+            .tcp_keepalive(Duration::from_secs(15))
+            // Nothing that a master answers leads elsewhere, least of all with the token.
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("easysight-worker/", env!("CARGO_PKG_VERSION")));
+        if let Some(file) = &settings.master_ca {
+            http = http.tls_certs_merge(authority(file)?);
+        }
+        Ok(Self {
+            http: http.build().context("the HTTP client does not start")?,
+            base: settings.master.trim_end_matches('/').to_owned(),
+            node_id: node_id.to_owned(),
+            token: settings.api_token.as_ref().map(|token| token.0.clone()),
+        })
+    }
+
+    /// Where the master is.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
+    pub(crate) async fn register(&self, request: &RegisterRequest) -> Result<RegisterAnswer, CallError> {
+        self.call(self.post("register").json(request).timeout(ANSWER)).await
+    }
+
+    pub(crate) async fn heartbeat(&self, request: &HeartbeatRequest) -> Result<HeartbeatAnswer, CallError> {
+        let path = format!("{}/heartbeat", self.node_id);
+        self.call(self.post(&path).json(request).timeout(ANSWER)).await
+    }
+
+    pub(crate) async fn lease(&self, request: &LeaseRequest) -> Result<LeaseAnswer, CallError> {
+        let path = format!("{}/leases", self.node_id);
+        let in_time = Duration::from_millis(request.wait_ms) + POLL_SLACK;
+        self.call(self.post(&path).json(request).timeout(in_time)).await
+    }
+
+    pub(crate) async fn results(&self, request: &ResultsRequest) -> Result<ResultsAnswer, CallError> {
+        let path = format!("{}/results", self.node_id);
+        self.call(self.post(&path).json(request).timeout(ANSWER)).await
+    }
+
+    pub(crate) async fn unregister(&self, incarnation: Incarnation) -> Result<(), CallError> {
+        let path = format!("/api/v1/diagnosis/workers/{}", self.node_id);
+        let request = self.request(Method::DELETE, &path).query(&[("incarnation", incarnation.to_string())]);
+        self.send(request.timeout(ANSWER)).await.map(|_| ())
+    }
+
+    /// The bytes of a plugin from `offset` on. The answer says where it really begins.
+    pub(crate) async fn component(&self, digest: Digest, offset: u64) -> Result<Response, CallError> {
+        let mut request = self.request(Method::GET, &format!("/api/v1/plugins/{digest}/component"));
+        if offset > 0 {
+            request = request.header(header::RANGE, format!("bytes={offset}-"));
+        }
+        self.send(request).await
+    }
+
+    fn post(&self, path: &str) -> RequestBuilder {
+        self.request(Method::POST, &format!("/api/v1/diagnosis/workers/{path}"))
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.base));
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    async fn call<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, CallError> {
+        let answer = self.send(request).await?;
+        answer.json().await.map_err(|error| self.unreachable(&error))
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Response, CallError> {
+        let answer = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let text = answer.text().await.unwrap_or_default();
+        let problem: Option<Problem> = serde_json::from_str(&text).ok();
+        let kind = problem.as_ref().map(|problem| problem.kind.clone()).unwrap_or_default();
+        let detail = problem.map_or_else(|| text.chars().take(200).collect(), |problem| problem.detail);
+        Err(match kind.as_str() {
+            "/problems/no-such-node" | "/problems/superseded" => CallError::Forgotten(detail),
+            "/problems/node-id-in-use" => CallError::InUse(detail),
+            _ => CallError::Refused { status: status.as_u16(), detail: advise(status, detail) },
+        })
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> CallError {
+        let mut reason = error.to_string();
+        let mut cause = std::error::Error::source(error);
+        while let Some(error) = cause {
+            reason = error.to_string();
+            cause = error.source();
+        }
+        CallError::Unreachable { url: self.base.clone(), reason }
+    }
+}
+
+fn advise(status: StatusCode, detail: String) -> String {
+    match status {
+        StatusCode::UNAUTHORIZED => format!("{detail} (give the worker its token with --api-token)"),
+        StatusCode::NOT_FOUND => format!("{detail} (is this the address of an EasySight master?)"),
+        _ => detail,
+    }
+}
+
+/// The certificates of a PEM file.
+fn authority(file: &Path) -> anyhow::Result<Vec<Certificate>> {
+    let shown = || format!("--master-ca {}", file.display());
+    let pem = fs::read(file).with_context(shown)?;
+    let certificates = Certificate::from_pem_bundle(&pem).with_context(shown)?;
+    anyhow::ensure!(
+        !certificates.is_empty(),
+        "--master-ca {}: there is no certificate in it",
+        file.display()
+    );
+    Ok(certificates)
+}

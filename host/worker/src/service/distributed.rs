@@ -1,0 +1,45 @@
+//! A distributed worker: leases jobs from a master. Over HTTP it serves health and metrics only.
+
+use std::{process::ExitCode, sync::Arc};
+
+use chrono::Utc;
+use easysight_daemon::process::{NotifyState, notify, watchdog};
+
+use crate::{
+    api::{self, Node},
+    distributed::Distributed,
+};
+
+use super::{Ground, Serving};
+
+pub(super) async fn run(ground: Ground) -> anyhow::Result<ExitCode> {
+    let Ground { settings, id, listener, sandbox, capturer, metrics, mut stop } = ground;
+    let (distributed, loops) =
+        Distributed::start(Arc::clone(&settings), id.clone(), sandbox, capturer, Arc::clone(&metrics))
+            .await?;
+    let node = Arc::new(Node {
+        settings: Arc::clone(&settings),
+        id: id.clone(),
+        started_at: Utc::now(),
+        pool: Arc::clone(&distributed) as Arc<dyn api::Pool>,
+        metrics,
+    });
+    let watched = Arc::clone(&distributed);
+    let watchdog = tokio::spawn(watchdog(move || watched.is_alive()));
+    let serving = Serving::start(listener, api::router(node, None))?;
+    serving.announce(&id, &settings);
+
+    stop.next().await;
+    tracing::info!("stopping: nothing new is leased, what runs is finished");
+    notify(&[NotifyState::Stopping]);
+    tokio::select! {
+        ended = distributed.end(loops, settings.drain_timeout) => ended?,
+        () = stop.next() => {
+            tracing::warn!("stopped at once");
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    watchdog.abort();
+    serving.end().await?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,82 @@
+//! A standalone worker: takes submissions over HTTP.
+
+use std::{process::ExitCode, sync::Arc, time::Duration};
+
+use chrono::Utc;
+use easysight_daemon::process::{NotifyState, notify, watchdog};
+use tokio::time::timeout;
+
+use crate::{
+    api::{self, Desk, Node},
+    jobs::Jobs,
+    library::Library,
+};
+
+use super::{Ground, Serving};
+
+/// How often the plugins directory is looked at.
+const REFRESH: Duration = Duration::from_secs(5);
+
+pub(super) async fn run(ground: Ground) -> anyhow::Result<ExitCode> {
+    let Ground { settings, id, listener, sandbox, capturer, metrics, mut stop } = ground;
+    let plugins_dir = settings.plugins_dir.clone();
+    let library = tokio::task::spawn_blocking(move || Library::open(sandbox, plugins_dir)).await??;
+    let library = Arc::new(library);
+    let (jobs, pool, abort) = Jobs::start(
+        settings.pool_size,
+        settings.max_concurrent_tasks,
+        settings.queue_capacity,
+        capturer,
+        Arc::clone(&metrics),
+    );
+    let mut pool = tokio::spawn(pool);
+    let desk = Arc::new(Desk {
+        settings: Arc::clone(&settings),
+        library: Arc::clone(&library),
+        jobs: Arc::clone(&jobs),
+    });
+    let node = Arc::new(Node {
+        settings: Arc::clone(&settings),
+        id: id.clone(),
+        started_at: Utc::now(),
+        pool: Arc::clone(&desk) as Arc<dyn api::Pool>,
+        metrics,
+    });
+    let refresh = tokio::spawn(refresh(library));
+    let watchdog = tokio::spawn(watchdog(|| true));
+    let serving = Serving::start(listener, api::router(node, Some(desk)))?;
+    serving.announce(&id, &settings);
+
+    stop.next().await;
+    tracing::info!("stopping: nothing new is taken, what runs is finished");
+    notify(&[NotifyState::Stopping]);
+    jobs.drain();
+    tokio::select! {
+        done = timeout(settings.drain_timeout, &mut pool) => {
+            if done.is_err() {
+                tracing::warn!("jobs were still running after the drain timeout and are given up");
+                abort.cancel();
+                pool.await?;
+            }
+        }
+        () = stop.next() => {
+            tracing::warn!("stopped at once");
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    refresh.abort();
+    watchdog.abort();
+    serving.end().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn refresh(library: Arc<Library>) {
+    let mut beat = tokio::time::interval(REFRESH);
+    loop {
+        beat.tick().await;
+        let library = Arc::clone(&library);
+        if let Err(error) = tokio::task::spawn_blocking(move || library.refresh()).await {
+            tracing::error!(%error, "looking at the plugins broke off");
+        }
+    }
+}
