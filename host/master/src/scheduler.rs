@@ -44,19 +44,15 @@ pub(crate) async fn run(master: Shared, retention: Retention) {
         let started = Instant::now();
         let looked = look_round(&master, ticks.is_multiple_of(SLOW), retention).await;
         master.scheduler_lives.store(started.elapsed() < STUCK, Ordering::Relaxed);
+        // Said once, not twice a second.
         match looked {
-            Ok(()) if troubled => {
-                tracing::info!("the database does its work again");
-                troubled = false;
-            }
-            Ok(()) => {}
-            // Said once, not twice a second.
-            Err(error) if !troubled => {
+            Ok(()) if troubled => tracing::info!("the database does its work again"),
+            Err(ref error) if !troubled => {
                 tracing::error!(%error, "the scheduler cannot do its work and tries on");
-                troubled = true;
             }
-            Err(_) => {}
+            _ => {}
         }
+        troubled = looked.is_err();
     }
 }
 

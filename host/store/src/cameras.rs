@@ -164,7 +164,7 @@ impl Store {
             .and("status = ?", filter.status.map(Status::as_str))
             .page(&self.readers, "id", "id > ?", page)
             .await?;
-        page_of(rows, page.limit, |row| Ok(read(row)?.camera), |camera| camera.id.clone())
+        page_of(&rows, page.limit, |row| Ok(read(row)?.camera), |camera| camera.id.clone())
     }
 
     /// All groups, by name.

@@ -53,7 +53,7 @@ impl Store {
             .and_integer("created_at < ?", filter.until)
             .page(&self.readers, "id DESC", "id < ?", page)
             .await?;
-        page_of(rows, page.limit, read, |finding| finding.id.clone())
+        page_of(&rows, page.limit, read, |finding| finding.id.clone())
     }
 }
 

@@ -87,7 +87,7 @@ impl Select {
 
 /// A page of items from rows that have one more than wanted where there is a next page.
 pub(crate) fn page_of<T>(
-    rows: Vec<AnyRow>,
+    rows: &[AnyRow],
     limit: u32,
     read: impl Fn(&AnyRow) -> Result<T, StoreError>,
     mark: impl Fn(&T) -> String,

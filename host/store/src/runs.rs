@@ -201,7 +201,7 @@ impl Store {
             .and("state = ?", filter.state.as_ref().map(word_of).transpose()?)
             .page(&self.readers, "id DESC", "id < ?", page)
             .await?;
-        let mut page = page_of(rows, page.limit, |row| Ok(read(row)?.run), |run| run.id.to_string())?;
+        let mut page = page_of(&rows, page.limit, |row| Ok(read(row)?.run), |run| run.id.to_string())?;
         let ids: Vec<RunId> = page.items.iter().map(|run| run.id).collect();
         let mut progress = self.progress(&ids).await?;
         for run in &mut page.items {
@@ -259,7 +259,7 @@ impl Store {
             .and("state = ?", state.map(JobState::as_str))
             .page(&self.readers, "id", "id > ?", page)
             .await?;
-        page_of(rows, page.limit, read_job, |job| job.id.to_string())
+        page_of(&rows, page.limit, read_job, |job| job.id.to_string())
     }
 
     /// Looks a job up.

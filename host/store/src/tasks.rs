@@ -114,7 +114,7 @@ impl Store {
     /// Those of the database.
     pub async fn tasks(&self, page: &PageRequest) -> Result<Page<Task>, StoreError> {
         let rows = Select::new(COLUMNS).page(&self.readers, "id", "id > ?", page).await?;
-        page_of(rows, page.limit, read, |task| task.id.clone())
+        page_of(&rows, page.limit, read, |task| task.id.clone())
     }
 
     /// Enabled tasks whose next run is due, earliest first.

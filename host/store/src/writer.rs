@@ -23,10 +23,12 @@ type Settle = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 /// Says whether it succeeded, and how to answer.
 type Work = Box<dyn for<'c> FnOnce(&'c mut AnyConnection) -> BoxFuture<'c, (bool, Settle)> + Send>;
 
+/// Called where the database could not even be tried.
+type Refuse = Box<dyn FnOnce(StoreError) + Send>;
+
 struct Item {
     work: Work,
-    /// Tells whoever asked that the database could not even be tried.
-    refuse: Arc<parking_lot::Mutex<Option<Box<dyn FnOnce(StoreError) + Send>>>>,
+    refuse: Refuse,
 }
 
 /// Sends commands to the task that writes.
@@ -70,12 +72,12 @@ impl Writer {
                 (succeeded, settle)
             })
         });
-        let refuse: Box<dyn FnOnce(StoreError) + Send> = Box::new(move |error| {
+        let refuse: Refuse = Box::new(move |error| {
             if let Some(answer) = late.lock().take() {
                 answer.send(Err(error)).ok();
             }
         });
-        let item = Item { work, refuse: Arc::new(parking_lot::Mutex::new(Some(refuse))) };
+        let item = Item { work, refuse };
         match tokio::time::timeout(PATIENCE, self.queue.send(item)).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return Err(stopped()),
@@ -131,9 +133,7 @@ async fn write(
 
 fn refuse(batch: &mut Vec<Item>, error: &StoreError) {
     for item in batch.drain(..) {
-        if let Some(refuse) = item.refuse.lock().take() {
-            refuse(error.clone());
-        }
+        (item.refuse)(error.clone());
     }
 }
 

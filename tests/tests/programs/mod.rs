@@ -22,7 +22,9 @@ pub(crate) fn program(name: &str) -> Command {
     assert!(program.exists(), "{} is not built; run `cargo xtask test`", program.display());
     let mut command = Command::new(program);
     for (variable, _) in env::vars_os() {
-        if variable.to_string_lossy().starts_with("WORKER_") {
+        let name = variable.to_string_lossy();
+        if name.starts_with("WORKER_") || name.starts_with("MASTER_") || name.starts_with("EASYSIGHT_MASTER")
+        {
             command.env_remove(variable);
         }
     }

@@ -135,7 +135,7 @@ fn csv(findings: &[DiagnosisResult]) -> anyhow::Result<Vec<u8>> {
             text(&finding.digest),
         ])?;
     }
-    Ok(writer.into_inner().map_err(|error| anyhow::anyhow!("{error}"))?)
+    writer.into_inner().map_err(|error| anyhow::anyhow!("{error}"))
 }
 
 /// A text that a spreadsheet does not take for a formula. Messages come from plugins.

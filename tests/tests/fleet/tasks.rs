@@ -1,0 +1,240 @@
+//! Tasks, runs and who gets their jobs.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::process::{Master, PATIENCE, read, worker};
+
+/// A node without a program behind it: what the protocol says to whoever speaks it wrongly.
+struct Node<'a> {
+    master: &'a Master,
+    id: &'static str,
+    incarnation: Uuid,
+    poll: u64,
+}
+
+impl<'a> Node<'a> {
+    async fn register(master: &'a Master, id: &'static str, more: Value) -> (Self, u16, Value) {
+        let incarnation = Uuid::new_v4();
+        let mut body = json!({
+            "id": id, "name": id, "incarnation": incarnation, "pool_size": 1, "capacity": 100, "version": "0",
+            "clock": "2026-01-01T00:00:00Z",
+            "system": {"hostname": "h", "os": "o", "arch": "a", "cpus": 1, "memory_total_bytes": 1,
+                "memory_used_bytes": 1, "process_memory_bytes": 1},
+        });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let (status, answer) = master.post("/api/v1/diagnosis/workers/register", &body).await;
+        (Self { master, id, incarnation, poll: 0 }, status, answer)
+    }
+
+    async fn lease(&mut self, wait_ms: u64) -> Value {
+        self.poll += 1;
+        let body =
+            json!({"incarnation": self.incarnation, "poll": self.poll, "max_jobs": 10, "wait_ms": wait_ms});
+        let path = format!("/api/v1/diagnosis/workers/{}/leases", self.id);
+        let (status, answer) = self.master.post(&path, &body).await;
+        assert_eq!(status, 200, "{answer}");
+        answer
+    }
+
+    async fn report(&self, results: Value) -> Value {
+        let path = format!("/api/v1/diagnosis/workers/{}/results", self.id);
+        let (status, answer) = self.master.post(&path, &json!({"results": results})).await;
+        assert_eq!(status, 200, "{answer}");
+        answer["verdicts"].clone()
+    }
+}
+
+fn result(lease: &Value, at: usize, outcome: &Value) -> Value {
+    let job = &lease["jobs"][at];
+    json!({"job_id": job["id"], "lease": lease["lease"], "attempt": job["attempt"], "outcome": outcome})
+}
+
+fn nothing_found() -> Value {
+    json!({"kind": "finished", "findings": [], "decode_ms": 1.0})
+}
+
+#[tokio::test]
+async fn a_waiting_worker_is_woken_by_a_submission() {
+    let master = Master::start();
+    master.publish_standard().await;
+    master.add_cameras(1, "rtsp://10.0.0.1/live").await;
+    master.add_task(json!({"id": "t", "name": "t", "groups": ["hall"]})).await;
+    let (mut node, status, _) = Node::register(&master, "n", json!({})).await;
+    assert_eq!(status, 200);
+    // A poll that would wait for a minute is answered when the job comes.
+    let (lease, run) = tokio::join!(node.lease(60_000), async {
+        let waits = |metrics: &str| metrics.contains("easysight_master_long_polls 1");
+        loop {
+            let answer = master.request(Method::GET, "/metrics").send().await.unwrap();
+            if waits(&answer.text().await.unwrap()) {
+                break master.submit("t").await;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    assert_eq!(lease["jobs"].as_array().unwrap().len(), 1);
+    assert_eq!(lease["plans"][0]["plugins"].as_array().unwrap().len(), 2);
+    assert_eq!(node.report(json!([result(&lease, 0, &nothing_found())])).await, json!(["recorded"]));
+    assert_eq!(master.finished(&run, PATIENCE).await["progress"]["finished"], json!(1));
+}
+
+#[tokio::test]
+async fn results_that_nobody_may_report_are_told_apart() {
+    let master = Master::start();
+    master.publish_standard().await;
+    master.add_cameras(2, "rtsp://10.0.0.1/live").await;
+    master.add_task(json!({"id": "t", "name": "t", "groups": ["hall"]})).await;
+    let run = master.submit("t").await;
+    let (mut node, ..) = Node::register(&master, "n", json!({})).await;
+    let lease = node.lease(0).await;
+    let good = result(&lease, 0, &nothing_found());
+    let mut unknown = good.clone();
+    unknown["job_id"] = json!(Uuid::now_v7());
+    let mut stale = result(&lease, 1, &nothing_found());
+    stale["attempt"] = json!(7);
+    assert_eq!(node.report(json!([good, unknown, stale])).await, json!(["recorded", "unknown", "stale"]));
+    assert_eq!(node.report(json!([good])).await, json!(["duplicate"]));
+    let (status, _) = master.post(&format!("/api/v1/diagnosis/runs/{run}/cancel"), &json!({})).await;
+    assert_eq!(status, 200);
+    assert_eq!(node.report(json!([result(&lease, 1, &nothing_found())])).await, json!(["stale"]));
+    let beat = json!({"incarnation": node.incarnation, "last_poll": 1, "clock": "2026-01-01T00:00:00Z",
+        "held": [{"job_id": lease["jobs"][1]["id"], "attempt": 1}]});
+    let (_, answer) = master.post("/api/v1/diagnosis/workers/n/heartbeat", &beat).await;
+    assert_eq!(answer["revoked"], json!([lease["jobs"][1]["id"]]));
+    let (status, problem) = master.post("/api/v1/diagnosis/workers/nobody/heartbeat", &beat).await;
+    assert_eq!((status, &problem["type"]), (404, &json!("/problems/no-such-node")));
+}
+
+#[tokio::test]
+async fn two_workers_with_one_node_id_are_told_apart() {
+    let master = Master::start();
+    let dir = tempfile::tempdir().unwrap();
+    let _first = worker(&master, dir.path(), "first", &["--node-id", "same"]);
+    master.has_nodes(1).await;
+    let second = worker(&master, dir.path(), "second", &["--node-id", "same"]);
+    let until = std::time::Instant::now() + PATIENCE;
+    while !second.log().contains("another worker on") {
+        assert!(std::time::Instant::now() < until, "{}", second.log());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let nodes = master.get("/api/v1/diagnosis/workers/distributed").await;
+    assert_eq!((nodes.as_array().unwrap().len(), &nodes[0]["name"]), (1, &json!("first")));
+    let answer = reqwest::get(format!("{}/readyz", second.url)).await.unwrap();
+    assert_eq!(answer.status(), 503);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_off_is_shown_and_does_no_harm() {
+    let master = Master::start();
+    let (_node, status, _) = Node::register(&master, "n", json!({"clock": "2020-01-01T00:00:00Z"})).await;
+    assert_eq!(status, 200);
+    let nodes = master.get("/api/v1/diagnosis/workers/distributed").await;
+    assert!(nodes[0]["clock_offset_ms"].as_i64().unwrap() < -1_000_000);
+    assert_eq!(nodes[0]["status"], json!("online"));
+}
+
+#[tokio::test]
+async fn what_a_task_lacks_is_said_and_it_begins_when_that_is_there() {
+    let master = Master::start();
+    let task = json!({"id": "t", "name": "t", "cameras": ["c0"], "diagnoses": ["brightness"],
+        "required_labels": {"site": "north"}});
+    let made = master.add_task(task).await;
+    let waits: Vec<_> =
+        made["waits_for"].as_array().unwrap().iter().map(|one| one.as_str().unwrap().to_owned()).collect();
+    assert_eq!(waits.len(), 3, "{waits:?}");
+    let run = master.submit("t").await;
+    let path = format!("/api/v1/diagnosis/runs/{run}");
+    let waiting = master.get(&path).await;
+    assert_eq!(
+        (&waiting["state"], &waiting["waits_for"][0]),
+        (&json!("waiting"), &json!("an active plugin for `brightness`"))
+    );
+    master.publish_standard().await;
+    master.until(PATIENCE, &path, |run| run["waits_for"][0] == "camera `c0`").await;
+    master.add_cameras(1, "rtsp://10.0.0.1/live").await;
+    let queued = master.until(PATIENCE, &path, |run| run["progress"]["queued"] == 1).await;
+    assert!(queued["waits_for"][0].as_str().unwrap().contains("site=north"), "{queued}");
+    let (mut plain, ..) = Node::register(&master, "plain", json!({})).await;
+    assert_eq!(plain.lease(0).await["jobs"], json!([]));
+    let (mut north, ..) = Node::register(&master, "north", json!({"labels": {"site": "north"}})).await;
+    assert_eq!(north.lease(0).await["jobs"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_idempotency_key_makes_one_run_and_overrides_are_of_the_run() {
+    let master = Master::start();
+    master.publish_standard().await;
+    master.add_cameras(1, "rtsp://10.0.0.1/live").await;
+    master
+        .add_task(
+            json!({"id": "t", "name": "t", "groups": ["hall"], "config": {"brightness": {"dark_p95": 50}}}),
+        )
+        .await;
+    let submit = |key: &'static str, body: Value| {
+        let request = master.request(Method::POST, "/api/v1/diagnosis/tasks/t/submit");
+        read(request.header("idempotency-key", key).json(&body))
+    };
+    let (_, first) =
+        submit("a", json!({"priority": 7, "thresholds": {"brightness": {"dark_p95": 33}}})).await;
+    let (_, again) = submit("a", json!({"priority": 7})).await;
+    let (_, other) = submit("b", json!({})).await;
+    assert_eq!(first["id"], again["id"]);
+    assert_ne!(first["id"], other["id"]);
+    assert_eq!(first["priority"], json!(7));
+    let (status, problem) = submit("c", json!({"config": {"brightness": {"dark_p95": -1}}})).await;
+    assert_eq!((status, problem["field"].as_str()), (422, Some("/config/brightness/dark_p95")));
+    let (mut node, ..) = Node::register(&master, "n", json!({})).await;
+    let lease = node.lease(0).await;
+    let config = |at: usize| {
+        let plan = &lease["plans"][lease["jobs"][at]["plan"].as_u64().unwrap() as usize];
+        plan["plugins"].as_array().unwrap().iter().find(|one| one["diagnoses"][0] == "brightness").unwrap()["config"]["dark_p95"].clone()
+    };
+    // The urgent one comes first.
+    assert_eq!((config(0).as_f64(), config(1).as_f64()), (Some(33.0), Some(50.0)));
+}
+
+#[tokio::test]
+async fn a_schedule_makes_runs_and_a_pause_stops_it() {
+    let master = Master::start();
+    master.publish_standard().await;
+    master.add_cameras(1, "rtsp://10.0.0.1/live").await;
+    let schedule = json!({"kind": "interval", "every_s": 1});
+    master.add_task(json!({"id": "t", "name": "t", "groups": ["hall"], "schedule": schedule})).await;
+    let two = |runs: &Value| runs["items"].as_array().is_some_and(|runs| runs.len() >= 2);
+    let runs = master.until(PATIENCE, "/api/v1/diagnosis/tasks/t/runs", two).await;
+    assert_eq!(runs["items"][0]["trigger"], json!("schedule"));
+    assert_ne!(runs["items"][0]["fire_time"], runs["items"][1]["fire_time"]);
+    let (status, paused) = master.post("/api/v1/diagnosis/tasks/t/pause", &json!({})).await;
+    assert_eq!((status, &paused["enabled"]), (200, &json!(false)));
+    let before = master.get("/api/v1/diagnosis/tasks/t/runs").await["items"].as_array().unwrap().len();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let after = master.get("/api/v1/diagnosis/tasks/t/runs").await["items"].as_array().unwrap().len();
+    // One that was on its way when the pause came may still appear.
+    assert!(after <= before + 1, "{before} {after}");
+}
+
+#[tokio::test]
+async fn dead_jobs_are_kept_and_retried_when_a_person_says_so() {
+    let master = Master::start();
+    master.publish_standard().await;
+    master.add_cameras(1, "/no/such/clip.mp4").await;
+    master.add_task(json!({"id": "t", "name": "t", "groups": ["hall"], "max_attempts": 1})).await;
+    let run = master.submit("t").await;
+    let dir = tempfile::tempdir().unwrap();
+    let _worker = worker(&master, dir.path(), "w", &[]);
+    let dead = master.finished(&run, PATIENCE).await;
+    assert_eq!(dead["progress"]["dead"], json!(1));
+    let jobs = master.get(&format!("/api/v1/diagnosis/runs/{run}/jobs?state=dead")).await;
+    let kind = jobs["items"][0]["failure"]["kind"].as_str().unwrap();
+    assert!(matches!(kind, "no-such-file" | "ffmpeg-missing"), "{jobs}");
+    let (status, again) = master.post(&format!("/api/v1/diagnosis/runs/{run}/retry"), &json!({})).await;
+    assert_eq!((status, &again["progress"]["dead"]), (200, &json!(0)), "{again}");
+    let dead = master.finished(&run, PATIENCE).await;
+    assert_eq!(dead["progress"]["dead"], json!(1));
+    let jobs = master.get(&format!("/api/v1/diagnosis/runs/{run}/jobs")).await;
+    assert_eq!(jobs["items"][0]["attempt"], json!(2));
+}
