@@ -1,19 +1,21 @@
-//! `cargo xtask demo`: a synthetic surveillance camera, healthy, dark and frozen, or your own
-//! camera, diagnosed by a standalone worker over HTTP.
+//! `cargo xtask demo`: a master, two workers and four cameras (healthy, dark, frozen, and one without
+//! a picture), or your own, worked with by the commands that you would use.
 
+mod clips;
 mod render;
-mod submission;
-mod worker;
+mod server;
 
 use std::{
     fs,
-    io::IsTerminal,
-    path::{Path, PathBuf},
-    process::{ExitCode, Stdio},
+    path::PathBuf,
+    process::{Command, ExitCode},
+    thread,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, bail};
-use comfy_table::{Cell, Color, ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
+use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::{
     packages, plugins,
@@ -21,52 +23,143 @@ use crate::{
     workspace,
 };
 
-use render::Condition;
-use submission::{Finding, submit};
-use worker::Worker;
+use server::Server;
+
+/// How long the workers may take to register.
+const REGISTER: Duration = Duration::from_secs(30);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Diagnose this camera or file instead of the synthetic one; may be repeated.
+    /// Diagnose this camera or file instead of the synthetic ones; may be repeated.
     #[arg(long, value_name = "URI")]
     source: Vec<String>,
+    /// End after the first run, instead of serving until Ctrl-C.
+    #[arg(long)]
+    once: bool,
+}
+
+/// A master and its two workers.
+struct Fleet {
+    master: Server,
+    workers: Vec<Server>,
+    _data: TempDir,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let plugins = plugins::build()?;
     find_ffmpeg()?;
-    eprintln!("building the worker");
-    let root = workspace::root();
-    run_command(command("cargo", &root).args([
-        "build",
-        "--package",
-        "easysight-worker",
-        "--package",
-        "easysight-cli",
-    ]))?;
+    eprintln!("building the programs");
+    let packages = ["easysight-master", "easysight-worker", "easysight-cli"];
+    let mut build = command("cargo", &workspace::root());
+    run_command(build.arg("build").args(packages.iter().flat_map(|name| ["--package", *name])))?;
     let synthetic = arguments.source.is_empty();
-    let sources = if synthetic { synthesise()? } else { arguments.source.clone() };
-    let worker = Worker::start(&workspace::target().join("debug").join("easysight-worker"), &plugins)?;
-    eprintln!("a standalone worker serves {}", worker.url());
-    let mut results = Vec::new();
-    for source in &sources {
-        results.push((source.clone(), submit(worker.url(), &absolute(source)?)?));
-    }
-    worker.stop()?;
+    let cameras = if synthetic { synthetic_cameras()? } else { own_cameras(&arguments.source)? };
+    let fleet = Fleet::start()?;
+    let url = fleet.master.url();
+    eprintln!("a master with two workers serves {url}");
 
-    println!("{}", table(&results));
-    let told_apart = if synthetic { Some(judge(&results)) } else { None };
-    match told_apart {
-        Some(Ok(())) => println!("healthy, dark and frozen are told apart"),
-        Some(Err(ref error)) => println!("NOT told apart: {error:#}"),
-        None => {}
+    for plugin in plugins::standard(&plugins)? {
+        easysight(url, &["plugin", "push", "--activate", &plugin])?;
     }
-    if let (true, Some(clip)) = (synthetic, sources.first()) {
-        let program = workspace::target().join("debug").join("easysight");
-        println!("by hand: {} diagnose {clip}", program.display());
+    for (name, source) in &cameras {
+        easysight(
+            url,
+            &["camera", "add", "--id", name, "--name", name, "--group", "demo", "--source", source],
+        )?;
     }
-    println!("your own camera: cargo xtask demo --source rtsp://user:password@camera/stream");
-    Ok(if matches!(told_apart, Some(Err(_))) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    easysight(url, &["task", "add", "--id", "demo", "--name", "All cameras of the demo", "--group", "demo"])?;
+    fleet.await_workers()?;
+    // Its exit code says that something is not normal, which is what is wanted here.
+    easysight(url, &["task", "submit", "demo", "--wait", "--exit-zero"])?;
+    easysight(url, &["worker", "list"])?;
+    let told_apart = if synthetic { judge(url) } else { Ok(()) };
+    match &told_apart {
+        Ok(()) if synthetic => println!("healthy, dark, frozen and absent are told apart"),
+        Ok(()) => {}
+        Err(error) => println!("NOT told apart: {error:#}"),
+    }
+    if !arguments.once {
+        println!("master: {url} (API: {url}/docs, ends with Ctrl-C)");
+        println!("run it again: {} task submit demo --wait --master {url}", program("easysight").display());
+        println!("your own camera: cargo xtask demo --source rtsp://user:password@camera/stream");
+        wait_for_signal()?;
+    }
+    fleet.stop()?;
+    Ok(if told_apart.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl Fleet {
+    fn start() -> anyhow::Result<Self> {
+        let data = tempfile::tempdir()?;
+        let mut master = command(program("easysight-master"), &workspace::root());
+        master.args(["--listen", "127.0.0.1:0", "--log-level", "WARN", "--data-dir"]);
+        let master = Server::start("master", master.arg(data.path().join("master")))?;
+        let mut workers = Vec::new();
+        for name in ["worker-1", "worker-2"] {
+            let mut worker = command(program("easysight-worker"), &workspace::root());
+            worker.args(["--master-url", master.url(), "--node-name", name, "--log-level", "WARN"]);
+            worker.args(["--listen", "127.0.0.1:0", "--data-dir"]).arg(data.path().join(name));
+            workers.push(Server::start(name, &mut worker)?);
+        }
+        Ok(Self { master, workers, _data: data })
+    }
+
+    fn await_workers(&self) -> anyhow::Result<()> {
+        let until = Instant::now() + REGISTER;
+        loop {
+            let nodes = get(self.master.url(), "/api/v1/diagnosis/workers/distributed")?;
+            let online = |node: &&Value| node.get("status").and_then(Value::as_str) == Some("online");
+            let count = nodes.as_array().map_or(0, |nodes| nodes.iter().filter(online).count());
+            if count == self.workers.len() {
+                return Ok(());
+            }
+            if Instant::now() > until {
+                bail!("{count} workers registered after {} s", REGISTER.as_secs());
+            }
+            thread::park_timeout(Duration::from_millis(100));
+        }
+    }
+
+    fn stop(self) -> anyhow::Result<()> {
+        self.workers.into_iter().try_for_each(Server::stop)?;
+        self.master.stop()
+    }
+}
+
+fn program(name: &str) -> PathBuf {
+    workspace::target().join("debug").join(name)
+}
+
+/// Runs one of the commands that users run, and shows it.
+fn easysight(url: &str, arguments: &[&str]) -> anyhow::Result<()> {
+    let shown: Vec<String> = arguments.iter().map(|argument| masked(argument)).collect();
+    eprintln!("$ easysight {}", shown.join(" "));
+    let mut easysight: Command = command(program("easysight"), &workspace::root());
+    let status = easysight.args(arguments).args(["--master", url]).status().context("easysight")?;
+    if !status.success() {
+        bail!(
+            "easysight {} ended with {status}",
+            arguments.iter().take(2).copied().collect::<Vec<_>>().join(" ")
+        );
+    }
+    Ok(())
+}
+
+/// An address without credentials.
+fn masked(argument: &str) -> String {
+    match argument.split_once("://") {
+        Some((scheme, address)) => {
+            let address = address.split('?').next().unwrap_or_default();
+            format!("{scheme}://{}", address.rsplit('@').next().unwrap_or_default())
+        }
+        None => argument.to_owned(),
+    }
+}
+
+fn get(url: &str, path: &str) -> anyhow::Result<Value> {
+    let agent: ureq::Agent =
+        ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(30))).build().into();
+    Ok(agent.get(format!("{url}{path}")).call()?.body_mut().read_json()?)
 }
 
 fn find_ffmpeg() -> anyhow::Result<()> {
@@ -79,111 +172,58 @@ fn find_ffmpeg() -> anyhow::Result<()> {
     packages::install(&["ffmpeg"])
 }
 
-/// The synthetic camera's clips.
-fn synthesise() -> anyhow::Result<Vec<String>> {
-    let dir = workspace::target().join("demo");
-    fs::create_dir_all(&dir)?;
-    let mut files = Vec::new();
-    for condition in [Condition::Healthy, Condition::Dark, Condition::Frozen] {
-        let file = dir.join(format!("{}.mp4", condition.name()));
-        eprintln!("rendering {}", file.display());
-        encode(condition, &file)?;
-        files.push(file.display().to_string());
-    }
-    Ok(files)
+/// The synthetic cameras, and one that nobody answers for.
+fn synthetic_cameras() -> anyhow::Result<Vec<(String, String)>> {
+    let mut cameras = clips::synthesise()?;
+    // Port 9 discards what it is sent, where anything listens there at all.
+    cameras.push(("absent".into(), "rtsp://127.0.0.1:9/live".into()));
+    Ok(cameras)
 }
 
-/// Renders a clip into ffmpeg; with H.264 where ffmpeg has it, as most cameras do.
-fn encode(condition: Condition, file: &Path) -> anyhow::Result<()> {
-    let h264 = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "23"];
-    let mpeg4 = ["-c:v", "mpeg4", "-q:v", "3"];
-    try_encode(condition, file, &h264).or_else(|_| try_encode(condition, file, &mpeg4))
+fn own_cameras(sources: &[String]) -> anyhow::Result<Vec<(String, String)>> {
+    let named = sources.iter().enumerate().map(|(at, source)| {
+        let source = if source.contains("://") {
+            source.clone()
+        } else {
+            fs::canonicalize(source).with_context(|| source.clone())?.display().to_string()
+        };
+        Ok((format!("camera-{}", at + 1), source))
+    });
+    named.collect()
 }
 
-fn try_encode(condition: Condition, file: &Path, codec: &[&str]) -> anyhow::Result<()> {
-    let size = format!("{}x{}", render::WIDTH, render::HEIGHT);
-    let rate = render::FRAME_RATE.to_string();
-    let mut ffmpeg = command("ffmpeg", &workspace::root());
-    ffmpeg.args([
-        "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "gray", "-s", &size, "-r", &rate, "-i", "-",
-    ]);
-    // Two seconds from keyframe to keyframe, as cameras have it.
-    ffmpeg.args(codec).args(["-g", &(2 * render::FRAME_RATE).to_string(), "-pix_fmt", "yuv420p"]).arg(file);
-    let mut child = ffmpeg.stdin(Stdio::piped()).spawn().context("ffmpeg does not start")?;
-    let written = match child.stdin.take() {
-        Some(mut input) => render::write(condition, &mut input),
-        None => bail!("ffmpeg has no standard input"),
+/// Whether each camera was found to be what it is.
+fn judge(url: &str) -> anyhow::Result<()> {
+    let results = get(url, "/api/v1/diagnosis/results?task_id=demo")?;
+    let results = results.get("items").and_then(Value::as_array).context("no results")?;
+    let text =
+        |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let abnormal = |camera: &str| -> Vec<String> {
+        let of_camera = results.iter().filter(|one| text(one, "camera_id") == camera);
+        let mut found: Vec<String> = of_camera
+            .filter(|one| text(one, "status") != "normal")
+            .map(|one| text(one, "diagnosis"))
+            .collect();
+        found.sort();
+        found
     };
-    if !child.wait()?.success() {
-        bail!("ffmpeg cannot encode {}", file.display());
-    }
-    written.context("ffmpeg stopped listening")
-}
-
-/// A file is named to the worker by its whole path, since the worker stands elsewhere.
-fn absolute(source: &str) -> anyhow::Result<String> {
-    if source.contains("://") {
-        return Ok(source.to_owned());
-    }
-    let path: PathBuf = fs::canonicalize(source).with_context(|| source.to_owned())?;
-    Ok(path.display().to_string())
-}
-
-fn table(results: &[(String, Vec<Finding>)]) -> Table {
-    let mut table = Table::new();
-    table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(["clip", "diagnosis", "status", "score", "measured", "message"]);
-    for (source, findings) in results {
-        let name = name(source);
-        for finding in findings {
-            let colour = match finding.status.as_str() {
-                "normal" => Color::Green,
-                "warning" => Color::Yellow,
-                "error" | "critical" => Color::Red,
-                _ => Color::DarkGrey,
-            };
-            let status = Cell::new(&finding.status);
-            table.add_row([
-                Cell::new(&name),
-                Cell::new(&finding.diagnosis),
-                if std::io::stdout().is_terminal() { status.fg(colour) } else { status },
-                Cell::new(&finding.score),
-                Cell::new(&finding.measured),
-                Cell::new(&finding.message),
-            ]);
+    for (camera, wanted) in [
+        ("healthy", None),
+        ("dark", Some("brightness")),
+        ("frozen", Some("freeze")),
+        ("absent", Some("signal_loss")),
+    ] {
+        let found = abnormal(camera);
+        if found.iter().map(String::as_str).ne(wanted) {
+            bail!("the camera `{camera}` is said to have {found:?}");
         }
     }
-    table
+    Ok(())
 }
 
-/// A file's name, or an address without credentials.
-fn name(source: &str) -> String {
-    match source.split_once("://") {
-        Some((_, address)) => {
-            let address = address.split('?').next().unwrap_or_default();
-            address.rsplit('@').next().unwrap_or_default().to_owned()
-        }
-        None => {
-            Path::new(source).file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
-        }
-    }
-}
-
-/// Whether each clip was found to be what it is.
-fn judge(results: &[(String, Vec<Finding>)]) -> anyhow::Result<()> {
-    let [(_, healthy), (_, dark), (_, frozen)] = results else { bail!("not three results") };
-    let abnormal = |findings: &[Finding], diagnosis: &str| {
-        let found = findings.iter().find(|finding| finding.diagnosis == diagnosis);
-        found.is_some_and(|finding| ["warning", "error", "critical"].contains(&finding.status.as_str()))
-    };
-    if !healthy.iter().all(|finding| finding.status == "normal") || healthy.len() < 2 {
-        bail!("the healthy clip is not normal");
-    }
-    if !abnormal(dark, "brightness") || abnormal(dark, "freeze") {
-        bail!("the dark clip is not found to be dark alone");
-    }
-    if !abnormal(frozen, "freeze") || abnormal(frozen, "brightness") {
-        bail!("the frozen clip is not found to be frozen alone");
-    }
+fn wait_for_signal() -> anyhow::Result<()> {
+    use signal_hook::{consts::TERM_SIGNALS, iterator::Signals};
+    let mut signals = Signals::new(TERM_SIGNALS)?;
+    signals.forever().next();
     Ok(())
 }

@@ -27,7 +27,7 @@ enum Command {
     Setup,
     /// Build the standard plugins into target/plugins.
     Plugins,
-    /// Diagnose a synthetic camera (healthy, dark, frozen), or your own, through a worker.
+    /// Run a master and two workers, and diagnose synthetic cameras or your own with them.
     Demo(demo::Arguments),
     /// Format, lints and all tests, with all that they need.
     Test(test::Arguments),

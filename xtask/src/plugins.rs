@@ -43,6 +43,19 @@ pub(crate) fn build() -> anyhow::Result<PathBuf> {
     Ok(dir)
 }
 
+/// The components of a directory that [`build`] filled.
+pub(crate) fn standard(dir: &Path) -> anyhow::Result<Vec<String>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|suffix| suffix == "wasm") {
+            files.push(path.display().to_string());
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
 /// Names of the libraries that are components.
 fn libraries() -> anyhow::Result<Vec<String>> {
     let mut cargo = fresh_cargo(&workspace_dir());

@@ -15,9 +15,11 @@ use crate::{
     workspace,
 };
 
-/// What the tests of capture start: a decoder and a real RTSP server.
+/// What the tests start: a decoder, a real RTSP server, a reverse proxy, an authority of their own.
 const PACKAGES: &[&str] = &[
     "ffmpeg",
+    "nginx-light",
+    "openssl",
     "python3-gi",
     "gir1.2-gst-rtsp-server-1.0",
     "gstreamer1.0-plugins-base",
@@ -51,7 +53,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             "NOT ON DEBIAN: tests that need ffmpeg or GStreamer's RTSP server skip where those are missing"
         );
     } else if let Err(error) = packages::install(PACKAGES) {
-        eprintln!("TESTS OF CAPTURE WILL SKIP: {error:#}");
+        eprintln!("TESTS WILL SKIP: {error:#}");
     }
     let dir = plugins::build()?;
     let root = workspace::root();

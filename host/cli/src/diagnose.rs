@@ -4,7 +4,6 @@ mod check;
 mod output;
 
 use std::{
-    collections::BTreeMap,
     env,
     io::{self, IsTerminal},
     path::{Path, PathBuf},
@@ -20,14 +19,9 @@ use easysight_protocol::Failure;
 use easysight_sandbox::{Limits, Sandbox, SandboxConfig};
 use futures::{StreamExt, stream};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use serde_json::Value;
 
+use crate::{config, exit, language::Language};
 use output::Printer;
-
-/// Exit code: something is not normal.
-const EXIT_ABNORMAL: u8 = 1;
-/// Exit code: usage or failure.
-pub(crate) const EXIT_FAILED: u8 = 2;
 
 /// How findings are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -38,15 +32,6 @@ enum Format {
     Json,
     /// One JSON object a line, as soon as it is there.
     Jsonl,
-}
-
-/// Language of messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Language {
-    /// English.
-    En,
-    /// Chinese.
-    Zh,
 }
 
 /// The command's arguments.
@@ -104,7 +89,7 @@ struct Outcome {
 
 /// Runs the command; answers with the exit code.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let config = read_config(arguments.config.as_deref())?;
+    let config = config::read(arguments.config.as_deref())?;
     let plugins_dir = find_plugins(arguments.plugins_dir.as_deref())?;
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let sandbox = Sandbox::new(SandboxConfig {
@@ -135,7 +120,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         tokio::select! {
             done = walk => done,
             // Dropping the walk ends every ffmpeg process.
-            _ = tokio::signal::ctrl_c() => Ok(ExitCode::from(130)),
+            _ = tokio::signal::ctrl_c() => Ok(ExitCode::from(exit::INTERRUPTED)),
         }
     })
 }
@@ -148,7 +133,7 @@ async fn walk(
     jobs: usize,
 ) -> anyhow::Result<ExitCode> {
     let bar = progress(arguments);
-    let mut printer = Printer::new(arguments.format, language(arguments));
+    let mut printer = Printer::new(arguments.format, arguments.lang.unwrap_or_else(Language::of_locale));
     let mut outcomes = stream::iter(&arguments.sources)
         .map(|source| examine(source, &plan, &capturer, arguments.native_check))
         .buffered(jobs);
@@ -171,9 +156,9 @@ async fn walk(
     bar.finish_and_clear();
     printer.finish().context("standard output")?;
     Ok(if failed {
-        ExitCode::from(EXIT_FAILED)
+        ExitCode::from(exit::FAILED)
     } else if abnormal && !arguments.exit_zero {
-        ExitCode::from(EXIT_ABNORMAL)
+        ExitCode::from(exit::ABNORMAL)
     } else {
         ExitCode::SUCCESS
     })
@@ -219,16 +204,6 @@ fn progress(arguments: &Arguments) -> ProgressBar {
     bar
 }
 
-fn read_config(given: Option<&str>) -> anyhow::Result<BTreeMap<String, Value>> {
-    let Some(given) = given else { return Ok(BTreeMap::new()) };
-    let text = match given.strip_prefix('@') {
-        Some(file) => std::fs::read_to_string(file).with_context(|| format!("--config {given}"))?,
-        None => given.to_owned(),
-    };
-    serde_json::from_str(&text)
-        .context("--config wants a JSON object by diagnosis, such as {\"brightness\": {\"dark_p95\": 40}}")
-}
-
 /// The directory of the plugins: the one that was named, else the first that is there.
 fn find_plugins(named: Option<&Path>) -> anyhow::Result<PathBuf> {
     if let Some(dir) = named {
@@ -247,14 +222,5 @@ fn find_plugins(named: Option<&Path>) -> anyhow::Result<PathBuf> {
     places.iter().find(|dir| dir.is_dir()).cloned().with_context(|| {
         let looked = places.iter().map(|dir| dir.display().to_string()).collect::<Vec<_>>().join(", ");
         format!("no plugins found; name their directory with --plugins-dir (looked in {looked})")
-    })
-}
-
-/// The language that was named, else that of the locale.
-fn language(arguments: &Arguments) -> Language {
-    arguments.lang.unwrap_or_else(|| {
-        let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(env::var_os);
-        let chinese = locale.is_some_and(|locale| locale.to_string_lossy().starts_with("zh"));
-        if chinese { Language::Zh } else { Language::En }
     })
 }

@@ -1,9 +1,21 @@
 //! EasySight at the terminal.
 
+mod camera;
+mod config;
 mod diagnose;
+mod exit;
+mod findings;
+mod label;
+mod language;
+mod listing;
+mod master;
+mod plugin;
+mod task;
+mod worker;
 
-use std::{io, process::ExitCode};
+use std::{future::Future, io, process::ExitCode};
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 
 /// Diagnoses surveillance cameras: too dark, frozen, …
@@ -21,6 +33,14 @@ struct Arguments {
 enum Command {
     /// Diagnose cameras, snapshots or files here and now, without a master.
     Diagnose(diagnose::Arguments),
+    /// The cameras of a master.
+    Camera(camera::Arguments),
+    /// The tasks of a master and their runs.
+    Task(Box<task::Arguments>),
+    /// The workers of a master.
+    Worker(worker::Arguments),
+    /// The plugins of a master.
+    Plugin(plugin::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -30,13 +50,50 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let level = if arguments.verbose { tracing::Level::DEBUG } else { tracing::Level::WARN };
     tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr).without_time().init();
-    match arguments.command {
-        Command::Diagnose(arguments) => match diagnose::run(&arguments) {
-            Ok(code) => code,
-            Err(error) => {
-                eprintln!("easysight: {error:#}");
-                ExitCode::from(diagnose::EXIT_FAILED)
-            }
-        },
+    run(&arguments.command).unwrap_or_else(|error| {
+        eprintln!("easysight: {error:#}");
+        ExitCode::from(exit::FAILED)
+    })
+}
+
+fn run(command: &Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Diagnose(arguments) => diagnose::run(arguments),
+        Command::Camera(arguments) => wait_for(camera::run(arguments)),
+        Command::Task(arguments) => wait_for(task::run(arguments)),
+        Command::Worker(arguments) => wait_for(worker::run(arguments)),
+        Command::Plugin(arguments) => wait_for(plugin::run(arguments)),
+    }
+}
+
+/// Runs a command that talks to a master: one request after the other, so one thread will do.
+fn wait_for(command: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("the runtime does not start")?;
+    runtime.block_on(command)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_contradict_nothing() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_master_may_be_named_before_and_behind_the_verb() {
+        for words in [
+            ["easysight", "camera", "--master", "http://there", "list"],
+            ["easysight", "camera", "list", "--master", "http://there"],
+            ["easysight", "plugin", "list", "--format", "json"],
+        ] {
+            assert!(Arguments::try_parse_from(words).is_ok(), "{words:?}");
+        }
     }
 }

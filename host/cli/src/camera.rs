@@ -1,0 +1,158 @@
+//! `easysight camera`: what a master looks at.
+
+mod import;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use comfy_table::{Cell, Color, Table};
+use easysight_protocol::{Camera, CameraRequest};
+use reqwest::Method;
+use serde_json::json;
+
+use crate::{
+    findings, label, listing,
+    master::{Master, Remote},
+};
+
+/// Where cameras are in the API.
+const CAMERAS: [&str; 2] = ["diagnosis", "cameras"];
+
+/// The command's arguments.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    remote: Remote,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List the cameras and how they were last.
+    List {
+        /// Only those of this group.
+        #[arg(long, value_name = "GROUP")]
+        group: Option<String>,
+    },
+    /// Show one camera.
+    Show {
+        /// Its id.
+        id: String,
+    },
+    /// Add a camera.
+    Add(Add),
+    /// Remove a camera.
+    Remove {
+        /// Its id.
+        id: String,
+    },
+    /// Add and update cameras from a CSV file.
+    Import(import::Arguments),
+}
+
+#[derive(Debug, clap::Args)]
+struct Add {
+    /// Its name among programs: 1 to 128 letters, digits, `.`, `_`, `-`; the master makes one otherwise.
+    #[arg(long)]
+    id: Option<String>,
+    /// Its name for people.
+    #[arg(long)]
+    name: String,
+    /// Where its picture comes from: rtsp://, http://, https://, or a file that the workers may read.
+    #[arg(long, value_name = "URI")]
+    source: String,
+    /// A label; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = label::parse)]
+    label: Vec<(String, String)>,
+    /// A group that it is in; may be repeated.
+    #[arg(long, value_name = "GROUP")]
+    group: Vec<String>,
+}
+
+impl Add {
+    fn request(&self) -> anyhow::Result<CameraRequest> {
+        Ok(CameraRequest {
+            id: self.id.clone(),
+            name: self.name.clone(),
+            source: self.source.clone(),
+            enabled: true,
+            labels: label::collect(&self.label)?,
+            groups: self.group.clone(),
+        })
+    }
+}
+
+/// Runs the command; answers with the exit code.
+pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let master = arguments.remote.master()?;
+    let format = arguments.remote.format;
+    match &arguments.command {
+        Command::List { group } => {
+            let query: Vec<_> = group.iter().map(|group| ("group", group.as_str())).collect();
+            let cameras: Vec<Camera> = master.list(&CAMERAS, &query, usize::MAX).await?;
+            format.list(&cameras, "no camera is there: add one with `easysight camera add`", table)?;
+        }
+        Command::Show { id } => {
+            let camera: Camera = master.get(&one(id)).await?;
+            format.show(&camera, details)?;
+        }
+        Command::Add(add) => {
+            let camera = create(&master, &add.request()?).await?;
+            format.show(&camera, details)?;
+        }
+        Command::Remove { id } => {
+            master.done(master.request(Method::DELETE, &one(id))?).await?;
+            format.say(&json!({ "removed": id }), &format!("camera {id} is removed"))?;
+        }
+        Command::Import(file) => return import::run(&master, format, file).await,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn create(master: &Master, request: &CameraRequest) -> anyhow::Result<Camera> {
+    Ok(master.answer(master.request(Method::POST, &CAMERAS)?.json(request)).await?)
+}
+
+const fn one(id: &str) -> [&str; 3] {
+    ["diagnosis", "cameras", id]
+}
+
+fn table(cameras: &[Camera]) -> Table {
+    let mut table = listing::table(&["id", "name", "status", "checked", "source", "groups", "labels"]);
+    for camera in cameras {
+        table.add_row([
+            listing::cell(&camera.id),
+            listing::cell(&camera.name),
+            status(camera),
+            Cell::new(listing::maybe_time(camera.checked_at)),
+            listing::cell(&camera.source),
+            listing::cell(&camera.groups.join(", ")),
+            listing::cell(&label::in_words(&camera.labels)),
+        ]);
+    }
+    table
+}
+
+fn status(camera: &Camera) -> Cell {
+    match camera.status {
+        _ if !camera.enabled => Cell::new("disabled").fg(Color::DarkGrey),
+        Some(status) => Cell::new(status).fg(findings::colour(status)),
+        None => Cell::new("–"),
+    }
+}
+
+fn details(camera: &Camera) -> Table {
+    listing::details([
+        ("id", camera.id.clone()),
+        ("name", camera.name.clone()),
+        ("source", camera.source.clone()),
+        ("enabled", if camera.enabled { "yes" } else { "no" }.to_owned()),
+        ("groups", listing::joined(&camera.groups)),
+        ("labels", label::in_words(&camera.labels)),
+        ("status", camera.status.map_or_else(|| "–".to_owned(), |status| status.to_string())),
+        ("checked", listing::maybe_time(camera.checked_at)),
+        ("created", listing::time(camera.created_at)),
+        ("updated", listing::time(camera.updated_at)),
+    ])
+}

@@ -1,0 +1,85 @@
+//! `easysight camera import`: many cameras from one CSV file. The master reads it; what it refuses
+//! is shown by its line.
+
+use std::{
+    io::{self, Read},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
+
+use anyhow::Context;
+use comfy_table::{Cell, Table};
+use reqwest::{Method, header::CONTENT_TYPE};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    exit,
+    listing::{self, Format},
+    master::Master,
+};
+
+/// Time for the master to take in a file of tens of thousands of lines.
+const IMPORT_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// The command's arguments.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The file, with a head; `-` reads standard input.
+    #[arg(value_name = "FILE.csv")]
+    file: PathBuf,
+}
+
+/// What the master says of an import.
+#[derive(Debug, Serialize, Deserialize)]
+struct Imported {
+    created: u64,
+    updated: u64,
+    #[serde(default)]
+    problems: Vec<LineProblem>,
+}
+
+/// A line that was passed over.
+#[derive(Debug, Serialize, Deserialize)]
+struct LineProblem {
+    line: u64,
+    detail: String,
+}
+
+pub(super) async fn run(master: &Master, format: Format, arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let csv = read(&arguments.file)?;
+    let request = master
+        .request(Method::POST, &["diagnosis", "cameras", "import"])?
+        .header(CONTENT_TYPE, "text/csv")
+        .timeout(IMPORT_TIMEOUT)
+        .body(csv);
+    let imported: Imported = master.answer(request).await?;
+    let refused = imported.problems.len();
+    let counts =
+        format!("{} created, {} updated, {refused} lines refused", imported.created, imported.updated);
+    format.say(&imported, &counts)?;
+    if refused == 0 {
+        return Ok(ExitCode::SUCCESS);
+    }
+    if format == Format::Table {
+        format.list(&imported.problems, "", table)?;
+    }
+    Ok(ExitCode::from(exit::FAILED))
+}
+
+fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
+    if file == Path::new("-") {
+        let mut csv = Vec::new();
+        io::stdin().lock().read_to_end(&mut csv).context("standard input")?;
+        return Ok(csv);
+    }
+    std::fs::read(file).with_context(|| file.display().to_string())
+}
+
+fn table(problems: &[LineProblem]) -> Table {
+    let mut table = listing::table(&["line", "problem"]);
+    for problem in problems {
+        table.add_row([Cell::new(problem.line), listing::cell(&problem.detail)]);
+    }
+    table
+}

@@ -1,0 +1,124 @@
+//! Findings as rows of a table and as objects for programs; where they come from is left to others.
+
+use std::collections::BTreeMap;
+
+use comfy_table::{Attribute, Cell, Color, Table};
+use easysight_protocol::{Failure, Finding, Status};
+use serde::Serialize;
+
+use crate::{language::Language, listing};
+
+/// One finding as a program reads it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Line {
+    source: String,
+    diagnosis: String,
+    status: Option<Status>,
+    score: Option<f64>,
+    metric: Option<String>,
+    threshold: Option<f64>,
+    message: String,
+    metrics: BTreeMap<String, f64>,
+    fuel: u64,
+    compute_ms: f64,
+    decode_ms: f64,
+    plugin: Option<String>,
+    digest: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<Failure>,
+}
+
+impl Line {
+    /// A finding of a source.
+    pub(crate) fn of(source: &str, finding: Finding, decode_ms: f64, language: Language) -> Self {
+        let (metric, threshold) = finding
+            .decision
+            .map_or((None, None), |decision| (Some(decision.metric), Some(decision.threshold)));
+        Self {
+            source: source.to_owned(),
+            diagnosis: finding.diagnosis,
+            status: finding.status,
+            score: finding.score,
+            metric,
+            threshold,
+            message: language.of(&finding.message).to_owned(),
+            metrics: finding.metrics.into_iter().map(|(name, metric)| (name, metric.value)).collect(),
+            fuel: finding.fuel,
+            compute_ms: finding.compute_ms,
+            decode_ms,
+            plugin: finding.plugin,
+            digest: finding.digest,
+            failure: finding.failure,
+        }
+    }
+
+    /// A source of which a diagnosis has no finding, and why.
+    pub(crate) fn without_finding(source: &str, diagnosis: &str, failure: &Failure, decode_ms: f64) -> Self {
+        Self {
+            source: source.to_owned(),
+            diagnosis: diagnosis.to_owned(),
+            status: None,
+            score: None,
+            metric: None,
+            threshold: None,
+            message: failure.detail.clone(),
+            metrics: BTreeMap::new(),
+            fuel: 0,
+            compute_ms: 0.0,
+            decode_ms,
+            plugin: None,
+            digest: None,
+            failure: Some(failure.clone()),
+        }
+    }
+}
+
+/// The table for people.
+pub(crate) fn table(lines: &[Line], language: Language) -> Table {
+    let mut table = listing::table(match language {
+        Language::En => &["source", "diagnosis", "status", "score", "measured", "message"],
+        Language::Zh => &["来源", "诊断", "状态", "得分", "测量值", "说明"],
+    });
+    for line in lines {
+        let measured = line.metric.as_ref().map_or_else(String::new, |metric| {
+            let value = line.metrics.get(metric).copied().unwrap_or_default();
+            format!("{metric} {value:.2} ({:.2})", line.threshold.unwrap_or_default())
+        });
+        table.add_row([
+            listing::cell(&line.source),
+            listing::cell(&line.diagnosis),
+            status(line, language),
+            Cell::new(line.score.map_or_else(|| "–".to_owned(), |score| format!("{score:.0}"))),
+            listing::cell(&measured),
+            listing::cell(&line.message),
+        ]);
+    }
+    table
+}
+
+/// The colour that a status is shown in.
+pub(crate) const fn colour(status: Status) -> Color {
+    match status {
+        Status::Normal => Color::Green,
+        Status::Warning => Color::Yellow,
+        Status::Error | Status::Critical => Color::Red,
+    }
+}
+
+fn status(line: &Line, language: Language) -> Cell {
+    let (en, zh, colour) = match (line.status, &line.failure) {
+        (Some(status), _) => {
+            let zh = match status {
+                Status::Normal => "正常",
+                Status::Warning => "警告",
+                Status::Error => "错误",
+                Status::Critical => "严重",
+            };
+            (status.as_str(), zh, colour(status))
+        }
+        (None, Some(failure)) if failure.is_harmless() => ("cannot tell", "无法判断", Color::DarkGrey),
+        (None, _) => ("failed", "失败", Color::Magenta),
+    };
+    let cell = Cell::new(if language == Language::Zh { zh } else { en }).fg(colour);
+    if line.status == Some(Status::Critical) { cell.add_attribute(Attribute::Bold) } else { cell }
+}

@@ -1,0 +1,133 @@
+//! Where the master is and what proves the right to ask: flags, environment, files.
+
+use std::{convert::Infallible, fmt, path::PathBuf, str::FromStr, time::Duration};
+
+use anyhow::{Context, bail};
+use reqwest::{Certificate, header::HeaderValue};
+use url::Url;
+
+/// The arguments that name a master.
+#[derive(Debug, clap::Args)]
+pub(crate) struct MasterArguments {
+    /// Where the master is; a path prefix is kept.
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "EASYSIGHT_MASTER",
+        default_value = "http://localhost:8000",
+        help_heading = "Master"
+    )]
+    master: String,
+    /// The token that the master gave out. Others on this machine can see flags: rather use the
+    /// environment or --token-file.
+    #[arg(
+        long,
+        global = true,
+        value_name = "TOKEN",
+        env = "EASYSIGHT_TOKEN",
+        hide_env_values = true,
+        help_heading = "Master"
+    )]
+    token: Option<Secret>,
+    /// A file with the token; wins over --token and the environment.
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Master")]
+    token_file: Option<PathBuf>,
+    /// Trust the certificates of this authority (PEM), and no others.
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Master")]
+    ca: Option<PathBuf>,
+    /// Seconds to wait for one answer.
+    #[arg(
+        long,
+        global = true,
+        value_name = "S",
+        default_value_t = 30,
+        value_parser = clap::value_parser!(u64).range(1..=3600),
+        help_heading = "Master"
+    )]
+    request_timeout: u64,
+}
+
+/// A text that is never printed.
+#[derive(Clone)]
+struct Secret(String);
+
+impl FromStr for Secret {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl MasterArguments {
+    #[cfg(test)]
+    pub(crate) fn for_tests(master: &str, token: Option<&str>) -> Self {
+        let token = token.map(|token| Secret(token.to_owned()));
+        Self { master: master.to_owned(), token, token_file: None, ca: None, request_timeout: 5 }
+    }
+
+    /// The master's URL, which every path is put behind.
+    pub(super) fn base(&self) -> anyhow::Result<Url> {
+        let url: Url = self
+            .master
+            .parse()
+            .ok()
+            .filter(|url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host())
+            .context("--master (EASYSIGHT_MASTER) wants a URL such as https://master.example/easysight")?;
+        if !url.username().is_empty() || url.password().is_some() {
+            bail!("--master (EASYSIGHT_MASTER) takes no password: give a token with EASYSIGHT_TOKEN");
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            bail!("--master (EASYSIGHT_MASTER) takes a path at the most, no query and no fragment: {url}");
+        }
+        Ok(url)
+    }
+
+    /// The value of the header that proves the right to ask; none where no token was given.
+    pub(super) fn token(&self) -> anyhow::Result<Option<HeaderValue>> {
+        let text = match &self.token_file {
+            Some(file) => {
+                let text = std::fs::read_to_string(file)
+                    .with_context(|| format!("--token-file {}", file.display()))?;
+                if text.trim().is_empty() {
+                    bail!("--token-file {}: there is no token in it", file.display());
+                }
+                text
+            }
+            None => self.token.as_ref().map(|token| token.0.clone()).unwrap_or_default(),
+        };
+        let token = text.trim();
+        if token.is_empty() {
+            return Ok(None);
+        }
+        let mut header = HeaderValue::from_str(&format!("Bearer {token}"))
+            .ok()
+            .context("the token holds what no token has: a line break or a control character")?;
+        header.set_sensitive(true);
+        Ok(Some(header))
+    }
+
+    /// The authorities that alone are trusted; none where those of the machine are.
+    pub(super) fn authorities(&self) -> anyhow::Result<Option<Vec<Certificate>>> {
+        let Some(file) = &self.ca else { return Ok(None) };
+        let pem = std::fs::read(file).with_context(|| format!("--ca {}", file.display()))?;
+        let authorities =
+            Certificate::from_pem_bundle(&pem).with_context(|| format!("--ca {}", file.display()))?;
+        if authorities.is_empty() {
+            bail!("--ca {}: there is no certificate in PEM in it", file.display());
+        }
+        Ok(Some(authorities))
+    }
+
+    /// The longest wait for one answer.
+    pub(super) const fn timeout(&self) -> Duration {
+        Duration::from_secs(self.request_timeout)
+    }
+}

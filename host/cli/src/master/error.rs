@@ -1,0 +1,120 @@
+//! What goes wrong between this program and a master, each in one line for the person who must act.
+
+use easysight_protocol::Problem;
+
+use crate::listing::plain;
+
+/// Why there is no answer, or no good one.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MasterError {
+    /// No connection came about.
+    #[error("{}", unreachable(url, reason))]
+    Unreachable { url: String, reason: String },
+    /// No answer in time.
+    #[error("{url} took the request and did not answer in time; --request-timeout S waits longer")]
+    Silent { url: String },
+    /// The connection ended in the middle.
+    #[error("the connection to {url} broke off: {reason}")]
+    BrokenOff { url: String, reason: String },
+    /// The master said no, and why.
+    #[error("{}", refusal(.0))]
+    Refused(Box<Problem>),
+    /// Someone else answered, or a master that speaks otherwise.
+    #[error(
+        "{url} answered {status}, but not as a master does: {}. Is --master (EASYSIGHT_MASTER) right?",
+        plain(text)
+    )]
+    Strange { url: String, status: u16, text: String },
+    /// The master is elsewhere.
+    #[error("{url} redirects to {}: name that master with --master (EASYSIGHT_MASTER)", plain(to))]
+    Redirected { url: String, to: String },
+    /// A list whose pages go round in circles.
+    #[error("{url} gives the same page of the list again and again")]
+    Endless { url: String },
+    /// A text that cannot name anything.
+    #[error("`{0}` is no id")]
+    NoId(String),
+}
+
+impl MasterError {
+    /// True where the same request may succeed a little later.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Silent { .. } | Self::BrokenOff { .. } => true,
+            Self::Refused(problem) => passes(problem.status),
+            Self::Strange { status, .. } => passes(*status),
+            Self::Redirected { .. } | Self::Endless { .. } | Self::NoId(_) => false,
+        }
+    }
+
+    /// True where the master may have done what it was asked to, although nothing was heard of it.
+    pub(crate) const fn may_have_arrived(&self) -> bool {
+        matches!(self, Self::Silent { .. } | Self::BrokenOff { .. })
+    }
+}
+
+/// Statuses by which a master, or the load balancer before it, asks for patience.
+const fn passes(status: u16) -> bool {
+    matches!(status, 429 | 502 | 503 | 504)
+}
+
+fn unreachable(url: &str, reason: &str) -> String {
+    let check = if reason.contains("certificate") {
+        "Name the authority that signed the master's certificate with --ca FILE"
+    } else {
+        "Does the master run there, and is --master (EASYSIGHT_MASTER) right?"
+    };
+    format!("{url} cannot be reached: {}. {check}", plain(reason))
+}
+
+/// `detail (field, status)`.
+fn refusal(problem: &Problem) -> String {
+    let detail = if problem.detail.is_empty() { &problem.title } else { &problem.detail };
+    let status = problem.status;
+    let place = match problem.field.as_deref() {
+        Some(field) if !field.is_empty() => format!("{field}, {status}"),
+        _ => status.to_string(),
+    };
+    let hint = if status == 401 { "; a token goes into EASYSIGHT_TOKEN or --token-file" } else { "" };
+    plain(&format!("{} ({place}){hint}", detail.trim_end_matches('.'))).replace('\n', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_is_one_line_with_the_field_and_the_status() {
+        let problem = Problem::new(422, "invalid", "Invalid", "1 to 20 attempts are allowed, not 50.")
+            .at("/max_attempts");
+        let error = MasterError::Refused(Box::new(problem));
+        assert_eq!(error.to_string(), "1 to 20 attempts are allowed, not 50 (/max_attempts, 422)");
+        assert!(!error.may_pass());
+    }
+
+    #[test]
+    fn a_problem_without_detail_and_field_shows_its_title() {
+        let problem = Problem::new(503, "busy", "Busy\u{1b}[2J\nfor now", "");
+        let error = MasterError::Refused(Box::new(problem));
+        assert_eq!(error.to_string(), "Busy [2J for now (503)");
+        assert!(error.may_pass());
+    }
+
+    #[test]
+    fn who_lacks_a_token_hears_where_it_goes() {
+        let problem = Problem::new(401, "unauthenticated", "Unauthenticated", "a bearer token is wanted");
+        let text = MasterError::Refused(Box::new(problem)).to_string();
+        assert_eq!(text, "a bearer token is wanted (401); a token goes into EASYSIGHT_TOKEN or --token-file");
+    }
+
+    #[test]
+    fn an_unknown_authority_is_told_from_a_master_that_is_not_there() {
+        let url = "https://master/".to_owned();
+        let reason = "invalid peer certificate: UnknownIssuer".to_owned();
+        let text = MasterError::Unreachable { url: url.clone(), reason }.to_string();
+        assert!(text.contains("--ca FILE"), "{text}");
+        let text = MasterError::Unreachable { url, reason: "connection refused".into() }.to_string();
+        assert!(text.contains("https://master/ cannot be reached: connection refused."), "{text}");
+        assert!(text.contains("--master"), "{text}");
+    }
+}

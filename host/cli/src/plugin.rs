@@ -1,0 +1,100 @@
+//! `easysight plugin`: what a master's workers judge with.
+
+mod choose;
+mod push;
+mod tables;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use easysight_protocol::{ActivationRequest, PublishedPlugin};
+use reqwest::Method;
+
+use crate::master::{Master, MasterError, Remote};
+
+/// The command's arguments.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Publish plugins: components (.wasm), which the master vets.
+    Push(push::Arguments),
+    /// List the published plugins and what they are active for.
+    List {
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Let a plugin serve its diagnoses from now on.
+    Activate(Choice),
+    /// Let a plugin serve its diagnoses no more.
+    Deactivate(Choice),
+    /// Let the plugin serve a diagnosis that served it before.
+    Rollback {
+        #[command(flatten)]
+        remote: Remote,
+        /// The diagnosis.
+        diagnosis: String,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct Choice {
+    #[command(flatten)]
+    remote: Remote,
+    /// The start of its digest (4 digits at least), or its name and version, such as freeze@1.0.0.
+    #[arg(value_name = "DIGEST_PREFIX|NAME@VERSION")]
+    plugin: String,
+    /// Only this diagnosis of it; may be repeated.
+    #[arg(long, value_name = "ID")]
+    diagnosis: Vec<String>,
+}
+
+/// Runs the command; answers with the exit code.
+pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    match &arguments.command {
+        Command::Push(files) => return push::run(files).await,
+        Command::List { remote } => {
+            let plugins = published(&remote.master()?).await?;
+            let none = "no plugin is published: publish one with `easysight plugin push`";
+            remote.format.list(&plugins, none, tables::plugins)?;
+        }
+        Command::Activate(choice) => switch(choice, "activate").await?,
+        Command::Deactivate(choice) => switch(choice, "deactivate").await?,
+        Command::Rollback { remote, diagnosis } => rollback(remote, diagnosis).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Activates or deactivates the plugin that was chosen, and shows it.
+async fn switch(choice: &Choice, verb: &str) -> anyhow::Result<()> {
+    let master = choice.remote.master()?;
+    let plugins = published(&master).await?;
+    let digest = &choose::plugin(&plugins, &choice.plugin)?.digest;
+    set(&master, digest, verb, &choice.diagnosis).await?;
+    let mut now = published(&master).await?;
+    now.retain(|plugin| plugin.digest == *digest);
+    choice.remote.format.list(&now, "", tables::plugins)
+}
+
+async fn rollback(remote: &Remote, diagnosis: &str) -> anyhow::Result<()> {
+    let master = remote.master()?;
+    let path = ["plugins", "diagnoses", diagnosis, "rollback"];
+    master.done(master.request(Method::POST, &path)?).await?;
+    let mut now = published(&master).await?;
+    now.retain(|plugin| plugin.active_for.iter().any(|active| active == diagnosis));
+    remote.format.list(&now, &format!("no plugin serves {diagnosis} now"), tables::plugins)
+}
+
+/// Activates or deactivates a plugin for these diagnoses, or for all of its own where none is named.
+async fn set(master: &Master, digest: &str, verb: &str, diagnoses: &[String]) -> Result<(), MasterError> {
+    let body = ActivationRequest { diagnoses: diagnoses.to_vec() };
+    master.done(master.request(Method::POST, &["plugins", digest, verb])?.json(&body)).await
+}
+
+async fn published(master: &Master) -> Result<Vec<PublishedPlugin>, MasterError> {
+    master.get(&["plugins"]).await
+}

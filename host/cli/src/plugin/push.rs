@@ -1,0 +1,73 @@
+//! `easysight plugin push`: components go to the master, each vetted on its own. One that is refused
+//! does not hold up the others.
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
+
+use anyhow::Context;
+use easysight_protocol::{COMPONENT_MEDIA_TYPE, PublishedPlugin};
+use reqwest::{Method, StatusCode, header::CONTENT_TYPE};
+
+use super::{set, tables};
+use crate::{
+    exit,
+    listing::Format,
+    master::{Master, Remote},
+};
+
+/// Time to send a component of some megabytes over a slow line, and for the master to compile it.
+const PUSH_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// The command's arguments.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    remote: Remote,
+    /// The components.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Let each serve all of its diagnoses at once.
+    #[arg(long)]
+    activate: bool,
+}
+
+pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let master = arguments.remote.master()?;
+    let format = arguments.remote.format;
+    let mut pushed = Vec::new();
+    for file in &arguments.files {
+        match push(&master, file, arguments.activate).await {
+            Ok((plugin, is_new)) => {
+                if format == Format::Table && !is_new {
+                    eprintln!("easysight: {}: was published before", file.display());
+                }
+                pushed.push(plugin);
+            }
+            Err(error) => eprintln!("easysight: {}: {error:#}", file.display()),
+        }
+    }
+    if format == Format::Json || !pushed.is_empty() {
+        format.list(&pushed, "", tables::plugins)?;
+    }
+    let all = pushed.len() == arguments.files.len();
+    Ok(ExitCode::from(if all { exit::SUCCESS } else { exit::FAILED }))
+}
+
+/// Publishes one; answers with it, and with false where the master had it already.
+async fn push(master: &Master, file: &Path, activate: bool) -> anyhow::Result<(PublishedPlugin, bool)> {
+    let component = tokio::fs::read(file).await.context("it cannot be read")?;
+    let request = master
+        .request(Method::POST, &["plugins"])?
+        .header(CONTENT_TYPE, COMPONENT_MEDIA_TYPE)
+        .timeout(PUSH_TIMEOUT)
+        .body(component);
+    let (status, mut plugin): (_, PublishedPlugin) = master.status_and_answer(request).await?;
+    if activate {
+        set(master, &plugin.digest, "activate", &[]).await.context("published, but not activated")?;
+        plugin = master.get(&["plugins", &plugin.digest]).await?;
+    }
+    Ok((plugin, status == StatusCode::CREATED))
+}

@@ -1,0 +1,34 @@
+//! Plugins as a table.
+
+use comfy_table::{Cell, Color, Table};
+use easysight_protocol::PublishedPlugin;
+
+use crate::listing;
+
+/// Digits of a digest that are shown: enough to tell plugins apart, and to name one.
+pub(super) const SHOWN_DIGITS: usize = 12;
+
+/// Plugins, a row each.
+pub(super) fn plugins(plugins: &[PublishedPlugin]) -> Table {
+    let mut table =
+        listing::table(&["plugin", "version", "digest", "size", "diagnoses", "active for", "published"]);
+    for plugin in plugins {
+        let diagnoses: Vec<String> = plugin.diagnoses.iter().map(|diagnosis| diagnosis.id.clone()).collect();
+        let active = listing::cell(&listing::joined(&plugin.active_for));
+        table.add_row([
+            listing::cell(&plugin.name),
+            listing::cell(&plugin.version),
+            listing::cell(short(&plugin.digest)),
+            Cell::new(format!("{} KiB", plugin.size_bytes.div_ceil(1024))),
+            listing::cell(&diagnoses.join(", ")),
+            if plugin.active_for.is_empty() { active } else { active.fg(Color::Green) },
+            Cell::new(listing::time(plugin.published_at)),
+        ]);
+    }
+    table
+}
+
+/// The start of a digest.
+pub(super) fn short(digest: &str) -> &str {
+    digest.get(..SHOWN_DIGITS).unwrap_or(digest)
+}

@@ -1,0 +1,142 @@
+//! `easysight task`: what a master does, when, and what came of it.
+
+mod definition;
+mod duration;
+mod submit;
+mod tables;
+mod watch;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use easysight_protocol::{Run, Task};
+use reqwest::Method;
+use serde_json::json;
+
+use crate::master::{Master, MasterError, Remote};
+
+/// Where tasks are in the API.
+const TASKS: [&str; 2] = ["diagnosis", "tasks"];
+
+/// The command's arguments.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    remote: Remote,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List the tasks and when they run next.
+    List,
+    /// Show one task.
+    Show {
+        /// Its id.
+        id: String,
+    },
+    /// Add a task.
+    Add(definition::Arguments),
+    /// Remove a task.
+    Remove {
+        /// Its id.
+        id: String,
+    },
+    /// Let a task run no more by its schedule.
+    Pause {
+        /// Its id.
+        id: String,
+    },
+    /// Let a paused task run by its schedule again.
+    Resume {
+        /// Its id.
+        id: String,
+    },
+    /// Run a task now.
+    Submit(submit::Arguments),
+    /// List the runs of a task, latest first.
+    Runs {
+        /// Its id.
+        id: String,
+        /// Runs to show at the most.
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        limit: usize,
+    },
+    /// Cancel a run: what has not ended is given up.
+    Cancel {
+        /// The run's id.
+        run_id: String,
+    },
+    /// Try the jobs of a run again that were given up.
+    Retry {
+        /// The run's id.
+        run_id: String,
+    },
+}
+
+/// Runs the command; answers with the exit code.
+pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let master = arguments.remote.master()?;
+    let format = arguments.remote.format;
+    match &arguments.command {
+        Command::List => {
+            let tasks: Vec<Task> = master.list(&TASKS, &[], usize::MAX).await?;
+            format.list(&tasks, "no task is there: add one with `easysight task add`", tables::tasks)?;
+        }
+        Command::Show { id } => {
+            let task: Task = master.get(&one(id)).await?;
+            format.show(&task, tables::task)?;
+        }
+        Command::Add(definition) => {
+            let request = master.request(Method::POST, &TASKS)?.json(&definition.request()?);
+            let task: Task = master.answer(request).await?;
+            format.show(&task, tables::task)?;
+        }
+        Command::Remove { id } => {
+            master.done(master.request(Method::DELETE, &one(id))?).await?;
+            format.say(&json!({ "removed": id }), &format!("task {id} is removed"))?;
+        }
+        Command::Pause { id } => {
+            let task = change(&master, id, "pause").await?;
+            format.say(&task, &format!("task {id} is paused"))?;
+        }
+        Command::Resume { id } => {
+            let task = change(&master, id, "resume").await?;
+            let next = task
+                .next_run_at
+                .map_or_else(String::new, |at| format!("; it runs next at {}", crate::listing::time(at)));
+            format.say(&task, &format!("task {id} goes on{next}"))?;
+        }
+        Command::Submit(submission) => return submit::run(&master, format, submission).await,
+        Command::Runs { id, limit } => {
+            let runs: Vec<Run> = master.list(&["diagnosis", "tasks", id, "runs"], &[], *limit).await?;
+            format.list(&runs, &format!("task {id} has not run yet"), tables::runs)?;
+        }
+        Command::Cancel { run_id } => {
+            let run = steer(&master, run_id, "cancel").await?;
+            format.show(&run, |run| tables::runs(std::slice::from_ref(run)))?;
+        }
+        Command::Retry { run_id } => {
+            let run = steer(&master, run_id, "retry").await?;
+            format.show(&run, |run| tables::runs(std::slice::from_ref(run)))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Pauses or resumes a task; answers with what it is then.
+async fn change(master: &Master, id: &str, verb: &str) -> Result<Task, MasterError> {
+    master.done(master.request(Method::POST, &["diagnosis", "tasks", id, verb])?).await?;
+    master.get(&one(id)).await
+}
+
+/// Cancels or retries a run; answers with what it is then.
+async fn steer(master: &Master, id: &str, verb: &str) -> Result<Run, MasterError> {
+    master.done(master.request(Method::POST, &["diagnosis", "runs", id, verb])?).await?;
+    master.get(&["diagnosis", "runs", id]).await
+}
+
+const fn one(id: &str) -> [&str; 3] {
+    ["diagnosis", "tasks", id]
+}

@@ -1,0 +1,167 @@
+//! `easysight task add`: arguments become a definition.
+
+use chrono::{DateTime, Utc};
+use easysight_protocol::{MissedRuns, Schedule, TaskRequest};
+
+use super::duration;
+use crate::{config, label};
+
+/// The command's arguments.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Its name among programs: 1 to 128 letters, digits, `.`, `_`, `-`; the master makes one otherwise.
+    #[arg(long)]
+    id: Option<String>,
+    /// Its name for people.
+    #[arg(long)]
+    name: String,
+    /// A camera to look at; may be repeated.
+    #[arg(long, value_name = "ID")]
+    camera: Vec<String>,
+    /// A group of cameras to look at; may be repeated.
+    #[arg(long, value_name = "GROUP")]
+    group: Vec<String>,
+    /// A diagnosis to run; may be repeated. All that are active where none is named.
+    #[arg(long, value_name = "ID")]
+    diagnosis: Vec<String>,
+    /// Configuration by diagnosis.
+    #[arg(
+        long,
+        value_name = "JSON|@FILE",
+        help = "Configuration: a JSON object by diagnosis, such as '{\"brightness\": {\"dark_p95\": 40}}', \
+                or @FILE with one"
+    )]
+    config: Option<String>,
+    /// Run again and again: 30s, 5m, 1h30m, 1d. Without a schedule the task runs when it is submitted.
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, conflicts_with_all = ["cron", "at"])]
+    every: Option<u64>,
+    /// Run by a cron line of five fields, or six with seconds first.
+    #[arg(long, value_name = "EXPR", conflicts_with = "at")]
+    cron: Option<String>,
+    /// The time zone that the cron line is meant in, such as Asia/Shanghai; otherwise UTC.
+    // With another schedule, which excludes --cron, clap no longer misses it: hence the conflicts.
+    #[arg(long, value_name = "TZ", requires = "cron", conflicts_with_all = ["every", "at"])]
+    time_zone: Option<String>,
+    /// Run once, at this time.
+    #[arg(long, value_name = "RFC3339", value_parser = time)]
+    at: Option<DateTime<Utc>>,
+    /// Higher ones first, -100 to 100.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        allow_negative_numbers = true,
+        value_parser = clap::value_parser!(i32).range(-100..=100)
+    )]
+    priority: i32,
+    /// A label that a node must have to be given its jobs; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = label::parse)]
+    require: Vec<(String, String)>,
+    /// Attempts at each camera, 1 to 20.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
+    max_attempts: u32,
+}
+
+impl Arguments {
+    /// What the master is asked for.
+    pub(super) fn request(&self) -> anyhow::Result<TaskRequest> {
+        Ok(TaskRequest {
+            id: self.id.clone(),
+            name: self.name.clone(),
+            cameras: self.camera.clone(),
+            groups: self.group.clone(),
+            diagnoses: self.diagnosis.clone(),
+            config: config::read(self.config.as_deref())?,
+            schedule: self.schedule(),
+            priority: self.priority,
+            required_labels: label::collect(&self.require)?,
+            max_attempts: self.max_attempts,
+            deadline_ms: None,
+            enabled: true,
+        })
+    }
+
+    fn schedule(&self) -> Schedule {
+        let missed_runs = MissedRuns::default();
+        if let Some(every_s) = self.every {
+            return Schedule::Interval { every_s, starts_at: None, missed_runs };
+        }
+        if let Some(expression) = &self.cron {
+            let time_zone = self.time_zone.clone().unwrap_or_else(|| "UTC".to_owned());
+            return Schedule::Cron { expression: expression.clone(), time_zone, missed_runs };
+        }
+        self.at.map_or(Schedule::Manual, |at| Schedule::Once { at })
+    }
+}
+
+fn time(text: &str) -> Result<DateTime<Utc>, String> {
+    DateTime::parse_from_rfc3339(text)
+        .map(|time| time.to_utc())
+        .map_err(|_| "a time with its zone is wanted, such as 2030-01-31T03:00:00+08:00".to_owned())
+}
+
+/// When a task runs, for people.
+pub(super) fn in_words(schedule: &Schedule) -> String {
+    match schedule {
+        Schedule::Manual => "when submitted".to_owned(),
+        Schedule::Once { at } => format!("once, {}", crate::listing::time(*at)),
+        Schedule::Interval { every_s, .. } => format!("every {}", duration::in_words(*every_s)),
+        Schedule::Cron { expression, time_zone, .. } => format!("{expression} ({time_zone})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, FromArgMatches, Parser};
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Add {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    fn parsed(words: &[&str]) -> Result<TaskRequest, clap::Error> {
+        let all = ["add", "--name", "night"].iter().chain(words);
+        let matches = Add::command().try_get_matches_from(all)?;
+        Ok(Add::from_arg_matches(&matches)?.arguments.request().unwrap())
+    }
+
+    #[test]
+    fn without_a_schedule_it_runs_when_it_is_submitted() {
+        let task = parsed(&["--camera", "gate", "--camera", "yard", "--require", "site=north"]).unwrap();
+        assert_eq!(task.schedule, Schedule::Manual);
+        assert_eq!(task.cameras, ["gate", "yard"]);
+        assert_eq!(task.required_labels.get("site").map(String::as_str), Some("north"));
+        assert_eq!((task.priority, task.max_attempts, task.enabled), (0, 3, true));
+    }
+
+    #[test]
+    fn each_kind_of_schedule_can_be_given() {
+        let every = parsed(&["--every", "1h30m", "--priority", "-5"]).unwrap();
+        assert_eq!(in_words(&every.schedule), "every 1h30m");
+        assert_eq!(every.priority, -5);
+        let utc = parsed(&["--cron", "0 3 * * *"]).unwrap();
+        assert_eq!(in_words(&utc.schedule), "0 3 * * * (UTC)");
+        let cron = parsed(&["--cron", "0 3 * * *", "--time-zone", "Asia/Shanghai"]).unwrap();
+        assert_eq!(in_words(&cron.schedule), "0 3 * * * (Asia/Shanghai)");
+        let once = parsed(&["--at", "2030-01-31T03:00:00+08:00"]).unwrap();
+        assert_eq!(once.schedule, Schedule::Once { at: "2030-01-30T19:00:00Z".parse().unwrap() });
+    }
+
+    #[test]
+    fn one_schedule_is_enough() {
+        for words in [
+            ["--every", "5m", "--cron", "* * * * *"],
+            ["--every", "5m", "--at", "2030-01-31T03:00:00Z"],
+            ["--every", "5m", "--time-zone", "UTC"],
+            ["--at", "2030-01-31T03:00:00Z", "--time-zone", "UTC"],
+            ["--priority", "101", "--every", "5m"],
+            ["--at", "2030-01-31", "--priority", "1"],
+        ] {
+            assert!(parsed(&words).is_err(), "{words:?}");
+        }
+        assert!(parsed(&["--time-zone", "UTC"]).is_err());
+    }
+}

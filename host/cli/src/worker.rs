@@ -1,0 +1,86 @@
+//! `easysight worker`: the nodes that a master knows.
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use comfy_table::{Cell, Color, Table};
+use easysight_protocol::{DistributedNode, NodeState};
+
+use crate::{label, listing, master::Remote};
+
+/// The command's arguments.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    remote: Remote,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List the nodes: what they do, how they are, when they were heard of.
+    List,
+}
+
+/// Runs the command; answers with the exit code.
+pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let master = arguments.remote.master()?;
+    match arguments.command {
+        Command::List => {
+            let nodes: Vec<DistributedNode> = master.get(&["diagnosis", "workers", "distributed"]).await?;
+            let none = "no worker has introduced itself: start one with `easysight-worker`";
+            arguments.remote.format.list(&nodes, none, table)?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn table(nodes: &[DistributedNode]) -> Table {
+    let mut table = listing::table(&[
+        "name", "id", "status", "jobs", "pool", "finished", "failed", "memory", "labels", "version",
+        "heard of",
+    ]);
+    for node in nodes {
+        table.add_row([
+            listing::cell(&node.name),
+            listing::cell(&node.id),
+            state(node.status),
+            Cell::new(format!("{}/{}", node.current_tasks.len(), node.capacity)),
+            Cell::new(node.pool_size),
+            Cell::new(node.totals.finished),
+            Cell::new(node.totals.failed),
+            Cell::new(memory(node.system.memory_used_bytes, node.system.memory_total_bytes)),
+            listing::cell(&label::in_words(&node.labels)),
+            listing::cell(&node.version),
+            Cell::new(listing::time(node.last_heartbeat)),
+        ]);
+    }
+    table
+}
+
+fn state(state: NodeState) -> Cell {
+    match state {
+        NodeState::Online => Cell::new("online").fg(Color::Green),
+        NodeState::Draining => Cell::new("draining").fg(Color::Yellow),
+        NodeState::Offline => Cell::new("offline").fg(Color::Red),
+    }
+}
+
+/// `3.2/16.0 GiB`.
+fn memory(used_bytes: u64, total_bytes: u64) -> String {
+    const TENTH: u64 = (1 << 30) / 10;
+    let gib = |bytes: u64| format!("{}.{}", bytes / TENTH / 10, bytes / TENTH % 10);
+    format!("{}/{} GiB", gib(used_bytes), gib(total_bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_shown_in_gibibytes() {
+        assert_eq!(memory(3 << 29, 16 << 30), "1.5/16.0 GiB");
+        assert_eq!(memory(0, 0), "0.0/0.0 GiB");
+    }
+}
