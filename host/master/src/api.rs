@@ -8,6 +8,7 @@ mod plugins;
 mod results;
 mod runs;
 mod status;
+mod submissions;
 mod tasks;
 mod tokens;
 mod workers;
@@ -66,6 +67,7 @@ pub(crate) fn router(master: &Shared) -> Router {
         .routes(routes!(runs::jobs))
         .routes(routes!(runs::job))
         .routes(routes!(results::list))
+        .routes(routes!(submissions::look_up))
         .routes(routes!(workers::distributed))
         .routes(routes!(status::workers_status))
         .routes(routes!(events::listen));
@@ -80,6 +82,7 @@ pub(crate) fn router(master: &Shared) -> Router {
         .routes(routes!(tasks::pause))
         .routes(routes!(tasks::resume))
         .routes(routes!(tasks::submit))
+        .routes(routes!(submissions::submit))
         .routes(routes!(runs::cancel))
         .routes(routes!(runs::retry));
     let work = OpenApiRouter::new()

@@ -139,6 +139,11 @@ pub(crate) async fn start(master: &Master, waiting: StoredRun) -> Result<(), Sto
             return note(master, run.id, &run.waits_for, vec![reason]).await;
         }
     };
+    if run.trigger == Trigger::Submission {
+        // Its source stands in the place of cameras.
+        let sources = definition.cameras.into_iter().map(|source| (None, source)).collect();
+        return launch(master, run.id, plan, sources, Vec::new()).await;
+    }
     let (cameras, missing) = master.store.cameras_of_task(&definition.cameras, &definition.groups).await?;
     if cameras.is_empty() && !missing.is_empty() {
         return note(master, run.id, &run.waits_for, missing).await;

@@ -1,6 +1,8 @@
 //! A master and its workers, as their users run them: real programs, real sockets, real databases.
 #![cfg(test)]
 
+#[path = "../../../host/sandbox/tests/guest/component.rs"]
+mod component;
 #[path = "../programs/mod.rs"]
 mod programs;
 
@@ -8,6 +10,11 @@ mod access;
 mod api;
 mod deaths;
 mod guide;
+mod hostile;
 mod process;
 mod proxy;
+mod shared;
 mod tasks;
+
+/// Where the contract is, seen from this crate.
+const CONTRACT: &str = "../wit";

@@ -145,10 +145,15 @@ impl Master {
     /// Publishes and activates the standard plugins.
     pub(crate) async fn publish_standard(&self) {
         for name in ["brightness.wasm", "freeze.wasm"] {
-            let digest = self.publish(&plugins().join(name)).await;
-            let (status, body) = self.post(&format!("/api/v1/plugins/{digest}/activate"), &json!({})).await;
-            assert_eq!(status, 200, "{body}");
+            self.activate(&plugins().join(name)).await;
         }
+    }
+
+    /// Publishes and activates a component.
+    pub(crate) async fn activate(&self, component: &Path) {
+        let digest = self.publish(component).await;
+        let (status, body) = self.post(&format!("/api/v1/plugins/{digest}/activate"), &json!({})).await;
+        assert_eq!(status, 200, "{body}");
     }
 
     /// So many cameras in the group `hall` with the same source.

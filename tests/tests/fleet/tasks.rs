@@ -6,7 +6,10 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::process::{Master, PATIENCE, read, worker};
+use crate::{
+    process::{Master, PATIENCE, read, worker},
+    programs::{has_ffmpeg, make_clip},
+};
 
 /// A node without a program behind it: what the protocol says to whoever speaks it wrongly.
 struct Node<'a> {
@@ -237,4 +240,31 @@ async fn dead_jobs_are_kept_and_retried_when_a_person_says_so() {
     assert_eq!(dead["progress"]["dead"], json!(1));
     let jobs = master.get(&format!("/api/v1/diagnosis/runs/{run}/jobs")).await;
     assert_eq!(jobs["items"][0]["attempt"], json!(2));
+}
+
+#[tokio::test]
+async fn a_source_is_judged_without_being_stored() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let master = Master::start();
+    let dir = tempfile::tempdir().unwrap();
+    let clip = make_clip(dir.path(), "clip.mp4", "lutyuv=y=16+(val-16)*0.12");
+    let body = json!({"source": clip, "diagnoses": ["brightness"]});
+    let (status, problem) = master.post("/api/v1/diagnosis/submissions", &body).await;
+    assert_eq!((status, problem["field"].as_str()), (422, Some("/diagnoses")), "{problem}");
+    master.publish_standard().await;
+    let (status, queued) = master.post("/api/v1/diagnosis/submissions", &body).await;
+    assert_eq!((status, &queued["state"]), (202, &json!("queued")), "{queued}");
+    let _worker = worker(&master, dir.path(), "w", &[]);
+    let path = format!("/api/v1/diagnosis/submissions/{}?wait_ms=30000", queued["id"].as_str().unwrap());
+    let done = master.get(&path).await;
+    assert_eq!(
+        (&done["state"], &done["findings"][0]["status"]),
+        (&json!("finished"), &json!("error")),
+        "{done}"
+    );
+    let (status, at_once) = master.post("/api/v1/diagnosis/submissions?wait_ms=30000", &body).await;
+    assert_eq!((status, &at_once["findings"][0]["status"]), (200, &json!("error")), "{at_once}");
+    assert_eq!(read(master.request(Method::GET, "/api/v1/diagnosis/submissions/x")).await.0, 404);
 }

@@ -1,0 +1,192 @@
+//! Ad-hoc diagnosis: one source, judged once, without stored definitions. A submission is a run with
+//! one job.
+
+use std::time::Duration;
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use easysight_daemon::{body::JsonBody, problem::Error};
+use easysight_protocol::{
+    Failure, JobState, Problem, RunId, RunState, Schedule, Submission, SubmissionId, SubmissionRequest,
+    SubmissionState, TaskRequest, Trigger, masked_source,
+};
+use easysight_store::{FindingFilter, NewRun, PageRequest};
+use serde::Deserialize;
+use tokio::{
+    sync::broadcast::error::RecvError,
+    time::{Instant, timeout_at},
+};
+use utoipa::IntoParams;
+
+use crate::{
+    events::Event,
+    master::{Master, Shared, now_ms},
+    registry::NoPlan,
+    scheduler,
+};
+
+use super::{Params, check, invalid, missing, store_error};
+
+/// Longest time that a request may wait for the end.
+const MAX_WAIT: Duration = Duration::from_secs(60);
+/// Somebody waits for it: before what a schedule started.
+const PRIORITY: i32 = 10;
+/// Findings of one job at the most.
+const MAX_FINDINGS: u32 = 1_000;
+
+#[derive(Debug, Deserialize, IntoParams)]
+pub(super) struct WaitQuery {
+    /// Milliseconds to wait for the findings, up to 60000.
+    #[serde(default)]
+    wait_ms: u64,
+}
+
+impl WaitQuery {
+    fn until(&self) -> Result<Instant, Error> {
+        let wait = Duration::from_millis(self.wait_ms);
+        if wait > MAX_WAIT {
+            let detail = format!("wait_ms is at most {}", MAX_WAIT.as_millis());
+            return Err(Error::new(StatusCode::BAD_REQUEST, "invalid-query", detail));
+        }
+        Ok(Instant::now() + wait)
+    }
+}
+
+/// Has one source judged, by whichever node is free. 200 with findings where they are there within
+/// `wait_ms`, else 202 and where to look again.
+#[utoipa::path(post, path = "/api/v1/diagnosis/submissions", tag = "submissions", params(WaitQuery),
+    request_body = SubmissionRequest,
+    responses((status = 200, body = Submission), (status = 202, body = Submission), (status = 422, body = Problem),
+        (status = "default", body = Problem)))]
+pub(super) async fn submit(
+    State(master): State<Shared>,
+    Params(query): Params<WaitQuery>,
+    JsonBody(request): JsonBody<SubmissionRequest>,
+) -> Result<Response, Error> {
+    let until = query.until()?;
+    let source = request.source.ok_or_else(|| {
+        invalid("/source", "a source is wanted; pictures and clips are uploaded to a standalone worker")
+    })?;
+    check::source("/source", &source)?;
+    match master.registry.active().plan(&request.diagnoses, &request.config) {
+        Ok(_) => {}
+        Err(NoPlan::Invalid(problem)) => return Err(invalid(problem.field, problem.detail)),
+        Err(NoPlan::Waits(lacks)) => {
+            return Err(invalid("/diagnoses", format!("there is no {}", lacks.join(", no "))));
+        }
+    }
+    let definition = TaskRequest {
+        id: None,
+        name: "submission".into(),
+        // A submission has no camera; its source stands in their place.
+        cameras: vec![source],
+        groups: Vec::new(),
+        diagnoses: request.diagnoses,
+        config: request.config,
+        schedule: Schedule::Manual,
+        priority: PRIORITY,
+        required_labels: Default::default(),
+        max_attempts: 3,
+        deadline_ms: None,
+        enabled: true,
+    };
+    let new = NewRun {
+        task_id: None,
+        trigger: Trigger::Submission,
+        fire_time: None,
+        idempotency_key: None,
+        definition,
+    };
+    let (id, _) = master.store.create_run(new, now_ms()).await.map_err(|error| store_error(&error))?;
+    if let Some(run) = master.store.run(id).await.map_err(|error| store_error(&error))? {
+        scheduler::start(&master, run).await.map_err(|error| store_error(&error))?;
+    }
+    let submission = await_end(&master, id, until).await?.ok_or_else(|| missing("submission", id))?;
+    let ended = matches!(submission.state, SubmissionState::Finished | SubmissionState::Failed);
+    let status = if ended { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let mut response = (status, Json(&submission)).into_response();
+    let location = format!("/api/v1/diagnosis/submissions/{id}");
+    if let Ok(location) = HeaderValue::from_str(&location) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// Looks a submission up.
+#[utoipa::path(get, path = "/api/v1/diagnosis/submissions/{id}", tag = "submissions", params(WaitQuery),
+    responses((status = 200, body = Submission), (status = 404, body = Problem), (status = "default", body = Problem)))]
+pub(super) async fn look_up(
+    State(master): State<Shared>,
+    Path(id): Path<String>,
+    Params(query): Params<WaitQuery>,
+) -> Result<Json<Submission>, Error> {
+    let run: RunId = id.parse().map_err(|_| missing("submission", &id))?;
+    let found = await_end(&master, run, query.until()?).await?;
+    Ok(Json(found.ok_or_else(|| missing("submission", &id))?))
+}
+
+async fn await_end(master: &Master, id: RunId, until: Instant) -> Result<Option<Submission>, Error> {
+    // Listening before looking, so that an end in between is heard.
+    let mut events = master.events.listen();
+    loop {
+        let Some(submission) = read(master, id).await? else { return Ok(None) };
+        if matches!(submission.state, SubmissionState::Finished | SubmissionState::Failed) {
+            return Ok(Some(submission));
+        }
+        loop {
+            let heard = tokio::select! {
+                heard = timeout_at(until, events.recv()) => heard,
+                () = master.stopping.cancelled() => return Ok(Some(submission)),
+            };
+            match heard {
+                Ok(Ok(Event::Run { run_id, .. })) if run_id == id => break,
+                Ok(Ok(_)) => {}
+                // Behind, or another master may have recorded the end: look again.
+                Ok(Err(RecvError::Lagged(_))) => break,
+                Ok(Err(RecvError::Closed)) | Err(_) => return read(master, id).await,
+            }
+        }
+    }
+}
+
+async fn read(master: &Master, id: RunId) -> Result<Option<Submission>, Error> {
+    let Some(run) = master.store.run(id).await.map_err(|error| store_error(&error))? else { return Ok(None) };
+    if run.run.trigger != Trigger::Submission {
+        return Ok(None);
+    }
+    let page = PageRequest { after: None, limit: 1 };
+    let jobs = master.store.jobs(id, None, &page).await.map_err(|error| store_error(&error))?;
+    let job = jobs.items.into_iter().next();
+    let filter = FindingFilter { run_id: Some(id), ..FindingFilter::default() };
+    let page = PageRequest { after: None, limit: MAX_FINDINGS };
+    let findings = master.store.findings(&filter, &page).await.map_err(|error| store_error(&error))?;
+    let state = match (run.run.state, job.as_ref().map(|job| job.state)) {
+        (RunState::Cancelled, _) | (_, Some(JobState::Dead | JobState::Cancelled)) => SubmissionState::Failed,
+        (_, Some(JobState::Finished)) => SubmissionState::Finished,
+        (_, Some(JobState::Running)) => SubmissionState::Running,
+        (_, Some(JobState::Queued) | None) => SubmissionState::Queued,
+    };
+    let cancelled = || Failure { kind: "cancelled".into(), detail: "The submission was cancelled.".into() };
+    let failure = match state {
+        SubmissionState::Failed => {
+            job.as_ref().and_then(|job| job.failure.clone()).or_else(|| Some(cancelled()))
+        }
+        _ => None,
+    };
+    Ok(Some(Submission {
+        id: SubmissionId(id.0),
+        state,
+        source: masked_source(run.definition.cameras.first().map_or("", String::as_str)),
+        created_at: run.run.created_at,
+        started_at: job.as_ref().and_then(|job| job.started_at),
+        finished_at: run.run.finished_at,
+        decode_ms: job.as_ref().and_then(|job| job.decode_ms),
+        // They are listed latest first; here they come in the order of the plan.
+        findings: findings.items.into_iter().rev().map(|one| one.finding).collect(),
+        failure,
+    }))
+}
