@@ -2,7 +2,6 @@
 //! builds it with optimisation and the plugins.
 
 mod media;
-mod table;
 
 use std::{
     collections::BTreeMap,
@@ -19,7 +18,7 @@ use easysight_capture::{CaptureConfig, Capturer, Clip, PlaneKind, Source};
 use easysight_diagnose::{Plan, PluginSet, Selected};
 use easysight_sandbox::{Limits, RunInput, Sandbox, SandboxConfig};
 
-use table::Row;
+use easysight_bench::table::{self, Row};
 
 const MEBIBYTE: f64 = 1_048_576.0;
 

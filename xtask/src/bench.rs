@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: what the sandbox costs, in an optimised build.
+//! `cargo xtask bench`: what the sandbox costs; `cargo xtask bench dispatch`: what it costs to hand
+//! jobs out. Both in an optimised build.
 
 use std::process::ExitCode;
 
@@ -10,18 +11,46 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
+    /// `sandbox` or `dispatch`.
+    #[arg(value_enum, default_value_t = What::Sandbox)]
+    what: What,
     /// Handed to the benchmark; see `--help` behind `--`.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     rest: Vec<String>,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum What {
+    /// The sandbox against native code, and a clip against decoding.
+    Sandbox,
+    /// A master under load: jobs a second, latency, a thousand nodes.
+    Dispatch,
+}
+
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let plugins = plugins::build()?;
+    if arguments.what == What::Dispatch {
+        let mut cargo = command("cargo", &workspace::root());
+        process::run(cargo.args(["build", "--release", "--package", "easysight-master"]))?;
+        let mut cargo = command("cargo", &workspace::root());
+        cargo.args([
+            "run",
+            "--release",
+            "--package",
+            "easysight-bench",
+            "--bin",
+            "easysight-bench-dispatch",
+            "--",
+        ]);
+        cargo.arg("--master").arg(workspace::target().join("release").join("easysight-master"));
+        process::run(cargo.arg("--plugins-dir").arg(plugins).args(&arguments.rest))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if !is_there("ffmpeg", "-version") && packages::is_debian() {
         packages::install(&["ffmpeg"])?;
     }
     let mut cargo = command("cargo", &workspace::root());
-    cargo.args(["run", "--release", "--package", "easysight-bench", "--"]);
+    cargo.args(["run", "--release", "--package", "easysight-bench", "--bin", "easysight-bench", "--"]);
     process::run(cargo.arg("--plugins-dir").arg(plugins).args(&arguments.rest))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -48,8 +48,10 @@ fn main() -> ExitCode {
         return code;
     }
     let arguments = Arguments::parse();
-    let level = if arguments.verbose { tracing::Level::DEBUG } else { tracing::Level::WARN };
-    tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr).without_time().init();
+    // What is wrong with a certificate is said by the error that follows from it.
+    let level = if arguments.verbose { "debug" } else { "warn,rustls_platform_verifier=off" };
+    let filter = tracing_subscriber::EnvFilter::new(level);
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).without_time().init();
     run(&arguments.command).unwrap_or_else(|error| {
         eprintln!("easysight: {error:#}");
         ExitCode::from(exit::FAILED)

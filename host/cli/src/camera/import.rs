@@ -55,8 +55,7 @@ pub(super) async fn run(master: &Master, format: Format, arguments: &Arguments) 
         .body(csv);
     let imported: Imported = master.answer(request).await?;
     let refused = imported.problems.len();
-    let counts =
-        format!("{} created, {} updated, {refused} lines refused", imported.created, imported.updated);
+    let counts = format!("{} created, {} updated, {refused} refused", imported.created, imported.updated);
     format.say(&imported, &counts)?;
     if refused == 0 {
         return Ok(ExitCode::SUCCESS);

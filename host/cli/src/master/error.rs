@@ -61,6 +61,8 @@ const fn passes(status: u16) -> bool {
 fn unreachable(url: &str, reason: &str) -> String {
     let check = if reason.contains("certificate") {
         "Name the authority that signed the master's certificate with --ca FILE"
+    } else if reason.contains("corrupt message") {
+        "It seems to speak http rather than https; is --master (EASYSIGHT_MASTER) right?"
     } else {
         "Does the master run there, and is --master (EASYSIGHT_MASTER) right?"
     };

@@ -2,7 +2,10 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use easysight_protocol::{DiagnosisResult, Failure, Finding, Job, JobState, Run, RunState, SubmitRequest};
+use anyhow::Context;
+use easysight_protocol::{
+    DiagnosisResult, Failure, Finding, Job, JobState, Progress, Run, RunState, SubmitRequest,
+};
 use reqwest::Method;
 use serde::Serialize;
 use uuid::Uuid;
@@ -75,15 +78,13 @@ pub(super) async fn run(master: &Master, format: Format, arguments: &Arguments) 
     }
     let id = run.id;
     let waited = async {
-        let mut teller = Teller::new();
-        let run = watch::ended(master, run, Pace::default(), &mut teller).await;
-        teller.finish();
-        outcome(master, run?).await
+        let run = watch::ended(master, run, Pace::default(), &mut Teller::new()).await?;
+        outcome(master, run).await
     };
     let outcome = tokio::select! {
-        outcome = waited => outcome.map_err(|error| {
-            anyhow::Error::from(error).context(format!("run {id} was submitted and is not over as far as is known"))
-        })?,
+        outcome = waited => {
+            outcome.with_context(|| format!("run {id} was submitted, but what came of it is not known"))?
+        }
         _ = tokio::signal::ctrl_c() => {
             eprintln!("easysight: run {id} goes on; `easysight task cancel {id}` ends it");
             return Ok(ExitCode::from(exit::INTERRUPTED));
@@ -155,10 +156,9 @@ impl Outcome {
         } else if progress.total == 0 {
             Some("no camera was looked at".to_owned())
         } else if progress.dead > 0 {
-            let id = self.run.id;
+            let (id, Progress { dead, total, .. }) = (self.run.id, progress);
             Some(format!(
-                "{} jobs were given up; `easysight task retry {id}` tries them again",
-                progress.dead
+                "{dead} of {total} jobs were given up; `easysight task retry {id}` tries them again"
             ))
         } else {
             None
@@ -224,6 +224,6 @@ mod tests {
     #[test]
     fn jobs_that_were_given_up_are_told_of() {
         let outcome = outcome("finished", 2, 1, &["normal"]);
-        assert!(outcome.shortcoming().unwrap().starts_with("1 jobs were given up"));
+        assert!(outcome.shortcoming().unwrap().starts_with("1 of 2 jobs were given up"));
     }
 }

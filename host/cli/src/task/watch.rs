@@ -89,13 +89,6 @@ impl Teller {
         Self { bar, said: String::new() }
     }
 
-    /// Takes the bar away.
-    pub(super) fn finish(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
-    }
-
     fn say(&mut self, words: String) {
         if words == self.said {
             return;
@@ -105,6 +98,15 @@ impl Teller {
             None => eprintln!("{words}"),
         }
         self.said = words;
+    }
+}
+
+/// Takes the bar away, also where the watch breaks off.
+impl Drop for Teller {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
     }
 }
 

@@ -1,0 +1,283 @@
+//! Nodes without programs behind them: they lease, report and beat as workers do, and capture nothing.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+use reqwest::Client;
+use serde_json::{Value, json};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep},
+};
+use uuid::Uuid;
+
+use crate::server::Master;
+
+/// Nodes that share the work, and jobs that each of them leases at a time.
+const WORKERS: usize = 4;
+const BATCH: usize = 250;
+/// Cameras of one import.
+const IMPORT: usize = 10_000;
+/// How long a crowd of nodes is watched, and how often the API is asked meanwhile.
+const WATCH: Duration = Duration::from_secs(20);
+const ASK: Duration = Duration::from_millis(25);
+
+/// The master under load.
+pub(crate) struct Fleet {
+    http: Client,
+    url: String,
+}
+
+/// A node.
+struct Node {
+    http: Client,
+    url: String,
+    id: String,
+    incarnation: Uuid,
+    poll: u64,
+}
+
+impl Fleet {
+    pub(crate) async fn new(master: &Master, plugins: &Path) -> anyhow::Result<Self> {
+        let fleet = Self { http: Client::new(), url: master.url.clone() };
+        let component = std::fs::read(plugins.join("brightness.wasm")).context("the standard plugins")?;
+        let request = fleet.http.post(format!("{}/api/v1/plugins", fleet.url));
+        let published = answer(request.header("content-type", "application/wasm").body(component)).await?;
+        let digest = published.get("digest").and_then(Value::as_str).context("no digest")?;
+        fleet.post(&format!("/api/v1/plugins/{digest}/activate"), &json!({})).await?;
+        Ok(fleet)
+    }
+
+    /// Jobs a second: from the submission until the last result is recorded.
+    pub(crate) async fn throughput(&self, jobs: usize) -> anyhow::Result<f64> {
+        self.add_cameras("many", jobs).await?;
+        self.add_task("many").await?;
+        let done = Arc::new(AtomicUsize::new(0));
+        let mut workers = JoinSet::new();
+        for at in 0..WORKERS {
+            let mut node = self.node(&format!("worker-{at}")).await?;
+            let done = Arc::clone(&done);
+            workers.spawn(async move {
+                while done.load(Ordering::Relaxed) < jobs {
+                    let lease = node.lease(BATCH, 500).await?;
+                    done.fetch_add(node.report(&lease).await?, Ordering::Relaxed);
+                }
+                anyhow::Ok(())
+            });
+        }
+        let started = Instant::now();
+        let run = self.submit("many").await?;
+        while let Some(ended) = workers.join_next().await {
+            ended??;
+        }
+        let took = started.elapsed();
+        let run = self.get(&format!("/api/v1/diagnosis/runs/{run}")).await?;
+        let finished = run.pointer("/progress/finished").and_then(Value::as_u64);
+        if finished != u64::try_from(jobs).ok() {
+            bail!("not every job is recorded: {run}");
+        }
+        Ok(jobs as f64 / took.as_secs_f64())
+    }
+
+    /// From the submission until a waiting node holds the job.
+    pub(crate) async fn latency(&self, submissions: usize) -> anyhow::Result<Vec<Duration>> {
+        self.add_cameras("one", 1).await?;
+        self.add_task("one").await?;
+        let mut node = self.node("idle").await?;
+        let mut times = Vec::with_capacity(submissions);
+        for _ in 0..submissions {
+            let submitted = async {
+                // The poll is under way by then.
+                sleep(Duration::from_millis(20)).await;
+                let started = Instant::now();
+                self.submit("one").await?;
+                anyhow::Ok(started)
+            };
+            let leased = async {
+                let lease = node.lease(1, 10_000).await?;
+                anyhow::Ok((Instant::now(), lease))
+            };
+            let (started, leased) = tokio::join!(submitted, leased);
+            let (at, lease) = leased?;
+            times.push(at.saturating_duration_since(started?));
+            if node.report(&lease).await? != 1 {
+                bail!("the submitted job did not come");
+            }
+        }
+        Ok(times)
+    }
+
+    /// From the last sign of life of a node that holds a job until another one holds it.
+    pub(crate) async fn reassignment(&self) -> anyhow::Result<Duration> {
+        let mut dying = self.node("dying").await?;
+        self.submit("one").await?;
+        if dying.lease(1, 10_000).await?.pointer("/jobs/0").is_none() {
+            bail!("the submitted job did not come");
+        }
+        let died = Instant::now();
+        let mut other = self.node("other").await?;
+        loop {
+            let lease = other.lease(1, 5_000).await?;
+            if other.report(&lease).await? == 1 {
+                return Ok(died.elapsed());
+            }
+            if died.elapsed() > Duration::from_secs(60) {
+                bail!("the dead node's job is not offered again");
+            }
+        }
+    }
+
+    /// Times of answers to people while so many nodes beat and poll.
+    pub(crate) async fn crowd(&self, nodes: usize) -> anyhow::Result<Vec<Duration>> {
+        let mut crowd = JoinSet::new();
+        let until = Instant::now() + WATCH;
+        for at in 0..nodes {
+            let mut node = self.node(&format!("crowd-{at}")).await?;
+            crowd.spawn(async move {
+                let beats =
+                    Node { http: node.http.clone(), url: node.url.clone(), id: node.id.clone(), ..node };
+                let beating = async {
+                    while Instant::now() < until {
+                        sleep(Duration::from_secs(4)).await;
+                        beats.beat().await?;
+                    }
+                    anyhow::Ok(())
+                };
+                let polling = async {
+                    while Instant::now() < until {
+                        node.lease(1, 5_000).await?;
+                    }
+                    anyhow::Ok(())
+                };
+                tokio::try_join!(beating, polling).map(|_| ())
+            });
+        }
+        let paths = [
+            "/api/v1/diagnosis/runs?limit=20",
+            "/api/v1/diagnosis/results?limit=100",
+            "/api/v1/diagnosis/cameras?limit=100",
+        ];
+        let mut times = Vec::new();
+        for path in paths.iter().cycle() {
+            if Instant::now() >= until {
+                break;
+            }
+            let started = Instant::now();
+            self.get(path).await?;
+            times.push(started.elapsed());
+            sleep(ASK).await;
+        }
+        while let Some(ended) = crowd.join_next().await {
+            ended??;
+        }
+        Ok(times)
+    }
+
+    async fn add_cameras(&self, group: &str, count: usize) -> anyhow::Result<()> {
+        for first in (0..count).step_by(IMPORT) {
+            let lines = (first..count.min(first + IMPORT))
+                .map(|at| format!("{group}-{at},Camera {at},rtsp://192.0.2.1/{at},{group}\n"));
+            let csv = "id,name,source,groups\n".to_owned() + &lines.collect::<String>();
+            let request = self.http.post(format!("{}/api/v1/diagnosis/cameras/import", self.url));
+            answer(request.header("content-type", "text/csv").body(csv)).await?;
+        }
+        Ok(())
+    }
+
+    async fn add_task(&self, group: &str) -> anyhow::Result<()> {
+        let task = json!({"id": group, "name": group, "groups": [group]});
+        self.post("/api/v1/diagnosis/tasks", &task).await.map(|_| ())
+    }
+
+    async fn submit(&self, task: &str) -> anyhow::Result<String> {
+        let run = self.post(&format!("/api/v1/diagnosis/tasks/{task}/submit"), &json!({})).await?;
+        Ok(run.get("id").and_then(Value::as_str).context("no run")?.to_owned())
+    }
+
+    async fn node(&self, id: &str) -> anyhow::Result<Node> {
+        let node = Node {
+            http: self.http.clone(),
+            url: self.url.clone(),
+            id: id.to_owned(),
+            incarnation: Uuid::new_v4(),
+            poll: 0,
+        };
+        let body = json!({
+            "id": id, "name": id, "incarnation": node.incarnation, "pool_size": 1, "capacity": BATCH, "version": "bench",
+            "clock": "2026-01-01T00:00:00Z",
+            "system": {"hostname": "bench", "os": "", "arch": "", "cpus": 1, "memory_total_bytes": 1,
+                "memory_used_bytes": 1, "process_memory_bytes": 1},
+        });
+        self.post("/api/v1/diagnosis/workers/register", &body).await?;
+        Ok(node)
+    }
+
+    async fn get(&self, path: &str) -> anyhow::Result<Value> {
+        answer(self.http.get(format!("{}{path}", self.url))).await
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        answer(self.http.post(format!("{}{path}", self.url)).json(body)).await
+    }
+}
+
+impl Node {
+    async fn lease(&mut self, max_jobs: usize, wait_ms: u64) -> anyhow::Result<Value> {
+        self.poll += 1;
+        let body = json!({"incarnation": self.incarnation, "poll": self.poll, "max_jobs": max_jobs, "wait_ms": wait_ms});
+        answer(self.http.post(self.path("leases")).json(&body)).await
+    }
+
+    /// Reports that nothing is wrong with any job of a lease; answers how many were recorded.
+    async fn report(&self, lease: &Value) -> anyhow::Result<usize> {
+        let jobs = lease.get("jobs").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        if jobs.is_empty() {
+            return Ok(0);
+        }
+        let finding = json!({"diagnosis": "brightness", "status": "normal", "score": 100.0, "decision": null,
+            "message": {"zh": "亮度正常。", "en": "The brightness is fine."}, "failure": null, "fuel": 1, "compute_ms": 0.1,
+            "plugin": "brightness@1.0.0", "digest": null});
+        let outcome = json!({"kind": "finished", "findings": [finding], "decode_ms": 1.0});
+        let results: Vec<Value> = jobs
+            .iter()
+            .map(|job| json!({"job_id": job.get("id"), "attempt": job.get("attempt"), "lease": lease.get("lease"), "outcome": outcome}))
+            .collect();
+        let verdicts =
+            answer(self.http.post(self.path("results")).json(&json!({"results": results}))).await?;
+        let verdicts = verdicts.get("verdicts").and_then(Value::as_array).context("no verdicts")?;
+        Ok(verdicts.iter().filter(|verdict| verdict.as_str() == Some("recorded")).count())
+    }
+
+    async fn beat(&self) -> anyhow::Result<()> {
+        let body = json!({"incarnation": self.incarnation, "last_poll": 0, "held": [], "clock": "2026-01-01T00:00:00Z"});
+        answer(self.http.post(self.path("heartbeat")).json(&body)).await.map(|_| ())
+    }
+
+    fn path(&self, what: &str) -> String {
+        format!("{}/api/v1/diagnosis/workers/{}/{what}", self.url, self.id)
+    }
+}
+
+/// The value that so many percent of the others do not exceed.
+pub(crate) fn percentile(times: &mut [Duration], percent: usize) -> Duration {
+    times.sort_unstable();
+    let at = (times.len() * percent / 100).min(times.len().saturating_sub(1));
+    times.get(at).copied().unwrap_or_default()
+}
+
+async fn answer(request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
+    let answer = request.timeout(Duration::from_secs(60)).send().await?;
+    let status = answer.status();
+    let body = answer.text().await?;
+    if !status.is_success() {
+        bail!("{status}: {body}");
+    }
+    Ok(serde_json::from_str(&body).unwrap_or(Value::Null))
+}

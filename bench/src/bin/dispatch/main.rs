@@ -1,0 +1,94 @@
+//! What dispatch costs: a real master on a real database, and nodes that speak the protocol without
+//! capturing anything. `cargo xtask bench dispatch` builds what it needs with optimisation.
+
+mod load;
+mod server;
+
+use std::{path::PathBuf, process::ExitCode, time::Duration};
+
+use clap::Parser;
+use easysight_bench::table::{self, Row};
+
+use load::Fleet;
+use server::{Database, Master};
+
+/// Measures dispatch.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// The master's program.
+    #[arg(long, value_name = "FILE")]
+    master: PathBuf,
+    /// The standard plugins as components.
+    #[arg(long, value_name = "DIR")]
+    plugins_dir: PathBuf,
+    /// The PostgreSQL server to make a database on; without one, SQLite alone is measured.
+    #[arg(long, value_name = "URL")]
+    postgres: Option<String>,
+    /// Jobs of the run whose speed is measured.
+    #[arg(long, value_name = "N", default_value_t = 20_000)]
+    jobs: usize,
+    /// Submissions whose latency is measured.
+    #[arg(long, value_name = "N", default_value_t = 300)]
+    submissions: usize,
+    /// Nodes that are simulated at the end.
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    nodes: usize,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<ExitCode> {
+    let arguments = Arguments::parse();
+    let mut rows = Vec::new();
+    measure(&arguments, Database::Sqlite, &mut rows).await?;
+    if let Some(server) = &arguments.postgres {
+        measure(&arguments, Database::Postgres(server.clone()), &mut rows).await?;
+    }
+    println!("{}", table::render(&rows));
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn measure(arguments: &Arguments, database: Database, rows: &mut Vec<Row>) -> anyhow::Result<()> {
+    let name = database.name();
+    eprintln!("{name}: starting a master");
+    let master = Master::start(&arguments.master, &database).await?;
+    let fleet = Fleet::new(&master, &arguments.plugins_dir).await?;
+
+    eprintln!("{name}: {} jobs end to end", arguments.jobs);
+    let speed = fleet.throughput(arguments.jobs).await?;
+    rows.push(Row::at_least(&format!("{name}: jobs end to end"), speed, "jobs/s", 5_000.0));
+
+    eprintln!("{name}: {} submissions to an idle node", arguments.submissions);
+    let mut times = fleet.latency(arguments.submissions).await?;
+    let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
+    let (half, most) = (load::percentile(&mut times, 50), load::percentile(&mut times, 99));
+    rows.push(Row::against_mark(&format!("{name}: submit to start, p50"), milliseconds(half), "ms", 5.0));
+    rows.push(Row::against_mark(&format!("{name}: submit to start, p99"), milliseconds(most), "ms", 50.0));
+
+    eprintln!("{name}: a node dies");
+    let reassigned = fleet.reassignment().await?;
+    rows.push(Row::against_mark(
+        &format!("{name}: dead node's job starts elsewhere"),
+        reassigned.as_secs_f64(),
+        "s",
+        15.0,
+    ));
+
+    eprintln!("{name}: {} nodes", arguments.nodes);
+    let mut times = fleet.crowd(arguments.nodes).await?;
+    let most = load::percentile(&mut times, 99);
+    let nodes = arguments.nodes;
+    rows.push(Row::against_mark(
+        &format!("{name}: API with {nodes} nodes, p99"),
+        milliseconds(most),
+        "ms",
+        100.0,
+    ));
+    let memory = master.resident_mebibytes()?;
+    rows.push(Row::against_mark(
+        &format!("{name}: master's memory with {nodes} nodes"),
+        memory,
+        "MiB",
+        286.0,
+    ));
+    master.stop().await
+}

@@ -1,0 +1,102 @@
+//! The master that is measured, on a database of its own.
+
+use std::{fs, path::Path, process::Stdio, time::Duration};
+
+use anyhow::{Context, bail};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+    time::timeout,
+};
+
+/// How long a start may take.
+const START: Duration = Duration::from_secs(60);
+/// The database on the PostgreSQL server; made anew each time.
+const NAME: &str = "easysight_bench";
+
+/// Where the master keeps what it knows.
+pub(crate) enum Database {
+    /// A file.
+    Sqlite,
+    /// A server, by its URL without a database.
+    Postgres(String),
+}
+
+impl Database {
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Sqlite => "SQLite",
+            Self::Postgres(_) => "PostgreSQL",
+        }
+    }
+
+    async fn url(&self) -> anyhow::Result<Option<String>> {
+        let Self::Postgres(server) = self else { return Ok(None) };
+        let server = server.trim_end_matches('/');
+        let mut admin = PgConnection::connect(&format!("{server}/postgres"))
+            .await
+            .context("the PostgreSQL server cannot be reached")?;
+        for sql in [format!("DROP DATABASE IF EXISTS {NAME} WITH (FORCE)"), format!("CREATE DATABASE {NAME}")]
+        {
+            sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut admin).await?;
+        }
+        Ok(Some(format!("{server}/{NAME}")))
+    }
+}
+
+/// A running master.
+pub(crate) struct Master {
+    child: Child,
+    pub(crate) url: String,
+    _data: TempDir,
+}
+
+impl Master {
+    pub(crate) async fn start(program: &Path, database: &Database) -> anyhow::Result<Self> {
+        let data = tempfile::tempdir()?;
+        let mut command = Command::new(program);
+        command.args(["--listen", "127.0.0.1:0", "--log-level", "ERROR", "--data-dir"]).arg(data.path());
+        if let Some(url) = database.url().await? {
+            command.args(["--database-url", &url]);
+        }
+        let mut child = command
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| program.display().to_string())?;
+        let mut lines = BufReader::new(child.stderr.take().context("no standard error")?).lines();
+        let listens = async {
+            while let Some(line) = lines.next_line().await? {
+                if let Some((_, url)) = line.split_once(": listening on ") {
+                    return Ok(url.to_owned());
+                }
+                eprintln!("  {line}");
+            }
+            bail!("the master ended before it served")
+        };
+        let url = timeout(START, listens).await.context("the master does not serve")??;
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                eprintln!("  {line}");
+            }
+        });
+        Ok(Self { child, url, _data: data })
+    }
+
+    /// What it holds in memory now.
+    pub(crate) fn resident_mebibytes(&self) -> anyhow::Result<f64> {
+        let id = self.child.id().context("the master has ended")?;
+        let status = fs::read_to_string(format!("/proc/{id}/status"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        let kibibytes: f64 = line.trim().trim_end_matches(" kB").parse()?;
+        Ok(kibibytes / 1_024.0)
+    }
+
+    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
+        self.child.kill().await?;
+        Ok(())
+    }
+}

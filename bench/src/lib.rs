@@ -1,0 +1,3 @@
+//! What the benchmarks have in common: how figures are shown.
+
+pub mod table;
