@@ -3,6 +3,7 @@
 
 mod book;
 mod client;
+mod download;
 mod executor;
 mod heartbeat;
 mod lease_loop;
@@ -19,7 +20,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context;
@@ -39,8 +40,8 @@ use outbox::Outbox;
 use plugins::PluginCache;
 use spool::Spool;
 
-/// What delivering and saying farewell may take at the end.
-const FAREWELL: Duration = Duration::from_secs(5);
+/// What delivering and saying farewell may take at the end, each.
+pub(crate) const FAREWELL: Duration = Duration::from_secs(5);
 
 /// The node, as all its loops share it.
 pub(crate) struct Distributed {
@@ -66,6 +67,8 @@ pub(crate) struct Distributed {
     aborting: CancellationToken,
     /// No job is in flight any more.
     drained: CancellationToken,
+    /// The master had its time to take the last results.
+    giving_up: CancellationToken,
     /// The end.
     ended: CancellationToken,
 }
@@ -110,6 +113,7 @@ impl Distributed {
             stopping: CancellationToken::new(),
             aborting: CancellationToken::new(),
             drained: CancellationToken::new(),
+            giving_up: CancellationToken::new(),
             ended: CancellationToken::new(),
             settings,
             id,
@@ -122,32 +126,32 @@ impl Distributed {
         Ok((node, loops))
     }
 
-    /// Leases nothing more, and says so.
-    pub(crate) fn stop(&self) {
+    /// Ends: nothing more is leased, what runs has `drain` to finish and is handed back then, the
+    /// master has `farewell` to take the results, and what it did not take is on disk.
+    pub(crate) async fn end(&self, loops: Loops, drain: Duration, farewell: Duration) -> anyhow::Result<()> {
+        let Loops { mut leases, mut results, heartbeat } = loops;
         self.stopping.cancel();
-    }
-
-    /// Ends: what runs has `drain` to finish and is handed back then; results are delivered.
-    pub(crate) async fn end(&self, loops: Loops, drain: Duration) -> anyhow::Result<()> {
-        let Loops { mut leases, results, heartbeat } = loops;
-        self.stop();
+        self.book.tell();
         if tokio::time::timeout(drain, &mut leases).await.is_err() {
             tracing::warn!("jobs were still running after the drain timeout and are handed back");
             self.aborting.cancel();
             leases.await?;
         }
         self.drained.cancel();
-        if tokio::time::timeout(FAREWELL, results).await.is_err() {
-            tracing::warn!("results stay on disk: the master did not take them in time");
+        if tokio::time::timeout(farewell, &mut results).await.is_err() {
+            tracing::warn!("the master did not take the last results in time; they stay on disk");
+            self.giving_up.cancel();
+            results.await?;
         }
+        // No heartbeat after the farewell, which would find the node forgotten.
+        self.ended.cancel();
         if self.book.is_registered() {
-            match tokio::time::timeout(FAREWELL, self.client.unregister(self.incarnation)).await {
+            match tokio::time::timeout(farewell, self.client.unregister(self.incarnation)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::warn!(%error, "the master could not be told farewell"),
                 Err(_) => tracing::warn!("the master did not answer to the farewell"),
             }
         }
-        self.ended.cancel();
         let joined = tokio::task::spawn_blocking(move || heartbeat.join()).await?;
         if joined.is_err() {
             tracing::error!("the heartbeat's thread broke off");
@@ -157,8 +161,10 @@ impl Distributed {
 
     /// False where a loop is stuck.
     pub(crate) fn is_alive(&self) -> bool {
-        let wait = self.settings.task_poll_interval.max(self.settings.heartbeat_interval);
-        self.book.is_alive(wait)
+        // What each of the loops waits for on purpose: a poll or the pause after one, and the next beat.
+        let poll = self.settings.task_poll_interval.max(client::MAX_WAIT);
+        let beat = self.settings.heartbeat_interval.min(self.book.lease());
+        self.book.is_alive(Instant::now(), poll, beat)
     }
 
     fn capacity(&self) -> u32 {
@@ -176,6 +182,7 @@ impl Distributed {
         let kept = || -> std::io::Result<()> {
             let mut file = NamedTempFile::new_in(&self.settings.data_dir)?;
             writeln!(file, "{}", self.incarnation)?;
+            file.as_file().sync_all()?;
             file.persist(&path)?;
             Ok(())
         };
@@ -233,3 +240,6 @@ impl Pool for Distributed {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,6 +43,9 @@ pub(crate) struct Metrics {
     pub(crate) capture_seconds: Histogram,
     pub(crate) polls: Counter,
     pub(crate) heartbeat_failures: Counter,
+    pub(crate) returned: Counter,
+    pub(crate) dropped: Counter,
+    pub(crate) spooled: Gauge,
     capture_failures: Family<KindLabels, Counter>,
     findings: Family<FindingLabels, Counter>,
     plugin_seconds: Family<PluginLabels, Histogram>,
@@ -67,6 +70,9 @@ impl Metrics {
             capture_seconds,
             polls: Counter::default(),
             heartbeat_failures: Counter::default(),
+            returned: Counter::default(),
+            dropped: Counter::default(),
+            spooled: Gauge::default(),
             capture_failures: Family::default(),
             findings: Family::default(),
             plugin_seconds,
@@ -76,6 +82,12 @@ impl Metrics {
         registry.register("jobs_accepted", "Jobs accepted", metrics.accepted.clone());
         registry.register("jobs_finished", "Jobs that ended with findings", metrics.finished.clone());
         registry.register("jobs_failed", "Jobs that ended without findings", metrics.failed.clone());
+        registry.register("jobs_returned", "Jobs handed back to the master", metrics.returned.clone());
+        registry.register(
+            "jobs_dropped",
+            "Jobs dropped since the master took them back or they were overdue",
+            metrics.dropped.clone(),
+        );
         registry.register("jobs_refused", "Jobs refused since the queue was full", metrics.refused.clone());
         registry.register("jobs_running", "Jobs in flight", metrics.running.clone());
         registry.register("jobs_queued", "Jobs that wait", metrics.queued.clone());
@@ -90,6 +102,11 @@ impl Metrics {
             "heartbeat_failures",
             "Heartbeats that did not arrive",
             metrics.heartbeat_failures.clone(),
+        );
+        registry.register(
+            "spooled_batches",
+            "Batches of results on disk that no master has taken yet",
+            metrics.spooled.clone(),
         );
         registry.register(
             "capture_failures",

@@ -48,7 +48,7 @@ pub(crate) struct WorkerSettings {
     pub(crate) plugins_dir: PathBuf,
     pub(crate) data_dir: PathBuf,
     pub(crate) listen: SocketAddr,
-    /// False where nobody chose the address.
+    /// False where nobody chose another address than the default.
     pub(crate) listen_is_given: bool,
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) log: LogConfig,
@@ -118,7 +118,7 @@ impl WorkerSettings {
                 text.parse()
                     .map_err(|_| "address and port are wanted, such as 127.0.0.1:8001 or [::1]:8001".into())
             })?,
-            listen_is_given: given.is_given("listen"),
+            listen_is_given: given.text("listen") != Some(keys::LISTEN),
             labels: given.optional("labels", parse_labels)?.unwrap_or_default(),
             log: LogConfig {
                 level: given.required("log-level", parse_level)?,

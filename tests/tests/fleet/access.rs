@@ -10,6 +10,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::{
+    http::client,
     process::{Master, Running, read},
     programs::program,
 };
@@ -102,7 +103,7 @@ async fn a_worker_trusts_a_private_authority_only_when_it_is_told_to() {
     let ready = |url: String| async move {
         let until = std::time::Instant::now() + crate::process::PATIENCE;
         loop {
-            let answer = reqwest::get(format!("{url}/readyz")).await.unwrap();
+            let answer = client().get(format!("{url}/readyz")).send().await.unwrap();
             if answer.status() == 200 || std::time::Instant::now() > until {
                 return answer.status().as_u16();
             }
@@ -110,7 +111,7 @@ async fn a_worker_trusts_a_private_authority_only_when_it_is_told_to() {
         }
     };
     assert_eq!(ready(trusting.url.clone()).await, 200);
-    let answer = reqwest::get(format!("{}/readyz", stranger.url)).await.unwrap();
+    let answer = client().get(format!("{}/readyz", stranger.url)).send().await.unwrap();
     assert_eq!(answer.status(), 503);
     assert!(stranger.log().to_lowercase().contains("certificate"), "{}", stranger.log());
 }

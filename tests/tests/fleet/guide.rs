@@ -1,11 +1,12 @@
 //! The user's guide, example by example, with this system's programs in place of the scripts.
 
-use std::{path::Path, process::Command, sync::Arc};
+use std::{fs::File, path::Path, process::Command, sync::Arc};
 
 use serde_json::json;
 use tempfile::TempDir;
 
 use crate::{
+    http::client,
     process::{Master, PATIENCE, Running},
     programs::{has_ffmpeg, make_clip, program},
 };
@@ -27,12 +28,16 @@ fn guide_master() -> Option<(Master, Arc<TempDir>)> {
     Some((Master::start_in(Arc::clone(&data), "127.0.0.1:8000", &[]), data))
 }
 
-/// All of them want port 8000, so they take turns.
-static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+/// All of them want port 8000, so they take turns, also where each test is a process of its own.
+fn turn() -> File {
+    let file = File::create(std::env::temp_dir().join("easysight-guide-test.lock")).unwrap();
+    file.lock().unwrap();
+    file
+}
 
 #[tokio::test]
 async fn the_three_ways_to_start() {
-    let _turn = TURN.lock().await;
+    let _turn = turn();
     let Some((master, _data)) = guide_master() else { return };
     let home = tempfile::tempdir().unwrap();
     // 1: --mode distributed --master-host localhost --pool-size 3
@@ -57,7 +62,7 @@ async fn the_three_ways_to_start() {
     assert!(two.stop().await.success());
     // 3: --mode standalone --pool-size 3
     let third = Running::start(guide_worker(home.path(), &["--mode", "standalone", "--pool-size", "3"]));
-    let status = reqwest::get(format!("{}/api/v1/diagnosis/workers/status", third.url)).await.unwrap();
+    let status = client().get(format!("{}/api/v1/diagnosis/workers/status", third.url)).send().await.unwrap();
     let status: serde_json::Value = status.json().await.unwrap();
     assert_eq!((&status["mode"], &status["pool"]["size"]), (&json!("standalone"), &json!(3)));
     // The master's own pool is an honest empty one.
@@ -66,7 +71,7 @@ async fn the_three_ways_to_start() {
 
 #[tokio::test]
 async fn one_machine_with_two_workers() {
-    let _turn = TURN.lock().await;
+    let _turn = turn();
     let Some((master, data)) = guide_master() else { return };
     let home = tempfile::tempdir().unwrap();
     let one = ["--node-name", "worker-1", "--pool-size", "3"];
@@ -100,7 +105,7 @@ async fn one_machine_with_two_workers() {
 /// a token; the guide's chapter on safety says how the worker gets it.
 #[tokio::test]
 async fn two_machines_with_worker_env() {
-    let _turn = TURN.lock().await;
+    let _turn = turn();
     let Some(address) = outward_address() else {
         eprintln!("SKIPPED: this machine has no address besides loopback");
         return;

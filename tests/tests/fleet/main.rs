@@ -3,6 +3,8 @@
 
 #[path = "../../../host/sandbox/tests/guest/component.rs"]
 mod component;
+#[path = "../programs/http.rs"]
+mod http;
 #[path = "../programs/mod.rs"]
 mod programs;
 

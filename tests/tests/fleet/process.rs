@@ -13,7 +13,10 @@ use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::programs::{plugins, program};
+use crate::{
+    http::client,
+    programs::{plugins, program},
+};
 
 /// How long anything in these tests may take before it counts as broken.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -102,7 +105,7 @@ impl Master {
         let mut command = program("easysight-master");
         command.args(["--listen", listen, "--data-dir"]).arg(data.path()).args(flags);
         let running = Running::start(command);
-        Self { running, data, token: None, client: Client::new() }
+        Self { running, data, token: None, client: client() }
     }
 
     pub(crate) fn url(&self) -> &str {

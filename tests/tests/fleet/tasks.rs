@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
+    http::client,
     process::{Master, PATIENCE, read, worker},
     programs::{has_ffmpeg, make_clip},
 };
@@ -126,7 +127,7 @@ async fn two_workers_with_one_node_id_are_told_apart() {
     }
     let nodes = master.get("/api/v1/diagnosis/workers/distributed").await;
     assert_eq!((nodes.as_array().unwrap().len(), &nodes[0]["name"]), (1, &json!("first")));
-    let answer = reqwest::get(format!("{}/readyz", second.url)).await.unwrap();
+    let answer = client().get(format!("{}/readyz", second.url)).send().await.unwrap();
     assert_eq!(answer.status(), 503);
 }
 

@@ -5,6 +5,8 @@
 #[path = "../../../host/sandbox/tests/guest/component.rs"]
 mod component;
 mod hostile;
+#[path = "../programs/http.rs"]
+mod http;
 #[path = "../programs/mod.rs"]
 mod programs;
 mod service;

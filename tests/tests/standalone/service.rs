@@ -308,7 +308,7 @@ fn settings_are_shown_with_their_origin_and_wrong_ones_stop_the_start() {
         (&["--mode", "standalone", "--pool-size", "none"][..], "1 to 256"),
         (&["--mode", "standalone", "--listen", "0.0.0.0:0"][..], "--api-token"),
         (&["--mode", "standalone", "--config", "/nowhere.env"][..], "/nowhere.env"),
-        (&["--mode", "distributed"][..], "standalone"),
+        (&["--mode", "central"][..], "distributed or standalone"),
         (&["--pol-size", "3"][..], "--pool-size"),
     ] {
         let (code, shown) = run(flags, &[]);

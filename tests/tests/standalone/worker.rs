@@ -12,7 +12,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::programs::program;
+use crate::{http::client, programs::program};
 
 pub(crate) struct Worker {
     pub(crate) process: Child,
@@ -42,7 +42,7 @@ impl Worker {
             }
         });
         let url = said.recv_timeout(Duration::from_secs(60)).expect("the worker serves");
-        Self { process, url, data, client: reqwest::Client::new() }
+        Self { process, url, data, client: client() }
     }
 
     pub(crate) fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {

@@ -46,6 +46,8 @@ struct Node {
 
 impl Fleet {
     pub(crate) async fn new(master: &Master, plugins: &Path) -> anyhow::Result<Self> {
+        // An error means that it is installed already.
+        rustls::crypto::ring::default_provider().install_default().ok();
         let fleet = Self { http: Client::new(), url: master.url.clone() };
         let component = std::fs::read(plugins.join("brightness.wasm")).context("the standard plugins")?;
         let request = fleet.http.post(format!("{}/api/v1/plugins", fleet.url));

@@ -2,7 +2,7 @@
 //! lease loop writes it, the heartbeat's thread reads it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
@@ -11,8 +11,11 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// How long a loop may be silent before it counts as stuck, beyond what it waits for.
+/// How long a loop may be silent before it counts as stuck, beyond what it waits for on purpose: a
+/// call at its slowest, and a busy machine.
 const STUCK: Duration = Duration::from_secs(90);
+/// The lease until the master says how long it is.
+const FIRST_LEASE: Duration = Duration::from_secs(8);
 
 struct Inner {
     held: BTreeMap<(JobId, u32), CancellationToken>,
@@ -28,6 +31,8 @@ struct Inner {
 pub(crate) struct Book {
     inner: Mutex<Inner>,
     unregistered: Notify,
+    /// There is something that the master should hear of before the next heartbeat is due.
+    news: Notify,
 }
 
 impl Book {
@@ -39,11 +44,12 @@ impl Book {
                 polls: 0,
                 last_poll: 0,
                 registered: false,
-                lease: Duration::from_secs(8),
+                lease: FIRST_LEASE,
                 lease_loop_at: now,
                 heartbeat_at: now,
             }),
             unregistered: Notify::new(),
+            news: Notify::new(),
         }
     }
 
@@ -75,18 +81,14 @@ impl Book {
         self.inner.lock().held.remove(&(job, attempt));
     }
 
-    /// The jobs are the node's no longer: whoever works on them stops.
-    pub(crate) fn revoke(&self, jobs: &[JobId]) -> usize {
+    /// Of `told`, these jobs are the node's no longer: whoever works on them stops. An attempt that
+    /// the master was not told of was leased meanwhile, and stays.
+    pub(crate) fn revoke(&self, told: &[HeldJob], jobs: &[JobId]) -> usize {
+        let jobs: BTreeSet<JobId> = jobs.iter().copied().collect();
         let mut inner = self.inner.lock();
-        let before = inner.held.len();
-        inner.held.retain(|(id, _), token| {
-            let revoked = jobs.contains(id);
-            if revoked {
-                token.cancel();
-            }
-            !revoked
-        });
-        before - inner.held.len()
+        let revoked = told.iter().filter(|held| jobs.contains(&held.job_id));
+        let tokens = revoked.filter_map(|held| inner.held.remove(&(held.job_id, held.attempt)));
+        tokens.inspect(CancellationToken::cancel).count()
     }
 
     /// What a heartbeat says: all jobs that are held, and the last poll that is over.
@@ -102,9 +104,21 @@ impl Book {
 
     pub(crate) fn set_registered(&self, registered: bool) {
         self.inner.lock().registered = registered;
-        if !registered {
+        if registered {
+            self.tell();
+        } else {
             self.unregistered.notify_one();
         }
+    }
+
+    /// Has a heartbeat sent now.
+    pub(crate) fn tell(&self) {
+        self.news.notify_one();
+    }
+
+    /// Waits for something to tell.
+    pub(crate) async fn news(&self) {
+        self.news.notified().await;
     }
 
     /// Waits until the master is known to have forgotten this node.
@@ -136,11 +150,12 @@ impl Book {
         self.inner.lock().heartbeat_at = Instant::now();
     }
 
-    /// False where one of the loops is stuck; `wait` is the longest that either waits on purpose.
-    pub(crate) fn is_alive(&self, wait: Duration) -> bool {
+    /// False where one of the loops is stuck at `now`. `lease_loop` and `heartbeat` are the longest
+    /// that each of them waits on purpose.
+    pub(crate) fn is_alive(&self, now: Instant, lease_loop: Duration, heartbeat: Duration) -> bool {
         let inner = self.inner.lock();
-        let fresh = |at: Instant| at.elapsed() < wait + STUCK;
-        fresh(inner.lease_loop_at) && fresh(inner.heartbeat_at)
+        let fresh = |at: Instant, wait: Duration| now.saturating_duration_since(at) < wait + STUCK;
+        fresh(inner.lease_loop_at, lease_loop) && fresh(inner.heartbeat_at, heartbeat)
     }
 }
 
@@ -182,8 +197,33 @@ mod tests {
         let book = Book::new();
         let jobs = [job(1), job(2)];
         let tokens = book.end_poll(1, &jobs);
-        assert_eq!(book.revoke(&[jobs[1].id]), 1);
+        assert_eq!(book.revoke(&book.held().0, &[jobs[1].id]), 1);
         assert!(!tokens[0].is_cancelled() && tokens[1].is_cancelled());
         assert_eq!(book.jobs(), [jobs[0].id]);
+    }
+
+    #[test]
+    fn an_attempt_that_came_after_the_heartbeat_is_not_revoked_by_its_answer() {
+        let book = Book::new();
+        let former = job(1);
+        book.end_poll(1, std::slice::from_ref(&former));
+        let (told, _) = book.held();
+        // While the heartbeat is on its way, the same job is leased to this node again.
+        let again = LeasedJob { attempt: 2, ..former.clone() };
+        let tokens = book.end_poll(2, std::slice::from_ref(&again));
+        assert_eq!(book.revoke(&told, &[former.id]), 1);
+        assert!(!tokens[0].is_cancelled());
+        assert_eq!(book.held().0, [HeldJob { job_id: again.id, attempt: 2 }]);
+    }
+
+    #[test]
+    fn either_loop_that_falls_silent_is_noticed() {
+        let book = Book::new();
+        let (start, second) = (Instant::now(), Duration::from_secs(1));
+        assert!(book.is_alive(start + STUCK, second, second));
+        let late = start + STUCK + 2 * second;
+        assert!(!book.is_alive(late, second, 5 * second));
+        assert!(!book.is_alive(late, 5 * second, second));
+        assert!(book.is_alive(late, 5 * second, 5 * second));
     }
 }

@@ -1,6 +1,11 @@
 //! What a worker says to its master, over HTTP. Every call has a deadline, every refusal its kind.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    mem::{Discriminant, discriminant},
+    path::Path,
+    time::Duration,
+};
 
 use anyhow::Context;
 use easysight_protocol::{
@@ -13,13 +18,16 @@ use serde::de::DeserializeOwned;
 
 use crate::settings::WorkerSettings;
 
+/// Longest wait of a poll, whatever the settings say: the master answers by then.
+pub(crate) const MAX_WAIT: Duration = Duration::from_secs(60);
 /// How long a connection may take, and an answer to what is no long poll.
 const CONNECT: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_secs(20);
 /// What a long poll may take beyond the wait that it asks for.
 const POLL_SLACK: Duration = Duration::from_secs(10);
-/// How long a download may be silent.
+/// How long a download may be silent, and how long it may take in all.
 const SILENCE: Duration = Duration::from_secs(30);
+const DOWNLOAD: Duration = Duration::from_secs(600);
 
 /// Why a call came to nothing.
 #[derive(Debug, thiserror::Error)]
@@ -32,11 +40,14 @@ pub(crate) enum CallError {
         /// What went wrong.
         reason: String,
     },
-    /// The master does not know this node, or knows another life of it: register again.
+    /// The master does not know this node: register again.
     #[error("the master does not know this node: {0}")]
     Forgotten(String),
+    /// Another life of this node has registered since; registering again tells whether it lives.
+    #[error("this node was superseded: {0}")]
+    Superseded(String),
     /// Another process of this id lives.
-    #[error("{0}")]
+    #[error("the node id is in use: {0}")]
     InUse(String),
     /// Refused for another reason.
     #[error("the master refuses ({status}): {detail}")]
@@ -46,9 +57,26 @@ pub(crate) enum CallError {
         /// What the master says.
         detail: String,
     },
+    /// The call was never made, by a defect of this program.
+    #[error("the call could not be made: {0}")]
+    Defect(String),
 }
 
 impl CallError {
+    /// What is the same for errors of one kind, whatever their details.
+    pub(crate) fn kind(&self) -> (Discriminant<Self>, Option<u16>) {
+        let status = match self {
+            Self::Refused { status, .. } => Some(*status),
+            _ => None,
+        };
+        (discriminant(self), status)
+    }
+
+    /// True where the node has to register again before it is listened to.
+    pub(crate) const fn wants_registration(&self) -> bool {
+        matches!(self, Self::Forgotten(_) | Self::Superseded(_))
+    }
+
     /// True where the same call may succeed later.
     pub(crate) const fn may_pass(&self) -> bool {
         match self {
@@ -73,7 +101,7 @@ impl MasterClient {
         rustls::crypto::ring::default_provider().install_default().ok();
         let mut http = Client::builder()
             .connect_timeout(CONNECT)
-            .read_timeout(SILENCE.max(settings.task_poll_interval + POLL_SLACK))
+            .read_timeout(SILENCE.max(settings.task_poll_interval.min(MAX_WAIT) + POLL_SLACK))
             .tcp_keepalive(Duration::from_secs(15))
             // Nothing that a master answers leads elsewhere, least of all with the token.
             .redirect(reqwest::redirect::Policy::none())
@@ -98,9 +126,15 @@ impl MasterClient {
         self.call(self.post("register").json(request).timeout(ANSWER)).await
     }
 
-    pub(crate) async fn heartbeat(&self, request: &HeartbeatRequest) -> Result<HeartbeatAnswer, CallError> {
+    /// Renews leases. Waits no longer than `patience`, so that a call that hangs leaves time for
+    /// another one.
+    pub(crate) async fn heartbeat(
+        &self,
+        request: &HeartbeatRequest,
+        patience: Duration,
+    ) -> Result<HeartbeatAnswer, CallError> {
         let path = format!("{}/heartbeat", self.node_id);
-        self.call(self.post(&path).json(request).timeout(ANSWER)).await
+        self.call(self.post(&path).json(request).timeout(patience.min(ANSWER))).await
     }
 
     pub(crate) async fn lease(&self, request: &LeaseRequest) -> Result<LeaseAnswer, CallError> {
@@ -111,7 +145,14 @@ impl MasterClient {
 
     pub(crate) async fn results(&self, request: &ResultsRequest) -> Result<ResultsAnswer, CallError> {
         let path = format!("{}/results", self.node_id);
-        self.call(self.post(&path).json(request).timeout(ANSWER)).await
+        let answer: ResultsAnswer = self.call(self.post(&path).json(request).timeout(ANSWER)).await?;
+        let (sent, judged) = (request.results.len(), answer.verdicts.len());
+        if sent == judged {
+            return Ok(answer);
+        }
+        // Nobody knows which of them are recorded; sending them again does no harm.
+        let reason = format!("its answer has {judged} verdicts on {sent} results");
+        Err(CallError::Unreachable { url: self.base.clone(), reason })
     }
 
     pub(crate) async fn unregister(&self, incarnation: Incarnation) -> Result<(), CallError> {
@@ -126,7 +167,7 @@ impl MasterClient {
         if offset > 0 {
             request = request.header(header::RANGE, format!("bytes={offset}-"));
         }
-        self.send(request).await
+        self.send(request.timeout(DOWNLOAD)).await
     }
 
     fn post(&self, path: &str) -> RequestBuilder {
@@ -154,12 +195,18 @@ impl MasterClient {
         }
         let text = answer.text().await.unwrap_or_default();
         let problem: Option<Problem> = serde_json::from_str(&text).ok();
-        let kind = problem.as_ref().map(|problem| problem.kind.clone()).unwrap_or_default();
-        let detail = problem.map_or_else(|| text.chars().take(200).collect(), |problem| problem.detail);
+        let Some(Problem { kind, detail, .. }) = problem else {
+            let detail = advise(status, text.chars().take(200).collect());
+            return Err(CallError::Refused { status: status.as_u16(), detail });
+        };
         Err(match kind.as_str() {
-            "/problems/no-such-node" | "/problems/superseded" => CallError::Forgotten(detail),
+            "/problems/no-such-node" => CallError::Forgotten(detail),
+            "/problems/superseded" => CallError::Superseded(detail),
             "/problems/node-id-in-use" => CallError::InUse(detail),
-            _ => CallError::Refused { status: status.as_u16(), detail: advise(status, detail) },
+            _ if status == StatusCode::UNAUTHORIZED => {
+                CallError::Refused { status: status.as_u16(), detail: advise(status, detail) }
+            }
+            _ => CallError::Refused { status: status.as_u16(), detail },
         })
     }
 
@@ -174,6 +221,7 @@ impl MasterClient {
     }
 }
 
+/// Completes what says little to the person who started the worker.
 fn advise(status: StatusCode, detail: String) -> String {
     match status {
         StatusCode::UNAUTHORIZED => format!("{detail} (give the worker its token with --api-token)"),
@@ -194,3 +242,6 @@ fn authority(file: &Path) -> anyhow::Result<Vec<Certificate>> {
     );
     Ok(certificates)
 }
+
+#[cfg(test)]
+mod tests;

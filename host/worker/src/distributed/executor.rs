@@ -17,7 +17,8 @@ use super::Distributed;
 pub(crate) struct Assignment {
     pub(crate) job: LeasedJob,
     pub(crate) lease: LeaseToken,
-    pub(crate) plan: Arc<JobPlan>,
+    /// None where the answer refers to a plan that it lacks.
+    pub(crate) plan: Option<Arc<JobPlan>>,
     /// Cancelled where the job is the node's no longer.
     pub(crate) revoked: CancellationToken,
 }
@@ -30,9 +31,10 @@ pub(crate) async fn work(node: Arc<Distributed>, assignment: Assignment, place: 
         node.metrics.running.inc();
         let started = Instant::now();
         let deadline = job.deadline_ms.map_or(Duration::MAX, Duration::from_millis);
-        let examined = AssertUnwindSafe(examine(&node, &job, &plan)).catch_unwind();
+        let examined = AssertUnwindSafe(examine(&node, &job, plan.as_deref())).catch_unwind();
+        let broken = |_| Err(internal("the job broke off by a defect of the worker"));
         let outcome = tokio::select! {
-            outcome = examined => Some(outcome.unwrap_or_else(|_| Err(internal("the job broke off by a defect of the worker")))),
+            outcome = examined => Some(outcome.unwrap_or_else(broken)),
             () = revoked.cancelled() => None,
             // The master gives it up by itself.
             () = sleep(deadline) => None,
@@ -41,6 +43,7 @@ pub(crate) async fn work(node: Arc<Distributed>, assignment: Assignment, place: 
         node.metrics.running.dec();
         drop(place);
         let Some(outcome) = outcome else {
+            node.metrics.dropped.inc();
             tracing::info!("the job is dropped: it was cancelled, or is overdue");
             node.book.release(job.id, job.attempt);
             return;
@@ -64,7 +67,8 @@ fn internal(detail: &str) -> Failure {
     Failure { kind: "internal".into(), detail: detail.into() }
 }
 
-async fn examine(node: &Distributed, job: &LeasedJob, plan: &JobPlan) -> Result<JobOutcome, Failure> {
+async fn examine(node: &Distributed, job: &LeasedJob, plan: Option<&JobPlan>) -> Result<JobOutcome, Failure> {
+    let plan = plan.ok_or_else(|| internal("the job came without its plan"))?;
     let source: Source = job.source.parse().map_err(|error| Failure {
         kind: "invalid-source".into(),
         detail: format!("the camera's source: {error}"),
@@ -126,6 +130,9 @@ fn note(node: &Distributed, outcome: &JobOutcome, took: Duration) {
             node.metrics.failed.inc();
             tracing::warn!(kind = failure.kind, detail = failure.detail, ?took, "not judged");
         }
-        JobOutcome::Returned => tracing::info!("handed back: the worker stops"),
+        JobOutcome::Returned => {
+            node.metrics.returned.inc();
+            tracing::info!("handed back: the worker stops");
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::Context;
 use chrono::Utc;
-use easysight_protocol::{HeartbeatRequest, SystemInfo};
+use easysight_protocol::{HeartbeatAnswer, HeartbeatRequest, SystemInfo};
 use tokio::time::Instant;
 
 use crate::system::system_info;
@@ -21,8 +21,10 @@ use super::{
 
 /// How often the machine is looked at anew.
 const LOOK: Duration = Duration::from_secs(30);
+/// A heartbeat that hangs is given up no sooner, however short the lease is.
+const MIN_PATIENCE: Duration = Duration::from_millis(500);
 
-/// Starts the thread. It ends when the node stops.
+/// Starts the thread. It ends when the node ends.
 pub(crate) fn spawn(node: &Arc<Distributed>, client: MasterClient) -> anyhow::Result<JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -31,7 +33,14 @@ pub(crate) fn spawn(node: &Arc<Distributed>, client: MasterClient) -> anyhow::Re
     let node = Arc::clone(node);
     thread::Builder::new()
         .name("heartbeat".into())
-        .spawn(move || runtime.block_on(beat(&node, &client)))
+        .spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = beat(&node, &client) => {}
+                    () = node.ended.cancelled() => {}
+                }
+            });
+        })
         .context("the heartbeat's thread does not start")
 }
 
@@ -40,11 +49,10 @@ async fn beat(node: &Distributed, client: &MasterClient) {
     let mut troubled = false;
     loop {
         node.book.note_heartbeat();
-        // Half of the lease, so that one heartbeat may be lost.
-        let pause = node.settings.heartbeat_interval.min(node.book.lease() / 2);
         tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            () = node.ended.cancelled() => return,
+            () = tokio::time::sleep(pause(node, troubled)) => {}
+            // Registered, or about to stop: the lease may be shorter than what was waited for.
+            () = node.book.news() => {}
         }
         if !node.book.is_registered() {
             continue;
@@ -55,22 +63,17 @@ async fn beat(node: &Distributed, client: &MasterClient) {
         } else {
             None
         };
-        match client.heartbeat(&request(node, system)).await {
+        let request = request(node, system);
+        let patience = (node.book.lease() / 4).max(MIN_PATIENCE);
+        match client.heartbeat(&request, patience).await {
             Ok(answer) => {
-                node.book.set_lease(answer.lease_ms);
-                let stopped = node.book.revoke(&answer.revoked);
-                if stopped > 0 {
-                    tracing::info!(jobs = stopped, "jobs were taken back by the master and are stopped");
-                }
+                take_in(node, &request, &answer);
                 if troubled {
                     tracing::info!("heartbeats arrive again");
                     troubled = false;
                 }
             }
-            Err(CallError::Forgotten(detail)) => {
-                tracing::warn!(detail, "the master forgot this node, which registers again");
-                node.book.set_registered(false);
-            }
+            Err(error) if error.wants_registration() => forgotten(node, &error),
             Err(error) => {
                 node.metrics.heartbeat_failures.inc();
                 if !troubled {
@@ -80,6 +83,26 @@ async fn beat(node: &Distributed, client: &MasterClient) {
             }
         }
     }
+}
+
+/// Half of the lease, so that one heartbeat may be lost; after a loss the next one is sooner.
+fn pause(node: &Distributed, troubled: bool) -> Duration {
+    let lease = node.book.lease();
+    node.settings.heartbeat_interval.min(if troubled { lease / 4 } else { lease / 2 })
+}
+
+fn take_in(node: &Distributed, request: &HeartbeatRequest, answer: &HeartbeatAnswer) {
+    node.book.set_lease(answer.lease_ms);
+    let stopped = node.book.revoke(&request.held, &answer.revoked);
+    if stopped > 0 {
+        tracing::info!(jobs = stopped, "jobs were taken back by the master and are stopped");
+    }
+}
+
+/// Has the node registered again.
+pub(crate) fn forgotten(node: &Distributed, error: &CallError) {
+    tracing::warn!(%error, "the node registers again");
+    node.book.set_registered(false);
 }
 
 fn request(node: &Distributed, system: Option<SystemInfo>) -> HeartbeatRequest {

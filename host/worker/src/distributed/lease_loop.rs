@@ -3,23 +3,24 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::Utc;
-use easysight_protocol::{LeaseAnswer, LeaseRequest, RegisterRequest};
-use tokio::{sync::OwnedSemaphorePermit, task::JoinSet};
+use easysight_protocol::{LeaseAnswer, LeaseRequest, RegisterAnswer, RegisterRequest};
+use tokio::{sync::OwnedSemaphorePermit, task::JoinSet, time::Instant};
 
 use crate::system::system_info;
 
 use super::{
     Distributed,
-    client::CallError,
+    client::{CallError, MAX_WAIT},
     executor::{self, Assignment},
+    heartbeat::forgotten,
 };
 
-/// Longest wait of a poll, whatever the settings say: the master answers by then.
-const MAX_WAIT: Duration = Duration::from_secs(60);
 /// Jobs that one poll asks for at the most.
 const MAX_JOBS: usize = 1_000;
 /// First pause after a failure; it doubles up to the poll interval.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// How often the loop says that it lives while it waits for the last jobs.
+const STILL_THERE: Duration = Duration::from_secs(10);
 
 /// Works until the node stops; then waits for the jobs in flight.
 pub(crate) async fn run(node: Arc<Distributed>) {
@@ -34,24 +35,22 @@ pub(crate) async fn run(node: Arc<Distributed>) {
             poll(&node, &mut jobs).await;
         }
     }
-    while jobs.join_next().await.is_some() {}
+    loop {
+        node.book.note_lease_loop();
+        tokio::select! {
+            job = jobs.join_next() => if job.is_none() { break },
+            () = tokio::time::sleep(STILL_THERE) => {}
+        }
+    }
 }
 
 /// Introduces the node, for as long as it takes.
 async fn register(node: &Distributed) {
-    let mut pause = FIRST_PAUSE;
-    let mut said = String::new();
+    let mut pause = FIRST_PAUSE.min(node.settings.task_poll_interval);
+    let mut said = None;
     loop {
         node.book.note_lease_loop();
-        let system = tokio::task::spawn_blocking(system_info).await;
-        let answer = match system {
-            Ok(system) => node.client.register(&introduction(node, system)).await,
-            Err(error) => {
-                tracing::error!(%error, "no facts on the machine");
-                return;
-            }
-        };
-        match answer {
+        match introduce(node).await {
             Ok(answer) => {
                 tracing::info!(master = node.client.base(), id = node.id, "registered");
                 node.book.set_lease(answer.lease_ms);
@@ -62,21 +61,22 @@ async fn register(node: &Distributed) {
                 return;
             }
             Err(error) => {
-                // Said once a reason, not once a try.
-                let reason = error.to_string();
-                if said != reason {
-                    tracing::warn!(reason, "not registered, and tried again");
-                    said = reason;
+                // Said once a kind of reason, not once a try: details may count milliseconds.
+                if said != Some(error.kind()) {
+                    tracing::warn!(%error, "not registered, and tried again until it succeeds");
+                    said = Some(error.kind());
                 }
             }
         }
         tokio::time::sleep(jittered(pause)).await;
-        pause = (pause * 2).min(node.settings.task_poll_interval.max(FIRST_PAUSE));
+        pause = (pause * 2).min(node.settings.task_poll_interval);
     }
 }
 
-fn introduction(node: &Distributed, system: easysight_protocol::SystemInfo) -> RegisterRequest {
-    RegisterRequest {
+async fn introduce(node: &Distributed) -> Result<RegisterAnswer, CallError> {
+    let system = tokio::task::spawn_blocking(system_info).await;
+    let system = system.map_err(|error| CallError::Defect(error.to_string()))?;
+    let request = RegisterRequest {
         id: node.id.clone(),
         name: node.settings.node_name.clone(),
         incarnation: node.incarnation,
@@ -87,7 +87,8 @@ fn introduction(node: &Distributed, system: easysight_protocol::SystemInfo) -> R
         version: env!("CARGO_PKG_VERSION").to_owned(),
         system,
         clock: Utc::now(),
-    }
+    };
+    node.client.register(&request).await
 }
 
 /// One long poll for all places that are free.
@@ -96,6 +97,7 @@ async fn poll(node: &Arc<Distributed>, jobs: &mut JoinSet<()>) {
     let first = tokio::select! {
         first = Arc::clone(&node.places).acquire_owned() => first,
         () = node.stopping.cancelled() => return,
+        () = node.book.forgotten() => return,
         // Executors may be busy for long; the loop lives all the same.
         () = tokio::time::sleep(MAX_WAIT) => return,
     };
@@ -115,36 +117,45 @@ async fn poll(node: &Arc<Distributed>, jobs: &mut JoinSet<()>) {
         max_jobs: u32::try_from(places.len()).unwrap_or(u32::MAX),
         wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
     };
+    let began = Instant::now();
     let answer = tokio::select! {
-        answer = node.client.lease(&request) => answer,
-        () = node.stopping.cancelled() => Err(CallError::Forgotten("stopping".into())),
-        () = node.book.forgotten() => Err(CallError::Forgotten("a heartbeat was refused".into())),
+        answer = node.client.lease(&request) => Some(answer),
+        () = node.stopping.cancelled() => None,
+        () = node.book.forgotten() => None,
     };
-    match answer {
-        Ok(answer) => {
+    // Whatever it was, the poll is over: a heartbeat tells of what its answer brought, or that it
+    // brought nothing.
+    let pause = match answer {
+        Some(Ok(answer)) => {
             if node.note_master(true) {
                 tracing::info!(master = node.client.base(), "the master answers again");
             }
+            // A master that does not let its pollers wait is not asked in a frenzy.
+            let early = answer.jobs.is_empty() && began.elapsed() < wait / 2;
             begin(node, poll, answer, places, jobs);
+            if early { FIRST_PAUSE.min(wait) } else { Duration::ZERO }
         }
-        Err(error) => {
+        Some(Err(error)) if error.wants_registration() => {
             node.book.end_poll(poll, &[]);
-            drop(places);
-            if node.stopping.is_cancelled() {
-                return;
-            }
-            if let CallError::Forgotten(detail) = &error {
-                tracing::warn!(detail, "the master forgot this node, which registers again");
-                node.book.set_registered(false);
-                return;
-            }
+            forgotten(node, &error);
+            Duration::ZERO
+        }
+        Some(Err(error)) => {
+            node.book.end_poll(poll, &[]);
             if node.note_master(false) {
                 tracing::warn!(%error, "no jobs can be leased, and tried again");
             }
-            tokio::select! {
-                () = tokio::time::sleep(jittered(node.settings.task_poll_interval)) => {}
-                () = node.stopping.cancelled() => {}
-            }
+            jittered(node.settings.task_poll_interval)
+        }
+        None => {
+            node.book.end_poll(poll, &[]);
+            Duration::ZERO
+        }
+    };
+    if !pause.is_zero() {
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = node.stopping.cancelled() => {}
         }
     }
 }
@@ -156,23 +167,32 @@ fn begin(
     places: Vec<OwnedSemaphorePermit>,
     jobs: &mut JoinSet<()>,
 ) {
-    let LeaseAnswer { lease, lease_ms, plans, jobs: leased } = answer;
+    let LeaseAnswer { lease, lease_ms, plans, jobs: mut leased } = answer;
     node.book.set_lease(lease_ms);
+    if leased.len() > places.len() {
+        // Not held, and so offered again with the next heartbeat.
+        tracing::warn!(
+            wanted = places.len(),
+            given = leased.len(),
+            "the master gives more jobs than asked for"
+        );
+        leased.truncate(places.len());
+    }
     let revoked = node.book.end_poll(poll, &leased);
     let plans: Vec<_> = plans.into_iter().map(Arc::new).collect();
     for ((job, revoked), place) in leased.into_iter().zip(revoked).zip(places) {
         node.metrics.accepted.inc();
-        let plan = plans.get(job.plan).cloned().unwrap_or_default();
+        let plan = plans.get(job.plan).cloned();
         let assignment = Assignment { job, lease, plan, revoked };
         jobs.spawn(executor::work(Arc::clone(node), assignment, place));
     }
 }
 
-/// Give or take a quarter, so that a fleet does not come back all at once.
-fn jittered(pause: Duration) -> Duration {
+/// Up to a quarter less, so that a fleet does not come back all at once.
+pub(crate) fn jittered(pause: Duration) -> Duration {
     let mut byte = [0];
     // Without random bytes the pause is as it is.
     getrandom::fill(&mut byte).ok();
     let [byte] = byte;
-    pause.mul_f64(0.75 + f64::from(byte) / 510.0)
+    pause.mul_f64(1.0 - f64::from(byte) / 1020.0)
 }

@@ -1,20 +1,27 @@
 //! Results on their way to the master, in batches. A job counts as held until its result is recorded
 //! or safe on disk; what cannot be delivered is spooled and delivered later.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    io,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
-use easysight_protocol::{JobResult, ResultsRequest, Verdict};
-use parking_lot::Mutex;
+use easysight_protocol::{JobResult, ResultsAnswer, ResultsRequest, Verdict};
 use tokio::{sync::mpsc, time::Instant};
 
-use super::{Distributed, client::CallError, spool::Spool};
+use super::{Distributed, client::CallError, lease_loop::jittered, spool::Spool};
 
 /// Results of one batch.
 const BATCH: usize = 100;
 /// How long a batch may gather; what comes at the same time goes together, and nobody waits for it.
 const GATHER: Duration = Duration::from_millis(2);
-/// Pause between two tries to deliver what is spooled.
-const RETRY: Duration = Duration::from_secs(1);
+/// First pause after the master did not take what is spooled; it doubles up to the poll interval.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Where executors put their results.
 pub(crate) struct Outbox {
@@ -22,8 +29,10 @@ pub(crate) struct Outbox {
     spool: Arc<Spool>,
     /// One at a time delivers what is spooled.
     flushing: tokio::sync::Mutex<()>,
-    /// True while something is spooled.
-    spooled: Mutex<bool>,
+    /// True while something may be spooled.
+    spooled: AtomicBool,
+    /// True while the master does not take results; said once, not once a batch.
+    troubled: AtomicBool,
 }
 
 impl Outbox {
@@ -31,8 +40,15 @@ impl Outbox {
     /// as jobs are in flight, so that the channel needs no bound of its own.
     pub(crate) fn new(spool: Spool) -> (Self, mpsc::UnboundedReceiver<JobResult>) {
         let (sender, waiting) = mpsc::unbounded_channel();
-        let spool = Arc::new(spool);
-        (Self { sender, spool, flushing: tokio::sync::Mutex::default(), spooled: Mutex::new(true) }, waiting)
+        let outbox = Self {
+            sender,
+            spool: Arc::new(spool),
+            flushing: tokio::sync::Mutex::default(),
+            // What a former life left; looking is how to know.
+            spooled: AtomicBool::new(true),
+            troubled: AtomicBool::new(false),
+        };
+        (outbox, waiting)
     }
 
     pub(crate) fn send(&self, result: JobResult) {
@@ -42,141 +58,209 @@ impl Outbox {
         }
     }
 
-    /// Delivers what is spooled, oldest first, until it is empty or the master does not take it.
-    pub(crate) async fn flush(&self, node: &Distributed) {
+    /// Delivers what is spooled, oldest first. False where the master does not take it now.
+    pub(crate) async fn flush(&self, node: &Distributed) -> bool {
         let _turn = self.flushing.lock().await;
-        while *self.spooled.lock() {
-            match self.oldest().await {
-                Ok(None) => *self.spooled.lock() = false,
-                Ok(Some((path, batch))) => {
-                    let delivered = node.client.results(&batch).await;
-                    let path_of = path.clone();
-                    match delivered {
-                        Ok(answer) => {
-                            note(&batch, &answer.verdicts);
-                            self.on_disk(move |spool| spool.remove(&path_of)).await;
-                            tracing::info!(results = batch.results.len(), "spooled results were delivered");
-                        }
-                        Err(error) if error.may_pass() => return,
-                        Err(error) => {
-                            tracing::error!(%error, path = %path.display(), "no master takes this batch; it is put aside");
-                            self.on_disk(move |spool| spool.put_aside(&path_of)).await;
-                        }
-                    }
-                }
+        // Taken back before looking: what is spooled from here on sets it again.
+        while self.spooled.swap(false, Ordering::AcqRel) {
+            let mut look = Look { spooled: &self.spooled, found_empty: false };
+            look.found_empty = self.flush_oldest(node).await;
+            if !look.found_empty {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Batch after batch until there is none.
+    async fn flush_oldest(&self, node: &Distributed) -> bool {
+        loop {
+            // There may be many, and the first lease waits for them.
+            node.book.note_lease_loop();
+            let (path, batch) = match self.on_disk(node, Spool::oldest).await {
+                Ok(Some(oldest)) => oldest,
+                Ok(None) => return true,
                 Err(error) => {
                     tracing::error!(%error, "the spool cannot be read");
-                    return;
+                    return false;
                 }
+            };
+            let results = batch.results.len();
+            let step = match call(node, &batch).await {
+                Ok(answer) => {
+                    self.note_delivery(&batch, &answer);
+                    tracing::info!(results, "spooled results were delivered");
+                    self.on_disk(node, move |spool| spool.remove(&path)).await
+                }
+                Err(error) if error.may_pass() => {
+                    self.note_trouble(&error, results);
+                    return false;
+                }
+                Err(error) => self.refused(node, &path, batch, &error).await,
+            };
+            if let Err(error) = step {
+                tracing::error!(%error, "the spool cannot be changed");
+                return false;
             }
         }
     }
 
-    async fn oldest(&self) -> std::io::Result<Option<(PathBuf, ResultsRequest)>> {
-        let spool = Arc::clone(&self.spool);
-        let read = tokio::task::spawn_blocking(move || {
-            for path in spool.files()? {
-                if let Some(batch) = spool.read(&path)? {
-                    return Ok(Some((path, batch)));
-                }
-            }
-            Ok(None)
-        });
-        read.await.map_err(std::io::Error::other)?
-    }
-
-    async fn on_disk(&self, step: impl FnOnce(&Spool) -> std::io::Result<()> + Send + 'static) {
-        let spool = Arc::clone(&self.spool);
-        let done = tokio::task::spawn_blocking(move || step(&spool)).await;
-        if let Err(error) = done.map_err(std::io::Error::other).and_then(|done| done) {
-            tracing::error!(%error, "the spool cannot be changed");
+    /// A batch that the master refuses whenever it comes. Where its contents are why, it may be one
+    /// result of many.
+    async fn refused(
+        &self,
+        node: &Distributed,
+        path: &Path,
+        batch: ResultsRequest,
+        error: &CallError,
+    ) -> io::Result<()> {
+        let path = path.to_owned();
+        if batch.results.len() > 1 && matches!(error, CallError::Refused { status: 400 | 413 | 422, .. }) {
+            let results = batch.results.len();
+            tracing::warn!(%error, results, "the master refuses this batch of results; it is taken apart");
+            let dropped = self.on_disk(node, move |spool| spool.split(&path, batch)).await?;
+            note_dropped(dropped);
+            return Ok(());
         }
+        tracing::error!(%error, path = %path.display(), "no master takes this batch of results; it is put aside");
+        self.on_disk(node, move |spool| spool.put_aside(&path)).await
     }
 
-    /// Keeps a batch on disk; false where that fails.
-    async fn keep(&self, batch: ResultsRequest) -> bool {
-        let spool = Arc::clone(&self.spool);
-        let kept = tokio::task::spawn_blocking(move || spool.put(&batch)).await;
-        match kept.map_err(std::io::Error::other).and_then(|kept| kept) {
+    /// Keeps a batch on disk.
+    async fn keep(&self, node: &Distributed, batch: ResultsRequest) {
+        match self.on_disk(node, move |spool| spool.put(&batch)).await {
             Ok(dropped) => {
-                if dropped > 0 {
-                    tracing::error!(batches = dropped, "the spool is full; its oldest results are lost");
-                }
-                *self.spooled.lock() = true;
-                true
+                note_dropped(dropped);
+                self.spooled.store(true, Ordering::Release);
             }
-            Err(error) => {
-                tracing::error!(%error, "results can be neither delivered nor kept on disk");
-                false
+            // Let go all the same, so that the lease ends and the job runs again.
+            Err(error) => tracing::error!(%error, "results can be neither delivered nor kept on disk"),
+        }
+    }
+
+    /// Runs a step on the spool where it blocks nobody, and notes how much is spooled then.
+    async fn on_disk<T: Send + 'static>(
+        &self,
+        node: &Distributed,
+        step: impl FnOnce(&Spool) -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let spool = Arc::clone(&self.spool);
+        let done = tokio::task::spawn_blocking(move || {
+            let done = step(&spool)?;
+            Ok::<_, io::Error>((done, spool.files()?.len()))
+        });
+        let (done, depth) = done.await.map_err(io::Error::other)??;
+        node.metrics.spooled.set(i64::try_from(depth).unwrap_or(i64::MAX));
+        Ok(done)
+    }
+
+    fn note_delivery(&self, batch: &ResultsRequest, answer: &ResultsAnswer) {
+        if self.troubled.swap(false, Ordering::AcqRel) {
+            tracing::info!("the master takes results again");
+        }
+        for (result, verdict) in batch.results.iter().zip(&answer.verdicts) {
+            if matches!(verdict, Verdict::Stale | Verdict::Unknown) {
+                let verdict = if *verdict == Verdict::Stale { "stale" } else { "unknown" };
+                tracing::warn!(job = %result.job_id, attempt = result.attempt, verdict, "a result was refused");
             }
+        }
+    }
+
+    fn note_trouble(&self, error: &CallError, results: usize) {
+        if !self.troubled.swap(true, Ordering::AcqRel) {
+            tracing::warn!(%error, results, "results are kept on disk until the master takes them");
         }
     }
 }
 
-/// Delivers results until the node has ended and all of them are delivered or on disk.
+/// A look at the spool. However it ends, even if nobody waits for its end, there is another one unless
+/// it found the spool empty.
+struct Look<'a> {
+    spooled: &'a AtomicBool,
+    found_empty: bool,
+}
+
+impl Drop for Look<'_> {
+    fn drop(&mut self) {
+        if !self.found_empty {
+            self.spooled.store(true, Ordering::Release);
+        }
+    }
+}
+
+/// Delivers results until the last job is done with and all of them are delivered or on disk.
 pub(crate) async fn deliver(node: Arc<Distributed>, mut waiting: mpsc::UnboundedReceiver<JobResult>) {
     let mut batch: Vec<JobResult> = Vec::with_capacity(BATCH);
+    let (mut pause, mut next_flush) = (FIRST_PAUSE, Instant::now());
     loop {
-        let until = Instant::now() + RETRY;
         tokio::select! {
             biased;
             got = waiting.recv_many(&mut batch, BATCH) => if got == 0 { break },
-            () = node.drained.cancelled() => {
-                waiting.close();
-                while let Ok(result) = waiting.try_recv() {
+            // Nothing more comes; what is there already is still received, and then the end.
+            () = node.drained.cancelled(), if !waiting.is_closed() => waiting.close(),
+            () = tokio::time::sleep_until(next_flush) => {}
+        }
+        if !batch.is_empty() {
+            if batch.len() < BATCH && !waiting.is_closed() {
+                tokio::time::sleep(GATHER).await;
+                while batch.len() < BATCH
+                    && let Ok(result) = waiting.try_recv()
+                {
                     batch.push(result);
                 }
             }
-            () = tokio::time::sleep_until(until) => {}
-        }
-        if node.drained.is_cancelled() && batch.is_empty() {
-            break;
-        }
-        if !batch.is_empty() && batch.len() < BATCH && !node.drained.is_cancelled() {
-            tokio::time::sleep(GATHER).await;
-            while batch.len() < BATCH
-                && let Ok(result) = waiting.try_recv()
-            {
-                batch.push(result);
+            if send(&node, std::mem::take(&mut batch)).await {
+                (pause, next_flush) = (FIRST_PAUSE, Instant::now());
             }
         }
-        if !batch.is_empty() {
-            send(&node, std::mem::take(&mut batch)).await;
-        }
-        if node.book.is_registered() {
-            node.outbox.flush(&node).await;
+        if next_flush <= Instant::now() {
+            let registered = node.book.is_registered();
+            if !registered || node.outbox.flush(&node).await {
+                pause = FIRST_PAUSE;
+            } else {
+                pause = (pause * 2).min(node.settings.task_poll_interval.max(FIRST_PAUSE));
+            }
+            next_flush = Instant::now() + jittered(pause);
         }
     }
     node.outbox.flush(&node).await;
 }
 
-async fn send(node: &Distributed, results: Vec<JobResult>) {
+/// True where the master took them.
+async fn send(node: &Distributed, results: Vec<JobResult>) -> bool {
     let held: Vec<_> = results.iter().map(|result| (result.job_id, result.attempt)).collect();
     let batch = ResultsRequest { results };
-    let release = || held.iter().for_each(|(job, attempt)| node.book.release(*job, *attempt));
-    match node.client.results(&batch).await {
-        Ok(answer) => {
-            note(&batch, &answer.verdicts);
-            release();
-        }
+    let answer = call(node, &batch).await;
+    let delivered = answer.is_ok();
+    match answer {
+        Ok(answer) => node.outbox.note_delivery(&batch, &answer),
         Err(error) => {
-            if let CallError::Refused { status: 413 | 422 | 400, .. } = error {
-                tracing::error!(%error, "the master does not take these results");
-            } else {
-                tracing::warn!(%error, results = held.len(), "results are kept on disk until the master takes them");
+            // A refusal for good is told when the spool is delivered.
+            if error.may_pass() {
+                node.outbox.note_trouble(&error, held.len());
             }
-            // Neither delivered nor kept: let go, so that the lease ends and the job runs again.
-            node.outbox.keep(batch).await;
-            release();
+            node.outbox.keep(node, batch).await;
+        }
+    }
+    for (job, attempt) in held {
+        node.book.release(job, attempt);
+    }
+    delivered
+}
+
+/// Nobody waits for an answer any more once the node gives up.
+async fn call(node: &Distributed, batch: &ResultsRequest) -> Result<ResultsAnswer, CallError> {
+    tokio::select! {
+        answer = node.client.results(batch) => answer,
+        () = node.giving_up.cancelled() => {
+            let reason = "it did not answer before the worker stopped".into();
+            Err(CallError::Unreachable { url: node.client.base().to_owned(), reason })
         }
     }
 }
 
-fn note(batch: &ResultsRequest, verdicts: &[Verdict]) {
-    for (result, verdict) in batch.results.iter().zip(verdicts) {
-        if matches!(verdict, Verdict::Stale | Verdict::Unknown) {
-            let verdict = if *verdict == Verdict::Stale { "stale" } else { "unknown" };
-            tracing::warn!(job = %result.job_id, attempt = result.attempt, verdict, "a result was refused");
-        }
+fn note_dropped(batches: usize) {
+    if batches > 0 {
+        tracing::error!(batches, "the spool is full; its oldest results are lost");
     }
 }

@@ -1,112 +1,106 @@
-//! Plugins by digest: loaded, else on disk, else downloaded, once for all jobs that want it. Bytes are
-//! hashed while they come in; a download that breaks off goes on where it stopped.
+//! Plugins by digest: loaded, else on disk, else downloaded, once for all jobs that want it. A job that
+//! is cancelled does not take what it waited for away from the others.
 
-use std::{
-    collections::HashMap,
-    io,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
 
 use easysight_protocol::PluginSummary;
-use easysight_sandbox::{Digest, LoadError, MAX_COMPONENT_BYTES, Plugin, PluginStore, Sandbox};
-use parking_lot::Mutex;
-use reqwest::{StatusCode, header};
-use tokio::{
-    fs::{self, File, OpenOptions},
-    io::{AsyncReadExt, AsyncWriteExt},
-    sync::OnceCell,
-    time::Instant,
+use easysight_sandbox::{Digest, LoadError, Plugin, PluginStore, Sandbox};
+use futures::{
+    FutureExt,
+    future::{BoxFuture, Shared},
 };
+use parking_lot::Mutex;
+use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 
-use super::client::{CallError, MasterClient};
+use super::{
+    client::MasterClient,
+    download::{Downloads, FetchError},
+};
 
 /// Loaded plugins that are kept.
 const MAX_LOADED: usize = 64;
-/// Tries of one download, and the pause between them.
-const TRIES: u32 = 5;
-const PAUSE: Duration = Duration::from_millis(300);
+/// How long a component that is no usable plugin is not compiled again.
+const UNUSABLE: Duration = Duration::from_secs(60);
 
-/// Why a plugin cannot be had.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum FetchError {
-    /// The master does not give it.
-    #[error(transparent)]
-    Call(#[from] CallError),
-    /// What came is something else.
-    #[error("the master served bytes with the digest {found} for {wanted}")]
-    WrongBytes {
-        /// What was asked for.
-        wanted: Digest,
-        /// What came.
-        found: String,
-    },
-    /// What came is too much.
-    #[error("the master serves more than {MAX_COMPONENT_BYTES} bytes for it")]
-    TooLarge,
-    /// The connection broke off.
-    #[error("the download broke off: {0}")]
-    Broken(String),
-    /// It cannot be kept.
-    #[error("{path}: {source}", path = path.display())]
-    Disk {
-        /// The file.
-        path: PathBuf,
-        /// What the operating system said.
-        source: io::Error,
-    },
-    /// It is no usable plugin.
-    #[error(transparent)]
-    Load(#[from] LoadError),
-    /// A defect of this program.
-    #[error("loading broke off: {0}")]
-    Defect(String),
+/// Why a plugin cannot be had, and for how long that is taken as an answer.
+#[derive(Debug)]
+struct Unavailable {
+    error: Arc<FetchError>,
+    until: Instant,
 }
 
+/// Loading, for all who wait for it; the last of them to lose interest ends it.
+type Loading = Shared<BoxFuture<'static, Result<Arc<Plugin>, Arc<Unavailable>>>>;
+
 struct Slot {
-    plugin: Arc<OnceCell<Arc<Plugin>>>,
+    loading: Loading,
     used: Instant,
+}
+
+/// Makes plugins of digests.
+struct Loader {
+    downloads: Downloads,
+    sandbox: Sandbox,
+    store: PluginStore,
 }
 
 /// The plugins of a node.
 pub(crate) struct PluginCache {
-    client: MasterClient,
-    sandbox: Sandbox,
-    store: PluginStore,
-    dir: PathBuf,
-    loaded: Mutex<HashMap<Digest, Slot>>,
+    loader: Arc<Loader>,
+    slots: Mutex<HashMap<Digest, Slot>>,
 }
 
 impl PluginCache {
     pub(crate) fn open(client: MasterClient, sandbox: Sandbox, dir: PathBuf) -> Result<Self, LoadError> {
         let store = PluginStore::open(&dir)?;
-        Ok(Self { client, sandbox, store, dir, loaded: Mutex::default() })
+        Ok(Self::with(Downloads::new(client, dir), sandbox, store))
     }
 
-    /// A plugin, ready to run. Those who want the same one at the same time wait for one another; a
-    /// failure is told to them, and the next one tries anew.
-    pub(crate) async fn get(&self, digest: Digest) -> Result<Arc<Plugin>, FetchError> {
-        let cell = {
-            let mut loaded = self.loaded.lock();
-            if !loaded.contains_key(&digest) && loaded.len() >= MAX_LOADED {
-                let oldest = loaded.iter().min_by_key(|(_, slot)| slot.used).map(|(digest, _)| *digest);
-                oldest.and_then(|digest| loaded.remove(&digest));
+    fn with(downloads: Downloads, sandbox: Sandbox, store: PluginStore) -> Self {
+        Self { loader: Arc::new(Loader { downloads, sandbox, store }), slots: Mutex::default() }
+    }
+
+    /// A plugin, ready to run. Those who want the same one at the same time wait for the same
+    /// download, and hear of the same failure; whoever comes after a failure tries anew.
+    pub(crate) async fn get(&self, digest: Digest) -> Result<Arc<Plugin>, Arc<FetchError>> {
+        let asked = Instant::now();
+        loop {
+            let loading = self.loading(digest);
+            match loading.clone().await {
+                Ok(plugin) => return Ok(plugin),
+                Err(unavailable) if unavailable.until < asked => self.forget(digest, &loading),
+                Err(unavailable) => return Err(Arc::clone(&unavailable.error)),
             }
-            let slot =
-                loaded.entry(digest).or_insert_with(|| Slot { plugin: Arc::default(), used: Instant::now() });
-            slot.used = Instant::now();
-            Arc::clone(&slot.plugin)
-        };
-        cell.get_or_try_init(|| self.load(digest)).await.cloned()
+        }
+    }
+
+    fn loading(&self, digest: Digest) -> Loading {
+        let mut slots = self.slots.lock();
+        if !slots.contains_key(&digest) {
+            make_room(&mut slots);
+        }
+        let slot = slots.entry(digest).or_insert_with(|| Slot {
+            loading: start(Arc::clone(&self.loader), digest),
+            used: Instant::now(),
+        });
+        slot.used = Instant::now();
+        slot.loading.clone()
+    }
+
+    /// Unless another one has begun meanwhile.
+    fn forget(&self, digest: Digest, loading: &Loading) {
+        let mut slots = self.slots.lock();
+        if slots.get(&digest).is_some_and(|slot| slot.loading.ptr_eq(loading)) {
+            slots.remove(&digest);
+        }
     }
 
     /// What is loaded, by name.
     pub(crate) fn summaries(&self) -> Vec<PluginSummary> {
-        let loaded = self.loaded.lock();
+        let slots = self.slots.lock();
+        let loaded = slots.values().filter_map(|slot| slot.loading.peek()?.as_ref().ok());
         let mut all: Vec<PluginSummary> = loaded
-            .values()
-            .filter_map(|slot| slot.plugin.get())
             .map(|plugin| PluginSummary {
                 digest: plugin.digest().to_string(),
                 name: plugin.descriptor().name.clone(),
@@ -117,14 +111,53 @@ impl PluginCache {
         all.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
         all
     }
+}
 
+/// Lets the one go that was not used for longest. What is still loading stays, however many that are:
+/// jobs wait for it.
+fn make_room(slots: &mut HashMap<Digest, Slot>) {
+    while slots.len() >= MAX_LOADED {
+        let ended = slots.iter().filter(|(_, slot)| slot.loading.peek().is_some());
+        let Some(oldest) = ended.min_by_key(|(_, slot)| slot.used).map(|(digest, _)| *digest) else { return };
+        slots.remove(&oldest);
+    }
+}
+
+/// Starts loading in a task of its own, which no single job's end breaks off.
+fn start(loader: Arc<Loader>, digest: Digest) -> Loading {
+    let task = AbortOnDropHandle::new(tokio::spawn(async move { loader.load(digest).await }));
+    async move {
+        let loaded = task.await.unwrap_or_else(|error| Err(FetchError::Defect(error.to_string())));
+        loaded.map_err(|error| {
+            let ended = Instant::now();
+            // A component stays what it is; all else may be better the next time.
+            let until = if is_unusable(&error) { ended + UNUSABLE } else { ended };
+            Arc::new(Unavailable { error: Arc::new(error), until })
+        })
+    }
+    .boxed()
+    .shared()
+}
+
+/// True where the component itself is at fault, rather than how it was read.
+const fn is_unusable(error: &FetchError) -> bool {
+    match error {
+        FetchError::Load(reason) => !matches!(
+            reason,
+            LoadError::Io { .. } | LoadError::DigestMismatch { .. } | LoadError::NotFound(_)
+        ),
+        _ => false,
+    }
+}
+
+impl Loader {
     async fn load(&self, digest: Digest) -> Result<Arc<Plugin>, FetchError> {
         let store = self.store.clone();
         let found = blocking(move || Ok(find(&store, digest))).await?;
         let bytes = match found {
             Some(bytes) => bytes,
             None => {
-                self.download(digest).await?;
+                self.downloads.fetch(digest).await?;
                 let store = self.store.clone();
                 blocking(move || store.get(digest)).await?
             }
@@ -135,95 +168,6 @@ impl PluginCache {
         tracing::info!(name = descriptor.name, version = descriptor.version, %digest, "plugin is at hand");
         Ok(plugin)
     }
-
-    /// Fetches a component into the directory.
-    async fn download(&self, digest: Digest) -> Result<(), FetchError> {
-        let part = self.dir.join(format!("{digest}.part"));
-        let mut last = None;
-        for attempt in 0..TRIES {
-            if attempt > 0 {
-                tokio::time::sleep(PAUSE * 2_u32.pow(attempt - 1)).await;
-            }
-            match self.fetch(digest, &part).await {
-                Ok(()) => return Ok(()),
-                Err(error) => {
-                    tracing::warn!(%digest, %error, attempt = attempt + 1, "a plugin could not be fetched");
-                    let hopeless = match &error {
-                        FetchError::Call(error) => !error.may_pass(),
-                        FetchError::Disk { .. } | FetchError::TooLarge => true,
-                        _ => false,
-                    };
-                    last = Some(error);
-                    if hopeless {
-                        break;
-                    }
-                }
-            }
-        }
-        Err(last.unwrap_or_else(|| FetchError::Defect("no try was made".into())))
-    }
-
-    /// One try, from where the last one stopped.
-    async fn fetch(&self, digest: Digest, part: &Path) -> Result<(), FetchError> {
-        let disk = |source| FetchError::Disk { path: part.to_owned(), source };
-        let (mut hasher, mut have) = hash_of(part).await.map_err(disk)?;
-        let mut answer = match self.client.component(digest, have).await {
-            // What is there is all there is, or more: judge it as it is.
-            Err(CallError::Refused { status: 416, .. }) => {
-                return self.complete(digest, part, &hasher).await;
-            }
-            answer => answer?,
-        };
-        let begins = if answer.status() == StatusCode::PARTIAL_CONTENT {
-            let range = answer.headers().get(header::CONTENT_RANGE).and_then(|value| value.to_str().ok());
-            range.and_then(|range| range.strip_prefix("bytes ")?.split('-').next()?.parse::<u64>().ok())
-        } else {
-            Some(0)
-        };
-        if begins != Some(have) {
-            // The whole again, or something that was not asked for.
-            hasher = blake3::Hasher::new();
-            have = 0;
-            fs::remove_file(part).await.or_else(ignore_missing).map_err(disk)?;
-            if begins != Some(0) {
-                return Err(FetchError::Broken(
-                    "the master answers with a range that was not asked for".into(),
-                ));
-            }
-        }
-        let mut file = OpenOptions::new().create(true).append(true).open(part).await.map_err(disk)?;
-        loop {
-            let chunk = answer.chunk().await.map_err(|error| FetchError::Broken(error.to_string()))?;
-            let Some(chunk) = chunk else { break };
-            have += chunk.len() as u64;
-            if have > MAX_COMPONENT_BYTES as u64 {
-                drop(file);
-                fs::remove_file(part).await.map_err(disk)?;
-                return Err(FetchError::TooLarge);
-            }
-            hasher.update(&chunk);
-            file.write_all(&chunk).await.map_err(disk)?;
-        }
-        file.flush().await.map_err(disk)?;
-        file.sync_all().await.map_err(disk)?;
-        drop(file);
-        self.complete(digest, part, &hasher).await
-    }
-
-    /// Gives a download its name, where it is what was asked for.
-    async fn complete(&self, digest: Digest, part: &Path, hasher: &blake3::Hasher) -> Result<(), FetchError> {
-        let disk = |source| FetchError::Disk { path: part.to_owned(), source };
-        let found = hasher.finalize().to_hex().to_string();
-        if found != digest.to_string() {
-            fs::remove_file(part).await.or_else(ignore_missing).map_err(disk)?;
-            return Err(FetchError::WrongBytes { wanted: digest, found });
-        }
-        fs::rename(part, self.dir.join(format!("{digest}.wasm"))).await.map_err(disk)
-    }
-}
-
-fn ignore_missing(error: io::Error) -> io::Result<()> {
-    if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }
 
 async fn blocking<T: Send + 'static>(
@@ -240,27 +184,16 @@ fn find(store: &PluginStore, digest: Digest) -> Option<Vec<u8>> {
         Err(LoadError::NotFound(_)) => {}
         Err(error) => tracing::warn!(%digest, %error, "a plugin on disk is of no use and is fetched again"),
     }
+    // What is named by a digest is named by another one.
+    let named = |path: &PathBuf| {
+        path.file_stem().is_some_and(|stem| stem.to_str().is_some_and(|stem| stem.parse::<Digest>().is_ok()))
+    };
     let files = store.files().ok()?;
-    files.iter().find_map(|path| {
+    files.iter().filter(|path| !named(path)).find_map(|path| {
         let (found, bytes) = PluginStore::read_file(path).ok()?;
         (found == digest).then_some(bytes)
     })
 }
 
-/// The hash and the length of what a broken download left.
-async fn hash_of(part: &Path) -> io::Result<(blake3::Hasher, u64)> {
-    let mut hasher = blake3::Hasher::new();
-    let mut file = match File::open(part).await {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((hasher, 0)),
-        Err(error) => return Err(error),
-    };
-    let (mut have, mut buffer) = (0, vec![0; 256 << 10]);
-    loop {
-        let count = file.read(&mut buffer).await?;
-        let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else { break };
-        hasher.update(bytes);
-        have += count as u64;
-    }
-    Ok((hasher, have))
-}
+#[cfg(test)]
+mod tests;

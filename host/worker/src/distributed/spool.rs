@@ -32,24 +32,38 @@ impl Spool {
         Ok(Self { dir, limit })
     }
 
-    /// Keeps a batch, durably. The oldest go where it becomes too much; answers how many.
+    /// Keeps a batch, durably. Where it becomes too much, what was put aside goes first and then the
+    /// oldest; answers how many batches are lost so.
     pub(crate) fn put(&self, batch: &ResultsRequest) -> io::Result<usize> {
         let bytes = serde_json::to_vec(batch)?;
+        let mut victims = self.list("bad")?;
+        let aside = victims.len();
+        victims.extend(self.list("json")?);
+        let mut kept: u64 = victims.iter().map(size).sum();
         let mut dropped = 0;
-        let mut files = self.files()?;
-        let size = |path: &PathBuf| fs::metadata(path).map_or(0, |facts| facts.len());
-        let mut kept: u64 = files.iter().map(size).sum();
-        while kept + bytes.len() as u64 > self.limit && !files.is_empty() {
-            let oldest = files.remove(0);
-            kept = kept.saturating_sub(size(&oldest));
-            fs::remove_file(&oldest)?;
-            dropped += 1;
+        for (index, oldest) in victims.iter().enumerate() {
+            if kept + bytes.len() as u64 <= self.limit {
+                break;
+            }
+            kept = kept.saturating_sub(size(oldest));
+            self.remove(oldest)?;
+            dropped += usize::from(index >= aside);
         }
         let mut file = tempfile::Builder::new().suffix(".tmp").tempfile_in(&self.dir)?;
         file.write_all(&bytes)?;
         file.as_file().sync_all()?;
         self.persist(file)?;
         Ok(dropped)
+    }
+
+    /// Takes a batch apart that was refused as a whole, so that one bad result costs only itself.
+    pub(crate) fn split(&self, path: &Path, mut batch: ResultsRequest) -> io::Result<usize> {
+        let rest = ResultsRequest { results: batch.results.split_off(batch.results.len() / 2) };
+        let dropped = self.put(&batch)? + self.put(&rest)?;
+        // Where the whole itself had to make room for its halves, nothing is lost.
+        let made_room = usize::from(!path.exists());
+        self.remove(path)?;
+        Ok(dropped.saturating_sub(made_room))
     }
 
     fn persist(&self, file: NamedTempFile) -> io::Result<()> {
@@ -59,10 +73,14 @@ impl Spool {
 
     /// Batches, oldest first.
     pub(crate) fn files(&self) -> io::Result<Vec<PathBuf>> {
+        self.list("json")
+    }
+
+    fn list(&self, suffix: &str) -> io::Result<Vec<PathBuf>> {
         let mut files = Vec::new();
         for file in fs::read_dir(&self.dir)? {
             let path = file?.path();
-            if path.extension().is_some_and(|suffix| suffix == "json") {
+            if path.extension().is_some_and(|found| found == suffix) {
                 files.push(path);
             }
         }
@@ -70,17 +88,24 @@ impl Spool {
         Ok(files)
     }
 
-    /// Reads a batch; one that cannot be read is put aside and is none.
-    pub(crate) fn read(&self, path: &Path) -> io::Result<Option<ResultsRequest>> {
-        let bytes = fs::read(path)?;
-        match serde_json::from_slice(&bytes) {
-            Ok(batch) => Ok(Some(batch)),
-            Err(error) => {
-                tracing::error!(path = %path.display(), %error, "a spooled batch is damaged and put aside");
-                self.put_aside(path)?;
-                Ok(None)
+    /// The oldest batch that can be read. One that cannot is put aside; one that had to make room
+    /// meanwhile is passed over.
+    pub(crate) fn oldest(&self) -> io::Result<Option<(PathBuf, ResultsRequest)>> {
+        for path in self.files()? {
+            let bytes = match fs::read(&path) {
+                Ok(bytes) => bytes,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            match serde_json::from_slice(&bytes) {
+                Ok(batch) => return Ok(Some((path, batch))),
+                Err(error) => {
+                    tracing::error!(path = %path.display(), %error, "a spooled batch is damaged and put aside");
+                    self.put_aside(&path)?;
+                }
             }
         }
+        Ok(None)
     }
 
     /// A batch that no master will ever take.
@@ -90,8 +115,16 @@ impl Spool {
 
     /// A batch that was taken.
     pub(crate) fn remove(&self, path: &Path) -> io::Result<()> {
-        fs::remove_file(path)
+        match fs::remove_file(path) {
+            // It had to make room.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            done => done,
+        }
     }
+}
+
+fn size(path: &PathBuf) -> u64 {
+    fs::metadata(path).map_or(0, |facts| facts.len())
 }
 
 #[cfg(test)]
@@ -110,9 +143,14 @@ mod tests {
         ResultsRequest { results: vec![result] }
     }
 
+    /// What comes out, until nothing is left.
     fn attempts(spool: &Spool) -> Vec<u32> {
-        let read = |path: PathBuf| spool.read(&path).unwrap().map(|batch| batch.results[0].attempt);
-        spool.files().unwrap().into_iter().filter_map(read).collect()
+        let next = || {
+            let (path, batch) = spool.oldest().unwrap()?;
+            spool.remove(&path).unwrap();
+            Some(batch.results.iter().map(|result| result.attempt).collect::<Vec<_>>())
+        };
+        std::iter::from_fn(next).flatten().collect()
     }
 
     #[test]
@@ -124,8 +162,8 @@ mod tests {
         }
         fs::write(dir.path().join("half.tmp"), "{").unwrap();
         let next = Spool::open(dir.path().into(), 1 << 20).unwrap();
-        assert_eq!(attempts(&next), [1, 2, 3]);
         assert!(!dir.path().join("half.tmp").exists());
+        assert_eq!(attempts(&next), [1, 2, 3]);
     }
 
     #[test]
@@ -138,6 +176,18 @@ mod tests {
     }
 
     #[test]
+    fn what_was_put_aside_counts_and_makes_room_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let one = serde_json::to_vec(&batch(1)).unwrap().len() as u64;
+        let spool = Spool::open(dir.path().into(), 2 * one).unwrap();
+        spool.put(&batch(1)).unwrap();
+        spool.put_aside(&spool.files().unwrap()[0]).unwrap();
+        assert_eq!([2, 3].map(|attempt| spool.put(&batch(attempt)).unwrap()), [0, 0]);
+        assert_eq!(spool.list("bad").unwrap(), [] as [PathBuf; 0]);
+        assert_eq!(attempts(&spool), [2, 3]);
+    }
+
+    #[test]
     fn a_damaged_batch_keeps_nobody_up() {
         let dir = tempfile::tempdir().unwrap();
         let spool = Spool::open(dir.path().into(), 1 << 20).unwrap();
@@ -145,6 +195,18 @@ mod tests {
         fs::write(&spool.files().unwrap()[0], "{\"results\":").unwrap();
         spool.put(&batch(2)).unwrap();
         assert_eq!(attempts(&spool), [2]);
-        assert_eq!(spool.files().unwrap().len(), 1);
+        assert_eq!(spool.list("bad").unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_batch_is_taken_apart_without_loss() {
+        let dir = tempfile::tempdir().unwrap();
+        let spool = Spool::open(dir.path().into(), 1 << 20).unwrap();
+        let whole = ResultsRequest { results: (1..=3).flat_map(|n| batch(n).results).collect() };
+        spool.put(&whole).unwrap();
+        let (path, read) = spool.oldest().unwrap().unwrap();
+        spool.split(&path, read).unwrap();
+        assert_eq!(spool.files().unwrap().len(), 2);
+        assert_eq!(attempts(&spool), [1, 2, 3]);
     }
 }

@@ -7,7 +7,7 @@ use easysight_daemon::process::{NotifyState, notify, watchdog};
 
 use crate::{
     api::{self, Node},
-    distributed::Distributed,
+    distributed::{Distributed, FAREWELL},
 };
 
 use super::{Ground, Serving};
@@ -32,14 +32,16 @@ pub(super) async fn run(ground: Ground) -> anyhow::Result<ExitCode> {
     stop.next().await;
     tracing::info!("stopping: nothing new is leased, what runs is finished");
     notify(&[NotifyState::Stopping]);
+    let end = async {
+        distributed.end(loops, settings.drain_timeout, FAREWELL).await?;
+        watchdog.abort();
+        serving.end().await
+    };
     tokio::select! {
-        ended = distributed.end(loops, settings.drain_timeout) => ended?,
+        ended = end => ended.map(|()| ExitCode::SUCCESS),
         () = stop.next() => {
             tracing::warn!("stopped at once");
-            return Ok(ExitCode::FAILURE);
+            Ok(ExitCode::FAILURE)
         }
     }
-    watchdog.abort();
-    serving.end().await?;
-    Ok(ExitCode::SUCCESS)
 }

@@ -13,6 +13,9 @@ const fn key(
     Key { flag, env, aliases: &[], value_name, default, secret: false, help }
 }
 
+/// Where a worker listens unless it is told otherwise.
+pub(super) const LISTEN: &str = "127.0.0.1:8001";
+
 /// All keys, in the order of the documentation.
 pub(super) const KEYS: &[Key] = &[
     key(
@@ -89,7 +92,7 @@ pub(super) const KEYS: &[Key] = &[
         "listen",
         "WORKER_LISTEN",
         "ADDR",
-        Some("127.0.0.1:8001"),
+        Some(LISTEN),
         "Address and port of the HTTP API, health and metrics; where nobody chose it and it is taken, a distributed worker takes a free one",
     ),
     key("labels", "WORKER_LABELS", "k=v,…", None, "Labels for routing: a task may require them"),

@@ -72,6 +72,7 @@ fn values_out_of_range_say_what_is_allowed() {
         ("--node-id", "a b", "letters"),
         ("--heartbeat-interval", "0", "seconds from"),
         ("--file-sources", "maybe", "auto"),
+        ("--spool-limit", "1", "bytes from"),
     ] {
         let refused = refusal(&[flag, value]);
         assert!(refused.contains(said) && refused.contains(flag), "{refused}");

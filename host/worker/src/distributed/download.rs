@@ -1,0 +1,228 @@
+//! Components from the master. Bytes are hashed while they come in; a download that breaks off goes on
+//! where it stopped, also in the next life of the process. Nobody downloads the same one twice at a
+//! time: see to that.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use easysight_sandbox::{Digest, LoadError, MAX_COMPONENT_BYTES};
+use reqwest::{Response, StatusCode, header};
+use tokio::{
+    fs::{self, File, OpenOptions},
+    io::{AsyncReadExt, AsyncWriteExt},
+};
+
+use super::client::{CallError, MasterClient};
+
+/// Tries of one download.
+const TRIES: u32 = 5;
+/// Pause before the second try; it doubles with every further one.
+const PAUSE: Duration = Duration::from_millis(300);
+
+/// Why a plugin cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FetchError {
+    /// The master does not give it.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// What came is something else.
+    #[error("plugin-digest-mismatch: what came for {wanted} has the digest {found}")]
+    WrongBytes {
+        /// What was asked for.
+        wanted: Digest,
+        /// What came.
+        found: String,
+    },
+    /// What came is too much.
+    #[error("the master serves more than {MAX_COMPONENT_BYTES} bytes for it")]
+    TooLarge,
+    /// The connection broke off.
+    #[error("the download broke off: {0}")]
+    Broken(String),
+    /// It cannot be kept.
+    #[error("{path}: {source}", path = path.display())]
+    Disk {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// It is no usable plugin.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// A defect of this program.
+    #[error("loading broke off: {0}")]
+    Defect(String),
+}
+
+impl FetchError {
+    /// True where another try may do better.
+    const fn may_pass(&self) -> bool {
+        match self {
+            Self::Call(error) => error.may_pass(),
+            Self::WrongBytes { .. } | Self::Broken(_) => true,
+            Self::TooLarge | Self::Disk { .. } | Self::Load(_) | Self::Defect(_) => false,
+        }
+    }
+}
+
+/// Fetches components into a directory.
+pub(crate) struct Downloads {
+    client: MasterClient,
+    dir: PathBuf,
+    pause: Duration,
+}
+
+impl Downloads {
+    pub(crate) const fn new(client: MasterClient, dir: PathBuf) -> Self {
+        Self { client, dir, pause: PAUSE }
+    }
+
+    /// The same with another pause before the second try.
+    #[cfg(test)]
+    pub(crate) fn with_pause(self, pause: Duration) -> Self {
+        Self { pause, ..self }
+    }
+
+    /// Fetches a component; it is `<digest>.wasm` then.
+    pub(crate) async fn fetch(&self, digest: Digest) -> Result<(), FetchError> {
+        let mut pause = self.pause;
+        let mut attempt = 1;
+        loop {
+            let error = match self.attempt(digest).await {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            tracing::warn!(%digest, %error, attempt, "a plugin could not be fetched");
+            if attempt == TRIES || !error.may_pass() {
+                return Err(error);
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+            attempt += 1;
+        }
+    }
+
+    /// One try, from where the last one stopped.
+    async fn attempt(&self, digest: Digest) -> Result<(), FetchError> {
+        let part = self.dir.join(format!("{digest}.part"));
+        let disk = |source| FetchError::Disk { path: part.clone(), source };
+        let (mut hasher, mut have) = hash_of(&part).await.map_err(disk)?;
+        let answer = match self.client.component(digest, have).await {
+            // What is there is all there is, or more: judge it as it is.
+            Err(CallError::Refused { status: 416, .. }) => {
+                return self.complete(digest, &part, &hasher).await;
+            }
+            answer => answer?,
+        };
+        let begins = begin_of(&answer);
+        if begins != Some(have) {
+            // The whole again, or something that was not asked for.
+            hasher = blake3::Hasher::new();
+            have = 0;
+            remove(&part).await.map_err(disk)?;
+            if begins != Some(0) {
+                return Err(FetchError::Broken("the answer is a range that was not asked for".into()));
+            }
+        }
+        let file = OpenOptions::new().create(true).append(true).open(&part).await.map_err(disk)?;
+        match receive(answer, file, &mut hasher, have).await {
+            Ok(()) => self.complete(digest, &part, &hasher).await,
+            Err(Cut::Broken(reason)) => Err(FetchError::Broken(reason)),
+            Err(Cut::Disk(source)) => Err(disk(source)),
+            Err(Cut::TooLarge) => {
+                remove(&part).await.map_err(disk)?;
+                Err(FetchError::TooLarge)
+            }
+        }
+    }
+
+    /// Gives a download its name, where it is what was asked for.
+    async fn complete(&self, digest: Digest, part: &Path, hasher: &blake3::Hasher) -> Result<(), FetchError> {
+        let disk = |source| FetchError::Disk { path: part.to_owned(), source };
+        let found = hasher.finalize().to_hex().to_string();
+        if found != digest.to_string() {
+            remove(part).await.map_err(disk)?;
+            return Err(FetchError::WrongBytes { wanted: digest, found });
+        }
+        fs::rename(part, self.dir.join(format!("{digest}.wasm"))).await.map_err(disk)
+    }
+}
+
+/// The offset of an answer's first byte; none where it does not say.
+fn begin_of(answer: &Response) -> Option<u64> {
+    if answer.status() != StatusCode::PARTIAL_CONTENT {
+        return Some(0);
+    }
+    let range = answer.headers().get(header::CONTENT_RANGE)?.to_str().ok()?;
+    range.strip_prefix("bytes ")?.split('-').next()?.parse().ok()
+}
+
+/// Why an answer was not taken in to its end.
+enum Cut {
+    Broken(String),
+    TooLarge,
+    Disk(io::Error),
+}
+
+/// Takes an answer in, after the `have` bytes that are there. Whatever came is on disk afterwards,
+/// where the next try looks for it.
+async fn receive(
+    mut answer: Response,
+    mut file: File,
+    hasher: &mut blake3::Hasher,
+    mut have: u64,
+) -> Result<(), Cut> {
+    let too_large = |bytes: u64| bytes > MAX_COMPONENT_BYTES as u64;
+    if answer.content_length().is_some_and(|more| too_large(have.saturating_add(more))) {
+        return Err(Cut::TooLarge);
+    }
+    let cut = loop {
+        match answer.chunk().await {
+            Ok(Some(chunk)) => {
+                have += chunk.len() as u64;
+                if too_large(have) {
+                    break Some(Cut::TooLarge);
+                }
+                hasher.update(&chunk);
+                file.write_all(&chunk).await.map_err(Cut::Disk)?;
+            }
+            Ok(None) => break None,
+            Err(error) => break Some(Cut::Broken(error.to_string())),
+        }
+    };
+    file.flush().await.map_err(Cut::Disk)?;
+    file.sync_all().await.map_err(Cut::Disk)?;
+    cut.map_or(Ok(()), Err)
+}
+
+async fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path).await {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}
+
+/// The hash and the length of what a broken download left.
+async fn hash_of(part: &Path) -> io::Result<(blake3::Hasher, u64)> {
+    let mut hasher = blake3::Hasher::new();
+    let mut file = match File::open(part).await {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((hasher, 0)),
+        Err(error) => return Err(error),
+    };
+    let (mut have, mut buffer) = (0, vec![0; 256 << 10]);
+    loop {
+        let count = file.read(&mut buffer).await?;
+        let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else { break };
+        hasher.update(bytes);
+        have += count as u64;
+    }
+    Ok((hasher, have))
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,247 @@
+//! A node among its loops, against a master that does as it is told.
+
+mod master;
+
+use std::{ffi::OsString, path::Path, time::Duration};
+
+use easysight_capture::CaptureConfig;
+use easysight_protocol::{JobOutcome, JobPlan, PlannedPlugin};
+use easysight_sandbox::{Compiler, Digest, SandboxConfig};
+use serde_json::json;
+
+use super::*;
+use master::{Call, FakeMaster, failed, job};
+
+/// Longest that a test waits for what it expects.
+const SOON: Duration = Duration::from_secs(20);
+
+/// Settings of a node that keeps everything in `dir`.
+pub(super) fn settings(master: &str, dir: &Path, more: &[&str]) -> WorkerSettings {
+    let dir = dir.to_str().unwrap();
+    let mut flags = vec!["easysight-worker", "--master-url", master, "--data-dir", dir];
+    flags.extend(more);
+    let none: [(OsString, OsString); 0] = [];
+    WorkerSettings::read(flags.into_iter().map(OsString::from), none).unwrap().0
+}
+
+/// A sandbox that compiles nothing.
+pub(super) fn sandbox() -> Sandbox {
+    let compiler = Compiler { program: "none".into(), memory_bytes: 1 << 30, timeout: SOON };
+    Sandbox::new(SandboxConfig { concurrency: 1, compiler: Some(compiler), ..SandboxConfig::default() })
+        .unwrap()
+}
+
+async fn start(master: &FakeMaster, dir: &Path, more: &[&str]) -> (Arc<Distributed>, Loops) {
+    let mut flags = vec!["--task-poll-interval", "0.2", "--file-sources", "deny"];
+    flags.extend(more);
+    let settings = Arc::new(settings(&master.url, dir, &flags));
+    let capturer = Capturer::new(CaptureConfig::default());
+    Distributed::start(settings, "n1".into(), sandbox(), capturer, Arc::new(Metrics::new())).await.unwrap()
+}
+
+async fn end((node, loops): (Arc<Distributed>, Loops), drain: Duration) {
+    node.end(loops, drain, Duration::from_millis(500)).await.unwrap();
+}
+
+fn spooled(dir: &Path) -> usize {
+    fs::read_dir(dir.join("spool")).unwrap().count()
+}
+
+/// A plan whose plugin the master has not got.
+fn plan() -> JobPlan {
+    let digest = Digest::of(b"elsewhere").to_string();
+    JobPlan {
+        plugins: vec![PlannedPlugin {
+            digest,
+            name: "x@1".into(),
+            diagnoses: vec!["x".into()],
+            config: json!({}),
+        }],
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_goes_from_its_lease_to_its_result_and_the_node_says_farewell() {
+    let (dir, mut master) = (tempfile::tempdir().unwrap(), FakeMaster::start().await);
+    let leased = job("/clip.mp4");
+    master.offer(vec![plan()], vec![leased.clone()]);
+    let running = start(&master, dir.path(), &[]).await;
+    let Call::Register(first) = master.next().await else { panic!("something came before it") };
+    assert_eq!((first.id.as_str(), first.capacity, first.replaces), ("n1", 9, None));
+    let Call::Lease(lease) = master.until(|call| matches!(call, Call::Lease(_))).await else {
+        unreachable!()
+    };
+    assert_eq!((lease.poll, lease.max_jobs, lease.wait_ms), (1, 9, 200));
+    assert_eq!(lease.incarnation, first.incarnation);
+    let results = master.results().await;
+    assert_eq!((results[0].job_id, results[0].attempt), (leased.id, leased.attempt));
+    assert_eq!(failed(&results[0]), "file-sources-denied");
+    // Delivered is held no longer.
+    master
+        .until(|call| matches!(call, Call::Heartbeat(beat) if beat.last_poll > 0 && beat.held.is_empty()))
+        .await;
+    end(running, SOON).await;
+    master
+        .until(|call| matches!(call, Call::Unregister(life) if *life == first.incarnation.to_string()))
+        .await;
+
+    // The next life knows which one it replaces.
+    let running = start(&master, dir.path(), &[]).await;
+    let Call::Register(second) = master.next().await else { panic!("something came before it") };
+    assert_eq!(second.replaces, Some(first.incarnation));
+    end(running, SOON).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_master_that_forgot_the_node_is_introduced_to_it_again() {
+    let (dir, mut master) = (tempfile::tempdir().unwrap(), FakeMaster::start().await);
+    let running = start(&master, dir.path(), &[]).await;
+    master.until(|call| matches!(call, Call::Register(_))).await;
+    for slug in ["no-such-node", "superseded"] {
+        master.refuse_next("heartbeat", 404, slug);
+        master.until(|call| matches!(call, Call::Register(_))).await;
+    }
+    master.refuse_next("leases", 404, "no-such-node");
+    master.until(|call| matches!(call, Call::Register(_))).await;
+    end(running, SOON).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn results_that_are_not_taken_wait_on_disk_and_come_before_the_next_life_leases() {
+    let (dir, mut master) = (tempfile::tempdir().unwrap(), FakeMaster::start().await);
+    let leased = job("/clip.mp4");
+    master.offer(vec![plan()], vec![leased.clone()]);
+    master.refuse("results", 503, "overloaded");
+    let running = start(&master, dir.path(), &[]).await;
+    master.until(|call| matches!(call, Call::Results(_))).await;
+    // On disk is held no longer.
+    master
+        .until(|call| matches!(call, Call::Heartbeat(beat) if beat.last_poll > 0 && beat.held.is_empty()))
+        .await;
+    assert!(running.0.metrics.render().contains("spooled_batches 1"));
+    end(running, SOON).await;
+    assert_eq!(spooled(dir.path()), 1);
+
+    master.relent("results");
+    master.forget_calls();
+    let running = start(&master, dir.path(), &[]).await;
+    let mut before = Vec::new();
+    let results = loop {
+        match master.next().await {
+            Call::Results(results) => break results,
+            call => before.push(call),
+        }
+    };
+    assert_eq!(results[0].job_id, leased.id);
+    assert!(!before.iter().any(|call| matches!(call, Call::Lease(_))), "{before:?}");
+    master.until(|call| matches!(call, Call::Lease(_))).await;
+    assert_eq!(spooled(dir.path()), 0);
+    end(running, SOON).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_result_that_is_refused_for_good_costs_only_itself() {
+    let (dir, mut master) = (tempfile::tempdir().unwrap(), FakeMaster::start().await);
+    let jobs: Vec<_> = (0..3).map(|_| job("/clip.mp4")).collect();
+    master.abhor(jobs[1].id);
+    master.offer(vec![plan()], jobs.clone());
+    let running = start(&master, dir.path(), &[]).await;
+    let mut taken = Vec::new();
+    while taken.len() < 2 {
+        taken.extend(master.results().await.into_iter().map(|result| result.job_id));
+    }
+    taken.sort();
+    let mut good = vec![jobs[0].id, jobs[2].id];
+    good.sort();
+    assert_eq!(taken, good);
+    end(running, SOON).await;
+    let left: Vec<_> = fs::read_dir(dir.path().join("spool")).unwrap().map(|f| f.unwrap().path()).collect();
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0].extension().unwrap(), "bad");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_still_runs_at_the_end_of_the_drain_is_handed_back() {
+    let (dir, mut master) = (tempfile::tempdir().unwrap(), FakeMaster::start().await);
+    master.offer(vec![plan()], vec![job("http://camera.test/")]);
+    let running = start(&master, dir.path(), &[]).await;
+    // Its plugin never comes.
+    master.until(|call| matches!(call, Call::Component)).await;
+    assert_eq!(running.0.status().running, 1);
+    end(running, Duration::ZERO).await;
+    let results = master.results().await;
+    assert_eq!(results[0].outcome, JobOutcome::Returned);
+    assert!(matches!(master.next().await, Call::Unregister(_)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_stops_says_so_and_asks_for_nothing_more() {
+    let (dir, mut master) = (tempfile::tempdir().unwrap(), FakeMaster::start().await);
+    let leased = job("http://camera.test/");
+    master.offer(vec![plan()], vec![leased.clone()]);
+    let running = start(&master, dir.path(), &[]).await;
+    master.until(|call| matches!(call, Call::Component)).await;
+    let node = Arc::clone(&running.0);
+    let ending = tokio::spawn(end(running, SOON));
+    master.until(|call| matches!(call, Call::Heartbeat(beat) if beat.draining && beat.held.len() == 1)).await;
+    assert_eq!(node.not_ready().unwrap().0, "draining");
+    // What still runs goes on, with its lease renewed, until it ends.
+    master.revoke(leased.id);
+    let farewell = |call: &Call| matches!(call, Call::Unregister(_));
+    master
+        .until(|call| {
+            assert!(!matches!(call, Call::Lease(_)));
+            farewell(call)
+        })
+        .await;
+    ending.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn results_survive_a_master_that_hangs_at_the_end() {
+    let (dir, mut master) = (tempfile::tempdir().unwrap(), FakeMaster::start().await);
+    master.hang("results");
+    master.offer(vec![plan()], vec![job("/clip.mp4")]);
+    let running = start(&master, dir.path(), &[]).await;
+    master.until(|call| matches!(call, Call::Results(_))).await;
+    end(running, SOON).await;
+    assert_eq!(spooled(dir.path()), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_job_ends_without_a_result() {
+    let (dir, mut master) = (tempfile::tempdir().unwrap(), FakeMaster::start().await);
+    let leased = job("http://camera.test/");
+    master.offer(vec![plan()], vec![leased.clone()]);
+    let running = start(&master, dir.path(), &["--heartbeat-interval", "0.1"]).await;
+    master.until(|call| matches!(call, Call::Heartbeat(beat) if !beat.held.is_empty())).await;
+    master.revoke(leased.id);
+    master.until(|call| matches!(call, Call::Heartbeat(beat) if beat.held.is_empty())).await;
+    end(running, SOON).await;
+    let mut calls = master.calls_so_far();
+    assert!(!calls.any(|call| matches!(call, Call::Results(_))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_lease_harms_nobody() {
+    let (dir, mut master) = (tempfile::tempdir().unwrap(), FakeMaster::start().await);
+    let mut without_plan = job("/clip.mp4");
+    without_plan.plan = 7;
+    let mut jobs = vec![without_plan.clone()];
+    jobs.extend((0..9).map(|_| job("/clip.mp4")));
+    let surplus = jobs[9].id;
+    master.offer(vec![plan()], jobs);
+    let running = start(&master, dir.path(), &[]).await;
+    let mut results = Vec::new();
+    while results.len() < 9 {
+        results.extend(master.results().await);
+    }
+    assert!(results.iter().all(|result| result.job_id != surplus));
+    let unplanned = results.iter().find(|result| result.job_id == without_plan.id).unwrap();
+    assert_eq!(failed(unplanned), "internal");
+    // Nobody holds what found no place, so the master offers it again.
+    master
+        .until(|call| matches!(call, Call::Heartbeat(beat) if beat.held.is_empty() && beat.last_poll > 0))
+        .await;
+    end(running, SOON).await;
+}
