@@ -1,32 +1,17 @@
 //! What is counted and measured, for Prometheus.
 
+use easysight_daemon::findings::FindingMetrics;
 use easysight_protocol::{DiagnosisResult, Verdict};
 use easysight_store::QueueState;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
-    metrics::{
-        counter::Counter,
-        family::Family,
-        gauge::Gauge,
-        histogram::{Histogram, exponential_buckets},
-    },
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::{Registry, Unit},
 };
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Word {
     kind: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct FindingLabels {
-    diagnosis: String,
-    status: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct PluginLabels {
-    plugin: String,
 }
 
 /// All of them.
@@ -40,9 +25,7 @@ pub(crate) struct Metrics {
     /// Leases that ended otherwise than by a result.
     churn: Family<Word, Counter>,
     results: Family<Word, Counter>,
-    findings: Family<FindingLabels, Counter>,
-    fuel: Family<PluginLabels, Counter>,
-    plugin_seconds: Family<PluginLabels, Histogram>,
+    findings: FindingMetrics,
     capture_failures: Family<Word, Counter>,
 }
 
@@ -57,11 +40,7 @@ impl Metrics {
             leased: Counter::default(),
             churn: Family::default(),
             results: Family::default(),
-            findings: Family::default(),
-            fuel: Family::default(),
-            plugin_seconds: Family::new_with_constructor(
-                (|| Histogram::new(exponential_buckets(0.0001, 2.0, 17))) as fn() -> Histogram,
-            ),
+            findings: FindingMetrics::register(&mut registry),
             capture_failures: Family::default(),
             registry: Registry::default(),
         };
@@ -77,14 +56,6 @@ impl Metrics {
         registry.register("jobs_leased", "Jobs handed to workers", new.leased.clone());
         registry.register("leases_lost", "Leases that ended without a result, by reason", new.churn.clone());
         registry.register("results", "Results by verdict", new.results.clone());
-        registry.register("findings", "Findings by diagnosis and status", new.findings.clone());
-        registry.register("fuel", "Fuel used by plugins", new.fuel.clone());
-        registry.register_with_unit(
-            "plugin",
-            "Time of a run of a plugin",
-            Unit::Seconds,
-            new.plugin_seconds.clone(),
-        );
         registry.register(
             "capture_failures",
             "Cameras without a picture, by kind",
@@ -115,30 +86,14 @@ impl Metrics {
         self.results.get_or_create(&word(kind)).inc();
     }
 
-    /// Counts findings. Those of one plugin on one clip share its time and fuel.
+    /// Counts what was stored; results of one job stand together.
     pub(crate) fn findings(&self, results: &[DiagnosisResult]) {
-        let mut timed = std::collections::HashSet::new();
-        for result in results {
-            let finding = &result.finding;
-            let status: &str = match (finding.status, &finding.failure) {
-                (Some(status), _) => status.as_str(),
-                (None, Some(failure)) => &failure.kind,
-                (None, None) => "none",
-            };
-            let labels = FindingLabels { diagnosis: finding.diagnosis.clone(), status: status.to_owned() };
-            self.findings.get_or_create(&labels).inc();
-            match &finding.plugin {
-                Some(plugin) if timed.insert((result.job_id, plugin)) => {
-                    let labels = PluginLabels { plugin: plugin.clone() };
-                    self.plugin_seconds.get_or_create(&labels).observe(finding.compute_ms / 1e3);
-                    self.fuel.get_or_create(&labels).inc_by(finding.fuel);
-                }
-                Some(_) => {}
-                // No plugin ran: there was no picture. The message ends in the kind, in brackets.
-                None => {
-                    let kind = finding.message.en.rsplit_once('[').map_or("unknown", |(_, kind)| kind);
-                    self.capture_failures.get_or_create(&word(kind.trim_end_matches(']'))).inc();
-                }
+        for job in results.chunk_by(|a, b| a.job_id == b.job_id) {
+            self.findings.count(job.iter().map(|result| &result.finding));
+            // No plugin ran: there was no picture. The message ends in the kind, in brackets.
+            for result in job.iter().filter(|result| result.finding.plugin.is_none()) {
+                let kind = result.finding.message.en.rsplit_once('[').map_or("unknown", |(_, kind)| kind);
+                self.capture_failures.get_or_create(&word(kind.trim_end_matches(']'))).inc();
             }
         }
     }

@@ -145,6 +145,16 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// What it is counted and filtered by: its status, or the kind of the failure in place of one.
+    #[must_use]
+    pub fn word(&self) -> &str {
+        match (self.status, &self.failure) {
+            (Some(status), _) => status.as_str(),
+            (None, Some(failure)) => &failure.kind,
+            (None, None) => "none",
+        }
+    }
+
     /// True where a person should look: a judgement worse than normal.
     #[must_use]
     pub fn is_abnormal(&self) -> bool {

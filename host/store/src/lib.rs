@@ -10,6 +10,7 @@ mod dialect;
 mod dispatch;
 mod error;
 mod findings;
+mod jobs;
 mod nodes;
 mod plugins;
 mod query;

@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use easysight_protocol::{
-    DiagnosisResult, Finding, JobId, JobOutcome, JobResult, JobState, RunId, Status, Verdict,
-};
+use easysight_protocol::{DiagnosisResult, JobId, JobOutcome, JobResult, JobState, RunId, Status, Verdict};
 use serde_json::json;
 use sqlx::{AnyConnection, AssertSqlSafe};
 use uuid::Uuid;
@@ -183,7 +181,7 @@ async fn insert_findings(
             "camera_id": one.camera_id,
             "node_id": one.node_id,
             "diagnosis": one.finding.diagnosis,
-            "status": status_word(&one.finding),
+            "status": one.finding.word(),
             "document": serde_json::to_string(&one.finding)?,
         }));
     }
@@ -198,15 +196,6 @@ async fn insert_findings(
     );
     sqlx::query(AssertSqlSafe(sql)).bind(serde_json::to_string(&rows)?).bind(now).execute(connection).await?;
     Ok(())
-}
-
-/// What a finding is filtered by: its status, or the kind of the failure in place of one.
-pub(crate) fn status_word(finding: &Finding) -> &str {
-    match (finding.status, &finding.failure) {
-        (Some(status), _) => status.as_str(),
-        (None, Some(failure)) => &failure.kind,
-        (None, None) => "none",
-    }
 }
 
 async fn note_cameras(

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use easysight_protocol::{
-    Job, JobId, JobPlan, JobState, Page, Progress, Run, RunId, RunState, TaskRequest, Trigger, masked_source,
+    JobId, JobPlan, JobState, Page, Progress, Run, RunId, RunState, TaskRequest, Trigger,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -13,16 +13,11 @@ use uuid::Uuid;
 use crate::{
     Dialect, PageRequest, Store, StoreError,
     dialect::Column,
-    query::{
-        Select, count, json as read_json, maybe_json, maybe_text, maybe_time, page_of, parsed, small, text,
-        time_of, word,
-    },
+    query::{Select, count, json as read_json, maybe_text, maybe_time, page_of, parsed, time_of, word},
 };
 
 const COLUMNS: &str = "SELECT id, task_id, started_by, fire_time, state, priority, definition, waits_for, \
                        created_at, finished_at, deadline_at FROM runs";
-const JOB_COLUMNS: &str = "SELECT id, run_id, camera_id, source, state, attempt, failures, max_attempts, node_id, \
-                           not_before, created_at, started_at, finished_at, decode_ms, failure FROM jobs";
 /// Jobs that one statement makes.
 const CHUNK: usize = 2_000;
 
@@ -243,35 +238,6 @@ impl Store {
         Ok(all)
     }
 
-    /// Lists the jobs of a run in the order of their ids.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn jobs(
-        &self,
-        run_id: RunId,
-        state: Option<JobState>,
-        page: &PageRequest,
-    ) -> Result<Page<Job>, StoreError> {
-        let rows = Select::new(JOB_COLUMNS)
-            .and("run_id = ?", Some(run_id.to_string()))
-            .and("state = ?", state.map(JobState::as_str))
-            .page(&self.readers, "id", "id > ?", page)
-            .await?;
-        page_of(&rows, page.limit, read_job, |job| job.id.to_string())
-    }
-
-    /// Looks a job up.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn job(&self, id: JobId) -> Result<Option<Job>, StoreError> {
-        let select = Select::new(JOB_COLUMNS).and("id = ?", Some(id.to_string()));
-        select.query().fetch_optional(&self.readers).await?.as_ref().map(read_job).transpose()
-    }
-
     /// Cancels a run and all of its jobs that have not ended, running ones too. False where it has
     /// ended already or never was.
     ///
@@ -387,24 +353,4 @@ fn read(row: &AnyRow) -> Result<StoredRun, StoreError> {
         waits_for: read_json(row, "waits_for")?,
     };
     Ok(StoredRun { run, definition: read_json(row, "definition")? })
-}
-
-fn read_job(row: &AnyRow) -> Result<Job, StoreError> {
-    Ok(Job {
-        id: parsed(row, "id")?,
-        run_id: parsed(row, "run_id")?,
-        camera_id: maybe_text(row, "camera_id")?,
-        source: masked_source(&text(row, "source")?),
-        state: word(row, "state")?,
-        attempt: small(row, "attempt")?,
-        failures: small(row, "failures")?,
-        max_attempts: small(row, "max_attempts")?,
-        node_id: maybe_text(row, "node_id")?,
-        not_before: time_of(row, "not_before")?,
-        created_at: time_of(row, "created_at")?,
-        started_at: maybe_time(row, "started_at")?,
-        finished_at: maybe_time(row, "finished_at")?,
-        decode_ms: row.try_get::<Option<f64>, _>("decode_ms")?,
-        failure: maybe_json(row, "failure")?,
-    })
 }

@@ -1,5 +1,6 @@
 //! What is counted and measured, for Prometheus.
 
+use easysight_daemon::findings::FindingMetrics;
 use easysight_protocol::{Finding, Totals};
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
@@ -12,23 +13,10 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-/// Labels of a count of findings.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct FindingLabels {
-    diagnosis: String,
-    status: String,
-}
-
 /// Labels of a count by kind.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct KindLabels {
     kind: &'static str,
-}
-
-/// Labels of a plugin's times.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct PluginLabels {
-    plugin: String,
 }
 
 /// All of them.
@@ -47,19 +35,14 @@ pub(crate) struct Metrics {
     pub(crate) dropped: Counter,
     pub(crate) spooled: Gauge,
     capture_failures: Family<KindLabels, Counter>,
-    findings: Family<FindingLabels, Counter>,
-    plugin_seconds: Family<PluginLabels, Histogram>,
-    fuel: Family<PluginLabels, Counter>,
+    findings: FindingMetrics,
 }
 
 impl Metrics {
     pub(crate) fn new() -> Self {
         let mut registry = Registry::with_prefix("easysight_worker");
-        // From a millisecond to half a minute, and from a tenth of a millisecond to ten seconds.
+        // From a millisecond to half a minute.
         let capture_seconds = Histogram::new(exponential_buckets(0.001, 2.0, 16));
-        let plugin_seconds = Family::new_with_constructor(
-            (|| Histogram::new(exponential_buckets(0.0001, 2.0, 17))) as fn() -> Histogram,
-        );
         let metrics = Self {
             accepted: Counter::default(),
             finished: Counter::default(),
@@ -74,9 +57,7 @@ impl Metrics {
             dropped: Counter::default(),
             spooled: Gauge::default(),
             capture_failures: Family::default(),
-            findings: Family::default(),
-            plugin_seconds,
-            fuel: Family::default(),
+            findings: FindingMetrics::register(&mut registry),
             registry: Registry::default(),
         };
         registry.register("jobs_accepted", "Jobs accepted", metrics.accepted.clone());
@@ -113,14 +94,6 @@ impl Metrics {
             "Captures that gave no clip, by kind",
             metrics.capture_failures.clone(),
         );
-        registry.register("findings", "Findings by diagnosis and status", metrics.findings.clone());
-        registry.register_with_unit(
-            "plugin",
-            "Time of a run of a plugin",
-            Unit::Seconds,
-            metrics.plugin_seconds.clone(),
-        );
-        registry.register("fuel", "Fuel used by plugins", metrics.fuel.clone());
         Self { registry, ..metrics }
     }
 
@@ -131,25 +104,7 @@ impl Metrics {
 
     /// Counts what a job found.
     pub(crate) fn count_findings(&self, findings: &[Finding]) {
-        let mut timed: Vec<&str> = Vec::new();
-        for finding in findings {
-            let status: &str = match (finding.status, &finding.failure) {
-                (Some(status), _) => status.as_str(),
-                (None, Some(failure)) => &failure.kind,
-                (None, None) => "none",
-            };
-            let labels = FindingLabels { diagnosis: finding.diagnosis.clone(), status: status.to_owned() };
-            self.findings.get_or_create(&labels).inc();
-            // Findings of one plugin share its time and fuel.
-            if let Some(plugin) = &finding.plugin
-                && !timed.contains(&plugin.as_str())
-            {
-                timed.push(plugin);
-                let labels = PluginLabels { plugin: plugin.clone() };
-                self.plugin_seconds.get_or_create(&labels).observe(finding.compute_ms / 1e3);
-                self.fuel.get_or_create(&labels).inc_by(finding.fuel);
-            }
-        }
+        self.findings.count(findings);
     }
 
     pub(crate) fn totals(&self) -> Totals {
