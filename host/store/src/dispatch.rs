@@ -160,9 +160,11 @@ async fn lease(
         return Ok(Some(Leased { lease, plans: Vec::new(), jobs: Vec::new() }));
     }
     let among = dialect.among("id", "$1");
+    // The state is checked again, but not so that the index of queued jobs fits: PostgreSQL would
+    // read all of it, and hold each against the candidates, instead of looking up their ids.
     let sql = format!(
         "UPDATE jobs SET state = 'running', attempt = attempt + 1, lease = $2, node_id = $3, incarnation = $4, \
-         poll = $5, leased_until = $6, started_at = $7 WHERE {among} AND state = 'queued' \
+         poll = $5, leased_until = $6, started_at = $7 WHERE {among} AND state || '' = 'queued' \
          RETURNING id, run_id, attempt, camera_id, source, deadline_at"
     );
     let rows = sqlx::query(AssertSqlSafe(sql))
