@@ -8,8 +8,8 @@ use std::{
 };
 
 use chrono::Utc;
-use easysight_protocol::{RunId, Task, Trigger};
-use easysight_store::{NewRun, Retention, StoreError, StoredRun};
+use easysight_protocol::{RunId, Task, TaskRequest, Trigger};
+use easysight_store::{FanOut, NewRun, Retention, Start, StoreError, StoredRun};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::{
@@ -114,10 +114,9 @@ async fn fire(master: &Master, task: Task) -> Result<(), StoreError> {
             idempotency_key: None,
             definition: task.definition,
         };
-        let (run, made) = master.store.create_run(new, now.timestamp_millis()).await?;
+        let (run, made) = begin(master, new).await?;
         if made {
             tracing::info!(task = task.id, %run, "due");
-            master.events.run(run, "created");
         }
     }
     // Only now: a master that dies in between fires again, and the run's fire time makes that nothing.
@@ -125,46 +124,67 @@ async fn fire(master: &Master, task: Task) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Makes a run, with its jobs where nothing is missing. Answers with false where there is one already
+/// that stands for the same.
+pub(crate) async fn begin(master: &Master, new: NewRun) -> Result<(RunId, bool), StoreError> {
+    let start = how(master, new.trigger, &new.definition).await?;
+    let jobs = match &start {
+        Start::Now(jobs) => Some(jobs.cameras.len()),
+        Start::Waits(_) => None,
+    };
+    let (run, made) = master.store.create_run(new, start, now_ms()).await?;
+    if made {
+        master.events.run(run, "created");
+        if let Some(jobs) = jobs {
+            begun(master, run, jobs);
+        }
+    }
+    Ok((run, made))
+}
+
 /// Gives a waiting run its jobs, or notes what it still waits for.
-pub(crate) async fn start(master: &Master, waiting: StoredRun) -> Result<(), StoreError> {
+async fn start(master: &Master, waiting: StoredRun) -> Result<(), StoreError> {
     let StoredRun { run, definition } = waiting;
-    let plan = master.registry.active().plan(&definition.diagnoses, &definition.config);
-    let plan = match plan {
+    match how(master, run.trigger, &definition).await? {
+        Start::Now(jobs) => {
+            if let Some(jobs) = master.store.fan_out(run.id, jobs, now_ms()).await? {
+                begun(master, run.id, jobs);
+            }
+            Ok(())
+        }
+        Start::Waits(reasons) => note(master, run.id, &run.waits_for, reasons).await,
+    }
+}
+
+/// What a run begins with as things are now.
+async fn how(master: &Master, trigger: Trigger, definition: &TaskRequest) -> Result<Start, StoreError> {
+    let plan = match master.registry.active().plan(&definition.diagnoses, &definition.config) {
         Ok(plan) => plan,
-        Err(NoPlan::Waits(reasons)) => return note(master, run.id, &run.waits_for, reasons).await,
+        Err(NoPlan::Waits(reasons)) => return Ok(Start::Waits(reasons)),
         Err(NoPlan::Invalid(problem)) => {
             // It was valid when the task was made: another version of the plugin is active now.
             let reason =
                 format!("a configuration that its plugin takes: {}: {}", problem.field, problem.detail);
-            return note(master, run.id, &run.waits_for, vec![reason]).await;
+            return Ok(Start::Waits(vec![reason]));
         }
     };
-    if run.trigger == Trigger::Submission {
+    if trigger == Trigger::Submission {
         // Its source stands in the place of cameras.
-        let sources = definition.cameras.into_iter().map(|source| (None, source)).collect();
-        return launch(master, run.id, plan, sources, Vec::new()).await;
+        let cameras = definition.cameras.iter().map(|source| (None, source.clone())).collect();
+        return Ok(Start::Now(FanOut { plan, cameras, missing: Vec::new() }));
     }
     let (cameras, missing) = master.store.cameras_of_task(&definition.cameras, &definition.groups).await?;
     if cameras.is_empty() && !missing.is_empty() {
-        return note(master, run.id, &run.waits_for, missing).await;
+        return Ok(Start::Waits(missing));
     }
-    let cameras: Vec<_> = cameras.into_iter().map(|one| (Some(one.camera.id), one.source)).collect();
-    launch(master, run.id, plan, cameras, missing).await
+    let cameras = cameras.into_iter().map(|one| (Some(one.camera.id), one.source)).collect();
+    Ok(Start::Now(FanOut { plan, cameras, missing }))
 }
 
-/// Fans a run out and wakes those who wait for jobs.
-pub(crate) async fn launch(
-    master: &Master,
-    run: RunId,
-    plan: easysight_protocol::JobPlan,
-    cameras: Vec<(Option<String>, String)>,
-    missing: Vec<String>,
-) -> Result<(), StoreError> {
-    if let Some(jobs) = master.store.fan_out(run, plan, cameras, missing, now_ms()).await? {
-        master.waiting.wake(jobs);
-        master.events.run(run, if jobs == 0 { "finished" } else { "started" });
-    }
-    Ok(())
+/// A run has its jobs: those who wait for jobs are woken.
+fn begun(master: &Master, run: RunId, jobs: usize) {
+    master.waiting.wake(jobs);
+    master.events.run(run, if jobs == 0 { "finished" } else { "started" });
 }
 
 async fn note(master: &Master, run: RunId, known: &[String], reasons: Vec<String>) -> Result<(), StoreError> {

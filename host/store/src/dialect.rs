@@ -69,11 +69,33 @@ impl Dialect {
         }
     }
 
-    /// The statement that begins a transaction which writes.
+    /// Begins a transaction that writes, and its first command.
     pub(crate) const fn begin(self) -> &'static str {
         match self {
-            Self::Sqlite => "BEGIN IMMEDIATE",
-            Self::Postgres => "BEGIN",
+            Self::Sqlite => "BEGIN IMMEDIATE; SAVEPOINT command",
+            Self::Postgres => "BEGIN; SAVEPOINT command",
+        }
+    }
+
+    /// What a connection that writes says first.
+    pub(crate) const fn session(self) -> &'static str {
+        match self {
+            Self::Sqlite => {
+                "PRAGMA journal_mode = WAL; PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = 1; \
+                 PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4000"
+            }
+            // A plan that was made while the tables were empty reads all of them once they are full.
+            Self::Postgres => "SET plan_cache_mode = force_custom_plan; SET jit = off",
+        }
+    }
+
+    /// What a connection that only reads says first.
+    pub(crate) const fn reading_session(self) -> &'static str {
+        match self {
+            Self::Sqlite => "PRAGMA busy_timeout = 5000; PRAGMA query_only = 1",
+            Self::Postgres => {
+                "SET plan_cache_mode = force_custom_plan; SET jit = off; SET default_transaction_read_only = on"
+            }
         }
     }
 

@@ -1,15 +1,85 @@
-//! Jobs as people look at them.
+//! Jobs: made, and as people look at them.
 
-use easysight_protocol::{Job, JobId, JobState, Page, RunId, masked_source};
-use sqlx::{Row, any::AnyRow};
+use easysight_protocol::{Job, JobId, JobState, Page, RunId, TaskRequest, masked_source};
+use serde_json::json;
+use sqlx::{AnyConnection, AssertSqlSafe, Row, any::AnyRow};
+use uuid::Uuid;
 
 use crate::{
-    PageRequest, Store, StoreError,
+    Dialect, PageRequest, Store, StoreError,
+    dialect::Column,
     query::{Select, maybe_json, maybe_text, maybe_time, page_of, parsed, small, text, time_of, word},
 };
 
 const COLUMNS: &str = "SELECT id, run_id, camera_id, source, state, attempt, failures, max_attempts, node_id, \
                            not_before, created_at, started_at, finished_at, decode_ms, failure FROM jobs";
+
+/// Jobs that one statement makes.
+const CHUNK: usize = 2_000;
+
+/// Labels as one text: sorted `key=value` lines.
+fn label_set(labels: &easysight_protocol::Labels) -> String {
+    labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join("\n")
+}
+
+/// What the jobs of one run have in common.
+pub(crate) struct JobsOf {
+    pub(crate) run_id: RunId,
+    pub(crate) task_id: Option<String>,
+    pub(crate) definition: TaskRequest,
+    pub(crate) deadline_at: Option<i64>,
+}
+
+impl JobsOf {
+    /// One job a camera, `(camera id, source)`.
+    pub(crate) async fn insert(
+        &self,
+        connection: &mut AnyConnection,
+        dialect: Dialect,
+        cameras: &[(Option<String>, String)],
+        now: i64,
+    ) -> Result<(), StoreError> {
+        let required = label_set(&self.definition.required_labels);
+        sqlx::query("INSERT INTO label_sets (required) VALUES ($1) ON CONFLICT DO NOTHING")
+            .bind(&required)
+            .execute(&mut *connection)
+            .await?;
+        let columns = [Column::Text("id"), Column::Text("camera_id"), Column::Text("source")];
+        let sql = format!(
+            "INSERT INTO jobs (id, run_id, task_id, camera_id, source, state, priority, required, attempt, failures, \
+             max_attempts, not_before, deadline_at, created_at) \
+             SELECT x.id, $2, $3, x.camera_id, x.source, 'queued', $4, $5, 0, 0, $6, $7, $8, $7 FROM {}",
+            dialect.rows("$1", "x", &columns)
+        );
+        for chunk in cameras.chunks(CHUNK) {
+            let rows: Vec<_> = chunk
+                .iter()
+                .map(|(camera_id, source)| {
+                    json!({"id": JobId(Uuid::now_v7()), "camera_id": camera_id, "source": source})
+                })
+                .collect();
+            sqlx::query(AssertSqlSafe(sql.clone()))
+                .bind(serde_json::to_string(&rows)?)
+                .bind(self.run_id.to_string())
+                .bind(&self.task_id)
+                .bind(i64::from(self.definition.priority))
+                .bind(&required)
+                .bind(i64::from(self.definition.max_attempts))
+                .bind(now)
+                .bind(self.deadline_at)
+                .execute(&mut *connection)
+                .await?;
+        }
+        if cameras.is_empty() {
+            sqlx::query("UPDATE runs SET state = 'finished', finished_at = $2 WHERE id = $1")
+                .bind(self.run_id.to_string())
+                .bind(now)
+                .execute(connection)
+                .await?;
+        }
+        Ok(())
+    }
+}
 
 impl Store {
     /// Lists the jobs of a run in the order of their ids.

@@ -38,7 +38,7 @@ pub use findings::FindingFilter;
 pub use nodes::{HeartbeatOutcome, Registration};
 pub use query::PageRequest;
 pub use results::Recorded;
-pub use runs::{NewRun, RunFilter, StoredRun};
+pub use runs::{FanOut, NewRun, RunFilter, Start, StoredRun};
 pub use tokens::StoredToken;
 pub use upkeep::{QueueState, Reaped, Retention};
 
@@ -85,11 +85,7 @@ impl Store {
             .acquire_timeout(ACQUIRE)
             .after_connect(move |connection, _| {
                 Box::pin(async move {
-                    if dialect == Dialect::Sqlite {
-                        sqlx::raw_sql("PRAGMA busy_timeout = 5000; PRAGMA query_only = 1")
-                            .execute(connection)
-                            .await?;
-                    }
+                    sqlx::raw_sql(dialect.reading_session()).execute(connection).await?;
                     Ok(())
                 })
             })
@@ -143,11 +139,7 @@ pub(crate) async fn connect(
     let connecting = tokio::time::timeout(Duration::from_secs(15), AnyConnection::connect_with(options));
     let mut connection =
         connecting.await.map_err(|_| StoreError::unavailable("it does not answer within 15 s"))??;
-    if dialect == Dialect::Sqlite {
-        let pragmas = "PRAGMA journal_mode = WAL; PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = 1; \
-                       PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4000";
-        sqlx::raw_sql(pragmas).execute(&mut connection).await?;
-    }
+    sqlx::raw_sql(dialect.session()).execute(&mut connection).await?;
     Ok(connection)
 }
 

@@ -2,24 +2,19 @@
 
 use std::collections::HashMap;
 
-use easysight_protocol::{
-    JobId, JobPlan, JobState, Page, Progress, Run, RunId, RunState, TaskRequest, Trigger,
-};
+use easysight_protocol::{JobPlan, JobState, Page, Progress, Run, RunId, RunState, TaskRequest, Trigger};
 use serde::Serialize;
-use serde_json::json;
-use sqlx::{AnyConnection, AssertSqlSafe, Row, any::AnyRow};
+use sqlx::{AssertSqlSafe, Row, any::AnyRow};
 use uuid::Uuid;
 
 use crate::{
-    Dialect, PageRequest, Store, StoreError,
-    dialect::Column,
+    PageRequest, Store, StoreError,
+    jobs::JobsOf,
     query::{Select, count, json as read_json, maybe_text, maybe_time, page_of, parsed, time_of, word},
 };
 
 const COLUMNS: &str = "SELECT id, task_id, started_by, fire_time, state, priority, definition, waits_for, \
                        created_at, finished_at, deadline_at FROM runs";
-/// Jobs that one statement makes.
-const CHUNK: usize = 2_000;
 
 /// A run that shall be.
 #[derive(Debug, Clone)]
@@ -34,6 +29,26 @@ pub struct NewRun {
     pub idempotency_key: Option<String>,
     /// The task as it is now, with what the submission overrides.
     pub definition: TaskRequest,
+}
+
+/// The jobs that a run consists of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FanOut {
+    /// What each of them does.
+    pub plan: JobPlan,
+    /// One job a camera: `(camera id, source)`.
+    pub cameras: Vec<(Option<String>, String)>,
+    /// Names that nobody has, which the run goes without.
+    pub missing: Vec<String>,
+}
+
+/// How a run begins.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Start {
+    /// With its jobs.
+    Now(FanOut),
+    /// Without any until it has what it waits for.
+    Waits(Vec<String>),
 }
 
 /// A run, with what the protocol does not show.
@@ -61,47 +76,61 @@ pub(crate) fn word_of(value: &impl Serialize) -> Result<String, StoreError> {
     }
 }
 
-/// Labels as one text: sorted `key=value` lines.
-pub(crate) fn label_set(labels: &easysight_protocol::Labels) -> String {
-    labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join("\n")
-}
-
 impl Store {
-    /// Makes a run that waits. Where one with the same fire time or idempotency key is there already,
-    /// that one is answered, with false.
+    /// Makes a run, and its jobs where it begins at once. Where one with the same fire time or
+    /// idempotency key is there already, that one is answered, with false.
     ///
     /// # Errors
     ///
     /// Those of the database.
-    pub async fn create_run(&self, new: NewRun, now: i64) -> Result<(RunId, bool), StoreError> {
+    pub async fn create_run(&self, new: NewRun, start: Start, now: i64) -> Result<(RunId, bool), StoreError> {
+        let dialect = self.dialect;
         let id = RunId(Uuid::now_v7());
-        let (trigger, definition) = (word_of(&new.trigger)?, serde_json::to_string(&new.definition)?);
-        let deadline = new.definition.deadline_ms.and_then(|ms| i64::try_from(ms).ok()).map(|ms| now + ms);
+        let jobs = JobsOf {
+            run_id: id,
+            deadline_at: new.definition.deadline_ms.and_then(|ms| i64::try_from(ms).ok()).map(|ms| now + ms),
+            task_id: new.task_id,
+            definition: new.definition,
+        };
+        let (trigger, definition) = (word_of(&new.trigger)?, serde_json::to_string(&jobs.definition)?);
+        let (state, plan, waits_for, cameras) = match start {
+            Start::Now(FanOut { plan, cameras, missing }) => {
+                (RunState::Running, Some(serde_json::to_string(&plan)?), missing, Some(cameras))
+            }
+            Start::Waits(reasons) => (RunState::Waiting, None, reasons, None),
+        };
+        let (state, waits_for) = (word_of(&state)?, serde_json::to_string(&waits_for)?);
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
                     let made = sqlx::query(
                         "INSERT INTO runs (id, task_id, started_by, fire_time, idempotency_key, state, priority, \
-                         definition, waits_for, created_at, deadline_at) \
-                         VALUES ($1, $2, $3, $4, $5, 'waiting', $6, $7, '[]', $8, $9) ON CONFLICT DO NOTHING",
+                         definition, plan, waits_for, created_at, deadline_at) \
+                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING",
                     )
                     .bind(id.to_string())
-                    .bind(&new.task_id)
+                    .bind(&jobs.task_id)
                     .bind(trigger)
                     .bind(new.fire_time)
                     .bind(&new.idempotency_key)
-                    .bind(i64::from(new.definition.priority))
+                    .bind(state)
+                    .bind(i64::from(jobs.definition.priority))
                     .bind(definition)
+                    .bind(plan)
+                    .bind(waits_for)
                     .bind(now)
-                    .bind(deadline)
+                    .bind(jobs.deadline_at)
                     .execute(&mut *connection)
                     .await?;
                     if made.rows_affected() > 0 {
+                        if let Some(cameras) = cameras {
+                            jobs.insert(connection, dialect, &cameras, now).await?;
+                        }
                         return Ok((id, true));
                     }
                     let sql = "SELECT id FROM runs WHERE task_id = $1 AND (fire_time = $2 OR idempotency_key = $3)";
                     let row = sqlx::query(sql)
-                        .bind(new.task_id)
+                        .bind(jobs.task_id)
                         .bind(new.fire_time)
                         .bind(new.idempotency_key)
                         .fetch_one(connection)
@@ -112,28 +141,20 @@ impl Store {
             .await
     }
 
-    /// Gives a waiting run its jobs: one a camera, `(camera id, source)`. Answers how many; none
-    /// where the run waits no longer.
+    /// Gives a waiting run its jobs. Answers how many; none where the run waits no longer.
     ///
     /// # Errors
     ///
     /// Those of the database.
-    pub async fn fan_out(
-        &self,
-        id: RunId,
-        plan: JobPlan,
-        cameras: Vec<(Option<String>, String)>,
-        missing: Vec<String>,
-        now: i64,
-    ) -> Result<Option<usize>, StoreError> {
+    pub async fn fan_out(&self, id: RunId, jobs: FanOut, now: i64) -> Result<Option<usize>, StoreError> {
         let dialect = self.dialect;
+        let FanOut { plan, cameras, missing } = jobs;
         let (plan, missing) = (serde_json::to_string(&plan)?, serde_json::to_string(&missing)?);
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
                     let sql = "UPDATE runs SET state = 'running', plan = $2, waits_for = $3 \
-                               WHERE id = $1 AND state = 'waiting' \
-                               RETURNING task_id, priority, definition, deadline_at";
+                               WHERE id = $1 AND state = 'waiting' RETURNING task_id, definition, deadline_at";
                     let row = sqlx::query(sql)
                         .bind(id.to_string())
                         .bind(plan)
@@ -141,9 +162,14 @@ impl Store {
                         .fetch_optional(&mut *connection)
                         .await?;
                     let Some(row) = row else { return Ok(None) };
-                    let count = cameras.len();
-                    insert_jobs(connection, dialect, id, &row, cameras, now).await?;
-                    Ok(Some(count))
+                    let jobs = JobsOf {
+                        run_id: id,
+                        task_id: maybe_text(&row, "task_id")?,
+                        definition: read_json(&row, "definition")?,
+                        deadline_at: row.try_get("deadline_at")?,
+                    };
+                    jobs.insert(connection, dialect, &cameras, now).await?;
+                    Ok(Some(cameras.len()))
                 })
             })
             .await
@@ -286,56 +312,6 @@ impl Store {
             })
             .await
     }
-}
-
-async fn insert_jobs(
-    connection: &mut AnyConnection,
-    dialect: Dialect,
-    run_id: RunId,
-    run: &AnyRow,
-    cameras: Vec<(Option<String>, String)>,
-    now: i64,
-) -> Result<(), StoreError> {
-    let definition: TaskRequest = read_json(run, "definition")?;
-    let required = label_set(&definition.required_labels);
-    sqlx::query("INSERT INTO label_sets (required) VALUES ($1) ON CONFLICT DO NOTHING")
-        .bind(&required)
-        .execute(&mut *connection)
-        .await?;
-    let columns = [Column::Text("id"), Column::Text("camera_id"), Column::Text("source")];
-    let sql = format!(
-        "INSERT INTO jobs (id, run_id, task_id, camera_id, source, state, priority, required, attempt, failures, \
-         max_attempts, not_before, deadline_at, created_at) \
-         SELECT x.id, $2, $3, x.camera_id, x.source, 'queued', $4, $5, 0, 0, $6, $7, $8, $7 FROM {}",
-        dialect.rows("$1", "x", &columns)
-    );
-    for chunk in cameras.chunks(CHUNK) {
-        let rows: Vec<_> = chunk
-            .iter()
-            .map(|(camera_id, source)| {
-                json!({"id": JobId(Uuid::now_v7()), "camera_id": camera_id, "source": source})
-            })
-            .collect();
-        sqlx::query(AssertSqlSafe(sql.clone()))
-            .bind(serde_json::to_string(&rows)?)
-            .bind(run_id.to_string())
-            .bind(maybe_text(run, "task_id")?)
-            .bind(run.try_get::<i64, _>("priority")?)
-            .bind(&required)
-            .bind(i64::from(definition.max_attempts))
-            .bind(now)
-            .bind(run.try_get::<Option<i64>, _>("deadline_at")?)
-            .execute(&mut *connection)
-            .await?;
-    }
-    if cameras.is_empty() {
-        sqlx::query("UPDATE runs SET state = 'finished', finished_at = $2 WHERE id = $1")
-            .bind(run_id.to_string())
-            .bind(now)
-            .execute(connection)
-            .await?;
-    }
-    Ok(())
 }
 
 fn read(row: &AnyRow) -> Result<StoredRun, StoreError> {

@@ -145,30 +145,20 @@ async fn transaction(connection: &mut AnyConnection, dialect: Dialect, batch: &m
         return false;
     }
     let mut settled: Vec<Settle> = Vec::with_capacity(batch.len());
-    let mut broken = None;
-    let mut rest = batch.drain(..);
-    for item in rest.by_ref() {
-        let stepped = execute(connection, "SAVEPOINT command").await;
-        let (succeeded, settle) = match stepped {
-            Ok(()) => (item.work)(connection).await,
-            Err(error) => {
-                broken = Some((error, Some(item)));
-                break;
-            }
-        };
+    let mut left: Vec<Item> = batch.drain(..).rev().collect();
+    let committed = loop {
+        let Some(item) = left.pop() else { break Ok(()) };
+        let (succeeded, settle) = (item.work)(connection).await;
         settled.push(settle);
-        let end = if succeeded { "RELEASE SAVEPOINT command" } else { "ROLLBACK TO SAVEPOINT command" };
-        if let Err(error) = execute(connection, end).await {
-            broken = Some((error, None));
-            break;
-        }
-    }
-    let mut left: Vec<Item> = rest.collect();
-    let committed = match broken {
-        None => execute(connection, "COMMIT").await,
-        Some((error, item)) => {
-            left.extend(item);
-            Err(error)
+        // What ends one command begins the next one, or ends all: a way to the server less.
+        let step = match (succeeded, left.is_empty()) {
+            (true, false) => "RELEASE SAVEPOINT command; SAVEPOINT command",
+            (true, true) => "COMMIT",
+            (false, false) => "ROLLBACK TO SAVEPOINT command",
+            (false, true) => "ROLLBACK TO SAVEPOINT command; COMMIT",
+        };
+        if let Err(error) = execute(connection, step).await {
+            break Err(error);
         }
     };
     if let Err(error) = &committed {

@@ -3,14 +3,14 @@
 
 mod databases;
 
-use databases::{LEASE_MS, Node, camera, ended, finished, open, plan, run_of, task};
+use databases::{LEASE_MS, Node, camera, ended, fan_out, finished, open, plan, run_of, task};
 use easysight_protocol::{
     Failure, Incarnation, JobId, JobOutcome, JobResult, JobState, LeaseToken, RunState, Scope, Status,
     TokenInfo, Trigger, Verdict,
 };
 use easysight_store::{
     CameraFilter, Dialect, FindingFilter, HeartbeatOutcome, NewRun, PageRequest, Registration, Retention,
-    RunFilter, Store, StoreError, StoredToken, WantedLease,
+    RunFilter, Start, Store, StoreError, StoredToken, WantedLease,
 };
 use uuid::Uuid;
 
@@ -108,11 +108,12 @@ async fn a_due_task_fires_once_and_a_repeated_request_makes_no_second_run(store:
         idempotency_key: key.map(str::to_owned),
         definition: task(),
     };
-    let (first, made) = store.create_run(new(Some(5_000), None), 5_001).await.unwrap();
-    let (second, again) = store.create_run(new(Some(5_000), None), 5_002).await.unwrap();
+    let waits = || Start::Waits(vec!["a camera".into()]);
+    let (first, made) = store.create_run(new(Some(5_000), None), waits(), 5_001).await.unwrap();
+    let (second, again) = store.create_run(new(Some(5_000), None), waits(), 5_002).await.unwrap();
     assert_eq!((first, made, again), (second, true, false));
-    let (keyed, made) = store.create_run(new(None, Some("k")), 5_003).await.unwrap();
-    let (same, again) = store.create_run(new(None, Some("k")), 5_004).await.unwrap();
+    let (keyed, made) = store.create_run(new(None, Some("k")), waits(), 5_003).await.unwrap();
+    let (same, again) = store.create_run(new(None, Some("k")), waits(), 5_004).await.unwrap();
     assert_eq!((keyed, made, again), (same, true, false));
     assert!(store.advance_task("t".into(), 5_000, Some(9_000)).await.unwrap());
     assert!(!store.advance_task("t".into(), 5_000, Some(9_000)).await.unwrap());
@@ -121,6 +122,12 @@ async fn a_due_task_fires_once_and_a_repeated_request_makes_no_second_run(store:
     assert_eq!(store.run(keyed).await.unwrap().unwrap().run.waits_for, ["a plugin for `x`"]);
     let filter = RunFilter { task_id: Some("t".into()), state: Some(RunState::Waiting) };
     assert_eq!(store.runs(&filter, &page(10)).await.unwrap().items[0].id, keyed);
+    assert_eq!(store.fan_out(keyed, fan_out(2), 6_000).await.unwrap(), Some(2));
+    assert_eq!(store.fan_out(keyed, fan_out(2), 6_000).await.unwrap(), None);
+    let begun = store.run(keyed).await.unwrap().unwrap().run;
+    assert_eq!((begun.state, begun.progress.total, begun.waits_for), (RunState::Running, 2, Vec::new()));
+    assert_eq!(store.fan_out(first, fan_out(0), 6_000).await.unwrap(), Some(0));
+    assert_eq!(store.run(first).await.unwrap().unwrap().run.state, RunState::Finished);
 }
 
 async fn jobs_are_leased_once_by_priority_then_age(store: &Store) {

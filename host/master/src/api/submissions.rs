@@ -101,10 +101,7 @@ pub(super) async fn submit(
         idempotency_key: None,
         definition,
     };
-    let (id, _) = master.store.create_run(new, now_ms()).await.map_err(|error| store_error(&error))?;
-    if let Some(run) = master.store.run(id).await.map_err(|error| store_error(&error))? {
-        scheduler::start(&master, run).await.map_err(|error| store_error(&error))?;
-    }
+    let (id, _) = scheduler::begin(&master, new).await.map_err(|error| store_error(&error))?;
     let submission = await_end(&master, id, until).await?.ok_or_else(|| missing("submission", id))?;
     let ended = matches!(submission.state, SubmissionState::Finished | SubmissionState::Failed);
     let status = if ended { StatusCode::OK } else { StatusCode::ACCEPTED };

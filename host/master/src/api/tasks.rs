@@ -146,25 +146,9 @@ pub(super) async fn submit(
     check_task(&master, &definition)?;
     let new =
         NewRun { task_id: Some(id), trigger: Trigger::Manual, fire_time: None, idempotency_key, definition };
-    let started = begin(&master, new).await.map_err(|error| store_error(&error))?;
-    Ok((StatusCode::ACCEPTED, Json(started)))
-}
-
-/// Makes a run and gives it its jobs where nothing is missing.
-async fn begin(master: &Master, new: NewRun) -> Result<Run, StoreError> {
-    let (id, made) = master.store.create_run(new, now_ms()).await?;
-    if made {
-        master.events.run(id, "created");
-        if let Some(run) = master.store.run(id).await? {
-            scheduler::start(master, run).await?;
-        }
-    }
-    let run = master
-        .store
-        .run(id)
-        .await?
-        .ok_or_else(|| StoreError::Corrupt(format!("the run {id} is gone before it began").into()))?;
-    Ok(run.run)
+    let (id, _) = scheduler::begin(&master, new).await.map_err(|error| store_error(&error))?;
+    let run = master.store.run(id).await.map_err(|error| store_error(&error))?;
+    Ok((StatusCode::ACCEPTED, Json(run.ok_or_else(|| missing("run", id))?.run)))
 }
 
 async fn find(master: &Master, id: &str) -> Result<Task, Error> {

@@ -6,7 +6,7 @@ use easysight_protocol::{
     CameraRequest, Finding, HeartbeatRequest, HeldJob, Incarnation, JobOutcome, JobPlan, JobResult,
     LeasedJob, PlannedPlugin, RegisterRequest, RunId, Status, SystemInfo, TaskRequest, Text, Totals, Trigger,
 };
-use easysight_store::{Dialect, Leased, NewRun, Store, WantedLease};
+use easysight_store::{Dialect, FanOut, Leased, NewRun, Start, Store, WantedLease};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -92,6 +92,12 @@ pub(crate) fn plan() -> JobPlan {
     }
 }
 
+/// So many jobs.
+pub(crate) fn fan_out(jobs: usize) -> FanOut {
+    let cameras = (0..jobs).map(|i| (Some(format!("c{i}")), format!("rtsp://c{i}/live"))).collect();
+    FanOut { plan: plan(), cameras, missing: Vec::new() }
+}
+
 /// A run with so many jobs, queued at `now`.
 pub(crate) async fn run_of(store: &Store, definition: TaskRequest, jobs: usize, now: i64) -> RunId {
     let new = NewRun {
@@ -101,10 +107,8 @@ pub(crate) async fn run_of(store: &Store, definition: TaskRequest, jobs: usize, 
         idempotency_key: None,
         definition,
     };
-    let (id, made) = store.create_run(new, now).await.unwrap();
+    let (id, made) = store.create_run(new, Start::Now(fan_out(jobs)), now).await.unwrap();
     assert!(made);
-    let cameras = (0..jobs).map(|i| (Some(format!("c{i}")), format!("rtsp://c{i}/live"))).collect();
-    assert_eq!(store.fan_out(id, plan(), cameras, Vec::new(), now).await.unwrap(), Some(jobs));
     id
 }
 
