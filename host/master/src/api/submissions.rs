@@ -24,7 +24,7 @@ use utoipa::IntoParams;
 
 use crate::{
     events::Event,
-    master::{Master, Shared, now_ms},
+    master::{Master, Shared},
     registry::NoPlan,
     scheduler,
 };
