@@ -124,6 +124,20 @@ impl Capturer {
         self.conclude(source, request, notes, frames, end).map_err(|(kind, detail)| error(kind, detail))
     }
 
+    /// Finds out whether the ffmpeg program can be started at all; what it does then is not waited for.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says where it cannot.
+    pub async fn probe(&self) -> io::Result<()> {
+        let mut program = Command::new(&self.config.ffmpeg);
+        program.arg("-version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = program.kill_on_drop(true).spawn()?;
+        // It may have ended by itself already.
+        drop(child.start_kill());
+        child.wait().await.map(drop)
+    }
+
     fn start(&self, source: &Source, picture: Option<&str>, request: &ClipRequest) -> io::Result<Child> {
         Command::new(&self.config.ffmpeg)
             .args(decoder::arguments(source, picture, request, self.config.connect_timeout))

@@ -24,7 +24,7 @@ use std::{
 };
 
 use anyhow::Context;
-use easysight_capture::Capturer;
+use easysight_capture::{CaptureErrorKind, Capturer};
 use easysight_protocol::{Incarnation, PluginSummary, PoolStatus, SubmissionId, Totals};
 use easysight_sandbox::Sandbox;
 use tempfile::NamedTempFile;
@@ -61,6 +61,8 @@ pub(crate) struct Distributed {
     computing: Semaphore,
     metrics: Arc<Metrics>,
     master_answers: AtomicBool,
+    /// Jobs could only fail: nothing is leased.
+    lacks_ffmpeg: AtomicBool,
     /// Nothing new is leased.
     stopping: CancellationToken,
     /// What still runs is handed back.
@@ -110,6 +112,7 @@ impl Distributed {
             computing: Semaphore::new(settings.pool_size as usize),
             metrics,
             master_answers: AtomicBool::new(true),
+            lacks_ffmpeg: AtomicBool::new(false),
             stopping: CancellationToken::new(),
             aborting: CancellationToken::new(),
             drained: CancellationToken::new(),
@@ -176,6 +179,16 @@ impl Distributed {
         self.master_answers.swap(answers, Ordering::Relaxed) != answers
     }
 
+    /// Notes that ffmpeg is not there, which is said once.
+    fn note_ffmpeg_missing(&self) {
+        if !self.lacks_ffmpeg.swap(true, Ordering::Relaxed) {
+            tracing::error!(
+                "{} No jobs are leased until then.",
+                CaptureErrorKind::FfmpegMissing.summary_en()
+            );
+        }
+    }
+
     /// Keeps the name of this life, so that the next one can say which it replaces.
     fn keep_incarnation(&self) {
         let path = incarnation_file(&self.settings);
@@ -231,6 +244,8 @@ impl Pool for Distributed {
     fn not_ready(&self) -> Option<(&'static str, &'static str)> {
         if self.stopping.is_cancelled() {
             Some(("draining", "the worker is about to stop"))
+        } else if self.lacks_ffmpeg.load(Ordering::Relaxed) {
+            Some(("ffmpeg-missing", "the ffmpeg program was not found"))
         } else if !self.book.is_registered() {
             Some(("not-registered", "the worker has not found its master yet"))
         } else if self.book.jobs().len() >= self.capacity() as usize {

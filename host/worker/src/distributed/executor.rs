@@ -11,7 +11,7 @@ use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::Distributed;
+use super::{Distributed, client::CallError, download::FetchError};
 
 /// What the node was given.
 pub(crate) struct Assignment {
@@ -77,13 +77,22 @@ async fn examine(node: &Distributed, job: &LeasedJob, plan: Option<&JobPlan>) ->
         let detail = "the camera's source is a file, which this worker does not take (--file-sources)";
         return Err(Failure { kind: "file-sources-denied".into(), detail: detail.into() });
     }
-    let plan = select(node, plan).await?;
+    let plan = match select(node, plan).await {
+        Ok(plan) => plan,
+        Err(Lack::Master(error)) => {
+            tracing::warn!(%error, "the master went away before it gave the plugin");
+            return Ok(JobOutcome::Returned);
+        }
+        Err(Lack::Plugin(failure)) => return Err(failure),
+    };
     let captured = capture(&node.capturer, &plan, &source).await;
     node.metrics.capture_seconds.observe(captured.elapsed.as_secs_f64());
     if let Err(error) = &captured.clip {
         node.metrics.capture_failed(error.kind.code());
         if error.kind == CaptureErrorKind::FfmpegMissing {
-            tracing::error!("{}", CaptureErrorKind::FfmpegMissing.summary_en());
+            // Nothing is wrong with the camera: another node may do better.
+            node.note_ffmpeg_missing();
+            return Ok(JobOutcome::Returned);
         }
     }
     let _place = node.computing.acquire().await.map_err(|error| internal(&error.to_string()))?;
@@ -98,19 +107,30 @@ async fn examine(node: &Distributed, job: &LeasedJob, plan: Option<&JobPlan>) ->
     }
 }
 
+/// Why there is no plan to work by.
+enum Lack {
+    /// The job is not at fault, and loses no attempt.
+    Master(Arc<FetchError>),
+    /// The plugin cannot be had, or does not take its configuration.
+    Plugin(Failure),
+}
+
 /// The plan with its plugins at hand.
-async fn select(node: &Distributed, plan: &JobPlan) -> Result<Plan, Failure> {
+async fn select(node: &Distributed, plan: &JobPlan) -> Result<Plan, Lack> {
     let mut selected = Vec::with_capacity(plan.plugins.len());
     for planned in &plan.plugins {
-        let unavailable = |detail: String| Failure {
-            kind: "plugin-unavailable".into(),
-            detail: format!("the plugin {}: {detail}", planned.name),
+        let unavailable = |detail: String| {
+            let detail = format!("the plugin {}: {detail}", planned.name);
+            Lack::Plugin(Failure { kind: "plugin-unavailable".into(), detail })
         };
         let digest: Digest = planned.digest.parse().map_err(|e| unavailable(format!("{e}")))?;
-        let plugin = node.plugins.get(digest).await.map_err(|error| unavailable(error.to_string()))?;
-        let config = plugin.resolve_config(Some(&planned.config)).map_err(|error| Failure {
-            kind: "invalid-config".into(),
-            detail: format!("the plugin {}: {}: {}", planned.name, error.field, error.detail),
+        let plugin = node.plugins.get(digest).await.map_err(|error| match *error {
+            FetchError::Call(CallError::Unreachable { .. }) => Lack::Master(error),
+            _ => unavailable(error.to_string()),
+        })?;
+        let config = plugin.resolve_config(Some(&planned.config)).map_err(|error| {
+            let detail = format!("the plugin {}: {}: {}", planned.name, error.field, error.detail);
+            Lack::Plugin(Failure { kind: "invalid-config".into(), detail })
         })?;
         let diagnoses = planned.diagnoses.clone();
         selected.push(Selected { plugin, diagnoses, config, limits: Limits::default() });
@@ -132,7 +152,7 @@ fn note(node: &Distributed, outcome: &JobOutcome, took: Duration) {
         }
         JobOutcome::Returned => {
             node.metrics.returned.inc();
-            tracing::info!("handed back: the worker stops");
+            tracing::info!(?took, "handed back");
         }
     }
 }

@@ -1,6 +1,9 @@
 //! Registers the node and asks for jobs, as many as there are free places, until the node stops.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use chrono::Utc;
 use easysight_protocol::{LeaseAnswer, LeaseRequest, RegisterAnswer, RegisterRequest};
@@ -25,6 +28,9 @@ const STILL_THERE: Duration = Duration::from_secs(10);
 /// Works until the node stops; then waits for the jobs in flight.
 pub(crate) async fn run(node: Arc<Distributed>) {
     let mut jobs = JoinSet::new();
+    if node.capturer.probe().await.is_err() {
+        node.note_ffmpeg_missing();
+    }
     while !node.stopping.is_cancelled() {
         tokio::select! {
             () = register(&node) => {}
@@ -32,7 +38,9 @@ pub(crate) async fn run(node: Arc<Distributed>) {
         }
         while !node.stopping.is_cancelled() && node.book.is_registered() {
             while jobs.try_join_next().is_some() {}
-            poll(&node, &mut jobs).await;
+            if can_capture(&node).await {
+                poll(&node, &mut jobs).await;
+            }
         }
     }
     loop {
@@ -89,6 +97,25 @@ async fn introduce(node: &Distributed) -> Result<RegisterAnswer, CallError> {
         clock: Utc::now(),
     };
     node.client.register(&request).await
+}
+
+/// Whether jobs could be worked on. Where not, the answer comes after a pause.
+async fn can_capture(node: &Distributed) -> bool {
+    if !node.lacks_ffmpeg.load(Ordering::Relaxed) {
+        return true;
+    }
+    node.book.note_lease_loop();
+    if node.capturer.probe().await.is_ok() {
+        tracing::info!("ffmpeg is there; jobs are leased");
+        node.lacks_ffmpeg.store(false, Ordering::Relaxed);
+        return true;
+    }
+    tokio::select! {
+        () = tokio::time::sleep(node.settings.task_poll_interval.min(MAX_WAIT)) => {}
+        () = node.stopping.cancelled() => {}
+        () = node.book.forgotten() => {}
+    }
+    false
 }
 
 /// One long poll for all places that are free.

@@ -245,3 +245,21 @@ async fn a_wrong_lease_harms_nobody() {
         .await;
     end(running, SOON).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_without_ffmpeg_leases_nothing_until_it_is_there() {
+    let (dir, mut master) = (tempfile::tempdir().unwrap(), FakeMaster::start().await);
+    let ffmpeg = dir.path().join("ffmpeg");
+    let capturer = Capturer::new(CaptureConfig { ffmpeg: ffmpeg.clone(), ..CaptureConfig::default() });
+    let settings = Arc::new(settings(&master.url, dir.path(), &["--task-poll-interval", "0.2"]));
+    let metrics = Arc::new(Metrics::new());
+    let running = Distributed::start(settings, "n1".into(), sandbox(), capturer, metrics).await.unwrap();
+    master.until(|call| matches!(call, Call::Heartbeat(_))).await;
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    assert_eq!(running.0.not_ready().unwrap().0, "ffmpeg-missing");
+    assert_eq!(running.0.metrics.polls.get(), 0);
+    std::os::unix::fs::symlink("/bin/true", &ffmpeg).unwrap();
+    master.until(|call| matches!(call, Call::Lease(_))).await;
+    assert_eq!(running.0.not_ready(), None);
+    end(running, SOON).await;
+}
