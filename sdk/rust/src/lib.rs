@@ -53,6 +53,7 @@
 //! The same code compiles and runs natively: [`testing`] has clips made of arrays for tests, and
 //! [`native`] calls a plugin the way the host does.
 
+pub mod baseline;
 mod build;
 mod clip;
 #[cfg(target_arch = "wasm32")]

@@ -1,6 +1,12 @@
-//! Clips made of arrays, to test a plugin natively.
+//! Clips made of arrays, and a camera's memory, to test a plugin natively.
+
+mod memory;
 
 use crate::{Clip, ClipInfo, DecoderEvidence, FrameInfo, PixelError, PlaneKind, Rect, SampleRange};
+
+pub use memory::CameraMemory;
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use memory::{load_baseline, store_baseline};
 
 /// A clip in memory. Pictures are of full range unless [`ArrayClip::limited_range`] says otherwise.
 #[derive(Debug, Clone)]

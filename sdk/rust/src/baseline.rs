@@ -1,0 +1,241 @@
+//! What a plugin remembers of a camera from one run to the next, over the contract's `baseline`
+//! import: typed, with a version of its layout, day and night apart.
+//!
+//! Bytes come back from another run, perhaps of another version of the plugin: those that do not
+//! fit are no baseline, never an error. Natively there is no memory unless a test gives one; see
+//! [`crate::testing::CameraMemory`].
+
+mod light;
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+pub use light::Light;
+
+/// First bytes of every baseline that this module writes.
+const MAGIC: [u8; 4] = *b"ESB1";
+/// Magic, layout and checksum.
+const HEADER_BYTES: usize = 4 + 2 + 4;
+
+/// A type that a plugin remembers. Keep it small: the host grants 256 KiB by default.
+pub trait Remembered: Serialize + DeserializeOwned {
+    /// Version of the type's layout. Count it up whenever the type, or the meaning of what it
+    /// holds, changes: what another version wrote is then no baseline.
+    const LAYOUT: u16;
+}
+
+/// The memory has too many bytes; what was stored before stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooLarge {
+    /// Bytes that were to be stored.
+    pub wanted: usize,
+    /// Bytes that the host grants.
+    pub granted: usize,
+}
+
+impl std::fmt::Display for TooLarge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "a baseline of {} bytes is too large: {} are granted", self.wanted, self.granted)
+    }
+}
+
+impl std::error::Error for TooLarge {}
+
+/// What the last run that succeeded stored, on this camera and by this plugin. None at the first
+/// run, without a camera, and where the bytes are of another layout or damaged.
+#[must_use]
+pub fn load<T: Remembered>() -> Option<T> {
+    decode(&memory::load()?)
+}
+
+/// Remembers a value for the next run; it takes the place of the last one where this run succeeds.
+///
+/// # Errors
+///
+/// [`TooLarge`] where the host grants fewer bytes.
+pub fn store<T: Remembered>(value: &T) -> Result<(), TooLarge> {
+    let bytes = encode(value);
+    memory::store(&bytes).map_err(|granted| TooLarge { wanted: bytes.len(), granted })
+}
+
+fn encode<T: Remembered>(value: &T) -> Vec<u8> {
+    // Only a type that refuses to be serialised fails here: it is remembered as bytes that no run
+    // takes for a baseline.
+    let payload = postcard::to_allocvec(value).unwrap_or_default();
+    let mut bytes = Vec::with_capacity(HEADER_BYTES + payload.len());
+    bytes.extend_from_slice(&MAGIC);
+    bytes.extend_from_slice(&T::LAYOUT.to_le_bytes());
+    bytes.extend_from_slice(&checksum(T::LAYOUT, &payload).to_le_bytes());
+    bytes.extend_from_slice(&payload);
+    bytes
+}
+
+fn decode<T: Remembered>(bytes: &[u8]) -> Option<T> {
+    let (magic, rest) = bytes.split_first_chunk::<4>()?;
+    let (layout, rest) = rest.split_first_chunk::<2>()?;
+    let (sum, payload) = rest.split_first_chunk::<4>()?;
+    let intact = *magic == MAGIC
+        && u16::from_le_bytes(*layout) == T::LAYOUT
+        && u32::from_le_bytes(*sum) == checksum(T::LAYOUT, payload);
+    if !intact {
+        return None;
+    }
+    postcard::from_bytes(payload).ok()
+}
+
+/// FNV-1a over layout and payload: finds damage, not malice, which the host keeps off.
+fn checksum(layout: u16, payload: &[u8]) -> u32 {
+    layout
+        .to_le_bytes()
+        .iter()
+        .chain(payload)
+        .fold(0x811C_9DC5, |sum: u32, &byte| (sum ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}
+
+/// A few references for each light: the presets of a camera that turns, or one of a camera that
+/// stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct References<R> {
+    day: Vec<R>,
+    night: Vec<R>,
+}
+
+impl<R> Default for References<R> {
+    fn default() -> Self {
+        Self { day: Vec::new(), night: Vec::new() }
+    }
+}
+
+impl<R> References<R> {
+    /// The references of a light, the one that was kept last first.
+    #[must_use]
+    pub fn of(&self, light: Light) -> &[R] {
+        match light {
+            Light::Day => &self.day,
+            Light::Night => &self.night,
+        }
+    }
+
+    /// Keeps a reference: it takes the place of the one at `replacing`, or joins the others where
+    /// that is none. It becomes the first; beyond `most` references the one that was kept longest
+    /// ago is forgotten.
+    pub fn keep(&mut self, light: Light, replacing: Option<usize>, reference: R, most: usize) {
+        let references = match light {
+            Light::Day => &mut self.day,
+            Light::Night => &mut self.night,
+        };
+        if let Some(at) = replacing.filter(|&at| at < references.len()) {
+            references.remove(at);
+        }
+        references.insert(0, reference);
+        references.truncate(most);
+    }
+}
+
+/// The contract's import.
+#[cfg(target_arch = "wasm32")]
+mod memory {
+    use crate::bindings::easysight::diagnosis::baseline;
+
+    pub(super) fn load() -> Option<Vec<u8>> {
+        baseline::load()
+    }
+
+    pub(super) fn store(bytes: &[u8]) -> Result<(), usize> {
+        baseline::store(bytes).map_err(|granted| granted as usize)
+    }
+}
+
+/// Its stand-in where there is no host.
+#[cfg(not(target_arch = "wasm32"))]
+mod memory {
+    pub(super) use crate::testing::{load_baseline as load, store_baseline as store};
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Seen {
+        runs: u32,
+        tiles: Vec<u8>,
+        note: Option<String>,
+    }
+
+    impl Remembered for Seen {
+        const LAYOUT: u16 = 3;
+    }
+
+    /// What a later version of the plugin remembers.
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct SeenLater(u32, Vec<u8>, Option<String>);
+
+    impl Remembered for SeenLater {
+        const LAYOUT: u16 = 4;
+    }
+
+    fn seen() -> impl Strategy<Value = Seen> {
+        (any::<u32>(), prop::collection::vec(any::<u8>(), 0..200), prop::option::of(".{0,9}"))
+            .prop_map(|(runs, tiles, note)| Seen { runs, tiles, note })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_remembered_comes_back(seen in seen()) {
+            prop_assert_eq!(decode::<Seen>(&encode(&seen)), Some(seen));
+        }
+
+        #[test]
+        fn what_another_version_wrote_is_no_baseline(seen in seen()) {
+            prop_assert_eq!(decode::<SeenLater>(&encode(&seen)), None);
+        }
+
+        #[test]
+        fn damaged_bytes_are_no_baseline(seen in seen(), at in any::<prop::sample::Index>(), flip in 1..=255_u8) {
+            let mut bytes = encode(&seen);
+            let at = at.index(bytes.len());
+            bytes[at] ^= flip;
+            prop_assert_eq!(decode::<Seen>(&bytes), None);
+            bytes[at] ^= flip;
+            prop_assert_eq!(decode::<Seen>(&bytes[..at]), None);
+        }
+
+        #[test]
+        fn arbitrary_bytes_are_no_baseline(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            prop_assert_eq!(decode::<Seen>(&bytes), None);
+        }
+    }
+
+    #[test]
+    fn a_payload_that_lies_of_its_length_is_no_baseline() {
+        // Four billion tiles, of which none is there.
+        let payload = [1, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F];
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend(Seen::LAYOUT.to_le_bytes());
+        bytes.extend(checksum(Seen::LAYOUT, &payload).to_le_bytes());
+        bytes.extend(payload);
+        assert_eq!(decode::<Seen>(&bytes), None);
+    }
+
+    #[test]
+    fn day_and_night_are_kept_apart() {
+        let mut references = References::default();
+        references.keep(Light::Day, None, 'd', 3);
+        references.keep(Light::Night, None, 'n', 3);
+        assert_eq!((references.of(Light::Day), references.of(Light::Night)), (&['d'][..], &['n'][..]));
+    }
+
+    #[test]
+    fn the_reference_kept_longest_ago_is_forgotten_first() {
+        let mut references = References::default();
+        for preset in ['a', 'b', 'c'] {
+            references.keep(Light::Day, None, preset, 3);
+        }
+        // The camera comes back to `a`, whose reference is renewed, and then goes to a fourth place.
+        references.keep(Light::Day, Some(2), 'A', 3);
+        references.keep(Light::Day, None, 'd', 3);
+        assert_eq!(references.of(Light::Day), ['d', 'A', 'c']);
+    }
+}
