@@ -6,6 +6,7 @@ mod guest;
 mod packages;
 mod plugins;
 mod process;
+mod report;
 mod setup;
 mod test;
 mod workspace;
@@ -33,6 +34,8 @@ enum Command {
     Test(test::Arguments),
     /// Measure what the sandbox costs.
     Bench(bench::Arguments),
+    /// Measure how well the diagnoses tell healthy pictures from faulty ones.
+    Report(report::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
     };
     done.unwrap_or_else(|error| {
         eprintln!("xtask: {error:#}");

@@ -1,0 +1,70 @@
+//! What looks like a fault and is none.
+
+use super::Recipe;
+use crate::{effect::Step, ffmpeg::Encoding, manifest::Role};
+
+pub(super) fn all() -> Vec<Recipe> {
+    [lights(), scenes(), streams()].concat()
+}
+
+fn confounder(kind: &str, variant: &str, steps: Vec<Step>) -> Recipe {
+    Recipe::new(Role::Confounder, kind, variant, steps)
+}
+
+/// Night and infrared light.
+fn lights() -> Vec<Recipe> {
+    let night = |p95| Step::Night { p95 };
+    let still = Step::Freeze { from: 0.0 };
+    vec![
+        confounder("night", "", vec![night(95.0), Step::Noise(3.0)]),
+        confounder("night", "headlights", vec![night(90.0), Step::Headlights, Step::Noise(3.0)]),
+        confounder("infrared", "", vec![Step::Infrared, Step::Noise(3.0)]),
+        confounder("infrared", "still", vec![still.clone(), Step::Infrared, Step::Noise(2.0)]),
+        // The encoder keeps little of this noise: neighbours are nearly alike.
+        confounder("infrared", "erased", vec![still, Step::Infrared, Step::Noise(1.5)])
+            .encoded(Encoding::h264(30, 0)),
+    ]
+}
+
+/// What happens before a camera, and where it looks.
+fn scenes() -> Vec<Recipe> {
+    let still = Step::Freeze { from: 0.0 };
+    let clock = Step::Clock { runs: true };
+    vec![
+        confounder("pan", "", vec![Step::Pan]),
+        confounder("ptz", "", vec![Step::Ptz]),
+        confounder("truck", "", vec![Step::Truck]),
+        confounder("rain", "", vec![Step::Rain]),
+        confounder("sky", "", vec![Step::Sky]),
+        confounder("static", "", vec![still.clone(), Step::Noise(2.0)]).encoded(Encoding::h264(23, 0)),
+        confounder("static", "erased", vec![still.clone(), Step::Noise(1.5)]).encoded(Encoding::h264(28, 2)),
+        confounder("static", "clock", vec![still, Step::Noise(1.5), clock.clone()])
+            .encoded(Encoding::h264(28, 0)),
+        confounder("overlay", "clock", vec![clock]),
+        confounder("overlay", "logo", vec![Step::Logo]),
+        confounder("letterbox", "", vec![Step::Letterbox]),
+    ]
+}
+
+/// Other codecs, qualities, sizes and rates.
+fn streams() -> Vec<Recipe> {
+    let as_it_is = |variant, encoding| confounder("codec", variant, Vec::new()).encoded(encoding);
+    let sized = |variant, width| Recipe { width: Some(width), ..confounder("size", variant, Vec::new()) };
+    let slowed = |variant, rate| Recipe { rate: Some(rate), ..confounder("rate", variant, Vec::new()) };
+    vec![
+        as_it_is("mpeg4", Encoding::new("-c:v mpeg4 -g 12 -q:v 5", "mp4")),
+        as_it_is("mpeg4_avi", Encoding::new("-c:v mpeg4 -vtag XVID -g 50 -bf 0 -q:v 7", "avi")),
+        as_it_is("mjpeg", Encoding::new("-c:v mjpeg -q:v 4 -pix_fmt yuvj420p", "avi")),
+        as_it_is("mjpeg_coarse", Encoding::new("-c:v mjpeg -q:v 8 -pix_fmt yuvj420p", "avi")),
+        as_it_is(
+            "hevc",
+            Encoding::new("-c:v libx265 -preset veryfast -crf 26 -x265-params log-level=error", "mp4"),
+        ),
+        as_it_is("h264_usual", Encoding::h264(28, 2)),
+        as_it_is("h264_low", Encoding::h264(33, 0)),
+        sized("320", 320),
+        sized("1920", 1920),
+        slowed("5", 5),
+        slowed("12", 12),
+    ]
+}

@@ -1,0 +1,150 @@
+//! Damage to an H.264 stream: what a bad network, a full buffer or a failing disk does to the bytes
+//! between encoder and decoder.
+
+use serde::{Deserialize, Serialize};
+
+use crate::random::Random;
+
+/// How a stream is damaged; shares are of the slices of pictures that are predicted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Damage {
+    /// Some bytes within slices have other values.
+    Flip {
+        /// Share of the slices.
+        share: f32,
+    },
+    /// The rest of a slice is zero.
+    Zero {
+        /// Share of the slices.
+        share: f32,
+    },
+    /// Slices are missing.
+    Drop {
+        /// Share of the slices.
+        share: f32,
+    },
+}
+
+/// Bytes of a slice's beginning that stay: with its header damaged, a decoder drops the slice unseen.
+const HEADER: usize = 12;
+
+/// Damages an H.264 stream in Annex B form. The first keyframe and a quarter of a second after it
+/// stay, and the first slice after them is always hit: no clip comes out healthy by luck.
+#[must_use]
+pub fn damage(stream: &[u8], damage: &Damage, mut random: Random) -> Vec<u8> {
+    let mut damaged = Vec::with_capacity(stream.len());
+    let mut predicted = 0_usize;
+    for unit in units(stream) {
+        // One byte of type behind the start code; 1 is a slice of a picture that is predicted.
+        let is_slice = unit.payload.first().is_some_and(|byte| byte & 0x1f == 1);
+        predicted += usize::from(is_slice);
+        let chosen = predicted == SPARED + 1 || random.unit() < damage.share();
+        let hit = is_slice && predicted > SPARED && unit.payload.len() > 2 * HEADER && chosen;
+        if !hit {
+            damaged.extend_from_slice(unit.whole);
+            continue;
+        }
+        if matches!(damage, Damage::Drop { .. }) {
+            continue;
+        }
+        let mut bytes = unit.whole.to_vec();
+        let start = unit.whole.len() - unit.payload.len() + HEADER;
+        let within = unit.payload.len() - HEADER;
+        match damage {
+            Damage::Zero { .. } => {
+                let begin = start + random.below(within / 2);
+                // Ones: a run of zeros would look like the next unit's start.
+                bytes.iter_mut().skip(begin).for_each(|byte| *byte = 0xff);
+            }
+            _ => {
+                for _ in 0..=within / 400 {
+                    let place = start + random.below(within);
+                    if let Some(byte) = bytes.get_mut(place) {
+                        *byte ^= 1 << random.below(8);
+                        // Neither may a start code arise.
+                        *byte |= 0x10;
+                    }
+                }
+            }
+        }
+        damaged.extend(bytes);
+    }
+    damaged
+}
+
+/// Slices that stay whole at the beginning.
+const SPARED: usize = 16;
+
+impl Damage {
+    const fn share(&self) -> f32 {
+        match self {
+            Self::Flip { share } | Self::Zero { share } | Self::Drop { share } => *share,
+        }
+    }
+}
+
+/// A unit with and without its start code.
+struct Unit<'a> {
+    whole: &'a [u8],
+    payload: &'a [u8],
+}
+
+/// The units of a stream; what precedes the first start code is lost.
+fn units(stream: &[u8]) -> Vec<Unit<'_>> {
+    let mut starts: Vec<usize> =
+        stream.windows(3).enumerate().filter(|(_, window)| *window == [0, 0, 1]).map(|(at, _)| at).collect();
+    starts.push(stream.len());
+    let bounds = starts.windows(2).filter_map(|pair| match pair {
+        [begin, end] => stream.get(*begin..*end),
+        _ => None,
+    });
+    bounds.map(|whole| Unit { whole, payload: whole.get(3..).unwrap_or_default() }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stream(slices: usize) -> Vec<u8> {
+        let mut stream = vec![0, 0, 1, 0x67, 1, 2, 3];
+        for number in 0..slices {
+            stream.extend([0, 0, 1, 0x41]);
+            stream.extend((0..200).map(|byte| 1 + ((byte + number) % 254) as u8));
+        }
+        stream
+    }
+
+    #[test]
+    fn dropping_takes_whole_slices_and_leaves_the_rest_as_it_was() {
+        let whole = stream(60);
+        let damaged = damage(&whole, &Damage::Drop { share: 0.3 }, Random::new(7));
+        let left: Vec<Vec<u8>> = units(&damaged).iter().map(|unit| unit.whole.to_vec()).collect();
+        let before: Vec<Vec<u8>> = units(&whole).iter().map(|unit| unit.whole.to_vec()).collect();
+        assert!(left.len() < before.len() - 5 && left.len() > 30, "{} of {}", left.len(), before.len());
+        assert!(left.iter().all(|unit| before.contains(unit)));
+        assert_eq!(left[..=SPARED], before[..=SPARED]);
+    }
+
+    #[test]
+    fn flipping_keeps_every_unit_its_length_and_its_header() {
+        let whole = stream(40);
+        let damaged = damage(&whole, &Damage::Flip { share: 0.5 }, Random::new(3));
+        assert_ne!(whole, damaged);
+        let (before, after) = (units(&whole), units(&damaged));
+        assert_eq!(before.len(), after.len());
+        for (before, after) in before.iter().zip(&after) {
+            assert_eq!(before.whole.len(), after.whole.len());
+            let head = before.payload.len().min(HEADER);
+            assert_eq!(before.payload[..head], after.payload[..head]);
+        }
+    }
+
+    #[test]
+    fn the_first_slice_that_may_be_hit_is_hit_however_little_is_asked_for() {
+        let whole = stream(40);
+        for kind in [Damage::Flip { share: 0.0 }, Damage::Zero { share: 0.0 }, Damage::Drop { share: 0.0 }] {
+            assert_ne!(damage(&whole, &kind, Random::new(1)), whole, "{kind:?}");
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! How the camera moves, or the picture does not.
+
+use std::f32::consts::TAU;
+
+use super::{Effect, Moment};
+use crate::{frame::Frame, random::Random};
+
+/// Shows one frame for ever.
+#[derive(Debug)]
+pub(super) struct Freeze {
+    from: f32,
+    held: Option<Frame>,
+}
+
+impl Freeze {
+    pub(super) const fn new(from: f32) -> Self {
+        Self { from, held: None }
+    }
+}
+
+impl Effect for Freeze {
+    fn apply(&mut self, frame: &mut Frame, moment: Moment) {
+        if moment.seconds + 1e-3 >= self.from {
+            frame.clone_from(self.held.get_or_insert_with(|| frame.clone()));
+        }
+    }
+}
+
+/// Moves to and fro, as a mast in the wind or beside a road does: two sines a direction, which never
+/// quite repeat.
+#[derive(Debug)]
+pub(super) struct Shake {
+    pixels: f32,
+    hertz: f32,
+    phase: f32,
+}
+
+impl Shake {
+    pub(super) fn new(pixels: f32, hertz: f32, mut random: Random) -> Self {
+        Self { pixels, hertz, phase: random.between(0.0, TAU) }
+    }
+}
+
+impl Effect for Shake {
+    fn apply(&mut self, frame: &mut Frame, moment: Moment) {
+        let reach = self.pixels * frame.scale();
+        let turn = TAU * self.hertz * moment.seconds + self.phase;
+        let dx = reach * (0.8 * turn.sin() + 0.2 * (1.7 * turn).sin());
+        let dy = reach * 0.7 * (0.8 * (0.9 * turn + 1.0).sin() + 0.2 * (1.6 * turn).cos());
+        let moved = frame.drawn_from(|x, y| (x + dx, y + dy));
+        // What would come from beyond the border is cut away.
+        let (width, height) = frame.size();
+        let margin = (reach.ceil() as usize).next_multiple_of(2);
+        *frame = moved.cut(margin, margin, width - 2 * margin, height - 2 * margin);
+    }
+}
+
+/// Looks at a part of the picture, turned around its middle.
+#[derive(Debug)]
+pub(super) struct Crop {
+    pub(super) share: f32,
+    pub(super) x: f32,
+    pub(super) y: f32,
+    pub(super) degrees: f32,
+}
+
+impl Effect for Crop {
+    fn apply(&mut self, frame: &mut Frame, _: Moment) {
+        if self.degrees != 0.0 {
+            let (width, height) = frame.size();
+            let (middle_x, middle_y) = (width as f32 / 2.0, height as f32 / 2.0);
+            let (sin, cos) = self.degrees.to_radians().sin_cos();
+            *frame = frame.drawn_from(|x, y| {
+                let (x, y) = (x - middle_x, y - middle_y);
+                (middle_x + x * cos - y * sin, middle_y + x * sin + y * cos)
+            });
+        }
+        *frame = part(frame, self.share, self.x, self.y);
+    }
+}
+
+/// A part as large as this share, so far from the middle.
+fn part(frame: &Frame, share: f32, x: f32, y: f32) -> Frame {
+    let (width, height) = frame.size();
+    let cut = |length: usize| ((length as f32 * share) as usize / 2) * 2;
+    let left = (width - cut(width)) as f32 / 2.0 * (1.0 + x);
+    let top = (height - cut(height)) as f32 / 2.0 * (1.0 + y);
+    frame.cut(left as usize, top as usize, cut(width), cut(height))
+}
+
+/// Looks slowly from one side to the other and back.
+#[derive(Debug)]
+pub(super) struct Pan;
+
+impl Effect for Pan {
+    fn apply(&mut self, frame: &mut Frame, moment: Moment) {
+        // Six seconds there and back.
+        let way = (moment.seconds / 3.0) % 2.0;
+        let x = if way < 1.0 { 2.0 * way - 1.0 } else { 3.0 - 2.0 * way };
+        *frame = part(frame, 0.7, x, 0.2 * x);
+    }
+}
+
+/// Goes from one preset to the next and zooms in.
+#[derive(Debug)]
+pub(super) struct Ptz;
+
+impl Effect for Ptz {
+    fn apply(&mut self, frame: &mut Frame, moment: Moment) {
+        let time = moment.seconds;
+        let smooth = |begin: f32, length: f32| {
+            let t = ((time - begin) / length).clamp(0.0, 1.0);
+            t * t * (3.0 - 2.0 * t)
+        };
+        let x = 2.0 * smooth(0.6, 0.8) - 1.0;
+        let zoom = 1.0 + 0.25 * smooth(1.9, 0.9);
+        let mut seen = part(frame, 0.7, x, 0.0);
+        let (width, height) = seen.size();
+        if zoom > 1.0 {
+            let (middle_x, middle_y) = (width as f32 / 2.0, height as f32 / 2.0);
+            seen =
+                seen.drawn_from(|x, y| (middle_x + (x - middle_x) / zoom, middle_y + (y - middle_y) / zoom));
+        }
+        *frame = seen;
+    }
+}

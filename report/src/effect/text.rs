@@ -1,0 +1,92 @@
+//! Words that cameras and recorders write into the picture.
+
+use super::{Effect, Moment, glyphs};
+use crate::frame::{BLACK, Frame, GREY, WHITE};
+
+/// Columns from one letter to the next.
+const PITCH: usize = 6;
+
+/// Samples that words take, at so many samples a dot.
+pub(super) fn width_of(words: &str, size: usize) -> usize {
+    words.chars().count() * PITCH * size
+}
+
+/// The time of day after so many seconds.
+pub(super) fn time(seconds: f32) -> String {
+    let seconds = 8 * 3600 + 14 * 60 + 37 + seconds.max(0.0) as u32;
+    format!("2026-11-24 {:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
+/// Writes white letters with a black edge.
+pub(super) fn write(frame: &mut Frame, words: &str, left: usize, top: usize, size: usize) {
+    let lit = |x: i64, y: i64| -> bool {
+        if x < 0 || y < 0 {
+            return false;
+        }
+        let (x, y) = (x as usize / size, y as usize / size);
+        let letter = words.chars().nth(x / PITCH).map_or([0; 7], glyphs::rows);
+        letter.get(y).is_some_and(|row| x % PITCH < 5 && row >> (4 - x % PITCH) & 1 == 1)
+    };
+    let (right, bottom) = (left + width_of(words, size), top + 7 * size);
+    let edge = size.div_ceil(2) as i64;
+    for (number, (plane, step)) in frame.planes_mut().into_iter().enumerate() {
+        plane.map(|x, y, old| {
+            let (x, y) = (x * step, y * step);
+            if x + 4 * size < left || x > right + size || y + 4 * size < top || y > bottom + size {
+                return old;
+            }
+            let (x, y) = (x as i64 - left as i64, y as i64 - top as i64);
+            if lit(x, y) {
+                return if number == 0 { WHITE } else { GREY };
+            }
+            let beside = [(-edge, 0), (edge, 0), (0, -edge), (0, edge), (edge, edge), (-edge, -edge)];
+            if beside.iter().any(|(dx, dy)| lit(x + dx, y + dy)) {
+                return if number == 0 { BLACK } else { GREY };
+            }
+            old
+        });
+    }
+}
+
+/// The time in the upper left corner.
+#[derive(Debug)]
+pub(super) struct Clock {
+    pub(super) runs: bool,
+}
+
+impl Effect for Clock {
+    fn apply(&mut self, frame: &mut Frame, moment: Moment) {
+        let (width, height) = frame.size();
+        let size = (height / 180).max(1);
+        let words = time(if self.runs { moment.seconds } else { 0.0 });
+        write(frame, &words, width / 40, height / 24, size);
+    }
+}
+
+/// The camera's name and a maker's sign.
+#[derive(Debug)]
+pub(super) struct Logo;
+
+impl Effect for Logo {
+    fn apply(&mut self, frame: &mut Frame, moment: Moment) {
+        let (width, height) = frame.size();
+        let size = (height / 150).max(1);
+        let name = "GATE 04 NORTH";
+        let left = width.saturating_sub(width_of(name, size) + width / 40);
+        write(frame, name, left, height - height / 12, size);
+        write(frame, &time(moment.seconds), width / 40, height / 24, size);
+        // A filled sign with a hole.
+        let (side, right, top) = (height / 10, width - width / 30, height / 24);
+        for ((plane, step), value) in frame.planes_mut().into_iter().zip([90, 100, 180]) {
+            plane.map(|x, y, old| {
+                let (x, y) = (x * step, y * step);
+                let inside = x < right && x + side >= right && y >= top && y < top + side;
+                let hole = x + side / 3 < right
+                    && x + 2 * side / 3 >= right
+                    && y >= top + side / 3
+                    && y < top + 2 * side / 3;
+                if inside && !hole { value } else { old }
+            });
+        }
+    }
+}

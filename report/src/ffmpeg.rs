@@ -1,0 +1,240 @@
+//! Clips in and out: ffmpeg decodes to raw frames and encodes them again.
+
+use std::{
+    io::{BufWriter, Read, Write},
+    path::Path,
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+};
+
+use anyhow::{Context, bail, ensure};
+use serde::{Deserialize, Serialize};
+
+use crate::frame::Frame;
+
+/// What is known of a clip before it is decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// Width in luma samples.
+    pub width: usize,
+    /// Height in luma samples.
+    pub height: usize,
+    /// Frames a second as a fraction, `30000/1001`.
+    pub rate: String,
+}
+
+/// A fraction as a number.
+#[must_use]
+pub fn rate_of(fraction: &str) -> Option<f32> {
+    let (top, bottom) = fraction.split_once('/').unwrap_or((fraction, "1"));
+    let (top, bottom): (f32, f32) = (top.parse().ok()?, bottom.parse().ok()?);
+    let rate = top / bottom;
+    (rate.is_finite() && rate > 0.0).then_some(rate)
+}
+
+/// Asks ffprobe.
+///
+/// # Errors
+///
+/// Where there is no ffprobe, or no video in the file.
+pub fn probe(file: &Path) -> anyhow::Result<Facts> {
+    #[derive(Deserialize)]
+    struct Stream {
+        width: usize,
+        height: usize,
+        r_frame_rate: String,
+        avg_frame_rate: String,
+        nb_read_packets: Option<String>,
+    }
+    #[derive(Deserialize)]
+    struct Format {
+        duration: Option<String>,
+    }
+    #[derive(Deserialize)]
+    struct Answer {
+        streams: Vec<Stream>,
+        format: Format,
+    }
+    let mut ffprobe = Command::new("ffprobe");
+    ffprobe.args(["-v", "error", "-select_streams", "V:0", "-of", "json", "-count_packets"]);
+    let entries = "stream=width,height,r_frame_rate,avg_frame_rate,nb_read_packets:format=duration";
+    ffprobe.args(["-show_entries", entries]).arg(file);
+    let output = ffprobe.stdin(Stdio::null()).output().context("ffprobe does not start")?;
+    let answer: Answer = serde_json::from_slice(&output.stdout)
+        .with_context(|| format!("{}: {}", file.display(), String::from_utf8_lossy(&output.stderr).trim()))?;
+    let stream = answer.streams.first().with_context(|| format!("{}: no video", file.display()))?;
+    let plausible = |rate: &&String| rate_of(rate).is_some_and(|rate| (1.0..=60.5).contains(&rate));
+    let told = [&stream.avg_frame_rate, &stream.r_frame_rate].into_iter().find(plausible);
+    let number = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<f32>().ok());
+    let packets = number(&stream.nb_read_packets).zip(number(&answer.format.duration));
+    let counted = packets.map(|(packets, seconds)| packets / seconds);
+    let rate = match (told, counted) {
+        // Some files tell the rate of their time base: frames would be shown twice.
+        (told, Some(counted))
+            if (1.0..=60.5).contains(&counted)
+                && !told.and_then(|told| rate_of(told)).is_some_and(|told| told < 1.1 * counted) =>
+        {
+            format!("{}/1000", (counted * 1000.0).round())
+        }
+        (Some(told), _) => told.clone(),
+        _ => "25/1".to_owned(),
+    };
+    Ok(Facts { width: stream.width, height: stream.height, rate })
+}
+
+/// Frames of a clip, one after the other.
+#[derive(Debug)]
+pub struct Decoder {
+    child: Child,
+    output: ChildStdout,
+    size: (usize, usize),
+}
+
+impl Decoder {
+    /// Begins at the start of a file. The frames have exactly this size, which must be even, and come
+    /// at this rate.
+    ///
+    /// # Errors
+    ///
+    /// Where ffmpeg does not start.
+    pub fn open(file: &Path, size: (usize, usize), rate: &str, seconds: f32) -> anyhow::Result<Self> {
+        ensure!(size.0.is_multiple_of(2) && size.1.is_multiple_of(2), "odd size");
+        let mut ffmpeg = Command::new("ffmpeg");
+        ffmpeg.args(["-v", "error", "-nostdin", "-threads", "1", "-i"]).arg(file);
+        ffmpeg.args(["-map", "0:V:0", "-t", &seconds.to_string()]);
+        let filter = format!("fps={rate},scale={}:{}:flags=bicubic:out_range=tv", size.0, size.1);
+        ffmpeg.args(["-vf", &filter, "-pix_fmt", "yuv420p", "-f", "rawvideo", "-"]);
+        let mut child = ffmpeg
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .context("ffmpeg does not start")?;
+        let output = child.stdout.take().context("no pipe to ffmpeg")?;
+        Ok(Self { child, output, size })
+    }
+
+    /// The next frame; none at the end.
+    ///
+    /// # Errors
+    ///
+    /// Where the pipe breaks.
+    pub fn next_frame(&mut self) -> anyhow::Result<Option<Frame>> {
+        let (width, height) = self.size;
+        let wanted = Frame::bytes_of(width, height);
+        let mut bytes = Vec::with_capacity(wanted);
+        self.output.by_ref().take(wanted as u64).read_to_end(&mut bytes)?;
+        if bytes.len() < wanted {
+            return Ok(None);
+        }
+        Frame::of_bytes(&bytes, width, height).map(Some)
+    }
+}
+
+impl Drop for Decoder {
+    fn drop(&mut self) {
+        // That it is gone already is no failure.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// How a clip is encoded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Encoding {
+    /// ffmpeg's options of the encoder.
+    pub options: Vec<String>,
+    /// Suffix of the file, which names the container.
+    pub suffix: String,
+}
+
+impl Encoding {
+    /// Of options as on a command line.
+    #[must_use]
+    pub fn new(options: &str, suffix: &str) -> Self {
+        Self { options: options.split_whitespace().map(str::to_owned).collect(), suffix: suffix.to_owned() }
+    }
+
+    /// H.264 at this quality (less is better), with so many B frames in a row.
+    #[must_use]
+    pub fn h264(crf: u8, b_frames: u8) -> Self {
+        Self::new(&format!("-c:v libx264 -preset veryfast -crf {crf} -bf {b_frames} -g 50"), "mp4")
+    }
+}
+
+/// Takes frames and writes a file.
+#[derive(Debug)]
+pub struct Encoder {
+    child: Child,
+    input: BufWriter<ChildStdin>,
+}
+
+impl Encoder {
+    /// Begins a file of frames of this size.
+    ///
+    /// # Errors
+    ///
+    /// Where ffmpeg does not start.
+    pub fn create(
+        file: &Path,
+        format: &str,
+        size: (usize, usize),
+        rate: &str,
+        encoding: &Encoding,
+    ) -> anyhow::Result<Self> {
+        let mut ffmpeg = Command::new("ffmpeg");
+        ffmpeg.args(["-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "yuv420p", "-color_range", "tv"]);
+        ffmpeg.args(["-s", &format!("{}x{}", size.0, size.1), "-r", rate, "-i", "-"]);
+        // One thread: the same bytes on every machine, and many clips are made side by side.
+        ffmpeg
+            .args(&encoding.options)
+            .args(["-threads", "1", "-fflags", "+bitexact", "-f", format])
+            .arg(file);
+        let mut child = ffmpeg
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("ffmpeg does not start")?;
+        let input = child.stdin.take().context("no pipe to ffmpeg")?;
+        Ok(Self { child, input: BufWriter::new(input) })
+    }
+
+    /// Encodes one frame more.
+    ///
+    /// # Errors
+    ///
+    /// Where ffmpeg gave up.
+    pub fn write(&mut self, frame: &Frame) -> anyhow::Result<()> {
+        self.input.write_all(&frame.to_bytes()).context("ffmpeg takes no more frames")
+    }
+
+    /// Ends the file.
+    ///
+    /// # Errors
+    ///
+    /// With what ffmpeg said.
+    pub fn finish(mut self) -> anyhow::Result<()> {
+        self.input.flush()?;
+        drop(self.input);
+        let output = self.child.wait_with_output()?;
+        if !output.status.success() {
+            bail!("ffmpeg cannot encode: {}", String::from_utf8_lossy(&output.stderr).trim());
+        }
+        Ok(())
+    }
+}
+
+/// Runs ffmpeg with these arguments to its end.
+///
+/// # Errors
+///
+/// With what it said.
+pub fn convert(arguments: &[&str]) -> anyhow::Result<()> {
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(["-v", "error", "-y", "-nostdin"]).args(arguments).stdin(Stdio::null());
+    let output = ffmpeg.output().context("ffmpeg does not start")?;
+    if !output.status.success() {
+        bail!("ffmpeg: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(())
+}

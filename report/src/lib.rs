@@ -1,0 +1,13 @@
+//! Cases for the accuracy report, and what is counted of them. Healthy clips are degraded with known
+//! kinds and severities, or given what looks like a fault and is none; the diagnoses then have to say
+//! which is which.
+
+pub mod cases;
+pub mod catalogue;
+pub mod damage;
+pub mod effect;
+pub mod ffmpeg;
+pub mod frame;
+pub mod manifest;
+pub mod random;
+pub mod scene;
