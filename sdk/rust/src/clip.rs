@@ -50,6 +50,30 @@ pub trait Clip {
         let info = self.info();
         (0..info.levels).find(|level| info.width >> level <= width).unwrap_or(info.levels.saturating_sub(1))
     }
+
+    /// The level whose luma plane is the smallest of those at least `width` samples wide; the native
+    /// resolution where none is.
+    fn level_not_below(&self, width: u32) -> u32 {
+        let info = self.info();
+        (0..info.levels).rev().find(|level| info.width >> level >= width).unwrap_or(0)
+    }
+
+    /// Indices of at most `count` frames, spread evenly over the time that the clip covers: the first,
+    /// the last, and those nearest to the times between. All frames where there are fewer.
+    fn spread(&self, count: u32) -> Vec<u32> {
+        let frames = self.frames();
+        let last = frames.last().map_or(0, |frame| frame.timestamp_us);
+        let steps = u64::from(count.saturating_sub(1)).max(1);
+        let mut indices: Vec<u32> = (0..u64::from(count))
+            .filter_map(|step| {
+                let wanted = last / steps * step + last % steps * step / steps;
+                let nearest = frames.iter().zip(0..).min_by_key(|(f, _)| f.timestamp_us.abs_diff(wanted));
+                nearest.map(|(_, index)| index)
+            })
+            .collect();
+        indices.dedup();
+        indices
+    }
 }
 
 impl Clip for bindings::Clip {

@@ -2,7 +2,9 @@
 //! SIMD, in WebAssembly (128 bit) as natively, and tested against plain loops.
 
 mod difference;
+mod edges;
 mod histogram;
 
 pub use difference::{TILE, changed_tiles, far_apart, textured_tiles};
+pub use edges::{CELL, EdgeWindow, edge_windows};
 pub use histogram::Histogram;

@@ -60,6 +60,7 @@ mod clip;
 mod guest;
 pub mod image;
 mod plugin;
+mod score;
 pub mod testing;
 
 /// Types generated from the contract in `wit/`.
@@ -87,6 +88,7 @@ pub use clip::Clip;
 pub use guest::{describe, diagnose};
 pub use plugin::{Plugin, full_descriptor, native};
 pub use schemars::{self, JsonSchema};
+pub use score::score;
 
 /// Makes a type that implements [`Plugin`] the component's exports. Once in a crate. Native builds,
 /// for tests and measurements, have nothing to export.
