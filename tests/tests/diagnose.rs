@@ -58,7 +58,9 @@ fn healthy_cameras_raise_no_alarm() {
     arguments.extend(files.iter().map(|file| file.as_os_str()));
     let output = easysight(cache.path(), &arguments);
     let lines = lines(&output);
-    assert_eq!(lines.len(), 2 * files.len());
+    // A line for each diagnosis of each clip, whichever diagnoses there are.
+    assert_eq!(lines.len() % files.len(), 0);
+    assert!(lines.len() >= 2 * files.len());
     for line in &lines {
         assert_eq!(line["status"], "normal", "{line}");
     }
@@ -152,7 +154,7 @@ fn what_a_person_got_wrong_is_said_and_ends_with_2() {
     for (arguments, said) in [
         (&["/nowhere/clip.mp4"][..], "no such file"),
         (&["ftp://camera/a"][..], "ftp"),
-        (&["--diagnosis", "brightnes", "a.mp4"][..], "brightness, freeze"),
+        (&["--diagnosis", "brightnes", "a.mp4"][..], "brightness, clarity"),
         (&["--config", "{", "a.mp4"][..], "--config"),
         (&["--config", "{\"brightness\": {\"dark_p95\": 300}}", "a.mp4"][..], "/config/brightness/dark_p95"),
         (&["--config", "@/nowhere.json", "a.mp4"][..], "/nowhere.json"),

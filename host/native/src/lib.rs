@@ -14,6 +14,7 @@ pub fn diagnose(plugin: &str, clip: &capture::Clip, config: &str) -> Option<Resu
     let clip = NativeClip(clip);
     match plugin {
         "brightness" => Some(native::<brightness::Brightness>(&clip, config)),
+        "clarity" => Some(native::<clarity::Clarity>(&clip, config)),
         "freeze" => Some(native::<freeze::Freeze>(&clip, config)),
         _ => None,
     }

@@ -1,0 +1,214 @@
+//! How wide the edges of a picture are, tile by tile.
+
+use easysight_sdk::{
+    Clip, Failure, Region, SampleRange, Text,
+    image::{CELL, EdgeWindow, edge_windows},
+};
+
+use crate::radius::radius_of_slope;
+
+/// Width that the level judged has at least; wider pictures are measured as if they were so wide. An
+/// upscaled substream is soft at its own size and sharp at this.
+const WIDTH: u32 = 640;
+/// Number of frames that are looked at.
+const FRAMES: u32 = 3;
+/// Tiles that the picture is divided into, so that one busy corner, or the lettering that a recorder
+/// draws over it, speaks for itself only.
+const COLUMNS: usize = 8;
+const ROWS: usize = 6;
+/// Windows that a tile must show in each frame, on average, to have a say.
+const LEAST_WINDOWS: u32 = 10;
+/// Tiles that must have a say. A few lamps in the dark are no scene.
+const LEAST_TILES: usize = 5;
+/// Above this, in grey levels of full range, a window is clipped at white or holds drawn lettering.
+/// Clipping cuts the soft ends off an edge, lettering was never before the lens: neither tells focus.
+const CLIPPED: u8 = 240;
+/// Classes of slope, in hundredths of the window's range.
+const SLOPES: usize = 128;
+
+/// How often each slope occurs in a tile.
+type Slopes = [u32; SLOPES];
+
+/// The slopes of a picture's windows by tile: of all edges, and of those that chiefly change across
+/// and down.
+struct Gathered {
+    all: Vec<Slopes>,
+    across: Vec<Slopes>,
+    down: Vec<Slopes>,
+}
+
+/// What is measured of the clip. Radii are of the Gaussian that would make a step as soft, in pixels
+/// of a picture [`WIDTH`] wide.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Sharpness {
+    /// Of the middle tile, in the direction that is sharper.
+    pub(crate) typical: f64,
+    /// Of the tile that a quarter of the tiles outdo, in the direction that is sharper.
+    pub(crate) sharpest: f64,
+    /// Number of tiles with enough edges to tell.
+    pub(crate) tiles: usize,
+    /// Radius of each tile, row by row; none where there is not enough to tell.
+    radii: Vec<Option<f64>>,
+}
+
+/// Measures a clip.
+///
+/// # Errors
+///
+/// [`Failure::Inconclusive`] where there are too few edges of at least `least_contrast`.
+pub(crate) fn measure(clip: &dyn Clip, least_contrast: f64) -> Result<Sharpness, Failure> {
+    let range = clip.info().range;
+    let level = clip.level_not_below(WIDTH);
+    let (width, height) = clip.size(easysight_sdk::PlaneKind::Luma, level)?;
+    let (width, height) = (width as usize, height as usize);
+    let least = to_samples(least_contrast, range).max(1);
+    let clipped = to_samples(CLIPPED.into(), range).saturating_add(black(range));
+
+    let empty = || vec![[0; SLOPES]; COLUMNS * ROWS];
+    let mut gathered = Gathered { all: empty(), across: empty(), down: empty() };
+    let frames = clip.spread(FRAMES);
+    for frame in &frames {
+        edge_windows(&clip.luma(*frame, level)?, width, least, |window| {
+            if window.brightest <= clipped {
+                gathered.add(&window, width / CELL, height / CELL);
+            }
+        });
+    }
+    let wanted = LEAST_WINDOWS * u32::try_from(frames.len()).unwrap_or(u32::MAX);
+    let unit = (width as f64 / f64::from(WIDTH)).max(1.0);
+    gathered.judge(wanted, unit).ok_or_else(|| {
+        Failure::Inconclusive("too few edges to judge sharpness: the picture is blank, dark or foggy".into())
+    })
+}
+
+/// A span of grey levels of full range as a span of the clip's samples.
+fn to_samples(levels: f64, range: SampleRange) -> u8 {
+    let scale = match range {
+        SampleRange::Full => 1.0,
+        SampleRange::Limited => 219.0 / 255.0,
+    };
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "held within a byte")]
+    let samples = (levels * scale).round().clamp(0.0, 255.0) as u8;
+    samples
+}
+
+const fn black(range: SampleRange) -> u8 {
+    match range {
+        SampleRange::Full => 0,
+        SampleRange::Limited => 16,
+    }
+}
+
+impl Gathered {
+    fn add(&mut self, window: &EdgeWindow, columns: usize, rows: usize) {
+        let tile = window.row * ROWS / rows.max(1) * COLUMNS + window.column * COLUMNS / columns.max(1);
+        let steepest = usize::from(window.across.max(window.down));
+        let slope = (steepest * 100 / usize::from(window.range.max(1))).min(SLOPES - 1);
+        let one_way = if window.across >= window.down { &mut self.across } else { &mut self.down };
+        for tiles in [&mut self.all, one_way] {
+            if let Some(count) = tiles.get_mut(tile).and_then(|slopes| slopes.get_mut(slope)) {
+                *count += 1;
+            }
+        }
+    }
+
+    /// None where too few tiles have the `wanted` number of windows. `unit` is the width of a pixel of
+    /// a picture [`WIDTH`] wide in pixels of the level.
+    fn judge(&self, wanted: u32, unit: f64) -> Option<Sharpness> {
+        let medians = |tiles: &[Slopes]| -> Vec<Option<f64>> {
+            tiles.iter().map(|slopes| median(slopes, wanted)).collect()
+        };
+        let all = medians(&self.all);
+        let radius = |slope: f64| radius_of_slope(slope) / unit;
+        let told = |tiles: &[Option<f64>]| tiles.iter().flatten().count();
+        if told(&all) < LEAST_TILES {
+            return None;
+        }
+        // What moves blurs along its way only, and so does a camera that turns: the other direction
+        // stays sharp. A lens out of focus blurs both.
+        let mut ways = vec![medians(&self.across), medians(&self.down)];
+        ways.retain(|way| told(way) >= LEAST_TILES);
+        if ways.is_empty() {
+            ways.push(all.clone());
+        }
+        let sharper_way = |share: f64| {
+            let slopes = ways.iter().map(|way| quantile(way, share));
+            radius(slopes.fold(0.0, f64::max))
+        };
+        Some(Sharpness {
+            typical: sharper_way(0.5),
+            sharpest: sharper_way(0.75),
+            tiles: told(&all),
+            radii: all.iter().map(|slope| slope.map(radius)).collect(),
+        })
+    }
+}
+
+/// The middle slope of a tile; none where it has fewer than `wanted` windows.
+fn median(slopes: &Slopes, wanted: u32) -> Option<f64> {
+    let total: u32 = slopes.iter().sum();
+    if total < wanted.max(1) {
+        return None;
+    }
+    let mut below = 0;
+    for (&count, slope) in slopes.iter().zip(0_u32..) {
+        if 2 * (below + count) >= total {
+            // Within the class the windows are taken to lie evenly.
+            let part = (f64::from(total) / 2.0 - f64::from(below)) / f64::from(count);
+            return Some((f64::from(slope) + part) / 100.0);
+        }
+        below += count;
+    }
+    None
+}
+
+/// The value that a share of the tiles do not exceed, between two of them where it falls there; 0 of
+/// none.
+fn quantile(tiles: &[Option<f64>], share: f64) -> f64 {
+    let mut values: Vec<f64> = tiles.iter().flatten().copied().collect();
+    values.sort_by(f64::total_cmp);
+    let place = share * values.len().saturating_sub(1) as f64;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place within the list")]
+    let lower = place as usize;
+    let at = |index: usize| values.get(index).or(values.last()).copied().unwrap_or_default();
+    let (from, to) = (at(lower), at(lower + 1));
+    (to - from).mul_add(place.fract(), from)
+}
+
+impl Sharpness {
+    /// Boxes around the tiles that are softer than `radius` while others are not; none where all are
+    /// alike. Soft tiles of a row that touch make one box.
+    pub(crate) fn soft_parts(&self, radius: f64, caption: &Text) -> Vec<Region> {
+        let told: Vec<f64> = self.radii.iter().flatten().copied().collect();
+        if told.iter().all(|tile| *tile > radius) {
+            return Vec::new();
+        }
+        let mut regions: Vec<Region> = Vec::new();
+        for (row, tiles) in self.radii.chunks_exact(COLUMNS).enumerate() {
+            let mut from = None;
+            for (column, tile) in tiles.iter().chain([&None]).enumerate() {
+                let soft = tile.is_some_and(|tile| tile > radius);
+                match from {
+                    None if soft => from = Some(column),
+                    Some(first) if !soft => {
+                        regions.push(region(first, column, row, caption));
+                        from = None;
+                    }
+                    _ => {}
+                }
+            }
+        }
+        regions
+    }
+}
+
+fn region(from: usize, to: usize, row: usize, caption: &Text) -> Region {
+    let share = |part: usize, of: usize| part as f32 / of as f32;
+    Region {
+        left: share(from, COLUMNS),
+        top: share(row, ROWS),
+        width: share(to - from, COLUMNS),
+        height: share(1, ROWS),
+        caption: caption.clone(),
+    }
+}
