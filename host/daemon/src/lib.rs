@@ -1,8 +1,9 @@
 //! What every server process of EasySight does alike: logs, signals, systemd, a data directory of its
-//! own, what is counted of findings, and errors over HTTP. What the process serves is its own affair.
+//! own, what is counted of findings, bodies and errors over HTTP. What the process serves is its own affair.
 
 pub mod body;
 pub mod findings;
 pub mod logging;
 pub mod problem;
 pub mod process;
+pub mod upload;

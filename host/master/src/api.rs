@@ -90,6 +90,7 @@ pub(crate) fn router(master: &Shared) -> Router {
         .routes(routes!(workers::heartbeat))
         .routes(routes!(workers::lease))
         .routes(routes!(workers::results))
+        .routes(routes!(submissions::upload))
         .routes(routes!(workers::unregister));
     let fetch = OpenApiRouter::new()
         .routes(routes!(plugins::list))

@@ -2,7 +2,7 @@
 //! told so.
 
 use easysight_protocol::{DiagnosisResult, RunId};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 use utoipa::ToSchema;
 
@@ -17,8 +17,8 @@ pub(crate) enum Event {
     Run {
         /// The run.
         run_id: RunId,
-        /// `created`, `started`, `finished`, `cancelled`.
-        change: &'static str,
+        /// What became of it.
+        change: RunChange,
     },
     /// A finding was stored that is not normal.
     Finding {
@@ -29,9 +29,33 @@ pub(crate) enum Event {
     Node {
         /// The node.
         node_id: String,
-        /// `registered`, `unregistered`.
-        change: &'static str,
+        /// What became of it.
+        change: NodeChange,
     },
+}
+
+/// What became of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RunChange {
+    /// It was made.
+    Created,
+    /// It has its jobs.
+    Started,
+    /// All of its jobs have ended.
+    Finished,
+    /// A person ended it.
+    Cancelled,
+}
+
+/// What became of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum NodeChange {
+    /// It introduced itself.
+    Registered,
+    /// It said farewell, or was removed.
+    Unregistered,
 }
 
 impl Event {
@@ -58,10 +82,6 @@ impl Events {
     /// Tells everyone; an error would only mean that nobody listens.
     pub(crate) fn tell(&self, event: Event) {
         self.sender.send(event).ok();
-    }
-
-    pub(crate) fn run(&self, run_id: RunId, change: &'static str) {
-        self.tell(Event::Run { run_id, change });
     }
 
     pub(crate) fn listen(&self) -> broadcast::Receiver<Event> {

@@ -6,11 +6,14 @@ mod events;
 mod master;
 mod metrics;
 mod registry;
+mod relay;
+mod retention;
 mod schedule;
 mod scheduler;
 mod service;
 mod settings;
 mod token;
+mod uploads;
 mod waiting;
 
 use std::{env, process::ExitCode};

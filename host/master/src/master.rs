@@ -7,14 +7,20 @@ use easysight_store::Store;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::{access::Access, events::Events, metrics::Metrics, registry::Registry, waiting::Waiting};
+use crate::{
+    access::Access, events::Events, metrics::Metrics, registry::Registry, relay::Relay, uploads::Uploads,
+    waiting::Waiting,
+};
 
 /// The master.
 pub(crate) struct Master {
     pub(crate) store: Store,
     pub(crate) registry: Registry,
+    pub(crate) uploads: Uploads,
     pub(crate) access: Access,
     pub(crate) events: Events,
+    /// Tells other masters; none where nobody shares the database.
+    pub(crate) relay: Option<Relay>,
     pub(crate) metrics: Metrics,
     /// Long polls that wait for a job.
     pub(crate) waiting: Waiting,

@@ -9,12 +9,14 @@ use std::{
 
 use chrono::Utc;
 use easysight_protocol::{RunId, Task, TaskRequest, Trigger};
-use easysight_store::{FanOut, NewRun, Retention, Start, StoreError, StoredRun};
+use easysight_store::{FanOut, NewRun, Start, StoreError, StoredRun};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::{
+    events::RunChange,
     master::{Master, Shared, now_ms},
     registry::NoPlan,
+    retention::Retention,
     schedule,
 };
 
@@ -30,7 +32,7 @@ const BATCH: i64 = 200;
 const STUCK: Duration = Duration::from_secs(60);
 
 /// Looks round until the master stops.
-pub(crate) async fn run(master: Shared, retention: Retention) {
+pub(crate) async fn run(master: Shared, mut retention: Retention) {
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut ticks = 0_u32;
@@ -42,7 +44,7 @@ pub(crate) async fn run(master: Shared, retention: Retention) {
             () = master.stopping.cancelled() => return,
         }
         let started = Instant::now();
-        let looked = look_round(&master, ticks.is_multiple_of(SLOW), retention).await;
+        let looked = look_round(&master, ticks.is_multiple_of(SLOW), &mut retention).await;
         master.scheduler_lives.store(started.elapsed() < STUCK, Ordering::Relaxed);
         // Said once, not twice a second.
         match looked {
@@ -56,16 +58,16 @@ pub(crate) async fn run(master: Shared, retention: Retention) {
     }
 }
 
-async fn look_round(master: &Master, slow: bool, retention: Retention) -> Result<(), StoreError> {
+async fn look_round(master: &Master, slow: bool, retention: &mut Retention) -> Result<(), StoreError> {
     let now = now_ms();
     if slow {
         master.registry.refresh().await?;
         master.access.refresh().await?;
         master.metrics.queue(&master.store.queue_state(now).await?);
-        if master.store.prune(retention, now).await? > 0 {
-            // More than one step's worth: the next look goes on.
-            master.changed.notify_one();
-        }
+        master.uploads.sweep(&master.store).await?;
+    }
+    if slow || retention.goes_on() {
+        retention.step(&master.store, now).await?;
     }
     master.metrics.backlog.set(i64::try_from(master.store.backlog()).unwrap_or(i64::MAX));
     master.metrics.long_polls.set(i64::try_from(master.waiting.len()).unwrap_or(i64::MAX));
@@ -88,7 +90,7 @@ async fn look_round(master: &Master, slow: bool, retention: Retention) -> Result
         tracing::warn!(jobs = reaped.overdue, "jobs were given up at the deadline of their run");
     }
     for run in reaped.finished_runs {
-        master.events.run(run, "finished");
+        master.tell_run(run, RunChange::Finished);
     }
     // Also for jobs whose pause after a failure is over, and those that another master queued.
     if master.waiting.len() > 0 {
@@ -108,6 +110,7 @@ async fn fire(master: &Master, task: Task) -> Result<(), StoreError> {
         tracing::warn!(task = task.id, %due, "a start was missed and is passed over");
     } else {
         let new = NewRun {
+            id: RunId::fresh(),
             task_id: Some(task.id.clone()),
             trigger: Trigger::Schedule,
             fire_time: Some(due.timestamp_millis()),
@@ -134,7 +137,7 @@ pub(crate) async fn begin(master: &Master, new: NewRun) -> Result<(RunId, bool),
     };
     let (run, made) = master.store.create_run(new, start, now_ms()).await?;
     if made {
-        master.events.run(run, "created");
+        master.tell_run(run, RunChange::Created);
         if let Some(jobs) = jobs {
             begun(master, run, jobs);
         }
@@ -183,8 +186,8 @@ async fn how(master: &Master, trigger: Trigger, definition: &TaskRequest) -> Res
 
 /// A run has its jobs: those who wait for jobs are woken.
 fn begun(master: &Master, run: RunId, jobs: usize) {
-    master.waiting.wake(jobs);
-    master.events.run(run, if jobs == 0 { "finished" } else { "started" });
+    master.queued(jobs);
+    master.tell_run(run, if jobs == 0 { RunChange::Finished } else { RunChange::Started });
 }
 
 async fn note(master: &Master, run: RunId, known: &[String], reasons: Vec<String>) -> Result<(), StoreError> {

@@ -16,7 +16,7 @@ use axum_server::{Handle, tls_rustls::RustlsConfig};
 use chrono::Utc;
 use easysight_daemon::process::{NotifyState, StopSignals, lock, notify, watchdog};
 use easysight_sandbox::{Limits, Sandbox, SandboxConfig};
-use easysight_store::{Retention, Store};
+use easysight_store::{Dialect, Store};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -28,8 +28,11 @@ use crate::{
     master::Master,
     metrics::Metrics,
     registry::Registry,
+    relay::{self, Relay},
+    retention::Retention,
     scheduler,
     settings::{MasterSettings, TlsFiles},
+    uploads::Uploads,
     waiting::Waiting,
 };
 
@@ -71,12 +74,16 @@ pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
         cache_dir: None,
         compiler: None,
     })?;
-    let registry = Registry::open(store.clone(), sandbox, settings.data_dir.join("plugins")).await?;
+    let registry = Registry::open(store.clone(), sandbox, settings.blob_dir.join("plugins")).await?;
+    let relay = (store.dialect() == Dialect::Postgres).then(Relay::default);
+    let uploads = Uploads::open(settings.blob_dir.join("uploads"), settings.max_upload)?;
     let master = Arc::new(Master {
         store,
         registry,
+        uploads,
         access,
         events: Events::new(),
+        relay,
         metrics: Metrics::new(),
         waiting: Waiting::default(),
         changed: Notify::new(),
@@ -86,11 +93,10 @@ pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
         started_at: Utc::now(),
         id: Uuid::now_v7().to_string(),
     });
-    let retention = Retention {
-        max_age_ms: i64::try_from(settings.retention.as_millis()).unwrap_or(i64::MAX),
-        max_findings: settings.max_findings,
-    };
+    let max_age_ms = i64::try_from(settings.retention.as_millis()).unwrap_or(i64::MAX);
+    let retention = Retention::new(max_age_ms, settings.max_findings);
     let scheduler = scheduler::spawn(&master, retention);
+    let relaying = tokio::spawn(relay::run(Arc::clone(&master)));
     let watched = Arc::clone(&master);
     let watchdog = tokio::spawn(watchdog(move || watched.scheduler_lives.load(Ordering::Relaxed)));
     let handle = Handle::new();
@@ -123,6 +129,7 @@ pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
     }
     watchdog.abort();
     scheduler.await?;
+    relaying.await?;
     // The writer ends once nobody can send it anything any more; all it took is committed then.
     drop(watchdog.await);
     drop(master);

@@ -5,7 +5,7 @@ mod keys;
 use std::{env, ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
 use easysight_daemon::logging::{LogConfig, parse_format, parse_level};
-use easysight_settings::{Invocation, Resolved, SettingsError, number_in, read, seconds_in};
+use easysight_settings::{Invocation, Resolved, SettingsError, bytes, number_in, read, seconds_in};
 
 use keys::KEYS;
 
@@ -23,10 +23,13 @@ pub(crate) struct MasterSettings {
     pub(crate) data_dir: PathBuf,
     /// None: a file in the data directory.
     pub(crate) database_url: Option<String>,
+    /// Plugins and uploads.
+    pub(crate) blob_dir: PathBuf,
+    pub(crate) max_upload: u64,
     pub(crate) tls: Option<TlsFiles>,
     pub(crate) lease: Duration,
     pub(crate) retention: Duration,
-    pub(crate) max_findings: i64,
+    pub(crate) max_findings: u64,
     pub(crate) drain_timeout: Duration,
     pub(crate) log: LogConfig,
 }
@@ -77,6 +80,8 @@ impl MasterSettings {
                     Err("sqlite:///path/to/file or postgres://user:password@host/database is wanted".into())
                 }
             })?,
+            blob_dir: given.optional("blob-url", parse_blob_url)?.unwrap_or_else(|| data_dir.clone()),
+            max_upload: given.required("max-upload", |text| bytes(text, 1 << 10..=4 << 30))?,
             tls,
             lease: given.required("lease-time", |text| seconds_in(text, 1.0..=3600.0))?,
             retention: given.required("retention-days", |text| {
@@ -104,6 +109,17 @@ impl MasterSettings {
     /// How long a lease lasts, in milliseconds.
     pub(crate) fn lease_ms(&self) -> i64 {
         i64::try_from(self.lease.as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+/// The directory that a `file://` address names.
+fn parse_blob_url(text: &str) -> Result<PathBuf, String> {
+    let wanted =
+        || "file:///path/to/a/directory is wanted; other kinds of storage are not supported yet".into();
+    let url = url::Url::parse(text).map_err(|_| wanted())?;
+    match (url.scheme(), url.to_file_path()) {
+        ("file", Ok(path)) => Ok(path),
+        _ => Err(wanted()),
     }
 }
 

@@ -24,7 +24,7 @@ pub use page::Page;
 pub use plugin::{Activation, ActivationRequest, COMPONENT_MEDIA_TYPE, DiagnosisInfo, PublishedPlugin};
 pub use problem::{PROBLEM_MEDIA_TYPE, Problem};
 pub use run::{DiagnosisResult, Job, JobState, Progress, Run, RunState, Trigger};
-pub use submission::{Submission, SubmissionRequest, SubmissionState};
+pub use submission::{Submission, SubmissionRequest, SubmissionState, uploaded_name, uploaded_source};
 pub use task::{MissedRuns, Schedule, SubmitRequest, Task, TaskRequest};
 pub use worker::{
     DistributedNode, HeartbeatAnswer, HeartbeatRequest, HeldJob, JobOutcome, JobPlan, JobResult, LeaseAnswer,

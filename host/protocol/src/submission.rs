@@ -24,6 +24,21 @@ pub struct SubmissionRequest {
     pub config: BTreeMap<String, serde_json::Value>,
 }
 
+/// What a job's source begins with where its clip was uploaded; the name of the file follows.
+const UPLOADED: &str = "upload:";
+
+/// The source of a job whose clip was uploaded under this name; `GET …/jobs/{id}/upload` has it.
+#[must_use]
+pub fn uploaded_source(name: &str) -> String {
+    format!("{UPLOADED}{name}")
+}
+
+/// The name under which a job's clip was uploaded; none where its source is another.
+#[must_use]
+pub fn uploaded_name(source: &str) -> Option<&str> {
+    source.strip_prefix(UPLOADED)
+}
+
 /// How far a submission is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]

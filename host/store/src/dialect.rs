@@ -69,11 +69,14 @@ impl Dialect {
         }
     }
 
-    /// Begins a transaction that writes, and its first command.
-    pub(crate) const fn begin(self) -> &'static str {
-        match self {
-            Self::Sqlite => "BEGIN IMMEDIATE; SAVEPOINT command",
-            Self::Postgres => "BEGIN; SAVEPOINT command",
+    /// Begins a transaction that writes, and its first command. One that may be lost with the database's
+    /// machine does not wait for its disk.
+    pub(crate) const fn begin(self, may_be_lost: bool) -> &'static str {
+        match (self, may_be_lost) {
+            // In WAL mode with `synchronous = NORMAL` no transaction waits for the disk.
+            (Self::Sqlite, _) => "BEGIN IMMEDIATE; SAVEPOINT command",
+            (Self::Postgres, false) => "BEGIN; SAVEPOINT command",
+            (Self::Postgres, true) => "BEGIN; SET LOCAL synchronous_commit = off; SAVEPOINT command",
         }
     }
 

@@ -61,7 +61,7 @@ impl Store {
     ) -> Result<Option<Leased>, StoreError> {
         let dialect = self.dialect;
         self.writer
-            .run(move |connection| Box::pin(lease(connection, dialect, wanted, now, now + lease_ms)))
+            .run_relaxed(move |connection| Box::pin(lease(connection, dialect, wanted, now, now + lease_ms)))
             .await
     }
 
@@ -112,7 +112,7 @@ impl Store {
     ) -> Result<HeartbeatOutcome, StoreError> {
         let dialect = self.dialect;
         self.writer
-            .run(move |connection| {
+            .run_relaxed(move |connection| {
                 Box::pin(async move {
                     // Liveness first: whatever else is wrong, the node was heard of.
                     if let Some(refused) = nodes::note_heartbeat(connection, &node_id, &request, now).await? {

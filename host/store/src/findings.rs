@@ -1,12 +1,15 @@
 //! Findings of the past.
 
 use easysight_protocol::{DiagnosisResult, JobId, Page, RunId};
-use sqlx::any::AnyRow;
+use sqlx::{AssertSqlSafe, any::AnyRow};
 
 use crate::{
     PageRequest, Store, StoreError,
     query::{Select, json, maybe_text, page_of, parsed, text, time_of},
 };
+
+const COLUMNS: &str =
+    "SELECT id, job_id, run_id, task_id, camera_id, node_id, created_at, document FROM findings";
 
 /// Which findings are wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -40,9 +43,7 @@ impl Store {
         filter: &FindingFilter,
         page: &PageRequest,
     ) -> Result<Page<DiagnosisResult>, StoreError> {
-        let columns =
-            "SELECT id, job_id, run_id, task_id, camera_id, node_id, created_at, document FROM findings";
-        let rows = Select::new(columns)
+        let rows = Select::new(COLUMNS)
             .and("run_id = ?", filter.run_id.map(|id| id.to_string()))
             .and("job_id = ?", filter.job_id.map(|id| id.to_string()))
             .and("task_id = ?", filter.task_id.clone())
@@ -54,6 +55,21 @@ impl Store {
             .page(&self.readers, "id DESC", "id < ?", page)
             .await?;
         page_of(&rows, page.limit, read, |finding| finding.id.clone())
+    }
+
+    /// Findings by their ids, oldest first; those that are gone are left out.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn findings_named(&self, ids: &[String]) -> Result<Vec<DiagnosisResult>, StoreError> {
+        let among = self.dialect.among("id", "$1");
+        let sql = format!("{COLUMNS} WHERE {among} ORDER BY id");
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .bind(serde_json::to_string(ids)?)
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(read).collect()
     }
 }
 

@@ -11,6 +11,7 @@ mod dispatch;
 mod error;
 mod findings;
 mod jobs;
+mod news;
 mod nodes;
 mod plugins;
 mod query;
@@ -21,7 +22,7 @@ mod tokens;
 mod upkeep;
 mod writer;
 
-use std::{str::FromStr, time::Duration};
+use std::{str::FromStr, sync::Arc, time::Duration};
 
 use sqlx::{
     AnyConnection, AnyPool, Connection,
@@ -35,12 +36,13 @@ pub use dialect::Dialect;
 pub use dispatch::{Leased, WantedLease};
 pub use error::{OpenError, StoreError};
 pub use findings::FindingFilter;
+pub use news::{Listener, MAX_NEWS_BYTES};
 pub use nodes::{HeartbeatOutcome, Registration};
 pub use query::PageRequest;
 pub use results::Recorded;
 pub use runs::{FanOut, NewRun, RunFilter, Start, StoredRun};
 pub use tokens::StoredToken;
-pub use upkeep::{QueueState, Reaped, Retention};
+pub use upkeep::{QueueState, Reaped};
 
 use writer::Writer;
 
@@ -58,6 +60,7 @@ pub struct Store {
     readers: AnyPool,
     writer: Writer,
     dialect: Dialect,
+    url: Arc<str>,
 }
 
 impl Store {
@@ -93,7 +96,7 @@ impl Store {
             .await
             .map_err(|error| failed(&error))?;
         let (writer, writing) = Writer::start(connection, options, dialect);
-        Ok((Self { readers, writer, dialect }, tokio::spawn(writing)))
+        Ok((Self { readers, writer, dialect, url: url.into() }, tokio::spawn(writing)))
     }
 
     /// The database's language.

@@ -126,6 +126,7 @@ async fn change_jobs(
         Column::Text("failure"),
         Column::Integer("backoff_ms"),
     ];
+    // As in a lease: by their ids, not through the indexes of what is queued and runs.
     let gives_up = "x.kind = 'failed' AND jobs.failures + 1 >= jobs.max_attempts";
     let sql = format!(
         "UPDATE jobs SET \
@@ -137,7 +138,7 @@ async fn change_jobs(
          finished_at = CASE WHEN x.kind = 'finished' OR ({gives_up}) THEN $2 ELSE NULL END, \
          decode_ms = x.decode_ms, failure = x.failure, leased_until = NULL \
          FROM {} WHERE jobs.id = x.job_id AND jobs.lease = x.lease AND jobs.attempt = x.attempt \
-         AND (jobs.state = 'running' OR (jobs.state = 'queued' AND x.kind = 'finished')) \
+         AND (jobs.state || '' = 'running' OR (jobs.state || '' = 'queued' AND x.kind = 'finished')) \
          RETURNING jobs.id AS id, jobs.run_id AS run_id, jobs.task_id AS task_id, jobs.camera_id AS camera_id, \
          jobs.node_id AS node_id, jobs.state AS state",
         dialect.rows("$1", "x", &columns)

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use easysight_protocol::{JobPlan, JobState, Page, Progress, Run, RunId, RunState, TaskRequest, Trigger};
 use serde::Serialize;
 use sqlx::{AssertSqlSafe, Row, any::AnyRow};
-use uuid::Uuid;
 
 use crate::{
     PageRequest, Store, StoreError,
@@ -19,6 +18,8 @@ const COLUMNS: &str = "SELECT id, task_id, started_by, fire_time, state, priorit
 /// A run that shall be.
 #[derive(Debug, Clone)]
 pub struct NewRun {
+    /// Its name, where it is made.
+    pub id: RunId,
     /// The task; none for an ad-hoc submission.
     pub task_id: Option<String>,
     /// What started it.
@@ -85,7 +86,7 @@ impl Store {
     /// Those of the database.
     pub async fn create_run(&self, new: NewRun, start: Start, now: i64) -> Result<(RunId, bool), StoreError> {
         let dialect = self.dialect;
-        let id = RunId(Uuid::now_v7());
+        let id = new.id;
         let jobs = JobsOf {
             run_id: id,
             deadline_at: new.definition.deadline_ms.and_then(|ms| i64::try_from(ms).ok()).map(|ms| now + ms),
@@ -205,10 +206,21 @@ impl Store {
         let select = Select::new(COLUMNS).and("id = ?", Some(id.to_string()));
         let Some(row) = select.query().fetch_optional(&self.readers).await? else { return Ok(None) };
         let mut run = read(&row)?;
-        if let Some(progress) = self.progress(&[id]).await?.remove(&id) {
-            run.run.progress = progress;
-        }
+        self.add_progress(std::slice::from_mut(&mut run.run)).await?;
         Ok(Some(run))
+    }
+
+    /// How far a run is; none where there is none.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn run_state(&self, id: RunId) -> Result<Option<RunState>, StoreError> {
+        let row = sqlx::query("SELECT state FROM runs WHERE id = $1")
+            .bind(id.to_string())
+            .fetch_optional(&self.readers)
+            .await?;
+        row.as_ref().map(|row| word(row, "state")).transpose()
     }
 
     /// Lists runs, latest first.
@@ -223,11 +235,7 @@ impl Store {
             .page(&self.readers, "id DESC", "id < ?", page)
             .await?;
         let mut page = page_of(&rows, page.limit, |row| Ok(read(row)?.run), |run| run.id.to_string())?;
-        let ids: Vec<RunId> = page.items.iter().map(|run| run.id).collect();
-        let mut progress = self.progress(&ids).await?;
-        for run in &mut page.items {
-            run.progress = progress.remove(&run.id).unwrap_or_default();
-        }
+        self.add_progress(&mut page.items).await?;
         Ok(page)
     }
 
@@ -240,6 +248,17 @@ impl Store {
         let sql = format!("{COLUMNS} WHERE state = 'waiting' ORDER BY id LIMIT $1");
         let rows = sqlx::query(AssertSqlSafe(sql)).bind(limit).fetch_all(&self.readers).await?;
         rows.iter().map(read).collect()
+    }
+
+    async fn add_progress(&self, runs: &mut [Run]) -> Result<(), StoreError> {
+        // One that waits has no jobs; those that it may have got since it was read belong to its next state.
+        let with_jobs = runs.iter().filter(|run| run.state != RunState::Waiting);
+        let ids: Vec<RunId> = with_jobs.map(|run| run.id).collect();
+        let mut progress = self.progress(&ids).await?;
+        for run in runs {
+            run.progress = progress.remove(&run.id).unwrap_or_default();
+        }
+        Ok(())
     }
 
     async fn progress(&self, ids: &[RunId]) -> Result<HashMap<RunId, Progress>, StoreError> {

@@ -31,15 +31,6 @@ pub struct Reaped {
     pub finished_runs: Vec<RunId>,
 }
 
-/// What is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Retention {
-    /// Findings and ended runs older than this are pruned.
-    pub max_age_ms: i64,
-    /// Of the findings, at most so many are kept.
-    pub max_findings: i64,
-}
-
 /// The queue at a glance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct QueueState {
@@ -121,21 +112,23 @@ impl Store {
         })
     }
 
-    /// Removes a little of what is too old or too much; answers how many rows. Call it until it says
-    /// none.
+    /// Removes a little of what is older than `max_age_ms`; answers how many rows. Call it until it says
+    /// none. Each step looks at the oldest rows only, however many there are.
     ///
     /// # Errors
     ///
     /// Those of the database.
-    pub async fn prune(&self, retention: Retention, now: i64) -> Result<u64, StoreError> {
-        let before = now - retention.max_age_ms;
+    pub async fn prune(&self, max_age_ms: i64, now: i64) -> Result<u64, StoreError> {
+        let before = now - max_age_ms;
         self.writer
-            .run(move |connection| {
+            .run_relaxed(move |connection| {
                 Box::pin(async move {
                     let statements = [
-                        "DELETE FROM findings WHERE id IN (SELECT id FROM findings WHERE created_at < $1 ORDER BY id LIMIT $2)",
-                        "DELETE FROM jobs WHERE id IN (SELECT jobs.id FROM jobs JOIN runs ON runs.id = jobs.run_id \
-                         WHERE runs.state IN ('finished', 'cancelled') AND runs.finished_at < $1 ORDER BY jobs.id LIMIT $2)",
+                        "DELETE FROM findings WHERE id IN (SELECT id FROM \
+                         (SELECT id, created_at FROM findings ORDER BY id LIMIT $2) AS oldest WHERE created_at < $1)",
+                        "DELETE FROM jobs WHERE id IN (SELECT jobs.id FROM jobs JOIN (SELECT id FROM runs \
+                         WHERE state IN ('finished', 'cancelled') AND finished_at < $1 ORDER BY id LIMIT 20) AS ended \
+                         ON ended.id = jobs.run_id LIMIT $2)",
                         "DELETE FROM runs WHERE id IN (SELECT id FROM runs WHERE state IN ('finished', 'cancelled') \
                          AND finished_at < $1 AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.run_id = runs.id) ORDER BY id LIMIT $2)",
                     ];
@@ -145,14 +138,35 @@ impl Store {
                             sqlx::query(sql).bind(before).bind(PRUNE_STEP).execute(&mut *connection).await?;
                         pruned += gone.rows_affected();
                     }
-                    let sql = "SELECT COUNT(*) AS findings FROM findings";
-                    let kept: i64 = sqlx::query(sql).fetch_one(&mut *connection).await?.try_get("findings")?;
-                    let excess = (kept - retention.max_findings).clamp(0, PRUNE_STEP);
-                    if excess > 0 {
-                        let sql = "DELETE FROM findings WHERE id IN (SELECT id FROM findings ORDER BY id LIMIT $1)";
-                        pruned += sqlx::query(sql).bind(excess).execute(connection).await?.rows_affected();
-                    }
                     Ok(pruned)
+                })
+            })
+            .await
+    }
+
+    /// Counts all findings, which takes long where there are many.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn count_findings(&self) -> Result<u64, StoreError> {
+        let sql = "SELECT COUNT(*) AS findings FROM findings";
+        count(&sqlx::query(sql).fetch_one(&self.readers).await?, "findings")
+    }
+
+    /// Removes up to `excess` of the oldest findings; answers how many, a step's worth at the most.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn prune_oldest(&self, excess: u64) -> Result<u64, StoreError> {
+        let step = i64::try_from(excess).unwrap_or(i64::MAX).min(PRUNE_STEP);
+        self.writer
+            .run_relaxed(move |connection| {
+                Box::pin(async move {
+                    let sql =
+                        "DELETE FROM findings WHERE id IN (SELECT id FROM findings ORDER BY id LIMIT $1)";
+                    Ok(sqlx::query(sql).bind(step).execute(connection).await?.rows_affected())
                 })
             })
             .await

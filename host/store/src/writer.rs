@@ -29,6 +29,7 @@ type Refuse = Box<dyn FnOnce(StoreError) + Send>;
 struct Item {
     work: Work,
     refuse: Refuse,
+    may_be_lost: bool,
 }
 
 /// Sends commands to the task that writes.
@@ -55,6 +56,24 @@ impl Writer {
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut AnyConnection) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
     {
+        self.enqueue(command, false).await
+    }
+
+    /// The same for what does no harm where it is undone although it was answered, because the
+    /// machine of the database died: a lease that never was is worked on again, and its result refused.
+    pub(crate) async fn run_relaxed<T, F>(&self, command: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut AnyConnection) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
+    {
+        self.enqueue(command, true).await
+    }
+
+    async fn enqueue<T, F>(&self, command: F, may_be_lost: bool) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut AnyConnection) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
+    {
         let (answer, answered) = oneshot::channel();
         let answer = Arc::new(parking_lot::Mutex::new(Some(answer)));
         let late = Arc::clone(&answer);
@@ -77,7 +96,7 @@ impl Writer {
                 answer.send(Err(error)).ok();
             }
         });
-        let item = Item { work, refuse };
+        let item = Item { work, refuse, may_be_lost };
         match tokio::time::timeout(PATIENCE, self.queue.send(item)).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return Err(stopped()),
@@ -139,7 +158,8 @@ fn refuse(batch: &mut Vec<Item>, error: &StoreError) {
 
 /// One batch. False where the connection is of no use any more.
 async fn transaction(connection: &mut AnyConnection, dialect: Dialect, batch: &mut Vec<Item>) -> bool {
-    if let Err(error) = execute(connection, dialect.begin()).await {
+    let may_be_lost = batch.iter().all(|item| item.may_be_lost);
+    if let Err(error) = execute(connection, dialect.begin(may_be_lost)).await {
         tracing::error!(%error, "the database takes no transaction");
         refuse(batch, &error);
         return false;

@@ -5,12 +5,12 @@ mod databases;
 
 use databases::{LEASE_MS, Node, camera, ended, fan_out, finished, open, plan, run_of, task};
 use easysight_protocol::{
-    Failure, Incarnation, JobId, JobOutcome, JobResult, JobState, LeaseToken, RunState, Scope, Status,
+    Failure, Incarnation, JobId, JobOutcome, JobResult, JobState, LeaseToken, RunId, RunState, Scope, Status,
     TokenInfo, Trigger, Verdict,
 };
 use easysight_store::{
-    CameraFilter, Dialect, FindingFilter, HeartbeatOutcome, NewRun, PageRequest, Registration, Retention,
-    RunFilter, Start, Store, StoreError, StoredToken, WantedLease,
+    CameraFilter, Dialect, FindingFilter, HeartbeatOutcome, NewRun, PageRequest, Registration, RunFilter,
+    Start, Store, StoreError, StoredToken, WantedLease,
 };
 use uuid::Uuid;
 
@@ -102,6 +102,7 @@ async fn a_due_task_fires_once_and_a_repeated_request_makes_no_second_run(store:
     assert_eq!(due[0].id, "t");
     assert_eq!(store.next_due().await.unwrap(), Some(5_000));
     let new = |fire_time, key: Option<&str>| NewRun {
+        id: RunId::fresh(),
         task_id: Some("t".into()),
         trigger: Trigger::Schedule,
         fire_time,
@@ -472,12 +473,12 @@ async fn history_is_pruned_in_steps(store: &Store) {
     let results: Vec<_> = leased.jobs.iter().map(|job| finished(&leased, job, Status::Normal)).collect();
     store.record(results, 2_000).await.unwrap();
     let open = run_of(store, task(), 1, 2_000).await;
-    let kept = Retention { max_age_ms: 1_000_000, max_findings: 600 };
-    assert_eq!(store.prune(kept, 3_000).await.unwrap(), 100);
-    assert_eq!(store.prune(kept, 3_000).await.unwrap(), 0);
-    let old = Retention { max_age_ms: 10, max_findings: 600 };
+    let kept = store.count_findings().await.unwrap();
+    assert_eq!((kept, store.prune_oldest(kept - 600).await.unwrap()), (700, 100));
+    assert_eq!(store.count_findings().await.unwrap(), 600);
+    assert_eq!(store.prune(1_000_000, 3_000).await.unwrap(), 0);
     let mut steps = 0;
-    while store.prune(old, 3_000).await.unwrap() > 0 {
+    while store.prune(10, 3_000).await.unwrap() > 0 {
         steps += 1;
     }
     assert_eq!(steps, 2);

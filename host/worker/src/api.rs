@@ -25,8 +25,6 @@ use crate::{jobs::Jobs, library::Library, metrics::Metrics, settings::WorkerSett
 const MAX_WAIT: Duration = Duration::from_secs(60);
 /// Longest time that a request may take; uploads over slow links are what takes longest.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(300);
-/// Bytes of a JSON request.
-const MAX_JSON_BYTES: usize = 256 << 10;
 
 /// How the work goes, in either mode.
 pub(crate) trait Pool: Send + Sync {

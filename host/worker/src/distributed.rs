@@ -10,6 +10,7 @@ mod lease_loop;
 mod outbox;
 mod plugins;
 mod spool;
+mod upload;
 
 use std::{
     fs,

@@ -38,7 +38,7 @@ pub(crate) async fn run(settings: WorkerSettings) -> anyhow::Result<ExitCode> {
     let stop = StopSignals::new()?;
     let advice = "give this one its own --data-dir or another --node-name";
     let _lock = lock(&settings.data_dir.join("lock"), "worker", advice).context("--data-dir")?;
-    let uploads = settings.data_dir.join("uploads");
+    let uploads = settings.uploads_dir();
     // What a killed process left there belongs to nobody.
     if uploads.exists() {
         fs::remove_dir_all(&uploads).with_context(|| uploads.display().to_string())?;

@@ -160,6 +160,11 @@ impl WorkerSettings {
         Ok(settings)
     }
 
+    /// Where uploads are while their jobs need them.
+    pub(crate) fn uploads_dir(&self) -> PathBuf {
+        self.data_dir.join("uploads")
+    }
+
     /// Whether submissions may name files of this machine.
     pub(crate) const fn takes_files(&self) -> bool {
         match self.file_sources {

@@ -17,6 +17,7 @@ mod process;
 mod proxy;
 mod shared;
 mod tasks;
+mod uploads;
 
 /// Where the contract is, seen from this crate.
 const CONTRACT: &str = "../wit";

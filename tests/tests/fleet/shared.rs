@@ -1,6 +1,10 @@
 //! Two masters that share one PostgreSQL.
 
-use std::{process::Command, sync::Arc, time::Duration};
+use std::{
+    process::Command,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -48,11 +52,12 @@ async fn a_due_task_fires_once_and_jobs_of_one_master_reach_the_workers_of_the_o
         return;
     }
     let Some(database) = Database::new() else { return };
-    let start = |listen: &str| {
-        let dir = Arc::new(tempfile::tempdir().unwrap());
-        Master::start_in(dir, listen, &["--database-url", &database.url()])
-    };
-    let (one, two) = (start("127.0.0.1:0"), start("127.0.0.1:0"));
+    let blobs = tempfile::tempdir().unwrap();
+    let blob_url = format!("file://{}", blobs.path().display());
+    let (url, listen) = (database.url(), "127.0.0.1:0");
+    let flags = ["--database-url", &url, "--blob-url", &blob_url];
+    let start = |listen: &str| Master::start_in(Arc::new(tempfile::tempdir().unwrap()), listen, &flags);
+    let (one, two) = (start(listen), start(listen));
     let dir = tempfile::tempdir().unwrap();
     let clip = make_clip(dir.path(), "clip.mp4", "null");
     one.publish_standard().await;
@@ -60,11 +65,18 @@ async fn a_due_task_fires_once_and_jobs_of_one_master_reach_the_workers_of_the_o
     let schedule = json!({"kind": "interval", "every_s": 1});
     one.add_task(json!({"id": "beat", "name": "beat", "groups": ["hall"], "schedule": schedule})).await;
     one.add_task(json!({"id": "hand", "name": "hand", "groups": ["hall"]})).await;
-    let _worker = worker(&one, dir.path(), "w", &[]);
+    // Its plugins were published at the other master.
+    let _worker = worker(&two, dir.path(), "w", &[]);
     one.has_nodes(1).await;
     let run = two.submit("hand").await;
     let run_is = two.finished(&run, PATIENCE).await;
     assert_eq!(run_is["progress"]["finished"], json!(4), "{run_is}");
+    // What the worker of one master reports is heard at the other one, long before it would look.
+    let body = json!({"source": clip, "diagnoses": ["brightness"]});
+    let asked = Instant::now();
+    let (status, done) = one.post("/api/v1/diagnosis/submissions?wait_ms=60000", &body).await;
+    assert_eq!((status, &done["state"]), (200, &json!("finished")), "{done}");
+    assert!(asked.elapsed() < Duration::from_secs(30), "it waited to the end");
     let enough = |runs: &Value| runs["items"].as_array().is_some_and(|runs| runs.len() >= 4);
     two.until(PATIENCE, "/api/v1/diagnosis/tasks/beat/runs", enough).await;
     two.post("/api/v1/diagnosis/tasks/beat/pause", &json!({})).await;
@@ -81,7 +93,7 @@ async fn a_due_task_fires_once_and_jobs_of_one_master_reach_the_workers_of_the_o
     let Master { running, .. } = one;
     running.kill();
     let run = two.submit("hand").await;
-    let one = Master::start_in(data, &address, &["--database-url", &database.url()]);
+    let one = Master::start_in(data, &address, &flags);
     let run_is = one.finished(&run, Duration::from_secs(30)).await;
     assert_eq!(run_is["progress"]["finished"], json!(4), "{run_is}");
 }

@@ -60,7 +60,7 @@ pub(super) async fn create(
     let id = check::id_or_new(request.id.clone())?;
     let made = master.store.create_camera(id, request, now_ms()).await.map_err(|e| store_error(&e))?;
     // A run may wait for exactly this camera.
-    master.changed.notify_one();
+    master.note_change();
     Ok((StatusCode::CREATED, Json(made.camera)))
 }
 
@@ -97,7 +97,7 @@ pub(super) async fn update(
     if !updated.map_err(|error| store_error(&error))? {
         return Err(missing("camera", &id));
     }
-    master.changed.notify_one();
+    master.note_change();
     look_up(State(master), Path(id)).await
 }
 
@@ -184,7 +184,7 @@ pub(super) async fn import(State(master): State<Shared>, body: Body) -> Result<J
         }
     }
     let done = master.store.import_cameras(cameras, now_ms()).await.map_err(|error| store_error(&error))?;
-    master.changed.notify_one();
+    master.note_change();
     Ok(Json(ImportAnswer { created: done.created, updated: done.updated, problems }))
 }
 

@@ -1,7 +1,7 @@
 //! What names, labels and other texts may look like.
 
 use easysight_daemon::problem::Error;
-use easysight_protocol::Labels;
+use easysight_protocol::{Labels, uploaded_name};
 use uuid::Uuid;
 
 use super::invalid;
@@ -67,6 +67,9 @@ pub(super) fn labels(field: &str, labels: &Labels) -> Result<(), Error> {
 pub(super) fn source(field: &str, source: &str) -> Result<(), Error> {
     if source.is_empty() || source.len() > 4_096 || source.contains(char::is_control) {
         return Err(invalid(field, "1 to 4096 characters are wanted, no control characters"));
+    }
+    if uploaded_name(source).is_some() {
+        return Err(invalid(field, "`upload:` stands for clips that come with a submission"));
     }
     let known = ["rtsp", "rtsps", "http", "https", "file"];
     match source.split_once("://") {

@@ -204,6 +204,6 @@ async fn switch(master: &Shared, diagnoses: Vec<String>, digest: Option<String>)
     master.store.activate(diagnoses, digest, now_ms()).await.map_err(|error| store_error(&error))?;
     master.registry.refresh().await.map_err(|error| store_error(&error))?;
     // A run may wait for exactly this plugin.
-    master.changed.notify_one();
+    master.note_change();
     Ok(())
 }

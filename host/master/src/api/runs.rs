@@ -11,7 +11,10 @@ use easysight_store::RunFilter;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::master::{Shared, now_ms};
+use crate::{
+    events::RunChange,
+    master::{Shared, now_ms},
+};
 
 use super::{PageQuery, Params, missing, store_error, tasks};
 
@@ -85,7 +88,7 @@ pub(super) async fn cancel(State(master): State<Shared>, Path(id): Path<String>)
     if !cancelled {
         return Err(Error::new(StatusCode::CONFLICT, "run-ended", "the run has ended already"));
     }
-    master.events.run(run_id, "cancelled");
+    master.tell_run(run_id, RunChange::Cancelled);
     Ok(run)
 }
 
@@ -100,8 +103,8 @@ pub(super) async fn retry(State(master): State<Shared>, Path(id): Path<String>) 
     if jobs == 0 {
         return Err(Error::new(StatusCode::CONFLICT, "nothing-to-retry", "the run has no dead job"));
     }
-    master.waiting.wake(usize::try_from(jobs).unwrap_or(usize::MAX));
-    master.events.run(run_id, "started");
+    master.queued(usize::try_from(jobs).unwrap_or(usize::MAX));
+    master.tell_run(run_id, RunChange::Started);
     Ok(run)
 }
 

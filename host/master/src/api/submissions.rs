@@ -5,14 +5,18 @@ use std::time::Duration;
 
 use axum::{
     Json,
-    extract::{Path, State},
+    body::Body,
+    extract::{Path, Request, State},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use easysight_daemon::{body::JsonBody, problem::Error};
+use easysight_daemon::{
+    problem::Error,
+    upload::{SubmissionBody, not_kept, read_submission},
+};
 use easysight_protocol::{
-    Failure, JobState, Problem, RunId, RunState, Schedule, Submission, SubmissionId, SubmissionRequest,
-    SubmissionState, TaskRequest, Trigger, masked_source,
+    Failure, JobId, JobState, Problem, RunId, RunState, Schedule, Submission, SubmissionId,
+    SubmissionRequest, SubmissionState, TaskRequest, Trigger, masked_source, uploaded_name, uploaded_source,
 };
 use easysight_store::{FindingFilter, NewRun, PageRequest};
 use serde::Deserialize;
@@ -20,7 +24,9 @@ use tokio::{
     sync::broadcast::error::RecvError,
     time::{Instant, timeout_at},
 };
-use utoipa::IntoParams;
+use tower::ServiceExt;
+use tower_http::services::ServeFile;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     events::Event,
@@ -45,6 +51,17 @@ pub(super) struct WaitQuery {
     wait_ms: u64,
 }
 
+/// A request with an upload.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it documents the form, which is read part by part")]
+struct SubmissionForm {
+    /// As the JSON body has it, without a source.
+    request: Option<SubmissionRequest>,
+    /// The picture or clip.
+    #[schema(value_type = String, format = Binary)]
+    clip: Vec<u8>,
+}
+
 impl WaitQuery {
     fn until(&self) -> Result<Instant, Error> {
         let wait = Duration::from_millis(self.wait_ms);
@@ -59,19 +76,30 @@ impl WaitQuery {
 /// Has one source judged, by whichever node is free. 200 with findings where they are there within
 /// `wait_ms`, else 202 and where to look again.
 #[utoipa::path(post, path = "/api/v1/diagnosis/submissions", tag = "submissions", params(WaitQuery),
-    request_body = SubmissionRequest,
-    responses((status = 200, body = Submission), (status = 202, body = Submission), (status = 422, body = Problem),
+    request_body(content((SubmissionRequest = "application/json"), (SubmissionForm = "multipart/form-data"))),
+    responses((status = 200, body = Submission), (status = 202, body = Submission), (status = 413, body = Problem),
+        (status = 422, body = Problem), (status = 507, body = Problem),
         (status = "default", body = Problem)))]
 pub(super) async fn submit(
     State(master): State<Shared>,
     Params(query): Params<WaitQuery>,
-    JsonBody(request): JsonBody<SubmissionRequest>,
+    request: Request,
 ) -> Result<Response, Error> {
     let until = query.until()?;
-    let source = request.source.ok_or_else(|| {
-        invalid("/source", "a source is wanted; pictures and clips are uploaded to a standalone worker")
-    })?;
-    check::source("/source", &source)?;
+    let SubmissionBody { request, upload } =
+        read_submission(request, master.uploads.dir(), master.uploads.max_bytes).await?;
+    let (source, upload) = match (request.source, upload) {
+        (Some(source), None) => {
+            check::source("/source", &source)?;
+            (source, None)
+        }
+        (None, Some(upload)) => (uploaded_source(&upload.name), Some(upload.path)),
+        (Some(_), Some(_)) => return Err(invalid("/source", "give a source or upload a clip, not both")),
+        (None, None) => {
+            let detail = "give a source, or upload a picture or a clip as the part `clip`";
+            return Err(invalid("/source", detail));
+        }
+    };
     match master.registry.active().plan(&request.diagnoses, &request.config) {
         Ok(_) => {}
         Err(NoPlan::Invalid(problem)) => return Err(invalid(problem.field, problem.detail)),
@@ -94,7 +122,14 @@ pub(super) async fn submit(
         deadline_ms: None,
         enabled: true,
     };
+    let id = RunId::fresh();
+    if let Some(upload) = upload {
+        // Before the run is there: a worker may ask for it at once. Whatever goes wrong from here on,
+        // the file is swept away later.
+        master.uploads.keep(upload, id).map_err(|error| not_kept(&error))?;
+    }
     let new = NewRun {
+        id,
         task_id: None,
         trigger: Trigger::Submission,
         fire_time: None,
@@ -124,6 +159,33 @@ pub(super) async fn look_up(
     let run: RunId = id.parse().map_err(|_| missing("submission", &id))?;
     let found = await_end(&master, run, query.until()?).await?;
     Ok(Json(found.ok_or_else(|| missing("submission", &id))?))
+}
+
+/// The name of the file, or the address without credentials.
+fn shown(source: &str) -> String {
+    uploaded_name(source).map_or_else(|| masked_source(source), str::to_owned)
+}
+
+/// The picture or clip that a job judges, where it came with its submission.
+#[utoipa::path(get, path = "/api/v1/diagnosis/jobs/{id}/upload", tag = "worker protocol",
+    responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>), (status = 404, body = Problem),
+        (status = "default", body = Problem)))]
+pub(super) async fn upload(
+    State(master): State<Shared>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, Error> {
+    let job_id: JobId = id.parse().map_err(|_| missing("job", &id))?;
+    let found = master.store.job(job_id).await.map_err(|error| store_error(&error))?;
+    let file = master.uploads.file(found.ok_or_else(|| missing("job", &id))?.run_id);
+    if !file.is_file() {
+        return Err(missing("upload", &id));
+    }
+    let served = ServeFile::new(file).oneshot(request.map(|_| Body::empty())).await;
+    match served {
+        Ok(response) => Ok(response.map(Body::new)),
+        Err(never) => match never {},
+    }
 }
 
 async fn await_end(master: &Master, id: RunId, until: Instant) -> Result<Option<Submission>, Error> {
@@ -177,7 +239,7 @@ async fn read(master: &Master, id: RunId) -> Result<Option<Submission>, Error> {
     Ok(Some(Submission {
         id: SubmissionId(id.0),
         state,
-        source: masked_source(run.definition.cameras.first().map_or("", String::as_str)),
+        source: shown(run.definition.cameras.first().map_or("", String::as_str)),
         created_at: run.run.created_at,
         started_at: job.as_ref().and_then(|job| job.started_at),
         finished_at: run.run.finished_at,

@@ -7,7 +7,7 @@ use axum::{
 };
 use chrono::Utc;
 use easysight_daemon::{body::JsonBody, problem::Error};
-use easysight_protocol::{NodeState, Page, Problem, Run, SubmitRequest, Task, TaskRequest, Trigger};
+use easysight_protocol::{NodeState, Page, Problem, Run, RunId, SubmitRequest, Task, TaskRequest, Trigger};
 use easysight_store::{NewRun, StoreError};
 use serde_json::Value;
 
@@ -45,7 +45,7 @@ pub(super) async fn create(
     let id = check::id_or_new(request.id.clone())?;
     let made = master.store.create_task(id.clone(), request, next, now_ms()).await;
     made.map_err(|error| store_error(&error))?;
-    master.changed.notify_one();
+    master.note_change();
     Ok((StatusCode::CREATED, look_up(State(master), Path(id)).await?))
 }
 
@@ -78,7 +78,7 @@ pub(super) async fn update(
     if !known.map_err(|error| store_error(&error))? {
         return Err(missing("task", id));
     }
-    master.changed.notify_one();
+    master.note_change();
     look_up(State(master), Path(id)).await
 }
 
@@ -144,8 +144,14 @@ pub(super) async fn submit(
         }
     }
     check_task(&master, &definition)?;
-    let new =
-        NewRun { task_id: Some(id), trigger: Trigger::Manual, fire_time: None, idempotency_key, definition };
+    let new = NewRun {
+        id: RunId::fresh(),
+        task_id: Some(id),
+        trigger: Trigger::Manual,
+        fire_time: None,
+        idempotency_key,
+        definition,
+    };
     let (id, _) = scheduler::begin(&master, new).await.map_err(|error| store_error(&error))?;
     let run = master.store.run(id).await.map_err(|error| store_error(&error))?;
     Ok((StatusCode::ACCEPTED, Json(run.ok_or_else(|| missing("run", id))?.run)))

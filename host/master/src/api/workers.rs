@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use utoipa::IntoParams;
 
 use crate::{
-    events::Event,
+    events::{Event, NodeChange, RunChange},
     master::{Master, Shared, now_ms},
 };
 
@@ -55,9 +55,9 @@ pub(super) async fn register(
             tracing::info!(node = id, name, requeued, "node registered");
             if requeued > 0 {
                 master.metrics.lost("node-restarted", requeued);
-                master.waiting.wake(usize::try_from(requeued).unwrap_or(usize::MAX));
+                master.queued(usize::try_from(requeued).unwrap_or(usize::MAX));
             }
-            master.events.tell(Event::Node { node_id: id, change: "registered" });
+            master.tell(Event::Node { node_id: id, change: NodeChange::Registered });
             Ok(Json(RegisterAnswer { lease_ms: lease_ms(&master) }))
         }
         Registration::InUse { hostname, heard_ms_ago } => {
@@ -91,7 +91,7 @@ pub(super) async fn heartbeat(
                     "jobs never reached their node and are offered again"
                 );
                 master.metrics.lost("undelivered", lost);
-                master.waiting.wake(usize::try_from(lost).unwrap_or(usize::MAX));
+                master.queued(usize::try_from(lost).unwrap_or(usize::MAX));
             }
             Ok(Json(HeartbeatAnswer { lease_ms: lease_ms(&master), revoked }))
         }
@@ -189,15 +189,15 @@ pub(super) async fn results(
     master.metrics.findings(&recorded.findings);
     for finding in recorded.findings {
         if finding.finding.is_abnormal() {
-            master.events.tell(Event::Finding { finding: Box::new(finding) });
+            master.tell(Event::Finding { finding: Box::new(finding) });
         }
     }
     for run in recorded.finished_runs {
-        master.events.run(run, "finished");
+        master.tell_run(run, RunChange::Finished);
     }
     if recorded.requeued > 0 {
         // Handed back; those that failed have a pause before them, which the scheduler waits for.
-        master.waiting.wake(recorded.requeued);
+        master.queued(recorded.requeued);
     }
     Ok(Json(ResultsAnswer { verdicts: recorded.verdicts }))
 }
@@ -224,8 +224,8 @@ pub(super) async fn unregister(
     };
     if gone.map_err(|error| store_error(&error))? {
         tracing::info!(node = node_id, "node unregistered");
-        master.changed.notify_one();
-        master.events.tell(Event::Node { node_id, change: "unregistered" });
+        master.note_change();
+        master.tell(Event::Node { node_id, change: NodeChange::Unregistered });
         return Ok(StatusCode::NO_CONTENT);
     }
     let nodes = master.store.nodes(now, master.lease_ms).await.map_err(|error| store_error(&error))?;

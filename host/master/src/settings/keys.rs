@@ -37,6 +37,20 @@ pub(super) const KEYS: &[Key] = &[
         secret: true,
         help: "sqlite:///path or postgres://user:password@host/database?sslmode=verify-full&sslrootcert=ca.pem [default: SQLite in the data directory]",
     },
+    key(
+        "blob-url",
+        "MASTER_BLOB_URL",
+        "URL",
+        None,
+        "Where plugins and uploads are kept: file:///path, which masters that share a database must share too [default: the data directory]",
+    ),
+    key(
+        "max-upload",
+        "MASTER_MAX_UPLOAD",
+        "BYTES",
+        Some("64MiB"),
+        "Largest upload of a submission, 1KiB to 4GiB",
+    ),
     key("tls-cert", "MASTER_TLS_CERT", "FILE", None, "PEM file with the certificate chain; serves https"),
     key("tls-key", "MASTER_TLS_KEY", "FILE", None, "PEM file with the certificate's private key"),
     key(

@@ -101,6 +101,7 @@ pub(crate) fn fan_out(jobs: usize) -> FanOut {
 /// A run with so many jobs, queued at `now`.
 pub(crate) async fn run_of(store: &Store, definition: TaskRequest, jobs: usize, now: i64) -> RunId {
     let new = NewRun {
+        id: RunId::fresh(),
         task_id: Some("t".into()),
         trigger: Trigger::Manual,
         fire_time: None,

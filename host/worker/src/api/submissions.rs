@@ -4,27 +4,23 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json,
-    extract::{
-        FromRequest, Multipart, Path, Query, Request, State, multipart::Field, rejection::QueryRejection,
-    },
+    extract::{Path, Query, Request, State, rejection::QueryRejection},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use easysight_capture::Source;
 use easysight_daemon::{
-    body::{Gathered, MAX_HEARD_BYTES, broken, gather, parse_json},
     problem::Error,
+    upload::{SubmissionBody, read_submission},
 };
 use easysight_diagnose::Plan;
-use easysight_protocol::{Submission, SubmissionId, SubmissionRequest, SubmissionState};
+use easysight_protocol::{Submission, SubmissionId, SubmissionState};
 use easysight_sandbox::Limits;
 use serde::Deserialize;
-use tempfile::{NamedTempFile, TempPath};
-use tokio::io::AsyncWriteExt;
 
 use crate::jobs::Refused;
 
-use super::{Desk, MAX_JSON_BYTES, MAX_WAIT};
+use super::{Desk, MAX_WAIT};
 
 /// Submissions that one page of the list has at the most.
 const MAX_LISTED: usize = 1_000;
@@ -43,18 +39,6 @@ pub(super) struct ListQuery {
     limit: Option<usize>,
 }
 
-/// What a body holds.
-struct Body {
-    request: SubmissionRequest,
-    upload: Option<Upload>,
-}
-
-struct Upload {
-    /// As the client calls it, for showing.
-    name: String,
-    path: TempPath,
-}
-
 pub(super) async fn submit(
     State(node): State<Arc<Desk>>,
     query: Result<Query<WaitQuery>, QueryRejection>,
@@ -64,7 +48,8 @@ pub(super) async fn submit(
     if node.jobs.is_draining() {
         return Err(refused(Refused::Draining));
     }
-    let Body { request, upload } = read_body(&node, request).await?;
+    let dir = node.settings.uploads_dir();
+    let SubmissionBody { request, upload } = read_submission(request, &dir, node.settings.max_upload).await?;
     let invalid = |field: &str, detail: String| {
         Error::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-request", detail).at(field)
     };
@@ -174,82 +159,4 @@ fn wait(query: Result<Query<WaitQuery>, QueryRejection>) -> Result<Duration, Err
 
 fn bad_query(rejection: &QueryRejection) -> Error {
     Error::new(StatusCode::BAD_REQUEST, "invalid-query", rejection.body_text())
-}
-
-async fn read_body(node: &Desk, request: Request) -> Result<Body, Error> {
-    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = content_type.and_then(|text| text.split(';').next()).map(str::trim).unwrap_or_default();
-    if essence.eq_ignore_ascii_case("application/json") {
-        let json = gather(request.into_body(), MAX_JSON_BYTES).await?;
-        return Ok(Body { request: parse_json(&json)?, upload: None });
-    }
-    if essence.eq_ignore_ascii_case("multipart/form-data") {
-        let parts = Multipart::from_request(request, &()).await.map_err(|rejection| broken(&rejection))?;
-        return read_parts(node, parts).await;
-    }
-    let detail = "send application/json, or multipart/form-data with the parts `request` and `clip`";
-    Err(Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail))
-}
-
-async fn read_parts(node: &Desk, mut parts: Multipart) -> Result<Body, Error> {
-    let mut body = Body { request: SubmissionRequest::default(), upload: None };
-    loop {
-        let Some(mut part) = parts.next_field().await.map_err(|error| broken(&error))? else {
-            return Ok(body);
-        };
-        match part.name() {
-            Some("request") => {
-                let mut json = Gathered::up_to(MAX_JSON_BYTES);
-                while let Some(chunk) = part.chunk().await.map_err(|error| broken(&error))? {
-                    json.add(&chunk)?;
-                }
-                body.request = parse_json(&json.complete()?)?;
-            }
-            Some("clip") if body.upload.is_none() => body.upload = Some(keep(node, part).await?),
-            other => {
-                let detail =
-                    format!("the part {other:?} is one too many: `request` and `clip` are taken, once each");
-                return Err(Error::new(StatusCode::BAD_REQUEST, "invalid-body", detail));
-            }
-        }
-    }
-}
-
-/// Writes an upload to disk as it arrives.
-async fn keep(node: &Desk, mut part: Field<'_>) -> Result<Upload, Error> {
-    let failed = |error: std::io::Error| {
-        tracing::error!(%error, "an upload cannot be kept");
-        let status = if error.kind() == std::io::ErrorKind::StorageFull {
-            StatusCode::INSUFFICIENT_STORAGE
-        } else {
-            StatusCode::INTERNAL_SERVER_ERROR
-        };
-        Error::new(status, "upload-failed", format!("the upload cannot be kept: {error}"))
-    };
-    let name = part.file_name().unwrap_or("upload");
-    let name = name.chars().filter(|c| !c.is_control()).take(200).collect();
-    let dir = node.settings.data_dir.join("uploads");
-    let (file, path) =
-        tokio::task::spawn_blocking(move || NamedTempFile::new_in(dir).map(NamedTempFile::into_parts))
-            .await
-            .map_err(|e| failed(std::io::Error::other(e)))?
-            .map_err(failed)?;
-    let mut file = tokio::fs::File::from_std(file);
-    let granted = node.settings.max_upload;
-    let mut seen = 0_u64;
-    while let Some(chunk) = part.chunk().await.map_err(|error| broken(&error))? {
-        seen = seen.saturating_add(chunk.len() as u64);
-        if seen <= granted {
-            file.write_all(&chunk).await.map_err(failed)?;
-        } else if seen > granted.saturating_add(MAX_HEARD_BYTES as u64) {
-            break;
-        }
-    }
-    if seen > granted {
-        let detail =
-            format!("the upload is larger than the {granted} bytes that the worker takes (--max-upload)");
-        return Err(Error::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail));
-    }
-    file.flush().await.map_err(failed)?;
-    Ok(Upload { name, path })
 }

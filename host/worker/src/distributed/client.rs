@@ -9,8 +9,8 @@ use std::{
 
 use anyhow::Context;
 use easysight_protocol::{
-    HeartbeatAnswer, HeartbeatRequest, Incarnation, LeaseAnswer, LeaseRequest, Problem, RegisterAnswer,
-    RegisterRequest, ResultsAnswer, ResultsRequest,
+    HeartbeatAnswer, HeartbeatRequest, Incarnation, JobId, LeaseAnswer, LeaseRequest, Problem,
+    RegisterAnswer, RegisterRequest, ResultsAnswer, ResultsRequest,
 };
 use easysight_sandbox::Digest;
 use reqwest::{Certificate, Client, Method, RequestBuilder, Response, StatusCode, header};
@@ -167,6 +167,12 @@ impl MasterClient {
         if offset > 0 {
             request = request.header(header::RANGE, format!("bytes={offset}-"));
         }
+        self.send(request.timeout(DOWNLOAD)).await
+    }
+
+    /// The clip that came with a job's submission.
+    pub(crate) async fn upload(&self, job: JobId) -> Result<Response, CallError> {
+        let request = self.request(Method::GET, &format!("/api/v1/diagnosis/jobs/{job}/upload"));
         self.send(request.timeout(DOWNLOAD)).await
     }
 

@@ -4,14 +4,20 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use easysight_capture::{CaptureErrorKind, Source};
 use easysight_diagnose::{Examination, Plan, Selected, capture, judge};
-use easysight_protocol::{Failure, JobOutcome, JobPlan, JobResult, LeaseToken, LeasedJob};
+use easysight_protocol::{Failure, JobOutcome, JobPlan, JobResult, LeaseToken, LeasedJob, uploaded_name};
 use easysight_sandbox::{Digest, Limits};
 use futures::FutureExt;
+use tempfile::TempPath;
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::{Distributed, client::CallError, download::FetchError};
+use super::{
+    Distributed,
+    client::CallError,
+    download::FetchError,
+    upload::{self, UploadError},
+};
 
 /// What the node was given.
 pub(crate) struct Assignment {
@@ -69,23 +75,17 @@ fn internal(detail: &str) -> Failure {
 
 async fn examine(node: &Distributed, job: &LeasedJob, plan: Option<&JobPlan>) -> Result<JobOutcome, Failure> {
     let plan = plan.ok_or_else(|| internal("the job came without its plan"))?;
-    let source: Source = job.source.parse().map_err(|error| Failure {
-        kind: "invalid-source".into(),
-        detail: format!("the camera's source: {error}"),
-    })?;
-    if matches!(source, Source::File(_)) && !node.settings.takes_files() {
-        let detail = "the camera's source is a file, which this worker does not take (--file-sources)";
-        return Err(Failure { kind: "file-sources-denied".into(), detail: detail.into() });
-    }
-    let plan = match select(node, plan).await {
-        Ok(plan) => plan,
+    let gathered = async { Ok((source_of(node, job).await?, select(node, plan).await?)) };
+    let (picture, plan) = match gathered.await {
+        Ok(gathered) => gathered,
         Err(Lack::Master(error)) => {
-            tracing::warn!(%error, "the master went away before it gave the plugin");
+            tracing::warn!(%error, "the master went away before it gave what the job needs");
             return Ok(JobOutcome::Returned);
         }
-        Err(Lack::Plugin(failure)) => return Err(failure),
+        Err(Lack::Own(failure)) => return Err(failure),
     };
-    let captured = capture(&node.capturer, &plan, &source).await;
+    let captured = capture(&node.capturer, &plan, &picture.source).await;
+    drop(picture);
     node.metrics.capture_seconds.observe(captured.elapsed.as_secs_f64());
     if let Err(error) = &captured.clip {
         node.metrics.capture_failed(error.kind.code());
@@ -107,12 +107,39 @@ async fn examine(node: &Distributed, job: &LeasedJob, plan: Option<&JobPlan>) ->
     }
 }
 
-/// Why there is no plan to work by.
+/// Why the job cannot be worked on.
 enum Lack {
     /// The job is not at fault, and loses no attempt.
-    Master(Arc<FetchError>),
-    /// The plugin cannot be had, or does not take its configuration.
-    Plugin(Failure),
+    Master(String),
+    /// Something of the job's own is wrong or cannot be had.
+    Own(Failure),
+}
+
+/// Where the job's picture comes from.
+struct Picture {
+    source: Source,
+    /// The file of an upload, which is removed with this.
+    _upload: Option<TempPath>,
+}
+
+async fn source_of(node: &Distributed, job: &LeasedJob) -> Result<Picture, Lack> {
+    let own = |kind: &str, detail: String| Lack::Own(Failure { kind: kind.into(), detail });
+    if uploaded_name(&job.source).is_some() {
+        let dir = node.settings.uploads_dir();
+        let fetched = upload::fetch(&node.client, job.id, &dir, node.settings.max_upload).await;
+        let path = fetched.map_err(|error| match error {
+            UploadError::Call(CallError::Unreachable { .. }) => Lack::Master(error.to_string()),
+            _ => own("upload-unavailable", error.to_string()),
+        })?;
+        return Ok(Picture { source: Source::from(&*path), _upload: Some(path) });
+    }
+    let source: Source =
+        job.source.parse().map_err(|error| own("invalid-source", format!("the camera's source: {error}")))?;
+    if matches!(source, Source::File(_)) && !node.settings.takes_files() {
+        let detail = "the camera's source is a file, which this worker does not take (--file-sources)";
+        return Err(own("file-sources-denied", detail.into()));
+    }
+    Ok(Picture { source, _upload: None })
 }
 
 /// The plan with its plugins at hand.
@@ -121,16 +148,16 @@ async fn select(node: &Distributed, plan: &JobPlan) -> Result<Plan, Lack> {
     for planned in &plan.plugins {
         let unavailable = |detail: String| {
             let detail = format!("the plugin {}: {detail}", planned.name);
-            Lack::Plugin(Failure { kind: "plugin-unavailable".into(), detail })
+            Lack::Own(Failure { kind: "plugin-unavailable".into(), detail })
         };
         let digest: Digest = planned.digest.parse().map_err(|e| unavailable(format!("{e}")))?;
         let plugin = node.plugins.get(digest).await.map_err(|error| match *error {
-            FetchError::Call(CallError::Unreachable { .. }) => Lack::Master(error),
+            FetchError::Call(CallError::Unreachable { .. }) => Lack::Master(error.to_string()),
             _ => unavailable(error.to_string()),
         })?;
         let config = plugin.resolve_config(Some(&planned.config)).map_err(|error| {
             let detail = format!("the plugin {}: {}: {}", planned.name, error.field, error.detail);
-            Lack::Plugin(Failure { kind: "invalid-config".into(), detail })
+            Lack::Own(Failure { kind: "invalid-config".into(), detail })
         })?;
         let diagnoses = planned.diagnoses.clone();
         selected.push(Selected { plugin, diagnoses, config, limits: Limits::default() });

@@ -1,0 +1,129 @@
+//! Bodies of submissions: JSON, or a form with the JSON and an upload that goes to disk as it arrives.
+
+use std::path::Path;
+
+use axum::{
+    body::Body,
+    extract::{FromRequest, Multipart, Request, multipart::Field},
+    http::{StatusCode, header},
+};
+use easysight_protocol::SubmissionRequest;
+use tempfile::{NamedTempFile, TempPath};
+use tokio::io::AsyncWriteExt;
+
+use crate::{
+    body::{Gathered, MAX_HEARD_BYTES, broken, gather, parse_json},
+    problem::Error,
+};
+
+/// Bytes of the JSON.
+const MAX_JSON_BYTES: usize = 256 << 10;
+/// Characters of an upload's name that are kept.
+const MAX_NAME_CHARS: usize = 200;
+
+/// What a body holds.
+#[derive(Debug, Default)]
+pub struct SubmissionBody {
+    /// What shall be judged.
+    pub request: SubmissionRequest,
+    /// The picture or clip, where it came with the request.
+    pub upload: Option<Upload>,
+}
+
+/// A picture or a clip on disk, which is removed with this.
+#[derive(Debug)]
+pub struct Upload {
+    /// As the client calls it, for showing; without control characters.
+    pub name: String,
+    /// Where it is.
+    pub path: TempPath,
+}
+
+/// Reads `application/json`, or `multipart/form-data` with the parts `request` and `clip`. An upload
+/// of at most `granted` bytes is written into `dir`.
+///
+/// # Errors
+///
+/// 400 where the body is malformed, 413 where a part is larger than is taken, 415 for another kind of
+/// body, 507 where the disk is full.
+pub async fn read_submission(request: Request, dir: &Path, granted: u64) -> Result<SubmissionBody, Error> {
+    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = content_type.and_then(|text| text.split(';').next()).map(str::trim).unwrap_or_default();
+    if essence.eq_ignore_ascii_case("application/json") {
+        return read_json(request.into_body()).await;
+    }
+    if essence.eq_ignore_ascii_case("multipart/form-data") {
+        let parts = Multipart::from_request(request, &()).await.map_err(|rejection| broken(&rejection))?;
+        return read_parts(parts, dir, granted).await;
+    }
+    let detail = "send application/json, or multipart/form-data with the parts `request` and `clip`";
+    Err(Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail))
+}
+
+async fn read_json(body: Body) -> Result<SubmissionBody, Error> {
+    let json = gather(body, MAX_JSON_BYTES).await?;
+    Ok(SubmissionBody { request: parse_json(&json)?, upload: None })
+}
+
+async fn read_parts(mut parts: Multipart, dir: &Path, granted: u64) -> Result<SubmissionBody, Error> {
+    let mut body = SubmissionBody::default();
+    loop {
+        let Some(mut part) = parts.next_field().await.map_err(|error| broken(&error))? else {
+            return Ok(body);
+        };
+        match part.name() {
+            Some("request") => {
+                let mut json = Gathered::up_to(MAX_JSON_BYTES);
+                while let Some(chunk) = part.chunk().await.map_err(|error| broken(&error))? {
+                    json.add(&chunk)?;
+                }
+                body.request = parse_json(&json.complete()?)?;
+            }
+            Some("clip") if body.upload.is_none() => body.upload = Some(keep(part, dir, granted).await?),
+            other => {
+                let detail =
+                    format!("the part {other:?} is one too many: `request` and `clip` are taken, once each");
+                return Err(Error::new(StatusCode::BAD_REQUEST, "invalid-body", detail));
+            }
+        }
+    }
+}
+
+/// Writes an upload to disk as it arrives.
+async fn keep(mut part: Field<'_>, dir: &Path, granted: u64) -> Result<Upload, Error> {
+    let name = part.file_name().unwrap_or("upload");
+    let name = name.chars().filter(|c| !c.is_control()).take(MAX_NAME_CHARS).collect();
+    let dir = dir.to_owned();
+    let (file, path) =
+        tokio::task::spawn_blocking(move || NamedTempFile::new_in(dir).map(NamedTempFile::into_parts))
+            .await
+            .map_err(|error| not_kept(&std::io::Error::other(error)))?
+            .map_err(|error| not_kept(&error))?;
+    let mut file = tokio::fs::File::from_std(file);
+    let mut seen = 0_u64;
+    while let Some(chunk) = part.chunk().await.map_err(|error| broken(&error))? {
+        seen = seen.saturating_add(chunk.len() as u64);
+        if seen <= granted {
+            file.write_all(&chunk).await.map_err(|error| not_kept(&error))?;
+        } else if seen > granted.saturating_add(MAX_HEARD_BYTES as u64) {
+            break;
+        }
+    }
+    if seen > granted {
+        let detail = format!("the upload is larger than the {granted} bytes that are taken (--max-upload)");
+        return Err(Error::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail));
+    }
+    file.flush().await.map_err(|error| not_kept(&error))?;
+    Ok(Upload { name, path })
+}
+
+/// 507 where the disk is full, 500 for whatever else keeps an upload from being written.
+pub fn not_kept(error: &std::io::Error) -> Error {
+    tracing::error!(%error, "an upload cannot be kept");
+    let status = if error.kind() == std::io::ErrorKind::StorageFull {
+        StatusCode::INSUFFICIENT_STORAGE
+    } else {
+        StatusCode::INTERNAL_SERVER_ERROR
+    };
+    Error::new(status, "upload-failed", format!("the upload cannot be kept: {error}"))
+}

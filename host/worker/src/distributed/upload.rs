@@ -1,0 +1,48 @@
+//! The clip that came with a submission, fetched from the master for the job that judges it.
+
+use std::{io, path::Path};
+
+use easysight_protocol::JobId;
+use tempfile::{NamedTempFile, TempPath};
+use tokio::{fs::File, io::AsyncWriteExt};
+
+use super::client::{CallError, MasterClient};
+
+/// Why an upload cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum UploadError {
+    /// The master does not give it.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The connection broke off.
+    #[error("the upload broke off on its way from the master: {0}")]
+    Broken(reqwest::Error),
+    /// It is more than this worker takes.
+    #[error("the upload is larger than the {0} bytes that this worker takes (--max-upload)")]
+    TooLarge(u64),
+    /// It cannot be kept.
+    #[error("the upload cannot be kept: {0}")]
+    Disk(#[from] io::Error),
+}
+
+/// Fetches a job's upload, of at most `granted` bytes, into `dir`. The file is removed with the answer.
+pub(crate) async fn fetch(
+    client: &MasterClient,
+    job: JobId,
+    dir: &Path,
+    granted: u64,
+) -> Result<TempPath, UploadError> {
+    let mut answer = client.upload(job).await?;
+    let (file, path) = NamedTempFile::new_in(dir)?.into_parts();
+    let mut file = File::from_std(file);
+    let mut have = 0_u64;
+    while let Some(chunk) = answer.chunk().await.map_err(UploadError::Broken)? {
+        have += chunk.len() as u64;
+        if have > granted {
+            return Err(UploadError::TooLarge(granted));
+        }
+        file.write_all(&chunk).await?;
+    }
+    file.flush().await?;
+    Ok(path)
+}
