@@ -76,7 +76,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     } else {
         eprintln!("LINTS ARE NOT CHECKED: clippy is missing");
     }
-    steps.step("programs", command("cargo", &root).args(["build", "--workspace", "--bins"]));
+    // Together: what programs and tests have in common is built once, not once for each set of features.
+    let mut build = command("cargo", &root);
+    steps.step("programs and tests", build.args(["build", "--workspace", "--bins", "--tests"]));
 
     let filter = arguments.filter.as_slice();
     let mut tests = command("cargo", &root);
