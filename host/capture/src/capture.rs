@@ -17,7 +17,7 @@ use crate::{
     error::{CaptureError, CaptureErrorKind as Kind},
     frame::{Frame, SampleRange},
     notes::{FrameNote, Notes, duration},
-    request::ClipRequest,
+    request::{ClipRequest, Stretch},
     source::{Source, SourceKind},
 };
 
@@ -158,7 +158,7 @@ impl Capturer {
         mut samples: impl AsyncRead + Unpin,
         mut announced: mpsc::UnboundedReceiver<FrameNote>,
     ) -> (Vec<Frame>, End) {
-        let late = Instant::now() + self.config.deadline + request.span;
+        let late = Instant::now() + self.config.deadline + request.span();
         let mut frames: Vec<Frame> = Vec::new();
         let (mut first, mut held) = (None, 0_usize);
         loop {
@@ -192,7 +192,7 @@ impl Capturer {
                 continue;
             }
             let timestamp = timestamp(&note, &mut first, frames.last());
-            if is_surplus(request, &note, timestamp, frames.last()) {
+            if is_surplus(request, &note, timestamp, &frames) {
                 continue;
             }
             match Frame::new(timestamp, note.keyframe, note.size, &buffer.freeze()) {
@@ -200,7 +200,7 @@ impl Capturer {
                 Err(e) => return (frames, End::Broken(e.to_string())),
             }
             held += bytes;
-            if frames.len() >= request.min_frames as usize && timestamp >= request.span {
+            if request.running(frames.len(), timestamp).is_none() {
                 return (frames, End::Enough);
             }
         }
@@ -218,7 +218,7 @@ impl Capturer {
         let covered = frames.last().map_or(Duration::ZERO, |frame| frame.timestamp);
         let so_far =
             |what: String| format!("after {} frames in {:.1} s: {what}", frames.len(), covered.as_secs_f64());
-        let half = frames.len() >= request.min_frames as usize && covered >= request.span / 2;
+        let half = frames.len() >= request.min_frames() as usize && covered >= request.span() / 2;
         // A file or a snapshot has what it has; only a stream can break off.
         let streams = match source.kind() {
             SourceKind::Rtsp => true,
@@ -286,14 +286,12 @@ fn timestamp(note: &FrameNote, first: &mut Option<f64>, last: Option<&Frame>) ->
     duration(seconds - first).max(before)
 }
 
-/// In a stream of keyframes alone the filter lets all of them pass.
-fn is_surplus(request: &ClipRequest, note: &FrameNote, timestamp: Duration, last: Option<&Frame>) -> bool {
-    last.is_some_and(|last| {
-        note.keyframe
-            && last.keyframe
-            && !request.span.is_zero()
-            && timestamp.saturating_sub(last.timestamp) < decoder::least_distance(request.interval)
-    })
+/// In a stream of keyframes alone none stands out; ffmpeg's own count begins before the clip does.
+fn is_surplus(request: &ClipRequest, note: &FrameNote, timestamp: Duration, frames: &[Frame]) -> bool {
+    let Some(last) = frames.last() else { return false };
+    let stretch = request.running(frames.len(), last.timestamp);
+    let least = stretch.map_or(Duration::ZERO, Stretch::least_distance);
+    note.keyframe && last.keyframe && timestamp.saturating_sub(last.timestamp) < least
 }
 
 /// A single picture rather than a stream of them.

@@ -26,7 +26,7 @@ pub struct ClipInfo {
 pub struct DecoderEvidence {
     /// Packets that the transport reported missing.
     pub missed_packets: u32,
-    /// Frames decoded from damaged data.
+    /// Frames decoded from damaged data, and those of which nothing could be made.
     pub corrupt_frames: u32,
     /// Macroblocks whose content the decoder made up.
     pub concealed_blocks: u32,

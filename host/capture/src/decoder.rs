@@ -4,7 +4,7 @@ use std::{ffi::OsString, path::Path, time::Duration};
 
 use crate::{
     frame::MAX_PIXELS,
-    request::ClipRequest,
+    request::{ClipRequest, Stretch},
     source::{Source, SourceKind},
 };
 
@@ -84,18 +84,35 @@ fn file_address(path: &Path) -> OsString {
     address
 }
 
-/// Frames an interval apart and every keyframe, since a picture that changes at a keyframe only is
-/// what a freeze looks like. The tenth of slack takes up the jitter of the timestamps.
+/// Keeps the frames that the request wants, counted and timed from the first keyframe on, where the
+/// clip begins. Every keyframe that follows another kind of frame is kept besides, since a picture
+/// that changes at a keyframe only is what a freeze looks like. What is not kept is neither converted
+/// nor sent; it is decoded only because others are predicted from it.
 fn filters(request: &ClipRequest) -> String {
     let planar = "format=yuv420p|yuvj420p,showinfo=checksum=0";
-    if request.interval.is_zero() || request.span.is_zero() {
-        return planar.to_owned();
+    match least_distance(request.stretches()) {
+        None => planar.to_owned(),
+        // In ffmpeg's memory: 0 the time of the first keyframe, 1 whether it has come, 2 the frames
+        // kept before it, 3 whether the last one kept is a keyframe, 4 whether this one is kept.
+        Some(least) => format!(
+            "select='if(key*not(ld(1)),st(1,1);st(0,t);st(2,selected_n));\
+             st(4,isnan(prev_selected_t)+key*not(ld(3))+gte(abs(t-prev_selected_t),{least}));\
+             if(ld(4),st(3,key));ld(4)',{planar}"
+        ),
     }
-    let least = least_distance(request.interval).as_secs_f64();
-    format!("select='key+isnan(prev_selected_t)+gte(t-prev_selected_t,{least:.6})',{planar}")
 }
 
-/// Frames closer than this count as more than was asked for.
-pub(crate) fn least_distance(interval: Duration) -> Duration {
-    interval.mul_f64(0.9)
+/// The expression, in seconds, of how far a frame has to be from the one kept before it: as far as the
+/// finest stretch says that still runs. None where every frame is wanted to the end.
+fn least_distance(stretches: &[Stretch]) -> Option<String> {
+    let (longest, finer) = stretches.split_last()?;
+    let seconds = |stretch: &Stretch| format!("{:.6}", stretch.least_distance().as_secs_f64());
+    if longest.least_distance().is_zero() {
+        return None;
+    }
+    Some(finer.iter().rev().fold(seconds(longest), |coarser, one| {
+        let (span, frames) = (one.span.as_secs_f64(), one.min_frames);
+        let runs = format!("lt(prev_selected_t-ld(0),{span:.6})+lt(selected_n-ld(2),{frames})");
+        format!("if({runs},{},{coarser})", seconds(one))
+    }))
 }

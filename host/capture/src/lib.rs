@@ -17,5 +17,5 @@ pub use capture::{CaptureConfig, Capturer};
 pub use clip::{Clip, ClipError, ClipInfo, DecoderEvidence, PixelError, Rect};
 pub use error::{CaptureError, CaptureErrorKind};
 pub use frame::{Frame, FrameError, PlaneKind, SampleRange};
-pub use request::ClipRequest;
+pub use request::{ClipRequest, Stretch};
 pub use source::{Source, SourceError, SourceKind};

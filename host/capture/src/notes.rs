@@ -63,11 +63,11 @@ impl Notes {
                 self.read_fact(text);
                 // What a decoder makes up it tells as a mere fact.
                 if !origin.is_empty() {
-                    self.count(text);
+                    self.count(origin, text);
                 }
             }
             "warning" | "error" | "fatal" | "panic" => {
-                self.count(text);
+                self.count(origin, text);
                 if self.evidence.lines.len() < MAX_LINES && !text.is_empty() {
                     let line = source.scrub(text);
                     let line = line.chars().filter(|c| !c.is_control()).take(MAX_LINE_CHARS);
@@ -129,7 +129,10 @@ impl Notes {
         }
     }
 
-    fn count(&mut self, text: &str) {
+    fn count(&mut self, origin: &str, text: &str) {
+        // A recording may begin in the middle: what refers to before its first frame is no damage.
+        let damaged = text.contains("corrupt decoded frame")
+            || (self.frames > 0 && (never_decoded(text) || damaged_silently(origin, text)));
         let evidence = &mut self.evidence;
         let add = |count: &mut u32, more: u32| *count = count.saturating_add(more);
         if let Some(rest) = text.strip_prefix("RTP: missed ") {
@@ -137,7 +140,7 @@ impl Notes {
         } else if let Some(rest) = text.strip_prefix("concealing ") {
             // "concealing 220 DC, 220 AC, 220 MV errors": one number each of the same macroblocks.
             add(&mut evidence.concealed_blocks, leading_number(rest).unwrap_or(1));
-        } else if text.contains("corrupt decoded frame") {
+        } else if damaged {
             add(&mut evidence.corrupt_frames, 1);
         } else if text.contains("reference picture missing")
             || text.contains("Missing reference picture")
@@ -191,6 +194,26 @@ fn frame_note(text: &str) -> Option<FrameNote> {
         size: (width.parse().ok()?, height.parse().ok()?),
         keyframe: value(" iskey:")? == "1",
     })
+}
+
+/// A frame whose data is so damaged that nothing came of it. Versions of ffmpeg word it differently.
+fn never_decoded(text: &str) -> bool {
+    text.starts_with("Error while decoding stream #")
+        || text.starts_with("Error submitting packet to decoder")
+}
+
+/// Decoders that hide no damage and do not mark the frame either: what they say of a broken slice
+/// or row.
+fn damaged_silently(origin: &str, text: &str) -> bool {
+    match origin {
+        "hevc" => {
+            text.starts_with("CABAC_MAX_BIN")
+                || text.starts_with("The cu_qp_delta")
+                || text.starts_with("The slice_qp_delta")
+        }
+        "mjpeg" => text.starts_with("error y="),
+        _ => false,
+    }
 }
 
 fn leading_number(text: &str) -> Option<u32> {
@@ -305,6 +328,15 @@ mod tests {
         assert_eq!(notes.evidence.missing_references, 1);
         assert_eq!(notes.evidence.lines.len(), 3);
         assert!(notes.evidence.lines.iter().all(|line| !line.contains("pw")));
+    }
+
+    #[test]
+    fn what_never_decodes_is_damage_once_there_are_frames() {
+        let frame = "[Parsed_showinfo_2 @ 0x1] [info] n:   0 pts_time:0 s:64x64 iskey:1 type:I ";
+        let lost = "[error] Error while decoding stream #0:0: Invalid data found when processing input";
+        let slice = "[hevc @ 0x1] [error] CABAC_MAX_BIN : 7";
+        assert_eq!(read(&[lost, slice, frame]).0.evidence.corrupt_frames, 0);
+        assert_eq!(read(&[frame, lost, slice, lost]).0.evidence.corrupt_frames, 3);
     }
 
     #[test]

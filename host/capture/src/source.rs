@@ -94,6 +94,15 @@ impl Source {
         }
     }
 
+    /// What it is called whoever is let in: the same for another user or password.
+    #[must_use]
+    pub fn without_credentials(&self) -> String {
+        match self {
+            Self::File(_) => self.to_string(),
+            Self::Remote(_) => self.to_string().replacen(&format!("://{MASK}@"), "://", 1),
+        }
+    }
+
     /// Replaces what a program printed of this source's credentials.
     pub(crate) fn scrub(&self, text: &str) -> String {
         let Self::Remote(url) = self else { return text.to_owned() };
@@ -187,6 +196,18 @@ mod tests {
         assert_eq!(source.scrub(line), format!("{shown}: refused"));
         assert!(!source.scrub("tcp://admin:s3cret@camera: timeout").contains("s3cret"));
         assert!(!source.scrub("GET /live?channel=1&Password=s3cret&user=admin").contains("s3cret"));
+    }
+
+    #[test]
+    fn a_source_stays_the_same_for_another_user() {
+        let bare = |text: &str| text.parse::<Source>().unwrap().without_credentials();
+        assert_eq!(bare("rtsp://admin:a@camera/live"), "rtsp://camera/live");
+        assert_eq!(bare("rtsp://camera/live"), "rtsp://camera/live");
+        assert_eq!(
+            bare("http://camera/snap?channel=2&pwd=a"),
+            bare("http://u:p@camera/snap?channel=2&pwd=b")
+        );
+        assert_ne!(bare("http://camera/snap?channel=2"), bare("http://camera/snap?channel=1"));
     }
 
     proptest! {

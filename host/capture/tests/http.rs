@@ -6,8 +6,8 @@ mod media;
 
 use std::{fs, time::Duration};
 
-use easysight_capture::{ClipRequest, Source};
-use media::{STRETCH, capture, failure, h264, has_ffmpeg, make};
+use easysight_capture::Source;
+use media::{IN_FULL, STILL, STRETCH, capture, failure, h264, has_ffmpeg, make};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -64,10 +64,12 @@ async fn a_snapshot_is_a_clip_of_one_frame() {
     let jpeg = fs::read(make(dir.path(), "a.jpg", "-f lavfi -i testsrc2=size=320x180 -frames:v 1")).unwrap();
     let (url, _server) = serve(vec![response("200 OK", "image/jpeg", &jpeg)], false).await;
     let source: Source = url.parse().unwrap();
-    let clip = capture(&source, &ClipRequest::still()).await.unwrap();
+    let clip = capture(&source, STILL).await.unwrap();
     assert_eq!((clip.frames().len(), clip.info().live), (1, false));
     // Also where more was asked for: that a snapshot cannot tell is for the diagnosis to say.
-    assert_eq!(capture(&source, &STRETCH).await.unwrap().frames().len(), 1);
+    for more in [STRETCH, IN_FULL] {
+        assert_eq!(capture(&source, more).await.unwrap().frames().len(), 1);
+    }
 }
 
 #[tokio::test]
@@ -78,7 +80,7 @@ async fn a_recording_over_http_is_read() {
     let dir = tempfile::tempdir().unwrap();
     let file = fs::read(h264(dir.path(), "a.mkv", 4)).unwrap();
     let (url, _server) = serve(vec![response("200 OK", "video/x-matroska", &file)], false).await;
-    let clip = capture(&url.parse().unwrap(), &STRETCH).await.unwrap();
+    let clip = capture(&url.parse().unwrap(), STRETCH).await.unwrap();
     assert!(clip.frames().last().unwrap().timestamp >= Duration::from_secs(3));
 }
 
@@ -95,11 +97,11 @@ async fn each_refusal_has_its_own_word() {
         ("503 Service Unavailable", "server-error"),
     ] {
         let (url, _server) = serve(vec![response(status, "text/plain", b"no")], false).await;
-        assert_eq!(failure(&url, &ClipRequest::still()).await, word, "{status}");
+        assert_eq!(failure(&url, STILL).await, word, "{status}");
     }
     let page = b"<html>log in first</html>".repeat(50);
     let (url, _server) = serve(vec![response("200 OK", "text/html", &page)], false).await;
-    assert_eq!(failure(&url, &ClipRequest::still()).await, "not-media");
+    assert_eq!(failure(&url, STILL).await, "not-media");
 }
 
 #[tokio::test]
@@ -108,11 +110,10 @@ async fn hosts_that_are_not_there_are_told_apart() {
         return;
     }
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let still = ClipRequest::still();
-    assert_eq!(failure(&format!("http://{closed}/"), &still).await, "connection-refused");
-    assert_eq!(failure(&format!("rtsp://{closed}/"), &still).await, "connection-refused");
-    assert_eq!(failure("http://camera.invalid/", &still).await, "no-such-host");
-    assert_eq!(failure("rtsp://camera.invalid/", &still).await, "no-such-host");
+    assert_eq!(failure(&format!("http://{closed}/"), STILL).await, "connection-refused");
+    assert_eq!(failure(&format!("rtsp://{closed}/"), STILL).await, "connection-refused");
+    assert_eq!(failure("http://camera.invalid/", STILL).await, "no-such-host");
+    assert_eq!(failure("rtsp://camera.invalid/", STILL).await, "no-such-host");
 }
 
 #[tokio::test]
@@ -121,9 +122,9 @@ async fn a_server_that_never_answers_is_given_up() {
         return;
     }
     let (url, _server) = serve(vec![], true).await;
-    assert_eq!(failure(&url, &ClipRequest::still()).await, "connect-timed-out");
+    assert_eq!(failure(&url, STILL).await, "connect-timed-out");
     let rtsp = url.replace("http://", "rtsp://");
-    assert_eq!(failure(&rtsp, &ClipRequest::still()).await, "connect-timed-out");
+    assert_eq!(failure(&rtsp, STILL).await, "connect-timed-out");
 }
 
 #[tokio::test]
@@ -134,7 +135,7 @@ async fn plain_http_where_tls_is_wanted_is_told_so() {
     let (url, _server) = serve(vec![response("400 Bad Request", "text/plain", b"no")], false).await;
     let tls = url.replace("http://", "https://");
     // The few lines wait for a head that never comes in clear text; any answer is no TLS.
-    let kind = failure(&tls, &ClipRequest::still()).await;
+    let kind = failure(&tls, STILL).await;
     assert!(["tls-failed", "connect-timed-out"].contains(&kind), "{kind}");
 }
 
@@ -154,12 +155,12 @@ async fn a_motion_jpeg_stream_is_live_and_its_end_is_a_loss() {
     let dir = tempfile::tempdir().unwrap();
     let jpeg = fs::read(make(dir.path(), "a.jpg", "-f lavfi -i testsrc2=size=320x180 -frames:v 1")).unwrap();
     let (url, _server) = serve(motion_jpeg(&jpeg, 200), true).await;
-    let clip = capture(&url.parse().unwrap(), &STRETCH).await.unwrap();
+    let clip = capture(&url.parse().unwrap(), STRETCH).await.unwrap();
     assert!(clip.info().live && clip.frames().len() >= 15);
     let (url, _server) = serve(motion_jpeg(&jpeg, 10), false).await;
-    assert_eq!(failure(&url, &STRETCH).await, "ended-early");
+    assert_eq!(failure(&url, STRETCH).await, "ended-early");
     let (url, _server) = serve(motion_jpeg(&jpeg, 10), true).await;
-    assert_eq!(failure(&url, &STRETCH).await, "stalled");
+    assert_eq!(failure(&url, STRETCH).await, "stalled");
 }
 
 #[tokio::test]
@@ -169,7 +170,7 @@ async fn credentials_are_in_no_message() {
     }
     let (url, _server) = serve(vec![response("401 Unauthorized", "text/plain", b"no")], false).await;
     let url = url.replace("http://", "http://admin:s3cretword@") + "?pwd=s3cretword";
-    let error = capture(&url.parse().unwrap(), &ClipRequest::still()).await.unwrap_err();
+    let error = capture(&url.parse().unwrap(), STILL).await.unwrap_err();
     assert!(!format!("{error} {error:?}").contains("s3cretword"), "{error}");
 }
 
@@ -180,7 +181,7 @@ async fn giving_up_a_capture_ends_its_process() {
     }
     let (url, _server) = serve(vec![], true).await;
     let source: Source = url.parse().unwrap();
-    let given_up = tokio::time::timeout(Duration::from_millis(500), capture(&source, &STRETCH)).await;
+    let given_up = tokio::time::timeout(Duration::from_millis(500), capture(&source, STRETCH)).await;
     assert!(given_up.is_err());
     let port = url.trim_end_matches("/stream").rsplit(':').next().unwrap().to_owned();
     let running = || {

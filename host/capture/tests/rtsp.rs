@@ -11,8 +11,8 @@ use std::{
     time::Duration,
 };
 
-use easysight_capture::{ClipRequest, Source};
-use media::{STRETCH, capture, failure, h264, has_ffmpeg, make};
+use easysight_capture::{ClipRequest, Source, Stretch};
+use media::{IN_FULL, STILL, STRETCH, capture, failure, h264, has_ffmpeg, make};
 
 /// Serves a file at /live and sound alone at /sound, each client from the beginning; with a second
 /// argument, to those alone who know the password. Prints its port.
@@ -95,14 +95,20 @@ async fn a_camera_is_captured_live() {
     }
     let dir = tempfile::tempdir().unwrap();
     let Some(server) = Server::start(&h264(dir.path(), "a.mp4", 20)) else { return };
-    let clip = capture(&server.url("/live").parse().unwrap(), &STRETCH).await.unwrap();
+    let clip = capture(&server.url("/live").parse().unwrap(), STRETCH).await.unwrap();
     assert!(clip.info().live);
     assert_eq!((clip.info().width, clip.info().codec.as_deref()), (320, Some("h264")));
     let frames = clip.frames();
     assert!(frames[0].keyframe && frames.last().unwrap().timestamp >= Duration::from_secs(3));
     assert!((14..=20).contains(&frames.len()), "{}", frames.len());
     assert_eq!(clip.evidence().missed_packets, 0);
-    let still = capture(&server.url("/live").parse().unwrap(), &ClipRequest::still()).await.unwrap();
+    let both = ClipRequest::from(STRETCH).merge(IN_FULL.into());
+    let mixed = capture(&server.url("/live").parse().unwrap(), both).await.unwrap();
+    let early = mixed.frames().iter().filter(|frame| frame.timestamp < Duration::from_millis(990)).count();
+    // A server may repeat or hurry the first frames.
+    assert!((23..=27).contains(&early), "{early}");
+    assert!((9..=14).contains(&(mixed.frames().len() - early)), "{}", mixed.frames().len());
+    let still = capture(&server.url("/live").parse().unwrap(), STILL).await.unwrap();
     assert_eq!(still.frames().len(), 1);
 }
 
@@ -113,16 +119,15 @@ async fn each_refusal_of_a_camera_has_its_own_word() {
     }
     let dir = tempfile::tempdir().unwrap();
     let Some(server) = Server::start(&h264(dir.path(), "a.mp4", 5)) else { return };
-    let still = ClipRequest::still();
-    assert_eq!(failure(&server.url("/nothing"), &still).await, "not-found");
-    assert_eq!(failure(&server.url("/sound"), &still).await, "no-video");
+    assert_eq!(failure(&server.url("/nothing"), STILL).await, "not-found");
+    assert_eq!(failure(&server.url("/sound"), STILL).await, "no-video");
     drop(server);
 
     let Some(locked) = Server::start_with(&h264(dir.path(), "b.mp4", 5), &["s3cretword"]) else { return };
     let with = |credentials: &str| locked.url("/live").replace("rtsp://", &format!("rtsp://{credentials}"));
-    assert_eq!(failure(&with(""), &still).await, "unauthorized");
-    assert_eq!(failure(&with("admin:wrong@"), &still).await, "unauthorized");
-    let clip = capture(&with("admin:s3cretword@").parse::<Source>().unwrap(), &still).await.unwrap();
+    assert_eq!(failure(&with(""), STILL).await, "unauthorized");
+    assert_eq!(failure(&with("admin:wrong@"), STILL).await, "unauthorized");
+    let clip = capture(&with("admin:s3cretword@").parse::<Source>().unwrap(), STILL).await.unwrap();
     assert_eq!(clip.frames().len(), 1);
 }
 
@@ -134,8 +139,8 @@ async fn a_camera_that_dies_in_the_middle_is_a_loss() {
     let dir = tempfile::tempdir().unwrap();
     let Some(mut server) = Server::start(&h264(dir.path(), "a.mp4", 30)) else { return };
     let source: Source = server.url("/live").parse().unwrap();
-    let long = ClipRequest { span: Duration::from_secs(8), ..STRETCH };
-    let capture = tokio::spawn(async move { capture(&source, &long).await });
+    let long = Stretch { span: Duration::from_secs(8), ..STRETCH };
+    let capture = tokio::spawn(async move { capture(&source, long).await });
     tokio::time::sleep(Duration::from_millis(2_500)).await;
     server.process.kill().unwrap();
     let error = capture.await.unwrap().unwrap_err();
@@ -156,6 +161,6 @@ async fn a_stream_that_ends_after_enough_is_a_clip() {
         "-f lavfi -i testsrc2=size=320x180:rate=25:duration=2.4 -c:v libx264 -preset ultrafast -pix_fmt yuv420p",
     );
     let Some(server) = Server::start(&file) else { return };
-    let clip = capture(&server.url("/live").parse().unwrap(), &STRETCH).await.unwrap();
+    let clip = capture(&server.url("/live").parse().unwrap(), STRETCH).await.unwrap();
     assert!(clip.frames().last().unwrap().timestamp >= Duration::from_millis(1_500));
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use easysight_capture::ClipRequest;
+use easysight_capture::{ClipRequest, Stretch};
 use easysight_sandbox::{Limits, Plugin};
 use serde_json::Value;
 
@@ -97,7 +97,7 @@ impl Plan {
     #[must_use]
     pub fn of(selected: Vec<Selected>) -> Self {
         let requests = selected.iter().map(|one| clip_request(&one.plugin));
-        let request = requests.reduce(ClipRequest::merge).unwrap_or(ClipRequest::still());
+        let request = requests.reduce(ClipRequest::merge).unwrap_or_else(ClipRequest::still);
         Self { selected, request }
     }
 
@@ -154,9 +154,10 @@ fn configure(one: &Selected, config: &BTreeMap<String, Value>) -> Result<Arc<str
 
 fn clip_request(plugin: &Plugin) -> ClipRequest {
     let clip = plugin.descriptor().clip;
-    ClipRequest {
+    let stretch = Stretch {
         min_frames: clip.min_frames,
         interval: Duration::from_millis(clip.interval_ms.into()),
         span: Duration::from_millis(clip.span_ms.into()),
-    }
+    };
+    stretch.into()
 }

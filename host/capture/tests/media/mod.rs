@@ -6,11 +6,16 @@ use std::{
     time::Duration,
 };
 
-use easysight_capture::{CaptureConfig, CaptureError, Capturer, Clip, ClipRequest, Source};
+use easysight_capture::{CaptureConfig, CaptureError, Capturer, Clip, ClipRequest, Source, Stretch};
 
 /// Three seconds with a frame every fifth of a second.
-pub(crate) const STRETCH: ClipRequest =
-    ClipRequest { min_frames: 2, interval: Duration::from_millis(200), span: Duration::from_secs(3) };
+pub(crate) const STRETCH: Stretch =
+    Stretch { min_frames: 2, interval: Duration::from_millis(200), span: Duration::from_secs(3) };
+/// A picture.
+pub(crate) const STILL: Stretch = Stretch { min_frames: 1, interval: Duration::ZERO, span: Duration::ZERO };
+/// A second of every frame.
+pub(crate) const IN_FULL: Stretch =
+    Stretch { min_frames: 25, interval: Duration::ZERO, span: Duration::from_secs(1) };
 
 /// False, said loudly, where ffmpeg is missing.
 pub(crate) fn has_ffmpeg() -> bool {
@@ -46,11 +51,11 @@ pub(crate) fn config() -> CaptureConfig {
     }
 }
 
-pub(crate) async fn capture(source: &Source, request: &ClipRequest) -> Result<Clip, CaptureError> {
-    Capturer::new(config()).capture(source, request).await
+pub(crate) async fn capture(source: &Source, request: impl Into<ClipRequest>) -> Result<Clip, CaptureError> {
+    Capturer::new(config()).capture(source, &request.into()).await
 }
 
 /// The word for why there is no clip.
-pub(crate) async fn failure(source: &str, request: &ClipRequest) -> &'static str {
+pub(crate) async fn failure(source: &str, request: impl Into<ClipRequest>) -> &'static str {
     capture(&source.parse().unwrap(), request).await.unwrap_err().kind.code()
 }
