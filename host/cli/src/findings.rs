@@ -18,6 +18,8 @@ pub(crate) struct Line {
     metric: Option<String>,
     threshold: Option<f64>,
     message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    consequence_of: Option<String>,
     metrics: BTreeMap<String, f64>,
     fuel: u64,
     compute_ms: f64,
@@ -42,6 +44,7 @@ impl Line {
             metric,
             threshold,
             message: language.of(&finding.message).to_owned(),
+            consequence_of: finding.consequence_of,
             metrics: finding.metrics.into_iter().map(|(name, metric)| (name, metric.value)).collect(),
             fuel: finding.fuel,
             compute_ms: finding.compute_ms,
@@ -62,6 +65,7 @@ impl Line {
             metric: None,
             threshold: None,
             message: failure.detail.clone(),
+            consequence_of: None,
             metrics: BTreeMap::new(),
             fuel: 0,
             compute_ms: 0.0,
@@ -90,10 +94,19 @@ pub(crate) fn table(lines: &[Line], language: Language) -> Table {
             status(line, language),
             Cell::new(line.score.map_or_else(|| "–".to_owned(), |score| format!("{score:.0}"))),
             listing::cell(&measured),
-            listing::cell(&line.message),
+            listing::cell(&message(line, language)),
         ]);
     }
     table
+}
+
+/// What was found and, where it is, that it is no fault of its own.
+fn message(line: &Line, language: Language) -> String {
+    match (&line.consequence_of, language) {
+        (None, _) => line.message.clone(),
+        (Some(cause), Language::En) => format!("{} (follows from {cause})", line.message),
+        (Some(cause), Language::Zh) => format!("{}(由 {cause} 引起)", line.message),
+    }
 }
 
 /// The colour that a status is shown in.
@@ -121,4 +134,25 @@ fn status(line: &Line, language: Language) -> Cell {
     };
     let cell = Cell::new(if language == Language::Zh { zh } else { en }).fg(colour);
     if line.status == Some(Status::Critical) { cell.add_attribute(Attribute::Bold) } else { cell }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_consequence_says_from_what_it_follows_in_both_languages() {
+        let finding = serde_json::json!({
+            "diagnosis": "noise", "status": "warning", "consequence_of": "occlusion", "score": 40.0,
+            "decision": null, "message": {"zh": "噪声", "en": "noisy"}, "failure": null, "fuel": 1,
+            "compute_ms": 1.0, "plugin": null, "digest": null,
+        });
+        for (language, words) in
+            [(Language::En, "noisy (follows from occlusion)"), (Language::Zh, "噪声(由 occlusion 引起)")]
+        {
+            let finding: Finding = serde_json::from_value(finding.clone()).unwrap();
+            let line = Line::of("a.mp4", finding, 1.0, language);
+            assert!(table(&[line], language).to_string().contains(words), "{words}");
+        }
+    }
 }

@@ -49,10 +49,11 @@ impl Examination {
     }
 }
 
-fn blank(diagnosis: &str) -> Finding {
+pub(crate) fn blank(diagnosis: &str) -> Finding {
     Finding {
         diagnosis: diagnosis.to_owned(),
         status: None,
+        consequence_of: None,
         score: None,
         decision: None,
         message: Text::default(),

@@ -2,6 +2,7 @@
 //! plugins judge it one after the other, and findings in the words of the protocol come out. Workers
 //! and the command line walk it alike; who waits for whom, and how many at a time, is theirs.
 
+mod causes;
 mod examination;
 mod plan;
 mod plugins;
@@ -34,7 +35,7 @@ pub async fn capture(capturer: &Capturer, plan: &Plan, source: &Source) -> Captu
     Captured { clip, elapsed: started.elapsed() }
 }
 
-/// Judges: runs the plan's plugins on the clip. Blocks, and computes on the calling thread.
+/// Judges: runs the plan's plugins on the clip, and tells causes from what follows from them. Blocks, and computes on the calling thread.
 #[must_use]
 pub fn judge(plan: &Plan, captured: &Captured) -> Examination {
     let clip = match &captured.clip {
@@ -45,7 +46,9 @@ pub fn judge(plan: &Plan, captured: &Captured) -> Examination {
         let outcome = run(selected, clip);
         examination::findings(selected, &outcome)
     });
-    Examination { findings: findings.collect(), failure: None, decode_ms: milliseconds(captured.elapsed) }
+    let mut findings: Vec<_> = findings.collect();
+    causes::mark_consequences(&mut findings);
+    Examination { findings, failure: None, decode_ms: milliseconds(captured.elapsed) }
 }
 
 /// One plugin on one clip; what it logged goes to the operator's log.

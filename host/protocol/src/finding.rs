@@ -117,6 +117,10 @@ pub struct Finding {
     pub diagnosis: String,
     /// Absent where there is no judgement; see `failure`.
     pub status: Option<Status>,
+    /// Id of the diagnosis that is why this one is not normal either; its finding is of the same clip,
+    /// and follows from none. Absent where the finding stands for itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consequence_of: Option<String>,
     /// 0 to 100; 100 is healthy. Absent where there is no judgement.
     pub score: Option<f64>,
     /// The metric that decided. Absent where nothing was measured.
@@ -159,6 +163,14 @@ impl Finding {
     #[must_use]
     pub fn is_abnormal(&self) -> bool {
         self.status.is_some_and(|status| status > Status::Normal)
+    }
+
+    /// The status of a camera by the findings of one clip: the worst of those that stand for
+    /// themselves. What follows from another finding says nothing of its own. None where nothing was
+    /// judged.
+    #[must_use]
+    pub fn overall_status(findings: &[Self]) -> Option<Status> {
+        findings.iter().filter(|one| one.consequence_of.is_none()).filter_map(|one| one.status).max()
     }
 
     /// True where something went wrong that is not the camera's: a plugin or a configuration.

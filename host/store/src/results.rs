@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use easysight_protocol::{DiagnosisResult, JobId, JobOutcome, JobResult, JobState, RunId, Status, Verdict};
+use easysight_protocol::{DiagnosisResult, Finding, JobId, JobOutcome, JobResult, JobState, RunId, Status, Verdict};
 use serde_json::json;
 use sqlx::{AnyConnection, AssertSqlSafe};
 use uuid::Uuid;
@@ -65,7 +65,7 @@ async fn record(
             continue;
         }
         if let Some(camera) = &job.camera_id {
-            judged.insert(camera, findings.iter().filter_map(|finding| finding.status).max());
+            judged.insert(camera, Finding::overall_status(findings));
         }
         for finding in findings {
             recorded.findings.push(DiagnosisResult {

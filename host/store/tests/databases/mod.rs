@@ -183,6 +183,7 @@ pub(crate) fn finding(diagnosis: &str, status: Status) -> Finding {
     Finding {
         diagnosis: diagnosis.into(),
         status: Some(status),
+        consequence_of: None,
         score: Some(50.0),
         decision: None,
         message: Text { zh: "暗".into(), en: "dark 'quoted' \"twice\"".into() },
