@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use comfy_table::{Cell, Color, Table};
-use easysight_protocol::{Camera, CameraRequest};
+use easysight_protocol::{BaselineReset, Camera, CameraRequest};
 use reqwest::Method;
 use serde_json::json;
 
@@ -46,6 +46,14 @@ enum Command {
     Remove {
         /// Its id.
         id: String,
+    },
+    /// Let plugins forget a camera and get to know it anew: after it was turned, moved or cleaned.
+    ResetBaseline {
+        /// Its id.
+        id: String,
+        /// Only the plugin of this name, such as `occlusion`.
+        #[arg(long, value_name = "NAME")]
+        plugin: Option<String>,
     },
     /// Add and update cameras from a CSV file.
     Import(import::Arguments),
@@ -104,6 +112,14 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Command::Remove { id } => {
             master.done(master.request(Method::DELETE, &one(id))?).await?;
             format.say(&json!({ "removed": id }), &format!("camera {id} is removed"))?;
+        }
+        Command::ResetBaseline { id, plugin } => {
+            let path = ["diagnosis", "cameras", id.as_str(), "baseline", "reset"];
+            let query: Vec<_> = plugin.iter().map(|name| ("plugin", name)).collect();
+            let reset: BaselineReset =
+                master.answer(master.request(Method::POST, &path)?.query(&query)).await?;
+            let words = format!("camera {id}: {} baselines are reset", reset.removed);
+            format.say(&json!({ "camera": id, "removed": reset.removed }), &words)?;
         }
         Command::Import(file) => return import::run(&master, format, file).await,
     }

@@ -14,7 +14,7 @@ use std::{
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use easysight_capture::{CaptureConfig, Capturer, Source};
-use easysight_diagnose::{Examination, Plan, PluginSet, capture, judge};
+use easysight_diagnose::{BaselineStore, Baselines, Examination, Plan, PluginSet, capture, judge_with};
 use easysight_protocol::Failure;
 use easysight_sandbox::{Limits, Sandbox, SandboxConfig};
 use futures::{StreamExt, stream};
@@ -64,6 +64,10 @@ pub(crate) struct Arguments {
     /// Sources to work on side by side; two a processor where it is not given.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
+    /// Where plugins keep what they remember of each source from one run to the next. Where it is not
+    /// given they remember nothing.
+    #[arg(long, value_name = "DIR", conflicts_with = "native_check")]
+    state_dir: Option<PathBuf>,
     /// Run the standard plugins compiled natively too, and fail where they find anything else.
     #[arg(long)]
     native_check: bool,
@@ -76,6 +80,17 @@ pub(crate) struct Arguments {
     /// Seconds that one capture may take, beside the stretch of video that is asked for.
     #[arg(long, value_name = "S", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
     timeout: u64,
+}
+
+/// Bytes in the state directory, at the most.
+const STATE_BYTES: u64 = 1 << 30;
+
+/// What all sources are examined with.
+struct Bench {
+    plan: Plan,
+    capturer: Capturer,
+    memory: Option<BaselineStore>,
+    native_check: bool,
 }
 
 /// What came of one source.
@@ -115,7 +130,17 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("the runtime does not start")?;
-    let walk = walk(arguments, Arc::new(plan), Capturer::new(defaults), jobs);
+    let memory = arguments.state_dir.as_ref().map(|dir| {
+        BaselineStore::open(dir.clone(), STATE_BYTES)
+            .with_context(|| format!("--state-dir {}", dir.display()))
+    });
+    let bench = Bench {
+        plan,
+        capturer: Capturer::new(defaults),
+        memory: memory.transpose()?,
+        native_check: arguments.native_check,
+    };
+    let walk = walk(arguments, Arc::new(bench), jobs);
     runtime.block_on(async {
         tokio::select! {
             done = walk => done,
@@ -126,17 +151,10 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 }
 
 /// Works on all sources, and prints what comes out in the order in which they were given.
-async fn walk(
-    arguments: &Arguments,
-    plan: Arc<Plan>,
-    capturer: Capturer,
-    jobs: usize,
-) -> anyhow::Result<ExitCode> {
+async fn walk(arguments: &Arguments, bench: Arc<Bench>, jobs: usize) -> anyhow::Result<ExitCode> {
     let bar = progress(arguments);
     let mut printer = Printer::new(arguments.format, arguments.lang.unwrap_or_else(Language::of_locale));
-    let mut outcomes = stream::iter(&arguments.sources)
-        .map(|source| examine(source, &plan, &capturer, arguments.native_check))
-        .buffered(jobs);
+    let mut outcomes = stream::iter(&arguments.sources).map(|source| examine(source, &bench)).buffered(jobs);
     let (mut abnormal, mut failed) = (false, false);
     while let Some(outcome) = outcomes.next().await {
         let outcome = outcome?;
@@ -151,7 +169,7 @@ async fn walk(
         if let Some(failure) = &outcome.examination.failure {
             bar.suspend(|| eprintln!("easysight: {}: {}", outcome.source, failure.detail));
         }
-        bar.suspend(|| printer.take(outcome, &plan)).context("standard output")?;
+        bar.suspend(|| printer.take(outcome, &bench.plan)).context("standard output")?;
     }
     bar.finish_and_clear();
     printer.finish().context("standard output")?;
@@ -164,34 +182,33 @@ async fn walk(
     })
 }
 
-async fn examine(
-    text: &str,
-    plan: &Arc<Plan>,
-    capturer: &Capturer,
-    native_check: bool,
-) -> anyhow::Result<Outcome> {
+async fn examine(text: &str, bench: &Arc<Bench>) -> anyhow::Result<Outcome> {
     let source: Source = match text.parse() {
         Ok(source) => source,
         Err(error) => {
             let failure = Failure { kind: "invalid-source".into(), detail: format!("{error}") };
-            let examination = Examination { findings: Vec::new(), failure: Some(failure), decode_ms: 0.0 };
+            let examination = Examination { failure: Some(failure), ..Examination::default() };
             // What cannot be taken apart may hold a password anywhere.
             let source = text.split('@').next_back().unwrap_or_default().to_owned();
             return Ok(Outcome { source, examination, differences: Vec::new() });
         }
     };
-    let captured = capture(capturer, plan, &source).await;
-    let plan = Arc::clone(plan);
+    let captured = capture(&bench.capturer, &bench.plan, &source).await;
+    let bench = Arc::clone(bench);
     let judged = tokio::task::spawn_blocking(move || {
-        let examination = judge(&plan, &captured);
+        let Bench { plan, memory, native_check, .. } = &*bench;
+        let known = memory.as_ref().map_or_else(|| Ok(Baselines::new()), |memory| memory.load(&source, plan));
+        let examination = judge_with(plan, &captured, &known.context("--state-dir")?);
+        if let Some(memory) = memory {
+            memory.store(&source, &examination).context("--state-dir")?;
+        }
         let differences = match &captured.clip {
-            Ok(clip) if native_check => check::differences(&plan, clip, &examination.findings),
+            Ok(clip) if *native_check => check::differences(plan, clip, &examination.findings),
             _ => Vec::new(),
         };
-        (examination, differences)
+        Ok(Outcome { source: source.to_string(), examination, differences })
     });
-    let (examination, differences) = judged.await.context("judging broke off")?;
-    Ok(Outcome { source: source.to_string(), examination, differences })
+    judged.await.context("judging broke off")?
 }
 
 fn progress(arguments: &Arguments) -> ProgressBar {

@@ -6,17 +6,19 @@ use easysight_capture::CaptureError;
 use easysight_protocol::{Decision, Failure, Finding, Metric, Region, Status, Text};
 use easysight_sandbox as sandbox;
 
-use crate::{Selected, milliseconds};
+use crate::{Baselines, Selected, milliseconds};
 
 /// Id of the finding that says that there is no picture.
 pub const SIGNAL_LOSS: &str = "signal_loss";
 
 /// The outcome of one job.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Examination {
     /// One finding for each diagnosis that was asked for; of a camera without a picture the single
     /// finding [`SIGNAL_LOSS`].
     pub findings: Vec<Finding>,
+    /// What plugins remember from now on, of those that remember anything else than before.
+    pub baselines: Baselines,
     /// Set, without findings, where the set-up is at fault rather than the camera: no such file, no
     /// ffmpeg.
     pub failure: Option<Failure>,
@@ -30,7 +32,7 @@ impl Examination {
         let decode_ms = milliseconds(elapsed);
         if !error.is_camera_fault() {
             let failure = Failure { kind: error.kind.code().into(), detail: error.to_string() };
-            return Self { findings: Vec::new(), failure: Some(failure), decode_ms };
+            return Self { failure: Some(failure), decode_ms, ..Self::default() };
         }
         let finding = Finding {
             status: Some(Status::Critical),
@@ -45,7 +47,7 @@ impl Examination {
             }],
             ..blank(SIGNAL_LOSS)
         };
-        Self { findings: vec![finding], failure: None, decode_ms }
+        Self { findings: vec![finding], decode_ms, ..Self::default() }
     }
 }
 

@@ -2,6 +2,7 @@
 //! plugins judge it one after the other, and findings in the words of the protocol come out. Workers
 //! and the command line walk it alike; who waits for whom, and how many at a time, is theirs.
 
+mod baselines;
 mod causes;
 mod examination;
 mod plan;
@@ -9,10 +10,12 @@ mod plugins;
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use easysight_capture::{CaptureError, Capturer, Clip, Source};
 use easysight_sandbox::{RunInput, RunOutcome};
 use tokio::time::Instant;
 
+pub use baselines::{BaselineStore, Baselines};
 pub use examination::{Examination, SIGNAL_LOSS};
 pub use plan::{Plan, PlanError, Selected};
 pub use plugins::{PluginSet, Rejected};
@@ -35,29 +38,43 @@ pub async fn capture(capturer: &Capturer, plan: &Plan, source: &Source) -> Captu
     Captured { clip, elapsed: started.elapsed() }
 }
 
-/// Judges: runs the plan's plugins on the clip, and tells causes from what follows from them. Blocks, and computes on the calling thread.
+/// Judges where nothing is remembered of the camera, as [`judge_with`] does.
 #[must_use]
 pub fn judge(plan: &Plan, captured: &Captured) -> Examination {
+    judge_with(plan, captured, &Baselines::new())
+}
+
+/// Judges: runs the plan's plugins on the clip, with what they remember of the camera, and tells
+/// causes from what follows from them. Blocks, and computes on the calling thread.
+#[must_use]
+pub fn judge_with(plan: &Plan, captured: &Captured, known: &Baselines) -> Examination {
     let clip = match &captured.clip {
         Ok(clip) => clip,
         Err(error) => return Examination::without_clip(error, captured.elapsed),
     };
-    let findings = plan.selected().iter().flat_map(|selected| {
-        let outcome = run(selected, clip);
-        examination::findings(selected, &outcome)
-    });
-    let mut findings: Vec<_> = findings.collect();
+    let (mut findings, mut baselines) = (Vec::new(), Baselines::new());
+    for selected in plan.selected() {
+        let name = &selected.plugin.descriptor().name;
+        let outcome = run(selected, clip, known.get(name));
+        findings.extend(examination::findings(selected, &outcome));
+        // Most plugins learn little from most clips: what did not change need not be kept again.
+        if let Some(new) = outcome.baseline
+            && known.get(name) != Some(&new)
+        {
+            baselines.insert(name.clone(), new);
+        }
+    }
     causes::mark_consequences(&mut findings);
-    Examination { findings, failure: None, decode_ms: milliseconds(captured.elapsed) }
+    Examination { findings, baselines, failure: None, decode_ms: milliseconds(captured.elapsed) }
 }
 
 /// One plugin on one clip; what it logged goes to the operator's log.
-fn run(selected: &Selected, clip: &Arc<Clip>) -> RunOutcome {
+fn run(selected: &Selected, clip: &Arc<Clip>, baseline: Option<&Bytes>) -> RunOutcome {
     let outcome = selected.plugin.run(RunInput {
         clip: Arc::clone(clip),
         config: Arc::clone(&selected.config),
         limits: selected.limits,
-        baseline: None,
+        baseline: baseline.cloned(),
     });
     let plugin = selected.plugin.descriptor().name.as_str();
     for line in &outcome.log {

@@ -1,5 +1,6 @@
 //! The HTTP API. Every error is a problem document; the `OpenAPI` document is made from this code.
 
+mod baselines;
 mod cameras;
 mod check;
 mod events;
@@ -59,6 +60,7 @@ pub(crate) fn router(master: &Shared) -> Router {
         .routes(routes!(cameras::list))
         .routes(routes!(cameras::look_up))
         .routes(routes!(cameras::groups))
+        .routes(routes!(baselines::list))
         .routes(routes!(tasks::list))
         .routes(routes!(tasks::look_up))
         .routes(routes!(runs::of_task))
@@ -76,6 +78,7 @@ pub(crate) fn router(master: &Shared) -> Router {
         .routes(routes!(cameras::update))
         .routes(routes!(cameras::remove))
         .routes(routes!(cameras::import))
+        .routes(routes!(baselines::reset))
         .routes(routes!(tasks::create))
         .routes(routes!(tasks::update))
         .routes(routes!(tasks::remove))

@@ -57,7 +57,8 @@ pub struct Camera {
     pub created_at: DateTime<Utc>,
     /// When it was changed last.
     pub updated_at: DateTime<Utc>,
-    /// The worst status of its last job; absent before the first one.
+    /// The worst status of its last job, of findings that follow from no other; absent before the first
+    /// one.
     pub status: Option<Status>,
     /// When that was.
     pub checked_at: Option<DateTime<Utc>>,
@@ -85,9 +86,33 @@ pub fn masked_source(source: &str) -> String {
     }
 }
 
+/// True where two sources name the same place, whoever is let in there: a new password is no other
+/// camera.
+#[must_use]
+pub fn same_place(a: &str, b: &str) -> bool {
+    let place = |source: &str| {
+        let (scheme, rest) = source.split_once("://").unwrap_or(("", source));
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at(end);
+        let host =
+            authority.rsplit_once('@').filter(|_| !scheme.is_empty()).map_or(authority, |(_, host)| host);
+        format!("{scheme}://{host}{path}")
+    };
+    place(a) == place(b)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_password_is_no_other_place() {
+        assert!(same_place("rtsp://admin:old@10.0.0.1/live", "rtsp://10.0.0.1/live"));
+        assert!(same_place("rtsp://a:b@10.0.0.1/live", "rtsp://c@10.0.0.1/live"));
+        assert!(!same_place("rtsp://admin:pw@10.0.0.1/live", "rtsp://admin:pw@10.0.0.2/live"));
+        assert!(!same_place("rtsp://10.0.0.1/1", "rtsp://10.0.0.1/2"));
+        assert!(!same_place("/clips/a@b.mp4", "/clips/c@b.mp4"));
+    }
 
     #[test]
     fn credentials_are_never_shown() {

@@ -3,6 +3,7 @@
 //! I/O.
 
 mod access;
+mod baseline;
 mod camera;
 mod finding;
 mod id;
@@ -16,7 +17,8 @@ mod task;
 mod worker;
 
 pub use access::{NewToken, ParseScopeError, Scope, TokenInfo, TokenRequest};
-pub use camera::{Camera, CameraGroup, CameraRequest, Labels, masked_source};
+pub use baseline::{Baseline, BaselineError, BaselineInfo, BaselineReset, MAX_BASELINE_BYTES, plugin_name};
+pub use camera::{Camera, CameraGroup, CameraRequest, Labels, masked_source, same_place};
 pub use finding::{Decision, Failure, Finding, Metric, Region, Status, Text};
 pub use id::{Incarnation, JobId, LeaseToken, RunId, SubmissionId};
 pub use node::{NodeMode, NodeState, NodeStatus, PluginSummary, PoolStatus, SystemInfo, Totals};

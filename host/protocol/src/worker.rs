@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::{Failure, Finding, Incarnation, JobId, Labels, LeaseToken, NodeState, SystemInfo, Totals};
+use crate::{
+    Baseline, Failure, Finding, Incarnation, JobId, Labels, LeaseToken, NodeState, SystemInfo, Totals,
+};
 
 /// A node introduces itself. The body of `POST /api/v1/diagnosis/workers/register`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -131,6 +133,9 @@ pub struct LeasedJob {
     pub source: String,
     /// Milliseconds after which the job is given up.
     pub deadline_ms: Option<u64>,
+    /// What the plan's plugins remember of the camera.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub baselines: Vec<Baseline>,
 }
 
 /// What a long poll is given.
@@ -156,6 +161,10 @@ pub enum JobOutcome {
         findings: Vec<Finding>,
         /// Wall-clock time of the capture.
         decode_ms: f64,
+        /// What plugins remember from now on, of those that remember anything else than before. One
+        /// that is damaged or too large is passed over; the findings count all the same.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        baselines: Vec<Baseline>,
     },
     /// Without; another attempt may do better.
     Failed {

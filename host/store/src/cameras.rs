@@ -1,10 +1,10 @@
 //! Cameras and their groups.
 
-use easysight_protocol::{Camera, CameraGroup, CameraRequest, Page, Status, masked_source};
+use easysight_protocol::{Camera, CameraGroup, CameraRequest, Page, Status, masked_source, same_place};
 use sqlx::{AnyConnection, AssertSqlSafe, Row, any::AnyRow};
 
 use crate::{
-    PageRequest, Store, StoreError,
+    PageRequest, Store, StoreError, baselines,
     query::{Select, count, json, maybe_text, maybe_time, page_of, text, time_of},
 };
 
@@ -129,6 +129,7 @@ impl Store {
                         .bind(&id)
                         .execute(&mut *connection)
                         .await?;
+                    baselines::remove(connection, &id).await?;
                     let deleted = sqlx::query("DELETE FROM cameras WHERE id = $1")
                         .bind(&id)
                         .execute(connection)
@@ -229,9 +230,19 @@ async fn put(
     let mut groups = camera.groups.clone();
     groups.sort();
     groups.dedup();
+    let before = sqlx::query("SELECT source FROM cameras WHERE id = $1")
+        .bind(id)
+        .fetch_optional(&mut *connection)
+        .await?;
+    // What plugins remember of another place is of no use here, though the camera keeps its name.
+    if let Some(before) = before
+        && !same_place(&text(&before, "source")?, &camera.source)
+    {
+        baselines::forget_all(connection, id, now).await?;
+    }
     sqlx::query(
-        "INSERT INTO cameras (id, name, source, enabled, labels, group_names, created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $7) \
+        "INSERT INTO cameras (id, name, source, enabled, labels, group_names, created_at, updated_at, \
+         baselines_since) VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $7) \
          ON CONFLICT (id) DO UPDATE SET name = $2, source = $3, enabled = $4, labels = $5, group_names = $6, \
          updated_at = $7",
     )

@@ -11,7 +11,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use uuid::Uuid;
 
 use crate::{
-    Dialect, Store, StoreError,
+    Dialect, Store, StoreError, baselines,
     dialect::Column,
     nodes::{self, HeartbeatOutcome},
     query::{maybe_json, maybe_text, parsed, small, text},
@@ -193,12 +193,14 @@ async fn lease(
             camera_id: maybe_text(row, "camera_id")?,
             source: text(row, "source")?,
             deadline_ms: deadline.map(|at| u64::try_from(at - now).unwrap_or(0)),
+            baselines: Vec::new(),
         });
     }
     // The order of the candidates is that of urgency; what an UPDATE returns has none.
     let order: HashMap<JobId, usize> = candidates.iter().enumerate().map(|(at, id)| (*id, at)).collect();
     jobs.sort_by_key(|job| order.get(&job.id).copied());
     let plans = plans(connection, dialect, &runs).await?;
+    baselines::attach(connection, dialect, &plans, &mut jobs).await?;
     Ok(Some(Leased { lease, plans, jobs }))
 }
 

@@ -5,6 +5,7 @@
 //! Commands that change something go through one writer in batches; they answer once they are
 //! durable. Time is handed in, in milliseconds since 1970.
 
+mod baselines;
 mod cameras;
 mod dialect;
 mod dispatch;

@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use easysight_protocol::{DiagnosisResult, Finding, JobId, JobOutcome, JobResult, JobState, RunId, Status, Verdict};
+use easysight_protocol::{
+    DiagnosisResult, Finding, JobId, JobOutcome, JobResult, JobState, RunId, Status, Verdict,
+};
 use serde_json::json;
-use sqlx::{AnyConnection, AssertSqlSafe};
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use uuid::Uuid;
 
 use crate::{
     Dialect, Store, StoreError,
+    baselines::{self, Brought},
     dialect::Column,
     query::{maybe_text, parsed, small, time, word},
 };
@@ -33,6 +36,8 @@ struct Changed {
     camera_id: Option<String>,
     node_id: Option<String>,
     state: JobState,
+    /// When the attempt that counts was leased.
+    started_at: i64,
 }
 
 impl Store {
@@ -57,14 +62,15 @@ async fn record(
     let changed = change_jobs(connection, dialect, &results, now).await?;
     let mut recorded = Recorded::default();
     let mut judged: BTreeMap<&str, Option<Status>> = BTreeMap::new();
-    let mut seen = BTreeSet::new();
+    let (mut brought, mut seen) = (Vec::new(), BTreeSet::new());
     for result in &results {
         let Some(job) = changed.get(&result.job_id) else { continue };
-        let JobOutcome::Finished { findings, .. } = &result.outcome else { continue };
+        let JobOutcome::Finished { findings, baselines, .. } = &result.outcome else { continue };
         if !seen.insert(result.job_id) {
             continue;
         }
         if let Some(camera) = &job.camera_id {
+            brought.push(Brought { camera_id: camera, started_at: job.started_at, findings, baselines });
             judged.insert(camera, Finding::overall_status(findings));
         }
         for finding in findings {
@@ -82,6 +88,7 @@ async fn record(
     }
     insert_findings(connection, dialect, &recorded.findings, now).await?;
     note_cameras(connection, dialect, &judged, now).await?;
+    baselines::keep(connection, dialect, &brought, now).await?;
     recorded.finished_runs = finish_runs(connection, dialect, &changed, now).await?;
     recorded.requeued = changed.values().filter(|job| job.state == JobState::Queued).count();
     recorded.verdicts = verdicts(connection, dialect, &results, &changed).await?;
@@ -140,7 +147,7 @@ async fn change_jobs(
          FROM {} WHERE jobs.id = x.job_id AND jobs.lease = x.lease AND jobs.attempt = x.attempt \
          AND (jobs.state || '' = 'running' OR (jobs.state || '' = 'queued' AND x.kind = 'finished')) \
          RETURNING jobs.id AS id, jobs.run_id AS run_id, jobs.task_id AS task_id, jobs.camera_id AS camera_id, \
-         jobs.node_id AS node_id, jobs.state AS state",
+         jobs.node_id AS node_id, jobs.state AS state, jobs.started_at AS started_at",
         dialect.rows("$1", "x", &columns)
     );
     let changed = sqlx::query(AssertSqlSafe(sql))
@@ -157,6 +164,7 @@ async fn change_jobs(
                 camera_id: maybe_text(row, "camera_id")?,
                 node_id: maybe_text(row, "node_id")?,
                 state: word(row, "state")?,
+                started_at: row.try_get("started_at")?,
             };
             Ok((parsed(row, "id")?, job))
         })

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod databases;
+mod remembering;
 
 use databases::{LEASE_MS, Node, camera, ended, fan_out, finished, open, plan, run_of, task};
 use easysight_protocol::{
@@ -11,6 +12,14 @@ use easysight_protocol::{
 use easysight_store::{
     CameraFilter, Dialect, FindingFilter, HeartbeatOutcome, NewRun, PageRequest, Registration, RunFilter,
     Start, Store, StoreError, StoredToken, WantedLease,
+};
+use remembering::{
+    a_lease_has_no_more_jobs_than_their_baselines_leave_room_for,
+    a_reset_also_holds_against_jobs_that_are_under_way,
+    another_source_is_another_camera_and_another_password_is_not,
+    of_two_jobs_on_one_camera_the_one_leased_later_counts, only_the_attempt_that_is_recorded_is_remembered,
+    what_a_plugin_remembers_comes_with_the_next_job_on_its_camera, what_is_no_baseline_costs_no_finding,
+    what_is_remembered_of_a_camera_goes_with_it, when_a_camera_moved_all_but_the_finder_forget_it,
 };
 use uuid::Uuid;
 
@@ -59,6 +68,15 @@ on_both!(
     tokens_are_revoked_once,
     history_is_pruned_in_steps,
     one_of_two_masters_leads,
+    what_a_plugin_remembers_comes_with_the_next_job_on_its_camera,
+    only_the_attempt_that_is_recorded_is_remembered,
+    of_two_jobs_on_one_camera_the_one_leased_later_counts,
+    a_reset_also_holds_against_jobs_that_are_under_way,
+    another_source_is_another_camera_and_another_password_is_not,
+    what_is_remembered_of_a_camera_goes_with_it,
+    when_a_camera_moved_all_but_the_finder_forget_it,
+    what_is_no_baseline_costs_no_finding,
+    a_lease_has_no_more_jobs_than_their_baselines_leave_room_for,
 );
 
 fn page(limit: u32) -> PageRequest {

@@ -9,7 +9,7 @@ use std::{
 
 use chrono::Utc;
 use easysight_capture::{CaptureErrorKind, Capturer, Source};
-use easysight_diagnose::{Examination, Plan, capture, judge};
+use easysight_diagnose::{BaselineStore, Baselines, Captured, Examination, Plan, capture, judge_with};
 use easysight_protocol::{Failure, PoolStatus, Submission, SubmissionId, SubmissionState, Totals};
 use parking_lot::Mutex;
 use tempfile::TempPath;
@@ -68,6 +68,8 @@ pub(crate) struct Jobs {
     queue_capacity: u32,
     computing: Semaphore,
     capturer: Capturer,
+    /// What plugins remember of sources.
+    baselines: Arc<BaselineStore>,
     metrics: Arc<Metrics>,
 }
 
@@ -78,6 +80,7 @@ impl Jobs {
         max_concurrent_tasks: u32,
         queue_capacity: u32,
         capturer: Capturer,
+        baselines: BaselineStore,
         metrics: Arc<Metrics>,
     ) -> (Arc<Self>, impl Future<Output = ()> + Send + 'static, CancellationToken) {
         // Jobs in the queue are counted in the book; the channel never refuses what the book takes.
@@ -96,6 +99,7 @@ impl Jobs {
             queue_capacity,
             computing: Semaphore::new(pool_size as usize),
             capturer,
+            baselines: Arc::new(baselines),
             metrics,
         });
         let abort = CancellationToken::new();
@@ -321,7 +325,7 @@ async fn work(jobs: &Arc<Jobs>, job: Job, abort: &CancellationToken) {
     jobs.begin(id);
     let mut turn = Turn { jobs, id, started: Instant::now(), outcome: None };
     let outcome = tokio::select! {
-        outcome = examine(jobs, plan, &source) => outcome,
+        outcome = examine(jobs, plan, &source, upload.is_some()) => outcome,
         () = abort.cancelled() => Err(stopped()),
     };
     if let Some(upload) = upload
@@ -342,7 +346,12 @@ async fn work(jobs: &Arc<Jobs>, job: Job, abort: &CancellationToken) {
     turn.outcome = Some(outcome);
 }
 
-async fn examine(jobs: &Arc<Jobs>, plan: Plan, source: &Source) -> Result<Examination, Failure> {
+async fn examine(
+    jobs: &Arc<Jobs>,
+    plan: Plan,
+    source: &Source,
+    is_upload: bool,
+) -> Result<Examination, Failure> {
     let captured = capture(&jobs.capturer, &plan, source).await;
     jobs.metrics.capture_seconds.observe(captured.elapsed.as_secs_f64());
     if let Err(error) = &captured.clip {
@@ -353,7 +362,32 @@ async fn examine(jobs: &Arc<Jobs>, plan: Plan, source: &Source) -> Result<Examin
     }
     let internal = |detail: String| Failure { kind: "internal".into(), detail };
     let _place = jobs.computing.acquire().await.map_err(|e| internal(e.to_string()))?;
-    tokio::task::spawn_blocking(move || judge(&plan, &captured))
+    // An upload is of no camera that one could know again.
+    let memory = (!is_upload).then(|| (Arc::clone(&jobs.baselines), source.clone()));
+    let judging = move || match memory {
+        Some((baselines, source)) => judge_remembering(&plan, &captured, &baselines, &source),
+        None => judge_with(&plan, &captured, &Baselines::new()),
+    };
+    tokio::task::spawn_blocking(judging)
         .await
         .map_err(|error| internal(format!("judging broke off: {error}")))
+}
+
+/// Judges with what plugins remember of the source, and keeps what they remember from then on. That
+/// it cannot be read or kept costs no finding.
+fn judge_remembering(
+    plan: &Plan,
+    captured: &Captured,
+    baselines: &BaselineStore,
+    source: &Source,
+) -> Examination {
+    let known = baselines.load(source, plan).unwrap_or_else(|error| {
+        tracing::warn!(%source, %error, "baselines cannot be read");
+        Baselines::new()
+    });
+    let examination = judge_with(plan, captured, &known);
+    if let Err(error) = baselines.store(source, &examination) {
+        tracing::warn!(%source, %error, "baselines cannot be kept");
+    }
+    examination
 }

@@ -199,7 +199,11 @@ pub(crate) fn finding(diagnosis: &str, status: Status) -> Finding {
 }
 
 pub(crate) fn finished(leased: &Leased, job: &LeasedJob, status: Status) -> JobResult {
-    let outcome = JobOutcome::Finished { findings: vec![finding("brightness", status)], decode_ms: 12.5 };
+    let outcome = JobOutcome::Finished {
+        findings: vec![finding("brightness", status)],
+        decode_ms: 12.5,
+        baselines: Vec::new(),
+    };
     JobResult { job_id: job.id, lease: leased.lease, attempt: job.attempt, outcome }
 }
 

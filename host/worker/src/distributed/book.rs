@@ -173,6 +173,7 @@ mod tests {
             camera_id: None,
             source: "x".into(),
             deadline_ms: None,
+            baselines: Vec::new(),
         }
     }
 

@@ -3,8 +3,10 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use easysight_capture::{CaptureErrorKind, Source};
-use easysight_diagnose::{Examination, Plan, Selected, capture, judge};
-use easysight_protocol::{Failure, JobOutcome, JobPlan, JobResult, LeaseToken, LeasedJob, uploaded_name};
+use easysight_diagnose::{Baselines, Examination, Plan, Selected, capture, judge_with};
+use easysight_protocol::{
+    Baseline, Failure, JobOutcome, JobPlan, JobResult, LeaseToken, LeasedJob, uploaded_name,
+};
 use easysight_sandbox::{Digest, Limits};
 use futures::FutureExt;
 use tempfile::TempPath;
@@ -96,15 +98,30 @@ async fn examine(node: &Distributed, job: &LeasedJob, plan: Option<&JobPlan>) ->
         }
     }
     let _place = node.computing.acquire().await.map_err(|error| internal(&error.to_string()))?;
+    let known = remembered(&job.baselines);
     // The plugins' own log lines belong to the job.
     let span = tracing::Span::current();
-    let judged = tokio::task::spawn_blocking(move || span.in_scope(|| judge(&plan, &captured))).await;
-    let Examination { findings, failure, decode_ms } =
-        judged.map_err(|error| internal(&format!("judging broke off: {error}")))?;
-    match failure {
-        Some(failure) => Err(failure),
-        None => Ok(JobOutcome::Finished { findings, decode_ms }),
+    let judging = move || span.in_scope(|| judge_with(&plan, &captured, &known));
+    let Examination { findings, baselines, failure, decode_ms } = tokio::task::spawn_blocking(judging)
+        .await
+        .map_err(|error| internal(&format!("judging broke off: {error}")))?;
+    if let Some(failure) = failure {
+        return Err(failure);
     }
+    let baselines = baselines.iter().map(|(plugin, bytes)| Baseline::new(plugin, bytes)).collect();
+    Ok(JobOutcome::Finished { findings, decode_ms, baselines })
+}
+
+/// What plugins remember of the camera. One that is damaged is forgotten, rather than the job.
+fn remembered(baselines: &[Baseline]) -> Baselines {
+    let read = |baseline: &Baseline| match baseline.bytes() {
+        Ok(bytes) => Some((baseline.plugin.clone(), bytes.into())),
+        Err(error) => {
+            tracing::warn!(plugin = baseline.plugin, %error, "a baseline cannot be used; its plugin begins anew");
+            None
+        }
+    };
+    baselines.iter().filter_map(read).collect()
 }
 
 /// Why the job cannot be worked on.

@@ -11,13 +11,16 @@ use std::{
     time::Duration,
 };
 
-use easysight_protocol::{JobResult, ResultsAnswer, ResultsRequest, Verdict};
+use easysight_protocol::{JobOutcome, JobResult, ResultsAnswer, ResultsRequest, Verdict};
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{Distributed, client::CallError, lease_loop::jittered, spool::Spool};
 
 /// Results of one batch.
 const BATCH: usize = 100;
+/// Letters of baselines in one of them, beyond which another batch begins. A request may have a few
+/// times as many bytes, with one result of the largest and all findings.
+const BATCH_LETTERS: usize = 8 << 20;
 /// How long a batch may gather; what comes at the same time goes together, and nobody waits for it.
 const GATHER: Duration = Duration::from_millis(2);
 /// First pause after the master did not take what is spooled; it doubles up to the poll interval.
@@ -209,8 +212,10 @@ pub(crate) async fn deliver(node: Arc<Distributed>, mut waiting: mpsc::Unbounded
                     batch.push(result);
                 }
             }
-            if send(&node, std::mem::take(&mut batch)).await {
-                (pause, next_flush) = (FIRST_PAUSE, Instant::now());
+            for part in parts(std::mem::take(&mut batch)) {
+                if send(&node, part).await {
+                    (pause, next_flush) = (FIRST_PAUSE, Instant::now());
+                }
             }
         }
         if next_flush <= Instant::now() {
@@ -224,6 +229,26 @@ pub(crate) async fn deliver(node: Arc<Distributed>, mut waiting: mpsc::Unbounded
         }
     }
     node.outbox.flush(&node).await;
+}
+
+/// The batch as requests of bounded size.
+fn parts(batch: Vec<JobResult>) -> Vec<Vec<JobResult>> {
+    let (mut parts, mut letters) = (Vec::new(), usize::MAX);
+    for result in batch {
+        let more = match &result.outcome {
+            JobOutcome::Finished { baselines, .. } => baselines.iter().map(|one| one.data.len()).sum(),
+            JobOutcome::Failed { .. } | JobOutcome::Returned => 0_usize,
+        };
+        letters = letters.saturating_add(more);
+        match parts.last_mut() {
+            Some(last) if letters <= BATCH_LETTERS => Vec::push(last, result),
+            _ => {
+                letters = more;
+                parts.push(vec![result]);
+            }
+        }
+    }
+    parts
 }
 
 /// True where the master took them.
@@ -262,5 +287,28 @@ async fn call(node: &Distributed, batch: &ResultsRequest) -> Result<ResultsAnswe
 fn note_dropped(batches: usize) {
     if batches > 0 {
         tracing::error!(batches, "the spool is full; its oldest results are lost");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use easysight_protocol::{Baseline, JobId, LeaseToken, MAX_BASELINE_BYTES};
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn result(bytes: usize) -> JobResult {
+        let baselines = vec![Baseline::new("tint", &vec![0; bytes])];
+        let outcome = JobOutcome::Finished { findings: Vec::new(), decode_ms: 1.0, baselines };
+        JobResult { job_id: JobId(Uuid::nil()), lease: LeaseToken(Uuid::nil()), attempt: 1, outcome }
+    }
+
+    #[test]
+    fn a_batch_is_parted_by_the_weight_of_its_baselines() {
+        let sizes = |batch| parts(batch).iter().map(Vec::len).collect::<Vec<_>>();
+        assert_eq!(sizes((0..100).map(|_| result(100)).collect()), [100]);
+        assert_eq!(sizes((0..50).map(|_| result(MAX_BASELINE_BYTES)).collect()), [24, 24, 2]);
+        assert_eq!(sizes(vec![result(9 << 20), result(1), result(1)]), [1, 2]);
+        assert!(sizes(Vec::new()).is_empty());
     }
 }

@@ -2,8 +2,10 @@
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
+use anyhow::Context;
 use chrono::Utc;
 use easysight_daemon::process::{NotifyState, notify, watchdog};
+use easysight_diagnose::BaselineStore;
 use tokio::time::timeout;
 
 use crate::{
@@ -14,6 +16,8 @@ use crate::{
 
 use super::{Ground, Serving};
 
+/// Bytes of all baselines together, at the most.
+const BASELINE_BYTES: u64 = 256 << 20;
 /// How often the plugins directory is looked at.
 const REFRESH: Duration = Duration::from_secs(5);
 
@@ -22,11 +26,15 @@ pub(super) async fn run(ground: Ground) -> anyhow::Result<ExitCode> {
     let plugins_dir = settings.plugins_dir.clone();
     let library = tokio::task::spawn_blocking(move || Library::open(sandbox, plugins_dir)).await??;
     let library = Arc::new(library);
+    let baselines_dir = settings.data_dir.join("baselines");
+    let baselines = BaselineStore::open(baselines_dir.clone(), BASELINE_BYTES)
+        .with_context(|| format!("--data-dir: {}", baselines_dir.display()))?;
     let (jobs, pool, abort) = Jobs::start(
         settings.pool_size,
         settings.max_concurrent_tasks,
         settings.queue_capacity,
         capturer,
+        baselines,
         Arc::clone(&metrics),
     );
     let mut pool = tokio::spawn(pool);

@@ -165,6 +165,7 @@ pub(super) fn job(source: &str) -> LeasedJob {
         camera_id: Some("c1".into()),
         source: source.into(),
         deadline_ms: None,
+        baselines: Vec::new(),
     }
 }
 

@@ -1,0 +1,50 @@
+//! What plugins remember of a camera.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use easysight_daemon::problem::Error;
+use easysight_protocol::{BaselineInfo, BaselineReset, Problem};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::master::{Shared, now_ms};
+
+use super::{Params, check, missing, store_error};
+
+/// Lists what plugins remember of a camera, by plugin.
+#[utoipa::path(get, path = "/api/v1/diagnosis/cameras/{id}/baseline", tag = "cameras",
+    responses((status = 200, body = Vec<BaselineInfo>), (status = 404, body = Problem), (status = "default", body = Problem)))]
+pub(super) async fn list(
+    State(master): State<Shared>,
+    Path(id): Path<String>,
+) -> Result<Json<Vec<BaselineInfo>>, Error> {
+    let camera = master.store.camera(&id).await.map_err(|error| store_error(&error))?;
+    camera.ok_or_else(|| missing("camera", &id))?;
+    Ok(Json(master.store.baselines(&id).await.map_err(|error| store_error(&error))?))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+pub(super) struct ResetQuery {
+    /// Name of the plugin that shall forget the camera, without a version; all of them where absent.
+    plugin: Option<String>,
+}
+
+/// Lets plugins forget a camera, which they then get to know anew: after it was turned, moved,
+/// cleaned or given another lens. What jobs that are under way would have kept is not kept either.
+#[utoipa::path(post, path = "/api/v1/diagnosis/cameras/{id}/baseline/reset", tag = "cameras", params(ResetQuery),
+    responses((status = 200, body = BaselineReset), (status = 404, body = Problem), (status = "default", body = Problem)))]
+pub(super) async fn reset(
+    State(master): State<Shared>,
+    Path(id): Path<String>,
+    Params(query): Params<ResetQuery>,
+) -> Result<Json<BaselineReset>, Error> {
+    if let Some(plugin) = &query.plugin {
+        check::id_text("/plugin", plugin)?;
+    }
+    let removed = master.store.reset_baselines(id.clone(), query.plugin.clone(), now_ms()).await;
+    let removed = removed.map_err(|error| store_error(&error))?.ok_or_else(|| missing("camera", &id))?;
+    tracing::info!(camera = id, plugin = query.plugin, removed, "baselines were reset");
+    Ok(Json(BaselineReset { removed }))
+}

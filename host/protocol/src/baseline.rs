@@ -1,0 +1,179 @@
+//! Baselines on their way: what a plugin remembers of a camera from one run to the next. Its meaning
+//! is the plugin's own; here it is bytes, base64 in JSON.
+
+use std::{error, fmt};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{Finding, Status};
+
+/// Bytes of one baseline at the most.
+pub const MAX_BASELINE_BYTES: usize = 256 << 10;
+/// Characters of a plugin's name at the most.
+const MAX_NAME: usize = 64;
+/// The diagnosis that finds that a camera looks elsewhere than it did.
+const SCENE_CHANGE: &str = "scene_change";
+
+/// What one plugin remembers of one camera.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Baseline {
+    /// The plugin's name, without its version: a later version goes on with it.
+    pub plugin: String,
+    /// The bytes, at most 262144 of them, in base64 with padding.
+    pub data: String,
+}
+
+/// Hundreds of thousands of letters help nobody in a log.
+impl fmt::Debug for Baseline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Baseline({}, {} letters)", self.plugin, self.data.len())
+    }
+}
+
+impl Baseline {
+    /// These bytes of this plugin.
+    #[must_use]
+    pub fn new(plugin: &str, bytes: &[u8]) -> Self {
+        Self { plugin: plugin.to_owned(), data: STANDARD.encode(bytes) }
+    }
+
+    /// The bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`BaselineError`], where what arrived is none.
+    pub fn bytes(&self) -> Result<Vec<u8>, BaselineError> {
+        let named = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+        if self.plugin.is_empty() || self.plugin.len() > MAX_NAME || !self.plugin.chars().all(named) {
+            return Err(BaselineError::Name);
+        }
+        // Looked at before anything is decoded.
+        if self.data.len() > MAX_BASELINE_BYTES.div_ceil(3) * 4 {
+            return Err(BaselineError::TooLarge { letters: self.data.len() });
+        }
+        let bytes = STANDARD.decode(&self.data).map_err(|_| BaselineError::NotBase64)?;
+        if bytes.len() > MAX_BASELINE_BYTES {
+            return Err(BaselineError::TooLarge { letters: self.data.len() });
+        }
+        Ok(bytes)
+    }
+}
+
+/// Why something is no baseline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BaselineError {
+    /// No plugin is called like that.
+    Name,
+    /// Too many bytes.
+    TooLarge {
+        /// Letters of base64.
+        letters: usize,
+    },
+    /// Damaged on the way, or where it was kept.
+    NotBase64,
+}
+
+impl fmt::Display for BaselineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name => f.write_str("no plugin has such a name"),
+            Self::TooLarge { letters } => {
+                write!(f, "{letters} letters of base64 are more than {MAX_BASELINE_BYTES} bytes")
+            }
+            Self::NotBase64 => f.write_str("it is no base64"),
+        }
+    }
+}
+
+impl error::Error for BaselineError {}
+
+/// A baseline that is kept of a camera.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BaselineInfo {
+    /// The plugin's name.
+    pub plugin: String,
+    /// Bytes of it.
+    pub size_bytes: u64,
+    /// When the job was leased that stored it.
+    pub stored_at: DateTime<Utc>,
+}
+
+/// What a reset did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BaselineReset {
+    /// Baselines that were there and are gone.
+    pub removed: u64,
+}
+
+impl Finding {
+    /// Name of the plugin that judged, without its version; none where none ran.
+    #[must_use]
+    pub fn plugin_name(&self) -> Option<&str> {
+        self.plugin.as_deref().map(plugin_name)
+    }
+
+    /// Where these findings of one clip say that the camera looks elsewhere than it did: the name of
+    /// the plugin that found it. What all other plugins remember is of another view then. A covered
+    /// or broken picture, from which the same would follow, is no move.
+    #[must_use]
+    pub fn moved(findings: &[Self]) -> Option<&str> {
+        findings
+            .iter()
+            .find(|one| one.diagnosis == SCENE_CHANGE && one.status >= Some(Status::Error))
+            .filter(|one| one.consequence_of.is_none())
+            .and_then(Self::plugin_name)
+    }
+}
+
+/// The name of `name@version`.
+#[must_use]
+pub fn plugin_name(with_version: &str) -> &str {
+    with_version.split_once('@').map_or(with_version, |(name, _)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_come_through_json_as_they_were() {
+        let bytes: Vec<u8> = (0..=255).cycle().take(MAX_BASELINE_BYTES).collect();
+        let json = serde_json::to_string(&Baseline::new("color_cast", &bytes)).unwrap();
+        let read: Baseline = serde_json::from_str(&json).unwrap();
+        assert_eq!(read.bytes(), Ok(bytes));
+    }
+
+    #[test]
+    fn what_is_none_is_told_apart() {
+        let of = |plugin: &str, data: &str| Baseline { plugin: plugin.into(), data: data.into() }.bytes();
+        assert_eq!(of("a", "AA=="), Ok(vec![0]));
+        assert_eq!(of("a", "AA"), Err(BaselineError::NotBase64));
+        assert_eq!(of("a", "€€€€"), Err(BaselineError::NotBase64));
+        for name in ["", "A", "../a", &"a".repeat(65)] {
+            assert_eq!(of(name, "AA=="), Err(BaselineError::Name), "{name}");
+        }
+        let large = Baseline::new("a", &vec![0; MAX_BASELINE_BYTES + 1]);
+        assert!(matches!(large.bytes(), Err(BaselineError::TooLarge { .. })));
+    }
+
+    fn scene_change(status: &str, consequence_of: Option<&str>) -> Finding {
+        serde_json::from_value(serde_json::json!({
+            "diagnosis": "scene_change", "status": status, "consequence_of": consequence_of, "score": 1.0,
+            "decision": null, "message": {"zh": "", "en": "moved"}, "failure": null, "fuel": 1,
+            "compute_ms": 1.0, "plugin": "view@1.2.0", "digest": null,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn only_a_camera_that_moved_has_moved() {
+        assert_eq!(Finding::moved(&[scene_change("error", None)]), Some("view"));
+        assert_eq!(Finding::moved(&[scene_change("critical", None)]), Some("view"));
+        assert_eq!(Finding::moved(&[scene_change("warning", None)]), None);
+        assert_eq!(Finding::moved(&[scene_change("error", Some("occlusion"))]), None);
+        assert_eq!(Finding::moved(&[]), None);
+    }
+}

@@ -1,0 +1,299 @@
+//! What plugins remember of cameras: given along with a lease, taken back with the result of the
+//! attempt that counts, forgotten when the camera is another or looks elsewhere.
+
+use std::collections::{BTreeMap, HashMap};
+
+use easysight_protocol::{
+    Baseline, BaselineInfo, Finding, JobId, JobPlan, LeasedJob, MAX_BASELINE_BYTES, plugin_name,
+};
+use serde_json::json;
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
+
+use crate::{
+    Dialect, Store, StoreError,
+    dialect::Column,
+    query::{count, text, time_of},
+};
+
+/// Letters of all baselines of one lease. A batch whose jobs have more gets fewer jobs, but always
+/// one; of the standard plugins together each may store as much as it may.
+const MAX_LEASE_LETTERS: u64 = 32 * ((MAX_BASELINE_BYTES as u64).div_ceil(3) * 4);
+
+impl Store {
+    /// Lets all plugins, or the one of this name, forget a camera. Answers how many baselines are gone;
+    /// none where there is no such camera. What jobs bring that were leased before is not kept either.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn reset_baselines(
+        &self,
+        camera: String,
+        plugin: Option<String>,
+        now: i64,
+    ) -> Result<Option<u64>, StoreError> {
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let sql = "SELECT id FROM cameras WHERE id = $1";
+                    let known = sqlx::query(sql).bind(&camera).fetch_optional(&mut *connection).await?;
+                    if known.is_none() {
+                        return Ok(None);
+                    }
+                    let forgotten = match plugin {
+                        Some(plugin) => forget_one(connection, &camera, &plugin, now).await?,
+                        None => forget_all(connection, &camera, now).await?,
+                    };
+                    Ok(Some(forgotten))
+                })
+            })
+            .await
+    }
+
+    /// What is kept of a camera, by plugin.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn baselines(&self, camera: &str) -> Result<Vec<BaselineInfo>, StoreError> {
+        let sql = "SELECT plugin, size_bytes, as_of FROM baselines WHERE camera_id = $1 AND data IS NOT NULL \
+                   ORDER BY plugin";
+        let rows = sqlx::query(sql).bind(camera).fetch_all(&self.readers).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(BaselineInfo {
+                    plugin: text(row, "plugin")?,
+                    size_bytes: count(row, "size_bytes")?,
+                    stored_at: time_of(row, "as_of")?,
+                })
+            })
+            .collect()
+    }
+}
+
+/// What a recorded job brought.
+pub(crate) struct Brought<'a> {
+    pub(crate) camera_id: &'a str,
+    /// When the attempt was leased that counts.
+    pub(crate) started_at: i64,
+    pub(crate) findings: &'a [Finding],
+    pub(crate) baselines: &'a [Baseline],
+}
+
+/// Gives leased jobs what the plugins of their plans remember of their cameras. Jobs for which there
+/// is no room in the answer are queued again, as if they had never been leased.
+pub(crate) async fn attach(
+    connection: &mut AnyConnection,
+    dialect: Dialect,
+    plans: &[JobPlan],
+    jobs: &mut Vec<LeasedJob>,
+) -> Result<(), StoreError> {
+    let cameras: Vec<&str> = jobs.iter().filter_map(|job| job.camera_id.as_deref()).collect();
+    if cameras.is_empty() {
+        return Ok(());
+    }
+    let sql = format!(
+        "SELECT camera_id, plugin, size_bytes FROM baselines WHERE {} AND data IS NOT NULL",
+        dialect.among("camera_id", "$1")
+    );
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .bind(serde_json::to_string(&cameras)?)
+        .fetch_all(&mut *connection)
+        .await?;
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let mut letters: HashMap<(String, String), u64> = HashMap::new();
+    for row in &rows {
+        let size: u64 = count(row, "size_bytes")?;
+        letters.insert((text(row, "camera_id")?, text(row, "plugin")?), size.div_ceil(3) * 4);
+    }
+    let weight = |job: &LeasedJob| -> u64 {
+        let Some(camera) = &job.camera_id else { return 0 };
+        let names = plugins_of(plans, job);
+        names.filter_map(|name| letters.get(&(camera.clone(), name.to_owned()))).sum()
+    };
+    let mut total = 0;
+    let full = jobs.iter().position(|job| {
+        let first = total == 0;
+        total += weight(job);
+        total > MAX_LEASE_LETTERS && !first
+    });
+    if let Some(full) = full {
+        hand_back(connection, dialect, &jobs.split_off(full)).await?;
+    }
+    if total > 0 { fill(connection, dialect, plans, jobs).await } else { Ok(()) }
+}
+
+async fn fill(
+    connection: &mut AnyConnection,
+    dialect: Dialect,
+    plans: &[JobPlan],
+    jobs: &mut [LeasedJob],
+) -> Result<(), StoreError> {
+    let cameras: Vec<&str> = jobs.iter().filter_map(|job| job.camera_id.as_deref()).collect();
+    let sql = format!(
+        "SELECT camera_id, plugin, data FROM baselines WHERE {} AND data IS NOT NULL",
+        dialect.among("camera_id", "$1")
+    );
+    let rows =
+        sqlx::query(AssertSqlSafe(sql)).bind(serde_json::to_string(&cameras)?).fetch_all(connection).await?;
+    let mut kept: HashMap<(String, String), String> = HashMap::new();
+    for row in &rows {
+        kept.insert((text(row, "camera_id")?, text(row, "plugin")?), text(row, "data")?);
+    }
+    for job in jobs {
+        let Some(camera) = job.camera_id.clone() else { continue };
+        let remembered = plugins_of(plans, job).filter_map(|name| {
+            let data = kept.get(&(camera.clone(), name.to_owned()))?;
+            Some(Baseline { plugin: name.to_owned(), data: data.clone() })
+        });
+        job.baselines = remembered.collect();
+    }
+    Ok(())
+}
+
+fn plugins_of<'a>(plans: &'a [JobPlan], job: &LeasedJob) -> impl Iterator<Item = &'a str> {
+    let plugins = plans.get(job.plan).map(|plan| plan.plugins.as_slice()).unwrap_or_default();
+    plugins.iter().map(|plugin| plugin_name(&plugin.name))
+}
+
+async fn hand_back(
+    connection: &mut AnyConnection,
+    dialect: Dialect,
+    jobs: &[LeasedJob],
+) -> Result<(), StoreError> {
+    let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
+    let sql = format!(
+        "UPDATE jobs SET state = 'queued', attempt = attempt - 1, lease = NULL, node_id = NULL, \
+         incarnation = NULL, poll = NULL, leased_until = NULL, started_at = NULL WHERE {}",
+        dialect.among("id", "$1")
+    );
+    sqlx::query(AssertSqlSafe(sql)).bind(serde_json::to_string(&ids)?).execute(connection).await?;
+    Ok(())
+}
+
+/// Keeps what recorded jobs brought. Nothing of it is kept of a camera that is gone or was reset after
+/// the job was leased, nor over what a later job brought.
+pub(crate) async fn keep(
+    connection: &mut AnyConnection,
+    dialect: Dialect,
+    brought: &[Brought<'_>],
+    now: i64,
+) -> Result<(), StoreError> {
+    // Of two jobs on one camera in one batch, the one that was leased later counts.
+    let mut latest: BTreeMap<(&str, &str), (i64, serde_json::Value)> = BTreeMap::new();
+    for one in brought {
+        let moved = Finding::moved(one.findings);
+        if let Some(finder) = moved {
+            forget_others(connection, one.camera_id, finder, now).await?;
+        }
+        for baseline in one.baselines {
+            let plugin = baseline.plugin.as_str();
+            // What others remember now is a mixture of two views.
+            if moved.is_some_and(|finder| finder != plugin) {
+                continue;
+            }
+            let size = match acceptable(baseline, one.findings) {
+                Ok(size) => size,
+                Err(reason) => {
+                    tracing::warn!(camera = one.camera_id, plugin, reason, "a baseline is not kept");
+                    continue;
+                }
+            };
+            let row = json!({
+                "camera_id": one.camera_id,
+                "plugin": plugin,
+                "data": baseline.data,
+                "size_bytes": size,
+                "started_at": one.started_at,
+            });
+            let key = (one.camera_id, plugin);
+            if latest.get(&key).is_none_or(|(started_at, _)| *started_at <= one.started_at) {
+                latest.insert(key, (one.started_at, row));
+            }
+        }
+    }
+    if latest.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<_> = latest.into_values().map(|(_, row)| row).collect();
+    let columns = [
+        Column::Text("camera_id"),
+        Column::Text("plugin"),
+        Column::Text("data"),
+        Column::Integer("size_bytes"),
+        Column::Integer("started_at"),
+    ];
+    let sql = format!(
+        "INSERT INTO baselines (camera_id, plugin, data, size_bytes, as_of) \
+         SELECT x.camera_id, x.plugin, x.data, x.size_bytes, x.started_at FROM {} \
+         JOIN cameras ON cameras.id = x.camera_id WHERE cameras.baselines_since <= x.started_at \
+         ON CONFLICT (camera_id, plugin) DO UPDATE SET data = excluded.data, \
+         size_bytes = excluded.size_bytes, as_of = excluded.as_of WHERE baselines.as_of <= excluded.as_of",
+        dialect.rows("$1", "x", &columns)
+    );
+    sqlx::query(AssertSqlSafe(sql)).bind(serde_json::to_string(&rows)?).execute(connection).await?;
+    Ok(())
+}
+
+/// Bytes of a baseline that may be kept, or why it may not.
+fn acceptable(baseline: &Baseline, findings: &[Finding]) -> Result<usize, String> {
+    let judged = findings.iter().filter_map(Finding::plugin_name).any(|name| name == baseline.plugin);
+    if !judged {
+        return Err("the plugin has no finding in this job".into());
+    }
+    baseline.bytes().map(|bytes| bytes.len()).map_err(|error| error.to_string())
+}
+
+/// Lets all plugins forget a camera: it is another one, or a person says so.
+pub(crate) async fn forget_all(
+    connection: &mut AnyConnection,
+    camera: &str,
+    now: i64,
+) -> Result<u64, StoreError> {
+    let sql = "SELECT COUNT(*) AS kept FROM baselines WHERE camera_id = $1 AND data IS NOT NULL";
+    let kept: i64 = sqlx::query(sql).bind(camera).fetch_one(&mut *connection).await?.try_get("kept")?;
+    remove(connection, camera).await?;
+    sqlx::query("UPDATE cameras SET baselines_since = $2 WHERE id = $1")
+        .bind(camera)
+        .bind(now + 1)
+        .execute(connection)
+        .await?;
+    u64::try_from(kept).map_err(StoreError::corrupt)
+}
+
+/// Removes what is kept of a camera.
+pub(crate) async fn remove(connection: &mut AnyConnection, camera: &str) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM baselines WHERE camera_id = $1").bind(camera).execute(connection).await?;
+    Ok(())
+}
+
+async fn forget_one(
+    connection: &mut AnyConnection,
+    camera: &str,
+    plugin: &str,
+    now: i64,
+) -> Result<u64, StoreError> {
+    let sql = "UPDATE baselines SET data = NULL, size_bytes = 0 \
+               WHERE camera_id = $1 AND plugin = $2 AND data IS NOT NULL";
+    let forgotten = sqlx::query(sql).bind(camera).bind(plugin).execute(&mut *connection).await?;
+    // Also where there was none: a job that brings the first one may be under way.
+    let sql = "INSERT INTO baselines (camera_id, plugin, data, size_bytes, as_of) VALUES ($1, $2, NULL, 0, $3) \
+               ON CONFLICT (camera_id, plugin) DO UPDATE SET as_of = $3";
+    sqlx::query(sql).bind(camera).bind(plugin).bind(now + 1).execute(connection).await?;
+    Ok(forgotten.rows_affected())
+}
+
+/// Lets all plugins but the one that found that the camera looks elsewhere forget the former view.
+async fn forget_others(
+    connection: &mut AnyConnection,
+    camera: &str,
+    finder: &str,
+    now: i64,
+) -> Result<(), StoreError> {
+    let sql =
+        "UPDATE baselines SET data = NULL, size_bytes = 0, as_of = $3 WHERE camera_id = $1 AND plugin <> $2";
+    sqlx::query(sql).bind(camera).bind(finder).bind(now + 1).execute(connection).await?;
+    Ok(())
+}
