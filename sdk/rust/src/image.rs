@@ -4,7 +4,9 @@
 mod difference;
 mod edges;
 mod histogram;
+mod moments;
 
 pub use difference::{TILE, changed_tiles, far_apart, textured_tiles};
 pub use edges::{CELL, EdgeWindow, edge_windows};
 pub use histogram::Histogram;
+pub use moments::{Moments, tile_difference_moments, tile_moments};

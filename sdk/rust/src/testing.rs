@@ -1,9 +1,11 @@
 //! Clips made of arrays, and a camera's memory, to test a plugin natively.
 
+#[cfg(not(target_arch = "wasm32"))]
 mod memory;
 
 use crate::{Clip, ClipInfo, DecoderEvidence, FrameInfo, PixelError, PlaneKind, Rect, SampleRange};
 
+#[cfg(not(target_arch = "wasm32"))]
 pub use memory::CameraMemory;
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use memory::{load_baseline, store_baseline};
