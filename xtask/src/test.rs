@@ -15,11 +15,13 @@ use crate::{
     workspace,
 };
 
-/// What the tests start: a decoder, a real RTSP server, a reverse proxy, an authority of their own.
+/// What the tests start: a decoder, a real RTSP server, a reverse proxy, a database server, an authority
+/// of their own.
 const PACKAGES: &[&str] = &[
     "ffmpeg",
     "nginx-light",
     "openssl",
+    "postgresql",
     "python3-gi",
     "gir1.2-gst-rtsp-server-1.0",
     "gstreamer1.0-plugins-base",

@@ -23,7 +23,7 @@ mod tokens;
 mod upkeep;
 mod writer;
 
-use std::{str::FromStr, sync::Arc, time::Duration};
+use std::{path::Path, str::FromStr, sync::Arc, time::Duration};
 
 use sqlx::{
     AnyConnection, AnyPool, Connection,
@@ -133,6 +133,19 @@ fn options(url: &str) -> Result<(Dialect, AnyConnectOptions), OpenError> {
     };
     let options = AnyConnectOptions::from_str(&url)
         .map_err(|error| OpenError::Url(format!("the database URL {}: {error}", masked(&url))))?;
+    // The driver would say that there is no such file, and not which one it looked for.
+    for (parameter, file) in options.database_url.query_pairs() {
+        if matches!(
+            &*parameter,
+            "sslrootcert" | "ssl-root-cert" | "ssl-ca" | "sslcert" | "ssl-cert" | "sslkey" | "ssl-key"
+        ) && !Path::new(&*file).is_file()
+        {
+            return Err(OpenError::Url(format!(
+                "the database URL {}: {parameter}: there is no file {file}",
+                masked(&url)
+            )));
+        }
+    }
     Ok((dialect, options))
 }
 
@@ -154,20 +167,29 @@ fn masked(url: &str) -> String {
 
 /// What to do about a failure that the database words for programmers.
 fn explain(dialect: Dialect, error: &str) -> String {
-    let advice = if dialect == Dialect::Sqlite {
-        if error.contains("readonly") || error.contains("code: 8") {
+    let says = |part: &str| error.contains(part);
+    let advice = match dialect {
+        Dialect::Sqlite if says("readonly") || says("code: 8") => {
             "; the file or its directory may not be written by this user"
-        } else if error.contains("not a database") || error.contains("malformed") {
-            "; the file is damaged or is none of SQLite's: move it away and restore a backup"
-        } else if error.contains("locked") || error.contains("busy") {
-            "; another program holds it"
-        } else if error.contains("unable to open") {
-            "; its directory does not exist or may not be written by this user"
-        } else {
-            ""
         }
-    } else {
-        ""
+        Dialect::Sqlite if says("not a database") || says("malformed") => {
+            "; the file is damaged or is none of SQLite's: move it away and restore a backup"
+        }
+        Dialect::Sqlite if says("locked") || says("busy") => "; another program holds it",
+        Dialect::Sqlite if says("unable to open") => {
+            "; its directory does not exist or may not be written by this user"
+        }
+        Dialect::Postgres if says("not valid for name") || says("NotValidForName") => {
+            "; the certificate is not for this host name: connect by a name that it is for, or have one made for this"
+        }
+        // A server whose authority has the name of the right one fails at the signature.
+        Dialect::Postgres if says("UnknownIssuer") || says("BadSignature") => {
+            "; another authority signed the server's certificate: name the right one's file with sslrootcert=…"
+        }
+        Dialect::Postgres if says("does not support TLS") => {
+            "; the server does not offer TLS: set ssl = on there, or sslmode=disable here on a network that is trusted"
+        }
+        _ => "",
     };
     format!("{error}{advice}")
 }

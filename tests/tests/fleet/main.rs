@@ -5,11 +5,14 @@
 mod component;
 #[path = "../programs/http.rs"]
 mod http;
+#[path = "../../../host/store/tests/databases/postgres.rs"]
+mod postgres;
 #[path = "../programs/mod.rs"]
 mod programs;
 
 mod access;
 mod api;
+mod database_tls;
 mod deaths;
 mod guide;
 mod hostile;

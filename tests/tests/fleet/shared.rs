@@ -10,40 +10,42 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
+    postgres,
     process::{Master, PATIENCE, worker},
     programs::{has_ffmpeg, make_clip},
 };
 
-const SERVER: &str = "postgres://postgres@127.0.0.1:5432";
-
 /// A database of the test's own, removed with it.
-struct Database(String);
+struct Database {
+    server: Arc<postgres::Server>,
+    name: String,
+}
 
 impl Database {
+    /// None, said loudly, where there is no server and none can be started.
     fn new() -> Option<Self> {
+        let server = postgres::shared()?;
         let name = format!("easysight_fleet_{}", Uuid::new_v4().simple());
-        if psql(&format!("CREATE DATABASE {name}")) {
-            return Some(Self(name));
-        }
-        eprintln!("SKIPPED: no PostgreSQL at {SERVER}, or no psql to make a database with");
-        None
+        let database = Self { server, name };
+        assert!(database.psql(&format!("CREATE DATABASE {}", database.name)), "no database can be made");
+        Some(database)
     }
 
     fn url(&self) -> String {
-        format!("{SERVER}/{}", self.0)
+        format!("{}/{}", self.server.url, self.name)
+    }
+
+    fn psql(&self, sql: &str) -> bool {
+        let mut psql = Command::new("psql");
+        psql.args(["--quiet", "--no-password", "--command", sql, &format!("{}/postgres", self.server.url)]);
+        psql.output().is_ok_and(|output| output.status.success())
     }
 }
 
 impl Drop for Database {
     fn drop(&mut self) {
-        psql(&format!("DROP DATABASE {} WITH (FORCE)", self.0));
+        self.psql(&format!("DROP DATABASE {} WITH (FORCE)", self.name));
     }
-}
-
-fn psql(sql: &str) -> bool {
-    let mut psql = Command::new("psql");
-    psql.args(["--quiet", "--no-password", "--command", sql, &format!("{SERVER}/postgres")]);
-    psql.output().is_ok_and(|output| output.status.success())
 }
 
 #[tokio::test]

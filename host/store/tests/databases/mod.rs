@@ -1,6 +1,9 @@
 //! A fresh database a test, of both kinds.
 
-use std::env;
+pub(crate) mod postgres;
+mod tls;
+
+use std::sync::Arc;
 
 use easysight_protocol::{
     CameraRequest, Finding, HeartbeatRequest, HeldJob, Incarnation, JobOutcome, JobPlan, JobResult,
@@ -18,17 +21,10 @@ pub(crate) const LEASE_MS: i64 = 8_000;
 pub(crate) struct Fresh {
     pub(crate) store: Store,
     _dir: Option<TempDir>,
-    server: Option<(String, String)>,
+    server: Option<(Arc<postgres::Server>, String)>,
 }
 
-/// The server that tests use; `EASYSIGHT_TEST_POSTGRES` names another one.
-pub(crate) fn server() -> String {
-    env::vars()
-        .find(|(name, _)| name == "EASYSIGHT_TEST_POSTGRES")
-        .map_or_else(|| "postgres://postgres@127.0.0.1:5432".to_owned(), |(_, url)| url)
-}
-
-/// None, said loudly, where there is no server.
+/// None, said loudly, where there is no server and none can be started.
 pub(crate) async fn open(dialect: Dialect) -> Option<Fresh> {
     match dialect {
         Dialect::Sqlite => {
@@ -38,17 +34,14 @@ pub(crate) async fn open(dialect: Dialect) -> Option<Fresh> {
             Some(Fresh { store, _dir: Some(dir), server: None })
         }
         Dialect::Postgres => {
-            let server = server();
-            let Ok(mut admin) = PgConnection::connect(&format!("{server}/postgres")).await else {
-                eprintln!("SKIPPED: no PostgreSQL at {server}; EASYSIGHT_TEST_POSTGRES names one");
-                return None;
-            };
+            let server = postgres::shared()?;
+            let mut admin = PgConnection::connect(&format!("{}/postgres", server.url)).await.unwrap();
             let name = format!("easysight_test_{}", Uuid::new_v4().simple());
             sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name}")))
                 .execute(&mut admin)
                 .await
                 .unwrap();
-            let (store, _writing) = Store::open(&format!("{server}/{name}")).await.unwrap();
+            let (store, _writing) = Store::open(&format!("{}/{name}", server.url)).await.unwrap();
             Some(Fresh { store, _dir: None, server: Some((server, name)) })
         }
     }
@@ -59,7 +52,7 @@ impl Fresh {
     pub(crate) async fn close(self) {
         drop(self.store);
         if let Some((server, name)) = self.server {
-            let mut admin = PgConnection::connect(&format!("{server}/postgres")).await.unwrap();
+            let mut admin = PgConnection::connect(&format!("{}/postgres", server.url)).await.unwrap();
             let sql = format!("DROP DATABASE {name} WITH (FORCE)");
             sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut admin).await.unwrap();
         }
