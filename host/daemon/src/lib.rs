@@ -1,9 +1,11 @@
 //! What every server process of EasySight does alike: logs, signals, systemd, a data directory of its
-//! own, what is counted of findings, bodies and errors over HTTP. What the process serves is its own affair.
+//! own, what is counted of findings, requests, bodies and errors over HTTP. What the process serves is
+//! its own affair.
 
 pub mod body;
 pub mod findings;
 pub mod logging;
 pub mod problem;
 pub mod process;
+pub mod requests;
 pub mod upload;

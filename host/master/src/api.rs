@@ -18,19 +18,15 @@ use std::time::Duration;
 
 use axum::{
     Json, Router,
-    extract::{DefaultBodyLimit, FromRequestParts, Query, Request},
-    http::{HeaderName, StatusCode, request::Parts},
+    extract::{DefaultBodyLimit, FromRequestParts, Query},
+    http::{StatusCode, request::Parts},
     middleware,
     routing::get,
 };
-use easysight_daemon::problem::Error;
+use easysight_daemon::{problem::Error, requests};
 use easysight_store::{PageRequest, StoreError};
 use serde::{Deserialize, de::DeserializeOwned};
-use tower_http::{
-    request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
-    timeout::TimeoutLayer,
-    trace::TraceLayer,
-};
+use tower_http::timeout::TimeoutLayer;
 use utoipa::{IntoParams, OpenApi};
 use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::{Config, SwaggerUi};
@@ -117,7 +113,6 @@ pub(crate) fn router(master: &Shared) -> Router {
         .merge(guarded(publish, Need::Publish))
         .merge(guarded(administer, Need::Administer))
         .split_for_parts();
-    let request_id = HeaderName::from_static("x-request-id");
     // Relative, so that the page works below a path prefix too.
     let docs = SwaggerUi::new("/docs").config(Config::from("../api/openapi.json"));
     Router::new()
@@ -136,13 +131,7 @@ pub(crate) fn router(master: &Shared) -> Router {
         // Handlers count bytes themselves, so that they can hear a client out before they refuse.
         .layer(DefaultBodyLimit::disable())
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
-        .layer(TraceLayer::new_for_http().make_span_with(|request: &Request| {
-            let id = request.headers().get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or("-");
-            let (method, path) = (request.method(), request.uri().path());
-            tracing::debug_span!(target: "easysight_master::http", "request", %method, path, id)
-        }))
-        .layer(PropagateRequestIdLayer::new(request_id.clone()))
-        .layer(SetRequestIdLayer::new(request_id, MakeRequestUuid))
+        .layer(middleware::from_fn(requests::name))
         .with_state(master.clone())
 }
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use chrono::Utc;
-use easysight_protocol::{DiagnosisInfo, JobPlan, PlannedPlugin, PublishedPlugin, Text};
+use easysight_protocol::{DiagnosisInfo, JobPlan, Origin, PlannedPlugin, PublishedPlugin, Text};
 use easysight_sandbox::{ConfigSchema, Digest, LoadError, Plugin, PluginStore, Sandbox};
 use easysight_store::{Store, StoreError};
 use parking_lot::RwLock;
@@ -211,7 +211,7 @@ impl ActiveSet {
             return Err(NoPlan::Waits(reasons));
         }
         let plugins = self.check_config(wanted, config)?;
-        Ok(JobPlan { plugins })
+        Ok(JobPlan { plugins, origin: Origin::default() })
     }
 
     fn check_config(

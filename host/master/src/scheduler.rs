@@ -8,7 +8,8 @@ use std::{
 };
 
 use chrono::Utc;
-use easysight_protocol::{RunId, Task, TaskRequest, Trigger};
+use easysight_daemon::requests::RequestId;
+use easysight_protocol::{JobPlan, Origin, RunId, Task, TaskRequest, Trigger};
 use easysight_store::{FanOut, NewRun, Start, StoreError, StoredRun};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
@@ -109,6 +110,8 @@ async fn fire(master: &Master, task: Task) -> Result<(), StoreError> {
     if schedule::is_skipped(schedule, due, now) {
         tracing::warn!(task = task.id, %due, "a start was missed and is passed over");
     } else {
+        // Nobody asked for it; its jobs can be followed all the same.
+        let request = RequestId::new();
         let new = NewRun {
             id: RunId::fresh(),
             task_id: Some(task.id.clone()),
@@ -116,10 +119,11 @@ async fn fire(master: &Master, task: Task) -> Result<(), StoreError> {
             fire_time: Some(due.timestamp_millis()),
             idempotency_key: None,
             definition: task.definition,
+            origin: Origin { request_id: Some(request.to_string()) },
         };
         let (run, made) = begin(master, new).await?;
         if made {
-            tracing::info!(task = task.id, %run, "due");
+            tracing::info!(%request, task = task.id, %run, "due");
         }
     }
     // Only now: a master that dies in between fires again, and the run's fire time makes that nothing.
@@ -130,7 +134,7 @@ async fn fire(master: &Master, task: Task) -> Result<(), StoreError> {
 /// Makes a run, with its jobs where nothing is missing. Answers with false where there is one already
 /// that stands for the same.
 pub(crate) async fn begin(master: &Master, new: NewRun) -> Result<(RunId, bool), StoreError> {
-    let start = how(master, new.trigger, &new.definition).await?;
+    let start = how(master, new.trigger, &new.definition, &new.origin).await?;
     let jobs = match &start {
         Start::Now(jobs) => Some(jobs.cameras.len()),
         Start::Waits(_) => None,
@@ -147,8 +151,8 @@ pub(crate) async fn begin(master: &Master, new: NewRun) -> Result<(RunId, bool),
 
 /// Gives a waiting run its jobs, or notes what it still waits for.
 async fn start(master: &Master, waiting: StoredRun) -> Result<(), StoreError> {
-    let StoredRun { run, definition } = waiting;
-    match how(master, run.trigger, &definition).await? {
+    let StoredRun { run, definition, origin } = waiting;
+    match how(master, run.trigger, &definition, &origin).await? {
         Start::Now(jobs) => {
             if let Some(jobs) = master.store.fan_out(run.id, jobs, now_ms()).await? {
                 begun(master, run.id, jobs);
@@ -160,9 +164,14 @@ async fn start(master: &Master, waiting: StoredRun) -> Result<(), StoreError> {
 }
 
 /// What a run begins with as things are now.
-async fn how(master: &Master, trigger: Trigger, definition: &TaskRequest) -> Result<Start, StoreError> {
+async fn how(
+    master: &Master,
+    trigger: Trigger,
+    definition: &TaskRequest,
+    origin: &Origin,
+) -> Result<Start, StoreError> {
     let plan = match master.registry.active().plan(&definition.diagnoses, &definition.config) {
-        Ok(plan) => plan,
+        Ok(plan) => JobPlan { origin: origin.clone(), ..plan },
         Err(NoPlan::Waits(reasons)) => return Ok(Start::Waits(reasons)),
         Err(NoPlan::Invalid(problem)) => {
             // It was valid when the task was made: another version of the plugin is active now.

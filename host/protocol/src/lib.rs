@@ -30,6 +30,6 @@ pub use submission::{Submission, SubmissionRequest, SubmissionState, uploaded_na
 pub use task::{MissedRuns, Schedule, SubmitRequest, Task, TaskRequest};
 pub use worker::{
     DistributedNode, HeartbeatAnswer, HeartbeatRequest, HeldJob, JobOutcome, JobPlan, JobResult, LeaseAnswer,
-    LeaseRequest, LeasedJob, PlannedPlugin, RegisterAnswer, RegisterRequest, ResultsAnswer, ResultsRequest,
-    Verdict,
+    LeaseRequest, LeasedJob, Origin, PlannedPlugin, RegisterAnswer, RegisterRequest, ResultsAnswer,
+    ResultsRequest, Verdict,
 };

@@ -60,6 +60,9 @@ pub struct Run {
     pub trigger: Trigger,
     /// The time in the schedule that it stands for.
     pub fire_time: Option<DateTime<Utc>>,
+    /// Id of the request that made it (`x-request-id`); log lines of its jobs show it, at the nodes too.
+    #[serde(default)]
+    pub request_id: Option<String>,
     /// How far it is.
     pub state: RunState,
     /// Higher ones first.

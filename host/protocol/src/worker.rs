@@ -116,6 +116,17 @@ pub struct PlannedPlugin {
 pub struct JobPlan {
     /// The plugins that run on the clip.
     pub plugins: Vec<PlannedPlugin>,
+    /// Where the run comes from.
+    #[serde(default)]
+    pub origin: Origin,
+}
+
+/// Where a run comes from, so that what all programs say of it can be brought together.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Origin {
+    /// Id of the request that made the run; one of its own where the schedule did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
 }
 
 /// One job of a lease.

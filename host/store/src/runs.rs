@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use easysight_protocol::{JobPlan, JobState, Page, Progress, Run, RunId, RunState, TaskRequest, Trigger};
+use easysight_protocol::{
+    JobPlan, JobState, Origin, Page, Progress, Run, RunId, RunState, TaskRequest, Trigger,
+};
 use serde::Serialize;
 use sqlx::{AssertSqlSafe, Row, any::AnyRow};
 
@@ -13,7 +15,7 @@ use crate::{
 };
 
 const COLUMNS: &str = "SELECT id, task_id, started_by, fire_time, state, priority, definition, waits_for, \
-                       created_at, finished_at, deadline_at FROM runs";
+                       created_at, finished_at, deadline_at, origin FROM runs";
 
 /// A run that shall be.
 #[derive(Debug, Clone)]
@@ -30,6 +32,8 @@ pub struct NewRun {
     pub idempotency_key: Option<String>,
     /// The task as it is now, with what the submission overrides.
     pub definition: TaskRequest,
+    /// Where it comes from.
+    pub origin: Origin,
 }
 
 /// The jobs that a run consists of.
@@ -59,6 +63,8 @@ pub struct StoredRun {
     pub run: Run,
     /// The task as it was when the run was made.
     pub definition: TaskRequest,
+    /// Where it comes from.
+    pub origin: Origin,
 }
 
 /// Which runs are wanted.
@@ -101,13 +107,14 @@ impl Store {
             Start::Waits(reasons) => (RunState::Waiting, None, reasons, None),
         };
         let (state, waits_for) = (word_of(&state)?, serde_json::to_string(&waits_for)?);
+        let origin = serde_json::to_string(&new.origin)?;
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
                     let made = sqlx::query(
                         "INSERT INTO runs (id, task_id, started_by, fire_time, idempotency_key, state, priority, \
-                         definition, plan, waits_for, created_at, deadline_at) \
-                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING",
+                         definition, plan, waits_for, created_at, deadline_at, origin) \
+                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING",
                     )
                     .bind(id.to_string())
                     .bind(&jobs.task_id)
@@ -121,6 +128,7 @@ impl Store {
                     .bind(waits_for)
                     .bind(now)
                     .bind(jobs.deadline_at)
+                    .bind(origin)
                     .execute(&mut *connection)
                     .await?;
                     if made.rows_affected() > 0 {
@@ -334,11 +342,13 @@ impl Store {
 }
 
 fn read(row: &AnyRow) -> Result<StoredRun, StoreError> {
+    let origin: Origin = read_json(row, "origin")?;
     let run = Run {
         id: parsed(row, "id")?,
         task_id: maybe_text(row, "task_id")?,
         trigger: word(row, "started_by")?,
         fire_time: maybe_time(row, "fire_time")?,
+        request_id: origin.request_id.clone(),
         state: word(row, "state")?,
         priority: i32::try_from(row.try_get::<i64, _>("priority")?).map_err(StoreError::corrupt)?,
         created_at: time_of(row, "created_at")?,
@@ -347,5 +357,5 @@ fn read(row: &AnyRow) -> Result<StoredRun, StoreError> {
         progress: Progress::default(),
         waits_for: read_json(row, "waits_for")?,
     };
-    Ok(StoredRun { run, definition: read_json(row, "definition")? })
+    Ok(StoredRun { run, definition: read_json(row, "definition")?, origin })
 }

@@ -126,6 +126,7 @@ async fn a_due_task_fires_once_and_a_repeated_request_makes_no_second_run(store:
         fire_time,
         idempotency_key: key.map(str::to_owned),
         definition: task(),
+        origin: plan().origin,
     };
     let waits = || Start::Waits(vec!["a camera".into()]);
     let (first, made) = store.create_run(new(Some(5_000), None), waits(), 5_001).await.unwrap();
@@ -136,7 +137,9 @@ async fn a_due_task_fires_once_and_a_repeated_request_makes_no_second_run(store:
     assert_eq!((keyed, made, again), (same, true, false));
     assert!(store.advance_task("t".into(), 5_000, Some(9_000)).await.unwrap());
     assert!(!store.advance_task("t".into(), 5_000, Some(9_000)).await.unwrap());
-    assert_eq!(store.waiting_runs(10).await.unwrap().len(), 2);
+    let waiting = store.waiting_runs(10).await.unwrap();
+    assert_eq!((waiting.len(), &waiting[0].origin), (2, &plan().origin));
+    assert_eq!(waiting[0].run.request_id.as_deref(), Some("asked"));
     store.set_waits_for(keyed, vec!["a plugin for `x`".into()]).await.unwrap();
     assert_eq!(store.run(keyed).await.unwrap().unwrap().run.waits_for, ["a plugin for `x`"]);
     let filter = RunFilter { task_id: Some("t".into()), state: Some(RunState::Waiting) };

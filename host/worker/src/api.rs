@@ -14,9 +14,9 @@ use axum::{
     routing::{get, post},
 };
 use chrono::{DateTime, Utc};
-use tower_http::{timeout::TimeoutLayer, trace::TraceLayer};
+use tower_http::timeout::TimeoutLayer;
 
-use easysight_daemon::problem::Error;
+use easysight_daemon::{problem::Error, requests};
 use easysight_protocol::{PluginSummary, PoolStatus, SubmissionId, Totals};
 
 use crate::{jobs::Jobs, library::Library, metrics::Metrics, settings::WorkerSettings};
@@ -122,6 +122,6 @@ pub(crate) fn router(node: Arc<Node>, desk: Option<Arc<Desk>>) -> Router {
             Error::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "this path has no such method")
         })
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
-        .layer(TraceLayer::new_for_http())
+        .layer(middleware::from_fn(requests::name))
         .with_state(node)
 }

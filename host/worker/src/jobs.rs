@@ -10,7 +10,7 @@ use std::{
 use chrono::Utc;
 use easysight_capture::{CaptureErrorKind, Capturer, Source};
 use easysight_diagnose::{BaselineStore, Baselines, Captured, Examination, Plan, capture, judge_with};
-use easysight_protocol::{Failure, PoolStatus, Submission, SubmissionId, SubmissionState, Totals};
+use easysight_protocol::{Failure, Origin, PoolStatus, Submission, SubmissionId, SubmissionState, Totals};
 use parking_lot::Mutex;
 use tempfile::TempPath;
 use tokio::{
@@ -18,6 +18,7 @@ use tokio::{
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 use crate::metrics::Metrics;
@@ -32,6 +33,8 @@ struct Job {
     source: Source,
     /// The uploaded file, which is removed with the job.
     upload: Option<TempPath>,
+    /// What its log lines belong to.
+    span: Span,
 }
 
 /// Why a submission was not accepted.
@@ -114,6 +117,7 @@ impl Jobs {
         source: Source,
         shown: String,
         upload: Option<TempPath>,
+        origin: &Origin,
     ) -> Result<Submission, Refused> {
         let queue = self.queue.lock().clone().ok_or(Refused::Draining)?;
         let mut book = self.book.lock();
@@ -137,7 +141,9 @@ impl Jobs {
             findings: Vec::new(),
             failure: None,
         };
-        if queue.try_send(Job { id, plan, source, upload }).is_err() {
+        // No child of the request's, which may be answered long before.
+        let span = tracing::info_span!(parent: None, "job", %id, request = origin.request_id);
+        if queue.try_send(Job { id, plan, source, upload, span }).is_err() {
             // The book keeps the count below the channel's capacity; only the end of the pool is left.
             return Err(Refused::Draining);
         }
@@ -277,11 +283,12 @@ async fn dispatch(jobs: Arc<Jobs>, mut waiting: mpsc::Receiver<Job>, abort: Canc
             () = abort.cancelled() => None,
         };
         let Some(job) = job else { break };
-        let (jobs, abort) = (Arc::clone(&jobs), abort.clone());
-        running.spawn(async move {
+        let (jobs, abort, span) = (Arc::clone(&jobs), abort.clone(), job.span.clone());
+        let work = async move {
             work(&jobs, job, &abort).await;
             drop(place);
-        });
+        };
+        running.spawn(work.instrument(span));
     }
     // Those that were never begun are told so.
     waiting.close();
@@ -321,7 +328,7 @@ impl Drop for Turn<'_> {
 
 /// One job from its turn to its end.
 async fn work(jobs: &Arc<Jobs>, job: Job, abort: &CancellationToken) {
-    let Job { id, plan, source, upload } = job;
+    let Job { id, plan, source, upload, span: _ } = job;
     jobs.begin(id);
     let mut turn = Turn { jobs, id, started: Instant::now(), outcome: None };
     let outcome = tokio::select! {
@@ -337,10 +344,10 @@ async fn work(jobs: &Arc<Jobs>, job: Job, abort: &CancellationToken) {
     match &outcome {
         Ok(Examination { failure: None, findings, .. }) => {
             let abnormal = findings.iter().filter(|finding| finding.is_abnormal()).count();
-            tracing::info!(%id, %source, findings = findings.len(), abnormal, ?took, "judged");
+            tracing::info!(%source, findings = findings.len(), abnormal, ?took, "judged");
         }
         Ok(Examination { failure: Some(failure), .. }) | Err(failure) => {
-            tracing::warn!(%id, %source, kind = failure.kind, detail = failure.detail, ?took, "not judged");
+            tracing::warn!(%source, kind = failure.kind, detail = failure.detail, ?took, "not judged");
         }
     }
     turn.outcome = Some(outcome);
@@ -364,9 +371,13 @@ async fn examine(
     let _place = jobs.computing.acquire().await.map_err(|e| internal(e.to_string()))?;
     // An upload is of no camera that one could know again.
     let memory = (!is_upload).then(|| (Arc::clone(&jobs.baselines), source.clone()));
-    let judging = move || match memory {
-        Some((baselines, source)) => judge_remembering(&plan, &captured, &baselines, &source),
-        None => judge_with(&plan, &captured, &Baselines::new()),
+    // The plugins' own log lines belong to the job.
+    let span = Span::current();
+    let judging = move || {
+        span.in_scope(|| match memory {
+            Some((baselines, source)) => judge_remembering(&plan, &captured, &baselines, &source),
+            None => judge_with(&plan, &captured, &Baselines::new()),
+        })
     };
     tokio::task::spawn_blocking(judging)
         .await

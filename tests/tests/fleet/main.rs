@@ -18,6 +18,7 @@ mod guide;
 mod hostile;
 mod process;
 mod proxy;
+mod requests;
 mod shared;
 mod tasks;
 mod uploads;

@@ -12,6 +12,7 @@ use axum::{
 };
 use easysight_daemon::{
     problem::Error,
+    requests::RequestOrigin,
     upload::{SubmissionBody, not_kept, read_submission},
 };
 use easysight_protocol::{
@@ -83,6 +84,7 @@ impl WaitQuery {
 pub(super) async fn submit(
     State(master): State<Shared>,
     Params(query): Params<WaitQuery>,
+    RequestOrigin(origin): RequestOrigin,
     request: Request,
 ) -> Result<Response, Error> {
     let until = query.until()?;
@@ -135,6 +137,7 @@ pub(super) async fn submit(
         fire_time: None,
         idempotency_key: None,
         definition,
+        origin,
     };
     let (id, _) = scheduler::begin(&master, new).await.map_err(|error| store_error(&error))?;
     let submission = await_end(&master, id, until).await?.ok_or_else(|| missing("submission", id))?;

@@ -6,7 +6,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
 };
 use chrono::Utc;
-use easysight_daemon::{body::JsonBody, problem::Error};
+use easysight_daemon::{body::JsonBody, problem::Error, requests::RequestOrigin};
 use easysight_protocol::{NodeState, Page, Problem, Run, RunId, SubmitRequest, Task, TaskRequest, Trigger};
 use easysight_store::{NewRun, StoreError};
 use serde_json::Value;
@@ -122,6 +122,7 @@ pub(super) async fn submit(
     State(master): State<Shared>,
     Path(id): Path<String>,
     headers: HeaderMap,
+    RequestOrigin(origin): RequestOrigin,
     JsonBody(request): JsonBody<SubmitRequest>,
 ) -> Result<(StatusCode, Json<Run>), Error> {
     let idempotency_key = match headers.get("idempotency-key").map(|value| value.to_str()) {
@@ -151,6 +152,7 @@ pub(super) async fn submit(
         fire_time: None,
         idempotency_key,
         definition,
+        origin,
     };
     let (id, _) = scheduler::begin(&master, new).await.map_err(|error| store_error(&error))?;
     let run = master.store.run(id).await.map_err(|error| store_error(&error))?;

@@ -140,6 +140,10 @@ pub(super) async fn lease(
         if !leased.jobs.is_empty() || ends() {
             master.metrics.leased.inc_by(leased.jobs.len() as u64);
             let Leased { lease, plans, jobs } = leased;
+            for job in &jobs {
+                let request = plans.get(job.plan).and_then(|plan| plan.origin.request_id.as_deref());
+                tracing::debug!(job = %job.id, attempt = job.attempt, of = request, node = node_id, "leased");
+            }
             return Ok(Json(LeaseAnswer { lease, lease_ms: lease_ms(&master), plans, jobs }));
         }
         // Whoever is woken for jobs that it may not have passes the wake-up on and goes on waiting;

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use easysight_protocol::{
     CameraRequest, Finding, HeartbeatRequest, HeldJob, Incarnation, JobOutcome, JobPlan, JobResult,
-    LeasedJob, PlannedPlugin, RegisterRequest, RunId, Status, SystemInfo, TaskRequest, Text, Totals, Trigger,
+    LeasedJob, Origin, PlannedPlugin, RegisterRequest, RunId, Status, SystemInfo, TaskRequest, Text, Totals,
+    Trigger,
 };
 use easysight_store::{Dialect, FanOut, Leased, NewRun, Start, Store, WantedLease};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -82,6 +83,7 @@ pub(crate) fn plan() -> JobPlan {
             diagnoses: vec!["brightness".into()],
             config: serde_json::json!({"dark": 40}),
         }],
+        origin: Origin { request_id: Some("asked".into()) },
     }
 }
 
@@ -100,6 +102,7 @@ pub(crate) async fn run_of(store: &Store, definition: TaskRequest, jobs: usize, 
         fire_time: None,
         idempotency_key: None,
         definition,
+        origin: plan().origin,
     };
     let (id, made) = store.create_run(new, Start::Now(fan_out(jobs)), now).await.unwrap();
     assert!(made);

@@ -1,8 +1,8 @@
 //! What plugins remember of cameras: who is given what, what is kept, and when it is forgotten.
 
 use easysight_protocol::{
-    Baseline, Finding, JobOutcome, JobPlan, JobResult, LeasedJob, MAX_BASELINE_BYTES, PlannedPlugin, RunId,
-    Status, Trigger, Verdict,
+    Baseline, Finding, JobOutcome, JobPlan, JobResult, LeasedJob, MAX_BASELINE_BYTES, Origin, PlannedPlugin,
+    RunId, Status, Trigger, Verdict,
 };
 use easysight_store::{FanOut, Leased, NewRun, Start, Store};
 
@@ -21,7 +21,7 @@ async fn queue(store: &Store, cameras: &[&str], plugins: &[&str], now: i64) {
         diagnoses: vec![(*name).into()],
         config: serde_json::json!({}),
     };
-    let plan = JobPlan { plugins: plugins.iter().map(planned).collect() };
+    let plan = JobPlan { plugins: plugins.iter().map(planned).collect(), origin: Origin::default() };
     let cameras = cameras.iter().map(|id| (Some((*id).to_owned()), format!("rtsp://{id}/live"))).collect();
     let new = NewRun {
         id: RunId::fresh(),
@@ -30,6 +30,7 @@ async fn queue(store: &Store, cameras: &[&str], plugins: &[&str], now: i64) {
         fire_time: None,
         idempotency_key: None,
         definition: task(),
+        origin: Origin::default(),
     };
     store.create_run(new, Start::Now(FanOut { plan, cameras, missing: Vec::new() }), now).await.unwrap();
 }

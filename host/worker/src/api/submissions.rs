@@ -11,6 +11,7 @@ use axum::{
 use easysight_capture::Source;
 use easysight_daemon::{
     problem::Error,
+    requests::RequestOrigin,
     upload::{SubmissionBody, read_submission},
 };
 use easysight_diagnose::Plan;
@@ -42,6 +43,7 @@ pub(super) struct ListQuery {
 pub(super) async fn submit(
     State(node): State<Arc<Desk>>,
     query: Result<Query<WaitQuery>, QueryRejection>,
+    RequestOrigin(origin): RequestOrigin,
     request: Request,
 ) -> Result<Response, Error> {
     let wait = wait(query)?;
@@ -81,7 +83,7 @@ pub(super) async fn submit(
             (source, shown, None)
         }
     };
-    let submission = node.jobs.submit(plan, source, shown, upload).map_err(refused)?;
+    let submission = node.jobs.submit(plan, source, shown, upload, &origin).map_err(refused)?;
     let id = submission.id;
     let submission = node.jobs.look_up(id, wait).await.unwrap_or(submission);
     Ok(answer(&submission, true))

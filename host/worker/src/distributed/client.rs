@@ -4,10 +4,11 @@ use std::{
     fs,
     mem::{Discriminant, discriminant},
     path::Path,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context;
+use easysight_daemon::requests::{REQUEST_ID, RequestId};
 use easysight_protocol::{
     HeartbeatAnswer, HeartbeatRequest, Incarnation, JobId, LeaseAnswer, LeaseRequest, Problem,
     RegisterAnswer, RegisterRequest, ResultsAnswer, ResultsRequest,
@@ -50,12 +51,14 @@ pub(crate) enum CallError {
     #[error("the node id is in use: {0}")]
     InUse(String),
     /// Refused for another reason.
-    #[error("the master refuses ({status}): {detail}")]
+    #[error("the master refuses ({status}, request {call}): {detail}")]
     Refused {
         /// HTTP status.
         status: u16,
         /// What the master says.
         detail: String,
+        /// The id by which the master's log knows the call.
+        call: RequestId,
     },
     /// The call was never made, by a defect of this program.
     #[error("the call could not be made: {0}")]
@@ -194,7 +197,15 @@ impl MasterClient {
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, CallError> {
-        let answer = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let id = RequestId::new();
+        let request = request.header(REQUEST_ID, id.to_string()).build();
+        let request = request.map_err(|error| CallError::Defect(error.to_string()))?;
+        let (method, path, started) =
+            (request.method().clone(), request.url().path().to_owned(), Instant::now());
+        let answer = self.http.execute(request).await;
+        let (status, took) = (answer.as_ref().ok().map(|answer| answer.status().as_u16()), started.elapsed());
+        tracing::debug!(call = %id, %method, path, status, ?took, "asked the master");
+        let answer = answer.map_err(|error| self.unreachable(&error))?;
         let status = answer.status();
         if status.is_success() {
             return Ok(answer);
@@ -203,16 +214,16 @@ impl MasterClient {
         let problem: Option<Problem> = serde_json::from_str(&text).ok();
         let Some(Problem { kind, detail, .. }) = problem else {
             let detail = advise(status, text.chars().take(200).collect());
-            return Err(CallError::Refused { status: status.as_u16(), detail });
+            return Err(CallError::Refused { status: status.as_u16(), detail, call: id });
         };
         Err(match kind.as_str() {
             "/problems/no-such-node" => CallError::Forgotten(detail),
             "/problems/superseded" => CallError::Superseded(detail),
             "/problems/node-id-in-use" => CallError::InUse(detail),
             _ if status == StatusCode::UNAUTHORIZED => {
-                CallError::Refused { status: status.as_u16(), detail: advise(status, detail) }
+                CallError::Refused { status: status.as_u16(), detail: advise(status, detail), call: id }
             }
-            _ => CallError::Refused { status: status.as_u16(), detail },
+            _ => CallError::Refused { status: status.as_u16(), detail, call: id },
         })
     }
 

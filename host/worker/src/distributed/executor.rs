@@ -34,7 +34,9 @@ pub(crate) struct Assignment {
 /// Works on a job and hands its result over. However it ends, its place becomes free.
 pub(crate) async fn work(node: Arc<Distributed>, assignment: Assignment, place: OwnedSemaphorePermit) {
     let Assignment { job, lease, plan, revoked } = assignment;
-    let span = tracing::info_span!("job", id = %job.id, attempt = job.attempt, camera = job.camera_id);
+    let request = plan.as_ref().and_then(|plan| plan.origin.request_id.as_deref());
+    let span =
+        tracing::info_span!("job", id = %job.id, attempt = job.attempt, camera = job.camera_id, request);
     async {
         node.metrics.running.inc();
         let started = Instant::now();

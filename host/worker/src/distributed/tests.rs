@@ -5,7 +5,7 @@ mod master;
 use std::{ffi::OsString, path::Path, time::Duration};
 
 use easysight_capture::CaptureConfig;
-use easysight_protocol::{JobOutcome, JobPlan, PlannedPlugin};
+use easysight_protocol::{JobOutcome, JobPlan, Origin, PlannedPlugin};
 use easysight_sandbox::{Compiler, Digest, SandboxConfig};
 use serde_json::json;
 
@@ -50,14 +50,8 @@ fn spooled(dir: &Path) -> usize {
 /// A plan whose plugin the master has not got.
 fn plan() -> JobPlan {
     let digest = Digest::of(b"elsewhere").to_string();
-    JobPlan {
-        plugins: vec![PlannedPlugin {
-            digest,
-            name: "x@1".into(),
-            diagnoses: vec!["x".into()],
-            config: json!({}),
-        }],
-    }
+    let plugin = PlannedPlugin { digest, name: "x@1".into(), diagnoses: vec!["x".into()], config: json!({}) };
+    JobPlan { plugins: vec![plugin], origin: Origin::default() }
 }
 
 #[tokio::test(flavor = "multi_thread")]

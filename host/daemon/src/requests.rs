@@ -1,0 +1,98 @@
+//! Requests by name: each has an id, its own (`x-request-id`) or one that is made for it, which the
+//! answer carries and every log line of its handling shows.
+
+use std::{convert::Infallible, fmt, sync::Arc, time::Instant};
+
+use axum::{
+    extract::{FromRequestParts, Request},
+    http::{HeaderName, HeaderValue, request::Parts},
+    middleware::Next,
+    response::Response,
+};
+use easysight_protocol::Origin;
+use tracing::Instrument;
+use uuid::Uuid;
+
+/// The header that carries the id, both ways.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Bytes of an id that is taken over; a longer one is replaced, since it is stored and logged.
+const MAX_BYTES: usize = 128;
+
+/// The id of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestId(Arc<str>);
+
+impl RequestId {
+    /// One that nobody had before; it sorts by time.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Uuid::now_v7().to_string().into())
+    }
+
+    /// The one that a client gave, where it is fit to be shown.
+    fn given(value: &HeaderValue) -> Option<Self> {
+        let text = value.to_str().ok()?;
+        let fits = (1..=MAX_BYTES).contains(&text.len()) && text.chars().all(|c| c.is_ascii_graphic());
+        fits.then(|| Self(text.into()))
+    }
+}
+
+impl Default for RequestId {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Where what a handler starts comes from: this request.
+#[derive(Debug, Clone)]
+pub struct RequestOrigin(pub Origin);
+
+impl<S: Send + Sync> FromRequestParts<S> for RequestOrigin {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let request_id = parts.extensions.get::<RequestId>().map(ToString::to_string);
+        Ok(Self(Origin { request_id }))
+    }
+}
+
+/// The middleware that names requests. The outermost of all, so that also what others refuse has a name.
+pub async fn name(mut request: Request, next: Next) -> Response {
+    let id = request.headers().get(REQUEST_ID).and_then(RequestId::given).unwrap_or_default();
+    request.extensions_mut().insert(id.clone());
+    let (method, path) = (request.method(), request.uri().path());
+    let span = tracing::info_span!("http", request = %id, %method, path);
+    let started = Instant::now();
+    let mut response = next.run(request).instrument(span.clone()).await;
+    span.in_scope(|| {
+        let (status, took) = (response.status().as_u16(), started.elapsed());
+        tracing::debug!(status, ?took, "answered");
+    });
+    if let Ok(id) = HeaderValue::from_str(&id.0) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_taken_over_only_where_it_is_fit_to_be_shown() {
+        let given = |text: &[u8]| RequestId::given(&HeaderValue::from_bytes(text).unwrap());
+        assert_eq!(given(b"order-66").unwrap().to_string(), "order-66");
+        assert_eq!(given(b""), None);
+        assert_eq!(given(b"two words"), None);
+        assert_eq!(given("凌晨".as_bytes()), None);
+        assert_eq!(given("x".repeat(MAX_BYTES + 1).as_bytes()), None);
+        assert_ne!(RequestId::new(), RequestId::new());
+    }
+}
