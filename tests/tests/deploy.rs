@@ -7,27 +7,91 @@ use std::{
     process::{Command, Stdio},
 };
 
+const UNITS: [&str; 3] =
+    ["easysight-master.service", "easysight-worker.service", "easysight-worker@.service"];
+
+/// False, said loudly, where systemd is missing.
+fn has_systemd() -> bool {
+    let there = Command::new("systemd-analyze").arg("--version").stdout(Stdio::null()).status();
+    let there = there.is_ok_and(|status| status.success());
+    if !there {
+        eprintln!("SKIPPED: systemd-analyze is not installed");
+    }
+    there
+}
+
+/// A unit as it is handed out.
+fn unit(name: &str) -> String {
+    let units = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("deploy/systemd");
+    fs::read_to_string(units.join(name)).unwrap()
+}
+
+/// What systemd says against a unit, beside what it says of those of this machine.
+fn complaints(name: &str, text: &str) -> Vec<String> {
+    let dir = tempfile::tempdir().unwrap();
+    // A template is looked at as one of its instances.
+    let name = name.replace('@', "@gate");
+    let file = dir.path().join(&name);
+    // The programs are not installed here.
+    let here: Vec<_> = text
+        .lines()
+        .map(|line| if line.starts_with("ExecStart=") { "ExecStart=/bin/true" } else { line })
+        .collect();
+    fs::write(&file, here.join("\n")).unwrap();
+    let verified = Command::new("systemd-analyze").arg("verify").arg(&file).output().unwrap();
+    let said = String::from_utf8_lossy(&verified.stderr);
+    let mut said: Vec<_> = said.lines().filter(|line| line.contains(&name)).map(str::to_owned).collect();
+    if !verified.status.success() {
+        said.push(format!("systemd-analyze verify ended with {}", verified.status));
+    }
+    said
+}
+
 #[test]
 fn systemd_finds_no_fault_with_the_units() {
-    let there = Command::new("systemd-analyze").arg("--version").stdout(Stdio::null()).status();
-    if !there.is_ok_and(|status| status.success()) {
-        eprintln!("SKIPPED: systemd-analyze is not installed");
+    if !has_systemd() {
         return;
     }
-    let units = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("deploy/systemd");
+    for name in UNITS {
+        let text = unit(name);
+        assert!(text.contains("\nType=notify\n") && text.contains("\nWatchdogSec="), "{name}");
+        assert_eq!(complaints(name, &text), [""; 0], "{name}");
+    }
+}
+
+#[test]
+fn systemd_would_find_a_fault_if_there_were_one() {
+    if !has_systemd() {
+        return;
+    }
+    for name in UNITS {
+        let text = unit(name);
+        for (good, bad) in [
+            ("WatchdogSec=60", "WatchdogSec=soon"),
+            ("NoNewPrivileges=yes", "NoNewPrivilege=yes"),
+            ("ProtectSystem=strict", "ProtectSystem=very"),
+            ("KillMode=mixed", "KillMode=nobody"),
+        ] {
+            assert!(text.contains(good), "{name}: {good}");
+            assert_ne!(complaints(name, &text.replace(good, bad)), [""; 0], "{name}: {bad} passes");
+        }
+    }
+}
+
+#[test]
+fn the_units_expose_little() {
+    if !has_systemd() {
+        return;
+    }
     let dir = tempfile::tempdir().unwrap();
-    for unit in ["easysight-master.service", "easysight-worker.service", "easysight-worker@.service"] {
-        let text = fs::read_to_string(units.join(unit)).unwrap();
-        assert!(text.contains("\nType=notify\n") && text.contains("\nWatchdogSec="), "{unit}");
-        // The programs are not installed here.
-        let here: Vec<_> = text
-            .lines()
-            .map(|line| if line.starts_with("ExecStart=") { "ExecStart=/bin/true" } else { line })
-            .collect();
-        let file = dir.path().join(unit.replace('@', "@gate"));
-        fs::write(&file, here.join("\n")).unwrap();
-        let verified = Command::new("systemd-analyze").arg("verify").arg(&file).output().unwrap();
-        let complaints = String::from_utf8_lossy(&verified.stderr);
-        assert!(verified.status.success() && !complaints.contains(unit), "{complaints}");
+    for name in UNITS {
+        let file = dir.path().join(name.replace('@', "@gate"));
+        fs::write(&file, unit(name)).unwrap();
+        // Tenths of systemd's exposure level, at which it says OK.
+        let mut analyze = Command::new("systemd-analyze");
+        analyze.args(["security", "--offline=yes", "--threshold=25", "--no-pager"]).arg(&file);
+        let judged = analyze.output().unwrap();
+        let said = String::from_utf8_lossy(&judged.stdout);
+        assert!(judged.status.success(), "{name}: {said} {}", String::from_utf8_lossy(&judged.stderr));
     }
 }

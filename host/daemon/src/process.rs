@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File, TryLockError},
     path::Path,
+    time::Duration,
 };
 
 use anyhow::{Context, bail};
@@ -68,13 +69,27 @@ pub fn notify(state: &[NotifyState<'_>]) {
 /// as `alive` says so.
 pub async fn watchdog(alive: impl Fn() -> bool + Send) {
     let Some(interval) = sd_notify::watchdog_enabled() else { return };
-    let mut beat = tokio::time::interval(interval / 2);
+    feed(interval / 2, alive, || notify(&[NotifyState::Watchdog])).await;
+}
+
+/// Tells, as often as that, that the process works, as long as `alive` says so.
+pub async fn feed(every: Duration, alive: impl Fn() -> bool + Send, tell: impl Fn() + Send) {
+    let mut beat = tokio::time::interval(every);
+    let mut stuck = false;
     loop {
         beat.tick().await;
-        if alive() {
-            notify(&[NotifyState::Watchdog]);
-        } else {
-            tracing::error!("a part of the process is stuck; systemd's watchdog is not told that it lives");
+        match (alive(), stuck) {
+            (true, _) => {
+                stuck = false;
+                tell();
+            }
+            (false, false) => {
+                stuck = true;
+                tracing::error!(
+                    "a part of the process is stuck; systemd's watchdog is not told that it lives"
+                );
+            }
+            (false, true) => {}
         }
     }
 }

@@ -3,15 +3,15 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
 use chrono::Utc;
 use easysight_daemon::requests::RequestId;
 use easysight_protocol::{JobPlan, Origin, RunId, Task, TaskRequest, Trigger};
 use easysight_store::{FanOut, NewRun, Start, StoreError, StoredRun};
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval};
 
 use crate::{
     events::RunChange,
@@ -44,9 +44,8 @@ pub(crate) async fn run(master: Shared, mut retention: Retention) {
             () = master.changed.notified() => {}
             () = master.stopping.cancelled() => return,
         }
-        let started = Instant::now();
+        master.pulse.beat();
         let looked = look_round(&master, ticks.is_multiple_of(SLOW), &mut retention).await;
-        master.scheduler_lives.store(started.elapsed() < STUCK, Ordering::Relaxed);
         // Said once, not twice a second.
         match looked {
             Ok(()) if troubled => tracing::info!("the database does its work again"),
@@ -57,6 +56,11 @@ pub(crate) async fn run(master: Shared, mut retention: Retention) {
         }
         troubled = looked.is_err();
     }
+}
+
+/// False while the scheduler does not get round, whatever it hangs on. It need not once the master stops.
+pub(crate) fn lives(master: &Master) -> bool {
+    master.stopping.is_cancelled() || master.pulse.is_felt(Instant::now(), STUCK)
 }
 
 async fn look_round(master: &Master, slow: bool, retention: &mut Retention) -> Result<(), StoreError> {

@@ -4,10 +4,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 
@@ -25,7 +22,7 @@ use crate::{
     access::Access,
     api,
     events::Events,
-    master::Master,
+    master::{Master, Pulse},
     metrics::Metrics,
     registry::Registry,
     relay::{self, Relay},
@@ -88,7 +85,7 @@ pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
         waiting: Waiting::default(),
         changed: Notify::new(),
         stopping: CancellationToken::new(),
-        scheduler_lives: AtomicBool::new(true),
+        pulse: Pulse::new(),
         lease_ms: settings.lease_ms(),
         started_at: Utc::now(),
         id: Uuid::now_v7().to_string(),
@@ -98,7 +95,7 @@ pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
     let scheduler = scheduler::spawn(&master, retention);
     let relaying = tokio::spawn(relay::run(Arc::clone(&master)));
     let watched = Arc::clone(&master);
-    let watchdog = tokio::spawn(watchdog(move || watched.scheduler_lives.load(Ordering::Relaxed)));
+    let watchdog = tokio::spawn(watchdog(move || scheduler::lives(&watched)));
     let handle = Handle::new();
     let address = listener.local_addr().context("the address that is listened on")?;
     let server = serve(&settings, listener, handle.clone(), &master).await?;

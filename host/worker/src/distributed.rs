@@ -41,6 +41,9 @@ use outbox::Outbox;
 use plugins::PluginCache;
 use spool::Spool;
 
+/// How long a loop may be silent before it counts as stuck, beyond what it waits for on purpose: a
+/// call at its slowest, and a busy machine.
+const STUCK: Duration = Duration::from_secs(90);
 /// What delivering and saying farewell may take at the end, each.
 pub(crate) const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -165,10 +168,15 @@ impl Distributed {
 
     /// False where a loop is stuck.
     pub(crate) fn is_alive(&self) -> bool {
-        // What each of the loops waits for on purpose: a poll or the pause after one, and the next beat.
-        let poll = self.settings.task_poll_interval.max(client::MAX_WAIT);
+        self.is_alive_within(STUCK)
+    }
+
+    /// The same where a loop may be silent for so long beyond what it waits for on purpose.
+    fn is_alive_within(&self, stuck: Duration) -> bool {
+        // On purpose: a poll or the pause after one, and the next beat.
+        let poll = self.settings.task_poll_interval.max(lease_loop::STILL_THERE);
         let beat = self.settings.heartbeat_interval.min(self.book.lease());
-        self.book.is_alive(Instant::now(), poll, beat)
+        self.book.is_alive(Instant::now(), poll + stuck, beat + stuck)
     }
 
     fn capacity(&self) -> u32 {

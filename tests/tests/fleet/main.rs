@@ -20,6 +20,7 @@ mod process;
 mod proxy;
 mod requests;
 mod shared;
+mod systemd;
 mod tasks;
 mod uploads;
 

@@ -1,7 +1,5 @@
 //! How the master is: for people, load balancers and Prometheus.
 
-use std::sync::atomic::Ordering;
-
 use axum::{
     Json,
     extract::State,
@@ -13,7 +11,7 @@ use easysight_protocol::{PoolStatus, Problem};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::master::Shared;
+use crate::{master::Shared, scheduler};
 
 /// The master's own pool: it has none, workers are processes of their own.
 #[derive(Debug, Serialize, ToSchema)]
@@ -43,7 +41,7 @@ pub(super) async fn readyz(State(master): State<Shared>) -> Result<&'static str,
     if master.stopping.is_cancelled() {
         return refuse("draining", "the master is about to stop");
     }
-    if !master.scheduler_lives.load(Ordering::Relaxed) {
+    if !scheduler::lives(&master) {
         return refuse("stuck", "the scheduler does not get round");
     }
     Ok("ready\n")

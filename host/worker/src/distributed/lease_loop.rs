@@ -22,8 +22,8 @@ use super::{
 const MAX_JOBS: usize = 1_000;
 /// First pause after a failure; it doubles up to the poll interval.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
-/// How often the loop says that it lives while it waits for the last jobs.
-const STILL_THERE: Duration = Duration::from_secs(10);
+/// How often the loop says that it lives while it waits for jobs in flight.
+pub(super) const STILL_THERE: Duration = Duration::from_secs(1);
 
 /// Works until the node stops; then waits for the jobs in flight.
 pub(crate) async fn run(node: Arc<Distributed>) {
@@ -126,7 +126,7 @@ async fn poll(node: &Arc<Distributed>, jobs: &mut JoinSet<()>) {
         () = node.stopping.cancelled() => return,
         () = node.book.forgotten() => return,
         // Executors may be busy for long; the loop lives all the same.
-        () = tokio::time::sleep(MAX_WAIT) => return,
+        () = tokio::time::sleep(STILL_THERE) => return,
     };
     let Ok(first) = first else { return };
     let mut places = vec![first];

@@ -257,3 +257,49 @@ async fn a_node_without_ffmpeg_leases_nothing_until_it_is_there() {
     assert_eq!(running.0.not_ready(), None);
     end(running, SOON).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_whose_lease_loop_hangs_stops_feeding_the_watchdog_though_its_heart_beats() {
+    let (dir, mut master) = (tempfile::tempdir().unwrap(), FakeMaster::start().await);
+    let healthy_dir = tempfile::tempdir().unwrap();
+    let healthy = start(&master, healthy_dir.path(), &[]).await;
+    // A spooled batch that can be read by nobody until somebody writes it: the loop hangs in the disk.
+    let hangs = dir.path().join("spool/0.json");
+    fs::create_dir(dir.path().join("spool")).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&hangs).status().unwrap().success());
+    let running = start(&master, dir.path(), &["--heartbeat-interval", "0.1"]).await;
+    let fed = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let (watched, counted) = (Arc::clone(&running.0), Arc::clone(&fed));
+    let stuck = Duration::from_secs(1);
+    let watchdog = tokio::spawn(easysight_daemon::process::feed(
+        Duration::from_millis(50),
+        move || watched.is_alive_within(stuck),
+        move || drop(counted.fetch_add(1, Ordering::SeqCst)),
+    ));
+    let until = Instant::now() + SOON;
+    while running.0.is_alive_within(stuck) {
+        assert!(Instant::now() < until, "nobody notices");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // One feeding may have been on its way.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let before = fed.load(Ordering::SeqCst);
+    assert!(before > 0, "it was fed while all was well");
+    master.forget_calls();
+    for _ in 0..5 {
+        master.until(|call| matches!(call, Call::Heartbeat(_))).await;
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(fed.load(Ordering::SeqCst), before, "it was fed though the loop hangs");
+    assert!(healthy.0.is_alive_within(stuck), "a node that only waits is alive");
+    // The disk comes back.
+    fs::write(&hangs, "").unwrap();
+    let until = Instant::now() + SOON;
+    while fed.load(Ordering::SeqCst) == before {
+        assert!(Instant::now() < until, "it is not fed again");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    watchdog.abort();
+    end(running, SOON).await;
+    end(healthy, SOON).await;
+}
