@@ -14,6 +14,7 @@ mod access;
 mod api;
 mod database_tls;
 mod deaths;
+mod full_disk;
 mod guide;
 mod hostile;
 mod process;

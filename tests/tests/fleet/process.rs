@@ -104,7 +104,11 @@ impl Master {
     pub(crate) fn start_in(data: Arc<TempDir>, listen: &str, flags: &[&str]) -> Self {
         let mut command = program("easysight-master");
         command.args(["--listen", listen, "--data-dir"]).arg(data.path()).args(flags);
-        let running = Running::start(command);
+        Self::of(Running::start(command), data)
+    }
+
+    /// One that runs already.
+    pub(crate) fn of(running: Running, data: Arc<TempDir>) -> Self {
         Self { running, data, token: None, client: client() }
     }
 

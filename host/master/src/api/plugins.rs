@@ -1,5 +1,7 @@
 //! Plugins: publishing, activating, fetching.
 
+use std::io::ErrorKind;
+
 use axum::{
     Json,
     body::Body,
@@ -73,10 +75,13 @@ fn refusal(error: &PublishError) -> Error {
         }
         PublishError::Disk(reason) => {
             tracing::error!(%reason, "a plugin cannot be kept");
-            let full = matches!(reason, LoadError::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull);
-            let status =
-                if full { StatusCode::INSUFFICIENT_STORAGE } else { StatusCode::INTERNAL_SERVER_ERROR };
-            Error::new(status, "upload-failed", format!("the plugin cannot be kept: {reason}"))
+            let (status, slug) = match reason {
+                LoadError::Io { source, .. } if is_full(source.kind()) => {
+                    (StatusCode::INSUFFICIENT_STORAGE, "storage-full")
+                }
+                _ => (StatusCode::INTERNAL_SERVER_ERROR, "upload-failed"),
+            };
+            Error::new(status, slug, format!("the plugin cannot be kept: {reason}"))
         }
         PublishError::Store(error) => store_error(error),
         PublishError::Broken(_) => {
@@ -84,6 +89,11 @@ fn refusal(error: &PublishError) -> Error {
             Error::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string())
         }
     }
+}
+
+/// No room is left on the disk, or none for this user.
+const fn is_full(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 
 /// Looks a plugin up.
