@@ -15,10 +15,11 @@ use crate::{
     workspace,
 };
 
-/// What the tests start: a decoder, a real RTSP server, a reverse proxy, a database server, an authority
+/// What the tests start: a decoder, a real RTSP server, reverse proxies, a database server, an authority
 /// of their own.
 const PACKAGES: &[&str] = &[
     "ffmpeg",
+    "haproxy",
     "nginx-light",
     "openssl",
     "postgresql",

@@ -12,6 +12,8 @@ mod programs;
 
 mod access;
 mod api;
+mod balance;
+mod containers;
 mod database_tls;
 mod deaths;
 mod full_disk;

@@ -16,14 +16,14 @@ use crate::{
 };
 
 /// A database of the test's own, removed with it.
-struct Database {
+pub(crate) struct Database {
     server: Arc<postgres::Server>,
     name: String,
 }
 
 impl Database {
     /// None, said loudly, where there is no server and none can be started.
-    fn new() -> Option<Self> {
+    pub(crate) fn new() -> Option<Self> {
         let server = postgres::shared()?;
         let name = format!("easysight_fleet_{}", Uuid::new_v4().simple());
         let database = Self { server, name };
@@ -31,7 +31,7 @@ impl Database {
         Some(database)
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("{}/{}", self.server.url, self.name)
     }
 
