@@ -1,5 +1,5 @@
-//! What every server process of EasySight does alike: logs, signals, systemd, a data directory of its
-//! own, what is counted of findings, requests, bodies and errors over HTTP. What the process serves is
+//! What every server process of EasySight does alike: logs, traces, signals, systemd, a data directory of
+//! its own, what is counted of findings, requests, bodies and errors over HTTP. What the process serves is
 //! its own affair.
 
 pub mod body;
@@ -8,4 +8,5 @@ pub mod logging;
 pub mod problem;
 pub mod process;
 pub mod requests;
+pub mod telemetry;
 pub mod upload;

@@ -1,4 +1,4 @@
-//! Where log lines go.
+//! Where log lines go, and traces with them.
 
 use std::{
     io::{self, IsTerminal},
@@ -6,11 +6,14 @@ use std::{
 };
 
 use anyhow::Context;
+use tokio::runtime::Handle;
 use tracing::Level;
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::{
     Layer, Registry, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt,
 };
+
+use crate::telemetry::{self, Exporting, TraceConfig};
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,12 +64,29 @@ pub fn parse_format(text: &str) -> Result<LogFormat, String> {
     }
 }
 
-/// Starts logging. Lines to a file are written by a thread of their own until the guard is dropped.
+/// What logs and exports until it is ended.
+#[derive(Debug)]
+pub struct Logging {
+    exporting: Option<Exporting>,
+    _lines: Option<WorkerGuard>,
+}
+
+impl Logging {
+    /// Exports and writes what is left.
+    pub fn end(self) {
+        if let Some(exporting) = self.exporting {
+            exporting.end();
+        }
+    }
+}
+
+/// Starts logging, and exporting traces where that is wanted. Lines to a file are written by a thread of
+/// their own until the end; traces are sent where `runtime` is.
 ///
 /// # Errors
 ///
-/// Where the file cannot be written.
-pub fn start(config: &LogConfig) -> anyhow::Result<Option<WorkerGuard>> {
+/// Where the file cannot be written, or nothing can be sent.
+pub fn start(config: &LogConfig, traces: &TraceConfig, runtime: &Handle) -> anyhow::Result<Logging> {
     // Libraries speak from warnings on; what is theirs is rarely the operator's concern.
     let filter =
         Targets::new().with_default(config.level.min(Level::WARN)).with_target("easysight", config.level);
@@ -98,6 +118,11 @@ pub fn start(config: &LogConfig) -> anyhow::Result<Option<WorkerGuard>> {
             (lines, Some(guard))
         }
     };
-    Registry::default().with(lines.with_filter(filter)).init();
-    Ok(guard)
+    let mut layers = vec![lines.with_filter(filter).boxed()];
+    let exporting = telemetry::start(traces, config.level, runtime)?.map(|(exporting, spans)| {
+        layers.push(spans.boxed());
+        exporting
+    });
+    Registry::default().with(layers).init();
+    Ok(Logging { exporting, _lines: guard })
 }

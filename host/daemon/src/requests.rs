@@ -13,8 +13,13 @@ use easysight_protocol::Origin;
 use tracing::Instrument;
 use uuid::Uuid;
 
+use crate::telemetry;
+
 /// The header that carries the id, both ways.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The header that carries a W3C trace context.
+pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Bytes of an id that is taken over; a longer one is replaced, since it is stored and logged.
 const MAX_BYTES: usize = 128;
@@ -59,7 +64,7 @@ impl<S: Send + Sync> FromRequestParts<S> for RequestOrigin {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let request_id = parts.extensions.get::<RequestId>().map(ToString::to_string);
-        Ok(Self(Origin { request_id }))
+        Ok(Self(Origin { request_id, traceparent: telemetry::traceparent() }))
     }
 }
 
@@ -69,6 +74,7 @@ pub async fn name(mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(id.clone());
     let (method, path) = (request.method(), request.uri().path());
     let span = tracing::info_span!("http", request = %id, %method, path);
+    telemetry::follow(&span, request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok()));
     let started = Instant::now();
     let mut response = next.run(request).instrument(span.clone()).await;
     span.in_scope(|| {

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use easysight_capture::{CaptureError, Capturer, Clip, Source};
 use easysight_sandbox::{RunInput, RunOutcome};
 use tokio::time::Instant;
+use tracing::Instrument;
 
 pub use baselines::{BaselineStore, Baselines};
 pub use examination::{Examination, SIGNAL_LOSS};
@@ -34,7 +35,8 @@ pub struct Captured {
 /// Dropping the future ends the capture.
 pub async fn capture(capturer: &Capturer, plan: &Plan, source: &Source) -> Captured {
     let started = Instant::now();
-    let clip = capturer.capture(source, plan.request()).await.map(Arc::new);
+    let span = tracing::debug_span!("capture");
+    let clip = capturer.capture(source, plan.request()).instrument(span).await.map(Arc::new);
     Captured { clip, elapsed: started.elapsed() }
 }
 
@@ -70,13 +72,14 @@ pub fn judge_with(plan: &Plan, captured: &Captured, known: &Baselines) -> Examin
 
 /// One plugin on one clip; what it logged goes to the operator's log.
 fn run(selected: &Selected, clip: &Arc<Clip>, baseline: Option<&Bytes>) -> RunOutcome {
+    let plugin = selected.plugin.descriptor().name.as_str();
+    let _span = tracing::debug_span!("plugin", plugin).entered();
     let outcome = selected.plugin.run(RunInput {
         clip: Arc::clone(clip),
         config: Arc::clone(&selected.config),
         limits: selected.limits,
         baseline: baseline.cloned(),
     });
-    let plugin = selected.plugin.descriptor().name.as_str();
     for line in &outcome.log {
         // The macros want a level that is known when they are compiled.
         match line.level {

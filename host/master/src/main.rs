@@ -53,22 +53,20 @@ fn main() -> ExitCode {
             Err(error) => refuse(&format!("{error:#}")),
         };
     }
-    let _log = match logging::start(&settings.log) {
-        Ok(guard) => guard,
+    let log = match logging::start(&settings.log, &settings.traces(), runtime.handle()) {
+        Ok(log) => log,
         Err(error) => return refuse(&format!("{error:#}")),
     };
     for warning in invocation.resolved.warnings() {
         tracing::warn!("{warning}");
     }
-    let ended = runtime.block_on(service::run(settings));
+    let ended = runtime.block_on(service::run(settings)).unwrap_or_else(|error| {
+        tracing::error!("{error:#}");
+        refuse(&format!("{error:#}"))
+    });
+    log.end();
     runtime.shutdown_background();
-    match ended {
-        Ok(code) => code,
-        Err(error) => {
-            tracing::error!("{error:#}");
-            refuse(&format!("{error:#}"))
-        }
-    }
+    ended
 }
 
 fn refuse(error: &dyn std::fmt::Display) -> ExitCode {

@@ -8,10 +8,11 @@ use std::{
 };
 
 use chrono::Utc;
-use easysight_daemon::requests::RequestId;
+use easysight_daemon::{requests::RequestId, telemetry::traceparent};
 use easysight_protocol::{JobPlan, Origin, RunId, Task, TaskRequest, Trigger};
 use easysight_store::{FanOut, NewRun, Start, StoreError, StoredRun};
 use tokio::time::{MissedTickBehavior, interval};
+use tracing::Instrument;
 
 use crate::{
     events::RunChange,
@@ -80,7 +81,8 @@ async fn look_round(master: &Master, slow: bool, retention: &mut Retention) -> R
         && master.store.lead("scheduler", master.id.clone(), LEAD_MS).await?
     {
         for task in master.store.due_tasks(now, BATCH).await? {
-            fire(master, task).await?;
+            let span = tracing::info_span!("due", task = task.id);
+            fire(master, task).instrument(span).await?;
         }
     }
     for waiting in master.store.waiting_runs(BATCH).await? {
@@ -112,7 +114,7 @@ async fn fire(master: &Master, task: Task) -> Result<(), StoreError> {
     let schedule = &task.definition.schedule;
     let next = schedule::after(schedule, due, now).map(|next| next.timestamp_millis());
     if schedule::is_skipped(schedule, due, now) {
-        tracing::warn!(task = task.id, %due, "a start was missed and is passed over");
+        tracing::warn!(%due, "a start was missed and is passed over");
     } else {
         // Nobody asked for it; its jobs can be followed all the same.
         let request = RequestId::new();
@@ -123,11 +125,11 @@ async fn fire(master: &Master, task: Task) -> Result<(), StoreError> {
             fire_time: Some(due.timestamp_millis()),
             idempotency_key: None,
             definition: task.definition,
-            origin: Origin { request_id: Some(request.to_string()) },
+            origin: Origin { request_id: Some(request.to_string()), traceparent: traceparent() },
         };
         let (run, made) = begin(master, new).await?;
         if made {
-            tracing::info!(%request, task = task.id, %run, "due");
+            tracing::info!(%request, %run, "due");
         }
     }
     // Only now: a master that dies in between fires again, and the run's fire time makes that nothing.

@@ -4,7 +4,10 @@ mod keys;
 
 use std::{env, ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
-use easysight_daemon::logging::{LogConfig, parse_format, parse_level};
+use easysight_daemon::{
+    logging::{LogConfig, parse_format, parse_level},
+    telemetry::{TraceConfig, parse_endpoint},
+};
 use easysight_settings::{Invocation, Resolved, SettingsError, bytes, number_in, read, seconds_in};
 
 use keys::KEYS;
@@ -32,6 +35,7 @@ pub(crate) struct MasterSettings {
     pub(crate) max_findings: u64,
     pub(crate) drain_timeout: Duration,
     pub(crate) log: LogConfig,
+    pub(crate) otlp_endpoint: Option<String>,
 }
 
 impl MasterSettings {
@@ -95,6 +99,7 @@ impl MasterSettings {
                 file: given.optional("log-file", path)?,
                 format: given.required("log-format", parse_format)?,
             },
+            otlp_endpoint: given.optional("otlp-endpoint", parse_endpoint)?,
             data_dir,
         })
     }
@@ -104,6 +109,12 @@ impl MasterSettings {
         self.database_url
             .clone()
             .unwrap_or_else(|| format!("sqlite://{}", self.data_dir.join("master.db").display()))
+    }
+
+    /// Where traces go.
+    pub(crate) fn traces(&self) -> TraceConfig {
+        let (endpoint, instance) = (self.otlp_endpoint.clone(), self.listen.to_string());
+        TraceConfig { endpoint, service: "easysight-master", instance }
     }
 
     /// How long a lease lasts, in milliseconds.

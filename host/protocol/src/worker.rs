@@ -127,6 +127,9 @@ pub struct Origin {
     /// Id of the request that made the run; one of its own where the schedule did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+    /// W3C trace context of what made it; absent where no traces are exported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
 }
 
 /// One job of a lease.

@@ -9,6 +9,7 @@ use std::{
 
 use chrono::Utc;
 use easysight_capture::{CaptureErrorKind, Capturer, Source};
+use easysight_daemon::telemetry;
 use easysight_diagnose::{BaselineStore, Baselines, Captured, Examination, Plan, capture, judge_with};
 use easysight_protocol::{Failure, Origin, PoolStatus, Submission, SubmissionId, SubmissionState, Totals};
 use parking_lot::Mutex;
@@ -143,6 +144,7 @@ impl Jobs {
         };
         // No child of the request's, which may be answered long before.
         let span = tracing::info_span!(parent: None, "job", %id, request = origin.request_id);
+        telemetry::follow(&span, origin.traceparent.as_deref());
         if queue.try_send(Job { id, plan, source, upload, span }).is_err() {
             // The book keeps the count below the channel's capacity; only the end of the pool is left.
             return Err(Refused::Draining);
@@ -284,11 +286,11 @@ async fn dispatch(jobs: Arc<Jobs>, mut waiting: mpsc::Receiver<Job>, abort: Canc
         };
         let Some(job) = job else { break };
         let (jobs, abort, span) = (Arc::clone(&jobs), abort.clone(), job.span.clone());
-        let work = async move {
+        let turn = async move {
             work(&jobs, job, &abort).await;
             drop(place);
         };
-        running.spawn(work.instrument(span));
+        running.spawn(turn.instrument(span));
     }
     // Those that were never begun are told so.
     waiting.close();

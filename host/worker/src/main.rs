@@ -12,6 +12,7 @@ mod system;
 
 use std::{env, process::ExitCode};
 
+use easysight_daemon::logging;
 use easysight_settings::SettingsError;
 
 use settings::WorkerSettings;
@@ -35,30 +36,25 @@ fn main() -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
-    let _log = match easysight_daemon::logging::start(&settings.log) {
-        Ok(guard) => guard,
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return refuse(&format!("the runtime does not start: {error}")),
+    };
+    let log = match logging::start(&settings.log, &settings.traces(), runtime.handle()) {
+        Ok(log) => log,
         Err(error) => return refuse(&format!("{error:#}")),
     };
     for warning in invocation.resolved.warnings() {
         tracing::warn!("{warning}");
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let ended = match runtime {
-        Ok(runtime) => {
-            let ended = runtime.block_on(service::run(settings));
-            // A second signal, or a plugin that is still computing: nobody waits for it any more.
-            runtime.shutdown_background();
-            ended
-        }
-        Err(error) => return refuse(&format!("the runtime does not start: {error}")),
-    };
-    match ended {
-        Ok(code) => code,
-        Err(error) => {
-            tracing::error!("{error:#}");
-            refuse(&format!("{error:#}"))
-        }
-    }
+    let ended = runtime.block_on(service::run(settings)).unwrap_or_else(|error| {
+        tracing::error!("{error:#}");
+        refuse(&format!("{error:#}"))
+    });
+    log.end();
+    // A second signal, or a plugin that is still computing: nobody waits for it any more.
+    runtime.shutdown_background();
+    ended
 }
 
 fn refuse(error: &dyn std::fmt::Display) -> ExitCode {

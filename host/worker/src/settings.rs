@@ -4,7 +4,10 @@ mod keys;
 
 use std::{collections::BTreeMap, env, ffi::OsString, fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
-use easysight_daemon::logging::{LogConfig, parse_format, parse_level};
+use easysight_daemon::{
+    logging::{LogConfig, parse_format, parse_level},
+    telemetry::{TraceConfig, parse_endpoint},
+};
 use easysight_protocol::NodeMode;
 use easysight_settings::{
     Invocation, Resolved, SettingsError, bytes, count, number_in, read, seconds_in, text_of,
@@ -52,6 +55,7 @@ pub(crate) struct WorkerSettings {
     pub(crate) listen_is_given: bool,
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) log: LogConfig,
+    pub(crate) otlp_endpoint: Option<String>,
     pub(crate) task_poll_interval: Duration,
     pub(crate) heartbeat_interval: Duration,
     pub(crate) fuel: u64,
@@ -69,6 +73,12 @@ pub(crate) struct WorkerSettings {
 }
 
 impl WorkerSettings {
+    /// Where traces go.
+    pub(crate) fn traces(&self) -> TraceConfig {
+        let (endpoint, instance) = (self.otlp_endpoint.clone(), self.node_name.clone());
+        TraceConfig { endpoint, service: "easysight-worker", instance }
+    }
+
     /// Reads them from a command line and an environment.
     pub(crate) fn read(
         arguments: impl IntoIterator<Item = OsString>,
@@ -125,6 +135,7 @@ impl WorkerSettings {
                 file: given.optional("log-file", path)?,
                 format: given.required("log-format", parse_format)?,
             },
+            otlp_endpoint: given.optional("otlp-endpoint", parse_endpoint)?,
             task_poll_interval: seconds("task-poll-interval", 0.1..=3600.0)?,
             heartbeat_interval: seconds("heartbeat-interval", 0.1..=3600.0)?,
             fuel: given.required("fuel", |text| count(text, 1_000_000..=u64::MAX))?,

@@ -25,6 +25,7 @@ mod requests;
 mod shared;
 mod systemd;
 mod tasks;
+mod traces;
 mod uploads;
 
 /// Where the contract is, seen from this crate.

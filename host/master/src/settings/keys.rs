@@ -84,4 +84,11 @@ pub(super) const KEYS: &[Key] = &[
     key("log-level", "MASTER_LOG_LEVEL", "LEVEL", Some("INFO"), "ERROR, WARN, INFO, DEBUG or TRACE"),
     key("log-file", "MASTER_LOG_FILE", "FILE", None, "Log file, rotated daily [default: standard error]"),
     key("log-format", "MASTER_LOG_FORMAT", "FORMAT", Some("text"), "text or json"),
+    key(
+        "otlp-endpoint",
+        "MASTER_OTLP_ENDPOINT",
+        "URL",
+        None,
+        "Collector that traces are exported to by OTLP over HTTP, such as http://collector:4318 [default: none]",
+    ),
 ];

@@ -83,7 +83,7 @@ pub(crate) fn plan() -> JobPlan {
             diagnoses: vec!["brightness".into()],
             config: serde_json::json!({"dark": 40}),
         }],
-        origin: Origin { request_id: Some("asked".into()) },
+        origin: Origin { request_id: Some("asked".into()), traceparent: None },
     }
 }
 

@@ -8,7 +8,10 @@ use std::{
 };
 
 use anyhow::Context;
-use easysight_daemon::requests::{REQUEST_ID, RequestId};
+use easysight_daemon::{
+    requests::{REQUEST_ID, RequestId, TRACEPARENT},
+    telemetry,
+};
 use easysight_protocol::{
     HeartbeatAnswer, HeartbeatRequest, Incarnation, JobId, LeaseAnswer, LeaseRequest, Problem,
     RegisterAnswer, RegisterRequest, ResultsAnswer, ResultsRequest,
@@ -198,7 +201,11 @@ impl MasterClient {
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, CallError> {
         let id = RequestId::new();
-        let request = request.header(REQUEST_ID, id.to_string()).build();
+        let mut request = request.header(REQUEST_ID, id.to_string());
+        if let Some(traceparent) = telemetry::traceparent() {
+            request = request.header(TRACEPARENT, traceparent);
+        }
+        let request = request.build();
         let request = request.map_err(|error| CallError::Defect(error.to_string()))?;
         let (method, path, started) =
             (request.method().clone(), request.url().path().to_owned(), Instant::now());

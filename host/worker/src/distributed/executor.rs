@@ -3,6 +3,7 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use easysight_capture::{CaptureErrorKind, Source};
+use easysight_daemon::telemetry;
 use easysight_diagnose::{Baselines, Examination, Plan, Selected, capture, judge_with};
 use easysight_protocol::{
     Baseline, Failure, JobOutcome, JobPlan, JobResult, LeaseToken, LeasedJob, uploaded_name,
@@ -37,6 +38,8 @@ pub(crate) async fn work(node: Arc<Distributed>, assignment: Assignment, place: 
     let request = plan.as_ref().and_then(|plan| plan.origin.request_id.as_deref());
     let span =
         tracing::info_span!("job", id = %job.id, attempt = job.attempt, camera = job.camera_id, request);
+    let origin = plan.as_ref().and_then(|plan| plan.origin.traceparent.as_deref());
+    telemetry::follow(&span, origin);
     async {
         node.metrics.running.inc();
         let started = Instant::now();

@@ -100,6 +100,13 @@ pub(super) const KEYS: &[Key] = &[
     key("log-file", "WORKER_LOG_FILE", "FILE", None, "Log file, rotated daily [default: standard error]"),
     key("log-format", "WORKER_LOG_FORMAT", "FORMAT", Some("text"), "text or json"),
     key(
+        "otlp-endpoint",
+        "WORKER_OTLP_ENDPOINT",
+        "URL",
+        None,
+        "Collector that traces are exported to by OTLP over HTTP, such as http://collector:4318 [default: none]",
+    ),
+    key(
         "task-poll-interval",
         "WORKER_TASK_POLL_INTERVAL",
         "S",

@@ -1,0 +1,235 @@
+//! Traces for an OpenTelemetry collector, where the operator names one. What can be exported is; what
+//! cannot is dropped, and that is said once.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use async_trait::async_trait;
+use opentelemetry::{
+    Context, KeyValue,
+    propagation::TextMapPropagator,
+    trace::{TraceContextExt, TracerProvider},
+};
+use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
+use opentelemetry_otlp::{SpanExporter as OtlpExporter, WithExportConfig, WithHttpConfig};
+use opentelemetry_sdk::{
+    Resource,
+    error::OTelSdkResult,
+    propagation::TraceContextPropagator,
+    trace::{BatchConfigBuilder, BatchSpanProcessor, SdkTracerProvider, SpanData, SpanExporter},
+};
+use tokio::runtime::Handle;
+use tracing::{Level, Span};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+use tracing_subscriber::{Layer, Registry, filter::Targets};
+
+/// How long the collector may take to answer; what it does not take by then is dropped.
+const ANSWER: Duration = Duration::from_secs(5);
+/// How long spans gather.
+const GATHER: Duration = Duration::from_secs(2);
+/// How long the last spans have at the end of the process.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// Spans that wait for the collector at the most; further ones are dropped.
+const WAITING: usize = 8_192;
+
+/// Where traces go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TraceConfig {
+    /// The collector's address for OTLP over HTTP, such as `http://collector:4318`; none: nowhere.
+    pub endpoint: Option<String>,
+    /// What the program is called there.
+    pub service: &'static str,
+    /// Which of several it is.
+    pub instance: String,
+}
+
+/// Exports until it is ended.
+#[derive(Debug)]
+pub struct Exporting(SdkTracerProvider);
+
+/// Reads a collector's address as settings have it.
+///
+/// # Errors
+///
+/// Says what is allowed.
+pub fn parse_endpoint(text: &str) -> Result<String, String> {
+    let wanted = || "an http:// or https:// address is wanted, such as http://collector:4318".to_owned();
+    let url: axum::http::Uri = text.parse().map_err(|_| wanted())?;
+    match url.scheme_str() {
+        Some("http" | "https") if url.authority().is_some_and(|host| !host.as_str().contains('@')) => {
+            Ok(text.to_owned())
+        }
+        _ => Err(wanted()),
+    }
+}
+
+/// Starts to export, on a thread of its own that calls the collector through `runtime`.
+pub(crate) fn start(
+    config: &TraceConfig,
+    level: Level,
+    runtime: &Handle,
+) -> anyhow::Result<Option<(Exporting, impl Layer<Registry> + Send + Sync + use<>)>> {
+    let Some(endpoint) = &config.endpoint else { return Ok(None) };
+    // An error means that it is installed already.
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let http = reqwest::Client::builder().timeout(ANSWER).redirect(reqwest::redirect::Policy::none());
+    let courier = Courier {
+        http: http.build().context("--otlp-endpoint: the HTTP client does not start")?,
+        runtime: runtime.clone(),
+    };
+    let exporter = OtlpExporter::builder()
+        .with_http()
+        .with_http_client(courier)
+        .with_endpoint(traces_url(endpoint))
+        .build()
+        .with_context(|| format!("--otlp-endpoint {endpoint}"))?;
+    let batches = BatchConfigBuilder::default().with_scheduled_delay(GATHER).with_max_queue_size(WAITING);
+    let processor = BatchSpanProcessor::builder(Told::new(exporter, endpoint.clone()))
+        .with_batch_config(batches.build())
+        .build();
+    let resource = Resource::builder_empty().with_attributes([
+        KeyValue::new("service.name", config.service),
+        KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
+        KeyValue::new("service.instance.id", config.instance.clone()),
+    ]);
+    let provider =
+        SdkTracerProvider::builder().with_span_processor(processor).with_resource(resource.build()).build();
+    let layer = tracing_opentelemetry::layer()
+        .with_tracer(provider.tracer("easysight"))
+        .with_location(false)
+        .with_threads(false)
+        // The steps of a job are too many lines for a log, and what a trace is for.
+        .with_filter(Targets::new().with_target("easysight", level.max(Level::DEBUG)));
+    Ok(Some((Exporting(provider), layer)))
+}
+
+/// The collector's address for traces: that of the collector with the path that the protocol sets.
+fn traces_url(endpoint: &str) -> String {
+    let endpoint = endpoint.trim_end_matches('/');
+    if endpoint.ends_with("/v1/traces") { endpoint.to_owned() } else { format!("{endpoint}/v1/traces") }
+}
+
+impl Exporting {
+    /// Sends the last spans, for as long as that may take.
+    pub fn end(self) {
+        if let Err(error) = self.0.shutdown_with_timeout(FAREWELL) {
+            tracing::debug!(%error, "the last spans were not exported");
+        }
+    }
+}
+
+/// The W3C trace context of the current span; none where nothing is exported.
+#[must_use]
+pub fn traceparent() -> Option<String> {
+    let context = Span::current().context();
+    if !context.span().span_context().is_valid() {
+        return None;
+    }
+    let mut carrier = HashMap::new();
+    TraceContextPropagator::new().inject_context(&context, &mut carrier);
+    carrier.remove("traceparent")
+}
+
+/// Makes a span that has just begun the child of one elsewhere.
+pub fn follow(span: &Span, traceparent: Option<&str>) {
+    let Some(traceparent) = traceparent else { return };
+    let carrier = HashMap::from([("traceparent".to_owned(), traceparent.to_owned())]);
+    // Of what is no trace context comes an empty one, and of that a trace of the span's own.
+    let parent = TraceContextPropagator::new().extract_with_context(&Context::new(), &carrier);
+    // An error means that nothing is exported.
+    span.set_parent(parent).ok();
+}
+
+/// Calls the collector where the runtime is, whatever thread asks.
+#[derive(Debug)]
+struct Courier {
+    http: reqwest::Client,
+    runtime: Handle,
+}
+
+#[async_trait]
+impl HttpClient for Courier {
+    async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let http = self.http.clone();
+        self.runtime.spawn(async move { http.send_bytes(request).await }).await?
+    }
+}
+
+/// An exporter whose failures are said once, and that they are over.
+struct Told<E> {
+    exporter: E,
+    endpoint: String,
+    troubled: AtomicBool,
+}
+
+impl<E> Told<E> {
+    const fn new(exporter: E, endpoint: String) -> Self {
+        Self { exporter, endpoint, troubled: AtomicBool::new(false) }
+    }
+}
+
+impl<E> fmt::Debug for Told<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Told").field("endpoint", &self.endpoint).finish_non_exhaustive()
+    }
+}
+
+impl<E: SpanExporter> SpanExporter for Told<E> {
+    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
+        let exported = self.exporter.export(batch).await;
+        match (&exported, self.troubled.swap(exported.is_err(), Ordering::Relaxed)) {
+            (Err(error), false) => tracing::warn!(
+                endpoint = self.endpoint,
+                %error,
+                "the collector takes no traces; they are dropped until it does"
+            ),
+            (Ok(()), true) => tracing::info!(endpoint = self.endpoint, "the collector takes traces again"),
+            _ => {}
+        }
+        exported
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.exporter.shutdown_with_timeout(timeout)
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.exporter.force_flush()
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.exporter.set_resource(resource);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_for_traces_is_added_where_it_is_not_given() {
+        assert_eq!(traces_url("http://c:4318"), "http://c:4318/v1/traces");
+        assert_eq!(traces_url("http://c/otlp/"), "http://c/otlp/v1/traces");
+        assert_eq!(traces_url("http://c:4318/v1/traces"), "http://c:4318/v1/traces");
+    }
+
+    #[test]
+    fn an_address_is_http_without_credentials() {
+        assert!(parse_endpoint("https://collector.example/otlp").is_ok());
+        for wrong in ["collector:4318", "grpc://c:4317", "http://user:password@c", "", "http://"] {
+            assert!(parse_endpoint(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn without_a_collector_spans_have_no_trace() {
+        let span = tracing::info_span!("job");
+        follow(&span, Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
+        assert_eq!(span.in_scope(traceparent), None);
+    }
+}
