@@ -15,8 +15,10 @@ pub fn diagnose(plugin: &str, clip: &capture::Clip, config: &str) -> Option<Resu
     match plugin {
         "brightness" => Some(native::<brightness::Brightness>(&clip, config)),
         "clarity" => Some(native::<clarity::Clarity>(&clip, config)),
+        "contrast" => Some(native::<contrast::Contrast>(&clip, config)),
         "occlusion" => Some(native::<occlusion::Occlusion>(&clip, config)),
         "freeze" => Some(native::<freeze::Freeze>(&clip, config)),
+        "noise" => Some(native::<noise::NoisePlugin>(&clip, config)),
         _ => None,
     }
 }

@@ -1,0 +1,93 @@
+//! What must be found and, above all, what must not.
+
+use easysight_sdk::{native, testing::ArrayClip};
+
+use super::*;
+
+/// A scene of boxes of many greys, 0 to 1.
+fn scene(x: u32, y: u32) -> f64 {
+    let mixed = (x / 20).wrapping_mul(0x9E37_79B1) ^ (y / 20).wrapping_mul(0x85EB_CA77);
+    f64::from((mixed ^ (mixed >> 15)).wrapping_mul(0xC2B2_AE35) >> 24) / 255.0
+}
+
+fn clip(luma: impl Fn(u32, u32) -> f64) -> ArrayClip {
+    ArrayClip::new(320, 180).frame(0, true, move |x, y| luma(x, y).round() as u8)
+}
+
+fn diagnose(clip: &ArrayClip) -> Finding {
+    native::<Contrast>(clip, "{}").unwrap().findings.remove(0)
+}
+
+/// The scene behind a veil that lets `clear` of it through and adds light of 200.
+fn veiled(clear: f64) -> ArrayClip {
+    clip(move |x, y| clear * (10.0 + 230.0 * scene(x, y)) + (1.0 - clear) * 200.0)
+}
+
+#[test]
+fn a_clear_day_is_normal() {
+    let finding = diagnose(&veiled(1.0));
+    assert_eq!(finding.status, Status::Normal);
+    assert_eq!(finding.score, 100.0);
+}
+
+#[test]
+fn a_veil_is_found_and_worse_when_thicker() {
+    let [haze, fog, thick] = [0.5, 0.3, 0.15].map(|clear| diagnose(&veiled(clear)));
+    assert_eq!(haze.status, Status::Warning);
+    assert_eq!(thick.status, Status::Error);
+    assert!(50.0 > haze.score && haze.score > fog.score && fog.score > thick.score);
+    assert!(!thick.suggestions.is_empty());
+}
+
+#[test]
+fn night_has_its_blacks() {
+    assert_eq!(diagnose(&clip(|x, y| 3.0 + 50.0 * scene(x, y))).status, Status::Normal);
+    assert_eq!(diagnose(&clip(|_, _| 0.0)).status, Status::Normal);
+}
+
+#[test]
+fn grey_asphalt_with_white_lines_is_normal() {
+    let road = clip(|x, y| if x % 40 == 0 { 230.0 } else { 75.0 + 20.0 * scene(x, y) });
+    assert_eq!(diagnose(&road).status, Status::Normal);
+}
+
+#[test]
+fn a_wall_and_an_even_sky_cannot_tell() {
+    for shade in [100.0, 160.0, 220.0] {
+        let wall = clip(|x, y| shade + f64::from(x) / 32.0 + f64::from((x * 7 + y * 3) % 3));
+        assert!(matches!(native::<Contrast>(&wall, "{}"), Err(Failure::Inconclusive(_))));
+    }
+}
+
+#[test]
+fn lettering_over_fog_does_not_hide_it() {
+    let fog = clip(|x, y| match y {
+        0..16 => f64::from(255 * (x / 3 % 2)),
+        _ => 0.3 * 240.0 * scene(x, y) + 0.7 * 200.0,
+    });
+    assert_ne!(diagnose(&fog).status, Status::Normal);
+}
+
+#[test]
+fn broadcast_black_is_black() {
+    let night =
+        ArrayClip::new(320, 180).limited_range().frame(0, true, |x, y| 16 + (40.0 * scene(x, y)) as u8);
+    assert_eq!(diagnose(&night).status, Status::Normal);
+}
+
+#[test]
+fn thresholds_are_the_operator_s() {
+    let finding = native::<Contrast>(&veiled(0.4), r#"{"least_contrast": 0.1}"#).unwrap().findings.remove(0);
+    assert_eq!(finding.status, Status::Normal);
+}
+
+#[test]
+fn every_size_gives_a_judgement_or_a_reason() {
+    for (width, height) in [(1, 1), (2, 9), (17, 33), (641, 35)] {
+        let clip = ArrayClip::new(width, height).frame(0, true, |x, y| (x * 37 + y * 91) as u8);
+        match native::<Contrast>(&clip, "{}") {
+            Ok(report) => assert!(report.findings.iter().all(|f| (0.0..=100.0).contains(&f.score))),
+            Err(failure) => assert!(matches!(failure, Failure::Inconclusive(_)), "{failure:?}"),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! How much noise a clip's flat parts show.
+
+use easysight_sdk::{
+    Clip, Failure, FrameInfo, PlaneKind, Rect, SampleRange,
+    image::{GRAIN_ROWS, Grain, grain_tiles},
+};
+
+/// Number of pairs of frames that are looked at, over the length of the clip.
+const PAIRS: u32 = 3;
+/// Number of bands of 16 rows that are looked at in each, over the height of the picture.
+const BANDS: u32 = 12;
+/// Least time between the frames of a pair: below, a recorder may have sent the same picture twice.
+const LEAST_APART_US: u64 = 60_000;
+/// Share of the tiles that count as the flattest.
+const FLATTEST: usize = 5;
+/// Darker and brighter tiles than these, in grey levels of full range, are clipped and hide their noise.
+const DARKEST: f64 = 8.0;
+const BRIGHTEST: f64 = 240.0;
+/// Tiles that are needed to tell.
+const LEAST_TILES: usize = 20;
+/// √(π/2) / 6, from the magnitude of the mask's answer to the deviation of white noise (Immerkær).
+const MASK_TO_DEVIATION: f64 = 0.208_885_688;
+/// Samples of a tile.
+const SAMPLES: f64 = 256.0;
+/// Part of the difference of two frames that must be grain, and part from which all of it counts. White
+/// noise has 1, noise that an encoder went over has .8 and more; what moves has less than a half.
+const LEAST_WHITE: f64 = 0.45;
+const WHITE: f64 = 0.7;
+
+/// What is measured, in grey levels of full range.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Noise {
+    /// The noise that decides.
+    pub(crate) deviation: f64,
+    /// Grain of the flattest tiles in the picture.
+    pub(crate) grain: f64,
+    /// Grain of their difference from frame to frame.
+    pub(crate) change: f64,
+}
+
+/// One of the tiles.
+#[derive(Debug, Clone, Copy)]
+struct Tile {
+    slope: u32,
+    noise: Noise,
+}
+
+/// Measures a clip.
+///
+/// # Errors
+///
+/// [`Failure::UnsupportedClip`] for a single picture, [`Failure::Inconclusive`] where nearly all of it
+/// is black or white.
+pub(crate) fn measure(clip: &dyn Clip) -> Result<Noise, Failure> {
+    let info = clip.info();
+    let pairs = pairs(&clip.frames(), &clip.spread(PAIRS));
+    if pairs.is_empty() {
+        return Err(Failure::UnsupportedClip(
+            "a single picture cannot tell noise from texture; a stretch of video is needed".into(),
+        ));
+    }
+    let mut tiles = Vec::new();
+    for (before, after) in pairs {
+        for area in bands(info.width, info.height) {
+            let [before, after] = [before, after].map(|frame| clip.crop(frame, PlaneKind::Luma, 0, area));
+            grain_tiles(&before?, &after?, info.width as usize, |grain| {
+                tiles.extend(tile(&grain, info.range));
+            });
+        }
+    }
+    if tiles.len() < LEAST_TILES {
+        return Err(Failure::Inconclusive(
+            "nearly all of the picture is black or white, which hides noise".into(),
+        ));
+    }
+    tiles.sort_by_key(|tile| tile.slope);
+    tiles.truncate((tiles.len() / FLATTEST).max(LEAST_TILES));
+    Ok(Noise {
+        deviation: median(&tiles, |noise| noise.deviation),
+        grain: median(&tiles, |noise| noise.grain),
+        change: median(&tiles, |noise| noise.change),
+    })
+}
+
+/// Each start with the first frame that is far enough behind it, or else the last that is far enough
+/// before.
+fn pairs(frames: &[FrameInfo], starts: &[u32]) -> Vec<(u32, u32)> {
+    let far = |a: u64, b: u64| a.abs_diff(b) >= LEAST_APART_US;
+    let pair = |start: u32| {
+        let from = frames.get(start as usize)?.timestamp_us;
+        let others = || (0..).zip(frames).filter(|(_, frame)| far(frame.timestamp_us, from));
+        let behind = others().find(|(_, frame)| frame.timestamp_us > from);
+        let (other, _) = behind.or_else(|| others().take_while(|(_, f)| f.timestamp_us < from).last())?;
+        Some((start, other))
+    };
+    starts.iter().filter_map(|start| pair(*start)).collect()
+}
+
+/// Bands of rows spread over the height of the picture.
+fn bands(width: u32, height: u32) -> Vec<Rect> {
+    let rows = GRAIN_ROWS as u32;
+    let room = height.saturating_sub(rows);
+    let count = BANDS.min(height / rows);
+    let steps = count.saturating_sub(1).max(1);
+    (0..count).map(|band| Rect { x: 0, y: room * band / steps, width, height: rows }).collect()
+}
+
+/// What a tile shows; none where it is clipped.
+fn tile(grain: &Grain, range: SampleRange) -> Option<Tile> {
+    let (black, scale) = match range {
+        SampleRange::Full => (0.0, 1.0),
+        SampleRange::Limited => (16.0, 255.0 / 219.0),
+    };
+    let mean = (f64::from(grain.sum) / SAMPLES - black) * scale;
+    if !(DARKEST..=BRIGHTEST).contains(&mean) {
+        return None;
+    }
+    let deviation = |magnitude: u32| scale * MASK_TO_DEVIATION * f64::from(magnitude) / SAMPLES;
+    let in_picture = deviation(grain.spatial);
+    // The difference of two frames has the noise of both.
+    let in_time = deviation(grain.temporal) / std::f64::consts::SQRT_2;
+    let change = f64::from(grain.change) / SAMPLES;
+    let spread = (f64::from(grain.square) / SAMPLES - change * change).max(0.0) / 2.0;
+    let all_change = scale * spread.sqrt();
+    let white = if all_change > 0.0 { in_time / all_change } else { 0.0 };
+    let counts = ((white - LEAST_WHITE) / (WHITE - LEAST_WHITE)).clamp(0.0, 1.0);
+    let noise = Noise { deviation: counts * in_picture.min(in_time), grain: in_picture, change: in_time };
+    Some(Tile { slope: grain.slope, noise })
+}
+
+fn median(tiles: &[Tile], value: impl Fn(&Noise) -> f64) -> f64 {
+    let mut values: Vec<f64> = tiles.iter().map(|tile| value(&tile.noise)).collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}

@@ -1,0 +1,120 @@
+//! What must be found and, above all, what must not.
+
+use easysight_sdk::{Finding, native, testing::ArrayClip};
+
+use super::*;
+
+/// A deterministic scatter of deviation 1 for each pixel and frame.
+fn hiss(x: u32, y: u32, frame: u32) -> f64 {
+    let once = |salt: u32| {
+        let mixed = x.wrapping_mul(0x9E37_79B1)
+            ^ y.wrapping_mul(0x85EB_CA77)
+            ^ (frame + salt).wrapping_mul(0x27D4_EB2F);
+        let mixed = (mixed ^ (mixed >> 15)).wrapping_mul(0xC2B2_AE35);
+        let mixed = (mixed ^ (mixed >> 13)).wrapping_mul(0x1656_67B1);
+        f64::from((mixed ^ (mixed >> 16)) >> 8) / f64::from(1_u32 << 24)
+    };
+    // The sum of three evenly spread values is close to a bell; each has a variance of 1/12.
+    2.0 * (once(1_000) + once(2_000) + once(3_000) - 1.5)
+}
+
+fn scene(x: u32, y: u32) -> f64 {
+    let boxed = if (x / 50 + y / 40).is_multiple_of(2) { 60.0 } else { 150.0 };
+    boxed + f64::from(x) / 16.0
+}
+
+fn clip(luma: impl Fn(u32, u32, u32) -> f64) -> ArrayClip {
+    (0..4).fold(ArrayClip::new(320, 180), |clip, frame| {
+        clip.frame(u64::from(frame) * 200_000, frame == 0, |x, y| {
+            luma(x, y, frame).round().clamp(0.0, 255.0) as u8
+        })
+    })
+}
+
+fn noisy(deviation: f64) -> ArrayClip {
+    clip(move |x, y, frame| scene(x, y) + deviation * hiss(x, y, frame))
+}
+
+fn diagnose(clip: &ArrayClip) -> Finding {
+    native::<NoisePlugin>(clip, "{}").unwrap().findings.remove(0)
+}
+
+fn measured(finding: &Finding) -> f64 {
+    finding.metrics.iter().find(|metric| metric.name == "noise").unwrap().value
+}
+
+#[test]
+fn the_noise_measured_is_the_noise_there_is() {
+    for deviation in [2.0, 5.0, 10.0, 20.0] {
+        let noise = measured(&diagnose(&noisy(deviation)));
+        assert!((noise / deviation - 1.0).abs() < 0.15, "{deviation} measured as {noise}");
+    }
+}
+
+#[test]
+fn noise_is_found_and_worse_when_stronger() {
+    let [slight, mild, strong] = [1.5, 8.0, 20.0].map(|deviation| diagnose(&noisy(deviation)));
+    assert_eq!([slight.status, mild.status, strong.status], [Status::Normal, Status::Warning, Status::Error]);
+    assert!(slight.score > 50.0 && 50.0 > mild.score && mild.score > strong.score);
+    assert!(!mild.suggestions.is_empty());
+}
+
+#[test]
+fn snow_is_found() {
+    let snow = clip(|x, y, frame| if hiss(x, y, frame) > 1.5 { 240.0 } else { scene(x, y) });
+    assert_ne!(diagnose(&snow).status, Status::Normal);
+}
+
+#[test]
+fn grass_that_stands_still_is_texture() {
+    let grass = clip(|x, y, _| 100.0 + 15.0 * hiss(x, y, 0));
+    assert_eq!(measured(&diagnose(&grass)), 0.0);
+}
+
+#[test]
+fn a_pan_over_soft_texture_is_movement() {
+    let wave = |x: f64, y: f64| 100.0 + 40.0 * (x / 3.0).sin() * (y / 4.0).sin();
+    let pan = clip(|x, y, frame| wave(f64::from(x + 3 * frame), f64::from(y)) + hiss(x, y, frame));
+    assert_eq!(diagnose(&pan).status, Status::Normal);
+}
+
+#[test]
+fn rain_leaves_most_of_the_picture_alone() {
+    let rain = clip(|x, y, frame| {
+        let drop = (x * 7 + y + 31 * frame) % 60 < 2;
+        if drop { 200.0 } else { scene(x, y) + hiss(x, y, frame) }
+    });
+    assert_eq!(diagnose(&rain).status, Status::Normal);
+}
+
+#[test]
+fn a_frozen_picture_is_not_noisy() {
+    let frozen = clip(|x, y, _| scene(x, y) + 10.0 * hiss(x, y, 0));
+    assert_eq!(diagnose(&frozen).status, Status::Normal);
+}
+
+#[test]
+fn a_single_picture_and_black_cannot_tell() {
+    let single = ArrayClip::new(320, 180).frame(0, true, |x, y| scene(x, y) as u8);
+    assert!(matches!(native::<NoisePlugin>(&single, "{}"), Err(Failure::UnsupportedClip(_))));
+    assert!(matches!(native::<NoisePlugin>(&clip(|_, _, _| 1.0), "{}"), Err(Failure::Inconclusive(_))));
+}
+
+#[test]
+fn thresholds_are_the_operator_s() {
+    let finding = native::<NoisePlugin>(&noisy(8.0), r#"{"most_noise": 12}"#).unwrap().findings.remove(0);
+    assert_eq!(finding.status, Status::Normal);
+}
+
+#[test]
+fn every_size_gives_a_judgement_or_a_reason() {
+    for (width, height) in [(1, 1), (18, 18), (17, 33), (64, 17), (641, 35)] {
+        let clip = (0..3).fold(ArrayClip::new(width, height), |clip, frame| {
+            clip.frame(frame * 100_000, true, |x, y| (x * 37 + y * 91) as u8)
+        });
+        match native::<NoisePlugin>(&clip, "{}") {
+            Ok(report) => assert!(report.findings.iter().all(|f| (0.0..=100.0).contains(&f.score))),
+            Err(failure) => assert!(matches!(failure, Failure::Inconclusive(_)), "{failure:?}"),
+        }
+    }
+}
