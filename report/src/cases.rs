@@ -26,6 +26,9 @@ use crate::{
 /// Goes into the name of what is made. To be raised when an effect is changed.
 const GENERATION: u32 = 1;
 
+/// Kinds that show something else than the healthy clip: it tells nothing of what they should look like.
+const OTHER_VIEWS: [&str; 5] = ["pan", "ptz", "sky", "letterbox", "size"];
+
 /// After so many cases the manifest is written before its time.
 const EARLY: usize = 25;
 
@@ -40,6 +43,8 @@ pub struct Order {
     pub dir: PathBuf,
     /// Kinds to make; all where empty.
     pub kinds: Vec<String>,
+    /// Severities of faults to make; all where empty.
+    pub severities: Vec<String>,
     /// Seconds of each clip.
     pub seconds: f32,
     /// Where numbers that look random begin.
@@ -80,7 +85,11 @@ pub fn make(order: &Order, tell: &(dyn Fn(usize, usize, &str) + Sync)) -> anyhow
         (_, Some(Severity::Strong)) => 3,
         _ => 4,
     });
-    let wanted = |recipe: &&Recipe| order.kinds.is_empty() || order.kinds.contains(&recipe.kind);
+    let any = |list: &[String], word: &str| list.is_empty() || list.iter().any(|one| one == word);
+    let wanted = |recipe: &&Recipe| {
+        let severity = recipe.severity.map(Severity::as_str);
+        any(&order.kinds, &recipe.kind) && severity.is_none_or(|word| any(&order.severities, word))
+    };
     // Recipe by recipe: whoever looks early finds every clip.
     let pieces: Vec<Piece<'_>> = recipes
         .iter()
@@ -181,7 +190,7 @@ impl Piece<'_> {
         let Self { origin, recipe } = self;
         let file = self.file(order, recipe)?;
         let baseline = match &recipe.before {
-            None if recipe.role == Role::Fault => {
+            None if !OTHER_VIEWS.contains(&recipe.kind.as_str()) => {
                 let healthy = catalogue::all().into_iter().find(|recipe| recipe.role == Role::Healthy);
                 healthy.map(|recipe| self.file(order, &recipe)).transpose()?
             }

@@ -5,9 +5,15 @@
 pub mod cases;
 pub mod catalogue;
 pub mod damage;
+pub mod document;
 pub mod effect;
+pub mod examiner;
 pub mod ffmpeg;
 pub mod frame;
 pub mod manifest;
+pub mod pictures;
 pub mod random;
 pub mod scene;
+pub mod statistics;
+pub mod tally;
+pub mod verdict;

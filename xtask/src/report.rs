@@ -1,17 +1,16 @@
-//! `cargo xtask report …`: how well the diagnoses tell healthy pictures from faulty ones, in an
-//! optimised build.
+//! `cargo xtask report …`: how well the diagnoses tell healthy pictures from faulty ones.
 
 use std::process::ExitCode;
 
 use crate::{
-    packages, process,
+    packages, plugins, process,
     process::{command, is_there},
     workspace,
 };
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Handed to the report: `cases …`; see `--help` behind `--`.
+    /// Handed to the report: `accuracy …`, `cases …`; see `--help` behind `--`.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     rest: Vec<String>,
 }
@@ -21,7 +20,14 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         packages::install(&["ffmpeg"])?;
     }
     let mut cargo = command("cargo", &workspace::root());
-    cargo.args(["run", "--release", "--package", "easysight-report", "--"]);
-    process::run(cargo.args(&arguments.rest))?;
+    // Nothing is timed, and what is slow is optimised in every build.
+    cargo.args(["run", "--quiet", "--package", "easysight-report", "--"]).args(&arguments.rest);
+    let names_plugins = |word: &String| word.starts_with("--plugins-dir") || word == "--help";
+    if arguments.rest.first().is_some_and(|word| word == "accuracy")
+        && !arguments.rest.iter().any(names_plugins)
+    {
+        cargo.arg("--plugins-dir").arg(plugins::build()?);
+    }
+    process::run(&mut cargo)?;
     Ok(ExitCode::SUCCESS)
 }
