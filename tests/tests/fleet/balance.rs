@@ -1,4 +1,4 @@
-//! The samples of `deploy/` for load balancers, in the real nginx and the real HAProxy: masters and
+//! The samples of `deploy/` for load balancers, in the real nginx and the real `HAProxy`: masters and
 //! standalone workers drain and die behind them, and clients notice nothing.
 
 use std::{
@@ -41,6 +41,7 @@ struct Balancer {
 impl Balancer {
     /// Starts one with a sample in which each name, such as `master-1:8000`, stands for an address. None,
     /// said loudly, where it is not installed.
+    #[expect(clippy::disallowed_methods, reason = "another program's server is asked until it answers")]
     fn start(kind: Kind, sample: &str, servers: &[(&str, &str)]) -> Option<Self> {
         let dir = tempfile::tempdir().unwrap();
         // A port that was free a moment ago.

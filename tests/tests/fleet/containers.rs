@@ -162,7 +162,7 @@ fn the_workers_token_is_made_once() {
     let run = || {
         let mut sh = std::process::Command::new("sh");
         sh.args(["-euc", &script]).env("MASTER_DATA_DIR", dir.path().join("data"));
-        let path = std::env::var("PATH").unwrap();
+        let path = std::env::var_os("PATH").unwrap().into_string().unwrap();
         sh.env("PATH", format!("{}:{path}", bin.display()));
         let output = sh.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

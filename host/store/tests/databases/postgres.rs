@@ -131,6 +131,7 @@ impl Drop for Private {
 }
 
 /// One try to start the server. None where it ended at once.
+#[expect(clippy::disallowed_methods, reason = "another program's server is asked until it answers")]
 fn serve(owner: &Owner, programs: &Path, data: &Path) -> Option<(u16, Child)> {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let mut postgres = owner.command(&programs.join("postgres"));

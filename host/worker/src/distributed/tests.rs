@@ -274,7 +274,9 @@ async fn a_node_whose_lease_loop_hangs_stops_feeding_the_watchdog_though_its_hea
     let watchdog = tokio::spawn(easysight_daemon::process::feed(
         Duration::from_millis(50),
         move || watched.is_alive_within(stuck),
-        move || drop(counted.fetch_add(1, Ordering::SeqCst)),
+        move || {
+            counted.fetch_add(1, Ordering::SeqCst);
+        },
     ));
     let until = Instant::now() + SOON;
     while running.0.is_alive_within(stuck) {
