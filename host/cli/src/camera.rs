@@ -168,6 +168,13 @@ fn details(camera: &Camera) -> Table {
         ("labels", label::in_words(&camera.labels)),
         ("status", camera.status.map_or_else(|| "–".to_owned(), |status| status.to_string())),
         ("checked", listing::maybe_time(camera.checked_at)),
+        (
+            "last good picture",
+            camera.last_good_picture.as_ref().map_or_else(
+                || "–".to_owned(),
+                |good| format!("{} ({})", good.digest, listing::time(good.taken_at)),
+            ),
+        ),
         ("created", listing::time(camera.created_at)),
         ("updated", listing::time(camera.updated_at)),
     ])

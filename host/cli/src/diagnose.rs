@@ -4,7 +4,7 @@ mod check;
 mod output;
 
 use std::{
-    env,
+    env, fs,
     io::{self, IsTerminal},
     path::{Path, PathBuf},
     process::ExitCode,
@@ -14,9 +14,11 @@ use std::{
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use easysight_capture::{CaptureConfig, Capturer, Source};
-use easysight_diagnose::{BaselineStore, Baselines, Examination, Plan, PluginSet, capture, judge_with};
+use easysight_diagnose::{
+    BaselineStore, Baselines, Examination, Plan, PluginSet, Seen, capture, illustrate, judge_with,
+};
 use easysight_protocol::Failure;
-use easysight_sandbox::{Limits, Sandbox, SandboxConfig};
+use easysight_sandbox::{Digest, Limits, Sandbox, SandboxConfig};
 use futures::{StreamExt, stream};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -68,6 +70,9 @@ pub(crate) struct Arguments {
     /// given they remember nothing.
     #[arg(long, value_name = "DIR", conflicts_with = "native_check")]
     state_dir: Option<PathBuf>,
+    /// Where to put pictures of what is not normal, with the places marked; made where there is none.
+    #[arg(long, value_name = "DIR")]
+    pictures: Option<PathBuf>,
     /// Run the standard plugins compiled natively too, and fail where they find anything else.
     #[arg(long)]
     native_check: bool,
@@ -90,6 +95,7 @@ struct Bench {
     plan: Plan,
     capturer: Capturer,
     memory: Option<BaselineStore>,
+    pictures: Option<PathBuf>,
     native_check: bool,
 }
 
@@ -98,6 +104,8 @@ struct Bench {
 struct Outcome {
     source: String,
     examination: Examination,
+    /// Where the picture of what was found is.
+    picture: Option<PathBuf>,
     /// Differences between the sandbox and the native plugins.
     differences: Vec<String>,
 }
@@ -134,10 +142,14 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         BaselineStore::open(dir.clone(), STATE_BYTES)
             .with_context(|| format!("--state-dir {}", dir.display()))
     });
+    if let Some(dir) = &arguments.pictures {
+        fs::create_dir_all(dir).with_context(|| format!("--pictures {}", dir.display()))?;
+    }
     let bench = Bench {
         plan,
         capturer: Capturer::new(defaults),
         memory: memory.transpose()?,
+        pictures: arguments.pictures.clone(),
         native_check: arguments.native_check,
     };
     let walk = walk(arguments, Arc::new(bench), jobs);
@@ -190,13 +202,13 @@ async fn examine(text: &str, bench: &Arc<Bench>) -> anyhow::Result<Outcome> {
             let examination = Examination { failure: Some(failure), ..Examination::default() };
             // What cannot be taken apart may hold a password anywhere.
             let source = text.split('@').next_back().unwrap_or_default().to_owned();
-            return Ok(Outcome { source, examination, differences: Vec::new() });
+            return Ok(Outcome { source, examination, picture: None, differences: Vec::new() });
         }
     };
     let captured = capture(&bench.capturer, &bench.plan, &source).await;
     let bench = Arc::clone(bench);
     let judged = tokio::task::spawn_blocking(move || {
-        let Bench { plan, memory, native_check, .. } = &*bench;
+        let Bench { plan, memory, pictures, native_check, .. } = &*bench;
         let known = memory.as_ref().map_or_else(|| Ok(Baselines::new()), |memory| memory.load(&source, plan));
         let examination = judge_with(plan, &captured, &known.context("--state-dir")?);
         if let Some(memory) = memory {
@@ -206,9 +218,29 @@ async fn examine(text: &str, bench: &Arc<Bench>) -> anyhow::Result<Outcome> {
             Ok(clip) if *native_check => check::differences(plan, clip, &examination.findings),
             _ => Vec::new(),
         };
-        Ok(Outcome { source: source.to_string(), examination, differences })
+        let drawn = pictures.as_ref().map(|dir| {
+            let seen = illustrate(&captured, &examination.findings, false).seen?;
+            Some(keep_picture(dir, &source, &seen))
+        });
+        let picture = drawn.flatten().transpose().context("--pictures")?;
+        Ok(Outcome { source: source.to_string(), examination, picture, differences })
     });
     judged.await.context("judging broke off")?
+}
+
+/// Writes the picture and the small one of a source; answers where the former is. Sources of one name
+/// are told apart by what they are called in full.
+fn keep_picture(dir: &Path, source: &Source, seen: &Seen) -> io::Result<PathBuf> {
+    let whole = source.without_credentials();
+    let plain = |c: char| if c.is_ascii_alphanumeric() || ".-_".contains(c) { c } else { '_' };
+    let last = whole.split('/').rfind(|part| !part.is_empty()).unwrap_or("source");
+    let name: String = last.chars().map(plain).take(80).collect();
+    let mut digest = Digest::of(whole.as_bytes()).to_string();
+    digest.truncate(8);
+    let path = dir.join(format!("{name}-{digest}.jpg"));
+    fs::write(&path, &seen.picture.jpeg)?;
+    fs::write(dir.join(format!("{name}-{digest}.small.jpg")), &seen.thumbnail.jpeg)?;
+    Ok(path)
 }
 
 fn progress(arguments: &Arguments) -> ProgressBar {

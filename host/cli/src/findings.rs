@@ -1,6 +1,9 @@
 //! Findings as rows of a table and as objects for programs; where they come from is left to others.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use comfy_table::{Attribute, Cell, Color, Table};
 use easysight_protocol::{Failure, Finding, Status};
@@ -26,6 +29,9 @@ pub(crate) struct Line {
     decode_ms: f64,
     plugin: Option<String>,
     digest: Option<String>,
+    /// Where the picture of it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    picture: Option<PathBuf>,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<Failure>,
 }
@@ -51,8 +57,15 @@ impl Line {
             decode_ms,
             plugin: finding.plugin,
             digest: finding.digest,
+            picture: None,
             failure: finding.failure,
         }
+    }
+
+    /// With where the picture of it is, if it is one that a picture shows.
+    pub(crate) fn shown(mut self, picture: Option<&Path>) -> Self {
+        self.picture = picture.filter(|_| self.status > Some(Status::Normal)).map(Path::to_owned);
+        self
     }
 
     /// A source of which a diagnosis has no finding, and why.
@@ -72,6 +85,7 @@ impl Line {
             decode_ms,
             plugin: None,
             digest: None,
+            picture: None,
             failure: Some(failure.clone()),
         }
     }

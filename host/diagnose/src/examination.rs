@@ -62,6 +62,7 @@ pub(crate) fn blank(diagnosis: &str) -> Finding {
         suggestions: Vec::new(),
         metrics: BTreeMap::new(),
         regions: Vec::new(),
+        evidence: None,
         failure: None,
         fuel: 0,
         compute_ms: 0.0,

@@ -3,8 +3,10 @@
 //! and the command line walk it alike; who waits for whom, and how many at a time, is theirs.
 
 mod baselines;
+mod canvas;
 mod causes;
 mod examination;
+mod pictures;
 mod plan;
 mod plugins;
 
@@ -18,6 +20,7 @@ use tracing::Instrument;
 
 pub use baselines::{BaselineStore, Baselines};
 pub use examination::{Examination, SIGNAL_LOSS};
+pub use pictures::{Illustration, Picture, PictureError, Seen, evidence, good_picture, illustrate};
 pub use plan::{Plan, PlanError, Selected};
 pub use plugins::{PluginSet, Rejected};
 

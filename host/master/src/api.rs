@@ -5,6 +5,7 @@ mod cameras;
 mod check;
 mod events;
 mod guard;
+mod pictures;
 mod plugins;
 mod results;
 mod runs;
@@ -65,6 +66,7 @@ pub(crate) fn router(master: &Shared) -> Router {
         .routes(routes!(runs::jobs))
         .routes(routes!(runs::job))
         .routes(routes!(results::list))
+        .routes(routes!(pictures::show))
         .routes(routes!(submissions::look_up))
         .routes(routes!(workers::distributed))
         .routes(routes!(status::workers_status))
@@ -89,6 +91,7 @@ pub(crate) fn router(master: &Shared) -> Router {
         .routes(routes!(workers::heartbeat))
         .routes(routes!(workers::lease))
         .routes(routes!(workers::results))
+        .routes(routes!(pictures::take))
         .routes(routes!(submissions::upload))
         .routes(routes!(workers::unregister));
     let fetch = OpenApiRouter::new()

@@ -5,6 +5,7 @@ mod api;
 mod events;
 mod master;
 mod metrics;
+mod pictures;
 mod registry;
 mod relay;
 mod retention;

@@ -12,8 +12,8 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    access::Access, events::Events, metrics::Metrics, registry::Registry, relay::Relay, uploads::Uploads,
-    waiting::Waiting,
+    access::Access, events::Events, metrics::Metrics, pictures::Pictures, registry::Registry, relay::Relay,
+    uploads::Uploads, waiting::Waiting,
 };
 
 /// The master.
@@ -21,6 +21,9 @@ pub(crate) struct Master {
     pub(crate) store: Store,
     pub(crate) registry: Registry,
     pub(crate) uploads: Uploads,
+    pub(crate) pictures: Arc<Pictures>,
+    /// How old a camera's last good picture may become before another one is asked for; none: never.
+    pub(crate) good_picture_ms: Option<i64>,
     pub(crate) access: Access,
     pub(crate) events: Events,
     /// Tells other masters; none where nobody shares the database.

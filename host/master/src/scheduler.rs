@@ -17,6 +17,7 @@ use tracing::Instrument;
 use crate::{
     events::RunChange,
     master::{Master, Shared, now_ms},
+    pictures,
     registry::NoPlan,
     retention::Retention,
     schedule,
@@ -71,6 +72,7 @@ async fn look_round(master: &Master, slow: bool, retention: &mut Retention) -> R
         master.access.refresh().await?;
         master.metrics.queue(&master.store.queue_state(now).await?);
         master.uploads.sweep(&master.store).await?;
+        pictures::upkeep(master).await?;
     }
     if slow || retention.goes_on() {
         retention.step(&master.store, now).await?;

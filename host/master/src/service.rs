@@ -24,6 +24,7 @@ use crate::{
     events::Events,
     master::{Master, Pulse},
     metrics::Metrics,
+    pictures::{Keep, Pictures},
     registry::Registry,
     relay::{self, Relay},
     retention::Retention,
@@ -74,10 +75,13 @@ pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
     let registry = Registry::open(store.clone(), sandbox, settings.blob_dir.join("plugins")).await?;
     let relay = (store.dialect() == Dialect::Postgres).then(Relay::default);
     let uploads = Uploads::open(settings.blob_dir.join("uploads"), settings.max_upload)?;
+    let keep = Keep { max_age: settings.retention, max_bytes: settings.picture_limit };
     let master = Arc::new(Master {
         store,
         registry,
         uploads,
+        pictures: Arc::new(Pictures::open(settings.blob_dir.join("pictures"), keep)?),
+        good_picture_ms: settings.good_picture_ms,
         access,
         events: Events::new(),
         relay,

@@ -32,6 +32,9 @@ pub(crate) struct MasterSettings {
     pub(crate) tls: Option<TlsFiles>,
     pub(crate) lease: Duration,
     pub(crate) retention: Duration,
+    pub(crate) picture_limit: u64,
+    /// None: no good pictures are asked for.
+    pub(crate) good_picture_ms: Option<i64>,
     pub(crate) max_findings: u64,
     pub(crate) drain_timeout: Duration,
     pub(crate) log: LogConfig,
@@ -90,6 +93,10 @@ impl MasterSettings {
             lease: given.required("lease-time", |text| seconds_in(text, 1.0..=3600.0))?,
             retention: given.required("retention-days", |text| {
                 number_in(text, 1..=36_500).map(|days: u64| Duration::from_secs(days * 86_400))
+            })?,
+            picture_limit: given.required("picture-limit", |text| bytes(text, 1 << 20..=1 << 50))?,
+            good_picture_ms: given.required("good-picture-hours", |text| {
+                number_in(text, 0..=8_760).map(|hours: i64| (hours > 0).then_some(hours * 3_600_000))
             })?,
             max_findings: given
                 .required("max-findings", |text| number_in(text, 1_000..=1_000_000_000_000))?,

@@ -62,6 +62,18 @@ pub struct Camera {
     pub status: Option<Status>,
     /// When that was.
     pub checked_at: Option<DateTime<Utc>>,
+    /// What it showed when all was well the last time that a picture was kept of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_good_picture: Option<GoodPicture>,
+}
+
+/// What a camera showed when all was well.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct GoodPicture {
+    /// Name of the picture, for `GET /api/v1/diagnosis/pictures/{digest}`.
+    pub digest: String,
+    /// When it came.
+    pub taken_at: DateTime<Utc>,
 }
 
 /// A group of cameras.

@@ -87,6 +87,16 @@ pub struct Decision {
     pub threshold: f64,
 }
 
+/// What was seen when something was found. Names of pictures, for `GET /api/v1/diagnosis/pictures/{digest}`;
+/// findings of one clip share them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Evidence {
+    /// blake3 digest of the picture of the frame that decided, with the places marked.
+    pub picture: String,
+    /// The same, small.
+    pub thumbnail: String,
+}
+
 /// Why a diagnosis gave no judgement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Failure {
@@ -136,6 +146,9 @@ pub struct Finding {
     /// Where the fault is; empty where it has no place.
     #[serde(default)]
     pub regions: Vec<Region>,
+    /// What was seen; absent where all is well, and where the picture was not delivered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
     /// Why there is no judgement.
     pub failure: Option<Failure>,
     /// Fuel that the plugin used, in wasm instructions and bytes handed over; 0 where none ran.

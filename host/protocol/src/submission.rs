@@ -74,4 +74,7 @@ pub struct Submission {
     pub findings: Vec<Finding>,
     /// Why it ended without findings.
     pub failure: Option<Failure>,
+    /// Path of the picture that shows what was found; absent where all is well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picture: Option<String>,
 }

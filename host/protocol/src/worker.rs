@@ -150,6 +150,9 @@ pub struct LeasedJob {
     /// What the plan's plugins remember of the camera.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub baselines: Vec<Baseline>,
+    /// True where a picture of the camera is wanted in case that all is well.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub good_picture: bool,
 }
 
 /// What a long poll is given.

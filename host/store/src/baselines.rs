@@ -1,7 +1,7 @@
 //! What plugins remember of cameras: given along with a lease, taken back with the result of the
 //! attempt that counts, forgotten when the camera is another or looks elsewhere.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use easysight_protocol::{
     Baseline, BaselineInfo, Finding, JobId, JobPlan, LeasedJob, MAX_BASELINE_BYTES, plugin_name,
@@ -12,7 +12,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use crate::{
     Dialect, Store, StoreError,
     dialect::Column,
-    query::{count, text, time_of},
+    query::{count, maybe_text, text, time_of},
 };
 
 /// Letters of all baselines of one lease. A batch whose jobs have more gets fewer jobs, but always
@@ -80,12 +80,14 @@ pub(crate) struct Brought<'a> {
     pub(crate) baselines: &'a [Baseline],
 }
 
-/// Gives leased jobs what the plugins of their plans remember of their cameras. Jobs for which there
-/// is no room in the answer are queued again, as if they had never been leased.
+/// Gives leased jobs what the plugins of their plans remember of their cameras, and asks for good
+/// pictures of those whose last one is older than `good_before`. Jobs for which there is no room in the
+/// answer are queued again, as if they had never been leased.
 pub(crate) async fn attach(
     connection: &mut AnyConnection,
     dialect: Dialect,
     plans: &[JobPlan],
+    good_before: Option<i64>,
     jobs: &mut Vec<LeasedJob>,
 ) -> Result<(), StoreError> {
     let cameras: Vec<&str> = jobs.iter().filter_map(|job| job.camera_id.as_deref()).collect();
@@ -93,20 +95,30 @@ pub(crate) async fn attach(
         return Ok(());
     }
     let sql = format!(
-        "SELECT camera_id, plugin, size_bytes FROM baselines WHERE {} AND data IS NOT NULL",
-        dialect.among("camera_id", "$1")
+        "SELECT cameras.id AS camera_id, cameras.good_picture_at AS good_picture_at, b.plugin AS plugin, \
+         b.size_bytes AS size_bytes FROM cameras LEFT JOIN baselines b ON b.camera_id = cameras.id \
+         AND b.data IS NOT NULL WHERE {}",
+        dialect.among("cameras.id", "$1")
     );
     let rows = sqlx::query(AssertSqlSafe(sql))
         .bind(serde_json::to_string(&cameras)?)
         .fetch_all(&mut *connection)
         .await?;
-    if rows.is_empty() {
-        return Ok(());
-    }
     let mut letters: HashMap<(String, String), u64> = HashMap::new();
+    let mut unseen: HashSet<String> = HashSet::new();
     for row in &rows {
-        let size: u64 = count(row, "size_bytes")?;
-        letters.insert((text(row, "camera_id")?, text(row, "plugin")?), size.div_ceil(3) * 4);
+        let camera = text(row, "camera_id")?;
+        let seen: Option<i64> = row.try_get("good_picture_at")?;
+        if good_before.is_some_and(|before| seen.is_none_or(|seen| seen < before)) {
+            unseen.insert(camera.clone());
+        }
+        if let Some(plugin) = maybe_text(row, "plugin")? {
+            let size: u64 = count(row, "size_bytes")?;
+            letters.insert((camera, plugin), size.div_ceil(3) * 4);
+        }
+    }
+    for job in jobs.iter_mut() {
+        job.good_picture = job.camera_id.as_ref().is_some_and(|camera| unseen.contains(camera));
     }
     let weight = |job: &LeasedJob| -> u64 {
         let Some(camera) = &job.camera_id else { return 0 };

@@ -4,12 +4,12 @@ use easysight_protocol::{Camera, CameraGroup, CameraRequest, Page, Status, maske
 use sqlx::{AnyConnection, AssertSqlSafe, Row, any::AnyRow};
 
 use crate::{
-    PageRequest, Store, StoreError, baselines,
+    PageRequest, Store, StoreError, baselines, pictures,
     query::{Select, count, json, maybe_text, maybe_time, page_of, text, time_of},
 };
 
 const COLUMNS: &str = "SELECT id, name, source, enabled, labels, group_names, created_at, updated_at, status, \
-                       checked_at FROM cameras";
+                       checked_at, good_picture, good_picture_at FROM cameras";
 
 /// A camera, and its source with the credentials in it.
 #[derive(Debug, Clone, PartialEq)]
@@ -239,6 +239,7 @@ async fn put(
         && !same_place(&text(&before, "source")?, &camera.source)
     {
         baselines::forget_all(connection, id, now).await?;
+        pictures::forget(connection, id).await?;
     }
     sqlx::query(
         "INSERT INTO cameras (id, name, source, enabled, labels, group_names, created_at, updated_at, \
@@ -279,6 +280,7 @@ fn read(row: &AnyRow) -> Result<StoredCamera, StoreError> {
         updated_at: time_of(row, "updated_at")?,
         status: maybe_text(row, "status")?.as_deref().and_then(Status::of_word),
         checked_at: maybe_time(row, "checked_at")?,
+        last_good_picture: pictures::read(row)?,
     };
     Ok(StoredCamera { camera, source })
 }

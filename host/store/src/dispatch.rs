@@ -33,6 +33,9 @@ pub struct WantedLease {
     pub labels: Labels,
     /// Jobs at the most.
     pub max_jobs: u32,
+    /// Of cameras whose last good picture is older than this, or that have none, one is asked for; of
+    /// none where absent.
+    pub good_pictures_before: Option<i64>,
 }
 
 /// What a node is given.
@@ -194,13 +197,14 @@ async fn lease(
             source: text(row, "source")?,
             deadline_ms: deadline.map(|at| u64::try_from(at - now).unwrap_or(0)),
             baselines: Vec::new(),
+            good_picture: false,
         });
     }
     // The order of the candidates is that of urgency; what an UPDATE returns has none.
     let order: HashMap<JobId, usize> = candidates.iter().enumerate().map(|(at, id)| (*id, at)).collect();
     jobs.sort_by_key(|job| order.get(&job.id).copied());
     let plans = plans(connection, dialect, &runs).await?;
-    baselines::attach(connection, dialect, &plans, &mut jobs).await?;
+    baselines::attach(connection, dialect, &plans, wanted.good_pictures_before, &mut jobs).await?;
     Ok(Some(Leased { lease, plans, jobs }))
 }
 

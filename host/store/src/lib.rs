@@ -14,6 +14,7 @@ mod findings;
 mod jobs;
 mod news;
 mod nodes;
+mod pictures;
 mod plugins;
 mod query;
 mod results;

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod databases;
+mod pictures;
 mod remembering;
 
 use databases::{LEASE_MS, Node, camera, ended, fan_out, finished, open, plan, run_of, task};
@@ -13,6 +14,7 @@ use easysight_store::{
     CameraFilter, Dialect, FindingFilter, HeartbeatOutcome, NewRun, PageRequest, Registration, RunFilter,
     Start, Store, StoreError, StoredToken, WantedLease,
 };
+use pictures::{a_camera_is_asked_for_a_good_picture_now_and_then, a_good_picture_is_of_one_place};
 use remembering::{
     a_lease_has_no_more_jobs_than_their_baselines_leave_room_for,
     a_reset_also_holds_against_jobs_that_are_under_way,
@@ -68,6 +70,8 @@ on_both!(
     tokens_are_revoked_once,
     history_is_pruned_in_steps,
     one_of_two_masters_leads,
+    a_camera_is_asked_for_a_good_picture_now_and_then,
+    a_good_picture_is_of_one_place,
     what_a_plugin_remembers_comes_with_the_next_job_on_its_camera,
     only_the_attempt_that_is_recorded_is_remembered,
     of_two_jobs_on_one_camera_the_one_leased_later_counts,
@@ -175,6 +179,7 @@ async fn jobs_are_leased_once_by_priority_then_age(store: &Store) {
         poll: 1,
         labels: Default::default(),
         max_jobs: 1,
+        good_pictures_before: None,
     };
     assert!(store.lease(stranger, 2_000, LEASE_MS).await.unwrap().is_none());
 }

@@ -105,6 +105,7 @@ pub(crate) fn router(node: Arc<Node>, desk: Option<Arc<Desk>>) -> Router {
                 post(submissions::submit).layer(DefaultBodyLimit::disable()).get(submissions::list),
             )
             .route("/api/v1/diagnosis/submissions/{id}", get(submissions::look_up))
+            .route("/api/v1/diagnosis/submissions/{id}/picture", get(submissions::picture))
             .route("/api/v1/diagnosis/tasks/{id}", get(submissions::look_up))
             .with_state(desk);
         api = api.merge(submissions);

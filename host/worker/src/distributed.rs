@@ -8,6 +8,7 @@ mod executor;
 mod heartbeat;
 mod lease_loop;
 mod outbox;
+mod pictures;
 mod plugins;
 mod spool;
 mod upload;
@@ -38,6 +39,7 @@ use crate::{api::Pool, metrics::Metrics, settings::WorkerSettings};
 use book::Book;
 use client::MasterClient;
 use outbox::Outbox;
+use pictures::Courier;
 use plugins::PluginCache;
 use spool::Spool;
 
@@ -58,6 +60,7 @@ pub(crate) struct Distributed {
     book: Book,
     plugins: PluginCache,
     outbox: Outbox,
+    courier: Courier,
     capturer: Capturer,
     /// Jobs in flight.
     places: Arc<Semaphore>,
@@ -75,6 +78,8 @@ pub(crate) struct Distributed {
     drained: CancellationToken,
     /// The master had its time to take the last results.
     giving_up: CancellationToken,
+    /// No result is on its way any more.
+    delivered: CancellationToken,
     /// The end.
     ended: CancellationToken,
 }
@@ -83,6 +88,7 @@ pub(crate) struct Distributed {
 pub(crate) struct Loops {
     leases: TaskHandle<()>,
     results: TaskHandle<()>,
+    pictures: TaskHandle<()>,
     heartbeat: JoinHandle<()>,
 }
 
@@ -102,6 +108,7 @@ impl Distributed {
         let spool = Spool::open(spool_dir.clone(), settings.spool_limit)
             .with_context(|| spool_dir.display().to_string())?;
         let (outbox, results) = Outbox::new(spool);
+        let (courier, pictures) = Courier::new();
         let plugins = PluginCache::open(client.clone(), sandbox, settings.plugins_dir.clone())?;
         let capacity = settings.pool_size * settings.max_concurrent_tasks;
         let node = Arc::new(Self {
@@ -111,6 +118,7 @@ impl Distributed {
             book: Book::new(),
             plugins,
             outbox,
+            courier,
             capturer,
             places: Arc::new(Semaphore::new(capacity as usize)),
             computing: Semaphore::new(settings.pool_size as usize),
@@ -121,6 +129,7 @@ impl Distributed {
             aborting: CancellationToken::new(),
             drained: CancellationToken::new(),
             giving_up: CancellationToken::new(),
+            delivered: CancellationToken::new(),
             ended: CancellationToken::new(),
             settings,
             id,
@@ -129,6 +138,7 @@ impl Distributed {
             heartbeat: heartbeat::spawn(&node, heartbeat_client)?,
             leases: tokio::spawn(lease_loop::run(Arc::clone(&node))),
             results: tokio::spawn(outbox::deliver(Arc::clone(&node), results)),
+            pictures: tokio::spawn(pictures::deliver(Arc::clone(&node), pictures)),
         };
         Ok((node, loops))
     }
@@ -136,7 +146,7 @@ impl Distributed {
     /// Ends: nothing more is leased, what runs has `drain` to finish and is handed back then, the
     /// master has `farewell` to take the results, and what it did not take is on disk.
     pub(crate) async fn end(&self, loops: Loops, drain: Duration, farewell: Duration) -> anyhow::Result<()> {
-        let Loops { mut leases, mut results, heartbeat } = loops;
+        let Loops { mut leases, mut results, mut pictures, heartbeat } = loops;
         self.stopping.cancel();
         self.book.tell();
         if tokio::time::timeout(drain, &mut leases).await.is_err() {
@@ -150,8 +160,14 @@ impl Distributed {
             self.giving_up.cancel();
             results.await?;
         }
+        self.delivered.cancel();
+        let sent = tokio::time::timeout(farewell, &mut pictures).await;
         // No heartbeat after the farewell, which would find the node forgotten.
         self.ended.cancel();
+        if sent.is_err() {
+            tracing::warn!("the master did not take the last pictures in time; they are lost");
+            pictures.await?;
+        }
         if self.book.is_registered() {
             match tokio::time::timeout(farewell, self.client.unregister(self.incarnation)).await {
                 Ok(Ok(())) => {}

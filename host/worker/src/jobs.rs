@@ -10,7 +10,9 @@ use std::{
 use chrono::Utc;
 use easysight_capture::{CaptureErrorKind, Capturer, Source};
 use easysight_daemon::telemetry;
-use easysight_diagnose::{BaselineStore, Baselines, Captured, Examination, Plan, capture, judge_with};
+use easysight_diagnose::{
+    BaselineStore, Baselines, Captured, Examination, Picture, Plan, capture, illustrate, judge_with,
+};
 use easysight_protocol::{Failure, Origin, PoolStatus, Submission, SubmissionId, SubmissionState, Totals};
 use parking_lot::Mutex;
 use tempfile::TempPath;
@@ -26,6 +28,8 @@ use crate::metrics::Metrics;
 
 /// Ended submissions that are kept for looking up.
 const KEPT: usize = 1_000;
+/// Bytes of their pictures, at the most; the oldest go first.
+const KEPT_PICTURES: usize = 64 << 20;
 
 /// A job that waits for its turn.
 struct Job {
@@ -50,6 +54,8 @@ pub(crate) enum Refused {
 /// What is known of a submission, and who waits for its end.
 struct Entry {
     submission: Submission,
+    /// What was found.
+    picture: Option<Picture>,
     ended: watch::Sender<bool>,
 }
 
@@ -57,11 +63,40 @@ struct Book {
     entries: BTreeMap<SubmissionId, Entry>,
     /// Ended ones, oldest first.
     ended: VecDeque<SubmissionId>,
+    /// Those with a picture, oldest first, and the bytes of all of them.
+    pictured: VecDeque<SubmissionId>,
+    picture_bytes: usize,
     queued: u32,
     running: u32,
     /// A moving mean of how long a job takes, in seconds.
     job_seconds: f64,
 }
+
+impl Book {
+    /// Counts the picture of a submission that ended, and lets the oldest go where it is too much.
+    fn keep_picture(&mut self, id: SubmissionId) {
+        let Some(picture) = self.entries.get(&id).and_then(|entry| entry.picture.as_ref()) else { return };
+        self.picture_bytes += picture.jpeg.len();
+        self.pictured.push_back(id);
+        while self.picture_bytes > KEPT_PICTURES
+            && let Some(oldest) = self.pictured.front().copied()
+        {
+            self.drop_picture(oldest);
+        }
+    }
+
+    fn drop_picture(&mut self, id: SubmissionId) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        if let Some(picture) = entry.picture.take() {
+            entry.submission.picture = None;
+            self.picture_bytes = self.picture_bytes.saturating_sub(picture.jpeg.len());
+            self.pictured.retain(|one| *one != id);
+        }
+    }
+}
+
+/// What was found, and the picture of it.
+type Judged = (Examination, Option<Picture>);
 
 /// The pool of one node.
 pub(crate) struct Jobs {
@@ -93,6 +128,8 @@ impl Jobs {
             book: Mutex::new(Book {
                 entries: BTreeMap::new(),
                 ended: VecDeque::new(),
+                pictured: VecDeque::new(),
+                picture_bytes: 0,
                 queued: 0,
                 running: 0,
                 job_seconds: 1.0,
@@ -141,6 +178,7 @@ impl Jobs {
             decode_ms: None,
             findings: Vec::new(),
             failure: None,
+            picture: None,
         };
         // No child of the request's, which may be answered long before.
         let span = tracing::info_span!(parent: None, "job", %id, request = origin.request_id);
@@ -150,7 +188,7 @@ impl Jobs {
             return Err(Refused::Draining);
         }
         let (ended, _) = watch::channel(false);
-        book.entries.insert(id, Entry { submission: submission.clone(), ended });
+        book.entries.insert(id, Entry { submission: submission.clone(), picture: None, ended });
         book.queued += 1;
         self.metrics.accepted.inc();
         self.gauge(&book);
@@ -163,6 +201,11 @@ impl Jobs {
         // What ended, or the time, is told by the submission itself.
         drop(tokio::time::timeout(wait, ended.wait_for(|ended| *ended)).await);
         self.book.lock().entries.get(&id).map(|entry| entry.submission.clone())
+    }
+
+    /// The picture of what was found, where there is one.
+    pub(crate) fn picture(&self, id: SubmissionId) -> Option<Picture> {
+        self.book.lock().entries.get(&id)?.picture.clone()
     }
 
     /// The submissions that are kept, latest first.
@@ -222,13 +265,7 @@ impl Jobs {
         self.gauge(&book);
     }
 
-    fn end(
-        &self,
-        id: SubmissionId,
-        was_running: bool,
-        took: Duration,
-        outcome: Result<Examination, Failure>,
-    ) {
+    fn end(&self, id: SubmissionId, was_running: bool, took: Duration, outcome: Result<Judged, Failure>) {
         let mut book = self.book.lock();
         if was_running {
             book.running = book.running.saturating_sub(1);
@@ -240,7 +277,11 @@ impl Jobs {
             let submission = &mut entry.submission;
             submission.finished_at = Some(Utc::now());
             match outcome {
-                Ok(examination) => {
+                Ok((examination, picture)) => {
+                    if picture.is_some() {
+                        submission.picture = Some(format!("/api/v1/diagnosis/submissions/{id}/picture"));
+                    }
+                    entry.picture = picture;
                     submission.decode_ms = Some(examination.decode_ms);
                     submission.findings = examination.findings;
                     submission.failure = examination.failure;
@@ -258,8 +299,10 @@ impl Jobs {
             entry.ended.send_replace(true);
         }
         book.ended.push_back(id);
+        book.keep_picture(id);
         while book.ended.len() > KEPT {
             if let Some(oldest) = book.ended.pop_front() {
+                book.drop_picture(oldest);
                 book.entries.remove(&oldest);
             }
         }
@@ -313,7 +356,7 @@ struct Turn<'a> {
     jobs: &'a Jobs,
     id: SubmissionId,
     started: Instant,
-    outcome: Option<Result<Examination, Failure>>,
+    outcome: Option<Result<Judged, Failure>>,
 }
 
 impl Drop for Turn<'_> {
@@ -344,23 +387,18 @@ async fn work(jobs: &Arc<Jobs>, job: Job, abort: &CancellationToken) {
     }
     let took = turn.started.elapsed();
     match &outcome {
-        Ok(Examination { failure: None, findings, .. }) => {
+        Ok((Examination { failure: None, findings, .. }, _)) => {
             let abnormal = findings.iter().filter(|finding| finding.is_abnormal()).count();
             tracing::info!(%source, findings = findings.len(), abnormal, ?took, "judged");
         }
-        Ok(Examination { failure: Some(failure), .. }) | Err(failure) => {
+        Ok((Examination { failure: Some(failure), .. }, _)) | Err(failure) => {
             tracing::warn!(%source, kind = failure.kind, detail = failure.detail, ?took, "not judged");
         }
     }
     turn.outcome = Some(outcome);
 }
 
-async fn examine(
-    jobs: &Arc<Jobs>,
-    plan: Plan,
-    source: &Source,
-    is_upload: bool,
-) -> Result<Examination, Failure> {
+async fn examine(jobs: &Arc<Jobs>, plan: Plan, source: &Source, is_upload: bool) -> Result<Judged, Failure> {
     let captured = capture(&jobs.capturer, &plan, source).await;
     jobs.metrics.capture_seconds.observe(captured.elapsed.as_secs_f64());
     if let Err(error) = &captured.clip {
@@ -376,9 +414,13 @@ async fn examine(
     // The plugins' own log lines belong to the job.
     let span = Span::current();
     let judging = move || {
-        span.in_scope(|| match memory {
-            Some((baselines, source)) => judge_remembering(&plan, &captured, &baselines, &source),
-            None => judge_with(&plan, &captured, &Baselines::new()),
+        span.in_scope(|| {
+            let examination = match memory {
+                Some((baselines, source)) => judge_remembering(&plan, &captured, &baselines, &source),
+                None => judge_with(&plan, &captured, &Baselines::new()),
+            };
+            let drawn = illustrate(&captured, &examination.findings, false);
+            (examination, drawn.seen.map(|seen| seen.picture))
         })
     };
     tokio::task::spawn_blocking(judging)

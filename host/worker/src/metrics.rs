@@ -34,6 +34,8 @@ pub(crate) struct Metrics {
     pub(crate) returned: Counter,
     pub(crate) dropped: Counter,
     pub(crate) spooled: Gauge,
+    pub(crate) pictures: Counter,
+    pub(crate) pictures_dropped: Counter,
     capture_failures: Family<KindLabels, Counter>,
     findings: FindingMetrics,
 }
@@ -56,6 +58,8 @@ impl Metrics {
             returned: Counter::default(),
             dropped: Counter::default(),
             spooled: Gauge::default(),
+            pictures: Counter::default(),
+            pictures_dropped: Counter::default(),
             capture_failures: Family::default(),
             findings: FindingMetrics::register(&mut registry),
             registry: Registry::default(),
@@ -68,6 +72,12 @@ impl Metrics {
             "jobs_dropped",
             "Jobs dropped since the master took them back or they were overdue",
             metrics.dropped.clone(),
+        );
+        registry.register("pictures", "Pictures that the master took", metrics.pictures.clone());
+        registry.register(
+            "pictures_dropped",
+            "Pictures let go for want of room or of a master that takes them",
+            metrics.pictures_dropped.clone(),
         );
         registry.register("jobs_refused", "Jobs refused since the queue was full", metrics.refused.clone());
         registry.register("jobs_running", "Jobs in flight", metrics.running.clone());

@@ -23,13 +23,13 @@ impl Printer {
     }
 
     pub(super) fn take(&mut self, outcome: Outcome, plan: &Plan) -> io::Result<()> {
-        let Outcome { source, examination, .. } = outcome;
+        let Outcome { source, examination, picture, .. } = outcome;
         let decode_ms = examination.decode_ms;
         let language = self.language;
         let mut lines: Vec<Line> = examination
             .findings
             .into_iter()
-            .map(|finding| Line::of(&source, finding, decode_ms, language))
+            .map(|finding| Line::of(&source, finding, decode_ms, language).shown(picture.as_deref()))
             .collect();
         if let Some(failure) = &examination.failure {
             // A line for every diagnosis that was asked for, so that a program misses none.

@@ -239,6 +239,9 @@ async fn read(master: &Master, id: RunId) -> Result<Option<Submission>, Error> {
         }
         _ => None,
     };
+    // They are listed latest first; here they come in the order of the plan.
+    let findings: Vec<_> = findings.items.into_iter().rev().map(|one| one.finding).collect();
+    let evidence = findings.iter().find_map(|finding| finding.evidence.as_ref());
     Ok(Some(Submission {
         id: SubmissionId(id.0),
         state,
@@ -247,8 +250,8 @@ async fn read(master: &Master, id: RunId) -> Result<Option<Submission>, Error> {
         started_at: job.as_ref().and_then(|job| job.started_at),
         finished_at: run.run.finished_at,
         decode_ms: job.as_ref().and_then(|job| job.decode_ms),
-        // They are listed latest first; here they come in the order of the plan.
-        findings: findings.items.into_iter().rev().map(|one| one.finding).collect(),
+        picture: evidence.map(|evidence| format!("/api/v1/diagnosis/pictures/{}", evidence.picture)),
+        findings,
         failure,
     }))
 }

@@ -133,6 +133,7 @@ pub(super) async fn lease(
             poll: request.poll,
             labels: labels.clone(),
             max_jobs: request.max_jobs,
+            good_pictures_before: master.good_picture_ms.map(|age| now_ms() - age),
         };
         let leased = master.store.lease(wanted, now_ms(), master.lease_ms).await;
         let leased = leased.map_err(|error| store_error(&error))?.ok_or_else(|| missing("node", &node_id))?;

@@ -68,6 +68,20 @@ pub(super) const KEYS: &[Key] = &[
         "Days that findings and ended runs are kept, 1 to 36500",
     ),
     key(
+        "picture-limit",
+        "MASTER_PICTURE_LIMIT",
+        "BYTES",
+        Some("4GiB"),
+        "Pictures of what was found that are kept at the most, oldest go first, 1MiB to 1PiB; none is kept longer than findings are",
+    ),
+    key(
+        "good-picture-hours",
+        "MASTER_GOOD_PICTURE_HOURS",
+        "N",
+        Some("6"),
+        "Hours after which another picture is kept of a camera with which all is well, 0 (never) to 8760",
+    ),
+    key(
         "max-findings",
         "MASTER_MAX_FINDINGS",
         "N",

@@ -114,12 +114,20 @@ pub(crate) struct Node {
     pub(crate) id: String,
     pub(crate) incarnation: Incarnation,
     pub(crate) poll: u64,
+    /// Of cameras whose last good picture is older, another one is asked for.
+    pub(crate) good_pictures_before: i64,
     pub(crate) labels: easysight_protocol::Labels,
 }
 
 impl Node {
     pub(crate) fn new(id: &str) -> Self {
-        Self { id: id.into(), incarnation: Incarnation(Uuid::new_v4()), poll: 0, labels: Default::default() }
+        Self {
+            id: id.into(),
+            incarnation: Incarnation(Uuid::new_v4()),
+            poll: 0,
+            good_pictures_before: 0,
+            labels: Default::default(),
+        }
     }
 
     pub(crate) fn registration(&self) -> RegisterRequest {
@@ -158,6 +166,7 @@ impl Node {
             poll: self.poll,
             labels: self.labels.clone(),
             max_jobs,
+            good_pictures_before: Some(self.good_pictures_before),
         };
         store.lease(wanted, now, LEASE_MS).await.unwrap().expect("the node is known")
     }
@@ -186,6 +195,7 @@ pub(crate) fn finding(diagnosis: &str, status: Status) -> Finding {
         suggestions: Vec::new(),
         metrics: Default::default(),
         regions: Vec::new(),
+        evidence: None,
         failure: None,
         fuel: 7,
         compute_ms: 0.5,

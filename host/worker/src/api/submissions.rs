@@ -104,6 +104,23 @@ pub(super) async fn look_up(
     Ok(answer(&submission, false))
 }
 
+/// The picture of what a submission found.
+pub(super) async fn picture(State(node): State<Arc<Desk>>, id: Path<String>) -> Result<Response, Error> {
+    let missing = || {
+        let detail =
+            "there is no picture: all is well, the submission has not ended, or it is no longer kept";
+        Error::new(StatusCode::NOT_FOUND, "no-such-picture", detail)
+    };
+    let id: SubmissionId = id.parse().map_err(|_| missing())?;
+    let picture = node.jobs.picture(id).ok_or_else(missing)?;
+    let headers = [
+        (header::CONTENT_TYPE, "image/jpeg".to_owned()),
+        (header::CACHE_CONTROL, "private, max-age=31536000, immutable".to_owned()),
+        (header::ETAG, format!("\"{}\"", picture.digest)),
+    ];
+    Ok((headers, picture.jpeg).into_response())
+}
+
 pub(super) async fn list(
     State(node): State<Arc<Desk>>,
     query: Result<Query<ListQuery>, QueryRejection>,

@@ -171,6 +171,7 @@ mod tests {
             source: "x".into(),
             deadline_ms: None,
             baselines: Vec::new(),
+            good_picture: false,
         }
     }
 

@@ -12,6 +12,7 @@ use easysight_daemon::{
     requests::{REQUEST_ID, RequestId, TRACEPARENT},
     telemetry,
 };
+use easysight_diagnose::Picture;
 use easysight_protocol::{
     HeartbeatAnswer, HeartbeatRequest, Incarnation, JobId, LeaseAnswer, LeaseRequest, Problem,
     RegisterAnswer, RegisterRequest, ResultsAnswer, ResultsRequest,
@@ -174,6 +175,20 @@ impl MasterClient {
             request = request.header(header::RANGE, format!("bytes={offset}-"));
         }
         self.send(request.timeout(DOWNLOAD)).await
+    }
+
+    /// Sends a picture, of a camera's good days where one is named.
+    pub(crate) async fn put_picture(
+        &self,
+        picture: &Picture,
+        good_for: Option<&str>,
+    ) -> Result<(), CallError> {
+        let request = self
+            .request(Method::PUT, &format!("/api/v1/diagnosis/pictures/{}", picture.digest))
+            .query(&good_for.map(|camera| [("good_for", camera)]))
+            .header(header::CONTENT_TYPE, "image/jpeg")
+            .body(picture.jpeg.clone());
+        self.send(request.timeout(ANSWER)).await.map(|_| ())
     }
 
     /// The clip that came with a job's submission.

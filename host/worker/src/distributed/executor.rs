@@ -4,9 +4,11 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use easysight_capture::{CaptureErrorKind, Source};
 use easysight_daemon::telemetry;
-use easysight_diagnose::{Baselines, Examination, Plan, Selected, capture, judge_with};
+use easysight_diagnose::{
+    Baselines, Examination, Illustration, Plan, Selected, capture, illustrate, judge_with,
+};
 use easysight_protocol::{
-    Baseline, Failure, JobOutcome, JobPlan, JobResult, LeaseToken, LeasedJob, uploaded_name,
+    Baseline, Failure, Finding, JobOutcome, JobPlan, JobResult, LeaseToken, LeasedJob, uploaded_name,
 };
 use easysight_sandbox::{Digest, Limits};
 use futures::FutureExt;
@@ -19,6 +21,8 @@ use super::{
     Distributed,
     client::CallError,
     download::FetchError,
+    outbox::Done,
+    pictures::Parcel,
     upload::{self, UploadError},
 };
 
@@ -51,7 +55,7 @@ pub(crate) async fn work(node: Arc<Distributed>, assignment: Assignment, place: 
             () = revoked.cancelled() => None,
             // The master gives it up by itself.
             () = sleep(deadline) => None,
-            () = node.aborting.cancelled() => Some(Ok(JobOutcome::Returned)),
+            () = node.aborting.cancelled() => Some(Ok((JobOutcome::Returned, Vec::new()))),
         };
         node.metrics.running.dec();
         drop(place);
@@ -61,9 +65,11 @@ pub(crate) async fn work(node: Arc<Distributed>, assignment: Assignment, place: 
             node.book.release(job.id, job.attempt);
             return;
         };
-        let outcome = outcome.unwrap_or_else(|failure| JobOutcome::Failed { failure });
+        let (outcome, pictures) =
+            outcome.unwrap_or_else(|failure| (JobOutcome::Failed { failure }, Vec::new()));
         note(&node, &outcome, started.elapsed());
-        node.outbox.send(JobResult { job_id: job.id, lease, attempt: job.attempt, outcome });
+        let result = JobResult { job_id: job.id, lease, attempt: job.attempt, outcome };
+        node.outbox.send(Done { result, pictures });
     }
     .instrument(span)
     .await;
@@ -80,14 +86,17 @@ fn internal(detail: &str) -> Failure {
     Failure { kind: "internal".into(), detail: detail.into() }
 }
 
-async fn examine(node: &Distributed, job: &LeasedJob, plan: Option<&JobPlan>) -> Result<JobOutcome, Failure> {
+/// How a job ended, and the pictures that belong to it.
+type Outcome = (JobOutcome, Vec<Parcel>);
+
+async fn examine(node: &Distributed, job: &LeasedJob, plan: Option<&JobPlan>) -> Result<Outcome, Failure> {
     let plan = plan.ok_or_else(|| internal("the job came without its plan"))?;
     let gathered = async { Ok((source_of(node, job).await?, select(node, plan).await?)) };
     let (picture, plan) = match gathered.await {
         Ok(gathered) => gathered,
         Err(Lack::Master(error)) => {
             tracing::warn!(%error, "the master went away before it gave what the job needs");
-            return Ok(JobOutcome::Returned);
+            return Ok((JobOutcome::Returned, Vec::new()));
         }
         Err(Lack::Own(failure)) => return Err(failure),
     };
@@ -99,22 +108,53 @@ async fn examine(node: &Distributed, job: &LeasedJob, plan: Option<&JobPlan>) ->
         if error.kind == CaptureErrorKind::FfmpegMissing {
             // Nothing is wrong with the camera: another node may do better.
             node.note_ffmpeg_missing();
-            return Ok(JobOutcome::Returned);
+            return Ok((JobOutcome::Returned, Vec::new()));
         }
     }
     let _place = node.computing.acquire().await.map_err(|error| internal(&error.to_string()))?;
     let known = remembered(&job.baselines);
     // The plugins' own log lines belong to the job.
     let span = tracing::Span::current();
-    let judging = move || span.in_scope(|| judge_with(&plan, &captured, &known));
-    let Examination { findings, baselines, failure, decode_ms } = tokio::task::spawn_blocking(judging)
+    let wants_good = job.good_picture;
+    let judging = move || {
+        span.in_scope(|| {
+            let examination = judge_with(&plan, &captured, &known);
+            let illustration = illustrate(&captured, &examination.findings, wants_good);
+            (examination, illustration)
+        })
+    };
+    let (examination, illustration) = tokio::task::spawn_blocking(judging)
         .await
         .map_err(|error| internal(&format!("judging broke off: {error}")))?;
+    let Examination { mut findings, baselines, failure, decode_ms } = examination;
     if let Some(failure) = failure {
         return Err(failure);
     }
+    let pictures = pack(node, job, illustration, &mut findings);
     let baselines = baselines.iter().map(|(plugin, bytes)| Baseline::new(plugin, bytes)).collect();
-    Ok(JobOutcome::Finished { findings, decode_ms, baselines })
+    Ok((JobOutcome::Finished { findings, decode_ms, baselines }, pictures))
+}
+
+/// Gets pictures ready to be sent once their result is recorded. Findings refer to those only that
+/// there is room for.
+fn pack(node: &Distributed, job: &LeasedJob, drawn: Illustration, findings: &mut [Finding]) -> Vec<Parcel> {
+    let mut parcels = Vec::new();
+    if let Some(seen) = drawn.seen {
+        let evidence = seen.evidence();
+        let both = [seen.picture, seen.thumbnail].map(|picture| node.courier.pack(picture, None));
+        if let [Some(picture), Some(thumbnail)] = both {
+            parcels.extend([picture, thumbnail]);
+            for finding in findings.iter_mut().filter(|finding| finding.is_abnormal()) {
+                finding.evidence = Some(evidence.clone());
+            }
+        } else {
+            node.metrics.pictures_dropped.inc_by(2);
+        }
+    }
+    if let (Some(good), Some(camera)) = (drawn.good, &job.camera_id) {
+        parcels.extend(node.courier.pack(good, Some(camera.clone())));
+    }
+    parcels
 }
 
 /// What plugins remember of the camera. One that is damaged is forgotten, rather than the job.

@@ -14,7 +14,7 @@ use std::{
 use easysight_protocol::{JobOutcome, JobResult, ResultsAnswer, ResultsRequest, Verdict};
 use tokio::{sync::mpsc, time::Instant};
 
-use super::{Distributed, client::CallError, lease_loop::jittered, spool::Spool};
+use super::{Distributed, client::CallError, lease_loop::jittered, pictures::Parcel, spool::Spool};
 
 /// Results of one batch.
 const BATCH: usize = 100;
@@ -26,9 +26,16 @@ const GATHER: Duration = Duration::from_millis(2);
 /// First pause after the master did not take what is spooled; it doubles up to the poll interval.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
+/// A job that is done with, and its pictures.
+pub(crate) struct Done {
+    pub(crate) result: JobResult,
+    /// To be sent once the result is recorded.
+    pub(crate) pictures: Vec<Parcel>,
+}
+
 /// Where executors put their results.
 pub(crate) struct Outbox {
-    sender: mpsc::UnboundedSender<JobResult>,
+    sender: mpsc::UnboundedSender<Done>,
     spool: Arc<Spool>,
     /// One at a time delivers what is spooled.
     flushing: tokio::sync::Mutex<()>,
@@ -41,7 +48,7 @@ pub(crate) struct Outbox {
 impl Outbox {
     /// Makes it; what is sent arrives at the receiver, which [`deliver`] takes. As many results wait
     /// as jobs are in flight, so that the channel needs no bound of its own.
-    pub(crate) fn new(spool: Spool) -> (Self, mpsc::UnboundedReceiver<JobResult>) {
+    pub(crate) fn new(spool: Spool) -> (Self, mpsc::UnboundedReceiver<Done>) {
         let (sender, waiting) = mpsc::unbounded_channel();
         let outbox = Self {
             sender,
@@ -54,7 +61,7 @@ impl Outbox {
         (outbox, waiting)
     }
 
-    pub(crate) fn send(&self, result: JobResult) {
+    pub(crate) fn send(&self, result: Done) {
         // The receiver goes last of all; after that the master's lease runs out by itself.
         if self.sender.send(result).is_err() {
             tracing::error!("a result came after the end and is lost; the job will run again");
@@ -192,8 +199,8 @@ impl Drop for Look<'_> {
 }
 
 /// Delivers results until the last job is done with and all of them are delivered or on disk.
-pub(crate) async fn deliver(node: Arc<Distributed>, mut waiting: mpsc::UnboundedReceiver<JobResult>) {
-    let mut batch: Vec<JobResult> = Vec::with_capacity(BATCH);
+pub(crate) async fn deliver(node: Arc<Distributed>, mut waiting: mpsc::UnboundedReceiver<Done>) {
+    let mut batch: Vec<Done> = Vec::with_capacity(BATCH);
     let (mut pause, mut next_flush) = (FIRST_PAUSE, Instant::now());
     loop {
         tokio::select! {
@@ -232,10 +239,10 @@ pub(crate) async fn deliver(node: Arc<Distributed>, mut waiting: mpsc::Unbounded
 }
 
 /// The batch as requests of bounded size.
-fn parts(batch: Vec<JobResult>) -> Vec<Vec<JobResult>> {
+fn parts(batch: Vec<Done>) -> Vec<Vec<Done>> {
     let (mut parts, mut letters) = (Vec::new(), usize::MAX);
     for result in batch {
-        let more = match &result.outcome {
+        let more = match &result.result.outcome {
             JobOutcome::Finished { baselines, .. } => baselines.iter().map(|one| one.data.len()).sum(),
             JobOutcome::Failed { .. } | JobOutcome::Returned => 0_usize,
         };
@@ -252,14 +259,25 @@ fn parts(batch: Vec<JobResult>) -> Vec<Vec<JobResult>> {
 }
 
 /// True where the master took them.
-async fn send(node: &Distributed, results: Vec<JobResult>) -> bool {
+async fn send(node: &Distributed, done: Vec<Done>) -> bool {
+    let (results, pictures): (Vec<_>, Vec<_>) =
+        done.into_iter().map(|one| (one.result, one.pictures)).unzip();
     let held: Vec<_> = results.iter().map(|result| (result.job_id, result.attempt)).collect();
-    let batch = ResultsRequest { results };
+    let mut batch = ResultsRequest { results };
     let answer = call(node, &batch).await;
     let delivered = answer.is_ok();
     match answer {
-        Ok(answer) => node.outbox.note_delivery(&batch, &answer),
+        Ok(answer) => {
+            node.outbox.note_delivery(&batch, &answer);
+            for (pictures, verdict) in pictures.into_iter().zip(answer.verdicts) {
+                if matches!(verdict, Verdict::Recorded | Verdict::Duplicate) {
+                    node.courier.send(pictures);
+                }
+            }
+        }
         Err(error) => {
+            drop(pictures);
+            batch.results.iter_mut().for_each(forget_pictures);
             // A refusal for good is told when the spool is delivered.
             if error.may_pass() {
                 node.outbox.note_trouble(&error, held.len());
@@ -271,6 +289,15 @@ async fn send(node: &Distributed, results: Vec<JobResult>) -> bool {
         node.book.release(job, attempt);
     }
     delivered
+}
+
+/// Pictures wait for no master that comes back some day; what is kept on disk refers to none.
+fn forget_pictures(result: &mut JobResult) {
+    if let JobOutcome::Finished { findings, .. } = &mut result.outcome {
+        for finding in findings {
+            finding.evidence = None;
+        }
+    }
 }
 
 /// Nobody waits for an answer any more once the node gives up.
@@ -297,10 +324,12 @@ mod tests {
 
     use super::*;
 
-    fn result(bytes: usize) -> JobResult {
+    fn result(bytes: usize) -> Done {
         let baselines = vec![Baseline::new("tint", &vec![0; bytes])];
         let outcome = JobOutcome::Finished { findings: Vec::new(), decode_ms: 1.0, baselines };
-        JobResult { job_id: JobId(Uuid::nil()), lease: LeaseToken(Uuid::nil()), attempt: 1, outcome }
+        let result =
+            JobResult { job_id: JobId(Uuid::nil()), lease: LeaseToken(Uuid::nil()), attempt: 1, outcome };
+        Done { result, pictures: Vec::new() }
     }
 
     #[test]

@@ -166,6 +166,7 @@ pub(super) fn job(source: &str) -> LeasedJob {
         source: source.into(),
         deadline_ms: None,
         baselines: Vec::new(),
+        good_picture: false,
     }
 }
 

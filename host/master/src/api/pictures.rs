@@ -1,0 +1,114 @@
+//! Pictures: taken from workers, shown to people.
+
+use axum::{
+    body::Body,
+    extract::{Path, Request, State},
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use easysight_daemon::{body::gather, problem::Error};
+use easysight_protocol::Problem;
+use easysight_sandbox::Digest;
+use serde::Deserialize;
+use tower::ServiceExt;
+use tower_http::services::ServeFile;
+use utoipa::IntoParams;
+
+use crate::{
+    master::{Shared, now_ms},
+    pictures::{MAX_PICTURE_BYTES, PutError},
+};
+
+use super::{Params, missing, store_error};
+
+/// The kind of all pictures.
+const JPEG: &str = "image/jpeg";
+
+/// A picture. Under its digest it never changes.
+#[utoipa::path(get, path = "/api/v1/diagnosis/pictures/{digest}", tag = "pictures",
+    responses((status = 200, content_type = "image/jpeg", body = Vec<u8>), (status = 206, description = "A range"),
+        (status = 304, description = "The client has it"),
+        (status = 404, description = "It never arrived, or is no longer kept", body = Problem),
+        (status = "default", body = Problem)))]
+pub(super) async fn show(
+    State(master): State<Shared>,
+    Path(digest): Path<String>,
+    request: Request,
+) -> Result<Response, Error> {
+    let digest: Digest = digest.parse().map_err(|_| missing("picture", &digest))?;
+    let file = master.pictures.file(digest);
+    if !file.is_file() {
+        return Err(missing("picture", digest));
+    }
+    let tag = format!("\"{digest}\"");
+    let known = request.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    if known == Some(tag.as_str()) {
+        return Ok(StatusCode::NOT_MODIFIED.into_response());
+    }
+    let served = ServeFile::new(file).oneshot(request.map(|_| Body::empty())).await;
+    let mut response = match served {
+        Ok(response) => response.map(Body::new),
+        Err(never) => match never {},
+    };
+    let headers = response.headers_mut();
+    let facts = [
+        (header::CONTENT_TYPE, JPEG),
+        (header::CACHE_CONTROL, "private, max-age=31536000, immutable"),
+        // Whatever a worker sent, no browser takes it for a page.
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    headers.extend(facts.map(|(name, value)| (name, HeaderValue::from_static(value))));
+    headers.remove(header::LAST_MODIFIED);
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        headers.insert(header::ETAG, tag);
+    }
+    Ok(response)
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+pub(super) struct TakeQuery {
+    /// The camera that showed it when all was well; absent for what was seen when something was found.
+    good_for: Option<String>,
+}
+
+/// A worker sends a picture, after the result that refers to it.
+#[utoipa::path(put, path = "/api/v1/diagnosis/pictures/{digest}", tag = "worker protocol", params(TakeQuery),
+    request_body(content = Vec<u8>, content_type = "image/jpeg"),
+    responses((status = 201, description = "It is kept"), (status = 200, description = "It is there already"),
+        (status = 404, description = "There is no such camera", body = Problem), (status = 413, body = Problem),
+        (status = 422, body = Problem), (status = 507, body = Problem), (status = "default", body = Problem)))]
+pub(super) async fn take(
+    State(master): State<Shared>,
+    Path(name): Path<String>,
+    Params(query): Params<TakeQuery>,
+    request: Request,
+) -> Result<StatusCode, Error> {
+    let refused = |detail: String| Error::new(StatusCode::UNPROCESSABLE_ENTITY, "not-that-picture", detail);
+    let digest: Digest = name.parse().map_err(|error| refused(format!("{error}")))?;
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    if kind != Some(JPEG) {
+        let detail = format!("send the picture's bytes with Content-Type: {JPEG}");
+        return Err(Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail));
+    }
+    let bytes = gather(request.into_body(), MAX_PICTURE_BYTES).await?;
+    let pictures = std::sync::Arc::clone(&master.pictures);
+    let put = tokio::task::spawn_blocking(move || pictures.put(digest, &bytes)).await;
+    let new = match put.unwrap_or_else(|error| Err(PutError::Disk(std::io::Error::other(error)))) {
+        Ok(new) => new,
+        Err(PutError::Disk(error)) => {
+            tracing::error!(%error, "a picture cannot be kept");
+            let full = error.kind() == std::io::ErrorKind::StorageFull;
+            let status =
+                if full { StatusCode::INSUFFICIENT_STORAGE } else { StatusCode::INTERNAL_SERVER_ERROR };
+            return Err(Error::new(status, "upload-failed", format!("the picture cannot be kept: {error}")));
+        }
+        Err(refusal) => return Err(refused(refusal.to_string())),
+    };
+    if let Some(camera) = query.good_for {
+        let noted = master.store.note_good_picture(camera.clone(), digest.to_string(), now_ms()).await;
+        if !noted.map_err(|error| store_error(&error))? {
+            return Err(missing("camera", camera));
+        }
+    }
+    Ok(if new { StatusCode::CREATED } else { StatusCode::OK })
+}

@@ -1,0 +1,254 @@
+//! Pictures that workers send: what was seen when something was found, and what cameras showed when
+//! all was well. Files named by digest beside the plugins; old ones go, and the oldest where they
+//! become too much. Those that cameras refer to as their last good ones stay.
+
+use std::{
+    collections::HashSet,
+    fs, io,
+    io::Write,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use easysight_sandbox::Digest;
+use easysight_store::StoreError;
+
+use crate::master::{Master, now_ms};
+
+/// Bytes of one picture at the most.
+pub(crate) const MAX_PICTURE_BYTES: usize = 2 << 20;
+/// Ends the name of a picture's file.
+const SUFFIX: &str = "jpg";
+/// Milliseconds between two looks for old ones.
+const LOOK_MS: i64 = 600_000;
+/// After this time nobody finishes a file any more.
+const UNFINISHED_FOR: Duration = Duration::from_secs(3_600);
+/// Of the limit, what is left after making room, so that room is not made for every picture.
+const LEFT_TENTHS: u64 = 9;
+
+/// What is kept, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Keep {
+    /// Age of a picture at the most.
+    pub(crate) max_age: Duration,
+    /// Bytes of all pictures together at the most.
+    pub(crate) max_bytes: u64,
+}
+
+/// Why a picture is not kept.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PutError {
+    /// Its bytes are others than its name says.
+    #[error("the bytes have the digest {found}")]
+    Digest {
+        /// What they have.
+        found: Digest,
+    },
+    /// Something else.
+    #[error("the bytes are no JPEG picture")]
+    NotJpeg,
+    /// It cannot be written.
+    #[error(transparent)]
+    Disk(#[from] io::Error),
+}
+
+/// The directory.
+#[derive(Debug)]
+pub(crate) struct Pictures {
+    dir: PathBuf,
+    keep: Keep,
+    /// Bytes that are there, as far as is known.
+    kept: AtomicU64,
+    looked_at: AtomicI64,
+}
+
+impl Pictures {
+    pub(crate) fn open(dir: PathBuf, keep: Keep) -> io::Result<Self> {
+        fs::create_dir_all(&dir)?;
+        let (mut kept, mut unfinished) = (0, Vec::new());
+        for entry in fs::read_dir(&dir)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|suffix| suffix == SUFFIX) {
+                kept += fs::metadata(&path)?.len();
+            } else {
+                unfinished.push(path);
+            }
+        }
+        // What a killed process was in the middle of writing, rather than another master that shares
+        // the directory.
+        for path in unfinished {
+            let facts = fs::metadata(&path)?;
+            let since = SystemTime::now().duration_since(facts.modified()?).unwrap_or_default();
+            if facts.is_file() && since > UNFINISHED_FOR {
+                fs::remove_file(path)?;
+            }
+        }
+        Ok(Self { dir, keep, kept: kept.into(), looked_at: 0.into() })
+    }
+
+    /// Where a picture is, if it is there.
+    pub(crate) fn file(&self, digest: Digest) -> PathBuf {
+        self.dir.join(format!("{digest}.{SUFFIX}"))
+    }
+
+    /// Keeps a picture, whole or not at all. False where it was there; its age begins anew then.
+    pub(crate) fn put(&self, digest: Digest, bytes: &[u8]) -> Result<bool, PutError> {
+        let found = Digest::of(bytes);
+        if found != digest {
+            return Err(PutError::Digest { found });
+        }
+        if !(bytes.starts_with(&[0xFF, 0xD8, 0xFF]) && bytes.ends_with(&[0xFF, 0xD9])) {
+            return Err(PutError::NotJpeg);
+        }
+        let path = self.file(digest);
+        if path.is_file() {
+            let file = fs::File::options().append(true).open(&path)?;
+            file.set_modified(SystemTime::now())?;
+            return Ok(false);
+        }
+        let mut file = tempfile::NamedTempFile::new_in(&self.dir)?;
+        file.write_all(bytes)?;
+        file.persist(&path).map_err(|error| error.error)?;
+        self.kept.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        Ok(true)
+    }
+
+    /// True where a look round is due: it is long ago, or there is too much.
+    fn is_due(&self, now: i64) -> bool {
+        self.kept.load(Ordering::Relaxed) > self.keep.max_bytes
+            || now - self.looked_at.load(Ordering::Relaxed) >= LOOK_MS
+    }
+
+    /// Removes what is too old, and the oldest of what is too much; answers how many. Those that are
+    /// pinned stay, however old.
+    fn look_round(&self, pinned: &HashSet<String>, now: SystemTime) -> io::Result<u64> {
+        let mut files = Vec::new();
+        for entry in fs::read_dir(&self.dir)? {
+            let path = entry?.path();
+            if path.extension().is_none_or(|suffix| suffix != SUFFIX) {
+                continue;
+            }
+            let facts = fs::metadata(&path)?;
+            files.push((facts.modified()?, facts.len(), path));
+        }
+        files.sort();
+        let mut kept: u64 = files.iter().map(|(_, size, _)| size).sum();
+        let too_much = kept > self.keep.max_bytes;
+        let enough = self.keep.max_bytes / 10 * LEFT_TENTHS;
+        let mut removed = 0;
+        for (written, size, path) in files {
+            let old = now.duration_since(written).is_ok_and(|age| age > self.keep.max_age);
+            if !(old || too_much && kept > enough) {
+                break;
+            }
+            if is_pinned(&path, pinned) {
+                continue;
+            }
+            fs::remove_file(&path)?;
+            kept = kept.saturating_sub(size);
+            removed += 1;
+        }
+        self.kept.store(kept, Ordering::Relaxed);
+        Ok(removed)
+    }
+}
+
+fn is_pinned(path: &Path, pinned: &HashSet<String>) -> bool {
+    path.file_stem().and_then(|stem| stem.to_str()).is_some_and(|digest| pinned.contains(digest))
+}
+
+/// Looks round where it is due. What goes wrong is told, and tried again at the next look.
+pub(crate) async fn upkeep(master: &Master) -> Result<(), StoreError> {
+    let pictures = Arc::clone(&master.pictures);
+    let now = now_ms();
+    if !pictures.is_due(now) {
+        return Ok(());
+    }
+    let pinned = master.store.good_pictures().await?;
+    pictures.looked_at.store(now, Ordering::Relaxed);
+    let looked = tokio::task::spawn_blocking(move || pictures.look_round(&pinned, SystemTime::now())).await;
+    match looked.map_err(io::Error::other).flatten() {
+        Ok(0) => {}
+        Ok(removed) => tracing::info!(removed, "old pictures were removed"),
+        Err(error) => tracing::error!(%error, "old pictures cannot be removed"),
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn jpeg(content: &[u8]) -> (Digest, Vec<u8>) {
+        let bytes = [&[0xFF, 0xD8, 0xFF][..], content, &[0xFF, 0xD9]].concat();
+        (Digest::of(&bytes), bytes)
+    }
+
+    fn open(dir: &Path, max_bytes: u64) -> Pictures {
+        let keep = Keep { max_age: Duration::from_secs(1_000), max_bytes };
+        Pictures::open(dir.into(), keep).unwrap()
+    }
+
+    fn age(pictures: &Pictures, digest: Digest, seconds: u64) {
+        let file = fs::File::options().append(true).open(pictures.file(digest)).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_secs(seconds)).unwrap();
+    }
+
+    #[test]
+    fn a_picture_is_what_its_name_says_and_a_picture() {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, seconds) in [(".tmpAbC", 7_200), (".tmpNew", 1)] {
+            let file = fs::File::create(dir.path().join(name)).unwrap();
+            file.set_modified(SystemTime::now() - Duration::from_secs(seconds)).unwrap();
+        }
+        let pictures = open(dir.path(), 1 << 20);
+        assert!(!dir.path().join(".tmpAbC").exists() && dir.path().join(".tmpNew").exists());
+        let (digest, bytes) = jpeg(b"a");
+        assert!(pictures.put(digest, &bytes).unwrap());
+        assert!(!pictures.put(digest, &bytes).unwrap());
+        assert_eq!(fs::read(pictures.file(digest)).unwrap(), bytes);
+        assert!(matches!(pictures.put(digest, &jpeg(b"b").1), Err(PutError::Digest { .. })));
+        let page = b"<html>";
+        assert!(matches!(pictures.put(Digest::of(page), page), Err(PutError::NotJpeg)));
+        assert_eq!(open(dir.path(), 1 << 20).kept.load(Ordering::Relaxed), bytes.len() as u64);
+    }
+
+    #[test]
+    fn old_ones_go_but_for_the_last_good_ones() {
+        let dir = tempfile::tempdir().unwrap();
+        let pictures = open(dir.path(), 1 << 20);
+        let made: Vec<_> = [&b"old"[..], b"good", b"new"].into_iter().map(jpeg).collect();
+        for ((digest, bytes), seconds) in made.iter().zip([2_000, 3_000, 10]) {
+            pictures.put(*digest, bytes).unwrap();
+            age(&pictures, *digest, seconds);
+        }
+        let pinned = HashSet::from([made[1].0.to_string()]);
+        assert_eq!(pictures.look_round(&pinned, SystemTime::now()).unwrap(), 1);
+        let left: Vec<_> = made.iter().map(|(digest, _)| pictures.file(*digest).exists()).collect();
+        assert_eq!(left, [false, true, true]);
+        // One that is sent again is new again.
+        age(&pictures, made[2].0, 2_000);
+        pictures.put(made[2].0, &made[2].1).unwrap();
+        assert_eq!(pictures.look_round(&pinned, SystemTime::now()).unwrap(), 0);
+    }
+
+    #[test]
+    fn the_oldest_go_where_it_becomes_too_much() {
+        let dir = tempfile::tempdir().unwrap();
+        let pictures = open(dir.path(), 100);
+        let made: Vec<_> = (0..4_u8).map(|n| jpeg(&[n; 25])).collect();
+        for ((digest, bytes), seconds) in made.iter().zip([40, 30, 20, 10]) {
+            pictures.put(*digest, bytes).unwrap();
+            age(&pictures, *digest, seconds);
+        }
+        assert!(pictures.is_due(now_ms()));
+        assert_eq!(pictures.look_round(&HashSet::new(), SystemTime::now()).unwrap(), 1);
+        assert!(!pictures.file(made[0].0).exists() && pictures.file(made[1].0).exists());
+        pictures.looked_at.store(now_ms(), Ordering::Relaxed);
+        assert!(!pictures.is_due(now_ms()));
+    }
+}
