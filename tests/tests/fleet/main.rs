@@ -19,6 +19,7 @@ mod deaths;
 mod full_disk;
 mod guide;
 mod hostile;
+mod pictures;
 mod process;
 mod proxy;
 mod requests;

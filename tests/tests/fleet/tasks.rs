@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::{
     http::client,
     process::{Master, PATIENCE, read, worker},
-    programs::{has_ffmpeg, make_clip},
+    programs::{has_ffmpeg, make_clip, program},
 };
 
 /// A node without a program behind it: what the protocol says to whoever speaks it wrongly.
@@ -84,6 +84,38 @@ async fn a_waiting_worker_is_woken_by_a_submission() {
     assert_eq!(lease["plans"][0]["plugins"].as_array().unwrap().len(), 2);
     assert_eq!(node.report(json!([result(&lease, 0, &nothing_found())])).await, json!(["recorded"]));
     assert_eq!(master.finished(&run, PATIENCE).await["progress"]["finished"], json!(1));
+}
+
+#[tokio::test]
+async fn what_plugins_remember_goes_round_until_a_person_resets_it() {
+    let master = Master::start();
+    master.publish_standard().await;
+    master.add_cameras(1, "rtsp://10.0.0.1/live").await;
+    master.add_task(json!({"id": "t", "name": "t", "groups": ["hall"], "diagnoses": ["brightness"]})).await;
+    let (mut node, ..) = Node::register(&master, "n", json!({})).await;
+    let finding = json!({"diagnosis": "brightness", "status": "normal", "score": 90.0, "decision": null,
+        "message": {"zh": "", "en": "fine"}, "failure": null, "fuel": 1, "compute_ms": 1.0,
+        "plugin": "brightness@1.0.0", "digest": null});
+    let remembers = json!({"kind": "finished", "findings": [finding], "decode_ms": 1.0,
+        "baselines": [{"plugin": "brightness", "data": "AQID"}, {"plugin": "brightness", "data": "damaged"}]});
+    let path = "/api/v1/diagnosis/cameras/c0/baseline";
+    for (given, outcome) in [(json!(null), &remembers), (remembers["baselines"][0].clone(), &nothing_found())]
+    {
+        master.submit("t").await;
+        let lease = node.lease(5_000).await;
+        assert_eq!(lease["jobs"][0]["baselines"][0], given);
+        assert_eq!(node.report(json!([result(&lease, 0, outcome)])).await, json!(["recorded"]));
+        let kept = master.get(path).await;
+        assert_eq!((&kept[0]["plugin"], &kept[0]["size_bytes"]), (&json!("brightness"), &json!(3)), "{kept}");
+    }
+    let reset =
+        program("easysight").args(["camera", "--master", master.url(), "reset-baseline", "c0"]).output();
+    assert!(reset.unwrap().status.success());
+    assert_eq!(master.get(path).await, json!([]));
+    let (status, _) = master.post("/api/v1/diagnosis/cameras/nobody/baseline/reset", &json!({})).await;
+    assert_eq!(status, 404);
+    master.submit("t").await;
+    assert_eq!(node.lease(5_000).await["jobs"][0]["baselines"], json!(null));
 }
 
 #[tokio::test]
