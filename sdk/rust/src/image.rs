@@ -6,9 +6,11 @@ mod edges;
 mod grain;
 mod histogram;
 mod moments;
+mod seam;
 
 pub use difference::{TILE, changed_tiles, far_apart, textured_tiles};
 pub use edges::{CELL, EdgeWindow, edge_windows};
 pub use grain::{GRAIN_ROWS, Grain, grain_tiles};
 pub use histogram::Histogram;
 pub use moments::{Moments, tile_difference_moments, tile_moments};
+pub use seam::{Seams, seams};

@@ -18,6 +18,9 @@ pub struct ArrayClip {
     range: SampleRange,
     frames: Vec<(FrameInfo, [Vec<u8>; 3])>,
     evidence: DecoderEvidence,
+    codec: &'static str,
+    frame_rate: f32,
+    live: bool,
 }
 
 impl ArrayClip {
@@ -35,7 +38,38 @@ impl ArrayClip {
                 concealed_blocks: 0,
                 missing_references: 0,
             },
+            codec: "h264",
+            frame_rate: 25.0,
+            live: false,
         }
+    }
+
+    /// What the decoder complained of.
+    #[must_use]
+    pub const fn complaints(mut self, evidence: DecoderEvidence) -> Self {
+        self.evidence = evidence;
+        self
+    }
+
+    /// The codec's short name; `h264` where nothing is said.
+    #[must_use]
+    pub const fn codec(mut self, codec: &'static str) -> Self {
+        self.codec = codec;
+        self
+    }
+
+    /// The rate that the stream declares, in frames a second; 25 where nothing is said.
+    #[must_use]
+    pub const fn frame_rate(mut self, frame_rate: f32) -> Self {
+        self.frame_rate = frame_rate;
+        self
+    }
+
+    /// It comes from a camera's live stream.
+    #[must_use]
+    pub const fn live(mut self) -> Self {
+        self.live = true;
+        self
     }
 
     /// The samples have broadcast range: black 16, white 235.
@@ -98,9 +132,9 @@ impl Clip for ArrayClip {
             frames: u32::try_from(self.frames.len()).unwrap_or(u32::MAX),
             levels,
             range: self.range,
-            frame_rate: 25.0,
-            codec: "h264".into(),
-            live: false,
+            frame_rate: self.frame_rate,
+            codec: self.codec.into(),
+            live: self.live,
         }
     }
 

@@ -86,6 +86,29 @@ impl Histogram {
         0
     }
 
+    /// The value around which most samples lie, within `reach` values on either side, and their share
+    /// (0 to 1); of several such values the least. 0 and 0 of nothing.
+    #[must_use]
+    pub fn densest(&self, reach: u8) -> (u8, f64) {
+        // Sums up to each value, so that a window is one subtraction.
+        let mut below = [0_u64; 257];
+        let mut sum = 0;
+        for (count, below) in self.counts.iter().zip(below.iter_mut().skip(1)) {
+            sum += count;
+            *below = sum;
+        }
+        let mut best = (0, 0);
+        for value in 0..=255_u8 {
+            let from = usize::from(value.saturating_sub(reach));
+            let to = usize::from(value.saturating_add(reach)) + 1;
+            let within = below[to] - below[from];
+            if within > best.1 {
+                best = (value, within);
+            }
+        }
+        (best.0, ratio(best.1, self.total))
+    }
+
     /// Share (0 to 1) of the samples that lie in `values`; 0 of nothing.
     #[must_use]
     pub fn share_within(&self, values: std::ops::RangeInclusive<u8>) -> f64 {
@@ -124,6 +147,17 @@ mod tests {
             let dark = samples.iter().filter(|&&s| (16..=40).contains(&s)).count() as f64 / samples.len() as f64;
             prop_assert!((histogram.share_within(16..=40) - dark).abs() < 1e-12);
             prop_assert_eq!(histogram.total(), samples.len() as u64);
+        }
+
+        #[test]
+        fn the_densest_value_has_most_neighbours(
+            samples in prop::collection::vec(any::<u8>(), 1..200), reach in 0..40_u8
+        ) {
+            let near = |value: u8| samples.iter().filter(|s| s.abs_diff(value) <= reach).count();
+            let (value, share) = Histogram::of(&samples).densest(reach);
+            let most = (0..=255).map(near).max().unwrap();
+            prop_assert_eq!(near(value), most);
+            prop_assert!((share - most as f64 / samples.len() as f64).abs() < 1e-12);
         }
 
         #[test]
