@@ -322,13 +322,18 @@ async fn read_log(
     let mut notes = Notes::default();
     let mut lines = BufReader::new(stderr);
     let mut line = Vec::new();
-    let mut begun = source.kind() == SourceKind::File;
+    let mut begun = false;
+    // A live stream is always joined in its middle; a recording where its first frame is no keyframe.
+    let mut joined = source.kind() != SourceKind::File;
     while matches!(read_line(&mut lines, &mut line).await, Ok(true)) {
         if let Some(note) = notes.read(&String::from_utf8_lossy(&line), source) {
             if note.keyframe && !begun {
                 begun = true;
-                notes.forget_complaints();
+                if joined {
+                    notes.forget_complaints();
+                }
             }
+            joined |= !begun;
             // Nobody listens any more once there are enough; the log is read on for its own sake.
             drop(announce.send(note));
         }

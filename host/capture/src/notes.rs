@@ -137,6 +137,8 @@ impl Notes {
         let add = |count: &mut u32, more: u32| *count = count.saturating_add(more);
         if let Some(rest) = text.strip_prefix("RTP: missed ") {
             add(&mut evidence.missed_packets, leading_number(rest).unwrap_or(1));
+        } else if text.contains("corrupt input packet") {
+            add(&mut evidence.missed_packets, 1);
         } else if let Some(rest) = text.strip_prefix("concealing ") {
             // "concealing 220 DC, 220 AC, 220 MV errors": one number each of the same macroblocks.
             add(&mut evidence.concealed_blocks, leading_number(rest).unwrap_or(1));
@@ -320,13 +322,14 @@ mod tests {
             "[rtsp @ 0x1] [warning] RTP: missed 12 packets",
             "[h264 @ 0x1] [info] concealing 220 DC, 220 AC, 220 MV errors in P frame",
             "[warning] rtsp://admin:pw@camera/1: corrupt decoded frame in stream 0",
+            "[warning] rtsp://admin:pw@camera/1: corrupt input packet in stream 0",
             "[hevc @ 0x1] [error] Could not find ref with POC 21",
         ]);
-        assert_eq!(notes.evidence.missed_packets, 12);
+        assert_eq!(notes.evidence.missed_packets, 13);
         assert_eq!(notes.evidence.concealed_blocks, 220);
         assert_eq!(notes.evidence.corrupt_frames, 1);
         assert_eq!(notes.evidence.missing_references, 1);
-        assert_eq!(notes.evidence.lines.len(), 3);
+        assert_eq!(notes.evidence.lines.len(), 4);
         assert!(notes.evidence.lines.iter().all(|line| !line.contains("pw")));
     }
 
