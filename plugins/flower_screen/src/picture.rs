@@ -1,0 +1,148 @@
+//! What the picture shows of damage.
+
+use easysight_sdk::{
+    Clip, Failure, FrameInfo, PlaneKind, SampleRange,
+    image::{Seams, TILE, seams},
+};
+
+/// Frames that are looked at closely, beside those that precede a keyframe.
+const LOOKS: u32 = 5;
+/// Frames before a keyframe that are looked at closely: there damage has grown to its worst.
+const LAST_LOOKS: usize = 2;
+/// Width of the picture in which colours are judged.
+const COLOUR_WIDTH: u32 = 320;
+/// Level whose samples are means of macroblocks.
+const BLOCK_LEVEL: u32 = 4;
+/// Grey levels by which such a mean must change to count as another content. Keyframes of hard
+/// compression refresh texture and move means by less.
+const CHANGE: u8 = 16;
+/// Share of the picture above which a change is a cut, or a camera that was turned.
+const CUT: f64 = 0.6;
+/// A keyframe must put right so many times what is left behind by things that move.
+const USUAL: f64 = 1.5;
+
+/// What is measured of a clip. Shares are of the picture, or of its borders between macroblocks.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Picture {
+    /// Width and height of the picture in macroblocks.
+    pub(crate) tiles: (f32, f32),
+    /// The worst frame's torn borders.
+    pub(crate) worst: Seams,
+    /// The least share of torn borders in a frame.
+    pub(crate) least_torn: f64,
+    /// The largest share in colours that no camera can send.
+    pub(crate) impossible: f64,
+    /// By how much the share of the grey of missing references rises.
+    pub(crate) grey_rise: f64,
+    /// The largest share that a keyframe repairs.
+    pub(crate) repaired: f64,
+}
+
+impl Picture {
+    pub(crate) fn of(clip: &dyn Clip) -> Result<Self, Failure> {
+        let frames = clip.frames();
+        if frames.is_empty() {
+            return Err(Failure::UnsupportedClip("the clip has no frame".into()));
+        }
+        let info = clip.info();
+        let tiles = (info.width as f32 / TILE as f32, info.height as f32 / TILE as f32);
+        let mut picture = Self { tiles, least_torn: 1.0, ..Self::default() };
+        let (mut least_grey, mut most_grey) = (1.0_f64, 0.0_f64);
+        for frame in looks(&frames) {
+            let found = seams(&clip.luma(frame, 0)?, info.width as usize);
+            picture.least_torn = picture.least_torn.min(found.torn_share());
+            if frame == 0 || found.torn.len() > picture.worst.torn.len() {
+                picture.worst = found;
+            }
+            let colours = Colours::of(clip, frame)?;
+            picture.impossible = picture.impossible.max(colours.impossible);
+            least_grey = least_grey.min(colours.grey);
+            most_grey = most_grey.max(colours.grey);
+        }
+        picture.grey_rise = (most_grey - least_grey).max(0.0);
+        picture.repaired = repaired(clip, &frames)?;
+        Ok(picture)
+    }
+}
+
+/// Some frames evenly over the clip, and the last before a keyframe.
+fn looks(frames: &[FrameInfo]) -> Vec<u32> {
+    let last = u32::try_from(frames.len()).unwrap_or(u32::MAX).saturating_sub(1);
+    let mut looks: Vec<u32> = (0..LOOKS).map(|at| last * at / (LOOKS - 1)).collect();
+    if frames.iter().any(|frame| !frame.keyframe) {
+        let before = (0..).zip(frames.iter().skip(1)).filter(|(_, next)| next.keyframe).map(|(at, _)| at);
+        looks.extend(before.take(LAST_LOOKS));
+    }
+    looks.sort_unstable();
+    looks.dedup();
+    looks
+}
+
+/// Shares of a frame in telling colours.
+struct Colours {
+    impossible: f64,
+    grey: f64,
+}
+
+impl Colours {
+    fn of(clip: &dyn Clip, frame: u32) -> Result<Self, Failure> {
+        let level = clip.level_within(COLOUR_WIDTH);
+        // One level up, chroma has the size that luma has at `level`.
+        let finer = level.saturating_sub(1);
+        let luma = clip.luma(frame, finer + 1).or_else(|_| clip.luma(frame, level))?;
+        let cb = clip.plane(frame, PlaneKind::Cb, finer)?;
+        let cr = clip.plane(frame, PlaneKind::Cr, finer)?;
+        let samples = luma.len().min(cb.len()).max(1) as f64;
+        // With both differences below 95, green exceeds 115 and luma 70 in every colour there is; an
+        // area that was never written is all zeros.
+        let dark = match clip.info().range {
+            SampleRange::Limited => 60,
+            SampleRange::Full => 50,
+        };
+        let planes = || luma.iter().zip(&cb).zip(&cr);
+        let impossible: u32 =
+            planes().map(|((&y, &cb), &cr)| u32::from((y < dark) & (cb < 95) & (cr < 95))).sum();
+        let near = |sample: u8| sample.abs_diff(128) <= 1;
+        let grey: u32 = planes().map(|((&y, &cb), &cr)| u32::from(near(y) & near(cb) & near(cr))).sum();
+        Ok(Self { impossible: f64::from(impossible) / samples, grey: f64::from(grey) / samples })
+    }
+}
+
+/// The largest share of the picture that a keyframe puts right: it changes there although nothing
+/// else moves so much, and shows again what was to be seen at the beginning.
+fn repaired(clip: &dyn Clip, frames: &[FrameInfo]) -> Result<f64, Failure> {
+    if frames.iter().skip(1).all(|frame| frame.keyframe) {
+        return Ok(0.0);
+    }
+    let level = BLOCK_LEVEL.min(clip.info().levels.saturating_sub(1));
+    let first = clip.luma(0, level)?;
+    let mut most = 0.0_f64;
+    for (at, _) in (0_u32..).zip(frames).skip(2).filter(|(_, frame)| frame.keyframe) {
+        let pull = |frame: u32| clip.luma(frame, level);
+        let (earlier, before, key) = (pull(at - 2)?, pull(at - 1)?, pull(at)?);
+        if moved(&before, &key) > CUT {
+            continue;
+        }
+        // What moves on leaves the background behind it, before and after the keyframe alike.
+        let usual = match frames.get(at as usize + 1) {
+            Some(_) => restored(&earlier, &before, &first).max(restored(&key, &pull(at + 1)?, &first)),
+            None => restored(&earlier, &before, &first),
+        };
+        most = most.max(restored(&before, &key, &first) - USUAL * usual);
+    }
+    Ok(most)
+}
+
+/// Share of the blocks that changed.
+fn moved(before: &[u8], after: &[u8]) -> f64 {
+    let count = before.iter().zip(after).filter(|(a, b)| a.abs_diff(**b) > CHANGE).count();
+    count as f64 / before.len().max(1) as f64
+}
+
+/// Share of the blocks that changed to what they were at first.
+fn restored(before: &[u8], after: &[u8], first: &[u8]) -> f64 {
+    let pairs = before.iter().zip(after).zip(first);
+    let count =
+        pairs.filter(|((a, b), first)| a.abs_diff(**b) > CHANGE && b.abs_diff(**first) <= CHANGE / 2).count();
+    count as f64 / before.len().max(1) as f64
+}
