@@ -1,0 +1,245 @@
+//! The colours of one frame: where most of them lie, how many are grey, what black looks like.
+
+use easysight_sdk::{Clip, Failure, PlaneKind, SampleRange};
+
+use crate::Config;
+
+/// Width of the chroma plane that is judged.
+const WIDTH: u32 = 160;
+/// Luma, of full range, between which a pixel shows its colour: sensors and encoders leave little of
+/// it in the dark, and what is clipped has lost it.
+const LIT: std::ops::RangeInclusive<u8> = 40..=235;
+/// Share of the picture that must be lit.
+const LEAST_LIT: f64 = 0.03;
+/// Bins of the histogram of colours for each of Cb and Cr; a bin is 4 units wide.
+const BINS: usize = 64;
+/// Grey is within so many units of the middle.
+const GREY: i32 = 4;
+/// Pixels of a hue within so many units of each other make a peak: 7 bins across.
+const PEAK_BINS: usize = 3;
+/// Grass, earth and bricks vary in colour by more than this; grey things under a tint need not.
+const EVEN: f64 = 4.0;
+/// What is so even must still be tinted so many times as much: lamps are even too.
+const UNSURE: f64 = 1.5;
+/// A blue sky is more saturated than anything else that fills a picture: so many times.
+const SKY: f64 = 2.0;
+/// Spread below which nothing in the picture has a colour of its own.
+const MONOCHROME: f64 = 2.0;
+
+/// What is measured of a frame, in units of Cb and Cr from grey.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Chroma {
+    /// Where most colours lie: the mean of the densest part of the plane of colours.
+    pub(crate) peak: (f64, f64),
+    /// Share of the lit pixels that are grey.
+    pub(crate) grey_share: f64,
+    /// Mean distance of the colours from their mean.
+    pub(crate) spread: f64,
+    /// How the tint goes along with brightness; none where all is equally bright.
+    fading: Option<Fading>,
+}
+
+/// A darker part of the picture held against a brighter one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Fading {
+    /// Luma of the darker over that of the brighter.
+    luma: f64,
+    /// The same of the tint: 1 where what is dark has as much of it.
+    tint: f64,
+}
+
+impl Fading {
+    fn between(dark: &Sum, bright: &Sum) -> Self {
+        let ((dark_luma, dark_cb, dark_cr), (luma, cb, cr)) = (dark.mean(), bright.mean());
+        let square = (cb * cb + cr * cr).max(1e-9);
+        Self { luma: dark_luma / luma.max(1.0), tint: (dark_cb * cb + dark_cr * cr) / square }
+    }
+
+    /// Light colours a surface in proportion to its brightness; a tint of the signal colours black as
+    /// much as white. This says whether it is the latter, as far as that can be told.
+    fn is_of_the_signal(&self) -> bool {
+        self.tint > f64::midpoint(1.0, self.luma)
+    }
+}
+
+/// Sums over some pixels.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sum {
+    count: u32,
+    luma: u32,
+    cb: i32,
+    cr: i32,
+}
+
+impl Sum {
+    fn add(&mut self, luma: u8, cb: i32, cr: i32) {
+        self.count += 1;
+        self.luma += u32::from(luma);
+        self.cb += cb;
+        self.cr += cr;
+    }
+
+    fn mean(&self) -> (f64, f64, f64) {
+        let count = f64::from(self.count.max(1));
+        (f64::from(self.luma) / count, f64::from(self.cb) / count, f64::from(self.cr) / count)
+    }
+}
+
+impl Chroma {
+    /// None where too little is lit.
+    pub(crate) fn of(clip: &dyn Clip, frame: u32) -> Result<Option<Self>, Failure> {
+        let info = clip.info();
+        // Chroma has half the size of luma: a level up, luma has the size of this chroma.
+        let luma_level = clip.level_within(WIDTH).max(1).min(info.levels.saturating_sub(1));
+        let chroma_level = luma_level.saturating_sub(1);
+        let luma = clip.luma(frame, luma_level)?;
+        let cb = clip.plane(frame, PlaneKind::Cb, chroma_level)?;
+        let cr = clip.plane(frame, PlaneKind::Cr, chroma_level)?;
+        let full = |luma: u8| match info.range {
+            SampleRange::Full => luma,
+            SampleRange::Limited => {
+                u8::try_from(u32::from(luma.saturating_sub(16)) * 255 / 219).unwrap_or(u8::MAX)
+            }
+        };
+        let pixels: Vec<(u8, i32, i32)> = luma
+            .iter()
+            .zip(&cb)
+            .zip(&cr)
+            .map(|((&luma, &cb), &cr)| (full(luma), i32::from(cb) - 128, i32::from(cr) - 128))
+            .collect();
+        Ok(Self::of_pixels(&pixels))
+    }
+
+    fn of_pixels(pixels: &[(u8, i32, i32)]) -> Option<Self> {
+        let mut plane = vec![0_u32; BINS * BINS];
+        let (mut lit, mut grey) = (Sum::default(), 0_u32);
+        for &(luma, cb, cr) in pixels.iter().filter(|(luma, ..)| LIT.contains(luma)) {
+            lit.add(luma, cb, cr);
+            grey += u32::from(cb.abs() <= GREY && cr.abs() <= GREY);
+            if let Some(count) = plane.get_mut(bin(cb) * BINS + bin(cr)) {
+                *count += 1;
+            }
+        }
+        if f64::from(lit.count) < LEAST_LIT * pixels.len() as f64 {
+            return None;
+        }
+        let (mean_luma, mean_cb, mean_cr) = lit.mean();
+        let (at_cb, at_cr) = densest(&plane);
+        let within = |value: i32, at: usize| bin(value).abs_diff(at) <= PEAK_BINS;
+        let (mut peak, mut distance) = (Sum::default(), 0.0);
+        // Dark and bright pixels of the whole picture, and of the peak alone.
+        let (mut dark, mut dim, mut bright) = (Sum::default(), Sum::default(), Sum::default());
+        for &(luma, cb, cr) in pixels {
+            let value = f64::from(luma);
+            if value < mean_luma / 2.0 {
+                dark.add(luma, cb, cr);
+            }
+            if !LIT.contains(&luma) {
+                continue;
+            }
+            distance += (f64::from(cb) - mean_cb).hypot(f64::from(cr) - mean_cr);
+            if within(cb, at_cb) && within(cr, at_cr) {
+                peak.add(luma, cb, cr);
+                if value < 0.85 * mean_luma {
+                    dim.add(luma, cb, cr);
+                } else if value > 1.1 * mean_luma {
+                    bright.add(luma, cb, cr);
+                }
+            }
+        }
+        let (_, peak_cb, peak_cr) = peak.mean();
+        // A fiftieth of the picture must be dark for it to tell, or a twentieth of the peak dim and
+        // bright.
+        let fading = if dark.count as usize * 50 >= pixels.len() {
+            Some(Fading::between(&dark, &peak))
+        } else if dim.count.min(bright.count) * 20 >= peak.count {
+            Some(Fading::between(&dim, &bright))
+        } else {
+            None
+        };
+        Some(Self {
+            peak: (peak_cb, peak_cr),
+            grey_share: f64::from(grey) / f64::from(lit.count.max(1)),
+            spread: distance / f64::from(lit.count.max(1)),
+            fading,
+        })
+    }
+
+    /// Distance of the peak from grey, less where much of the picture is grey all the same.
+    pub(crate) fn cast(&self, config: &Config) -> f64 {
+        self.peak.0.hypot(self.peak.1) * (1.0 - self.grey_share / config.grey_share).clamp(0.0, 1.0)
+    }
+
+    /// The threshold that applies.
+    pub(crate) fn threshold(&self, config: &Config) -> f64 {
+        let hue = self.hue();
+        // From brick red by way of sodium light and earth to grass.
+        let warm = !(-145.0..122.0).contains(&hue);
+        let sky = (-50.0..-28.0).contains(&hue);
+        match self.fading {
+            // The sky is brighter and paler towards the horizon, so that only what is dark can tell.
+            Some(fading) if fading.is_of_the_signal() && (!sky || fading.luma < 0.5) => config.cast,
+            _ if warm && self.spread < EVEN => UNSURE * config.cast,
+            _ if warm => config.natural_cast,
+            _ if sky => SKY * config.natural_cast,
+            _ => config.cast,
+        }
+    }
+
+    /// As a multiple of the threshold that applies.
+    pub(crate) fn severity(&self, config: &Config) -> f64 {
+        self.cast(config) / self.threshold(config)
+    }
+
+    pub(crate) fn is_monochrome(&self) -> bool {
+        self.spread < MONOCHROME && self.peak.0.hypot(self.peak.1) < MONOCHROME
+    }
+
+    /// Hue of the peak in degrees: 0 is blue, 90 red, ±180 yellow, −90 green to cyan.
+    fn hue(&self) -> f64 {
+        self.peak.1.atan2(self.peak.0).to_degrees()
+    }
+
+    /// The tint's name in Chinese and English.
+    pub(crate) fn hue_name(&self) -> (&'static str, &'static str) {
+        match self.hue() {
+            hue if hue < -165.0 => ("黄", "yellow"),
+            hue if hue < -105.0 => ("绿", "green"),
+            hue if hue < -45.0 => ("青", "cyan"),
+            hue if hue < 15.0 => ("蓝", "blue"),
+            hue if hue < 95.0 => ("品红", "magenta"),
+            hue if hue < 125.0 => ("红", "red"),
+            hue if hue < 150.0 => ("橙", "orange"),
+            _ => ("黄", "yellow"),
+        }
+    }
+}
+
+/// The bin of a colour difference.
+fn bin(value: i32) -> usize {
+    usize::try_from((value + 128).clamp(0, 255) / 4).unwrap_or_default()
+}
+
+/// The middle of the densest square of 7 × 7 bins.
+fn densest(plane: &[u32]) -> (usize, usize) {
+    // Sums along rows, then of those along columns.
+    let along = |line: &[u32]| -> Vec<u32> {
+        (0..line.len())
+            .map(|at| {
+                let from = at.saturating_sub(PEAK_BINS);
+                line.iter().skip(from).take(at + PEAK_BINS + 1 - from).sum()
+            })
+            .collect()
+    };
+    let rows: Vec<Vec<u32>> = plane.chunks_exact(BINS).map(along).collect();
+    let mut best = (0, (BINS / 2, BINS / 2));
+    for column in 0..BINS {
+        let line: Vec<u32> = rows.iter().map(|row| row.get(column).copied().unwrap_or_default()).collect();
+        for (row, count) in along(&line).into_iter().enumerate() {
+            if count > best.0 {
+                best = (count, (row, column));
+            }
+        }
+    }
+    best.1
+}

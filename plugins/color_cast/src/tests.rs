@@ -1,0 +1,133 @@
+//! What must be found and, above all, what must not.
+
+use easysight_sdk::{native, testing::ArrayClip};
+
+use super::*;
+
+const WIDTH: u32 = 160;
+const HEIGHT: u32 = 96;
+
+/// A deterministic scatter of values, 0 to 255, for each pixel.
+fn scatter(x: u32, y: u32) -> f64 {
+    f64::from((x.wrapping_mul(0x9E37_79B1) ^ y.wrapping_mul(0x85EB_CA77)).wrapping_mul(0xC2B2_AE35) >> 24)
+}
+
+/// A clip of one frame with these colours, 0 to 255 each.
+fn clip(rgb: impl Fn(u32, u32) -> [f64; 3]) -> ArrayClip {
+    let convert = |x, y| {
+        let [r, g, b] = rgb(x, y).map(|value| value.clamp(0.0, 255.0));
+        let luma = 0.299 * r + 0.587 * g + 0.114 * b;
+        [luma, 128.0 + 0.564 * (b - luma), 128.0 + 0.713 * (r - luma)]
+    };
+    let plane = |at: usize, step: u32| -> Vec<u8> {
+        let rows = (0..HEIGHT).step_by(step as usize);
+        rows.flat_map(|y| (0..WIDTH).step_by(step as usize).map(move |x| convert(x, y)[at].round() as u8))
+            .collect()
+    };
+    ArrayClip::new(WIDTH, HEIGHT).planes(0, true, [plane(0, 1), plane(1, 2), plane(2, 2)])
+}
+
+fn diagnose(clip: &ArrayClip) -> Finding {
+    native::<ColorCast>(clip, "{}").unwrap().findings.remove(0)
+}
+
+/// A street: asphalt and walls in greys, a shadow, a lawn, a red car.
+fn street(x: u32, y: u32) -> [f64; 3] {
+    let grain = 0.6 + scatter(x / 2, y / 2) / 500.0;
+    let colour = match (x / 20, y / 24) {
+        (0..=2, 3) => [70.0, 100.0, 45.0],
+        (5, 2) => [190.0, 40.0, 40.0],
+        (6..=7, 0) => [30.0, 30.0, 32.0],
+        (_, 0) => [180.0, 185.0, 190.0],
+        _ => [120.0, 120.0, 118.0],
+    };
+    colour.map(|value| value * grain)
+}
+
+const HUES: [(&str, [f64; 3]); 6] = [
+    ("red", [20.0, -8.0, -8.0]),
+    ("green", [-8.0, 20.0, -8.0]),
+    ("blue", [-8.0, -8.0, 20.0]),
+    ("magenta", [16.0, -16.0, 16.0]),
+    ("yellow", [14.0, 14.0, -20.0]),
+    ("cyan", [-20.0, 14.0, 14.0]),
+];
+
+fn tinted(rgb: [f64; 3], tint: [f64; 3], strength: f64) -> [f64; 3] {
+    std::array::from_fn(|at| rgb[at] + strength * tint[at])
+}
+
+#[test]
+fn a_street_is_normal() {
+    let finding = diagnose(&clip(street));
+    assert_eq!(finding.status, Status::Normal);
+    assert!(finding.score > 85.0, "{finding:?}");
+}
+
+#[test]
+fn mild_tints_of_every_hue_are_found_and_named_and_strong_ones_are_worse() {
+    for (name, tint) in HUES {
+        let mild = diagnose(&clip(|x, y| tinted(street(x, y), tint, 1.0)));
+        let strong = diagnose(&clip(|x, y| tinted(street(x, y), tint, 2.0)));
+        assert_ne!(mild.status, Status::Normal, "{name}: {mild:?}");
+        assert!(strong.score < mild.score && mild.score < 50.0, "{name}");
+        assert!(mild.message.en.contains(name), "{name}: {}", mild.message.en);
+    }
+}
+
+#[test]
+fn a_tinted_picture_without_colours_is_found() {
+    for (name, tint) in HUES {
+        let grey = |x, y| [60.0 + 0.5 * scatter(x, y); 3];
+        let finding = diagnose(&clip(|x, y| tinted(grey(x, y), tint, 1.0)));
+        assert_ne!(finding.status, Status::Normal, "{name}: {finding:?}");
+    }
+}
+
+#[test]
+fn a_monochrome_picture_is_normal() {
+    let finding = diagnose(&clip(|x, y| [scatter(x, y); 3]));
+    assert_eq!(finding.status, Status::Normal);
+    assert!(finding.message.en.contains("monochrome"));
+}
+
+#[test]
+fn what_is_coloured_by_itself_is_normal() {
+    let shade = |x, y| 0.3 + scatter(x / 2, y / 2) / 300.0;
+    let lawn = clip(|x, y| [85.0, 115.0, 48.0].map(|value| value * shade(x, y)));
+    let bricks =
+        clip(
+            |x, y| {
+                if y.is_multiple_of(12) { [170.0, 166.0, 160.0] } else { [135.0, 84.0, 66.0].map(|v| v * shade(x, y)) }
+            },
+        );
+    let sky =
+        clip(|x, y| [130.0, 165.0, 215.0].map(|value| value + f64::from(y) / 4.0 + scatter(x, y) / 60.0));
+    for (name, scene) in [("lawn", lawn), ("bricks", bricks), ("sky", sky)] {
+        let finding = diagnose(&scene);
+        assert_eq!(finding.status, Status::Normal, "{name}: {finding:?}");
+    }
+}
+
+#[test]
+fn warm_lamps_at_night_are_normal() {
+    let lamps = clip(|x, y| {
+        let light = (1.2 - f64::from(x.abs_diff(60) + y.abs_diff(40)) / 60.0).max(0.02);
+        [1.0, 0.72, 0.38].map(|value| value * light * (90.0 + 0.3 * scatter(x, y)))
+    });
+    let finding = diagnose(&lamps);
+    assert_eq!(finding.status, Status::Normal, "{finding:?}");
+}
+
+#[test]
+fn the_dark_cannot_tell() {
+    let failure = native::<ColorCast>(&clip(|x, y| [scatter(x, y) / 30.0; 3]), "{}").unwrap_err();
+    assert!(matches!(failure, Failure::Inconclusive(_)));
+}
+
+#[test]
+fn thresholds_are_the_operator_s() {
+    let mild = clip(|x, y| tinted(street(x, y), [16.0, -16.0, 16.0], 1.0));
+    let finding = native::<ColorCast>(&mild, r#"{"cast": 40}"#).unwrap().findings.remove(0);
+    assert_eq!(finding.status, Status::Normal);
+}
