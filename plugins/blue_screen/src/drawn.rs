@@ -1,0 +1,138 @@
+//! How much of a picture has one colour, and how much of it stands in columns.
+
+use easysight_sdk::{
+    Clip, Failure, PlaneKind,
+    image::{Histogram, far_apart},
+};
+
+/// Width of the picture that is judged.
+const WIDTH: u32 = 320;
+/// Samples so many levels around the most frequent one count as the same: what coding leaves of a
+/// solid colour.
+const REACH: u8 = 3;
+/// From one look to the next, samples that differ by more have changed.
+const STILL: u8 = 2;
+/// Share of the picture that may change: a clock on the card.
+const MAY_CHANGE: f64 = 0.03;
+/// Share of one colour from which on nothing needs to stand still: coding may breathe.
+const CERTAIN: f64 = 0.97;
+/// Part of the height that bars reach down to; test cards have other things below.
+const BARS_DOWN: f64 = 0.6;
+/// Share of a column that has the colour of its middle.
+const FLAT: f64 = 0.95;
+/// The least and the most borders between bars.
+const BORDERS: std::ops::RangeInclusive<usize> = 3..=16;
+/// Levels by which neighbouring bars differ in one of the planes at least.
+const BORDER: u8 = 12;
+
+/// What is measured of a clip.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Drawn {
+    /// Share of the picture that has its most frequent colour, and stands still.
+    pub(crate) solid_share: f64,
+    /// Share of the columns that are of one colour each; 0 where they make no bars.
+    pub(crate) bar_share: f64,
+    /// The most frequent value of each plane, as it is coded.
+    pub(crate) luma: u8,
+    pub(crate) cb: u8,
+    pub(crate) cr: u8,
+}
+
+impl Drawn {
+    /// The last frame counts: that is how the camera is now. Others tell whether it stands still.
+    pub(crate) fn of(clip: &dyn Clip) -> Result<Self, Failure> {
+        let frames = clip.frames();
+        let last = u32::try_from(frames.len()).unwrap_or(u32::MAX).saturating_sub(1);
+        let level = clip.level_within(WIDTH);
+        let luma = clip.luma(last, level)?;
+        let cb = clip.plane(last, PlaneKind::Cb, level)?;
+        let cr = clip.plane(last, PlaneKind::Cr, level)?;
+        let peaks = [&luma, &cb, &cr].map(|plane| Histogram::of(plane).densest(REACH));
+        let [(luma_at, _), (cb_at, _), (cr_at, _)] = peaks;
+        let mut solid_share = peaks.iter().fold(1.0_f64, |least, (_, share)| least.min(*share));
+        if solid_share < CERTAIN && last > 0 {
+            let before = clip.luma(last / 2, level)?;
+            let moving = far_apart(&before, &luma, STILL) as f64 / luma.len().max(1) as f64;
+            solid_share *= (1.0 - (moving - MAY_CHANGE) / MAY_CHANGE).clamp(0.0, 1.0);
+        }
+        let (width, _) = clip.size(PlaneKind::Luma, level)?;
+        let (chroma_width, _) = clip.size(PlaneKind::Cb, level)?;
+        let planes = [(&luma, width), (&cb, chroma_width), (&cr, chroma_width)];
+        let columns: Vec<Columns> =
+            planes.iter().map(|(plane, width)| Columns::of(plane, *width as usize)).collect();
+        Ok(Self { solid_share, bar_share: bar_share(&columns), luma: luma_at, cb: cb_at, cr: cr_at })
+    }
+
+    /// Black of either sample range, with nothing of a picture in it.
+    pub(crate) const fn is_black(&self) -> bool {
+        self.luma < 34 && self.cb.abs_diff(128) < 12 && self.cr.abs_diff(128) < 12
+    }
+
+    pub(crate) const fn is_white(&self) -> bool {
+        self.luma > 228 && self.cb.abs_diff(128) < 12 && self.cr.abs_diff(128) < 12
+    }
+
+    /// The colour's name in Chinese and English.
+    pub(crate) const fn colour_name(&self) -> (&'static str, &'static str) {
+        let (cb, cr) = (self.cb as i16 - 128, self.cr as i16 - 128);
+        match (cb, cr) {
+            (-11..=11, -11..=11) => ("灰", "grey"),
+            _ if cb > 0 && cr < cb / 2 => ("蓝", "blue"),
+            _ if cr > 0 && cb < cr / 2 => ("红", "red"),
+            _ if cb > 0 => ("紫", "purple"),
+            _ if cr > cb / 2 => ("黄", "yellow"),
+            _ => ("绿", "green"),
+        }
+    }
+}
+
+/// The columns of a plane: the value of each at half height, and whether nearly all of it is so.
+struct Columns {
+    middle: Vec<u8>,
+    flat: Vec<bool>,
+}
+
+impl Columns {
+    fn of(samples: &[u8], width: usize) -> Self {
+        let rows = samples.len().checked_div(width).unwrap_or_default();
+        let down = ((rows as f64) * BARS_DOWN) as usize;
+        let lines = || samples.chunks_exact(width.max(1)).take(down);
+        let middle = lines().nth(down / 2).map(<[u8]>::to_vec).unwrap_or_default();
+        let mut near = vec![0_u16; middle.len()];
+        for line in lines() {
+            for ((near, &middle), &sample) in near.iter_mut().zip(&middle).zip(line) {
+                *near += u16::from(middle.abs_diff(sample) <= REACH);
+            }
+        }
+        let flat = near.iter().map(|&near| f64::from(near) > FLAT * down as f64).collect();
+        Self { middle, flat }
+    }
+}
+
+/// Share of the columns that are of one colour in every plane, where they make bars.
+fn bar_share(planes: &[Columns]) -> f64 {
+    let [luma, cb, cr] = planes else { return 0.0 };
+    let width = luma.flat.len();
+    let chroma = |plane: &Columns, at: usize| {
+        plane.flat.get(at * cb.flat.len() / width.max(1)).copied().unwrap_or(false)
+    };
+    let flat = (0..width)
+        .filter(|&at| luma.flat.get(at).copied().unwrap_or(false) && chroma(cb, at) && chroma(cr, at))
+        .count();
+    // Where a border lies, a column or two are between the colours: steps are taken three columns apart.
+    let mut borders = 0;
+    let mut since = 0;
+    for at in 3..cb.middle.len() {
+        let step = planes.iter().any(|plane| {
+            let scale = plane.middle.len() / cb.middle.len().max(1);
+            let value = |at: usize| plane.middle.get(at * scale).copied().unwrap_or_default();
+            value(at).abs_diff(value(at - 3)) >= BORDER
+        });
+        since += 1;
+        if step && since > 4 {
+            borders += 1;
+            since = 0;
+        }
+    }
+    if BORDERS.contains(&borders) { flat as f64 / width.max(1) as f64 } else { 0.0 }
+}

@@ -1,0 +1,132 @@
+//! What recorders and encoders draw when they get no picture: a solid colour, a "no signal" card with
+//! a few words on it, colour bars.
+//!
+//! Such pictures are drawn, not taken: most of the picture has one and the same colour, to the grey
+//! level, and nothing changes from frame to frame; bars are columns of that kind. Sky, sea and walls
+//! shade off and have the noise of a sensor. Black is left to `signal_loss`, white to `brightness`.
+
+mod drawn;
+
+use easysight_sdk::{
+    Clip, Description, Failure, Finding, JsonSchema, Plugin, Region, Report, Status, Text, descriptor,
+    finding,
+};
+use serde::Deserialize;
+
+use drawn::Drawn;
+
+/// From where on a picture counts as drawn.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(crate = "easysight_sdk::schemars")]
+pub struct Config {
+    /// Share of the picture that has one colour. What is left is room for words and a logo.
+    #[schemars(range(min = 0.5, max = 1.0), extend("unit" = "share"))]
+    pub solid_share: f64,
+    /// Share of the columns that are of one colour from top to bottom, in a picture of bars.
+    #[schemars(range(min = 0.5, max = 1.0), extend("unit" = "share"))]
+    pub bar_share: f64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { solid_share: 0.8, bar_share: 0.85 }
+    }
+}
+
+/// The plugin.
+#[derive(Debug)]
+pub struct BlueScreen;
+
+impl Plugin for BlueScreen {
+    type Config = Config;
+
+    fn descriptor() -> Description {
+        descriptor("blue_screen", env!("CARGO_PKG_VERSION"))
+            .diagnosis(
+                "blue_screen",
+                Text::new("蓝屏", "Solid colour"),
+                Text::new(
+                    "纯色画面(蓝、绿、灰等)、“无信号”提示画面或彩条。天空、墙面和雾不会报警。",
+                    "A solid colour of any hue, a \"no signal\" card or colour bars. Sky, walls and fog pass.",
+                ),
+            )
+            .over_time(2, 1_000, 1_000)
+    }
+
+    fn diagnose(clip: &dyn Clip, config: Config) -> Result<Report, Failure> {
+        Ok(Report { findings: vec![judge(&Drawn::of(clip)?, &config)] })
+    }
+}
+
+fn judge(drawn: &Drawn, config: &Config) -> Finding {
+    // Black and white are for others to judge.
+    let solid = if drawn.is_black() || drawn.is_white() { 0.0 } else { drawn.solid_share };
+    let (solid_score, bar_score) =
+        (score(solid, config.solid_share), score(drawn.bar_share, config.bar_share));
+    let is_bars = bar_score < solid_score;
+    let (metric, threshold) =
+        if is_bars { ("bar_share", config.bar_share) } else { ("solid_share", config.solid_share) };
+    let worst = solid_score.min(bar_score);
+    let finding = finding("blue_screen")
+        .metric("solid_share", solid, "share")
+        .metric("bar_share", drawn.bar_share, "share")
+        .metric("luma", drawn.luma.into(), "grey level")
+        .metric("cb", drawn.cb.into(), "Cb/Cr")
+        .metric("cr", drawn.cr.into(), "Cb/Cr")
+        .decided_by(metric, threshold)
+        .score(worst);
+    if worst > 50.0 {
+        let fine = if drawn.is_black() {
+            Text::new(
+                "画面不是纯色提示画面;黑屏由“信号丢失”诊断。",
+                "No card; black is for `signal_loss` to judge.",
+            )
+        } else {
+            Text::new("画面不是纯色或提示画面。", "The picture is neither a solid colour nor a card.")
+        };
+        return finding.judged(Status::Normal, fine).into();
+    }
+    let message = if is_bars {
+        Text::new(
+            "画面是彩条测试图,没有摄像机图像。",
+            "The picture is a test card of bars, not what a camera sees.",
+        )
+    } else {
+        let (zh, en) = drawn.colour_name();
+        Text::new(
+            format!("画面为纯{zh}色({:.0}% 同色),没有摄像机图像。", 100.0 * solid),
+            format!(
+                "The picture is solid {en} ({:.0} % of one colour), not what a camera sees.",
+                100.0 * solid
+            ),
+        )
+    };
+    let whole = Text::new("纯色或测试图", "drawn, not taken");
+    finding
+        .judged(Status::Critical, message)
+        .suggest(Text::new(
+            "检查录像机或编码器对应通道的视频输入:线缆、接头、摄像机供电。",
+            "Check the video input of this channel at the recorder or encoder: cable, plugs, the camera's power.",
+        ))
+        .suggest(Text::new(
+            "检查通道配置是否指向正确的摄像机和视频制式。",
+            "Check that the channel is set to the right camera and video standard.",
+        ))
+        .region(Region { left: 0.0, top: 0.0, width: 1.0, height: 1.0, caption: whole })
+        .into()
+}
+
+/// 100 at nothing, 50 at the threshold, 0 at all.
+fn score(share: f64, threshold: f64) -> f64 {
+    if share < threshold {
+        100.0 - 50.0 * share / threshold
+    } else {
+        50.0 - 50.0 * (share - threshold) / (1.0 - threshold).max(1e-9)
+    }
+}
+
+easysight_sdk::export!(BlueScreen);
+
+#[cfg(test)]
+mod tests;

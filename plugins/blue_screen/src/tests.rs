@@ -1,0 +1,103 @@
+//! What must be found and, above all, what must not.
+
+use easysight_sdk::{native, testing::ArrayClip};
+
+use super::*;
+
+const WIDTH: u32 = 320;
+const HEIGHT: u32 = 180;
+
+/// A deterministic scatter of values, 0 to 255, for each pixel.
+fn scatter(x: u32, y: u32, t: u32) -> u8 {
+    (x.wrapping_mul(0x9E37_79B1) ^ (y + 977 * t).wrapping_mul(0x85EB_CA77))
+        .wrapping_mul(0xC2B2_AE35)
+        .to_be_bytes()[0]
+}
+
+/// Two frames a second apart; `yuv` gives the colour of a pixel.
+fn clip(yuv: impl Fn(u32, u32, u32) -> [u8; 3]) -> ArrayClip {
+    (0..2).fold(ArrayClip::new(WIDTH, HEIGHT), |clip, at| {
+        let plane = |which: usize, step: usize| -> Vec<u8> {
+            let rows = (0..HEIGHT).step_by(step);
+            rows.flat_map(|y| (0..WIDTH).step_by(step).map(move |x| (x, y)))
+                .map(|(x, y)| yuv(x, y, at)[which])
+                .collect()
+        };
+        clip.planes(u64::from(at) * 1_000_000, true, [plane(0, 1), plane(1, 2), plane(2, 2)])
+    })
+}
+
+fn diagnose(clip: &ArrayClip) -> Finding {
+    native::<BlueScreen>(clip, "{}").unwrap().findings.remove(0)
+}
+
+#[test]
+fn solid_colours_are_found_and_named() {
+    for (name, colour) in
+        [("blue", [41, 240, 110]), ("green", [80, 90, 81]), ("grey", [126, 128, 128]), ("red", [81, 90, 240])]
+    {
+        let finding = diagnose(&clip(|_, _, _| colour));
+        assert_eq!(finding.status, Status::Critical, "{name}");
+        assert!(finding.message.en.contains(name), "{name}: {}", finding.message.en);
+        assert!(finding.score < 5.0);
+    }
+}
+
+#[test]
+fn a_card_with_words_on_it_is_found() {
+    let card = clip(|x, y, _| {
+        let words = (60..110).contains(&y) && (60..260).contains(&x) && (x / 6 + y / 9).is_multiple_of(2);
+        if words { [235, 128, 128] } else { [41, 240, 110] }
+    });
+    let finding = diagnose(&card);
+    assert_eq!(finding.status, Status::Critical, "{finding:?}");
+}
+
+#[test]
+fn colour_bars_are_found() {
+    const BARS: [[u8; 3]; 7] = [
+        [180, 128, 128],
+        [162, 44, 142],
+        [131, 156, 44],
+        [112, 72, 58],
+        [84, 184, 198],
+        [65, 100, 212],
+        [35, 212, 114],
+    ];
+    let finding =
+        diagnose(&clip(|x, y, _| if y < 130 { BARS[(x * 7 / WIDTH) as usize] } else { [16, 128, 128] }));
+    assert_eq!(finding.status, Status::Critical, "{finding:?}");
+    assert_eq!(finding.decision.metric, "bar_share");
+}
+
+#[test]
+fn sky_sea_and_wall_are_normal() {
+    // A sky shades off, a wall is lit from one side, the sea glitters; all have a little noise.
+    let sky = clip(|x, y, t| [150 + (y / 3) as u8 + scatter(x, y, t) / 100, 150 - (y / 12) as u8, 118]);
+    let wall = clip(|x, y, t| [190 - (x / 8) as u8 + scatter(x, y, t) / 120, 126, 130]);
+    let sea = clip(|x, y, t| [90 + scatter(x / 3, y, t) / 8, 140, 120]);
+    for scene in [sky, wall, sea] {
+        let finding = diagnose(&scene);
+        assert_eq!(finding.status, Status::Normal, "{finding:?}");
+        assert!(finding.score > 60.0);
+    }
+}
+
+#[test]
+fn blinds_and_fences_are_no_bars() {
+    let blinds = clip(|x, y, t| {
+        [if (x / 10).is_multiple_of(2) { 80 } else { 150 } + (y / 6) as u8 + scatter(x, y, t) / 40, 128, 128]
+    });
+    assert_eq!(diagnose(&blinds).status, Status::Normal);
+}
+
+#[test]
+fn black_is_left_to_signal_loss() {
+    assert_eq!(diagnose(&clip(|_, _, _| [16, 128, 128])).status, Status::Normal);
+}
+
+#[test]
+fn one_picture_is_enough() {
+    let still = ArrayClip::new(WIDTH, HEIGHT).frame(0, true, |_, _| 90);
+    assert_eq!(diagnose(&still).status, Status::Critical);
+}
