@@ -1,0 +1,129 @@
+//! A clip in which there is no picture: black from the beginning or from some moment on, or a stream
+//! that breaks off. Where there is no clip at all, the host says so itself, with the reason.
+//!
+//! Black without a signal is drawn: every sample has the same value. A night is not black to the grey
+//! level, and a sensor in the dark makes noise; that is for `brightness` to judge.
+
+mod blank;
+
+use easysight_sdk::{
+    Clip, Description, Failure, Finding, JsonSchema, Plugin, Report, Status, Text, descriptor, finding,
+};
+use serde::Deserialize;
+
+use blank::Course;
+
+/// Stretch of the clip that is asked for.
+const SPAN_MS: u32 = 2_000;
+/// Time between its frames.
+const INTERVAL_MS: u32 = 500;
+
+/// From where on a picture counts as none.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(crate = "easysight_sdk::schemars")]
+pub struct Config {
+    /// Share of the picture that is blank: black, or of one colour where a picture was before. What is
+    /// left is room for overlaid words.
+    #[schemars(range(min = 0.5, max = 1.0), extend("unit" = "share"))]
+    pub blank_share: f64,
+    /// A live stream has broken off where it covers less than this share of what was asked for.
+    #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
+    pub covered_share: f64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { blank_share: 0.92, covered_share: 0.8 }
+    }
+}
+
+/// The plugin.
+#[derive(Debug)]
+pub struct SignalLoss;
+
+impl Plugin for SignalLoss {
+    type Config = Config;
+
+    fn descriptor() -> Description {
+        descriptor("signal_loss", env!("CARGO_PKG_VERSION"))
+            .diagnosis(
+                "signal_loss",
+                Text::new("信号丢失", "Signal loss"),
+                Text::new(
+                    "没有画面:连接失败、黑屏、画面中途消失或码流中断。夜间画面不会报警。",
+                    "There is no picture: no connection, black, lost half way, or the stream breaks off. \
+                     Pictures at night pass.",
+                ),
+            )
+            .over_time(1, INTERVAL_MS, SPAN_MS)
+    }
+
+    fn diagnose(clip: &dyn Clip, config: Config) -> Result<Report, Failure> {
+        Ok(Report { findings: vec![judge(&Course::of(clip, &config)?, &config)] })
+    }
+}
+
+fn judge(course: &Course, config: &Config) -> Finding {
+    let blank = score(course.blank_share, config.blank_share);
+    let broken_off = course.covered_share < config.covered_share;
+    let (metric, threshold, score) = if broken_off && blank > 50.0 {
+        ("covered_share", config.covered_share, 50.0 * course.covered_share / config.covered_share)
+    } else {
+        ("blank_share", config.blank_share, blank)
+    };
+    let finding = finding("signal_loss")
+        .metric("blank_share", course.blank_share, "share")
+        .metric("covered_share", course.covered_share, "share")
+        .decided_by(metric, threshold)
+        .score(score);
+    let finding = if blank <= 50.0 {
+        let message = match course.picture_until_s {
+            None => Text::new(
+                "黑屏:码流正常,但没有画面内容。",
+                "Black: the stream arrives, but there is no picture in it.",
+            ),
+            Some(lost) => Text::new(
+                format!("画面在 {lost:.1} 秒后丢失,此后没有画面内容。"),
+                format!("The picture is lost after {lost:.1} s: from then on there is nothing in it."),
+            ),
+        };
+        finding.judged(Status::Critical, message)
+    } else if broken_off {
+        let message = Text::new(
+            format!("码流中断:只收到应有时长的 {:.0}%。", 100.0 * course.covered_share),
+            format!(
+                "The stream breaks off: {:.0} % of what should come arrives.",
+                100.0 * course.covered_share
+            ),
+        );
+        finding.judged(Status::Error, message)
+    } else {
+        let fine = Text::new("有画面信号。", "There is a picture.");
+        return finding.judged(Status::Normal, fine).into();
+    };
+    finding
+        .suggest(Text::new(
+            "检查摄像机供电、镜头盖和传感器;模拟通道请检查视频线和接头。",
+            "Check the camera's power, lens cap and sensor; on an analogue channel, the video cable and its plugs.",
+        ))
+        .suggest(Text::new(
+            "重启摄像机或编码器,并检查网络是否稳定。",
+            "Restart the camera or the encoder, and check that the network is stable.",
+        ))
+        .into()
+}
+
+/// 100 at nothing, 50 at the threshold, 0 at all.
+fn score(share: f64, threshold: f64) -> f64 {
+    if share < threshold {
+        100.0 - 50.0 * share / threshold
+    } else {
+        50.0 - 50.0 * (share - threshold) / (1.0 - threshold).max(1e-9)
+    }
+}
+
+easysight_sdk::export!(SignalLoss);
+
+#[cfg(test)]
+mod tests;
