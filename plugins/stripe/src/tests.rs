@@ -1,0 +1,84 @@
+//! What must be found and, above all, what must not.
+
+use easysight_sdk::{native, testing::ArrayClip};
+
+use super::*;
+
+/// A deterministic scatter of values, 0 to 255, for each pixel.
+fn scatter(x: u32, y: u32, t: u32) -> u8 {
+    (x.wrapping_mul(0x9E37_79B1) ^ (y + 977 * t).wrapping_mul(0x85EB_CA77))
+        .wrapping_mul(0xC2B2_AE35)
+        .to_be_bytes()[0]
+}
+
+/// Some houses under a sky, and the noise of a sensor.
+fn scene(x: u32, y: u32, t: u32) -> f64 {
+    let house = scatter(x / 37, y / 29, 0);
+    let sky = if y < 50 { 90.0 } else { 0.0 };
+    60.0 + f64::from(house) / 3.0 + sky + f64::from(scatter(x, y, t)) / 40.0
+}
+
+fn clip(luma: impl Fn(u32, u32, u32) -> f64) -> ArrayClip {
+    (0..4).fold(ArrayClip::new(320, 240), |clip, at| {
+        clip.frame(u64::from(at) * 200_000, at == 0, |x, y| luma(x, y, at).clamp(0.0, 255.0) as u8)
+    })
+}
+
+fn diagnose(clip: &ArrayClip) -> Finding {
+    native::<Stripe>(clip, "{}").unwrap().findings.remove(0)
+}
+
+fn wave(at: u32, length: f64, phase: f64) -> f64 {
+    (std::f64::consts::TAU * f64::from(at) / length + phase).sin()
+}
+
+#[test]
+fn a_scene_without_stripes_is_normal() {
+    let finding = diagnose(&clip(scene));
+    assert_eq!(finding.status, Status::Normal);
+    assert!(finding.score > 70.0, "{finding:?}");
+}
+
+#[test]
+fn stripes_are_found_either_way_and_stronger_ones_are_worse() {
+    let level = |height: f64| diagnose(&clip(move |x, y, t| scene(x, y, t) + height * wave(y, 12.0, 0.0)));
+    let upright = diagnose(&clip(|x, y, t| scene(x, y, t) + 8.0 * wave(x, 9.3, 0.0)));
+    let (weak, strong) = (level(8.0), level(20.0));
+    assert!(weak.status != Status::Normal && strong.score < weak.score, "{weak:?}");
+    assert!(weak.message.en.contains("horizontal"), "{}", weak.message.en);
+    assert!(upright.message.en.contains("vertical"), "{}", upright.message.en);
+}
+
+#[test]
+fn bars_that_roll_are_found() {
+    let finding = diagnose(&clip(|x, y, t| scene(x, y, t) + 8.0 * wave(y, 160.0, 1.3 * f64::from(t))));
+    assert_ne!(finding.status, Status::Normal);
+    assert_eq!(finding.decision.metric, "rolling_amplitude");
+}
+
+#[test]
+fn a_fence_and_blinds_are_normal() {
+    // A fence along the foot of the picture, blinds in a window.
+    let fence = clip(|x, y, t| if y > 170 && x % 14 < 6 { 190.0 } else { scene(x, y, t) });
+    let blinds = clip(|x, y, t| {
+        let window = (90..230).contains(&x) && (40..170).contains(&y);
+        if window { 120.0 + 50.0 * wave(y, 10.0, 0.0) } else { scene(x, y, t) }
+    });
+    for scene in [fence, blinds] {
+        let finding = diagnose(&scene);
+        assert_eq!(finding.status, Status::Normal, "{finding:?}");
+    }
+}
+
+#[test]
+fn a_lorry_that_passes_and_a_light_that_goes_on_are_normal() {
+    let lorry = clip(|x, y, t| {
+        let body = (60..150).contains(&y) && (40 * t..40 * t + 120).contains(&x);
+        if body { 210.0 } else { scene(x, y, t) }
+    });
+    let light = clip(|x, y, t| scene(x, y, t) + if t > 1 { 35.0 } else { 0.0 });
+    for scene in [lorry, light] {
+        let finding = diagnose(&scene);
+        assert_eq!(finding.status, Status::Normal, "{finding:?}");
+    }
+}
