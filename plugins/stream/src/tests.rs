@@ -1,0 +1,74 @@
+//! What must be found and, above all, what must not.
+
+use easysight_sdk::{native, testing::ArrayClip};
+
+use super::*;
+
+/// Frames at these milliseconds, those at `keys` keyframes.
+fn clip(times_ms: &[u64], keys: &[u64]) -> ArrayClip {
+    times_ms
+        .iter()
+        .fold(ArrayClip::new(64, 48), |clip, at| clip.frame(at * 1_000, keys.contains(at), |_, _| 90))
+}
+
+fn diagnose(clip: &ArrayClip, config: &str) -> Finding {
+    native::<Stream>(clip, config).unwrap().findings.remove(0)
+}
+
+fn every(step_ms: u64) -> Vec<u64> {
+    (0..=2_000 / step_ms).map(|at| at * step_ms).collect()
+}
+
+#[test]
+fn an_even_stream_is_normal_however_many_of_its_frames_are_shown() {
+    for step in [20, 40, 200, 500] {
+        let finding = diagnose(&clip(&every(step), &[0]), "{}");
+        assert_eq!(finding.status, Status::Normal, "{step}");
+        assert_eq!(finding.metrics.iter().any(|m| m.name == "frame_rate"), step < 150, "{step}");
+    }
+}
+
+#[test]
+fn a_long_gap_is_found_and_a_longer_one_is_worse() {
+    let short = diagnose(&clip(&[0, 40, 80, 1_400, 1_440], &[0]), "{}");
+    let long = diagnose(&clip(&[0, 40, 80, 5_000, 5_040], &[0]), "{}");
+    assert_eq!((short.status, long.status), (Status::Warning, Status::Error));
+    assert!(long.score < short.score);
+    assert!(long.message.en.contains("4.9 s"), "{}", long.message.en);
+}
+
+#[test]
+fn a_stream_that_is_declared_slow_may_be_slow() {
+    let slow = clip(&[0, 2_000, 4_000], &[0]);
+    assert_eq!(diagnose(&slow.clone().frame_rate(0.5), "{}").status, Status::Normal);
+    assert_ne!(diagnose(&slow, "{}").status, Status::Normal);
+}
+
+#[test]
+fn keyframes_may_come_as_they_like_unless_a_person_says_otherwise() {
+    let clip = clip(&every(40), &[0, 400]);
+    assert_eq!(diagnose(&clip, "{}").status, Status::Normal);
+    let finding = diagnose(&clip, r#"{"longest_keyframe_interval_s": 1}"#);
+    assert_eq!(finding.decision.metric, "keyframe_interval_s");
+    assert_ne!(finding.status, Status::Normal);
+}
+
+#[test]
+fn rate_and_size_are_held_against_what_is_expected() {
+    let clip = clip(&every(100), &[0]);
+    for (config, wrong) in [
+        (r#"{"frame_rate": 10}"#, false),
+        (r#"{"frame_rate": 25}"#, true),
+        (r#"{"width": 64, "height": 48}"#, false),
+        (r#"{"width": 1920}"#, true),
+    ] {
+        assert_eq!(diagnose(&clip, config).status != Status::Normal, wrong, "{config}");
+    }
+}
+
+#[test]
+fn a_single_picture_tells_nothing_but_its_size() {
+    let still = clip(&[0], &[0]);
+    assert!(matches!(native::<Stream>(&still, "{}"), Err(Failure::UnsupportedClip(_))));
+    assert_ne!(diagnose(&still, r#"{"width": 32}"#).status, Status::Normal);
+}
