@@ -13,12 +13,18 @@ use easysight_sdk::{
 pub fn diagnose(plugin: &str, clip: &capture::Clip, config: &str) -> Option<Result<Report, Failure>> {
     let clip = NativeClip(clip);
     match plugin {
+        "blue_screen" => Some(native::<blue_screen::BlueScreen>(&clip, config)),
         "brightness" => Some(native::<brightness::Brightness>(&clip, config)),
         "clarity" => Some(native::<clarity::Clarity>(&clip, config)),
+        "color_cast" => Some(native::<color_cast::ColorCast>(&clip, config)),
         "contrast" => Some(native::<contrast::Contrast>(&clip, config)),
-        "occlusion" => Some(native::<occlusion::Occlusion>(&clip, config)),
+        "flower_screen" => Some(native::<flower_screen::FlowerScreen>(&clip, config)),
         "freeze" => Some(native::<freeze::Freeze>(&clip, config)),
         "noise" => Some(native::<noise::NoisePlugin>(&clip, config)),
+        "occlusion" => Some(native::<occlusion::Occlusion>(&clip, config)),
+        "signal_loss" => Some(native::<signal_loss::SignalLoss>(&clip, config)),
+        "stream" => Some(native::<stream::Stream>(&clip, config)),
+        "stripe" => Some(native::<stripe::Stripe>(&clip, config)),
         _ => None,
     }
 }

@@ -95,12 +95,13 @@ fn a_monochrome_picture_is_normal() {
 fn what_is_coloured_by_itself_is_normal() {
     let shade = |x, y| 0.3 + scatter(x / 2, y / 2) / 300.0;
     let lawn = clip(|x, y| [85.0, 115.0, 48.0].map(|value| value * shade(x, y)));
-    let bricks =
-        clip(
-            |x, y| {
-                if y.is_multiple_of(12) { [170.0, 166.0, 160.0] } else { [135.0, 84.0, 66.0].map(|v| v * shade(x, y)) }
-            },
-        );
+    let bricks = clip(|x, y| {
+        if y.is_multiple_of(12) {
+            [170.0, 166.0, 160.0]
+        } else {
+            [135.0, 84.0, 66.0].map(|v| v * shade(x, y))
+        }
+    });
     let sky =
         clip(|x, y| [130.0, 165.0, 215.0].map(|value| value + f64::from(y) / 4.0 + scatter(x, y) / 60.0));
     for (name, scene) in [("lawn", lawn), ("bricks", bricks), ("sky", sky)] {

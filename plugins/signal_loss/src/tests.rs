@@ -36,7 +36,9 @@ fn a_picture_is_normal() {
 fn black_is_found_also_with_words_over_it() {
     let black = diagnose(&clip(|_, _, _| 16));
     let words =
-        diagnose(&clip(|x, y, _| if y < 14 && x < 200 && (x / 5 + y / 7).is_multiple_of(2) { 235 } else { 16 }));
+        diagnose(&clip(
+            |x, y, _| if y < 14 && x < 200 && (x / 5 + y / 7).is_multiple_of(2) { 235 } else { 16 },
+        ));
     for finding in [black, words] {
         assert_eq!(finding.status, Status::Critical, "{finding:?}");
         assert_eq!(finding.decision.metric, "blank_share");

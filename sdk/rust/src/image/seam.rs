@@ -160,7 +160,8 @@ mod tests {
 
     #[test]
     fn extreme_samples_do_not_overflow() {
-        let samples: Vec<u8> = (0..64 * 64).map(|i| if (i + i / 64).is_multiple_of(2) { 255 } else { 0 }).collect();
+        let samples: Vec<u8> =
+            (0..64 * 64).map(|i| if (i + i / 64).is_multiple_of(2) { 255 } else { 0 }).collect();
         assert!(seams(&samples, 64).torn.is_empty());
     }
 }
