@@ -19,6 +19,7 @@ pub fn diagnose(plugin: &str, clip: &capture::Clip, config: &str) -> Option<Resu
         "color_cast" => Some(native::<color_cast::ColorCast>(&clip, config)),
         "contrast" => Some(native::<contrast::Contrast>(&clip, config)),
         "flower_screen" => Some(native::<flower_screen::FlowerScreen>(&clip, config)),
+        "lens_dirty" => Some(native::<lens_dirty::LensDirty>(&clip, config)),
         "freeze" => Some(native::<freeze::Freeze>(&clip, config)),
         "noise" => Some(native::<noise::NoisePlugin>(&clip, config)),
         "occlusion" => Some(native::<occlusion::Occlusion>(&clip, config)),
