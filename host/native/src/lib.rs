@@ -26,6 +26,7 @@ pub fn diagnose(plugin: &str, clip: &capture::Clip, config: &str) -> Option<Resu
         "signal_loss" => Some(native::<signal_loss::SignalLoss>(&clip, config)),
         "stream" => Some(native::<stream::Stream>(&clip, config)),
         "stripe" => Some(native::<stripe::Stripe>(&clip, config)),
+        "shake" => Some(native::<shake::Shake>(&clip, config)),
         _ => None,
     }
 }

@@ -1,44 +1,60 @@
 //! A picture that stands still: time goes on, the picture does not.
 //!
-//! A camera's sensor makes noise, so in a live picture nearly every textured spot changes within a
-//! second, even where nothing moves. A frozen one is handed to the encoder again and again: between
-//! two keyframes most macroblocks are repeated exactly, save for a clock that the recorder may draw
-//! over them. At a keyframe the same picture is coded afresh, which changes every sample a little and
-//! moves no structure. So stretches between keyframes are compared sample by sample, and across a
-//! keyframe only the structure is.
+//! A camera's sensor makes noise, and however hard an encoder erases it, here and there a tile changes
+//! to what it never showed before, for as long as one looks. A frozen picture is handed to the encoder
+//! again and again: after a keyframe it refines it for a moment, its B-frames go to and fro between the
+//! same few renderings, and then nothing new comes. So new tiles are counted, where the encoder has
+//! settled and outside the strip where a recorder's clock may run. Where an encoder is starved it
+//! refines for seconds: such changes are never undone, while those of noise are, by half.
+//!
+//! A camera is remembered from one check to the next: whether the picture was alike then.
 
-mod still;
+mod memory;
+mod watch;
 
 use easysight_sdk::{
-    Clip, Description, Failure, JsonSchema, Plugin, Report, Status, Text, descriptor, finding,
+    Clip, Description, Failure, Finding, JsonSchema, Plugin, Report, Status, Text, descriptor, finding,
 };
 use serde::Deserialize;
 
-use still::{Stretch, longest_stretch};
+use memory::Memory;
+use watch::{Seen, watch};
 
 /// Stretch of the clip that is asked for.
 const SPAN_MS: u32 = 3_000;
 /// Time between its frames.
 const INTERVAL_MS: u32 = 200;
+/// Comparisons without which nothing can be told.
+const LEAST_PAIRS: usize = 2;
+/// Changes below this (mean square of a textured pixel, grey levels) are no refinement of a starved
+/// encoder. Measured: 0.1 to 50 of frozen pictures at a tight bit rate.
+const REFINING_ENERGY: f64 = 0.1;
+/// Changes of which less than this is undone come from an encoder that refines. Measured: up to 0.05
+/// of frozen pictures; 0.1 to 0.5 of noise unless the encoder lacks the bits to show it.
+const REFINING_UNDONE: f64 = 0.08;
+/// Score of what cannot be told yet: below every live picture, and no alarm.
+const UNDECIDED_SCORE: f64 = 52.0;
+/// So many checks on end must have shown the same picture before a picture that only refines, or a
+/// scene whose noise is known to be erased, is called frozen.
+const ALIKE_CHECKS: u32 = 3;
 
 /// When a picture counts as frozen.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
-    /// The picture is frozen where it stands still for at least so many seconds on end.
+    /// The picture is frozen where nothing new was seen for the last so many seconds.
     #[schemars(range(min = 0.5, max = 2.8), extend("unit" = "s"))]
     pub still_s: f64,
-    /// Share of the textured tiles (16 × 16 pixels) that may change while the picture still counts
-    /// from one look to the next while the picture still counts as standing still: room for a running
-    /// clock and for an encoder that goes on refining. In live pictures a sixth and more of them do.
+    /// A live picture shows something new in at least this share of its textured tiles (16 × 16
+    /// pixels) from one look to the next, five times a second.
     #[schemars(range(min = 0.0, max = 0.5), extend("unit" = "share"))]
-    pub max_changed_share: f64,
+    pub least_changed_share: f64,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { still_s: 2.0, max_changed_share: 0.06 }
+        Self { still_s: 1.5, least_changed_share: 0.001 }
     }
 }
 
@@ -74,48 +90,111 @@ impl Plugin for Freeze {
                 "a single picture cannot tell whether it is frozen; a stretch of video is needed".into(),
             ));
         }
-        let Stretch { still_s, least_changed, moved } = longest_stretch(clip, &frames, &config)?;
-        let frozen = still_s >= config.still_s;
-        if !frozen && !moved {
+        let seen = watch(clip, &frames, config.still_s)?;
+        let verdict = judge(&seen, &config);
+        let memory = Memory::recall_and_renew(clip, verdict)?;
+        Ok(Report { findings: vec![conclude(&seen, covered_s, verdict, &memory, &config)?] })
+    }
+}
+
+/// What one clip says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It moves, or has the noise of a live picture.
+    Live,
+    /// Nothing new comes.
+    Still,
+    /// It changes only the way a starved encoder refines a picture.
+    Refining,
+    /// There was too little to compare.
+    TooShort,
+}
+
+fn judge(seen: &Seen, config: &Config) -> Verdict {
+    if seen.moved && seen.still_s < config.still_s {
+        Verdict::Live
+    } else if seen.pairs < LEAST_PAIRS {
+        Verdict::TooShort
+    } else if seen.changed_share <= config.least_changed_share {
+        if seen.still_s < config.still_s { Verdict::TooShort } else { Verdict::Still }
+    } else if seen.energy >= REFINING_ENERGY && seen.undone < REFINING_UNDONE {
+        Verdict::Refining
+    } else {
+        Verdict::Live
+    }
+}
+
+/// The finding, with what earlier checks of this camera add.
+fn conclude(
+    seen: &Seen,
+    covered_s: f64,
+    verdict: Verdict,
+    memory: &Memory,
+    config: &Config,
+) -> Result<Finding, Failure> {
+    let for_long = memory.alike_checks() >= ALIKE_CHECKS;
+    let frozen = match verdict {
+        Verdict::Live => false,
+        Verdict::Still if memory.erases_noise() => for_long,
+        Verdict::Still => true,
+        Verdict::Refining => for_long,
+        Verdict::TooShort => {
             return Err(Failure::Inconclusive(format!(
-                "the picture stands still for all of the {covered_s:.1} s that the clip covers; \
-                 {:.1} s are needed to tell",
-                config.still_s
+                "nothing moves, and the {covered_s:.1} s that the clip covers are too short to tell more"
             )));
         }
-        // 50 at the threshold, 0 where it stands still for half as long again.
-        let score = if frozen {
-            50.0 * (1.0 - (still_s / config.still_s - 1.0) / 0.5).clamp(0.0, 1.0)
-        } else {
-            100.0 - 50.0 * still_s / config.still_s
-        };
-        let finding = finding("freeze")
-            .metric("still_s", still_s, "s")
-            .metric("covered_s", covered_s, "s")
-            .metric("least_changed_share", least_changed, "share")
-            .decided_by("still_s", config.still_s)
-            .score(score);
-        Ok(if frozen {
-            finding
-                .judged(
-                    Status::Error,
-                    Text::new(
-                        format!("画面冻结:时间在走,画面已 {still_s:.1} 秒没有变化。"),
-                        format!(
-                            "The picture is frozen: time goes on, and it has not changed for {still_s:.1} s."
-                        ),
+    };
+    let share = seen.changed_share;
+    // 0 where nothing is new, 50 at the threshold, near 100 far above it.
+    let score = match verdict {
+        Verdict::Live if seen.moved && seen.still_s < config.still_s => 100.0,
+        Verdict::Live => 100.0 * share / (share + config.least_changed_share).max(1e-9),
+        Verdict::Still if frozen => 100.0 * share / (share + config.least_changed_share).max(1e-9),
+        _ if frozen => 25.0,
+        _ => UNDECIDED_SCORE,
+    };
+    let finding = finding("freeze")
+        .metric("changed_share", share, "share")
+        .metric("still_s", seen.still_s, "s")
+        .metric("covered_s", covered_s, "s")
+        .metric("change_energy", seen.energy, "grey level²")
+        .metric("undone_share", seen.undone, "share")
+        .metric("alike_checks", f64::from(memory.alike_checks()), "")
+        .decided_by("changed_share", config.least_changed_share)
+        .score(score);
+    Ok(if frozen {
+        let still_s = seen.still_s;
+        finding
+            .judged(
+                Status::Error,
+                Text::new(
+                    format!("画面冻结:时间在走,画面至少 {still_s:.1} 秒没有变化。"),
+                    format!(
+                        "The picture is frozen: time goes on, and it has not changed for at least {still_s:.1} s."
                     ),
-                )
-                .suggest(Text::new(
-                    "重启摄像机或编码器;若时钟叠加仍在走,检查视频输入。",
-                    "Restart the camera or the encoder; where a clock still runs over the picture, check the \
-                     encoder's video input.",
-                ))
-                .into()
-        } else {
-            finding.judged(Status::Normal, Text::new("画面在变化。", "The picture moves.")).into()
-        })
-    }
+                ),
+            )
+            .suggest(Text::new(
+                "重启摄像机或编码器;若时钟叠加仍在走,检查视频输入。",
+                "Restart the camera or the encoder; where a clock still runs over the picture, check the \
+                 encoder's video input.",
+            ))
+            .into()
+    } else if verdict == Verdict::Live {
+        finding.judged(Status::Normal, Text::new("画面在变化。", "The picture is alive.")).into()
+    } else {
+        // A finding rather than a failure: only what is found is remembered for the next check.
+        finding
+            .judged(
+                Status::Normal,
+                Text::new(
+                    "画面静止,变化可能只来自编码器;若之后的检查仍相同,将报冻结。",
+                    "Nothing moves, and what changes may be the encoder's doing; where the next checks of this \
+                     camera show the same, it is called frozen.",
+                ),
+            )
+            .into()
+    })
 }
 
 fn seconds(us: u64) -> f64 {

@@ -1,6 +1,9 @@
 //! What must be found and, above all, what must not.
 
-use easysight_sdk::{Finding, Status, native, testing::ArrayClip};
+use easysight_sdk::{
+    Finding, Status, native,
+    testing::{ArrayClip, CameraMemory},
+};
 
 use super::*;
 
@@ -45,7 +48,7 @@ fn a_picture_that_repeats_exactly_is_frozen() {
     let finding = judge(&clip(100, |x, y, _| wall(x, y))).unwrap();
     assert_eq!(finding.status, Status::Error);
     assert!(finding.score < 50.0);
-    assert_eq!(finding.decision.metric, "still_s");
+    assert_eq!(finding.decision.metric, "changed_share");
     assert!(!finding.suggestions.is_empty());
 }
 
@@ -83,14 +86,14 @@ fn a_static_scene_with_sensor_noise_is_live() {
     let noisy = |x, y, t| wall(x, y) + scatter(x, y, t) % 3;
     let finding = judge(&clip(8, noisy)).unwrap();
     assert_eq!(finding.status, Status::Normal);
-    assert_eq!(finding.score, 100.0);
+    assert!(finding.score > 99.0);
 }
 
 #[test]
 fn a_static_scene_whose_noise_the_encoder_erases_in_part_is_live() {
-    // Of each neighbour frame nine tenths of the tiles are repeated exactly.
+    // Of each neighbour frame ninety-eight hundredths of the tiles are repeated exactly.
     let erased = |x, y, t| {
-        let epoch = (0..=t).rev().find(|&e| scatter(x / 16, y / 16, e) < 26).unwrap_or(0);
+        let epoch = (0..=t).rev().find(|&e| scatter(x / 16, y / 16, e) < 6).unwrap_or(0);
         wall(x, y) + scatter(x, y, epoch) % 3
     };
     assert_eq!(status(&clip(100, erased)), Status::Normal);
@@ -117,12 +120,69 @@ fn something_that_moves_now_and_then_is_live() {
 }
 
 #[test]
-fn a_picture_that_freezes_late_is_not_called_frozen_before_it_was_long_enough() {
-    let late = |x, y, t: u32| wall(x, y) + scatter(x, y, t.min(8)) % 3;
-    let finding = judge(&clip(100, late)).unwrap();
-    assert_eq!(finding.status, Status::Normal);
-    let early = |x, y, t: u32| wall(x, y) + scatter(x, y, t.min(3)) % 3;
-    assert_eq!(status(&clip(100, early)), Status::Error);
+fn a_picture_that_froze_within_the_clip_is_found_once_it_stood_long_enough() {
+    let noise_until = |last: u32| move |x, y, t: u32| wall(x, y) + scatter(x, y, t.min(last)) % 3;
+    assert_eq!(status(&clip(100, noise_until(5))), Status::Error);
+    assert_eq!(status(&clip(100, noise_until(12))), Status::Normal);
+    let walks_until = |last: u32| {
+        move |x, y, t: u32| {
+            let place = 10 * t.min(last);
+            if (place..place + 32).contains(&x) && y > 40 { 20 } else { wall(x, y) }
+        }
+    };
+    assert_eq!(status(&clip(100, walks_until(5))), Status::Error);
+    assert_eq!(status(&clip(100, walks_until(12))), Status::Normal);
+}
+
+#[test]
+fn what_stood_still_and_moves_at_the_end_is_live() {
+    let steps_in = |x, y, t| if t >= 13 && x < 40 && y > 40 { 20 } else { wall(x, y) };
+    assert_eq!(status(&clip(100, steps_in)), Status::Normal);
+}
+
+/// An encoder that swings between two renderings of the same picture, as B-frames do.
+#[test]
+fn a_frozen_picture_in_two_renderings_is_frozen() {
+    assert_eq!(status(&clip(100, |x, y, t| recoded(x, y, t % 2, 1))), Status::Error);
+}
+
+/// A starved encoder comes closer to a picture that stands, tile by tile and step by step.
+fn refining(x: u32, y: u32, t: u32) -> u8 {
+    let fault = 8 - (t / 2).min(8);
+    let begun = t >= u32::from(scatter(x / 16, y / 16, 3) % 2);
+    wall(x, y) + (scatter(x, y, 5) % 5) * (if begun { fault as u8 } else { 8 }) / 2
+}
+
+#[test]
+fn a_picture_that_an_encoder_refines_for_seconds_cannot_tell_at_once() {
+    let finding = judge(&clip(100, refining)).unwrap();
+    assert_eq!(finding.status, Status::Normal, "{finding:?}");
+    assert!(finding.score < 55.0);
+}
+
+#[test]
+fn a_picture_that_stays_alike_over_several_checks_is_frozen_although_it_is_refined() {
+    let mut camera = CameraMemory::default();
+    let refined = clip(100, refining);
+    let checks: Vec<Status> = (0..4).map(|_| check(&mut camera, &refined)).collect();
+    assert_eq!(checks, [Status::Normal, Status::Normal, Status::Error, Status::Error]);
+}
+
+#[test]
+fn a_scene_that_stood_still_and_is_another_later_is_known_to_have_its_noise_erased() {
+    let mut camera = CameraMemory::default();
+    let still =
+        |place: u32| clip(100, move |x, y, _| if (place..place + 60).contains(&x) { 20 } else { wall(x, y) });
+    assert_eq!(check(&mut camera, &still(0)), Status::Error);
+    assert_eq!(check(&mut camera, &still(70)), Status::Normal);
+    assert_eq!(check(&mut camera, &still(30)), Status::Normal);
+    // It hangs now.
+    assert_eq!(check(&mut camera, &still(30)), Status::Normal);
+    assert_eq!(check(&mut camera, &still(30)), Status::Error);
+}
+
+fn check(camera: &mut CameraMemory, clip: &ArrayClip) -> Status {
+    camera.diagnose::<Freeze>(clip, "{}").unwrap().findings.remove(0).status
 }
 
 #[test]

@@ -32,6 +32,33 @@ pub fn changed_tiles(before: &[u8], after: &[u8], width: usize, changed: &mut [b
     }
 }
 
+/// A fingerprint of each tile: equal samples give equal ones, and of different tiles hardly two in a
+/// thousand million are alike. `prints` has a place for each tile; layout as in [`changed_tiles`].
+pub fn tile_prints(samples: &[u8], width: usize, prints: &mut [u32]) {
+    let columns = width / TILE;
+    if columns == 0 {
+        return;
+    }
+    let mut lanes = vec![[0_u32; TILE]; columns];
+    for (band, prints) in samples.chunks_exact(width * TILE).zip(prints.chunks_exact_mut(columns)) {
+        lanes.fill([0; TILE]);
+        for row in band.chunks_exact(width) {
+            let (tiles, _) = row.as_chunks::<TILE>();
+            for (tile, lanes) in tiles.iter().zip(&mut lanes) {
+                // A polynomial a column, all columns side by side; the factor is Knuth's for hashing.
+                for (&sample, lane) in tile.iter().zip(lanes) {
+                    *lane = lane.wrapping_mul(2_654_435_761).wrapping_add(u32::from(sample));
+                }
+            }
+        }
+        for (print, lanes) in prints.iter_mut().zip(&lanes) {
+            *print = lanes.iter().fold(0, |print: u32, &lane| {
+                (print.rotate_left(5) ^ (lane ^ (lane >> 15))).wrapping_mul(2_246_822_519)
+            });
+        }
+    }
+}
+
 /// Marks the tiles whose samples span at least `least` values: where something is to be seen.
 /// Layout as in [`changed_tiles`].
 pub fn textured_tiles(samples: &[u8], width: usize, least: u8, textured: &mut [bool]) {
@@ -108,6 +135,17 @@ mod tests {
                     prop_assert_eq!(marks[ty * columns + tx], plain);
                 }
             }
+        }
+
+        #[test]
+        fn tile_prints_differ_where_tiles_do((before, after, width) in bands()) {
+            let tiles = (width / TILE) * (before.len() / width / TILE);
+            let (mut one, mut other, mut changed) = (vec![0; tiles], vec![0; tiles], vec![false; tiles]);
+            tile_prints(&before, width, &mut one);
+            tile_prints(&after, width, &mut other);
+            changed_tiles(&before, &after, width, &mut changed);
+            let differ: Vec<bool> = one.iter().zip(&other).map(|(a, b)| a != b).collect();
+            prop_assert_eq!(differ, changed);
         }
 
         #[test]

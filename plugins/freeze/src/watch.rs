@@ -1,0 +1,302 @@
+//! What happens in a clip, as far as a frozen picture could tell it apart from a live one: motion,
+//! tiles that show what they never showed before, and whether what changes goes to and fro.
+
+use easysight_sdk::{
+    Clip, Failure, FrameInfo, PlaneKind, Rect,
+    image::{TILE, far_apart, textured_tiles, tile_prints},
+};
+
+use crate::seconds;
+
+/// Frames are compared at this distance at the least.
+const INTERVAL_US: u64 = 150_000;
+/// A tile shows something where its samples span so many grey levels.
+const TEXTURE: u8 = 10;
+/// Share of the tiles that must show something for the picture to tell anything.
+const LEAST_TEXTURED: f64 = 0.02;
+/// After a keyframe, and after motion, an encoder refines the picture for a while, although nothing
+/// changes.
+const SETTLING_US: u64 = 550_000;
+/// Pixels of a frame that are looked at, about: of a larger picture every second, third, … row of
+/// tiles.
+const LOOKED_AT: u32 = 330_000;
+/// Level at which structure is compared: averages of 4 × 4 pixels, in which the traces of coding
+/// afresh fade and edges stay.
+const STRUCTURE_LEVEL: u32 = 2;
+/// Grey levels by which such an average may differ from one coding to the next. Measured up to 4 on
+/// average for hard compression; edges that move differ by far more.
+const STRUCTURE_TOLERANCE: u8 = 20;
+/// Share of such averages that may differ by more.
+const STRUCTURE_MOVED: f64 = 0.005;
+/// A clock takes this part of the height at the most.
+const STRIPS: usize = 10;
+/// Comparisons that are wanted, if the clip has as many.
+const WANTED_PAIRS: usize = 3;
+
+/// What was seen.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Seen {
+    /// Time since the last motion, or since the clip began.
+    pub(crate) still_s: f64,
+    /// Something moved in the clip.
+    pub(crate) moved: bool,
+    /// Comparisons that count: away from keyframes and from motion.
+    pub(crate) pairs: usize,
+    /// Share of the textured tiles that, from one look to the next, changed to what they never showed
+    /// before. The strip of the picture where most of them are is left out: a clock may run there.
+    pub(crate) changed_share: f64,
+    /// What changes per textured pixel and look, as a mean square in grey levels.
+    pub(crate) energy: f64,
+    /// Which part of a change is undone later: about a half where noise comes and goes, next to
+    /// nothing where an encoder comes closer and closer to a picture that stands.
+    pub(crate) undone: f64,
+}
+
+/// A frame that is looked at.
+struct Look {
+    at_us: u64,
+    keyframe: bool,
+    samples: Vec<u8>,
+    prints: Vec<u32>,
+}
+
+/// Watches the last `window_s` of the clip, and as much of it before as is needed.
+pub(crate) fn watch(clip: &dyn Clip, frames: &[FrameInfo], window_s: f64) -> Result<Seen, Failure> {
+    let intra_only = frames.len() > 2 && frames.iter().all(|frame| frame.keyframe);
+    let chosen = choose(frames, intra_only);
+    let grid = Grid::of(clip)?;
+    let Some(end_us) = chosen.last().map(|&(_, at_us, _)| at_us) else {
+        return Err(Failure::UnsupportedClip("the clip has no frame".into()));
+    };
+    let moved_us = last_motion(clip, &chosen)?;
+    let begin_us = frames.first().map_or(0, |frame| frame.timestamp_us);
+    let mut looks = Vec::with_capacity(chosen.len());
+    for &(index, at_us, keyframe) in &chosen {
+        if at_us >= moved_us.unwrap_or(0) {
+            looks.push(grid.look(clip, index, at_us, keyframe)?);
+        }
+    }
+    let settled_us = settled(&looks, moved_us, intra_only);
+    let quiet = quiet_pairs(&looks, &settled_us, end_us, window_s);
+    let (changed_share, tiles) = grid.novelty(&looks, &quiet);
+    let (energy, undone) = grid.reversion(&looks, &quiet, tiles);
+    Ok(Seen {
+        still_s: seconds(end_us - moved_us.unwrap_or(begin_us)),
+        moved: moved_us.is_some(),
+        pairs: quiet.len(),
+        changed_share,
+        energy,
+        undone,
+    })
+}
+
+/// Frames an interval apart, and the keyframes: index, time, keyframe.
+fn choose(frames: &[FrameInfo], intra_only: bool) -> Vec<(u32, u64, bool)> {
+    let mut chosen: Vec<(u32, u64, bool)> = Vec::new();
+    for (index, frame) in (0_u32..).zip(frames) {
+        let key = frame.keyframe && !intra_only;
+        let due = chosen.last().is_none_or(|&(_, at_us, _)| frame.timestamp_us - at_us >= INTERVAL_US);
+        if key || due {
+            chosen.push((index, frame.timestamp_us, key));
+        }
+    }
+    chosen
+}
+
+/// When the picture last showed edges elsewhere than before; found from the end. In one strip of the
+/// picture they may be others now and then, as the digits of a clock are, but not at each look.
+fn last_motion(clip: &dyn Clip, chosen: &[(u32, u64, bool)]) -> Result<Option<u64>, Failure> {
+    let level = STRUCTURE_LEVEL.min(clip.info().levels - 1);
+    let (width, _) = clip.size(PlaneKind::Luma, level)?;
+    let mut after: Option<(Vec<u8>, u64)> = None;
+    let mut ticked = false;
+    for &(index, at_us, _) in chosen.iter().rev() {
+        let now = clip.luma(index, level)?;
+        if let Some((after, after_us)) = &after {
+            let rows = now.chunks(width.max(1) as usize).zip(after.chunks(width.max(1) as usize));
+            let moved: Vec<u64> =
+                rows.map(|(now, after)| far_apart(now, after, STRUCTURE_TOLERANCE)).collect();
+            let all: u64 = moved.iter().sum();
+            let strip = moved.len().div_ceil(STRIPS).max(1);
+            let in_strip = moved.windows(strip).map(|rows| rows.iter().sum()).max().unwrap_or(all);
+            let is_motion = |count: u64| count as f64 > STRUCTURE_MOVED * now.len() as f64;
+            if is_motion(all - in_strip) || (is_motion(all) && ticked) {
+                return Ok(Some(*after_us));
+            }
+            ticked = is_motion(all);
+        }
+        after = Some((now, at_us));
+    }
+    Ok(None)
+}
+
+/// For each look the time from which on the encoder has settled.
+fn settled(looks: &[Look], moved_us: Option<u64>, intra_only: bool) -> Vec<u64> {
+    let mut from = match moved_us {
+        Some(at_us) if !intra_only => at_us + SETTLING_US,
+        Some(at_us) => at_us,
+        None => 0,
+    };
+    let after_keyframe = |look: &Look, from: u64| if look.keyframe { look.at_us + SETTLING_US } else { from };
+    looks
+        .iter()
+        .map(|look| {
+            from = from.max(after_keyframe(look, from));
+            from
+        })
+        .collect()
+}
+
+/// The looks (by their place) that are compared with the one before: those of the window, and earlier
+/// ones where these are few.
+fn quiet_pairs(looks: &[Look], settled_us: &[u64], end_us: u64, window_s: f64) -> Vec<usize> {
+    let mut quiet = Vec::new();
+    for at in (1..looks.len()).rev() {
+        let (Some(before), Some(look), Some(&settled_us)) =
+            (looks.get(at - 1), looks.get(at), settled_us.get(at))
+        else {
+            continue;
+        };
+        if seconds(end_us - before.at_us) > window_s + 0.05 && quiet.len() >= WANTED_PAIRS {
+            break;
+        }
+        if !look.keyframe && before.at_us >= settled_us {
+            quiet.push(at);
+        }
+    }
+    quiet
+}
+
+/// The tiles that are looked at.
+struct Grid {
+    width: u32,
+    columns: usize,
+    /// Tops of the rows of tiles, in pixels.
+    rows: Vec<u32>,
+    /// Whether a tile shows something, row by row.
+    textured: Vec<bool>,
+}
+
+impl Grid {
+    fn of(clip: &dyn Clip) -> Result<Self, Failure> {
+        let (width, height) = clip.size(PlaneKind::Luma, 0)?;
+        let step = (width * height).div_ceil(LOOKED_AT).max(1);
+        let tile = TILE as u32;
+        let rows: Vec<u32> = (0..height / tile).step_by(step as usize).map(|row| row * tile).collect();
+        let columns = width as usize / TILE;
+        let mut grid = Self { width, columns, rows, textured: Vec::new() };
+        let mut textured = vec![false; columns * grid.rows.len()];
+        textured_tiles(&grid.pull(clip, 0)?, width as usize, TEXTURE, &mut textured);
+        let count = textured.iter().filter(|&&textured| textured).count();
+        if count == 0 || (count as f64) < LEAST_TEXTURED * textured.len() as f64 {
+            return Err(Failure::Inconclusive(
+                "the picture is too flat to tell: next to nothing in it could move".into(),
+            ));
+        }
+        grid.textured = textured;
+        Ok(grid)
+    }
+
+    /// The rows of tiles of a frame, one after the other.
+    fn pull(&self, clip: &dyn Clip, frame: u32) -> Result<Vec<u8>, Failure> {
+        let band =
+            |y, height| clip.crop(frame, PlaneKind::Luma, 0, Rect { x: 0, y, width: self.width, height });
+        let tile = TILE as u32;
+        if self.columns == 0 {
+            return Ok(Vec::new());
+        }
+        // Rows that follow each other are pulled at once.
+        if let (Some(0), Some(&last)) = (self.rows.first(), self.rows.last())
+            && last as usize == (self.rows.len() - 1) * TILE
+        {
+            return Ok(band(0, last + tile)?);
+        }
+        let mut samples = Vec::with_capacity(self.rows.len() * TILE * self.width as usize);
+        for &y in &self.rows {
+            samples.extend_from_slice(&band(y, tile)?);
+        }
+        Ok(samples)
+    }
+
+    fn look(&self, clip: &dyn Clip, index: u32, at_us: u64, keyframe: bool) -> Result<Look, Failure> {
+        let samples = self.pull(clip, index)?;
+        let mut prints = vec![0; self.textured.len()];
+        tile_prints(&samples, self.width as usize, &mut prints);
+        Ok(Look { at_us, keyframe, samples, prints })
+    }
+
+    /// The share of tiles, outside the strip where most of them are, that show what they never showed;
+    /// and the tiles that do so in any of the comparisons.
+    fn novelty(&self, looks: &[Look], quiet: &[usize]) -> (f64, Vec<bool>) {
+        let columns = self.columns.max(1);
+        let mut novel = vec![false; self.textured.len()];
+        let mut of_rows = vec![0_usize; self.rows.len()];
+        for &at in quiet {
+            let Some((look, earlier)) = looks.get(..=at).and_then(<[Look]>::split_last) else { continue };
+            for (tile, (novel, &print)) in novel.iter_mut().zip(&look.prints).enumerate() {
+                if self.textured.get(tile) == Some(&true)
+                    && !earlier.iter().any(|look| look.prints.get(tile) == Some(&print))
+                {
+                    *novel = true;
+                    if let Some(count) = of_rows.get_mut(tile / columns) {
+                        *count += 1;
+                    }
+                }
+            }
+        }
+        let textured: Vec<usize> = self
+            .textured
+            .chunks(columns)
+            .map(|row| row.iter().filter(|&&textured| textured).count())
+            .collect();
+        let strip = self.rows.len().div_ceil(STRIPS);
+        let busiest = (0..=self.rows.len().saturating_sub(strip))
+            .max_by_key(|&top| of_rows.iter().skip(top).take(strip).sum::<usize>())
+            .unwrap_or(0);
+        let outside = |values: &[usize]| -> usize {
+            let within = |row: usize| (busiest..busiest + strip).contains(&row);
+            values.iter().enumerate().filter(|&(row, _)| !within(row)).map(|(_, value)| value).sum()
+        };
+        let all = outside(&textured) * quiet.len();
+        let share = if all == 0 { 0.0 } else { outside(&of_rows) as f64 / all as f64 };
+        (share, novel)
+    }
+
+    /// How much changes, and which part of it is undone by the last look before the next keyframe.
+    fn reversion(&self, looks: &[Look], quiet: &[usize], tiles: Vec<bool>) -> (f64, f64) {
+        let (mut changed, mut undone, mut lasting) = (0.0, 0.0, 0.0);
+        let width = self.width as usize;
+        for &at in quiet {
+            let (Some(before), Some(now)) = (looks.get(at - 1), looks.get(at)) else { continue };
+            let rest = looks.iter().skip(at + 1).take_while(|look| !look.keyframe);
+            let last = rest.last();
+            let planes = [Some(before), Some(now), last].map(|look| look.map(|look| look.samples.as_slice()));
+            let [Some(before), Some(now), last] = planes else { continue };
+            for tile in tiles.iter().enumerate().filter(|(_, novel)| **novel).map(|(tile, _)| tile) {
+                let top = tile / self.columns.max(1) * TILE * width + tile % self.columns.max(1) * TILE;
+                for row in 0..TILE {
+                    let place = top + row * width..top + row * width + TILE;
+                    let (Some(a), Some(b)) = (before.get(place.clone()), now.get(place.clone())) else {
+                        continue;
+                    };
+                    let energy = product(a, b, a, b);
+                    changed += f64::from(energy);
+                    if let Some(c) = last.and_then(|last| last.get(place)) {
+                        lasting += f64::from(energy);
+                        undone -= f64::from(product(a, b, b, c));
+                    }
+                }
+            }
+        }
+        let textured = self.textured.iter().filter(|&&textured| textured).count() * TILE * TILE;
+        let energy = changed / (textured * quiet.len()).max(1) as f64;
+        (energy, if lasting > 0.0 { undone / lasting } else { 0.0 })
+    }
+}
+
+/// The sum of (b − a) × (d − c).
+fn product(a: &[u8], b: &[u8], c: &[u8], d: &[u8]) -> i32 {
+    let first = a.iter().zip(b).map(|(&a, &b)| i32::from(b) - i32::from(a));
+    let second = c.iter().zip(d).map(|(&c, &d)| i32::from(d) - i32::from(c));
+    first.zip(second).map(|(first, second)| first * second).sum()
+}

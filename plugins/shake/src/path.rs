@@ -1,0 +1,78 @@
+//! The way that the camera took, and how far it swings to and fro.
+
+/// A place of the camera at a time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Place {
+    /// In seconds.
+    pub(crate) at_s: f64,
+    /// In pixels of a picture 640 pixels wide.
+    pub(crate) x: f64,
+    /// Likewise.
+    pub(crate) y: f64,
+}
+
+/// Directions along which swings are measured: x, y and the diagonals.
+const DIRECTIONS: [(f64, f64); 4] = [
+    (1.0, 0.0),
+    (0.0, 1.0),
+    (std::f64::consts::FRAC_1_SQRT_2, std::f64::consts::FRAC_1_SQRT_2),
+    (std::f64::consts::FRAC_1_SQRT_2, -std::f64::consts::FRAC_1_SQRT_2),
+];
+
+/// The largest distance over which the path turns around at least `reversals` times; 0 where it
+/// turns less often. A pan, however far, turns around once at the most.
+pub(crate) fn swing(path: &[Place], reversals: usize) -> f64 {
+    let along = |(x, y): (f64, f64)| -> Vec<f64> { path.iter().map(|p| p.x * x + p.y * y).collect() };
+    DIRECTIONS.into_iter().map(|direction| largest(&along(direction), reversals)).fold(0.0, f64::max)
+}
+
+/// As [`swing`], along one direction. A larger distance is never crossed more often than a smaller
+/// one, so halving an interval finds it.
+fn largest(way: &[f64], reversals: usize) -> f64 {
+    let (low, high) = way.iter().fold((f64::MAX, f64::MIN), |(low, high), &at| (low.min(at), high.max(at)));
+    let (mut enough, mut too_much) = (0.0, (high - low).max(0.0));
+    for _ in 0..16 {
+        let distance = (enough + too_much) / 2.0;
+        if turns(way, distance) >= reversals {
+            enough = distance;
+        } else {
+            too_much = distance;
+        }
+    }
+    enough
+}
+
+/// How often the way turns around and goes back by at least `distance`, having come as far.
+pub(crate) fn turns(way: &[f64], distance: f64) -> usize {
+    let Some(&first) = way.first() else { return 0 };
+    let (mut low, mut high) = (first, first);
+    let mut rising = None;
+    let mut turns = 0;
+    for &at in way {
+        match rising {
+            None => {
+                (low, high) = (low.min(at), high.max(at));
+                if at - low >= distance {
+                    (rising, high) = (Some(true), at);
+                } else if high - at >= distance {
+                    (rising, low) = (Some(false), at);
+                }
+            }
+            Some(true) => {
+                high = high.max(at);
+                if high - at >= distance {
+                    (rising, low) = (Some(false), at);
+                    turns += 1;
+                }
+            }
+            Some(false) => {
+                low = low.min(at);
+                if at - low >= distance {
+                    (rising, high) = (Some(true), at);
+                    turns += 1;
+                }
+            }
+        }
+    }
+    turns
+}

@@ -1,0 +1,155 @@
+//! What must be found and, above all, what must not.
+
+use easysight_sdk::{Finding, native, testing::ArrayClip};
+
+use super::*;
+
+const WIDTH: u32 = 240;
+const HEIGHT: u32 = 144;
+/// A frame every 40 ms.
+const FRAME_US: u64 = 40_000;
+
+/// A deterministic scatter of values, 0 to 255.
+fn scatter(x: i64, y: i64, t: i64) -> u8 {
+    let mixed =
+        (x.wrapping_mul(0x9E37_79B1) ^ y.wrapping_mul(0x85EB_CA77) ^ t.wrapping_mul(0x27D4_EB2F)) as u32;
+    (mixed ^ mixed >> 15).wrapping_mul(0xC2B2_AE35).to_be_bytes()[0]
+}
+
+/// A wall of blocks, each of its own grey, with soft edges; places between samples are asked for.
+fn wall(x: f64, y: f64) -> f64 {
+    let block = |i: i64, j: i64| 60.0 + f64::from(scatter(i, j, 1)) / 2.0;
+    let (u, v) = (x / 12.0, y / 12.0);
+    let (i, j) = (u.floor() as i64, v.floor() as i64);
+    let soft = |t: f64| (8.0 * (t - 0.5) + 0.5).clamp(0.0, 1.0);
+    let (s, t) = (soft(u - u.floor()), soft(v - v.floor()));
+    let row = |j| block(i, j) * (1.0 - s) + block(i + 1, j) * s;
+    row(j) * (1.0 - t) + row(j + 1) * t
+}
+
+/// Frames of the wall seen from a place that depends on the time in seconds, with a little noise.
+fn clip(frames: u32, place: impl Fn(f64) -> (f64, f64)) -> ArrayClip {
+    drawn(frames, |x, y, seconds| {
+        let (dx, dy) = place(seconds);
+        wall(x + dx, y + dy)
+    })
+}
+
+fn drawn(frames: u32, luma: impl Fn(f64, f64, f64) -> f64) -> ArrayClip {
+    (0..frames).fold(ArrayClip::new(WIDTH, HEIGHT), |clip, t| {
+        let seconds = f64::from(t) * FRAME_US as f64 / 1e6;
+        clip.frame(u64::from(t) * FRAME_US, t == 0, |x, y| {
+            let noise = f64::from(scatter(x.into(), y.into(), t.into()) % 5) - 2.0;
+            (luma(f64::from(x), f64::from(y), seconds) + noise).round().clamp(0.0, 255.0) as u8
+        })
+    })
+}
+
+fn judge(clip: &ArrayClip) -> Result<Finding, Failure> {
+    native::<Shake>(clip, "{}").map(|mut report| report.findings.remove(0))
+}
+
+fn metric(finding: &Finding, name: &str) -> f64 {
+    finding.metrics.iter().find(|metric| metric.name == name).unwrap().value
+}
+
+fn sway(pixels: f64, hertz: f64) -> impl Fn(f64) -> (f64, f64) {
+    move |seconds| {
+        let turn = std::f64::consts::TAU * hertz * seconds + 0.4;
+        (pixels * turn.sin(), 0.5 * pixels * (1.3 * turn).cos())
+    }
+}
+
+#[test]
+fn a_shaking_camera_is_found_and_its_swing_measured() {
+    // Two samples to each side, of 240, are 10.7 pixels of 640 from end to end.
+    let finding = judge(&clip(26, sway(2.0, 4.0))).unwrap();
+    assert_ne!(finding.status, Status::Normal);
+    assert!((8.5..=12.5).contains(&metric(&finding, "swing_px")), "{finding:?}");
+    assert!(metric(&finding, "reversals_per_s") >= 6.0);
+    assert!(!finding.suggestions.is_empty());
+}
+
+#[test]
+fn a_shake_of_less_than_a_sample_is_found() {
+    let finding = judge(&clip(26, sway(0.4, 5.0))).unwrap();
+    assert_eq!(finding.status, Status::Warning, "{finding:?}");
+}
+
+#[test]
+fn a_pole_that_sways_once_a_second_is_found_in_three_seconds() {
+    assert_ne!(judge(&clip(76, sway(2.0, 1.0))).unwrap().status, Status::Normal);
+}
+
+#[test]
+fn stronger_shaking_scores_lower() {
+    let scores: Vec<f32> =
+        [0.0, 0.1, 0.3, 1.0, 3.0].map(|pixels| judge(&clip(26, sway(pixels, 4.0))).unwrap().score).into();
+    assert!(scores.is_sorted_by(|a, b| a > b), "{scores:?}");
+}
+
+#[test]
+fn a_camera_that_stands_is_not_shaking() {
+    let finding = judge(&clip(26, |_| (0.0, 0.0))).unwrap();
+    assert_eq!(finding.status, Status::Normal);
+    assert!(finding.score > 99.0, "{finding:?}");
+}
+
+#[test]
+fn a_pan_and_a_turn_from_one_preset_to_the_next_are_no_shaking() {
+    let pan = judge(&clip(76, |seconds| (30.0 * seconds, 4.0 * seconds))).unwrap();
+    assert_eq!(pan.status, Status::Normal);
+    let ptz = judge(&clip(76, |seconds| (120.0 * (seconds - 1.0).clamp(0.0, 0.8), 0.0)));
+    assert!(ptz.is_ok_and(|finding| finding.status == Status::Normal));
+}
+
+#[test]
+fn a_pan_there_and_back_is_no_shaking() {
+    let there_and_back = |seconds: f64| (40.0 * (1.5 - (seconds - 1.5).abs()), 0.0);
+    assert_eq!(judge(&clip(76, there_and_back)).unwrap().status, Status::Normal);
+}
+
+#[test]
+fn what_waves_before_a_camera_that_stands_is_no_shaking() {
+    let waving = drawn(26, |x, y, seconds| {
+        let turn = std::f64::consts::TAU * 4.0 * seconds;
+        if x < 135.0 { wall(x + 4.0 * turn.sin(), y) } else { wall(x, y) }
+    });
+    assert_eq!(judge(&waving).unwrap().status, Status::Normal);
+}
+
+#[test]
+fn flickering_light_is_no_shaking() {
+    let flicker = drawn(26, |x, y, seconds| wall(x, y) * (1.0 + 0.2 * (40.0 * seconds).sin()));
+    assert_eq!(judge(&flicker).unwrap().status, Status::Normal);
+}
+
+#[test]
+fn frames_at_uneven_intervals_are_judged_by_their_time() {
+    // A second in full, and two more at five frames a second.
+    let times = (0..26).map(|t| t * FRAME_US).chain((1..=10).map(|t| 1_000_000 + t * 200_000));
+    let shaken = times.fold(ArrayClip::new(WIDTH, HEIGHT), |clip, at_us| {
+        let (dx, dy) = sway(1.5, 4.0)(at_us as f64 / 1e6);
+        clip.frame(at_us, at_us == 0, |x, y| wall(f64::from(x) + dx, f64::from(y) + dy) as u8)
+    });
+    assert_ne!(judge(&shaken).unwrap().status, Status::Normal);
+}
+
+#[test]
+fn a_plain_wall_cannot_tell() {
+    let plain = drawn(26, |_, _, _| 120.0);
+    assert!(matches!(judge(&plain), Err(Failure::Inconclusive(_))));
+}
+
+#[test]
+fn a_single_picture_is_unsupported() {
+    assert!(matches!(judge(&clip(1, |_| (0.0, 0.0))), Err(Failure::UnsupportedClip(_))));
+}
+
+#[test]
+fn tiny_pictures_do_not_make_it_fail() {
+    let tiny = (0..4_u32).fold(ArrayClip::new(8, 8), |clip, t| {
+        clip.frame(u64::from(t) * 300_000, t == 0, |x, y| scatter(x.into(), y.into(), 0))
+    });
+    assert!(matches!(judge(&tiny), Err(Failure::Inconclusive(_))));
+}
