@@ -8,7 +8,7 @@ mod histogram;
 mod moments;
 mod seam;
 
-pub use difference::{TILE, changed_tiles, far_apart, textured_tiles};
+pub use difference::{TILE, changed_tiles, far_apart, textured_tiles, tile_prints};
 pub use edges::{CELL, EdgeWindow, edge_windows};
 pub use grain::{GRAIN_ROWS, Grain, grain_tiles};
 pub use histogram::Histogram;
