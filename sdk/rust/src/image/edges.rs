@@ -65,7 +65,7 @@ pub fn edge_windows(samples: &[u8], width: usize, least: u8, mut visit: impl FnM
         let to = (start + band + width).min(samples.len() / width * width);
         if let (Some(band), Some(around)) = (samples.get(start..start + band), samples.get(from..to)) {
             extremes.gather(band, around);
-            extremes.into_cells(&mut below);
+            extremes.put_into(&mut below);
         }
         if row >= 2 {
             visit_row(row - 1, least, [&above, &middle, &below], &mut visit);
@@ -113,7 +113,7 @@ impl Extremes {
         }
     }
 
-    fn into_cells(&self, cells: &mut Cells) {
+    fn put_into(&self, cells: &mut Cells) {
         let greatest = |from: &[u8], to: &mut [u8]| {
             for (four, cell) in from.as_chunks::<CELL>().0.iter().zip(to) {
                 let [a, b, c, d] = *four;
