@@ -2,6 +2,7 @@
 //! builds it with optimisation and the plugins.
 
 mod media;
+mod suite;
 
 use std::{
     collections::BTreeMap,
@@ -34,6 +35,9 @@ struct Arguments {
     /// Runs of each plugin.
     #[arg(long, value_name = "N", default_value_t = 40)]
     runs: usize,
+    /// What each plugin costs in a small and a large picture, rather than what the sandbox does.
+    #[arg(long)]
+    suite: bool,
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -51,6 +55,10 @@ fn main() -> anyhow::Result<ExitCode> {
     let (plugins, rejected) = PluginSet::load(&sandbox, &arguments.plugins_dir)?;
     if let Some(rejected) = rejected.first() {
         bail!("{}: {}", rejected.path.display(), rejected.reason);
+    }
+    if arguments.suite {
+        suite::run(&plugins, arguments.clip.as_deref(), arguments.runs)?;
+        return Ok(ExitCode::SUCCESS);
     }
     let plan = Plan::new(&plugins, &[], &BTreeMap::new(), Limits::default())?;
 

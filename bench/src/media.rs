@@ -11,9 +11,15 @@ use anyhow::{Context, bail};
 
 /// Five seconds of a moving, noisy picture: 1080p H.264 at 25 frames a second.
 pub(crate) fn make_clip(dir: &Path) -> anyhow::Result<PathBuf> {
-    let file = dir.join("1080p.mp4");
+    make_clip_of(dir, "1920x1080")
+}
+
+/// As [`make_clip`], of another size.
+pub(crate) fn make_clip_of(dir: &Path, size: &str) -> anyhow::Result<PathBuf> {
+    let file = dir.join(format!("{size}.mp4"));
     let mut ffmpeg = Command::new("ffmpeg");
-    ffmpeg.args(["-v", "error", "-f", "lavfi", "-i", "testsrc2=size=1920x1080:rate=25:duration=5"]);
+    let picture = format!("testsrc2=size={size}:rate=25:duration=5");
+    ffmpeg.args(["-v", "error", "-f", "lavfi", "-i", &picture]);
     ffmpeg.args(["-vf", "noise=alls=8:allf=t", "-c:v", "libx264", "-preset", "veryfast", "-g", "50"]);
     ffmpeg.args(["-pix_fmt", "yuv420p"]).arg(&file).stdin(Stdio::null());
     if !ffmpeg.status().context("ffmpeg does not start")?.success() {

@@ -11,7 +11,7 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// `sandbox` or `dispatch`.
+    /// `sandbox`, `suite` or `dispatch`.
     #[arg(value_enum, default_value_t = What::Sandbox)]
     what: What,
     /// Handed to the benchmark; see `--help` behind `--`.
@@ -23,6 +23,8 @@ pub(crate) struct Arguments {
 enum What {
     /// The sandbox against native code, and a clip against decoding.
     Sandbox,
+    /// Each standard plugin in a small and a large picture, against native code and decoding.
+    Suite,
     /// A master under load: jobs a second, latency, a thousand nodes.
     Dispatch,
 }
@@ -51,6 +53,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     let mut cargo = command("cargo", &workspace::root());
     cargo.args(["run", "--release", "--package", "easysight-bench", "--bin", "easysight-bench", "--"]);
+    if arguments.what == What::Suite {
+        cargo.arg("--suite");
+    }
     process::run(cargo.arg("--plugins-dir").arg(plugins).args(&arguments.rest))?;
     Ok(ExitCode::SUCCESS)
 }

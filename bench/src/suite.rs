@@ -1,0 +1,127 @@
+//! All standard plugins side by side: what each costs, and what all cost together against decoding
+//! the clip, in a small and in a large picture.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
+use easysight_bench::table::{self, Row};
+use easysight_capture::Clip;
+use easysight_diagnose::{Plan, PluginSet, Selected};
+use easysight_sandbox::{Limits, RunInput};
+
+use crate::{against_decoding, build_pyramid, capture, media, median};
+
+/// What one plugin cost on one clip.
+struct Cost {
+    fuel: u64,
+    bytes: u64,
+    sandboxed: Duration,
+    native: Duration,
+    /// How it ended; `inconclusive` costs time too.
+    said: String,
+}
+
+/// Prints the tables.
+pub(crate) fn run(plugins: &PluginSet, given: Option<&Path>, runs: usize) -> anyhow::Result<()> {
+    let work = tempfile::tempdir()?;
+    let files = match given {
+        Some(file) => vec![file.to_owned()],
+        None => {
+            vec![media::make_clip_of(work.path(), "640x360")?, media::make_clip_of(work.path(), "1920x1080")?]
+        }
+    };
+    let plan = Plan::new(plugins, &[], &BTreeMap::new(), Limits::default())?;
+    for file in files {
+        let clip = capture(&file, &plan)?;
+        build_pyramid(&clip);
+        on_clip(&plan, &clip, &file, runs)?;
+    }
+    Ok(())
+}
+
+fn on_clip(plan: &Plan, clip: &Arc<Clip>, file: &Path, runs: usize) -> anyhow::Result<()> {
+    let frames = clip.frames().len().max(1);
+    let info = clip.info();
+    println!("{} × {}, {frames} frames", info.width, info.height);
+    let mut table = Table::new();
+    let heads = [
+        "plugin",
+        "fuel",
+        "MiB handed over",
+        "ms a run",
+        "µs a frame",
+        "native ms",
+        "sandbox ÷ native",
+        "said",
+    ];
+    table.load_style(UTF8_FULL_CONDENSED).set_header(heads);
+    let (mut sandboxed, mut native) = (Duration::ZERO, Duration::ZERO);
+    for selected in plan.selected() {
+        let cost = cost(selected, clip, runs)?;
+        sandboxed += cost.sandboxed;
+        native += cost.native;
+        let (ours, theirs) = (cost.sandboxed.as_secs_f64(), cost.native.as_secs_f64());
+        table.add_row([
+            selected.plugin.descriptor().name.clone(),
+            cost.fuel.to_string(),
+            format!("{:.2}", cost.bytes as f64 / crate::MEBIBYTE),
+            format!("{:.2}", ours * 1e3),
+            format!("{:.0}", ours * 1e6 / frames as f64),
+            format!("{:.2}", theirs * 1e3),
+            format!("{:.2}", ours / theirs),
+            cost.said,
+        ]);
+    }
+    println!("{table}");
+    let covered = clip.frames().last().map_or(Duration::ZERO, |frame| frame.timestamp);
+    let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
+    let mut rows = vec![
+        Row::ratio(
+            "all plugins: sandbox against native",
+            milliseconds(sandboxed),
+            milliseconds(native),
+            "ms",
+            1.5,
+        ),
+        against_decoding(sandboxed, file, covered)?,
+    ];
+    // The mark is that of a small picture.
+    if info.width <= 640 {
+        let a_frame = milliseconds(sandboxed) / frames as f64;
+        rows.push(Row::against_mark("all plugins, a frame", a_frame, "ms", 1.0));
+    }
+    println!("{}", table::render(&rows));
+    Ok(())
+}
+
+/// One plugin in the sandbox and natively, run by run in turn.
+fn cost(selected: &Selected, clip: &Arc<Clip>, runs: usize) -> anyhow::Result<Cost> {
+    let name = &selected.plugin.descriptor().name;
+    let (mut sandboxed, mut native) = (Vec::new(), Vec::new());
+    let mut cost = None;
+    for _ in 0..runs.max(1) {
+        let started = Instant::now();
+        let outcome = selected.plugin.run(RunInput {
+            clip: Arc::clone(clip),
+            config: Arc::clone(&selected.config),
+            limits: selected.limits,
+            baseline: None,
+        });
+        sandboxed.push(started.elapsed());
+        let started = Instant::now();
+        let report = easysight_native::diagnose(name, clip, &selected.config);
+        native.push(started.elapsed());
+        // What the plugin says of a test picture does not matter here, that it can be compared does.
+        drop(report.with_context(|| format!("{name} is no standard plugin"))?);
+        let said = outcome.result.map_or_else(|failure| failure.kind().to_owned(), |_| "a report".to_owned());
+        cost = Some((outcome.fuel, outcome.bytes_handed_over, said));
+    }
+    let (fuel, bytes, said) = cost.context("no run")?;
+    Ok(Cost { fuel, bytes, sandboxed: median(sandboxed), native: median(native), said })
+}
