@@ -15,7 +15,7 @@ use std::{
 };
 
 use easysight_sandbox::Digest;
-use easysight_store::StoreError;
+use easysight_store::{PictureRepository, StoreError};
 
 use crate::master::{Master, now_ms};
 

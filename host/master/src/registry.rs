@@ -10,7 +10,7 @@ use std::{
 use chrono::Utc;
 use easysight_protocol::{DiagnosisInfo, JobPlan, Origin, PlannedPlugin, PublishedPlugin, Text};
 use easysight_sandbox::{ConfigSchema, Digest, LoadError, Plugin, PluginStore, Sandbox};
-use easysight_store::{Store, StoreError};
+use easysight_store::{PluginRepository, Store, StoreError};
 use parking_lot::RwLock;
 use serde_json::{Map, Value};
 

@@ -5,7 +5,7 @@
 use std::{sync::Arc, time::Duration};
 
 use easysight_protocol::RunId;
-use easysight_store::{Listener, MAX_NEWS_BYTES, StoreError};
+use easysight_store::{FindingRepository, Listener, MAX_NEWS_BYTES, StoreError};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;

@@ -10,7 +10,10 @@ use std::{
 use chrono::Utc;
 use easysight_daemon::{requests::RequestId, telemetry::traceparent};
 use easysight_protocol::{JobPlan, Origin, RunId, Task, TaskRequest, Trigger};
-use easysight_store::{FanOut, NewRun, Start, StoreError, StoredRun};
+use easysight_store::{
+    CameraRepository, FanOut, LeaseRepository, NewRun, RunRepository, Start, StoreError, StoredRun,
+    TaskRepository, UpkeepRepository,
+};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::Instrument;
 

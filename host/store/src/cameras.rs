@@ -38,13 +38,90 @@ pub struct Imported {
     pub updated: u64,
 }
 
-impl Store {
+/// Cameras and their groups.
+pub trait CameraRepository {
     /// Makes a camera.
     ///
     /// # Errors
     ///
     /// [`StoreError::Conflict`] where its id is taken.
-    pub async fn create_camera(
+    fn create_camera(
+        &self,
+        id: String,
+        camera: CameraRequest,
+        now: i64,
+    ) -> impl Future<Output = Result<StoredCamera, StoreError>> + Send;
+
+    /// Changes a camera; false where there is none.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn update_camera(
+        &self,
+        id: String,
+        camera: CameraRequest,
+        now: i64,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Makes or changes many cameras, all or none.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn import_cameras(
+        &self,
+        cameras: Vec<(String, CameraRequest)>,
+        now: i64,
+    ) -> impl Future<Output = Result<Imported, StoreError>> + Send;
+
+    /// Removes a camera; its findings stay until they are pruned. False where there was none.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn delete_camera(&self, id: String) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Looks a camera up.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn camera(&self, id: &str) -> impl Future<Output = Result<Option<StoredCamera>, StoreError>> + Send;
+
+    /// Lists cameras in the order of their ids.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn cameras(
+        &self,
+        filter: &CameraFilter,
+        page: &PageRequest,
+    ) -> impl Future<Output = Result<Page<Camera>, StoreError>> + Send;
+
+    /// All groups, by name.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn camera_groups(&self) -> impl Future<Output = Result<Vec<CameraGroup>, StoreError>> + Send;
+
+    /// Of the cameras that a task names, those that are there and enabled, by id; and the names that
+    /// nobody has.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn cameras_of_task(
+        &self,
+        ids: &[String],
+        groups: &[String],
+    ) -> impl Future<Output = Result<(Vec<StoredCamera>, Vec<String>), StoreError>> + Send;
+}
+
+impl CameraRepository for Store {
+    async fn create_camera(
         &self,
         id: String,
         camera: CameraRequest,
@@ -64,17 +141,7 @@ impl Store {
         self.camera(&found).await?.ok_or_else(|| StoreError::corrupt("a new camera is not there"))
     }
 
-    /// Changes a camera; false where there is none.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn update_camera(
-        &self,
-        id: String,
-        camera: CameraRequest,
-        now: i64,
-    ) -> Result<bool, StoreError> {
+    async fn update_camera(&self, id: String, camera: CameraRequest, now: i64) -> Result<bool, StoreError> {
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
@@ -88,12 +155,7 @@ impl Store {
             .await
     }
 
-    /// Makes or changes many cameras, all or none.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn import_cameras(
+    async fn import_cameras(
         &self,
         cameras: Vec<(String, CameraRequest)>,
         now: i64,
@@ -116,12 +178,7 @@ impl Store {
             .await
     }
 
-    /// Removes a camera; its findings stay until they are pruned. False where there was none.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn delete_camera(&self, id: String) -> Result<bool, StoreError> {
+    async fn delete_camera(&self, id: String) -> Result<bool, StoreError> {
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
@@ -140,26 +197,12 @@ impl Store {
             .await
     }
 
-    /// Looks a camera up.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn camera(&self, id: &str) -> Result<Option<StoredCamera>, StoreError> {
+    async fn camera(&self, id: &str) -> Result<Option<StoredCamera>, StoreError> {
         let row = Select::new(COLUMNS).and("id = ?", Some(id)).query().fetch_optional(&self.readers).await?;
         row.as_ref().map(read).transpose()
     }
 
-    /// Lists cameras in the order of their ids.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn cameras(
-        &self,
-        filter: &CameraFilter,
-        page: &PageRequest,
-    ) -> Result<Page<Camera>, StoreError> {
+    async fn cameras(&self, filter: &CameraFilter, page: &PageRequest) -> Result<Page<Camera>, StoreError> {
         let rows = Select::new(COLUMNS)
             .and("id IN (SELECT camera_id FROM camera_groups WHERE name = ?)", filter.group.clone())
             .and("status = ?", filter.status.map(Status::as_str))
@@ -168,12 +211,7 @@ impl Store {
         page_of(&rows, page.limit, |row| Ok(read(row)?.camera), |camera| camera.id.clone())
     }
 
-    /// All groups, by name.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn camera_groups(&self) -> Result<Vec<CameraGroup>, StoreError> {
+    async fn camera_groups(&self) -> Result<Vec<CameraGroup>, StoreError> {
         let rows =
             sqlx::query("SELECT name, COUNT(*) AS cameras FROM camera_groups GROUP BY name ORDER BY name")
                 .fetch_all(&self.readers)
@@ -183,13 +221,7 @@ impl Store {
             .collect()
     }
 
-    /// Of the cameras that a task names, those that are there and enabled, by id; and the names that
-    /// nobody has.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn cameras_of_task(
+    async fn cameras_of_task(
         &self,
         ids: &[String],
         groups: &[String],

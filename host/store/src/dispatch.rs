@@ -49,14 +49,52 @@ pub struct Leased {
     pub jobs: Vec<LeasedJob>,
 }
 
-impl Store {
+/// Leases: who works on which job, until when.
+pub trait LeaseRepository {
     /// Leases queued jobs, highest priority first, oldest first. None where the node's life is not
     /// the one that is registered.
     ///
     /// # Errors
     ///
     /// Those of the database.
-    pub async fn lease(
+    fn lease(
+        &self,
+        wanted: WantedLease,
+        now: i64,
+        lease_ms: i64,
+    ) -> impl Future<Output = Result<Option<Leased>, StoreError>> + Send;
+
+    /// True where a job is queued that a node with these labels may have now. Reads only.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn has_work(&self, labels: &Labels, now: i64) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// How many jobs could be leased now, counted up to `limit`.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn ready_jobs(&self, now: i64, limit: i64) -> impl Future<Output = Result<usize, StoreError>> + Send;
+
+    /// Notes that a node lives, renews the leases of what it holds, and offers again what was lost
+    /// on the way to it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn heartbeat(
+        &self,
+        node_id: String,
+        request: HeartbeatRequest,
+        now: i64,
+        lease_ms: i64,
+    ) -> impl Future<Output = Result<HeartbeatOutcome, StoreError>> + Send;
+}
+
+impl LeaseRepository for Store {
+    async fn lease(
         &self,
         wanted: WantedLease,
         now: i64,
@@ -68,12 +106,7 @@ impl Store {
             .await
     }
 
-    /// True where a job is queued that a node with these labels may have now. Reads only.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn has_work(&self, labels: &Labels, now: i64) -> Result<bool, StoreError> {
+    async fn has_work(&self, labels: &Labels, now: i64) -> Result<bool, StoreError> {
         let rows = sqlx::query("SELECT required FROM label_sets").fetch_all(&self.readers).await?;
         for row in rows {
             let required = text(&row, "required")?;
@@ -90,23 +123,12 @@ impl Store {
         Ok(false)
     }
 
-    /// How many jobs could be leased now, counted up to `limit`.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn ready_jobs(&self, now: i64, limit: i64) -> Result<usize, StoreError> {
+    async fn ready_jobs(&self, now: i64, limit: i64) -> Result<usize, StoreError> {
         let sql = "SELECT id FROM jobs WHERE state = 'queued' AND not_before <= $1 LIMIT $2";
         Ok(sqlx::query(sql).bind(now).bind(limit).fetch_all(&self.readers).await?.len())
     }
 
-    /// Notes that a node lives, renews the leases of what it holds, and offers again what was lost
-    /// on the way to it.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn heartbeat(
+    async fn heartbeat(
         &self,
         node_id: String,
         request: HeartbeatRequest,

@@ -32,13 +32,32 @@ pub struct FindingFilter {
     pub until: Option<i64>,
 }
 
-impl Store {
+/// Findings of the past.
+pub trait FindingRepository {
     /// Lists findings, latest first.
     ///
     /// # Errors
     ///
     /// Those of the database.
-    pub async fn findings(
+    fn findings(
+        &self,
+        filter: &FindingFilter,
+        page: &PageRequest,
+    ) -> impl Future<Output = Result<Page<DiagnosisResult>, StoreError>> + Send;
+
+    /// Findings by their ids, oldest first; those that are gone are left out.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn findings_named(
+        &self,
+        ids: &[String],
+    ) -> impl Future<Output = Result<Vec<DiagnosisResult>, StoreError>> + Send;
+}
+
+impl FindingRepository for Store {
+    async fn findings(
         &self,
         filter: &FindingFilter,
         page: &PageRequest,
@@ -57,12 +76,7 @@ impl Store {
         page_of(&rows, page.limit, read, |finding| finding.id.clone())
     }
 
-    /// Findings by their ids, oldest first; those that are gone are left out.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn findings_named(&self, ids: &[String]) -> Result<Vec<DiagnosisResult>, StoreError> {
+    async fn findings_named(&self, ids: &[String]) -> Result<Vec<DiagnosisResult>, StoreError> {
         let among = self.dialect.among("id", "$1");
         let sql = format!("{COLUMNS} WHERE {among} ORDER BY id");
         let rows = sqlx::query(AssertSqlSafe(sql))

@@ -81,13 +81,30 @@ impl JobsOf {
     }
 }
 
-impl Store {
+/// Jobs as people look at them.
+pub trait JobRepository {
     /// Lists the jobs of a run in the order of their ids.
     ///
     /// # Errors
     ///
     /// Those of the database.
-    pub async fn jobs(
+    fn jobs(
+        &self,
+        run_id: RunId,
+        state: Option<JobState>,
+        page: &PageRequest,
+    ) -> impl Future<Output = Result<Page<Job>, StoreError>> + Send;
+
+    /// Looks a job up.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn job(&self, id: JobId) -> impl Future<Output = Result<Option<Job>, StoreError>> + Send;
+}
+
+impl JobRepository for Store {
+    async fn jobs(
         &self,
         run_id: RunId,
         state: Option<JobState>,
@@ -101,12 +118,7 @@ impl Store {
         page_of(&rows, page.limit, read, |job| job.id.to_string())
     }
 
-    /// Looks a job up.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn job(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+    async fn job(&self, id: JobId) -> Result<Option<Job>, StoreError> {
         let select = Select::new(COLUMNS).and("id = ?", Some(id.to_string()));
         select.query().fetch_optional(&self.readers).await?.as_ref().map(read).transpose()
     }

@@ -33,18 +33,23 @@ use sqlx::{
 };
 use tokio::task::JoinHandle;
 
-pub use cameras::{CameraFilter, Imported, StoredCamera};
+pub use baselines::BaselineRepository;
+pub use cameras::{CameraFilter, CameraRepository, Imported, StoredCamera};
 pub use dialect::Dialect;
-pub use dispatch::{Leased, WantedLease};
+pub use dispatch::{LeaseRepository, Leased, WantedLease};
 pub use error::{OpenError, StoreError};
-pub use findings::FindingFilter;
+pub use findings::{FindingFilter, FindingRepository};
+pub use jobs::JobRepository;
 pub use news::{Listener, MAX_NEWS_BYTES};
-pub use nodes::{HeartbeatOutcome, Registration};
+pub use nodes::{HeartbeatOutcome, NodeRepository, Registration};
+pub use pictures::PictureRepository;
+pub use plugins::PluginRepository;
 pub use query::PageRequest;
-pub use results::Recorded;
-pub use runs::{FanOut, NewRun, RunFilter, Start, StoredRun};
-pub use tokens::StoredToken;
-pub use upkeep::{QueueState, Reaped};
+pub use results::{Recorded, ResultRepository};
+pub use runs::{FanOut, NewRun, RunFilter, RunRepository, Start, StoredRun};
+pub use tasks::TaskRepository;
+pub use tokens::{StoredToken, TokenRepository};
+pub use upkeep::{QueueState, Reaped, UpkeepRepository};
 
 use writer::Writer;
 

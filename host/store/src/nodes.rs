@@ -45,14 +45,67 @@ pub enum HeartbeatOutcome {
     Superseded,
 }
 
-impl Store {
+/// Nodes: who they are and when they were heard of.
+pub trait NodeRepository {
     /// Registers a life of a node. Another life that was heard of within the time of a lease keeps
     /// it out, unless the new one knows that it is over.
     ///
     /// # Errors
     ///
     /// Those of the database.
-    pub async fn register_node(
+    fn register_node(
+        &self,
+        request: RegisterRequest,
+        now: i64,
+        lease_ms: i64,
+    ) -> impl Future<Output = Result<Registration, StoreError>> + Send;
+
+    /// Forgets a life of a node; what it held is offered again at once. False where it was not
+    /// registered.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn unregister_node(
+        &self,
+        node_id: String,
+        incarnation: Incarnation,
+        now: i64,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Removes a node that is offline from the list. False where there is none.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn forget_node(
+        &self,
+        node_id: String,
+        now: i64,
+        lease_ms: i64,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// The labels of a node that is registered.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn node_labels(&self, node_id: &str) -> impl Future<Output = Result<Option<Labels>, StoreError>> + Send;
+
+    /// All nodes by name, and what each of them holds.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn nodes(
+        &self,
+        now: i64,
+        lease_ms: i64,
+    ) -> impl Future<Output = Result<Vec<DistributedNode>, StoreError>> + Send;
+}
+
+impl NodeRepository for Store {
+    async fn register_node(
         &self,
         request: RegisterRequest,
         now: i64,
@@ -61,13 +114,7 @@ impl Store {
         self.writer.run(move |connection| Box::pin(register(connection, request, now, lease_ms))).await
     }
 
-    /// Forgets a life of a node; what it held is offered again at once. False where it was not
-    /// registered.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn unregister_node(
+    async fn unregister_node(
         &self,
         node_id: String,
         incarnation: Incarnation,
@@ -96,12 +143,7 @@ impl Store {
             .await
     }
 
-    /// Removes a node that is offline from the list. False where there is none.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn forget_node(&self, node_id: String, now: i64, lease_ms: i64) -> Result<bool, StoreError> {
+    async fn forget_node(&self, node_id: String, now: i64, lease_ms: i64) -> Result<bool, StoreError> {
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
@@ -114,12 +156,7 @@ impl Store {
             .await
     }
 
-    /// The labels of a node that is registered.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn node_labels(&self, node_id: &str) -> Result<Option<Labels>, StoreError> {
+    async fn node_labels(&self, node_id: &str) -> Result<Option<Labels>, StoreError> {
         let row = sqlx::query("SELECT document FROM nodes WHERE id = $1 AND registered = 1")
             .bind(node_id)
             .fetch_optional(&self.readers)
@@ -127,12 +164,7 @@ impl Store {
         row.map(|row| Ok(json::<RegisterRequest>(&row, "document")?.labels)).transpose()
     }
 
-    /// All nodes by name, and what each of them holds.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn nodes(&self, now: i64, lease_ms: i64) -> Result<Vec<DistributedNode>, StoreError> {
+    async fn nodes(&self, now: i64, lease_ms: i64) -> Result<Vec<DistributedNode>, StoreError> {
         let sql = "SELECT id, registered, document, totals, draining, registered_at, last_heartbeat, last_poll_at, \
                    clock_offset_ms FROM nodes ORDER BY id";
         let rows = sqlx::query(sql).fetch_all(&self.readers).await?;

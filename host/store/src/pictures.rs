@@ -23,18 +23,30 @@ pub(crate) async fn forget(connection: &mut AnyConnection, camera: &str) -> Resu
     Ok(())
 }
 
-impl Store {
+/// Pictures that show what was found.
+pub trait PictureRepository {
     /// Notes a camera's last good picture; false where there is no such camera.
     ///
     /// # Errors
     ///
     /// Those of the database.
-    pub async fn note_good_picture(
+    fn note_good_picture(
         &self,
         camera: String,
         digest: String,
         now: i64,
-    ) -> Result<bool, StoreError> {
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Digests of all cameras' last good pictures.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn good_pictures(&self) -> impl Future<Output = Result<HashSet<String>, StoreError>> + Send;
+}
+
+impl PictureRepository for Store {
+    async fn note_good_picture(&self, camera: String, digest: String, now: i64) -> Result<bool, StoreError> {
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
@@ -47,12 +59,7 @@ impl Store {
             .await
     }
 
-    /// Digests of all cameras' last good pictures.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn good_pictures(&self) -> Result<HashSet<String>, StoreError> {
+    async fn good_pictures(&self) -> Result<HashSet<String>, StoreError> {
         let sql = "SELECT good_picture FROM cameras WHERE good_picture IS NOT NULL";
         sqlx::query(sql).fetch_all(&self.readers).await?.iter().map(|row| text(row, "good_picture")).collect()
     }

@@ -8,13 +8,56 @@ use crate::{
     query::{json, maybe_text, text, time_of},
 };
 
-impl Store {
+/// Published plugins, and which of them serves each diagnosis.
+pub trait PluginRepository {
     /// Notes a plugin whose bytes are kept. False where its digest is known.
     ///
     /// # Errors
     ///
     /// [`StoreError::Conflict`] where its name and version name another digest.
-    pub async fn publish(&self, plugin: PublishedPlugin) -> Result<bool, StoreError> {
+    fn publish(&self, plugin: PublishedPlugin) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// All plugins by name, latest first of each, with what they are active for.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn plugins(&self) -> impl Future<Output = Result<Vec<PublishedPlugin>, StoreError>> + Send;
+
+    /// Which plugin serves each diagnosis now, by diagnosis.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn activations(&self) -> impl Future<Output = Result<Vec<Activation>, StoreError>> + Send;
+
+    /// Lets a plugin serve these diagnoses, or none where there is no digest.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn activate(
+        &self,
+        diagnoses: Vec<String>,
+        digest: Option<String>,
+        now: i64,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Gives a diagnosis back to the plugin that served it before the present one; none where there
+    /// was no other. A second call goes one further back.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn roll_back(
+        &self,
+        diagnosis: String,
+        now: i64,
+    ) -> impl Future<Output = Result<Option<Activation>, StoreError>> + Send;
+}
+
+impl PluginRepository for Store {
+    async fn publish(&self, plugin: PublishedPlugin) -> Result<bool, StoreError> {
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
@@ -49,12 +92,7 @@ impl Store {
             .await
     }
 
-    /// All plugins by name, latest first of each, with what they are active for.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn plugins(&self) -> Result<Vec<PublishedPlugin>, StoreError> {
+    async fn plugins(&self) -> Result<Vec<PublishedPlugin>, StoreError> {
         let sql = "SELECT document FROM plugins ORDER BY name, published_at DESC";
         let rows = sqlx::query(sql).fetch_all(&self.readers).await?;
         let active = self.activations().await?;
@@ -68,24 +106,14 @@ impl Store {
             .collect()
     }
 
-    /// Which plugin serves each diagnosis now, by diagnosis.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn activations(&self) -> Result<Vec<Activation>, StoreError> {
+    async fn activations(&self) -> Result<Vec<Activation>, StoreError> {
         let sql = "SELECT a.diagnosis AS diagnosis, a.digest AS digest, a.activated_at AS activated_at \
                    FROM activations a WHERE a.sequence = \
                    (SELECT MAX(b.sequence) FROM activations b WHERE b.diagnosis = a.diagnosis) ORDER BY a.diagnosis";
         sqlx::query(sql).fetch_all(&self.readers).await?.iter().map(read).collect()
     }
 
-    /// Lets a plugin serve these diagnoses, or none where there is no digest.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn activate(
+    async fn activate(
         &self,
         diagnoses: Vec<String>,
         digest: Option<String>,
@@ -103,13 +131,7 @@ impl Store {
             .await
     }
 
-    /// Gives a diagnosis back to the plugin that served it before the present one; none where there
-    /// was no other. A second call goes one further back.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn roll_back(&self, diagnosis: String, now: i64) -> Result<Option<Activation>, StoreError> {
+    async fn roll_back(&self, diagnosis: String, now: i64) -> Result<Option<Activation>, StoreError> {
         let name = diagnosis.clone();
         let rolled = self
             .writer

@@ -40,14 +40,23 @@ struct Changed {
     started_at: i64,
 }
 
-impl Store {
+/// Results, each recorded once.
+pub trait ResultRepository {
     /// Records results. One counts where its job still stands as it was leased: also after the lease
     /// expired, as long as nobody else was given the job.
     ///
     /// # Errors
     ///
     /// Those of the database; nothing is recorded then.
-    pub async fn record(&self, results: Vec<JobResult>, now: i64) -> Result<Recorded, StoreError> {
+    fn record(
+        &self,
+        results: Vec<JobResult>,
+        now: i64,
+    ) -> impl Future<Output = Result<Recorded, StoreError>> + Send;
+}
+
+impl ResultRepository for Store {
+    async fn record(&self, results: Vec<JobResult>, now: i64) -> Result<Recorded, StoreError> {
         let dialect = self.dialect;
         self.writer.run(move |connection| Box::pin(record(connection, dialect, results, now))).await
     }

@@ -83,14 +83,94 @@ pub(crate) fn word_of(value: &impl Serialize) -> Result<String, StoreError> {
     }
 }
 
-impl Store {
+/// Runs and their fan-out into jobs.
+pub trait RunRepository {
     /// Makes a run, and its jobs where it begins at once. Where one with the same fire time or
     /// idempotency key is there already, that one is answered, with false.
     ///
     /// # Errors
     ///
     /// Those of the database.
-    pub async fn create_run(&self, new: NewRun, start: Start, now: i64) -> Result<(RunId, bool), StoreError> {
+    fn create_run(
+        &self,
+        new: NewRun,
+        start: Start,
+        now: i64,
+    ) -> impl Future<Output = Result<(RunId, bool), StoreError>> + Send;
+
+    /// Gives a waiting run its jobs. Answers how many; none where the run waits no longer.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn fan_out(
+        &self,
+        id: RunId,
+        jobs: FanOut,
+        now: i64,
+    ) -> impl Future<Output = Result<Option<usize>, StoreError>> + Send;
+
+    /// Notes why a run waits.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn set_waits_for(
+        &self,
+        id: RunId,
+        reasons: Vec<String>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Looks a run up.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn run(&self, id: RunId) -> impl Future<Output = Result<Option<StoredRun>, StoreError>> + Send;
+
+    /// How far a run is; none where there is none.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn run_state(&self, id: RunId) -> impl Future<Output = Result<Option<RunState>, StoreError>> + Send;
+
+    /// Lists runs, latest first.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn runs(
+        &self,
+        filter: &RunFilter,
+        page: &PageRequest,
+    ) -> impl Future<Output = Result<Page<Run>, StoreError>> + Send;
+
+    /// Runs that wait for something, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn waiting_runs(&self, limit: i64) -> impl Future<Output = Result<Vec<StoredRun>, StoreError>> + Send;
+
+    /// Cancels a run and all of its jobs that have not ended, running ones too. False where it has
+    /// ended already or never was.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn cancel_run(&self, id: RunId, now: i64) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Queues the dead jobs of a run again, with all their attempts. Answers how many.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn retry_run(&self, id: RunId, now: i64) -> impl Future<Output = Result<u64, StoreError>> + Send;
+}
+
+impl RunRepository for Store {
+    async fn create_run(&self, new: NewRun, start: Start, now: i64) -> Result<(RunId, bool), StoreError> {
         let dialect = self.dialect;
         let id = new.id;
         let jobs = JobsOf {
@@ -150,12 +230,7 @@ impl Store {
             .await
     }
 
-    /// Gives a waiting run its jobs. Answers how many; none where the run waits no longer.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn fan_out(&self, id: RunId, jobs: FanOut, now: i64) -> Result<Option<usize>, StoreError> {
+    async fn fan_out(&self, id: RunId, jobs: FanOut, now: i64) -> Result<Option<usize>, StoreError> {
         let dialect = self.dialect;
         let FanOut { plan, cameras, missing } = jobs;
         let (plan, missing) = (serde_json::to_string(&plan)?, serde_json::to_string(&missing)?);
@@ -184,12 +259,7 @@ impl Store {
             .await
     }
 
-    /// Notes why a run waits.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn set_waits_for(&self, id: RunId, reasons: Vec<String>) -> Result<(), StoreError> {
+    async fn set_waits_for(&self, id: RunId, reasons: Vec<String>) -> Result<(), StoreError> {
         let reasons = serde_json::to_string(&reasons)?;
         self.writer
             .run(move |connection| {
@@ -205,12 +275,7 @@ impl Store {
             .await
     }
 
-    /// Looks a run up.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn run(&self, id: RunId) -> Result<Option<StoredRun>, StoreError> {
+    async fn run(&self, id: RunId) -> Result<Option<StoredRun>, StoreError> {
         let select = Select::new(COLUMNS).and("id = ?", Some(id.to_string()));
         let Some(row) = select.query().fetch_optional(&self.readers).await? else { return Ok(None) };
         let mut run = read(&row)?;
@@ -218,12 +283,7 @@ impl Store {
         Ok(Some(run))
     }
 
-    /// How far a run is; none where there is none.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn run_state(&self, id: RunId) -> Result<Option<RunState>, StoreError> {
+    async fn run_state(&self, id: RunId) -> Result<Option<RunState>, StoreError> {
         let row = sqlx::query("SELECT state FROM runs WHERE id = $1")
             .bind(id.to_string())
             .fetch_optional(&self.readers)
@@ -231,12 +291,7 @@ impl Store {
         row.as_ref().map(|row| word(row, "state")).transpose()
     }
 
-    /// Lists runs, latest first.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn runs(&self, filter: &RunFilter, page: &PageRequest) -> Result<Page<Run>, StoreError> {
+    async fn runs(&self, filter: &RunFilter, page: &PageRequest) -> Result<Page<Run>, StoreError> {
         let rows = Select::new(COLUMNS)
             .and("task_id = ?", filter.task_id.clone())
             .and("state = ?", filter.state.as_ref().map(word_of).transpose()?)
@@ -247,17 +302,52 @@ impl Store {
         Ok(page)
     }
 
-    /// Runs that wait for something, oldest first.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn waiting_runs(&self, limit: i64) -> Result<Vec<StoredRun>, StoreError> {
+    async fn waiting_runs(&self, limit: i64) -> Result<Vec<StoredRun>, StoreError> {
         let sql = format!("{COLUMNS} WHERE state = 'waiting' ORDER BY id LIMIT $1");
         let rows = sqlx::query(AssertSqlSafe(sql)).bind(limit).fetch_all(&self.readers).await?;
         rows.iter().map(read).collect()
     }
 
+    async fn cancel_run(&self, id: RunId, now: i64) -> Result<bool, StoreError> {
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let sql = "UPDATE runs SET state = 'cancelled', finished_at = $2 \
+                               WHERE id = $1 AND state IN ('waiting', 'running')";
+                    let run =
+                        sqlx::query(sql).bind(id.to_string()).bind(now).execute(&mut *connection).await?;
+                    let sql = "UPDATE jobs SET state = 'cancelled', finished_at = $2, leased_until = NULL \
+                               WHERE run_id = $1 AND state IN ('queued', 'running')";
+                    sqlx::query(sql).bind(id.to_string()).bind(now).execute(connection).await?;
+                    Ok(run.rows_affected() > 0)
+                })
+            })
+            .await
+    }
+
+    async fn retry_run(&self, id: RunId, now: i64) -> Result<u64, StoreError> {
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    // The deadline of what a person retries has had its effect already.
+                    let sql = "UPDATE jobs SET state = 'queued', failures = 0, not_before = $2, lease = NULL, \
+                               finished_at = NULL, deadline_at = NULL WHERE run_id = $1 AND state = 'dead'";
+                    let jobs =
+                        sqlx::query(sql).bind(id.to_string()).bind(now).execute(&mut *connection).await?;
+                    if jobs.rows_affected() > 0 {
+                        sqlx::query("UPDATE runs SET state = 'running', finished_at = NULL WHERE id = $1 AND state = 'finished'")
+                            .bind(id.to_string())
+                            .execute(connection)
+                            .await?;
+                    }
+                    Ok(jobs.rows_affected())
+                })
+            })
+            .await
+    }
+}
+
+impl Store {
     async fn add_progress(&self, runs: &mut [Run]) -> Result<(), StoreError> {
         // One that waits has no jobs; those that it may have got since it was read belong to its next state.
         let with_jobs = runs.iter().filter(|run| run.state != RunState::Waiting);
@@ -289,55 +379,6 @@ impl Store {
             }
         }
         Ok(all)
-    }
-
-    /// Cancels a run and all of its jobs that have not ended, running ones too. False where it has
-    /// ended already or never was.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn cancel_run(&self, id: RunId, now: i64) -> Result<bool, StoreError> {
-        self.writer
-            .run(move |connection| {
-                Box::pin(async move {
-                    let sql = "UPDATE runs SET state = 'cancelled', finished_at = $2 \
-                               WHERE id = $1 AND state IN ('waiting', 'running')";
-                    let run =
-                        sqlx::query(sql).bind(id.to_string()).bind(now).execute(&mut *connection).await?;
-                    let sql = "UPDATE jobs SET state = 'cancelled', finished_at = $2, leased_until = NULL \
-                               WHERE run_id = $1 AND state IN ('queued', 'running')";
-                    sqlx::query(sql).bind(id.to_string()).bind(now).execute(connection).await?;
-                    Ok(run.rows_affected() > 0)
-                })
-            })
-            .await
-    }
-
-    /// Queues the dead jobs of a run again, with all their attempts. Answers how many.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn retry_run(&self, id: RunId, now: i64) -> Result<u64, StoreError> {
-        self.writer
-            .run(move |connection| {
-                Box::pin(async move {
-                    // The deadline of what a person retries has had its effect already.
-                    let sql = "UPDATE jobs SET state = 'queued', failures = 0, not_before = $2, lease = NULL, \
-                               finished_at = NULL, deadline_at = NULL WHERE run_id = $1 AND state = 'dead'";
-                    let jobs =
-                        sqlx::query(sql).bind(id.to_string()).bind(now).execute(&mut *connection).await?;
-                    if jobs.rows_affected() > 0 {
-                        sqlx::query("UPDATE runs SET state = 'running', finished_at = NULL WHERE id = $1 AND state = 'finished'")
-                            .bind(id.to_string())
-                            .execute(connection)
-                            .await?;
-                    }
-                    Ok(jobs.rows_affected())
-                })
-            })
-            .await
     }
 }
 

@@ -20,13 +20,39 @@ pub struct StoredToken {
     pub hash: String,
 }
 
-impl Store {
+/// Tokens, by their hashes.
+pub trait TokenRepository {
     /// Keeps a token.
     ///
     /// # Errors
     ///
     /// Those of the database.
-    pub async fn create_token(&self, token: StoredToken) -> Result<(), StoreError> {
+    fn create_token(&self, token: StoredToken) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Revokes a token; false where there is none that is in force.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn revoke_token(&self, id: String, now: i64) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Looks a token up.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn token(&self, id: &str) -> impl Future<Output = Result<Option<StoredToken>, StoreError>> + Send;
+
+    /// All tokens, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn tokens(&self) -> impl Future<Output = Result<Vec<StoredToken>, StoreError>> + Send;
+}
+
+impl TokenRepository for Store {
+    async fn create_token(&self, token: StoredToken) -> Result<(), StoreError> {
         let scope = word_of(&token.info.scope)?;
         self.writer
             .run(move |connection| {
@@ -49,12 +75,7 @@ impl Store {
             .await
     }
 
-    /// Revokes a token; false where there is none that is in force.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn revoke_token(&self, id: String, now: i64) -> Result<bool, StoreError> {
+    async fn revoke_token(&self, id: String, now: i64) -> Result<bool, StoreError> {
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
@@ -65,22 +86,12 @@ impl Store {
             .await
     }
 
-    /// Looks a token up.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn token(&self, id: &str) -> Result<Option<StoredToken>, StoreError> {
+    async fn token(&self, id: &str) -> Result<Option<StoredToken>, StoreError> {
         let row = Select::new(COLUMNS).and("id = ?", Some(id)).query().fetch_optional(&self.readers).await?;
         row.as_ref().map(read).transpose()
     }
 
-    /// All tokens, oldest first.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn tokens(&self) -> Result<Vec<StoredToken>, StoreError> {
+    async fn tokens(&self) -> Result<Vec<StoredToken>, StoreError> {
         let sql = "SELECT id, name, scope, hash, created_at, expires_at, revoked_at FROM tokens ORDER BY created_at, id";
         sqlx::query(sql).fetch_all(&self.readers).await?.iter().map(read).collect()
     }

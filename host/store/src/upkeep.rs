@@ -46,13 +46,60 @@ pub struct QueueState {
     pub oldest_running_ms: i64,
 }
 
-impl Store {
+/// What happens by itself: expiry, deadlines, pruning, leadership.
+pub trait UpkeepRepository {
     /// Takes back expired leases, gives up what is overdue, ends runs without open jobs.
     ///
     /// # Errors
     ///
     /// Those of the database.
-    pub async fn reap(&self, now: i64) -> Result<Reaped, StoreError> {
+    fn reap(&self, now: i64) -> impl Future<Output = Result<Reaped, StoreError>> + Send;
+
+    /// The queue at a glance.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn queue_state(&self, now: i64) -> impl Future<Output = Result<QueueState, StoreError>> + Send;
+
+    /// Removes a little of what is older than `max_age_ms`; answers how many rows. Call it until it says
+    /// none. Each step looks at the oldest rows only, however many there are.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn prune(&self, max_age_ms: i64, now: i64) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// Counts all findings, which takes long where there are many.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn count_findings(&self) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// Removes up to `excess` of the oldest findings; answers how many, a step's worth at the most.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn prune_oldest(&self, excess: u64) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// Becomes or stays the one of several masters that does `role`, for so long, by the database's
+    /// clock. False where another one is.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn lead(
+        &self,
+        role: &'static str,
+        holder: String,
+        hold_ms: i64,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+}
+
+impl UpkeepRepository for Store {
+    async fn reap(&self, now: i64) -> Result<Reaped, StoreError> {
         let (lost, late) = (
             failure("lease-expired", "The node that had the job was not heard of in time.")?,
             failure("deadline-exceeded", "The job was not done before the deadline of its run.")?,
@@ -88,12 +135,7 @@ impl Store {
             .await
     }
 
-    /// The queue at a glance.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn queue_state(&self, now: i64) -> Result<QueueState, StoreError> {
+    async fn queue_state(&self, now: i64) -> Result<QueueState, StoreError> {
         let sql = "SELECT (SELECT COUNT(*) FROM jobs WHERE state = 'queued') AS queued, \
                    (SELECT COUNT(*) FROM jobs WHERE state = 'running') AS running, \
                    (SELECT COUNT(*) FROM jobs WHERE state = 'dead') AS dead, \
@@ -112,13 +154,7 @@ impl Store {
         })
     }
 
-    /// Removes a little of what is older than `max_age_ms`; answers how many rows. Call it until it says
-    /// none. Each step looks at the oldest rows only, however many there are.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn prune(&self, max_age_ms: i64, now: i64) -> Result<u64, StoreError> {
+    async fn prune(&self, max_age_ms: i64, now: i64) -> Result<u64, StoreError> {
         let before = now - max_age_ms;
         self.writer
             .run_relaxed(move |connection| {
@@ -144,22 +180,12 @@ impl Store {
             .await
     }
 
-    /// Counts all findings, which takes long where there are many.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn count_findings(&self) -> Result<u64, StoreError> {
+    async fn count_findings(&self) -> Result<u64, StoreError> {
         let sql = "SELECT COUNT(*) AS findings FROM findings";
         count(&sqlx::query(sql).fetch_one(&self.readers).await?, "findings")
     }
 
-    /// Removes up to `excess` of the oldest findings; answers how many, a step's worth at the most.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn prune_oldest(&self, excess: u64) -> Result<u64, StoreError> {
+    async fn prune_oldest(&self, excess: u64) -> Result<u64, StoreError> {
         let step = i64::try_from(excess).unwrap_or(i64::MAX).min(PRUNE_STEP);
         self.writer
             .run_relaxed(move |connection| {
@@ -172,13 +198,7 @@ impl Store {
             .await
     }
 
-    /// Becomes or stays the one of several masters that does `role`, for so long, by the database's
-    /// clock. False where another one is.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn lead(&self, role: &'static str, holder: String, hold_ms: i64) -> Result<bool, StoreError> {
+    async fn lead(&self, role: &'static str, holder: String, hold_ms: i64) -> Result<bool, StoreError> {
         let now = self.dialect.now();
         let sql = format!(
             "INSERT INTO leaders (role, holder, held_until) VALUES ($1, $2, {now} + $3) \

@@ -11,8 +11,10 @@ use easysight_protocol::{
     TokenInfo, Trigger, Verdict,
 };
 use easysight_store::{
-    CameraFilter, Dialect, FindingFilter, HeartbeatOutcome, NewRun, PageRequest, Registration, RunFilter,
-    Start, Store, StoreError, StoredToken, WantedLease,
+    CameraFilter, CameraRepository, Dialect, FindingFilter, FindingRepository, HeartbeatOutcome,
+    JobRepository, LeaseRepository, NewRun, NodeRepository, PageRequest, PluginRepository, Registration,
+    ResultRepository, RunFilter, RunRepository, Start, Store, StoreError, StoredToken, TaskRepository,
+    TokenRepository, UpkeepRepository, WantedLease,
 };
 use pictures::{a_camera_is_asked_for_a_good_picture_now_and_then, a_good_picture_is_of_one_place};
 use remembering::{

@@ -6,6 +6,7 @@ use axum::{
 };
 use easysight_daemon::problem::Error;
 use easysight_protocol::{BaselineInfo, BaselineReset, Problem};
+use easysight_store::{BaselineRepository, CameraRepository};
 use serde::Deserialize;
 use utoipa::IntoParams;
 

@@ -11,7 +11,7 @@ use easysight_daemon::{
     problem::Error,
 };
 use easysight_protocol::{Camera, CameraGroup, CameraRequest, Labels, Page, Problem, Status, masked_source};
-use easysight_store::CameraFilter;
+use easysight_store::{CameraFilter, CameraRepository};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 

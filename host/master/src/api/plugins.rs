@@ -1,5 +1,6 @@
 //! Plugins: publishing, activating, fetching.
 
+use easysight_store::PluginRepository;
 use std::io::ErrorKind;
 
 use axum::{

@@ -7,7 +7,7 @@ use axum::{
 };
 use easysight_daemon::problem::Error;
 use easysight_protocol::{Job, JobId, JobState, Page, Problem, Run, RunId, RunState};
-use easysight_store::RunFilter;
+use easysight_store::{JobRepository, RunFilter, RunRepository};
 use serde::Deserialize;
 use utoipa::IntoParams;
 

@@ -8,7 +8,7 @@ use axum::{
 use chrono::Utc;
 use easysight_daemon::{body::JsonBody, problem::Error, requests::RequestOrigin};
 use easysight_protocol::{NodeState, Page, Problem, Run, RunId, SubmitRequest, Task, TaskRequest, Trigger};
-use easysight_store::{NewRun, StoreError};
+use easysight_store::{CameraRepository, NewRun, NodeRepository, RunRepository, StoreError, TaskRepository};
 use serde_json::Value;
 
 use crate::{

@@ -7,6 +7,7 @@ use axum::{
 };
 use easysight_daemon::{body::JsonBody, problem::Error};
 use easysight_protocol::{NewToken, Problem, TokenInfo, TokenRequest};
+use easysight_store::TokenRepository;
 
 use crate::{
     access::make_token,

@@ -12,7 +12,9 @@ use easysight_protocol::{
     DistributedNode, HeartbeatAnswer, HeartbeatRequest, Incarnation, LeaseAnswer, LeaseRequest, NodeState,
     Problem, RegisterAnswer, RegisterRequest, ResultsAnswer, ResultsRequest,
 };
-use easysight_store::{HeartbeatOutcome, Leased, Registration, WantedLease};
+use easysight_store::{
+    HeartbeatOutcome, LeaseRepository, Leased, NodeRepository, Registration, ResultRepository, WantedLease,
+};
 use serde::Deserialize;
 use tokio::time::Instant;
 use utoipa::IntoParams;

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use easysight_store::{Dialect, Store};
+use easysight_store::{Dialect, Store, UpkeepRepository};
 
 use super::postgres::{Entry, Private};
 

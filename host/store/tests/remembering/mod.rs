@@ -4,7 +4,10 @@ use easysight_protocol::{
     Baseline, Finding, JobOutcome, JobPlan, JobResult, LeasedJob, MAX_BASELINE_BYTES, Origin, PlannedPlugin,
     RunId, Status, Trigger, Verdict,
 };
-use easysight_store::{FanOut, Leased, NewRun, Start, Store};
+use easysight_store::{
+    BaselineRepository, CameraRepository, FanOut, Leased, NewRun, ResultRepository, RunRepository, Start,
+    Store, UpkeepRepository,
+};
 
 use crate::databases::{LEASE_MS, Node, camera, finding, task};
 

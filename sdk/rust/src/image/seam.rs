@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn extreme_samples_do_not_overflow() {
         let samples: Vec<u8> =
-            (0..64 * 64).map(|i| if (i + i / 64).is_multiple_of(2) { 255 } else { 0 }).collect();
+            (0..64_u32 * 64).map(|i| if (i + i / 64).is_multiple_of(2) { 255 } else { 0 }).collect();
         assert!(seams(&samples, 64).torn.is_empty());
     }
 }
