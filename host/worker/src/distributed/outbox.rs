@@ -336,7 +336,7 @@ mod tests {
     fn a_batch_is_parted_by_the_weight_of_its_baselines() {
         let sizes = |batch| parts(batch).iter().map(Vec::len).collect::<Vec<_>>();
         assert_eq!(sizes((0..100).map(|_| result(100)).collect()), [100]);
-        assert_eq!(sizes((0..50).map(|_| result(MAX_BASELINE_BYTES)).collect()), [24, 24, 2]);
+        assert_eq!(sizes((0..50).map(|_| result(MAX_BASELINE_BYTES)).collect()), [23, 23, 4]);
         assert_eq!(sizes(vec![result(9 << 20), result(1), result(1)]), [1, 2]);
         assert!(sizes(Vec::new()).is_empty());
     }
