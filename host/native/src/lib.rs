@@ -21,6 +21,7 @@ pub fn diagnose(plugin: &str, clip: &capture::Clip, config: &str) -> Option<Resu
         "flower_screen" => Some(native::<flower_screen::FlowerScreen>(&clip, config)),
         "lens_dirty" => Some(native::<lens_dirty::LensDirty>(&clip, config)),
         "freeze" => Some(native::<freeze::Freeze>(&clip, config)),
+        "mosaic" => Some(native::<mosaic::Mosaic>(&clip, config)),
         "noise" => Some(native::<noise::NoisePlugin>(&clip, config)),
         "occlusion" => Some(native::<occlusion::Occlusion>(&clip, config)),
         "signal_loss" => Some(native::<signal_loss::SignalLoss>(&clip, config)),

@@ -1,0 +1,96 @@
+//! What must be found and, above all, what must not.
+
+use easysight_sdk::{Finding, native, testing::ArrayClip};
+
+use super::*;
+
+/// A deterministic value, 0 to 1, for each place.
+fn scatter(x: u32, y: u32) -> f64 {
+    let mixed = x.wrapping_mul(0x9E37_79B1) ^ y.wrapping_mul(0x85EB_CA77);
+    let mixed = (mixed ^ (mixed >> 15)).wrapping_mul(0xC2B2_AE35);
+    f64::from((mixed ^ (mixed >> 13)) >> 8) / f64::from(1_u32 << 24)
+}
+
+/// A scene of waves and a little grain.
+fn scene(x: u32, y: u32) -> f64 {
+    let (a, b) = (f64::from(x), f64::from(y));
+    128.0 + 60.0 * (a / 17.3).sin() * (b / 13.9).cos() + 4.0 * scatter(x, y)
+}
+
+fn clip(luma: impl Fn(u32, u32) -> f64) -> ArrayClip {
+    ArrayClip::new(320, 240).frame(0, true, move |x, y| luma(x, y).round().clamp(0.0, 255.0) as u8)
+}
+
+fn diagnose(clip: &ArrayClip) -> Finding {
+    native::<Mosaic>(clip, "{}").unwrap().findings.remove(0)
+}
+
+fn metric(finding: &Finding, name: &str) -> f64 {
+    finding.metrics.iter().find(|metric| metric.name == name).unwrap().value
+}
+
+#[test]
+fn a_picture_without_blocks_is_normal() {
+    let finding = diagnose(&clip(scene));
+    assert_eq!(finding.status, Status::Normal);
+    assert!(finding.score > 80.0);
+}
+
+#[test]
+fn pixelation_is_found_with_the_side_of_its_blocks() {
+    for side in [8, 12, 16, 24] {
+        let finding = diagnose(&clip(|x, y| scene(x / side * side, y / side * side)));
+        assert_ne!(finding.status, Status::Normal, "{side}");
+        assert_eq!(metric(&finding, "block_side"), f64::from(side));
+    }
+}
+
+#[test]
+fn blocks_of_uneven_means_are_found_and_worse_when_stronger() {
+    // What coarse compression leaves: detail survives, each block has its own error.
+    let compressed =
+        |error: f64| diagnose(&clip(move |x, y| scene(x, y) + error * (scatter(x / 8 + 900, y / 8) - 0.5)));
+    let [faint, coarse, coarser] = [2.0, 60.0, 120.0].map(compressed);
+    assert_eq!(faint.status, Status::Normal);
+    assert_ne!(coarse.status, Status::Normal);
+    assert!(faint.score > coarse.score && coarse.score > coarser.score);
+}
+
+#[test]
+fn a_grid_that_nobody_sees_is_none() {
+    let flat = clip(|x, y| 100.0 + f64::from((x / 8 + y / 8) % 2));
+    assert_eq!(diagnose(&flat).status, Status::Normal);
+}
+
+#[test]
+fn fences_and_a_pole_are_no_blocks() {
+    let fence = clip(|x, y| if x % 16 < 3 { 220.0 } else { scene(x, y) });
+    assert_eq!(diagnose(&fence).status, Status::Normal);
+    let cross =
+        clip(|x, y| if (100..110).contains(&x) || (50..56).contains(&y) { 250.0 } else { scene(x, y) });
+    assert_eq!(diagnose(&cross).status, Status::Normal);
+}
+
+#[test]
+fn noise_and_a_single_colour_are_no_blocks() {
+    assert_eq!(diagnose(&clip(|x, y| scene(x, y) + 40.0 * scatter(x + 500, y))).status, Status::Normal);
+    assert_eq!(diagnose(&clip(|_, _| 40.0)).score, 100.0);
+}
+
+#[test]
+fn thresholds_are_the_operator_s() {
+    let mosaic = clip(|x, y| scene(x / 8 * 8, y / 8 * 8));
+    let finding = native::<Mosaic>(&mosaic, r#"{"most_strength": 20}"#).unwrap().findings.remove(0);
+    assert_eq!(finding.status, Status::Normal);
+}
+
+#[test]
+fn every_size_gives_a_judgement_or_a_reason() {
+    for (width, height) in [(1, 1), (23, 400), (24, 24), (33, 41), (641, 35)] {
+        let clip = ArrayClip::new(width, height).frame(0, true, |x, y| (x * 37 + y * 91) as u8);
+        match native::<Mosaic>(&clip, "{}") {
+            Ok(report) => assert!(report.findings.iter().all(|f| (0.0..=100.0).contains(&f.score))),
+            Err(failure) => assert!(matches!(failure, Failure::UnsupportedClip(_)), "{failure:?}"),
+        }
+    }
+}
