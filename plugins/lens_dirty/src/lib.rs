@@ -43,7 +43,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { max_spotted_share: 0.12, use_baseline: true }
+        Self { max_spotted_share: 0.2, use_baseline: true }
     }
 }
 

@@ -64,16 +64,23 @@ async fn hostile_plugins_leave_the_worker_serving_others() {
     let (_, node) = worker.get("/api/v1/diagnosis/workers/status").await;
     assert_eq!(node["plugins"].as_array().unwrap().len(), HOSTILE.len() + 2, "{node}");
     let clip = make_clip(dir.path(), "a.mp4", "null");
-    let alone = json!({ "source": clip, "diagnoses": ["brightness", "freeze"] });
-    let (_, reference) = worker.submit(&alone, 60_000).await;
+    // Each under a name of its own, so that nothing is remembered of it.
+    let named = |name: &str| {
+        let copy = dir.path().join(name);
+        fs::copy(&clip, &copy).unwrap();
+        copy
+    };
+    let alone = |name: &str| json!({ "source": named(name), "diagnoses": ["brightness", "freeze"] });
+    let (_, reference) = worker.submit(&alone("first.mp4"), 60_000).await;
     let told = |submission: &serde_json::Value, diagnosis: &str| {
         let mut finding = finding(submission, diagnosis).clone();
         finding["compute_ms"] = serde_json::Value::Null;
         finding
     };
     // Everything at once, several times, with honest submissions in between.
-    for _ in 0..4 {
-        let everything = json!({ "source": clip });
+    for round in 0..4 {
+        let everything = json!({ "source": named(&format!("all{round}.mp4")) });
+        let alone = alone(&format!("alone{round}.mp4"));
         let (all, quiet) = tokio::join!(worker.submit(&everything, 60_000), worker.submit(&alone, 60_000));
         for ((status, submission), both) in [(all, true), (quiet, false)] {
             assert_eq!((status, submission["state"].as_str()), (200, Some("finished")), "{submission}");
