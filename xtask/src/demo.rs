@@ -201,7 +201,10 @@ fn judge(url: &str) -> anyhow::Result<()> {
     let abnormal = |camera: &str| -> Vec<String> {
         let of_camera = results.iter().filter(|one| text(one, "camera_id") == camera);
         let mut found: Vec<String> = of_camera
-            .filter(|one| text(one, "status") != "normal")
+            // What has no status could not be told, which is no fault of the camera; what follows from
+            // another finding is told with that one.
+            .filter(|one| !matches!(text(one, "status").as_str(), "" | "normal"))
+            .filter(|one| text(one, "consequence_of").is_empty())
             .map(|one| text(one, "diagnosis"))
             .collect();
         found.sort();
