@@ -16,8 +16,8 @@ use serde::Deserialize;
 
 use wave::{Axis, Profiles, Wave, lasting};
 
-/// Width of the picture that is judged: stripes of three pixels are still to be seen in it.
-const WIDTH: u32 = 640;
+/// Width of the picture that is judged: of one 640 wide, stripes of six pixels are still to be seen.
+const WIDTH: u32 = 320;
 /// Least number of waves over the picture for stripes that stand: broader ones are light and shade.
 const STANDING_WAVES: usize = 6;
 

@@ -10,6 +10,8 @@ const MAY_LACK: usize = 2;
 /// chance of the scene, and interference, which adds the same to every field.
 const CHANCE: f64 = 0.15;
 const EVEN: f64 = 0.5;
+/// Waves that are looked at closely. Light and shade of the scene have their crests too.
+const CRESTS: usize = 24;
 /// Samples that a wave spans at the least.
 const SHORTEST: usize = 3;
 
@@ -87,9 +89,25 @@ impl Profiles {
             Axis::Columns => &self.columns,
         };
         let length = profiles.iter().map(Vec::len).min().unwrap_or_default();
-        (0..length / SHORTEST)
-            .map(|count| if count == 0 { 0.0 } else { common_amplitude(profiles, length, count) })
-            .collect()
+        let whole: Vec<f32> =
+            (0..length).map(|at| profiles.iter().filter_map(|profile| profile.get(at)).sum()).collect();
+        // What all fields have in step stands out in their sum, so only its crests are looked at closely.
+        let rough: Vec<f64> = (0..length / SHORTEST)
+            .map(|count| {
+                let (real, imaginary) = component(&whole, 0, length, count);
+                f64::hypot(real, imaginary) / ACROSS as f64
+            })
+            .collect();
+        let mut crests: Vec<usize> = (1..rough.len()).collect();
+        let height = |count: &usize| rough.get(*count).copied().unwrap_or_default();
+        crests.sort_by(|a, b| height(b).total_cmp(&height(a)));
+        let mut spectrum = vec![0.0; rough.len()];
+        for count in crests.into_iter().take(CRESTS) {
+            if let Some(place) = spectrum.get_mut(count) {
+                *place = common_amplitude(profiles, length, count);
+            }
+        }
+        spectrum
     }
 }
 
