@@ -18,8 +18,10 @@ const MAY_CHANGE: f64 = 0.03;
 const CERTAIN: f64 = 0.97;
 /// Part of the height that bars reach down to; test cards have other things below.
 const BARS_DOWN: f64 = 0.6;
-/// Share of a column that has the colour of its middle.
-const FLAT: f64 = 0.95;
+/// Share of a column that has one colour; words may lie over the rest.
+const FLAT: f64 = 0.7;
+/// Rows that columns are held against.
+const HELD_AGAINST: usize = 4;
 /// The least and the most borders between bars.
 const BORDERS: std::ops::RangeInclusive<usize> = 3..=16;
 /// Levels by which neighbouring bars differ in one of the planes at least.
@@ -86,18 +88,27 @@ impl Drawn {
     }
 }
 
-/// The columns of a plane: the value of each at half height, and whether nearly all of it is so.
+/// The columns of a plane: the value of each, and whether most of it is so.
 struct Columns {
     middle: Vec<u8>,
     flat: Vec<bool>,
 }
 
 impl Columns {
+    /// Columns are held against one row. Words may lie over it, so that of a few rows the one counts
+    /// that most columns agree with.
     fn of(samples: &[u8], width: usize) -> Self {
         let rows = samples.len().checked_div(width).unwrap_or_default();
         let down = ((rows as f64) * BARS_DOWN) as usize;
+        let against = |at: usize| Self::against(samples, width, down, at * down / (HELD_AGAINST + 1));
+        let flat = |columns: &Self| columns.flat.iter().filter(|&&flat| flat).count();
+        let best = (1..=HELD_AGAINST).map(against).max_by_key(flat);
+        best.unwrap_or(Self { middle: Vec::new(), flat: Vec::new() })
+    }
+
+    fn against(samples: &[u8], width: usize, down: usize, row: usize) -> Self {
         let lines = || samples.chunks_exact(width.max(1)).take(down);
-        let middle = lines().nth(down / 2).map(<[u8]>::to_vec).unwrap_or_default();
+        let middle = lines().nth(row).map(<[u8]>::to_vec).unwrap_or_default();
         let mut near = vec![0_u16; middle.len()];
         for line in lines() {
             for ((near, &middle), &sample) in near.iter_mut().zip(&middle).zip(line) {

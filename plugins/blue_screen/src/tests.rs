@@ -64,10 +64,19 @@ fn colour_bars_are_found() {
         [65, 100, 212],
         [35, 212, 114],
     ];
-    let finding =
-        diagnose(&clip(|x, y, _| if y < 130 { BARS[(x * 7 / WIDTH) as usize] } else { [16, 128, 128] }));
-    assert_eq!(finding.status, Status::Critical, "{finding:?}");
-    assert_eq!(finding.decision.metric, "bar_share");
+    for words in [false, true] {
+        let finding = diagnose(&clip(|x, y, _| {
+            let written =
+                words && (40..70).contains(&y) && (90..230).contains(&x) && (x / 6 + y / 9).is_multiple_of(2);
+            match y {
+                _ if written => [235, 128, 128],
+                0..130 => BARS[(x * 7 / WIDTH) as usize],
+                _ => [16, 128, 128],
+            }
+        }));
+        assert_eq!(finding.status, Status::Critical, "{finding:?}");
+        assert_eq!(finding.decision.metric, "bar_share");
+    }
 }
 
 #[test]

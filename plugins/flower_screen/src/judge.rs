@@ -21,8 +21,10 @@ struct Sign {
 }
 
 pub(crate) fn judge(picture: &Picture, complaints: &Complaints, config: &Config) -> Finding {
-    let torn = picture.worst.torn_share();
-    let torn_rise = (torn - 2.0 * picture.least_torn).max(0.0);
+    // Where the decoder complained, what stays may be damage as well.
+    let all_torn = picture.worst.torn_share();
+    let torn = if complaints.any() { all_torn } else { picture.fleeting_torn };
+    let torn_rise = (all_torn - 2.0 * picture.least_torn).max(0.0);
     let signs = signs(picture, complaints, config, torn, torn_rise);
     let (metric, threshold, ratio) = signs
         .iter()

@@ -33,7 +33,8 @@ pub struct Config {
     /// Blocks that the decoder made up in all of the clip, as a share of one picture.
     #[schemars(range(min = 0.001, max = 100.0), extend("unit" = "share"))]
     pub concealed_share: f64,
-    /// Share of the borders between macroblocks that are torn, in the worst frame.
+    /// Share of the borders between macroblocks that are torn, in the worst frame; those that are torn in
+    /// every frame count only where the decoder complained.
     #[schemars(range(min = 0.001, max = 1.0), extend("unit" = "share"))]
     pub torn_share: f64,
     /// By how much that share exceeds twice the share in the cleanest frame.

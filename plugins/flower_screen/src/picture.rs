@@ -1,5 +1,7 @@
 //! What the picture shows of damage.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use easysight_sdk::{
     Clip, Failure, FrameInfo, PlaneKind, SampleRange,
     image::{Seams, TILE, seams},
@@ -30,6 +32,9 @@ pub(crate) struct Picture {
     pub(crate) worst: Seams,
     /// The least share of torn borders in a frame.
     pub(crate) least_torn: f64,
+    /// Share of the worst frame's torn borders without those that stay: a logo or a frame drawn over
+    /// the picture has them too.
+    pub(crate) fleeting_torn: f64,
     /// The largest share in colours that no camera can send.
     pub(crate) impossible: f64,
     /// By how much the share of the grey of missing references rises.
@@ -48,9 +53,14 @@ impl Picture {
         let tiles = (info.width as f32 / TILE as f32, info.height as f32 / TILE as f32);
         let mut picture = Self { tiles, least_torn: 1.0, ..Self::default() };
         let (mut least_grey, mut most_grey) = (1.0_f64, 0.0_f64);
-        for frame in looks(&frames) {
+        let looks = looks(&frames);
+        let mut times_torn = BTreeMap::new();
+        for &frame in &looks {
             let found = seams(&clip.luma(frame, 0)?, info.width as usize);
             picture.least_torn = picture.least_torn.min(found.torn_share());
+            for tile in found.torn.iter().collect::<BTreeSet<_>>() {
+                *times_torn.entry(*tile).or_insert(0_usize) += 1;
+            }
             if frame == 0 || found.torn.len() > picture.worst.torn.len() {
                 picture.worst = found;
             }
@@ -59,6 +69,9 @@ impl Picture {
             least_grey = least_grey.min(colours.grey);
             most_grey = most_grey.max(colours.grey);
         }
+        let stays = |tile: &(u32, u32)| times_torn.get(tile).is_some_and(|times| *times == looks.len());
+        let fleeting = picture.worst.torn.iter().filter(|tile| !stays(tile)).count();
+        picture.fleeting_torn = fleeting as f64 / picture.worst.borders.max(1) as f64;
         picture.grey_rise = (most_grey - least_grey).max(0.0);
         picture.repaired = repaired(clip, &frames)?;
         Ok(picture)

@@ -65,6 +65,16 @@ fn pixelation_is_none_of_its_business() {
 }
 
 #[test]
+fn what_is_drawn_over_the_picture_is_no_damage() {
+    let logo = clip(|_, x, y| {
+        let drawn = x < 160 && y < 96 && hit(x, y);
+        if drawn { 40 + (x * 7 % 11 + y * 5 % 13) as u8 } else { scene(x, y, 0) / 2 + 90 }
+    });
+    let finding = diagnose(&logo);
+    assert_eq!(finding.status, Status::Normal, "{finding:?}");
+}
+
+#[test]
 fn a_fast_pan_is_normal() {
     assert_eq!(diagnose(&clip(|at, x, y| scene(x, y, at * 40))).status, Status::Normal);
 }
