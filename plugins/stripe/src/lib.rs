@@ -17,9 +17,9 @@ use serde::Deserialize;
 use wave::{Axis, Profiles, Wave, lasting};
 
 /// Width of the picture that is judged: of one 640 wide, stripes of six pixels are still to be seen.
-const WIDTH: u32 = 320;
+const WIDTH: u32 = 480;
 /// Least number of waves over the picture for stripes that stand: broader ones are light and shade.
-const STANDING_WAVES: usize = 6;
+const STANDING_WAVES: usize = 8;
 
 /// Pairs of frames between which a rolling bar may come to the same place again.
 const MAY_MISS: usize = 1;
@@ -32,14 +32,14 @@ pub struct Config {
     /// Amplitude of a wave that is there in all parts of the picture.
     #[schemars(range(min = 0.5, max = 100.0), extend("unit" = "grey level"))]
     pub standing_amplitude: f64,
-    /// Amplitude of what such a wave changes from one frame to another.
+    /// Amplitude of what such a wave changes from one frame to another. What passes close by reaches 3.5.
     #[schemars(range(min = 0.5, max = 100.0), extend("unit" = "grey level"))]
     pub rolling_amplitude: f64,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { standing_amplitude: 2.0, rolling_amplitude: 2.0 }
+        Self { standing_amplitude: 2.0, rolling_amplitude: 5.0 }
     }
 }
 
