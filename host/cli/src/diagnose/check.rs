@@ -35,14 +35,20 @@ pub(super) fn differences(plan: &Plan, clip: &Clip, findings: &[Finding]) -> Vec
     differences
 }
 
-/// All that a finding says, with every digit.
+/// A value to twelve digits: sines of the machine's own library and of the component's differ in the last
+/// bit.
+fn digits(value: f64) -> String {
+    format!("{value:.11e}")
+}
+
+/// All that a finding says.
 fn told(finding: &Finding) -> String {
     if let Some(failure) = &finding.failure {
         return failure.kind.clone();
     }
     let status = finding.status.map_or("none", easysight_protocol::Status::as_str);
     let decision = finding.decision.as_ref().map(|d| (d.metric.as_str(), d.threshold.to_bits()));
-    let metrics: Vec<_> = finding.metrics.iter().map(|(name, m)| (name.as_str(), m.value)).collect();
+    let metrics: Vec<_> = finding.metrics.iter().map(|(name, m)| (name.as_str(), digits(m.value))).collect();
     format!("{status} {:?} {decision:?} {metrics:?} {}", finding.score, finding.message.en)
 }
 
@@ -55,7 +61,7 @@ fn judgement(finding: &sdk::Finding) -> String {
     };
     let score = Some((f64::from(finding.score) * 100.0).round() / 100.0);
     let decision = Some((finding.decision.metric.as_str(), finding.decision.threshold.to_bits()));
-    let mut metrics: Vec<_> = finding.metrics.iter().map(|m| (m.name.as_str(), m.value)).collect();
+    let mut metrics: Vec<_> = finding.metrics.iter().map(|m| (m.name.as_str(), digits(m.value))).collect();
     metrics.sort_by_key(|(name, _)| *name);
     format!("{status} {score:?} {decision:?} {metrics:?} {}", finding.message.en)
 }
