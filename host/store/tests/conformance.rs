@@ -2,19 +2,28 @@
 #![cfg(test)]
 
 mod databases;
+mod leases;
 mod pictures;
 mod remembering;
 
-use databases::{LEASE_MS, Node, camera, ended, fan_out, finished, open, plan, run_of, task};
-use easysight_protocol::{
-    Failure, Incarnation, JobId, JobOutcome, JobResult, JobState, LeaseToken, RunId, RunState, Scope, Status,
-    TokenInfo, Trigger, Verdict,
-};
+use databases::{Node, camera, fan_out, finished, open, plan, run_of, task};
+use easysight_protocol::{JobId, RunId, RunState, Scope, Status, TokenInfo, Trigger, Verdict};
 use easysight_store::{
-    CameraFilter, CameraRepository, Dialect, FindingFilter, FindingRepository, HeartbeatOutcome,
-    JobRepository, LeaseRepository, NewRun, NodeRepository, PageRequest, PluginRepository, Registration,
-    ResultRepository, RunFilter, RunRepository, Start, Store, StoreError, StoredToken, TaskRepository,
-    TokenRepository, UpkeepRepository, WantedLease,
+    CameraFilter, CameraRepository, Dialect, FindingRepository, NewRun, NodeRepository, PageRequest,
+    PluginRepository, ResultRepository, RunFilter, RunRepository, Start, Store, StoreError, StoredToken,
+    TaskRepository, TokenRepository, UpkeepRepository,
+};
+use leases::{
+    a_cancelled_run_takes_no_results, a_deadline_gives_up, a_heartbeat_renews_and_tells_what_was_revoked,
+    a_node_shows_both_that_its_heart_beats_and_that_it_asks_for_jobs,
+    a_restarted_node_loses_its_leases_at_once, a_result_is_recorded_once,
+    a_returned_job_counts_as_no_attempt, a_stale_attempt_is_refused,
+    an_expired_lease_is_offered_again_and_its_late_result_counts_until_someone_else_has_the_job,
+    an_unregistered_node_hands_back,
+    failures_back_off_and_end_in_the_dead_letters_from_which_a_person_takes_them,
+    jobs_are_leased_once_by_priority_then_age, jobs_lost_on_the_way_are_offered_again_at_once,
+    labels_route_jobs, two_processes_with_one_id_are_told_apart,
+    what_a_node_works_on_is_read_from_its_leases,
 };
 use pictures::{a_camera_is_asked_for_a_good_picture_now_and_then, a_good_picture_is_of_one_place};
 use remembering::{
@@ -66,6 +75,8 @@ on_both!(
     two_processes_with_one_id_are_told_apart,
     a_restarted_node_loses_its_leases_at_once,
     an_unregistered_node_hands_back,
+    a_node_shows_both_that_its_heart_beats_and_that_it_asks_for_jobs,
+    what_a_node_works_on_is_read_from_its_leases,
     a_command_that_fails_undoes_itself_alone,
     commands_of_many_callers_do_not_mix,
     plugins_are_activated_and_rolled_back,
@@ -156,253 +167,6 @@ async fn a_due_task_fires_once_and_a_repeated_request_makes_no_second_run(store:
     assert_eq!((begun.state, begun.progress.total, begun.waits_for), (RunState::Running, 2, Vec::new()));
     assert_eq!(store.fan_out(first, fan_out(0), 6_000).await.unwrap(), Some(0));
     assert_eq!(store.run(first).await.unwrap().unwrap().run.state, RunState::Finished);
-}
-
-async fn jobs_are_leased_once_by_priority_then_age(store: &Store) {
-    let low = run_of(store, task(), 3, 1_000).await;
-    let urgent = easysight_protocol::TaskRequest { priority: 5, ..task() };
-    run_of(store, urgent, 2, 2_000).await;
-    let (mut a, mut b) = (Node::new("a"), Node::new("b"));
-    a.register(store, 2_000).await;
-    b.register(store, 2_000).await;
-    let first = a.lease(store, 3, 2_000).await;
-    let cameras: Vec<_> = first.jobs.iter().map(|job| job.camera_id.clone().unwrap()).collect();
-    assert_eq!(cameras, ["c0", "c1", "c0"]);
-    assert_eq!(first.plans.len(), 2);
-    assert_eq!(first.plans[first.jobs[0].plan], plan());
-    let second = b.lease(store, 10, 2_000).await;
-    assert_eq!(second.jobs.len(), 2);
-    assert!(b.lease(store, 10, 2_000).await.jobs.is_empty());
-    let progress = store.run(low).await.unwrap().unwrap().run.progress;
-    assert_eq!((progress.total, progress.running), (3, 3));
-    let stranger = WantedLease {
-        node_id: "a".into(),
-        incarnation: Incarnation(Uuid::new_v4()),
-        poll: 1,
-        labels: Default::default(),
-        max_jobs: 1,
-        good_pictures_before: None,
-    };
-    assert!(store.lease(stranger, 2_000, LEASE_MS).await.unwrap().is_none());
-}
-
-async fn labels_route_jobs(store: &Store) {
-    let labelled = easysight_protocol::TaskRequest {
-        required_labels: [("site".to_owned(), "north".to_owned())].into(),
-        ..task()
-    };
-    run_of(store, labelled, 1, 1_000).await;
-    let (mut plain, mut north) = (Node::new("plain"), Node::new("north"));
-    north.labels = [("site".to_owned(), "north".to_owned()), ("gpu".to_owned(), "1".to_owned())].into();
-    plain.register(store, 1_000).await;
-    north.register(store, 1_000).await;
-    assert!(!store.has_work(&plain.labels, 1_000).await.unwrap());
-    assert!(store.has_work(&north.labels, 1_000).await.unwrap());
-    assert!(plain.lease(store, 5, 1_000).await.jobs.is_empty());
-    assert_eq!(north.lease(store, 5, 1_000).await.jobs.len(), 1);
-}
-
-async fn a_result_is_recorded_once(store: &Store) {
-    store.create_camera("c0".into(), camera("c0", &[]), 500).await.unwrap();
-    let run = run_of(store, task(), 2, 1_000).await;
-    let mut node = Node::new("n");
-    node.register(store, 1_000).await;
-    let leased = node.lease(store, 2, 1_000).await;
-    let results = vec![
-        finished(&leased, &leased.jobs[0], Status::Error),
-        finished(&leased, &leased.jobs[0], Status::Error),
-        JobResult { job_id: JobId(Uuid::now_v7()), ..finished(&leased, &leased.jobs[1], Status::Normal) },
-        JobResult { lease: LeaseToken(Uuid::new_v4()), ..finished(&leased, &leased.jobs[1], Status::Normal) },
-    ];
-    let recorded = store.record(results.clone(), 2_000).await.unwrap();
-    use Verdict::{Duplicate, Recorded, Stale, Unknown};
-    assert_eq!(recorded.verdicts, [Recorded, Duplicate, Unknown, Stale]);
-    assert_eq!(recorded.findings.len(), 1);
-    let again = store.record(results, 3_000).await.unwrap();
-    assert_eq!(again.verdicts, [Duplicate, Duplicate, Unknown, Stale]);
-    assert!(again.findings.is_empty() && recorded.finished_runs.is_empty());
-    let last = store.record(vec![finished(&leased, &leased.jobs[1], Status::Normal)], 4_000).await.unwrap();
-    assert_eq!(last.finished_runs, [run]);
-    let run = store.run(run).await.unwrap().unwrap().run;
-    assert_eq!((run.state, run.progress.finished), (RunState::Finished, 2));
-    let filter = FindingFilter { status: Some("error".into()), ..FindingFilter::default() };
-    let found = store.findings(&filter, &page(10)).await.unwrap().items;
-    assert_eq!(found.len(), 1);
-    assert_eq!((found[0].finding.fuel, found[0].finding.message.en.as_str()), (7, "dark 'quoted' \"twice\""));
-    let camera = store.camera("c0").await.unwrap().unwrap().camera;
-    assert_eq!((camera.status, camera.checked_at.unwrap().timestamp_millis()), (Some(Status::Error), 2_000));
-    let job = store.job(leased.jobs[0].id).await.unwrap().unwrap();
-    assert_eq!((job.decode_ms, job.node_id.as_deref()), (Some(12.5), Some("n")));
-}
-
-async fn an_expired_lease_is_offered_again_and_its_late_result_counts_until_someone_else_has_the_job(
-    store: &Store,
-) {
-    run_of(store, task(), 2, 1_000).await;
-    let (mut dead, mut other) = (Node::new("dead"), Node::new("other"));
-    dead.register(store, 1_000).await;
-    other.register(store, 1_000).await;
-    let lost = dead.lease(store, 2, 1_000).await;
-    assert_eq!(store.reap(1_000 + LEASE_MS).await.unwrap().expired, 0);
-    assert_eq!(store.reap(1_001 + LEASE_MS).await.unwrap().expired, 2);
-    let late = store.record(vec![finished(&lost, &lost.jobs[0], Status::Normal)], 9_500).await.unwrap();
-    assert_eq!(late.verdicts, [Verdict::Recorded]);
-    let taken = other.lease(store, 5, 9_600).await;
-    assert_eq!(taken.jobs.iter().map(|job| job.id).collect::<Vec<_>>(), [lost.jobs[1].id]);
-    assert_eq!(taken.jobs[0].attempt, 2);
-    let stale = store.record(vec![finished(&lost, &lost.jobs[1], Status::Error)], 9_700).await.unwrap();
-    assert_eq!(stale.verdicts, [Verdict::Stale]);
-    let good = store.record(vec![finished(&taken, &taken.jobs[0], Status::Normal)], 9_800).await.unwrap();
-    assert_eq!((good.verdicts, good.finished_runs.len()), (vec![Verdict::Recorded], 1));
-    assert_eq!(store.findings(&FindingFilter::default(), &page(10)).await.unwrap().items.len(), 2);
-}
-
-async fn a_stale_attempt_is_refused(store: &Store) {
-    run_of(store, task(), 1, 1_000).await;
-    let mut node = Node::new("n");
-    node.register(store, 1_000).await;
-    let leased = node.lease(store, 1, 1_000).await;
-    let wrong = JobResult { attempt: 2, ..finished(&leased, &leased.jobs[0], Status::Normal) };
-    assert_eq!(store.record(vec![wrong], 1_100).await.unwrap().verdicts, [Verdict::Stale]);
-    assert_eq!(store.job(leased.jobs[0].id).await.unwrap().unwrap().state, JobState::Running);
-}
-
-async fn a_heartbeat_renews_and_tells_what_was_revoked(store: &Store) {
-    let run = run_of(store, task(), 2, 1_000).await;
-    let mut node = Node::new("n");
-    node.register(store, 1_000).await;
-    let leased = node.lease(store, 2, 1_000).await;
-    let beat = store.heartbeat("n".into(), node.beat(&leased.jobs), 8_000, LEASE_MS).await.unwrap();
-    assert_eq!(beat, HeartbeatOutcome::Noted { revoked: Vec::new(), lost: 0 });
-    assert_eq!(store.reap(15_000).await.unwrap().expired, 0);
-    assert!(store.cancel_run(run, 15_100).await.unwrap());
-    let beat = store.heartbeat("n".into(), node.beat(&leased.jobs), 15_200, LEASE_MS).await.unwrap();
-    let mut all: Vec<_> = leased.jobs.iter().map(|job| job.id).collect();
-    all.sort();
-    assert_eq!(beat, HeartbeatOutcome::Noted { revoked: all, lost: 0 });
-    let unknown = store.heartbeat("x".into(), node.beat(&[]), 15_200, LEASE_MS).await.unwrap();
-    assert_eq!(unknown, HeartbeatOutcome::Unknown);
-}
-
-async fn jobs_lost_on_the_way_are_offered_again_at_once(store: &Store) {
-    run_of(store, task(), 2, 1_000).await;
-    let mut node = Node::new("n");
-    node.register(store, 1_000).await;
-    let kept = node.lease(store, 1, 1_000).await;
-    // The answer to this poll never arrives; the node has begun no other one yet.
-    let lost = node.lease(store, 1, 1_000).await;
-    let early = easysight_protocol::HeartbeatRequest { last_poll: 1, ..node.beat(&kept.jobs) };
-    let beat = store.heartbeat("n".into(), early, 1_500, LEASE_MS).await.unwrap();
-    assert_eq!(beat, HeartbeatOutcome::Noted { revoked: Vec::new(), lost: 0 });
-    let beat = store.heartbeat("n".into(), node.beat(&kept.jobs), 2_000, LEASE_MS).await.unwrap();
-    assert_eq!(beat, HeartbeatOutcome::Noted { revoked: Vec::new(), lost: 1 });
-    let again = node.lease(store, 5, 2_000).await;
-    assert_eq!((again.jobs[0].id, again.jobs[0].attempt), (lost.jobs[0].id, 2));
-    assert_eq!(store.job(lost.jobs[0].id).await.unwrap().unwrap().failures, 0);
-}
-
-async fn failures_back_off_and_end_in_the_dead_letters_from_which_a_person_takes_them(store: &Store) {
-    let run = run_of(store, easysight_protocol::TaskRequest { max_attempts: 2, ..task() }, 1, 1_000).await;
-    let mut node = Node::new("n");
-    node.register(store, 1_000).await;
-    let failed =
-        || JobOutcome::Failed { failure: Failure { kind: "no-such-file".into(), detail: "x".into() } };
-    let first = node.lease(store, 1, 1_000).await;
-    let report = ended(&first, &first.jobs[0], failed());
-    let recorded = store.record(vec![report.clone()], 2_000).await.unwrap();
-    assert_eq!((recorded.requeued, recorded.verdicts), (1, vec![Verdict::Recorded]));
-    // The same report again is no second failure.
-    assert_eq!(store.record(vec![report], 2_001).await.unwrap().verdicts, [Verdict::Duplicate]);
-    assert!(node.lease(store, 1, 2_700).await.jobs.is_empty());
-    let second = node.lease(store, 1, 3_300).await;
-    assert_eq!(second.jobs[0].attempt, 2);
-    let recorded = store.record(vec![ended(&second, &second.jobs[0], failed())], 4_000).await.unwrap();
-    assert_eq!(recorded.finished_runs, [run]);
-    let job = store.job(second.jobs[0].id).await.unwrap().unwrap();
-    assert_eq!((job.state, job.failures), (JobState::Dead, 2));
-    assert_eq!(job.failure.unwrap().kind, "no-such-file");
-    assert_eq!(store.queue_state(5_000).await.unwrap().dead, 1);
-    assert_eq!(store.retry_run(run, 5_000).await.unwrap(), 1);
-    assert_eq!(store.run(run).await.unwrap().unwrap().run.state, RunState::Running);
-    let third = node.lease(store, 1, 5_000).await;
-    let good = store.record(vec![finished(&third, &third.jobs[0], Status::Normal)], 6_000).await.unwrap();
-    assert_eq!((good.verdicts, good.finished_runs), (vec![Verdict::Recorded], vec![run]));
-}
-
-async fn a_returned_job_counts_as_no_attempt(store: &Store) {
-    run_of(store, easysight_protocol::TaskRequest { max_attempts: 1, ..task() }, 1, 1_000).await;
-    let mut node = Node::new("n");
-    node.register(store, 1_000).await;
-    for _ in 0..3 {
-        let leased = node.lease(store, 1, 1_000).await;
-        let back = ended(&leased, &leased.jobs[0], JobOutcome::Returned);
-        assert_eq!(store.record(vec![back], 1_100).await.unwrap().verdicts, [Verdict::Recorded]);
-    }
-    let leased = node.lease(store, 1, 1_000).await;
-    assert_eq!(store.job(leased.jobs[0].id).await.unwrap().unwrap().failures, 0);
-}
-
-async fn a_cancelled_run_takes_no_results(store: &Store) {
-    let run = run_of(store, task(), 2, 1_000).await;
-    let mut node = Node::new("n");
-    node.register(store, 1_000).await;
-    let leased = node.lease(store, 1, 1_000).await;
-    assert!(store.cancel_run(run, 1_500).await.unwrap());
-    assert!(!store.cancel_run(run, 1_500).await.unwrap());
-    let refused =
-        store.record(vec![finished(&leased, &leased.jobs[0], Status::Normal)], 2_000).await.unwrap();
-    assert_eq!(refused.verdicts, [Verdict::Stale]);
-    assert!(node.lease(store, 5, 2_000).await.jobs.is_empty());
-    let run = store.run(run).await.unwrap().unwrap().run;
-    assert_eq!((run.state, run.progress.cancelled), (RunState::Cancelled, 2));
-}
-
-async fn a_deadline_gives_up(store: &Store) {
-    let hurried = easysight_protocol::TaskRequest { deadline_ms: Some(5_000), ..task() };
-    let run = run_of(store, hurried, 2, 1_000).await;
-    let mut node = Node::new("n");
-    node.register(store, 1_000).await;
-    assert_eq!(node.lease(store, 1, 1_000).await.jobs[0].deadline_ms, Some(5_000));
-    assert_eq!(store.reap(6_000).await.unwrap().overdue, 0);
-    let reaped = store.reap(6_001).await.unwrap();
-    assert_eq!((reaped.overdue, reaped.finished_runs), (2, vec![run]));
-}
-
-async fn two_processes_with_one_id_are_told_apart(store: &Store) {
-    let (first, second) = (Node::new("n"), Node::new("n"));
-    first.register(store, 1_000).await;
-    let refused = store.register_node(second.registration(), 2_000, LEASE_MS).await.unwrap();
-    assert_eq!(refused, Registration::InUse { hostname: "host".into(), heard_ms_ago: 1_000 });
-    // Once the first one was silent for the time of a lease, the second may have the name.
-    second.register(store, 1_000 + LEASE_MS).await;
-    let beat = store.heartbeat("n".into(), first.beat(&[]), 10_000, LEASE_MS).await.unwrap();
-    assert_eq!(beat, HeartbeatOutcome::Superseded);
-}
-
-async fn a_restarted_node_loses_its_leases_at_once(store: &Store) {
-    run_of(store, task(), 1, 1_000).await;
-    let mut node = Node::new("n");
-    node.register(store, 1_000).await;
-    node.lease(store, 1, 1_000).await;
-    let mut again = Node::new("n");
-    let request =
-        easysight_protocol::RegisterRequest { replaces: Some(node.incarnation), ..again.registration() };
-    let answer = store.register_node(request, 1_100, LEASE_MS).await.unwrap();
-    assert_eq!(answer, Registration::Accepted { requeued: 1 });
-    assert_eq!(again.lease(store, 1, 1_100).await.jobs[0].attempt, 2);
-}
-
-async fn an_unregistered_node_hands_back(store: &Store) {
-    run_of(store, task(), 1, 1_000).await;
-    let mut node = Node::new("n");
-    node.register(store, 1_000).await;
-    let leased = node.lease(store, 1, 1_000).await;
-    assert!(store.unregister_node("n".into(), node.incarnation, 1_100).await.unwrap());
-    assert!(!store.unregister_node("n".into(), node.incarnation, 1_100).await.unwrap());
-    assert_eq!(store.job(leased.jobs[0].id).await.unwrap().unwrap().state, JobState::Queued);
-    let nodes = store.nodes(1_200, LEASE_MS).await.unwrap();
-    assert_eq!(nodes[0].status, easysight_protocol::NodeState::Offline);
-    assert!(store.forget_node("n".into(), 1_200, LEASE_MS).await.unwrap());
 }
 
 async fn a_command_that_fails_undoes_itself_alone(store: &Store) {
