@@ -258,6 +258,29 @@ async fn a_node_without_ffmpeg_leases_nothing_until_it_is_there() {
     end(running, SOON).await;
 }
 
+#[test]
+fn the_heart_beats_while_every_thread_of_the_node_computes() {
+    let elsewhere = tokio::runtime::Runtime::new().unwrap();
+    let mut master = elsewhere.block_on(FakeMaster::start());
+    let dir = tempfile::tempdir().unwrap();
+    let node = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let running = node.block_on(start(&master, dir.path(), &["--heartbeat-interval", "0.1"]));
+    elsewhere.block_on(master.until(|call| matches!(call, Call::Lease(_))));
+    let (computing, begun) = std::sync::mpsc::channel();
+    let (done, end_of_work) = std::sync::mpsc::channel::<()>();
+    node.spawn(async move {
+        computing.send(()).unwrap();
+        end_of_work.recv().ok();
+    });
+    begun.recv_timeout(SOON).unwrap();
+    master.forget_calls();
+    for _ in 0..5 {
+        elsewhere.block_on(master.until(|call| matches!(call, Call::Heartbeat(_))));
+    }
+    drop(done);
+    node.block_on(end(running, SOON));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_whose_lease_loop_hangs_stops_feeding_the_watchdog_though_its_heart_beats() {
     let (dir, mut master) = (tempfile::tempdir().unwrap(), FakeMaster::start().await);
