@@ -16,8 +16,8 @@ use std::{
 use anyhow::{Context, bail};
 use clap::Parser;
 use easysight_capture::{CaptureConfig, Capturer, Clip, PlaneKind, Source};
-use easysight_diagnose::{Plan, PluginSet, Selected};
-use easysight_sandbox::{Limits, RunInput, Sandbox, SandboxConfig};
+use easysight_diagnose::{Plan, PluginSet};
+use easysight_sandbox::{Limits, Sandbox, SandboxConfig};
 
 use easysight_bench::table::{self, Row};
 
@@ -69,14 +69,15 @@ fn main() -> anyhow::Result<ExitCode> {
     let clip = capture(&file, &plan)?;
     build_pyramid(&clip);
     let grown = media::resident_bytes()?.saturating_sub(before);
-    let mut suite = Duration::ZERO;
+    let (mut sandboxed, mut native) = (Duration::ZERO, Duration::ZERO);
     for selected in plan.selected() {
-        let (sandboxed, row) = tax(selected, &clip, arguments.runs)?;
-        suite += sandboxed;
-        rows.push(row);
+        let cost = suite::cost(selected, &clip, arguments.runs)?;
+        sandboxed += cost.sandboxed;
+        native += cost.native;
     }
+    rows.push(suite::tax(sandboxed, native));
     let covered = clip.frames().last().map_or(Duration::ZERO, |frame| frame.timestamp);
-    rows.push(against_decoding(suite, &file, covered)?);
+    rows.push(against_decoding(sandboxed, &file, covered)?);
     rows.push(Row::ratio(
         "memory of a clip, against its decoded bytes",
         grown as f64 / MEBIBYTE,
@@ -154,32 +155,6 @@ fn build_pyramid(clip: &Clip) {
             drop(clip.plane(frame, plane, clip.levels() - 1));
         }
     }
-}
-
-/// One plugin in the sandbox, against the same source compiled natively, run by run in turn.
-fn tax(selected: &Selected, clip: &Arc<Clip>, runs: usize) -> anyhow::Result<(Duration, Row)> {
-    let name = &selected.plugin.descriptor().name;
-    let (mut sandboxed, mut native) = (Vec::new(), Vec::new());
-    for _ in 0..runs {
-        let started = Instant::now();
-        let outcome = selected.plugin.run(RunInput {
-            clip: Arc::clone(clip),
-            config: Arc::clone(&selected.config),
-            limits: selected.limits,
-            baseline: None,
-        });
-        sandboxed.push(started.elapsed());
-        outcome.result.with_context(|| name.clone())?;
-        let started = Instant::now();
-        let report = easysight_native::diagnose(name, clip, &selected.config);
-        native.push(started.elapsed());
-        let report = report.with_context(|| format!("{name} is no standard plugin"))?;
-        report.map_err(|failure| anyhow::anyhow!("{name} natively: {failure:?}"))?;
-    }
-    let (sandboxed, native) = (median(sandboxed), median(native));
-    let what = format!("{name}: sandbox against native");
-    let row = Row::ratio(&what, sandboxed.as_secs_f64() * 1e3, native.as_secs_f64() * 1e3, "ms", 1.5);
-    Ok((sandboxed, row))
 }
 
 /// All plugins on the clip, against decoding what the clip covers on one thread.

@@ -18,11 +18,11 @@ use easysight_sandbox::{Limits, RunInput};
 use crate::{against_decoding, build_pyramid, capture, media, median};
 
 /// What one plugin cost on one clip.
-struct Cost {
+pub(crate) struct Cost {
     fuel: u64,
     bytes: u64,
-    sandboxed: Duration,
-    native: Duration,
+    pub(crate) sandboxed: Duration,
+    pub(crate) native: Duration,
     /// How it ended; `inconclusive` costs time too.
     said: String,
 }
@@ -80,17 +80,7 @@ fn on_clip(plan: &Plan, clip: &Arc<Clip>, file: &Path, runs: usize) -> anyhow::R
     }
     println!("{table}");
     let covered = clip.frames().last().map_or(Duration::ZERO, |frame| frame.timestamp);
-    let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
-    let mut rows = vec![
-        Row::ratio(
-            "all plugins: sandbox against native",
-            milliseconds(sandboxed),
-            milliseconds(native),
-            "ms",
-            1.5,
-        ),
-        against_decoding(sandboxed, file, covered)?,
-    ];
+    let mut rows = vec![tax(sandboxed, native), against_decoding(sandboxed, file, covered)?];
     // The mark is that of a small picture.
     if info.width <= 640 {
         let a_frame = milliseconds(sandboxed) / frames as f64;
@@ -100,8 +90,18 @@ fn on_clip(plan: &Plan, clip: &Arc<Clip>, file: &Path, runs: usize) -> anyhow::R
     Ok(())
 }
 
+/// All plugins in the sandbox, against the same source compiled natively.
+pub(crate) fn tax(sandboxed: Duration, native: Duration) -> Row {
+    let what = "all plugins: sandbox against native";
+    Row::ratio(what, milliseconds(sandboxed), milliseconds(native), "ms", 1.5)
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
 /// One plugin in the sandbox and natively, run by run in turn.
-fn cost(selected: &Selected, clip: &Arc<Clip>, runs: usize) -> anyhow::Result<Cost> {
+pub(crate) fn cost(selected: &Selected, clip: &Arc<Clip>, runs: usize) -> anyhow::Result<Cost> {
     let name = &selected.plugin.descriptor().name;
     let (mut sandboxed, mut native) = (Vec::new(), Vec::new());
     let mut cost = None;
