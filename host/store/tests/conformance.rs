@@ -9,9 +9,9 @@ mod remembering;
 use databases::{Node, camera, fan_out, finished, open, plan, run_of, task};
 use easysight_protocol::{JobId, RunId, RunState, Scope, Status, TokenInfo, Trigger, Verdict};
 use easysight_store::{
-    CameraFilter, CameraRepository, Dialect, FindingRepository, NewRun, NodeRepository, PageRequest,
-    PluginRepository, ResultRepository, RunFilter, RunRepository, Start, Store, StoreError, StoredToken,
-    TaskRepository, TokenRepository, UpkeepRepository,
+    CameraFilter, CameraRepository, Dialect, NewRun, PageRequest, PluginRepository, ResultRepository,
+    RunFilter, RunRepository, Start, Store, StoreError, StoredToken, TaskRepository, TokenRepository,
+    UpkeepRepository,
 };
 use leases::{
     a_cancelled_run_takes_no_results, a_deadline_gives_up, a_heartbeat_renews_and_tells_what_was_revoked,
@@ -34,7 +34,6 @@ use remembering::{
     what_a_plugin_remembers_comes_with_the_next_job_on_its_camera, what_is_no_baseline_costs_no_finding,
     what_is_remembered_of_a_camera_goes_with_it, when_a_camera_moved_all_but_the_finder_forget_it,
 };
-use uuid::Uuid;
 
 /// The same test on both.
 macro_rules! on_both {
