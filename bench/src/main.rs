@@ -52,7 +52,7 @@ fn main() -> anyhow::Result<ExitCode> {
     };
     let config = SandboxConfig { cache_dir: Some(work.path().join("compiled")), ..SandboxConfig::default() };
     let sandbox = Sandbox::new(config.clone())?;
-    let (plugins, rejected) = PluginSet::load(&sandbox, &arguments.plugins_dir)?;
+    let (plugins, rejected) = PluginSet::load(&sandbox, &arguments.plugins_dir, None)?;
     if let Some(rejected) = rejected.first() {
         bail!("{}: {}", rejected.path.display(), rejected.reason);
     }

@@ -53,7 +53,7 @@ impl Examiner {
     pub fn new(plugins_dir: &Path, cache_dir: &Path, diagnoses: &[String]) -> anyhow::Result<Self> {
         let config = SandboxConfig { cache_dir: Some(cache_dir.to_owned()), ..SandboxConfig::default() };
         let sandbox = Sandbox::new(config)?;
-        let (plugins, rejected) = PluginSet::load(&sandbox, plugins_dir)?;
+        let (plugins, rejected) = PluginSet::load(&sandbox, plugins_dir, None)?;
         if let Some(rejected) = rejected.first() {
             bail!("{}: {}", rejected.path.display(), rejected.reason);
         }

@@ -19,6 +19,7 @@ use easysight_diagnose::{
 };
 use easysight_protocol::Failure;
 use easysight_sandbox::{Digest, Limits, Sandbox, SandboxConfig};
+use easysight_trust::TrustedKeys;
 use futures::{StreamExt, stream};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -49,6 +50,10 @@ pub(crate) struct Arguments {
     /// directory.
     #[arg(long, value_name = "DIR", env = "EASYSIGHT_PLUGINS_DIR")]
     plugins_dir: Option<PathBuf>,
+    /// Use only plugins that are signed by one of these keys, one a line as `easysight plugin keygen` prints
+    /// it.
+    #[arg(long, value_name = "FILE")]
+    trusted_keys: Option<PathBuf>,
     /// Configuration by diagnosis.
     #[arg(
         long,
@@ -119,7 +124,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         cache_dir: dirs::cache_dir().map(|dir| dir.join("easysight").join("compiled")),
         ..SandboxConfig::default()
     })?;
-    let (plugins, rejected) = PluginSet::load(&sandbox, &plugins_dir)?;
+    let keys = arguments.trusted_keys.as_deref().map(TrustedKeys::read).transpose();
+    let keys = keys.context("--trusted-keys")?;
+    let (plugins, rejected) = PluginSet::load(&sandbox, &plugins_dir, keys.as_ref())?;
     for rejected in rejected {
         eprintln!("easysight: {} is not used: {}", rejected.path.display(), rejected.reason);
     }

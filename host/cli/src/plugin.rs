@@ -2,6 +2,7 @@
 
 mod choose;
 mod push;
+mod sign;
 mod tables;
 
 use std::process::ExitCode;
@@ -23,6 +24,12 @@ pub(crate) struct Arguments {
 enum Command {
     /// Publish plugins: components (.wasm), which the master vets.
     Push(push::Arguments),
+    /// Make a key that signs plugins.
+    Keygen(sign::KeygenArguments),
+    /// Vouch for components with a key: writes NAME.wasm.sig beside NAME.wasm, which push takes along.
+    Sign(sign::SignArguments),
+    /// Say who vouches for components, and whether a trusted key does.
+    Verify(sign::VerifyArguments),
     /// List the published plugins and what they are active for.
     List {
         #[command(flatten)]
@@ -57,6 +64,9 @@ struct Choice {
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
         Command::Push(files) => return push::run(files).await,
+        Command::Keygen(arguments) => sign::keygen(arguments)?,
+        Command::Sign(arguments) => sign::sign(arguments)?,
+        Command::Verify(arguments) => return sign::verify(arguments),
         Command::List { remote } => {
             let plugins = published(&remote.master()?).await?;
             let none = "no plugin is published: publish one with `easysight plugin push`";

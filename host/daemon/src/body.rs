@@ -2,7 +2,7 @@
 
 use axum::{
     body::Body,
-    extract::{FromRequest, Request},
+    extract::{FromRequest, Request, multipart::Field},
     http::{StatusCode, header},
 };
 use futures::StreamExt;
@@ -15,26 +15,19 @@ use crate::problem::Error;
 pub const MAX_HEARD_BYTES: usize = 64 << 20;
 
 /// A body as it arrives, up to a limit.
-#[derive(Debug)]
-pub struct Gathered {
+struct Gathered {
     bytes: Vec<u8>,
     seen: usize,
     granted: usize,
 }
 
 impl Gathered {
-    /// Takes so many bytes.
-    #[must_use]
-    pub const fn up_to(granted: usize) -> Self {
+    const fn up_to(granted: usize) -> Self {
         Self { bytes: Vec::new(), seen: 0, granted }
     }
 
-    /// Adds what arrived.
-    ///
-    /// # Errors
-    ///
-    /// 413 once far more came than is taken.
-    pub fn add(&mut self, chunk: &[u8]) -> Result<(), Error> {
+    /// Adds what arrived; refuses once far more came than is taken.
+    fn add(&mut self, chunk: &[u8]) -> Result<(), Error> {
         self.seen = self.seen.saturating_add(chunk.len());
         if self.seen <= self.granted {
             self.bytes.extend_from_slice(chunk);
@@ -42,12 +35,8 @@ impl Gathered {
         if self.seen > self.granted.saturating_add(MAX_HEARD_BYTES) { Err(self.too_large()) } else { Ok(()) }
     }
 
-    /// All of it.
-    ///
-    /// # Errors
-    ///
-    /// 413 where more came than is taken.
-    pub fn complete(self) -> Result<Vec<u8>, Error> {
+    /// All of it, unless more came than is taken.
+    fn complete(self) -> Result<Vec<u8>, Error> {
         if self.seen > self.granted { Err(self.too_large()) } else { Ok(self.bytes) }
     }
 
@@ -68,6 +57,19 @@ pub async fn gather(body: Body, granted: usize) -> Result<Vec<u8>, Error> {
     let mut gathered = Gathered::up_to(granted);
     while let Some(chunk) = chunks.next().await {
         gathered.add(&chunk.map_err(|error| broken(&error))?)?;
+    }
+    gathered.complete()
+}
+
+/// Reads a part of a form to its end.
+///
+/// # Errors
+///
+/// As [`gather`].
+pub async fn gather_part(part: &mut Field<'_>, granted: usize) -> Result<Vec<u8>, Error> {
+    let mut gathered = Gathered::up_to(granted);
+    while let Some(chunk) = part.chunk().await.map_err(|error| broken(&error))? {
+        gathered.add(&chunk)?;
     }
     gathered.complete()
 }

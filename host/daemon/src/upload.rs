@@ -12,7 +12,7 @@ use tempfile::{NamedTempFile, TempPath};
 use tokio::io::AsyncWriteExt;
 
 use crate::{
-    body::{Gathered, MAX_HEARD_BYTES, broken, gather, parse_json},
+    body::{MAX_HEARD_BYTES, broken, gather, gather_part, parse_json},
     problem::Error,
 };
 
@@ -73,11 +73,7 @@ async fn read_parts(mut parts: Multipart, dir: &Path, granted: u64) -> Result<Su
         };
         match part.name() {
             Some("request") => {
-                let mut json = Gathered::up_to(MAX_JSON_BYTES);
-                while let Some(chunk) = part.chunk().await.map_err(|error| broken(&error))? {
-                    json.add(&chunk)?;
-                }
-                body.request = parse_json(&json.complete()?)?;
+                body.request = parse_json(&gather_part(&mut part, MAX_JSON_BYTES).await?)?;
             }
             Some("clip") if body.upload.is_none() => body.upload = Some(keep(part, dir, granted).await?),
             other => {

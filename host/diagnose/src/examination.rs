@@ -71,6 +71,27 @@ pub(crate) fn blank(diagnosis: &str) -> Finding {
     }
 }
 
+/// The findings of a plugin that was not run: none of its diagnoses could be judged.
+///
+/// `plugin` is its name and version, `digest` what was asked for.
+#[must_use]
+pub fn not_run(diagnoses: &[String], plugin: &str, digest: &str, failure: &Failure) -> Vec<Finding> {
+    let finding = |id: &String| Finding {
+        plugin: Some(plugin.to_owned()),
+        digest: Some(digest.to_owned()),
+        ..failed(blank(id), failure.clone())
+    };
+    diagnoses.iter().map(finding).collect()
+}
+
+fn failed(base: Finding, failure: Failure) -> Finding {
+    let message = Text {
+        zh: format!("无法判断:{}", failure.detail),
+        en: format!("No judgement: {}", failure.detail),
+    };
+    Finding { message, failure: Some(failure), ..base }
+}
+
 /// One finding for each diagnosis that was asked of the plugin, whatever it answered.
 pub(crate) fn findings(selected: &Selected, outcome: &sandbox::RunOutcome) -> Vec<Finding> {
     let descriptor = selected.plugin.descriptor();
@@ -81,11 +102,8 @@ pub(crate) fn findings(selected: &Selected, outcome: &sandbox::RunOutcome) -> Ve
         digest: Some(selected.plugin.digest().to_string()),
         ..blank(id)
     };
-    let failed = |id: &str, kind: &str, detail: String| Finding {
-        message: Text { zh: format!("无法判断:{detail}"), en: format!("No judgement: {detail}") },
-        failure: Some(Failure { kind: kind.to_owned(), detail }),
-        ..base(id)
-    };
+    let failed =
+        |id: &str, kind: &str, detail: String| failed(base(id), Failure { kind: kind.to_owned(), detail });
     let found = |id: &String| match &outcome.result {
         Err(failure) => failed(id, failure.kind(), failure.to_string()),
         Ok(report) => match report.findings.iter().find(|finding| finding.diagnosis == *id) {

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use tracing::Instrument;
 
 pub use baselines::{BaselineStore, Baselines};
-pub use examination::{Examination, SIGNAL_LOSS};
+pub use examination::{Examination, SIGNAL_LOSS, not_run};
 pub use pictures::{Illustration, Picture, PictureError, Seen, evidence, good_picture, illustrate};
 pub use plan::{Plan, PlanError, Selected};
 pub use plugins::{PluginSet, Rejected};

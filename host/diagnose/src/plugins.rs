@@ -7,7 +7,8 @@ use std::{
 };
 
 use easysight_protocol::PluginSummary;
-use easysight_sandbox::{LoadError, Plugin, PluginStore, Sandbox};
+use easysight_sandbox::{Digest, LoadError, Plugin, PluginStore, Sandbox};
+use easysight_trust::{RefusedPlugin, TrustedKeys, load, signature_beside};
 
 /// Loaded plugins. Of several that implement the same diagnosis, the highest version counts.
 #[derive(Debug, Clone, Default)]
@@ -26,26 +27,27 @@ pub struct Rejected {
 }
 
 impl PluginSet {
-    /// Loads every `.wasm` component of a directory, which is made where there is none. Blocks:
-    /// what is not in the sandbox's cache is compiled.
+    /// Loads every `.wasm` component of a directory, which is made where there is none; where keys are
+    /// demanded, those that one of them vouches for in a `.wasm.sig` beside it. Blocks: what is not in the
+    /// sandbox's cache is compiled.
     ///
     /// # Errors
     ///
     /// [`LoadError::Io`] where the directory cannot be read. A file that is no usable plugin is
     /// told of in the second part of the answer and keeps nobody else from being used.
-    pub fn load(sandbox: &Sandbox, dir: &Path) -> Result<(Self, Vec<Rejected>), LoadError> {
+    pub fn load(
+        sandbox: &Sandbox,
+        dir: &Path,
+        keys: Option<&TrustedKeys>,
+    ) -> Result<(Self, Vec<Rejected>), LoadError> {
         let mut rejected = Vec::new();
         let mut found = Vec::new();
         let mut seen = HashSet::new();
         for path in PluginStore::open(dir)?.files()? {
-            let loaded = PluginStore::read_file(&path).and_then(|(digest, bytes)| {
-                // The same component under another name is no second plugin.
-                if seen.insert(digest) { sandbox.load(&bytes).map(Some) } else { Ok(None) }
-            });
-            match loaded {
+            match load_file(sandbox, &path, keys, |digest| seen.insert(digest)) {
                 Ok(Some(plugin)) => found.push((path, plugin)),
                 Ok(None) => {}
-                Err(error) => rejected.push(Rejected { path, reason: error.to_string() }),
+                Err(reason) => rejected.push(Rejected { path, reason }),
             }
         }
         // Highest version first; of equal ones the order is that of the digests, everywhere.
@@ -109,4 +111,22 @@ impl PluginSet {
         };
         self.plugins.iter().map(summary).collect()
     }
+}
+
+/// One plugin of a directory, or why it is not used; none where `is_new` says that the same component
+/// was there under another name.
+fn load_file(
+    sandbox: &Sandbox,
+    path: &Path,
+    keys: Option<&TrustedKeys>,
+    is_new: impl FnOnce(Digest) -> bool,
+) -> Result<Option<Arc<Plugin>>, String> {
+    let (digest, bytes) = PluginStore::read_file(path).map_err(|error| error.to_string())?;
+    // Where nobody asks for it, nothing that is wrong with a signature matters.
+    let signed = keys.map_or(Ok(None), |_| signature_beside(path)).map_err(|error| error.to_string())?;
+    if !is_new(digest) {
+        return Ok(None);
+    }
+    let loaded = load(sandbox, &bytes, keys, signed.as_ref());
+    loaded.map(Some).map_err(|refused: RefusedPlugin| refused.to_string())
 }

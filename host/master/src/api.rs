@@ -98,7 +98,8 @@ pub(crate) fn router(master: &Shared) -> Router {
         .routes(routes!(plugins::list))
         .routes(routes!(plugins::activations))
         .routes(routes!(plugins::look_up))
-        .routes(routes!(plugins::component));
+        .routes(routes!(plugins::component))
+        .routes(routes!(plugins::signature));
     let publish = OpenApiRouter::new()
         .routes(routes!(plugins::publish))
         .routes(routes!(plugins::activate))

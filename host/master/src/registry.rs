@@ -8,9 +8,12 @@ use std::{
 };
 
 use chrono::Utc;
-use easysight_protocol::{DiagnosisInfo, JobPlan, Origin, PlannedPlugin, PublishedPlugin, Text};
+use easysight_protocol::{
+    DiagnosisInfo, JobPlan, Origin, PlannedPlugin, PluginSignature, PublishedPlugin, Text,
+};
 use easysight_sandbox::{ConfigSchema, Digest, LoadError, Plugin, PluginStore, Sandbox};
 use easysight_store::{PluginRepository, Store, StoreError};
+use easysight_trust::{RefusedPlugin, TrustedKeys, Untrusted, genuine, load};
 use parking_lot::RwLock;
 use serde_json::{Map, Value};
 
@@ -37,6 +40,9 @@ pub(crate) enum PublishError {
     /// It breaks a rule.
     #[error("{0}")]
     Refused(LoadError),
+    /// Nobody whom we trust vouches for it, or a signature does not fit.
+    #[error("{0}")]
+    Untrusted(#[from] Untrusted),
     /// It cannot be kept.
     #[error("{0}")]
     Disk(LoadError),
@@ -66,18 +72,26 @@ pub(crate) struct Registry {
     blobs: PluginStore,
     dir: PathBuf,
     sandbox: Sandbox,
+    /// Whose plugins are used; everybody's where none is named.
+    keys: Option<TrustedKeys>,
     active: RwLock<Arc<ActiveSet>>,
     /// One upload is vetted at a time: each may take a processor and much memory.
     vetting: tokio::sync::Semaphore,
 }
 
 impl Registry {
-    pub(crate) async fn open(store: Store, sandbox: Sandbox, dir: PathBuf) -> anyhow::Result<Self> {
+    pub(crate) async fn open(
+        store: Store,
+        sandbox: Sandbox,
+        dir: PathBuf,
+        keys: Option<TrustedKeys>,
+    ) -> anyhow::Result<Self> {
         let registry = Self {
             store,
             blobs: PluginStore::open(&dir)?,
             dir,
             sandbox,
+            keys,
             active: RwLock::default(),
             vetting: tokio::sync::Semaphore::new(1),
         };
@@ -97,6 +111,10 @@ impl Registry {
             if plugin.active_for.is_empty() {
                 continue;
             }
+            if let Err(reason) = self.trusts(&plugin).await? {
+                tracing::error!(name = plugin.name, digest = plugin.digest, %reason, "plugin is not used");
+                continue;
+            }
             match ConfigSchema::parse(&plugin.config_schema.to_string()) {
                 Ok(schema) => {
                     let one = Arc::new(Active { plugin, schema });
@@ -112,26 +130,58 @@ impl Registry {
         Ok(())
     }
 
-    /// Vets a component and keeps it. The second part says whether it is new.
-    pub(crate) async fn publish(&self, bytes: Vec<u8>) -> Result<(PublishedPlugin, bool), PublishError> {
+    /// Whether a plugin that is published may be used: it may have been before keys were demanded.
+    async fn trusts(&self, plugin: &PublishedPlugin) -> Result<Result<(), Untrusted>, StoreError> {
+        let (Some(keys), Ok(digest)) = (&self.keys, plugin.digest.parse()) else { return Ok(Ok(())) };
+        let signed = self.store.signatures(&plugin.digest).await?;
+        Ok(keys.check(digest, Some(&signed)).map(|_| ()))
+    }
+
+    /// Vets a component and keeps it, and who vouches for it. The second part says whether it is new.
+    pub(crate) async fn publish(
+        &self,
+        bytes: Vec<u8>,
+        signed: Option<PluginSignature>,
+    ) -> Result<(PublishedPlugin, bool), PublishError> {
         let digest = Digest::of(&bytes);
-        if let Some(known) = self.find(digest).await? {
+        let known = self.find(digest).await?;
+        if let (Some(known), None) = (&known, &signed) {
+            self.trusts(known).await??;
             // The file may have been lost since; this is how it comes back.
             if !self.file(digest).is_file() {
                 self.keep(bytes).await?;
             }
-            return Ok((known, false));
+            return Ok((known.clone(), false));
         }
-        let _turn = self.vetting.acquire().await.map_err(|error| PublishError::Broken(error.to_string()))?;
-        let sandbox = self.sandbox.clone();
-        let (plugin, bytes) = tokio::task::spawn_blocking(move || sandbox.load(&bytes).map(|p| (p, bytes)))
-            .await
-            .map_err(|error| PublishError::Broken(error.to_string()))?
-            .map_err(PublishError::Refused)?;
-        let published = describe(&plugin, bytes.len() as u64);
+        let (plugin, bytes, signed) = self.vet(bytes, signed).await?;
+        let size_bytes = bytes.len() as u64;
         self.keep(bytes).await?;
+        let published = known.unwrap_or_else(|| describe(&plugin, size_bytes));
         let new = self.store.publish(published.clone()).await?;
-        Ok((published, new))
+        if let Some(signed) = signed {
+            self.store.add_signatures(signed).await?;
+        }
+        Ok((self.find(digest).await?.unwrap_or(published), new))
+    }
+
+    async fn vet(
+        &self,
+        bytes: Vec<u8>,
+        signed: Option<PluginSignature>,
+    ) -> Result<(Arc<Plugin>, Vec<u8>, Option<PluginSignature>), PublishError> {
+        let _turn = self.vetting.acquire().await.map_err(|error| PublishError::Broken(error.to_string()))?;
+        let (sandbox, keys) = (self.sandbox.clone(), self.keys.clone());
+        let vetted = tokio::task::spawn_blocking(move || {
+            let plugin = load(&sandbox, &bytes, keys.as_ref(), signed.as_ref())?;
+            // Whatever is passed on to workers is genuine, also where this master demands no keys.
+            signed.as_ref().map_or(Ok(()), |signed| genuine(signed, &plugin))?;
+            Ok((plugin, bytes, signed))
+        });
+        let vetted = vetted.await.map_err(|error| PublishError::Broken(error.to_string()))?;
+        vetted.map_err(|refused: RefusedPlugin| match refused {
+            RefusedPlugin::Untrusted(reason) => PublishError::Untrusted(reason),
+            RefusedPlugin::Load(reason) => PublishError::Refused(reason),
+        })
     }
 
     async fn keep(&self, bytes: Vec<u8>) -> Result<(), PublishError> {
@@ -175,6 +225,7 @@ fn describe(plugin: &Plugin, size_bytes: u64) -> PublishedPlugin {
         config_schema: plugin.schema().as_json().clone(),
         published_at: Utc::now(),
         active_for: Vec::new(),
+        signed_by: Vec::new(),
     }
 }
 

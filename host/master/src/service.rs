@@ -14,6 +14,7 @@ use chrono::Utc;
 use easysight_daemon::process::{NotifyState, StopSignals, lock, notify, watchdog};
 use easysight_sandbox::{Limits, Sandbox, SandboxConfig};
 use easysight_store::{Dialect, Store};
+use easysight_trust::TrustedKeys;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -72,7 +73,9 @@ pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
         cache_dir: None,
         compiler: None,
     })?;
-    let registry = Registry::open(store.clone(), sandbox, settings.blob_dir.join("plugins")).await?;
+    let keys = settings.trusted_keys.as_deref().map(TrustedKeys::read).transpose();
+    let keys = keys.context("--trusted-keys")?;
+    let registry = Registry::open(store.clone(), sandbox, settings.blob_dir.join("plugins"), keys).await?;
     let relay = (store.dialect() == Dialect::Postgres).then(Relay::default);
     let uploads = Uploads::open(settings.blob_dir.join("uploads"), settings.max_upload)?;
     let keep = Keep { max_age: settings.retention, max_bytes: settings.picture_limit };

@@ -29,6 +29,8 @@ pub(crate) struct MasterSettings {
     /// Plugins and uploads.
     pub(crate) blob_dir: PathBuf,
     pub(crate) max_upload: u64,
+    /// None: plugins need no signature.
+    pub(crate) trusted_keys: Option<PathBuf>,
     pub(crate) tls: Option<TlsFiles>,
     pub(crate) lease: Duration,
     pub(crate) retention: Duration,
@@ -89,6 +91,7 @@ impl MasterSettings {
             })?,
             blob_dir: given.optional("blob-url", parse_blob_url)?.unwrap_or_else(|| data_dir.clone()),
             max_upload: given.required("max-upload", |text| bytes(text, 1 << 10..=4 << 30))?,
+            trusted_keys: given.optional("trusted-keys", path)?,
             tls,
             lease: given.required("lease-time", |text| seconds_in(text, 1.0..=3600.0))?,
             retention: given.required("retention-days", |text| {

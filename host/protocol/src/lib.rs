@@ -23,7 +23,10 @@ pub use finding::{Decision, Evidence, Failure, Finding, Metric, Region, Status, 
 pub use id::{Incarnation, JobId, LeaseToken, RunId, SubmissionId};
 pub use node::{NodeMode, NodeState, NodeStatus, PluginSummary, PoolStatus, SystemInfo, Totals};
 pub use page::Page;
-pub use plugin::{Activation, ActivationRequest, COMPONENT_MEDIA_TYPE, DiagnosisInfo, PublishedPlugin};
+pub use plugin::{
+    Activation, ActivationRequest, COMPONENT_MEDIA_TYPE, DiagnosisInfo, KeySignature, PluginSignature,
+    PublishedPlugin,
+};
 pub use problem::{PROBLEM_MEDIA_TYPE, Problem};
 pub use run::{DiagnosisResult, Job, JobState, Progress, Run, RunState, Trigger};
 pub use submission::{Submission, SubmissionRequest, SubmissionState, uploaded_name, uploaded_source};

@@ -41,6 +41,32 @@ pub struct PublishedPlugin {
     pub published_at: DateTime<Utc>,
     /// Ids of the diagnoses that it is active for.
     pub active_for: Vec<String>,
+    /// Public keys of those who signed it.
+    #[serde(default)]
+    pub signed_by: Vec<String>,
+}
+
+/// Who vouches for a component, and for what it says of itself. Beside a component `NAME.wasm` it is the
+/// JSON document `NAME.wasm.sig`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PluginSignature {
+    /// blake3 digest of the component, 64 hexadecimal digits.
+    pub digest: String,
+    /// One a key.
+    pub signatures: Vec<KeySignature>,
+}
+
+/// One key's signature of a plugin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeySignature {
+    /// The public key: `ed25519:` and 32 bytes in base64.
+    pub key: String,
+    /// What the component said of itself when it was signed, as JSON.
+    pub descriptor: String,
+    /// The ed25519 signature: 64 bytes in base64.
+    pub signature: String,
 }
 
 /// Which plugin serves a diagnosis.

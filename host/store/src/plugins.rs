@@ -1,6 +1,8 @@
 //! Plugins by digest, and which one serves a diagnosis.
 
-use easysight_protocol::{Activation, PublishedPlugin};
+use std::collections::HashMap;
+
+use easysight_protocol::{Activation, KeySignature, PluginSignature, PublishedPlugin};
 use sqlx::{AnyConnection, Row, any::AnyRow};
 
 use crate::{
@@ -16,6 +18,20 @@ pub trait PluginRepository {
     ///
     /// [`StoreError::Conflict`] where its name and version name another digest.
     fn publish(&self, plugin: PublishedPlugin) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Notes who vouches for a plugin that is published; of one key, the latest signature counts.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn add_signatures(&self, signed: PluginSignature) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Who vouches for a plugin, by key; nobody where there is no such plugin.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn signatures(&self, digest: &str) -> impl Future<Output = Result<PluginSignature, StoreError>> + Send;
 
     /// All plugins by name, latest first of each, with what they are active for.
     ///
@@ -92,15 +108,54 @@ impl PluginRepository for Store {
             .await
     }
 
+    async fn add_signatures(&self, signed: PluginSignature) -> Result<(), StoreError> {
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let sql = "INSERT INTO plugin_signatures (digest, key, descriptor, signature) \
+                               VALUES ($1, $2, $3, $4) ON CONFLICT (digest, key) DO UPDATE SET \
+                               descriptor = excluded.descriptor, signature = excluded.signature";
+                    for one in signed.signatures {
+                        sqlx::query(sql)
+                            .bind(&signed.digest)
+                            .bind(one.key)
+                            .bind(one.descriptor)
+                            .bind(one.signature)
+                            .execute(&mut *connection)
+                            .await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    async fn signatures(&self, digest: &str) -> Result<PluginSignature, StoreError> {
+        let sql = "SELECT key, descriptor, signature FROM plugin_signatures WHERE digest = $1 ORDER BY key";
+        let rows = sqlx::query(sql).bind(digest).fetch_all(&self.readers).await?;
+        let read = |row| {
+            let (key, descriptor) = (text(row, "key")?, text(row, "descriptor")?);
+            Ok(KeySignature { key, descriptor, signature: text(row, "signature")? })
+        };
+        let signatures = rows.iter().map(read).collect::<Result<_, StoreError>>()?;
+        Ok(PluginSignature { digest: digest.to_owned(), signatures })
+    }
+
     async fn plugins(&self) -> Result<Vec<PublishedPlugin>, StoreError> {
         let sql = "SELECT document FROM plugins ORDER BY name, published_at DESC";
         let rows = sqlx::query(sql).fetch_all(&self.readers).await?;
         let active = self.activations().await?;
+        let mut signers: HashMap<String, Vec<String>> = HashMap::new();
+        let sql = "SELECT digest, key FROM plugin_signatures ORDER BY digest, key";
+        for row in &sqlx::query(sql).fetch_all(&self.readers).await? {
+            signers.entry(text(row, "digest")?).or_default().push(text(row, "key")?);
+        }
         rows.iter()
             .map(|row| {
                 let mut plugin: PublishedPlugin = json(row, "document")?;
                 let serves = |one: &&Activation| one.digest.as_ref() == Some(&plugin.digest);
                 plugin.active_for = active.iter().filter(serves).map(|one| one.diagnosis.clone()).collect();
+                plugin.signed_by = signers.remove(&plugin.digest).unwrap_or_default();
                 Ok(plugin)
             })
             .collect()

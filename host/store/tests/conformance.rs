@@ -7,7 +7,9 @@ mod pictures;
 mod remembering;
 
 use databases::{Node, camera, fan_out, finished, open, plan, run_of, task};
-use easysight_protocol::{JobId, RunId, RunState, Scope, Status, TokenInfo, Trigger, Verdict};
+use easysight_protocol::{
+    JobId, KeySignature, PluginSignature, RunId, RunState, Scope, Status, TokenInfo, Trigger, Verdict,
+};
 use easysight_store::{
     CameraFilter, CameraRepository, Dialect, NewRun, PageRequest, PluginRepository, ResultRepository,
     RunFilter, RunRepository, Start, Store, StoreError, StoredToken, TaskRepository, TokenRepository,
@@ -79,6 +81,7 @@ on_both!(
     a_command_that_fails_undoes_itself_alone,
     commands_of_many_callers_do_not_mix,
     plugins_are_activated_and_rolled_back,
+    a_plugin_is_signed_by_one_key_after_the_other,
     tokens_are_revoked_once,
     history_is_pruned_in_steps,
     one_of_two_masters_leads,
@@ -219,6 +222,7 @@ async fn plugins_are_activated_and_rolled_back(store: &Store) {
         config_schema: serde_json::json!({"type": "object"}),
         published_at: chrono::DateTime::UNIX_EPOCH,
         active_for: Vec::new(),
+        signed_by: Vec::new(),
     };
     assert!(store.publish(plugin("1.0.0", "a")).await.unwrap());
     assert!(!store.publish(plugin("1.0.0", "a")).await.unwrap());
@@ -237,6 +241,39 @@ async fn plugins_are_activated_and_rolled_back(store: &Store) {
     assert_eq!(store.plugins().await.unwrap().iter().filter(|p| !p.active_for.is_empty()).count(), 1);
     store.activate(vec!["brightness".into()], None, 5).await.unwrap();
     assert_eq!(now(store.clone()).await, None);
+}
+
+async fn a_plugin_is_signed_by_one_key_after_the_other(store: &Store) {
+    let plugin = |digest: &str| easysight_protocol::PublishedPlugin {
+        digest: digest.into(),
+        name: digest.into(),
+        version: "1.0.0".into(),
+        size_bytes: 3,
+        diagnoses: Vec::new(),
+        config_schema: serde_json::json!({"type": "object"}),
+        published_at: chrono::DateTime::UNIX_EPOCH,
+        active_for: Vec::new(),
+        signed_by: Vec::new(),
+    };
+    let signed = |keys: &[(&str, &str)]| {
+        let one = |(key, signature): &(&str, &str)| KeySignature {
+            key: (*key).into(),
+            descriptor: "{\"name\": \"a\"}".into(),
+            signature: (*signature).into(),
+        };
+        PluginSignature { digest: "a".into(), signatures: keys.iter().map(one).collect() }
+    };
+    for digest in ["a", "b"] {
+        store.publish(plugin(digest)).await.unwrap();
+    }
+    assert_eq!(store.signatures("a").await.unwrap(), signed(&[]));
+    store.add_signatures(signed(&[("k2", "x")])).await.unwrap();
+    store.add_signatures(signed(&[("k1", "y"), ("k2", "z")])).await.unwrap();
+    assert_eq!(store.signatures("a").await.unwrap(), signed(&[("k1", "y"), ("k2", "z")]));
+    let signers: Vec<_> = store.plugins().await.unwrap().into_iter().map(|one| one.signed_by).collect();
+    assert_eq!(signers, [vec!["k1".to_owned(), "k2".into()], Vec::new()]);
+    let stranger = PluginSignature { digest: "x".into(), ..signed(&[("k1", "y")]) };
+    assert!(store.add_signatures(stranger).await.is_err(), "nobody vouches for what is not there");
 }
 
 async fn tokens_are_revoked_once(store: &Store) {

@@ -29,6 +29,7 @@ use anyhow::Context;
 use easysight_capture::{CaptureErrorKind, Capturer};
 use easysight_protocol::{Incarnation, PluginSummary, PoolStatus, SubmissionId, Totals};
 use easysight_sandbox::Sandbox;
+use easysight_trust::TrustedKeys;
 use tempfile::NamedTempFile;
 use tokio::{sync::Semaphore, task::JoinHandle as TaskHandle};
 use tokio_util::sync::CancellationToken;
@@ -98,6 +99,7 @@ impl Distributed {
         settings: Arc<WorkerSettings>,
         id: String,
         sandbox: Sandbox,
+        keys: Option<TrustedKeys>,
         capturer: Capturer,
         metrics: Arc<Metrics>,
     ) -> anyhow::Result<(Arc<Self>, Loops)> {
@@ -109,7 +111,7 @@ impl Distributed {
             .with_context(|| spool_dir.display().to_string())?;
         let (outbox, results) = Outbox::new(spool);
         let (courier, pictures) = Courier::new();
-        let plugins = PluginCache::open(client.clone(), sandbox, settings.plugins_dir.clone())?;
+        let plugins = PluginCache::open(client.clone(), sandbox, keys, settings.plugins_dir.clone())?;
         let capacity = settings.pool_size * settings.max_concurrent_tasks;
         let node = Arc::new(Self {
             incarnation: Incarnation(Uuid::new_v4()),

@@ -4,25 +4,28 @@ use std::{fs, path::PathBuf, sync::Arc, time::SystemTime};
 
 use easysight_diagnose::PluginSet;
 use easysight_sandbox::{LoadError, PluginStore, Sandbox};
+use easysight_trust::{TrustedKeys, signature_path};
 use parking_lot::{Mutex, RwLock};
 
-/// A directory's components by name, size and time of change.
+/// A directory's components and their signatures by name, size and time of change.
 type Fingerprint = Vec<(PathBuf, u64, Option<SystemTime>)>;
 
 /// The plugins at hand.
 pub(crate) struct Library {
     sandbox: Sandbox,
     dir: PathBuf,
+    keys: Option<TrustedKeys>,
     current: RwLock<Arc<PluginSet>>,
     seen: Mutex<Fingerprint>,
 }
 
 impl Library {
     /// Loads the directory's plugins. Blocks while what is not in the cache is compiled.
-    pub(crate) fn open(sandbox: Sandbox, dir: PathBuf) -> Result<Self, LoadError> {
+    pub(crate) fn open(sandbox: Sandbox, dir: PathBuf, keys: Option<TrustedKeys>) -> Result<Self, LoadError> {
         let library = Self {
             sandbox,
             dir,
+            keys,
             current: RwLock::new(Arc::new(PluginSet::default())),
             seen: Mutex::new(Vec::new()),
         };
@@ -49,7 +52,7 @@ impl Library {
     }
 
     fn load(&self, fingerprint: Fingerprint) -> Result<(), LoadError> {
-        let (set, rejected) = PluginSet::load(&self.sandbox, &self.dir)?;
+        let (set, rejected) = PluginSet::load(&self.sandbox, &self.dir, self.keys.as_ref())?;
         for rejected in rejected {
             tracing::error!(path = %rejected.path.display(), reason = rejected.reason, "plugin is not used");
         }
@@ -67,8 +70,11 @@ impl Library {
     }
 
     fn fingerprint(&self) -> Result<Fingerprint, LoadError> {
-        let files = PluginStore::open(&self.dir)?.files()?;
-        let facts = files.into_iter().filter_map(|path| {
+        let components = PluginStore::open(&self.dir)?.files()?;
+        // Somebody may sign what lies there.
+        let signatures = components.iter().map(|path| signature_path(path)).collect::<Vec<_>>();
+        let files = components.into_iter().chain(signatures);
+        let facts = files.filter_map(|path| {
             // A file that went away meanwhile will be missing the next time too.
             let facts = fs::metadata(&path).ok()?;
             Some((path, facts.len(), facts.modified().ok()))

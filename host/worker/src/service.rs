@@ -5,12 +5,13 @@ mod standalone;
 
 use std::{fs, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use axum::Router;
 use easysight_capture::{CaptureConfig, Capturer};
 use easysight_daemon::process::{NotifyState, StopSignals, lock, notify};
 use easysight_protocol::NodeMode;
 use easysight_sandbox::{Limits, Sandbox, SandboxConfig};
+use easysight_trust::TrustedKeys;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle, time::timeout};
 
 use crate::{identity::node_id, metrics::Metrics, settings::WorkerSettings};
@@ -21,6 +22,8 @@ const LAST_ANSWERS: Duration = Duration::from_secs(5);
 /// What either mode starts from.
 struct Ground {
     settings: Arc<WorkerSettings>,
+    /// Whose plugins run; everybody's where none is named.
+    keys: Option<TrustedKeys>,
     id: String,
     listener: TcpListener,
     sandbox: Sandbox,
@@ -31,9 +34,6 @@ struct Ground {
 
 /// Runs until a signal comes, then drains.
 pub(crate) async fn run(settings: WorkerSettings) -> anyhow::Result<ExitCode> {
-    if settings.trusted_keys.is_some() {
-        bail!("signatures of plugins are not checked yet, so --trusted-keys cannot be honoured");
-    }
     // Signals from here on, so that none is lost while plugins are loaded.
     let stop = StopSignals::new()?;
     let advice = "give this one its own --data-dir or another --node-name";
@@ -44,6 +44,8 @@ pub(crate) async fn run(settings: WorkerSettings) -> anyhow::Result<ExitCode> {
         fs::remove_dir_all(&uploads).with_context(|| uploads.display().to_string())?;
     }
     fs::create_dir_all(&uploads).with_context(|| format!("--data-dir: {}", uploads.display()))?;
+    let keys = settings.trusted_keys.as_deref().map(TrustedKeys::read).transpose();
+    let keys = keys.context("--trusted-keys")?;
     let id = node_id(settings.node_id.as_deref(), &settings.data_dir)?;
     // Bind first: a port that is taken is said at once, not after compiling.
     let listener = bind(&settings).await?;
@@ -67,7 +69,7 @@ pub(crate) async fn run(settings: WorkerSettings) -> anyhow::Result<ExitCode> {
     let mode = settings.mode;
     let settings = Arc::new(settings);
     let metrics = Arc::new(Metrics::new());
-    let ground = Ground { settings, id, listener, sandbox, capturer, metrics, stop };
+    let ground = Ground { settings, keys, id, listener, sandbox, capturer, metrics, stop };
     match mode {
         NodeMode::Standalone => standalone::run(ground).await,
         NodeMode::Distributed => distributed::run(ground).await,

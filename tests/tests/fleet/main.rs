@@ -24,6 +24,7 @@ mod process;
 mod proxy;
 mod requests;
 mod shared;
+mod signing;
 mod systemd;
 mod tasks;
 mod traces;

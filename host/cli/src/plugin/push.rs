@@ -1,5 +1,5 @@
-//! `easysight plugin push`: components go to the master, each vetted on its own. One that is refused
-//! does not hold up the others.
+//! `easysight plugin push`: components go to the master, each vetted on its own, together with the
+//! signatures that lie beside them. One that is refused does not hold up the others.
 
 use std::{
     path::{Path, PathBuf},
@@ -9,7 +9,12 @@ use std::{
 
 use anyhow::Context;
 use easysight_protocol::{COMPONENT_MEDIA_TYPE, PublishedPlugin};
-use reqwest::{Method, StatusCode, header::CONTENT_TYPE};
+use easysight_trust::signature_beside;
+use reqwest::{
+    Method, StatusCode,
+    header::CONTENT_TYPE,
+    multipart::{Form, Part},
+};
 
 use super::{set, tables};
 use crate::{
@@ -26,7 +31,7 @@ const PUSH_TIMEOUT: Duration = Duration::from_secs(300);
 pub(super) struct Arguments {
     #[command(flatten)]
     remote: Remote,
-    /// The components.
+    /// The components. A signature beside one (NAME.wasm.sig) goes with it.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Let each serve all of its diagnoses at once.
@@ -59,11 +64,15 @@ pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 /// Publishes one; answers with it, and with false where the master had it already.
 async fn push(master: &Master, file: &Path, activate: bool) -> anyhow::Result<(PublishedPlugin, bool)> {
     let component = tokio::fs::read(file).await.context("it cannot be read")?;
-    let request = master
-        .request(Method::POST, &["plugins"])?
-        .header(CONTENT_TYPE, COMPONENT_MEDIA_TYPE)
-        .timeout(PUSH_TIMEOUT)
-        .body(component);
+    let request = master.request(Method::POST, &["plugins"])?.timeout(PUSH_TIMEOUT);
+    let request = match signature_beside(file).context("its signature")? {
+        None => request.header(CONTENT_TYPE, COMPONENT_MEDIA_TYPE).body(component),
+        Some(signed) => request.multipart(
+            Form::new()
+                .part("component", Part::bytes(component))
+                .text("signature", serde_json::to_string(&signed)?),
+        ),
+    };
     let (status, mut plugin): (_, PublishedPlugin) = master.status_and_answer(request).await?;
     if activate {
         set(master, &plugin.digest, "activate", &[]).await.context("published, but not activated")?;

@@ -2,6 +2,7 @@
 
 use comfy_table::{Cell, Color, Table};
 use easysight_protocol::PublishedPlugin;
+use easysight_trust::PublicKey;
 
 use crate::listing;
 
@@ -10,8 +11,16 @@ pub(super) const SHOWN_DIGITS: usize = 12;
 
 /// Plugins, a row each.
 pub(super) fn plugins(plugins: &[PublishedPlugin]) -> Table {
-    let mut table =
-        listing::table(&["plugin", "version", "digest", "size", "diagnoses", "active for", "published"]);
+    let mut table = listing::table(&[
+        "plugin",
+        "version",
+        "digest",
+        "size",
+        "diagnoses",
+        "active for",
+        "signed by",
+        "published",
+    ]);
     for plugin in plugins {
         let diagnoses: Vec<String> = plugin.diagnoses.iter().map(|diagnosis| diagnosis.id.clone()).collect();
         let active = listing::cell(&listing::joined(&plugin.active_for));
@@ -22,10 +31,17 @@ pub(super) fn plugins(plugins: &[PublishedPlugin]) -> Table {
             Cell::new(format!("{} KiB", plugin.size_bytes.div_ceil(1024))),
             listing::cell(&diagnoses.join(", ")),
             if plugin.active_for.is_empty() { active } else { active.fg(Color::Green) },
+            listing::cell(&listing::joined(&signers(plugin))),
             Cell::new(listing::time(plugin.published_at)),
         ]);
     }
     table
+}
+
+/// The ids of the keys that signed a plugin.
+fn signers(plugin: &PublishedPlugin) -> Vec<String> {
+    let id = |key: &String| key.parse().map_or_else(|_| key.clone(), |key: PublicKey| key.id().to_string());
+    plugin.signed_by.iter().map(id).collect()
 }
 
 /// The start of a digest.

@@ -6,16 +6,19 @@ use std::io::ErrorKind;
 use axum::{
     Json,
     body::Body,
-    extract::{Path, Request, State},
+    extract::{FromRequest, Multipart, Path, Request, State},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use easysight_daemon::{
-    body::{JsonBody, gather},
+    body::{JsonBody, broken, gather, gather_part},
     problem::Error,
 };
-use easysight_protocol::{Activation, ActivationRequest, COMPONENT_MEDIA_TYPE, Problem, PublishedPlugin};
+use easysight_protocol::{
+    Activation, ActivationRequest, COMPONENT_MEDIA_TYPE, PluginSignature, Problem, PublishedPlugin,
+};
 use easysight_sandbox::{Digest, LoadError, MAX_COMPONENT_BYTES};
+use easysight_trust::{MAX_SIGNATURE_BYTES, read_signature};
 use tower::ServiceExt;
 use tower_http::services::ServeFile;
 
@@ -33,8 +36,9 @@ pub(super) async fn list(State(master): State<Shared>) -> Result<Json<Vec<Publis
     Ok(Json(master.store.plugins().await.map_err(|error| store_error(&error))?))
 }
 
-/// Publishes a plugin: the component's bytes. It is vetted, kept under its digest, and serves no
-/// diagnosis before it is activated.
+/// Publishes a plugin: the component's bytes, or a form with them (`component`) and who vouches for it
+/// (`signature`, as `easysight plugin sign` writes it), also later for one that is there already. It is
+/// vetted, kept under its digest, and serves no diagnosis before it is activated.
 #[utoipa::path(post, path = "/api/v1/plugins", tag = "plugins",
     request_body(content = Vec<u8>, content_type = "application/wasm"),
     responses((status = 201, body = PublishedPlugin), (status = 200, description = "It is there already", body = PublishedPlugin),
@@ -44,21 +48,57 @@ pub(super) async fn publish(
     State(master): State<Shared>,
     request: Request,
 ) -> Result<(StatusCode, Json<PublishedPlugin>), Error> {
-    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    if kind != Some(COMPONENT_MEDIA_TYPE) {
-        let detail = format!("send the component's bytes with Content-Type: {COMPONENT_MEDIA_TYPE}");
-        return Err(Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail));
-    }
-    let bytes = gather(request.into_body(), MAX_COMPONENT_BYTES).await?;
-    let (plugin, new) = master.registry.publish(bytes).await.map_err(|error| refusal(&error))?;
+    let (bytes, signed) = parts(request).await?;
+    let (plugin, new) = master.registry.publish(bytes, signed).await.map_err(|error| refusal(&error))?;
     if new {
         tracing::info!(name = plugin.name, version = plugin.version, digest = plugin.digest, "published");
     }
     Ok((if new { StatusCode::CREATED } else { StatusCode::OK }, Json(plugin)))
 }
 
+/// The component, and who vouches for it where that came along.
+async fn parts(request: Request) -> Result<(Vec<u8>, Option<PluginSignature>), Error> {
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = kind.and_then(|kind| kind.split(';').next()).map(str::trim).unwrap_or_default();
+    if essence.eq_ignore_ascii_case(COMPONENT_MEDIA_TYPE) {
+        return Ok((gather(request.into_body(), MAX_COMPONENT_BYTES).await?, None));
+    }
+    if !essence.eq_ignore_ascii_case("multipart/form-data") {
+        let detail = format!(
+            "send the component's bytes with Content-Type: {COMPONENT_MEDIA_TYPE}, or multipart/form-data with \
+             the parts `component` and `signature`"
+        );
+        return Err(Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail));
+    }
+    let mut form = Multipart::from_request(request, &()).await.map_err(|rejection| broken(&rejection))?;
+    let (mut component, mut signed) = (None, None);
+    while let Some(mut part) = form.next_field().await.map_err(|error| broken(&error))? {
+        match part.name() {
+            Some("component") if component.is_none() => {
+                component = Some(gather_part(&mut part, MAX_COMPONENT_BYTES).await?);
+            }
+            Some("signature") if signed.is_none() => {
+                let text = gather_part(&mut part, MAX_SIGNATURE_BYTES).await?;
+                signed =
+                    Some(read_signature(&text).map_err(|error| invalid("/signature", error.to_string()))?);
+            }
+            other => {
+                let detail = format!(
+                    "the part {other:?} is one too many: `component` and `signature` are taken, once each"
+                );
+                return Err(Error::new(StatusCode::BAD_REQUEST, "invalid-body", detail));
+            }
+        }
+    }
+    let component = component.ok_or_else(|| invalid("/component", "the part `component` is missing"))?;
+    Ok((component, signed))
+}
+
 fn refusal(error: &PublishError) -> Error {
     match error {
+        PublishError::Untrusted(reason) => {
+            Error::new(StatusCode::UNPROCESSABLE_ENTITY, "plugin-untrusted", reason.to_string())
+        }
         PublishError::Refused(reason) => {
             let slug = match reason {
                 LoadError::NotAComponent(_) => "not-a-component",
@@ -149,6 +189,17 @@ pub(super) async fn component(
         headers.insert(header::ETAG, tag);
     }
     Ok(response)
+}
+
+/// Who vouches for a plugin.
+#[utoipa::path(get, path = "/api/v1/plugins/{digest}/signature", tag = "plugins",
+    responses((status = 200, body = PluginSignature), (status = 404, body = Problem), (status = "default", body = Problem)))]
+pub(super) async fn signature(
+    State(master): State<Shared>,
+    Path(digest): Path<String>,
+) -> Result<Json<PluginSignature>, Error> {
+    let (_, plugin) = find(&master, &digest).await?;
+    Ok(Json(master.store.signatures(&plugin.digest).await.map_err(|error| store_error(&error))?))
 }
 
 /// Which plugin serves each diagnosis.

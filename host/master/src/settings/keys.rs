@@ -51,6 +51,13 @@ pub(super) const KEYS: &[Key] = &[
         Some("64MiB"),
         "Largest upload of a submission, 1KiB to 4GiB",
     ),
+    key(
+        "trusted-keys",
+        "MASTER_TRUSTED_KEYS",
+        "FILE",
+        None,
+        "Publish and use only plugins that are signed by one of these keys, one a line as `easysight plugin keygen` prints it",
+    ),
     key("tls-cert", "MASTER_TLS_CERT", "FILE", None, "PEM file with the certificate chain; serves https"),
     key("tls-key", "MASTER_TLS_KEY", "FILE", None, "PEM file with the certificate's private key"),
     key(

@@ -14,8 +14,8 @@ use easysight_daemon::{
 };
 use easysight_diagnose::Picture;
 use easysight_protocol::{
-    HeartbeatAnswer, HeartbeatRequest, Incarnation, JobId, LeaseAnswer, LeaseRequest, Problem,
-    RegisterAnswer, RegisterRequest, ResultsAnswer, ResultsRequest,
+    HeartbeatAnswer, HeartbeatRequest, Incarnation, JobId, LeaseAnswer, LeaseRequest, PluginSignature,
+    Problem, RegisterAnswer, RegisterRequest, ResultsAnswer, ResultsRequest,
 };
 use easysight_sandbox::Digest;
 use reqwest::{Certificate, Client, Method, RequestBuilder, Response, StatusCode, header};
@@ -175,6 +175,12 @@ impl MasterClient {
             request = request.header(header::RANGE, format!("bytes={offset}-"));
         }
         self.send(request.timeout(DOWNLOAD)).await
+    }
+
+    /// Who vouches for a plugin.
+    pub(crate) async fn signature(&self, digest: Digest) -> Result<PluginSignature, CallError> {
+        let path = format!("/api/v1/plugins/{digest}/signature");
+        self.call(self.request(Method::GET, &path).timeout(ANSWER)).await
     }
 
     /// Sends a picture, of a camera's good days where one is named.

@@ -8,7 +8,9 @@ use std::{
     time::Duration,
 };
 
+use easysight_protocol::PluginSignature;
 use easysight_sandbox::{Digest, LoadError, MAX_COMPONENT_BYTES};
+use easysight_trust::Untrusted;
 use reqwest::{Response, StatusCode, header};
 use tokio::{
     fs::{self, File, OpenOptions},
@@ -53,6 +55,9 @@ pub(crate) enum FetchError {
     /// It is no usable plugin.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// Nobody whom this node trusts vouches for it.
+    #[error(transparent)]
+    Untrusted(#[from] Untrusted),
     /// A defect of this program.
     #[error("loading broke off: {0}")]
     Defect(String),
@@ -64,7 +69,9 @@ impl FetchError {
         match self {
             Self::Call(error) => error.may_pass(),
             Self::WrongBytes { .. } | Self::Broken(_) => true,
-            Self::TooLarge | Self::Disk { .. } | Self::Load(_) | Self::Defect(_) => false,
+            Self::TooLarge | Self::Disk { .. } | Self::Load(_) | Self::Untrusted(_) | Self::Defect(_) => {
+                false
+            }
         }
     }
 }
@@ -104,6 +111,11 @@ impl Downloads {
             pause *= 2;
             attempt += 1;
         }
+    }
+
+    /// Who vouches for a component, as far as the master knows.
+    pub(crate) async fn signature(&self, digest: Digest) -> Result<PluginSignature, CallError> {
+        self.client.signature(digest).await
     }
 
     /// One try, from where the last one stopped.

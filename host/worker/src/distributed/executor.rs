@@ -5,7 +5,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use easysight_capture::{CaptureErrorKind, Source};
 use easysight_daemon::telemetry;
 use easysight_diagnose::{
-    Baselines, Examination, Illustration, Plan, Selected, capture, illustrate, judge_with,
+    Baselines, Examination, Illustration, Plan, Selected, capture, illustrate, judge_with, not_run,
 };
 use easysight_protocol::{
     Baseline, Failure, Finding, JobOutcome, JobPlan, JobResult, LeaseToken, LeasedJob, uploaded_name,
@@ -92,7 +92,7 @@ type Outcome = (JobOutcome, Vec<Parcel>);
 async fn examine(node: &Distributed, job: &LeasedJob, plan: Option<&JobPlan>) -> Result<Outcome, Failure> {
     let plan = plan.ok_or_else(|| internal("the job came without its plan"))?;
     let gathered = async { Ok((source_of(node, job).await?, select(node, plan).await?)) };
-    let (picture, plan) = match gathered.await {
+    let (picture, (plan, untrusted)) = match gathered.await {
         Ok(gathered) => gathered,
         Err(Lack::Master(error)) => {
             tracing::warn!(%error, "the master went away before it gave what the job needs");
@@ -115,7 +115,7 @@ async fn examine(node: &Distributed, job: &LeasedJob, plan: Option<&JobPlan>) ->
     let known = remembered(&job.baselines);
     // The plugins' own log lines belong to the job.
     let span = tracing::Span::current();
-    let wants_good = job.good_picture;
+    let (wants_good, seen) = (job.good_picture, captured.clip.is_ok());
     let judging = move || {
         span.in_scope(|| {
             let examination = judge_with(&plan, &captured, &known);
@@ -129,6 +129,9 @@ async fn examine(node: &Distributed, job: &LeasedJob, plan: Option<&JobPlan>) ->
     let Examination { mut findings, baselines, failure, decode_ms } = examination;
     if let Some(failure) = failure {
         return Err(failure);
+    }
+    if seen {
+        findings.extend(untrusted);
     }
     let pictures = pack(node, job, illustration, &mut findings);
     let baselines = baselines.iter().map(|(plugin, bytes)| Baseline::new(plugin, bytes)).collect();
@@ -204,19 +207,32 @@ async fn source_of(node: &Distributed, job: &LeasedJob) -> Result<Picture, Lack>
     Ok(Picture { source, _upload: None })
 }
 
-/// The plan with its plugins at hand.
-async fn select(node: &Distributed, plan: &JobPlan) -> Result<Plan, Lack> {
+/// The plan with its plugins at hand, and the findings of those that nobody vouches for whom this node
+/// trusts: they keep no other plugin from running.
+async fn select(node: &Distributed, plan: &JobPlan) -> Result<(Plan, Vec<Finding>), Lack> {
     let mut selected = Vec::with_capacity(plan.plugins.len());
+    let mut untrusted = Vec::new();
     for planned in &plan.plugins {
         let unavailable = |detail: String| {
             let detail = format!("the plugin {}: {detail}", planned.name);
             Lack::Own(Failure { kind: "plugin-unavailable".into(), detail })
         };
         let digest: Digest = planned.digest.parse().map_err(|e| unavailable(format!("{e}")))?;
-        let plugin = node.plugins.get(digest).await.map_err(|error| match *error {
-            FetchError::Call(CallError::Unreachable { .. }) => Lack::Master(error.to_string()),
-            _ => unavailable(error.to_string()),
-        })?;
+        let plugin = match node.plugins.get(digest).await {
+            Ok(plugin) => plugin,
+            Err(error) => match *error {
+                FetchError::Call(CallError::Unreachable { .. }) => {
+                    return Err(Lack::Master(error.to_string()));
+                }
+                FetchError::Untrusted(_) => {
+                    let detail = format!("the plugin {}: {error}", planned.name);
+                    let failure = Failure { kind: "plugin-untrusted".into(), detail };
+                    untrusted.extend(not_run(&planned.diagnoses, &planned.name, &planned.digest, &failure));
+                    continue;
+                }
+                _ => return Err(unavailable(error.to_string())),
+            },
+        };
         let config = plugin.resolve_config(Some(&planned.config)).map_err(|error| {
             let detail = format!("the plugin {}: {}: {}", planned.name, error.field, error.detail);
             Lack::Own(Failure { kind: "invalid-config".into(), detail })
@@ -224,7 +240,7 @@ async fn select(node: &Distributed, plan: &JobPlan) -> Result<Plan, Lack> {
         let diagnoses = planned.diagnoses.clone();
         selected.push(Selected { plugin, diagnoses, config, limits: Limits::default() });
     }
-    Ok(Plan::of(selected))
+    Ok((Plan::of(selected), untrusted))
 }
 
 fn note(node: &Distributed, outcome: &JobOutcome, took: Duration) {

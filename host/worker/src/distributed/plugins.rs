@@ -3,8 +3,9 @@
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
 
-use easysight_protocol::PluginSummary;
+use easysight_protocol::{PluginSignature, PluginSummary};
 use easysight_sandbox::{Digest, LoadError, Plugin, PluginStore, Sandbox};
+use easysight_trust::{RefusedPlugin, TrustedKeys, load, signature_beside};
 use futures::{
     FutureExt,
     future::{BoxFuture, Shared},
@@ -14,7 +15,7 @@ use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
-    client::MasterClient,
+    client::{CallError, MasterClient},
     download::{Downloads, FetchError},
 };
 
@@ -42,6 +43,8 @@ struct Slot {
 struct Loader {
     downloads: Downloads,
     sandbox: Sandbox,
+    /// Whose plugins run; everybody's where none is named.
+    keys: Option<TrustedKeys>,
     store: PluginStore,
 }
 
@@ -52,13 +55,18 @@ pub(crate) struct PluginCache {
 }
 
 impl PluginCache {
-    pub(crate) fn open(client: MasterClient, sandbox: Sandbox, dir: PathBuf) -> Result<Self, LoadError> {
+    pub(crate) fn open(
+        client: MasterClient,
+        sandbox: Sandbox,
+        keys: Option<TrustedKeys>,
+        dir: PathBuf,
+    ) -> Result<Self, LoadError> {
         let store = PluginStore::open(&dir)?;
-        Ok(Self::with(Downloads::new(client, dir), sandbox, store))
+        Ok(Self::with(Loader { downloads: Downloads::new(client, dir), sandbox, keys, store }))
     }
 
-    fn with(downloads: Downloads, sandbox: Sandbox, store: PluginStore) -> Self {
-        Self { loader: Arc::new(Loader { downloads, sandbox, store }), slots: Mutex::default() }
+    fn with(loader: Loader) -> Self {
+        Self { loader: Arc::new(loader), slots: Mutex::default() }
     }
 
     /// A plugin, ready to run. Those who want the same one at the same time wait for the same
@@ -162,12 +170,54 @@ impl Loader {
                 blocking(move || store.get(digest)).await?
             }
         };
-        let sandbox = self.sandbox.clone();
-        let plugin = blocking(move || sandbox.load(&bytes)).await?;
+        let signed = match self.keys {
+            Some(_) => self.signed(digest).await?,
+            None => None,
+        };
+        let (sandbox, keys) = (self.sandbox.clone(), self.keys.clone());
+        let loaded = blocking(move || Ok(load(&sandbox, &bytes, keys.as_ref(), signed.as_ref()))).await?;
+        let plugin = loaded.map_err(|refused| match refused {
+            RefusedPlugin::Untrusted(reason) => FetchError::Untrusted(reason),
+            RefusedPlugin::Load(reason) => FetchError::Load(reason),
+        })?;
         let descriptor = plugin.descriptor();
         tracing::info!(name = descriptor.name, version = descriptor.version, %digest, "plugin is at hand");
         Ok(plugin)
     }
+}
+
+impl Loader {
+    /// Who vouches for a plugin: what the master knows, and beside a file that a person put here, what
+    /// lies there.
+    async fn signed(&self, digest: Digest) -> Result<Option<PluginSignature>, FetchError> {
+        let error = match self.downloads.signature(digest).await {
+            Ok(signed) if !signed.signatures.is_empty() => return Ok(Some(signed)),
+            Ok(_) => None,
+            Err(error) => Some(error),
+        };
+        let store = self.store.clone();
+        let beside = blocking(move || Ok(beside(&store, digest))).await?;
+        match (beside, error) {
+            (Some(signed), _) => Ok(Some(signed)),
+            (None, Some(error)) if !matches!(error, CallError::Refused { status: 404, .. }) => {
+                Err(error.into())
+            }
+            (None, _) => Ok(None),
+        }
+    }
+}
+
+/// The signature beside the file of a component that a person put into the directory.
+fn beside(store: &PluginStore, digest: Digest) -> Option<PluginSignature> {
+    let files = store.files().ok()?;
+    let signed = files.iter().filter_map(|path| match signature_beside(path) {
+        Ok(signed) => signed,
+        Err(error) => {
+            tracing::warn!(%error, "a signature cannot be read");
+            None
+        }
+    });
+    signed.into_iter().find(|signed| signed.digest == digest.to_string())
 }
 
 async fn blocking<T: Send + 'static>(

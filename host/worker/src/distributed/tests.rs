@@ -36,7 +36,9 @@ async fn start(master: &FakeMaster, dir: &Path, more: &[&str]) -> (Arc<Distribut
     flags.extend(more);
     let settings = Arc::new(settings(&master.url, dir, &flags));
     let capturer = Capturer::new(CaptureConfig::default());
-    Distributed::start(settings, "n1".into(), sandbox(), capturer, Arc::new(Metrics::new())).await.unwrap()
+    Distributed::start(settings, "n1".into(), sandbox(), None, capturer, Arc::new(Metrics::new()))
+        .await
+        .unwrap()
 }
 
 async fn end((node, loops): (Arc<Distributed>, Loops), drain: Duration) {
@@ -247,7 +249,8 @@ async fn a_node_without_ffmpeg_leases_nothing_until_it_is_there() {
     let capturer = Capturer::new(CaptureConfig { ffmpeg: ffmpeg.clone(), ..CaptureConfig::default() });
     let settings = Arc::new(settings(&master.url, dir.path(), &["--task-poll-interval", "0.2"]));
     let metrics = Arc::new(Metrics::new());
-    let running = Distributed::start(settings, "n1".into(), sandbox(), capturer, metrics).await.unwrap();
+    let running =
+        Distributed::start(settings, "n1".into(), sandbox(), None, capturer, metrics).await.unwrap();
     master.until(|call| matches!(call, Call::Heartbeat(_))).await;
     tokio::time::sleep(Duration::from_millis(600)).await;
     assert_eq!(running.0.not_ready().unwrap().0, "ffmpeg-missing");

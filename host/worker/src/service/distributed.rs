@@ -13,9 +13,9 @@ use crate::{
 use super::{Ground, Serving};
 
 pub(super) async fn run(ground: Ground) -> anyhow::Result<ExitCode> {
-    let Ground { settings, id, listener, sandbox, capturer, metrics, mut stop } = ground;
+    let Ground { settings, keys, id, listener, sandbox, capturer, metrics, mut stop } = ground;
     let (distributed, loops) =
-        Distributed::start(Arc::clone(&settings), id.clone(), sandbox, capturer, Arc::clone(&metrics))
+        Distributed::start(Arc::clone(&settings), id.clone(), sandbox, keys, capturer, Arc::clone(&metrics))
             .await?;
     let node = Arc::new(Node {
         settings: Arc::clone(&settings),

@@ -22,9 +22,9 @@ const BASELINE_BYTES: u64 = 256 << 20;
 const REFRESH: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(ground: Ground) -> anyhow::Result<ExitCode> {
-    let Ground { settings, id, listener, sandbox, capturer, metrics, mut stop } = ground;
+    let Ground { settings, keys, id, listener, sandbox, capturer, metrics, mut stop } = ground;
     let plugins_dir = settings.plugins_dir.clone();
-    let library = tokio::task::spawn_blocking(move || Library::open(sandbox, plugins_dir)).await??;
+    let library = tokio::task::spawn_blocking(move || Library::open(sandbox, plugins_dir, keys)).await??;
     let library = Arc::new(library);
     let baselines_dir = settings.data_dir.join("baselines");
     let baselines = BaselineStore::open(baselines_dir.clone(), BASELINE_BYTES)

@@ -1,5 +1,7 @@
 //! Plugins that several jobs want at a time.
 
+use easysight_protocol::KeySignature;
+use easysight_trust::SecretKey;
 use futures::future::join_all;
 
 use super::*;
@@ -12,7 +14,12 @@ use crate::distributed::{
 const BYTES: &[u8] = b"no component";
 
 fn cache(script: &Script, dir: &std::path::Path) -> PluginCache {
-    PluginCache::with(script.downloads(dir), sandbox(), PluginStore::open(dir).unwrap())
+    trusting(script, dir, None)
+}
+
+fn trusting(script: &Script, dir: &std::path::Path, keys: Option<TrustedKeys>) -> PluginCache {
+    let store = PluginStore::open(dir).unwrap();
+    PluginCache::with(Loader { downloads: script.downloads(dir), sandbox: sandbox(), keys, store })
 }
 
 fn is_unusable_as(error: &FetchError) -> bool {
@@ -52,6 +59,29 @@ async fn a_component_that_a_person_dropped_is_found_by_its_digest() {
     let script = Script::start(Vec::new()).await;
     assert!(is_unusable_as(&cache(&script, dir.path()).get(Digest::of(BYTES)).await.unwrap_err()));
     assert_eq!(script.asked(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_what_nobody_trusted_vouches_for_is_even_looked_at() {
+    let (dir, digest) = (tempfile::tempdir().unwrap(), Digest::of(BYTES));
+    let (trusted, other) = (SecretKey::generate().unwrap(), SecretKey::generate().unwrap());
+    let file = dir.path().join("trusted");
+    std::fs::write(&file, trusted.public().to_string()).unwrap();
+    std::fs::write(dir.path().join("mine.wasm"), BYTES).unwrap();
+    let signed = |key: &SecretKey| {
+        let one =
+            KeySignature { key: key.public().to_string(), descriptor: "{}".into(), signature: "AA==".into() };
+        let signed = PluginSignature { digest: digest.to_string(), signatures: vec![one] };
+        whole(serde_json::to_string(&signed).unwrap().as_bytes())
+    };
+    let nobody = whole(format!(r#"{{"digest": "{digest}", "signatures": []}}"#).as_bytes());
+    let script = Script::start(vec![nobody, signed(&other), signed(&trusted)]).await;
+    let cache = trusting(&script, dir.path(), Some(TrustedKeys::read(&file).unwrap()));
+    for expected in ["plugin-unsigned", "plugin-key-unknown", "plugin-signature-forged"] {
+        let refused = cache.get(digest).await.unwrap_err();
+        assert!(matches!(&*refused, FetchError::Untrusted(_)), "{refused}");
+        assert!(refused.to_string().starts_with(expected), "{refused}");
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,228 @@
+//! The keys that are trusted: a file with one a line.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use easysight_protocol::{KeySignature, PluginSignature};
+use easysight_sandbox::Digest;
+
+use crate::{
+    KeyError, KeyId, PublicKey,
+    signature::{by, signers},
+};
+
+/// Why the keys that are trusted are not known.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustedKeysError {
+    /// The file cannot be read.
+    #[error("{path}: {source}", path = path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A line is no key.
+    #[error("{path}, line {line}: {error}", path = path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// What is wrong with it.
+        error: KeyError,
+    },
+    /// There is none in it.
+    #[error(
+        "{path}: there is no key in it, so that nothing could run; put the lines there that \
+         `easysight plugin keygen` prints",
+        path = path.display()
+    )]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// Why a plugin is not trusted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Untrusted {
+    /// Nobody signed it.
+    #[error("plugin-unsigned: nobody signed it, and only what is signed by {trusted} may run")]
+    Unsigned {
+        /// The keys that would do.
+        trusted: String,
+    },
+    /// Others signed it.
+    #[error(
+        "plugin-key-unknown: it is signed by {signers}, which is missing among the trusted keys; \
+         only what is signed by {trusted} may run"
+    )]
+    UnknownKey {
+        /// Who signed it.
+        signers: String,
+        /// The keys that would do.
+        trusted: String,
+    },
+    /// It is not what was signed.
+    #[error(
+        "plugin-signature-mismatch: the signature is that of the component {signed}, not of {found}: it was \
+         changed after it was signed, or the signature belongs to another one"
+    )]
+    OtherComponent {
+        /// What was signed.
+        signed: String,
+        /// What is there.
+        found: Digest,
+    },
+    /// The signature is not that of the key that it names.
+    #[error(
+        "plugin-signature-forged: what stands for the signature of {signer} is none: it, or what was signed, \
+         was changed afterwards"
+    )]
+    Forged {
+        /// Who is said to have signed it.
+        signer: String,
+    },
+    /// The component says something else of itself than what was signed.
+    #[error("plugin-descriptor-mismatch: it says something else of itself than what was signed")]
+    OtherDescriptor,
+}
+
+/// Keys, each with a name for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrustedKeys {
+    keys: Vec<(PublicKey, String)>,
+    path: PathBuf,
+}
+
+impl TrustedKeys {
+    /// Reads a file: one key a line, then a name where one is wanted. Empty lines, and those that begin
+    /// with `#`, are passed over.
+    ///
+    /// # Errors
+    ///
+    /// [`TrustedKeysError`]: a file with a line that is no key is of no use at all, lest somebody thinks
+    /// that a key counts which does not.
+    pub fn read(path: &Path) -> Result<Self, TrustedKeysError> {
+        let text = fs::read_to_string(path)
+            .map_err(|source| TrustedKeysError::Io { path: path.to_owned(), source })?;
+        let mut keys = Vec::new();
+        for (line, text) in (1..).zip(text.lines().map(str::trim)) {
+            if text.is_empty() || text.starts_with('#') {
+                continue;
+            }
+            let (key, name) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+            let key: PublicKey =
+                key.parse().map_err(|error| TrustedKeysError::Line { path: path.to_owned(), line, error })?;
+            keys.push((key, name.trim().to_owned()));
+        }
+        if keys.is_empty() {
+            return Err(TrustedKeysError::Empty { path: path.to_owned() });
+        }
+        Ok(Self { keys, path: path.to_owned() })
+    }
+
+    /// The signature by which one of the keys vouches for this component. What the component says of
+    /// itself is not known yet, and is held against it once it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Untrusted`], which names the keys that are missing.
+    pub fn check<'a>(
+        &self,
+        digest: Digest,
+        signed: Option<&'a PluginSignature>,
+    ) -> Result<&'a KeySignature, Untrusted> {
+        let Some(signed) = signed.filter(|signed| !signed.signatures.is_empty()) else {
+            return Err(Untrusted::Unsigned { trusted: self.shown() });
+        };
+        if signed.digest != digest.to_string() {
+            return Err(Untrusted::OtherComponent { signed: signed.digest.clone(), found: digest });
+        }
+        let mut forged = None;
+        for (key, name) in &self.keys {
+            match by(signed, key) {
+                Some((one, true)) => return Ok(one),
+                Some((_, false)) => forged = Some(named(key.id(), name)),
+                None => {}
+            }
+        }
+        if let Some(signer) = forged {
+            return Err(Untrusted::Forged { signer });
+        }
+        let signers: Vec<_> = signers(signed).map(|key| format!("the key {}", key.id())).collect();
+        let signers = if signers.is_empty() { "what is no key".into() } else { signers.join(" and ") };
+        Err(Untrusted::UnknownKey { signers, trusted: self.shown() })
+    }
+
+    /// All of them, for people.
+    fn shown(&self) -> String {
+        let keys: Vec<_> = self.keys.iter().map(|(key, name)| named(key.id(), name)).collect();
+        format!("{} ({})", keys.join(" or "), self.path.display())
+    }
+}
+
+fn named(id: KeyId, name: &str) -> String {
+    if name.is_empty() { format!("the key {id}") } else { format!("the key {id} of {name}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{SecretKey, signature::tests::signature};
+
+    fn trusting(keys: &[(&SecretKey, &str)]) -> TrustedKeys {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("trusted");
+        let lines = keys.iter().map(|(key, name)| format!("  {}  {name} \n", key.public()));
+        fs::write(&file, format!("# who may\n\n{}", lines.collect::<String>())).unwrap();
+        TrustedKeys::read(&file).unwrap()
+    }
+
+    #[test]
+    fn one_trusted_key_that_signed_it_is_enough() {
+        let (a, b, c) =
+            (SecretKey::generate().unwrap(), SecretKey::generate().unwrap(), SecretKey::generate().unwrap());
+        let keys = trusting(&[(&a, "Ann Author"), (&b, "")]);
+        let digest = Digest::of(b"component");
+        assert!(keys.check(digest, Some(&signature(b"component", &[&b]))).is_ok());
+        assert!(keys.check(digest, Some(&signature(b"component", &[&c, &a]))).is_ok());
+    }
+
+    #[test]
+    fn whatever_is_wrong_is_said_with_the_key_that_is_missing() {
+        let (a, c) = (SecretKey::generate().unwrap(), SecretKey::generate().unwrap());
+        let keys = trusting(&[(&a, "Ann Author")]);
+        let digest = Digest::of(b"component");
+        let says =
+            |signature: Option<&PluginSignature>| keys.check(digest, signature).unwrap_err().to_string();
+        let (ann, stranger) = (format!("{} of Ann Author", a.public().id()), c.public().id().to_string());
+        let unsigned = says(None);
+        assert!(unsigned.starts_with("plugin-unsigned") && unsigned.contains(&ann), "{unsigned}");
+        assert_eq!(says(Some(&signature(b"component", &[]))), unsigned);
+        let unknown = says(Some(&signature(b"component", &[&c])));
+        assert!(unknown.contains(&ann) && unknown.contains(&stranger), "{unknown}");
+        let other = says(Some(&signature(b"other", &[&a])));
+        assert!(other.contains(&digest.to_string()), "{other}");
+        let mut tampered = signature(b"component", &[&a]);
+        tampered.signatures[0].descriptor.push(' ');
+        let forged = says(Some(&tampered));
+        assert!(forged.starts_with("plugin-signature-forged") && forged.contains(&ann), "{forged}");
+    }
+
+    #[test]
+    fn a_file_with_a_wrong_line_or_without_keys_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("trusted");
+        fs::write(&file, "# none\n").unwrap();
+        assert!(matches!(TrustedKeys::read(&file), Err(TrustedKeysError::Empty { .. })));
+        let good = SecretKey::generate().unwrap().public();
+        fs::write(&file, format!("{good} one\ned25519:nonsense two\n")).unwrap();
+        let error = TrustedKeys::read(&file).unwrap_err().to_string();
+        assert!(error.contains("line 2"), "{error}");
+        assert!(matches!(TrustedKeys::read(dir.path()), Err(TrustedKeysError::Io { .. })));
+    }
+}
