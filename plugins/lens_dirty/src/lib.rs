@@ -1,21 +1,26 @@
-//! Dust and drops on the lens or its window: soft round spots that stand still in a sharp picture.
+//! Dust, drops, smear and webs on the lens or the window of its housing.
 //!
-//! A single clip cannot tell a soft spot of the scene (a lamp's glow on a wall, a shadow) from one on
-//! the lens. So a few small ones pass, and with a baseline those that have been there from the
-//! beginning.
+//! Dirt is far out of focus, stands still in the picture and lets a part of the light through. With
+//! what the camera saw while its lens was clean, that is measured: contrast is lost where no light is,
+//! soft spots and threads lie over what was there before. Without, only closed soft spots that stand
+//! out from their surroundings are suspected; a scene can hold a few such itself.
 
-mod field;
+mod picture;
+mod reference;
 mod spot;
+mod thread;
 
 use easysight_sdk::{
     Clip, Description, Failure, JsonSchema, Plugin, Region, Report, Status, Text,
-    baseline::{self, Light, References, Remembered},
-    descriptor, finding,
+    baseline::{self, Light},
+    descriptor, finding, score,
 };
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use field::Field;
-use spot::{Spot, spots};
+use picture::{CELL, Picture};
+use reference::{Reference, Seen};
+use spot::{Outlines, Spot};
+use thread::thread_share;
 
 /// Stretch of the clip that is asked for: dirt stands still in it.
 const SPAN_MS: u32 = 2_400;
@@ -23,9 +28,22 @@ const SPAN_MS: u32 = 2_400;
 const INTERVAL_MS: u32 = 800;
 /// Where nine tenths of the picture are darker than this, in grey levels, nothing can be told.
 const DARK: f32 = 36.0;
-/// A picture with fewer crisp tiles than this share is unsharp as a whole.
+/// A picture of which less is near crisp edges is unsharp as a whole.
 const LEAST_CRISP: f32 = 0.02;
-/// Spots that are marked in the picture.
+/// Share of a change across an outline that may happen within two pixels: of the fine picture, and of
+/// the difference to a clean one, which has half as many and no edges of the scene.
+const STEEPEST: (f32, f32) = (0.42, 0.75);
+/// Where less of the picture shows what it showed, the camera looks elsewhere ...
+const LEAST_ALIKE: f32 = 0.2;
+/// ... and where it has so much of the contrast that it had, that is not for dirt.
+const LEAST_LEFT: f32 = 0.7;
+/// Where the light of less of the picture is what it was, by its exposure, other lamps are on.
+const LEAST_STEADY: f32 = 0.4;
+/// Of a spot so much may move: dirt stands still.
+const MOST_MOVED: f32 = 0.2;
+/// Beyond this many times the threshold nothing is worse.
+const WORST: f64 = 8.0;
+/// Regions that are marked in the picture.
 const MOST_MARKED: usize = 12;
 
 /// When a lens counts as dirty.
@@ -33,47 +51,99 @@ const MOST_MARKED: usize = 12;
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
-    /// Share of the picture that soft spots may take. Shadows and glows of healthy scenes take up to
-    /// 0.11 of it, so by default only heavy dirt is found; a scene without them can do with 0.02.
+    /// Share of the picture that may lie behind dirt, beside what the camera saw while its lens was
+    /// clean.
+    #[schemars(range(min = 0.005, max = 0.5), extend("unit" = "share"))]
+    pub max_dirty_share: f64,
+    /// Share of the picture that soft spots may take where the clean look of the camera is not known.
+    /// Scenes without dirt reach 0.031: shadows, glows, round things out of focus.
     #[schemars(range(min = 0.005, max = 0.5), extend("unit" = "share"))]
     pub max_spotted_share: f64,
-    /// Leave out spots that were there when the camera was first seen.
+    /// Remember the clean look of the camera and compare with it.
     pub use_baseline: bool,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { max_spotted_share: 0.2, use_baseline: true }
-    }
-}
-
-/// Spots that belong to the scene: each its middle and radius in tiles.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct Scene(Vec<(u16, u16, u16)>);
-
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Seen(References<Scene>);
-
-impl Remembered for Seen {
-    const LAYOUT: u16 = 1;
-}
-
-impl Scene {
-    fn of(spots: &[Spot]) -> Self {
-        Self(spots.iter().map(|spot| (spot.x as u16, spot.y as u16, spot.radius.ceil() as u16)).collect())
-    }
-
-    /// Whether a spot lies where one was before.
-    fn holds(&self, spot: &Spot) -> bool {
-        self.0.iter().any(|&(x, y, radius)| {
-            (spot.x - f32::from(x)).hypot(spot.y - f32::from(y)) <= spot.radius.max(f32::from(radius))
-        })
+        Self { max_dirty_share: 0.02, max_spotted_share: 0.04, use_baseline: true }
     }
 }
 
 /// The plugin.
 #[derive(Debug)]
 pub struct LensDirty;
+
+/// What was found.
+#[derive(Debug, Default)]
+struct Dirt {
+    /// Of the picture, by cells that lost contrast.
+    veiled: f64,
+    /// By soft spots.
+    spotted: f64,
+    /// By threads.
+    threaded: f64,
+    /// What is marked: left, top, width and height as shares of the picture.
+    boxes: Vec<[f32; 4]>,
+    certain: bool,
+}
+
+impl Dirt {
+    fn share(&self) -> f64 {
+        self.veiled.max(self.spotted).max(self.threaded)
+    }
+
+    /// Soft spots in a picture whose clean look is not known.
+    fn suspected(picture: &Picture) -> Self {
+        let outlines = Outlines {
+            coarse: &picture.coarse.smoothed(),
+            fine: &picture.fine.smoothed(),
+            steepest: STEEPEST.0,
+        };
+        let mut spots = outlines.spots();
+        spots.retain(|spot| picture.moved_share(spot.x, spot.y, spot.radius) <= MOST_MOVED);
+        Self { spotted: spotted(picture, &spots), boxes: boxes(picture, &spots), ..Self::default() }
+    }
+
+    /// What has changed since the lens was clean; none where the camera looks elsewhere.
+    fn measured(picture: &Picture, reference: &Reference) -> Result<Self, bool> {
+        let change = reference.change(picture);
+        if change.alike < LEAST_ALIKE || change.steady < LEAST_STEADY {
+            return Err(change.left >= LEAST_LEFT);
+        }
+        let difference = change.difference.smoothed();
+        let spots = Outlines { coarse: &difference, fine: &difference, steepest: STEEPEST.1 }.spots();
+        let mut boxes = boxes(picture, &spots);
+        let side = CELL as f32;
+        let (width, height) = (picture.coarse.width as f32, picture.coarse.height() as f32);
+        let cells = change.veiled.iter().enumerate().filter(|&(_, &veiled)| veiled);
+        boxes.extend(cells.map(|(at, _)| {
+            let (x, y) = ((at % picture.columns) as f32 * side, (at / picture.columns) as f32 * side);
+            [x / width, y / height, side / width, side / height]
+        }));
+        Ok(Self {
+            veiled: f64::from(change.veiled_share),
+            spotted: spotted(picture, &spots),
+            threaded: f64::from(thread_share(&difference)),
+            boxes,
+            certain: true,
+        })
+    }
+}
+
+fn spotted(picture: &Picture, spots: &[Spot]) -> f64 {
+    let area: f32 = spots.iter().map(|spot| spot.area() * spot.likeness()).sum();
+    f64::from((area / picture.coarse.values.len().max(1) as f32).min(1.0))
+}
+
+fn boxes(picture: &Picture, spots: &[Spot]) -> Vec<[f32; 4]> {
+    let (width, height) = (picture.coarse.width as f32, picture.coarse.height() as f32);
+    let around = |spot: &Spot| {
+        let (left, top) = ((spot.x - spot.radius).max(0.0) / width, (spot.y - spot.radius).max(0.0) / height);
+        let (across, down) = (2.0 * spot.radius / width, 2.0 * spot.radius / height);
+        [left, top, across.min(1.0 - left), down.min(1.0 - top)]
+    };
+    spots.iter().map(around).collect()
+}
 
 impl Plugin for LensDirty {
     type Config = Config;
@@ -84,88 +154,80 @@ impl Plugin for LensDirty {
                 "lens_dirty",
                 Text::new("镜头脏污", "Dirty lens"),
                 Text::new(
-                    "镜头上的灰尘、水滴:清晰画面中静止不动的模糊斑点。均匀的薄雾状污渍和很细的蛛网不在此列。",
-                    "Dust and drops on the lens: soft spots that stand still in a sharp picture. An even \
-                     film and fine cobwebs are not found.",
+                    "镜头或护罩上的灰尘、水滴、油污和蛛网。记住镜头干净时的画面后，能发现失去对比度的部分、\
+                     模糊斑点和蛛丝；没有记忆时，只能怀疑画面中明显的模糊斑点，水滴和蛛网不会被发现。",
+                    "Dust, drops, smear and webs on the lens or its window. Beside the remembered picture of \
+                     a clean lens lost contrast, soft spots and threads are found; without one only plain soft \
+                     spots are suspected, and drops and webs are not found.",
                 ),
             )
             .over_time(1, INTERVAL_MS, SPAN_MS)
     }
 
     fn diagnose(clip: &dyn Clip, config: Config) -> Result<Report, Failure> {
-        let field = Field::of(clip)?;
-        let mut means = field.mean.clone();
-        means.sort_by(f32::total_cmp);
-        if means.get(means.len() * 9 / 10).is_none_or(|&bright| bright < DARK) {
+        let picture = Picture::of(clip)?;
+        if picture.percentile(0.9) < DARK {
             return Err(Failure::Inconclusive("the picture is too dark to see dirt".into()));
         }
-        let crisp = field.crisp.iter().filter(|&&crisp| crisp).count() as f32;
-        if crisp < LEAST_CRISP * field.crisp.len() as f32 {
+        let light = Light::of(clip)?;
+        let mut seen = if config.use_baseline { baseline::load::<Seen>() } else { None }.unwrap_or_default();
+        let reference = seen.0.of(light).first().filter(|reference| reference.fits(&picture));
+        let measured = reference.map(|reference| Dirt::measured(&picture, reference));
+        if let Some(Ok(dirt)) = measured {
+            return Ok(report(&dirt, config.max_dirty_share));
+        }
+        if picture.crisp_share() < LEAST_CRISP {
             return Err(Failure::Inconclusive(
                 "the picture has hardly a sharp edge: soft spots would not stand out".into(),
             ));
         }
-        let all = spots(&field);
-        let light = Light::of(clip)?;
-        let seen = if config.use_baseline { baseline::load::<Seen>() } else { None };
-        let known = seen.as_ref().and_then(|seen| seen.0.of(light).first());
-        let spots: Vec<Spot> =
-            all.iter().filter(|spot| known.is_none_or(|scene| !scene.holds(spot))).copied().collect();
-        let area: f32 = spots.iter().map(|spot| std::f32::consts::PI * spot.radius * spot.radius).sum();
-        let share = f64::from((area / field.mean.len() as f32).min(1.0));
-        // Only a lens that was clean at the first look tells what belongs to the scene.
-        if config.use_baseline && known.is_none() && share <= config.max_spotted_share {
-            let mut seen = seen.unwrap_or_default();
-            seen.0.keep(light, None, Scene::of(&all), 1);
+        let dirt = Dirt::suspected(&picture);
+        // Dirt that takes most of the contrast away must not become the clean look.
+        let is_new = measured.is_none_or(|elsewhere| elsewhere.is_err_and(|lively| lively));
+        if config.use_baseline && is_new && dirt.share() <= config.max_spotted_share {
+            seen.0.keep(light, Some(0), Reference::of(&picture), 1);
             baseline::store(&seen).map_err(|error| Failure::Internal(error.to_string()))?;
         }
-        Ok(report(&field, &spots, share, &config))
+        Ok(report(&dirt, config.max_spotted_share))
     }
 }
 
-fn report(field: &Field, spots: &[Spot], share: f64, config: &Config) -> Report {
-    let threshold = config.max_spotted_share;
-    let score = if share <= threshold {
-        100.0 - 50.0 * share / threshold
-    } else {
-        // The worst: five times as much.
-        50.0 * (1.0 - (share - threshold) / (4.0 * threshold))
-    };
+fn report(dirt: &Dirt, threshold: f64) -> Report {
+    let share = dirt.share();
     let mut finding = finding("lens_dirty")
-        .metric("spotted_share", share, "share")
-        .metric("spots", spots.len() as f64, "")
-        .decided_by("spotted_share", threshold)
-        .score(score);
+        .metric("dirty_share", share, "share")
+        .metric("veiled_share", dirt.veiled, "share")
+        .metric("spotted_share", dirt.spotted, "share")
+        .metric("thread_share", dirt.threaded, "share")
+        .metric("compared_with_baseline", f64::from(u8::from(dirt.certain)), "")
+        .decided_by("dirty_share", threshold)
+        .score(score(share, 0.0, threshold, WORST * threshold));
     if share <= threshold {
         return finding.judged(Status::Normal, Text::new("镜头干净。", "The lens is clean.")).into();
     }
-    let (columns, rows) = (field.columns as f32, field.rows as f32);
-    for spot in spots.iter().take(MOST_MARKED) {
-        let left = (spot.x - spot.radius).max(0.0) / columns;
-        let top = (spot.y - spot.radius).max(0.0) / rows;
-        finding = finding.region(Region {
-            left,
-            top,
-            width: (2.0 * spot.radius / columns).min(1.0 - left),
-            height: (2.0 * spot.radius / rows).min(1.0 - top),
-            caption: Text::new("模糊斑点", "soft spot"),
-        });
+    for &[left, top, width, height] in dirt.boxes.iter().take(MOST_MARKED) {
+        let caption = Text::new("脏污", "dirt");
+        finding = finding.region(Region { left, top, width, height, caption });
     }
-    finding
-        .judged(
-            Status::Warning,
-            Text::new(
-                format!("镜头疑似脏污:{} 处静止的模糊斑点,占画面 {:.0}%。", spots.len(), 100.0 * share),
-                format!(
-                    "The lens seems dirty: {} soft spots that stand still take {:.0} % of the picture.",
-                    spots.len(),
-                    100.0 * share
-                ),
+    let percent = 100.0 * share;
+    let message = if dirt.certain {
+        Text::new(
+            format!("镜头脏污:与镜头干净时相比,约 {percent:.0}% 的画面被遮蔽。"),
+            format!(
+                "The lens is dirty: {percent:.0} % of the picture is behind something that was not there while it was clean."
             ),
         )
+    } else {
+        Text::new(
+            format!("镜头疑似脏污:静止的模糊斑点占画面 {percent:.0}%。"),
+            format!("The lens seems dirty: soft spots that stand still take {percent:.0} % of the picture."),
+        )
+    };
+    finding
+        .judged(Status::Warning, message)
         .suggest(Text::new(
-            "清洁镜头和护罩玻璃,查看是否有灰尘、水滴、油污或昆虫。",
-            "Clean the lens and the window of its housing; look for dust, drops, grease and insects.",
+            "清洁镜头和护罩玻璃,查看是否有灰尘、水滴、油污、蛛网或昆虫。",
+            "Clean the lens and the window of its housing; look for dust, drops, grease, webs and insects.",
         ))
         .into()
 }

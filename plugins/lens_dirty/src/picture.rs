@@ -1,0 +1,209 @@
+//! What stands still in a clip, in two sizes, and where something moved.
+
+use easysight_sdk::{
+    Clip, Failure, PlaneKind, SampleRange,
+    image::{Moments, edge_windows, tile_moments},
+};
+
+/// Width, in pixels, of the picture that is looked at; half of it serves where that is enough.
+const WIDTH: u32 = 400;
+/// Frames that are looked at: what stands still in them is kept, the rest is blurred away.
+const FRAMES: u32 = 4;
+/// Side of a cell in pixels of the coarse picture.
+pub(crate) const CELL: usize = 4;
+/// The same of the fine one.
+const FINE_CELL: usize = 2 * CELL;
+/// Grey levels by which the mean of a cell may wander while nothing moves in it ...
+const STILL: f32 = 8.0;
+/// ... and by this share of the cell's deviation more: leaves sway, and few poles stand quite still.
+const SWAY: f32 = 0.25;
+
+/// A window has an edge where it spans so many samples ...
+const EDGE: u8 = 20;
+/// ... which is crisp where the steepest climb over two pixels is this share of them.
+const CRISP: f32 = 0.5;
+
+/// Between which levels the mean of a cell wanders.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    low: f32,
+    high: f32,
+    wander: f32,
+    /// The largest of a frame.
+    deviation: f32,
+}
+
+impl Default for Span {
+    fn default() -> Self {
+        Self { low: f32::MAX, high: f32::MIN, wander: 0.0, deviation: 0.0 }
+    }
+}
+
+impl Span {
+    fn take(&mut self, cell: Moments) {
+        const SAMPLES: u32 = (FINE_CELL * FINE_CELL) as u32;
+        let mean = cell.mean(SAMPLES);
+        self.low = self.low.min(mean);
+        self.high = self.high.max(mean);
+        self.wander = self.high - self.low;
+        self.deviation = self.deviation.max(cell.variance(SAMPLES).sqrt());
+    }
+}
+
+/// Grey levels of full range, row by row.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Plane {
+    pub(crate) width: usize,
+    pub(crate) values: Vec<f32>,
+}
+
+impl Plane {
+    pub(crate) fn new(width: usize, values: Vec<f32>) -> Self {
+        Self { width: width.max(1), values }
+    }
+
+    pub(crate) const fn height(&self) -> usize {
+        self.values.len() / self.width
+    }
+
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &[f32]> {
+        self.values.chunks_exact(self.width)
+    }
+
+    /// The value nearest to a place; none outside.
+    pub(crate) fn near(&self, x: f32, y: f32) -> Option<f32> {
+        let (x, y) = (x + 0.5, y + 0.5);
+        if x < 0.0 || y < 0.0 || x >= self.width as f32 {
+            return None;
+        }
+        self.values.get(y as usize * self.width + x as usize).copied()
+    }
+
+    /// Averaged with weights 1 2 1 across and down, which halves noise; the rim is kept.
+    pub(crate) fn smoothed(&self) -> Self {
+        let mut across = self.values.clone();
+        for (out, row) in across.chunks_exact_mut(self.width).zip(self.rows()) {
+            let inner = out.get_mut(1..).unwrap_or_default();
+            let next = row.get(1..).unwrap_or_default();
+            let after = row.get(2..).unwrap_or_default();
+            for (((out, &a), &b), &c) in inner.iter_mut().zip(row).zip(next).zip(after) {
+                *out = 0.25 * (a + c) + 0.5 * b;
+            }
+        }
+        let mut smooth = across.clone();
+        let inner = smooth.get_mut(self.width..).unwrap_or_default();
+        let next = across.get(self.width..).unwrap_or_default();
+        let after = across.get(2 * self.width..).unwrap_or_default();
+        for (((out, &a), &b), &c) in inner.iter_mut().zip(&across).zip(next).zip(after) {
+            *out = 0.25 * (a + c) + 0.5 * b;
+        }
+        Self { width: self.width, values: smooth }
+    }
+
+    /// Half as wide and high; an odd last row or column is left out.
+    fn halved(&self) -> Self {
+        let width = self.width / 2;
+        let mut values = Vec::with_capacity(width * (self.height() / 2));
+        for pair in self.values.chunks_exact(2 * self.width) {
+            let (upper, lower) = pair.split_at(self.width);
+            let (upper, lower) = (upper.as_chunks::<2>().0, lower.as_chunks::<2>().0);
+            values.extend(upper.iter().zip(lower).map(|([a, b], [c, d])| 0.25 * (a + b + c + d)));
+        }
+        Self::new(width, values)
+    }
+}
+
+/// What a clip shows.
+#[derive(Debug, Clone)]
+pub(crate) struct Picture {
+    /// Up to [`WIDTH`] wide.
+    pub(crate) fine: Plane,
+    /// Half of it.
+    pub(crate) coarse: Plane,
+    /// Cells of [`CELL`] × [`CELL`] coarse pixels, row by row, in which something moved.
+    pub(crate) moved: Vec<bool>,
+    /// Cells a row.
+    pub(crate) columns: usize,
+    /// What stands still, as samples.
+    samples: Vec<u8>,
+}
+
+impl Picture {
+    pub(crate) fn of(clip: &dyn Clip) -> Result<Self, Failure> {
+        let level = clip.level_within(WIDTH);
+        let (width, height) = clip.size(PlaneKind::Luma, level)?;
+        let (width, height) = (width as usize, height as usize);
+        let frames = clip.spread(FRAMES);
+        let mut sums = vec![0_u16; width * height];
+        let columns = width / FINE_CELL;
+        let mut spans = vec![Span::default(); columns * (height / FINE_CELL)];
+        for &frame in &frames {
+            let plane = clip.luma(frame, level)?;
+            for (span, cell) in spans.iter_mut().zip(tile_moments::<FINE_CELL>(&plane, width)) {
+                span.take(cell);
+            }
+            for (sum, sample) in sums.iter_mut().zip(plane) {
+                *sum += u16::from(sample);
+            }
+        }
+        let count = u16::try_from(frames.len()).unwrap_or(1).max(1);
+        let (offset, scale) = match clip.info().range {
+            SampleRange::Full => (0.0, 1.0),
+            // ITU-R BT.601: black 16, white 235.
+            SampleRange::Limited => (16.0, 255.0 / 219.0),
+        };
+        let each = scale / f32::from(count);
+        let values = sums.iter().map(|&sum| f32::from(sum) * each - offset * scale).collect();
+        let fine = Plane::new(width, values);
+        Ok(Self {
+            coarse: fine.halved(),
+            fine,
+            moved: spans.iter().map(|span| span.wander > (STILL / scale) + SWAY * span.deviation).collect(),
+            columns,
+            samples: sums.iter().map(|sum| (sum / count) as u8).collect(),
+        })
+    }
+
+    /// Share of the picture near crisp edges.
+    pub(crate) fn crisp_share(&self) -> f32 {
+        let mut crisp = 0_u32;
+        edge_windows(&self.samples, self.fine.width, EDGE, |window| {
+            let climb = f32::from(window.across.max(window.down));
+            crisp += u32::from(climb >= CRISP * f32::from(window.range));
+        });
+        let cell = easysight_sdk::image::CELL;
+        (crisp as usize * cell * cell) as f32 / self.samples.len().max(1) as f32
+    }
+
+    /// Share of the cells in a circle, in coarse pixels, in which something moved.
+    pub(crate) fn moved_share(&self, x: f32, y: f32, radius: f32) -> f32 {
+        let side = CELL as f32;
+        let (mut all, mut moved) = (0_u32, 0_u32);
+        for (at, &cell) in self.moved.iter().enumerate() {
+            let (column, row) = ((at % self.columns) as f32 + 0.5, (at / self.columns) as f32 + 0.5);
+            if (column * side - x).hypot(row * side - y) <= radius {
+                all += 1;
+                moved += u32::from(cell);
+            }
+        }
+        moved as f32 / all.max(1) as f32
+    }
+
+    /// The grey level below which so large a share of the picture is.
+    pub(crate) fn percentile(&self, share: f32) -> f32 {
+        let mut counts = [0_u32; 256];
+        for &value in &self.coarse.values {
+            if let Some(count) = counts.get_mut(value.clamp(0.0, 255.0) as usize) {
+                *count += 1;
+            }
+        }
+        let mut left = (share * self.coarse.values.len() as f32) as u32;
+        for (level, count) in counts.iter().enumerate() {
+            if left < *count {
+                return level as f32;
+            }
+            left -= count;
+        }
+        255.0
+    }
+}

@@ -1,0 +1,238 @@
+//! What the camera saw while its lens was clean, and what has become of it.
+//!
+//! Dirt lets less contrast through than light: what is left of the contrast, beside what is left of
+//! the light, is its transmission. A shadow takes as much of both, a change of exposure too, so those
+//! leave the transmission alone; a thing that came into the scene brings contrast of its own.
+
+use easysight_sdk::baseline::{References, Remembered};
+use serde::{Deserialize, Serialize};
+
+use crate::picture::{CELL, Picture, Plane};
+
+/// A cell tells something where neighbouring pixels of it differ by so many grey levels (root mean
+/// square).
+const CONTRAST: f32 = 3.0;
+/// Of the contrast beside the light less than this share is left behind dirt.
+const TRANSMITTED: f32 = 0.55;
+/// All contrast that is there now, beside the light, must be less than this share: else something else
+/// stands there.
+const REPLACED: f32 = 0.66;
+/// Grey levels below which the light is not compared.
+const BLACK: f32 = 4.0;
+/// Correlation of the light around a cell, before and now, from which on the scene shines through.
+const THROUGH: f32 = 0.5;
+/// Grey levels by which the light of a cell may differ from what the reference says.
+const STEADY: f32 = 6.0;
+/// Share of the cells that count as telling something at least.
+const LEAST_TELLING: f32 = 0.1;
+/// Two cells are of the same content where they correlate so well.
+const ALIKE: f32 = 0.7;
+
+/// A clean picture.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Reference {
+    width: u16,
+    pixels: Vec<u8>,
+    /// Cells in which something moved: what is there by chance is not what the camera sees.
+    moved: Vec<bool>,
+}
+
+/// The references of a camera.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Seen(pub(crate) References<Reference>);
+
+impl Remembered for Seen {
+    const LAYOUT: u16 = 2;
+}
+
+/// What has become of a clean picture.
+#[derive(Debug, Clone)]
+pub(crate) struct Change {
+    /// Share of the cells that tell something that show what they showed.
+    pub(crate) alike: f32,
+    /// What is left of the contrast of the picture as a whole.
+    pub(crate) left: f32,
+    /// Cells in which contrast is lost.
+    pub(crate) veiled: Vec<bool>,
+    /// Their share of the cells that tell something; of few such cells one counts less.
+    pub(crate) veiled_share: f32,
+    /// Share of the cells whose light is what the reference says.
+    pub(crate) steady: f32,
+    /// The picture less what it would be by the reference.
+    pub(crate) difference: Plane,
+}
+
+/// Sums over a cell of the differences of neighbouring pixels before and now, of their products, and
+/// of the pixels.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sums {
+    before: f32,
+    both: f32,
+    now: f32,
+    light_before: f32,
+    light_now: f32,
+}
+
+impl Reference {
+    pub(crate) fn of(picture: &Picture) -> Self {
+        Self {
+            width: picture.coarse.width as u16,
+            pixels: picture.coarse.values.iter().map(|&value| value.clamp(0.0, 255.0) as u8).collect(),
+            moved: picture.moved.clone(),
+        }
+    }
+
+    /// Whether it is of a picture of the same size.
+    pub(crate) fn fits(&self, picture: &Picture) -> bool {
+        usize::from(self.width) == picture.coarse.width
+            && self.pixels.len() == picture.coarse.values.len()
+            && self.moved.len() == picture.moved.len()
+    }
+
+    /// What has become of it; the pictures are of the same size.
+    pub(crate) fn change(&self, picture: &Picture) -> Change {
+        let before =
+            Plane::new(picture.coarse.width, self.pixels.iter().map(|&v| f32::from(v) + 0.5).collect());
+        let cells = sums(&before, &picture.coarse, picture.columns, picture.moved.len());
+        let count = (CELL * CELL) as f32;
+        let least = 2.0 * count * CONTRAST * CONTRAST;
+        let moved: Vec<bool> = self.moved.iter().zip(&picture.moved).map(|(a, b)| a | b).collect();
+        let tells =
+            |at: usize, cell: &Sums| cell.before >= least && moved.get(at).is_some_and(|&moved| !moved);
+        let light =
+            |cell: &Sums| (cell.light_now / count).max(BLACK) / (cell.light_before / count).max(BLACK);
+        let transmission = |cell: &Sums| cell.both / cell.before / light(cell);
+        let alike = |cell: &Sums| cell.both > ALIKE * (cell.before * cell.now).sqrt();
+        let mut usual: Vec<f32> = Vec::new();
+        let mut telling = 0_usize;
+        for (at, cell) in cells.iter().enumerate() {
+            if tells(at, cell) {
+                telling += 1;
+                if alike(cell) {
+                    usual.push(transmission(cell));
+                }
+            }
+        }
+        let share = usual.len() as f32 / telling.max(1) as f32;
+        usual.sort_by(f32::total_cmp);
+        let usual = usual.get(usual.len() / 2).copied().unwrap_or(1.0);
+        let lost: Vec<bool> = (cells.iter().enumerate())
+            .map(|(at, cell)| {
+                let left = (cell.now / cell.before).sqrt() / light(cell);
+                // Less of the old contrast, and no other contrast in its place.
+                tells(at, cell)
+                    && transmission(cell) < TRANSMITTED * usual
+                    && left < REPLACED * usual
+                    && shines_through(&cells, at, picture.columns)
+            })
+            .collect();
+        let difference = difference(&before, picture, &cells, &moved);
+        let veiled: Vec<bool> = (0..lost.len()).map(|at| is_within(&lost, at, picture.columns)).collect();
+        let count = veiled.iter().filter(|&&veiled| veiled).count() as f32;
+        let whole = cells.iter().fold((0.0, 0.0), |sum, cell| (sum.0 + cell.before, sum.1 + cell.now));
+        // What moves through the picture, more than then, hides some of it where it seems to stand still.
+        let moving = |cells: &[bool]| cells.iter().filter(|&&moved| moved).count();
+        let fresh = moving(&picture.moved).saturating_sub(moving(&self.moved));
+        let known = (telling as f32).max(LEAST_TELLING * cells.len() as f32).max(1.0);
+        Change {
+            alike: share,
+            left: (whole.1 / whole.0.max(1.0)).sqrt(),
+            veiled_share: (count - fresh as f32).max(0.0) / known,
+            veiled,
+            steady: difference.1,
+            difference: difference.0,
+        }
+    }
+}
+
+/// Whether the light of a cell and those around it still goes up and down as it did: behind dirt the
+/// scene is dimmer or blurred, but it is there; where a thing came or left it is another.
+fn shines_through(cells: &[Sums], at: usize, columns: usize) -> bool {
+    let around = [0, 1, 2].into_iter().flat_map(|row| [0, 1, 2].map(|column| row * columns + column));
+    let first = at.checked_sub(columns + 1);
+    let around = around.filter_map(|offset| cells.get(first? + offset));
+    let points: Vec<(f32, f32)> = around.map(|cell| (cell.light_before, cell.light_now)).collect();
+    let count = points.len().max(1) as f32;
+    let mean =
+        points.iter().fold((0.0, 0.0), |sum, point| (sum.0 + point.0 / count, sum.1 + point.1 / count));
+    let products = points.iter().fold((0.0, 0.0, 0.0), |sum, point| {
+        let (before, now) = (point.0 - mean.0, point.1 - mean.1);
+        (sum.0 + before * before, sum.1 + before * now, sum.2 + now * now)
+    });
+    products.1 > THROUGH * (products.0 * products.2).sqrt()
+}
+
+/// Whether a cell and one beside it are set: spots are larger than a cell, noise is not.
+fn is_within(map: &[bool], at: usize, columns: usize) -> bool {
+    let set = |at: Option<usize>| at.and_then(|at| map.get(at)).copied().unwrap_or(false);
+    let beside = [at.checked_add(1), at.checked_sub(1), at.checked_add(columns), at.checked_sub(columns)];
+    set(Some(at)) && beside.into_iter().any(set)
+}
+
+fn sums(before: &Plane, now: &Plane, columns: usize, count: usize) -> Vec<Sums> {
+    let mut cells = vec![Sums::default(); count];
+    let (old, new): (Vec<&[f32]>, Vec<&[f32]>) = (before.rows().collect(), now.rows().collect());
+    for (y, (old, new)) in old.windows(2).zip(new.windows(2)).enumerate() {
+        let ([old, old_below], [new, new_below]) = (old, new) else { continue };
+        let band = cells.iter_mut().skip(y / CELL * columns).take(columns);
+        let places = old.windows(2).zip(*old_below).zip(new.windows(2).zip(*new_below));
+        let mut places = places;
+        for cell in band {
+            for ((old, &old_below), (new, &new_below)) in places.by_ref().take(CELL) {
+                let ([a, right], [b, new_right]) = (old, new) else { continue };
+                let (ax, ay, bx, by) = (right - a, old_below - a, new_right - b, new_below - b);
+                cell.before += ax * ax + ay * ay;
+                cell.both += ax * bx + ay * by;
+                cell.now += bx * bx + by * by;
+                cell.light_before += a;
+                cell.light_now += b;
+            }
+        }
+    }
+    cells
+}
+
+/// The picture less the reference, brought to its exposure, and nothing where something moved; and the
+/// share of the cells whose light is that of the reference.
+fn difference(before: &Plane, picture: &Picture, cells: &[Sums], moved: &[bool]) -> (Plane, f32) {
+    let count = (CELL * CELL) as f32;
+    let points: Vec<(f32, f32)> = (cells.iter().zip(moved))
+        .filter(|&(_, &moved)| !moved)
+        .map(|(cell, _)| (cell.light_before / count, cell.light_now / count))
+        .collect();
+    let (gain, lift) = line(&points);
+    let mut off: Vec<f32> = points.iter().map(|(x, y)| (y - gain * x - lift).abs()).collect();
+    off.sort_by(f32::total_cmp);
+    // Once more without what changed: dirt, shadows, things.
+    let limit = 2.0 * off.get(off.len() / 2).copied().unwrap_or(0.0) + 1.0;
+    let usual: Vec<(f32, f32)> =
+        points.iter().filter(|(x, y)| (y - gain * x - lift).abs() <= limit).copied().collect();
+    let (gain, lift) = line(&usual);
+    let steady = points.iter().filter(|(x, y)| (y - gain * x - lift).abs() <= STEADY).count();
+    let steady = steady as f32 / points.len().max(1) as f32;
+    let now = &picture.coarse;
+    let mut values: Vec<f32> =
+        now.values.iter().zip(&before.values).map(|(now, before)| now - gain * before - lift).collect();
+    for (y, row) in values.chunks_exact_mut(now.width).enumerate() {
+        let band = moved.iter().skip(y / CELL * picture.columns).take(picture.columns);
+        for (piece, &moved) in row.chunks_mut(CELL).zip(band) {
+            if moved {
+                piece.fill(0.0);
+            }
+        }
+    }
+    (Plane::new(now.width, values), steady)
+}
+
+/// The straight line through points: its slope, and its value at 0.
+fn line(points: &[(f32, f32)]) -> (f32, f32) {
+    let count = points.len().max(1) as f32;
+    let (x, y) = points.iter().fold((0.0, 0.0), |sum, point| (sum.0 + point.0, sum.1 + point.1));
+    let (x, y) = (x / count, y / count);
+    let (both, square) = points.iter().fold((0.0, 0.0), |sum, point| {
+        let (dx, dy) = (point.0 - x, point.1 - y);
+        (sum.0 + dx * dy, sum.1 + dx * dx)
+    });
+    let slope = if square > 0.0 { (both / square).clamp(0.2, 5.0) } else { 1.0 };
+    (slope, y - slope * x)
+}
