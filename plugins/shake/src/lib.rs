@@ -158,7 +158,8 @@ fn walk(clip: &dyn Clip) -> Result<Vec<Vec<Place>>, Failure> {
     let mut featureless = 0;
     for (at, frame) in (0_u32..).zip(&frames) {
         let now = if at == 0 { reference.clone() } else { profiles(at)? };
-        let mut found = shift::shift(&reference, &now);
+        let expected = |anchor: Shift| Shift { x: last.x - anchor.x, y: last.y - anchor.y };
+        let mut found = shift::shift(&reference, &now, expected(anchor));
         let far = |found: &Match| match found {
             Match::Shifted(by) => by.x.abs().max(by.y.abs()) > REACH as f64 - 2.0,
             _ => true,
@@ -166,7 +167,7 @@ fn walk(clip: &dyn Clip) -> Result<Vec<Vec<Place>>, Failure> {
         if far(&found) && at > 0 {
             // Out of reach of the reference: the frame before takes its place.
             (reference, anchor) = (before, last);
-            found = shift::shift(&reference, &now);
+            found = shift::shift(&reference, &now, Shift::default());
         }
         let place = match found {
             Match::Shifted(by) => Shift { x: anchor.x + by.x, y: anchor.y + by.y },

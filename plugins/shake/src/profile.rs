@@ -11,9 +11,13 @@ pub(crate) const STRIPS: usize = 6;
 #[derive(Debug, Clone)]
 pub(crate) struct Profiles {
     /// Of each band, along x; as long as the picture is wide.
-    pub(crate) across: Vec<Vec<i32>>,
+    pub(crate) across: Vec<Vec<i16>>,
     /// Of each strip, along y; as long as the picture is high.
-    pub(crate) down: Vec<Vec<i32>>,
+    pub(crate) down: Vec<Vec<i16>>,
+    /// `across` and `down` without what all bands, or all strips, have in common. Interference lays the
+    /// same wave over the whole picture, which moves while the camera stands; and so does a change of
+    /// the light. What is left moves with the camera as before.
+    pub(crate) apart: [Vec<Vec<i16>>; 2],
 }
 
 impl Profiles {
@@ -45,17 +49,33 @@ impl Profiles {
             }
             across.push(slopes(&sums, rows));
         }
-        Self { across, down: down.iter().map(|sums| slopes(sums, strip_width as u32)).collect() }
+        let down: Vec<_> = down.iter().map(|sums| slopes(sums, strip_width as u32)).collect();
+        let apart = [without_mean(&across), without_mean(&down)];
+        Self { across, down, apart }
     }
 }
 
+/// The same without what all bands, or all strips, have in common.
+fn without_mean(slopes: &[Vec<i16>]) -> Vec<Vec<i16>> {
+    let length = slopes.iter().map(Vec::len).min().unwrap_or_default();
+    let mut means = vec![0_i16; length];
+    let parts = slopes.len().max(1) as i16;
+    for one in slopes {
+        // Each at most 4,080 and few of them, so that sixteen bits hold the sum of up to eight.
+        means.iter_mut().zip(one).for_each(|(sum, &slope)| *sum = sum.saturating_add(slope));
+    }
+    means.iter_mut().for_each(|mean| *mean /= parts);
+    slopes.iter().map(|one| one.iter().zip(&means).map(|(&slope, &mean)| slope - mean).collect()).collect()
+}
+
 /// Slopes of a profile of sums over `count` samples each; 0 at both ends.
-fn slopes(sums: &[u32], count: u32) -> Vec<i32> {
-    let count = count.max(1) as i32;
+fn slopes(sums: &[u32], count: u32) -> Vec<i16> {
+    let scale = 16.0 / count.max(1) as f32;
     let mut slopes = vec![0; sums.len()];
     let pairs = sums.iter().zip(sums.iter().skip(2));
     for (slope, (&before, &after)) in slopes.iter_mut().skip(1).zip(pairs) {
-        *slope = (after as i32 - before as i32) * 16 / count;
+        // At most 255 × 16, which fits.
+        *slope = ((after as i32 - before as i32) as f32 * scale) as i16;
     }
     slopes
 }

@@ -5,6 +5,9 @@ use crate::profile::Profiles;
 
 /// Longest shift that is looked for, in samples.
 pub(crate) const REACH: usize = 8;
+/// Distance from the expected shift within which it is looked for first: hardly a camera moves by
+/// more from one frame to the next.
+const NEARBY: usize = 2;
 /// Parts that a profile is divided into.
 const PARTS: usize = 4;
 /// A part tells nothing where its shift is less certain than this standard error, in samples.
@@ -35,12 +38,16 @@ pub(crate) enum Match {
     Featureless,
 }
 
-/// Compares a frame to an earlier one.
-pub(crate) fn shift(before: &Profiles, after: &Profiles) -> Match {
-    let (Some(x), Some(y)) = (direction(&before.across, &after.across), direction(&before.down, &after.down))
-    else {
-        return Match::Featureless;
-    };
+/// Compares a frame to an earlier one, against which it is `expected` to be shifted.
+pub(crate) fn shift(before: &Profiles, after: &Profiles, expected: Shift) -> Match {
+    // Where the parts have nothing but what they have in common, a horizon for example, that must do.
+    let [x_before, y_before] = &before.apart;
+    let [x_after, y_after] = &after.apart;
+    let x = direction(x_before, x_after, expected.x)
+        .or_else(|| direction(&before.across, &after.across, expected.x));
+    let y =
+        direction(y_before, y_after, expected.y).or_else(|| direction(&before.down, &after.down, expected.y));
+    let (Some(x), Some(y)) = (x, y) else { return Match::Featureless };
     match (x, y) {
         (Agreed::On(x), Agreed::On(y)) => Match::Shifted(Shift { x, y }),
         _ => Match::Elsewhere,
@@ -54,14 +61,17 @@ enum Agreed {
 }
 
 /// One direction; none where there is too little to hold on to.
-fn direction(before: &[Vec<i32>], after: &[Vec<i32>]) -> Option<Agreed> {
+fn direction(before: &[Vec<i16>], after: &[Vec<i16>], expected: f64) -> Option<Agreed> {
     let (mut shifts, mut asked) = (Vec::new(), 0);
+    let reach = REACH as f64;
+    // Whole samples, within reach.
+    let expected = expected.round().clamp(-reach, reach) as isize;
     for (before, after) in before.iter().zip(after) {
         let inner = before.len().saturating_sub(2 * (REACH + 1));
         let length = inner / PARTS;
         for part in 0..PARTS {
             let from = REACH + 1 + part * length;
-            match part_shift(before, after, from, length) {
+            match part_shift(before, after, from, length, expected) {
                 Part::Shifted(shift) => shifts.push(shift),
                 Part::Unlike => {}
                 Part::Silent => continue,
@@ -107,19 +117,15 @@ enum Part {
 
 /// Where the slopes `from..from + length` of `before` are found again in `after`: the best whole
 /// shift, made finer by one step of least squares (Lucas and Kanade).
-fn part_shift(before: &[i32], after: &[i32], from: usize, length: usize) -> Part {
+fn part_shift(before: &[i16], after: &[i16], from: usize, length: usize, expected: isize) -> Part {
     let Some(wanted) = before.get(from..from + length).filter(|wanted| wanted.len() >= 8) else {
         return Part::Silent;
     };
-    let strength = wanted.iter().map(|slope| f64::from(slope.abs())).sum::<f64>() / length as f64;
-    if strength < LEAST_SLOPE {
+    let strength = wanted.iter().map(|&slope| u32::from(slope.unsigned_abs())).sum::<u32>();
+    if f64::from(strength) < LEAST_SLOPE * length as f64 {
         return Part::Silent;
     }
-    let apart = |place: usize| -> i32 {
-        let seen = after.get(place..place + length).unwrap_or_default();
-        wanted.iter().zip(seen).map(|(a, b)| (a - b).abs()).sum()
-    };
-    let Some(place) = (from - REACH..=from + REACH).min_by_key(|&place| apart(place)) else {
+    let Some(place) = best_place(wanted, after, from, from.saturating_add_signed(expected)) else {
         return Part::Silent;
     };
     if place.abs_diff(from) == REACH {
@@ -133,8 +139,8 @@ fn part_shift(before: &[i32], after: &[i32], from: usize, length: usize) -> Part
     let (mut slope_energy, mut product, mut energy, mut left) = (0.0, 0.0, 0.0, 0.0);
     for ((&a, &b), pair) in wanted.iter().zip(seen).zip(around.windows(3)) {
         let [before, _, after] = pair else { continue };
-        let difference = f64::from(b - a);
-        let gradient = f64::from(after - before) / 2.0;
+        let difference = f64::from(b) - f64::from(a);
+        let gradient = (f64::from(*after) - f64::from(*before)) / 2.0;
         slope_energy += gradient * gradient;
         product += difference * gradient;
         energy += f64::from(a) * f64::from(a);
@@ -152,4 +158,20 @@ fn part_shift(before: &[i32], after: &[i32], from: usize, length: usize) -> Part
         return Part::Silent;
     }
     Part::Shifted(place as f64 - from as f64 + step)
+}
+
+/// Where in `after` the slopes are most alike to those that are wanted: near the expected place, and
+/// where the best one there lies at the edge, within all of the reach around `from`.
+fn best_place(wanted: &[i16], after: &[i16], from: usize, expected: usize) -> Option<usize> {
+    let apart = |place: usize| -> u32 {
+        let seen = after.get(place..place + wanted.len()).unwrap_or_default();
+        wanted.iter().zip(seen).map(|(&a, &b)| u32::from((a - b).unsigned_abs())).sum()
+    };
+    let (first, last) = (from - REACH, from + REACH);
+    let near = expected.saturating_sub(NEARBY).max(first)..=(expected + NEARBY).min(last);
+    let best = near.clone().min_by_key(|&place| apart(place))?;
+    if best == *near.start() || best == *near.end() {
+        return (first..=last).min_by_key(|&place| apart(place));
+    }
+    Some(best)
 }
