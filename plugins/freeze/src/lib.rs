@@ -4,12 +4,16 @@
 //! to what it never showed before, for as long as one looks. A frozen picture is handed to the encoder
 //! again and again: after a keyframe it refines it for a moment, its B-frames go to and fro between the
 //! same few renderings, and then nothing new comes. So new tiles are counted, where the encoder has
-//! settled and outside the strip where a recorder's clock may run. Where an encoder is starved it
-//! refines for seconds: such changes are never undone, while those of noise are, by half.
+//! settled and outside the strip where a recorder's clock may run. An encoder that comes closer to a
+//! picture that stands has ever less to change; what noise changes goes up and down, and comes again
+//! after a rest. Where an encoder is starved it refines for seconds: such changes are never undone,
+//! while those of noise are, by half. Where keyframes are so close that no encoder settles between
+//! them, they are compared with each other: a live sensor leaves hardly a tile of them alike.
 //!
 //! A camera is remembered from one check to the next: whether the picture was alike then.
 
 mod memory;
+mod news;
 mod watch;
 
 use easysight_sdk::{
@@ -32,6 +36,9 @@ const REFINING_ENERGY: f64 = 0.1;
 /// Changes of which less than this is undone come from an encoder that refines. Measured: up to 0.05
 /// of frozen pictures; 0.1 to 0.5 of noise unless the encoder lacks the bits to show it.
 const REFINING_UNDONE: f64 = 0.08;
+/// Keyframes that render at least this share of the tiles otherwise than before are of a live picture.
+/// Measured: 0.95 and more with the noise of a sensor, 0.02 to 0.82 of frozen pictures.
+const LIVE_RENEWED: f64 = 0.9;
 /// Score of what cannot be told yet: below every live picture, and no alarm.
 const UNDECIDED_SCORE: f64 = 52.0;
 /// So many checks on end must have shown the same picture before a picture that only refines, or a
@@ -50,11 +57,16 @@ pub struct Config {
     /// pixels) from one look to the next, five times a second.
     #[schemars(range(min = 0.0, max = 0.5), extend("unit" = "share"))]
     pub least_changed_share: f64,
+    /// Where keyframes follow each other so closely that the encoder never settles: the picture is
+    /// frozen where a keyframe renders less than this share of its textured tiles otherwise than all
+    /// keyframes before it.
+    #[schemars(range(min = 0.0, max = 0.9), extend("unit" = "share"))]
+    pub least_renewed_share: f64,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { still_s: 1.5, least_changed_share: 0.001 }
+        Self { still_s: 1.5, least_changed_share: 0.001, least_renewed_share: 0.5 }
     }
 }
 
@@ -90,7 +102,7 @@ impl Plugin for Freeze {
                 "a single picture cannot tell whether it is frozen; a stretch of video is needed".into(),
             ));
         }
-        let seen = watch(clip, &frames, config.still_s)?;
+        let seen = watch(clip, &frames, config.still_s, config.least_changed_share)?;
         let verdict = judge(&seen, &config);
         let memory = Memory::recall_and_renew(clip, verdict)?;
         Ok(Report { findings: vec![conclude(&seen, covered_s, verdict, &memory, &config)?] })
@@ -111,16 +123,38 @@ pub(crate) enum Verdict {
 }
 
 fn judge(seen: &Seen, config: &Config) -> Verdict {
-    if seen.moved && seen.still_s < config.still_s {
+    let long_enough = seen.still_s >= config.still_s;
+    if seen.moved && !long_enough {
         Verdict::Live
     } else if seen.pairs < LEAST_PAIRS {
-        Verdict::TooShort
-    } else if seen.changed_share <= config.least_changed_share {
-        if seen.still_s < config.still_s { Verdict::TooShort } else { Verdict::Still }
-    } else if seen.energy >= REFINING_ENERGY && seen.undone < REFINING_UNDONE {
-        Verdict::Refining
-    } else {
+        match seen.renewed_share {
+            Some(share) if share >= LIVE_RENEWED => Verdict::Live,
+            Some(share) if share < config.least_renewed_share && long_enough => Verdict::Still,
+            _ => Verdict::TooShort,
+        }
+    } else if seen.changed_share > config.least_changed_share {
+        if seen.energy >= REFINING_ENERGY && seen.undone < REFINING_UNDONE {
+            Verdict::Refining
+        } else {
+            Verdict::Live
+        }
+    } else if seen.news.after_rest || seen.news.ago_s.is_some_and(|ago_s| ago_s < config.still_s) {
         Verdict::Live
+    } else if long_enough {
+        Verdict::Still
+    } else {
+        Verdict::TooShort
+    }
+}
+
+/// What decided, its value, and the threshold.
+fn decisive(seen: &Seen, verdict: Verdict, config: &Config) -> (&'static str, f64, f64) {
+    let least = config.least_changed_share;
+    match seen.renewed_share {
+        Some(share) if seen.pairs < LEAST_PAIRS => ("renewed_share", share, config.least_renewed_share),
+        // News of before it froze says nothing of a frozen picture.
+        _ if verdict == Verdict::Live => ("changed_share", seen.changed_share.max(seen.news.share), least),
+        _ => ("changed_share", seen.changed_share, least),
     }
 }
 
@@ -144,23 +178,23 @@ fn conclude(
             )));
         }
     };
-    let share = seen.changed_share;
+    let (metric, value, threshold) = decisive(seen, verdict, config);
     // 0 where nothing is new, 50 at the threshold, near 100 far above it.
     let score = match verdict {
         Verdict::Live if seen.moved && seen.still_s < config.still_s => 100.0,
-        Verdict::Live => 100.0 * share / (share + config.least_changed_share).max(1e-9),
-        Verdict::Still if frozen => 100.0 * share / (share + config.least_changed_share).max(1e-9),
+        Verdict::Still if !frozen => UNDECIDED_SCORE,
+        Verdict::Live | Verdict::Still => 100.0 * value / (value + threshold).max(1e-9),
         _ if frozen => 25.0,
         _ => UNDECIDED_SCORE,
     };
     let finding = finding("freeze")
-        .metric("changed_share", share, "share")
+        .metric(metric, value, "share")
         .metric("still_s", seen.still_s, "s")
         .metric("covered_s", covered_s, "s")
         .metric("change_energy", seen.energy, "grey level²")
         .metric("undone_share", seen.undone, "share")
         .metric("alike_checks", f64::from(memory.alike_checks()), "")
-        .decided_by("changed_share", config.least_changed_share)
+        .decided_by(metric, threshold)
         .score(score);
     Ok(if frozen {
         let still_s = seen.still_s;

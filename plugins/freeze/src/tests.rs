@@ -99,6 +99,42 @@ fn a_static_scene_whose_noise_the_encoder_erases_in_part_is_live() {
     assert_eq!(status(&clip(100, erased)), Status::Normal);
 }
 
+/// Noise comes through in a few tiles now and then until the encoder's rate falls at a keyframe, in
+/// the middle of the clip, after which nothing comes through.
+#[test]
+fn a_scene_whose_noise_is_erased_from_a_keyframe_on_is_live() {
+    let sporadic = |x, y, t: u32| {
+        let shown = t.min(7);
+        let epoch = (0..=shown).rev().find(|&e| e % 2 == 0 && scatter(x / 16, y / 16, e) < 10).unwrap_or(0);
+        wall(x, y) + scatter(x, y, epoch + 20 * (t / 8)) % 3
+    };
+    let finding = judge(&clip(8, sporadic)).unwrap();
+    assert_eq!(finding.status, Status::Normal, "{finding:?}");
+    assert!(finding.score > 50.0, "{finding:?}");
+}
+
+/// As the encoder of a picture that froze: less to change from look to look, then none.
+#[test]
+fn a_picture_that_froze_and_was_refined_until_the_next_keyframe_is_frozen() {
+    let refined = |x: u32, y: u32, t: u32| {
+        let rounds: u8 =
+            (0..t.min(7)).map(|round| u8::from(scatter(x / 16, y / 16, round) < 150 >> round)).sum();
+        wall(x, y) + rounds + 3 * (t / 8) as u8
+    };
+    assert_eq!(status(&clip(8, refined)), Status::Error);
+}
+
+#[test]
+fn close_keyframes_tell_a_frozen_picture_from_noise() {
+    // An encoder of constant quality settles on a few renderings of a picture that stands.
+    let frozen = |x, y, t| wall(x, y) + scatter(x, y, [0, 1, 2, 1, 2][(t / 2 % 5) as usize]) % 4;
+    let finding = judge(&clip(2, frozen)).unwrap();
+    assert_eq!(finding.status, Status::Error, "{finding:?}");
+    assert_eq!(finding.decision.metric, "renewed_share");
+    let live = |x, y, t| wall(x, y) + scatter(x, y, t / 2) % 4;
+    assert_eq!(status(&clip(2, live)), Status::Normal);
+}
+
 #[test]
 fn a_dark_night_with_noise_is_live() {
     assert_eq!(status(&clip(100, |x, y, t| scatter(x, y, t) / 16)), Status::Normal);

@@ -6,7 +6,10 @@ use easysight_sdk::{
     image::{TILE, far_apart, textured_tiles, tile_prints},
 };
 
-use crate::seconds;
+use crate::{
+    news::{Change, News},
+    seconds,
+};
 
 /// Frames are compared at this distance at the least.
 const INTERVAL_US: u64 = 150_000;
@@ -32,6 +35,12 @@ const STRUCTURE_MOVED: f64 = 0.005;
 const STRIPS: usize = 10;
 /// Comparisons that are wanted, if the clip has as many.
 const WANTED_PAIRS: usize = 3;
+/// A tile that changes by more than this (mean square, grey levels) is drawn anew, as a clock's digits
+/// are. Measured: up to 30 where noise comes through.
+const REDRAWN: i32 = 100;
+/// Keyframes without which their likeness tells nothing: an encoder that was just started finds its
+/// rate in the first of them.
+const LEAST_KEYFRAMES: usize = 4;
 
 /// What was seen.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -50,6 +59,13 @@ pub(crate) struct Seen {
     /// Which part of a change is undone later: about a half where noise comes and goes, next to
     /// nothing where an encoder comes closer and closer to a picture that stands.
     pub(crate) undone: f64,
+    /// News from the whole of the clip after the last motion: tiles that show what they never showed,
+    /// more of them than a picture has that an encoder only refines.
+    pub(crate) news: News,
+    /// The smallest share of the textured tiles that a keyframe rendered otherwise than all keyframes
+    /// before it; none where there are few keyframes. The noise of a sensor leaves hardly a tile alike,
+    /// of a picture that stands each comes back as soon as the encoder's rate does.
+    pub(crate) renewed_share: Option<f64>,
 }
 
 /// A frame that is looked at.
@@ -60,8 +76,14 @@ struct Look {
     prints: Vec<u32>,
 }
 
-/// Watches the last `window_s` of the clip, and as much of it before as is needed.
-pub(crate) fn watch(clip: &dyn Clip, frames: &[FrameInfo], window_s: f64) -> Result<Seen, Failure> {
+/// Watches the last `window_s` of the clip, and as much of it before as is needed. News is where more
+/// than `least_share` of the textured tiles are new at a look.
+pub(crate) fn watch(
+    clip: &dyn Clip,
+    frames: &[FrameInfo],
+    window_s: f64,
+    least_share: f64,
+) -> Result<Seen, Failure> {
     let intra_only = frames.len() > 2 && frames.iter().all(|frame| frame.keyframe);
     let chosen = choose(frames, intra_only);
     let grid = Grid::of(clip)?;
@@ -77,8 +99,25 @@ pub(crate) fn watch(clip: &dyn Clip, frames: &[FrameInfo], window_s: f64) -> Res
         }
     }
     let settled_us = settled(&looks, moved_us, intra_only);
-    let quiet = quiet_pairs(&looks, &settled_us, end_us, window_s);
-    let (changed_share, tiles) = grid.novelty(&looks, &quiet);
+    let pairs = settled_pairs(&looks, &settled_us);
+    let quiet = quiet_pairs(&looks, &pairs, end_us, window_s);
+    let novel: Vec<Vec<bool>> = pairs.iter().map(|&at| grid.novel(&looks, at)).collect();
+    let changes: Vec<Change> = pairs
+        .iter()
+        .zip(&novel)
+        .zip(grid.shares(&novel))
+        .map(|((&at, novel), share)| Change {
+            look: at,
+            at_us: looks.get(at).map_or(0, |look| look.at_us),
+            share,
+            redrawn: grid.is_redrawn(&looks, at, novel),
+        })
+        .collect();
+    // Of the quiet ones, which are the last of all.
+    let first = pairs.len() - quiet.len();
+    let counted = grid.shares(novel.get(first..).unwrap_or_default());
+    let changed_share = counted.iter().sum::<f64>() / counted.len().max(1) as f64;
+    let tiles = union(novel.get(first..).unwrap_or_default());
     let (energy, undone) = grid.reversion(&looks, &quiet, tiles);
     Ok(Seen {
         still_s: seconds(end_us - moved_us.unwrap_or(begin_us)),
@@ -87,7 +126,18 @@ pub(crate) fn watch(clip: &dyn Clip, frames: &[FrameInfo], window_s: f64) -> Res
         changed_share,
         energy,
         undone,
+        news: News::of(&changes, end_us, least_share),
+        renewed_share: grid.renewed_share(&looks),
     })
+}
+
+/// What is marked in any of the maps.
+fn union(maps: &[Vec<bool>]) -> Vec<bool> {
+    let mut all = maps.first().cloned().unwrap_or_default();
+    for map in maps.iter().skip(1) {
+        all.iter_mut().zip(map).for_each(|(all, &one)| *all |= one);
+    }
+    all
 }
 
 /// Frames an interval apart, and the keyframes: index, time, keyframe.
@@ -147,24 +197,23 @@ fn settled(looks: &[Look], moved_us: Option<u64>, intra_only: bool) -> Vec<u64> 
         .collect()
 }
 
-/// The looks (by their place) that are compared with the one before: those of the window, and earlier
-/// ones where these are few.
-fn quiet_pairs(looks: &[Look], settled_us: &[u64], end_us: u64, window_s: f64) -> Vec<usize> {
-    let mut quiet = Vec::new();
-    for at in (1..looks.len()).rev() {
-        let (Some(before), Some(look), Some(&settled_us)) =
-            (looks.get(at - 1), looks.get(at), settled_us.get(at))
-        else {
-            continue;
-        };
-        if seconds(end_us - before.at_us) > window_s + 0.05 && quiet.len() >= WANTED_PAIRS {
-            break;
-        }
-        if !look.keyframe && before.at_us >= settled_us {
-            quiet.push(at);
-        }
-    }
-    quiet
+/// The looks (by their place) that are compared with the one before: those for which the encoder has
+/// settled.
+fn settled_pairs(looks: &[Look], settled_us: &[u64]) -> Vec<usize> {
+    let is_settled = |at: &usize| {
+        let (before, look) = (looks.get(at - 1), looks.get(*at));
+        let from_us = settled_us.get(*at).copied().unwrap_or(u64::MAX);
+        look.is_some_and(|look| !look.keyframe) && before.is_some_and(|before| before.at_us >= from_us)
+    };
+    (1..looks.len()).filter(is_settled).collect()
+}
+
+/// The last of them: those of the window, and earlier ones where these are few.
+fn quiet_pairs(looks: &[Look], pairs: &[usize], end_us: u64, window_s: f64) -> Vec<usize> {
+    let begins_us = |at: usize| looks.get(at - 1).map_or(0, |before| before.at_us);
+    let within = pairs.iter().filter(|&&at| seconds(end_us - begins_us(at)) <= window_s + 0.05).count();
+    let wanted = within.max(WANTED_PAIRS.min(pairs.len()));
+    pairs.get(pairs.len() - wanted..).unwrap_or_default().to_vec()
 }
 
 /// The tiles that are looked at.
@@ -225,41 +274,68 @@ impl Grid {
         Ok(Look { at_us, keyframe, samples, prints })
     }
 
-    /// The share of tiles, outside the strip where most of them are, that show what they never showed;
-    /// and the tiles that do so in any of the comparisons.
-    fn novelty(&self, looks: &[Look], quiet: &[usize]) -> (f64, Vec<bool>) {
-        let columns = self.columns.max(1);
-        let mut novel = vec![false; self.textured.len()];
-        let mut of_rows = vec![0_usize; self.rows.len()];
-        for &at in quiet {
-            let Some((look, earlier)) = looks.get(..=at).and_then(<[Look]>::split_last) else { continue };
-            for (tile, (novel, &print)) in novel.iter_mut().zip(&look.prints).enumerate() {
-                if self.textured.get(tile) == Some(&true)
-                    && !earlier.iter().any(|look| look.prints.get(tile) == Some(&print))
-                {
-                    *novel = true;
-                    if let Some(count) = of_rows.get_mut(tile / columns) {
-                        *count += 1;
-                    }
-                }
+    /// The textured tiles that show, at a look, what they never showed before.
+    fn novel(&self, looks: &[Look], at: usize) -> Vec<bool> {
+        let Some((look, earlier)) = looks.get(..=at).and_then(<[Look]>::split_last) else {
+            return Vec::new();
+        };
+        self.unseen(look, earlier.iter())
+    }
+
+    fn unseen<'a>(&self, look: &Look, earlier: impl Iterator<Item = &'a Look>) -> Vec<bool> {
+        let mut unseen = self.textured.clone();
+        for other in earlier {
+            for ((unseen, now), before) in unseen.iter_mut().zip(&look.prints).zip(&other.prints) {
+                *unseen &= now != before;
             }
         }
-        let textured: Vec<usize> = self
-            .textured
-            .chunks(columns)
-            .map(|row| row.iter().filter(|&&textured| textured).count())
-            .collect();
-        let strip = self.rows.len().div_ceil(STRIPS);
-        let busiest = (0..=self.rows.len().saturating_sub(strip))
-            .max_by_key(|&top| of_rows.iter().skip(top).take(strip).sum::<usize>())
-            .unwrap_or(0);
-        let outside = |values: &[usize]| -> usize {
-            let within = |row: usize| (busiest..busiest + strip).contains(&row);
-            values.iter().enumerate().filter(|&(row, _)| !within(row)).map(|(_, value)| value).sum()
+        unseen
+    }
+
+    /// Whether one of the marked tiles changes by far more than noise does.
+    fn is_redrawn(&self, looks: &[Look], at: usize, tiles: &[bool]) -> bool {
+        let (Some(before), Some(now)) = (looks.get(at - 1), looks.get(at)) else { return false };
+        let (columns, width) = (self.columns.max(1), self.width as usize);
+        let change = |tile: usize| -> i32 {
+            let top = tile / columns * TILE * width + tile % columns * TILE;
+            let rows = (0..TILE).map(|row| top + row * width..top + row * width + TILE);
+            rows.filter_map(|row| Some((before.samples.get(row.clone())?, now.samples.get(row)?)))
+                .map(|(a, b)| product(a, b, a, b))
+                .sum()
         };
-        let all = outside(&textured) * quiet.len();
-        let share = if all == 0 { 0.0 } else { outside(&of_rows) as f64 / all as f64 };
-        (share, novel)
+        let mut marked = tiles.iter().enumerate().filter(|(_, marked)| **marked);
+        marked.any(|(tile, _)| change(tile) > REDRAWN * (TILE * TILE) as i32)
+    }
+
+    /// Of each map the share of the textured tiles that is marked, outside the strip of the picture
+    /// where most are over all.
+    fn shares(&self, maps: &[Vec<bool>]) -> Vec<f64> {
+        let columns = self.columns.max(1);
+        let count = |map: &[bool]| -> Vec<usize> {
+            map.chunks(columns).map(|row| row.iter().filter(|&&marked| marked).count()).collect()
+        };
+        let of_rows: Vec<Vec<usize>> = maps.iter().map(|map| count(map)).collect();
+        let strip = self.rows.len().div_ceil(STRIPS);
+        let sum = |rows: &[usize], top: usize| rows.iter().skip(top).take(strip).sum::<usize>();
+        let busiest = (0..=self.rows.len().saturating_sub(strip))
+            .max_by_key(|&top| of_rows.iter().map(|rows| sum(rows, top)).sum::<usize>())
+            .unwrap_or(0);
+        let outside = |rows: &[usize]| rows.iter().sum::<usize>() - sum(rows, busiest);
+        let all = outside(&count(&self.textured)).max(1);
+        of_rows.iter().map(|rows| outside(rows) as f64 / all as f64).collect()
+    }
+
+    fn renewed_share(&self, looks: &[Look]) -> Option<f64> {
+        let keyframes: Vec<&Look> = looks.iter().filter(|look| look.keyframe).collect();
+        if keyframes.len() < LEAST_KEYFRAMES {
+            return None;
+        }
+        let share = |at: usize, look: &Look| {
+            let unseen = self.unseen(look, keyframes.iter().take(at).copied());
+            let count = unseen.iter().filter(|&&unseen| unseen).count();
+            count as f64 / self.textured.iter().filter(|&&textured| textured).count().max(1) as f64
+        };
+        keyframes.iter().enumerate().skip(1).map(|(at, look)| share(at, look)).reduce(f64::min)
     }
 
     /// How much changes, and which part of it is undone by the last look before the next keyframe.
