@@ -104,6 +104,7 @@ fn motion() -> Vec<Recipe> {
     let ticking = Told { kind: "freeze", must: &["freeze"], may: &[] };
     let shake = Told { kind: "shake", must: &["shake"], may: &["clarity"] };
     let clock = Told { kind: "clock", must: &["clock"], may: &[] };
+    let clocks = |runs| vec![Step::Clock { runs }];
     let frozen = |from| vec![Step::Freeze { from }];
     let shaken = |pixels, hertz| vec![Step::Shake { pixels, hertz }];
     [
@@ -117,7 +118,8 @@ fn motion() -> Vec<Recipe> {
             freeze.one("noisy", Severity::Strong, vec![Step::Noise(3.0), Step::Freeze { from: 0.0 }]),
         ],
         shake.graded("", [shaken(2.5, 5.0), shaken(4.0, 4.0), shaken(6.0, 3.5)]),
-        vec![clock.one("", Severity::Middle, vec![Step::Clock { runs: false }])],
+        // A clock that stands looks like any other words, but for one who saw it run.
+        vec![Recipe { before: Some(clocks(true)), ..clock.one("", Severity::Middle, clocks(false)) }],
     ]
     .concat()
 }
