@@ -16,6 +16,7 @@ pub fn diagnose(plugin: &str, clip: &capture::Clip, config: &str) -> Option<Resu
         "blue_screen" => Some(native::<blue_screen::BlueScreen>(&clip, config)),
         "brightness" => Some(native::<brightness::Brightness>(&clip, config)),
         "clarity" => Some(native::<clarity::Clarity>(&clip, config)),
+        "clock" => Some(native::<clock::Clock>(&clip, config)),
         "color_cast" => Some(native::<color_cast::ColorCast>(&clip, config)),
         "contrast" => Some(native::<contrast::Contrast>(&clip, config)),
         "flower_screen" => Some(native::<flower_screen::FlowerScreen>(&clip, config)),

@@ -1,0 +1,258 @@
+//! The clock that the camera or the recorder writes into the picture stands still, or is gone.
+//!
+//! A clock that runs is known by its last digit: it changes once a second and not between, in a line
+//! of writing that stays. One that stands looks like any other writing. So where a clock runs is
+//! remembered, and missed where it was; or a person tells where it is.
+
+mod memory;
+mod report;
+mod running;
+mod strip;
+mod ticks;
+
+use easysight_sdk::{
+    Clip, Description, Failure, FrameInfo, JsonSchema, Plugin, Rect, Report, Text, baseline, descriptor,
+};
+use serde::Deserialize;
+
+use memory::{Clock as Known, Memory};
+use strip::{FAINT_STROKE, Place, STROKE, Strip, Strokes};
+use ticks::Rhythm;
+
+/// Stretch of the clip that is asked for: three ticks.
+const SPAN_MS: u32 = 3_000;
+/// Time between its frames.
+const INTERVAL_MS: u32 = 200;
+/// Frames are compared at this distance at the least.
+const LEAST_INTERVAL_US: u64 = 150_000;
+/// And at this one at the most: between two ticks there must be rest.
+const MOST_INTERVAL_US: u64 = 420_000;
+/// Looks that are taken at the most.
+const MOST_LOOKS: usize = 24;
+/// Width of the picture that is looked at, at the least, if the clip has as much.
+const WIDTH: u32 = 640;
+/// Part of the height, above and below, in which clocks are written.
+const STRIP: f32 = 0.2;
+/// A clock is trusted after it was seen to run in the same place so often.
+const TRUSTED_AFTER: u32 = 2;
+/// Of the sides of strokes that are known this share must be there, or the writing is gone.
+const GONE: f32 = 0.3;
+/// So much of the picture must be neither black nor white, in grey levels, for writing to be missed.
+const LEAST_SPREAD: u8 = 40;
+
+/// A part of the picture, as shares of its width and height.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(crate = "easysight_sdk::schemars")]
+pub struct Part {
+    /// Left edge.
+    #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
+    pub left: f32,
+    /// Upper edge.
+    #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
+    pub top: f32,
+    /// Width.
+    #[schemars(range(min = 0.01, max = 1.0), extend("unit" = "share"))]
+    pub width: f32,
+    /// Height.
+    #[schemars(range(min = 0.01, max = 1.0), extend("unit" = "share"))]
+    pub height: f32,
+}
+
+/// When a clock counts as stalled.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(crate = "easysight_sdk::schemars")]
+pub struct Config {
+    /// A clock that does not change for so many seconds stands still.
+    #[schemars(range(min = 1.2, max = 2.8), extend("unit" = "s"))]
+    pub still_s: f64,
+    /// Share of the strokes of its last digit that must stay for it to stand still.
+    #[schemars(range(min = 0.6, max = 1.0), extend("unit" = "share"))]
+    pub least_still_share: f64,
+    /// Where the clock is, tightly around it, if that is known: then it is judged at the first check,
+    /// and may be anywhere in the picture. Without it clocks are found by themselves, in the upper and
+    /// lower fifth of the picture.
+    pub region: Option<Part>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { still_s: 2.2, least_still_share: 0.85, region: None }
+    }
+}
+
+/// The plugin.
+#[derive(Debug)]
+pub struct Clock;
+
+/// What became of the clock.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Verdict {
+    /// It runs.
+    Runs,
+    /// It stands.
+    Stands,
+    /// There is nothing where it was.
+    Gone,
+}
+
+/// What is judged by.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen {
+    pub(crate) verdict: Verdict,
+    /// Where, as shares of the picture: left, top, width, height.
+    pub(crate) region: [f32; 4],
+    /// Share of the strokes that stay.
+    pub(crate) still_share: f64,
+    /// Sides of strokes as a share of those that are known.
+    pub(crate) writing_share: f64,
+    pub(crate) covered_s: f64,
+}
+
+impl Plugin for Clock {
+    type Config = Config;
+
+    fn descriptor() -> Description {
+        descriptor("clock", env!("CARGO_PKG_VERSION"))
+            .diagnosis(
+                "clock",
+                Text::new("时钟停走", "Stalled clock"),
+                Text::new(
+                    "画面上叠加的时钟停走,或从原处消失。需先见过它走动(记住位置),或在配置中指明位置;只显示到分钟的时钟不判断。",
+                    "The clock that is written into the picture stands still, or is gone from where it was. It \
+                     must have been seen to run before, or its place be told; a clock without seconds is not \
+                     judged.",
+                ),
+            )
+            .over_time(2, INTERVAL_MS, SPAN_MS)
+    }
+
+    fn diagnose(clip: &dyn Clip, config: Config) -> Result<Report, Failure> {
+        let looks = choose(&clip.frames())?;
+        let times: Vec<u64> = looks.iter().map(|&(_, at_us)| at_us).collect();
+        let frames: Vec<u32> = looks.iter().map(|&(index, _)| index).collect();
+        let covered_s = covered(&times);
+        let level = clip.level_not_below(WIDTH);
+        let size = clip.size(easysight_sdk::PlaneKind::Luma, level)?;
+        let rhythm = Rhythm::of(&times);
+        let memory = baseline::load::<Memory>().unwrap_or_default().0;
+        if rhythm.is_long_enough() {
+            for area in areas(size, config.region) {
+                let strip = Strip::pull(clip, &frames, level, area)?;
+                let Some(place) = running::find(&strip, &rhythm) else { continue };
+                let strokes = strip.strokes(place, STROKE);
+                let clock = Known::seen_again(memory.as_ref(), Known::of(place, area, size, strokes.shown));
+                baseline::store(&Memory(Some(clock)))
+                    .map_err(|error| Failure::Internal(error.to_string()))?;
+                let region = [clock.left, clock.top, clock.width, clock.height];
+                return Ok(report::report(&seen(Verdict::Runs, region, strokes, 1.0, covered_s), &config));
+            }
+        }
+        if covered_s < config.still_s {
+            return Err(Failure::Inconclusive(format!(
+                "no clock changes within the {covered_s:.1} s that the clip covers, which is too short to miss it"
+            )));
+        }
+        let spread = spread(clip, &frames)?;
+        let trusted = memory.filter(|clock| clock.seen >= TRUSTED_AFTER);
+        let (region, known) = match (config.region, trusted) {
+            (Some(told), _) => ([told.left, told.top, told.width, told.height], None),
+            (None, Some(clock)) => ([clock.left, clock.top, clock.width, clock.height], Some(clock.strokes)),
+            (None, None) => {
+                return Err(Failure::Inconclusive(
+                    "no clock that shows seconds is seen to run, and none is known to be there".into(),
+                ));
+            }
+        };
+        let Some(area) = place_of(region, size) else {
+            return Err(Failure::Inconclusive("the picture is too small to read a clock in it".into()));
+        };
+        let strip = Strip::pull(clip, &frames, level, area)?;
+        let whole = Place { left: 0, top: 0, width: area.width as usize, height: area.height as usize };
+        let strokes = strip.strokes(whole, STROKE);
+        let density = strokes.shown / (area.width * area.height) as f32;
+        // A place that was told is judged by what writing has at the least.
+        let writing = density / known.unwrap_or(running::LEAST_STROKES).max(1e-6);
+        let verdict = if writing < GONE {
+            let faint = strip.strokes(whole, FAINT_STROKE).shown / (area.width * area.height) as f32;
+            if spread < LEAST_SPREAD || faint >= GONE * known.unwrap_or(running::LEAST_STROKES) {
+                return Err(Failure::Inconclusive(
+                    "the picture is too flat or too dim to miss a clock in it".into(),
+                ));
+            }
+            Verdict::Gone
+        } else if f64::from(strokes.lasting) >= config.least_still_share * f64::from(strokes.shown) {
+            Verdict::Stands
+        } else {
+            return Err(Failure::Inconclusive(
+                "what is written where the clock was changes, but not once a second".into(),
+            ));
+        };
+        Ok(report::report(&seen(verdict, region, strokes, writing, covered_s), &config))
+    }
+}
+
+fn seen(verdict: Verdict, region: [f32; 4], strokes: Strokes, writing: f32, covered_s: f64) -> Seen {
+    let still_share = f64::from(strokes.lasting / strokes.shown.max(1.0));
+    Seen { verdict, region, still_share, writing_share: f64::from(writing), covered_s }
+}
+
+/// The frames that are looked at, index and time: as many as can be told apart, from the last one back.
+fn choose(frames: &[FrameInfo]) -> Result<Vec<(u32, u64)>, Failure> {
+    let mut looks: Vec<(u32, u64)> = Vec::new();
+    for (frame, index) in frames.iter().zip(0_u32..) {
+        if looks.last().is_none_or(|&(_, at_us)| frame.timestamp_us - at_us >= LEAST_INTERVAL_US) {
+            looks.push((index, frame.timestamp_us));
+        }
+    }
+    looks.drain(..looks.len().saturating_sub(MOST_LOOKS));
+    let gaps = looks.iter().zip(looks.iter().skip(1)).map(|(&(_, from), &(_, to))| to - from);
+    if looks.len() < 3 || gaps.max().is_none_or(|widest| widest > MOST_INTERVAL_US) {
+        return Err(Failure::UnsupportedClip(
+            "the frames are too few and too far apart to see seconds change; three seconds of video are needed"
+                .into(),
+        ));
+    }
+    Ok(looks)
+}
+
+fn covered(times_us: &[u64]) -> f64 {
+    let (first, last) = (times_us.first().copied().unwrap_or(0), times_us.last().copied().unwrap_or(0));
+    // Exact up to 2^53 µs, which is 285 years.
+    (last - first) as f64 / 1e6
+}
+
+/// Where a running clock is looked for.
+fn areas((width, height): (u32, u32), region: Option<Part>) -> Vec<Rect> {
+    if let Some(told) = region {
+        return place_of([told.left, told.top, told.width, told.height], (width, height))
+            .into_iter()
+            .collect();
+    }
+    let strip = ((height as f32 * STRIP) as u32).max(1);
+    let upper = Rect { x: 0, y: 0, width, height: strip };
+    vec![upper, Rect { y: height - strip, ..upper }]
+}
+
+/// A part of the picture in samples; none where it is too small to show a digit.
+fn place_of([left, top, width, height]: [f32; 4], size: (u32, u32)) -> Option<Rect> {
+    let share = |share: f32, length: u32| (share.clamp(0.0, 1.0) * length as f32).round() as u32;
+    let (x, y) = (share(left, size.0), share(top, size.1));
+    let width = share(width, size.0).min(size.0.saturating_sub(x));
+    let height = share(height, size.1).min(size.1.saturating_sub(y));
+    (width >= 4 && height >= 4).then_some(Rect { x, y, width, height })
+}
+
+/// Grey levels that nine tenths of the small picture span.
+fn spread(clip: &dyn Clip, frames: &[u32]) -> Result<u8, Failure> {
+    let level = clip.level_within(160);
+    let middle = frames.get(frames.len() / 2).copied().unwrap_or(0);
+    let histogram = easysight_sdk::image::Histogram::of(&clip.luma(middle, level)?);
+    Ok(histogram.percentile(0.95).saturating_sub(histogram.percentile(0.05)))
+}
+
+easysight_sdk::export!(Clock);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,60 @@
+//! The finding: what a person is told of the clock.
+
+use easysight_sdk::{Region, Report, Status, Text, finding};
+
+use crate::{Config, Seen, Verdict};
+
+/// Scores of a clock that stands and of one that is gone.
+const STANDS_SCORE: f64 = 20.0;
+const GONE_SCORE: f64 = 40.0;
+
+pub(crate) fn report(seen: &Seen, config: &Config) -> Report {
+    let [left, top, width, height] = seen.region;
+    let finding = finding("clock")
+        .metric("still_share", seen.still_share, "share")
+        .metric("writing_share", seen.writing_share, "share")
+        .metric("covered_s", seen.covered_s, "s")
+        .decided_by("still_share", config.least_still_share);
+    let region = |zh: &str, en: &str| Region { left, top, width, height, caption: Text::new(zh, en) };
+    match seen.verdict {
+        Verdict::Runs => {
+            finding.score(100.0).judged(Status::Normal, Text::new("时钟在走。", "The clock runs.")).into()
+        }
+        Verdict::Stands => {
+            let covered_s = seen.covered_s;
+            let message = Text::new(
+                format!("画面上的时钟停走:{covered_s:.1} 秒内没有变化。"),
+                format!("The clock in the picture stands still: it did not change in {covered_s:.1} s."),
+            );
+            finding
+                .score(STANDS_SCORE)
+                .judged(Status::Error, message)
+                .region(region("停走的时钟", "the clock that stands"))
+                .suggest(Text::new(
+                    "检查摄像机或录像机的时间设置与校时(NTP),必要时重启。",
+                    "Check the time settings and NTP of the camera or recorder that writes the clock, and restart it.",
+                ))
+                .suggest(Text::new(
+                    "若画面也不动,先处理画面冻结。",
+                    "Where the picture stands too, see to that first.",
+                ))
+                .into()
+        }
+        Verdict::Gone => finding
+            .score(GONE_SCORE)
+            .judged(
+                Status::Warning,
+                Text::new("画面上原有的时钟不见了。", "The clock that was in the picture is gone."),
+            )
+            .region(region("原时钟位置", "where the clock was"))
+            .suggest(Text::new(
+                "在摄像机或录像机上重新打开时间叠加(OSD)。",
+                "Switch the time on again in the overlay (OSD) settings of the camera or recorder.",
+            ))
+            .suggest(Text::new(
+                "若是有意关闭,用 `easysight camera reset-baseline` 忘记它。",
+                "Where it was switched off on purpose, have it forgotten with `easysight camera reset-baseline`.",
+            ))
+            .into(),
+    }
+}

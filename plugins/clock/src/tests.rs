@@ -1,0 +1,122 @@
+//! What must be found and, above all, what must not.
+
+use easysight_sdk::{
+    Finding, Status, native,
+    testing::{ArrayClip, CameraMemory},
+};
+
+use super::*;
+
+const WIDTH: u32 = 640;
+const HEIGHT: u32 = 160;
+
+/// A digit of 3 × 5 dots, each 3 × 3 samples, as any segments would do.
+fn lit(digit: u32, x: u32, y: u32) -> bool {
+    const SHAPES: [u32; 10] =
+        [0x7b6f, 0x2492, 0x73e7, 0x73cf, 0x5bc9, 0x79cf, 0x79ef, 0x7249, 0x7bef, 0x7bcf];
+    x < 9 && y < 15 && SHAPES[(digit % 10) as usize] >> (14 - (y / 3 * 3 + x / 3)) & 1 == 1
+}
+
+/// Eight digits, of which the last shows these seconds.
+fn written(seconds: u32, x: u32, y: u32) -> bool {
+    let (Some(x), Some(y)) = (x.checked_sub(20), y.checked_sub(8)) else { return false };
+    let place = x / 12;
+    place < 8 && lit(if place == 7 { seconds } else { 3 + place }, x % 12, y)
+}
+
+/// Sixteen frames in three seconds over a scene in which something moves.
+fn clip(overlay: impl Fn(u32, u32, u32) -> Option<u8>) -> ArrayClip {
+    (0..16_u32).fold(ArrayClip::new(WIDTH, HEIGHT), |clip, t| {
+        clip.frame(u64::from(t) * 200_000, t == 0, |x, y| {
+            let car = (30 * t..30 * t + 60).contains(&x) && y > 60;
+            let scene = if car { 180 } else { 60 + (x / 20 * 7 + y / 16 * 5) as u8 % 60 };
+            overlay(x, y, t).unwrap_or(scene)
+        })
+    })
+}
+
+fn running() -> ArrayClip {
+    clip(|x, y, t| written((t * 200 + 330) / 1_000, x, y).then_some(235))
+}
+
+fn standing() -> ArrayClip {
+    clip(|x, y, _| written(4, x, y).then_some(235))
+}
+
+fn look(camera: &mut CameraMemory, clip: &ArrayClip) -> Result<Finding, Failure> {
+    camera.diagnose::<Clock>(clip, "{}").map(|mut report| report.findings.remove(0))
+}
+
+fn known() -> CameraMemory {
+    let mut camera = CameraMemory::default();
+    for _ in 0..2 {
+        assert_eq!(look(&mut camera, &running()).unwrap().status, Status::Normal);
+    }
+    camera
+}
+
+#[test]
+fn a_running_clock_is_found_without_a_memory() {
+    let finding = look(&mut CameraMemory::default(), &running()).unwrap();
+    assert_eq!((finding.status, finding.score), (Status::Normal, 100.0));
+}
+
+#[test]
+fn a_clock_that_stands_is_found_where_it_ran() {
+    let finding = look(&mut known(), &standing()).unwrap();
+    assert_eq!(finding.status, Status::Error);
+    let region = &finding.regions[0];
+    assert!(region.left < 0.2 && region.top < 0.15 && !finding.suggestions.is_empty(), "{region:?}");
+}
+
+#[test]
+fn writing_that_was_never_seen_to_run_cannot_tell() {
+    assert!(matches!(look(&mut CameraMemory::default(), &standing()), Err(Failure::Inconclusive(_))));
+    // Once may be chance.
+    let mut camera = CameraMemory::default();
+    look(&mut camera, &running()).unwrap();
+    assert!(matches!(look(&mut camera, &standing()), Err(Failure::Inconclusive(_))));
+}
+
+#[test]
+fn a_clock_that_is_gone_is_missed() {
+    let finding = look(&mut known(), &clip(|_, _, _| None)).unwrap();
+    assert_eq!(finding.status, Status::Warning);
+}
+
+#[test]
+fn a_clock_that_is_gone_is_not_missed_in_the_dark() {
+    let dark = clip(|_, _, _| Some(5));
+    assert!(matches!(look(&mut known(), &dark), Err(Failure::Inconclusive(_))));
+}
+
+#[test]
+fn a_clock_that_was_moved_runs() {
+    let moved = clip(|x, y, t| written((t * 200 + 700) / 1_000, x.saturating_sub(300), y).then_some(235));
+    assert_eq!(look(&mut known(), &moved).unwrap().status, Status::Normal);
+}
+
+#[test]
+fn a_place_that_a_person_told_needs_no_memory() {
+    // Around the last digit.
+    let config = r#"{"region": {"left": 0.16, "top": 0.05, "width": 0.02, "height": 0.1}}"#;
+    let judge = |clip: &ArrayClip| native::<Clock>(clip, config).unwrap().findings.remove(0).status;
+    assert_eq!(judge(&standing()), Status::Error);
+    assert_eq!(judge(&clip(|_, _, _| None)), Status::Warning);
+}
+
+#[test]
+fn frames_that_are_too_few_or_too_far_apart_are_unsupported() {
+    let single = ArrayClip::new(WIDTH, HEIGHT).frame(0, true, |_, _| 90);
+    let slow =
+        (0..4).fold(ArrayClip::new(WIDTH, HEIGHT), |clip, t| clip.frame(t * 1_000_000, true, |_, _| 90));
+    for clip in [single, slow] {
+        assert!(matches!(native::<Clock>(&clip, "{}"), Err(Failure::UnsupportedClip(_))));
+    }
+}
+
+#[test]
+fn tiny_pictures_do_not_make_it_fail() {
+    let tiny = (0..16).fold(ArrayClip::new(3, 3), |clip, t| clip.frame(t * 200_000, t == 0, |_, _| 90));
+    drop(native::<Clock>(&tiny, "{}"));
+}
