@@ -20,14 +20,17 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         packages::install(&["ffmpeg"])?;
     }
     let mut cargo = command("cargo", &workspace::root());
-    // Nothing is timed, and what is slow is optimised in every build.
-    cargo.args(["run", "--quiet", "--package", "easysight-report", "--"]).args(&arguments.rest);
+    // Nothing is timed, and what is slow is optimised in every build. With the features of the whole
+    // workspace, so that nothing is built a second time for this.
+    process::run(cargo.args(["build", "--quiet", "--workspace", "--bin", "easysight-report"]))?;
+    let mut report = command(workspace::target().join("debug/easysight-report"), &workspace::root());
+    report.args(&arguments.rest);
     let names_plugins = |word: &String| word.starts_with("--plugins-dir") || word == "--help";
     if arguments.rest.first().is_some_and(|word| word == "accuracy")
         && !arguments.rest.iter().any(names_plugins)
     {
-        cargo.arg("--plugins-dir").arg(plugins::build()?);
+        report.arg("--plugins-dir").arg(plugins::build()?);
     }
-    process::run(&mut cargo)?;
+    process::run(&mut report)?;
     Ok(ExitCode::SUCCESS)
 }

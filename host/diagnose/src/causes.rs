@@ -13,18 +13,45 @@ enum Explains {
 
 use Explains::{Everything, These};
 
+/// A finding that others follow from.
+struct Cause {
+    diagnosis: &'static str,
+    /// Only where this metric decided: `brightness` tells of too much light and of too little.
+    metric: Option<&'static str>,
+    explains: Explains,
+}
+
+impl Cause {
+    const fn of(diagnosis: &'static str, explains: Explains) -> Self {
+        Self { diagnosis, metric: None, explains }
+    }
+
+    const fn decided_by(diagnosis: &'static str, metric: &'static str, explains: Explains) -> Self {
+        Self { diagnosis, metric: Some(metric), explains }
+    }
+
+    fn is_found(&self, findings: &[Finding]) -> bool {
+        findings.iter().any(|finding| {
+            let decided = finding.decision.as_ref().map(|decision| decision.metric.as_str());
+            finding.diagnosis == self.diagnosis
+                && finding.is_abnormal()
+                && self.metric.is_none_or(|metric| decided == Some(metric))
+        })
+    }
+}
+
 /// Causes, strongest first, and why others follow from them. Nothing explains what stands above it.
 /// What is in no list stands for itself: packets that the stream loses are no consequence of the
 /// corruption that they bring about, and a tint is none of blur or noise.
-const CAUSES: &[(&str, Explains)] = &[
+const CAUSES: &[Cause] = &[
     // No picture, or a black one, if only from the middle on.
-    ("signal_loss", Everything),
+    Cause::of("signal_loss", Everything),
     // One colour, a card or bars in place of the scene: it neither moves nor has detail, contrast,
     // honest colours or the camera's bit rate.
-    ("blue_screen", Everything),
+    Cause::of("blue_screen", Everything),
     // Blocks of a wrong picture: edges on the grid, grey or green areas, smear where detail was, torn
     // rows, jumps, a stretch that repeats until the next keyframe.
-    (
+    Cause::of(
         "flower_screen",
         These(&[
             "mosaic",
@@ -42,9 +69,25 @@ const CAUSES: &[(&str, Explains)] = &[
             "clock",
         ]),
     ),
+    // In far too much light there is nothing to see where all is white, as if it were covered. Too
+    // little light may come of a cover, and stands below it.
+    Cause::decided_by(
+        "brightness",
+        "clipped_share",
+        These(&[
+            "occlusion",
+            "scene_change",
+            "focus_blur",
+            "lens_dirty",
+            "contrast",
+            "clarity",
+            "noise",
+            "color_cast",
+        ]),
+    ),
     // What covers the lens is near, so out of focus and even; it takes light and colour, does not
     // move, and hides the scene that is known. In its dark the sensor's gain goes up.
-    (
+    Cause::of(
         "occlusion",
         These(&[
             "brightness",
@@ -58,46 +101,39 @@ const CAUSES: &[(&str, Explains)] = &[
             "freeze",
         ]),
     ),
-    // In the dark the gain brings noise and takes colour, and the shutter stays open, which smears;
-    // in too much light everything is one white. Either way edges that are known vanish.
-    (
+    // In the dark the gain brings noise and takes colour, and the shutter stays open, which smears.
+    // Edges that are known vanish.
+    Cause::of(
         "brightness",
         These(&["scene_change", "focus_blur", "lens_dirty", "contrast", "clarity", "noise", "color_cast"]),
     ),
     // Too few bits: each block is a flat area, detail is gone.
-    ("mosaic", These(&["focus_blur", "lens_dirty", "clarity"])),
+    Cause::of("mosaic", These(&["focus_blur", "lens_dirty", "clarity"])),
+    // Bars that roll through the picture carry its measures along with them.
+    Cause::of("stripe", These(&["shake"])),
     // A picture that moves while the shutter is open is smeared, and not where the known one was.
-    ("shake", These(&["scene_change", "focus_blur", "clarity"])),
+    Cause::of("shake", These(&["scene_change", "focus_blur", "clarity"])),
     // Defocus spreads each edge: less detail, less contrast, known edges are not found again.
-    ("focus_blur", These(&["scene_change", "lens_dirty", "contrast", "clarity"])),
+    Cause::of("focus_blur", These(&["scene_change", "lens_dirty", "contrast", "clarity"])),
     // Fog and veils take detail and the far edges with them.
-    ("contrast", These(&["scene_change", "clarity"])),
+    Cause::of("contrast", These(&["scene_change", "clarity"])),
     // Snow hides detail.
-    ("noise", These(&["clarity"])),
+    Cause::of("noise", These(&["clarity"])),
     // In another view everything that is held against the usual picture is off.
-    ("scene_change", These(&["lens_dirty", "clarity", "color_cast", "stripe"])),
+    Cause::of("scene_change", These(&["lens_dirty", "clarity", "color_cast", "stripe"])),
     // Drops and dust blur what lies behind them.
-    ("lens_dirty", These(&["clarity"])),
+    Cause::of("lens_dirty", These(&["clarity"])),
     // The clock that is drawn into a picture stands still with it.
-    ("freeze", These(&["clock"])),
+    Cause::of("freeze", These(&["clock"])),
 ];
 
 /// Marks findings that follow from another one with the id of their cause, which follows from none.
 pub(crate) fn mark_consequences(findings: &mut [Finding]) {
-    let mut causes: Vec<(&str, &Explains)> = Vec::new();
-    let abnormal = |findings: &[Finding], id: &str| {
-        findings.iter().any(|finding| finding.diagnosis == id && finding.is_abnormal())
-    };
-    for (id, explains) in CAUSES {
-        if abnormal(findings, id) {
-            causes.push((id, explains));
-        }
-    }
     // A cause may itself follow from a stronger one, which then stands for both.
-    let mut roots: Vec<(&str, &Explains, &str)> = Vec::with_capacity(causes.len());
-    for (id, explains) in causes {
-        let root = cause_of(&roots, id).unwrap_or(id);
-        roots.push((id, explains, root));
+    let mut roots: Vec<(&str, &Explains, &str)> = Vec::new();
+    for Cause { diagnosis, explains, .. } in CAUSES.iter().filter(|cause| cause.is_found(findings)) {
+        let root = cause_of(&roots, diagnosis).unwrap_or(diagnosis);
+        roots.push((diagnosis, explains, root));
     }
     for finding in findings.iter_mut().filter(|finding| finding.is_abnormal()) {
         let before = roots.iter().position(|(id, ..)| *id == finding.diagnosis).unwrap_or(roots.len());
@@ -117,7 +153,7 @@ fn cause_of<'a>(causes: &[(&str, &Explains, &'a str)], diagnosis: &str) -> Optio
 
 #[cfg(test)]
 mod tests {
-    use easysight_protocol::{Failure, Status};
+    use easysight_protocol::{Decision, Failure, Status};
     use proptest::prelude::*;
 
     use super::*;
@@ -173,6 +209,24 @@ mod tests {
     }
 
     #[test]
+    fn too_much_light_hides_the_scene_and_too_little_may_come_of_a_cover() {
+        let roots = |metric: &str| {
+            let decision = Some(Decision { metric: metric.into(), threshold: 1.0 });
+            let light = Finding { decision, ..finding("brightness", Status::Error) };
+            let mut findings = [finding("occlusion", Status::Warning), light];
+            mark_consequences(&mut findings);
+            findings.map(|finding| finding.consequence_of)
+        };
+        assert_eq!(roots("clipped_share"), [Some("brightness".into()), None]);
+        assert_eq!(roots("luma_p95"), [None, Some("occlusion".into())]);
+    }
+
+    #[test]
+    fn rolling_bars_only_seem_to_shake_the_camera() {
+        assert_eq!(causes(&["shake", "stripe"])[0].1.as_deref(), Some("stripe"));
+    }
+
+    #[test]
     fn what_a_consequence_explains_leads_to_the_root() {
         // A cover stops no clock; the standstill that it looks like is why this one seems to stand.
         let found = causes(&["clock", "freeze", "occlusion"]);
@@ -201,11 +255,11 @@ mod tests {
 
     #[test]
     fn nothing_explains_what_stands_above_it() {
-        for (index, (id, explains)) in CAUSES.iter().enumerate() {
+        for (index, Cause { diagnosis: id, explains, .. }) in CAUSES.iter().enumerate() {
             let These(ids) = explains else { continue };
             for explained in *ids {
                 assert!(ALL.contains(explained), "{explained} is no diagnosis");
-                let place = CAUSES.iter().position(|(cause, _)| cause == explained);
+                let place = CAUSES.iter().position(|cause| cause.diagnosis == *explained);
                 assert!(place.is_none_or(|place| place > index), "{id} explains {explained}");
             }
         }
