@@ -2,11 +2,15 @@
 //! compatibility hash, so an upgraded engine never sees old code; it carries a keyed hash, since
 //! native code is run as it is; it is written under another name and renamed, so two processes can
 //! share the directory. What is missing, damaged or foreign is compiled anew.
+//!
+//! Code runs from the file: its pages, and those of memories' first contents, are mapped, not copied. So
+//! the processes of a machine share them, and a Python plugin's 50 MB cost each of them next to nothing.
 
 use std::{
-    fs,
+    fs::{self, File},
     hash::{Hash, Hasher},
     io::{self, Read, Write},
+    os::fd::AsRawFd,
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -45,19 +49,20 @@ impl CompiledCache {
     /// The compiled plugin, where an intact entry of this engine is there.
     pub(crate) fn load(&self, engine: &Engine, digest: Digest) -> Option<Component> {
         let path = self.entry(digest);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
+        let opened = File::open(&path).and_then(|file| Ok((self.is_intact(digest, &file)?, file)));
+        let (intact, file) = match opened {
+            Ok(opened) => opened,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
             Err(error) => {
                 tracing::warn!(path = %path.display(), %error, "compiled plugin cannot be read; compiling it anew");
                 return None;
             }
         };
-        let Some(code) = self.verified(digest, &bytes) else {
+        if !intact {
             tracing::warn!(path = %path.display(), "compiled plugin is damaged; compiling it anew");
             return None;
-        };
-        load_code(engine, code)
+        }
+        map_code(engine, &file)
             .inspect_err(|error| {
                 tracing::warn!(path = %path.display(), %error, "compiled plugin does not load; compiling it anew");
             })
@@ -109,29 +114,46 @@ impl CompiledCache {
     }
 
     /// Over the name too: an intact entry under another plugin's name is no entry.
-    fn mac(&self, digest: Digest, code: &[u8]) -> blake3::Hash {
+    fn hasher(&self, digest: Digest) -> blake3::Hasher {
         let mut hasher = blake3::Hasher::new_keyed(&self.key);
         hasher.update(digest.to_string().as_bytes());
         hasher.update(self.engine.as_bytes());
-        hasher.update(code);
-        hasher.finalize()
+        hasher
     }
 
-    fn verified<'a>(&self, digest: Digest, bytes: &'a [u8]) -> Option<&'a [u8]> {
-        let (code, mac) = bytes.split_at_checked(bytes.len().checked_sub(MAC_BYTES)?)?;
-        let mac: [u8; MAC_BYTES] = mac.try_into().ok()?;
+    fn mac(&self, digest: Digest, code: &[u8]) -> blake3::Hash {
+        self.hasher(digest).update(code).finalize()
+    }
+
+    fn is_intact(&self, digest: Digest, mut file: &File) -> io::Result<bool> {
+        let Some(code_bytes) = file.metadata()?.len().checked_sub(MAC_BYTES as u64) else {
+            return Ok(false);
+        };
+        let mut hasher = self.hasher(digest);
+        hasher.update_reader(file.take(code_bytes))?;
+        let mut mac = [0; MAC_BYTES];
+        file.read_exact(&mut mac)?;
         // blake3::Hash compares in constant time.
-        (self.mac(digest, code) == blake3::Hash::from(mac)).then_some(code)
+        Ok(hasher.finalize() == blake3::Hash::from(mac))
     }
 }
 
-/// Takes native code into the engine.
+/// Takes native code into the engine from an entry that was found intact.
+#[expect(unsafe_code, reason = "native code is trusted by its origin; see SAFETY")]
+fn map_code(engine: &Engine, file: &File) -> wasmtime::Result<Component> {
+    // The file that was verified, not whatever has its name by now.
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    // SAFETY: the keyed hash of the entry proves that a process with this directory's key wrote it. Nobody
+    // writes into an entry: it is replaced and removed by name, which leaves a mapped file as it is, and it
+    // is readable and writable by its owner alone, who could write into this process as well.
+    unsafe { Component::deserialize_file(engine, path) }
+}
+
+/// Takes native code into the engine from a compiling child.
 #[expect(unsafe_code, reason = "native code is trusted by its origin; see SAFETY")]
 pub(crate) fn load_code(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: the bytes come either straight from this program's own compiling child or from a
-    // cache entry whose keyed hash proves that a process with this directory's key wrote them;
-    // nothing from outside gets here. The engine checks its own version and settings besides. The
-    // bytes are a private copy in memory, so nobody changes them afterwards.
+    // SAFETY: the bytes come straight from this program's own compiling child; nothing from outside
+    // gets here. The engine checks its own version and settings besides, and copies the bytes.
     unsafe { Component::deserialize(engine, code) }
 }
 

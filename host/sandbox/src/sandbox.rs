@@ -130,10 +130,12 @@ impl Sandbox {
                 // What compiles and then does not fit asks for more than the engine grants.
                 let component = load_code(&shared.engine, &code)
                     .map_err(|error| LoadError::Compile(format!("{error:#}")))?;
-                if let Some(cache) = &shared.cache {
+                let kept = shared.cache.as_ref().and_then(|cache| {
                     cache.store(digest, &code);
-                }
-                component
+                    cache.load(&shared.engine, digest)
+                });
+                // From the file, where there is one: those pages are shared with other processes.
+                kept.unwrap_or(component)
             }
         };
         Plugin::new(Arc::clone(shared), digest, &component).map(Arc::new)

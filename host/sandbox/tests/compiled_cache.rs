@@ -52,6 +52,29 @@ fn what_is_in_the_cache_is_not_compiled_again_and_runs_alike() {
     assert_eq!((a.result, a.fuel), (b.result, b.fuel));
 }
 
+/// Code and first contents of memories in the address space of this process that are pages of a file.
+fn is_mapped(entry: &Path) -> bool {
+    let maps = fs::read_to_string("/proc/self/maps").unwrap();
+    maps.lines().any(|line| line.ends_with(&*entry.to_string_lossy()) && line.contains("r-xp"))
+}
+
+#[test]
+fn processes_share_the_pages_of_compiled_code() {
+    let cache = tempfile::tempdir().unwrap();
+    let component = guest("plain", "", HONEST);
+    for sandbox in [guest::sandbox_in(Limits::default(), Some(cache.path())), without_compiler(cache.path())]
+    {
+        let plugin = sandbox.load(&component).unwrap();
+        let entry = entries(cache.path()).pop().unwrap();
+        assert!(is_mapped(&entry));
+        // An entry that is pruned or replaced meanwhile stays with those who run it.
+        fs::rename(&entry, entry.with_extension("moved")).unwrap();
+        fs::copy(entry.with_extension("moved"), &entry).unwrap();
+        fs::remove_file(entry.with_extension("moved")).unwrap();
+        assert_eq!(run(&plugin, Limits::default()).result.unwrap_err().kind(), "inconclusive");
+    }
+}
+
 #[test]
 fn a_damaged_or_truncated_entry_is_compiled_anew() {
     let (cache, component) = filled();
