@@ -1,0 +1,255 @@
+// Write a diagnosis for EasySight in JavaScript.
+//
+// A plugin is one call of `plugin`, whose result is the component's exports:
+//
+//   import { Finding, number, plugin, text } from './vendor/easysight.js';
+//
+//   export const { describe, diagnose } = plugin({
+//     name: 'gloom',
+//     version: '1.0.0',
+//     diagnoses: [{ id: 'gloom', title: text('昏暗', 'Gloom'), description: text('画面昏暗。', 'The picture is dark.') }],
+//     settings: {
+//       least_mean: number(40, 'Least mean luma.', { unit: 'grey level', minimum: 0, maximum: 255 }),
+//     },
+//     diagnose(clip, config) {
+//       const mean = clip.luma(0, clip.levelWithin(640)).mean();
+//       const finding = new Finding('gloom').metric('luma_mean', mean, 'grey level').decidedBy('luma_mean', config.least_mean);
+//       return mean >= config.least_mean
+//         ? finding.normal(text('亮度正常。', 'The light is fine.'))
+//         : finding.warning(text('画面昏暗。', 'The picture is gloomy.'));
+//     },
+//   });
+//
+// Settings are declared once: the JSON Schema that the host checks configurations against is made
+// of them, and the host fills defaults in. Enumerations of the contract are strings as the contract
+// in wit/ spells them (`luma`, `limited`, `warning`), 64-bit numbers are BigInt.
+
+import { write } from 'easysight:diagnosis/log@1.0.0';
+
+/** A text in both languages of the users. */
+export const text = (zh, en) => ({ zh, en });
+
+/** A setting that is a number. `facts`: `unit`, `minimum`, `maximum` (both included). */
+export const number = (value, description, facts = {}) => ({ type: 'number', default: value, description, ...facts });
+
+/** A setting that is a whole number. */
+export const integer = (value, description, facts = {}) => ({ ...number(value, description, facts), type: 'integer' });
+
+/** A setting that is yes or no. */
+export const boolean = (value, description) => ({ type: 'boolean', default: value, description });
+
+/** A setting that is one of several words. */
+export const choice = (value, description, words) => ({ type: 'string', default: value, description, enum: words });
+
+/** To be thrown where the picture cannot tell. */
+export const inconclusive = (why) => ({ tag: 'inconclusive', val: why });
+
+/** To be thrown where the clip lacks what the diagnosis needs: too few frames, too short. */
+export const unsupportedClip = (why) => ({ tag: 'unsupported-clip', val: why });
+
+/** To be thrown where the configuration passed its schema and still makes no sense. */
+export const invalidConfig = (why) => ({ tag: 'invalid-config', val: why });
+
+/** Writes a line to the operator's log; `level`: debug, info, warn, error. */
+export const log = (line, level = 'info') => write(level, line);
+
+/** 8-bit samples, row by row without padding. */
+export class Plane {
+  constructor(width, height, samples) {
+    this.width = width;
+    this.height = height;
+    /** A Uint8Array. */
+    this.samples = samples;
+  }
+
+  /** Mean of the samples, or of a part of the plane. */
+  mean(x = 0, y = 0, width = this.width, height = this.height) {
+    let sum = 0;
+    for (let row = y; row < y + height; row += 1) {
+      const start = row * this.width;
+      for (let at = start + x; at < start + x + width; at += 1) sum += this.samples[at];
+    }
+    return sum / (width * height);
+  }
+}
+
+/** The host's clip. Every call that hands pixels over costs fuel by the byte. */
+export class Clip {
+  #host;
+  #info;
+  #frames;
+
+  constructor(host) {
+    this.#host = host;
+  }
+
+  /** `width`, `height`, `frames`, `levels`, `range`, `frameRate`, `codec`, `live`. */
+  get info() {
+    return (this.#info ??= this.#host.info());
+  }
+
+  /** For each frame `timestampUs` (a BigInt) and `keyframe`. */
+  get frames() {
+    return (this.#frames ??= this.#host.frames());
+  }
+
+  /** What the decoder complained of. */
+  evidence() {
+    return this.#host.evidence();
+  }
+
+  /** Times of the frames in seconds after the first. */
+  seconds() {
+    return this.frames.map((frame) => Number(frame.timestampUs) / 1e6);
+  }
+
+  /** A whole plane (`luma`, `cb`, `cr`) of a frame. */
+  plane(frame, kind, level) {
+    const [width, height] = this.#host.size(kind, level);
+    return new Plane(width, height, this.#host.plane(frame, kind, level));
+  }
+
+  /** The luma plane of a frame. */
+  luma(frame, level) {
+    return this.plane(frame, 'luma', level);
+  }
+
+  /** A part of a plane: `area` has `x`, `y`, `width`, `height` in samples. */
+  crop(frame, kind, level, area) {
+    return new Plane(area.width, area.height, this.#host.crop(frame, kind, level, area));
+  }
+
+  /** The first level whose luma is at most `width` wide; the last where none is. */
+  levelWithin(width) {
+    let level = 0;
+    while (level + 1 < this.info.levels && this.info.width >> level > width) level += 1;
+    return level;
+  }
+
+  /** A luma value on the scale on which black is 0 and white is 255. */
+  fullRange(luma) {
+    if (this.info.range === 'full') return luma;
+    return Math.min(Math.max(((luma - 16) * 255) / 219, 0), 255);
+  }
+}
+
+/** A finding in the making. Each method returns the finding itself. */
+export class Finding {
+  constructor(diagnosis) {
+    Object.assign(this, {
+      diagnosis,
+      status: 'normal',
+      score: 100,
+      decision: { metric: '', threshold: 0 },
+      message: text('', ''),
+      suggestions: [],
+      metrics: [],
+      regions: [],
+    });
+  }
+
+  /** Adds a measured value. */
+  metric(name, value, unit = '') {
+    this.metrics.push({ name, value, unit });
+    return this;
+  }
+
+  /** Names the metric that decided and its threshold. */
+  decidedBy(metric, threshold) {
+    this.decision = { metric, threshold };
+    return this;
+  }
+
+  /** Sets the score, held within 0 and 100. */
+  scored(value) {
+    this.score = Number.isNaN(value) ? 0 : Math.min(Math.max(value, 0), 100);
+    return this;
+  }
+
+  /** Sets the judgement. A score that was left at 100 falls to 50 where it is not normal. */
+  judged(status, message) {
+    this.status = status;
+    this.message = message;
+    if (status !== 'normal') this.score = Math.min(this.score, 50);
+    return this;
+  }
+
+  /** Nothing to do. */
+  normal(message) {
+    return this.judged('normal', message);
+  }
+
+  /** Worth a look. */
+  warning(message) {
+    return this.judged('warning', message);
+  }
+
+  /** The picture is hardly of use. */
+  error(message) {
+    return this.judged('error', message);
+  }
+
+  /** Adds what to do about it, the most promising first. */
+  suggest(zh, en) {
+    this.suggestions.push(text(zh, en));
+    return this;
+  }
+
+  /** Marks where the fault is, in shares of the picture's width and height. */
+  region(left, top, width, height, caption = text('故障', 'fault')) {
+    this.regions.push({ left, top, width, height, caption });
+    return this;
+  }
+}
+
+/**
+ * Places a value on the scale that all diagnoses share: 100 where it is as `good` as healthy pictures
+ * are or better, 50 at the `threshold`, 0 at the `worst` or beyond, straight lines between.
+ */
+export function score(value, good, threshold, worst) {
+  if (Number.isNaN(value)) return 0;
+  const healthy = (value - threshold) * (good - threshold) >= 0;
+  const [end, gain] = healthy ? [good, 50] : [worst, -50];
+  const span = end - threshold;
+  return span === 0 ? 50 : 50 + gain * Math.min(Math.max((value - threshold) / span, 0), 1);
+}
+
+/** The middle one; of two the lower. */
+export function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor((sorted.length - 1) / 2)];
+}
+
+/** Makes the component's exports. `clip`: what is needed; a single picture unless it is said. */
+export function plugin({ name, version, diagnoses, settings, clip: wanted = {}, diagnose }) {
+  const schema = { type: 'object', additionalProperties: false, properties: settings };
+  const descriptor = {
+    name,
+    version,
+    diagnoses,
+    configSchema: JSON.stringify(schema),
+    clip: { minFrames: 1, intervalMs: 0, spanMs: 0, ...wanted },
+  };
+  return {
+    describe: () => descriptor,
+    diagnose(clip, config) {
+      try {
+        const found = diagnose(new Clip(clip), parsed(config, settings));
+        return { findings: Array.isArray(found) ? found : [found] };
+      } catch (thrown) {
+        if (!(thrown instanceof Error)) throw thrown;
+        // An error that nobody catches would end as a trap without words.
+        log(`${thrown}\n${thrown.stack}`, 'error');
+        throw { tag: 'internal', val: String(thrown) };
+      }
+    },
+  };
+}
+
+/** The host has checked the configuration; a setting that it did not know is refused here too. */
+function parsed(config, settings) {
+  const given = JSON.parse(config);
+  const unknown = Object.keys(given).find((key) => !(key in settings));
+  if (unknown !== undefined) throw invalidConfig(`there is no setting \`${unknown}\``);
+  return given;
+}

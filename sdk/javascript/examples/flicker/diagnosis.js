@@ -1,0 +1,161 @@
+// Flicker: the whole picture grows brighter and darker, again and again.
+//
+// Lamps on alternating current beat with the frame rate (100 Hz light in a 30 Hz picture comes and
+// goes 10 times a second), a failing lamp blinks, and an exposure control that is set too fast hunts:
+// it overshoots, sees too dark a picture, overshoots again. All of them change the light of the whole
+// scene by the same factor, which is what tells them from what moves in it.
+//
+// So the picture is cut into tiles; of each the mean luma is followed over time as a share of its
+// own mean, and in each frame the median of the tiles counts: an object changes only the tiles that it
+// crosses. A straight line is taken off, since a cloud or dusk changes the light once. What is left is
+// flicker where it swings far enough (peak to peak, as of a sine of the same power) and often enough
+// (swings between the upper and the lower half of that). A scene that a flashing lamp lights looks alike.
+
+import {
+  Finding,
+  inconclusive,
+  integer,
+  median,
+  number,
+  plugin,
+  score,
+  text,
+  unsupportedClip,
+} from '../../easysight.js';
+
+/** Luma width of the picture that is judged: tiles need nothing finer. */
+const WIDTH = 96;
+/** Tiles across and down. */
+const ACROSS = 4;
+const DOWN = 4;
+/** Stretch of the clip that is judged. */
+const SPAN_MS = 3000;
+/** Less time than this shows no two swings of a hunting exposure control. */
+const LEAST_SPAN_S = 1;
+/** Frames without which no swing can be told. */
+const LEAST_FRAMES = 12;
+/** Tiles darker or brighter than this (grey levels) are crushed or clipped and show no change. */
+const DARKEST = 8;
+const BRIGHTEST = 247;
+
+export const { describe, diagnose } = plugin({
+  name: 'flicker',
+  version: '1.0.0',
+  diagnoses: [
+    {
+      id: 'flicker',
+      title: text('闪烁', 'Flicker'),
+      description: text(
+        '整个画面忽明忽暗:照明频闪或曝光来回调整。经过的物体和缓慢的光线变化不会报警。',
+        'The whole picture grows brighter and darker: lighting or a hunting exposure. Passing objects and slow changes of light pass.',
+      ),
+    },
+  ],
+  settings: {
+    amplitude: number(0.05, 'The light flickers where it swings by more than this, peak to peak.', {
+      unit: 'share of the mean luma',
+      minimum: 0.005,
+      maximum: 2,
+    }),
+    least_swings: integer(4, 'Fewer swings than this within three seconds are no flicker.', {
+      unit: 'swings',
+      minimum: 2,
+      maximum: 100,
+    }),
+  },
+  clip: { minFrames: LEAST_FRAMES, intervalMs: 0, spanMs: SPAN_MS },
+
+  diagnose(clip, config) {
+    const times = clip.seconds().filter((time) => time * 1000 <= SPAN_MS);
+    const span = times[times.length - 1];
+    if (times.length < LEAST_FRAMES || span < LEAST_SPAN_S) {
+      throw unsupportedClip('a second of video in full is needed to see the light swing');
+    }
+    const light = lightOf(clip, times.length);
+    const steady = withoutTrend(times, light);
+    const rms = Math.sqrt(steady.reduce((sum, value) => sum + value * value, 0) / steady.length);
+    const amplitude = 2 * Math.SQRT2 * rms;
+    const swings = swingsOf(steady, rms / Math.SQRT2);
+    const flickers = amplitude > config.amplitude && swings >= config.least_swings;
+
+    const finding = new Finding('flicker')
+      .metric('swing_amplitude', amplitude, 'share')
+      .metric('swings', swings, 'swings')
+      .metric('swing_rate', swings / 2 / span, 'Hz');
+    if (!flickers && amplitude > config.amplitude) {
+      // It changes much, but not again and again.
+      return finding
+        .decidedBy('swings', config.least_swings)
+        .scored(score(swings, 0, config.least_swings, 2 * config.least_swings))
+        .normal(text('光线有变化,但没有反复闪烁。', 'The light changes, but not again and again.'));
+    }
+    finding
+      .decidedBy('swing_amplitude', config.amplitude)
+      .scored(score(amplitude, 0, config.amplitude, 10 * config.amplitude));
+    if (!flickers) return finding.normal(text('亮度稳定。', 'The light is steady.'));
+    const percent = Math.round(100 * amplitude);
+    const rate = (swings / 2 / span).toFixed(1);
+    return finding
+      .warning(
+        text(
+          `画面闪烁:亮度每秒波动 ${rate} 次,幅度 ${percent}%。`,
+          `The picture flickers: the light swings ${rate} times a second by ${percent} %.`,
+        ),
+      )
+      .suggest(
+        '将摄像机的防闪烁(50/60 Hz)设为当地电网频率,检查现场灯具。',
+        'Set the camera’s anti-flicker to the mains’ frequency (50 or 60 Hz), and look at the lamps on site.',
+      )
+      .suggest(
+        '降低自动曝光和增益的调整速度,或固定快门。',
+        'Slow the automatic exposure and gain down, or fix the shutter.',
+      );
+  },
+});
+
+/** In each frame the median over the tiles of their luma, as a share of each tile's own mean, less 1. */
+function lightOf(clip, frames) {
+  const level = clip.levelWithin(WIDTH);
+  const series = Array.from({ length: ACROSS * DOWN }, () => []);
+  for (let frame = 0; frame < frames; frame += 1) {
+    const plane = clip.luma(frame, level);
+    for (let tile = 0; tile < series.length; tile += 1) {
+      const [column, row] = [tile % ACROSS, Math.floor(tile / ACROSS)];
+      // Every tile has at least one sample, also of a picture that is smaller than the grid.
+      const x = Math.min(Math.floor((column * plane.width) / ACROSS), plane.width - 1);
+      const y = Math.min(Math.floor((row * plane.height) / DOWN), plane.height - 1);
+      const width = Math.max(Math.floor(((column + 1) * plane.width) / ACROSS) - x, 1);
+      const height = Math.max(Math.floor(((row + 1) * plane.height) / DOWN) - y, 1);
+      series[tile].push(clip.fullRange(plane.mean(x, y, width, height)));
+    }
+  }
+  const shares = [];
+  for (const values of series) {
+    const mean = values.reduce((sum, value) => sum + value, 0) / frames;
+    if (mean >= DARKEST && mean <= BRIGHTEST) shares.push(values.map((value) => value / mean - 1));
+  }
+  if (2 * shares.length < series.length) {
+    throw inconclusive('more than half of the picture is black or clipped, where light cannot be seen to change');
+  }
+  return Array.from({ length: frames }, (_, frame) => median(shares.map((values) => values[frame])));
+}
+
+/** Takes the straight line of least squares off. */
+function withoutTrend(times, values) {
+  const mean = (list) => list.reduce((sum, value) => sum + value, 0) / list.length;
+  const [time, value] = [mean(times), mean(values)];
+  const spread = times.reduce((sum, t) => sum + (t - time) ** 2, 0);
+  const slope = times.reduce((sum, t, at) => sum + (t - time) * (values[at] - value), 0) / spread;
+  return values.map((v, at) => v - value - slope * (times[at] - time));
+}
+
+/** How often the values go from above `margin` to below `-margin` or back. */
+function swingsOf(values, margin) {
+  let [swings, side] = [0, 0];
+  for (const value of values) {
+    const now = value > margin ? 1 : value < -margin ? -1 : side;
+    if (side !== 0 && now !== side) swings += 1;
+    side = now;
+  }
+  return swings;
+}

@@ -1,0 +1,68 @@
+"""{{Title}}: an example to begin with. It measures how much of the picture is dark, and warns where
+that is most of it. Put your own measurement into `measure` and your own judgement into `judge`."""
+
+from dataclasses import dataclass
+
+from easysight import Clip, Diagnosis, Finding, Plugin, Text, export, score, setting
+
+# Width in pixels of the picture that is looked at. The host halves pictures for you: ask for no more
+# than your measurement needs, since every byte costs fuel.
+WIDTH = 640
+
+
+@dataclass
+class Config:
+    """Thresholds. Each has a unit, a range and a default, which operators see."""
+
+    dark_luma: int = setting(
+        40, "A pixel is dark where its luma is below this.", unit="grey level", minimum=1, maximum=255
+    )
+    dark_share: float = setting(
+        0.8,
+        "Something is wrong where more than this share of the picture is dark.",
+        unit="share",
+        minimum=0,
+        maximum=1,
+    )
+
+
+class Dark(Plugin):
+    name = "{{name}}"
+    version = "0.1.0"
+    config = Config
+    diagnoses = [
+        Diagnosis(
+            "{{name}}",
+            Text("{{Title}}(示例)", "{{Title}}"),
+            Text("画面大部分过暗。", "Most of the picture is dark."),
+        )
+    ]
+    # One picture is enough here. `clip = ClipRequest(min_frames=10, interval_ms=200, span_ms=2000)` asks for
+    # two seconds, a frame every 200 ms.
+
+    def diagnose(self, clip: Clip, config: Config) -> Finding:
+        return judge(measure(clip, config.dark_luma), config.dark_share)
+
+
+def measure(clip: Clip, dark_luma: int) -> float:
+    """The share of dark pixels in the clip's middle frame."""
+    luma = clip.luma(clip.info.frames // 2, clip.level_within(WIDTH))
+    # Cameras send black as 16; full range makes it 0.
+    dark = sum(
+        count for value, count in enumerate(luma.histogram()) if clip.full_range(value) < dark_luma
+    )
+    return dark / len(luma.samples)
+
+
+def judge(share: float, threshold: float) -> Finding:
+    """The score is 100 without any dark pixel, 50 at the threshold and 0 where all is dark."""
+    finding = Finding("{{name}}").metric("dark_share", share, "share").decided_by("dark_share", threshold)
+    finding.score(score(share, 0.0, threshold, 1.0))
+    if share <= threshold:
+        return finding.normal(Text("画面正常。", "The picture is fine."))
+    return finding.warning(
+        Text(f"画面的 {100 * share:.0f}% 过暗。", f"{100 * share:.0f} % of the picture is dark.")
+    ).suggest("检查照明和光圈。", "Check the lighting and the iris.")
+
+
+WitWorld = export(Dark)
