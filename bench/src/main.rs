@@ -1,6 +1,7 @@
 //! What the sandbox costs, each figure side by side with its peer in one run. `cargo xtask bench`
 //! builds it with optimisation and the plugins.
 
+mod languages;
 mod media;
 mod suite;
 
@@ -38,6 +39,10 @@ struct Arguments {
     /// What each plugin costs in a small and a large picture, rather than what the sandbox does.
     #[arg(long)]
     suite: bool,
+    /// What each component of the directory costs to compile, to start and to run: for one plugin in
+    /// several languages.
+    #[arg(long)]
+    languages: bool,
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -45,6 +50,10 @@ fn main() -> anyhow::Result<ExitCode> {
         return Ok(code);
     }
     let arguments = Arguments::parse();
+    if arguments.languages {
+        languages::run(&arguments.plugins_dir, arguments.clip.as_deref(), arguments.runs)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let work = tempfile::tempdir()?;
     let file = match &arguments.clip {
         Some(file) => file.clone(),
