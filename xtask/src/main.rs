@@ -3,6 +3,7 @@
 mod bench;
 mod demo;
 mod guest;
+mod languages;
 mod packages;
 mod plugins;
 mod process;

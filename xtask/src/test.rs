@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, bail};
 
 use crate::{
-    packages, plugins,
+    languages, packages, plugins,
     process::{command, fresh_cargo, is_there, output},
     workspace,
 };
@@ -58,6 +58,10 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     } else if let Err(error) = packages::install(PACKAGES) {
         eprintln!("TESTS WILL SKIP: {error:#}");
     }
+    if let Err(error) = languages::prepare() {
+        // Continuous integration fails in those tests.
+        eprintln!("TESTS OF PLUGINS IN OTHER LANGUAGES WILL SKIP: {error:#}");
+    }
     let dir = plugins::build()?;
     let root = workspace::root();
     let host = host_triple(&root)?;
@@ -86,6 +90,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let filter = arguments.filter.as_slice();
     let mut tests = command("cargo", &root);
     tests.env("EASYSIGHT_PLUGINS_DIR", &dir).env("EASYSIGHT_BIN_DIR", workspace::target().join("debug"));
+    tests.env("EASYSIGHT_SDK_TOOLS", languages::dir());
     if is_there("cargo-nextest", "--version") {
         tests.args(["nextest", "run", "--workspace", "--no-fail-fast"]).args(filter);
     } else {
