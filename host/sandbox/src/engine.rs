@@ -1,6 +1,7 @@
 //! The engine: which WebAssembly it takes, how it meters, where instances live.
 
 use std::{
+    num::NonZero,
     sync::mpsc::{RecvTimeoutError, Sender, channel},
     thread::JoinHandle,
 };
@@ -15,6 +16,10 @@ use crate::{
 /// Stack of a guest's own calls. Rust guests keep a megabyte of shadow stack in linear memory
 /// besides; this is for return addresses and registers.
 const WASM_STACK_BYTES: usize = 512 << 10;
+
+/// Frames of a plugin's stack that are told when it fails, innermost first: enough to reach from there
+/// to `diagnose` in a plugin that does not recurse without end.
+const MAX_STACK_FRAMES: NonZero<usize> = NonZero::<usize>::MIN.saturating_add(127);
 
 /// The price of each instruction, written down so that fuel stays comparable when the engine is
 /// upgraded; a test pins its hash.
@@ -54,7 +59,7 @@ fn base_config() -> Config {
         .wasm_custom_page_sizes(false)
         .wasm_wide_arithmetic(false)
         .shared_memory(false)
-        .wasm_backtrace_max_frames(std::num::NonZero::new(20))
+        .wasm_backtrace_max_frames(Some(MAX_STACK_FRAMES))
         .generate_address_map(false)
         .memory_init_cow(true);
     config

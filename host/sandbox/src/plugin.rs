@@ -24,6 +24,7 @@ use crate::{
     limits::{EPOCH, Quota},
     report::{check_descriptor, check_report},
     sandbox::Shared,
+    stack::{self, StackFrame},
     wasi,
 };
 
@@ -59,6 +60,8 @@ pub struct RunOutcome {
     pub dropped_log_lines: u64,
     /// What the plugin wants to remember; set only where the run succeeded.
     pub baseline: Option<Bytes>,
+    /// Where the engine stopped the plugin, innermost first; empty where the plugin answered.
+    pub stack: Vec<StackFrame>,
 }
 
 /// A loaded plugin. Cheap to share; every run has an instance of its own and leaves nothing behind.
@@ -156,6 +159,7 @@ impl Plugin {
             log: call.log,
             dropped_log_lines: call.dropped_lines,
             baseline: call.baseline,
+            stack: call.stack,
         }
     }
 
@@ -167,6 +171,19 @@ impl Plugin {
     pub fn probe(&self) -> Result<Descriptor, RunFailure> {
         run(&self.shared, &self.pre, None, self.shared.limits, None, |bound, store| {
             bound.call_describe(store)
+        })
+        .result
+    }
+
+    /// Calls `describe` as often as this in one instance, which the host itself never does: what a
+    /// plugin says of itself must not depend on what it did before.
+    ///
+    /// # Errors
+    ///
+    /// Those of a run.
+    pub fn describe_repeatedly(&self, times: usize) -> Result<Vec<Descriptor>, RunFailure> {
+        run(&self.shared, &self.pre, None, self.shared.limits, None, |bound, store| {
+            (0..times).map(|_| bound.call_describe(&mut *store)).collect()
         })
         .result
     }
@@ -194,6 +211,7 @@ struct Call<T> {
     log: Vec<LogLine>,
     dropped_lines: u64,
     baseline: Option<Bytes>,
+    stack: Vec<StackFrame>,
 }
 
 /// One call in a fresh store.
@@ -235,7 +253,9 @@ fn run<T>(
         let bound = pre.instantiate(&mut store)?;
         call(&bound, &mut store)
     });
+    let mut stack = Vec::new();
     let result = result.map_err(|error| {
+        stack = stack::of(&error);
         let printed = output.text();
         if !printed.is_empty() {
             store.data_mut().write_log(tracing::Level::ERROR, &printed);
@@ -254,5 +274,6 @@ fn run<T>(
         log: instance.log,
         dropped_lines: instance.dropped_lines,
         baseline: instance.new_baseline,
+        stack,
     }
 }

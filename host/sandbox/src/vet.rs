@@ -34,6 +34,19 @@ const GRANTED: &[(&str, &str)] = &[
 /// Names the first rule that it breaks: [`LoadError::TooLarge`], [`LoadError::Precompiled`],
 /// [`LoadError::CoreModule`], [`LoadError::NotAComponent`] or [`LoadError::ForeignImport`].
 pub fn vet(bytes: &[u8]) -> Result<(), LoadError> {
+    match imports(bytes)?.into_iter().find(|import| !is_granted(import)) {
+        Some(foreign) => Err(LoadError::ForeignImport(foreign.chars().take(200).collect())),
+        None => Ok(()),
+    }
+}
+
+/// What a component imports, in its own order; the names of types alone are left out, since they grant
+/// nothing.
+///
+/// # Errors
+///
+/// Those of [`vet`] but for [`LoadError::ForeignImport`].
+pub fn imports(bytes: &[u8]) -> Result<Vec<String>, LoadError> {
     bounded("bytes of the component", bytes.len() as u64, MAX_COMPONENT_BYTES as u64)?;
     if Engine::detect_precompiled(bytes).is_some() {
         return Err(LoadError::Precompiled);
@@ -45,6 +58,7 @@ pub fn vet(bytes: &[u8]) -> Result<(), LoadError> {
         return Err(LoadError::NotAComponent("it does not begin as one".into()));
     }
     let (mut depth, mut nested, mut functions) = (0_u32, 0_u64, 0_u64);
+    let mut names = Vec::new();
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(|e| damaged(&e))? {
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => {
@@ -60,17 +74,15 @@ pub fn vet(bytes: &[u8]) -> Result<(), LoadError> {
             Payload::ComponentImportSection(imports) if depth == 0 => {
                 for import in imports {
                     let import = import.map_err(|e| damaged(&e))?;
-                    // The name of a type grants nothing.
-                    let is_type = matches!(import.ty, wasmparser::ComponentTypeRef::Type(_));
-                    if !is_type && !is_granted(import.name.name) {
-                        return Err(LoadError::ForeignImport(import.name.name.chars().take(200).collect()));
+                    if !matches!(import.ty, wasmparser::ComponentTypeRef::Type(_)) {
+                        names.push(import.name.name.to_owned());
                     }
                 }
             }
             _ => {}
         }
     }
-    Ok(())
+    Ok(names)
 }
 
 fn damaged(error: &wasmparser::BinaryReaderError) -> LoadError {

@@ -70,6 +70,41 @@ fn endless_recursion_overflows_its_own_stack() {
 }
 
 #[test]
+fn a_plugin_that_is_stopped_says_where() {
+    let functions = |outcome: &RunOutcome| -> Vec<String> {
+        outcome.stack.iter().map(|frame| frame.function.clone()).collect()
+    };
+    let (_, outcome) = kind_of(limits(), "(func $deeper unreachable)", "(call $deeper) (unreachable)");
+    assert_eq!(functions(&outcome)[..2], ["deeper", "body"]);
+    assert!(outcome.stack.iter().all(|frame| !frame.in_host));
+    // Fuel may end in the host too, on the plugin's behalf.
+    let body = "(loop $again (call $rgb (local.get $clip) (i32.const 0) (i32.const 2) (i32.const 600)) (br $again)) (unreachable)";
+    let (kind, outcome) = kind_of(Limits { fuel: 5_000, ..limits() }, CLIP_RGB, body);
+    assert_eq!((kind, outcome.stack[0].in_host), ("fuel-exhausted", true));
+    // Between them is the shim that the component's encoder puts before an import; it has no name.
+    assert!(functions(&outcome).contains(&"body".to_owned()));
+    assert!(kind_of(limits(), "", HONEST).1.stack.is_empty());
+}
+
+#[test]
+fn a_descriptor_can_be_asked_for_again_in_one_instance() {
+    let plugin = load(limits(), &guest("plain", "", HONEST)).unwrap();
+    let answers = plugin.describe_repeatedly(3).unwrap();
+    assert!(answers.len() == 3 && answers.iter().all(|answer| answer == plugin.descriptor()));
+    // One that counts its calls gives itself away.
+    let counting = guest_named(
+        "mischief",
+        "plain",
+        "(global $calls (mut i32) (i32.const 0))",
+        "(i32.store8 (i32.const 1200) (i32.add (i32.const 109) (global.get $calls)))
+         (global.set $calls (i32.add (global.get $calls) (i32.const 1)))",
+        HONEST,
+    );
+    let answers = load(limits(), &counting).unwrap().describe_repeatedly(2).unwrap();
+    assert_ne!(answers[0], answers[1]);
+}
+
+#[test]
 fn memory_ends_at_its_limit() {
     let (kind, outcome) = kind_of(limits(), "", "(drop (memory.grow (i32.const 1000))) (unreachable)");
     assert_eq!(kind, "memory-exceeded");
