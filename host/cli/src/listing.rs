@@ -44,6 +44,11 @@ impl Format {
         }
     }
 
+    /// Prints a value as JSON on a line of its own.
+    pub(crate) fn line(value: &impl Serialize) -> anyhow::Result<()> {
+        print(&serde_json::to_string(value)?)
+    }
+
     /// Prints a value as JSON, or this sentence.
     pub(crate) fn say(self, value: &impl Serialize, sentence: &str) -> anyhow::Result<()> {
         match self {

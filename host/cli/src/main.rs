@@ -39,7 +39,7 @@ enum Command {
     Task(Box<task::Arguments>),
     /// The workers of a master.
     Worker(worker::Arguments),
-    /// The plugins of a master.
+    /// Plugins: write, build, check and measure them; those of a master.
     Plugin(plugin::Arguments),
 }
 
@@ -64,12 +64,12 @@ fn run(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Camera(arguments) => wait_for(camera::run(arguments)),
         Command::Task(arguments) => wait_for(task::run(arguments)),
         Command::Worker(arguments) => wait_for(worker::run(arguments)),
-        Command::Plugin(arguments) => wait_for(plugin::run(arguments)),
+        Command::Plugin(arguments) => plugin::run(arguments),
     }
 }
 
 /// Runs a command that talks to a master: one request after the other, so one thread will do.
-fn wait_for(command: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
+pub(crate) fn wait_for(command: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -94,6 +94,7 @@ mod tests {
             ["easysight", "camera", "--master", "http://there", "list"],
             ["easysight", "camera", "list", "--master", "http://there"],
             ["easysight", "plugin", "list", "--format", "json"],
+            ["easysight", "plugin", "check", "--format", "json"],
         ] {
             assert!(Arguments::try_parse_from(words).is_ok(), "{words:?}");
         }

@@ -1,9 +1,16 @@
-//! `easysight plugin`: what a master's workers judge with.
+//! `easysight plugin`: what a master's workers judge with, and what an author does before it gets there.
 
+mod author;
+mod bench;
+mod build;
+mod check;
 mod choose;
+mod new;
 mod push;
+mod run;
 mod sign;
 mod tables;
+mod test;
 
 use std::process::ExitCode;
 
@@ -22,6 +29,18 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Begin a plugin: a small folder that builds, with tests and a README.
+    New(new::Arguments),
+    /// Build the plugin of a folder with the tools that are there.
+    Build(build::Arguments),
+    /// See whether a master would take a plugin, and whether it bears odd clips and settings.
+    Check(check::Arguments),
+    /// Run the cases of a file in the sandbox.
+    Test(test::Arguments),
+    /// Measure what a plugin costs, and which functions burn the fuel.
+    Bench(bench::Arguments),
+    /// Build the plugin of a folder and run it on a source.
+    Run(run::Arguments),
     /// Publish plugins: components (.wasm), which the master vets.
     Push(push::Arguments),
     /// Make a key that signs plugins.
@@ -60,9 +79,22 @@ struct Choice {
     diagnosis: Vec<String>,
 }
 
-/// Runs the command; answers with the exit code.
-pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+/// Runs the command; answers with the exit code. An author's commands compute on this thread and wait for
+/// other programs; the others talk to a master.
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
+        Command::New(arguments) => new::run(arguments),
+        Command::Build(arguments) => build::run(arguments),
+        Command::Check(arguments) => check::run(arguments),
+        Command::Test(arguments) => test::run(arguments),
+        Command::Bench(arguments) => bench::run(arguments),
+        Command::Run(arguments) => run::run(arguments),
+        command => crate::wait_for(manage(command)),
+    }
+}
+
+async fn manage(command: &Command) -> anyhow::Result<ExitCode> {
+    match command {
         Command::Push(files) => return push::run(files).await,
         Command::Keygen(arguments) => sign::keygen(arguments)?,
         Command::Sign(arguments) => sign::sign(arguments)?,
@@ -75,6 +107,13 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Command::Activate(choice) => switch(choice, "activate").await?,
         Command::Deactivate(choice) => switch(choice, "deactivate").await?,
         Command::Rollback { remote, diagnosis } => rollback(remote, diagnosis).await?,
+        // These need no master.
+        Command::New(_)
+        | Command::Build(_)
+        | Command::Check(_)
+        | Command::Test(_)
+        | Command::Bench(_)
+        | Command::Run(_) => {}
     }
     Ok(ExitCode::SUCCESS)
 }

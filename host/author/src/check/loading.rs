@@ -1,0 +1,94 @@
+//! Would a master take it? The same vetting as at an upload: structure, imports, compiling in a bounded child
+//! process, what it says of itself.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use easysight_sandbox::{LoadError, MAX_COMPONENT_BYTES, Plugin, Sandbox};
+
+use super::{Check, milliseconds};
+use crate::AuthorError;
+
+/// From here on people wait when they publish it: every worker compiles it once.
+const SLOW_COMPILE: Duration = Duration::from_secs(30);
+/// Interfaces of WASI that a component imports in vain: nothing is behind them.
+const WASI: &str = "wasi:";
+
+/// Loads it where it was never seen before.
+pub(super) fn cold(sandbox: &Sandbox, bytes: &[u8]) -> Result<(Arc<Plugin>, Duration), LoadError> {
+    let started = Instant::now();
+    sandbox.load(bytes).map(|plugin| (plugin, started.elapsed()))
+}
+
+/// Loads it where its compiled code is kept.
+pub(super) fn warm(sandbox: &Sandbox, bytes: &[u8]) -> Result<Duration, AuthorError> {
+    let started = Instant::now();
+    sandbox
+        .load(bytes)
+        .map_err(|source| AuthorError::Load { file: "the cached component".into(), source })?;
+    Ok(started.elapsed())
+}
+
+/// Why it is not taken, and what to do.
+pub(super) fn refused(error: &LoadError) -> Check {
+    let advice = match error {
+        LoadError::NotAComponent(_) | LoadError::NotFound(_) | LoadError::DigestMismatch { .. } => {
+            "name the .wasm file that `easysight plugin build` made; build it again where it was cut short"
+        }
+        LoadError::Precompiled => "publish the .wasm component; every worker compiles it for itself",
+        LoadError::CoreModule => {
+            "build it with `easysight plugin build`, or turn it into a component with `wasm-tools component new`"
+        }
+        LoadError::TooLarge { .. } => {
+            "leave out what the diagnosis does not need: libraries, models, debug information"
+        }
+        LoadError::ForeignImport(_) => {
+            "a plugin has no network, files or clock: leave out the library that wants them; for JavaScript \
+             disable all features of the engine, for Python build with --stub-wasi"
+        }
+        LoadError::WrongWorld(_) => {
+            "build it against the contract of this EasySight: the files in wit/, world `plugin`"
+        }
+        LoadError::Compile(_) | LoadError::CompileTimeout(_) => {
+            "use no WebAssembly proposals beyond SIMD and bulk memory, and leave out what makes it large"
+        }
+        LoadError::Describe(_) => "`describe` must answer at once, without a clip and without state",
+        LoadError::Descriptor(_) => "change what `describe` says; the rules are in wit/types.wit",
+        LoadError::Io { .. } => "see that the file can be read",
+    };
+    Check::fail("accepted", error.to_string(), advice)
+}
+
+/// It is taken: how large it is, what it imports, how fast it is ready.
+pub(super) fn accepted(bytes: &[u8], imports: &[String], cold: Duration, warm: Duration) -> Vec<Check> {
+    let mut checks = vec![Check::pass("accepted", "a master would take it")];
+    let kib = bytes.len().div_ceil(1024);
+    checks.push(if bytes.len() > MAX_COMPONENT_BYTES / 2 {
+        Check::advise(
+            "size",
+            format!("{kib} KiB, more than half of what is granted"),
+            "leave out what is not needed",
+        )
+    } else {
+        Check::pass("size", format!("{kib} KiB"))
+    });
+    let in_vain = imports.iter().filter(|import| import.starts_with(WASI)).count();
+    let count = format!("{} interfaces, {in_vain} of them WASI's", imports.len());
+    checks.push(if in_vain > 0 {
+        let advice = "WASI is there and empty, so these do nothing; a component without them starts faster: for Rust \
+                      build with --target wasm32-unknown-unknown";
+        Check::advise("imports", count, advice)
+    } else {
+        Check::pass("imports", count)
+    });
+    let found =
+        format!("{:.0} ms the first time, {:.2} ms from the cache", milliseconds(cold), milliseconds(warm));
+    checks.push(if cold > SLOW_COMPILE {
+        Check::advise("start", found, "make it smaller: every worker compiles it once")
+    } else {
+        Check::pass("start", found)
+    });
+    checks
+}

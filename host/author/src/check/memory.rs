@@ -1,0 +1,39 @@
+//! The baseline: what a plugin finds there may be its own, of an older version of it, or damaged.
+
+use bytes::Bytes;
+
+use super::{
+    Check,
+    battery::{Battery, Tally},
+};
+use crate::scene::Picture;
+
+/// Bytes that no plugin wrote.
+const STRANGE_BYTES: [usize; 5] = [0, 1, 7, 4_096, 200_000];
+
+pub(super) fn checks(battery: &Battery<'_>) -> Vec<Check> {
+    let Some(clip) = battery.small(Picture::Street).clip() else { return Vec::new() };
+    let config = battery.plugin.resolve_config(None).unwrap_or_else(|_| "{}".into());
+    let mut tally = Tally::default();
+    let first = battery.run(&clip);
+    let mut known: Vec<(String, Bytes)> = Vec::new();
+    if let Some(own) = first.baseline {
+        known.push(("half of its own".into(), own.slice(..own.len() / 2)));
+        known.push(("its own".into(), own));
+    }
+    for bytes in STRANGE_BYTES {
+        let strange = |at: usize| (at.wrapping_mul(0x9E37_79B1) >> 13) as u8;
+        known.push((format!("{bytes} strange bytes"), (0..bytes).map(strange).collect()));
+    }
+    for (what, baseline) in known {
+        tally.take(&what, &battery.run_with(&clip, config.clone(), Some(baseline)), false);
+    }
+    let mut check = tally.check("baseline");
+    if !check.advice.is_empty() {
+        check.advice =
+            "begin the baseline with a version of its own layout, and start anew where the bytes are not \
+                        what you would have written"
+                .to_owned();
+    }
+    vec![check]
+}

@@ -1,0 +1,138 @@
+//! The schema of the configuration: its fields, and whether operators are told what they mean.
+
+use serde_json::Value;
+
+use super::Check;
+
+/// Objects within objects; deeper ones are nobody's configuration.
+const MAX_DEPTH: usize = 8;
+
+/// One value that can be set.
+#[derive(Debug, Clone)]
+pub(super) struct Field<'a> {
+    /// Names from the root.
+    pub(super) path: Vec<&'a str>,
+    /// What the schema says at its place.
+    here: &'a Value,
+    /// What it refers to, where it does.
+    target: &'a Value,
+}
+
+impl<'a> Field<'a> {
+    /// A keyword: what is said at its place counts more than what it refers to.
+    pub(super) fn get(&self, keyword: &str) -> Option<&'a Value> {
+        self.here.get(keyword).or_else(|| self.target.get(keyword))
+    }
+
+    /// True where a value of this JSON type may stand.
+    pub(super) fn is(&self, kind: &str) -> bool {
+        match self.get("type") {
+            Some(Value::String(one)) => one == kind,
+            Some(Value::Array(several)) => several.iter().any(|one| one == kind),
+            _ => false,
+        }
+    }
+
+    pub(super) fn is_number(&self) -> bool {
+        self.is("number") || self.is("integer")
+    }
+
+    pub(super) fn name(&self) -> String {
+        self.path.join(".")
+    }
+}
+
+/// All values that can be set, those within objects too.
+pub(super) fn fields(schema: &Value) -> Vec<Field<'_>> {
+    let mut found = Vec::new();
+    collect(schema, schema, &mut Vec::new(), &mut found);
+    found
+}
+
+fn collect<'a>(root: &'a Value, object: &'a Value, path: &mut Vec<&'a str>, found: &mut Vec<Field<'a>>) {
+    if path.len() > MAX_DEPTH {
+        return;
+    }
+    let properties = object.get("properties").and_then(Value::as_object);
+    for (name, here) in properties.into_iter().flatten() {
+        path.push(name);
+        let target = target(root, here);
+        if target.get("properties").is_some() {
+            collect(root, target, path, found);
+        } else {
+            found.push(Field { path: path.clone(), here, target });
+        }
+        path.pop();
+    }
+}
+
+/// What a reference points at; the place itself where there is none.
+fn target<'a>(root: &'a Value, here: &'a Value) -> &'a Value {
+    let name =
+        here.get("$ref").and_then(Value::as_str).and_then(|reference| reference.strip_prefix("#/$defs/"));
+    name.and_then(|name| root.get("$defs")?.get(name)).unwrap_or(here)
+}
+
+pub(super) fn checks(schema: &Value) -> Vec<Check> {
+    let fields = fields(schema);
+    let lacking = |lacks: &dyn Fn(&Field<'_>) -> bool| -> Vec<String> {
+        fields.iter().filter(|field| lacks(field)).map(Field::name).collect()
+    };
+    let has_range = |field: &Field<'_>| {
+        let has = |words: [&str; 2]| words.iter().any(|word| field.get(word).is_some());
+        has(["minimum", "exclusiveMinimum"]) && has(["maximum", "exclusiveMaximum"])
+    };
+    let mut wants = Vec::new();
+    for (what, names) in [
+        ("a unit", lacking(&|field| field.is_number() && field.get("unit").is_none())),
+        ("a range", lacking(&|field| field.is_number() && !has_range(field))),
+        ("a default", lacking(&|field| field.get("default").is_none())),
+        ("a description", lacking(&|field| field.get("description").is_none())),
+    ] {
+        if !names.is_empty() {
+            wants.push(format!("{what} at {}", names.join(", ")));
+        }
+    }
+    if schema.get("additionalProperties") != Some(&Value::Bool(false)) {
+        wants.push("`additionalProperties: false`, without which typing errors go unnoticed".to_owned());
+    }
+    if wants.is_empty() {
+        return vec![Check::pass(
+            "schema",
+            format!("{} fields, each with what operators need", fields.len()),
+        )];
+    }
+    let advice =
+        "say it in the schema: the web UI shows operators the unit, range, default and meaning of each field";
+    vec![Check::advise("schema", format!("it lacks {}", wants.join("; ")), advice)]
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::Verdict;
+
+    #[test]
+    fn what_operators_miss_is_named_by_field() {
+        let whole = json!({"type": "object", "additionalProperties": false, "properties": {
+            "dark": {"type": "number", "minimum": 0, "maximum": 1, "default": 1, "unit": "share", "description": "x"},
+            "night": {"$ref": "#/$defs/night", "default": {}},
+        }, "$defs": {"night": {"type": "object", "properties": {
+            "on": {"type": "boolean", "default": true, "description": "x"},
+        }}}});
+        let checks = super::checks(&whole);
+        assert_eq!((checks[0].verdict, checks[0].found.starts_with("2 fields")), (Verdict::Pass, true));
+        let bare = json!({"type": "object", "properties": {
+            "dark": {"type": "integer", "minimum": 0},
+            "mode": {"type": "string", "default": "x", "description": "x"},
+        }});
+        let found = &super::checks(&bare)[0].found;
+        for wanted in
+            ["a unit at dark", "a range at dark", "a default at dark", "a description at dark", "additional"]
+        {
+            assert!(found.contains(wanted), "{found}");
+        }
+        assert!(!found.contains("mode"));
+    }
+}

@@ -1,0 +1,45 @@
+//! `easysight plugin new`.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use easysight_author::{Language, begin};
+use serde::Serialize;
+
+use super::author::Output;
+
+/// The command's arguments.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Name of the plugin and of its diagnosis: a-z, 0-9 and _, a letter first.
+    name: String,
+    /// rust, python, javascript or c.
+    #[arg(long, default_value_t = Language::Rust)]
+    language: Language,
+    /// The folder to make; otherwise one of the plugin's name, here.
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Debug, Serialize)]
+struct Begun<'a> {
+    name: &'a str,
+    language: Language,
+    dir: PathBuf,
+    files: Vec<PathBuf>,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let Arguments { name, language, dir, output } = arguments;
+    let dir = dir.clone().unwrap_or_else(|| name.into());
+    let files = begin(name, *language, &dir)?;
+    let shown = dir.display();
+    let sentence = format!(
+        "{shown}: {} files. README.md says what to do; to begin with:\n\n  cd {shown}\n  easysight plugin build\n  \
+         easysight plugin test",
+        files.len()
+    );
+    output.format.say(&Begun { name, language: *language, dir, files }, &sentence)?;
+    Ok(ExitCode::SUCCESS)
+}

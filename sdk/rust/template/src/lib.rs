@@ -1,0 +1,116 @@
+//! {{Title}}: an example to begin with. It measures how much of the picture is dark, and warns where that is
+//! most of it. Put your own measurement into [`measure`] and your own judgement into [`judge`].
+
+use easysight_sdk::{
+    Clip, Description, Failure, JsonSchema, Plugin, Report, Status, Text, descriptor, finding,
+    image::Histogram,
+};
+use serde::Deserialize;
+
+/// Width in pixels of the picture that is looked at. The host halves pictures for you: ask for no more than
+/// your measurement needs, since every byte costs fuel.
+const WIDTH: u32 = 640;
+
+/// Thresholds. Each has a unit, a range and a default, which the web UI shows to operators.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(crate = "easysight_sdk::schemars")]
+pub struct Config {
+    /// A pixel is dark where its luma is below this.
+    #[schemars(range(min = 1, max = 255), extend("unit" = "grey level"))]
+    pub dark_luma: u8,
+    /// Something is wrong where more than this share of the picture is dark.
+    #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
+    pub dark_share: f64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { dark_luma: 40, dark_share: 0.8 }
+    }
+}
+
+/// The plugin.
+#[derive(Debug)]
+pub struct Diagnosis;
+
+impl Plugin for Diagnosis {
+    type Config = Config;
+
+    fn descriptor() -> Description {
+        descriptor("{{name}}", env!("CARGO_PKG_VERSION")).diagnosis(
+            "{{name}}",
+            Text::new("{{Title}}(示例)", "{{Title}}"),
+            Text::new("画面大部分过暗。", "Most of the picture is dark."),
+        )
+        // One picture is enough here. `.over_time(10, 200, 2_000)` asks for two seconds, a frame every 200 ms.
+    }
+
+    fn diagnose(clip: &dyn Clip, config: Config) -> Result<Report, Failure> {
+        let share = measure(clip, config.dark_luma)?;
+        Ok(judge(share, config.dark_share))
+    }
+}
+
+/// The share of dark pixels in the clip's middle frame.
+fn measure(clip: &dyn Clip, dark_luma: u8) -> Result<f64, Failure> {
+    let info = clip.info();
+    let luma = clip.luma(info.frames / 2, clip.level_within(WIDTH))?;
+    // Cameras send black as 16; full range makes it 0.
+    let histogram = Histogram::of(&luma).full_range(info.range);
+    Ok(histogram.share_within(0..=dark_luma.saturating_sub(1)))
+}
+
+/// The score is 100 without any dark pixel, 50 at the threshold and 0 where all is dark.
+fn judge(share: f64, threshold: f64) -> Report {
+    let score = if share <= threshold {
+        100.0 - 50.0 * share / threshold.max(f64::EPSILON)
+    } else {
+        50.0 * (1.0 - share) / (1.0 - threshold).max(f64::EPSILON)
+    };
+    let finding = finding("{{name}}")
+        .metric("dark_share", share, "share")
+        .decided_by("dark_share", threshold)
+        .score(score);
+    if share <= threshold {
+        return finding.judged(Status::Normal, Text::new("画面正常。", "The picture is fine.")).into();
+    }
+    finding
+        .judged(
+            Status::Warning,
+            Text::new(
+                format!("画面的 {:.0}% 过暗。", 100.0 * share),
+                format!("{:.0} % of the picture is dark.", 100.0 * share),
+            ),
+        )
+        .suggest(Text::new("检查照明和光圈。", "Check the lighting and the iris."))
+        .into()
+}
+
+easysight_sdk::export!(Diagnosis);
+
+#[cfg(test)]
+mod tests {
+    use easysight_sdk::{Finding, native, testing::ArrayClip};
+
+    use super::*;
+
+    /// What the plugin finds in a picture, natively: no sandbox is needed to test a measurement.
+    fn found(config: &str, luma: impl Fn(u32, u32) -> u8) -> Finding {
+        let clip = ArrayClip::new(160, 90).frame(0, true, luma);
+        native::<Diagnosis>(&clip, config).unwrap().findings.remove(0)
+    }
+
+    #[test]
+    fn a_dark_picture_is_found_and_a_bright_one_is_not() {
+        assert_eq!(found("{}", |_, _| 10).status, Status::Warning);
+        assert_eq!(found("{}", |_, _| 120).status, Status::Normal);
+    }
+
+    #[test]
+    fn the_threshold_is_the_operators() {
+        let half = |x: u32, _: u32| if x < 80 { 10 } else { 120 };
+        assert_eq!(found("{}", half).status, Status::Normal);
+        assert_eq!(found(r#"{"dark_share": 0.4}"#, half).status, Status::Warning);
+    }
+}
