@@ -1,0 +1,14 @@
+//! What an author does with `easysight plugin …`, with the real program and real tools.
+
+#![cfg(test)]
+
+mod battery;
+#[path = "../../../host/sandbox/tests/guest/component.rs"]
+mod component;
+mod journey;
+#[path = "../programs/mod.rs"]
+mod programs;
+mod terminal;
+
+/// Where the contract is, seen from this crate.
+const CONTRACT: &str = "../wit";

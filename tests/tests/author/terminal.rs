@@ -1,0 +1,61 @@
+//! The program as an author starts it.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+
+use crate::programs::program;
+
+/// Where plugins of tests are compiled: what they depend on is compiled once.
+fn shared_target() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("author")
+}
+
+/// The environment of an author: none of what cargo tells its tests, and crates that are there already.
+pub(crate) fn as_author(command: &mut Command) -> &mut Command {
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        let is_cargo_s = text.starts_with("CARGO") && text != "CARGO_HOME";
+        if is_cargo_s || text.starts_with("NEXTEST") || text == "RUSTUP_TOOLCHAIN" {
+            command.env_remove(name);
+        }
+    }
+    command.env("CARGO_TARGET_DIR", shared_target()).env("CARGO_NET_OFFLINE", "true")
+}
+
+/// `easysight plugin …`, in this folder.
+pub(crate) fn plugin(dir: &Path, arguments: &[&str]) -> Command {
+    let mut command = program("easysight");
+    as_author(&mut command).current_dir(dir).arg("plugin").args(arguments);
+    command
+}
+
+/// What it answers, and its exit code.
+pub(crate) fn answer(dir: &Path, arguments: &[&str]) -> (i32, Output) {
+    let output = plugin(dir, arguments).output().unwrap();
+    (output.status.code().unwrap(), output)
+}
+
+/// What it says as JSON; it must end with this code.
+pub(crate) fn json(dir: &Path, code: i32, arguments: &[&str]) -> Value {
+    let arguments = [arguments, &["--format", "json"]].concat();
+    let (found, output) = answer(dir, &arguments);
+    let said = || format!("{arguments:?}: {}{}", text(&output.stdout), text(&output.stderr));
+    assert_eq!(found, code, "{}", said());
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", said()))
+}
+
+/// What it says on standard error when it fails with code 2.
+pub(crate) fn refusal(dir: &Path, arguments: &[&str]) -> String {
+    let (code, output) = answer(dir, arguments);
+    assert_eq!(code, 2, "{arguments:?}: {}", text(&output.stderr));
+    text(&output.stderr)
+}
+
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
