@@ -5,10 +5,12 @@
 mod battery;
 #[path = "../../../host/sandbox/tests/guest/component.rs"]
 mod component;
+mod docs;
 mod journey;
 #[path = "../programs/mod.rs"]
 mod programs;
 mod terminal;
+mod watch;
 
 /// Where the contract is, seen from this crate.
 const CONTRACT: &str = "../wit";
