@@ -109,7 +109,7 @@ fn judge(plugin: &Plugin, clip: &Arc<Clip>) -> anyhow::Result<easysight_sandbox:
 fn capture(sandbox: &Sandbox, component: &Path, file: &Path) -> anyhow::Result<Arc<Clip>> {
     let alone = tempfile::tempdir()?;
     fs::copy(component, alone.path().join("plugin.wasm"))?;
-    let (plugins, _) = PluginSet::load(sandbox, alone.path())?;
+    let (plugins, _) = PluginSet::load(sandbox, alone.path(), None)?;
     let plan = Plan::new(&plugins, &[], &std::collections::BTreeMap::new(), Limits::default())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let capturer = Capturer::new(CaptureConfig::default());

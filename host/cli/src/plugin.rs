@@ -5,6 +5,7 @@ mod bench;
 mod build;
 mod check;
 mod choose;
+mod diff;
 mod new;
 mod push;
 mod run;
@@ -41,6 +42,8 @@ enum Command {
     Bench(bench::Arguments),
     /// Build the plugin of a folder and run it on a source.
     Run(run::Arguments),
+    /// Compare two versions on recorded clips: what would have been found otherwise.
+    Diff(diff::Arguments),
     /// Publish plugins: components (.wasm), which the master vets.
     Push(push::Arguments),
     /// Make a key that signs plugins.
@@ -89,6 +92,10 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Command::Test(arguments) => test::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),
         Command::Run(arguments) => run::run(arguments),
+        Command::Diff(arguments) => diff::run(arguments),
+        Command::Keygen(arguments) => sign::keygen(arguments),
+        Command::Sign(arguments) => sign::sign(arguments),
+        Command::Verify(arguments) => sign::verify(arguments),
         command => crate::wait_for(manage(command)),
     }
 }
@@ -96,9 +103,6 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 async fn manage(command: &Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Push(files) => return push::run(files).await,
-        Command::Keygen(arguments) => sign::keygen(arguments)?,
-        Command::Sign(arguments) => sign::sign(arguments)?,
-        Command::Verify(arguments) => return sign::verify(arguments),
         Command::List { remote } => {
             let plugins = published(&remote.master()?).await?;
             let none = "no plugin is published: publish one with `easysight plugin push`";
@@ -113,7 +117,11 @@ async fn manage(command: &Command) -> anyhow::Result<ExitCode> {
         | Command::Check(_)
         | Command::Test(_)
         | Command::Bench(_)
-        | Command::Run(_) => {}
+        | Command::Run(_)
+        | Command::Diff(_)
+        | Command::Keygen(_)
+        | Command::Sign(_)
+        | Command::Verify(_) => {}
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -51,7 +51,7 @@ pub(super) struct VerifyArguments {
 }
 
 /// Makes a pair of keys, and prints the line for lists of trusted keys.
-pub(super) fn keygen(arguments: &KeygenArguments) -> anyhow::Result<()> {
+pub(super) fn keygen(arguments: &KeygenArguments) -> anyhow::Result<ExitCode> {
     if arguments.name.chars().any(char::is_control) {
         bail!("--name: a name has no line breaks");
     }
@@ -74,18 +74,18 @@ pub(super) fn keygen(arguments: &KeygenArguments) -> anyhow::Result<()> {
         arguments.out.display(),
         public.display()
     );
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Signs components.
-pub(super) fn sign(arguments: &SignArguments) -> anyhow::Result<()> {
+pub(super) fn sign(arguments: &SignArguments) -> anyhow::Result<ExitCode> {
     let key = SecretKey::read(&arguments.key).context("--key")?;
     let sandbox = Sandbox::new(SandboxConfig { concurrency: 1, ..SandboxConfig::default() })?;
     for path in &arguments.components {
         let signed = sign_one(&sandbox, path, &key).with_context(|| path.display().to_string())?;
         println!("{}  {}  signed by the key {}", signed.digest, path.display(), key.public().id());
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 fn sign_one(sandbox: &Sandbox, path: &Path, key: &SecretKey) -> anyhow::Result<PluginSignature> {
