@@ -259,7 +259,7 @@ mod tests {
             let These(ids) = explains else { continue };
             for explained in *ids {
                 assert!(ALL.contains(explained), "{explained} is no diagnosis");
-                let place = CAUSES.iter().position(|cause| cause.diagnosis == *explained);
+                let place = CAUSES.iter().rposition(|cause| cause.diagnosis == *explained);
                 assert!(place.is_none_or(|place| place > index), "{id} explains {explained}");
             }
         }
