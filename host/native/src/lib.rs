@@ -25,6 +25,7 @@ pub fn diagnose(plugin: &str, clip: &capture::Clip, config: &str) -> Option<Resu
         "mosaic" => Some(native::<mosaic::Mosaic>(&clip, config)),
         "noise" => Some(native::<noise::NoisePlugin>(&clip, config)),
         "occlusion" => Some(native::<occlusion::Occlusion>(&clip, config)),
+        "scene_change" => Some(native::<scene_change::SceneChange>(&clip, config)),
         "signal_loss" => Some(native::<signal_loss::SignalLoss>(&clip, config)),
         "stream" => Some(native::<stream::Stream>(&clip, config)),
         "stripe" => Some(native::<stripe::Stripe>(&clip, config)),

@@ -1,0 +1,122 @@
+//! The picture that is looked at: small, of one size whatever the stream's, and without what passes.
+
+use easysight_sdk::{Clip, Failure, PlaneKind, SampleRange};
+
+/// Width in samples: a sample is 4 × 4 pixels of a small stream, in which noise and rain have faded.
+pub(crate) const WIDTH: usize = 160;
+/// Width of the coarse picture, in which whole things are edges.
+pub(crate) const COARSE_WIDTH: usize = 32;
+/// Frames that are looked at, spread over the clip.
+const FRAMES: u32 = 5;
+/// A picture may be so many times as high as it is wide.
+const TALLEST: usize = 3;
+
+/// Grey samples of full range, row by row.
+#[derive(Debug, Clone)]
+pub(crate) struct Picture {
+    pub(crate) width: usize,
+    pub(crate) height: usize,
+    pub(crate) samples: Vec<u8>,
+}
+
+impl Picture {
+    /// Frames spread over the clip.
+    pub(crate) fn of(clip: &dyn Clip) -> Result<Vec<Self>, Failure> {
+        let info = clip.info();
+        let height = (info.height as usize * WIDTH).div_ceil(info.width.max(1) as usize);
+        if height > TALLEST * WIDTH || height * 10 < WIDTH {
+            return Err(Failure::UnsupportedClip("the picture is a strip: too narrow to compare".into()));
+        }
+        let level = clip.level_not_below(WIDTH as u32);
+        let (from_width, from_height) = clip.size(PlaneKind::Luma, level)?;
+        let frames = clip.spread(FRAMES);
+        let mut pictures = Vec::with_capacity(frames.len());
+        for frame in frames {
+            let from = Self {
+                width: from_width as usize,
+                height: from_height as usize,
+                samples: clip.luma(frame, level)?,
+            };
+            let mut picture = from.scaled(WIDTH, height);
+            if info.range == SampleRange::Limited {
+                for sample in &mut picture.samples {
+                    // ITU-R BT.601: black 16, white 235.
+                    *sample = ((u32::from(sample.saturating_sub(16)) * 255 + 109) / 219).min(255) as u8;
+                }
+            }
+            pictures.push(picture);
+        }
+        Ok(pictures)
+    }
+
+    /// The median of some pictures of one size, sample by sample: what passes is gone.
+    pub(crate) fn median(pictures: &[Self]) -> Option<Self> {
+        let first = pictures.first()?;
+        let mut column = Vec::with_capacity(pictures.len());
+        let samples = (0..first.samples.len())
+            .map(|at| {
+                column.clear();
+                column.extend(pictures.iter().filter_map(|picture| picture.samples.get(at)));
+                column.sort_unstable();
+                column.get(column.len() / 2).copied().unwrap_or(0)
+            })
+            .collect();
+        Some(Self { samples, ..*first })
+    }
+
+    /// The coarse picture.
+    pub(crate) fn coarse(&self) -> Self {
+        self.scaled(COARSE_WIDTH, (self.height * COARSE_WIDTH).div_ceil(self.width.max(1)))
+    }
+
+    /// Scaled by averaging areas, or by repeating where it grows.
+    fn scaled(&self, width: usize, height: usize) -> Self {
+        let across = shares(self.width, width);
+        let down = shares(self.height, height);
+        let mut samples = Vec::with_capacity(width * height);
+        let mut sums = vec![0_u32; self.width];
+        for parts in &down {
+            sums.fill(0);
+            for &(row, share) in parts {
+                let row = self.samples.get(row * self.width..(row + 1) * self.width).unwrap_or_default();
+                for (sum, &sample) in sums.iter_mut().zip(row) {
+                    *sum += u32::from(sample) * share;
+                }
+            }
+            samples.extend(across.iter().map(|parts| {
+                let sum: u32 =
+                    parts.iter().map(|&(x, share)| (sums.get(x).copied().unwrap_or(0) >> 8) * share).sum();
+                ((sum + 128) >> 8).min(255) as u8
+            }));
+        }
+        Self { width, height, samples }
+    }
+}
+
+/// For each of `to` samples those of `from` that lie under it, with their shares in 256ths.
+fn shares(from: usize, to: usize) -> Vec<Vec<(usize, u32)>> {
+    let span = from as f32 / to.max(1) as f32;
+    let parts = |at: usize| {
+        let (begin, end) = (at as f32 * span, (at + 1) as f32 * span);
+        let mut left = 256;
+        let first = begin as usize;
+        let mut parts = Vec::with_capacity(span as usize + 2);
+        for source in first..from {
+            let covered = (end.min((source + 1) as f32) - begin.max(source as f32)).max(0.0);
+            let share = ((256.0 * covered / span).round() as u32).min(left);
+            if share > 0 {
+                parts.push((source, share));
+                left -= share;
+            }
+            if (source + 1) as f32 >= end {
+                break;
+            }
+        }
+        // What rounding left over.
+        if let Some((_, share)) = parts.last_mut() {
+            *share += left;
+        }
+        parts
+    };
+    (0..to).map(parts).collect()
+}

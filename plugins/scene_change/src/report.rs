@@ -1,0 +1,139 @@
+//! The finding: what a person is told of a view that stayed, moved or left.
+
+use easysight_sdk::{FindingBuilder, Region, Report, Status, Text, finding, score};
+
+use crate::{Config, Seen, Verdict, motion::Motion};
+
+/// A share of the cells in place as healthy pictures have it, whatever parks in them.
+const GOOD_SHARE: f64 = 0.75;
+/// Score of a view that is found elsewhere in the picture just beyond the threshold.
+const MOVED_SCORE: f64 = 30.0;
+/// Score of a view that is not found, for the first time.
+const UNSURE_SCORE: f64 = 40.0;
+
+pub(crate) fn report(seen: &Seen, config: &Config) -> Report {
+    let held_share = f64::from(seen.held_share);
+    let share =
+        |held: f64| score(held, GOOD_SHARE.max(config.least_held_share), config.least_held_share, 0.0);
+    let begun = finding("scene_change").metric("held_share", held_share, "share");
+    let shift = |motion: &Motion| f64::from(motion.reach(seen.width, seen.height));
+    match &seen.verdict {
+        Verdict::First(count, most) => begun
+            .decided_by("held_share", config.least_held_share)
+            .score(100.0)
+            .judged(Status::Normal, first(*count, *most))
+            .into(),
+        Verdict::InPlace(motion) => {
+            let finding = with_motion(begun, motion, shift(motion));
+            let shifted = score(shift(motion), 0.0, config.max_shift_share, 3.0 * config.max_shift_share);
+            if shift(motion) > config.max_shift_share {
+                return moved(finding, motion, seen, config).score(shifted.min(MOVED_SCORE)).into();
+            }
+            let decided = if shifted < share(held_share) {
+                finding.decided_by("shift_share", config.max_shift_share)
+            } else {
+                finding.decided_by("held_share", config.least_held_share)
+            };
+            decided
+                .score(shifted.min(share(held_share)))
+                .judged(Status::Normal, Text::new("视野未变。", "The camera looks where it did."))
+                .into()
+        }
+        Verdict::Moved(motion) if shift(motion) <= config.max_shift_share => {
+            // Turned by so little that the middle of the picture is in place.
+            let shifted = score(shift(motion), 0.0, config.max_shift_share, 3.0 * config.max_shift_share);
+            with_motion(begun, motion, shift(motion))
+                .decided_by("shift_share", config.max_shift_share)
+                .score(shifted)
+                .judged(
+                    Status::Normal,
+                    Text::new("视野略有偏移,仍在允许范围内。", "The view moved by less than is allowed."),
+                )
+                .into()
+        }
+        Verdict::Moved(motion) => {
+            let finding = with_motion(begun, motion, shift(motion));
+            moved(finding, motion, seen, config).score(MOVED_SCORE.min(share(held_share))).into()
+        }
+        Verdict::Elsewhere(checks) => elsewhere(begun, *checks)
+            .decided_by("held_share", config.least_held_share)
+            .score(if *checks > 1 { MOVED_SCORE } else { UNSURE_SCORE }.min(share(held_share)))
+            .into(),
+    }
+}
+
+fn first(count: usize, most: u32) -> Text {
+    if most == 1 {
+        return Text::new(
+            "已记住当前视野,之后的检查将与它比较。",
+            "The view is remembered now; later checks are held against it.",
+        );
+    }
+    Text::new(
+        format!("已记住第 {count} 个视野(共 {most} 个)。"),
+        format!("This view is remembered now: number {count} of {most}."),
+    )
+}
+
+fn with_motion(finding: FindingBuilder, motion: &Motion, shift: f64) -> FindingBuilder {
+    finding
+        .metric("shift_share", shift, "share")
+        .metric("shift_right", 100.0 * f64::from(motion.right), "%")
+        .metric("shift_down", 100.0 * f64::from(motion.down), "%")
+        .metric("turn", f64::from(motion.degrees), "°")
+        .metric("zoom", f64::from(motion.zoom), "")
+}
+
+fn moved(finding: FindingBuilder, motion: &Motion, seen: &Seen, config: &Config) -> FindingBuilder {
+    let words = motion.words();
+    let message = Text::new(
+        format!("摄像机已转动或移位:原来的视野在画面中{}。", words.zh),
+        format!("The camera was turned or moved: what it saw before is now {}.", words.en),
+    );
+    let finding = finding.decided_by("shift_share", config.max_shift_share).judged(Status::Error, message);
+    // Where the rest of the former view is.
+    let aspect = seen.height as f32 / seen.width.max(1) as f32;
+    let span = |by: f32| (by.clamp(0.0, 1.0), (by + 1.0).clamp(0.0, 1.0) - by.clamp(0.0, 1.0));
+    let ((left, width), (top, height)) = (span(motion.right), span(motion.down / aspect.max(1e-3)));
+    let finding = if width > 0.0 && height > 0.0 {
+        let caption = Text::new("原视野仍可见的部分", "what is left of the former view");
+        finding.region(Region { left, top, width, height, caption })
+    } else {
+        finding
+    };
+    suggested(finding)
+}
+
+fn elsewhere(finding: FindingBuilder, checks: u8) -> FindingBuilder {
+    let caption = Text::new("与记住的视野不同", "not the view that is remembered");
+    let finding = finding.region(Region { left: 0.0, top: 0.0, width: 1.0, height: 1.0, caption });
+    if checks > 1 {
+        return suggested(finding.judged(
+            Status::Error,
+            Text::new(
+                format!("摄像机朝向别处:连续 {checks} 次检查都找不到记住的视野。"),
+                format!("The camera looks elsewhere: the view that is remembered was not found in {checks} checks on end."),
+            ),
+        ));
+    }
+    suggested(finding.judged(
+        Status::Warning,
+        Text::new(
+            "找不到记住的视野:摄像机可能被转动,或有大型物体挡在前面。",
+            "The view that is remembered is not to be seen: the camera was turned, or something large stands before it.",
+        ),
+    ))
+}
+
+fn suggested(finding: FindingBuilder) -> FindingBuilder {
+    finding
+        .suggest(Text::new(
+            "检查摄像机的支架和朝向,转回原位。",
+            "Check the camera's mount and turn it back.",
+        ))
+        .suggest(Text::new(
+            "若新视野是有意的,用 `easysight camera reset-baseline` 重新记住;云台摄像机请把 `presets` 设为预置位数量。",
+            "Where the new view is meant, have it remembered with `easysight camera reset-baseline`; for a camera \
+             that goes to presets set `presets` to their number.",
+        ))
+}
