@@ -61,7 +61,10 @@ fn healthy_cameras_raise_no_alarm() {
     // A line for each diagnosis of each clip, whichever diagnoses there are.
     assert_eq!(lines.len() % files.len(), 0);
     assert!(lines.len() >= 2 * files.len());
-    for line in &lines {
+    // Not every camera draws a clock.
+    let has_no_clock =
+        |line: &&Value| line["diagnosis"] == "clock" && line["failure"]["kind"] == "inconclusive";
+    for line in lines.iter().filter(|line| !has_no_clock(line)) {
         assert_eq!(line["status"], "normal", "{line}");
     }
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

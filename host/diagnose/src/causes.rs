@@ -120,7 +120,7 @@ const CAUSES: &[Cause] = &[
     // Snow hides detail.
     Cause::of("noise", These(&["clarity"])),
     // In another view everything that is held against the usual picture is off.
-    Cause::of("scene_change", These(&["lens_dirty", "clarity", "color_cast", "stripe"])),
+    Cause::of("scene_change", These(&["lens_dirty", "clarity", "color_cast"])),
     // Drops and dust blur what lies behind them.
     Cause::of("lens_dirty", These(&["clarity"])),
     // The clock that is drawn into a picture stands still with it.
