@@ -70,21 +70,8 @@ const CAUSES: &[Cause] = &[
         ]),
     ),
     // In far too much light there is nothing to see where all is white, as if it were covered. Too
-    // little light may come of a cover, and stands below it.
-    Cause::decided_by(
-        "brightness",
-        "clipped_share",
-        These(&[
-            "occlusion",
-            "scene_change",
-            "focus_blur",
-            "lens_dirty",
-            "contrast",
-            "clarity",
-            "noise",
-            "color_cast",
-        ]),
-    ),
+    // little light may come of a cover, and stands below it, with what follows from either.
+    Cause::decided_by("brightness", "clipped_share", These(&["occlusion"])),
     // What covers the lens is near, so out of focus and even; it takes light and colour, does not
     // move, and hides the scene that is known. In its dark the sensor's gain goes up.
     Cause::of(
@@ -101,8 +88,8 @@ const CAUSES: &[Cause] = &[
             "freeze",
         ]),
     ),
-    // In the dark the gain brings noise and takes colour, and the shutter stays open, which smears.
-    // Edges that are known vanish.
+    // In the dark the gain brings noise and takes colour, and the shutter stays open, which smears;
+    // in too much light everything is one white. Either way edges that are known vanish.
     Cause::of(
         "brightness",
         These(&["scene_change", "focus_blur", "lens_dirty", "contrast", "clarity", "noise", "color_cast"]),
