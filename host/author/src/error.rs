@@ -13,9 +13,6 @@ pub enum AuthorError {
          them a letter, since it names the plugin, its diagnosis and its module"
     )]
     Name(String),
-    /// A language that there is no template for.
-    #[error("there is no template for {0}; there are some for {1}")]
-    NoTemplate(String, String),
     /// A folder in which something is already.
     #[error("{} is there and not empty; name another one with --dir", .0.display())]
     Occupied(PathBuf),
