@@ -36,6 +36,14 @@ async fn a_killed_worker_s_jobs_are_done_elsewhere() {
     master.publish_standard().await;
     master.add_cameras(6, &clip.display().to_string()).await;
     master.add_task(json!({"id": "t", "name": "t", "groups": ["hall"]})).await;
+    // The plugins are at hand at the node that will take over, as in any fleet that is at work: how fast
+    // this machine compiles them is not what is tried here.
+    let mut other = worker(&master, dir.path(), "other", &[]);
+    master.has_nodes(1).await;
+    let warm = master.submit("t").await;
+    master.finished(&warm, PATIENCE).await;
+    assert!(other.stop().await.success());
+    master.has_nodes(0).await;
     // The first one gets all jobs, and is in the middle of them for half a minute.
     let dying = worker(&master, dir.path(), "dying", &["--ffmpeg", &slow.display().to_string()]);
     master.has_nodes(1).await;
