@@ -9,6 +9,8 @@ mod diff;
 mod new;
 mod push;
 mod run;
+mod shadow;
+mod show;
 mod sign;
 mod tables;
 mod test;
@@ -57,6 +59,11 @@ enum Command {
         #[command(flatten)]
         remote: Remote,
     },
+    /// Show what a published plugin can reach, what it may use, and what it used.
+    Show(show::Arguments),
+    /// Try a candidate beside the active version, on live jobs.
+    #[command(subcommand)]
+    Shadow(shadow::Command),
     /// Let a plugin serve its diagnoses from now on.
     Activate(Choice),
     /// Let a plugin serve its diagnoses no more.
@@ -108,6 +115,8 @@ async fn manage(command: &Command) -> anyhow::Result<ExitCode> {
             let none = "no plugin is published: publish one with `easysight plugin push`";
             remote.format.list(&plugins, none, tables::plugins)?;
         }
+        Command::Show(arguments) => show::run(arguments).await?,
+        Command::Shadow(command) => shadow::run(command).await?,
         Command::Activate(choice) => switch(choice, "activate").await?,
         Command::Deactivate(choice) => switch(choice, "deactivate").await?,
         Command::Rollback { remote, diagnosis } => rollback(remote, diagnosis).await?,
@@ -126,7 +135,7 @@ async fn manage(command: &Command) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Activates or deactivates the plugin that was chosen, and shows it.
+/// Activates or deactivates the plugin that was chosen, or begins a shadow, and shows it.
 async fn switch(choice: &Choice, verb: &str) -> anyhow::Result<()> {
     let master = choice.remote.master()?;
     let plugins = published(&master).await?;
@@ -146,7 +155,7 @@ async fn rollback(remote: &Remote, diagnosis: &str) -> anyhow::Result<()> {
     remote.format.list(&now, &format!("no plugin serves {diagnosis} now"), tables::plugins)
 }
 
-/// Activates or deactivates a plugin for these diagnoses, or for all of its own where none is named.
+/// Activates, deactivates or shadows a plugin for these diagnoses, or for all of its own where none is named.
 async fn set(master: &Master, digest: &str, verb: &str, diagnoses: &[String]) -> Result<(), MasterError> {
     let body = ActivationRequest { diagnoses: diagnoses.to_vec() };
     master.done(master.request(Method::POST, &["plugins", digest, verb])?.json(&body)).await

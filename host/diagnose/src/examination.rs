@@ -17,6 +17,8 @@ pub struct Examination {
     /// One finding for each diagnosis that was asked for; of a camera without a picture the single
     /// finding [`SIGNAL_LOSS`].
     pub findings: Vec<Finding>,
+    /// What the plan's shadows found, each as if it stood in the place of the plugin that counts.
+    pub shadows: Vec<Finding>,
     /// What plugins remember from now on, of those that remember anything else than before.
     pub baselines: Baselines,
     /// Set, without findings, where the set-up is at fault rather than the camera: no such file, no
@@ -66,6 +68,7 @@ pub(crate) fn blank(diagnosis: &str) -> Finding {
         failure: None,
         fuel: 0,
         compute_ms: 0.0,
+        memory_bytes: 0,
         plugin: None,
         digest: None,
     }
@@ -98,6 +101,7 @@ pub(crate) fn findings(selected: &Selected, outcome: &sandbox::RunOutcome) -> Ve
     let base = |id: &str| Finding {
         fuel: outcome.fuel,
         compute_ms: milliseconds(outcome.elapsed),
+        memory_bytes: outcome.memory_bytes as u64,
         plugin: Some(format!("{}@{}", descriptor.name, descriptor.version)),
         digest: Some(selected.plugin.digest().to_string()),
         ..blank(id)

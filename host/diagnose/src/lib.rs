@@ -14,6 +14,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use easysight_capture::{CaptureError, Capturer, Clip, Source};
+use easysight_protocol::Finding;
 use easysight_sandbox::{RunInput, RunOutcome};
 use tokio::time::Instant;
 use tracing::Instrument;
@@ -62,15 +63,42 @@ pub fn judge_with(plan: &Plan, captured: &Captured, known: &Baselines) -> Examin
         let name = &selected.plugin.descriptor().name;
         let outcome = run(selected, clip, known.get(name));
         findings.extend(examination::findings(selected, &outcome));
-        // Most plugins learn little from most clips: what did not change need not be kept again.
-        if let Some(new) = outcome.baseline
-            && known.get(name) != Some(&new)
-        {
-            baselines.insert(name.clone(), new);
-        }
+        learn(&mut baselines, known, name, outcome.baseline);
+    }
+    let mut shadows = Vec::new();
+    for selected in plan.shadows() {
+        // It has a memory of its own, which begins with what the version beside it knows.
+        let own = selected.plugin.digest().to_string();
+        let begins_with = known.get(&own).or_else(|| known.get(&selected.plugin.descriptor().name));
+        let outcome = run(selected, clip, begins_with);
+        shadows.extend(in_place(&findings, examination::findings(selected, &outcome)));
+        learn(&mut baselines, known, &own, outcome.baseline);
     }
     causes::mark_consequences(&mut findings);
-    Examination { findings, baselines, failure: None, decode_ms: milliseconds(captured.elapsed) }
+    let decode_ms = milliseconds(captured.elapsed);
+    Examination { findings, shadows, baselines, failure: None, decode_ms }
+}
+
+/// Most plugins learn little from most clips: what did not change need not be kept again.
+fn learn(baselines: &mut Baselines, known: &Baselines, name: &str, new: Option<Bytes>) {
+    if let Some(new) = new
+        && known.get(name) != Some(&new)
+    {
+        baselines.insert(name.to_owned(), new);
+    }
+}
+
+/// A candidate's findings with the causes that they would have in the place of those that count.
+fn in_place(counting: &[Finding], candidates: Vec<Finding>) -> Vec<Finding> {
+    let own = candidates.len();
+    let others =
+        counting.iter().filter(|one| candidates.iter().all(|candidate| candidate.diagnosis != one.diagnosis));
+    let others: Vec<Finding> = others.cloned().collect();
+    let mut all = candidates;
+    all.extend(others);
+    causes::mark_consequences(&mut all);
+    all.truncate(own);
+    all
 }
 
 /// One plugin on one clip; what it logged goes to the operator's log.

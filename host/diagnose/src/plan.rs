@@ -35,6 +35,7 @@ pub struct Selected {
 #[derive(Debug, Clone)]
 pub struct Plan {
     selected: Vec<Selected>,
+    shadows: Vec<Selected>,
     request: ClipRequest,
 }
 
@@ -96,9 +97,21 @@ impl Plan {
     /// The plan of plugins that were chosen and configured elsewhere.
     #[must_use]
     pub fn of(selected: Vec<Selected>) -> Self {
-        let requests = selected.iter().map(|one| clip_request(&one.plugin));
+        Self::beside(selected, Vec::new())
+    }
+
+    /// The same, with candidates that judge the same clip after them and count for nothing.
+    #[must_use]
+    pub fn beside(selected: Vec<Selected>, shadows: Vec<Selected>) -> Self {
+        let requests = selected.iter().chain(&shadows).map(|one| clip_request(&one.plugin));
         let request = requests.reduce(ClipRequest::merge).unwrap_or_else(ClipRequest::still);
-        Self { selected, request }
+        Self { selected, shadows, request }
+    }
+
+    /// The candidates.
+    #[must_use]
+    pub fn shadows(&self) -> &[Selected] {
+        &self.shadows
     }
 
     /// The plugins that run, in the order in which their findings come.

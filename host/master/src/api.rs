@@ -9,6 +9,7 @@ mod pictures;
 mod plugins;
 mod results;
 mod runs;
+mod shadows;
 mod status;
 mod submissions;
 mod tasks;
@@ -99,12 +100,14 @@ pub(crate) fn router(master: &Shared) -> Router {
         .routes(routes!(plugins::activations))
         .routes(routes!(plugins::look_up))
         .routes(routes!(plugins::component))
-        .routes(routes!(plugins::signature));
+        .routes(routes!(plugins::signature))
+        .routes(routes!(shadows::usage));
     let publish = OpenApiRouter::new()
         .routes(routes!(plugins::publish))
         .routes(routes!(plugins::activate))
         .routes(routes!(plugins::deactivate))
-        .routes(routes!(plugins::roll_back));
+        .routes(routes!(plugins::roll_back))
+        .routes(routes!(shadows::report, shadows::begin, shadows::end));
     let administer = OpenApiRouter::new()
         .routes(routes!(tokens::list))
         .routes(routes!(tokens::create))

@@ -64,6 +64,8 @@ struct Active {
 #[derive(Default)]
 pub(crate) struct ActiveSet {
     by_diagnosis: BTreeMap<String, Arc<Active>>,
+    /// Candidates that stand beside them.
+    shadows: BTreeMap<String, Arc<PublishedPlugin>>,
 }
 
 /// All plugins of the master.
@@ -108,12 +110,16 @@ impl Registry {
     pub(crate) async fn refresh(&self) -> Result<(), StoreError> {
         let mut active = ActiveSet::default();
         for plugin in self.store.plugins().await? {
-            if plugin.active_for.is_empty() {
+            if plugin.active_for.is_empty() && plugin.shadow_for.is_empty() {
                 continue;
             }
             if let Err(reason) = self.trusts(&plugin).await? {
                 tracing::error!(name = plugin.name, digest = plugin.digest, %reason, "plugin is not used");
                 continue;
+            }
+            let candidate = Arc::new(plugin.clone());
+            for diagnosis in &plugin.shadow_for {
+                active.shadows.insert(diagnosis.clone(), Arc::clone(&candidate));
             }
             match ConfigSchema::parse(&plugin.config_schema.to_string()) {
                 Ok(schema) => {
@@ -155,8 +161,9 @@ impl Registry {
         }
         let (plugin, bytes, signed) = self.vet(bytes, signed).await?;
         let size_bytes = bytes.len() as u64;
+        let imports = easysight_sandbox::imports(&bytes).map_err(PublishError::Refused)?;
         self.keep(bytes).await?;
-        let published = known.unwrap_or_else(|| describe(&plugin, size_bytes));
+        let published = known.unwrap_or_else(|| describe(&plugin, size_bytes, imports));
         let new = self.store.publish(published.clone()).await?;
         if let Some(signed) = signed {
             self.store.add_signatures(signed).await?;
@@ -205,7 +212,7 @@ impl Registry {
     }
 }
 
-fn describe(plugin: &Plugin, size_bytes: u64) -> PublishedPlugin {
+fn describe(plugin: &Plugin, size_bytes: u64, imports: Vec<String>) -> PublishedPlugin {
     let descriptor = plugin.descriptor();
     let text = |text: &easysight_sandbox::Text| Text { zh: text.zh.clone(), en: text.en.clone() };
     PublishedPlugin {
@@ -224,7 +231,9 @@ fn describe(plugin: &Plugin, size_bytes: u64) -> PublishedPlugin {
             .collect(),
         config_schema: plugin.schema().as_json().clone(),
         published_at: Utc::now(),
+        imports,
         active_for: Vec::new(),
+        shadow_for: Vec::new(),
         signed_by: Vec::new(),
     }
 }
@@ -262,7 +271,27 @@ impl ActiveSet {
             return Err(NoPlan::Waits(reasons));
         }
         let plugins = self.check_config(wanted, config)?;
-        Ok(JobPlan { plugins, origin: Origin::default() })
+        Ok(JobPlan { shadows: self.candidates(&plugins, config), plugins, origin: Origin::default() })
+    }
+
+    /// The candidates for what these plugins are asked for. What is configured for a diagnosis is handed to
+    /// them as it is: whether they take it is one of the things that are tried.
+    fn candidates(&self, plugins: &[PlannedPlugin], config: &BTreeMap<String, Value>) -> Vec<PlannedPlugin> {
+        let mut candidates: Vec<PlannedPlugin> = Vec::new();
+        for (plugin, id) in plugins.iter().flat_map(|one| one.diagnoses.iter().map(move |id| (one, id))) {
+            let Some(candidate) = self.shadows.get(id).filter(|one| one.digest != plugin.digest) else {
+                continue;
+            };
+            match candidates.iter_mut().find(|one| one.digest == candidate.digest) {
+                Some(one) => one.diagnoses.push(id.clone()),
+                None => candidates.push(planned(candidate, id)),
+            }
+        }
+        for one in &mut candidates {
+            let given = one.diagnoses.iter().filter_map(|id| config.get(id)?.as_object());
+            one.config = Value::Object(given.flat_map(Clone::clone).collect());
+        }
+        candidates
     }
 
     fn check_config(
@@ -276,21 +305,13 @@ impl ActiveSet {
                 return Err(NoPlan::Invalid(ConfigProblem { field: pointer(id, ""), detail }));
             }
         }
-        let mut planned: Vec<(PlannedPlugin, Arc<Active>)> = Vec::new();
+        let mut chosen: Vec<(PlannedPlugin, Arc<Active>)> = Vec::new();
         for id in wanted {
             let Some(active) = self.by_diagnosis.get(id) else { continue };
-            match planned.iter_mut().find(|(plan, _)| plan.digest == active.plugin.digest) {
+            match chosen.iter_mut().find(|(plan, _)| plan.digest == active.plugin.digest) {
                 Some((plan, _)) if plan.diagnoses.contains(id) => {}
                 Some((plan, _)) => plan.diagnoses.push(id.clone()),
-                None => {
-                    let plan = PlannedPlugin {
-                        digest: active.plugin.digest.clone(),
-                        name: format!("{}@{}", active.plugin.name, active.plugin.version),
-                        diagnoses: vec![id.clone()],
-                        config: Value::Null,
-                    };
-                    planned.push((plan, Arc::clone(active)));
-                }
+                None => chosen.push((planned(&active.plugin, id), Arc::clone(active))),
             }
         }
         let configured = |(mut plan, active): (PlannedPlugin, Arc<Active>)| {
@@ -317,7 +338,17 @@ impl ActiveSet {
             })?;
             Ok(plan)
         };
-        planned.into_iter().map(configured).collect()
+        chosen.into_iter().map(configured).collect()
+    }
+}
+
+/// A plugin that is asked for one diagnosis so far, and not configured.
+fn planned(plugin: &PublishedPlugin, diagnosis: &str) -> PlannedPlugin {
+    PlannedPlugin {
+        digest: plugin.digest.clone(),
+        name: format!("{}@{}", plugin.name, plugin.version),
+        diagnoses: vec![diagnosis.to_owned()],
+        config: Value::Null,
     }
 }
 

@@ -155,6 +155,10 @@ pub struct Finding {
     pub fuel: u64,
     /// Wall-clock time of the plugin's run, in milliseconds; shared by all findings of one plugin.
     pub compute_ms: f64,
+    /// Linear memory that the plugin had at the end of its run, in bytes; 0 where none ran, or where the
+    /// node did not say.
+    #[serde(default)]
+    pub memory_bytes: u64,
     /// Name and version of the plugin, such as `brightness@1.0.0`; absent where none ran.
     pub plugin: Option<String>,
     /// blake3 digest of the plugin, 64 hexadecimal digits; absent where none ran.

@@ -12,6 +12,7 @@ mod page;
 mod plugin;
 mod problem;
 mod run;
+mod shadow;
 mod submission;
 mod task;
 mod worker;
@@ -29,6 +30,10 @@ pub use plugin::{
 };
 pub use problem::{PROBLEM_MEDIA_TYPE, Problem};
 pub use run::{DiagnosisResult, Job, JobState, Progress, Run, RunState, Trigger};
+pub use shadow::{
+    MeanCost, PluginUsage, RunLimits, ShadowChange, ShadowDiagnosis, ShadowDifference, ShadowReport, Used,
+    UsedOfDay,
+};
 pub use submission::{Submission, SubmissionRequest, SubmissionState, uploaded_name, uploaded_source};
 pub use task::{MissedRuns, Schedule, SubmitRequest, Task, TaskRequest};
 pub use worker::{

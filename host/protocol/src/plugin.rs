@@ -39,8 +39,15 @@ pub struct PublishedPlugin {
     pub config_schema: Value,
     /// When it was published.
     pub published_at: DateTime<Utc>,
+    /// The host's interfaces that it imports, with their versions, as
+    /// `easysight:diagnosis/video@1.0.0`: all that it can reach.
+    #[serde(default)]
+    pub imports: Vec<String>,
     /// Ids of the diagnoses that it is active for.
     pub active_for: Vec<String>,
+    /// Ids of the diagnoses that it stands beside the active plugin for, as a candidate.
+    #[serde(default)]
+    pub shadow_for: Vec<String>,
     /// Public keys of those who signed it.
     #[serde(default)]
     pub signed_by: Vec<String>,
@@ -80,7 +87,7 @@ pub struct Activation {
     pub activated_at: DateTime<Utc>,
 }
 
-/// What an activation may be narrowed to.
+/// What an activation, or a shadow, may be narrowed to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ActivationRequest {

@@ -116,9 +116,22 @@ pub struct PlannedPlugin {
 pub struct JobPlan {
     /// The plugins that run on the clip.
     pub plugins: Vec<PlannedPlugin>,
+    /// Candidates that run on the same clip after them; what they find is kept apart. Their configuration
+    /// is the task's own, which may not be theirs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shadows: Vec<PlannedPlugin>,
     /// Where the run comes from.
     #[serde(default)]
     pub origin: Origin,
+}
+
+impl PlannedPlugin {
+    /// The name under which a shadow remembers cameras: its digest, so that it never meets the memory of
+    /// the version that it stands beside.
+    #[must_use]
+    pub fn shadow_memory(&self) -> &str {
+        &self.digest
+    }
 }
 
 /// Where a run comes from, so that what all programs say of it can be brought together.
@@ -176,6 +189,9 @@ pub enum JobOutcome {
     Finished {
         /// One a diagnosis.
         findings: Vec<Finding>,
+        /// What the plan's shadows found, one a diagnosis of each; says nothing of the camera.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        shadows: Vec<Finding>,
         /// Wall-clock time of the capture.
         decode_ms: f64,
         /// What plugins remember from now on, of those that remember anything else than before. One

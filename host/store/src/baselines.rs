@@ -1,10 +1,11 @@
 //! What plugins remember of cameras: given along with a lease, taken back with the result of the
 //! attempt that counts, forgotten when the camera is another or looks elsewhere.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use easysight_protocol::{
-    Baseline, BaselineInfo, Finding, JobId, JobPlan, LeasedJob, MAX_BASELINE_BYTES, plugin_name,
+    Baseline, BaselineInfo, Finding, JobId, JobPlan, LeasedJob, MAX_BASELINE_BYTES, PlannedPlugin,
+    plugin_name,
 };
 use serde_json::json;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
@@ -13,6 +14,7 @@ use crate::{
     Dialect, Store, StoreError,
     dialect::Column,
     query::{count, maybe_text, text, time_of},
+    shadows,
 };
 
 /// Letters of all baselines of one lease. A batch whose jobs have more gets fewer jobs, but always
@@ -89,6 +91,7 @@ pub(crate) struct Brought<'a> {
     /// When the attempt was leased that counts.
     pub(crate) started_at: i64,
     pub(crate) findings: &'a [Finding],
+    pub(crate) shadows: &'a [Finding],
     pub(crate) baselines: &'a [Baseline],
 }
 
@@ -134,7 +137,7 @@ pub(crate) async fn attach(
     }
     let weight = |job: &LeasedJob| -> u64 {
         let Some(camera) = &job.camera_id else { return 0 };
-        let names = plugins_of(plans, job);
+        let names = plugins_of(plans, job).into_iter();
         names.filter_map(|name| letters.get(&(camera.clone(), name.to_owned()))).sum()
     };
     let mut total = 0;
@@ -168,7 +171,7 @@ async fn fill(
     }
     for job in jobs {
         let Some(camera) = job.camera_id.clone() else { continue };
-        let remembered = plugins_of(plans, job).filter_map(|name| {
+        let remembered = plugins_of(plans, job).into_iter().filter_map(|name| {
             let data = kept.get(&(camera.clone(), name.to_owned()))?;
             Some(Baseline { plugin: name.to_owned(), data: data.clone() })
         });
@@ -177,9 +180,18 @@ async fn fill(
     Ok(())
 }
 
-fn plugins_of<'a>(plans: &'a [JobPlan], job: &LeasedJob) -> impl Iterator<Item = &'a str> {
-    let plugins = plans.get(job.plan).map(|plan| plan.plugins.as_slice()).unwrap_or_default();
-    plugins.iter().map(|plugin| plugin_name(&plugin.name))
+/// The names under which the job's plugins remember. A candidate that remembers nothing yet begins with what
+/// the version beside it knows.
+fn plugins_of<'a>(plans: &'a [JobPlan], job: &LeasedJob) -> Vec<&'a str> {
+    let Some(plan) = plans.get(job.plan) else { return Vec::new() };
+    let all = plan.plugins.iter().chain(&plan.shadows).map(|plugin| plugin_name(&plugin.name));
+    let mut names = Vec::new();
+    for name in all.chain(plan.shadows.iter().map(PlannedPlugin::shadow_memory)) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
 }
 
 async fn hand_back(
@@ -205,6 +217,8 @@ pub(crate) async fn keep(
     brought: &[Brought<'_>],
     now: i64,
 ) -> Result<(), StoreError> {
+    let candidates = brought.iter().flat_map(|one| one.shadows).filter_map(|one| one.digest.as_deref());
+    let standing = shadows::standing(connection, dialect, &candidates.collect()).await?;
     // Of two jobs on one camera in one batch, the one that was leased later counts.
     let mut latest: BTreeMap<(&str, &str), (i64, serde_json::Value)> = BTreeMap::new();
     for one in brought {
@@ -218,7 +232,7 @@ pub(crate) async fn keep(
             if moved.is_some_and(|finder| finder != plugin) {
                 continue;
             }
-            let size = match acceptable(baseline, one.findings) {
+            let size = match acceptable(baseline, one, &standing) {
                 Ok(size) => size,
                 Err(reason) => {
                     tracing::warn!(camera = one.camera_id, plugin, reason, "a baseline is not kept");
@@ -262,10 +276,18 @@ pub(crate) async fn keep(
 }
 
 /// Bytes of a baseline that may be kept, or why it may not.
-fn acceptable(baseline: &Baseline, findings: &[Finding]) -> Result<usize, String> {
-    let judged = findings.iter().filter_map(Finding::plugin_name).any(|name| name == baseline.plugin);
-    if !judged {
+fn acceptable(
+    baseline: &Baseline,
+    brought: &Brought<'_>,
+    standing: &BTreeSet<String>,
+) -> Result<usize, String> {
+    let judged = brought.findings.iter().filter_map(Finding::plugin_name).any(|name| name == baseline.plugin);
+    let shadow = || brought.shadows.iter().any(|one| one.digest.as_ref() == Some(&baseline.plugin));
+    if !judged && !shadow() {
         return Err("the plugin has no finding in this job".into());
+    }
+    if !judged && !standing.contains(&baseline.plugin) {
+        return Err("the candidate stands beside no active plugin any more".into());
     }
     baseline.bytes().map(|bytes| bytes.len()).map_err(|error| error.to_string())
 }

@@ -112,7 +112,7 @@ impl Dialect {
 }
 
 impl Column {
-    const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Text(name) | Self::Integer(name) | Self::Real(name) => name,
         }

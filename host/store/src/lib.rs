@@ -19,9 +19,11 @@ mod plugins;
 mod query;
 mod results;
 mod runs;
+mod shadows;
 mod tasks;
 mod tokens;
 mod upkeep;
+mod usage;
 mod writer;
 
 use std::{path::Path, str::FromStr, sync::Arc, time::Duration};
@@ -47,9 +49,11 @@ pub use plugins::PluginRepository;
 pub use query::PageRequest;
 pub use results::{Recorded, ResultRepository};
 pub use runs::{FanOut, NewRun, RunFilter, RunRepository, Start, StoredRun};
+pub use shadows::{Shadow, ShadowRepository};
 pub use tasks::TaskRepository;
 pub use tokens::{StoredToken, TokenRepository};
 pub use upkeep::{QueueState, Reaped, UpkeepRepository};
+pub use usage::UsageRepository;
 
 use writer::Writer;
 

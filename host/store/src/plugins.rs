@@ -6,8 +6,9 @@ use easysight_protocol::{Activation, KeySignature, PluginSignature, PublishedPlu
 use sqlx::{AnyConnection, Row, any::AnyRow};
 
 use crate::{
-    Store, StoreError,
+    ShadowRepository, Store, StoreError,
     query::{json, maybe_text, text, time_of},
+    shadows,
 };
 
 /// Published plugins, and which of them serves each diagnosis.
@@ -145,6 +146,7 @@ impl PluginRepository for Store {
         let sql = "SELECT document FROM plugins ORDER BY name, published_at DESC";
         let rows = sqlx::query(sql).fetch_all(&self.readers).await?;
         let active = self.activations().await?;
+        let shadows = self.shadows().await?;
         let mut signers: HashMap<String, Vec<String>> = HashMap::new();
         let sql = "SELECT digest, key FROM plugin_signatures ORDER BY digest, key";
         for row in &sqlx::query(sql).fetch_all(&self.readers).await? {
@@ -155,6 +157,8 @@ impl PluginRepository for Store {
                 let mut plugin: PublishedPlugin = json(row, "document")?;
                 let serves = |one: &&Activation| one.digest.as_ref() == Some(&plugin.digest);
                 plugin.active_for = active.iter().filter(serves).map(|one| one.diagnosis.clone()).collect();
+                let shadows = shadows.iter().filter(|shadow| shadow.digest == plugin.digest);
+                plugin.shadow_for = shadows.map(|shadow| shadow.diagnosis.clone()).collect();
                 plugin.signed_by = signers.remove(&plugin.digest).unwrap_or_default();
                 Ok(plugin)
             })
@@ -177,10 +181,14 @@ impl PluginRepository for Store {
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
-                    for diagnosis in diagnoses {
-                        append(connection, &diagnosis, digest.as_deref(), now).await?;
+                    for diagnosis in &diagnoses {
+                        append(connection, diagnosis, digest.as_deref(), now).await?;
                     }
-                    Ok(())
+                    // Whoever serves a diagnosis stands beside nobody.
+                    match digest {
+                        Some(digest) => shadows::end(connection, &digest, &diagnoses).await,
+                        None => Ok(()),
+                    }
                 })
             })
             .await

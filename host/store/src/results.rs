@@ -14,6 +14,8 @@ use crate::{
     baselines::{self, Brought},
     dialect::Column,
     query::{maybe_text, parsed, small, time, word},
+    shadows::{self, Compared},
+    usage::Usage,
 };
 
 /// What became of a batch.
@@ -72,16 +74,25 @@ async fn record(
     let mut recorded = Recorded::default();
     let mut judged: BTreeMap<&str, Option<Status>> = BTreeMap::new();
     let (mut brought, mut seen) = (Vec::new(), BTreeSet::new());
+    let (mut compared, mut used) = (Vec::new(), Usage::default());
     for result in &results {
         let Some(job) = changed.get(&result.job_id) else { continue };
-        let JobOutcome::Finished { findings, baselines, .. } = &result.outcome else { continue };
+        let JobOutcome::Finished { findings, shadows, baselines, .. } = &result.outcome else { continue };
         if !seen.insert(result.job_id) {
             continue;
         }
         if let Some(camera) = &job.camera_id {
-            brought.push(Brought { camera_id: camera, started_at: job.started_at, findings, baselines });
+            let started_at = job.started_at;
+            brought.push(Brought { camera_id: camera, started_at, findings, shadows, baselines });
             judged.insert(camera, Finding::overall_status(findings));
         }
+        compared.push(Compared {
+            job_id: result.job_id,
+            camera_id: job.camera_id.as_deref(),
+            findings,
+            shadows,
+        });
+        used.add(findings.iter().chain(shadows));
         for finding in findings {
             recorded.findings.push(DiagnosisResult {
                 id: Uuid::now_v7().to_string(),
@@ -98,9 +109,12 @@ async fn record(
     insert_findings(connection, dialect, &recorded.findings, now).await?;
     note_cameras(connection, dialect, &judged, now).await?;
     baselines::keep(connection, dialect, &brought, now).await?;
+    shadows::keep(connection, dialect, &compared, now).await?;
     recorded.finished_runs = finish_runs(connection, dialect, &changed, now).await?;
     recorded.requeued = changed.values().filter(|job| job.state == JobState::Queued).count();
     recorded.verdicts = verdicts(connection, dialect, &results, &changed).await?;
+    // Last: these rows are all masters' and are held until the batch is written.
+    used.note(connection, dialect, now).await?;
     Ok(recorded)
 }
 

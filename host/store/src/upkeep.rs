@@ -167,6 +167,10 @@ impl UpkeepRepository for Store {
                          ON ended.id = jobs.run_id LIMIT $2)",
                         "DELETE FROM runs WHERE id IN (SELECT id FROM runs WHERE state IN ('finished', 'cancelled') \
                          AND finished_at < $1 AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.run_id = runs.id) ORDER BY id LIMIT $2)",
+                        "DELETE FROM shadow_findings WHERE id IN (SELECT id FROM \
+                         (SELECT id, created_at FROM shadow_findings ORDER BY id LIMIT $2) AS oldest WHERE created_at < $1)",
+                        "DELETE FROM plugin_usage WHERE (digest, day) IN \
+                         (SELECT digest, day FROM plugin_usage WHERE (day + 1) * 86400000 < $1 LIMIT $2)",
                     ];
                     let mut pruned = 0;
                     for sql in statements {
@@ -192,7 +196,11 @@ impl UpkeepRepository for Store {
                 Box::pin(async move {
                     let sql =
                         "DELETE FROM findings WHERE id IN (SELECT id FROM findings ORDER BY id LIMIT $1)";
-                    Ok(sqlx::query(sql).bind(step).execute(connection).await?.rows_affected())
+                    let pruned = sqlx::query(sql).bind(step).execute(&mut *connection).await?.rows_affected();
+                    // What candidates found is of use beside the findings that count, and goes with them.
+                    let sql = "DELETE FROM shadow_findings WHERE id < (SELECT MIN(id) FROM findings)";
+                    sqlx::query(sql).execute(connection).await?;
+                    Ok(pruned)
                 })
             })
             .await

@@ -5,8 +5,9 @@ mod databases;
 mod leases;
 mod pictures;
 mod remembering;
+mod shadows;
 
-use databases::{Node, camera, fan_out, finished, open, plan, run_of, task};
+use databases::{Node, camera, fan_out, finished, open, plan, published, run_of, task};
 use easysight_protocol::{
     JobId, KeySignature, PluginSignature, RunId, RunState, Scope, Status, TokenInfo, Trigger, Verdict,
 };
@@ -35,6 +36,11 @@ use remembering::{
     of_two_jobs_on_one_camera_the_one_leased_later_counts, only_the_attempt_that_is_recorded_is_remembered,
     what_a_plugin_remembers_comes_with_the_next_job_on_its_camera, what_is_no_baseline_costs_no_finding,
     what_is_remembered_of_a_camera_goes_with_it, when_a_camera_moved_all_but_the_finder_forget_it,
+};
+
+use shadows::{
+    a_candidate_counts_for_nothing_and_is_compared,
+    a_candidate_remembers_apart_and_is_forgotten_with_its_end, what_plugins_used_is_noted_by_day,
 };
 
 /// The same test on both.
@@ -96,6 +102,9 @@ on_both!(
     when_a_camera_moved_all_but_the_finder_forget_it,
     what_is_no_baseline_costs_no_finding,
     a_lease_has_no_more_jobs_than_their_baselines_leave_room_for,
+    a_candidate_counts_for_nothing_and_is_compared,
+    a_candidate_remembers_apart_and_is_forgotten_with_its_end,
+    what_plugins_used_is_noted_by_day,
 );
 
 fn page(limit: u32) -> PageRequest {
@@ -213,17 +222,7 @@ async fn commands_of_many_callers_do_not_mix(store: &Store) {
 }
 
 async fn plugins_are_activated_and_rolled_back(store: &Store) {
-    let plugin = |version: &str, digest: &str| easysight_protocol::PublishedPlugin {
-        digest: digest.into(),
-        name: "brightness".into(),
-        version: version.into(),
-        size_bytes: 3,
-        diagnoses: Vec::new(),
-        config_schema: serde_json::json!({"type": "object"}),
-        published_at: chrono::DateTime::UNIX_EPOCH,
-        active_for: Vec::new(),
-        signed_by: Vec::new(),
-    };
+    let plugin = |version: &str, digest: &str| published("brightness", version, digest);
     assert!(store.publish(plugin("1.0.0", "a")).await.unwrap());
     assert!(!store.publish(plugin("1.0.0", "a")).await.unwrap());
     assert!(matches!(store.publish(plugin("1.0.0", "b")).await, Err(StoreError::Conflict(_))));
@@ -244,17 +243,7 @@ async fn plugins_are_activated_and_rolled_back(store: &Store) {
 }
 
 async fn a_plugin_is_signed_by_one_key_after_the_other(store: &Store) {
-    let plugin = |digest: &str| easysight_protocol::PublishedPlugin {
-        digest: digest.into(),
-        name: digest.into(),
-        version: "1.0.0".into(),
-        size_bytes: 3,
-        diagnoses: Vec::new(),
-        config_schema: serde_json::json!({"type": "object"}),
-        published_at: chrono::DateTime::UNIX_EPOCH,
-        active_for: Vec::new(),
-        signed_by: Vec::new(),
-    };
+    let plugin = |digest: &str| published(digest, "1.0.0", digest);
     let signed = |keys: &[(&str, &str)]| {
         let one = |(key, signature): &(&str, &str)| KeySignature {
             key: (*key).into(),

@@ -23,6 +23,7 @@ mod pictures;
 mod process;
 mod proxy;
 mod requests;
+mod shadow;
 mod shared;
 mod signing;
 mod systemd;

@@ -18,6 +18,7 @@ pub(super) fn plugins(plugins: &[PublishedPlugin]) -> Table {
         "size",
         "diagnoses",
         "active for",
+        "candidate for",
         "signed by",
         "published",
     ]);
@@ -31,6 +32,7 @@ pub(super) fn plugins(plugins: &[PublishedPlugin]) -> Table {
             Cell::new(format!("{} KiB", plugin.size_bytes.div_ceil(1024))),
             listing::cell(&diagnoses.join(", ")),
             if plugin.active_for.is_empty() { active } else { active.fg(Color::Green) },
+            listing::cell(&listing::joined(&plugin.shadow_for)),
             listing::cell(&listing::joined(&signers(plugin))),
             Cell::new(listing::time(plugin.published_at)),
         ]);
@@ -39,7 +41,7 @@ pub(super) fn plugins(plugins: &[PublishedPlugin]) -> Table {
 }
 
 /// The ids of the keys that signed a plugin.
-fn signers(plugin: &PublishedPlugin) -> Vec<String> {
+pub(super) fn signers(plugin: &PublishedPlugin) -> Vec<String> {
     let id = |key: &String| key.parse().map_or_else(|_| key.clone(), |key: PublicKey| key.id().to_string());
     plugin.signed_by.iter().map(id).collect()
 }

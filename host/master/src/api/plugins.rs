@@ -147,7 +147,7 @@ pub(super) async fn look_up(
     Ok(Json(find(&master, &digest).await?.1))
 }
 
-async fn find(master: &Shared, digest: &str) -> Result<(Digest, PublishedPlugin), Error> {
+pub(super) async fn find(master: &Shared, digest: &str) -> Result<(Digest, PublishedPlugin), Error> {
     let parsed: Digest = digest.parse().map_err(|_| missing("plugin", digest))?;
     let found = master.registry.find(parsed).await.map_err(|error| store_error(&error))?;
     Ok((parsed, found.ok_or_else(|| missing("plugin", digest))?))
@@ -219,12 +219,7 @@ pub(super) async fn activate(
     JsonBody(request): JsonBody<ActivationRequest>,
 ) -> Result<Json<PublishedPlugin>, Error> {
     let (_, plugin) = find(&master, &digest).await?;
-    let own: Vec<String> = plugin.diagnoses.iter().map(|one| one.id.clone()).collect();
-    let diagnoses = if request.diagnoses.is_empty() { own.clone() } else { request.diagnoses };
-    if let Some(at) = diagnoses.iter().position(|id| !own.contains(id)) {
-        let detail = format!("the plugin does not implement it; it implements {}", own.join(", "));
-        return Err(invalid(format!("/diagnoses/{at}"), detail));
-    }
+    let diagnoses = chosen(&plugin, request)?;
     switch(&master, diagnoses, Some(plugin.digest)).await?;
     look_up(State(master), Path(digest)).await
 }
@@ -259,6 +254,19 @@ pub(super) async fn roll_back(
     master.registry.refresh().await.map_err(|error| store_error(&error))?;
     tracing::info!(diagnosis, digest = rolled.digest, "rolled back");
     Ok(Json(rolled))
+}
+
+/// Those of a plugin's diagnoses that are asked for; all where none is named.
+pub(super) fn chosen(plugin: &PublishedPlugin, request: ActivationRequest) -> Result<Vec<String>, Error> {
+    let own: Vec<String> = plugin.diagnoses.iter().map(|one| one.id.clone()).collect();
+    if request.diagnoses.is_empty() {
+        return Ok(own);
+    }
+    if let Some(at) = request.diagnoses.iter().position(|id| !own.contains(id)) {
+        let detail = format!("the plugin does not implement it; it implements {}", own.join(", "));
+        return Err(invalid(format!("/diagnoses/{at}"), detail));
+    }
+    Ok(request.diagnoses)
 }
 
 async fn switch(master: &Shared, diagnoses: Vec<String>, digest: Option<String>) -> Result<(), Error> {

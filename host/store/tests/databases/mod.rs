@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use easysight_protocol::{
     CameraRequest, Finding, HeartbeatRequest, HeldJob, Incarnation, JobOutcome, JobPlan, JobResult,
-    LeasedJob, Origin, PlannedPlugin, RegisterRequest, RunId, Status, SystemInfo, TaskRequest, Text, Totals,
-    Trigger,
+    LeasedJob, Origin, PlannedPlugin, PublishedPlugin, RegisterRequest, RunId, Status, SystemInfo,
+    TaskRequest, Text, Totals, Trigger,
 };
 use easysight_store::{
     Dialect, FanOut, LeaseRepository, Leased, NewRun, NodeRepository, RunRepository, Start, Store,
@@ -78,6 +78,23 @@ pub(crate) fn task() -> TaskRequest {
     serde_json::from_value(serde_json::json!({"name": "all", "groups": ["hall"], "max_attempts": 3})).unwrap()
 }
 
+/// A plugin whose bytes are nowhere.
+pub(crate) fn published(name: &str, version: &str, digest: &str) -> PublishedPlugin {
+    PublishedPlugin {
+        digest: digest.into(),
+        name: name.into(),
+        version: version.into(),
+        size_bytes: 3,
+        diagnoses: Vec::new(),
+        config_schema: serde_json::json!({"type": "object"}),
+        published_at: chrono::DateTime::UNIX_EPOCH,
+        imports: Vec::new(),
+        active_for: Vec::new(),
+        shadow_for: Vec::new(),
+        signed_by: Vec::new(),
+    }
+}
+
 pub(crate) fn plan() -> JobPlan {
     JobPlan {
         plugins: vec![PlannedPlugin {
@@ -86,6 +103,7 @@ pub(crate) fn plan() -> JobPlan {
             diagnoses: vec!["brightness".into()],
             config: serde_json::json!({"dark": 40}),
         }],
+        shadows: Vec::new(),
         origin: Origin { request_id: Some("asked".into()), traceparent: None },
     }
 }
@@ -201,6 +219,7 @@ pub(crate) fn finding(diagnosis: &str, status: Status) -> Finding {
         evidence: None,
         failure: None,
         fuel: 7,
+        memory_bytes: 65_536,
         compute_ms: 0.5,
         plugin: None,
         digest: None,
@@ -210,6 +229,7 @@ pub(crate) fn finding(diagnosis: &str, status: Status) -> Finding {
 pub(crate) fn finished(leased: &Leased, job: &LeasedJob, status: Status) -> JobResult {
     let outcome = JobOutcome::Finished {
         findings: vec![finding("brightness", status)],
+        shadows: Vec::new(),
         decode_ms: 12.5,
         baselines: Vec::new(),
     };

@@ -24,7 +24,11 @@ async fn queue(store: &Store, cameras: &[&str], plugins: &[&str], now: i64) {
         diagnoses: vec![(*name).into()],
         config: serde_json::json!({}),
     };
-    let plan = JobPlan { plugins: plugins.iter().map(planned).collect(), origin: Origin::default() };
+    let plan = JobPlan {
+        plugins: plugins.iter().map(planned).collect(),
+        shadows: Vec::new(),
+        origin: Origin::default(),
+    };
     let cameras = cameras.iter().map(|id| (Some((*id).to_owned()), format!("rtsp://{id}/live"))).collect();
     let new = NewRun {
         id: RunId::fresh(),
@@ -55,7 +59,7 @@ fn result(
     remembered: &[(&str, &[u8])],
 ) -> JobResult {
     let baselines = remembered.iter().map(|(plugin, bytes)| Baseline::new(plugin, bytes)).collect();
-    let outcome = JobOutcome::Finished { findings, decode_ms: 1.0, baselines };
+    let outcome = JobOutcome::Finished { findings, shadows: Vec::new(), decode_ms: 1.0, baselines };
     JobResult { job_id: job.id, lease: leased.lease, attempt: job.attempt, outcome }
 }
 

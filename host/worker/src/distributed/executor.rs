@@ -1,6 +1,6 @@
 //! One leased job from its plan to its result.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{fmt::Display, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use easysight_capture::{CaptureErrorKind, Source};
 use easysight_daemon::telemetry;
@@ -8,7 +8,8 @@ use easysight_diagnose::{
     Baselines, Examination, Illustration, Plan, Selected, capture, illustrate, judge_with, not_run,
 };
 use easysight_protocol::{
-    Baseline, Failure, Finding, JobOutcome, JobPlan, JobResult, LeaseToken, LeasedJob, uploaded_name,
+    Baseline, Failure, Finding, JobOutcome, JobPlan, JobResult, LeaseToken, LeasedJob, PlannedPlugin,
+    uploaded_name,
 };
 use easysight_sandbox::{Digest, Limits};
 use futures::FutureExt;
@@ -25,6 +26,9 @@ use super::{
     pictures::Parcel,
     upload::{self, UploadError},
 };
+
+/// The kind of failure of a plugin that nobody vouches for whom this node trusts.
+const UNTRUSTED: &str = "plugin-untrusted";
 
 /// What the node was given.
 pub(crate) struct Assignment {
@@ -92,7 +96,7 @@ type Outcome = (JobOutcome, Vec<Parcel>);
 async fn examine(node: &Distributed, job: &LeasedJob, plan: Option<&JobPlan>) -> Result<Outcome, Failure> {
     let plan = plan.ok_or_else(|| internal("the job came without its plan"))?;
     let gathered = async { Ok((source_of(node, job).await?, select(node, plan).await?)) };
-    let (picture, (plan, untrusted)) = match gathered.await {
+    let (picture, (plan, not_run)) = match gathered.await {
         Ok(gathered) => gathered,
         Err(Lack::Master(error)) => {
             tracing::warn!(%error, "the master went away before it gave what the job needs");
@@ -126,16 +130,17 @@ async fn examine(node: &Distributed, job: &LeasedJob, plan: Option<&JobPlan>) ->
     let (examination, illustration) = tokio::task::spawn_blocking(judging)
         .await
         .map_err(|error| internal(&format!("judging broke off: {error}")))?;
-    let Examination { mut findings, baselines, failure, decode_ms } = examination;
+    let Examination { mut findings, mut shadows, baselines, failure, decode_ms } = examination;
     if let Some(failure) = failure {
         return Err(failure);
     }
     if seen {
-        findings.extend(untrusted);
+        findings.extend(not_run.untrusted);
+        shadows.extend(not_run.shadows);
     }
     let pictures = pack(node, job, illustration, &mut findings);
     let baselines = baselines.iter().map(|(plugin, bytes)| Baseline::new(plugin, bytes)).collect();
-    Ok((JobOutcome::Finished { findings, decode_ms, baselines }, pictures))
+    Ok((JobOutcome::Finished { findings, shadows, decode_ms, baselines }, pictures))
 }
 
 /// Gets pictures ready to be sent once their result is recorded. Findings refer to those only that
@@ -207,40 +212,62 @@ async fn source_of(node: &Distributed, job: &LeasedJob) -> Result<Picture, Lack>
     Ok(Picture { source, _upload: None })
 }
 
-/// The plan with its plugins at hand, and the findings of those that nobody vouches for whom this node
-/// trusts: they keep no other plugin from running.
-async fn select(node: &Distributed, plan: &JobPlan) -> Result<(Plan, Vec<Finding>), Lack> {
+/// Findings of plugins that are not run, and keep no other plugin from running.
+#[derive(Default)]
+struct NotRun {
+    /// Of those that nobody vouches for whom this node trusts.
+    untrusted: Vec<Finding>,
+    /// Of candidates that cannot be had, or refuse the task's configuration.
+    shadows: Vec<Finding>,
+}
+
+/// The plan with its plugins at hand.
+async fn select(node: &Distributed, plan: &JobPlan) -> Result<(Plan, NotRun), Lack> {
     let mut selected = Vec::with_capacity(plan.plugins.len());
-    let mut untrusted = Vec::new();
+    let mut not_run = NotRun::default();
     for planned in &plan.plugins {
-        let unavailable = |detail: String| {
-            let detail = format!("the plugin {}: {detail}", planned.name);
-            Lack::Own(Failure { kind: "plugin-unavailable".into(), detail })
-        };
-        let digest: Digest = planned.digest.parse().map_err(|e| unavailable(format!("{e}")))?;
-        let plugin = match node.plugins.get(digest).await {
-            Ok(plugin) => plugin,
-            Err(error) => match *error {
-                FetchError::Call(CallError::Unreachable { .. }) => {
-                    return Err(Lack::Master(error.to_string()));
-                }
-                FetchError::Untrusted(_) => {
-                    let detail = format!("the plugin {}: {error}", planned.name);
-                    let failure = Failure { kind: "plugin-untrusted".into(), detail };
-                    untrusted.extend(not_run(&planned.diagnoses, &planned.name, &planned.digest, &failure));
-                    continue;
-                }
-                _ => return Err(unavailable(error.to_string())),
-            },
-        };
-        let config = plugin.resolve_config(Some(&planned.config)).map_err(|error| {
-            let detail = format!("the plugin {}: {}: {}", planned.name, error.field, error.detail);
-            Lack::Own(Failure { kind: "invalid-config".into(), detail })
-        })?;
-        let diagnoses = planned.diagnoses.clone();
-        selected.push(Selected { plugin, diagnoses, config, limits: Limits::default() });
+        match at_hand(node, planned).await {
+            Ok(one) => selected.push(one),
+            Err(Lack::Own(failure)) if failure.kind == UNTRUSTED => {
+                not_run.untrusted.extend(findings_of(planned, &failure));
+            }
+            Err(lack) => return Err(lack),
+        }
     }
-    Ok((Plan::of(selected), untrusted))
+    let mut shadows = Vec::with_capacity(plan.shadows.len());
+    for planned in &plan.shadows {
+        match at_hand(node, planned).await {
+            Ok(one) => shadows.push(one),
+            // Whatever is wrong with a candidate, the job is none the worse for it.
+            Err(Lack::Own(failure)) => not_run.shadows.extend(findings_of(planned, &failure)),
+            Err(Lack::Master(error)) => {
+                tracing::warn!(plugin = planned.name, %error, "a candidate cannot be had, and is passed over");
+            }
+        }
+    }
+    Ok((Plan::beside(selected, shadows), not_run))
+}
+
+fn findings_of(planned: &PlannedPlugin, failure: &Failure) -> Vec<Finding> {
+    not_run(&planned.diagnoses, &planned.name, &planned.digest, failure)
+}
+
+/// A plugin of a plan, loaded and configured.
+async fn at_hand(node: &Distributed, planned: &PlannedPlugin) -> Result<Selected, Lack> {
+    let lacks = |kind: &str, detail: &dyn Display| {
+        let detail = format!("the plugin {}: {detail}", planned.name);
+        Lack::Own(Failure { kind: kind.into(), detail })
+    };
+    let digest: Digest = planned.digest.parse().map_err(|error| lacks("plugin-unavailable", &error))?;
+    let plugin = node.plugins.get(digest).await.map_err(|error| match *error {
+        FetchError::Call(CallError::Unreachable { .. }) => Lack::Master(error.to_string()),
+        FetchError::Untrusted(_) => lacks(UNTRUSTED, &error),
+        _ => lacks("plugin-unavailable", &error),
+    })?;
+    let config = plugin
+        .resolve_config(Some(&planned.config))
+        .map_err(|error| lacks("invalid-config", &format_args!("{}: {}", error.field, error.detail)))?;
+    Ok(Selected { plugin, diagnoses: planned.diagnoses.clone(), config, limits: Limits::default() })
 }
 
 fn note(node: &Distributed, outcome: &JobOutcome, took: Duration) {

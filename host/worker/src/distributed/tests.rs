@@ -53,7 +53,7 @@ fn spooled(dir: &Path) -> usize {
 fn plan() -> JobPlan {
     let digest = Digest::of(b"elsewhere").to_string();
     let plugin = PlannedPlugin { digest, name: "x@1".into(), diagnoses: vec!["x".into()], config: json!({}) };
-    JobPlan { plugins: vec![plugin], origin: Origin::default() }
+    JobPlan { plugins: vec![plugin], shadows: Vec::new(), origin: Origin::default() }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,103 @@
+//! What is known of a plugin before it counts: what it may use and used, and how it does beside the plugin
+//! that is active.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
+use easysight_daemon::{body::JsonBody, problem::Error};
+use easysight_protocol::{
+    ActivationRequest, PluginUsage, Problem, PublishedPlugin, RunLimits, ShadowReport, Used,
+};
+use easysight_sandbox::Limits;
+use easysight_store::{PluginRepository, ShadowRepository, UsageRepository};
+
+use crate::master::{Shared, now_ms};
+
+use super::{
+    plugins::{chosen, find, look_up},
+    store_error,
+};
+
+/// Lets a plugin stand beside the active one of its diagnoses, or of those that are named: from the next run
+/// on it judges the same clips, and what it finds is kept apart. Runs that are under way stay as they are.
+#[utoipa::path(post, path = "/api/v1/plugins/{digest}/shadow", tag = "plugins", request_body = ActivationRequest,
+    responses((status = 200, body = PublishedPlugin), (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = 422, body = Problem), (status = "default", body = Problem)))]
+pub(super) async fn begin(
+    State(master): State<Shared>,
+    Path(digest): Path<String>,
+    JsonBody(request): JsonBody<ActivationRequest>,
+) -> Result<Json<PublishedPlugin>, Error> {
+    let (_, plugin) = find(&master, &digest).await?;
+    let diagnoses = chosen(&plugin, request)?;
+    let active = master.store.activations().await.map_err(|error| store_error(&error))?;
+    for id in &diagnoses {
+        let serves = active.iter().find(|one| one.diagnosis == *id).and_then(|one| one.digest.as_ref());
+        let reason = match serves {
+            None => "no plugin is active for it, so that there is nothing to compare with",
+            Some(digest) if *digest == plugin.digest => "the plugin itself is active for it",
+            Some(_) => continue,
+        };
+        return Err(Error::new(StatusCode::CONFLICT, "nothing-to-compare", format!("`{id}`: {reason}")));
+    }
+    tracing::info!(diagnoses = diagnoses.join(", "), digest, "a candidate begins");
+    master.store.shadow(plugin.digest, diagnoses, now_ms()).await.map_err(|error| store_error(&error))?;
+    changed(master, digest).await
+}
+
+/// Ends that for all diagnoses. What was found stays, for as long as findings are kept.
+#[utoipa::path(delete, path = "/api/v1/plugins/{digest}/shadow", tag = "plugins",
+    responses((status = 200, body = PublishedPlugin), (status = 404, body = Problem), (status = "default", body = Problem)))]
+pub(super) async fn end(
+    State(master): State<Shared>,
+    Path(digest): Path<String>,
+) -> Result<Json<PublishedPlugin>, Error> {
+    let (_, plugin) = find(&master, &digest).await?;
+    tracing::info!(diagnoses = plugin.shadow_for.join(", "), digest, "a candidate ends");
+    let ended = master.store.end_shadow(plugin.digest, plugin.shadow_for).await;
+    ended.map_err(|error| store_error(&error))?;
+    changed(master, digest).await
+}
+
+async fn changed(master: Shared, digest: String) -> Result<Json<PublishedPlugin>, Error> {
+    master.registry.refresh().await.map_err(|error| store_error(&error))?;
+    master.note_change();
+    look_up(State(master), Path(digest)).await
+}
+
+/// How a candidate compares with the plugin that was active, on the same clips.
+#[utoipa::path(get, path = "/api/v1/plugins/{digest}/shadow", tag = "plugins",
+    responses((status = 200, body = ShadowReport), (status = 404, body = Problem), (status = "default", body = Problem)))]
+pub(super) async fn report(
+    State(master): State<Shared>,
+    Path(digest): Path<String>,
+) -> Result<Json<ShadowReport>, Error> {
+    let (_, plugin) = find(&master, &digest).await?;
+    let report = master.store.shadow_report(&plugin.digest).await;
+    Ok(Json(report.map_err(|error| store_error(&error))?))
+}
+
+/// What a plugin can reach, what one run of it may use, and what its runs on live jobs used at the most.
+#[utoipa::path(get, path = "/api/v1/plugins/{digest}/usage", tag = "plugins",
+    responses((status = 200, body = PluginUsage), (status = 404, body = Problem), (status = "default", body = Problem)))]
+pub(super) async fn usage(
+    State(master): State<Shared>,
+    Path(digest): Path<String>,
+) -> Result<Json<PluginUsage>, Error> {
+    let (_, plugin) = find(&master, &digest).await?;
+    let days = master.store.usage(&plugin.digest).await.map_err(|error| store_error(&error))?;
+    let limits = Limits::default();
+    Ok(Json(PluginUsage {
+        digest: plugin.digest,
+        imports: plugin.imports,
+        limits: RunLimits {
+            fuel: limits.fuel,
+            memory_bytes: limits.memory_bytes as u64,
+            timeout_ms: u64::try_from(limits.timeout.as_millis()).unwrap_or(u64::MAX),
+        },
+        used: days.iter().map(|day| day.used).reduce(Used::and),
+        days,
+    }))
+}

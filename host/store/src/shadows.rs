@@ -1,0 +1,291 @@
+//! Candidates beside the plugins that count: which ones, and how their findings compare.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use easysight_protocol::{
+    Finding, JobId, MeanCost, ShadowChange, ShadowDiagnosis, ShadowDifference, ShadowReport,
+};
+use serde_json::json;
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
+use uuid::Uuid;
+
+use crate::{
+    Dialect, Store, StoreError,
+    dialect::Column,
+    query::{count, json, maybe_text, parsed, text, time_of},
+};
+
+/// Differences that a report names.
+const SHOWN_DIFFERENCES: i64 = 50;
+
+/// A candidate of a diagnosis.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shadow {
+    /// The diagnosis.
+    pub diagnosis: String,
+    /// The candidate.
+    pub digest: String,
+    /// Since when.
+    pub since: DateTime<Utc>,
+}
+
+/// Candidates, and how their findings compare with those that count.
+pub trait ShadowRepository {
+    /// Lets a plugin stand beside the active one of these diagnoses.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Conflict`] where another candidate stands beside one of them; nothing is changed then.
+    fn shadow(
+        &self,
+        digest: String,
+        diagnoses: Vec<String>,
+        now: i64,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Ends it for these diagnoses. What was found stays; what the candidate remembers of cameras does not,
+    /// once it stands beside none.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn end_shadow(
+        &self,
+        digest: String,
+        diagnoses: Vec<String>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// All candidates, by diagnosis.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn shadows(&self) -> impl Future<Output = Result<Vec<Shadow>, StoreError>> + Send;
+
+    /// How a candidate's findings compare, of all jobs that are kept.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn shadow_report(&self, digest: &str) -> impl Future<Output = Result<ShadowReport, StoreError>> + Send;
+}
+
+impl ShadowRepository for Store {
+    async fn shadow(&self, digest: String, diagnoses: Vec<String>, now: i64) -> Result<(), StoreError> {
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    for diagnosis in diagnoses {
+                        let sql = "INSERT INTO shadows (diagnosis, digest, since) VALUES ($1, $2, $3) \
+                                   ON CONFLICT (diagnosis) DO NOTHING";
+                        sqlx::query(sql)
+                            .bind(&diagnosis)
+                            .bind(&digest)
+                            .bind(now)
+                            .execute(&mut *connection)
+                            .await?;
+                        let sql = "SELECT digest FROM shadows WHERE diagnosis = $1";
+                        let row = sqlx::query(sql).bind(&diagnosis).fetch_one(&mut *connection).await?;
+                        let stands = text(&row, "digest")?;
+                        if stands != digest {
+                            let detail = format!(
+                                "{stands} is the candidate for `{diagnosis}` already; end that first"
+                            );
+                            return Err(StoreError::Conflict(detail.into()));
+                        }
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    async fn end_shadow(&self, digest: String, diagnoses: Vec<String>) -> Result<(), StoreError> {
+        self.writer
+            .run(move |connection| Box::pin(async move { end(connection, &digest, &diagnoses).await }))
+            .await
+    }
+
+    async fn shadows(&self) -> Result<Vec<Shadow>, StoreError> {
+        let sql = "SELECT diagnosis, digest, since FROM shadows ORDER BY diagnosis";
+        let rows = sqlx::query(sql).fetch_all(&self.readers).await?;
+        rows.iter()
+            .map(|row| {
+                let (diagnosis, digest) = (text(row, "diagnosis")?, text(row, "digest")?);
+                Ok(Shadow { diagnosis, digest, since: time_of(row, "since")? })
+            })
+            .collect()
+    }
+
+    async fn shadow_report(&self, digest: &str) -> Result<ShadowReport, StoreError> {
+        let sql = "SELECT diagnosis, active, candidate, COUNT(*) AS compared, \
+                   CAST(AVG(active_fuel) AS DOUBLE PRECISION) AS active_fuel, AVG(active_ms) AS active_ms, \
+                   CAST(AVG(candidate_fuel) AS DOUBLE PRECISION) AS candidate_fuel, \
+                   AVG(candidate_ms) AS candidate_ms FROM shadow_findings WHERE digest = $1 \
+                   GROUP BY diagnosis, active, candidate ORDER BY diagnosis, compared DESC, active, candidate";
+        let rows = sqlx::query(sql).bind(digest).fetch_all(&self.readers).await?;
+        let mut of: BTreeMap<String, ShadowDiagnosis> = BTreeMap::new();
+        for shadow in self.shadows().await?.into_iter().filter(|shadow| shadow.digest == digest) {
+            let stands = ShadowDiagnosis { since: Some(shadow.since), ..nothing(&shadow.diagnosis) };
+            of.insert(shadow.diagnosis, stands);
+        }
+        for row in &rows {
+            let diagnosis = text(row, "diagnosis")?;
+            let one = of.entry(diagnosis).or_insert_with_key(|diagnosis| nothing(diagnosis));
+            let group: u64 = count(row, "compared")?;
+            let cost = |fuel: &str, ms: &str| -> Result<MeanCost, StoreError> {
+                Ok(MeanCost { fuel: row.try_get(fuel)?, compute_ms: row.try_get(ms)? })
+            };
+            one.active = mean(one.active, one.compared, cost("active_fuel", "active_ms")?, group);
+            one.candidate = mean(one.candidate, one.compared, cost("candidate_fuel", "candidate_ms")?, group);
+            one.compared += group;
+            let (active, candidate) = (text(row, "active")?, text(row, "candidate")?);
+            if active == candidate {
+                one.agreed += group;
+            } else {
+                one.changes.push(ShadowChange { active, candidate, count: group });
+            }
+        }
+        let differences = self.differences(digest).await?;
+        Ok(ShadowReport { digest: digest.to_owned(), diagnoses: of.into_values().collect(), differences })
+    }
+}
+
+impl Store {
+    async fn differences(&self, digest: &str) -> Result<Vec<ShadowDifference>, StoreError> {
+        let sql = "SELECT job_id, camera_id, created_at, active, document FROM shadow_findings \
+                   WHERE digest = $1 AND document IS NOT NULL ORDER BY id DESC LIMIT $2";
+        let rows = sqlx::query(sql).bind(digest).bind(SHOWN_DIFFERENCES).fetch_all(&self.readers).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(ShadowDifference {
+                    job_id: parsed(row, "job_id")?,
+                    camera_id: maybe_text(row, "camera_id")?,
+                    created_at: time_of(row, "created_at")?,
+                    active: text(row, "active")?,
+                    candidate: json(row, "document")?,
+                })
+            })
+            .collect()
+    }
+}
+
+fn nothing(diagnosis: &str) -> ShadowDiagnosis {
+    ShadowDiagnosis {
+        diagnosis: diagnosis.to_owned(),
+        since: None,
+        compared: 0,
+        agreed: 0,
+        changes: Vec::new(),
+        active: MeanCost::default(),
+        candidate: MeanCost::default(),
+    }
+}
+
+/// The mean of two groups of so many runs.
+fn mean(a: MeanCost, runs_a: u64, b: MeanCost, runs_b: u64) -> MeanCost {
+    let share = runs_b as f64 / (runs_a + runs_b).max(1) as f64;
+    let of = |a: f64, b: f64| a + (b - a) * share;
+    MeanCost { fuel: of(a.fuel, b.fuel), compute_ms: of(a.compute_ms, b.compute_ms) }
+}
+
+/// Ends a shadow for these diagnoses.
+pub(crate) async fn end(
+    connection: &mut AnyConnection,
+    digest: &str,
+    diagnoses: &[String],
+) -> Result<(), StoreError> {
+    for diagnosis in diagnoses {
+        sqlx::query("DELETE FROM shadows WHERE diagnosis = $1 AND digest = $2")
+            .bind(diagnosis)
+            .bind(digest)
+            .execute(&mut *connection)
+            .await?;
+    }
+    let sql =
+        "DELETE FROM baselines WHERE plugin = $1 AND NOT EXISTS (SELECT 1 FROM shadows WHERE digest = $1)";
+    sqlx::query(sql).bind(digest).execute(connection).await?;
+    Ok(())
+}
+
+/// Those of these digests that stand beside an active plugin now.
+pub(crate) async fn standing(
+    connection: &mut AnyConnection,
+    dialect: Dialect,
+    digests: &BTreeSet<&str>,
+) -> Result<BTreeSet<String>, StoreError> {
+    if digests.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let sql = format!("SELECT DISTINCT digest FROM shadows WHERE {}", dialect.among("digest", "$1"));
+    let rows =
+        sqlx::query(AssertSqlSafe(sql)).bind(serde_json::to_string(digests)?).fetch_all(connection).await?;
+    rows.iter().map(|row| text(row, "digest")).collect()
+}
+
+/// What candidates found in one job, beside what counts.
+pub(crate) struct Compared<'a> {
+    pub(crate) job_id: JobId,
+    pub(crate) camera_id: Option<&'a str>,
+    pub(crate) findings: &'a [Finding],
+    pub(crate) shadows: &'a [Finding],
+}
+
+/// Keeps what candidates found. A diagnosis without a finding that counts has nothing to compare with.
+pub(crate) async fn keep(
+    connection: &mut AnyConnection,
+    dialect: Dialect,
+    compared: &[Compared<'_>],
+    now: i64,
+) -> Result<(), StoreError> {
+    let mut rows = Vec::new();
+    for job in compared {
+        for candidate in job.shadows {
+            let active = job.findings.iter().find(|one| one.diagnosis == candidate.diagnosis);
+            let (Some(active), Some(digest)) = (active, &candidate.digest) else { continue };
+            let differs = active.word() != candidate.word();
+            rows.push(json!({
+                "id": Uuid::now_v7(),
+                "job_id": job.job_id,
+                "digest": digest,
+                "diagnosis": candidate.diagnosis,
+                "camera_id": job.camera_id,
+                "active": active.word(),
+                "active_fuel": active.fuel,
+                "active_ms": active.compute_ms,
+                "candidate": candidate.word(),
+                "candidate_fuel": candidate.fuel,
+                "candidate_ms": candidate.compute_ms,
+                "document": if differs { Some(serde_json::to_string(candidate)?) } else { None },
+            }));
+        }
+    }
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let columns = [
+        Column::Text("id"),
+        Column::Text("job_id"),
+        Column::Text("digest"),
+        Column::Text("diagnosis"),
+        Column::Text("camera_id"),
+        Column::Text("active"),
+        Column::Integer("active_fuel"),
+        Column::Real("active_ms"),
+        Column::Text("candidate"),
+        Column::Integer("candidate_fuel"),
+        Column::Real("candidate_ms"),
+        Column::Text("document"),
+    ];
+    let names: Vec<_> = columns.iter().map(|column| column.name()).collect();
+    let sql = format!(
+        "INSERT INTO shadow_findings ({0}, created_at) SELECT x.{1}, $2 FROM {2} WHERE 1 = 1 \
+         ON CONFLICT (job_id, digest, diagnosis) DO NOTHING",
+        names.join(", "),
+        names.join(", x."),
+        dialect.rows("$1", "x", &columns)
+    );
+    sqlx::query(AssertSqlSafe(sql)).bind(serde_json::to_string(&rows)?).bind(now).execute(connection).await?;
+    Ok(())
+}
