@@ -97,6 +97,43 @@ fn dark_bright_and_frozen_are_told_apart_from_healthy() {
 }
 
 #[test]
+fn a_folder_of_clips_becomes_a_table_of_what_is_wrong() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let clips = dir.path().join("clips");
+    fs::create_dir(&clips).unwrap();
+    make_clip(&clips, "a-dark.mp4", "lutyuv=y=16+(val-16)*0.12");
+    make_clip(&clips, "b-well.mp4", "null");
+    fs::write(clips.join("c-torn.mp4"), "no video").unwrap();
+    fs::write(clips.join("notes.txt"), "no clip").unwrap();
+    let arguments = words(&["--lang", "en", "--diagnosis", "brightness", "--diagnosis", "freeze"]);
+    let run = |more: &[&str]| {
+        let arguments: Vec<&OsStr> =
+            arguments.iter().copied().chain(words(more)).chain([clips.as_os_str()]).collect();
+        easysight(dir.path(), &arguments)
+    };
+    let output = run(&[]);
+    let table = String::from_utf8(output.stdout).unwrap();
+    let row = |name: &str| {
+        let rows: Vec<&str> = table.lines().filter(|line| line.contains(name)).collect();
+        assert_eq!(rows.len(), 1, "{name}: {table}");
+        rows[0].split('┆').map(|cell| cell.trim_matches(['│', ' ']).to_owned()).collect::<Vec<_>>()
+    };
+    let dark = row("a-dark.mp4");
+    assert_eq!((dark[1].as_str(), dark[2].as_str()), ("error", "Brightness"), "{table}");
+    assert!(dark[3].contains("too dark") && dark[4].contains("lighting"), "{table}");
+    assert_eq!(row("b-well.mp4")[1..3], ["normal", "–"]);
+    assert_eq!(row("c-torn.mp4")[1], "failed");
+    assert!(!table.contains("notes.txt"), "{table}");
+    assert_eq!(output.status.code(), Some(2), "one of them could not be read");
+    // Everything on demand: two diagnoses of each of the three.
+    let whole = String::from_utf8(run(&["--all"]).stdout).unwrap();
+    assert_eq!(whole.lines().filter(|line| line.contains(".mp4")).count(), 6, "{whole}");
+}
+
+#[test]
 fn a_line_has_what_programs_rely_on_and_is_the_same_every_time() {
     if !has_ffmpeg() {
         return;

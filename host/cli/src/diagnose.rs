@@ -23,7 +23,7 @@ use easysight_trust::TrustedKeys;
 use futures::{StreamExt, stream};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::{config, exit, language::Language};
+use crate::{config, exit, language::Language, sources::expanded};
 use output::Printer;
 
 /// How findings are printed.
@@ -40,8 +40,8 @@ enum Format {
 /// The command's arguments.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Addresses (rtsp://, rtsps://, http://, https://) or files.
-    #[arg(required = true, value_name = "SOURCE")]
+    /// Addresses (rtsp://, rtsps://, http://, https://), files, or folders of clips and pictures.
+    #[arg(required = true, value_name = "SOURCE|DIR")]
     sources: Vec<String>,
     /// A diagnosis to run; may be repeated. All that the plugins offer where none is named.
     #[arg(long, value_name = "ID")]
@@ -65,6 +65,9 @@ pub(crate) struct Arguments {
     /// How to print findings.
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
+    /// Show in the table every diagnosis of every source, with what was measured.
+    #[arg(long)]
+    all: bool,
     /// Language of the table's messages and of `message` in JSON; otherwise that of the locale.
     #[arg(long, value_enum)]
     lang: Option<Language>,
@@ -171,9 +174,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
 /// Works on all sources, and prints what comes out in the order in which they were given.
 async fn walk(arguments: &Arguments, bench: Arc<Bench>, jobs: usize) -> anyhow::Result<ExitCode> {
-    let bar = progress(arguments);
-    let mut printer = Printer::new(arguments.format, arguments.lang.unwrap_or_else(Language::of_locale));
-    let mut outcomes = stream::iter(&arguments.sources).map(|source| examine(source, &bench)).buffered(jobs);
+    let sources = expanded(&arguments.sources)?;
+    let bar = progress(sources.len());
+    let language = arguments.lang.unwrap_or_else(Language::of_locale);
+    let mut printer = Printer::new(arguments.format, arguments.all, language);
+    let mut outcomes = stream::iter(&sources).map(|source| examine(source, &bench)).buffered(jobs);
     let (mut abnormal, mut failed) = (false, false);
     while let Some(outcome) = outcomes.next().await {
         let outcome = outcome?;
@@ -191,7 +196,7 @@ async fn walk(arguments: &Arguments, bench: Arc<Bench>, jobs: usize) -> anyhow::
         bar.suspend(|| printer.take(outcome, &bench.plan)).context("standard output")?;
     }
     bar.finish_and_clear();
-    printer.finish().context("standard output")?;
+    printer.finish(&bench.plan).context("standard output")?;
     Ok(if failed {
         ExitCode::from(exit::FAILED)
     } else if abnormal && !arguments.exit_zero {
@@ -250,10 +255,10 @@ fn keep_picture(dir: &Path, source: &Source, seen: &Seen) -> io::Result<PathBuf>
     Ok(path)
 }
 
-fn progress(arguments: &Arguments) -> ProgressBar {
-    let wanted = arguments.sources.len() > 1 && io::stderr().is_terminal();
+fn progress(sources: usize) -> ProgressBar {
+    let wanted = sources > 1 && io::stderr().is_terminal();
     let target = if wanted { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let bar = ProgressBar::with_draw_target(Some(arguments.sources.len() as u64), target);
+    let bar = ProgressBar::with_draw_target(Some(sources as u64), target);
     if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} {eta}") {
         bar.set_style(style);
     }

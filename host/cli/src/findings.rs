@@ -1,5 +1,7 @@
 //! Findings as rows of a table and as objects for programs; where they come from is left to others.
 
+pub(crate) mod summary;
+
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -21,6 +23,9 @@ pub(crate) struct Line {
     metric: Option<String>,
     threshold: Option<f64>,
     message: String,
+    /// The most promising thing to do about it; programs read the master's API for all of them.
+    #[serde(skip)]
+    advice: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     consequence_of: Option<String>,
     metrics: BTreeMap<String, f64>,
@@ -50,6 +55,7 @@ impl Line {
             metric,
             threshold,
             message: language.of(&finding.message).to_owned(),
+            advice: finding.suggestions.first().map(|text| language.of(text).to_owned()),
             consequence_of: finding.consequence_of,
             metrics: finding.metrics.into_iter().map(|(name, metric)| (name, metric.value)).collect(),
             fuel: finding.fuel,
@@ -60,6 +66,11 @@ impl Line {
             picture: None,
             failure: finding.failure,
         }
+    }
+
+    /// True for a fault that follows from no other.
+    fn is_cause(&self) -> bool {
+        self.status > Some(Status::Normal) && self.consequence_of.is_none()
     }
 
     /// With where the picture of it is, if it is one that a picture shows.
@@ -78,6 +89,7 @@ impl Line {
             metric: None,
             threshold: None,
             message: failure.detail.clone(),
+            advice: None,
             consequence_of: None,
             metrics: BTreeMap::new(),
             fuel: 0,

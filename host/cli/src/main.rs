@@ -10,6 +10,7 @@ mod language;
 mod listing;
 mod master;
 mod plugin;
+mod sources;
 mod task;
 mod worker;
 

@@ -3,23 +3,27 @@
 use std::io::{self, Write};
 
 use easysight_diagnose::Plan;
+use easysight_protocol::Text;
+use easysight_sandbox::Diagnosis;
 
 use super::{Format, Outcome};
 use crate::{
-    findings::{self, Line},
+    findings::{self, Line, summary, summary::Titles},
     language::Language,
 };
 
 /// Prints findings as they come, or all of them at the end.
 pub(super) struct Printer {
     format: Format,
+    /// Every diagnosis of every source, in a table.
+    all: bool,
     language: Language,
     lines: Vec<Line>,
 }
 
 impl Printer {
-    pub(super) const fn new(format: Format, language: Language) -> Self {
-        Self { format, language, lines: Vec::new() }
+    pub(super) const fn new(format: Format, all: bool, language: Language) -> Self {
+        Self { format, all, language, lines: Vec::new() }
     }
 
     pub(super) fn take(&mut self, outcome: Outcome, plan: &Plan) -> io::Result<()> {
@@ -49,7 +53,7 @@ impl Printer {
         Ok(())
     }
 
-    pub(super) fn finish(self) -> io::Result<()> {
+    pub(super) fn finish(self, plan: &Plan) -> io::Result<()> {
         let mut stdout = io::stdout().lock();
         match self.format {
             Format::Jsonl => Ok(()),
@@ -57,7 +61,21 @@ impl Printer {
                 serde_json::to_writer_pretty(&mut stdout, &self.lines)?;
                 writeln!(stdout)
             }
-            Format::Table => writeln!(stdout, "{}", findings::table(&self.lines, self.language)),
+            Format::Table if self.all => writeln!(stdout, "{}", findings::table(&self.lines, self.language)),
+            Format::Table => {
+                let titles = titles(plan, self.language);
+                writeln!(stdout, "{}", summary::table(&self.lines, &titles, self.language))
+            }
         }
     }
+}
+
+/// What the plan's diagnoses are called.
+fn titles(plan: &Plan, language: Language) -> Titles {
+    let diagnoses = plan.selected().iter().flat_map(|one| &one.plugin.descriptor().diagnoses);
+    let title = |one: &Diagnosis| {
+        let title = Text { zh: one.title.zh.clone(), en: one.title.en.clone() };
+        (one.id.clone(), language.of(&title).to_owned())
+    };
+    diagnoses.map(title).collect()
 }

@@ -3,12 +3,11 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use comfy_table::{Cell, Color, Table};
 use easysight_author::Workshop;
 use easysight_diagnose::{Captured, Plan, judge};
@@ -16,7 +15,7 @@ use easysight_protocol::Finding;
 use serde::Serialize;
 
 use super::author::{self, Output, Tools};
-use crate::{exit, listing, listing::Format};
+use crate::{exit, listing, listing::Format, sources::expanded};
 
 /// The command's arguments.
 #[derive(Debug, clap::Args)]
@@ -99,28 +98,6 @@ fn plan(workshop: &Workshop, path: &Path, config: Option<&str>) -> anyhow::Resul
     plan.with_context(|| file.display().to_string())
 }
 
-/// Folders become their files, in the order of their names.
-fn expanded(sources: &[String]) -> anyhow::Result<Vec<String>> {
-    let mut all = Vec::new();
-    for source in sources {
-        let dir = Path::new(source);
-        if !dir.is_dir() {
-            all.push(source.clone());
-            continue;
-        }
-        let entries = fs::read_dir(dir)
-            .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>());
-        let mut files = entries.with_context(|| source.clone())?;
-        files.retain(|path| path.is_file());
-        files.sort();
-        if files.is_empty() {
-            bail!("{source}: there is no file in this folder");
-        }
-        all.extend(files.iter().map(|path| path.display().to_string()));
-    }
-    Ok(all)
-}
-
 fn said(plan: &Plan, captured: &Captured) -> BTreeMap<String, Said> {
     let said = |finding: Finding| {
         let word = finding.word().to_owned();
@@ -180,18 +157,5 @@ mod tests {
         let changed: Vec<_> = rows.iter().map(|row| (row.diagnosis.as_str(), row.changed)).collect();
         assert_eq!(changed, [("a", false), ("b", true), ("new", true), ("old", true)]);
         assert_eq!((rows[2].before.word.as_str(), rows[3].after.word.as_str()), ("nothing", "nothing"));
-    }
-
-    #[test]
-    fn a_folder_stands_for_its_files() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = |name: &str| dir.path().join(name).display().to_string();
-        assert!(expanded(&[dir.path().display().to_string()]).is_err());
-        for name in ["b.mp4", "a.jpg"] {
-            fs::write(dir.path().join(name), "x").unwrap();
-        }
-        fs::create_dir(dir.path().join("c")).unwrap();
-        let given = ["rtsp://camera".to_owned(), dir.path().display().to_string()];
-        assert_eq!(expanded(&given).unwrap(), ["rtsp://camera".to_owned(), path("a.jpg"), path("b.mp4")]);
     }
 }
