@@ -82,9 +82,10 @@ pub fn finding(diagnosis: &str) -> FindingBuilder {
 }
 
 impl FindingBuilder {
-    /// Adds a measured value.
+    /// Adds a measured value. Zero has no sign in it, which the order of a comparison may leave.
     #[must_use]
     pub fn metric(mut self, name: &str, value: f64, unit: &str) -> Self {
+        let value = if value == 0.0 { 0.0 } else { value };
         self.finding.metrics.push(Metric { name: name.into(), value, unit: unit.into() });
         self
     }
@@ -155,5 +156,17 @@ impl From<FindingBuilder> for Finding {
 impl From<FindingBuilder> for Report {
     fn from(builder: FindingBuilder) -> Self {
         Self { findings: vec![builder.finding] }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_measured_zero_has_no_sign() {
+        let made: Finding = finding("a").metric("least", -0.0, "").metric("small", -1e-9, "").into();
+        let bits: Vec<u64> = made.metrics.iter().map(|metric| metric.value.to_bits()).collect();
+        assert_eq!(bits, [0, (-1e-9_f64).to_bits()]);
     }
 }
