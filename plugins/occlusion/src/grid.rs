@@ -53,20 +53,25 @@ impl Grid {
         let (width, height) = clip.size(PlaneKind::Luma, level)?;
         let (width, height) = (width as usize, height as usize);
         let planes = spread(clip).map(|frame| clip.luma(frame, level)).collect::<Result<Vec<_>, _>>()?;
-        let tiles: Vec<_> = planes.iter().map(|plane| tile_moments::<TILE>(plane, width)).collect();
-        let differences: Vec<_> = planes
-            .windows(2)
-            .filter_map(|pair| match pair {
-                [before, after] => Some(tile_difference_moments::<TILE>(before, after, width)),
-                _ => None,
-            })
-            .collect();
+        let count = width / TILE * (height / TILE);
+        let (mut means, mut variances, mut noises) =
+            (Series::new(count), Series::new(count), Series::new(count));
+        for plane in &planes {
+            let tiles = tile_moments::<TILE>(plane, width);
+            means.take(&tiles, |tile| tile.mean(SAMPLES));
+            variances.take(&tiles, |tile| tile.variance(SAMPLES));
+        }
+        for pair in planes.windows(2) {
+            if let [before, after] = pair {
+                let tiles = tile_difference_moments::<TILE>(before, after, width);
+                noises.take(&tiles, |tile| tile.variance(SAMPLES));
+            }
+        }
         let (offset, scale) = match info.range {
             SampleRange::Full => (0.0, 1.0),
             // ITU-R BT.601: black 16, white 235.
             SampleRange::Limited => (16.0, 255.0 / 219.0),
         };
-        let count = width / TILE * (height / TILE);
         let mut grid = Self {
             columns: width / TILE,
             rows: height / TILE,
@@ -77,26 +82,16 @@ impl Grid {
             moved: Vec::with_capacity(count),
             mean_noise: 0.0,
         };
-        let mut noises = Vec::with_capacity(count);
-        for at in 0..count {
-            let of = |maps: &[Vec<Moments>], value: fn(Moments, u32) -> f32| -> Vec<f32> {
-                let mut values: Vec<f32> =
-                    maps.iter().filter_map(|map| map.get(at)).map(|tile| value(*tile, SAMPLES)).collect();
-                values.sort_by(f32::total_cmp);
-                values
-            };
-            let means = of(&tiles, Moments::mean);
-            let variances = of(&tiles, Moments::variance);
+        let mut all_noises = Vec::with_capacity(count);
+        for ((means, variances), noises) in means.sorted().zip(variances.sorted()).zip(noises.sorted()) {
             // Noise doubles in a difference. The least of the pairs: what moves is no noise.
-            let noise = of(&differences, Moments::variance).first().copied().unwrap_or(0.0) / 2.0;
-            let wandered = means.last().copied().unwrap_or(0.0) - means.first().copied().unwrap_or(0.0);
-            grid.mean.push(((median(&means) - offset) * scale).clamp(0.0, 255.0));
-            grid.detail.push((median(&variances) - noise).max(0.0).sqrt() * scale);
-            grid.moved.push(wandered * scale > STILL);
-            noises.push(noise);
+            let noise = noises.least / 2.0;
+            grid.mean.push(((means.median - offset) * scale).clamp(0.0, 255.0));
+            grid.detail.push((variances.median - noise).max(0.0).sqrt() * scale);
+            grid.moved.push((means.most - means.least) * scale > STILL);
+            all_noises.push(noise);
         }
-        noises.sort_by(f32::total_cmp);
-        grid.mean_noise = (median(&noises) / (SAMPLES * FRAMES as u32) as f32).sqrt() * scale;
+        grid.mean_noise = (median(&mut all_noises) / (SAMPLES * FRAMES as u32) as f32).sqrt() * scale;
         Ok(grid)
     }
 
@@ -157,6 +152,13 @@ impl Grid {
         ]
     }
 
+    /// The mean of a tile than which nine tenths of the others are darker; none where there is none.
+    pub(crate) fn nine_tenths(&self) -> Option<f32> {
+        let mut means = self.mean.clone();
+        let at = means.len() * 9 / 10;
+        (at < means.len()).then(|| *means.select_nth_unstable_by(at, f32::total_cmp).1)
+    }
+
     /// Number of tiles.
     pub(crate) fn len(&self) -> usize {
         self.mean.len()
@@ -169,20 +171,122 @@ impl Grid {
         Some(y * self.columns + x)
     }
 
-    /// A map with each value replaced by the median of the 3 × 3 values around it.
-    pub(crate) fn smoothed(&self, map: &[f32]) -> Map<f32> {
-        let mut around = Vec::with_capacity(9);
-        (0..map.len())
-            .map(|at| {
-                around.clear();
-                for (dx, dy) in (-1..=1).flat_map(|dy| (-1..=1).map(move |dx| (dx, dy))) {
-                    around.extend(self.beside(at, dx, dy).and_then(|at| map.get(at)));
-                }
-                around.sort_by(f32::total_cmp);
-                median(&around)
-            })
-            .collect()
+    /// The tiles that share a side with the one at `at`.
+    pub(crate) fn neighbours(&self, at: usize) -> [Option<usize>; 4] {
+        let x = at % self.columns;
+        [
+            (x + 1 < self.columns).then_some(at + 1),
+            at.checked_sub(1).filter(|_| x > 0),
+            Some(at + self.columns).filter(|&below| below < self.len()),
+            at.checked_sub(self.columns),
+        ]
     }
+
+    /// A map with each value replaced by the median of the 3 × 3 values around it, of fewer at the rim.
+    pub(crate) fn smoothed(&self, map: &[f32]) -> Map<f32> {
+        let mut smooth = map.to_vec();
+        let rows = || map.chunks_exact(self.columns.max(1));
+        let around = rows().zip(rows().skip(1)).zip(rows().skip(2));
+        let mut columns = [(); 3].map(|()| vec![0.0; self.columns]);
+        for (((above, row), below), out) in around.zip(smooth.chunks_exact_mut(self.columns.max(1)).skip(1)) {
+            medians_of_nine([above, row, below], &mut columns, out.get_mut(1..).unwrap_or_default());
+        }
+        let (right, bottom) = (self.columns.saturating_sub(1), self.rows.saturating_sub(1));
+        let ends = (0..self.columns).flat_map(|x| [x, bottom * self.columns + x]);
+        let sides = (0..self.rows).flat_map(|y| [y * self.columns, y * self.columns + right]);
+        let mut values = Vec::with_capacity(9);
+        for at in ends.chain(sides) {
+            values.clear();
+            for (dx, dy) in (-1..=1).flat_map(|dy| (-1..=1).map(move |dx| (dx, dy))) {
+                values.extend(self.beside(at, dx, dy).and_then(|at| map.get(at)));
+            }
+            if let Some(value) = smooth.get_mut(at) {
+                *value = median(&mut values);
+            }
+        }
+        smooth
+    }
+}
+
+/// Up to [`FRAMES`] values of each tile, one a frame or pair of frames.
+struct Series {
+    values: Vec<[f32; FRAMES]>,
+    count: usize,
+}
+
+/// What is asked of the values of a tile; all 0 of none.
+#[derive(Debug, Clone, Copy, Default)]
+struct Spread {
+    least: f32,
+    median: f32,
+    most: f32,
+}
+
+impl Series {
+    fn new(tiles: usize) -> Self {
+        // What is not taken sorts behind what is.
+        Self { values: vec![[f32::INFINITY; FRAMES]; tiles], count: 0 }
+    }
+
+    fn take(&mut self, tiles: &[Moments], value: impl Fn(Moments) -> f32) {
+        for (values, tile) in self.values.iter_mut().zip(tiles) {
+            if let Some(place) = values.get_mut(self.count) {
+                *place = value(*tile);
+            }
+        }
+        self.count += 1;
+    }
+
+    fn sorted(&self) -> impl Iterator<Item = Spread> {
+        let (middle, last) = (self.count.saturating_sub(1) / 2, self.count.saturating_sub(1));
+        self.values.iter().map(move |&[a, b, c, d]| {
+            // A sorting network.
+            let ((a, b), (c, d)) = (ordered(a, b), ordered(c, d));
+            let ((a, c), (b, d)) = (ordered(a, c), ordered(b, d));
+            let (b, c) = ordered(b, c);
+            let sorted = [a, b, c, d];
+            let at = |place: usize| sorted.get(place).copied().filter(|_| self.count > 0).unwrap_or(0.0);
+            Spread { least: at(0), median: at(middle), most: at(last) }
+        })
+    }
+}
+
+/// The lesser and the greater of two.
+fn ordered(a: f32, b: f32) -> (f32, f32) {
+    if a < b { (a, b) } else { (b, a) }
+}
+
+/// Medians of the 3 × 3 values around each inner place of the middle row, put into `out`. The median of
+/// nine is that of three: the greatest of the columns' least values, the middle one of their middle
+/// ones and the least of their greatest. `columns` is room for these.
+fn medians_of_nine(rows: [&[f32]; 3], columns: &mut [Vec<f32>; 3], out: &mut [f32]) {
+    let [above, row, below] = rows;
+    let [low, middle, high] = columns;
+    let places = low.iter_mut().zip(middle.iter_mut()).zip(high.iter_mut());
+    for (((low, middle), high), ((&a, &b), &c)) in places.zip(above.iter().zip(row).zip(below)) {
+        let (a, b) = ordered(a, b);
+        let (b, c) = ordered(b, c);
+        (*low, *middle) = ordered(a, b);
+        *high = c;
+    }
+    for (((((&a, &b), &c), ((&d, &e), &f)), ((&g, &h), &i)), out) in
+        threes(low).zip(threes(middle)).zip(threes(high)).zip(out)
+    {
+        let greatest = ordered(a, ordered(b, c).1).1;
+        let least = ordered(g, ordered(h, i).0).0;
+        *out = middle_of(greatest, middle_of(d, e, f), least);
+    }
+}
+
+/// Each value with the two after it.
+fn threes(values: &[f32]) -> impl Iterator<Item = ((&f32, &f32), &f32)> {
+    let after = |by: usize| values.get(by..).unwrap_or_default();
+    values.iter().zip(after(1)).zip(after(2))
+}
+
+fn middle_of(a: f32, b: f32, c: f32) -> f32 {
+    let (a, b) = ordered(a, b);
+    ordered(a, ordered(b, c).0).1
 }
 
 /// Up to [`FRAMES`] frames, spread evenly over the clip's time.
@@ -200,7 +304,8 @@ fn spread(clip: &dyn Clip) -> impl Iterator<Item = u32> {
     chosen.into_iter()
 }
 
-/// The middle of sorted values, the lower of two; 0 of none.
-pub(crate) fn median(sorted: &[f32]) -> f32 {
-    sorted.get(sorted.len().saturating_sub(1) / 2).copied().unwrap_or(0.0)
+/// The middle of some values, the lower of two; 0 of none. Changes their order.
+pub(crate) fn median(values: &mut [f32]) -> f32 {
+    let middle = values.len().saturating_sub(1) / 2;
+    if values.is_empty() { 0.0 } else { *values.select_nth_unstable_by(middle, f32::total_cmp).1 }
 }

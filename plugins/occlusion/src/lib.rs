@@ -82,9 +82,7 @@ impl Plugin for Occlusion {
 
     fn diagnose(clip: &dyn Clip, config: Config) -> Result<Report, Failure> {
         let grid = Grid::of(clip)?.without_bars();
-        let mut means = grid.mean.clone();
-        means.sort_by(f32::total_cmp);
-        if means.get(means.len() * 9 / 10).is_none_or(|&bright| bright < DARK) {
+        if grid.nine_tenths().is_none_or(|bright| bright < DARK) {
             return Err(Failure::Inconclusive(
                 "the picture is too dark to tell a cover from the dark".into(),
             ));

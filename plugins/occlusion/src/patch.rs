@@ -54,14 +54,32 @@ pub(crate) fn patches(grid: &Grid) -> Vec<Patch> {
     };
     let mut found = components(grid, &empty, least, near);
     // Of one tone: whatever it touches.
-    for tone in (0..=254).step_by(2).map(|tone| tone as f32) {
-        let inside = |&mean: &f32| (mean - tone).abs() <= TONE + noise;
-        let toned: Map<bool> = empty.iter().zip(&mean).map(|(&empty, mean)| empty && inside(mean)).collect();
-        if toned.iter().filter(|&&inside| inside).count() >= least {
+    let reach = TONE + noise;
+    for (tone, count) in tones(&mean, &empty, reach) {
+        if count >= least {
+            let inside = |&mean: &f32| (mean - tone).abs() <= reach;
+            let toned: Map<bool> =
+                empty.iter().zip(&mean).map(|(&empty, mean)| empty && inside(mean)).collect();
             found.extend(components(grid, &toned, least, |_, _| true));
         }
     }
-    found.into_iter().map(|tiles| Patch::of(grid, &mean, tiles)).collect()
+    found.into_iter().map(|tiles| Patch::of(grid, &mean, &tiles)).collect()
+}
+
+/// Every other grey level, and how many empty tiles are within `reach` of it.
+fn tones(mean: &[f32], empty: &[bool], reach: f32) -> impl Iterator<Item = (f32, usize)> {
+    let mut counts = [0_usize; 128];
+    for (&mean, _) in mean.iter().zip(empty).filter(|&(_, &empty)| empty) {
+        let first = ((mean - reach) / 2.0).max(0.0) as usize;
+        for (tone, count) in counts.iter_mut().enumerate().skip(first) {
+            let above = 2.0 * tone as f32 - mean;
+            if above > reach {
+                break;
+            }
+            *count += usize::from(above >= -reach);
+        }
+    }
+    counts.into_iter().enumerate().map(|(tone, count)| (2.0 * tone as f32, count))
 }
 
 /// Connected tiles of a map, at least `least` of them; `joined` tells whether two neighbours are.
@@ -70,11 +88,11 @@ pub(crate) fn components(
     map: &[bool],
     least: usize,
     joined: impl Fn(usize, usize) -> bool,
-) -> Vec<Map<bool>> {
+) -> Vec<Vec<usize>> {
     let mut left = map.to_vec();
     let mut found = Vec::new();
     let mut stack = Vec::new();
-    for start in 0..map.len() {
+    for start in map.iter().enumerate().filter(|&(_, &set)| set).map(|(at, _)| at) {
         let mut tiles = vec![];
         stack.push(start);
         while let Some(at) = stack.pop() {
@@ -83,23 +101,24 @@ pub(crate) fn components(
                 _ => continue,
             }
             tiles.push(at);
-            for (dx, dy) in SIDES {
-                if let Some(next) = grid.beside(at, dx, dy).filter(|&next| joined(at, next)) {
-                    stack.push(next);
-                }
-            }
+            stack.extend(grid.neighbours(at).into_iter().flatten().filter(|&next| joined(at, next)));
         }
-        if tiles.len() >= least {
-            let mut component = vec![false; map.len()];
-            for at in tiles {
-                if let Some(tile) = component.get_mut(at) {
-                    *tile = true;
-                }
-            }
-            found.push(component);
+        if !tiles.is_empty() && tiles.len() >= least {
+            found.push(tiles);
         }
     }
     found
+}
+
+/// The map in which these tiles are set.
+pub(crate) fn map_of(grid: &Grid, tiles: &[usize]) -> Map<bool> {
+    let mut map = vec![false; grid.len()];
+    for &at in tiles {
+        if let Some(tile) = map.get_mut(at) {
+            *tile = true;
+        }
+    }
+    map
 }
 
 /// The four neighbours of a tile.
@@ -122,13 +141,16 @@ impl Patch {
         ((shape - scene) / (cover - scene)).clamp(0.0, 1.0) * if sky { 0.3 } else { 1.0 }
     }
 
-    fn of(grid: &Grid, mean: &[f32], tiles: Map<bool>) -> Self {
+    fn of(grid: &Grid, mean: &[f32], listed: &[usize]) -> Self {
+        let tiles = map_of(grid, listed);
         let holds = |at: usize| tiles.get(at).copied().unwrap_or(false);
         let level = |at: usize| mean.get(at).copied().unwrap_or(0.0);
-        let mut levels: Vec<f32> = (0..tiles.len()).filter(|&at| holds(at)).map(level).collect();
-        levels.sort_by(f32::total_cmp);
+        let mut levels: Vec<f32> = listed.iter().map(|&at| level(at)).collect();
         let (mut outline, mut closed, mut darker, mut top) = (0_u32, 0_u32, 0_u32, 0_u32);
-        for at in (0..tiles.len()).filter(|&at| holds(at)) {
+        for &at in listed {
+            if grid.neighbours(at).into_iter().all(|next| next.is_some_and(holds)) {
+                continue;
+            }
             for (dx, dy) in SIDES {
                 let Some(next) = grid.beside(at, dx, dy) else {
                     top += u32::from(dy == -1);
@@ -150,7 +172,7 @@ impl Patch {
             share: levels.len() as f32 / grid.len() as f32,
             closed: ratio(closed, outline),
             solidity: levels.len() as f32 / hull_area(grid, &tiles).max(1.0),
-            tone: median(&levels),
+            tone: median(&mut levels),
             darker_outside: ratio(darker, closed),
             top: top as f32 / grid.columns as f32,
             tiles,

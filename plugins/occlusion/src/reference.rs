@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     grid::{EMPTY, Grid, Map},
-    patch::components,
+    patch::{components, map_of},
 };
 
 /// Counts of detail a grey level, to keep it in a byte.
@@ -87,11 +87,12 @@ impl Reference {
             })
             .collect();
         let weighed = components(grid, &new, 1, |_, _| true).into_iter().map(|region| {
-            let size = region.iter().filter(|&&tile| tile).count() as f32;
-            let lost = region.iter().zip(&lost).filter(|&(&tile, &lost)| tile && lost).count() as f32;
+            let size = region.len() as f32;
+            let lost = region.iter().filter(|&&at| lost.get(at).copied().unwrap_or(false)).count() as f32;
             ((lost / (LEAST_LOST * size)).min(1.0) * size / grid.len() as f32, region)
         });
-        weighed.max_by(|(a, _), (b, _)| a.total_cmp(b)).unwrap_or_default()
+        let largest = weighed.max_by(|(a, _), (b, _)| a.total_cmp(b));
+        largest.map(|(share, region)| (share, map_of(grid, &region))).unwrap_or_default()
     }
 
     /// Share of a patch that was as empty and of the same tone before.

@@ -24,37 +24,55 @@ impl Moments {
     }
 }
 
-/// Moments of each tile of `SIDE` × `SIDE` samples, row of tiles by row of tiles; `width` samples a
-/// row. Tiles that would stick out at the right or at the bottom are left out.
+/// Moments of each tile of `SIDE` × `SIDE` samples, at most 128 a side, row of tiles by row of tiles;
+/// `width` samples a row. Tiles that would stick out at the right or at the bottom are left out.
 #[must_use]
 pub fn tile_moments<const SIDE: usize>(samples: &[u8], width: usize) -> Vec<Moments> {
-    gather::<SIDE>(samples.chunks_exact(width.max(1)).map(|row| row.iter().map(|&v| i32::from(v))), width)
+    let rows = samples.chunks_exact(width.max(1));
+    gather::<SIDE, _>(rows, width, |row, sums, squares| {
+        for ((&sample, sum), square) in row.iter().zip(sums).zip(squares) {
+            let sample = i16::from(sample);
+            *sum += sample;
+            *square += i32::from(sample) * i32::from(sample);
+        }
+    })
 }
 
 /// The same of the differences `after` − `before`, of two planes of the same size.
 #[must_use]
 pub fn tile_difference_moments<const SIDE: usize>(before: &[u8], after: &[u8], width: usize) -> Vec<Moments> {
     let rows = before.chunks_exact(width.max(1)).zip(after.chunks_exact(width.max(1)));
-    let difference = |(&before, &after): (&u8, &u8)| i32::from(after) - i32::from(before);
-    gather::<SIDE>(rows.map(|(before, after)| before.iter().zip(after).map(difference)), width)
+    gather::<SIDE, _>(rows, width, |(before, after), sums, squares| {
+        for (((&before, &after), sum), square) in before.iter().zip(after).zip(sums).zip(squares) {
+            let difference = i16::from(after) - i16::from(before);
+            *sum += difference;
+            *square += i32::from(difference) * i32::from(difference);
+        }
+    })
 }
 
-fn gather<const SIDE: usize>(
-    rows: impl ExactSizeIterator<Item = impl Iterator<Item = i32>>,
+/// Sums the columns of a band of tiles first, which the compiler does many at a time, and then those
+/// of each tile. `add` adds a row to the sums and the sums of squares of the columns.
+fn gather<const SIDE: usize, Row>(
+    mut rows: impl ExactSizeIterator<Item = Row>,
     width: usize,
+    add: impl Fn(Row, &mut [i16], &mut [i32]),
 ) -> Vec<Moments> {
-    let columns = width / SIDE;
+    const { assert!(0 < SIDE && SIDE <= 128, "sums of a column fit into sixteen bits") };
     let bands = rows.len() / SIDE;
-    let mut tiles = vec![Moments::default(); columns * bands];
-    for (y, row) in rows.take(bands * SIDE).enumerate() {
-        let band = tiles.iter_mut().skip(y / SIDE * columns).take(columns);
-        let mut values = row;
-        for tile in band {
-            for value in values.by_ref().take(SIDE) {
-                tile.sum += value;
-                tile.squares += value.unsigned_abs().pow(2);
-            }
+    let mut tiles = Vec::with_capacity(width / SIDE * bands);
+    let (mut sums, mut squares) = (vec![0_i16; width], vec![0_i32; width]);
+    for _ in 0..bands {
+        sums.fill(0);
+        squares.fill(0);
+        for row in rows.by_ref().take(SIDE) {
+            add(row, &mut sums, &mut squares);
         }
+        let columns = sums.as_chunks::<SIDE>().0.iter().zip(squares.as_chunks::<SIDE>().0);
+        tiles.extend(columns.map(|(sums, squares)| Moments {
+            sum: sums.iter().map(|&sum| i32::from(sum)).sum(),
+            squares: squares.iter().sum::<i32>().unsigned_abs(),
+        }));
     }
     tiles
 }
