@@ -14,7 +14,7 @@ use easysight_sdk::{
 };
 use serde::Deserialize;
 
-use wave::{Axis, Profiles, Wave, lasting};
+use wave::{Asked, Axis, Profiles, Wave, lasting};
 
 /// Width of the picture that is judged: of one 640 wide, stripes of six pixels are still to be seen.
 const WIDTH: u32 = 480;
@@ -73,22 +73,25 @@ impl Plugin for Stripe {
         for frame in looks {
             frames.push(Profiles::of(&clip.luma(frame, level)?, width as usize));
         }
+        let changes: Vec<Profiles> =
+            frames.iter().zip(frames.iter().skip(1)).map(|(a, b)| b.minus(a)).collect();
         let mut strongest = Found::default();
         for axis in [Axis::Rows, Axis::Columns] {
-            let ends = frames.first().into_iter().chain(frames.last());
-            let standing: Vec<_> = ends.map(|frame| frame.spectrum(axis)).collect();
-            strongest.take(axis, false, lasting(&standing, STANDING_WAVES, 0), config.standing_amplitude);
-            let changes = frames.windows(2).filter_map(|pair| match pair {
-                [before, after] => Some(after.minus(before).spectrum(axis)),
-                _ => None,
-            });
-            let changes: Vec<_> = changes.collect();
+            let ends = frames.first().into_iter().chain(frames.last()).collect();
             let least = match axis {
                 Axis::Rows => 1,
                 // What walks upright reaches over the picture as well.
                 Axis::Columns => STANDING_WAVES,
             };
-            strongest.take(axis, true, lasting(&changes, least, MAY_MISS), config.rolling_amplitude);
+            let [standing, rolling] = lasting(
+                axis,
+                [
+                    Asked { looks: ends, least: STANDING_WAVES, lacking: 0 },
+                    Asked { looks: changes.iter().collect(), least, lacking: MAY_MISS },
+                ],
+            );
+            strongest.take(axis, false, standing, config.standing_amplitude);
+            strongest.take(axis, true, rolling, config.rolling_amplitude);
         }
         Ok(Report { findings: vec![judge(&strongest, &config)] })
     }

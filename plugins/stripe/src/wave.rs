@@ -15,6 +15,12 @@ const CRESTS: usize = 24;
 /// Samples that a wave spans at the least.
 const SHORTEST: usize = 3;
 
+/// Steps of a grey level in a profile: its values, and the differences of two, fit into twelve bits and a
+/// sign.
+const STEPS: u32 = 16;
+/// Height of the waves that profiles are held against; see [`dot`].
+const HEIGHT: f32 = 2047.0;
+
 /// Which way a wave runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Axis {
@@ -34,12 +40,12 @@ pub(crate) struct Wave {
     pub(crate) count: f64,
 }
 
-/// Mean grey levels of the rows of the upright parts of the picture, and of the columns of the
-/// level ones.
+/// Mean grey levels, in [`STEPS`], of the rows of the upright parts of the picture, and of the columns
+/// of the level ones.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Profiles {
-    rows: [Vec<f32>; ACROSS],
-    columns: [Vec<f32>; ACROSS],
+    rows: [Vec<i16>; ACROSS],
+    columns: [Vec<i16>; ACROSS],
 }
 
 impl Profiles {
@@ -49,31 +55,34 @@ impl Profiles {
         let lines = || samples.chunks_exact(width.max(1));
         let rows = std::array::from_fn(|at| {
             let range = part(width, at);
-            let count = range.len().max(1) as f32;
-            let mean = |line: &[u8]| {
-                let sum: u32 =
-                    line.get(range.clone()).unwrap_or_default().iter().map(|&s| u32::from(s)).sum();
-                sum as f32 / count
-            };
-            lines().map(mean).collect()
+            let count = range.len();
+            let sum = |line: &[u8]| line.iter().map(|&sample| u32::from(sample)).sum();
+            lines().map(|line| mean(sum(line.get(range.clone()).unwrap_or_default()), count)).collect()
         });
         let columns = std::array::from_fn(|at| {
             let range = part(height, at);
+            let band = samples.get(range.start * width..range.end * width).unwrap_or_default();
             let mut sums = vec![0_u32; width];
-            for line in lines().skip(range.start).take(range.len()) {
-                for (sum, &sample) in sums.iter_mut().zip(line) {
-                    *sum += u32::from(sample);
+            // Sums of at most 256 rows fit into 16 bits, of which the compiler adds twice as many at a time.
+            for band in band.chunks(256 * width.max(1)) {
+                let mut short = vec![0_u16; width];
+                for line in band.chunks_exact(width.max(1)) {
+                    for (sum, &sample) in short.iter_mut().zip(line) {
+                        *sum += u16::from(sample);
+                    }
+                }
+                for (sum, short) in sums.iter_mut().zip(short) {
+                    *sum += u32::from(short);
                 }
             }
-            let count = range.len().max(1) as f32;
-            sums.into_iter().map(|sum| sum as f32 / count).collect()
+            sums.into_iter().map(|sum| mean(sum, range.len())).collect()
         });
         Self { rows, columns }
     }
 
     /// What changed.
     pub(crate) fn minus(&self, before: &Self) -> Self {
-        let minus = |a: &[Vec<f32>; ACROSS], b: &[Vec<f32>; ACROSS]| {
+        let minus = |a: &[Vec<i16>; ACROSS], b: &[Vec<i16>; ACROSS]| {
             std::array::from_fn(|at| {
                 let pair = a.get(at).zip(b.get(at));
                 pair.map_or_else(Vec::new, |(a, b)| a.iter().zip(b).map(|(a, b)| a - b).collect())
@@ -82,96 +91,205 @@ impl Profiles {
         Self { rows: minus(&self.rows, &before.rows), columns: minus(&self.columns, &before.columns) }
     }
 
-    /// The amplitudes of the waves along an axis, by how many there are over the picture.
-    pub(crate) fn spectrum(&self, axis: Axis) -> Vec<f64> {
-        let profiles = match axis {
+    const fn along(&self, axis: Axis) -> &[Vec<i16>; ACROSS] {
+        match axis {
             Axis::Rows => &self.rows,
             Axis::Columns => &self.columns,
-        };
-        let length = profiles.iter().map(Vec::len).min().unwrap_or_default();
-        let whole: Vec<f32> =
-            (0..length).map(|at| profiles.iter().filter_map(|profile| profile.get(at)).sum()).collect();
-        // What all fields have in step stands out in their sum, so only its crests are looked at closely.
-        let rough: Vec<f64> = (0..length / SHORTEST)
-            .map(|count| {
-                let (real, imaginary) = component(&whole, 0, length, count);
-                f64::hypot(real, imaginary) / ACROSS as f64
-            })
-            .collect();
-        let mut crests: Vec<usize> = (1..rough.len()).collect();
-        let height = |count: &usize| rough.get(*count).copied().unwrap_or_default();
-        crests.sort_by(|a, b| height(b).total_cmp(&height(a)));
-        let mut spectrum = vec![0.0; rough.len()];
-        for count in crests.into_iter().take(CRESTS) {
-            if let Some(place) = spectrum.get_mut(count) {
-                *place = common_amplitude(profiles, length, count);
-            }
         }
-        spectrum
     }
 }
 
-/// The strongest wave of at least so many over the picture that is in all of the spectra but
-/// `lacking`.
-pub(crate) fn lasting(spectra: &[Vec<f64>], least: usize, lacking: usize) -> Wave {
-    let longest = spectra.iter().map(Vec::len).max().unwrap_or_default();
-    let mut strongest = Wave::default();
-    for count in least..longest {
-        let at = |spectrum: &Vec<f64>| spectrum.get(count).copied().unwrap_or_default();
-        let mut amplitudes: Vec<f64> = spectra.iter().map(at).collect();
-        amplitudes.sort_by(f64::total_cmp);
-        let lacking = lacking.min(amplitudes.len().saturating_sub(1));
-        let amplitude = amplitudes.get(lacking).copied().unwrap_or_default();
-        if amplitude > strongest.amplitude {
-            strongest = Wave { amplitude, count: count as f64 };
+/// The mean of so many samples in [`STEPS`]: at most 255 × 16.
+fn mean(sum: u32, count: usize) -> i16 {
+    let count = (count as u32).max(1);
+    ((sum * STEPS + count / 2) / count) as i16
+}
+
+/// Looks at the picture, and what is asked of them.
+pub(crate) struct Asked<'a> {
+    pub(crate) looks: Vec<&'a Profiles>,
+    /// Least number of waves over the picture.
+    pub(crate) least: usize,
+    /// Looks that may lack the wave.
+    pub(crate) lacking: usize,
+}
+
+/// For each question the strongest wave along an axis that is in all its looks but those that may lack it.
+pub(crate) fn lasting<const N: usize>(axis: Axis, asked: [Asked<'_>; N]) -> [Wave; N] {
+    let lines = asked.iter().flat_map(|asked| &asked.looks).flat_map(|look| look.along(axis));
+    let length = lines.map(Vec::len).min().unwrap_or_default();
+    let mut waves = Waves::new(length);
+    let looks: Vec<Vec<Look<'_>>> = asked
+        .iter()
+        .map(|asked| asked.looks.iter().map(|look| Look::of(look.along(axis), length)).collect())
+        .collect();
+    let crests = crests(&looks, &mut waves, length);
+    let mut strongest = [Wave::default(); N];
+    for count in 1..length / SHORTEST {
+        let mut is_drawn = false;
+        for ((asked, looks), (crests, strongest)) in
+            asked.iter().zip(&looks).zip(crests.iter().zip(&mut strongest))
+        {
+            let is_crest = |look: &Vec<bool>| look.get(count).copied().unwrap_or(false);
+            let lacking = asked.lacking.min(looks.len().saturating_sub(1));
+            // Where it is no crest its amplitude counts as 0, and so many of them decide.
+            let missing = crests.iter().filter(|look| !is_crest(look)).count();
+            if count < asked.least || missing > lacking {
+                continue;
+            }
+            if !is_drawn {
+                waves.draw(count);
+                is_drawn = true;
+            }
+            let amplitude = |(look, crests): (&Look<'_>, &Vec<bool>)| {
+                if is_crest(crests) { look.common_amplitude(&waves, count) } else { 0.0 }
+            };
+            let mut amplitudes: Vec<f64> = looks.iter().zip(crests).map(amplitude).collect();
+            amplitudes.sort_by(f64::total_cmp);
+            let amplitude = amplitudes.get(lacking).copied().unwrap_or_default();
+            if amplitude > strongest.amplitude {
+                *strongest = Wave { amplitude, count: count as f64 };
+            }
         }
     }
     strongest
 }
 
-/// The amplitude, in step with the whole, that all fields but a few have.
-fn common_amplitude(profiles: &[Vec<f32>; ACROSS], length: usize, count: usize) -> f64 {
-    let mut fields = [(0.0_f64, 0.0_f64); ALONG * ACROSS];
-    // Waves of fewer than one in a field are judged over the whole length.
-    let parts = if count >= 2 * ALONG { ALONG } else { 1 };
-    let mut at = fields.iter_mut();
-    for profile in profiles {
-        let size = length / parts;
-        for (part, samples) in profile.chunks_exact(size.max(1)).take(parts).enumerate() {
-            if let Some(field) = at.next() {
-                *field = component(samples, part * size, length, count);
+/// Which waves of each look are worth a close look, by their number: what all fields have in step stands
+/// out in their mean.
+fn crests(looks: &[Vec<Look<'_>>], waves: &mut Waves, length: usize) -> Vec<Vec<Vec<bool>>> {
+    let counts = length / SHORTEST;
+    let mut heights: Vec<Vec<Vec<f32>>> =
+        looks.iter().map(|looks| vec![vec![0.0; counts]; looks.len()]).collect();
+    for count in 1..counts {
+        waves.draw(count);
+        for (look, heights) in looks.iter().flatten().zip(heights.iter_mut().flatten()) {
+            let (real, imaginary) = waves.component(&look.whole, 0);
+            if let Some(height) = heights.get_mut(count) {
+                *height = real * real + imaginary * imaginary;
             }
         }
     }
-    let used = parts * ACROSS;
-    let whole = fields.iter().take(used).fold((0.0, 0.0), |sum, field| (sum.0 + field.0, sum.1 + field.1));
-    let length = f64::hypot(whole.0, whole.1);
-    if length == 0.0 {
-        return 0.0;
-    }
-    let mut in_step: Vec<f64> =
-        fields.iter().take(used).map(|field| (field.0 * whole.0 + field.1 * whole.1) / length).collect();
-    in_step.sort_by(f64::total_cmp);
-    let lacking = if parts == 1 { 0 } else { MAY_LACK };
-    let weak = in_step.get(lacking).copied().unwrap_or_default().max(0.0);
-    let middle = in_step.get(used / 2).copied().unwrap_or_default().max(1e-9);
-    weak * ((weak / middle - CHANCE) / (EVEN - CHANCE)).clamp(0.0, 1.0)
+    let highest = |heights: Vec<f32>| -> Vec<bool> {
+        let mut order: Vec<usize> = (1..counts).collect();
+        let height = |count: &usize| heights.get(*count).copied().unwrap_or_default();
+        order.sort_by(|a, b| height(b).total_cmp(&height(a)));
+        let mut crests = vec![false; counts];
+        for count in order.into_iter().take(CRESTS) {
+            if let Some(crest) = crests.get_mut(count) {
+                *crest = true;
+            }
+        }
+        crests
+    };
+    heights.into_iter().map(|heights| heights.into_iter().map(highest).collect()).collect()
 }
 
-/// Amplitude of one wave in some samples of a profile, as a complex number: `count` waves a `length`,
-/// with the phase of the profile's beginning, `from` samples before these.
-fn component(samples: &[f32], from: usize, length: usize, count: usize) -> (f64, f64) {
-    let mean = samples.iter().sum::<f32>() / samples.len().max(1) as f32;
-    let turn = std::f64::consts::TAU * count as f64 / length.max(1) as f64;
-    let (step_sin, step_cos) = turn.sin_cos();
-    let (mut sin, mut cos) = (turn * from as f64).sin_cos();
-    let (mut real, mut imaginary) = (0.0, 0.0);
-    for &sample in samples {
-        let value = f64::from(sample - mean);
-        real += value * cos;
-        imaginary += value * sin;
-        (sin, cos) = (sin * step_cos + cos * step_sin, cos * step_cos - sin * step_sin);
+/// Profiles of one axis.
+struct Look<'a> {
+    profiles: &'a [Vec<i16>; ACROSS],
+    /// Their mean.
+    whole: Vec<i16>,
+    length: usize,
+}
+
+impl<'a> Look<'a> {
+    fn of(profiles: &'a [Vec<i16>; ACROSS], length: usize) -> Self {
+        let mut sums = vec![0_i32; length];
+        for profile in profiles {
+            for (sum, &value) in sums.iter_mut().zip(profile) {
+                *sum += i32::from(value);
+            }
+        }
+        let whole = sums.into_iter().map(|sum| (sum / ACROSS as i32) as i16).collect();
+        Self { profiles, whole, length }
     }
-    let scale = 2.0 / samples.len().max(1) as f64;
-    (real * scale, imaginary * scale)
+
+    /// The amplitude, in step with the whole, that all fields but a few have, of the wave that is drawn:
+    /// `count` of them a length.
+    fn common_amplitude(&self, waves: &Waves, count: usize) -> f64 {
+        let mut fields = [(0.0_f64, 0.0_f64); ALONG * ACROSS];
+        // Waves of fewer than one in a field are judged over the whole length.
+        let parts = if count >= 2 * ALONG { ALONG } else { 1 };
+        let mut at = fields.iter_mut();
+        let size = self.length / parts;
+        for profile in self.profiles {
+            for (part, samples) in profile.chunks_exact(size.max(1)).take(parts).enumerate() {
+                if let Some(field) = at.next() {
+                    let (real, imaginary) = waves.component(samples, part * size);
+                    *field = (real.into(), imaginary.into());
+                }
+            }
+        }
+        let used = parts * ACROSS;
+        let whole =
+            fields.iter().take(used).fold((0.0, 0.0), |sum, field| (sum.0 + field.0, sum.1 + field.1));
+        let length = f64::hypot(whole.0, whole.1);
+        if length == 0.0 {
+            return 0.0;
+        }
+        let mut in_step: Vec<f64> =
+            fields.iter().take(used).map(|field| (field.0 * whole.0 + field.1 * whole.1) / length).collect();
+        in_step.sort_by(f64::total_cmp);
+        let lacking = if parts == 1 { 0 } else { MAY_LACK };
+        let weak = in_step.get(lacking).copied().unwrap_or_default().max(0.0);
+        let middle = in_step.get(used / 2).copied().unwrap_or_default().max(1e-9);
+        weak * ((weak / middle - CHANCE) / (EVEN - CHANCE)).clamp(0.0, 1.0)
+    }
+}
+
+/// Waves to hold profiles against: integers, since the compiler multiplies and adds eight pairs of them
+/// at once.
+struct Waves {
+    /// Cosine and sine of one turn, in as many steps as a profile has samples.
+    turn: Vec<[i16; 2]>,
+    /// Those of the wave that is drawn.
+    cosine: Vec<i16>,
+    sine: Vec<i16>,
+}
+
+impl Waves {
+    fn new(length: usize) -> Self {
+        let step = std::f32::consts::TAU / length.max(1) as f32;
+        let at = |place: usize| {
+            let (sine, cosine) = (step * place as f32).sin_cos();
+            [cosine, sine].map(|value| (HEIGHT * value).round() as i16)
+        };
+        Self { turn: (0..length).map(at).collect(), cosine: vec![0; length], sine: vec![0; length] }
+    }
+
+    /// Draws the wave that a profile has `count` of, fewer than it has samples.
+    fn draw(&mut self, count: usize) {
+        let mut place = 0;
+        for (cosine, sine) in self.cosine.iter_mut().zip(&mut self.sine) {
+            [*cosine, *sine] = self.turn.get(place).copied().unwrap_or_default();
+            place += count;
+            if place >= self.turn.len() {
+                place -= self.turn.len();
+            }
+        }
+    }
+
+    /// Amplitude of the wave in some samples of a profile, in grey levels, as a complex number with the
+    /// phase of the profile's beginning, `from` samples before these.
+    fn component(&self, samples: &[i16], from: usize) -> (f32, f32) {
+        let count = samples.len();
+        let mean = samples.iter().map(|&sample| i32::from(sample)).sum::<i32>() as f32 / count.max(1) as f32;
+        let scale = 2.0 / (count.max(1) as f32 * HEIGHT * STEPS as f32);
+        let part = |wave: &[i16]| {
+            let wave = wave.get(from..from + count).unwrap_or_default();
+            // Less what the mean, which is no wave, has of it.
+            let own = wave.iter().map(|&value| i32::from(value)).sum::<i32>() as f32;
+            (dot(samples, wave) as f32 - mean * own) * scale
+        };
+        (part(&self.cosine), part(&self.sine))
+    }
+}
+
+/// Sum of products. Those of 256 fit into 32 bits: 4,080 × 2,047 × 256 < 2³¹.
+fn dot(samples: &[i16], wave: &[i16]) -> i64 {
+    let short = |(a, b): (&[i16], &[i16])| -> i64 {
+        a.iter().zip(b).map(|(&a, &b)| i32::from(a) * i32::from(b)).sum::<i32>().into()
+    };
+    samples.chunks(256).zip(wave.chunks(256)).map(short).sum()
 }
