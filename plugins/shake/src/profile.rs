@@ -6,76 +6,93 @@ pub(crate) const BANDS: usize = 5;
 /// Vertical strips, whose rows are summed.
 pub(crate) const STRIPS: usize = 6;
 
+/// The steepest slope: from black to white, in 16ths of a grey level.
+pub(crate) const STEEPEST: i16 = 255 * 16;
+
 /// The slopes of a frame's profiles: the mean of a band's column (or a strip's row) less that of its
 /// neighbour but one, in 16ths of a grey level. Slopes stay when the light changes.
 #[derive(Debug, Clone)]
 pub(crate) struct Profiles {
     /// Of each band, along x; as long as the picture is wide.
-    pub(crate) across: Vec<Vec<i16>>,
+    pub(crate) across: [Vec<i16>; BANDS],
     /// Of each strip, along y; as long as the picture is high.
-    pub(crate) down: Vec<Vec<i16>>,
-    /// `across` and `down` without what all bands, or all strips, have in common. Interference lays the
-    /// same wave over the whole picture, which moves while the camera stands; and so does a change of
-    /// the light. What is left moves with the camera as before.
-    pub(crate) apart: [Vec<Vec<i16>>; 2],
+    pub(crate) down: [Vec<i16>; STRIPS],
+    /// `across` without what all bands have in common. Interference lays the same wave over the whole
+    /// picture, which moves while the camera stands; and so does a change of the light. What is left moves
+    /// with the camera as before.
+    pub(crate) across_apart: [Vec<i16>; BANDS],
+    /// `down` without what all strips have in common.
+    pub(crate) down_apart: [Vec<i16>; STRIPS],
 }
 
 impl Profiles {
     /// Of a plane of `width` samples a row.
     pub(crate) fn of(samples: &[u8], width: usize) -> Self {
-        let height = samples.len() / width.max(1);
+        let width = width.max(1);
+        let height = samples.len() / width;
         let band_height = (height / BANDS).max(1);
         let strip_width = (width / STRIPS).max(1);
-        let mut across = Vec::with_capacity(BANDS);
-        let mut down = vec![Vec::new(); STRIPS];
-        for band in samples.chunks(width.max(1) * band_height).take(BANDS) {
-            let mut sums = vec![0_u32; width];
-            let mut rows = 0;
-            // At most 256 rows fit into 16 bits, which are summed at twice the pace.
-            for part in band.chunks(width.max(1) * 256) {
-                let mut short = vec![0_u16; width];
-                for row in part.chunks_exact(width.max(1)) {
-                    rows += 1;
-                    for (sum, &sample) in short.iter_mut().zip(row) {
-                        *sum += u16::from(sample);
-                    }
-                    for (strip, down) in row.chunks_exact(strip_width).zip(&mut down) {
-                        down.push(strip.iter().map(|&sample| u32::from(sample)).sum());
-                    }
-                }
-                for (sum, part) in sums.iter_mut().zip(short) {
-                    *sum += u32::from(part);
-                }
-            }
-            across.push(slopes(&sums, rows));
-        }
-        let down: Vec<_> = down.iter().map(|sums| slopes(sums, strip_width as u32)).collect();
-        let apart = [without_mean(&across), without_mean(&down)];
-        Self { across, down, apart }
+        let across = std::array::from_fn(|band| {
+            let begin = (band * band_height * width).min(samples.len());
+            let end = (begin + band_height * width).min(samples.len());
+            let rows = samples.get(begin..end).unwrap_or_default();
+            slopes(&column_sums(rows, width), rows.len() / width)
+        });
+        let down = std::array::from_fn(|strip| {
+            let sum = |row: &[u8]| -> u32 {
+                let strip = row.get(strip * strip_width..(strip + 1) * strip_width).unwrap_or_default();
+                strip.iter().map(|&sample| u32::from(sample)).sum()
+            };
+            let sums: Vec<u32> = samples.chunks_exact(width).take(BANDS * band_height).map(sum).collect();
+            slopes(&sums, strip_width)
+        });
+        let (across_apart, down_apart) = (without_mean(&across), without_mean(&down));
+        Self { across, down, across_apart, down_apart }
     }
+}
+
+/// Sums of the columns of some rows.
+fn column_sums(rows: &[u8], width: usize) -> Vec<u32> {
+    let mut sums = vec![0_u32; width];
+    // At most 256 rows fit into 16 bits, which are summed at twice the pace.
+    for part in rows.chunks(width * 256) {
+        let mut short = vec![0_u16; width];
+        for row in part.chunks_exact(width) {
+            for (sum, &sample) in short.iter_mut().zip(row) {
+                *sum += u16::from(sample);
+            }
+        }
+        for (sum, part) in sums.iter_mut().zip(short) {
+            *sum += u32::from(part);
+        }
+    }
+    sums
 }
 
 /// The same without what all bands, or all strips, have in common.
-fn without_mean(slopes: &[Vec<i16>]) -> Vec<Vec<i16>> {
+fn without_mean<const PARTS: usize>(slopes: &[Vec<i16>; PARTS]) -> [Vec<i16>; PARTS] {
+    const { assert!(0 < PARTS && PARTS <= 8, "sums fit into sixteen bits") };
     let length = slopes.iter().map(Vec::len).min().unwrap_or_default();
     let mut means = vec![0_i16; length];
-    let parts = slopes.len().max(1) as i16;
     for one in slopes {
-        // Each at most 4,080 and few of them, so that sixteen bits hold the sum of up to eight.
-        means.iter_mut().zip(one).for_each(|(sum, &slope)| *sum = sum.saturating_add(slope));
+        means.iter_mut().zip(one).for_each(|(sum, &slope)| *sum += slope);
     }
-    means.iter_mut().for_each(|mean| *mean /= parts);
-    slopes.iter().map(|one| one.iter().zip(&means).map(|(&slope, &mean)| slope - mean).collect()).collect()
+    means.iter_mut().for_each(|mean| *mean /= PARTS as i16);
+    slopes.each_ref().map(|one| {
+        let apart = |(&slope, &mean): (&i16, &i16)| (slope - mean).clamp(-STEEPEST, STEEPEST);
+        one.iter().zip(&means).map(apart).collect()
+    })
 }
 
 /// Slopes of a profile of sums over `count` samples each; 0 at both ends.
-fn slopes(sums: &[u32], count: u32) -> Vec<i16> {
+fn slopes(sums: &[u32], count: usize) -> Vec<i16> {
     let scale = 16.0 / count.max(1) as f32;
     let mut slopes = vec![0; sums.len()];
-    let pairs = sums.iter().zip(sums.iter().skip(2));
-    for (slope, (&before, &after)) in slopes.iter_mut().skip(1).zip(pairs) {
-        // At most 255 × 16, which fits.
-        *slope = ((after as i32 - before as i32) as f32 * scale) as i16;
+    let after = sums.get(2..).unwrap_or_default();
+    let middle = slopes.get_mut(1..).unwrap_or_default();
+    for (slope, (&before, &after)) in middle.iter_mut().zip(sums.iter().zip(after)) {
+        // At most STEEPEST, which fits.
+        *slope = ((after as i32 - before as i32) as f32 * scale) as i32 as i16;
     }
     slopes
 }

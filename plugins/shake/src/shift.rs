@@ -1,7 +1,7 @@
 //! By how much one frame is shifted against another: each part of the picture is asked, and they
 //! must agree. A truck or a waving hand moves some parts; a shaken camera moves all of them.
 
-use crate::profile::Profiles;
+use crate::profile::{Profiles, STEEPEST};
 
 /// Longest shift that is looked for, in samples.
 pub(crate) const REACH: usize = 8;
@@ -41,12 +41,10 @@ pub(crate) enum Match {
 /// Compares a frame to an earlier one, against which it is `expected` to be shifted.
 pub(crate) fn shift(before: &Profiles, after: &Profiles, expected: Shift) -> Match {
     // Where the parts have nothing but what they have in common, a horizon for example, that must do.
-    let [x_before, y_before] = &before.apart;
-    let [x_after, y_after] = &after.apart;
-    let x = direction(x_before, x_after, expected.x)
+    let x = direction(&before.across_apart, &after.across_apart, expected.x)
         .or_else(|| direction(&before.across, &after.across, expected.x));
-    let y =
-        direction(y_before, y_after, expected.y).or_else(|| direction(&before.down, &after.down, expected.y));
+    let y = direction(&before.down_apart, &after.down_apart, expected.y)
+        .or_else(|| direction(&before.down, &after.down, expected.y));
     let (Some(x), Some(y)) = (x, y) else { return Match::Featureless };
     match (x, y) {
         (Agreed::On(x), Agreed::On(y)) => Match::Shifted(Shift { x, y }),
@@ -68,7 +66,9 @@ fn direction(before: &[Vec<i16>], after: &[Vec<i16>], expected: f64) -> Option<A
     let expected = expected.round().clamp(-reach, reach) as isize;
     for (before, after) in before.iter().zip(after) {
         let inner = before.len().saturating_sub(2 * (REACH + 1));
+        // Whole vectors of eight, but for pictures so small that it matters.
         let length = inner / PARTS;
+        let length = if length < 32 { length } else { length / 8 * 8 };
         for part in 0..PARTS {
             let from = REACH + 1 + part * length;
             match part_shift(before, after, from, length, expected) {
@@ -131,21 +131,10 @@ fn part_shift(before: &[i16], after: &[i16], from: usize, length: usize, expecte
     if place.abs_diff(from) == REACH {
         return Part::Unlike;
     }
-    let (Some(seen), Some(around)) =
-        (after.get(place..place + length), after.get(place - 1..place + length + 1))
-    else {
-        return Part::Silent;
-    };
-    let (mut slope_energy, mut product, mut energy, mut left) = (0.0, 0.0, 0.0, 0.0);
-    for ((&a, &b), pair) in wanted.iter().zip(seen).zip(around.windows(3)) {
-        let [before, _, after] = pair else { continue };
-        let difference = f64::from(b) - f64::from(a);
-        let gradient = (f64::from(*after) - f64::from(*before)) / 2.0;
-        slope_energy += gradient * gradient;
-        product += difference * gradient;
-        energy += f64::from(a) * f64::from(a);
-        left += difference * difference;
-    }
+    let seen = |place: usize| after.get(place..place + length).unwrap_or_default();
+    let sums = Sums::of(wanted, seen(place), [seen(place - 1), seen(place + 1)]);
+    let [slope_energy, product, energy, left] =
+        [sums.slopes / 4.0, sums.products / 2.0, sums.energy, sums.differences];
     if slope_energy == 0.0 {
         return Part::Silent;
     }
@@ -158,6 +147,53 @@ fn part_shift(before: &[i16], after: &[i16], from: usize, length: usize, expecte
         return Part::Silent;
     }
     Part::Shifted(place as f64 - from as f64 + step)
+}
+
+/// What a step of least squares is made of.
+#[derive(Default)]
+struct Sums {
+    /// Of the squares of what the slopes climb by over two samples.
+    slopes: f64,
+    /// Of the products of these and of the differences.
+    products: f64,
+    /// Of the squares of the slopes that are wanted.
+    energy: f64,
+    /// Of the squares of what differs.
+    differences: f64,
+}
+
+/// Samples whose products fit into 32 bits when they are summed.
+const SHORT: usize = 32;
+const _: () = assert!((2 * STEEPEST as i64).pow(2) * (SHORT as i64) < 1 << 31);
+
+impl Sums {
+    /// Of the slopes that are wanted, those that are seen, and those one place before and after them. In
+    /// integers, since the compiler multiplies and adds eight pairs of them at once.
+    fn of(wanted: &[i16], seen: &[i16], [before, after]: [&[i16]; 2]) -> Self {
+        let mut sums = Self::default();
+        let seen = wanted.chunks(SHORT).zip(seen.chunks(SHORT));
+        for ((wanted, seen), (before, after)) in seen.zip(before.chunks(SHORT).zip(after.chunks(SHORT))) {
+            let (mut differences, mut climbs) = ([0_i16; SHORT], [0_i16; SHORT]);
+            minus(seen, wanted, &mut differences);
+            minus(after, before, &mut climbs);
+            sums.slopes += dot(&climbs, &climbs);
+            sums.products += dot(&differences, &climbs);
+            sums.energy += dot(wanted, wanted);
+            sums.differences += dot(&differences, &differences);
+        }
+        sums
+    }
+}
+
+fn minus(a: &[i16], b: &[i16], into: &mut [i16]) {
+    for ((&a, &b), into) in a.iter().zip(b).zip(into) {
+        *into = a - b;
+    }
+}
+
+/// Sum of the products of at most [`SHORT`] pairs.
+fn dot(a: &[i16], b: &[i16]) -> f64 {
+    f64::from(a.iter().zip(b).map(|(&a, &b)| i32::from(a) * i32::from(b)).sum::<i32>())
 }
 
 /// Where in `after` the slopes are most alike to those that are wanted: near the expected place, and
