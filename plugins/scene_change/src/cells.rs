@@ -89,31 +89,26 @@ impl Cells {
 
     /// Where the cells of `known` are in `now`, at most `reach` samples away.
     pub(crate) fn place(&self, known: &Field, now: &Field, reach: usize) -> Place {
-        let reach = reach.min(PAD) as isize;
-        let side = (2 * reach + 1) as usize;
-        let shifts = || (-reach..=reach).flat_map(move |dy| (-reach..=reach).map(move |dx| (dx, dy)));
-        let mut sums = vec![0.0_f32; side * side];
-        let mut tables: Vec<Option<Vec<f32>>> = Vec::with_capacity(self.areas.len());
-        for &area in &self.areas {
-            if !self.shows(known, area) {
-                tables.push(None);
-                continue;
-            }
-            let table: Vec<f32> = shifts().map(|shift| known.agreement(area, now, shift)).collect();
-            for (sum, agreement) in sums.iter_mut().zip(&table) {
-                *sum += agreement.max(0.0);
-            }
-            tables.push(Some(table));
-        }
-        let best = (0..sums.len()).max_by(|&a, &b| at(&sums, a).total_cmp(&at(&sums, b))).unwrap_or(0);
+        let reach = reach.min(PAD);
+        let side = 2 * reach + 1;
+        let shows: Vec<bool> = self.areas.iter().map(|&area| self.shows(known, area)).collect();
+        let shown = self.areas.iter().zip(&shows).filter(|&(_, &shows)| shows).map(|(&area, _)| area);
+        let mut tables =
+            Tables { known, now, reach, cells: shown.collect(), rows: vec![vec![]; side * side] };
+        let best = tables.best();
         let (column, row) = (best % side, best / side);
-        let near = |at: usize, middle: usize| at.abs_diff(middle) <= 1;
+        let near = |middle: usize| middle.saturating_sub(1)..=(middle + 1).min(side - 1);
+        // What a cell agrees by near the best shift: things at different distances move differently.
+        let mut agreements = vec![0.0_f32; tables.cells.len()];
+        for at in near(row).flat_map(|y| near(column).map(move |x| y * side + x)) {
+            for (most, &agreement) in agreements.iter_mut().zip(tables.complete(at)) {
+                *most = most.max(agreement);
+            }
+        }
+        let mut agreements = agreements.into_iter();
         let (mut agreed, mut held) = (0.0, 0_u16);
-        let fates = self.areas.iter().zip(&tables).map(|(&area, table)| {
-            let Some(table) = table else { return Fate::Plain };
-            let around = table.iter().enumerate();
-            let around = around.filter(|&(at, _)| near(at % side, column) && near(at / side, row));
-            let agreement = around.map(|(_, &agreement)| agreement).fold(0.0, f32::max);
+        let fates = self.areas.iter().zip(&shows).map(|(&area, &shows)| {
+            let Some(agreement) = shows.then(|| agreements.next()).flatten() else { return Fate::Plain };
             if agreement >= self.least_agreement {
                 agreed += agreement;
                 held += 1;
@@ -126,13 +121,72 @@ impl Cells {
         });
         let fates = fates.collect();
         let agreement = agreed / f32::from(held.max(1));
+        let mut strength_at = |x: usize, y: usize| sum(tables.complete(y * side + x));
+        let strength = strength_at(column, row);
         let across = [column.checked_sub(1), Some(column), Some(column + 1).filter(|&x| x < side)]
-            .map(|x| x.map(|x| at(&sums, row * side + x)));
+            .map(|x| x.map(|x| strength_at(x, row)));
         let down = [row.checked_sub(1), Some(row), Some(row + 1).filter(|&y| y < side)]
-            .map(|y| y.map(|y| at(&sums, y * side + column)));
+            .map(|y| y.map(|y| strength_at(column, y)));
         let shift = (column as f32 - reach as f32 + summit(across), row as f32 - reach as f32 + summit(down));
-        Place { shift, fates, strength: at(&sums, best), agreement }
+        Place { shift, fates, strength, agreement }
     }
+}
+
+/// Agreements of cells at each shift, row by row of shifts, as far as they were asked for.
+struct Tables<'a> {
+    known: &'a Field,
+    now: &'a Field,
+    reach: usize,
+    /// Cells that show something.
+    cells: Vec<Area>,
+    rows: Vec<Vec<f32>>,
+}
+
+impl Tables<'_> {
+    /// The shift at which the cells agree best. Others are given up as soon as what is left of their cells
+    /// cannot make up for it: an agreement is 1 at the most, and rounding adds hardly a millionth.
+    fn best(&mut self) -> usize {
+        let middle = self.rows.len() / 2;
+        let (mut best, mut most) = (middle, sum(self.complete(middle)));
+        for at in (0..self.rows.len()).filter(|&at| at != middle) {
+            let mut sum = 0.0;
+            for cell in 0..self.cells.len() {
+                if sum + 1.0001 * (self.cells.len() - cell) as f32 <= most {
+                    break;
+                }
+                sum += self.next(at).max(0.0);
+            }
+            if sum > most {
+                (best, most) = (at, sum);
+            }
+        }
+        best
+    }
+
+    /// Agreements of all cells at a shift.
+    fn complete(&mut self, at: usize) -> &[f32] {
+        while self.rows.get(at).is_some_and(|row| row.len() < self.cells.len()) {
+            self.next(at);
+        }
+        self.rows.get(at).map_or(&[], Vec::as_slice)
+    }
+
+    /// The agreement of one cell more at a shift.
+    fn next(&mut self, at: usize) -> f32 {
+        let side = 2 * self.reach + 1;
+        let along = |place: usize| place as isize - self.reach as isize;
+        let shift = (along(at % side), along(at / side));
+        let Some(row) = self.rows.get_mut(at) else { return 0.0 };
+        let agreement =
+            self.cells.get(row.len()).map_or(0.0, |&cell| self.known.agreement(cell, self.now, shift));
+        row.push(agreement);
+        agreement
+    }
+}
+
+/// Cells that show the opposite of what they showed do not count against the others.
+fn sum(agreements: &[f32]) -> f32 {
+    agreements.iter().map(|agreement| agreement.max(0.0)).sum()
 }
 
 impl Place {
@@ -159,10 +213,6 @@ impl Place {
         count(there) >= CLEARLY * count(self)
             || (count(there) >= STILL_MOST * count(self) && there.agreement >= CLEARLY * self.agreement)
     }
-}
-
-fn at(values: &[f32], at: usize) -> f32 {
-    values.get(at).copied().unwrap_or(0.0)
 }
 
 /// Where between three values the summit of the parabola through them is, from the middle one on;

@@ -51,17 +51,19 @@ impl Field {
         let side = (width / TILES_ACROSS).max(1);
         let columns = width.div_ceil(side);
         let mut field = Self::empty(width, height);
-        let rows = changes.chunks_exact(2 * width).enumerate();
-        for (y, row) in rows {
+        let rows = changes.across.chunks_exact(width.max(1)).zip(changes.down.chunks_exact(width.max(1)));
+        for (y, (across, down)) in rows.enumerate() {
             let usual = usual.get(y / side * columns..).unwrap_or_default();
             let start = field.at(0, y);
             let Some(arrows) = field.arrows.get_mut(start..start + 2 * width) else { continue };
-            for (tile, (row, arrows)) in row.chunks(2 * side).zip(arrows.chunks_mut(2 * side)).enumerate() {
-                let usual = usual.get(tile).copied().unwrap_or(0.0).max(FLOOR * FLOOR);
-                for (change, arrow) in row.as_chunks::<2>().0.iter().zip(arrows.as_chunks_mut::<2>().0) {
-                    let [across, down] = change.map(f32::from);
+            let tiles = across.chunks(side).zip(down.chunks(side)).zip(arrows.chunks_mut(2 * side));
+            for (((across, down), arrows), &usual) in tiles.zip(usual) {
+                let usual = usual.max(FLOOR * FLOOR);
+                let changes = across.iter().zip(down);
+                for ((&across, &down), arrow) in changes.zip(arrows.as_chunks_mut::<2>().0) {
+                    let (across, down) = (f32::from(across), f32::from(down));
                     let scale = LONGEST / (across * across + down * down + usual).sqrt();
-                    *arrow = [(across * scale).round() as i16, (down * scale).round() as i16];
+                    *arrow = [nearest(across * scale), nearest(down * scale)];
                 }
             }
         }
@@ -86,16 +88,18 @@ impl Field {
 
     fn sum_squares(&mut self) {
         let stride = self.width + 2 * PAD;
-        let mut squares = vec![0_u32; stride + 1];
-        squares.reserve((stride + 1) * (self.height + 2 * PAD));
-        for (y, row) in self.arrows.chunks_exact(2 * stride).enumerate() {
+        let mut squares = vec![0_u32; (stride + 1) * (self.height + 2 * PAD + 1)];
+        let mut rows = squares.chunks_exact_mut(stride + 1);
+        let mut above = rows.next();
+        for (arrows, squares) in self.arrows.chunks_exact(2 * stride).zip(rows) {
+            let before = above.as_deref().unwrap_or_default().get(1..).unwrap_or_default();
             let mut sum = 0;
-            squares.push(0);
-            for (x, &[across, down]) in row.as_chunks::<2>().0.iter().enumerate() {
+            let places = squares.iter_mut().skip(1).zip(before);
+            for (&[across, down], (square, above)) in arrows.as_chunks::<2>().0.iter().zip(places) {
                 sum += (i32::from(across) * i32::from(across) + i32::from(down) * i32::from(down)) as u32;
-                let above = squares.get(y * (stride + 1) + x + 1).copied().unwrap_or(0);
-                squares.push(sum + above);
+                *square = sum + above;
             }
+            above = Some(squares);
         }
         self.squares = squares;
     }
@@ -126,20 +130,18 @@ impl Field {
     }
 
     fn product(&self, area: Area, other: &Self, (dx, dy): (isize, isize)) -> i32 {
-        let mut sum = 0;
-        for y in area.top..area.top + area.height {
-            let from = self.at(area.left, y);
-            let to = other.at(area.left, 0).saturating_add_signed(2 * dx);
-            let to = to.saturating_add_signed((y as isize + dy) * other.stride() as isize);
-            let length = 2 * area.width;
-            let (Some(a), Some(b)) =
-                (self.arrows.get(from..from + length), other.arrows.get(to..to + length))
-            else {
-                continue;
-            };
-            sum += dot(a, b);
-        }
-        sum
+        let from = self.at(area.left, area.top);
+        let to = other.at(area.left, area.top);
+        let to = to.saturating_add_signed(2 * dx).saturating_add_signed(dy * other.stride() as isize);
+        let length = 2 * area.width;
+        let rows = self.rows(from, length).zip(other.rows(to, length));
+        rows.take(area.height).map(|(a, b)| dot(a, b)).sum()
+    }
+
+    /// So much of each row from a place on.
+    fn rows(&self, from: usize, length: usize) -> impl Iterator<Item = &[i16]> {
+        let arrows = self.arrows.get(from..).unwrap_or_default();
+        arrows.chunks(self.stride()).filter_map(move |row| row.get(..length))
     }
 
     /// As [`Field::agreement`] of two whole fields of one size, over what they share at a shift of any
@@ -152,11 +154,18 @@ impl Field {
         let ((left, width), (top, height)) = (span(self.width, dx), span(self.height, dy));
         let area = Area { left, top, width, height };
         let energies = self.energy(area, (0, 0)) * other.energy(area, (dx, dy));
-        let share = (width * height) as f32 / (self.width * self.height).max(1) as f32;
+        let share = self.share((dx, dy));
         if energies <= 0.0 {
             return (0.0, share);
         }
         (self.product(area, other, (dx, dy)) as f32 / energies.sqrt(), share)
+    }
+
+    /// Share of the field that lies over another one of its size which is shifted by so much.
+    pub(crate) fn share(&self, (dx, dy): (isize, isize)) -> f32 {
+        let (width, height) =
+            (self.width.saturating_sub(dx.unsigned_abs()), self.height.saturating_sub(dy.unsigned_abs()));
+        (width * height) as f32 / (self.width * self.height).max(1) as f32
     }
 
     /// The field of the picture turned, zoomed and shifted; without edges where nothing is known.
@@ -182,7 +191,7 @@ impl Field {
                 let from = self.at(from_x as usize, from_y as usize);
                 let Some(&[a, b]) = self.arrows.get(from..from + 2) else { continue };
                 let (a, b) = (f32::from(a), f32::from(b));
-                *arrow = [(a * cos - b * sin).round() as i16, (a * sin + b * cos).round() as i16];
+                *arrow = [nearest(a * cos - b * sin), nearest(a * sin + b * cos)];
             }
         }
         moved.sum_squares();
@@ -235,39 +244,54 @@ impl Packed {
     }
 }
 
-/// Eight lanes: what the compiler turns into one multiplication.
+/// A plain loop: the compiler makes it one instruction for eight products and their sums.
 fn dot(a: &[i16], b: &[i16]) -> i32 {
-    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
-    let product =
-        |a: &[i16], b: &[i16]| -> i32 { a.iter().zip(b).map(|(&a, &b)| i32::from(a) * i32::from(b)).sum() };
-    a.iter().zip(b).map(|(a, b)| product(a, b)).sum::<i32>() + product(a_rest, b_rest)
+    a.iter().zip(b).map(|(&a, &b)| i32::from(a) * i32::from(b)).sum()
 }
 
-/// Change over two samples, across and down in turn; none at the rim.
-fn changes(samples: &[u8], width: usize) -> Vec<i16> {
-    let mut changes = vec![0; 2 * samples.len()];
-    let rows = samples.chunks_exact(width.max(1));
+/// The whole number nearest to one that is small. WebAssembly has an instruction for this way to round.
+const fn nearest(value: f32) -> i16 {
+    value.round_ties_even() as i32 as i16
+}
+
+/// Changes over two samples; none at the rim.
+struct Changes {
+    across: Vec<i16>,
+    down: Vec<i16>,
+}
+
+fn changes(samples: &[u8], width: usize) -> Changes {
+    let width = width.max(1);
+    let mut changes = Changes { across: vec![0; samples.len()], down: vec![0; samples.len()] };
+    let rows = samples.chunks_exact(width);
     let around = rows.clone().zip(rows.clone().skip(1)).zip(rows.skip(2));
-    for (((above, row), below), out) in around.zip(changes.chunks_exact_mut(2 * width.max(1)).skip(1)) {
-        let across = row.iter().zip(row.get(2..).unwrap_or_default());
-        let down = above.get(1..).unwrap_or_default().iter().zip(below.get(1..).unwrap_or_default());
-        let out = out.as_chunks_mut::<2>().0.get_mut(1..).unwrap_or_default();
-        for (((left, right), (upper, lower)), out) in across.zip(down).zip(out) {
-            *out = [i16::from(*right) - i16::from(*left), i16::from(*lower) - i16::from(*upper)];
-        }
+    let out = changes.across.chunks_exact_mut(width).zip(changes.down.chunks_exact_mut(width));
+    for (((above, row), below), (across, down)) in around.zip(out.skip(1)) {
+        let inner = 1..width.saturating_sub(1).max(1);
+        minus(row.get(2..).unwrap_or_default(), row, across.get_mut(inner.clone()).unwrap_or_default());
+        let [above, below] = [above, below].map(|row| row.get(inner.clone()).unwrap_or_default());
+        minus(below, above, down.get_mut(inner).unwrap_or_default());
     }
     changes
 }
 
+fn minus(a: &[u8], b: &[u8], into: &mut [i16]) {
+    for ((&a, &b), into) in a.iter().zip(b).zip(into) {
+        *into = i16::from(a) - i16::from(b);
+    }
+}
+
 /// The usual squared change around each tile: the mean over it and its neighbours.
-fn usual(changes: &[i16], width: usize, height: usize) -> Vec<f32> {
+fn usual(changes: &Changes, width: usize, height: usize) -> Vec<f32> {
     let side = (width / TILES_ACROSS).max(1);
     let (columns, rows) = (width.div_ceil(side), height.div_ceil(side));
     let mut sums = vec![0_u32; columns * rows];
-    for (y, row) in changes.chunks_exact(2 * width.max(1)).enumerate() {
-        let sums = sums.get_mut(y / side * columns..).unwrap_or_default();
-        for (tile, sum) in row.chunks(2 * side).zip(sums) {
-            *sum += tile.iter().map(|&change| i32::from(change) * i32::from(change)).sum::<i32>() as u32;
+    for changes in [&changes.across, &changes.down] {
+        for (y, row) in changes.chunks_exact(width.max(1)).enumerate() {
+            let sums = sums.get_mut(y / side * columns..).unwrap_or_default();
+            for (tile, sum) in row.chunks(side).zip(sums) {
+                *sum += dot(tile, tile) as u32;
+            }
         }
     }
     let mut usual = Vec::with_capacity(sums.len());

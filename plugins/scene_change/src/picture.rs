@@ -41,7 +41,8 @@ impl Picture {
             if info.range == SampleRange::Limited {
                 for sample in &mut picture.samples {
                     // ITU-R BT.601: black 16, white 235.
-                    *sample = ((u32::from(sample.saturating_sub(16)) * 255 + 109) / 219).min(255) as u8;
+                    let light = (*sample).clamp(16, 235) - 16;
+                    *sample = ((u16::from(light) * 255 + 109) / 219) as u8;
                 }
             }
             pictures.push(picture);
@@ -52,16 +53,18 @@ impl Picture {
     /// The median of some pictures of one size, sample by sample: what passes is gone.
     pub(crate) fn median(pictures: &[Self]) -> Option<Self> {
         let first = pictures.first()?;
-        let mut column = Vec::with_capacity(pictures.len());
-        let samples = (0..first.samples.len())
-            .map(|at| {
-                column.clear();
-                column.extend(pictures.iter().filter_map(|picture| picture.samples.get(at)));
-                column.sort_unstable();
-                column.get(column.len() / 2).copied().unwrap_or(0)
-            })
-            .collect();
-        Some(Self { samples, ..*first })
+        let mut planes: Vec<Vec<u8>> = pictures.iter().map(|picture| picture.samples.clone()).collect();
+        // Odd-even transposition sort of all places at once: lesser samples go to planes before.
+        for round in 0..planes.len() {
+            let (_, pairs) = planes.split_at_mut(round % 2);
+            for [lesser, greater] in pairs.as_chunks_mut::<2>().0 {
+                for (a, b) in lesser.iter_mut().zip(greater) {
+                    (*a, *b) = ((*a).min(*b), (*a).max(*b));
+                }
+            }
+        }
+        let middle = planes.len() / 2;
+        Some(Self { samples: planes.swap_remove(middle), ..*first })
     }
 
     /// The coarse picture.
@@ -71,6 +74,9 @@ impl Picture {
 
     /// Scaled by averaging areas, or by repeating where it grows.
     fn scaled(&self, width: usize, height: usize) -> Self {
+        if (width, height) == (self.width, self.height) {
+            return self.clone();
+        }
         let across = shares(self.width, width);
         let down = shares(self.height, height);
         let mut samples = Vec::with_capacity(width * height);

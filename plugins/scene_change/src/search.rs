@@ -81,14 +81,38 @@ fn coarsely(known: &Edges, now: &Edges, motion: Motion) -> Option<(f32, Motion)>
 }
 
 /// The shift, of any size, at which a coarse field agrees best with another one, and how well.
-pub(crate) fn best_shift(known: &Field, now: &Field) -> Option<(f32, (isize, isize))> {
+fn best_shift(known: &Field, now: &Field) -> Option<(f32, (isize, isize))> {
+    let mut best: Option<(f32, (isize, isize))> = None;
+    for shift in shifts(known) {
+        if best.is_none_or(|(rate, _)| most_rate(known, shift) >= rate) {
+            let rate = rate(known, now, shift);
+            if best.is_none_or(|(best, _)| rate >= best) {
+                best = Some((rate, shift));
+            }
+        }
+    }
+    best
+}
+
+/// Whether two coarse fields agree better than this at any shift.
+pub(crate) fn agree_better(known: &Field, now: &Field, than: f32) -> bool {
+    shifts(known).any(|shift| most_rate(known, shift) > than && rate(known, now, shift) > than)
+}
+
+/// Shifts at which enough of a field is shared.
+fn shifts(field: &Field) -> impl Iterator<Item = (isize, isize)> + use<> {
     let farthest = |length: usize| (length as f32 * (1.0 - LEAST_SHARED)) as isize;
-    let (far_x, far_y) = (farthest(known.width), farthest(known.height));
-    let shifts = (-far_y..=far_y).flat_map(|dy| (-far_x..=far_x).map(move |dx| (dx, dy)));
-    let rated = shifts.map(|shift| {
-        let (agreement, share) = known.overlap(now, shift);
-        // Chance agrees the more the fewer samples there are.
-        (agreement * share.sqrt(), shift)
-    });
-    rated.max_by(|(a, _), (b, _)| a.total_cmp(b))
+    let (far_x, far_y) = (farthest(field.width), farthest(field.height));
+    (-far_y..=far_y).flat_map(move |dy| (-far_x..=far_x).map(move |dx| (dx, dy)))
+}
+
+/// How well two fields agree at a shift. Chance agrees the more the fewer samples there are.
+fn rate(known: &Field, now: &Field, shift: (isize, isize)) -> f32 {
+    let (agreement, share) = known.overlap(now, shift);
+    agreement * share.sqrt()
+}
+
+/// As much as [`rate`] may be: an agreement is 1 at the most, and rounding adds hardly a millionth.
+fn most_rate(field: &Field, shift: (isize, isize)) -> f32 {
+    1.0001 * field.share(shift).sqrt()
 }

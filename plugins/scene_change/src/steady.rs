@@ -3,7 +3,7 @@
 
 use crate::{
     cells::Cells,
-    search::{Edges, best_shift},
+    search::{Edges, agree_better},
 };
 
 /// Share of the frames that must show the view of the clip as a whole: what passes hides it in others.
@@ -64,5 +64,5 @@ fn stance(frame: &Edges, view: &Edges, cells: &Cells) -> Stance {
 /// place within the reach of the fine one.
 fn is_best_in_place(before: &Edges, after: &Edges) -> bool {
     let (here, _) = before.coarse.overlap(&after.coarse, (0, 0));
-    best_shift(&before.coarse, &after.coarse).is_none_or(|(best, _)| here >= NEARLY_BEST * best)
+    !agree_better(&before.coarse, &after.coarse, here / NEARLY_BEST)
 }
