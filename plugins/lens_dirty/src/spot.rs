@@ -65,7 +65,7 @@ pub(crate) struct Outlines<'a> {
 impl Outlines<'_> {
     /// Spots that do not lie over each other, the plainest first.
     pub(crate) fn spots(&self) -> Vec<Spot> {
-        let slopes = slopes(self.coarse);
+        let slopes = Slopes::of(self.coarse);
         let rays: Vec<(f32, f32)> = (0..DIRECTIONS)
             .map(|number| (TAU * f32::from(number) / f32::from(DIRECTIONS)).sin_cos())
             .collect();
@@ -91,35 +91,23 @@ impl Outlines<'_> {
     }
 
     /// Places that most slopes at this distance point to; away from, where it is negative.
-    fn middles(&self, slopes: &[Slope], distance: f32) -> Vec<(f32, f32)> {
+    fn middles(&self, slopes: &Slopes, distance: f32) -> Vec<(f32, f32)> {
         // Votes are counted in boxes that grow with the radius: outlines are not quite round.
         let radius = distance.abs();
         let side = (radius / 3.0).max(1.0);
         let columns = (self.coarse.width as f32 / side) as usize + 1;
         let rows = (self.coarse.height() as f32 / side) as usize + 1;
         let mut votes = vec![0_u16; columns * rows];
-        for slope in slopes {
-            let (x, y) = (slope.x - slope.dx * distance, slope.y - slope.dy * distance);
-            if x < 0.0 || y < 0.0 {
-                continue;
-            }
-            let (column, row) = ((x / side) as usize, (y / side) as usize);
-            if let Some(vote) = votes.get_mut(row * columns + column).filter(|_| column < columns) {
+        for at in slopes.boxes(distance, side, [columns, rows]) {
+            if let Some(vote) = votes.get_mut(at as usize) {
                 *vote += 1;
             }
         }
-        // A box and the three to its right and below, so that no middle is cut by a border.
-        let four = |at: usize| -> u32 {
-            let take = |at: usize| u32::from(votes.get(at).copied().unwrap_or(0));
-            take(at) + take(at + 1) + take(at + columns) + take(at + columns + 1)
-        };
-        let mut boxes: Vec<(u32, usize)> = (0..votes.len()).map(|at| (four(at), at)).collect();
-        boxes.retain(|&(count, _)| count as f32 >= radius);
-        boxes.sort_unstable_by(|a, b| b.cmp(a));
         let mut middles: Vec<(f32, f32)> = Vec::new();
-        for (_, at) in boxes {
+        for at in most_first(&fours(&votes, columns), radius) {
             let (x, y) = (((at % columns) as f32 + 1.0) * side, ((at / columns) as f32 + 1.0) * side);
-            if middles.iter().all(|&(a, b)| (x - a).hypot(y - b) > 0.7 * radius) {
+            let apart = (0.7 * radius).powi(2);
+            if middles.iter().all(|&(a, b)| (x - a).powi(2) + (y - b).powi(2) > apart) {
                 middles.push((x, y));
                 if middles.len() == MIDDLES {
                     break;
@@ -129,7 +117,7 @@ impl Outlines<'_> {
         middles
     }
 
-    /// Follows the outline around a middle.
+    /// Follows the outline around a middle; none where it is too little closed for a spot.
     fn spot(&self, x: f32, y: f32, radius: f32, side: f32, rays: &[(f32, f32)]) -> Option<Spot> {
         let scale = self.fine.width as f32 / self.coarse.width as f32;
         let (middle_x, middle_y, reach) = (x * scale, y * scale, radius * scale);
@@ -137,62 +125,116 @@ impl Outlines<'_> {
         let (from, to) = ((0.3 * reach) as usize, (1.55 * reach) as usize);
         let outer = (1.3 * reach) as usize;
         let end = (1.9 * reach) as usize;
-        let mut lines: Vec<Vec<f32>> = Vec::with_capacity(rays.len());
-        for &(dy, dx) in rays {
-            let place = |d: usize| self.fine.near(middle_x + dx * d as f32, middle_y + dy * d as f32);
-            let line: Vec<f32> = (0..=end).map_while(place).collect();
-            if line.len() > to {
-                lines.push(line);
-            }
-        }
-        if lines.len() < usize::from(LEAST_DIRECTIONS) {
+        let place = |&(dy, dx): &(f32, f32), d: usize| {
+            self.fine.near(middle_x + dx * d as f32, middle_y + dy * d as f32)
+        };
+        // A ray that is inside the picture so far out is inside up to there.
+        let inside: Vec<&(f32, f32)> = rays.iter().filter(|ray| place(ray, to).is_some()).collect();
+        if inside.len() < usize::from(LEAST_DIRECTIONS) {
             return None;
         }
         let mean = |values: &[f32]| values.iter().sum::<f32>() / values.len().max(1) as f32;
-        let core: Vec<f32> =
-            lines.iter().map(|line| mean(line.get(..=core_end).unwrap_or_default())).collect();
-        let level = mean(&core);
-        let (low, high) = core.iter().fold((f32::MAX, f32::MIN), |(l, h), &v| (l.min(v), h.max(v)));
+        let mut line: Vec<f32> = Vec::with_capacity(end + 1);
+        let (mut level, mut low, mut high) = (0.0, f32::MAX, f32::MIN);
+        for ray in &inside {
+            line.clear();
+            line.extend((0..=core_end).map_while(|d| place(ray, d)));
+            let core = mean(&line);
+            (level, low, high) = (level + core, low.min(core), high.max(core));
+        }
+        level /= inside.len() as f32;
         if high > LAMP {
             return None;
         }
         let least = STEP.max((high - low) / EVEN);
-        let mut soft = 0_u32;
-        for line in &lines {
+        // So many that are not soft leave no likeness.
+        let most_crisp = (1.0 - CLOSED.0) * inside.len() as f32;
+        let mut crisp = 0_u16;
+        for ray in &inside {
+            line.clear();
+            line.extend((0..=end).map_while(|d| place(ray, d)));
             let step = (mean(line.get(outer..).unwrap_or_default()) - level) * side;
             let pairs = line.iter().zip(line.get(2..).unwrap_or_default());
             let climbs = pairs.map(|(a, b)| (a - b).abs()).skip(from).take(to - from);
-            let steepest = climbs.fold(0.0, f32::max);
-            soft += u32::from(step >= least && steepest <= self.steepest * step);
-        }
-        Some(Spot { x, y, radius, closed: soft as f32 / lines.len() as f32 })
-    }
-}
-
-/// A place where the light changes, and towards where it grows, a unit long.
-struct Slope {
-    x: f32,
-    y: f32,
-    dx: f32,
-    dy: f32,
-}
-
-fn slopes(plane: &Plane) -> Vec<Slope> {
-    let mut found = Vec::new();
-    let rows: Vec<&[f32]> = plane.rows().collect();
-    for (y, rows) in rows.windows(3).enumerate() {
-        let [above, row, below] = rows else { continue };
-        let upright = above.iter().zip(*below).skip(1);
-        for (x, (three, (above, below))) in row.windows(3).zip(upright).enumerate() {
-            let [left, _, right] = three else { continue };
-            let (dx, dy) = (right - left, below - above);
-            let climb = dx.abs().max(dy.abs());
-            if (SLOPES.0..SLOPES.1).contains(&climb) {
-                let length = dx.hypot(dy);
-                let (x, y) = ((x + 1) as f32, (y + 1) as f32);
-                found.push(Slope { x, y, dx: dx / length, dy: dy / length });
+            let is_soft = step >= least && climbs.fold(0.0, f32::max) <= self.steepest * step;
+            crisp += u16::from(!is_soft);
+            if f32::from(crisp) > most_crisp {
+                return None;
             }
         }
+        Some(Spot { x, y, radius, closed: 1.0 - f32::from(crisp) / inside.len() as f32 })
     }
-    found
+}
+
+/// Votes of each box and the three to its right and below, so that no middle is cut by a border.
+fn fours(votes: &[u16], columns: usize) -> Vec<u16> {
+    let pairs = |from: usize| {
+        let votes = votes.get(from..).unwrap_or_default();
+        votes.iter().zip(votes.iter().skip(1).chain([&0])).map(|(a, b)| a.saturating_add(*b))
+    };
+    pairs(0)
+        .zip(pairs(columns).chain(std::iter::repeat(0)))
+        .map(|(a, b): (u16, u16)| a.saturating_add(b))
+        .collect()
+}
+
+/// Places of the counts that are at least `least`, the greatest first and of equal ones the last.
+fn most_first(counts: &[u16], least: f32) -> impl Iterator<Item = usize> {
+    let least = least.ceil() as u16;
+    let most = counts.iter().copied().max().unwrap_or(0);
+    let mut buckets = vec![Vec::new(); usize::from(most.saturating_sub(least)) + 1];
+    for (at, count) in counts.iter().enumerate() {
+        if let Some(bucket) = count.checked_sub(least).and_then(|above| buckets.get_mut(usize::from(above))) {
+            bucket.push(at);
+        }
+    }
+    buckets.into_iter().rev().flat_map(|bucket| bucket.into_iter().rev())
+}
+
+/// Places where the light changes, and towards where it grows, a unit long.
+#[derive(Default)]
+struct Slopes {
+    x: Vec<f32>,
+    y: Vec<f32>,
+    dx: Vec<f32>,
+    dy: Vec<f32>,
+}
+
+impl Slopes {
+    fn of(plane: &Plane) -> Self {
+        let mut found = Self::default();
+        let rows: Vec<&[f32]> = plane.rows().collect();
+        for (y, rows) in rows.windows(3).enumerate() {
+            let [above, row, below] = rows else { continue };
+            let upright = above.iter().zip(*below).skip(1);
+            let across = row.iter().zip(row.iter().skip(2));
+            for (x, ((left, right), (above, below))) in across.zip(upright).enumerate() {
+                let (dx, dy) = (right - left, below - above);
+                let climb = dx.abs().max(dy.abs());
+                if (SLOPES.0..SLOPES.1).contains(&climb) {
+                    let inverse = 1.0 / (dx * dx + dy * dy).sqrt();
+                    found.x.push((x + 1) as f32);
+                    found.y.push((y + 1) as f32);
+                    found.dx.push(dx * inverse);
+                    found.dy.push(dy * inverse);
+                }
+            }
+        }
+        found
+    }
+
+    /// The box, of this side, at this distance from each slope; beyond the last one where it is outside.
+    fn boxes(&self, distance: f32, side: f32, [columns, rows]: [usize; 2]) -> Vec<i32> {
+        let inverse = 1.0 / side;
+        let (columns, outside) = (columns as i32, (columns * rows) as i32);
+        let places = self.x.iter().zip(&self.y).zip(self.dx.iter().zip(&self.dy));
+        let mut boxes = vec![outside; self.x.len()];
+        for (((&x, &y), (&dx, &dy)), out) in places.zip(&mut boxes) {
+            let (x, y) = ((x - dx * distance) * inverse, (y - dy * distance) * inverse);
+            let (column, row) = (x as i32, y as i32);
+            let is_inside = (x >= 0.0) & (y >= 0.0) & (column < columns);
+            *out = if is_inside { row * columns + column } else { outside };
+        }
+        boxes
+    }
 }
