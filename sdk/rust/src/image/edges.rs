@@ -132,18 +132,10 @@ impl Extremes {
 
 /// Puts three rows of cells together to a row of windows.
 fn visit_row(row: usize, least: u8, cells: [&Cells; 3], visit: &mut impl FnMut(EdgeWindow)) {
-    let join = |of: fn(&Cells) -> &[u8], better: fn(u8, u8) -> u8| -> Vec<u8> {
-        let [above, middle, below] = cells.map(of);
-        let upright: Vec<u8> =
-            above.iter().zip(middle).zip(below).map(|((&a, &b), &c)| better(a, better(b, c))).collect();
-        let next = upright.get(1..).unwrap_or_default();
-        let after = upright.get(2..).unwrap_or_default();
-        upright.iter().zip(next).zip(after).map(|((&a, &b), &c)| better(a, better(b, c))).collect()
-    };
-    let darkest = join(|cells| &cells.darkest, u8::min);
-    let brightest = join(|cells| &cells.brightest, u8::max);
-    let across = join(|cells| &cells.across, u8::max);
-    let down = join(|cells| &cells.down, u8::max);
+    let darkest = join(cells, |cells| &cells.darkest, u8::min);
+    let brightest = join(cells, |cells| &cells.brightest, u8::max);
+    let across = join(cells, |cells| &cells.across, u8::max);
+    let down = join(cells, |cells| &cells.down, u8::max);
     let windows = darkest.iter().zip(&brightest).zip(across.iter().zip(&down));
     for (column, ((&darkest, &brightest), (&across, &down))) in windows.enumerate() {
         let range = brightest - darkest;
@@ -151,6 +143,16 @@ fn visit_row(row: usize, least: u8, cells: [&Cells; 3], visit: &mut impl FnMut(E
             visit(EdgeWindow { column: column + 1, row, range, brightest, across, down });
         }
     }
+}
+
+/// Of one of their values what is better, over three columns of three rows of cells.
+fn join(cells: [&Cells; 3], of: impl Fn(&Cells) -> &[u8], better: impl Fn(u8, u8) -> u8) -> Vec<u8> {
+    let [above, middle, below] = cells.map(of);
+    let upright: Vec<u8> =
+        above.iter().zip(middle).zip(below).map(|((&a, &b), &c)| better(a, better(b, c))).collect();
+    let next = upright.get(1..).unwrap_or_default();
+    let after = upright.get(2..).unwrap_or_default();
+    upright.iter().zip(next).zip(after).map(|((&a, &b), &c)| better(a, better(b, c))).collect()
 }
 
 #[cfg(test)]

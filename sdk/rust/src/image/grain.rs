@@ -28,16 +28,17 @@ pub struct Grain {
     pub square: u32,
 }
 
-/// Sums of each column of samples.
+/// Sums of each column of samples over the rows of a tile. All but the squares fit into sixteen bits,
+/// of which the compiler adds eight at a time.
 struct Columns {
     upright: Vec<i16>,
     upright_change: Vec<i16>,
-    quarter: Vec<u32>,
-    sum: Vec<u32>,
-    spatial: Vec<u32>,
-    temporal: Vec<u32>,
-    change: Vec<i32>,
-    square: Vec<u32>,
+    quarter: Vec<u16>,
+    sum: Vec<u16>,
+    spatial: Vec<u16>,
+    temporal: Vec<u16>,
+    change: Vec<i16>,
+    square: Vec<i32>,
 }
 
 /// Shows `visit` the tiles of two bands of [`GRAIN_ROWS`] rows of `width` samples, at the same place of
@@ -68,7 +69,7 @@ pub fn grain_tiles(before: &[u8], after: &[u8], width: usize, mut visit: impl Fn
         if index % QUARTER == QUARTER - 1 {
             let (quarters, _) = columns.quarter.as_chunks::<SIDE>();
             for ((tile, least), most) in quarters.iter().zip(&mut least).zip(&mut most) {
-                let sum: u32 = tile.iter().sum();
+                let sum: u32 = tile.iter().map(|&sum| u32::from(sum)).sum();
                 *least = sum.min(*least);
                 *most = sum.max(*most);
             }
@@ -78,21 +79,27 @@ pub fn grain_tiles(before: &[u8], after: &[u8], width: usize, mut visit: impl Fn
             }
         }
     }
-    let tiles = columns.sum.chunks_exact(SIDE).zip(columns.spatial.chunks_exact(SIDE));
-    let tiles = tiles.zip(columns.temporal.chunks_exact(SIDE).zip(columns.change.chunks_exact(SIDE)));
-    let tiles = tiles.zip(columns.square.chunks_exact(SIDE)).zip(least.iter().zip(&most));
-    for ((((sum, spatial), (temporal, change)), square), (least, most)) in tiles {
-        let quarters = sum.chunks_exact(QUARTER).map(|quarter| quarter.iter().sum::<u32>());
+    let total = |sums: &[u16; SIDE]| sums.iter().map(|&sum| u32::from(sum)).sum();
+    let tiles = tiles(&columns.sum).zip(tiles(&columns.spatial)).zip(tiles(&columns.temporal));
+    let tiles = tiles.zip(columns.change.as_chunks::<SIDE>().0).zip(columns.square.as_chunks::<SIDE>().0);
+    for (((((sum, spatial), temporal), change), square), (least, most)) in tiles.zip(least.iter().zip(&most))
+    {
+        let quarters = sum.as_chunks::<QUARTER>().0.iter();
+        let quarters = quarters.map(|quarter| quarter.iter().map(|&sum| u32::from(sum)).sum::<u32>());
         let (low, high) = quarters.fold((u32::MAX, 0), |(low, high), sum| (sum.min(low), sum.max(high)));
         visit(Grain {
-            sum: sum.iter().sum(),
+            sum: total(sum),
             slope: (high - low).max(most - least),
-            spatial: spatial.iter().sum(),
-            temporal: temporal.iter().sum(),
-            change: change.iter().sum(),
-            square: square.iter().sum(),
+            spatial: total(spatial),
+            temporal: total(temporal),
+            change: change.iter().map(|&change| i32::from(change)).sum(),
+            square: square.iter().sum::<i32>().unsigned_abs(),
         });
     }
+}
+
+fn tiles(columns: &[u16]) -> impl Iterator<Item = &[u16; SIDE]> {
+    columns.as_chunks().0.iter()
 }
 
 impl Columns {
@@ -108,13 +115,13 @@ impl Columns {
         let before = middle.0.get(1..).unwrap_or_default();
         let after = middle.1.get(1..).unwrap_or_default();
         for (&before, quarter) in before.iter().zip(&mut self.quarter) {
-            *quarter += u32::from(before);
+            *quarter += u16::from(before);
         }
         let sums = self.change.iter_mut().zip(&mut self.square);
         for ((&before, &after), (change, square)) in before.iter().zip(after).zip(sums) {
-            let difference = i32::from(i16::from(before) - i16::from(after));
+            let difference = i16::from(before) - i16::from(after);
             *change += difference;
-            *square += (difference * difference).unsigned_abs();
+            *square += i32::from(difference) * i32::from(difference);
         }
     }
 }
@@ -127,12 +134,12 @@ fn second_difference(upper: &[u8], middle: &[u8], lower: &[u8], into: &mut [i16]
 }
 
 /// Adds the magnitude of left − 2 middle + right to each place that has neighbours.
-fn add_magnitudes(row: &[i16], sums: &mut [u32]) {
+fn add_magnitudes(row: &[i16], sums: &mut [u16]) {
     let middle = row.get(1..).unwrap_or_default();
     let right = row.get(2..).unwrap_or_default();
     for (((&left, &middle), &right), sum) in row.iter().zip(middle).zip(right).zip(sums) {
-        // At most 16 × 255 each way: fits.
-        *sum += u32::from((left - 2 * middle + right).unsigned_abs());
+        // At most 16 × 255 each way, and over 16 rows: fits.
+        *sum += (left - 2 * middle + right).unsigned_abs();
     }
 }
 

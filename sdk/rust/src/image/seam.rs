@@ -39,12 +39,6 @@ struct Border {
 }
 
 impl Border {
-    fn add(&mut self, [a, b, c, d]: [u8; 4]) {
-        self.before += u16::from(a.abs_diff(b));
-        self.at += u16::from(b.abs_diff(c));
-        self.after += u16::from(c.abs_diff(d));
-    }
-
     fn is_torn(self) -> bool {
         const LENGTH: u16 = TILE as u16;
         let beside = self.before.max(self.after);
@@ -61,18 +55,24 @@ pub fn seams(samples: &[u8], width: usize) -> Seams {
     if columns == 0 {
         return seams;
     }
-    let mut upright = vec![Border::default(); columns - 1];
+    // From each column to the next; most are not asked for, yet sixteen are summed at a time.
+    let mut steps = vec![0_u16; width - 1];
     let mut above: Option<[&[u8]; 2]> = None;
     for (band, y) in samples.chunks_exact(width * TILE).zip(0_u32..) {
-        upright.fill(Border::default());
+        steps.fill(0);
         for row in band.chunks_exact(width) {
-            let borders = row.get(TILE - 2..).unwrap_or_default().chunks(TILE);
-            for (border, around) in upright.iter_mut().zip(borders) {
-                if let &[a, b, c, d, ..] = around {
-                    border.add([a, b, c, d]);
-                }
+            let next = row.get(1..).unwrap_or_default();
+            for ((&left, &right), step) in row.iter().zip(next).zip(&mut steps) {
+                *step += u16::from(left.abs_diff(right));
             }
         }
+        let around = steps.get(TILE - 2..).unwrap_or_default().chunks(TILE).take(columns - 1);
+        let upright: Vec<Border> = around
+            .filter_map(|steps| match *steps {
+                [before, at, after, ..] => Some(Border { before, at, after }),
+                _ => None,
+            })
+            .collect();
         seams.collect(&upright, 1, y);
         let mut rows = band.chunks_exact(width);
         if let (Some([a, b]), Some(c), Some(d)) = (above, rows.next(), rows.next()) {
