@@ -119,7 +119,7 @@ pub(crate) fn lasting<const N: usize>(axis: Axis, asked: [Asked<'_>; N]) -> [Wav
     let lines = asked.iter().flat_map(|asked| &asked.looks).flat_map(|look| look.along(axis));
     let length = lines.map(Vec::len).min().unwrap_or_default();
     let mut waves = Waves::new(length);
-    let looks: Vec<Vec<Look<'_>>> = asked
+    let looks: Vec<Vec<Look>> = asked
         .iter()
         .map(|asked| asked.looks.iter().map(|look| Look::of(look.along(axis), length)).collect())
         .collect();
@@ -141,7 +141,7 @@ pub(crate) fn lasting<const N: usize>(axis: Axis, asked: [Asked<'_>; N]) -> [Wav
                 waves.draw(count);
                 is_drawn = true;
             }
-            let amplitude = |(look, crests): (&Look<'_>, &Vec<bool>)| {
+            let amplitude = |(look, crests): (&Look, &Vec<bool>)| {
                 if is_crest(crests) { look.common_amplitude(&waves, count) } else { 0.0 }
             };
             let mut amplitudes: Vec<f64> = looks.iter().zip(crests).map(amplitude).collect();
@@ -157,7 +157,7 @@ pub(crate) fn lasting<const N: usize>(axis: Axis, asked: [Asked<'_>; N]) -> [Wav
 
 /// Which waves of each look are worth a close look, by their number: what all fields have in step stands
 /// out in their mean.
-fn crests(looks: &[Vec<Look<'_>>], waves: &mut Waves, length: usize) -> Vec<Vec<Vec<bool>>> {
+fn crests(looks: &[Vec<Look>], waves: &mut Waves, length: usize) -> Vec<Vec<Vec<bool>>> {
     let counts = length / SHORTEST;
     let mut heights: Vec<Vec<Vec<f32>>> =
         looks.iter().map(|looks| vec![vec![0.0; counts]; looks.len()]).collect();
@@ -185,24 +185,30 @@ fn crests(looks: &[Vec<Look<'_>>], waves: &mut Waves, length: usize) -> Vec<Vec<
     heights.into_iter().map(|heights| heights.into_iter().map(highest).collect()).collect()
 }
 
-/// Profiles of one axis.
-struct Look<'a> {
-    profiles: &'a [Vec<i16>; ACROSS],
-    /// Their mean.
+/// Profiles of one axis, without their means, which are no waves.
+struct Look {
+    /// The mean of them all.
     whole: Vec<i16>,
-    length: usize,
+    /// Each over its whole length.
+    entire: [Vec<i16>; ACROSS],
+    /// Each in [`ALONG`] parts.
+    parts: [Vec<i16>; ACROSS],
 }
 
-impl<'a> Look<'a> {
-    fn of(profiles: &'a [Vec<i16>; ACROSS], length: usize) -> Self {
+impl Look {
+    fn of(profiles: &[Vec<i16>; ACROSS], length: usize) -> Self {
         let mut sums = vec![0_i32; length];
         for profile in profiles {
             for (sum, &value) in sums.iter_mut().zip(profile) {
                 *sum += i32::from(value);
             }
         }
-        let whole = sums.into_iter().map(|sum| (sum / ACROSS as i32) as i16).collect();
-        Self { profiles, whole, length }
+        let whole: Vec<i16> = sums.into_iter().map(|sum| (sum / ACROSS as i32) as i16).collect();
+        Self {
+            whole: centred(&whole, length),
+            entire: profiles.each_ref().map(|profile| centred(profile, length)),
+            parts: profiles.each_ref().map(|profile| centred(profile, length / ALONG)),
+        }
     }
 
     /// The amplitude, in step with the whole, that all fields but a few have, of the wave that is drawn:
@@ -210,10 +216,10 @@ impl<'a> Look<'a> {
     fn common_amplitude(&self, waves: &Waves, count: usize) -> f64 {
         let mut fields = [(0.0_f64, 0.0_f64); ALONG * ACROSS];
         // Waves of fewer than one in a field are judged over the whole length.
-        let parts = if count >= 2 * ALONG { ALONG } else { 1 };
+        let (parts, profiles) = if count >= 2 * ALONG { (ALONG, &self.parts) } else { (1, &self.entire) };
         let mut at = fields.iter_mut();
-        let size = self.length / parts;
-        for profile in self.profiles {
+        for profile in profiles {
+            let size = self.whole.len() / parts;
             for (part, samples) in profile.chunks_exact(size.max(1)).take(parts).enumerate() {
                 if let Some(field) = at.next() {
                     let (real, imaginary) = waves.component(samples, part * size);
@@ -236,6 +242,16 @@ impl<'a> Look<'a> {
         let middle = in_step.get(used / 2).copied().unwrap_or_default().max(1e-9);
         weak * ((weak / middle - CHANCE) / (EVEN - CHANCE)).clamp(0.0, 1.0)
     }
+}
+
+/// A profile in parts of so many samples, each less its mean: 13 bits and a sign.
+fn centred(profile: &[i16], size: usize) -> Vec<i16> {
+    let mut centred = profile.to_vec();
+    for part in centred.chunks_mut(size.max(1)) {
+        let mean = part.iter().map(|&value| i32::from(value)).sum::<i32>() / part.len() as i32;
+        part.iter_mut().for_each(|value| *value -= mean as i16);
+    }
+    centred
 }
 
 /// Waves to hold profiles against: integers, since the compiler multiplies and adds eight pairs of them
@@ -273,23 +289,18 @@ impl Waves {
     /// Amplitude of the wave in some samples of a profile, in grey levels, as a complex number with the
     /// phase of the profile's beginning, `from` samples before these.
     fn component(&self, samples: &[i16], from: usize) -> (f32, f32) {
-        let count = samples.len();
-        let mean = samples.iter().map(|&sample| i32::from(sample)).sum::<i32>() as f32 / count.max(1) as f32;
-        let scale = 2.0 / (count.max(1) as f32 * HEIGHT * STEPS as f32);
+        let scale = 2.0 / (samples.len().max(1) as f32 * HEIGHT * STEPS as f32);
         let part = |wave: &[i16]| {
-            let wave = wave.get(from..from + count).unwrap_or_default();
-            // Less what the mean, which is no wave, has of it.
-            let own = wave.iter().map(|&value| i32::from(value)).sum::<i32>() as f32;
-            (dot(samples, wave) as f32 - mean * own) * scale
+            dot(samples, wave.get(from..from + samples.len()).unwrap_or_default()) as f32 * scale
         };
         (part(&self.cosine), part(&self.sine))
     }
 }
 
-/// Sum of products. Those of 256 fit into 32 bits: 4,080 × 2,047 × 256 < 2³¹.
+/// Sum of products. Those of 128 fit into 32 bits: 2 × 4,080 × 2,047 × 128 < 2³¹.
 fn dot(samples: &[i16], wave: &[i16]) -> i64 {
     let short = |(a, b): (&[i16], &[i16])| -> i64 {
         a.iter().zip(b).map(|(&a, &b)| i32::from(a) * i32::from(b)).sum::<i32>().into()
     };
-    samples.chunks(256).zip(wave.chunks(256)).map(short).sum()
+    samples.chunks(128).zip(wave.chunks(128)).map(short).sum()
 }
