@@ -52,19 +52,26 @@ impl Field {
         let columns = width.div_ceil(side);
         let mut field = Self::empty(width, height);
         let rows = changes.across.chunks_exact(width.max(1)).zip(changes.down.chunks_exact(width.max(1)));
+        // Widened first, or the compiler converts one by one.
+        let mut wide = [vec![0_i32; width], vec![0_i32; width]];
+        let mut around = vec![0.0; width];
         for (y, (across, down)) in rows.enumerate() {
-            let usual = usual.get(y / side * columns..).unwrap_or_default();
+            if y % side == 0 {
+                let usual = usual.get(y / side * columns..).unwrap_or_default();
+                for (around, &usual) in around.chunks_mut(side).zip(usual) {
+                    around.fill(usual.max(FLOOR * FLOOR));
+                }
+            }
+            let [wide_across, wide_down] = &mut wide;
+            widen(across, wide_across);
+            widen(down, wide_down);
             let start = field.at(0, y);
             let Some(arrows) = field.arrows.get_mut(start..start + 2 * width) else { continue };
-            let tiles = across.chunks(side).zip(down.chunks(side)).zip(arrows.chunks_mut(2 * side));
-            for (((across, down), arrows), &usual) in tiles.zip(usual) {
-                let usual = usual.max(FLOOR * FLOOR);
-                let changes = across.iter().zip(down);
-                for ((&across, &down), arrow) in changes.zip(arrows.as_chunks_mut::<2>().0) {
-                    let (across, down) = (f32::from(across), f32::from(down));
-                    let scale = LONGEST / (across * across + down * down + usual).sqrt();
-                    *arrow = [nearest(across * scale), nearest(down * scale)];
-                }
+            let changes = wide_across.iter().zip(&*wide_down).zip(&around);
+            for (((&across, &down), &usual), arrow) in changes.zip(arrows.as_chunks_mut::<2>().0) {
+                let square = (across * across + down * down) as f32;
+                let scale = LONGEST / (square + usual).sqrt();
+                *arrow = [nearest(across as f32 * scale), nearest(down as f32 * scale)];
             }
         }
         field.sum_squares();
@@ -90,14 +97,20 @@ impl Field {
         let stride = self.width + 2 * PAD;
         let mut squares = vec![0_u32; (stride + 1) * (self.height + 2 * PAD + 1)];
         let mut rows = squares.chunks_exact_mut(stride + 1);
-        let mut above = rows.next();
+        let mut above = rows.next().and_then(|row| row.get_mut(1..));
         for (arrows, squares) in self.arrows.chunks_exact(2 * stride).zip(rows) {
-            let before = above.as_deref().unwrap_or_default().get(1..).unwrap_or_default();
+            let squares = squares.get_mut(1..).unwrap_or_default();
+            for (&[across, down], square) in arrows.as_chunks::<2>().0.iter().zip(&mut *squares) {
+                // Of four bits each: fits.
+                *square = (across * across + down * down) as u32;
+            }
             let mut sum = 0;
-            let places = squares.iter_mut().skip(1).zip(before);
-            for (&[across, down], (square, above)) in arrows.as_chunks::<2>().0.iter().zip(places) {
-                sum += (i32::from(across) * i32::from(across) + i32::from(down) * i32::from(down)) as u32;
-                *square = sum + above;
+            for square in &mut *squares {
+                sum += *square;
+                *square = sum;
+            }
+            for (square, &above) in squares.iter_mut().zip(above.as_deref().unwrap_or_default()) {
+                *square += above;
             }
             above = Some(squares);
         }
@@ -273,6 +286,12 @@ fn changes(samples: &[u8], width: usize) -> Changes {
         minus(below, above, down.get_mut(inner).unwrap_or_default());
     }
     changes
+}
+
+fn widen(narrow: &[i16], wide: &mut [i32]) {
+    for (&narrow, wide) in narrow.iter().zip(wide) {
+        *wide = narrow.into();
+    }
 }
 
 fn minus(a: &[u8], b: &[u8], into: &mut [i16]) {
