@@ -32,6 +32,8 @@ impl Profiles {
         let height = samples.len() / width;
         let band_height = (height / BANDS).max(1);
         let strip_width = (width / STRIPS).max(1);
+        // Whole vectors of sixteen of each strip, but for small pictures.
+        let summed = if strip_width < 32 { strip_width } else { strip_width / 16 * 16 };
         let across = std::array::from_fn(|band| {
             let begin = (band * band_height * width).min(samples.len());
             let end = (begin + band_height * width).min(samples.len());
@@ -40,11 +42,11 @@ impl Profiles {
         });
         let down = std::array::from_fn(|strip| {
             let sum = |row: &[u8]| -> u32 {
-                let strip = row.get(strip * strip_width..(strip + 1) * strip_width).unwrap_or_default();
+                let strip = row.get(strip * strip_width..strip * strip_width + summed).unwrap_or_default();
                 strip.iter().map(|&sample| u32::from(sample)).sum()
             };
             let sums: Vec<u32> = samples.chunks_exact(width).take(BANDS * band_height).map(sum).collect();
-            slopes(&sums, strip_width)
+            slopes(&sums, summed)
         });
         let (across_apart, down_apart) = (without_mean(&across), without_mean(&down));
         Self { across, down, across_apart, down_apart }
