@@ -16,8 +16,8 @@ use anyhow::{Context, bail};
 use crate::{
     catalogue::{self, Recipe},
     damage,
-    effect::{Effect, Moment},
-    ffmpeg::{self, Decoder, Encoder, Encoding, Facts},
+    effect::{Effect, Moment, Step},
+    ffmpeg::{self, Decoder, Encoder, Encoding, Facts, Stretch},
     manifest::{Case, Manifest, Role, Severity},
     random::Random,
     scene,
@@ -25,6 +25,13 @@ use crate::{
 
 /// Goes into the name of what is made. To be raised when an effect is changed.
 const GENERATION: u32 = 1;
+
+/// Healthy clips of the same camera that precede a case: some plugins trust what they saw more than
+/// once.
+const TAKES: u8 = 3;
+
+/// Noise of an earlier check beside that of the clip, in grey levels: less than any sensor makes.
+const OTHER_NOISE: f32 = 1.0;
 
 /// Kinds that show something else than the healthy clip: it tells nothing of what they should look like.
 const OTHER_VIEWS: [&str; 5] = ["pan", "ptz", "sky", "letterbox", "size"];
@@ -189,27 +196,6 @@ impl Piece<'_> {
     fn make(&self, order: &Order) -> anyhow::Result<Case> {
         let Self { origin, recipe } = self;
         let file = self.file(order, recipe)?;
-        let baseline = match &recipe.before {
-            None if !OTHER_VIEWS.contains(&recipe.kind.as_str()) => {
-                let healthy = catalogue::all().into_iter().find(|recipe| recipe.role == Role::Healthy);
-                healthy.map(|recipe| self.file(order, &recipe)).transpose()?
-            }
-            None => None,
-            Some(steps) => {
-                let before = Recipe {
-                    role: Role::Healthy,
-                    kind: format!("before_{}", recipe.kind),
-                    variant: String::new(),
-                    severity: None,
-                    steps: steps.clone(),
-                    must: Vec::new(),
-                    may: Vec::new(),
-                    before: None,
-                    ..(*recipe).clone()
-                };
-                Some(self.file(order, &before)?)
-            }
-        };
         Ok(Case {
             file,
             source: origin.name.clone(),
@@ -219,8 +205,29 @@ impl Piece<'_> {
             severity: recipe.severity,
             must: recipe.must.clone(),
             may: recipe.may.clone(),
-            baseline,
+            past: self.past(order)?,
         })
+    }
+
+    /// Healthy clips of the same camera as it was before.
+    fn past(&self, order: &Order) -> anyhow::Result<Vec<String>> {
+        let recipe = self.recipe;
+        let earlier = match &recipe.before {
+            None if OTHER_VIEWS.contains(&recipe.kind.as_str()) => return Ok(Vec::new()),
+            None => catalogue::healthy(),
+            Some(steps) => Recipe {
+                role: Role::Healthy,
+                kind: format!("before_{}", recipe.kind),
+                variant: String::new(),
+                severity: None,
+                steps: steps.clone(),
+                must: Vec::new(),
+                may: Vec::new(),
+                before: None,
+                ..recipe.clone()
+            },
+        };
+        (1..=TAKES).map(|take| self.file(order, &Recipe { take: Some(take), ..earlier.clone() })).collect()
     }
 
     /// Where the case of a recipe is, from the directory of all; made where it is not there.
@@ -256,7 +263,9 @@ impl Piece<'_> {
     fn encode(&self, order: &Order, recipe: &Recipe, file: &Path) -> anyhow::Result<()> {
         let seed = format!("{}", order.seed);
         let severity = recipe.severity.map_or("", Severity::as_str);
-        let words = [self.origin.name.as_str(), &recipe.kind, &recipe.variant, severity, &seed];
+        let mut words = vec![self.origin.name.as_str(), &recipe.kind, &recipe.variant, severity, &seed];
+        let take = recipe.take.map(|take| take.to_string());
+        words.extend(take.as_deref());
         let random = Random::new(Random::seed_of(&words));
         let format = match recipe.encoding.suffix.as_str() {
             "ts" => "mpegts",
@@ -301,9 +310,16 @@ impl Piece<'_> {
         let size = (scaled.0 & !1, scaled.1 & !1);
         let rate = self.rate(recipe);
         let per_second = ffmpeg::rate_of(&rate).context("no frame rate")?;
-        let mut decoder = Decoder::open(&self.origin.file, size, &rate, order.seconds)?;
+        // Where nothing moves, the scene was the same at an earlier check, but for its noise.
+        let is_other = recipe.take.is_some() && !recipe.is_motionless();
+        let stretch = if is_other { Stretch::EndBackwards } else { Stretch::Beginning };
+        let mut decoder = Decoder::open(&self.origin.file, size, &rate, order.seconds, stretch)?;
         let mut effects: Vec<Box<dyn Effect>> =
             recipe.steps.iter().map(|step| step.effect(Random::new(random.next()))).collect();
+        if is_other {
+            // Below what is drawn over the picture.
+            effects.insert(0, Step::Noise(OTHER_NOISE).effect(Random::new(random.next())));
+        }
         let mut encoder = None;
         let mut index = 0;
         while let Some(mut frame) = decoder.next_frame()? {

@@ -39,8 +39,12 @@ pub struct Recipe {
     pub must: Vec<String>,
     /// Diagnoses that may find something too.
     pub may: Vec<String>,
-    /// What a healthy clip of the same camera is made by, where the fault shows only beside one.
+    /// What healthy clips of the same camera are made by, where they are not made as the healthy case is.
     pub before: Option<Vec<Step>>,
+    /// Which of the camera's earlier checks it is; none for the case itself. A camera never sends the
+    /// same clip twice: at each check other things pass, and the sensor's noise is another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub take: Option<u8>,
 }
 
 impl Recipe {
@@ -59,7 +63,14 @@ impl Recipe {
             must: Vec::new(),
             may: Vec::new(),
             before: None,
+            take: None,
         }
+    }
+
+    /// Whether nothing moves in it, from its first frame on.
+    #[must_use]
+    pub fn is_motionless(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::Freeze { from } if *from == 0.0))
     }
 
     fn encoded(mut self, encoding: Encoding) -> Self {
@@ -68,10 +79,16 @@ impl Recipe {
     }
 }
 
+/// A clip as it came.
+#[must_use]
+pub fn healthy() -> Recipe {
+    Recipe::new(Role::Healthy, "healthy", "", Vec::new())
+}
+
 /// All recipes.
 #[must_use]
 pub fn all() -> Vec<Recipe> {
-    let mut recipes = vec![Recipe::new(Role::Healthy, "healthy", "", Vec::new())];
+    let mut recipes = vec![healthy()];
     recipes.extend(faults::all());
     recipes.extend(confounders::all());
     // Cameras send streams with and without B frames: every third has them.

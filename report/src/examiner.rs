@@ -19,17 +19,13 @@ use crate::{
     verdict::{Answer, Verdict},
 };
 
-/// Healthy runs before a case that is judged with a memory: some plugins trust what they saw more
-/// than once.
-const LESSONS: usize = 3;
-
 /// Whether plugins remember the camera.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Memory {
     /// They see it for the first time.
     Empty,
-    /// They saw it healthy before. Cases without a healthy clip of the same view are left out, and so
-    /// are plugins that remember nothing.
+    /// They saw it healthy before, more than once. Cases without healthy clips of the same view are left
+    /// out, and so are plugins that remember nothing.
     Healthy,
 }
 
@@ -37,8 +33,8 @@ pub enum Memory {
 #[derive(Debug)]
 pub struct Examiner {
     plan: Plan,
-    /// What was learned of healthy clips, by file.
-    learned: Mutex<BTreeMap<String, Baselines>>,
+    /// What was learned of healthy clips, by their files.
+    learned: Mutex<BTreeMap<Vec<String>, Baselines>>,
     diagnoses: Vec<String>,
     capturer: Capturer,
     runtime: tokio::runtime::Runtime,
@@ -122,27 +118,26 @@ impl Examiner {
         self.runtime.block_on(capture(&self.capturer, &self.plan, &Source::from(file)))
     }
 
-    /// What the plugins remember after they saw a healthy clip.
-    fn learn(&self, dir: &Path, file: &str) -> Baselines {
-        if let Some(known) = self.learned.lock().ok().and_then(|learned| learned.get(file).cloned()) {
+    /// What the plugins remember after they saw healthy clips, one after the other.
+    fn learn(&self, dir: &Path, past: &[String]) -> Baselines {
+        if let Some(known) = self.learned.lock().ok().and_then(|learned| learned.get(past).cloned()) {
             return known;
         }
-        let captured = self.capture(&dir.join(file));
         let mut known = Baselines::new();
-        for _ in 0..LESSONS {
+        for file in past {
+            let captured = self.capture(&dir.join(file));
             known.extend(judge_with(&self.plan, &captured, &known).baselines);
         }
         if let Ok(mut learned) = self.learned.lock() {
-            learned.insert(file.to_owned(), known.clone());
+            learned.insert(past.to_owned(), known.clone());
         }
         known
     }
 
     fn judge(&self, dir: &Path, case: &Case, memory: Memory) -> anyhow::Result<Vec<Verdict>> {
-        let known = match (memory, &case.baseline) {
-            (Memory::Empty, _) => Baselines::new(),
-            (Memory::Healthy, Some(file)) => self.learn(dir, file),
-            (Memory::Healthy, None) => return Ok(Vec::new()),
+        let known = match memory {
+            Memory::Empty => Baselines::new(),
+            Memory::Healthy => self.learn(dir, &case.past),
         };
         if memory == Memory::Healthy && known.is_empty() {
             return Ok(Vec::new());

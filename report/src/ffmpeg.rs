@@ -81,6 +81,15 @@ pub fn probe(file: &Path) -> anyhow::Result<Facts> {
     Ok(Facts { width: stream.width, height: stream.height, rate })
 }
 
+/// Which part of a clip is taken, and which way it goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stretch {
+    /// Its beginning.
+    Beginning,
+    /// Its end, from the last frame backwards: even of a short clip another succession of frames.
+    EndBackwards,
+}
+
 /// Frames of a clip, one after the other.
 #[derive(Debug)]
 pub struct Decoder {
@@ -90,18 +99,29 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// Begins at the start of a file. The frames have exactly this size, which must be even, and come
-    /// at this rate.
+    /// Opens a stretch of a file, so many seconds long at the most. The frames have exactly this size,
+    /// which must be even, and come at this rate.
     ///
     /// # Errors
     ///
     /// Where ffmpeg does not start.
-    pub fn open(file: &Path, size: (usize, usize), rate: &str, seconds: f32) -> anyhow::Result<Self> {
+    pub fn open(
+        file: &Path,
+        size: (usize, usize),
+        rate: &str,
+        seconds: f32,
+        stretch: Stretch,
+    ) -> anyhow::Result<Self> {
         ensure!(size.0.is_multiple_of(2) && size.1.is_multiple_of(2), "odd size");
         let mut ffmpeg = Command::new("ffmpeg");
-        ffmpeg.args(["-v", "error", "-nostdin", "-threads", "1", "-i"]).arg(file);
-        ffmpeg.args(["-map", "0:V:0", "-t", &seconds.to_string()]);
-        let filter = format!("fps={rate},scale={}:{}:flags=bicubic:out_range=tv", size.0, size.1);
+        ffmpeg.args(["-v", "error", "-nostdin", "-threads", "1"]);
+        let mut filter = format!("fps={rate},scale={}:{}:flags=bicubic:out_range=tv", size.0, size.1);
+        if stretch == Stretch::EndBackwards {
+            // Of a clip that is shorter all is taken.
+            ffmpeg.args(["-sseof", &format!("-{seconds}")]);
+            filter += ",reverse";
+        }
+        ffmpeg.arg("-i").arg(file).args(["-map", "0:V:0", "-t", &seconds.to_string()]);
         ffmpeg.args(["-vf", &filter, "-pix_fmt", "yuv420p", "-f", "rawvideo", "-"]);
         let mut child = ffmpeg
             .stdin(Stdio::null())

@@ -63,9 +63,9 @@ pub struct Case {
     pub must: Vec<String>,
     /// Diagnoses that may find something too: the fault has such consequences.
     pub may: Vec<String>,
-    /// A healthy clip of the same camera, to be judged before with the same memory; from the directory
-    /// of the manifest.
-    pub baseline: Option<String>,
+    /// Healthy clips of the same camera, to be judged before in this order with the same memory; from
+    /// the directory of the manifest. None where nothing is known of the camera.
+    pub past: Vec<String>,
 }
 
 impl Case {
@@ -125,9 +125,9 @@ mod tests {
             severity: Some(Severity::Mild),
             must: vec!["clarity".into(), "focus_blur".into()],
             may: vec!["contrast".into()],
-            baseline: Some("street/healthy.mp4".into()),
+            past: vec!["street/healthy.mp4".into()],
         };
-        let healthy = Case { role: Role::Healthy, severity: None, baseline: None, ..case.clone() };
+        let healthy = Case { role: Role::Healthy, severity: None, past: Vec::new(), ..case.clone() };
         let manifest = Manifest { cases: vec![case, healthy] };
         let dir = tempfile::tempdir().expect("a directory");
         manifest.write(dir.path()).expect("written");

@@ -139,7 +139,7 @@ mod tests {
             severity,
             must: if is_fault { vec!["clarity".into()] } else { Vec::new() },
             may: Vec::new(),
-            baseline: None,
+            past: Vec::new(),
         }
     }
 

@@ -20,6 +20,17 @@ pub(crate) struct Change {
     pub(crate) redrawn: bool,
 }
 
+/// Of each change the share that is not explained by the encoder's coming closer to the picture: all
+/// of it, or nothing where much more changed at the look before.
+pub(crate) fn unexplained(changes: &[Change]) -> Vec<f64> {
+    let mut before: Option<&Change> = None;
+    let share = |change| {
+        let last = before.replace(change).filter(|last| last.look + 1 == change.look);
+        if last.is_some_and(|last| change.share <= DECAY * last.share) { 0.0 } else { change.share }
+    };
+    changes.iter().map(share).collect()
+}
+
 /// When something new came, although nothing moved.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct News {
@@ -43,7 +54,7 @@ impl News {
             // The first look after the encoder has settled may still be part of its settling.
             let last = before.filter(|&(look, _)| look + 1 == change.look).map(|(_, share)| share);
             if change.redrawn && last.is_some() {
-                before = last.map(|share| (change.look, share));
+                before = last.map(|share| (change.look, share.min(change.share)));
                 continue;
             }
             let share = change.share;

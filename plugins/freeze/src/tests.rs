@@ -136,6 +136,36 @@ fn close_keyframes_tell_a_frozen_picture_from_noise() {
 }
 
 #[test]
+fn close_keyframes_that_erase_the_noise_of_a_live_picture_cannot_tell() {
+    // Four frames from keyframe to keyframe; what comes through is a tile here and there.
+    let live = |x: u32, y: u32, t: u32| {
+        let shown = x / 16 % 3 == 0 || (x / 16 + y / 16 + t).is_multiple_of(11);
+        wall(x, y) + if shown && t % 4 != 1 { scatter(x, y, t) % 4 } else { 0 }
+    };
+    assert!(matches!(judge(&clip(4, live)), Err(Failure::Inconclusive(_))));
+}
+
+#[test]
+fn a_single_tile_that_changes_at_rest_is_of_a_live_picture() {
+    let news = |x: u32, y: u32, t: u32| wall(x, y) + u8::from(t >= 11 && x / 16 == 3 && y / 16 == 4);
+    assert_eq!(status(&clip(100, news)), Status::Normal);
+}
+
+#[test]
+fn dark_things_that_pass_everywhere_are_not_what_an_encoder_refines() {
+    let mut camera = CameraMemory::default();
+    // Too dark for motion; each stays where it is until the clip ends.
+    let shade = |x: u32, y: u32, t: u32| {
+        let passed = (0..=t).filter(|e| scatter(x / 16, y / 16, *e) < 40).count().min(4) as u8;
+        wall(x, y) - 12 * passed
+    };
+    let dark = clip(100, shade);
+    for _ in 0..=ALIKE_CHECKS {
+        assert_eq!(check(&mut camera, &dark), Status::Normal);
+    }
+}
+
+#[test]
 fn a_dark_night_with_noise_is_live() {
     assert_eq!(status(&clip(100, |x, y, t| scatter(x, y, t) / 16)), Status::Normal);
 }
@@ -200,8 +230,10 @@ fn a_picture_that_an_encoder_refines_for_seconds_cannot_tell_at_once() {
 fn a_picture_that_stays_alike_over_several_checks_is_frozen_although_it_is_refined() {
     let mut camera = CameraMemory::default();
     let refined = clip(100, refining);
-    let checks: Vec<Status> = (0..4).map(|_| check(&mut camera, &refined)).collect();
-    assert_eq!(checks, [Status::Normal, Status::Normal, Status::Error, Status::Error]);
+    let checks: Vec<Status> = (0..ALIKE_CHECKS).map(|_| check(&mut camera, &refined)).collect();
+    let (last, before) = checks.split_last().unwrap();
+    assert!(before.iter().all(|status| *status == Status::Normal), "{checks:?}");
+    assert_eq!(*last, Status::Error);
 }
 
 #[test]
@@ -213,7 +245,9 @@ fn a_scene_that_stood_still_and_is_another_later_is_known_to_have_its_noise_eras
     assert_eq!(check(&mut camera, &still(70)), Status::Normal);
     assert_eq!(check(&mut camera, &still(30)), Status::Normal);
     // It hangs now.
-    assert_eq!(check(&mut camera, &still(30)), Status::Normal);
+    for _ in 2..ALIKE_CHECKS {
+        assert_eq!(check(&mut camera, &still(30)), Status::Normal);
+    }
     assert_eq!(check(&mut camera, &still(30)), Status::Error);
 }
 

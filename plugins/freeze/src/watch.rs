@@ -1,13 +1,15 @@
 //! What happens in a clip, as far as a frozen picture could tell it apart from a live one: motion,
 //! tiles that show what they never showed before, and whether what changes goes to and fro.
 
+use std::ops::Range;
+
 use easysight_sdk::{
     Clip, Failure, FrameInfo, PlaneKind, Rect,
     image::{TILE, far_apart, textured_tiles, tile_prints},
 };
 
 use crate::{
-    news::{Change, News},
+    news::{self, Change, News},
     seconds,
 };
 
@@ -52,7 +54,8 @@ pub(crate) struct Seen {
     /// Comparisons that count: away from keyframes and from motion.
     pub(crate) pairs: usize,
     /// Share of the textured tiles that, from one look to the next, changed to what they never showed
-    /// before. The strip of the picture where most of them are is left out: a clock may run there.
+    /// before and the encoder's coming closer to the picture does not explain. The strip of the picture
+    /// where tiles are drawn anew is left out: a clock may run there.
     pub(crate) changed_share: f64,
     /// What changes per textured pixel and look, as a mean square in grey levels.
     pub(crate) energy: f64,
@@ -62,10 +65,15 @@ pub(crate) struct Seen {
     /// News from the whole of the clip after the last motion: tiles that show what they never showed,
     /// more of them than a picture has that an encoder only refines.
     pub(crate) news: News,
+    /// Looks at which tiles are drawn anew outside the strip of the picture where a clock may run.
+    pub(crate) scattered: usize,
     /// The smallest share of the textured tiles that a keyframe rendered otherwise than all keyframes
     /// before it; none where there are few keyframes. The noise of a sensor leaves hardly a tile alike,
     /// of a picture that stands each comes back as soon as the encoder's rate does.
     pub(crate) renewed_share: Option<f64>,
+    /// Keyframes up to which something new came, long after the keyframe before: a picture that stands
+    /// is at rest by then.
+    pub(crate) restless: usize,
 }
 
 /// A frame that is looked at.
@@ -102,20 +110,23 @@ pub(crate) fn watch(
     let pairs = settled_pairs(&looks, &settled_us);
     let quiet = quiet_pairs(&looks, &pairs, end_us, window_s);
     let novel: Vec<Vec<bool>> = pairs.iter().map(|&at| grid.novel(&looks, at)).collect();
+    let redrawn: Vec<Vec<bool>> =
+        pairs.iter().zip(&novel).map(|(&at, novel)| grid.redrawn(&looks, at, novel)).collect();
+    let clock = grid.busiest(&redrawn);
     let changes: Vec<Change> = pairs
         .iter()
-        .zip(&novel)
-        .zip(grid.shares(&novel))
-        .map(|((&at, novel), share)| Change {
+        .zip(novel.iter().zip(&redrawn))
+        .map(|(&at, (novel, redrawn))| Change {
             look: at,
             at_us: looks.get(at).map_or(0, |look| look.at_us),
-            share,
-            redrawn: grid.is_redrawn(&looks, at, novel),
+            share: grid.share(novel, &clock),
+            redrawn: redrawn.contains(&true),
         })
         .collect();
     // Of the quiet ones, which are the last of all.
     let first = pairs.len() - quiet.len();
-    let counted = grid.shares(novel.get(first..).unwrap_or_default());
+    let unexplained = news::unexplained(&changes);
+    let counted = unexplained.get(first..).unwrap_or_default();
     let changed_share = counted.iter().sum::<f64>() / counted.len().max(1) as f64;
     let tiles = union(novel.get(first..).unwrap_or_default());
     let (energy, undone) = grid.reversion(&looks, &quiet, tiles);
@@ -127,7 +138,9 @@ pub(crate) fn watch(
         energy,
         undone,
         news: News::of(&changes, end_us, least_share),
+        scattered: redrawn.iter().filter(|map| grid.share(map, &clock) > 0.0).count(),
         renewed_share: grid.renewed_share(&looks),
+        restless: grid.restless(&looks, least_share),
     })
 }
 
@@ -292,9 +305,9 @@ impl Grid {
         unseen
     }
 
-    /// Whether one of the marked tiles changes by far more than noise does.
-    fn is_redrawn(&self, looks: &[Look], at: usize, tiles: &[bool]) -> bool {
-        let (Some(before), Some(now)) = (looks.get(at - 1), looks.get(at)) else { return false };
+    /// Those of the marked tiles that change by far more than noise does.
+    fn redrawn(&self, looks: &[Look], at: usize, tiles: &[bool]) -> Vec<bool> {
+        let (Some(before), Some(now)) = (looks.get(at - 1), looks.get(at)) else { return Vec::new() };
         let (columns, width) = (self.columns.max(1), self.width as usize);
         let change = |tile: usize| -> i32 {
             let top = tile / columns * TILE * width + tile % columns * TILE;
@@ -303,26 +316,34 @@ impl Grid {
                 .map(|(a, b)| product(a, b, a, b))
                 .sum()
         };
-        let mut marked = tiles.iter().enumerate().filter(|(_, marked)| **marked);
-        marked.any(|(tile, _)| change(tile) > REDRAWN * (TILE * TILE) as i32)
+        let is_redrawn =
+            |(tile, &marked): (usize, &bool)| marked && change(tile) > REDRAWN * (TILE * TILE) as i32;
+        tiles.iter().enumerate().map(is_redrawn).collect()
     }
 
-    /// Of each map the share of the textured tiles that is marked, outside the strip of the picture
-    /// where most are over all.
-    fn shares(&self, maps: &[Vec<bool>]) -> Vec<f64> {
-        let columns = self.columns.max(1);
-        let count = |map: &[bool]| -> Vec<usize> {
-            map.chunks(columns).map(|row| row.iter().filter(|&&marked| marked).count()).collect()
-        };
-        let of_rows: Vec<Vec<usize>> = maps.iter().map(|map| count(map)).collect();
+    /// The rows of tiles of the strip of the picture where most are marked; none where nothing is.
+    fn busiest(&self, maps: &[Vec<bool>]) -> Range<usize> {
+        let rows: Vec<usize> = union(maps)
+            .chunks(self.columns.max(1))
+            .map(|row| row.iter().filter(|&&marked| marked).count())
+            .collect();
         let strip = self.rows.len().div_ceil(STRIPS);
-        let sum = |rows: &[usize], top: usize| rows.iter().skip(top).take(strip).sum::<usize>();
-        let busiest = (0..=self.rows.len().saturating_sub(strip))
-            .max_by_key(|&top| of_rows.iter().map(|rows| sum(rows, top)).sum::<usize>())
-            .unwrap_or(0);
-        let outside = |rows: &[usize]| rows.iter().sum::<usize>() - sum(rows, busiest);
-        let all = outside(&count(&self.textured)).max(1);
-        of_rows.iter().map(|rows| outside(rows) as f64 / all as f64).collect()
+        let sum = |top: usize| rows.iter().skip(top).take(strip).sum::<usize>();
+        let tops = 0..=self.rows.len().saturating_sub(strip);
+        match tops.max_by_key(|&top| sum(top)) {
+            Some(top) if sum(top) > 0 => top..top + strip,
+            _ => 0..0,
+        }
+    }
+
+    /// Share of the textured tiles that is marked, outside some rows of tiles.
+    fn share(&self, map: &[bool], outside: &Range<usize>) -> f64 {
+        let count = |map: &[bool]| -> usize {
+            let rows = map.chunks(self.columns.max(1)).enumerate();
+            let rows = rows.filter(|(row, _)| !outside.contains(row));
+            rows.map(|(_, row)| row.iter().filter(|&&marked| marked).count()).sum()
+        };
+        count(map) as f64 / count(&self.textured).max(1) as f64
     }
 
     fn renewed_share(&self, looks: &[Look]) -> Option<f64> {
@@ -336,6 +357,21 @@ impl Grid {
             count as f64 / self.textured.iter().filter(|&&textured| textured).count().max(1) as f64
         };
         keyframes.iter().enumerate().skip(1).map(|(at, look)| share(at, look)).reduce(f64::min)
+    }
+
+    /// Number of the keyframes that are preceded by news in more than `least_share` of the tiles, and
+    /// not only in the first look after the keyframe before.
+    fn restless(&self, looks: &[Look], least_share: f64) -> usize {
+        let is_last = |at: &usize| {
+            let keyframe = |at: usize| looks.get(at).is_none_or(|look| look.keyframe);
+            keyframe(at + 1) && !keyframe(*at) && !keyframe(at - 1)
+        };
+        let last: Vec<usize> = (1..looks.len()).filter(is_last).collect();
+        let novel: Vec<Vec<bool>> = last.iter().map(|&at| self.novel(looks, at)).collect();
+        let redrawn: Vec<Vec<bool>> =
+            last.iter().zip(&novel).map(|(&at, novel)| self.redrawn(looks, at, novel)).collect();
+        let clock = self.busiest(&redrawn);
+        novel.iter().filter(|map| self.share(map, &clock) > least_share).count()
     }
 
     /// How much changes, and which part of it is undone by the last look before the next keyframe.

@@ -11,11 +11,12 @@ fn confounder(kind: &str, variant: &str, steps: Vec<Step>) -> Recipe {
     Recipe::new(Role::Confounder, kind, variant, steps)
 }
 
-/// A scene in which nothing moves, made by holding a picture. A clock that the healthy clip has in it
-/// does stand still then, although the scene is healthy.
+/// A scene in which nothing moves, nor did before, made by holding a picture. A clock that the healthy
+/// clip has in it does stand still then, although the scene is healthy.
 fn motionless(kind: &str, variant: &str, steps: Vec<Step>) -> Recipe {
     let steps = [vec![Step::Freeze { from: 0.0 }], steps].concat();
-    Recipe { may: vec!["clock".to_owned()], ..confounder(kind, variant, steps) }
+    let before = Some(steps.clone());
+    Recipe { may: vec!["clock".to_owned()], before, ..confounder(kind, variant, steps) }
 }
 
 /// Night and infrared light.
