@@ -33,8 +33,6 @@ const MOST_LOOKS: usize = 24;
 const WIDTH: u32 = 640;
 /// Part of the height, above and below, in which clocks are written.
 const STRIP: f32 = 0.2;
-/// A clock is trusted after it was seen to run in the same place so often.
-const TRUSTED_AFTER: u32 = 2;
 /// Of the sides of strokes that are known this share must be there, or the writing is gone.
 const GONE: f32 = 0.3;
 /// So much of the picture must be neither black nor white, in grey levels, for writing to be missed.
@@ -136,61 +134,100 @@ impl Plugin for Clock {
         let level = clip.level_not_below(WIDTH);
         let size = clip.size(easysight_sdk::PlaneKind::Luma, level)?;
         let rhythm = Rhythm::of(&times);
-        let memory = baseline::load::<Memory>().unwrap_or_default().0;
-        if rhythm.is_long_enough() {
-            for area in areas(size, config.region) {
-                let strip = Strip::pull(clip, &frames, level, area)?;
-                let Some(place) = running::find(&strip, &rhythm) else { continue };
+        let memory = baseline::load::<Memory>().unwrap_or_default();
+        let mut running = Vec::new();
+        for area in areas(size, config.region).into_iter().filter(|_| rhythm.is_long_enough()) {
+            let strip = Strip::pull(clip, &frames, level, area)?;
+            for place in running::find(&strip, &rhythm) {
                 let strokes = strip.strokes(place, STROKE);
-                let clock = Known::seen_again(memory.as_ref(), Known::of(place, area, size, strokes.shown));
-                baseline::store(&Memory(Some(clock)))
-                    .map_err(|error| Failure::Internal(error.to_string()))?;
-                let region = [clock.left, clock.top, clock.width, clock.height];
-                return Ok(report::report(&seen(Verdict::Runs, region, strokes, 1.0, covered_s), &config));
+                running.push((Known::of(place, area, size, strokes.shown), strokes));
             }
         }
-        if covered_s < config.still_s {
-            return Err(Failure::Inconclusive(format!(
-                "no clock changes within the {covered_s:.1} s that the clip covers, which is too short to miss it"
-            )));
+        let (clocks, strokes): (Vec<Known>, Vec<Strokes>) = running.into_iter().unzip();
+        let view = View { clip, frames: &frames, level, size, covered_s };
+        let missed = missed(&view, &memory, &clocks, &config);
+        if let (Some(first), Some(strokes)) = (clocks.first(), strokes.first()) {
+            // A clock that is gone while one runs was moved, or switched off.
+            let gone = !matches!(missed, Ok(Seen { verdict: Verdict::Stands, .. }));
+            let mut memory = memory;
+            if gone {
+                let missed: Vec<Known> = memory.trusted_beside(&clocks).copied().collect();
+                memory.0.retain(|clock| !missed.contains(clock));
+            }
+            baseline::store(&memory.with_running(&clocks))
+                .map_err(|error| Failure::Internal(error.to_string()))?;
+            let runs = seen(Verdict::Runs, first.region(), *strokes, 1.0, covered_s);
+            return Ok(report::report(&if gone { runs } else { missed? }, &config));
         }
-        let spread = spread(clip, &frames)?;
-        let trusted = memory.filter(|clock| clock.seen >= TRUSTED_AFTER);
-        let (region, known) = match (config.region, trusted) {
-            (Some(told), _) => ([told.left, told.top, told.width, told.height], None),
-            (None, Some(clock)) => ([clock.left, clock.top, clock.width, clock.height], Some(clock.strokes)),
-            (None, None) => {
-                return Err(Failure::Inconclusive(
-                    "no clock that shows seconds is seen to run, and none is known to be there".into(),
-                ));
-            }
-        };
-        let Some(area) = place_of(region, size) else {
-            return Err(Failure::Inconclusive("the picture is too small to read a clock in it".into()));
-        };
-        let strip = Strip::pull(clip, &frames, level, area)?;
-        let whole = Place { left: 0, top: 0, width: area.width as usize, height: area.height as usize };
-        let strokes = strip.strokes(whole, STROKE);
-        let density = strokes.shown / (area.width * area.height) as f32;
-        // A place that was told is judged by what writing has at the least.
-        let writing = density / known.unwrap_or(running::LEAST_STROKES).max(1e-6);
-        let verdict = if writing < GONE {
-            let faint = strip.strokes(whole, FAINT_STROKE).shown / (area.width * area.height) as f32;
-            if spread < LEAST_SPREAD || faint >= GONE * known.unwrap_or(running::LEAST_STROKES) {
-                return Err(Failure::Inconclusive(
-                    "the picture is too flat or too dim to miss a clock in it".into(),
-                ));
-            }
-            Verdict::Gone
-        } else if f64::from(strokes.lasting) >= config.least_still_share * f64::from(strokes.shown) {
-            Verdict::Stands
-        } else {
-            return Err(Failure::Inconclusive(
-                "what is written where the clock was changes, but not once a second".into(),
-            ));
-        };
-        Ok(report::report(&seen(verdict, region, strokes, writing, covered_s), &config))
+        Ok(report::report(&missed?, &config))
     }
+}
+
+/// What is looked at.
+struct View<'a> {
+    clip: &'a dyn Clip,
+    frames: &'a [u32],
+    level: u32,
+    size: (u32, u32),
+    covered_s: f64,
+}
+
+/// What became of the clocks that should run and do not: one that stands rather than one that is gone.
+fn missed(view: &View<'_>, memory: &Memory, running: &[Known], config: &Config) -> Result<Seen, Failure> {
+    if view.covered_s < config.still_s {
+        return Err(Failure::Inconclusive(format!(
+            "no clock changes within the {:.1} s that the clip covers, which is too short to miss it",
+            view.covered_s
+        )));
+    }
+    let places: Vec<([f32; 4], Option<f32>)> = match config.region {
+        Some(_) if !running.is_empty() => Vec::new(),
+        Some(told) => vec![([told.left, told.top, told.width, told.height], None)],
+        None => memory.trusted_beside(running).map(|clock| (clock.region(), Some(clock.strokes))).collect(),
+    };
+    let mut found = Err(Failure::Inconclusive(
+        "no clock that shows seconds is seen to run, and none is known to be there".into(),
+    ));
+    for (region, known) in places {
+        let seen = look_at(view, region, known, config);
+        if matches!(seen, Ok(Seen { verdict: Verdict::Stands, .. })) {
+            return seen;
+        }
+        if found.is_err() {
+            found = seen;
+        }
+    }
+    found
+}
+
+/// What is to be seen where a clock should run; `known` are the sides of its strokes as a share of it.
+fn look_at(view: &View<'_>, region: [f32; 4], known: Option<f32>, config: &Config) -> Result<Seen, Failure> {
+    let Some(area) = place_of(region, view.size) else {
+        return Err(Failure::Inconclusive("the picture is too small to read a clock in it".into()));
+    };
+    let strip = Strip::pull(view.clip, view.frames, view.level, area)?;
+    let whole = Place { left: 0, top: 0, width: area.width as usize, height: area.height as usize };
+    let strokes = strip.strokes(whole, STROKE);
+    let density = strokes.shown / (area.width * area.height) as f32;
+    // A place that was told is judged by what writing has at the least.
+    let writing = density / known.unwrap_or(running::LEAST_STROKES).max(1e-6);
+    let verdict = if writing < GONE {
+        let faint = strip.strokes(whole, FAINT_STROKE).shown / (area.width * area.height) as f32;
+        let is_dim = faint >= GONE * known.unwrap_or(running::LEAST_STROKES);
+        if is_dim || spread(view.clip, view.frames)? < LEAST_SPREAD {
+            return Err(Failure::Inconclusive(
+                "the picture is too flat or too dim to miss a clock in it".into(),
+            ));
+        }
+        Verdict::Gone
+    } else if f64::from(strokes.lasting) >= config.least_still_share * f64::from(strokes.shown) {
+        Verdict::Stands
+    } else {
+        return Err(Failure::Inconclusive(
+            "what is written where the clock was changes, but not once a second".into(),
+        ));
+    };
+    Ok(seen(verdict, region, strokes, writing, view.covered_s))
 }
 
 fn seen(verdict: Verdict, region: [f32; 4], strokes: Strokes, writing: f32, covered_s: f64) -> Seen {

@@ -1,4 +1,4 @@
-//! What is remembered of a camera: where its clock ran.
+//! What is remembered of a camera: where its clocks ran. A camera and a recorder may write one each.
 
 use easysight_sdk::{Rect, baseline::Remembered};
 use serde::{Deserialize, Serialize};
@@ -18,12 +18,38 @@ pub(crate) struct Clock {
     pub(crate) seen: u32,
 }
 
+/// A clock is trusted after it was seen to run in the same place so often.
+const TRUSTED_AFTER: u32 = 2;
+/// So many clocks are remembered at the most, those that were seen most often.
+const MOST_CLOCKS: usize = 4;
+
 /// All of it.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Memory(pub(crate) Option<Clock>);
+pub(crate) struct Memory(pub(crate) Vec<Clock>);
 
 impl Remembered for Memory {
-    const LAYOUT: u16 = 1;
+    const LAYOUT: u16 = 2;
+}
+
+impl Memory {
+    /// The memory after these clocks were seen to run.
+    pub(crate) fn with_running(mut self, running: &[Clock]) -> Self {
+        for clock in running {
+            let before = self.0.iter().position(|known| known.touches(clock));
+            let seen = before.map_or(0, |at| self.0.swap_remove(at).seen);
+            self.0.push(Clock { seen: seen.saturating_add(1), ..*clock });
+        }
+        self.0.sort_by_key(|clock| std::cmp::Reverse(clock.seen));
+        self.0.truncate(MOST_CLOCKS);
+        self
+    }
+
+    /// Clocks that are known to run, other than these.
+    pub(crate) fn trusted_beside<'a>(&'a self, running: &'a [Clock]) -> impl Iterator<Item = &'a Clock> {
+        let is_missed =
+            |clock: &&Clock| clock.seen >= TRUSTED_AFTER && !running.iter().any(|other| clock.touches(other));
+        self.0.iter().filter(is_missed)
+    }
 }
 
 impl Clock {
@@ -40,12 +66,8 @@ impl Clock {
         }
     }
 
-    /// The clock after it was seen to run here: the same one, or another.
-    pub(crate) fn seen_again(before: Option<&Self>, now: Self) -> Self {
-        match before.filter(|before| before.touches(&now)) {
-            Some(before) => Self { seen: before.seen.saturating_add(1), ..now },
-            None => now,
-        }
+    pub(crate) const fn region(&self) -> [f32; 4] {
+        [self.left, self.top, self.width, self.height]
     }
 
     fn touches(&self, other: &Self) -> bool {

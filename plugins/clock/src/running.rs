@@ -15,12 +15,12 @@ const LEAST_BESIDE: f32 = 1.5;
 /// Writing is looked for so many digit's widths to either side.
 const BESIDE: usize = 8;
 
-/// The digit that ticks, where there is one; of several that with the most strokes.
-pub(crate) fn find(strip: &Strip, rhythm: &Rhythm) -> Option<Place> {
+/// The digits that tick, one a clock.
+pub(crate) fn find(strip: &Strip, rhythm: &Rhythm) -> Vec<Place> {
     let columns = strip.columns();
     let mut ticking: Vec<bool> =
         strip.changes().into_iter().map(|changes| rhythm.is_kept_by(changes)).collect();
-    let mut best: Option<(f32, Place)> = None;
+    let mut found = Vec::new();
     while let Some(start) = ticking.iter().position(|&ticks| ticks) {
         let Some(place) = take(&mut ticking, columns.max(1), start) else { continue };
         let strokes = strip.strokes(place, STROKE);
@@ -28,11 +28,19 @@ pub(crate) fn find(strip: &Strip, rhythm: &Rhythm) -> Option<Place> {
         let writing = strip.strokes(line, STROKE).lasting - strokes.lasting;
         let area = (place.width * place.height) as f32;
         let is_clock = strokes.shown >= LEAST_STROKES * area && writing >= LEAST_BESIDE * strokes.shown;
-        if is_clock && best.is_none_or(|(most, _)| strokes.shown > most) {
-            best = Some((strokes.shown, place));
+        if is_clock {
+            found.push((strokes.shown, place));
         }
     }
-    best.map(|(_, place)| place)
+    // Of pieces of one digit, which stand in the same line, that with the most strokes counts.
+    found.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    let mut digits: Vec<Place> = Vec::new();
+    for (_, place) in found {
+        if digits.iter().all(|digit| !beside(strip, *digit).touches(&place)) {
+            digits.push(place);
+        }
+    }
+    digits
 }
 
 /// Takes the tiles that touch each other away; answers the box around them, none where it is larger

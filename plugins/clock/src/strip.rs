@@ -29,6 +29,16 @@ pub(crate) struct Place {
     pub(crate) height: usize,
 }
 
+impl Place {
+    /// Whether the two boxes have a sample in common.
+    pub(crate) const fn touches(&self, other: &Self) -> bool {
+        self.left < other.left + other.width
+            && other.left < self.left + self.width
+            && self.top < other.top + other.height
+            && other.top < self.top + self.height
+    }
+}
+
 /// Sides of strokes in a place.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Strokes {

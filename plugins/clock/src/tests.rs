@@ -97,12 +97,51 @@ fn a_clock_that_was_moved_runs() {
 }
 
 #[test]
+fn one_of_two_clocks_that_stands_is_found_beside_one_that_runs() {
+    let second = |x: u32, y, seconds| written(seconds, x.saturating_sub(300), y);
+    let both = |stands: bool| {
+        clip(move |x, y, t| {
+            let seconds = (t * 200 + 330) / 1_000;
+            let first = written(if stands { 4 } else { seconds }, x, y);
+            (first || second(x, y, (t * 200 + 700) / 1_000)).then_some(235)
+        })
+    };
+    let mut camera = CameraMemory::default();
+    for _ in 0..2 {
+        assert_eq!(look(&mut camera, &both(false)).unwrap().status, Status::Normal);
+    }
+    for _ in 0..2 {
+        let finding = look(&mut camera, &both(true)).unwrap();
+        assert_eq!(finding.status, Status::Error);
+        assert!(finding.regions[0].left < 0.3, "{finding:?}");
+    }
+    assert_eq!(look(&mut camera, &both(false)).unwrap().status, Status::Normal);
+}
+
+#[test]
+fn a_clock_that_is_gone_beside_one_that_runs_was_switched_off() {
+    let mut camera = known();
+    let other = clip(|x, y, t| written((t * 200 + 700) / 1_000, x.saturating_sub(300), y).then_some(235));
+    assert_eq!(look(&mut camera, &other).unwrap().status, Status::Normal);
+    // Nobody misses it any more where the other one stands.
+    look(&mut camera, &other).unwrap();
+    let stands = clip(|x, y, _| written(4, x.saturating_sub(300), y).then_some(235));
+    let finding = look(&mut camera, &stands).unwrap();
+    assert_eq!(finding.status, Status::Error);
+    assert!(finding.regions[0].left > 0.4, "{finding:?}");
+}
+
+#[test]
 fn a_place_that_a_person_told_needs_no_memory() {
     // Around the last digit.
     let config = r#"{"region": {"left": 0.16, "top": 0.05, "width": 0.02, "height": 0.1}}"#;
     let judge = |clip: &ArrayClip| native::<Clock>(clip, config).unwrap().findings.remove(0).status;
     assert_eq!(judge(&standing()), Status::Error);
     assert_eq!(judge(&clip(|_, _, _| None)), Status::Warning);
+    // Around all of it: most of the writing stays while it runs.
+    let config = r#"{"region": {"left": 0.02, "top": 0.02, "width": 0.2, "height": 0.2}}"#;
+    let judge = |clip: &ArrayClip| native::<Clock>(clip, config).unwrap().findings.remove(0).status;
+    assert_eq!(judge(&running()), Status::Normal);
 }
 
 #[test]

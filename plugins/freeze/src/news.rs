@@ -16,6 +16,8 @@ pub(crate) struct Change {
     pub(crate) at_us: u64,
     /// Share of the textured tiles that show what they never showed.
     pub(crate) share: f64,
+    /// The same at the look before, whether the encoder had settled by then or not; none at a keyframe.
+    pub(crate) before: Option<f64>,
     /// One of these is drawn anew, as a clock's digits are.
     pub(crate) redrawn: bool,
 }
@@ -23,10 +25,9 @@ pub(crate) struct Change {
 /// Of each change the share that is not explained by the encoder's coming closer to the picture: all
 /// of it, or nothing where much more changed at the look before.
 pub(crate) fn unexplained(changes: &[Change]) -> Vec<f64> {
-    let mut before: Option<&Change> = None;
-    let share = |change| {
-        let last = before.replace(change).filter(|last| last.look + 1 == change.look);
-        if last.is_some_and(|last| change.share <= DECAY * last.share) { 0.0 } else { change.share }
+    let share = |change: &Change| match change.before {
+        Some(before) if change.share <= DECAY * before => 0.0,
+        _ => change.share,
     };
     changes.iter().map(share).collect()
 }
@@ -51,8 +52,8 @@ impl News {
         let mut news = Self::default();
         let mut before: Option<(usize, f64)> = None;
         for change in changes {
-            // The first look after the encoder has settled may still be part of its settling.
             let last = before.filter(|&(look, _)| look + 1 == change.look).map(|(_, share)| share);
+            let last = last.or(change.before);
             if change.redrawn && last.is_some() {
                 before = last.map(|share| (change.look, share.min(change.share)));
                 continue;

@@ -120,6 +120,7 @@ pub(crate) fn watch(
             look: at,
             at_us: looks.get(at).map_or(0, |look| look.at_us),
             share: grid.share(novel, &clock),
+            before: grid.share_before(&looks, at, &clock),
             redrawn: redrawn.contains(&true),
         })
         .collect();
@@ -357,6 +358,13 @@ impl Grid {
             count as f64 / self.textured.iter().filter(|&&textured| textured).count().max(1) as f64
         };
         keyframes.iter().enumerate().skip(1).map(|(at, look)| share(at, look)).reduce(f64::min)
+    }
+
+    /// Share of the tiles that were new at the look before; none at a keyframe.
+    fn share_before(&self, looks: &[Look], at: usize, outside: &Range<usize>) -> Option<f64> {
+        let before = at.checked_sub(1).filter(|&before| before > 0)?;
+        looks.get(before).filter(|look| !look.keyframe)?;
+        Some(self.share(&self.novel(looks, before), outside))
     }
 
     /// Number of the keyframes that are preceded by news in more than `least_share` of the tiles, and
