@@ -1,7 +1,9 @@
 //! Whether the steps of a picture lie on a grid.
 //!
-//! The steps from each column to the next, averaged over rows, make a profile; so do those from row to
-//! row. Blocks show as places of the profile that stand out at even distances, in both directions alike.
+//! What a step between neighbours exceeds those on either side of it by is its height as a lone step: a
+//! lens spreads each edge over two steps at least, so that textures and edges of a scene hardly have
+//! any, while the border of a block is nothing else. The lone steps from each column to the next,
+//! averaged over rows, make a profile; so do those from row to row. Blocks show as places of the profile that stand out at even distances, in both directions alike.
 //! A fence or blinds are even one way only; a pole stands out in one place, and places are compared by
 //! their median.
 
@@ -19,7 +21,7 @@ const LEAST_SIDE: usize = 4;
 const MOST_SIDE: usize = 40;
 /// Blocks across the picture that are needed to speak of a grid.
 const LEAST_BLOCKS: usize = 5;
-/// Steps of so many grey levels are seen by nobody; added to both sides of the comparison, they keep
+/// Lone steps of so many grey levels on average are seen by nobody; added to both sides of the comparison, they keep
 /// faint grids in flat pictures from counting.
 const UNSEEN: f64 = 1.0;
 /// The greatest of so many places is left out of the search for the grid's place: a pole or a kerb is no
@@ -34,14 +36,14 @@ const NEARLY: f64 = 0.75;
 /// The grid that stands out most.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Grid {
-    /// How many times stronger the steps on the grid are than those off it, in the direction in which they
+    /// How many times stronger the lone steps on the grid are than those off it, in the direction in which they
     /// stand out less.
     pub(crate) strength: f64,
     /// Side of the blocks in pixels.
     pub(crate) side: usize,
 }
 
-/// Mean step, in sample values, at each place from left to right or from top to bottom.
+/// Mean lone step, in sample values, at each place from left to right or from top to bottom.
 type Profile = Vec<f64>;
 
 /// Measures a clip.
@@ -74,21 +76,38 @@ pub(crate) fn measure(clip: &dyn Clip) -> Result<Grid, Failure> {
     Ok(strongest(&mean(across), &mean(down)))
 }
 
-/// Adds the steps from each sample of a band of whole rows to its right neighbour.
+/// Adds the lone steps from each sample of a band of whole rows to its right neighbour.
 fn add_across(band: &[u8], width: usize, sums: &mut [u32]) {
+    let mut steps = vec![0; width - 1];
     for row in band.chunks_exact(width) {
-        let right = row.get(1..).unwrap_or_default();
-        for ((&left, &right), sum) in row.iter().zip(right).zip(&mut *sums) {
-            *sum += u32::from(left.abs_diff(right));
+        for ((&left, &right), step) in row.iter().zip(row.get(1..).unwrap_or_default()).zip(&mut steps) {
+            *step = left.abs_diff(right);
         }
+        let at = |from: usize| steps.get(from..).unwrap_or_default();
+        add_lone(at(0), at(1), at(2), sums.get_mut(1..).unwrap_or_default());
     }
 }
 
-/// Adds the steps from each row of a band of columns to the next.
+/// Adds the lone steps from each row of a band of columns to the next.
 fn add_down(band: &[u8], sums: &mut [u32]) {
-    let rows = band.chunks_exact(BAND as usize);
-    for ((upper, lower), sum) in rows.clone().zip(rows.skip(1)).zip(sums) {
-        *sum += upper.iter().zip(lower).map(|(&upper, &lower)| u32::from(upper.abs_diff(lower))).sum::<u32>();
+    const WIDTH: usize = BAND as usize;
+    let mut steps = vec![0; band.len().saturating_sub(WIDTH)];
+    for ((&upper, &lower), step) in band.iter().zip(band.get(WIDTH..).unwrap_or_default()).zip(&mut steps) {
+        *step = upper.abs_diff(lower);
+    }
+    let rows = || steps.chunks_exact(WIDTH);
+    let triples = rows().zip(rows().skip(1)).zip(rows().skip(2));
+    for (((before, at), after), sum) in triples.zip(sums.iter_mut().skip(1)) {
+        let mut lone = [0; WIDTH];
+        add_lone(before, at, after, &mut lone);
+        *sum += lone.iter().sum::<u32>();
+    }
+}
+
+/// Adds what each step exceeds both of its neighbours by.
+fn add_lone(before: &[u8], at: &[u8], after: &[u8], sums: &mut [u32]) {
+    for (((&before, &at), &after), sum) in before.iter().zip(at).zip(after).zip(sums) {
+        *sum += u32::from(at.saturating_sub(before.max(after)));
     }
 }
 
