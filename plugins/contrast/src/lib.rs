@@ -6,12 +6,19 @@
 //! night is narrow and has its blacks, a foggy day may be as wide and has none. A plain wall has neither;
 //! it also has no structure, whereas fog leaves the outlines of what is near. Where there is no
 //! structure, the picture cannot tell.
+//!
+//! A camera that is known is held against itself: a veil leaves part of its usual span, and lifts its
+//! darkest parts. By night the span shrinks too, and the darkest parts stay.
+
+mod usual;
 
 use easysight_sdk::{
     Clip, Description, Failure, Finding, JsonSchema, PlaneKind, Plugin, Rect, Report, SampleRange, Status,
     Text, descriptor, finding, image::Histogram, score,
 };
 use serde::Deserialize;
+
+use usual::Usual;
 
 /// Width, in pixels, of the picture that is judged: outlines are wider than noise there.
 const WIDTH: u32 = 320;
@@ -41,11 +48,15 @@ pub struct Config {
     /// surface, and its contrast tells nothing.
     #[schemars(range(min = 0.0, max = 255.0), extend("unit" = "grey level"))]
     pub least_outline: f64,
+    /// Stray light over what the camera usually shows, as a share of the brightest parts, from which on a
+    /// picture is washed out.
+    #[schemars(range(min = 0.05, max = 1.0), extend("unit" = "share"))]
+    pub most_veil: f64,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { least_contrast: 0.42, least_outline: 5.0 }
+        Self { least_contrast: 0.42, least_outline: 5.0, most_veil: 0.2 }
     }
 }
 
@@ -93,7 +104,13 @@ impl Plugin for Contrast {
                 "the picture shows hardly any outline: a plain surface and thick fog look alike".into(),
             ));
         }
-        Ok(Report { findings: vec![judge(&tones, &config)] })
+        let usual = Usual::recall();
+        let veil = usual.map_or(0.0, |usual| usual.veil(&tones));
+        let finding = judge(&tones, veil, &config);
+        if finding.status == Status::Normal {
+            Usual::learn(usual, &tones)?;
+        }
+        Ok(Report { findings: vec![finding] })
     }
 }
 
@@ -145,18 +162,22 @@ fn median(tones: &[Tones], value: impl Fn(&Tones) -> f64) -> f64 {
     values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or_default()
 }
 
-fn judge(tones: &Tones, config: &Config) -> Finding {
+fn judge(tones: &Tones, veil: f64, config: &Config) -> Finding {
     let contrast = tones.contrast();
-    let least = config.least_contrast;
+    let (least, most) = (config.least_contrast, config.most_veil);
+    let by_contrast = score(contrast, CLEAR.max(least), least, 0.0);
+    let by_veil = score(veil, 0.0, most, 1.0);
+    let (metric, threshold) = if by_veil < by_contrast { ("veil", most) } else { ("contrast", least) };
     let finding = finding("contrast")
         .metric("contrast", contrast, "share")
+        .metric("veil", veil, "share")
         .metric("dark", tones.dark, "grey level")
         .metric("bright", tones.bright, "grey level")
         .metric("span", tones.span, "grey level")
         .metric("outline", tones.outline, "grey level")
-        .decided_by("contrast", least)
-        .score(score(contrast, CLEAR.max(least), least, 0.0));
-    if contrast >= least {
+        .decided_by(metric, threshold)
+        .score(by_contrast.min(by_veil));
+    if contrast >= least && veil < most {
         return finding.judged(Status::Normal, Text::new("对比度正常。", "The contrast is fine.")).into();
     }
     let severity = if contrast < ERROR * least { Status::Error } else { Status::Warning };

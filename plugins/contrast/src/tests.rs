@@ -1,6 +1,9 @@
 //! What must be found and, above all, what must not.
 
-use easysight_sdk::{native, testing::ArrayClip};
+use easysight_sdk::{
+    native,
+    testing::{ArrayClip, CameraMemory},
+};
 
 use super::*;
 
@@ -90,4 +93,43 @@ fn every_size_gives_a_judgement_or_a_reason() {
             Err(failure) => assert!(matches!(failure, Failure::Inconclusive(_)), "{failure:?}"),
         }
     }
+}
+
+/// A camera that showed this clip three times.
+fn knowing(clip: &ArrayClip) -> CameraMemory {
+    let mut camera = CameraMemory::default();
+    for _ in 0..3 {
+        assert_eq!(look(&mut camera, clip).status, Status::Normal);
+    }
+    camera
+}
+
+fn look(camera: &mut CameraMemory, clip: &ArrayClip) -> Finding {
+    camera.diagnose::<Contrast>(clip, "{}").unwrap().findings.remove(0)
+}
+
+#[test]
+fn a_thin_veil_shows_beside_the_usual_picture() {
+    let clear = clip(|x, y| 5.0 + 100.0 * scene(x, y));
+    let veiled = clip(|x, y| 25.0 + 0.5 * (5.0 + 100.0 * scene(x, y)));
+    assert_eq!(diagnose(&veiled).status, Status::Normal);
+    let finding = look(&mut knowing(&clear), &veiled);
+    assert_eq!((finding.status, finding.decision.metric.as_str()), (Status::Warning, "veil"));
+    assert!(finding.score < 50.0);
+}
+
+#[test]
+fn night_and_a_road_without_its_cars_are_no_veil() {
+    let day = clip(|x, y| 10.0 + 220.0 * scene(x, y));
+    let mut camera = knowing(&day);
+    assert_eq!(look(&mut camera, &clip(|x, y| 4.0 + 60.0 * scene(x, y))).status, Status::Normal);
+    let road = |car: bool| {
+        clip(move |x, y| match x {
+            0..8 if car => 20.0,
+            8..12 => 225.0,
+            _ => 90.0 + 35.0 * scene(x, y),
+        })
+    };
+    let mut camera = knowing(&road(true));
+    assert_eq!(look(&mut camera, &road(false)).status, Status::Normal);
 }
