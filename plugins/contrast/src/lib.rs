@@ -8,7 +8,7 @@
 //! structure, the picture cannot tell.
 //!
 //! A camera that is known is held against itself: a veil leaves part of its usual span, and lifts its
-//! darkest parts. By night the span shrinks too, and the darkest parts stay.
+//! dark parts. By night the span shrinks too, and its dark parts with it.
 
 mod usual;
 
@@ -48,7 +48,7 @@ pub struct Config {
     /// surface, and its contrast tells nothing.
     #[schemars(range(min = 0.0, max = 255.0), extend("unit" = "grey level"))]
     pub least_outline: f64,
-    /// Stray light over what the camera usually shows, as a share of the brightest parts, from which on a
+    /// Stray light over what the camera usually shows, as a share of its bright parts, from which on a
     /// picture is washed out.
     #[schemars(range(min = 0.05, max = 1.0), extend("unit" = "share"))]
     pub most_veil: f64,
@@ -69,6 +69,7 @@ pub struct Contrast;
 struct Tones {
     dark: f64,
     bright: f64,
+    low: f64,
     span: f64,
     outline: f64,
 }
@@ -128,6 +129,7 @@ fn measure(clip: &dyn Clip) -> Result<Tones, Failure> {
     Ok(Tones {
         dark: median(&tones, |tones| tones.dark),
         bright: median(&tones, |tones| tones.bright),
+        low: median(&tones, |tones| tones.low),
         span: median(&tones, |tones| tones.span),
         outline: median(&tones, |tones| tones.outline),
     })
@@ -150,6 +152,7 @@ fn tones_of(luma: &[u8], width: usize, range: SampleRange) -> Tones {
     Tones {
         dark: at(EXTREME),
         bright: at(1.0 - EXTREME),
+        low: at(0.05),
         span: at(0.95) - at(0.05),
         outline: scale * f64::from(Histogram::of(&rises).percentile(0.99)),
     }

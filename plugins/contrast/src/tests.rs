@@ -132,4 +132,7 @@ fn night_and_a_road_without_its_cars_are_no_veil() {
     };
     let mut camera = knowing(&road(true));
     assert_eq!(look(&mut camera, &road(false)).status, Status::Normal);
+    // The same by night.
+    let night = clip(|x, y| if x < 8 { 140.0 } else { 0.6 * (90.0 + 35.0 * scene(x, y)) });
+    assert_eq!(look(&mut camera, &night).status, Status::Normal);
 }
