@@ -17,9 +17,9 @@ use serde::Deserialize;
 
 use picture::Picture;
 
-/// Stretch of the clip that is asked for: with a keyframe every two seconds, as cameras send them,
-/// one lies within.
-const SPAN_MS: u32 = 2_000;
+/// Stretch of the clip that is asked for: with a keyframe every two seconds, or every fifty frames of
+/// 24 a second, as cameras send them, the second one lies within, and a frame after it.
+const SPAN_MS: u32 = 2_400;
 /// Time between its frames. Damage stays until the next keyframe, so it is not missed.
 const INTERVAL_MS: u32 = 200;
 /// Samples of a macroblock.
