@@ -15,7 +15,7 @@ use anyhow::{Context, bail};
 
 use crate::{
     catalogue::{self, Recipe},
-    damage,
+    damage::{self, Damage},
     effect::{Effect, Moment, Step},
     ffmpeg::{self, Decoder, Encoder, Encoding, Facts, Stretch},
     manifest::{Case, Manifest, Role, Severity},
@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Goes into the name of what is made. To be raised when an effect is changed.
-const GENERATION: u32 = 1;
+const GENERATION: u32 = 2;
 
 /// Healthy clips of the same camera that precede a case: some plugins trust what they saw more than
 /// once.
@@ -32,6 +32,12 @@ const TAKES: u8 = 3;
 
 /// Noise of an earlier check beside that of the clip, in grey levels: less than any sensor makes.
 const OTHER_NOISE: f32 = 1.0;
+
+/// Share of the macroblocks that damage must change in a frame at the least, within so many seconds.
+const LEAST_SHOWN: f32 = 0.01;
+const SHOWN_WITHIN_S: f32 = 2.0;
+/// Each time there is twice as much damage.
+const MOST_TRIES: usize = 6;
 
 /// Kinds that show something else than the healthy clip: it tells nothing of what they should look like.
 const OTHER_VIEWS: [&str; 5] = ["pan", "ptz", "sky", "letterbox", "size"];
@@ -274,9 +280,9 @@ impl Piece<'_> {
         let Some(kind) = &recipe.damage else {
             return self.transcode(order, recipe, file, format, random);
         };
-        let (raw, hurt) = (file.with_extension("raw"), file.with_extension("hurt"));
+        let (raw, hurt) = (file.with_extension("sound.h264"), file.with_extension("hurt.h264"));
         self.transcode(order, recipe, &raw, "h264", random.clone())?;
-        fs::write(&hurt, damage::damage(&fs::read(&raw)?, kind, random))?;
+        self.hurt(recipe, kind, [&raw, &hurt], random)?;
         let (from, to) = (hurt.to_string_lossy().into_owned(), file.to_string_lossy().into_owned());
         let rate = self.rate(recipe);
         if recipe.recorded {
@@ -291,6 +297,43 @@ impl Piece<'_> {
         fs::remove_file(raw)?;
         fs::remove_file(hurt)?;
         Ok(())
+    }
+
+    /// Damages a stream. Where the decoder's picture is all that is left of the damage, it must be seen
+    /// there: a decoder conceals some of it so well, where nothing moves, that the picture is healthy.
+    fn hurt(
+        &self,
+        recipe: &Recipe,
+        kind: &Damage,
+        [raw, hurt]: [&Path; 2],
+        mut random: Random,
+    ) -> anyhow::Result<()> {
+        let whole = fs::read(raw)?;
+        let mut kind = kind.clone();
+        for _ in 0..MOST_TRIES {
+            fs::write(hurt, damage::damage(&whole, &kind, random.clone()))?;
+            if !recipe.recorded || self.shown(recipe, raw, hurt)? >= LEAST_SHOWN {
+                return Ok(());
+            }
+            random.next();
+            kind = kind.doubled();
+        }
+        // By now every slice is hit.
+        Ok(())
+    }
+
+    /// The largest share of the macroblocks of a frame that damage changes plainly, of frames early enough
+    /// to be judged.
+    fn shown(&self, recipe: &Recipe, raw: &Path, hurt: &Path) -> anyhow::Result<f32> {
+        let Facts { width, height, .. } = self.origin.facts;
+        let (size, rate) = ((width & !1, height & !1), self.rate(recipe));
+        let open = |file| Decoder::open(file, size, &rate, SHOWN_WITHIN_S, Stretch::Beginning);
+        let (mut sound, mut damaged) = (open(raw)?, open(hurt)?);
+        let mut most = 0.0_f32;
+        while let (Some(sound), Some(damaged)) = (sound.next_frame()?, damaged.next_frame()?) {
+            most = most.max(damage::changed_share(&sound.luma, &damaged.luma));
+        }
+        Ok(most)
     }
 
     fn rate(&self, recipe: &Recipe) -> String {

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::random::Random;
+use crate::{frame::Plane, random::Random};
 
 /// How a stream is damaged; shares are of the slices of pictures that are predicted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -84,6 +84,43 @@ impl Damage {
     }
 }
 
+impl Damage {
+    /// Twice as much, as far as there are slices.
+    #[must_use]
+    pub fn doubled(&self) -> Self {
+        let share = (2.0 * self.share()).min(1.0);
+        match self {
+            Self::Flip { .. } => Self::Flip { share },
+            Self::Zero { .. } => Self::Zero { share },
+            Self::Drop { .. } => Self::Drop { share },
+        }
+    }
+}
+
+/// Side of a macroblock in samples.
+const BLOCK: usize = 16;
+/// Grey levels by which the samples of a block must differ on average to be seen; coding afresh changes
+/// them by less.
+const SEEN: f32 = 12.0;
+
+/// Share of the macroblocks that differ plainly between two planes of one size.
+#[must_use]
+pub fn changed_share(sound: &Plane, damaged: &Plane) -> f32 {
+    let (width, height) = (sound.width(), sound.height());
+    let (columns, rows) = (width / BLOCK, height / BLOCK);
+    let mut sums = vec![0_u32; columns * rows];
+    let lines = sound.samples().chunks_exact(width.max(1)).zip(damaged.samples().chunks_exact(width.max(1)));
+    for (y, (sound, damaged)) in lines.take(rows * BLOCK).enumerate() {
+        for (x, (a, b)) in sound.iter().zip(damaged).take(columns * BLOCK).enumerate() {
+            if let Some(sum) = sums.get_mut(y / BLOCK * columns + x / BLOCK) {
+                *sum += u32::from(a.abs_diff(*b));
+            }
+        }
+    }
+    let changed = sums.iter().filter(|&&sum| sum as f32 > SEEN * (BLOCK * BLOCK) as f32).count();
+    changed as f32 / sums.len().max(1) as f32
+}
+
 /// A unit with and without its start code.
 struct Unit<'a> {
     whole: &'a [u8],
@@ -138,6 +175,15 @@ mod tests {
             let head = before.payload.len().min(HEADER);
             assert_eq!(before.payload[..head], after.payload[..head]);
         }
+    }
+
+    #[test]
+    fn blocks_that_show_something_else_are_counted() {
+        let sound = Plane::filled(64, 32, 100);
+        let mut damaged = sound.clone();
+        damaged.map(|x, y, old| if x < 16 && y < 16 { 140 } else { old + 3 });
+        assert_eq!(changed_share(&sound, &sound), 0.0);
+        assert_eq!(changed_share(&sound, &damaged), 1.0 / 8.0);
     }
 
     #[test]
