@@ -139,7 +139,7 @@ fn close_keyframes_tell_a_frozen_picture_from_noise() {
 fn close_keyframes_that_erase_the_noise_of_a_live_picture_cannot_tell() {
     // Four frames from keyframe to keyframe; what comes through is a tile here and there.
     let live = |x: u32, y: u32, t: u32| {
-        let shown = x / 16 % 3 == 0 || (x / 16 + y / 16 + t).is_multiple_of(11);
+        let shown = (x / 16).is_multiple_of(3) || (x / 16 + y / 16 + t).is_multiple_of(11);
         wall(x, y) + if shown && t % 4 != 1 { scatter(x, y, t) % 4 } else { 0 }
     };
     assert!(matches!(judge(&clip(4, live)), Err(Failure::Inconclusive(_))));
