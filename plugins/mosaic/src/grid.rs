@@ -29,6 +29,9 @@ const UNSEEN: f64 = 1.0;
 const OUTLIERS: usize = 33;
 /// A coarser grid must stand out so many times as much as a finer one.
 const CLEARLY: f64 = 1.1;
+/// Strength up to which a grid is neither the best nor fits nearly as well: 1 + [`NEARLY`] × ([`CLEARLY`]
+/// − 1).
+const NO_GRID: f64 = 1.075;
 /// A grid fits nearly as well as another where it exceeds no grid at all by at least this share of what
 /// the other does. Half of a true grid's side has a true line at every other place only.
 const NEARLY: f64 = 0.75;
@@ -113,7 +116,11 @@ fn add_lone(before: &[u8], at: &[u8], after: &[u8], sums: &mut [u32]) {
 
 fn strongest(across: &[f64], down: &[f64]) -> Grid {
     let (across_cap, down_cap) = (cap(across), cap(down));
-    let both = |side| strength(across, side, across_cap).min(strength(down, side, down_cap));
+    let both = |side| {
+        let one_way = strength(across, side, across_cap);
+        // What hardly stands out one way is no grid, whatever it does the other way.
+        if one_way <= NO_GRID { one_way } else { one_way.min(strength(down, side, down_cap)) }
+    };
     let sides: Vec<(usize, f64)> = (LEAST_SIDE..=MOST_SIDE).map(|side| (side, both(side))).collect();
     let mut best = Grid { strength: 1.0, side: 0 };
     for &(side, strength) in &sides {
@@ -154,12 +161,16 @@ fn strength(profile: &[f64], side: usize, cap: f64) -> f64 {
         .iter()
         .enumerate()
         .fold((0, f64::MIN), |best, (place, &sum)| if sum > best.1 { (place, sum) } else { best });
-    let (on, off): (Vec<_>, Vec<_>) = profile.iter().enumerate().partition(|(place, _)| place % side == grid);
+    let on = profile.iter().skip(grid).step_by(side).copied().collect();
+    let mut off = Vec::with_capacity(profile.len());
+    off.extend_from_slice(profile.get(..grid).unwrap_or_default());
+    for block in profile.get(grid..).unwrap_or_default().chunks(side) {
+        off.extend_from_slice(block.get(1..).unwrap_or_default());
+    }
     (median(on) + UNSEEN) / (median(off) + UNSEEN)
 }
 
-fn median(places: Vec<(usize, &f64)>) -> f64 {
-    let mut values: Vec<f64> = places.into_iter().map(|(_, value)| *value).collect();
+fn median(mut values: Profile) -> f64 {
     let middle = values.len() / 2;
     if middle < values.len() { *values.select_nth_unstable_by(middle, f64::total_cmp).1 } else { 0.0 }
 }
