@@ -11,7 +11,7 @@ const KNOWN_AFTER: u32 = 2;
 const LONGEST: u32 = 8;
 /// A veil lets at most this share of the usual span through; a scene's own changes leave more. Measured:
 /// 0.9 of a road without the cars that make most of its contrast, 0.6 and less of mild fog.
-const MOST_LEFT: f64 = 0.7;
+const MOST_LEFT: f64 = 0.8;
 
 /// What is remembered, in grey levels of full range.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

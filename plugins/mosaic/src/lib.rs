@@ -32,9 +32,10 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        // Measured: up to 2.3 of MPEG-4 and JPEG without a deblocking filter at decent quality, which show
-        // most in smooth scenes; 2.4 and more where encoders lack bits, 3.1 and more of pixelation.
-        Self { most_strength: 2.5 }
+        // Measured: up to 2.35 of MPEG-4 and JPEG without a deblocking filter at decent quality, 2.5 of a
+        // coarse JPEG of a smooth scene; 2.7 and more where encoders lack bits, but for one at 2.5; 3.2 and
+        // more of pixelation.
+        Self { most_strength: 2.6 }
     }
 }
 
