@@ -15,7 +15,7 @@ use crate::{
 
 /// Stack of a guest's own calls. Rust guests keep a megabyte of shadow stack in linear memory
 /// besides; this is for return addresses and registers.
-const WASM_STACK_BYTES: usize = 512 << 10;
+pub(crate) const WASM_STACK_BYTES: usize = 512 << 10;
 
 /// Frames of a plugin's stack that are told when it fails, innermost first: enough to reach from there
 /// to `diagnose` in a plugin that does not recurse without end.

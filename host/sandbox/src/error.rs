@@ -2,7 +2,9 @@
 
 use std::{io, path::PathBuf, time::Duration};
 
-use crate::{Digest, limits::Overrun};
+use semver::Version;
+
+use crate::{Digest, contract::Contract, limits::Overrun};
 
 /// Why the sandbox itself could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -48,8 +50,20 @@ pub enum LoadError {
     /// An import that the contract does not grant.
     #[error("it imports `{0}`, which the contract does not grant")]
     ForeignImport(String),
+    /// It was built for a version of the contract that this host does not serve.
+    #[error(
+        "it was built for version {needed} of the contract `easysight:diagnosis`, and this host knows version \
+         {known}: {remedy}",
+        remedy = remedy(needed, known)
+    )]
+    OtherContract {
+        /// The version that it was built for.
+        needed: Version,
+        /// The version of this host.
+        known: Version,
+    },
     /// The exports are not those of the contract.
-    #[error("it does not fit the world `easysight:diagnosis/plugin@1.0.0`: {0}")]
+    #[error("it does not fit the world `{world}`: {0}", world = Contract::CURRENT.interface("plugin"))]
     WrongWorld(String),
     /// Compiling failed or went beyond its bounds.
     #[error("it does not compile: {0}")]
@@ -82,6 +96,12 @@ pub enum LoadError {
         /// What the operating system said.
         source: io::Error,
     },
+}
+
+/// What to do about a plugin of another version of the contract.
+fn remedy(needed: &Version, known: &Version) -> String {
+    let anew = format!("build the plugin for {}.{} of it", known.major, known.minor);
+    if needed > known { format!("update EasySight here, or {anew}") } else { anew }
 }
 
 /// Why a run gave no report. [`RunFailure::kind`] is the stable word for programs; the message is
@@ -131,9 +151,6 @@ pub enum RunFailure {
     /// It held more handles than are granted.
     #[error("the plugin held more than {0} handles")]
     TooManyHandles(usize),
-    /// It has more memories, tables or modules than are granted.
-    #[error("the plugin cannot be instantiated: {0}")]
-    Instantiation(String),
     /// It broke off; a panic of the plugin looks like this.
     #[error("the plugin broke off: {0}")]
     Trap(String),
@@ -158,7 +175,6 @@ impl RunFailure {
             Self::StackOverflow => "stack-overflow",
             Self::ResultTooLarge(_) => "result-too-large",
             Self::TooManyHandles(_) => "too-many-handles",
-            Self::Instantiation(_) => "instantiation",
             Self::Trap(_) => "trap",
             Self::InvalidReport(_) => "invalid-report",
         }

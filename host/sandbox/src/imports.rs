@@ -7,7 +7,7 @@ use bytes::Bytes;
 use easysight_capture::{Clip, PixelError as ClipPixelError, PlaneKind as ClipPlane, Rect as ClipRect};
 use wasmtime::{
     StoreContextMut,
-    component::{Linker, Resource, ResourceTable, ResourceType},
+    component::{Linker, LinkerInstance, Resource, ResourceTable, ResourceType},
 };
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
@@ -16,6 +16,7 @@ use crate::{
         log::Level,
         video::{ClipInfo, DecoderEvidence, FrameInfo, PixelError, PlaneKind, Rect, SampleRange},
     },
+    contract::Contract,
     limits::{Limits, Overrun, Quota},
 };
 
@@ -60,6 +61,7 @@ impl WasiView for Instance {
 }
 
 type Caller<'a> = StoreContextMut<'a, Instance>;
+type Interface<'a> = LinkerInstance<'a, Instance>;
 
 /// Takes the fuel of a call that hands over `bytes`, each of the price `byte_fuel`.
 fn charge(caller: &mut Caller<'_>, bytes: u64, byte_fuel: u64) -> wasmtime::Result<()> {
@@ -88,17 +90,16 @@ fn plane_bytes(clip: &Clip, plane: ClipPlane, level: u32) -> u64 {
     clip.size(plane, level).map_or(0, |(width, height)| u64::from(width) * u64::from(height))
 }
 
-/// Adds the contract's interfaces to a linker.
-pub(crate) fn link(linker: &mut Linker<Instance>) -> wasmtime::Result<()> {
-    link_video(linker)?;
-    link_baseline(linker)?;
-    link_log(linker)
+/// Adds the contract's interfaces to a linker, in the contract's version.
+pub(crate) fn link(linker: &mut Linker<Instance>, contract: &Contract) -> wasmtime::Result<()> {
+    link_video(&mut linker.instance(&contract.interface("video"))?)?;
+    link_baseline(&mut linker.instance(&contract.interface("baseline"))?)?;
+    link_log(&mut linker.instance(&contract.interface("log"))?)
 }
 
-fn link_video(linker: &mut Linker<Instance>) -> wasmtime::Result<()> {
+fn link_video(video: &mut Interface<'_>) -> wasmtime::Result<()> {
     type Handle = Resource<ClipHandle>;
     type Pixels = Result<Bytes, PixelError>;
-    let mut video = linker.instance("easysight:diagnosis/video@1.0.0")?;
     video.resource("clip", ResourceType::host::<ClipHandle>(), |_, _| Ok(()))?;
     video.func_wrap("[method]clip.info", |mut caller: Caller<'_>, (_,): (Handle,)| {
         charge(&mut caller, 0, 0)?;
@@ -178,8 +179,7 @@ fn link_video(linker: &mut Linker<Instance>) -> wasmtime::Result<()> {
     })
 }
 
-fn link_baseline(linker: &mut Linker<Instance>) -> wasmtime::Result<()> {
-    let mut baseline = linker.instance("easysight:diagnosis/baseline@1.0.0")?;
+fn link_baseline(baseline: &mut Interface<'_>) -> wasmtime::Result<()> {
     baseline.func_wrap("load", |mut caller: Caller<'_>, (): ()| {
         let bytes = caller.data().baseline.clone();
         charge(&mut caller, bytes.as_ref().map_or(0, |bytes| bytes.len() as u64), 1)?;
@@ -198,8 +198,7 @@ fn link_baseline(linker: &mut Linker<Instance>) -> wasmtime::Result<()> {
     })
 }
 
-fn link_log(linker: &mut Linker<Instance>) -> wasmtime::Result<()> {
-    let mut log = linker.instance("easysight:diagnosis/log@1.0.0")?;
+fn link_log(log: &mut Interface<'_>) -> wasmtime::Result<()> {
     log.func_wrap("write", |mut caller: Caller<'_>, (level, line): (Level, String)| {
         charge(&mut caller, line.len() as u64, 1)?;
         let level = match level {

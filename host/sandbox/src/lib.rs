@@ -9,6 +9,7 @@ mod bindings;
 mod cache;
 mod compile;
 mod config;
+mod contract;
 mod digest;
 mod engine;
 mod error;

@@ -11,7 +11,7 @@ use easysight_capture::Clip;
 use serde_json::Value;
 use wasmtime::{
     Store,
-    component::{Component, Resource, ResourceTable},
+    component::{Component, Resource, ResourceTable, types::ComponentItem},
 };
 
 use crate::{
@@ -87,6 +87,12 @@ impl fmt::Debug for Plugin {
 impl Plugin {
     /// Links compiled code to the contract, asks it what it is, and checks the answer.
     pub(crate) fn new(shared: Arc<Shared>, digest: Digest, component: &Component) -> Result<Self, LoadError> {
+        // Also of code from the cache, which a host that knew another contract may have put there.
+        for (name, import) in component.component_type().imports(&shared.engine) {
+            if !matches!(import.ty, ComponentItem::Type(_) | ComponentItem::Resource(_)) {
+                shared.contract.check(name)?;
+            }
+        }
         let wrong = |error: wasmtime::Error| LoadError::WrongWorld(format!("{error:#}"));
         let pre = PluginPre::new(shared.linker.instantiate_pre(component).map_err(wrong)?).map_err(wrong)?;
         let limits = shared.limits;

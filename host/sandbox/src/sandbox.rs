@@ -9,6 +9,7 @@ use crate::{
     Digest, Limits, LoadError, Plugin, SandboxError,
     cache::{CompiledCache, load_code},
     compile::Compiler,
+    contract::Contract,
     engine::{self, Ticker},
     imports::{self, Instance},
     vet, wasi,
@@ -45,6 +46,7 @@ impl Default for SandboxConfig {
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
     pub(crate) linker: Linker<Instance>,
+    pub(crate) contract: Contract,
     pub(crate) limits: Limits,
     pub(crate) slots: Slots,
     cache: Option<CompiledCache>,
@@ -72,10 +74,21 @@ impl Sandbox {
     /// [`SandboxError`] where the engine does not start on this machine or the cache directory
     /// cannot be used.
     pub fn new(config: SandboxConfig) -> Result<Self, SandboxError> {
+        Self::serving(config, Contract::CURRENT, |_| Ok(()))
+    }
+
+    /// The same for some version of the contract; `link_more` links what that has beside the current one.
+    pub(crate) fn serving(
+        config: SandboxConfig,
+        contract: Contract,
+        link_more: impl FnOnce(&mut Linker<Instance>) -> wasmtime::Result<()>,
+    ) -> Result<Self, SandboxError> {
         let engine = engine::running(&config.limits, config.concurrency)?;
         let mut linker = Linker::new(&engine);
-        imports::link(&mut linker).map_err(SandboxError::Engine)?;
-        wasi::link(&mut linker).map_err(SandboxError::Engine)?;
+        imports::link(&mut linker, &contract)
+            .and_then(|()| wasi::link(&mut linker))
+            .and_then(|()| link_more(&mut linker))
+            .map_err(SandboxError::Engine)?;
         let ticker = Ticker::start(&engine)
             .map_err(|source| SandboxError::Io { path: PathBuf::from("epoch thread"), source })?;
         let cache = match &config.cache_dir {
@@ -90,6 +103,7 @@ impl Sandbox {
             shared: Arc::new(Shared {
                 engine,
                 linker,
+                contract,
                 limits: config.limits,
                 slots: Slots::new(config.concurrency),
                 cache,
@@ -125,7 +139,7 @@ impl Sandbox {
         let component = match cached {
             Some(component) => component,
             None => {
-                vet::vet(bytes)?;
+                vet::vet_for(&shared.contract, bytes)?;
                 let code = shared.compiler.compile(bytes)?;
                 // What compiles and then does not fit asks for more than the engine grants.
                 let component = load_code(&shared.engine, &code)

@@ -4,40 +4,29 @@
 use wasmparser::{Parser, Payload};
 use wasmtime::Engine;
 
-use crate::LoadError;
+use crate::{LoadError, contract::Contract};
 
 /// Bytes of a component. Those of scripting languages carry their interpreter, 12 to 18 MB.
 pub const MAX_COMPONENT_BYTES: usize = 64 << 20;
 /// Functions of a component, all its modules together.
-const MAX_FUNCTIONS: u64 = 200_000;
+pub(crate) const MAX_FUNCTIONS: u64 = 200_000;
 /// Core modules and components within a component.
-const MAX_NESTED: u64 = 200;
+pub(crate) const MAX_NESTED: u64 = 200;
 
-/// Interfaces that the contract grants, without their version, and the versions that are linked.
-const GRANTED: &[(&str, &str)] = &[
-    ("easysight:diagnosis/types", "1."),
-    ("easysight:diagnosis/video", "1."),
-    ("easysight:diagnosis/baseline", "1."),
-    ("easysight:diagnosis/log", "1."),
-    ("wasi:cli/", "0.2."),
-    ("wasi:clocks/", "0.2."),
-    ("wasi:filesystem/", "0.2."),
-    ("wasi:io/", "0.2."),
-    ("wasi:random/", "0.2."),
-    ("wasi:sockets/", "0.2."),
-];
-
-/// Checks a component's structure.
+/// Checks a component's structure, and its imports against the contract of this host.
 ///
 /// # Errors
 ///
 /// Names the first rule that it breaks: [`LoadError::TooLarge`], [`LoadError::Precompiled`],
-/// [`LoadError::CoreModule`], [`LoadError::NotAComponent`] or [`LoadError::ForeignImport`].
+/// [`LoadError::CoreModule`], [`LoadError::NotAComponent`], [`LoadError::OtherContract`] or
+/// [`LoadError::ForeignImport`].
 pub fn vet(bytes: &[u8]) -> Result<(), LoadError> {
-    match imports(bytes)?.into_iter().find(|import| !is_granted(import)) {
-        Some(foreign) => Err(LoadError::ForeignImport(foreign.chars().take(200).collect())),
-        None => Ok(()),
-    }
+    vet_for(&Contract::CURRENT, bytes)
+}
+
+/// The same against some version of the contract.
+pub(crate) fn vet_for(contract: &Contract, bytes: &[u8]) -> Result<(), LoadError> {
+    imports(bytes)?.iter().try_for_each(|import| contract.check(import))
 }
 
 /// What a component imports, in its own order; the names of types alone are left out, since they grant
@@ -45,7 +34,7 @@ pub fn vet(bytes: &[u8]) -> Result<(), LoadError> {
 ///
 /// # Errors
 ///
-/// Those of [`vet`] but for [`LoadError::ForeignImport`].
+/// Those of [`vet`] but for [`LoadError::OtherContract`] and [`LoadError::ForeignImport`].
 pub fn imports(bytes: &[u8]) -> Result<Vec<String>, LoadError> {
     bounded("bytes of the component", bytes.len() as u64, MAX_COMPONENT_BYTES as u64)?;
     if Engine::detect_precompiled(bytes).is_some() {
@@ -93,34 +82,9 @@ fn bounded(what: &'static str, found: u64, granted: u64) -> Result<(), LoadError
     if found > granted { Err(LoadError::TooLarge { what, found, granted }) } else { Ok(()) }
 }
 
-fn is_granted(import: &str) -> bool {
-    let Some((interface, version)) = import.split_once('@') else { return false };
-    GRANTED.iter().any(|(granted, versions)| {
-        let fits =
-            if granted.ends_with('/') { interface.starts_with(granted) } else { interface == *granted };
-        fits && version.starts_with(versions)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn grants_the_contract_and_nothing_beside_it() {
-        assert!(is_granted("easysight:diagnosis/video@1.0.0"));
-        assert!(is_granted("wasi:io/poll@0.2.6"));
-        for foreign in [
-            "wasi:http/types@0.2.0",
-            "wasi:io/poll@0.3.0",
-            "wasi:io/poll",
-            "easysight:diagnosis/video@2.0.0",
-            "easysight:diagnosis/videos@1.0.0",
-            "secrets",
-        ] {
-            assert!(!is_granted(foreign), "{foreign}");
-        }
-    }
 
     #[test]
     fn tells_apart_what_is_no_component() {

@@ -7,7 +7,11 @@ mod guest;
 use std::{fs, sync::Arc, time::Duration};
 
 use easysight_sandbox::{Compiler, Limits, LoadError, Plugin, Sandbox, SandboxConfig};
-use guest::{HONEST, compiler, component::encode, guest};
+use guest::{
+    HONEST, compiler,
+    component::{TODAY, encode},
+    guest,
+};
 
 const EMPTY: &str = "(module (memory (export \"memory\") 1)
     (func (export \"cabi_realloc\") (param i32 i32 i32 i32) (result i32) (i32.const 0)))";
@@ -30,11 +34,11 @@ fn a_foreign_import_is_named() {
 
 #[test]
 fn another_world_is_told_so() {
-    assert!(matches!(refused(&encode("empty", EMPTY)), LoadError::WrongWorld(_)));
+    assert!(matches!(refused(&encode(&TODAY, "empty", EMPTY)), LoadError::WrongWorld(_)));
     let other = "(module (memory (export \"memory\") 1)
         (func (export \"describe\") (result i32) (i32.const 0))
         (func (export \"cabi_realloc\") (param i32 i32 i32 i32) (result i32) (i32.const 0)))";
-    assert!(matches!(refused(&encode("other", other)), LoadError::WrongWorld(_)));
+    assert!(matches!(refused(&encode(&TODAY, "other", other)), LoadError::WrongWorld(_)));
 }
 
 #[test]
@@ -64,6 +68,21 @@ fn more_memory_or_table_than_is_granted_is_refused() {
     let many = guest("plain", &"(table 400 funcref)".repeat(4), HONEST);
     let error = load(limits, &many).unwrap_err().to_string();
     assert!(error.contains("table elements"), "{error}");
+}
+
+#[test]
+fn more_modules_or_memories_than_are_granted_are_refused() {
+    let component = |module: &str, instances: usize| {
+        let instances = "(core instance (instantiate $m))".repeat(instances);
+        wat::parse_str(format!("(component (core module $m {module}) {instances})")).unwrap()
+    };
+    for (module, instances) in [("", 65), ("(memory 1)", 5), ("(table 1 funcref)", 33)] {
+        let error = refused(&component(module, instances));
+        assert!(matches!(error, LoadError::Compile(_)), "{module}: {error}");
+        // One fewer is refused too, but for its exports.
+        let error = refused(&component(module, instances - 1));
+        assert!(matches!(error, LoadError::WrongWorld(_)), "{module}: {error}");
+    }
 }
 
 #[test]

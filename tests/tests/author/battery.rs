@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs};
 use serde_json::Value;
 
 use crate::{
-    component::{HONEST, guest_named},
+    component::{Edition, HONEST, guest_named, guest_of},
     programs::plugins,
     terminal::json as ask,
 };
@@ -78,6 +78,11 @@ fn a_plugin_that_is_none_is_refused_as_an_upload_would_be() {
     let import = "(import \"wasi:http/types@0.2.0\" \"request\" (func $request)) ---";
     let (found, said) = failing(&guest_named("browsing", "foreign", import, "(call $request)", HONEST));
     assert!(found.contains("accepted") && said.to_string().contains("no network"), "{said:#}");
+    let tomorrow = Edition { version: "1.1.0", more: ["", ""] };
+    let (found, said) = failing(&guest_of(&tomorrow, "tomorrow", "plain", "", "", HONEST));
+    let words = said.to_string();
+    assert!(found.contains("accepted"), "{said:#}");
+    assert!(words.contains("version 1.1.0") && words.contains("version 1.0.0"), "{said:#}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::fs;
 use serde_json::json;
 
 use crate::{
-    component::{HONEST, encode, guest_named},
+    component::{Edition, HONEST, TODAY, encode, guest_named, guest_of},
     programs::{has_ffmpeg, make_clip, plugins},
     worker::{Worker, finding},
 };
@@ -57,8 +57,10 @@ async fn hostile_plugins_leave_the_worker_serving_others() {
     .unwrap();
     let empty = "(module (memory (export \"memory\") 1)
         (func (export \"cabi_realloc\") (param i32 i32 i32 i32) (result i32) (i32.const 0)))";
-    fs::write(dir.path().join("empty.wasm"), encode("empty", empty)).unwrap();
+    fs::write(dir.path().join("empty.wasm"), encode(&TODAY, "empty", empty)).unwrap();
     fs::write(dir.path().join("text.wasm"), "nothing").unwrap();
+    let newer = Edition { version: "1.1.0", more: ["", ""] };
+    fs::write(dir.path().join("newer.wasm"), guest_of(&newer, "tomorrow", "plain", "", "", HONEST)).unwrap();
 
     let worker = Worker::start(dir.path(), &["--fuel", "200M", "--memory-limit", "64MiB"]);
     let (_, node) = worker.get("/api/v1/diagnosis/workers/status").await;

@@ -48,6 +48,10 @@ pub(super) fn refused(error: &LoadError) -> Check {
             "a plugin has no network, files or clock: leave out the library that wants them; for JavaScript \
              disable all features of the engine, for Python build with --stub-wasi"
         }
+        LoadError::OtherContract { .. } => {
+            "`easysight plugin new` makes a folder with the contract of this EasySight in vendor/wit: build against \
+             that, or update EasySight"
+        }
         LoadError::WrongWorld(_) => {
             "build it against the contract of this EasySight: the files in wit/, world `plugin`"
         }

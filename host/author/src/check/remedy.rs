@@ -20,8 +20,8 @@ pub(super) fn for_failure(failure: &RunFailure) -> &'static str {
         RunFailure::MemoryExceeded { .. } => {
             "hold one frame at a time, and of a smaller level of the pyramid; free what is not needed any more"
         }
-        RunFailure::TableExceeded { .. } | RunFailure::Instantiation(_) => {
-            "build it with fewer modules and tables; a single module is usual"
+        RunFailure::TableExceeded { .. } => {
+            "build it with fewer and smaller tables; one of a few hundred is usual"
         }
         RunFailure::StackOverflow => {
             "do not recurse into pictures; use a loop and a list of what is still to be done"

@@ -106,6 +106,7 @@ fn refusal(error: &PublishError) -> Error {
                 LoadError::CoreModule => "core-module",
                 LoadError::TooLarge { .. } => "component-too-large",
                 LoadError::ForeignImport(_) => "foreign-import",
+                LoadError::OtherContract { .. } => "other-contract",
                 LoadError::WrongWorld(_) => "wrong-world",
                 LoadError::Compile(_) | LoadError::CompileTimeout(_) => "does-not-compile",
                 LoadError::Describe(_) => "describe-failed",

@@ -1,9 +1,9 @@
 //! Guests written by hand: a core module in text, wrapped into a component of the contract's world.
 
-use std::path::Path;
+use std::{fs, path::Path};
 
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
-use wit_parser::{PackageId, Resolve};
+use wit_parser::{PackageId, Resolve, SourceMap};
 
 use super::CONTRACT;
 
@@ -31,24 +31,55 @@ world foreign { include easysight:diagnosis/plugin@1.0.0; import wasi:http/types
 world empty {}
 world other { export describe: func() -> string; }";
 
+/// The contract that a guest is built for: that of `wit/`, under this version, and with this interface beside.
+pub(crate) struct Edition<'a> {
+    pub(crate) version: &'a str,
+    /// Name and functions of what it has more; nothing where empty.
+    pub(crate) more: [&'a str; 2],
+}
+
+pub(crate) const TODAY: Edition<'static> = Edition { version: "1.0.0", more: ["", ""] };
+
+impl Edition<'_> {
+    /// A text that names today's version, for this one.
+    fn of(&self, text: &str) -> String {
+        text.replace("@1.0.0", &format!("@{}", self.version))
+    }
+
+    fn push(&self, resolve: &mut Resolve) {
+        let [name, functions] = self.more;
+        let imports = if name.is_empty() { "import log;" } else { &format!("import log; import {name};") };
+        let mut contract = SourceMap::new();
+        for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(CONTRACT)).unwrap() {
+            let path = entry.unwrap().path();
+            let text = self.of(&fs::read_to_string(&path).unwrap());
+            contract.push(&path, text.replace("import log;", imports));
+        }
+        if !name.is_empty() {
+            contract.push_str("more.wit", format!("interface {name} {{ {functions} }}"));
+        }
+        let group = contract.parse().map_err(|(_, error)| error).unwrap();
+        resolve.push_group(group).unwrap();
+    }
+}
+
 /// Where the bytes that `describe` answers with begin; strings follow.
 const DESCRIPTOR: usize = 1024;
 const DIAGNOSES: usize = 1100;
 const STRINGS: usize = 1200;
 
 /// Wraps a core module into a component of one of the worlds above.
-pub(crate) fn encode(world: &str, core: &str) -> Vec<u8> {
+pub(crate) fn encode(edition: &Edition<'_>, world: &str, core: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
-    let contract = Path::new(env!("CARGO_MANIFEST_DIR")).join(CONTRACT);
-    resolve.push_path(contract).unwrap();
+    edition.push(&mut resolve);
     let mut push = |text: &str| -> PackageId { resolve.push_str("test.wit", text).unwrap() };
     push(WASI_IO);
     push(WASI_CLOCKS);
     push(WASI_CLI);
     push(WASI_HTTP);
-    let package = push(WORLDS);
+    let package = push(&edition.of(WORLDS));
     let world = resolve.select_world(&[package], Some(world)).unwrap();
-    let mut module = wat::parse_str(core).unwrap();
+    let mut module = wat::parse_str(edition.of(core)).unwrap();
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
     ComponentEncoder::default().module(&module).unwrap().encode().unwrap()
 }
@@ -57,9 +88,22 @@ pub(crate) fn encode(world: &str, core: &str) -> Vec<u8> {
 /// `before` and is honest then; its `diagnose` is `body`, with `extra` in the module. Locals of the
 /// body: `$clip`, `$config`, `$length`, `$i`.
 pub(crate) fn guest_named(name: &str, world: &str, extra: &str, before: &str, body: &str) -> Vec<u8> {
+    guest_of(&TODAY, name, world, extra, before, body)
+}
+
+/// The same for some edition of the contract; `extra` names today's version.
+pub(crate) fn guest_of(
+    edition: &Edition<'_>,
+    name: &str,
+    world: &str,
+    extra: &str,
+    before: &str,
+    body: &str,
+) -> Vec<u8> {
     // Imports come first in a module.
     let (imports, extra) = extra.split_once("---").unwrap_or(("", extra));
     encode(
+        edition,
         world,
         &format!(
             "(module

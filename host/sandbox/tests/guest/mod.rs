@@ -1,12 +1,13 @@
 //! Guests written by hand, and what it takes to run them here.
 
+pub(crate) mod clip;
 pub(crate) mod component;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, time::Duration};
 
-use easysight_capture::{Clip, ClipInfo, DecoderEvidence, Frame, SampleRange};
 use easysight_sandbox::{Compiler, Limits, Plugin, RunInput, RunOutcome, Sandbox, SandboxConfig};
 
+use clip::clip;
 pub(crate) use component::HONEST;
 use component::guest_named;
 
@@ -39,22 +40,6 @@ pub(crate) fn compiler() -> Compiler {
         memory_bytes: 4 << 30,
         timeout: Duration::from_secs(60),
     }
-}
-
-/// A small grey clip of two frames.
-pub(crate) fn clip() -> Arc<Clip> {
-    let (width, height) = (320, 180);
-    let samples = vec![100; Frame::bytes_of((width, height)).unwrap()].into();
-    let frame = |ms| Frame::new(Duration::from_millis(ms), ms == 0, (width, height), &samples).unwrap();
-    let info = ClipInfo {
-        width,
-        height,
-        range: SampleRange::Full,
-        frame_rate: Some(25.0),
-        codec: Some("h264".into()),
-        live: false,
-    };
-    Arc::new(Clip::new(info, DecoderEvidence::default(), vec![frame(0), frame(40)]).unwrap())
 }
 
 pub(crate) fn run(plugin: &Plugin, limits: Limits) -> RunOutcome {

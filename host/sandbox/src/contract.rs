@@ -1,0 +1,64 @@
+//! The version of the contract that this host serves, and what it grants.
+//!
+//! A component names the version that it was built for with everything that it imports:
+//! `easysight:diagnosis/video@1.0.0`. Within a major version functions and interfaces are only added, so a host
+//! serves its own minor version and all before it: the linker gives a component of 1.0 what is linked as 1.1.
+//! It would do so the other way round too, as long as every single function happens to be there; what is newer
+//! than the host is therefore refused here, by its version.
+
+use semver::Version;
+
+use crate::LoadError;
+
+const PACKAGE: &str = "easysight:diagnosis/";
+/// WASI as far as it is linked, in any version that is compatible with 0.2.
+const WASI: &[&str] =
+    &["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/", "wasi:random/", "wasi:sockets/"];
+const WASI_VERSIONS: &str = "0.2.";
+
+/// A version of the contract, as a host knows it.
+#[derive(Debug)]
+pub(crate) struct Contract {
+    pub(crate) version: Version,
+    /// Interfaces that a plugin may import.
+    pub(crate) interfaces: &'static [&'static str],
+}
+
+impl Contract {
+    /// That of `wit/`.
+    pub(crate) const CURRENT: Self =
+        Self { version: Version::new(1, 0, 0), interfaces: &["types", "video", "baseline", "log"] };
+
+    /// The name under which an interface is linked.
+    pub(crate) fn interface(&self, name: &str) -> String {
+        format!("{PACKAGE}{name}@{}", self.version)
+    }
+
+    /// Checks one import of a component.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::OtherContract`] or [`LoadError::ForeignImport`].
+    pub(crate) fn check(&self, import: &str) -> Result<(), LoadError> {
+        let foreign = || LoadError::ForeignImport(import.chars().take(200).collect());
+        let (interface, version) = import.split_once('@').ok_or_else(foreign)?;
+        let Some(own) = interface.strip_prefix(PACKAGE) else {
+            let is_wasi = WASI.iter().any(|package| interface.starts_with(package));
+            return if is_wasi && version.starts_with(WASI_VERSIONS) { Ok(()) } else { Err(foreign()) };
+        };
+        let needed: Version = version.parse().map_err(|_| foreign())?;
+        // First: an interface that is unknown here may be there in the version that it needs.
+        if !self.serves(&needed) {
+            return Err(LoadError::OtherContract { needed, known: self.version.clone() });
+        }
+        if self.interfaces.contains(&own) { Ok(()) } else { Err(foreign()) }
+    }
+
+    fn serves(&self, needed: &Version) -> bool {
+        // A draft is compatible with nothing.
+        needed.pre.is_empty() && needed.major == self.version.major && needed.minor <= self.version.minor
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,181 @@
+//! Guests of several versions of the contract, on hosts of several versions: today's, and one of tomorrow
+//! that has an interface more.
+
+#[path = "../../tests/guest/clip.rs"]
+mod clip;
+#[path = "../../tests/guest/component.rs"]
+mod component;
+
+use std::{path::Path, sync::Arc};
+
+use super::*;
+use crate::{
+    Digest, Limits, Plugin, RunFailure, RunInput, RunOutcome, Sandbox, SandboxConfig, cache::CompiledCache,
+    engine, vet::vet_for,
+};
+use component::{Edition, HONEST, TODAY, guest_named, guest_of};
+
+const CONTRACT: &str = "../../wit";
+/// A contract of tomorrow, as plugins know it and as a host does.
+const WEATHER: [&str; 2] = ["weather", "temperature: func() -> s32;"];
+const TOMORROW: Edition<'static> = Edition { version: "1.1.0", more: WEATHER };
+/// Uses all that today's contract has, and asks for the temperature.
+const ASKING: &str =
+    "(import \"easysight:diagnosis/weather@1.0.0\" \"temperature\" (func $temperature (result i32))) ---";
+/// Breaks off unless there are 21 degrees.
+const WARM: &str = "(if (i32.ne (call $temperature) (i32.const 21)) (then (unreachable)))";
+
+const fn tomorrow() -> Contract {
+    Contract { version: Version::new(1, 1, 0), interfaces: &["types", "video", "baseline", "log", "weather"] }
+}
+
+fn guest(edition: &Edition<'_>, imports: &str, before: &str) -> Vec<u8> {
+    guest_of(edition, "mischief", "plain", imports, "", &format!("{before} {HONEST}"))
+}
+
+/// One that was built for this edition and uses nothing but what 1.0 has.
+fn plain(version: &str) -> Vec<u8> {
+    guest(&Edition { version, more: ["", ""] }, EVERYTHING, "(call $load (i32.const 2048))")
+}
+
+/// Functions of each interface of 1.0; the guest itself gives back its clip.
+const EVERYTHING: &str = "(import \"easysight:diagnosis/baseline@1.0.0\" \"load\" (func $load (param i32)))
+    (import \"easysight:diagnosis/log@1.0.0\" \"write\" (func $log (param i32 i32 i32)))
+    (import \"easysight:diagnosis/video@1.0.0\" \"[method]clip.info\" (func $info (param i32 i32))) ---";
+
+/// A host of this contract, in whose cache the code of these components lies: there is nobody to compile here.
+struct Host {
+    sandbox: Sandbox,
+    _cache: tempfile::TempDir,
+}
+
+impl Host {
+    fn of(contract: Contract, components: &[&[u8]]) -> Self {
+        let cache = tempfile::tempdir().unwrap();
+        let config = SandboxConfig {
+            concurrency: 1,
+            cache_dir: Some(cache.path().to_owned()),
+            ..SandboxConfig::default()
+        };
+        let weather = contract.interfaces.contains(&"weather").then(|| contract.interface("weather"));
+        let running = engine::running(&config.limits, config.concurrency).unwrap();
+        let entries = CompiledCache::open(cache.path(), &running).unwrap();
+        for component in components {
+            let code = engine::compiling().unwrap().precompile_component(component).unwrap();
+            entries.store(Digest::of(component), &code);
+        }
+        let sandbox = Sandbox::serving(config, contract, |linker| {
+            weather.map_or(Ok(()), |name| {
+                linker.instance(&name)?.func_wrap("temperature", |_, (): ()| Ok((21_i32,)))
+            })
+        });
+        Self { sandbox: sandbox.unwrap(), _cache: cache }
+    }
+
+    fn load(&self, component: &[u8]) -> Result<Arc<Plugin>, LoadError> {
+        self.sandbox.load(component)
+    }
+
+    fn run(&self, component: &[u8]) -> RunOutcome {
+        let plugin = self.load(component).unwrap();
+        let config = plugin.resolve_config(None).unwrap();
+        plugin.run(RunInput { clip: clip::clip(), config, limits: Limits::default(), baseline: None })
+    }
+}
+
+/// The versions that a refusal names: needed and known.
+fn versions(error: &LoadError) -> (String, String) {
+    match error {
+        LoadError::OtherContract { needed, known } => (needed.to_string(), known.to_string()),
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn the_version_is_that_of_the_contract_s_own_files() {
+    let mut resolve = wit_parser::Resolve::default();
+    let (package, _) = resolve.push_path(Path::new(env!("CARGO_MANIFEST_DIR")).join(CONTRACT)).unwrap();
+    let package = &resolve.packages[package];
+    assert_eq!(format!("{}:{}/", package.name.namespace, package.name.name), PACKAGE);
+    assert_eq!(package.name.version.as_ref(), Some(&Contract::CURRENT.version));
+    assert_eq!(TODAY.version, Contract::CURRENT.version.to_string());
+    let interfaces: std::collections::BTreeSet<_> = package.interfaces.keys().map(String::as_str).collect();
+    assert_eq!(interfaces, Contract::CURRENT.interfaces.iter().copied().collect());
+}
+
+#[test]
+fn a_plugin_of_today_runs_unchanged_on_a_host_of_tomorrow() {
+    let body = format!("(call $load (i32.const 2048)) {HONEST}");
+    let component = guest_named("mischief", "plain", EVERYTHING, "", &body);
+    vet_for(&tomorrow(), &component).unwrap();
+    let now = Host::of(Contract::CURRENT, &[&component]).run(&component);
+    let then = Host::of(tomorrow(), &[&component]).run(&component);
+    assert_eq!(then.result, Err(RunFailure::Inconclusive("mischief".into())));
+    assert_eq!((then.result, then.fuel), (now.result, now.fuel));
+}
+
+#[test]
+fn a_host_of_tomorrow_gives_a_plugin_of_tomorrow_what_is_new() {
+    let component = guest(&TOMORROW, ASKING, WARM);
+    vet_for(&tomorrow(), &component).unwrap();
+    let outcome = Host::of(tomorrow(), &[&component]).run(&component);
+    assert_eq!(outcome.result, Err(RunFailure::Inconclusive("mischief".into())));
+}
+
+#[test]
+fn a_plugin_of_tomorrow_is_refused_today_by_both_versions() {
+    // Also one that uses nothing new: the linker alone would take it.
+    for component in [guest(&TOMORROW, ASKING, WARM), plain("1.1.0"), plain("1.1.7"), plain("2.0.0")] {
+        let told = vet_for(&Contract::CURRENT, &component).unwrap_err();
+        // The same of code that is in the cache already, where vetting is over.
+        let cached = Host::of(Contract::CURRENT, &[&component]).load(&component).unwrap_err();
+        let fresh = Host::of(Contract::CURRENT, &[]).load(&component).unwrap_err();
+        assert_eq!(told.to_string(), cached.to_string());
+        assert_eq!(told.to_string(), fresh.to_string());
+    }
+    let error = vet_for(&Contract::CURRENT, &plain("1.1.7")).unwrap_err();
+    assert_eq!(versions(&error), ("1.1.7".into(), "1.0.0".into()));
+    let words = error.to_string();
+    assert!(words.contains("version 1.1.7") && words.contains("version 1.0.0"), "{words}");
+    assert!(words.contains("update EasySight"), "{words}");
+}
+
+#[test]
+fn a_patch_of_the_contract_changes_nothing() {
+    let component = plain("1.0.3");
+    let outcome = Host::of(Contract::CURRENT, &[&component]).run(&component);
+    assert_eq!(outcome.result, Err(RunFailure::Inconclusive("mischief".into())));
+}
+
+#[test]
+fn other_majors_and_drafts_are_refused() {
+    let next = Contract { version: Version::new(2, 3, 0), ..Contract::CURRENT };
+    for (contract, needed) in
+        [(Contract::CURRENT, "0.9.0"), (Contract::CURRENT, "1.0.0-rc.1"), (next, "1.0.0")]
+    {
+        let import = format!("easysight:diagnosis/video@{needed}");
+        let error = contract.check(&import).unwrap_err();
+        assert_eq!(versions(&error), (needed.into(), contract.version.to_string()));
+        assert!(!error.to_string().contains("update EasySight"), "{error}");
+    }
+}
+
+#[test]
+fn the_contract_is_granted_and_nothing_beside_it() {
+    for granted in ["easysight:diagnosis/video@1.0.0", "wasi:io/poll@0.2.6", "wasi:cli/stdout@0.2.12"] {
+        Contract::CURRENT.check(granted).unwrap();
+    }
+    for foreign in [
+        "wasi:http/types@0.2.0",
+        "wasi:io/poll@0.3.0",
+        "wasi:io/poll",
+        "easysight:diagnosis/videos@1.0.0",
+        "easysight:diagnosis/weather@1.0.0",
+        "easysight:diagnosis/video",
+        "easysight:diagnosis/video@one",
+        "secrets",
+    ] {
+        let error = Contract::CURRENT.check(foreign).unwrap_err();
+        assert!(matches!(&error, LoadError::ForeignImport(name) if name == foreign), "{foreign}: {error}");
+    }
+}
