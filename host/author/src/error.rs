@@ -39,6 +39,18 @@ pub enum AuthorError {
         /// How to get it.
         remedy: String,
     },
+    /// A tool that is too old.
+    #[error("{tool} {found} is too old, which builds this plugin: {needed} or later is needed; {remedy}")]
+    OldTool {
+        /// The program.
+        tool: String,
+        /// Its version.
+        found: String,
+        /// The version that is needed.
+        needed: String,
+        /// How to get it.
+        remedy: String,
+    },
     /// A tool that failed; it has said why.
     #[error("`{command}` failed ({status})")]
     ToolFailed {

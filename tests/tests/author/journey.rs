@@ -1,6 +1,10 @@
 //! From `plugin new` to a finding, as the README of a new folder says.
 
-use std::{fs, path::Path};
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+};
 
 use serde_json::{Value, json};
 
@@ -124,4 +128,26 @@ fn what_cannot_be_begun_or_built_says_what_to_do() {
         assert_eq!(output.status.code(), Some(2));
         assert!(text(&output.stderr).contains(remedy), "{file}: {}", text(&output.stderr));
     }
+}
+
+#[test]
+fn a_node_that_is_too_old_is_told_by_its_version() {
+    let home = tempfile::tempdir().unwrap();
+    ask(home.path(), 0, &["new", "aged", "--language", "javascript"]);
+    let tools = home.path().join("tools");
+    fs::create_dir(&tools).unwrap();
+    let node = tools.join("node");
+    let version = |version: &str| {
+        fs::write(&node, format!("#!/bin/sh\necho {version}\n")).unwrap();
+        fs::set_permissions(&node, Permissions::from_mode(0o755)).unwrap();
+        let mut build = crate::terminal::plugin(&home.path().join("aged"), &["build"]);
+        let output = build.env("PATH", &tools).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        text(&output.stderr)
+    };
+    let said = version("v18.20.8");
+    assert!(said.contains("Node.js 18.20.8 is too old") && said.contains("20 or later"), "{said}");
+    // One that will do: the next thing that is missing is the library.
+    let said = version("v20.0.0");
+    assert!(said.contains("npm install") && !said.contains("too old"), "{said}");
 }

@@ -1,12 +1,14 @@
 //! JavaScript: node and componentize-js, through the SDK's `build.mjs`.
 
-use std::process::Command;
+use std::{path::Path, process::Command};
 
 use super::{component, python::contract, tool};
 use crate::{AuthorError, Project};
 
 /// Files that may hold the plugin, most likely first.
 const SOURCES: [&str; 4] = ["diagnosis.js", "plugin.js", "index.js", "src/diagnosis.js"];
+/// Of Node.js, as the parser within componentize-js demands; the template's package.json says the same.
+const NEEDED_MAJOR: u64 = 20;
 const NODE: &str = "install Node.js 20 or later (https://nodejs.org, or apt install nodejs npm)";
 const LIBRARY: &str = "run `npm install` in the plugin's folder";
 
@@ -14,6 +16,7 @@ const LIBRARY: &str = "run `npm install` in the plugin's folder";
 pub(super) fn build(project: &Project) -> Result<String, AuthorError> {
     let dir = &project.dir;
     let node = tool::need("node", &[], NODE)?;
+    check_version(&node)?;
     if !dir.join("node_modules/@bytecodealliance/componentize-js").is_dir() {
         return Err(AuthorError::MissingTool { tool: "componentize-js".into(), remedy: LIBRARY.into() });
     }
@@ -28,4 +31,42 @@ pub(super) fn build(project: &Project) -> Result<String, AuthorError> {
     component::place(&made, &project.component())?;
     std::fs::remove_file(&made).map_err(AuthorError::io(&made))?;
     Ok("componentize-js".to_owned())
+}
+
+/// An old one fails within the library, in words that do not name it.
+fn check_version(node: &Path) -> Result<(), AuthorError> {
+    let said = tool::output(Command::new(node).arg("--version"))?;
+    let found = said.trim().trim_start_matches('v');
+    if major(found).is_some_and(|major| major >= NEEDED_MAJOR) {
+        return Ok(());
+    }
+    Err(AuthorError::OldTool {
+        tool: "Node.js".into(),
+        found: found.to_owned(),
+        needed: NEEDED_MAJOR.to_string(),
+        remedy: NODE.to_owned(),
+    })
+}
+
+/// The first number of a version; none where it is no version.
+fn major(version: &str) -> Option<u64> {
+    version.split('.').next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_template_asks_npm_for_the_same_version() {
+        let manifest = include_str!("../../../../sdk/javascript/template/package.json");
+        let manifest: serde_json::Value = serde_json::from_str(manifest).unwrap();
+        assert_eq!(manifest["engines"]["node"], format!(">={NEEDED_MAJOR}"));
+    }
+
+    #[test]
+    fn versions_are_compared_as_numbers() {
+        assert_eq!((major("20.20.2"), major("9.1"), major("100.0.0-pre")), (Some(20), Some(9), Some(100)));
+        assert_eq!((major(""), major("node")), (None, None));
+    }
 }
