@@ -154,3 +154,6 @@ impl ResourceLimiter for Quota {
         MAX_MEMORIES as usize
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,16 +1,20 @@
 //! Every command of the authors' documents runs: all blocks marked `sh` of a document, one after the other, in
-//! an empty folder.
+//! an empty folder, or in one that holds the plugin that the document speaks of.
 
 use std::{
     env, fs,
+    io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Child, ChildStderr, Command, Stdio},
 };
 
 use crate::{
-    programs::{has_ffmpeg, program},
+    programs::{has_ffmpeg, plugins, program},
     terminal::{as_author, text},
 };
+
+/// Documents that exist in both languages.
+const DOCUMENTS: [&str; 5] = ["contract", "limits", "signing", "testing-a-plugin", "writing-a-plugin"];
 
 fn docs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("docs")
@@ -35,16 +39,19 @@ fn commands(document: &str) -> String {
 
 /// Runs a document's commands as a person would type them.
 fn run(document: &str) {
-    if !has_ffmpeg() {
-        return;
+    if has_ffmpeg() {
+        run_in(tempfile::tempdir().unwrap().path(), document, "http://127.0.0.1:9");
     }
-    let home = tempfile::tempdir().unwrap();
+}
+
+/// The same in a folder that is there, with a master.
+fn run_in(home: &Path, document: &str, master: &str) {
     let bin = PathBuf::from(program("easysight").get_program()).canonicalize().unwrap();
     let path = env::join_paths(
         [bin.parent().unwrap().to_owned()].into_iter().chain(env::split_paths(&env::var_os("PATH").unwrap())),
     );
     let mut bash = Command::new("bash");
-    as_author(&mut bash).current_dir(home.path()).env("PATH", path.unwrap());
+    as_author(&mut bash).current_dir(home).env("PATH", path.unwrap()).env("EASYSIGHT_MASTER", master);
     let output = bash.args(["-euxo", "pipefail", "-c", &commands(document)]).output().unwrap();
     assert!(output.status.success(), "{document}:\n{}{}", text(&output.stdout), text(&output.stderr));
 }
@@ -60,9 +67,103 @@ fn the_commands_of_testing_a_plugin_run() {
 }
 
 #[test]
-fn both_languages_tell_the_same_commands() {
-    for document in ["writing-a-plugin", "testing-a-plugin"] {
-        let (en, zh) = (commands(&format!("{document}.md")), commands(&format!("{document}.zh-CN.md")));
-        assert_eq!(en, zh, "{document}");
+fn the_commands_of_the_contract_run() {
+    run("contract.md");
+}
+
+#[test]
+fn the_commands_of_the_limits_run() {
+    run("limits.md");
+}
+
+/// A master that ends with the test.
+struct Master {
+    process: Child,
+    log: BufReader<ChildStderr>,
+    url: String,
+}
+
+impl Master {
+    fn start(data: &Path) -> Self {
+        let mut command = program("easysight-master");
+        command.args(["--listen", "127.0.0.1:0", "--data-dir"]).arg(data);
+        let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut log = BufReader::new(process.stderr.take().unwrap());
+        let mut said = String::new();
+        let url = loop {
+            let from = said.len();
+            assert_ne!(log.read_line(&mut said).unwrap(), 0, "the master ended: {said}");
+            if let Some((_, url)) = said[from..].split_once(": listening on ") {
+                break url.trim().to_owned();
+            }
+        };
+        Self { process, log, url }
     }
+
+    /// Ends it and gives the rest of its log.
+    fn stop(mut self) -> String {
+        self.process.kill().unwrap();
+        let mut log = String::new();
+        self.log.read_to_string(&mut log).unwrap();
+        log
+    }
+}
+
+impl Drop for Master {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+#[test]
+fn the_commands_of_signing_run_and_the_signature_reaches_the_master() {
+    let (home, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    fs::copy(plugins().join("brightness.wasm"), home.path().join("brightness.wasm")).unwrap();
+    let master = Master::start(data.path());
+    run_in(home.path(), "signing.md", &master.url);
+    let listed = crate::terminal::plugin(home.path(), &["list", "--master", &master.url]).output().unwrap();
+    let listed = text(&listed.stdout);
+    let verified = text(&crate::terminal::answer(home.path(), &["verify", "brightness.wasm"]).1.stdout);
+    let (_, id) = verified.trim().split_once("signed by the key ").unwrap_or_else(|| panic!("{verified}"));
+    let log = master.stop();
+    assert!(listed.contains(id), "{verified}\n{listed}\n{log}");
+}
+
+#[test]
+fn both_languages_tell_the_same_commands() {
+    for document in DOCUMENTS {
+        let said = |page: &str| commands(page).lines().map(uncommented).collect::<Vec<_>>().join("\n");
+        assert_eq!(said(&format!("{document}.md")), said(&format!("{document}.zh-CN.md")), "{document}");
+    }
+}
+
+/// A command without its comment, which each language says in its own words.
+fn uncommented(line: &str) -> String {
+    line.split(" # ").next().unwrap_or_default().trim_end().to_owned()
+}
+
+/// Every page that is linked to from a page is there, and so is the heading.
+#[test]
+fn links_between_the_documents_lead_somewhere() {
+    for document in DOCUMENTS.iter().flat_map(|name| [format!("{name}.md"), format!("{name}.zh-CN.md")]) {
+        let text = fs::read_to_string(docs().join(&document)).unwrap();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if link.starts_with("http") {
+                continue;
+            }
+            let (page, heading) = link.split_once('#').unwrap_or((link, ""));
+            let page = docs().join(if page.is_empty() { &document } else { page });
+            assert!(page.exists(), "{document}: {link}");
+            let is_there = || fs::read_to_string(&page).unwrap().lines().any(|line| anchor(line) == heading);
+            assert!(heading.is_empty() || is_there(), "{document}: {link}");
+        }
+    }
+}
+
+/// What a heading is called in links.
+fn anchor(line: &str) -> String {
+    let words = line.trim_start_matches('#').trim().to_lowercase();
+    let kept = words.chars().filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c));
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
 }
