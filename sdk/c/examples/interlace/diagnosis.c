@@ -9,12 +9,14 @@
 // has no favourite: it orders rows 1, 3, 4 against 2, 5, 6 as often, and a comb never does. So the second
 // count is taken off the first. What is left is held against the pixels that changed since the frame
 // before: an edge that moves sideways by v pixels a frame changes v of them and combs v / 2. So woven fields
-// comb up to half of what moves, and progressive pictures nothing: of real clips that were woven, 0.05 and
-// 0.53 of what moved was combed; of the same clips as they were, also under heavy noise, less than 0.0001.
+// comb up to half of what moves, and progressive pictures nothing.
 //
-// Where nothing moves nothing can be told. What moves up and down, or by less than a pixel from field to
-// field, has no comb of six rows, and a recorder that scales the picture after weaving blurs it: that is
-// not found.
+// It is an example, and what it finds is certain rather than complete. Clips of five real cameras, woven,
+// gave one warning: 0.37 of what moved there was combed. In two nothing moved, which it said; in two what
+// moved did not comb. What moves up and down, or by less than a pixel from field to field, has no comb of six
+// rows, and a recorder that scales the picture after weaving blurs it. Noise hides combs too, since it counts
+// as movement: with a standard deviation of 5 grey levels the one clip was still found, with 7 it was missed.
+// None of the five was warned of as it came, whatever the noise.
 
 #include <stdio.h>
 #include <stdlib.h>
