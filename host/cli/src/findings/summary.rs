@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use comfy_table::{Cell, Color, Table};
-use easysight_protocol::Status;
+use easysight_protocol::{Failure, Status};
 
 use super::{Line, status};
 use crate::{language::Language, listing};
@@ -61,7 +61,7 @@ fn rows(lines: &[Line], titles: &Titles, language: Language) -> Vec<Row> {
         });
     }
     rows.extend(failures(lines, &title, language));
-    let unjudged = lines.iter().filter(|line| line.failure.as_ref().is_some_and(|one| one.is_harmless()));
+    let unjudged = lines.iter().filter(|line| line.failure.as_ref().is_some_and(Failure::is_harmless));
     let unjudged: Vec<String> = unjudged.map(|line| title(&line.diagnosis)).collect();
     if rows.is_empty() {
         let judged = lines.iter().filter(|line| line.status == Some(Status::Normal)).count();
@@ -109,7 +109,7 @@ fn well(judged: usize, unjudged: &[String], language: Language) -> Row {
 
 #[cfg(test)]
 mod tests {
-    use easysight_protocol::{Failure, Finding};
+    use easysight_protocol::Finding;
     use serde_json::json;
 
     use super::*;
