@@ -70,6 +70,15 @@ impl Plane {
         self.values.chunks_exact(self.width)
     }
 
+    /// The value nearest to a place; none outside.
+    pub(crate) fn near(&self, x: f32, y: f32) -> Option<f32> {
+        let (x, y) = (x + 0.5, y + 0.5);
+        if x < 0.0 || y < 0.0 || x >= self.width as f32 {
+            return None;
+        }
+        self.values.get(y as usize * self.width + x as usize).copied()
+    }
+
     /// Averaged with weights 1 2 1 across and down, which halves noise; the rim is kept.
     pub(crate) fn smoothed(&self) -> Self {
         let mut across = self.values.clone();

@@ -66,10 +66,11 @@ impl Outlines<'_> {
     /// Spots that do not lie over each other, the plainest first.
     pub(crate) fn spots(&self) -> Vec<Spot> {
         let slopes = Slopes::of(self.coarse);
-        let scale = self.fine.width as f32 / self.coarse.width as f32;
+        let rays: Vec<(f32, f32)> = (0..DIRECTIONS)
+            .map(|number| (TAU * f32::from(number) / f32::from(DIRECTIONS)).sin_cos())
+            .collect();
         let mut found = Vec::new();
         for radius in RADII.map(|radius| radius * self.coarse.width as f32) {
-            let rays = Rays::of(radius * scale);
             for side in [1.0, -1.0] {
                 for (x, y) in self.middles(&slopes, radius * side) {
                     found.extend(self.spot(x, y, radius, side, &rays));
@@ -117,24 +118,27 @@ impl Outlines<'_> {
     }
 
     /// Follows the outline around a middle; none where it is too little closed for a spot.
-    fn spot(&self, x: f32, y: f32, radius: f32, side: f32, rays: &Rays) -> Option<Spot> {
+    fn spot(&self, x: f32, y: f32, radius: f32, side: f32, rays: &[(f32, f32)]) -> Option<Spot> {
         let scale = self.fine.width as f32 / self.coarse.width as f32;
-        let (middle_x, middle_y) = ((x * scale) as i32, (y * scale) as i32);
-        let (width, height) = (self.fine.width as i32, self.fine.height() as i32);
-        let inside: Vec<(&[(i32, i32)], usize)> = rays.inside(middle_x, middle_y, width, height).collect();
+        let (middle_x, middle_y, reach) = (x * scale, y * scale, radius * scale);
+        let core_end = (0.5 * reach) as usize;
+        let (from, to) = ((0.3 * reach) as usize, (1.55 * reach) as usize);
+        let outer = (1.3 * reach) as usize;
+        let end = (1.9 * reach) as usize;
+        let place = |&(dy, dx): &(f32, f32), d: usize| {
+            self.fine.near(middle_x + dx * d as f32, middle_y + dy * d as f32)
+        };
+        // A ray that is inside the picture so far out is inside up to there.
+        let inside: Vec<&(f32, f32)> = rays.iter().filter(|ray| place(ray, to).is_some()).collect();
         if inside.len() < usize::from(LEAST_DIRECTIONS) {
             return None;
         }
-        let at = |&(dx, dy): &(i32, i32)| {
-            let place = (middle_y + dy) * width + middle_x + dx;
-            self.fine.values.get(place as usize).copied().unwrap_or(0.0)
-        };
         let mean = |values: &[f32]| values.iter().sum::<f32>() / values.len().max(1) as f32;
-        let mut line: Vec<f32> = Vec::with_capacity(rays.end + 1);
+        let mut line: Vec<f32> = Vec::with_capacity(end + 1);
         let (mut level, mut low, mut high) = (0.0, f32::MAX, f32::MIN);
-        for (ray, _) in &inside {
+        for ray in &inside {
             line.clear();
-            line.extend(ray.iter().take(rays.core_end + 1).map(at));
+            line.extend((0..=core_end).map_while(|d| place(ray, d)));
             let core = mean(&line);
             (level, low, high) = (level + core, low.min(core), high.max(core));
         }
@@ -146,15 +150,13 @@ impl Outlines<'_> {
         // So many that are not soft leave no likeness.
         let most_crisp = (1.0 - CLOSED.0) * inside.len() as f32;
         let mut crisp = 0_u16;
-        for &(ray, length) in &inside {
+        for ray in &inside {
             line.clear();
-            line.extend(ray.iter().take(length).map(at));
-            let step = (mean(line.get(rays.outer..).unwrap_or_default()) - level) * side;
-            let is_soft = step >= least && {
-                let (before, after) = (line.get(rays.from..rays.to), line.get(rays.from + 2..));
-                let pairs = before.unwrap_or_default().iter().zip(after.unwrap_or_default());
-                pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) <= self.steepest * step
-            };
+            line.extend((0..=end).map_while(|d| place(ray, d)));
+            let step = (mean(line.get(outer..).unwrap_or_default()) - level) * side;
+            let pairs = line.iter().zip(line.get(2..).unwrap_or_default());
+            let climbs = pairs.map(|(a, b)| (a - b).abs()).skip(from).take(to - from);
+            let is_soft = step >= least && climbs.fold(0.0, f32::max) <= self.steepest * step;
             crisp += u16::from(!is_soft);
             if f32::from(crisp) > most_crisp {
                 return None;
@@ -164,66 +166,16 @@ impl Outlines<'_> {
     }
 }
 
-/// Rays from the middle of an outline, and the distances that count on them, in pixels of the fine picture.
-struct Rays {
-    /// Steps of each, across and down from the middle.
-    steps: Vec<Vec<(i32, i32)>>,
-    core_end: usize,
-    /// Where the outline is crossed.
-    from: usize,
-    to: usize,
-    /// Where the outside begins.
-    outer: usize,
-    end: usize,
-}
-
-impl Rays {
-    /// Of an outline of this radius.
-    fn of(reach: f32) -> Self {
-        let end = (1.9 * reach) as usize;
-        let ray = |number: u16| {
-            let (dy, dx) = (TAU * f32::from(number) / f32::from(DIRECTIONS)).sin_cos();
-            let step = |d: usize, by: f32| (by * d as f32).round_ties_even() as i32;
-            (0..=end).map(|d| (step(d, dx), step(d, dy))).collect()
-        };
-        Self {
-            steps: (0..DIRECTIONS).map(ray).collect(),
-            core_end: (0.5 * reach) as usize,
-            from: (0.3 * reach) as usize,
-            to: (1.55 * reach) as usize,
-            outer: (1.3 * reach) as usize,
-            end,
-        }
-    }
-
-    /// Those that lie within a picture up to where the outline is crossed, and how many of their steps do.
-    fn inside(
-        &self,
-        x: i32,
-        y: i32,
-        width: i32,
-        height: i32,
-    ) -> impl Iterator<Item = (&[(i32, i32)], usize)> {
-        let is_inside =
-            move |&(dx, dy): &(i32, i32)| (0..width).contains(&(x + dx)) && (0..height).contains(&(y + dy));
-        self.steps.iter().filter_map(move |ray| {
-            // They go outwards only, so what is inside comes first.
-            let length = ray.partition_point(is_inside);
-            (length > self.to).then_some((ray.as_slice(), length))
-        })
-    }
-}
-
 /// Votes of each box and the three to its right and below, so that no middle is cut by a border.
 fn fours(votes: &[u16], columns: usize) -> Vec<u16> {
-    let with = |votes: &[u16], by: usize| {
-        let mut sums = votes.to_vec();
-        for (sum, &other) in sums.iter_mut().zip(votes.get(by..).unwrap_or_default()) {
-            *sum = sum.saturating_add(other);
-        }
-        sums
+    let pairs = |from: usize| {
+        let votes = votes.get(from..).unwrap_or_default();
+        votes.iter().zip(votes.iter().skip(1).chain([&0])).map(|(a, b)| a.saturating_add(*b))
     };
-    with(&with(votes, 1), columns)
+    pairs(0)
+        .zip(pairs(columns).chain(std::iter::repeat(0)))
+        .map(|(a, b): (u16, u16)| a.saturating_add(b))
+        .collect()
 }
 
 /// Places of the counts that are at least `least`, the greatest first and of equal ones the last.
