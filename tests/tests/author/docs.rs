@@ -14,7 +14,8 @@ use crate::{
 };
 
 /// Documents that exist in both languages.
-const DOCUMENTS: [&str; 5] = ["contract", "limits", "signing", "testing-a-plugin", "writing-a-plugin"];
+const DOCUMENTS: [&str; 6] =
+    ["contract", "limits", "signing", "testing-a-plugin", "trying-a-plugin", "writing-a-plugin"];
 
 fn docs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("docs")
@@ -128,6 +129,25 @@ fn the_commands_of_signing_run_and_the_signature_reaches_the_master() {
     let (_, id) = verified.trim().split_once("signed by the key ").unwrap_or_else(|| panic!("{verified}"));
     let log = master.stop();
     assert!(listed.contains(id), "{verified}\n{listed}\n{log}");
+}
+
+#[test]
+fn the_commands_of_trying_a_version_run_and_it_serves_in_the_end() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let (home, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let master = Master::start(data.path());
+    run_in(home.path(), "trying-a-plugin.md", &master.url);
+    let list = ["list", "--format", "json", "--master", &master.url];
+    let listed = crate::terminal::answer(home.path(), &list).1.stdout;
+    let listed: serde_json::Value = serde_json::from_slice(&listed).unwrap();
+    let of = |version: &str| {
+        let plugins = listed.as_array().unwrap().iter();
+        plugins.filter(|one| one["version"] == version).map(|one| one["active_for"].clone()).next().unwrap()
+    };
+    // Rolled back at the end.
+    assert_eq!((of("0.1.0"), of("0.2.0")), (serde_json::json!(["lens_flare"]), serde_json::json!([])));
 }
 
 #[test]

@@ -1,9 +1,13 @@
 //! A candidate beside the active version: tried on live jobs, compared, and harmless to them.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::{
     component::{HONEST, guest_named},
@@ -20,13 +24,25 @@ fn later(component: Vec<u8>) -> Vec<u8> {
     component
 }
 
-fn put(dir: &Path, name: &str, component: Vec<u8>) -> std::path::PathBuf {
+fn put(dir: &Path, name: &str, component: Vec<u8>) -> PathBuf {
     let path = dir.join(name);
     fs::write(&path, component).unwrap();
     path
 }
 
-/// Runs a task on the hall; answers its findings.
+/// A master with two cameras, a task on them and the standard plugins, and an honest guest that is not
+/// published yet.
+async fn set_up() -> (Master, TempDir, PathBuf) {
+    let (master, dir) = (Master::start(), tempfile::tempdir().unwrap());
+    let clip = make_clip(dir.path(), "clip.mp4", "null");
+    master.publish_standard().await;
+    master.add_cameras(2, &clip.display().to_string()).await;
+    master.add_task(json!({"id": "t", "name": "t", "groups": ["hall"]})).await;
+    let honest = put(dir.path(), "one.wasm", guest_named("stranger", "plain", "", "", HONEST));
+    (master, dir, honest)
+}
+
+/// Runs the task; answers its findings.
 async fn findings_of_a_run(master: &Master) -> Vec<Value> {
     let run = master.submit("t").await;
     let run_is = master.finished(&run, PATIENCE).await;
@@ -49,11 +65,7 @@ async fn a_candidate_is_tried_on_live_jobs_and_counts_only_once_it_is_activated(
     if !has_ffmpeg() {
         return;
     }
-    let master = Master::start();
-    let dir = tempfile::tempdir().unwrap();
-    let clip = make_clip(dir.path(), "clip.mp4", "null");
-    master.publish_standard().await;
-    let honest = put(dir.path(), "one.wasm", guest_named("stranger", "plain", "", "", HONEST));
+    let (master, dir, honest) = set_up().await;
     let endless = "(loop $again (br $again)) (unreachable)";
     let endless = put(dir.path(), "two.wasm", later(guest_named("stranger", "plain", "", "", endless)));
     let candidate = master.publish(&endless).await;
@@ -70,8 +82,6 @@ async fn a_candidate_is_tried_on_live_jobs_and_counts_only_once_it_is_activated(
     assert!(shown.contains("2000000000 of fuel, 256 MiB of memory, 10000 ms"), "{shown}");
     plugin(&master, &["shadow", "start", "stranger@1.0.1"]);
 
-    master.add_cameras(2, &clip.display().to_string()).await;
-    master.add_task(json!({"id": "t", "name": "t", "groups": ["hall"]})).await;
     let _worker = worker(&master, dir.path(), "w", &["--fuel", "20M"]);
     let findings = findings_of_a_run(&master).await;
     // Three diagnoses of two cameras, of the active plugins only.
@@ -112,11 +122,7 @@ async fn a_candidate_that_is_gone_harms_no_job() {
     if !has_ffmpeg() {
         return;
     }
-    let master = Master::start();
-    let dir = tempfile::tempdir().unwrap();
-    let clip = make_clip(dir.path(), "clip.mp4", "null");
-    master.publish_standard().await;
-    let honest = put(dir.path(), "one.wasm", guest_named("stranger", "plain", "", "", HONEST));
+    let (master, dir, honest) = set_up().await;
     let second = put(dir.path(), "two.wasm", later(guest_named("stranger", "plain", "", "", HONEST)));
     master.activate(&honest).await;
     let candidate = master.publish(&second).await;
@@ -124,8 +130,6 @@ async fn a_candidate_that_is_gone_harms_no_job() {
     assert_eq!(master.post(&path, &json!({})).await.0, 200);
     // Its file is lost.
     fs::remove_file(master.data.path().join("plugins").join(format!("{candidate}.wasm"))).unwrap();
-    master.add_cameras(2, &clip.display().to_string()).await;
-    master.add_task(json!({"id": "t", "name": "t", "groups": ["hall"]})).await;
     let _worker = worker(&master, dir.path(), "w", &[]);
     assert_eq!(findings_of_a_run(&master).await.len(), 6);
     let report = master.get(&path).await;

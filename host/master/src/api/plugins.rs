@@ -273,8 +273,13 @@ pub(super) fn chosen(plugin: &PublishedPlugin, request: ActivationRequest) -> Re
 async fn switch(master: &Shared, diagnoses: Vec<String>, digest: Option<String>) -> Result<(), Error> {
     tracing::info!(diagnoses = diagnoses.join(", "), digest, "activation");
     master.store.activate(diagnoses, digest, now_ms()).await.map_err(|error| store_error(&error))?;
+    take_in(master).await
+}
+
+/// Takes in which plugins are used now, and how.
+pub(super) async fn take_in(master: &Shared) -> Result<(), Error> {
     master.registry.refresh().await.map_err(|error| store_error(&error))?;
-    // A run may wait for exactly this plugin.
+    // A run may wait for exactly such a change.
     master.note_change();
     Ok(())
 }

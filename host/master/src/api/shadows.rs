@@ -16,7 +16,7 @@ use easysight_store::{PluginRepository, ShadowRepository, UsageRepository};
 use crate::master::{Shared, now_ms};
 
 use super::{
-    plugins::{chosen, find, look_up},
+    plugins::{chosen, find, look_up, take_in},
     store_error,
 };
 
@@ -44,7 +44,8 @@ pub(super) async fn begin(
     }
     tracing::info!(diagnoses = diagnoses.join(", "), digest, "a candidate begins");
     master.store.shadow(plugin.digest, diagnoses, now_ms()).await.map_err(|error| store_error(&error))?;
-    changed(master, digest).await
+    take_in(&master).await?;
+    look_up(State(master), Path(digest)).await
 }
 
 /// Ends that for all diagnoses. What was found stays, for as long as findings are kept.
@@ -58,12 +59,7 @@ pub(super) async fn end(
     tracing::info!(diagnoses = plugin.shadow_for.join(", "), digest, "a candidate ends");
     let ended = master.store.end_shadow(plugin.digest, plugin.shadow_for).await;
     ended.map_err(|error| store_error(&error))?;
-    changed(master, digest).await
-}
-
-async fn changed(master: Shared, digest: String) -> Result<Json<PublishedPlugin>, Error> {
-    master.registry.refresh().await.map_err(|error| store_error(&error))?;
-    master.note_change();
+    take_in(&master).await?;
     look_up(State(master), Path(digest)).await
 }
 

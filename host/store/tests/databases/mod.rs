@@ -116,6 +116,11 @@ pub(crate) fn fan_out(jobs: usize) -> FanOut {
 
 /// A run with so many jobs, queued at `now`.
 pub(crate) async fn run_of(store: &Store, definition: TaskRequest, jobs: usize, now: i64) -> RunId {
+    begin(store, definition, fan_out(jobs), now).await
+}
+
+/// A run with these jobs, queued at `now`.
+pub(crate) async fn begin(store: &Store, definition: TaskRequest, jobs: FanOut, now: i64) -> RunId {
     let new = NewRun {
         id: RunId::fresh(),
         task_id: Some("t".into()),
@@ -125,7 +130,7 @@ pub(crate) async fn run_of(store: &Store, definition: TaskRequest, jobs: usize, 
         definition,
         origin: plan().origin,
     };
-    let (id, made) = store.create_run(new, Start::Now(fan_out(jobs)), now).await.unwrap();
+    let (id, made) = store.create_run(new, Start::Now(jobs), now).await.unwrap();
     assert!(made);
     id
 }

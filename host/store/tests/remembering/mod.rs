@@ -2,14 +2,13 @@
 
 use easysight_protocol::{
     Baseline, Finding, JobOutcome, JobPlan, JobResult, LeasedJob, MAX_BASELINE_BYTES, Origin, PlannedPlugin,
-    RunId, Status, Trigger, Verdict,
+    Status, Verdict,
 };
 use easysight_store::{
-    BaselineRepository, CameraRepository, FanOut, Leased, NewRun, ResultRepository, RunRepository, Start,
-    Store, UpkeepRepository,
+    BaselineRepository, CameraRepository, FanOut, Leased, ResultRepository, Store, UpkeepRepository,
 };
 
-use crate::databases::{LEASE_MS, Node, camera, finding, task};
+use crate::databases::{LEASE_MS, Node, begin, camera, finding, task};
 
 /// A camera that is there, and a job on it by each of these plugins.
 async fn queue(store: &Store, cameras: &[&str], plugins: &[&str], now: i64) {
@@ -30,16 +29,7 @@ async fn queue(store: &Store, cameras: &[&str], plugins: &[&str], now: i64) {
         origin: Origin::default(),
     };
     let cameras = cameras.iter().map(|id| (Some((*id).to_owned()), format!("rtsp://{id}/live"))).collect();
-    let new = NewRun {
-        id: RunId::fresh(),
-        task_id: Some("t".into()),
-        trigger: Trigger::Manual,
-        fire_time: None,
-        idempotency_key: None,
-        definition: task(),
-        origin: Origin::default(),
-    };
-    store.create_run(new, Start::Now(FanOut { plan, cameras, missing: Vec::new() }), now).await.unwrap();
+    begin(store, task(), FanOut { plan, cameras, missing: Vec::new() }, now).await;
 }
 
 fn found(plugin: &str, diagnosis: &str, status: Status) -> Finding {

@@ -1,16 +1,15 @@
 //! Candidates beside the plugins that count, and what plugins used.
 
 use easysight_protocol::{
-    Baseline, Failure, Finding, JobOutcome, JobPlan, LeasedJob, Origin, PlannedPlugin, RunId, Status,
-    Trigger, Used, Verdict,
+    Baseline, Failure, Finding, JobOutcome, JobPlan, LeasedJob, Origin, PlannedPlugin, Status, Used, Verdict,
 };
 use easysight_store::{
-    BaselineRepository, CameraRepository, FanOut, FindingFilter, FindingRepository, Leased, NewRun,
-    PageRequest, PluginRepository, ResultRepository, RunRepository, ShadowRepository, Start, Store,
-    StoreError, UpkeepRepository, UsageRepository,
+    BaselineRepository, CameraRepository, FanOut, FindingFilter, FindingRepository, Leased, PageRequest,
+    PluginRepository, ResultRepository, ShadowRepository, Store, StoreError, UpkeepRepository,
+    UsageRepository,
 };
 
-use crate::databases::{Node, camera, ended, finding, published, task};
+use crate::databases::{Node, begin, camera, ended, finding, published, task};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -44,17 +43,8 @@ async fn lease(store: &Store, node: &mut Node, now: i64) -> Leased {
         shadows: vec![planned("1.1.0", 'b')],
         origin: Origin::default(),
     };
-    let new = NewRun {
-        id: RunId::fresh(),
-        task_id: Some("t".into()),
-        trigger: Trigger::Manual,
-        fire_time: None,
-        idempotency_key: None,
-        definition: task(),
-        origin: Origin::default(),
-    };
     let cameras = vec![(Some("cam".to_owned()), "rtsp://cam/live".to_owned())];
-    store.create_run(new, Start::Now(FanOut { plan, cameras, missing: Vec::new() }), now).await.unwrap();
+    begin(store, task(), FanOut { plan, cameras, missing: Vec::new() }, now).await;
     let leased = node.lease(store, 1, now).await;
     assert_eq!(leased.plans[0].shadows.len(), 1, "the plan is carried whole");
     leased
