@@ -73,7 +73,8 @@ const CAUSES: &[Cause] = &[
     // little light may come of a cover, and stands below it, with what follows from either.
     Cause::decided_by("brightness", "clipped_share", These(&["occlusion"])),
     // What covers the lens is near, so out of focus and even; it takes light and colour, does not
-    // move, and hides the scene that is known. In its dark the sensor's gain goes up.
+    // move, and hides the scene that is known. In its dark the sensor's gain goes up. White figures of
+    // a clock drown on what is bright.
     Cause::of(
         "occlusion",
         These(&[
@@ -86,6 +87,7 @@ const CAUSES: &[Cause] = &[
             "noise",
             "color_cast",
             "freeze",
+            "clock",
         ]),
     ),
     // In the dark the gain brings noise and takes colour, and the shutter stays open, which smears;
@@ -94,14 +96,15 @@ const CAUSES: &[Cause] = &[
         "brightness",
         These(&["scene_change", "focus_blur", "lens_dirty", "contrast", "clarity", "noise", "color_cast"]),
     ),
-    // Too few bits: each block is a flat area, detail is gone.
-    Cause::of("mosaic", These(&["focus_blur", "lens_dirty", "clarity"])),
+    // Too few bits: each block is a flat area, detail is gone, and figures with it.
+    Cause::of("mosaic", These(&["focus_blur", "lens_dirty", "clarity", "clock"])),
     // Bars that roll through the picture carry its measures along with them.
     Cause::of("stripe", These(&["shake"])),
     // A picture that moves while the shutter is open is smeared, and not where the known one was.
     Cause::of("shake", These(&["scene_change", "focus_blur", "clarity"])),
-    // Defocus spreads each edge: less detail, less contrast, known edges are not found again.
-    Cause::of("focus_blur", These(&["scene_change", "lens_dirty", "contrast", "clarity"])),
+    // Defocus spreads each edge: less detail, less contrast, known edges are not found again. A clock
+    // that goes with them was drawn before what blurs the picture.
+    Cause::of("focus_blur", These(&["scene_change", "lens_dirty", "contrast", "clarity", "clock"])),
     // Fog and veils take detail and the far edges with them.
     Cause::of("contrast", These(&["scene_change", "clarity"])),
     // Snow hides detail.
@@ -215,7 +218,7 @@ mod tests {
 
     #[test]
     fn what_a_consequence_explains_leads_to_the_root() {
-        // A cover stops no clock; the standstill that it looks like is why this one seems to stand.
+        // The cover is why the picture seems to stand still, and with it the clock.
         let found = causes(&["clock", "freeze", "occlusion"]);
         assert_eq!(found[0].1.as_deref(), Some("occlusion"));
         assert_eq!(found[1].1.as_deref(), Some("occlusion"));

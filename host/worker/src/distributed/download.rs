@@ -64,6 +64,17 @@ pub(crate) enum FetchError {
 }
 
 impl FetchError {
+    /// True where the component itself is at fault, rather than how it was read.
+    pub(crate) const fn blames_component(&self) -> bool {
+        match self {
+            Self::Load(reason) => !matches!(
+                reason,
+                LoadError::Io { .. } | LoadError::DigestMismatch { .. } | LoadError::NotFound(_)
+            ),
+            _ => false,
+        }
+    }
+
     /// True where another try may do better.
     const fn may_pass(&self) -> bool {
         match self {

@@ -11,7 +11,7 @@ use easysight_protocol::{
     Baseline, Failure, Finding, JobOutcome, JobPlan, JobResult, LeaseToken, LeasedJob, PlannedPlugin,
     uploaded_name,
 };
-use easysight_sandbox::{Digest, Limits};
+use easysight_sandbox::{Digest, Limits, LoadError};
 use futures::FutureExt;
 use tempfile::TempPath;
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
@@ -26,9 +26,6 @@ use super::{
     pictures::Parcel,
     upload::{self, UploadError},
 };
-
-/// The kind of failure of a plugin that nobody vouches for whom this node trusts.
-const UNTRUSTED: &str = "plugin-untrusted";
 
 /// What the node was given.
 pub(crate) struct Assignment {
@@ -102,7 +99,7 @@ async fn examine(node: &Distributed, job: &LeasedJob, plan: Option<&JobPlan>) ->
             tracing::warn!(%error, "the master went away before it gave what the job needs");
             return Ok((JobOutcome::Returned, Vec::new()));
         }
-        Err(Lack::Own(failure)) => return Err(failure),
+        Err(Lack::Own(failure) | Lack::Plugin(failure)) => return Err(failure),
     };
     let captured = capture(&node.capturer, &plan, &picture.source).await;
     drop(picture);
@@ -135,7 +132,7 @@ async fn examine(node: &Distributed, job: &LeasedJob, plan: Option<&JobPlan>) ->
         return Err(failure);
     }
     if seen {
-        findings.extend(not_run.untrusted);
+        findings.extend(not_run.refused);
         shadows.extend(not_run.shadows);
     }
     let pictures = pack(node, job, illustration, &mut findings);
@@ -183,6 +180,8 @@ enum Lack {
     Master(String),
     /// Something of the job's own is wrong or cannot be had.
     Own(Failure),
+    /// This node does not run a plugin, however often it tries; the others of the job it does.
+    Plugin(Failure),
 }
 
 /// Where the job's picture comes from.
@@ -215,8 +214,8 @@ async fn source_of(node: &Distributed, job: &LeasedJob) -> Result<Picture, Lack>
 /// Findings of plugins that are not run, and keep no other plugin from running.
 #[derive(Default)]
 struct NotRun {
-    /// Of those that nobody vouches for whom this node trusts.
-    untrusted: Vec<Finding>,
+    /// Of those that nobody vouches for whom this node trusts, or that it cannot make run.
+    refused: Vec<Finding>,
     /// Of candidates that cannot be had, or refuse the task's configuration.
     shadows: Vec<Finding>,
 }
@@ -228,9 +227,7 @@ async fn select(node: &Distributed, plan: &JobPlan) -> Result<(Plan, NotRun), La
     for planned in &plan.plugins {
         match at_hand(node, planned).await {
             Ok(one) => selected.push(one),
-            Err(Lack::Own(failure)) if failure.kind == UNTRUSTED => {
-                not_run.untrusted.extend(findings_of(planned, &failure));
-            }
+            Err(Lack::Plugin(failure)) => not_run.refused.extend(findings_of(planned, &failure)),
             Err(lack) => return Err(lack),
         }
     }
@@ -239,7 +236,9 @@ async fn select(node: &Distributed, plan: &JobPlan) -> Result<(Plan, NotRun), La
         match at_hand(node, planned).await {
             Ok(one) => shadows.push(one),
             // Whatever is wrong with a candidate, the job is none the worse for it.
-            Err(Lack::Own(failure)) => not_run.shadows.extend(findings_of(planned, &failure)),
+            Err(Lack::Own(failure) | Lack::Plugin(failure)) => {
+                not_run.shadows.extend(findings_of(planned, &failure));
+            }
             Err(Lack::Master(error)) => {
                 tracing::warn!(plugin = planned.name, %error, "a candidate cannot be had, and is passed over");
             }
@@ -254,19 +253,22 @@ fn findings_of(planned: &PlannedPlugin, failure: &Failure) -> Vec<Finding> {
 
 /// A plugin of a plan, loaded and configured.
 async fn at_hand(node: &Distributed, planned: &PlannedPlugin) -> Result<Selected, Lack> {
-    let lacks = |kind: &str, detail: &dyn Display| {
-        let detail = format!("the plugin {}: {detail}", planned.name);
-        Lack::Own(Failure { kind: kind.into(), detail })
+    let failure = |kind: &str, detail: &dyn Display| Failure {
+        kind: kind.into(),
+        detail: format!("the plugin {}: {detail}", planned.name),
     };
-    let digest: Digest = planned.digest.parse().map_err(|error| lacks("plugin-unavailable", &error))?;
-    let plugin = node.plugins.get(digest).await.map_err(|error| match *error {
+    let unavailable = |detail: &dyn Display| failure("plugin-unavailable", detail);
+    let digest: Digest = planned.digest.parse().map_err(|error| Lack::Own(unavailable(&error)))?;
+    let plugin = node.plugins.get(digest).await.map_err(|error| match &*error {
         FetchError::Call(CallError::Unreachable { .. }) => Lack::Master(error.to_string()),
-        FetchError::Untrusted(_) => lacks(UNTRUSTED, &error),
-        _ => lacks("plugin-unavailable", &error),
+        FetchError::Untrusted(_) => Lack::Plugin(failure("plugin-untrusted", &error)),
+        FetchError::Load(LoadError::OtherContract { .. }) => Lack::Plugin(failure("other-contract", &error)),
+        unusable if unusable.blames_component() => Lack::Plugin(unavailable(&error)),
+        _ => Lack::Own(unavailable(&error)),
     })?;
-    let config = plugin
-        .resolve_config(Some(&planned.config))
-        .map_err(|error| lacks("invalid-config", &format_args!("{}: {}", error.field, error.detail)))?;
+    let config = plugin.resolve_config(Some(&planned.config)).map_err(|error| {
+        Lack::Own(failure("invalid-config", &format_args!("{}: {}", error.field, error.detail)))
+    })?;
     Ok(Selected { plugin, diagnoses: planned.diagnoses.clone(), config, limits: Limits::default() })
 }
 

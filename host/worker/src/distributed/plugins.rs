@@ -139,23 +139,12 @@ fn start(loader: Arc<Loader>, digest: Digest) -> Loading {
         loaded.map_err(|error| {
             let ended = Instant::now();
             // A component stays what it is; all else may be better the next time.
-            let until = if is_unusable(&error) { ended + UNUSABLE } else { ended };
+            let until = if error.blames_component() { ended + UNUSABLE } else { ended };
             Arc::new(Unavailable { error: Arc::new(error), until })
         })
     }
     .boxed()
     .shared()
-}
-
-/// True where the component itself is at fault, rather than how it was read.
-const fn is_unusable(error: &FetchError) -> bool {
-    match error {
-        FetchError::Load(reason) => !matches!(
-            reason,
-            LoadError::Io { .. } | LoadError::DigestMismatch { .. } | LoadError::NotFound(_)
-        ),
-        _ => false,
-    }
 }
 
 impl Loader {

@@ -5,7 +5,7 @@ mod master;
 use std::{ffi::OsString, path::Path, time::Duration};
 
 use easysight_capture::CaptureConfig;
-use easysight_protocol::{JobOutcome, JobPlan, Origin, PlannedPlugin};
+use easysight_protocol::{Finding, JobOutcome, JobPlan, Origin, PlannedPlugin};
 use easysight_sandbox::{Compiler, Digest, SandboxConfig};
 use serde_json::json;
 
@@ -32,7 +32,10 @@ pub(super) fn sandbox() -> Sandbox {
 }
 
 async fn start(master: &FakeMaster, dir: &Path, more: &[&str]) -> (Arc<Distributed>, Loops) {
-    let mut flags = vec!["--task-poll-interval", "0.2", "--file-sources", "deny"];
+    let mut flags = vec!["--task-poll-interval", "0.2"];
+    if !more.contains(&"--file-sources") {
+        flags.extend(["--file-sources", "deny"]);
+    }
     flags.extend(more);
     let settings = Arc::new(settings(&master.url, dir, &flags));
     let capturer = Capturer::new(CaptureConfig::default());
@@ -216,6 +219,37 @@ async fn a_revoked_job_ends_without_a_result() {
     end(running, SOON).await;
     let mut calls = master.calls_so_far();
     assert!(!calls.any(|call| matches!(call, Call::Results(_))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_that_the_node_cannot_run_costs_its_own_findings_only() {
+    let (dir, mut master) = (tempfile::tempdir().unwrap(), FakeMaster::start().await);
+    let clip = dir.path().join("clip.mp4");
+    let made = std::process::Command::new("ffmpeg")
+        .args(["-v", "error", "-f", "lavfi", "-i", "testsrc2=size=160x90:rate=10:duration=1"])
+        .arg(&clip)
+        .status();
+    if made.is_err() {
+        eprintln!("SKIPPED: ffmpeg is not installed");
+        return;
+    }
+    let tomorrow = r#"(component (import "easysight:diagnosis/video@1.1.0" (instance)))"#;
+    let components = [("tomorrow", wat::parse_str(tomorrow).unwrap()), ("damaged", b"no component".to_vec())];
+    let plugins = components.map(|(name, bytes)| {
+        let digest = Digest::of(&bytes).to_string();
+        master.publish(digest.clone(), bytes);
+        PlannedPlugin { digest, name: format!("{name}@1"), diagnoses: vec![name.into()], config: json!({}) }
+    });
+    let plan = JobPlan { plugins: plugins.into(), ..plan() };
+    master.offer(vec![plan], vec![job(&clip.display().to_string())]);
+    let running = start(&master, dir.path(), &["--file-sources", "allow"]).await;
+    let results = master.results().await;
+    let JobOutcome::Finished { findings, .. } = &results[0].outcome else { panic!("{results:?}") };
+    let told = |finding: &Finding| (finding.diagnosis.clone(), finding.failure.clone().unwrap().kind);
+    let told: Vec<(String, String)> = findings.iter().map(told).collect();
+    let expected = [("tomorrow", "other-contract"), ("damaged", "plugin-unavailable")];
+    assert_eq!(told, expected.map(|(id, kind)| (id.to_owned(), kind.to_owned())));
+    end(running, SOON).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -51,6 +51,7 @@ struct Orders {
     moods: BTreeMap<&'static str, Mood>,
     revoked: BTreeSet<JobId>,
     abhorred: BTreeSet<JobId>,
+    components: BTreeMap<String, Vec<u8>>,
 }
 
 struct Desk {
@@ -93,6 +94,11 @@ impl FakeMaster {
     /// The next poll is given these.
     pub(super) fn offer(&self, plans: Vec<JobPlan>, jobs: Vec<LeasedJob>) {
         self.desk.orders.lock().offers.push_back((plans, jobs));
+    }
+
+    /// What it has; whoever wants another component waits for ever.
+    pub(super) fn publish(&self, digest: String, component: Vec<u8>) {
+        self.desk.orders.lock().components.insert(digest, component);
     }
 
     pub(super) fn refuse(&self, what: &'static str, status: u16, slug: &'static str) {
@@ -254,7 +260,11 @@ async fn unregister(
 }
 
 /// Components never come.
-async fn component(State(desk): State<Arc<Desk>>) -> Response {
+async fn component(State(desk): State<Arc<Desk>>, Path(digest): Path<String>) -> Response {
     desk.met("component", Call::Component).await;
-    std::future::pending().await
+    let bytes = desk.orders.lock().components.get(&digest).cloned();
+    match bytes {
+        Some(bytes) => bytes.into_response(),
+        None => std::future::pending().await,
+    }
 }
