@@ -40,6 +40,16 @@ impl Language {
             Self::C => "c",
         }
     }
+
+    /// The command that fetches what a new folder's build needs, where that comes into the folder.
+    #[must_use]
+    pub const fn preparation(self) -> Option<&'static str> {
+        match self {
+            Self::Python => Some("python3 -m venv .venv && .venv/bin/pip install -r requirements.txt"),
+            Self::JavaScript => Some("npm install"),
+            Self::Rust | Self::C => None,
+        }
+    }
 }
 
 impl fmt::Display for Language {

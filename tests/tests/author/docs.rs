@@ -57,9 +57,22 @@ fn run_in(home: &Path, document: &str, master: &str) {
     assert!(output.status.success(), "{document}:\n{}{}", text(&output.stdout), text(&output.stderr));
 }
 
+/// From the idea to what a fleet of one machine finds.
 #[test]
 fn the_commands_of_writing_a_plugin_run() {
-    run("writing-a-plugin.md");
+    if !has_ffmpeg() {
+        return;
+    }
+    let (home, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let master = Master::start(&data.path().join("master"));
+    let mut worker = program("easysight-worker");
+    worker.args(["--master-url", &master.url, "--listen", "127.0.0.1:0", "--data-dir"]);
+    let _worker = Node(worker.arg(data.path().join("worker")).stderr(Stdio::null()).spawn().unwrap());
+    run_in(home.path(), "writing-a-plugin.md", &master.url);
+    let show = ["show", "lens_flare", "--format", "json", "--master", &master.url];
+    let shown = crate::terminal::answer(home.path(), &show).1.stdout;
+    let shown: serde_json::Value = serde_json::from_slice(&shown).unwrap();
+    assert_eq!(shown["usage"]["used"]["runs"], 1, "{shown}");
 }
 
 #[test]
@@ -114,6 +127,16 @@ impl Drop for Master {
     fn drop(&mut self) {
         drop(self.process.kill());
         drop(self.process.wait());
+    }
+}
+
+/// A worker that ends with the test.
+struct Node(Child);
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
     }
 }
 

@@ -35,9 +35,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let dir = dir.clone().unwrap_or_else(|| name.into());
     let files = begin(name, *language, &dir)?;
     let shown = dir.display();
+    let preparation = language.preparation().map(|command| format!("  {command}\n")).unwrap_or_default();
     let sentence = format!(
-        "{shown}: {} files. README.md says what to do; to begin with:\n\n  cd {shown}\n  easysight plugin build\n  \
-         easysight plugin test",
+        "{shown}: {} files. README.md says what to do; to begin with:\n\n  cd {shown}\n{preparation}  \
+         easysight plugin build\n  easysight plugin test",
         files.len()
     );
     output.format.say(&Begun { name, language: *language, dir, files }, &sentence)?;

@@ -25,6 +25,8 @@ use crate::{
 
 /// Time to send a component of some megabytes over a slow line, and for the master to compile it.
 const PUSH_TIMEOUT: Duration = Duration::from_secs(300);
+/// A component of so many bytes holds an interpreter, which takes the master a while to compile.
+const LARGE: usize = 4 << 20;
 
 /// The command's arguments.
 #[derive(Debug, clap::Args)]
@@ -44,7 +46,7 @@ pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let format = arguments.remote.format;
     let mut pushed = Vec::new();
     for file in &arguments.files {
-        match push(&master, file, arguments.activate).await {
+        match push(&master, file, arguments).await {
             Ok((plugin, is_new)) => {
                 if format == Format::Table && !is_new {
                     eprintln!("easysight: {}: was published before", file.display());
@@ -62,8 +64,16 @@ pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 }
 
 /// Publishes one; answers with it, and with false where the master had it already.
-async fn push(master: &Master, file: &Path, activate: bool) -> anyhow::Result<(PublishedPlugin, bool)> {
+async fn push(
+    master: &Master,
+    file: &Path,
+    arguments: &Arguments,
+) -> anyhow::Result<(PublishedPlugin, bool)> {
     let component = tokio::fs::read(file).await.context("it cannot be read")?;
+    if arguments.remote.format == Format::Table && component.len() >= LARGE {
+        let megabytes = component.len() / 1_000_000;
+        eprintln!("easysight: {}: {megabytes} MB, which the master compiles now …", file.display());
+    }
     let request = master.request(Method::POST, &["plugins"])?.timeout(PUSH_TIMEOUT);
     let request = match signature_beside(file).context("its signature")? {
         None => request.header(CONTENT_TYPE, COMPONENT_MEDIA_TYPE).body(component),
@@ -74,7 +84,7 @@ async fn push(master: &Master, file: &Path, activate: bool) -> anyhow::Result<(P
         ),
     };
     let (status, mut plugin): (_, PublishedPlugin) = master.status_and_answer(request).await?;
-    if activate {
+    if arguments.activate {
         set(master, &plugin.digest, "activate", &[]).await.context("published, but not activated")?;
         plugin = master.get(&["plugins", &plugin.digest]).await?;
     }
