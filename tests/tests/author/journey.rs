@@ -114,7 +114,7 @@ fn what_cannot_be_begun_or_built_says_what_to_do() {
     // Without its tool, each language says how to get it.
     for (file, content, remedy) in [
         ("Cargo.toml", "[package]\nname = \"x\"\n", "rustup"),
-        ("diagnosis.py", "", "pip install componentize-py"),
+        ("diagnosis.py", "", "pip install -r requirements.txt, which names componentize-py"),
         ("package.json", "{\"name\": \"x\"}", "nodejs"),
         ("x.c", "", "apt install clang-19"),
     ] {

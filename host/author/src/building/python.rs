@@ -11,7 +11,8 @@ use crate::{AuthorError, Project};
 
 /// Modules that may hold the plugin, most likely first.
 const MODULES: [&str; 3] = ["diagnosis", "app", "plugin"];
-const REMEDY: &str = "run: python3 -m venv .venv && .venv/bin/pip install componentize-py";
+const REMEDY: &str =
+    "run: python3 -m venv .venv && .venv/bin/pip install -r requirements.txt, which names componentize-py";
 
 /// Builds, and answers with what built it.
 pub(super) fn build(project: &Project) -> Result<String, AuthorError> {

@@ -56,6 +56,11 @@ pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             Err(error) => eprintln!("easysight: {}: {error:#}", file.display()),
         }
     }
+    let unsigned = pushed.iter().filter(|plugin| plugin.signed_by.is_empty()).count();
+    if format == Format::Table && unsigned > 0 {
+        let all = pushed.len();
+        eprintln!("easysight: nobody signed {unsigned} of {all}: workers that demand keys will not run it");
+    }
     if format == Format::Json || !pushed.is_empty() {
         format.list(&pushed, "", tables::plugins)?;
     }

@@ -1,9 +1,12 @@
 //! `easysight plugin run`: on one source, once or again at every change.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::Context;
-use easysight_author::{Project, Watch, Workshop, build, fingerprint};
+use easysight_author::{Project, Watch, Workshop, build, ensure_built, fingerprint};
 use easysight_diagnose::{Examination, judge};
 use easysight_protocol::Finding;
 use serde::Serialize;
@@ -42,26 +45,30 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let workshop = arguments.tools.workshop()?;
     let project = Project::find(&arguments.dir)?;
+    // Another build may give other bytes, which what was signed and published no longer is.
     if !arguments.watch {
-        return once(arguments, &workshop, &project);
+        return once(arguments, &workshop, &ensure_built(&project)?);
     }
     let watch = Watch::begin(&project.dir)?;
     let mut seen = fingerprint(&project.dir)?;
+    let mut component = ensure_built(&project);
     loop {
         // What does not build, or does not run, will with the next change.
-        if let Err(error) = once(arguments, &workshop, &project) {
+        let ran = component.map_err(Into::into).and_then(|file| once(arguments, &workshop, &file));
+        if let Err(error) = ran {
             eprintln!("easysight: {error:#}");
         }
         eprintln!("easysight: waiting for a change in {} (Ctrl-C ends)", project.dir.display());
         seen = watch.changed_from(seen)?;
+        // Also where a source went, and none is younger than the component.
+        component = build(&project, None).map(|built| built.component);
     }
 }
 
-/// Builds, runs, prints.
-fn once(arguments: &Arguments, workshop: &Workshop, project: &Project) -> anyhow::Result<ExitCode> {
-    let built = build(project, None)?;
-    let bytes = std::fs::read(&built.component).with_context(|| built.component.display().to_string())?;
-    let plugin = workshop.load(&built.component, &bytes)?;
+/// Runs a component, prints.
+fn once(arguments: &Arguments, workshop: &Workshop, component: &Path) -> anyhow::Result<ExitCode> {
+    let bytes = std::fs::read(component).with_context(|| component.display().to_string())?;
+    let plugin = workshop.load(component, &bytes)?;
     let config = author::config(arguments.config.as_deref(), &author::diagnoses(&plugin))?;
     let plan = Workshop::plan(&plugin, config.as_ref())?;
     let (source, captured) = workshop.capture(&plan, &arguments.source)?;

@@ -42,7 +42,8 @@ pub(super) struct SignArguments {
 /// The arguments of `verify`.
 #[derive(Debug, clap::Args)]
 pub(super) struct VerifyArguments {
-    /// The keys that count; where none are named, it is only said who vouches.
+    /// The keys that count: what none of them signed fails (exit code 2). Where none are named, it is said who
+    /// vouches; 1 where nobody does.
     #[arg(long, value_name = "FILE")]
     trusted_keys: Option<PathBuf>,
     /// The components.
@@ -106,7 +107,11 @@ pub(super) fn verify(arguments: &VerifyArguments) -> anyhow::Result<ExitCode> {
     let mut code = exit::SUCCESS;
     for path in &arguments.components {
         match verify_one(&sandbox, path, keys.as_ref()) {
-            Ok(said) => println!("{}: {said}", path.display()),
+            Ok(Some(signers)) => println!("{}: signed by {signers}", path.display()),
+            Ok(None) => {
+                println!("{}: nobody vouches for it", path.display());
+                code = code.max(exit::ABNORMAL);
+            }
             Err(error) => {
                 eprintln!("easysight: {}: {error:#}", path.display());
                 code = exit::FAILED;
@@ -116,17 +121,14 @@ pub(super) fn verify(arguments: &VerifyArguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(code))
 }
 
-fn verify_one(sandbox: &Sandbox, path: &Path, keys: Option<&TrustedKeys>) -> anyhow::Result<String> {
+/// Who signed a component; none where nobody did.
+fn verify_one(sandbox: &Sandbox, path: &Path, keys: Option<&TrustedKeys>) -> anyhow::Result<Option<String>> {
     let (_, bytes) = PluginStore::read_file(path)?;
     let signed = signature_beside(path)?;
     let plugin = load(sandbox, &bytes, keys, signed.as_ref())?;
-    let Some(signed) = signed else { return Ok("nobody vouches for it".into()) };
+    let Some(signed) = signed else { return Ok(None) };
     genuine(&signed, &plugin)?;
     let id = |key: &str| key.parse().map(|key: PublicKey| format!("the key {}", key.id()));
     let signers = signed.signatures.iter().map(|one| id(&one.key)).collect::<Result<Vec<_>, _>>()?;
-    Ok(if signers.is_empty() {
-        "nobody vouches for it".into()
-    } else {
-        format!("signed by {}", signers.join(" and "))
-    })
+    Ok((!signers.is_empty()).then(|| signers.join(" and ")))
 }
