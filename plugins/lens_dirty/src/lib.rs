@@ -2,9 +2,11 @@
 //!
 //! Dirt is far out of focus, stands still in the picture and lets a part of the light through. With
 //! what the camera saw while its lens was clean, that is measured: contrast is lost where no light is,
-//! soft spots and threads lie over what was there before. Without, only closed soft spots that stand
-//! out from their surroundings are suspected; a scene can hold a few such itself.
+//! soft spots and threads lie over what was there before. Without, closed soft spots that stand out from
+//! their surroundings are suspected, of which a scene can hold a few itself, and parts of a sharp picture
+//! in which the light changes much and nowhere at once, as it does behind drops and smear.
 
+mod blur;
 mod picture;
 mod reference;
 mod spot;
@@ -17,7 +19,8 @@ use easysight_sdk::{
 };
 use serde::Deserialize;
 
-use picture::{CELL, Picture};
+use blur::Blur;
+use picture::Picture;
 use reference::{Reference, Seen};
 use spot::{Outlines, Spot};
 use thread::thread_share;
@@ -32,7 +35,7 @@ const DARK: f32 = 36.0;
 const LEAST_CRISP: f32 = 0.02;
 /// Share of a change across an outline that may happen within two pixels: of the fine picture, and of
 /// the difference to a clean one, which has half as many and no edges of the scene.
-const STEEPEST: (f32, f32) = (0.42, 0.75);
+const STEEPEST: (f32, f32) = (0.42, 0.6);
 /// Where less of the picture shows what it showed, the camera looks elsewhere ...
 const LEAST_ALIKE: f32 = 0.2;
 /// ... and where it has so much of the contrast that it had, that is not for dirt.
@@ -59,13 +62,18 @@ pub struct Config {
     /// Scenes without dirt reach 0.031: shadows, glows, round things out of focus.
     #[schemars(range(min = 0.005, max = 0.5), extend("unit" = "share"))]
     pub max_spotted_share: f64,
+    /// Share of the picture in which the light may change much and nowhere at once, as behind drops and
+    /// smear, while the rest is sharp; or of it that may have come since the lens was clean. Scenes
+    /// without dirt reach 0.0009.
+    #[schemars(range(min = 0.0005, max = 0.5), extend("unit" = "share"))]
+    pub max_blurred_share: f64,
     /// Remember the clean look of the camera and compare with it.
     pub use_baseline: bool,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { max_dirty_share: 0.02, max_spotted_share: 0.04, use_baseline: true }
+        Self { max_dirty_share: 0.02, max_spotted_share: 0.05, max_blurred_share: 0.001, use_baseline: true }
     }
 }
 
@@ -82,6 +90,8 @@ struct Dirt {
     spotted: f64,
     /// By threads.
     threaded: f64,
+    /// In which the light changes much and nowhere at once.
+    blurred: f64,
     /// What is marked: left, top, width and height as shares of the picture.
     boxes: Vec<[f32; 4]>,
     certain: bool,
@@ -92,8 +102,8 @@ impl Dirt {
         self.veiled.max(self.spotted).max(self.threaded)
     }
 
-    /// Soft spots in a picture whose clean look is not known.
-    fn suspected(picture: &Picture) -> Self {
+    /// Soft spots and places in a picture whose clean look is not known.
+    fn suspected(picture: &Picture, blur: &Blur) -> Self {
         let outlines = Outlines {
             coarse: &picture.coarse.smoothed(),
             fine: &picture.fine.smoothed(),
@@ -101,11 +111,13 @@ impl Dirt {
         };
         let mut spots = outlines.spots();
         spots.retain(|spot| picture.moved_share(spot.x, spot.y, spot.radius) <= MOST_MOVED);
-        Self { spotted: spotted(picture, &spots), boxes: boxes(picture, &spots), ..Self::default() }
+        let mut boxes = boxes(picture, &spots);
+        boxes.extend(patches(picture, blur.regions.clone()));
+        Self { spotted: spotted(picture, &spots), blurred: blur.share.into(), boxes, ..Self::default() }
     }
 
     /// What has changed since the lens was clean; none where the camera looks elsewhere.
-    fn measured(picture: &Picture, reference: &Reference) -> Result<Self, bool> {
+    fn measured(picture: &Picture, blur: &Blur, reference: &Reference) -> Result<Self, bool> {
         let change = reference.change(picture);
         if change.alike < LEAST_ALIKE || change.steady < LEAST_STEADY {
             return Err(change.left >= LEAST_LEFT);
@@ -113,17 +125,17 @@ impl Dirt {
         let difference = change.difference.smoothed();
         let spots = Outlines { coarse: &difference, fine: &difference, steepest: STEEPEST.1 }.spots();
         let mut boxes = boxes(picture, &spots);
-        let side = CELL as f32;
-        let (width, height) = (picture.coarse.width as f32, picture.coarse.height() as f32);
-        let cells = change.veiled.iter().enumerate().filter(|&(_, &veiled)| veiled);
-        boxes.extend(cells.map(|(at, _)| {
-            let (x, y) = ((at % picture.columns) as f32 * side, (at / picture.columns) as f32 * side);
-            [x / width, y / height, side / width, side / height]
-        }));
+        boxes.extend(patches(picture, change.veiled));
+        // A picture that is unsharp as a whole is no dirt.
+        let blurred = if blur.crisp < LEAST_CRISP { 0.0 } else { blur.share - reference.blurred() };
+        if blurred > 0.0 {
+            boxes.extend(patches(picture, blur.regions.clone()));
+        }
         Ok(Self {
             veiled: f64::from(change.veiled_share),
             spotted: spotted(picture, &spots),
             threaded: f64::from(thread_share(&difference)),
+            blurred: blurred.max(0.0).into(),
             boxes,
             certain: true,
         })
@@ -133,6 +145,23 @@ impl Dirt {
 fn spotted(picture: &Picture, spots: &[Spot]) -> f64 {
     let area: f32 = spots.iter().map(|spot| spot.area() * spot.likeness()).sum();
     f64::from((area / picture.coarse.values.len().max(1) as f32).min(1.0))
+}
+
+/// Boxes around regions of cells, the largest first.
+fn patches(picture: &Picture, mut regions: Vec<Vec<usize>>) -> Vec<[f32; 4]> {
+    regions.sort_by_key(|region| std::cmp::Reverse(region.len()));
+    let rows = picture.moved.len() / picture.columns.max(1);
+    let around = |region: Vec<usize>| {
+        let columns = || region.iter().map(|at| at % picture.columns);
+        let (left, right) = (columns().min()?, columns().max()?);
+        let (top, bottom) = (region.iter().min()? / picture.columns, region.iter().max()? / picture.columns);
+        let share =
+            |first: usize, count: usize, all: usize| [first, count].map(|cells| cells as f32 / all as f32);
+        let [left, width] = share(left, right + 1 - left, picture.columns);
+        let [top, height] = share(top, bottom + 1 - top, rows);
+        Some([left, top, width, height])
+    };
+    regions.into_iter().filter_map(around).collect()
 }
 
 fn boxes(picture: &Picture, spots: &[Spot]) -> Vec<[f32; 4]> {
@@ -155,10 +184,10 @@ impl Plugin for LensDirty {
                 Text::new("镜头脏污", "Dirty lens"),
                 Text::new(
                     "镜头或护罩上的灰尘、水滴、油污和蛛网。记住镜头干净时的画面后，能发现失去对比度的部分、\
-                     模糊斑点和蛛丝；没有记忆时，只能怀疑画面中明显的模糊斑点，水滴和蛛网不会被发现。",
+                     模糊斑点和蛛丝；没有记忆时，只能怀疑画面中明显的模糊斑点和模糊部分，蛛网不会被发现。",
                     "Dust, drops, smear and webs on the lens or its window. Beside the remembered picture of \
                      a clean lens lost contrast, soft spots and threads are found; without one only plain soft \
-                     spots are suspected, and drops and webs are not found.",
+                     spots and blurred parts of a sharp picture are suspected, and webs are not found.",
                 ),
             )
             .over_time(1, INTERVAL_MS, SPAN_MS)
@@ -169,40 +198,52 @@ impl Plugin for LensDirty {
         if picture.percentile(0.9) < DARK {
             return Err(Failure::Inconclusive("the picture is too dark to see dirt".into()));
         }
+        let blur = Blur::of(&picture);
         let light = Light::of(clip)?;
         let mut seen = if config.use_baseline { baseline::load::<Seen>() } else { None }.unwrap_or_default();
         let reference = seen.0.of(light).first().filter(|reference| reference.fits(&picture));
-        let measured = reference.map(|reference| Dirt::measured(&picture, reference));
+        let measured = reference.map(|reference| Dirt::measured(&picture, &blur, reference));
         if let Some(Ok(dirt)) = measured {
-            return Ok(report(&dirt, config.max_dirty_share));
+            return Ok(report(&dirt, config.max_dirty_share, config.max_blurred_share));
         }
-        if picture.crisp_share() < LEAST_CRISP {
+        if blur.crisp < LEAST_CRISP {
             return Err(Failure::Inconclusive(
                 "the picture has hardly a sharp edge: soft spots would not stand out".into(),
             ));
         }
-        let dirt = Dirt::suspected(&picture);
+        let dirt = Dirt::suspected(&picture, &blur);
         // Dirt that takes most of the contrast away must not become the clean look.
         let is_new = measured.is_none_or(|elsewhere| elsewhere.is_err_and(|lively| lively));
-        if config.use_baseline && is_new && dirt.share() <= config.max_spotted_share {
-            seen.0.keep(light, Some(0), Reference::of(&picture), 1);
+        let report = report(&dirt, config.max_spotted_share, config.max_blurred_share);
+        let is_clean = report.findings.iter().all(|finding| finding.status == Status::Normal);
+        if config.use_baseline && is_new && is_clean {
+            seen.0.keep(light, Some(0), Reference::of(&picture, &blur), 1);
             baseline::store(&seen).map_err(|error| Failure::Internal(error.to_string()))?;
         }
-        Ok(report(&dirt, config.max_spotted_share))
+        Ok(report)
     }
 }
 
-fn report(dirt: &Dirt, threshold: f64) -> Report {
+/// Judges dirt by the share of the picture behind it and the share that is blurred, whichever is the more
+/// beyond its threshold.
+fn report(dirt: &Dirt, max_share: f64, max_blurred: f64) -> Report {
     let share = dirt.share();
+    let is_blurred = dirt.blurred / max_blurred > share / max_share;
+    let (name, value, threshold) = if is_blurred {
+        ("blurred_share", dirt.blurred, max_blurred)
+    } else {
+        ("dirty_share", share, max_share)
+    };
     let mut finding = finding("lens_dirty")
         .metric("dirty_share", share, "share")
         .metric("veiled_share", dirt.veiled, "share")
         .metric("spotted_share", dirt.spotted, "share")
         .metric("thread_share", dirt.threaded, "share")
+        .metric("blurred_share", dirt.blurred, "share")
         .metric("compared_with_baseline", f64::from(u8::from(dirt.certain)), "")
-        .decided_by("dirty_share", threshold)
-        .score(score(share, 0.0, threshold, WORST * threshold));
-    if share <= threshold {
+        .decided_by(name, threshold)
+        .score(score(value, 0.0, threshold, WORST * threshold));
+    if value <= threshold {
         return finding.judged(Status::Normal, Text::new("镜头干净。", "The lens is clean.")).into();
     }
     for &[left, top, width, height] in dirt.boxes.iter().take(MOST_MARKED) {
@@ -210,18 +251,25 @@ fn report(dirt: &Dirt, threshold: f64) -> Report {
         finding = finding.region(Region { left, top, width, height, caption });
     }
     let percent = 100.0 * share;
-    let message = if dirt.certain {
-        Text::new(
+    let message = match (is_blurred, dirt.certain) {
+        (true, true) => Text::new(
+            "镜头脏污:画面其余部分清晰,标出的部分却变得模糊,镜头干净时并非如此。",
+            "The lens is dirty: the marked parts of the picture are blurred while the rest is sharp, which they were not while it was clean.",
+        ),
+        (true, false) => Text::new(
+            "镜头疑似脏污:画面其余部分清晰,标出的部分却始终模糊。",
+            "The lens seems dirty: the marked parts of the picture are blurred all the time while the rest is sharp.",
+        ),
+        (false, true) => Text::new(
             format!("镜头脏污:与镜头干净时相比,约 {percent:.0}% 的画面被遮蔽。"),
             format!(
                 "The lens is dirty: {percent:.0} % of the picture is behind something that was not there while it was clean."
             ),
-        )
-    } else {
-        Text::new(
+        ),
+        (false, false) => Text::new(
             format!("镜头疑似脏污:静止的模糊斑点占画面 {percent:.0}%。"),
             format!("The lens seems dirty: soft spots that stand still take {percent:.0} % of the picture."),
-        )
+        ),
     };
     finding
         .judged(Status::Warning, message)

@@ -2,26 +2,22 @@
 
 use easysight_sdk::{
     Clip, Failure, PlaneKind, SampleRange,
-    image::{Moments, edge_windows, tile_moments},
+    image::{Moments, tile_moments},
 };
 
-/// Width, in pixels, of the picture that is looked at; half of it serves where that is enough.
-const WIDTH: u32 = 400;
+/// Width, in pixels, of the picture that is looked at; half of it serves where that is enough. Halved
+/// from what cameras send, it is 240 to 480, and 320 or more for the usual ones.
+const WIDTH: u32 = 480;
 /// Frames that are looked at: what stands still in them is kept, the rest is blurred away.
 const FRAMES: u32 = 4;
 /// Side of a cell in pixels of the coarse picture.
 pub(crate) const CELL: usize = 4;
 /// The same of the fine one.
-const FINE_CELL: usize = 2 * CELL;
+pub(crate) const FINE_CELL: usize = 2 * CELL;
 /// Grey levels by which the mean of a cell may wander while nothing moves in it ...
 const STILL: f32 = 8.0;
 /// ... and by this share of the cell's deviation more: leaves sway, and few poles stand quite still.
 const SWAY: f32 = 0.25;
-
-/// A window has an edge where it spans so many samples ...
-const EDGE: u8 = 20;
-/// ... which is crisp where the steepest climb over two pixels is this share of them.
-const CRISP: f32 = 0.5;
 
 /// Between which levels the mean of a cell wanders.
 #[derive(Debug, Clone, Copy)]
@@ -125,7 +121,7 @@ pub(crate) struct Picture {
     /// Cells a row.
     pub(crate) columns: usize,
     /// What stands still, as samples.
-    samples: Vec<u8>,
+    pub(crate) samples: Vec<u8>,
 }
 
 impl Picture {
@@ -162,17 +158,6 @@ impl Picture {
             columns,
             samples: sums.iter().map(|sum| (sum / count) as u8).collect(),
         })
-    }
-
-    /// Share of the picture near crisp edges.
-    pub(crate) fn crisp_share(&self) -> f32 {
-        let mut crisp = 0_u32;
-        edge_windows(&self.samples, self.fine.width, EDGE, |window| {
-            let climb = f32::from(window.across.max(window.down));
-            crisp += u32::from(climb >= CRISP * f32::from(window.range));
-        });
-        let cell = easysight_sdk::image::CELL;
-        (crisp as usize * cell * cell) as f32 / self.samples.len().max(1) as f32
     }
 
     /// Share of the cells in a circle, in coarse pixels, in which something moved.

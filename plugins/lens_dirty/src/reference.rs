@@ -4,9 +4,13 @@
 //! the light, is its transmission. A shadow takes as much of both, a change of exposure too, so those
 //! leave the transmission alone; a thing that came into the scene brings contrast of its own.
 
-use easysight_sdk::baseline::{References, Remembered};
+use easysight_sdk::{
+    baseline::{References, Remembered},
+    image::{beside, connected},
+};
 use serde::{Deserialize, Serialize};
 
+use crate::blur::Blur;
 use crate::picture::{CELL, Picture, Plane};
 
 /// A cell tells something where neighbouring pixels of it differ by so many grey levels (root mean
@@ -25,8 +29,14 @@ const THROUGH: f32 = 0.5;
 const STEADY: f32 = 6.0;
 /// Share of the cells that count as telling something at least.
 const LEAST_TELLING: f32 = 0.1;
+/// A veiled region has so many cells ...
+const LEAST_CELLS: usize = 3;
+/// ... and the edges in it correlate so well with those of before.
+const LEFT_OVER: f32 = 0.25;
 /// Two cells are of the same content where they correlate so well.
 const ALIKE: f32 = 0.7;
+
+const MILLION: f32 = 1e6;
 
 /// A clean picture.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +45,8 @@ pub(crate) struct Reference {
     pixels: Vec<u8>,
     /// Cells in which something moved: what is there by chance is not what the camera sees.
     moved: Vec<bool>,
+    /// Millionths of the picture that were blurred.
+    blurred: u32,
 }
 
 /// The references of a camera.
@@ -42,7 +54,7 @@ pub(crate) struct Reference {
 pub(crate) struct Seen(pub(crate) References<Reference>);
 
 impl Remembered for Seen {
-    const LAYOUT: u16 = 2;
+    const LAYOUT: u16 = 3;
 }
 
 /// What has become of a clean picture.
@@ -52,8 +64,8 @@ pub(crate) struct Change {
     pub(crate) alike: f32,
     /// What is left of the contrast of the picture as a whole.
     pub(crate) left: f32,
-    /// Cells in which contrast is lost.
-    pub(crate) veiled: Vec<bool>,
+    /// Regions of cells in which contrast is lost.
+    pub(crate) veiled: Vec<Vec<usize>>,
     /// Their share of the cells that tell something; of few such cells one counts less.
     pub(crate) veiled_share: f32,
     /// Share of the cells whose light is what the reference says.
@@ -74,8 +86,9 @@ struct Sums {
 }
 
 impl Reference {
-    pub(crate) fn of(picture: &Picture) -> Self {
+    pub(crate) fn of(picture: &Picture, blur: &Blur) -> Self {
         Self {
+            blurred: (blur.share * MILLION) as u32,
             width: picture.coarse.width as u16,
             pixels: picture.coarse.values.iter().map(|&value| value.clamp(0.0, 255.0) as u8).collect(),
             moved: picture.moved.clone(),
@@ -87,6 +100,11 @@ impl Reference {
         usize::from(self.width) == picture.coarse.width
             && self.pixels.len() == picture.coarse.values.len()
             && self.moved.len() == picture.moved.len()
+    }
+
+    /// Share of the picture that was blurred.
+    pub(crate) fn blurred(&self) -> f32 {
+        self.blurred as f32 / MILLION
     }
 
     /// What has become of it; the pictures are of the same size.
@@ -116,6 +134,10 @@ impl Reference {
         let share = usual.len() as f32 / telling.max(1) as f32;
         usual.sort_by(f32::total_cmp);
         let usual = usual.get(usual.len() / 2).copied().unwrap_or(1.0);
+        let passes = |at: usize| {
+            let beside = beside(at, picture.columns, cells.len()).into_iter().flatten();
+            beside.filter_map(|at| picture.moved.get(at)).any(|&moved| moved)
+        };
         let lost: Vec<bool> = (cells.iter().enumerate())
             .map(|(at, cell)| {
                 let left = (cell.now / cell.before).sqrt() / light(cell);
@@ -124,20 +146,19 @@ impl Reference {
                     && transmission(cell) < TRANSMITTED * usual
                     && left < REPLACED * usual
                     && shines_through(&cells, at, picture.columns)
+                    && !passes(at)
             })
             .collect();
         let difference = difference(&before, picture, &cells, &moved);
-        let veiled: Vec<bool> = (0..lost.len()).map(|at| is_within(&lost, at, picture.columns)).collect();
-        let count = veiled.iter().filter(|&&veiled| veiled).count() as f32;
+        let mut veiled = connected(&lost, picture.columns, |_, _| true);
+        veiled.retain(|region| is_veiled(&cells, region));
+        let count = veiled.iter().map(Vec::len).sum::<usize>() as f32;
         let whole = cells.iter().fold((0.0, 0.0), |sum, cell| (sum.0 + cell.before, sum.1 + cell.now));
-        // What moves through the picture, more than then, hides some of it where it seems to stand still.
-        let moving = |cells: &[bool]| cells.iter().filter(|&&moved| moved).count();
-        let fresh = moving(&picture.moved).saturating_sub(moving(&self.moved));
         let known = (telling as f32).max(LEAST_TELLING * cells.len() as f32).max(1.0);
         Change {
             alike: share,
             left: (whole.1 / whole.0.max(1.0)).sqrt(),
-            veiled_share: (count - fresh as f32).max(0.0) / known,
+            veiled_share: count / known,
             veiled,
             steady: difference.1,
             difference: difference.0,
@@ -162,11 +183,14 @@ fn shines_through(cells: &[Sums], at: usize, columns: usize) -> bool {
     products.1 > THROUGH * (products.0 * products.2).sqrt()
 }
 
-/// Whether a cell and one beside it are set: spots are larger than a cell, noise is not.
-fn is_within(map: &[bool], at: usize, columns: usize) -> bool {
-    let set = |at: Option<usize>| at.and_then(|at| map.get(at)).copied().unwrap_or(false);
-    let beside = [at.checked_add(1), at.checked_sub(1), at.checked_add(columns), at.checked_sub(columns)];
-    set(Some(at)) && beside.into_iter().any(set)
+/// Whether a region that lost contrast is behind dirt: that is larger than a cell, as noise is not, and what
+/// is left of the contrast is that of before, which it is not where a thing left.
+fn is_veiled(cells: &[Sums], region: &[usize]) -> bool {
+    let region = region.iter().filter_map(|&at| cells.get(at));
+    let sums = region.fold((0, 0.0, 0.0, 0.0), |sum, cell| {
+        (sum.0 + 1, sum.1 + cell.before, sum.2 + cell.both, sum.3 + cell.now)
+    });
+    sums.0 >= LEAST_CELLS && sums.2 >= LEFT_OVER * (sums.1 * sums.3).sqrt()
 }
 
 fn sums(before: &Plane, now: &Plane, columns: usize, count: usize) -> Vec<Sums> {

@@ -133,17 +133,7 @@ fn what_was_there_on_a_clean_lens_is_known() {
 
 #[test]
 fn drops_are_found_by_the_contrast_that_is_lost() {
-    let drops = clip(|x, y| {
-        let around = |x: u32, y: u32| {
-            let near = (0..15).flat_map(|dy| (0..15).map(move |dx| (dx, dy)));
-            near.map(|(dx, dy)| f64::from(mosaic((x + dx).saturating_sub(7), (y + dy).saturating_sub(7))))
-                .sum::<f64>()
-                / 225.0
-        };
-        let opacity = opacity(&SPOTS, x, y);
-        (f64::from(mosaic(x, y)) * (1.0 - opacity) + around(x, y) * opacity) as u8
-    });
-    let finding = judge_after(&clip(mosaic), &drops);
+    let finding = judge_after(&clip(mosaic), &drops(&SPOTS, mosaic));
     assert_eq!(finding.status, Status::Warning, "{:?}", finding.metrics);
     assert!(metric(&finding, "veiled_share") > 0.05);
 }
@@ -188,4 +178,34 @@ fn a_camera_that_was_turned_learns_its_new_view() {
         metric(&finding, "compared_with_baseline")
     };
     assert_eq!([&clip(mosaic), &elsewhere, &elsewhere].map(&mut compared), [0.0, 0.0, 1.0]);
+}
+
+/// A scene behind drops, which blur it.
+fn drops(spots: &'static [(f64, f64, f64)], scene: impl Fn(u32, u32) -> u8) -> ArrayClip {
+    clip(move |x, y| {
+        let around = |x: u32, y: u32| {
+            let near = (0..15).flat_map(|dy| (0..15).map(move |dx| (dx, dy)));
+            near.map(|(dx, dy)| f64::from(scene((x + dx).saturating_sub(7), (y + dy).saturating_sub(7))))
+                .sum::<f64>()
+                / 225.0
+        };
+        let opacity = opacity(spots, x, y);
+        (f64::from(scene(x, y)) * (1.0 - opacity) + around(x, y) * opacity) as u8
+    })
+}
+
+/// Large tiles of two shades.
+fn tiles(x: u32, y: u32) -> u8 {
+    if (x / 24 + y / 24).is_multiple_of(2) { 60 } else { 160 }
+}
+
+#[test]
+fn drops_are_suspected_by_the_soft_edges_behind_them() {
+    let finding = judge(&drops(&SPOTS, tiles));
+    assert_eq!(finding.status, Status::Warning, "{:?}", finding.metrics);
+    assert!(metric(&finding, "blurred_share") > 0.003, "{:?}", finding.metrics);
+    assert!(!finding.regions.is_empty());
+    // A scene holds one soft thing itself.
+    let one = judge(&drops(&SPOTS[1..2], tiles));
+    assert_eq!(one.status, Status::Normal, "{:?}", one.metrics);
 }

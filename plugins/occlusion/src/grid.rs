@@ -171,17 +171,6 @@ impl Grid {
         Some(y * self.columns + x)
     }
 
-    /// The tiles that share a side with the one at `at`.
-    pub(crate) fn neighbours(&self, at: usize) -> [Option<usize>; 4] {
-        let x = at % self.columns;
-        [
-            (x + 1 < self.columns).then_some(at + 1),
-            at.checked_sub(1).filter(|_| x > 0),
-            Some(at + self.columns).filter(|&below| below < self.len()),
-            at.checked_sub(self.columns),
-        ]
-    }
-
     /// A map with each value replaced by the median of the 3 × 3 values around it, of fewer at the rim.
     pub(crate) fn smoothed(&self, map: &[f32]) -> Map<f32> {
         let mut smooth = map.to_vec();

@@ -5,6 +5,8 @@
 //! neighbours at some places, and things stand before it, which cut into its outline. What covers a
 //! lens is before everything else: its outline is simple, and all along it the scene ends.
 
+use easysight_sdk::image::{beside, connected};
+
 use crate::grid::{EMPTY, Grid, Map, median};
 
 /// Neighbouring empty tiles whose means differ by less, in grey levels, belong together.
@@ -52,7 +54,12 @@ pub(crate) fn patches(grid: &Grid) -> Vec<Patch> {
         (Some(a), Some(b)) => (a - b).abs() <= STEP + noise,
         _ => false,
     };
-    let mut found = components(grid, &empty, least, near);
+    let large = |map: &[bool], joined: &dyn Fn(usize, usize) -> bool| {
+        let mut regions = connected(map, grid.columns, joined);
+        regions.retain(|tiles| tiles.len() >= least);
+        regions
+    };
+    let mut found = large(&empty, &near);
     // Of one tone: whatever it touches.
     let reach = TONE + noise;
     for (tone, count) in tones(&mean, &empty, reach) {
@@ -60,7 +67,7 @@ pub(crate) fn patches(grid: &Grid) -> Vec<Patch> {
             let inside = |&mean: &f32| (mean - tone).abs() <= reach;
             let toned: Map<bool> =
                 empty.iter().zip(&mean).map(|(&empty, mean)| empty && inside(mean)).collect();
-            found.extend(components(grid, &toned, least, |_, _| true));
+            found.extend(large(&toned, &|_, _| true));
         }
     }
     found.into_iter().map(|tiles| Patch::of(grid, &mean, &tiles)).collect()
@@ -80,34 +87,6 @@ fn tones(mean: &[f32], empty: &[bool], reach: f32) -> impl Iterator<Item = (f32,
         }
     }
     counts.into_iter().enumerate().map(|(tone, count)| (2.0 * tone as f32, count))
-}
-
-/// Connected tiles of a map, at least `least` of them; `joined` tells whether two neighbours are.
-pub(crate) fn components(
-    grid: &Grid,
-    map: &[bool],
-    least: usize,
-    joined: impl Fn(usize, usize) -> bool,
-) -> Vec<Vec<usize>> {
-    let mut left = map.to_vec();
-    let mut found = Vec::new();
-    let mut stack = Vec::new();
-    for start in map.iter().enumerate().filter(|&(_, &set)| set).map(|(at, _)| at) {
-        let mut tiles = vec![];
-        stack.push(start);
-        while let Some(at) = stack.pop() {
-            match left.get_mut(at) {
-                Some(open) if *open => *open = false,
-                _ => continue,
-            }
-            tiles.push(at);
-            stack.extend(grid.neighbours(at).into_iter().flatten().filter(|&next| joined(at, next)));
-        }
-        if !tiles.is_empty() && tiles.len() >= least {
-            found.push(tiles);
-        }
-    }
-    found
 }
 
 /// The map in which these tiles are set.
@@ -148,7 +127,7 @@ impl Patch {
         let mut levels: Vec<f32> = listed.iter().map(|&at| level(at)).collect();
         let (mut outline, mut closed, mut darker, mut top) = (0_u32, 0_u32, 0_u32, 0_u32);
         for &at in listed {
-            if grid.neighbours(at).into_iter().all(|next| next.is_some_and(holds)) {
+            if beside(at, grid.columns, grid.len()).into_iter().all(|next| next.is_some_and(holds)) {
                 continue;
             }
             for (dx, dy) in SIDES {

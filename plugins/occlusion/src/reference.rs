@@ -1,11 +1,14 @@
 //! What the camera saw, tile by tile, while nothing covered it.
 
-use easysight_sdk::baseline::{References, Remembered};
+use easysight_sdk::{
+    baseline::{References, Remembered},
+    image::connected,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     grid::{EMPTY, Grid, Map},
-    patch::{components, map_of},
+    patch::map_of,
 };
 
 /// Counts of detail a grey level, to keep it in a byte.
@@ -86,7 +89,7 @@ impl Reference {
                 was_lost || (other && detail < EMPTY && !moved)
             })
             .collect();
-        let weighed = components(grid, &new, 1, |_, _| true).into_iter().map(|region| {
+        let weighed = connected(&new, grid.columns, |_, _| true).into_iter().map(|region| {
             let size = region.len() as f32;
             let lost = region.iter().filter(|&&at| lost.get(at).copied().unwrap_or(false)).count() as f32;
             ((lost / (LEAST_LOST * size)).min(1.0) * size / grid.len() as f32, region)

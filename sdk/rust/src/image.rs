@@ -1,6 +1,7 @@
 //! Measurements on planes of 8-bit samples. They are written so that the compiler turns them into
 //! SIMD, in WebAssembly (128 bit) as natively, and tested against plain loops.
 
+mod connected;
 mod difference;
 mod edges;
 mod grain;
@@ -8,6 +9,7 @@ mod histogram;
 mod moments;
 mod seam;
 
+pub use connected::{beside, connected};
 pub use difference::{TILE, changed_tiles, far_apart, textured_tiles, tile_prints};
 pub use edges::{CELL, EdgeWindow, edge_windows};
 pub use grain::{GRAIN_ROWS, Grain, grain_tiles};

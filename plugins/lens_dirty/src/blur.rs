@@ -1,0 +1,72 @@
+//! Parts of a sharp picture that are not: behind drops and smear, and at the rim of dust, the light
+//! changes much and nowhere at once.
+
+use easysight_sdk::image::{CELL as WINDOW_CELL, beside, connected, edge_windows};
+
+use crate::picture::{FINE_CELL, Picture};
+
+/// A window has an edge where it spans so many grey levels ...
+const EDGE: u8 = 20;
+/// ... which is crisp where the steepest climb over two pixels is this share of them.
+const CRISP: f32 = 0.5;
+/// What is blurred changes by so many grey levels within a window ...
+const BLURRED: u8 = 30;
+/// ... of which two pixels see at most this share; of one even slope they see a fifth.
+const SOFT: f32 = 0.24;
+/// What is brighter is a lamp, and the slopes around it are its glow.
+const LAMP: u8 = 220;
+
+/// So many soft things a scene can hold itself: shadows, things that are too near.
+const FEW: usize = 2;
+
+/// How sharp a picture is, and where it is not.
+#[derive(Debug, Clone)]
+pub(crate) struct Blur {
+    /// Share of the picture near crisp edges.
+    pub(crate) crisp: f32,
+    /// Share of the picture that is blurred.
+    pub(crate) share: f32,
+    /// The cells of each region that is.
+    pub(crate) regions: Vec<Vec<usize>>,
+}
+
+impl Blur {
+    pub(crate) fn of(picture: &Picture) -> Self {
+        let mut crisp = 0_usize;
+        let mut windows = vec![0_usize; picture.moved.len()];
+        let mut lit = vec![false; picture.moved.len()];
+        edge_windows(&picture.samples, picture.fine.width, EDGE, |window| {
+            let (range, climb) = (f32::from(window.range), f32::from(window.across.max(window.down)));
+            crisp += usize::from(climb >= CRISP * range);
+            if window.range < BLURRED || climb > SOFT * range {
+                return;
+            }
+            let half = |cell: usize| cell * WINDOW_CELL / FINE_CELL;
+            let at = half(window.row) * picture.columns + half(window.column);
+            // What moves is smeared by that.
+            if picture.moved.get(at) != Some(&false) {
+                return;
+            }
+            if let (Some(windows), Some(lit)) = (windows.get_mut(at), lit.get_mut(at)) {
+                *windows += 1;
+                *lit |= window.brightest > LAMP;
+            }
+        });
+        // Behind one drop may be several edges.
+        let is_soft = |at: usize| windows.get(at).is_some_and(|&count| count > 0);
+        let near = |at: usize| beside(at, picture.columns, windows.len()).into_iter().flatten().any(is_soft);
+        let soft: Vec<bool> = (0..windows.len()).map(|at| is_soft(at) || near(at)).collect();
+        let mut regions = connected(&soft, picture.columns, |_, _| true);
+        regions.retain(|region| !region.iter().any(|&at| lit.get(at) == Some(&true)));
+        let size = |region: &Vec<usize>| region.iter().filter_map(|&at| windows.get(at)).sum::<usize>();
+        let mut sizes: Vec<usize> = regions.iter().map(size).collect();
+        // A scene can hold a few soft things itself: they count for no more than the next.
+        sizes.sort_unstable_by(|a, b| b.cmp(a));
+        let most = sizes.get(FEW).copied().unwrap_or(0);
+        let counted = sizes.iter().map(|&size| size.min(most)).sum();
+        let share = |windows: usize| {
+            (windows * WINDOW_CELL * WINDOW_CELL) as f32 / picture.samples.len().max(1) as f32
+        };
+        Self { crisp: share(crisp), share: share(counted), regions }
+    }
+}
