@@ -37,7 +37,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { most_noise: 3.2 }
+        Self { most_noise: 4.0 }
     }
 }
 
