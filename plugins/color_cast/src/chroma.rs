@@ -8,7 +8,7 @@ use crate::Config;
 const WIDTH: u32 = 160;
 /// Luma, of full range, between which a pixel shows its colour: sensors and encoders leave little of
 /// it in the dark, and what is clipped has lost it.
-const LIT: std::ops::RangeInclusive<u8> = 40..=235;
+pub(crate) const LIT: std::ops::RangeInclusive<u8> = 40..=235;
 /// Share of the picture that must be lit.
 const LEAST_LIT: f64 = 0.03;
 /// Bins of the histogram of colours for each of Cb and Cr; a bin is 4 units wide.
@@ -85,9 +85,15 @@ impl Sum {
     }
 }
 
-impl Chroma {
-    /// None where too little is lit.
-    pub(crate) fn of(clip: &dyn Clip, frame: u32) -> Result<Option<Self>, Failure> {
+/// Luma of full range, Cb and Cr from grey of each pixel, row by row.
+#[derive(Debug, Clone)]
+pub(crate) struct Pixels {
+    pub(crate) width: usize,
+    pub(crate) values: Vec<(u8, i32, i32)>,
+}
+
+impl Pixels {
+    pub(crate) fn of(clip: &dyn Clip, frame: u32) -> Result<Self, Failure> {
         let info = clip.info();
         // Chroma has half the size of luma: a level up, luma has the size of this chroma.
         let luma_level = clip.level_within(WIDTH).max(1).min(info.levels.saturating_sub(1));
@@ -101,16 +107,19 @@ impl Chroma {
                 u8::try_from(u32::from(luma.saturating_sub(16)) * 255 / 219).unwrap_or(u8::MAX)
             }
         };
-        let pixels: Vec<(u8, i32, i32)> = luma
+        let values = luma
             .iter()
             .zip(&cb)
             .zip(&cr)
             .map(|((&luma, &cb), &cr)| (full(luma), i32::from(cb) - 128, i32::from(cr) - 128))
             .collect();
-        Ok(Self::of_pixels(&pixels))
+        Ok(Self { width: clip.size(PlaneKind::Luma, luma_level)?.0 as usize, values })
     }
+}
 
-    fn of_pixels(pixels: &[(u8, i32, i32)]) -> Option<Self> {
+impl Chroma {
+    /// None where too little is lit.
+    pub(crate) fn of(pixels: &[(u8, i32, i32)]) -> Option<Self> {
         let mut plane = vec![0_u32; BINS * BINS];
         let (mut lit, mut grey) = (Sum::default(), 0_u32);
         for &(luma, cb, cr) in pixels.iter().filter(|(luma, ..)| LIT.contains(luma)) {
@@ -173,8 +182,7 @@ impl Chroma {
     /// The threshold that applies.
     pub(crate) fn threshold(&self, config: &Config) -> f64 {
         let hue = self.hue();
-        // From brick red by way of sodium light and earth to grass.
-        let warm = !(-145.0..122.0).contains(&hue);
+        let warm = is_warm(self.peak.0, self.peak.1);
         let sky = (-50.0..-28.0).contains(&hue);
         match self.fading {
             // The sky is brighter and paler towards the horizon, so that only what is dark can tell.
@@ -195,26 +203,35 @@ impl Chroma {
         self.spread < MONOCHROME && self.peak.0.hypot(self.peak.1) < MONOCHROME
     }
 
-    /// Hue of the peak in degrees: 0 is blue, 90 red, ±180 yellow, −90 green to cyan.
+    /// Of the peak.
     fn hue(&self) -> f64 {
-        self.peak.1.atan2(self.peak.0).to_degrees()
-    }
-
-    /// The tint's name in Chinese and English.
-    pub(crate) fn hue_name(&self) -> (&'static str, &'static str) {
-        match self.hue() {
-            hue if hue < -165.0 => ("黄", "yellow"),
-            hue if hue < -105.0 => ("绿", "green"),
-            hue if hue < -45.0 => ("青", "cyan"),
-            hue if hue < 15.0 => ("蓝", "blue"),
-            hue if hue < 95.0 => ("品红", "magenta"),
-            hue if hue < 125.0 => ("红", "red"),
-            hue if hue < 150.0 => ("橙", "orange"),
-            _ => ("黄", "yellow"),
-        }
+        hue(self.peak.0, self.peak.1)
     }
 }
 
+/// Hue in degrees: 0 is blue, 90 red, ±180 yellow, −90 green to cyan.
+fn hue(cb: f64, cr: f64) -> f64 {
+    cr.atan2(cb).to_degrees()
+}
+
+/// From brick red by way of sodium light and earth to grass.
+pub(crate) fn is_warm(cb: f64, cr: f64) -> bool {
+    !(-145.0..122.0).contains(&hue(cb, cr))
+}
+
+/// A tint's name in Chinese and English.
+pub(crate) fn hue_name(cb: f64, cr: f64) -> (&'static str, &'static str) {
+    match hue(cb, cr) {
+        hue if hue < -165.0 => ("黄", "yellow"),
+        hue if hue < -105.0 => ("绿", "green"),
+        hue if hue < -45.0 => ("青", "cyan"),
+        hue if hue < 15.0 => ("蓝", "blue"),
+        hue if hue < 95.0 => ("品红", "magenta"),
+        hue if hue < 125.0 => ("红", "red"),
+        hue if hue < 150.0 => ("橙", "orange"),
+        _ => ("黄", "yellow"),
+    }
+}
 /// The bin of a colour difference.
 fn bin(value: i32) -> usize {
     usize::try_from((value + 128).clamp(0, 255) / 4).unwrap_or_default()

@@ -6,15 +6,21 @@
 //! and hardly anything grey is left. A lawn, a brick wall, the sky and the light of a sunset or of
 //! sodium lamps move the peak too, but black stays black under them, and their hues are known; these
 //! must move it further before they count.
+//!
+//! With what the camera usually shows a fainter tint is told: what was grey is grey no more.
 
 mod chroma;
+mod usual;
 
 use easysight_sdk::{
-    Clip, Description, Failure, Finding, JsonSchema, Plugin, Report, Status, Text, descriptor, finding,
+    Clip, Description, Failure, Finding, JsonSchema, Plugin, Report, Status, Text,
+    baseline::{self, Light},
+    descriptor, finding,
 };
 use serde::Deserialize;
 
-use chroma::Chroma;
+use chroma::{Chroma, Pixels, hue_name};
+use usual::{Move, Usual, View};
 
 /// Thresholds, in units of the colour differences Cb and Cr (−128 to 127, 0 is grey).
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -31,11 +37,16 @@ pub struct Config {
     /// There is no tint where so large a share of the lit picture is grey.
     #[schemars(range(min = 0.01, max = 1.0), extend("unit" = "share"))]
     pub grey_share: f64,
+    /// What was grey so far may move from there; twice as far towards the hues of a low sun and lamps.
+    #[schemars(range(min = 1.0, max = 128.0), extend("unit" = "Cb/Cr"))]
+    pub change: f64,
+    /// Remember the usual colours of the camera and compare with them.
+    pub use_baseline: bool,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { cast: 8.0, natural_cast: 24.0, grey_share: 0.3 }
+        Self { cast: 8.0, natural_cast: 24.0, grey_share: 0.3, change: 6.0, use_baseline: true }
     }
 }
 
@@ -51,9 +62,10 @@ impl Plugin for ColorCast {
             "color_cast",
             Text::new("偏色", "Colour cast"),
             Text::new(
-                "整个画面偏向某种颜色。黑白和红外画面、草地、砖墙、蓝天和暖色灯光不会报警。",
+                "整个画面偏向某种颜色。黑白和红外画面、草地、砖墙、蓝天和暖色灯光不会报警。记住平时的颜色后,\
+                 较轻的偏色也能发现。",
                 "A tint over the whole picture. Monochrome and infrared pictures, lawns, brick walls, a blue \
-                 sky and warm lamps pass.",
+                 sky and warm lamps pass. Beside the usual colours of the camera a fainter tint is found.",
             ),
         )
     }
@@ -64,34 +76,57 @@ impl Plugin for ColorCast {
         looks.dedup();
         let mut measured = Vec::with_capacity(looks.len());
         for frame in looks {
-            if let Some(chroma) = Chroma::of(clip, frame)? {
-                measured.push((chroma.severity(&config), chroma));
+            let pixels = Pixels::of(clip, frame)?;
+            if let Some(chroma) = Chroma::of(&pixels.values) {
+                measured.push((chroma.severity(&config), chroma, View::of(&pixels)));
             }
         }
         // The middle one: a lorry that fills one look does not decide.
         measured.sort_by(|a, b| a.0.total_cmp(&b.0));
         let middle = measured.len().saturating_sub(1) / 2;
-        match measured.get(middle) {
-            Some((severity, chroma)) => Ok(Report { findings: vec![judge(*severity, chroma, &config)] }),
-            None => {
-                Err(Failure::Inconclusive("the picture is too dark or too bright to show colours".into()))
-            }
+        let Some((severity, chroma, view)) = measured.get(middle) else {
+            return Err(Failure::Inconclusive(
+                "the picture is too dark or too bright to show colours".into(),
+            ));
+        };
+        let Some(view) = view.as_ref().filter(|_| config.use_baseline) else {
+            return Ok(Report { findings: vec![judge(*severity, chroma, None, &config)] });
+        };
+        let light = Light::of(clip)?;
+        let mut usual = baseline::load::<Usual>().unwrap_or_default();
+        let before = usual.0.of(light).first().filter(|before| before.is_of(view));
+        let finding = judge(*severity, chroma, before.and_then(|before| before.moved(view)), &config);
+        if finding.status == Status::Normal {
+            let view = before.map_or_else(|| view.clone(), |before| before.and(view));
+            usual.0.keep(light, Some(0), view, 1);
+            baseline::store(&usual).map_err(|error| Failure::Internal(error.to_string()))?;
         }
+        Ok(Report { findings: vec![finding] })
     }
 }
 
-fn judge(severity: f64, chroma: &Chroma, config: &Config) -> Finding {
+/// Judges the tint by itself and beside the usual colours, whichever is the more beyond its threshold.
+fn judge(absolute: f64, chroma: &Chroma, moved: Option<Move>, config: &Config) -> Finding {
+    let change = moved.map_or(0.0, |moved| moved.distance() / moved.threshold(config.change));
+    let by_change = moved.filter(|_| change > absolute);
+    let severity = absolute.max(change);
     // 50 at the threshold, halved with every doubling beyond.
     let score = if severity < 1.0 { 100.0 - 50.0 * severity } else { 50.0 / severity };
-    let threshold = chroma.threshold(config);
-    let finding = finding("color_cast")
+    let mut finding = finding("color_cast")
         .metric("cast", chroma.cast(config), "Cb/Cr")
         .metric("peak_cb", chroma.peak.0, "Cb/Cr")
         .metric("peak_cr", chroma.peak.1, "Cb/Cr")
         .metric("grey_share", chroma.grey_share, "share")
         .metric("colourful", chroma.spread, "Cb/Cr")
-        .decided_by("cast", threshold)
         .score(score);
+    finding = match moved {
+        Some(moved) => finding.metric("change", moved.distance(), "Cb/Cr"),
+        None => finding,
+    };
+    finding = match by_change {
+        Some(moved) => finding.decided_by("change", moved.threshold(config.change)),
+        None => finding.decided_by("cast", chroma.threshold(config)),
+    };
     if severity < 1.0 {
         let fine = if chroma.is_monochrome() {
             Text::new("画面为黑白或红外,没有偏色。", "The picture is monochrome or infrared: no tint.")
@@ -100,12 +135,21 @@ fn judge(severity: f64, chroma: &Chroma, config: &Config) -> Finding {
         };
         return finding.judged(Status::Normal, fine).into();
     }
-    let (zh, en) = chroma.hue_name();
+    let (zh, en) = by_change
+        .map_or_else(|| hue_name(chroma.peak.0, chroma.peak.1), |moved| hue_name(moved.cb, moved.cr));
     let status = if severity < 2.5 { Status::Warning } else { Status::Error };
     finding
         .judged(
             status,
-            Text::new(format!("画面整体偏{zh}。"), format!("The whole picture has a tint of {en}.")),
+            match by_change {
+                Some(_) => Text::new(
+                    format!("与该摄像机平时相比,画面整体偏{zh}。"),
+                    format!("The whole picture has a tint of {en} beside what this camera usually shows."),
+                ),
+                None => {
+                    Text::new(format!("画面整体偏{zh}。"), format!("The whole picture has a tint of {en}."))
+                }
+            },
         )
         .suggest(Text::new(
             "检查白平衡设置(改为自动或重新校准),并检查红外滤光片切换是否卡住。",

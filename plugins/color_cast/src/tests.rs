@@ -1,6 +1,9 @@
 //! What must be found and, above all, what must not.
 
-use easysight_sdk::{native, testing::ArrayClip};
+use easysight_sdk::{
+    native,
+    testing::{ArrayClip, CameraMemory},
+};
 
 use super::*;
 
@@ -131,4 +134,51 @@ fn thresholds_are_the_operator_s() {
     let mild = clip(|x, y| tinted(street(x, y), [16.0, -16.0, 16.0], 1.0));
     let finding = native::<ColorCast>(&mild, r#"{"cast": 40}"#).unwrap().findings.remove(0);
     assert_eq!(finding.status, Status::Normal);
+}
+
+fn judge_after(checks: &[&ArrayClip], clip: &ArrayClip) -> Finding {
+    let mut camera = CameraMemory::default();
+    for &check in checks {
+        let finding = camera.diagnose::<ColorCast>(check, "{}").unwrap().findings.remove(0);
+        assert_eq!(finding.status, Status::Normal, "{:?}", finding.metrics);
+    }
+    camera.diagnose::<ColorCast>(clip, "{}").unwrap().findings.remove(0)
+}
+
+#[test]
+fn a_faint_tint_is_told_beside_the_usual_colours() {
+    let usual = clip(street);
+    for (name, tint) in HUES {
+        let faint = clip(|x, y| match (name, street(x, y)) {
+            // As a filter does it, which lamps do as well.
+            ("yellow", [r, g, b]) => [r, g, 0.65 * b],
+            (_, colour) => tinted(colour, tint, 0.5),
+        });
+        let finding = judge_after(&[&usual, &usual], &faint);
+        assert_eq!(finding.status, Status::Warning, "{name}: {:?}", finding.metrics);
+        assert!(finding.message.en.contains(name), "{name}: {}", finding.message.en);
+        assert!(finding.message.en.contains("usually"), "{}", finding.message.en);
+        // One check does not make a camera known.
+        let finding = judge_after(&[&usual], &faint);
+        assert!(finding.metrics.iter().all(|metric| metric.name != "change"), "{name}");
+    }
+}
+
+#[test]
+fn what_passes_and_what_the_sun_does_are_no_change_of_colour() {
+    let usual = clip(street);
+    let passing = clip(|x, y| if (40..80).contains(&x) { [160.0, 50.0, 50.0] } else { street(x, y) });
+    let evening = clip(|x, y| tinted(street(x, y), [6.0, 2.0, -10.0], 1.0));
+    let infrared = clip(|x, y| {
+        let [r, g, b] = street(x, y);
+        [(r + g + b) / 3.0; 3]
+    });
+    let elsewhere =
+        clip(|x, y| if x > 90 { [60.0, 95.0, 40.0] } else { [150.0, 90.0, 70.0].map(|c| c + f64::from(y)) });
+    for (name, now) in [("passing", passing), ("evening", evening), ("infrared", infrared)] {
+        let finding = judge_after(&[&usual, &usual, &usual], &now);
+        assert_eq!(finding.status, Status::Normal, "{name}: {:?}", finding.metrics);
+    }
+    let finding = judge_after(&[&usual, &usual, &usual], &elsewhere);
+    assert!(finding.metrics.iter().all(|metric| metric.name != "change"), "{:?}", finding.metrics);
 }

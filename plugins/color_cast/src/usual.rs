@@ -1,0 +1,141 @@
+//! The colours that a camera usually shows, and how far they have moved.
+//!
+//! What was grey in the scene is grey under any lamp that the white balance knows. So the places that
+//! were nearly grey tell a tint that is too faint to be one by itself, whatever else is in the picture.
+
+use easysight_sdk::baseline::{References, Remembered};
+use serde::{Deserialize, Serialize};
+
+use crate::chroma::{LIT, Pixels, is_warm};
+
+/// Cells across and down.
+const CELLS: (usize, usize) = (16, 9);
+/// A view is known after so many checks without a finding.
+const KNOWN_AFTER: u16 = 2;
+/// The latest check weighs at least one part in so many.
+const LONGEST: u16 = 8;
+/// Parts of a grey level, and of a unit of Cb and Cr, that are remembered.
+const PARTS: f64 = 16.0;
+/// What is at most so far from grey, in units of Cb and Cr, counts as grey.
+const NEARLY_GREY: f64 = 12.0;
+/// Share of the cells that must have been grey.
+const LEAST_GREY: f64 = 0.1;
+/// Correlation of the light of all cells, before and now, below which the camera looks elsewhere.
+const ALIKE: f64 = 0.6;
+/// A low sun and lamps make grey things warm; so many times more must be a tint.
+const WARM: f64 = 2.0;
+
+/// Mean luma, Cb and Cr of each cell, row by row, in sixteenths.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct View {
+    cells: Vec<[i16; 3]>,
+    seen: u16,
+}
+
+/// The views of a camera by day and by night.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Usual(pub(crate) References<View>);
+
+impl Remembered for Usual {
+    const LAYOUT: u16 = 1;
+}
+
+/// How far what was grey has moved, in units of Cb and Cr.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Move {
+    pub(crate) cb: f64,
+    pub(crate) cr: f64,
+}
+
+impl Move {
+    pub(crate) fn distance(&self) -> f64 {
+        self.cb.hypot(self.cr)
+    }
+
+    /// The threshold that applies.
+    pub(crate) fn threshold(&self, most: f64) -> f64 {
+        if is_warm(self.cb, self.cr) { WARM * most } else { most }
+    }
+}
+
+impl View {
+    /// None of a picture with fewer pixels than cells.
+    pub(crate) fn of(pixels: &Pixels) -> Option<Self> {
+        let (columns, rows) = CELLS;
+        let height = pixels.values.len().checked_div(pixels.width)?;
+        if pixels.width < columns || height < rows {
+            return None;
+        }
+        let mut sums = vec![[0_i64; 4]; columns * rows];
+        for (y, row) in pixels.values.chunks_exact(pixels.width).enumerate() {
+            for (x, &(luma, cb, cr)) in row.iter().enumerate() {
+                if let Some(sum) = sums.get_mut(y * rows / height * columns + x * columns / pixels.width) {
+                    let more = [1, luma.into(), cb.into(), cr.into()];
+                    sum.iter_mut().zip(more).for_each(|(sum, value)| *sum += value);
+                }
+            }
+        }
+        let part = |sum: i64, count: i64| (PARTS * sum as f64 / count.max(1) as f64) as i16;
+        let cells = sums.into_iter();
+        let cells = cells.map(|[count, luma, cb, cr]| [luma, cb, cr].map(|sum| part(sum, count))).collect();
+        Some(Self { cells, seen: 1 })
+    }
+
+    /// Whether the camera looks at what it looked at.
+    pub(crate) fn is_of(&self, now: &Self) -> bool {
+        let light = |view: &Self| -> Vec<f64> { view.cells.iter().map(|&[luma, ..]| luma.into()).collect() };
+        let (before, now) = (light(self), light(now));
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
+        let (mean_before, mean_now) = (mean(&before), mean(&now));
+        let (mut both, mut old, mut new) = (0.0, 0.0, 0.0);
+        for (before, now) in before.iter().zip(&now) {
+            let (before, now) = (before - mean_before, now - mean_now);
+            (both, old, new) = (both + before * now, old + before * before, new + now * now);
+        }
+        both >= ALIKE * (old * new).sqrt()
+    }
+
+    /// How far what was grey has moved from there; none where the view is not known yet, hardly anything
+    /// was grey or is lit, or it moved towards grey.
+    pub(crate) fn moved(&self, now: &Self) -> Option<Move> {
+        if self.seen < KNOWN_AFTER {
+            return None;
+        }
+        let colour = |&[luma, cb, cr]: &[i16; 3]| [luma, cb, cr].map(|part| f64::from(part) / PARTS);
+        let (mut cb_moves, mut cr_moves, mut usual) = (Vec::new(), Vec::new(), (0.0, 0.0));
+        for (before, now) in self.cells.iter().zip(&now.cells) {
+            let ([light, cb, cr], [light_now, cb_now, cr_now]) = (colour(before), colour(now));
+            let lit = [light, light_now].iter().all(|&light| LIT.contains(&(light as u8)));
+            if lit && cb.hypot(cr) <= NEARLY_GREY {
+                cb_moves.push(cb_now - cb);
+                cr_moves.push(cr_now - cr);
+                usual = (usual.0 + cb, usual.1 + cr);
+            }
+        }
+        let count = cb_moves.len() as f64;
+        if count < (LEAST_GREY * self.cells.len() as f64).max(1.0) {
+            return None;
+        }
+        let moved = Move { cb: median(cb_moves), cr: median(cr_moves) };
+        let (cb, cr) = (usual.0 / count, usual.1 / count);
+        ((cb + moved.cb).hypot(cr + moved.cr) > cb.hypot(cr)).then_some(moved)
+    }
+
+    /// The view with one more check in it.
+    pub(crate) fn and(&self, now: &Self) -> Self {
+        let seen = self.seen.saturating_add(1);
+        let weight = i32::from(seen.min(LONGEST));
+        let mean = |before: i16, now: i16| {
+            let step = (i32::from(now) - i32::from(before)) / weight;
+            before.saturating_add(i16::try_from(step).unwrap_or_default())
+        };
+        let cells = self.cells.iter().zip(&now.cells);
+        let cells = cells.map(|(before, now)| std::array::from_fn(|at| mean(before[at], now[at]))).collect();
+        Self { cells, seen }
+    }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
