@@ -129,8 +129,10 @@ impl View {
             let step = (i32::from(now) - i32::from(before)) / weight;
             before.saturating_add(i16::try_from(step).unwrap_or_default())
         };
-        let cells = self.cells.iter().zip(&now.cells);
-        let cells = cells.map(|(before, now)| std::array::from_fn(|at| mean(before[at], now[at]))).collect();
+        let both = |(&[luma, cb, cr], &[light, blue, red]): (&[i16; 3], &[i16; 3])| {
+            [mean(luma, light), mean(cb, blue), mean(cr, red)]
+        };
+        let cells = self.cells.iter().zip(&now.cells).map(both).collect();
         Self { cells, seen }
     }
 }
