@@ -181,7 +181,7 @@ impl Chroma {
 
     /// The threshold that applies.
     pub(crate) fn threshold(&self, config: &Config) -> f64 {
-        let hue = self.hue();
+        let hue = hue(self.peak.0, self.peak.1);
         let warm = is_warm(self.peak.0, self.peak.1);
         let sky = (-50.0..-28.0).contains(&hue);
         match self.fading {
@@ -201,11 +201,6 @@ impl Chroma {
 
     pub(crate) fn is_monochrome(&self) -> bool {
         self.spread < MONOCHROME && self.peak.0.hypot(self.peak.1) < MONOCHROME
-    }
-
-    /// Of the peak.
-    fn hue(&self) -> f64 {
-        hue(self.peak.0, self.peak.1)
     }
 }
 
@@ -232,6 +227,7 @@ pub(crate) fn hue_name(cb: f64, cr: f64) -> (&'static str, &'static str) {
         _ => ("黄", "yellow"),
     }
 }
+
 /// The bin of a colour difference.
 fn bin(value: i32) -> usize {
     usize::try_from((value + 128).clamp(0, 255) / 4).unwrap_or_default()

@@ -78,26 +78,26 @@ impl Plugin for ColorCast {
         for frame in looks {
             let pixels = Pixels::of(clip, frame)?;
             if let Some(chroma) = Chroma::of(&pixels.values) {
-                measured.push((chroma.severity(&config), chroma, View::of(&pixels)));
+                measured.push((chroma.severity(&config), chroma, pixels));
             }
         }
         // The middle one: a lorry that fills one look does not decide.
         measured.sort_by(|a, b| a.0.total_cmp(&b.0));
         let middle = measured.len().saturating_sub(1) / 2;
-        let Some((severity, chroma, view)) = measured.get(middle) else {
+        let Some((severity, chroma, pixels)) = measured.get(middle) else {
             return Err(Failure::Inconclusive(
                 "the picture is too dark or too bright to show colours".into(),
             ));
         };
-        let Some(view) = view.as_ref().filter(|_| config.use_baseline) else {
+        let Some(view) = config.use_baseline.then(|| View::of(pixels)).flatten() else {
             return Ok(Report { findings: vec![judge(*severity, chroma, None, &config)] });
         };
         let light = Light::of(clip)?;
         let mut usual = baseline::load::<Usual>().unwrap_or_default();
-        let before = usual.0.of(light).first().filter(|before| before.is_of(view));
-        let finding = judge(*severity, chroma, before.and_then(|before| before.moved(view)), &config);
+        let before = usual.0.of(light).first().filter(|before| before.is_of(&view));
+        let finding = judge(*severity, chroma, before.and_then(|before| before.moved(&view)), &config);
         if finding.status == Status::Normal {
-            let view = before.map_or_else(|| view.clone(), |before| before.and(view));
+            let view = before.map(|before| before.and(&view)).unwrap_or(view);
             usual.0.keep(light, Some(0), view, 1);
             baseline::store(&usual).map_err(|error| Failure::Internal(error.to_string()))?;
         }

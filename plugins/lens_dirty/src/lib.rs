@@ -112,7 +112,7 @@ impl Dirt {
         let mut spots = outlines.spots();
         spots.retain(|spot| picture.moved_share(spot.x, spot.y, spot.radius) <= MOST_MOVED);
         let mut boxes = boxes(picture, &spots);
-        boxes.extend(patches(picture, blur.regions.clone()));
+        boxes.extend(patches(picture, &blur.regions));
         Self { spotted: spotted(picture, &spots), blurred: blur.share.into(), boxes, ..Self::default() }
     }
 
@@ -125,11 +125,11 @@ impl Dirt {
         let difference = change.difference.smoothed();
         let spots = Outlines { coarse: &difference, fine: &difference, steepest: STEEPEST.1 }.spots();
         let mut boxes = boxes(picture, &spots);
-        boxes.extend(patches(picture, change.veiled));
+        boxes.extend(patches(picture, &change.veiled));
         // A picture that is unsharp as a whole is no dirt.
         let blurred = if blur.crisp < LEAST_CRISP { 0.0 } else { blur.share - reference.blurred() };
         if blurred > 0.0 {
-            boxes.extend(patches(picture, blur.regions.clone()));
+            boxes.extend(patches(picture, &blur.regions));
         }
         Ok(Self {
             veiled: f64::from(change.veiled_share),
@@ -148,10 +148,11 @@ fn spotted(picture: &Picture, spots: &[Spot]) -> f64 {
 }
 
 /// Boxes around regions of cells, the largest first.
-fn patches(picture: &Picture, mut regions: Vec<Vec<usize>>) -> Vec<[f32; 4]> {
+fn patches(picture: &Picture, regions: &[Vec<usize>]) -> Vec<[f32; 4]> {
+    let mut regions: Vec<&Vec<usize>> = regions.iter().collect();
     regions.sort_by_key(|region| std::cmp::Reverse(region.len()));
     let rows = picture.moved.len() / picture.columns.max(1);
-    let around = |region: Vec<usize>| {
+    let around = |region: &Vec<usize>| {
         let columns = || region.iter().map(|at| at % picture.columns);
         let (left, right) = (columns().min()?, columns().max()?);
         let (top, bottom) = (region.iter().min()? / picture.columns, region.iter().max()? / picture.columns);

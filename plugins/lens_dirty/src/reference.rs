@@ -10,8 +10,10 @@ use easysight_sdk::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::blur::Blur;
-use crate::picture::{CELL, Picture, Plane};
+use crate::{
+    blur::Blur,
+    picture::{CELL, Picture, Plane},
+};
 
 /// A cell tells something where neighbouring pixels of it differ by so many grey levels (root mean
 /// square).
@@ -36,6 +38,7 @@ const LEFT_OVER: f32 = 0.25;
 /// Two cells are of the same content where they correlate so well.
 const ALIKE: f32 = 0.7;
 
+/// Shares are remembered as whole numbers of these parts.
 const MILLION: f32 = 1e6;
 
 /// A clean picture.
