@@ -54,15 +54,24 @@ impl Plugin for Brightness {
     type Config = Config;
 
     fn descriptor() -> Description {
-        descriptor("brightness", env!("CARGO_PKG_VERSION")).diagnosis(
-            "brightness",
-            Text::new("亮度", "Brightness"),
-            Text::new(
-                "画面过暗或过亮。正常的夜间画面、红外画面和车灯不会报警。",
-                "The picture is too dark or too bright. Healthy pictures at night, by infrared light or \
-                 with headlights pass.",
-            ),
-        )
+        descriptor("brightness", env!("CARGO_PKG_VERSION"))
+            .diagnosis(
+                "brightness",
+                Text::new("亮度", "Brightness"),
+                Text::new(
+                    "画面过暗或过亮。正常的夜间画面、红外画面和车灯不会报警。",
+                    "The picture is too dark or too bright. Healthy pictures at night, by infrared light or \
+                     with headlights pass.",
+                ),
+            )
+            // In the dark the gain brings noise and takes colour, and the shutter stays open, which smears;
+            // in too much light everything is one white. Either way edges that are known vanish.
+            .explains(
+                "brightness",
+                &["scene_change", "focus_blur", "lens_dirty", "contrast", "clarity", "noise", "color_cast"],
+            )
+            // Where all is white there is nothing to see, as if it were covered.
+            .explains("brightness:clipped_share", &["occlusion"])
     }
 
     fn diagnose(clip: &dyn Clip, config: Config) -> Result<Report, Failure> {

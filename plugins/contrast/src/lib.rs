@@ -96,6 +96,8 @@ impl Plugin for Contrast {
                 ),
             )
             .over_time(1, 1_000, 2_000)
+            // Fog and veils take detail and the far edges with them.
+            .explains("contrast", &["scene_change", "clarity"])
     }
 
     fn diagnose(clip: &dyn Clip, config: Config) -> Result<Report, Failure> {

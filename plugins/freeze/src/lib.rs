@@ -94,6 +94,8 @@ impl Plugin for Freeze {
                 ),
             )
             .over_time(2, INTERVAL_MS, SPAN_MS)
+            // The clock that is drawn into a picture stands still with it.
+            .explains("freeze", &["clock"])
     }
 
     fn diagnose(clip: &dyn Clip, config: Config) -> Result<Report, Failure> {

@@ -192,6 +192,8 @@ impl Plugin for LensDirty {
                 ),
             )
             .over_time(1, INTERVAL_MS, SPAN_MS)
+            // Drops and dust blur what lies behind them.
+            .explains("lens_dirty", &["clarity"])
     }
 
     fn diagnose(clip: &dyn Clip, config: Config) -> Result<Report, Failure> {

@@ -58,6 +58,8 @@ impl Plugin for Mosaic {
                 ),
             )
             .over_time(1, 1_000, 2_000)
+            // Each block is a flat area: detail is gone, and figures with it.
+            .explains("mosaic", &["focus_blur", "lens_dirty", "clarity", "clock"])
     }
 
     fn diagnose(clip: &dyn Clip, config: Config) -> Result<Report, Failure> {

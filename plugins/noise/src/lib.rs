@@ -60,6 +60,8 @@ impl Plugin for NoisePlugin {
                 ),
             )
             .over_time(2, 200, 1_000)
+            // Snow hides detail.
+            .explains("noise", &["clarity"])
     }
 
     fn diagnose(clip: &dyn Clip, config: Config) -> Result<Report, Failure> {

@@ -78,6 +78,24 @@ impl Plugin for Occlusion {
                 ),
             )
             .over_time(1, INTERVAL_MS, SPAN_MS)
+            // What covers the lens is near, so out of focus and even; it takes light and colour, does not
+            // move, and hides the scene that is known. In its dark the sensor's gain goes up. White figures
+            // of a clock drown on what is bright.
+            .explains(
+                "occlusion",
+                &[
+                    "brightness:luma_p95",
+                    "scene_change",
+                    "focus_blur",
+                    "lens_dirty",
+                    "contrast",
+                    "clarity",
+                    "noise",
+                    "color_cast",
+                    "freeze",
+                    "clock",
+                ],
+            )
     }
 
     fn diagnose(clip: &dyn Clip, config: Config) -> Result<Report, Failure> {

@@ -111,6 +111,8 @@ impl Plugin for SceneChange {
                 ),
             )
             .over_time(1, INTERVAL_MS, SPAN_MS)
+            // In another view everything that is held against the usual picture is off.
+            .explains("scene_change", &["lens_dirty", "clarity", "color_cast"])
     }
 
     fn diagnose(clip: &dyn Clip, config: Config) -> Result<Report, Failure> {
