@@ -111,11 +111,11 @@ fn in_place(
 }
 
 /// One plugin on one clip; what it logged goes to the operator's log.
-fn run(selected: &Selected, clip: &Arc<Clip>, baseline: Option<&Bytes>) -> RunOutcome {
+fn run(selected: &Selected, clip: &Clip, baseline: Option<&Bytes>) -> RunOutcome {
     let plugin = selected.plugin.descriptor().name.as_str();
     let _span = tracing::debug_span!("plugin", plugin).entered();
     let outcome = selected.plugin.run(RunInput {
-        clip: Arc::clone(clip),
+        clip: selected.sees(clip),
         config: Arc::clone(&selected.config),
         limits: selected.limits,
         baseline: baseline.cloned(),
