@@ -179,8 +179,8 @@ impl Picker {
 
     /// Whether one of them takes this frame.
     pub(crate) fn takes(&mut self, timestamp: Duration, keyframe: bool) -> bool {
-        // Each has to hear of every frame.
-        self.0.iter_mut().fold(false, |taken, one| one.takes(timestamp, keyframe) || taken)
+        // Each has to hear of every frame: `any` would stop at the first one that takes it.
+        self.0.iter_mut().map(|one| one.takes(timestamp, keyframe)).filter(|takes| *takes).count() > 0
     }
 }
 
