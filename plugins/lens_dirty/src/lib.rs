@@ -48,6 +48,9 @@ const LEAST_STEADY: f32 = 0.4;
 const LEAST_LOOKS: u32 = 3;
 /// A look of which so much is as it was tells nothing new.
 const SAME: f32 = 0.85;
+/// Of the cells that lost contrast so many count: wherever fog, rain and traffic are uneven they take it from
+/// one in twelve of those that tell.
+const VEIL_COUNTS: f64 = 0.25;
 /// Spots and threads are told beside a look of whose cells so many have the same light: lamps that went on
 /// and wet roads leave bright spots and lines of their own.
 const SAME_LIGHT: f32 = 0.7;
@@ -112,7 +115,13 @@ struct Dirt {
 }
 
 impl Dirt {
+    /// What decides: of cells that lost contrast only a part counts.
     fn share(&self) -> f64 {
+        (VEIL_COUNTS * self.veiled).max(self.spotted).max(self.threaded)
+    }
+
+    /// Of the picture behind it.
+    fn extent(&self) -> f64 {
         self.veiled.max(self.spotted).max(self.threaded)
     }
 
@@ -301,7 +310,7 @@ fn report(dirt: &Dirt, max_share: f64, max_blurred: f64) -> Report {
         let caption = Text::new("脏污", "dirt");
         finding = finding.region(Region { left, top, width, height, caption });
     }
-    let (percent, looks) = (100.0 * share, dirt.looks);
+    let (percent, looks) = (100.0 * dirt.extent(), dirt.looks);
     let message = match (is_blurred, dirt.certain) {
         (true, true) => Text::new(
             format!(

@@ -31,6 +31,9 @@ const THROUGH: f32 = 0.5;
 const STEADY: f32 = 6.0;
 /// Share of the cells that count as telling something at least.
 const LEAST_TELLING: f32 = 0.1;
+/// Rows of cells on either side that are at much the same distance, and cells in them that tell it.
+const ROWS_AROUND: usize = 2;
+const LEAST_AROUND: usize = 8;
 /// A veiled region has so many cells ...
 const LEAST_CELLS: usize = 3;
 /// ... and the edges in it correlate so well with those of before.
@@ -169,6 +172,9 @@ impl Reference {
         let share = usual.len() as f32 / telling.max(1) as f32;
         usual.sort_by(f32::total_cmp);
         let usual = usual.get(usual.len() / 2).copied().unwrap_or(1.0);
+        // Fog takes contrast by distance, which is much the same all along a row.
+        let rows = usual_by_row(&cells, picture.columns, &tells, &transmission, usual);
+        let usual = |at: usize| rows.get(at / picture.columns.max(1)).copied().unwrap_or(usual);
         let passes = |at: usize| {
             let beside = beside(at, picture.columns, cells.len()).into_iter().flatten();
             beside.filter_map(|at| picture.moved.get(at)).any(|&moved| moved)
@@ -178,8 +184,8 @@ impl Reference {
                 let left = (cell.now / cell.before).sqrt() / light(cell);
                 // Less of the old contrast, and no other contrast in its place.
                 tells(at, cell)
-                    && transmission(cell) < TRANSMITTED * usual
-                    && left < REPLACED * usual
+                    && transmission(cell) < TRANSMITTED * usual(at)
+                    && left < REPLACED * usual(at)
                     && shines_through(&cells, at, picture.columns)
                     && !passes(at)
             })
@@ -215,6 +221,34 @@ pub(crate) fn veiled(changes: &[Change], columns: usize) -> (Vec<Vec<usize>>, f3
     let telling = (0..lost.len()).filter(|&at| told(at) > 0).count() as f32;
     let known = telling.max(LEAST_TELLING * lost.len() as f32).max(1.0);
     (regions, count / known)
+}
+
+/// What is usually left of the contrast in each row of cells and the few above and below it: what all but the
+/// clearest three tenths of their cells have, at most what the picture as a whole has.
+fn usual_by_row(
+    cells: &[Sums],
+    columns: usize,
+    tells: &impl Fn(usize, &Sums) -> bool,
+    transmission: &impl Fn(&Sums) -> f32,
+    whole: f32,
+) -> Vec<f32> {
+    let rows: Vec<Vec<f32>> = (cells.chunks(columns.max(1)).enumerate())
+        .map(|(row, cells)| {
+            let telling = cells.iter().enumerate().filter(|(at, cell)| tells(row * columns + at, cell));
+            telling.map(|(_, cell)| transmission(cell)).collect()
+        })
+        .collect();
+    (0..rows.len())
+        .map(|row| {
+            let around = rows.iter().take(row + ROWS_AROUND + 1).skip(row.saturating_sub(ROWS_AROUND));
+            let mut around: Vec<f32> = around.flatten().copied().collect();
+            let clearest = around.len() * 7 / 10;
+            if around.len() < LEAST_AROUND {
+                return whole;
+            }
+            around.select_nth_unstable_by(clearest, f32::total_cmp).1.clamp(0.0, whole)
+        })
+        .collect()
 }
 
 /// Whether the light of a cell and those around it still goes up and down as it did: behind dirt the
