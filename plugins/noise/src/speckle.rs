@@ -9,6 +9,8 @@
 //! differs between two frames, where all that stands cancels out. Lone samples (salt and pepper, snow, hot
 //! pixels) are counted in the flattest tiles: where most of these have some, it is no lamp and no leaf.
 
+use std::borrow::Cow;
+
 use easysight_sdk::{
     Clip, Failure, PlaneKind, Rect, SampleRange,
     image::{SPECKLE_ROWS, speckle_tiles},
@@ -79,11 +81,13 @@ pub(crate) fn of_picture(clip: &dyn Clip, frame: u32) -> Result<Speckles, Failur
     let level = clip.level_within(WIDTH);
     let read = |plane, level, area| clip.crop(frame, plane, level, area).map_err(Failure::from);
     let mut grain = None;
+    // Lone samples are told best before they are averaged.
+    let native = tiles(clip, PlaneKind::Luma, 0, LONE, &read)?;
     for (level, weight) in [(level, 1.0), (level + 1, 2.0)] {
         if level >= clip.info().levels {
             continue;
         }
-        if let Some(q) = Quartiles::of(&tiles(clip, PlaneKind::Luma, level, LONE, &read)?, true) {
+        if let Some(q) = Quartiles::of(&at_level(level, &native, LONE, clip, &read)?, true) {
             let seen = weight * q.grain;
             let all_noise = if seen >= ALL_NOISE_LEAST { ALL_NOISE.share(q.even) } else { 0.0 };
             let noise = seen * (EVEN.share(q.even) * WHITE.share(q.white)).max(all_noise);
@@ -101,8 +105,6 @@ pub(crate) fn of_picture(clip: &dyn Clip, frame: u32) -> Result<Speckles, Failur
             colour = colour.max(q.spread * EVEN_COLOUR.share(q.even_spread));
         }
     }
-    // Lone samples are told best before they are averaged.
-    let native = tiles(clip, PlaneKind::Luma, 0, LONE, &read)?;
     Ok(Speckles { grain, colour, lone: lone(native, |tile| tile.lone) })
 }
 
@@ -121,11 +123,12 @@ pub(crate) fn of_change(clip: &dyn Clip, before: u32, after: u32) -> Result<Spec
     // Half the difference of two frames has 1/√2 of the noise of one.
     let scale = std::f64::consts::SQRT_2;
     let mut grain = 0.0_f64;
+    let native = tiles(clip, PlaneKind::Luma, 0, LONE_CHANGE, &read)?;
     for (level, weight) in [(level, 1.0), (level + 1, 2.0)] {
         if level >= clip.info().levels {
             continue;
         }
-        if let Some(q) = Quartiles::of(&tiles(clip, PlaneKind::Luma, level, LONE_CHANGE, &read)?, false) {
+        if let Some(q) = Quartiles::of(&at_level(level, &native, LONE_CHANGE, clip, &read)?, false) {
             let white = if weight > 1.0 { WHITE_CHANGE } else { WHITE };
             let noise = EVEN_CHANGE.share(q.even) * white.share(q.white);
             grain = grain.max(scale * weight * q.grain * noise);
@@ -137,7 +140,6 @@ pub(crate) fn of_change(clip: &dyn Clip, before: u32, after: u32) -> Result<Spec
             colour = colour.max(scale * q.spread * EVEN_COLOUR.share(q.even_spread));
         }
     }
-    let native = tiles(clip, PlaneKind::Luma, 0, LONE_CHANGE, &read)?;
     Ok(Speckles { grain, colour, lone: lone(native, |tile| tile.upright) })
 }
 
@@ -150,6 +152,20 @@ struct Tile {
     slope: u32,
     lone: bool,
     upright: bool,
+}
+
+/// The tiles of a level of luma, of which those of the native one are at hand.
+fn at_level<'a>(
+    level: u32,
+    native: &'a [Tile],
+    height: u8,
+    clip: &dyn Clip,
+    read: &impl Fn(PlaneKind, u32, Rect) -> Result<Vec<u8>, Failure>,
+) -> Result<Cow<'a, [Tile]>, Failure> {
+    if level == 0 {
+        return Ok(Cow::Borrowed(native));
+    }
+    tiles(clip, PlaneKind::Luma, level, height, read).map(Cow::Owned)
 }
 
 /// The tiles of bands over the whole plane.

@@ -103,21 +103,25 @@ impl Columns {
     }
 
     fn add_lone(&mut self, upper: &[u8], middle: &[u8], lower: &[u8], height: u8) {
-        let beside = self.least.iter_mut().zip(&mut self.most).zip(upper).zip(lower);
-        for (((least, most), &upper), &lower) in beside {
+        let pairs = self.least.iter_mut().zip(&mut self.most).zip(upper).zip(lower);
+        for (((least, most), &upper), &lower) in pairs {
             (*least, *most) = (upper.min(lower), upper.max(lower));
         }
-        let windows = self.least.windows(3).zip(self.most.windows(3)).zip(middle.windows(3));
-        for (((least, most), middle), (lone, upright)) in
-            windows.zip(self.lone.iter_mut().zip(&mut self.upright))
+        // Whole slices side by side, which the compiler takes many samples of at a time; of windows of
+        // three it does not.
+        let around = beside(&self.least).zip(beside(&self.most)).zip(beside(middle));
+        let columns = inside(&self.least).zip(inside(&self.most)).zip(inside(middle));
+        for ((around, columns), (lone, upright)) in
+            around.zip(columns).zip(self.lone.iter_mut().zip(&mut self.upright))
         {
-            let ([a, b, c], [d, e, f], [left, sample, right]) = (least, most, middle) else { continue };
+            let (((a, c), (d, f)), (left, right)) = around;
+            let ((&b, &e), &sample) = columns;
             let stands = |least: u8, most: u8| {
-                u8::from(sample.saturating_sub(most) > height || least.saturating_sub(*sample) > height)
+                u8::from((sample.saturating_sub(most) > height) | (least.saturating_sub(sample) > height))
             };
-            *upright += stands(*b, *e);
-            let least = (*a).min(*b).min(*c).min(*left).min(*right);
-            let most = (*d).max(*e).max(*f).max(*left).max(*right);
+            *upright += stands(b, e);
+            let least = (*a).min(b).min(*c).min(*left).min(*right);
+            let most = (*d).max(e).max(*f).max(*left).max(*right);
             *lone += stands(least, most);
         }
     }
@@ -144,6 +148,16 @@ impl Columns {
         self.sum.fill(0);
         self.squares.fill(0);
     }
+}
+
+/// Each sample but the first and the last.
+fn inside(samples: &[u8]) -> std::slice::Iter<'_, u8> {
+    samples.get(1..).unwrap_or_default().iter()
+}
+
+/// The samples to the left and to the right of each of these.
+fn beside(samples: &[u8]) -> impl Iterator<Item = (&u8, &u8)> {
+    samples.iter().zip(samples.get(2..).unwrap_or_default())
 }
 
 #[cfg(test)]
