@@ -165,6 +165,13 @@ impl Grid {
         (at < means.len()).then(|| *means.select_nth_unstable_by(at, f32::total_cmp).1)
     }
 
+    /// Share of the tiles beyond a map that have detail.
+    pub(crate) fn detailed_beyond(&self, tiles: &[bool]) -> f32 {
+        let beyond = || self.detail.iter().zip(tiles).filter(|&(_, &inside)| !inside);
+        let detailed = beyond().filter(|&(&detail, _)| detail >= EMPTY).count();
+        detailed as f32 / beyond().count().max(1) as f32
+    }
+
     /// Number of tiles.
     pub(crate) fn len(&self) -> usize {
         self.mean.len()

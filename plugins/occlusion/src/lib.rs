@@ -37,6 +37,8 @@ const DARK: f32 = 36.0;
 const LEAST_LOOKS: u32 = 3;
 /// Looks after which what was there in all of them belongs to the scene, whatever it looks like.
 const USUAL_LOOKS: u32 = 20;
+/// Share of the rest of the picture that has detail where something covers a part of it; in dense fog a third.
+const LEAST_DETAILED: f32 = 0.4;
 /// Share of the cells of a part that must have had edges for the memory to know what was there.
 const KNOWN_BEFORE: f32 = 0.2;
 /// Width of the picture that is brought down to a view, and frames that are looked at.
@@ -50,8 +52,8 @@ const NOTHING_ELSE: f32 = 0.9;
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
-    /// Share of the picture that may be covered. Without a baseline the share of an empty patch
-    /// counts as far as its outline looks like that of a thing before the lens.
+    /// Share of the picture that may seem to be covered: the share of an empty patch counts as far as its
+    /// outline looks like that of a thing before the lens. Healthy looks reach 0.094.
     #[schemars(range(min = 0.05, max = 0.5), extend("unit" = "share"))]
     pub max_covered_share: f64,
     /// Share of the picture in which nothing may be found any more of what the camera showed before. A lorry
@@ -64,7 +66,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { max_covered_share: 0.14, max_lost_share: 0.1, use_baseline: true }
+        Self { max_covered_share: 0.105, max_lost_share: 0.1, use_baseline: true }
     }
 }
 
@@ -272,7 +274,9 @@ fn suspected(grid: &Grid, is_dark: bool) -> Result<Cover, Failure> {
     let mut largest = 0.0_f32;
     for patch in patch::patches(grid) {
         largest = largest.max(patch.share);
-        let share = f64::from(patch.share * patch.likeness());
+        // In fog most of the rest is empty too.
+        let rest = grid.detailed_beyond(&patch.tiles);
+        let share = if rest < LEAST_DETAILED { 0.0 } else { f64::from(patch.share * patch.likeness()) };
         if share > worst.share {
             let size = patch.tiles.iter().filter(|&&tile| tile).count() as f64 / grid.len().max(1) as f64;
             worst = Cover {

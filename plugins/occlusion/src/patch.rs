@@ -121,7 +121,7 @@ const SHAPE: (f32, f32) = (0.3, 0.55);
 /// looks like the sky and counts a third.
 const SKY: (f32, f32) = (0.5, 120.0);
 /// One along all of it, brighter than this, looks like fog before the far end of the scene.
-const FOG: (f32, f32) = (0.9, 80.0);
+const FOG: (f32, f32) = (0.6, 80.0);
 
 impl Patch {
     /// How much the patch looks like a thing before the lens: 0 to 1.

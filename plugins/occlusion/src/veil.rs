@@ -23,7 +23,9 @@ const WHITE: f32 = 246.0;
 const ACROSS: f32 = 0.4;
 /// Beside the hidden part so much of the strength of edges is left that is left farther away: at the edge of
 /// fog it is less.
-const CLEAR: f32 = 0.75;
+const CLEAR: f32 = 0.88;
+/// Share of the hidden part with edges, from which on it is no fog.
+const LIVELY: f32 = 0.3;
 /// Distances, in cells, that are beside the hidden part and beyond an outline out of focus.
 const NEAR: std::ops::RangeInclusive<usize> = 4..=9;
 /// The light beyond must go up and down as it did by a view that shows what is missing: lost edges by other
@@ -52,7 +54,11 @@ pub(crate) fn is_cover(view: &View, matches: &[&Match], lost: &Lost) -> bool {
     if inside.now() > WHITE || (inside.now() < DARK && outside.ratio() < LIT) {
         return false;
     }
-    !is_fog(nearest, lost, columns)
+    // No fog comes within a clip; nor has it edges of its own.
+    let inside = || nearest.sums.iter().zip(&lost.cells).filter(|&(_, &inside)| inside).map(|(sums, _)| sums);
+    let lively = inside().filter(|sums| sums.is_lively()).count() as f32;
+    let is_smooth = lively < LIVELY * inside().count() as f32;
+    nearest.at.is_none() || !is_smooth || !is_fog(nearest, lost, columns)
 }
 
 /// Whether what is hidden is the far end of the scene, at the top all across, and what is left below it grows

@@ -58,6 +58,11 @@ impl Sums {
         self.before >= TELLING * WINDOW
     }
 
+    /// The view now has edges here.
+    pub(crate) fn is_lively(&self) -> bool {
+        self.now >= TELLING * WINDOW
+    }
+
     /// How well the edges before are found now: 1 where they all are, about 0 where none is.
     pub(crate) fn correlation(&self) -> f32 {
         // What is empty now has noise only, which would correlate by chance.
