@@ -1,10 +1,12 @@
 //! A camera that moves to and fro: a loose mount, a mast in the wind, a road beside it.
 //!
-//! Each frame is held against an earlier one by profiles of its parts, to a fraction of a pixel. Only
+//! Each frame is held against an earlier one by profiles of its parts, to a fraction of a pixel; where it
+//! moved out of their reach, or is turned, it is sought in a small picture of the whole. Only
 //! what nearly all parts do together is the camera's doing. The path that comes of it is judged by the
 //! distance over which it turns around again and again: a pan goes far and does not turn, a truck does
 //! not move the background, noise does not move anything.
 
+mod coarse;
 mod path;
 mod profile;
 mod shift;
@@ -14,6 +16,7 @@ use easysight_sdk::{
 };
 use serde::Deserialize;
 
+use coarse::Small;
 use path::{Place, swing, turns};
 use profile::Profiles;
 use shift::{Match, REACH, Shift};
@@ -24,6 +27,19 @@ const SPAN_MS: u32 = 1_000;
 const LEAST_WIDTH: u32 = 240;
 /// Pixels are told as of a picture of this width.
 const TOLD_WIDTH: f64 = 640.0;
+/// The small picture in which large moves are sought is at most so wide.
+const SMALL_WIDTH: u32 = 100;
+/// Places that are found in the small picture are off by less than this many of its samples.
+const GRAIN: f64 = 0.75;
+/// So many more frames than are found may be sought in the small picture and not be found.
+const MOST_MISSED: usize = 3;
+/// Turns that are told from none in the small picture, in degrees.
+const TURNED: f64 = 0.6;
+/// A turn is told as of what is so far from the middle, in pixels of a picture 640 pixels wide: half of the
+/// picture lies farther out.
+const TURNED_AT: f64 = 200.0;
+/// Frames closer than this to the one before are passed over: what shakes does so a few times a second.
+const LEAST_INTERVAL_US: u64 = 30_000;
 /// Frames further apart than this do not show a fast to and fro.
 const CLOSE_S: f64 = 0.13;
 /// Reversals a second that make a fast shake, within frames that are close together.
@@ -108,18 +124,18 @@ impl Plugin for Shake {
                     status,
                     Text::new(
                         format!(
-                            "摄像机在抖动:画面来回晃动 {:.1} 像素(按 640 像素宽计),每秒转向 {:.0} 次。",
+                            "摄像机在抖动：画面来回晃动 {:.1} 像素（按 640 像素宽计），每秒转向 {:.0} 次（仅凭这段画面）。",
                             motion.swing_px, motion.reversals_per_s
                         ),
                         format!(
                             "The camera shakes: the picture swings to and fro over {:.1} pixels (of 640 across), \
-                             turning around {:.0} times a second.",
+                             turning around {:.0} times a second (by this clip alone).",
                             motion.swing_px, motion.reversals_per_s
                         ),
                     ),
                 )
                 .suggest(Text::new(
-                    "检查支架、立柱和螺丝是否松动,附近是否有振动源;必要时加固或开启电子防抖。",
+                    "检查支架、立柱和螺丝是否松动，附近是否有振动源；必要时加固或开启电子防抖。",
                     "Check bracket, pole and screws, and what may make them vibrate; stiffen the mount, or switch \
                      on image stabilisation.",
                 ))
@@ -143,55 +159,166 @@ fn level(clip: &dyn Clip) -> u32 {
     (0..info.levels).rev().find(|level| info.width >> level >= LEAST_WIDTH).unwrap_or(0)
 }
 
-/// The camera's path, in pieces where it turned to something else.
+/// Where the camera is: shifted in samples, and turned in degrees.
+#[derive(Debug, Clone, Copy, Default)]
+struct Stand {
+    shift: Shift,
+    degrees: f64,
+    /// It was found in the small picture.
+    coarsely: bool,
+}
+
+impl Stand {
+    fn shifted(self, by: Shift) -> Self {
+        let shift = Shift { x: self.shift.x + by.x, y: self.shift.y + by.y };
+        Self { shift, coarsely: false, ..self }
+    }
+
+    fn is_turned_from(self, other: Self) -> bool {
+        (self.degrees - other.degrees).abs() >= TURNED
+    }
+}
+
+/// The frames, as they are compared.
+struct Frames<'a> {
+    clip: &'a dyn Clip,
+    level: u32,
+    width: u32,
+    small_level: u32,
+    small_width: u32,
+}
+
+impl<'a> Frames<'a> {
+    fn of(clip: &'a dyn Clip) -> Result<Self, Failure> {
+        let (level, small_level) = (level(clip), clip.level_within(SMALL_WIDTH));
+        let (width, _) = clip.size(PlaneKind::Luma, level)?;
+        let (small_width, _) = clip.size(PlaneKind::Luma, small_level)?;
+        Ok(Self { clip, level, width, small_level, small_width })
+    }
+
+    fn profiles(&self, frame: u32) -> Result<Profiles, Failure> {
+        Ok(Profiles::of(&self.clip.luma(frame, self.level)?, self.width as usize))
+    }
+
+    fn small(&self, frame: u32) -> Result<Small, Failure> {
+        Ok(Small::of(self.clip.luma(frame, self.small_level)?, self.small_width as usize))
+    }
+
+    /// Where a frame stands whose move against another one, which stands there, is large, or which is turned
+    /// and shifted by so much.
+    fn far(
+        &self,
+        (before, stand): (u32, Stand),
+        after: &Small,
+        shift: Option<Shift>,
+    ) -> Result<Option<Stand>, Failure> {
+        let scale = f64::from(self.width) / f64::from(self.small_width.max(1));
+        let before = self.small(before)?;
+        let moved = match shift {
+            Some(by) => before.turned(after, ((by.x / scale) as f32, (by.y / scale) as f32)),
+            None => before.moved(after),
+        };
+        Ok(moved.map(|moved| Stand {
+            shift: Shift {
+                x: stand.shift.x + scale * f64::from(moved.x),
+                y: stand.shift.y + scale * f64::from(moved.y),
+            },
+            degrees: stand.degrees + f64::from(moved.degrees),
+            coarsely: true,
+        }))
+    }
+}
+
+/// The camera's path, in pieces where it turned to something else. Of the frames those count that the
+/// diagnosis asked for, so that it does not matter whether others asked for more.
 fn walk(clip: &dyn Clip) -> Result<Vec<Vec<Place>>, Failure> {
-    let frames = clip.frames();
-    let level = level(clip);
-    let (width, _) = clip.size(PlaneKind::Luma, level)?;
-    let scale = TOLD_WIDTH / f64::from(width);
-    let profiles = |frame: u32| -> Result<Profiles, Failure> {
-        Ok(Profiles::of(&clip.luma(frame, level)?, width as usize))
-    };
-    let mut reference = profiles(0)?;
+    let infos = clip.frames();
+    let frames = Frames::of(clip)?;
+    let mut reference = frames.profiles(0)?;
     let mut before = reference.clone();
-    // Where the reference and the frame before stand, in samples.
-    let (mut anchor, mut last) = (Shift::default(), Shift::default());
+    // Which frames these are, and where they stand.
+    let (mut anchor, mut last) = ((0, Stand::default()), (0, Stand::default()));
     let mut paths = vec![Vec::new()];
-    let mut featureless = 0;
-    for (at, frame) in (0_u32..).zip(&frames) {
-        let now = if at == 0 { reference.clone() } else { profiles(at)? };
-        let expected = |anchor: Shift| Shift { x: last.x - anchor.x, y: last.y - anchor.y };
-        let mut found = shift::shift(&reference, &now, expected(anchor));
+    let (mut featureless, mut count) = (0, 0);
+    // Sought in the small picture: found, and not.
+    let (mut found_far, mut missed_far) = (0, 0);
+    let mut looked_us: Option<u64> = None;
+    for (at, frame) in (0_u32..).zip(&infos) {
+        if looked_us.is_some_and(|last_us| frame.timestamp_us - last_us < LEAST_INTERVAL_US) {
+            continue;
+        }
+        looked_us = Some(frame.timestamp_us);
+        count += 1;
+        let now = if at == 0 { reference.clone() } else { frames.profiles(at)? };
+        let (from, latest) = (anchor.1.shift, last.1.shift);
+        let mut found = shift::shift(&reference, &now, Shift { x: latest.x - from.x, y: latest.y - from.y });
         let far = |found: &Match| match found {
-            Match::Shifted(by) => by.x.abs().max(by.y.abs()) > REACH as f64 - 2.0,
+            Match::Shifted(by) | Match::Perhaps(by) => by.x.abs().max(by.y.abs()) > REACH as f64 - 2.0,
             _ => true,
         };
+        let mut base = anchor;
         if far(&found) && at > 0 {
-            // Out of reach of the reference: the frame before takes its place.
-            (reference, anchor) = (before, last);
-            found = shift::shift(&reference, &now, Shift::default());
+            // Out of reach of the reference: the frame before may be nearer.
+            base = last;
+            found = shift::shift(&before, &now, Shift::default());
         }
-        let place = match found {
-            Match::Shifted(by) => Shift { x: anchor.x + by.x, y: anchor.y + by.y },
-            Match::Elsewhere | Match::Featureless => {
-                featureless += usize::from(found == Match::Featureless);
-                (reference, anchor) = (now.clone(), Shift::default());
-                paths.push(Vec::new());
-                anchor
+        let stand = match found {
+            Match::Shifted(by) => Some(base.1.shifted(by)),
+            Match::Perhaps(by) => {
+                let small = frames.small(at)?;
+                let turned = frames.far(base, &small, Some(by))?.filter(|stand| stand.is_turned_from(base.1));
+                turned.or(Some(base.1.shifted(by)))
+            }
+            Match::Featureless => {
+                featureless += 1;
+                None
+            }
+            // Where it was sought in vain so often, traffic fills the picture.
+            Match::Elsewhere if missed_far >= MOST_MISSED + found_far => None,
+            Match::Elsewhere => {
+                let small = frames.small(at)?;
+                base = anchor;
+                let mut stand = frames.far(anchor, &small, None)?;
+                if stand.is_none() {
+                    base = last;
+                    stand = frames.far(last, &small, None)?;
+                }
+                *if stand.is_some() { &mut found_far } else { &mut missed_far } += 1;
+                stand
             }
         };
-        if let Some(path) = paths.last_mut() {
-            let at_s = frame.timestamp_us as f64 / 1e6;
-            path.push(Place { at_s, x: place.x * scale, y: place.y * scale });
+        if stand.is_some() && base.0 != anchor.0 {
+            (reference, anchor) = (before, base);
         }
-        (before, last) = (now, place);
+        let stand = stand.unwrap_or_else(|| {
+            (reference, anchor) = (now.clone(), (at, Stand::default()));
+            paths.push(Vec::new());
+            anchor.1
+        });
+        if let Some(path) = paths.last_mut() {
+            path.push(Place::of(frame.timestamp_us, stand, &frames));
+        }
+        (before, last) = (now, (at, stand));
     }
-    if 2 * featureless > frames.len() {
+    if 2 * featureless > count {
         return Err(Failure::Inconclusive(
             "the picture has too few edges to tell whether the camera moves".into(),
         ));
     }
     Ok(paths)
+}
+
+impl Place {
+    fn of(at_us: u64, stand: Stand, frames: &Frames<'_>) -> Self {
+        let scale = TOLD_WIDTH / f64::from(frames.width);
+        Self {
+            at_s: at_us as f64 / 1e6,
+            x: stand.shift.x * scale,
+            y: stand.shift.y * scale,
+            turned: stand.degrees.to_radians() * TURNED_AT,
+            grain: if stand.coarsely { TOLD_WIDTH / f64::from(frames.small_width.max(1)) } else { 0.0 },
+        }
+    }
 }
 
 /// The largest swing of all pieces: of the whole piece for slow swaying, of its close frames for fast
@@ -209,6 +336,10 @@ fn judge(paths: &[Vec<Place>], config: &Config) -> Option<Motion> {
             continue;
         }
         let swing_px = swing(path, ((rate * covered_s).ceil() as usize).max(LEAST_REVERSALS));
+        // To and fro by less than places may be off is no motion. Measured along fast
+        // pans: 0.6 of a sample.
+        let grain = path.iter().map(|place| place.grain).fold(0.0, f64::max);
+        let swing_px = if swing_px < GRAIN * grain { 0.0 } else { swing_px };
         if worst.as_ref().is_some_and(|worst| worst.swing_px >= swing_px) {
             continue;
         }
@@ -216,7 +347,7 @@ fn judge(paths: &[Vec<Place>], config: &Config) -> Option<Motion> {
             // Turns as small as half the swing belong to it.
             turns(&path.iter().map(pick).collect::<Vec<_>>(), (swing_px / 2.0).max(0.05))
         };
-        let reversals_per_s = along(|p| p.x).max(along(|p| p.y)) as f64 / covered_s;
+        let reversals_per_s = along(|p| p.x).max(along(|p| p.y)).max(along(|p| p.turned)) as f64 / covered_s;
         worst = Some(Motion { swing_px, reversals_per_s, covered_s });
     }
     worst

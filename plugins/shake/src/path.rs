@@ -9,6 +9,11 @@ pub(crate) struct Place {
     pub(crate) x: f64,
     /// Likewise.
     pub(crate) y: f64,
+    /// How far a turn moves what is half-way out, likewise.
+    pub(crate) turned: f64,
+    /// By how much the place may be off, likewise: nothing to speak of but where it was found in a small
+    /// picture.
+    pub(crate) grain: f64,
 }
 
 /// Directions along which swings are measured: x, y and the diagonals.
@@ -23,7 +28,9 @@ const DIRECTIONS: [(f64, f64); 4] = [
 /// turns less often. A pan, however far, turns around once at the most.
 pub(crate) fn swing(path: &[Place], reversals: usize) -> f64 {
     let along = |(x, y): (f64, f64)| -> Vec<f64> { path.iter().map(|p| p.x * x + p.y * y).collect() };
-    DIRECTIONS.into_iter().map(|direction| largest(&along(direction), reversals)).fold(0.0, f64::max)
+    let turned: Vec<f64> = path.iter().map(|place| place.turned).collect();
+    let shifted = DIRECTIONS.into_iter().map(|direction| largest(&along(direction), reversals));
+    shifted.fold(largest(&turned, reversals), f64::max)
 }
 
 /// As [`swing`], along one direction. A larger distance is never crossed more often than a smaller

@@ -17,6 +17,9 @@ const CERTAIN: f64 = 0.1;
 const UNLIKE: f64 = 0.4;
 /// Parts of a direction that must have been found for the others to be believed.
 const LEAST_PARTS: usize = 4;
+/// A frame may be turned where the middle half of its parts differ by more than this, in samples, along and
+/// across: a turn by half a degree moves parts that are 120 samples apart by one against each other.
+const TWIST: f64 = 0.8;
 /// Slopes weaker than this on average (16ths of a grey level) are noise.
 const LEAST_SLOPE: f64 = 12.0;
 
@@ -32,6 +35,8 @@ pub(crate) struct Shift {
 pub(crate) enum Match {
     /// The frame is shifted so far against the other one.
     Shifted(Shift),
+    /// So far, if it is not turned: its parts are shifted differently, along and across.
+    Perhaps(Shift),
     /// It shows something else, or has moved out of reach.
     Elsewhere,
     /// There is too little to hold on to.
@@ -47,14 +52,18 @@ pub(crate) fn shift(before: &Profiles, after: &Profiles, expected: Shift) -> Mat
         .or_else(|| direction(&before.down, &after.down, expected.y));
     let (Some(x), Some(y)) = (x, y) else { return Match::Featureless };
     match (x, y) {
-        (Agreed::On(x), Agreed::On(y)) => Match::Shifted(Shift { x, y }),
+        (Agreed::On(x, across), Agreed::On(y, down)) if across.min(down) > TWIST => {
+            Match::Perhaps(Shift { x, y })
+        }
+        (Agreed::On(x, _), Agreed::On(y, _)) => Match::Shifted(Shift { x, y }),
         _ => Match::Elsewhere,
     }
 }
 
 /// What the parts say of one direction.
 enum Agreed {
-    On(f64),
+    /// The shift, and by how much the middle half of the parts differ.
+    On(f64, f64),
     Not,
 }
 
@@ -85,25 +94,27 @@ fn direction(before: &[Vec<i16>], after: &[Vec<i16>], expected: f64) -> Option<A
     if 3 * shifts.len() < asked {
         return Some(Agreed::Not);
     }
-    Some(Agreed::On(agreed(&mut shifts)))
+    let (agreed, spread) = agreed(&mut shifts);
+    Some(Agreed::On(agreed, spread))
 }
 
 /// The shift that three quarters of the parts reach or exceed: where a quarter stands still, the
-/// camera does.
-fn agreed(shifts: &mut [f64]) -> f64 {
+/// camera does. And by how much the middle half of the parts differ.
+fn agreed(shifts: &mut [f64]) -> (f64, f64) {
     shifts.sort_by(f64::total_cmp);
     let at = |share: f64| {
         let place = share * shifts.len().saturating_sub(1) as f64;
         shifts.get(place.round() as usize).copied().unwrap_or_default()
     };
     let (low, high) = (at(0.25), at(0.75));
-    if low > 0.0 {
+    let agreed = if low > 0.0 {
         low
     } else if high < 0.0 {
         high
     } else {
         0.0
-    }
+    };
+    (agreed, high - low)
 }
 
 /// What one part says.

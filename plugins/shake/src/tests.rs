@@ -135,6 +135,74 @@ fn frames_at_uneven_intervals_are_judged_by_their_time() {
     assert_ne!(judge(&shaken).unwrap().status, Status::Normal);
 }
 
+/// Frames of the wall by a camera that is turned by some degrees, and shifted.
+fn turned(frames: u32, stand: impl Fn(f64) -> (f64, f64, f64)) -> ArrayClip {
+    drawn(frames, |x, y, seconds| {
+        let (dx, dy, degrees) = stand(seconds);
+        let (sin, cos) = degrees.to_radians().sin_cos();
+        let (x, y) = (x - 120.0, y - 72.0);
+        wall(120.0 + x * cos - y * sin + dx, 72.0 + x * sin + y * cos + dy)
+    })
+}
+
+#[test]
+fn a_violent_shake_is_found_and_measured() {
+    for pixels in [8.0, 20.0, 30.0] {
+        let finding = judge(&clip(26, sway(pixels, 4.0))).unwrap();
+        assert_eq!(finding.status, Status::Error, "{pixels}: {finding:?}");
+        let swing = metric(&finding, "swing_px");
+        let wanted = 2.0 * pixels * 640.0 / 240.0;
+        assert!((0.7..=1.2).contains(&(swing / wanted)), "{pixels}: {swing} of {wanted}");
+    }
+}
+
+#[test]
+fn frames_thrown_about_at_random_are_a_shake() {
+    let thrown = |seconds: f64| {
+        let at = (seconds * 25.0).round() as i64;
+        let by = |which: i64| f64::from(scatter(at, which, 7)) / 6.0 - 21.0;
+        (by(1), by(2))
+    };
+    assert_eq!(judge(&clip(26, thrown)).unwrap().status, Status::Error);
+}
+
+#[test]
+fn a_camera_that_turns_to_and_fro_about_its_axis_is_found() {
+    let rolling = turned(26, |seconds| {
+        let turn = std::f64::consts::TAU * 4.0 * seconds;
+        (1.5 * turn.cos(), 0.0, 3.0 * turn.sin())
+    });
+    assert_ne!(judge(&rolling).unwrap().status, Status::Normal);
+}
+
+#[test]
+fn a_pan_beyond_the_reach_of_the_profiles_is_no_shaking() {
+    let fast = judge(&clip(26, |seconds| (300.0 * seconds, 20.0 * seconds))).unwrap();
+    assert_eq!(fast.status, Status::Normal, "{fast:?}");
+}
+
+#[test]
+fn a_single_jolt_is_no_shaking() {
+    let jolt = |seconds: f64| (0.0, if (0.4..0.48).contains(&seconds) { 18.0 } else { 0.0 });
+    assert_eq!(judge(&clip(26, jolt)).unwrap().status, Status::Normal);
+}
+
+#[test]
+fn frames_that_others_asked_for_change_nothing() {
+    let own: Vec<u64> = (0..26).map(|t| t * FRAME_US).collect();
+    let more: Vec<u64> = (0..51).map(|t| t * FRAME_US / 2).chain((6..=15).map(|t| t * 200_000)).collect();
+    for pixels in [0.0, 2.0, 20.0] {
+        let shown = |times: &[u64]| {
+            times.iter().fold(ArrayClip::new(WIDTH, HEIGHT), |clip, &at_us| {
+                let (dx, dy) = sway(pixels, 4.0)(at_us as f64 / 1e6);
+                clip.frame(at_us, at_us == 0, |x, y| wall(f64::from(x) + dx, f64::from(y) + dy) as u8)
+            })
+        };
+        let [one, other] = [&own, &more].map(|times| judge(&shown(times)).unwrap().status);
+        assert_eq!(one, other, "{pixels}");
+    }
+}
+
 #[test]
 fn a_plain_wall_cannot_tell() {
     let plain = drawn(26, |_, _, _| 120.0);
