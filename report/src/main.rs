@@ -1,6 +1,7 @@
 //! `cargo xtask report …`: how well the diagnoses tell healthy pictures from faulty ones.
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::{self, IsTerminal},
     path::{Path, PathBuf},
@@ -10,10 +11,12 @@ use std::{
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
 use easysight_report::{
-    cases::{self, Order},
+    cases::{self, Clip, Order},
     document::{self, Told},
     examiner::{self, Examiner, Memory},
+    labels,
     manifest::Manifest,
+    set::Set,
     tally,
 };
 use indicatif::{ProgressBar, ProgressStyle};
@@ -35,7 +38,8 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct Cases {
-    /// Healthy clips, or directories of them; rendered scenes where none is given.
+    /// Healthy clips, directories of them, or folders of footage with a `labels.csv`, of which the healthy
+    /// clips and stills are taken; rendered scenes where none is given.
     #[arg(long, value_name = "FILE|DIR")]
     clips: Vec<PathBuf>,
     /// Render scenes beside the clips that are given.
@@ -47,9 +51,18 @@ struct Cases {
     /// Only these kinds (`blur`, `night`, …).
     #[arg(long, value_name = "KIND", value_delimiter = ',')]
     kinds: Vec<String>,
+    /// Only these makers of faults (`disk`, `koschmieder`, …).
+    #[arg(long, value_name = "MAKER", value_delimiter = ',')]
+    makers: Vec<String>,
     /// Only this much of each fault, beside healthy clips and confounders (`mild`, `middle`, `strong`).
     #[arg(long, value_name = "SEVERITY", value_delimiter = ',')]
     severities: Vec<String>,
+    /// Only cases of this set (`development`, `validation`, `lockbox`); those of all three otherwise.
+    #[arg(long, value_name = "SET")]
+    set: Option<Set>,
+    /// Make each fault of so many clips of a set, in turn, rather than of all.
+    #[arg(long, value_name = "N")]
+    clips_each: Option<usize>,
     /// Seconds of each clip.
     #[arg(long, value_name = "S", default_value_t = 4.0)]
     seconds: f32,
@@ -152,30 +165,51 @@ impl Cases {
     fn order(&self) -> anyhow::Result<Order> {
         let mut clips = Vec::new();
         for given in &self.clips {
-            if !given.is_dir() {
-                clips.push(given.clone());
-                continue;
-            }
-            let entries = fs::read_dir(given).with_context(|| given.display().to_string())?;
-            let mut files = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
-            files.retain(|file| is_video(file));
-            files.sort();
-            if files.is_empty() {
-                bail!("{}: no video (mp4, mkv, avi, mov, ts)", given.display());
-            }
-            clips.append(&mut files);
+            clips.extend(clips_of(given)?);
         }
         Ok(Order {
             scenes: self.scenes || clips.is_empty(),
             clips,
             dir: self.cases_dir.clone(),
             kinds: self.kinds.clone(),
+            makers: self.makers.clone(),
             severities: self.severities.clone(),
+            set: self.set,
+            clips_each: self.clips_each,
             seconds: self.seconds,
             seed: self.seed,
             jobs: self.jobs(),
         })
     }
+}
+
+/// The healthy clips of a file, a directory or a folder of footage, with their cameras.
+fn clips_of(given: &Path) -> anyhow::Result<Vec<Clip>> {
+    let of_file = |file: PathBuf| {
+        let camera = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        Clip { camera, file }
+    };
+    if !given.is_dir() {
+        return Ok(vec![of_file(given.to_owned())]);
+    }
+    if given.join(labels::FILE).is_file() {
+        let mut labels = labels::read(given)?;
+        // Nothing may be said of an origin: what is made of it would be judged by its own faults.
+        labels.retain(|label| label.is_healthy() && label.may.is_empty());
+        let mut seen = BTreeSet::new();
+        labels.retain(|label| seen.insert(label.camera.clone()));
+        let clips =
+            labels.into_iter().map(|label| Clip { file: given.join(&label.file), camera: label.camera });
+        return Ok(clips.filter(|clip| clip.file.is_file()).collect());
+    }
+    let entries = fs::read_dir(given).with_context(|| given.display().to_string())?;
+    let mut files = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    files.retain(|file| is_video(file));
+    files.sort();
+    if files.is_empty() {
+        bail!("{}: no video (mp4, mkv, avi, mov, ts)", given.display());
+    }
+    Ok(files.into_iter().map(of_file).collect())
 }
 
 fn is_video(file: &Path) -> bool {

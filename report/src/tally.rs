@@ -136,6 +136,7 @@ mod tests {
             role,
             kind: if is_fault { "blur".into() } else { "night".into() },
             variant: String::new(),
+            maker: if is_fault { "first_blur".into() } else { String::new() },
             severity,
             must: if is_fault { vec!["clarity".into()] } else { Vec::new() },
             may: Vec::new(),
