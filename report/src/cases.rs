@@ -55,9 +55,8 @@ pub struct Order {
     pub makers: Vec<String>,
     /// Severities of faults to make; all where empty.
     pub severities: Vec<String>,
-    /// Only cases of this set; those of all where there is none. A case whose camera and maker are of two
-    /// sets is never made.
-    pub set: Option<Set>,
+    /// Sets whose cases are made. A case whose camera and maker are of two sets is never made.
+    pub sets: Vec<Set>,
     /// How many clips of a set each recipe but the healthy one is made of, in turn; all where there is none.
     pub clips_each: Option<usize>,
     /// Seconds of each clip.
@@ -105,7 +104,7 @@ pub fn make(order: &Order, tell: &(dyn Fn(usize, usize, &str) + Sync)) -> anyhow
     };
     let in_set = |piece: &Piece<'_>| {
         let set = Set::of_case(&piece.origin.camera, &piece.recipe.maker);
-        set.is_some_and(|set| order.set.is_none_or(|wanted| wanted == set))
+        set.is_some_and(|set| order.sets.contains(&set))
     };
     // Recipe by recipe: whoever looks early finds every clip.
     let pieces: Vec<Piece<'_>> = recipes

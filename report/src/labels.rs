@@ -1,5 +1,6 @@
 //! Labels of real footage: a table of files, whose camera each is of, and what must and may be said of it.
-//! A file `labels.csv` in the folder has the columns file, camera, find_one_of, may; others are for people.
+//! A file `labels.csv` in the folder has the columns `file`, `camera`, `find_one_of` and `may`; others are for
+//! people.
 
 use std::{fs, path::Path};
 

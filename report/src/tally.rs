@@ -1,4 +1,6 @@
-//! Counts verdicts: one row a diagnosis.
+//! Counts verdicts: one row a diagnosis, and figures of each set.
+
+mod figures;
 
 use std::collections::BTreeMap;
 
@@ -7,6 +9,8 @@ use crate::{
     statistics::{Share, area_under_curve},
     verdict::{Answer, Verdict, Wanted},
 };
+
+pub use figures::{Family, Figures, in_sets};
 
 /// How a diagnosis did.
 #[derive(Debug, Clone, Default)]
