@@ -101,8 +101,9 @@ fn milliseconds(time: Duration) -> f64 {
 }
 
 /// One plugin in the sandbox and natively, run by run in turn.
-pub(crate) fn cost(selected: &Selected, clip: &Arc<Clip>, runs: usize) -> anyhow::Result<Cost> {
+pub(crate) fn cost(selected: &Selected, clip: &Clip, runs: usize) -> anyhow::Result<Cost> {
     let name = &selected.plugin.descriptor().name;
+    let clip = &selected.sees(clip);
     let (mut sandboxed, mut native) = (Vec::new(), Vec::new());
     let mut cost = None;
     for _ in 0..runs.max(1) {

@@ -9,6 +9,7 @@ pub mod document;
 pub mod effect;
 pub mod examiner;
 pub mod ffmpeg;
+pub mod footage;
 pub mod frame;
 pub mod labels;
 pub mod manifest;

@@ -24,7 +24,7 @@
 // of them, and the host fills defaults in. Enumerations of the contract are strings as the contract
 // in wit/ spells them (`luma`, `limited`, `warning`), 64-bit numbers are BigInt.
 
-import { write } from 'easysight:diagnosis/log@1.0.0';
+import { write } from 'easysight:diagnosis/log@1.1.0';
 
 /** A text in both languages of the users. */
 export const text = (zh, en) => ({ zh, en });

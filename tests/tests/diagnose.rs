@@ -14,6 +14,7 @@ use std::{
     process::Output,
 };
 
+use easysight_tests::compiled_code;
 use programs::{has_ffmpeg, make_clip, plugins, program};
 use serde_json::Value;
 
@@ -53,10 +54,10 @@ fn healthy_cameras_raise_no_alarm() {
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "mp4"))
         .collect();
-    let cache = tempfile::tempdir().unwrap();
+    let cache = compiled_code(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let mut arguments = words(&["--format", "jsonl", "--native-check"]);
     arguments.extend(files.iter().map(|file| file.as_os_str()));
-    let output = easysight(cache.path(), &arguments);
+    let output = easysight(&cache, &arguments);
     let lines = lines(&output);
     // A line for each diagnosis of each clip, whichever diagnoses there are.
     assert_eq!(lines.len() % files.len(), 0);
@@ -174,10 +175,10 @@ fn a_dead_camera_is_a_finding() {
     if !has_ffmpeg() {
         return;
     }
-    let cache = tempfile::tempdir().unwrap();
+    let cache = compiled_code(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let source = format!("rtsp://admin:s3cretword@{closed}/live");
-    let output = easysight(cache.path(), &words(&["--format", "jsonl", &source]));
+    let output = easysight(&cache, &words(&["--format", "jsonl", &source]));
     let lines = lines(&output);
     assert_eq!(lines.len(), 1);
     assert_eq!(
@@ -188,14 +189,14 @@ fn a_dead_camera_is_a_finding() {
     assert_eq!(output.status.code(), Some(1));
     let said = [&output.stdout[..], &output.stderr[..]].concat();
     assert!(!String::from_utf8_lossy(&said).contains("s3cretword"));
-    let zero = easysight(cache.path(), &words(&["--exit-zero", &source]));
+    let zero = easysight(&cache, &words(&["--exit-zero", &source]));
     assert_eq!(zero.status.code(), Some(0));
     assert!(!String::from_utf8_lossy(&zero.stdout).contains("s3cretword"));
 }
 
 #[test]
 fn what_a_person_got_wrong_is_said_and_ends_with_2() {
-    let cache = tempfile::tempdir().unwrap();
+    let cache = compiled_code(env!("CARGO_TARGET_TMPDIR")).unwrap();
     for (arguments, said) in [
         (&["/nowhere/clip.mp4"][..], "no such file"),
         (&["ftp://camera/a"][..], "ftp"),
@@ -206,7 +207,7 @@ fn what_a_person_got_wrong_is_said_and_ends_with_2() {
         (&["--ffmpeg", "no-such-ffmpeg", "/etc/hostname"][..], "install"),
         (&[][..], "Usage"),
     ] {
-        let output = easysight(cache.path(), &words(arguments));
+        let output = easysight(&cache, &words(arguments));
         let stderr = String::from_utf8_lossy(&output.stderr).to_lowercase();
         assert!(stderr.contains(&said.to_lowercase()), "{arguments:?}: {stderr}");
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");

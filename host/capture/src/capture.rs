@@ -17,7 +17,7 @@ use crate::{
     error::{CaptureError, CaptureErrorKind as Kind},
     frame::{Frame, SampleRange},
     notes::{FrameNote, Notes, duration},
-    request::{ClipRequest, Stretch},
+    request::ClipRequest,
     source::{Source, SourceKind},
 };
 
@@ -160,7 +160,7 @@ impl Capturer {
     ) -> (Vec<Frame>, End) {
         let late = Instant::now() + self.config.deadline + request.span();
         let mut frames: Vec<Frame> = Vec::new();
-        let (mut first, mut held) = (None, 0_usize);
+        let (mut first, mut held, mut picker) = (None, 0_usize, request.picker());
         loop {
             // Opening a source and waiting for its first keyframe may take all the time there is;
             // ffmpeg watches the connection itself.
@@ -192,7 +192,7 @@ impl Capturer {
                 continue;
             }
             let timestamp = timestamp(&note, &mut first, frames.last());
-            if is_surplus(request, &note, timestamp, &frames) {
+            if !picker.takes(timestamp, note.keyframe) {
                 continue;
             }
             match Frame::new(timestamp, note.keyframe, note.size, &buffer.freeze()) {
@@ -200,7 +200,7 @@ impl Capturer {
                 Err(e) => return (frames, End::Broken(e.to_string())),
             }
             held += bytes;
-            if request.running(frames.len(), timestamp).is_none() {
+            if !picker.runs() {
                 return (frames, End::Enough);
             }
         }
@@ -284,14 +284,6 @@ fn timestamp(note: &FrameNote, first: &mut Option<f64>, last: Option<&Frame>) ->
     let Some(seconds) = note.seconds else { return before };
     let first = *first.get_or_insert(seconds);
     duration(seconds - first).max(before)
-}
-
-/// In a stream of keyframes alone none stands out; ffmpeg's own count begins before the clip does.
-fn is_surplus(request: &ClipRequest, note: &FrameNote, timestamp: Duration, frames: &[Frame]) -> bool {
-    let Some(last) = frames.last() else { return false };
-    let stretch = request.running(frames.len(), last.timestamp);
-    let least = stretch.map_or(Duration::ZERO, Stretch::least_distance);
-    note.keyframe && last.keyframe && timestamp.saturating_sub(last.timestamp) < least
 }
 
 /// A single picture rather than a stream of them.

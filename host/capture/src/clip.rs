@@ -1,8 +1,13 @@
 //! The clip that every diagnosis of a job looks at.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
-use crate::frame::{Frame, PlaneKind, SampleRange, halved, level_count, size_at};
+use crate::{
+    frame::{Frame, PlaneKind, SampleRange, halved, level_count, size_at},
+    request::{Picking, Stretch},
+};
 
 /// Facts on a clip as a whole.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,9 +85,9 @@ pub enum ClipError {
 /// Decoded frames of one size, in order.
 #[derive(Debug)]
 pub struct Clip {
-    info: ClipInfo,
-    evidence: DecoderEvidence,
-    frames: Vec<Frame>,
+    info: Arc<ClipInfo>,
+    evidence: Arc<DecoderEvidence>,
+    frames: Vec<Arc<Frame>>,
     levels: u32,
 }
 
@@ -103,24 +108,36 @@ impl Clip {
         if !frames.is_sorted_by_key(|frame| frame.timestamp) {
             return Err(ClipError::Order);
         }
-        Ok(Self { info, evidence, frames, levels: level_count(size) })
+        let frames = frames.into_iter().map(Arc::new).collect();
+        Ok(Self { info: info.into(), evidence: evidence.into(), frames, levels: level_count(size) })
+    }
+
+    /// The part of it that was captured for one stretch: the same frames, whatever else the clip was
+    /// captured for. They are shared, not copied. A stretch that was not asked for gets what there is.
+    #[must_use]
+    pub fn seen_by(&self, stretch: Stretch) -> Self {
+        let mut picking = Picking::new(stretch);
+        let takes = |frame: &&Arc<Frame>| picking.takes(frame.timestamp, frame.keyframe);
+        let frames = self.frames.iter().filter(takes).cloned().collect();
+        let (info, evidence) = (Arc::clone(&self.info), Arc::clone(&self.evidence));
+        Self { info, evidence, frames, levels: self.levels }
     }
 
     /// Facts on the whole.
     #[must_use]
-    pub const fn info(&self) -> &ClipInfo {
+    pub fn info(&self) -> &ClipInfo {
         &self.info
     }
 
     /// What the decoder complained of.
     #[must_use]
-    pub const fn evidence(&self) -> &DecoderEvidence {
+    pub fn evidence(&self) -> &DecoderEvidence {
         &self.evidence
     }
 
     /// The frames, at least one, in order of their timestamps.
     #[must_use]
-    pub fn frames(&self) -> &[Frame] {
+    pub fn frames(&self) -> &[Arc<Frame>] {
         &self.frames
     }
 

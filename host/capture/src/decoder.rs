@@ -4,7 +4,7 @@ use std::{ffi::OsString, path::Path, time::Duration};
 
 use crate::{
     frame::MAX_PIXELS,
-    request::{ClipRequest, Stretch},
+    request::{ClipRequest, SLACK, Stretch},
     source::{Source, SourceKind},
 };
 
@@ -84,35 +84,34 @@ fn file_address(path: &Path) -> OsString {
     address
 }
 
-/// Keeps the frames that the request wants, counted and timed from the first keyframe on, where the
-/// clip begins. Every keyframe that follows another kind of frame is kept besides, since a picture
-/// that changes at a keyframe only is what a freeze looks like. What is not kept is neither converted
-/// nor sent; it is decoded only because others are predicted from it.
+/// Keeps at least the frames that the request wants, counted and timed from the first keyframe on, where
+/// the clip begins; whoever reads them leaves out what is more. What is not kept is neither converted nor
+/// sent; it is decoded only because others are predicted from it.
 fn filters(request: &ClipRequest) -> String {
     let planar = "format=yuv420p|yuvj420p,showinfo=checksum=0";
-    match least_distance(request.stretches()) {
-        None => planar.to_owned(),
-        // In ffmpeg's memory: 0 the time of the first keyframe, 1 whether it has come, 2 the frames
-        // kept before it, 3 whether the last one kept is a keyframe, 4 whether this one is kept.
-        Some(least) => format!(
-            "select='if(key*not(ld(1)),st(1,1);st(0,t);st(2,selected_n));\
-             st(4,isnan(prev_selected_t)+key*not(ld(3))+gte(abs(t-prev_selected_t),{least}));\
-             if(ld(4),st(3,key));ld(4)',{planar}"
-        ),
+    let stretches = request.stretches();
+    if stretches.last().is_none_or(|longest| longest.slot().is_zero()) {
+        return planar.to_owned();
     }
+    let wanted: String = stretches.iter().map(|one| format!("+{}", wanted(one))).collect();
+    // In ffmpeg's memory: 0 the time of the first keyframe, 1 whether it has come, 2 the frames
+    // kept before it, 3 whether the last one kept is a keyframe, 4 whether this one is kept.
+    format!(
+        "select='if(key*not(ld(1)),st(1,1);st(0,t);st(2,selected_n));\
+         st(4,isnan(prev_selected_t)+key*not(ld(3)){wanted});\
+         if(ld(4),st(3,key));ld(4)',{planar}"
+    )
 }
 
-/// The expression, in seconds, of how far a frame has to be from the one kept before it: as far as the
-/// finest stretch says that still runs. None where every frame is wanted to the end.
-fn least_distance(stretches: &[Stretch]) -> Option<String> {
-    let (longest, finer) = stretches.split_last()?;
-    let seconds = |stretch: &Stretch| format!("{:.6}", stretch.least_distance().as_secs_f64());
-    if longest.least_distance().is_zero() {
-        return None;
+/// The expression of whether a stretch wants a frame: while it runs, the first one of each of its slots.
+fn wanted(stretch: &Stretch) -> String {
+    let slot = stretch.slot().as_secs_f64();
+    // Its last frame may be the first one of a slot that begins after its span.
+    let end = stretch.span.as_secs_f64() + slot;
+    let runs = format!("(lt(prev_t-ld(0),{end:.6})+lt(selected_n-ld(2),{}))", stretch.min_frames);
+    if slot == 0.0 {
+        return runs;
     }
-    Some(finer.iter().rev().fold(seconds(longest), |coarser, one| {
-        let (span, frames) = (one.span.as_secs_f64(), one.min_frames);
-        let runs = format!("lt(prev_selected_t-ld(0),{span:.6})+lt(selected_n-ld(2),{frames})");
-        format!("if({runs},{},{coarser})", seconds(one))
-    }))
+    let slot_of = |time: &str| format!("floor(({time}-ld(0)+{:.6})/{slot:.6})", SLACK.as_secs_f64());
+    format!("{runs}*not(eq({},{}))", slot_of("t"), slot_of("prev_t"))
 }

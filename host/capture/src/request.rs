@@ -1,12 +1,16 @@
-//! How much of a source a clip shall hold.
+//! How much of a source a clip shall hold, and which of its frames one of those who asked sees.
 //!
 //! Diagnoses want different things of one clip: a stretch in full to tell motion, a picture now and
-//! then over a longer one to tell a freeze. Put together these are a few stretches, all of which
-//! begin with the clip; at any moment the finest of those that still run says which frames are kept.
-//! One second in full and three seconds with a frame every 200 ms make one second in full, and a
-//! frame every 200 ms for the two seconds after it.
+//! then over a longer one to tell a freeze. All stretches begin with the clip. An interval divides the time
+//! into slots, and the first frame of each slot is kept; so whether a frame is kept for one stretch depends on
+//! no other stretch, and whoever asked is given the same frames, alone or in company. Every keyframe that follows
+//! another kind of frame is kept besides, since a picture that changes at a keyframe only is what a freeze
+//! looks like.
 
-use std::time::Duration;
+use std::{cmp::Reverse, time::Duration};
+
+/// Slots begin this much before their time: timestamps are rounded, and they jitter.
+pub(crate) const SLACK: Duration = Duration::from_millis(20);
 
 /// Frames at one interval, from the clip's first frame on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,28 +25,89 @@ pub struct Stretch {
 
 impl Stretch {
     /// True while it wants more, where there are so many frames, the last of them at `covered`.
-    pub(crate) fn runs(&self, frames: usize, covered: Duration) -> bool {
-        frames < self.min_frames as usize || covered < self.span
+    fn runs(&self, frames: usize, covered: Duration) -> bool {
+        frames < self.min_frames as usize || covered + SLACK < self.span
     }
 
-    /// Frames closer than this to the one before are more than was asked for. The tenth of slack
-    /// takes up the jitter of timestamps.
-    pub(crate) fn least_distance(&self) -> Duration {
-        if self.span.is_zero() { Duration::ZERO } else { self.interval.mul_f64(0.9) }
+    /// Zero for every frame, also where pictures are enough.
+    pub(crate) const fn slot(&self) -> Duration {
+        if self.span.is_zero() { Duration::ZERO } else { self.interval }
+    }
+
+    /// A single picture, which any other stretch begins with.
+    const fn is_still(&self) -> bool {
+        self.span.is_zero() && self.min_frames <= 1
+    }
+
+    /// Whether all frames that `other` wants are kept for this one, once it wants as many.
+    fn satisfies(&self, other: &Self) -> bool {
+        let (own, others) = (self.slot().as_micros(), other.slot().as_micros());
+        let span = other.span.as_micros();
+        let finer = own == 0 || (others > 0 && others.is_multiple_of(own));
+        // The last slot of the other may begin after its span.
+        let longer = self.span >= other.span + other.slot()
+            || (self.span >= other.span && span.is_multiple_of(others.max(1)));
+        // So many that it goes on beyond its span would be counted among the finer ones.
+        let few = others == 0 || u128::from(other.min_frames) <= span / others + 1;
+        other.is_still() || (finer && longer && few)
+    }
+}
+
+/// Chooses the frames of one stretch, which it is told of in their order.
+#[derive(Debug, Clone)]
+pub(crate) struct Picking {
+    stretch: Stretch,
+    taken: usize,
+    covered: Duration,
+    /// That of the last frame, whether it was taken or not.
+    slot: u128,
+    /// Whether the last one that was taken is a keyframe.
+    keyframe: bool,
+}
+
+impl Picking {
+    pub(crate) const fn new(stretch: Stretch) -> Self {
+        Self { stretch, taken: 0, covered: Duration::ZERO, slot: 0, keyframe: false }
+    }
+
+    /// True while it wants more.
+    pub(crate) fn runs(&self) -> bool {
+        self.stretch.runs(self.taken, self.covered)
+    }
+
+    /// Whether it takes this frame.
+    pub(crate) fn takes(&mut self, timestamp: Duration, keyframe: bool) -> bool {
+        if !self.runs() {
+            return false;
+        }
+        let slot = self.stretch.slot();
+        let slot = (!slot.is_zero()).then(|| (timestamp + SLACK).as_micros() / slot.as_micros().max(1));
+        let next = slot.is_none_or(|slot| slot != self.slot);
+        self.slot = slot.unwrap_or_default();
+        let takes = self.taken == 0 || next || (keyframe && !self.keyframe);
+        if takes {
+            self.taken += 1;
+            self.covered = timestamp;
+            self.keyframe = keyframe;
+        }
+        takes
     }
 }
 
 /// What a set of diagnoses needs to see.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClipRequest {
-    /// At least one; each is longer than the one before it, and coarser. Other than that there is
-    /// none that another would not satisfy, so that they are few.
+    /// What was asked for, each once: the longest first, of those alike in length the finest.
+    asked: Vec<Stretch>,
+    /// At least one, none of which satisfies another, the longest last.
     stretches: Vec<Stretch>,
 }
 
 impl From<Stretch> for ClipRequest {
     fn from(stretch: Stretch) -> Self {
-        Self { stretches: vec![stretch] }
+        // The interval of mere pictures says nothing.
+        let stretch = Stretch { interval: stretch.slot(), ..stretch };
+        Self { asked: vec![stretch], stretches: vec![stretch] }
     }
 }
 
@@ -56,29 +121,23 @@ impl ClipRequest {
     /// What satisfies both.
     #[must_use]
     pub fn merge(self, other: Self) -> Self {
-        let mut all = self.stretches;
-        all.extend(other.stretches);
-        // Of stretches alike in length the finest comes first, and satisfies the others.
-        all.sort_by(|a, b| b.span.cmp(&a.span).then(a.interval.cmp(&b.interval)));
-        let mut stretches: Vec<Stretch> = Vec::with_capacity(all.len());
-        for one in all {
-            let finest = stretches.last().map(|last| last.interval);
-            let satisfier = match finest {
-                // The interval of mere pictures says nothing.
-                Some(_) if one.span.is_zero() => stretches.first_mut(),
-                Some(finest) if finest <= one.interval => stretches.last_mut(),
-                _ => None,
-            };
-            match satisfier {
+        let mut asked = self.asked;
+        asked.extend(other.asked);
+        asked.sort_by_key(|one| (Reverse(one.span), one.slot(), Reverse(one.min_frames)));
+        asked.dedup();
+        let mut stretches: Vec<Stretch> = Vec::with_capacity(asked.len());
+        // What satisfies comes before what it satisfies.
+        for one in &asked {
+            match stretches.iter_mut().find(|longer| longer.satisfies(one)) {
                 Some(longer) => longer.min_frames = longer.min_frames.max(one.min_frames),
-                None => stretches.push(one),
+                None => stretches.push(*one),
             }
         }
         stretches.reverse();
-        Self { stretches }
+        Self { asked, stretches }
     }
 
-    /// The stretches, shortest and finest first.
+    /// The stretches, the longest last.
     #[must_use]
     pub fn stretches(&self) -> &[Stretch] {
         &self.stretches
@@ -102,9 +161,26 @@ impl ClipRequest {
         self.span().is_zero() && self.min_frames() <= 1
     }
 
-    /// The finest stretch that wants more; none where there is enough.
-    pub(crate) fn running(&self, frames: usize, covered: Duration) -> Option<&Stretch> {
-        self.stretches.iter().find(|one| one.runs(frames, covered))
+    /// Chooses frames for all of it.
+    pub(crate) fn picker(&self) -> Picker {
+        Picker(self.stretches.iter().copied().map(Picking::new).collect())
+    }
+}
+
+/// Chooses the frames that one stretch or another wants.
+#[derive(Debug)]
+pub(crate) struct Picker(Vec<Picking>);
+
+impl Picker {
+    /// True while one of them wants more.
+    pub(crate) fn runs(&self) -> bool {
+        self.0.iter().any(Picking::runs)
+    }
+
+    /// Whether one of them takes this frame.
+    pub(crate) fn takes(&mut self, timestamp: Duration, keyframe: bool) -> bool {
+        // Each has to hear of every frame: `any` would stop at the first one that takes it.
+        self.0.iter_mut().map(|one| one.takes(timestamp, keyframe)).filter(|takes| *takes).count() > 0
     }
 }
 
@@ -126,18 +202,22 @@ mod tests {
         stretches.iter().map(|one| ClipRequest::from(*one)).reduce(ClipRequest::merge).unwrap()
     }
 
-    /// When frames are kept of a source that sends one every `period_ms`.
-    fn kept(request: &ClipRequest, period_ms: u64) -> Vec<u64> {
-        let mut kept: Vec<u64> = Vec::new();
-        for at in (0_u64..).map(|n| n * period_ms) {
-            let covered = Duration::from_millis(kept.last().copied().unwrap_or(0));
-            let Some(stretch) = request.running(kept.len(), covered) else { break };
-            let distance = Duration::from_millis(at - kept.last().copied().unwrap_or(0));
-            if kept.is_empty() || distance >= stretch.least_distance() {
-                kept.push(at);
-            }
-        }
-        kept
+    /// When a source sends frames, and which are keyframes.
+    type Sent = Vec<(u64, bool)>;
+
+    /// A source with a frame every `period_ms` and a keyframe every `group` of them.
+    fn sent(period_ms: u64, group: u64) -> Sent {
+        (0..60_000 / period_ms).map(|n| (n * period_ms, n.is_multiple_of(group))).collect()
+    }
+
+    fn kept(request: &ClipRequest, sent: &Sent) -> Sent {
+        let mut picker = request.picker();
+        let takes = |(at, keyframe): &&(u64, bool)| picker.takes(Duration::from_millis(*at), *keyframe);
+        sent.iter().filter(takes).copied().collect()
+    }
+
+    fn times(kept: &Sent) -> Vec<u64> {
+        kept.iter().map(|(at, _)| *at).collect()
     }
 
     #[test]
@@ -146,7 +226,7 @@ mod tests {
         for request in [merged(&[freeze, shake]), merged(&[shake, freeze])] {
             assert_eq!(request.stretches(), [shake, freeze]);
             assert_eq!((request.min_frames(), request.span()), (25, Duration::from_secs(3)));
-            let kept = kept(&request, 40);
+            let kept = times(&kept(&request, &sent(40, 1_000)));
             assert_eq!(kept.iter().filter(|at| **at <= 1_000).count(), 26);
             assert_eq!(kept[26..], [1_200, 1_400, 1_600, 1_800, 2_000, 2_200, 2_400, 2_600, 2_800, 3_000]);
         }
@@ -155,13 +235,29 @@ mod tests {
     #[test]
     fn what_another_stretch_satisfies_is_none_of_its_own() {
         let freeze = every(2, 200, 3_000);
-        assert_eq!(merged(&[freeze, every(9, 500, 2_000)]).stretches(), [every(9, 200, 3_000)]);
+        assert_eq!(merged(&[freeze, every(5, 600, 2_400)]).stretches(), [every(5, 200, 3_000)]);
         assert_eq!(merged(&[freeze, every(1, 100, 3_000)]).stretches(), [every(2, 100, 3_000)]);
-        assert_eq!(merged(&[freeze, every(4, 0, 0)]).stretches(), [every(4, 200, 3_000)]);
+        assert_eq!(merged(&[freeze, every(1, 0, 0)]).stretches(), [freeze]);
+        assert_eq!(merged(&[freeze, every(4, 0, 0)]).stretches(), [every(4, 0, 0), freeze]);
+        // The slots of half a second begin between those of a fifth.
+        assert_eq!(merged(&[freeze, every(1, 500, 2_000)]).stretches(), [every(1, 500, 2_000), freeze]);
         let still = ClipRequest::still();
-        assert_eq!(still.clone().merge(freeze.into()), freeze.into());
         assert_eq!(still.clone().merge(every(3, 700, 0).into()).stretches(), [every(3, 0, 0)]);
         assert!(still.is_still() && !ClipRequest::from(freeze).is_still());
+    }
+
+    #[test]
+    fn keyframes_between_other_frames_are_kept_besides_but_no_row_of_them() {
+        let request = ClipRequest::from(every(1, 1_000, 2_000));
+        assert_eq!(times(&kept(&request, &sent(100, 7))), [0, 1_000, 1_400, 2_000]);
+        assert_eq!(times(&kept(&request, &sent(100, 1))), [0, 1_000, 2_000]);
+    }
+
+    #[test]
+    fn rounded_and_jittering_timestamps_lose_no_slot() {
+        let request = ClipRequest::from(every(1, 200, 1_000));
+        let jittery: Sent = [0, 199, 415, 590, 805, 985].map(|at| (at, false)).into();
+        assert_eq!(kept(&request, &jittery), jittery);
     }
 
     proptest! {
@@ -170,16 +266,35 @@ mod tests {
             asked in prop::collection::vec((1..30_u32, 0..900_u64, 0..5_000_u64), 1..6), period_ms in 20..300_u64
         ) {
             let asked: Vec<_> = asked.into_iter().map(|(n, interval, span)| every(n, interval, span)).collect();
-            let request = merged(&asked);
-            let kept = kept(&request, period_ms);
+            let kept = times(&kept(&merged(&asked), &sent(period_ms, 1_000)));
             for one in asked {
                 prop_assert!(kept.len() >= one.min_frames as usize);
                 let span = u64::try_from(one.span.as_millis()).unwrap();
-                prop_assert!(*kept.last().unwrap() >= span);
-                // Never further apart than asked for, or than the source sends them.
-                let most = u64::try_from(one.interval.as_millis()).unwrap() + period_ms;
-                let within = kept.windows(2).filter(|pair| pair[0] < span);
-                prop_assert!(within.into_iter().all(|pair| pair[1] - pair[0] < most.max(period_ms + 1)));
+                let slack = u64::try_from(SLACK.as_millis()).unwrap();
+                prop_assert!(*kept.last().unwrap() + slack >= span);
+                // Never further apart than two slots, or than the source sends them.
+                let most = 2 * u64::try_from(one.interval.as_millis()).unwrap() + period_ms;
+                let within = kept.windows(2).filter(|pair| pair[0] + slack < span);
+                prop_assert!(within.into_iter().all(|pair| pair[1] - pair[0] <= most));
+            }
+        }
+
+        /// What a plugin sees depends on no other one that the camera is captured for.
+        #[test]
+        fn whoever_asked_is_given_the_same_alone_and_in_company(
+            asked in prop::collection::vec((1..4_u32, 0..9_u64, 0..5_u64), 1..6),
+            gaps_ms in prop::collection::vec(5..300_u64, 200..300), group in 1..40_u64
+        ) {
+            let asked: Vec<_> = asked.into_iter().map(|(n, i, s)| every(n, 100 * i, 1_000 * s)).collect();
+            let mut at = 0;
+            let sent: Sent = gaps_ms.iter().enumerate().map(|(n, gap)| {
+                at += gap;
+                (at - gaps_ms[0], (n as u64).is_multiple_of(group))
+            }).collect();
+            let in_company = kept(&merged(&asked), &sent);
+            for one in asked {
+                let alone = kept(&one.into(), &sent);
+                prop_assert_eq!(kept(&one.into(), &in_company), alone);
             }
         }
 
@@ -190,11 +305,7 @@ mod tests {
             let asked: Vec<_> = asked.into_iter().map(|(n, i, s)| every(n, 200 * i, 1_000 * s)).collect();
             let backwards: Vec<_> = asked.iter().rev().copied().collect();
             let (one, other) = (merged(&asked), merged(&backwards));
-            prop_assert_eq!(one.min_frames(), other.min_frames());
-            let shape = |request: ClipRequest| -> Vec<_> {
-                request.stretches().iter().map(|stretch| (stretch.least_distance(), stretch.span)).collect()
-            };
-            prop_assert_eq!(shape(one), shape(other));
+            prop_assert_eq!(one, other);
         }
     }
 }

@@ -71,10 +71,13 @@ pub fn judge_with(plan: &Plan, captured: &Captured, known: &Baselines) -> Examin
         let own = selected.plugin.digest().to_string();
         let begins_with = known.get(&own).or_else(|| known.get(&selected.plugin.descriptor().name));
         let outcome = run(selected, clip, begins_with);
-        shadows.extend(in_place(&findings, examination::findings(selected, &outcome)));
+        shadows.extend(in_place(plan, selected, &findings, examination::findings(selected, &outcome)));
         learn(&mut baselines, known, &own, outcome.baseline);
     }
-    causes::mark_consequences(&mut findings);
+    causes::mark_consequences(
+        &mut findings,
+        plan.selected().iter().flat_map(|one| one.plugin.explanations()),
+    );
     let decode_ms = milliseconds(captured.elapsed);
     Examination { findings, shadows, baselines, failure: None, decode_ms }
 }
@@ -89,24 +92,30 @@ fn learn(baselines: &mut Baselines, known: &Baselines, name: &str, new: Option<B
 }
 
 /// A candidate's findings with the causes that they would have in the place of those that count.
-fn in_place(counting: &[Finding], candidates: Vec<Finding>) -> Vec<Finding> {
+fn in_place(
+    plan: &Plan,
+    candidate: &Selected,
+    counting: &[Finding],
+    candidates: Vec<Finding>,
+) -> Vec<Finding> {
     let own = candidates.len();
-    let others =
-        counting.iter().filter(|one| candidates.iter().all(|candidate| candidate.diagnosis != one.diagnosis));
-    let others: Vec<Finding> = others.cloned().collect();
+    let replaced: Vec<String> = candidates.iter().map(|finding| finding.diagnosis.clone()).collect();
     let mut all = candidates;
-    all.extend(others);
-    causes::mark_consequences(&mut all);
+    all.extend(counting.iter().filter(|one| !replaced.contains(&one.diagnosis)).cloned());
+    // Whoever made a finding says what it explains.
+    let others = plan.selected().iter().flat_map(|one| one.plugin.explanations());
+    let others = others.filter(|explanation| !replaced.contains(&explanation.diagnosis));
+    causes::mark_consequences(&mut all, candidate.plugin.explanations().iter().chain(others));
     all.truncate(own);
     all
 }
 
 /// One plugin on one clip; what it logged goes to the operator's log.
-fn run(selected: &Selected, clip: &Arc<Clip>, baseline: Option<&Bytes>) -> RunOutcome {
+fn run(selected: &Selected, clip: &Clip, baseline: Option<&Bytes>) -> RunOutcome {
     let plugin = selected.plugin.descriptor().name.as_str();
     let _span = tracing::debug_span!("plugin", plugin).entered();
     let outcome = selected.plugin.run(RunInput {
-        clip: Arc::clone(clip),
+        clip: selected.sees(clip),
         config: Arc::clone(&selected.config),
         limits: selected.limits,
         baseline: baseline.cloned(),

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use easysight_capture::{ClipRequest, Stretch};
+use easysight_capture::{Clip, ClipRequest, Stretch};
 use easysight_sandbox::{Limits, Plugin};
 use serde_json::Value;
 
@@ -29,6 +29,15 @@ pub struct Selected {
     pub config: Arc<str>,
     /// What its run may use; the sandbox's own ceiling counts besides.
     pub limits: Limits,
+}
+
+impl Selected {
+    /// What its plugin sees of a clip that was captured for several: the frames that it asked for, the
+    /// same as if it were alone.
+    #[must_use]
+    pub fn sees(&self, clip: &Clip) -> Arc<Clip> {
+        Arc::new(clip.seen_by(stretch(&self.plugin)))
+    }
 }
 
 /// Diagnoses to run, with their configuration, and the clip that all of them need.
@@ -103,7 +112,7 @@ impl Plan {
     /// The same, with candidates that judge the same clip after them and count for nothing.
     #[must_use]
     pub fn beside(selected: Vec<Selected>, shadows: Vec<Selected>) -> Self {
-        let requests = selected.iter().chain(&shadows).map(|one| clip_request(&one.plugin));
+        let requests = selected.iter().chain(&shadows).map(|one| stretch(&one.plugin).into());
         let request = requests.reduce(ClipRequest::merge).unwrap_or_else(ClipRequest::still);
         Self { selected, shadows, request }
     }
@@ -165,12 +174,11 @@ fn configure(one: &Selected, config: &BTreeMap<String, Value>) -> Result<Arc<str
         .map_err(|error| PlanError { field: pointer(given_for, &error.field), detail: error.detail })
 }
 
-fn clip_request(plugin: &Plugin) -> ClipRequest {
+fn stretch(plugin: &Plugin) -> Stretch {
     let clip = plugin.descriptor().clip;
-    let stretch = Stretch {
+    Stretch {
         min_frames: clip.min_frames,
         interval: Duration::from_millis(clip.interval_ms.into()),
         span: Duration::from_millis(clip.span_ms.into()),
-    };
-    stretch.into()
+    }
 }

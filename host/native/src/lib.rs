@@ -67,7 +67,7 @@ impl Clip for NativeClip<'_> {
     }
 
     fn frames(&self) -> Vec<FrameInfo> {
-        let frame = |frame: &capture::Frame| FrameInfo {
+        let frame = |frame: &std::sync::Arc<capture::Frame>| FrameInfo {
             timestamp_us: u64::try_from(frame.timestamp.as_micros()).unwrap_or(u64::MAX),
             keyframe: frame.keyframe,
         };

@@ -27,7 +27,7 @@ pub(crate) struct Contract {
 impl Contract {
     /// That of `wit/`.
     pub(crate) const CURRENT: Self =
-        Self { version: Version::new(1, 0, 0), interfaces: &["types", "video", "baseline", "log"] };
+        Self { version: Version::new(1, 1, 0), interfaces: &["types", "video", "baseline", "log"] };
 
     /// The name under which an interface is linked.
     pub(crate) fn interface(&self, name: &str) -> String {
@@ -46,12 +46,32 @@ impl Contract {
             let is_wasi = WASI.iter().any(|package| interface.starts_with(package));
             return if is_wasi && version.starts_with(WASI_VERSIONS) { Ok(()) } else { Err(foreign()) };
         };
-        let needed: Version = version.parse().map_err(|_| foreign())?;
         // First: an interface that is unknown here may be there in the version that it needs.
-        if !self.serves(&needed) {
-            return Err(LoadError::OtherContract { needed, known: self.version.clone() });
-        }
+        self.serve(version.parse().map_err(|_| foreign())?)?;
         if self.interfaces.contains(&own) { Ok(()) } else { Err(foreign()) }
+    }
+
+    /// Whether the name of an export is that of this interface of the contract, in whatever version.
+    pub(crate) fn is_interface(&self, export: &str, interface: &str) -> bool {
+        let own = export.strip_prefix(PACKAGE).and_then(|rest| rest.strip_prefix(interface));
+        own.is_some_and(|rest| rest.starts_with('@'))
+    }
+
+    /// Checks the version of an export of the contract.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::OtherContract`], or [`LoadError::WrongWorld`] where it names no version.
+    pub(crate) fn check_version(&self, export: &str) -> Result<(), LoadError> {
+        let version = export.split_once('@').and_then(|(_, version)| version.parse().ok());
+        self.serve(version.ok_or_else(|| LoadError::WrongWorld(export.chars().take(200).collect()))?)
+    }
+
+    fn serve(&self, needed: Version) -> Result<(), LoadError> {
+        if self.serves(&needed) {
+            return Ok(());
+        }
+        Err(LoadError::OtherContract { needed, known: self.version.clone() })
     }
 
     fn serves(&self, needed: &Version) -> bool {

@@ -74,6 +74,9 @@ pub enum LoadError {
     /// `describe` failed.
     #[error("its `describe` failed: {0}")]
     Describe(RunFailure),
+    /// `explanations` failed.
+    #[error("its `explanations` failed: {0}")]
+    Explanations(RunFailure),
     /// What it says of itself breaks a rule.
     #[error("its descriptor is refused: {0}")]
     Descriptor(String),

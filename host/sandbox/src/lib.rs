@@ -7,6 +7,7 @@
 
 mod bindings;
 mod cache;
+mod causes;
 mod compile;
 mod config;
 mod contract;
@@ -27,6 +28,7 @@ mod wasi;
 pub use bindings::easysight::diagnosis::types::{
     ClipRequest, Decision, Descriptor, Diagnosis, Finding, Metric, Region, Report, Status, Text,
 };
+pub use causes::{Consequence, Explanation, Extent};
 pub use compile::{COMPILE_SUBCOMMAND, Compiler, compiler_main};
 pub use config::{ConfigError, ConfigSchema};
 pub use digest::{Digest, ParseDigestError};

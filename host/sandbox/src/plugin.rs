@@ -15,11 +15,12 @@ use wasmtime::{
 };
 
 use crate::{
-    ConfigError, ConfigSchema, Digest, Limits, LoadError, RunFailure,
+    ConfigError, ConfigSchema, Digest, Explanation, Limits, LoadError, RunFailure,
     bindings::{
-        Plugin as Bound, PluginPre,
+        PluginPre,
         easysight::diagnosis::types::{Descriptor, Failure, Report},
     },
+    causes,
     imports::{Instance, LogLine},
     limits::{EPOCH, Quota},
     report::{check_descriptor, check_report},
@@ -69,6 +70,7 @@ pub struct Plugin {
     digest: Digest,
     version: semver::Version,
     descriptor: Descriptor,
+    explanations: Vec<Explanation>,
     schema: ConfigSchema,
     pre: PluginPre<Instance>,
     shared: Arc<Shared>,
@@ -96,11 +98,22 @@ impl Plugin {
         let wrong = |error: wasmtime::Error| LoadError::WrongWorld(format!("{error:#}"));
         let pre = PluginPre::new(shared.linker.instantiate_pre(component).map_err(wrong)?).map_err(wrong)?;
         let limits = shared.limits;
-        let call = run(&shared, &pre, None, limits, None, |bound, store| bound.call_describe(store));
+        let call =
+            run(&shared, None, limits, None, |store| pre.instantiate(&mut *store)?.call_describe(store));
         let descriptor = call.result.map_err(LoadError::Describe)?;
         let version = check_descriptor(&descriptor).map_err(LoadError::Descriptor)?;
         let schema = ConfigSchema::parse(&descriptor.config_schema).map_err(LoadError::Descriptor)?;
-        Ok(Self { digest, version, descriptor, schema, pre, shared })
+        let explanations = match causes::export_of(&shared.contract, component)? {
+            None => Vec::new(),
+            Some(export) => run(&shared, None, limits, None, |store| {
+                let linked = pre.instance_pre().instantiate(&mut *store)?;
+                causes::ask(&export, &linked, store)
+            })
+            .result
+            .map_err(LoadError::Explanations)?,
+        };
+        causes::check(&descriptor, &explanations).map_err(LoadError::Descriptor)?;
+        Ok(Self { digest, version, descriptor, explanations, schema, pre, shared })
     }
 
     /// Its name among programs.
@@ -119,6 +132,12 @@ impl Plugin {
     #[must_use]
     pub const fn descriptor(&self) -> &Descriptor {
         &self.descriptor
+    }
+
+    /// What it says that its findings explain of others'; checked. Empty where it says nothing.
+    #[must_use]
+    pub fn explanations(&self) -> &[Explanation] {
+        &self.explanations
     }
 
     /// The schema of its configuration.
@@ -142,8 +161,8 @@ impl Plugin {
     pub fn run(&self, input: RunInput) -> RunOutcome {
         let RunInput { clip, config, limits, baseline } = input;
         let limits = limits.at_most(self.shared.limits);
-        let mut call = run(&self.shared, &self.pre, Some(clip), limits, baseline, |bound, store| {
-            bound.call_diagnose(store, Resource::new_own(0), &config)
+        let mut call = run(&self.shared, Some(clip), limits, baseline, |store| {
+            self.pre.instantiate(&mut *store)?.call_diagnose(store, Resource::new_own(0), &config)
         });
         let result = match call.result {
             Ok(Ok(report)) => match check_report(&self.descriptor, &report) {
@@ -175,8 +194,8 @@ impl Plugin {
     ///
     /// Those of a run.
     pub fn probe(&self) -> Result<Descriptor, RunFailure> {
-        run(&self.shared, &self.pre, None, self.shared.limits, None, |bound, store| {
-            bound.call_describe(store)
+        run(&self.shared, None, self.shared.limits, None, |store| {
+            self.pre.instantiate(&mut *store)?.call_describe(store)
         })
         .result
     }
@@ -188,7 +207,8 @@ impl Plugin {
     ///
     /// Those of a run.
     pub fn describe_repeatedly(&self, times: usize) -> Result<Vec<Descriptor>, RunFailure> {
-        run(&self.shared, &self.pre, None, self.shared.limits, None, |bound, store| {
+        run(&self.shared, None, self.shared.limits, None, |store| {
+            let bound = self.pre.instantiate(&mut *store)?;
             (0..times).map(|_| bound.call_describe(&mut *store)).collect()
         })
         .result
@@ -223,11 +243,10 @@ struct Call<T> {
 /// One call in a fresh store.
 fn run<T>(
     shared: &Shared,
-    pre: &PluginPre<Instance>,
     clip: Option<Arc<Clip>>,
     limits: Limits,
     baseline: Option<Bytes>,
-    call: impl FnOnce(&Bound, &mut Store<Instance>) -> wasmtime::Result<T>,
+    call: impl FnOnce(&mut Store<Instance>) -> wasmtime::Result<T>,
 ) -> Call<T> {
     let _slot = shared.slots.take();
     let started = Instant::now();
@@ -235,7 +254,7 @@ fn run<T>(
     let mut table = ResourceTable::new();
     table.set_max_capacity(limits.handles);
     let mut store = Store::new(
-        pre.engine(),
+        &shared.engine,
         Instance {
             clip,
             quota: Quota::new(&limits),
@@ -255,10 +274,7 @@ fn run<T>(
     store.set_max_component_handles(limits.handles);
     store.epoch_deadline_trap();
     store.set_epoch_deadline(limits.timeout.as_millis().div_ceil(EPOCH.as_millis()).max(1) as u64 + 1);
-    let result = store.set_fuel(limits.fuel).and_then(|()| {
-        let bound = pre.instantiate(&mut store)?;
-        call(&bound, &mut store)
-    });
+    let result = store.set_fuel(limits.fuel).and_then(|()| call(&mut store));
     let mut stack = Vec::new();
     let result = result.map_err(|error| {
         stack = stack::of(&error);

@@ -32,9 +32,7 @@ pub(crate) fn check_descriptor(descriptor: &Descriptor) -> Result<semver::Versio
     }
     let mut ids = BTreeSet::new();
     for diagnosis in &descriptor.diagnoses {
-        check_id("the diagnosis", &diagnosis.id, |c| {
-            c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'
-        })?;
+        check_id("the diagnosis", &diagnosis.id, is_diagnosis_char)?;
         if !ids.insert(&diagnosis.id) {
             return Err(format!("the diagnosis `{}` is there twice", diagnosis.id));
         }
@@ -84,7 +82,7 @@ fn check_finding(finding: &Finding) -> Rule {
     at_most("metrics", finding.metrics.len(), MAX_METRICS)?;
     let mut names = BTreeSet::new();
     for metric in &finding.metrics {
-        check_id("the metric", &metric.name, |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')?;
+        check_id("the metric", &metric.name, is_diagnosis_char)?;
         if !names.insert(metric.name.as_str()) {
             return Err(format!("the metric `{}` is there twice", metric.name));
         }
@@ -118,11 +116,16 @@ fn check_finding(finding: &Finding) -> Rule {
     Ok(())
 }
 
-fn at_most(what: &str, found: usize, granted: usize) -> Rule {
+pub(crate) fn at_most(what: &str, found: usize, granted: usize) -> Rule {
     if found > granted { Err(format!("{found} {what}, at most {granted} are granted")) } else { Ok(()) }
 }
 
-fn check_id(what: &str, id: &str, allowed: impl Fn(char) -> bool) -> Rule {
+/// Whether ids of diagnoses and names of metrics may have it.
+pub(crate) const fn is_diagnosis_char(c: char) -> bool {
+    c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'
+}
+
+pub(crate) fn check_id(what: &str, id: &str, allowed: impl Fn(char) -> bool) -> Rule {
     if id.is_empty() || id.len() > 64 || !id.chars().all(allowed) {
         return Err(format!("{what} {:?} is not 1 to 64 characters of a-z, 0-9 and _", clipped(id)));
     }

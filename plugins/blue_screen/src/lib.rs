@@ -52,6 +52,8 @@ impl Plugin for BlueScreen {
                 ),
             )
             .over_time(2, 1_000, 1_000)
+            // It neither moves nor has detail, contrast, honest colours or the camera's bit rate.
+            .explains_everything("blue_screen")
     }
 
     fn diagnose(clip: &dyn Clip, config: Config) -> Result<Report, Failure> {

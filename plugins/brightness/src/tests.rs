@@ -1,6 +1,9 @@
 //! What must be found and, above all, what must not.
 
-use easysight_sdk::{Status, native, testing::ArrayClip};
+use easysight_sdk::{
+    Status, native,
+    testing::{ArrayClip, CameraMemory},
+};
 
 use super::*;
 
@@ -70,12 +73,12 @@ fn a_scene_without_light_is_found_and_worse_when_darker() {
     assert_eq!((dim.status, black.status), (Status::Warning, Status::Error));
     assert!(black.score < dim.score && dim.score < 50.0);
     assert_eq!(dim.decision.metric, "luma_p95");
-    assert_eq!(dim.decision.threshold, 60.0);
+    assert_eq!(dim.decision.threshold, 70.0);
 }
 
 #[test]
 fn a_clipped_scene_is_found() {
-    let finding = diagnose(&clip(|x, y| if x < 60 { 255 } else { 60 + scatter(x, y) / 2 }));
+    let finding = diagnose(&clip(|x, y| if x < 120 && y < 40 { 255 } else { 60 + scatter(x, y) / 2 }));
     assert_eq!(finding.status, Status::Warning);
     assert_eq!(finding.decision.metric, "clipped_share");
 }
@@ -109,9 +112,12 @@ fn every_configuration_of_the_schema_s_ranges_gives_a_sound_score() {
     for dark in [0.0, 128.0, 255.0] {
         for share in [0.0, 0.5, 1.0] {
             for p5 in [0.0, 128.0, 255.0] {
-                let config = Config { dark_p95: dark, bright_clipped_share: share, bright_p5: p5 };
+                let config = format!(
+                    r#"{{"dark_p95": {dark}, "bright_clipped_share": {share}, "bright_ground_share": {share}, "bright_p5": {p5}}}"#
+                );
                 for (low, high) in [(0, 0), (0, 255), (255, 255), (100, 140)] {
-                    let finding = judge(&measure(&scene(low, high)).unwrap(), &config);
+                    let finding =
+                        native::<Brightness>(&scene(low, high), &config).unwrap().findings.remove(0);
                     assert!((0.0..=100.0).contains(&finding.score));
                     assert_eq!(finding.status == Status::Normal, finding.suggestions.is_empty());
                 }
@@ -125,5 +131,84 @@ fn a_configuration_that_is_none_is_refused() {
     for wrong in ["{\"dark\": 1}", "3", "{\"dark_p95\": \"x\"}", "{"] {
         let failure = native::<Brightness>(&scene(0, 255), wrong).unwrap_err();
         assert!(matches!(failure, Failure::InvalidConfig(_)), "{wrong}");
+    }
+}
+
+/// A road below a sky, in this much light; the lamps of a night are lit instead where it is night.
+fn road(light: f64, night: bool) -> ArrayClip {
+    clip(move |x, y| {
+        let luma = match (x / 20, y / 15) {
+            (1 | 2 | 5 | 6, 3) if night => 220.0,
+            _ if night => 8.0 + f64::from(scatter(x, y)) / 16.0 + if y > 60 { 20.0 } else { 0.0 },
+            (_, 0 | 1) => 215.0 * light,
+            (0 | 1 | 7, _) => (60.0 + f64::from(scatter(x, y)) / 5.0) * light,
+            _ => (110.0 + f64::from(scatter(x, y)) / 8.0) * light,
+        };
+        luma.round() as u8
+    })
+}
+
+fn look(camera: &mut CameraMemory, clip: &ArrayClip) -> Finding {
+    camera.diagnose::<Brightness>(clip, "{}").unwrap().findings.remove(0)
+}
+
+#[test]
+fn ground_burnt_out_to_not_quite_white_is_found_and_a_white_sky_is_not() {
+    let burnt = diagnose(&clip(|x, y| if y > 30 && x > 40 { 246 } else { 50 + scatter(x, y) / 3 }));
+    assert_ne!(burnt.status, Status::Normal);
+    assert_eq!(burnt.decision.metric, "white_ground");
+    let region = &burnt.regions[0];
+    assert!(region.left > 0.1 && region.top > 0.2, "{region:?}");
+    let sky = diagnose(&clip(|x, y| if y < 40 { 246 } else { 50 + scatter(x, y) / 3 }));
+    assert_eq!(sky.status, Status::Normal);
+}
+
+#[test]
+fn a_known_view_with_a_third_of_its_light_is_too_dark_though_its_sky_is_light() {
+    let mut camera = CameraMemory::default();
+    let dim = road(0.36, false);
+    assert_eq!(diagnose(&dim).status, Status::Normal);
+    for light in [1.0, 0.95, 1.1, 0.95, 1.0] {
+        assert_eq!(look(&mut camera, &road(light, false)).status, Status::Normal);
+    }
+    let finding = look(&mut camera, &dim);
+    assert_eq!((finding.status, finding.decision.metric.as_str()), (Status::Warning, "exposure"));
+    assert!(finding.message.en.contains("beside 5 looks"), "{}", finding.message.en);
+}
+
+#[test]
+fn the_first_night_of_a_camera_known_by_day_is_normal() {
+    let mut camera = CameraMemory::default();
+    for _ in 0..8 {
+        look(&mut camera, &road(1.0, false));
+    }
+    assert_eq!(look(&mut camera, &road(1.0, true)).status, Status::Normal);
+}
+
+#[test]
+fn dusk_of_a_known_camera_is_normal() {
+    let mut camera = CameraMemory::default();
+    for light in [1.0, 0.9, 0.8, 0.7, 0.6, 0.5] {
+        assert_eq!(look(&mut camera, &road(light, false)).status, Status::Normal, "{light}");
+    }
+}
+
+#[test]
+fn darkness_that_ended_twice_is_this_camera_s_night() {
+    let mut camera = CameraMemory::default();
+    let (day, night) = (scene(20, 230), scene(0, 20));
+    for _ in 0..2 {
+        assert_eq!(look(&mut camera, &day).status, Status::Normal);
+        assert_ne!(look(&mut camera, &night).status, Status::Normal);
+    }
+    assert_eq!(look(&mut camera, &day).status, Status::Normal);
+    let finding = look(&mut camera, &night);
+    assert_eq!(finding.status, Status::Normal);
+    assert!(finding.message.en.contains("night"), "{}", finding.message.en);
+    // A dark that never ended is none.
+    let mut broken = CameraMemory::default();
+    look(&mut broken, &day);
+    for _ in 0..20 {
+        assert_ne!(look(&mut broken, &night).status, Status::Normal);
     }
 }

@@ -5,18 +5,22 @@
 //! be, for whatever reason: lens, compression, smear. `focus_blur` asks whether even the sharpest quarter
 //! is soft, which leaves the optics: a background out of focus behind a sharp person, or a dirty part of
 //! the lens, is none. Fog takes contrast from edges and leaves them steep; motion spreads edges one way
-//! only; noise makes them steeper. None of the three is taken for blur.
+//! only; noise makes them steeper. None of the three is taken for blur. A slight blur lies within what cameras are
+//! like: it is told by what this camera's picture usually is, part by part, or was at the beginning of the clip.
 
 mod radius;
 mod sharpness;
+mod usual;
 
 use easysight_sdk::{
     Clip, Description, Failure, Finding, FindingBuilder, JsonSchema, Plugin, Report, Status, Text,
+    baseline::{self, Light},
     descriptor, finding, score,
 };
 use serde::Deserialize;
 
 use sharpness::{Sharpness, measure};
+use usual::{Seen, Usual};
 
 /// Radius below which a picture is as sharp as pictures are, and no score tells it apart.
 const SHARP: f64 = 0.3;
@@ -31,21 +35,39 @@ const ERROR: f64 = 1.75;
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
-    /// `clarity`: half of the picture may be as soft as this. Healthy cameras reach 0.77, those a little out of
-    /// focus (a Gaussian of 1.5 px in a picture 640 wide) begin at 1.3.
+    /// `clarity`: half of the picture may be as soft as this, and a part of it softer where the sharpest quarter
+    /// is sharp. Two in a thousand healthy looks exceed 0.97, among them those in fog.
     #[schemars(range(min = 0.4, max = 6.0), extend("unit" = "px"))]
     pub most_typical_radius: f64,
-    /// `focus_blur`: the sharpest quarter of the picture may be as soft as this; 0.71 and 1.2 likewise.
+    /// `focus_blur`: the sharpest quarter of the picture may be as soft as this; two in a thousand healthy looks
+    /// exceed 0.88.
     #[schemars(range(min = 0.4, max = 6.0), extend("unit" = "px"))]
     pub most_sharpest_radius: f64,
+    /// Both: radius of the blur that may come on top of what this camera's picture is usually like, or was at the
+    /// beginning of the clip, in three quarters of its parts. Rain, night and traffic add 0.15 in one look of two
+    /// hundred.
+    #[schemars(range(min = 0.2, max = 6.0), extend("unit" = "px"))]
+    pub most_added_radius: f64,
+    /// `clarity`: the same in one half of the picture, left, right, upper or lower; 0.43 likewise.
+    #[schemars(range(min = 0.2, max = 6.0), extend("unit" = "px"))]
+    pub most_added_in_half: f64,
     /// Edges of less contrast than this are not looked at.
     #[schemars(range(min = 10.0, max = 200.0), extend("unit" = "grey level"))]
     pub least_contrast: f64,
+    /// Remember how sharp the picture usually is and compare with it.
+    pub use_baseline: bool,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { most_typical_radius: 1.02, most_sharpest_radius: 0.94, least_contrast: 34.0 }
+        Self {
+            most_typical_radius: 0.97,
+            most_sharpest_radius: 0.88,
+            most_added_radius: 0.44,
+            most_added_in_half: 0.52,
+            least_contrast: 34.0,
+            use_baseline: true,
+        }
     }
 }
 
@@ -77,49 +99,171 @@ impl Plugin for Clarity {
                 ),
             )
             .over_time(1, 1_000, 2_000)
+            // Defocus spreads each edge: less detail, less contrast, known edges are not found again. A
+            // clock that goes with them was drawn before what blurs the picture.
+            .explains("focus_blur", &["scene_change", "lens_dirty", "contrast", "clarity", "clock"])
     }
 
     fn diagnose(clip: &dyn Clip, config: Config) -> Result<Report, Failure> {
         let sharpness = measure(clip, config.least_contrast)?;
-        Ok(Report { findings: vec![clarity(&sharpness, &config), focus(&sharpness, &config)] })
+        let light = Light::of(clip)?;
+        let mut seen = if config.use_baseline { baseline::load::<Seen>() } else { None }.unwrap_or_default();
+        let usual = seen.0.of(light).first().cloned().unwrap_or_default();
+        let change = Change::of(&sharpness, &usual);
+        let findings = vec![clarity(&sharpness, &change, &config), focus(&sharpness, &change, &config)];
+        let is_sharp = findings.iter().all(|finding| finding.status == Status::Normal);
+        if config.use_baseline && is_sharp {
+            seen.0.keep(light, Some(0), usual.with(&sharpness), 1);
+            baseline::store(&seen).map_err(|error| Failure::Internal(error.to_string()))?;
+        }
+        Ok(Report { findings })
     }
 }
 
-fn measured(diagnosis: &str, sharpness: &Sharpness) -> FindingBuilder {
+/// Blur that came on top of what was there, and since when.
+struct Change {
+    /// Of the whole picture, and of the half that has most of it.
+    radius: f64,
+    half: f64,
+    /// Looks that it is told by; none where it came within the clip.
+    looks: u16,
+}
+
+impl Change {
+    fn of(sharpness: &Sharpness, usual: &Usual) -> Self {
+        let within = sharpness.since_the_beginning.unwrap_or_default();
+        match usual.added(sharpness) {
+            Some(added) if added.whole.max(added.half) >= within.whole.max(within.half) => {
+                Self { radius: added.whole, half: added.half, looks: usual.looks }
+            }
+            _ => Self { radius: within.whole, half: within.half, looks: 0 },
+        }
+    }
+
+    fn message_of_half(&self) -> Text {
+        let Self { half, looks, .. } = self;
+        let (chinese, english) = if *looks == 0 {
+            ("片段开头".to_owned(), "the beginning of the clip".to_owned())
+        } else {
+            (format!("此前 {looks} 次画面"), format!("{looks} looks before"))
+        };
+        Text::new(
+            format!(
+                "画面有一半变模糊：与{chinese}相比，又模糊了约 {half:.1} 像素（按 640 像素宽计），另一半照旧。"
+            ),
+            format!(
+                "One half of the picture is unclear: beside {english} it is smeared over {half:.1} px of 640 more, \
+                 the other half is not."
+            ),
+        )
+    }
+
+    fn message(&self) -> Text {
+        let Self { radius, looks, .. } = self;
+        if *looks == 0 {
+            Text::new(
+                format!(
+                    "镜头在录像过程中失焦：与片段开头相比，画面各处又模糊了约 {radius:.1} 像素（按 640 像素宽计）。"
+                ),
+                format!(
+                    "The lens went out of focus within this clip: beside its beginning all parts of the picture are \
+                     smeared over {radius:.1} px of 640 more."
+                ),
+            )
+        } else {
+            Text::new(
+                format!(
+                    "画面比平时模糊：与此前 {looks} 次画面相比，画面各处又模糊了约 {radius:.1} 像素（按 640 像素宽计）。"
+                ),
+                format!(
+                    "The picture is softer than usual: beside {looks} looks before all parts of it are smeared over \
+                     {radius:.1} px of 640 more."
+                ),
+            )
+        }
+    }
+}
+
+fn measured(diagnosis: &str, sharpness: &Sharpness, change: &Change) -> FindingBuilder {
     finding(diagnosis)
         .metric("typical_radius", sharpness.typical, "px")
         .metric("sharpest_radius", sharpness.sharpest, "px")
+        .metric("added_radius", change.radius, "px")
+        .metric("added_in_half", change.half, "px")
+        .metric("looks", change.looks.into(), "")
         .metric("tiles", sharpness.tiles as f64, "")
 }
 
-fn rated(finding: FindingBuilder, metric: &str, radius: f64, most: f64) -> FindingBuilder {
-    finding.decided_by(metric, most).score(score(radius, SHARP.min(most / 2.0), most, WORST * most))
+/// What decides: a radius of this picture alone, or the one that came on top of what is usual.
+struct Decision {
+    metric: &'static str,
+    radius: f64,
+    most: f64,
 }
 
-fn severity(radius: f64, most: f64) -> Status {
-    if radius > ERROR * most { Status::Error } else { Status::Warning }
+impl Decision {
+    /// The one of these that is the most beyond what it may be.
+    fn worst(decisions: impl IntoIterator<Item = Self>) -> Self {
+        let ratio = |decision: &Self| decision.radius / decision.most;
+        let worst = decisions.into_iter().max_by(|a, b| ratio(a).total_cmp(&ratio(b)));
+        worst.unwrap_or(Self { metric: "added_radius", radius: 0.0, most: 1.0 })
+    }
+
+    fn added(change: &Change, config: &Config) -> Self {
+        Self { metric: "added_radius", radius: change.radius, most: config.most_added_radius }
+    }
+
+    fn in_half(change: &Change, config: &Config) -> Self {
+        Self { metric: "added_in_half", radius: change.half, most: config.most_added_in_half }
+    }
+
+    fn rated(&self, finding: FindingBuilder) -> FindingBuilder {
+        let score = score(self.radius, SHARP.min(self.most / 2.0), self.most, WORST * self.most);
+        finding.decided_by(self.metric, self.most).score(score)
+    }
+
+    fn is_soft(&self) -> bool {
+        self.radius > self.most
+    }
+
+    fn is_added(&self) -> bool {
+        self.metric.starts_with("added")
+    }
+
+    fn severity(&self) -> Status {
+        if self.radius > ERROR * self.most { Status::Error } else { Status::Warning }
+    }
 }
 
-fn clarity(sharpness: &Sharpness, config: &Config) -> Finding {
-    let (radius, most) = (sharpness.typical, config.most_typical_radius);
-    let finding = rated(measured("clarity", sharpness), "typical_radius", radius, most);
-    if radius <= most {
+fn clarity(sharpness: &Sharpness, change: &Change, config: &Config) -> Finding {
+    let (radius, most) = (sharpness.unclear(), config.most_typical_radius);
+    let alone = Decision { metric: "unclear_radius", radius, most };
+    let decision =
+        Decision::worst([Decision::in_half(change, config), Decision::added(change, config), alone]);
+    let finding = measured("clarity", sharpness, change).metric("unclear_radius", radius, "px");
+    let finding = decision.rated(finding);
+    if !decision.is_soft() {
         return finding.judged(Status::Normal, Text::new("画面清晰。", "The picture is clear.")).into();
     }
-    let unsharp = finding
-        .judged(
-            severity(radius, most),
-            Text::new(
-                format!("画面模糊:多数边缘的模糊半径达 {radius:.1} 像素(按 640 像素宽计)。"),
-                format!(
-                    "The picture is unclear: most edges are smeared over a radius of {radius:.1} px of 640."
-                ),
+    let message = if decision.metric == "added_in_half" {
+        change.message_of_half()
+    } else if decision.is_added() {
+        change.message()
+    } else {
+        Text::new(
+            format!(
+                "画面模糊：多数边缘的模糊半径达 {radius:.1} 像素（按 640 像素宽计，仅凭这一次画面判断）。"
+            ),
+            format!(
+                "The picture is unclear: most edges are smeared over a radius of {radius:.1} px of 640. This \
+                 picture alone tells."
             ),
         )
-        .suggest(Text::new(
-            "清洁并重新对焦镜头;检查码率、分辨率和降噪强度设置。",
-            "Clean and refocus the lens; check bit rate, resolution and the strength of noise reduction.",
-        ));
+    };
+    let unsharp = finding.judged(decision.severity(), message).suggest(Text::new(
+        "清洁并重新对焦镜头；检查码率、分辨率和降噪强度设置。",
+        "Clean and refocus the lens; check bit rate, resolution and the strength of noise reduction.",
+    ));
     sharpness
         .soft_parts(most, &Text::new("此处模糊", "Soft here"))
         .into_iter()
@@ -127,25 +271,31 @@ fn clarity(sharpness: &Sharpness, config: &Config) -> Finding {
         .into()
 }
 
-fn focus(sharpness: &Sharpness, config: &Config) -> Finding {
+fn focus(sharpness: &Sharpness, change: &Change, config: &Config) -> Finding {
     let (radius, most) = (sharpness.sharpest, config.most_sharpest_radius);
-    let finding = rated(measured("focus_blur", sharpness), "sharpest_radius", radius, most);
-    if radius <= most {
+    let alone = Decision { metric: "sharpest_radius", radius, most };
+    let decision = Decision::worst([Decision::added(change, config), alone]);
+    let finding = decision.rated(measured("focus_blur", sharpness, change));
+    if !decision.is_soft() {
         return finding.judged(Status::Normal, Text::new("对焦正常。", "The focus is fine.")).into();
     }
-    finding
-        .judged(
-            severity(radius, most),
-            Text::new(
-                format!("镜头失焦:最清晰部分的模糊半径也达 {radius:.1} 像素(按 640 像素宽计)。"),
-                format!(
-                    "The lens is out of focus: even the sharpest parts are smeared over a radius of \
-                     {radius:.1} px of 640."
-                ),
+    let message = if decision.is_added() {
+        change.message()
+    } else {
+        Text::new(
+            format!(
+                "镜头失焦：最清晰部分的模糊半径也达 {radius:.1} 像素（按 640 像素宽计，仅凭这一次画面判断）。"
+            ),
+            format!(
+                "The lens is out of focus: even the sharpest parts are smeared over a radius of {radius:.1} px \
+                 of 640. This picture alone tells."
             ),
         )
+    };
+    finding
+        .judged(decision.severity(), message)
         .suggest(Text::new(
-            "重新对焦并锁紧镜头;检查自动对焦、镜头起雾和护罩。",
+            "重新对焦并锁紧镜头；检查自动对焦、镜头起雾和护罩。",
             "Refocus the lens and lock it; check autofocus, a fogged lens and the housing's window.",
         ))
         .into()

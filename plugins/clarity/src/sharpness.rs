@@ -20,11 +20,18 @@ const ROWS: usize = 6;
 const LEAST_WINDOWS: u32 = 10;
 /// Tiles that must have a say. A few lamps in the dark are no scene.
 const LEAST_TILES: usize = 5;
+/// The same of a half of the picture.
+const LEAST_TILES_OF_HALF: usize = 10;
 /// Above this, in grey levels of full range, a window is clipped at white or holds drawn lettering.
 /// Clipping cuts the soft ends off an edge, lettering was never before the lens: neither tells focus.
 const CLIPPED: u8 = 240;
 /// Classes of slope, in hundredths of the window's range.
 const SLOPES: usize = 128;
+
+/// The sharpest quarter is much sharper where the middle tile is softer by this factor ...
+const MUCH_SHARPER: f64 = 1.15;
+/// ... and then a radius so much smaller, in pixels, counts.
+const MUCH: f64 = 0.65;
 
 /// How often each slope occurs in a tile.
 type Slopes = [u32; SLOPES];
@@ -48,7 +55,9 @@ pub(crate) struct Sharpness {
     /// Number of tiles with enough edges to tell.
     pub(crate) tiles: usize,
     /// Radius of each tile, row by row; none where there is not enough to tell.
-    radii: Vec<Option<f64>>,
+    pub(crate) radii: Vec<Option<f64>>,
+    /// Radius of the blur that came between the first frame and the last, if these tell.
+    pub(crate) since_the_beginning: Option<Added>,
 }
 
 /// Measures a clip.
@@ -64,21 +73,61 @@ pub(crate) fn measure(clip: &dyn Clip, least_contrast: f64) -> Result<Sharpness,
     let least = to_samples(least_contrast, range).max(1);
     let clipped = to_samples(CLIPPED.into(), range).saturating_add(black(range));
 
-    let empty = || vec![[0; SLOPES]; COLUMNS * ROWS];
-    let mut gathered = Gathered { all: empty(), across: empty(), down: empty() };
     let frames = clip.spread(FRAMES);
-    for frame in &frames {
-        edge_windows(&clip.luma(*frame, level)?, width, least, |window| {
+    let unit = (width as f64 / f64::from(WIDTH)).max(1.0);
+    let mut whole = Gathered::new();
+    let mut ends = Vec::new();
+    for (index, frame) in frames.iter().enumerate() {
+        let samples = clip.luma(*frame, level)?;
+        let mut gathered = Gathered::new();
+        edge_windows(&samples, width, least, |window| {
             if window.brightest <= clipped {
                 gathered.add(&window, width / CELL, height / CELL);
             }
         });
+        if frames.len() > 1 && (index == 0 || index + 1 == frames.len()) {
+            ends.push(gathered.judge(LEAST_WINDOWS, unit).map(|sharpness| sharpness.radii));
+        }
+        whole.join(&gathered);
     }
     let wanted = LEAST_WINDOWS * u32::try_from(frames.len()).unwrap_or(u32::MAX);
-    let unit = (width as f64 / f64::from(WIDTH)).max(1.0);
-    gathered.judge(wanted, unit).ok_or_else(|| {
+    let mut sharpness = whole.judge(wanted, unit).ok_or_else(|| {
         Failure::Inconclusive("too few edges to judge sharpness: the picture is blank, dark or foggy".into())
-    })
+    })?;
+    if let [Some(first), Some(last)] = ends.as_slice() {
+        sharpness.since_the_beginning = Added::of(first, last);
+    }
+    Ok(sharpness)
+}
+
+/// Radii of the blur that came on top of what was there, which three quarters of the tiles have at least: blurs
+/// add up by their squares.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Added {
+    /// Of the whole picture.
+    pub(crate) whole: f64,
+    /// Of the half, left, right, upper or lower, that has most: a sensor or a lens that tilted.
+    pub(crate) half: f64,
+}
+
+impl Added {
+    /// None where too few tiles tell of both.
+    pub(crate) fn of(before: &[Option<f64>], now: &[Option<f64>]) -> Option<Self> {
+        let squares: Vec<Option<f64>> = (before.iter().zip(now))
+            .map(|(before, now)| Some((*before)?.mul_add(-(*before)?, (*now)? * (*now)?)))
+            .collect();
+        let of = |part: &dyn Fn(usize, usize) -> bool, least: usize| {
+            let within = squares.iter().enumerate().filter(|(at, _)| part(at % COLUMNS, at / COLUMNS));
+            let mut squares: Vec<f64> = within.filter_map(|(_, square)| *square).collect();
+            squares.sort_by(f64::total_cmp);
+            let quarter = squares.get(squares.len() / 4).filter(|_| squares.len() >= least);
+            quarter.map(|square| square.max(0.0).sqrt())
+        };
+        let halves: [&dyn Fn(usize, usize) -> bool; 4] =
+            [&|x, _| x < COLUMNS / 2, &|x, _| x >= COLUMNS / 2, &|_, y| y < ROWS / 2, &|_, y| y >= ROWS / 2];
+        let half = halves.iter().filter_map(|half| of(half, LEAST_TILES_OF_HALF)).fold(0.0, f64::max);
+        Some(Self { whole: of(&|_, _| true, LEAST_TILES)?, half })
+    }
 }
 
 /// A span of grey levels of full range as a span of the clip's samples.
@@ -100,6 +149,23 @@ const fn black(range: SampleRange) -> u8 {
 }
 
 impl Gathered {
+    fn new() -> Self {
+        let empty = || vec![[0; SLOPES]; COLUMNS * ROWS];
+        Self { all: empty(), across: empty(), down: empty() }
+    }
+
+    fn join(&mut self, other: &Self) {
+        let pairs =
+            [(&mut self.all, &other.all), (&mut self.across, &other.across), (&mut self.down, &other.down)];
+        for (tiles, other) in pairs {
+            for (slopes, other) in tiles.iter_mut().zip(other) {
+                for (count, other) in slopes.iter_mut().zip(other) {
+                    *count += other;
+                }
+            }
+        }
+    }
+
     fn add(&mut self, window: &EdgeWindow, columns: usize, rows: usize) {
         let tile = window.row * ROWS / rows.max(1) * COLUMNS + window.column * COLUMNS / columns.max(1);
         let steepest = usize::from(window.across.max(window.down));
@@ -140,6 +206,7 @@ impl Gathered {
             sharpest: sharper_way(0.75),
             tiles: told(&all),
             radii: all.iter().map(|slope| slope.map(radius)).collect(),
+            since_the_beginning: None,
         })
     }
 }
@@ -176,6 +243,13 @@ fn quantile(tiles: &[Option<f64>], share: f64) -> f64 {
 }
 
 impl Sharpness {
+    /// Radius by which the picture as a whole is unclear: that of the middle tile, where the sharpest quarter is
+    /// not much sharper. At night noise reduction softens what has little contrast, and traffic what moves:
+    /// that is told only where it is much.
+    pub(crate) fn unclear(&self) -> f64 {
+        self.typical.min(MUCH_SHARPER * self.sharpest).max(self.typical - MUCH)
+    }
+
     /// Boxes around the tiles that are softer than `radius` while others are not; none where all are
     /// alike. Soft tiles of a row that touch make one box.
     pub(crate) fn soft_parts(&self, radius: f64, caption: &Text) -> Vec<Region> {

@@ -1,6 +1,9 @@
 //! What must be found and, above all, what must not.
 
-use easysight_sdk::{native, testing::ArrayClip};
+use easysight_sdk::{
+    native,
+    testing::{ArrayClip, CameraMemory},
+};
 
 use super::*;
 
@@ -156,5 +159,56 @@ fn every_size_gives_a_judgement_or_a_reason() {
             Ok(report) => assert!(report.findings.iter().all(|f| (0.0..=100.0).contains(&f.score))),
             Err(failure) => assert!(matches!(failure, Failure::Inconclusive(_)), "{failure:?}"),
         }
+    }
+}
+
+/// What is said of a picture by a camera whose pictures were as sharp as that of `usual` before.
+fn after_looks(usual: f64, clip: &ArrayClip) -> [Finding; 2] {
+    let mut camera = CameraMemory::default();
+    for look in 0..usual::LEAST_LOOKS {
+        let blur = usual + 0.02 * f64::from(look % 3);
+        let report = camera.diagnose::<Clarity>(&scene(WIDTH, blur, blur, 0.0), "{}").unwrap();
+        assert!(report.findings.iter().all(|finding| finding.status == Status::Normal));
+    }
+    camera.diagnose::<Clarity>(clip, "{}").unwrap().findings.try_into().unwrap()
+}
+
+#[test]
+fn a_slight_blur_is_found_beside_what_is_usual() {
+    let slight = scene(WIDTH, 0.85, 0.85, 0.0);
+    assert_eq!(statuses(&slight), [Status::Normal; 2]);
+    for finding in after_looks(0.55, &slight) {
+        assert_ne!(finding.status, Status::Normal, "{:?}", finding.metrics);
+        assert!(finding.message.en.contains("6 looks before"), "{}", finding.message.en);
+    }
+    // A camera that always was like that is as it should be.
+    for finding in after_looks(0.8, &slight) {
+        assert_eq!(finding.status, Status::Normal, "{:?}", finding.metrics);
+    }
+}
+
+#[test]
+fn a_half_that_became_soft_is_found_beside_what_is_usual() {
+    let tilted = ArrayClip::new(WIDTH, HEIGHT).frame(0, true, |x, y| {
+        let blur = if x < WIDTH / 2 { 0.6 } else { 1.3 };
+        boxes(f64::from(x), f64::from(y), blur, blur) as u8
+    });
+    let [clarity, focus] = after_looks(0.6, &tilted);
+    assert_ne!(clarity.status, Status::Normal, "{:?}", clarity.metrics);
+    assert!(clarity.message.en.contains("One half"), "{}", clarity.message.en);
+    assert_eq!(focus.status, Status::Normal);
+}
+
+#[test]
+fn a_lens_that_loses_its_focus_within_the_clip_is_found_without_a_memory() {
+    let clip = (0..3_u32).fold(ArrayClip::new(WIDTH, HEIGHT), |clip, frame| {
+        let blur = [0.6, 0.7, 1.0][frame as usize];
+        clip.frame(u64::from(frame) * 1_000_000, true, |x, y| {
+            boxes(f64::from(x), f64::from(y), blur, blur) as u8
+        })
+    });
+    for finding in diagnose(&clip) {
+        assert_ne!(finding.status, Status::Normal, "{:?}", finding.metrics);
+        assert!(finding.message.en.contains("within this clip"), "{}", finding.message.en);
     }
 }

@@ -1,49 +1,67 @@
-//! Fog, a veil before the lens, washed-out pictures: judged by how far the darkest and the brightest
-//! parts lie apart, measured against both.
+//! Fog, a veil before the lens, washed-out pictures: judged by the contrast that is left far away,
+//! and by the darkest and strongest parts of the whole picture.
 //!
-//! A veil of stray light adds the same to every part of the picture: what was black becomes grey. So
-//! what counts is Michelson's contrast, (bright − dark) / (bright + dark), not the span itself: a healthy
-//! night is narrow and has its blacks, a foggy day may be as wide and has none. A plain wall has neither;
-//! it also has no structure, whereas fog leaves the outlines of what is near. Where there is no
-//! structure, the picture cannot tell.
+//! Fog takes the contrast of what is far and keeps black near the camera, so the far half of the picture
+//! tells it, by two estimates of the air's transmission (see [`sight`]). A sky looks alike; below it, a
+//! healthy picture is rich in contrast. A veil of stray light on lens or window adds the same to every
+//! part: no black is left anywhere, and even the strongest contrasts are weak, so Michelson's contrast
+//! counts, (bright − dark) / (bright + dark), not the span: a healthy night is narrow and has its blacks.
+//! A plain wall has neither; it also has no structure, and there the picture cannot tell.
 //!
-//! A camera that is known is held against itself: a veil leaves part of its usual span, and lifts its
-//! dark parts. By night the span shrinks too, and its dark parts with it.
+//! A camera that is known is held against its own looks (see [`usual`]): a thinner veil shows beside
+//! them, and a view that is narrow by nature does not alarm for ever.
 
+mod sight;
 mod usual;
+mod words;
 
 use easysight_sdk::{
-    Clip, Description, Failure, Finding, JsonSchema, PlaneKind, Plugin, Rect, Report, SampleRange, Status,
-    Text, descriptor, finding, image::Histogram, score,
+    Clip, Description, Failure, Finding, JsonSchema, Plugin, Report, Status, Text, descriptor, finding, score,
 };
 use serde::Deserialize;
 
-use usual::Usual;
+use sight::Sight;
+use usual::{Margins, Usual};
+use words::Seen;
 
-/// Width, in pixels, of the picture that is judged: outlines are wider than noise there.
-const WIDTH: u32 = 320;
-/// Number of frames that are looked at.
-const FRAMES: u32 = 3;
-/// Share of the height that is left out at the top and at the bottom, where recorders draw black and
-/// white lettering that no fog reaches.
-const MARGIN: u32 = 10;
-/// Share of the picture that may be darker than what counts as dark, and brighter than what counts as
-/// bright.
-const EXTREME: f64 = 0.001;
-/// Contrast of pictures without any haze.
-const CLEAR: f64 = 0.9;
-/// Where less than this share of the threshold is left, next to nothing is to be seen.
-const ERROR: f64 = 0.5;
+/// Below this luma of the far half's brightest tile there is no light for fog to scatter: night.
+const LEAST_AIRLIGHT: f64 = 60.0;
+/// Deviation over mean of the strongest tenth of the tiles from which on the air is clear: under an
+/// overcast sky, roofs and trees have that much, and near things in fog have not.
+const CLEAR_TILES: f64 = 0.2;
+/// Local contrast of the nearest quarter from which on the far half is a sky and no fog.
+const CLEAR_NEAR: f64 = 0.055;
+/// Fog is as bright as the sky and the ground is darker: the lower half has at most this share of the
+/// upper half's luma. A road or a wall that fills the picture is about as bright below as above.
+const DARKER_BELOW: f64 = 0.95;
+/// The same where hardly any outline is to be seen: walls are lit from above, too.
+const PLAIN: f64 = 0.8;
+/// White paint on asphalt has at least this Michelson contrast: a road that shows it has no veil over it.
+const PAINT: f64 = 0.35;
+/// Below this score next to nothing is to be seen.
+const ERROR: f64 = 25.0;
 
 /// When a picture lacks contrast.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
+    /// Least share of the far parts' contrast that comes through the air: about 1 on a clear day. Less
+    /// is fog. On the cameras of validation the default calls one clear picture in a hundred fog, of
+    /// those whose far half low cloud hides, and tells all fog below 500 m of visibility.
+    #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
+    pub least_transmission: f64,
     /// Least contrast (bright − dark) / (bright + dark) of a healthy picture: 0 for an even grey, 1 where
     /// there is black.
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
     pub least_contrast: f64,
+    /// The same within tiles, of the strongest tenth of them. A picture is washed out where less is left
+    /// and its darkest tiles are brighter than `most_floor`.
+    #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
+    pub least_tile_contrast: f64,
+    /// Luma of the darkest tiles, as a share of the brightest, up to which a picture has its blacks.
+    #[schemars(range(min = 0.0, max = 0.99), extend("unit" = "share"))]
+    pub most_floor: f64,
     /// A picture whose strongest outlines (the strongest hundredth) rise by less than this is a plain
     /// surface, and its contrast tells nothing.
     #[schemars(range(min = 0.0, max = 255.0), extend("unit" = "grey level"))]
@@ -56,31 +74,20 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { least_contrast: 0.42, least_outline: 5.0, most_veil: 0.2 }
+        Self {
+            least_transmission: 0.224,
+            least_contrast: 0.42,
+            least_tile_contrast: 0.26,
+            most_floor: 0.4,
+            least_outline: 5.0,
+            most_veil: 0.2,
+        }
     }
 }
 
 /// The plugin.
 #[derive(Debug)]
 pub struct Contrast;
-
-/// What is measured of a frame, in grey levels of full range.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Tones {
-    dark: f64,
-    bright: f64,
-    low: f64,
-    span: f64,
-    outline: f64,
-}
-
-impl Tones {
-    /// Michelson's contrast; an entirely black picture counts as having its blacks.
-    fn contrast(&self) -> f64 {
-        let sum = self.bright + self.dark;
-        if sum == 0.0 { 1.0 } else { (self.bright - self.dark) / sum }
-    }
-}
 
 impl Plugin for Contrast {
     type Config = Config;
@@ -91,116 +98,108 @@ impl Plugin for Contrast {
                 "contrast",
                 Text::new("对比度", "Contrast"),
                 Text::new(
-                    "画面发灰、起雾,没有暗部。夜间画面和平坦墙面不会报警。",
-                    "The picture is foggy or washed out and has no blacks. Night and plain walls pass.",
+                    "画面起雾、发灰，没有暗部。夜间画面、天空和平坦墙面不会报警；本来就平淡的画面会被记住。",
+                    "The picture is foggy or washed out and has no blacks. Night, sky and plain walls pass; a \
+                     view that is narrow by nature is remembered.",
                 ),
             )
             .over_time(1, 1_000, 2_000)
+            // Fog and veils take detail and the far edges with them.
+            .explains("contrast", &["scene_change", "clarity"])
     }
 
     fn diagnose(clip: &dyn Clip, config: Config) -> Result<Report, Failure> {
-        let tones = measure(clip)?;
-        if tones.contrast() < config.least_contrast && tones.outline < config.least_outline {
+        let sight = Sight::of(clip)?;
+        let usual = Usual::recall();
+        let margins = margins(&sight, &config);
+        let own = usual.beside_nature(&margins);
+        let veil = usual.veil(&sight);
+        let plain = sight.outline < config.least_outline && sight.lower_share > PLAIN;
+        if plain && worst_of(&margins) < 1.0 {
             return Err(Failure::Inconclusive(
                 "the picture shows hardly any outline: a plain surface and thick fog look alike".into(),
             ));
         }
-        let usual = Usual::recall();
-        let veil = usual.map_or(0.0, |usual| usual.veil(&tones));
-        let finding = judge(&tones, veil, &config);
-        if finding.status == Status::Normal {
-            Usual::learn(usual, &tones)?;
-        }
+        let finding = judge(&sight, &own, veil, usual.looks(), &config);
+        usual.learn(&sight, &margins)?;
         Ok(Report { findings: vec![finding] })
     }
 }
 
-/// Of each value the median over the frames.
-fn measure(clip: &dyn Clip) -> Result<Tones, Failure> {
-    let level = clip.level_within(WIDTH);
-    let (width, height) = clip.size(PlaneKind::Luma, level)?;
-    let margin = height / MARGIN;
-    let area = Rect { x: 0, y: margin, width, height: height - 2 * margin };
-    let range = clip.info().range;
-    let mut tones = Vec::new();
-    for frame in clip.spread(FRAMES) {
-        tones.push(tones_of(&clip.crop(frame, PlaneKind::Luma, level, area)?, width as usize, range));
+/// How far a picture lies from each threshold: 1 at the threshold, less beyond it.
+fn margins(sight: &Sight, config: &Config) -> Margins {
+    let fog = sight.transmission() / config.least_transmission.max(1e-6);
+    // The sky is no fog, and where there is no light there is none to scatter.
+    let clear = sight.airlight < LEAST_AIRLIGHT
+        || sight.strong_tile > CLEAR_TILES
+        || sight.near_detail > CLEAR_NEAR
+        || sight.lower_share > DARKER_BELOW;
+    let tiles = sight.tiles_left() / config.least_tile_contrast.max(1e-6);
+    let tiles = if sight.paint_contrast > PAINT { tiles.max(1.0) } else { tiles };
+    let floor = (1.0 - sight.floor) / (1.0 - config.most_floor).max(1e-6);
+    Margins {
+        fog: if clear { fog.max(1.0) } else { fog },
+        contrast: sight.contrast() / config.least_contrast.max(1e-6),
+        tiles: tiles.max(floor),
     }
-    Ok(Tones {
-        dark: median(&tones, |tones| tones.dark),
-        bright: median(&tones, |tones| tones.bright),
-        low: median(&tones, |tones| tones.low),
-        span: median(&tones, |tones| tones.span),
-        outline: median(&tones, |tones| tones.outline),
-    })
 }
 
-fn tones_of(luma: &[u8], width: usize, range: SampleRange) -> Tones {
-    let histogram = Histogram::of(luma).full_range(range);
-    let mut rises = vec![0; luma.len()];
-    for (row, rises) in luma.chunks_exact(width).zip(rises.chunks_exact_mut(width)) {
-        let right = row.get(2..).unwrap_or_default();
-        for ((&left, &right), rise) in row.iter().zip(right).zip(rises) {
-            *rise = left.abs_diff(right);
-        }
-    }
-    let scale = match range {
-        SampleRange::Full => 1.0,
-        SampleRange::Limited => 255.0 / 219.0,
+fn worst_of(margins: &Margins) -> f64 {
+    margins.fog.min(margins.contrast).min(margins.tiles)
+}
+
+fn judge(sight: &Sight, margins: &Margins, veil: f64, looks: usize, config: &Config) -> Finding {
+    // A transmission is a share of a share: its cube keeps clear pictures near 100 and apart.
+    let cube = sight.transmission().powi(3) / config.least_transmission.powi(3).max(1e-9);
+    let by_fog = if margins.fog < 1.0 {
+        50.0 * margins.fog.powi(3)
+    } else {
+        (100.0 * cube / (1.0 + cube)).max(50.0 + cube.min(1.0))
     };
-    let at = |share| f64::from(histogram.percentile(share));
-    Tones {
-        dark: at(EXTREME),
-        bright: at(1.0 - EXTREME),
-        low: at(0.05),
-        span: at(0.95) - at(0.05),
-        outline: scale * f64::from(Histogram::of(&rises).percentile(0.99)),
-    }
-}
-
-/// The middle one; of two the lower.
-fn median(tones: &[Tones], value: impl Fn(&Tones) -> f64) -> f64 {
-    let mut values: Vec<f64> = tones.iter().map(value).collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or_default()
-}
-
-fn judge(tones: &Tones, veil: f64, config: &Config) -> Finding {
-    let contrast = tones.contrast();
-    let (least, most) = (config.least_contrast, config.most_veil);
-    let by_contrast = score(contrast, CLEAR.max(least), least, 0.0);
-    let by_veil = score(veil, 0.0, most, 1.0);
-    let (metric, threshold) = if by_veil < by_contrast { ("veil", most) } else { ("contrast", least) };
+    let least = config.least_contrast;
+    // Its eighth power leaves healthy contrasts near 100, where the transmission ranks.
+    let by_contrast = if margins.contrast < 1.0 {
+        50.0 * margins.contrast
+    } else {
+        100.0 / (1.0 + margins.contrast.powi(-8))
+    };
+    let by_veil = score(veil, 0.0, config.most_veil, 1.0);
+    let by_usual = veil >= config.most_veil;
+    let by_tiles = if margins.tiles < 1.0 { 50.0 * margins.tiles.max(0.0).powi(2) } else { 100.0 };
+    let worst = by_fog.min(by_contrast).min(by_tiles).min(by_veil);
+    let (seen, metric, threshold) = if margins.fog < 1.0 && margins.contrast >= 1.0 {
+        // Black is left near the camera.
+        (Seen::Fog, "transmission", config.least_transmission)
+    } else if margins.contrast < 1.0 {
+        (Seen::Veil, "contrast", least)
+    } else if margins.tiles < 1.0 {
+        (Seen::Veil, "tile_contrast", config.least_tile_contrast)
+    } else if by_usual {
+        (Seen::Usual, "veil", config.most_veil)
+    } else {
+        (Seen::Fog, "transmission", config.least_transmission)
+    };
+    let alarm = by_usual || worst_of(margins) < 1.0;
     let finding = finding("contrast")
-        .metric("contrast", contrast, "share")
+        .metric("transmission", sight.transmission(), "share")
+        .metric("contrast", sight.contrast(), "share")
+        .metric("tile_contrast", sight.tiles_left(), "share")
+        .metric("floor", sight.floor, "share")
         .metric("veil", veil, "share")
-        .metric("dark", tones.dark, "grey level")
-        .metric("bright", tones.bright, "grey level")
-        .metric("span", tones.span, "grey level")
-        .metric("outline", tones.outline, "grey level")
+        .metric("haze", sight.haze, "share")
+        .metric("far_detail", sight.far_detail, "share")
+        .metric("dark", sight.dark, "grey level")
+        .metric("bright", sight.bright, "grey level")
+        .metric("span", sight.span, "grey level")
+        .metric("outline", sight.outline, "grey level")
+        .metric("looks", looks as f64, "")
         .decided_by(metric, threshold)
-        .score(by_contrast.min(by_veil));
-    if contrast >= least && veil < most {
-        return finding.judged(Status::Normal, Text::new("对比度正常。", "The contrast is fine.")).into();
+        .score(worst);
+    if !alarm {
+        return finding.judged(Status::Normal, words::fine()).into();
     }
-    let severity = if contrast < ERROR * least { Status::Error } else { Status::Warning };
-    finding
-        .judged(
-            severity,
-            Text::new(
-                format!("画面发灰:最暗处亮度为 {:.0},最亮处仅 {:.0}(满值 255)。", tones.dark, tones.bright),
-                format!(
-                    "The picture is washed out: its darkest parts are at {:.0}, its brightest at {:.0} of 255.",
-                    tones.dark, tones.bright
-                ),
-            ),
-        )
-        .suggest(Text::new(
-            "检查现场是否有雾;擦拭镜头和护罩,检查护罩内是否结露;检查红外灯反光和逆光。",
-            "See whether there is fog on site; wipe lens and housing, look for condensation behind the window, \
-             for infrared light reflected by it, and for light that shines into the lens.",
-        ))
-        .into()
+    let severity = if worst < ERROR { Status::Error } else { Status::Warning };
+    words::alarm(finding.judged(severity, seen.message(sight, veil, looks)), seen, sight)
 }
 
 easysight_sdk::export!(Contrast);

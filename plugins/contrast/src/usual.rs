@@ -1,58 +1,167 @@
-//! How a camera's picture usually is, and how much of a veil lies over it beside that.
+//! What a camera's looks were like, and what they make of the present one.
+//!
+//! Every look is remembered, alarmed or not, so that an alarm which many looks contradict is learnt
+//! from. Two things follow. A veil turns I into t·I + a (Koschmieder): t shows in the span and a in the
+//! dark parts, beside most of the looks in similar light; less light alone makes t smaller and leaves a
+//! at 0. And a view that is narrow by nature is as narrow at every look, whatever the light, whereas
+//! fog comes, thickens and lifts: where the spread is small over changing light, only what lies clearly
+//! beyond the usual counts.
 
 use easysight_sdk::{Failure, baseline, baseline::Remembered};
 use serde::{Deserialize, Serialize};
 
-use crate::Tones;
+use crate::{Sight, sight::at_share};
 
-/// A camera is known after so many checks without a finding.
-const KNOWN_AFTER: u32 = 2;
-/// The latest check weighs at least one part in so many.
-const LONGEST: u32 = 8;
+/// Looks that are remembered; the oldest is forgotten.
+const MOST_LOOKS: usize = 40;
+/// So many looks in similar light must be known before a veil is told beside them.
+const KNOWN_AFTER: usize = 2;
+/// Looks whose mean luma differs by more than this factor show other light and are not compared.
+const SIMILAR_LIGHT: f64 = 2.2;
+/// Correlation of the light of the parts of two pictures, below which they show other views: presets of a
+/// camera that turns. A veil leaves it as it was.
+const SAME_VIEW: f64 = 0.7;
+/// Share of the compared looks that may contradict a veil.
+const CONTRADICT: f64 = 0.3;
 /// A veil lets at most this share of the usual span through; a scene's own changes leave more. Measured:
 /// 0.9 of a road without the cars that make most of its contrast, 0.6 and less of mild fog.
 const MOST_LEFT: f64 = 0.8;
+/// Looks after which a view may count as narrow by nature where the light has changed.
+const NATURE_AFTER: usize = 8;
+/// The light has changed where the brightest look's mean luma is so many times the darkest's.
+const CHANGED_LIGHT: f64 = 1.3;
+/// Greatest margin over least, of eight in ten looks, of a view that is as it is by nature. Fog on one
+/// morning varies by more: its contrast goes with the exponential of its density.
+const STEADY: f64 = 1.2;
+/// The same where the light never changes, as indoors, over all looks that are remembered.
+const STEADY_FOR_LONG: f64 = 1.3;
+/// Share of the least usual margin below which even a view that is narrow by nature has a veil over it.
+const WORSE: f64 = 0.8;
 
-/// What is remembered, in grey levels of full range.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Usual {
+/// How far a look lay from each threshold: 1 at the threshold, less beyond it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Margins {
+    pub(crate) fog: f64,
+    pub(crate) contrast: f64,
+    pub(crate) tiles: f64,
+}
+
+/// A look: luma in grey levels, margins in hundredths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Look {
+    mean: u8,
     /// A twentieth of the picture is darker: passing things seldom are so large.
-    low: f64,
-    span: f64,
-    seen: u32,
+    low: u8,
+    span: u8,
+    fog: u16,
+    contrast: u16,
+    tiles: u16,
+    view: [u8; 24],
+}
+
+/// The looks of a camera, the latest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Usual {
+    looks: Vec<Look>,
 }
 
 impl Remembered for Usual {
-    const LAYOUT: u16 = 1;
+    const LAYOUT: u16 = 2;
 }
 
 impl Usual {
-    pub(crate) fn recall() -> Option<Self> {
-        baseline::load()
+    pub(crate) fn recall() -> Self {
+        baseline::load().unwrap_or_default()
     }
 
-    /// Remembers a picture in which nothing was found.
+    pub(crate) const fn looks(&self) -> usize {
+        self.looks.len()
+    }
+
+    /// Remembers a look.
     ///
     /// # Errors
     ///
     /// [`Failure::Internal`] where the memory is refused.
-    pub(crate) fn learn(last: Option<Self>, tones: &Tones) -> Result<(), Failure> {
-        let before = last.unwrap_or(Self { low: tones.low, span: tones.span, seen: 0 });
-        let seen = before.seen.saturating_add(1);
-        let weight = 1.0 / f64::from(seen.min(LONGEST));
-        let mean = |old: f64, new: f64| old + weight * (new - old);
-        let usual = Self { low: mean(before.low, tones.low), span: mean(before.span, tones.span), seen };
-        baseline::store(&usual).map_err(|error| Failure::Internal(error.to_string()))
+    pub(crate) fn learn(mut self, sight: &Sight, margins: &Margins) -> Result<(), Failure> {
+        let hundredths = |margin: f64| (100.0 * margin).clamp(0.0, f64::from(u16::MAX)) as u16;
+        let look = Look {
+            mean: sight.mean as u8,
+            low: sight.low as u8,
+            span: sight.span as u8,
+            fog: hundredths(margins.fog),
+            contrast: hundredths(margins.contrast),
+            tiles: hundredths(margins.tiles),
+            view: sight.view,
+        };
+        self.looks.insert(0, look);
+        self.looks.truncate(MOST_LOOKS);
+        baseline::store(&self).map_err(|error| Failure::Internal(error.to_string()))
     }
 
-    /// Stray light over the usual picture, as a share of its bright parts; 0 where the span is nearly
-    /// as it was, or the camera is not known yet. A veil turns I into t·I + a (Koschmieder): t is told by
-    /// the span, a by the dark parts. Less light alone makes t smaller and leaves a at 0.
-    pub(crate) fn veil(&self, tones: &Tones) -> f64 {
-        let left = tones.span / self.span.max(1.0);
-        if self.seen < KNOWN_AFTER || left > MOST_LEFT {
-            return 0.0;
-        }
-        ((tones.low - left * self.low) / (tones.low + tones.span).max(1.0)).clamp(0.0, 1.0)
+    /// Stray light over what most looks in similar light showed, as a share of the present bright
+    /// parts; 0 where the span is nearly as it was, or too few looks compare.
+    pub(crate) fn veil(&self, sight: &Sight) -> f64 {
+        let similar = |look: &&Look| {
+            let (before, now) = (f64::from(look.mean).max(1.0), sight.mean.max(1.0));
+            before.max(now) <= SIMILAR_LIGHT * before.min(now)
+                && correlation(&look.view, &sight.view) >= SAME_VIEW
+        };
+        let veil = |look: &Look| {
+            let left = sight.span / f64::from(look.span.max(1));
+            if left > MOST_LEFT {
+                return 0.0;
+            }
+            ((sight.low - left * f64::from(look.low)) / (sight.low + sight.span).max(1.0)).clamp(0.0, 1.0)
+        };
+        let mut veils: Vec<f64> = self.looks.iter().filter(similar).map(veil).collect();
+        if veils.len() < KNOWN_AFTER { 0.0 } else { at_share(&mut veils, CONTRADICT) }
     }
+
+    /// The margins with those that the camera has by nature taken for its own.
+    pub(crate) fn beside_nature(&self, now: &Margins) -> Margins {
+        Margins {
+            fog: self.own(|look| look.fog, now.fog),
+            contrast: self.own(|look| look.contrast, now.contrast),
+            tiles: self.own(|look| look.tiles, now.tiles),
+        }
+    }
+
+    fn own(&self, margin: impl Fn(&Look) -> u16, now: f64) -> f64 {
+        let mut margins: Vec<f64> = self.looks.iter().map(|look| f64::from(margin(look)) / 100.0).collect();
+        let (least, most) = (at_share(&mut margins, 0.1), at_share(&mut margins, 0.9));
+        let steady = if self.has_seen_other_light() && margins.len() >= NATURE_AFTER {
+            STEADY
+        } else if margins.len() >= MOST_LOOKS {
+            STEADY_FOR_LONG
+        } else {
+            return now;
+        };
+        // A view far from the threshold needs no allowance.
+        if most > steady * least || WORSE * least >= 1.0 {
+            now
+        } else {
+            now.max(now / (WORSE * least).max(0.01))
+        }
+    }
+
+    fn has_seen_other_light(&self) -> bool {
+        let mut means: Vec<f64> = self.looks.iter().map(|look| f64::from(look.mean.max(1))).collect();
+        let least = at_share(&mut means, 0.1);
+        at_share(&mut means, 0.9) >= CHANGED_LIGHT * least
+    }
+}
+
+/// Pearson's; 1 where neither varies.
+fn correlation(before: &[u8], now: &[u8]) -> f64 {
+    let mean = |values: &[u8]| {
+        values.iter().map(|&value| f64::from(value)).sum::<f64>() / values.len().max(1) as f64
+    };
+    let (mean_before, mean_now) = (mean(before), mean(now));
+    let (mut both, mut old, mut new) = (0.0, 0.0, 0.0);
+    for (&before, &now) in before.iter().zip(now) {
+        let (before, now) = (f64::from(before) - mean_before, f64::from(now) - mean_now);
+        (both, old, new) = (both + before * now, old + before * before, new + now * now);
+    }
+    if old * new == 0.0 { 1.0 } else { both / (old * new).sqrt() }
 }

@@ -85,6 +85,15 @@ impl Plugin for FlowerScreen {
                 ),
             )
             .over_time(1, INTERVAL_MS, SPAN_MS)
+            // Blocks of a wrong picture: edges on the grid, grey or green areas, smear where detail was,
+            // torn rows, jumps, a stretch that repeats until the next keyframe.
+            .explains(
+                "flower_screen",
+                &[
+                    "mosaic", "occlusion", "scene_change", "shake", "focus_blur", "lens_dirty", "contrast",
+                    "clarity", "noise", "color_cast", "stripe", "freeze", "clock",
+                ],
+            )
     }
 
     fn diagnose(clip: &dyn Clip, config: Config) -> Result<Report, Failure> {

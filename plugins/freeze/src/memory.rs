@@ -54,7 +54,7 @@ impl Memory {
     }
 
     fn of(width: u32, picture: Vec<u8>, verdict: Verdict, last: Option<&Self>) -> Self {
-        let still = matches!(verdict, Verdict::Still | Verdict::Refining);
+        let still = matches!(verdict, Verdict::Still | Verdict::ComesAgain | Verdict::Refining);
         let same_size = |last: &&Self| last.width == width && last.picture.len() == picture.len();
         let alike = last.filter(same_size).is_some_and(|last| {
             far_apart(&last.picture, &picture, TOLERANCE) as f64 <= DIFFERENT * picture.len() as f64

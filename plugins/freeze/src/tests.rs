@@ -257,6 +257,44 @@ fn check(camera: &mut CameraMemory, clip: &ArrayClip) -> Status {
     camera.diagnose::<Freeze>(clip, "{}").unwrap().findings.remove(0).status
 }
 
+/// As MPEG-4 and MPEG-2 at a steady rate: a keyframe every other look, so that no look is settled, and a
+/// few renderings of each tile that come again and again.
+fn in_renderings(x: u32, y: u32, t: u32) -> u8 {
+    wall(x, y) + scatter(x, y, [0, 1, 0, 2][(t % 4) as usize]) % 3
+}
+
+#[test]
+fn a_picture_whose_renderings_come_again_is_frozen_though_no_encoder_settles() {
+    let frozen = (0..16).fold(ArrayClip::new(WIDTH, HEIGHT), |clip, t| {
+        clip.frame(u64::from(t) * 200_000, t % 2 == 0 && t < 6, |x, y| in_renderings(x, y, t))
+    });
+    let finding = judge(&frozen).unwrap();
+    assert_eq!(finding.status, Status::Error, "{finding:?}");
+}
+
+#[test]
+fn a_freeze_from_the_middle_on_is_judged_by_the_end() {
+    let until = |x, y, t: u32| {
+        let place = 12 * t.min(6);
+        if (place..place + 32).contains(&x) && y > 40 { 20 } else { in_renderings(x, y, t) }
+    };
+    assert_eq!(status(&clip(3, until)), Status::Error);
+}
+
+#[test]
+fn frames_in_between_that_others_asked_for_change_nothing() {
+    let shown = |x: u32, y: u32, at_us: u64| wall(x, y) + scatter(x, y, (at_us / 480_000) as u32) % 4;
+    let frames = |times: &[u64]| {
+        times.iter().fold(ArrayClip::new(WIDTH, HEIGHT), |clip, &at_us| {
+            clip.frame(at_us, at_us % 480_000 == 0, |x, y| shown(x, y, at_us))
+        })
+    };
+    let alone: Vec<u64> = (0..16).map(|at| at * 200_000).collect();
+    let full: Vec<u64> = (0..25).map(|at| at * 40_000).chain((5..16).map(|at| at * 200_000)).collect();
+    let [one, other] = [alone, full].map(|times| format!("{:?}", judge(&frames(&times))));
+    assert_eq!(one, other);
+}
+
 #[test]
 fn a_cut_to_another_picture_is_no_freeze() {
     let cut = |x, y, t| if t < 8 { wall(x, y) } else { wall(x + 5, y + 3) };

@@ -9,19 +9,21 @@ use easysight_sdk::{
 };
 
 use crate::{
+    lately::Lately,
     news::{self, Change, News},
     seconds,
 };
 
-/// Frames are compared at this distance at the least.
-const INTERVAL_US: u64 = 150_000;
+/// Frames are compared at this distance at the least: that at which frames are captured where nobody asks
+/// for more, so that the same ones are looked at in company.
+const INTERVAL_US: u64 = 180_000;
 /// A tile shows something where its samples span so many grey levels.
 const TEXTURE: u8 = 10;
 /// Share of the tiles that must show something for the picture to tell anything.
 const LEAST_TEXTURED: f64 = 0.02;
 /// After a keyframe, and after motion, an encoder refines the picture for a while, although nothing
 /// changes.
-const SETTLING_US: u64 = 550_000;
+pub(crate) const SETTLING_US: u64 = 550_000;
 /// Pixels of a frame that are looked at, about: of a larger picture every second, third, … row of
 /// tiles.
 const LOOKED_AT: u32 = 330_000;
@@ -71,14 +73,16 @@ pub(crate) struct Seen {
     /// before it; none where there are few keyframes. The noise of a sensor leaves hardly a tile alike,
     /// of a picture that stands each comes back as soon as the encoder's rate does.
     pub(crate) renewed_share: Option<f64>,
+    /// What is new in the last `window_s`.
+    pub(crate) lately: Lately,
     /// Keyframes up to which something new came, long after the keyframe before: a picture that stands
     /// is at rest by then.
     pub(crate) restless: usize,
 }
 
 /// A frame that is looked at.
-struct Look {
-    at_us: u64,
+pub(crate) struct Look {
+    pub(crate) at_us: u64,
     keyframe: bool,
     samples: Vec<u8>,
     prints: Vec<u32>,
@@ -141,6 +145,7 @@ pub(crate) fn watch(
         news: News::of(&changes, end_us, least_share),
         scattered: redrawn.iter().filter(|map| grid.share(map, &clock) > 0.0).count(),
         renewed_share: grid.renewed_share(&looks),
+        lately: Lately::of(&grid, &looks, moved_us, end_us, window_s),
         restless: grid.restless(&looks, least_share),
     })
 }
@@ -154,14 +159,13 @@ fn union(maps: &[Vec<bool>]) -> Vec<bool> {
     all
 }
 
-/// Frames an interval apart, and the keyframes: index, time, keyframe.
+/// Frames an interval apart: index, time, keyframe. Keyframes in between are passed over, since they are
+/// to be seen only where another diagnosis asks for every frame.
 fn choose(frames: &[FrameInfo], intra_only: bool) -> Vec<(u32, u64, bool)> {
     let mut chosen: Vec<(u32, u64, bool)> = Vec::new();
     for (index, frame) in (0_u32..).zip(frames) {
-        let key = frame.keyframe && !intra_only;
-        let due = chosen.last().is_none_or(|&(_, at_us, _)| frame.timestamp_us - at_us >= INTERVAL_US);
-        if key || due {
-            chosen.push((index, frame.timestamp_us, key));
+        if chosen.last().is_none_or(|&(_, at_us, _)| frame.timestamp_us - at_us >= INTERVAL_US) {
+            chosen.push((index, frame.timestamp_us, frame.keyframe && !intra_only));
         }
     }
     chosen
@@ -231,7 +235,7 @@ fn quiet_pairs(looks: &[Look], pairs: &[usize], end_us: u64, window_s: f64) -> V
 }
 
 /// The tiles that are looked at.
-struct Grid {
+pub(crate) struct Grid {
     width: u32,
     columns: usize,
     /// Tops of the rows of tiles, in pixels.
@@ -289,14 +293,14 @@ impl Grid {
     }
 
     /// The textured tiles that show, at a look, what they never showed before.
-    fn novel(&self, looks: &[Look], at: usize) -> Vec<bool> {
+    pub(crate) fn novel(&self, looks: &[Look], at: usize) -> Vec<bool> {
         let Some((look, earlier)) = looks.get(..=at).and_then(<[Look]>::split_last) else {
             return Vec::new();
         };
         self.unseen(look, earlier.iter())
     }
 
-    fn unseen<'a>(&self, look: &Look, earlier: impl Iterator<Item = &'a Look>) -> Vec<bool> {
+    pub(crate) fn unseen<'a>(&self, look: &Look, earlier: impl Iterator<Item = &'a Look>) -> Vec<bool> {
         let mut unseen = self.textured.clone();
         for other in earlier {
             for ((unseen, now), before) in unseen.iter_mut().zip(&look.prints).zip(&other.prints) {
@@ -307,7 +311,7 @@ impl Grid {
     }
 
     /// Those of the marked tiles that change by far more than noise does.
-    fn redrawn(&self, looks: &[Look], at: usize, tiles: &[bool]) -> Vec<bool> {
+    pub(crate) fn redrawn(&self, looks: &[Look], at: usize, tiles: &[bool]) -> Vec<bool> {
         let (Some(before), Some(now)) = (looks.get(at - 1), looks.get(at)) else { return Vec::new() };
         let (columns, width) = (self.columns.max(1), self.width as usize);
         let change = |tile: usize| -> i32 {
@@ -323,7 +327,7 @@ impl Grid {
     }
 
     /// The rows of tiles of the strip of the picture where most are marked; none where nothing is.
-    fn busiest(&self, maps: &[Vec<bool>]) -> Range<usize> {
+    pub(crate) fn busiest(&self, maps: &[Vec<bool>]) -> Range<usize> {
         let rows: Vec<usize> = union(maps)
             .chunks(self.columns.max(1))
             .map(|row| row.iter().filter(|&&marked| marked).count())
@@ -338,7 +342,7 @@ impl Grid {
     }
 
     /// Share of the textured tiles that is marked, outside some rows of tiles.
-    fn share(&self, map: &[bool], outside: &Range<usize>) -> f64 {
+    pub(crate) fn share(&self, map: &[bool], outside: &Range<usize>) -> f64 {
         let count = |map: &[bool]| -> usize {
             let rows = map.chunks(self.columns.max(1)).enumerate();
             let rows = rows.filter(|(row, _)| !outside.contains(row));

@@ -5,7 +5,7 @@
 //! leave the transmission alone; a thing that came into the scene brings contrast of its own.
 
 use easysight_sdk::{
-    baseline::{References, Remembered},
+    baseline::Remembered,
     image::{beside, connected},
 };
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,9 @@ const THROUGH: f32 = 0.5;
 const STEADY: f32 = 6.0;
 /// Share of the cells that count as telling something at least.
 const LEAST_TELLING: f32 = 0.1;
+/// Rows of cells on either side that are at much the same distance, and cells in them that tell it.
+const ROWS_AROUND: usize = 2;
+const LEAST_AROUND: usize = 8;
 /// A veiled region has so many cells ...
 const LEAST_CELLS: usize = 3;
 /// ... and the edges in it correlate so well with those of before.
@@ -38,6 +41,8 @@ const LEFT_OVER: f32 = 0.25;
 /// Two cells are of the same content where they correlate so well.
 const ALIKE: f32 = 0.7;
 
+/// Room for the looks of a camera: the host grants 256 KiB.
+const MOST_BYTES: usize = 230 * 1024;
 /// Shares are remembered as whole numbers of these parts.
 const MILLION: f32 = 1e6;
 
@@ -50,14 +55,33 @@ pub(crate) struct Reference {
     moved: Vec<bool>,
     /// Millionths of the picture that were blurred.
     blurred: u32,
+    /// Looks that showed the same.
+    pub(crate) looks: u16,
 }
 
-/// The references of a camera.
+/// The clean looks of a camera, the one that was seen last first: by day, at dusk, at night, in rain, of
+/// each preset.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Seen(pub(crate) References<Reference>);
+pub(crate) struct Seen(pub(crate) Vec<Reference>);
 
 impl Remembered for Seen {
-    const LAYOUT: u16 = 3;
+    const LAYOUT: u16 = 4;
+}
+
+impl Seen {
+    /// Puts a look first, in the place of the one at `replacing`, and forgets those that were seen longest
+    /// ago where there is no more room.
+    pub(crate) fn keep(&mut self, replacing: Option<usize>, reference: Reference) {
+        if let Some(at) = replacing.filter(|&at| at < self.0.len()) {
+            self.0.remove(at);
+        }
+        self.0.insert(0, reference);
+        let mut bytes = 0;
+        self.0.retain(|look| {
+            bytes += look.pixels.len() + look.moved.len();
+            bytes <= MOST_BYTES
+        });
+    }
 }
 
 /// What has become of a clean picture.
@@ -67,14 +91,14 @@ pub(crate) struct Change {
     pub(crate) alike: f32,
     /// What is left of the contrast of the picture as a whole.
     pub(crate) left: f32,
-    /// Regions of cells in which contrast is lost.
-    pub(crate) veiled: Vec<Vec<usize>>,
-    /// Their share of the cells that tell something; of few such cells one counts less.
-    pub(crate) veiled_share: f32,
     /// Share of the cells whose light is what the reference says.
     pub(crate) steady: f32,
     /// The picture less what it would be by the reference.
     pub(crate) difference: Plane,
+    /// Cells that tell something, and of them those that lost contrast.
+    tells: Vec<bool>,
+    lost: Vec<bool>,
+    cells: Vec<Sums>,
 }
 
 /// Sums over a cell of the differences of neighbouring pixels before and now, of their products, and
@@ -95,6 +119,7 @@ impl Reference {
             width: picture.coarse.width as u16,
             pixels: picture.coarse.values.iter().map(|&value| value.clamp(0.0, 255.0) as u8).collect(),
             moved: picture.moved.clone(),
+            looks: 1,
         }
     }
 
@@ -103,6 +128,16 @@ impl Reference {
         usize::from(self.width) == picture.coarse.width
             && self.pixels.len() == picture.coarse.values.len()
             && self.moved.len() == picture.moved.len()
+    }
+
+    /// The same, seen once more.
+    pub(crate) fn again(&self) -> Self {
+        Self { looks: self.looks.saturating_add(1), ..self.clone() }
+    }
+
+    /// Its grey levels.
+    pub(crate) fn pixels(&self) -> &[u8] {
+        &self.pixels
     }
 
     /// Share of the picture that was blurred.
@@ -137,6 +172,9 @@ impl Reference {
         let share = usual.len() as f32 / telling.max(1) as f32;
         usual.sort_by(f32::total_cmp);
         let usual = usual.get(usual.len() / 2).copied().unwrap_or(1.0);
+        // Fog takes contrast by distance, which is much the same all along a row.
+        let rows = usual_by_row(&cells, picture.columns, &tells, &transmission, usual);
+        let usual = |at: usize| rows.get(at / picture.columns.max(1)).copied().unwrap_or(usual);
         let passes = |at: usize| {
             let beside = beside(at, picture.columns, cells.len()).into_iter().flatten();
             beside.filter_map(|at| picture.moved.get(at)).any(|&moved| moved)
@@ -146,27 +184,71 @@ impl Reference {
                 let left = (cell.now / cell.before).sqrt() / light(cell);
                 // Less of the old contrast, and no other contrast in its place.
                 tells(at, cell)
-                    && transmission(cell) < TRANSMITTED * usual
-                    && left < REPLACED * usual
+                    && transmission(cell) < TRANSMITTED * usual(at)
+                    && left < REPLACED * usual(at)
                     && shines_through(&cells, at, picture.columns)
                     && !passes(at)
             })
             .collect();
         let difference = difference(&before, picture, &cells, &moved);
-        let mut veiled = connected(&lost, picture.columns, |_, _| true);
-        veiled.retain(|region| is_veiled(&cells, region));
-        let count = veiled.iter().map(Vec::len).sum::<usize>() as f32;
         let whole = cells.iter().fold((0.0, 0.0), |sum, cell| (sum.0 + cell.before, sum.1 + cell.now));
-        let known = (telling as f32).max(LEAST_TELLING * cells.len() as f32).max(1.0);
         Change {
             alike: share,
             left: (whole.1 / whole.0.max(1.0)).sqrt(),
-            veiled_share: count / known,
-            veiled,
             steady: difference.1,
             difference: difference.0,
+            tells: cells.iter().enumerate().map(|(at, cell)| tells(at, cell)).collect(),
+            lost,
+            cells,
         }
     }
+}
+
+/// Regions of cells that lost contrast beside each of the looks, and their share of the cells that tell
+/// something; of few such cells one counts less. What one clean look had no contrast for is its light.
+pub(crate) fn veiled(changes: &[Change], columns: usize) -> (Vec<Vec<usize>>, f32) {
+    let Some(first) = changes.first() else { return (Vec::new(), 0.0) };
+    let told = |at: usize| changes.iter().filter(|change| change.tells.get(at) == Some(&true)).count();
+    let lost: Vec<bool> = (0..first.lost.len())
+        .map(|at| {
+            let lost = changes.iter().filter(|change| change.lost.get(at) == Some(&true)).count();
+            lost > 0 && lost == told(at) && 2 * lost >= changes.len()
+        })
+        .collect();
+    let mut regions = connected(&lost, columns, |_, _| true);
+    regions.retain(|region| changes.iter().any(|change| is_veiled(&change.cells, region)));
+    let count = regions.iter().map(Vec::len).sum::<usize>() as f32;
+    let telling = (0..lost.len()).filter(|&at| told(at) > 0).count() as f32;
+    let known = telling.max(LEAST_TELLING * lost.len() as f32).max(1.0);
+    (regions, count / known)
+}
+
+/// What is usually left of the contrast in each row of cells and the few above and below it: what all but the
+/// clearest three tenths of their cells have, at most what the picture as a whole has.
+fn usual_by_row(
+    cells: &[Sums],
+    columns: usize,
+    tells: &impl Fn(usize, &Sums) -> bool,
+    transmission: &impl Fn(&Sums) -> f32,
+    whole: f32,
+) -> Vec<f32> {
+    let rows: Vec<Vec<f32>> = (cells.chunks(columns.max(1)).enumerate())
+        .map(|(row, cells)| {
+            let telling = cells.iter().enumerate().filter(|(at, cell)| tells(row * columns + at, cell));
+            telling.map(|(_, cell)| transmission(cell)).collect()
+        })
+        .collect();
+    (0..rows.len())
+        .map(|row| {
+            let around = rows.iter().take(row + ROWS_AROUND + 1).skip(row.saturating_sub(ROWS_AROUND));
+            let mut around: Vec<f32> = around.flatten().copied().collect();
+            let clearest = around.len() * 7 / 10;
+            if around.len() < LEAST_AROUND {
+                return whole;
+            }
+            around.select_nth_unstable_by(clearest, f32::total_cmp).1.clamp(0.0, whole)
+        })
+        .collect()
 }
 
 /// Whether the light of a cell and those around it still goes up and down as it did: behind dirt the

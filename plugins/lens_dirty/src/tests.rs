@@ -58,10 +58,12 @@ fn judge(clip: &ArrayClip) -> Finding {
     native::<LensDirty>(clip, "{}").unwrap().findings.remove(0)
 }
 
-/// What is found on a camera that saw the first clip before.
+/// What is found on a camera that saw the first clip several times before.
 fn judge_after(clean: &ArrayClip, clip: &ArrayClip) -> Finding {
     let mut camera = CameraMemory::default();
-    assert_eq!(camera.diagnose::<LensDirty>(clean, "{}").unwrap().findings[0].status, Status::Normal);
+    for _ in 0..LEAST_LOOKS {
+        assert_eq!(camera.diagnose::<LensDirty>(clean, "{}").unwrap().findings[0].status, Status::Normal);
+    }
     camera.diagnose::<LensDirty>(clip, "{}").unwrap().findings.remove(0)
 }
 
@@ -177,7 +179,28 @@ fn a_camera_that_was_turned_learns_its_new_view() {
         assert_eq!(finding.status, Status::Normal, "{:?}", finding.metrics);
         metric(&finding, "compared_with_baseline")
     };
-    assert_eq!([&clip(mosaic), &elsewhere, &elsewhere].map(&mut compared), [0.0, 0.0, 1.0]);
+    let looks = [&clip(mosaic), &elsewhere, &elsewhere, &elsewhere, &elsewhere];
+    assert_eq!(looks.map(&mut compared), [0.0, 0.0, 0.0, 0.0, 1.0]);
+}
+
+#[test]
+fn a_clean_look_by_other_light_explains_what_it_shows() {
+    // At night lamps light the upper half; by day they are off, and nothing else tells of them.
+    let lit = clip(|x, y| if y < 96 { mosaic(x, y) } else { 60 + mosaic(x, y) / 8 });
+    let mut camera = CameraMemory::default();
+    let mut look = |clip: &ArrayClip| camera.diagnose::<LensDirty>(clip, "{}").unwrap().findings.remove(0);
+    for _ in 0..4 {
+        assert_eq!(look(&clip(mosaic)).status, Status::Normal);
+        assert_eq!(look(&lit).status, Status::Normal);
+    }
+}
+
+#[test]
+fn lines_that_another_exposure_lifts_are_no_web() {
+    let lines = |x: u32, y: u32| if x % 40 < 3 || y % 40 < 3 { 180 } else { 70 };
+    let brighter = clip(move |x, y| (255.0 * (f64::from(lines(x, y)) / 255.0).powf(0.7)) as u8);
+    let finding = judge_after(&clip(lines), &brighter);
+    assert_eq!(finding.status, Status::Normal, "{:?}", finding.metrics);
 }
 
 /// A scene behind drops, which blur it.
@@ -199,13 +222,30 @@ fn tiles(x: u32, y: u32) -> u8 {
     if (x / 24 + y / 24).is_multiple_of(2) { 60 } else { 160 }
 }
 
+/// Rain: a dozen drops all over the picture.
+const RAIN: [(f64, f64, f64); 12] = [
+    (40.0, 35.0, 18.0),
+    (110.0, 40.0, 20.0),
+    (185.0, 30.0, 18.0),
+    (265.0, 40.0, 20.0),
+    (35.0, 95.0, 20.0),
+    (105.0, 105.0, 18.0),
+    (175.0, 95.0, 22.0),
+    (250.0, 100.0, 18.0),
+    (50.0, 155.0, 18.0),
+    (125.0, 160.0, 20.0),
+    (200.0, 155.0, 18.0),
+    (280.0, 155.0, 18.0),
+];
+
 #[test]
 fn drops_are_suspected_by_the_soft_edges_behind_them() {
-    let finding = judge(&drops(&SPOTS, tiles));
+    let finding = judge(&drops(&RAIN, tiles));
     assert_eq!(finding.status, Status::Warning, "{:?}", finding.metrics);
-    assert!(metric(&finding, "blurred_share") > 0.003, "{:?}", finding.metrics);
     assert!(!finding.regions.is_empty());
-    // A scene holds one soft thing itself.
-    let one = judge(&drops(&SPOTS[1..2], tiles));
-    assert_eq!(one.status, Status::Normal, "{:?}", one.metrics);
+    // A scene holds one soft thing itself, and a few more where the air is hazy.
+    for few in [&SPOTS[1..2], &SPOTS] {
+        let finding = judge(&drops(few, tiles));
+        assert_eq!(finding.status, Status::Normal, "{:?}", finding.metrics);
+    }
 }

@@ -1,6 +1,6 @@
 //! Bright threads of a web in what a clean picture does not explain.
 
-use crate::picture::Plane;
+use crate::picture::{CELL, Plane};
 
 /// A thread bends the light across it by this many grey levels a pixel, twice.
 const BEND: f32 = 2.5;
@@ -10,26 +10,69 @@ const THIN: f32 = 0.4;
 const CREST: f32 = 0.7;
 /// Grey levels by which a line stands off from what was there: else it is the foot of another.
 const OFF: f32 = 3.0;
+/// Of the bend a clean look had less than this part at the same place.
+const NEW: f32 = 0.8;
 /// Pixels that a thread is wide.
 const WIDE: f32 = 2.0;
 
-/// Share of the plane under bright threads. A camera that moved by a part of a pixel leaves as many
-/// dark lines as bright ones, so those are taken off.
-pub(crate) fn thread_share(difference: &Plane) -> f32 {
-    let rows: Vec<&[f32]> = difference.rows().collect();
-    let mut crests = 0_i32;
-    for rows in rows.windows(3) {
-        let [above, row, below] = rows else { continue };
-        for ((above, row), below) in above.windows(3).zip(row.windows(3)).zip(below.windows(3)) {
-            let ([a, b, c], [d, e, f], [g, h, i]) = (above, row, below) else { continue };
-            let (xx, yy) = (d + f - 2.0 * e, b + h - 2.0 * e);
-            // Most places end here.
-            if (xx + yy).abs() >= BEND && e.abs() >= OFF && (xx + yy) * e < 0.0 {
-                crests += crest(xx, yy, 0.25 * (a + i - c - g), (0.5 * (f - d), 0.5 * (h - b)));
+/// Pixels on the crests of bright lines and at the bottoms of dark ones, in each cell of a picture.
+#[derive(Debug, Clone)]
+pub(crate) struct Threads {
+    cells: Vec<(u8, u8)>,
+    pixels: usize,
+}
+
+impl Threads {
+    /// Those of what a clean look does not explain. Where that look had a line itself, another exposure
+    /// leaves a part of it over.
+    pub(crate) fn of(difference: &Plane, clean: &[u8], columns: usize, count: usize) -> Self {
+        let width = difference.width;
+        let rows: Vec<&[f32]> = difference.rows().collect();
+        let bent = |x: usize, y: usize| {
+            let at = |x: usize, y: usize| clean.get(y * width + x).copied().map_or(0.0, f32::from);
+            let middle = 2.0 * at(x + 1, y + 1);
+            let across = at(x, y + 1) + at(x + 2, y + 1) - middle;
+            let down = at(x + 1, y) + at(x + 1, y + 2) - middle;
+            across.abs() + down.abs()
+        };
+        let mut cells = vec![(0_u8, 0_u8); count];
+        for (y, rows) in rows.windows(3).enumerate() {
+            let [above, row, below] = rows else { continue };
+            let threes = above.windows(3).zip(row.windows(3)).zip(below.windows(3));
+            for (x, ((above, row), below)) in threes.enumerate() {
+                let ([a, b, c], [d, e, f], [g, h, i]) = (above, row, below) else { continue };
+                let (xx, yy) = (d + f - 2.0 * e, b + h - 2.0 * e);
+                // Most places end here.
+                if (xx + yy).abs() < BEND || e.abs() < OFF || (xx + yy) * e >= 0.0 {
+                    continue;
+                }
+                if bent(x, y) > NEW * (xx.abs() + yy.abs()) {
+                    continue;
+                }
+                let crest = crest(xx, yy, 0.25 * (a + i - c - g), (0.5 * (f - d), 0.5 * (h - b)));
+                if let Some((bright, dark)) = cells.get_mut((y + 1) / CELL * columns + (x + 1) / CELL) {
+                    *bright += u8::from(crest > 0);
+                    *dark += u8::from(crest < 0);
+                }
             }
         }
+        Self { cells, pixels: difference.values.len() }
     }
-    (crests.max(0) as f32 * WIDE / difference.values.len().max(1) as f32).min(1.0)
+
+    /// What neither of two clean looks explains.
+    pub(crate) fn and(mut self, other: &Self) -> Self {
+        for (cell, other) in self.cells.iter_mut().zip(&other.cells) {
+            *cell = (cell.0.min(other.0), cell.1.min(other.1));
+        }
+        self
+    }
+
+    /// Share of the picture under bright threads. A camera that moved by a part of a pixel leaves as many
+    /// dark lines as bright ones, so those are taken off.
+    pub(crate) fn share(&self) -> f32 {
+        let crests: i32 = self.cells.iter().map(|&(bright, dark)| i32::from(bright) - i32::from(dark)).sum();
+        (crests.max(0) as f32 * WIDE / self.pixels.max(1) as f32).min(1.0)
+    }
 }
 
 /// 1 on the crest of a bright line, −1 at the bottom of a dark one, else 0; of second derivatives and

@@ -1,176 +1,171 @@
-//! Whether the steps of a picture lie on a grid.
+//! Whether the steps of a picture lie on a grid, and how much of them a viewer sees.
 //!
 //! What a step between neighbours exceeds those on either side of it by is its height as a lone step: a
 //! lens spreads each edge over two steps at least, so that textures and edges of a scene hardly have
 //! any, while the border of a block is nothing else. The lone steps from each column to the next,
-//! averaged over rows, make a profile; so do those from row to row. Blocks show as places of the profile that stand out at even distances, in both directions alike.
-//! A fence or blinds are even one way only; a pole stands out in one place, and places are compared by
-//! their median.
+//! averaged over rows, make a profile; so do those from row to row. Blocks show as places of the profile
+//! that stand out at even distances, in both directions alike ([`crate::period`]); a fence or blinds are
+//! even one way only. Nine parts of the picture are judged by themselves too, so that blocks in a corner
+//! are not diluted, and three levels of the pyramid, since a stream that was scaled up spreads the borders
+//! of its blocks over several samples.
 
-use easysight_sdk::{Clip, Failure, PlaneKind, Rect};
+use easysight_sdk::{Clip, Failure, PlaneKind};
+
+use crate::{
+    period::{Comb, Lines, combs},
+    steps::{Profiles, Way},
+};
 
 /// Number of frames whose profiles are put together: what moves blurs away, the grid stays.
 const FRAMES: u32 = 3;
-/// Number of bands of rows, and of columns, that are looked at, spread over the picture.
-const BANDS: u32 = 6;
+/// Parts of the picture each way.
+pub(crate) const PARTS: u32 = 3;
 /// Rows, or columns, of a band.
-const BAND: u32 = 24;
-/// Sides of blocks that are looked for, in pixels: those of codecs, and those of substreams that were
-/// scaled up threefold or coarsely pixelated.
-const LEAST_SIDE: usize = 4;
-const MOST_SIDE: usize = 40;
-/// Blocks across the picture that are needed to speak of a grid.
-const LEAST_BLOCKS: usize = 5;
-/// Lone steps of so many grey levels on average are seen by nobody; added to both sides of the comparison, they keep
-/// faint grids in flat pictures from counting.
-const UNSEEN: f64 = 1.0;
-/// The greatest of so many places is left out of the search for the grid's place: a pole or a kerb is no
-/// grid.
-const OUTLIERS: usize = 33;
-/// A coarser grid must stand out so many times as much as a finer one.
-const CLEARLY: f64 = 1.1;
-/// Strength up to which a grid is neither the best nor fits nearly as well: 1 + [`NEARLY`] × ([`CLEARLY`]
-/// − 1).
-const NO_GRID: f64 = 1.075;
-/// A grid fits nearly as well as another where it exceeds no grid at all by at least this share of what
-/// the other does. Half of a true grid's side has a true line at every other place only.
-const NEARLY: f64 = 0.75;
+pub(crate) const BAND: u32 = 24;
+/// Levels of the pyramid that are looked at.
+const LEVELS: u32 = 3;
+/// Least width and height of a level: below, a coarse block has too few samples.
+const LEAST_SIZE: u32 = 96;
+/// Share by which the height of blocks may differ from their width: pixelation rounds both to what
+/// divides the picture.
+const SQUARE: f64 = 0.08;
+/// Standard deviations above chance, in both directions, of a grid over the whole picture, and of one in
+/// a part, which another part must confirm. Of the hundreds of combs that are tried the best one of a
+/// scene reaches 4 in one direction, but 3 only where the other direction must have the same side.
+const SURE: f32 = 4.0;
+const SURE_IN_PARTS: f32 = 3.3;
+/// Times that the lone steps must be as strong on the grid as off it: below, texture hides the grid.
+const BESIDE_TEXTURE: f64 = 2.0;
+/// Grey levels on both sides of that comparison: rounding.
+const ROUNDING: f64 = 0.25;
+/// Side of the blocks, in pixels, whose steps count as they are: the transforms of the codecs.
+const USUAL_SIDE: f64 = 8.0;
+/// How much more steps may count at the most on account of their blocks' size.
+const MOST_WEIGHT: f64 = 5.0;
 
-/// The grid that stands out most.
+/// A grid.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Grid {
-    /// How many times stronger the lone steps on the grid are than those off it, in the direction in which they
-    /// stand out less.
-    pub(crate) strength: f64,
+    /// Column and row of the part, of [`PARTS`] each; none for the whole picture.
+    pub(crate) part: Option<(u32, u32)>,
+    /// Grey levels by which the lone steps on the grid exceed those off it, in the direction in which
+    /// they do so less.
+    pub(crate) step: f64,
     /// Side of the blocks in pixels.
-    pub(crate) side: usize,
+    pub(crate) side: f64,
+    /// By how many standard deviations the grid exceeds chance.
+    deviations: f32,
 }
 
-/// Mean lone step, in sample values, at each place from left to right or from top to bottom.
-type Profile = Vec<f64>;
+impl Grid {
+    /// The step as it is seen: detail below the size of a block is lost, the more the coarser it is. A
+    /// healthy encoder has no blocks beyond the usual.
+    pub(crate) fn seen(&self) -> f64 {
+        self.step * (self.side / USUAL_SIDE).powf(1.5).clamp(1.0, MOST_WEIGHT)
+    }
+
+    fn like(&self, other: &Self) -> bool {
+        (self.side - other.side).abs() <= SQUARE * self.side
+    }
+}
+
+/// What is found in a clip.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Grids {
+    /// The grid that is seen most.
+    pub(crate) strongest: Option<Grid>,
+    /// Parts of the picture that have it.
+    pub(crate) parts: Vec<(u32, u32)>,
+}
 
 /// Measures a clip.
 ///
 /// # Errors
 ///
 /// [`Failure::UnsupportedClip`] where the picture is too small.
-pub(crate) fn measure(clip: &dyn Clip) -> Result<Grid, Failure> {
+pub(crate) fn measure(clip: &dyn Clip) -> Result<Grids, Failure> {
     let info = clip.info();
-    let (width, height) = (info.width, info.height);
-    if width.min(height) < BAND {
-        return Err(Failure::UnsupportedClip(format!(
-            "a picture of {width} × {height} is too small for blocks"
-        )));
-    }
-    let mut across = vec![0_u32; width as usize - 1];
-    let mut down = vec![0_u32; height as usize - 1];
     let frames = clip.spread(FRAMES);
-    for frame in &frames {
-        for band in 0..BANDS {
-            let place = |room: u32| (room - BAND) * band / (BANDS - 1);
-            let rows = Rect { x: 0, y: place(height), width, height: BAND };
-            let columns = Rect { x: place(width), y: 0, width: BAND, height };
-            add_across(&clip.crop(*frame, PlaneKind::Luma, 0, rows)?, width as usize, &mut across);
-            add_down(&clip.crop(*frame, PlaneKind::Luma, 0, columns)?, &mut down);
+    let mut grids = Vec::new();
+    for level in 0..LEVELS.min(info.levels) {
+        let (width, height) = clip.size(PlaneKind::Luma, level)?;
+        if level == 0 && width.min(height) < BAND {
+            return Err(Failure::UnsupportedClip(format!(
+                "a picture of {width} × {height} is too small for blocks"
+            )));
+        }
+        if level > 0 && width.min(height) < LEAST_SIZE {
+            break;
+        }
+        let across = Profiles::of(clip, &frames, level, Way::Across)?;
+        let down = Profiles::of(clip, &frames, level, Way::Down)?;
+        let scale = f64::from(1_u32 << level);
+        let found = |a: &[f32], b: &[f32], (column, row): (u32, u32)| {
+            let (a_offset, b_offset) = (column as usize * across.length, row as usize * down.length);
+            let a_combs = combs(a, a_offset, across.whole.len());
+            let pair = common(a_combs, combs(b, b_offset, down.whole.len()))?;
+            Some(pair.grid(a, b, scale))
+        };
+        grids.extend(found(&across.whole, &down.whole, (0, 0)).filter(|grid| grid.deviations >= SURE));
+        for (place, (a, b)) in (0..).zip(across.parts.iter().zip(&down.parts)) {
+            let part = (place % PARTS, place / PARTS);
+            let grid = found(a, b, part).filter(|grid| grid.deviations >= SURE_IN_PARTS);
+            grids.extend(grid.map(|grid| Grid { part: Some(part), ..grid }));
         }
     }
-    let steps = f64::from(BAND * BANDS) * frames.len() as f64;
-    let mean = |sums: Vec<u32>| -> Profile { sums.into_iter().map(|sum| f64::from(sum) / steps).collect() };
-    Ok(strongest(&mean(across), &mean(down)))
+    Ok(strongest(grids))
 }
 
-/// Adds the lone steps from each sample of a band of whole rows to its right neighbour.
-fn add_across(band: &[u8], width: usize, sums: &mut [u32]) {
-    let mut steps = vec![0; width - 1];
-    for row in band.chunks_exact(width) {
-        for ((&left, &right), step) in row.iter().zip(row.get(1..).unwrap_or_default()).zip(&mut steps) {
-            *step = left.abs_diff(right);
-        }
-        let at = |from: usize| steps.get(from..).unwrap_or_default();
-        add_lone(at(0), at(1), at(2), sums.get_mut(1..).unwrap_or_default());
-    }
-}
-
-/// Adds the lone steps from each row of a band of columns to the next.
-fn add_down(band: &[u8], sums: &mut [u32]) {
-    const WIDTH: usize = BAND as usize;
-    let mut steps = vec![0; band.len().saturating_sub(WIDTH)];
-    for ((&upper, &lower), step) in band.iter().zip(band.get(WIDTH..).unwrap_or_default()).zip(&mut steps) {
-        *step = upper.abs_diff(lower);
-    }
-    let rows = || steps.chunks_exact(WIDTH);
-    let triples = rows().zip(rows().skip(1)).zip(rows().skip(2));
-    for (((before, at), after), sum) in triples.zip(sums.iter_mut().skip(1)) {
-        let mut lone = [0; WIDTH];
-        add_lone(before, at, after, &mut lone);
-        *sum += lone.iter().sum::<u32>();
-    }
-}
-
-/// Adds what each step exceeds both of its neighbours by.
-fn add_lone(before: &[u8], at: &[u8], after: &[u8], sums: &mut [u32]) {
-    for (((&before, &at), &after), sum) in before.iter().zip(at).zip(after).zip(sums) {
-        *sum += u32::from(at.saturating_sub(before.max(after)));
-    }
-}
-
-fn strongest(across: &[f64], down: &[f64]) -> Grid {
-    let (across_cap, down_cap) = (cap(across), cap(down));
-    let both = |side| {
-        let one_way = strength(across, side, across_cap);
-        // What hardly stands out one way is no grid, whatever it does the other way.
-        if one_way <= NO_GRID { one_way } else { one_way.min(strength(down, side, down_cap)) }
+/// The grid that is seen most, in the whole picture or in two parts alike.
+fn strongest(mut grids: Vec<Grid>) -> Grids {
+    grids.retain(|grid| grid.step > 0.0);
+    grids.sort_by(|a, b| b.seen().total_cmp(&a.seen()));
+    let confirmed = |(place, grid): &(usize, &Grid)| {
+        let stronger = grids.iter().take(*place);
+        grid.part.is_none() || stronger.filter(|other| other.part != grid.part).any(|other| grid.like(other))
     };
-    let sides: Vec<(usize, f64)> = (LEAST_SIDE..=MOST_SIDE).map(|side| (side, both(side))).collect();
-    let mut best = Grid { strength: 1.0, side: 0 };
-    for &(side, strength) in &sides {
-        // Coarser grids have fewer places and stand out by chance: they must do so clearly.
-        if strength > CLEARLY * best.strength {
-            best = Grid { strength, side };
+    let strongest = grids.iter().enumerate().find(confirmed).map(|(_, grid)| *grid);
+    let has = |grid: &&Grid| strongest.is_some_and(|strongest| grid.like(&strongest));
+    let mut parts: Vec<(u32, u32)> = grids.iter().filter(has).filter_map(|grid| grid.part).collect();
+    parts.sort_unstable();
+    parts.dedup();
+    Grids { strongest, parts }
+}
+
+/// Combs of the same side, one a direction.
+struct Pair {
+    across: Comb,
+    down: Comb,
+}
+
+/// The pair that stands out most.
+fn common(across: Vec<Comb>, mut down: Vec<Comb>) -> Option<Pair> {
+    let weaker = |pair: &Pair| pair.across.deviations.min(pair.down.deviations);
+    down.sort_by(|a, b| a.side().total_cmp(&b.side()));
+    let mut best: Option<Pair> = None;
+    for across in across {
+        let side = across.side();
+        let from = down.partition_point(|comb| comb.side() < side * (1.0 - SQUARE));
+        let alike = down.iter().skip(from).take_while(|comb| comb.side() <= side * (1.0 + SQUARE));
+        let Some(down) = alike.max_by(|a, b| a.deviations.total_cmp(&b.deviations)) else { continue };
+        let pair = Pair { across, down: *down };
+        if best.as_ref().is_none_or(|best| weaker(&pair) > weaker(best)) {
+            best = Some(pair);
         }
     }
-    // A grid also fits every multiple of its side: the finest that fits nearly as well is meant.
-    let meant = |&&(side, fit): &&(usize, f64)| {
-        best.side.is_multiple_of(side) && fit - 1.0 >= NEARLY * (best.strength - 1.0)
-    };
-    match sides.iter().find(meant) {
-        Some(&(side, _)) if best.side > 0 => Grid { side, ..best },
-        _ => best,
-    }
+    best
 }
 
-/// The value that all but the greatest places stay below.
-fn cap(profile: &[f64]) -> f64 {
-    let mut values = profile.to_vec();
-    let rank = values.len() - 1 - values.len() / OUTLIERS;
-    if rank < values.len() { *values.select_nth_unstable_by(rank, f64::total_cmp).1 } else { 0.0 }
-}
-
-/// How many times stronger the steps on the best placed grid of this side are than those off it.
-fn strength(profile: &[f64], side: usize, cap: f64) -> f64 {
-    if profile.len() / side < LEAST_BLOCKS {
-        return 1.0;
+impl Pair {
+    /// The grid of the profiles that the combs were found in; one that texture hides has no steps.
+    fn grid(&self, across: &[f32], down: &[f32], scale: f64) -> Grid {
+        let step = |lines: &Lines| {
+            let typical = (lines.on + ROUNDING) / (lines.off + ROUNDING);
+            // Of a soft scene most lines are level, and so is all between them.
+            if typical >= BESIDE_TEXTURE { lines.on - lines.off } else { 0.0 }
+        };
+        let step = step(&self.across.lines(across)).min(step(&self.down.lines(down)));
+        let deviations = self.across.deviations.min(self.down.deviations);
+        Grid { part: None, step, side: self.across.side() * scale, deviations }
     }
-    let mut places = vec![0.0; side];
-    for block in profile.chunks_exact(side) {
-        for (place, step) in places.iter_mut().zip(block) {
-            *place += step.min(cap);
-        }
-    }
-    let (grid, _) = places
-        .iter()
-        .enumerate()
-        .fold((0, f64::MIN), |best, (place, &sum)| if sum > best.1 { (place, sum) } else { best });
-    let on = profile.iter().skip(grid).step_by(side).copied().collect();
-    let mut off = Vec::with_capacity(profile.len());
-    off.extend_from_slice(profile.get(..grid).unwrap_or_default());
-    for block in profile.get(grid..).unwrap_or_default().chunks(side) {
-        off.extend_from_slice(block.get(1..).unwrap_or_default());
-    }
-    (median(on) + UNSEEN) / (median(off) + UNSEEN)
-}
-
-fn median(mut values: Profile) -> f64 {
-    let middle = values.len() / 2;
-    if middle < values.len() { *values.select_nth_unstable_by(middle, f64::total_cmp).1 } else { 0.0 }
 }

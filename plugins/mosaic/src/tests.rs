@@ -46,6 +46,50 @@ fn pixelation_is_found_with_the_side_of_its_blocks() {
 }
 
 #[test]
+fn blocks_that_are_no_whole_number_of_pixels_are_found() {
+    // Forty blocks across a picture of 320 would be 8 px each; 27 and 45 divide it unevenly.
+    for blocks in [27, 45] {
+        let cell = |at: u32, size: u32| {
+            (f64::from(at * blocks * 3 / 4 / size) * f64::from(size * 4) / f64::from(blocks * 3)) as u32
+        };
+        let finding = diagnose(&clip(|x, y| {
+            let across = (f64::from(x * blocks / 320) * 320.0 / f64::from(blocks)) as u32;
+            scene(across, cell(y, 240))
+        }));
+        assert_ne!(finding.status, Status::Normal, "{blocks}: {finding:?}");
+    }
+}
+
+#[test]
+fn blocks_in_a_part_of_the_picture_are_found_where_they_are() {
+    let finding = diagnose(&clip(|x, y| {
+        let inside = (106..320).contains(&x) && y < 80;
+        if inside { scene(x / 10 * 10, y / 10 * 10) } else { scene(x, y) }
+    }));
+    assert_ne!(finding.status, Status::Normal, "{finding:?}");
+    let region = &finding.regions[0];
+    assert!(region.left > 0.3 && region.height < 0.4, "{region:?}");
+}
+
+#[test]
+fn coarse_blocks_of_a_wide_soft_scene_are_found() {
+    let soft = |x: u32, y: u32| 120.0 + f64::from(x) / 24.0 + f64::from(y) / 16.0;
+    let wide = ArrayClip::new(1280, 720).frame(0, true, |x, y| soft(x / 40 * 40, y / 40 * 40) as u8);
+    assert_ne!(diagnose(&wide).status, Status::Normal);
+}
+
+#[test]
+fn a_dark_still_that_is_flat_within_its_blocks_is_normal() {
+    // Nothing but means of 8 × 8, two grey levels apart, beside real edges.
+    let still = clip(|x, y| {
+        let lamp = (x / 3 + y / 2) % 40 == 7;
+        let mean = 20.0 + 4.0 * (scatter(x / 8, y / 8) - 0.5).round();
+        if lamp { 200.0 } else { mean }
+    });
+    assert_eq!(diagnose(&still).status, Status::Normal);
+}
+
+#[test]
 fn blocks_of_uneven_means_are_found_and_worse_when_stronger() {
     // What coarse compression leaves: detail survives, each block has its own error.
     let compressed =
@@ -80,7 +124,7 @@ fn noise_and_a_single_colour_are_no_blocks() {
 #[test]
 fn thresholds_are_the_operator_s() {
     let mosaic = clip(|x, y| scene(x / 8 * 8, y / 8 * 8));
-    let finding = native::<Mosaic>(&mosaic, r#"{"most_strength": 20}"#).unwrap().findings.remove(0);
+    let finding = native::<Mosaic>(&mosaic, r#"{"most_step": 90}"#).unwrap().findings.remove(0);
     assert_eq!(finding.status, Status::Normal);
 }
 

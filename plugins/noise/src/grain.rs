@@ -84,7 +84,7 @@ pub(crate) fn measure(clip: &dyn Clip) -> Result<Noise, Failure> {
 
 /// Each start with the first frame that is far enough behind it, or else the last that is far enough
 /// before.
-fn pairs(frames: &[FrameInfo], starts: &[u32]) -> Vec<(u32, u32)> {
+pub(crate) fn pairs(frames: &[FrameInfo], starts: &[u32]) -> Vec<(u32, u32)> {
     let far = |a: u64, b: u64| a.abs_diff(b) >= LEAST_APART_US;
     let pair = |start: u32| {
         let from = frames.get(start as usize)?.timestamp_us;

@@ -39,6 +39,8 @@ pub(crate) struct Grid {
     pub(crate) mean: Map<f32>,
     /// Standard deviation of what stands still in the tile: noise is taken off.
     pub(crate) detail: Map<f32>,
+    /// Standard deviation with the noise, in which a part that was drawn in is exact.
+    pub(crate) raw: Map<f32>,
     /// Something moved through the tile.
     pub(crate) moved: Map<bool>,
     /// Standard deviation that noise leaves in `mean`, of the picture as a whole.
@@ -79,6 +81,7 @@ impl Grid {
             whole: (width / TILE, height / TILE),
             mean: Vec::with_capacity(count),
             detail: Vec::with_capacity(count),
+            raw: Vec::with_capacity(count),
             moved: Vec::with_capacity(count),
             mean_noise: 0.0,
         };
@@ -88,6 +91,7 @@ impl Grid {
             let noise = noises.least / 2.0;
             grid.mean.push(((means.median - offset) * scale).clamp(0.0, 255.0));
             grid.detail.push((variances.median - noise).max(0.0).sqrt() * scale);
+            grid.raw.push(variances.median.max(0.0).sqrt() * scale);
             grid.moved.push((means.most - means.least) * scale > STILL);
             all_noises.push(noise);
         }
@@ -122,6 +126,7 @@ impl Grid {
             whole: self.whole,
             mean: Vec::new(),
             detail: Vec::new(),
+            raw: Vec::new(),
             moved: Vec::new(),
             mean_noise: self.mean_noise,
         };
@@ -129,6 +134,7 @@ impl Grid {
             let tiles = y * self.columns + columns.0..y * self.columns + columns.1;
             inner.mean.extend(self.mean.get(tiles.clone()).unwrap_or_default());
             inner.detail.extend(self.detail.get(tiles.clone()).unwrap_or_default());
+            inner.raw.extend(self.raw.get(tiles.clone()).unwrap_or_default());
             inner.moved.extend(self.moved.get(tiles).unwrap_or_default());
         }
         inner

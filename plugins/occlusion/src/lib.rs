@@ -1,23 +1,27 @@
 //! Something covers a part of the picture: a hand, a bag, a leaf, paint.
 //!
-//! What covers a lens is out of focus, so its picture is empty, and it is before everything else, so
-//! its outline is simple and the scene ends all along it. Walls, roads and skies are empty as well,
-//! but things stand before them and light fades across them. From a single clip that makes a
-//! suspicion; with what the camera saw before, a certainty: detail was there and is gone.
+//! With what the camera showed before, a cover is a region of simple outline, reaching the border, in which
+//! nothing known is found any more while elsewhere it still is, whatever the cover looks like; what comes
+//! within the clip is judged likewise, by the clip's own beginning. Without, it is suspected: what covers a
+//! lens is out of focus, so its picture is often empty, and it is before everything else, so the scene ends
+//! all along its outline. Walls, roads and skies are empty as well, but things stand before them and light
+//! fades across them.
 
 mod grid;
+mod known;
 mod patch;
-mod reference;
+mod veil;
+mod view;
 
 use easysight_sdk::{
-    Clip, Description, Failure, FindingBuilder, JsonSchema, Plugin, Region, Report, Status, Text,
-    baseline::{self, Light},
+    Clip, Description, Failure, FindingBuilder, JsonSchema, Plugin, Region, Report, Status, Text, baseline,
     descriptor, finding,
 };
 use serde::Deserialize;
 
-use grid::{Grid, Map};
-use reference::{Reference, Seen};
+use grid::Grid;
+use known::{Known, Lost, Match, Seen, lost};
+use view::{Sums, View};
 
 /// Stretch of the clip that is asked for: what moves through a region within it is no cover.
 const SPAN_MS: u32 = 2_400;
@@ -29,6 +33,15 @@ const WORST_SHARE: f64 = 0.6;
 const SEVERE_SHARE: f64 = 0.45;
 /// Where nine tenths of the picture are darker than this, in grey levels, nothing can be told.
 const DARK: f32 = 36.0;
+/// Looks at the same view from which on what they showed decides.
+const LEAST_LOOKS: u32 = 3;
+/// Looks after which what was there in all of them belongs to the scene, whatever it looks like.
+const USUAL_LOOKS: u32 = 20;
+/// Share of the cells of a part that must have had edges for the memory to know what was there.
+const KNOWN_BEFORE: f32 = 0.2;
+/// Width of the picture that is brought down to a view, and frames that are looked at.
+const VIEW_WIDTH: u32 = 400;
+const VIEW_FRAMES: u32 = 4;
 /// A patch of this share leaves nothing of the scene to compare it with.
 const NOTHING_ELSE: f32 = 0.9;
 
@@ -41,13 +54,17 @@ pub struct Config {
     /// counts as far as its outline looks like that of a thing before the lens.
     #[schemars(range(min = 0.05, max = 0.5), extend("unit" = "share"))]
     pub max_covered_share: f64,
+    /// Share of the picture in which nothing may be found any more of what the camera showed before. A lorry
+    /// that stands before a camera on a motorway takes 0.07.
+    #[schemars(range(min = 0.05, max = 0.5), extend("unit" = "share"))]
+    pub max_lost_share: f64,
     /// Compare with what the camera saw before, where that is known.
     pub use_baseline: bool,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { max_covered_share: 0.14, use_baseline: true }
+        Self { max_covered_share: 0.14, max_lost_share: 0.1, use_baseline: true }
     }
 }
 
@@ -55,11 +72,24 @@ impl Default for Config {
 #[derive(Debug)]
 pub struct Occlusion;
 
-/// How much is covered, where, and whether that is known from before.
+/// How sure it is that something covers the picture, and by what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// Its shape, in this picture alone.
+    Shape,
+    /// What the clip showed at its beginning.
+    Beginning,
+    /// So many looks of before.
+    Looks(u32),
+}
+
+/// How much is covered, where: left, top, width and height as shares of the picture.
 struct Cover {
     share: f64,
-    tiles: Map<bool>,
-    certain: bool,
+    bounds: [f32; 4],
+    size: f64,
+    by: By,
+    lost: Lost,
 }
 
 impl Plugin for Occlusion {
@@ -71,56 +101,190 @@ impl Plugin for Occlusion {
                 "occlusion",
                 Text::new("画面遮挡", "Occlusion"),
                 Text::new(
-                    "镜头前有物体遮住部分画面。没有基线时按形状判断为疑似;有基线时与以前的画面比较。\
-                     天空、墙面、路面和暗处不会报警。",
-                    "Something before the lens covers a part of the picture: suspected by its shape, certain \
-                     where the camera's earlier picture is known. Sky, walls, roads and dark places pass.",
+                    "镜头前有物体遮住部分画面。记住该摄像机以前的画面后，按原有景物是否还在判断；没有记忆时与片段开头比较，\
+                     或按形状判断为疑似。天空、墙面、路面、雾和暗处不会报警。",
+                    "Something before the lens covers a part of the picture: certain where nothing is found any \
+                     more of what the camera showed before, or of what the clip showed at its beginning; else \
+                     suspected by its shape. Sky, walls, roads, fog and dark places pass.",
                 ),
             )
             .over_time(1, INTERVAL_MS, SPAN_MS)
+            // What covers the lens is near, so out of focus and even; it takes light and colour, does not
+            // move, and hides the scene that is known. In its dark the sensor's gain goes up. White figures
+            // of a clock drown on what is bright.
+            .explains(
+                "occlusion",
+                &[
+                    "brightness:luma_p95",
+                    "scene_change",
+                    "focus_blur",
+                    "lens_dirty",
+                    "contrast",
+                    "clarity",
+                    "noise",
+                    "color_cast",
+                    "freeze",
+                    "clock",
+                ],
+            )
     }
 
     fn diagnose(clip: &dyn Clip, config: Config) -> Result<Report, Failure> {
         let grid = Grid::of(clip)?.without_bars();
-        if grid.nine_tenths().is_none_or(|bright| bright < DARK) {
-            return Err(Failure::Inconclusive(
-                "the picture is too dark to tell a cover from the dark".into(),
-            ));
-        }
-        let light = Light::of(clip)?;
+        let is_dark = grid.nine_tenths().is_none_or(|bright| bright < DARK);
+        let views = Views::of(clip)?;
         let mut seen = if config.use_baseline { baseline::load::<Seen>() } else { None }.unwrap_or_default();
-        let reference = seen.0.of(light).first().filter(|reference| reference.fits(&grid)).cloned();
-        let cover = cover(&grid, reference.as_ref())?;
-        let covered = cover.share > config.max_covered_share;
-        let report = report(&grid, &cover, &config);
-        if config.use_baseline && !covered {
-            let next = reference.as_ref().map_or_else(|| Reference::of(&grid), |seen| seen.follow(&grid));
-            seen.0.keep(light, Some(0), next, 1);
+        let matches = views.beside(&seen);
+        let known = known_looks(&matches);
+        let mut worst =
+            Cover { share: 0.0, bounds: [0.0; 4], size: 0.0, by: By::Shape, lost: Lost::default() };
+        if let Some(lost) = views.lost_since_the_beginning() {
+            worst = Cover::of(&views.last, &lost, By::Beginning);
+        }
+        if known >= LEAST_LOOKS {
+            let lost = lost_beside(&views.last, &matches).unwrap_or_default();
+            let lost = Cover::of(&views.last, &lost, By::Looks(known));
+            if lost.share >= worst.share {
+                worst = lost;
+            }
+        }
+        let mut inconclusive = None;
+        if known < USUAL_LOOKS && worst.share <= worst.most(&config) {
+            match suspected(&grid, is_dark) {
+                // Where the memory knows what was there, its word counts.
+                Ok(cover) if cover.share > worst.share && !is_known(&views.last, &matches, &cover) => {
+                    worst = cover;
+                }
+                Ok(_) => {}
+                Err(failure) => inconclusive = Some(failure),
+            }
+        }
+        let covered = worst.share > worst.most(&config);
+        if config.use_baseline && !(covered && worst.by != By::Shape) {
+            seen.learn(&views.whole, &matches);
             baseline::store(&seen).map_err(|error| Failure::Internal(error.to_string()))?;
         }
-        Ok(report.into())
+        match inconclusive {
+            Some(failure) if !covered && known < LEAST_LOOKS => Err(failure),
+            _ => Ok(report(&worst, &config).into()),
+        }
     }
 }
 
-/// The patch that looks most like a cover, or the region that lost its detail where that is more.
-fn cover(grid: &Grid, reference: Option<&Reference>) -> Result<Cover, Failure> {
-    let mut worst = Cover { share: 0.0, tiles: vec![false; grid.len()], certain: false };
+/// The clip as views: as a whole, the first two of its frames where there are more, its end.
+struct Views {
+    whole: View,
+    beginning: Vec<View>,
+    last: View,
+}
+
+impl Views {
+    fn of(clip: &dyn Clip) -> Result<Self, Failure> {
+        let level = clip.level_within(VIEW_WIDTH);
+        let frames = clip.spread(VIEW_FRAMES);
+        let last = frames.last().copied().unwrap_or(0);
+        let beginning = match frames.as_slice() {
+            [first, second, .., last] if second != last => vec![*first, *second],
+            _ => Vec::new(),
+        };
+        let beginning = beginning.iter().map(|&frame| View::of(clip, level, &[frame]));
+        Ok(Self {
+            whole: View::of(clip, level, &frames)?,
+            beginning: beginning.collect::<Result<_, _>>()?,
+            last: View::of(clip, level, &[last])?,
+        })
+    }
+
+    fn beside(&self, seen: &Seen) -> Vec<Match> {
+        let gradients = self.last.gradients();
+        (seen.0.iter().enumerate())
+            .filter_map(|(at, known)| known.beside(Some(at), &self.last, &gradients))
+            .collect()
+    }
+
+    fn lost_since_the_beginning(&self) -> Option<Lost> {
+        let [first, second] = self.beginning.as_slice() else { return None };
+        let first = Known::of(first).with(second);
+        let seen = first.beside(None, &self.last, &self.last.gradients())?;
+        lost_beside(&self.last, &[seen])
+    }
+}
+
+/// Whether looks enough at the same view had edges within the bounds of a suspected cover.
+fn is_known(view: &View, matches: &[Match], cover: &Cover) -> bool {
+    let same: Vec<&Match> = matches.iter().filter(|seen| seen.is_same_view()).collect();
+    if same.iter().map(|seen| u32::from(seen.looks)).sum::<u32>() < LEAST_LOOKS {
+        return false;
+    }
+    let (columns, rows) = view.cells();
+    let [left, top, width, height] = cover.bounds;
+    let within = |at: usize, from: f32, size: f32, all: usize| {
+        let middle = (at as f32 + 0.5) / all.max(1) as f32;
+        from <= middle && middle <= from + size
+    };
+    let inside = |at: usize| {
+        within(at % columns.max(1), left, width, columns) && within(at / columns.max(1), top, height, rows)
+    };
+    let cells: Vec<usize> = (0..columns * rows).filter(|&at| inside(at)).collect();
+    let told = |at: &&usize| same.iter().any(|seen| seen.sums.get(**at).is_some_and(Sums::tells));
+    cells.iter().filter(told).count() as f32 >= KNOWN_BEFORE * cells.len() as f32
+}
+
+/// Looks that showed the same view.
+fn known_looks(matches: &[Match]) -> u32 {
+    matches.iter().filter(|seen| seen.is_same_view()).map(|seen| u32::from(seen.looks)).sum()
+}
+
+/// What is lost of the views that are the same; none where that is no cover.
+fn lost_beside(view: &View, matches: &[Match]) -> Option<Lost> {
+    let same: Vec<&Match> = matches.iter().filter(|seen| seen.is_same_view()).collect();
+    let lost = lost(view, &same);
+    veil::is_cover(view, &same, &lost).then_some(lost)
+}
+
+impl Cover {
+    /// The share above which it counts.
+    fn most(&self, config: &Config) -> f64 {
+        if self.by == By::Shape { config.max_covered_share } else { config.max_lost_share }
+    }
+
+    fn of(view: &View, lost: &Lost, by: By) -> Self {
+        let (columns, rows) = view.cells();
+        let set = || lost.cells.iter().enumerate().filter(|&(_, &set)| set).map(|(at, _)| at);
+        let span = |place: &dyn Fn(usize) -> usize, all: usize| {
+            let first = set().map(place).min().unwrap_or(0);
+            let end = set().map(place).max().map_or(0, |last| last + 1);
+            (first as f32 / all.max(1) as f32, end.saturating_sub(first) as f32 / all.max(1) as f32)
+        };
+        let (left, width) = span(&|at| at % columns.max(1), columns);
+        let (top, height) = span(&|at| at / columns.max(1), rows);
+        let share = f64::from(lost.share);
+        Self { share, bounds: [left, top, width, height], size: share, by, lost: lost.clone() }
+    }
+}
+
+/// The patch that looks most like a cover, in this picture alone.
+fn suspected(grid: &Grid, is_dark: bool) -> Result<Cover, Failure> {
+    if is_dark {
+        return Err(Failure::Inconclusive("the picture is too dark to tell a cover from the dark".into()));
+    }
+    let mut worst = Cover { share: 0.0, bounds: [0.0; 4], size: 0.0, by: By::Shape, lost: Lost::default() };
     let mut largest = 0.0_f32;
     for patch in patch::patches(grid) {
         largest = largest.max(patch.share);
-        let known = reference.map_or(0.0, |reference| reference.known(grid, &patch.tiles));
-        let share = f64::from(patch.share * patch.likeness() * (1.0 - known));
+        let share = f64::from(patch.share * patch.likeness());
         if share > worst.share {
-            worst = Cover { share, tiles: patch.tiles, certain: false };
+            let size = patch.tiles.iter().filter(|&&tile| tile).count() as f64 / grid.len().max(1) as f64;
+            worst = Cover {
+                share,
+                bounds: grid.around(&patch.tiles),
+                size,
+                by: By::Shape,
+                lost: Lost::default(),
+            };
         }
     }
-    if let Some(reference) = reference {
-        let (share, tiles) = reference.covered(grid);
-        // A suspicion that the baseline bears out by half is a certainty.
-        if 2.0 * f64::from(share) >= worst.share {
-            worst = Cover { share: worst.share.max(f64::from(share)), tiles, certain: true };
-        }
-    } else if largest > NOTHING_ELSE {
+    if largest > NOTHING_ELSE {
         return Err(Failure::Inconclusive(
             "the whole picture is empty: nothing is left to tell a cover from a plain scene".into(),
         ));
@@ -128,50 +292,74 @@ fn cover(grid: &Grid, reference: Option<&Reference>) -> Result<Cover, Failure> {
     Ok(worst)
 }
 
-fn report(grid: &Grid, cover: &Cover, config: &Config) -> FindingBuilder {
-    let (share, threshold) = (cover.share, config.max_covered_share);
+fn report(cover: &Cover, config: &Config) -> FindingBuilder {
+    let (share, threshold) = (cover.share, cover.most(config));
     let score = if share <= threshold {
         100.0 - 50.0 * share / threshold
     } else {
         50.0 * (1.0 - (share - threshold) / (WORST_SHARE - threshold).max(0.05))
     };
+    let looks = match cover.by {
+        By::Looks(looks) => looks,
+        By::Shape | By::Beginning => 0,
+    };
     let finding = finding("occlusion")
         .metric("covered_share", share, "share")
-        .metric("compared_with_baseline", f64::from(u8::from(cover.certain)), "")
+        .metric("compared_with_baseline", f64::from(u8::from(looks > 0)), "")
+        .metric("looks", looks.into(), "")
+        .metric("found_beyond_share", cover.lost.beyond.into(), "share")
+        .metric("same_light", cover.lost.light.into(), "")
         .decided_by("covered_share", threshold)
         .score(score);
     if share <= threshold {
         return finding.judged(Status::Normal, Text::new("没有遮挡。", "Nothing covers the picture."));
     }
-    let [left, top, width, height] = grid.around(&cover.tiles);
-    let size = 100.0 * cover.tiles.iter().filter(|&&tile| tile).count() as f64 / grid.len() as f64;
-    let (status, message) = if cover.certain {
-        let message = Text::new(
-            format!("画面被遮挡:约 {size:.0}% 的画面以前有细节,现在没有了。"),
-            format!("The picture is covered: detail that was there before is gone in {size:.0} % of it."),
-        );
-        (Status::Error, message)
-    } else {
-        let status = if share >= SEVERE_SHARE { Status::Error } else { Status::Warning };
-        let message = Text::new(
-            format!("疑似遮挡:约 {size:.0}% 的画面没有任何细节,轮廓像镜头前的物体。"),
-            format!(
-                "The picture seems to be covered: {size:.0} % of it is without any detail and has the outline \
-                 of a thing before the lens."
+    let size = 100.0 * cover.size;
+    let (status, message) = match cover.by {
+        By::Looks(looks) => (
+            Status::Error,
+            Text::new(
+                format!(
+                    "画面被遮挡：与此前 {looks} 次画面相比，约 {size:.0}% 的画面里原有的景物一样也看不到了，其余部分照旧。"
+                ),
+                format!(
+                    "The picture is covered: in {size:.0} % of it nothing is found any more of what {looks} looks before showed, while the rest is as it was."
+                ),
             ),
-        );
-        (status, message)
+        ),
+        By::Beginning => (
+            Status::Error,
+            Text::new(
+                format!("画面在录像过程中被遮挡：约 {size:.0}% 的画面与片段开头不同，原有的景物看不到了。"),
+                format!(
+                    "Something covered the picture within this clip: in {size:.0} % of it nothing is found any more of what the clip showed at its beginning."
+                ),
+            ),
+        ),
+        By::Shape => (
+            if share >= SEVERE_SHARE { Status::Error } else { Status::Warning },
+            Text::new(
+                format!(
+                    "疑似遮挡：约 {size:.0}% 的画面没有任何细节，轮廓像镜头前的物体（仅凭这一次画面判断）。"
+                ),
+                format!(
+                    "The picture seems to be covered: {size:.0} % of it is without any detail and has the outline \
+                     of a thing before the lens. This picture alone tells; looks of before would make it sure."
+                ),
+            ),
+        ),
     };
+    let [left, top, width, height] = cover.bounds;
     let caption = Text::new("被遮挡的部分", "the covered part");
     finding
         .judged(status, message)
         .region(Region { left, top, width, height, caption })
         .suggest(Text::new(
-            "查看镜头前是否有手、袋子、树叶、喷漆或贴纸,清除遮挡物。",
+            "查看镜头前是否有手、袋子、树叶、喷漆或贴纸，清除遮挡物。",
             "Look for a hand, a bag, a leaf, paint or tape before the lens and remove it.",
         ))
         .suggest(Text::new(
-            "若这里本来就是空白的墙面或天空,提高该摄像机的阈值。",
+            "若这里本来就是空白的墙面或天空，提高该摄像机的阈值。",
             "Where a plain wall or the sky belongs there, raise this camera's threshold.",
         ))
 }

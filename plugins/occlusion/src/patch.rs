@@ -19,6 +19,13 @@ const LEAST_SHARE: f32 = 0.04;
 const REACH: isize = 6;
 /// The scene begins where the grey level differs by so much.
 const JUMP: f32 = 8.0;
+/// A tile that was drawn deviates by less than this, in grey levels; what a sensor sees has noise, but for
+/// black.
+const EXACT: f32 = 0.35;
+const NEAR_BLACK: f32 = 20.0;
+/// Share of the tiles of a drawn part that are exact, and of the difference from what is six tiles outside of
+/// it that is there two tiles outside already: an outline out of focus is wider.
+const DRAWN: (f32, f32) = (0.85, 0.45);
 /// Grey levels above are clipped: sky and lamps lose their shading there.
 const CLIPPED: f32 = 249.0;
 
@@ -39,6 +46,9 @@ pub(crate) struct Patch {
     pub(crate) darker_outside: f32,
     /// Share of the picture's upper border that it touches.
     pub(crate) top: f32,
+    /// It was drawn into the picture, as a mask before windows of neighbours is: exact to the grey level, and
+    /// it ends within a tile.
+    pub(crate) drawn: bool,
 }
 
 /// The patches worth a look.
@@ -110,6 +120,8 @@ const SHAPE: (f32, f32) = (0.3, 0.55);
 /// A patch along so much of the upper border, brighter than this and than all that it borders on,
 /// looks like the sky and counts a third.
 const SKY: (f32, f32) = (0.5, 120.0);
+/// One along all of it, brighter than this, looks like fog before the far end of the scene.
+const FOG: (f32, f32) = (0.9, 80.0);
 
 impl Patch {
     /// How much the patch looks like a thing before the lens: 0 to 1.
@@ -117,6 +129,10 @@ impl Patch {
         let (scene, cover) = SHAPE;
         let shape = self.closed * self.solidity * self.solidity;
         let sky = self.top >= SKY.0 && self.tone >= SKY.1 && self.darker_outside >= 0.95;
+        let fog = self.top >= FOG.0 && self.tone >= FOG.1;
+        if self.drawn || fog {
+            return 0.0;
+        }
         ((shape - scene) / (cover - scene)).clamp(0.0, 1.0) * if sky { 0.3 } else { 1.0 }
     }
 
@@ -125,6 +141,7 @@ impl Patch {
         let holds = |at: usize| tiles.get(at).copied().unwrap_or(false);
         let level = |at: usize| mean.get(at).copied().unwrap_or(0.0);
         let mut levels: Vec<f32> = listed.iter().map(|&at| level(at)).collect();
+        let (mut near, mut all) = (0.0_f32, 0.0_f32);
         let (mut outline, mut closed, mut darker, mut top) = (0_u32, 0_u32, 0_u32, 0_u32);
         for &at in listed {
             if beside(at, grid.columns, grid.len()).into_iter().all(|next| next.is_some_and(holds)) {
@@ -143,15 +160,26 @@ impl Patch {
                     .filter_map(|far| grid.beside(at, far * dx, far * dy))
                     .map(|far| level(far) - level(at))
                     .fold(0.0, |most: f32, step| if step.abs() > most.abs() { step } else { most });
+                let step =
+                    |far| grid.beside(at, far * dx, far * dy).map(|far| (level(far) - level(at)).abs());
+                if let (Some(two), Some(six)) = (step(2), step(REACH)) {
+                    near += two;
+                    all += six;
+                }
                 closed += u32::from(beyond.abs() > JUMP);
                 darker += u32::from(beyond < -JUMP);
             }
         }
+        let exact = listed.iter().filter(|&&at| grid.raw.get(at).is_some_and(|&raw| raw < EXACT)).count();
+        let tone = median(&mut levels);
         Self {
+            drawn: tone > NEAR_BLACK
+                && exact as f32 >= DRAWN.0 * listed.len() as f32
+                && near >= DRAWN.1 * all,
             share: levels.len() as f32 / grid.len() as f32,
             closed: ratio(closed, outline),
-            solidity: levels.len() as f32 / hull_area(grid, &tiles).max(1.0),
-            tone: median(&mut levels),
+            solidity: levels.len() as f32 / hull_area(grid.columns, &tiles).max(1.0),
+            tone,
             darker_outside: ratio(darker, closed),
             top: top as f32 / grid.columns as f32,
             tiles,
@@ -164,10 +192,10 @@ fn ratio(part: u32, whole: u32) -> f32 {
 }
 
 /// Area, in tiles, of the convex hull of a map: Andrew's monotone chain over the tiles' corners.
-fn hull_area(grid: &Grid, tiles: &[bool]) -> f32 {
+pub(crate) fn hull_area(columns: usize, tiles: &[bool]) -> f32 {
     type Point = (i64, i64);
     let mut corners: Vec<Point> = Vec::new();
-    for (row, y) in tiles.chunks_exact(grid.columns.max(1)).zip(0..) {
+    for (row, y) in tiles.chunks_exact(columns.max(1)).zip(0..) {
         let first = row.iter().position(|&tile| tile);
         let last = row.iter().rposition(|&tile| tile);
         if let (Some(first), Some(last)) = (first, last) {

@@ -6,8 +6,11 @@ use easysight_sdk::{Clip, Failure, PlaneKind, SampleRange};
 pub(crate) const WIDTH: usize = 160;
 /// Width of the coarse picture, in which whole things are edges.
 pub(crate) const COARSE_WIDTH: usize = 32;
-/// Frames that are looked at, spread over the clip.
-const FRAMES: u32 = 5;
+/// Times of the frames that are looked at, from the clip's first on: those nearest to them are, and no
+/// others, so that it does not matter how many the clip has for other diagnoses.
+const AT_US: [u64; 5] = [0, 600_000, 1_200_000, 1_800_000, 2_400_000];
+/// Those of a pair of frames at either end: one that pans goes on between them.
+const ENDS_US: [u64; 4] = [0, 400_000, 2_000_000, 2_400_000];
 /// A picture may be so many times as high as it is wide.
 const TALLEST: usize = 3;
 
@@ -20,16 +23,31 @@ pub(crate) struct Picture {
 }
 
 impl Picture {
-    /// Frames spread over the clip.
-    pub(crate) fn of(clip: &dyn Clip) -> Result<Vec<Self>, Failure> {
+    /// Width and height of the picture that is looked at.
+    pub(crate) fn size(clip: &dyn Clip) -> Result<(usize, usize), Failure> {
         let info = clip.info();
         let height = (info.height as usize * WIDTH).div_ceil(info.width.max(1) as usize);
         if height > TALLEST * WIDTH || height * 10 < WIDTH {
             return Err(Failure::UnsupportedClip("the picture is a strip: too narrow to compare".into()));
         }
+        Ok((WIDTH, height))
+    }
+
+    /// Frames spread over the clip.
+    pub(crate) fn of(clip: &dyn Clip) -> Result<Vec<Self>, Failure> {
+        Self::at(clip, &AT_US)
+    }
+
+    /// Two frames of its beginning and two of its end; fewer where it is too short to tell them apart.
+    pub(crate) fn of_ends(clip: &dyn Clip) -> Result<Vec<Self>, Failure> {
+        Self::at(clip, &ENDS_US)
+    }
+
+    fn at(clip: &dyn Clip, at_us: &[u64]) -> Result<Vec<Self>, Failure> {
+        let (info, (_, height)) = (clip.info(), Self::size(clip)?);
         let level = clip.level_not_below(WIDTH as u32);
         let (from_width, from_height) = clip.size(PlaneKind::Luma, level)?;
-        let frames = clip.spread(FRAMES);
+        let frames = chosen(clip, at_us);
         let mut pictures = Vec::with_capacity(frames.len());
         for frame in frames {
             let from = Self {
@@ -97,6 +115,18 @@ impl Picture {
         }
         Self { width, height, samples }
     }
+}
+
+/// The frames nearest to the times that are looked at.
+fn chosen(clip: &dyn Clip, at_us: &[u64]) -> Vec<u32> {
+    let frames = clip.frames();
+    let nearest = |at_us: u64| {
+        let frames = frames.iter().zip(0_u32..);
+        frames.min_by_key(|(frame, _)| frame.timestamp_us.abs_diff(at_us)).map(|(_, index)| index)
+    };
+    let mut chosen: Vec<u32> = at_us.iter().copied().filter_map(nearest).collect();
+    chosen.dedup();
+    chosen
 }
 
 /// For each of `to` samples those of `from` that lie under it, with their shares in 256ths.

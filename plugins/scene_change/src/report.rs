@@ -8,6 +8,8 @@ use crate::{Config, Seen, Verdict, motion::Motion};
 const GOOD_SHARE: f64 = 0.75;
 /// Score of a view that is found elsewhere in the picture just beyond the threshold.
 const MOVED_SCORE: f64 = 30.0;
+/// Score of a camera that turns by itself: nothing to do, and nothing known.
+const TURNING_SCORE: f64 = 70.0;
 /// Score of a view that is not found, for the first time.
 const UNSURE_SCORE: f64 = 40.0;
 
@@ -47,7 +49,7 @@ pub(crate) fn report(seen: &Seen, config: &Config) -> Report {
                 .score(shifted)
                 .judged(
                     Status::Normal,
-                    Text::new("视野略有偏移,仍在允许范围内。", "The view moved by less than is allowed."),
+                    Text::new("视野略有偏移，仍在允许范围内。", "The view moved by less than is allowed."),
                 )
                 .into()
         }
@@ -55,6 +57,45 @@ pub(crate) fn report(seen: &Seen, config: &Config) -> Report {
             let finding = with_motion(begun, motion, shift(motion));
             moved(finding, motion, seen, config).score(MOVED_SCORE.min(share(held_share))).into()
         }
+        Verdict::MovedNow(motion) if shift(motion) <= config.max_shift_share => {
+            with_motion(begun, motion, shift(motion))
+                .decided_by("shift_share", config.max_shift_share)
+                .score(score(shift(motion), 0.0, config.max_shift_share, 3.0 * config.max_shift_share))
+                .judged(
+                    Status::Normal,
+                    Text::new("视野略有偏移，仍在允许范围内。", "The view moved by less than is allowed."),
+                )
+                .into()
+        }
+        Verdict::MovedNow(motion) => moved_now(with_motion(begun, motion, shift(motion)), motion, config).into(),
+        Verdict::Believed => begun
+            .decided_by("held_share", config.least_held_share)
+            .score(100.0)
+            .judged(
+                Status::Normal,
+                Text::new(
+                    "新的视野已持续出现，次数不少于原视野，今后以它为准。",
+                    "The new view has been seen as often as the former one; later checks are held against it.",
+                ),
+            )
+            .into(),
+        Verdict::Turning(views) => begun
+            .metric("views_seen", *views as f64, "")
+            .decided_by("held_share", config.least_held_share)
+            .score(TURNING_SCORE)
+            .judged(
+                Status::Normal,
+                Text::new(
+                    format!(
+                        "摄像机经常转到别的视野（已见过 {views} 个），应为云台摄像机，不判断场景变更。"
+                    ),
+                    format!(
+                        "The camera often turns to another view ({views} seen so far), as one that pans and tilts by \
+                         itself: no change of scene is judged."
+                    ),
+                ),
+            )
+            .into(),
         Verdict::Elsewhere(checks) => elsewhere(begun, *checks)
             .decided_by("held_share", config.least_held_share)
             .score(if *checks > 1 { MOVED_SCORE } else { UNSURE_SCORE }.min(share(held_share)))
@@ -65,12 +106,12 @@ pub(crate) fn report(seen: &Seen, config: &Config) -> Report {
 fn first(count: usize, most: u32) -> Text {
     if most == 1 {
         return Text::new(
-            "已记住当前视野,之后的检查将与它比较。",
+            "已记住当前视野，之后的检查将与它比较。",
             "The view is remembered now; later checks are held against it.",
         );
     }
     Text::new(
-        format!("已记住第 {count} 个视野(共 {most} 个)。"),
+        format!("已记住第 {count} 个视野（共 {most} 个）。"),
         format!("This view is remembered now: number {count} of {most}."),
     )
 }
@@ -87,7 +128,7 @@ fn with_motion(finding: FindingBuilder, motion: &Motion, shift: f64) -> FindingB
 fn moved(finding: FindingBuilder, motion: &Motion, seen: &Seen, config: &Config) -> FindingBuilder {
     let words = motion.words();
     let message = Text::new(
-        format!("摄像机已转动或移位:原来的视野在画面中{}。", words.zh),
+        format!("摄像机已转动或移位：原来的视野在画面中{}。", words.zh),
         format!("The camera was turned or moved: what it saw before is now {}.", words.en),
     );
     let finding = finding.decided_by("shift_share", config.max_shift_share).judged(Status::Error, message);
@@ -104,6 +145,27 @@ fn moved(finding: FindingBuilder, motion: &Motion, seen: &Seen, config: &Config)
     suggested(finding)
 }
 
+fn moved_now(finding: FindingBuilder, motion: &Motion, config: &Config) -> FindingBuilder {
+    let words = motion.words();
+    let whole = Text::new("片段中移动了", "moved within the clip");
+    let finding = finding
+        .decided_by("shift_share", config.max_shift_share)
+        .score(UNSURE_SCORE)
+        .judged(
+            Status::Warning,
+            Text::new(
+                format!("摄像机在这段画面中被移动：开始时的视野到结束时{}（仅凭这段画面）。", words.zh),
+                format!(
+                    "The camera was moved within this clip: what it saw at the beginning is {} at the end (by this \
+                     clip alone).",
+                    words.en
+                ),
+            ),
+        )
+        .region(Region { left: 0.0, top: 0.0, width: 1.0, height: 1.0, caption: whole });
+    suggested(finding)
+}
+
 fn elsewhere(finding: FindingBuilder, checks: u8) -> FindingBuilder {
     let caption = Text::new("与记住的视野不同", "not the view that is remembered");
     let finding = finding.region(Region { left: 0.0, top: 0.0, width: 1.0, height: 1.0, caption });
@@ -111,7 +173,7 @@ fn elsewhere(finding: FindingBuilder, checks: u8) -> FindingBuilder {
         return suggested(finding.judged(
             Status::Error,
             Text::new(
-                format!("摄像机朝向别处:连续 {checks} 次检查都找不到记住的视野。"),
+                format!("摄像机朝向别处：连续 {checks} 次检查都找不到记住的视野。"),
                 format!("The camera looks elsewhere: the view that is remembered was not found in {checks} checks on end."),
             ),
         ));
@@ -119,7 +181,7 @@ fn elsewhere(finding: FindingBuilder, checks: u8) -> FindingBuilder {
     suggested(finding.judged(
         Status::Warning,
         Text::new(
-            "找不到记住的视野:摄像机可能被转动,或有大型物体挡在前面。",
+            "找不到记住的视野：摄像机可能被转动，或有大型物体挡在前面。",
             "The view that is remembered is not to be seen: the camera was turned, or something large stands before it.",
         ),
     ))
@@ -128,11 +190,11 @@ fn elsewhere(finding: FindingBuilder, checks: u8) -> FindingBuilder {
 fn suggested(finding: FindingBuilder) -> FindingBuilder {
     finding
         .suggest(Text::new(
-            "检查摄像机的支架和朝向,转回原位。",
+            "检查摄像机的支架和朝向，转回原位。",
             "Check the camera's mount and turn it back.",
         ))
         .suggest(Text::new(
-            "若新视野是有意的,用 `easysight camera reset-baseline` 重新记住;云台摄像机请把 `presets` 设为预置位数量。",
+            "若新视野是有意的，用 `easysight camera reset-baseline` 重新记住；云台摄像机请把 `presets` 设为预置位数量。",
             "Where the new view is meant, have it remembered with `easysight camera reset-baseline`; for a camera \
              that goes to presets set `presets` to their number.",
         ))

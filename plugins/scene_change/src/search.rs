@@ -21,7 +21,7 @@ const REACH: usize = 4;
 /// Cells that must be found again, their share of those that can be seen, and how well they must agree:
 /// 8 of 13 cells by 0.47 were found by chance in a street without end, all of 19 and more by at least 0.73
 /// where five cameras were turned or moved.
-const LEAST_FOUND: usize = 5;
+pub(crate) const LEAST_FOUND: usize = 5;
 pub(crate) const LEAST_FOUND_SHARE: f32 = 0.6;
 const LEAST_FOUND_AGREEMENT: f32 = 0.55;
 /// Turns that are tried around the best one, in degrees.

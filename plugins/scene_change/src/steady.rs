@@ -47,6 +47,15 @@ pub(crate) fn stands_still(frames: &[Edges], view: &Edges) -> bool {
         && still as f32 >= LEAST_FRAMES * frames.len() as f32
 }
 
+/// Of two frames of the clip's beginning and two of its end one each, where the camera was moved in
+/// between: it stood before, and it stands after. One that is still on its way may be panning.
+pub(crate) fn before_and_after(ends: &[Edges]) -> Option<(&Edges, &Edges)> {
+    let stands = |one: &Edges, other: &Edges| stance(one, other, &Cells::fine(&other.fine)) == Stance::Still;
+    let [first, second, last_but_one, last] = ends else { return None };
+    let (before, after) = (stands(second, first), stands(last_but_one, last));
+    (before && after && !stands(last, first)).then_some((first, last))
+}
+
 fn stance(frame: &Edges, view: &Edges, cells: &Cells) -> Stance {
     let place = cells.place(&view.fine, &frame.fine, REACH);
     if place.visible() == 0 {

@@ -76,6 +76,15 @@ impl Camera {
         camera
     }
 
+    /// One that was seen healthy so many times.
+    fn known_for(looks: u32) -> Self {
+        let mut camera = Self::known();
+        for _ in 1..looks {
+            camera.look(&usual());
+        }
+        camera
+    }
+
     fn try_look(&mut self, clip: &ArrayClip) -> Result<Finding, Failure> {
         self.0.diagnose::<SceneChange>(clip, self.1).map(|mut report| report.findings.remove(0))
     }
@@ -124,15 +133,67 @@ fn a_turn_is_found_and_measured() {
 
 #[test]
 fn another_view_altogether_is_suspected_at_once_and_certain_when_it_stays() {
-    let mut camera = Camera::known();
+    let mut camera = Camera::known_for(8);
     let other = view(2_000.0, 0.0, 0.0, 1.0);
     let suspected = camera.look(&other);
     assert_eq!(suspected.status, Status::Warning, "{suspected:?}");
-    assert_eq!(camera.look(&other).status, Status::Error);
-    // It is not learnt, and turning back clears it.
-    assert_eq!(camera.look(&other).status, Status::Error);
+    for _ in 0..6 {
+        assert_eq!(camera.look(&other).status, Status::Error);
+    }
+    // Turning back clears it.
     assert_eq!(camera.look(&usual()).status, Status::Normal);
-    assert_eq!(camera.look(&other).status, Status::Warning);
+}
+
+#[test]
+fn a_view_that_was_seen_as_often_as_the_former_one_is_the_usual_one() {
+    for (looks, alarms) in [(1, 2), (8, 7), (60, 39)] {
+        let mut camera = Camera::known_for(looks);
+        let other = view(2_000.0, 0.0, 0.0, 1.0);
+        for at in 0..alarms {
+            assert_ne!(camera.look(&other).status, Status::Normal, "{at} of {looks}");
+        }
+        let believed = camera.look(&other);
+        assert!(believed.message.en.contains("as often"), "{looks}: {}", believed.message.en);
+        assert_eq!(camera.look(&other).status, Status::Normal);
+        assert_ne!(camera.look(&usual()).status, Status::Normal);
+    }
+}
+
+#[test]
+fn of_a_camera_that_turns_again_and_again_no_view_is_missed() {
+    let mut camera = Camera::known_for(3);
+    let presets =
+        [view(1_000.0, 0.0, 0.0, 1.0), view(2_000.0, 0.0, 0.0, 1.0), view(3_000.0, 0.0, 0.0, 1.0), usual()];
+    let turned: Vec<Finding> = (0..12).map(|at| camera.look(&presets[at % 4])).collect();
+    assert_ne!(turned[0].status, Status::Normal);
+    assert!(turned[2..].iter().all(|finding| finding.status == Status::Normal), "{turned:?}");
+    assert!(metric(&turned[4], "views_seen") >= 3.0);
+}
+
+#[test]
+fn a_push_within_the_clip_is_found_by_what_stood_before_and_after() {
+    let pushed = clip(|x, y, t| street(x - if t < 3 { 0.0 } else { 90.0 }, y));
+    let finding = native::<SceneChange>(&pushed, "{}").unwrap().findings.remove(0);
+    assert_eq!(finding.status, Status::Warning, "{finding:?}");
+    assert!((metric(&finding, "shift_right") - 28.0).abs() < 2.0, "{finding:?}");
+}
+
+#[test]
+fn frames_in_between_that_others_asked_for_change_nothing() {
+    let shown = |x: f32, y: f32, at_us: u64| {
+        let noise = f32::from(scatter(x as i32, y as i32, at_us as i32)) / 64.0;
+        (street(x, y) + noise) as u8
+    };
+    let frames = |times: &[u64]| {
+        times.iter().fold(ArrayClip::new(WIDTH, HEIGHT), |clip, &at_us| {
+            clip.frame(at_us, at_us == 0, |x, y| shown(x as f32, y as f32, at_us))
+        })
+    };
+    let alone: Vec<u64> = (0..=12).map(|at| at * 200_000).collect();
+    let full = (0..25).map(|at| at * 40_000).chain((5..=15).map(|at| at * 200_000)).collect::<Vec<u64>>();
+    let mut findings = [alone, full].map(|times| Camera::known().look(&frames(&times)));
+    let [one, other] = &mut findings;
+    assert_eq!((one.score, &one.message.en), (other.score, &other.message.en));
 }
 
 #[test]

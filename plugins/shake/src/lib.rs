@@ -75,6 +75,8 @@ impl Plugin for Shake {
                 ),
             )
             .over_time(LEAST_FRAMES, 0, SPAN_MS)
+            // A picture that moves while the shutter is open is smeared, and not where the known one was.
+            .explains("shake", &["scene_change", "focus_blur", "clarity"])
     }
 
     fn diagnose(clip: &dyn Clip, config: Config) -> Result<Report, Failure> {

@@ -57,6 +57,8 @@ impl Plugin for SignalLoss {
                 ),
             )
             .over_time(1, INTERVAL_MS, SPAN_MS)
+            // No picture, or a black one, if only from the middle on.
+            .explains_everything("signal_loss")
     }
 
     fn diagnose(clip: &dyn Clip, config: Config) -> Result<Report, Failure> {

@@ -61,6 +61,8 @@ impl Plugin for Stripe {
                 ),
             )
             .over_time(2, 200, 600)
+            // Bars that roll through the picture carry its measures along with them.
+            .explains("stripe", &["shake"])
     }
 
     fn diagnose(clip: &dyn Clip, config: Config) -> Result<Report, Failure> {

@@ -1,6 +1,9 @@
 //! Putting descriptors and findings together without writing every field out.
 
-use crate::{ClipRequest, Decision, Descriptor, Diagnosis, Finding, Metric, Region, Report, Status, Text};
+use crate::{
+    ClipRequest, Consequence, Decision, Descriptor, Diagnosis, Explanation, Extent, Finding, Metric, Region,
+    Report, Status, Text,
+};
 
 impl Text {
     /// The same sentence in Chinese and English.
@@ -17,6 +20,7 @@ pub struct Description {
     version: String,
     diagnoses: Vec<Diagnosis>,
     clip: ClipRequest,
+    explanations: Vec<Explanation>,
 }
 
 /// Begins a description of a plugin that needs a single picture.
@@ -27,6 +31,15 @@ pub fn descriptor(name: &str, version: &str) -> Description {
         version: version.into(),
         diagnoses: Vec::new(),
         clip: ClipRequest { min_frames: 1, interval_ms: 0, span_ms: 0 },
+        explanations: Vec::new(),
+    }
+}
+
+/// A diagnosis, or `diagnosis:metric` for findings that this metric decided.
+fn parts(name: &str) -> (String, Option<String>) {
+    match name.split_once(':') {
+        Some((diagnosis, metric)) => (diagnosis.into(), Some(metric.into())),
+        None => (name.into(), None),
     }
 }
 
@@ -45,6 +58,33 @@ impl Description {
         self
     }
 
+    /// Says which findings follow from one of this plugin's that is not normal: the operator then hears
+    /// of the cause alone. `cause` is the id of one of its diagnoses, each of `consequences` that of a
+    /// diagnosis of whatever plugin; `brightness:luma_p95` means `brightness` only where the metric
+    /// `luma_p95` decided it. What explains what is followed through several steps.
+    #[must_use]
+    pub fn explains(mut self, cause: &str, consequences: &[&str]) -> Self {
+        let consequence = |name: &&str| {
+            let (diagnosis, decided_by) = parts(name);
+            Consequence { diagnosis, decided_by }
+        };
+        let extent = Extent::These(consequences.iter().map(consequence).collect());
+        self.explanations.push(explanation(cause, extent));
+        self
+    }
+
+    /// Says that all other findings follow from this one: there is no scene in the picture. `cause` as in
+    /// [`Self::explains`].
+    #[must_use]
+    pub fn explains_everything(mut self, cause: &str) -> Self {
+        self.explanations.push(explanation(cause, Extent::Everything));
+        self
+    }
+
+    pub(crate) fn into_explanations(self) -> Vec<Explanation> {
+        self.explanations
+    }
+
     pub(crate) fn into_descriptor(self, config_schema: String) -> Descriptor {
         Descriptor {
             name: self.name,
@@ -54,6 +94,11 @@ impl Description {
             clip: self.clip,
         }
     }
+}
+
+fn explanation(cause: &str, explains: Extent) -> Explanation {
+    let (diagnosis, decided_by) = parts(cause);
+    Explanation { diagnosis, decided_by, explains }
 }
 
 /// A finding in the making; see [`finding`].
@@ -162,6 +207,23 @@ impl From<FindingBuilder> for Report {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_explanation_names_what_decided_where_a_metric_is_given() {
+        let made = descriptor("light", "1.0.0")
+            .explains("light:clipped", &["cover", "noise:grain"])
+            .explains_everything("light");
+        let [by_metric, everything] = made.into_explanations().try_into().expect("two explanations");
+        assert_eq!(
+            (by_metric.diagnosis.as_str(), by_metric.decided_by.as_deref()),
+            ("light", Some("clipped"))
+        );
+        let Extent::These(consequences) = by_metric.explains else { panic!("these") };
+        let consequences: Vec<_> =
+            consequences.iter().map(|one| (one.diagnosis.as_str(), one.decided_by.as_deref())).collect();
+        assert_eq!(consequences, [("cover", None), ("noise", Some("grain"))]);
+        assert!(matches!(everything.explains, Extent::Everything) && everything.decided_by.is_none());
+    }
 
     #[test]
     fn a_measured_zero_has_no_sign() {

@@ -3,9 +3,9 @@
 use std::sync::Once;
 
 use crate::{
-    Descriptor, Failure, Plugin, Report, bindings,
+    Descriptor, Explanation, Failure, Plugin, Report, bindings,
     bindings::easysight::diagnosis::log::{self, Level},
-    full_descriptor, native,
+    explanations_of, full_descriptor, native,
 };
 
 /// A panic becomes a trap without words; say them in the log first.
@@ -21,6 +21,13 @@ fn report_panics() {
 pub fn describe<P: Plugin>() -> Descriptor {
     report_panics();
     full_descriptor::<P>()
+}
+
+#[doc(hidden)]
+#[must_use]
+pub fn explanations<P: Plugin>() -> Vec<Explanation> {
+    report_panics();
+    explanations_of::<P>()
 }
 
 #[doc(hidden)]

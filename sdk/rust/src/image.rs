@@ -8,6 +8,7 @@ mod grain;
 mod histogram;
 mod moments;
 mod seam;
+mod speckle;
 
 pub use connected::{beside, connected};
 pub use difference::{TILE, changed_tiles, far_apart, textured_tiles, tile_prints};
@@ -16,3 +17,4 @@ pub use grain::{GRAIN_ROWS, Grain, grain_tiles};
 pub use histogram::Histogram;
 pub use moments::{Moments, tile_difference_moments, tile_moments};
 pub use seam::{Seams, seams};
+pub use speckle::{SPECKLE_ROWS, Speckle, speckle_tiles};

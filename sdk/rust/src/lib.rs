@@ -68,7 +68,7 @@ pub mod testing;
 pub mod bindings {
     wit_bindgen::generate!({
         path: "../../wit",
-        world: "plugin",
+        world: "explaining-plugin",
         pub_export_macro: true,
         export_macro_name: "export_bindings",
         default_bindings_module: "easysight_sdk::bindings",
@@ -81,12 +81,13 @@ pub use bindings::easysight::diagnosis::{
     },
     video::{ClipInfo, DecoderEvidence, FrameInfo, PixelError, PlaneKind, Rect, SampleRange},
 };
+pub use bindings::exports::easysight::diagnosis::causes::{Consequence, Explanation, Extent};
 pub use build::{Description, FindingBuilder, descriptor, finding};
 pub use clip::Clip;
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
-pub use guest::{describe, diagnose};
-pub use plugin::{Plugin, full_descriptor, native};
+pub use guest::{describe, diagnose, explanations};
+pub use plugin::{Plugin, explanations_of, full_descriptor, native};
 pub use schemars::{self, JsonSchema};
 pub use score::score;
 
@@ -109,6 +110,12 @@ macro_rules! export {
                     config: ::std::string::String,
                 ) -> ::core::result::Result<$crate::Report, $crate::Failure> {
                     $crate::diagnose::<$plugin>(clip, &config)
+                }
+            }
+
+            impl $crate::bindings::exports::easysight::diagnosis::causes::Guest for Exports {
+                fn explanations() -> ::std::vec::Vec<$crate::Explanation> {
+                    $crate::explanations::<$plugin>()
                 }
             }
 

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use crate::{Clip, Description, Descriptor, Failure, Report};
+use crate::{Clip, Description, Descriptor, Explanation, Failure, Report};
 
 /// A diagnosis, or several that share their measurements.
 pub trait Plugin {
@@ -11,7 +11,7 @@ pub trait Plugin {
     /// each a default (`#[serde(default)]` on the type), a range and a unit.
     type Config: DeserializeOwned + JsonSchema;
 
-    /// What it is: name, version, diagnoses, the clip that it needs.
+    /// What it is: name, version, diagnoses, the clip that it needs, what its findings explain.
     fn descriptor() -> Description;
 
     /// Judges one clip.
@@ -31,6 +31,12 @@ pub fn full_descriptor<P: Plugin>() -> Descriptor {
         .into_generator()
         .into_root_schema_for::<P::Config>();
     P::descriptor().into_descriptor(schema.as_value().to_string())
+}
+
+/// What a plugin says that its findings explain of others'.
+#[must_use]
+pub fn explanations_of<P: Plugin>() -> Vec<Explanation> {
+    P::descriptor().into_explanations()
 }
 
 /// Calls a plugin natively, as the host calls it in the sandbox.

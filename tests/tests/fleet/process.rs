@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use easysight_tests::share_compiled_code;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -238,6 +239,7 @@ impl Master {
 
 /// A worker of a master.
 pub(crate) fn worker(master: &Master, data: &Path, name: &str, flags: &[&str]) -> Running {
+    share_compiled_code(&data.join(name), env!("CARGO_TARGET_TMPDIR")).unwrap();
     let mut command = program("easysight-worker");
     command.args(["--master-url", master.url(), "--node-name", name, "--listen", "127.0.0.1:0"]);
     command.arg("--data-dir").arg(data.join(name)).args(flags);

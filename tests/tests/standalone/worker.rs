@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use easysight_tests::share_compiled_code;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -27,6 +28,7 @@ impl Worker {
     }
 
     pub(crate) fn start_in(data: TempDir, plugins: &Path, flags: &[&str]) -> Self {
+        share_compiled_code(data.path(), env!("CARGO_TARGET_TMPDIR")).unwrap();
         let mut command = program("easysight-worker");
         command.args(["--mode", "standalone", "--listen", "127.0.0.1:0", "--log-level", "WARN"]);
         command.arg("--data-dir").arg(data.path()).arg("--plugins-dir").arg(plugins).args(flags);

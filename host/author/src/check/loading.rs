@@ -58,7 +58,9 @@ pub(super) fn refused(error: &LoadError) -> Check {
         LoadError::Compile(_) | LoadError::CompileTimeout(_) => {
             "use no WebAssembly proposals beyond SIMD and bulk memory, and leave out what makes it large"
         }
-        LoadError::Describe(_) => "`describe` must answer at once, without a clip and without state",
+        LoadError::Describe(_) | LoadError::Explanations(_) => {
+            "`describe` must answer at once, without a clip and without state"
+        }
         LoadError::Descriptor(_) => "change what `describe` says; the rules are in wit/types.wit",
         LoadError::Io { .. } => "see that the file can be read",
     };

@@ -12,7 +12,7 @@ pub(super) fn differences(plan: &Plan, clip: &Clip, findings: &[Finding]) -> Vec
     let mut differences = Vec::new();
     for selected in plan.selected() {
         let name = &selected.plugin.descriptor().name;
-        let Some(native) = easysight_native::diagnose(name, clip, &selected.config) else {
+        let Some(native) = easysight_native::diagnose(name, &selected.sees(clip), &selected.config) else {
             differences.push(format!("{name} is no standard plugin and cannot be checked"));
             continue;
         };

@@ -109,7 +109,7 @@ fn refusal(error: &PublishError) -> Error {
                 LoadError::OtherContract { .. } => "other-contract",
                 LoadError::WrongWorld(_) => "wrong-world",
                 LoadError::Compile(_) | LoadError::CompileTimeout(_) => "does-not-compile",
-                LoadError::Describe(_) => "describe-failed",
+                LoadError::Describe(_) | LoadError::Explanations(_) => "describe-failed",
                 LoadError::Descriptor(_) => "invalid-descriptor",
                 _ => "plugin-refused",
             };

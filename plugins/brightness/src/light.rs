@@ -1,0 +1,136 @@
+//! How light and dark lie in a picture: its histogram, what is white that is not sky, and the layout of
+//! light by which a view is known again.
+//!
+//! What is burnt out piles up at the top of the histogram, but seldom at 255 exactly: a lossy encoder or
+//! a camera that holds white at 245 leaves it just below. So what counts as white begins at 240. A white
+//! sky is no fault, and it is in the upper half; white ground is one, so the lower half is counted by
+//! itself. Exposure scales the light of all parts alike (a camera's response is nearly a power of the
+//! light, which leaves the order of the parts as it was), whereas night puts out the sky and lights lamps:
+//! the layout tells the one from the other.
+
+use easysight_sdk::{Clip, Failure, PlaneKind, Region, SampleRange, Text, image::Histogram};
+
+/// Width, in pixels, of the picture that is judged: a histogram needs no more.
+const WIDTH: u32 = 640;
+/// Width, in pixels, of the picture whose parts are looked at.
+const LAYOUT_WIDTH: u32 = 160;
+/// Parts across and down.
+pub(crate) const PARTS: (usize, usize) = (8, 6);
+/// Luma from which on a pixel is white.
+const WHITE: u8 = 240;
+
+/// Mean luma of each part, row by row, in grey levels of full range.
+pub(crate) type Layout = [u8; PARTS.0 * PARTS.1];
+
+/// What is measured of a clip.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Light {
+    pub(crate) mean: f64,
+    pub(crate) p5: f64,
+    pub(crate) p50: f64,
+    pub(crate) p95: f64,
+    pub(crate) black_share: f64,
+    pub(crate) clipped_share: f64,
+    /// Share of the lower half that is white.
+    pub(crate) white_ground: f64,
+}
+
+impl Light {
+    /// Of each value the median of the first, middle and last frame: a passing headlight or the moment
+    /// in which a camera switches its filter does not decide.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Clip::plane`].
+    pub(crate) fn of(clip: &dyn Clip) -> Result<Self, Failure> {
+        let info = clip.info();
+        let level = clip.level_within(WIDTH);
+        let (width, height) = clip.size(PlaneKind::Luma, level)?;
+        let ground = width as usize * (height / 2) as usize;
+        let white = match info.range {
+            SampleRange::Full => WHITE,
+            SampleRange::Limited => 222,
+        };
+        let last = info.frames.saturating_sub(1);
+        let mut indices = vec![0, last / 2, last];
+        indices.dedup();
+        let mut lights = Vec::with_capacity(indices.len());
+        for frame in indices {
+            let luma = clip.luma(frame, level)?;
+            let below = luma.get(ground..).unwrap_or_default();
+            let whites = below.iter().filter(|&&luma| luma >= white).count();
+            let histogram = Histogram::of(&luma).full_range(info.range);
+            lights.push(Self {
+                mean: histogram.mean(),
+                p5: histogram.percentile(0.05).into(),
+                p50: histogram.percentile(0.5).into(),
+                p95: histogram.percentile(0.95).into(),
+                black_share: histogram.share_within(0..=15),
+                clipped_share: histogram.share_within(251..=255),
+                white_ground: whites as f64 / below.len().max(1) as f64,
+            });
+        }
+        Ok(Self {
+            mean: median(&lights, |light| light.mean),
+            p5: median(&lights, |light| light.p5),
+            p50: median(&lights, |light| light.p50),
+            p95: median(&lights, |light| light.p95),
+            black_share: median(&lights, |light| light.black_share),
+            clipped_share: median(&lights, |light| light.clipped_share),
+            white_ground: median(&lights, |light| light.white_ground),
+        })
+    }
+}
+
+/// The middle one; of two the lower.
+fn median(lights: &[Light], value: impl Fn(&Light) -> f64) -> f64 {
+    let mut values: Vec<f64> = lights.iter().map(value).collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or_default()
+}
+
+/// The parts of the middle frame.
+///
+/// # Errors
+///
+/// Those of [`Clip::plane`].
+pub(crate) fn layout(clip: &dyn Clip) -> Result<Layout, Failure> {
+    let info = clip.info();
+    let level = clip.level_within(LAYOUT_WIDTH);
+    let luma = clip.luma(info.frames.saturating_sub(1) / 2, level)?;
+    let (width, height) = clip.size(PlaneKind::Luma, level)?;
+    let (width, height) = (width as usize, height as usize);
+    let mut sums = [(0_u32, 0_u32); PARTS.0 * PARTS.1];
+    for (y, row) in luma.chunks_exact(width.max(1)).enumerate() {
+        let parts = sums.iter_mut().skip(y * PARTS.1 / height * PARTS.0);
+        for (column, (sum, count)) in parts.take(PARTS.0).enumerate() {
+            let part = row.get(column * width / PARTS.0..(column + 1) * width / PARTS.0).unwrap_or_default();
+            *sum += part.iter().map(|&luma| u32::from(luma)).sum::<u32>();
+            *count += part.len() as u32;
+        }
+    }
+    Ok(sums.map(|(sum, count)| {
+        let mean = sum / count.max(1);
+        match info.range {
+            SampleRange::Full => mean as u8,
+            SampleRange::Limited => (mean.saturating_sub(16) * 255 / 219).min(255) as u8,
+        }
+    }))
+}
+
+/// A box around the parts that are white, or dark; the whole picture where that is most of it.
+pub(crate) fn region(layout: &Layout, wanted: impl Fn(u8) -> bool, caption: Text) -> Region {
+    let (mut left, mut top, mut right, mut bottom) = (PARTS.0, PARTS.1, 0, 0);
+    for (row, parts) in layout.chunks_exact(PARTS.0).enumerate() {
+        for (column, _) in parts.iter().enumerate().filter(|(_, luma)| wanted(**luma)) {
+            (left, right) = (left.min(column), right.max(column + 1));
+            (top, bottom) = (top.min(row), bottom.max(row + 1));
+        }
+    }
+    if right == 0 {
+        (left, top, right, bottom) = (0, 0, PARTS.0, PARTS.1);
+    }
+    let share = |from: usize, to: usize, of: usize| (from as f32 / of as f32, (to - from) as f32 / of as f32);
+    let ((left, width), (top, height)) = (share(left, right, PARTS.0), share(top, bottom, PARTS.1));
+    Region { left, top, width, height, caption }
+}

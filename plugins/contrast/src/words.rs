@@ -1,0 +1,94 @@
+//! What is said of a picture without contrast: fog, a veil, or glare, where that can be told.
+
+use easysight_sdk::{Finding, FindingBuilder, Region, Text};
+
+use crate::Sight;
+
+/// Luma of the brightest parts from which on light shines into the lens.
+const GLARE: f64 = 250.0;
+
+/// By what contrast was missed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// The far parts are pale, the near ones are not.
+    Fog,
+    /// The whole picture is pale.
+    Veil,
+    /// It is paler than the camera's looks.
+    Usual,
+}
+
+impl Seen {
+    pub(crate) fn message(self, sight: &Sight, veil: f64, looks: usize) -> Text {
+        let (zh, en) = match self {
+            Self::Fog => (
+                format!("画面起雾：远处景物的对比度仅剩晴朗时的 {:.0}%", 100.0 * sight.transmission()),
+                format!(
+                    "Fog: the far parts show {:.0} % of the contrast that they have in clear air",
+                    100.0 * sight.transmission()
+                ),
+            ),
+            Self::Veil => (
+                format!(
+                    "画面发灰：最暗处亮度为 {:.0}，最亮处为 {:.0}（满值 255），各处对比度都很弱",
+                    sight.dark, sight.bright
+                ),
+                format!(
+                    "The picture is washed out: its darkest parts are at {:.0}, its brightest at {:.0} of 255, \
+                     and contrast is weak everywhere",
+                    sight.dark, sight.bright
+                ),
+            ),
+            Self::Usual => (
+                format!("画面发灰：与平时相比，蒙上了一层约占亮部 {:.0}% 的杂散光", 100.0 * veil),
+                format!(
+                    "The picture is washed out: stray light of {:.0} % of its bright parts lies over what the \
+                     camera usually shows",
+                    100.0 * veil
+                ),
+            ),
+        };
+        match self {
+            Self::Usual => Text::new(
+                format!("{zh}（与此前 {looks} 次检查相比）。"),
+                format!("{en} (beside {looks} looks)."),
+            ),
+            _ => Text::new(format!("{zh}（仅凭本次画面判断）。"), format!("{en} (by this picture alone).")),
+        }
+    }
+}
+
+pub(crate) fn fine() -> Text {
+    Text::new("对比度正常。", "The contrast is fine.")
+}
+
+/// Adds what to do, and where to look.
+pub(crate) fn alarm(finding: FindingBuilder, seen: Seen, sight: &Sight) -> Finding {
+    let region = |height: f32, caption: Text| Region { left: 0.0, top: 0.1, width: 1.0, height, caption };
+    if seen == Seen::Fog {
+        return finding
+            .region(region(0.4, Text::new("远处景物模糊发白", "Far parts are pale")))
+            .suggest(Text::new(
+                "确认现场是否有雾、霾或扬尘；若天气晴朗，擦拭镜头和护罩。",
+                "See whether there is fog, haze or dust on site; if the weather is clear, wipe lens and housing.",
+            ))
+            .into();
+    }
+    let finding = finding.region(region(0.8, Text::new("整个画面发灰", "The whole picture is pale")));
+    if sight.bright >= GLARE {
+        return finding
+            .suggest(Text::new(
+                "检查是否有阳光或灯光直射镜头；擦拭镜头和护罩，检查护罩内是否结露。",
+                "See whether the sun or a lamp shines into the lens; wipe lens and housing, and look for \
+                 condensation behind the window.",
+            ))
+            .into();
+    }
+    finding
+        .suggest(Text::new(
+            "检查现场是否有雾；擦拭镜头和护罩，检查护罩内是否结露；检查红外灯反光和逆光。",
+            "See whether there is fog on site; wipe lens and housing, look for condensation behind the window, \
+             for infrared light reflected by it, and for light that shines into the lens.",
+        ))
+        .into()
+}

@@ -1,0 +1,149 @@
+//! Places of a profile that stand out at even distances.
+//!
+//! A comb of places is told from chance by its ranks (the test of Wilcoxon, Mann and Whitney): the lone
+//! steps of a whole profile are put in order, and the mean rank of those on the comb is compared with
+//! what so many places drawn at random have, in standard deviations. Ranks do not mind how high a pole or
+//! a kerb stands out, a soft scene counts as much as a rich one, and combs of any side can be compared:
+//! half a true side has a true line at every other place only, twice the side misses every other line,
+//! and both stand out less. Codecs and pixelation begin their blocks in the picture's upper left corner,
+//! also where the stream was scaled afterwards: there only the number of blocks is free, whole or half.
+//! Blocks of whole pixels may begin anywhere.
+
+/// Finest side that is looked for, in samples: the transforms of codecs are not smaller.
+const LEAST_SIDE: usize = 4;
+/// Coarsest side of blocks that begin anywhere; what is coarser is found on a smaller level.
+const MOST_FREE_SIDE: usize = 24;
+/// Blocks across the picture up to which broken sides are looked for: finer ones are hard to see.
+const MOST_BLOCKS: usize = 120;
+/// Blocks across a profile that are needed to speak of a grid.
+const LEAST_BLOCKS: usize = 5;
+/// Standard deviations above chance from which on a comb is worth a comparison with the other direction.
+const NOTABLE: f32 = 3.0;
+/// Places are reckoned in parts of a sample.
+const UNIT: u64 = 1 << 16;
+
+/// Even places of a profile.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Comb {
+    /// Place of the first line and distance of the lines, in 1/65,536 of a sample.
+    first: u64,
+    distance: u64,
+    /// By how many standard deviations the ranks on the comb exceed chance.
+    pub(crate) deviations: f32,
+}
+
+/// What the lines of a comb show, in the units of the profile.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Lines {
+    /// Mean on the lines.
+    pub(crate) on: f64,
+    /// Mean elsewhere.
+    pub(crate) off: f64,
+    /// Typical excess: of the medians.
+    pub(crate) typical: f64,
+}
+
+impl Comb {
+    /// Distance of the lines in samples.
+    pub(crate) fn side(&self) -> f64 {
+        self.distance as f64 / UNIT as f64
+    }
+
+    /// What stands on the lines and off them.
+    pub(crate) fn lines(&self, profile: &[f32]) -> Lines {
+        let (mut on, mut off) = (Vec::new(), Vec::with_capacity(profile.len()));
+        let mut next = self.first;
+        for (place, &value) in (0_u64..).zip(profile) {
+            if place == next / UNIT {
+                on.push(value);
+                next += self.distance;
+            } else {
+                off.push(value);
+            }
+        }
+        let mean = |v: &[f32]| v.iter().map(|&v| f64::from(v)).sum::<f64>() / v.len().max(1) as f64;
+        let (mean_on, mean_off) = (mean(&on), mean(&off));
+        Lines { on: mean_on, off: mean_off, typical: median(on) - median(off) }
+    }
+}
+
+/// The combs that stand out of a profile: the part from `offset` on of one that has `whole` places.
+pub(crate) fn combs(profile: &[f32], offset: usize, whole: usize) -> Vec<Comb> {
+    let ranks = Ranks::of(profile);
+    let mut found = Vec::new();
+    let mut consider = |first: u64, distance: u64| {
+        let deviations = ranks.deviations(first, distance);
+        if deviations > NOTABLE {
+            found.push(Comb { first, distance, deviations });
+        }
+    };
+    // Blocks from the corner on: the border before sample x is the step x − 1.
+    let (offset, size) = (offset as u64 * UNIT, whole as u64 + 1);
+    let fewest = 2 * LEAST_BLOCKS * whole / profile.len().max(1);
+    for halves in fewest as u64..=2 * size.min((MOST_BLOCKS * LEAST_SIDE) as u64) / LEAST_SIDE as u64 {
+        let distance = 2 * size * UNIT / halves.max(1);
+        // Scalers round borders to the nearest sample or to the next one.
+        for round in [UNIT / 2, UNIT - 1] {
+            let border = UNIT + offset - round.min(UNIT);
+            let first = border.div_ceil(distance).max(1) * distance + round - UNIT - offset;
+            consider(first, distance);
+        }
+    }
+    for side in LEAST_SIDE..=MOST_FREE_SIDE.min(profile.len() / LEAST_BLOCKS) {
+        for first in 0..side {
+            consider(first as u64 * UNIT, side as u64 * UNIT);
+        }
+    }
+    found
+}
+
+/// The order of a profile's values.
+struct Ranks {
+    /// Twice the rank of each, less twice the middle rank: the sum is 0. Equal values share theirs.
+    doubled: Vec<i32>,
+}
+
+impl Ranks {
+    fn of(profile: &[f32]) -> Self {
+        let mut order: Vec<(f32, usize)> = profile.iter().copied().zip(0..).collect();
+        order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        let mut doubled = vec![0; profile.len()];
+        let middle = profile.len() as i32 - 1;
+        let mut below = 0;
+        for equal in order.chunk_by(|a, b| a.0 == b.0) {
+            let rank = 2 * below + equal.len() as i32 - 1 - middle;
+            for (_, place) in equal {
+                if let Some(doubled) = doubled.get_mut(*place) {
+                    *doubled = rank;
+                }
+            }
+            below += equal.len() as i32;
+        }
+        Self { doubled }
+    }
+
+    /// Mean rank on a comb in standard deviations of chance: of `k` among `n` values drawn without
+    /// putting back, the mean rank has a variance of (n + 1) (n − k) / 12 k.
+    fn deviations(&self, first: u64, distance: u64) -> f32 {
+        let (mut sum, mut count, mut at) = (0_i32, 0_i32, first);
+        while let Some(rank) = self.doubled.get((at / UNIT) as usize) {
+            sum += rank;
+            count += 1;
+            at += distance;
+        }
+        let (n, k) = (self.doubled.len() as f32, count as f32);
+        if count < 2 || k >= n {
+            return 0.0;
+        }
+        sum as f32 / (2.0 * k) / ((n + 1.0) * (n - k) / (12.0 * k)).sqrt()
+    }
+}
+
+fn median(mut values: Vec<f32>) -> f64 {
+    let middle = values.len() / 2;
+    if middle < values.len() {
+        (*values.select_nth_unstable_by(middle, f32::total_cmp).1).into()
+    } else {
+        0.0
+    }
+}

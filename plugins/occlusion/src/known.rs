@@ -1,0 +1,263 @@
+//! What the camera usually shows, and where nothing of it is found any more.
+//!
+//! Several views are kept: by day, at night, of each preset. Of each cell of each view the memory counts in
+//! how many looks its edges were found; a road with traffic on it is found now and then, a kerb always.
+//! The picture is covered where nothing dependable is found any more, within a region of simple outline that
+//! reaches the border, while elsewhere the view still is there. What one of the views explains is not
+//! covered.
+
+use easysight_sdk::{baseline::Remembered, image::connected};
+use serde::{Deserialize, Serialize};
+
+use crate::patch::hull_area;
+use crate::view::{Gradients, Sums, View};
+
+/// Edges are found where they correlate so well, and lost where they do less: of unrelated edges in a window
+/// the correlation scatters by 0.15 around 0.
+const FOUND: f32 = 0.4;
+const LOST: f32 = 0.3;
+/// A view is the same where so much of its edges is found.
+const SAME_VIEW: f32 = 0.3;
+/// ... and has nothing new where so much is.
+const NOTHING_NEW: f32 = 0.85;
+/// Looks from which on a cell may be dependable: noise has edges in one.
+const LEAST_LOOKS: u8 = 2;
+/// Share of the looks in which the edges of a cell must have been found.
+const DEPENDABLE: f32 = 0.8;
+/// Room for the views of a camera: the host grants 256 KiB.
+const MOST_BYTES: usize = 220 * 1024;
+/// Looks beyond which old ones are halved, so that what is new becomes usual.
+const MANY: u8 = 40;
+
+/// A view, and how often the edges of each of its cells were found.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Known {
+    width: u16,
+    pixels: Vec<u8>,
+    /// Looks at this view.
+    pub(crate) looks: u8,
+    /// Of them those that found the cell's edges.
+    found: Vec<u8>,
+}
+
+/// The views of a camera, the one seen last first.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Seen(pub(crate) Vec<Known>);
+
+impl Remembered for Seen {
+    const LAYOUT: u16 = 2;
+}
+
+/// A known view beside the picture.
+pub(crate) struct Match {
+    /// Its place in the memory; none where it is the beginning of the clip.
+    pub(crate) at: Option<usize>,
+    pub(crate) looks: u8,
+    pub(crate) sums: Vec<Sums>,
+    dependable: Vec<bool>,
+    /// Share of its dependable edges that is found.
+    pub(crate) share: f32,
+}
+
+/// What of the known is lost.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Lost {
+    /// Share of the picture.
+    pub(crate) share: f32,
+    pub(crate) cells: Vec<bool>,
+    /// Share of the known edges beyond that are found.
+    pub(crate) beyond: f32,
+    /// Correlation of the light beyond with that of the view that is most alike.
+    pub(crate) light: f32,
+    /// Cells of the region over those of its convex hull.
+    pub(crate) solidity: f32,
+}
+
+impl Known {
+    pub(crate) fn of(view: &View) -> Self {
+        let (columns, rows) = view.cells();
+        Self {
+            width: view.width as u16,
+            pixels: view.pixels.clone(),
+            looks: 1,
+            found: vec![1; columns * rows],
+        }
+    }
+
+    pub(crate) fn view(&self) -> View {
+        View { width: usize::from(self.width), pixels: self.pixels.clone() }
+    }
+
+    /// The same with one more look: cells whose edges are not found in it again are not dependable.
+    pub(crate) fn with(mut self, view: &View) -> Self {
+        if let Some(seen) = self.beside(None, view, &view.gradients()) {
+            self.count(&seen);
+        }
+        self
+    }
+
+    fn bytes(&self) -> usize {
+        self.pixels.len() + self.found.len()
+    }
+
+    /// Compares it with a view; none where that is of another size.
+    pub(crate) fn beside(&self, at: Option<usize>, now: &View, gradients: &Gradients) -> Option<Match> {
+        if usize::from(self.width) != now.width || self.pixels.len() != now.pixels.len() {
+            return None;
+        }
+        let sums = now.compare(&self.view().gradients(), gradients);
+        let needed = (DEPENDABLE * f32::from(self.looks)).ceil() as u8;
+        let dependable: Vec<bool> =
+            sums.iter().zip(&self.found).map(|(sums, &found)| sums.tells() && found >= needed).collect();
+        let known = sums.iter().zip(&dependable).filter(|&(_, &dependable)| dependable);
+        let (mut all, mut there) = (0_u32, 0_u32);
+        for (sums, _) in known {
+            all += 1;
+            there += u32::from(sums.correlation() >= FOUND);
+        }
+        let share = if all == 0 { 0.0 } else { there as f32 / all as f32 };
+        Some(Match { at, looks: self.looks, sums, dependable, share })
+    }
+
+    /// Counts a look that was compared with it.
+    fn count(&mut self, seen: &Match) {
+        if self.looks >= MANY {
+            self.looks /= 2;
+            self.found.iter_mut().for_each(|found| *found = found.div_ceil(2));
+        }
+        self.looks += 1;
+        for (found, sums) in self.found.iter_mut().zip(&seen.sums) {
+            *found += u8::from(sums.correlation() >= FOUND);
+        }
+    }
+}
+
+impl Match {
+    /// How well the light of the cells that are not covered goes up and down as it did: the correlation of
+    /// their grey levels. By night lamps light other parts than the sky does by day.
+    pub(crate) fn same_light(&self, covered: &[bool]) -> f32 {
+        let points = || {
+            let open = self.sums.iter().zip(covered).filter(|&(_, &covered)| !covered);
+            open.map(|(sums, _)| sums.light())
+        };
+        let count = points().count().max(1) as f32;
+        let mean = points().fold((0.0, 0.0), |sum, light| (sum.0 + light.0 / count, sum.1 + light.1 / count));
+        let products = points().fold((0.0, 0.0, 0.0), |sum, light| {
+            let (before, now) = (light.0 - mean.0, light.1 - mean.1);
+            (sum.0 + before * before, sum.1 + before * now, sum.2 + now * now)
+        });
+        products.1 / (products.0 * products.2).sqrt().max(1.0)
+    }
+
+    /// The picture shows this view, or what is left of it.
+    pub(crate) fn is_same_view(&self) -> bool {
+        self.share >= SAME_VIEW
+    }
+}
+
+impl Seen {
+    /// Learns a look that nothing covers.
+    pub(crate) fn learn(&mut self, view: &View, matches: &[Match]) {
+        let nearest = matches.iter().max_by(|a, b| a.share.total_cmp(&b.share));
+        for seen in matches.iter().filter(|seen| seen.is_same_view()) {
+            if let Some(known) = seen.at.and_then(|at| self.0.get_mut(at)) {
+                known.count(seen);
+            }
+        }
+        match nearest.filter(|seen| seen.share >= NOTHING_NEW).and_then(|seen| seen.at) {
+            Some(at) if at < self.0.len() => {
+                let known = self.0.remove(at);
+                self.0.insert(0, known);
+            }
+            _ => self.0.insert(0, Known::of(view)),
+        }
+        let mut bytes = 0;
+        self.0.retain(|known| {
+            bytes += known.bytes();
+            bytes <= MOST_BYTES
+        });
+    }
+}
+
+/// The largest region in which nothing dependable of the views is found.
+pub(crate) fn lost(view: &View, matches: &[&Match]) -> Lost {
+    let (columns, rows) = view.cells();
+    let count = columns * rows;
+    let mut missing = vec![false; count];
+    let mut there = vec![false; count];
+    for at in 0..count {
+        let (mut known, mut best) = (false, -1.0_f32);
+        for seen in matches {
+            let Some(sums) = seen.sums.get(at) else { continue };
+            if sums.tells() {
+                best = best.max(sums.correlation());
+            }
+            known |= seen.looks >= LEAST_LOOKS && seen.dependable.get(at) == Some(&true);
+        }
+        if let (Some(missing), Some(there)) = (missing.get_mut(at), there.get_mut(at)) {
+            *missing = known && best < LOST;
+            *there = best >= FOUND;
+        }
+    }
+    let votes = (votes(&missing, columns, rows), votes(&there, columns, rows));
+    let inside: Vec<bool> =
+        votes.0.iter().zip(&votes.1).map(|(missing, there)| *missing > 2.0 * there).collect();
+    let region =
+        connected(&inside, columns, |_, _| true).into_iter().max_by_key(Vec::len).unwrap_or_default();
+    let mut cells = vec![false; count];
+    for &at in &region {
+        if let Some(cell) = cells.get_mut(at) {
+            *cell = true;
+        }
+    }
+    let (mut all, mut found) = (0_u32, 0_u32);
+    for ((&inside, &missing), &there) in cells.iter().zip(&missing).zip(&there) {
+        if !inside {
+            all += u32::from(missing || there);
+            found += u32::from(there);
+        }
+    }
+    Lost {
+        share: region.len() as f32 / count.max(1) as f32,
+        light: matches.iter().map(|seen| seen.same_light(&cells)).fold(-1.0, f32::max),
+        solidity: region.len() as f32 / hull_area(columns, &cells).max(1.0),
+        cells,
+        beyond: if all == 0 { 0.0 } else { found as f32 / all as f32 },
+    }
+}
+
+/// How many cells around each are set, the nearer ones counted more: within two cells, and where that is
+/// few, within six.
+fn votes(map: &[bool], columns: usize, rows: usize) -> Vec<f32> {
+    let near = box_sums(map, columns, rows, 2);
+    let far = box_sums(map, columns, rows, 6);
+    near.iter().zip(&far).map(|(near, far)| *near + 0.05 * *far).collect()
+}
+
+/// Sums of a map over squares of cells around each, up to `reach` away.
+fn box_sums(map: &[bool], columns: usize, rows: usize, reach: usize) -> Vec<f32> {
+    let mut sums = Vec::with_capacity(map.len());
+    // A summed-area table, with a row and a column of zeros before.
+    let wide = columns + 1;
+    let mut table = vec![0_u32; wide * (rows + 1)];
+    for y in 0..rows {
+        let mut row = 0;
+        for x in 0..columns {
+            row += u32::from(map.get(y * columns + x) == Some(&true));
+            let above = table.get(y * wide + x + 1).copied().unwrap_or(0);
+            if let Some(place) = table.get_mut((y + 1) * wide + x + 1) {
+                *place = above + row;
+            }
+        }
+    }
+    let at = |x: usize, y: usize| table.get(y * wide + x).copied().unwrap_or(0);
+    for y in 0..rows {
+        for x in 0..columns {
+            let (left, top) = (x.saturating_sub(reach), y.saturating_sub(reach));
+            let (right, bottom) = ((x + reach + 1).min(columns), (y + reach + 1).min(rows));
+            let sum = (at(right, bottom) + at(left, top)) as f32 - (at(left, bottom) + at(right, top)) as f32;
+            sums.push(sum);
+        }
+    }
+    sums
+}
