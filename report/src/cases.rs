@@ -1,10 +1,12 @@
 //! Makes the cases of a set of healthy clips, side by side, and keeps them: what was made of the same
 //! bytes by the same recipe is there already.
 
+mod piece;
+
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -13,34 +15,27 @@ use std::{
 
 use anyhow::{Context, bail};
 
+use piece::Piece;
+
 use crate::{
     catalogue::{self, Recipe},
-    damage::{self, Damage},
-    effect::{Effect, Moment, Step},
-    ffmpeg::{self, Decoder, Encoder, Encoding, Facts, Stretch},
+    ffmpeg::{self, Facts},
     manifest::{Case, Manifest, Role, Severity},
-    random::Random,
     scene,
+    set::Set,
 };
 
+/// A healthy clip or still, and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Clip {
+    /// Name of the camera, by which it belongs to a set.
+    pub camera: String,
+    /// Where it is.
+    pub file: PathBuf,
+}
+
 /// Goes into the name of what is made. To be raised when an effect is changed.
-const GENERATION: u32 = 2;
-
-/// Healthy clips of the same camera that precede a case: some plugins trust what they saw more than
-/// once.
-const TAKES: u8 = 3;
-
-/// Noise of an earlier check beside that of the clip, in grey levels: less than any sensor makes.
-const OTHER_NOISE: f32 = 1.0;
-
-/// Share of the macroblocks that damage must change in a frame at the least, within so many seconds.
-const LEAST_SHOWN: f32 = 0.01;
-const SHOWN_WITHIN_S: f32 = 2.0;
-/// Each time there is twice as much damage.
-const MOST_TRIES: usize = 6;
-
-/// Kinds that show something else than the healthy clip: it tells nothing of what they should look like.
-const OTHER_VIEWS: [&str; 5] = ["pan", "ptz", "sky", "letterbox", "size"];
+const GENERATION: u32 = 3;
 
 /// After so many cases the manifest is written before its time.
 const EARLY: usize = 25;
@@ -48,16 +43,22 @@ const EARLY: usize = 25;
 /// What to make.
 #[derive(Debug, Clone)]
 pub struct Order {
-    /// Healthy clips.
-    pub clips: Vec<PathBuf>,
+    /// Healthy clips and stills.
+    pub clips: Vec<Clip>,
     /// Whether to render scenes too.
     pub scenes: bool,
     /// Where the cases go.
     pub dir: PathBuf,
     /// Kinds to make; all where empty.
     pub kinds: Vec<String>,
+    /// Makers of faults; all where empty.
+    pub makers: Vec<String>,
     /// Severities of faults to make; all where empty.
     pub severities: Vec<String>,
+    /// Sets whose cases are made. A case whose camera and maker are of two sets is never made.
+    pub sets: Vec<Set>,
+    /// How many clips of a set each recipe but the healthy one is made of, in turn; all where there is none.
+    pub clips_each: Option<usize>,
     /// Seconds of each clip.
     pub seconds: f32,
     /// Where numbers that look random begin.
@@ -69,16 +70,12 @@ pub struct Order {
 /// A healthy clip that is known.
 #[derive(Debug)]
 struct Origin {
+    /// The camera, and what tells its clips apart.
+    camera: String,
     name: String,
     file: PathBuf,
     digest: blake3::Hash,
     facts: Facts,
-}
-
-/// One case to make.
-struct Piece<'a> {
-    origin: &'a Origin,
-    recipe: &'a Recipe,
 }
 
 /// Makes what is not there yet, and the manifest. `tell` hears of each case.
@@ -101,13 +98,23 @@ pub fn make(order: &Order, tell: &(dyn Fn(usize, usize, &str) + Sync)) -> anyhow
     let any = |list: &[String], word: &str| list.is_empty() || list.iter().any(|one| one == word);
     let wanted = |recipe: &&Recipe| {
         let severity = recipe.severity.map(Severity::as_str);
-        any(&order.kinds, &recipe.kind) && severity.is_none_or(|word| any(&order.severities, word))
+        any(&order.kinds, &recipe.kind)
+            && (recipe.maker.is_empty() || any(&order.makers, &recipe.maker))
+            && severity.is_none_or(|word| any(&order.severities, word))
+    };
+    let in_set = |piece: &Piece<'_>| {
+        let set = Set::of_case(&piece.origin.camera, &piece.recipe.maker);
+        set.is_some_and(|set| order.sets.contains(&set))
     };
     // Recipe by recipe: whoever looks early finds every clip.
     let pieces: Vec<Piece<'_>> = recipes
         .iter()
         .filter(wanted)
-        .flat_map(|recipe| origins.iter().map(move |origin| Piece { origin, recipe }))
+        .enumerate()
+        .flat_map(|(number, recipe)| {
+            let pieces = origins.iter().map(move |origin| Piece { origin, recipe });
+            some_of(pieces.filter(in_set).collect(), order.clips_each, number)
+        })
         .collect();
     let (next, done) = (AtomicUsize::new(0), Mutex::new((Vec::new(), None)));
     let work = || {
@@ -146,6 +153,24 @@ pub fn make(order: &Order, tell: &(dyn Fn(usize, usize, &str) + Sync)) -> anyhow
     Ok(manifest)
 }
 
+/// So many pieces of each set, other ones for each recipe; all of what is healthy.
+fn some_of(pieces: Vec<Piece<'_>>, each: Option<usize>, turn: usize) -> Vec<Piece<'_>> {
+    let Some(each) = each else { return pieces };
+    let mut by_set: BTreeMap<Set, Vec<Piece<'_>>> = BTreeMap::new();
+    for piece in pieces {
+        by_set.entry(Set::of(&piece.origin.camera)).or_default().push(piece);
+    }
+    let some = by_set.into_values().flat_map(|mut pieces| {
+        if pieces.iter().any(|piece| piece.recipe.role != Role::Healthy) && !pieces.is_empty() {
+            let begin = turn * each % pieces.len();
+            pieces.rotate_left(begin);
+            pieces.truncate(each);
+        }
+        pieces
+    });
+    some.collect()
+}
+
 /// The manifest of what is made so far, in the order of the catalogue.
 fn early(cases: &[(usize, Case)]) -> Manifest {
     let mut cases = cases.to_vec();
@@ -155,7 +180,7 @@ fn early(cases: &[(usize, Case)]) -> Manifest {
 
 /// The healthy clips that were given, and rendered ones.
 fn origins(order: &Order) -> anyhow::Result<Vec<Origin>> {
-    let mut files = order.clips.clone();
+    let mut clips = order.clips.clone();
     if order.scenes {
         let dir = order.dir.join("scenes");
         fs::create_dir_all(&dir)?;
@@ -169,22 +194,22 @@ fn origins(order: &Order) -> anyhow::Result<Vec<Origin>> {
                 fs::rename(&beside, &file)?;
             }
             fs::copy(&file, &named)?;
-            files.push(named);
+            clips.push(Clip { camera: scene.name, file: named });
         }
     }
     let mut names = HashSet::new();
-    let origin = |file: PathBuf| {
+    let origin = |Clip { camera, file }: Clip| {
         let bytes = fs::read(&file).with_context(|| file.display().to_string())?;
-        let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        let mut name = stem.clone();
+        let mut name = camera.clone();
         let mut number = 1;
         while !names.insert(name.clone()) {
             number += 1;
-            name = format!("{stem}-{number}");
+            name = format!("{camera}-{number}");
         }
-        Ok(Origin { name, digest: blake3::hash(&bytes), facts: ffmpeg::probe(&file)?, file })
+        let digest = blake3::hash(&bytes);
+        Ok(Origin { camera, name, digest, facts: ffmpeg::probe(&file)?, file })
     };
-    files.into_iter().map(origin).collect()
+    clips.into_iter().map(origin).collect()
 }
 
 /// A short name of some words and what makes them what they are.
@@ -196,187 +221,4 @@ fn key(words: &[&str]) -> String {
     }
     let hash = hasher.finalize().to_hex();
     hash.chars().take(12).collect()
-}
-
-impl Piece<'_> {
-    fn make(&self, order: &Order) -> anyhow::Result<Case> {
-        let Self { origin, recipe } = self;
-        let file = self.file(order, recipe)?;
-        Ok(Case {
-            file,
-            source: origin.name.clone(),
-            role: recipe.role,
-            kind: recipe.kind.clone(),
-            variant: recipe.variant.clone(),
-            severity: recipe.severity,
-            must: recipe.must.clone(),
-            may: recipe.may.clone(),
-            past: self.past(order)?,
-        })
-    }
-
-    /// Healthy clips of the same camera as it was before.
-    fn past(&self, order: &Order) -> anyhow::Result<Vec<String>> {
-        let recipe = self.recipe;
-        let earlier = match &recipe.before {
-            None if OTHER_VIEWS.contains(&recipe.kind.as_str()) => return Ok(Vec::new()),
-            None => catalogue::healthy(),
-            Some(steps) => Recipe {
-                role: Role::Healthy,
-                kind: format!("before_{}", recipe.kind),
-                variant: String::new(),
-                severity: None,
-                steps: steps.clone(),
-                must: Vec::new(),
-                may: Vec::new(),
-                before: None,
-                ..recipe.clone()
-            },
-        };
-        (1..=TAKES).map(|take| self.file(order, &Recipe { take: Some(take), ..earlier.clone() })).collect()
-    }
-
-    /// Where the case of a recipe is, from the directory of all; made where it is not there.
-    fn file(&self, order: &Order, recipe: &Recipe) -> anyhow::Result<String> {
-        let origin = self.origin;
-        let severity = recipe.severity.map_or("", Severity::as_str);
-        let words = [recipe.kind.as_str(), &recipe.variant, severity];
-        let title = words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-");
-        let key = key(&[
-            origin.digest.to_hex().as_str(),
-            &origin.name,
-            &serde_json::to_string(recipe)?,
-            &order.seconds.to_string(),
-            &order.seed.to_string(),
-        ]);
-        let name = format!("{}/{title}-{key}.{}", origin.name, recipe.encoding.suffix);
-        let file = order.dir.join(&name);
-        if !file.exists() {
-            if let Some(dir) = file.parent() {
-                fs::create_dir_all(dir)?;
-            }
-            // Two may make the same baseline at a time.
-            let thread = format!("{:?}", std::thread::current().id());
-            let number: String = thread.chars().filter(char::is_ascii_digit).collect();
-            let beside = file.with_extension(format!("{number}.part"));
-            self.encode(order, recipe, &beside)
-                .with_context(|| format!("making {name} of {}", origin.file.display()))?;
-            fs::rename(&beside, &file)?;
-        }
-        Ok(name)
-    }
-
-    fn encode(&self, order: &Order, recipe: &Recipe, file: &Path) -> anyhow::Result<()> {
-        let seed = format!("{}", order.seed);
-        let severity = recipe.severity.map_or("", Severity::as_str);
-        let mut words = vec![self.origin.name.as_str(), &recipe.kind, &recipe.variant, severity, &seed];
-        let take = recipe.take.map(|take| take.to_string());
-        words.extend(take.as_deref());
-        let random = Random::new(Random::seed_of(&words));
-        let format = match recipe.encoding.suffix.as_str() {
-            "ts" => "mpegts",
-            suffix => suffix,
-        };
-        let Some(kind) = &recipe.damage else {
-            return self.transcode(order, recipe, file, format, random);
-        };
-        let (raw, hurt) = (file.with_extension("sound.h264"), file.with_extension("hurt.h264"));
-        self.transcode(order, recipe, &raw, "h264", random.clone())?;
-        self.hurt(recipe, kind, [&raw, &hurt], random)?;
-        let (from, to) = (hurt.to_string_lossy().into_owned(), file.to_string_lossy().into_owned());
-        let rate = self.rate(recipe);
-        if recipe.recorded {
-            let whole = Encoding::h264(18, 0);
-            let mut arguments = vec!["-r", &rate, "-f", "h264", "-i", &from];
-            arguments.extend(whole.options.iter().map(String::as_str));
-            arguments.extend(["-threads", "1", "-pix_fmt", "yuv420p", "-f", format, &to]);
-            ffmpeg::convert(&arguments)?;
-        } else {
-            ffmpeg::convert(&["-r", &rate, "-f", "h264", "-i", &from, "-c", "copy", "-f", format, &to])?;
-        }
-        fs::remove_file(raw)?;
-        fs::remove_file(hurt)?;
-        Ok(())
-    }
-
-    /// Damages a stream. Where the decoder's picture is all that is left of the damage, it must be seen
-    /// there: a decoder conceals some of it so well, where nothing moves, that the picture is healthy.
-    fn hurt(
-        &self,
-        recipe: &Recipe,
-        kind: &Damage,
-        [raw, hurt]: [&Path; 2],
-        mut random: Random,
-    ) -> anyhow::Result<()> {
-        let whole = fs::read(raw)?;
-        let mut kind = kind.clone();
-        for _ in 0..MOST_TRIES {
-            fs::write(hurt, damage::damage(&whole, &kind, random.clone()))?;
-            if !recipe.recorded || self.shown(recipe, raw, hurt)? >= LEAST_SHOWN {
-                return Ok(());
-            }
-            random.next();
-            kind = kind.doubled();
-        }
-        // By now every slice is hit.
-        Ok(())
-    }
-
-    /// The largest share of the macroblocks of a frame that damage changes plainly, of frames early enough
-    /// to be judged.
-    fn shown(&self, recipe: &Recipe, raw: &Path, hurt: &Path) -> anyhow::Result<f32> {
-        let Facts { width, height, .. } = self.origin.facts;
-        let (size, rate) = ((width & !1, height & !1), self.rate(recipe));
-        let open = |file| Decoder::open(file, size, &rate, SHOWN_WITHIN_S, Stretch::Beginning);
-        let (mut sound, mut damaged) = (open(raw)?, open(hurt)?);
-        let mut most = 0.0_f32;
-        while let (Some(sound), Some(damaged)) = (sound.next_frame()?, damaged.next_frame()?) {
-            most = most.max(damage::changed_share(&sound.luma, &damaged.luma));
-        }
-        Ok(most)
-    }
-
-    fn rate(&self, recipe: &Recipe) -> String {
-        recipe.rate.map_or_else(|| self.origin.facts.rate.clone(), |rate| format!("{rate}/1"))
-    }
-
-    fn transcode(
-        &self,
-        order: &Order,
-        recipe: &Recipe,
-        file: &Path,
-        format: &str,
-        mut random: Random,
-    ) -> anyhow::Result<()> {
-        let Facts { width, height, .. } = self.origin.facts;
-        let scaled = recipe.width.map_or((width, height), |to| (to, (height * to).div_ceil(width)));
-        let size = (scaled.0 & !1, scaled.1 & !1);
-        let rate = self.rate(recipe);
-        let per_second = ffmpeg::rate_of(&rate).context("no frame rate")?;
-        // Where nothing moves, the scene was the same at an earlier check, but for its noise.
-        let is_other = recipe.take.is_some() && !recipe.is_motionless();
-        let stretch = if is_other { Stretch::EndBackwards } else { Stretch::Beginning };
-        let mut decoder = Decoder::open(&self.origin.file, size, &rate, order.seconds, stretch)?;
-        let mut effects: Vec<Box<dyn Effect>> =
-            recipe.steps.iter().map(|step| step.effect(Random::new(random.next()))).collect();
-        if is_other {
-            // Below what is drawn over the picture.
-            effects.insert(0, Step::Noise(OTHER_NOISE).effect(Random::new(random.next())));
-        }
-        let mut encoder = None;
-        let mut index = 0;
-        while let Some(mut frame) = decoder.next_frame()? {
-            let moment = Moment { index, seconds: index as f32 / per_second };
-            for effect in &mut effects {
-                effect.apply(&mut frame, moment);
-            }
-            let encoder = match &mut encoder {
-                Some(encoder) => encoder,
-                none => none.insert(Encoder::create(file, format, frame.size(), &rate, &recipe.encoding)?),
-            };
-            encoder.write(&frame)?;
-            index += 1;
-        }
-        encoder.context("no frame can be decoded")?.finish()
-    }
 }

@@ -1,11 +1,13 @@
 //! Damage to an H.264 stream: what a bad network, a full buffer or a failing disk does to the bytes
 //! between encoder and decoder.
 
+mod transport;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{frame::Plane, random::Random};
 
-/// How a stream is damaged; shares are of the slices of pictures that are predicted.
+/// How a stream is damaged; shares are of the slices of pictures that are predicted unless said otherwise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Damage {
@@ -24,6 +26,51 @@ pub enum Damage {
         /// Share of the slices.
         share: f32,
     },
+    /// Packets of 1,400 bytes, as RTP cuts units into, are missing; the receiver joins what is left.
+    Packets {
+        /// Of which and how many in a row.
+        loss: Loss,
+    },
+    /// Whole pictures that others refer to are missing.
+    Pictures {
+        /// Share of the pictures.
+        share: f32,
+    },
+    /// Packets of a transport stream are missing.
+    TsPackets {
+        /// Of which and how many in a row.
+        loss: Loss,
+    },
+    /// Bits in packets of a transport stream are wrong.
+    TsBits {
+        /// Share of the packets that are hit.
+        share: f32,
+    },
+    /// Bits of another codec's stream are wrong.
+    Bits {
+        /// ffmpeg's name of the stream's format.
+        format: String,
+        /// Errors for each hundred bytes.
+        share: f32,
+    },
+}
+
+/// Loss as networks have it: how much, and how many in a row (Gilbert 1960: a good and a bad state).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Loss {
+    /// Share of the packets.
+    pub share: f32,
+    /// Mean length of a run that is lost.
+    pub burst: f32,
+}
+
+impl Loss {
+    /// Whether the next packet is lost, by whether the last one was.
+    fn next(self, last: bool, random: &mut Random) -> bool {
+        let leave = 1.0 / self.burst.max(1.0);
+        let enter = leave * self.share / (1.0 - self.share).max(0.01);
+        random.unit() < if last { 1.0 - leave } else { enter }
+    }
 }
 
 /// Bytes of a slice's beginning that stay: with its header damaged, a decoder drops the slice unseen.
@@ -33,6 +80,14 @@ const HEADER: usize = 12;
 /// stay, and the first slice after them is always hit: no clip comes out healthy by luck.
 #[must_use]
 pub fn damage(stream: &[u8], damage: &Damage, mut random: Random) -> Vec<u8> {
+    match damage {
+        Damage::TsPackets { loss } => return transport::lose(stream, *loss, random),
+        Damage::TsBits { share } => return transport::flip(stream, *share, random),
+        Damage::Bits { share, .. } => return bits(stream, *share, random),
+        Damage::Packets { loss } => return packets(stream, *loss, random),
+        Damage::Pictures { share } => return pictures(stream, *share, random),
+        Damage::Flip { .. } | Damage::Zero { .. } | Damage::Drop { .. } => {}
+    }
     let mut damaged = Vec::with_capacity(stream.len());
     let mut predicted = 0_usize;
     for unit in units(stream) {
@@ -79,22 +134,111 @@ const SPARED: usize = 16;
 impl Damage {
     const fn share(&self) -> f32 {
         match self {
-            Self::Flip { share } | Self::Zero { share } | Self::Drop { share } => *share,
+            Self::Flip { share }
+            | Self::Zero { share }
+            | Self::Drop { share }
+            | Self::Pictures { share }
+            | Self::TsBits { share }
+            | Self::Bits { share, .. } => *share,
+            Self::Packets { loss } | Self::TsPackets { loss } => loss.share,
+        }
+    }
+
+    /// Twice as much, as far as there is anything.
+    #[must_use]
+    pub fn doubled(&self) -> Self {
+        let share = (2.0 * self.share()).min(1.0);
+        let mut doubled = self.clone();
+        match &mut doubled {
+            Self::Flip { share: old }
+            | Self::Zero { share: old }
+            | Self::Drop { share: old }
+            | Self::Pictures { share: old }
+            | Self::TsBits { share: old }
+            | Self::Bits { share: old, .. } => *old = share,
+            Self::Packets { loss } | Self::TsPackets { loss } => loss.share = share.min(0.9),
+        }
+        doubled
+    }
+
+    /// ffmpeg's name of the format that is damaged.
+    #[must_use]
+    pub fn format(&self) -> &str {
+        match self {
+            Self::TsPackets { .. } | Self::TsBits { .. } => "mpegts",
+            Self::Bits { format, .. } => format,
+            _ => "h264",
         }
     }
 }
 
-impl Damage {
-    /// Twice as much, as far as there are slices.
-    #[must_use]
-    pub fn doubled(&self) -> Self {
-        let share = (2.0 * self.share()).min(1.0);
-        match self {
-            Self::Flip { .. } => Self::Flip { share },
-            Self::Zero { .. } => Self::Zero { share },
-            Self::Drop { .. } => Self::Drop { share },
+/// Bytes that a packet of RTP carries on a usual network.
+const PACKET: usize = 1400;
+
+/// Joins what is left of units of predicted pictures after packets were lost.
+fn packets(stream: &[u8], loss: Loss, mut random: Random) -> Vec<u8> {
+    let mut left = Vec::with_capacity(stream.len());
+    let (mut lost, mut seen) = (false, 0_usize);
+    for unit in units(stream) {
+        let is_slice = unit.payload.first().is_some_and(|byte| byte & 0x1f == 1);
+        seen += usize::from(is_slice);
+        if !is_slice || seen <= SPARED / 4 {
+            left.extend_from_slice(unit.whole);
+            continue;
+        }
+        let start = unit.whole.len() - unit.payload.len();
+        // The head comes with the first packet; lost with it, the whole unit is.
+        for (number, packet) in unit.payload.chunks(PACKET).enumerate() {
+            lost = loss.next(lost, &mut random) || (seen == SPARED / 4 + 1 && number > 0);
+            if lost && number == 0 {
+                break;
+            }
+            if number == 0 {
+                left.extend(unit.whole.iter().take(start));
+            }
+            if !lost {
+                left.extend_from_slice(packet);
+            }
         }
     }
+    left
+}
+
+/// Drops whole pictures that others refer to.
+fn pictures(stream: &[u8], share: f32, mut random: Random) -> Vec<u8> {
+    let mut left = Vec::with_capacity(stream.len());
+    let (mut lost, mut seen) = (false, 0_usize);
+    for unit in units(stream) {
+        let kind = unit.payload.first().copied().unwrap_or(0);
+        // The first macroblock's number is coded as one bit where it is nought: a new picture.
+        if kind & 0x1f == 1 && unit.payload.get(1).is_some_and(|byte| byte & 0x80 != 0) {
+            seen += 1;
+            lost = seen > SPARED / 2 && kind & 0x60 != 0 && (random.unit() < share || seen == SPARED / 2 + 1);
+        }
+        if kind & 0x1f != 1 || !lost {
+            left.extend_from_slice(unit.whole);
+        }
+    }
+    left
+}
+
+/// Wrong bits in any stream, but for its first eighth, where its heads are.
+fn bits(stream: &[u8], share: f32, mut random: Random) -> Vec<u8> {
+    let mut damaged = stream.to_vec();
+    let begin = stream.len() / 8;
+    let errors = ((stream.len() - begin) as f32 * share / 100.0) as usize;
+    for _ in 0..=errors {
+        let place = begin + random.below(stream.len() - begin);
+        let Some(around) = stream.get(place.saturating_sub(8)..(place + 8).min(stream.len())) else {
+            continue;
+        };
+        // Start codes and markers stay: what has none of them is not decoded at all, and shows nothing.
+        let is_head = around.windows(3).any(|window| window == [0, 0, 1]) || around.contains(&0xff);
+        if let Some(byte) = damaged.get_mut(place).filter(|_| !is_head) {
+            *byte ^= 1 << random.below(7);
+        }
+    }
+    damaged
 }
 
 /// Side of a macroblock in samples.

@@ -1,20 +1,28 @@
 //! The report for people: Markdown, a page of HTML that needs no other file, and a summary for the
 //! terminal.
 
+mod cameras;
 mod html;
+mod language;
 mod markdown;
+mod sheet;
+pub mod sheets;
 mod words;
 
 use std::{collections::BTreeMap, fs, path::Path};
 
 use anyhow::Context;
 
-pub use words::summary;
+pub use cameras::{Page, summary, sureness, write_pages};
+pub use language::Language;
+pub use sheet::{Sheet, escaped};
 
 use crate::{
+    examiner::Look,
     manifest::{Case, Manifest},
     pictures,
-    tally::{Row, mistakes},
+    set::{InSet, Set},
+    tally::{Figures, Row, mistakes},
     verdict::Verdict,
 };
 
@@ -23,23 +31,57 @@ const SHOWN: usize = 6;
 /// Mistakes of a diagnosis that are listed at all.
 const LISTED: usize = 40;
 
-/// What is told of one pass.
+/// What is told of one way of looking.
 #[derive(Debug)]
 pub struct Told {
-    /// Over the table.
-    pub title: String,
-    /// What was counted.
-    pub rows: Vec<Row>,
-    /// What was said.
+    /// The way.
+    pub look: Look,
+    /// What was counted, by set.
+    pub figures: Vec<InSet<Figures>>,
+    /// What was said of cases of these sets.
     pub verdicts: Vec<Verdict>,
+    /// The sets whose pictures may be shown: of the lock box nobody sees more than figures.
+    pub shown: Vec<Set>,
 }
 
-/// Writes the report into a directory: `accuracy.md`, `accuracy.html`, `verdicts.jsonl` and pictures.
+impl Told {
+    /// Over its tables.
+    #[must_use]
+    pub fn title(&self, language: Language) -> String {
+        let words = match self.look {
+            Look::First => ("First looks", "首次观察"),
+            Look::Picture => ("Single pictures", "单张图片"),
+            Look::Remembered => {
+                ("With a memory of eight looks over changing light", "有记忆（八次不同光照的观察）")
+            }
+        };
+        language.of(words.0, words.1).to_owned()
+    }
+
+    /// Diagnoses that made mistakes in what may be shown, with the row of one set.
+    fn rows(&self) -> Vec<&Row> {
+        let shown = self.figures.iter().filter(|figures| self.shown.contains(&figures.named().0));
+        let mut rows: BTreeMap<&str, &Row> = BTreeMap::new();
+        for row in shown.flat_map(|figures| &figures.named().1.diagnoses) {
+            rows.entry(&row.diagnosis).or_insert(row);
+        }
+        rows.into_values().collect()
+    }
+}
+
+/// Writes the report into a directory: `accuracy.md`, `accuracy.html`, the same in Chinese,
+/// `verdicts.jsonl` and pictures. `note` stands above all, as that the lock box was opened.
 ///
 /// # Errors
 ///
 /// Where the directory cannot be written to.
-pub fn write(dir: &Path, cases: &Path, manifest: &Manifest, passes: &[Told]) -> anyhow::Result<()> {
+pub fn write(
+    dir: &Path,
+    cases: &Path,
+    manifest: &Manifest,
+    passes: &[Told],
+    note: impl Fn(Language) -> String,
+) -> anyhow::Result<()> {
     let pictures_dir = dir.join("pictures");
     fs::create_dir_all(&pictures_dir).with_context(|| pictures_dir.display().to_string())?;
     let by_file: BTreeMap<&str, &Case> =
@@ -47,7 +89,7 @@ pub fn write(dir: &Path, cases: &Path, manifest: &Manifest, passes: &[Told]) -> 
     let mut pictures: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     let mut lines = String::new();
     for told in passes {
-        for row in &told.rows {
+        for row in told.rows() {
             for wrong in mistakes(&told.verdicts, &row.diagnosis).into_iter().take(SHOWN) {
                 if pictures.contains_key(&wrong.file) {
                     continue;
@@ -65,8 +107,13 @@ pub fn write(dir: &Path, cases: &Path, manifest: &Manifest, passes: &[Told]) -> 
         }
     }
     fs::write(dir.join("verdicts.jsonl"), lines)?;
-    fs::write(dir.join("accuracy.md"), markdown::page(&by_file, passes, &pictures))?;
-    fs::write(dir.join("accuracy.html"), html::page(&by_file, passes, &pictures))?;
+    for language in Language::ALL {
+        let (name, note) = (format!("accuracy{}", language.infix()), note(language));
+        let markdown = markdown::page(&by_file, passes, &pictures, language, &note);
+        fs::write(dir.join(format!("{name}.md")), markdown)?;
+        let html = html::page(&by_file, passes, &pictures, language, &note);
+        fs::write(dir.join(format!("{name}.html")), html)?;
+    }
     Ok(())
 }
 

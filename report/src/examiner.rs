@@ -2,31 +2,69 @@
 
 use std::{
     collections::BTreeMap,
-    path::Path,
-    sync::{
-        Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
+    fs,
+    path::{Path, PathBuf},
+    sync::Mutex,
 };
 
 use anyhow::{Context, bail};
 use easysight_capture::{CaptureConfig, Capturer, Source};
-use easysight_diagnose::{Baselines, Captured, Plan, PluginSet, SIGNAL_LOSS, capture, judge_with};
+use easysight_diagnose::{Baselines, Captured, Plan, PluginSet, SIGNAL_LOSS, capture, evidence, judge_with};
+use easysight_protocol::Finding;
 use easysight_sandbox::{Limits, Sandbox, SandboxConfig};
 
 use crate::{
     manifest::{Case, Manifest, Severity},
+    parallel, pictures,
     verdict::{Answer, Verdict},
 };
 
-/// Whether plugins remember the camera.
+/// How a camera is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Memory {
-    /// They see it for the first time.
-    Empty,
-    /// They saw it healthy before, more than once. Cases without healthy clips of the same view are left
-    /// out, and so are plugins that remember nothing.
-    Healthy,
+pub enum Look {
+    /// A clip of a camera that is seen for the first time.
+    First,
+    /// One picture of a clip, as JPEG, of a camera that is seen for the first time. Cases that no single
+    /// picture shows are left out.
+    Picture,
+    /// A clip of a camera that was seen healthy before, over changing light. Cases without healthy looks at
+    /// the same view are left out.
+    Remembered,
+}
+
+/// Diagnoses of what no single picture shows.
+const OVER_TIME: [&str; 6] = ["freeze", "shake", "clock", "scene_change", "flower_screen", "stream"];
+/// Kinds whose fault begins within the clip, or has nothing that a single picture shows.
+const LATER: [&str; 3] = ["covering", "half_way", "video_loss"];
+
+impl Look {
+    /// All.
+    pub const ALL: [Self; 3] = [Self::First, Self::Picture, Self::Remembered];
+
+    /// The word of the command line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Picture => "picture",
+            Self::Remembered => "remembered",
+        }
+    }
+
+    /// Whether a case can be judged so.
+    #[must_use]
+    pub fn suits(self, case: &Case) -> bool {
+        let over_time = |id: &String| OVER_TIME.contains(&id.as_str());
+        match self {
+            Self::First => true,
+            Self::Picture => {
+                !case.must.iter().any(over_time)
+                    && !LATER.contains(&case.kind.as_str())
+                    && !LATER.contains(&case.variant.as_str())
+            }
+            Self::Remembered => !case.past.is_empty(),
+        }
+    }
 }
 
 /// The plugins of a directory, ready to judge.
@@ -69,7 +107,7 @@ impl Examiner {
         &self.diagnoses
     }
 
-    /// Judges all cases, so many at a time. `tell` hears how many are done.
+    /// Judges the cases that suit the look, so many at a time. `tell` hears how many are done.
     ///
     /// # Errors
     ///
@@ -78,40 +116,30 @@ impl Examiner {
         &self,
         dir: &Path,
         manifest: &Manifest,
-        memory: Memory,
+        look: Look,
         jobs: usize,
         tell: &(dyn Fn(usize) + Sync),
     ) -> anyhow::Result<Vec<Verdict>> {
-        let (next, done) = (AtomicUsize::new(0), Mutex::new((Vec::new(), None)));
-        let work = || {
-            loop {
-                let number = next.fetch_add(1, Ordering::Relaxed);
-                let Some(case) = manifest.cases.get(number) else { return };
-                let judged = self.judge(dir, case, memory);
-                let Ok(mut done) = done.lock() else { return };
-                match judged {
-                    Ok(verdicts) => {
-                        done.0.push((number, verdicts));
-                        tell(done.0.len());
-                    }
-                    Err(error) => {
-                        done.1.get_or_insert(error);
-                        next.store(manifest.cases.len(), Ordering::Relaxed);
-                    }
-                }
-            }
-        };
-        std::thread::scope(|scope| {
-            for _ in 0..jobs.max(1) {
-                scope.spawn(work);
-            }
-        });
-        let Ok((mut judged, failed)) = done.into_inner() else { bail!("judging broke off") };
-        if let Some(error) = failed {
-            return Err(error);
+        let cases: Vec<&Case> = manifest.cases.iter().filter(|case| look.suits(case)).collect();
+        let judged = parallel::each(&cases, jobs, tell, |case| self.judge(dir, case, look))?;
+        Ok(judged.into_iter().flatten().collect())
+    }
+
+    /// What the plugins find in a file, with what they know of the camera, and the marked picture of it.
+    ///
+    /// # Errors
+    ///
+    /// Where something else than the file is wrong.
+    pub fn look_at(&self, file: &Path, known: &Baselines) -> anyhow::Result<Seen> {
+        let captured = self.capture(file);
+        let examination = judge_with(&self.plan, &captured, known);
+        if let Some(failure) = &examination.failure {
+            bail!("{}: {}", file.display(), failure.detail);
         }
-        judged.sort_by_key(|(number, _)| *number);
-        Ok(judged.into_iter().flat_map(|(_, verdicts)| verdicts).collect())
+        let clip = captured.clip.as_ref().ok();
+        let marked = clip.and_then(|clip| evidence(clip, &examination.findings).ok().flatten());
+        let marked = marked.map(|seen| seen.picture.jpeg.to_vec());
+        Ok(Seen { findings: examination.findings, learned: examination.baselines, marked })
     }
 
     fn capture(&self, file: &Path) -> Captured {
@@ -134,15 +162,14 @@ impl Examiner {
         known
     }
 
-    fn judge(&self, dir: &Path, case: &Case, memory: Memory) -> anyhow::Result<Vec<Verdict>> {
-        let known = match memory {
-            Memory::Empty => Baselines::new(),
-            Memory::Healthy => self.learn(dir, &case.past),
+    fn judge(&self, dir: &Path, case: &Case, look: Look) -> anyhow::Result<Vec<Verdict>> {
+        let known = match look {
+            Look::First | Look::Picture => Baselines::new(),
+            Look::Remembered => self.learn(dir, &case.past),
         };
-        if memory == Memory::Healthy && known.is_empty() {
-            return Ok(Vec::new());
-        }
-        let captured = self.capture(&dir.join(&case.file));
+        let clip = dir.join(&case.file);
+        let single = (look == Look::Picture).then(|| single_picture(&clip)).transpose()?;
+        let captured = self.capture(single.as_deref().unwrap_or(&clip));
         let examination = judge_with(&self.plan, &captured, &known);
         if let Some(failure) = &examination.failure {
             bail!("{}: {}", case.file, failure.detail);
@@ -159,28 +186,43 @@ impl Examiner {
             let seen = Verdict::blind(case, SIGNAL_LOSS, "there is a picture");
             verdicts.push(Verdict { answer: Answer::Normal, score: Some(100.0), ..seen });
         }
-        if memory == Memory::Healthy {
-            verdicts.retain(|verdict| self.remembers(&verdict.diagnosis, &known));
-        }
         Ok(verdicts)
-    }
-
-    /// Whether the plugin of a diagnosis is one of those that remember.
-    fn remembers(&self, diagnosis: &str, known: &Baselines) -> bool {
-        let names = |list: &[String]| list.iter().any(|id| id == diagnosis);
-        let plugin = self.plan.selected().iter().find(|selected| names(&selected.diagnoses));
-        plugin.is_some_and(|selected| known.contains_key(&selected.plugin.descriptor().name))
     }
 }
 
-/// Of a manifest's cases those of some kinds and, of faults, of some severities; all where a list is
-/// empty.
+/// What was found at one look.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// What each diagnosis says.
+    pub findings: Vec<Finding>,
+    /// What plugins know from now on, beside what they knew.
+    pub learned: Baselines,
+    /// The picture that decided, with what was found marked; none where all is well.
+    pub marked: Option<Vec<u8>>,
+}
+
+/// A frame of a clip as JPEG, beside the clip.
+fn single_picture(clip: &Path) -> anyhow::Result<PathBuf> {
+    let jpeg = clip.with_extension("single.jpg");
+    if !jpeg.exists() {
+        // Two may make the same at a time.
+        let beside = jpeg.with_extension(format!("{:?}.tmp", std::thread::current().id()));
+        fs::write(&beside, pictures::still(clip)?)?;
+        fs::rename(&beside, &jpeg)?;
+    }
+    Ok(jpeg)
+}
+
+/// Of a manifest's cases those of some kinds and, of faults, of some makers and severities; all where a
+/// list is empty.
 #[must_use]
-pub fn chosen(manifest: Manifest, kinds: &[String], severities: &[String]) -> Manifest {
+pub fn chosen(manifest: Manifest, kinds: &[String], makers: &[String], severities: &[String]) -> Manifest {
     let any = |list: &[String], word: &str| list.is_empty() || list.iter().any(|one| one == word);
     let wanted = |case: &Case| {
         let severity = case.severity.map(Severity::as_str);
-        any(kinds, &case.kind) && severity.is_none_or(|word| any(severities, word))
+        any(kinds, &case.kind)
+            && (case.maker.is_empty() || any(makers, &case.maker))
+            && severity.is_none_or(|word| any(severities, word))
     };
     Manifest { cases: manifest.cases.into_iter().filter(wanted).collect() }
 }

@@ -31,6 +31,16 @@ pub fn rate_of(fraction: &str) -> Option<f32> {
     (rate.is_finite() && rate > 0.0).then_some(rate)
 }
 
+/// Whether a file is one picture.
+#[must_use]
+pub fn is_still(file: &Path) -> bool {
+    let suffix = file.extension().map(|suffix| suffix.to_string_lossy().to_ascii_lowercase());
+    suffix.is_some_and(|suffix| ["jpg", "jpeg", "png"].contains(&suffix.as_str()))
+}
+
+/// Frames a second of the clip that a still becomes.
+const STILL_RATE: &str = "10/1";
+
 /// Asks ffprobe.
 ///
 /// # Errors
@@ -67,6 +77,9 @@ pub fn probe(file: &Path) -> anyhow::Result<Facts> {
     let number = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<f32>().ok());
     let packets = number(&stream.nb_read_packets).zip(number(&answer.format.duration));
     let counted = packets.map(|(packets, seconds)| packets / seconds);
+    if is_still(file) {
+        return Ok(Facts { width: stream.width, height: stream.height, rate: STILL_RATE.to_owned() });
+    }
     let rate = match (told, counted) {
         // Some files tell the rate of their time base: frames would be shown twice.
         (told, Some(counted))
@@ -116,7 +129,9 @@ impl Decoder {
         let mut ffmpeg = Command::new("ffmpeg");
         ffmpeg.args(["-v", "error", "-nostdin", "-threads", "1"]);
         let mut filter = format!("fps={rate},scale={}:{}:flags=bicubic:out_range=tv", size.0, size.1);
-        if stretch == Stretch::EndBackwards {
+        if is_still(file) {
+            ffmpeg.args(["-loop", "1"]);
+        } else if stretch == Stretch::EndBackwards {
             // Of a clip that is shorter all is taken.
             ffmpeg.args(["-sseof", &format!("-{seconds}")]);
             filter += ",reverse";

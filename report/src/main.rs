@@ -1,6 +1,7 @@
 //! `cargo xtask report …`: how well the diagnoses tell healthy pictures from faulty ones.
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::{self, IsTerminal},
     path::{Path, PathBuf},
@@ -10,11 +11,14 @@ use std::{
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
 use easysight_report::{
-    cases::{self, Order},
-    document::{self, Told},
-    examiner::{self, Examiner, Memory},
+    cases::{self, Clip, Order},
+    document::{self, Language, Sheet, Told},
+    examiner::{self, Examiner, Look},
+    labels,
     manifest::Manifest,
-    tally,
+    real,
+    set::Set,
+    tally, unlabelled,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -35,7 +39,8 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct Cases {
-    /// Healthy clips, or directories of them; rendered scenes where none is given.
+    /// Healthy clips, directories of them, or folders of footage with a `labels.csv`, of which the healthy
+    /// clips and stills are taken; rendered scenes where none is given.
     #[arg(long, value_name = "FILE|DIR")]
     clips: Vec<PathBuf>,
     /// Render scenes beside the clips that are given.
@@ -47,9 +52,21 @@ struct Cases {
     /// Only these kinds (`blur`, `night`, …).
     #[arg(long, value_name = "KIND", value_delimiter = ',')]
     kinds: Vec<String>,
+    /// Only these makers of faults (`disk`, `koschmieder`, …).
+    #[arg(long, value_name = "MAKER", value_delimiter = ',')]
+    makers: Vec<String>,
     /// Only this much of each fault, beside healthy clips and confounders (`mild`, `middle`, `strong`).
     #[arg(long, value_name = "SEVERITY", value_delimiter = ',')]
     severities: Vec<String>,
+    /// Only this set (`development`, `validation`, `lockbox`); all side by side otherwise.
+    #[arg(long, value_name = "SET")]
+    set: Option<Set>,
+    /// Open the lock box. Once a release: whoever looks more often tunes to it.
+    #[arg(long)]
+    open_lock_box: bool,
+    /// Make each fault of so many clips of a set, in turn, rather than of all.
+    #[arg(long, value_name = "N")]
+    clips_each: Option<usize>,
     /// Seconds of each clip.
     #[arg(long, value_name = "S", default_value_t = 4.0)]
     seconds: f32,
@@ -65,6 +82,12 @@ struct Cases {
 struct Accuracy {
     #[command(flatten)]
     cases: Cases,
+    /// Judge real footage with labels (`labels.csv`: file, camera, find_one_of, may) instead of cases.
+    #[arg(long, value_name = "DIR", conflicts_with = "unlabelled")]
+    footage: Option<PathBuf>,
+    /// Look at your own footage without labels: what would alarm, the surest first. A sub-folder is a camera.
+    #[arg(long, value_name = "DIR")]
+    unlabelled: Option<PathBuf>,
     /// The plugins as components.
     #[arg(long, value_name = "DIR", default_value = "target/plugins")]
     plugins_dir: PathBuf,
@@ -74,6 +97,9 @@ struct Accuracy {
     /// Take the cases that are there, by their manifest, and make none.
     #[arg(long)]
     ready: bool,
+    /// Only these ways of looking (`first`, `picture`, `remembered`).
+    #[arg(long, value_name = "LOOK", value_delimiter = ',')]
+    looks: Vec<String>,
     /// Where the report goes.
     #[arg(long, value_name = "DIR", default_value = "target/report")]
     out: PathBuf,
@@ -95,37 +121,122 @@ fn main() -> anyhow::Result<ExitCode> {
 
 impl Accuracy {
     fn run(&self) -> anyhow::Result<()> {
+        fs::create_dir_all(&self.out).with_context(|| self.out.display().to_string())?;
+        let sets = self.cases.sets()?;
+        match (&self.footage, &self.unlabelled) {
+            (Some(dir), _) => self.judge_footage(dir, &sets),
+            (None, Some(dir)) => self.look_at(dir),
+            (None, None) => self.judge_cases(&sets),
+        }
+    }
+
+    fn examiner(&self) -> anyhow::Result<Examiner> {
+        Examiner::new(&self.plugins_dir, &self.out.join("compiled"), &self.diagnoses)
+    }
+
+    fn judge_cases(&self, sets: &[Set]) -> anyhow::Result<()> {
         let dir = &self.cases.cases_dir;
         let manifest = if self.ready { examiner::cases_of(dir)? } else { self.cases.make()? };
-        let manifest = examiner::chosen(manifest, &self.cases.kinds, &self.cases.severities);
+        let Cases { kinds, makers, severities, .. } = &self.cases;
+        let mut manifest = examiner::chosen(manifest, kinds, makers, severities);
+        manifest.cases.retain(|case| case.set().is_some_and(|set| sets.contains(&set)));
         if manifest.cases.is_empty() {
-            bail!("no case is left to judge");
+            bail!("no case of these sets is left to judge");
         }
-        fs::create_dir_all(&self.out).with_context(|| self.out.display().to_string())?;
-        let examiner = Examiner::new(&self.plugins_dir, &self.out.join("compiled"), &self.diagnoses)?;
+        let examiner = self.examiner()?;
         let mut passes = Vec::new();
-        for (memory, title) in [
-            (Memory::Empty, "Without a memory of the camera"),
-            (Memory::Healthy, "After healthy runs, plugins that remember"),
-        ] {
+        for look in Look::ALL {
+            if !self.looks.is_empty() && !self.looks.iter().any(|word| word == look.as_str()) {
+                continue;
+            }
             let bar = progress(manifest.cases.len(), "judging");
-            let verdicts = examiner.examine(dir, &manifest, memory, self.cases.jobs(), &|number| {
+            let verdicts = examiner.examine(dir, &manifest, look, self.cases.jobs(), &|number| {
                 bar.set_position(number as u64);
             })?;
             bar.finish_and_clear();
             if !verdicts.is_empty() {
-                let rows = tally::rows(&manifest, &verdicts);
-                passes.push(Told { title: title.to_owned(), rows, verdicts });
+                let figures = tally::in_sets(&manifest, &verdicts, sets);
+                passes.push(Told { look, figures, verdicts, shown: shown(sets) });
             }
         }
-        document::write(&self.out, dir, &manifest, &passes)?;
-        for told in &passes {
-            println!("{}: {} cases", told.title, manifest.cases.len());
-            println!("{}", document::summary(&told.rows));
+        document::write(&self.out, dir, &manifest, &passes, |language| note(sets, language))?;
+        for sheet in document::sheets::all(&passes, Language::English).iter().take(1 + 2 * passes.len()) {
+            println!("{}\n{}", sheet.title, sheet.table());
         }
+        println!("{}", note(sets, Language::English));
         println!("worst cases with pictures: {}", self.out.join("accuracy.html").display());
         Ok(())
     }
+
+    fn judge_footage(&self, dir: &Path, sets: &[Set]) -> anyhow::Result<()> {
+        let examiner = self.examiner()?;
+        let bar = progress(0, "judging");
+        let footage = real::judge(&examiner, dir, sets, self.cases.jobs(), &|number, all| {
+            bar.set_length(all as u64);
+            bar.set_position(number as u64);
+        })?;
+        bar.finish_and_clear();
+        let figures = real::in_sets(&footage, dir, sets)?;
+        let lines = real::lines(&footage, &shown(sets));
+        for language in Language::ALL {
+            let title = language.of("Accuracy on real footage", "真实画面上的准确率");
+            let mut page = format!("# {title}\n\n{}\n\n", note(sets, language));
+            page.extend(real::sheets(&figures, language).iter().map(Sheet::markdown));
+            page.extend(lines.iter().map(|line| format!("- {line}\n")));
+            fs::write(self.out.join(format!("footage{}.md", language.infix())), page)?;
+        }
+        for sheet in real::sheets(&figures, Language::English) {
+            println!("{}\n{}", sheet.title, sheet.table());
+        }
+        println!("{}", note(sets, Language::English));
+        let head: String = real::sheets(&figures, Language::English).iter().map(Sheet::html).collect();
+        let pages = real::pages(&footage, dir, &shown(sets));
+        let title = ["Cameras of real footage", "真实画面的摄像机"];
+        document::write_pages(&self.out, "footage", title, &head, &pages)?;
+        println!("cameras with pictures: {}", self.out.join("footage.html").display());
+        Ok(())
+    }
+
+    fn look_at(&self, dir: &Path) -> anyhow::Result<()> {
+        let examiner = self.examiner()?;
+        let bar = progress(0, "looking");
+        let found = unlabelled::look(&examiner, dir, self.cases.jobs(), &|number, all| {
+            bar.set_length(all as u64);
+            bar.set_position(number as u64);
+        })?;
+        bar.finish_and_clear();
+        for language in Language::ALL {
+            let sheet = unlabelled::sheet(&found, usize::MAX, language);
+            fs::write(self.out.join(format!("unlabelled{}.md", language.infix())), sheet.markdown())?;
+        }
+        let sheet = unlabelled::sheet(&found, ON_SCREEN, Language::English);
+        println!("{}\n{}\n{}", sheet.title, sheet.table(), sheet.note);
+        let title = ["What would alarm", "会触发的告警"];
+        document::write_pages(&self.out, "unlabelled", title, "", &found.pages)?;
+        println!("with pictures: {}", self.out.join("unlabelled.html").display());
+        Ok(())
+    }
+}
+
+/// Alarms on the screen at the most; the files have all.
+const ON_SCREEN: usize = 40;
+
+/// The sets of which more than figures is shown.
+fn shown(sets: &[Set]) -> Vec<Set> {
+    sets.iter().copied().filter(|set| *set != Set::LockBox).collect()
+}
+
+/// Whether the lock box was opened, which every report tells.
+fn note(sets: &[Set], language: Language) -> String {
+    let words = if sets.contains(&Set::LockBox) {
+        (
+            "The lock box was opened for this report: its figures are used up for what is chosen from now on.",
+            "本报告开启了封存集：此后再据此调整，其数字即告失效。",
+        )
+    } else {
+        ("The lock box stayed closed.", "封存集未开启。")
+    };
+    language.of(words.0, words.1).to_owned()
 }
 
 impl Cases {
@@ -144,6 +255,16 @@ impl Cases {
         Ok(manifest)
     }
 
+    /// The sets that are asked for; the lock box only where it is opened.
+    fn sets(&self) -> anyhow::Result<Vec<Set>> {
+        if self.set == Some(Set::LockBox) && !self.open_lock_box {
+            bail!("the lock box opens with --open-lock-box only, once a release");
+        }
+        let is_open = |set: &Set| *set != Set::LockBox || self.open_lock_box;
+        let wanted = |set: &Set| self.set.is_none_or(|wanted| wanted == *set);
+        Ok(Set::ALL.into_iter().filter(is_open).filter(wanted).collect())
+    }
+
     fn jobs(&self) -> usize {
         let processors = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         self.jobs.unwrap_or_else(processors)
@@ -152,30 +273,51 @@ impl Cases {
     fn order(&self) -> anyhow::Result<Order> {
         let mut clips = Vec::new();
         for given in &self.clips {
-            if !given.is_dir() {
-                clips.push(given.clone());
-                continue;
-            }
-            let entries = fs::read_dir(given).with_context(|| given.display().to_string())?;
-            let mut files = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
-            files.retain(|file| is_video(file));
-            files.sort();
-            if files.is_empty() {
-                bail!("{}: no video (mp4, mkv, avi, mov, ts)", given.display());
-            }
-            clips.append(&mut files);
+            clips.extend(clips_of(given)?);
         }
         Ok(Order {
             scenes: self.scenes || clips.is_empty(),
             clips,
             dir: self.cases_dir.clone(),
             kinds: self.kinds.clone(),
+            makers: self.makers.clone(),
             severities: self.severities.clone(),
+            sets: self.sets()?,
+            clips_each: self.clips_each,
             seconds: self.seconds,
             seed: self.seed,
             jobs: self.jobs(),
         })
     }
+}
+
+/// The healthy clips of a file, a directory or a folder of footage, with their cameras.
+fn clips_of(given: &Path) -> anyhow::Result<Vec<Clip>> {
+    let of_file = |file: PathBuf| {
+        let camera = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        Clip { camera, file }
+    };
+    if !given.is_dir() {
+        return Ok(vec![of_file(given.to_owned())]);
+    }
+    if given.join(labels::FILE).is_file() {
+        let mut labels = labels::read(given)?;
+        // Nothing may be said of an origin: what is made of it would be judged by its own faults.
+        labels.retain(|label| label.is_healthy() && label.may.is_empty());
+        let mut seen = BTreeSet::new();
+        labels.retain(|label| seen.insert(label.camera.clone()));
+        let clips =
+            labels.into_iter().map(|label| Clip { file: given.join(&label.file), camera: label.camera });
+        return Ok(clips.filter(|clip| clip.file.is_file()).collect());
+    }
+    let entries = fs::read_dir(given).with_context(|| given.display().to_string())?;
+    let mut files = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    files.retain(|file| is_video(file));
+    files.sort();
+    if files.is_empty() {
+        bail!("{}: no video (mp4, mkv, avi, mov, ts)", given.display());
+    }
+    Ok(files.into_iter().map(of_file).collect())
 }
 
 fn is_video(file: &Path) -> bool {

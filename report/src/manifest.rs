@@ -5,6 +5,8 @@ use std::{fs, path::Path};
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
+use crate::set::Set;
+
 /// Name of the file in the directory of the cases.
 pub const FILE: &str = "manifest.json";
 
@@ -57,6 +59,9 @@ pub struct Case {
     pub kind: String,
     /// Which of several ways of doing it; empty where there is one.
     pub variant: String,
+    /// Who made the fault; empty where there is none.
+    #[serde(default)]
+    pub maker: String,
     /// How much of it; none but for faults.
     pub severity: Option<Severity>,
     /// Diagnoses that must find something.
@@ -69,6 +74,12 @@ pub struct Case {
 }
 
 impl Case {
+    /// Where it belongs; nowhere where its camera and its maker are of two sets.
+    #[must_use]
+    pub fn set(&self) -> Option<Set> {
+        Set::of_case(&self.source, &self.maker)
+    }
+
     /// A name for people.
     #[must_use]
     pub fn title(&self) -> String {
@@ -122,6 +133,7 @@ mod tests {
             role: Role::Fault,
             kind: "blur".into(),
             variant: String::new(),
+            maker: "first_blur".into(),
             severity: Some(Severity::Mild),
             must: vec!["clarity".into(), "focus_blur".into()],
             may: vec!["contrast".into()],

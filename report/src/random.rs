@@ -89,4 +89,14 @@ impl Grain {
             }
         }
     }
+
+    /// Adds fresh grain to light, times `factor`.
+    pub fn add_light(&mut self, light: &mut [f32], factor: f32) {
+        for run in light.chunks_mut(64) {
+            let begin = self.random.below(self.numbers.len().saturating_sub(64));
+            for (old, grain) in run.iter_mut().zip(self.numbers.iter().skip(begin)) {
+                *old += grain * factor;
+            }
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    effect::{Moment, Step},
+    effect::{Moment, Step, grain},
     ffmpeg::{Encoder, Encoding},
     frame::{Colour, Field, Frame, sample},
     random::Random,
@@ -68,7 +68,7 @@ impl Scene {
         let size = (self.width, self.height);
         let mut encoder = Encoder::create(file, "mp4", size, &rate, &Encoding::h264(18, 0))?;
         let ground = self.ground();
-        let mut noise = Step::Noise(self.noise).effect(Random::new(self.seed));
+        let mut noise = Step::of(grain::Noise(self.noise)).effect(Random::new(self.seed));
         for index in 0..(self.rate as f32 * seconds) as usize {
             let moment = Moment { index, seconds: index as f32 / self.rate as f32 };
             let mut frame = ground.clone();
@@ -99,7 +99,7 @@ impl Scene {
                 sample(sum / 4.0)
             });
         }
-        let mut lens = Step::Blur(0.35).effect(Random::new(0));
+        let mut lens = Step::of(grain::Blur(0.35)).effect(Random::new(0));
         lens.apply(&mut frame, Moment { index: 0, seconds: 0.0 });
         frame
     }

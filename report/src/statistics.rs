@@ -1,5 +1,9 @@
 //! What is counted: how well a number tells two groups apart, and shares.
 
+mod spread;
+
+pub use spread::{Spread, rank_correlation};
+
 /// The area under the receiver operating characteristic: the chance that a faulty clip has a higher
 /// number than a healthy one, ties counting half (Mann and Whitney 1947). None where a group is empty.
 #[must_use]

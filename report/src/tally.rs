@@ -1,4 +1,6 @@
-//! Counts verdicts: one row a diagnosis.
+//! Counts verdicts: one row a diagnosis, and figures of each set.
+
+mod figures;
 
 use std::collections::BTreeMap;
 
@@ -7,6 +9,8 @@ use crate::{
     statistics::{Share, area_under_curve},
     verdict::{Answer, Verdict, Wanted},
 };
+
+pub use figures::{Family, Figures, in_sets};
 
 /// How a diagnosis did.
 #[derive(Debug, Clone, Default)]
@@ -136,6 +140,7 @@ mod tests {
             role,
             kind: if is_fault { "blur".into() } else { "night".into() },
             variant: String::new(),
+            maker: if is_fault { "first_blur".into() } else { String::new() },
             severity,
             must: if is_fault { vec!["clarity".into()] } else { Vec::new() },
             may: Vec::new(),

@@ -1,7 +1,21 @@
 //! What looks like a fault and is none.
 
 use super::Recipe;
-use crate::{effect::Step, ffmpeg::Encoding, manifest::Role};
+use crate::{
+    effect::{
+        Step, cover,
+        exposure::Exposure,
+        grain::Noise,
+        interference::Interlaced,
+        light::Infrared,
+        motion::{Freeze, Pan, Ptz},
+        text::{Clock, Logo},
+        tone::Tone,
+        traffic::{Headlights, Rain, Truck},
+    },
+    ffmpeg::Encoding,
+    manifest::Role,
+};
 
 pub(super) fn all() -> Vec<Recipe> {
     [lights(), scenes(), streams()].concat()
@@ -14,42 +28,46 @@ fn confounder(kind: &str, variant: &str, steps: Vec<Step>) -> Recipe {
 /// A scene in which nothing moves, nor did before, made by holding a picture. A clock that the healthy
 /// clip has in it does stand still then, although the scene is healthy.
 fn motionless(kind: &str, variant: &str, steps: Vec<Step>) -> Recipe {
-    let steps = [vec![Step::Freeze { from: 0.0 }], steps].concat();
+    let steps = [vec![Step::of(Freeze { from: 0.0 })], steps].concat();
     let before = Some(steps.clone());
     Recipe { may: vec!["clock".to_owned()], before, ..confounder(kind, variant, steps) }
 }
 
 /// Night and infrared light.
 fn lights() -> Vec<Recipe> {
-    let night = |p95| Step::Night { p95 };
+    let night = |p95| Step::of(Tone::Night(p95));
+    let noise = |sigma| Step::of(Noise(sigma));
+    let infrared = || Step::of(Infrared);
     vec![
-        confounder("night", "", vec![night(95.0), Step::Noise(3.0)]),
-        confounder("night", "headlights", vec![night(90.0), Step::Headlights, Step::Noise(3.0)]),
-        confounder("infrared", "", vec![Step::Infrared, Step::Noise(3.0)]),
-        motionless("infrared", "still", vec![Step::Infrared, Step::Noise(2.0)]),
+        confounder("night", "", vec![night(95.0), noise(3.0)]),
+        confounder("night", "headlights", vec![night(90.0), Step::of(Headlights), noise(3.0)]),
+        confounder("infrared", "", vec![infrared(), noise(3.0)]),
+        motionless("infrared", "still", vec![infrared(), noise(2.0)]),
         // The encoder keeps little of this noise: neighbours are nearly alike.
-        motionless("infrared", "erased", vec![Step::Infrared, Step::Noise(1.5)])
-            .encoded(Encoding::h264(30, 0)),
+        motionless("infrared", "erased", vec![infrared(), noise(1.5)]).encoded(Encoding::h264(30, 0)),
     ]
 }
 
 /// What happens before a camera, and where it looks.
 fn scenes() -> Vec<Recipe> {
-    let (still, clock) = (Step::Freeze { from: 0.0 }, Step::Clock { runs: true });
-    let seen_running = |steps| Recipe { before: Some(vec![Step::Clock { runs: true }]), ..steps };
+    let (still, clock) = (Step::of(Freeze { from: 0.0 }), Step::of(Clock { runs: true }));
+    let noise = |sigma| Step::of(Noise(sigma));
+    let seen_running = |steps| Recipe { before: Some(vec![Step::of(Clock { runs: true })]), ..steps };
     vec![
-        confounder("pan", "", vec![Step::Pan]),
-        confounder("ptz", "", vec![Step::Ptz]),
-        confounder("truck", "", vec![Step::Truck]),
-        confounder("rain", "", vec![Step::Rain]),
-        confounder("sky", "", vec![Step::Sky]),
-        motionless("static", "", vec![Step::Noise(2.0)]).encoded(Encoding::h264(23, 0)),
-        motionless("static", "erased", vec![Step::Noise(1.5)]).encoded(Encoding::h264(28, 2)),
-        seen_running(confounder("static", "clock", vec![still, Step::Noise(1.5), clock.clone()]))
+        confounder("pan", "", vec![Step::of(Pan)]),
+        confounder("ptz", "", vec![Step::of(Ptz)]),
+        confounder("truck", "", vec![Step::of(Truck)]),
+        confounder("rain", "", vec![Step::of(Rain)]),
+        confounder("sky", "", vec![Step::of(cover::Sky)]),
+        motionless("static", "", vec![noise(2.0)]).encoded(Encoding::h264(23, 0)),
+        motionless("static", "erased", vec![noise(1.5)]).encoded(Encoding::h264(28, 2)),
+        seen_running(confounder("static", "clock", vec![still, noise(1.5), clock.clone()]))
             .encoded(Encoding::h264(28, 0)),
         seen_running(confounder("overlay", "clock", vec![clock])),
-        confounder("overlay", "logo", vec![Step::Logo]),
-        confounder("letterbox", "", vec![Step::Letterbox]),
+        confounder("overlay", "logo", vec![Step::of(Logo)]),
+        confounder("interlaced", "", vec![Step::of(Interlaced)]),
+        confounder("low_sun", "", vec![Step::of(Exposure::Sun(0.08))]),
+        confounder("letterbox", "", vec![Step::of(cover::Letterbox)]),
     ]
 }
 
@@ -69,6 +87,8 @@ fn streams() -> Vec<Recipe> {
         ),
         as_it_is("h264_usual", Encoding::h264(28, 2)),
         as_it_is("h264_low", Encoding::h264(33, 0)),
+        // A still as cameras serve it to browsers, again and again.
+        as_it_is("stills", Encoding::new("-c:v mjpeg -q:v 6 -pix_fmt yuvj420p", "avi")),
         sized("320", 320),
         sized("1920", 1920),
         slowed("5", 5),

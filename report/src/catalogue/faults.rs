@@ -1,45 +1,41 @@
-//! Faults in their severities. What a fault brings with it is told too: a diagnosis that names a
-//! consequence has not failed, one that names anything else has.
+//! The first faults that were drawn. Measures were developed on them, so they belong to development
+//! whatever their makers' names hash to: these names begin with `first_`.
 
-use super::Recipe;
+use super::{Recipe, SEVERITIES, Told};
 use crate::{
     damage::Damage,
-    effect::{Bars, Card, Dirt, Side, Step},
+    effect::{
+        Step,
+        cover::{Cover, Side},
+        dirt::{Dirt, Dirty},
+        grain::{Blur, Noise, Pixelate, Snow},
+        light::{Shift, Tint},
+        motion::{Crop, Freeze, Shake},
+        signal::{Black, Card},
+        stripe::{Bars, Stripe},
+        text::Clock,
+        tone::Tone,
+        torn::Torn,
+    },
     ffmpeg::Encoding,
-    manifest::{Role, Severity},
+    manifest::Severity,
 };
 
-const SEVERITIES: [Severity; 3] = [Severity::Mild, Severity::Middle, Severity::Strong];
-
-/// What a diagnosis has to say of a kind of fault.
-#[derive(Clone, Copy)]
-struct Told {
-    kind: &'static str,
-    must: &'static [&'static str],
-    may: &'static [&'static str],
-}
-
-impl Told {
-    /// One recipe a severity.
-    fn graded(self, variant: &str, steps: [Vec<Step>; 3]) -> Vec<Recipe> {
-        let pairs = SEVERITIES.into_iter().zip(steps);
-        pairs.map(|(severity, steps)| self.one(variant, severity, steps)).collect()
-    }
-
-    fn one(self, variant: &str, severity: Severity, steps: Vec<Step>) -> Recipe {
-        let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
-        Recipe {
-            severity: Some(severity),
-            must: words(self.must),
-            may: words(self.may),
-            ..Recipe::new(Role::Fault, self.kind, variant, steps)
-        }
-    }
-}
-
 pub(super) fn all() -> Vec<Recipe> {
-    [exposure(), detail(), grain(), blocks(), motion(), colour(), covered(), signal(), broken(), beside()]
-        .concat()
+    let drawn = [
+        exposure(),
+        detail(),
+        grain(),
+        blocks(),
+        motion(),
+        colour(),
+        covered(),
+        signal(),
+        broken(),
+        beside(),
+    ];
+    let by_its_kind = |recipe: Recipe| Recipe { maker: format!("first_{}", recipe.kind), ..recipe };
+    drawn.concat().into_iter().map(by_its_kind).collect()
 }
 
 /// Brightness and contrast.
@@ -47,12 +43,12 @@ fn exposure() -> Vec<Recipe> {
     let dark = Told { kind: "dark", must: &["brightness"], may: &["contrast", "signal_loss"] };
     let bright = Told { kind: "bright", must: &["brightness"], may: &["contrast"] };
     let fog = Told { kind: "fog", must: &["contrast"], may: &["clarity", "focus_blur"] };
-    let flatten = |spread, level| vec![Step::Flatten { spread, level }, Step::Noise(1.0)];
-    let darken = |p95| vec![Step::Darken { p95 }, Step::Noise(1.0)];
+    let flatten = |spread, level| vec![Step::of(Tone::Flatten(spread, level)), Step::of(Noise(1.0))];
+    let darken = |p95| vec![Step::of(Tone::Darken(p95)), Step::of(Noise(1.0))];
     [
         dark.graded("", [darken(50.0), darken(32.0), darken(16.0)]),
-        bright.graded("", [0.35, 0.55, 0.8].map(|clipped| vec![Step::Brighten { clipped }])),
-        vec![bright.one("lifted", Severity::Strong, vec![Step::Lift { median: 236.0 }])],
+        bright.graded("", [0.35, 0.55, 0.8].map(|clipped| vec![Step::of(Tone::Brighten(clipped))])),
+        vec![bright.one("lifted", Severity::Strong, vec![Step::of(Tone::Lift(236.0))])],
         fog.graded("", [34.0, 24.0, 12.0].map(|spread| flatten(spread, Some(165.0)))),
         fog.graded("washed_out", [34.0, 24.0, 12.0].map(|spread| flatten(spread, None))),
     ]
@@ -62,9 +58,9 @@ fn exposure() -> Vec<Recipe> {
 /// Sharpness.
 fn detail() -> Vec<Recipe> {
     let blur = Told { kind: "blur", must: &["clarity", "focus_blur"], may: &[] };
-    let mut recipes = blur.graded("", [1.5, 2.5, 4.0].map(|sigma| vec![Step::Blur(sigma)]));
+    let mut recipes = blur.graded("", [1.5, 2.5, 4.0].map(|sigma| vec![Step::of(Blur(sigma))]));
     // Noise hides blur from what measures detail.
-    recipes.push(blur.one("noisy", Severity::Middle, vec![Step::Blur(2.5), Step::Noise(4.0)]));
+    recipes.push(blur.one("noisy", Severity::Middle, vec![Step::of(Blur(2.5)), Step::of(Noise(4.0))]));
     recipes
 }
 
@@ -72,9 +68,13 @@ fn detail() -> Vec<Recipe> {
 fn grain() -> Vec<Recipe> {
     let noise = Told { kind: "noise", must: &["noise"], may: &["clarity"] };
     let snow = Told { kind: "snow", must: &["noise"], may: &["clarity", "flower_screen"] };
-    let mut recipes = noise.graded("", [10.0, 20.0, 35.0].map(|sigma| vec![Step::Noise(sigma)]));
-    recipes.push(noise.one("dark", Severity::Middle, vec![Step::Night { p95: 95.0 }, Step::Noise(16.0)]));
-    recipes.extend(snow.graded("", [0.06, 0.12, 0.3].map(|share| vec![Step::Snow { share }])));
+    let mut recipes = noise.graded("", [10.0, 20.0, 35.0].map(|sigma| vec![Step::of(Noise(sigma))]));
+    recipes.push(noise.one(
+        "dark",
+        Severity::Middle,
+        vec![Step::of(Tone::Night(95.0)), Step::of(Noise(16.0))],
+    ));
+    recipes.extend(snow.graded("", [0.06, 0.12, 0.3].map(|share| vec![Step::of(Snow { share })])));
     recipes.into_iter().map(|recipe| recipe.encoded(Encoding::h264(18, 0))).collect()
 }
 
@@ -88,7 +88,7 @@ fn blocks() -> Vec<Recipe> {
         Encoding::new(&format!("{options} {crf}"), "mp4")
     };
     let old = |q: u8| Encoding::new(&format!("-c:v mpeg4 -g 25 -q:v {q}"), "mp4");
-    let mut recipes = pixels.graded("", [8, 12, 16].map(|block| vec![Step::Pixelate(block)]));
+    let mut recipes = pixels.graded("", [8, 12, 16].map(|block| vec![Step::of(Pixelate(block))]));
     for (severity, crf) in SEVERITIES.into_iter().zip([43, 47, 51]) {
         recipes.push(starved.one("h264", severity, Vec::new()).encoded(unfiltered(crf)));
     }
@@ -104,18 +104,18 @@ fn motion() -> Vec<Recipe> {
     let ticking = Told { kind: "freeze", must: &["freeze"], may: &[] };
     let shake = Told { kind: "shake", must: &["shake"], may: &["clarity"] };
     let clock = Told { kind: "clock", must: &["clock"], may: &[] };
-    let clocks = |runs| vec![Step::Clock { runs }];
-    let frozen = |from| vec![Step::Freeze { from }];
-    let shaken = |pixels, hertz| vec![Step::Shake { pixels, hertz }];
+    let clocks = |runs| vec![Step::of(Clock { runs })];
+    let frozen = |from| vec![Step::of(Freeze { from })];
+    let shaken = |pixels, hertz| vec![Step::of(Shake { pixels, hertz })];
     [
         freeze.graded("", [frozen(1.0), frozen(0.5), frozen(0.0)]),
         vec![
             ticking.one(
                 "clock",
                 Severity::Middle,
-                vec![Step::Freeze { from: 0.0 }, Step::Clock { runs: true }],
+                vec![Step::of(Freeze { from: 0.0 }), Step::of(Clock { runs: true })],
             ),
-            freeze.one("noisy", Severity::Strong, vec![Step::Noise(3.0), Step::Freeze { from: 0.0 }]),
+            freeze.one("noisy", Severity::Strong, vec![Step::of(Noise(3.0)), Step::of(Freeze { from: 0.0 })]),
         ],
         shake.graded("", [shaken(2.5, 5.0), shaken(4.0, 4.0), shaken(6.0, 3.5)]),
         // A clock that stands looks like any other words, but for one who saw it run.
@@ -136,13 +136,14 @@ fn colour() -> Vec<Recipe> {
     ];
     let mut recipes = Vec::new();
     for (name, full) in filters {
-        let weakened = |strength: f32| vec![Step::Tint(full.map(|factor| 1.0 - strength * (1.0 - factor)))];
+        let weakened =
+            |strength: f32| vec![Step::of(Tint(full.map(|factor| 1.0 - strength * (1.0 - factor))))];
         recipes.push(cast.one(name, Severity::Mild, weakened(0.5)));
         recipes.push(cast.one(name, Severity::Strong, weakened(1.0)));
     }
     for (name, cb, cr) in [("shift_warm", -30, 22), ("shift_cold", 34, -14), ("shift_green", -20, -30)] {
-        recipes.push(cast.one(name, Severity::Mild, vec![Step::Shift { cb: cb / 2, cr: cr / 2 }]));
-        recipes.push(cast.one(name, Severity::Strong, vec![Step::Shift { cb, cr }]));
+        recipes.push(cast.one(name, Severity::Mild, vec![Step::of(Shift { cb: cb / 2, cr: cr / 2 })]));
+        recipes.push(cast.one(name, Severity::Strong, vec![Step::of(Shift { cb, cr })]));
     }
     recipes
 }
@@ -151,8 +152,8 @@ fn colour() -> Vec<Recipe> {
 fn covered() -> Vec<Recipe> {
     let cover = Told { kind: "cover", must: &["occlusion"], may: &["contrast", "clarity", "focus_blur"] };
     let dirt = |kind| Told { kind, must: &["lens_dirty"], may: &["occlusion", "clarity", "focus_blur"] };
-    let covered = |share, side| vec![Step::Cover { share, side }];
-    let dirty = |kind, share| vec![Step::Dirty { dirt: kind, share }];
+    let covered = |share, side| vec![Step::of(Cover { share, side })];
+    let dirty = |kind, share| vec![Step::of(Dirty { dirt: kind, share })];
     [
         cover.graded("left", [0.25, 0.5, 0.8].map(|share| covered(share, Side::Left))),
         cover.graded("bottom", [0.25, 0.5, 0.8].map(|share| covered(share, Side::Bottom))),
@@ -173,7 +174,7 @@ fn signal() -> Vec<Recipe> {
     let card = Told { kind: "card", must: &["blue_screen"], may: &["signal_loss", "freeze", "stream"] };
     let black = Told { kind: "black", must: &["signal_loss"], may: &["brightness", "blue_screen", "freeze"] };
     let blue = [41, 240, 110];
-    let shown = |variant, shown| card.one(variant, Severity::Strong, vec![Step::Card(shown)]);
+    let shown = |variant, shown| card.one(variant, Severity::Strong, vec![Step::of(shown)]);
     let words = |words: &str| words.to_owned();
     vec![
         shown("blue", Card::Plain(blue)),
@@ -184,9 +185,13 @@ fn signal() -> Vec<Recipe> {
         shown("dark_words", Card::Words([36, 140, 120], words("NO SIGNAL"))),
         shown("bars", Card::Bars(String::new())),
         shown("bars_words", Card::Bars(words("NO SIGNAL"))),
-        black.one("", Severity::Strong, vec![Step::Black { from: 0.0 }]),
-        black.one("half_way", Severity::Middle, vec![Step::Black { from: 1.4 }]),
-        black.one("clock", Severity::Middle, vec![Step::Black { from: 0.0 }, Step::Clock { runs: true }]),
+        black.one("", Severity::Strong, vec![Step::of(Black { from: 0.0 })]),
+        black.one("half_way", Severity::Middle, vec![Step::of(Black { from: 1.4 })]),
+        black.one(
+            "clock",
+            Severity::Middle,
+            vec![Step::of(Black { from: 0.0 }), Step::of(Clock { runs: true })],
+        ),
     ]
 }
 
@@ -216,7 +221,7 @@ fn broken() -> Vec<Recipe> {
             recipes.push(Recipe { damage: Some(damage), recorded, ..recipe });
         }
     }
-    recipes.extend(broken("torn").graded("", [0.04, 0.1, 0.25].map(|share| vec![Step::Torn { share }])));
+    recipes.extend(broken("torn").graded("", [0.04, 0.1, 0.25].map(|share| vec![Step::of(Torn { share })])));
     recipes
 }
 
@@ -224,8 +229,8 @@ fn broken() -> Vec<Recipe> {
 fn beside() -> Vec<Recipe> {
     let stripe = |kind| Told { kind, must: &["stripe"], may: &[] };
     let moved = Told { kind: "moved", must: &["scene_change"], may: &[] };
-    let striped = |bars, amplitude| vec![Step::Stripe { bars, amplitude }];
-    let crop = |x, y, degrees| vec![Step::Crop { share: 0.75, x, y, degrees }];
+    let striped = |bars, amplitude| vec![Step::of(Stripe { bars, amplitude })];
+    let crop = |x, y, degrees| vec![Step::of(Crop { share: 0.75, x, y, degrees })];
     let mut recipes = [
         stripe("stripe").graded("rolling", [10.0, 20.0, 40.0].map(|a| striped(Bars::Rolling, a))),
         stripe("stripe").graded("rows", [6.0, 12.0, 24.0].map(|a| striped(Bars::Rows, a))),

@@ -2,20 +2,31 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
-use super::{LISTED, SHOWN, Told, words};
+use super::{LISTED, Language, SHOWN, Told, escaped, sheets, words};
 use crate::{manifest::Case, pictures, tally::mistakes};
 
-/// What the columns mean.
-pub(super) const LEGEND: &str = "\
-AUC: by 100 − score, faults against healthy clips and confounders; what is inconclusive has no score. \
-Detected: alarms at the default threshold, inconclusive counts as missed. \
-Confounders look like a fault and are none. \
-Other faults: alarms where another diagnosis is to find the fault, consequences left out. \
-Scores: 50 is the threshold, every fault should be below, every healthy clip above. \
-Marks: AUC ≥ .99, detection ≥ 95 %, no false alarm.
-";
+/// What the figures mean.
+pub(super) const fn legend(language: Language) -> &'static str {
+    language.of(
+        "Each figure is of one set: cameras and makers of faults are drawn by the hash of their names into \
+         development (to look at), validation (to choose thresholds) and the lock box (figures once a release); \
+         a case counts where its camera and its maker are of one set. \
+         AUC: by 100 − score, faults against healthy clips and look-alikes; what is inconclusive has no score. \
+         Detected: alarms at the default threshold, inconclusive counts as missed. \
+         Look-alikes look like a fault and are none. \
+         Other faults: alarms where another diagnosis is to find the fault, consequences left out. \
+         Scores: 50 is the threshold, every fault should be below, every healthy clip above.",
+        "每个数字只属于一个数据集：摄像机与故障制造方式按名称的哈希值分入开发集（可查看）、验证集（用于选取阈值）\
+         和封存集（每次发布只开启一次）；只有摄像机与制造方式同属一集的样本才计入。\
+         AUC：以 100 − 得分计算，故障样本对正常样本与似是而非样本；无法判断者没有得分。\
+         检出：默认阈值下的告警，无法判断按漏检计。似是而非样本看似故障而实为正常。\
+         其他故障：应由别的诊断报出的故障上的告警，后果性告警不计。\
+         得分：阈值为 50，故障应低于它，正常画面应高于它。",
+    )
+}
 
-const STYLE: &str = "\
+/// How pages look.
+pub(super) const STYLE: &str = "\
 :root{color-scheme:light dark}body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem}\
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}\
 th,td{border-bottom:1px solid #8886;padding:.3rem .5rem;text-align:left;vertical-align:top}\
@@ -28,35 +39,28 @@ pub(super) fn page(
     cases: &BTreeMap<&str, &Case>,
     passes: &[Told],
     pictures: &BTreeMap<String, Vec<u8>>,
+    language: Language,
+    note: &str,
 ) -> String {
-    let mut page = String::from("<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">");
+    let title = language.of("Accuracy", "准确率");
+    let mut page = begin(language, title);
     // Writing to a string does not fail.
-    let _ = write!(page, "<title>EasySight accuracy</title><style>{STYLE}</style>");
-    let _ = write!(page, "<h1>Accuracy</h1><p>{}</p>", escaped(LEGEND));
+    let _ = write!(page, "<p><b>{}</b></p><p>{}</p>", escaped(note), escaped(legend(language)));
+    for sheet in sheets::all(passes, language) {
+        page.push_str(&sheet.html());
+    }
     for told in passes {
-        let _ = write!(page, "<h2>{}</h2><table><tr>", escaped(&told.title));
-        for head in words::HEADS {
-            let _ = write!(page, "<th>{}</th>", escaped(head));
-        }
-        page.push_str("</tr>");
-        for row in &told.rows {
-            let class = if row.meets_marks() { "met" } else { "missed" };
-            page.push_str("<tr>");
-            for (number, cell) in words::cells(row).into_iter().enumerate() {
-                let class = if number + 1 == words::HEADS.len() { class } else { "" };
-                let _ = write!(page, "<td class=\"{class}\">{}</td>", escaped(&cell));
-            }
-            page.push_str("</tr>");
-        }
-        page.push_str("</table>");
-        for row in &told.rows {
+        let _ = write!(page, "<h2>{}</h2>", escaped(&told.title(language)));
+        for row in told.rows() {
             let wrong = mistakes(&told.verdicts, &row.diagnosis);
             if wrong.is_empty() {
                 continue;
             }
-            let _ = write!(page, "<h3>{}: {} mistakes</h3>", escaped(&row.diagnosis), wrong.len());
+            let word = language.of("mistakes", "个错误");
+            let _ = write!(page, "<h3>{}: {} {word}</h3>", escaped(&row.diagnosis), wrong.len());
             if !row.cross.is_empty() {
-                let _ = write!(page, "<p>Fires on other faults: {}</p>", escaped(&words::cross(row)));
+                let fires = language.of("Fires on other faults", "在其他故障上告警");
+                let _ = write!(page, "<p>{fires}: {}</p>", escaped(&words::cross(row)));
             }
             page.push_str("<div class=\"cases\">");
             for verdict in wrong.iter().take(SHOWN) {
@@ -77,15 +81,20 @@ pub(super) fn page(
     page
 }
 
+/// The beginning of a page, up to its title.
+pub(super) fn begin(language: Language, title: &str) -> String {
+    let title = escaped(title);
+    format!(
+        "<!doctype html><html lang=\"{}\"><meta charset=\"utf-8\"><title>EasySight: {title}</title>\
+         <style>{STYLE}</style><h1>{title}</h1>",
+        language.tag()
+    )
+}
+
 fn told_of(cases: &BTreeMap<&str, &Case>, verdict: &crate::verdict::Verdict) -> String {
     let title = words::title(cases.get(verdict.file.as_str()), &verdict.file);
     let score = verdict.score.map_or_else(String::new, |score| format!(", score {score:.1}"));
     let (mistake, decision) = (words::mistake(verdict), words::decision(verdict));
     let rest = format!("{mistake}{score}; {decision}; {}", verdict.message);
     format!("<b>{}</b><br>{}", escaped(&title), escaped(&rest))
-}
-
-/// Text that may stand in HTML.
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
-use super::{LISTED, SHOWN, Told, picture_name, words};
+use super::{LISTED, Language, SHOWN, Told, html, picture_name, sheets, words};
 use crate::{manifest::Case, tally::mistakes};
 
 /// The whole page.
@@ -10,26 +10,27 @@ pub(super) fn page(
     cases: &BTreeMap<&str, &Case>,
     passes: &[Told],
     pictures: &BTreeMap<String, Vec<u8>>,
+    language: Language,
+    note: &str,
 ) -> String {
-    let mut page = String::from("# Accuracy\n\n");
-    page.push_str(super::html::LEGEND);
-    page.push('\n');
+    let mut page = format!("# {}\n\n{note}\n\n", language.of("Accuracy", "准确率"));
+    page.push_str(html::legend(language));
+    page.push_str("\n\n");
+    for sheet in sheets::all(passes, language) {
+        page.push_str(&sheet.markdown());
+    }
     for told in passes {
         // Writing to a string does not fail.
-        let _ = write!(page, "\n## {}\n\n", told.title);
-        line(&mut page, &words::HEADS.map(str::to_owned));
-        line(&mut page, &words::HEADS.map(|_| "---".to_owned()));
-        for row in &told.rows {
-            line(&mut page, &words::cells(row));
-        }
-        for row in &told.rows {
+        let _ = write!(page, "\n## {}: {}\n\n", told.title(language), language.of("mistakes", "错误"));
+        for row in told.rows() {
             let wrong = mistakes(&told.verdicts, &row.diagnosis);
             if wrong.is_empty() {
                 continue;
             }
-            let _ = write!(page, "\n### {}: {} mistakes\n\n", row.diagnosis, wrong.len());
+            let _ = write!(page, "\n### {}: {}\n\n", row.diagnosis, wrong.len());
             if !row.cross.is_empty() {
-                let _ = writeln!(page, "Fires on other faults: {}\n", words::cross(row));
+                let fires = language.of("Fires on other faults", "在其他故障上告警");
+                let _ = writeln!(page, "{fires}: {}\n", words::cross(row));
             }
             for (number, verdict) in wrong.iter().take(LISTED).enumerate() {
                 let title = words::title(cases.get(verdict.file.as_str()), &verdict.file);
@@ -51,9 +52,4 @@ pub(super) fn page(
         }
     }
     page
-}
-
-fn line(page: &mut String, cells: &[String]) {
-    let cells = cells.iter().map(|cell| cell.replace('|', "\\|")).collect::<Vec<_>>();
-    let _ = writeln!(page, "| {} |", cells.join(" | "));
 }

@@ -1,7 +1,6 @@
-//! Figures as words, and the table for the terminal.
+//! Figures as words.
 
-use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
-
+use super::Language;
 use crate::{
     manifest::Case,
     statistics::Share,
@@ -10,26 +9,40 @@ use crate::{
 };
 
 /// Heads of the columns, in the order of [`cells`].
-pub(super) const HEADS: [&str; 11] = [
-    "diagnosis",
-    "AUC",
-    "detected",
-    "mild",
-    "healthy: alarms",
-    "confounders: alarms",
-    "unsure on faults",
-    "unsure on healthy",
-    "other faults: alarms",
-    "scores: worst fault / worst healthy",
-    "marks",
-];
+pub(super) fn heads(language: Language) -> [String; 11] {
+    [
+        ("diagnosis", "诊断"),
+        ("AUC", "AUC"),
+        ("detected", "检出"),
+        ("mild", "轻微故障检出"),
+        ("healthy: alarms", "正常画面误报"),
+        ("look-alikes: alarms", "似是而非画面误报"),
+        ("unsure on faults", "故障画面无法判断"),
+        ("unsure on healthy", "正常画面无法判断"),
+        ("other faults: alarms", "其他故障上告警"),
+        ("scores: worst fault / worst healthy", "得分：最差故障 / 最差正常"),
+        ("marks", "达标"),
+    ]
+    .map(|(english, chinese)| language.of(english, chinese).to_owned())
+}
+
+/// An area under the curve.
+pub(super) fn area(area: Option<f64>) -> String {
+    area.map_or_else(|| "–".to_owned(), |area| format!("{area:.3}"))
+}
+
+/// A share in hundredths, small ones with a digit more.
+pub(super) fn percent(value: f64) -> String {
+    let percent = value * 100.0;
+    if percent > 0.0 && percent < 2.0 { format!("{percent:.1}") } else { format!("{percent:.0}") }
+}
 
 /// A row in words.
 pub(super) fn cells(row: &Row) -> [String; 11] {
     let score = |score: Option<f64>| score.map_or_else(|| "–".to_owned(), |score| format!("{score:.0}"));
     [
         row.diagnosis.clone(),
-        row.area.map_or_else(|| "–".to_owned(), |area| format!("{area:.3}")),
+        area(row.area),
         share(row.detected),
         share(row.mild),
         share(row.healthy),
@@ -46,7 +59,7 @@ pub(super) fn cells(row: &Row) -> [String; 11] {
 pub(super) fn share(share: Share) -> String {
     share.value().map_or_else(
         || "–".to_owned(),
-        |value| format!("{:.0} % ({}/{})", value * 100.0, share.part, share.whole),
+        |value| format!("{} % ({}/{})", percent(value), share.part, share.whole),
     )
 }
 
@@ -79,33 +92,4 @@ pub(super) fn title(case: Option<&&Case>, file: &str) -> String {
 pub(super) fn cross(row: &Row) -> String {
     let parts = row.cross.iter().map(|(kind, share)| format!("{kind} {}/{}", share.part, share.whole));
     parts.collect::<Vec<_>>().join(", ")
-}
-
-/// The table for the terminal.
-#[must_use]
-pub fn summary(rows: &[Row]) -> Table {
-    let mut table = Table::new();
-    let heads =
-        ["diagnosis", "AUC", "detected", "mild", "healthy", "confound.", "unsure", "others", "gap", ""];
-    table.load_style(UTF8_FULL_CONDENSED).set_header(heads);
-    for row in rows {
-        let percent = |share: Share| match share.value() {
-            Some(value) => format!("{:.0} %", value * 100.0),
-            None => "–".to_owned(),
-        };
-        let [diagnosis, area, .., gap, marks] = cells(row);
-        table.add_row([
-            diagnosis,
-            area,
-            percent(row.detected),
-            percent(row.mild),
-            format!("{}/{}", row.healthy.part, row.healthy.whole),
-            format!("{}/{}", row.confounders.part, row.confounders.whole),
-            format!("{}/{}", percent(row.unsure_faulty), percent(row.unsure_healthy)),
-            percent(row.others),
-            gap,
-            marks,
-        ]);
-    }
-    table
 }

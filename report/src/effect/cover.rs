@@ -1,14 +1,43 @@
 //! What lies over a part of the picture: a cover, black borders, a sky.
 
-use super::{Effect, Moment, Side};
+use super::{Effect, Moment, Physics};
 use crate::{
     frame::{BLACK, Colour, Field, Frame, GREY, sample},
     random::{Grain, Random},
 };
 
+/// Where a cover comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// From the left border.
+    Left,
+    /// From the right border.
+    Right,
+    /// From above.
+    Top,
+    /// From below.
+    Bottom,
+    /// From a lower corner.
+    Corner,
+}
+
 /// Something opaque before the camera, so near that it has no texture.
 #[derive(Debug)]
-pub(super) struct Cover {
+pub(crate) struct Cover {
+    /// Share of the picture.
+    pub(crate) share: f32,
+    /// Where from.
+    pub(crate) side: Side,
+}
+
+impl Physics for Cover {
+    fn effect(&self, random: Random) -> Box<dyn Effect> {
+        Box::new(Covered::new(self.share, self.side, random))
+    }
+}
+
+#[derive(Debug)]
+struct Covered {
     share: f32,
     side: Side,
     colour: Colour,
@@ -16,8 +45,8 @@ pub(super) struct Cover {
     mask: Option<Field>,
 }
 
-impl Cover {
-    pub(super) fn new(share: f32, side: Side, mut random: Random) -> Self {
+impl Covered {
+    fn new(share: f32, side: Side, mut random: Random) -> Self {
         let tones = [35.0, 60.0, 95.0, 150.0];
         let tone = tones.get(random.below(tones.len())).copied().unwrap_or(60.0);
         let colour = [tone, random.between(120.0, 132.0), random.between(124.0, 136.0)].map(sample);
@@ -47,7 +76,7 @@ impl Cover {
     }
 }
 
-impl Effect for Cover {
+impl Effect for Covered {
     fn apply(&mut self, frame: &mut Frame, _: Moment) {
         let (width, height) = frame.size();
         let mask = self.mask.get_or_insert_with(|| Self::mask(self.share, self.side, width, height));
@@ -64,7 +93,13 @@ impl Effect for Cover {
 
 /// Black bars left and right.
 #[derive(Debug)]
-pub(super) struct Letterbox;
+pub(crate) struct Letterbox;
+
+impl Physics for Letterbox {
+    fn effect(&self, _: Random) -> Box<dyn Effect> {
+        Box::new(Self)
+    }
+}
 
 impl Effect for Letterbox {
     fn apply(&mut self, frame: &mut Frame, _: Moment) {
@@ -81,18 +116,21 @@ impl Effect for Letterbox {
 
 /// A clear sky over the upper half, brighter towards the horizon, with the sensor's noise.
 #[derive(Debug)]
-pub(super) struct Sky {
+pub(crate) struct Sky;
+
+impl Physics for Sky {
+    fn effect(&self, random: Random) -> Box<dyn Effect> {
+        Box::new(SkyAbove { grain: Grain::new(2.0, random), mask: None })
+    }
+}
+
+#[derive(Debug)]
+struct SkyAbove {
     grain: Grain,
     mask: Option<Field>,
 }
 
-impl Sky {
-    pub(super) fn new(random: Random) -> Self {
-        Self { grain: Grain::new(2.0, random), mask: None }
-    }
-}
-
-impl Effect for Sky {
+impl Effect for SkyAbove {
     fn apply(&mut self, frame: &mut Frame, _: Moment) {
         let (width, height) = frame.size();
         let (w, h) = (width as f32, height as f32);

@@ -2,26 +2,47 @@
 
 use std::f32::consts::TAU;
 
-use super::{Dirt, Effect, Moment};
+use super::{Effect, Moment, Physics};
 use crate::{
     frame::{Field, Frame, blur_plane},
     random::Random,
 };
 
+/// Dirt on the lens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dirt {
+    /// Blots that let little light through.
+    Blots,
+    /// Drops that blur what is behind them.
+    Drops,
+    /// Bright threads of a spider's web, out of focus.
+    Web,
+}
+
 /// Lays dirt over the picture.
 #[derive(Debug)]
-pub(super) struct Dirty {
+pub(crate) struct Dirty {
+    /// Of this kind.
+    pub(crate) dirt: Dirt,
+    /// Share of the picture; of a web how strong it is.
+    pub(crate) share: f32,
+}
+
+impl Physics for Dirty {
+    fn effect(&self, random: Random) -> Box<dyn Effect> {
+        Box::new(Lens { dirt: self.dirt, share: self.share, random, mask: None })
+    }
+}
+
+#[derive(Debug)]
+struct Lens {
     dirt: Dirt,
     share: f32,
     random: Random,
     mask: Option<Field>,
 }
 
-impl Dirty {
-    pub(super) const fn new(dirt: Dirt, share: f32, random: Random) -> Self {
-        Self { dirt, share, random, mask: None }
-    }
-
+impl Lens {
     fn mask(&mut self, width: usize, height: usize) -> Field {
         match self.dirt {
             Dirt::Blots => self.spots(width, height, 6, 0.8),
@@ -73,7 +94,7 @@ impl Dirty {
     }
 }
 
-impl Effect for Dirty {
+impl Effect for Lens {
     fn apply(&mut self, frame: &mut Frame, _: Moment) {
         let (width, height) = frame.size();
         let mask = match self.mask.take() {

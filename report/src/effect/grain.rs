@@ -1,39 +1,46 @@
 //! What changes single samples and their neighbourhood: blur, noise, snow, blocks.
 
-use super::{Effect, Moment};
+use super::{Effect, Moment, Physics, drawn};
 use crate::{
     frame::{BLACK, Frame, GREY, Plane, WHITE, blur_plane},
     random::{Grain, Random},
 };
 
-/// Out of focus.
+/// Out of focus, by a Gaussian of this deviation.
 #[derive(Debug)]
-pub(super) struct Blur(pub(super) f32);
+pub(crate) struct Blur(pub(crate) f32);
 
-impl Effect for Blur {
-    fn apply(&mut self, frame: &mut Frame, _: Moment) {
-        let sigma = self.0 * frame.scale();
-        for (plane, step) in frame.planes_mut() {
-            blur_plane(plane, sigma / step as f32);
-        }
+impl Physics for Blur {
+    fn effect(&self, _: Random) -> Box<dyn Effect> {
+        let sigma = self.0;
+        drawn(move |frame, _| {
+            let sigma = sigma * frame.scale();
+            for (plane, step) in frame.planes_mut() {
+                blur_plane(plane, sigma / step as f32);
+            }
+        })
     }
 }
 
-/// Noise of a sensor; chroma has half of it.
+/// Noise of a sensor of this deviation in samples of the picture as it is, fresh in each frame; chroma has
+/// half of it.
 #[derive(Debug)]
-pub(super) struct Noise {
+pub(crate) struct Noise(pub(crate) f32);
+
+impl Physics for Noise {
+    fn effect(&self, mut random: Random) -> Box<dyn Effect> {
+        let other = Random::new(random.next());
+        Box::new(Noisy { luma: Grain::new(self.0, random), chroma: Grain::new(self.0 / 2.0, other) })
+    }
+}
+
+#[derive(Debug)]
+struct Noisy {
     luma: Grain,
     chroma: Grain,
 }
 
-impl Noise {
-    pub(super) fn new(sigma: f32, mut random: Random) -> Self {
-        let other = Random::new(random.next());
-        Self { luma: Grain::new(sigma, random), chroma: Grain::new(sigma / 2.0, other) }
-    }
-}
-
-impl Effect for Noise {
+impl Effect for Noisy {
     fn apply(&mut self, frame: &mut Frame, _: Moment) {
         self.luma.add_to(frame.luma.samples_mut());
         self.chroma.add_to(frame.cb.samples_mut());
@@ -41,14 +48,26 @@ impl Effect for Noise {
     }
 }
 
-/// White and black samples.
+/// White and black samples, fresh in each frame.
 #[derive(Debug)]
-pub(super) struct Snow {
-    pub(super) share: f32,
-    pub(super) random: Random,
+pub(crate) struct Snow {
+    /// Share of all samples.
+    pub(crate) share: f32,
 }
 
-impl Effect for Snow {
+impl Physics for Snow {
+    fn effect(&self, random: Random) -> Box<dyn Effect> {
+        Box::new(Snowy { share: self.share, random })
+    }
+}
+
+#[derive(Debug)]
+struct Snowy {
+    share: f32,
+    random: Random,
+}
+
+impl Effect for Snowy {
     fn apply(&mut self, frame: &mut Frame, _: Moment) {
         let (width, height) = frame.size();
         let (share, random) = (self.share, &mut self.random);
@@ -71,9 +90,15 @@ impl Effect for Snow {
     }
 }
 
-/// Blocks of their mean.
-#[derive(Debug)]
-pub(super) struct Pixelate(pub(super) usize);
+/// Blocks of their mean, so many samples of the picture as it is wide.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pixelate(pub(crate) usize);
+
+impl Physics for Pixelate {
+    fn effect(&self, _: Random) -> Box<dyn Effect> {
+        Box::new(*self)
+    }
+}
 
 impl Effect for Pixelate {
     fn apply(&mut self, frame: &mut Frame, _: Moment) {

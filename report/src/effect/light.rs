@@ -1,11 +1,20 @@
 //! Coloured and infrared light.
 
-use super::{Effect, Moment, tone::quantile};
-use crate::frame::{BLACK, Frame, GREY, sample};
+use super::{Effect, Moment, Physics, tone::quantile};
+use crate::{
+    frame::{BLACK, Frame, GREY, sample},
+    random::Random,
+};
 
 /// Weakens red, green and blue, as a filter before the lens does.
-#[derive(Debug)]
-pub(super) struct Tint(pub(super) [f32; 3]);
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tint(pub(crate) [f32; 3]);
+
+impl Physics for Tint {
+    fn effect(&self, _: Random) -> Box<dyn Effect> {
+        Box::new(*self)
+    }
+}
 
 impl Effect for Tint {
     fn apply(&mut self, frame: &mut Frame, _: Moment) {
@@ -37,10 +46,18 @@ impl Effect for Tint {
 }
 
 /// Moves chroma, as a wrong white balance or a broken cable does.
-#[derive(Debug)]
-pub(super) struct Shift {
-    pub(super) cb: i16,
-    pub(super) cr: i16,
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shift {
+    /// Of blue difference.
+    pub(crate) cb: i16,
+    /// Of red difference.
+    pub(crate) cr: i16,
+}
+
+impl Physics for Shift {
+    fn effect(&self, _: Random) -> Box<dyn Effect> {
+        Box::new(*self)
+    }
 }
 
 impl Effect for Shift {
@@ -52,12 +69,21 @@ impl Effect for Shift {
 }
 
 /// Light of infrared lamps beside the lens: no colour, bright in the middle, dark in the corners.
+#[derive(Debug)]
+pub(crate) struct Infrared;
+
+impl Physics for Infrared {
+    fn effect(&self, _: Random) -> Box<dyn Effect> {
+        Box::new(Lamps::default())
+    }
+}
+
 #[derive(Debug, Default)]
-pub(super) struct Infrared {
+struct Lamps {
     gain: Option<f32>,
 }
 
-impl Effect for Infrared {
+impl Effect for Lamps {
     fn apply(&mut self, frame: &mut Frame, _: Moment) {
         let gain = *self.gain.get_or_insert_with(|| {
             let p95 = f32::from(quantile(frame.luma.samples(), 0.95)) - f32::from(BLACK);

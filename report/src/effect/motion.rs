@@ -2,46 +2,55 @@
 
 use std::f32::consts::TAU;
 
-use super::{Effect, Moment};
+use super::{Effect, Moment, Physics, drawn};
 use crate::{frame::Frame, random::Random};
 
-/// Shows one frame for ever.
+/// Shows one frame for ever: no frame after this one is new.
 #[derive(Debug)]
-pub(super) struct Freeze {
-    from: f32,
-    held: Option<Frame>,
+pub(crate) struct Freeze {
+    /// Seconds.
+    pub(crate) from: f32,
 }
 
-impl Freeze {
-    pub(super) const fn new(from: f32) -> Self {
-        Self { from, held: None }
+impl Physics for Freeze {
+    fn effect(&self, _: Random) -> Box<dyn Effect> {
+        let (from, mut held) = (self.from, None::<Frame>);
+        drawn(move |frame, moment| {
+            if moment.seconds + 1e-3 >= from {
+                frame.clone_from(held.get_or_insert_with(|| frame.clone()));
+            }
+        })
     }
-}
 
-impl Effect for Freeze {
-    fn apply(&mut self, frame: &mut Frame, moment: Moment) {
-        if moment.seconds + 1e-3 >= self.from {
-            frame.clone_from(self.held.get_or_insert_with(|| frame.clone()));
-        }
+    fn is_motionless(&self) -> bool {
+        self.from == 0.0
     }
 }
 
 /// Moves to and fro, as a mast in the wind or beside a road does: two sines a direction, which never
 /// quite repeat.
 #[derive(Debug)]
-pub(super) struct Shake {
+pub(crate) struct Shake {
+    /// How far from the middle.
+    pub(crate) pixels: f32,
+    /// How often a second.
+    pub(crate) hertz: f32,
+}
+
+impl Physics for Shake {
+    fn effect(&self, mut random: Random) -> Box<dyn Effect> {
+        Box::new(Shaking { pixels: self.pixels, hertz: self.hertz, phase: random.between(0.0, TAU) })
+    }
+}
+
+#[derive(Debug)]
+struct Shaking {
     pixels: f32,
     hertz: f32,
     phase: f32,
 }
 
-impl Shake {
-    pub(super) fn new(pixels: f32, hertz: f32, mut random: Random) -> Self {
-        Self { pixels, hertz, phase: random.between(0.0, TAU) }
-    }
-}
-
-impl Effect for Shake {
+impl Effect for Shaking {
     fn apply(&mut self, frame: &mut Frame, moment: Moment) {
         let reach = self.pixels * frame.scale();
         let turn = TAU * self.hertz * moment.seconds + self.phase;
@@ -55,13 +64,23 @@ impl Effect for Shake {
     }
 }
 
-/// Looks at a part of the picture, turned around its middle.
-#[derive(Debug)]
-pub(super) struct Crop {
-    pub(super) share: f32,
-    pub(super) x: f32,
-    pub(super) y: f32,
-    pub(super) degrees: f32,
+/// A part of the picture, as wide and high as this share, `x` and `y` from the middle (−1 to 1).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Crop {
+    /// Share of width and height.
+    pub(crate) share: f32,
+    /// Where.
+    pub(crate) x: f32,
+    /// Where.
+    pub(crate) y: f32,
+    /// Degrees by which it is turned.
+    pub(crate) degrees: f32,
+}
+
+impl Physics for Crop {
+    fn effect(&self, _: Random) -> Box<dyn Effect> {
+        Box::new(*self)
+    }
 }
 
 impl Effect for Crop {
@@ -80,7 +99,7 @@ impl Effect for Crop {
 }
 
 /// A part as large as this share, so far from the middle.
-fn part(frame: &Frame, share: f32, x: f32, y: f32) -> Frame {
+pub(super) fn part(frame: &Frame, share: f32, x: f32, y: f32) -> Frame {
     let (width, height) = frame.size();
     let cut = |length: usize| ((length as f32 * share) as usize / 2) * 2;
     let left = (width - cut(width)) as f32 / 2.0 * (1.0 + x);
@@ -90,7 +109,13 @@ fn part(frame: &Frame, share: f32, x: f32, y: f32) -> Frame {
 
 /// Looks slowly from one side to the other and back.
 #[derive(Debug)]
-pub(super) struct Pan;
+pub(crate) struct Pan;
+
+impl Physics for Pan {
+    fn effect(&self, _: Random) -> Box<dyn Effect> {
+        Box::new(Self)
+    }
+}
 
 impl Effect for Pan {
     fn apply(&mut self, frame: &mut Frame, moment: Moment) {
@@ -103,7 +128,13 @@ impl Effect for Pan {
 
 /// Goes from one preset to the next and zooms in.
 #[derive(Debug)]
-pub(super) struct Ptz;
+pub(crate) struct Ptz;
+
+impl Physics for Ptz {
+    fn effect(&self, _: Random) -> Box<dyn Effect> {
+        Box::new(Self)
+    }
+}
 
 impl Effect for Ptz {
     fn apply(&mut self, frame: &mut Frame, moment: Moment) {

@@ -1,6 +1,6 @@
 //! What a recorder shows in place of a picture: a card, colour bars, black.
 
-use super::{Card, Effect, Moment, text};
+use super::{Effect, Moment, Physics, drawn, text};
 use crate::{
     frame::{BLACK, Colour, Frame, GREY},
     random::{Grain, Random},
@@ -17,18 +17,28 @@ const BARS: [Colour; 7] = [
     [35, 212, 114],
 ];
 
-/// A card.
-#[derive(Debug)]
-pub(super) struct Shown {
-    card: Card,
-    grain: Grain,
+/// What stands on a card of a recorder without a camera.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Card {
+    /// One colour.
+    Plain(Colour),
+    /// One colour with words on it.
+    Words(Colour, String),
+    /// Colour bars, with words where they are not empty.
+    Bars(String),
 }
 
-impl Shown {
-    pub(super) fn new(card: Card, random: Random) -> Self {
+impl Physics for Card {
+    fn effect(&self, random: Random) -> Box<dyn Effect> {
         // An analogue input is not quite still.
-        Self { card, grain: Grain::new(0.7, random) }
+        Box::new(Shown { card: self.clone(), grain: Grain::new(0.7, random) })
     }
+}
+
+#[derive(Debug)]
+struct Shown {
+    card: Card,
+    grain: Grain,
 }
 
 impl Effect for Shown {
@@ -58,7 +68,7 @@ impl Effect for Shown {
     }
 }
 
-fn bars(frame: &mut Frame) {
+pub(super) fn bars(frame: &mut Frame) {
     let (width, height) = frame.size();
     let colours = |x: usize, y: usize| -> Colour {
         let bar = (x * BARS.len() / width).min(BARS.len() - 1);
@@ -84,15 +94,19 @@ fn bars(frame: &mut Frame) {
 
 /// Black from a moment on.
 #[derive(Debug)]
-pub(super) struct Black {
-    pub(super) from: f32,
+pub(crate) struct Black {
+    /// Seconds from which on.
+    pub(crate) from: f32,
 }
 
-impl Effect for Black {
-    fn apply(&mut self, frame: &mut Frame, moment: Moment) {
-        if moment.seconds + 1e-3 >= self.from {
-            let (width, height) = frame.size();
-            *frame = Frame::filled(width, height, [BLACK, GREY, GREY]);
-        }
+impl Physics for Black {
+    fn effect(&self, _: Random) -> Box<dyn Effect> {
+        let from = self.from;
+        drawn(move |frame, moment| {
+            if moment.seconds + 1e-3 >= from {
+                let (width, height) = frame.size();
+                *frame = Frame::filled(width, height, [BLACK, GREY, GREY]);
+            }
+        })
     }
 }

@@ -2,37 +2,46 @@
 
 use std::f32::consts::TAU;
 
-use super::{Bars, Effect, Moment};
-use crate::frame::{Frame, sample};
+use super::{Effect, Physics, drawn};
+use crate::{frame::sample, random::Random};
+
+/// Bars of interference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bars {
+    /// Two broad bars that wander through the picture.
+    Rolling,
+    /// Many rows, brighter and darker in turn, that wander.
+    Rows,
+    /// Columns, brighter and darker in turn, that stay.
+    Columns,
+}
 
 /// Adds bars to luma.
 #[derive(Debug)]
-pub(super) struct Stripe {
-    bars: Bars,
-    amplitude: f32,
+pub(crate) struct Stripe {
+    /// Of this kind.
+    pub(crate) bars: Bars,
+    /// Grey values up and down.
+    pub(crate) amplitude: f32,
 }
 
-impl Stripe {
-    pub(super) const fn new(bars: Bars, amplitude: f32) -> Self {
-        Self { bars, amplitude }
-    }
-}
-
-impl Effect for Stripe {
-    fn apply(&mut self, frame: &mut Frame, moment: Moment) {
-        let height = frame.luma.height() as f32;
-        let column = 10.0 * frame.scale();
-        let time = moment.seconds;
-        let amplitude = self.amplitude;
-        frame.luma.map(|x, y, old| {
-            let (x, y) = (x as f32, y as f32);
-            let wave = match self.bars {
-                // Hum of the mains, a little off the frame rate.
-                Bars::Rolling => (TAU * (2.0 * y / height - 0.4 * time)).sin(),
-                Bars::Rows => (TAU * (24.0 * y / height + 1.3 * time)).sin(),
-                Bars::Columns => (TAU * x / column).sin(),
-            };
-            sample(f32::from(old) + amplitude * wave)
-        });
+impl Physics for Stripe {
+    fn effect(&self, _: Random) -> Box<dyn Effect> {
+        let (bars, amplitude) = (self.bars, self.amplitude);
+        drawn(move |frame, moment| {
+            let height = frame.luma.height() as f32;
+            let column = 10.0 * frame.scale();
+            let time = moment.seconds;
+            frame.luma.map(|x, y, old| {
+                let (x, y) = (x as f32, y as f32);
+                let wave = match bars {
+                    // Hum of the mains, a little off the frame rate.
+                    Bars::Rolling => (TAU * (2.0 * y / height - 0.4 * time)).sin(),
+                    Bars::Rows => (TAU * (24.0 * y / height + 1.3 * time)).sin(),
+                    Bars::Columns => (TAU * x / column).sin(),
+                };
+                sample(f32::from(old) + amplitude * wave)
+            });
+        })
     }
 }

@@ -1,7 +1,10 @@
 //! Words that cameras and recorders write into the picture.
 
-use super::{Effect, Moment, glyphs};
-use crate::frame::{BLACK, Frame, GREY, WHITE};
+use super::{Effect, Moment, Physics, drawn, glyphs};
+use crate::{
+    frame::{BLACK, Frame, GREY, WHITE},
+    random::Random,
+};
 
 /// Columns from one letter to the next.
 const PITCH: usize = 6;
@@ -50,22 +53,86 @@ pub(super) fn write(frame: &mut Frame, words: &str, left: usize, top: usize, siz
 
 /// The time in the upper left corner.
 #[derive(Debug)]
-pub(super) struct Clock {
-    pub(super) runs: bool,
+pub(crate) struct Clock {
+    /// Whether it goes on.
+    pub(crate) runs: bool,
 }
 
-impl Effect for Clock {
-    fn apply(&mut self, frame: &mut Frame, moment: Moment) {
-        let (width, height) = frame.size();
-        let size = (height / 180).max(1);
-        let words = time(if self.runs { moment.seconds } else { 0.0 });
-        write(frame, &words, width / 40, height / 24, size);
+impl Physics for Clock {
+    fn effect(&self, _: Random) -> Box<dyn Effect> {
+        let runs = self.runs;
+        drawn(move |frame, moment| {
+            let (width, height) = frame.size();
+            let size = (height / 180).max(1);
+            let words = time(if runs { moment.seconds } else { 0.0 });
+            write(frame, &words, width / 40, height / 24, size);
+        })
+    }
+}
+
+/// Where and how an overlay stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Style {
+    /// In a black box in the upper right corner.
+    Boxed,
+    /// Small, below in the middle.
+    Bottom,
+    /// Large, below at the left, time only.
+    Large,
+}
+
+/// The time as other makers of cameras show it.
+#[derive(Debug)]
+pub(crate) struct Overlay {
+    /// Where and how.
+    pub(crate) style: Style,
+    /// Whether it goes on.
+    pub(crate) runs: bool,
+}
+
+impl Physics for Overlay {
+    fn effect(&self, _: Random) -> Box<dyn Effect> {
+        let Self { style, runs } = *self;
+        drawn(move |frame, moment| {
+            let (width, height) = frame.size();
+            let words = time(if runs { moment.seconds + 9.0 } else { 9.0 });
+            match style {
+                Style::Boxed => {
+                    let size = (height / 200).max(1);
+                    let left = width.saturating_sub(width_of(&words, size) + width / 50);
+                    let top = height / 30;
+                    for ((plane, step), value) in frame.planes_mut().into_iter().zip([BLACK, GREY, GREY]) {
+                        plane.map(|x, y, old| {
+                            let (x, y) = (x * step, y * step);
+                            let inside = x + 3 * size >= left && y + 3 * size >= top && y < top + 10 * size;
+                            if inside && x < left + width_of(&words, size) + size { value } else { old }
+                        });
+                    }
+                    write(frame, &words, left, top, size);
+                }
+                Style::Bottom => {
+                    let size = (height / 260).max(1);
+                    let left = width.saturating_sub(width_of(&words, size)) / 2;
+                    write(frame, &words, left, height - height / 16, size);
+                }
+                Style::Large => {
+                    let clock: String = words.chars().skip(11).collect();
+                    write(frame, &clock, width / 30, height - height / 8, (height / 110).max(1));
+                }
+            }
+        })
     }
 }
 
 /// The camera's name and a maker's sign.
 #[derive(Debug)]
-pub(super) struct Logo;
+pub(crate) struct Logo;
+
+impl Physics for Logo {
+    fn effect(&self, _: Random) -> Box<dyn Effect> {
+        Box::new(Self)
+    }
+}
 
 impl Effect for Logo {
     fn apply(&mut self, frame: &mut Frame, moment: Moment) {

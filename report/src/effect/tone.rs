@@ -1,82 +1,66 @@
 //! Darker, brighter, flatter: one curve of luma for the whole clip, made from its first frame.
 
-use super::{Effect, Moment};
-use crate::frame::{BLACK, Frame, GREY, sample};
+use super::{Effect, Physics, drawn};
+use crate::{
+    frame::{BLACK, Frame, GREY, sample},
+    random::Random,
+};
 
 /// Grey values of the full range for one of the limited range.
 const EXPANSION: f32 = 255.0 / 219.0;
 
-/// The curve that is wanted.
+/// The curve of luma that is wanted; chroma gets a factor.
 #[derive(Debug, Clone, Copy)]
-enum Wanted {
-    Dark(f32),
-    Clipped(f32),
-    Median(f32),
-    Spread(f32, Option<f32>),
+pub(crate) enum Tone {
+    /// So dark that 95 % of the picture is below this grey value.
+    Darken(f32),
+    /// So bright that this share of the picture is clipped.
+    Brighten(f32),
+    /// Lifted by a constant, as by a wrong setting, until the median is at this grey value.
+    Lift(f32),
+    /// 90 % of the picture within so many grey values, around the second or what it was.
+    Flatten(f32, Option<f32>),
+    /// A healthy night: 95 % below this grey value, hardly a colour.
     Night(f32),
 }
 
-/// Changes luma by a curve and chroma by a factor.
-#[derive(Debug)]
-pub(super) struct Tone {
-    wanted: Wanted,
-    curve: Option<([u8; 256], f32)>,
-}
-
-impl Tone {
-    pub(super) const fn darken(p95: f32) -> Self {
-        Self { wanted: Wanted::Dark(p95), curve: None }
-    }
-
-    pub(super) const fn brighten(clipped: f32) -> Self {
-        Self { wanted: Wanted::Clipped(clipped), curve: None }
-    }
-
-    pub(super) const fn lift(median: f32) -> Self {
-        Self { wanted: Wanted::Median(median), curve: None }
-    }
-
-    pub(super) const fn flatten(spread: f32, level: Option<f32>) -> Self {
-        Self { wanted: Wanted::Spread(spread, level), curve: None }
-    }
-
-    pub(super) const fn night(p95: f32) -> Self {
-        Self { wanted: Wanted::Night(p95), curve: None }
-    }
-}
-
-impl Effect for Tone {
-    fn apply(&mut self, frame: &mut Frame, _: Moment) {
-        let (curve, colour) = *self.curve.get_or_insert_with(|| curve(self.wanted, frame));
-        frame.luma.look_up(&curve);
-        for plane in [&mut frame.cb, &mut frame.cr] {
-            plane.map(|_, _, value| sample(f32::from(GREY) + (f32::from(value) - f32::from(GREY)) * colour));
-        }
+impl Physics for Tone {
+    fn effect(&self, _: Random) -> Box<dyn Effect> {
+        let (wanted, mut made) = (*self, None);
+        drawn(move |frame, _| {
+            let (curve, colour) = *made.get_or_insert_with(|| curve(wanted, frame));
+            frame.luma.look_up(&curve);
+            for plane in [&mut frame.cb, &mut frame.cr] {
+                plane.map(|_, _, value| {
+                    sample(f32::from(GREY) + (f32::from(value) - f32::from(GREY)) * colour)
+                });
+            }
+        })
     }
 }
 
 /// The curve of luma and the factor of chroma.
-fn curve(wanted: Wanted, frame: &Frame) -> ([u8; 256], f32) {
+fn curve(wanted: Tone, frame: &Frame) -> ([u8; 256], f32) {
     let quantile = |share| full(quantile(frame.luma.samples(), share));
     match wanted {
         // Where the scene is dark already it still gets darker.
-        Wanted::Dark(p95) => {
+        Tone::Darken(p95) => {
             let gain = (p95 / quantile(0.95).max(1.0)).min(0.7);
             (table(|value| value * gain), gain)
         }
-        Wanted::Night(p95) => {
+        Tone::Night(p95) => {
             let gain = (p95 / quantile(0.95).max(1.0)).min(1.0);
             (table(|value| value * gain), gain * 0.5)
         }
-        Wanted::Clipped(share) => {
+        Tone::Brighten(share) => {
             let gain = (262.0 / quantile(1.0 - share).max(1.0)).max(1.3);
             (table(|value| value * gain), (1.0 - share).clamp(0.1, 1.0))
         }
-        Wanted::Median(median) => {
+        Tone::Lift(median) => {
             let offset = median - quantile(0.5);
             (table(|value| value + offset), 1.0)
         }
-        Wanted::Spread(spread, level) => {
+        Tone::Flatten(spread, level) => {
             let factor = (spread / (quantile(0.95) - quantile(0.05)).max(1.0)).min(0.6);
             let median = quantile(0.5);
             let level = level.unwrap_or(median);

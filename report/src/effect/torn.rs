@@ -1,6 +1,6 @@
 //! What a decoder makes of a damaged stream, drawn by hand: it needs no luck to be there.
 
-use super::{Effect, Moment};
+use super::{Effect, Moment, Physics};
 use crate::{
     frame::{Frame, Plane},
     random::Random,
@@ -31,20 +31,29 @@ struct Run {
     loss: Loss,
 }
 
-/// Tears frames. Damage stays for a while, as until the next keyframe.
+/// Tears frames: rows of macroblocks torn aside, grey, green or old. Damage stays for a while, as until the
+/// next keyframe.
 #[derive(Debug)]
-pub(super) struct Torn {
+pub(crate) struct Torn {
+    /// Share of the macroblocks.
+    pub(crate) share: f32,
+}
+
+impl Physics for Torn {
+    fn effect(&self, random: Random) -> Box<dyn Effect> {
+        Box::new(Tearing { share: self.share, random, runs: Vec::new(), renewed: None })
+    }
+}
+
+#[derive(Debug)]
+struct Tearing {
     share: f32,
     random: Random,
     runs: Vec<Run>,
     renewed: Option<usize>,
 }
 
-impl Torn {
-    pub(super) const fn new(share: f32, random: Random) -> Self {
-        Self { share, random, runs: Vec::new(), renewed: None }
-    }
-
+impl Tearing {
     fn renew(&mut self, frame: &Frame) {
         let (width, height) = frame.size();
         let (across, down) = (width / BLOCK, height / BLOCK);
@@ -66,7 +75,7 @@ impl Torn {
     }
 }
 
-impl Effect for Torn {
+impl Effect for Tearing {
     fn apply(&mut self, frame: &mut Frame, moment: Moment) {
         // New damage four times a second, and every fourth time none.
         let quarter = (moment.seconds * 4.0) as usize;

@@ -1,6 +1,6 @@
 //! What passes before a healthy camera: a truck, rain, cars with their lamps lit.
 
-use super::{Effect, Moment};
+use super::{Effect, Moment, Physics};
 use crate::{
     frame::{Frame, sample},
     random::Random,
@@ -8,17 +8,22 @@ use crate::{
 
 /// A truck that fills most of the picture for a moment.
 #[derive(Debug)]
-pub(super) struct Truck {
+pub(crate) struct Truck;
+
+impl Physics for Truck {
+    fn effect(&self, mut random: Random) -> Box<dyn Effect> {
+        let marks = (0..64).map(|_| random.between(-30.0, 30.0)).collect();
+        Box::new(Passing { tone: random.between(70.0, 170.0), marks })
+    }
+}
+
+#[derive(Debug)]
+struct Passing {
     tone: f32,
     marks: Vec<f32>,
 }
 
-impl Truck {
-    pub(super) fn new(mut random: Random) -> Self {
-        let marks = (0..64).map(|_| random.between(-30.0, 30.0)).collect();
-        Self { tone: random.between(70.0, 170.0), marks }
-    }
-
+impl Passing {
     /// The truck's luma at a place of it, in shares of the picture's height; none beside it.
     fn tone_at(&self, along: f32, y: f32) -> Option<f32> {
         if !(0.0..1.7).contains(&along) || !(0.12..0.9).contains(&y) {
@@ -42,7 +47,7 @@ impl Truck {
     }
 }
 
-impl Effect for Truck {
+impl Effect for Passing {
     fn apply(&mut self, frame: &mut Frame, moment: Moment) {
         let (width, height) = frame.size();
         let (w, h) = (width as f32, height as f32);
@@ -63,11 +68,20 @@ impl Effect for Truck {
 
 /// Rain: bright streaks, others in each frame.
 #[derive(Debug)]
-pub(super) struct Rain {
-    pub(super) random: Random,
+pub(crate) struct Rain;
+
+impl Physics for Rain {
+    fn effect(&self, random: Random) -> Box<dyn Effect> {
+        Box::new(Raining { random })
+    }
 }
 
-impl Effect for Rain {
+#[derive(Debug)]
+struct Raining {
+    random: Random,
+}
+
+impl Effect for Raining {
     fn apply(&mut self, frame: &mut Frame, _: Moment) {
         let (width, height) = frame.size();
         let scale = frame.scale();
@@ -93,7 +107,13 @@ impl Effect for Rain {
 
 /// Two cars whose lamps dazzle.
 #[derive(Debug)]
-pub(super) struct Headlights;
+pub(crate) struct Headlights;
+
+impl Physics for Headlights {
+    fn effect(&self, _: Random) -> Box<dyn Effect> {
+        Box::new(Self)
+    }
+}
 
 impl Effect for Headlights {
     fn apply(&mut self, frame: &mut Frame, moment: Moment) {

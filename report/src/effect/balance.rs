@@ -1,0 +1,90 @@
+//! Colours that are wrong, by what makes them so: the filter that keeps infrared light out stays away, the
+//! white balance takes another lamp for white, a channel is missing or has another black, the colour's carrier
+//! has a wrong phase, or its two halves are swapped. All but the last two work on linear light.
+
+use super::{Effect, Physics, drawn};
+use crate::{
+    frame::{GREY, sample},
+    radiance::Radiance,
+    random::Random,
+};
+
+/// What is wrong with the colours.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Balance {
+    /// The infrared filter stays away by day: this share of infrared joins every channel, red the most; what
+    /// grows reflects it as if it were white.
+    NoInfraredFilter(f32),
+    /// A light of so many kelvins is taken for white where 5,500 would be right.
+    Kelvin(f32),
+    /// The blue amplifier gives this share only.
+    WeakBlue(f32),
+    /// Black of the red channel is lifted by this light.
+    LiftedRed(f32),
+    /// The phase of the colour carrier is wrong by so many degrees, and there is more colour than right.
+    Phase(f32),
+    /// An old sensor or yellow glass: more in the corners, this share in the middle.
+    Yellowed(f32),
+    /// Discoloured by a lamp that lights everything: the last share keeps its colour.
+    Lamp([f32; 3]),
+}
+
+/// Gains of red and blue that make a lamp of this temperature white, near enough between 2,500 and 12,000:
+/// along the line of black bodies both go by a power of the temperature.
+fn gains(kelvin: f32) -> [f32; 3] {
+    let away = kelvin / 5500.0;
+    [away.powf(0.75), 1.0, away.powf(-1.05)]
+}
+
+impl Physics for Balance {
+    fn effect(&self, _: Random) -> Box<dyn Effect> {
+        let balance = *self;
+        drawn(move |frame, _| {
+            if let Balance::Phase(degrees) = balance {
+                let (sin, cos) = degrees.to_radians().sin_cos();
+                let before = (frame.cb.clone(), frame.cr.clone());
+                let difference = |value: u8| 1.5 * (f32::from(value) - f32::from(GREY));
+                let turned = |x: usize, y: usize, own: f32, other: f32, swap: bool| {
+                    let (cb, cr) = (before.0.at(x as i64, y as i64), before.1.at(x as i64, y as i64));
+                    // A burst that is seen wrong adds a constant too.
+                    let (cb, cr) = (difference(cb) + 9.0, difference(cr) - 6.0);
+                    let (this, that) = if swap { (cr, cb) } else { (cb, cr) };
+                    sample(f32::from(GREY) + own * this + other * that)
+                };
+                frame.cb.map(|x, y, _| turned(x, y, cos, -sin, false));
+                frame.cr.map(|x, y, _| turned(x, y, cos, sin, true));
+                return;
+            }
+            let mut light = Radiance::of(frame);
+            let (width, height) = light.size();
+            light.map(|x, y, [r, g, b]| match balance {
+                Balance::NoInfraredFilter(share) => {
+                    let grey = (r + g + b) / 3.0;
+                    // Leaves absorb red and blue and reflect infrared.
+                    let leaves = ((g - 0.5 * (r + b)) / (grey + 0.02)).clamp(0.0, 0.6);
+                    let infrared = share * (grey * (0.8 + 2.5 * leaves) + 0.02);
+                    let keep = 1.0 - 0.35 * share;
+                    [keep * r + 1.1 * infrared, keep * g + 0.55 * infrared, keep * b + 0.85 * infrared]
+                }
+                Balance::Kelvin(kelvin) => {
+                    let [red, green, blue] = gains(kelvin);
+                    [r * red, g * green, b * blue]
+                }
+                Balance::WeakBlue(share) => [r, g, b * share],
+                Balance::LiftedRed(black) => [black + r * (1.0 - black), g, b],
+                Balance::Yellowed(share) => {
+                    let away = (x as f32 / width as f32 - 0.5).hypot(y as f32 / height as f32 - 0.5);
+                    let strength = (share * (0.7 + 0.8 * away)).min(0.95);
+                    [r * (1.0 - 0.08 * strength), g * (1.0 - 0.22 * strength), b * (1.0 - strength)]
+                }
+                Balance::Lamp([red, green, blue]) => {
+                    let grey = 0.25 * r + 0.65 * g + 0.1 * b;
+                    let under = |own: f32, lamp: f32| lamp * (0.8 * grey + 0.2 * own);
+                    [under(r, red), under(g, green), under(b, blue)]
+                }
+                Balance::Phase(_) => [r, g, b],
+            });
+            *frame = light.to_frame();
+        })
+    }
+}

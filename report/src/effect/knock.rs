@@ -1,0 +1,87 @@
+//! A camera that looks elsewhere than before: pushed aside within the clip, sagging slowly, turned about two
+//! axes (which changes the perspective, as a shift does not), another zoom, upside down or mirrored after
+//! service. The camera sees a part of the clip's picture, so that there is something beside it.
+
+use super::{Effect, Physics, drawn, motion::part, noise_field::smoothly};
+use crate::{frame::Frame, random::Random};
+
+/// Share of the picture that is seen at first.
+pub(crate) const SEEN: f32 = 0.7;
+
+/// How it comes to look elsewhere.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Knock {
+    /// As it should.
+    Straight,
+    /// Pushed aside by this share of the free border, from .9 s on for a third of a second.
+    Pushed(f32),
+    /// Sagging over the whole clip, by this share.
+    Sagging(f32),
+    /// Turned by so many degrees sideways and a third of it down, before the clip.
+    Turned(f32),
+    /// Closer by this factor.
+    Zoomed(f32),
+    /// Upside down.
+    UpsideDown,
+    /// Left is right.
+    Mirrored,
+    /// Pushed and rolled by so many degrees within the clip.
+    Rolled(f32),
+}
+
+impl Physics for Knock {
+    fn effect(&self, mut random: Random) -> Box<dyn Effect> {
+        let knock = *self;
+        let side = if random.unit() < 0.5 { -1.0 } else { 1.0 };
+        drawn(move |frame, moment| {
+            let time = moment.seconds;
+            *frame = match knock {
+                Knock::Straight => part(frame, SEEN, 0.0, 0.0),
+                Knock::Pushed(share) => {
+                    let way = share * smoothly(0.9, 1.25, time);
+                    part(frame, SEEN, side * way, 0.6 * way)
+                }
+                Knock::Sagging(share) => part(frame, SEEN, 0.0, -1.0 + 2.0 * (share * time / 3.0).min(1.0)),
+                Knock::Turned(degrees) => part(&turned(frame, side * degrees), SEEN, 0.0, 0.0),
+                Knock::Zoomed(factor) => {
+                    let (mx, my) = (frame.luma.width() as f32 / 2.0, frame.luma.height() as f32 / 2.0);
+                    let closer = frame.drawn_from(|x, y| (mx + (x - mx) / factor, my + (y - my) / factor));
+                    part(&closer, SEEN, 0.0, 0.0)
+                }
+                Knock::UpsideDown => {
+                    let (right, bottom) = (frame.luma.width() as f32 - 1.0, frame.luma.height() as f32 - 1.0);
+                    part(&frame.drawn_from(|x, y| (right - x, bottom - y)), SEEN, 0.0, 0.0)
+                }
+                Knock::Mirrored => {
+                    let right = frame.luma.width() as f32 - 1.0;
+                    part(&frame.drawn_from(|x, y| (right - x, y)), SEEN, 0.0, 0.0)
+                }
+                Knock::Rolled(degrees) => {
+                    let way = smoothly(0.9, 1.2, time);
+                    let (mx, my) = (frame.luma.width() as f32 / 2.0, frame.luma.height() as f32 / 2.0);
+                    let (sin, cos) = (side * degrees.to_radians() * way).sin_cos();
+                    let rolled = frame.drawn_from(|x, y| {
+                        let (x, y) = (x - mx, y - my);
+                        (mx + x * cos - y * sin, my + x * sin + y * cos)
+                    });
+                    part(&rolled, SEEN, 0.5 * side * way, 0.3 * way)
+                }
+            };
+        })
+    }
+}
+
+/// As a camera with a view of 60 degrees sees it after it was turned: a plane far away, by perspective.
+fn turned(frame: &Frame, degrees: f32) -> Frame {
+    let (width, height) = (frame.luma.width() as f32, frame.luma.height() as f32);
+    let focal = width / 2.0 / 30.0_f32.to_radians().tan();
+    let ((sy, cy), (sp, cp)) = (degrees.to_radians().sin_cos(), (degrees / 3.0).to_radians().sin_cos());
+    frame.drawn_from(move |x, y| {
+        let (x, y) = ((x - width / 2.0) / focal, (y - height / 2.0) / focal);
+        // About the vertical axis, then about the horizontal one.
+        let (x, z) = (x * cy + sy, cy - x * sy);
+        let (y, z) = (y * cp + z * sp, z * cp - y * sp);
+        let depth = z.max(0.05);
+        (width / 2.0 + focal * x / depth, height / 2.0 + focal * y / depth)
+    })
+}

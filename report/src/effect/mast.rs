@@ -1,0 +1,158 @@
+//! How masts and walls shake a camera. A mast in gusts is a spring that is pushed at random; a lorry is a
+//! blow, after which it rings; a motor or a compressor makes it tremble by less than a sample, and a rolling
+//! shutter makes jelly of that; a blow to the housing turns it as well. The shutter is open for half of each
+//! frame, so what moves fast is smeared too.
+
+use std::f32::consts::TAU;
+
+use super::{Effect, Physics, drawn};
+use crate::{
+    frame::{Frame, sample},
+    random::Random,
+};
+
+/// What shakes; the number is how far, in samples, it goes at its most usual strength.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Mast {
+    /// Gusts against a mast of 1.6 Hz, with a little rotation.
+    Gusts(f32),
+    /// Lorries that pass: blows at random, each ringing at 6 Hz.
+    Lorries(f32),
+    /// A compressor of 11 Hz under a rolling shutter.
+    Jelly(f32),
+    /// Turning to and fro about the view's axis; degrees.
+    Rolling(f32),
+    /// Beaten about, far beyond what a search of some samples finds, with rotation and smear.
+    Violent(f32),
+}
+
+/// Where a camera looks: aside, down, turned (radians).
+type Pose = [f32; 3];
+
+impl Physics for Mast {
+    fn effect(&self, mut random: Random) -> Box<dyn Effect> {
+        let mast = *self;
+        let path = path(mast, &mut random);
+        drawn(move |frame, moment| {
+            let scale = frame.scale();
+            let (width, height) = frame.size();
+            let (mx, my) = (width as f32 / 2.0, height as f32 / 2.0);
+            let pose = |seconds: f32| -> Pose {
+                let place = (seconds.max(0.0) * RATE) as usize;
+                path.get(place.min(path.len().saturating_sub(1))).copied().unwrap_or_default()
+            };
+            let jelly = if matches!(mast, Mast::Jelly(_)) { 1.0 / 30.0 } else { 0.0 };
+            let look = |seconds: f32| {
+                frame.drawn_from(|x, y| {
+                    let [dx, dy, turn] = pose(seconds + jelly * y / height as f32);
+                    let (sin, cos) = turn.sin_cos();
+                    let (x, y) = (x - mx, y - my);
+                    (mx + x * cos - y * sin + dx * scale, my + x * sin + y * cos + dy * scale)
+                })
+            };
+            let looks = if matches!(mast, Mast::Violent(_)) { 4 } else { 1 };
+            let seen: Vec<Frame> =
+                (0..looks).map(|part| look(moment.seconds + 0.005 * part as f32)).collect();
+            let margin = margin(mast, scale, width);
+            *frame = mean(&seen, frame).cut(margin, margin, width - 2 * margin, height - 2 * margin);
+        })
+    }
+}
+
+/// Steps of the path in a second.
+const RATE: f32 = 400.0;
+/// Seconds after which it stays.
+const LONGEST: f32 = 12.0;
+
+/// What would come from beyond the border is cut away.
+fn margin(mast: Mast, scale: f32, width: usize) -> usize {
+    let reach = match mast {
+        Mast::Rolling(degrees) => degrees.to_radians() * width as f32 / 2.0,
+        Mast::Gusts(reach) | Mast::Lorries(reach) | Mast::Jelly(reach) => 2.0 * reach * scale,
+        Mast::Violent(reach) => 2.6 * reach * scale,
+    };
+    (reach.ceil() as usize).next_multiple_of(2).min(width / 8 / 2 * 2)
+}
+
+fn path(mast: Mast, random: &mut Random) -> Vec<Pose> {
+    let steps = (RATE * LONGEST) as usize;
+    let mut path = Vec::with_capacity(steps);
+    // A damped spring a direction, and what pushes it.
+    let (reach, hertz, damping) = match mast {
+        Mast::Gusts(reach) => (reach, 1.6, 0.08),
+        Mast::Lorries(reach) => (reach, 6.0, 0.07),
+        Mast::Violent(reach) => (reach, 3.3, 0.1),
+        Mast::Jelly(reach) | Mast::Rolling(reach) => (reach, 11.0, 0.0),
+    };
+    let (mut at, mut speed, mut push) = ([0.0_f32; 3], [0.0_f32; 3], [0.0_f32; 3]);
+    let omega = TAU * hertz;
+    let mut next_blow = random.between(0.1, 0.4);
+    for step in 0..steps {
+        let time = step as f32 / RATE;
+        match mast {
+            Mast::Jelly(reach) => {
+                path.push([reach * (omega * time).sin(), 0.4 * reach * (1.31 * omega * time).sin(), 0.0]);
+                continue;
+            }
+            Mast::Rolling(degrees) => {
+                path.push([0.0, 0.0, degrees.to_radians() * (TAU * 2.1 * time).sin()]);
+                continue;
+            }
+            Mast::Gusts(_) | Mast::Violent(_) => {
+                for push in &mut push {
+                    // Gusts last for a fifth of a second or so.
+                    *push = 0.988 * *push + 0.155 * random.normal();
+                }
+            }
+            Mast::Lorries(_) => {
+                push = [0.0; 3];
+                if time >= next_blow {
+                    next_blow = time + random.between(0.6, 1.3);
+                    let side = if random.unit() < 0.5 { -1.0 } else { 1.0 };
+                    speed = [side * omega, 0.8 * omega * side, 0.3 * omega];
+                }
+            }
+        }
+        for ((at, speed), push) in at.iter_mut().zip(&mut speed).zip(push) {
+            let force = 1.2 * omega * omega * push - omega * omega * *at - 2.0 * damping * omega * *speed;
+            *speed += force / RATE;
+            *at += *speed / RATE;
+        }
+        path.push(at);
+    }
+    if matches!(mast, Mast::Jelly(_) | Mast::Rolling(_)) {
+        return path;
+    }
+    // Of the strength that is asked for, however chance went.
+    let squares: f32 = path.iter().map(|[x, y, _]| x * x + y * y).sum();
+    let factor = reach / (2.0 * squares / path.len().max(1) as f32).sqrt().max(1e-6);
+    let turn = if matches!(mast, Mast::Violent(_)) { 0.0015 } else { 0.0004 };
+    path.into_iter()
+        .map(|[x, y, t]| {
+            let limit = |value: f32| value.clamp(-1.9 * reach, 1.9 * reach);
+            [limit(x * factor), limit(0.8 * y * factor), limit(t * factor) * turn]
+        })
+        .collect()
+}
+
+/// The mean of some looks.
+fn mean(looks: &[Frame], like: &Frame) -> Frame {
+    if let [one] = looks {
+        return one.clone();
+    }
+    let mut out = like.clone();
+    let count = looks.len().max(1) as f32;
+    for (number, (plane, _)) in out.planes_mut().into_iter().enumerate() {
+        plane.map(|x, y, _| {
+            let sum: f32 = looks
+                .iter()
+                .map(|look| {
+                    let plane = [&look.luma, &look.cb, &look.cr].get(number).copied().unwrap_or(&look.luma);
+                    f32::from(plane.at(x as i64, y as i64))
+                })
+                .sum();
+            sample(sum / count)
+        });
+    }
+    out
+}

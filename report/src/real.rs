@@ -1,0 +1,246 @@
+//! Real footage with labels: what is said of cameras that nobody drew a fault on. Single looks, each camera's
+//! looks in the order of their names with a memory, and fog whose visibility was measured.
+
+mod fog;
+mod pages;
+mod sheets;
+
+use std::{collections::BTreeMap, path::Path};
+
+use anyhow::bail;
+use easysight_diagnose::Baselines;
+
+pub use fog::Fog;
+pub use pages::pages;
+pub use sheets::{lines, sheets};
+
+use crate::{
+    examiner::{Examiner, Seen},
+    labels::{self, Label},
+    parallel,
+    set::{InSet, Set},
+    statistics::{Share, Spread},
+};
+
+/// A camera needs so many healthy looks for the later half of them to tell anything of its memory.
+const LEAST_LOOKS: usize = 6;
+
+/// One look at one file.
+#[derive(Debug)]
+pub struct Judged {
+    /// Its label.
+    pub label: Label,
+    /// What was seen.
+    pub seen: Seen,
+}
+
+impl Judged {
+    /// Diagnoses that are not normal.
+    #[must_use]
+    pub fn said(&self) -> Vec<&str> {
+        let abnormal = self.seen.findings.iter().filter(|finding| finding.is_abnormal());
+        abnormal.map(|finding| finding.diagnosis.as_str()).collect()
+    }
+
+    /// Those that may not be said.
+    #[must_use]
+    pub fn wrong(&self) -> Vec<&str> {
+        let Label { find_one_of, may, .. } = &self.label;
+        let is_wrong = |id: &&str| !find_one_of.iter().chain(may).any(|right| right == id);
+        self.said().into_iter().filter(is_wrong).collect()
+    }
+
+    /// Whether one of those that must be said is.
+    #[must_use]
+    pub fn is_found(&self) -> bool {
+        self.said().iter().any(|id| self.label.find_one_of.iter().any(|right| right == id))
+    }
+
+    /// Whether it is a look through measured air, which counts apart.
+    #[must_use]
+    pub fn is_fog(&self) -> bool {
+        self.label.file.starts_with(fog::FOLDER) || self.label.camera.starts_with(fog::FOLDER)
+    }
+}
+
+/// What was counted in one set.
+#[derive(Debug, Clone, Default)]
+pub struct Figures {
+    /// Healthy looks with an alarm.
+    pub healthy: Spread,
+    /// Which diagnoses raised them.
+    pub by_diagnosis: BTreeMap<String, usize>,
+    /// Faults that were found.
+    pub found: Spread,
+    /// The same by what should have been said first.
+    pub by_kind: BTreeMap<String, Share>,
+    /// Healthy looks with an alarm, of the later half of each camera's looks, with a memory of all before.
+    pub sequence: Spread,
+    /// Which diagnoses raised those.
+    pub sequence_by_diagnosis: BTreeMap<String, usize>,
+    /// What was said of measured air.
+    pub fog: Option<Fog>,
+}
+
+/// All looks at a folder.
+#[derive(Debug, Default)]
+pub struct Footage {
+    /// Each file by itself.
+    pub singles: Vec<Judged>,
+    /// Each camera's healthy files with a memory of those before; the later half.
+    pub sequence: Vec<Judged>,
+}
+
+/// Judges the files of some sets, so many at a time.
+///
+/// # Errors
+///
+/// Where there are no labels, no file of these sets, or something else than a file is wrong.
+pub fn judge(
+    examiner: &Examiner,
+    dir: &Path,
+    sets: &[Set],
+    jobs: usize,
+    tell: &(dyn Fn(usize, usize) + Sync),
+) -> anyhow::Result<Footage> {
+    let mut labels = labels::read(dir)?;
+    labels.retain(|label| sets.contains(&label.set()) && dir.join(&label.file).is_file());
+    if labels.is_empty() {
+        bail!("{}: none of the labelled files of these sets is there", dir.display());
+    }
+    let cameras = sequences(&labels);
+    let all = labels.len() + cameras.iter().map(Vec::len).sum::<usize>();
+    let singles = parallel::each(&labels, jobs, &|number| tell(number, all), |label| {
+        let seen = examiner.look_at(&dir.join(&label.file), &Baselines::new())?;
+        Ok(Judged { label: label.clone(), seen })
+    })?;
+    let done = singles.len();
+    let sequence = parallel::each(&cameras, jobs, &|_| tell(done, all), |labels| {
+        let mut known = Baselines::new();
+        let mut looks = Vec::new();
+        for label in labels {
+            let seen = examiner.look_at(&dir.join(&label.file), &known)?;
+            known.extend(seen.learned.clone());
+            looks.push(Judged { label: label.clone(), seen });
+        }
+        Ok(looks.split_off(labels.len() / 2))
+    })?;
+    Ok(Footage { singles, sequence: sequence.into_iter().flatten().collect() })
+}
+
+/// Healthy files by camera in the order of names, of cameras with enough of them.
+fn sequences(labels: &[Label]) -> Vec<Vec<Label>> {
+    let mut cameras: BTreeMap<&str, Vec<Label>> = BTreeMap::new();
+    for label in labels.iter().filter(|label| label.is_healthy() && !label.file.starts_with(fog::FOLDER)) {
+        cameras.entry(&label.camera).or_default().push(label.clone());
+    }
+    let mut sequences: Vec<Vec<Label>> = cameras.into_values().collect();
+    sequences.retain(|labels| labels.len() >= LEAST_LOOKS);
+    for labels in &mut sequences {
+        labels.sort_by(|a, b| a.file.cmp(&b.file));
+    }
+    sequences
+}
+
+/// Figures of each set.
+///
+/// # Errors
+///
+/// Where the measured visibilities cannot be read.
+pub fn in_sets(footage: &Footage, dir: &Path, sets: &[Set]) -> anyhow::Result<Vec<InSet<Figures>>> {
+    let metres = fog::metres(dir)?;
+    let of = |set: Set| {
+        let mut figures = Figures::default();
+        for judged in footage.singles.iter().filter(|judged| judged.label.set() == set && !judged.is_fog()) {
+            let (camera, wrong) = (&judged.label.camera, judged.wrong());
+            if judged.label.is_healthy() {
+                figures.healthy.count(camera, !wrong.is_empty());
+                for id in wrong {
+                    *figures.by_diagnosis.entry(id.to_owned()).or_default() += 1;
+                }
+            } else {
+                let main = judged.label.find_one_of.first().cloned().unwrap_or_default();
+                figures.found.count(camera, judged.is_found());
+                figures.by_kind.entry(main).or_default().count(judged.is_found());
+            }
+        }
+        for judged in footage.sequence.iter().filter(|judged| judged.label.set() == set) {
+            let wrong = judged.wrong();
+            figures.sequence.count(&judged.label.camera, !wrong.is_empty());
+            for id in wrong {
+                *figures.sequence_by_diagnosis.entry(id.to_owned()).or_default() += 1;
+            }
+        }
+        let through_air =
+            footage.singles.iter().filter(|judged| judged.is_fog() && judged.label.set() == set);
+        figures.fog = Fog::of(&through_air.collect::<Vec<_>>(), &metres);
+        InSet::new(set, figures)
+    };
+    Ok(sets.iter().copied().map(of).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use easysight_protocol::{Finding, Status, Text};
+
+    use super::*;
+
+    fn finding(diagnosis: &str) -> Finding {
+        Finding {
+            diagnosis: diagnosis.into(),
+            status: Some(Status::Warning),
+            consequence_of: None,
+            score: Some(30.0),
+            decision: None,
+            message: Text::default(),
+            suggestions: Vec::new(),
+            metrics: BTreeMap::new(),
+            regions: Vec::new(),
+            evidence: None,
+            failure: None,
+            fuel: 0,
+            compute_ms: 0.0,
+            memory_bytes: 0,
+            plugin: None,
+            digest: None,
+        }
+    }
+
+    fn judged(find: &[&str], may: &[&str], said: &[&str]) -> Judged {
+        let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
+        let label = Label {
+            file: "gate/1.jpg".into(),
+            camera: "gate".into(),
+            find_one_of: words(find),
+            may: words(may),
+            seen: String::new(),
+        };
+        let findings = said.iter().map(|id| finding(id)).collect();
+        Judged { label, seen: Seen { findings, learned: Baselines::new(), marked: None } }
+    }
+
+    #[test]
+    fn what_must_be_said_is_right_what_may_is_tolerated_and_the_rest_is_wrong() {
+        let fault = judged(&["noise", "brightness"], &["contrast"], &["brightness", "contrast", "mosaic"]);
+        assert!(fault.is_found());
+        assert_eq!(fault.wrong(), ["mosaic"]);
+        assert!(!judged(&["noise"], &["contrast"], &["contrast"]).is_found());
+        assert_eq!(judged(&[], &[], &["mosaic"]).wrong(), ["mosaic"]);
+    }
+
+    #[test]
+    fn faults_and_healthy_looks_count_apart_in_the_set_of_their_camera() {
+        let singles =
+            vec![judged(&["noise"], &[], &["noise"]), judged(&[], &[], &["mosaic"]), judged(&[], &[], &[])];
+        let footage = Footage { singles, sequence: Vec::new() };
+        let dir = tempfile::tempdir().expect("a directory");
+        let set = Set::of("gate");
+        for figures in in_sets(&footage, dir.path(), &Set::ALL).expect("figures") {
+            let (of, figures) = figures.named();
+            let counted = (figures.found.all, figures.healthy.all);
+            let none = (Share::default(), Share::default());
+            let here = (Share { part: 1, whole: 1 }, Share { part: 1, whole: 2 });
+            assert_eq!(counted, if of == set { here } else { none });
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Sets of cameras and makers that do not know each other. A figure of cameras or makers that a measure was
+//! developed on proves nothing, so each camera and each maker is drawn, by its name, into one of three sets,
+//! and a figure always carries the set that it is of.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// Three sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Set {
+    /// To look at and to design on.
+    Development,
+    /// To choose thresholds on.
+    Validation,
+    /// For figures, once a release.
+    LockBox,
+}
+
+/// What makers are called on which measures were developed before there were sets.
+const KNOWN: &str = "first_";
+
+impl Set {
+    /// All, in the order in which they are shown.
+    pub const ALL: [Self; 3] = [Self::Development, Self::Validation, Self::LockBox];
+
+    /// By the first hexadecimal digit of the SHA-256 of a name: 0–7, 8–b and c–f.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        match Sha256::digest(name.as_bytes()).first().map_or(0, |byte| byte >> 4) {
+            0..=7 => Self::Development,
+            8..=11 => Self::Validation,
+            _ => Self::LockBox,
+        }
+    }
+
+    /// Of a maker; those that measures were developed on stay where they are known.
+    #[must_use]
+    pub fn of_maker(maker: &str) -> Self {
+        if maker.starts_with(KNOWN) { Self::Development } else { Self::of(maker) }
+    }
+
+    /// Where a case of this camera and this maker belongs; nowhere where they are of two sets. A case
+    /// without a fault has no maker.
+    #[must_use]
+    pub fn of_case(camera: &str, maker: &str) -> Option<Self> {
+        let set = Self::of(camera);
+        (maker.is_empty() || Self::of_maker(maker) == set).then_some(set)
+    }
+
+    /// The word of the command line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Development => "development",
+            Self::Validation => "validation",
+            Self::LockBox => "lockbox",
+        }
+    }
+}
+
+impl fmt::Display for Set {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(match self {
+            Self::LockBox => "lock box",
+            other => other.as_str(),
+        })
+    }
+}
+
+impl std::str::FromStr for Set {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        let named = Self::ALL.into_iter().find(|set| set.as_str() == word);
+        named.ok_or_else(|| format!("{word}: one of development, validation, lockbox"))
+    }
+}
+
+/// What was counted in one set. There is no way to a figure but with its set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InSet<T> {
+    set: Set,
+    figures: T,
+}
+
+impl<T> InSet<T> {
+    /// Figures of a set.
+    #[must_use]
+    pub const fn new(set: Set, figures: T) -> Self {
+        Self { set, figures }
+    }
+
+    /// The set, and what was counted in it.
+    #[must_use]
+    pub const fn named(&self) -> (Set, &T) {
+        (self.set, &self.figures)
+    }
+
+    /// Something made of the figures, in the same set.
+    #[must_use]
+    pub fn map<U>(&self, make: impl FnOnce(&T) -> U) -> InSet<U> {
+        InSet { set: self.set, figures: make(&self.figures) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_belongs_to_the_set_of_its_hash_for_ever() {
+        // From sha256sum: 95…, 3d…, e3….
+        assert_eq!(Set::of("abc"), Set::Validation);
+        assert_eq!(Set::of("street_cars"), Set::Development);
+        assert_eq!(Set::of(""), Set::LockBox);
+    }
+
+    #[test]
+    fn what_measures_were_developed_on_proves_nothing_whatever_its_hash() {
+        assert_eq!(Set::of("first_blur"), Set::of("first_blur"));
+        for maker in ["first_blur", "first_fog", "first_noise", "first_dark"] {
+            assert_eq!(Set::of_maker(maker), Set::Development);
+        }
+    }
+
+    #[test]
+    fn a_case_belongs_to_no_set_where_camera_and_maker_are_of_two() {
+        let of =
+            |set| ["a", "b", "c", "d", "e", "f", "g", "h", "i"].into_iter().find(|name| Set::of(name) == set);
+        let (Some(development), Some(validation)) = (of(Set::Development), of(Set::Validation)) else {
+            panic!("few names")
+        };
+        assert_eq!(Set::of_case(development, development), Some(Set::Development));
+        assert_eq!(Set::of_case(development, validation), None);
+        assert_eq!(Set::of_case(validation, ""), Some(Set::Validation));
+    }
+}

@@ -1,0 +1,201 @@
+//! Anybody's own footage, without labels: what would alarm, the surest first, with pictures. A folder's
+//! sub-folder is a camera, its files are looks in the order of their names with one memory; a file that lies
+//! in the folder itself is a camera of its own. Nothing here is a figure of accuracy: nobody said what is right.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, bail};
+use easysight_diagnose::Baselines;
+use easysight_protocol::Finding;
+
+use crate::{
+    document::{Language, Page, Sheet, summary, sureness},
+    examiner::{Examiner, Seen},
+    parallel, pictures,
+};
+
+/// Suffixes of what is looked at.
+const SUFFIXES: [&str; 9] = ["jpg", "jpeg", "png", "mp4", "mkv", "avi", "mov", "ts", "mjpeg"];
+
+/// What would alarm at one look.
+#[derive(Debug, Clone)]
+pub struct Alarm {
+    /// The camera.
+    pub camera: String,
+    /// The file.
+    pub file: String,
+    /// What was found.
+    pub finding: Finding,
+    /// Looks at the camera before.
+    pub before: usize,
+}
+
+/// What was found in a folder.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The surest first.
+    pub alarms: Vec<Alarm>,
+    /// A page a camera with an alarm.
+    pub pages: Vec<Page>,
+    /// Looks at all cameras.
+    pub looks: usize,
+    /// Cameras.
+    pub cameras: usize,
+}
+
+/// Looks at all files, so many cameras at a time.
+///
+/// # Errors
+///
+/// Where there is nothing to look at.
+pub fn look(
+    examiner: &Examiner,
+    dir: &Path,
+    jobs: usize,
+    tell: &(dyn Fn(usize, usize) + Sync),
+) -> anyhow::Result<Found> {
+    let cameras: Vec<(String, Vec<PathBuf>)> = cameras(dir)?.into_iter().collect();
+    if cameras.is_empty() {
+        bail!("{}: neither a picture nor a clip ({})", dir.display(), SUFFIXES.join(", "));
+    }
+    let all = cameras.len();
+    let seen = parallel::each(&cameras, jobs, &|number| tell(number, all), |(_, files)| {
+        let mut known = Baselines::new();
+        let look = |file: &PathBuf| {
+            let seen = examiner.look_at(file, &known)?;
+            known.extend(seen.learned.clone());
+            Ok(seen)
+        };
+        files.iter().map(look).collect::<anyhow::Result<Vec<Seen>>>()
+    })?;
+    let mut found = Found { cameras: all, ..Found::default() };
+    for ((camera, files), looks) in cameras.into_iter().zip(seen) {
+        found.looks += looks.len();
+        let names: Vec<String> = files
+            .iter()
+            .map(|file| file.strip_prefix(dir).unwrap_or(file).to_string_lossy().into_owned())
+            .collect();
+        for (before, (seen, name)) in looks.iter().zip(&names).enumerate() {
+            for finding in
+                seen.findings.iter().filter(|one| one.is_abnormal() && one.consequence_of.is_none())
+            {
+                let (camera, file) = (camera.clone(), name.clone());
+                found.alarms.push(Alarm { camera, file, finding: finding.clone(), before });
+            }
+        }
+        found.pages.extend(page(&camera, &files, &names, &looks));
+    }
+    found.alarms.sort_by(|a, b| {
+        let score = |alarm: &Alarm| alarm.finding.score.unwrap_or(50.0);
+        score(a).total_cmp(&score(b)).then(a.file.cmp(&b.file))
+    });
+    Ok(found)
+}
+
+/// The page of a camera with an alarm.
+fn page(camera: &str, files: &[PathBuf], names: &[String], looks: &[Seen]) -> Option<Page> {
+    let least = |seen: &Seen| {
+        let abnormal = seen.findings.iter().filter(|finding| finding.is_abnormal());
+        abnormal.filter_map(|finding| finding.score).fold(100.0, f64::min)
+    };
+    let by_score = |a: &(usize, &Seen), b: &(usize, &Seen)| least(a.1).total_cmp(&least(b.1));
+    let (worst, seen) = looks.iter().enumerate().min_by(by_score)?;
+    if !seen.findings.iter().any(Finding::is_abnormal) {
+        return None;
+    }
+    let (usual, _) = looks.iter().enumerate().max_by(by_score)?;
+    let picture = |number: usize| files.get(number).and_then(|file| pictures::picture(file).ok());
+    Some(Page {
+        camera: camera.to_owned(),
+        facts: format!("{} looks; {}", looks.len(), names.get(worst).map_or("", String::as_str)),
+        usual: if usual == worst { None } else { picture(usual) },
+        worst: picture(worst),
+        marked: seen.marked.clone(),
+        file: names.get(worst).cloned().unwrap_or_default(),
+        findings: seen.findings.clone(),
+        looks: names.iter().cloned().zip(looks.iter().map(|seen| summary(&seen.findings))).collect(),
+    })
+}
+
+/// Files by camera, in the order of names.
+fn cameras(dir: &Path) -> anyhow::Result<BTreeMap<String, Vec<PathBuf>>> {
+    let mut cameras: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+    let mut folders = vec![dir.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
+            let path = entry?.path();
+            let suffix = path.extension().map(|suffix| suffix.to_string_lossy().to_ascii_lowercase());
+            if path.is_dir() {
+                folders.push(path);
+            } else if suffix.is_some_and(|suffix| SUFFIXES.contains(&suffix.as_str())) {
+                let named = if folder == dir { path.with_extension("") } else { folder.clone() };
+                let named = named.strip_prefix(dir).unwrap_or(&named);
+                cameras.entry(named.to_string_lossy().into_owned()).or_default().push(path);
+            }
+        }
+    }
+    for files in cameras.values_mut() {
+        files.sort();
+    }
+    Ok(cameras)
+}
+
+/// The alarms as a table; so many at the most.
+#[must_use]
+pub fn sheet(found: &Found, most: usize, language: Language) -> Sheet {
+    let heads = [
+        ("camera", "摄像机"),
+        ("file", "文件"),
+        ("diagnosis", "诊断"),
+        ("how sure", "把握"),
+        ("score", "得分"),
+        ("looks before", "此前观察次数"),
+        ("what was seen", "所见"),
+    ];
+    let row = |alarm: &Alarm| {
+        let finding = &alarm.finding;
+        let message = language.of(&finding.message.en, &finding.message.zh).to_owned();
+        vec![
+            alarm.camera.clone(),
+            alarm.file.clone(),
+            finding.diagnosis.clone(),
+            sureness(finding.score, language).to_owned(),
+            finding.score.map_or_else(|| "–".to_owned(), |score| format!("{score:.0}")),
+            alarm.before.to_string(),
+            if message.is_empty() { finding.message.en.clone() } else { message },
+        ]
+    };
+    let counts = format!("{} / {} / {}", found.alarms.len(), found.looks, found.cameras);
+    Sheet {
+        title: language.of("What would alarm, the surest first", "会触发的告警（最有把握者在前）").to_owned(),
+        heads: heads.iter().map(|(english, chinese)| language.of(english, chinese).to_owned()).collect(),
+        rows: found.alarms.iter().take(most).map(row).collect(),
+        note: format!(
+            "{}: {counts}",
+            language.of("alarms / looks / cameras", "告警数 / 观察次数 / 摄像机数")
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sub_folder_is_a_camera_and_a_file_beside_it_is_one_too() {
+        let dir = tempfile::tempdir().expect("a directory");
+        fs::create_dir_all(dir.path().join("gate/north")).expect("made");
+        for file in ["yard.jpg", "gate/north/2.jpg", "gate/north/1.mp4", "gate/notes.txt"] {
+            fs::write(dir.path().join(file), []).expect("written");
+        }
+        let cameras = cameras(dir.path()).expect("cameras");
+        let named: Vec<(&str, usize)> =
+            cameras.iter().map(|(name, files)| (name.as_str(), files.len())).collect();
+        assert_eq!(named, [("gate/north", 2), ("yard", 1)]);
+        assert!(cameras["gate/north"][0].ends_with("1.mp4"));
+    }
+}
