@@ -11,6 +11,7 @@
 
 mod grain;
 mod speckle;
+mod tied;
 
 use easysight_sdk::{
     Clip, Description, Failure, JsonSchema, Plugin, Report, Status, Text, descriptor, finding, score,

@@ -7,7 +7,9 @@
 //! cable smeared is white again on a level of half the size, where it counts double, as white noise is
 //! halved there. The same holds for the two planes of colour difference, and, more surely, for what
 //! differs between two frames, where all that stands cancels out. Lone samples (salt and pepper, snow, hot
-//! pixels) are counted in the flattest tiles: where most of these have some, it is no lamp and no leaf.
+//! pixels) are counted in the flattest tiles: where most of these have some, it is no lamp and no leaf. Of a
+//! single picture only what [`tied`](crate::tied) leaves free counts: leaves and gravel all over the picture are
+//! as fine and as even as noise, and their colour goes along with their brightness.
 
 use std::borrow::Cow;
 
@@ -15,6 +17,8 @@ use easysight_sdk::{
     Clip, Failure, PlaneKind, Rect, SampleRange,
     image::{SPECKLE_ROWS, speckle_tiles},
 };
+
+use crate::tied::free_share;
 
 /// Bands of rows over the height of the picture.
 const BANDS: u32 = 12;
@@ -81,6 +85,7 @@ pub(crate) fn of_picture(clip: &dyn Clip, frame: u32) -> Result<Speckles, Failur
     let level = clip.level_within(WIDTH);
     let read = |plane, level, area| clip.crop(frame, plane, level, area).map_err(Failure::from);
     let mut grain = None;
+    let free = free_share(clip, frame, level)?;
     // Lone samples are told best before they are averaged.
     let native = tiles(clip, PlaneKind::Luma, 0, LONE, &read)?;
     for (level, weight) in [(level, 1.0), (level + 1, 2.0)] {
@@ -90,7 +95,7 @@ pub(crate) fn of_picture(clip: &dyn Clip, frame: u32) -> Result<Speckles, Failur
         if let Some(q) = Quartiles::of(&at_level(level, &native, LONE, clip, &read)?, true) {
             let seen = weight * q.grain;
             let all_noise = if seen >= ALL_NOISE_LEAST { ALL_NOISE.share(q.even) } else { 0.0 };
-            let noise = seen * (EVEN.share(q.even) * WHITE.share(q.white)).max(all_noise);
+            let noise = seen * (free * EVEN.share(q.even) * WHITE.share(q.white)).max(all_noise);
             grain = Some(noise.max(grain.unwrap_or_default()));
         }
     }
@@ -102,10 +107,10 @@ pub(crate) fn of_picture(clip: &dyn Clip, frame: u32) -> Result<Speckles, Failur
     let mut colour = 0.0_f64;
     for plane in [PlaneKind::Cb, PlaneKind::Cr] {
         if let Some(q) = Quartiles::of(&tiles(clip, plane, level, LONE, &read)?, false) {
-            colour = colour.max(q.spread * EVEN_COLOUR.share(q.even_spread));
+            colour = colour.max(free * q.spread * EVEN_COLOUR.share(q.even_spread));
         }
     }
-    Ok(Speckles { grain, colour, lone: lone(native, |tile| tile.lone) })
+    Ok(Speckles { grain, colour, lone: free * lone(native, |tile| tile.lone) })
 }
 
 /// Of what changes from one frame to another.

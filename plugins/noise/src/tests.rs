@@ -153,6 +153,26 @@ fn noise_in_colour_only_is_found_and_colours_of_a_scene_are_none() {
     assert_eq!(flowers.status, Status::Normal, "{flowers:?}");
 }
 
+/// One picture of leaves, fine and alike everywhere: where `bond` is 1 a bright leaf is greener as well, at
+/// 0 colour and brightness have nothing to do with each other.
+fn leaves(bond: f64) -> Finding {
+    // Some bushes are nearer than others; noise alone would be the same everywhere.
+    let leaf = |x: u32, y: u32| if x < 80 { hiss(x, y, 0) } else { 0.67 * hiss(x, y, 0) };
+    let sample = |value: f64| value.round().clamp(0.0, 255.0) as u8;
+    let luma = (0..320 * 180).map(|at| sample(120.0 + 26.0 * leaf(at % 320 / 2, at / 640))).collect();
+    let colour = |salt: u32, strength: f64| {
+        let one = move |x, y| strength * (bond * leaf(x, y) + (1.0 - bond) * hiss(x, y, salt));
+        (0..160 * 90).map(|at| sample(128.0 + one(at % 160, at / 160))).collect()
+    };
+    diagnose(&ArrayClip::new(320, 180).planes(0, true, [luma, colour(7, -8.0), colour(8, -6.0)]))
+}
+
+#[test]
+fn what_differs_in_colour_and_brightness_at_once_is_no_noise() {
+    assert_eq!(leaves(1.0).status, Status::Normal);
+    assert_ne!(leaves(0.0).status, Status::Normal);
+}
+
 #[test]
 fn thresholds_are_the_operator_s() {
     let finding = native::<NoisePlugin>(&noisy(8.0), r#"{"most_noise": 12}"#).unwrap().findings.remove(0);

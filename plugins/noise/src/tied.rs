@@ -1,0 +1,114 @@
+//! Whether detail in colour goes along with detail in brightness.
+//!
+//! A leaf, a pebble and a brick differ from their surroundings in brightness and in colour at once, since
+//! both come from the same surface; the noise of a sensor's red, green and blue cells has no such bond, and
+//! salt and pepper, hot pixels and grain added to a textured scene drown the bond that is there. So of each
+//! tile that has any colour detail the squared correlation of the changes along rows in luma and in the planes of
+//! colour difference is taken, over four samples, which is beyond what a demosaicing filter mixes; the middle
+//! tile decides. Texture has .07 and more, noise .03 and less. A picture without colour cannot tell.
+
+use easysight_sdk::{Clip, Failure, PlaneKind, Rect};
+
+/// Side of a tile.
+const SIDE: usize = 16;
+/// Samples between the two that are compared.
+const REACH: usize = 4;
+/// Bands of tiles over the height of the picture.
+const BANDS: u32 = 12;
+/// Mean square of the change of colour difference from which on a tile has colour detail.
+const DETAIL: u64 = 1;
+/// A picture has colour where one in so many tiles has colour detail.
+const COLOURED: usize = 4;
+/// Tiles that are needed to tell.
+const LEAST_TILES: usize = 20;
+/// Squared correlation up to which all detail counts as noise, and from which on none of it does.
+const FREE: f64 = 0.045;
+const TIED: f64 = 0.07;
+
+/// The share of a picture's detail that may be noise: 1 where colour goes its own way or there is none, 0
+/// where it goes along with brightness. `level` is that of the planes of colour difference.
+///
+/// # Errors
+///
+/// [`Failure`] where a plane cannot be had.
+pub(crate) fn free_share(clip: &dyn Clip, frame: u32, level: u32) -> Result<f64, Failure> {
+    if level + 1 >= clip.info().levels {
+        return Ok(1.0);
+    }
+    // Luma has the size of the colour planes one level on.
+    let (width, rows) = clip.size(PlaneKind::Cb, level)?;
+    let band = SIDE as u32;
+    let count = BANDS.min(rows / band);
+    let room = rows.saturating_sub(band);
+    let (mut correlations, mut tiles) = (Vec::new(), 0);
+    for at in 0..count {
+        let area = Rect { x: 0, y: room * at / count.saturating_sub(1).max(1), width, height: band };
+        let luma = clip.crop(frame, PlaneKind::Luma, level + 1, area)?;
+        let (cb, cr) =
+            (clip.crop(frame, PlaneKind::Cb, level, area)?, clip.crop(frame, PlaneKind::Cr, level, area)?);
+        for sums in band_sums(&luma, &cb, &cr, width as usize) {
+            tiles += 1;
+            correlations.extend(sums.correlation());
+        }
+    }
+    if correlations.len() < LEAST_TILES || correlations.len() * COLOURED < tiles {
+        return Ok(1.0);
+    }
+    correlations.sort_by(f64::total_cmp);
+    let middle = correlations.get(correlations.len() / 2).copied().unwrap_or_default();
+    Ok(((TIED - middle) / (TIED - FREE)).clamp(0.0, 1.0))
+}
+
+/// Sums over a tile of the products of changes: squares, and luma times each of the others.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sums {
+    luma: i64,
+    cb: i64,
+    cr: i64,
+    luma_cb: i64,
+    luma_cr: i64,
+}
+
+impl Sums {
+    /// The greater squared correlation; none where there is no colour detail.
+    fn correlation(&self) -> Option<f64> {
+        let detail = (DETAIL * (SIDE * SIDE) as u64) as i64;
+        if self.cb.max(self.cr) <= detail {
+            return None;
+        }
+        let squared = |product: i64, other: i64| {
+            let (product, squares) = (product as f64, self.luma as f64 * other as f64);
+            if squares > 0.0 { product * product / squares } else { 0.0 }
+        };
+        Some(squared(self.luma_cb, self.cb).max(squared(self.luma_cr, self.cr)))
+    }
+}
+
+/// The sums of a band's tiles, from left to right.
+fn band_sums(luma: &[u8], cb: &[u8], cr: &[u8], width: usize) -> Vec<Sums> {
+    let inner = width.saturating_sub(REACH);
+    let mut tiles = vec![Sums::default(); inner / SIDE];
+    let mut changes = [vec![0_i16; inner], vec![0_i16; inner], vec![0_i16; inner]];
+    for ((luma, cb), cr) in luma.chunks_exact(width).zip(cb.chunks_exact(width)).zip(cr.chunks_exact(width)) {
+        for (changes, samples) in changes.iter_mut().zip([luma, cb, cr]) {
+            let right = samples.get(REACH..).unwrap_or_default();
+            for ((change, &left), &right) in changes.iter_mut().zip(samples).zip(right) {
+                *change = i16::from(right) - i16::from(left);
+            }
+        }
+        let [luma, cb, cr] = &changes;
+        let [luma, cb, cr] = [luma, cb, cr].map(|changes| changes.as_chunks::<SIDE>().0);
+        for (((tile, luma), cb), cr) in tiles.iter_mut().zip(luma).zip(cb).zip(cr) {
+            tile.luma += i64::from(product(luma, luma));
+            tile.cb += i64::from(product(cb, cb));
+            tile.cr += i64::from(product(cr, cr));
+            tile.luma_cb += i64::from(product(luma, cb));
+            tile.luma_cr += i64::from(product(luma, cr));
+        }
+    }
+    tiles
+}
+
+fn product(a: &[i16; SIDE], b: &[i16; SIDE]) -> i32 {
+    a.iter().zip(b).map(|(&a, &b)| i32::from(a) * i32::from(b)).sum()
+}
