@@ -1,11 +1,16 @@
 //! Stripes and rolling bars that interference lays over the picture: from mains hum, a bad cable, a
 //! lamp that flickers against the shutter.
 //!
-//! Interference adds the same wave to the whole picture. So a wave must be there with the same phase
-//! and about the same height in each of fifteen fields; a fence, blinds or a façade reach over some of
-//! them and keep in step over fewer still. Bars that roll are told by what changes between two frames,
-//! where all that stands cancels out.
+//! Interference adds the same wave to the whole picture, at any angle. So narrow stripes are told by a
+//! frequency that stands alone in the spectra of all patches of the picture, or of what changed between
+//! two frames, where all that stands cancels out ([`spectrum`]); a fence, blinds or a façade reach over
+//! some patches and follow perspective. Broad bars that roll are told by means of rows, in which what
+//! changes between two frames must have the same phase and about the same height in each of fifteen fields
+//! ([`wave`]). Columns that a sensor's amplifier sets apart are counted for themselves ([`column`]).
 
+mod column;
+mod fourier;
+mod spectrum;
 mod wave;
 
 use easysight_sdk::{
@@ -14,32 +19,48 @@ use easysight_sdk::{
 };
 use serde::Deserialize;
 
-use wave::{Asked, Axis, Profiles, Wave, lasting};
+use column::hot_columns;
+use spectrum::{Peak, peaks};
+use wave::{Asked, Axis, Profiles, lasting};
 
-/// Width of the picture that is judged: of one 640 wide, stripes of six pixels are still to be seen.
+/// Width of the picture in which broad bars are judged.
 const WIDTH: u32 = 480;
-/// Least number of waves over the picture for stripes that stand: broader ones are light and shade.
-const STANDING_WAVES: usize = 8;
-
+/// Least number of waves across the picture for upright bars that move: what walks upright reaches over
+/// the picture as well.
+const UPRIGHT_WAVES: usize = 8;
 /// Pairs of frames between which a rolling bar may come to the same place again.
 const MAY_MISS: usize = 1;
+/// Part of what changes along its axis that a wave must be, as deviations, or else how little may change
+/// along the other axis: hours that pass between two frames change a picture both ways, a bar is a wave
+/// and little else.
+const MOST_OF_CHANGE: f64 = 0.8;
+const OTHER_WAY: f64 = 0.3;
+/// Degrees from the axes within which stripes are called level or upright.
+const NEARLY: f64 = 3.0;
 
 /// From where on waves count as interference.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
-    /// Amplitude of a wave that is there in all parts of the picture. Railings and regular façades reach 3.
+    /// Amplitude of narrow stripes that stand alone in all parts of one picture.
     #[schemars(range(min = 0.5, max = 100.0), extend("unit" = "grey level"))]
     pub standing_amplitude: f64,
-    /// Amplitude of what such a wave changes from one frame to another. What passes close by reaches 3.5.
+    /// Amplitude of narrow stripes in what changes from one frame to another.
+    #[schemars(range(min = 0.5, max = 100.0), extend("unit" = "grey level"))]
+    pub moving_amplitude: f64,
+    /// Amplitude of broad bars in what changes from one frame to another. What passes close by reaches 3.5.
     #[schemars(range(min = 0.5, max = 100.0), extend("unit" = "grey level"))]
     pub rolling_amplitude: f64,
+    /// Height of a column of single pixels over those beside it, from the top of the picture to its foot.
+    #[schemars(range(min = 2.0, max = 200.0), extend("unit" = "grey level"))]
+    pub column_height: f64,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { standing_amplitude: 3.0, rolling_amplitude: 5.0 }
+        // A wave of 2 grey levels is seen on a plain wall; scenes that repeat reach 4 but do not stand alone.
+        Self { standing_amplitude: 3.0, moving_amplitude: 2.5, rolling_amplitude: 5.0, column_height: 12.0 }
     }
 }
 
@@ -56,8 +77,9 @@ impl Plugin for Stripe {
                 "stripe",
                 Text::new("条纹干扰", "Stripes"),
                 Text::new(
-                    "干扰条纹和滚动横条。百叶窗、栅栏和建筑立面不会报警。",
-                    "Stripes and rolling bars of interference. Blinds, fences and façades pass.",
+                    "任意方向的干扰条纹、滚动横条和亮暗竖线。百叶窗、栅栏和建筑立面不会报警。",
+                    "Stripes of interference at any angle, rolling bars, bright or dark columns. Blinds, fences \
+                     and façades pass.",
                 ),
             )
             .over_time(2, 200, 600)
@@ -66,106 +88,163 @@ impl Plugin for Stripe {
     }
 
     fn diagnose(clip: &dyn Clip, config: Config) -> Result<Report, Failure> {
-        let level = clip.level_within(WIDTH);
-        let (width, _) = clip.size(PlaneKind::Luma, level)?;
         let last = clip.info().frames.saturating_sub(1);
         let mut looks = vec![0, last / 3, last / 2, last];
         looks.dedup();
-        let mut frames = Vec::with_capacity(looks.len());
-        for frame in looks {
-            frames.push(Profiles::of(&clip.luma(frame, level)?, width as usize));
-        }
-        let changes: Vec<Profiles> =
-            frames.iter().zip(frames.iter().skip(1)).map(|(a, b)| b.minus(a)).collect();
-        let mut strongest = Found::default();
-        for axis in [Axis::Rows, Axis::Columns] {
-            let ends = frames.first().into_iter().chain(frames.last()).collect();
-            let least = match axis {
-                Axis::Rows => 1,
-                // What walks upright reaches over the picture as well.
-                Axis::Columns => STANDING_WAVES,
-            };
-            let [standing, rolling] = lasting(
-                axis,
-                [
-                    Asked { looks: ends, least: STANDING_WAVES, lacking: 0 },
-                    Asked { looks: changes.iter().collect(), least, lacking: MAY_MISS },
-                ],
-            );
-            strongest.take(axis, false, standing, config.standing_amplitude);
-            strongest.take(axis, true, rolling, config.rolling_amplitude);
-        }
-        Ok(Report { findings: vec![judge(&strongest, &config)] })
+        let peaks = peaks(clip, 0, looks.get(1).copied())?;
+        let rolling = rolling(clip, &looks)?;
+        let columns = hot_columns(clip, 0, config.column_height)?;
+        let found = Found { standing: peaks.standing, moving: peaks.changing, rolling, columns };
+        Ok(Report { findings: vec![judge(&found, &config)] })
     }
 }
 
-/// The wave that exceeds its threshold most.
+/// The strongest broad bars that move, and which way they run.
+fn rolling(clip: &dyn Clip, looks: &[u32]) -> Result<Bars, Failure> {
+    if looks.len() < 2 {
+        return Ok(Bars::default());
+    }
+    let level = clip.level_within(WIDTH);
+    let (width, _) = clip.size(PlaneKind::Luma, level)?;
+    let mut frames = Vec::with_capacity(looks.len());
+    for &frame in looks {
+        frames.push(Profiles::of(&clip.luma(frame, level)?, width as usize));
+    }
+    let changes: Vec<Profiles> = frames.iter().zip(frames.iter().skip(1)).map(|(a, b)| b.minus(a)).collect();
+    let mut strongest = Bars::default();
+    for (axis, other, least) in [(Axis::Rows, Axis::Columns, 1), (Axis::Columns, Axis::Rows, UPRIGHT_WAVES)] {
+        let looks = changes.iter().collect();
+        let [wave] = lasting(axis, [Asked { looks, least, lacking: MAY_MISS }]);
+        let change = |axis| {
+            let mut deviations: Vec<f64> = changes.iter().map(|change| change.deviation(axis)).collect();
+            deviations.sort_by(f64::total_cmp);
+            deviations.get(deviations.len() / 2).copied().unwrap_or_default()
+        };
+        let deviation = wave.amplitude * std::f64::consts::FRAC_1_SQRT_2;
+        let is_all = deviation >= MOST_OF_CHANGE * change(axis);
+        let amplitude = if is_all || change(other) <= OTHER_WAY * deviation { wave.amplitude } else { 0.0 };
+        if amplitude > strongest.amplitude {
+            strongest = Bars { amplitude, count: wave.count, axis };
+        }
+    }
+    Ok(strongest)
+}
+
+/// Broad bars.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-struct Found {
-    severity: f64,
+struct Bars {
+    amplitude: f64,
+    count: f64,
     axis: Axis,
-    rolling: bool,
-    wave: Wave,
-    standing_amplitude: f64,
-    rolling_amplitude: f64,
 }
 
-impl Found {
-    fn take(&mut self, axis: Axis, rolling: bool, wave: Wave, threshold: f64) {
-        let most = if rolling { &mut self.rolling_amplitude } else { &mut self.standing_amplitude };
-        *most = most.max(wave.amplitude);
-        if wave.amplitude / threshold > self.severity {
-            (self.severity, self.axis, self.rolling, self.wave) =
-                (wave.amplitude / threshold, axis, rolling, wave);
-        }
-    }
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Found {
+    standing: Peak,
+    moving: Peak,
+    rolling: Bars,
+    columns: usize,
+}
+
+/// What decides, and in which words.
+struct Sign {
+    metric: &'static str,
+    value: f64,
+    threshold: f64,
+    words: Text,
 }
 
 fn judge(found: &Found, config: &Config) -> Finding {
-    let severity = found.severity;
+    let Found { standing, moving, rolling, columns } = found;
+    let sign = |metric, value, threshold, words| Sign { metric, value, threshold, words };
+    let signs = [
+        sign("standing_amplitude", standing.amplitude, config.standing_amplitude, narrow(standing, false)),
+        sign("moving_amplitude", moving.amplitude, config.moving_amplitude, narrow(moving, true)),
+        sign("rolling_amplitude", rolling.amplitude, config.rolling_amplitude, broad(rolling)),
+        // One such column is enough.
+        sign("hot_columns", *columns as f64, 0.5, hot(*columns)),
+    ];
+    let severity = |sign: &Sign| sign.value / sign.threshold;
+    let mut finding = finding("stripe");
+    for sign in &signs {
+        let unit = if sign.metric == "hot_columns" { "" } else { "grey level" };
+        finding = finding.metric(sign.metric, sign.value, unit);
+    }
+    let Some(worst) = signs.into_iter().max_by(|a, b| severity(a).total_cmp(&severity(b))) else {
+        return finding.score(100.0).judged(Status::Normal, Text::new("", "")).into();
+    };
+    let severity = severity(&worst);
     // 50 at the threshold, halved with every doubling beyond.
     let score = if severity < 1.0 { 100.0 - 50.0 * severity } else { 50.0 / severity };
-    let (metric, threshold) = if found.rolling {
-        ("rolling_amplitude", config.rolling_amplitude)
-    } else {
-        ("standing_amplitude", config.standing_amplitude)
-    };
-    let finding = finding("stripe")
-        .metric("standing_amplitude", found.standing_amplitude, "grey level")
-        .metric("rolling_amplitude", found.rolling_amplitude, "grey level")
-        .metric("waves", found.wave.count, "")
-        .decided_by(metric, threshold)
-        .score(score);
+    let finding = finding.decided_by(worst.metric, worst.threshold).score(score);
     if severity < 1.0 {
         let fine = Text::new("没有条纹干扰。", "No stripes of interference.");
         return finding.judged(Status::Normal, fine).into();
     }
-    let (zh, en) = match (found.axis, found.rolling) {
-        (Axis::Rows, true) => ("滚动的横条", "rolling horizontal bars"),
-        (Axis::Rows, false) => ("横条纹", "horizontal stripes"),
-        (Axis::Columns, true) => ("移动的竖条纹", "moving vertical stripes"),
-        (Axis::Columns, false) => ("竖条纹", "vertical stripes"),
-    };
     let status = if severity < 4.0 { Status::Warning } else { Status::Error };
     let whole = Text::new("条纹", "stripes");
     finding
-        .judged(
-            status,
-            Text::new(
-                format!("画面有{zh}干扰(约 {:.0} 条)。", found.wave.count),
-                format!("Interference lays {en} over the picture (about {:.0}).", found.wave.count),
-            ),
-        )
+        .judged(status, worst.words)
         .suggest(Text::new(
-            "检查供电和接地、视频线屏蔽和接头,远离强电线路。",
+            "检查供电和接地、视频线屏蔽和接头，远离强电线路。",
             "Check power supply and earthing, the cable's shield and plugs, and keep away from mains cables.",
         ))
         .suggest(Text::new(
-            "若由灯光闪烁引起,将快门设为电网频率(50/60 Hz)。",
-            "Where lamps flicker, set the shutter to the mains frequency (50/60 Hz).",
+            "若由灯光闪烁引起，将快门设为电网频率（50/60 Hz）；若为固定竖线，传感器损坏，需更换摄像机。",
+            "Where lamps flicker, set the shutter to the mains frequency (50/60 Hz); columns that stay are a \
+             damaged sensor: replace the camera.",
         ))
         .region(Region { left: 0.0, top: 0.0, width: 1.0, height: 1.0, caption: whole })
         .into()
+}
+
+fn narrow(peak: &Peak, moves: bool) -> Text {
+    let Peak { amplitude, period, angle } = *peak;
+    let level = angle.min(180.0 - angle) <= NEARLY;
+    let (zh, en) = if level {
+        ("横条纹", "horizontal stripes")
+    } else if (angle - 90.0).abs() <= NEARLY {
+        ("竖条纹", "vertical stripes")
+    } else {
+        ("斜条纹", "oblique stripes")
+    };
+    let (zh_by, en_by) = if moves {
+        ("逐帧移动，依据多帧对比", "they move from frame to frame")
+    } else {
+        ("依据单帧画面", "by one picture alone")
+    };
+    Text::new(
+        format!("全画面有{zh}干扰：间距约 {period:.0} 像素，幅度约 {amplitude:.0} 灰度级（{zh_by}）。"),
+        format!(
+            "Interference lays {en} over the whole picture, {period:.0} px apart and {amplitude:.0} grey levels \
+             high ({en_by})."
+        ),
+    )
+}
+
+fn broad(bars: &Bars) -> Text {
+    let (zh, en) = match bars.axis {
+        Axis::Rows => ("滚动的横条", "rolling horizontal bars"),
+        Axis::Columns => ("移动的竖条纹", "moving vertical stripes"),
+    };
+    Text::new(
+        format!("画面有{zh}干扰（约 {:.0} 条，依据多帧对比）。", bars.count),
+        format!(
+            "Interference lays {en} over the picture (about {:.0}, by what changes between frames).",
+            bars.count
+        ),
+    )
+}
+
+fn hot(columns: usize) -> Text {
+    Text::new(
+        format!("画面有 {columns} 条贯穿上下的亮线或暗线，传感器列损坏（依据单帧画面）。"),
+        format!(
+            "{columns} columns of single pixels are brighter or darker from top to foot: the sensor is damaged \
+             (by one picture alone)."
+        ),
+    )
 }
 
 easysight_sdk::export!(Stripe);

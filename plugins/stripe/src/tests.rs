@@ -82,3 +82,43 @@ fn a_lorry_that_passes_and_a_light_that_goes_on_are_normal() {
         assert_eq!(finding.status, Status::Normal, "{finding:?}");
     }
 }
+
+/// A wave whose crests are `length` apart and run at an angle, in degrees, against the horizontal.
+fn slanted(x: u32, y: u32, length: f64, degrees: f64, phase: f64) -> f64 {
+    let (sine, cosine) = degrees.to_radians().sin_cos();
+    let along = f64::from(y) * cosine - f64::from(x) * sine;
+    (std::f64::consts::TAU * along / length + phase).sin()
+}
+
+#[test]
+fn stripes_at_any_angle_are_found_in_one_picture_and_in_several() {
+    for (degrees, length) in [(17.0, 7.0), (45.0, 11.0), (120.0, 5.3), (163.0, 18.0)] {
+        let striped = |x: u32, y: u32, t: u32| {
+            scene(x, y, t) + 8.0 * slanted(x, y, length, degrees, 1.3 * f64::from(t))
+        };
+        let several = diagnose(&clip(striped));
+        assert_ne!(several.status, Status::Normal, "{degrees}: {several:?}");
+        let still =
+            ArrayClip::new(320, 240).frame(0, true, |x, y| striped(x, y, 0).round().clamp(0.0, 255.0) as u8);
+        let one = diagnose(&still);
+        assert_eq!(one.decision.metric, "standing_amplitude", "{degrees}: {one:?}");
+        assert!(one.message.en.contains("oblique"), "{}", one.message.en);
+    }
+}
+
+#[test]
+fn slanted_rails_in_a_part_of_the_picture_are_normal() {
+    let rails = clip(|x, y, t| {
+        let bridge = y > 130;
+        scene(x, y, t) + if bridge { 30.0 * slanted(x, y, 9.0, 60.0, 0.0) } else { 0.0 }
+    });
+    assert_eq!(diagnose(&rails).status, Status::Normal);
+}
+
+#[test]
+fn columns_from_top_to_foot_are_found_and_poles_are_none() {
+    let hot = diagnose(&clip(|x, y, t| scene(x, y, t) + if x == 101 { 40.0 } else { 0.0 }));
+    assert_eq!((hot.status != Status::Normal, hot.decision.metric.as_str()), (true, "hot_columns"));
+    let pole = clip(|x, y, t| scene(x, y, t) + if x == 101 && y > 40 { 40.0 } else { 0.0 });
+    assert_eq!(diagnose(&pole).status, Status::Normal);
+}

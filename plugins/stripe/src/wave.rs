@@ -91,6 +91,20 @@ impl Profiles {
         Self { rows: minus(&self.rows, &before.rows), columns: minus(&self.columns, &before.columns) }
     }
 
+    /// Standard deviation, in grey levels, of the mean of the profiles of an axis.
+    pub(crate) fn deviation(&self, axis: Axis) -> f64 {
+        let profiles = self.along(axis);
+        let length = profiles.iter().map(Vec::len).min().unwrap_or_default();
+        let sum = |at: usize| {
+            profiles.iter().filter_map(|profile| profile.get(at)).map(|&v| i32::from(v)).sum::<i32>()
+        };
+        let scale = ACROSS as f64 * f64::from(STEPS);
+        let values: Vec<f64> = (0..length).map(|at| f64::from(sum(at)) / scale).collect();
+        let count = length.max(1) as f64;
+        let mean = values.iter().sum::<f64>() / count;
+        (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count).sqrt()
+    }
+
     const fn along(&self, axis: Axis) -> &[Vec<i16>; ACROSS] {
         match axis {
             Axis::Rows => &self.rows,

@@ -1,0 +1,51 @@
+//! Columns that are brighter or darker than their neighbours from the top of the picture to its foot: a
+//! sensor's column amplifier does that; nothing of a scene is one pixel wide and as high as the picture.
+
+use easysight_sdk::{Clip, Failure, PlaneKind, Rect};
+
+/// Bands over the height of the picture, and rows of each.
+const BANDS: u32 = 6;
+const ROWS: u32 = 16;
+
+/// Columns at either side of the picture that do not count: compression draws a black margin out into them.
+const MARGIN: usize = 16;
+
+/// Number of columns that stand out of those two beside them by `least` grey levels in every band.
+///
+/// # Errors
+///
+/// [`Failure`] where the plane cannot be had.
+pub(crate) fn hot_columns(clip: &dyn Clip, frame: u32, least: f64) -> Result<usize, Failure> {
+    let (width, height) = clip.size(PlaneKind::Luma, 0)?;
+    if height < BANDS * ROWS || width < ROWS {
+        return Ok(0);
+    }
+    let mut out: Option<Vec<i8>> = None;
+    for band in 0..BANDS {
+        let area = Rect { x: 0, y: (height - ROWS) * band / (BANDS - 1), width, height: ROWS };
+        let samples = clip.crop(frame, PlaneKind::Luma, 0, area)?;
+        let mut sums = vec![0_i32; width as usize];
+        for row in samples.chunks_exact(width as usize) {
+            for (sum, &sample) in sums.iter_mut().zip(row) {
+                *sum += i32::from(sample);
+            }
+        }
+        let limit = (least * f64::from(ROWS)) as i32;
+        // Two columns away, as compression draws a column's neighbours along.
+        let side = |window: &[i32]| match *window {
+            [left, _, at, _, right] if at - left.max(right) > limit => 1,
+            [left, _, at, _, right] if left.min(right) - at > limit => -1,
+            _ => 0,
+        };
+        let sides = sums.windows(5).map(side);
+        out = Some(match out {
+            None => sides.collect(),
+            Some(before) => before.iter().zip(sides).map(|(&a, b)| if a == b { a } else { 0 }).collect(),
+        });
+    }
+    // A column and its neighbour count once.
+    let out = out.unwrap_or_default();
+    let inner = out.get(MARGIN..out.len().saturating_sub(MARGIN)).unwrap_or_default();
+    let next = inner.iter().skip(1).chain([&0]);
+    Ok(inner.iter().zip(next).filter(|(at, next)| **at != 0 && **next == 0).count())
+}

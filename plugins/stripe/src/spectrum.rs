@@ -1,0 +1,196 @@
+//! Waves of any angle that run through all patches of a picture alike.
+//!
+//! The picture, and what changed since another frame, are cut into patches over their whole area, and
+//! each is transformed under Hann's window. The spectrum of a scene falls off evenly and is another in
+//! each patch; interference adds the same narrow peak to all of them, road and sky alike. So of each
+//! frequency the amplitude counts that all patches but a few have, and a peak must exceed many times the
+//! ring of frequencies around it. Fences, bricks and façades follow perspective: their frequency is
+//! another from patch to patch. One transform serves both: the picture is its real part, the change its
+//! imaginary part.
+
+use easysight_sdk::{Clip, Failure, PlaneKind, Rect};
+
+use crate::fourier::{Complex, Fourier, SIDE};
+
+/// Widest picture that is judged: of wider ones, finer stripes are hardly to be seen.
+const WIDTH: u32 = 960;
+/// Most patches across and down.
+const ACROSS: u32 = 4;
+const DOWN: u32 = 3;
+/// One in so many patches may lack the wave: white sky clips it.
+const MAY_LACK: usize = 6;
+/// Fewest waves over a patch, of what changes and of what stands: Hann's window spreads a wave over two
+/// frequencies each way, and light and shade of a scene are broad.
+const FEWEST: f32 = 3.5;
+const FEWEST_STANDING: f32 = 5.5;
+/// Most: at half a wave a sample there is the chequer of the sensor's colours.
+const MOST: f32 = 0.47 * SIDE as f32;
+/// The ring around a peak, in frequencies: beyond what the window spreads.
+const RING: std::ops::Range<f32> = 3.5..6.3;
+/// What rounding leaves of amplitude.
+const ROUNDING: f32 = 0.15;
+/// How many times a peak exceeds the ring's middle: of what changes, of what stands obliquely, and of
+/// what stands upright or level, as man-made things do.
+const CHANGING: f32 = 6.0;
+const OBLIQUE: f32 = 11.0;
+const UPRIGHT: f32 = 13.0;
+/// How many times the latter also exceeds the frequencies before and behind it on its axis: a single edge
+/// from side to side has them all.
+const OVER_EDGES: f32 = 4.0;
+/// Those frequencies' distances.
+const BEFORE_AND_BEHIND: std::ops::RangeInclusive<i32> = 4..=8;
+/// Frequencies either way of the axes that count as upright or level.
+const ON_AXIS: i32 = 1;
+/// Part of these from which on a peak begins to count.
+const BEGINS: f32 = 0.75;
+
+/// A wave over the whole picture.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) struct Peak {
+    /// Grey levels from the mean to the crest, discounted where the peak hardly stands alone.
+    pub(crate) amplitude: f64,
+    /// Distance from crest to crest in pixels of the native picture.
+    pub(crate) period: f64,
+    /// Angle of the stripes against the horizontal in degrees, 0 to 180, counted as the clock runs.
+    pub(crate) angle: f64,
+}
+
+/// The strongest waves.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) struct Peaks {
+    pub(crate) standing: Peak,
+    pub(crate) changing: Peak,
+}
+
+/// Looks at a frame, and at what changed to another; a picture smaller than a patch has no peaks.
+///
+/// # Errors
+///
+/// [`Failure`] where the planes cannot be had.
+pub(crate) fn peaks(clip: &dyn Clip, frame: u32, other: Option<u32>) -> Result<Peaks, Failure> {
+    let level = clip.level_within(WIDTH);
+    let (width, height) = clip.size(PlaneKind::Luma, level)?;
+    let side = SIDE as u32;
+    if width.min(height) < side {
+        return Ok(Peaks::default());
+    }
+    let (columns, rows) = ((width / side).clamp(2, ACROSS), (height / side).clamp(2, DOWN));
+    let (fourier, window) = (Fourier::new(), window());
+    let mut amplitudes: [Vec<Vec<f32>>; 2] = [Vec::new(), Vec::new()];
+    for place in 0..columns * rows {
+        let area = Rect {
+            x: (width - side) * (place % columns) / (columns - 1),
+            y: (height - side) * (place / columns) / (rows - 1),
+            width: side,
+            height: side,
+        };
+        let picture = clip.crop(frame, PlaneKind::Luma, level, area)?;
+        let other = other.map(|other| clip.crop(other, PlaneKind::Luma, level, area)).transpose()?;
+        let mut patch = patch(&picture, other.as_deref(), &window);
+        fourier.square(&mut patch);
+        let [pictures, changes] = &mut amplitudes;
+        let (picture, change) = apart(&patch, &window);
+        pictures.push(picture);
+        if other.is_some() {
+            changes.push(change);
+        }
+    }
+    let scale = f64::from(1_u32 << level);
+    let [pictures, changes] = amplitudes.map(common);
+    Ok(Peaks {
+        standing: strongest(&pictures, FEWEST_STANDING, scale, |x, y| {
+            if x.abs() <= ON_AXIS || y.abs() <= ON_AXIS { UPRIGHT } else { OBLIQUE }
+        }),
+        changing: strongest(&changes, FEWEST, scale, |_, _| CHANGING),
+    })
+}
+
+/// Hann's window along one side.
+fn window() -> Vec<f32> {
+    (0..SIDE).map(|at| 0.5 - 0.5 * (std::f32::consts::TAU * at as f32 / SIDE as f32).cos()).collect()
+}
+
+/// The picture less its mean, and its change, under the window.
+fn patch(picture: &[u8], other: Option<&[u8]>, window: &[f32]) -> Vec<Complex> {
+    let mean = picture.iter().map(|&v| u32::from(v)).sum::<u32>() as f32 / picture.len().max(1) as f32;
+    let mut patch = Vec::with_capacity(SIDE * SIDE);
+    for (at, &sample) in picture.iter().enumerate() {
+        let weight = |at: usize| window.get(at % SIDE).copied().unwrap_or_default();
+        let weight = weight(at) * weight(at / SIDE);
+        let change = other.and_then(|other| other.get(at));
+        let change = change.map_or(0.0, |&other| f32::from(other) - f32::from(sample));
+        patch.push((weight * (f32::from(sample) - mean), weight * change));
+    }
+    patch
+}
+
+/// Amplitudes of the real and of the imaginary part of what was transformed, over half the frequencies.
+fn apart(patch: &[Complex], window: &[f32]) -> (Vec<f32>, Vec<f32>) {
+    let gain = window.iter().sum::<f32>().powi(2);
+    let at = |x: usize, y: usize| patch.get(y % SIDE * SIDE + x % SIDE).copied().unwrap_or_default();
+    let half = (0..SIDE).flat_map(|y| (0..=SIDE / 2).map(move |x| (x, y)));
+    half.map(|(x, y)| {
+        let (a, b) = (at(x, y), at(SIDE - x, SIDE - y));
+        // 2 |part| / gain, of which the transform's symmetry gives twice the part.
+        let real = (a.0 + b.0).hypot(a.1 - b.1);
+        let imaginary = (a.1 + b.1).hypot(a.0 - b.0);
+        (real / gain, imaginary / gain)
+    })
+    .unzip()
+}
+
+/// Of each frequency the amplitude that all patches but a few have.
+fn common(patches: Vec<Vec<f32>>) -> Vec<f32> {
+    let lacking = patches.len() / MAY_LACK;
+    let length = patches.first().map_or(0, Vec::len);
+    let of = |at: usize| {
+        let mut values: Vec<f32> = patches.iter().filter_map(|patch| patch.get(at)).copied().collect();
+        values.sort_unstable_by(f32::total_cmp);
+        values.get(lacking).copied().unwrap_or_default()
+    };
+    (0..length).map(of).collect()
+}
+
+/// The strongest peak that stands alone, of at least `fewest` waves over a patch; `alone` says by how many
+/// times it must exceed its ring.
+fn strongest(common: &[f32], fewest: f32, scale: f64, alone: impl Fn(i32, i32) -> f32) -> Peak {
+    let half = SIDE as i32 / 2;
+    let value = |x: i32, y: i32| {
+        // Frequencies left of the axis are the mirror image of those right of it.
+        let (x, y) = if x < 0 { (-x, -y) } else { (x, y) };
+        let (x, y) = if x > half { (2 * half - x, -y) } else { (x, y) };
+        let index = y.rem_euclid(2 * half) as usize * (half as usize + 1) + x as usize;
+        common.get(index).copied().unwrap_or_default()
+    };
+    let mut best = Peak::default();
+    for (x, y) in (-half..half).flat_map(|y| (0..=half).map(move |x| (x, y))) {
+        let amplitude = value(x, y);
+        let radius = (x as f32).hypot(y as f32);
+        // Most frequencies are done with here.
+        if f64::from(amplitude) <= best.amplitude.max(0.5) || radius < fewest || radius > MOST {
+            continue;
+        }
+        let around = (-6..=6).flat_map(|dy| (-6..=6).map(move |dx| (dx, dy)));
+        let in_ring = |(dx, dy): &(i32, i32)| RING.contains(&(*dx as f32).hypot(*dy as f32));
+        let mut ring: Vec<f32> = around.filter(in_ring).map(|(dx, dy)| value(x + dx, y + dy)).collect();
+        ring.sort_unstable_by(f32::total_cmp);
+        let middle = ring.get(ring.len() / 2).copied().unwrap_or_default();
+        let mut times = amplitude / (middle + ROUNDING) / alone(x, y);
+        if x.abs().min(y.abs()) <= ON_AXIS {
+            let (dx, dy) = if x.abs() > y.abs() { (1, 0) } else { (0, 1) };
+            let both = BEFORE_AND_BEHIND.flat_map(|by| [by, -by]);
+            let mut beside: Vec<f32> = both.map(|by| value(x + by * dx, y + by * dy)).collect();
+            beside.sort_unstable_by(f32::total_cmp);
+            let middle = beside.get(beside.len() / 2).copied().unwrap_or_default();
+            times = times.min(amplitude / (middle + ROUNDING) / OVER_EDGES);
+        }
+        let counts = ((times - BEGINS) / (1.0 - BEGINS)).clamp(0.0, 1.0);
+        let amplitude = f64::from(amplitude * counts);
+        if amplitude > best.amplitude {
+            // Stripes run across the way in which the wave runs.
+            let angle = (f64::from(y).atan2(f64::from(x)).to_degrees() + 90.0).rem_euclid(180.0);
+            best = Peak { amplitude, period: scale * f64::from(SIDE as f32 / radius), angle };
+        }
+    }
+    best
+}
