@@ -3,11 +3,14 @@
 //!
 //! Most of what cameras look at is nearly grey: roads, walls, clouds, shadows. So the colour that
 //! occurs most is close to grey in a sound picture, and where a tint lies over it that peak moves away
-//! and hardly anything grey is left. A lawn, a brick wall, the sky and the light of a sunset or of
-//! sodium lamps move the peak too, but black stays black under them, and their hues are known; these
-//! must move it further before they count.
+//! and hardly anything grey is left (white balance by the grey world, Buchsbaum 1980). A tint colours
+//! every part, which a blue sky above ground does not: most of the picture must lean towards the peak. A
+//! lawn, a brick wall, snow in the shade and the light of a sunset or of sodium lamps move the peak too,
+//! but black stays black under them, and their hues are known; these must move it further before they
+//! count. Violet has nothing in nature that fills a picture: there a faint tint counts, if it is everywhere.
 //!
-//! With what the camera usually shows a fainter tint is told: what was grey is grey no more.
+//! With what the camera usually shows a fainter tint is told: what was grey is grey no more (see
+//! [`usual`]).
 
 mod chroma;
 mod usual;
@@ -30,6 +33,10 @@ pub struct Config {
     /// The picture is tinted where its most frequent colour is so far from grey.
     #[schemars(range(min = 1.0, max = 128.0), extend("unit" = "Cb/Cr"))]
     pub cast: f64,
+    /// The same where the hue is violet or magenta, which nothing in nature has that fills a picture, and
+    /// every part of it leans that way.
+    #[schemars(range(min = 1.0, max = 128.0), extend("unit" = "Cb/Cr"))]
+    pub faint_cast: f64,
     /// The same where the hue is that of grass, earth, bricks or warm lamps and black is black; twice as
     /// much for the hue of the sky.
     #[schemars(range(min = 1.0, max = 128.0), extend("unit" = "Cb/Cr"))]
@@ -46,7 +53,14 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { cast: 8.0, natural_cast: 24.0, grey_share: 0.3, change: 6.0, use_baseline: true }
+        Self {
+            cast: 8.0,
+            faint_cast: 5.0,
+            natural_cast: 28.0,
+            grey_share: 0.3,
+            change: 6.0,
+            use_baseline: true,
+        }
     }
 }
 
@@ -94,13 +108,11 @@ impl Plugin for ColorCast {
         };
         let light = Light::of(clip)?;
         let mut usual = baseline::load::<Usual>().unwrap_or_default();
-        let before = usual.0.of(light).first().filter(|before| before.is_of(&view));
-        let finding = judge(*severity, chroma, before.and_then(|before| before.moved(&view)), &config);
-        if finding.status == Status::Normal {
-            let view = before.map(|before| before.and(&view)).unwrap_or(view);
-            usual.0.keep(light, Some(0), view, 1);
-            baseline::store(&usual).map_err(|error| Failure::Internal(error.to_string()))?;
-        }
+        let moved = usual.moved(light, &view).filter(|moved| moved.distance() > usual.tolerated());
+        let finding = judge(*severity, chroma, moved, &config);
+        let alarm = (finding.status != Status::Normal).then(|| moved.map_or(0.0, |moved| moved.distance()));
+        usual.learn(light, view, alarm);
+        baseline::store(&usual).map_err(|error| Failure::Internal(error.to_string()))?;
         Ok(Report { findings: vec![finding] })
     }
 }
@@ -117,6 +129,8 @@ fn judge(absolute: f64, chroma: &Chroma, moved: Option<Move>, config: &Config) -
         .metric("peak_cb", chroma.peak.0, "Cb/Cr")
         .metric("peak_cr", chroma.peak.1, "Cb/Cr")
         .metric("grey_share", chroma.grey_share, "share")
+        .metric("agreement", chroma.agreement, "share")
+        .metric("everywhere", chroma.everywhere, "Cb/Cr")
         .metric("colourful", chroma.spread, "Cb/Cr")
         .score(score);
     finding = match moved {
@@ -143,12 +157,13 @@ fn judge(absolute: f64, chroma: &Chroma, moved: Option<Move>, config: &Config) -
             status,
             match by_change {
                 Some(_) => Text::new(
-                    format!("与该摄像机平时相比,画面整体偏{zh}。"),
+                    format!("与该摄像机平时相比，画面整体偏{zh}（与此前多次检查相比）。"),
                     format!("The whole picture has a tint of {en} beside what this camera usually shows."),
                 ),
-                None => {
-                    Text::new(format!("画面整体偏{zh}。"), format!("The whole picture has a tint of {en}."))
-                }
+                None => Text::new(
+                    format!("画面整体偏{zh}（仅凭本次画面判断）。"),
+                    format!("The whole picture has a tint of {en} (by this picture alone)."),
+                ),
             },
         )
         .suggest(Text::new(

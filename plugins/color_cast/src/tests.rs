@@ -132,7 +132,7 @@ fn the_dark_cannot_tell() {
 #[test]
 fn thresholds_are_the_operator_s() {
     let mild = clip(|x, y| tinted(street(x, y), [16.0, -16.0, 16.0], 1.0));
-    let finding = native::<ColorCast>(&mild, r#"{"cast": 40}"#).unwrap().findings.remove(0);
+    let finding = native::<ColorCast>(&mild, r#"{"cast": 40, "faint_cast": 40}"#).unwrap().findings.remove(0);
     assert_eq!(finding.status, Status::Normal);
 }
 
@@ -154,12 +154,12 @@ fn a_faint_tint_is_told_beside_the_usual_colours() {
             ("yellow", [r, g, b]) => [r, g, 0.65 * b],
             (_, colour) => tinted(colour, tint, 0.5),
         });
-        let finding = judge_after(&[&usual, &usual], &faint);
+        let finding = judge_after(&[&usual; 4], &faint);
         assert_eq!(finding.status, Status::Warning, "{name}: {:?}", finding.metrics);
         assert!(finding.message.en.contains(name), "{name}: {}", finding.message.en);
         assert!(finding.message.en.contains("usually"), "{}", finding.message.en);
-        // One check does not make a camera known.
-        let finding = judge_after(&[&usual], &faint);
+        // Three checks do not make a camera known.
+        let finding = judge_after(&[&usual; 3], &faint);
         assert!(finding.metrics.iter().all(|metric| metric.name != "change"), "{name}");
     }
 }
@@ -176,9 +176,62 @@ fn what_passes_and_what_the_sun_does_are_no_change_of_colour() {
     let elsewhere =
         clip(|x, y| if x > 90 { [60.0, 95.0, 40.0] } else { [150.0, 90.0, 70.0].map(|c| c + f64::from(y)) });
     for (name, now) in [("passing", passing), ("evening", evening), ("infrared", infrared)] {
-        let finding = judge_after(&[&usual, &usual, &usual], &now);
+        let finding = judge_after(&[&usual; 5], &now);
         assert_eq!(finding.status, Status::Normal, "{name}: {:?}", finding.metrics);
     }
-    let finding = judge_after(&[&usual, &usual, &usual], &elsewhere);
+    let finding = judge_after(&[&usual; 5], &elsewhere);
     assert!(finding.metrics.iter().all(|metric| metric.name != "change"), "{:?}", finding.metrics);
+}
+
+#[test]
+fn a_blue_sky_above_brown_hills_is_no_tint_of_the_whole_picture() {
+    let hills = clip(|x, y| {
+        let shade = 0.5 + scatter(x / 2, y / 2) / 400.0;
+        if y < 55 { [95.0, 150.0, 225.0] } else { [125.0, 105.0, 80.0].map(|value| value * shade) }
+    });
+    let finding = diagnose(&hills);
+    assert_eq!(finding.status, Status::Normal, "{:?}", finding.metrics);
+}
+
+#[test]
+fn a_faint_violet_over_every_part_is_found_and_over_some_parts_is_not() {
+    let violet = |x, y| tinted(street(x, y), [9.0, -8.0, 7.0], 1.0);
+    let finding = diagnose(&clip(violet));
+    assert_eq!(finding.status, Status::Warning, "{:?}", finding.metrics);
+    let asphalt = clip(|x, y| if y > 48 { violet(x, y) } else { street(x, y) });
+    assert_eq!(diagnose(&asphalt).status, Status::Normal);
+}
+
+#[test]
+fn a_field_of_grass_that_fills_the_picture_is_no_tint() {
+    let field = clip(|x, y| [88.0, 108.0, 62.0].map(|value| value * (0.9 + scatter(x, y) / 1500.0)));
+    let finding = diagnose(&field);
+    assert_eq!(finding.status, Status::Normal, "{:?}", finding.metrics);
+}
+
+#[test]
+fn what_moves_some_of_the_grey_places_is_no_change_of_colour() {
+    let usual = clip(street);
+    let lamp = clip(|x, y| {
+        let colour = street(x, y);
+        if x < 100 { tinted(colour, [-7.0, 0.0, 14.0], 1.0) } else { colour }
+    });
+    let finding = judge_after(&[&usual; 5], &lamp);
+    assert_eq!(finding.status, Status::Normal, "{:?}", finding.metrics);
+}
+
+#[test]
+fn a_tint_that_ended_by_itself_twice_alarms_no_more() {
+    let (usual, tint) = (clip(street), clip(|x, y| tinted(street(x, y), [-8.0, -8.0, 20.0], 0.5)));
+    let mut camera = CameraMemory::default();
+    let mut look =
+        |clip: &ArrayClip| camera.diagnose::<ColorCast>(clip, "{}").unwrap().findings.remove(0).status;
+    for _ in 0..5 {
+        assert_eq!(look(&usual), Status::Normal);
+    }
+    for _ in 0..2 {
+        assert_ne!(look(&tint), Status::Normal);
+        assert_eq!(look(&usual), Status::Normal);
+    }
+    assert_eq!(look(&tint), Status::Normal);
 }

@@ -2,16 +2,27 @@
 //!
 //! What was grey in the scene is grey under any lamp that the white balance knows. So the places that
 //! were nearly grey tell a tint that is too faint to be one by itself, whatever else is in the picture.
+//! A tint moves all of them alike, whereas a lamp, a sky or a lorry moves some. A camera has more than
+//! one state, as presets, clouds and lamps have, so several are kept, and the nearest one counts. What
+//! alarmed and ended by itself, twice, is one of the camera's ways: it must go further to alarm again.
 
-use easysight_sdk::baseline::{References, Remembered};
+use easysight_sdk::baseline::{Light, References, Remembered};
 use serde::{Deserialize, Serialize};
 
 use crate::chroma::{LIT, Pixels, is_warm};
 
 /// Cells across and down.
 const CELLS: (usize, usize) = (16, 9);
-/// A view is known after so many checks without a finding.
-const KNOWN_AFTER: u16 = 2;
+/// Views of the same layout are known after so many checks without a finding: fewer show no range.
+const KNOWN_AFTER: u16 = 4;
+/// States that are kept for each light.
+const MOST_STATES: usize = 8;
+/// A view whose grey places lie so near those of a state, in units of Cb and Cr, is of that state.
+const SAME_STATE: f64 = 2.0;
+/// Share of the grey cells that must have moved the same way, by half as far at least.
+const AGREE: f64 = 0.8;
+/// An alarm that ended by itself so often is one of the camera's ways.
+const ENDED: u8 = 2;
 /// The latest check weighs at least one part in so many.
 const LONGEST: u16 = 8;
 /// Parts of a grey level, and of a unit of Cb and Cr, that are remembered.
@@ -32,12 +43,61 @@ pub(crate) struct View {
     seen: u16,
 }
 
-/// The views of a camera by day and by night.
+/// The states of a camera by day and by night, and how far it went without a fault.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Usual(pub(crate) References<View>);
+pub(crate) struct Usual {
+    states: References<View>,
+    /// How far, in sixteenths of a unit, the alarms went that ended by themselves.
+    ended: Vec<u16>,
+    /// How far the present alarm went; 0 where there is none.
+    alarm: u16,
+}
 
 impl Remembered for Usual {
-    const LAYOUT: u16 = 1;
+    const LAYOUT: u16 = 2;
+}
+
+impl Usual {
+    /// How far what was grey has moved from the nearest state of the same layout; none where that is not
+    /// known yet, or hardly anything was grey.
+    pub(crate) fn moved(&self, light: Light, now: &View) -> Option<Move> {
+        let alike: Vec<&View> = self.states.of(light).iter().filter(|state| state.is_of(now)).collect();
+        if alike.iter().map(|state| state.seen).sum::<u16>() < KNOWN_AFTER {
+            return None;
+        }
+        let moves = alike.iter().filter_map(|state| state.moved(now));
+        moves.min_by(|a, b| a.distance().total_cmp(&b.distance()))
+    }
+
+    /// What an alarm must exceed beside its threshold: how far those went that ended by themselves.
+    pub(crate) fn tolerated(&self) -> f64 {
+        if self.ended.len() < ENDED.into() {
+            return 0.0;
+        }
+        // One unit more is what rounding and noise move.
+        1.0 + self.ended.iter().map(|&far| f64::from(far) / PARTS).fold(0.0, f64::max)
+    }
+
+    /// Remembers a look: its colours where nothing was found, else how far it went.
+    pub(crate) fn learn(&mut self, light: Light, now: View, alarm: Option<f64>) {
+        if let Some(distance) = alarm {
+            self.alarm = self.alarm.max((PARTS * distance) as u16);
+            return;
+        }
+        if self.alarm > 0 {
+            self.ended.insert(0, self.alarm);
+            self.ended.truncate(MOST_STATES);
+            self.alarm = 0;
+        }
+        let states = self.states.of(light).iter().enumerate();
+        let distances = states
+            .filter(|(_, state)| state.is_of(&now))
+            .map(|(at, state)| (at, state.moved(&now).map_or(0.0, |moved| moved.distance())));
+        let nearest = distances.min_by(|a, b| a.1.total_cmp(&b.1)).filter(|(_, far)| *far <= SAME_STATE);
+        let at = nearest.map(|(at, _)| at);
+        let state = at.and_then(|at| self.states.of(light).get(at)).map(|state| state.and(&now));
+        self.states.keep(light, at, state.unwrap_or(now), MOST_STATES);
+    }
 }
 
 /// How far what was grey has moved, in units of Cb and Cr.
@@ -82,7 +142,7 @@ impl View {
     }
 
     /// Whether the camera looks at what it looked at.
-    pub(crate) fn is_of(&self, now: &Self) -> bool {
+    fn is_of(&self, now: &Self) -> bool {
         let light = |view: &Self| -> Vec<f64> { view.cells.iter().map(|&[luma, ..]| luma.into()).collect() };
         let (before, now) = (light(self), light(now));
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
@@ -95,12 +155,9 @@ impl View {
         both >= ALIKE * (old * new).sqrt()
     }
 
-    /// How far what was grey has moved from there; none where the view is not known yet, hardly anything
-    /// was grey or is lit, or it moved towards grey.
-    pub(crate) fn moved(&self, now: &Self) -> Option<Move> {
-        if self.seen < KNOWN_AFTER {
-            return None;
-        }
+    /// How far what was grey has moved from there; none where hardly anything was grey or is lit. Nothing
+    /// where it did not move all alike, or moved towards grey.
+    fn moved(&self, now: &Self) -> Option<Move> {
         let colour = |&[luma, cb, cr]: &[i16; 3]| [luma, cb, cr].map(|part| f64::from(part) / PARTS);
         let (mut cb_moves, mut cr_moves, mut usual) = (Vec::new(), Vec::new(), (0.0, 0.0));
         for (before, now) in self.cells.iter().zip(&now.cells) {
@@ -116,13 +173,17 @@ impl View {
         if count < (LEAST_GREY * self.cells.len() as f64).max(1.0) {
             return None;
         }
-        let moved = Move { cb: median(cb_moves), cr: median(cr_moves) };
+        let moved = Move { cb: median(cb_moves.clone()), cr: median(cr_moves.clone()) };
         let (cb, cr) = (usual.0 / count, usual.1 / count);
-        ((cb + moved.cb).hypot(cr + moved.cr) > cb.hypot(cr)).then_some(moved)
+        let square = moved.distance().powi(2);
+        let with = |&(&cb, &cr): &(&f64, &f64)| cb * moved.cb + cr * moved.cr >= 0.5 * square;
+        let agree = cb_moves.iter().zip(&cr_moves).filter(with).count() as f64;
+        let away = (cb + moved.cb).hypot(cr + moved.cr) > cb.hypot(cr);
+        Some(if away && agree >= AGREE * count { moved } else { Move { cb: 0.0, cr: 0.0 } })
     }
 
     /// The view with one more check in it.
-    pub(crate) fn and(&self, now: &Self) -> Self {
+    fn and(&self, now: &Self) -> Self {
         let seen = self.seen.saturating_add(1);
         let weight = i32::from(seen.min(LONGEST));
         let mean = |before: i16, now: i16| {
