@@ -1,20 +1,14 @@
 //! The picture as a grid of small tiles: how bright each is, how much detail it has, whether
 //! something moved in it.
 
-use easysight_sdk::{
-    Clip, Failure, PlaneKind, SampleRange,
-    image::{Moments, tile_difference_moments, tile_moments},
-};
+use easysight_sdk::image::{Moments, tile_difference_moments, tile_moments};
 
-/// Width, in pixels, of the picture that is looked at: noise has faded at that size, and an edge
-/// that is out of focus is still wider than a sharp one.
-const WIDTH: u32 = 400;
+use crate::planes::{FRAMES, Planes};
+
 /// Side of a tile in pixels of that picture.
 pub(crate) const TILE: usize = 4;
 /// Samples of a tile.
 const SAMPLES: u32 = (TILE * TILE) as u32;
-/// Frames that are looked at, spread over the clip.
-const FRAMES: usize = 4;
 /// Grey levels by which the mean of a tile may wander while nothing moves in it.
 const STILL: f32 = 8.0;
 
@@ -49,16 +43,12 @@ pub(crate) struct Grid {
 
 impl Grid {
     /// Measures a clip.
-    pub(crate) fn of(clip: &dyn Clip) -> Result<Self, Failure> {
-        let info = clip.info();
-        let level = clip.level_within(WIDTH);
-        let (width, height) = clip.size(PlaneKind::Luma, level)?;
-        let (width, height) = (width as usize, height as usize);
-        let planes = spread(clip).map(|frame| clip.luma(frame, level)).collect::<Result<Vec<_>, _>>()?;
+    pub(crate) fn of(planes: &Planes) -> Self {
+        let &Planes { width, height, offset, scale, frames: ref planes } = planes;
         let count = width / TILE * (height / TILE);
         let (mut means, mut variances, mut noises) =
             (Series::new(count), Series::new(count), Series::new(count));
-        for plane in &planes {
+        for plane in planes {
             let tiles = tile_moments::<TILE>(plane, width);
             means.take(&tiles, |tile| tile.mean(SAMPLES));
             variances.take(&tiles, |tile| tile.variance(SAMPLES));
@@ -69,11 +59,6 @@ impl Grid {
                 noises.take(&tiles, |tile| tile.variance(SAMPLES));
             }
         }
-        let (offset, scale) = match info.range {
-            SampleRange::Full => (0.0, 1.0),
-            // ITU-R BT.601: black 16, white 235.
-            SampleRange::Limited => (16.0, 255.0 / 219.0),
-        };
         let mut grid = Self {
             columns: width / TILE,
             rows: height / TILE,
@@ -96,7 +81,7 @@ impl Grid {
             all_noises.push(noise);
         }
         grid.mean_noise = (median(&mut all_noises) / (SAMPLES * FRAMES as u32) as f32).sqrt() * scale;
-        Ok(grid)
+        grid
     }
 
     /// Without the black bars that a recorder puts on two opposite sides to fit a picture of another
@@ -289,21 +274,6 @@ fn threes(values: &[f32]) -> impl Iterator<Item = ((&f32, &f32), &f32)> {
 fn middle_of(a: f32, b: f32, c: f32) -> f32 {
     let (a, b) = ordered(a, b);
     ordered(a, ordered(b, c).0).1
-}
-
-/// Up to [`FRAMES`] frames, spread evenly over the clip's time.
-fn spread(clip: &dyn Clip) -> impl Iterator<Item = u32> {
-    let frames = clip.frames();
-    let span = frames.last().map_or(0, |frame| frame.timestamp_us);
-    let mut chosen: Vec<u32> = (0..FRAMES as u64)
-        .filter_map(|part| {
-            let due = span * part / (FRAMES as u64 - 1);
-            frames.iter().zip(0_u32..).min_by_key(|(frame, _)| frame.timestamp_us.abs_diff(due))
-        })
-        .map(|(_, index)| index)
-        .collect();
-    chosen.dedup();
-    chosen.into_iter()
 }
 
 /// The middle of some values, the lower of two; 0 of none. Changes their order.

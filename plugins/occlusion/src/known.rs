@@ -105,7 +105,7 @@ impl Known {
         if usize::from(self.width) != now.width || self.pixels.len() != now.pixels.len() {
             return None;
         }
-        let sums = now.compare(&self.view().gradients(), gradients);
+        let sums = self.view().gradients().beside(gradients);
         let needed = (DEPENDABLE * f32::from(self.looks)).ceil() as u8;
         let dependable: Vec<bool> =
             sums.iter().zip(&self.found).map(|(sums, &found)| sums.tells() && found >= needed).collect();

@@ -10,6 +10,7 @@
 mod grid;
 mod known;
 mod patch;
+mod planes;
 mod veil;
 mod view;
 
@@ -21,6 +22,7 @@ use serde::Deserialize;
 
 use grid::Grid;
 use known::{Known, Lost, Match, Seen, lost};
+use planes::Planes;
 use view::{Sums, View};
 
 /// Stretch of the clip that is asked for: what moves through a region within it is no cover.
@@ -39,11 +41,10 @@ const LEAST_LOOKS: u32 = 3;
 const USUAL_LOOKS: u32 = 20;
 /// Share of the rest of the picture that has detail where something covers a part of it; in dense fog a third.
 const LEAST_DETAILED: f32 = 0.4;
+/// Share of the picture that must have changed for a cover to have come.
+const LEAST_CHANGED: f32 = 0.06;
 /// Share of the cells of a part that must have had edges for the memory to know what was there.
 const KNOWN_BEFORE: f32 = 0.2;
-/// Width of the picture that is brought down to a view, and frames that are looked at.
-const VIEW_WIDTH: u32 = 400;
-const VIEW_FRAMES: u32 = 4;
 /// A patch of this share leaves nothing of the scene to compare it with.
 const NOTHING_ELSE: f32 = 0.9;
 
@@ -132,9 +133,10 @@ impl Plugin for Occlusion {
     }
 
     fn diagnose(clip: &dyn Clip, config: Config) -> Result<Report, Failure> {
-        let grid = Grid::of(clip)?.without_bars();
+        let planes = Planes::of(clip)?;
+        let grid = Grid::of(&planes).without_bars();
         let is_dark = grid.nine_tenths().is_none_or(|bright| bright < DARK);
-        let views = Views::of(clip)?;
+        let views = Views::of(&planes);
         let mut seen = if config.use_baseline { baseline::load::<Seen>() } else { None }.unwrap_or_default();
         let matches = views.beside(&seen);
         let known = known_looks(&matches);
@@ -181,20 +183,15 @@ struct Views {
 }
 
 impl Views {
-    fn of(clip: &dyn Clip) -> Result<Self, Failure> {
-        let level = clip.level_within(VIEW_WIDTH);
-        let frames = clip.spread(VIEW_FRAMES);
-        let last = frames.last().copied().unwrap_or(0);
-        let beginning = match frames.as_slice() {
-            [first, second, .., last] if second != last => vec![*first, *second],
+    fn of(planes: &Planes) -> Self {
+        let one = |frame: &Vec<u8>| View::of(planes, std::slice::from_ref(frame));
+        let beginning = match planes.frames.as_slice() {
+            [first, second, _, ..] => vec![one(first), one(second)],
             _ => Vec::new(),
         };
-        let beginning = beginning.iter().map(|&frame| View::of(clip, level, &[frame]));
-        Ok(Self {
-            whole: View::of(clip, level, &frames)?,
-            beginning: beginning.collect::<Result<_, _>>()?,
-            last: View::of(clip, level, &[last])?,
-        })
+        let whole = View::of(planes, &planes.frames);
+        let last = planes.frames.last().map_or_else(|| whole.clone(), one);
+        Self { whole, beginning, last }
     }
 
     fn beside(&self, seen: &Seen) -> Vec<Match> {
@@ -206,6 +203,10 @@ impl Views {
 
     fn lost_since_the_beginning(&self) -> Option<Lost> {
         let [first, second] = self.beginning.as_slice() else { return None };
+        // Most clips end as they began.
+        if first.changed(&self.last) < LEAST_CHANGED {
+            return None;
+        }
         let first = Known::of(first).with(second);
         let seen = first.beside(None, &self.last, &self.last.gradients())?;
         lost_beside(&self.last, &[seen])

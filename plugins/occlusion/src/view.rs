@@ -7,7 +7,7 @@
 //! it is dark, bright, woven or printed; fog, rain and other light make them fainter and leave them where
 //! they are.
 
-use easysight_sdk::{Clip, Failure, PlaneKind, SampleRange};
+use crate::planes::Planes;
 
 /// Side of a cell in pixels of the view.
 pub(crate) const CELL: usize = 4;
@@ -16,6 +16,8 @@ const WIDTH: usize = 200;
 /// A change of so many grey levels over two pixels counts half as an edge: several times what noise and
 /// compression leave at this size.
 const HALF: f32 = 8.0;
+/// A pixel that differs by more, in grey levels, shows something else.
+const CHANGED: u8 = 8;
 /// Changes up to here are noise.
 const NOISE: f32 = 3.0;
 /// A window tells something where the squares of its normalized gradients have this mean: one pixel in
@@ -29,55 +31,51 @@ pub(crate) struct View {
     pub(crate) pixels: Vec<u8>,
 }
 
-/// Sums over the window of three cells by three around each cell.
+/// What a view holds around a cell, in the window of three cells by three.
+#[derive(Debug, Clone, Copy, Default)]
+struct Part {
+    /// Squares of the normalized gradients.
+    edges: f32,
+    /// The same of the gradients as they are.
+    strength: f32,
+    light: f32,
+}
+
+/// The windows of two views at the same place.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Sums {
-    before: f32,
+    before: Part,
+    now: Part,
+    /// Products of the normalized gradients.
     both: f32,
-    now: f32,
-    /// The same of the gradients as they are.
-    strength_before: f32,
-    strength_now: f32,
-    light_before: f32,
-    light_now: f32,
 }
 
 impl Sums {
-    fn add(&mut self, other: &Self) {
-        self.before += other.before;
-        self.both += other.both;
-        self.now += other.now;
-        self.strength_before += other.strength_before;
-        self.strength_now += other.strength_now;
-        self.light_before += other.light_before;
-        self.light_now += other.light_now;
-    }
-
     /// The view before has edges here.
     pub(crate) fn tells(&self) -> bool {
-        self.before >= TELLING * WINDOW
+        self.before.edges >= TELLING * WINDOW
     }
 
     /// The view now has edges here.
     pub(crate) fn is_lively(&self) -> bool {
-        self.now >= TELLING * WINDOW
+        self.now.edges >= TELLING * WINDOW
     }
 
     /// How well the edges before are found now: 1 where they all are, about 0 where none is.
     pub(crate) fn correlation(&self) -> f32 {
         // What is empty now has noise only, which would correlate by chance.
-        let now = self.now.max(0.25 * TELLING * WINDOW);
-        if self.before > 0.0 { self.both / (self.before * now).sqrt() } else { 0.0 }
+        let now = self.now.edges.max(0.25 * TELLING * WINDOW);
+        if self.before.edges > 0.0 { self.both / (self.before.edges * now).sqrt() } else { 0.0 }
     }
 
     /// Grey levels before and now.
     pub(crate) fn light(&self) -> (f32, f32) {
-        (self.light_before / WINDOW, self.light_now / WINDOW)
+        (self.before.light / WINDOW, self.now.light / WINDOW)
     }
 
     /// Squares of the gradients before and now.
     pub(crate) const fn strength(&self) -> (f32, f32) {
-        (self.strength_before, self.strength_now)
+        (self.before.strength, self.now.strength)
     }
 }
 
@@ -86,30 +84,35 @@ const WINDOW: f32 = (9 * CELL * CELL) as f32;
 
 impl View {
     /// The mean of some frames of a clip.
-    pub(crate) fn of(clip: &dyn Clip, level: u32, frames: &[u32]) -> Result<Self, Failure> {
-        let (width, height) = clip.size(PlaneKind::Luma, level)?;
-        let (width, height) = (width as usize, height as usize);
-        let (offset, scale) = match clip.info().range {
-            SampleRange::Full => (0.0, 1.0),
-            // ITU-R BT.601: black 16, white 235.
-            SampleRange::Limited => (16.0, 255.0 / 219.0),
-        };
+    pub(crate) fn of(planes: &Planes, frames: &[Vec<u8>]) -> Self {
+        let &Planes { width, height, offset, scale, .. } = planes;
         let by = ((width + WIDTH / 2) / WIDTH).max(1);
         let small = width / by;
-        let mut sums = vec![0_u32; small * (height / by)];
-        for &frame in frames {
-            let plane = clip.luma(frame, level)?;
-            for (band, out) in plane.chunks_exact(width * by).zip(sums.chunks_exact_mut(small.max(1))) {
-                for row in band.chunks_exact(width) {
-                    for (samples, sum) in row.chunks_exact(by).zip(&mut *out) {
-                        *sum += samples.iter().map(|&sample| u32::from(sample)).sum::<u32>();
+        let mut pixels = Vec::with_capacity(small * (height / by));
+        let mut columns = vec![0_u16; width];
+        let lift = offset * scale;
+        let scale = scale / (by * by * frames.len().max(1)) as f32;
+        let grey = |sum: u16| (f32::from(sum) * scale - lift).clamp(0.0, 255.0) as u8;
+        for band in 0..height / by {
+            columns.fill(0);
+            for frame in frames {
+                let rows = frame.get(band * by * width..(band + 1) * by * width).unwrap_or_default();
+                for row in rows.chunks_exact(width.max(1)) {
+                    for (sum, &sample) in columns.iter_mut().zip(row) {
+                        *sum += u16::from(sample);
                     }
                 }
             }
+            pixels.extend(columns.chunks_exact(by).take(small).map(|sums| grey(sums.iter().sum())));
         }
-        let count = (by * by * frames.len().max(1)) as f32;
-        let grey = |sum: u32| ((sum as f32 / count - offset) * scale).clamp(0.0, 255.0) as u8;
-        Ok(Self { width: small, pixels: sums.into_iter().map(grey).collect() })
+        Self { width: small, pixels }
+    }
+
+    /// Share of the pixels whose grey level differs much from those of another view of the same size.
+    pub(crate) fn changed(&self, other: &Self) -> f32 {
+        let changed =
+            self.pixels.iter().zip(&other.pixels).filter(|(a, b)| a.abs_diff(**b) > CHANGED).count();
+        changed as f32 / self.pixels.len().max(1) as f32
     }
 
     /// Whole cells a row and rows of them.
@@ -117,85 +120,122 @@ impl View {
         (self.width / CELL, self.pixels.len() / self.width.max(1) / CELL)
     }
 
-    /// Normalized gradients, their squares as they are, and the grey level, pixel by pixel.
+    /// Its normalized gradients, pixel by pixel, and what its windows hold.
     pub(crate) fn gradients(&self) -> Gradients {
         let (columns, rows) = self.cells();
-        let (width, height) = (columns * CELL, rows * CELL);
-        let mut found = Gradients::default();
-        let lines: Vec<&[u8]> = self.pixels.chunks_exact(self.width.max(1)).collect();
-        for y in 0..height {
-            let line = |at: usize| lines.get(at).copied().unwrap_or_default();
-            let (above, row, below) =
-                (line(y.saturating_sub(1)), line(y), line((y + 1).min(lines.len().saturating_sub(1))));
-            let at = |row: &[u8], x: usize| row.get(x).copied().map_or(0.0, f32::from);
-            for x in 0..width {
-                let right = (x + 1).min(self.width.saturating_sub(1));
-                let across = at(row, right) - at(row, x.saturating_sub(1));
-                let down = at(below, x) - at(above, x);
-                let square = across * across + down * down;
-                let length = square.sqrt();
-                // What noise makes is nothing; an edge counts by what it is above that.
-                let above = (length - NOISE).max(0.0);
-                let unit = above / ((above + HALF) * length.max(1.0));
-                found.x.push(across * unit);
-                found.y.push(down * unit);
-                found.square.push(square);
-                found.light.push(at(row, x));
+        let width = columns * CELL;
+        let mut found = Gradients {
+            columns,
+            x: vec![0.0; width * rows * CELL],
+            y: vec![0.0; width * rows * CELL],
+            parts: vec![Part::default(); columns * rows],
+        };
+        if columns == 0 {
+            return found;
+        }
+        // Each row with its ends once more, so that every pixel has neighbours.
+        let padded: Vec<Vec<f32>> = (self.pixels.chunks_exact(self.width).take(rows * CELL))
+            .map(|row| {
+                let row = row.get(..width).unwrap_or(row);
+                let ends = (row.first().into_iter(), row.last().into_iter());
+                ends.0.chain(row).chain(ends.1).map(|&pixel| f32::from(pixel)).collect()
+            })
+            .collect();
+        let mut squares = vec![0.0; width];
+        let out = found.x.chunks_exact_mut(width).zip(found.y.chunks_exact_mut(width));
+        for (at, (out, row)) in out.zip(&padded).enumerate() {
+            let above = padded.get(at.saturating_sub(1)).unwrap_or(row);
+            let below = padded.get(at + 1).unwrap_or(row);
+            normalized([above, row, below], out.0, out.1, &mut squares);
+            let cells = found.parts.iter_mut().skip(at / CELL * columns);
+            let pixels = out.0.as_chunks::<CELL>().0.iter().zip(out.1.as_chunks::<CELL>().0);
+            let pixels = pixels.zip(squares.as_chunks::<CELL>().0);
+            let light = row.get(1..).unwrap_or_default().as_chunks::<CELL>().0;
+            for (cell, (((x, y), squares), light)) in cells.zip(pixels.zip(light)) {
+                cell.edges += dot(x, x) + dot(y, y);
+                cell.strength += squares.iter().sum::<f32>();
+                cell.light += light.iter().sum::<f32>();
             }
         }
+        found.parts = windows(&found.parts, columns, |sum, part| {
+            sum.edges += part.edges;
+            sum.strength += part.strength;
+            sum.light += part.light;
+        });
         found
     }
+}
 
-    /// Compares two views of the same size, window by window.
-    pub(crate) fn compare(&self, before: &Gradients, now: &Gradients) -> Vec<Sums> {
-        let (columns, rows) = self.cells();
-        let mut cells = vec![Sums::default(); columns * rows];
-        let width = columns * CELL;
-        let pixels = before.x.iter().zip(&before.y).zip(now.x.iter().zip(&now.y));
-        let pixels =
-            pixels.zip(before.square.iter().zip(&now.square)).zip(before.light.iter().zip(&now.light));
-        for (at, ((((&ax, &ay), (&bx, &by)), (&old, &new)), (&dim, &lit))) in pixels.enumerate() {
-            let (x, y) = (at % width.max(1), at / width.max(1));
-            if let Some(cell) = cells.get_mut(y / CELL * columns + x / CELL) {
-                cell.add(&Sums {
-                    before: ax * ax + ay * ay,
-                    both: ax * bx + ay * by,
-                    now: bx * bx + by * by,
-                    strength_before: old,
-                    strength_now: new,
-                    light_before: dim,
-                    light_now: lit,
-                });
-            }
-        }
-        windows(&cells, columns, rows)
+/// Gradients of the middle one of three padded rows, normalized, and their squares as they are.
+fn normalized(rows: [&[f32]; 3], x: &mut [f32], y: &mut [f32], squares: &mut [f32]) {
+    let [above, row, below] = rows;
+    let level = row.iter().zip(row.get(2..).unwrap_or_default());
+    let upright = above.get(1..).unwrap_or_default().iter().zip(below.get(1..).unwrap_or_default());
+    let out = x.iter_mut().zip(y).zip(squares);
+    for (((x, y), square), ((left, right), (upper, lower))) in out.zip(level.zip(upright)) {
+        let (across, down) = (right - left, lower - upper);
+        *square = across * across + down * down;
+        let length = square.sqrt();
+        // What noise makes is nothing; an edge counts by what it is above that.
+        let above = (length - NOISE).max(0.0);
+        let unit = above / ((above + HALF) * length.max(1.0));
+        *x = across * unit;
+        *y = down * unit;
     }
+}
+
+fn dot(a: &[f32; CELL], b: &[f32; CELL]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 /// See [`View::gradients`].
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Gradients {
+    columns: usize,
     x: Vec<f32>,
     y: Vec<f32>,
-    square: Vec<f32>,
-    light: Vec<f32>,
+    parts: Vec<Part>,
+}
+
+impl Gradients {
+    /// Compares the gradients of two views of the same size, window by window: these are the earlier.
+    pub(crate) fn beside(&self, now: &Self) -> Vec<Sums> {
+        let width = (self.columns * CELL).max(1);
+        let mut both = vec![0.0_f32; self.parts.len()];
+        let before = self.x.chunks_exact(width).zip(self.y.chunks_exact(width));
+        let after = now.x.chunks_exact(width).zip(now.y.chunks_exact(width));
+        for (at, ((ax, ay), (bx, by))) in before.zip(after).enumerate() {
+            let cells = both.iter_mut().skip(at / CELL * self.columns);
+            let x = ax.as_chunks::<CELL>().0.iter().zip(bx.as_chunks::<CELL>().0);
+            let y = ay.as_chunks::<CELL>().0.iter().zip(by.as_chunks::<CELL>().0);
+            for (cell, ((ax, bx), (ay, by))) in cells.zip(x.zip(y)) {
+                *cell += dot(ax, bx) + dot(ay, by);
+            }
+        }
+        let both = windows(&both, self.columns, |sum, both| *sum += both);
+        let parts = self.parts.iter().zip(&now.parts);
+        parts.zip(both).map(|((&before, &now), both)| Sums { before, now, both }).collect()
+    }
 }
 
 /// The sums over each cell and its neighbours; at the rim the cells inside stand for those outside.
-fn windows(cells: &[Sums], columns: usize, rows: usize) -> Vec<Sums> {
-    let mut windows = Vec::with_capacity(cells.len());
-    for row in 0..rows {
-        for column in 0..columns {
-            let mut window = Sums::default();
-            for (dx, dy) in (0..3).flat_map(|dy| (0..3).map(move |dx| (dx, dy))) {
-                let x = (column + dx).saturating_sub(1).min(columns.saturating_sub(1));
-                let y = (row + dy).saturating_sub(1).min(rows.saturating_sub(1));
-                if let Some(cell) = cells.get(y * columns + x) {
-                    window.add(cell);
+fn windows<T: Copy>(cells: &[T], columns: usize, add: impl Fn(&mut T, &T)) -> Vec<T> {
+    let beside = |cells: &[T], step: usize| -> Vec<T> {
+        let last = cells.len().saturating_sub(step);
+        let same = |at: usize, other: usize| step != 1 || at / columns.max(1) == other / columns.max(1);
+        (cells.iter().enumerate())
+            .map(|(at, cell)| {
+                let mut sum = *cell;
+                let before = at.checked_sub(step).filter(|&before| same(at, before)).unwrap_or(at);
+                let after = if at < last && same(at, at + step) { at + step } else { at };
+                for other in [before, after] {
+                    if let Some(other) = cells.get(other) {
+                        add(&mut sum, other);
+                    }
                 }
-            }
-            windows.push(window);
-        }
-    }
-    windows
+                sum
+            })
+            .collect()
+    };
+    beside(&beside(cells, 1), columns.max(1))
 }
