@@ -6,8 +6,7 @@
 pub mod manifest;
 pub mod mirror;
 pub mod rebuild;
-pub mod set;
 
+pub use crate::set::Set;
 pub use manifest::{Entry, Kind, Manifest, Source};
 pub use rebuild::Outcome;
-pub use set::Set;

@@ -14,7 +14,7 @@ use easysight_report::{
     cases::{self, Clip, Order},
     document::{self, Language, Sheet, Told},
     examiner::{self, Examiner, Look},
-    labels,
+    footage, labels,
     manifest::Manifest,
     real,
     set::Set,
@@ -35,6 +35,31 @@ enum Command {
     Cases(Cases),
     /// Make the cases, run the plugins on them and write a report.
     Accuracy(Accuracy),
+    /// Rebuild the listed real footage from copies of its repositories, for `accuracy --footage`.
+    Footage(Rebuild),
+}
+
+#[derive(Debug, clap::Args)]
+struct Rebuild {
+    /// Copies of the repositories: `owner+name/name.git`, or folders of their files.
+    #[arg(long, value_name = "DIR")]
+    mirrors: PathBuf,
+    /// Where the footage goes, with its labels.
+    #[arg(long, value_name = "DIR", default_value = "target/report/footage")]
+    out: PathBuf,
+    /// The list.
+    #[arg(long, value_name = "FILE", default_value = "report/footage/manifest.csv")]
+    list: PathBuf,
+}
+
+impl Rebuild {
+    fn run(&self) -> anyhow::Result<()> {
+        println!("{}", footage::Manifest::read(&self.list)?.rebuild(&self.mirrors, &self.out)?);
+        // The list has the columns of labels, and more.
+        let labels = self.out.join(labels::FILE);
+        fs::copy(&self.list, &labels).with_context(|| labels.display().to_string())?;
+        Ok(())
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -115,6 +140,7 @@ fn main() -> anyhow::Result<ExitCode> {
             println!("{} cases in {}", manifest.cases.len(), arguments.cases_dir.display());
         }
         Command::Accuracy(arguments) => arguments.run()?,
+        Command::Footage(arguments) => arguments.run()?,
     }
     Ok(ExitCode::SUCCESS)
 }

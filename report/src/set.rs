@@ -111,11 +111,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_belongs_to_the_set_of_its_hash_for_ever() {
-        // From sha256sum: 95…, 3d…, e3….
+    fn a_name_is_drawn_by_the_first_digit_of_its_hash() {
+        // `printf %s NAME | sha256sum` begins with 7, 8, b and c.
+        assert_eq!(Set::of("abc4"), Set::Development);
+        assert_eq!(Set::of("abc3"), Set::Validation);
         assert_eq!(Set::of("abc"), Set::Validation);
-        assert_eq!(Set::of("street_cars"), Set::Development);
-        assert_eq!(Set::of(""), Set::LockBox);
+        assert_eq!(Set::of("a"), Set::LockBox);
+    }
+
+    #[test]
+    fn half_of_the_cameras_are_for_development_and_a_quarter_for_each_other_set() {
+        let count = |set| (0..4000).filter(|number| Set::of(&format!("camera {number}")) == set).count();
+        let shares = Set::ALL.map(count);
+        for (share, wanted) in shares.into_iter().zip([2000_usize, 1000, 1000]) {
+            assert!(share.abs_diff(wanted) < 120, "{shares:?}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use anyhow::{Context, bail, ensure};
 use blake3::Hash;
 use serde::Deserialize;
 
-use super::set::Set;
+use crate::set::Set;
 
 /// Whether something must be found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
