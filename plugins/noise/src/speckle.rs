@@ -101,9 +101,17 @@ pub(crate) fn of_picture(clip: &dyn Clip, frame: u32) -> Result<Speckles, Failur
             colour = colour.max(q.spread * EVEN_COLOUR.share(q.even_spread));
         }
     }
-    // Lone samples are told best before they are averaged.
-    let native = tiles(clip, PlaneKind::Luma, 0, LONE, &read)?;
-    Ok(Speckles { grain, colour, lone: lone(native, |tile| tile.lone) })
+    Ok(Speckles { grain, colour, lone: lone_of_picture(clip, frame)? })
+}
+
+/// The lone samples of one picture; they are told best before samples are averaged.
+///
+/// # Errors
+///
+/// [`Failure`] where the plane cannot be had.
+pub(crate) fn lone_of_picture(clip: &dyn Clip, frame: u32) -> Result<f64, Failure> {
+    let read = |plane, level, area| clip.crop(frame, plane, level, area).map_err(Failure::from);
+    Ok(lone(tiles(clip, PlaneKind::Luma, 0, LONE, &read)?, |tile| tile.lone))
 }
 
 /// Of what changes from one frame to another.
@@ -120,12 +128,15 @@ pub(crate) fn of_change(clip: &dyn Clip, before: u32, after: u32) -> Result<Spec
     };
     // Half the difference of two frames has 1/√2 of the noise of one.
     let scale = std::f64::consts::SQRT_2;
+    let native = tiles(clip, PlaneKind::Luma, 0, LONE_CHANGE, &read)?;
     let mut grain = 0.0_f64;
     for (level, weight) in [(level, 1.0), (level + 1, 2.0)] {
         if level >= clip.info().levels {
             continue;
         }
-        if let Some(q) = Quartiles::of(&tiles(clip, PlaneKind::Luma, level, LONE_CHANGE, &read)?, false) {
+        let scaled =
+            if level == 0 { None } else { Some(tiles(clip, PlaneKind::Luma, level, LONE_CHANGE, &read)?) };
+        if let Some(q) = Quartiles::of(scaled.as_ref().unwrap_or(&native), false) {
             let white = if weight > 1.0 { WHITE_CHANGE } else { WHITE };
             let noise = EVEN_CHANGE.share(q.even) * white.share(q.white);
             grain = grain.max(scale * weight * q.grain * noise);
@@ -137,7 +148,6 @@ pub(crate) fn of_change(clip: &dyn Clip, before: u32, after: u32) -> Result<Spec
             colour = colour.max(scale * q.spread * EVEN_COLOUR.share(q.even_spread));
         }
     }
-    let native = tiles(clip, PlaneKind::Luma, 0, LONE_CHANGE, &read)?;
     Ok(Speckles { grain, colour, lone: lone(native, |tile| tile.upright) })
 }
 
