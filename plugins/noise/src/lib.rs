@@ -19,7 +19,7 @@ use easysight_sdk::{
 use serde::Deserialize;
 
 use grain::{Noise, measure, pairs};
-use speckle::{Speckles, of_change, of_picture};
+use speckle::{Speckles, lone_of_picture, of_change, of_picture};
 
 /// Noise of a good camera by day, after encoding.
 const CLEAN: f64 = 0.3;
@@ -170,7 +170,6 @@ impl Sign {
 
 /// What a stretch of video shows, or else a single picture.
 fn signs(clip: &dyn Clip, config: &Config) -> Result<Vec<Sign>, Failure> {
-    let picture = of_picture(clip, 0);
     let first = pairs(&clip.frames(), &[0]).first().copied();
     let level = |metric, value, most: f64| Sign {
         metric,
@@ -189,7 +188,7 @@ fn signs(clip: &dyn Clip, config: &Config) -> Result<Vec<Sign>, Failure> {
         terrible: 1.0,
     };
     let Some((before, after)) = first else {
-        let Speckles { grain, colour, lone: share } = picture?;
+        let Speckles { grain, colour, lone: share } = of_picture(clip, 0)?;
         return Ok(vec![
             level("grain", grain, config.most_grain),
             level("colour_noise", colour, config.most_colour_noise),
@@ -199,7 +198,7 @@ fn signs(clip: &dyn Clip, config: &Config) -> Result<Vec<Sign>, Failure> {
     let Noise { deviation, grain, change } = measure(clip)?;
     let moving = of_change(clip, before, after)?;
     // Hot pixels stay: they are told by the picture.
-    let share = picture.map_or(moving.lone, |picture| picture.lone.max(moving.lone));
+    let share = moving.lone.max(lone_of_picture(clip, 0)?);
     let known = |metric, value| Sign { most: f64::INFINITY, ..level(metric, value, 1.0) };
     Ok(vec![
         level("noise", deviation.max(moving.grain), config.most_noise),

@@ -113,6 +113,17 @@ pub(crate) fn of_picture(clip: &dyn Clip, frame: u32) -> Result<Speckles, Failur
     Ok(Speckles { grain, colour, lone: free * lone(native, |tile| tile.lone) })
 }
 
+/// The lone samples of one picture; they are told best before samples are averaged.
+///
+/// # Errors
+///
+/// [`Failure`] where the plane cannot be had.
+pub(crate) fn lone_of_picture(clip: &dyn Clip, frame: u32) -> Result<f64, Failure> {
+    let read = |plane, level, area| clip.crop(frame, plane, level, area).map_err(Failure::from);
+    let free = free_share(clip, frame, clip.level_within(WIDTH))?;
+    Ok(free * lone(tiles(clip, PlaneKind::Luma, 0, LONE, &read)?, |tile| tile.lone))
+}
+
 /// Of what changes from one frame to another.
 ///
 /// # Errors
@@ -127,8 +138,8 @@ pub(crate) fn of_change(clip: &dyn Clip, before: u32, after: u32) -> Result<Spec
     };
     // Half the difference of two frames has 1/√2 of the noise of one.
     let scale = std::f64::consts::SQRT_2;
-    let mut grain = 0.0_f64;
     let native = tiles(clip, PlaneKind::Luma, 0, LONE_CHANGE, &read)?;
+    let mut grain = 0.0_f64;
     for (level, weight) in [(level, 1.0), (level + 1, 2.0)] {
         if level >= clip.info().levels {
             continue;

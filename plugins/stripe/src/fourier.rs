@@ -1,16 +1,21 @@
 //! The discrete Fourier transform of square patches of 128 × 128 complex samples, by halving (Cooley and
-//! Tukey).
+//! Tukey). All columns are transformed at once, row against row, which the compiler does many samples at a
+//! time; then the patch is turned over and its rows follow.
 
 /// Samples a side.
 pub(crate) const SIDE: usize = 128;
 
-/// A complex number.
-pub(crate) type Complex = (f32, f32);
+/// Real and imaginary parts of a patch, row by row.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Patch {
+    pub(crate) real: Vec<f32>,
+    pub(crate) imaginary: Vec<f32>,
+}
 
 /// What transforms of this size share.
 pub(crate) struct Fourier {
     /// e^(−2πi k / SIDE) for half a turn.
-    turn: Vec<Complex>,
+    turn: Vec<(f32, f32)>,
     /// Each index with its bits reversed.
     reversed: Vec<usize>,
 }
@@ -24,49 +29,60 @@ impl Fourier {
         Self { turn, reversed }
     }
 
-    /// Transforms a patch, row by row, in place.
-    pub(crate) fn square(&self, patch: &mut [Complex]) {
-        for row in patch.chunks_exact_mut(SIDE) {
-            self.line(row);
-        }
-        transpose(patch);
-        for row in patch.chunks_exact_mut(SIDE) {
-            self.line(row);
-        }
-        transpose(patch);
+    /// The transform with its axes exchanged: columns hold what runs from left to right.
+    pub(crate) fn turned(&self, patch: &Patch) -> Patch {
+        let half = self.columns(patch);
+        self.columns(&Patch { real: turn_over(&half.real), imaginary: turn_over(&half.imaginary) })
     }
 
-    fn line(&self, line: &mut [Complex]) {
-        for (at, &other) in self.reversed.iter().enumerate() {
-            if at < other {
-                line.swap(at, other);
+    /// Transforms each column.
+    fn columns(&self, patch: &Patch) -> Patch {
+        let in_order = |part: &[f32]| -> Vec<f32> {
+            let mut rows = Vec::with_capacity(SIDE * SIDE);
+            for row in &self.reversed {
+                rows.extend_from_slice(part.get(row * SIDE..(row + 1) * SIDE).unwrap_or_default());
             }
-        }
+            rows
+        };
+        let (mut real, mut imaginary) = (in_order(&patch.real), in_order(&patch.imaginary));
         let mut half = 1;
         while half < SIDE {
-            let step = SIDE / (2 * half);
-            for block in line.chunks_exact_mut(2 * half) {
-                let (even, odd) = block.split_at_mut(half);
-                for ((even, odd), turn) in even.iter_mut().zip(odd).zip(self.turn.iter().step_by(step)) {
-                    let turned = (odd.0 * turn.0 - odd.1 * turn.1, odd.0 * turn.1 + odd.1 * turn.0);
-                    let sum = *even;
-                    *even = (sum.0 + turned.0, sum.1 + turned.1);
-                    *odd = (sum.0 - turned.0, sum.1 - turned.1);
+            let blocks = real.chunks_exact_mut(2 * half * SIDE);
+            for (real, imaginary) in blocks.zip(imaginary.chunks_exact_mut(2 * half * SIDE)) {
+                let (even_real, odd_real) = real.split_at_mut(half * SIDE);
+                let (even_imaginary, odd_imaginary) = imaginary.split_at_mut(half * SIDE);
+                let even = even_real.chunks_exact_mut(SIDE).zip(even_imaginary.chunks_exact_mut(SIDE));
+                let odd = odd_real.chunks_exact_mut(SIDE).zip(odd_imaginary.chunks_exact_mut(SIDE));
+                for ((even, odd), turn) in even.zip(odd).zip(self.turn.iter().step_by(SIDE / (2 * half))) {
+                    butterfly(even, odd, *turn);
                 }
             }
             half *= 2;
         }
+        Patch { real, imaginary }
     }
 }
 
-fn transpose(patch: &mut [Complex]) {
-    for row in 0..SIDE {
-        for column in row + 1..SIDE {
-            if row * SIDE + column < patch.len() && column * SIDE + row < patch.len() {
-                patch.swap(row * SIDE + column, column * SIDE + row);
-            }
+/// Sum and difference of a row and of another that is turned.
+fn butterfly(even: (&mut [f32], &mut [f32]), odd: (&mut [f32], &mut [f32]), turn: (f32, f32)) {
+    let even = even.0.iter_mut().zip(even.1);
+    let odd = odd.0.iter_mut().zip(odd.1);
+    for ((even_real, even_imaginary), (odd_real, odd_imaginary)) in even.zip(odd) {
+        let real = *odd_real * turn.0 - *odd_imaginary * turn.1;
+        let imaginary = *odd_real * turn.1 + *odd_imaginary * turn.0;
+        (*odd_real, *odd_imaginary) = (*even_real - real, *even_imaginary - imaginary);
+        (*even_real, *even_imaginary) = (*even_real + real, *even_imaginary + imaginary);
+    }
+}
+
+fn turn_over(part: &[f32]) -> Vec<f32> {
+    let mut turned = vec![0.0; SIDE * SIDE];
+    for (column, turned) in turned.chunks_exact_mut(SIDE).enumerate() {
+        for (turned, row) in turned.iter_mut().zip(part.chunks_exact(SIDE)) {
+            *turned = row.get(column).copied().unwrap_or_default();
         }
     }
+    turned
 }
 
 #[cfg(test)]
@@ -77,15 +93,15 @@ mod tests {
     fn a_wave_is_one_frequency_and_its_mirror() {
         let wave = |at: usize| {
             let (x, y) = (at % SIDE, at / SIDE);
-            ((std::f32::consts::TAU * (5 * x + 9 * y) as f32 / SIDE as f32).cos(), 0.0)
+            (std::f32::consts::TAU * (5 * x + 9 * y) as f32 / SIDE as f32).cos()
         };
-        let mut patch: Vec<Complex> = (0..SIDE * SIDE).map(wave).collect();
-        Fourier::new().square(&mut patch);
-        for (at, value) in patch.iter().enumerate() {
-            let (x, y) = (at % SIDE, at / SIDE);
+        let real: Vec<f32> = (0..SIDE * SIDE).map(wave).collect();
+        let patch = Fourier::new().turned(&Patch { imaginary: vec![0.0; real.len()], real });
+        for (at, (real, imaginary)) in patch.real.iter().zip(&patch.imaginary).enumerate() {
+            let (y, x) = (at % SIDE, at / SIDE);
             let is_wave = (x, y) == (5, 9) || (x, y) == (SIDE - 5, SIDE - 9);
             let wanted = if is_wave { (SIDE * SIDE / 2) as f32 } else { 0.0 };
-            assert!((value.0.hypot(value.1) - wanted).abs() < 1.0, "{x} {y}: {value:?}");
+            assert!((real.hypot(*imaginary) - wanted).abs() < 1.0, "{x} {y}: {real} {imaginary}");
         }
     }
 }

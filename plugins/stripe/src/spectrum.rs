@@ -10,15 +10,16 @@
 
 use easysight_sdk::{Clip, Failure, PlaneKind, Rect};
 
-use crate::fourier::{Complex, Fourier, SIDE};
+use crate::fourier::{Fourier, Patch, SIDE};
 
 /// Widest picture that is judged: of wider ones, finer stripes are hardly to be seen.
 const WIDTH: u32 = 960;
 /// Most patches across and down.
 const ACROSS: u32 = 4;
 const DOWN: u32 = 3;
-/// One in so many patches may lack the wave: white sky clips it.
+/// One in so many patches may lack the wave, of [`ACROSS`] × [`DOWN`] no more than two: white sky clips it.
 const MAY_LACK: usize = 6;
+const LOWEST: usize = (ACROSS * DOWN) as usize / MAY_LACK + 1;
 /// Fewest waves over a patch, of what changes and of what stands: Hann's window spreads a wave over two
 /// frequencies each way, and light and shade of a scene are broad.
 const FEWEST: f32 = 3.5;
@@ -76,7 +77,7 @@ pub(crate) fn peaks(clip: &dyn Clip, frame: u32, other: Option<u32>) -> Result<P
     }
     let (columns, rows) = ((width / side).clamp(2, ACROSS), (height / side).clamp(2, DOWN));
     let (fourier, window) = (Fourier::new(), window());
-    let mut amplitudes: [Vec<Vec<f32>>; 2] = [Vec::new(), Vec::new()];
+    let mut lowest: [Lowest; 2] = [Lowest::new(), Lowest::new()];
     for place in 0..columns * rows {
         let area = Rect {
             x: (width - side) * (place % columns) / (columns - 1),
@@ -86,17 +87,15 @@ pub(crate) fn peaks(clip: &dyn Clip, frame: u32, other: Option<u32>) -> Result<P
         };
         let picture = clip.crop(frame, PlaneKind::Luma, level, area)?;
         let other = other.map(|other| clip.crop(other, PlaneKind::Luma, level, area)).transpose()?;
-        let mut patch = patch(&picture, other.as_deref(), &window);
-        fourier.square(&mut patch);
-        let [pictures, changes] = &mut amplitudes;
-        let (picture, change) = apart(&patch, &window);
-        pictures.push(picture);
-        if other.is_some() {
-            changes.push(change);
+        let spectrum = fourier.turned(&patch(&picture, other.as_deref(), &window));
+        for (lowest, powers) in lowest.iter_mut().zip(apart(&spectrum)) {
+            lowest.add(powers);
         }
     }
+    let lacking = (columns * rows) as usize / MAY_LACK;
+    let gain = window.iter().sum::<f32>().powi(2);
+    let [pictures, changes] = lowest.map(|lowest| lowest.amplitudes(lacking, gain));
     let scale = f64::from(1_u32 << level);
-    let [pictures, changes] = amplitudes.map(common);
     Ok(Peaks {
         standing: strongest(&pictures, FEWEST_STANDING, scale, |x, y| {
             if x.abs() <= ON_AXIS || y.abs() <= ON_AXIS { UPRIGHT } else { OBLIQUE }
@@ -111,44 +110,76 @@ fn window() -> Vec<f32> {
 }
 
 /// The picture less its mean, and its change, under the window.
-fn patch(picture: &[u8], other: Option<&[u8]>, window: &[f32]) -> Vec<Complex> {
+fn patch(picture: &[u8], other: Option<&[u8]>, window: &[f32]) -> Patch {
     let mean = picture.iter().map(|&v| u32::from(v)).sum::<u32>() as f32 / picture.len().max(1) as f32;
-    let mut patch = Vec::with_capacity(SIDE * SIDE);
-    for (at, &sample) in picture.iter().enumerate() {
-        let weight = |at: usize| window.get(at % SIDE).copied().unwrap_or_default();
-        let weight = weight(at) * weight(at / SIDE);
-        let change = other.and_then(|other| other.get(at));
-        let change = change.map_or(0.0, |&other| f32::from(other) - f32::from(sample));
-        patch.push((weight * (f32::from(sample) - mean), weight * change));
+    let mut patch = Patch { real: vec![0.0; SIDE * SIDE], imaginary: vec![0.0; SIDE * SIDE] };
+    let rows = picture.chunks_exact(SIDE).zip(other.unwrap_or(picture).chunks_exact(SIDE));
+    let parts = patch.real.chunks_exact_mut(SIDE).zip(patch.imaginary.chunks_exact_mut(SIDE));
+    for (((picture, other), (real, imaginary)), down) in rows.zip(parts).zip(window) {
+        let samples = picture.iter().zip(other).zip(window);
+        for (((&sample, &other), across), (real, imaginary)) in samples.zip(real.iter_mut().zip(imaginary)) {
+            let weight = down * across;
+            *real = weight * (f32::from(sample) - mean);
+            *imaginary = weight * (f32::from(other) - f32::from(sample));
+        }
     }
     patch
 }
 
-/// Amplitudes of the real and of the imaginary part of what was transformed, over half the frequencies.
-fn apart(patch: &[Complex], window: &[f32]) -> (Vec<f32>, Vec<f32>) {
-    let gain = window.iter().sum::<f32>().powi(2);
-    let at = |x: usize, y: usize| patch.get(y % SIDE * SIDE + x % SIDE).copied().unwrap_or_default();
-    let half = (0..SIDE).flat_map(|y| (0..=SIDE / 2).map(move |x| (x, y)));
-    half.map(|(x, y)| {
-        let (a, b) = (at(x, y), at(SIDE - x, SIDE - y));
-        // 2 |part| / gain, of which the transform's symmetry gives twice the part.
-        let real = (a.0 + b.0).hypot(a.1 - b.1);
-        let imaginary = (a.1 + b.1).hypot(a.0 - b.0);
-        (real / gain, imaginary / gain)
-    })
-    .unzip()
+/// Four times the powers of what was the real part and of what was the imaginary part of a patch, by the
+/// symmetry of each, over the half of the frequencies from left to right that is not a mirror image: 65
+/// rows, of 128 frequencies downwards each.
+fn apart(spectrum: &Patch) -> [Vec<f32>; 2] {
+    let [mut reals, mut imaginaries] = [vec![0.0; SIDE * (SIDE / 2 + 1)], vec![0.0; SIDE * (SIDE / 2 + 1)]];
+    let row = |part: &'_ [f32], x: usize| -> Vec<f32> {
+        part.get(x % SIDE * SIDE..(x % SIDE + 1) * SIDE).unwrap_or_default().to_vec()
+    };
+    // From the first downwards, the mirror image runs from the first, and then from the last upwards.
+    let mirror = |part: &[f32], x: usize| {
+        let mut row = row(part, SIDE - x);
+        row.reverse();
+        row.rotate_right(1);
+        row
+    };
+    for (x, (reals, imaginaries)) in
+        reals.chunks_exact_mut(SIDE).zip(imaginaries.chunks_exact_mut(SIDE)).enumerate()
+    {
+        let (a_real, a_imaginary) = (row(&spectrum.real, x), row(&spectrum.imaginary, x));
+        let (b_real, b_imaginary) = (mirror(&spectrum.real, x), mirror(&spectrum.imaginary, x));
+        let pairs = a_real.iter().zip(&a_imaginary).zip(b_real.iter().zip(&b_imaginary));
+        for (((a, ai), (b, bi)), (real, imaginary)) in pairs.zip(reals.iter_mut().zip(imaginaries)) {
+            *real = (a + b) * (a + b) + (ai - bi) * (ai - bi);
+            *imaginary = (ai + bi) * (ai + bi) + (a - b) * (a - b);
+        }
+    }
+    [reals, imaginaries]
 }
 
-/// Of each frequency the amplitude that all patches but a few have.
-fn common(patches: Vec<Vec<f32>>) -> Vec<f32> {
-    let lacking = patches.len() / MAY_LACK;
-    let length = patches.first().map_or(0, Vec::len);
-    let of = |at: usize| {
-        let mut values: Vec<f32> = patches.iter().filter_map(|patch| patch.get(at)).copied().collect();
-        values.sort_unstable_by(f32::total_cmp);
-        values.get(lacking).copied().unwrap_or_default()
-    };
-    (0..length).map(of).collect()
+/// The lowest powers of each frequency, the least first.
+struct Lowest {
+    powers: [Vec<f32>; LOWEST],
+}
+
+impl Lowest {
+    fn new() -> Self {
+        Self { powers: std::array::from_fn(|_| vec![f32::MAX; SIDE * (SIDE / 2 + 1)]) }
+    }
+
+    fn add(&mut self, mut powers: Vec<f32>) {
+        for lowest in &mut self.powers {
+            for (least, power) in lowest.iter_mut().zip(&mut powers) {
+                // Not `f32::min`, which takes care of what is no number.
+                (*least, *power) = if *power < *least { (*power, *least) } else { (*least, *power) };
+            }
+        }
+    }
+
+    /// Of each frequency the amplitude that all patches but so many have.
+    fn amplitudes(self, lacking: usize, gain: f32) -> Vec<f32> {
+        // 2 |part| / gain is the amplitude; the powers are four times those of the parts.
+        let powers = self.powers.into_iter().nth(lacking).unwrap_or_default();
+        powers.into_iter().map(|power| power.sqrt() / gain).collect()
+    }
 }
 
 /// The strongest peak that stands alone, of at least `fewest` waves over a patch; `alone` says by how many
@@ -159,7 +190,7 @@ fn strongest(common: &[f32], fewest: f32, scale: f64, alone: impl Fn(i32, i32) -
         // Frequencies left of the axis are the mirror image of those right of it.
         let (x, y) = if x < 0 { (-x, -y) } else { (x, y) };
         let (x, y) = if x > half { (2 * half - x, -y) } else { (x, y) };
-        let index = y.rem_euclid(2 * half) as usize * (half as usize + 1) + x as usize;
+        let index = x as usize * SIDE + y.rem_euclid(2 * half) as usize;
         common.get(index).copied().unwrap_or_default()
     };
     let mut best = Peak::default();

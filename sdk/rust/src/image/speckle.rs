@@ -56,6 +56,14 @@ pub fn speckle_tiles(band: &[u8], width: usize, height: u8, mut visit: impl FnMu
     }
 }
 
+/// Three samples of a row, and those left and right of another.
+type Neighbours<'a> = (((&'a u8, &'a u8), &'a u8), (&'a u8, &'a u8));
+
+/// What begins so many samples from the left.
+fn from(row: &[u8], at: usize) -> &[u8] {
+    row.get(at..).unwrap_or_default()
+}
+
 /// Sums of columns, which the compiler adds many at a time.
 struct Columns {
     upright_mask: Vec<i16>,
@@ -103,26 +111,26 @@ impl Columns {
     }
 
     fn add_lone(&mut self, upper: &[u8], middle: &[u8], lower: &[u8], height: u8) {
-        let pairs = self.least.iter_mut().zip(&mut self.most).zip(upper).zip(lower);
-        for (((least, most), &upper), &lower) in pairs {
+        let beside = self.least.iter_mut().zip(&mut self.most).zip(upper.iter().zip(lower));
+        for ((least, most), (&upper, &lower)) in beside {
             (*least, *most) = (upper.min(lower), upper.max(lower));
         }
-        // Whole slices side by side, which the compiler takes many samples of at a time; of windows of
-        // three it does not.
-        let around = beside(&self.least).zip(beside(&self.most)).zip(beside(middle));
-        let columns = inside(&self.least).zip(inside(&self.most)).zip(inside(middle));
-        for ((around, columns), (lone, upright)) in
-            around.zip(columns).zip(self.lone.iter_mut().zip(&mut self.upright))
-        {
-            let (((a, c), (d, f)), (left, right)) = around;
-            let ((&b, &e), &sample) = columns;
-            let stands = |least: u8, most: u8| {
-                u8::from((sample.saturating_sub(most) > height) | (least.saturating_sub(sample) > height))
-            };
-            *upright += stands(b, e);
-            let least = (*a).min(b).min(*c).min(*left).min(*right);
-            let most = (*d).max(e).max(*f).max(*left).max(*right);
-            *lone += stands(least, most);
+        let inside = middle.get(1..).unwrap_or_default();
+        let stands = |sample: u8, least: u8, most: u8| {
+            u8::from(sample.saturating_sub(most).max(least.saturating_sub(sample)) > height)
+        };
+        let (least, most) = (self.least.as_slice(), self.most.as_slice());
+        let columns = inside.iter().zip(from(least, 1).iter().zip(from(most, 1)));
+        for ((&sample, (&least, &most)), upright) in columns.zip(&mut self.upright) {
+            *upright += stands(sample, least, most);
+        }
+        let lows =
+            least.iter().zip(from(least, 1)).zip(from(least, 2)).zip(middle.iter().zip(from(middle, 2)));
+        let highs = most.iter().zip(from(most, 1)).zip(from(most, 2)).zip(middle.iter().zip(from(middle, 2)));
+        let low = |(((&a, &b), &c), (&left, &right)): Neighbours<'_>| a.min(b).min(c).min(left).min(right);
+        let high = |(((&a, &b), &c), (&left, &right)): Neighbours<'_>| a.max(b).max(c).max(left).max(right);
+        for ((&sample, (lows, highs)), lone) in inside.iter().zip(lows.zip(highs)).zip(&mut self.lone) {
+            *lone += stands(sample, low(lows), high(highs));
         }
     }
 
@@ -148,16 +156,6 @@ impl Columns {
         self.sum.fill(0);
         self.squares.fill(0);
     }
-}
-
-/// Each sample but the first and the last.
-fn inside(samples: &[u8]) -> std::slice::Iter<'_, u8> {
-    samples.get(1..).unwrap_or_default().iter()
-}
-
-/// The samples to the left and to the right of each of these.
-fn beside(samples: &[u8]) -> impl Iterator<Item = (&u8, &u8)> {
-    samples.iter().zip(samples.get(2..).unwrap_or_default())
 }
 
 #[cfg(test)]
