@@ -64,6 +64,9 @@ impl Default for Config {
     }
 }
 
+/// Severity, of 1, of a tint that came and ended by itself before.
+const USUAL: f64 = 0.9;
+
 /// The plugin.
 #[derive(Debug)]
 pub struct ColorCast;
@@ -76,7 +79,7 @@ impl Plugin for ColorCast {
             "color_cast",
             Text::new("偏色", "Colour cast"),
             Text::new(
-                "整个画面偏向某种颜色。黑白和红外画面、草地、砖墙、蓝天和暖色灯光不会报警。记住平时的颜色后,\
+                "整个画面偏向某种颜色。黑白和红外画面、草地、砖墙、蓝天和暖色灯光不会报警。记住平时的颜色后，\
                  较轻的偏色也能发现。",
                 "A tint over the whole picture. Monochrome and infrared pictures, lawns, brick walls, a blue \
                  sky and warm lamps pass. Beside the usual colours of the camera a fainter tint is found.",
@@ -109,8 +112,13 @@ impl Plugin for ColorCast {
         let light = Light::of(clip)?;
         let mut usual = baseline::load::<Usual>().unwrap_or_default();
         let moved = usual.moved(light, &view).filter(|moved| moved.distance() > usual.tolerated());
-        let finding = judge(*severity, chroma, moved, &config);
-        let alarm = (finding.status != Status::Normal).then(|| moved.map_or(0.0, |moved| moved.distance()));
+        let is_usual = *severity >= 1.0 && *severity <= usual.tolerated_alone();
+        let alone = if is_usual { USUAL } else { *severity };
+        let finding = judge(alone, chroma, moved, &config);
+        let distance = moved.map_or(0.0, |moved| moved.distance());
+        let is_change = distance > 0.0 && finding.decision.metric == "change";
+        let alarm = (finding.status != Status::Normal)
+            .then_some((if is_change { distance } else { 0.0 }, if alone >= 1.0 { alone } else { 0.0 }));
         usual.learn(light, view, alarm);
         baseline::store(&usual).map_err(|error| Failure::Internal(error.to_string()))?;
         Ok(Report { findings: vec![finding] })
@@ -143,7 +151,7 @@ fn judge(absolute: f64, chroma: &Chroma, moved: Option<Move>, config: &Config) -
     };
     if severity < 1.0 {
         let fine = if chroma.is_monochrome() {
-            Text::new("画面为黑白或红外,没有偏色。", "The picture is monochrome or infrared: no tint.")
+            Text::new("画面为黑白或红外，没有偏色。", "The picture is monochrome or infrared: no tint.")
         } else {
             Text::new("颜色正常。", "The colours are fine.")
         };
@@ -167,7 +175,7 @@ fn judge(absolute: f64, chroma: &Chroma, moved: Option<Move>, config: &Config) -
             },
         )
         .suggest(Text::new(
-            "检查白平衡设置(改为自动或重新校准),并检查红外滤光片切换是否卡住。",
+            "检查白平衡设置（改为自动或重新校准），并检查红外滤光片切换是否卡住。",
             "Check the white balance (set it to automatic or calibrate it), and whether the infrared filter \
              hangs.",
         ))

@@ -221,8 +221,17 @@ fn what_moves_some_of_the_grey_places_is_no_change_of_colour() {
 }
 
 #[test]
-fn a_tint_that_ended_by_itself_twice_alarms_no_more() {
-    let (usual, tint) = (clip(street), clip(|x, y| tinted(street(x, y), [-8.0, -8.0, 20.0], 0.5)));
+fn a_faint_tint_that_ended_by_itself_twice_alarms_no_more() {
+    comes_and_ends(0.5);
+}
+
+#[test]
+fn a_tint_by_itself_that_ended_twice_alarms_no_more() {
+    comes_and_ends(1.5);
+}
+
+fn comes_and_ends(strength: f64) {
+    let (usual, tint) = (clip(street), clip(|x, y| tinted(street(x, y), [-8.0, -8.0, 20.0], strength)));
     let mut camera = CameraMemory::default();
     let mut look =
         |clip: &ArrayClip| camera.diagnose::<ColorCast>(clip, "{}").unwrap().findings.remove(0).status;

@@ -51,10 +51,13 @@ pub(crate) struct Usual {
     ended: Vec<u16>,
     /// How far the present alarm went; 0 where there is none.
     alarm: u16,
+    /// The same of alarms by the picture alone, in sixteenths of the threshold.
+    ended_alone: Vec<u16>,
+    alarm_alone: u16,
 }
 
 impl Remembered for Usual {
-    const LAYOUT: u16 = 2;
+    const LAYOUT: u16 = 3;
 }
 
 impl Usual {
@@ -69,25 +72,33 @@ impl Usual {
         moves.min_by(|a, b| a.distance().total_cmp(&b.distance()))
     }
 
-    /// What an alarm must exceed beside its threshold: how far those went that ended by themselves.
+    /// What a change must exceed beside its threshold: how far those went that ended by themselves.
     pub(crate) fn tolerated(&self) -> f64 {
-        if self.ended.len() < ENDED.into() {
-            return 0.0;
-        }
         // One unit more is what rounding and noise move.
-        1.0 + self.ended.iter().map(|&far| f64::from(far) / PARTS).fold(0.0, f64::max)
+        most_ended(&self.ended).map_or(0.0, |most| most + 1.0)
     }
 
-    /// Remembers a look: its colours where nothing was found, else how far it went.
-    pub(crate) fn learn(&mut self, light: Light, now: View, alarm: Option<f64>) {
-        if let Some(distance) = alarm {
+    /// The severity that a tint by itself must exceed, likewise.
+    pub(crate) fn tolerated_alone(&self) -> f64 {
+        most_ended(&self.ended_alone).map_or(0.0, |most| 1.2 * most)
+    }
+
+    /// Remembers a look: its colours where nothing was found, else how far it went beside the usual colours
+    /// and alone.
+    pub(crate) fn learn(&mut self, light: Light, now: View, alarm: Option<(f64, f64)>) {
+        if let Some((distance, severity)) = alarm {
             self.alarm = self.alarm.max((PARTS * distance) as u16);
+            self.alarm_alone = self.alarm_alone.max((PARTS * severity) as u16);
             return;
         }
-        if self.alarm > 0 {
-            self.ended.insert(0, self.alarm);
-            self.ended.truncate(MOST_STATES);
-            self.alarm = 0;
+        for (ended, alarm) in
+            [(&mut self.ended, &mut self.alarm), (&mut self.ended_alone, &mut self.alarm_alone)]
+        {
+            if *alarm > 0 {
+                ended.insert(0, *alarm);
+                ended.truncate(MOST_STATES);
+                *alarm = 0;
+            }
         }
         let states = self.states.of(light).iter().enumerate();
         let distances = states
@@ -196,6 +207,12 @@ impl View {
         let cells = self.cells.iter().zip(&now.cells).map(both).collect();
         Self { cells, seen }
     }
+}
+
+/// How far the alarms went that ended by themselves; none where there were too few.
+fn most_ended(ended: &[u16]) -> Option<f64> {
+    let most = ended.iter().max().filter(|_| ended.len() >= ENDED.into())?;
+    Some(f64::from(*most) / PARTS)
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

@@ -113,6 +113,7 @@ impl Plugin for Contrast {
         let usual = Usual::recall();
         let margins = margins(&sight, &config);
         let own = usual.beside_nature(&margins);
+        let thin_fog = own.fog >= 1.0 && usual.has_fog(&sight);
         let veil = usual.veil(&sight);
         let plain = sight.outline < config.least_outline && sight.lower_share > PLAIN;
         if plain && worst_of(&margins) < 1.0 {
@@ -120,7 +121,8 @@ impl Plugin for Contrast {
                 "the picture shows hardly any outline: a plain surface and thick fog look alike".into(),
             ));
         }
-        let finding = judge(&sight, &own, veil, usual.looks(), &config);
+        let beside = Beside { veil, thin_fog, looks: usual.looks() };
+        let finding = judge(&sight, &own, &beside, &config);
         usual.learn(&sight, &margins)?;
         Ok(Report { findings: vec![finding] })
     }
@@ -148,10 +150,21 @@ fn worst_of(margins: &Margins) -> f64 {
     margins.fog.min(margins.contrast).min(margins.tiles)
 }
 
-fn judge(sight: &Sight, margins: &Margins, veil: f64, looks: usize, config: &Config) -> Finding {
+/// What the camera's looks say of the present one.
+struct Beside {
+    veil: f64,
+    thin_fog: bool,
+    looks: usize,
+}
+
+fn judge(sight: &Sight, margins: &Margins, beside: &Beside, config: &Config) -> Finding {
+    let &Beside { veil, thin_fog, looks } = beside;
     // A transmission is a share of a share: its cube keeps clear pictures near 100 and apart.
     let cube = sight.transmission().powi(3) / config.least_transmission.powi(3).max(1e-9);
-    let by_fog = if margins.fog < 1.0 {
+    let by_fog = if thin_fog {
+        // Thin: never worse than a warning.
+        (50.0 * cube / (1.0 + cube)).max(ERROR)
+    } else if margins.fog < 1.0 {
         50.0 * margins.fog.powi(3)
     } else {
         (100.0 * cube / (1.0 + cube)).max(50.0 + cube.min(1.0))
@@ -176,10 +189,12 @@ fn judge(sight: &Sight, margins: &Margins, veil: f64, looks: usize, config: &Con
         (Seen::Veil, "tile_contrast", config.least_tile_contrast)
     } else if by_usual {
         (Seen::Usual, "veil", config.most_veil)
+    } else if thin_fog {
+        (Seen::ThinFog, "transmission", config.least_transmission)
     } else {
         (Seen::Fog, "transmission", config.least_transmission)
     };
-    let alarm = by_usual || worst_of(margins) < 1.0;
+    let alarm = by_usual || thin_fog || worst_of(margins) < 1.0;
     let finding = finding("contrast")
         .metric("transmission", sight.transmission(), "share")
         .metric("contrast", sight.contrast(), "share")

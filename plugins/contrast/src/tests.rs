@@ -235,3 +235,22 @@ fn a_veil_must_show_beside_most_looks() {
     }
     assert_eq!(look(&mut camera, &day(60.0, 110.0)).status, Status::Normal);
 }
+
+#[test]
+fn thin_fog_shows_beside_the_usual_air_and_a_blurred_picture_does_not() {
+    let clear = |at: u32| landscape(0.97, 185.0 + f64::from(at) * 3.0);
+    let thin = landscape(0.35, 190.0);
+    assert_eq!(diagnose(&thin).status, Status::Normal);
+    let mut camera = CameraMemory::default();
+    for at in 0..4 {
+        assert_eq!(look(&mut camera, &clear(at)).status, Status::Normal);
+    }
+    let finding = look(&mut camera.clone(), &thin);
+    assert_eq!(finding.status, Status::Warning, "{:?}", finding.metrics);
+    assert!(finding.message.en.contains("beside 4 looks"), "{}", finding.message.en);
+    let blurred = clip(|x, y| {
+        let sum: f64 = (0..49).map(|at| scene((x + at % 7 * 2).min(319), (y + at / 7 * 2).min(179))).sum();
+        if y < 60 { 190.0 } else { 20.0 + 180.0 * sum / 49.0 }
+    });
+    assert_eq!(look(&mut camera, &blurred).status, Status::Normal);
+}

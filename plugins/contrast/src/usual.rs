@@ -23,6 +23,12 @@ const SIMILAR_LIGHT: f64 = 2.2;
 const SAME_VIEW: f64 = 0.7;
 /// Share of the compared looks that may contradict a veil.
 const CONTRADICT: f64 = 0.3;
+/// Fog beside the usual air: the far parts keep at most this share of their transmission,
+const FOG_LEFT: f64 = 0.4;
+/// the haze over them has grown by at least this much, which no blur does,
+const MORE_HAZE: f64 = 0.25;
+/// and less than this comes through, or the air is clear enough all the same.
+const THIN_FOG: f64 = 0.3;
 /// A veil lets at most this share of the usual span through; a scene's own changes leave more. Measured:
 /// 0.9 of a road without the cars that make most of its contrast, 0.6 and less of mild fog.
 const MOST_LEFT: f64 = 0.8;
@@ -56,6 +62,9 @@ struct Look {
     fog: u16,
     contrast: u16,
     tiles: u16,
+    /// Transmission and haze of the far parts, in hundredths.
+    transmission: u8,
+    haze: u8,
     view: [u8; 24],
 }
 
@@ -92,6 +101,8 @@ impl Usual {
             fog: hundredths(margins.fog),
             contrast: hundredths(margins.contrast),
             tiles: hundredths(margins.tiles),
+            transmission: (100.0 * sight.transmission()).round() as u8,
+            haze: (100.0 * sight.haze).round() as u8,
             view: sight.view,
         };
         self.looks.insert(0, look);
@@ -102,11 +113,6 @@ impl Usual {
     /// Stray light over what most looks in similar light showed, as a share of the present bright
     /// parts; 0 where the span is nearly as it was, or too few looks compare.
     pub(crate) fn veil(&self, sight: &Sight) -> f64 {
-        let similar = |look: &&Look| {
-            let (before, now) = (f64::from(look.mean).max(1.0), sight.mean.max(1.0));
-            before.max(now) <= SIMILAR_LIGHT * before.min(now)
-                && correlation(&look.view, &sight.view) >= SAME_VIEW
-        };
         let veil = |look: &Look| {
             let left = sight.span / f64::from(look.span.max(1));
             if left > MOST_LEFT {
@@ -114,8 +120,30 @@ impl Usual {
             }
             ((sight.low - left * f64::from(look.low)) / (sight.low + sight.span).max(1.0)).clamp(0.0, 1.0)
         };
-        let mut veils: Vec<f64> = self.looks.iter().filter(similar).map(veil).collect();
+        let mut veils: Vec<f64> = self.similar(sight).map(veil).collect();
         if veils.len() < KNOWN_AFTER { 0.0 } else { at_share(&mut veils, CONTRADICT) }
+    }
+
+    /// Looks of the same view in similar light.
+    fn similar<'a>(&'a self, sight: &'a Sight) -> impl Iterator<Item = &'a Look> {
+        self.looks.iter().filter(|look| {
+            let (before, now) = (f64::from(look.mean).max(1.0), sight.mean.max(1.0));
+            before.max(now) <= SIMILAR_LIGHT * before.min(now)
+                && correlation(&look.view, &sight.view) >= SAME_VIEW
+        })
+    }
+
+    /// Whether the far parts are much fainter than in most looks of the same view in similar light.
+    pub(crate) fn has_fog(&self, sight: &Sight) -> bool {
+        let now = sight.transmission();
+        let foggy = |look: &&Look| {
+            let (before, haze) = (f64::from(look.transmission) / 100.0, f64::from(look.haze) / 100.0);
+            now <= FOG_LEFT * before && sight.haze >= haze + MORE_HAZE
+        };
+        let all = self.similar(sight).count();
+        now < THIN_FOG
+            && all >= KNOWN_AFTER
+            && self.similar(sight).filter(foggy).count() as f64 >= (1.0 - CONTRADICT) * all as f64
     }
 
     /// The margins with those that the camera has by nature taken for its own.

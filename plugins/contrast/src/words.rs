@@ -12,6 +12,8 @@ const GLARE: f64 = 250.0;
 pub(crate) enum Seen {
     /// The far parts are pale, the near ones are not.
     Fog,
+    /// The far parts are paler than in the camera's looks.
+    ThinFog,
     /// The whole picture is pale.
     Veil,
     /// It is paler than the camera's looks.
@@ -21,7 +23,7 @@ pub(crate) enum Seen {
 impl Seen {
     pub(crate) fn message(self, sight: &Sight, veil: f64, looks: usize) -> Text {
         let (zh, en) = match self {
-            Self::Fog => (
+            Self::Fog | Self::ThinFog => (
                 format!("画面起雾：远处景物的对比度仅剩晴朗时的 {:.0}%", 100.0 * sight.transmission()),
                 format!(
                     "Fog: the far parts show {:.0} % of the contrast that they have in clear air",
@@ -49,7 +51,7 @@ impl Seen {
             ),
         };
         match self {
-            Self::Usual => Text::new(
+            Self::Usual | Self::ThinFog => Text::new(
                 format!("{zh}（与此前 {looks} 次检查相比）。"),
                 format!("{en} (beside {looks} looks)."),
             ),
@@ -65,7 +67,7 @@ pub(crate) fn fine() -> Text {
 /// Adds what to do, and where to look.
 pub(crate) fn alarm(finding: FindingBuilder, seen: Seen, sight: &Sight) -> Finding {
     let region = |height: f32, caption: Text| Region { left: 0.0, top: 0.1, width: 1.0, height, caption };
-    if seen == Seen::Fog {
+    if matches!(seen, Seen::Fog | Seen::ThinFog) {
         return finding
             .region(region(0.4, Text::new("远处景物模糊发白", "Far parts are pale")))
             .suggest(Text::new(
