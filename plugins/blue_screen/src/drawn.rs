@@ -1,5 +1,7 @@
 //! How much of a picture has one colour, and how much of it stands in columns.
 
+use crate::lettered::written_share as written_share_of;
+
 use easysight_sdk::{
     Clip, Failure, PlaneKind,
     image::{Histogram, far_apart},
@@ -16,6 +18,8 @@ const STILL: u8 = 2;
 const MAY_CHANGE: f64 = 0.03;
 /// Share of one colour from which on nothing needs to stand still: coding may breathe.
 const CERTAIN: f64 = 0.97;
+/// A picture has a smaller share of one level than this.
+const PICTURE: f64 = 0.6;
 /// Part of the height that bars reach down to; test cards have other things below.
 const BARS_DOWN: f64 = 0.6;
 /// Share of a column that has one colour; words may lie over the rest.
@@ -34,6 +38,10 @@ pub(crate) struct Drawn {
     pub(crate) solid_share: f64,
     /// Share of the columns that are of one colour each; 0 where they make no bars.
     pub(crate) bar_share: f64,
+    /// Share of the rows that are written in large letters; 0 where it is no card over an old picture.
+    pub(crate) written_share: f64,
+    /// When the clip last showed a picture instead, in seconds; none where it did not.
+    pub(crate) picture_until_s: Option<f64>,
     /// The most frequent value of each plane, as it is coded.
     pub(crate) luma: u8,
     pub(crate) cb: u8,
@@ -43,8 +51,9 @@ pub(crate) struct Drawn {
 impl Drawn {
     /// The last frame counts: that is how the camera is now. Others tell whether it stands still.
     pub(crate) fn of(clip: &dyn Clip) -> Result<Self, Failure> {
-        let frames = clip.frames();
-        let last = u32::try_from(frames.len()).unwrap_or(u32::MAX).saturating_sub(1);
+        // By their times, so that it does not matter which other frames the clip has.
+        let looks = clip.spread(3);
+        let last = looks.last().copied().unwrap_or(0);
         let level = clip.level_within(WIDTH);
         let luma = clip.luma(last, level)?;
         let cb = clip.plane(last, PlaneKind::Cb, level)?;
@@ -53,16 +62,33 @@ impl Drawn {
         let [(luma_at, _), (cb_at, _), (cr_at, _)] = peaks;
         let mut solid_share = peaks.iter().fold(1.0_f64, |least, (_, share)| least.min(*share));
         if solid_share < CERTAIN && last > 0 {
-            let before = clip.luma(last / 2, level)?;
+            let before = clip.luma(looks.get(looks.len() / 2).copied().unwrap_or(0), level)?;
             let moving = far_apart(&before, &luma, STILL) as f64 / luma.len().max(1) as f64;
             solid_share *= (1.0 - (moving - MAY_CHANGE) / MAY_CHANGE).clamp(0.0, 1.0);
+        }
+        // In a clip a card stands: what passes a lamp or a sign does not.
+        let mut written_share = 1.0_f64;
+        for &look in &looks {
+            if written_share > 0.0 {
+                written_share = written_share.min(written_share_of(clip, look)?);
+            }
         }
         let (width, _) = clip.size(PlaneKind::Luma, level)?;
         let (chroma_width, _) = clip.size(PlaneKind::Cb, level)?;
         let planes = [(&luma, width), (&cb, chroma_width), (&cr, chroma_width)];
         let columns: Vec<Columns> =
             planes.iter().map(|(plane, width)| Columns::of(plane, *width as usize)).collect();
-        Ok(Self { solid_share, bar_share: bar_share(&columns), luma: luma_at, cb: cb_at, cr: cr_at })
+        let picture_until_s = picture_until(clip, &looks, level)?;
+        let bar_share = bar_share(&columns);
+        Ok(Self {
+            solid_share,
+            bar_share,
+            written_share,
+            picture_until_s,
+            luma: luma_at,
+            cb: cb_at,
+            cr: cr_at,
+        })
     }
 
     /// Black of either sample range, with nothing of a picture in it.
@@ -86,6 +112,18 @@ impl Drawn {
             _ => ("绿", "green"),
         }
     }
+}
+
+/// When one of the looks before the last was a picture of many levels.
+fn picture_until(clip: &dyn Clip, looks: &[u32], level: u32) -> Result<Option<f64>, Failure> {
+    let frames = clip.frames();
+    for &look in looks.iter().rev().skip(1) {
+        let (_, share) = Histogram::of(&clip.luma(look, level)?).densest(REACH);
+        if share < PICTURE {
+            return Ok(frames.get(look as usize).map(|frame| frame.timestamp_us as f64 / 1e6));
+        }
+    }
+    Ok(None)
 }
 
 /// The columns of a plane: the value of each, and whether most of it is so.

@@ -3,9 +3,12 @@
 //!
 //! Such pictures are drawn, not taken: most of the picture has one and the same colour, to the grey
 //! level, and nothing changes from frame to frame; bars are columns of that kind. Sky, sea and walls
-//! shade off and have the noise of a sensor. Black is left to `signal_loss`, white to `brightness`.
+//! shade off and have the noise of a sensor. A notice in large letters over a darkened old picture counts
+//! too. Black is left to `signal_loss`, white to `brightness`: of the two that say that there is no picture
+//! exactly one alarms.
 
 mod drawn;
+mod lettered;
 
 use easysight_sdk::{
     Clip, Description, Failure, Finding, JsonSchema, Plugin, Region, Report, Status, Text, descriptor,
@@ -14,6 +17,10 @@ use easysight_sdk::{
 use serde::Deserialize;
 
 use drawn::Drawn;
+
+/// Stretch of the clip that is asked for, and the time between its frames: those of other diagnoses.
+const SPAN_MS: u32 = 3_000;
+const INTERVAL_MS: u32 = 200;
 
 /// From where on a picture counts as drawn.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -26,11 +33,15 @@ pub struct Config {
     /// Share of the columns that are of one colour from top to bottom, in a picture of bars.
     #[schemars(range(min = 0.5, max = 1.0), extend("unit" = "share"))]
     pub bar_share: f64,
+    /// Share of the rows, in the middle of the picture, that are written in large letters of one strong
+    /// colour, on a card over a darkened picture.
+    #[schemars(range(min = 0.02, max = 1.0), extend("unit" = "share"))]
+    pub written_share: f64,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { solid_share: 0.8, bar_share: 0.85 }
+        Self { solid_share: 0.8, bar_share: 0.85, written_share: 0.1 }
     }
 }
 
@@ -51,7 +62,7 @@ impl Plugin for BlueScreen {
                     "A solid colour of any hue, a \"no signal\" card or colour bars. Sky, walls and fog pass.",
                 ),
             )
-            .over_time(2, 1_000, 1_000)
+            .over_time(1, INTERVAL_MS, SPAN_MS)
             // It neither moves nor has detail, contrast, honest colours or the camera's bit rate.
             .explains_everything("blue_screen")
     }
@@ -64,15 +75,23 @@ impl Plugin for BlueScreen {
 fn judge(drawn: &Drawn, config: &Config) -> Finding {
     // Black and white are for others to judge.
     let solid = if drawn.is_black() || drawn.is_white() { 0.0 } else { drawn.solid_share };
-    let (solid_score, bar_score) =
-        (score(solid, config.solid_share), score(drawn.bar_share, config.bar_share));
-    let is_bars = bar_score < solid_score;
-    let (metric, threshold) =
-        if is_bars { ("bar_share", config.bar_share) } else { ("solid_share", config.solid_share) };
-    let worst = solid_score.min(bar_score);
+    let kinds = [
+        (Kind::Solid, "solid_share", solid, config.solid_share),
+        (Kind::Bars, "bar_share", drawn.bar_share, config.bar_share),
+        (Kind::Written, "written_share", drawn.written_share, config.written_share),
+    ];
+    let mut kind = (Kind::Solid, "solid_share", config.solid_share, score(solid, config.solid_share));
+    for (of, metric, share, threshold) in kinds {
+        let score = score(share, threshold);
+        if score < kind.3 {
+            kind = (of, metric, threshold, score);
+        }
+    }
+    let (kind, metric, threshold, worst) = kind;
     let finding = finding("blue_screen")
         .metric("solid_share", solid, "share")
         .metric("bar_share", drawn.bar_share, "share")
+        .metric("written_share", drawn.written_share, "share")
         .metric("luma", drawn.luma.into(), "grey level")
         .metric("cb", drawn.cb.into(), "Cb/Cr")
         .metric("cr", drawn.cr.into(), "Cb/Cr")
@@ -81,7 +100,7 @@ fn judge(drawn: &Drawn, config: &Config) -> Finding {
     if worst > 50.0 {
         let fine = if drawn.is_black() {
             Text::new(
-                "画面不是纯色提示画面;黑屏由“信号丢失”诊断。",
+                "画面不是纯色提示画面；黑屏由“信号丢失”诊断。",
                 "No card; black is for `signal_loss` to judge.",
             )
         } else {
@@ -89,26 +108,12 @@ fn judge(drawn: &Drawn, config: &Config) -> Finding {
         };
         return finding.judged(Status::Normal, fine).into();
     }
-    let message = if is_bars {
-        Text::new(
-            "画面是彩条测试图,没有摄像机图像。",
-            "The picture is a test card of bars, not what a camera sees.",
-        )
-    } else {
-        let (zh, en) = drawn.colour_name();
-        Text::new(
-            format!("画面为纯{zh}色({:.0}% 同色),没有摄像机图像。", 100.0 * solid),
-            format!(
-                "The picture is solid {en} ({:.0} % of one colour), not what a camera sees.",
-                100.0 * solid
-            ),
-        )
-    };
+    let message = said(kind, solid, drawn);
     let whole = Text::new("纯色或测试图", "drawn, not taken");
     finding
         .judged(Status::Critical, message)
         .suggest(Text::new(
-            "检查录像机或编码器对应通道的视频输入:线缆、接头、摄像机供电。",
+            "检查录像机或编码器对应通道的视频输入：线缆、接头、摄像机供电。",
             "Check the video input of this channel at the recorder or encoder: cable, plugs, the camera's power.",
         ))
         .suggest(Text::new(
@@ -117,6 +122,39 @@ fn judge(drawn: &Drawn, config: &Config) -> Finding {
         ))
         .region(Region { left: 0.0, top: 0.0, width: 1.0, height: 1.0, caption: whole })
         .into()
+}
+
+/// What is drawn instead of a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Solid,
+    Bars,
+    Written,
+}
+
+fn said(kind: Kind, solid: f64, drawn: &Drawn) -> Text {
+    let (mut zh, mut en) = match kind {
+        Kind::Bars => {
+            ("无画面信号：画面是彩条测试图".to_owned(), "No picture: a test card of bars".to_owned())
+        }
+        Kind::Written => (
+            "无画面信号：画面中部是大字提示，不是摄像机图像".to_owned(),
+            "No picture: large lettering is drawn over the middle, a notice instead of what the camera sees"
+                .to_owned(),
+        ),
+        Kind::Solid => {
+            let ((zh, en), share) = (drawn.colour_name(), 100.0 * solid);
+            (
+                format!("无画面信号：画面为纯{zh}色（{share:.0}% 同色）"),
+                format!("No picture: solid {en} ({share:.0} % of one colour), not what a camera sees"),
+            )
+        }
+    };
+    if let Some(lost) = drawn.picture_until_s {
+        zh.push_str(&format!("，画面在 {lost:.1} 秒后丢失"));
+        en.push_str(&format!("; the picture was lost after {lost:.1} s"));
+    }
+    Text::new(format!("{zh}。"), format!("{en}."))
 }
 
 /// 100 at nothing, 50 at the threshold, 0 at all.

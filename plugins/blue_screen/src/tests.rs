@@ -105,6 +105,57 @@ fn black_is_left_to_signal_loss() {
     assert_eq!(diagnose(&clip(|_, _, _| [16, 128, 128])).status, Status::Normal);
 }
 
+/// Three lines of yellow letters over a dark street.
+fn notice(x: u32, y: u32) -> [u8; 3] {
+    let line = [60..74, 85..99, 110..124].iter().any(|line| line.contains(&y));
+    let street = 30 + scatter(x / 9, y / 9, 0) / 8;
+    if line && (20..300).contains(&x) && (x / 5).is_multiple_of(2) {
+        [210, 30, 145]
+    } else {
+        [street, 128, 126]
+    }
+}
+
+#[test]
+fn a_notice_in_large_letters_over_an_old_picture_is_found_in_one_still() {
+    let planes = |which: usize, step: usize| -> Vec<u8> {
+        let rows = (0..HEIGHT).step_by(step);
+        rows.flat_map(|y| (0..WIDTH).step_by(step).map(move |x| notice(x, y)[which])).collect()
+    };
+    let still = ArrayClip::new(WIDTH, HEIGHT).planes(0, true, [planes(0, 1), planes(1, 2), planes(2, 2)]);
+    let finding = diagnose(&still);
+    assert_eq!(finding.status, Status::Critical, "{finding:?}");
+    assert_eq!(finding.decision.metric, "written_share");
+    assert!(finding.message.en.starts_with("No picture"), "{}", finding.message.en);
+}
+
+#[test]
+fn yellow_lines_on_a_lit_road_are_no_notice() {
+    let road = clip(|x, y, t| {
+        let marks = (x / 5).is_multiple_of(2) && (70..110).contains(&y);
+        let light = 120 + scatter(x, y, t) / 16;
+        if marks { [light + 50, 60, 140] } else { [light, 110, 134] }
+    });
+    assert_eq!(diagnose(&road).status, Status::Normal);
+}
+
+#[test]
+fn frames_in_between_that_others_asked_for_change_nothing() {
+    let frames = |times: &[u64]| {
+        times.iter().fold(ArrayClip::new(WIDTH, HEIGHT), |clip, &at_us| {
+            clip.frame(
+                at_us,
+                at_us == 0,
+                |x, y| if at_us < 1_000_000 { scatter(x / 8, y / 8, 0) } else { 90 },
+            )
+        })
+    };
+    let alone: Vec<u64> = (0..16).map(|at| at * 200_000).collect();
+    let full: Vec<u64> = (0..25).map(|at| at * 40_000).chain((5..16).map(|at| at * 200_000)).collect();
+    let [one, other] = [alone, full].map(|times| format!("{:?}", diagnose(&frames(&times))));
+    assert_eq!(one, other);
+}
+
 #[test]
 fn one_picture_is_enough() {
     let still = ArrayClip::new(WIDTH, HEIGHT).frame(0, true, |_, _| 90);

@@ -23,8 +23,9 @@ use ticks::Rhythm;
 const SPAN_MS: u32 = 3_000;
 /// Time between its frames.
 const INTERVAL_MS: u32 = 200;
-/// Frames are compared at this distance at the least.
-const LEAST_INTERVAL_US: u64 = 150_000;
+/// Frames are compared at this distance at the least: that at which they are captured where nobody asks for
+/// more, so that the same ones are looked at in company.
+const LEAST_INTERVAL_US: u64 = 180_000;
 /// And at this one at the most: between two ticks there must be rest.
 const MOST_INTERVAL_US: u64 = 420_000;
 /// Looks that are taken at the most.

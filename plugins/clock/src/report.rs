@@ -23,7 +23,7 @@ pub(crate) fn report(seen: &Seen, config: &Config) -> Report {
         Verdict::Stands => {
             let covered_s = seen.covered_s;
             let message = Text::new(
-                format!("画面上的时钟停走:{covered_s:.1} 秒内没有变化。"),
+                format!("画面上的时钟停走：{covered_s:.1} 秒内没有变化。"),
                 format!("The clock in the picture stands still: it did not change in {covered_s:.1} s."),
             );
             finding
@@ -31,11 +31,11 @@ pub(crate) fn report(seen: &Seen, config: &Config) -> Report {
                 .judged(Status::Error, message)
                 .region(region("停走的时钟", "the clock that stands"))
                 .suggest(Text::new(
-                    "检查摄像机或录像机的时间设置与校时(NTP),必要时重启。",
+                    "检查摄像机或录像机的时间设置与校时（NTP），必要时重启。",
                     "Check the time settings and NTP of the camera or recorder that writes the clock, and restart it.",
                 ))
                 .suggest(Text::new(
-                    "若画面也不动,先处理画面冻结。",
+                    "若画面也不动，先处理画面冻结。",
                     "Where the picture stands too, see to that first.",
                 ))
                 .into()
@@ -48,11 +48,11 @@ pub(crate) fn report(seen: &Seen, config: &Config) -> Report {
             )
             .region(region("原时钟位置", "where the clock was"))
             .suggest(Text::new(
-                "在摄像机或录像机上重新打开时间叠加(OSD)。",
+                "在摄像机或录像机上重新打开时间叠加（OSD）。",
                 "Switch the time on again in the overlay (OSD) settings of the camera or recorder.",
             ))
             .suggest(Text::new(
-                "若是有意关闭,用 `easysight camera reset-baseline` 忘记它。",
+                "若是有意关闭，用 `easysight camera reset-baseline` 忘记它。",
                 "Where it was switched off on purpose, have it forgotten with `easysight camera reset-baseline`.",
             ))
             .into(),

@@ -159,3 +159,19 @@ fn tiny_pictures_do_not_make_it_fail() {
     let tiny = (0..16).fold(ArrayClip::new(3, 3), |clip, t| clip.frame(t * 200_000, t == 0, |_, _| 90));
     drop(native::<Clock>(&tiny, "{}"));
 }
+
+#[test]
+fn frames_in_between_that_others_asked_for_change_nothing() {
+    let frames = |times: &[u64]| {
+        times.iter().fold(ArrayClip::new(WIDTH, HEIGHT), |clip, &at_us| {
+            clip.frame(at_us, at_us == 0, |x, y| {
+                let scene = 60 + (x / 20 * 7 + y / 16 * 5) as u8 % 60;
+                if written((at_us / 1_000 + 330) as u32 / 1_000, x, y) { 235 } else { scene }
+            })
+        })
+    };
+    let alone: Vec<u64> = (0..16).map(|at| at * 200_000).collect();
+    let full: Vec<u64> = (0..25).map(|at| at * 40_000).chain((5..16).map(|at| at * 200_000)).collect();
+    let [one, other] = [alone, full].map(|times| format!("{:?}", look(&mut known(), &frames(&times))));
+    assert_eq!(one, other);
+}

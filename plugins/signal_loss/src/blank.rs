@@ -1,17 +1,28 @@
 //! The course of a clip: when there is a picture, and when there is none.
 
-use easysight_sdk::{Clip, Failure, PlaneKind, SampleRange, image::Histogram};
+use easysight_sdk::{Clip, Failure, PlaneKind, image::Histogram};
 
 use crate::{Config, SPAN_MS};
 
-/// Width of the picture that is judged.
-const WIDTH: u32 = 320;
-/// Samples so many levels around the most frequent one are the same: what coding leaves of black.
+/// Width of the picture that is judged: a sample of it is the mean of 8 × 8 pixels and more, from which the
+/// noise of an amplifier without a signal (up to 15 grey levels) is gone but for 2.
+const WIDTH: u32 = 64;
+/// Samples so many levels around the most frequent one are the same: what coding and noise leave of black.
 const REACH: u8 = 2;
-/// Black is at most so far above the range's black: coding and converting between ranges lift it.
-const BLACK: u8 = 8;
-/// Above this, in the same levels, it is no black any more; in between it counts in part.
-const NOT_BLACK: u8 = 24;
+/// Width of the picture in which lettering is sought.
+const FINE_WIDTH: u32 = 320;
+/// Lettering is brighter than the most frequent level by so much.
+const LETTERS: u8 = 70;
+/// Clock, name and channel, with a sample around them, take this part of the picture at the most; more that
+/// is bright is a scene at night.
+const MOST_LETTERS: f64 = 0.25;
+/// Black is coded as this at the most, in either range: 16 of limited range, lifted by noise that cannot go
+/// below it. `blue_screen` leaves the same to this diagnosis.
+const BLACK: u8 = 33;
+/// Chroma of grey is at most so far from 128.
+const GREY: u8 = 11;
+/// White is coded as this at the least.
+const WHITE: u8 = 229;
 /// Share of one colour below which there was a picture before.
 const PICTURE: f64 = 0.6;
 /// Frames that are looked at.
@@ -36,31 +47,31 @@ struct Look {
     at_s: f64,
     /// Share of the most frequent colour.
     solid: f64,
-    /// The same, as far as it is black.
+    /// The same where it is black, lettering left out; 0 where it is not.
     black: f64,
+    /// The same where it is white.
+    white: f64,
 }
 
 impl Course {
     pub(crate) fn of(clip: &dyn Clip, config: &Config) -> Result<Self, Failure> {
         let frames = clip.frames();
-        let last = u32::try_from(frames.len()).unwrap_or(u32::MAX).saturating_sub(1);
-        let mut indices: Vec<u32> = (0..LOOKS).map(|at| last * at / (LOOKS - 1)).collect();
-        indices.dedup();
+        let indices = clip.spread(LOOKS);
         let mut looks = Vec::with_capacity(indices.len());
         for frame in indices {
             let at_us = frames.get(frame as usize).map_or(0, |frame| frame.timestamp_us);
             looks.push(Look::of(clip, frame, at_us as f64 / 1e6)?);
         }
         let had_picture = looks.iter().any(|look| look.solid < PICTURE);
-        let blank = |look: &Look| if had_picture { look.solid } else { look.black };
+        let blank = |look: &Look| if had_picture { look.black.max(look.white) } else { look.black };
         let Some(end) = looks.last() else {
             return Err(Failure::UnsupportedClip("the clip has no frame".into()));
         };
         let with_picture = looks.iter().rev().find(|look| blank(look) < config.blank_share);
         let blank_share = match with_picture {
-            // A solid colour that came up within the clip is a loss, one that was there all along is
-            // for others to judge; black counts either way.
-            Some(_) if had_picture => blank(end).max(end.black),
+            // Any other colour is for `blue_screen` to judge, and white that was there all along for
+            // `brightness`; black counts either way.
+            Some(_) if had_picture => blank(end),
             _ => end.black,
         };
         let picture_until_s = with_picture.filter(|_| had_picture).map(|look| look.at_s);
@@ -71,23 +82,54 @@ impl Course {
 impl Look {
     fn of(clip: &dyn Clip, frame: u32, at_s: f64) -> Result<Self, Failure> {
         let level = clip.level_within(WIDTH);
-        let (luma, share) = Histogram::of(&clip.luma(frame, level)?).densest(REACH);
+        let plane = clip.luma(frame, level)?;
+        let (luma, share) = Histogram::of(&plane).densest(REACH);
         let mut solid = share;
         let mut grey = true;
         for plane in [PlaneKind::Cb, PlaneKind::Cr] {
             let (value, share) = Histogram::of(&clip.plane(frame, plane, level)?).densest(REACH);
             solid = solid.min(share);
-            grey &= value.abs_diff(128) <= BLACK;
+            grey &= value.abs_diff(128) <= GREY;
         }
-        let floor = match clip.info().range {
-            SampleRange::Limited => 16,
-            SampleRange::Full => 0,
-        };
-        let above = luma.saturating_sub(floor);
-        let fade = f64::from(NOT_BLACK.saturating_sub(above)) / f64::from(NOT_BLACK - BLACK);
-        let black = if grey { solid * fade.min(1.0) } else { 0.0 };
-        Ok(Self { at_s, solid, black })
+        let is = |black: bool, share: f64| if grey && black { share } else { 0.0 };
+        let black = if grey && luma <= BLACK { without_letters(clip, frame, &plane, luma)? } else { 0.0 };
+        Ok(Self { at_s, solid, black: black.max(is(luma <= BLACK, solid)), white: is(luma >= WHITE, solid) })
     }
+}
+
+/// Share of the small picture's samples that are as dark as the most frequent ones, of those that have no
+/// lettering in them or beside them; 0 where there is too much that is bright.
+fn without_letters(clip: &dyn Clip, frame: u32, plane: &[u8], luma: u8) -> Result<f64, Failure> {
+    let (small, level) = (clip.level_within(WIDTH), clip.level_within(FINE_WIDTH));
+    let (columns, _) = clip.size(PlaneKind::Luma, small)?;
+    let (width, _) = clip.size(PlaneKind::Luma, level)?;
+    let step = 1_usize << small.saturating_sub(level);
+    let columns = columns.max(1) as usize;
+    let mut written = vec![false; plane.len()];
+    let mut bright = 0;
+    for (y, row) in clip.luma(frame, level)?.chunks(width.max(1) as usize).enumerate() {
+        for (x, _) in row.iter().enumerate().filter(|&(_, &sample)| sample >= luma.saturating_add(LETTERS)) {
+            let (x, y) = (x / step, y / step);
+            for y in y.saturating_sub(1)..=y + 1 {
+                for x in x.saturating_sub(1)..=(x + 1).min(columns - 1) {
+                    if let Some(mark) = written.get_mut(y * columns + x).filter(|mark| !**mark) {
+                        *mark = true;
+                        bright += 1;
+                    }
+                }
+            }
+        }
+    }
+    if f64::from(bright) > MOST_LETTERS * plane.len() as f64 {
+        return Ok(0.0);
+    }
+    let rest = plane.iter().zip(&written).filter(|&(_, &written)| !written).map(|(&sample, _)| sample);
+    let (mut near, mut all) = (0_u32, 0_u32);
+    for sample in rest {
+        near += u32::from(sample.abs_diff(luma) <= REACH);
+        all += 1;
+    }
+    Ok(f64::from(near) / f64::from(all.max(1)))
 }
 
 /// A capture ends early only where the stream does, or where the clip would be too large.

@@ -1,8 +1,9 @@
 //! A clip in which there is no picture: black from the beginning or from some moment on, or a stream
 //! that breaks off. Where there is no clip at all, the host says so itself, with the reason.
 //!
-//! Black without a signal is drawn: every sample has the same value. A night is not black to the grey
-//! level, and a sensor in the dark makes noise; that is for `brightness` to judge.
+//! Black without a signal is one level all over, once the noise of an amplifier is averaged away over 8 × 8
+//! pixels and the clock and names that a recorder writes are left out. A night shows shapes and glow even
+//! so. Any other colour, cards and bars are for `blue_screen` to judge: of the two exactly one alarms.
 
 mod blank;
 
@@ -14,17 +15,17 @@ use serde::Deserialize;
 use blank::Course;
 
 /// Stretch of the clip that is asked for.
-const SPAN_MS: u32 = 2_000;
-/// Time between its frames.
-const INTERVAL_MS: u32 = 500;
+const SPAN_MS: u32 = 3_000;
+/// Time between its frames: that of other diagnoses, so that frames are to be had at the same times.
+const INTERVAL_MS: u32 = 200;
 
 /// From where on a picture counts as none.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
-    /// Share of the picture that is blank: black, or of one colour where a picture was before. What is
-    /// left is room for overlaid words.
+    /// Share of the picture that is blank: black, or white where a picture was before. Overlaid words are
+    /// left out.
     #[schemars(range(min = 0.5, max = 1.0), extend("unit" = "share"))]
     pub blank_share: f64,
     /// A live stream has broken off where it covers less than this share of what was asked for.
@@ -51,7 +52,7 @@ impl Plugin for SignalLoss {
                 "signal_loss",
                 Text::new("信号丢失", "Signal loss"),
                 Text::new(
-                    "没有画面:连接失败、黑屏、画面中途消失或码流中断。夜间画面不会报警。",
+                    "没有画面：连接失败、黑屏、画面中途消失或码流中断。夜间画面不会报警。",
                     "There is no picture: no connection, black, lost half way, or the stream breaks off. \
                      Pictures at night pass.",
                 ),
@@ -82,18 +83,18 @@ fn judge(course: &Course, config: &Config) -> Finding {
     let finding = if blank <= 50.0 {
         let message = match course.picture_until_s {
             None => Text::new(
-                "黑屏:码流正常,但没有画面内容。",
-                "Black: the stream arrives, but there is no picture in it.",
+                "无画面信号：黑屏，码流正常但没有画面内容。",
+                "No picture: black. The stream arrives, but there is nothing in it.",
             ),
             Some(lost) => Text::new(
-                format!("画面在 {lost:.1} 秒后丢失,此后没有画面内容。"),
-                format!("The picture is lost after {lost:.1} s: from then on there is nothing in it."),
+                format!("无画面信号：画面在 {lost:.1} 秒后丢失，此后没有内容。"),
+                format!("No picture: it is lost after {lost:.1} s, and from then on there is nothing in it."),
             ),
         };
         finding.judged(Status::Critical, message)
     } else if broken_off {
         let message = Text::new(
-            format!("码流中断:只收到应有时长的 {:.0}%。", 100.0 * course.covered_share),
+            format!("码流中断：只收到应有时长的 {:.0}%。", 100.0 * course.covered_share),
             format!(
                 "The stream breaks off: {:.0} % of what should come arrives.",
                 100.0 * course.covered_share
@@ -106,11 +107,11 @@ fn judge(course: &Course, config: &Config) -> Finding {
     };
     finding
         .suggest(Text::new(
-            "检查摄像机供电、镜头盖和传感器;模拟通道请检查视频线和接头。",
+            "检查摄像机供电、镜头盖和传感器；模拟通道请检查视频线和接头。",
             "Check the camera's power, lens cap and sensor; on an analogue channel, the video cable and its plugs.",
         ))
         .suggest(Text::new(
-            "重启摄像机或编码器,并检查网络是否稳定。",
+            "重启摄像机或编码器，并检查网络是否稳定。",
             "Restart the camera or the encoder, and check that the network is stable.",
         ))
         .into()

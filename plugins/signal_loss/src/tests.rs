@@ -56,11 +56,50 @@ fn a_night_is_normal() {
 
 #[test]
 fn a_picture_that_is_lost_half_way_is_found_and_the_moment_is_told() {
-    for blank in [16, 90] {
+    for blank in [16, 235] {
         let finding = diagnose(&clip(|x, y, t| if t < 3 { day(x, y, t) } else { blank }));
         assert_eq!(finding.status, Status::Critical, "{finding:?}");
         assert!(finding.message.en.contains("after 1.0 s"), "{}", finding.message.en);
     }
+}
+
+#[test]
+fn a_colour_that_comes_up_half_way_is_for_the_diagnosis_of_cards() {
+    assert_eq!(diagnose(&clip(|x, y, t| if t < 3 { day(x, y, t) } else { 90 })).status, Status::Normal);
+}
+
+#[test]
+fn noisy_black_under_two_lines_of_writing_is_black() {
+    // An amplifier without a signal: noise that cannot go below black, and what a recorder writes.
+    let noisy = |x: u32, y: u32, t: u32| {
+        let written = (y < 20 && x < 220 || y >= 160 && x > 200) && (x / 5 + y / 7).is_multiple_of(2);
+        if written { 235 } else { 16 + scatter(x, y, t).saturating_sub(128) / 6 }
+    };
+    let finding = diagnose(&clip(noisy));
+    assert_eq!(finding.status, Status::Critical, "{finding:?}");
+    assert!(finding.message.en.starts_with("No picture"), "{}", finding.message.en);
+}
+
+#[test]
+fn black_of_either_range_is_black() {
+    for level in [0, 16, 24, 32] {
+        let flat = (0..5_u64)
+            .fold(ArrayClip::new(320, 180), |clip, at| clip.frame(at * 500_000, at == 0, |_, _| level));
+        assert_eq!(diagnose(&flat).status, Status::Critical, "{level}");
+    }
+}
+
+#[test]
+fn frames_in_between_that_others_asked_for_change_nothing() {
+    let frames = |times: &[u64]| {
+        times.iter().fold(ArrayClip::new(320, 180).limited_range(), |clip, &at_us| {
+            clip.frame(at_us, at_us == 0, |x, y| if at_us < 1_400_000 { day(x, y, 0) } else { 16 })
+        })
+    };
+    let alone: Vec<u64> = (0..16).map(|at| at * 200_000).collect();
+    let full: Vec<u64> = (0..25).map(|at| at * 40_000).chain((5..16).map(|at| at * 200_000)).collect();
+    let [one, other] = [alone, full].map(|times| format!("{:?}", diagnose(&frames(&times))));
+    assert_eq!(one, other);
 }
 
 #[test]

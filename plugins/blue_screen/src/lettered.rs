@@ -1,0 +1,96 @@
+//! A card that is written over a picture: large letters and bars of one strong colour across the middle of
+//! a darkened old picture, as traffic servers send them instead of a camera's. Letters are drawn: their
+//! colour is one and the same, far brighter than what is around them, and in a line of writing a row of
+//! samples goes in and out of it many times, over the whole width. Lamps, lines on the road and vehicles
+//! have strong colours too, but neither so many edges a row nor a dark ground. One picture is enough.
+
+use easysight_sdk::{Clip, Failure, PlaneKind};
+
+/// Width of the picture that is judged; chroma has half of it.
+const WIDTH: u32 = 320;
+/// Part of the height, above and below, in which cameras write their names.
+const STRIP: f64 = 0.15;
+/// A colour is strong where Cb or Cr is so far from 128.
+const STRONG: u8 = 32;
+/// Chroma that is so near to the letters' is theirs: subsampling and coding smear it.
+const NEAR: u8 = 20;
+/// Side of the bins in which the letters' colour is found.
+const BIN: usize = 8;
+/// Letters are brighter than the rest by so much on average. Measured: 154 on a card, at most 62 in lit
+/// streets whose strong colours have as many edges.
+const BRIGHTER: f64 = 100.0;
+/// Share of the samples that letters take at the least.
+const LEAST_SHARE: f64 = 0.03;
+/// Share of the columns that they reach.
+const LEAST_SPREAD: f64 = 0.5;
+/// A row is written where it goes into the letters so many times.
+const LEAST_RUNS: usize = 6;
+
+/// Share of the rows in the middle of a picture that are written; 0 where it is no card.
+pub(crate) fn written_share(clip: &dyn Clip, frame: u32) -> Result<f64, Failure> {
+    let level = clip.level_within(WIDTH);
+    let finer = level + 1;
+    let (width, height) = clip.size(PlaneKind::Cb, level)?;
+    if finer >= clip.info().levels || clip.size(PlaneKind::Luma, finer)? != (width, height) {
+        return Ok(0.0);
+    }
+    let width = width.max(1) as usize;
+    let top = (STRIP * f64::from(height)) as usize * width;
+    let middle = |plane: Vec<u8>| -> Vec<u8> {
+        plane.get(top..plane.len().saturating_sub(top)).unwrap_or_default().to_vec()
+    };
+    let cb = middle(clip.plane(frame, PlaneKind::Cb, level)?);
+    let cr = middle(clip.plane(frame, PlaneKind::Cr, level)?);
+    let luma = middle(clip.luma(frame, finer)?);
+    let Some((letter_cb, letter_cr)) = strongest(&cb, &cr) else { return Ok(0.0) };
+    let is_letter = |(&cb, &cr): (&u8, &u8)| {
+        strong(cb, cr) && cb.abs_diff(letter_cb) <= NEAR && cr.abs_diff(letter_cr) <= NEAR
+    };
+    let letters: Vec<bool> = cb.iter().zip(&cr).map(is_letter).collect();
+    Ok(if is_drawn(&letters, &luma, width) { written(&letters, width) } else { 0.0 })
+}
+
+const fn strong(cb: u8, cr: u8) -> bool {
+    cb.abs_diff(128) >= STRONG || cr.abs_diff(128) >= STRONG
+}
+
+/// The strong colour that is there most, the stronger the more it counts: where letters are smeared into
+/// their ground they are weaker. None where none is.
+fn strongest(cb: &[u8], cr: &[u8]) -> Option<(u8, u8)> {
+    const BINS: usize = 256 / BIN;
+    let mut counts = vec![0_u32; BINS * BINS];
+    for (&cb, &cr) in cb.iter().zip(cr).filter(|&(&cb, &cr)| strong(cb, cr)) {
+        if let Some(count) = counts.get_mut(usize::from(cb) / BIN * BINS + usize::from(cr) / BIN) {
+            *count += u32::from(cb.abs_diff(128).max(cr.abs_diff(128)));
+        }
+    }
+    let (at, &most) = counts.iter().enumerate().max_by_key(|&(_, &count)| count)?;
+    let middle = |bin: usize| (bin * BIN + BIN / 2) as u8;
+    (most > 0).then_some((middle(at / BINS), middle(at % BINS)))
+}
+
+/// Whether the letters are bright on a dark ground, many, and all across.
+fn is_drawn(letters: &[bool], luma: &[u8], width: usize) -> bool {
+    let mean = |of: bool| {
+        let samples = letters.iter().zip(luma).filter(|&(&letter, _)| letter == of);
+        let (sum, count) =
+            samples.fold((0_u64, 0_u64), |(sum, count), (_, &luma)| (sum + u64::from(luma), count + 1));
+        sum as f64 / count.max(1) as f64
+    };
+    let mut reached = vec![false; width];
+    for row in letters.chunks_exact(width) {
+        reached.iter_mut().zip(row).for_each(|(reached, &letter)| *reached |= letter);
+    }
+    let count = letters.iter().filter(|&&letter| letter).count();
+    let columns = reached.iter().filter(|&&reached| reached).count();
+    mean(true) - mean(false) >= BRIGHTER
+        && count as f64 >= LEAST_SHARE * letters.len() as f64
+        && columns as f64 >= LEAST_SPREAD * width as f64
+}
+
+/// Share of the rows that go into the letters many times.
+fn written(letters: &[bool], width: usize) -> f64 {
+    let runs = |row: &[bool]| row.windows(2).filter(|pair| matches!(pair, [false, true])).count();
+    let rows = letters.chunks_exact(width).map(runs);
+    rows.filter(|&runs| runs >= LEAST_RUNS).count() as f64 / (letters.len() / width).max(1) as f64
+}
