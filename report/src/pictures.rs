@@ -8,6 +8,8 @@ use std::{
 use anyhow::{Context, bail};
 use base64::{Engine, prelude::BASE64_STANDARD};
 
+use crate::ffmpeg::is_still;
+
 /// A frame from well within what the diagnoses saw, small, as JPEG.
 ///
 /// # Errors
@@ -36,9 +38,15 @@ pub fn still(clip: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 fn frame(clip: &Path, how: &[&str]) -> anyhow::Result<Vec<u8>> {
-    for second in ["1.5", "0"] {
+    // In a single picture there is nowhere to go to: ffmpeg would find nothing there.
+    let seconds: &[&str] = if is_still(clip) { &["0"] } else { &["1.5", "0"] };
+    for second in seconds {
         let mut ffmpeg = Command::new("ffmpeg");
-        ffmpeg.args(["-v", "quiet", "-nostdin", "-ss", second, "-i"]).arg(clip);
+        ffmpeg.args(["-v", "quiet", "-nostdin"]);
+        if !is_still(clip) {
+            ffmpeg.args(["-ss", second]);
+        }
+        ffmpeg.arg("-i").arg(clip);
         ffmpeg.args(["-frames:v", "1", "-c:v", "mjpeg", "-pix_fmt", "yuvj420p"]).args(how);
         let output = ffmpeg.args(["-f", "image2pipe", "-"]).stdin(Stdio::null()).output();
         let output = output.context("ffmpeg does not start")?;
@@ -53,4 +61,24 @@ fn frame(clip: &Path, how: &[&str]) -> anyhow::Result<Vec<u8>> {
 #[must_use]
 pub fn data_uri(jpeg: &[u8]) -> String {
     format!("data:image/jpeg;base64,{}", BASE64_STANDARD.encode(jpeg))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_still_has_a_picture_as_a_clip_has() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("still.jpg");
+        let made = Command::new("ffmpeg")
+            .args(["-v", "error", "-f", "lavfi", "-i", "testsrc=size=64x48", "-frames:v", "1"])
+            .arg(&file)
+            .status();
+        if made.is_err() {
+            eprintln!("skipped: no ffmpeg here");
+            return;
+        }
+        assert!(picture(&file).expect("a picture").starts_with(&[0xff, 0xd8]));
+    }
 }

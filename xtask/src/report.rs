@@ -10,7 +10,7 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Handed to the report: `accuracy …`, `cases …`; see `--help` behind `--`.
+    /// Handed to the report: `accuracy …`, `cases …`, `footage …`; see `--help` behind `--`.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     rest: Vec<String>,
 }

@@ -29,6 +29,7 @@ fn bright() -> Vec<Recipe> {
         bright.by("spilling_highlights", [1.7, 2.7, 4.2].map(Exposure::Over)),
         bright.by("flat_curve", [0.3, 0.2, 0.1].map(Exposure::Gamma)),
         bright.by("runaway_gain", [3.5, 7.0, 16.0].map(Exposure::RunawayGain)),
+        bright.by("stuck_shutter", [1.8, 2.8, 4.2].map(Exposure::StuckShutter)),
         bright.by("sun_in_view", [0.3, 0.5, 0.9].map(Exposure::Sun)),
     ]
     .concat()

@@ -23,6 +23,8 @@ pub(crate) enum Exposure {
     Over(f32),
     /// The automatic gain runs away to this factor: brighter, with the noise that comes with it.
     RunawayGain(f32),
+    /// The shutter stays open for so many stops longer: too bright, and what moves leaves a trail.
+    StuckShutter(f32),
     /// The sun within the view: a white disk with glare of this radius, in shares of the width.
     Sun(f32),
 }
@@ -32,6 +34,7 @@ impl Physics for Exposure {
         let wanted = *self;
         let sun = (random.between(0.25, 0.75), random.between(0.15, 0.4));
         let mut grain = Grain::new(1.0, random);
+        let mut trail: Option<Radiance> = None;
         drawn(move |frame, _| {
             let mut light = Radiance::of(frame);
             let (width, height) = light.size();
@@ -72,6 +75,16 @@ impl Physics for Exposure {
                 }
                 Exposure::RunawayGain(factor) => {
                     noisy(&mut light, 0.012);
+                    light.map(|_, _, light| times(light, factor));
+                }
+                Exposure::StuckShutter(stops) => {
+                    let factor = stops.exp2();
+                    // Light of the frames before, as long as the shutter was open.
+                    let keep = 1.0 - 1.0 / factor.max(1.5);
+                    if let Some(trail) = &trail {
+                        light.map(|x, y, new| mix(new, trail.at(x as i64, y as i64), keep));
+                    }
+                    trail = Some(light.clone());
                     light.map(|_, _, light| times(light, factor));
                 }
                 Exposure::Sun(radius) => light.map(|x, y, light| {
