@@ -111,9 +111,10 @@ impl Plugin for Clarity {
         let usual = seen.0.of(light).first().cloned().unwrap_or_default();
         let change = Change::of(&sharpness, &usual);
         let findings = vec![clarity(&sharpness, &change, &config), focus(&sharpness, &change, &config)];
-        let is_sharp = findings.iter().all(|finding| finding.status == Status::Normal);
-        if config.use_baseline && is_sharp {
-            seen.0.keep(light, Some(0), usual.with(&sharpness), 1);
+        let is_added = change.radius > config.most_added_radius || change.half > config.most_added_in_half;
+        if config.use_baseline && !is_added {
+            let soft = sharpness.unclear() > config.most_typical_radius;
+            seen.0.keep(light, Some(0), usual.with(&sharpness, soft), 1);
             baseline::store(&seen).map_err(|error| Failure::Internal(error.to_string()))?;
         }
         Ok(Report { findings })
@@ -127,6 +128,8 @@ struct Change {
     half: f64,
     /// Looks that it is told by; none where it came within the clip.
     looks: u16,
+    /// The camera is soft by nature: what its picture alone tells is no news.
+    by_nature: bool,
 }
 
 impl Change {
@@ -134,9 +137,9 @@ impl Change {
         let within = sharpness.since_the_beginning.unwrap_or_default();
         match usual.added(sharpness) {
             Some(added) if added.whole.max(added.half) >= within.whole.max(within.half) => {
-                Self { radius: added.whole, half: added.half, looks: usual.looks }
+                Self { radius: added.whole, half: added.half, looks: usual.looks, by_nature: usual.is_soft() }
             }
-            _ => Self { radius: within.whole, half: within.half, looks: 0 },
+            _ => Self { radius: within.whole, half: within.half, looks: 0, by_nature: usual.is_soft() },
         }
     }
 
@@ -209,6 +212,11 @@ impl Decision {
         worst.unwrap_or(Self { metric: "added_radius", radius: 0.0, most: 1.0 })
     }
 
+    /// By this picture alone; as soft as it may be at most where many looks say that it is always so.
+    fn alone(metric: &'static str, radius: f64, most: f64, change: &Change) -> Self {
+        Self { metric, radius: if change.by_nature { radius.min(most) } else { radius }, most }
+    }
+
     fn added(change: &Change, config: &Config) -> Self {
         Self { metric: "added_radius", radius: change.radius, most: config.most_added_radius }
     }
@@ -237,7 +245,7 @@ impl Decision {
 
 fn clarity(sharpness: &Sharpness, change: &Change, config: &Config) -> Finding {
     let (radius, most) = (sharpness.unclear(), config.most_typical_radius);
-    let alone = Decision { metric: "unclear_radius", radius, most };
+    let alone = Decision::alone("unclear_radius", radius, most, change);
     let decision =
         Decision::worst([Decision::in_half(change, config), Decision::added(change, config), alone]);
     let finding = measured("clarity", sharpness, change).metric("unclear_radius", radius, "px");
@@ -273,7 +281,7 @@ fn clarity(sharpness: &Sharpness, change: &Change, config: &Config) -> Finding {
 
 fn focus(sharpness: &Sharpness, change: &Change, config: &Config) -> Finding {
     let (radius, most) = (sharpness.sharpest, config.most_sharpest_radius);
-    let alone = Decision { metric: "sharpest_radius", radius, most };
+    let alone = Decision::alone("sharpest_radius", radius, most, change);
     let decision = Decision::worst([Decision::added(change, config), alone]);
     let finding = decision.rated(measured("focus_blur", sharpness, change));
     if !decision.is_soft() {

@@ -212,3 +212,15 @@ fn a_lens_that_loses_its_focus_within_the_clip_is_found_without_a_memory() {
         assert!(finding.message.en.contains("within this clip"), "{}", finding.message.en);
     }
 }
+
+#[test]
+fn a_camera_that_is_soft_by_nature_is_learnt_after_many_looks() {
+    let soft = scene(WIDTH, 1.3, 1.3, 0.0);
+    let mut camera = CameraMemory::default();
+    let mut look = |clip: &ArrayClip| camera.diagnose::<Clarity>(clip, "{}").unwrap().findings;
+    assert!(look(&soft).iter().all(|finding| finding.status != Status::Normal));
+    let last = (0..usual::MANY_LOOKS).map(|_| look(&soft)).last().unwrap();
+    assert!(last.iter().all(|finding| finding.status == Status::Normal));
+    let softer = look(&scene(WIDTH, 1.7, 1.7, 0.0));
+    assert!(softer.iter().all(|finding| finding.status != Status::Normal));
+}

@@ -14,6 +14,8 @@ use crate::sharpness::{Added, Sharpness};
 const HUNDREDTHS: f64 = 100.0;
 /// Looks from which on they tell what is usual.
 pub(crate) const LEAST_LOOKS: u16 = 6;
+/// Looks that contradict an alarm.
+pub(crate) const MANY_LOOKS: u16 = 20;
 /// What a tile once was fades by so much a look, in hundredths: one look in the rain does not count for ever.
 const FADE: u8 = 1;
 
@@ -21,6 +23,8 @@ const FADE: u8 = 1;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Usual {
     pub(crate) looks: u16,
+    /// Of them those at which the picture alone was too soft.
+    soft: u16,
     /// The greatest radius of each tile; 0 where none was told.
     softest: Vec<u8>,
 }
@@ -45,9 +49,16 @@ impl Usual {
         Added::of(&usual, &now.radii)
     }
 
-    /// With one more look at which nothing was wrong.
-    pub(crate) fn with(mut self, now: &Sharpness) -> Self {
+    /// The camera is soft by nature: nearly always so, since many looks.
+    pub(crate) fn is_soft(&self) -> bool {
+        self.soft >= MANY_LOOKS && 5 * u32::from(self.soft) >= 4 * u32::from(self.looks)
+    }
+
+    /// With one more look at which nothing came on top of what is usual; `soft` where the picture alone was
+    /// too soft.
+    pub(crate) fn with(mut self, now: &Sharpness, soft: bool) -> Self {
         self.looks = self.looks.saturating_add(1);
+        self.soft = self.soft.saturating_add(u16::from(soft));
         self.softest.resize(now.radii.len(), 0);
         for (softest, radius) in self.softest.iter_mut().zip(&now.radii) {
             if let Some(radius) = radius {

@@ -50,7 +50,7 @@ const LEAST_LOOKS: u32 = 3;
 const SAME: f32 = 0.85;
 /// Of the cells that lost contrast so many count: wherever fog, rain and traffic are uneven they take it from
 /// one in twelve of those that tell.
-const VEIL_COUNTS: f64 = 0.25;
+const VEIL_COUNTS: f64 = 0.4;
 /// Spots and threads are told beside a look of whose cells so many have the same light: lamps that went on
 /// and wet roads leave bright spots and lines of their own.
 const SAME_LIGHT: f32 = 0.7;
@@ -67,11 +67,11 @@ const MOST_MARKED: usize = 12;
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
     /// Share of the picture that may lie behind dirt, beside what the camera saw while its lens was
-    /// clean.
+    /// clean. Smoke and low sun reach 0.032.
     #[schemars(range(min = 0.005, max = 0.5), extend("unit" = "share"))]
     pub max_dirty_share: f64,
     /// Share of the picture that soft spots may take where the clean look of the camera is not known.
-    /// Scenes without dirt reach 0.032: shadows, glows, round things out of focus.
+    /// Scenes without dirt reach 0.074: shadows, glows, boulders, round things out of focus.
     #[schemars(range(min = 0.005, max = 0.5), extend("unit" = "share"))]
     pub max_spotted_share: f64,
     /// Share of the picture in which the light may change much and nowhere at once, as behind drops and
@@ -86,7 +86,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { max_dirty_share: 0.02, max_spotted_share: 0.035, max_blurred_share: 0.013, use_baseline: true }
+        Self { max_dirty_share: 0.034, max_spotted_share: 0.08, max_blurred_share: 0.013, use_baseline: true }
     }
 }
 

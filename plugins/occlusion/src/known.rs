@@ -69,6 +69,8 @@ pub(crate) struct Lost {
     pub(crate) beyond: f32,
     /// Correlation of the light beyond with that of the view that is most alike.
     pub(crate) light: f32,
+    /// Share of the region that has edges now, of other things.
+    pub(crate) lively: f32,
     /// Cells of the region over those of its convex hull.
     pub(crate) solidity: f32,
 }
@@ -220,6 +222,10 @@ pub(crate) fn lost(view: &View, matches: &[&Match]) -> Lost {
     Lost {
         share: region.len() as f32 / count.max(1) as f32,
         light: matches.iter().map(|seen| seen.same_light(&cells)).fold(-1.0, f32::max),
+        lively: matches.first().map_or(0.0, |seen| {
+            let lively = region.iter().filter(|&&at| seen.sums.get(at).is_some_and(Sums::is_lively));
+            lively.count() as f32 / region.len().max(1) as f32
+        }),
         solidity: region.len() as f32 / hull_area(columns, &cells).max(1.0),
         cells,
         beyond: if all == 0 { 0.0 } else { found as f32 / all as f32 },

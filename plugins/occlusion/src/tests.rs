@@ -222,3 +222,22 @@ fn an_empty_part_that_was_always_there_is_the_scene() {
     assert_eq!(last.status, Status::Normal);
     assert!(last.score > 90.0);
 }
+
+#[test]
+fn leaves_that_hang_otherwise_are_no_cover() {
+    // Light and shade of the trees stay, the edges of their leaves do not.
+    let trees = |leaf: u32| {
+        clip(move |x, y, t| {
+            let crowns = 70.0 + 45.0 * (f64::from(x) / 31.0).sin() * (f64::from(y) / 23.0).cos();
+            let leaves = f64::from(scatter(x / 4, y / 4, leaf)) / 4.0;
+            noisy(if x < 150 { (crowns + leaves) as u8 } else { street(x, y) }, x, y, t)
+        })
+    };
+    let mut camera = CameraMemory::default();
+    let mut look = |leaf| camera.diagnose::<Occlusion>(&trees(leaf), "{}").unwrap().findings.remove(0);
+    for _ in 0..4 {
+        assert_eq!(look(1).status, Status::Normal);
+    }
+    let finding = look(2);
+    assert_eq!(finding.status, Status::Normal, "{:?}", finding.metrics);
+}

@@ -26,6 +26,9 @@ const ACROSS: f32 = 0.4;
 const CLEAR: f32 = 0.88;
 /// Share of the hidden part with edges, from which on it is no fog.
 const LIVELY: f32 = 0.3;
+/// A part with so many edges, in which the light goes up and down as it did, is the scene still: trees in the
+/// wind or in another month. Behind a cover nothing is left of light and shade.
+const LEAFY: (f32, f32) = (0.5, 0.35);
 /// Distances, in cells, that are beside the hidden part and beyond an outline out of focus.
 const NEAR: std::ops::RangeInclusive<usize> = 4..=9;
 /// The light beyond must go up and down as it did by a view that shows what is missing: lost edges by other
@@ -55,9 +58,12 @@ pub(crate) fn is_cover(view: &View, matches: &[&Match], lost: &Lost) -> bool {
         return false;
     }
     // No fog comes within a clip; nor has it edges of its own.
-    let inside = || nearest.sums.iter().zip(&lost.cells).filter(|&(_, &inside)| inside).map(|(sums, _)| sums);
-    let lively = inside().filter(|sums| sums.is_lively()).count() as f32;
-    let is_smooth = lively < LIVELY * inside().count() as f32;
+    let is_smooth = lost.lively < LIVELY;
+    // Leaves sway and grow: the edges are others, and light and shade are where they were.
+    let beyond: Vec<bool> = lost.cells.iter().map(|inside| !inside).collect();
+    if lost.lively > LEAFY.0 && matches.iter().any(|seen| seen.same_light(&beyond) >= LEAFY.1) {
+        return false;
+    }
     nearest.at.is_none() || !is_smooth || !is_fog(nearest, lost, columns)
 }
 
