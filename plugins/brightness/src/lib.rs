@@ -19,9 +19,11 @@ use serde::Deserialize;
 use light::{Layout, Light};
 use usual::{Said, Usual};
 
-/// Above this p95, in grey levels, a picture shows enough, however bright it was before: twice the
-/// threshold of a dark picture.
-const DIM_P95: f64 = 120.0;
+/// Where a fifth of the parts is lighter than this, in grey levels, a picture shows enough, however bright it
+/// was before.
+const DIM: f64 = 100.0;
+/// Share of clipped pixels from which on more light than usual has cost something.
+const CLIPPED: f64 = 0.12;
 
 /// Thresholds, in grey levels of full range (black 0, white 255).
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -41,9 +43,14 @@ pub struct Config {
     pub bright_ground_share: f64,
     /// A dim picture is too dark where it has less than this share of the least light that looks of the
     /// same layout had. A stop of the iris halves the light, which a camera's response (a power of about
-    /// .45) shows as .73; this is two and a half stops.
+    /// .45) shows as .73; this is two stops. On 414 healthy looks in real light the least was .66.
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
     pub least_exposure: f64,
+    /// A picture of which more than an eighth is clipped is too bright where it has more than so many times
+    /// the most light that looks of the same layout had. On 414 healthy looks in real light the most was
+    /// 1.13.
+    #[schemars(range(min = 1.0, max = 10.0), extend("unit" = ""))]
+    pub most_exposure: f64,
     /// The picture is too bright where 95 % of it is brighter than this.
     #[schemars(range(min = 0.0, max = 255.0), extend("unit" = "grey level"))]
     pub bright_p5: f64,
@@ -55,7 +62,8 @@ impl Default for Config {
             dark_p95: 70.0,
             bright_clipped_share: 0.25,
             bright_ground_share: 0.32,
-            least_exposure: 0.45,
+            least_exposure: 0.55,
+            most_exposure: 1.3,
             bright_p5: 190.0,
         }
     }
@@ -93,8 +101,9 @@ impl Plugin for Brightness {
         let light = Light::of(clip)?;
         let layout = light::layout(clip)?;
         let usual = Usual::recall();
-        let alone = verdict(&light, 1.0, &config).said;
-        let verdict = verdict(&light, usual.exposure(&light, &layout), &config);
+        let dim = light::brighter_parts(&layout) < DIM;
+        let alone = verdict(&light, 1.0, dim, &config).said;
+        let verdict = verdict(&light, usual.exposure(&layout), dim, &config);
         let is_usual = verdict.said != Said::Normal && usual.has_ended_before(verdict.said);
         let finding = judge(&light, &layout, &verdict, is_usual, usual.looks());
         usual.learn(&light, &layout, if alone == Said::Normal { verdict.said } else { alone })?;
@@ -123,7 +132,7 @@ struct Verdict {
 }
 
 /// `exposure` is how many times as much light is there as in the looks of the same layout.
-fn verdict(light: &Light, exposure: f64, config: &Config) -> Verdict {
+fn verdict(light: &Light, exposure: f64, dim: bool, config: &Config) -> Verdict {
     let threshold = config.dark_p95;
     let mut measures = vec![
         (Said::Dark, score(light.p95, 2.0 * threshold, threshold, 0.0), "luma_p95", threshold),
@@ -146,14 +155,19 @@ fn verdict(light: &Light, exposure: f64, config: &Config) -> Verdict {
             config.bright_p5,
         ),
     ];
-    if light.p95 < DIM_P95 {
+    if exposure > 1.0 && light.clipped_share > CLIPPED {
+        let most = config.most_exposure;
+        measures.push((Said::Bright, score(exposure, 1.0, most, 3.0 * most), "exposure", most));
+    }
+    if exposure < 1.0 && dim {
         let least = config.least_exposure;
         measures.push((Said::Dark, score(exposure, 1.0, least, 0.0), "exposure", least));
     }
     let beyond = |(said, score, metric, threshold): &(Said, f64, &'static str, f64)| {
         let is_beyond = match *metric {
             "luma_p95" => light.p95 < *threshold,
-            "exposure" => exposure < *threshold,
+            "exposure" if *said == Said::Dark => exposure < *threshold,
+            "exposure" => exposure > *threshold,
             "clipped_share" => light.clipped_share > *threshold,
             "white_ground" => light.white_ground > *threshold,
             _ => light.p5 > *threshold,
@@ -188,7 +202,9 @@ fn judge(light: &Light, layout: &Layout, verdict: &Verdict, is_usual: bool, look
             finding.judged(Status::Normal, Text::new("亮度正常。", "The brightness is fine.")).into()
         }
         Said::Dark => words::dark(finding.judged(severity, words::how_dark(light, verdict, looks)), layout),
-        Said::Bright => words::bright(finding.judged(severity, words::how_bright(light, verdict)), layout),
+        Said::Bright => {
+            words::bright(finding.judged(severity, words::how_bright(light, verdict, looks)), layout)
+        }
     }
 }
 

@@ -118,6 +118,13 @@ pub(crate) fn layout(clip: &dyn Clip) -> Result<Layout, Failure> {
     }))
 }
 
+/// Luma that four in five parts do not exceed.
+pub(crate) fn brighter_parts(layout: &Layout) -> f64 {
+    let mut parts = *layout;
+    parts.sort_unstable();
+    parts.get(parts.len() * 4 / 5).copied().unwrap_or_default().into()
+}
+
 /// A box around the parts that are white, or dark; the whole picture where that is most of it.
 pub(crate) fn region(layout: &Layout, wanted: impl Fn(u8) -> bool, caption: Text) -> Region {
     let (mut left, mut top, mut right, mut bottom) = (PARTS.0, PARTS.1, 0, 0);

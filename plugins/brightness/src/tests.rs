@@ -212,3 +212,24 @@ fn darkness_that_ended_twice_is_this_camera_s_night() {
         assert_ne!(look(&mut broken, &night).status, Status::Normal);
     }
 }
+
+#[test]
+fn a_lamp_in_the_dark_does_not_hide_a_wrong_exposure() {
+    let mut camera = CameraMemory::default();
+    for light in [1.0, 0.95, 1.1, 0.95] {
+        look(&mut camera, &road(light, false));
+    }
+    let lit = ArrayClip::new(160, 90).frame(0, true, |x, y| {
+        if (100..140).contains(&x) && (30..52).contains(&y) { 245 } else { (60 + scatter(x, y) / 8) / 3 }
+    });
+    // Another layout: the lamp of a night.
+    assert_ne!(look(&mut camera.clone(), &lit).decision.metric, "exposure");
+    let dim = road(0.3, false);
+    let luma = dim.luma(0, 0).unwrap();
+    let lamp = ArrayClip::new(160, 90).frame(0, true, |x, y| {
+        if (100..140).contains(&x) && (30..52).contains(&y) { 245 } else { luma[(y * 160 + x) as usize] }
+    });
+    assert_eq!(diagnose(&lamp).status, Status::Normal);
+    let finding = look(&mut camera, &lamp);
+    assert_eq!((finding.status, finding.decision.metric.as_str()), (Status::Warning, "exposure"));
+}

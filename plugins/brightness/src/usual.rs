@@ -17,6 +17,8 @@ const MOST_LOOKS: usize = 40;
 const KNOWN_AFTER: usize = 4;
 /// Correlation of the light of the parts from which on the layout is the same.
 const SAME_LAYOUT: f64 = 0.9;
+/// Share of the parts that are left out: those that grew lightest, a lamp or a clock.
+const LEFT_OUT: f64 = 0.15;
 /// An alarm that ended by itself so often is usual.
 const ENDED: usize = 2;
 
@@ -77,18 +79,29 @@ impl Usual {
         ends.count() >= ENDED
     }
 
-    /// How much light is there beside the looks of the same layout: the present mean over the least of
+    /// How much light is there beside the looks of the same layout: the present light over the least of
     /// theirs where it is less, over the greatest where it is more, 1 between; 1 where too few compare.
-    pub(crate) fn exposure(&self, light: &Light, layout: &Layout) -> f64 {
-        let alike = self.looks.iter().filter(|look| correlation(&look.layout, layout) >= SAME_LAYOUT);
-        let means: Vec<f64> = alike.map(|look| f64::from(look.mean.max(1))).collect();
-        if means.len() < KNOWN_AFTER {
+    pub(crate) fn exposure(&self, layout: &Layout) -> f64 {
+        let ratios: Vec<f64> = self.looks.iter().filter_map(|look| ratio(&look.layout, layout)).collect();
+        if ratios.len() < KNOWN_AFTER {
             return 1.0;
         }
-        let least = means.iter().copied().fold(f64::MAX, f64::min);
-        let greatest = means.iter().copied().fold(0.0, f64::max);
-        (light.mean / least).min(1.0) * (light.mean / greatest).max(1.0)
+        let least = ratios.iter().copied().fold(f64::MAX, f64::min);
+        let greatest = ratios.iter().copied().fold(0.0, f64::max);
+        // Less light than the darkest look had, or more than the brightest.
+        if greatest < 1.0 { greatest } else { least.max(1.0) }
     }
+}
+
+/// How many times as much light is in the parts as in those of a look, those left out that grew lightest;
+/// none where the layout is another.
+fn ratio(before: &[u8], now: &[u8]) -> Option<f64> {
+    let mut parts: Vec<(u8, u8)> = before.iter().copied().zip(now.iter().copied()).collect();
+    parts.sort_by_key(|&(before, now)| (i16::from(now) - i16::from(before), before));
+    parts.truncate(parts.len() - (LEFT_OUT * parts.len() as f64) as usize);
+    let (before, now): (Vec<u8>, Vec<u8>) = parts.into_iter().unzip();
+    let sum = |parts: &[u8]| parts.iter().map(|&part| f64::from(part)).sum::<f64>().max(1.0);
+    (correlation(&before, &now) >= SAME_LAYOUT).then(|| sum(&now) / sum(&before))
 }
 
 /// Pearson's; 0 where either does not vary.

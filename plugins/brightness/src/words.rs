@@ -32,8 +32,19 @@ pub(crate) fn how_dark(light: &Light, verdict: &Verdict, looks: usize) -> Text {
     )
 }
 
-pub(crate) fn how_bright(light: &Light, verdict: &Verdict) -> Text {
+pub(crate) fn how_bright(light: &Light, verdict: &Verdict, looks: usize) -> Text {
     match verdict.metric {
+        "exposure" => {
+            let times = verdict.exposure;
+            Text::new(
+                format!(
+                    "画面过亮：整个画面的亮度为平时最亮时的 {times:.1} 倍（与此前 {looks} 次检查相比）。"
+                ),
+                format!(
+                    "The picture is too bright: all of it has {times:.1} times the most light that is usual (beside {looks} looks)."
+                ),
+            )
+        }
         "clipped_share" => {
             let share = 100.0 * light.clipped_share;
             Text::new(

@@ -75,7 +75,7 @@ pub(crate) struct Usual {
 }
 
 impl Remembered for Usual {
-    const LAYOUT: u16 = 2;
+    const LAYOUT: u16 = 3;
 }
 
 impl Usual {
