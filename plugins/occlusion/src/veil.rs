@@ -59,9 +59,10 @@ pub(crate) fn is_cover(view: &View, matches: &[&Match], lost: &Lost) -> bool {
     }
     // No fog comes within a clip; nor has it edges of its own.
     let is_smooth = lost.lively < LIVELY;
-    // Leaves sway and grow: the edges are others, and light and shade are where they were.
+    // From look to look leaves sway and grow: the edges are others, and light and shade are where they were.
     let beyond: Vec<bool> = lost.cells.iter().map(|inside| !inside).collect();
-    if lost.lively > LEAFY.0 && matches.iter().any(|seen| seen.same_light(&beyond) >= LEAFY.1) {
+    let is_leafy = |seen: &&Match| seen.at.is_some() && seen.same_light(&beyond) >= LEAFY.1;
+    if lost.lively > LEAFY.0 && matches.iter().any(is_leafy) {
         return false;
     }
     nearest.at.is_none() || !is_smooth || !is_fog(nearest, lost, columns)
