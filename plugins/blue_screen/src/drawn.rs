@@ -1,6 +1,6 @@
 //! How much of a picture has one colour, and how much of it stands in columns.
 
-use crate::lettered::written_share as written_share_of;
+use crate::{lettered::written_share as written_share_of, palette::strong_colours};
 
 use easysight_sdk::{
     Clip, Failure, PlaneKind,
@@ -40,6 +40,8 @@ pub(crate) struct Drawn {
     pub(crate) bar_share: f64,
     /// Share of the rows that are written in large letters; 0 where it is no card over an old picture.
     pub(crate) written_share: f64,
+    /// Strong colours that are exactly flat.
+    pub(crate) card_colours: u32,
     /// When the clip last showed a picture instead, in seconds; none where it did not.
     pub(crate) picture_until_s: Option<f64>,
     /// The most frequent value of each plane, as it is coded.
@@ -80,10 +82,12 @@ impl Drawn {
             planes.iter().map(|(plane, width)| Columns::of(plane, *width as usize)).collect();
         let picture_until_s = picture_until(clip, &looks, level)?;
         let bar_share = bar_share(&columns);
+        let card_colours = strong_colours(clip, last)?;
         Ok(Self {
             solid_share,
             bar_share,
             written_share,
+            card_colours,
             picture_until_s,
             luma: luma_at,
             cb: cb_at,

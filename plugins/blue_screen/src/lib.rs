@@ -9,6 +9,7 @@
 
 mod drawn;
 mod lettered;
+mod palette;
 
 use easysight_sdk::{
     Clip, Description, Failure, Finding, JsonSchema, Plugin, Region, Report, Status, Text, descriptor,
@@ -21,6 +22,9 @@ use drawn::Drawn;
 /// Stretch of the clip that is asked for, and the time between its frames: those of other diagnoses.
 const SPAN_MS: u32 = 3_000;
 const INTERVAL_MS: u32 = 200;
+
+/// Colours that a card may have: by so many the score is at its lowest.
+const MOST_COLOURS: f64 = 32.0;
 
 /// From where on a picture counts as drawn.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -37,11 +41,14 @@ pub struct Config {
     /// colour, on a card over a darkened picture.
     #[schemars(range(min = 0.02, max = 1.0), extend("unit" = "share"))]
     pub written_share: f64,
+    /// Strong colours with areas that are exactly flat, in a test card of any layout.
+    #[schemars(range(min = 2, max = 32), extend("unit" = ""))]
+    pub card_colours: u32,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { solid_share: 0.8, bar_share: 0.85, written_share: 0.1 }
+        Self { solid_share: 0.8, bar_share: 0.85, written_share: 0.1, card_colours: 4 }
     }
 }
 
@@ -78,6 +85,12 @@ fn judge(drawn: &Drawn, config: &Config) -> Finding {
     let kinds = [
         (Kind::Solid, "solid_share", solid, config.solid_share),
         (Kind::Bars, "bar_share", drawn.bar_share, config.bar_share),
+        (
+            Kind::Bars,
+            "card_colours",
+            f64::from(drawn.card_colours) / MOST_COLOURS,
+            f64::from(config.card_colours) / MOST_COLOURS,
+        ),
         (Kind::Written, "written_share", drawn.written_share, config.written_share),
     ];
     let mut kind = (Kind::Solid, "solid_share", config.solid_share, score(solid, config.solid_share));
@@ -92,10 +105,11 @@ fn judge(drawn: &Drawn, config: &Config) -> Finding {
         .metric("solid_share", solid, "share")
         .metric("bar_share", drawn.bar_share, "share")
         .metric("written_share", drawn.written_share, "share")
+        .metric("card_colours", drawn.card_colours.into(), "")
         .metric("luma", drawn.luma.into(), "grey level")
         .metric("cb", drawn.cb.into(), "Cb/Cr")
         .metric("cr", drawn.cr.into(), "Cb/Cr")
-        .decided_by(metric, threshold)
+        .decided_by(metric, if metric == "card_colours" { MOST_COLOURS * threshold } else { threshold })
         .score(worst);
     if worst > 50.0 {
         let fine = if drawn.is_black() {
@@ -134,9 +148,10 @@ enum Kind {
 
 fn said(kind: Kind, solid: f64, drawn: &Drawn) -> Text {
     let (mut zh, mut en) = match kind {
-        Kind::Bars => {
-            ("无画面信号：画面是彩条测试图".to_owned(), "No picture: a test card of bars".to_owned())
-        }
+        Kind::Bars => (
+            "无画面信号：画面是测试图（彩条等）".to_owned(),
+            "No picture: a test card, of bars for example".to_owned(),
+        ),
         Kind::Written => (
             "无画面信号：画面中部是大字提示，不是摄像机图像".to_owned(),
             "No picture: large lettering is drawn over the middle, a notice instead of what the camera sees"

@@ -130,6 +130,30 @@ fn a_notice_in_large_letters_over_an_old_picture_is_found_in_one_still() {
 }
 
 #[test]
+fn a_test_card_of_another_layout_is_found_by_its_colours() {
+    const FIELDS: [[u8; 3]; 6] =
+        [[200, 20, 140], [170, 160, 20], [110, 60, 60], [80, 90, 235], [90, 210, 220], [128, 128, 128]];
+    // A chequer of fields, every other one grey, with a circle in the middle.
+    let card = clip(|x, y, _| {
+        let (dx, dy) = (x.abs_diff(160), y.abs_diff(90));
+        let circle = dx * dx + dy * dy < 1_600;
+        if circle { [16, 128, 128] } else { FIELDS[((x / 40 + y / 36) % 6) as usize] }
+    });
+    let finding = diagnose(&card);
+    assert_eq!(finding.status, Status::Critical, "{finding:?}");
+    assert_eq!(finding.decision.metric, "card_colours");
+}
+
+#[test]
+fn a_tinted_picture_of_flat_areas_has_one_colour_and_is_no_card() {
+    let pink = clip(|x, y, _| {
+        let shade = scatter(x / 32, y / 32, 0) / 8;
+        [90 + shade, 150 + shade, 178 + shade]
+    });
+    assert_eq!(diagnose(&pink).status, Status::Normal);
+}
+
+#[test]
 fn yellow_lines_on_a_lit_road_are_no_notice() {
     let road = clip(|x, y, t| {
         let marks = (x / 5).is_multiple_of(2) && (70..110).contains(&y);

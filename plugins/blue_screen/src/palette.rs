@@ -1,0 +1,71 @@
+//! Test cards of any layout: areas of several strong colours, each exactly flat. A card is drawn from a
+//! palette, so that tile after tile has one chroma and one luma to the level, and the colours are those at
+//! the corners of the colour space. What a camera sees shades off, has the noise of its sensor, and hardly
+//! ever shows four strong colours at once; flags and signs are small. One picture is enough.
+
+use easysight_sdk::{Clip, Failure, PlaneKind};
+
+/// Width of the picture that is judged; chroma has half of it.
+const WIDTH: u32 = 320;
+/// Side of a tile, in chroma samples.
+const TILE: usize = 4;
+/// Levels that the samples of a flat tile span at the most: what coding leaves of a drawn area.
+const FLAT: u8 = 4;
+/// A colour is strong where Cb or Cr is so far from 128.
+const STRONG: u8 = 48;
+/// Side of the bins by which colours are told apart.
+const BIN: usize = 32;
+/// Share of the tiles that a colour must have.
+const LEAST_SHARE: f64 = 0.01;
+
+/// Number of strong colours that have areas which are exactly flat.
+pub(crate) fn strong_colours(clip: &dyn Clip, frame: u32) -> Result<u32, Failure> {
+    const BINS: usize = 256 / BIN;
+    let level = clip.level_within(WIDTH);
+    let (width, height) = clip.size(PlaneKind::Cb, level)?;
+    if level + 1 >= clip.info().levels || clip.size(PlaneKind::Luma, level + 1)? != (width, height) {
+        return Ok(0);
+    }
+    let planes = [
+        clip.luma(frame, level + 1)?,
+        clip.plane(frame, PlaneKind::Cb, level)?,
+        clip.plane(frame, PlaneKind::Cr, level)?,
+    ];
+    let (width, height) = (width as usize, height as usize);
+    let mut counts = vec![0_u32; BINS * BINS];
+    for y in (0..height.saturating_sub(TILE - 1)).step_by(TILE) {
+        for x in (0..width.saturating_sub(TILE - 1)).step_by(TILE) {
+            let [luma, cb, cr] = planes.each_ref().map(|plane| flat(plane, width, (x, y)));
+            if let (Some(_), Some(cb), Some(cr)) = (luma, cb, cr)
+                && cb.abs_diff(128).max(cr.abs_diff(128)) >= STRONG
+                && let Some(count) = counts.get_mut(usize::from(cb) / BIN * BINS + usize::from(cr) / BIN)
+            {
+                *count += 1;
+            }
+        }
+    }
+    let least = LEAST_SHARE * (width / TILE * (height / TILE)) as f64;
+    let mut often: Vec<(usize, u32)> = counts.into_iter().enumerate().collect();
+    often.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
+    // Shades of one colour lie in bins beside each other: a tinted picture has one colour.
+    let mut colours: Vec<(usize, usize)> = Vec::new();
+    for (at, _) in often.into_iter().take_while(|&(_, count)| count > 0 && f64::from(count) >= least) {
+        let (cb, cr) = (at / BINS, at % BINS);
+        if colours.iter().all(|&(a, b)| a.abs_diff(cb).max(b.abs_diff(cr)) >= 2) {
+            colours.push((cb, cr));
+        }
+    }
+    Ok(u32::try_from(colours.len()).unwrap_or(u32::MAX))
+}
+
+/// The level of a tile; none where it is not flat.
+fn flat(plane: &[u8], width: usize, (x, y): (usize, usize)) -> Option<u8> {
+    let (mut low, mut high) = (u8::MAX, u8::MIN);
+    for row in 0..TILE {
+        let from = (y + row) * width + x;
+        for &sample in plane.get(from..from + TILE)? {
+            (low, high) = (low.min(sample), high.max(sample));
+        }
+    }
+    (high - low <= FLAT).then_some(low)
+}
