@@ -40,7 +40,7 @@ pub(super) fn all() -> Vec<Recipe> {
         }
         // Within the clip: all at once or sliding in, by the thing.
         let coming = match material {
-            Material::Hand | Material::Plastic | Material::Bag | Material::Woven => Coming::Sliding(1.0),
+            Material::Hand | Material::Plastic | Material::Bag | Material::Woven => Coming::Sliding(0.9),
             _ => Coming::After(1.5),
         };
         for (severity, share) in SEVERITIES.into_iter().zip(SHARES).skip(1) {

@@ -82,7 +82,7 @@ fn broken() -> Vec<Recipe> {
             ),
             (
                 "mjpeg_bits",
-                Damage::Bits { format: "mjpeg".into(), share: share / 60.0 },
+                Damage::Bits { format: "mjpeg".into(), share: share / 10.0 },
                 Encoding::new("-c:v mjpeg -q:v 6 -pix_fmt yuvj420p", "avi"),
                 true,
             ),

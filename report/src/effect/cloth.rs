@@ -152,8 +152,9 @@ impl Thing {
         let (dx, dy) = (dx.round() as i64, dy.round() as i64);
         light.map(|x, y, seen| {
             let (fx, fy) = (x as i64 - dx, y as i64 - dy);
-            let inside = (0..width as i64).contains(&fx) && (0..height as i64).contains(&fy);
-            let share = if inside { self.mask.at(fx as usize, fy as usize) } else { 0.0 };
+            // A thing goes on beyond the picture that it comes into.
+            let (fx, fy) = (fx.clamp(0, width as i64 - 1), fy.clamp(0, height as i64 - 1));
+            let share = self.mask.at(fx as usize, fy as usize);
             if share <= 0.0 {
                 return seen;
             }
