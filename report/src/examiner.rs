@@ -22,7 +22,8 @@ use crate::{
 /// How a camera is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Look {
-    /// A clip of a camera that is seen for the first time.
+    /// A clip of a camera that is seen for the first time. Cases that only show beside how it was before are
+    /// left out.
     First,
     /// One picture of a clip, as JPEG, of a camera that is seen for the first time. Cases that no single
     /// picture shows are left out.
@@ -34,6 +35,8 @@ pub enum Look {
 
 /// Diagnoses of what no single picture shows.
 const OVER_TIME: [&str; 6] = ["freeze", "shake", "clock", "scene_change", "flower_screen", "stream"];
+/// Kinds that only show beside how it was before: nobody can tell at first sight.
+const BESIDE: [&str; 2] = ["moved", "clock"];
 /// Kinds whose fault begins within the clip, or has nothing that a single picture shows.
 const LATER: [&str; 3] = ["covering", "half_way", "video_loss"];
 
@@ -56,7 +59,7 @@ impl Look {
     pub fn suits(self, case: &Case) -> bool {
         let over_time = |id: &String| OVER_TIME.contains(&id.as_str());
         match self {
-            Self::First => true,
+            Self::First => !BESIDE.contains(&case.kind.as_str()),
             Self::Picture => {
                 !case.must.iter().any(over_time)
                     && !LATER.contains(&case.kind.as_str())
@@ -234,4 +237,35 @@ pub fn chosen(manifest: Manifest, kinds: &[String], makers: &[String], severitie
 /// Where there is no manifest.
 pub fn cases_of(dir: &Path) -> anyhow::Result<Manifest> {
     Manifest::read(dir).context("make the cases first, with `cargo xtask report cases`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::Role;
+
+    fn case(kind: &str, must: &str, past: &[&str]) -> Case {
+        Case {
+            file: String::new(),
+            source: "gate".into(),
+            role: Role::Fault,
+            kind: kind.into(),
+            variant: String::new(),
+            maker: "maker".into(),
+            severity: None,
+            must: vec![must.into()],
+            may: Vec::new(),
+            past: past.iter().map(|&file| file.to_owned()).collect(),
+        }
+    }
+
+    #[test]
+    fn a_case_is_judged_only_where_it_can_be_seen() {
+        let suits = |case: Case| Look::ALL.map(|look| look.suits(&case));
+        assert_eq!(suits(case("fog", "contrast", &["healthy.mp4"])), [true, true, true]);
+        assert_eq!(suits(case("fog", "contrast", &[])), [true, true, false]);
+        assert_eq!(suits(case("held", "freeze", &["healthy.mp4"])), [true, false, true]);
+        assert_eq!(suits(case("moved", "scene_change", &["before.mp4"])), [false, false, true]);
+        assert_eq!(suits(case("covering", "occlusion", &["healthy.mp4"])), [true, false, true]);
+    }
 }

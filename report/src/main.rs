@@ -107,7 +107,7 @@ struct Cases {
 struct Accuracy {
     #[command(flatten)]
     cases: Cases,
-    /// Judge real footage with labels (`labels.csv`: `file`, `camera`, `find_one_of`, `may`) instead of cases.
+    /// Judge real footage with labels (`labels.csv`: file, camera, `find_one_of`, may).
     #[arg(long, value_name = "DIR", conflicts_with = "unlabelled")]
     footage: Option<PathBuf>,
     /// Look at your own footage without labels: what would alarm, the surest first. A sub-folder is a camera.
