@@ -44,7 +44,7 @@ impl Examination {
                 en: format!("{} [{}]", error.kind.summary_en(), error.kind),
             },
             suggestions: vec![Text {
-                zh: format!("解码器信息:{}", error.detail),
+                zh: format!("解码器信息：{}", error.detail),
                 en: format!("What the decoder said: {}", error.detail),
             }],
             ..blank(SIGNAL_LOSS)
@@ -89,7 +89,7 @@ pub fn not_run(diagnoses: &[String], plugin: &str, digest: &str, failure: &Failu
 
 fn failed(base: Finding, failure: Failure) -> Finding {
     let message = Text {
-        zh: format!("无法判断:{}", failure.detail),
+        zh: format!("无法判断：{}", failure.detail),
         en: format!("No judgement: {}", failure.detail),
     };
     Finding { message, failure: Some(failure), ..base }

@@ -65,7 +65,7 @@ impl Plugin for BlueScreen {
                 "blue_screen",
                 Text::new("蓝屏", "Solid colour"),
                 Text::new(
-                    "纯色画面(蓝、绿、灰等)、“无信号”提示画面或彩条。天空、墙面和雾不会报警。",
+                    "纯色画面（蓝、绿、灰等）、“无信号”提示画面或彩条。天空、墙面和雾不会报警。",
                     "A solid colour of any hue, a \"no signal\" card or colour bars. Sky, walls and fog pass.",
                 ),
             )

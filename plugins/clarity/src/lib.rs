@@ -84,7 +84,7 @@ impl Plugin for Clarity {
                 "clarity",
                 Text::new("清晰度", "Clarity"),
                 Text::new(
-                    "画面整体模糊,细节丢失,不论原因。雾、噪声和平坦画面不会报警。",
+                    "画面整体模糊，细节丢失，不论原因。雾、噪声和平坦画面不会报警。",
                     "The picture as a whole lacks detail, whatever the reason. Fog, noise and plain surfaces \
                      pass.",
                 ),
@@ -93,7 +93,7 @@ impl Plugin for Clarity {
                 "focus_blur",
                 Text::new("虚焦", "Focus"),
                 Text::new(
-                    "镜头失焦:画面最清晰的部分也是模糊的。运动模糊和背景虚化不会报警。",
+                    "镜头失焦：画面最清晰的部分也是模糊的。运动模糊和背景虚化不会报警。",
                     "The lens is out of focus: even the sharpest parts of the picture are soft. Motion blur \
                      and a soft background pass.",
                 ),

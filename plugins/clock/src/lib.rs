@@ -118,7 +118,7 @@ impl Plugin for Clock {
                 "clock",
                 Text::new("时钟停走", "Stalled clock"),
                 Text::new(
-                    "画面上叠加的时钟停走,或从原处消失。需先见过它走动(记住位置),或在配置中指明位置;只显示到分钟的时钟不判断。",
+                    "画面上叠加的时钟停走，或从原处消失。需先见过它走动（记住位置），或在配置中指明位置；只显示到分钟的时钟不判断。",
                     "The clock that is written into the picture stands still, or is gone from where it was. It \
                      must have been seen to run before, or its place be told; a clock without seconds is not \
                      judged.",

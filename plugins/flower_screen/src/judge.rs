@@ -48,12 +48,12 @@ pub(crate) fn judge(picture: &Picture, complaints: &Complaints, config: &Config)
     }
     let severity = if ratio < 2.0 { Status::Warning } else { Status::Error };
     let finding = finding.judged(severity, message(metric)).suggest(Text::new(
-        "检查网络丢包(交换机、网线、无线链路)和码率是否超过带宽;改用 TCP 拉流。",
+        "检查网络丢包（交换机、网线、无线链路）和码率是否超过带宽；改用 TCP 拉流。",
         "Check the network for lost packets (switch, cable, radio link) and whether the bit rate exceeds it; \
          fetch the stream over TCP.",
     ));
     let finding = finding.suggest(Text::new(
-        "若本地录像也花屏,重启摄像机或编码器,必要时升级固件。",
+        "若本地录像也花屏，重启摄像机或编码器，必要时升级固件。",
         "Where the camera's own recording is damaged too, restart the camera or the encoder, and update its \
          firmware.",
     ));
@@ -95,23 +95,23 @@ fn signs(p: &Picture, complaints: &Complaints, config: &Config, torn: f64, torn_
 fn message(metric: &str) -> Text {
     match metric {
         "concealed_share" => Text::new(
-            "花屏:码流数据损坏,解码器只能猜补部分画面。",
+            "花屏：码流数据损坏，解码器只能猜补部分画面。",
             "The picture is corrupt: data arrive damaged, and the decoder makes parts of the picture up.",
         ),
         "impossible_share" => Text::new(
-            "花屏:部分画面从未被解码,显示为绿色。",
+            "花屏：部分画面从未被解码，显示为绿色。",
             "The picture is corrupt: parts of it were never decoded and show green.",
         ),
         "grey_rise" => Text::new(
-            "花屏:参考帧丢失,画面变成灰色。",
+            "花屏：参考帧丢失，画面变成灰色。",
             "The picture is corrupt: frames that others build on are missing, and the picture turns grey.",
         ),
         "repaired_share" => Text::new(
-            "花屏:丢帧造成拖影,到下一个关键帧才恢复。",
+            "花屏：丢帧造成拖影，到下一个关键帧才恢复。",
             "The picture is corrupt: lost frames leave smears, which the next keyframe wipes away.",
         ),
         _ => Text::new(
-            "花屏:画面出现错位、破碎的宏块。",
+            "花屏：画面出现错位、破碎的宏块。",
             "The picture is corrupt: blocks of it are torn or displaced.",
         ),
     }

@@ -79,7 +79,7 @@ impl Plugin for FlowerScreen {
                 "flower_screen",
                 Text::new("花屏", "Corruption"),
                 Text::new(
-                    "码流损坏导致的花屏:块状错位、拖影、绿块或灰块。镜头切换、快速运动和马赛克不会报警。",
+                    "码流损坏导致的花屏：块状错位、拖影、绿块或灰块。镜头切换、快速运动和马赛克不会报警。",
                     "Pictures decoded from damaged data: torn blocks, smears, green or grey areas. Cuts, fast \
                      motion and pixelation pass.",
                 ),

@@ -108,7 +108,7 @@ impl Sign {
             threshold: expected.into(),
             severity: if is == expected { 0.0 } else { 2.0 },
             message: Text::new(
-                format!("分辨率不符:画面{zh}为 {is},应为 {expected}。"),
+                format!("分辨率不符：画面{zh}为 {is}，应为 {expected}。"),
                 format!("The size is wrong: the picture is {is} px {en}, {expected} px are expected."),
             ),
         }
@@ -125,7 +125,7 @@ fn timing_signs(timing: &Timing, declared: f64, config: &Config) -> Vec<Sign> {
         threshold: longest,
         severity: gap / longest,
         message: Text::new(
-            format!("码流卡顿:{gap:.1} 秒内没有收到画面。"),
+            format!("码流卡顿：{gap:.1} 秒内没有收到画面。"),
             format!("The stream stalls: no picture for {gap:.1} s."),
         ),
     }];
@@ -138,7 +138,7 @@ fn timing_signs(timing: &Timing, declared: f64, config: &Config) -> Vec<Sign> {
             threshold: least,
             severity: least / rate.max(1e-3),
             message: Text::new(
-                format!("帧率过低:{rate:.1} 帧/秒,应为 {:.0}。", config.frame_rate),
+                format!("帧率过低：{rate:.1} 帧/秒，应为 {:.0}。", config.frame_rate),
                 format!("The rate is low: {rate:.1} frames/s, {:.0} are expected.", config.frame_rate),
             ),
         });
@@ -151,7 +151,7 @@ fn timing_signs(timing: &Timing, declared: f64, config: &Config) -> Vec<Sign> {
             threshold: wanted,
             severity: interval / wanted,
             message: Text::new(
-                format!("关键帧间隔过长:至少 {interval:.1} 秒。"),
+                format!("关键帧间隔过长：至少 {interval:.1} 秒。"),
                 format!("Keyframes are far apart: at least {interval:.1} s."),
             ),
         });
@@ -190,7 +190,7 @@ fn judge(clip: &dyn Clip, timing: Option<&Timing>, signs: Vec<Sign>) -> Finding 
     finding
         .judged(status, worst.message)
         .suggest(Text::new(
-            "检查网络带宽和丢包,并核对摄像机的编码参数(帧率、分辨率、关键帧间隔)。",
+            "检查网络带宽和丢包，并核对摄像机的编码参数（帧率、分辨率、关键帧间隔）。",
             "Check bandwidth and loss of the network, and the camera's encoder settings (rate, size, keyframe \
              interval).",
         ))

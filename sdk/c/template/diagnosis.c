@@ -57,7 +57,7 @@ static bool diagnose(es_clip clip, const void *given, es_finding *finding) {
 const es_plugin es_the_plugin = {
     .name = "{{name}}",
     .version = "0.1.0",
-    .title = {"{{Title}}(示例)", "{{Title}}"},
+    .title = {"{{Title}}（示例）", "{{Title}}"},
     .description = {"画面大部分过暗。", "Most of the picture is dark."},
     // One picture is enough here. `.min_frames = 10, .interval_ms = 200, .span_ms = 2000` asks for two
     // seconds, a frame every 200 ms.

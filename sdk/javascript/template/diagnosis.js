@@ -13,7 +13,7 @@ export const { describe, diagnose } = plugin({
   diagnoses: [
     {
       id: '{{name}}',
-      title: text('{{Title}}(示例)', '{{Title}}'),
+      title: text('{{Title}}（示例）', '{{Title}}'),
       description: text('画面大部分过暗。', 'Most of the picture is dark.'),
     },
   ],

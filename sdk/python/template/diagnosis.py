@@ -33,7 +33,7 @@ class Dark(Plugin):
     diagnoses = [
         Diagnosis(
             "{{name}}",
-            Text("{{Title}}(示例)", "{{Title}}"),
+            Text("{{Title}}（示例）", "{{Title}}"),
             Text("画面大部分过暗。", "Most of the picture is dark."),
         )
     ]

@@ -51,7 +51,7 @@ fn rows(lines: &[Line], titles: &Titles, language: Language) -> Vec<Row> {
         let also = match (following.is_empty(), language) {
             (true, _) => String::new(),
             (false, Language::En) => format!("\nFrom this follows: {}", following.join(", ")),
-            (false, Language::Zh) => format!("\n由此引起:{}", following.join("、")),
+            (false, Language::Zh) => format!("\n由此引起：{}", following.join("、")),
         };
         rows.push(Row {
             status: status(cause, language),
@@ -101,7 +101,7 @@ fn well(judged: usize, unjudged: &[String], language: Language) -> Row {
     let unsure = match (unjudged.is_empty(), language) {
         (true, _) => String::new(),
         (false, Language::En) => format!("Not to be judged here: {}", unjudged.join(", ")),
-        (false, Language::Zh) => format!("此处无法判断:{}", unjudged.join("、")),
+        (false, Language::Zh) => format!("此处无法判断：{}", unjudged.join("、")),
     };
     let seen = [seen, unsure].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n");
     Row { status: Cell::new(word).fg(colour), fault: "–".to_owned(), seen, advice: String::new() }

@@ -167,10 +167,10 @@ static bool diagnose(es_clip clip, const void *given, es_finding *finding) {
     es_scored(finding, es_score(share, 0, config->combed_share, 0.5));
     if (share <= config->combed_share) return es_normal(finding, "画面为逐行图像。", "The picture is progressive.");
     mark(finding, &total);
-    es_suggest(finding, "在录像机或编码器上打开去隔行,或改用逐行扫描的摄像机。",
+    es_suggest(finding, "在录像机或编码器上打开去隔行，或改用逐行扫描的摄像机。",
                "Switch deinterlacing on in the recorder or encoder, or use a progressive camera.");
     char zh[160], en[160];
-    snprintf(zh, sizeof zh, "运动物体有梳状条纹:隔行图像未去隔行(运动部分的 %.0f%%)。", 100 * share);
+    snprintf(zh, sizeof zh, "运动物体有梳状条纹：隔行图像未去隔行（运动部分的 %.0f%%）。", 100 * share);
     snprintf(en, sizeof en, "What moves is combed: interlaced fields were not deinterlaced (%.0f %% of what moves).",
              100 * share);
     return es_warning(finding, zh, en);
@@ -180,7 +180,7 @@ const es_plugin es_the_plugin = {
     .name = "interlace",
     .version = "1.0.0",
     .title = {"隔行梳状", "Interlace combing"},
-    .description = {"隔行信号的奇偶场被合成一帧而未去隔行,运动物体出现梳状条纹。",
+    .description = {"隔行信号的奇偶场被合成一帧而未去隔行，运动物体出现梳状条纹。",
                     "Fields of an interlaced signal were woven into one frame, so that what moves is combed."},
     .min_frames = 2,
     .interval_ms = 0,

@@ -46,7 +46,7 @@ export const { describe, diagnose } = plugin({
       id: 'flicker',
       title: text('闪烁', 'Flicker'),
       description: text(
-        '整个画面忽明忽暗:照明频闪或曝光来回调整。经过的物体和缓慢的光线变化不会报警。',
+        '整个画面忽明忽暗：照明频闪或曝光来回调整。经过的物体和缓慢的光线变化不会报警。',
         'The whole picture grows brighter and darker: lighting or a hunting exposure. Passing objects and slow changes of light pass.',
       ),
     },
@@ -87,7 +87,7 @@ export const { describe, diagnose } = plugin({
       return finding
         .decidedBy('swings', config.least_swings)
         .scored(score(swings, 0, config.least_swings, 2 * config.least_swings))
-        .normal(text('光线有变化,但没有反复闪烁。', 'The light changes, but not again and again.'));
+        .normal(text('光线有变化，但没有反复闪烁。', 'The light changes, but not again and again.'));
     }
     finding
       .decidedBy('swing_amplitude', config.amplitude)
@@ -103,11 +103,11 @@ export const { describe, diagnose } = plugin({
         ),
       )
       .suggest(
-        '将摄像机的防闪烁(50/60 Hz)设为当地电网频率,检查现场灯具。',
+        '将摄像机的防闪烁（50/60 Hz）设为当地电网频率，检查现场灯具。',
         'Set the camera’s anti-flicker to the mains’ frequency (50 or 60 Hz), and look at the lamps on site.',
       )
       .suggest(
-        '降低自动曝光和增益的调整速度,或固定快门。',
+        '降低自动曝光和增益的调整速度，或固定快门。',
         'Slow the automatic exposure and gain down, or fix the shutter.',
       );
   },

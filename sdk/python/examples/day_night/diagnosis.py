@@ -66,7 +66,7 @@ class DayNight(Plugin):
             "day_night",
             Text("日夜模式", "Day or night"),
             Text(
-                "摄像机是彩色模式还是红外黑白模式;与期望不符,或来回切换时报警。",
+                "摄像机是彩色模式还是红外黑白模式；与期望不符，或来回切换时报警。",
                 "Whether the camera is in colour or in infrared mode: not the expected one, or going to and fro.",
             ),
         )
@@ -91,12 +91,12 @@ class DayNight(Plugin):
                 .score(score(switches, 0, config.most_switches + 0.5, config.most_switches + 8))
                 .warning(
                     Text(
-                        f"摄像机在彩色与红外模式之间来回切换({switches} 次)。",
+                        f"摄像机在彩色与红外模式之间来回切换（{switches} 次）。",
                         f"The camera goes to and fro between colour and infrared ({switches} times).",
                     )
                 )
                 .suggest(
-                    "调整日夜切换的灵敏度和延时,检查红外灯是否照到光敏元件。",
+                    "调整日夜切换的灵敏度和延时，检查红外灯是否照到光敏元件。",
                     "Set sensitivity and delay of the day/night switch; check whether the lamp shines on its sensor.",
                 )
             )
@@ -109,15 +109,15 @@ class DayNight(Plugin):
             return finding.normal(Text(f"画面为{now.zh}模式。", f"The picture is in {now.en} mode."))
         if config.expected == "colour":
             return finding.warning(
-                Text("应为彩色画面,实际为红外黑白画面。", "The picture should be in colour and is infrared grey.")
+                Text("应为彩色画面，实际为红外黑白画面。", "The picture should be in colour and is infrared grey.")
             ).suggest(
-                "检查日夜切换设置和光敏元件,检查红外滤光片是否卡住。",
+                "检查日夜切换设置和光敏元件，检查红外滤光片是否卡住。",
                 "Check the day/night setting, its light sensor, and whether the infrared filter is stuck.",
             )
         return finding.warning(
-            Text("应为红外黑白画面,实际为彩色画面。", "The picture should be infrared grey and is in colour.")
+            Text("应为红外黑白画面，实际为彩色画面。", "The picture should be infrared grey and is in colour.")
         ).suggest(
-            "检查日夜切换设置,检查附近的灯光是否使摄像机保持白天模式。",
+            "检查日夜切换设置，检查附近的灯光是否使摄像机保持白天模式。",
             "Check the day/night setting, and whether a lamp nearby keeps the camera in day mode.",
         )
 

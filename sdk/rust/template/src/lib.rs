@@ -40,7 +40,7 @@ impl Plugin for Diagnosis {
     fn descriptor() -> Description {
         descriptor("{{name}}", env!("CARGO_PKG_VERSION")).diagnosis(
             "{{name}}",
-            Text::new("{{Title}}(示例)", "{{Title}}"),
+            Text::new("{{Title}}（示例）", "{{Title}}"),
             Text::new("画面大部分过暗。", "Most of the picture is dark."),
         )
         // One picture is enough here. `.over_time(10, 200, 2_000)` asks for two seconds, a frame every 200 ms.
