@@ -32,8 +32,9 @@ const CLEAR_TILES: f64 = 0.2;
 /// Local contrast of the nearest quarter from which on the far half is a sky and no fog.
 const CLEAR_NEAR: f64 = 0.055;
 /// Fog is as bright as the sky and the ground is darker: the lower half has at most this share of the
-/// upper half's luma. A road or a wall that fills the picture is about as bright below as above.
-const DARKER_BELOW: f64 = 0.95;
+/// upper half's luma. A road or a wall that fills the picture is about as bright below as above, with
+/// dark cars on it somewhat less (.93); dense fog that leaves hardly anything but the nearest trees has .8.
+const DARKER_BELOW: f64 = 0.87;
 /// The same where hardly any outline is to be seen: walls are lit from above, too.
 const PLAIN: f64 = 0.8;
 /// White paint on asphalt has at least this Michelson contrast: a road that shows it has no veil over it.

@@ -145,6 +145,23 @@ fn night_and_a_road_without_its_cars_are_no_veil() {
     assert_eq!(look(&mut camera, &night).status, Status::Normal);
 }
 
+#[test]
+fn a_road_from_above_with_dark_cars_on_its_nearer_part_is_no_fog() {
+    let road = clip(|x, y| {
+        let car = y > 120 && (150..240).contains(&x);
+        let paint = x % 160 < 4 && y % 40 < 20;
+        if car {
+            60.0
+        } else if paint {
+            215.0
+        } else {
+            128.0 + f64::from((x * 5 + y * 3) % 4)
+        }
+    });
+    let finding = diagnose(&road);
+    assert_eq!(finding.status, Status::Normal, "{finding:?}");
+}
+
 /// Trees and a road with a horizon a third of the way down, through air in which this much light is left
 /// over one unit of distance.
 fn landscape(clear: f64, sky: f64) -> ArrayClip {
