@@ -14,9 +14,9 @@ use crate::{
     seconds,
 };
 
-/// Frames are compared at this distance at the least: that at which frames are captured where nobody asks
-/// for more, so that the same ones are looked at in company.
-const INTERVAL_US: u64 = 180_000;
+/// Frames are compared at this distance at the least. A camera of twelve frames a second has one every 167 ms
+/// in the slots of 200 ms that are asked for.
+const INTERVAL_US: u64 = 150_000;
 /// A tile shows something where its samples span so many grey levels.
 const TEXTURE: u8 = 10;
 /// Share of the tiles that must show something for the picture to tell anything.
