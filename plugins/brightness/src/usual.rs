@@ -6,7 +6,7 @@
 //! again and again is this camera's night: iris, lamp and exposure do not mend themselves, so what has
 //! ended by itself twice is no fault.
 
-use easysight_sdk::{Failure, baseline, baseline::Remembered};
+use easysight_sdk::{Failure, baseline, baseline::Remembered, image::correlation};
 use serde::{Deserialize, Serialize};
 
 use crate::light::{Layout, Light};
@@ -101,19 +101,5 @@ fn ratio(before: &[u8], now: &[u8]) -> Option<f64> {
     parts.truncate(parts.len() - (LEFT_OUT * parts.len() as f64) as usize);
     let (before, now): (Vec<u8>, Vec<u8>) = parts.into_iter().unzip();
     let sum = |parts: &[u8]| parts.iter().map(|&part| f64::from(part)).sum::<f64>().max(1.0);
-    (correlation(&before, &now) >= SAME_LAYOUT).then(|| sum(&now) / sum(&before))
-}
-
-/// Pearson's; 0 where either does not vary.
-fn correlation(before: &[u8], now: &[u8]) -> f64 {
-    let mean = |values: &[u8]| {
-        values.iter().map(|&value| f64::from(value)).sum::<f64>() / values.len().max(1) as f64
-    };
-    let (mean_before, mean_now) = (mean(before), mean(now));
-    let (mut both, mut old, mut new) = (0.0, 0.0, 0.0);
-    for (&before, &now) in before.iter().zip(now) {
-        let (before, now) = (f64::from(before) - mean_before, f64::from(now) - mean_now);
-        (both, old, new) = (both + before * now, old + before * before, new + now * now);
-    }
-    if old * new == 0.0 { 0.0 } else { both / (old * new).sqrt() }
+    (correlation(&before, &now).unwrap_or(0.0) >= SAME_LAYOUT).then(|| sum(&now) / sum(&before))
 }

@@ -7,7 +7,7 @@
 //! fog comes, thickens and lifts: where the spread is small over changing light, only what lies clearly
 //! beyond the usual counts.
 
-use easysight_sdk::{Failure, baseline, baseline::Remembered};
+use easysight_sdk::{Failure, baseline, baseline::Remembered, image::correlation};
 use serde::{Deserialize, Serialize};
 
 use crate::{Sight, sight::at_share};
@@ -129,7 +129,8 @@ impl Usual {
         self.looks.iter().filter(|look| {
             let (before, now) = (f64::from(look.mean).max(1.0), sight.mean.max(1.0));
             before.max(now) <= SIMILAR_LIGHT * before.min(now)
-                && correlation(&look.view, &sight.view) >= SAME_VIEW
+                // Two plain views are alike.
+                && correlation(&look.view, &sight.view).unwrap_or(1.0) >= SAME_VIEW
         })
     }
 
@@ -178,18 +179,4 @@ impl Usual {
         let least = at_share(&mut means, 0.1);
         at_share(&mut means, 0.9) >= CHANGED_LIGHT * least
     }
-}
-
-/// Pearson's; 1 where neither varies.
-fn correlation(before: &[u8], now: &[u8]) -> f64 {
-    let mean = |values: &[u8]| {
-        values.iter().map(|&value| f64::from(value)).sum::<f64>() / values.len().max(1) as f64
-    };
-    let (mean_before, mean_now) = (mean(before), mean(now));
-    let (mut both, mut old, mut new) = (0.0, 0.0, 0.0);
-    for (&before, &now) in before.iter().zip(now) {
-        let (before, now) = (f64::from(before) - mean_before, f64::from(now) - mean_now);
-        (both, old, new) = (both + before * now, old + before * before, new + now * now);
-    }
-    if old * new == 0.0 { 1.0 } else { both / (old * new).sqrt() }
 }

@@ -2,6 +2,7 @@
 //! SIMD, in WebAssembly (128 bit) as natively, and tested against plain loops.
 
 mod connected;
+mod correlation;
 mod difference;
 mod edges;
 mod grain;
@@ -11,6 +12,7 @@ mod seam;
 mod speckle;
 
 pub use connected::{beside, connected};
+pub use correlation::correlation;
 pub use difference::{TILE, changed_tiles, far_apart, textured_tiles, tile_prints};
 pub use edges::{CELL, EdgeWindow, edge_windows};
 pub use grain::{GRAIN_ROWS, Grain, grain_tiles};
