@@ -181,29 +181,12 @@ pub fn in_sets(footage: &Footage, dir: &Path, sets: &[Set]) -> anyhow::Result<Ve
 
 #[cfg(test)]
 mod tests {
-    use easysight_protocol::{Finding, Status, Text};
+    use easysight_protocol::{Finding, Status};
 
     use super::*;
 
     fn finding(diagnosis: &str) -> Finding {
-        Finding {
-            diagnosis: diagnosis.into(),
-            status: Some(Status::Warning),
-            consequence_of: None,
-            score: Some(30.0),
-            decision: None,
-            message: Text::default(),
-            suggestions: Vec::new(),
-            metrics: BTreeMap::new(),
-            regions: Vec::new(),
-            evidence: None,
-            failure: None,
-            fuel: 0,
-            compute_ms: 0.0,
-            memory_bytes: 0,
-            plugin: None,
-            digest: None,
-        }
+        Finding { status: Some(Status::Warning), score: Some(30.0), ..Finding::blank(diagnosis) }
     }
 
     fn judged(find: &[&str], may: &[&str], said: &[&str]) -> Judged {

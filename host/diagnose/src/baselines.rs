@@ -195,7 +195,6 @@ mod tests {
     use easysight_protocol::Status;
 
     use super::*;
-    use crate::examination::blank;
 
     fn store(dir: &Path, limit: u64) -> BaselineStore {
         BaselineStore::open(dir.into(), limit).unwrap()
@@ -271,7 +270,7 @@ mod tests {
         moved.findings = vec![Finding {
             status: Some(Status::Error),
             plugin: Some("view@1.0.0".into()),
-            ..blank("scene_change")
+            ..Finding::blank("scene_change")
         }];
         store.store(&a, &moved).unwrap();
         assert_eq!(kept(&store, &a, "tint"), None);

@@ -95,10 +95,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::examination::blank;
 
     fn finding(id: &str, status: Status) -> Finding {
-        Finding { status: Some(status), ..blank(id) }
+        Finding { status: Some(status), ..Finding::blank(id) }
     }
 
     fn decided(finding: Finding, metric: &str) -> Finding {
@@ -181,7 +180,7 @@ mod tests {
         let findings = vec![
             finding("cover", Status::Normal),
             finding("clarity", Status::Error),
-            Finding { failure: Some(unknown), ..blank("blur") },
+            Finding { failure: Some(unknown), ..Finding::blank("blur") },
         ];
         assert_eq!(roots(findings, &declared), [None, None, None]);
     }

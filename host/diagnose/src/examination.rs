@@ -1,6 +1,6 @@
 //! What came out, in the words of the protocol.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use easysight_capture::CaptureError;
 use easysight_protocol::{Decision, Failure, Finding, Metric, Region, Status, Text};
@@ -47,30 +47,9 @@ impl Examination {
                 zh: format!("解码器信息：{}", error.detail),
                 en: format!("What the decoder said: {}", error.detail),
             }],
-            ..blank(SIGNAL_LOSS)
+            ..Finding::blank(SIGNAL_LOSS)
         };
         Self { findings: vec![finding], decode_ms, ..Self::default() }
-    }
-}
-
-pub(crate) fn blank(diagnosis: &str) -> Finding {
-    Finding {
-        diagnosis: diagnosis.to_owned(),
-        status: None,
-        consequence_of: None,
-        score: None,
-        decision: None,
-        message: Text::default(),
-        suggestions: Vec::new(),
-        metrics: BTreeMap::new(),
-        regions: Vec::new(),
-        evidence: None,
-        failure: None,
-        fuel: 0,
-        compute_ms: 0.0,
-        memory_bytes: 0,
-        plugin: None,
-        digest: None,
     }
 }
 
@@ -82,7 +61,7 @@ pub fn not_run(diagnoses: &[String], plugin: &str, digest: &str, failure: &Failu
     let finding = |id: &String| Finding {
         plugin: Some(plugin.to_owned()),
         digest: Some(digest.to_owned()),
-        ..failed(blank(id), failure.clone())
+        ..failed(Finding::blank(id), failure.clone())
     };
     diagnoses.iter().map(finding).collect()
 }
@@ -104,7 +83,7 @@ pub(crate) fn findings(selected: &Selected, outcome: &sandbox::RunOutcome) -> Ve
         memory_bytes: outcome.memory_bytes as u64,
         plugin: Some(format!("{}@{}", descriptor.name, descriptor.version)),
         digest: Some(selected.plugin.digest().to_string()),
-        ..blank(id)
+        ..Finding::blank(id)
     };
     let failed =
         |id: &str, kind: &str, detail: String| failed(base(id), Failure { kind: kind.to_owned(), detail });

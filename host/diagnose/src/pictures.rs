@@ -213,7 +213,6 @@ mod tests {
     use easysight_protocol::{Region, Status, Text};
 
     use super::*;
-    use crate::examination::blank;
 
     /// A grey clip whose frames have these lumas.
     fn clip(size: (u32, u32), lumas: &[u8]) -> Clip {
@@ -234,7 +233,7 @@ mod tests {
     }
 
     fn found(id: &str, status: Status) -> Finding {
-        Finding { status: Some(status), ..blank(id) }
+        Finding { status: Some(status), ..Finding::blank(id) }
     }
 
     /// Width and height of a baseline JPEG, from its frame header.
@@ -276,7 +275,7 @@ mod tests {
         assert_eq!(evidence(&clip, &fine).unwrap(), None);
         assert_eq!(size_of(&good_picture(&clip, &fine).unwrap().unwrap().jpeg), (640, 360));
         assert_eq!(good_picture(&clip, &[found("occlusion", Status::Warning)]).unwrap(), None);
-        assert_eq!(good_picture(&clip, &[blank("occlusion")]).unwrap(), None);
+        assert_eq!(good_picture(&clip, &[Finding::blank("occlusion")]).unwrap(), None);
     }
 
     #[test]

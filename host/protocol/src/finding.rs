@@ -166,6 +166,29 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// A finding of this diagnosis that says nothing yet: neither a judgement nor a failure.
+    #[must_use]
+    pub fn blank(diagnosis: &str) -> Self {
+        Self {
+            diagnosis: diagnosis.to_owned(),
+            status: None,
+            consequence_of: None,
+            score: None,
+            decision: None,
+            message: Text::default(),
+            suggestions: Vec::new(),
+            metrics: BTreeMap::new(),
+            regions: Vec::new(),
+            evidence: None,
+            failure: None,
+            fuel: 0,
+            compute_ms: 0.0,
+            memory_bytes: 0,
+            plugin: None,
+            digest: None,
+        }
+    }
+
     /// What it is counted and filtered by: its status, or the kind of the failure in place of one.
     #[must_use]
     pub fn word(&self) -> &str {
