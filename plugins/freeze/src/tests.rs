@@ -64,6 +64,17 @@ fn a_frozen_picture_is_found_through_keyframes_that_code_it_afresh() {
 }
 
 #[test]
+fn a_keyframe_soon_after_the_frame_before_it_is_seen() {
+    // Twelve frames a second, of which the first one of every 200 ms is shown; a keyframe every two seconds.
+    let shown = [0, 3, 5, 7, 10, 12, 15, 17, 19, 22, 24, 27, 29, 31, 34, 36];
+    let frozen = shown.into_iter().fold(ArrayClip::new(WIDTH, HEIGHT), |clip, t: u32| {
+        let at_us = u64::from(t) * 1_000_000 / 12;
+        clip.frame(at_us, t.is_multiple_of(24), |x, y| recoded(x, y, t, 24))
+    });
+    assert_eq!(status(&frozen), Status::Error);
+}
+
+#[test]
 fn a_frozen_picture_under_a_running_clock_is_found() {
     let clock = |x, y, t| {
         if x < 32 && y < 16 { scatter(x / 4, y / 4, t / 5) } else { wall(x, y) }

@@ -14,8 +14,7 @@ use crate::{
     seconds,
 };
 
-/// Frames are compared at this distance at the least. A camera of twelve frames a second has one every 167 ms
-/// in the slots of 200 ms that are asked for.
+/// Frames are compared at this distance at the least, keyframes aside.
 const INTERVAL_US: u64 = 150_000;
 /// A tile shows something where its samples span so many grey levels.
 const TEXTURE: u8 = 10;
@@ -159,13 +158,14 @@ fn union(maps: &[Vec<bool>]) -> Vec<bool> {
     all
 }
 
-/// Frames an interval apart: index, time, keyframe. Keyframes in between are passed over, since they are
-/// to be seen only where another diagnosis asks for every frame.
+/// Frames an interval apart, and the keyframes, after which an encoder has to settle: index, time, keyframe.
 fn choose(frames: &[FrameInfo], intra_only: bool) -> Vec<(u32, u64, bool)> {
     let mut chosen: Vec<(u32, u64, bool)> = Vec::new();
     for (index, frame) in (0_u32..).zip(frames) {
-        if chosen.last().is_none_or(|&(_, at_us, _)| frame.timestamp_us - at_us >= INTERVAL_US) {
-            chosen.push((index, frame.timestamp_us, frame.keyframe && !intra_only));
+        let key = frame.keyframe && !intra_only;
+        let due = chosen.last().is_none_or(|&(_, at_us, _)| frame.timestamp_us - at_us >= INTERVAL_US);
+        if key || due {
+            chosen.push((index, frame.timestamp_us, key));
         }
     }
     chosen
