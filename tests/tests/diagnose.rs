@@ -171,6 +171,36 @@ fn a_line_has_what_programs_rely_on_and_is_the_same_every_time() {
 }
 
 #[test]
+fn what_a_diagnosis_says_depends_on_no_other_one() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    // Twelve frames a second: none of them falls on the times at which most diagnoses want one.
+    let file = make_clip(dir.path(), "a.mp4", "fps=12");
+    let cache = compiled_code(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let said = |diagnosis: Option<&str>| {
+        let mut arguments = words(&["--format", "jsonl", "--exit-zero"]);
+        arguments.extend(diagnosis.into_iter().flat_map(|id| [OsStr::new("--diagnosis"), OsStr::new(id)]));
+        arguments.push(file.as_os_str());
+        let mut lines = lines(&easysight(&cache, &arguments));
+        for line in &mut lines {
+            // Times differ, and a cause is told of those that are judged together.
+            for key in ["compute_ms", "decode_ms", "consequence_of"] {
+                line.as_object_mut().unwrap().remove(key);
+            }
+        }
+        lines
+    };
+    let in_company = said(None);
+    assert!(in_company.len() > 10);
+    for line in in_company {
+        let id = line["diagnosis"].as_str().unwrap();
+        assert_eq!(said(Some(id)), [line.clone()], "{id}");
+    }
+}
+
+#[test]
 fn a_dead_camera_is_a_finding() {
     if !has_ffmpeg() {
         return;
