@@ -150,7 +150,7 @@ fn said(kind: Kind, solid: f64, drawn: &Drawn) -> Text {
     let (mut zh, mut en) = match kind {
         Kind::Bars => (
             "无画面信号：画面是测试图（彩条等）".to_owned(),
-            "No picture: a test card, of bars for example".to_owned(),
+            "No picture: a test card, for example colour bars".to_owned(),
         ),
         Kind::Written => (
             "无画面信号：画面中部是大字提示，不是摄像机图像".to_owned(),

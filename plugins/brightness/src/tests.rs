@@ -173,7 +173,7 @@ fn a_known_view_with_a_third_of_its_light_is_too_dark_though_its_sky_is_light() 
     }
     let finding = look(&mut camera, &dim);
     assert_eq!((finding.status, finding.decision.metric.as_str()), (Status::Warning, "exposure"));
-    assert!(finding.message.en.contains("beside 5 looks"), "{}", finding.message.en);
+    assert!(finding.message.en.contains("5 earlier looks"), "{}", finding.message.en);
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn darkness_that_ended_twice_is_this_camera_s_night() {
     assert_eq!(look(&mut camera, &day).status, Status::Normal);
     let finding = look(&mut camera, &night);
     assert_eq!(finding.status, Status::Normal);
-    assert!(finding.message.en.contains("night"), "{}", finding.message.en);
+    assert!(finding.message.en.contains("as dark before"), "{}", finding.message.en);
     // A dark that never ended is none.
     let mut broken = CameraMemory::default();
     look(&mut broken, &day);

@@ -19,7 +19,7 @@ pub(crate) fn how_dark(light: &Light, verdict: &Verdict, looks: usize) -> Text {
         return Text::new(
             format!("画面过暗：整个画面的亮度仅为平时的 {share:.0}%（与此前 {looks} 次检查相比）。"),
             format!(
-                "The picture is too dark: all of it has {share:.0} % of its usual light (beside {looks} looks)."
+                "The picture is too dark: it has {share:.0} % of its usual light (compared with {looks} earlier looks)."
             ),
         );
     }
@@ -41,7 +41,7 @@ pub(crate) fn how_bright(light: &Light, verdict: &Verdict, looks: usize) -> Text
                     "画面过亮：整个画面的亮度为平时最亮时的 {times:.1} 倍（与此前 {looks} 次检查相比）。"
                 ),
                 format!(
-                    "The picture is too bright: all of it has {times:.1} times the most light that is usual (beside {looks} looks)."
+                    "The picture is too bright: it has {times:.1} times as much light as its brightest earlier look (of {looks})."
                 ),
             )
         }
@@ -79,12 +79,14 @@ pub(crate) fn usual(said: Said, looks: usize) -> Text {
         Said::Dark => Text::new(
             format!("画面很暗，但与该摄像机平时的夜间一样（此前 {looks} 次检查中多次出现并自行恢复）。"),
             format!(
-                "The picture is dark, as it was before and ended by itself ({looks} looks): this camera's night."
+                "The picture is dark; the camera was as dark before and became light again by itself ({looks} looks)."
             ),
         ),
         _ => Text::new(
             format!("画面很亮，但与该摄像机平时一样（此前 {looks} 次检查中多次出现并自行恢复）。"),
-            format!("The picture is bright, as it was before and ended by itself ({looks} looks)."),
+            format!(
+                "The picture is bright; the camera was as bright before and recovered by itself ({looks} looks)."
+            ),
         ),
     }
 }

@@ -169,8 +169,8 @@ impl Change {
                     "镜头在录像过程中失焦：与片段开头相比，画面各处又模糊了约 {radius:.1} 像素（按 640 像素宽计）。"
                 ),
                 format!(
-                    "The lens went out of focus within this clip: beside its beginning all parts of the picture are \
-                     smeared over {radius:.1} px of 640 more."
+                    "The lens went out of focus within this clip: compared with its beginning, the picture is smeared by \
+                     {radius:.1} px more, of a width of 640."
                 ),
             )
         } else {
@@ -179,8 +179,8 @@ impl Change {
                     "画面比平时模糊：与此前 {looks} 次画面相比，画面各处又模糊了约 {radius:.1} 像素（按 640 像素宽计）。"
                 ),
                 format!(
-                    "The picture is softer than usual: beside {looks} looks before all parts of it are smeared over \
-                     {radius:.1} px of 640 more."
+                    "The picture is softer than usual: compared with {looks} earlier looks, it is smeared by {radius:.1} px \
+                     more, of a width of 640."
                 ),
             )
         }

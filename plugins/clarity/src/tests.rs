@@ -179,7 +179,7 @@ fn a_slight_blur_is_found_beside_what_is_usual() {
     assert_eq!(statuses(&slight), [Status::Normal; 2]);
     for finding in after_looks(0.55, &slight) {
         assert_ne!(finding.status, Status::Normal, "{:?}", finding.metrics);
-        assert!(finding.message.en.contains("6 looks before"), "{}", finding.message.en);
+        assert!(finding.message.en.contains("6 earlier looks"), "{}", finding.message.en);
     }
     // A camera that always was like that is as it should be.
     for finding in after_looks(0.8, &slight) {

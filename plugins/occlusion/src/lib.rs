@@ -333,7 +333,7 @@ fn report(cover: &Cover, config: &Config) -> FindingBuilder {
                     "画面被遮挡：与此前 {looks} 次画面相比，约 {size:.0}% 的画面里原有的景物一样也看不到了，其余部分照旧。"
                 ),
                 format!(
-                    "The picture is covered: in {size:.0} % of it nothing is found any more of what {looks} looks before showed, while the rest is as it was."
+                    "The picture is covered: {size:.0} % of it shows nothing of what {looks} earlier looks showed there, while the rest is as it was."
                 ),
             ),
         ),
@@ -342,7 +342,7 @@ fn report(cover: &Cover, config: &Config) -> FindingBuilder {
             Text::new(
                 format!("画面在录像过程中被遮挡：约 {size:.0}% 的画面与片段开头不同，原有的景物看不到了。"),
                 format!(
-                    "Something covered the picture within this clip: in {size:.0} % of it nothing is found any more of what the clip showed at its beginning."
+                    "Something covered the picture within this clip: {size:.0} % of it shows nothing of what was there at the beginning."
                 ),
             ),
         ),
