@@ -196,7 +196,7 @@ fn what_a_diagnosis_says_depends_on_no_other_one() {
     assert!(in_company.len() > 10);
     for line in in_company {
         let id = line["diagnosis"].as_str().unwrap();
-        assert_eq!(said(Some(id)), [line.clone()], "{id}");
+        assert_eq!(said(Some(id)), std::slice::from_ref(&line), "{id}");
     }
 }
 
