@@ -2,9 +2,10 @@
 //! A file `labels.csv` in the folder has the columns `file`, `camera`, `find_one_of` and `may`; others are for
 //! people.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use anyhow::{Context, ensure};
+use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::set::Set;
 
@@ -40,70 +41,60 @@ impl Label {
     }
 }
 
+/// A row as it is written; other columns are for people.
+#[derive(Debug, Deserialize)]
+struct Row {
+    file: String,
+    camera: String,
+    #[serde(default)]
+    find_one_of: String,
+    #[serde(default)]
+    may: String,
+    #[serde(default)]
+    seen: String,
+}
+
 /// Reads the labels of a folder.
 ///
 /// # Errors
 ///
-/// Where there are none, or a column is missing.
+/// Where there are none, a column is missing, or a row names no file or camera; the line is named.
 pub fn read(dir: &Path) -> anyhow::Result<Vec<Label>> {
-    let file = dir.join(FILE);
-    let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
-    let mut rows = table(&text).into_iter();
-    let heads = rows.next().unwrap_or_default();
-    let column = |name: &str| heads.iter().position(|head| head == name);
-    let [at, camera] = ["file", "camera"].map(column);
-    let (at, camera) =
-        at.zip(camera).with_context(|| format!("{}: no column file or camera", file.display()))?;
-    let [find, may, seen] = ["find_one_of", "may", "seen"].map(column);
-    let labels = rows.map(|row| {
-        let cell =
-            |column: Option<usize>| column.and_then(|column| row.get(column)).cloned().unwrap_or_default();
-        let words = |column| cell(column).split_whitespace().map(str::to_owned).collect();
-        let (file, camera) = (cell(Some(at)), cell(Some(camera)));
-        ensure!(!file.is_empty() && !camera.is_empty(), "{FILE}: a row without a file or a camera");
-        Ok(Label { file, camera, find_one_of: words(find), may: words(may), seen: cell(seen) })
-    });
-    labels.collect()
+    let label = |row: Row| {
+        let Row { file, camera, find_one_of, may, seen } = row;
+        ensure!(!file.is_empty() && !camera.is_empty(), "there is no file or no camera");
+        let words = |text: &str| text.split_whitespace().map(str::to_owned).collect();
+        Ok(Label { file, camera, find_one_of: words(&find_one_of), may: words(&may), seen })
+    };
+    rows(&dir.join(FILE), label)
 }
 
-/// Rows of comma-separated values (RFC 4180): quotes hold commas and, doubled, quotes.
-#[must_use]
-pub fn table(text: &str) -> Vec<Vec<String>> {
-    let (mut rows, mut row, mut cell, mut quoted) = (Vec::new(), Vec::new(), String::new(), false);
-    let mut letters = text.chars().peekable();
-    while let Some(letter) = letters.next() {
-        match letter {
-            '"' if quoted && letters.peek() == Some(&'"') => {
-                letters.next();
-                cell.push('"');
-            }
-            '"' => quoted = !quoted,
-            ',' if !quoted => row.push(std::mem::take(&mut cell)),
-            '\n' if !quoted => {
-                row.push(std::mem::take(&mut cell));
-                rows.push(std::mem::take(&mut row));
-            }
-            '\r' if !quoted => {}
-            other => cell.push(other),
-        }
-    }
-    if !cell.is_empty() || !row.is_empty() {
-        row.push(cell);
-        rows.push(row);
-    }
-    rows.retain(|row| row.iter().any(|cell| !cell.is_empty()));
-    rows
+/// Reads a table of comma-separated values with a head, row by row.
+///
+/// # Errors
+///
+/// Where the file cannot be read, or a row makes no sense; the line is named.
+pub(crate) fn rows<R: DeserializeOwned, T>(
+    file: &Path,
+    read: impl Fn(R) -> anyhow::Result<T>,
+) -> anyhow::Result<Vec<T>> {
+    let shown = || file.display().to_string();
+    let mut reader = csv::Reader::from_path(file).with_context(shown)?;
+    let heads = reader.headers().with_context(shown)?.clone();
+    let one = |record: Result<csv::StringRecord, csv::Error>| {
+        // The error of a malformed record tells its line itself.
+        let record = record.with_context(shown)?;
+        let line = || format!("{}, line {}", shown(), record.position().map_or(0, csv::Position::line));
+        record.deserialize(Some(&heads)).map_err(Into::into).and_then(&read).with_context(line)
+    };
+    reader.records().map(one).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::fs;
 
-    #[test]
-    fn quotes_hold_commas_and_quotes() {
-        let rows = table("a,b\r\n\"x, \"\"y\"\"\",z\n\n");
-        assert_eq!(rows, [["a", "b"], ["x, \"y\"", "z"]]);
-    }
+    use super::*;
 
     #[test]
     fn labels_are_read_by_the_names_of_their_columns() {
@@ -115,5 +106,21 @@ mod tests {
         assert_eq!((gate.file.as_str(), gate.camera.as_str()), ("gate/1.jpg", "gate"));
         assert_eq!((gate.find_one_of.len(), gate.may.len(), gate.is_healthy()), (1, 2, false));
         assert!(yard.is_healthy());
+    }
+
+    #[test]
+    fn a_row_that_makes_no_sense_is_named_by_its_line() {
+        let dir = tempfile::tempdir().expect("a directory");
+        for (text, said) in [
+            ("file,camera\n1.jpg,gate\n2.jpg,\n", "line 3"),
+            ("file,camera\n1.jpg,gate,more\n", "line: 2"),
+            ("file,place\n1.jpg,gate\n", "camera"),
+        ] {
+            fs::write(dir.path().join(FILE), text).expect("written");
+            let error = format!("{:#}", read(dir.path()).expect_err("refused"));
+            assert!(error.contains(said) && error.contains(FILE), "{error}");
+        }
+        fs::write(dir.path().join(FILE), "").expect("written");
+        assert!(read(dir.path()).expect("no rows").is_empty());
     }
 }

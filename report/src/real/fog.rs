@@ -1,12 +1,10 @@
 //! Fog whose visibility an instrument measured: a table `vis.csv` (file, metres) beside the pictures.
 
-use std::{collections::BTreeMap, fs, path::Path};
-
-use anyhow::Context;
+use std::{collections::BTreeMap, path::Path};
 
 use super::Judged;
 use crate::{
-    labels::table,
+    labels,
     statistics::{Share, rank_correlation},
 };
 
@@ -34,12 +32,8 @@ pub struct Fog {
 pub(super) fn metres(dir: &Path) -> anyhow::Result<BTreeMap<String, f64>> {
     let places = [dir.join("vis.csv"), dir.join(FOLDER).join("vis.csv")];
     let Some(file) = places.iter().find(|file| file.is_file()) else { return Ok(BTreeMap::new()) };
-    let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
-    let pair = |row: Vec<String>| match row.as_slice() {
-        [file, metres, ..] => Some((file.clone(), metres.parse().ok()?)),
-        _ => None,
-    };
-    Ok(table(&text).into_iter().skip(1).filter_map(pair).collect())
+    let pair = |(file, metres): (String, f64)| Ok((file, metres));
+    Ok(labels::rows(file, pair)?.into_iter().collect())
 }
 
 impl Fog {
