@@ -59,6 +59,7 @@ mod clip;
 #[cfg(target_arch = "wasm32")]
 mod guest;
 pub mod image;
+pub mod network;
 mod plugin;
 mod score;
 pub mod testing;

@@ -1,0 +1,111 @@
+//! A small convolutional network with integer weights, for what no hand-made measure tells: is this part of
+//! the picture dirt, or a wall? All sums are of integers, so every machine gives the same answer.
+//!
+//! Values are fixed point: 256 stands for 1. Weights are bytes times a power of two, one an output channel.
+//! `training/` in the project's repository makes the files that [`Network::read`] takes.
+
+mod evidence;
+mod input;
+mod layer;
+
+pub use evidence::Evidence;
+pub use input::{CHROMA_HEIGHT, CHROMA_WIDTH, LUMA_HEIGHT, LUMA_WIDTH, picture, shrunk};
+
+use layer::Layer;
+
+use crate::Failure;
+
+/// What stands for 1.
+pub const ONE: i16 = 256;
+
+/// Numbers on a grid, several a place: row by row, place by place, channel by channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Maps {
+    /// Places a row.
+    pub width: usize,
+    /// Numbers a place.
+    pub channels: usize,
+    /// Fixed point: [`ONE`] stands for 1.
+    pub values: Vec<i16>,
+}
+
+impl Maps {
+    /// Rows.
+    #[must_use]
+    pub fn height(&self) -> usize {
+        self.values.len().checked_div(self.width * self.channels).unwrap_or(0)
+    }
+
+    /// The numbers of one channel, place by place.
+    pub fn channel(&self, channel: usize) -> impl Iterator<Item = i16> {
+        self.values.iter().skip(channel).step_by(self.channels.max(1)).copied()
+    }
+}
+
+/// Layers that follow one another.
+#[derive(Debug, Clone)]
+pub struct Network {
+    layers: Vec<Layer>,
+}
+
+impl Network {
+    /// Reads a network: the number of layers, then each layer's six numbers (way, inputs, outputs, stride,
+    /// dilation, flags), its weights, its shifts and its biases.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Internal`] where the bytes are not one whole network.
+    pub fn read(bytes: &[u8]) -> Result<Self, Failure> {
+        let broken = || Failure::Internal("the network's weights are not whole".into());
+        let (&count, mut rest) = bytes.split_first().ok_or_else(broken)?;
+        let mut layers: Vec<Layer> = Vec::new();
+        for _ in 0..count {
+            let (layer, after) = Layer::read(rest).ok_or_else(broken)?;
+            if layers.last().is_some_and(|before| before.outputs() != layer.inputs()) {
+                return Err(broken());
+            }
+            layers.push(layer);
+            rest = after;
+        }
+        if rest.is_empty() && !layers.is_empty() { Ok(Self { layers }) } else { Err(broken()) }
+    }
+
+    /// What the last layer gives.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Internal`] where the maps have another number of channels than the first layer takes.
+    pub fn run(&self, input: Maps) -> Result<Maps, Failure> {
+        if self.layers.first().is_some_and(|first| first.inputs() != input.channels) {
+            return Err(Failure::Internal("the network takes other channels".into()));
+        }
+        let mut maps = input;
+        // What the next block adds to.
+        let mut kept: Option<Maps> = None;
+        for layer in &self.layers {
+            if layer.keeps_input() {
+                kept = Some(maps.clone());
+            }
+            let added = if layer.adds_kept() { kept.take() } else { None };
+            maps = layer.run(&maps, added.as_ref());
+        }
+        Ok(maps)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_cut_off_or_goes_on_is_refused() {
+        // One pointwise layer from one channel to one: weight 64, shift 6, bias 0.
+        let whole = [1, 2, 1, 1, 1, 1, 0, 64, 6, 0, 0, 0, 0];
+        let network = Network::read(&whole).expect("whole");
+        let maps = Maps { width: 2, channels: 1, values: vec![5, -7] };
+        assert_eq!(network.run(maps.clone()).expect("fits"), maps);
+        assert!(Network::read(&whole[..12]).is_err());
+        assert!(Network::read(&[whole.as_slice(), &[0]].concat()).is_err());
+        assert!(network.run(Maps { channels: 2, ..maps }).is_err());
+    }
+}

@@ -1,0 +1,141 @@
+//! The picture as a network sees it.
+
+use super::Maps;
+use crate::{Clip, Failure, PlaneKind, SampleRange};
+
+/// Size of the luma plane that a network sees, whatever the size and shape of the picture.
+pub const LUMA_WIDTH: usize = 320;
+/// See [`LUMA_WIDTH`].
+pub const LUMA_HEIGHT: usize = 192;
+/// Size of both chroma planes.
+pub const CHROMA_WIDTH: usize = LUMA_WIDTH / 2;
+/// See [`CHROMA_WIDTH`].
+pub const CHROMA_HEIGHT: usize = LUMA_HEIGHT / 2;
+
+/// A frame as maps of [`CHROMA_WIDTH`] × [`CHROMA_HEIGHT`] places of six channels: luma of the four places of
+/// a square, row by row, then Cb and Cr. Full range; grey 128 is 0, and 128 levels are 1.
+///
+/// # Errors
+///
+/// Those of [`Clip::plane`].
+pub fn picture(clip: &dyn Clip, frame: u32) -> Result<Maps, Failure> {
+    let level = clip.level_not_below(LUMA_WIDTH as u32);
+    let plane = |kind, width, height| -> Result<Vec<u8>, Failure> {
+        let (across, _) = clip.size(kind, level)?;
+        Ok(shrunk(&clip.plane(frame, kind, level)?, across as usize, width, height))
+    };
+    let luma = plane(PlaneKind::Luma, LUMA_WIDTH, LUMA_HEIGHT)?;
+    let cb = plane(PlaneKind::Cb, CHROMA_WIDTH, CHROMA_HEIGHT)?;
+    let cr = plane(PlaneKind::Cr, CHROMA_WIDTH, CHROMA_HEIGHT)?;
+    let is_limited = clip.info().range == SampleRange::Limited;
+    // ITU-R BT.601: black 16, white 235; chroma 16 to 240 around 128.
+    let tone = |sample: u8| match i32::from(sample) {
+        sample if is_limited => ((sample - 16).clamp(0, 219) * 510 / 219 - 256) as i16,
+        sample => (2 * sample - 256) as i16,
+    };
+    let colour = |sample: u8| match i32::from(sample) - 128 {
+        sample if is_limited => (sample * 510 / 224).clamp(-256, 254) as i16,
+        sample => (2 * sample) as i16,
+    };
+    let mut values = Vec::with_capacity(6 * CHROMA_WIDTH * CHROMA_HEIGHT);
+    let rows = luma.as_chunks::<{ 2 * LUMA_WIDTH }>().0;
+    let chroma = cb.as_chunks::<CHROMA_WIDTH>().0.iter().zip(cr.as_chunks::<CHROMA_WIDTH>().0);
+    for (pair, (cb, cr)) in rows.iter().zip(chroma) {
+        let (upper, lower) = pair.split_at(LUMA_WIDTH);
+        let squares = upper.as_chunks::<2>().0.iter().zip(lower.as_chunks::<2>().0);
+        for ((([a, b], [c, d]), &cb), &cr) in squares.zip(cb).zip(cr) {
+            values.extend([tone(*a), tone(*b), tone(*c), tone(*d), colour(cb), colour(cr)]);
+        }
+    }
+    Ok(Maps { width: CHROMA_WIDTH, channels: 6, values })
+}
+
+/// Which samples of a row go into one, and how much of each: shares of 256.
+struct Span {
+    first: usize,
+    shares: Vec<u32>,
+}
+
+fn spans(from: usize, to: usize) -> Vec<Span> {
+    let place = |at: usize| at as f64 * from as f64 / to as f64;
+    let span = |at: usize| {
+        let (begin, end) = (place(at), place(at + 1));
+        let first = (begin as usize).min(from.saturating_sub(1));
+        let last = (end.ceil() as usize).clamp(first + 1, from.max(1));
+        let covered = |sample: usize| (end.min(sample as f64 + 1.0) - begin.max(sample as f64)).max(0.0);
+        let mut shares: Vec<u32> =
+            (first..last).map(|sample| (256.0 * covered(sample) / (end - begin)) as u32).collect();
+        // What rounding lost goes to the middle one.
+        let lost = 256_u32.saturating_sub(shares.iter().sum());
+        let middle = shares.len() / 2;
+        if let Some(share) = shares.get_mut(middle) {
+            *share += lost;
+        }
+        Span { first, shares }
+    };
+    (0..to).map(span).collect()
+}
+
+/// A plane of `width` samples a row at another size: each sample is the mean of the area that it stands for.
+#[must_use]
+pub fn shrunk(samples: &[u8], width: usize, to_width: usize, to_height: usize) -> Vec<u8> {
+    let height = samples.len().checked_div(width).unwrap_or(0);
+    if height == 0 {
+        return vec![0; to_width * to_height];
+    }
+    if (width, height) == (to_width, to_height) {
+        return samples.to_vec();
+    }
+    let across = spans(width, to_width);
+    let narrow: Vec<u32> = samples
+        .chunks_exact(width)
+        .flat_map(|row| {
+            across.iter().map(|Span { first, shares }| {
+                let samples = row.iter().skip(*first);
+                samples.zip(shares).map(|(&sample, share)| u32::from(sample) * share).sum::<u32>()
+            })
+        })
+        .collect();
+    let mut small = Vec::with_capacity(to_width * to_height);
+    let mut sums = vec![0_u32; to_width];
+    for Span { first, shares } in spans(height, to_height) {
+        sums.fill(1 << 15);
+        for (row, share) in narrow.chunks_exact(to_width.max(1)).skip(first).zip(shares) {
+            for (sum, value) in sums.iter_mut().zip(row) {
+                *sum += value * share;
+            }
+        }
+        small.extend(sums.iter().map(|sum| (sum >> 16) as u8));
+    }
+    small
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn an_area_keeps_its_mean(
+            (width, samples) in (1..50_usize, 1..50_usize)
+                .prop_flat_map(|(w, h)| (Just(w), prop::collection::vec(any::<u8>(), w * h))),
+            (to_width, to_height) in (1..60_usize, 1..60_usize),
+        ) {
+            let mean = |samples: &[u8]| {
+                samples.iter().map(|&sample| f64::from(sample)).sum::<f64>() / samples.len() as f64
+            };
+            let small = shrunk(&samples, width, to_width, to_height);
+            prop_assert_eq!(small.len(), to_width * to_height);
+            prop_assert!((mean(&small) - mean(&samples)).abs() < 6.0);
+        }
+    }
+
+    #[test]
+    fn a_half_is_the_mean_of_squares_and_the_same_size_the_same() {
+        let samples: Vec<u8> = vec![0, 10, 20, 30, 40, 50, 60, 70];
+        assert_eq!(shrunk(&samples, 4, 2, 1), [25, 45]);
+        assert_eq!(shrunk(&samples, 4, 4, 2), samples);
+    }
+}

@@ -1,0 +1,262 @@
+//! One layer of a network.
+
+use super::Maps;
+
+/// Values reach from 0, or from the same below it, to nearly 16.
+const MOST: i32 = 4095;
+
+/// How a layer looks at the places around one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Each output sees all channels of three by three places.
+    Square,
+    /// Each channel sees itself at three by three places.
+    Depthwise,
+    /// Each output sees all channels of one place.
+    Pointwise,
+}
+
+/// One layer: weights, and what is done with the sums.
+#[derive(Debug, Clone)]
+pub(super) struct Layer {
+    way: Way,
+    inputs: usize,
+    outputs: usize,
+    stride: usize,
+    dilation: usize,
+    flags: u8,
+    /// An output's weights one after the other; of a depthwise layer a place's.
+    weights: Vec<i16>,
+    /// Bits that the sums of an output are shifted by.
+    shifts: Vec<u32>,
+    biases: Vec<i32>,
+}
+
+/// What is below 0 becomes 0.
+const RECTIFIES: u8 = 1;
+/// What goes in is kept for the layer that adds it.
+const KEEPS: u8 = 2;
+/// Adds what was kept.
+const ADDS: u8 = 4;
+
+impl Layer {
+    /// The layer that these bytes begin with, and what follows.
+    pub(super) fn read(bytes: &[u8]) -> Option<(Self, &[u8])> {
+        let (head, rest) = bytes.split_first_chunk::<6>()?;
+        let [way, inputs, outputs, stride, dilation, flags] = *head;
+        let (inputs, outputs) = (usize::from(inputs), usize::from(outputs));
+        let (way, count) = match way {
+            0 => (Way::Square, 9 * inputs * outputs),
+            1 if inputs == outputs => (Way::Depthwise, 9 * inputs),
+            2 => (Way::Pointwise, inputs * outputs),
+            _ => return None,
+        };
+        let (weights, rest) = rest.split_at_checked(count)?;
+        let (shifts, rest) = rest.split_at_checked(outputs)?;
+        let (biases, rest) = rest.split_at_checked(4 * outputs)?;
+        let is_sound = inputs > 0
+            && (1..=4).contains(&stride)
+            && (1..=16).contains(&dilation)
+            && (way == Way::Depthwise || dilation == 1)
+            && (way != Way::Pointwise || stride == 1)
+            && shifts.iter().all(|shift| (1..=20).contains(shift));
+        let layer = Self {
+            way,
+            inputs,
+            outputs,
+            stride: stride.into(),
+            dilation: dilation.into(),
+            flags,
+            weights: weights.iter().map(|&weight| i16::from(weight.cast_signed())).collect(),
+            shifts: shifts.iter().map(|&shift| shift.into()).collect(),
+            biases: biases.as_chunks().0.iter().map(|bytes| i32::from_le_bytes(*bytes)).collect(),
+        };
+        is_sound.then_some((layer, rest))
+    }
+
+    pub(super) const fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    pub(super) const fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    pub(super) const fn keeps_input(&self) -> bool {
+        self.flags & KEEPS != 0
+    }
+
+    pub(super) const fn adds_kept(&self) -> bool {
+        self.flags & ADDS != 0
+    }
+
+    pub(super) fn run(&self, maps: &Maps, added: Option<&Maps>) -> Maps {
+        let mut values = Vec::new();
+        match self.way {
+            Way::Square => self.square(maps, &mut values),
+            Way::Depthwise => self.depthwise(maps, &mut values),
+            Way::Pointwise => {
+                for place in maps.values.chunks_exact(self.inputs) {
+                    self.sums(place, &mut values);
+                }
+            }
+        }
+        if let Some(added) = added {
+            for (value, &added) in values.iter_mut().zip(&added.values) {
+                *value += i32::from(added);
+            }
+        }
+        let least = if self.flags & RECTIFIES == 0 { -MOST } else { 0 };
+        let width = if self.way == Way::Pointwise { maps.width } else { maps.width.div_ceil(self.stride) };
+        let values = values.iter().map(|&value| value.clamp(least, MOST) as i16).collect();
+        Maps { width, channels: self.outputs, values }
+    }
+
+    /// Each output's sum over a patch of values that lie one after the other.
+    fn sums(&self, patch: &[i16], values: &mut Vec<i32>) {
+        let outputs = self.weights.chunks_exact(patch.len().max(1)).zip(&self.shifts).zip(&self.biases);
+        values.extend(outputs.map(|((weights, shift), bias)| {
+            let pairs = patch.iter().zip(weights);
+            let sum: i32 = pairs.map(|(&value, &weight)| i32::from(value) * i32::from(weight)).sum();
+            rounded(sum + bias, *shift)
+        }));
+    }
+
+    fn square(&self, maps: &Maps, values: &mut Vec<i32>) {
+        let padded = Padded::of(maps, 1);
+        let mut patch = vec![0; 9 * self.inputs];
+        let (rows, columns) = (maps.height().div_ceil(self.stride), maps.width.div_ceil(self.stride));
+        values.reserve(rows * columns * self.outputs);
+        for row in (0..rows).map(|row| row * self.stride) {
+            for column in (0..columns).map(|column| column * self.stride) {
+                for (at, part) in patch.chunks_exact_mut(3 * self.inputs).enumerate() {
+                    part.copy_from_slice(padded.run(row + at, column, 3));
+                }
+                self.sums(&patch, values);
+            }
+        }
+    }
+
+    fn depthwise(&self, maps: &Maps, values: &mut Vec<i32>) {
+        let padded = Padded::of(maps, self.dilation);
+        let (rows, columns) = (maps.height().div_ceil(self.stride), maps.width.div_ceil(self.stride));
+        values.reserve(rows * columns * self.outputs);
+        let mut sums = vec![0_i32; self.outputs];
+        for row in (0..rows).map(|row| row * self.stride) {
+            for column in (0..columns).map(|column| column * self.stride) {
+                sums.copy_from_slice(&self.biases);
+                for (at, weights) in self.weights.chunks_exact(self.inputs).enumerate() {
+                    let (down, across) = (at / 3 * self.dilation, at % 3 * self.dilation);
+                    let place = padded.run(row + down, column + across, 1);
+                    for ((sum, &value), &weight) in sums.iter_mut().zip(place).zip(weights) {
+                        *sum += i32::from(value) * i32::from(weight);
+                    }
+                }
+                values.extend(sums.iter().zip(&self.shifts).map(|(&sum, &shift)| rounded(sum, shift)));
+            }
+        }
+    }
+}
+
+/// Shifted to the right, to the nearest; halves upwards.
+const fn rounded(sum: i32, shift: u32) -> i32 {
+    (sum + (1 << (shift - 1))) >> shift
+}
+
+/// Maps with places of zeros around them.
+struct Padded {
+    width: usize,
+    channels: usize,
+    values: Vec<i16>,
+}
+
+impl Padded {
+    fn of(maps: &Maps, rim: usize) -> Self {
+        let (width, channels) = (maps.width + 2 * rim, maps.channels);
+        let mut values = vec![0; width * (maps.height() + 2 * rim) * channels];
+        let rows = values.chunks_exact_mut((width * channels).max(1)).skip(rim);
+        for (to, from) in rows.zip(maps.values.chunks_exact((maps.width * channels).max(1))) {
+            if let Some(to) = to.get_mut(rim * channels..(rim + maps.width) * channels) {
+                to.copy_from_slice(from);
+            }
+        }
+        Self { width, channels, values }
+    }
+
+    /// The values of so many places of a row.
+    fn run(&self, row: usize, column: usize, places: usize) -> &[i16] {
+        let begin = (row * self.width + column) * self.channels;
+        self.values.get(begin..begin + places * self.channels).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The sum of one output at one place, tap by tap.
+    fn plainly(layer: &Layer, maps: &Maps, row: usize, column: usize, output: usize) -> i16 {
+        let mut sum = i64::from(layer.biases[output]);
+        for tap in 0..9 {
+            let place = |at: usize, step: usize| {
+                (at * layer.stride + step * layer.dilation).checked_sub(layer.dilation)
+            };
+            let (Some(y), Some(x)) = (place(row, tap / 3), place(column, tap % 3)) else { continue };
+            if y >= maps.height() || x >= maps.width {
+                continue;
+            }
+            for input in 0..layer.inputs {
+                let weight = match layer.way {
+                    Way::Square => layer.weights[(output * 9 + tap) * layer.inputs + input],
+                    Way::Depthwise if input == output => layer.weights[tap * layer.inputs + input],
+                    _ => 0,
+                };
+                let value = maps.values[(y * maps.width + x) * maps.channels + input];
+                sum += i64::from(value) * i64::from(weight);
+            }
+        }
+        let shifted = (sum as f64 / f64::from(1 << layer.shifts[output]) + 0.5).floor();
+        shifted.clamp(if layer.flags & RECTIFIES == 0 { -4095.0 } else { 0.0 }, 4095.0) as i16
+    }
+
+    fn layers() -> impl Strategy<Value = (Layer, Maps)> {
+        let sizes = (1..4_usize, 1..4_usize, 1..6_usize, 1..6_usize, 1..3_usize, 1..4_usize, any::<bool>());
+        sizes.prop_flat_map(|(inputs, outputs, across, down, stride, dilation, is_square)| {
+            let (way, outputs, dilation) =
+                if is_square { (Way::Square, outputs, 1) } else { (Way::Depthwise, inputs, dilation) };
+            let weights = if is_square { 9 * inputs * outputs } else { 9 * inputs };
+            (
+                prop::collection::vec(-127_i16..=127, weights),
+                prop::collection::vec(1..12_u32, outputs),
+                prop::collection::vec(-90_000_i32..90_000, outputs),
+                prop::collection::vec(-4095_i16..=4095, across * down * inputs),
+                0..2_u8,
+            )
+                .prop_map(move |(weights, shifts, biases, values, flags)| {
+                    let layer =
+                        Layer { way, inputs, outputs, stride, dilation, flags, weights, shifts, biases };
+                    (layer, Maps { width: across, channels: inputs, values })
+                })
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_plain_loops((layer, maps) in layers()) {
+            let out = layer.run(&maps, None);
+            let (rows, columns) =
+                (maps.height().div_ceil(layer.stride), maps.width.div_ceil(layer.stride));
+            prop_assert_eq!((out.width, out.height()), (columns, rows));
+            for row in 0..rows {
+                for column in 0..columns {
+                    for output in 0..layer.outputs {
+                        let value = out.values[(row * columns + column) * layer.outputs + output];
+                        prop_assert_eq!(value, plainly(&layer, &maps, row, column, output));
+                    }
+                }
+            }
+        }
+    }
+}
