@@ -92,17 +92,26 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     tests.env("EASYSIGHT_PLUGINS_DIR", &dir).env("EASYSIGHT_BIN_DIR", workspace::target().join("debug"));
     tests.env("EASYSIGHT_SDK_TOOLS", languages::dir());
     if is_there("cargo-nextest", "--version") {
-        tests.args(["nextest", "run", "--workspace", "--no-fail-fast"]).args(filter);
+        // Where the name belongs to a plugin's test, none here has it.
+        let none = if filter.is_empty() { "--no-tests=fail" } else { "--no-tests=pass" };
+        tests.args(["nextest", "run", "--workspace", "--no-fail-fast", none]).args(filter);
     } else {
         tests.args(["test", "--workspace", "--no-fail-fast", "--lib", "--bins", "--tests"]).args(filter);
     }
-    steps.tests("tests", &mut tests);
+    let before = steps.count.passed;
+    steps.tests("tests", &mut tests, filter.is_empty());
     let mut tests = native(&plugins::workspace_dir());
     tests.args(["test", "--no-fail-fast", "--target", &host, "--lib"]).args(filter);
-    steps.tests("tests of plugins", &mut tests);
-    if arguments.filter.is_none() {
-        steps
-            .tests("examples", command("cargo", &root).args(["test", "--doc", "--package", "easysight-sdk"]));
+    steps.tests("tests of plugins", &mut tests, filter.is_empty());
+    match &arguments.filter {
+        None => {
+            let mut examples = command("cargo", &root);
+            steps.tests("examples", examples.args(["test", "--doc", "--package", "easysight-sdk"]), true);
+        }
+        Some(filter) if steps.count.passed == before => {
+            steps.fail(&format!("no test that passed has `{filter}` in its name"));
+        }
+        Some(_) => {}
     }
 
     for failed in &steps.failed {
@@ -127,8 +136,9 @@ impl Steps {
         }
     }
 
-    /// A step that counts tests. One that fails without a failed test did not get that far.
-    fn tests(&mut self, name: &str, command: &mut Command) {
+    /// A step that counts tests. One that fails without a failed test did not get that far; neither did one
+    /// without any test, unless a name was asked for that none here has.
+    fn tests(&mut self, name: &str, command: &mut Command, has_some: bool) {
         eprintln!("== {name}");
         match run_counted(command) {
             Ok((count, success)) => {
@@ -136,7 +146,7 @@ impl Steps {
                 self.count.failed += count.failed;
                 if count.failed > 0 {
                     self.failed.push(name.to_owned());
-                } else if !success || count.passed == 0 {
+                } else if !success || has_some && count.passed == 0 {
                     self.fail(name);
                 }
             }
