@@ -161,6 +161,7 @@ pub fn check(bytes: &[u8]) -> Result<Conformance, AuthorError> {
     result.costs = costs::measure(&battery, cold, warm);
     result.checks.extend(costs::checks(&battery, result.costs.as_ref()));
     result.checks.push(descriptor::stays(&plugin));
+    result.checks.extend(descriptor::explanations_stay(&plugin));
     result.checks.extend(clips::checks(&battery));
     result.checks.extend(config::checks(&battery));
     result.checks.extend(memory::checks(&battery));

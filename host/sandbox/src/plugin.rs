@@ -71,6 +71,8 @@ pub struct Plugin {
     version: semver::Version,
     descriptor: Descriptor,
     explanations: Vec<Explanation>,
+    /// The export that was asked for them.
+    causes: Option<String>,
     schema: ConfigSchema,
     pre: PluginPre<Instance>,
     shared: Arc<Shared>,
@@ -103,17 +105,18 @@ impl Plugin {
         let descriptor = call.result.map_err(LoadError::Describe)?;
         let version = check_descriptor(&descriptor).map_err(LoadError::Descriptor)?;
         let schema = ConfigSchema::parse(&descriptor.config_schema).map_err(LoadError::Descriptor)?;
-        let explanations = match causes::export_of(&shared.contract, component)? {
+        let causes = causes::export_of(&shared.contract, component)?;
+        let explanations = match &causes {
             None => Vec::new(),
             Some(export) => run(&shared, None, limits, None, |store| {
                 let linked = pre.instance_pre().instantiate(&mut *store)?;
-                causes::ask(&export, &linked, store)
+                causes::ask(export, &linked, store)
             })
             .result
             .map_err(LoadError::Explanations)?,
         };
         causes::check(&descriptor, &explanations).map_err(LoadError::Descriptor)?;
-        Ok(Self { digest, version, descriptor, explanations, schema, pre, shared })
+        Ok(Self { digest, version, descriptor, explanations, causes, schema, pre, shared })
     }
 
     /// Its name among programs.
@@ -210,6 +213,21 @@ impl Plugin {
         run(&self.shared, None, self.shared.limits, None, |store| {
             let bound = self.pre.instantiate(&mut *store)?;
             (0..times).map(|_| bound.call_describe(&mut *store)).collect()
+        })
+        .result
+    }
+
+    /// Asks for its explanations again, several times in one fresh instance. Nothing where it has none to
+    /// give.
+    ///
+    /// # Errors
+    ///
+    /// [`RunFailure`] where it fails.
+    pub fn explain_repeatedly(&self, times: usize) -> Result<Vec<Vec<Explanation>>, RunFailure> {
+        let Some(export) = &self.causes else { return Ok(Vec::new()) };
+        run(&self.shared, None, self.shared.limits, None, |store| {
+            let linked = self.pre.instance_pre().instantiate(&mut *store)?;
+            (0..times).map(|_| causes::ask(export, &linked, &mut *store)).collect()
         })
         .result
     }

@@ -5,6 +5,7 @@ use easysight_sandbox::Plugin;
 use super::{Check, remedy};
 
 const NAME: &str = "descriptor";
+const EXPLANATIONS: &str = "explanations";
 
 /// Asks in fresh instances, and several times in one.
 pub(super) fn stays(plugin: &Plugin) -> Check {
@@ -26,4 +27,25 @@ pub(super) fn stays(plugin: &Plugin) -> Check {
             Check::fail(NAME, format!("`describe`, called again: {failure}"), remedy::for_failure(&failure))
         }
     }
+}
+
+/// The same of what it says that its findings explain; nothing where it says nothing.
+pub(super) fn explanations_stay(plugin: &Plugin) -> Option<Check> {
+    let check = match plugin.explain_repeatedly(3) {
+        Ok(answers) if answers.is_empty() => return None,
+        Ok(answers) if answers.iter().all(|answer| answer == plugin.explanations()) => {
+            Check::pass(EXPLANATIONS, "the same at every call")
+        }
+        Ok(_) => Check::fail(
+            EXPLANATIONS,
+            "`explanations` answers differently from one call to the next",
+            "make it of constants: it must depend on nothing that happened before",
+        ),
+        Err(failure) => Check::fail(
+            EXPLANATIONS,
+            format!("`explanations`, called again: {failure}"),
+            remedy::for_failure(&failure),
+        ),
+    };
+    Some(check)
 }

@@ -176,6 +176,22 @@ fn a_plugin_says_what_its_findings_explain() {
 }
 
 #[test]
+fn explanations_can_be_asked_for_again_in_one_instance() {
+    let again = |component: &[u8]| {
+        let plugin = Host::of(Contract::CURRENT, &[component]).load(component).unwrap();
+        let answers = plugin.explain_repeatedly(2).unwrap();
+        answers.iter().map(|answer| answer == plugin.explanations()).collect::<Vec<_>>()
+    };
+    assert_eq!(again(&explaining("1.1.0", EVERYTHING_EXPLAINED, "(i32.const 3000)")), [true, true]);
+    // One that forgets what it said gives itself away: its second list is empty.
+    let forgets = "(i32.store (i32.const 3004) (i32.sub (i32.const 1) (global.get $calls)))
+        (global.set $calls (i32.const 1)) (i32.const 3000)";
+    let counts = format!("(global $calls (mut i32) (i32.const 0)) {EVERYTHING_EXPLAINED}");
+    assert_eq!(again(&explaining("1.1.0", &counts, forgets)), [true, false]);
+    assert_eq!(again(&plain("1.1.0")), [true; 0]);
+}
+
+#[test]
 fn explanations_that_never_come_or_lie_are_refused() {
     let load = |extra: &str, body: &str| {
         let component = explaining("1.1.0", extra, body);
