@@ -25,6 +25,21 @@ const EVEN: f64 = 4.0;
 const UNSURE: f64 = 1.5;
 /// A blue sky is more saturated than anything else that fills a picture: so many times.
 const SKY: f64 = 2.0;
+/// A lens or a gain that colours light colours what is light the most; where a sky is blue, clouds, snow in the
+/// sun and lamps are white. The lightest tenth of the lit picture has nearly all of such a tint, or half of it
+/// where a channel is clipped. Measured of pictures that are blue everywhere: dusk 0.3, snow in the shade 0.73,
+/// a stop of blue too much 1.0 to 1.6, two stops 0.5 and more.
+const LIGHT_TOO: f64 = 0.9;
+const PARTLY: f64 = 0.5;
+/// So many times as much of it as of other hues must be there: canopies below a sky and platforms under cold
+/// lamps reach 1.4.
+const BLUE: f64 = 1.9;
+/// Darker than this, beside the brighter part, and so much of the tint for its luma: what is dark then has
+/// its part.
+const DARK: f64 = 0.6;
+const ITS_PART: f64 = 0.6;
+/// Share of the lit pixels that count as light.
+const LIGHTEST: f64 = 0.1;
 /// Violet to magenta: hues, in degrees, that no lamp, sky or plant has, but infrared light that reaches
 /// the sensor.
 const UNNATURAL: std::ops::RangeInclusive<f64> = 15.0..=100.0;
@@ -40,6 +55,10 @@ const AGREE: f64 = 0.8;
 const LEANING: f64 = 0.25;
 /// Severity, of 1, of what is not everywhere.
 const NO_AGREEMENT: f64 = 0.8;
+/// Share of the lit picture that must lean towards an unnatural hue where black has half of the tint as well:
+/// a wrong phase of the colour turns every colour, and adds one to what was grey and black.
+const AGREE_WITH_BLACK: f64 = 0.6;
+const BLACK_TOO: f64 = 0.5;
 /// A faint tint of an unnatural hue must be everywhere: at least so much of it, in units of Cb and Cr, in
 /// nine of ten pixels.
 const EVERYWHERE: f64 = 2.0;
@@ -59,6 +78,8 @@ pub(crate) struct Chroma {
     pub(crate) agreement: f64,
     /// How far towards the peak nine of ten lit pixels lie from grey.
     pub(crate) everywhere: f64,
+    /// How far towards the peak three of four of the lightest pixels lie from grey.
+    pub(crate) highlights: f64,
     /// How the tint goes along with brightness; none where all is equally bright.
     fading: Option<Fading>,
 }
@@ -83,6 +104,11 @@ impl Fading {
     /// much as white. This says whether it is the latter, as far as that can be told.
     fn is_of_the_signal(&self) -> bool {
         self.tint > f64::midpoint(1.0, self.luma)
+    }
+
+    /// Whether what is dark has its part of a tint of the light: a mast before the sky has none.
+    fn is_of_the_light(&self) -> bool {
+        self.luma <= DARK && self.tint >= ITS_PART * self.luma
     }
 }
 
@@ -189,7 +215,7 @@ impl Chroma {
             }
         }
         let (_, peak_cb, peak_cr) = peak.mean();
-        let (agreement, everywhere) = towards(pixels, peak_cb, peak_cr);
+        let Leaning { agreement, everywhere, highlights } = Leaning::of(pixels, peak_cb, peak_cr);
         // A fiftieth of the picture must be dark for it to tell, or a twentieth of the peak dim and
         // bright.
         let fading = if dark.count as usize * 50 >= pixels.len() {
@@ -205,6 +231,7 @@ impl Chroma {
             spread: distance / f64::from(lit.count.max(1)),
             agreement,
             everywhere,
+            highlights,
             fading,
         })
     }
@@ -243,16 +270,38 @@ impl Chroma {
             }
             _ if warm && self.spread < EVEN && hue > PLANTS => UNSURE * config.cast,
             _ if warm => config.natural_cast,
+            Some(fading) if SKYLIT.contains(&hue) && fading.is_of_the_light() => self.blue_threshold(config),
             Some(_) if SKYLIT.contains(&hue) => SKY * config.natural_cast,
             _ if sky => SKY * config.natural_cast,
             _ => config.cast,
         }
     }
 
+    /// That of the hues of the sky where what is dark has the tint, by whether what is light has it too.
+    fn blue_threshold(&self, config: &Config) -> f64 {
+        let share = self.highlights / self.peak.0.hypot(self.peak.1).max(1e-9);
+        if share >= LIGHT_TOO {
+            BLUE * config.cast
+        } else if share >= PARTLY {
+            config.natural_cast
+        } else {
+            SKY * config.natural_cast
+        }
+    }
+
     /// As a multiple of the threshold that applies.
     pub(crate) fn severity(&self, config: &Config) -> f64 {
         let severity = self.cast(config) / self.threshold(config);
-        if self.agreement < AGREE { severity.min(NO_AGREEMENT) } else { severity }
+        if self.agreement < self.least_agreement() { severity.min(NO_AGREEMENT) } else { severity }
+    }
+
+    fn least_agreement(&self) -> f64 {
+        let unnatural = UNNATURAL.contains(&hue(self.peak.0, self.peak.1));
+        if unnatural && self.fading.is_some_and(|fading| fading.tint >= BLACK_TOO) {
+            AGREE_WITH_BLACK
+        } else {
+            AGREE
+        }
     }
 
     pub(crate) fn is_monochrome(&self) -> bool {
@@ -260,31 +309,59 @@ impl Chroma {
     }
 }
 
-/// Share of the lit pixels that lean towards a colour by a quarter of it, and how far nine in ten do.
-fn towards(pixels: &[(u8, i32, i32)], cb: f64, cr: f64) -> (f64, f64) {
-    let length = cb.hypot(cr).max(1e-9);
-    // In 256ths, so that the products stay whole.
-    let (along_cb, along_cr) = ((256.0 * cb / length) as i32, (256.0 * cr / length) as i32);
-    let mut counts = vec![0_u32; 512];
-    let mut total = 0_u32;
-    for &(_, cb, cr) in pixels.iter().filter(|(luma, ..)| LIT.contains(luma)) {
-        let lean = (cb * along_cb + cr * along_cr) >> 8;
-        if let Some(count) = usize::try_from(lean + 256).ok().and_then(|at| counts.get_mut(at)) {
-            *count += 1;
+/// How the lit pixels lean towards a colour.
+struct Leaning {
+    /// Share of them that do by a quarter of it.
+    agreement: f64,
+    /// How far nine in ten do.
+    everywhere: f64,
+    /// How far three in four of the lightest do.
+    highlights: f64,
+}
+
+impl Leaning {
+    fn of(pixels: &[(u8, i32, i32)], cb: f64, cr: f64) -> Self {
+        let length = cb.hypot(cr).max(1e-9);
+        // In 256ths, so that the products stay whole.
+        let (along_cb, along_cr) = ((256.0 * cb / length) as i32, (256.0 * cr / length) as i32);
+        let lit = || pixels.iter().filter(|(luma, ..)| LIT.contains(luma));
+        let mut lumas = [0_u32; 256];
+        for &(luma, ..) in lit() {
+            if let Some(count) = lumas.get_mut(usize::from(luma)) {
+                *count += 1;
+            }
         }
-        total += 1;
+        let light = quantile(&lumas, 1.0 - LIGHTEST);
+        let (mut all, mut lightest) = (vec![0_u32; 512], vec![0_u32; 512]);
+        for &(luma, cb, cr) in lit() {
+            let lean = (cb * along_cb + cr * along_cr) >> 8;
+            let at = usize::try_from(lean + 256).unwrap_or_default();
+            for counts in [Some(&mut all), (usize::from(luma) >= light).then_some(&mut lightest)] {
+                if let Some(count) = counts.and_then(|counts| counts.get_mut(at)) {
+                    *count += 1;
+                }
+            }
+        }
+        let agree = all.iter().zip(-256_i32..).filter(|(_, lean)| f64::from(*lean) > LEANING * length);
+        let agree: u32 = agree.map(|(count, _)| count).sum();
+        let lean = |counts: &[u32], share: f64| quantile(counts, share) as f64 - 256.0;
+        Self {
+            agreement: f64::from(agree) / f64::from(all.iter().sum::<u32>().max(1)),
+            everywhere: lean(&all, 0.1),
+            highlights: lean(&lightest, 0.25),
+        }
     }
-    let (mut seen, mut agree, mut everywhere) = (0_u32, 0_u32, None);
-    for (&count, lean) in counts.iter().zip(-256_i32..) {
+}
+
+/// The place in a histogram up to which so large a share of it lies.
+fn quantile(counts: &[u32], share: f64) -> usize {
+    let wanted = share * f64::from(counts.iter().sum::<u32>());
+    let mut seen = 0_u32;
+    let reached = |&count: &u32| {
         seen += count;
-        if f64::from(lean) > LEANING * length {
-            agree += count;
-        }
-        if everywhere.is_none() && f64::from(seen) >= 0.1 * f64::from(total) {
-            everywhere = Some(f64::from(lean));
-        }
-    }
-    (f64::from(agree) / f64::from(total.max(1)), everywhere.unwrap_or_default())
+        f64::from(seen) >= wanted
+    };
+    counts.iter().position(reached).unwrap_or_default()
 }
 
 /// Hue in degrees: 0 is blue, 90 red, ±180 yellow, −90 green to cyan.

@@ -244,3 +244,55 @@ fn comes_and_ends(strength: f64) {
     }
     assert_eq!(look(&tint), Status::Normal);
 }
+
+/// What a gain makes of light.
+fn under([r, g, b]: [f64; 3], [red, green, blue]: [f64; 3]) -> [f64; 3] {
+    [r * red, g * green, b * blue]
+}
+
+#[test]
+fn a_balance_that_makes_all_light_blue_is_found() {
+    // Concrete, and its shadows.
+    let grey = |x, y| [50.0 + 0.6 * scatter(x / 2, y / 2); 3];
+    let finding = diagnose(&clip(|x, y| under(grey(x, y), [0.75, 1.0, 1.3])));
+    assert_ne!(finding.status, Status::Normal, "{finding:?}");
+    assert!(finding.message.en.contains("blue"), "{}", finding.message.en);
+}
+
+#[test]
+fn blue_things_beside_white_ones_are_normal() {
+    // Dusk: all that the sky lights is blue, and lamps are white.
+    let dusk = clip(|x, y| {
+        let lamp = (x / 8 + y / 8) % 8 == 0;
+        if lamp { [215.0, 215.0, 205.0] } else { under(street(x, y), [0.6, 0.85, 1.2]) }
+    });
+    // A mast before a clear sky.
+    let mast = clip(|x, y| {
+        if (60..76).contains(&x) {
+            [26.0, 25.0, 24.0]
+        } else {
+            [130.0, 165.0, 215.0].map(|value| value + f64::from(y) / 4.0)
+        }
+    });
+    for (name, scene) in [("dusk", dusk), ("mast", mast)] {
+        let finding = diagnose(&scene);
+        assert_eq!(finding.status, Status::Normal, "{name}: {finding:?}");
+    }
+}
+
+#[test]
+fn a_turned_phase_is_found_although_a_part_of_the_picture_has_colours_of_its_own() {
+    // Grey and black became violet alike, what was green leans the other way.
+    let phase = clip(|x, y| {
+        let lawn = y >= 66;
+        if lawn { [70.0, 110.0, 60.0] } else { tinted(street(x, y), [14.0, -10.0, 22.0], 1.0) }
+    });
+    assert_ne!(diagnose(&phase).status, Status::Normal, "{:?}", diagnose(&phase));
+    // The same colours where black is black: flowers.
+    let flowers = clip(|x, y| {
+        let [r, g, b] = street(x, y);
+        let share = ((r + g + b) / 300.0 - 0.3).clamp(0.0, 1.0);
+        if y >= 66 { [70.0, 110.0, 60.0] } else { tinted([r, g, b], [14.0, -10.0, 22.0], share) }
+    });
+    assert_eq!(diagnose(&flowers).status, Status::Normal, "{:?}", diagnose(&flowers));
+}
