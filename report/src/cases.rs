@@ -59,6 +59,8 @@ pub struct Order {
     pub sets: Vec<Set>,
     /// How many clips of a set each recipe but the healthy one is made of, in turn; all where there is none.
     pub clips_each: Option<usize>,
+    /// Whether each case gets healthy looks before it, for a memory.
+    pub past: bool,
     /// Seconds of each clip.
     pub seconds: f32,
     /// Where numbers that look random begin.

@@ -173,6 +173,44 @@ impl Drop for Decoder {
     }
 }
 
+/// A part of a picture, in shares of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Part {
+    /// Of its width and of its height.
+    pub share: f32,
+    /// Where it begins from the left.
+    pub x: f32,
+    /// Where it begins from the top.
+    pub y: f32,
+    /// Whether left and right change places.
+    pub mirrored: bool,
+}
+
+/// A part of the picture that is shown so many seconds after the beginning, at an even size; none where the
+/// file is shorter.
+///
+/// # Errors
+///
+/// Where ffmpeg does not start.
+pub fn picture(file: &Path, seconds: f32, part: Part, size: (usize, usize)) -> anyhow::Result<Option<Frame>> {
+    let Part { share, x, y, mirrored } = part;
+    let mut filter = format!("crop=iw*{share}:ih*{share}:iw*{x}:ih*{y},scale={}:{}", size.0, size.1);
+    filter += ":flags=area:out_range=tv";
+    if mirrored {
+        filter += ",hflip";
+    }
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(["-v", "error", "-nostdin", "-threads", "1"]);
+    if !is_still(file) {
+        ffmpeg.args(["-ss", &seconds.to_string()]);
+    }
+    ffmpeg.arg("-i").arg(file).args(["-map", "0:V:0", "-frames:v", "1", "-vf", &filter]);
+    ffmpeg.args(["-pix_fmt", "yuv420p", "-f", "rawvideo", "-"]).stdin(Stdio::null()).stderr(Stdio::null());
+    let output = ffmpeg.output().context("ffmpeg does not start")?;
+    let is_whole = output.stdout.len() == Frame::bytes_of(size.0, size.1);
+    is_whole.then(|| Frame::of_bytes(&output.stdout, size.0, size.1)).transpose()
+}
+
 /// How a clip is encoded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Encoding {

@@ -18,6 +18,7 @@ pub mod pictures;
 pub mod radiance;
 pub mod random;
 pub mod real;
+pub mod samples;
 pub mod scene;
 pub mod set;
 pub mod statistics;

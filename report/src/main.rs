@@ -16,7 +16,7 @@ use easysight_report::{
     examiner::{self, Examiner, Look},
     footage, labels,
     manifest::Manifest,
-    real,
+    real, samples,
     set::Set,
     tally, unlabelled,
 };
@@ -37,6 +37,71 @@ enum Command {
     Accuracy(Accuracy),
     /// Rebuild the listed real footage from copies of its repositories, for `accuracy --footage`.
     Footage(Rebuild),
+    /// Make the pictures that the learned parts of diagnoses are trained on.
+    Samples(Samples),
+}
+
+#[derive(Debug, clap::Args)]
+struct Samples {
+    /// Folders of real footage with labels.
+    #[arg(long, value_name = "DIR", required = true)]
+    footage: Vec<PathBuf>,
+    /// Cameras and makers of this set.
+    #[arg(long, value_name = "SET", default_value = "development")]
+    set: Set,
+    /// Diagnoses that are trained.
+    #[arg(long, value_name = "ID", value_delimiter = ',', default_value = "lens_dirty,occlusion")]
+    diagnoses: Vec<String>,
+    /// Looks of a camera at the most.
+    #[arg(long, value_name = "N", default_value_t = 6)]
+    looks: usize,
+    /// Parts of a look.
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    parts: usize,
+    /// Faults that are drawn on each part.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    faults: usize,
+    /// Other parts and other faults.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// How many to make at a time; one a processor where it is not given.
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
+    /// Where they go.
+    #[arg(long, value_name = "DIR", default_value = "target/training/development")]
+    out: PathBuf,
+}
+
+impl Samples {
+    fn run(&self) -> anyhow::Result<()> {
+        if self.set == Set::LockBox {
+            bail!("nothing is trained on the lock box");
+        }
+        let bar = progress(0, "making pictures");
+        let order = samples::Order {
+            footage: self.footage.clone(),
+            out: self.out.clone(),
+            set: self.set,
+            diagnoses: self.diagnoses.clone(),
+            looks: self.looks,
+            parts: self.parts,
+            faults: self.faults,
+            seed: self.seed,
+            jobs: self.jobs.unwrap_or_else(processors),
+        };
+        let count = samples::make(&order, &|number, all| {
+            bar.set_length(all as u64);
+            bar.set_position(number as u64);
+        })?;
+        bar.finish_and_clear();
+        println!("{count} pictures in {}", self.out.display());
+        Ok(())
+    }
+}
+
+/// One thing at a time a processor.
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 #[derive(Debug, clap::Args)]
@@ -136,11 +201,12 @@ fn main() -> anyhow::Result<ExitCode> {
     }
     match Arguments::parse().command {
         Command::Cases(arguments) => {
-            let manifest = arguments.make()?;
+            let manifest = arguments.make(true)?;
             println!("{} cases in {}", manifest.cases.len(), arguments.cases_dir.display());
         }
         Command::Accuracy(arguments) => arguments.run()?,
         Command::Footage(arguments) => arguments.run()?,
+        Command::Samples(arguments) => arguments.run()?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -160,9 +226,14 @@ impl Accuracy {
         Examiner::new(&self.plugins_dir, &self.out.join("compiled"), &self.diagnoses)
     }
 
+    fn looks_at(&self, look: Look) -> bool {
+        self.looks.is_empty() || self.looks.iter().any(|word| word == look.as_str())
+    }
+
     fn judge_cases(&self, sets: &[Set]) -> anyhow::Result<()> {
         let dir = &self.cases.cases_dir;
-        let manifest = if self.ready { examiner::cases_of(dir)? } else { self.cases.make()? };
+        let past = self.looks_at(Look::Remembered);
+        let manifest = if self.ready { examiner::cases_of(dir)? } else { self.cases.make(past)? };
         let Cases { kinds, makers, severities, .. } = &self.cases;
         let mut manifest = examiner::chosen(manifest, kinds, makers, severities);
         manifest.cases.retain(|case| case.set().is_some_and(|set| sets.contains(&set)));
@@ -172,7 +243,7 @@ impl Accuracy {
         let examiner = self.examiner()?;
         let mut passes = Vec::new();
         for look in Look::ALL {
-            if !self.looks.is_empty() && !self.looks.iter().any(|word| word == look.as_str()) {
+            if !self.looks_at(look) {
                 continue;
             }
             let bar = progress(manifest.cases.len(), "judging");
@@ -266,8 +337,9 @@ fn note(sets: &[Set], language: Language) -> String {
 }
 
 impl Cases {
-    fn make(&self) -> anyhow::Result<Manifest> {
-        let order = self.order()?;
+    /// Makes them; with healthy looks before each where those are looked at.
+    fn make(&self, past: bool) -> anyhow::Result<Manifest> {
+        let order = Order { past, ..self.order()? };
         let bar = progress(0, "making cases");
         let manifest = cases::make(&order, &|number, all, title| {
             bar.set_length(all as u64);
@@ -292,7 +364,6 @@ impl Cases {
     }
 
     fn jobs(&self) -> usize {
-        let processors = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         self.jobs.unwrap_or_else(processors)
     }
 
@@ -310,6 +381,7 @@ impl Cases {
             severities: self.severities.clone(),
             sets: self.sets()?,
             clips_each: self.clips_each,
+            past: true,
             seconds: self.seconds,
             seed: self.seed,
             jobs: self.jobs(),

@@ -38,19 +38,23 @@ fn c() -> anyhow::Result<()> {
 /// An environment of its own with componentize-py.
 fn python() -> anyhow::Result<()> {
     let wanted = workspace::root().join("sdk/python/template/requirements.txt");
-    let place = dir().join("python");
-    once(&place, &fs::read_to_string(&wanted)?, || {
-        let venv = || output(command("python3", &workspace::root()).args(["-m", "venv"]).arg(&place));
+    environment(&dir().join("python"), &wanted).map(drop).context("Python")
+}
+
+/// An environment with the packages of a list; gives its Python.
+pub(crate) fn environment(place: &Path, wanted: &Path) -> anyhow::Result<PathBuf> {
+    once(place, &fs::read_to_string(wanted)?, || {
+        let venv = || output(command("python3", &workspace::root()).args(["-m", "venv"]).arg(place));
         if venv().is_err() && packages::is_debian() {
             // Debian's Python has them apart.
             packages::install(&["python3-venv"])?;
         }
         venv()?;
         let mut pip = command(place.join("bin/pip"), &workspace::root());
-        output(pip.args(["install", "--quiet", "--disable-pip-version-check", "-r"]).arg(&wanted))?;
+        output(pip.args(["install", "--quiet", "--disable-pip-version-check", "-r"]).arg(wanted))?;
         Ok(())
-    })
-    .context("Python")
+    })?;
+    Ok(place.join("bin/python"))
 }
 
 /// A folder of modules with componentize-js.

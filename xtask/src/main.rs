@@ -10,6 +10,7 @@ mod process;
 mod report;
 mod setup;
 mod test;
+mod train;
 mod workspace;
 
 use std::process::ExitCode;
@@ -37,6 +38,8 @@ enum Command {
     Bench(bench::Arguments),
     /// Measure how well the diagnoses tell healthy pictures from faulty ones.
     Report(report::Arguments),
+    /// Train the network of the diagnoses that have a learned part.
+    Train(train::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
+        Command::Train(arguments) => train::run(&arguments),
     };
     done.unwrap_or_else(|error| {
         eprintln!("xtask: {error:#}");

@@ -1,6 +1,6 @@
 //! `cargo xtask report …`: how well the diagnoses tell healthy pictures from faulty ones.
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use crate::{
     packages, plugins, process,
@@ -15,7 +15,8 @@ pub(crate) struct Arguments {
     rest: Vec<String>,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+/// Builds the report and tells where it is.
+pub(crate) fn program() -> anyhow::Result<PathBuf> {
     if !is_there("ffmpeg", "-version") && packages::is_debian() {
         packages::install(&["ffmpeg"])?;
     }
@@ -23,7 +24,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     // Nothing is timed, and what is slow is optimised in every build. With the features of the whole
     // workspace, so that nothing is built a second time for this.
     process::run(cargo.args(["build", "--quiet", "--workspace", "--bin", "easysight-report"]))?;
-    let mut report = command(workspace::target().join("debug/easysight-report"), &workspace::root());
+    Ok(workspace::target().join("debug/easysight-report"))
+}
+
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let mut report = command(program()?, &workspace::root());
     report.args(&arguments.rest);
     let names_plugins = |word: &String| word.starts_with("--plugins-dir") || word == "--help";
     if arguments.rest.first().is_some_and(|word| word == "accuracy")

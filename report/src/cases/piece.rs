@@ -62,6 +62,9 @@ impl Piece<'_> {
     /// Healthy clips of the same camera as it was before.
     fn past(&self, order: &Order) -> anyhow::Result<Vec<String>> {
         let recipe = self.recipe;
+        if !order.past {
+            return Ok(Vec::new());
+        }
         let earlier = match &recipe.before {
             None if OTHER_VIEWS.contains(&recipe.kind.as_str()) => return Ok(Vec::new()),
             None => catalogue::healthy(),
