@@ -105,8 +105,9 @@ impl Plugin for Contrast {
                 ),
             )
             .over_time(1, 1_000, 2_000)
-            // Fog and veils take detail and the far edges with them.
-            .explains("contrast", &["scene_change", "clarity"])
+            // Fog and veils take detail and the far edges with them; to a network a picture without any looks
+            // covered.
+            .explains("contrast", &["scene_change", "clarity", "occlusion:learned_odds"])
     }
 
     fn diagnose(clip: &dyn Clip, config: Config) -> Result<Report, Failure> {

@@ -6,9 +6,12 @@
 //! counts, each by another light and weather: a wet road, lamps and headlights make bright lines and take
 //! contrast as well, but they do so again. Without such looks, closed soft spots that stand out from
 //! their surroundings are suspected, of which a scene can hold a few itself, and parts of a sharp picture
-//! in which the light changes much and nowhere at once, as it does behind drops and smear.
+//! in which the light changes much and nowhere at once, as it does behind drops and smear. With such looks
+//! and without, a small network tells what dirt looks like; what it says of the clean looks of a camera is
+//! held against what it says now.
 
 mod blur;
+mod learned;
 mod picture;
 mod reference;
 mod spot;
@@ -21,6 +24,7 @@ use easysight_sdk::{
 use serde::Deserialize;
 
 use blur::Blur;
+use learned::Learned;
 use picture::{Picture, Plane};
 use reference::{Change, Reference, Seen, veiled};
 use spot::{Outlines, Spot};
@@ -58,6 +62,12 @@ const SAME_LIGHT: f32 = 0.7;
 const MOST_MOVED: f32 = 0.2;
 /// Beyond this many times the threshold nothing is worse.
 const WORST: f64 = 8.0;
+/// Log odds by which a trained network must say more of dirt than it said of the clean looks of a camera.
+const MORE_THAN_USUAL: f64 = 1.2;
+/// How far clean looks move the threshold for it, down and up.
+const MOVES: (f64, f64) = (0.8, 2.0);
+/// Log odds from the threshold to where nothing is worse.
+const BEYOND: f64 = 8.0;
 /// Regions that are marked in the picture.
 const MOST_MARKED: usize = 12;
 
@@ -80,13 +90,24 @@ pub struct Config {
     /// change much and nowhere at once as well.
     #[schemars(range(min = 0.0005, max = 0.5), extend("unit" = "share"))]
     pub max_blurred_share: f64,
+    /// Log odds of dirt, of the parts of the picture that speak most for it, that a trained network may
+    /// give; 16 leaves it out. Beside clean looks of the camera the threshold moves towards what the network
+    /// says of those.
+    #[schemars(range(min = -4.0, max = 16.0), extend("unit" = "log odds"))]
+    pub max_learned_odds: f64,
     /// Remember the clean look of the camera and compare with it.
     pub use_baseline: bool,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { max_dirty_share: 0.034, max_spotted_share: 0.08, max_blurred_share: 0.013, use_baseline: true }
+        Self {
+            max_dirty_share: 0.034,
+            max_spotted_share: 0.08,
+            max_blurred_share: 0.013,
+            max_learned_odds: 2.5,
+            use_baseline: true,
+        }
     }
 }
 
@@ -112,6 +133,8 @@ struct Dirt {
     nearest: [f64; 2],
     /// Clean looks that it was compared with.
     looks: u32,
+    /// The most that the network said of one of them.
+    usual_odds: Option<f64>,
 }
 
 impl Dirt {
@@ -174,6 +197,7 @@ impl Dirt {
             certain: true,
             nearest: nearest.map_or([0.0; 2], |change| [change.alike.into(), change.steady.into()]),
             looks: looks.iter().map(|look| u32::from(look.looks)).sum(),
+            usual_odds: looks.iter().map(|look| look.odds()).reduce(f64::max),
         }
     }
 }
@@ -238,6 +262,7 @@ impl Plugin for LensDirty {
             return Err(Failure::Inconclusive("the picture is too dark to see dirt".into()));
         }
         let blur = Blur::of(&picture);
+        let learned = Learned::of(clip)?;
         let mut seen = if config.use_baseline { baseline::load::<Seen>() } else { None }.unwrap_or_default();
         let mut looks = Vec::new();
         let mut changes = Vec::new();
@@ -255,25 +280,24 @@ impl Plugin for LensDirty {
         let nearest = (looks.iter().zip(&changes))
             .map(|((at, look), change)| (*at, *look, change.alike.min(change.steady)))
             .max_by(|a, b| a.2.total_cmp(&b.2))
-            .map(|(at, look, near)| (at, look.again(), near));
+            .map(|(at, look, near)| (at, look.again(learned.odds), near));
         let references: Vec<&Reference> = looks.iter().map(|(_, look)| *look).collect();
-        let report = if known >= LEAST_LOOKS {
-            let dirt = Dirt::measured(&picture, &blur, &references, &changes);
-            report(&dirt, config.max_dirty_share, config.max_blurred_share)
-        } else if blur.crisp < LEAST_CRISP {
+        let dirt = if known >= LEAST_LOOKS {
+            Dirt::measured(&picture, &blur, &references, &changes)
+        } else if blur.crisp < LEAST_CRISP && learned.odds <= config.max_learned_odds {
             return Err(Failure::Inconclusive(
                 "the picture has hardly a sharp edge: soft spots would not stand out".into(),
             ));
         } else {
-            let dirt = Dirt::suspected(&picture, &blur);
-            report(&dirt, config.max_spotted_share, config.max_blurred_share)
+            Dirt::suspected(&picture, &blur)
         };
+        let report = report(&dirt, &learned, &config);
         let is_clean = report.findings.iter().all(|finding| finding.status == Status::Normal);
         // Dirt that takes most of the contrast away must not become a clean look.
         if config.use_baseline && is_clean && (nearest.is_some() || elsewhere_lively) {
             match nearest {
                 Some((at, same, near)) if near >= SAME => seen.keep(Some(at), same),
-                _ => seen.keep(None, Reference::of(&picture, &blur)),
+                _ => seen.keep(None, Reference::of(&picture, &blur, learned.odds)),
             }
             baseline::store(&seen).map_err(|error| Failure::Internal(error.to_string()))?;
         }
@@ -281,38 +305,83 @@ impl Plugin for LensDirty {
     }
 }
 
-/// Judges dirt by the share of the picture behind it and the share that is blurred, whichever is the more
-/// beyond its threshold.
-fn report(dirt: &Dirt, max_share: f64, max_blurred: f64) -> Report {
-    let share = dirt.share();
-    let is_blurred = dirt.blurred / max_blurred > share / max_share;
-    let (name, value, threshold) = if is_blurred {
-        ("blurred_share", dirt.blurred, max_blurred)
-    } else {
-        ("dirty_share", share, max_share)
+/// What decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// The share of the picture behind dirt.
+    Share,
+    /// The share that is blurred.
+    Blurred,
+    /// What the network says.
+    Learned,
+}
+
+/// What is the furthest beyond its threshold: by what, its metric, its value, its threshold, and its score.
+fn deciding(dirt: &Dirt, learned: &Learned, config: &Config) -> (By, &'static str, f64, f64, f64) {
+    let max_share = if dirt.certain { config.max_dirty_share } else { config.max_spotted_share };
+    let share = |by, name, value, most: f64| (by, name, value, most, score(value, 0.0, most, WORST * most));
+    let most = match dirt.usual_odds {
+        Some(usual) => {
+            let (down, up) = (config.max_learned_odds - MOVES.0, config.max_learned_odds + MOVES.1);
+            (usual + MORE_THAN_USUAL).clamp(down, up)
+        }
+        None => config.max_learned_odds,
     };
+    let odds = learned.odds;
+    let told =
+        (By::Learned, "learned_odds", odds, most, score(odds, most - MORE_THAN_USUAL, most, most + BEYOND));
+    let all = [
+        share(By::Share, "dirty_share", dirt.share(), max_share),
+        share(By::Blurred, "blurred_share", dirt.blurred, config.max_blurred_share),
+        told,
+    ];
+    // Scores of 50 are at the threshold, whatever is measured.
+    all.into_iter().min_by(|a, b| a.4.total_cmp(&b.4)).unwrap_or(told)
+}
+
+/// Judges by what is the furthest beyond its threshold.
+fn report(dirt: &Dirt, learned: &Learned, config: &Config) -> Report {
+    let (by, name, value, threshold, score) = deciding(dirt, learned, config);
     let mut finding = finding("lens_dirty")
-        .metric("dirty_share", share, "share")
+        .metric("dirty_share", dirt.share(), "share")
         .metric("veiled_share", dirt.veiled, "share")
         .metric("spotted_share", dirt.spotted, "share")
         .metric("thread_share", dirt.threaded, "share")
         .metric("blurred_share", dirt.blurred, "share")
+        .metric("learned_odds", learned.odds, "log odds")
+        .metric("learned_share", learned.evidence.share(), "share")
         .metric("compared_with_baseline", f64::from(u8::from(dirt.certain)), "")
         .metric("alike_share", dirt.nearest[0], "share")
         .metric("same_light_share", dirt.nearest[1], "share")
         .metric("clean_looks", dirt.looks.into(), "")
         .decided_by(name, threshold)
-        .score(score(value, 0.0, threshold, WORST * threshold));
+        .score(score);
     if value <= threshold {
         return finding.judged(Status::Normal, Text::new("镜头干净。", "The lens is clean.")).into();
     }
-    for &[left, top, width, height] in dirt.boxes.iter().take(MOST_MARKED) {
+    let boxes = if by == By::Learned { learned.evidence.regions() } else { dirt.boxes.clone() };
+    for &[left, top, width, height] in boxes.iter().take(MOST_MARKED) {
         let caption = Text::new("脏污", "dirt");
         finding = finding.region(Region { left, top, width, height, caption });
     }
     let (percent, looks) = (100.0 * dirt.extent(), dirt.looks);
-    let message = match (is_blurred, dirt.certain) {
-        (true, true) => Text::new(
+    let seen = 100.0 * learned.evidence.share();
+    let message = match (by, dirt.certain) {
+        (By::Learned, true) => Text::new(
+            format!(
+                "镜头脏污：约 {seen:.0}% 的画面像是隔着水滴、污渍或蛛网拍摄，镜头干净时的 {looks} 次画面并非如此。"
+            ),
+            format!(
+                "The lens is dirty: {seen:.0} % of the picture looks as if it were behind drops, dirt or a web, which it did not in {looks} looks while the lens was clean."
+            ),
+        ),
+        (By::Learned, false) => Text::new(
+            format!("镜头疑似脏污：约 {seen:.0}% 的画面像是隔着水滴、污渍或蛛网拍摄（仅凭这一次画面判断）。"),
+            format!(
+                "The lens seems dirty: {seen:.0} % of the picture looks as if it were behind drops, dirt or a web. This picture alone tells; several looks while the lens is clean would make it sure."
+            ),
+        ),
+        (By::Blurred, true) => Text::new(
             format!(
                 "镜头脏污：画面其余部分清晰，标出的部分却变得模糊，与镜头干净时的 {looks} 次画面相比并非如此。"
             ),
@@ -320,17 +389,17 @@ fn report(dirt: &Dirt, max_share: f64, max_blurred: f64) -> Report {
                 "The lens is dirty: the marked parts of the picture are blurred while the rest is sharp, which they were not in {looks} looks while it was clean."
             ),
         ),
-        (true, false) => Text::new(
+        (By::Blurred, false) => Text::new(
             "镜头疑似脏污：画面其余部分清晰，标出的部分却始终模糊（仅凭这一次画面判断）。",
             "The lens seems dirty: the marked parts of the picture are blurred all the time while the rest is sharp. This picture alone tells; several looks while the lens is clean would make it sure.",
         ),
-        (false, true) => Text::new(
+        (By::Share, true) => Text::new(
             format!("镜头脏污：与镜头干净时的 {looks} 次画面相比，约 {percent:.0}% 的画面被遮蔽。"),
             format!(
                 "The lens is dirty: {percent:.0} % of the picture is behind something that was not there in {looks} looks while it was clean."
             ),
         ),
-        (false, false) => Text::new(
+        (By::Share, false) => Text::new(
             format!("镜头疑似脏污：静止的模糊斑点占画面 {percent:.0}%（仅凭这一次画面判断）。"),
             format!(
                 "The lens seems dirty: soft spots that stand still take {percent:.0} % of the picture. This picture alone tells; several looks while the lens is clean would make it sure."

@@ -45,6 +45,8 @@ const ALIKE: f32 = 0.7;
 const MOST_BYTES: usize = 230 * 1024;
 /// Shares are remembered as whole numbers of these parts.
 const MILLION: f32 = 1e6;
+/// Log odds are remembered as whole numbers of these parts.
+const THOUSAND: f64 = 1e3;
 
 /// A clean picture.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +59,8 @@ pub(crate) struct Reference {
     blurred: u32,
     /// Looks that showed the same.
     pub(crate) looks: u16,
+    /// The most that the network said of one of them: thousandths of log odds.
+    odds: i32,
 }
 
 /// The clean looks of a camera, the one that was seen last first: by day, at dusk, at night, in rain, of
@@ -65,7 +69,7 @@ pub(crate) struct Reference {
 pub(crate) struct Seen(pub(crate) Vec<Reference>);
 
 impl Remembered for Seen {
-    const LAYOUT: u16 = 4;
+    const LAYOUT: u16 = 5;
 }
 
 impl Seen {
@@ -113,13 +117,14 @@ struct Sums {
 }
 
 impl Reference {
-    pub(crate) fn of(picture: &Picture, blur: &Blur) -> Self {
+    pub(crate) fn of(picture: &Picture, blur: &Blur, odds: f64) -> Self {
         Self {
             blurred: (blur.share * MILLION) as u32,
             width: picture.coarse.width as u16,
             pixels: picture.coarse.values.iter().map(|&value| value.clamp(0.0, 255.0) as u8).collect(),
             moved: picture.moved.clone(),
             looks: 1,
+            odds: (THOUSAND * odds) as i32,
         }
     }
 
@@ -131,8 +136,14 @@ impl Reference {
     }
 
     /// The same, seen once more.
-    pub(crate) fn again(&self) -> Self {
-        Self { looks: self.looks.saturating_add(1), ..self.clone() }
+    pub(crate) fn again(&self, odds: f64) -> Self {
+        let odds = self.odds.max((THOUSAND * odds) as i32);
+        Self { looks: self.looks.saturating_add(1), odds, ..self.clone() }
+    }
+
+    /// The most that the network said of it.
+    pub(crate) fn odds(&self) -> f64 {
+        f64::from(self.odds) / THOUSAND
     }
 
     /// Its grey levels.

@@ -75,8 +75,8 @@ impl Plugin for NoisePlugin {
                 ),
             )
             .over_time(2, 200, 1_000)
-            // Snow hides detail.
-            .explains("noise", &["clarity"])
+            // Snow hides detail, and to a network its texture is that of a strange thing.
+            .explains("noise", &["clarity", "occlusion:learned_odds", "lens_dirty:learned_odds"])
     }
 
     fn diagnose(clip: &dyn Clip, config: Config) -> Result<Report, Failure> {

@@ -9,6 +9,7 @@
 use easysight_sdk::{baseline::Remembered, image::connected};
 use serde::{Deserialize, Serialize};
 
+use crate::USUAL_LOOKS;
 use crate::patch::hull_area;
 use crate::view::{Gradients, Sums, View};
 
@@ -28,6 +29,8 @@ const DEPENDABLE: f32 = 0.8;
 const MOST_BYTES: usize = 220 * 1024;
 /// Looks beyond which old ones are halved, so that what is new becomes usual.
 const MANY: u8 = 40;
+/// Log odds are remembered as whole numbers of these parts.
+const THOUSAND: f64 = 1e3;
 
 /// A view, and how often the edges of each of its cells were found.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -38,6 +41,8 @@ pub(crate) struct Known {
     pub(crate) looks: u8,
     /// Of them those that found the cell's edges.
     found: Vec<u8>,
+    /// The most that the network said of one of them: thousandths of log odds.
+    odds: i32,
 }
 
 /// The views of a camera, the one seen last first.
@@ -45,7 +50,7 @@ pub(crate) struct Known {
 pub(crate) struct Seen(pub(crate) Vec<Known>);
 
 impl Remembered for Seen {
-    const LAYOUT: u16 = 2;
+    const LAYOUT: u16 = 3;
 }
 
 /// A known view beside the picture.
@@ -83,7 +88,13 @@ impl Known {
             pixels: view.pixels.clone(),
             looks: 1,
             found: vec![1; columns * rows],
+            odds: i32::MIN,
         }
+    }
+
+    /// The most that the network said of one of its looks.
+    pub(crate) fn odds(&self) -> f64 {
+        f64::from(self.odds) / THOUSAND
     }
 
     pub(crate) fn view(&self) -> View {
@@ -158,11 +169,16 @@ impl Match {
 }
 
 impl Seen {
-    /// Learns a look that nothing covers.
-    pub(crate) fn learn(&mut self, view: &View, matches: &[Match]) {
+    /// Learns a look that nothing covers, and what the network said of it; `alarms` where that is too much.
+    /// While a view is new, what is said of it again and again belongs to it; afterwards it is a cover.
+    pub(crate) fn learn(&mut self, view: &View, matches: &[Match], odds: f64, alarms: bool) {
+        let odds = (THOUSAND * odds) as i32;
         let nearest = matches.iter().max_by(|a, b| a.share.total_cmp(&b.share));
         for seen in matches.iter().filter(|seen| seen.is_same_view()) {
             if let Some(known) = seen.at.and_then(|at| self.0.get_mut(at)) {
+                if u32::from(known.looks) < USUAL_LOOKS || !alarms {
+                    known.odds = known.odds.max(odds);
+                }
                 known.count(seen);
             }
         }
@@ -171,7 +187,7 @@ impl Seen {
                 let known = self.0.remove(at);
                 self.0.insert(0, known);
             }
-            _ => self.0.insert(0, Known::of(view)),
+            _ => self.0.insert(0, Known { odds, ..Known::of(view) }),
         }
         let mut bytes = 0;
         self.0.retain(|known| {

@@ -5,10 +5,12 @@
 //! within the clip is judged likewise, by the clip's own beginning. Without, it is suspected: what covers a
 //! lens is out of focus, so its picture is often empty, and it is before everything else, so the scene ends
 //! all along its outline. Walls, roads and skies are empty as well, but things stand before them and light
-//! fades across them.
+//! fades across them. What else looks like a cover, whatever it is made of, a small network tells; what it
+//! said of many looks of the same view belongs to the scene.
 
 mod grid;
 mod known;
+mod learned;
 mod patch;
 mod planes;
 mod veil;
@@ -16,12 +18,13 @@ mod view;
 
 use easysight_sdk::{
     Clip, Description, Failure, FindingBuilder, JsonSchema, Plugin, Region, Report, Status, Text, baseline,
-    descriptor, finding,
+    descriptor, finding, score,
 };
 use serde::Deserialize;
 
 use grid::Grid;
 use known::{Known, Lost, Match, Seen, lost};
+use learned::Learned;
 use planes::Planes;
 use view::{Sums, View};
 
@@ -45,6 +48,12 @@ const LEAST_DETAILED: f32 = 0.4;
 const LEAST_CHANGED: f32 = 0.06;
 /// Share of the cells of a part that must have had edges for the memory to know what was there.
 const KNOWN_BEFORE: f32 = 0.2;
+/// Log odds by which a trained network must say more of a cover than it said of the usual looks of a view.
+const MORE_THAN_USUAL: f64 = 2.0;
+/// How far usual looks move the threshold for it, down and up.
+const MOVES: (f64, f64) = (1.0, 2.0);
+/// Log odds from the threshold to where nothing is worse.
+const BEYOND: f64 = 8.0;
 /// A patch of this share leaves nothing of the scene to compare it with.
 const NOTHING_ELSE: f32 = 0.9;
 
@@ -61,13 +70,18 @@ pub struct Config {
     /// and low sun in trees take 0.11.
     #[schemars(range(min = 0.05, max = 0.5), extend("unit" = "share"))]
     pub max_lost_share: f64,
+    /// Log odds of a cover, of the parts of the picture that speak most for it, that a trained network may
+    /// give; 16 leaves it out. Beside many looks at the same view the threshold moves towards what the network
+    /// says of those.
+    #[schemars(range(min = -4.0, max = 16.0), extend("unit" = "log odds"))]
+    pub max_learned_odds: f64,
     /// Compare with what the camera saw before, where that is known.
     pub use_baseline: bool,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { max_covered_share: 0.105, max_lost_share: 0.12, use_baseline: true }
+        Self { max_covered_share: 0.105, max_lost_share: 0.12, max_learned_odds: 3.2, use_baseline: true }
     }
 }
 
@@ -84,6 +98,8 @@ enum By {
     Beginning,
     /// So many looks of before.
     Looks(u32),
+    /// What the network says, in this picture alone or beside so many usual looks.
+    Learned(u32),
 }
 
 /// How much is covered, where: left, top, width and height as shares of the picture.
@@ -152,6 +168,8 @@ impl Plugin for Occlusion {
                 worst = lost;
             }
         }
+        let learned = Learned::of(clip)?;
+        let most = most_odds(&seen, &matches, &config);
         let mut inconclusive = None;
         if known < USUAL_LOOKS && worst.share <= worst.most(&config) {
             match suspected(&grid, is_dark) {
@@ -164,15 +182,30 @@ impl Plugin for Occlusion {
             }
         }
         let covered = worst.share > worst.most(&config);
+        // In the dark everything looks like a thing before the lens.
+        let alarms = learned.odds > most && !is_dark;
         if config.use_baseline && !(covered && worst.by != By::Shape) {
-            seen.learn(&views.whole, &matches);
+            seen.learn(&views.whole, &matches, learned.odds, alarms);
             baseline::store(&seen).map_err(|error| Failure::Internal(error.to_string()))?;
         }
         match inconclusive {
-            Some(failure) if !covered && known < LEAST_LOOKS => Err(failure),
-            _ => Ok(report(&worst, &config).into()),
+            Some(failure) if !covered && !alarms && known < LEAST_LOOKS => Err(failure),
+            _ if alarms && !covered => {
+                worst = Cover::learned(&learned, known);
+                Ok(report(&worst, &learned, most, &config).into())
+            }
+            _ => Ok(report(&worst, &learned, most, &config).into()),
         }
     }
+}
+
+/// Log odds that the network may give: by itself, or beside what it gave the usual looks of this view.
+fn most_odds(seen: &Seen, matches: &[Match], config: &Config) -> f64 {
+    let same = matches.iter().filter(|seen| seen.is_same_view() && u32::from(seen.looks) >= USUAL_LOOKS);
+    let known = same.filter_map(|beside| seen.0.get(beside.at?));
+    let usual = known.map(|known| known.odds()).reduce(f64::max);
+    let most = config.max_learned_odds;
+    usual.map_or(most, |usual| (usual + MORE_THAN_USUAL).clamp(most - MOVES.0, most + MOVES.1))
 }
 
 /// The clip as views: as a whole, the first two of its frames where there are more, its end.
@@ -254,6 +287,13 @@ impl Cover {
         if self.by == By::Shape { config.max_covered_share } else { config.max_lost_share }
     }
 
+    /// What the network tells: the largest region.
+    fn learned(learned: &Learned, looks: u32) -> Self {
+        let bounds = learned.evidence.regions().first().copied().unwrap_or_default();
+        let share = learned.evidence.share();
+        Self { share, bounds, size: share, by: By::Learned(looks), lost: Lost::default() }
+    }
+
     fn of(view: &View, lost: &Lost, by: By) -> Self {
         let (columns, rows) = view.cells();
         let set = || lost.cells.iter().enumerate().filter(|&(_, &set)| set).map(|(at, _)| at);
@@ -300,17 +340,21 @@ fn suspected(grid: &Grid, is_dark: bool) -> Result<Cover, Failure> {
     Ok(worst)
 }
 
-fn report(cover: &Cover, config: &Config) -> FindingBuilder {
+fn report(cover: &Cover, learned: &Learned, most_odds: f64, config: &Config) -> FindingBuilder {
     let (share, threshold) = (cover.share, cover.most(config));
-    let score = if share <= threshold {
+    let is_learned = matches!(cover.by, By::Learned(_));
+    let by_odds = score(learned.odds, most_odds - MORE_THAN_USUAL, most_odds, most_odds + BEYOND);
+    let by_share = if share <= threshold {
         100.0 - 50.0 * share / threshold
     } else {
         50.0 * (1.0 - (share - threshold) / (WORST_SHARE - threshold).max(0.05))
     };
     let looks = match cover.by {
-        By::Looks(looks) => looks,
+        By::Looks(looks) | By::Learned(looks) => looks,
         By::Shape | By::Beginning => 0,
     };
+    let (decides, threshold) =
+        if is_learned { ("learned_odds", most_odds) } else { ("covered_share", threshold) };
     let finding = finding("occlusion")
         .metric("covered_share", share, "share")
         .metric("compared_with_baseline", f64::from(u8::from(looks > 0)), "")
@@ -319,9 +363,11 @@ fn report(cover: &Cover, config: &Config) -> FindingBuilder {
         .metric("solidity", cover.lost.solidity.into(), "share")
         .metric("lively_share", cover.lost.lively.into(), "share")
         .metric("same_light", cover.lost.light.into(), "")
-        .decided_by("covered_share", threshold)
-        .score(score);
-    if share <= threshold {
+        .metric("learned_odds", learned.odds, "log odds")
+        .metric("learned_share", learned.evidence.share(), "share")
+        .decided_by(decides, threshold)
+        .score(if is_learned { by_odds } else { by_share.min(by_odds) });
+    if share <= threshold && !is_learned {
         return finding.judged(Status::Normal, Text::new("没有遮挡。", "Nothing covers the picture."));
     }
     let size = 100.0 * cover.size;
@@ -345,6 +391,26 @@ fn report(cover: &Cover, config: &Config) -> FindingBuilder {
                     "Something covered the picture within this clip: {size:.0} % of it shows nothing of what was there at the beginning."
                 ),
             ),
+        ),
+        By::Learned(looks) => (
+            if share >= SEVERE_SHARE { Status::Error } else { Status::Warning },
+            if looks >= USUAL_LOOKS {
+                Text::new(
+                    format!(
+                        "疑似遮挡：约 {size:.0}% 的画面像被镜头前的物体挡住，此前 {looks} 次画面并非如此。"
+                    ),
+                    format!(
+                        "The picture seems to be covered: {size:.0} % of it looks like a thing before the lens, which it did not in {looks} earlier looks."
+                    ),
+                )
+            } else {
+                Text::new(
+                    format!("疑似遮挡：约 {size:.0}% 的画面像被镜头前的物体挡住（仅凭这一次画面判断）。"),
+                    format!(
+                        "The picture seems to be covered: {size:.0} % of it looks like a thing before the lens. This picture alone tells; looks of before would make it sure."
+                    ),
+                )
+            },
         ),
         By::Shape => (
             if share >= SEVERE_SHARE { Status::Error } else { Status::Warning },

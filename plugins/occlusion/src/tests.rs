@@ -113,11 +113,19 @@ fn a_plain_truck_passing_is_no_cover() {
 }
 
 #[test]
-fn the_dark_and_an_empty_picture_cannot_tell() {
-    for tone in [12, 120] {
-        let plain = clip(|x, y, t| noisy(tone, x, y, t));
-        assert!(matches!(native::<Occlusion>(&plain, "{}"), Err(Failure::Inconclusive(_))), "tone {tone}");
-    }
+fn the_dark_cannot_tell_and_nor_can_the_measures_in_an_empty_picture() {
+    let plain = |tone| clip(move |x, y, t| noisy(tone, x, y, t));
+    assert!(matches!(native::<Occlusion>(&plain(12), "{}"), Err(Failure::Inconclusive(_))));
+    let alone = r#"{"max_learned_odds": 16}"#;
+    assert!(matches!(native::<Occlusion>(&plain(120), alone), Err(Failure::Inconclusive(_))));
+    // The network knows what a lens looks like that is covered as a whole.
+    let finding = judge(&plain(120));
+    assert_eq!(
+        (finding.status, finding.decision.metric.as_str()),
+        (Status::Error, "learned_odds"),
+        "{:?}",
+        finding.metrics
+    );
 }
 
 /// What a camera says that saw the street several times before.
