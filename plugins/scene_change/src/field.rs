@@ -211,6 +211,32 @@ impl Field {
         moved
     }
 
+    /// The field of the picture with left and right, or top and bottom, in each other's place.
+    pub(crate) fn flipped(&self, (across, down): (bool, bool)) -> Self {
+        let mut flipped = Self::empty(self.width, self.height);
+        for y in 0..self.height {
+            let from = self.at(0, if down { self.height - 1 - y } else { y });
+            let to = flipped.at(0, y);
+            let (Some(from), Some(to)) = (
+                self.arrows.get(from..from + 2 * self.width),
+                flipped.arrows.get_mut(to..to + 2 * self.width),
+            ) else {
+                continue;
+            };
+            // The light is on the other side of each edge then.
+            let (sign_across, sign_down) = (if across { -1 } else { 1 }, if down { -1 } else { 1 });
+            let arrows = from.as_chunks::<2>().0.iter().map(|&[a, b]| [a * sign_across, b * sign_down]);
+            let to = to.as_chunks_mut::<2>().0;
+            if across {
+                to.iter_mut().rev().zip(arrows).for_each(|(to, arrow)| *to = arrow);
+            } else {
+                to.iter_mut().zip(arrows).for_each(|(to, arrow)| *to = arrow);
+            }
+        }
+        flipped.sum_squares();
+        flipped
+    }
+
     /// Takes an area over from another field of the same size.
     pub(crate) fn renew(&mut self, area: Area, other: &Self) {
         for y in area.top..area.top + area.height {

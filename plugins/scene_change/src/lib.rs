@@ -2,12 +2,13 @@
 //!
 //! Light, weather, people, cars and seasons change a picture and leave most edges where they are; a
 //! camera that moves leaves none. So the edges of a view are remembered, and found again cell by cell.
-//! Where they are not in place they are searched all over the picture, so that the message can tell
-//! how far the view moved. A view that left stays missed until a person says that the new one is meant,
+//! Where they are not in place they are searched all over the picture, and with the picture turned over, so
+//! that the message can tell how far the view moved, or that the camera hangs upside down. A view that left stays missed until a person says that the new one is meant,
 //! or until that one has been seen for as long. Of a camera that turns again and again none is missed.
 
 mod cells;
 mod field;
+mod flip;
 mod memory;
 mod motion;
 mod picture;
@@ -24,6 +25,7 @@ use serde::Deserialize;
 
 use cells::{Cells, Fate, Place};
 use field::PAD;
+use flip::{Flip, turned_over};
 use memory::{Memory, View};
 use motion::Motion;
 use picture::Picture;
@@ -87,6 +89,8 @@ pub(crate) enum Verdict {
     Moved(Motion),
     /// It moved within the clip.
     MovedNow(Motion),
+    /// It is turned over; this share of its cells in sight is in place then.
+    TurnedOver(Flip, f32),
     /// Another one has been seen for as long as it was, and takes its place.
     Believed,
     /// The camera turns by itself, from one to another of so many views.
@@ -113,11 +117,11 @@ impl Plugin for SceneChange {
                 "scene_change",
                 Text::new("场景变更", "Scene change"),
                 Text::new(
-                    "摄像机被转动或移位：画面与记住的视野不再一致，并说明移动了多少。光线变化、下雨、\
-                     经过或停放的车辆不会报警。首次检查只记住视野。",
-                    "The camera was turned or moved: it shows another view than the one that is remembered, and \
-                     how far that one moved. Light, rain and what passes or parks do not count. The first \
-                     check only remembers the view.",
+                    "摄像机被转动或移位，或画面上下颠倒、左右镜像：画面与记住的视野不再一致，并说明移动了\
+                     多少。光线变化、下雨、经过或停放的车辆不会报警。首次检查只记住视野。",
+                    "The camera was turned or moved, or its picture is upside down or mirrored: it shows another \
+                     view than the one that is remembered, and how far that one moved. Light, rain and what \
+                     passes or parks do not count. The first check only remembers the view.",
                 ),
             )
             .over_time(1, INTERVAL_MS, SPAN_MS)
@@ -214,13 +218,22 @@ fn first(
     // not found may only be lit otherwise.
     let most = config.presets.max(1);
     let other = memory.views.of(other(light)).first().filter(|view| view.fits(edges, cells)).cloned();
-    let found =
-        other.filter(|_| most == 1).and_then(|view| Some((view.looks(), find(&view.edges(), edges)?)));
-    if let Some((known, (motion, there))) = found
+    let other = other.filter(|_| most == 1);
+    let found = other.as_ref().and_then(|view| Some((view.looks(), find(&view.edges(), edges)?)));
+    if let Some((known, (motion, there))) = found.clone()
         && is_far(&motion, edges, config)
     {
         let believed = memory.elsewhere(light, known, edges, cells);
-        return Ok((elsewhere(memory, believed, Some(motion)), 1.0 - there.held_share(), true));
+        let verdict = elsewhere(memory, believed, Verdict::Moved(motion));
+        return Ok((verdict, 1.0 - there.held_share(), true));
+    }
+    if let Some(view) = other.filter(|_| found.is_none()) {
+        let place = cells.place(&view.edges().fine, &edges.fine, PAD);
+        if let Some((flip, over)) = turned_over(&view.edges(), edges, &place) {
+            let believed = memory.elsewhere(light, view.looks(), edges, cells);
+            let verdict = Verdict::TurnedOver(flip, over.held_share());
+            return Ok((elsewhere(memory, believed, verdict), place.held_share(), true));
+        }
     }
     if memory.elsewhere > 0 && !memory.turns_by_itself() {
         return Err(Failure::Inconclusive(
@@ -262,6 +275,14 @@ fn hold_against(
     let better = found
         .as_ref()
         .is_some_and(|(motion, there)| is_far(motion, edges, config) && place.is_worse_than(there));
+    // One that is nearly its own mirror image has much in place.
+    let over = (doubtful || !is_held).then(|| turned_over(&view.edges(), edges, &place)).flatten();
+    let over = over.filter(|(_, over)| found.as_ref().is_none_or(|(_, there)| there.is_worse_than(over)));
+    if let Some((flip, over)) = over {
+        let believed = memory.elsewhere(light, view.looks(), edges, cells);
+        let verdict = Verdict::TurnedOver(flip, over.held_share());
+        return Ok((elsewhere(memory, believed, verdict), held_share, true));
+    }
     if is_held && !better {
         // A view that only slid within the picture is the known one; it is not learnt anew.
         let changed = !is_off && memory.at_home();
@@ -287,17 +308,18 @@ fn hold_against(
         return Ok((Verdict::First(memory.views.of(light).len(), config.presets), held_share, true));
     }
     let believed = memory.elsewhere(light, view.looks(), edges, cells);
-    Ok((elsewhere(memory, believed, found.map(|(motion, _)| motion)), held_share, true))
+    let verdict = found.map_or(Verdict::Elsewhere(memory.elsewhere), |(motion, _)| Verdict::Moved(motion));
+    Ok((elsewhere(memory, believed, verdict), held_share, true))
 }
 
-/// What is told of a view that is not in place.
-fn elsewhere(memory: &Memory, believed: bool, moved: Option<Motion>) -> Verdict {
+/// What is told of a view that is not in place, for which `verdict` would be told of a camera that stands.
+fn elsewhere(memory: &Memory, believed: bool, verdict: Verdict) -> Verdict {
     if memory.turns_by_itself() {
         Verdict::Turning(memory.views_seen())
     } else if believed {
         Verdict::Believed
     } else {
-        moved.map_or(Verdict::Elsewhere(memory.elsewhere), Verdict::Moved)
+        verdict
     }
 }
 

@@ -2,7 +2,7 @@
 
 use easysight_sdk::{FindingBuilder, Region, Report, Status, Text, finding, score};
 
-use crate::{Config, Seen, Verdict, motion::Motion};
+use crate::{Config, Seen, Verdict, flip::Flip, motion::Motion, search::LEAST_FOUND_SHARE};
 
 /// A share of the cells in place as healthy pictures have it, whatever parks in them.
 const GOOD_SHARE: f64 = 0.75;
@@ -66,6 +66,10 @@ pub(crate) fn report(seen: &Seen, config: &Config) -> Report {
                     Text::new("视野略有偏移，仍在允许范围内。", "The view moved by less than is allowed."),
                 )
                 .into()
+        }
+        Verdict::TurnedOver(flip, flipped_share) => {
+            let finding = begun.metric("flipped_share", f64::from(*flipped_share), "share");
+            turned_over(finding, *flip).score(MOVED_SCORE.min(share(held_share))).into()
         }
         Verdict::MovedNow(motion) => moved_now(with_motion(begun, motion, shift(motion)), motion, config).into(),
         Verdict::Believed => begun
@@ -143,6 +147,23 @@ fn moved(finding: FindingBuilder, motion: &Motion, seen: &Seen, config: &Config)
         finding
     };
     suggested(finding)
+}
+
+fn turned_over(finding: FindingBuilder, flip: Flip) -> FindingBuilder {
+    let caption = Text::new("翻转后与记住的视野一致", "the view that is remembered, turned over");
+    finding
+        .decided_by("flipped_share", LEAST_FOUND_SHARE.into())
+        .judged(Status::Error, flip.words())
+        .region(Region { left: 0.0, top: 0.0, width: 1.0, height: 1.0, caption })
+        .suggest(Text::new(
+            "检查摄像机的图像翻转、镜像或旋转设置；维护后重新安装的，检查安装方向。",
+            "Check whether the camera's settings turn or mirror the picture and, where it was mounted anew, \
+             which way up it hangs.",
+        ))
+        .suggest(Text::new(
+            "若翻转是有意的，用 `easysight camera reset-baseline` 重新记住视野。",
+            "Where it is meant, have the view remembered with `easysight camera reset-baseline`.",
+        ))
 }
 
 fn moved_now(finding: FindingBuilder, motion: &Motion, config: &Config) -> FindingBuilder {

@@ -38,14 +38,28 @@ impl Edges {
     pub(crate) fn of(picture: &Picture) -> Self {
         Self { fine: Field::of(picture), coarse: Field::of(&picture.coarse()) }
     }
+
+    /// Those of the picture with left and right, or top and bottom, in each other's place.
+    pub(crate) fn flipped(&self, sides: (bool, bool)) -> Self {
+        Self { fine: self.fine.flipped(sides), coarse: self.coarse.flipped(sides) }
+    }
 }
 
 /// Where the known view is now, and how its cells are found there; none where it is not to be found.
 pub(crate) fn find(known: &Edges, now: &Edges) -> Option<(Motion, Place)> {
     let turns = TURNS.into_iter().map(|degrees| Motion { degrees, ..Motion::NONE });
     let zooms = ZOOMS.into_iter().map(|zoom| Motion { zoom, ..Motion::NONE });
+    among(known, now, turns.chain(zooms))
+}
+
+/// As [`find`], beginning with these turns and zooms.
+pub(crate) fn among(
+    known: &Edges,
+    now: &Edges,
+    motions: impl Iterator<Item = Motion>,
+) -> Option<(Motion, Place)> {
     let mut candidates: Vec<(f32, Motion)> =
-        turns.chain(zooms).filter_map(|motion| coarsely(known, now, motion)).collect();
+        motions.filter_map(|motion| coarsely(known, now, motion)).collect();
     candidates.sort_by(|(a, _), (b, _)| b.total_cmp(a));
     let cells = Cells::fine(&known.fine);
     let finely = |motion: Motion| {

@@ -170,6 +170,54 @@ fn of_a_camera_that_turns_again_and_again_no_view_is_missed() {
     assert!(metric(&turned[4], "views_seen") >= 3.0);
 }
 
+/// The street with left and right, or top and bottom, in each other's place, shifted and turned a little.
+fn over(across: bool, down: bool, by: f32, degrees: f32, light: f32) -> ArrayClip {
+    let (sin, cos) = f32::to_radians(degrees).sin_cos();
+    clip(move |x, y, _| {
+        let (x, y) = (x - 160.0 - by, y - 90.0);
+        let (x, y) = (x * cos + y * sin, y * cos - x * sin);
+        street(160.0 + if across { -x } else { x }, 90.0 + if down { -y } else { y }) * light
+    })
+}
+
+#[test]
+fn a_picture_that_is_turned_over_is_told_from_another_view() {
+    for (across, down, words) in
+        [(true, true, "upside down"), (true, false, "mirrored"), (false, true, "flipped")]
+    {
+        let finding = Camera::known().look(&over(across, down, 0.0, 0.0, 0.6));
+        assert_eq!(finding.status, Status::Error, "{words}");
+        assert!(finding.message.en.contains(words), "{words}: {}", finding.message.en);
+        assert_eq!(finding.decision.metric, "flipped_share");
+        assert!(metric(&finding, "flipped_share") > metric(&finding, "held_share") + 0.3, "{finding:?}");
+    }
+}
+
+#[test]
+fn a_camera_that_is_mounted_upside_down_by_hand_is_known_though_it_is_not_level() {
+    let finding = Camera::known().look(&over(true, true, 22.0, 4.0, 1.0));
+    assert!(finding.message.en.contains("upside down"), "{}", finding.message.en);
+}
+
+#[test]
+fn a_view_that_is_its_own_mirror_image_is_in_place() {
+    let symmetric = |by: f32| clip(move |x, y, _| street(160.0 + (x - by - 160.0).abs(), y));
+    let mut camera = Camera(CameraMemory::default(), "{}");
+    camera.look(&symmetric(0.0));
+    assert_eq!(camera.look(&symmetric(0.0)).status, Status::Normal);
+    let finding = camera.look(&symmetric(40.0));
+    assert!(finding.message.en.contains("to the right"), "{}", finding.message.en);
+}
+
+#[test]
+fn a_picture_that_is_turned_over_is_no_preset_and_turning_it_back_clears_it() {
+    let mut camera = Camera(CameraMemory::default(), r#"{"presets": 2}"#);
+    camera.look(&usual());
+    assert_eq!(camera.look(&over(true, true, 0.0, 0.0, 1.0)).status, Status::Error);
+    assert_eq!(camera.look(&over(true, true, 0.0, 0.0, 1.0)).status, Status::Error);
+    assert_eq!(camera.look(&usual()).status, Status::Normal);
+}
+
 #[test]
 fn a_push_within_the_clip_is_found_by_what_stood_before_and_after() {
     let pushed = clip(|x, y, t| street(x - if t < 3 { 0.0 } else { 90.0 }, y));
