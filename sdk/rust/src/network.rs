@@ -6,6 +6,7 @@
 
 mod evidence;
 mod input;
+mod lanes;
 mod layer;
 
 pub use evidence::Evidence;

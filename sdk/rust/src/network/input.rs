@@ -53,7 +53,7 @@ pub fn picture(clip: &dyn Clip, frame: u32) -> Result<Maps, Failure> {
 /// Which samples of a row go into one, and how much of each: shares of 256.
 struct Span {
     first: usize,
-    shares: Vec<u32>,
+    shares: Vec<u16>,
 }
 
 fn spans(from: usize, to: usize) -> Vec<Span> {
@@ -63,10 +63,10 @@ fn spans(from: usize, to: usize) -> Vec<Span> {
         let first = (begin as usize).min(from.saturating_sub(1));
         let last = (end.ceil() as usize).clamp(first + 1, from.max(1));
         let covered = |sample: usize| (end.min(sample as f64 + 1.0) - begin.max(sample as f64)).max(0.0);
-        let mut shares: Vec<u32> =
-            (first..last).map(|sample| (256.0 * covered(sample) / (end - begin)) as u32).collect();
+        let mut shares: Vec<u16> =
+            (first..last).map(|sample| (256.0 * covered(sample) / (end - begin)) as u16).collect();
         // What rounding lost goes to the middle one.
-        let lost = 256_u32.saturating_sub(shares.iter().sum());
+        let lost = 256_u16.saturating_sub(shares.iter().sum());
         let middle = shares.len() / 2;
         if let Some(share) = shares.get_mut(middle) {
             *share += lost;
@@ -86,26 +86,28 @@ pub fn shrunk(samples: &[u8], width: usize, to_width: usize, to_height: usize) -
     if (width, height) == (to_width, to_height) {
         return samples.to_vec();
     }
+    // Rows first: that is done for many columns at a time, and leaves fewer rows.
     let across = spans(width, to_width);
-    let narrow: Vec<u32> = samples
-        .chunks_exact(width)
-        .flat_map(|row| {
-            across.iter().map(|Span { first, shares }| {
-                let samples = row.iter().skip(*first);
-                samples.zip(shares).map(|(&sample, share)| u32::from(sample) * share).sum::<u32>()
-            })
-        })
-        .collect();
     let mut small = Vec::with_capacity(to_width * to_height);
-    let mut sums = vec![0_u32; to_width];
+    let mut sums = vec![0_u16; width];
     for Span { first, shares } in spans(height, to_height) {
-        sums.fill(1 << 15);
-        for (row, share) in narrow.chunks_exact(to_width.max(1)).skip(first).zip(shares) {
-            for (sum, value) in sums.iter_mut().zip(row) {
-                *sum += value * share;
+        sums.fill(0);
+        for (row, share) in samples.chunks_exact(width).skip(first).zip(shares) {
+            for (sum, &sample) in sums.iter_mut().zip(row) {
+                // Shares add up to 256, so this is at most 255 × 256.
+                *sum += u16::from(sample) * share;
             }
         }
-        small.extend(sums.iter().map(|sum| (sum >> 16) as u8));
+        if width == to_width {
+            small.extend(sums.iter().map(|&sum| ((u32::from(sum) + 128) >> 8) as u8));
+            continue;
+        }
+        small.extend(across.iter().map(|Span { first, shares }| {
+            let sums = sums.get(*first..).unwrap_or_default();
+            let sum: u32 =
+                sums.iter().zip(shares).map(|(&sum, &share)| u32::from(sum) * u32::from(share)).sum();
+            ((sum + (1 << 15)) >> 16) as u8
+        }));
     }
     small
 }

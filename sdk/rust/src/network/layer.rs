@@ -1,6 +1,9 @@
 //! One layer of a network.
 
-use super::Maps;
+use super::{
+    Maps,
+    lanes::{Lanes, add_products, lanes, sums, twin, zero},
+};
 
 /// Values reach from 0, or from the same below it, to nearly 16.
 const MOST: i32 = 4095;
@@ -25,11 +28,42 @@ pub(super) struct Layer {
     stride: usize,
     dilation: usize,
     flags: u8,
-    /// An output's weights one after the other; of a depthwise layer a place's.
-    weights: Vec<i16>,
+    weights: Weights,
     /// Bits that the sums of an output are shifted by.
     shifts: Vec<u32>,
     biases: Vec<i32>,
+}
+
+/// Outputs that are summed up together: what they see is loaded once.
+const TOGETHER: usize = 16;
+
+/// Weights in the order in which they are used.
+#[derive(Debug, Clone)]
+enum Weights {
+    /// Of sixteen outputs after the other, for each pair of values that an output sees: the weights of both,
+    /// output by output, four outputs together. What would stick out is 0.
+    Outputs(Vec<Vec<[Lanes; 4]>>),
+    /// Of a depthwise layer, place by place.
+    Channels(Vec<i16>),
+}
+
+impl Weights {
+    /// Of outputs that each have so many weights, one output after the other.
+    fn of_outputs(weights: &[i16], each: usize) -> Self {
+        let outputs: Vec<&[i16]> = weights.chunks_exact(each.max(1)).collect();
+        let of_some = |some: &[&[i16]]| {
+            let weight = |output: usize, at: usize| {
+                some.get(output).and_then(|weights| weights.get(at)).copied().unwrap_or(0)
+            };
+            let of_pair = |pair: usize| {
+                std::array::from_fn(|four: usize| {
+                    lanes(std::array::from_fn(|lane| weight(4 * four + lane / 2, 2 * pair + lane % 2)))
+                })
+            };
+            (0..each.div_ceil(2)).map(of_pair).collect()
+        };
+        Self::Outputs(outputs.chunks(TOGETHER).map(of_some).collect())
+    }
 }
 
 /// What is below 0 becomes 0.
@@ -60,6 +94,12 @@ impl Layer {
             && (way == Way::Depthwise || dilation == 1)
             && (way != Way::Pointwise || stride == 1)
             && shifts.iter().all(|shift| (1..=20).contains(shift));
+        let weights: Vec<i16> = weights.iter().map(|&weight| i16::from(weight.cast_signed())).collect();
+        let weights = match way {
+            Way::Square => Weights::of_outputs(&weights, 9 * inputs),
+            Way::Pointwise => Weights::of_outputs(&weights, inputs),
+            Way::Depthwise => Weights::Channels(weights),
+        };
         let layer = Self {
             way,
             inputs,
@@ -67,7 +107,7 @@ impl Layer {
             stride: stride.into(),
             dilation: dilation.into(),
             flags,
-            weights: weights.iter().map(|&weight| i16::from(weight.cast_signed())).collect(),
+            weights,
             shifts: shifts.iter().map(|&shift| shift.into()).collect(),
             biases: biases.as_chunks().0.iter().map(|bytes| i32::from_le_bytes(*bytes)).collect(),
         };
@@ -91,16 +131,11 @@ impl Layer {
     }
 
     pub(super) fn run(&self, maps: &Maps, added: Option<&Maps>) -> Maps {
-        let mut values = Vec::new();
-        match self.way {
-            Way::Square => self.square(maps, &mut values),
-            Way::Depthwise => self.depthwise(maps, &mut values),
-            Way::Pointwise => {
-                for place in maps.values.chunks_exact(self.inputs) {
-                    self.sums(place, &mut values);
-                }
-            }
-        }
+        let mut values = match &self.weights {
+            Weights::Channels(weights) => self.depthwise(maps, weights),
+            Weights::Outputs(weights) if self.way == Way::Square => self.square(maps, weights),
+            Weights::Outputs(weights) => self.pointwise(maps, weights),
+        };
         if let Some(added) = added {
             for (value, &added) in values.iter_mut().zip(&added.values) {
                 *value += i32::from(added);
@@ -112,49 +147,75 @@ impl Layer {
         Maps { width, channels: self.outputs, values }
     }
 
-    /// Each output's sum over a patch of values that lie one after the other.
-    fn sums(&self, patch: &[i16], values: &mut Vec<i32>) {
-        let outputs = self.weights.chunks_exact(patch.len().max(1)).zip(&self.shifts).zip(&self.biases);
-        values.extend(outputs.map(|((weights, shift), bias)| {
-            let pairs = patch.iter().zip(weights);
-            let sum: i32 = pairs.map(|(&value, &weight)| i32::from(value) * i32::from(weight)).sum();
-            rounded(sum + bias, *shift)
-        }));
+    /// Each output's sum over a patch of pairs of values.
+    fn sums(&self, patch: &[i16], weights: &[Vec<[Lanes; 4]>], values: &mut Vec<i32>) {
+        let pairs = patch.as_chunks::<2>().0;
+        let outputs = self.shifts.chunks(TOGETHER).zip(self.biases.chunks(TOGETHER));
+        for (weights, (shifts, biases)) in weights.iter().zip(outputs) {
+            let mut fours = [zero(); 4];
+            for (&pair, weights) in pairs.iter().zip(weights) {
+                let pair = twin(pair);
+                for (four, &weights) in fours.iter_mut().zip(weights) {
+                    *four = add_products(*four, pair, weights);
+                }
+            }
+            let sums = fours.map(sums);
+            let sums = sums.as_flattened().iter().zip(biases).zip(shifts);
+            values.extend(sums.map(|((sum, bias), &shift)| rounded(sum + bias, shift)));
+        }
     }
 
-    fn square(&self, maps: &Maps, values: &mut Vec<i32>) {
+    fn pointwise(&self, maps: &Maps, weights: &[Vec<[Lanes; 4]>]) -> Vec<i32> {
+        let mut values = Vec::with_capacity(maps.values.len() / self.inputs * self.outputs);
+        let mut patch = vec![0; self.inputs.next_multiple_of(2)];
+        for place in maps.values.chunks_exact(self.inputs) {
+            if let Some(patch) = patch.get_mut(..place.len()) {
+                patch.copy_from_slice(place);
+            }
+            self.sums(&patch, weights, &mut values);
+        }
+        values
+    }
+
+    fn square(&self, maps: &Maps, weights: &[Vec<[Lanes; 4]>]) -> Vec<i32> {
         let padded = Padded::of(maps, 1);
-        let mut patch = vec![0; 9 * self.inputs];
+        let mut patch = vec![0; (9 * self.inputs).next_multiple_of(2)];
         let (rows, columns) = (maps.height().div_ceil(self.stride), maps.width.div_ceil(self.stride));
-        values.reserve(rows * columns * self.outputs);
+        let mut values = Vec::with_capacity(rows * columns * self.outputs);
         for row in (0..rows).map(|row| row * self.stride) {
             for column in (0..columns).map(|column| column * self.stride) {
-                for (at, part) in patch.chunks_exact_mut(3 * self.inputs).enumerate() {
+                for (at, part) in patch.chunks_exact_mut(3 * self.inputs).enumerate().take(3) {
                     part.copy_from_slice(padded.run(row + at, column, 3));
                 }
-                self.sums(&patch, values);
+                self.sums(&patch, weights, &mut values);
             }
         }
+        values
     }
 
-    fn depthwise(&self, maps: &Maps, values: &mut Vec<i32>) {
+    /// Row by row: all places of a row see the same weights.
+    fn depthwise(&self, maps: &Maps, weights: &[i16]) -> Vec<i32> {
         let padded = Padded::of(maps, self.dilation);
-        let (rows, columns) = (maps.height().div_ceil(self.stride), maps.width.div_ceil(self.stride));
-        values.reserve(rows * columns * self.outputs);
-        let mut sums = vec![0_i32; self.outputs];
+        let whole = |numbers: &[i16]| numbers.repeat(maps.width);
+        let taps: Vec<Vec<i16>> = weights.chunks_exact(self.inputs).map(whole).collect();
+        let biases = self.biases.repeat(maps.width);
+        let rows = maps.height().div_ceil(self.stride);
+        let mut values = Vec::with_capacity(rows * maps.width.div_ceil(self.stride) * self.outputs);
+        let mut sums = biases.clone();
         for row in (0..rows).map(|row| row * self.stride) {
-            for column in (0..columns).map(|column| column * self.stride) {
-                sums.copy_from_slice(&self.biases);
-                for (at, weights) in self.weights.chunks_exact(self.inputs).enumerate() {
-                    let (down, across) = (at / 3 * self.dilation, at % 3 * self.dilation);
-                    let place = padded.run(row + down, column + across, 1);
-                    for ((sum, &value), &weight) in sums.iter_mut().zip(place).zip(weights) {
-                        *sum += i32::from(value) * i32::from(weight);
-                    }
+            sums.copy_from_slice(&biases);
+            for (at, weights) in taps.iter().enumerate() {
+                let (down, across) = (at / 3 * self.dilation, at % 3 * self.dilation);
+                let places = padded.run(row + down, across, maps.width);
+                for ((sum, &value), &weight) in sums.iter_mut().zip(places).zip(weights) {
+                    *sum += i32::from(value) * i32::from(weight);
                 }
-                values.extend(sums.iter().zip(&self.shifts).map(|(&sum, &shift)| rounded(sum, shift)));
+            }
+            for place in sums.chunks_exact(self.outputs).step_by(self.stride) {
+                values.extend(place.iter().zip(&self.shifts).map(|(&sum, &shift)| rounded(sum, shift)));
             }
         }
+        values
     }
 }
 
@@ -197,7 +258,7 @@ mod tests {
     use super::*;
 
     /// The sum of one output at one place, tap by tap.
-    fn plainly(layer: &Layer, maps: &Maps, row: usize, column: usize, output: usize) -> i16 {
+    fn plainly(layer: &Layer, weights: &[i16], maps: &Maps, [row, column, output]: [usize; 3]) -> i16 {
         let mut sum = i64::from(layer.biases[output]);
         for tap in 0..9 {
             let place = |at: usize, step: usize| {
@@ -209,8 +270,8 @@ mod tests {
             }
             for input in 0..layer.inputs {
                 let weight = match layer.way {
-                    Way::Square => layer.weights[(output * 9 + tap) * layer.inputs + input],
-                    Way::Depthwise if input == output => layer.weights[tap * layer.inputs + input],
+                    Way::Square => weights[(output * 9 + tap) * layer.inputs + input],
+                    Way::Depthwise if input == output => weights[tap * layer.inputs + input],
                     _ => 0,
                 };
                 let value = maps.values[(y * maps.width + x) * maps.channels + input];
@@ -221,7 +282,7 @@ mod tests {
         shifted.clamp(if layer.flags & RECTIFIES == 0 { -4095.0 } else { 0.0 }, 4095.0) as i16
     }
 
-    fn layers() -> impl Strategy<Value = (Layer, Maps)> {
+    fn layers() -> impl Strategy<Value = (Layer, Vec<i16>, Maps)> {
         let sizes = (1..4_usize, 1..4_usize, 1..6_usize, 1..6_usize, 1..3_usize, 1..4_usize, any::<bool>());
         sizes.prop_flat_map(|(inputs, outputs, across, down, stride, dilation, is_square)| {
             let (way, outputs, dilation) =
@@ -235,16 +296,21 @@ mod tests {
                 0..2_u8,
             )
                 .prop_map(move |(weights, shifts, biases, values, flags)| {
+                    let plain = weights.clone();
+                    let weights = match way {
+                        Way::Depthwise => Weights::Channels(weights),
+                        _ => Weights::of_outputs(&weights, 9 * inputs),
+                    };
                     let layer =
                         Layer { way, inputs, outputs, stride, dilation, flags, weights, shifts, biases };
-                    (layer, Maps { width: across, channels: inputs, values })
+                    (layer, plain, Maps { width: across, channels: inputs, values })
                 })
         })
     }
 
     proptest! {
         #[test]
-        fn agrees_with_plain_loops((layer, maps) in layers()) {
+        fn agrees_with_plain_loops((layer, weights, maps) in layers()) {
             let out = layer.run(&maps, None);
             let (rows, columns) =
                 (maps.height().div_ceil(layer.stride), maps.width.div_ceil(layer.stride));
@@ -253,7 +319,7 @@ mod tests {
                 for column in 0..columns {
                     for output in 0..layer.outputs {
                         let value = out.values[(row * columns + column) * layer.outputs + output];
-                        prop_assert_eq!(value, plainly(&layer, &maps, row, column, output));
+                        prop_assert_eq!(value, plainly(&layer, &weights, &maps, [row, column, output]));
                     }
                 }
             }
