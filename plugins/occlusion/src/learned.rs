@@ -6,10 +6,7 @@
 //! in the project's repository has the scripts and tells on which cameras and makers. Its weights are whole
 //! numbers, so its answer is the same on every machine.
 
-use easysight_sdk::{
-    Clip, Failure,
-    network::{Evidence, Network, picture},
-};
+use easysight_sdk::{Clip, Failure, network::Evidence};
 
 /// The network of `lens_dirty` and `occlusion`.
 const WEIGHTS: &[u8] = include_bytes!("../../../training/glass.bin");
@@ -27,11 +24,8 @@ pub(crate) struct Learned {
 }
 
 impl Learned {
-    /// Of the frame in the middle of those that were asked for.
     pub(crate) fn of(clip: &dyn Clip) -> Result<Self, Failure> {
-        let frames = clip.frames().len() as u32;
-        let maps = Network::read(WEIGHTS)?.run(picture(clip, frames / 2)?)?;
-        let evidence = Evidence::of(&maps, COVER);
+        let evidence = Evidence::in_clip(WEIGHTS, COVER, clip)?;
         Ok(Self { odds: evidence.strongest(DECIDING), evidence })
     }
 }

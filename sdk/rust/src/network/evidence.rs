@@ -1,7 +1,7 @@
 //! What one channel of a network's last layer says of the parts of a picture.
 
-use super::{Maps, ONE};
-use crate::image::connected;
+use super::{Maps, Network, ONE, picture};
+use crate::{Clip, Failure, image::connected};
 
 /// Log odds that a part of the picture has a fault, part by part: 0 where it is as likely as not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +13,17 @@ pub struct Evidence {
 }
 
 impl Evidence {
+    /// Of one channel of what a network, as [`Network::read`] takes it, says of the frame in the middle of those
+    /// that were asked for.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Network::read`], [`Network::run`] and [`Clip::plane`].
+    pub fn in_clip(weights: &[u8], channel: usize, clip: &dyn Clip) -> Result<Self, Failure> {
+        let middle = clip.frames().len() as u32 / 2;
+        Ok(Self::of(&Network::read(weights)?.run(picture(clip, middle)?)?, channel))
+    }
+
     /// Of one channel.
     #[must_use]
     pub fn of(maps: &Maps, channel: usize) -> Self {
