@@ -131,27 +131,44 @@ impl Layer {
     }
 
     pub(super) fn run(&self, maps: &Maps, added: Option<&Maps>) -> Maps {
-        let mut values = match &self.weights {
+        let sums = match &self.weights {
             Weights::Channels(weights) => self.depthwise(maps, weights),
             Weights::Outputs(weights) if self.way == Way::Square => self.square(maps, weights),
             Weights::Outputs(weights) => self.pointwise(maps, weights),
         };
-        if let Some(added) = added {
-            for (value, &added) in values.iter_mut().zip(&added.values) {
-                *value += i32::from(added);
+        let width = if self.way == Way::Pointwise { maps.width } else { maps.width.div_ceil(self.stride) };
+        Maps { width, channels: self.outputs, values: self.finished(&sums, width, added) }
+    }
+
+    /// Sums with their bias, shifted, with what is added, within bounds. A row at a time, so that the compiler
+    /// does several at once; it cannot shift each by another number of bits, but a product can.
+    fn finished(&self, sums: &[i32], width: usize, added: Option<&Maps>) -> Vec<i16> {
+        let halves = self.biases.iter().zip(&self.shifts).map(|(bias, shift)| bias + (1 << (shift - 1)));
+        let halves = halves.collect::<Vec<i32>>().repeat(width);
+        let factors = self.shifts.iter().map(|shift| 1 << (31 - shift)).collect::<Vec<i32>>().repeat(width);
+        let shifted =
+            |sum: i32, half: i32, factor: i32| ((i64::from(sum + half) * i64::from(factor)) >> 31) as i32;
+        let least = if self.flags & RECTIFIES == 0 { -MOST } else { 0 };
+        let mut values = Vec::with_capacity(sums.len());
+        for (at, sums) in sums.chunks_exact(halves.len().max(1)).enumerate() {
+            let sums = sums.iter().zip(&halves).zip(&factors);
+            let shifted = sums.map(|((&sum, &half), &factor)| shifted(sum, half, factor));
+            match added.and_then(|added| added.values.get(at * halves.len()..)) {
+                None => values.extend(shifted.map(|value| value.clamp(least, MOST) as i16)),
+                Some(added) => values.extend(
+                    shifted
+                        .zip(added)
+                        .map(|(value, &added)| (value + i32::from(added)).clamp(least, MOST) as i16),
+                ),
             }
         }
-        let least = if self.flags & RECTIFIES == 0 { -MOST } else { 0 };
-        let width = if self.way == Way::Pointwise { maps.width } else { maps.width.div_ceil(self.stride) };
-        let values = values.iter().map(|&value| value.clamp(least, MOST) as i16).collect();
-        Maps { width, channels: self.outputs, values }
+        values
     }
 
     /// Each output's sum over a patch of pairs of values.
-    fn sums(&self, patch: &[i16], weights: &[Vec<[Lanes; 4]>], values: &mut Vec<i32>) {
+    fn sums(&self, patch: &[i16], weights: &[Vec<[Lanes; 4]>], all: &mut Vec<i32>) {
         let pairs = patch.as_chunks::<2>().0;
-        let outputs = self.shifts.chunks(TOGETHER).zip(self.biases.chunks(TOGETHER));
-        for (weights, (shifts, biases)) in weights.iter().zip(outputs) {
+        for (at, weights) in weights.iter().enumerate() {
             let mut fours = [zero(); 4];
             for (&pair, weights) in pairs.iter().zip(weights) {
                 let pair = twin(pair);
@@ -159,9 +176,8 @@ impl Layer {
                     *four = add_products(*four, pair, weights);
                 }
             }
-            let sums = fours.map(sums);
-            let sums = sums.as_flattened().iter().zip(biases).zip(shifts);
-            values.extend(sums.map(|((sum, bias), &shift)| rounded(sum + bias, shift)));
+            let left = self.outputs - at * TOGETHER;
+            all.extend(fours.map(sums).as_flattened().iter().take(left));
         }
     }
 
@@ -198,12 +214,11 @@ impl Layer {
         let padded = Padded::of(maps, self.dilation);
         let whole = |numbers: &[i16]| numbers.repeat(maps.width);
         let taps: Vec<Vec<i16>> = weights.chunks_exact(self.inputs).map(whole).collect();
-        let biases = self.biases.repeat(maps.width);
         let rows = maps.height().div_ceil(self.stride);
-        let mut values = Vec::with_capacity(rows * maps.width.div_ceil(self.stride) * self.outputs);
-        let mut sums = biases.clone();
+        let mut all = Vec::with_capacity(rows * maps.width.div_ceil(self.stride) * self.outputs);
+        let mut sums = vec![0; maps.width * self.outputs];
         for row in (0..rows).map(|row| row * self.stride) {
-            sums.copy_from_slice(&biases);
+            sums.fill(0);
             for (at, weights) in taps.iter().enumerate() {
                 let (down, across) = (at / 3 * self.dilation, at % 3 * self.dilation);
                 let places = padded.run(row + down, across, maps.width);
@@ -211,17 +226,10 @@ impl Layer {
                     *sum += i32::from(value) * i32::from(weight);
                 }
             }
-            for place in sums.chunks_exact(self.outputs).step_by(self.stride) {
-                values.extend(place.iter().zip(&self.shifts).map(|(&sum, &shift)| rounded(sum, shift)));
-            }
+            all.extend(sums.chunks_exact(self.outputs).step_by(self.stride).flatten());
         }
-        values
+        all
     }
-}
-
-/// Shifted to the right, to the nearest; halves upwards.
-const fn rounded(sum: i32, shift: u32) -> i32 {
-    (sum + (1 << (shift - 1))) >> shift
 }
 
 /// Maps with places of zeros around them.
