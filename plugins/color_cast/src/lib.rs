@@ -7,7 +7,8 @@
 //! every part, which a blue sky above ground does not: most of the picture must lean towards the peak. A
 //! lawn, a brick wall, snow in the shade and the light of a sunset or of sodium lamps move the peak too,
 //! but black stays black under them, and their hues are known; these must move it further before they
-//! count; for the hues of the sky it tells whether what is light is blue as well. Violet has nothing in nature that fills a picture: there a faint tint counts, if it is everywhere.
+//! count; for the hues of the sky it tells whether the light parts are blue as well. Violet has nothing in
+//! nature that fills a picture: there a faint tint counts, if it is everywhere.
 //!
 //! With what the camera usually shows a fainter tint is told: what was grey is grey no more (see
 //! [`usual`]).

@@ -245,10 +245,12 @@ impl Plugin for LensDirty {
                 Text::new("镜头脏污", "Dirty lens"),
                 Text::new(
                     "镜头或护罩上的灰尘、水滴、油污和蛛网。记住镜头干净时的画面后，能发现失去对比度的部分、\
-                     模糊斑点和蛛丝；没有记忆时，只能怀疑画面中明显的模糊斑点和模糊部分，蛛网不会被发现。",
+                     模糊斑点和蛛丝；没有记忆时，可以怀疑明显的模糊斑点、模糊部分，以及训练得到的网络认为脏污的部分，\
+                     蛛网不会被发现。",
                     "Dust, drops, smear and webs on the lens or its window. Beside the remembered picture of \
-                     a clean lens lost contrast, soft spots and threads are found; without one only plain soft \
-                     spots and blurred parts of a sharp picture are suspected, and webs are not found.",
+                     a clean lens lost contrast, soft spots and threads are found; without one plain soft spots, \
+                     blurred parts of a sharp picture and what a trained network takes for dirt are suspected, \
+                     and webs are not found.",
                 ),
             )
             .over_time(1, INTERVAL_MS, SPAN_MS)
