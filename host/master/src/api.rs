@@ -149,7 +149,7 @@ pub(crate) fn store_error(error: &StoreError) -> Error {
             .retry_after(Duration::from_secs(2))
     };
     match error {
-        StoreError::Busy { .. } => unavailable("busy"),
+        StoreError::Busy { .. } | StoreError::Contended(_) => unavailable("busy"),
         StoreError::Unavailable(_) => {
             tracing::error!(%error, "the store");
             unavailable("store-unavailable")

@@ -6,6 +6,7 @@ mod events;
 mod master;
 mod metrics;
 mod pictures;
+mod pollers;
 mod registry;
 mod relay;
 mod retention;

@@ -1,19 +1,22 @@
 //! What all parts of the master share.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use chrono::{DateTime, Utc};
-use easysight_store::Store;
+use easysight_store::{Store, silent_before};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    access::Access, events::Events, metrics::Metrics, pictures::Pictures, registry::Registry, relay::Relay,
-    uploads::Uploads, waiting::Waiting,
+    access::Access, events::Events, metrics::Metrics, pictures::Pictures, pollers::Pollers,
+    registry::Registry, relay::Relay, uploads::Uploads, waiting::Waiting,
 };
 
 /// The master.
@@ -31,6 +34,10 @@ pub(crate) struct Master {
     pub(crate) metrics: Metrics,
     /// Long polls that wait for a job.
     pub(crate) waiting: Waiting,
+    /// Nodes that ask for jobs.
+    pub(crate) pollers: Pollers,
+    /// Since when nodes could be heard.
+    pub(crate) hearing: Hearing,
     /// Tells the scheduler that something changed which runs may wait for.
     pub(crate) changed: Notify,
     /// Set while the master is about to stop: long polls are answered at once.
@@ -40,6 +47,50 @@ pub(crate) struct Master {
     pub(crate) lease_ms: i64,
     pub(crate) started_at: DateTime<Utc>,
     pub(crate) id: String,
+}
+
+/// Since when nodes can be heard without a break: neither the master nor its database was away. A node is silent
+/// only where it could have been heard for the time of a lease.
+pub(crate) struct Hearing {
+    since: AtomicI64,
+    /// When it was last seen that nothing is wrong.
+    well_at: AtomicI64,
+}
+
+impl Hearing {
+    pub(crate) fn new(now: i64) -> Self {
+        Self { since: AtomicI64::new(now), well_at: AtomicI64::new(now) }
+    }
+
+    /// Nothing is wrong now. Where that was not seen for longer than `gap_ms`, there was a break.
+    pub(crate) fn note_well(&self, now: i64, gap_ms: i64) {
+        let before = self.well_at.swap(now, Ordering::Relaxed);
+        // A clock that was set back tells nothing of how long it was.
+        if now < before || now - before > gap_ms {
+            self.note_break(now);
+        }
+    }
+
+    /// A node could not be heard.
+    pub(crate) fn note_break(&self, now: i64) {
+        self.since.store(now, Ordering::Relaxed);
+    }
+
+    pub(crate) fn since(&self) -> i64 {
+        self.since.load(Ordering::Relaxed)
+    }
+}
+
+impl Master {
+    /// Before which time a node must have been heard of last to count as silent.
+    pub(crate) fn silent_before(&self, now: i64) -> i64 {
+        silent_before(self.hearing.since(), now, self.lease_ms)
+    }
+
+    /// True where nodes could be heard for the time of a lease, so that one which was not heard is gone.
+    pub(crate) fn has_heard(&self, now: i64) -> bool {
+        self.silent_before(now) > i64::MIN
+    }
 }
 
 /// Whether something that shall happen again and again still does.
@@ -72,6 +123,22 @@ pub(crate) fn now_ms() -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_break_is_an_outage_that_was_told_or_a_time_in_which_nobody_looked() {
+        let hearing = Hearing::new(1_000);
+        hearing.note_well(1_500, 2_000);
+        hearing.note_well(3_000, 2_000);
+        assert_eq!(hearing.since(), 1_000);
+        hearing.note_well(5_001, 2_000);
+        assert_eq!(hearing.since(), 5_001);
+        hearing.note_break(5_500);
+        hearing.note_well(6_000, 2_000);
+        assert_eq!(hearing.since(), 5_500);
+        // The clock was set back by an hour.
+        hearing.note_well(-3_594_000, 2_000);
+        assert_eq!(hearing.since(), -3_594_000);
+    }
 
     #[test]
     fn what_hangs_after_a_beat_is_noticed_without_another_one() {

@@ -21,6 +21,7 @@ pub(crate) struct Metrics {
     oldest: Family<Word, Gauge>,
     pub(crate) backlog: Gauge,
     pub(crate) long_polls: Gauge,
+    statements: Counter,
     pub(crate) leased: Counter,
     /// Leases that ended otherwise than by a result.
     churn: Family<Word, Counter>,
@@ -37,6 +38,7 @@ impl Metrics {
             oldest: Family::default(),
             backlog: Gauge::default(),
             long_polls: Gauge::default(),
+            statements: Counter::default(),
             leased: Counter::default(),
             churn: Family::default(),
             results: Family::default(),
@@ -52,6 +54,7 @@ impl Metrics {
             new.oldest.clone(),
         );
         registry.register("store_backlog", "Commands that wait for the database", new.backlog.clone());
+        registry.register("database_statements", "Statements sent to the database", new.statements.clone());
         registry.register("long_polls", "Workers that wait for a job", new.long_polls.clone());
         registry.register("jobs_leased", "Jobs handed to workers", new.leased.clone());
         registry.register("leases_lost", "Leases that ended without a result, by reason", new.churn.clone());
@@ -70,6 +73,11 @@ impl Metrics {
         }
         self.oldest.get_or_create(&word("queued")).set(state.oldest_queued_ms);
         self.oldest.get_or_create(&word("running")).set(state.oldest_running_ms);
+    }
+
+    /// Takes over how many statements were sent so far.
+    pub(crate) fn statements(&self, sent: u64) {
+        self.statements.inc_by(sent.saturating_sub(self.statements.get()));
     }
 
     pub(crate) fn lost(&self, reason: &str, leases: u64) {

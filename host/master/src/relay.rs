@@ -5,14 +5,14 @@
 use std::{sync::Arc, time::Duration};
 
 use easysight_protocol::RunId;
-use easysight_store::{FindingRepository, Listener, MAX_NEWS_BYTES, StoreError};
+use easysight_store::{FindingRepository, LeaseRepository, Listener, MAX_NEWS_BYTES, StoreError};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 use crate::{
     events::{Event, NodeChange, RunChange},
-    master::{Master, Shared},
+    master::{Master, Shared, now_ms},
 };
 
 /// How long doings are gathered for one message.
@@ -76,12 +76,34 @@ impl Relay {
 impl Master {
     /// Wakes polls that wait, here and at other masters, for so many jobs that were queued.
     pub(crate) fn queued(&self, jobs: usize) {
-        self.waiting.wake(jobs);
+        self.wake();
         if let Some(relay) = &self.relay
             && jobs > 0
         {
             relay.note(|news| news.queued = news.queued.saturating_add(jobs));
         }
+    }
+
+    /// Wakes as many polls as there are jobs that are known to be ready.
+    pub(crate) fn wake(&self) {
+        if self.waiting.len() > 0 {
+            for (required, jobs) in self.store.known_ready_jobs() {
+                self.waiting.wake(&required, jobs);
+            }
+        }
+    }
+
+    /// Looks for jobs that those who wait may have, and wakes them. Costs a statement only where what is known is
+    /// old or in doubt.
+    pub(crate) async fn look_for_jobs(&self) -> Result<(), StoreError> {
+        let labels = self.waiting.labels();
+        let now = now_ms();
+        if labels.iter().any(|labels| self.store.may_have_work(labels, now)) {
+            for (required, jobs) in self.store.ready_jobs(labels, now).await? {
+                self.waiting.wake(&required, jobs);
+            }
+        }
+        Ok(())
     }
 
     /// Lets the schedulers look again at what runs may wait for.
@@ -182,7 +204,10 @@ async fn take_in(master: &Master, news: News) -> Result<(), StoreError> {
         master.registry.refresh().await?;
         master.changed.notify_one();
     }
-    master.waiting.wake(news.queued);
+    if news.queued > 0 {
+        master.store.doubt_ready_jobs();
+        master.look_for_jobs().await?;
+    }
     let mut findings = Vec::new();
     for told in news.events {
         match told {

@@ -11,8 +11,8 @@ use chrono::Utc;
 use easysight_daemon::{requests::RequestId, telemetry::traceparent};
 use easysight_protocol::{JobPlan, Origin, RunId, Task, TaskRequest, Trigger};
 use easysight_store::{
-    CameraRepository, FanOut, LeaseRepository, NewRun, RunRepository, Start, StoreError, StoredRun,
-    TaskRepository, UpkeepRepository,
+    CameraRepository, Dialect, FanOut, NewRun, RunRepository, Start, StoreError, StoredRun, TaskRepository,
+    UpkeepRepository, UsageRepository,
 };
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::Instrument;
@@ -32,6 +32,8 @@ const TICK: Duration = Duration::from_millis(500);
 const SLOW: u32 = 10;
 /// How long one master leads without saying so again.
 const LEAD_MS: i64 = 5_000;
+/// How long one master does the upkeep without saying so again.
+const LEAD_UPKEEP_MS: i64 = 20_000;
 /// Tasks and waiting runs that one look takes up.
 const BATCH: i64 = 200;
 /// Longest time between two looks before the process counts as stuck.
@@ -53,11 +55,14 @@ pub(crate) async fn run(master: Shared, mut retention: Retention) {
         let looked = look_round(&master, ticks.is_multiple_of(SLOW), &mut retention).await;
         // Said once, not twice a second.
         match looked {
-            Ok(()) if troubled => tracing::info!("the database does its work again"),
+            Ok(()) if troubled => tracing::info!("the database is available again"),
             Err(ref error) if !troubled => {
                 tracing::error!(%error, "the scheduler cannot do its work and tries on");
             }
             _ => {}
+        }
+        if looked.is_err() {
+            master.hearing.note_break(now_ms());
         }
         troubled = looked.is_err();
     }
@@ -70,44 +75,70 @@ pub(crate) fn lives(master: &Master) -> bool {
 
 async fn look_round(master: &Master, slow: bool, retention: &mut Retention) -> Result<(), StoreError> {
     let now = now_ms();
-    if slow {
-        master.registry.refresh().await?;
-        master.access.refresh().await?;
-        master.metrics.queue(&master.store.queue_state(now).await?);
-        master.uploads.sweep(&master.store).await?;
-        pictures::upkeep(master).await?;
-    }
-    if slow || retention.goes_on() {
-        retention.step(&master.store, now).await?;
-    }
     master.metrics.backlog.set(i64::try_from(master.store.backlog()).unwrap_or(i64::MAX));
     master.metrics.long_polls.set(i64::try_from(master.waiting.len()).unwrap_or(i64::MAX));
-    if master.store.next_due().await?.is_some_and(|due| due <= now)
-        && master.store.lead("scheduler", master.id.clone(), LEAD_MS).await?
-    {
+    master.metrics.statements(master.store.statements());
+    let agenda = master.store.agenda(now).await?;
+    // Nodes renew their leases at half time: what is shorter cannot have cost one.
+    master.hearing.note_well(now_ms(), master.lease_ms / 2);
+    if agenda.task_due && master.store.lead("scheduler", master.id.clone(), LEAD_MS).await? {
         for task in master.store.due_tasks(now, BATCH).await? {
             let span = tracing::info_span!("due", task = task.id);
             fire(master, task).instrument(span).await?;
         }
     }
-    for waiting in master.store.waiting_runs(BATCH).await? {
-        start(master, waiting).await?;
+    if agenda.runs_wait {
+        for waiting in master.store.waiting_runs(BATCH).await? {
+            start(master, waiting).await?;
+        }
     }
-    let reaped = master.store.reap(now).await?;
+    let heard = master.has_heard(now);
+    if (agenda.expired && heard) || agenda.overdue {
+        reap(master, heard, now).await?;
+    }
+    // Also for jobs whose pause after a failure is over, and those that another master queued.
+    if master.waiting.len() > 0 {
+        master.look_for_jobs().await?;
+    }
+    if slow {
+        master.registry.refresh().await?;
+        master.access.refresh().await?;
+        master.metrics.queue(&master.store.queue_state(now).await?);
+        master.pollers.write(&master.store).await?;
+        master.store.write_usage().await?;
+        master.uploads.sweep(&master.store).await?;
+        pictures::upkeep(master).await?;
+    }
+    if (slow || retention.goes_on()) && leads_upkeep(master).await? {
+        for run in master.store.tidy(now).await? {
+            master.tell_run(run, RunChange::Finished);
+        }
+        retention.step(&master.store, now).await?;
+    }
+    Ok(())
+}
+
+/// What all masters of a database need done once: one of them does it.
+async fn leads_upkeep(master: &Master) -> Result<bool, StoreError> {
+    match master.store.dialect() {
+        // A file has one master.
+        Dialect::Sqlite => Ok(true),
+        Dialect::Postgres => master.store.lead("upkeep", master.id.clone(), LEAD_UPKEEP_MS).await,
+    }
+}
+
+async fn reap(master: &Master, heard: bool, now: i64) -> Result<(), StoreError> {
+    let reaped = master.store.reap(heard, now).await?;
     if reaped.expired > 0 {
         tracing::warn!(jobs = reaped.expired, "leases expired: their nodes were not heard of in time");
         master.metrics.lost("expired", reaped.expired);
+        master.queued(usize::try_from(reaped.expired).unwrap_or(usize::MAX));
     }
     if reaped.overdue > 0 {
         tracing::warn!(jobs = reaped.overdue, "jobs were given up at the deadline of their run");
     }
     for run in reaped.finished_runs {
         master.tell_run(run, RunChange::Finished);
-    }
-    // Also for jobs whose pause after a failure is over, and those that another master queued.
-    if master.waiting.len() > 0 {
-        let ready = master.store.ready_jobs(now, BATCH).await?;
-        master.waiting.wake(ready);
     }
     Ok(())
 }

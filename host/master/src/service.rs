@@ -13,7 +13,7 @@ use axum_server::{Handle, tls_rustls::RustlsConfig};
 use chrono::Utc;
 use easysight_daemon::process::{NotifyState, StopSignals, lock, notify, watchdog};
 use easysight_sandbox::{Limits, Sandbox, SandboxConfig};
-use easysight_store::{Dialect, Store};
+use easysight_store::{Dialect, Store, UsageRepository};
 use easysight_trust::TrustedKeys;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -23,9 +23,10 @@ use crate::{
     access::Access,
     api,
     events::Events,
-    master::{Master, Pulse},
+    master::{Hearing, Master, Pulse, now_ms},
     metrics::Metrics,
     pictures::{Keep, Pictures},
+    pollers::Pollers,
     registry::Registry,
     relay::{self, Relay},
     retention::Retention,
@@ -90,6 +91,8 @@ pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
         relay,
         metrics: Metrics::new(),
         waiting: Waiting::default(),
+        pollers: Pollers::default(),
+        hearing: Hearing::new(now_ms()),
         changed: Notify::new(),
         stopping: CancellationToken::new(),
         pulse: Pulse::new(),
@@ -134,6 +137,9 @@ pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
     watchdog.abort();
     scheduler.await?;
     relaying.await?;
+    if let Err(error) = master.store.write_usage().await {
+        tracing::warn!(%error, "what plugins used last is not noted");
+    }
     // The writer ends once nobody can send it anything any more; all it took is committed then.
     drop(watchdog.await);
     drop(master);

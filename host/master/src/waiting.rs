@@ -1,15 +1,22 @@
-//! Long polls that wait for a job. Whoever queues jobs wakes as many as there are jobs; one that is
-//! woken and may not have them, for want of a label, passes the wake-up on.
+//! Long polls that wait for a job. Whoever queues jobs wakes as many as there are jobs, of those that may have
+//! them: nobody is woken for a job that requires labels which it lacks.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
+use easysight_protocol::Labels;
+use easysight_store::satisfies;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 /// Who waits, the longest first.
 #[derive(Default)]
 pub(crate) struct Waiting {
-    line: Mutex<VecDeque<Arc<Notify>>>,
+    line: Mutex<VecDeque<Waiter>>,
+}
+
+struct Waiter {
+    labels: Arc<Labels>,
+    bell: Arc<Notify>,
 }
 
 /// A place in the line, given up when dropped.
@@ -20,21 +27,31 @@ pub(crate) struct Place<'a> {
 
 impl Waiting {
     /// Takes a place. A wake-up from now on is not lost, whenever it is waited for.
-    pub(crate) fn enter(&self) -> Place<'_> {
+    pub(crate) fn enter(&self, labels: &Arc<Labels>) -> Place<'_> {
         let bell = Arc::new(Notify::new());
-        self.line.lock().push_back(Arc::clone(&bell));
+        let waiter = Waiter { labels: Arc::clone(labels), bell: Arc::clone(&bell) };
+        self.line.lock().push_back(waiter);
         Place { waiting: self, bell }
     }
 
-    /// Wakes as many as there are new jobs.
-    pub(crate) fn wake(&self, jobs: usize) {
+    /// Wakes as many as there are new jobs that require these labels.
+    pub(crate) fn wake(&self, required: &str, jobs: usize) {
         let mut line = self.line.lock();
         for _ in 0..jobs {
-            match line.pop_front() {
-                Some(bell) => bell.notify_one(),
-                None => break,
+            let Some(at) = line.iter().position(|waiter| satisfies(&waiter.labels, required)) else { break };
+            if let Some(waiter) = line.remove(at) {
+                waiter.bell.notify_one();
             }
         }
+    }
+
+    /// The labels of those who wait, each set once.
+    pub(crate) fn labels(&self) -> Vec<Labels> {
+        let line = self.line.lock();
+        let mut labels: Vec<&Labels> = line.iter().map(|waiter| &*waiter.labels).collect();
+        labels.sort_unstable();
+        labels.dedup();
+        labels.into_iter().cloned().collect()
     }
 
     /// How many wait.
@@ -52,7 +69,7 @@ impl Place<'_> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.waiting.line.lock().retain(|bell| !Arc::ptr_eq(bell, &self.bell));
+        self.waiting.line.lock().retain(|waiter| !Arc::ptr_eq(&waiter.bell, &self.bell));
     }
 }
 
@@ -60,17 +77,33 @@ impl Drop for Place<'_> {
 mod tests {
     use super::*;
 
+    fn labels(of: &[(&str, &str)]) -> Arc<Labels> {
+        Arc::new(of.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect())
+    }
+
     #[tokio::test]
     async fn as_many_are_woken_as_there_are_jobs_and_the_longest_waiting_first() {
         let waiting = Waiting::default();
-        let (first, second) = (waiting.enter(), waiting.enter());
-        waiting.wake(1);
+        let (first, second) = (waiting.enter(&labels(&[])), waiting.enter(&labels(&[])));
+        waiting.wake("", 1);
         assert!(first.wait(Duration::from_secs(5)).await);
         assert!(!second.wait(Duration::ZERO).await);
         drop(second);
         assert_eq!(waiting.len(), 0);
         // Nobody is there to be woken, and nothing is kept for later.
-        waiting.wake(5);
-        assert!(!waiting.enter().wait(Duration::ZERO).await);
+        waiting.wake("", 5);
+        assert!(!waiting.enter(&labels(&[])).wait(Duration::ZERO).await);
+    }
+
+    #[tokio::test]
+    async fn nobody_is_woken_for_a_job_that_it_may_not_have() {
+        let waiting = Waiting::default();
+        let (plain, north) = (waiting.enter(&labels(&[])), waiting.enter(&labels(&[("site", "north")])));
+        waiting.wake("site=south", 9);
+        assert_eq!(waiting.len(), 2);
+        waiting.wake("site=north", 9);
+        assert!(north.wait(Duration::from_secs(5)).await);
+        assert!(!plain.wait(Duration::ZERO).await);
+        assert_eq!(waiting.labels(), [Labels::new()]);
     }
 }

@@ -160,8 +160,11 @@ pub struct DiagnosisResult {
     pub camera_id: Option<String>,
     /// The node that judged.
     pub node_id: Option<String>,
-    /// When it was stored.
-    pub created_at: DateTime<Utc>,
+    /// When the clip was captured: by the node's clock, corrected by what is known of how far it is off.
+    pub captured_at: DateTime<Utc>,
+    /// When it was recorded; later than captured by as long as the result was under way.
+    #[serde(alias = "created_at")]
+    pub recorded_at: DateTime<Utc>,
     /// What was found.
     #[serde(flatten)]
     pub finding: Finding,

@@ -192,8 +192,12 @@ pub enum JobOutcome {
         /// What the plan's shadows found, one a diagnosis of each; says nothing of the camera.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         shadows: Vec<Finding>,
-        /// Wall-clock time of the capture.
+        /// Milliseconds that the capture took.
         decode_ms: f64,
+        /// When the capture began, by the node's clock; the master corrects it by how far that is off. Absent where
+        /// the node does not say: then the time of the recording stands for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        captured_at: Option<DateTime<Utc>>,
         /// What plugins remember from now on, of those that remember anything else than before. One
         /// that is damaged or too large is passed over; the findings count all the same.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]

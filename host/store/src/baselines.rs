@@ -4,16 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use easysight_protocol::{
-    Baseline, BaselineInfo, Finding, JobId, JobPlan, LeasedJob, MAX_BASELINE_BYTES, PlannedPlugin,
-    plugin_name,
+    Baseline, BaselineInfo, Finding, JobPlan, LeasedJob, MAX_BASELINE_BYTES, PlannedPlugin, plugin_name,
 };
-use serde_json::json;
-use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use crate::{
-    Dialect, Store, StoreError,
-    dialect::Column,
+    Dialect, Store, StoreError, cameras,
+    db::{Connection, Rows, query},
+    jobs::{QUEUED_AGAIN, read_queued},
     query::{count, maybe_text, text, time_of},
+    ready::ReadyJob,
+    reports::list,
     shadows,
 };
 
@@ -51,12 +51,11 @@ impl BaselineRepository for Store {
         plugin: Option<String>,
         now: i64,
     ) -> Result<Option<u64>, StoreError> {
+        let dialect = self.dialect;
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
-                    let sql = "SELECT id FROM cameras WHERE id = $1";
-                    let known = sqlx::query(sql).bind(&camera).fetch_optional(&mut *connection).await?;
-                    if known.is_none() {
+                    if !cameras::lock(connection, dialect, &camera).await? {
                         return Ok(None);
                     }
                     let forgotten = match plugin {
@@ -72,7 +71,7 @@ impl BaselineRepository for Store {
     async fn baselines(&self, camera: &str) -> Result<Vec<BaselineInfo>, StoreError> {
         let sql = "SELECT plugin, size_bytes, as_of FROM baselines WHERE camera_id = $1 AND data IS NOT NULL \
                    ORDER BY plugin";
-        let rows = sqlx::query(sql).bind(camera).fetch_all(&self.readers).await?;
+        let rows = query(sql).bind(camera).fetch_all(&self.readers).await?;
         rows.iter()
             .map(|row| {
                 Ok(BaselineInfo {
@@ -97,17 +96,17 @@ pub(crate) struct Brought<'a> {
 
 /// Gives leased jobs what the plugins of their plans remember of their cameras, and asks for good
 /// pictures of those whose last one is older than `good_before`. Jobs for which there is no room in the
-/// answer are queued again, as if they had never been leased.
+/// answer are queued again, as if they had never been leased, and are answered.
 pub(crate) async fn attach(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     dialect: Dialect,
     plans: &[JobPlan],
     good_before: Option<i64>,
     jobs: &mut Vec<LeasedJob>,
-) -> Result<(), StoreError> {
+) -> Result<Vec<ReadyJob>, StoreError> {
     let cameras: Vec<&str> = jobs.iter().filter_map(|job| job.camera_id.as_deref()).collect();
     if cameras.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let sql = format!(
         "SELECT cameras.id AS camera_id, cameras.good_picture_at AS good_picture_at, b.plugin AS plugin, \
@@ -115,10 +114,7 @@ pub(crate) async fn attach(
          AND b.data IS NOT NULL WHERE {}",
         dialect.among("cameras.id", "$1")
     );
-    let rows = sqlx::query(AssertSqlSafe(sql))
-        .bind(serde_json::to_string(&cameras)?)
-        .fetch_all(&mut *connection)
-        .await?;
+    let rows = query(sql).bind(list(cameras)).fetch_all(&mut *connection).await?;
     let mut letters: HashMap<(String, String), u64> = HashMap::new();
     let mut unseen: HashSet<String> = HashSet::new();
     for row in &rows {
@@ -146,14 +142,18 @@ pub(crate) async fn attach(
         total += weight(job);
         total > MAX_LEASE_LETTERS && !first
     });
-    if let Some(full) = full {
-        hand_back(connection, dialect, &jobs.split_off(full)).await?;
+    let handed_back = match full {
+        Some(full) => hand_back(connection, dialect, &jobs.split_off(full)).await?,
+        None => Vec::new(),
+    };
+    if total > 0 {
+        fill(connection, dialect, plans, jobs).await?;
     }
-    if total > 0 { fill(connection, dialect, plans, jobs).await } else { Ok(()) }
+    Ok(handed_back)
 }
 
 async fn fill(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     dialect: Dialect,
     plans: &[JobPlan],
     jobs: &mut [LeasedJob],
@@ -163,8 +163,7 @@ async fn fill(
         "SELECT camera_id, plugin, data FROM baselines WHERE {} AND data IS NOT NULL",
         dialect.among("camera_id", "$1")
     );
-    let rows =
-        sqlx::query(AssertSqlSafe(sql)).bind(serde_json::to_string(&cameras)?).fetch_all(connection).await?;
+    let rows = query(sql).bind(list(cameras)).fetch_all(connection).await?;
     let mut kept: HashMap<(String, String), String> = HashMap::new();
     for row in &rows {
         kept.insert((text(row, "camera_id")?, text(row, "plugin")?), text(row, "data")?);
@@ -195,24 +194,23 @@ fn plugins_of<'a>(plans: &'a [JobPlan], job: &LeasedJob) -> Vec<&'a str> {
 }
 
 async fn hand_back(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     dialect: Dialect,
     jobs: &[LeasedJob],
-) -> Result<(), StoreError> {
-    let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
+) -> Result<Vec<ReadyJob>, StoreError> {
     let sql = format!(
         "UPDATE jobs SET state = 'queued', attempt = attempt - 1, lease = NULL, node_id = NULL, \
-         incarnation = NULL, poll = NULL, leased_until = NULL, started_at = NULL WHERE {}",
+         incarnation = NULL, poll = NULL, leased_until = NULL, started_at = NULL WHERE {} RETURNING {QUEUED_AGAIN}",
         dialect.among("id", "$1")
     );
-    sqlx::query(AssertSqlSafe(sql)).bind(serde_json::to_string(&ids)?).execute(connection).await?;
-    Ok(())
+    let ids = list(jobs.iter().map(|job| job.id));
+    query(sql).bind(ids).fetch_all(connection).await?.iter().map(read_queued).collect()
 }
 
 /// Keeps what recorded jobs brought. Nothing of it is kept of a camera that is gone or was reset after
 /// the job was leased, nor over what a later job brought.
 pub(crate) async fn keep(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     dialect: Dialect,
     brought: &[Brought<'_>],
     now: i64,
@@ -220,7 +218,7 @@ pub(crate) async fn keep(
     let candidates = brought.iter().flat_map(|one| one.shadows).filter_map(|one| one.digest.as_deref());
     let standing = shadows::standing(connection, dialect, &candidates.collect()).await?;
     // Of two jobs on one camera in one batch, the one that was leased later counts.
-    let mut latest: BTreeMap<(&str, &str), (i64, serde_json::Value)> = BTreeMap::new();
+    let mut latest: BTreeMap<(&str, &str), Kept<'_>> = BTreeMap::new();
     for one in brought {
         let moved = Finding::moved(one.findings);
         if let Some(finder) = moved {
@@ -239,40 +237,40 @@ pub(crate) async fn keep(
                     continue;
                 }
             };
-            let row = json!({
-                "camera_id": one.camera_id,
-                "plugin": plugin,
-                "data": baseline.data,
-                "size_bytes": size,
-                "started_at": one.started_at,
-            });
+            let kept = Kept { started_at: one.started_at, size, data: &baseline.data };
             let key = (one.camera_id, plugin);
-            if latest.get(&key).is_none_or(|(started_at, _)| *started_at <= one.started_at) {
-                latest.insert(key, (one.started_at, row));
+            if latest.get(&key).is_none_or(|so_far| so_far.started_at <= one.started_at) {
+                latest.insert(key, kept);
             }
         }
     }
     if latest.is_empty() {
         return Ok(());
     }
-    let rows: Vec<_> = latest.into_values().map(|(_, row)| row).collect();
-    let columns = [
-        Column::Text("camera_id"),
-        Column::Text("plugin"),
-        Column::Text("data"),
-        Column::Integer("size_bytes"),
-        Column::Integer("started_at"),
-    ];
+    let rows = Rows::new()
+        .texts("camera_id", latest.keys().map(|(camera, _)| *camera))
+        .texts("plugin", latest.keys().map(|(_, plugin)| *plugin))
+        .texts("data", latest.values().map(|kept| kept.data))
+        .integers("size_bytes", latest.values().map(|kept| i64::try_from(kept.size).unwrap_or(i64::MAX)))
+        .integers("started_at", latest.values().map(|kept| kept.started_at));
     let sql = format!(
         "INSERT INTO baselines (camera_id, plugin, data, size_bytes, as_of) \
          SELECT x.camera_id, x.plugin, x.data, x.size_bytes, x.started_at FROM {} \
          JOIN cameras ON cameras.id = x.camera_id WHERE cameras.baselines_since <= x.started_at \
+         ORDER BY x.camera_id, x.plugin \
          ON CONFLICT (camera_id, plugin) DO UPDATE SET data = excluded.data, \
          size_bytes = excluded.size_bytes, as_of = excluded.as_of WHERE baselines.as_of <= excluded.as_of",
-        dialect.rows("$1", "x", &columns)
+        rows.table(dialect, 1, "x")
     );
-    sqlx::query(AssertSqlSafe(sql)).bind(serde_json::to_string(&rows)?).execute(connection).await?;
+    query(sql).bind_rows(rows, dialect)?.execute(connection).await?;
     Ok(())
+}
+
+/// What a plugin shall remember.
+struct Kept<'a> {
+    started_at: i64,
+    size: usize,
+    data: &'a str,
 }
 
 /// Bytes of a baseline that may be kept, or why it may not.
@@ -294,14 +292,14 @@ fn acceptable(
 
 /// Lets all plugins forget a camera: it is another one, or a person says so.
 pub(crate) async fn forget_all(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     camera: &str,
     now: i64,
 ) -> Result<u64, StoreError> {
     let sql = "SELECT COUNT(*) AS kept FROM baselines WHERE camera_id = $1 AND data IS NOT NULL";
-    let kept: i64 = sqlx::query(sql).bind(camera).fetch_one(&mut *connection).await?.try_get("kept")?;
+    let kept: i64 = query(sql).bind(camera).fetch_one(&mut *connection).await?.try_get("kept")?;
     remove(connection, camera).await?;
-    sqlx::query("UPDATE cameras SET baselines_since = $2 WHERE id = $1")
+    query("UPDATE cameras SET baselines_since = $2 WHERE id = $1")
         .bind(camera)
         .bind(now + 1)
         .execute(connection)
@@ -310,36 +308,36 @@ pub(crate) async fn forget_all(
 }
 
 /// Removes what is kept of a camera.
-pub(crate) async fn remove(connection: &mut AnyConnection, camera: &str) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM baselines WHERE camera_id = $1").bind(camera).execute(connection).await?;
+pub(crate) async fn remove(connection: &mut Connection, camera: &str) -> Result<(), StoreError> {
+    query("DELETE FROM baselines WHERE camera_id = $1").bind(camera).execute(connection).await?;
     Ok(())
 }
 
 async fn forget_one(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     camera: &str,
     plugin: &str,
     now: i64,
 ) -> Result<u64, StoreError> {
     let sql = "UPDATE baselines SET data = NULL, size_bytes = 0 \
                WHERE camera_id = $1 AND plugin = $2 AND data IS NOT NULL";
-    let forgotten = sqlx::query(sql).bind(camera).bind(plugin).execute(&mut *connection).await?;
+    let forgotten = query(sql).bind(camera).bind(plugin).execute(&mut *connection).await?;
     // Also where there was none: a job that brings the first one may be under way.
     let sql = "INSERT INTO baselines (camera_id, plugin, data, size_bytes, as_of) VALUES ($1, $2, NULL, 0, $3) \
                ON CONFLICT (camera_id, plugin) DO UPDATE SET as_of = $3";
-    sqlx::query(sql).bind(camera).bind(plugin).bind(now + 1).execute(connection).await?;
+    query(sql).bind(camera).bind(plugin).bind(now + 1).execute(connection).await?;
     Ok(forgotten.rows_affected())
 }
 
 /// Lets all plugins but the one that found that the camera looks elsewhere forget the former view.
 async fn forget_others(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     camera: &str,
     finder: &str,
     now: i64,
 ) -> Result<(), StoreError> {
     let sql =
         "UPDATE baselines SET data = NULL, size_bytes = 0, as_of = $3 WHERE camera_id = $1 AND plugin <> $2";
-    sqlx::query(sql).bind(camera).bind(finder).bind(now + 1).execute(connection).await?;
+    query(sql).bind(camera).bind(finder).bind(now + 1).execute(connection).await?;
     Ok(())
 }

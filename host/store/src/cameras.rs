@@ -1,12 +1,19 @@
 //! Cameras and their groups.
 
+use std::collections::{BTreeMap, HashSet};
+
 use easysight_protocol::{Camera, CameraGroup, CameraRequest, Page, Status, masked_source, same_place};
-use sqlx::{AnyConnection, AssertSqlSafe, Row, any::AnyRow};
 
 use crate::{
-    PageRequest, Store, StoreError, baselines, pictures,
+    Dialect, PageRequest, Store, StoreError, baselines,
+    db::{Connection, Row, Rows, query},
+    pictures,
     query::{Select, count, json, maybe_text, maybe_time, page_of, text, time_of},
+    reports::list,
 };
+
+/// Cameras that one transaction of an import writes.
+const PORTION: usize = 500;
 
 const COLUMNS: &str = "SELECT id, name, source, enabled, labels, group_names, created_at, updated_at, status, \
                        checked_at, good_picture, good_picture_at FROM cameras";
@@ -64,11 +71,11 @@ pub trait CameraRepository {
         now: i64,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Makes or changes many cameras, all or none.
+    /// Makes or changes many cameras, in portions between which others have their turn.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Those of the database. Portions that were written before stay; the same import again does the rest.
     fn import_cameras(
         &self,
         cameras: Vec<(String, CameraRequest)>,
@@ -128,13 +135,14 @@ impl CameraRepository for Store {
         now: i64,
     ) -> Result<StoredCamera, StoreError> {
         let found = id.clone();
+        let dialect = self.dialect;
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
-                    if exists(connection, &id).await? {
+                    if lock(connection, dialect, &id).await? {
                         return Err(StoreError::Conflict(format!("there is a camera `{id}` already").into()));
                     }
-                    put(connection, &id, &camera, now).await
+                    put(connection, dialect, &[(id, camera)], now).await
                 })
             })
             .await?;
@@ -142,12 +150,13 @@ impl CameraRepository for Store {
     }
 
     async fn update_camera(&self, id: String, camera: CameraRequest, now: i64) -> Result<bool, StoreError> {
+        let dialect = self.dialect;
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
-                    let known = exists(connection, &id).await?;
+                    let known = lock(connection, dialect, &id).await?;
                     if known {
-                        put(connection, &id, &camera, now).await?;
+                        put(connection, dialect, &[(id, camera)], now).await?;
                     }
                     Ok(known)
                 })
@@ -160,37 +169,40 @@ impl CameraRepository for Store {
         cameras: Vec<(String, CameraRequest)>,
         now: i64,
     ) -> Result<Imported, StoreError> {
-        self.writer
-            .run(move |connection| {
-                Box::pin(async move {
-                    let mut imported = Imported::default();
-                    for (id, camera) in cameras {
-                        if exists(connection, &id).await? {
-                            imported.updated += 1;
-                        } else {
-                            imported.created += 1;
-                        }
-                        put(connection, &id, &camera, now).await?;
-                    }
-                    Ok(imported)
-                })
-            })
-            .await
+        let dialect = self.dialect;
+        let mut imported = Imported::default();
+        let mut cameras = cameras.into_iter();
+        loop {
+            // Between two portions others have their turn.
+            let portion: Vec<_> = cameras.by_ref().take(PORTION).collect();
+            if portion.is_empty() {
+                return Ok(imported);
+            }
+            let of_portion = self
+                .writer
+                .run(move |connection| Box::pin(async move { put(connection, dialect, &portion, now).await }))
+                .await?;
+            imported.created += of_portion.created;
+            imported.updated += of_portion.updated;
+        }
     }
 
     async fn delete_camera(&self, id: String) -> Result<bool, StoreError> {
+        let dialect = self.dialect;
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
-                    sqlx::query("DELETE FROM camera_groups WHERE camera_id = $1")
+                    // The camera's row first, as everyone does who changes what belongs to it.
+                    if !lock(connection, dialect, &id).await? {
+                        return Ok(false);
+                    }
+                    query("DELETE FROM camera_groups WHERE camera_id = $1")
                         .bind(&id)
                         .execute(&mut *connection)
                         .await?;
                     baselines::remove(connection, &id).await?;
-                    let deleted = sqlx::query("DELETE FROM cameras WHERE id = $1")
-                        .bind(&id)
-                        .execute(connection)
-                        .await?;
+                    let deleted =
+                        query("DELETE FROM cameras WHERE id = $1").bind(&id).execute(connection).await?;
                     Ok(deleted.rows_affected() > 0)
                 })
             })
@@ -212,10 +224,9 @@ impl CameraRepository for Store {
     }
 
     async fn camera_groups(&self) -> Result<Vec<CameraGroup>, StoreError> {
-        let rows =
-            sqlx::query("SELECT name, COUNT(*) AS cameras FROM camera_groups GROUP BY name ORDER BY name")
-                .fetch_all(&self.readers)
-                .await?;
+        let rows = query("SELECT name, COUNT(*) AS cameras FROM camera_groups GROUP BY name ORDER BY name")
+            .fetch_all(&self.readers)
+            .await?;
         rows.iter()
             .map(|row| Ok(CameraGroup { name: text(row, "name")?, cameras: count(row, "cameras")? }))
             .collect()
@@ -226,17 +237,16 @@ impl CameraRepository for Store {
         ids: &[String],
         groups: &[String],
     ) -> Result<(Vec<StoredCamera>, Vec<String>), StoreError> {
-        let (ids_json, groups_json) = (serde_json::to_string(ids)?, serde_json::to_string(groups)?);
         let among_ids = self.dialect.among("id", "$1");
         let among_groups = self.dialect.among("name", "$2");
         let sql = format!(
             "{COLUMNS} WHERE {among_ids} OR id IN (SELECT camera_id FROM camera_groups WHERE {among_groups}) \
              ORDER BY id"
         );
-        let rows =
-            sqlx::query(AssertSqlSafe(sql)).bind(ids_json).bind(groups_json).fetch_all(&self.readers).await?;
+        let rows = query(sql).bind(ids).bind(groups).fetch_all(&self.readers).await?;
         let cameras = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-        let has = |id: &String| cameras.iter().any(|one| one.camera.id == *id);
+        let there: HashSet<&String> = cameras.iter().map(|one: &StoredCamera| &one.camera.id).collect();
+        let has = |id: &String| there.contains(id);
         let mut missing: Vec<String> =
             ids.iter().filter(|id| !has(id)).map(|id| format!("camera `{id}`")).collect();
         let filled = |group: &String| cameras.iter().any(|one| one.camera.groups.contains(group));
@@ -247,65 +257,103 @@ impl CameraRepository for Store {
     }
 }
 
-async fn exists(connection: &mut AnyConnection, id: &str) -> Result<bool, StoreError> {
-    let found =
-        sqlx::query("SELECT id FROM cameras WHERE id = $1").bind(id).fetch_optional(connection).await?;
-    Ok(found.is_some())
-}
-
-async fn put(
-    connection: &mut AnyConnection,
+/// Locks a camera's row; false where there is none.
+pub(crate) async fn lock(
+    connection: &mut Connection,
+    dialect: Dialect,
     id: &str,
-    camera: &CameraRequest,
-    now: i64,
-) -> Result<(), StoreError> {
-    let mut groups = camera.groups.clone();
-    groups.sort();
-    groups.dedup();
-    let before = sqlx::query("SELECT source FROM cameras WHERE id = $1")
-        .bind(id)
-        .fetch_optional(&mut *connection)
-        .await?;
-    // What plugins remember of another place is of no use here, though the camera keeps its name.
-    if let Some(before) = before
-        && !same_place(&text(&before, "source")?, &camera.source)
-    {
-        baselines::forget_all(connection, id, now).await?;
-        pictures::forget(connection, id).await?;
-    }
-    sqlx::query(
-        "INSERT INTO cameras (id, name, source, enabled, labels, group_names, created_at, updated_at, \
-         baselines_since) VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $7) \
-         ON CONFLICT (id) DO UPDATE SET name = $2, source = $3, enabled = $4, labels = $5, group_names = $6, \
-         updated_at = $7",
-    )
-    .bind(id)
-    .bind(&camera.name)
-    .bind(&camera.source)
-    .bind(i64::from(camera.enabled))
-    .bind(serde_json::to_string(&camera.labels)?)
-    .bind(serde_json::to_string(&groups)?)
-    .bind(now)
-    .execute(&mut *connection)
-    .await?;
-    sqlx::query("DELETE FROM camera_groups WHERE camera_id = $1").bind(id).execute(&mut *connection).await?;
-    for group in groups {
-        sqlx::query("INSERT INTO camera_groups (name, camera_id) VALUES ($1, $2)")
-            .bind(group)
-            .bind(id)
-            .execute(&mut *connection)
-            .await?;
-    }
-    Ok(())
+) -> Result<bool, StoreError> {
+    let sql = format!("SELECT id FROM cameras WHERE id = $1{}", dialect.to_change());
+    Ok(query(sql).bind(id).fetch_optional(connection).await?.is_some())
 }
 
-fn read(row: &AnyRow) -> Result<StoredCamera, StoreError> {
+/// Writes cameras, those of an id that is there over them. Of two with one id the last one counts.
+async fn put(
+    connection: &mut Connection,
+    dialect: Dialect,
+    cameras: &[(String, CameraRequest)],
+    now: i64,
+) -> Result<Imported, StoreError> {
+    let latest: BTreeMap<&str, &CameraRequest> =
+        cameras.iter().map(|(id, camera)| (id.as_str(), camera)).collect();
+    let sql = format!(
+        "SELECT id, source FROM cameras WHERE {} ORDER BY id{}",
+        dialect.among("id", "$1"),
+        dialect.to_change()
+    );
+    let known = query(sql).bind(list(latest.keys())).fetch_all(&mut *connection).await?;
+    // What is remembered of another place is of no use here, though the camera keeps its name.
+    let mut moved = Vec::new();
+    for row in &known {
+        let id = text(row, "id")?;
+        let source = text(row, "source")?;
+        if latest.get(id.as_str()).is_some_and(|camera| !same_place(&source, &camera.source)) {
+            moved.push(id);
+        }
+    }
+    if !moved.is_empty() {
+        let sql = format!("DELETE FROM baselines WHERE {}", dialect.among("camera_id", "$1"));
+        query(sql).bind(moved.clone()).execute(&mut *connection).await?;
+        let sql = format!(
+            "UPDATE cameras SET baselines_since = $1, good_picture = NULL, good_picture_at = NULL, health = NULL, \
+             status = NULL, checked_at = NULL WHERE {}",
+            dialect.among("id", "$2")
+        );
+        query(sql).bind(now + 1).bind(moved).execute(&mut *connection).await?;
+    }
+    let mut groups: Vec<(&str, Vec<&String>)> = Vec::with_capacity(latest.len());
+    for (id, camera) in &latest {
+        let mut names: Vec<&String> = camera.groups.iter().collect();
+        names.sort();
+        names.dedup();
+        groups.push((id, names));
+    }
+    let labels = |camera: &&CameraRequest| serde_json::to_string(&camera.labels);
+    let labels = latest.values().map(labels).collect::<Result<Vec<_>, _>>()?;
+    let names =
+        groups.iter().map(|(_, names)| serde_json::to_string(names)).collect::<Result<Vec<_>, _>>()?;
+    let rows = Rows::new()
+        .texts("id", latest.keys().copied())
+        .texts("name", latest.values().map(|camera| camera.name.as_str()))
+        .texts("source", latest.values().map(|camera| camera.source.as_str()))
+        .integers("enabled", latest.values().map(|camera| i64::from(camera.enabled)))
+        .texts("labels", labels)
+        .texts("group_names", names);
+    let sql = format!(
+        "INSERT INTO cameras ({}, created_at, updated_at, baselines_since) SELECT {}, $1, $1, $1 FROM {} \
+         WHERE 1 = 1 ORDER BY x.id ON CONFLICT (id) DO UPDATE SET name = excluded.name, source = excluded.source, \
+         enabled = excluded.enabled, labels = excluded.labels, group_names = excluded.group_names, \
+         updated_at = excluded.updated_at",
+        rows.names(""),
+        rows.names("x."),
+        rows.table(dialect, 2, "x")
+    );
+    query(sql).bind(now).bind_rows(rows, dialect)?.execute(&mut *connection).await?;
+    let sql = format!("DELETE FROM camera_groups WHERE {}", dialect.among("camera_id", "$1"));
+    query(sql).bind(list(latest.keys())).execute(&mut *connection).await?;
+    let members: Vec<(&String, &str)> =
+        groups.iter().flat_map(|(id, names)| names.iter().map(move |name| (*name, *id))).collect();
+    if !members.is_empty() {
+        let rows = Rows::new()
+            .texts("name", members.iter().map(|(name, _)| name.as_str()))
+            .texts("camera_id", members.iter().map(|(_, id)| *id));
+        let sql = format!(
+            "INSERT INTO camera_groups (name, camera_id) SELECT x.name, x.camera_id FROM {}",
+            rows.table(dialect, 1, "x")
+        );
+        query(sql).bind_rows(rows, dialect)?.execute(connection).await?;
+    }
+    let created = latest.len().saturating_sub(known.len()) as u64;
+    Ok(Imported { created, updated: cameras.len() as u64 - created })
+}
+
+fn read(row: &Row) -> Result<StoredCamera, StoreError> {
     let source = text(row, "source")?;
     let camera = Camera {
         id: text(row, "id")?,
         name: text(row, "name")?,
         source: masked_source(&source),
-        enabled: row.try_get::<i64, _>("enabled")? != 0,
+        enabled: row.try_get::<i64>("enabled")? != 0,
         labels: json(row, "labels")?,
         groups: json(row, "group_names")?,
         created_at: time_of(row, "created_at")?,

@@ -1,5 +1,7 @@
 //! Where the two databases want other words. Everything else is written once.
 
+use crate::db::Rows;
+
 /// The database's language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
@@ -9,74 +11,97 @@ pub enum Dialect {
     Postgres,
 }
 
-/// A column of [`Dialect::rows`].
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Column {
-    Text(&'static str),
-    Integer(&'static str),
-    Real(&'static str),
+/// What [`Dialect::update`] writes.
+pub(crate) struct Update<'a> {
+    /// The table.
+    pub(crate) table: &'a str,
+    /// The column of the rows that holds the table's ids.
+    pub(crate) key: &'a str,
+    /// The rows; their values are bound last.
+    pub(crate) rows: &'a Rows,
+    /// Their first parameter.
+    pub(crate) first: usize,
+    /// The new values.
+    pub(crate) set: &'a str,
+    /// What must be true, of the table and `x`.
+    pub(crate) condition: &'a str,
+    /// What is answered.
+    pub(crate) returning: &'a str,
+    /// Leaves out what another transaction changes.
+    pub(crate) skip: bool,
 }
 
 impl Dialect {
-    /// A table expression `alias` whose rows are the objects of the JSON array in `parameter`: one
-    /// statement carries a whole batch.
-    pub(crate) fn rows(self, parameter: &str, alias: &str, columns: &[Column]) -> String {
-        match self {
-            Self::Sqlite => {
-                let columns: Vec<_> = columns
-                    .iter()
-                    .map(|column| {
-                        let name = column.name();
-                        format!("json_extract(value, '$.{name}') AS {name}")
-                    })
-                    .collect();
-                format!("(SELECT {} FROM json_each({parameter})) AS {alias}", columns.join(", "))
-            }
-            Self::Postgres => {
-                let columns: Vec<_> = columns
-                    .iter()
-                    .map(|column| {
-                        let kind = match column {
-                            Column::Text(_) => "text",
-                            Column::Integer(_) => "bigint",
-                            Column::Real(_) => "double precision",
-                        };
-                        format!("{} {kind}", column.name())
-                    })
-                    .collect();
-                format!("jsonb_to_recordset(CAST({parameter} AS jsonb)) AS {alias}({})", columns.join(", "))
-            }
-        }
-    }
-
-    /// A condition that is true where `column` is among the texts of the JSON array in `parameter`.
+    /// A condition that is true where `column` is among the texts of the list in `parameter`.
     pub(crate) fn among(self, column: &str, parameter: &str) -> String {
         match self {
             Self::Sqlite => format!("{column} IN (SELECT value FROM json_each({parameter}))"),
-            // A prepared plan for `IN (SELECT …)` reads the whole table; for an array it does not.
+            Self::Postgres => format!("{column} = ANY(CAST({parameter} AS text[]))"),
+        }
+    }
+
+    /// An `UPDATE` of those rows of a table that a batch names, and that `condition` is true of: a row of `x`,
+    /// whose column `key` names a row of the table. The rows are locked in the order of their ids. `skip` leaves
+    /// out those that another transaction changes at this moment.
+    pub(crate) fn update(self, update: &Update<'_>) -> String {
+        let Update { table, key, rows, first, set, condition, returning, skip } = update;
+        let x = rows.table(self, *first, "x");
+        match self {
+            // There is one writer.
+            Self::Sqlite => format!(
+                "UPDATE {table} SET {set} FROM {x} WHERE {table}.id = x.{key} AND {condition} RETURNING {returning}"
+            ),
             Self::Postgres => {
-                format!("{column} = ANY(ARRAY(SELECT jsonb_array_elements_text(CAST({parameter} AS jsonb))))")
+                let skip = if *skip { " SKIP LOCKED" } else { "" };
+                let names = rows.names("");
+                format!(
+                    "WITH x AS MATERIALIZED (SELECT {names} FROM {x}), held AS MATERIALIZED (SELECT {table}.id FROM {table} JOIN x \
+                     ON {table}.id = x.{key} WHERE {condition} ORDER BY {table}.id FOR NO KEY UPDATE OF {table}{skip}) \
+                     UPDATE {table} SET {set} FROM x JOIN held ON held.id = x.{key} \
+                     WHERE {table}.id = x.{key} AND {condition} RETURNING {returning}"
+                )
             }
         }
     }
 
-    /// What a `SELECT` says that takes rows which another master may want at the same time.
-    pub(crate) const fn skip_locked(self) -> &'static str {
+    /// A condition that is true of those rows of a table that `condition` is true of, `limit` at the most. They
+    /// are locked in the order of their ids, but for those that another transaction changes at this moment.
+    pub(crate) fn free(self, table: &str, condition: &str, limit: i64) -> String {
         match self {
-            // There is one writer.
-            Self::Sqlite => "",
-            Self::Postgres => " FOR UPDATE SKIP LOCKED",
+            Self::Sqlite => format!("id IN (SELECT id FROM {table} WHERE {condition} LIMIT {limit})"),
+            Self::Postgres => format!(
+                "id = ANY(ARRAY(SELECT id FROM {table} WHERE id = ANY(ARRAY(SELECT id FROM {table} \
+                 WHERE {condition} LIMIT {limit})) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)) AND {condition}"
+            ),
         }
     }
 
-    /// Begins a transaction that writes, and its first command. One that may be lost with the database's
-    /// machine does not wait for its disk.
+    /// The same for all of them, waiting for those that another transaction changes.
+    pub(crate) fn all(self, table: &str, condition: &str) -> String {
+        match self {
+            Self::Sqlite => condition.to_owned(),
+            Self::Postgres => format!(
+                "id = ANY(ARRAY(SELECT id FROM {table} WHERE {condition} ORDER BY id FOR NO KEY UPDATE)) AND {condition}"
+            ),
+        }
+    }
+
+    /// What a `SELECT` by ids says at its end that locks what it reads.
+    pub(crate) const fn to_change(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " FOR NO KEY UPDATE",
+        }
+    }
+
+    /// Begins a transaction that writes. One that may be lost with the database's machine does not wait for its
+    /// disk.
     pub(crate) const fn begin(self, may_be_lost: bool) -> &'static str {
         match (self, may_be_lost) {
             // In WAL mode with `synchronous = NORMAL` no transaction waits for the disk.
-            (Self::Sqlite, _) => "BEGIN IMMEDIATE; SAVEPOINT command",
-            (Self::Postgres, false) => "BEGIN; SAVEPOINT command",
-            (Self::Postgres, true) => "BEGIN; SET LOCAL synchronous_commit = off; SAVEPOINT command",
+            (Self::Sqlite, _) => "BEGIN IMMEDIATE",
+            (Self::Postgres, false) => "BEGIN",
+            (Self::Postgres, true) => "BEGIN; SET LOCAL synchronous_commit = off",
         }
     }
 
@@ -87,8 +112,21 @@ impl Dialect {
                 "PRAGMA journal_mode = WAL; PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = 1; \
                  PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4000"
             }
-            // A plan that was made while the tables were empty reads all of them once they are full.
-            Self::Postgres => "SET plan_cache_mode = force_custom_plan; SET jit = off",
+            // A plan that was made while the tables were empty reads all of them once they are full. The
+            // limits end what waits for somebody, and what was begun by a master that is gone.
+            Self::Postgres => {
+                "SET plan_cache_mode = force_custom_plan; SET jit = off; SET statement_timeout = 7000; \
+                 SET lock_timeout = 3000; SET idle_in_transaction_session_timeout = 10000; \
+                 SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3"
+            }
+        }
+    }
+
+    /// What lifts the limits of a connection that writes.
+    pub(crate) const fn unlimited(self) -> &'static str {
+        match self {
+            Self::Sqlite => "PRAGMA foreign_keys = 1",
+            Self::Postgres => "SET statement_timeout = 0; SET lock_timeout = 0",
         }
     }
 
@@ -97,7 +135,9 @@ impl Dialect {
         match self {
             Self::Sqlite => "PRAGMA busy_timeout = 5000; PRAGMA query_only = 1",
             Self::Postgres => {
-                "SET plan_cache_mode = force_custom_plan; SET jit = off; SET default_transaction_read_only = on"
+                "SET plan_cache_mode = force_custom_plan; SET jit = off; SET default_transaction_read_only = on; \
+                 SET statement_timeout = 10000; SET idle_in_transaction_session_timeout = 10000; \
+                 SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3"
             }
         }
     }
@@ -107,14 +147,6 @@ impl Dialect {
         match self {
             Self::Sqlite => "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
             Self::Postgres => "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
-        }
-    }
-}
-
-impl Column {
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Text(name) | Self::Integer(name) | Self::Real(name) => name,
         }
     }
 }

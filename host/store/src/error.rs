@@ -11,8 +11,12 @@ pub enum StoreError {
         /// Commands that wait.
         waiting: usize,
     },
-    /// The database cannot be reached, is locked, or its disk is full. Nothing was changed.
-    #[error("the database does not do its work: {0}")]
+    /// Another transaction stood in the way, of another master or another program. Nothing was changed; try again.
+    #[error("the database is busy with other changes: {0}")]
+    Contended(Arc<str>),
+    /// The database cannot be reached, is locked, or its disk is full. Nothing was changed, unless it fell silent
+    /// in the very moment of a commit.
+    #[error("the database is unavailable: {0}")]
     Unavailable(Arc<str>),
     /// What is in the database is not what this program writes.
     #[error("the database holds something unexpected: {0}")]
@@ -40,6 +44,12 @@ impl From<sqlx::Error> for StoreError {
             }
             sqlx::Error::Database(database) if database.is_unique_violation() => {
                 Self::Conflict(database.message().into())
+            }
+            // Serialization failure, deadlock, lock timeout.
+            sqlx::Error::Database(database)
+                if database.code().is_some_and(|code| matches!(&*code, "40001" | "40P01" | "55P03")) =>
+            {
+                Self::Contended(database.message().into())
             }
             _ => Self::unavailable(&error),
         }

@@ -1,15 +1,17 @@
 //! Findings of the past.
 
-use easysight_protocol::{DiagnosisResult, JobId, Page, RunId};
-use sqlx::{AssertSqlSafe, any::AnyRow};
+use easysight_protocol::{DiagnosisResult, Failure, JobId, Page, RunId, Status};
 
 use crate::{
     PageRequest, Store, StoreError,
-    query::{Select, json, maybe_text, page_of, parsed, text, time_of},
+    db::{Row, query},
+    query::{Select, text},
+    reports::{COLUMNS, finding_name, first_name, kinds_with, list, parts, read},
 };
 
-const COLUMNS: &str =
-    "SELECT id, job_id, run_id, task_id, camera_id, node_id, created_at, document FROM findings";
+/// Reports that one statement reads, and that one page looks through at the most.
+const STEP: u32 = 250;
+const MAX_LOOKED_THROUGH: usize = 5_000;
 
 /// Which findings are wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,15 +28,16 @@ pub struct FindingFilter {
     pub diagnosis: Option<String>,
     /// Those of this status, or with this kind of failure in place of one.
     pub status: Option<String>,
-    /// Those stored at this time or later, in milliseconds.
+    /// Those recorded at this time or later, in milliseconds.
     pub since: Option<i64>,
-    /// Those stored before this time, in milliseconds.
+    /// Those recorded before this time, in milliseconds.
     pub until: Option<i64>,
 }
 
 /// Findings of the past.
 pub trait FindingRepository {
-    /// Lists findings, latest first.
+    /// Lists findings, latest first. A page may have fewer than are wanted though there is a next one, where few
+    /// of very many are what is wanted.
     ///
     /// # Errors
     ///
@@ -62,40 +65,160 @@ impl FindingRepository for Store {
         filter: &FindingFilter,
         page: &PageRequest,
     ) -> Result<Page<DiagnosisResult>, StoreError> {
-        let rows = Select::new(COLUMNS)
+        let kinds = match &filter.diagnosis {
+            Some(diagnosis) if !filter.is_narrow() && !filter.is_marked() => {
+                let rows = query("SELECT id, diagnoses FROM report_kinds").fetch_all(&self.readers).await?;
+                Some(kinds_with(&rows, diagnosis)?)
+            }
+            _ => None,
+        };
+        let limit = page.limit as usize;
+        let mut items: Vec<DiagnosisResult> = Vec::new();
+        let mut after = page.after.as_deref().map(|mark| {
+            let (report, position) = parts(mark);
+            (report.to_owned(), position)
+        });
+        let mut looked = 0;
+        loop {
+            let rows = match &kinds {
+                Some(kinds) => self.of_kinds(filter, kinds, after.as_ref()).await?,
+                None if filter.is_marked() && !filter.is_narrow() && filter.task_id.is_none() => {
+                    self.marked(filter, after.as_ref()).await?
+                }
+                None => self.step(filter, None, after.as_ref()).await?,
+            };
+            for row in &rows {
+                let found = read(row)?;
+                for (position, finding) in found.into_iter().enumerate().rev() {
+                    let is_before = after
+                        .as_ref()
+                        .is_none_or(|(report, at)| parts(&finding.id).0 != report || position < *at);
+                    if is_before && filter.is_met_by(&finding) {
+                        items.push(finding);
+                    }
+                }
+                if items.len() > limit {
+                    items.truncate(limit);
+                    let next = items.last().map(|finding| finding.id.clone());
+                    return Ok(Page { items, next });
+                }
+                looked += 1;
+                after = Some((text(row, "id")?, 0));
+                if looked >= MAX_LOOKED_THROUGH {
+                    let next = after.map(|(report, position)| finding_name(&report, position));
+                    return Ok(Page { items, next });
+                }
+            }
+            if rows.len() < STEP as usize {
+                return Ok(Page { items, next: None });
+            }
+        }
+    }
+
+    async fn findings_named(&self, ids: &[String]) -> Result<Vec<DiagnosisResult>, StoreError> {
+        let sql = format!("{COLUMNS} WHERE {} ORDER BY id", self.dialect.among("id", "$1"));
+        let reports: std::collections::BTreeSet<&str> = ids.iter().map(|id| parts(id).0).collect();
+        let rows = query(sql).bind(list(reports)).fetch_all(&self.readers).await?;
+        let mut named = Vec::with_capacity(ids.len());
+        for row in &rows {
+            named.extend(read(row)?.into_iter().filter(|finding| ids.contains(&finding.id)));
+        }
+        Ok(named)
+    }
+}
+
+impl FindingFilter {
+    /// True where few reports are left, however many there are.
+    const fn is_narrow(&self) -> bool {
+        self.run_id.is_some() || self.job_id.is_some() || self.camera_id.is_some()
+    }
+
+    /// True where what is wanted was marked when it was recorded.
+    fn is_marked(&self) -> bool {
+        let unmarked = [Status::Normal.as_str(), Failure::INCONCLUSIVE, Failure::UNSUPPORTED_CLIP];
+        self.status.as_deref().is_some_and(|word| !unmarked.contains(&word))
+    }
+
+    /// Whether a finding of a report that was read is wanted.
+    fn is_met_by(&self, result: &DiagnosisResult) -> bool {
+        self.diagnosis.as_ref().is_none_or(|one| *one == result.finding.diagnosis)
+            && self.status.as_deref().is_none_or(|word| word == result.finding.word())
+    }
+}
+
+impl Store {
+    /// The next reports that may have what is wanted, latest first.
+    async fn step(
+        &self,
+        filter: &FindingFilter,
+        kind: Option<i64>,
+        after: Option<&(String, usize)>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let mut select = Select::new(COLUMNS)
             .and("run_id = ?", filter.run_id.map(|id| id.to_string()))
             .and("job_id = ?", filter.job_id.map(|id| id.to_string()))
             .and("task_id = ?", filter.task_id.clone())
             .and("camera_id = ?", filter.camera_id.clone())
+            .and_integer("kind = ?", kind)
+            .and("id >= ?", filter.since.map(first_name))
+            .and("id < ?", filter.until.map(first_name));
+        if let (true, Some(word)) = (filter.is_marked(), &filter.status) {
+            // Here marks are looked up by report: others among the filters leave few reports.
+            let (diagnosis, word) = (filter.diagnosis.clone(), Some(word.clone()));
+            let of = "EXISTS (SELECT 1 FROM marks WHERE marks.report_id = reports.id AND marks.word = ?)";
+            select = select.and(of, word);
+            let of =
+                "EXISTS (SELECT 1 FROM marks WHERE marks.report_id = reports.id AND marks.diagnosis = ?)";
+            select = select.and(of, diagnosis);
+        }
+        // The report that the last page ended in may have more.
+        let mark = match after {
+            Some((report, 0)) => select.and("id < ?", Some(report.clone())),
+            Some((report, _)) => select.and("id <= ?", Some(report.clone())),
+            None => select,
+        };
+        let page = PageRequest { after: None, limit: STEP - 1 };
+        mark.page(&self.readers, "id DESC", "", &page).await
+    }
+
+    /// The same by their marks alone, where nothing else narrows them down.
+    async fn marked(
+        &self,
+        filter: &FindingFilter,
+        after: Option<&(String, usize)>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let select = Select::new("SELECT DISTINCT report_id FROM marks")
+            .and("word = ?", filter.status.clone())
             .and("diagnosis = ?", filter.diagnosis.clone())
-            .and("status = ?", filter.status.clone())
-            .and_integer("created_at >= ?", filter.since)
-            .and_integer("created_at < ?", filter.until)
-            .page(&self.readers, "id DESC", "id < ?", page)
-            .await?;
-        page_of(&rows, page.limit, read, |finding| finding.id.clone())
+            .and("report_id >= ?", filter.since.map(first_name))
+            .and("report_id < ?", filter.until.map(first_name));
+        let select = match after {
+            Some((report, 0)) => select.and("report_id < ?", Some(report.clone())),
+            Some((report, _)) => select.and("report_id <= ?", Some(report.clone())),
+            None => select,
+        };
+        let page = PageRequest { after: None, limit: STEP - 1 };
+        let marks = select.page(&self.readers, "report_id DESC", "", &page).await?;
+        let ids = marks.iter().map(|row| text(row, "report_id")).collect::<Result<Vec<_>, _>>()?;
+        let sql = format!("{COLUMNS} WHERE {} ORDER BY id DESC", self.dialect.among("id", "$1"));
+        query(sql).bind(list(ids)).fetch_all(&self.readers).await
     }
 
-    async fn findings_named(&self, ids: &[String]) -> Result<Vec<DiagnosisResult>, StoreError> {
-        let among = self.dialect.among("id", "$1");
-        let sql = format!("{COLUMNS} WHERE {among} ORDER BY id");
-        let rows = sqlx::query(AssertSqlSafe(sql))
-            .bind(serde_json::to_string(ids)?)
-            .fetch_all(&self.readers)
-            .await?;
-        rows.iter().map(read).collect()
+    /// The same of reports of some kinds: each kind's own, by its index.
+    async fn of_kinds(
+        &self,
+        filter: &FindingFilter,
+        kinds: &[i64],
+        after: Option<&(String, usize)>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let mut all = Vec::new();
+        for kind in kinds {
+            for row in self.step(filter, Some(*kind), after).await? {
+                all.push((text(&row, "id")?, row));
+            }
+        }
+        all.sort_by(|(a, _), (b, _)| b.cmp(a));
+        all.truncate(STEP as usize);
+        Ok(all.into_iter().map(|(_, row)| row).collect())
     }
-}
-
-fn read(row: &AnyRow) -> Result<DiagnosisResult, StoreError> {
-    Ok(DiagnosisResult {
-        id: text(row, "id")?,
-        job_id: parsed(row, "job_id")?,
-        run_id: parsed(row, "run_id")?,
-        task_id: maybe_text(row, "task_id")?,
-        camera_id: maybe_text(row, "camera_id")?,
-        node_id: maybe_text(row, "node_id")?,
-        created_at: time_of(row, "created_at")?,
-        finding: json(row, "document")?,
-    })
 }

@@ -1,14 +1,13 @@
 //! Jobs: made, and as people look at them.
 
 use easysight_protocol::{Job, JobId, JobState, Page, RunId, TaskRequest, masked_source};
-use serde_json::json;
-use sqlx::{AnyConnection, AssertSqlSafe, Row, any::AnyRow};
 use uuid::Uuid;
 
 use crate::{
     Dialect, PageRequest, Store, StoreError,
-    dialect::Column,
+    db::{Connection, Row, Rows, query},
     query::{Select, maybe_json, maybe_text, maybe_time, page_of, parsed, small, text, time_of, word},
+    ready::ReadyJob,
 };
 
 const COLUMNS: &str = "SELECT id, run_id, camera_id, source, state, attempt, failures, max_attempts, node_id, \
@@ -18,7 +17,7 @@ const COLUMNS: &str = "SELECT id, run_id, camera_id, source, state, attempt, fai
 const CHUNK: usize = 2_000;
 
 /// Labels as one text: sorted `key=value` lines.
-fn label_set(labels: &easysight_protocol::Labels) -> String {
+pub(crate) fn label_set(labels: &easysight_protocol::Labels) -> String {
     labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join("\n")
 }
 
@@ -31,54 +30,68 @@ pub(crate) struct JobsOf {
 }
 
 impl JobsOf {
-    /// One job a camera, `(camera id, source)`.
+    /// One job a camera, `(camera id, source)`. Answers those that are ready once this is committed.
     pub(crate) async fn insert(
         &self,
-        connection: &mut AnyConnection,
+        connection: &mut Connection,
         dialect: Dialect,
         cameras: &[(Option<String>, String)],
         now: i64,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<ReadyJob>, StoreError> {
         let required = label_set(&self.definition.required_labels);
-        sqlx::query("INSERT INTO label_sets (required) VALUES ($1) ON CONFLICT DO NOTHING")
-            .bind(&required)
-            .execute(&mut *connection)
-            .await?;
-        let columns = [Column::Text("id"), Column::Text("camera_id"), Column::Text("source")];
-        let sql = format!(
-            "INSERT INTO jobs (id, run_id, task_id, camera_id, source, state, priority, required, attempt, failures, \
-             max_attempts, not_before, deadline_at, created_at) \
-             SELECT x.id, $2, $3, x.camera_id, x.source, 'queued', $4, $5, 0, 0, $6, $7, $8, $7 FROM {}",
-            dialect.rows("$1", "x", &columns)
-        );
+        let priority = i64::from(self.definition.priority);
+        let mut ready = Vec::with_capacity(cameras.len());
         for chunk in cameras.chunks(CHUNK) {
-            let rows: Vec<_> = chunk
-                .iter()
-                .map(|(camera_id, source)| {
-                    json!({"id": JobId(Uuid::now_v7()), "camera_id": camera_id, "source": source})
-                })
-                .collect();
-            sqlx::query(AssertSqlSafe(sql.clone()))
-                .bind(serde_json::to_string(&rows)?)
+            let ids: Vec<JobId> = chunk.iter().map(|_| JobId(Uuid::now_v7())).collect();
+            let rows = Rows::new()
+                .texts("id", ids.iter().map(JobId::to_string))
+                .maybe_texts("camera_id", chunk.iter().map(|(camera, _)| camera.as_deref()))
+                .texts("source", chunk.iter().map(|(_, source)| source.as_str()));
+            let sql = format!(
+                "INSERT INTO jobs (id, run_id, task_id, camera_id, source, state, priority, required, attempt, failures, \
+                 max_attempts, not_before, deadline_at, created_at) \
+                 SELECT x.id, $1, $2, x.camera_id, x.source, 'queued', $3, $4, 0, 0, $5, $6, $7, $6 FROM {}",
+                rows.table(dialect, 8, "x")
+            );
+            query(sql)
                 .bind(self.run_id.to_string())
                 .bind(&self.task_id)
-                .bind(i64::from(self.definition.priority))
+                .bind(priority)
                 .bind(&required)
                 .bind(i64::from(self.definition.max_attempts))
                 .bind(now)
                 .bind(self.deadline_at)
+                .bind_rows(rows, dialect)?
                 .execute(&mut *connection)
                 .await?;
+            ready.extend(ids.into_iter().map(|id| ReadyJob {
+                required: required.clone(),
+                priority,
+                id,
+                not_before: now,
+            }));
         }
         if cameras.is_empty() {
-            sqlx::query("UPDATE runs SET state = 'finished', finished_at = $2 WHERE id = $1")
+            query("UPDATE runs SET state = 'finished', finished_at = $2 WHERE id = $1")
                 .bind(self.run_id.to_string())
                 .bind(now)
                 .execute(connection)
                 .await?;
         }
-        Ok(())
+        Ok(ready)
     }
+}
+
+/// What is returned of jobs that are queued again, so that they are known to be ready.
+pub(crate) const QUEUED_AGAIN: &str = "id, required, priority, not_before";
+
+pub(crate) fn read_queued(row: &Row) -> Result<ReadyJob, StoreError> {
+    Ok(ReadyJob {
+        required: text(row, "required")?,
+        priority: row.try_get("priority")?,
+        id: parsed(row, "id")?,
+        not_before: row.try_get("not_before")?,
+    })
 }
 
 /// Jobs as people look at them.
@@ -124,7 +137,7 @@ impl JobRepository for Store {
     }
 }
 
-fn read(row: &AnyRow) -> Result<Job, StoreError> {
+fn read(row: &Row) -> Result<Job, StoreError> {
     Ok(Job {
         id: parsed(row, "id")?,
         run_id: parsed(row, "run_id")?,
@@ -139,7 +152,7 @@ fn read(row: &AnyRow) -> Result<Job, StoreError> {
         created_at: time_of(row, "created_at")?,
         started_at: maybe_time(row, "started_at")?,
         finished_at: maybe_time(row, "finished_at")?,
-        decode_ms: row.try_get::<Option<f64>, _>("decode_ms")?,
+        decode_ms: row.try_get::<Option<f64>>("decode_ms")?,
         failure: maybe_json(row, "failure")?,
     })
 }

@@ -6,17 +6,23 @@
 //! durable. Time is handed in, in milliseconds since 1970.
 
 mod baselines;
+mod beats;
 mod cameras;
+mod db;
 mod dialect;
-mod dispatch;
 mod error;
 mod findings;
+mod health;
 mod jobs;
+mod lanes;
+mod leases;
 mod news;
 mod nodes;
 mod pictures;
 mod plugins;
 mod query;
+mod ready;
+mod reports;
 mod results;
 mod runs;
 mod shadows;
@@ -24,54 +30,72 @@ mod tasks;
 mod tokens;
 mod upkeep;
 mod usage;
-mod writer;
 
-use std::{path::Path, str::FromStr, sync::Arc, time::Duration};
+use std::{collections::HashMap, path::Path, str::FromStr, sync::Arc};
 
-use sqlx::{
-    AnyConnection, AnyPool, Connection,
-    any::{AnyConnectOptions, AnyPoolOptions},
-    migrate::Migrator,
-};
+use easysight_protocol::{JobId, RunId};
+use parking_lot::Mutex;
+use sqlx::{migrate::Migrator, postgres::PgConnectOptions, sqlite::SqliteConnectOptions};
 use tokio::task::JoinHandle;
 
 pub use baselines::BaselineRepository;
+pub use beats::HeartbeatOutcome;
 pub use cameras::{CameraFilter, CameraRepository, Imported, StoredCamera};
 pub use dialect::Dialect;
-pub use dispatch::{LeaseRepository, Leased, WantedLease};
 pub use error::{OpenError, StoreError};
 pub use findings::{FindingFilter, FindingRepository};
 pub use jobs::JobRepository;
+pub use leases::{LeaseRepository, Leased, WantedLease, satisfies};
 pub use news::{Listener, MAX_NEWS_BYTES};
-pub use nodes::{HeartbeatOutcome, NodeRepository, Registration};
+pub use nodes::{NodeRepository, Registration, silent_before};
 pub use pictures::PictureRepository;
 pub use plugins::PluginRepository;
 pub use query::PageRequest;
 pub use results::{Recorded, ResultRepository};
-pub use runs::{FanOut, NewRun, RunFilter, RunRepository, Start, StoredRun};
+pub use runs::{FanOut, NewRun, Retried, RunFilter, RunRepository, Start, StoredRun};
 pub use shadows::{Shadow, ShadowRepository};
 pub use tasks::TaskRepository;
 pub use tokens::{StoredToken, TokenRepository};
-pub use upkeep::{QueueState, Reaped, UpkeepRepository};
+pub use upkeep::{Agenda, QueueState, Reaped, UpkeepRepository};
 pub use usage::UsageRepository;
 
-use writer::Writer;
+use beats::Beats;
+use db::{Options, Pool, Server};
+use lanes::{Commands, Lane, Seat};
+use leases::Leases;
+use ready::Ready;
+use results::Results;
+use runs::Begins;
+use usage::Unwritten;
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
-/// Connections that read.
-const READERS: u32 = 4;
-/// How long a read waits for a connection.
-const ACQUIRE: Duration = Duration::from_secs(5);
-
 /// The store. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
-    readers: AnyPool,
-    writer: Writer,
+    readers: Pool,
+    /// Commands that are few.
+    writer: Commands,
+    leases: Lane<Leases>,
+    beats: Lane<Beats>,
+    results: Lane<Results>,
+    begins: Lane<Begins>,
+    known: Arc<Known>,
     dialect: Dialect,
     url: Arc<str>,
+}
+
+/// What this store remembers beside the database, all of which may be lost.
+#[derive(Default)]
+struct Known {
+    ready: Ready,
+    /// A job of a run that was open when it was seen.
+    open_jobs: Mutex<HashMap<RunId, JobId>>,
+    /// When a set of labels was noted.
+    label_sets: Mutex<HashMap<String, i64>>,
+    usage: Mutex<Unwritten>,
+    upkeep: Mutex<upkeep::Floors>,
 }
 
 impl Store {
@@ -82,32 +106,41 @@ impl Store {
     ///
     /// [`OpenError`], with what to do about it.
     pub async fn open(url: &str) -> Result<(Self, JoinHandle<()>), OpenError> {
-        sqlx::any::install_default_drivers();
-        let (dialect, options) = options(url)?;
+        let options = options(url)?;
+        let dialect = options.dialect();
         let failed = |error: &dyn std::fmt::Display| OpenError::Database {
             url: masked(url),
             reason: explain(dialect, &error.to_string()),
         };
-        let mut connection = connect(&options, dialect).await.map_err(|error| failed(&error))?;
-        let migrator = match dialect {
-            Dialect::Sqlite => &SQLITE,
-            Dialect::Postgres => &POSTGRES,
-        };
-        migrator.run(&mut connection).await.map_err(|error| failed(&error))?;
-        let readers = AnyPoolOptions::new()
-            .max_connections(READERS)
-            .acquire_timeout(ACQUIRE)
-            .after_connect(move |connection, _| {
-                Box::pin(async move {
-                    sqlx::raw_sql(dialect.reading_session()).execute(connection).await?;
-                    Ok(())
-                })
-            })
-            .connect_with(options.clone())
-            .await
-            .map_err(|error| failed(&error))?;
-        let (writer, writing) = Writer::start(connection, options, dialect);
-        Ok((Self { readers, writer, dialect, url: url.into() }, tokio::spawn(writing)))
+        let mut connection = lanes::connect(&options).await.map_err(|error| failed(&error))?;
+        // A change of large tables takes as long as it takes.
+        connection.raw(dialect.unlimited()).await.map_err(|error| failed(&error))?;
+        connection.migrate(&SQLITE, &POSTGRES).await.map_err(|error| failed(&error))?;
+        connection.raw(dialect.session()).await.map_err(|error| failed(&error))?;
+        let known = Arc::new(Known::default());
+        let readers = Pool::new(options.clone());
+        let seat = Seat::new(Some(connection), Arc::new(options));
+        let (leases, leasing) = Lane::open(Leases::new(dialect, Arc::clone(&known)), seat.another());
+        let (beats, beating) = Lane::open(Beats::new(dialect), seat.another());
+        let (results, recording) = Lane::open(Results::new(dialect, Arc::clone(&known)), seat.another());
+        let (begins, beginning) = Lane::open(Begins::new(dialect), seat.another());
+        let (writer, commanding) = Commands::open(seat);
+        let lanes = [
+            tokio::spawn(leasing),
+            tokio::spawn(beating),
+            tokio::spawn(recording),
+            tokio::spawn(beginning),
+            tokio::spawn(commanding),
+        ];
+        let ended = tokio::spawn(async move {
+            for ended in futures::future::join_all(lanes).await {
+                if let Err(error) = ended {
+                    tracing::error!(%error, "a lane of the store broke down");
+                }
+            }
+        });
+        let url = url.into();
+        Ok((Self { readers, writer, leases, beats, results, begins, known, dialect, url }, ended))
     }
 
     /// The database's language.
@@ -116,35 +149,39 @@ impl Store {
         self.dialect
     }
 
+    /// Statements that were sent to the database since the store was opened.
+    #[must_use]
+    pub fn statements(&self) -> u64 {
+        self.readers.statements()
+    }
+
     /// Commands that wait to be written.
     #[must_use]
     pub fn backlog(&self) -> usize {
-        self.writer.depth()
+        let lanes = [self.leases.depth(), self.beats.depth(), self.results.depth(), self.begins.depth()];
+        self.writer.depth() + lanes.iter().sum::<usize>()
     }
 }
 
-fn options(url: &str) -> Result<(Dialect, AnyConnectOptions), OpenError> {
-    let (dialect, url) = if let Some(path) = url.strip_prefix("sqlite:") {
+fn options(url: &str) -> Result<Options, OpenError> {
+    let broken = |error: sqlx::Error| OpenError::Url(format!("the database URL {}: {error}", masked(url)));
+    if url.starts_with("sqlite:") {
+        let options = SqliteConnectOptions::from_str(url).map_err(broken)?;
         // The file is made where there is none, unless the URL says otherwise.
-        let url = if path.contains("mode=") {
-            url.to_owned()
-        } else {
-            format!("{url}{}mode=rwc", if path.contains('?') { '&' } else { '?' })
-        };
-        (Dialect::Sqlite, url)
-    } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        (Dialect::Postgres, url.to_owned())
-    } else {
+        let made = !url.contains("mode=");
+        let options = if made { options.create_if_missing(true) } else { options };
+        return Ok(Options::new(Server::Sqlite(Box::new(options))));
+    }
+    if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
         return Err(OpenError::Url(
             "a database URL begins with sqlite:// or postgres://, such as sqlite:///var/lib/easysight/master.db \
              or postgres://user:password@host/easysight?sslmode=verify-full"
                 .into(),
         ));
-    };
-    let options = AnyConnectOptions::from_str(&url)
-        .map_err(|error| OpenError::Url(format!("the database URL {}: {error}", masked(&url))))?;
+    }
     // The driver would say that there is no such file, and not which one it looked for.
-    for (parameter, file) in options.database_url.query_pairs() {
+    let parsed = url::Url::parse(url).map_err(|error| broken(sqlx::Error::Configuration(error.into())))?;
+    for (parameter, file) in parsed.query_pairs() {
         if matches!(
             &*parameter,
             "sslrootcert" | "ssl-root-cert" | "ssl-ca" | "sslcert" | "ssl-cert" | "sslkey" | "ssl-key"
@@ -152,22 +189,11 @@ fn options(url: &str) -> Result<(Dialect, AnyConnectOptions), OpenError> {
         {
             return Err(OpenError::Url(format!(
                 "the database URL {}: {parameter}: there is no file {file}",
-                masked(&url)
+                masked(url)
             )));
         }
     }
-    Ok((dialect, options))
-}
-
-pub(crate) async fn connect(
-    options: &AnyConnectOptions,
-    dialect: Dialect,
-) -> Result<AnyConnection, StoreError> {
-    let connecting = tokio::time::timeout(Duration::from_secs(15), AnyConnection::connect_with(options));
-    let mut connection =
-        connecting.await.map_err(|_| StoreError::unavailable("it does not answer within 15 s"))??;
-    sqlx::raw_sql(dialect.session()).execute(&mut connection).await?;
-    Ok(connection)
+    Ok(Options::new(Server::Postgres(Box::new(PgConnectOptions::from_str(url).map_err(broken)?))))
 }
 
 /// The URL with its password masked.

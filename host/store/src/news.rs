@@ -3,7 +3,7 @@
 
 use sqlx::postgres::PgListener;
 
-use crate::{Dialect, Store, StoreError};
+use crate::{Dialect, Store, StoreError, db::query};
 
 const CHANNEL: &str = "easysight_news";
 /// Bytes of one message at the most; PostgreSQL takes 7,999.
@@ -21,7 +21,7 @@ impl Store {
     pub async fn tell(&self, news: &str) -> Result<(), StoreError> {
         if self.dialect == Dialect::Postgres {
             let sql = "SELECT CAST(pg_notify($1, $2) AS TEXT) AS told";
-            sqlx::query(sql).bind(CHANNEL).bind(news).execute(&self.readers).await?;
+            query(sql).bind(CHANNEL).bind(news).execute(&self.readers).await?;
         }
         Ok(())
     }

@@ -1,16 +1,23 @@
 //! Nodes: who is there, in which life, and when it was heard of last.
 
-use easysight_protocol::{
-    DistributedNode, HeartbeatRequest, Incarnation, JobId, Labels, NodeState, RegisterRequest, Totals,
-};
-use sqlx::{AnyConnection, AssertSqlSafe, Row, any::AnyRow};
+use easysight_protocol::{DistributedNode, Incarnation, Labels, NodeState, RegisterRequest, RunId, Totals};
 
 use crate::{
-    Store, StoreError,
-    dispatch::clock_offset,
-    query::{json, maybe_time, parsed, text, time_of},
+    Dialect, Store, StoreError,
+    beats::clock_offset,
+    db::{Connection, Row, query},
+    jobs::{QUEUED_AGAIN, read_queued},
+    query::{json, maybe_json, maybe_time, parsed, text, time_of},
+    ready::ReadyJob,
     upkeep::EXPIRED,
 };
+
+/// Before which time a node must have been heard of last to count as silent: one lease ago. Nodes cannot be heard
+/// while the master or its database is away; a master that has not listened for a whole lease calls none silent.
+#[must_use]
+pub const fn silent_before(listening_since: i64, now: i64, lease_ms: i64) -> i64 {
+    if now - listening_since < lease_ms { i64::MIN } else { now - lease_ms }
+}
 
 /// What became of a registration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,26 +36,11 @@ pub enum Registration {
     },
 }
 
-/// What became of a heartbeat.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum HeartbeatOutcome {
-    /// Leases were renewed.
-    Noted {
-        /// Held jobs that are the node's no longer.
-        revoked: Vec<JobId>,
-        /// Jobs that never reached it and are offered again.
-        lost: u64,
-    },
-    /// There is no such node, or it is not registered.
-    Unknown,
-    /// Another life of this node has registered since.
-    Superseded,
-}
-
 /// Nodes: who they are and when they were heard of.
 pub trait NodeRepository {
-    /// Registers a life of a node. Another life that was heard of within the time of a lease keeps
-    /// it out, unless the new one knows that it is over.
+    /// Registers a life of a node. Another life that was not silent keeps it out, unless the new one knows that it
+    /// is over. A node is silent whose last sign of life came before `silent_before`, see
+    /// [`silent_before`](crate::silent_before).
     ///
     /// # Errors
     ///
@@ -57,7 +49,7 @@ pub trait NodeRepository {
         &self,
         request: RegisterRequest,
         now: i64,
-        lease_ms: i64,
+        silent_before: i64,
     ) -> impl Future<Output = Result<Registration, StoreError>> + Send;
 
     /// Forgets a life of a node; what it held is offered again at once. False where it was not
@@ -81,16 +73,19 @@ pub trait NodeRepository {
     fn forget_node(
         &self,
         node_id: String,
-        now: i64,
-        lease_ms: i64,
+        silent_before: i64,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// The labels of a node that is registered.
+    /// The labels of a node that is registered with this life.
     ///
     /// # Errors
     ///
     /// Those of the database.
-    fn node_labels(&self, node_id: &str) -> impl Future<Output = Result<Option<Labels>, StoreError>> + Send;
+    fn node_labels(
+        &self,
+        node_id: &str,
+        incarnation: Incarnation,
+    ) -> impl Future<Output = Result<Option<Labels>, StoreError>> + Send;
 
     /// All nodes by name, and what each of them holds.
     ///
@@ -99,8 +94,7 @@ pub trait NodeRepository {
     /// Those of the database.
     fn nodes(
         &self,
-        now: i64,
-        lease_ms: i64,
+        silent_before: i64,
     ) -> impl Future<Output = Result<Vec<DistributedNode>, StoreError>> + Send;
 }
 
@@ -109,9 +103,16 @@ impl NodeRepository for Store {
         &self,
         request: RegisterRequest,
         now: i64,
-        lease_ms: i64,
+        silent_before: i64,
     ) -> Result<Registration, StoreError> {
-        self.writer.run(move |connection| Box::pin(register(connection, request, now, lease_ms))).await
+        let dialect = self.dialect;
+        let (outcome, queued, ended) = self
+            .writer
+            .run(move |connection| Box::pin(register(connection, dialect, request, now, silent_before)))
+            .await?;
+        self.known.ready.add(queued, now);
+        self.finish_runs(ended, now).await?;
+        Ok(outcome)
     }
 
     async fn unregister_node(
@@ -120,56 +121,67 @@ impl NodeRepository for Store {
         incarnation: Incarnation,
         now: i64,
     ) -> Result<bool, StoreError> {
-        self.writer
+        let dialect = self.dialect;
+        let (gone, queued) = self
+            .writer
             .run(move |connection| {
                 Box::pin(async move {
                     let sql = "UPDATE nodes SET registered = 0, draining = 0 WHERE id = $1 AND incarnation = $2 AND registered = 1";
-                    let gone = sqlx::query(sql)
+                    let gone = query(sql)
                         .bind(&node_id)
                         .bind(incarnation.to_string())
                         .execute(&mut *connection)
                         .await?;
-                    let sql = "UPDATE jobs SET state = 'queued', leased_until = NULL, not_before = $3 \
-                               WHERE state = 'running' AND node_id = $1 AND incarnation = $2";
-                    sqlx::query(sql)
+                    let held =
+                        dialect.all("jobs", "state = 'running' AND node_id = $1 AND incarnation = $2");
+                    let sql = format!(
+                        "UPDATE jobs SET state = 'queued', leased_until = NULL, not_before = $3 WHERE {held} \
+                         RETURNING {QUEUED_AGAIN}"
+                    );
+                    let rows = query(sql)
                         .bind(&node_id)
                         .bind(incarnation.to_string())
                         .bind(now)
-                        .execute(connection)
+                        .fetch_all(connection)
                         .await?;
-                    Ok(gone.rows_affected() > 0)
+                    let queued = rows.iter().map(read_queued).collect::<Result<Vec<_>, _>>()?;
+                    Ok((gone.rows_affected() > 0, queued))
                 })
             })
-            .await
+            .await?;
+        self.known.ready.add(queued, now);
+        Ok(gone)
     }
 
-    async fn forget_node(&self, node_id: String, now: i64, lease_ms: i64) -> Result<bool, StoreError> {
+    async fn forget_node(&self, node_id: String, silent_before: i64) -> Result<bool, StoreError> {
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
                     let sql = "DELETE FROM nodes WHERE id = $1 AND (registered = 0 OR last_heartbeat < $2)";
-                    let gone =
-                        sqlx::query(sql).bind(node_id).bind(now - lease_ms).execute(connection).await?;
+                    let gone = query(sql).bind(node_id).bind(silent_before).execute(connection).await?;
                     Ok(gone.rows_affected() > 0)
                 })
             })
             .await
     }
 
-    async fn node_labels(&self, node_id: &str) -> Result<Option<Labels>, StoreError> {
-        let row = sqlx::query("SELECT document FROM nodes WHERE id = $1 AND registered = 1")
-            .bind(node_id)
-            .fetch_optional(&self.readers)
-            .await?;
+    async fn node_labels(
+        &self,
+        node_id: &str,
+        incarnation: Incarnation,
+    ) -> Result<Option<Labels>, StoreError> {
+        let sql = "SELECT document FROM nodes WHERE id = $1 AND incarnation = $2 AND registered = 1";
+        let row =
+            query(sql).bind(node_id).bind(incarnation.to_string()).fetch_optional(&self.readers).await?;
         row.map(|row| Ok(json::<RegisterRequest>(&row, "document")?.labels)).transpose()
     }
 
-    async fn nodes(&self, now: i64, lease_ms: i64) -> Result<Vec<DistributedNode>, StoreError> {
+    async fn nodes(&self, silent_before: i64) -> Result<Vec<DistributedNode>, StoreError> {
         let sql = "SELECT id, registered, document, totals, draining, registered_at, last_heartbeat, last_poll_at, \
-                   clock_offset_ms FROM nodes ORDER BY id";
-        let rows = sqlx::query(sql).fetch_all(&self.readers).await?;
-        let mut nodes = rows.iter().map(|row| read(row, now, lease_ms)).collect::<Result<Vec<_>, _>>()?;
-        let held = sqlx::query("SELECT id, node_id FROM jobs WHERE state = 'running' ORDER BY id")
+                   clock_offset_ms, system FROM nodes ORDER BY id";
+        let rows = query(sql).fetch_all(&self.readers).await?;
+        let mut nodes = rows.iter().map(|row| read(row, silent_before)).collect::<Result<Vec<_>, _>>()?;
+        let held = query("SELECT id, node_id FROM jobs WHERE state = 'running' ORDER BY id")
             .fetch_all(&self.readers)
             .await?;
         for row in &held {
@@ -183,28 +195,34 @@ impl NodeRepository for Store {
     }
 }
 
+/// Also answers jobs that are queued again, and runs of those that were given up.
 async fn register(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
+    dialect: Dialect,
     request: RegisterRequest,
     now: i64,
-    lease_ms: i64,
-) -> Result<Registration, StoreError> {
-    let sql = "SELECT incarnation, registered, document, last_heartbeat FROM nodes WHERE id = $1";
-    let known = sqlx::query(sql).bind(&request.id).fetch_optional(&mut *connection).await?;
+    silent_before: i64,
+) -> Result<(Registration, Vec<ReadyJob>, Vec<RunId>), StoreError> {
+    let sql = format!(
+        "SELECT incarnation, registered, document, last_heartbeat FROM nodes WHERE id = $1{}",
+        dialect.to_change()
+    );
+    let known = query(sql).bind(&request.id).fetch_optional(&mut *connection).await?;
     if let Some(row) = known {
         let incarnation: Incarnation = parsed(&row, "incarnation")?;
-        let heard_ms_ago = now - row.try_get::<i64, _>("last_heartbeat")?;
-        let lives = row.try_get::<i64, _>("registered")? != 0 && heard_ms_ago < lease_ms;
+        let heard: i64 = row.try_get("last_heartbeat")?;
+        let lives = row.try_get::<i64>("registered")? != 0 && heard > silent_before;
         if lives && incarnation != request.incarnation && request.replaces != Some(incarnation) {
             let other: RegisterRequest = json(&row, "document")?;
-            return Ok(Registration::InUse { hostname: other.system.hostname, heard_ms_ago });
+            let refused = Registration::InUse { hostname: other.system.hostname, heard_ms_ago: now - heard };
+            return Ok((refused, Vec::new(), Vec::new()));
         }
     }
-    sqlx::query(
+    query(
         "INSERT INTO nodes (id, incarnation, registered, document, totals, draining, registered_at, last_heartbeat, \
          clock_offset_ms) VALUES ($1, $2, 1, $3, $4, 0, $5, $5, $6) \
          ON CONFLICT (id) DO UPDATE SET incarnation = $2, registered = 1, document = $3, totals = $4, draining = 0, \
-         registered_at = $5, last_heartbeat = $5, last_poll_at = NULL, clock_offset_ms = $6",
+         registered_at = $5, last_heartbeat = $5, last_poll_at = NULL, clock_offset_ms = $6, system = NULL",
     )
     .bind(&request.id)
     .bind(request.incarnation.to_string())
@@ -215,68 +233,33 @@ async fn register(
     .execute(&mut *connection)
     .await?;
     // What a former life held did not survive it. It may have been what ended it, so this counts.
-    let sql = format!("{EXPIRED} WHERE state = 'running' AND node_id = $3 AND incarnation <> $4");
-    let requeued = sqlx::query(AssertSqlSafe(sql))
+    let held = dialect.all("jobs", "state = 'running' AND node_id = $3 AND incarnation <> $4");
+    let sql = format!("{EXPIRED} WHERE {held} RETURNING {QUEUED_AGAIN}, run_id, state");
+    let rows = query(sql)
         .bind(now)
         .bind(crate::upkeep::failure("node-restarted", "The node was restarted in the middle of the job.")?)
         .bind(&request.id)
         .bind(request.incarnation.to_string())
-        .execute(connection)
+        .fetch_all(connection)
         .await?;
-    Ok(Registration::Accepted { requeued: requeued.rows_affected() })
-}
-
-/// Notes a heartbeat; answers why it is refused.
-pub(crate) async fn note_heartbeat(
-    connection: &mut AnyConnection,
-    node_id: &str,
-    request: &HeartbeatRequest,
-    now: i64,
-) -> Result<Option<HeartbeatOutcome>, StoreError> {
-    let sql = "UPDATE nodes SET last_heartbeat = $3, draining = $4, totals = $5, clock_offset_ms = $6 \
-               WHERE id = $1 AND incarnation = $2 AND registered = 1 RETURNING document";
-    let noted = sqlx::query(sql)
-        .bind(node_id)
-        .bind(request.incarnation.to_string())
-        .bind(now)
-        .bind(i64::from(request.draining))
-        .bind(serde_json::to_string(&request.totals)?)
-        .bind(clock_offset(request.clock, now))
-        .fetch_optional(&mut *connection)
-        .await?;
-    match (noted, &request.system) {
-        (Some(row), Some(system)) => {
-            let mut document: RegisterRequest = json(&row, "document")?;
-            document.system = system.clone();
-            sqlx::query("UPDATE nodes SET document = $2 WHERE id = $1")
-                .bind(node_id)
-                .bind(serde_json::to_string(&document)?)
-                .execute(connection)
-                .await?;
-            Ok(None)
-        }
-        (Some(_), None) => Ok(None),
-        (None, _) => {
-            let other = sqlx::query("SELECT incarnation FROM nodes WHERE id = $1 AND registered = 1")
-                .bind(node_id)
-                .fetch_optional(connection)
-                .await?;
-            let superseded = match other {
-                Some(row) => parsed::<Incarnation>(&row, "incarnation")? != request.incarnation,
-                None => false,
-            };
-            Ok(Some(if superseded { HeartbeatOutcome::Superseded } else { HeartbeatOutcome::Unknown }))
+    let (mut queued, mut ended) = (Vec::new(), Vec::new());
+    for row in &rows {
+        if text(row, "state")? == "dead" {
+            ended.push(parsed(row, "run_id")?);
+        } else {
+            queued.push(read_queued(row)?);
         }
     }
+    Ok((Registration::Accepted { requeued: rows.len() as u64 }, queued, ended))
 }
 
-fn read(row: &AnyRow, now: i64, lease_ms: i64) -> Result<DistributedNode, StoreError> {
+fn read(row: &Row, silent_before: i64) -> Result<DistributedNode, StoreError> {
     let document: RegisterRequest = json(row, "document")?;
-    let heard = row.try_get::<i64, _>("last_heartbeat")?;
-    let registered = row.try_get::<i64, _>("registered")? != 0;
-    let status = if !registered || now - heard > lease_ms {
+    let heard = row.try_get::<i64>("last_heartbeat")?;
+    let registered = row.try_get::<i64>("registered")? != 0;
+    let status = if !registered || heard < silent_before {
         NodeState::Offline
-    } else if row.try_get::<i64, _>("draining")? != 0 {
+    } else if row.try_get::<i64>("draining")? != 0 {
         NodeState::Draining
     } else {
         NodeState::Online
@@ -290,7 +273,7 @@ fn read(row: &AnyRow, now: i64, lease_ms: i64) -> Result<DistributedNode, StoreE
         pool_size: document.pool_size,
         labels: document.labels,
         version: document.version,
-        system: document.system,
+        system: maybe_json(row, "system")?.unwrap_or(document.system),
         totals: json(row, "totals")?,
         registered_at: time_of(row, "registered_at")?,
         last_heartbeat: time_of(row, "last_heartbeat")?,

@@ -3,24 +3,17 @@
 use std::collections::HashSet;
 
 use easysight_protocol::GoodPicture;
-use sqlx::{AnyConnection, any::AnyRow};
 
 use crate::{
     Store, StoreError,
+    db::{Row, query},
     query::{maybe_text, maybe_time, text},
 };
 
 /// A camera's last good picture, where it has one.
-pub(crate) fn read(row: &AnyRow) -> Result<Option<GoodPicture>, StoreError> {
+pub(crate) fn read(row: &Row) -> Result<Option<GoodPicture>, StoreError> {
     let (digest, taken_at) = (maybe_text(row, "good_picture")?, maybe_time(row, "good_picture_at")?);
     Ok(digest.zip(taken_at).map(|(digest, taken_at)| GoodPicture { digest, taken_at }))
-}
-
-/// The camera looks at another place: what it showed is of none any more.
-pub(crate) async fn forget(connection: &mut AnyConnection, camera: &str) -> Result<(), StoreError> {
-    let sql = "UPDATE cameras SET good_picture = NULL, good_picture_at = NULL WHERE id = $1";
-    sqlx::query(sql).bind(camera).execute(connection).await?;
-    Ok(())
 }
 
 /// Pictures that show what was found.
@@ -51,8 +44,7 @@ impl PictureRepository for Store {
             .run(move |connection| {
                 Box::pin(async move {
                     let sql = "UPDATE cameras SET good_picture = $2, good_picture_at = $3 WHERE id = $1";
-                    let noted =
-                        sqlx::query(sql).bind(camera).bind(digest).bind(now).execute(connection).await?;
+                    let noted = query(sql).bind(camera).bind(digest).bind(now).execute(connection).await?;
                     Ok(noted.rows_affected() > 0)
                 })
             })
@@ -61,6 +53,6 @@ impl PictureRepository for Store {
 
     async fn good_pictures(&self) -> Result<HashSet<String>, StoreError> {
         let sql = "SELECT good_picture FROM cameras WHERE good_picture IS NOT NULL";
-        sqlx::query(sql).fetch_all(&self.readers).await?.iter().map(|row| text(row, "good_picture")).collect()
+        query(sql).fetch_all(&self.readers).await?.iter().map(|row| text(row, "good_picture")).collect()
     }
 }

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use easysight_protocol::{Activation, KeySignature, PluginSignature, PublishedPlugin};
-use sqlx::{AnyConnection, Row, any::AnyRow};
 
 use crate::{
     ShadowRepository, Store, StoreError,
+    db::{Connection, Row, query},
     query::{json, maybe_text, text, time_of},
     shadows,
 };
@@ -78,14 +78,14 @@ impl PluginRepository for Store {
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
-                    let known = sqlx::query("SELECT digest FROM plugins WHERE digest = $1")
+                    let known = query("SELECT digest FROM plugins WHERE digest = $1")
                         .bind(&plugin.digest)
                         .fetch_optional(&mut *connection)
                         .await?;
                     if known.is_some() {
                         return Ok(false);
                     }
-                    let made = sqlx::query(
+                    let made = query(
                         "INSERT INTO plugins (digest, name, version, document, published_at) \
                          VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name, version) DO NOTHING",
                     )
@@ -117,7 +117,7 @@ impl PluginRepository for Store {
                                VALUES ($1, $2, $3, $4) ON CONFLICT (digest, key) DO UPDATE SET \
                                descriptor = excluded.descriptor, signature = excluded.signature";
                     for one in signed.signatures {
-                        sqlx::query(sql)
+                        query(sql)
                             .bind(&signed.digest)
                             .bind(one.key)
                             .bind(one.descriptor)
@@ -133,7 +133,7 @@ impl PluginRepository for Store {
 
     async fn signatures(&self, digest: &str) -> Result<PluginSignature, StoreError> {
         let sql = "SELECT key, descriptor, signature FROM plugin_signatures WHERE digest = $1 ORDER BY key";
-        let rows = sqlx::query(sql).bind(digest).fetch_all(&self.readers).await?;
+        let rows = query(sql).bind(digest).fetch_all(&self.readers).await?;
         let read = |row| {
             let (key, descriptor) = (text(row, "key")?, text(row, "descriptor")?);
             Ok(KeySignature { key, descriptor, signature: text(row, "signature")? })
@@ -144,12 +144,12 @@ impl PluginRepository for Store {
 
     async fn plugins(&self) -> Result<Vec<PublishedPlugin>, StoreError> {
         let sql = "SELECT document FROM plugins ORDER BY name, published_at DESC";
-        let rows = sqlx::query(sql).fetch_all(&self.readers).await?;
+        let rows = query(sql).fetch_all(&self.readers).await?;
         let active = self.activations().await?;
         let shadows = self.shadows().await?;
         let mut signers: HashMap<String, Vec<String>> = HashMap::new();
         let sql = "SELECT digest, key FROM plugin_signatures ORDER BY digest, key";
-        for row in &sqlx::query(sql).fetch_all(&self.readers).await? {
+        for row in &query(sql).fetch_all(&self.readers).await? {
             signers.entry(text(row, "digest")?).or_default().push(text(row, "key")?);
         }
         rows.iter()
@@ -169,7 +169,7 @@ impl PluginRepository for Store {
         let sql = "SELECT a.diagnosis AS diagnosis, a.digest AS digest, a.activated_at AS activated_at \
                    FROM activations a WHERE a.sequence = \
                    (SELECT MAX(b.sequence) FROM activations b WHERE b.diagnosis = a.diagnosis) ORDER BY a.diagnosis";
-        sqlx::query(sql).fetch_all(&self.readers).await?.iter().map(read).collect()
+        query(sql).fetch_all(&self.readers).await?.iter().map(read).collect()
     }
 
     async fn activate(
@@ -201,7 +201,7 @@ impl PluginRepository for Store {
             .run(move |connection| {
                 Box::pin(async move {
                     let sql = "SELECT digest FROM activations WHERE diagnosis = $1 ORDER BY sequence DESC LIMIT 1000";
-                    let rows = sqlx::query(sql).bind(&diagnosis).fetch_all(&mut *connection).await?;
+                    let rows = query(sql).bind(&diagnosis).fetch_all(&mut *connection).await?;
                     let history = rows.iter().map(|row| maybe_text(row, "digest")).collect::<Result<Vec<_>, _>>()?;
                     // What was rolled back appears again further up; look past everything newer.
                     let Some(Some(current)) = history.first() else { return Ok(false) };
@@ -221,20 +221,20 @@ impl PluginRepository for Store {
 }
 
 async fn append(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     diagnosis: &str,
     digest: Option<&str>,
     now: i64,
 ) -> Result<(), StoreError> {
     let sql = "SELECT MAX(sequence) AS last FROM activations WHERE diagnosis = $1";
-    let row = sqlx::query(sql).bind(diagnosis).fetch_one(&mut *connection).await?;
-    let last = row.try_get::<Option<i64>, _>("last")?.unwrap_or(0);
+    let row = query(sql).bind(diagnosis).fetch_one(&mut *connection).await?;
+    let last = row.try_get::<Option<i64>>("last")?.unwrap_or(0);
     let sql = "INSERT INTO activations (diagnosis, sequence, digest, activated_at) VALUES ($1, $2, $3, $4)";
-    sqlx::query(sql).bind(diagnosis).bind(last + 1).bind(digest).bind(now).execute(connection).await?;
+    query(sql).bind(diagnosis).bind(last + 1).bind(digest).bind(now).execute(connection).await?;
     Ok(())
 }
 
-fn read(row: &AnyRow) -> Result<Activation, StoreError> {
+fn read(row: &Row) -> Result<Activation, StoreError> {
     Ok(Activation {
         diagnosis: text(row, "diagnosis")?,
         digest: maybe_text(row, "digest")?,

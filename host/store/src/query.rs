@@ -2,13 +2,11 @@
 
 use chrono::{DateTime, TimeZone, Utc};
 use serde::de::DeserializeOwned;
-use sqlx::{
-    Any, AnyPool, AssertSqlSafe, Row,
-    any::{AnyArguments, AnyRow},
-    query::Query,
-};
 
-use crate::StoreError;
+use crate::{
+    StoreError,
+    db::{self, Pool, Query, Row, Value},
+};
 
 /// Which part of a list is wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,13 +20,8 @@ pub struct PageRequest {
 /// A `SELECT` that grows by conditions. Only its author's words become SQL; values are bound.
 pub(crate) struct Select {
     sql: String,
-    values: Vec<Bound>,
+    values: Vec<Value>,
     conditions: usize,
-}
-
-enum Bound {
-    Text(String),
-    Integer(i64),
 }
 
 impl Select {
@@ -39,19 +32,19 @@ impl Select {
     /// `condition` has one `?`, which stands for the value.
     pub(crate) fn and(mut self, condition: &str, value: Option<impl Into<String>>) -> Self {
         if let Some(value) = value {
-            self.push(condition, Bound::Text(value.into()));
+            self.push(condition, Value::Text(Some(value.into())));
         }
         self
     }
 
     pub(crate) fn and_integer(mut self, condition: &str, value: Option<i64>) -> Self {
         if let Some(value) = value {
-            self.push(condition, Bound::Integer(value));
+            self.push(condition, Value::Integer(Some(value)));
         }
         self
     }
 
-    fn push(&mut self, condition: &str, value: Bound) {
+    fn push(&mut self, condition: &str, value: Value) {
         self.values.push(value);
         let word = if self.conditions == 0 { " WHERE " } else { " AND " };
         self.conditions += 1;
@@ -62,24 +55,21 @@ impl Select {
     /// Rows after the page's mark, one more than wanted so that the end is known.
     pub(crate) async fn page(
         self,
-        pool: &AnyPool,
+        pool: &Pool,
         order: &str,
         after: &str,
         page: &PageRequest,
-    ) -> Result<Vec<AnyRow>, StoreError> {
+    ) -> Result<Vec<Row>, StoreError> {
         let mut this = self.and(after, page.after.clone());
-        this.values.push(Bound::Integer(i64::from(page.limit) + 1));
+        this.values.push(Value::Integer(Some(i64::from(page.limit) + 1)));
         this.sql.push_str(&format!(" ORDER BY {order} LIMIT ${}", this.values.len()));
-        Ok(this.query().fetch_all(pool).await?)
+        this.query().fetch_all(pool).await
     }
 
-    pub(crate) fn query(self) -> Query<'static, Any, AnyArguments> {
-        let mut query = sqlx::query(AssertSqlSafe(self.sql));
+    pub(crate) fn query(self) -> Query {
+        let mut query = db::query(self.sql);
         for value in self.values {
-            query = match value {
-                Bound::Text(text) => query.bind(text),
-                Bound::Integer(number) => query.bind(number),
-            };
+            query = query.bind(value);
         }
         query
     }
@@ -87,9 +77,9 @@ impl Select {
 
 /// A page of items from rows that have one more than wanted where there is a next page.
 pub(crate) fn page_of<T>(
-    rows: &[AnyRow],
+    rows: &[Row],
     limit: u32,
-    read: impl Fn(&AnyRow) -> Result<T, StoreError>,
+    read: impl Fn(&Row) -> Result<T, StoreError>,
     mark: impl Fn(&T) -> String,
 ) -> Result<easysight_protocol::Page<T>, StoreError> {
     let more = rows.len() > limit as usize;
@@ -104,43 +94,43 @@ pub(crate) fn time(milliseconds: i64) -> Result<DateTime<Utc>, StoreError> {
         .ok_or_else(|| StoreError::corrupt(format!("{milliseconds} is no time")))
 }
 
-pub(crate) fn time_of(row: &AnyRow, column: &str) -> Result<DateTime<Utc>, StoreError> {
-    time(row.try_get::<i64, _>(column)?)
+pub(crate) fn time_of(row: &Row, column: &str) -> Result<DateTime<Utc>, StoreError> {
+    time(row.try_get::<i64>(column)?)
 }
 
-pub(crate) fn maybe_time(row: &AnyRow, column: &str) -> Result<Option<DateTime<Utc>>, StoreError> {
-    row.try_get::<Option<i64>, _>(column)?.map(time).transpose()
+pub(crate) fn maybe_time(row: &Row, column: &str) -> Result<Option<DateTime<Utc>>, StoreError> {
+    row.try_get::<Option<i64>>(column)?.map(time).transpose()
 }
 
-pub(crate) fn count(row: &AnyRow, column: &str) -> Result<u64, StoreError> {
-    u64::try_from(row.try_get::<i64, _>(column)?).map_err(StoreError::corrupt)
+pub(crate) fn count(row: &Row, column: &str) -> Result<u64, StoreError> {
+    u64::try_from(row.try_get::<i64>(column)?).map_err(StoreError::corrupt)
 }
 
-pub(crate) fn small(row: &AnyRow, column: &str) -> Result<u32, StoreError> {
-    u32::try_from(row.try_get::<i64, _>(column)?).map_err(StoreError::corrupt)
+pub(crate) fn small(row: &Row, column: &str) -> Result<u32, StoreError> {
+    u32::try_from(row.try_get::<i64>(column)?).map_err(StoreError::corrupt)
 }
 
-pub(crate) fn text(row: &AnyRow, column: &str) -> Result<String, StoreError> {
-    Ok(row.try_get::<String, _>(column)?)
+pub(crate) fn text(row: &Row, column: &str) -> Result<String, StoreError> {
+    row.try_get(column)
 }
 
-pub(crate) fn maybe_text(row: &AnyRow, column: &str) -> Result<Option<String>, StoreError> {
-    Ok(row.try_get::<Option<String>, _>(column)?)
+pub(crate) fn maybe_text(row: &Row, column: &str) -> Result<Option<String>, StoreError> {
+    row.try_get(column)
 }
 
 /// A value that is written as text: an id.
-pub(crate) fn parsed<T: std::str::FromStr>(row: &AnyRow, column: &str) -> Result<T, StoreError>
+pub(crate) fn parsed<T: std::str::FromStr>(row: &Row, column: &str) -> Result<T, StoreError>
 where
     T::Err: std::fmt::Display,
 {
     text(row, column)?.parse().map_err(|error: T::Err| StoreError::corrupt(error))
 }
 
-pub(crate) fn json<T: DeserializeOwned>(row: &AnyRow, column: &str) -> Result<T, StoreError> {
+pub(crate) fn json<T: DeserializeOwned>(row: &Row, column: &str) -> Result<T, StoreError> {
     Ok(serde_json::from_str(&text(row, column)?)?)
 }
 
-pub(crate) fn maybe_json<T: DeserializeOwned>(row: &AnyRow, column: &str) -> Result<Option<T>, StoreError> {
+pub(crate) fn maybe_json<T: DeserializeOwned>(row: &Row, column: &str) -> Result<Option<T>, StoreError> {
     match maybe_text(row, column)? {
         Some(text) => Ok(Some(serde_json::from_str(&text)?)),
         None => Ok(None),
@@ -148,6 +138,6 @@ pub(crate) fn maybe_json<T: DeserializeOwned>(row: &AnyRow, column: &str) -> Res
 }
 
 /// A word that the protocol spells as a JSON string.
-pub(crate) fn word<T: DeserializeOwned>(row: &AnyRow, column: &str) -> Result<T, StoreError> {
+pub(crate) fn word<T: DeserializeOwned>(row: &Row, column: &str) -> Result<T, StoreError> {
     Ok(serde_json::from_value(serde_json::Value::String(text(row, column)?))?)
 }

@@ -1,19 +1,25 @@
 //! Results of jobs: recorded once, whoever sends them how often.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-
-use easysight_protocol::{
-    DiagnosisResult, Finding, JobId, JobOutcome, JobResult, JobState, RunId, Status, Verdict,
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    sync::Arc,
 };
-use serde_json::json;
-use sqlx::{AnyConnection, AssertSqlSafe, Row};
-use uuid::Uuid;
+
+use easysight_protocol::{DiagnosisResult, JobId, JobOutcome, JobResult, JobState, RunId, Status, Verdict};
+use futures::future::BoxFuture;
+use parking_lot::Mutex;
 
 use crate::{
-    Dialect, Store, StoreError,
+    Dialect, Known, Store, StoreError,
     baselines::{self, Brought},
-    dialect::Column,
-    query::{maybe_text, parsed, small, time, word},
+    db::{Connection, Rows, query},
+    dialect::Update,
+    health::Health,
+    jobs::read_queued,
+    lanes::Kind,
+    query::{maybe_json, maybe_text, parsed, small, text, time, word},
+    ready::ReadyJob,
+    reports::{self, Document, Report, list},
     shadows::{self, Compared},
     usage::Usage,
 };
@@ -31,21 +37,10 @@ pub struct Recorded {
     pub requeued: usize,
 }
 
-/// A job that a result was recorded for.
-struct Changed {
-    run_id: RunId,
-    task_id: Option<String>,
-    camera_id: Option<String>,
-    node_id: Option<String>,
-    state: JobState,
-    /// When the attempt that counts was leased.
-    started_at: i64,
-}
-
 /// Results, each recorded once.
 pub trait ResultRepository {
     /// Records results. One counts where its job still stands as it was leased: also after the lease
-    /// expired, as long as nobody else was given the job.
+    /// expired, as long as nobody else was given the job, and also where that expiry was its last attempt.
     ///
     /// # Errors
     ///
@@ -59,246 +54,346 @@ pub trait ResultRepository {
 
 impl ResultRepository for Store {
     async fn record(&self, results: Vec<JobResult>, now: i64) -> Result<Recorded, StoreError> {
-        let dialect = self.dialect;
-        self.writer.run(move |connection| Box::pin(record(connection, dialect, results, now))).await
+        // What costs time is done here, not while others wait for the lane.
+        let document = |result: &JobResult| match &result.outcome {
+            JobOutcome::Finished { findings, .. } => Document::of(findings).map(Some),
+            JobOutcome::Failed { .. } | JobOutcome::Returned => Ok(None),
+        };
+        let documents = results.iter().map(document).collect::<Result<Vec<_>, _>>()?;
+        let Done { mut recorded, ended, queued } =
+            self.results.send(Batch { results, documents, now }).await?;
+        self.known.ready.add(queued, now);
+        recorded.finished_runs = self.finish_runs(ended, now).await?;
+        Ok(recorded)
     }
 }
 
-async fn record(
-    connection: &mut AnyConnection,
+/// The lane of results.
+pub(crate) struct Results {
     dialect: Dialect,
+    known: Arc<Known>,
+    /// Kinds of reports that the database has.
+    kinds: Mutex<HashSet<i64>>,
+}
+
+/// Results that came together.
+pub(crate) struct Batch {
     results: Vec<JobResult>,
+    /// The findings of each, as they are kept.
+    documents: Vec<Option<Document>>,
     now: i64,
-) -> Result<Recorded, StoreError> {
-    let changed = change_jobs(connection, dialect, &results, now).await?;
-    let mut recorded = Recorded::default();
-    let mut judged: BTreeMap<&str, Option<Status>> = BTreeMap::new();
-    let (mut brought, mut seen) = (Vec::new(), BTreeSet::new());
-    let (mut compared, mut used) = (Vec::new(), Usage::default());
-    for result in &results {
-        let Some(job) = changed.get(&result.job_id) else { continue };
-        let JobOutcome::Finished { findings, shadows, baselines, .. } = &result.outcome else { continue };
-        if !seen.insert(result.job_id) {
-            continue;
+}
+
+/// What became of a batch in its transaction.
+#[derive(Default)]
+pub(crate) struct Done {
+    recorded: Recorded,
+    /// Runs whose jobs ended.
+    ended: BTreeSet<RunId>,
+    /// Jobs that are queued again.
+    queued: Vec<ReadyJob>,
+}
+
+impl Kind for Results {
+    type Ask = Batch;
+    type Answer = Done;
+    const MAY_BE_LOST: bool = false;
+
+    fn weight(batch: &Batch) -> usize {
+        batch.results.len()
+    }
+
+    fn carry_out<'c>(
+        &'c self,
+        connection: &'c mut Connection,
+        asks: &'c [Batch],
+    ) -> BoxFuture<'c, Result<Vec<Self::Answer>, StoreError>> {
+        Box::pin(self.record(connection, asks))
+    }
+}
+
+/// A result, with where it came.
+#[derive(Clone, Copy)]
+struct Sent<'a> {
+    batch: usize,
+    result: &'a JobResult,
+    document: Option<&'a Document>,
+}
+
+/// A job that a result was recorded for.
+struct Changed {
+    run_id: RunId,
+    task_id: Option<String>,
+    camera_id: Option<String>,
+    node_id: Option<String>,
+    /// Where it is queued again.
+    queued: Option<ReadyJob>,
+    /// When the attempt that counts was leased.
+    started_at: i64,
+}
+
+impl Results {
+    pub(crate) fn new(dialect: Dialect, known: Arc<Known>) -> Self {
+        Self { dialect, known, kinds: Mutex::default() }
+    }
+
+    async fn record(&self, connection: &mut Connection, batches: &[Batch]) -> Result<Vec<Done>, StoreError> {
+        let now = batches.iter().map(|batch| batch.now).max().unwrap_or(0);
+        let mut first: BTreeMap<JobId, Sent<'_>> = BTreeMap::new();
+        for (at, batch) in batches.iter().enumerate() {
+            for (result, document) in batch.results.iter().zip(&batch.documents) {
+                // Of two results of one job the first one counts.
+                let sent = Sent { batch: at, result, document: document.as_ref() };
+                first.entry(result.job_id).or_insert(sent);
+            }
         }
-        if let Some(camera) = &job.camera_id {
-            let started_at = job.started_at;
-            brought.push(Brought { camera_id: camera, started_at, findings, shadows, baselines });
-            judged.insert(camera, Finding::overall_status(findings));
-        }
-        compared.push(Compared {
-            job_id: result.job_id,
-            camera_id: job.camera_id.as_deref(),
-            findings,
-            shadows,
-        });
-        used.add(findings.iter().chain(shadows));
-        for finding in findings {
-            recorded.findings.push(DiagnosisResult {
-                id: Uuid::now_v7().to_string(),
-                job_id: result.job_id,
+        let changed = self.change_jobs(connection, &first, now).await?;
+        let counts: Vec<(Sent<'_>, &Changed)> =
+            first.iter().filter_map(|(id, sent)| Some((*sent, changed.get(id)?))).collect();
+        let captured = self.capture_times(connection, &counts, now).await?;
+        let mut answers: Vec<Done> = batches.iter().map(|_| Done::default()).collect();
+        let mut kept = Vec::new();
+        let mut judged: BTreeMap<&str, Vec<(&JobResult, i64)>> = BTreeMap::new();
+        let (mut brought, mut compared, mut used) = (Vec::new(), Vec::new(), Usage::default());
+        for ((sent, job), captured_at) in counts.iter().zip(&captured) {
+            if let Some(done) = answers.get_mut(sent.batch) {
+                match &job.queued {
+                    Some(queued) => {
+                        done.recorded.requeued += 1;
+                        done.queued.push(queued.clone());
+                    }
+                    None => drop(done.ended.insert(job.run_id)),
+                }
+            }
+            let JobOutcome::Finished { findings, shadows, baselines, .. } = &sent.result.outcome else {
+                continue;
+            };
+            let Some(document) = sent.document else { continue };
+            let report = Report {
+                id: reports::name(now),
+                job_id: sent.result.job_id,
                 run_id: job.run_id,
-                task_id: job.task_id.clone(),
-                camera_id: job.camera_id.clone(),
-                node_id: job.node_id.clone(),
-                created_at: time(now)?,
-                finding: finding.clone(),
+                task_id: job.task_id.as_deref(),
+                camera_id: job.camera_id.as_deref(),
+                node_id: job.node_id.as_deref(),
+                captured_at: *captured_at,
+                document,
+            };
+            if let Some(Done { recorded, .. }) = answers.get_mut(sent.batch) {
+                for (position, finding) in findings.iter().enumerate() {
+                    recorded.findings.push(DiagnosisResult {
+                        id: reports::finding_name(&report.id.to_string(), position),
+                        job_id: report.job_id,
+                        run_id: job.run_id,
+                        task_id: job.task_id.clone(),
+                        camera_id: job.camera_id.clone(),
+                        node_id: job.node_id.clone(),
+                        captured_at: time(*captured_at)?,
+                        recorded_at: time(now)?,
+                        finding: finding.clone(),
+                    });
+                }
+            }
+            let (job_id, camera_id) = (report.job_id, report.camera_id);
+            kept.push(report);
+            if let Some(camera) = job.camera_id.as_deref() {
+                let started_at = job.started_at;
+                brought.push(Brought { camera_id: camera, started_at, findings, shadows, baselines });
+                judged.entry(camera).or_default().push((sent.result, *captured_at));
+            }
+            compared.push(Compared { job_id, camera_id, findings, shadows });
+            used.add(findings.iter().chain(shadows));
+        }
+        // Cameras first: whoever changes what belongs to a camera holds its row.
+        note_cameras(connection, self.dialect, &judged, now).await?;
+        brought.sort_by(|a, b| (a.camera_id, a.started_at).cmp(&(b.camera_id, b.started_at)));
+        baselines::keep(connection, self.dialect, &brought, now).await?;
+        reports::keep(connection, self.dialect, &self.kinds, &kept, now).await?;
+        shadows::keep(connection, self.dialect, &compared, now).await?;
+        let verdicts = verdicts(connection, self.dialect, batches, &changed).await?;
+        for (done, verdicts) in answers.iter_mut().zip(verdicts) {
+            done.recorded.verdicts = verdicts;
+        }
+        self.known.usage.lock().add(used, now);
+        Ok(answers)
+    }
+
+    async fn change_jobs(
+        &self,
+        connection: &mut Connection,
+        results: &BTreeMap<JobId, Sent<'_>>,
+        now: i64,
+    ) -> Result<HashMap<JobId, Changed>, StoreError> {
+        let results: Vec<&JobResult> = results.values().map(|sent| sent.result).collect();
+        let mut failures = Vec::with_capacity(results.len());
+        for result in &results {
+            failures.push(match &result.outcome {
+                JobOutcome::Failed { failure } => Some(serde_json::to_string(failure)?),
+                JobOutcome::Finished { .. } | JobOutcome::Returned => None,
             });
         }
-    }
-    insert_findings(connection, dialect, &recorded.findings, now).await?;
-    note_cameras(connection, dialect, &judged, now).await?;
-    baselines::keep(connection, dialect, &brought, now).await?;
-    shadows::keep(connection, dialect, &compared, now).await?;
-    recorded.finished_runs = finish_runs(connection, dialect, &changed, now).await?;
-    recorded.requeued = changed.values().filter(|job| job.state == JobState::Queued).count();
-    recorded.verdicts = verdicts(connection, dialect, &results, &changed).await?;
-    // Last: these rows are all masters' and are held until the batch is written.
-    used.note(connection, dialect, now).await?;
-    Ok(recorded)
-}
-
-async fn change_jobs(
-    connection: &mut AnyConnection,
-    dialect: Dialect,
-    results: &[JobResult],
-    now: i64,
-) -> Result<HashMap<JobId, Changed>, StoreError> {
-    let mut rows = Vec::with_capacity(results.len());
-    let mut seen = BTreeSet::new();
-    for result in results {
-        // Of two results of one job in one batch the first one counts.
-        if !seen.insert(result.job_id) {
-            continue;
-        }
-        let (kind, decode_ms, failure) = match &result.outcome {
-            JobOutcome::Finished { decode_ms, .. } => ("finished", Some(*decode_ms), None),
-            JobOutcome::Failed { failure } => ("failed", None, Some(serde_json::to_string(failure)?)),
-            JobOutcome::Returned => ("returned", None, None),
+        let kind = |result: &&JobResult| match &result.outcome {
+            JobOutcome::Finished { .. } => "finished",
+            JobOutcome::Failed { .. } => "failed",
+            JobOutcome::Returned => "returned",
         };
-        rows.push(json!({
-            "job_id": result.job_id,
-            "lease": result.lease,
-            "attempt": result.attempt,
-            "kind": kind,
-            "decode_ms": decode_ms,
-            "failure": failure,
-            // A second, doubled with every failure, give or take a quarter.
-            "backoff_ms": 750 + i64::from(result.job_id.0.as_bytes().iter().map(|b| u32::from(*b)).sum::<u32>() % 501),
-        }));
-    }
-    let columns = [
-        Column::Text("job_id"),
-        Column::Text("lease"),
-        Column::Integer("attempt"),
-        Column::Text("kind"),
-        Column::Real("decode_ms"),
-        Column::Text("failure"),
-        Column::Integer("backoff_ms"),
-    ];
-    // As in a lease: by their ids, not through the indexes of what is queued and runs.
-    let gives_up = "x.kind = 'failed' AND jobs.failures + 1 >= jobs.max_attempts";
-    let sql = format!(
-        "UPDATE jobs SET \
-         state = CASE WHEN x.kind = 'finished' THEN 'finished' WHEN {gives_up} THEN 'dead' ELSE 'queued' END, \
-         failures = jobs.failures + CASE WHEN x.kind = 'failed' THEN 1 ELSE 0 END, \
-         lease = CASE WHEN x.kind = 'finished' THEN jobs.lease ELSE NULL END, \
-         not_before = CASE WHEN x.kind = 'failed' THEN $2 + x.backoff_ms * \
-         (1 << CAST(CASE WHEN jobs.failures < 8 THEN jobs.failures ELSE 8 END AS INTEGER)) ELSE jobs.not_before END, \
-         finished_at = CASE WHEN x.kind = 'finished' OR ({gives_up}) THEN $2 ELSE NULL END, \
-         decode_ms = x.decode_ms, failure = x.failure, leased_until = NULL \
-         FROM {} WHERE jobs.id = x.job_id AND jobs.lease = x.lease AND jobs.attempt = x.attempt \
-         AND (jobs.state || '' = 'running' OR (jobs.state || '' = 'queued' AND x.kind = 'finished')) \
-         RETURNING jobs.id AS id, jobs.run_id AS run_id, jobs.task_id AS task_id, jobs.camera_id AS camera_id, \
-         jobs.node_id AS node_id, jobs.state AS state, jobs.started_at AS started_at",
-        dialect.rows("$1", "x", &columns)
-    );
-    let changed = sqlx::query(AssertSqlSafe(sql))
-        .bind(serde_json::to_string(&rows)?)
-        .bind(now)
-        .fetch_all(connection)
-        .await?;
-    changed
-        .iter()
-        .map(|row| {
+        let decode_ms = |result: &&JobResult| match &result.outcome {
+            JobOutcome::Finished { decode_ms, .. } => Some(*decode_ms),
+            JobOutcome::Failed { .. } | JobOutcome::Returned => None,
+        };
+        // A second, doubled with every failure, give or take a quarter.
+        let backoff_ms = |result: &&JobResult| {
+            750 + i64::from(result.job_id.0.as_bytes().iter().map(|byte| u32::from(*byte)).sum::<u32>() % 501)
+        };
+        let rows = Rows::new()
+            .texts("job_id", results.iter().map(|result| result.job_id.to_string()))
+            .texts("lease", results.iter().map(|result| result.lease.to_string()))
+            .integers("attempt", results.iter().map(|result| i64::from(result.attempt)))
+            .texts("kind", results.iter().map(kind))
+            .maybe_reals("decode_ms", results.iter().map(decode_ms))
+            .maybe_texts("failure", failures)
+            .integers("backoff_ms", results.iter().map(backoff_ms));
+        // As in a lease: by their ids, not through the indexes of what is queued and runs. A lease stays with a job
+        // that died because it expired, and with no other dead one.
+        let gives_up = "x.kind = 'failed' AND jobs.failures + 1 >= jobs.max_attempts";
+        let set = format!(
+            "state = CASE WHEN x.kind = 'finished' THEN 'finished' WHEN {gives_up} THEN 'dead' ELSE 'queued' END, \
+             failures = jobs.failures + CASE WHEN x.kind = 'failed' THEN 1 ELSE 0 END, \
+             lease = CASE WHEN x.kind = 'finished' THEN jobs.lease ELSE NULL END, \
+             not_before = CASE WHEN x.kind = 'failed' THEN $1 + x.backoff_ms * \
+             (1 << CAST(CASE WHEN jobs.failures < 8 THEN jobs.failures ELSE 8 END AS INTEGER)) ELSE jobs.not_before END, \
+             finished_at = CASE WHEN x.kind = 'finished' OR ({gives_up}) THEN $1 ELSE NULL END, \
+             decode_ms = x.decode_ms, failure = x.failure, leased_until = NULL"
+        );
+        let sql = self.dialect.update(&Update {
+            table: "jobs",
+            key: "job_id",
+            rows: &rows,
+            first: 2,
+            set: &set,
+            condition: "jobs.lease = x.lease AND jobs.attempt = x.attempt AND (jobs.state || '' = 'running' \
+                        OR (jobs.state || '' IN ('queued', 'dead') AND x.kind = 'finished'))",
+            returning: "jobs.id AS id, jobs.run_id AS run_id, jobs.task_id AS task_id, jobs.camera_id AS camera_id, \
+                        jobs.node_id AS node_id, jobs.state AS state, jobs.started_at AS started_at, \
+                        jobs.required AS required, jobs.priority AS priority, jobs.not_before AS not_before",
+            skip: false,
+        });
+        let rows = query(sql).bind(now).bind_rows(rows, self.dialect)?.fetch_all(connection).await?;
+        let mut changed = HashMap::with_capacity(rows.len());
+        for row in &rows {
             let job = Changed {
                 run_id: parsed(row, "run_id")?,
                 task_id: maybe_text(row, "task_id")?,
                 camera_id: maybe_text(row, "camera_id")?,
                 node_id: maybe_text(row, "node_id")?,
-                state: word(row, "state")?,
+                queued: match word(row, "state")? {
+                    JobState::Queued => Some(read_queued(row)?),
+                    _ => None,
+                },
                 started_at: row.try_get("started_at")?,
             };
-            Ok((parsed(row, "id")?, job))
-        })
-        .collect()
-}
+            changed.insert(parsed(row, "id")?, job);
+        }
+        Ok(changed)
+    }
 
-async fn insert_findings(
-    connection: &mut AnyConnection,
-    dialect: Dialect,
-    findings: &[DiagnosisResult],
-    now: i64,
-) -> Result<(), StoreError> {
-    if findings.is_empty() {
-        return Ok(());
+    /// When each clip was captured: by its node's clock, corrected by what its last heartbeat told of that clock,
+    /// and within the time between the lease and now.
+    async fn capture_times(
+        &self,
+        connection: &mut Connection,
+        counts: &[(Sent<'_>, &Changed)],
+        now: i64,
+    ) -> Result<Vec<i64>, StoreError> {
+        let nodes: BTreeSet<&str> = counts.iter().filter_map(|(_, job)| job.node_id.as_deref()).collect();
+        let sql = format!("SELECT id, clock_offset_ms FROM nodes WHERE {}", self.dialect.among("id", "$1"));
+        let mut offsets: HashMap<String, i64> = HashMap::new();
+        if !nodes.is_empty() {
+            for row in &query(sql).bind(list(nodes)).fetch_all(connection).await? {
+                offsets.insert(text(row, "id")?, row.try_get("clock_offset_ms")?);
+            }
+        }
+        let captured = |(sent, job): &(Sent<'_>, &Changed)| {
+            let JobOutcome::Finished { captured_at: Some(shown), .. } = &sent.result.outcome else {
+                return now;
+            };
+            let offset = job.node_id.as_ref().and_then(|node| offsets.get(node)).copied().unwrap_or(0);
+            let at = shown.timestamp_millis().saturating_sub(offset);
+            at.max(job.started_at).min(now)
+        };
+        Ok(counts.iter().map(captured).collect())
     }
-    let mut rows = Vec::with_capacity(findings.len());
-    for one in findings {
-        rows.push(json!({
-            "id": one.id,
-            "job_id": one.job_id,
-            "run_id": one.run_id,
-            "task_id": one.task_id,
-            "camera_id": one.camera_id,
-            "node_id": one.node_id,
-            "diagnosis": one.finding.diagnosis,
-            "status": one.finding.word(),
-            "document": serde_json::to_string(&one.finding)?,
-        }));
-    }
-    let columns =
-        ["id", "job_id", "run_id", "task_id", "camera_id", "node_id", "diagnosis", "status", "document"];
-    let sql = format!(
-        "INSERT INTO findings ({0}, created_at) SELECT x.{1}, $2 FROM {2} WHERE 1 = 1 \
-         ON CONFLICT (job_id, diagnosis) DO NOTHING",
-        columns.join(", "),
-        columns.join(", x."),
-        dialect.rows("$1", "x", &columns.map(Column::Text))
-    );
-    sqlx::query(AssertSqlSafe(sql)).bind(serde_json::to_string(&rows)?).bind(now).execute(connection).await?;
-    Ok(())
 }
 
 async fn note_cameras(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     dialect: Dialect,
-    judged: &BTreeMap<&str, Option<Status>>,
+    judged: &BTreeMap<&str, Vec<(&JobResult, i64)>>,
     now: i64,
 ) -> Result<(), StoreError> {
     if judged.is_empty() {
         return Ok(());
     }
-    let rows: Vec<_> = judged
-        .iter()
-        .map(|(camera, status)| json!({"camera_id": camera, "status": status.map(Status::as_str)}))
-        .collect();
-    let columns = [Column::Text("camera_id"), Column::Text("status")];
     let sql = format!(
-        "UPDATE cameras SET status = COALESCE(x.status, cameras.status), checked_at = $2 FROM {} \
-         WHERE cameras.id = x.camera_id",
-        dialect.rows("$1", "x", &columns)
+        "SELECT id, health, checked_at FROM cameras WHERE {} ORDER BY id{}",
+        dialect.among("id", "$1"),
+        dialect.to_change()
     );
-    sqlx::query(AssertSqlSafe(sql)).bind(serde_json::to_string(&rows)?).bind(now).execute(connection).await?;
+    let rows = query(sql).bind(list(judged.keys())).fetch_all(&mut *connection).await?;
+    let (mut ids, mut healths, mut states, mut times) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for row in &rows {
+        let id = text(row, "id")?;
+        let mut health: Health = maybe_json(row, "health")?.unwrap_or_default();
+        let mut checked_at = row.try_get::<Option<i64>>("checked_at")?.unwrap_or(i64::MIN);
+        for (result, captured_at) in judged.get(id.as_str()).into_iter().flatten() {
+            if let JobOutcome::Finished { findings, .. } = &result.outcome {
+                health.note(findings, *captured_at);
+                checked_at = checked_at.max(*captured_at);
+            }
+        }
+        ids.push(id);
+        healths.push(serde_json::to_string(&health)?);
+        states.push(health.status().map(Status::as_str));
+        times.push(checked_at.min(now));
+    }
+    let rows = Rows::new()
+        .texts("camera_id", ids)
+        .texts("health", healths)
+        .maybe_texts("status", states)
+        .integers("checked_at", times);
+    let sql = dialect.update(&Update {
+        table: "cameras",
+        key: "camera_id",
+        rows: &rows,
+        first: 1,
+        set: "health = x.health, status = COALESCE(x.status, cameras.status), checked_at = x.checked_at",
+        condition: "1 = 1",
+        returning: "cameras.id AS id",
+        skip: false,
+    });
+    query(sql).bind_rows(rows, dialect)?.fetch_all(connection).await?;
     Ok(())
 }
 
-async fn finish_runs(
-    connection: &mut AnyConnection,
-    dialect: Dialect,
-    changed: &HashMap<JobId, Changed>,
-    now: i64,
-) -> Result<Vec<RunId>, StoreError> {
-    let ended = changed.values().filter(|job| job.state != JobState::Queued);
-    let runs: BTreeSet<RunId> = ended.map(|job| job.run_id).collect();
-    if runs.is_empty() {
-        return Ok(Vec::new());
-    }
-    let sql = format!(
-        "UPDATE runs SET state = 'finished', finished_at = $2 WHERE {} AND state = 'running' AND NOT EXISTS \
-         (SELECT 1 FROM jobs WHERE jobs.run_id = runs.id AND jobs.state IN ('queued', 'running')) RETURNING id",
-        dialect.among("id", "$1")
-    );
-    let rows = sqlx::query(AssertSqlSafe(sql))
-        .bind(serde_json::to_string(&runs)?)
-        .bind(now)
-        .fetch_all(connection)
-        .await?;
-    rows.iter().map(|row| parsed(row, "id")).collect()
-}
-
 async fn verdicts(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     dialect: Dialect,
-    results: &[JobResult],
+    batches: &[Batch],
     changed: &HashMap<JobId, Changed>,
-) -> Result<Vec<Verdict>, StoreError> {
-    let others: Vec<JobId> =
-        results.iter().map(|result| result.job_id).filter(|id| !changed.contains_key(id)).collect();
+) -> Result<Vec<Vec<Verdict>>, StoreError> {
+    let results = batches.iter().flat_map(|batch| &batch.results);
+    let others: BTreeSet<JobId> =
+        results.map(|result| result.job_id).filter(|id| !changed.contains_key(id)).collect();
     let mut known: HashMap<JobId, (JobState, u32, Option<String>)> = HashMap::new();
     if !others.is_empty() {
         let sql = format!("SELECT id, state, attempt, lease FROM jobs WHERE {}", dialect.among("id", "$1"));
-        let rows = sqlx::query(AssertSqlSafe(sql))
-            .bind(serde_json::to_string(&others)?)
-            .fetch_all(connection)
-            .await?;
-        for row in &rows {
+        for row in &query(sql).bind(list(others)).fetch_all(connection).await? {
             let job = (word(row, "state")?, small(row, "attempt")?, maybe_text(row, "lease")?);
             known.insert(parsed(row, "id")?, job);
         }
     }
     let mut seen = BTreeSet::new();
-    let verdict = |result: &JobResult| {
+    let mut verdict = |result: &JobResult| {
         if changed.contains_key(&result.job_id) {
             return if seen.insert(result.job_id) { Verdict::Recorded } else { Verdict::Duplicate };
         }
@@ -319,5 +414,5 @@ async fn verdicts(
             Some(_) => Verdict::Stale,
         }
     };
-    Ok(results.iter().map(verdict).collect())
+    Ok(batches.iter().map(|batch| batch.results.iter().map(&mut verdict).collect()).collect())
 }

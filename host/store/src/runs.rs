@@ -3,19 +3,33 @@
 use std::collections::HashMap;
 
 use easysight_protocol::{
-    JobPlan, JobState, Origin, Page, Progress, Run, RunId, RunState, TaskRequest, Trigger,
+    JobId, JobPlan, JobState, Origin, Page, Progress, Run, RunId, RunState, TaskRequest, Trigger,
 };
+use futures::future::BoxFuture;
 use serde::Serialize;
-use sqlx::{AssertSqlSafe, Row, any::AnyRow};
 
 use crate::{
-    PageRequest, Store, StoreError,
-    jobs::JobsOf,
-    query::{Select, count, json as read_json, maybe_text, maybe_time, page_of, parsed, time_of, word},
+    Dialect, PageRequest, Store, StoreError,
+    db::{Connection, Row, Rows, Target, query},
+    dialect::Update,
+    jobs::{JobsOf, QUEUED_AGAIN, label_set, read_queued},
+    lanes::Kind,
+    query::{
+        Select, count, json as read_json, maybe_json, maybe_text, maybe_time, page_of, parsed, time_of, word,
+    },
+    ready::ReadyJob,
 };
 
+/// How long it is remembered that a set of labels was noted, in milliseconds.
+const LABEL_SET_NOTED_MS: i64 = 600_000;
+/// Runs of which an open job is remembered.
+const OPEN_JOBS: usize = 10_000;
+/// True of a run that has ended.
+const ENDED: &str = "state = 'running' AND NOT EXISTS \
+                     (SELECT 1 FROM jobs WHERE jobs.run_id = runs.id AND jobs.state IN ('queued', 'running'))";
+
 const COLUMNS: &str = "SELECT id, task_id, started_by, fire_time, state, priority, definition, waits_for, \
-                       created_at, finished_at, deadline_at, origin FROM runs";
+                       created_at, finished_at, deadline_at, origin, progress FROM runs";
 
 /// A run that shall be.
 #[derive(Debug, Clone)]
@@ -54,6 +68,17 @@ pub enum Start {
     Now(FanOut),
     /// Without any until it has what it waits for.
     Waits(Vec<String>),
+}
+
+/// What became of a wish to try the dead jobs of a run again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retried {
+    /// So many jobs are queued again.
+    Queued(u64),
+    /// The run was cancelled, which is final.
+    Cancelled,
+    /// There is no such run.
+    Unknown,
 }
 
 /// A run, with what the protocol does not show.
@@ -161,85 +186,37 @@ pub trait RunRepository {
     /// Those of the database.
     fn cancel_run(&self, id: RunId, now: i64) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Queues the dead jobs of a run again, with all their attempts. Answers how many.
+    /// Queues the dead jobs of a run again, with all their attempts.
     ///
     /// # Errors
     ///
     /// Those of the database.
-    fn retry_run(&self, id: RunId, now: i64) -> impl Future<Output = Result<u64, StoreError>> + Send;
+    fn retry_run(&self, id: RunId, now: i64) -> impl Future<Output = Result<Retried, StoreError>> + Send;
 }
 
 impl RunRepository for Store {
     async fn create_run(&self, new: NewRun, start: Start, now: i64) -> Result<(RunId, bool), StoreError> {
-        let dialect = self.dialect;
-        let id = new.id;
-        let jobs = JobsOf {
-            run_id: id,
-            deadline_at: new.definition.deadline_ms.and_then(|ms| i64::try_from(ms).ok()).map(|ms| now + ms),
-            task_id: new.task_id,
-            definition: new.definition,
-        };
-        let (trigger, definition) = (word_of(&new.trigger)?, serde_json::to_string(&jobs.definition)?);
-        let (state, plan, waits_for, cameras) = match start {
-            Start::Now(FanOut { plan, cameras, missing }) => {
-                (RunState::Running, Some(serde_json::to_string(&plan)?), missing, Some(cameras))
-            }
-            Start::Waits(reasons) => (RunState::Waiting, None, reasons, None),
-        };
-        let (state, waits_for) = (word_of(&state)?, serde_json::to_string(&waits_for)?);
-        let origin = serde_json::to_string(&new.origin)?;
-        self.writer
-            .run(move |connection| {
-                Box::pin(async move {
-                    let made = sqlx::query(
-                        "INSERT INTO runs (id, task_id, started_by, fire_time, idempotency_key, state, priority, \
-                         definition, plan, waits_for, created_at, deadline_at, origin) \
-                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING",
-                    )
-                    .bind(id.to_string())
-                    .bind(&jobs.task_id)
-                    .bind(trigger)
-                    .bind(new.fire_time)
-                    .bind(&new.idempotency_key)
-                    .bind(state)
-                    .bind(i64::from(jobs.definition.priority))
-                    .bind(definition)
-                    .bind(plan)
-                    .bind(waits_for)
-                    .bind(now)
-                    .bind(jobs.deadline_at)
-                    .bind(origin)
-                    .execute(&mut *connection)
-                    .await?;
-                    if made.rows_affected() > 0 {
-                        if let Some(cameras) = cameras {
-                            jobs.insert(connection, dialect, &cameras, now).await?;
-                        }
-                        return Ok((id, true));
-                    }
-                    let sql = "SELECT id FROM runs WHERE task_id = $1 AND (fire_time = $2 OR idempotency_key = $3)";
-                    let row = sqlx::query(sql)
-                        .bind(jobs.task_id)
-                        .bind(new.fire_time)
-                        .bind(new.idempotency_key)
-                        .fetch_one(connection)
-                        .await?;
-                    Ok((parsed(&row, "id")?, false))
-                })
-            })
-            .await
+        if matches!(start, Start::Now(_)) {
+            self.note_label_set(&label_set(&new.definition.required_labels), now).await?;
+        }
+        let (id, made, ready) = self.begins.send(Begin::new(new, start, now)?).await?;
+        self.known.ready.add(ready, now);
+        Ok((id, made))
     }
 
     async fn fan_out(&self, id: RunId, jobs: FanOut, now: i64) -> Result<Option<usize>, StoreError> {
         let dialect = self.dialect;
         let FanOut { plan, cameras, missing } = jobs;
         let (plan, missing) = (serde_json::to_string(&plan)?, serde_json::to_string(&missing)?);
-        self.writer
+        let Some(waiting) = self.run(id).await? else { return Ok(None) };
+        self.note_label_set(&label_set(&waiting.definition.required_labels), now).await?;
+        let ready = self
+            .writer
             .run(move |connection| {
                 Box::pin(async move {
                     let sql = "UPDATE runs SET state = 'running', plan = $2, waits_for = $3 \
                                WHERE id = $1 AND state = 'waiting' RETURNING task_id, definition, deadline_at";
-                    let row = sqlx::query(sql)
+                    let row = query(sql)
                         .bind(id.to_string())
                         .bind(plan)
                         .bind(missing)
@@ -252,11 +229,15 @@ impl RunRepository for Store {
                         definition: read_json(&row, "definition")?,
                         deadline_at: row.try_get("deadline_at")?,
                     };
-                    jobs.insert(connection, dialect, &cameras, now).await?;
-                    Ok(Some(cameras.len()))
+                    jobs.insert(connection, dialect, &cameras, now).await.map(Some)
                 })
             })
-            .await
+            .await?;
+        Ok(ready.map(|ready| {
+            let count = ready.len();
+            self.known.ready.add(ready, now);
+            count
+        }))
     }
 
     async fn set_waits_for(&self, id: RunId, reasons: Vec<String>) -> Result<(), StoreError> {
@@ -264,7 +245,7 @@ impl RunRepository for Store {
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
-                    sqlx::query("UPDATE runs SET waits_for = $2 WHERE id = $1 AND state = 'waiting' AND waits_for <> $2")
+                    query("UPDATE runs SET waits_for = $2 WHERE id = $1 AND state = 'waiting' AND waits_for <> $2")
                         .bind(id.to_string())
                         .bind(reasons)
                         .execute(connection)
@@ -279,12 +260,12 @@ impl RunRepository for Store {
         let select = Select::new(COLUMNS).and("id = ?", Some(id.to_string()));
         let Some(row) = select.query().fetch_optional(&self.readers).await? else { return Ok(None) };
         let mut run = read(&row)?;
-        self.add_progress(std::slice::from_mut(&mut run.run)).await?;
-        Ok(Some(run))
+        self.add_progress(std::slice::from_mut(&mut run)).await?;
+        Ok(Some(run.0))
     }
 
     async fn run_state(&self, id: RunId) -> Result<Option<RunState>, StoreError> {
-        let row = sqlx::query("SELECT state FROM runs WHERE id = $1")
+        let row = query("SELECT state FROM runs WHERE id = $1")
             .bind(id.to_string())
             .fetch_optional(&self.readers)
             .await?;
@@ -297,92 +278,415 @@ impl RunRepository for Store {
             .and("state = ?", filter.state.as_ref().map(word_of).transpose()?)
             .page(&self.readers, "id DESC", "id < ?", page)
             .await?;
-        let mut page = page_of(&rows, page.limit, |row| Ok(read(row)?.run), |run| run.id.to_string())?;
+        let mut page = page_of(&rows, page.limit, read, |(run, _)| run.run.id.to_string())?;
         self.add_progress(&mut page.items).await?;
-        Ok(page)
+        Ok(Page { items: page.items.into_iter().map(|(run, _)| run.run).collect(), next: page.next })
     }
 
     async fn waiting_runs(&self, limit: i64) -> Result<Vec<StoredRun>, StoreError> {
         let sql = format!("{COLUMNS} WHERE state = 'waiting' ORDER BY id LIMIT $1");
-        let rows = sqlx::query(AssertSqlSafe(sql)).bind(limit).fetch_all(&self.readers).await?;
-        rows.iter().map(read).collect()
+        let rows = query(sql).bind(limit).fetch_all(&self.readers).await?;
+        rows.iter().map(|row| Ok(read(row)?.0)).collect()
     }
 
     async fn cancel_run(&self, id: RunId, now: i64) -> Result<bool, StoreError> {
+        let dialect = self.dialect;
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
                     let sql = "UPDATE runs SET state = 'cancelled', finished_at = $2 \
                                WHERE id = $1 AND state IN ('waiting', 'running')";
-                    let run =
-                        sqlx::query(sql).bind(id.to_string()).bind(now).execute(&mut *connection).await?;
-                    let sql = "UPDATE jobs SET state = 'cancelled', finished_at = $2, leased_until = NULL \
-                               WHERE run_id = $1 AND state IN ('queued', 'running')";
-                    sqlx::query(sql).bind(id.to_string()).bind(now).execute(connection).await?;
+                    let run = query(sql).bind(id.to_string()).bind(now).execute(&mut *connection).await?;
+                    let open = dialect.all("jobs", "run_id = $1 AND state IN ('queued', 'running')");
+                    let sql = format!(
+                        "UPDATE jobs SET state = 'cancelled', finished_at = $2, leased_until = NULL WHERE {open}"
+                    );
+                    query(sql).bind(id.to_string()).bind(now).execute(&mut *connection).await?;
+                    keep_progress(connection, dialect, vec![id.to_string()]).await?;
                     Ok(run.rows_affected() > 0)
                 })
             })
             .await
     }
 
-    async fn retry_run(&self, id: RunId, now: i64) -> Result<u64, StoreError> {
-        self.writer
+    async fn retry_run(&self, id: RunId, now: i64) -> Result<Retried, StoreError> {
+        let dialect = self.dialect;
+        let Some(run) = self.run(id).await? else { return Ok(Retried::Unknown) };
+        self.note_label_set(&label_set(&run.definition.required_labels), now).await?;
+        let retried = self
+            .writer
             .run(move |connection| {
                 Box::pin(async move {
-                    // The deadline of what a person retries has had its effect already.
-                    let sql = "UPDATE jobs SET state = 'queued', failures = 0, not_before = $2, lease = NULL, \
-                               finished_at = NULL, deadline_at = NULL WHERE run_id = $1 AND state = 'dead'";
-                    let jobs =
-                        sqlx::query(sql).bind(id.to_string()).bind(now).execute(&mut *connection).await?;
-                    if jobs.rows_affected() > 0 {
-                        sqlx::query("UPDATE runs SET state = 'running', finished_at = NULL WHERE id = $1 AND state = 'finished'")
-                            .bind(id.to_string())
-                            .execute(connection)
-                            .await?;
+                    let sql = format!("SELECT state FROM runs WHERE id = $1{}", dialect.to_change());
+                    let run = query(sql).bind(id.to_string()).fetch_optional(&mut *connection).await?;
+                    let state = run.as_ref().map(|row| word::<RunState>(row, "state")).transpose()?;
+                    match state {
+                        None => return Ok(Err(Retried::Unknown)),
+                        Some(RunState::Cancelled) => return Ok(Err(Retried::Cancelled)),
+                        Some(RunState::Waiting | RunState::Running | RunState::Finished) => {}
                     }
-                    Ok(jobs.rows_affected())
+                    // The deadline of what a person retries has had its effect already.
+                    let dead = dialect.all("jobs", "run_id = $1 AND state = 'dead'");
+                    let sql = format!(
+                        "UPDATE jobs SET state = 'queued', failures = 0, not_before = $2, lease = NULL, \
+                         finished_at = NULL, deadline_at = NULL WHERE {dead} RETURNING {QUEUED_AGAIN}"
+                    );
+                    let rows = query(sql).bind(id.to_string()).bind(now).fetch_all(&mut *connection).await?;
+                    if !rows.is_empty() {
+                        reopen(connection, vec![id]).await?;
+                    }
+                    Ok(Ok(rows.iter().map(read_queued).collect::<Result<Vec<_>, _>>()?))
                 })
             })
-            .await
+            .await?;
+        Ok(match retried {
+            Err(refused) => refused,
+            Ok(ready) => {
+                let jobs = ready.len() as u64;
+                self.known.open_jobs.lock().remove(&id);
+                self.known.ready.add(ready, now);
+                Retried::Queued(jobs)
+            }
+        })
+    }
+}
+
+/// Runs that were finished have open jobs again.
+pub(crate) async fn reopen(connection: &mut Connection, mut ids: Vec<RunId>) -> Result<(), StoreError> {
+    ids.sort_unstable();
+    for id in ids {
+        query("UPDATE runs SET state = 'running', finished_at = NULL, progress = NULL WHERE id = $1 AND state = 'finished'")
+            .bind(id.to_string())
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+/// The lane of runs that begin.
+pub(crate) struct Begins {
+    dialect: Dialect,
+}
+
+/// A run that begins, ready to be written.
+pub(crate) struct Begin {
+    jobs: JobsOf,
+    fire_time: Option<i64>,
+    idempotency_key: Option<String>,
+    trigger: String,
+    definition: String,
+    state: String,
+    plan: Option<String>,
+    waits_for: String,
+    origin: String,
+    cameras: Option<Vec<(Option<String>, String)>>,
+    now: i64,
+}
+
+impl Begin {
+    fn new(new: NewRun, start: Start, now: i64) -> Result<Self, StoreError> {
+        let (state, plan, waits_for, cameras) = match start {
+            Start::Now(FanOut { plan, cameras, missing }) => {
+                (RunState::Running, Some(serde_json::to_string(&plan)?), missing, Some(cameras))
+            }
+            Start::Waits(reasons) => (RunState::Waiting, None, reasons, None),
+        };
+        let deadline_ms = new.definition.deadline_ms.and_then(|ms| i64::try_from(ms).ok());
+        Ok(Self {
+            fire_time: new.fire_time,
+            idempotency_key: new.idempotency_key,
+            trigger: word_of(&new.trigger)?,
+            definition: serde_json::to_string(&new.definition)?,
+            state: word_of(&state)?,
+            plan,
+            waits_for: serde_json::to_string(&waits_for)?,
+            origin: serde_json::to_string(&new.origin)?,
+            cameras,
+            now,
+            jobs: JobsOf {
+                run_id: new.id,
+                deadline_at: deadline_ms.map(|ms| now + ms),
+                task_id: new.task_id,
+                definition: new.definition,
+            },
+        })
+    }
+
+    /// Where another master may write the same at this moment, all write in this order.
+    fn order(&self) -> (&Option<String>, Option<i64>, &Option<String>) {
+        (&self.jobs.task_id, self.fire_time, &self.idempotency_key)
+    }
+
+    async fn write(
+        &self,
+        connection: &mut Connection,
+        dialect: Dialect,
+    ) -> Result<(RunId, bool, Vec<ReadyJob>), StoreError> {
+        let id = self.jobs.run_id;
+        let made = query(
+            "INSERT INTO runs (id, task_id, started_by, fire_time, idempotency_key, state, priority, \
+             definition, plan, waits_for, created_at, deadline_at, origin) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING",
+        )
+        .bind(id.to_string())
+        .bind(&self.jobs.task_id)
+        .bind(&self.trigger)
+        .bind(self.fire_time)
+        .bind(&self.idempotency_key)
+        .bind(&self.state)
+        .bind(i64::from(self.jobs.definition.priority))
+        .bind(&self.definition)
+        .bind(&self.plan)
+        .bind(&self.waits_for)
+        .bind(self.now)
+        .bind(self.jobs.deadline_at)
+        .bind(&self.origin)
+        .execute(&mut *connection)
+        .await?;
+        if made.rows_affected() > 0 {
+            let ready = match &self.cameras {
+                Some(cameras) => self.jobs.insert(connection, dialect, cameras, self.now).await?,
+                None => Vec::new(),
+            };
+            return Ok((id, true, ready));
+        }
+        let sql = "SELECT id FROM runs WHERE task_id = $1 AND (fire_time = $2 OR idempotency_key = $3)";
+        let row = query(sql)
+            .bind(&self.jobs.task_id)
+            .bind(self.fire_time)
+            .bind(&self.idempotency_key)
+            .fetch_one(connection)
+            .await?;
+        Ok((parsed(&row, "id")?, false, Vec::new()))
+    }
+}
+
+impl Begins {
+    pub(crate) const fn new(dialect: Dialect) -> Self {
+        Self { dialect }
+    }
+}
+
+impl Kind for Begins {
+    type Ask = Begin;
+    /// The run, whether it was made, and its jobs.
+    type Answer = (RunId, bool, Vec<ReadyJob>);
+    const MAY_BE_LOST: bool = false;
+
+    fn weight(begin: &Begin) -> usize {
+        1 + begin.cameras.as_ref().map_or(0, Vec::len)
+    }
+
+    fn carry_out<'c>(
+        &'c self,
+        connection: &'c mut Connection,
+        asks: &'c [Begin],
+    ) -> BoxFuture<'c, Result<Vec<Self::Answer>, StoreError>> {
+        Box::pin(async move {
+            let mut order: Vec<(usize, &Begin)> = asks.iter().enumerate().collect();
+            order.sort_by(|(_, a), (_, b)| a.order().cmp(&b.order()));
+            let mut answers = Vec::with_capacity(asks.len());
+            for (at, begin) in order {
+                answers.push((at, begin.write(connection, self.dialect).await?));
+            }
+            answers.sort_by_key(|(at, _)| *at);
+            Ok(answers.into_iter().map(|(_, answer)| answer).collect())
+        })
     }
 }
 
 impl Store {
-    async fn add_progress(&self, runs: &mut [Run]) -> Result<(), StoreError> {
-        // One that waits has no jobs; those that it may have got since it was read belong to its next state.
-        let with_jobs = runs.iter().filter(|run| run.state != RunState::Waiting);
-        let ids: Vec<RunId> = with_jobs.map(|run| run.id).collect();
-        let mut progress = self.progress(&ids).await?;
-        for run in runs {
-            run.progress = progress.remove(&run.id).unwrap_or_default();
+    /// Notes that there are jobs which require these labels, so that leases look for them. What is noted is
+    /// remembered for much less time than it takes until a set that nobody uses is swept away.
+    async fn note_label_set(&self, required: &str, now: i64) -> Result<(), StoreError> {
+        let fresh = |noted: &i64| now >= *noted && now - *noted < LABEL_SET_NOTED_MS;
+        if self.known.label_sets.lock().get(required).is_some_and(fresh) {
+            return Ok(());
         }
+        let set = required.to_owned();
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let sql = "INSERT INTO label_sets (required, used_at) VALUES ($1, $2) \
+                               ON CONFLICT (required) DO UPDATE SET used_at = $2";
+                    query(sql).bind(set).bind(now).execute(connection).await?;
+                    Ok(())
+                })
+            })
+            .await?;
+        self.known.label_sets.lock().insert(required.to_owned(), now);
         Ok(())
     }
 
-    async fn progress(&self, ids: &[RunId]) -> Result<HashMap<RunId, Progress>, StoreError> {
-        let ids = serde_json::to_string(ids)?;
-        let among = self.dialect.among("run_id", "$1");
-        let sql =
-            format!("SELECT run_id, state, COUNT(*) AS jobs FROM jobs WHERE {among} GROUP BY run_id, state");
-        let rows = sqlx::query(AssertSqlSafe(sql)).bind(ids).fetch_all(&self.readers).await?;
-        let mut all: HashMap<RunId, Progress> = HashMap::new();
-        for row in &rows {
-            let progress = all.entry(parsed(row, "run_id")?).or_default();
-            let jobs = count(row, "jobs")?;
-            progress.total += jobs;
-            match word::<JobState>(row, "state")? {
-                JobState::Queued => progress.queued += jobs,
-                JobState::Running => progress.running += jobs,
-                JobState::Finished => progress.finished += jobs,
-                JobState::Dead => progress.dead += jobs,
-                JobState::Cancelled => progress.cancelled += jobs,
+    /// Ends those of these runs that have no open job any more; answers them. Called once the end of a job is
+    /// committed, so that of two masters which end the last jobs of a run at the same moment one sees it.
+    pub(crate) async fn finish_runs(
+        &self,
+        ids: impl IntoIterator<Item = RunId>,
+        now: i64,
+    ) -> Result<Vec<RunId>, StoreError> {
+        let witnesses: Vec<(RunId, Option<JobId>)> = {
+            let open = self.known.open_jobs.lock();
+            ids.into_iter().map(|id| (id, open.get(&id).copied())).collect()
+        };
+        if witnesses.is_empty() {
+            return Ok(Vec::new());
+        }
+        // Jobs end about in the order of their ids: from the last one on that was seen open, one is soon found.
+        let rows = Rows::new().texts("run_id", witnesses.iter().map(|(id, _)| id.to_string())).texts(
+            "least",
+            witnesses.iter().map(|(_, job)| job.map(|job| job.to_string()).unwrap_or_default()),
+        );
+        let sql = format!(
+            "SELECT x.run_id AS run_id, (SELECT MIN(jobs.id) FROM jobs WHERE jobs.run_id = x.run_id \
+             AND jobs.state IN ('queued', 'running') AND jobs.id >= x.least) AS open_job FROM {}",
+            rows.table(self.dialect, 1, "x")
+        );
+        let rows = query(sql).bind_rows(rows, self.dialect)?.fetch_all(&self.readers).await?;
+        let mut without = Vec::new();
+        {
+            let mut open = self.known.open_jobs.lock();
+            if open.len() > OPEN_JOBS {
+                open.clear();
+            }
+            for row in &rows {
+                let run: RunId = parsed(row, "run_id")?;
+                match maybe_text(row, "open_job")? {
+                    Some(job) => drop(open.insert(run, job.parse().map_err(StoreError::corrupt)?)),
+                    None => {
+                        open.remove(&run);
+                        without.push(run.to_string());
+                    }
+                }
             }
         }
-        Ok(all)
+        if without.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ended = format!("{} AND {ENDED}", self.dialect.among("id", "$1"));
+        self.end_runs(ended, Some(without), now).await
+    }
+
+    /// Ends all runs without an open job: those whose end nobody lived to note.
+    pub(crate) async fn finish_all(&self, now: i64) -> Result<Vec<RunId>, StoreError> {
+        let sql = format!("SELECT id FROM runs WHERE {ENDED} LIMIT 1");
+        if query(sql).fetch_optional(&self.readers).await?.is_none() {
+            return Ok(Vec::new());
+        }
+        self.end_runs(ENDED.to_owned(), None, now).await
+    }
+
+    async fn end_runs(
+        &self,
+        condition: String,
+        ids: Option<Vec<String>>,
+        now: i64,
+    ) -> Result<Vec<RunId>, StoreError> {
+        let dialect = self.dialect;
+        let all = ids.clone();
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let sql = format!(
+                        "UPDATE runs SET state = 'finished', finished_at = ${} WHERE {} RETURNING id",
+                        if ids.is_some() { 2 } else { 1 },
+                        dialect.all("runs", &condition)
+                    );
+                    let statement = match ids {
+                        Some(ids) => query(sql).bind(ids),
+                        None => query(sql),
+                    };
+                    let rows = statement.bind(now).fetch_all(&mut *connection).await?;
+                    let ended = rows.iter().map(|row| parsed(row, "id")).collect::<Result<Vec<_>, _>>()?;
+                    // Also of those that had ended before: a late result may have changed how.
+                    let all = match all {
+                        Some(ids) => ids,
+                        None => ended.iter().map(RunId::to_string).collect(),
+                    };
+                    keep_progress(connection, dialect, all).await?;
+                    Ok(ended)
+                })
+            })
+            .await
+    }
+
+    async fn add_progress(&self, runs: &mut [(StoredRun, bool)]) -> Result<(), StoreError> {
+        // One that waits has no jobs; those that it may have got since it was read belong to its next state. Of
+        // those that have ended it is kept.
+        let open = runs.iter().filter(|(run, kept)| !kept && run.run.state != RunState::Waiting);
+        let ids: Vec<String> = open.map(|(run, _)| run.run.id.to_string()).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let mut progress = progress(&self.readers, self.dialect, ids).await?;
+        for (run, kept) in runs {
+            if !*kept {
+                run.run.progress = progress.remove(&run.run.id).unwrap_or_default();
+            }
+        }
+        Ok(())
     }
 }
 
-fn read(row: &AnyRow) -> Result<StoredRun, StoreError> {
+/// How far runs are, counted over all of their jobs.
+async fn progress(
+    target: impl Target,
+    dialect: Dialect,
+    ids: Vec<String>,
+) -> Result<HashMap<RunId, Progress>, StoreError> {
+    let among = dialect.among("run_id", "$1");
+    let sql =
+        format!("SELECT run_id, state, COUNT(*) AS jobs FROM jobs WHERE {among} GROUP BY run_id, state");
+    let mut all: HashMap<RunId, Progress> = HashMap::new();
+    for row in &query(sql).bind(ids).fetch_all(target).await? {
+        let progress = all.entry(parsed(row, "run_id")?).or_default();
+        let jobs = count(row, "jobs")?;
+        progress.total += jobs;
+        match word::<JobState>(row, "state")? {
+            JobState::Queued => progress.queued += jobs,
+            JobState::Running => progress.running += jobs,
+            JobState::Finished => progress.finished += jobs,
+            JobState::Dead => progress.dead += jobs,
+            JobState::Cancelled => progress.cancelled += jobs,
+        }
+    }
+    Ok(all)
+}
+
+/// Keeps how runs ended, so that nobody counts it again.
+async fn keep_progress(
+    connection: &mut Connection,
+    dialect: Dialect,
+    ids: Vec<String>,
+) -> Result<(), StoreError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let counted = progress(&mut *connection, dialect, ids.clone()).await?;
+    let of = |id: &String| {
+        let progress = id.parse().ok().and_then(|id: RunId| counted.get(&id).copied());
+        serde_json::to_string(&progress.unwrap_or_default())
+    };
+    let rows = Rows::new()
+        .texts("run_id", ids.iter().map(String::as_str))
+        .texts("progress", ids.iter().map(of).collect::<Result<Vec<_>, _>>()?);
+    let sql = dialect.update(&Update {
+        table: "runs",
+        key: "run_id",
+        rows: &rows,
+        first: 1,
+        set: "progress = x.progress",
+        condition: "runs.state IN ('finished', 'cancelled')",
+        returning: "runs.id AS id",
+        skip: false,
+    });
+    query(sql).bind_rows(rows, dialect)?.fetch_all(connection).await?;
+    Ok(())
+}
+
+/// A run, and whether its progress is kept with it.
+fn read(row: &Row) -> Result<(StoredRun, bool), StoreError> {
+    let kept: Option<Progress> = maybe_json(row, "progress")?;
     let origin: Origin = read_json(row, "origin")?;
     let run = Run {
         id: parsed(row, "id")?,
@@ -391,12 +695,12 @@ fn read(row: &AnyRow) -> Result<StoredRun, StoreError> {
         fire_time: maybe_time(row, "fire_time")?,
         request_id: origin.request_id.clone(),
         state: word(row, "state")?,
-        priority: i32::try_from(row.try_get::<i64, _>("priority")?).map_err(StoreError::corrupt)?,
+        priority: i32::try_from(row.try_get::<i64>("priority")?).map_err(StoreError::corrupt)?,
         created_at: time_of(row, "created_at")?,
         finished_at: maybe_time(row, "finished_at")?,
         deadline_at: maybe_time(row, "deadline_at")?,
-        progress: Progress::default(),
+        progress: kept.unwrap_or_default(),
         waits_for: read_json(row, "waits_for")?,
     };
-    Ok(StoredRun { run, definition: read_json(row, "definition")?, origin })
+    Ok((StoredRun { run, definition: read_json(row, "definition")?, origin }, kept.is_some()))
 }

@@ -6,14 +6,12 @@ use chrono::{DateTime, Utc};
 use easysight_protocol::{
     Finding, JobId, MeanCost, ShadowChange, ShadowDiagnosis, ShadowDifference, ShadowReport,
 };
-use serde_json::json;
-use sqlx::{AnyConnection, AssertSqlSafe, Row};
-use uuid::Uuid;
 
 use crate::{
     Dialect, Store, StoreError,
-    dialect::Column,
+    db::{Connection, Rows, query},
     query::{count, json, maybe_text, parsed, text, time_of},
+    reports::{list, name},
 };
 
 /// Differences that a report names.
@@ -79,14 +77,9 @@ impl ShadowRepository for Store {
                     for diagnosis in diagnoses {
                         let sql = "INSERT INTO shadows (diagnosis, digest, since) VALUES ($1, $2, $3) \
                                    ON CONFLICT (diagnosis) DO NOTHING";
-                        sqlx::query(sql)
-                            .bind(&diagnosis)
-                            .bind(&digest)
-                            .bind(now)
-                            .execute(&mut *connection)
-                            .await?;
+                        query(sql).bind(&diagnosis).bind(&digest).bind(now).execute(&mut *connection).await?;
                         let sql = "SELECT digest FROM shadows WHERE diagnosis = $1";
-                        let row = sqlx::query(sql).bind(&diagnosis).fetch_one(&mut *connection).await?;
+                        let row = query(sql).bind(&diagnosis).fetch_one(&mut *connection).await?;
                         let stands = text(&row, "digest")?;
                         if stands != digest {
                             let detail = format!(
@@ -109,7 +102,7 @@ impl ShadowRepository for Store {
 
     async fn shadows(&self) -> Result<Vec<Shadow>, StoreError> {
         let sql = "SELECT diagnosis, digest, since FROM shadows ORDER BY diagnosis";
-        let rows = sqlx::query(sql).fetch_all(&self.readers).await?;
+        let rows = query(sql).fetch_all(&self.readers).await?;
         rows.iter()
             .map(|row| {
                 let (diagnosis, digest) = (text(row, "diagnosis")?, text(row, "digest")?);
@@ -124,7 +117,7 @@ impl ShadowRepository for Store {
                    CAST(AVG(candidate_fuel) AS DOUBLE PRECISION) AS candidate_fuel, \
                    AVG(candidate_ms) AS candidate_ms FROM shadow_findings WHERE digest = $1 \
                    GROUP BY diagnosis, active, candidate ORDER BY diagnosis, compared DESC, active, candidate";
-        let rows = sqlx::query(sql).bind(digest).fetch_all(&self.readers).await?;
+        let rows = query(sql).bind(digest).fetch_all(&self.readers).await?;
         let mut of: BTreeMap<String, ShadowDiagnosis> = BTreeMap::new();
         for shadow in self.shadows().await?.into_iter().filter(|shadow| shadow.digest == digest) {
             let stands = ShadowDiagnosis { since: Some(shadow.since), ..nothing(&shadow.diagnosis) };
@@ -156,7 +149,7 @@ impl Store {
     async fn differences(&self, digest: &str) -> Result<Vec<ShadowDifference>, StoreError> {
         let sql = "SELECT job_id, camera_id, created_at, active, document FROM shadow_findings \
                    WHERE digest = $1 AND document IS NOT NULL ORDER BY id DESC LIMIT $2";
-        let rows = sqlx::query(sql).bind(digest).bind(SHOWN_DIFFERENCES).fetch_all(&self.readers).await?;
+        let rows = query(sql).bind(digest).bind(SHOWN_DIFFERENCES).fetch_all(&self.readers).await?;
         rows.iter()
             .map(|row| {
                 Ok(ShadowDifference {
@@ -192,12 +185,12 @@ fn mean(a: MeanCost, runs_a: u64, b: MeanCost, runs_b: u64) -> MeanCost {
 
 /// Ends a shadow for these diagnoses.
 pub(crate) async fn end(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     digest: &str,
     diagnoses: &[String],
 ) -> Result<(), StoreError> {
     for diagnosis in diagnoses {
-        sqlx::query("DELETE FROM shadows WHERE diagnosis = $1 AND digest = $2")
+        query("DELETE FROM shadows WHERE diagnosis = $1 AND digest = $2")
             .bind(diagnosis)
             .bind(digest)
             .execute(&mut *connection)
@@ -205,13 +198,13 @@ pub(crate) async fn end(
     }
     let sql =
         "DELETE FROM baselines WHERE plugin = $1 AND NOT EXISTS (SELECT 1 FROM shadows WHERE digest = $1)";
-    sqlx::query(sql).bind(digest).execute(connection).await?;
+    query(sql).bind(digest).execute(connection).await?;
     Ok(())
 }
 
 /// Those of these digests that stand beside an active plugin now.
 pub(crate) async fn standing(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     dialect: Dialect,
     digests: &BTreeSet<&str>,
 ) -> Result<BTreeSet<String>, StoreError> {
@@ -219,8 +212,7 @@ pub(crate) async fn standing(
         return Ok(BTreeSet::new());
     }
     let sql = format!("SELECT DISTINCT digest FROM shadows WHERE {}", dialect.among("digest", "$1"));
-    let rows =
-        sqlx::query(AssertSqlSafe(sql)).bind(serde_json::to_string(digests)?).fetch_all(connection).await?;
+    let rows = query(sql).bind(list(digests)).fetch_all(connection).await?;
     rows.iter().map(|row| text(row, "digest")).collect()
 }
 
@@ -234,58 +226,45 @@ pub(crate) struct Compared<'a> {
 
 /// Keeps what candidates found. A diagnosis without a finding that counts has nothing to compare with.
 pub(crate) async fn keep(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     dialect: Dialect,
     compared: &[Compared<'_>],
     now: i64,
 ) -> Result<(), StoreError> {
-    let mut rows = Vec::new();
+    let mut new: Vec<(&Compared<'_>, &Finding, &Finding, &str, Option<String>)> = Vec::new();
     for job in compared {
         for candidate in job.shadows {
             let active = job.findings.iter().find(|one| one.diagnosis == candidate.diagnosis);
             let (Some(active), Some(digest)) = (active, &candidate.digest) else { continue };
             let differs = active.word() != candidate.word();
-            rows.push(json!({
-                "id": Uuid::now_v7(),
-                "job_id": job.job_id,
-                "digest": digest,
-                "diagnosis": candidate.diagnosis,
-                "camera_id": job.camera_id,
-                "active": active.word(),
-                "active_fuel": active.fuel,
-                "active_ms": active.compute_ms,
-                "candidate": candidate.word(),
-                "candidate_fuel": candidate.fuel,
-                "candidate_ms": candidate.compute_ms,
-                "document": if differs { Some(serde_json::to_string(candidate)?) } else { None },
-            }));
+            let document = if differs { Some(serde_json::to_string(candidate)?) } else { None };
+            new.push((job, active, candidate, digest, document));
         }
     }
-    if rows.is_empty() {
+    if new.is_empty() {
         return Ok(());
     }
-    let columns = [
-        Column::Text("id"),
-        Column::Text("job_id"),
-        Column::Text("digest"),
-        Column::Text("diagnosis"),
-        Column::Text("camera_id"),
-        Column::Text("active"),
-        Column::Integer("active_fuel"),
-        Column::Real("active_ms"),
-        Column::Text("candidate"),
-        Column::Integer("candidate_fuel"),
-        Column::Real("candidate_ms"),
-        Column::Text("document"),
-    ];
-    let names: Vec<_> = columns.iter().map(|column| column.name()).collect();
+    let fuel = |finding: &Finding| i64::try_from(finding.fuel).unwrap_or(i64::MAX);
+    let rows = Rows::new()
+        .texts("id", new.iter().map(|_| name(now).to_string()))
+        .texts("job_id", new.iter().map(|(job, ..)| job.job_id.to_string()))
+        .texts("digest", new.iter().map(|(.., digest, _)| *digest))
+        .texts("diagnosis", new.iter().map(|(_, _, candidate, ..)| candidate.diagnosis.as_str()))
+        .maybe_texts("camera_id", new.iter().map(|(job, ..)| job.camera_id))
+        .texts("active", new.iter().map(|(_, active, ..)| active.word()))
+        .integers("active_fuel", new.iter().map(|(_, active, ..)| fuel(active)))
+        .maybe_reals("active_ms", new.iter().map(|(_, active, ..)| Some(active.compute_ms)))
+        .texts("candidate", new.iter().map(|(_, _, candidate, ..)| candidate.word()))
+        .integers("candidate_fuel", new.iter().map(|(_, _, candidate, ..)| fuel(candidate)))
+        .maybe_reals("candidate_ms", new.iter().map(|(_, _, candidate, ..)| Some(candidate.compute_ms)))
+        .maybe_texts("document", new.iter().map(|(.., document)| document.as_deref()));
     let sql = format!(
-        "INSERT INTO shadow_findings ({0}, created_at) SELECT x.{1}, $2 FROM {2} WHERE 1 = 1 \
+        "INSERT INTO shadow_findings ({}, created_at) SELECT {}, $1 FROM {} WHERE 1 = 1 \
          ON CONFLICT (job_id, digest, diagnosis) DO NOTHING",
-        names.join(", "),
-        names.join(", x."),
-        dialect.rows("$1", "x", &columns)
+        rows.names(""),
+        rows.names("x."),
+        rows.table(dialect, 2, "x")
     );
-    sqlx::query(AssertSqlSafe(sql)).bind(serde_json::to_string(&rows)?).bind(now).execute(connection).await?;
+    query(sql).bind(now).bind_rows(rows, dialect)?.execute(connection).await?;
     Ok(())
 }

@@ -1,10 +1,10 @@
 //! Tasks and when they are due.
 
 use easysight_protocol::{Page, Task, TaskRequest};
-use sqlx::{Row, any::AnyRow};
 
 use crate::{
     PageRequest, Store, StoreError,
+    db::{Row, query},
     query::{Select, json, maybe_time, page_of, text, time_of},
 };
 
@@ -66,13 +66,6 @@ pub trait TaskRepository {
     /// Those of the database.
     fn due_tasks(&self, now: i64, limit: i64) -> impl Future<Output = Result<Vec<Task>, StoreError>> + Send;
 
-    /// When the next enabled task is due.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn next_due(&self) -> impl Future<Output = Result<Option<i64>, StoreError>> + Send;
-
     /// Moves a task's next run, unless someone else did: `from` is what it was.
     ///
     /// # Errors
@@ -98,7 +91,7 @@ impl TaskRepository for Store {
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
-                    let made = sqlx::query(
+                    let made = query(
                         "INSERT INTO tasks (id, definition, enabled, next_run_at, created_at, updated_at) \
                          VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT (id) DO NOTHING",
                     )
@@ -129,7 +122,7 @@ impl TaskRepository for Store {
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
-                    let changed = sqlx::query(
+                    let changed = query(
                         "UPDATE tasks SET definition = $2, enabled = $3, next_run_at = $4, updated_at = $5 \
                          WHERE id = $1",
                     )
@@ -151,7 +144,7 @@ impl TaskRepository for Store {
             .run(move |connection| {
                 Box::pin(async move {
                     let deleted =
-                        sqlx::query("DELETE FROM tasks WHERE id = $1").bind(id).execute(connection).await?;
+                        query("DELETE FROM tasks WHERE id = $1").bind(id).execute(connection).await?;
                     Ok(deleted.rows_affected() > 0)
                 })
             })
@@ -172,17 +165,8 @@ impl TaskRepository for Store {
         let sql = "SELECT id, definition, enabled, next_run_at, created_at, updated_at FROM tasks \
                    WHERE next_run_at IS NOT NULL AND next_run_at <= $1 AND enabled = 1 \
                    ORDER BY next_run_at LIMIT $2";
-        let rows = sqlx::query(sql).bind(now).bind(limit).fetch_all(&self.readers).await?;
+        let rows = query(sql).bind(now).bind(limit).fetch_all(&self.readers).await?;
         rows.iter().map(read).collect()
-    }
-
-    async fn next_due(&self) -> Result<Option<i64>, StoreError> {
-        let row = sqlx::query(
-            "SELECT MIN(next_run_at) AS due FROM tasks WHERE next_run_at IS NOT NULL AND enabled = 1",
-        )
-        .fetch_one(&self.readers)
-        .await?;
-        Ok(row.try_get("due")?)
     }
 
     async fn advance_task(&self, id: String, from: i64, to: Option<i64>) -> Result<bool, StoreError> {
@@ -190,7 +174,7 @@ impl TaskRepository for Store {
             .run(move |connection| {
                 Box::pin(async move {
                     let sql = "UPDATE tasks SET next_run_at = $3 WHERE id = $1 AND next_run_at = $2";
-                    let moved = sqlx::query(sql).bind(id).bind(from).bind(to).execute(connection).await?;
+                    let moved = query(sql).bind(id).bind(from).bind(to).execute(connection).await?;
                     Ok(moved.rows_affected() > 0)
                 })
             })
@@ -198,9 +182,9 @@ impl TaskRepository for Store {
     }
 }
 
-fn read(row: &AnyRow) -> Result<Task, StoreError> {
+fn read(row: &Row) -> Result<Task, StoreError> {
     let mut definition: TaskRequest = json(row, "definition")?;
-    definition.enabled = row.try_get::<i64, _>("enabled")? != 0;
+    definition.enabled = row.try_get::<i64>("enabled")? != 0;
     definition.id = None;
     Ok(Task {
         id: text(row, "id")?,

@@ -1,10 +1,10 @@
 //! Tokens, of which only a hash is kept.
 
 use easysight_protocol::TokenInfo;
-use sqlx::any::AnyRow;
 
 use crate::{
     Store, StoreError,
+    db::{Row, query},
     query::{Select, maybe_time, text, time_of, word},
     runs::word_of,
 };
@@ -60,7 +60,7 @@ impl TokenRepository for Store {
                     let info = token.info;
                     let sql = "INSERT INTO tokens (id, name, scope, hash, created_at, expires_at) \
                                VALUES ($1, $2, $3, $4, $5, $6)";
-                    sqlx::query(sql)
+                    query(sql)
                         .bind(info.id)
                         .bind(info.name)
                         .bind(scope)
@@ -80,7 +80,7 @@ impl TokenRepository for Store {
             .run(move |connection| {
                 Box::pin(async move {
                     let sql = "UPDATE tokens SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
-                    Ok(sqlx::query(sql).bind(id).bind(now).execute(connection).await?.rows_affected() > 0)
+                    Ok(query(sql).bind(id).bind(now).execute(connection).await?.rows_affected() > 0)
                 })
             })
             .await
@@ -93,11 +93,11 @@ impl TokenRepository for Store {
 
     async fn tokens(&self) -> Result<Vec<StoredToken>, StoreError> {
         let sql = "SELECT id, name, scope, hash, created_at, expires_at, revoked_at FROM tokens ORDER BY created_at, id";
-        sqlx::query(sql).fetch_all(&self.readers).await?.iter().map(read).collect()
+        query(sql).fetch_all(&self.readers).await?.iter().map(read).collect()
     }
 }
 
-fn read(row: &AnyRow) -> Result<StoredToken, StoreError> {
+fn read(row: &Row) -> Result<StoredToken, StoreError> {
     Ok(StoredToken {
         info: TokenInfo {
             id: text(row, "id")?,

@@ -1,16 +1,22 @@
 //! What happens by itself: leases that expire, deadlines, runs that end, history that is pruned, and
 //! who of several masters does it.
 
+use std::collections::BTreeSet;
+
 use easysight_protocol::{Failure, RunId};
-use sqlx::{AssertSqlSafe, Row};
 
 use crate::{
-    Store, StoreError,
-    query::{count, parsed},
+    Dialect, Store, StoreError,
+    db::{Connection, query},
+    jobs::{QUEUED_AGAIN, read_queued},
+    query::{count, parsed, text},
+    ready::ReadyJob,
+    reports::first_name,
 };
 
 /// Takes a job from a node that is gone. `$1` is now, `$2` the failure. The first time it is offered
-/// again at once: most of the time it is the node's fault, and someone waits for the result.
+/// again at once: most of the time it is the node's fault, and someone waits for the result. The lease stays:
+/// a result that comes after all counts where nobody else has the job.
 pub(crate) const EXPIRED: &str = "UPDATE jobs SET failures = failures + 1, failure = $2, leased_until = NULL, \
      state = CASE WHEN failures + 1 >= max_attempts THEN 'dead' ELSE 'queued' END, \
      finished_at = CASE WHEN failures + 1 >= max_attempts THEN $1 ELSE NULL END, \
@@ -19,6 +25,35 @@ pub(crate) const EXPIRED: &str = "UPDATE jobs SET failures = failures + 1, failu
 
 /// Rows that one step of pruning removes.
 const PRUNE_STEP: i64 = 500;
+/// Jobs that one statement takes back or gives up.
+const REAP_STEP: i64 = 500;
+/// Leases and deadlines are looked at from so long before the last look on: clocks of masters differ.
+const LOOK_BACK_MS: i64 = 60_000;
+/// A set of labels that was used last so long ago, and that no open job requires, is removed.
+const LABEL_SET_MS: i64 = 86_400_000;
+/// Reports whose mean size stands for all.
+const SAMPLE: i64 = 1_000;
+
+/// From when on leases and deadlines are looked at: what ended before is settled. Rows that were changed since and
+/// cannot be cleared away yet lie before it, and are not read at every look.
+#[derive(Debug, Default)]
+pub(crate) struct Floors {
+    leases: i64,
+    deadlines: i64,
+}
+
+/// What there is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Agenda {
+    /// A task is due.
+    pub task_due: bool,
+    /// Runs wait for something.
+    pub runs_wait: bool,
+    /// Leases have expired.
+    pub expired: bool,
+    /// Jobs have passed their deadline.
+    pub overdue: bool,
+}
 
 /// What the reaper did.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -48,12 +83,28 @@ pub struct QueueState {
 
 /// What happens by itself: expiry, deadlines, pruning, leadership.
 pub trait UpkeepRepository {
-    /// Takes back expired leases, gives up what is overdue, ends runs without open jobs.
+    /// What there is to do at a moment. One statement.
     ///
     /// # Errors
     ///
     /// Those of the database.
-    fn reap(&self, now: i64) -> impl Future<Output = Result<Reaped, StoreError>> + Send;
+    fn agenda(&self, now: i64) -> impl Future<Output = Result<Agenda, StoreError>> + Send;
+
+    /// Takes back expired leases, gives up what is overdue, ends the runs of what it gave up. Where nodes could
+    /// not be heard of for a while, `heard` is false, and what they hold is left to them: they may hold it still.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn reap(&self, heard: bool, now: i64) -> impl Future<Output = Result<Reaped, StoreError>> + Send;
+
+    /// Ends runs without open jobs, whose end no master lived to note, and removes sets of labels that nobody
+    /// uses. Answers the runs.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn tidy(&self, now: i64) -> impl Future<Output = Result<Vec<RunId>, StoreError>> + Send;
 
     /// The queue at a glance.
     ///
@@ -70,14 +121,16 @@ pub trait UpkeepRepository {
     /// Those of the database.
     fn prune(&self, max_age_ms: i64, now: i64) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// Counts all findings, which takes long where there are many.
+    /// How many findings there are, about: reports are counted, or guessed by the database where there are very
+    /// many, and the latest ones tell how many findings a report has.
     ///
     /// # Errors
     ///
     /// Those of the database.
     fn count_findings(&self) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// Removes up to `excess` of the oldest findings; answers how many, a step's worth at the most.
+    /// Removes the oldest reports until `excess` findings are gone, or a step's worth of reports; answers how many
+    /// findings.
     ///
     /// # Errors
     ///
@@ -99,40 +152,61 @@ pub trait UpkeepRepository {
 }
 
 impl UpkeepRepository for Store {
-    async fn reap(&self, now: i64) -> Result<Reaped, StoreError> {
-        let (lost, late) = (
-            failure("lease-expired", "The node that had the job was not heard of in time.")?,
-            failure("deadline-exceeded", "The job was not done before the deadline of its run.")?,
-        );
-        self.writer
-            .run(move |connection| {
-                Box::pin(async move {
-                    let sql = format!("{EXPIRED} WHERE state = 'running' AND leased_until < $1");
-                    let expired = sqlx::query(AssertSqlSafe(sql))
-                        .bind(now)
-                        .bind(lost)
-                        .execute(&mut *connection)
-                        .await?;
-                    let sql = "UPDATE jobs SET state = 'dead', failure = $2, finished_at = $1, leased_until = NULL \
-                               WHERE deadline_at IS NOT NULL AND deadline_at < $1 AND state IN ('queued', 'running')";
-                    let overdue =
-                        sqlx::query(sql).bind(now).bind(late).execute(&mut *connection).await?;
-                    // Also those whose last jobs were recorded by two masters at the same moment.
-                    let sql = "UPDATE runs SET state = 'finished', finished_at = $1 WHERE state = 'running' AND NOT EXISTS \
-                               (SELECT 1 FROM jobs WHERE jobs.run_id = runs.id AND jobs.state IN ('queued', 'running')) \
-                               RETURNING id";
-                    let finished = sqlx::query(sql).bind(now).fetch_all(&mut *connection).await?;
-                    let sql = "UPDATE runs SET state = 'cancelled', finished_at = $1 \
-                               WHERE state = 'waiting' AND deadline_at IS NOT NULL AND deadline_at < $1";
-                    sqlx::query(sql).bind(now).execute(connection).await?;
-                    Ok(Reaped {
-                        expired: expired.rows_affected(),
-                        overdue: overdue.rows_affected(),
-                        finished_runs: finished.iter().map(|row| parsed(row, "id")).collect::<Result<_, _>>()?,
+    async fn agenda(&self, now: i64) -> Result<Agenda, StoreError> {
+        let (leases, deadlines) = {
+            let floors = self.known.upkeep.lock();
+            (floors.leases, floors.deadlines)
+        };
+        let sql = "SELECT \
+             (SELECT COUNT(*) FROM (SELECT id FROM tasks WHERE next_run_at <= $1 AND enabled = 1 LIMIT 1) AS due) AS task_due, \
+             (SELECT COUNT(*) FROM (SELECT id FROM runs WHERE state = 'waiting' LIMIT 1) AS waits) AS runs_wait, \
+             (SELECT COUNT(*) FROM (SELECT id FROM jobs WHERE state = 'running' AND leased_until < $1 \
+              AND leased_until >= $2 LIMIT 1) AS expired) AS expired, \
+             (SELECT COUNT(*) FROM (SELECT id FROM jobs WHERE deadline_at IS NOT NULL AND deadline_at < $1 \
+              AND deadline_at >= $3 AND state IN ('queued', 'running') LIMIT 1) AS overdue) AS overdue";
+        let row = query(sql).bind(now).bind(leases).bind(deadlines).fetch_one(&self.readers).await?;
+        let some = |column| Ok::<_, StoreError>(count(&row, column)? > 0);
+        Ok(Agenda {
+            task_due: some("task_due")?,
+            runs_wait: some("runs_wait")?,
+            expired: some("expired")?,
+            overdue: some("overdue")?,
+        })
+    }
+
+    async fn reap(&self, heard: bool, now: i64) -> Result<Reaped, StoreError> {
+        let mut reaped = Reaped::default();
+        let mut ended = BTreeSet::new();
+        if heard {
+            let gone = self.expire(now).await?;
+            reaped.expired = gone.len() as u64;
+            let (queued, given_up): (Vec<_>, Vec<_>) = gone.into_iter().partition(|(_, dead, _)| !dead);
+            self.known.ready.add(queued.into_iter().map(|(_, _, job)| job), now);
+            ended.extend(given_up.into_iter().map(|(run, _, _)| run));
+        }
+        let overdue = self.give_up(heard, now).await?;
+        reaped.overdue = overdue.len() as u64;
+        ended.extend(overdue);
+        reaped.finished_runs = self.finish_runs(ended, now).await?;
+        Ok(reaped)
+    }
+
+    async fn tidy(&self, now: i64) -> Result<Vec<RunId>, StoreError> {
+        let old = "required <> '' AND used_at < $1 AND NOT EXISTS (SELECT 1 FROM jobs \
+                   WHERE jobs.state IN ('queued', 'running') AND jobs.required = label_sets.required)";
+        let sql = format!("SELECT required FROM label_sets WHERE {old} LIMIT 1");
+        let before = now - LABEL_SET_MS;
+        if query(sql).bind(before).fetch_optional(&self.readers).await?.is_some() {
+            self.writer
+                .run_relaxed(move |connection| {
+                    Box::pin(async move {
+                        let sql = format!("DELETE FROM label_sets WHERE {old}");
+                        query(sql).bind(before).execute(connection).await
                     })
                 })
-            })
-            .await
+                .await?;
+        }
+        self.finish_all(now).await
     }
 
     async fn queue_state(&self, now: i64) -> Result<QueueState, StoreError> {
@@ -141,9 +215,9 @@ impl UpkeepRepository for Store {
                    (SELECT COUNT(*) FROM jobs WHERE state = 'dead') AS dead, \
                    (SELECT MIN(created_at) FROM jobs WHERE state = 'queued') AS oldest_queued, \
                    (SELECT MIN(started_at) FROM jobs WHERE state = 'running') AS oldest_running";
-        let row = sqlx::query(sql).fetch_one(&self.readers).await?;
+        let row = query(sql).fetch_one(&self.readers).await?;
         let age = |column| -> Result<i64, StoreError> {
-            Ok(row.try_get::<Option<i64>, _>(column)?.map_or(0, |since| (now - since).max(0)))
+            Ok(row.try_get::<Option<i64>>(column)?.map_or(0, |since| (now - since).max(0)))
         };
         Ok(QueueState {
             queued: count(&row, "queued")?,
@@ -156,12 +230,22 @@ impl UpkeepRepository for Store {
 
     async fn prune(&self, max_age_ms: i64, now: i64) -> Result<u64, StoreError> {
         let before = now - max_age_ms;
+        // Whether there is anything is read first: most of the time there is not.
+        let sql = "SELECT (SELECT COUNT(*) FROM (SELECT id FROM reports WHERE id < $2 LIMIT 1) AS r) \
+                   + (SELECT COUNT(*) FROM (SELECT id FROM runs WHERE state IN ('finished', 'cancelled') \
+                   AND finished_at < $1 LIMIT 1) AS e) \
+                   + (SELECT COUNT(*) FROM (SELECT id, created_at FROM shadow_findings ORDER BY id LIMIT 1) AS s WHERE created_at < $1) \
+                   + (SELECT COUNT(*) FROM (SELECT day FROM plugin_usage WHERE (day + 1) * 86400000 < $1 LIMIT 1) AS u) \
+                   AS old";
+        let row = query(sql).bind(before).bind(first_name(before)).fetch_one(&self.readers).await?;
+        if count(&row, "old")? == 0 {
+            return Ok(0);
+        }
         self.writer
             .run_relaxed(move |connection| {
                 Box::pin(async move {
+                    let mut pruned = drop_reports(connection, first_name(before), PRUNE_STEP).await?;
                     let statements = [
-                        "DELETE FROM findings WHERE id IN (SELECT id FROM \
-                         (SELECT id, created_at FROM findings ORDER BY id LIMIT $2) AS oldest WHERE created_at < $1)",
                         "DELETE FROM jobs WHERE id IN (SELECT jobs.id FROM jobs JOIN (SELECT id FROM runs \
                          WHERE state IN ('finished', 'cancelled') AND finished_at < $1 ORDER BY id LIMIT 20) AS ended \
                          ON ended.id = jobs.run_id LIMIT $2)",
@@ -172,10 +256,8 @@ impl UpkeepRepository for Store {
                         "DELETE FROM plugin_usage WHERE (digest, day) IN \
                          (SELECT digest, day FROM plugin_usage WHERE (day + 1) * 86400000 < $1 LIMIT $2)",
                     ];
-                    let mut pruned = 0;
                     for sql in statements {
-                        let gone =
-                            sqlx::query(sql).bind(before).bind(PRUNE_STEP).execute(&mut *connection).await?;
+                        let gone = query(sql).bind(before).bind(PRUNE_STEP).execute(&mut *connection).await?;
                         pruned += gone.rows_affected();
                     }
                     Ok(pruned)
@@ -185,21 +267,48 @@ impl UpkeepRepository for Store {
     }
 
     async fn count_findings(&self) -> Result<u64, StoreError> {
-        let sql = "SELECT COUNT(*) AS findings FROM findings";
-        count(&sqlx::query(sql).fetch_one(&self.readers).await?, "findings")
+        let reports = match self.dialect {
+            Dialect::Sqlite => "SELECT COUNT(*) AS reports FROM reports",
+            // Below that, counting costs little.
+            Dialect::Postgres => {
+                "SELECT CASE WHEN (SELECT reltuples FROM pg_class WHERE oid = CAST('reports' AS regclass)) > 200000 \
+                 THEN CAST((SELECT reltuples FROM pg_class WHERE oid = CAST('reports' AS regclass)) AS BIGINT) \
+                 ELSE (SELECT COUNT(*) FROM reports) END AS reports"
+            }
+        };
+        let reports = count(&query(reports).fetch_one(&self.readers).await?, "reports")?;
+        let sql = "SELECT COUNT(*) AS sampled, CAST(COALESCE(SUM(findings), 0) AS BIGINT) AS findings \
+                   FROM (SELECT findings FROM reports ORDER BY id DESC LIMIT $1) AS latest";
+        let row = query(sql).bind(SAMPLE).fetch_one(&self.readers).await?;
+        let (sampled, findings) = (count(&row, "sampled")?, count(&row, "findings")?);
+        if reports <= sampled {
+            return Ok(findings);
+        }
+        Ok((reports as f64 * findings as f64 / sampled.max(1) as f64) as u64)
     }
 
     async fn prune_oldest(&self, excess: u64) -> Result<u64, StoreError> {
-        let step = i64::try_from(excess).unwrap_or(i64::MAX).min(PRUNE_STEP);
+        // Reports are removed as a whole: so many of the oldest that no findings are too many.
+        let sql = "SELECT id, findings FROM reports ORDER BY id LIMIT $1";
+        let rows = query(sql).bind(PRUNE_STEP).fetch_all(&self.readers).await?;
+        let (mut last, mut pruned) = (None, 0);
+        for row in &rows {
+            if pruned >= excess {
+                break;
+            }
+            pruned += count(row, "findings")?;
+            last = Some(text(row, "id")?);
+        }
+        let Some(last) = last else { return Ok(0) };
+        // Behind it, and before all others.
+        let bound = format!("{last}.");
         self.writer
             .run_relaxed(move |connection| {
                 Box::pin(async move {
-                    let sql =
-                        "DELETE FROM findings WHERE id IN (SELECT id FROM findings ORDER BY id LIMIT $1)";
-                    let pruned = sqlx::query(sql).bind(step).execute(&mut *connection).await?.rows_affected();
+                    drop_reports(connection, bound, PRUNE_STEP).await?;
                     // What candidates found is of use beside the findings that count, and goes with them.
-                    let sql = "DELETE FROM shadow_findings WHERE id < (SELECT MIN(id) FROM findings)";
-                    sqlx::query(sql).execute(connection).await?;
+                    let sql = "DELETE FROM shadow_findings WHERE id < (SELECT MIN(id) FROM reports)";
+                    query(sql).execute(connection).await?;
                     Ok(pruned)
                 })
             })
@@ -216,17 +325,84 @@ impl UpkeepRepository for Store {
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
-                    let led = sqlx::query(AssertSqlSafe(sql))
-                        .bind(role)
-                        .bind(holder)
-                        .bind(hold_ms)
-                        .execute(connection)
-                        .await?;
+                    let led = query(sql).bind(role).bind(holder).bind(hold_ms).execute(connection).await?;
                     Ok(led.rows_affected() > 0)
                 })
             })
             .await
     }
+}
+
+impl Store {
+    /// Takes back expired leases; answers each job's run, whether it was given up, and the job.
+    async fn expire(&self, now: i64) -> Result<Vec<(RunId, bool, ReadyJob)>, StoreError> {
+        let lost = failure("lease-expired", "The node that had the job was not heard of in time.")?;
+        let floor = self.known.upkeep.lock().leases;
+        let of = "state = 'running' AND leased_until < $1 AND leased_until >= $3";
+        let dialect = self.dialect;
+        let gone: Vec<(RunId, bool, ReadyJob)> = self
+            .writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let sql = format!(
+                        "{EXPIRED} WHERE {} RETURNING {QUEUED_AGAIN}, run_id, state",
+                        dialect.free("jobs", of, REAP_STEP)
+                    );
+                    let rows = query(sql).bind(now).bind(lost).bind(floor).fetch_all(connection).await?;
+                    let read =
+                        |row| Ok((parsed(row, "run_id")?, text(row, "state")? == "dead", read_queued(row)?));
+                    rows.iter().map(read).collect()
+                })
+            })
+            .await?;
+        if (gone.len() as i64) < REAP_STEP {
+            let mut floors = self.known.upkeep.lock();
+            floors.leases = floors.leases.max(now - LOOK_BACK_MS);
+        }
+        Ok(gone)
+    }
+
+    /// Gives up what is overdue; answers the runs.
+    async fn give_up(&self, heard: bool, now: i64) -> Result<Vec<RunId>, StoreError> {
+        let late = failure("deadline-exceeded", "The job was not done before the deadline of its run.")?;
+        let floor = self.known.upkeep.lock().deadlines;
+        // A node that could not report may have done its job in time.
+        let states = if heard { "state IN ('queued', 'running')" } else { "state = 'queued'" };
+        let of = format!("deadline_at IS NOT NULL AND deadline_at < $1 AND deadline_at >= $3 AND {states}");
+        let dialect = self.dialect;
+        let overdue: Vec<RunId> = self
+            .writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let sql = "UPDATE runs SET state = 'cancelled', finished_at = $1 \
+                               WHERE state = 'waiting' AND deadline_at IS NOT NULL AND deadline_at < $1";
+                    query(sql).bind(now).execute(&mut *connection).await?;
+                    let sql = format!(
+                        "UPDATE jobs SET state = 'dead', failure = $2, finished_at = $1, leased_until = NULL, \
+                         lease = NULL WHERE {} RETURNING run_id",
+                        dialect.free("jobs", &of, REAP_STEP)
+                    );
+                    let rows = query(sql).bind(now).bind(late).bind(floor).fetch_all(connection).await?;
+                    rows.iter().map(|row| parsed(row, "run_id")).collect()
+                })
+            })
+            .await?;
+        if heard && (overdue.len() as i64) < REAP_STEP {
+            let mut floors = self.known.upkeep.lock();
+            floors.deadlines = floors.deadlines.max(now - LOOK_BACK_MS);
+        }
+        Ok(overdue)
+    }
+}
+
+/// Removes the oldest reports before `bound`, and their marks.
+async fn drop_reports(connection: &mut Connection, bound: String, limit: i64) -> Result<u64, StoreError> {
+    let sql = "SELECT id FROM reports WHERE id < $1 ORDER BY id LIMIT $2";
+    let rows = query(sql).bind(bound).bind(limit).fetch_all(&mut *connection).await?;
+    let Some(last) = rows.last().map(|row| text(row, "id")).transpose()? else { return Ok(0) };
+    query("DELETE FROM marks WHERE report_id <= $1").bind(&last).execute(&mut *connection).await?;
+    let gone = query("DELETE FROM reports WHERE id <= $1").bind(last).execute(connection).await?;
+    Ok(gone.rows_affected())
 }
 
 /// A failure as the store keeps it.

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use chrono::{Days, NaiveDate};
 use easysight_protocol::{Finding, Used, UsedOfDay};
-use serde_json::json;
-use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
-use crate::{Dialect, Store, StoreError, dialect::Column, query::count};
+use crate::{
+    Dialect, Store, StoreError,
+    db::{Connection, Rows, query},
+    query::count,
+};
 
 /// Milliseconds of a day.
 pub(crate) const DAY_MS: i64 = 86_400_000;
@@ -20,13 +22,26 @@ pub trait UsageRepository {
     ///
     /// Those of the database.
     fn usage(&self, digest: &str) -> impl Future<Output = Result<Vec<UsedOfDay>, StoreError>> + Send;
+
+    /// Writes what was used since the last time. Until then it is kept in memory only: rows that all masters
+    /// change are not held while results are recorded.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database; it is tried again with the next call.
+    fn write_usage(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
 impl UsageRepository for Store {
+    async fn write_usage(&self) -> Result<(), StoreError> {
+        self.write_unwritten().await
+    }
+
     async fn usage(&self, digest: &str) -> Result<Vec<UsedOfDay>, StoreError> {
+        self.write_unwritten().await?;
         let sql = "SELECT day, runs, failed, max_fuel, max_compute_ms, max_memory_bytes FROM plugin_usage \
                    WHERE digest = $1 ORDER BY day DESC";
-        let rows = sqlx::query(sql).bind(digest).fetch_all(&self.readers).await?;
+        let rows = query(sql).bind(digest).fetch_all(&self.readers).await?;
         rows.iter()
             .map(|row| {
                 let days: u64 = count(row, "day")?;
@@ -71,55 +86,74 @@ impl<'a> Usage<'a> {
             *so_far = so_far.and(run);
         }
     }
+}
 
-    /// Notes them. In the order of the digests: two masters that note the same ones never wait for each
-    /// other in a circle.
-    pub(crate) async fn note(
-        self,
-        connection: &mut AnyConnection,
-        dialect: Dialect,
-        now: i64,
-    ) -> Result<(), StoreError> {
-        if self.0.is_empty() {
+/// What was used and is not written yet, by day and digest.
+#[derive(Debug, Default)]
+pub(crate) struct Unwritten(BTreeMap<(i64, String), Used>);
+
+impl Unwritten {
+    pub(crate) fn add(&mut self, usage: Usage<'_>, now: i64) {
+        let day = now.div_euclid(DAY_MS);
+        for (digest, used) in usage.0 {
+            let so_far = self.0.entry((day, digest.to_owned())).or_default();
+            *so_far = so_far.and(used);
+        }
+    }
+}
+
+impl Store {
+    async fn write_unwritten(&self) -> Result<(), StoreError> {
+        let unwritten = std::mem::take(&mut *self.known.usage.lock()).0;
+        if unwritten.is_empty() {
             return Ok(());
         }
-        let row = |(digest, used): (&str, Used)| {
-            json!({
-                "digest": digest, "runs": used.runs, "failed": used.failed, "max_fuel": used.max_fuel,
-                "max_compute_ms": used.max_compute_ms, "max_memory_bytes": used.max_memory_bytes,
-            })
-        };
-        let rows: Vec<_> = self.0.into_iter().map(row).collect();
-        let columns = [
-            Column::Text("digest"),
-            Column::Integer("runs"),
-            Column::Integer("failed"),
-            Column::Integer("max_fuel"),
-            Column::Real("max_compute_ms"),
-            Column::Integer("max_memory_bytes"),
-        ];
-        let larger = |column: &str| {
-            format!(
-                "{column} = CASE WHEN excluded.{column} > plugin_usage.{column} THEN excluded.{column} \
-                 ELSE plugin_usage.{column} END"
-            )
-        };
-        let sql = format!(
-            "INSERT INTO plugin_usage (digest, day, runs, failed, max_fuel, max_compute_ms, max_memory_bytes) \
-             SELECT x.digest, $2, x.runs, x.failed, x.max_fuel, x.max_compute_ms, x.max_memory_bytes FROM {} \
-             WHERE 1 = 1 ORDER BY x.digest ON CONFLICT (digest, day) DO UPDATE SET \
-             runs = plugin_usage.runs + excluded.runs, failed = plugin_usage.failed + excluded.failed, \
-             {}, {}, {}",
-            dialect.rows("$1", "x", &columns),
-            larger("max_fuel"),
-            larger("max_compute_ms"),
-            larger("max_memory_bytes"),
-        );
-        sqlx::query(AssertSqlSafe(sql))
-            .bind(serde_json::to_string(&rows)?)
-            .bind(now.div_euclid(DAY_MS))
-            .execute(connection)
-            .await?;
-        Ok(())
+        let dialect = self.dialect;
+        let rows = rows_of(&unwritten);
+        let written =
+            self.writer.run_relaxed(move |connection| Box::pin(write(connection, dialect, rows))).await;
+        if written.is_err() {
+            let mut usage = self.known.usage.lock();
+            for (key, used) in unwritten {
+                let so_far = usage.0.entry(key).or_default();
+                *so_far = so_far.and(used);
+            }
+        }
+        written
     }
+}
+
+fn rows_of(unwritten: &BTreeMap<(i64, String), Used>) -> Rows {
+    let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    Rows::new()
+        .texts("digest", unwritten.keys().map(|(_, digest)| digest.as_str()))
+        .integers("day", unwritten.keys().map(|(day, _)| *day))
+        .integers("runs", unwritten.values().map(|used| whole(used.runs)))
+        .integers("failed", unwritten.values().map(|used| whole(used.failed)))
+        .integers("max_fuel", unwritten.values().map(|used| whole(used.max_fuel)))
+        .maybe_reals("max_compute_ms", unwritten.values().map(|used| Some(used.max_compute_ms)))
+        .integers("max_memory_bytes", unwritten.values().map(|used| whole(used.max_memory_bytes)))
+}
+
+/// In the order of the keys: masters that write the same ones never wait for each other in a circle.
+async fn write(connection: &mut Connection, dialect: Dialect, rows: Rows) -> Result<(), StoreError> {
+    let larger = |column: &str| {
+        format!(
+            "{column} = CASE WHEN excluded.{column} > plugin_usage.{column} THEN excluded.{column} \
+             ELSE plugin_usage.{column} END"
+        )
+    };
+    let sql = format!(
+        "INSERT INTO plugin_usage ({}) SELECT {} FROM {} WHERE 1 = 1 ORDER BY x.digest, x.day \
+         ON CONFLICT (digest, day) DO UPDATE SET \
+         runs = plugin_usage.runs + excluded.runs, failed = plugin_usage.failed + excluded.failed, {}, {}, {}",
+        rows.names(""),
+        rows.names("x."),
+        rows.table(dialect, 1, "x"),
+        larger("max_fuel"),
+        larger("max_compute_ms"),
+        larger("max_memory_bytes"),
+    );
+    query(sql).bind_rows(rows, dialect)?.execute(connection).await?;
+    Ok(())
 }

@@ -2,10 +2,13 @@
 #![cfg(test)]
 
 mod databases;
+mod history;
 mod leases;
+mod outages;
 mod pictures;
 mod remembering;
 mod shadows;
+mod storms;
 
 use databases::{Node, camera, fan_out, finished, open, plan, published, run_of, task};
 use easysight_protocol::{
@@ -15,6 +18,10 @@ use easysight_store::{
     CameraFilter, CameraRepository, Dialect, NewRun, PageRequest, PluginRepository, ResultRepository,
     RunFilter, RunRepository, Start, Store, StoreError, StoredToken, TaskRepository, TokenRepository,
     UpkeepRepository,
+};
+use history::{
+    a_camera_s_health_is_what_was_captured_last, a_cancelled_run_is_not_tried_again,
+    findings_are_found_by_what_they_are, progress_of_ended_runs_is_kept,
 };
 use leases::{
     a_cancelled_run_takes_no_results, a_deadline_gives_up, a_heartbeat_renews_and_tells_what_was_revoked,
@@ -27,6 +34,11 @@ use leases::{
     jobs_are_leased_once_by_priority_then_age, jobs_lost_on_the_way_are_offered_again_at_once,
     labels_route_jobs, two_processes_with_one_id_are_told_apart,
     what_a_node_works_on_is_read_from_its_leases,
+};
+use outages::{
+    a_deadline_takes_nothing_from_nodes_that_could_not_report,
+    a_node_is_silent_only_where_it_could_have_been_heard, a_node_that_still_holds_its_attempt_keeps_it,
+    a_result_counts_also_where_expiry_was_the_last_attempt, nothing_expires_before_nodes_could_be_heard,
 };
 use pictures::{a_camera_is_asked_for_a_good_picture_now_and_then, a_good_picture_is_of_one_place};
 use remembering::{
@@ -41,6 +53,11 @@ use remembering::{
 use shadows::{
     a_candidate_counts_for_nothing_and_is_compared,
     a_candidate_remembers_apart_and_is_forgotten_with_its_end, what_plugins_used_is_noted_by_day,
+};
+use storms::{
+    heartbeats_go_on_while_cameras_are_imported, jobs_of_every_set_of_labels_are_found,
+    looking_for_jobs_that_nobody_may_have_costs_next_to_nothing,
+    sets_of_labels_that_nobody_uses_are_swept_and_come_back,
 };
 
 /// The same test on both.
@@ -105,6 +122,19 @@ on_both!(
     a_candidate_counts_for_nothing_and_is_compared,
     a_candidate_remembers_apart_and_is_forgotten_with_its_end,
     what_plugins_used_is_noted_by_day,
+    nothing_expires_before_nodes_could_be_heard,
+    a_node_that_still_holds_its_attempt_keeps_it,
+    a_result_counts_also_where_expiry_was_the_last_attempt,
+    a_deadline_takes_nothing_from_nodes_that_could_not_report,
+    a_node_is_silent_only_where_it_could_have_been_heard,
+    jobs_of_every_set_of_labels_are_found,
+    sets_of_labels_that_nobody_uses_are_swept_and_come_back,
+    heartbeats_go_on_while_cameras_are_imported,
+    looking_for_jobs_that_nobody_may_have_costs_next_to_nothing,
+    a_camera_s_health_is_what_was_captured_last,
+    findings_are_found_by_what_they_are,
+    progress_of_ended_runs_is_kept,
+    a_cancelled_run_is_not_tried_again,
 );
 
 fn page(limit: u32) -> PageRequest {
@@ -146,7 +176,8 @@ async fn a_due_task_fires_once_and_a_repeated_request_makes_no_second_run(store:
     assert!(store.due_tasks(4_999, 10).await.unwrap().is_empty());
     let due = store.due_tasks(5_000, 10).await.unwrap();
     assert_eq!(due[0].id, "t");
-    assert_eq!(store.next_due().await.unwrap(), Some(5_000));
+    assert!(!store.agenda(4_999).await.unwrap().task_due);
+    assert!(store.agenda(5_000).await.unwrap().task_due);
     let new = |fire_time, key: Option<&str>| NewRun {
         id: RunId::fresh(),
         task_id: Some("t".into()),

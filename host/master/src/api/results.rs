@@ -95,7 +95,8 @@ fn csv(findings: &[DiagnosisResult]) -> anyhow::Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record([
         "id",
-        "created_at",
+        "captured_at",
+        "recorded_at",
         "run_id",
         "job_id",
         "task_id",
@@ -117,7 +118,8 @@ fn csv(findings: &[DiagnosisResult]) -> anyhow::Result<Vec<u8>> {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         writer.write_record([
             one.id.clone(),
-            one.created_at.to_rfc3339(),
+            one.captured_at.to_rfc3339(),
+            one.recorded_at.to_rfc3339(),
             one.run_id.to_string(),
             one.job_id.to_string(),
             text(&one.task_id),

@@ -7,7 +7,7 @@ use axum::{
 };
 use easysight_daemon::problem::Error;
 use easysight_protocol::{Job, JobId, JobState, Page, Problem, Run, RunId, RunState};
-use easysight_store::{JobRepository, RunFilter, RunRepository};
+use easysight_store::{JobRepository, Retried, RunFilter, RunRepository};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -98,11 +98,18 @@ pub(super) async fn cancel(State(master): State<Shared>, Path(id): Path<String>)
         (status = "default", body = Problem)))]
 pub(super) async fn retry(State(master): State<Shared>, Path(id): Path<String>) -> Result<Json<Run>, Error> {
     let run_id: RunId = id.parse().map_err(|_| missing("run", &id))?;
-    let jobs = master.store.retry_run(run_id, now_ms()).await.map_err(|error| store_error(&error))?;
+    let jobs = match master.store.retry_run(run_id, now_ms()).await.map_err(|error| store_error(&error))? {
+        Retried::Queued(0) => {
+            return Err(Error::new(StatusCode::CONFLICT, "nothing-to-retry", "the run has no dead job"));
+        }
+        Retried::Queued(jobs) => jobs,
+        Retried::Cancelled => {
+            let detail = "the run was cancelled; submit its task again in place of it";
+            return Err(Error::new(StatusCode::CONFLICT, "run-cancelled", detail));
+        }
+        Retried::Unknown => return Err(missing("run", id)),
+    };
     let run = look_up(State(master.clone()), Path(id)).await?;
-    if jobs == 0 {
-        return Err(Error::new(StatusCode::CONFLICT, "nothing-to-retry", "the run has no dead job"));
-    }
     master.queued(usize::try_from(jobs).unwrap_or(usize::MAX));
     master.tell_run(run_id, RunChange::Started);
     Ok(run)

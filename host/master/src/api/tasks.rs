@@ -211,7 +211,7 @@ pub(super) async fn node_lack(
     master: &Master,
     definition: &TaskRequest,
 ) -> Result<Option<String>, StoreError> {
-    let nodes = master.store.nodes(now_ms(), master.lease_ms).await?;
+    let nodes = master.store.nodes(master.silent_before(now_ms())).await?;
     let required = &definition.required_labels;
     let fits = nodes.iter().any(|node| {
         node.status == NodeState::Online && required.iter().all(|(k, v)| node.labels.get(k) == Some(v))

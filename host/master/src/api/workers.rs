@@ -9,8 +9,8 @@ use axum::{
 };
 use easysight_daemon::{body::JsonBody, problem::Error};
 use easysight_protocol::{
-    DistributedNode, HeartbeatAnswer, HeartbeatRequest, Incarnation, LeaseAnswer, LeaseRequest, NodeState,
-    Problem, RegisterAnswer, RegisterRequest, ResultsAnswer, ResultsRequest,
+    DistributedNode, HeartbeatAnswer, HeartbeatRequest, Incarnation, LeaseAnswer, LeaseRequest, LeaseToken,
+    NodeState, Problem, RegisterAnswer, RegisterRequest, ResultsAnswer, ResultsRequest,
 };
 use easysight_store::{
     HeartbeatOutcome, LeaseRepository, Leased, NodeRepository, Registration, ResultRepository, WantedLease,
@@ -18,6 +18,7 @@ use easysight_store::{
 use serde::Deserialize;
 use tokio::time::Instant;
 use utoipa::IntoParams;
+use uuid::Uuid;
 
 use crate::{
     events::{Event, NodeChange, RunChange},
@@ -35,7 +36,7 @@ const MAX_BATCH: usize = 1_000;
 #[utoipa::path(get, path = "/api/v1/diagnosis/workers/distributed", tag = "workers",
     responses((status = 200, body = Vec<DistributedNode>), (status = "default", body = Problem)))]
 pub(super) async fn distributed(State(master): State<Shared>) -> Result<Json<Vec<DistributedNode>>, Error> {
-    let nodes = master.store.nodes(now_ms(), master.lease_ms).await;
+    let nodes = master.store.nodes(master.silent_before(now_ms())).await;
     Ok(Json(nodes.map_err(|error| store_error(&error))?))
 }
 
@@ -51,7 +52,8 @@ pub(super) async fn register(
     check::name("/name", &request.name)?;
     check::labels("/labels", &request.labels)?;
     let (id, name) = (request.id.clone(), request.name.clone());
-    let registered = master.store.register_node(request, now_ms(), master.lease_ms).await;
+    let now = now_ms();
+    let registered = master.store.register_node(request, now, master.silent_before(now)).await;
     match registered.map_err(|error| store_error(&error))? {
         Registration::Accepted { requeued } => {
             tracing::info!(node = id, name, requeued, "node registered");
@@ -84,7 +86,12 @@ pub(super) async fn heartbeat(
     JsonBody(request): JsonBody<HeartbeatRequest, { 1 << 20 }>,
 ) -> Result<Json<HeartbeatAnswer>, Error> {
     let outcome = master.store.heartbeat(node_id.clone(), request, now_ms(), master.lease_ms).await;
-    match outcome.map_err(|error| store_error(&error))? {
+    let outcome = outcome.map_err(|error| {
+        // The node lives, and was not heard: this is not to count against it, or any other.
+        master.hearing.note_break(now_ms());
+        store_error(&error)
+    });
+    match outcome? {
         HeartbeatOutcome::Noted { revoked, lost } => {
             if lost > 0 {
                 tracing::warn!(
@@ -125,22 +132,39 @@ pub(super) async fn lease(
         return Err(invalid("/max_jobs", format!("a number from 1 to {MAX_BATCH} is wanted")));
     }
     let until = Instant::now() + Duration::from_millis(request.wait_ms).min(MAX_WAIT);
-    let labels = node_labels(&master, &node_id).await?;
+    let labels = master.pollers.labels(&master.store, &node_id, request.incarnation).await;
+    let labels = labels.map_err(|error| store_error(&error))?.ok_or_else(|| missing("node", &node_id))?;
     loop {
         // In line before looking: a job that is queued in between wakes this poll.
-        let place = master.waiting.enter();
-        let wanted = WantedLease {
-            node_id: node_id.clone(),
-            incarnation: request.incarnation,
-            poll: request.poll,
-            labels: labels.clone(),
-            max_jobs: request.max_jobs,
-            good_pictures_before: master.good_picture_ms.map(|age| now_ms() - age),
+        let place = master.waiting.enter(&labels);
+        let now = now_ms();
+        let leased = if master.store.may_have_work(&labels, now) {
+            let wanted = WantedLease {
+                node_id: node_id.clone(),
+                incarnation: request.incarnation,
+                poll: request.poll,
+                labels: (*labels).clone(),
+                max_jobs: request.max_jobs,
+                good_pictures_before: master.good_picture_ms.map(|age| now - age),
+            };
+            let leased = master.store.lease(wanted, now, master.lease_ms).await;
+            leased.map_err(|error| store_error(&error))?.ok_or_else(|| {
+                master.pollers.forget(&node_id, request.incarnation);
+                missing("node", &node_id)
+            })?
+        } else {
+            master.pollers.note(&node_id, request.incarnation, now);
+            Leased { lease: LeaseToken(Uuid::now_v7()), plans: Vec::new(), jobs: Vec::new() }
         };
-        let leased = master.store.lease(wanted, now_ms(), master.lease_ms).await;
-        let leased = leased.map_err(|error| store_error(&error))?.ok_or_else(|| missing("node", &node_id))?;
-        let ends = || until <= Instant::now() || master.stopping.is_cancelled();
-        if !leased.jobs.is_empty() || ends() {
+        let woken = if leased.jobs.is_empty() {
+            tokio::select! {
+                woken = place.wait(until.saturating_duration_since(Instant::now())) => woken,
+                () = master.stopping.cancelled() => false,
+            }
+        } else {
+            false
+        };
+        if !woken {
             master.metrics.leased.inc_by(leased.jobs.len() as u64);
             let Leased { lease, plans, jobs } = leased;
             for job in &jobs {
@@ -149,30 +173,7 @@ pub(super) async fn lease(
             }
             return Ok(Json(LeaseAnswer { lease, lease_ms: lease_ms(&master), plans, jobs }));
         }
-        // Whoever is woken for jobs that it may not have passes the wake-up on and goes on waiting;
-        // it looks without writing, since there may be many of them.
-        let mut place = place;
-        loop {
-            let woken = tokio::select! {
-                woken = place.wait(until.saturating_duration_since(Instant::now())) => woken,
-                () = master.stopping.cancelled() => false,
-            };
-            if !woken || has_work(&master, &labels).await? {
-                break;
-            }
-            master.waiting.wake(1);
-            place = master.waiting.enter();
-        }
     }
-}
-
-async fn has_work(master: &Master, labels: &easysight_protocol::Labels) -> Result<bool, Error> {
-    master.store.has_work(labels, now_ms()).await.map_err(|error| store_error(&error))
-}
-
-async fn node_labels(master: &Master, node_id: &str) -> Result<easysight_protocol::Labels, Error> {
-    let labels = master.store.node_labels(node_id).await.map_err(|error| store_error(&error))?;
-    labels.ok_or_else(|| missing("node", node_id))
 }
 
 /// A node reports results: recorded once, however often they are sent.
@@ -226,16 +227,21 @@ pub(super) async fn unregister(
 ) -> Result<StatusCode, Error> {
     let now = now_ms();
     let gone = match query.incarnation {
-        Some(incarnation) => master.store.unregister_node(node_id.clone(), incarnation, now).await,
-        None => master.store.forget_node(node_id.clone(), now, master.lease_ms).await,
+        Some(incarnation) => {
+            master.pollers.forget(&node_id, incarnation);
+            master.store.unregister_node(node_id.clone(), incarnation, now).await
+        }
+        None => master.store.forget_node(node_id.clone(), master.silent_before(now)).await,
     };
     if gone.map_err(|error| store_error(&error))? {
         tracing::info!(node = node_id, "node unregistered");
+        // What it held is offered again.
+        master.queued(1);
         master.note_change();
         master.tell(Event::Node { node_id, change: NodeChange::Unregistered });
         return Ok(StatusCode::NO_CONTENT);
     }
-    let nodes = master.store.nodes(now, master.lease_ms).await.map_err(|error| store_error(&error))?;
+    let nodes = master.store.nodes(master.silent_before(now)).await.map_err(|error| store_error(&error))?;
     match nodes.iter().find(|node| node.id == node_id) {
         Some(node) if node.status != NodeState::Offline => {
             let detail = "the node is online; stop it before you remove it";

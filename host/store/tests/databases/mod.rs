@@ -52,6 +52,22 @@ pub(crate) async fn open(dialect: Dialect) -> Option<Fresh> {
 }
 
 impl Fresh {
+    /// Another store on the same database, as another master has.
+    pub(crate) async fn another(&self) -> Store {
+        let (server, name) = self.server.as_ref().expect("only a server can be shared");
+        Store::open(&format!("{}/{name}", server.url)).await.unwrap().0
+    }
+
+    /// Deadlocks that the database has broken.
+    pub(crate) async fn deadlocks(&self) -> i64 {
+        let (server, name) = self.server.as_ref().expect("a server counts them");
+        let mut admin = PgConnection::connect(&format!("{}/postgres", server.url)).await.unwrap();
+        // Sessions hand in what they counted when they are idle, once a second at the most.
+        tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
+        let sql = "SELECT deadlocks FROM pg_stat_database WHERE datname = $1";
+        sqlx::query_scalar(sql).bind(name).fetch_one(&mut admin).await.unwrap()
+    }
+
     /// Removes the database.
     pub(crate) async fn close(self) {
         drop(self.store);
@@ -180,7 +196,7 @@ impl Node {
     }
 
     pub(crate) async fn register(&self, store: &Store, now: i64) {
-        let answer = store.register_node(self.registration(), now, LEASE_MS).await.unwrap();
+        let answer = store.register_node(self.registration(), now, now - LEASE_MS).await.unwrap();
         assert!(matches!(answer, easysight_store::Registration::Accepted { .. }), "{answer:?}");
     }
 
@@ -236,6 +252,7 @@ pub(crate) fn finished(leased: &Leased, job: &LeasedJob, status: Status) -> JobR
         findings: vec![finding("brightness", status)],
         shadows: Vec::new(),
         decode_ms: 12.5,
+        captured_at: None,
         baselines: Vec::new(),
     };
     JobResult { job_id: job.id, lease: leased.lease, attempt: job.attempt, outcome }

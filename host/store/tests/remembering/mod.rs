@@ -49,7 +49,8 @@ fn result(
     remembered: &[(&str, &[u8])],
 ) -> JobResult {
     let baselines = remembered.iter().map(|(plugin, bytes)| Baseline::new(plugin, bytes)).collect();
-    let outcome = JobOutcome::Finished { findings, shadows: Vec::new(), decode_ms: 1.0, baselines };
+    let outcome =
+        JobOutcome::Finished { findings, shadows: Vec::new(), decode_ms: 1.0, captured_at: None, baselines };
     JobResult { job_id: job.id, lease: leased.lease, attempt: job.attempt, outcome }
 }
 
@@ -104,7 +105,7 @@ pub(crate) async fn only_the_attempt_that_is_recorded_is_remembered(store: &Stor
     second.register(store, 1_000).await;
     queue(store, &["a"], &["tint"], 1_000).await;
     let lost = first.lease(store, 1, 1_000).await;
-    store.reap(1_000 + LEASE_MS + 1).await.unwrap();
+    store.reap(true, 1_000 + LEASE_MS + 1).await.unwrap();
     let again = second.lease(store, 1, 20_000).await;
     assert_eq!((lost.jobs[0].id, again.jobs[0].attempt), (again.jobs[0].id, 2));
     let late = brings(&lost, &lost.jobs[0], &[("tint", b"late")]);

@@ -64,7 +64,7 @@ async fn bring(
     now: i64,
 ) {
     let baselines = remembered.iter().map(|(plugin, bytes)| Baseline::new(plugin, bytes)).collect();
-    let outcome = JobOutcome::Finished { findings, shadows, decode_ms: 1.0, baselines };
+    let outcome = JobOutcome::Finished { findings, shadows, decode_ms: 1.0, captured_at: None, baselines };
     let recorded = store.record(vec![ended(leased, job, outcome)], now).await.unwrap();
     assert_eq!(recorded.verdicts, [Verdict::Recorded]);
 }

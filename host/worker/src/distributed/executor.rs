@@ -2,6 +2,7 @@
 
 use std::{fmt::Display, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
+use chrono::Utc;
 use easysight_capture::{CaptureErrorKind, Source};
 use easysight_daemon::telemetry;
 use easysight_diagnose::{
@@ -101,6 +102,7 @@ async fn examine(node: &Distributed, job: &LeasedJob, plan: Option<&JobPlan>) ->
         }
         Err(Lack::Own(failure) | Lack::Plugin(failure)) => return Err(failure),
     };
+    let captured_at = Utc::now();
     let captured = capture(&node.capturer, &plan, &picture.source).await;
     drop(picture);
     node.metrics.capture_seconds.observe(captured.elapsed.as_secs_f64());
@@ -137,7 +139,8 @@ async fn examine(node: &Distributed, job: &LeasedJob, plan: Option<&JobPlan>) ->
     }
     let pictures = pack(node, job, illustration, &mut findings);
     let baselines = baselines.iter().map(|(plugin, bytes)| Baseline::new(plugin, bytes)).collect();
-    Ok((JobOutcome::Finished { findings, shadows, decode_ms, baselines }, pictures))
+    let captured_at = Some(captured_at);
+    Ok((JobOutcome::Finished { findings, shadows, decode_ms, captured_at, baselines }, pictures))
 }
 
 /// Gets pictures ready to be sent once their result is recorded. Findings refer to those only that

@@ -326,8 +326,13 @@ mod tests {
 
     fn result(bytes: usize) -> Done {
         let baselines = vec![Baseline::new("tint", &vec![0; bytes])];
-        let outcome =
-            JobOutcome::Finished { findings: Vec::new(), shadows: Vec::new(), decode_ms: 1.0, baselines };
+        let outcome = JobOutcome::Finished {
+            findings: Vec::new(),
+            shadows: Vec::new(),
+            decode_ms: 1.0,
+            captured_at: None,
+            baselines,
+        };
         let result =
             JobResult { job_id: JobId(Uuid::nil()), lease: LeaseToken(Uuid::nil()), attempt: 1, outcome };
         Done { result, pictures: Vec::new() }

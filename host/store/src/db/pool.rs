@@ -1,0 +1,123 @@
+//! Connections that read. Every read has a limit in time: a database that is cut off is an error in seconds,
+//! not a request that hangs.
+
+use std::{
+    io::ErrorKind,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use sqlx::{
+    PgPool, SqlitePool,
+    pool::{PoolConnection, PoolOptions},
+};
+
+use crate::{Dialect, StoreError};
+
+use super::{Done, Options, Query, Row, Server, Target};
+
+/// Connections that read at the same time.
+const READERS: u32 = 4;
+/// How long a read waits for a connection.
+const ACQUIRE: Duration = Duration::from_secs(5);
+/// How long a read may take, the database's own limit included.
+const LIMIT: Duration = Duration::from_secs(12);
+
+/// The connections.
+#[derive(Clone)]
+pub(crate) struct Pool {
+    driver: Driver,
+    statements: Arc<AtomicU64>,
+}
+
+#[derive(Clone)]
+enum Driver {
+    Sqlite(SqlitePool),
+    Postgres(PgPool),
+}
+
+impl Pool {
+    pub(crate) fn new(options: Options) -> Self {
+        let driver = match options.server {
+            Server::Sqlite(options) => {
+                let pool = PoolOptions::new().max_connections(READERS).acquire_timeout(ACQUIRE);
+                let pool = pool.after_connect(|connection, _| {
+                    Box::pin(async move {
+                        sqlx::raw_sql(Dialect::Sqlite.reading_session()).execute(connection).await?;
+                        Ok(())
+                    })
+                });
+                Driver::Sqlite(pool.test_before_acquire(false).connect_lazy_with(*options))
+            }
+            Server::Postgres(options) => {
+                let pool = PoolOptions::new().max_connections(READERS).acquire_timeout(ACQUIRE);
+                let pool = pool.after_connect(|connection, _| {
+                    Box::pin(async move {
+                        sqlx::raw_sql(Dialect::Postgres.reading_session()).execute(connection).await?;
+                        Ok(())
+                    })
+                });
+                // No question whether a connection is good: a read on one that is not is tried once more.
+                Driver::Postgres(pool.test_before_acquire(false).connect_lazy_with(*options))
+            }
+        };
+        Self { driver, statements: options.statements }
+    }
+
+    /// Statements that were sent, of all connections of the store.
+    pub(crate) fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
+    }
+}
+
+impl Target for &Pool {
+    async fn all(self, query: Query) -> Result<Vec<Row>, StoreError> {
+        self.statements.fetch_add(1, Ordering::Relaxed);
+        match &self.driver {
+            Driver::Sqlite(pool) => {
+                let mut connection = pool.acquire().await?;
+                let rows = query.for_sqlite()?.fetch_all(&mut *connection).await?;
+                Ok(rows.into_iter().map(Row::Sqlite).collect())
+            }
+            Driver::Postgres(pool) => {
+                let rows = match on_postgres(pool, &query).await {
+                    // The connection was closed since its last use, such as by a restart of the server.
+                    Err(sqlx::Error::Io(error)) if error.kind() != ErrorKind::TimedOut => {
+                        on_postgres(pool, &query).await
+                    }
+                    other => other,
+                };
+                Ok(rows?.into_iter().map(Row::Postgres).collect())
+            }
+        }
+    }
+
+    async fn change(self, query: Query) -> Result<Done, StoreError> {
+        self.all(query).await?;
+        Ok(Done(0))
+    }
+}
+
+async fn on_postgres(pool: &PgPool, query: &Query) -> Result<Vec<sqlx::postgres::PgRow>, sqlx::Error> {
+    let mut connection = pool.acquire().await?;
+    let reading = query.for_postgres().fetch_all(&mut *connection);
+    let read = match tokio::time::timeout(LIMIT, reading).await {
+        Ok(read) => read,
+        Err(_) => Err(sqlx::Error::Io(std::io::Error::new(
+            ErrorKind::TimedOut,
+            format!("it does not answer within {} s", LIMIT.as_secs()),
+        ))),
+    };
+    if matches!(read, Err(sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::Tls(_))) {
+        discard(connection);
+    }
+    read
+}
+
+/// What stands half-way through an answer is of no use to the next reader.
+fn discard(connection: PoolConnection<sqlx::Postgres>) {
+    drop(connection.detach());
+}

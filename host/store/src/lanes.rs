@@ -1,0 +1,363 @@
+//! The connections that write. Each kind of command has a lane: what waits in it is carried out together, in
+//! one transaction, and answered once that is committed. A transaction holds commands of one kind only, and
+//! each kind locks the rows that it changes in one order: first nodes, then runs, jobs, cameras and what
+//! belongs to a camera, each by id. So no two transactions wait for each other in a circle, whichever
+//! masters they are of.
+//!
+//! PostgreSQL gives each lane a connection of its own; SQLite has one connection that writes, which the lanes
+//! take in turn.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::future::BoxFuture;
+use tokio::{
+    sync::{Mutex, mpsc, oneshot},
+    time::timeout,
+};
+
+use crate::{
+    Dialect, StoreError,
+    db::{Connection, Options},
+};
+
+/// Commands that may wait in a lane.
+const QUEUE: usize = 1_024;
+/// Commands of one transaction, and what they may weigh together.
+const BATCH: usize = 128;
+const BATCH_WEIGHT: usize = 2_000;
+/// How long a command may take from its sending to its answer.
+const PATIENCE: Duration = Duration::from_secs(12);
+/// How long a transaction may take. The database's own limits are shorter, so that this one speaks only where
+/// the database cannot be heard.
+const TRANSACTION: Duration = Duration::from_secs(9);
+/// How long a connection may take to be made.
+const CONNECT: Duration = Duration::from_secs(3);
+/// Pause before a lost connection is made anew.
+const RECONNECT: Duration = Duration::from_millis(500);
+
+/// A kind of commands that are carried out together.
+pub(crate) trait Kind: Send + Sync + 'static {
+    type Ask: Send + Sync + 'static;
+    type Answer: Send + 'static;
+    /// True for what does no harm where it is undone although it was answered, because the machine of the
+    /// database died: a lease that never was is worked on again, and its result refused.
+    const MAY_BE_LOST: bool;
+
+    /// What a command adds to its transaction, in rows.
+    fn weight(_ask: &Self::Ask) -> usize {
+        1
+    }
+
+    /// Carries commands out; answers each of them, in their order. An error undoes all of them.
+    fn carry_out<'c>(
+        &'c self,
+        connection: &'c mut Connection,
+        asks: &'c [Self::Ask],
+    ) -> BoxFuture<'c, Result<Vec<Self::Answer>, StoreError>>;
+}
+
+/// What is done in a transaction.
+trait Work<T> {
+    fn run(self, connection: &mut Connection) -> impl Future<Output = Result<T, StoreError>> + Send;
+}
+
+/// A command that is done once.
+struct Once<F>(F);
+
+impl<T, F> Work<T> for Once<F>
+where
+    F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, StoreError>> + Send,
+{
+    fn run(self, connection: &mut Connection) -> impl Future<Output = Result<T, StoreError>> + Send {
+        (self.0)(connection)
+    }
+}
+
+/// Commands of one kind.
+struct Together<'a, K: Kind> {
+    kind: &'a K,
+    asks: &'a [K::Ask],
+}
+
+impl<K: Kind> Work<Vec<K::Answer>> for Together<'_, K> {
+    async fn run(self, connection: &mut Connection) -> Result<Vec<K::Answer>, StoreError> {
+        self.kind.carry_out(connection, self.asks).await
+    }
+}
+
+/// A connection that writes, made anew where it was lost.
+#[derive(Clone)]
+pub(crate) struct Seat {
+    connection: Arc<Mutex<Option<Connection>>>,
+    options: Arc<Options>,
+}
+
+struct Item<K: Kind> {
+    ask: K::Ask,
+    answer: oneshot::Sender<Result<K::Answer, StoreError>>,
+}
+
+/// Where commands of one kind are sent to.
+pub(crate) struct Lane<K: Kind> {
+    queue: mpsc::Sender<Item<K>>,
+}
+
+impl<K: Kind> Clone for Lane<K> {
+    fn clone(&self) -> Self {
+        Self { queue: self.queue.clone() }
+    }
+}
+
+/// A command of its own, in a transaction of its own.
+type Command = Box<dyn FnOnce(Seat) -> BoxFuture<'static, bool> + Send>;
+/// Called where the database could not even be tried.
+type Refuse = Box<dyn FnOnce(StoreError) + Send>;
+
+/// Where commands are sent to that are few.
+#[derive(Clone)]
+pub(crate) struct Commands {
+    queue: mpsc::Sender<(Command, Refuse)>,
+}
+
+/// Connects as one that writes.
+pub(crate) async fn connect(options: &Options) -> Result<Connection, StoreError> {
+    let connecting = async {
+        let mut connection = options.connect().await?;
+        connection.raw(options.dialect().session()).await?;
+        Ok::<_, sqlx::Error>(connection)
+    };
+    let connected = timeout(CONNECT, connecting).await;
+    Ok(connected.map_err(|_| silent(CONNECT))??)
+}
+
+fn silent(limit: Duration) -> StoreError {
+    StoreError::unavailable(format!("it does not answer within {} s", limit.as_secs()))
+}
+
+fn stopped() -> StoreError {
+    StoreError::unavailable("the store was closed before the command was carried out")
+}
+
+impl Seat {
+    pub(crate) fn new(connection: Option<Connection>, options: Arc<Options>) -> Self {
+        Self { connection: Arc::new(Mutex::new(connection)), options }
+    }
+
+    /// A seat for another lane: of its own where the database takes several that write.
+    pub(crate) fn another(&self) -> Self {
+        match self.options.dialect() {
+            Dialect::Sqlite => self.clone(),
+            Dialect::Postgres => Self::new(None, Arc::clone(&self.options)),
+        }
+    }
+
+    async fn is_lost(&self) -> bool {
+        self.connection.lock().await.is_none()
+    }
+
+    /// Carries `work` out in one transaction. An error undoes all of it.
+    async fn transaction<T: Send>(
+        &self,
+        may_be_lost: bool,
+        work: impl Work<T> + Send,
+    ) -> Result<T, StoreError> {
+        let mut seat = self.connection.lock().await;
+        // Taken out: where this is given up half-way, nobody finds a connection in the middle of something.
+        let mut connection = match seat.take() {
+            Some(connection) => connection,
+            None => connect(&self.options).await?,
+        };
+        let dialect = connection.dialect();
+        let trying = async {
+            connection.raw(dialect.begin(may_be_lost)).await?;
+            let outcome = work.run(&mut connection).await;
+            let ending = if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" };
+            let ended = connection.raw(ending).await;
+            match (outcome, ended) {
+                (outcome, Ok(())) => Ok((outcome, true)),
+                (Ok(_), Err(error)) => Err(StoreError::from(error)),
+                (Err(error), Err(_)) => Ok((Err(error), false)),
+            }
+        };
+        let (outcome, usable) = timeout(TRANSACTION, trying).await.map_err(|_| silent(TRANSACTION))??;
+        if usable {
+            *seat = Some(connection);
+        }
+        outcome
+    }
+
+    async fn close(self) {
+        if let Some(connection) = self.connection.lock().await.take()
+            && let Err(error) = connection.close().await
+        {
+            tracing::warn!(%error, "the database was not closed in order");
+        }
+    }
+}
+
+impl<K: Kind> Lane<K> {
+    /// Opens a lane. Its task ends, with everything committed, when the last sender is gone.
+    pub(crate) fn open(kind: K, seat: Seat) -> (Self, impl Future<Output = ()> + Send + 'static) {
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        (Self { queue }, drive(kind, seat, waiting))
+    }
+
+    /// Sends a command; answers once it is durable.
+    pub(crate) async fn send(&self, ask: K::Ask) -> Result<K::Answer, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let sending = async {
+            self.queue.send(Item { ask, answer }).await.map_err(|_| stopped())?;
+            answered.await.unwrap_or_else(|_| Err(stopped()))
+        };
+        timeout(PATIENCE, sending).await.unwrap_or_else(|_| Err(StoreError::Busy { waiting: self.depth() }))
+    }
+
+    /// Commands that wait now.
+    pub(crate) fn depth(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
+    }
+}
+
+async fn drive<K: Kind>(kind: K, seat: Seat, mut waiting: mpsc::Receiver<Item<K>>) {
+    while let Some(first) = waiting.recv().await {
+        let mut weight = K::weight(&first.ask);
+        let mut batch = vec![first];
+        while weight < BATCH_WEIGHT && batch.len() < BATCH {
+            let Ok(item) = waiting.try_recv() else { break };
+            weight += K::weight(&item.ask);
+            batch.push(item);
+        }
+        // Whoever gave up waiting asks again.
+        batch.retain(|item| !item.answer.is_closed());
+        let (asks, answers): (Vec<_>, Vec<_>) = batch.into_iter().map(|item| (item.ask, item.answer)).unzip();
+        let refused = together(&kind, &seat, asks, answers).await;
+        if let Some(error) = refused
+            && seat.is_lost().await
+        {
+            while let Ok(item) = waiting.try_recv() {
+                item.answer.send(Err(error.clone())).ok();
+            }
+            tokio::time::sleep(RECONNECT).await;
+        }
+    }
+    seat.close().await;
+}
+
+/// Carries a batch out and answers it; the error where all of it failed.
+async fn together<K: Kind>(
+    kind: &K,
+    seat: &Seat,
+    asks: Vec<K::Ask>,
+    answers: Vec<oneshot::Sender<Result<K::Answer, StoreError>>>,
+) -> Option<StoreError> {
+    let error = match attempt(kind, seat, &asks).await {
+        Ok(done) => {
+            for (answer, done) in answers.into_iter().zip(done) {
+                // Nobody hears it where the request was given up meanwhile.
+                answer.send(Ok(done)).ok();
+            }
+            return None;
+        }
+        Err(error) => error,
+    };
+    if asks.len() < 2 || matches!(error, StoreError::Unavailable(_)) {
+        tracing::error!(%error, commands = asks.len(), "a transaction failed");
+        for answer in answers {
+            answer.send(Err(error.clone())).ok();
+        }
+        return Some(error);
+    }
+    // One of them is to blame: each is tried alone.
+    for (ask, answer) in asks.iter().zip(answers) {
+        let done = attempt(kind, seat, std::slice::from_ref(ask)).await;
+        let done = done.map(|mut one| one.pop()).and_then(|one| one.ok_or_else(stopped));
+        answer.send(done).ok();
+    }
+    None
+}
+
+async fn attempt<K: Kind>(kind: &K, seat: &Seat, asks: &[K::Ask]) -> Result<Vec<K::Answer>, StoreError> {
+    let try_it = || seat.transaction(K::MAY_BE_LOST, Together { kind, asks });
+    match try_it().await {
+        Err(StoreError::Contended(reason)) => {
+            tracing::warn!(%reason, "a transaction met another one and is tried again");
+            try_it().await
+        }
+        other => other,
+    }
+}
+
+impl Commands {
+    /// Opens the lane of commands that are few.
+    pub(crate) fn open(seat: Seat) -> (Self, impl Future<Output = ()> + Send + 'static) {
+        let (queue, mut waiting) = mpsc::channel::<(Command, Refuse)>(QUEUE);
+        let driving = async move {
+            while let Some((work, refuse)) = waiting.recv().await {
+                drop(refuse);
+                if !work(seat.clone()).await && seat.is_lost().await {
+                    let error = StoreError::unavailable("it cannot be reached");
+                    while let Ok((_, refuse)) = waiting.try_recv() {
+                        refuse(error.clone());
+                    }
+                    tokio::time::sleep(RECONNECT).await;
+                }
+            }
+            seat.close().await;
+        };
+        (Self { queue }, driving)
+    }
+
+    /// Carries a command out; answers once it is durable. An error undoes what the command did.
+    pub(crate) async fn run<T, F>(&self, command: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
+    {
+        self.enqueue(command, false).await
+    }
+
+    /// The same for what does no harm where it is undone; see [`Kind::MAY_BE_LOST`].
+    pub(crate) async fn run_relaxed<T, F>(&self, command: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
+    {
+        self.enqueue(command, true).await
+    }
+
+    async fn enqueue<T, F>(&self, command: F, may_be_lost: bool) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let answer = Arc::new(parking_lot::Mutex::new(Some(answer)));
+        let refused = Arc::clone(&answer);
+        let work: Command = Box::new(move |seat| {
+            Box::pin(async move {
+                let outcome = seat.transaction(may_be_lost, Once(command)).await;
+                let reached = !matches!(outcome, Err(StoreError::Unavailable(_)));
+                if let Some(answer) = answer.lock().take() {
+                    // Nobody hears it where the request was given up meanwhile.
+                    answer.send(outcome).ok();
+                }
+                reached
+            })
+        });
+        let refuse: Refuse = Box::new(move |error| {
+            if let Some(answer) = refused.lock().take() {
+                answer.send(Err(error)).ok();
+            }
+        });
+        let sending = async {
+            self.queue.send((work, refuse)).await.map_err(|_| stopped())?;
+            answered.await.unwrap_or_else(|_| Err(stopped()))
+        };
+        timeout(PATIENCE, sending).await.unwrap_or_else(|_| Err(StoreError::Busy { waiting: self.depth() }))
+    }
+
+    /// Commands that wait now.
+    pub(crate) fn depth(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
+    }
+}

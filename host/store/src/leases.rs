@@ -1,0 +1,541 @@
+//! Leases: who works on which job, until when, and which attempt it is. State, lease and attempt are
+//! checked again inside every statement that changes a job, so that nobody acts on what was.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+    time::Instant,
+};
+
+use easysight_protocol::{
+    HeartbeatRequest, Incarnation, JobId, JobPlan, Labels, LeaseToken, LeasedJob, RunId,
+};
+use futures::future::BoxFuture;
+use parking_lot::Mutex;
+use uuid::Uuid;
+
+use crate::{
+    Dialect, HeartbeatOutcome, Known, Store, StoreError, baselines,
+    beats::Beat,
+    db::{Connection, Query, Row, Rows, Via, query},
+    dialect::Update,
+    lanes::Kind,
+    query::{maybe_json, maybe_text, parsed, small, text},
+    ready::{Key, LOOK, Look, Ready},
+    runs,
+};
+
+/// Jobs may turn out to be taken by another master; so often others are tried.
+const ROUNDS: usize = 4;
+/// Sets of labels that are looked at one by one; of more, those without a job are sorted out first.
+const SINGLE_LOOKS: usize = 4;
+/// Plans of runs that are remembered.
+const PLANS: usize = 256;
+
+/// What a node asks for.
+#[derive(Debug, Clone)]
+pub struct WantedLease {
+    /// The node.
+    pub node_id: String,
+    /// Its life.
+    pub incarnation: Incarnation,
+    /// Which of its polls this is.
+    pub poll: u64,
+    /// What it has.
+    pub labels: Labels,
+    /// Jobs at the most.
+    pub max_jobs: u32,
+    /// Of cameras whose last good picture is older than this, or that have none, one is asked for; of
+    /// none where absent.
+    pub good_pictures_before: Option<i64>,
+}
+
+/// What a node is given.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Leased {
+    /// Proves the right to report.
+    pub lease: LeaseToken,
+    /// What the jobs refer to.
+    pub plans: Vec<JobPlan>,
+    /// The jobs.
+    pub jobs: Vec<LeasedJob>,
+}
+
+impl Leased {
+    fn nothing() -> Self {
+        Self { lease: LeaseToken(Uuid::now_v7()), plans: Vec::new(), jobs: Vec::new() }
+    }
+}
+
+/// Leases: who works on which job, until when.
+pub trait LeaseRepository {
+    /// Leases queued jobs, highest priority first, oldest first. None where the node's life is not
+    /// the one that is registered.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn lease(
+        &self,
+        wanted: WantedLease,
+        now: i64,
+        lease_ms: i64,
+    ) -> impl Future<Output = Result<Option<Leased>, StoreError>> + Send;
+
+    /// Notes that a node lives, renews the leases of what it holds, gives back to it what expired and nobody else
+    /// has, and offers again what was lost on the way to it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn heartbeat(
+        &self,
+        node_id: String,
+        request: HeartbeatRequest,
+        now: i64,
+        lease_ms: i64,
+    ) -> impl Future<Output = Result<HeartbeatOutcome, StoreError>> + Send;
+
+    /// True where a look at the database may find a job for a node with these labels. False costs no
+    /// statement: what this store queued is known, and the last look was a moment ago.
+    fn may_have_work(&self, labels: &Labels, now: i64) -> bool;
+
+    /// Notes that nodes asked for jobs, `(node, life, when)`; answers those whose life is not the one that is
+    /// registered.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn note_polls(
+        &self,
+        polls: Vec<(String, Incarnation, i64)>,
+    ) -> impl Future<Output = Result<Vec<(String, Incarnation)>, StoreError>> + Send;
+
+    /// How many jobs are ready that nodes with any of these labels may have, by the labels that the jobs require
+    /// (one `key=value` a line). Counts what is known to this store after a look at the database, which is not
+    /// all where there are thousands.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn ready_jobs(
+        &self,
+        labels: Vec<Labels>,
+        now: i64,
+    ) -> impl Future<Output = Result<BTreeMap<String, usize>, StoreError>> + Send;
+
+    /// The same without a look at the database.
+    fn known_ready_jobs(&self) -> BTreeMap<String, usize>;
+
+    /// Another master queued jobs: the next look is a thorough one.
+    fn doubt_ready_jobs(&self);
+}
+
+/// True where a node with these labels may have jobs that require those.
+#[must_use]
+pub fn satisfies(labels: &Labels, required: &str) -> bool {
+    crate::ready::satisfies(labels, required)
+}
+
+impl LeaseRepository for Store {
+    async fn lease(
+        &self,
+        wanted: WantedLease,
+        now: i64,
+        lease_ms: i64,
+    ) -> Result<Option<Leased>, StoreError> {
+        self.leases.send(Ask { wanted, now, until: now + lease_ms }).await
+    }
+
+    async fn heartbeat(
+        &self,
+        node_id: String,
+        request: HeartbeatRequest,
+        now: i64,
+        lease_ms: i64,
+    ) -> Result<HeartbeatOutcome, StoreError> {
+        let beaten = self.beats.send(Beat { node_id, request, now, until: now + lease_ms }).await?;
+        self.known.ready.add(beaten.queued, now);
+        let reopened = beaten.reopened;
+        if !reopened.is_empty() {
+            self.writer.run(move |connection| Box::pin(runs::reopen(connection, reopened))).await?;
+        }
+        Ok(beaten.outcome)
+    }
+
+    fn may_have_work(&self, labels: &Labels, now: i64) -> bool {
+        let ready = &self.known.ready;
+        ready.wants_list() || ready.has(labels) || !ready.looks(&[labels], 1, now).is_empty()
+    }
+
+    async fn note_polls(
+        &self,
+        polls: Vec<(String, Incarnation, i64)>,
+    ) -> Result<Vec<(String, Incarnation)>, StoreError> {
+        if polls.is_empty() {
+            return Ok(Vec::new());
+        }
+        let dialect = self.dialect;
+        let lives: Vec<_> = polls.iter().map(|(node, life, _)| (node.clone(), *life)).collect();
+        let known = self
+            .writer
+            .run_relaxed(move |connection| Box::pin(async move { greet(connection, dialect, &polls).await }))
+            .await?;
+        Ok(lives.into_iter().filter(|life| !known.contains(life)).collect())
+    }
+
+    async fn ready_jobs(&self, labels: Vec<Labels>, now: i64) -> Result<BTreeMap<String, usize>, StoreError> {
+        let labels: Vec<&Labels> = labels.iter().collect();
+        look(&mut Via::Pool(&self.readers), &self.known.ready, &labels, 1, now).await?;
+        Ok(self.known.ready.counts())
+    }
+
+    fn known_ready_jobs(&self) -> BTreeMap<String, usize> {
+        self.known.ready.counts()
+    }
+
+    fn doubt_ready_jobs(&self) {
+        self.known.ready.doubt();
+    }
+}
+
+/// The lane of leases.
+pub(crate) struct Leases {
+    dialect: Dialect,
+    known: Arc<Known>,
+    plans: Mutex<HashMap<RunId, JobPlan>>,
+}
+
+pub(crate) struct Ask {
+    wanted: WantedLease,
+    now: i64,
+    until: i64,
+}
+
+/// One request for a lease, and what it has so far.
+struct Place<'a> {
+    at: usize,
+    wanted: &'a WantedLease,
+    lease: LeaseToken,
+    until: i64,
+    /// Most urgent first.
+    jobs: Vec<(RunId, LeasedJob)>,
+}
+
+impl Kind for Leases {
+    type Ask = Ask;
+    /// None where the node's life is not the one that is registered.
+    type Answer = Option<Leased>;
+    const MAY_BE_LOST: bool = true;
+
+    fn weight(ask: &Ask) -> usize {
+        ask.wanted.max_jobs as usize
+    }
+
+    fn carry_out<'c>(
+        &'c self,
+        connection: &'c mut Connection,
+        asks: &'c [Ask],
+    ) -> BoxFuture<'c, Result<Vec<Option<Leased>>, StoreError>> {
+        Box::pin(async move {
+            let answers = self.answer(connection, asks).await;
+            if answers.is_err() {
+                // What was taken out is leased to nobody.
+                self.known.ready.forget();
+            }
+            answers
+        })
+    }
+}
+
+impl Leases {
+    pub(crate) fn new(dialect: Dialect, known: Arc<Known>) -> Self {
+        Self { dialect, known, plans: Mutex::default() }
+    }
+
+    async fn answer(
+        &self,
+        connection: &mut Connection,
+        asks: &[Ask],
+    ) -> Result<Vec<Option<Leased>>, StoreError> {
+        let now = asks.iter().map(|ask| ask.now).max().unwrap_or(0);
+        let mut answers: Vec<Option<Leased>> = asks.iter().map(|_| Some(Leased::nothing())).collect();
+        let place = |(at, ask)| {
+            let Ask { wanted, until, .. }: &Ask = ask;
+            Place { at, wanted, lease: LeaseToken(Uuid::now_v7()), until: *until, jobs: Vec::new() }
+        };
+        let mut places: Vec<Place<'_>> = asks.iter().enumerate().map(place).collect();
+        let strangers = self.greet(connection, &mut places, now).await?;
+        for at in strangers {
+            if let Some(answer) = answers.get_mut(at) {
+                *answer = None;
+            }
+        }
+        self.fill(connection, &mut places, now).await?;
+        for mut place in places.into_iter().filter(|place| !place.jobs.is_empty()) {
+            let leased = self.complete(connection, &mut place, now).await?;
+            if let Some(answer) = answers.get_mut(place.at) {
+                *answer = Some(leased);
+            }
+        }
+        Ok(answers)
+    }
+
+    /// Takes the places from nodes whose life is not the one that is registered; answers which asks they were.
+    async fn greet(
+        &self,
+        connection: &mut Connection,
+        places: &mut Vec<Place<'_>>,
+        now: i64,
+    ) -> Result<Vec<usize>, StoreError> {
+        let polls: Vec<_> = places
+            .iter()
+            .map(|place| (place.wanted.node_id.clone(), place.wanted.incarnation, now))
+            .collect();
+        let known = greet(connection, self.dialect, &polls).await?;
+        let mut strangers = Vec::new();
+        places.retain(|place| {
+            let is_known = known.contains(&(place.wanted.node_id.clone(), place.wanted.incarnation));
+            if !is_known {
+                strangers.push(place.at);
+            }
+            is_known
+        });
+        Ok(strangers)
+    }
+
+    /// Leases jobs to all places, first come, first served.
+    async fn fill(
+        &self,
+        connection: &mut Connection,
+        places: &mut [Place<'_>],
+        now: i64,
+    ) -> Result<(), StoreError> {
+        for _ in 0..ROUNDS {
+            let mut asked: Vec<(usize, JobId)> = Vec::new();
+            for (at, place) in places.iter().enumerate() {
+                let wanted = (place.wanted.max_jobs as usize).saturating_sub(place.jobs.len());
+                if wanted > 0 {
+                    let mut via = Via::Connection(&mut *connection);
+                    look(&mut via, &self.known.ready, &[&place.wanted.labels], wanted, now).await?;
+                    let taken = self.known.ready.take(&place.wanted.labels, wanted);
+                    asked.extend(taken.into_iter().map(|id| (at, id)));
+                }
+            }
+            if asked.is_empty() {
+                return Ok(());
+            }
+            let mut leased = self.lease(connection, places, &asked, now).await?;
+            let missed = leased.len() < asked.len();
+            // In the order of urgency, which an UPDATE does not keep.
+            for (at, id) in asked {
+                if let (Some(place), Some(job)) = (places.get_mut(at), leased.remove(&id)) {
+                    place.jobs.push(job);
+                }
+            }
+            if !missed {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    async fn lease(
+        &self,
+        connection: &mut Connection,
+        places: &[Place<'_>],
+        asked: &[(usize, JobId)],
+        now: i64,
+    ) -> Result<HashMap<JobId, (RunId, LeasedJob)>, StoreError> {
+        let of: Vec<(&Place<'_>, JobId)> =
+            asked.iter().filter_map(|(at, id)| places.get(*at).map(|place| (place, *id))).collect();
+        let poll = |place: &Place<'_>| i64::try_from(place.wanted.poll).unwrap_or(i64::MAX);
+        let rows = Rows::new()
+            .texts("job_id", of.iter().map(|(_, id)| id.to_string()))
+            .texts("lease", of.iter().map(|(place, _)| place.lease.to_string()))
+            .texts("node_id", of.iter().map(|(place, _)| place.wanted.node_id.as_str()))
+            .texts("incarnation", of.iter().map(|(place, _)| place.wanted.incarnation.to_string()))
+            .integers("poll", of.iter().map(|(place, _)| poll(place)))
+            .integers("until", of.iter().map(|(place, _)| place.until));
+        // The state is checked, but not so that the index of queued jobs fits: PostgreSQL would read all of it,
+        // and hold each against the batch, instead of looking up the ids.
+        let sql = self.dialect.update(&Update {
+            table: "jobs",
+            key: "job_id",
+            rows: &rows,
+            first: 2,
+            set: "state = 'running', attempt = jobs.attempt + 1, lease = x.lease, node_id = x.node_id, \
+                  incarnation = x.incarnation, poll = x.poll, leased_until = x.until, started_at = $1",
+            condition: "jobs.state || '' = 'queued' AND jobs.not_before <= $1",
+            returning: "jobs.id AS id, jobs.run_id AS run_id, jobs.attempt AS attempt, jobs.camera_id AS camera_id, \
+                        jobs.source AS source, jobs.deadline_at AS deadline_at",
+            skip: true,
+        });
+        let rows = query(sql).bind(now).bind_rows(rows, self.dialect)?.fetch_all(connection).await?;
+        let mut leased = HashMap::with_capacity(rows.len());
+        for row in &rows {
+            let deadline: Option<i64> = row.try_get("deadline_at")?;
+            let job = LeasedJob {
+                id: parsed(row, "id")?,
+                attempt: small(row, "attempt")?,
+                plan: 0,
+                camera_id: maybe_text(row, "camera_id")?,
+                source: text(row, "source")?,
+                deadline_ms: deadline.map(|at| u64::try_from(at - now).unwrap_or(0)),
+                baselines: Vec::new(),
+                good_picture: false,
+            };
+            leased.insert(job.id, (parsed(row, "run_id")?, job));
+        }
+        Ok(leased)
+    }
+
+    /// Gives a place's jobs their plans and what plugins remember of their cameras.
+    async fn complete(
+        &self,
+        connection: &mut Connection,
+        place: &mut Place<'_>,
+        now: i64,
+    ) -> Result<Leased, StoreError> {
+        let mut runs: Vec<RunId> = Vec::new();
+        let mut jobs = Vec::with_capacity(place.jobs.len());
+        for (run, mut job) in place.jobs.drain(..) {
+            job.plan = runs.iter().position(|one| *one == run).unwrap_or_else(|| {
+                runs.push(run);
+                runs.len() - 1
+            });
+            jobs.push(job);
+        }
+        let plans = self.plans(connection, &runs).await?;
+        let before = place.wanted.good_pictures_before;
+        let handed_back = baselines::attach(connection, self.dialect, &plans, before, &mut jobs).await?;
+        self.known.ready.add(handed_back, now);
+        Ok(Leased { lease: place.lease, plans, jobs })
+    }
+
+    /// Plans of runs. The plan of a run that has jobs never changes.
+    async fn plans(&self, connection: &mut Connection, runs: &[RunId]) -> Result<Vec<JobPlan>, StoreError> {
+        let mut by_run: HashMap<RunId, JobPlan> = HashMap::new();
+        let mut unknown = Vec::new();
+        {
+            let known = self.plans.lock();
+            for run in runs {
+                match known.get(run) {
+                    Some(plan) => drop(by_run.insert(*run, plan.clone())),
+                    None => unknown.push(run.to_string()),
+                }
+            }
+        }
+        if !unknown.is_empty() {
+            let sql = format!("SELECT id, plan FROM runs WHERE {}", self.dialect.among("id", "$1"));
+            let rows = query(sql).bind(unknown).fetch_all(connection).await?;
+            let mut known = self.plans.lock();
+            if known.len() + rows.len() > PLANS {
+                known.clear();
+            }
+            for row in &rows {
+                let run: RunId = parsed(row, "id")?;
+                let plan: JobPlan = maybe_json(row, "plan")?.unwrap_or_default();
+                by_run.insert(run, plan.clone());
+                known.insert(run, plan);
+            }
+        }
+        Ok(runs.iter().map(|run| by_run.remove(run).unwrap_or_default()).collect())
+    }
+}
+
+/// Notes that nodes asked for jobs; answers those whose life is the one that is registered.
+async fn greet(
+    connection: &mut Connection,
+    dialect: Dialect,
+    polls: &[(String, Incarnation, i64)],
+) -> Result<HashSet<(String, Incarnation)>, StoreError> {
+    // Of several polls of one life, the last one is noted.
+    let latest: BTreeMap<(&str, Incarnation), i64> =
+        polls.iter().map(|(node, life, at)| ((node.as_str(), *life), *at)).collect();
+    let rows = Rows::new()
+        .texts("node_id", latest.keys().map(|(node, _)| *node))
+        .texts("incarnation", latest.keys().map(|(_, life)| life.to_string()))
+        .integers("polled_at", latest.values().copied());
+    let sql = dialect.update(&Update {
+        table: "nodes",
+        key: "node_id",
+        rows: &rows,
+        first: 1,
+        set: "last_poll_at = x.polled_at",
+        condition: "nodes.incarnation = x.incarnation AND nodes.registered = 1",
+        returning: "nodes.id AS id, nodes.incarnation AS incarnation",
+        skip: false,
+    });
+    let rows = query(sql).bind_rows(rows, dialect)?.fetch_all(connection).await?;
+    rows.iter().map(|row| Ok((text(row, "id")?, parsed(row, "incarnation")?))).collect()
+}
+
+/// Looks for jobs that nodes with any of these labels may have, where what is known is not enough.
+async fn look(
+    via: &mut Via<'_>,
+    ready: &Ready,
+    labels: &[&Labels],
+    wanted: usize,
+    now: i64,
+) -> Result<(), StoreError> {
+    if ready.wants_list() {
+        let rows = query("SELECT required FROM label_sets").fetch_all(&mut *via).await?;
+        ready.list(rows.iter().map(|row| text(row, "required")).collect::<Result<_, _>>()?);
+    }
+    let mut looks = ready.looks(labels, wanted, now);
+    if looks.len() > SINGLE_LOOKS {
+        let sql = "SELECT required FROM label_sets WHERE EXISTS (SELECT 1 FROM jobs \
+                   WHERE jobs.state = 'queued' AND jobs.required = label_sets.required AND jobs.not_before <= $1)";
+        let started = Instant::now();
+        let rows = query(sql).bind(now).fetch_all(&mut *via).await?;
+        let some = rows.iter().map(|row| text(row, "required")).collect::<Result<HashSet<_>, _>>()?;
+        let took = started.elapsed();
+        looks.retain(|look| {
+            let has = some.contains(&look.required);
+            if !has {
+                ready.looked(look, Vec::new(), now, took);
+            }
+            has
+        });
+    }
+    for look in looks {
+        let started = Instant::now();
+        let found = look_at(via, &look, now).await?;
+        ready.looked(&look, found, now, started.elapsed());
+    }
+    Ok(())
+}
+
+async fn look_at(via: &mut Via<'_>, look: &Look, now: i64) -> Result<Vec<Key>, StoreError> {
+    let mut found: Vec<Key> = Vec::new();
+    if let Some((priority, id)) = look.after {
+        // Each of the two conditions is one range of the index; a single one for both would not be.
+        let condition = "AND priority = $4 AND id > $5 ORDER BY id";
+        let same = queued(condition, look, now).bind(priority.0).bind(id.to_string());
+        add(&mut found, &same.fetch_all(&mut *via).await?)?;
+        if found.len() < LOOK {
+            let less = queued("AND priority < $4 ORDER BY priority DESC, id", look, now).bind(priority.0);
+            add(&mut found, &less.fetch_all(&mut *via).await?)?;
+            found.truncate(LOOK);
+        }
+    } else {
+        add(&mut found, &queued("ORDER BY priority DESC, id", look, now).fetch_all(&mut *via).await?)?;
+    }
+    Ok(found)
+}
+
+fn queued(condition: &str, look: &Look, now: i64) -> Query {
+    let sql = format!(
+        "SELECT id, priority FROM jobs WHERE state = 'queued' AND required = $1 AND not_before <= $2 {condition} LIMIT $3"
+    );
+    query(sql).bind(&look.required).bind(now).bind(i64::try_from(LOOK).unwrap_or(i64::MAX))
+}
+
+fn add(found: &mut Vec<Key>, rows: &[Row]) -> Result<(), StoreError> {
+    for row in rows {
+        found.push((Reverse(row.try_get::<i64>("priority")?), parsed(row, "id")?));
+    }
+    Ok(())
+}

@@ -1,0 +1,324 @@
+//! Jobs that are ready, as far as this master knows: what the next leases are taken from. The database is asked
+//! for many at a time, from where the last look ended, so that a lease is one statement by ids, and so that rows
+//! which other transactions still keep from being cleared away are passed over once, not at every lease.
+//!
+//! What stands here is only a hint: the statement that leases a job checks that it still is ready.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
+
+use easysight_protocol::{JobId, Labels};
+use parking_lot::Mutex;
+
+/// Jobs that one look brings.
+pub(crate) const LOOK: usize = 2_000;
+/// Jobs of one set that are kept here; the others stay in the database until there is room.
+const KEEP: usize = 20_000;
+/// How long a look counts where nothing tells that it does not, in milliseconds.
+const FRESH_MS: i64 = 250;
+/// How long the list of sets counts.
+const SETS_FRESH: Duration = Duration::from_secs(5);
+/// A look from the beginning that took long is not taken again before so many times as long have passed.
+const DUTY: u32 = 20;
+/// A look from the beginning that takes less may be taken at any time.
+const CHEAP: Duration = Duration::from_millis(5);
+
+/// Most urgent first, then oldest first.
+pub(crate) type Key = (Reverse<i64>, JobId);
+
+/// Jobs that are ready.
+#[derive(Default)]
+pub(crate) struct Ready(Mutex<Sets>);
+
+#[derive(Default)]
+struct Sets {
+    /// By the labels that they require, one `key=value` a line.
+    of: BTreeMap<String, Set>,
+    listed_at: Option<Instant>,
+}
+
+#[derive(Default)]
+struct Set {
+    jobs: BTreeSet<Key>,
+    /// Up to here the database was looked at.
+    cursor: Option<Key>,
+    /// Behind it there are more.
+    more: bool,
+    /// When, by the clock that is handed in.
+    looked_at: Option<i64>,
+    /// Something happened that may have made jobs ready anywhere in the set.
+    dirty: bool,
+    /// When jobs become ready that wait for their time.
+    due: BTreeSet<i64>,
+    /// From when on a look from the beginning may be taken.
+    whole_after: Option<Instant>,
+}
+
+/// A job that is ready, or will be at a time.
+#[derive(Debug, Clone)]
+pub(crate) struct ReadyJob {
+    pub(crate) required: String,
+    pub(crate) priority: i64,
+    pub(crate) id: JobId,
+    pub(crate) not_before: i64,
+}
+
+/// A look at the database that is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Look {
+    pub(crate) required: String,
+    /// Behind this one; from the beginning where absent.
+    pub(crate) after: Option<Key>,
+}
+
+impl Ready {
+    /// True where the list of sets is to be read.
+    pub(crate) fn wants_list(&self) -> bool {
+        self.0.lock().listed_at.is_none_or(|at| at.elapsed() >= SETS_FRESH)
+    }
+
+    /// Takes in the list of all sets of which there may be jobs.
+    pub(crate) fn list(&self, required: Vec<String>) {
+        let mut sets = self.0.lock();
+        let listed: BTreeSet<String> = required.into_iter().collect();
+        sets.of.retain(|name, set| listed.contains(name) || !set.jobs.is_empty());
+        for name in listed {
+            sets.of.entry(name).or_default();
+        }
+        sets.listed_at = Some(Instant::now());
+    }
+
+    /// Jobs were queued by this store.
+    pub(crate) fn add(&self, jobs: impl IntoIterator<Item = ReadyJob>, now: i64) {
+        let mut sets = self.0.lock();
+        for job in jobs {
+            let set = sets.of.entry(job.required).or_default();
+            if job.not_before > now {
+                set.due.insert(job.not_before);
+                continue;
+            }
+            let key = (Reverse(job.priority), job.id);
+            // What lies behind the cursor comes with the next look.
+            if !(set.more && set.cursor.is_some_and(|cursor| key > cursor)) {
+                set.jobs.insert(key);
+                set.trim();
+            }
+        }
+    }
+
+    /// Jobs may have become ready that this store knows nothing of.
+    pub(crate) fn doubt(&self) {
+        let mut sets = self.0.lock();
+        sets.listed_at = None;
+        for set in sets.of.values_mut() {
+            set.dirty = true;
+        }
+    }
+
+    /// Forgets all jobs: what was taken out for a lease that failed is found again.
+    pub(crate) fn forget(&self) {
+        let mut sets = self.0.lock();
+        for set in sets.of.values_mut() {
+            *set = Set { dirty: true, due: std::mem::take(&mut set.due), ..Set::default() };
+        }
+    }
+
+    /// Looks that are wanted before so many jobs are taken for nodes with any of these labels.
+    pub(crate) fn looks(&self, labels: &[&Labels], wanted: usize, now: i64) -> Vec<Look> {
+        let mut sets = self.0.lock();
+        let here = Instant::now();
+        let wanted = wanted.min(KEEP);
+        let mut looks = Vec::new();
+        for (required, set) in &mut sets.of {
+            if labels.iter().any(|labels| satisfies(labels, required)) {
+                let after = set.look(wanted, now, here);
+                looks.extend(after.map(|after| Look { required: required.clone(), after }));
+            }
+        }
+        looks
+    }
+
+    /// Takes in what a look has brought, [`LOOK`] jobs at the most, and how long it took.
+    pub(crate) fn looked(&self, look: &Look, found: Vec<Key>, now: i64, took: Duration) {
+        let mut sets = self.0.lock();
+        let Some(set) = sets.of.get_mut(&look.required) else { return };
+        set.looked_at = Some(now);
+        set.due.retain(|due| *due > now);
+        set.more = found.len() >= LOOK;
+        if look.after.is_none() {
+            set.dirty = false;
+            set.cursor = None;
+            set.whole_after = (took > CHEAP).then(|| Instant::now() + took * DUTY);
+        }
+        set.cursor = found.last().copied().max(set.cursor);
+        set.jobs.extend(found);
+        set.trim();
+    }
+
+    /// Takes up to `count` jobs that a node with these labels may have, most urgent first.
+    pub(crate) fn take(&self, labels: &Labels, count: usize) -> Vec<JobId> {
+        let mut sets = self.0.lock();
+        let mut of: Vec<&mut Set> = sets
+            .of
+            .iter_mut()
+            .filter(|(required, set)| !set.jobs.is_empty() && satisfies(labels, required))
+            .map(|(_, set)| set)
+            .collect();
+        let mut taken = Vec::new();
+        while taken.len() < count {
+            let Some(first) = of.iter_mut().min_by_key(|set| next(set)) else { break };
+            let Some((_, id)) = first.jobs.pop_first() else { break };
+            taken.push(id);
+        }
+        taken
+    }
+
+    /// True where a job is ready that a node with these labels may have.
+    pub(crate) fn has(&self, labels: &Labels) -> bool {
+        let sets = self.0.lock();
+        sets.of.iter().any(|(required, set)| !set.jobs.is_empty() && satisfies(labels, required))
+    }
+
+    /// How many are ready, by the labels that they require.
+    pub(crate) fn counts(&self) -> BTreeMap<String, usize> {
+        let sets = self.0.lock();
+        let some = sets.of.iter().filter(|(_, set)| !set.jobs.is_empty());
+        some.map(|(required, set)| (required.clone(), set.jobs.len())).collect()
+    }
+}
+
+/// The key of a set's next job; one without comes last.
+fn next(set: &Set) -> (bool, Option<Key>) {
+    (set.jobs.is_empty(), set.jobs.first().copied())
+}
+
+impl Set {
+    /// Where the database is to be looked at before `wanted` jobs are taken: behind a job, or from the
+    /// beginning. None where it need not be.
+    fn look(&self, wanted: usize, now: i64, here: Instant) -> Option<Option<Key>> {
+        let short = self.jobs.len() < wanted;
+        let whole = self.whole_after.is_none_or(|after| after <= here);
+        if self.looked_at.is_none() || (self.dirty && whole) {
+            return Some(None);
+        }
+        if short && self.more {
+            return Some(self.cursor);
+        }
+        let old = self.looked_at.is_none_or(|at| now < at || now - at >= FRESH_MS);
+        let due = self.due.first().is_some_and(|due| *due <= now);
+        if short && (old || due || self.dirty) {
+            return Some(if whole { None } else { self.cursor });
+        }
+        None
+    }
+
+    /// Leaves the least urgent jobs to the database where there are too many.
+    fn trim(&mut self) {
+        while self.jobs.len() > KEEP {
+            self.jobs.pop_last();
+            self.more = true;
+            self.cursor = self.jobs.last().copied();
+        }
+    }
+}
+
+/// True where a node with these labels may have jobs that require those.
+pub(crate) fn satisfies(labels: &Labels, required: &str) -> bool {
+    required.lines().all(|line| match line.split_once('=') {
+        Some((key, value)) => labels.get(key).is_some_and(|has| has == value),
+        None => false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn key(priority: i64, id: u128) -> Key {
+        (Reverse(priority), JobId(Uuid::from_u128(id)))
+    }
+
+    fn job(required: &str, priority: i64, id: u128, not_before: i64) -> ReadyJob {
+        ReadyJob { required: required.into(), priority, id: JobId(Uuid::from_u128(id)), not_before }
+    }
+
+    fn ids(taken: &[JobId]) -> Vec<u128> {
+        taken.iter().map(|id| id.0.as_u128()).collect()
+    }
+
+    #[test]
+    fn a_node_must_have_every_label() {
+        let labels: Labels = [("site".into(), "north".into()), ("gpu".into(), "no".into())].into();
+        assert!(satisfies(&labels, ""));
+        assert!(satisfies(&labels, "site=north"));
+        assert!(satisfies(&labels, "gpu=no\nsite=north"));
+        assert!(!satisfies(&labels, "site=south"));
+        assert!(!satisfies(&labels, "gpu=no\nzone=a"));
+    }
+
+    #[test]
+    fn the_most_urgent_of_all_sets_that_a_node_may_have_come_first() {
+        let ready = Ready::default();
+        let north: Labels = [("site".into(), "north".into())].into();
+        ready.add(
+            [job("", 0, 1, 0), job("site=north", 5, 2, 0), job("site=south", 9, 3, 0), job("", 5, 4, 0)],
+            0,
+        );
+        assert_eq!(ids(&ready.take(&north, 2)), [2, 4]);
+        assert_eq!(ids(&ready.take(&north, 5)), [1]);
+        assert!(ready.take(&Labels::new(), 5).is_empty());
+        assert_eq!(ready.counts(), [("site=south".to_owned(), 1)].into());
+    }
+
+    #[test]
+    fn the_database_is_looked_at_where_more_may_be_found_and_not_otherwise() {
+        let ready = Ready::default();
+        let labels = Labels::new();
+        let looks = |wanted, now| ready.looks(&[&labels], wanted, now);
+        let took = Duration::from_micros(100);
+        assert!(ready.wants_list());
+        ready.list(vec![String::new(), "site=south".into()]);
+        let whole = Look { required: String::new(), after: None };
+        assert_eq!(looks(1, 0), std::slice::from_ref(&whole));
+        let found: Vec<Key> = (0..LOOK as u128).map(|id| key(0, id)).collect();
+        ready.looked(&whole, found, 0, took);
+        assert!(looks(10, 0).is_empty());
+        assert_eq!(ready.take(&labels, LOOK).len(), LOOK);
+        let behind = Look { required: String::new(), after: Some(key(0, LOOK as u128 - 1)) };
+        assert_eq!(looks(10, 0), std::slice::from_ref(&behind));
+        // What is queued behind the last look comes with the next one, not twice.
+        ready.add([job("", 0, 9_999, 0)], 0);
+        assert!(ready.take(&labels, 1).is_empty());
+        ready.looked(&behind, vec![key(0, 9_999)], 0, took);
+        assert_eq!(ids(&ready.take(&labels, 5)), [9_999]);
+        assert!(looks(10, 0).is_empty());
+        // A job whose time has come, one that another master queued, a look of long ago.
+        ready.add([job("", 0, 5, 40)], 0);
+        assert!(looks(10, 39).is_empty());
+        assert_eq!(looks(10, 40), std::slice::from_ref(&whole));
+        ready.looked(&whole, Vec::new(), 40, took);
+        assert!(looks(10, 41).is_empty());
+        ready.doubt();
+        assert_eq!(looks(10, 41), std::slice::from_ref(&whole));
+        ready.looked(&whole, Vec::new(), 41, took);
+        assert_eq!(looks(10, 41 + FRESH_MS), [whole]);
+    }
+
+    #[test]
+    fn a_look_from_the_beginning_that_takes_long_is_taken_seldom() {
+        let ready = Ready::default();
+        let labels = Labels::new();
+        ready.list(vec![String::new()]);
+        let whole = Look { required: String::new(), after: None };
+        ready.looked(&whole, vec![key(0, 7)], 0, Duration::from_secs(1));
+        ready.take(&labels, 1);
+        ready.doubt();
+        let behind = Look { required: String::new(), after: Some(key(0, 7)) };
+        assert_eq!(ready.looks(&[&labels], 1, 1), [behind]);
+    }
+}

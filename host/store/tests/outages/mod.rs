@@ -1,0 +1,104 @@
+//! The master or its database was away: nobody is punished for it.
+
+use easysight_protocol::{JobState, RunState, Status, TaskRequest, Verdict};
+use easysight_store::{
+    HeartbeatOutcome, JobRepository, LeaseRepository, NodeRepository, Registration, ResultRepository,
+    RunRepository, Store, UpkeepRepository, silent_before,
+};
+
+use crate::databases::{LEASE_MS, Node, finished, run_of, task};
+
+fn once() -> TaskRequest {
+    TaskRequest { max_attempts: 1, ..task() }
+}
+
+pub(crate) async fn nothing_expires_before_nodes_could_be_heard(store: &Store) {
+    run_of(store, once(), 2, 1_000).await;
+    let mut node = Node::new("n");
+    node.register(store, 1_000).await;
+    let leased = node.lease(store, 1, 1_000).await;
+    let later = 1_000 + 10 * LEASE_MS;
+    // The master has just come back.
+    assert!(store.agenda(later).await.unwrap().expired);
+    assert_eq!(store.reap(false, later).await.unwrap().expired, 0);
+    let beat = store.heartbeat("n".into(), node.beat(&leased.jobs), later, LEASE_MS).await.unwrap();
+    assert_eq!(beat, HeartbeatOutcome::Noted { revoked: Vec::new(), lost: 0 });
+    assert!(!store.agenda(later + 1).await.unwrap().expired);
+    assert_eq!(store.reap(true, later + 1).await.unwrap().expired, 0);
+    let recorded =
+        store.record(vec![finished(&leased, &leased.jobs[0], Status::Normal)], later + 2).await.unwrap();
+    assert_eq!(recorded.verdicts, [Verdict::Recorded]);
+}
+
+pub(crate) async fn a_node_that_still_holds_its_attempt_keeps_it(store: &Store) {
+    let one = run_of(store, once(), 1, 1_000).await;
+    let two = run_of(store, task(), 1, 1_001).await;
+    let mut node = Node::new("n");
+    node.register(store, 1_001).await;
+    let leased = node.lease(store, 2, 1_001).await;
+    let reaped = store.reap(true, 1_002 + LEASE_MS).await.unwrap();
+    assert_eq!((reaped.expired, reaped.finished_runs), (2, vec![one]));
+    // One is dead and the other queued; nobody has taken it.
+    let beat =
+        store.heartbeat("n".into(), node.beat(&leased.jobs), 1_003 + LEASE_MS, LEASE_MS).await.unwrap();
+    assert_eq!(beat, HeartbeatOutcome::Noted { revoked: Vec::new(), lost: 0 });
+    let mut other = Node::new("o");
+    other.register(store, 1_003 + LEASE_MS).await;
+    assert!(other.lease(store, 5, 9_000 + LEASE_MS).await.jobs.is_empty());
+    for job in &leased.jobs {
+        let job = store.job(job.id).await.unwrap().unwrap();
+        assert_eq!((job.state, job.failures, job.attempt), (JobState::Running, 0, 1));
+    }
+    assert_eq!(store.run(one).await.unwrap().unwrap().run.state, RunState::Running);
+    let results = leased.jobs.iter().map(|job| finished(&leased, job, Status::Normal)).collect();
+    let mut recorded = store.record(results, 9_001 + LEASE_MS).await.unwrap();
+    recorded.finished_runs.sort();
+    assert_eq!(recorded.verdicts, [Verdict::Recorded; 2]);
+    assert_eq!(recorded.finished_runs, [one, two]);
+}
+
+pub(crate) async fn a_result_counts_also_where_expiry_was_the_last_attempt(store: &Store) {
+    let run = run_of(store, once(), 2, 1_000).await;
+    let mut node = Node::new("n");
+    node.register(store, 1_000).await;
+    let leased = node.lease(store, 2, 1_000).await;
+    assert_eq!(store.reap(true, 1_001 + LEASE_MS).await.unwrap().finished_runs, [run]);
+    assert_eq!(store.run(run).await.unwrap().unwrap().run.progress.dead, 2);
+    let late = finished(&leased, &leased.jobs[0], Status::Error);
+    let recorded = store.record(vec![late.clone()], 2_000 + LEASE_MS).await.unwrap();
+    assert_eq!((recorded.verdicts, recorded.findings.len()), (vec![Verdict::Recorded], 1));
+    assert_eq!(store.record(vec![late], 2_001 + LEASE_MS).await.unwrap().verdicts, [Verdict::Duplicate]);
+    let run = store.run(run).await.unwrap().unwrap().run;
+    assert_eq!((run.state, run.progress.finished, run.progress.dead), (RunState::Finished, 1, 1));
+    // A person gave the other one a second chance: the late result is of an attempt that is over.
+    store.retry_run(run.id, 3_000 + LEASE_MS).await.unwrap();
+    let stale = finished(&leased, &leased.jobs[1], Status::Error);
+    assert_eq!(store.record(vec![stale], 3_001 + LEASE_MS).await.unwrap().verdicts, [Verdict::Stale]);
+}
+
+pub(crate) async fn a_deadline_takes_nothing_from_nodes_that_could_not_report(store: &Store) {
+    let hurried = TaskRequest { deadline_ms: Some(5_000), ..task() };
+    run_of(store, hurried, 2, 1_000).await;
+    let mut node = Node::new("n");
+    node.register(store, 1_000).await;
+    let leased = node.lease(store, 1, 1_000).await;
+    assert_eq!(store.reap(false, 7_000).await.unwrap().overdue, 1);
+    let recorded =
+        store.record(vec![finished(&leased, &leased.jobs[0], Status::Normal)], 7_001).await.unwrap();
+    assert_eq!((recorded.verdicts, recorded.finished_runs.len()), (vec![Verdict::Recorded], 1));
+}
+
+pub(crate) async fn a_node_is_silent_only_where_it_could_have_been_heard(store: &Store) {
+    let (first, second) = (Node::new("n"), Node::new("n"));
+    first.register(store, 1_000).await;
+    let back = 1_000 + 10 * LEASE_MS;
+    let unheard = silent_before(back, back + LEASE_MS - 1, LEASE_MS);
+    let answer = store.register_node(second.registration(), back + LEASE_MS - 1, unheard).await.unwrap();
+    assert!(matches!(answer, Registration::InUse { .. }), "{answer:?}");
+    assert!(!store.forget_node("n".into(), unheard).await.unwrap());
+    assert_eq!(store.nodes(unheard).await.unwrap()[0].status, easysight_protocol::NodeState::Online);
+    let heard = silent_before(back, back + LEASE_MS, LEASE_MS);
+    assert_eq!(store.nodes(heard).await.unwrap()[0].status, easysight_protocol::NodeState::Offline);
+    let answer = store.register_node(second.registration(), back + LEASE_MS, heard).await.unwrap();
+    assert_eq!(answer, Registration::Accepted { requeued: 0 });
+}

@@ -1,0 +1,202 @@
+//! Much at the same time: many sets of labels, many cameras, two masters on one database.
+
+use std::time::{Duration, Instant};
+
+use easysight_protocol::{CameraRequest, Labels, RunId, Status, TaskRequest, Verdict};
+use easysight_store::{
+    CameraRepository, Dialect, HeartbeatOutcome, LeaseRepository, NodeRepository, ResultRepository,
+    RunRepository, Store, StoreError, UpkeepRepository,
+};
+use tokio::task::JoinSet;
+
+use crate::databases::{LEASE_MS, Node, camera, finished, open, run_of, task};
+
+fn requiring(set: usize) -> TaskRequest {
+    TaskRequest { required_labels: [("site".to_owned(), format!("s{set}"))].into(), ..task() }
+}
+
+pub(crate) async fn jobs_of_every_set_of_labels_are_found(store: &Store) {
+    for set in 0..500 {
+        run_of(store, requiring(set), 1, 1_000).await;
+    }
+    // What one master knows of the jobs that it queued is of no use to another one.
+    store.doubt_ready_jobs();
+    for set in [499, 0, 250, 64, 65] {
+        let mut node = Node::new(&format!("n{set}"));
+        node.labels = [("site".to_owned(), format!("s{set}"))].into();
+        node.register(store, 1_000).await;
+        assert_eq!(node.lease(store, 5, 1_000).await.jobs.len(), 1, "set {set}");
+    }
+}
+
+pub(crate) async fn sets_of_labels_that_nobody_uses_are_swept_and_come_back(store: &Store) {
+    const DAY: i64 = 86_400_000;
+    let mut node = Node::new("n");
+    node.labels = [("site".to_owned(), "s1".to_owned())].into();
+    let run = run_of(store, TaskRequest { max_attempts: 1, ..requiring(1) }, 1, 1_000).await;
+    store.tidy(1_000 + 2 * DAY).await.unwrap();
+    node.register(store, 1_000 + 2 * DAY).await;
+    let leased = node.lease(store, 1, 1_000 + 2 * DAY).await;
+    assert_eq!(leased.jobs.len(), 1, "a set is kept while a job requires it");
+    assert_eq!(store.reap(true, 2_000 + 2 * DAY + LEASE_MS).await.unwrap().finished_runs, [run]);
+    store.tidy(1_000 + 4 * DAY).await.unwrap();
+    store.doubt_ready_jobs();
+    assert!(node.lease(store, 1, 1_000 + 4 * DAY).await.jobs.is_empty());
+    store.retry_run(run, 2_000 + 4 * DAY).await.unwrap();
+    store.doubt_ready_jobs();
+    assert_eq!(node.lease(store, 1, 2_000 + 4 * DAY).await.jobs.len(), 1);
+}
+
+/// An import of as many cameras as one may have, while many nodes beat.
+pub(crate) async fn heartbeats_go_on_while_cameras_are_imported(store: &Store) {
+    const NODES: usize = 200;
+    let mut nodes = Vec::new();
+    for at in 0..NODES {
+        let node = Node::new(&format!("n{at}"));
+        node.register(store, 1_000).await;
+        nodes.push(node);
+    }
+    let cameras: Vec<(String, CameraRequest)> =
+        (0..50_000).map(|at| (format!("c{at}"), camera(&format!("c{at}"), &["hall", "roof"]))).collect();
+    let importing = store.clone();
+    let importing = tokio::spawn(async move { importing.import_cameras(cameras, 1_000).await.unwrap() });
+    let mut times = Vec::new();
+    while !importing.is_finished() {
+        let mut beats = JoinSet::new();
+        for node in &nodes {
+            let (store, id, beat) = (store.clone(), node.id.clone(), node.beat(&[]));
+            beats.spawn(async move {
+                let began = Instant::now();
+                let outcome = store.heartbeat(id, beat, 2_000, LEASE_MS).await.unwrap();
+                assert!(matches!(outcome, HeartbeatOutcome::Noted { .. }), "{outcome:?}");
+                began.elapsed()
+            });
+        }
+        times.extend(beats.join_all().await);
+    }
+    let imported = importing.await.unwrap();
+    assert_eq!((imported.created, imported.updated), (50_000, 0));
+    assert_eq!(store.camera_groups().await.unwrap()[1].cameras, 50_000);
+    times.sort_unstable();
+    // A figure to look at; what is tried is that none of them waits for the import as a whole.
+    eprintln!(
+        "{} heartbeats, p99 {:?}, longest {:?}",
+        times.len(),
+        times[times.len() * 99 / 100],
+        times[times.len() - 1]
+    );
+    assert!(times.len() > 2 * NODES, "the heartbeats waited for the import");
+}
+
+/// Two masters on one PostgreSQL do the same things in opposite order, again and again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_masters_never_wait_for_each_other_in_a_circle() {
+    const CAMERAS: usize = 40;
+    const ROUNDS: i64 = 30;
+    let Some(fresh) = open(Dialect::Postgres).await else { return };
+    let one = fresh.store.clone();
+    let two = fresh.another().await;
+    for at in 0..CAMERAS {
+        one.create_camera(format!("c{at}"), camera(&format!("c{at}"), &["hall"]), 1_000).await.unwrap();
+    }
+    let mut storm = JoinSet::new();
+    for (store, backwards) in [(one, false), (two, true)] {
+        for name in 0..3 {
+            let store = store.clone();
+            storm.spawn(async move { work(&store, &format!("{backwards}-{name}"), backwards, ROUNDS).await });
+        }
+        let store = store.clone();
+        storm.spawn(async move {
+            for round in 0..ROUNDS {
+                let mut cameras: Vec<_> =
+                    (0..CAMERAS).map(|at| (format!("c{at}"), moved(at, round))).collect();
+                if backwards {
+                    cameras.reverse();
+                }
+                store.import_cameras(cameras, 1_000 + round).await?;
+                let run = run_of(&store, task(), CAMERAS, 1_000 + round).await;
+                store.cancel_run(run, 1_000 + round).await?;
+                store.reap(true, 1_000 + round).await?;
+                store.tidy(1_000 + round).await?;
+            }
+            Ok(())
+        });
+    }
+    for ended in storm.join_all().await {
+        ended.unwrap();
+    }
+    assert_eq!(fresh.deadlocks().await, 0, "the database had to break deadlocks");
+    fresh.close().await;
+}
+
+fn moved(at: usize, round: i64) -> CameraRequest {
+    CameraRequest { source: format!("rtsp://c{at}/{}", round % 2), ..camera(&format!("c{at}"), &["hall"]) }
+}
+
+/// A node's life, in a hurry; results are sent in either order.
+async fn work(store: &Store, name: &str, backwards: bool, rounds: i64) -> Result<(), StoreError> {
+    let mut node = Node::new(name);
+    node.register(store, 1_000).await;
+    for round in 0..rounds {
+        run_of(store, task(), 40, 1_000 + round).await;
+        let leased = node.lease(store, 60, 1_000 + round).await;
+        let began = Instant::now();
+        store.heartbeat(node.id.clone(), node.beat(&leased.jobs), 1_000 + round, LEASE_MS).await?;
+        let mut results: Vec<_> =
+            leased.jobs.iter().map(|job| finished(&leased, job, Status::Error)).collect();
+        if backwards {
+            results.reverse();
+        }
+        let recorded = store.record(results, 1_000 + round).await?;
+        assert!(
+            recorded.verdicts.iter().all(|verdict| matches!(verdict, Verdict::Recorded | Verdict::Stale)),
+            "{recorded:?}"
+        );
+        assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    }
+    store.unregister_node(node.id.clone(), node.incarnation, 2_000).await?;
+    Ok(())
+}
+
+/// Idle nodes beside jobs that none of them may have.
+pub(crate) async fn looking_for_jobs_that_nobody_may_have_costs_next_to_nothing(store: &Store) {
+    run_of(store, requiring(7), 1_000, 1_000).await;
+    let mut node = Node::new("n");
+    node.register(store, 1_000).await;
+    assert!(node.lease(store, 5, 1_000).await.jobs.is_empty());
+    let before = store.statements();
+    for at in 0..10 {
+        let labels: Vec<Labels> = vec![node.labels.clone()];
+        let now = 1_000 + at * 500;
+        if store.may_have_work(&labels[0], now) {
+            assert!(!store.ready_jobs(labels, now).await.unwrap().contains_key(""));
+        }
+    }
+    let sent = store.statements() - before;
+    assert!(sent <= 10, "{sent} statements");
+}
+
+/// The last jobs of one run end at two masters at the same moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_run_ends_though_its_last_jobs_end_at_two_masters_at_once() {
+    let Some(fresh) = open(Dialect::Postgres).await else { return };
+    let (one, two) = (fresh.store.clone(), fresh.another().await);
+    let (mut a, mut b) = (Node::new("a"), Node::new("b"));
+    a.register(&one, 1_000).await;
+    b.register(&two, 1_000).await;
+    let mut ended: Vec<RunId> = Vec::new();
+    let mut runs = Vec::new();
+    for _ in 0..40 {
+        runs.push(run_of(&one, task(), 2, 1_000).await);
+        two.doubt_ready_jobs();
+        let (first, second) = (a.lease(&one, 1, 1_000).await, b.lease(&two, 1, 1_000).await);
+        let result =
+            |leased: &easysight_store::Leased| vec![finished(leased, &leased.jobs[0], Status::Normal)];
+        let (first, second) =
+            tokio::join!(one.record(result(&first), 1_001), two.record(result(&second), 1_001));
+        ended.extend(first.unwrap().finished_runs);
+        ended.extend(second.unwrap().finished_runs);
+    }
+    assert_eq!(ended, runs, "each ended once, at once");
+    fresh.close().await;
+}
