@@ -1,6 +1,7 @@
 //! Nodes without programs behind them: they lease, report and beat as workers do, and capture nothing.
 
 use std::{
+    fmt::Write,
     path::Path,
     sync::{
         Arc,
@@ -10,8 +11,10 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use bytes::Bytes;
 use reqwest::Client;
-use serde_json::{Value, json};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json, value::RawValue};
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep},
@@ -20,9 +23,10 @@ use uuid::Uuid;
 
 use crate::server::Master;
 
-/// Nodes that share the work, and jobs that each of them leases at a time.
-const WORKERS: usize = 4;
-const BATCH: usize = 250;
+/// Nodes that share the work, and places that each of them has: as many as a worker has that nobody configured,
+/// three executors with three jobs in flight each.
+const WORKERS: usize = 64;
+const PLACES: usize = 9;
 /// Cameras of one import.
 const IMPORT: usize = 10_000;
 /// How long a crowd of nodes is watched, and how often the API is asked meanwhile.
@@ -33,6 +37,48 @@ const ASK: Duration = Duration::from_millis(25);
 pub(crate) struct Fleet {
     http: Client,
     url: String,
+}
+
+/// What jobs end with, as it is sent.
+#[derive(Clone)]
+pub(crate) struct Outcome(Arc<str>);
+
+impl Outcome {
+    /// One finding that says next to nothing.
+    pub(crate) fn of_nothing() -> Self {
+        let finding = json!({"diagnosis": "brightness", "status": "normal", "score": 100.0, "decision": null,
+            "message": {"zh": "亮度正常。", "en": "The brightness is fine."}, "failure": null, "fuel": 1, "compute_ms": 0.1,
+            "plugin": "brightness@1.0.0", "digest": null});
+        Self::of(&json!([finding]))
+    }
+
+    /// These findings.
+    pub(crate) fn of(findings: &Value) -> Self {
+        let outcome = json!({"kind": "finished", "findings": findings, "decode_ms": 1.0});
+        Self(outcome.to_string().into())
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// What a node reads of a lease: no more than it needs, since it shares the machine with what is measured.
+#[derive(Deserialize)]
+struct Lease {
+    lease: Box<RawValue>,
+    jobs: Vec<Job>,
+}
+
+#[derive(Deserialize)]
+struct Job {
+    id: Box<RawValue>,
+    attempt: u32,
+}
+
+#[derive(Deserialize)]
+struct Verdicts {
+    verdicts: Vec<String>,
 }
 
 /// A node.
@@ -57,19 +103,23 @@ impl Fleet {
         Ok(fleet)
     }
 
-    /// Jobs a second: from the submission until the last result is recorded.
-    pub(crate) async fn throughput(&self, jobs: usize) -> anyhow::Result<f64> {
+    /// So many cameras to work on.
+    pub(crate) async fn prepare(&self, jobs: usize) -> anyhow::Result<()> {
         self.add_cameras("many", jobs).await?;
-        self.add_task("many").await?;
+        self.add_task("many").await
+    }
+
+    /// Jobs a second: from the submission until the last result is recorded.
+    pub(crate) async fn throughput(&self, jobs: usize, outcome: &Outcome) -> anyhow::Result<f64> {
         let done = Arc::new(AtomicUsize::new(0));
         let mut workers = JoinSet::new();
         for at in 0..WORKERS {
-            let mut node = self.node(&format!("worker-{at}")).await?;
-            let done = Arc::clone(&done);
+            let mut node = self.node(&format!("worker-{}-{at}", Uuid::new_v4())).await?;
+            let (done, outcome) = (Arc::clone(&done), outcome.clone());
             workers.spawn(async move {
                 while done.load(Ordering::Relaxed) < jobs {
-                    let lease = node.lease(BATCH, 500).await?;
-                    done.fetch_add(node.report(&lease).await?, Ordering::Relaxed);
+                    let lease = node.lease(PLACES, 500).await?;
+                    done.fetch_add(node.report(&lease, &outcome).await?, Ordering::Relaxed);
                 }
                 anyhow::Ok(())
             });
@@ -86,6 +136,22 @@ impl Fleet {
             bail!("not every job is recorded: {run}");
         }
         Ok(jobs as f64 / took.as_secs_f64())
+    }
+
+    /// Runs of so many jobs one after the other for so long; jobs a second of the last one.
+    pub(crate) async fn endurance(
+        &self,
+        jobs: usize,
+        outcome: &Outcome,
+        lasting: Duration,
+    ) -> anyhow::Result<f64> {
+        let started = Instant::now();
+        loop {
+            let speed = self.throughput(jobs, outcome).await?;
+            if started.elapsed() >= lasting {
+                return Ok(speed);
+            }
+        }
     }
 
     /// From the submission until a waiting node holds the job.
@@ -109,7 +175,7 @@ impl Fleet {
             let (started, leased) = tokio::join!(submitted, leased);
             let (at, lease) = leased?;
             times.push(at.saturating_duration_since(started?));
-            if node.report(&lease).await? != 1 {
+            if node.report(&lease, &Outcome::of_nothing()).await? != 1 {
                 bail!("the submitted job did not come");
             }
         }
@@ -120,14 +186,14 @@ impl Fleet {
     pub(crate) async fn reassignment(&self) -> anyhow::Result<Duration> {
         let mut dying = self.node("dying").await?;
         self.submit("one").await?;
-        if dying.lease(1, 10_000).await?.pointer("/jobs/0").is_none() {
+        if dying.lease(1, 10_000).await?.jobs.is_empty() {
             bail!("the submitted job did not come");
         }
         let died = Instant::now();
         let mut other = self.node("other").await?;
         loop {
             let lease = other.lease(1, 5_000).await?;
-            if other.report(&lease).await? == 1 {
+            if other.report(&lease, &Outcome::of_nothing()).await? == 1 {
                 return Ok(died.elapsed());
             }
             if died.elapsed() > Duration::from_secs(60) {
@@ -212,7 +278,7 @@ impl Fleet {
             poll: 0,
         };
         let body = json!({
-            "id": id, "name": id, "incarnation": node.incarnation, "pool_size": 1, "capacity": BATCH, "version": "bench",
+            "id": id, "name": id, "incarnation": node.incarnation, "pool_size": 1, "capacity": PLACES, "version": "bench",
             "clock": "2026-01-01T00:00:00Z",
             "system": {"hostname": "bench", "os": "", "arch": "", "cpus": 1, "memory_total_bytes": 1,
                 "memory_used_bytes": 1, "process_memory_bytes": 1},
@@ -231,30 +297,28 @@ impl Fleet {
 }
 
 impl Node {
-    async fn lease(&mut self, max_jobs: usize, wait_ms: u64) -> anyhow::Result<Value> {
+    async fn lease(&mut self, max_jobs: usize, wait_ms: u64) -> anyhow::Result<Lease> {
         self.poll += 1;
         let body = json!({"incarnation": self.incarnation, "poll": self.poll, "max_jobs": max_jobs, "wait_ms": wait_ms});
-        answer(self.http.post(self.path("leases")).json(&body)).await
+        parsed(self.http.post(self.path("leases")).json(&body)).await
     }
 
-    /// Reports that nothing is wrong with any job of a lease; answers how many were recorded.
-    async fn report(&self, lease: &Value) -> anyhow::Result<usize> {
-        let jobs = lease.get("jobs").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        if jobs.is_empty() {
+    /// Reports the same of every job of a lease; answers how many results were recorded.
+    async fn report(&self, lease: &Lease, outcome: &Outcome) -> anyhow::Result<usize> {
+        if lease.jobs.is_empty() {
             return Ok(0);
         }
-        let finding = json!({"diagnosis": "brightness", "status": "normal", "score": 100.0, "decision": null,
-            "message": {"zh": "亮度正常。", "en": "The brightness is fine."}, "failure": null, "fuel": 1, "compute_ms": 0.1,
-            "plugin": "brightness@1.0.0", "digest": null});
-        let outcome = json!({"kind": "finished", "findings": [finding], "decode_ms": 1.0});
-        let results: Vec<Value> = jobs
-            .iter()
-            .map(|job| json!({"job_id": job.get("id"), "attempt": job.get("attempt"), "lease": lease.get("lease"), "outcome": outcome}))
-            .collect();
-        let verdicts =
-            answer(self.http.post(self.path("results")).json(&json!({"results": results}))).await?;
-        let verdicts = verdicts.get("verdicts").and_then(Value::as_array).context("no verdicts")?;
-        Ok(verdicts.iter().filter(|verdict| verdict.as_str() == Some("recorded")).count())
+        let token = lease.lease.get();
+        let mut body = String::with_capacity(lease.jobs.len() * (outcome.bytes() + 200));
+        for job in &lease.jobs {
+            body.push(if body.is_empty() { '[' } else { ',' });
+            let (id, attempt, outcome) = (job.id.get(), job.attempt, &outcome.0);
+            write!(body, r#"{{"job_id":{id},"attempt":{attempt},"lease":{token},"outcome":{outcome}}}"#)?;
+        }
+        let body = format!(r#"{{"results":{body}]}}"#);
+        let request = self.http.post(self.path("results")).header("content-type", "application/json");
+        let verdicts: Verdicts = parsed(request.body(body)).await?;
+        Ok(verdicts.verdicts.iter().filter(|verdict| *verdict == "recorded").count())
     }
 
     async fn beat(&self) -> anyhow::Result<()> {
@@ -275,11 +339,19 @@ pub(crate) fn percentile(times: &mut [Duration], percent: usize) -> Duration {
 }
 
 async fn answer(request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
+    Ok(serde_json::from_slice(&sent(request).await?).unwrap_or(Value::Null))
+}
+
+async fn parsed<T: DeserializeOwned>(request: reqwest::RequestBuilder) -> anyhow::Result<T> {
+    Ok(serde_json::from_slice(&sent(request).await?)?)
+}
+
+async fn sent(request: reqwest::RequestBuilder) -> anyhow::Result<Bytes> {
     let answer = request.timeout(Duration::from_secs(60)).send().await?;
     let status = answer.status();
-    let body = answer.text().await?;
+    let body = answer.bytes().await?;
     if !status.is_success() {
-        bail!("{status}: {body}");
+        bail!("{status}: {}", String::from_utf8_lossy(&body));
     }
-    Ok(serde_json::from_str(&body).unwrap_or(Value::Null))
+    Ok(body)
 }

@@ -50,6 +50,7 @@ impl Database {
 pub(crate) struct Master {
     child: Child,
     pub(crate) url: String,
+    database: Option<String>,
     _data: TempDir,
 }
 
@@ -58,8 +59,9 @@ impl Master {
         let data = tempfile::tempdir()?;
         let mut command = Command::new(program);
         command.args(["--listen", "127.0.0.1:0", "--log-level", "ERROR", "--data-dir"]).arg(data.path());
-        if let Some(url) = database.url().await? {
-            command.args(["--database-url", &url]);
+        let database = database.url().await?;
+        if let Some(url) = &database {
+            command.args(["--database-url", url]);
         }
         let mut child = command
             .stdin(Stdio::null())
@@ -83,7 +85,18 @@ impl Master {
                 eprintln!("  {line}");
             }
         });
-        Ok(Self { child, url, _data: data })
+        Ok(Self { child, url, database, _data: data })
+    }
+
+    /// Another session that keeps a transaction open, and with it all that it might look at. None where the
+    /// database is a file.
+    pub(crate) async fn hold_snapshot(&self) -> anyhow::Result<Option<PgConnection>> {
+        let Some(url) = &self.database else { return Ok(None) };
+        let mut session = PgConnection::connect(url).await?;
+        sqlx::raw_sql("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM jobs")
+            .execute(&mut session)
+            .await?;
+        Ok(Some(session))
     }
 
     /// What it holds in memory now.

@@ -1,0 +1,35 @@
+//! What the standard diagnoses really say of a clip, with all of its words and numbers.
+
+use std::{collections::BTreeMap, path::Path, process::Command};
+
+use anyhow::{Context, bail};
+use easysight_capture::{CaptureConfig, Capturer, Source};
+use easysight_diagnose::{Plan, PluginSet, capture, judge};
+use easysight_sandbox::{Limits, Sandbox, SandboxConfig};
+use serde_json::Value;
+
+/// Findings of all standard diagnoses of a made clip.
+pub(crate) async fn of_all(plugins: &Path) -> anyhow::Result<Value> {
+    let work = tempfile::tempdir()?;
+    let file = work.path().join("clip.mp4");
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(["-v", "error", "-f", "lavfi", "-i", "testsrc2=size=640x360:rate=12:duration=3"]);
+    if !ffmpeg.args(["-pix_fmt", "yuv420p"]).arg(&file).status().context("ffmpeg does not start")?.success() {
+        bail!("ffmpeg cannot make a clip");
+    }
+    let sandbox = Sandbox::new(SandboxConfig {
+        limits: Limits::default(),
+        concurrency: 1,
+        cache_dir: None,
+        compiler: None,
+    })?;
+    let (set, rejected) = PluginSet::load(&sandbox, plugins, None)?;
+    if let Some(rejected) = rejected.first() {
+        bail!("{}: {}", rejected.path.display(), rejected.reason);
+    }
+    let plan = Plan::new(&set, &[], &BTreeMap::new(), Limits::default())?;
+    let capturer = Capturer::new(CaptureConfig::default());
+    let captured = capture(&capturer, &plan, &Source::from(file.as_path())).await;
+    let examination = tokio::task::spawn_blocking(move || judge(&plan, &captured)).await?;
+    Ok(serde_json::to_value(&examination.findings)?)
+}
