@@ -19,6 +19,8 @@ mod deaths;
 mod full_disk;
 mod guide;
 mod hostile;
+mod idle;
+mod outages;
 mod pictures;
 mod process;
 mod proxy;

@@ -1,0 +1,220 @@
+//! The master, its database or both are away for longer than a lease, and each job has one attempt: nobody is
+//! punished, every job ends once, and everything goes on by itself.
+
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream, tcp::OwnedReadHalf, tcp::OwnedWriteHalf},
+};
+
+use crate::{
+    process::{Master, PATIENCE, Running, slow_ffmpeg, worker},
+    programs::{has_ffmpeg, make_clip},
+    shared::Database,
+};
+
+/// Jobs that are under way when a master goes away, and when anything else does.
+const MANY: usize = 100;
+const SOME: usize = 40;
+/// A lease, and an outage that is much longer. Jobs take a second.
+const LEASE: &str = "4";
+const OUTAGE: Duration = Duration::from_secs(15);
+
+/// The way to the database, which can be cut: nothing passes then, and nobody is told.
+struct Cable {
+    port: u16,
+    cut: Arc<AtomicBool>,
+}
+
+impl Cable {
+    async fn to(port: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (own, cut) = (listener.local_addr().unwrap().port(), Arc::new(AtomicBool::new(false)));
+        let state = Arc::clone(&cut);
+        tokio::spawn(async move {
+            loop {
+                let Ok((here, _)) = listener.accept().await else { return };
+                let Ok(there) = TcpStream::connect(("127.0.0.1", port)).await else { continue };
+                let ((from, to), (back, back_to)) = (here.into_split(), there.into_split());
+                tokio::spawn(pass(from, back_to, Arc::clone(&state)));
+                tokio::spawn(pass(back, to, Arc::clone(&state)));
+            }
+        });
+        Self { port: own, cut }
+    }
+
+    fn cut(&self) {
+        self.cut.store(true, Ordering::SeqCst);
+    }
+
+    fn mend(&self) {
+        self.cut.store(false, Ordering::SeqCst);
+    }
+}
+
+async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, cut: Arc<AtomicBool>) {
+    let mut bytes = vec![0; 65_536];
+    loop {
+        while cut.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let Ok(count) = from.read(&mut bytes).await else { return };
+        while cut.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        if count == 0 || to.write_all(&bytes[..count]).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// A master whose database is at the end of a cable.
+struct Scene {
+    database: Database,
+    cable: Cable,
+    data: Arc<tempfile::TempDir>,
+}
+
+impl Scene {
+    async fn new() -> Option<Self> {
+        let database = Database::new()?;
+        let port = url::Url::parse(&database.url()).unwrap().port().unwrap_or(5432);
+        Some(Self { database, cable: Cable::to(port).await, data: Arc::new(tempfile::tempdir().unwrap()) })
+    }
+
+    fn master(&self, listen: &str) -> Master {
+        let mut url = url::Url::parse(&self.database.url()).unwrap();
+        url.set_host(Some("127.0.0.1")).unwrap();
+        url.set_port(Some(self.cable.port)).unwrap();
+        let flags = ["--database-url", url.as_str(), "--lease-time", LEASE];
+        Master::start_in(Arc::clone(&self.data), listen, &flags)
+    }
+}
+
+/// Workers that are in the middle of a run of jobs with one attempt each.
+async fn under_way(master: &Master, dir: &std::path::Path, jobs: usize) -> (Vec<Running>, String) {
+    let clip = make_clip(dir, "clip.mp4", "null");
+    let slow = slow_ffmpeg(dir, "1");
+    master.publish_standard().await;
+    master.add_cameras(jobs, &clip.display().to_string()).await;
+    master.add_task(json!({"id": "t", "name": "t", "groups": ["hall"], "max_attempts": 1})).await;
+    let flags = [
+        "--ffmpeg",
+        &slow.display().to_string(),
+        "--task-poll-interval",
+        "1",
+        "--pool-size",
+        "2",
+        "--max-concurrent-tasks",
+        "2",
+    ];
+    let workers = vec![worker(master, dir, "one", &flags), worker(master, dir, "two", &flags)];
+    master.has_nodes(2).await;
+    let run = master.submit("t").await;
+    let path = format!("/api/v1/diagnosis/runs/{run}");
+    master.until(PATIENCE, &path, |run| run["progress"]["finished"].as_u64() >= Some(4)).await;
+    (workers, run)
+}
+
+/// Every job was finished at its first attempt, and recorded once.
+async fn assert_unharmed(master: &Master, run: &str, jobs: usize) {
+    let run_is = master.finished(run, Duration::from_secs(180)).await;
+    assert_eq!(run_is["progress"]["finished"], json!(jobs), "{run_is}");
+    let all = master.get(&format!("/api/v1/diagnosis/runs/{run}/jobs?limit=1000")).await;
+    for job in all["items"].as_array().unwrap() {
+        assert_eq!((&job["state"], &job["failures"]), (&json!("finished"), &json!(0)), "{job}");
+    }
+    let findings = master.findings(run).await;
+    let seen: HashSet<_> =
+        findings.iter().map(|one| (one["camera_id"].to_string(), one["diagnosis"].to_string())).collect();
+    assert_eq!((seen.len(), findings.len()), (2 * jobs, 2 * jobs));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_master_that_is_away_for_longer_than_a_lease_fails_nobody_s_jobs() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let data = Arc::new(tempfile::tempdir().unwrap());
+    let flags = ["--lease-time", LEASE];
+    let master = Master::start_in(Arc::clone(&data), "127.0.0.1:0", &flags);
+    let (address, dir) = (master.address(), tempfile::tempdir().unwrap());
+    let (_workers, run) = under_way(&master, dir.path(), MANY).await;
+    let Master { running, .. } = master;
+    running.kill();
+    tokio::time::sleep(OUTAGE).await;
+    let master = Master::start_in(data, &address, &flags);
+    assert_unharmed(&master, &run, MANY).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_master_that_was_frozen_blames_nobody_for_it() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let data = Arc::new(tempfile::tempdir().unwrap());
+    let master = Master::start_in(data, "127.0.0.1:0", &["--lease-time", LEASE]);
+    let dir = tempfile::tempdir().unwrap();
+    let (_workers, run) = under_way(&master, dir.path(), SOME).await;
+    master.running.signal("-STOP");
+    tokio::time::sleep(OUTAGE).await;
+    master.running.signal("-CONT");
+    assert_unharmed(&master, &run, SOME).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_cut_off_is_said_in_seconds_and_harms_no_job() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let Some(scene) = Scene::new().await else { return };
+    let (master, dir) = (scene.master("127.0.0.1:0"), tempfile::tempdir().unwrap());
+    let (_workers, run) = under_way(&master, dir.path(), SOME).await;
+    scene.cable.cut();
+    let cut = Instant::now();
+    let camera = json!({"id": "late", "name": "late", "source": "rtsp://late/live"});
+    let read = master.request(Method::GET, "/api/v1/diagnosis/runs?limit=5").send();
+    let write = master.request(Method::POST, "/api/v1/diagnosis/cameras").json(&camera).send();
+    let (read, write) = tokio::join!(read, write);
+    for answer in [read.unwrap(), write.unwrap()] {
+        let status = answer.status().as_u16();
+        let body: Value = answer.json().await.unwrap();
+        assert_eq!(status, 503, "{body}");
+    }
+    assert!(cut.elapsed() < OUTAGE, "{:?}", cut.elapsed());
+    tokio::time::sleep(OUTAGE.saturating_sub(cut.elapsed())).await;
+    scene.cable.mend();
+    assert_unharmed(&master, &run, SOME).await;
+    // Nothing had to be started anew.
+    let (status, body) = master.post("/api/v1/diagnosis/cameras", &camera).await;
+    assert!(matches!(status, 201 | 409), "{body}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn master_and_database_may_both_be_away() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let Some(scene) = Scene::new().await else { return };
+    let (master, dir) = (scene.master("127.0.0.1:0"), tempfile::tempdir().unwrap());
+    let address = master.address();
+    let (_workers, run) = under_way(&master, dir.path(), SOME).await;
+    scene.cable.cut();
+    tokio::time::sleep(OUTAGE / 2).await;
+    let Master { running, .. } = master;
+    running.kill();
+    tokio::time::sleep(OUTAGE / 2).await;
+    scene.cable.mend();
+    let master = scene.master(&address);
+    assert_unharmed(&master, &run, SOME).await;
+}
