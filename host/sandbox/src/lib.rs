@@ -10,6 +10,7 @@ mod cache;
 mod causes;
 mod compile;
 mod config;
+mod confinement;
 mod contract;
 mod digest;
 mod engine;
