@@ -158,7 +158,7 @@ fn the_compiling_child_is_confined_where_the_kernel_can() {
     // 2 is a filter.
     while !fs::read_to_string(&status).unwrap().contains("Seccomp:\t2") {
         assert!(Instant::now() < until, "it is not confined");
-        thread::sleep(Duration::from_millis(10));
+        thread::yield_now();
     }
     drop(child.stdin.take());
     // Nothing is no component; it says so and ends.

@@ -483,3 +483,6 @@ fn judge_remembering(
     }
     examination
 }
+
+#[cfg(test)]
+mod tests;
