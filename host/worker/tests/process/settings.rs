@@ -115,16 +115,16 @@ const CASES: &[Case] = &[
     case!(
         "WORKER_FUEL",
         [ALONE, MUCH_TIME],
-        [None, Some("3G")],
+        [None, Some("2100M")],
         end_of_an_endless_plugin,
-        ["its fuel of 2000000000", "its fuel of 3000000000"]
+        ["its fuel of 2000000000", "its fuel of 2100000000"]
     ),
     case!(
         "WORKER_FUEL",
         [MASTER, MUCH_TIME],
-        [Some("1M"), Some("3G")],
+        [Some("1M"), Some("2100M")],
         end_of_an_endless_plugin_of_a_master,
-        ["its fuel of 1000000", "its fuel of 3000000000"]
+        ["its fuel of 1000000", "its fuel of 2100000000"]
     ),
     case!(
         "WORKER_MEMORY_LIMIT",
