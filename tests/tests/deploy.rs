@@ -71,6 +71,7 @@ fn systemd_would_find_a_fault_if_there_were_one() {
             ("NoNewPrivileges=yes", "NoNewPrivilege=yes"),
             ("ProtectSystem=strict", "ProtectSystem=very"),
             ("KillMode=mixed", "KillMode=nobody"),
+            ("MemoryMax=80%", "MemoryMax=much"),
         ] {
             assert!(text.contains(good), "{name}: {good}");
             assert_ne!(complaints(name, &text.replace(good, bad)), [""; 0], "{name}: {bad} passes");

@@ -1,9 +1,12 @@
 //! Driving one ffmpeg process from its start to a clip, or to the reason why there is none. The
 //! process never outlives the call, however it ends.
 
-use std::{io, path::PathBuf, process::Stdio, time::Duration};
+use std::{
+    ffi::OsStr, io, os::unix::process::ExitStatusExt, path::PathBuf, pin::pin, process::Stdio, time::Duration,
+};
 
 use bytes::BytesMut;
+use rustix::process::Signal;
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader},
     process::{Child, Command},
@@ -13,9 +16,10 @@ use tokio::{
 
 use crate::{
     clip::{Clip, ClipInfo},
-    decoder,
+    confinement, decoder,
     error::{CaptureError, CaptureErrorKind as Kind},
     frame::{Frame, SampleRange},
+    handover::Handover,
     notes::{FrameNote, Notes, duration},
     request::ClipRequest,
     source::{Source, SourceKind},
@@ -35,6 +39,9 @@ pub struct CaptureConfig {
     pub deadline: Duration,
     /// Bytes of decoded samples of one clip, at the most; a clip that would be larger is shorter.
     pub max_bytes: usize,
+    /// Address space of the ffmpeg process. The program itself takes some 450 MiB of it; the rest is for
+    /// pictures, of which a decoder holds up to seventeen that others are predicted from.
+    pub memory_bytes: u64,
 }
 
 impl Default for CaptureConfig {
@@ -44,6 +51,8 @@ impl Default for CaptureConfig {
             connect_timeout: Duration::from_secs(10),
             deadline: Duration::from_secs(30),
             max_bytes: 256 << 20,
+            // Seventeen pictures of 7680 × 4320.
+            memory_bytes: 1536 << 20,
         }
     }
 }
@@ -99,25 +108,57 @@ impl Capturer {
                 decoder::picture_format(&head)
             }
         };
+        let (address, handover) = match source {
+            Source::File(path) => (decoder::file_address(path), None),
+            Source::Remote(url) => {
+                let handover = Handover::prepare(url, source.kind()).await;
+                let handover = handover.map_err(|e| error(Kind::FfmpegFailed, no_handover(&e)))?;
+                (handover.address().into(), Some(handover))
+            }
+        };
         let started = Instant::now();
-        let mut child = self.start(source, picture, request).map_err(|e| {
+        let mut child = self.start(source, &address, picture, request).map_err(|e| {
             let kind =
                 if e.kind() == io::ErrorKind::NotFound { Kind::FfmpegMissing } else { Kind::FfmpegFailed };
             error(kind, format!("{}: {e}", self.config.ffmpeg.display()))
         })?;
-        let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
+        let (Some(stdout), Some(stderr), Some(pid)) = (child.stdout.take(), child.stderr.take(), child.id())
+        else {
             return Err(error(Kind::FfmpegFailed, "a pipe to ffmpeg is missing".into()));
         };
+        let processor_time = self.config.deadline + request.span();
+        // Before it is told what to open: nothing that is not trusted reaches it without its bounds.
+        confinement::confine(pid, self.config.memory_bytes, processor_time)
+            .map_err(|e| error(Kind::FfmpegFailed, format!("ffmpeg cannot be given its limits: {e}")))?;
         let (announce, announced) = mpsc::unbounded_channel();
-        let log = read_log(stderr, source, announce);
+        let address = address.to_string_lossy();
+        let log = async {
+            let mut log = pin!(read_log(stderr, source, &address, announce));
+            let Some(handover) = handover else { return (log.await, Ok(())) };
+            tokio::select! {
+                // Already gone, for whatever reason.
+                notes = &mut log => (notes, Ok(())),
+                handed_over = handover.send_on(pid) => (log.await, handed_over),
+            }
+        };
         let frames = async {
             let taken = self.take_frames(request, stdout, announced).await;
             // Ends the log too. That the process is gone already is no failure.
             drop(child.start_kill());
             taken
         };
-        let (notes, (frames, end)) = tokio::join!(log, frames);
-        drop(child.wait().await);
+        let ((notes, handed_over), (frames, end)) = tokio::join!(log, frames);
+        let ended = child.wait().await;
+        if let Err(e) = handed_over {
+            return Err(error(Kind::FfmpegFailed, no_handover(&e)));
+        }
+        if notes.is_starved() {
+            let granted = self.config.memory_bytes >> 20;
+            let detail = format!("ffmpeg needs more memory for them than the {granted} MiB that it may have");
+            return Err(error(Kind::TooLarge, detail));
+        }
+        let out_of_time = ended.is_ok_and(|status| status.signal() == Some(Signal::XCPU.as_raw()));
+        let end = if out_of_time { End::Late } else { end };
         // ffmpeg calls an RTSP server that never answers invalid data.
         let in_vain = !notes.is_open() && started.elapsed() >= self.config.connect_timeout;
         let notes = if in_vain { notes.timed_out() } else { notes };
@@ -131,6 +172,7 @@ impl Capturer {
     /// What the operating system says where it cannot.
     pub async fn probe(&self) -> io::Result<()> {
         let mut program = Command::new(&self.config.ffmpeg);
+        program.env_clear().envs(confinement::environment());
         program.arg("-version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = program.kill_on_drop(true).spawn()?;
         // It may have ended by itself already.
@@ -138,9 +180,17 @@ impl Capturer {
         child.wait().await.map(drop)
     }
 
-    fn start(&self, source: &Source, picture: Option<&str>, request: &ClipRequest) -> io::Result<Child> {
+    fn start(
+        &self,
+        source: &Source,
+        address: &OsStr,
+        picture: Option<&str>,
+        request: &ClipRequest,
+    ) -> io::Result<Child> {
         Command::new(&self.config.ffmpeg)
-            .args(decoder::arguments(source, picture, request, self.config.connect_timeout))
+            .args(decoder::arguments(source, address, picture, request, self.config.connect_timeout))
+            .env_clear()
+            .envs(confinement::environment())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -277,6 +327,10 @@ impl Capturer {
     }
 }
 
+fn no_handover(error: &io::Error) -> String {
+    format!("the address could not be handed to ffmpeg: {error}")
+}
+
 /// Time after the clip's first frame. A stream without timestamps, or whose clock jumps back,
 /// stands still rather than going backwards.
 fn timestamp(note: &FrameNote, first: &mut Option<f64>, last: Option<&Frame>) -> Duration {
@@ -305,10 +359,11 @@ async fn read_head(path: &std::path::Path) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
-/// Reads the log to its end, and announces frames as they are told of.
+/// Reads the log to its end, and announces frames as they are told of. `address` is what ffmpeg was told to open.
 async fn read_log(
     stderr: impl AsyncRead + Unpin,
     source: &Source,
+    address: &str,
     announce: mpsc::UnboundedSender<FrameNote>,
 ) -> Notes {
     let mut notes = Notes::default();
@@ -318,7 +373,11 @@ async fn read_log(
     // A live stream is always joined in its middle; a recording where its first frame is no keyframe.
     let mut joined = source.kind() != SourceKind::File;
     while matches!(read_line(&mut lines, &mut line).await, Ok(true)) {
-        if let Some(note) = notes.read(&String::from_utf8_lossy(&line), source) {
+        let mut text = String::from_utf8_lossy(&line);
+        if source.kind() != SourceKind::File && text.contains(address) {
+            text = text.replace(address, &source.to_string()).into();
+        }
+        if let Some(note) = notes.read(&text, source) {
             if note.keyframe && !begun {
                 begun = true;
                 if joined {

@@ -1,6 +1,12 @@
 //! The ffmpeg command line: what it may open, how it picks frames, what it tells about them.
 
-use std::{ffi::OsString, path::Path, time::Duration};
+use std::{
+    ffi::{OsStr, OsString},
+    path::Path,
+    time::Duration,
+};
+
+use url::Url;
 
 use crate::{
     frame::MAX_PIXELS,
@@ -8,9 +14,10 @@ use crate::{
     source::{Source, SourceKind},
 };
 
-/// Containers and elementary streams that a file may be. Play lists and device names are not among
-/// them: they would make ffmpeg open other files and addresses on behalf of whoever uploads one.
-const FILE_FORMATS: &str = "mov,matroska,avi,flv,live_flv,mpegts,mpeg,mpegvideo,h264,hevc,av1,obu,ivf,m4v,\
+/// Containers and elementary streams that a file or an answer over HTTP may be. Playlists, scripts and device
+/// names are not among them: they would make ffmpeg open other files and addresses on behalf of whoever uploads
+/// one, or of whoever got hold of a camera.
+const FORMATS: &str = "mov,matroska,avi,flv,live_flv,mpegts,mpeg,mpegvideo,h264,hevc,av1,obu,ivf,m4v,\
 asf,ogg,mxf,rm,nut,dhav,dv,vc1,wtv,yuv4mpegpipe,mjpeg,mpjpeg,mjpeg_2000,apng,gif";
 
 /// Pictures, told by their first bytes. Their demuxer is named rather than guessed, because ffmpeg's
@@ -25,6 +32,9 @@ const PICTURES: &[(&[u8], usize, &str)] = &[
     (b"P5\n", 0, "pgm_pipe"),
     (b"P6\n", 0, "ppm_pipe"),
 ];
+/// What the segments of an HLS stream may be besides: sound, of which nothing is used, but without which
+/// the stream is not opened.
+const SEGMENTS: &str = "hls,aac,ac3,eac3,mp3,webvtt";
 /// Bytes that [`picture_format`] looks at.
 pub(crate) const HEAD_BYTES: usize = 16;
 
@@ -36,9 +46,16 @@ pub(crate) fn picture_format(head: &[u8]) -> Option<&'static str> {
         .map(|(_, _, format)| *format)
 }
 
-/// The arguments for one capture.
+/// How an address is opened over HTTP. A playlist leads ffmpeg to whatever addresses stand in it, so that
+/// one is read only where the address itself says that it is one: whoever wrote it there trusts the server.
+fn is_playlist(url: &Url) -> bool {
+    url.path().to_ascii_lowercase().ends_with(".m3u8")
+}
+
+/// The arguments for one capture, which opens `address` on behalf of `source`.
 pub(crate) fn arguments(
     source: &Source,
+    address: &OsStr,
     picture: Option<&str>,
     request: &ClipRequest,
     connect_timeout: Duration,
@@ -49,28 +66,30 @@ pub(crate) fn arguments(
     let mut add = |words: &[&str]| args.extend(words.iter().map(OsString::from));
     add(&["-threads", "1", "-noautorotate", "-max_pixels", &MAX_PIXELS.to_string()]);
     let timeout = connect_timeout.as_micros().to_string();
-    match source.kind() {
-        SourceKind::Rtsp => {
-            add(&["-protocol_whitelist", "rtsp,rtp,udp,tcp,tls,crypto"]);
+    match (source, source.kind()) {
+        (Source::Remote(_), SourceKind::Rtsp) => {
+            add(&["-protocol_whitelist", "tcp,tls", "-f", "rtsp"]);
             add(&["-rtsp_transport", "tcp", "-allowed_media_types", "video", "-timeout", &timeout]);
         }
-        SourceKind::Http => {
-            add(&["-protocol_whitelist", "http,https,httpproxy,tcp,tls,crypto"]);
-            add(&["-rw_timeout", &timeout]);
+        (Source::Remote(url), _) => {
+            add(&["-protocol_whitelist", "http,https,httpproxy,tcp,tls,crypto", "-rw_timeout", &timeout]);
+            if is_playlist(url) {
+                add(&["-f", "hls", "-format_whitelist", &format!("{FORMATS},{SEGMENTS}")]);
+            } else {
+                let pictures: String = PICTURES.iter().map(|(_, _, format)| format!(",{format}")).collect();
+                add(&["-format_whitelist", &format!("{FORMATS}{pictures}")]);
+            }
         }
-        SourceKind::File => {
+        (Source::File(_), _) => {
             add(&["-protocol_whitelist", "file"]);
             match picture {
                 Some(format) => add(&["-f", format]),
-                None => add(&["-format_whitelist", FILE_FORMATS]),
+                None => add(&["-format_whitelist", FORMATS]),
             }
         }
     }
     add(&["-i"]);
-    args.push(match source {
-        Source::Remote(url) => url.as_str().into(),
-        Source::File(path) => file_address(path),
-    });
+    args.push(address.into());
     let mut add = |words: &[&str]| args.extend(words.iter().map(OsString::from));
     add(&["-map", "0:V:0", "-an", "-sn", "-dn", "-filter_threads", "1", "-vf", &filters(request)]);
     add(&["-fps_mode", "passthrough", "-f", "rawvideo", "pipe:1"]);
@@ -78,7 +97,7 @@ pub(crate) fn arguments(
 }
 
 /// With its protocol, so that no name is taken for an option or another protocol.
-fn file_address(path: &Path) -> OsString {
+pub(crate) fn file_address(path: &Path) -> OsString {
     let mut address = OsString::from("file:");
     address.push(path);
     address

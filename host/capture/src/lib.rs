@@ -1,14 +1,16 @@
 //! Turns a source (a camera's stream, a snapshot's address, a file) into a [`Clip`]: decoded frames
 //! with their pyramid, and what the decoder complained of.
 //!
-//! Decoding happens in an ffmpeg process of its own, under deadlines: a stream that crashes or
-//! hangs a decoder costs that process. Why there is no clip is told apart by [`CaptureErrorKind`].
+//! Decoding happens in an ffmpeg process of its own, under deadlines, with bounded memory and with none of
+//! this program's secrets: a stream that crashes, hangs or takes over a decoder costs that process. Why there is no clip is told apart by [`CaptureErrorKind`].
 
 mod capture;
 mod clip;
+mod confinement;
 mod decoder;
 mod error;
 mod frame;
+mod handover;
 mod notes;
 mod request;
 mod source;

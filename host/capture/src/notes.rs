@@ -33,6 +33,7 @@ pub(crate) struct Notes {
     saw_output: bool,
     frames: u64,
     reason: Option<Kind>,
+    starved: bool,
 }
 
 impl Notes {
@@ -44,6 +45,12 @@ impl Notes {
     /// Frames that were told of, whether or not they became part of the clip.
     pub(crate) const fn frames_announced(&self) -> u64 {
         self.frames
+    }
+
+    /// True where pictures could not be decoded for want of memory: what came out then tells nothing of
+    /// the camera.
+    pub(crate) const fn is_starved(&self) -> bool {
+        self.starved
     }
 
     /// Takes one line of the log; answers with the frame that it announces.
@@ -68,6 +75,7 @@ impl Notes {
             }
             "warning" | "error" | "fatal" | "panic" => {
                 self.count(origin, text);
+                self.starved |= text.contains("Cannot allocate memory") || text == "get_buffer() failed";
                 if self.evidence.lines.len() < MAX_LINES && !text.is_empty() {
                     let line = source.scrub(text);
                     let line = line.chars().filter(|c| !c.is_control()).take(MAX_LINE_CHARS);

@@ -173,29 +173,3 @@ async fn credentials_are_in_no_message() {
     let error = capture(&url.parse().unwrap(), STILL).await.unwrap_err();
     assert!(!format!("{error} {error:?}").contains("s3cretword"), "{error}");
 }
-
-#[tokio::test]
-async fn giving_up_a_capture_ends_its_process() {
-    if !has_ffmpeg() {
-        return;
-    }
-    let (url, _server) = serve(vec![], true).await;
-    let source: Source = url.parse().unwrap();
-    let given_up = tokio::time::timeout(Duration::from_millis(500), capture(&source, STRETCH)).await;
-    assert!(given_up.is_err());
-    let port = url.trim_end_matches("/stream").rsplit(':').next().unwrap().to_owned();
-    let running = || {
-        let processes = fs::read_dir("/proc").unwrap().flatten();
-        processes
-            .filter_map(|entry| fs::read(entry.path().join("cmdline")).ok())
-            .any(|line| String::from_utf8_lossy(&line).contains(&format!(":{port}/stream")))
-    };
-    // The kernel takes a moment to remove it.
-    tokio::time::timeout(Duration::from_secs(5), async {
-        while running() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    })
-    .await
-    .unwrap();
-}

@@ -1,5 +1,5 @@
 //! What every server process of EasySight does alike: logs, traces, signals, systemd, a data directory of
-//! its own, what is counted of findings, requests, bodies and errors over HTTP. What the process serves is
+//! its own, what shall never stand still, what is counted of findings, requests, bodies and errors over HTTP. What the process serves is
 //! its own affair.
 
 pub mod body;
@@ -7,6 +7,7 @@ pub mod findings;
 pub mod logging;
 pub mod problem;
 pub mod process;
+pub mod pulse;
 pub mod requests;
 pub mod telemetry;
 pub mod upload;

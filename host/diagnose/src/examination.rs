@@ -39,6 +39,7 @@ impl Examination {
         let finding = Finding {
             status: Some(Status::Critical),
             score: Some(0.0),
+            loss: Some(error.kind.code().to_owned()),
             message: Text {
                 zh: format!("{} [{}]", error.kind.summary_zh(), error.kind),
                 en: format!("{} [{}]", error.kind.summary_en(), error.kind),
@@ -137,4 +138,30 @@ fn judged(base: Finding, finding: &sandbox::Finding) -> Finding {
 fn text(text: &sandbox::Text) -> Text {
     let or = |a: &String, b: &String| if a.is_empty() { b.clone() } else { a.clone() };
     Text { zh: or(&text.zh, &text.en), en: or(&text.en, &text.zh) }
+}
+
+#[cfg(test)]
+mod tests {
+    use easysight_capture::CaptureErrorKind;
+
+    use super::*;
+
+    #[test]
+    fn why_there_is_no_picture_is_a_word_of_its_own_and_not_only_a_part_of_the_sentence() {
+        let error =
+            CaptureError { kind: CaptureErrorKind::Unauthorized, detail: "[brackets]".into(), remote: true };
+        let examination = Examination::without_clip(&error, Duration::ZERO);
+        let [finding] = &examination.findings[..] else { panic!("{examination:?}") };
+        assert_eq!(
+            (finding.diagnosis.as_str(), finding.loss.as_deref()),
+            (SIGNAL_LOSS, Some("unauthorized"))
+        );
+        let sent = serde_json::to_value(finding).unwrap();
+        assert_eq!(sent["loss"], "unauthorized");
+        // A node of before says nothing of it, and a finding of another kind has none.
+        let mut of_before = sent;
+        of_before.as_object_mut().unwrap().remove("loss");
+        assert_eq!(serde_json::from_value::<Finding>(of_before).unwrap().loss, None);
+        assert!(!serde_json::to_string(&Finding::blank("freeze")).unwrap().contains("loss"));
+    }
 }

@@ -15,7 +15,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use easysight_capture::{CaptureError, Capturer, Clip, Source};
 use easysight_protocol::Finding;
-use easysight_sandbox::{RunInput, RunOutcome};
+use easysight_sandbox::{RunInput, RunOutcome, Stop};
 use tokio::time::Instant;
 use tracing::Instrument;
 
@@ -54,23 +54,30 @@ pub fn judge(plan: &Plan, captured: &Captured) -> Examination {
 /// causes from what follows from them. Blocks, and computes on the calling thread.
 #[must_use]
 pub fn judge_with(plan: &Plan, captured: &Captured, known: &Baselines) -> Examination {
+    judge_until(plan, captured, known, &Stop::new())
+}
+
+/// The same, with a switch by which it can be stopped: the plugin that runs ends at once, and no other one
+/// begins. What was found until then is of no use.
+#[must_use]
+pub fn judge_until(plan: &Plan, captured: &Captured, known: &Baselines, stop: &Stop) -> Examination {
     let clip = match &captured.clip {
         Ok(clip) => clip,
         Err(error) => return Examination::without_clip(error, captured.elapsed),
     };
     let (mut findings, mut baselines) = (Vec::new(), Baselines::new());
-    for selected in plan.selected() {
+    for selected in plan.selected().iter().take_while(|_| !stop.is_stopped()) {
         let name = &selected.plugin.descriptor().name;
-        let outcome = run(selected, clip, known.get(name));
+        let outcome = run(selected, clip, known.get(name), stop);
         findings.extend(examination::findings(selected, &outcome));
         learn(&mut baselines, known, name, outcome.baseline);
     }
     let mut shadows = Vec::new();
-    for selected in plan.shadows() {
+    for selected in plan.shadows().iter().take_while(|_| !stop.is_stopped()) {
         // It has a memory of its own, which begins with what the version beside it knows.
         let own = selected.plugin.digest().to_string();
         let begins_with = known.get(&own).or_else(|| known.get(&selected.plugin.descriptor().name));
-        let outcome = run(selected, clip, begins_with);
+        let outcome = run(selected, clip, begins_with, stop);
         shadows.extend(in_place(plan, selected, &findings, examination::findings(selected, &outcome)));
         learn(&mut baselines, known, &own, outcome.baseline);
     }
@@ -111,15 +118,16 @@ fn in_place(
 }
 
 /// One plugin on one clip; what it logged goes to the operator's log.
-fn run(selected: &Selected, clip: &Clip, baseline: Option<&Bytes>) -> RunOutcome {
+fn run(selected: &Selected, clip: &Clip, baseline: Option<&Bytes>, stop: &Stop) -> RunOutcome {
     let plugin = selected.plugin.descriptor().name.as_str();
     let _span = tracing::debug_span!("plugin", plugin).entered();
-    let outcome = selected.plugin.run(RunInput {
+    let input = RunInput {
         clip: selected.sees(clip),
         config: Arc::clone(&selected.config),
         limits: selected.limits,
         baseline: baseline.cloned(),
-    });
+    };
+    let outcome = selected.plugin.run_until(input, stop);
     for line in &outcome.log {
         // The macros want a level that is known when they are compiled.
         match line.level {

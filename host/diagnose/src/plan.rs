@@ -129,6 +129,12 @@ impl Plan {
         &self.selected
     }
 
+    /// The time that all of them together may take to judge.
+    #[must_use]
+    pub fn longest(&self) -> Duration {
+        self.selected.iter().chain(&self.shadows).map(|one| one.limits.timeout).sum()
+    }
+
     /// The clip that satisfies all of them.
     #[must_use]
     pub const fn request(&self) -> &ClipRequest {

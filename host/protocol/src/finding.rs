@@ -151,6 +151,10 @@ pub struct Finding {
     pub evidence: Option<Evidence>,
     /// Why there is no judgement.
     pub failure: Option<Failure>,
+    /// Why there is no picture, as a stable word: `unauthorized`, `connect-timed-out`, … Only of the finding
+    /// `signal_loss`, of a node that says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss: Option<String>,
     /// Fuel that the plugin used, in wasm instructions and bytes handed over; 0 where none ran.
     pub fuel: u64,
     /// Wall-clock time of the plugin's run, in milliseconds; shared by all findings of one plugin.
@@ -181,6 +185,7 @@ impl Finding {
             regions: Vec::new(),
             evidence: None,
             failure: None,
+            loss: None,
             fuel: 0,
             compute_ms: 0.0,
             memory_bytes: 0,

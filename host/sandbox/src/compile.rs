@@ -1,6 +1,7 @@
 //! Compiling in a child process. A component can be made so that compiling it takes hours or all
 //! memory; the child has an address-space limit, a limit of processor time and a parent that kills
-//! it at its deadline.
+//! it at its deadline. One can also be made to turn a defect of the compiler against the machine; the child may
+//! open neither files nor sockets, where the kernel can see to that.
 //!
 //! The child is this same program, started again with [`COMPILE_SUBCOMMAND`]; every binary that
 //! loads plugins calls [`compiler_main`] first thing in its `main`.
@@ -19,7 +20,7 @@ use std::{
 
 use rustix::process::{Resource, Rlimit, Signal, setrlimit};
 
-use crate::{LoadError, SandboxError, engine, vet::MAX_COMPONENT_BYTES};
+use crate::{LoadError, SandboxError, confinement, engine, vet::MAX_COMPONENT_BYTES};
 
 /// The first argument that makes a program the compiling child.
 pub const COMPILE_SUBCOMMAND: &str = "__compile-plugin";
@@ -97,6 +98,11 @@ impl Compiler {
         .inspect_err(|_| drop(child.wait()))?;
         let status = child.wait().map_err(failed)?;
         if status.success() {
+            if let Ok(said) = &complaint
+                && !said.is_empty()
+            {
+                tracing::debug!(said = %String::from_utf8_lossy(said).trim(), "a plugin was compiled, but");
+            }
             return code.map_err(failed);
         }
         if status.signal() == Some(Signal::XCPU.as_raw()) {
@@ -158,6 +164,10 @@ fn compile_here(mut arguments: impl Iterator<Item = OsString>) -> Result<(), Str
     for (resource, current, maximum) in limits {
         setrlimit(resource, Rlimit { current: Some(current), maximum: Some(maximum) })
             .map_err(|e| format!("a limit cannot be set: {e}"))?;
+    }
+    if let Err(error) = confinement::confine() {
+        // It is compiled all the same; the parent logs it. Where that is gone, nobody is left to tell.
+        drop(writeln!(io::stderr(), "nothing but its limits confines the compiler: {error}"));
     }
     let component = read_up_to(io::stdin(), MAX_COMPONENT_BYTES as u64).map_err(|e| e.to_string())?;
     let engine = engine::compiling().map_err(|e| e.to_string())?;

@@ -10,6 +10,8 @@ use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, OperatorCost
 
 use crate::{
     SandboxError,
+    debt::CALL_FUEL,
+    imports::RGB_BYTE_FUEL,
     limits::{EPOCH, Limits, MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLES},
 };
 
@@ -33,7 +35,9 @@ pub(crate) fn operator_cost() -> OperatorCost {
 
 /// Names the prices in force, in 16 hexadecimal digits: fuel is comparable where it is the same.
 pub(crate) fn fuel_prices() -> String {
-    let prices = blake3::hash(format!("{:?}", operator_cost()).as_bytes()).to_hex();
+    // Those of the host: a call, a byte, a byte of RGB.
+    let of_host = [CALL_FUEL, 1, RGB_BYTE_FUEL];
+    let prices = blake3::hash(format!("{:?} {of_host:?} for WASI too", operator_cost()).as_bytes()).to_hex();
     prices.chars().take(16).collect()
 }
 
@@ -140,6 +144,6 @@ mod tests {
     /// of the plugins' contract and say so.
     #[test]
     fn the_price_of_instructions_stays_what_it_was() {
-        assert_eq!(fuel_prices(), "e1ad5c9066541a55");
+        assert_eq!(fuel_prices(), "e9f17f713a3c4fe7");
     }
 }

@@ -129,6 +129,9 @@ pub enum RunFailure {
     /// It was still running at its deadline.
     #[error("the plugin was stopped: it ran longer than {} ms", .0.as_millis())]
     TimedOut(Duration),
+    /// Nobody waits for its report any more.
+    #[error("the plugin was stopped: its job is given up")]
+    Stopped,
     /// It wanted more memory than is granted.
     #[error("the plugin wanted {wanted} bytes of memory, {granted} are granted")]
     MemoryExceeded {
@@ -173,6 +176,7 @@ impl RunFailure {
             Self::Internal(_) => "internal",
             Self::FuelExhausted(_) => "fuel-exhausted",
             Self::TimedOut(_) => "timed-out",
+            Self::Stopped => "stopped",
             Self::MemoryExceeded { .. } => "memory-exceeded",
             Self::TableExceeded { .. } => "table-exceeded",
             Self::StackOverflow => "stack-overflow",
@@ -192,13 +196,13 @@ impl RunFailure {
         match error.downcast_ref::<Overrun>() {
             Some(Overrun::Fuel) => return Self::FuelExhausted(limits.fuel),
             Some(Overrun::Deadline) => return Self::TimedOut(limits.timeout),
+            Some(Overrun::Stopped) => return Self::Stopped,
             Some(&Overrun::Memory { wanted, granted }) => return Self::MemoryExceeded { wanted, granted },
             Some(&Overrun::Table { wanted, granted }) => return Self::TableExceeded { wanted, granted },
             None => {}
         }
         match error.downcast_ref::<wasmtime::Trap>() {
             Some(wasmtime::Trap::OutOfFuel) => return Self::FuelExhausted(limits.fuel),
-            Some(wasmtime::Trap::Interrupt) => return Self::TimedOut(limits.timeout),
             Some(wasmtime::Trap::StackOverflow) => return Self::StackOverflow,
             _ => {}
         }

@@ -17,13 +17,13 @@ use crate::{
         video::{ClipInfo, DecoderEvidence, FrameInfo, PixelError, PlaneKind, Rect, SampleRange},
     },
     contract::Contract,
+    debt::{CALL_FUEL, Debt},
     limits::{Limits, Overrun, Quota},
+    stop::Stop,
 };
 
-/// Fuel of a call as such: what entering the host costs beside the bytes.
-const CALL_FUEL: u64 = 100;
 /// Fuel of a byte of RGB, which is computed, not copied.
-const RGB_BYTE_FUEL: u64 = 4;
+pub(crate) const RGB_BYTE_FUEL: u64 = 4;
 
 /// What a handle `clip` of a guest stands for: the one clip of its store.
 #[derive(Debug)]
@@ -45,6 +45,9 @@ pub(crate) struct Instance {
     pub(crate) quota: Quota,
     pub(crate) limits: Limits,
     pub(crate) deadline: Instant,
+    pub(crate) stop: Stop,
+    /// What calls of WASI cost.
+    pub(crate) debt: Debt,
     pub(crate) log: Vec<LogLine>,
     pub(crate) dropped_lines: u64,
     pub(crate) baseline: Option<Bytes>,
@@ -55,7 +58,9 @@ pub(crate) struct Instance {
 }
 
 impl WasiView for Instance {
+    /// Every call of WASI begins here.
     fn ctx(&mut self) -> WasiCtxView<'_> {
+        self.debt.add_call();
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
     }
 }
@@ -63,9 +68,11 @@ impl WasiView for Instance {
 type Caller<'a> = StoreContextMut<'a, Instance>;
 type Interface<'a> = LinkerInstance<'a, Instance>;
 
-/// Takes the fuel of a call that hands over `bytes`, each of the price `byte_fuel`.
+/// Takes the fuel of a call that hands over `bytes`, each of the price `byte_fuel`, and what is owed for calls of
+/// WASI before.
 fn charge(caller: &mut Caller<'_>, bytes: u64, byte_fuel: u64) -> wasmtime::Result<()> {
-    let price = CALL_FUEL.saturating_add(bytes.saturating_mul(byte_fuel));
+    let owed = caller.data().debt.pay();
+    let price = CALL_FUEL.saturating_add(bytes.saturating_mul(byte_fuel)).saturating_add(owed);
     let left = caller.get_fuel()?;
     let Some(rest) = left.checked_sub(price) else {
         caller.set_fuel(0)?;

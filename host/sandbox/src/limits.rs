@@ -82,6 +82,8 @@ pub(crate) enum Overrun {
     Fuel,
     #[error("past the deadline")]
     Deadline,
+    #[error("stopped from outside")]
+    Stopped,
     #[error("{wanted} bytes of memory wanted, {granted} are granted")]
     Memory { wanted: usize, granted: usize },
     #[error("{wanted} table elements wanted, {granted} are granted")]

@@ -10,19 +10,20 @@ use bytes::Bytes;
 use easysight_capture::Clip;
 use serde_json::Value;
 use wasmtime::{
-    Store,
+    Store, StoreContextMut, UpdateDeadline,
     component::{Component, Resource, ResourceTable, types::ComponentItem},
 };
 
 use crate::{
-    ConfigError, ConfigSchema, Digest, Explanation, Limits, LoadError, RunFailure,
+    ConfigError, ConfigSchema, Digest, Explanation, Limits, LoadError, RunFailure, Stop,
     bindings::{
         PluginPre,
         easysight::diagnosis::types::{Descriptor, Failure, Report},
     },
     causes,
+    debt::Debt,
     imports::{Instance, LogLine},
-    limits::{EPOCH, Quota},
+    limits::{Overrun, Quota},
     report::{check_descriptor, check_report},
     sandbox::Shared,
     stack::{self, StackFrame},
@@ -100,15 +101,16 @@ impl Plugin {
         let wrong = |error: wasmtime::Error| LoadError::WrongWorld(format!("{error:#}"));
         let pre = PluginPre::new(shared.linker.instantiate_pre(component).map_err(wrong)?).map_err(wrong)?;
         let limits = shared.limits;
-        let call =
-            run(&shared, None, limits, None, |store| pre.instantiate(&mut *store)?.call_describe(store));
+        let call = run(&shared, None, limits, None, &Stop::new(), |store| {
+            pre.instantiate(&mut *store)?.call_describe(store)
+        });
         let descriptor = call.result.map_err(LoadError::Describe)?;
         let version = check_descriptor(&descriptor).map_err(LoadError::Descriptor)?;
         let schema = ConfigSchema::parse(&descriptor.config_schema).map_err(LoadError::Descriptor)?;
         let causes = causes::export_of(&shared.contract, component)?;
         let explanations = match &causes {
             None => Vec::new(),
-            Some(export) => run(&shared, None, limits, None, |store| {
+            Some(export) => run(&shared, None, limits, None, &Stop::new(), |store| {
                 let linked = pre.instance_pre().instantiate(&mut *store)?;
                 causes::ask(export, &linked, store)
             })
@@ -158,13 +160,25 @@ impl Plugin {
         self.schema.resolve(given).map(|config| config.to_string().into())
     }
 
+    /// The ceilings of its runs: what a run has where nobody asks for less.
+    #[must_use]
+    pub fn ceilings(&self) -> Limits {
+        self.shared.limits
+    }
+
     /// Judges a clip. Blocks: computes on the calling thread, and waits first where as many plugins
     /// run already as the sandbox allows at a time.
     #[must_use]
     pub fn run(&self, input: RunInput) -> RunOutcome {
+        self.run_until(input, &Stop::new())
+    }
+
+    /// The same, with a switch by which the run can be stopped.
+    #[must_use]
+    pub fn run_until(&self, input: RunInput, stop: &Stop) -> RunOutcome {
         let RunInput { clip, config, limits, baseline } = input;
         let limits = limits.at_most(self.shared.limits);
-        let mut call = run(&self.shared, Some(clip), limits, baseline, |store| {
+        let mut call = run(&self.shared, Some(clip), limits, baseline, stop, |store| {
             self.pre.instantiate(&mut *store)?.call_diagnose(store, Resource::new_own(0), &config)
         });
         let result = match call.result {
@@ -197,7 +211,7 @@ impl Plugin {
     ///
     /// Those of a run.
     pub fn probe(&self) -> Result<Descriptor, RunFailure> {
-        run(&self.shared, None, self.shared.limits, None, |store| {
+        run(&self.shared, None, self.shared.limits, None, &Stop::new(), |store| {
             self.pre.instantiate(&mut *store)?.call_describe(store)
         })
         .result
@@ -210,7 +224,7 @@ impl Plugin {
     ///
     /// Those of a run.
     pub fn describe_repeatedly(&self, times: usize) -> Result<Vec<Descriptor>, RunFailure> {
-        run(&self.shared, None, self.shared.limits, None, |store| {
+        run(&self.shared, None, self.shared.limits, None, &Stop::new(), |store| {
             let bound = self.pre.instantiate(&mut *store)?;
             (0..times).map(|_| bound.call_describe(&mut *store)).collect()
         })
@@ -225,7 +239,7 @@ impl Plugin {
     /// [`RunFailure`] where it fails.
     pub fn explain_repeatedly(&self, times: usize) -> Result<Vec<Vec<Explanation>>, RunFailure> {
         let Some(export) = &self.causes else { return Ok(Vec::new()) };
-        run(&self.shared, None, self.shared.limits, None, |store| {
+        run(&self.shared, None, self.shared.limits, None, &Stop::new(), |store| {
             let linked = self.pre.instance_pre().instantiate(&mut *store)?;
             (0..times).map(|_| causes::ask(export, &linked, &mut *store)).collect()
         })
@@ -264,11 +278,13 @@ fn run<T>(
     clip: Option<Arc<Clip>>,
     limits: Limits,
     baseline: Option<Bytes>,
+    stop: &Stop,
     call: impl FnOnce(&mut Store<Instance>) -> wasmtime::Result<T>,
 ) -> Call<T> {
     let _slot = shared.slots.take();
     let started = Instant::now();
-    let (wasi, output) = wasi::empty_context();
+    let debt = Debt::default();
+    let (wasi, output) = wasi::empty_context(&debt);
     let mut table = ResourceTable::new();
     table.set_max_capacity(limits.handles);
     let mut store = Store::new(
@@ -278,6 +294,8 @@ fn run<T>(
             quota: Quota::new(&limits),
             limits,
             deadline: started + limits.timeout,
+            stop: stop.clone(),
+            debt: debt.clone(),
             log: Vec::new(),
             dropped_lines: 0,
             baseline,
@@ -290,9 +308,16 @@ fn run<T>(
     store.limiter(|instance| &mut instance.quota);
     store.set_hostcall_fuel(limits.result_bytes);
     store.set_max_component_handles(limits.handles);
-    store.epoch_deadline_trap();
-    store.set_epoch_deadline(limits.timeout.as_millis().div_ceil(EPOCH.as_millis()).max(1) as u64 + 1);
-    let result = store.set_fuel(limits.fuel).and_then(|()| call(&mut store));
+    store.epoch_deadline_callback(|instance| at_epoch(&instance));
+    store.set_epoch_deadline(1);
+    let called = store.set_fuel(limits.fuel).and_then(|()| call(&mut store));
+    let left = store.get_fuel().unwrap_or(0).checked_sub(debt.owed());
+    let result = match called {
+        // Whatever else came of it: a run that cannot pay what it owes went beyond its fuel, on every machine.
+        Ok(_) if left.is_none() => Err(Overrun::Fuel.into()),
+        Err(error) if left.is_none() && !error.is::<Overrun>() => Err(error.context(Overrun::Fuel)),
+        called => called,
+    };
     let mut stack = Vec::new();
     let result = result.map_err(|error| {
         stack = stack::of(&error);
@@ -303,11 +328,10 @@ fn run<T>(
         let last_words = store.data().log.last().map(|line| line.text.trim().to_owned());
         RunFailure::from_engine(&error, &limits, last_words)
     });
-    let left = store.get_fuel().unwrap_or(0);
     let instance = store.into_data();
     Call {
         result,
-        fuel: limits.fuel.saturating_sub(left),
+        fuel: limits.fuel.saturating_sub(left.unwrap_or(0)),
         elapsed: started.elapsed(),
         bytes_handed_over: instance.bytes_handed_over,
         memory_bytes: instance.quota.memory_used(),
@@ -316,4 +340,20 @@ fn run<T>(
         baseline: instance.new_baseline,
         stack,
     }
+}
+
+/// Whether a run goes on, which it is asked at every beat of the engine's clock.
+fn at_epoch(instance: &StoreContextMut<'_, Instance>) -> wasmtime::Result<UpdateDeadline> {
+    let state = instance.data();
+    if state.stop.is_stopped() {
+        return Err(Overrun::Stopped.into());
+    }
+    // What is owed cannot be paid from here: the plugin's code has its own count of what is left.
+    if state.debt.owed() > instance.get_fuel()? {
+        return Err(Overrun::Fuel.into());
+    }
+    if Instant::now() >= state.deadline {
+        return Err(Overrun::Deadline.into());
+    }
+    Ok(UpdateDeadline::Continue(1))
 }

@@ -17,6 +17,8 @@ use wasmtime_wasi::{
     p2::{OutputStream, Pollable, StreamResult},
 };
 
+use crate::debt::Debt;
+
 /// Bytes that are kept.
 const KEPT_BYTES: usize = 1 << 10;
 /// Bytes that are taken at a time.
@@ -24,16 +26,25 @@ const CHUNK_BYTES: usize = 64 << 10;
 
 /// What was printed last, shared between the streams that print and the host that reads.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Printed(Arc<Mutex<VecDeque<u8>>>);
+pub(crate) struct Printed {
+    kept: Arc<Mutex<VecDeque<u8>>>,
+    debt: Debt,
+}
 
 impl Printed {
+    /// Nothing yet; what is printed is owed for.
+    pub(crate) fn on(debt: &Debt) -> Self {
+        Self { kept: Arc::default(), debt: debt.clone() }
+    }
+
     /// The kept text; bytes that are no text are replaced.
     pub(crate) fn text(&self) -> String {
-        String::from_utf8_lossy(self.0.lock().make_contiguous()).into_owned()
+        String::from_utf8_lossy(self.kept.lock().make_contiguous()).into_owned()
     }
 
     fn print(&self, bytes: &[u8]) {
-        let mut kept = self.0.lock();
+        self.debt.add_bytes(bytes.len());
+        let mut kept = self.kept.lock();
         let last = bytes.get(bytes.len().saturating_sub(KEPT_BYTES)..).unwrap_or_default();
         let surplus = (kept.len() + last.len()).saturating_sub(KEPT_BYTES);
         kept.drain(..surplus);

@@ -4,6 +4,7 @@
 
 use std::{
     convert::Infallible,
+    pin::pin,
     time::{Duration, Instant},
 };
 
@@ -16,11 +17,24 @@ use wasmtime_wasi::{
     HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder,
     p2::{
         DynPollable,
-        bindings::io::poll::{Host as _, HostPollable as _},
+        bindings::{
+            io::poll::{Host as _, HostPollable as _},
+            sockets::{
+                ip_name_lookup::Host as _,
+                network::{Host as _, Network},
+            },
+        },
     },
+    sockets::WasiSocketsView as _,
 };
 
-use crate::{imports::Instance, limits::Overrun, printed::Printed};
+use crate::{
+    debt::Debt,
+    imports::Instance,
+    limits::{EPOCH, Overrun},
+    printed::Printed,
+    stop::Stop,
+};
 
 /// Random bytes a call.
 const MAX_RANDOM_BYTES: u64 = 4 << 10;
@@ -47,12 +61,16 @@ impl HostMonotonicClock for StoppedClock {
 
 /// A Weyl sequence through an avalanche (splitmix64): distinct values for hash seeds, the same at
 /// every run. Not secret, and nothing in a sandbox without authority needs a secret.
-struct FixedBytes(u64);
+struct FixedBytes {
+    state: u64,
+    debt: Debt,
+}
 
 impl FixedBytes {
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
+        self.debt.add_bytes(size_of::<u64>());
+        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.state;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         z ^ (z >> 31)
@@ -79,16 +97,18 @@ impl TryRng for FixedBytes {
     }
 }
 
-/// An empty context, and what the plugin prints into it.
-pub(crate) fn empty_context() -> (WasiCtx, Printed) {
-    let output = Printed::default();
+/// An empty context, and what the plugin prints into it. What it prints and the random bytes that it draws are
+/// owed for.
+pub(crate) fn empty_context(debt: &Debt) -> (WasiCtx, Printed) {
+    let output = Printed::on(debt);
+    let random = |state| FixedBytes { state, debt: debt.clone() };
     let context = WasiCtxBuilder::new()
         .stdout(output.clone())
         .stderr(output.clone())
         .wall_clock(StoppedClock)
         .monotonic_clock(StoppedClock)
-        .secure_random(FixedBytes(1))
-        .insecure_random(FixedBytes(2))
+        .secure_random(random(1))
+        .insecure_random(random(2))
         .insecure_random_seed(3)
         .max_random_size(MAX_RANDOM_BYTES)
         .allow_tcp(false)
@@ -100,7 +120,7 @@ pub(crate) fn empty_context() -> (WasiCtx, Printed) {
 
 /// Adds WASI to a linker. Waiting is the one thing that could hold an executor beyond every limit:
 /// neither fuel nor epochs pass while the host sleeps. So it is replaced by waiting that ends with
-/// the plugin's deadline.
+/// the plugin's deadline, or when the plugin is stopped.
 pub(crate) fn link(linker: &mut Linker<Instance>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_sync(linker)?;
     linker.allow_shadowing(true);
@@ -109,24 +129,56 @@ pub(crate) fn link(linker: &mut Linker<Instance>) -> wasmtime::Result<()> {
         "[method]pollable.block",
         |mut caller: StoreContextMut<'_, Instance>, (pollable,): (Resource<DynPollable>,)| {
             let state = caller.data_mut();
-            until(state.deadline, state.table.block(pollable))
+            state.debt.add_call();
+            until(state.deadline, &state.stop, state.table.block(pollable))
         },
     )?;
     poll.func_wrap(
         "poll",
         |mut caller: StoreContextMut<'_, Instance>, (pollables,): (Vec<Resource<DynPollable>>,)| {
             let state = caller.data_mut();
-            Ok((until(state.deadline, state.table.poll(pollables))?,))
+            // Each of them is looked at.
+            pollables.iter().for_each(|_| state.debt.add_call());
+            Ok((until(state.deadline, &state.stop, state.table.poll(pollables))?,))
+        },
+    )?;
+    // Names are refused whatever they are, but they are taken over from the plugin first.
+    let mut names = linker.instance("wasi:sockets/ip-name-lookup@0.2.12")?;
+    names.func_wrap(
+        "resolve-addresses",
+        |mut caller: StoreContextMut<'_, Instance>, (network, name): (Resource<Network>, String)| {
+            let state = caller.data_mut();
+            state.debt.add_bytes(name.len());
+            let refused = match state.sockets().resolve_addresses(network, name) {
+                Ok(addresses) => Ok(addresses),
+                Err(error) => Err(state.sockets().convert_error_code(error)?),
+            };
+            Ok((refused,))
         },
     )?;
     linker.allow_shadowing(false);
     Ok(())
 }
 
-/// Waits for a future, no longer than the deadline.
-fn until<T>(deadline: Instant, wait: impl Future<Output = wasmtime::Result<T>>) -> wasmtime::Result<T> {
+/// Waits for a future, no longer than the deadline, nor than anybody wants to know.
+fn until<T>(
+    deadline: Instant,
+    stop: &Stop,
+    wait: impl Future<Output = wasmtime::Result<T>>,
+) -> wasmtime::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    runtime
-        .block_on(async { tokio::time::timeout_at(deadline.into(), wait).await })
-        .unwrap_or_else(|_| Err(Overrun::Deadline.into()))
+    runtime.block_on(async {
+        let mut wait = pin!(wait);
+        while !stop.is_stopped() {
+            let now = Instant::now();
+            if now >= deadline {
+                return Err(Overrun::Deadline.into());
+            }
+            let beat = (now + EPOCH).min(deadline);
+            if let Ok(done) = tokio::time::timeout_at(beat.into(), &mut wait).await {
+                return done;
+            }
+        }
+        Err(Overrun::Stopped.into())
+    })
 }

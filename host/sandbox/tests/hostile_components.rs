@@ -4,9 +4,15 @@
 
 mod guest;
 
-use std::{fs, sync::Arc, time::Duration};
+use std::{
+    fs,
+    process::{Command, Stdio},
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
-use easysight_sandbox::{Compiler, Limits, LoadError, Plugin, Sandbox, SandboxConfig};
+use easysight_sandbox::{COMPILE_SUBCOMMAND, Compiler, Limits, LoadError, Plugin, Sandbox, SandboxConfig};
 use guest::{
     HONEST, compiler,
     component::{TODAY, encode},
@@ -134,4 +140,27 @@ fn a_compiler_that_is_missing_is_named() {
     let config = SandboxConfig { compiler: Some(missing), ..SandboxConfig::default() };
     let error = Sandbox::new(config).unwrap().load(&guest("plain", "", HONEST)).unwrap_err();
     assert!(error.to_string().contains("/nowhere/easysight"));
+}
+
+/// The compiling child while it waits for its component: it is confined before it has read a byte.
+#[test]
+fn the_compiling_child_is_confined_where_the_kernel_can() {
+    let has_seccomp = fs::read_to_string("/proc/sys/kernel/seccomp/actions_avail").is_ok();
+    if !has_seccomp {
+        eprintln!("SKIPPED: this kernel has no seccomp");
+        return;
+    }
+    let mut command = Command::new(compiler().program);
+    command.args([COMPILE_SUBCOMMAND, "4294967296", "60"]).stdin(Stdio::piped());
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let until = Instant::now() + Duration::from_secs(20);
+    // 2 is a filter.
+    while !fs::read_to_string(&status).unwrap().contains("Seccomp:\t2") {
+        assert!(Instant::now() < until, "it is not confined");
+        thread::yield_now();
+    }
+    drop(child.stdin.take());
+    // Nothing is no component; it says so and ends.
+    assert_eq!(child.wait().unwrap().code(), Some(1));
 }

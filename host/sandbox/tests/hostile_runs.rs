@@ -5,9 +5,13 @@
 
 mod guest;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, mpsc},
+    thread,
+    time::{Duration, Instant},
+};
 
-use easysight_sandbox::{Limits, LoadError, Plugin, RunFailure, RunOutcome};
+use easysight_sandbox::{Limits, LoadError, Plugin, RunFailure, RunInput, RunOutcome, Stop};
 use guest::{HONEST, component::guest_named, guest, run};
 
 fn limits() -> Limits {
@@ -30,6 +34,8 @@ const FOREVER: &str = "(loop $again (br $again)) (unreachable)";
 const CLIP_RGB: &str = "(import \"easysight:diagnosis/video@1.1.0\" \"[method]clip.rgb\"
     (func $rgb (param i32 i32 i32 i32))) ---";
 const LOG: &str = "(import \"easysight:diagnosis/log@1.1.0\" \"write\" (func $log (param i32 i32 i32))) ---";
+const PRINT: &str = "(import \"wasi:cli/stdout@0.2.0\" \"get-stdout\" (func $stdout (result i32)))
+    (import \"wasi:io/streams@0.2.0\" \"[method]output-stream.write\" (func $write (param i32 i32 i32 i32))) ---";
 const WAIT: &str = "(import \"wasi:clocks/monotonic-clock@0.2.0\" \"subscribe-duration\" (func $after (param i64) (result i32)))
     (import \"wasi:io/poll@0.2.0\" \"[method]pollable.block\" (func $block (param i32))) ---";
 
@@ -61,6 +67,36 @@ fn waiting_for_ever_ends_with_the_deadline() {
     let limits = Limits { timeout: Duration::from_millis(150), ..limits() };
     let plugin = load(limits, &guest("waiting", WAIT, body)).unwrap();
     assert_eq!(run(&plugin, limits).result.unwrap_err().kind(), "timed-out");
+}
+
+/// A switch that is used after a while, when the run is in the midst of it; and when that was.
+fn stopped_meanwhile(plugin: &Plugin, limits: Limits) -> (RunOutcome, Duration) {
+    let (stop, config) = (Stop::new(), plugin.resolve_config(None).unwrap());
+    let input = RunInput { clip: guest::clip::clip(), config, limits, baseline: None };
+    thread::scope(|scope| {
+        let stopping = scope.spawn(|| {
+            // Nothing is ever sent: the run is in the midst of what it does for ever.
+            let (_sender, nothing) = mpsc::channel::<()>();
+            nothing.recv_timeout(Duration::from_millis(300)).unwrap_err();
+            stop.stop();
+            Instant::now()
+        });
+        let outcome = plugin.run_until(input, &stop);
+        (outcome, stopping.join().unwrap().elapsed())
+    })
+}
+
+#[test]
+fn a_run_that_nobody_waits_for_is_stopped_at_once() {
+    let much = Limits { fuel: u64::MAX / 2, timeout: Duration::from_secs(60), ..limits() };
+    let wait = "(call $block (call $after (i64.const 9223372036854775807))) (unreachable)";
+    for hostile in [guest("plain", "", FOREVER), guest("waiting", WAIT, wait)] {
+        let plugin = load(much, &hostile).unwrap();
+        let (outcome, after) = stopped_meanwhile(&plugin, much);
+        assert_eq!(outcome.result.unwrap_err(), RunFailure::Stopped);
+        assert!(outcome.elapsed >= Duration::from_millis(300));
+        assert!(after < Duration::from_millis(100), "{after:?}");
+    }
 }
 
 #[test]
@@ -174,8 +210,6 @@ fn a_baseline_too_large_is_refused_and_the_guest_goes_on() {
 
 #[test]
 fn a_flood_of_printing_is_dropped_but_for_the_last_words() {
-    let imports = "(import \"wasi:cli/stdout@0.2.0\" \"get-stdout\" (func $stdout (result i32)))
-        (import \"wasi:io/streams@0.2.0\" \"[method]output-stream.write\" (func $write (param i32 i32 i32 i32))) ---";
     let body = "(local $stdout i32) (local.set $stdout (call $stdout))
         (loop $again
             (call $write (local.get $stdout) (i32.const 4096) (i32.const 60000) (i32.const 2048))
@@ -183,14 +217,62 @@ fn a_flood_of_printing_is_dropped_but_for_the_last_words() {
             (br_if $again (i32.lt_u (local.get $i) (i32.const 3000))))
         (call $write (local.get $stdout) (i32.const 1200) (i32.const 8) (i32.const 2048))
         (unreachable)";
-    let plugin = load(limits(), &guest("printing", imports, body)).unwrap();
-    let outcome = run(&plugin, limits());
+    let limits = Limits { fuel: 200_000_000, ..limits() };
+    let plugin = load(limits, &guest("printing", PRINT, body)).unwrap();
+    let outcome = run(&plugin, limits);
     // 180 MB were printed.
     assert_eq!(outcome.log.len(), 1);
     assert!(outcome.log[0].text.len() <= 1_024);
     let failure = outcome.result.unwrap_err();
     assert_eq!(failure.kind(), "trap");
     assert!(failure.to_string().contains("unreachable") && failure.to_string().contains("mischief"));
+}
+
+/// Prints so many bytes so many times, and then does this.
+fn printing(times: u32, bytes: u32, then: &str) -> Vec<u8> {
+    let body = format!(
+        "(local $stdout i32) (local.set $stdout (call $stdout))
+         (loop $again
+            (call $write (local.get $stdout) (i32.const 4096) (i32.const {bytes}) (i32.const 2048))
+            (local.set $i (i32.add (local.get $i) (i32.const 1)))
+            (br_if $again (i32.lt_u (local.get $i) (i32.const {times}))))
+         {then}"
+    );
+    guest("printing", PRINT, &body)
+}
+
+#[test]
+fn calls_of_wasi_cost_fuel_as_those_of_the_contract_do() {
+    let fuel = |times, bytes| {
+        let plugin = load(limits(), &printing(times, bytes, HONEST)).unwrap();
+        let (first, again) = (run(&plugin, limits()), run(&plugin, limits()));
+        assert_eq!(first.result.unwrap_err().kind(), "inconclusive");
+        assert_eq!(first.fuel, again.fuel);
+        first.fuel
+    };
+    // A hundred a call and one a byte, beside what the instructions cost.
+    let (one, many, long) = (fuel(1, 0), fuel(1_001, 0), fuel(1, 5_000));
+    assert!(((many - one) / 1_000).abs_diff(100) < 50, "{one} {many}");
+    assert_eq!(long - one, 5_000);
+}
+
+#[test]
+fn a_plugin_that_does_nothing_but_print_runs_out_of_fuel() {
+    let plugin = load(limits(), &printing(u32::MAX, 60_000, HONEST)).unwrap();
+    let outcome = run(&plugin, limits());
+    assert_eq!((outcome.result.unwrap_err().kind(), outcome.fuel), ("fuel-exhausted", 50_000_000));
+    // Fifty megabytes are printed in far less.
+    assert!(outcome.elapsed < Duration::from_secs(10), "{:?}", outcome.elapsed);
+}
+
+#[test]
+fn what_is_owed_at_the_end_is_paid_or_there_is_no_report() {
+    let plugin = load(limits(), &printing(10, 10_000, HONEST)).unwrap();
+    let enough = run(&plugin, limits()).fuel;
+    let run = |fuel| run(&plugin, Limits { fuel, ..limits() });
+    let (paid, short) = (run(enough), run(enough - 1));
+    assert_eq!((paid.result.unwrap_err().kind(), paid.fuel), ("inconclusive", enough));
+    assert_eq!((short.result.unwrap_err().kind(), short.fuel), ("fuel-exhausted", enough - 1));
 }
 
 #[test]

@@ -35,7 +35,7 @@ use tokio::{sync::Semaphore, task::JoinHandle as TaskHandle};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{api::Pool, metrics::Metrics, settings::WorkerSettings};
+use crate::{api::Pool, executors::Executors, metrics::Metrics, service::STUCK, settings::WorkerSettings};
 
 use book::Book;
 use client::MasterClient;
@@ -44,9 +44,6 @@ use pictures::Courier;
 use plugins::PluginCache;
 use spool::Spool;
 
-/// How long a loop may be silent before it counts as stuck, beyond what it waits for on purpose: a
-/// call at its slowest, and a busy machine.
-const STUCK: Duration = Duration::from_secs(90);
 /// What delivering and saying farewell may take at the end, each.
 pub(crate) const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -66,7 +63,7 @@ pub(crate) struct Distributed {
     /// Jobs in flight.
     places: Arc<Semaphore>,
     /// Plugins that run at a time.
-    computing: Semaphore,
+    executors: Arc<Executors>,
     metrics: Arc<Metrics>,
     master_answers: AtomicBool,
     /// Jobs could only fail: nothing is leased.
@@ -123,7 +120,7 @@ impl Distributed {
             courier,
             capturer,
             places: Arc::new(Semaphore::new(capacity as usize)),
-            computing: Semaphore::new(settings.pool_size as usize),
+            executors: Executors::new(settings.pool_size),
             metrics,
             master_answers: AtomicBool::new(true),
             lacks_ffmpeg: AtomicBool::new(false),
@@ -184,7 +181,7 @@ impl Distributed {
         Ok(())
     }
 
-    /// False where a loop is stuck.
+    /// False where a loop or an executor is stuck.
     pub(crate) fn is_alive(&self) -> bool {
         self.is_alive_within(STUCK)
     }
@@ -194,7 +191,8 @@ impl Distributed {
         // On purpose: a poll or the pause after one, and the next beat.
         let poll = self.settings.task_poll_interval.max(lease_loop::STILL_THERE);
         let beat = self.settings.heartbeat_interval.min(self.book.lease());
-        self.book.is_alive(Instant::now(), poll + stuck, beat + stuck)
+        let now = Instant::now();
+        self.book.is_alive(now, poll + stuck, beat + stuck) && self.executors.is_alive(now, stuck)
     }
 
     fn capacity(&self) -> u32 {

@@ -9,11 +9,12 @@ use std::{
 
 use chrono::Utc;
 use easysight_capture::{CaptureErrorKind, Capturer, Source};
-use easysight_daemon::telemetry;
+use easysight_daemon::{pulse::Pulse, telemetry};
 use easysight_diagnose::{
-    BaselineStore, Baselines, Captured, Examination, Picture, Plan, capture, illustrate, judge_with,
+    BaselineStore, Baselines, Captured, Examination, Picture, Plan, capture, illustrate, judge_until,
 };
 use easysight_protocol::{Failure, Origin, PoolStatus, Submission, SubmissionId, SubmissionState, Totals};
+use easysight_sandbox::Stop;
 use parking_lot::Mutex;
 use tempfile::TempPath;
 use tokio::{
@@ -24,10 +25,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
 use uuid::Uuid;
 
-use crate::metrics::Metrics;
+use crate::{executors::Executors, metrics::Metrics};
 
 /// Ended submissions that are kept for looking up.
 const KEPT: usize = 1_000;
+/// How often whoever hands jobs out says that it lives while there is nothing to do.
+const STILL_THERE: Duration = Duration::from_secs(1);
 /// Bytes of their pictures, at the most; the oldest go first.
 const KEPT_PICTURES: usize = 64 << 20;
 
@@ -105,11 +108,13 @@ pub(crate) struct Jobs {
     pool_size: u32,
     max_concurrent_tasks: u32,
     queue_capacity: u32,
-    computing: Semaphore,
+    executors: Arc<Executors>,
     capturer: Capturer,
     /// What plugins remember of sources.
     baselines: Arc<BaselineStore>,
     metrics: Arc<Metrics>,
+    /// That of whoever hands jobs out.
+    dispatching: Pulse,
 }
 
 impl Jobs {
@@ -138,10 +143,11 @@ impl Jobs {
             pool_size,
             max_concurrent_tasks,
             queue_capacity,
-            computing: Semaphore::new(pool_size as usize),
+            executors: Executors::new(pool_size),
             capturer,
             baselines: Arc::new(baselines),
             metrics,
+            dispatching: Pulse::new(),
         });
         let abort = CancellationToken::new();
         let dispatch = dispatch(Arc::clone(&jobs), waiting, abort.clone());
@@ -249,6 +255,13 @@ impl Jobs {
         self.queue.lock().is_none()
     }
 
+    /// False where nobody hands jobs out any more, or an executor is at work for longer than it may, either by
+    /// more than `stuck`.
+    pub(crate) fn is_alive(&self, stuck: Duration) -> bool {
+        let now = Instant::now();
+        self.dispatching.is_felt(now, STILL_THERE + stuck) && self.executors.is_alive(now, stuck)
+    }
+
     /// Takes nothing new from now on.
     pub(crate) fn drain(&self) {
         drop(self.queue.lock().take());
@@ -319,14 +332,26 @@ impl Jobs {
 async fn dispatch(jobs: Arc<Jobs>, mut waiting: mpsc::Receiver<Job>, abort: CancellationToken) {
     let places = Arc::new(Semaphore::new((jobs.pool_size * jobs.max_concurrent_tasks) as usize));
     let mut running = JoinSet::new();
+    let mut place = None;
     loop {
+        jobs.dispatching.beat();
         while running.try_join_next().is_some() {}
-        // The semaphore is never closed, so that an error would mean a job without a place.
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
+        // Both may take long; that nothing happens meanwhile does not look like a loop that hangs.
+        let still_there = tokio::time::sleep(STILL_THERE);
         let job = tokio::select! {
-            job = waiting.recv() => job,
+            // The semaphore is never closed, so that an error would mean a job without a place.
+            free = Arc::clone(&places).acquire_owned(), if place.is_none() => match free {
+                Ok(free) => {
+                    place = Some(free);
+                    continue;
+                }
+                Err(_) => break,
+            },
+            job = waiting.recv(), if place.is_some() => job,
+            () = still_there => continue,
             () = abort.cancelled() => None,
         };
+        let place = place.take();
         let Some(job) = job else { break };
         let (jobs, abort, span) = (Arc::clone(&jobs), abort.clone(), job.span.clone());
         let turn = async move {
@@ -340,7 +365,13 @@ async fn dispatch(jobs: Arc<Jobs>, mut waiting: mpsc::Receiver<Job>, abort: Canc
     while let Ok(job) = waiting.try_recv() {
         jobs.end(job.id, false, Duration::ZERO, Err(stopped()));
     }
-    while running.join_next().await.is_some() {}
+    loop {
+        jobs.dispatching.beat();
+        tokio::select! {
+            ended = running.join_next() => if ended.is_none() { break },
+            () = tokio::time::sleep(STILL_THERE) => {}
+        }
+    }
 }
 
 fn stopped() -> Failure {
@@ -408,24 +439,25 @@ async fn examine(jobs: &Arc<Jobs>, plan: Plan, source: &Source, is_upload: bool)
         }
     }
     let internal = |detail: String| Failure { kind: "internal".into(), detail };
-    let _place = jobs.computing.acquire().await.map_err(|e| internal(e.to_string()))?;
     // An upload is of no camera that one could know again.
     let memory = (!is_upload).then(|| (Arc::clone(&jobs.baselines), source.clone()));
     // The plugins' own log lines belong to the job.
     let span = Span::current();
-    let judging = move || {
+    let longest = plan.longest();
+    let judging = move |stop: &Stop| {
         span.in_scope(|| {
             let examination = match memory {
-                Some((baselines, source)) => judge_remembering(&plan, &captured, &baselines, &source),
-                None => judge_with(&plan, &captured, &Baselines::new()),
+                Some((baselines, source)) => judge_remembering(&plan, &captured, &baselines, &source, stop),
+                None => judge_until(&plan, &captured, &Baselines::new(), stop),
             };
+            if stop.is_stopped() {
+                return (examination, None);
+            }
             let drawn = illustrate(&captured, &examination.findings, false);
             (examination, drawn.seen.map(|seen| seen.picture))
         })
     };
-    tokio::task::spawn_blocking(judging)
-        .await
-        .map_err(|error| internal(format!("judging broke off: {error}")))
+    jobs.executors.run(longest, judging).await.map_err(internal)
 }
 
 /// Judges with what plugins remember of the source, and keeps what they remember from then on. That
@@ -435,14 +467,22 @@ fn judge_remembering(
     captured: &Captured,
     baselines: &BaselineStore,
     source: &Source,
+    stop: &Stop,
 ) -> Examination {
     let known = baselines.load(source, plan).unwrap_or_else(|error| {
         tracing::warn!(%source, %error, "baselines cannot be read");
         Baselines::new()
     });
-    let examination = judge_with(plan, captured, &known);
+    let examination = judge_until(plan, captured, &known, stop);
+    if stop.is_stopped() {
+        // Nobody is told what was found, so that nothing of it is kept either.
+        return examination;
+    }
     if let Err(error) = baselines.store(source, &examination) {
         tracing::warn!(%source, %error, "baselines cannot be kept");
     }
     examination
 }
+
+#[cfg(test)]
+mod tests;

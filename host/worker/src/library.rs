@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf, sync::Arc, time::SystemTime};
 
 use easysight_diagnose::PluginSet;
-use easysight_sandbox::{LoadError, PluginStore, Sandbox};
+use easysight_sandbox::{Limits, LoadError, PluginStore, Sandbox};
 use easysight_trust::{TrustedKeys, signature_path};
 use parking_lot::{Mutex, RwLock};
 
@@ -40,6 +40,11 @@ impl Library {
     /// The plugins at hand now. A job keeps those that it began with.
     pub(crate) fn current(&self) -> Arc<PluginSet> {
         Arc::clone(&self.current.read())
+    }
+
+    /// The ceilings of every run here.
+    pub(crate) fn limits(&self) -> Limits {
+        self.sandbox.limits()
     }
 
     /// Loads the directory again where it changed. Blocks.

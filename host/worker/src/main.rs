@@ -2,6 +2,7 @@
 
 mod api;
 mod distributed;
+mod executors;
 mod identity;
 mod jobs;
 mod library;

@@ -1,6 +1,7 @@
 //! The worker from its start to its end: what both modes have in common.
 
 mod distributed;
+mod door;
 mod standalone;
 
 use std::{fs, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
@@ -8,7 +9,7 @@ use std::{fs, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 use anyhow::Context;
 use axum::Router;
 use easysight_capture::{CaptureConfig, Capturer};
-use easysight_daemon::process::{NotifyState, StopSignals, lock, notify};
+use easysight_daemon::process::{NotifyState, StopSignals, lock, notify, watchdog};
 use easysight_protocol::NodeMode;
 use easysight_sandbox::{Limits, Sandbox, SandboxConfig};
 use easysight_trust::TrustedKeys;
@@ -16,8 +17,14 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle, time::timeout};
 
 use crate::{identity::node_id, metrics::Metrics, settings::WorkerSettings};
 
+use door::Door;
+
 /// What answers may take once everything else has ended.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
+
+/// How long a part of the worker may be silent before it counts as stuck, beyond what it waits for on purpose:
+/// a call at its slowest, and a busy machine.
+pub(crate) const STUCK: Duration = Duration::from_secs(90);
 
 /// What either mode starts from.
 struct Ground {
@@ -64,6 +71,7 @@ pub(crate) async fn run(settings: WorkerSettings) -> anyhow::Result<ExitCode> {
         ffmpeg: settings.ffmpeg.clone(),
         connect_timeout: settings.connect_timeout,
         deadline: settings.capture_timeout,
+        memory_bytes: settings.capture_memory,
         ..CaptureConfig::default()
     });
     let mode = settings.mode;
@@ -96,6 +104,7 @@ struct Serving {
     address: SocketAddr,
     last: oneshot::Sender<()>,
     server: JoinHandle<std::io::Result<()>>,
+    door: Door,
 }
 
 impl Serving {
@@ -106,7 +115,8 @@ impl Serving {
             // Either way it is time to end.
             ended.await.ok();
         });
-        Ok(Self { address, last, server: tokio::spawn(server.into_future()) })
+        let server = tokio::spawn(server.into_future());
+        Ok(Self { address, last, server, door: Door::watch(address) })
     }
 
     /// Says that it is up: to the log, to whoever started it, to systemd.
@@ -119,6 +129,12 @@ impl Serving {
         };
         tracing::info!(id, name = settings.node_name, address = %self.address, mode, "worker is up");
         notify(&[NotifyState::Ready]);
+    }
+
+    /// Feeds systemd's watchdog as long as the server answers and `alive` says that the rest works.
+    fn watch(&self, alive: impl Fn() -> bool + Send + 'static) -> JoinHandle<()> {
+        let is_answered = self.door.is_answered(STUCK);
+        tokio::spawn(watchdog(move || is_answered() && alive()))
     }
 
     /// Answers what was asked and ends.

@@ -68,6 +68,7 @@ pub(crate) struct WorkerSettings {
     pub(crate) spool_limit: u64,
     pub(crate) drain_timeout: Duration,
     pub(crate) ffmpeg: PathBuf,
+    pub(crate) capture_memory: u64,
     pub(crate) capture_timeout: Duration,
     pub(crate) connect_timeout: Duration,
 }
@@ -158,6 +159,7 @@ impl WorkerSettings {
             spool_limit: given.required("spool-limit", |text| bytes(text, 1 << 20..=1 << 40))?,
             drain_timeout: seconds("drain-timeout", 0.0..=3600.0)?,
             ffmpeg: given.required("ffmpeg", path)?,
+            capture_memory: given.required("capture-memory", |text| bytes(text, 512 << 20..=64 << 30))?,
             capture_timeout: seconds("capture-timeout", 1.0..=600.0)?,
             connect_timeout: seconds("connect-timeout", 0.1..=120.0)?,
             data_dir,

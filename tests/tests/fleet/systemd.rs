@@ -49,3 +49,10 @@ async fn systemd_hears_of_a_node_that_it_is_ready_alive_and_stopping() {
     command.args(["--listen", "127.0.0.1:0", "--master-url", "http://127.0.0.1:1"]);
     tells_systemd(command).await;
 }
+
+#[tokio::test]
+async fn systemd_hears_of_a_standalone_worker_that_it_is_ready_alive_and_stopping() {
+    let mut command = program("easysight-worker");
+    command.args(["--listen", "127.0.0.1:0", "--mode", "standalone"]);
+    tells_systemd(command).await;
+}

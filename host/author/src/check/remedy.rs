@@ -17,6 +17,7 @@ pub(super) fn for_failure(failure: &RunFailure) -> &'static str {
              `easysight plugin bench --profile` names the functions that burn the fuel"
         }
         RunFailure::TimedOut(_) => "do less, and wait for nothing: a plugin's clock stands still",
+        RunFailure::Stopped => "run it again; it was stopped from outside, not by a limit",
         RunFailure::MemoryExceeded { .. } => {
             "hold one frame at a time, and of a smaller level of the pyramid; free what is not needed any more"
         }

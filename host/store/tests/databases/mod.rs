@@ -239,6 +239,7 @@ pub(crate) fn finding(diagnosis: &str, status: Status) -> Finding {
         regions: Vec::new(),
         evidence: None,
         failure: None,
+        loss: None,
         fuel: 7,
         memory_bytes: 65_536,
         compute_ms: 0.5,

@@ -16,7 +16,6 @@ use easysight_daemon::{
 };
 use easysight_diagnose::Plan;
 use easysight_protocol::{Submission, SubmissionId, SubmissionState};
-use easysight_sandbox::Limits;
 use serde::Deserialize;
 
 use crate::jobs::Refused;
@@ -55,14 +54,16 @@ pub(super) async fn submit(
     let invalid = |field: &str, detail: String| {
         Error::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-request", detail).at(field)
     };
-    let plan = Plan::new(&node.library.current(), &request.diagnoses, &request.config, Limits::default())
-        .map_err(|error| {
-            if error.field.is_empty() {
-                Error::new(StatusCode::SERVICE_UNAVAILABLE, "no-plugins", error.detail)
-            } else {
-                invalid(&error.field, error.detail)
-            }
-        })?;
+    // A submission has no wish of its own, so that the node's ceilings count.
+    let limits = node.library.limits();
+    let plan = Plan::new(&node.library.current(), &request.diagnoses, &request.config, limits);
+    let plan = plan.map_err(|error| {
+        if error.field.is_empty() {
+            Error::new(StatusCode::SERVICE_UNAVAILABLE, "no-plugins", error.detail)
+        } else {
+            invalid(&error.field, error.detail)
+        }
+    })?;
     let (source, shown, upload) = match (request.source, upload) {
         (Some(_), Some(_)) => {
             return Err(invalid("/source", "give a source or upload a clip, not both".into()));

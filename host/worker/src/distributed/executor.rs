@@ -6,13 +6,13 @@ use chrono::Utc;
 use easysight_capture::{CaptureErrorKind, Source};
 use easysight_daemon::telemetry;
 use easysight_diagnose::{
-    Baselines, Examination, Illustration, Plan, Selected, capture, illustrate, judge_with, not_run,
+    Baselines, Examination, Illustration, Plan, Selected, capture, illustrate, judge_until, not_run,
 };
 use easysight_protocol::{
     Baseline, Failure, Finding, JobOutcome, JobPlan, JobResult, LeaseToken, LeasedJob, PlannedPlugin,
     uploaded_name,
 };
-use easysight_sandbox::{Digest, Limits, LoadError};
+use easysight_sandbox::{Digest, LoadError, Stop};
 use futures::FutureExt;
 use tempfile::TempPath;
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
@@ -114,21 +114,22 @@ async fn examine(node: &Distributed, job: &LeasedJob, plan: Option<&JobPlan>) ->
             return Ok((JobOutcome::Returned, Vec::new()));
         }
     }
-    let _place = node.computing.acquire().await.map_err(|error| internal(&error.to_string()))?;
     let known = remembered(&job.baselines);
     // The plugins' own log lines belong to the job.
     let span = tracing::Span::current();
-    let (wants_good, seen) = (job.good_picture, captured.clip.is_ok());
-    let judging = move || {
+    let (wants_good, seen, longest) = (job.good_picture, captured.clip.is_ok(), plan.longest());
+    let judging = move |stop: &Stop| {
         span.in_scope(|| {
-            let examination = judge_with(&plan, &captured, &known);
+            let examination = judge_until(&plan, &captured, &known, stop);
+            if stop.is_stopped() {
+                return (examination, Illustration::default());
+            }
             let illustration = illustrate(&captured, &examination.findings, wants_good);
             (examination, illustration)
         })
     };
-    let (examination, illustration) = tokio::task::spawn_blocking(judging)
-        .await
-        .map_err(|error| internal(&format!("judging broke off: {error}")))?;
+    let (examination, illustration) =
+        node.executors.run(longest, judging).await.map_err(|error| internal(&error))?;
     let Examination { mut findings, mut shadows, baselines, failure, decode_ms } = examination;
     if let Some(failure) = failure {
         return Err(failure);
@@ -272,7 +273,9 @@ async fn at_hand(node: &Distributed, planned: &PlannedPlugin) -> Result<Selected
     let config = plugin.resolve_config(Some(&planned.config)).map_err(|error| {
         Lack::Own(failure("invalid-config", &format_args!("{}: {}", error.field, error.detail)))
     })?;
-    Ok(Selected { plugin, diagnoses: planned.diagnoses.clone(), config, limits: Limits::default() })
+    // A master asks for no limits of its own, so that the node's ceilings count.
+    let limits = plugin.ceilings();
+    Ok(Selected { plugin, diagnoses: planned.diagnoses.clone(), config, limits })
 }
 
 fn note(node: &Distributed, outcome: &JobOutcome, took: Duration) {

@@ -3,7 +3,7 @@
 use std::{process::ExitCode, sync::Arc};
 
 use chrono::Utc;
-use easysight_daemon::process::{NotifyState, notify, watchdog};
+use easysight_daemon::process::{NotifyState, notify};
 
 use crate::{
     api::{self, Node},
@@ -25,8 +25,8 @@ pub(super) async fn run(ground: Ground) -> anyhow::Result<ExitCode> {
         metrics,
     });
     let watched = Arc::clone(&distributed);
-    let watchdog = tokio::spawn(watchdog(move || watched.is_alive()));
     let serving = Serving::start(listener, api::router(node, None))?;
+    let watchdog = serving.watch(move || watched.is_alive());
     serving.announce(&id, &settings);
 
     stop.next().await;

@@ -4,7 +4,7 @@ use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use chrono::Utc;
-use easysight_daemon::process::{NotifyState, notify, watchdog};
+use easysight_daemon::process::{NotifyState, notify};
 use easysight_diagnose::BaselineStore;
 use tokio::time::timeout;
 
@@ -14,7 +14,7 @@ use crate::{
     library::Library,
 };
 
-use super::{Ground, Serving};
+use super::{Ground, STUCK, Serving};
 
 /// Bytes of all baselines together, at the most.
 const BASELINE_BYTES: u64 = 256 << 20;
@@ -51,8 +51,9 @@ pub(super) async fn run(ground: Ground) -> anyhow::Result<ExitCode> {
         metrics,
     });
     let refresh = tokio::spawn(refresh(library));
-    let watchdog = tokio::spawn(watchdog(|| true));
     let serving = Serving::start(listener, api::router(node, Some(desk)))?;
+    let watched = Arc::clone(&jobs);
+    let watchdog = serving.watch(move || watched.is_alive(STUCK));
     serving.announce(&id, &settings);
 
     stop.next().await;

@@ -179,6 +179,13 @@ pub(super) const KEYS: &[Key] = &[
     ),
     key("ffmpeg", "WORKER_FFMPEG", "PROGRAM", Some("ffmpeg"), "The ffmpeg program"),
     key(
+        "capture-memory",
+        "WORKER_CAPTURE_MEMORY",
+        "BYTES",
+        Some("1536MiB"),
+        "Memory of the ffmpeg process of one capture, 512MiB to 64GiB; pictures that need more are not judged",
+    ),
+    key(
         "capture-timeout",
         "WORKER_CAPTURE_TIMEOUT",
         "S",

@@ -1,0 +1,159 @@
+//! Takes from the compiling child what compiling needs nothing of: files, sockets, other processes. What a
+//! component makes of a defect of the compiler then stays in a process that can read its component, write
+//! native code, and nothing else. The kernel sees to it (seccomp): only the calls below are let through.
+
+use std::{collections::BTreeMap, process};
+
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+    TargetArch, apply_filter,
+};
+
+/// Memory, threads, locks, clocks, signals of its own, and what is open already: standard input, output and error.
+const ALLOWED: &[libc::c_long] = &[
+    libc::SYS_read,
+    libc::SYS_readv,
+    libc::SYS_write,
+    libc::SYS_writev,
+    libc::SYS_close,
+    libc::SYS_fstat,
+    libc::SYS_lseek,
+    libc::SYS_ppoll,
+    libc::SYS_mmap,
+    libc::SYS_munmap,
+    libc::SYS_mprotect,
+    libc::SYS_mremap,
+    libc::SYS_madvise,
+    libc::SYS_brk,
+    libc::SYS_membarrier,
+    libc::SYS_clone,
+    libc::SYS_clone3,
+    libc::SYS_exit,
+    libc::SYS_exit_group,
+    libc::SYS_futex,
+    libc::SYS_set_robust_list,
+    libc::SYS_get_robust_list,
+    libc::SYS_set_tid_address,
+    libc::SYS_rseq,
+    libc::SYS_gettid,
+    libc::SYS_getpid,
+    libc::SYS_sched_yield,
+    libc::SYS_sched_getaffinity,
+    libc::SYS_getcpu,
+    libc::SYS_getrandom,
+    libc::SYS_uname,
+    libc::SYS_sysinfo,
+    libc::SYS_clock_gettime,
+    libc::SYS_clock_getres,
+    libc::SYS_clock_nanosleep,
+    libc::SYS_nanosleep,
+    libc::SYS_gettimeofday,
+    libc::SYS_rt_sigaction,
+    libc::SYS_rt_sigprocmask,
+    libc::SYS_rt_sigreturn,
+    libc::SYS_sigaltstack,
+    libc::SYS_restart_syscall,
+    // The names of threads.
+    libc::SYS_prctl,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_poll,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_arch_prctl,
+];
+
+/// Why a process is not confined.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unconfined {
+    /// The filter knows no such processor.
+    #[error("there is no filter of system calls for {}", std::env::consts::ARCH)]
+    Processor,
+    /// The kernel has none, or does not let this process have it.
+    #[error("the kernel takes no filter of system calls: {0}")]
+    Kernel(#[from] seccompiler::Error),
+    /// A defect of this program.
+    #[error("the filter of system calls cannot be made: {0}")]
+    Filter(#[from] seccompiler::BackendError),
+}
+
+/// Confines this process, and the threads that it will start, for good. Other calls than those allowed fail with
+/// `EPERM`, as on a machine where this user may nothing.
+pub(crate) fn confine() -> Result<(), Unconfined> {
+    let processor = TargetArch::try_from(std::env::consts::ARCH).map_err(|_| Unconfined::Processor)?;
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = ALLOWED.iter().map(|call| (*call, Vec::new())).collect();
+    // Signals to itself, as `abort` sends them, and limits of its own.
+    rules.insert(libc::SYS_tgkill, vec![first_is(process::id().into())?]);
+    rules.insert(libc::SYS_prlimit64, vec![first_is(0)?]);
+    let refuse = SeccompAction::Errno(libc::EPERM.unsigned_abs());
+    let filter = SeccompFilter::new(rules, refuse, SeccompAction::Allow, processor)?;
+    let program: BpfProgram = filter.try_into()?;
+    Ok(apply_filter(&program)?)
+}
+
+/// Calls whose first argument is this.
+fn first_is(value: u64) -> Result<SeccompRule, seccompiler::BackendError> {
+    let condition = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)?;
+    SeccompRule::new(vec![condition])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        env, fs,
+        io::ErrorKind,
+        net::{TcpListener, TcpStream, UdpSocket},
+        os::unix::net::UnixStream,
+        process::Command,
+        thread,
+    };
+
+    use super::*;
+
+    /// Names the test below to itself, started again.
+    const WITHIN: &str = "EASYSIGHT_TEST_CONFINED";
+
+    fn denied<T>(what: &str, tried: std::io::Result<T>) {
+        match tried {
+            Ok(_) => panic!("{what} is possible"),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{what}: {error}"),
+        }
+    }
+
+    /// A process cannot be freed again, so that this test starts itself in another one.
+    #[test]
+    fn a_confined_process_has_no_files_no_sockets_and_no_processes() {
+        if env::var_os(WITHIN).is_none() {
+            let mut again = Command::new(env::current_exe().unwrap());
+            let name = "confinement::tests::a_confined_process_has_no_files_no_sockets_and_no_processes";
+            let output = again.args(["--exact", name, "--nocapture"]).env(WITHIN, "1").output().unwrap();
+            let said = String::from_utf8_lossy(&output.stdout).into_owned()
+                + &String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success() && said.contains("1 passed"), "{said}");
+            if said.contains("UNCONFINED") {
+                eprintln!("SKIPPED: {said}");
+            }
+            return;
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let file = env::current_exe().unwrap();
+        if let Err(error) = confine() {
+            // Only a kernel without it is an excuse.
+            assert!(matches!(error, Unconfined::Kernel(_)), "{error}");
+            println!("UNCONFINED: {error}");
+            return;
+        }
+        let everything = move || {
+            denied("reading a file", fs::File::open(&file));
+            denied("making a file", fs::File::create("/tmp/easysight-confined"));
+            denied("listing a folder", fs::read_dir("/"));
+            denied("removing a file", fs::remove_file("/tmp/easysight-confined"));
+            denied("TCP", TcpStream::connect(address));
+            denied("UDP", UdpSocket::bind("127.0.0.1:0"));
+            denied("a socket of this machine", UnixStream::pair());
+            denied("another program", Command::new("/bin/true").status());
+        };
+        everything.clone()();
+        // In threads too, which compiling has; and they end as they should.
+        thread::spawn(everything).join().unwrap();
+    }
+}

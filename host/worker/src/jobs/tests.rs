@@ -1,0 +1,47 @@
+//! The pool of a standalone node as its watchdog sees it.
+
+use easysight_capture::CaptureConfig;
+
+use super::*;
+
+/// Longest that a test waits for what it expects.
+const SOON: Duration = Duration::from_secs(20);
+/// What the pool may be silent for in these tests, beyond what it waits for on purpose.
+const STUCK: Duration = Duration::from_millis(300);
+
+async fn becomes(jobs: &Jobs, alive: bool) {
+    let until = Instant::now() + SOON;
+    while jobs.is_alive(STUCK) != alive {
+        assert!(Instant::now() < until, "it does not become {alive}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pool_that_hands_nothing_out_or_whose_executor_hangs_is_not_alive() {
+    let dir = tempfile::tempdir().unwrap();
+    let baselines = BaselineStore::open(dir.path().join("baselines"), 1 << 20).unwrap();
+    let capturer = Capturer::new(CaptureConfig::default());
+    let (jobs, pool, _) = Jobs::start(1, 1, 1, capturer, baselines, Arc::new(Metrics::new()));
+    // Nobody looks after the queue yet.
+    becomes(&jobs, false).await;
+    let pool = tokio::spawn(pool);
+    becomes(&jobs, true).await;
+    // For as long as it may be silent with nothing to do.
+    tokio::time::sleep(2 * STILL_THERE).await;
+    assert!(jobs.is_alive(STUCK));
+    let (end, ended) = std::sync::mpsc::channel::<()>();
+    let executors = Arc::clone(&jobs.executors);
+    let hung = tokio::spawn(async move {
+        let work = move |_: &Stop| {
+            ended.recv().ok();
+        };
+        executors.run(Duration::ZERO, work).await
+    });
+    becomes(&jobs, false).await;
+    drop(end);
+    hung.await.unwrap().unwrap();
+    becomes(&jobs, true).await;
+    jobs.drain();
+    tokio::time::timeout(SOON, pool).await.expect("the pool ends").unwrap();
+}
