@@ -98,10 +98,8 @@ impl Metrics {
     pub(crate) fn findings(&self, results: &[DiagnosisResult]) {
         for job in results.chunk_by(|a, b| a.job_id == b.job_id) {
             self.findings.count(job.iter().map(|result| &result.finding));
-            // No plugin ran: there was no picture. The message ends in the kind, in brackets.
-            for result in job.iter().filter(|result| result.finding.plugin.is_none()) {
-                let kind = result.finding.message.en.rsplit_once('[').map_or("unknown", |(_, kind)| kind);
-                self.capture_failures.get_or_create(&word(kind.trim_end_matches(']'))).inc();
+            for loss in job.iter().filter_map(|result| result.finding.loss.as_deref()) {
+                self.capture_failures.get_or_create(&word(loss)).inc();
             }
         }
     }
