@@ -190,7 +190,7 @@ async fn pages_filters_and_csv() {
         .send()
         .await
         .unwrap();
-    assert!(csv.text().await.unwrap().starts_with("id,created_at,run_id"));
+    assert!(csv.text().await.unwrap().starts_with("id,captured_at,recorded_at,run_id"));
 }
 
 #[tokio::test]
