@@ -1,16 +1,13 @@
 //! What all parts of the master share.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
-    time::{Duration, Instant},
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
 };
 
 use chrono::{DateTime, Utc};
+use easysight_daemon::pulse::Pulse;
 use easysight_store::{Store, silent_before};
-use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -93,25 +90,6 @@ impl Master {
     }
 }
 
-/// Whether something that shall happen again and again still does.
-pub(crate) struct Pulse(Mutex<Instant>);
-
-impl Pulse {
-    pub(crate) fn new() -> Self {
-        Self(Mutex::new(Instant::now()))
-    }
-
-    /// It happens.
-    pub(crate) fn beat(&self) {
-        *self.0.lock() = Instant::now();
-    }
-
-    /// False where the last beat is longer ago at `now` than `patience`: what follows it hangs.
-    pub(crate) fn is_felt(&self, now: Instant, patience: Duration) -> bool {
-        now.saturating_duration_since(*self.0.lock()) < patience
-    }
-}
-
 /// The master, shared.
 pub(crate) type Shared = Arc<Master>;
 
@@ -138,15 +116,5 @@ mod tests {
         // The clock was set back by an hour.
         hearing.note_well(-3_594_000, 2_000);
         assert_eq!(hearing.since(), -3_594_000);
-    }
-
-    #[test]
-    fn what_hangs_after_a_beat_is_noticed_without_another_one() {
-        let (pulse, patience) = (Pulse::new(), Duration::from_secs(60));
-        let begun = Instant::now();
-        assert!(pulse.is_felt(begun + patience / 2, patience));
-        assert!(!pulse.is_felt(begun + 2 * patience, patience));
-        pulse.beat();
-        assert!(pulse.is_felt(Instant::now(), patience));
     }
 }

@@ -12,6 +12,7 @@ use anyhow::{Context, bail};
 use axum_server::{Handle, tls_rustls::RustlsConfig};
 use chrono::Utc;
 use easysight_daemon::process::{NotifyState, StopSignals, lock, notify, watchdog};
+use easysight_daemon::pulse::Pulse;
 use easysight_sandbox::{Limits, Sandbox, SandboxConfig};
 use easysight_store::{Dialect, Store, UsageRepository};
 use easysight_trust::TrustedKeys;
@@ -23,7 +24,7 @@ use crate::{
     access::Access,
     api,
     events::Events,
-    master::{Hearing, Master, Pulse, now_ms},
+    master::{Hearing, Master, now_ms},
     metrics::Metrics,
     pictures::{Keep, Pictures},
     pollers::Pollers,

@@ -1,16 +1,27 @@
 //! What masters that share a PostgreSQL tell each other at once. SQLite has one master, so nothing is
 //! said there. What gets lost is found by the slow looks that every master takes anyway.
 
+use std::{sync::Arc, time::Duration};
+
 use sqlx::postgres::PgListener;
 
 use crate::{Dialect, Store, StoreError, db::query};
 
 const CHANNEL: &str = "easysight_news";
+/// How long it may take until one listens.
+const CONNECT: Duration = Duration::from_secs(5);
 /// Bytes of one message at the most; PostgreSQL takes 7,999.
 pub const MAX_NEWS_BYTES: usize = 7_900;
 
+/// After so long without a word the connection is made anew: one that was cut off says nothing either. A master
+/// hears its own messages too, so that there is silence only where nothing happens.
+const SILENCE: Duration = Duration::from_secs(60);
+
 /// What all masters of a database say, in order.
-pub struct Listener(PgListener);
+pub struct Listener {
+    listener: PgListener,
+    url: Arc<str>,
+}
 
 impl Store {
     /// Tells all masters, this one too.
@@ -35,10 +46,18 @@ impl Store {
         if self.dialect == Dialect::Sqlite {
             return Ok(None);
         }
-        let mut listener = PgListener::connect(&self.url).await?;
-        listener.listen(CHANNEL).await?;
-        Ok(Some(Listener(listener)))
+        Ok(Some(Listener { listener: listen(&self.url).await?, url: Arc::clone(&self.url) }))
     }
+}
+
+async fn listen(url: &str) -> Result<PgListener, StoreError> {
+    let listening = async {
+        let mut listener = PgListener::connect(url).await?;
+        listener.listen(CHANNEL).await?;
+        Ok::<_, sqlx::Error>(listener)
+    };
+    let listening = tokio::time::timeout(CONNECT, listening).await;
+    Ok(listening.map_err(|_| StoreError::unavailable("it does not answer"))??)
 }
 
 impl Listener {
@@ -48,6 +67,11 @@ impl Listener {
     ///
     /// Where it cannot be made anew.
     pub async fn next(&mut self) -> Result<String, StoreError> {
-        Ok(self.0.recv().await?.payload().to_owned())
+        loop {
+            match tokio::time::timeout(SILENCE, self.listener.recv()).await {
+                Ok(message) => return Ok(message?.payload().to_owned()),
+                Err(_) => self.listener = listen(&self.url).await?,
+            }
+        }
     }
 }
