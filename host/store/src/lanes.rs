@@ -252,6 +252,8 @@ async fn together<K: Kind>(
 ) -> Option<StoreError> {
     let error = match attempt(kind, seat, &asks).await {
         Ok(done) => {
+            // Who is answered may want back what was lent to the command.
+            drop(asks);
             for (answer, done) in answers.into_iter().zip(done) {
                 // Nobody hears it where the request was given up meanwhile.
                 answer.send(Ok(done)).ok();

@@ -8,6 +8,7 @@ use std::{
 use easysight_protocol::{DiagnosisResult, JobId, JobOutcome, JobResult, JobState, RunId, Status, Verdict};
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
+use uuid::Uuid;
 
 use crate::{
     Dialect, Known, Store, StoreError,
@@ -60,11 +61,18 @@ impl ResultRepository for Store {
             JobOutcome::Failed { .. } | JobOutcome::Returned => Ok(None),
         };
         let documents = results.iter().map(document).collect::<Result<Vec<_>, _>>()?;
-        let Done { mut recorded, ended, queued } =
-            self.results.send(Batch { results, documents, now }).await?;
+        let results = Arc::new(results);
+        let batch = Batch { results: Arc::clone(&results), documents, now };
+        let Done { verdicts, reports, ended, queued } = self.results.send(batch).await?;
+        let requeued = queued.len();
         self.known.ready.add(queued, now);
-        recorded.finished_runs = self.finish_runs(ended, now).await?;
-        Ok(recorded)
+        Ok(Recorded {
+            verdicts,
+            // The lane is done with them, so that nothing has to be copied.
+            findings: findings_of(Arc::unwrap_or_clone(results), &reports, now)?,
+            finished_runs: self.finish_runs(ended, now).await?,
+            requeued,
+        })
     }
 }
 
@@ -78,7 +86,7 @@ pub(crate) struct Results {
 
 /// Results that came together.
 pub(crate) struct Batch {
-    results: Vec<JobResult>,
+    results: Arc<Vec<JobResult>>,
     /// The findings of each, as they are kept.
     documents: Vec<Option<Document>>,
     now: i64,
@@ -87,11 +95,54 @@ pub(crate) struct Batch {
 /// What became of a batch in its transaction.
 #[derive(Default)]
 pub(crate) struct Done {
-    recorded: Recorded,
+    /// One a result, in their order.
+    verdicts: Vec<Verdict>,
+    /// What is kept of finished jobs, by the place of their results.
+    reports: HashMap<usize, Kept>,
     /// Runs whose jobs ended.
     ended: BTreeSet<RunId>,
     /// Jobs that are queued again.
     queued: Vec<ReadyJob>,
+}
+
+/// A report that was written, without its findings.
+struct Kept {
+    id: Uuid,
+    run_id: RunId,
+    task_id: Option<String>,
+    camera_id: Option<String>,
+    node_id: Option<String>,
+    captured_at: i64,
+}
+
+/// The findings of results that were recorded.
+fn findings_of(
+    results: Vec<JobResult>,
+    reports: &HashMap<usize, Kept>,
+    now: i64,
+) -> Result<Vec<DiagnosisResult>, StoreError> {
+    let mut all = Vec::new();
+    for (place, result) in results.into_iter().enumerate() {
+        let (Some(kept), JobOutcome::Finished { findings, .. }) = (reports.get(&place), result.outcome)
+        else {
+            continue;
+        };
+        let report = kept.id.to_string();
+        for (position, finding) in findings.into_iter().enumerate() {
+            all.push(DiagnosisResult {
+                id: reports::finding_name(&report, position),
+                job_id: result.job_id,
+                run_id: kept.run_id,
+                task_id: kept.task_id.clone(),
+                camera_id: kept.camera_id.clone(),
+                node_id: kept.node_id.clone(),
+                captured_at: time(kept.captured_at)?,
+                recorded_at: time(now)?,
+                finding,
+            });
+        }
+    }
+    Ok(all)
 }
 
 impl Kind for Results {
@@ -116,6 +167,7 @@ impl Kind for Results {
 #[derive(Clone, Copy)]
 struct Sent<'a> {
     batch: usize,
+    place: usize,
     result: &'a JobResult,
     document: Option<&'a Document>,
 }
@@ -141,9 +193,9 @@ impl Results {
         let now = batches.iter().map(|batch| batch.now).max().unwrap_or(0);
         let mut first: BTreeMap<JobId, Sent<'_>> = BTreeMap::new();
         for (at, batch) in batches.iter().enumerate() {
-            for (result, document) in batch.results.iter().zip(&batch.documents) {
+            for (place, (result, document)) in batch.results.iter().zip(&batch.documents).enumerate() {
                 // Of two results of one job the first one counts.
-                let sent = Sent { batch: at, result, document: document.as_ref() };
+                let sent = Sent { batch: at, place, result, document: document.as_ref() };
                 first.entry(result.job_id).or_insert(sent);
             }
         }
@@ -158,10 +210,7 @@ impl Results {
         for ((sent, job), captured_at) in counts.iter().zip(&captured) {
             if let Some(done) = answers.get_mut(sent.batch) {
                 match &job.queued {
-                    Some(queued) => {
-                        done.recorded.requeued += 1;
-                        done.queued.push(queued.clone());
-                    }
+                    Some(queued) => done.queued.push(queued.clone()),
                     None => drop(done.ended.insert(job.run_id)),
                 }
             }
@@ -179,20 +228,16 @@ impl Results {
                 captured_at: *captured_at,
                 document,
             };
-            if let Some(Done { recorded, .. }) = answers.get_mut(sent.batch) {
-                for (position, finding) in findings.iter().enumerate() {
-                    recorded.findings.push(DiagnosisResult {
-                        id: reports::finding_name(&report.id.to_string(), position),
-                        job_id: report.job_id,
-                        run_id: job.run_id,
-                        task_id: job.task_id.clone(),
-                        camera_id: job.camera_id.clone(),
-                        node_id: job.node_id.clone(),
-                        captured_at: time(*captured_at)?,
-                        recorded_at: time(now)?,
-                        finding: finding.clone(),
-                    });
-                }
+            if let Some(done) = answers.get_mut(sent.batch) {
+                let kept = Kept {
+                    id: report.id,
+                    run_id: job.run_id,
+                    task_id: job.task_id.clone(),
+                    camera_id: job.camera_id.clone(),
+                    node_id: job.node_id.clone(),
+                    captured_at: *captured_at,
+                };
+                done.reports.insert(sent.place, kept);
             }
             let (job_id, camera_id) = (report.job_id, report.camera_id);
             kept.push(report);
@@ -212,7 +257,7 @@ impl Results {
         shadows::keep(connection, self.dialect, &compared, now).await?;
         let verdicts = verdicts(connection, self.dialect, batches, &changed).await?;
         for (done, verdicts) in answers.iter_mut().zip(verdicts) {
-            done.recorded.verdicts = verdicts;
+            done.verdicts = verdicts;
         }
         self.known.usage.lock().add(used, now);
         Ok(answers)
@@ -381,7 +426,7 @@ async fn verdicts(
     batches: &[Batch],
     changed: &HashMap<JobId, Changed>,
 ) -> Result<Vec<Vec<Verdict>>, StoreError> {
-    let results = batches.iter().flat_map(|batch| &batch.results);
+    let results = batches.iter().flat_map(|batch| batch.results.iter());
     let others: BTreeSet<JobId> =
         results.map(|result| result.job_id).filter(|id| !changed.contains_key(id)).collect();
     let mut known: HashMap<JobId, (JobState, u32, Option<String>)> = HashMap::new();
