@@ -48,6 +48,11 @@ pub(crate) trait Kind: Send + Sync + 'static {
         1
     }
 
+    /// How much longer than usual a command may take.
+    fn extra(_ask: &Self::Ask) -> Duration {
+        Duration::ZERO
+    }
+
     /// Carries commands out; answers each of them, in their order. An error undoes all of them.
     fn carry_out<'c>(
         &'c self,
@@ -159,6 +164,7 @@ impl Seat {
     async fn transaction<T: Send>(
         &self,
         may_be_lost: bool,
+        extra: Duration,
         work: impl Work<T> + Send,
     ) -> Result<T, StoreError> {
         let mut seat = self.connection.lock().await;
@@ -179,7 +185,8 @@ impl Seat {
                 (Err(error), Err(_)) => Ok((Err(error), false)),
             }
         };
-        let (outcome, usable) = timeout(TRANSACTION, trying).await.map_err(|_| silent(TRANSACTION))??;
+        let limit = TRANSACTION + extra;
+        let (outcome, usable) = timeout(limit, trying).await.map_err(|_| silent(limit))??;
         if usable {
             *seat = Some(connection);
         }
@@ -205,11 +212,12 @@ impl<K: Kind> Lane<K> {
     /// Sends a command; answers once it is durable.
     pub(crate) async fn send(&self, ask: K::Ask) -> Result<K::Answer, StoreError> {
         let (answer, answered) = oneshot::channel();
+        let patience = PATIENCE + K::extra(&ask);
         let sending = async {
             self.queue.send(Item { ask, answer }).await.map_err(|_| stopped())?;
             answered.await.unwrap_or_else(|_| Err(stopped()))
         };
-        timeout(PATIENCE, sending).await.unwrap_or_else(|_| Err(StoreError::Busy { waiting: self.depth() }))
+        timeout(patience, sending).await.unwrap_or_else(|_| Err(StoreError::Busy { waiting: self.depth() }))
     }
 
     /// Commands that wait now.
@@ -279,7 +287,8 @@ async fn together<K: Kind>(
 }
 
 async fn attempt<K: Kind>(kind: &K, seat: &Seat, asks: &[K::Ask]) -> Result<Vec<K::Answer>, StoreError> {
-    let try_it = || seat.transaction(K::MAY_BE_LOST, Together { kind, asks });
+    let extra = asks.iter().map(K::extra).sum();
+    let try_it = || seat.transaction(K::MAY_BE_LOST, extra, Together { kind, asks });
     match try_it().await {
         Err(StoreError::Contended(reason)) => {
             tracing::warn!(%reason, "a transaction met another one and is tried again");
@@ -315,7 +324,16 @@ impl Commands {
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
     {
-        self.enqueue(command, false).await
+        self.enqueue(command, false, Duration::ZERO).await
+    }
+
+    /// The same for what may take so much longer than usual.
+    pub(crate) async fn run_long<T, F>(&self, extra: Duration, command: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
+    {
+        self.enqueue(command, false, extra).await
     }
 
     /// The same for what does no harm where it is undone; see [`Kind::MAY_BE_LOST`].
@@ -324,10 +342,10 @@ impl Commands {
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
     {
-        self.enqueue(command, true).await
+        self.enqueue(command, true, Duration::ZERO).await
     }
 
-    async fn enqueue<T, F>(&self, command: F, may_be_lost: bool) -> Result<T, StoreError>
+    async fn enqueue<T, F>(&self, command: F, may_be_lost: bool, extra: Duration) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
@@ -337,7 +355,7 @@ impl Commands {
         let refused = Arc::clone(&answer);
         let work: Command = Box::new(move |seat| {
             Box::pin(async move {
-                let outcome = seat.transaction(may_be_lost, Once(command)).await;
+                let outcome = seat.transaction(may_be_lost, extra, Once(command)).await;
                 let reached = !matches!(outcome, Err(StoreError::Unavailable(_)));
                 if let Some(answer) = answer.lock().take() {
                     // Nobody hears it where the request was given up meanwhile.
@@ -355,7 +373,9 @@ impl Commands {
             self.queue.send((work, refuse)).await.map_err(|_| stopped())?;
             answered.await.unwrap_or_else(|_| Err(stopped()))
         };
-        timeout(PATIENCE, sending).await.unwrap_or_else(|_| Err(StoreError::Busy { waiting: self.depth() }))
+        timeout(PATIENCE + extra, sending)
+            .await
+            .unwrap_or_else(|_| Err(StoreError::Busy { waiting: self.depth() }))
     }
 
     /// Commands that wait now.

@@ -328,6 +328,7 @@ impl Leases {
             }
             let mut leased = self.lease(connection, places, &asked, now).await?;
             let missed = leased.len() < asked.len();
+            let stale = 2 * leased.len() < asked.len();
             // In the order of urgency, which an UPDATE does not keep.
             for (at, id) in asked {
                 if let (Some(place), Some(job)) = (places.get_mut(at), leased.remove(&id)) {
@@ -336,6 +337,11 @@ impl Leases {
             }
             if !missed {
                 return Ok(());
+            }
+            if stale {
+                for place in places.iter().filter(|place| place.jobs.len() < place.wanted.max_jobs as usize) {
+                    self.known.ready.distrust(&place.wanted.labels);
+                }
             }
         }
         Ok(())

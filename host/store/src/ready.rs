@@ -118,6 +118,18 @@ impl Ready {
         }
     }
 
+    /// Most of what a node was to be given had gone to another master's nodes: what else is known of its jobs is as
+    /// old, and looked up again.
+    pub(crate) fn distrust(&self, labels: &Labels) {
+        let mut sets = self.0.lock();
+        for (required, set) in &mut sets.of {
+            if satisfies(labels, required) {
+                set.jobs.clear();
+                set.dirty = true;
+            }
+        }
+    }
+
     /// Forgets all jobs: what was taken out for a lease that failed is found again.
     pub(crate) fn forget(&self) {
         let mut sets = self.0.lock();

@@ -1,6 +1,6 @@
 //! Runs, their fan-out into jobs, and what people do to them.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use easysight_protocol::{
     JobId, JobPlan, JobState, Origin, Page, Progress, Run, RunId, RunState, TaskRequest, Trigger,
@@ -22,6 +22,8 @@ use crate::{
 
 /// How long it is remembered that a set of labels was noted, in milliseconds.
 const LABEL_SET_NOTED_MS: i64 = 600_000;
+/// How much longer a command may take for each job that it makes.
+const FAN_OUT: Duration = Duration::from_millis(1);
 /// Runs of which an open job is remembered.
 const OPEN_JOBS: usize = 10_000;
 /// True of a run that has ended.
@@ -210,9 +212,10 @@ impl RunRepository for Store {
         let (plan, missing) = (serde_json::to_string(&plan)?, serde_json::to_string(&missing)?);
         let Some(waiting) = self.run(id).await? else { return Ok(None) };
         self.note_label_set(&label_set(&waiting.definition.required_labels), now).await?;
+        let extra = FAN_OUT * u32::try_from(cameras.len()).unwrap_or(u32::MAX);
         let ready = self
             .writer
-            .run(move |connection| {
+            .run_long(extra, move |connection| {
                 Box::pin(async move {
                     let sql = "UPDATE runs SET state = 'running', plan = $2, waits_for = $3 \
                                WHERE id = $1 AND state = 'waiting' RETURNING task_id, definition, deadline_at";
@@ -475,6 +478,13 @@ impl Kind for Begins {
 
     fn weight(begin: &Begin) -> usize {
         1 + begin.cameras.as_ref().map_or(0, Vec::len)
+    }
+
+    fn extra(begin: &Begin) -> Duration {
+        begin
+            .cameras
+            .as_ref()
+            .map_or(Duration::ZERO, |cameras| FAN_OUT * u32::try_from(cameras.len()).unwrap_or(u32::MAX))
     }
 
     fn carry_out<'c>(

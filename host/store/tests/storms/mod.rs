@@ -200,3 +200,19 @@ async fn a_run_ends_though_its_last_jobs_end_at_two_masters_at_once() {
     assert_eq!(ended, runs, "each ended once, at once");
     fresh.close().await;
 }
+
+/// What one master knows to be ready has long gone to the nodes of the other one.
+#[tokio::test]
+async fn jobs_that_another_master_gave_away_do_not_keep_a_node_from_those_that_are_left() {
+    let Some(fresh) = open(Dialect::Postgres).await else { return };
+    let (one, two) = (fresh.store.clone(), fresh.another().await);
+    let (mut a, mut b) = (Node::new("a"), Node::new("b"));
+    a.register(&one, 1_000).await;
+    b.register(&two, 1_000).await;
+    run_of(&one, task(), 3_000, 1_000).await;
+    assert_eq!(b.lease(&two, 9, 1_000).await.jobs.len(), 9);
+    assert_eq!(a.lease(&one, 900, 1_000).await.jobs.len(), 900);
+    assert_eq!(a.lease(&one, 900, 1_000).await.jobs.len(), 900);
+    assert_eq!(b.lease(&two, 9, 1_001).await.jobs.len(), 9);
+    fresh.close().await;
+}
