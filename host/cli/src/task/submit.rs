@@ -197,7 +197,7 @@ mod tests {
         });
         let result = |status: &&str| {
             json!({
-                "id": "1", "job_id": id, "run_id": id, "camera_id": "gate", "created_at": time,
+                "id": "1", "job_id": id, "run_id": id, "camera_id": "gate", "captured_at": time, "recorded_at": time,
                 "diagnosis": "freeze", "message": { "zh": "", "en": "" }, "fuel": 0, "compute_ms": 0.0,
                 "status": (*status != "failed").then_some(status),
                 "failure": (*status == "failed").then(|| json!({ "kind": "trap", "detail": "it broke" })),
