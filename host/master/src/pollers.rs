@@ -42,7 +42,7 @@ impl Pollers {
         Ok(Some(labels))
     }
 
-    /// A node asks, and nothing is written of it for now.
+    /// Remembers that a node asked for jobs, until [`Self::write`] stores it.
     pub(crate) fn note(&self, node: &str, life: Incarnation, now: i64) {
         self.polls.lock().insert((node.to_owned(), life), now);
     }

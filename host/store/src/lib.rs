@@ -7,6 +7,7 @@
 
 mod baselines;
 mod beats;
+mod begins;
 mod cameras;
 mod db;
 mod dialect;
@@ -60,12 +61,12 @@ pub use upkeep::{Agenda, QueueState, Reaped, UpkeepRepository};
 pub use usage::UsageRepository;
 
 use beats::Beats;
+use begins::Begins;
 use db::{Options, Pool, Server};
 use lanes::{Commands, Lane, Seat};
 use leases::Leases;
 use ready::Ready;
 use results::Results;
-use runs::Begins;
 use usage::Unwritten;
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
