@@ -155,7 +155,7 @@ const CASES: &[Case] = &[
         ["longer than 200 ms", "longer than 10500 ms"]
     ),
     case!("WORKER_TRUSTED_KEYS", [ALONE], [None, Some("{dir}/keys")], plugins_at_hand, ["honestly", "none"]),
-    case!("WORKER_FILE_SOURCES", [ALONE], [None, Some("deny")], answer_to_a_file, ["202", "403"]),
+    case!("WORKER_FILE_SOURCES", [ALONE], [None, Some("deny")], answer_to_a_file, ["taken", "403"]),
     case!(
         "WORKER_QUEUE_CAPACITY",
         [ALONE, ONE_EXECUTOR, ONE_EACH],
@@ -163,7 +163,7 @@ const CASES: &[Case] = &[
         refused_of_four,
         ["0", "2"]
     ),
-    case!("WORKER_MAX_UPLOAD", [ALONE], [None, Some("1KiB")], answer_to_an_upload, ["202", "413"]),
+    case!("WORKER_MAX_UPLOAD", [ALONE], [None, Some("1KiB")], answer_to_an_upload, ["taken", "413"]),
     case!(
         "WORKER_SPOOL_LIMIT",
         [MASTER, ("WORKER_HEARTBEAT_INTERVAL", "0.1")],
