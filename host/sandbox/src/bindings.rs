@@ -5,5 +5,6 @@ wasmtime::component::bindgen!({
     path: "../../wit",
     world: "plugin",
     additional_derives: [PartialEq],
+    exports: { default: async },
     with: { "easysight:diagnosis/video.clip": crate::imports::ClipHandle },
 });

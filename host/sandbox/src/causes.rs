@@ -70,7 +70,7 @@ pub(crate) fn export_of(contract: &Contract, component: &Component) -> Result<Op
 }
 
 /// Asks an instance of a plugin.
-pub(crate) fn ask(
+pub(crate) async fn ask(
     export: &str,
     linked: &Linked,
     store: &mut Store<Instance>,
@@ -80,7 +80,7 @@ pub(crate) fn ask(
     let function = linked.get_export_index(&mut *store, Some(&interface), "explanations");
     let function =
         linked.get_typed_func::<(), (Vec<Explanation>,)>(&mut *store, function.ok_or_else(missing)?)?;
-    function.call(&mut *store, ()).map(|(explanations,)| explanations)
+    function.call_async(&mut *store, ()).await.map(|(explanations,)| explanations)
 }
 
 /// Checks what a plugin says of consequences.

@@ -1,10 +1,6 @@
 //! The engine: which WebAssembly it takes, how it meters, where instances live.
 
-use std::{
-    num::NonZero,
-    sync::mpsc::{RecvTimeoutError, Sender, channel},
-    thread::JoinHandle,
-};
+use std::num::NonZero;
 
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, OperatorCost, PoolingAllocationConfig};
 
@@ -12,12 +8,16 @@ use crate::{
     SandboxError,
     debt::CALL_FUEL,
     imports::RGB_BYTE_FUEL,
-    limits::{EPOCH, Limits, MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLES},
+    limits::{Limits, MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLES},
 };
 
 /// Stack of a guest's own calls. Rust guests keep a megabyte of shadow stack in linear memory
 /// besides; this is for return addresses and registers.
 pub(crate) const WASM_STACK_BYTES: usize = 512 << 10;
+
+/// The stack that a run has for itself: the guest's, and below it that of the host's functions, which
+/// get what a thread of Rust's has to spare.
+const STACK_BYTES: usize = WASM_STACK_BYTES + (2 << 20);
 
 /// Frames of a plugin's stack that are told when it fails, innermost first: enough to reach from there
 /// to `diagnose` in a plugin that does not recurse without end.
@@ -48,8 +48,11 @@ fn base_config() -> Config {
     config
         .consume_fuel(true)
         .operator_cost(operator_cost())
-        .epoch_interruption(true)
+        // The deadline is kept by fuel, see `crate::watch`: a check of its own at the head of every loop
+        // would cost a good part of what a loop over pixels does.
+        .epoch_interruption(false)
         .max_wasm_stack(WASM_STACK_BYTES)
+        .async_stack_size(STACK_BYTES)
         .cranelift_nan_canonicalization(true)
         .wasm_component_model(true)
         .wasm_simd(true)
@@ -84,6 +87,7 @@ pub(crate) fn running(limits: &Limits, concurrency: u32) -> Result<Engine, Sandb
         .total_core_instances(slots.saturating_mul(MAX_CORE_INSTANCES))
         .total_memories(slots.saturating_mul(MAX_MEMORIES))
         .total_tables(slots.saturating_mul(MAX_TABLES))
+        .total_stacks(slots)
         .max_core_instances_per_component(MAX_CORE_INSTANCES)
         .max_memories_per_component(MAX_MEMORIES)
         .max_tables_per_component(MAX_TABLES)
@@ -103,36 +107,6 @@ pub(crate) fn running(limits: &Limits, concurrency: u32) -> Result<Engine, Sandb
     let mut config = base_config();
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     Engine::new(&config).map_err(SandboxError::Engine)
-}
-
-/// Advances the engine's epoch every [`EPOCH`], on a thread that ends with this value.
-#[derive(Debug)]
-pub(crate) struct Ticker {
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Ticker {
-    pub(crate) fn start(engine: &Engine) -> std::io::Result<Self> {
-        let (stop, stopped) = channel();
-        let engine = engine.clone();
-        let thread = std::thread::Builder::new().name("sandbox-epoch".into()).spawn(move || {
-            while stopped.recv_timeout(EPOCH) == Err(RecvTimeoutError::Timeout) {
-                engine.increment_epoch();
-            }
-        })?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
-    }
-}
-
-impl Drop for Ticker {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // It only loops and cannot have panicked; there is nothing to hand on if it did.
-            drop(thread.join());
-        }
-    }
 }
 
 #[cfg(test)]

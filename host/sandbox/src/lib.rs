@@ -27,6 +27,7 @@ mod stop;
 mod store;
 mod vet;
 mod wasi;
+mod watch;
 
 pub use bindings::easysight::diagnosis::types::{
     ClipRequest, Decision, Descriptor, Diagnosis, Finding, Metric, Region, Report, Status, Text,
@@ -37,7 +38,7 @@ pub use config::{ConfigError, ConfigSchema};
 pub use digest::{Digest, ParseDigestError};
 pub use error::{LoadError, RunFailure, SandboxError};
 pub use imports::LogLine;
-pub use limits::{EPOCH, Limits};
+pub use limits::{BEAT, Limits};
 pub use plugin::{Plugin, RunInput, RunOutcome};
 pub use sandbox::{Sandbox, SandboxConfig};
 pub use stack::StackFrame;

@@ -13,8 +13,8 @@ pub struct Limits {
     pub fuel: u64,
     /// Linear memory in bytes, all memories of the plugin together.
     pub memory_bytes: usize,
-    /// Wall clock, including time spent in the host on the plugin's behalf. Kept to the next
-    /// [`EPOCH`].
+    /// Wall clock, including time spent in the host on the plugin's behalf. Kept to one
+    /// [`BEAT`].
     pub timeout: Duration,
     /// Elements of all tables together.
     pub table_elements: usize,
@@ -66,8 +66,8 @@ impl Limits {
     }
 }
 
-/// The beat of the wall-clock limit: a plugin is stopped at the first beat after its deadline.
-pub const EPOCH: Duration = Duration::from_millis(10);
+/// How closely the wall-clock limit is kept: what goes on in a plugin longer than this is interrupted to look.
+pub const BEAT: Duration = Duration::from_millis(10);
 
 /// Core modules, memories and tables of one component. Components of scripting languages link a
 /// dozen or two of modules around one memory.

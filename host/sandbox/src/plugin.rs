@@ -10,7 +10,7 @@ use bytes::Bytes;
 use easysight_capture::Clip;
 use serde_json::Value;
 use wasmtime::{
-    Store, StoreContextMut, UpdateDeadline,
+    Store,
     component::{Component, Resource, ResourceTable, types::ComponentItem},
 };
 
@@ -27,7 +27,7 @@ use crate::{
     report::{check_descriptor, check_report},
     sandbox::Shared,
     stack::{self, StackFrame},
-    wasi,
+    wasi, watch,
 };
 
 /// What a run is given.
@@ -101,8 +101,8 @@ impl Plugin {
         let wrong = |error: wasmtime::Error| LoadError::WrongWorld(format!("{error:#}"));
         let pre = PluginPre::new(shared.linker.instantiate_pre(component).map_err(wrong)?).map_err(wrong)?;
         let limits = shared.limits;
-        let call = run(&shared, None, limits, None, &Stop::new(), |store| {
-            pre.instantiate(&mut *store)?.call_describe(store)
+        let call = run(&shared, None, limits, None, &Stop::new(), async |store| {
+            pre.instantiate_async(&mut *store).await?.call_describe(store).await
         });
         let descriptor = call.result.map_err(LoadError::Describe)?;
         let version = check_descriptor(&descriptor).map_err(LoadError::Descriptor)?;
@@ -110,9 +110,9 @@ impl Plugin {
         let causes = causes::export_of(&shared.contract, component)?;
         let explanations = match &causes {
             None => Vec::new(),
-            Some(export) => run(&shared, None, limits, None, &Stop::new(), |store| {
-                let linked = pre.instance_pre().instantiate(&mut *store)?;
-                causes::ask(export, &linked, store)
+            Some(export) => run(&shared, None, limits, None, &Stop::new(), async |store| {
+                let linked = pre.instance_pre().instantiate_async(&mut *store).await?;
+                causes::ask(export, &linked, store).await
             })
             .result
             .map_err(LoadError::Explanations)?,
@@ -178,8 +178,12 @@ impl Plugin {
     pub fn run_until(&self, input: RunInput, stop: &Stop) -> RunOutcome {
         let RunInput { clip, config, limits, baseline } = input;
         let limits = limits.at_most(self.shared.limits);
-        let mut call = run(&self.shared, Some(clip), limits, baseline, stop, |store| {
-            self.pre.instantiate(&mut *store)?.call_diagnose(store, Resource::new_own(0), &config)
+        let mut call = run(&self.shared, Some(clip), limits, baseline, stop, async |store| {
+            self.pre
+                .instantiate_async(&mut *store)
+                .await?
+                .call_diagnose(store, Resource::new_own(0), &config)
+                .await
         });
         let result = match call.result {
             Ok(Ok(report)) => match check_report(&self.descriptor, &report) {
@@ -211,8 +215,8 @@ impl Plugin {
     ///
     /// Those of a run.
     pub fn probe(&self) -> Result<Descriptor, RunFailure> {
-        run(&self.shared, None, self.shared.limits, None, &Stop::new(), |store| {
-            self.pre.instantiate(&mut *store)?.call_describe(store)
+        run(&self.shared, None, self.shared.limits, None, &Stop::new(), async |store| {
+            self.pre.instantiate_async(&mut *store).await?.call_describe(store).await
         })
         .result
     }
@@ -224,9 +228,13 @@ impl Plugin {
     ///
     /// Those of a run.
     pub fn describe_repeatedly(&self, times: usize) -> Result<Vec<Descriptor>, RunFailure> {
-        run(&self.shared, None, self.shared.limits, None, &Stop::new(), |store| {
-            let bound = self.pre.instantiate(&mut *store)?;
-            (0..times).map(|_| bound.call_describe(&mut *store)).collect()
+        run(&self.shared, None, self.shared.limits, None, &Stop::new(), async |store| {
+            let bound = self.pre.instantiate_async(&mut *store).await?;
+            let mut answers = Vec::new();
+            for _ in 0..times {
+                answers.push(bound.call_describe(&mut *store).await?);
+            }
+            Ok(answers)
         })
         .result
     }
@@ -239,9 +247,13 @@ impl Plugin {
     /// [`RunFailure`] where it fails.
     pub fn explain_repeatedly(&self, times: usize) -> Result<Vec<Vec<Explanation>>, RunFailure> {
         let Some(export) = &self.causes else { return Ok(Vec::new()) };
-        run(&self.shared, None, self.shared.limits, None, &Stop::new(), |store| {
-            let linked = self.pre.instance_pre().instantiate(&mut *store)?;
-            (0..times).map(|_| causes::ask(export, &linked, &mut *store)).collect()
+        run(&self.shared, None, self.shared.limits, None, &Stop::new(), async |store| {
+            let linked = self.pre.instance_pre().instantiate_async(&mut *store).await?;
+            let mut answers = Vec::new();
+            for _ in 0..times {
+                answers.push(causes::ask(export, &linked, &mut *store).await?);
+            }
+            Ok(answers)
         })
         .result
     }
@@ -279,7 +291,7 @@ fn run<T>(
     limits: Limits,
     baseline: Option<Bytes>,
     stop: &Stop,
-    call: impl FnOnce(&mut Store<Instance>) -> wasmtime::Result<T>,
+    call: impl AsyncFnOnce(&mut Store<Instance>) -> wasmtime::Result<T>,
 ) -> Call<T> {
     let _slot = shared.slots.take();
     let started = Instant::now();
@@ -308,9 +320,7 @@ fn run<T>(
     store.limiter(|instance| &mut instance.quota);
     store.set_hostcall_fuel(limits.result_bytes);
     store.set_max_component_handles(limits.handles);
-    store.epoch_deadline_callback(|instance| at_epoch(&instance));
-    store.set_epoch_deadline(1);
-    let called = store.set_fuel(limits.fuel).and_then(|()| call(&mut store));
+    let called = watch::begin(&mut store, limits.fuel).and_then(|()| watch::drive(call(&mut store)));
     let left = store.get_fuel().unwrap_or(0).checked_sub(debt.owed());
     let result = match called {
         // Whatever else came of it: a run that cannot pay what it owes went beyond its fuel, on every machine.
@@ -340,20 +350,4 @@ fn run<T>(
         baseline: instance.new_baseline,
         stack,
     }
-}
-
-/// Whether a run goes on, which it is asked at every beat of the engine's clock.
-fn at_epoch(instance: &StoreContextMut<'_, Instance>) -> wasmtime::Result<UpdateDeadline> {
-    let state = instance.data();
-    if state.stop.is_stopped() {
-        return Err(Overrun::Stopped.into());
-    }
-    // What is owed cannot be paid from here: the plugin's code has its own count of what is left.
-    if state.debt.owed() > instance.get_fuel()? {
-        return Err(Overrun::Fuel.into());
-    }
-    if Instant::now() >= state.deadline {
-        return Err(Overrun::Deadline.into());
-    }
-    Ok(UpdateDeadline::Continue(1))
 }

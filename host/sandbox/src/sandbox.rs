@@ -10,7 +10,7 @@ use crate::{
     cache::{CompiledCache, load_code},
     compile::Compiler,
     contract::Contract,
-    engine::{self, Ticker},
+    engine,
     imports::{self, Instance},
     vet, wasi,
 };
@@ -51,7 +51,6 @@ pub(crate) struct Shared {
     pub(crate) slots: Slots,
     cache: Option<CompiledCache>,
     compiler: Compiler,
-    _ticker: Ticker,
 }
 
 /// Runs plugins. One a process is enough: its plugins share the engine's pool.
@@ -67,7 +66,7 @@ impl fmt::Debug for Sandbox {
 }
 
 impl Sandbox {
-    /// Starts an engine, its clock and its cache.
+    /// Starts an engine and its cache.
     ///
     /// # Errors
     ///
@@ -89,8 +88,6 @@ impl Sandbox {
             .and_then(|()| wasi::link(&mut linker))
             .and_then(|()| link_more(&mut linker))
             .map_err(SandboxError::Engine)?;
-        let ticker = Ticker::start(&engine)
-            .map_err(|source| SandboxError::Io { path: PathBuf::from("epoch thread"), source })?;
         let cache = match &config.cache_dir {
             Some(dir) => Some(CompiledCache::open(dir, &engine)?),
             None => None,
@@ -108,7 +105,6 @@ impl Sandbox {
                 slots: Slots::new(config.concurrency),
                 cache,
                 compiler,
-                _ticker: ticker,
             }),
         })
     }

@@ -16,7 +16,7 @@ impl Stop {
         Self::default()
     }
 
-    /// Stops. A plugin that computes notices at the next [`crate::EPOCH`].
+    /// Stops. A plugin that computes or waits notices within a [`crate::BEAT`].
     pub fn stop(&self) {
         self.0.store(true, Ordering::Relaxed);
     }

@@ -31,7 +31,7 @@ use wasmtime_wasi::{
 use crate::{
     debt::Debt,
     imports::Instance,
-    limits::{EPOCH, Overrun},
+    limits::{BEAT, Overrun},
     printed::Printed,
     stop::Stop,
 };
@@ -119,8 +119,8 @@ pub(crate) fn empty_context(debt: &Debt) -> (WasiCtx, Printed) {
 }
 
 /// Adds WASI to a linker. Waiting is the one thing that could hold an executor beyond every limit:
-/// neither fuel nor epochs pass while the host sleeps. So it is replaced by waiting that ends with
-/// the plugin's deadline, or when the plugin is stopped.
+/// while the host sleeps no fuel is used, and nobody looks at the clock. So it is replaced by waiting
+/// that ends with the plugin's deadline, or when the plugin is stopped.
 pub(crate) fn link(linker: &mut Linker<Instance>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_sync(linker)?;
     linker.allow_shadowing(true);
@@ -174,7 +174,7 @@ fn until<T>(
             if now >= deadline {
                 return Err(Overrun::Deadline.into());
             }
-            let beat = (now + EPOCH).min(deadline);
+            let beat = (now + BEAT).min(deadline);
             if let Ok(done) = tokio::time::timeout_at(beat.into(), &mut wait).await {
                 return done;
             }

@@ -61,6 +61,25 @@ fn an_endless_loop_with_fuel_to_spare_runs_out_of_time() {
     assert!(outcome.elapsed >= Duration::from_millis(150));
 }
 
+/// Fuel is handed out in slices, so that the clock is looked at between them.
+#[test]
+fn slices_of_fuel_change_nothing_about_how_much_a_run_uses() {
+    let fuel = |times: u64| {
+        let body = format!(
+            "(loop $again
+                (local.set $i (i32.add (local.get $i) (i32.const 1)))
+                (br_if $again (i32.lt_u (local.get $i) (i32.const {times}))))
+             {HONEST}"
+        );
+        let (kind, outcome) = kind_of(limits(), "", &body);
+        assert_eq!(kind, "inconclusive");
+        outcome.fuel
+    };
+    let (first, second) = (fuel(1_000), fuel(2_000));
+    let each = (second - first) / 1_000;
+    assert_eq!(fuel(1_000_000), first + 999_000 * each);
+}
+
 #[test]
 fn waiting_for_ever_ends_with_the_deadline() {
     let body = "(call $block (call $after (i64.const 9223372036854775807))) (unreachable)";
@@ -90,7 +109,19 @@ fn stopped_meanwhile(plugin: &Plugin, limits: Limits) -> (RunOutcome, Duration) 
 fn a_run_that_nobody_waits_for_is_stopped_at_once() {
     let much = Limits { fuel: u64::MAX / 2, timeout: Duration::from_secs(60), ..limits() };
     let wait = "(call $block (call $after (i64.const 9223372036854775807))) (unreachable)";
-    for hostile in [guest("plain", "", FOREVER), guest("waiting", WAIT, wait)] {
+    // Little fuel for much time: waiting for memory, growing it by nothing, printing.
+    let walk = "(loop $again
+        (local.set $i (i32.and (i32.add (local.get $i) (i32.load (local.get $i))) (i32.const 0x1ffc0)))
+        (local.set $i (i32.and (i32.add (local.get $i) (i32.const 4160)) (i32.const 0x1ffc0)))
+        (br $again)) (unreachable)";
+    let grow = "(loop $again (drop (memory.grow (i32.const 0))) (br $again)) (unreachable)";
+    for hostile in [
+        guest("plain", "", FOREVER),
+        guest("waiting", WAIT, wait),
+        guest("plain", "", walk),
+        guest("plain", "", grow),
+        printing(u32::MAX, 60_000, "(unreachable)"),
+    ] {
         let plugin = load(much, &hostile).unwrap();
         let (outcome, after) = stopped_meanwhile(&plugin, much);
         assert_eq!(outcome.result.unwrap_err(), RunFailure::Stopped);

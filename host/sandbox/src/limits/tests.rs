@@ -52,7 +52,7 @@ fn failures_of_a_run_are_told_in_their_own_words() {
     ] {
         told(&[&format!("| {granted}"), &format!("`{}`", failure.kind()), &failure.to_string()]);
     }
-    told(&[&format!("{} ms", EPOCH.as_millis()), "--plugin-timeout"]);
+    told(&[&format!("{} ms", BEAT.as_millis()), "--plugin-timeout"]);
     told(&["| 64 |"]);
     told(&[&format!("| {} |", grouped(limits.log_line_bytes as u64))]);
     told(&[&format!("| {} KiB |", limits.baseline_bytes >> 10), "`store`"]);
