@@ -166,7 +166,7 @@ impl LeaseRepository for Store {
 
     fn may_have_work(&self, labels: &Labels, now: i64) -> bool {
         let ready = &self.known.ready;
-        ready.wants_list() || ready.has(labels) || !ready.looks(&[labels], 1, now).is_empty()
+        ready.wants_list() || ready.has(labels, now) || !ready.looks(&[labels], 1, now).is_empty()
     }
 
     async fn note_polls(

@@ -51,8 +51,8 @@ struct Set {
     looked_at: Option<i64>,
     /// Something happened that may have made jobs ready anywhere in the set.
     dirty: bool,
-    /// When jobs become ready that wait for their time.
-    due: BTreeSet<i64>,
+    /// Jobs that wait for their time.
+    due: BTreeSet<(i64, Key)>,
     /// From when on a look from the beginning may be taken.
     whole_after: Option<Instant>,
 }
@@ -84,7 +84,7 @@ impl Ready {
     pub(crate) fn list(&self, required: Vec<String>) {
         let mut sets = self.0.lock();
         let listed: BTreeSet<String> = required.into_iter().collect();
-        sets.of.retain(|name, set| listed.contains(name) || !set.jobs.is_empty());
+        sets.of.retain(|name, set| listed.contains(name) || !set.jobs.is_empty() || !set.due.is_empty());
         for name in listed {
             sets.of.entry(name).or_default();
         }
@@ -96,15 +96,11 @@ impl Ready {
         let mut sets = self.0.lock();
         for job in jobs {
             let set = sets.of.entry(job.required).or_default();
-            if job.not_before > now {
-                set.due.insert(job.not_before);
-                continue;
-            }
             let key = (Reverse(job.priority), job.id);
-            // What lies behind the cursor comes with the next look.
-            if !(set.more && set.cursor.is_some_and(|cursor| key > cursor)) {
-                set.jobs.insert(key);
-                set.trim();
+            if job.not_before <= now {
+                set.insert(key);
+            } else if set.due.len() < KEEP {
+                set.due.insert((job.not_before, key));
             }
         }
     }
@@ -146,6 +142,7 @@ impl Ready {
         let mut looks = Vec::new();
         for (required, set) in &mut sets.of {
             if labels.iter().any(|labels| satisfies(labels, required)) {
+                set.ripen(now);
                 let after = set.look(wanted, now, here);
                 looks.extend(after.map(|after| Look { required: required.clone(), after }));
             }
@@ -158,7 +155,6 @@ impl Ready {
         let mut sets = self.0.lock();
         let Some(set) = sets.of.get_mut(&look.required) else { return };
         set.looked_at = Some(now);
-        set.due.retain(|due| *due > now);
         set.more = found.len() >= LOOK;
         if look.after.is_none() {
             set.dirty = false;
@@ -189,9 +185,12 @@ impl Ready {
     }
 
     /// True where a job is ready that a node with these labels may have.
-    pub(crate) fn has(&self, labels: &Labels) -> bool {
-        let sets = self.0.lock();
-        sets.of.iter().any(|(required, set)| !set.jobs.is_empty() && satisfies(labels, required))
+    pub(crate) fn has(&self, labels: &Labels, now: i64) -> bool {
+        let mut sets = self.0.lock();
+        sets.of.iter_mut().any(|(required, set)| {
+            set.ripen(now);
+            !set.jobs.is_empty() && satisfies(labels, required)
+        })
     }
 
     /// How many are ready, by the labels that they require.
@@ -220,11 +219,28 @@ impl Set {
             return Some(self.cursor);
         }
         let old = self.looked_at.is_none_or(|at| now < at || now - at >= FRESH_MS);
-        let due = self.due.first().is_some_and(|due| *due <= now);
-        if short && (old || due || self.dirty) {
+        if short && (old || self.dirty) {
             return Some(if whole { None } else { self.cursor });
         }
         None
+    }
+
+    fn insert(&mut self, key: Key) {
+        // What lies behind the cursor comes with the next look.
+        if !(self.more && self.cursor.is_some_and(|cursor| key > cursor)) {
+            self.jobs.insert(key);
+            self.trim();
+        }
+    }
+
+    /// Jobs whose time has come are ready.
+    fn ripen(&mut self, now: i64) {
+        while let Some((at, key)) = self.due.first().copied()
+            && at <= now
+        {
+            self.due.pop_first();
+            self.insert(key);
+        }
     }
 
     /// Leaves the least urgent jobs to the database where there are too many.
@@ -309,16 +325,29 @@ mod tests {
         ready.looked(&behind, vec![key(0, 9_999)], 0, took);
         assert_eq!(ids(&ready.take(&labels, 5)), [9_999]);
         assert!(looks(10, 0).is_empty());
-        // A job whose time has come, one that another master queued, a look of long ago.
-        ready.add([job("", 0, 5, 40)], 0);
-        assert!(looks(10, 39).is_empty());
-        assert_eq!(looks(10, 40), std::slice::from_ref(&whole));
-        ready.looked(&whole, Vec::new(), 40, took);
-        assert!(looks(10, 41).is_empty());
+        // One that another master queued, a look of long ago.
         ready.doubt();
         assert_eq!(looks(10, 41), std::slice::from_ref(&whole));
         ready.looked(&whole, Vec::new(), 41, took);
         assert_eq!(looks(10, 41 + FRESH_MS), [whole]);
+    }
+
+    #[test]
+    fn a_job_whose_time_has_come_needs_no_look() {
+        let ready = Ready::default();
+        let labels = Labels::new();
+        ready.list(vec![String::new()]);
+        let whole = Look { required: String::new(), after: None };
+        // Nor does it where looks are dear, or when all else is forgotten.
+        ready.looked(&whole, Vec::new(), 0, Duration::from_secs(1));
+        ready.add([job("", 0, 5, 40), job("", 0, 6, 41)], 0);
+        ready.forget();
+        ready.looked(&whole, Vec::new(), 0, Duration::from_secs(1));
+        assert!(!ready.has(&labels, 39));
+        assert!(ready.looks(&[&labels], 1, 40).is_empty() && ready.has(&labels, 40));
+        assert_eq!(ids(&ready.take(&labels, 5)), [5]);
+        assert!(ready.has(&labels, 41));
+        assert_eq!(ids(&ready.take(&labels, 5)), [6]);
     }
 
     #[test]
