@@ -9,6 +9,7 @@ mod pictures;
 mod remembering;
 mod shadows;
 mod storms;
+mod upgrades;
 
 use databases::{Node, camera, fan_out, finished, open, plan, published, run_of, task};
 use easysight_protocol::{
@@ -80,6 +81,16 @@ macro_rules! on_both {
             })*
         }
     };
+}
+
+#[tokio::test]
+async fn findings_of_before_are_there_after_an_upgrade_of_sqlite() {
+    upgrades::findings_of_before_are_there_after_an_upgrade(Dialect::Sqlite).await;
+}
+
+#[tokio::test]
+async fn findings_of_before_are_there_after_an_upgrade_of_postgres() {
+    upgrades::findings_of_before_are_there_after_an_upgrade(Dialect::Postgres).await;
 }
 
 on_both!(
