@@ -2,16 +2,17 @@
 //! process never outlives the call, however it ends.
 
 use std::{
-    ffi::OsStr, io, os::unix::process::ExitStatusExt, path::PathBuf, pin::pin, process::Stdio, time::Duration,
+    convert::Infallible, ffi::OsStr, future::ready, io, os::unix::process::ExitStatusExt, path::PathBuf,
+    pin::pin, process::Stdio, sync::Arc, time::Duration,
 };
 
-use bytes::BytesMut;
+use parking_lot::Mutex;
 use rustix::process::Signal;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader},
+    io::{AsyncRead, AsyncReadExt},
     process::{Child, Command},
     sync::mpsc,
-    time::{Instant, timeout_at},
+    time::{Instant, timeout},
 };
 
 use crate::{
@@ -20,13 +21,18 @@ use crate::{
     error::{CaptureError, CaptureErrorKind as Kind},
     frame::{Frame, SampleRange},
     handover::Handover,
-    notes::{FrameNote, Notes, duration},
+    notes::Notes,
+    reading::{End, Reading, read_log},
     request::ClipRequest,
     source::{Source, SourceKind},
 };
 
-/// Bytes of a line of ffmpeg's log that are looked at.
-const MAX_LINE_BYTES: usize = 4 << 10;
+/// While somebody thinks about the first part of a capture, nothing is read for so long: what is decoded
+/// meanwhile may turn out to be unwanted. For longer no camera is kept waiting.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Bytes that ffmpeg may be ahead by: what Linux grants to everybody.
+const PIPE_BYTES: usize = 1 << 20;
 
 /// How sources are read.
 #[derive(Debug, Clone)]
@@ -57,26 +63,19 @@ impl Default for CaptureConfig {
     }
 }
 
+/// What came of a capture in two parts.
+#[derive(Debug)]
+pub enum Capture<T> {
+    /// The first part was enough, and this came of it.
+    Enough(T),
+    /// All of it was captured.
+    Whole(Clip),
+}
+
 /// Makes clips of sources.
 #[derive(Debug, Clone)]
 pub struct Capturer {
     config: CaptureConfig,
-}
-
-/// Why reading frames came to an end.
-enum End {
-    /// There is enough.
-    Enough,
-    /// ffmpeg closed its output.
-    Closed,
-    /// No frame came for as long as a stream may be silent.
-    Silent,
-    /// The whole took too long.
-    Late,
-    /// The next frame is larger than a clip may be.
-    TooLarge,
-    /// Samples could not be read or do not make a frame.
-    Broken(String),
 }
 
 impl Capturer {
@@ -93,6 +92,26 @@ impl Capturer {
     ///
     /// [`CaptureError`], also where a stream breaks off before half of the span.
     pub async fn capture(&self, source: &Source, request: &ClipRequest) -> Result<Clip, CaptureError> {
+        match self.capture_part(source, request, request, |_| ready(None::<Infallible>)).await? {
+            Capture::Whole(clip) => Ok(clip),
+            Capture::Enough(never) => match never {},
+        }
+    }
+
+    /// The same in two parts. As soon as there is what `part` asks for, `enough` is shown a clip of it, and the
+    /// capture ends where that has an answer. Else it goes on to its end, with all frames from the first one on.
+    /// A source that ends before, or that is too short for two parts, is captured as a whole.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Capturer::capture`].
+    pub async fn capture_part<T, F: Future<Output = Option<T>>>(
+        &self,
+        source: &Source,
+        request: &ClipRequest,
+        part: &ClipRequest,
+        enough: impl FnOnce(Clip) -> F,
+    ) -> Result<Capture<T>, CaptureError> {
         let error =
             |kind, detail: String| CaptureError { kind, detail, remote: source.kind() != SourceKind::File };
         let picture = match source {
@@ -126,29 +145,45 @@ impl Capturer {
         else {
             return Err(error(Kind::FfmpegFailed, "a pipe to ffmpeg is missing".into()));
         };
+        // As far as the system grants it: each time that the pipe is full costs two switches between processes.
+        drop(rustix::pipe::fcntl_setpipe_size(&stdout, PIPE_BYTES));
         let processor_time = self.config.deadline + request.span();
         // Before it is told what to open: nothing that is not trusted reaches it without its bounds.
         confinement::confine(pid, self.config.memory_bytes, processor_time)
             .map_err(|e| error(Kind::FfmpegFailed, format!("ffmpeg cannot be given its limits: {e}")))?;
         let (announce, announced) = mpsc::unbounded_channel();
         let address = address.to_string_lossy();
+        let notes = Mutex::new(Notes::default());
         let log = async {
-            let mut log = pin!(read_log(stderr, source, &address, announce));
-            let Some(handover) = handover else { return (log.await, Ok(())) };
+            let mut log = pin!(read_log(stderr, source, &address, announce, &notes));
+            let Some(handover) = handover else {
+                log.await;
+                return Ok(());
+            };
             tokio::select! {
                 // Already gone, for whatever reason.
-                notes = &mut log => (notes, Ok(())),
-                handed_over = handover.send_on(pid) => (log.await, handed_over),
+                () = &mut log => Ok(()),
+                handed_over = handover.send_on(pid) => {
+                    log.await;
+                    handed_over
+                }
             }
         };
+        let mut reading = Reading::new(&self.config, request, stdout, announced);
         let frames = async {
-            let taken = self.take_frames(request, stdout, announced).await;
+            let show = |frames| clip_of(source, &notes.lock().clone(), frames).ok();
+            let read = read(&mut reading, request, part, show, enough).await;
             // Ends the log too. That the process is gone already is no failure.
             drop(child.start_kill());
-            taken
+            read
         };
-        let ((notes, handed_over), (frames, end)) = tokio::join!(log, frames);
+        let (handed_over, read) = tokio::join!(log, frames);
         let ended = child.wait().await;
+        let end = match read {
+            Read::Enough(answer) => return Ok(Capture::Enough(answer)),
+            Read::End(end) => end,
+        };
+        let (notes, frames) = (notes.into_inner(), reading.frames);
         if let Err(e) = handed_over {
             return Err(error(Kind::FfmpegFailed, no_handover(&e)));
         }
@@ -162,7 +197,8 @@ impl Capturer {
         // ffmpeg calls an RTSP server that never answers invalid data.
         let in_vain = !notes.is_open() && started.elapsed() >= self.config.connect_timeout;
         let notes = if in_vain { notes.timed_out() } else { notes };
-        self.conclude(source, request, notes, frames, end).map_err(|(kind, detail)| error(kind, detail))
+        let concluded = self.conclude(source, request, &notes, frames, end);
+        concluded.map(Capture::Whole).map_err(|(kind, detail)| error(kind, detail))
     }
 
     /// Finds out whether the ffmpeg program can be started at all; what it does then is not waited for.
@@ -200,82 +236,20 @@ impl Capturer {
             .spawn()
     }
 
-    /// Reads frames until there are enough or no more come. A live stream begins at its first
-    /// keyframe; what precedes it is made up by the decoder.
-    async fn take_frames(
-        &self,
-        request: &ClipRequest,
-        mut samples: impl AsyncRead + Unpin,
-        mut announced: mpsc::UnboundedReceiver<FrameNote>,
-    ) -> (Vec<Frame>, End) {
-        let late = Instant::now() + self.config.deadline + request.span();
-        let mut frames: Vec<Frame> = Vec::new();
-        let (mut first, mut held, mut picker) = (None, 0_usize, request.picker());
-        loop {
-            // Opening a source and waiting for its first keyframe may take all the time there is;
-            // ffmpeg watches the connection itself.
-            let patience =
-                if frames.is_empty() { late } else { Instant::now() + self.config.connect_timeout };
-            let until = patience.min(late);
-            let past = || if until == late { End::Late } else { End::Silent };
-            let note = match timeout_at(until, announced.recv()).await {
-                Ok(Some(note)) => note,
-                Ok(None) => return (frames, End::Closed),
-                Err(_) => return (frames, past()),
-            };
-            // A stream that changes its size begins another clip; this one ends here.
-            if frames.first().is_some_and(|frame| frame.size() != note.size) {
-                return (frames, End::Enough);
-            }
-            let Some(bytes) = Frame::bytes_of(note.size) else { return (frames, End::TooLarge) };
-            if held + bytes > self.config.max_bytes {
-                return (frames, End::TooLarge);
-            }
-            let mut buffer = BytesMut::zeroed(bytes);
-            match timeout_at(until, samples.read_exact(&mut buffer)).await {
-                Ok(Ok(_)) => {}
-                Ok(Err(e)) if e.kind() == io::ErrorKind::UnexpectedEof => return (frames, End::Closed),
-                Ok(Err(e)) => return (frames, End::Broken(e.to_string())),
-                Err(_) => return (frames, past()),
-            }
-            if frames.is_empty() && !note.keyframe {
-                continue;
-            }
-            let timestamp = timestamp(&note, &mut first, frames.last());
-            if !picker.takes(timestamp, note.keyframe) {
-                continue;
-            }
-            match Frame::new(timestamp, note.keyframe, note.size, &buffer.freeze()) {
-                Ok(frame) => frames.push(frame),
-                Err(e) => return (frames, End::Broken(e.to_string())),
-            }
-            held += bytes;
-            if !picker.runs() {
-                return (frames, End::Enough);
-            }
-        }
-    }
-
     /// Makes the clip, or says why there is none.
     fn conclude(
         &self,
         source: &Source,
         request: &ClipRequest,
-        notes: Notes,
-        frames: Vec<Frame>,
+        notes: &Notes,
+        frames: Vec<Arc<Frame>>,
         end: End,
     ) -> Result<Clip, (Kind, String)> {
         let covered = frames.last().map_or(Duration::ZERO, |frame| frame.timestamp);
         let so_far =
             |what: String| format!("after {} frames in {:.1} s: {what}", frames.len(), covered.as_secs_f64());
         let half = frames.len() >= request.min_frames() as usize && covered >= request.span() / 2;
-        // A file or a snapshot has what it has; only a stream can break off.
-        let streams = match source.kind() {
-            SourceKind::Rtsp => true,
-            SourceKind::Http => !notes.has_duration && !is_picture(&notes),
-            SourceKind::File => false,
-        };
-        let usable = half || (!streams && !frames.is_empty());
+        let usable = half || (!streams(source, notes) && !frames.is_empty());
         let patience = self.config.connect_timeout.as_secs_f64();
         match end {
             End::Enough => {}
@@ -312,32 +286,82 @@ impl Capturer {
             }
             End::Broken(what) => return Err((Kind::FfmpegFailed, so_far(what))),
         }
-        let Some((width, height)) = frames.first().map(Frame::size) else {
-            return Err((Kind::NothingDecodes, "no frame".into()));
-        };
-        let info = ClipInfo {
-            width,
-            height,
-            range: if notes.full_range { SampleRange::Full } else { SampleRange::Limited },
-            frame_rate: notes.frame_rate,
-            codec: notes.codec,
-            live: streams,
-        };
-        Clip::new(info, notes.evidence, frames).map_err(|e| (Kind::FfmpegFailed, e.to_string()))
+        clip_of(source, notes, frames)
     }
+}
+
+/// What came of reading.
+enum Read<T> {
+    /// The first part was enough.
+    Enough(T),
+    /// All was read.
+    End(End),
+}
+
+/// Reads all that is wanted, unless `part` of it turns out to be enough.
+async fn read<R: AsyncRead + Unpin, T, F: Future<Output = Option<T>>>(
+    reading: &mut Reading<R>,
+    request: &ClipRequest,
+    part: &ClipRequest,
+    show: impl FnOnce(Vec<Arc<Frame>>) -> Option<Clip>,
+    enough: impl FnOnce(Clip) -> F,
+) -> Read<T> {
+    if part == request {
+        return Read::End(reading.to_end().await);
+    }
+    if let Some(end) = reading.until(part.picker()).await {
+        return Read::End(end);
+    }
+    let Some(clip) = show(reading.frames.clone()) else { return Read::End(reading.to_end().await) };
+    let began = Instant::now();
+    let mut answer = pin!(enough(clip));
+    let answered = timeout(PAUSE, &mut answer).await;
+    // That nothing was read meanwhile is not the source's fault.
+    reading.late += began.elapsed();
+    match answered {
+        Ok(Some(answer)) => return Read::Enough(answer),
+        Ok(None) => return Read::End(reading.to_end().await),
+        Err(_) => {}
+    }
+    let mut rest = pin!(reading.to_end());
+    tokio::select! {
+        answer = &mut answer => match answer {
+            Some(answer) => Read::Enough(answer),
+            None => Read::End(rest.await),
+        },
+        end = &mut rest => match answer.await {
+            Some(answer) => Read::Enough(answer),
+            None => Read::End(end),
+        },
+    }
+}
+
+/// True of what may break off; a file or a snapshot has what it has.
+fn streams(source: &Source, notes: &Notes) -> bool {
+    match source.kind() {
+        SourceKind::Rtsp => true,
+        SourceKind::Http => !notes.has_duration && !is_picture(notes),
+        SourceKind::File => false,
+    }
+}
+
+fn clip_of(source: &Source, notes: &Notes, frames: Vec<Arc<Frame>>) -> Result<Clip, (Kind, String)> {
+    let Some((width, height)) = frames.first().map(|frame| frame.size()) else {
+        return Err((Kind::NothingDecodes, "no frame".into()));
+    };
+    let info = ClipInfo {
+        width,
+        height,
+        range: if notes.full_range { SampleRange::Full } else { SampleRange::Limited },
+        frame_rate: notes.frame_rate,
+        codec: notes.codec.clone(),
+        live: streams(source, notes),
+    };
+    Clip::of(info, notes.evidence.clone(), frames).map_err(|e| (Kind::FfmpegFailed, e.to_string()))
 }
 
 fn no_handover(error: &io::Error) -> String {
     format!("the address could not be handed to ffmpeg: {error}")
-}
-
-/// Time after the clip's first frame. A stream without timestamps, or whose clock jumps back,
-/// stands still rather than going backwards.
-fn timestamp(note: &FrameNote, first: &mut Option<f64>, last: Option<&Frame>) -> Duration {
-    let before = last.map_or(Duration::ZERO, |frame| frame.timestamp);
-    let Some(seconds) = note.seconds else { return before };
-    let first = *first.get_or_insert(seconds);
-    duration(seconds - first).max(before)
 }
 
 /// A single picture rather than a stream of them.
@@ -357,61 +381,4 @@ async fn read_head(path: &std::path::Path) -> io::Result<Vec<u8>> {
     let mut head = Vec::with_capacity(decoder::HEAD_BYTES);
     tokio::fs::File::open(path).await?.take(decoder::HEAD_BYTES as u64).read_to_end(&mut head).await?;
     Ok(head)
-}
-
-/// Reads the log to its end, and announces frames as they are told of. `address` is what ffmpeg was told to open.
-async fn read_log(
-    stderr: impl AsyncRead + Unpin,
-    source: &Source,
-    address: &str,
-    announce: mpsc::UnboundedSender<FrameNote>,
-) -> Notes {
-    let mut notes = Notes::default();
-    let mut lines = BufReader::new(stderr);
-    let mut line = Vec::new();
-    let mut begun = false;
-    // A live stream is always joined in its middle; a recording where its first frame is no keyframe.
-    let mut joined = source.kind() != SourceKind::File;
-    while matches!(read_line(&mut lines, &mut line).await, Ok(true)) {
-        let mut text = String::from_utf8_lossy(&line);
-        if source.kind() != SourceKind::File && text.contains(address) {
-            text = text.replace(address, &source.to_string()).into();
-        }
-        if let Some(note) = notes.read(&text, source) {
-            if note.keyframe && !begun {
-                begun = true;
-                if joined {
-                    notes.forget_complaints();
-                }
-            }
-            joined |= !begun;
-            // Nobody listens any more once there are enough; the log is read on for its own sake.
-            drop(announce.send(note));
-        }
-    }
-    notes
-}
-
-/// Reads one line, of which no more than [`MAX_LINE_BYTES`] are kept. False at the end.
-async fn read_line(lines: &mut (impl AsyncBufReadExt + Unpin), line: &mut Vec<u8>) -> io::Result<bool> {
-    line.clear();
-    let mut any = false;
-    loop {
-        let chunk = lines.fill_buf().await?;
-        if chunk.is_empty() {
-            return Ok(any);
-        }
-        any = true;
-        let (part, ended) = match chunk.iter().position(|&byte| byte == b'\n' || byte == b'\r') {
-            Some(at) => (chunk.get(..at).unwrap_or_default(), true),
-            None => (chunk, false),
-        };
-        let room = MAX_LINE_BYTES.saturating_sub(line.len());
-        line.extend(part.iter().take(room));
-        let used = part.len() + usize::from(ended);
-        lines.consume(used);
-        if ended {
-            return Ok(true);
-        }
-    }
 }

@@ -98,6 +98,15 @@ impl Clip {
     ///
     /// [`ClipError`] where the frames are none, of different sizes or out of order.
     pub fn new(info: ClipInfo, evidence: DecoderEvidence, frames: Vec<Frame>) -> Result<Self, ClipError> {
+        Self::of(info, evidence, frames.into_iter().map(Arc::new).collect())
+    }
+
+    /// The same of frames that other clips may share.
+    pub(crate) fn of(
+        info: ClipInfo,
+        evidence: DecoderEvidence,
+        frames: Vec<Arc<Frame>>,
+    ) -> Result<Self, ClipError> {
         let size = (info.width, info.height);
         if frames.is_empty() {
             return Err(ClipError::Empty);
@@ -108,7 +117,6 @@ impl Clip {
         if !frames.is_sorted_by_key(|frame| frame.timestamp) {
             return Err(ClipError::Order);
         }
-        let frames = frames.into_iter().map(Arc::new).collect();
         Ok(Self { info: info.into(), evidence: evidence.into(), frames, levels: level_count(size) })
     }
 

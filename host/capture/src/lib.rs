@@ -12,10 +12,11 @@ mod error;
 mod frame;
 mod handover;
 mod notes;
+mod reading;
 mod request;
 mod source;
 
-pub use capture::{CaptureConfig, Capturer};
+pub use capture::{Capture, CaptureConfig, Capturer};
 pub use clip::{Clip, ClipError, ClipInfo, DecoderEvidence, PixelError, Rect};
 pub use error::{CaptureError, CaptureErrorKind};
 pub use frame::{Frame, FrameError, PlaneKind, SampleRange};

@@ -20,7 +20,7 @@ pub(crate) struct FrameNote {
 }
 
 /// What was read so far.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Notes {
     pub(crate) format: Option<String>,
     pub(crate) codec: Option<String>,

@@ -137,6 +137,14 @@ impl ClipRequest {
         Self { asked, stretches }
     }
 
+    /// What is wanted of the first part of a clip: every stretch from its beginning, up to `limit`. Where none is
+    /// longer that is all of it.
+    #[must_use]
+    pub fn within(&self, limit: Duration) -> Self {
+        let shorter = self.asked.iter().map(|one| Stretch { span: one.span.min(limit), ..*one }.into());
+        shorter.reduce(Self::merge).unwrap_or_else(|| self.clone())
+    }
+
     /// The stretches, the longest last.
     #[must_use]
     pub fn stretches(&self) -> &[Stretch] {
@@ -258,6 +266,17 @@ mod tests {
         let request = ClipRequest::from(every(1, 200, 1_000));
         let jittery: Sent = [0, 199, 415, 590, 805, 985].map(|at| (at, false)).into();
         assert_eq!(kept(&request, &jittery), jittery);
+    }
+
+    #[test]
+    fn a_part_of_what_is_wanted_ends_earlier() {
+        let (freeze, shake) = (every(2, 200, 3_000), every(25, 0, 1_000));
+        let whole = merged(&[freeze, shake]);
+        let part = whole.within(Duration::from_secs(1));
+        let sent = sent(40, 1_000);
+        assert_eq!(kept(&part, &kept(&whole, &sent)), sent[..=25]);
+        assert_eq!(whole.within(Duration::from_secs(3)), whole);
+        assert_eq!(ClipRequest::still().within(Duration::from_secs(3)), ClipRequest::still());
     }
 
     proptest! {

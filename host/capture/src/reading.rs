@@ -1,0 +1,206 @@
+//! Reading what ffmpeg gives: frames from its output, and from its log what they are and what the decoder
+//! complained of.
+
+use std::{io, sync::Arc, time::Duration};
+
+use bytes::BytesMut;
+use parking_lot::Mutex;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader},
+    sync::mpsc,
+    time::{Instant, timeout_at},
+};
+
+use crate::{
+    capture::CaptureConfig,
+    frame::Frame,
+    notes::{FrameNote, Notes, duration},
+    request::{ClipRequest, Picker},
+    source::{Source, SourceKind},
+};
+
+/// Bytes of a line of ffmpeg's log that are looked at.
+const MAX_LINE_BYTES: usize = 4 << 10;
+
+/// Why reading frames came to an end.
+pub(crate) enum End {
+    /// There is enough.
+    Enough,
+    /// ffmpeg closed its output.
+    Closed,
+    /// No frame came for as long as a stream may be silent.
+    Silent,
+    /// The whole took too long.
+    Late,
+    /// The next frame is larger than a clip may be.
+    TooLarge,
+    /// Samples could not be read or do not make a frame.
+    Broken(String),
+}
+
+/// The frames of a clip that is being made. A live stream begins at its first keyframe; what precedes it is
+/// made up by the decoder.
+pub(crate) struct Reading<R> {
+    samples: R,
+    announced: mpsc::UnboundedReceiver<FrameNote>,
+    picker: Picker,
+    patience: Duration,
+    max_bytes: usize,
+    /// When the whole has taken too long.
+    pub(crate) late: Instant,
+    pub(crate) frames: Vec<Arc<Frame>>,
+    /// The stream's own time at the first frame.
+    first: Option<f64>,
+    held: usize,
+}
+
+impl<R: AsyncRead + Unpin> Reading<R> {
+    pub(crate) fn new(
+        config: &CaptureConfig,
+        request: &ClipRequest,
+        samples: R,
+        announced: mpsc::UnboundedReceiver<FrameNote>,
+    ) -> Self {
+        Self {
+            samples,
+            announced,
+            picker: request.picker(),
+            patience: config.connect_timeout,
+            max_bytes: config.max_bytes,
+            late: Instant::now() + config.deadline + request.span(),
+            frames: Vec::new(),
+            first: None,
+            held: 0,
+        }
+    }
+
+    /// Reads on until there are enough frames or no more come.
+    pub(crate) async fn to_end(&mut self) -> End {
+        loop {
+            match self.next().await {
+                Ok(_) => {}
+                Err(end) => return end,
+            }
+        }
+    }
+
+    /// Reads until `part` has what it wants; the end, where that comes first.
+    pub(crate) async fn until(&mut self, mut part: Picker) -> Option<End> {
+        while part.runs() {
+            match self.next().await {
+                Ok(None) => {}
+                Ok(Some((timestamp, keyframe))) => drop(part.takes(timestamp, keyframe)),
+                Err(end) => return Some(end),
+            }
+        }
+        None
+    }
+
+    /// Reads one frame; its time and whether it is a keyframe, where it became part of the clip.
+    async fn next(&mut self) -> Result<Option<(Duration, bool)>, End> {
+        // Opening a source and waiting for its first keyframe may take all the time there is;
+        // ffmpeg watches the connection itself.
+        let patience = if self.frames.is_empty() { self.late } else { Instant::now() + self.patience };
+        let until = patience.min(self.late);
+        let past = || if until == self.late { End::Late } else { End::Silent };
+        let note = match timeout_at(until, self.announced.recv()).await {
+            Ok(Some(note)) => note,
+            Ok(None) => return Err(End::Closed),
+            Err(_) => return Err(past()),
+        };
+        // A stream that changes its size begins another clip; this one ends here.
+        if self.frames.first().is_some_and(|frame| frame.size() != note.size) {
+            return Err(End::Enough);
+        }
+        let Some(bytes) = Frame::bytes_of(note.size) else { return Err(End::TooLarge) };
+        if self.held + bytes > self.max_bytes {
+            return Err(End::TooLarge);
+        }
+        let mut buffer = BytesMut::zeroed(bytes);
+        match timeout_at(until, self.samples.read_exact(&mut buffer)).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(e)) if e.kind() == io::ErrorKind::UnexpectedEof => return Err(End::Closed),
+            Ok(Err(e)) => return Err(End::Broken(e.to_string())),
+            Err(_) => return Err(past()),
+        }
+        if self.frames.is_empty() && !note.keyframe {
+            return Ok(None);
+        }
+        let timestamp = self.timestamp(&note);
+        if !self.picker.takes(timestamp, note.keyframe) {
+            return Ok(None);
+        }
+        match Frame::new(timestamp, note.keyframe, note.size, &buffer.freeze()) {
+            Ok(frame) => self.frames.push(Arc::new(frame)),
+            Err(e) => return Err(End::Broken(e.to_string())),
+        }
+        self.held += bytes;
+        if self.picker.runs() { Ok(Some((timestamp, note.keyframe))) } else { Err(End::Enough) }
+    }
+
+    /// Time after the clip's first frame. A stream without timestamps, or whose clock jumps back,
+    /// stands still rather than going backwards.
+    fn timestamp(&mut self, note: &FrameNote) -> Duration {
+        let before = self.frames.last().map_or(Duration::ZERO, |frame| frame.timestamp);
+        let Some(seconds) = note.seconds else { return before };
+        let first = *self.first.get_or_insert(seconds);
+        duration(seconds - first).max(before)
+    }
+}
+
+/// Reads the log to its end, and announces frames as they are told of. `address` is what ffmpeg was told to open.
+pub(crate) async fn read_log(
+    stderr: impl AsyncRead + Unpin,
+    source: &Source,
+    address: &str,
+    announce: mpsc::UnboundedSender<FrameNote>,
+    notes: &Mutex<Notes>,
+) {
+    let mut lines = BufReader::new(stderr);
+    let mut line = Vec::new();
+    let mut begun = false;
+    // A live stream is always joined in its middle; a recording where its first frame is no keyframe.
+    let mut joined = source.kind() != SourceKind::File;
+    while matches!(read_line(&mut lines, &mut line).await, Ok(true)) {
+        let mut text = String::from_utf8_lossy(&line);
+        if source.kind() != SourceKind::File && text.contains(address) {
+            text = text.replace(address, &source.to_string()).into();
+        }
+        let mut notes = notes.lock();
+        if let Some(note) = notes.read(&text, source) {
+            if note.keyframe && !begun {
+                begun = true;
+                if joined {
+                    notes.forget_complaints();
+                }
+            }
+            joined |= !begun;
+            // Nobody listens any more once there are enough; the log is read on for its own sake.
+            drop(announce.send(note));
+        }
+    }
+}
+
+/// Reads one line, of which no more than [`MAX_LINE_BYTES`] are kept. False at the end.
+async fn read_line(lines: &mut (impl AsyncBufReadExt + Unpin), line: &mut Vec<u8>) -> io::Result<bool> {
+    line.clear();
+    let mut any = false;
+    loop {
+        let chunk = lines.fill_buf().await?;
+        if chunk.is_empty() {
+            return Ok(any);
+        }
+        any = true;
+        let (part, ended) = match chunk.iter().position(|&byte| byte == b'\n' || byte == b'\r') {
+            Some(at) => (chunk.get(..at).unwrap_or_default(), true),
+            None => (chunk, false),
+        };
+        let room = MAX_LINE_BYTES.saturating_sub(line.len());
+        line.extend(part.iter().take(room));
+        let used = part.len() + usize::from(ended);
+        lines.consume(used);
+        if ended {
+            return Ok(true);
+        }
+    }
+}
