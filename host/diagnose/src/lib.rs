@@ -6,6 +6,7 @@ mod baselines;
 mod canvas;
 mod causes;
 mod examination;
+mod looks;
 mod pictures;
 mod plan;
 mod plugins;
@@ -13,7 +14,7 @@ mod plugins;
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use easysight_capture::{CaptureError, Capturer, Clip, Source};
+use easysight_capture::{Capture, CaptureError, Capturer, Clip, ClipRequest, Source};
 use easysight_protocol::Finding;
 use easysight_sandbox::{RunInput, RunOutcome, Stop};
 use tokio::time::Instant;
@@ -21,6 +22,7 @@ use tracing::Instrument;
 
 pub use baselines::{BaselineStore, Baselines};
 pub use examination::{Examination, SIGNAL_LOSS, not_run};
+pub use looks::Looks;
 pub use pictures::{Illustration, Picture, PictureError, Seen, evidence, good_picture, illustrate};
 pub use plan::{Plan, PlanError, Selected};
 pub use plugins::{PluginSet, Rejected};
@@ -42,6 +44,37 @@ pub async fn capture(capturer: &Capturer, plan: &Plan, source: &Source) -> Captu
     let span = tracing::debug_span!("capture");
     let clip = capturer.capture(source, plan.request()).instrument(span).await.map(Arc::new);
     Captured { clip, elapsed: started.elapsed() }
+}
+
+/// What came of a capture that might end early.
+#[derive(Debug)]
+pub enum Taken<T> {
+    /// The first part was enough, and this came of it.
+    Enough(T),
+    /// Everything was captured, or nothing could be.
+    Whole(Captured),
+}
+
+/// Captures what a plan needs to see, unless `enough` has an answer to the first `part` of it.
+///
+/// Dropping the future ends the capture.
+pub async fn capture_part<T, F: Future<Output = Option<T>>>(
+    capturer: &Capturer,
+    plan: &Plan,
+    source: &Source,
+    part: &ClipRequest,
+    enough: impl FnOnce(Captured) -> F,
+) -> Taken<T> {
+    let started = Instant::now();
+    let span = tracing::debug_span!("capture");
+    let enough = |clip| enough(Captured { clip: Ok(Arc::new(clip)), elapsed: started.elapsed() });
+    let captured = capturer.capture_part(source, plan.request(), part, enough).instrument(span).await;
+    let clip = match captured {
+        Ok(Capture::Enough(answer)) => return Taken::Enough(answer),
+        Ok(Capture::Whole(clip)) => Ok(Arc::new(clip)),
+        Err(error) => Err(error),
+    };
+    Taken::Whole(Captured { clip, elapsed: started.elapsed() })
 }
 
 /// Judges where nothing is remembered of the camera, as [`judge_with`] does.

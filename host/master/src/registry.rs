@@ -8,9 +8,7 @@ use std::{
 };
 
 use chrono::Utc;
-use easysight_protocol::{
-    DiagnosisInfo, JobPlan, Origin, PlannedPlugin, PluginSignature, PublishedPlugin, Text,
-};
+use easysight_protocol::{DiagnosisInfo, JobPlan, PlannedPlugin, PluginSignature, PublishedPlugin, Text};
 use easysight_sandbox::{ConfigSchema, Digest, LoadError, Plugin, PluginStore, Sandbox};
 use easysight_store::{PluginRepository, Store, StoreError};
 use easysight_trust::{RefusedPlugin, TrustedKeys, Untrusted, genuine, load};
@@ -271,7 +269,7 @@ impl ActiveSet {
             return Err(NoPlan::Waits(reasons));
         }
         let plugins = self.check_config(wanted, config)?;
-        Ok(JobPlan { shadows: self.candidates(&plugins, config), plugins, origin: Origin::default() })
+        Ok(JobPlan { shadows: self.candidates(&plugins, config), plugins, ..JobPlan::default() })
     }
 
     /// The candidates for what these plugins are asked for. What is configured for a diagnosis is handed to

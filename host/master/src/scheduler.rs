@@ -213,7 +213,10 @@ async fn how(
     origin: &Origin,
 ) -> Result<Start, StoreError> {
     let plan = match master.registry.active().plan(&definition.diagnoses, &definition.config) {
-        Ok(plan) => JobPlan { origin: origin.clone(), ..plan },
+        Ok(plan) => {
+            let full_look_every = definition.full_look_every;
+            JobPlan { origin: origin.clone(), full_look_every, ..plan }
+        }
         Err(NoPlan::Waits(reasons)) => return Ok(Start::Waits(reasons)),
         Err(NoPlan::Invalid(problem)) => {
             // It was valid when the task was made: another version of the plugin is active now.

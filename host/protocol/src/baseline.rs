@@ -14,6 +14,8 @@ use crate::{Finding, Status};
 pub const MAX_BASELINE_BYTES: usize = 256 << 10;
 /// Characters of a plugin's name at the most.
 const MAX_NAME: usize = 64;
+/// The name under which a node itself remembers how it looked at a camera; no plugin has such a one.
+pub const LOOKS_MEMORY: &str = "host.looks";
 /// The diagnosis that finds that a camera looks elsewhere than it did.
 const SCENE_CHANGE: &str = "scene_change";
 
@@ -47,7 +49,8 @@ impl Baseline {
     /// [`BaselineError`], where what arrived is none.
     pub fn bytes(&self) -> Result<Vec<u8>, BaselineError> {
         let named = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
-        if self.plugin.is_empty() || self.plugin.len() > MAX_NAME || !self.plugin.chars().all(named) {
+        let is_plugin = (1..=MAX_NAME).contains(&self.plugin.len()) && self.plugin.chars().all(named);
+        if !is_plugin && self.plugin != LOOKS_MEMORY {
             return Err(BaselineError::Name);
         }
         // Looked at before anything is decoded.

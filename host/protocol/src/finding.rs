@@ -119,6 +119,25 @@ impl Failure {
     }
 }
 
+/// How much of the camera a check looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Look {
+    /// All that the diagnoses ask for.
+    Full,
+    /// The first second of it, which showed that all is as well as the last full look found.
+    Short,
+}
+
+impl fmt::Display for Look {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "full",
+            Self::Short => "short",
+        })
+    }
+}
+
 /// What one diagnosis says of one clip: a judgement (`status` and what follows from it) or the
 /// `failure` that prevented one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -155,6 +174,9 @@ pub struct Finding {
     /// `signal_loss`, of a node that says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loss: Option<String>,
+    /// How much of the camera was looked at; absent where the task has full looks only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub look: Option<Look>,
     /// Fuel that the plugin used, in wasm instructions and bytes handed over; 0 where none ran.
     pub fuel: u64,
     /// Wall-clock time of the plugin's run, in milliseconds; shared by all findings of one plugin.
@@ -186,6 +208,7 @@ impl Finding {
             evidence: None,
             failure: None,
             loss: None,
+            look: None,
             fuel: 0,
             compute_ms: 0.0,
             memory_bytes: 0,

@@ -93,6 +93,10 @@ pub struct TaskRequest {
     /// Attempts a job, 1 to 20.
     #[serde(default = "three")]
     pub max_attempts: u32,
+    /// Of so many checks of a camera that is well, one looks at all that the diagnoses ask for, 1 to 100. The
+    /// others look at the first second, and go on where it shows anything else than the last full look did.
+    #[serde(default = "one")]
+    pub full_look_every: u32,
     /// Milliseconds from a run's start after which its jobs are given up, 1000 to 604800000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline_ms: Option<u64>,
@@ -103,6 +107,10 @@ pub struct TaskRequest {
 
 const fn three() -> u32 {
     3
+}
+
+const fn one() -> u32 {
+    1
 }
 
 const fn yes() -> bool {

@@ -120,9 +120,18 @@ pub struct JobPlan {
     /// is the task's own, which may not be theirs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shadows: Vec<PlannedPlugin>,
+    /// Of so many checks of a camera that is well, one looks at all that the plugins ask for; the others may end
+    /// where the first second shows nothing else. 0 and 1: all do.
+    #[serde(default, skip_serializing_if = "is_at_most_one")]
+    pub full_look_every: u32,
     /// Where the run comes from.
     #[serde(default)]
     pub origin: Origin,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+const fn is_at_most_one(number: &u32) -> bool {
+    *number <= 1
 }
 
 impl PlannedPlugin {

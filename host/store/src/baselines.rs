@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use easysight_protocol::{
-    Baseline, BaselineInfo, Finding, JobPlan, LeasedJob, MAX_BASELINE_BYTES, PlannedPlugin, plugin_name,
+    Baseline, BaselineInfo, Finding, JobPlan, LOOKS_MEMORY, LeasedJob, MAX_BASELINE_BYTES, PlannedPlugin,
+    plugin_name,
 };
 
 use crate::{
@@ -179,7 +180,7 @@ async fn fill(
     Ok(())
 }
 
-/// The names under which the job's plugins remember. A candidate that remembers nothing yet begins with what
+/// The names under which the job's plugins remember, and the node itself. A candidate that remembers nothing yet begins with what
 /// the version beside it knows.
 fn plugins_of<'a>(plans: &'a [JobPlan], job: &LeasedJob) -> Vec<&'a str> {
     let Some(plan) = plans.get(job.plan) else { return Vec::new() };
@@ -189,6 +190,9 @@ fn plugins_of<'a>(plans: &'a [JobPlan], job: &LeasedJob) -> Vec<&'a str> {
         if !names.contains(&name) {
             names.push(name);
         }
+    }
+    if plan.full_look_every > 1 {
+        names.push(LOOKS_MEMORY);
     }
     names
 }
@@ -281,10 +285,11 @@ fn acceptable(
 ) -> Result<usize, String> {
     let judged = brought.findings.iter().filter_map(Finding::plugin_name).any(|name| name == baseline.plugin);
     let shadow = || brought.shadows.iter().any(|one| one.digest.as_ref() == Some(&baseline.plugin));
-    if !judged && !shadow() {
+    let of_host = brought.findings.iter().any(|one| one.look.is_some()) && baseline.plugin == LOOKS_MEMORY;
+    if !judged && !of_host && !shadow() {
         return Err("the plugin has no finding in this job".into());
     }
-    if !judged && !standing.contains(&baseline.plugin) {
+    if !judged && !of_host && !standing.contains(&baseline.plugin) {
         return Err("the candidate stands beside no active plugin any more".into());
     }
     baseline.bytes().map(|bytes| bytes.len()).map_err(|error| error.to_string())

@@ -1,7 +1,7 @@
 //! What is counted and measured, for Prometheus.
 
 use easysight_daemon::findings::FindingMetrics;
-use easysight_protocol::{Finding, Totals};
+use easysight_protocol::{Finding, Look, Totals};
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{
@@ -17,6 +17,11 @@ use prometheus_client::{
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct KindLabels {
     kind: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LookLabels {
+    look: &'static str,
 }
 
 /// All of them.
@@ -37,6 +42,7 @@ pub(crate) struct Metrics {
     pub(crate) pictures: Counter,
     pub(crate) pictures_dropped: Counter,
     capture_failures: Family<KindLabels, Counter>,
+    looks: Family<LookLabels, Counter>,
     findings: FindingMetrics,
 }
 
@@ -61,6 +67,7 @@ impl Metrics {
             pictures: Counter::default(),
             pictures_dropped: Counter::default(),
             capture_failures: Family::default(),
+            looks: Family::default(),
             findings: FindingMetrics::register(&mut registry),
             registry: Registry::default(),
         };
@@ -104,12 +111,26 @@ impl Metrics {
             "Captures that gave no clip, by kind",
             metrics.capture_failures.clone(),
         );
+        registry.register(
+            "looks",
+            "Checks of cameras for a master, by how much of the camera was looked at",
+            metrics.looks.clone(),
+        );
         Self { registry, ..metrics }
     }
 
     /// Counts a capture that gave no clip.
     pub(crate) fn capture_failed(&self, kind: &'static str) {
         self.capture_failures.get_or_create(&KindLabels { kind }).inc();
+    }
+
+    /// Counts a check for a master.
+    pub(crate) fn looked(&self, look: Look) {
+        let look = match look {
+            Look::Full => "full",
+            Look::Short => "short",
+        };
+        self.looks.get_or_create(&LookLabels { look }).inc();
     }
 
     /// Counts what a job found.

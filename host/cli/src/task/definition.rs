@@ -60,6 +60,10 @@ pub(super) struct Arguments {
     /// Attempts at each camera, 1 to 20.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
     max_attempts: u32,
+    /// Of so many checks of a camera that is well, one looks at all that the diagnoses ask for, 1 to 100; the
+    /// others look at one second, and at all where that shows anything amiss.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    full_look_every: u32,
 }
 
 impl Arguments {
@@ -76,6 +80,7 @@ impl Arguments {
             priority: self.priority,
             required_labels: label::collect(&self.require)?,
             max_attempts: self.max_attempts,
+            full_look_every: self.full_look_every,
             deadline_ms: None,
             enabled: true,
         })

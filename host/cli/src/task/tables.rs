@@ -42,6 +42,10 @@ pub(super) fn task(task: &Task) -> Table {
     let deadline = definition
         .deadline_ms
         .map_or_else(|| "–".to_owned(), |ms| format!("{} s after its start", ms / 1000));
+    let looks = match definition.full_look_every {
+        0 | 1 => "at every check".to_owned(),
+        every => format!("at one check of {every}, and where anything is amiss"),
+    };
     listing::details([
         ("id", task.id.clone()),
         ("name", definition.name.clone()),
@@ -55,6 +59,7 @@ pub(super) fn task(task: &Task) -> Table {
         ("priority", definition.priority.to_string()),
         ("required labels", label::in_words(&definition.required_labels)),
         ("attempts", definition.max_attempts.to_string()),
+        ("full look", looks),
         ("deadline", deadline),
         ("waits for", listing::joined(&task.waits_for)),
         ("created", listing::time(task.created_at)),

@@ -43,8 +43,9 @@ pub(super) struct ResultQuery {
     limit: Option<u32>,
 }
 
-/// Lists findings, latest first; as CSV with `Accept: text/csv` or `format=csv`, where the header
-/// `X-Next` carries the mark of the next page.
+/// Lists findings, latest first. A page may have fewer than the limit though there is a next one: a search
+/// looks through 5,000 checks a page. Go on until `next` is absent. As CSV with
+/// `Accept: text/csv` or `format=csv`, where the header `X-Next` carries the mark of the next page.
 #[utoipa::path(get, path = "/api/v1/diagnosis/results", tag = "results", params(ResultQuery),
     responses((status = 200, body = Page<DiagnosisResult>), (status = "default", body = Problem)))]
 pub(super) async fn list(
@@ -112,6 +113,7 @@ fn csv(findings: &[DiagnosisResult]) -> anyhow::Result<Vec<u8>> {
         "failure",
         "plugin",
         "digest",
+        "look",
     ])?;
     for one in findings {
         let finding = &one.finding;
@@ -135,6 +137,7 @@ fn csv(findings: &[DiagnosisResult]) -> anyhow::Result<Vec<u8>> {
             finding.failure.as_ref().map(|failure| failure.kind.clone()).unwrap_or_default(),
             text(&finding.plugin),
             text(&finding.digest),
+            finding.look.map(|look| look.to_string()).unwrap_or_default(),
         ])?;
     }
     writer.into_inner().map_err(|error| anyhow::anyhow!("{error}"))

@@ -121,6 +121,7 @@ pub(super) async fn submit(
         priority: PRIORITY,
         required_labels: Default::default(),
         max_attempts: 3,
+        full_look_every: 1,
         deadline_ms: None,
         enabled: true,
     };

@@ -180,6 +180,9 @@ fn check_task(master: &Master, request: &TaskRequest) -> Result<Option<i64>, Err
     if !(1..=20).contains(&request.max_attempts) {
         return Err(invalid("/max_attempts", "a number from 1 to 20 is wanted"));
     }
+    if !(1..=100).contains(&request.full_look_every) {
+        return Err(invalid("/full_look_every", "a number from 1 to 100 is wanted"));
+    }
     if request.deadline_ms.is_some_and(|ms| !(1_000..=604_800_000).contains(&ms)) {
         return Err(invalid("/deadline_ms", "milliseconds from 1000 to 604800000 are wanted"));
     }

@@ -28,14 +28,25 @@ pub(crate) struct Fresh {
     server: Option<(Arc<postgres::Server>, String)>,
 }
 
+/// A database without a table.
+pub(crate) struct Empty {
+    pub(crate) url: String,
+    dir: Option<TempDir>,
+    server: Option<(Arc<postgres::Server>, String)>,
+}
+
 /// None, said loudly, where there is no server and none can be started.
 pub(crate) async fn open(dialect: Dialect) -> Option<Fresh> {
+    Some(empty(dialect).await?.store().await)
+}
+
+/// As [`open`].
+pub(crate) async fn empty(dialect: Dialect) -> Option<Empty> {
     match dialect {
         Dialect::Sqlite => {
             let dir = tempfile::tempdir().unwrap();
             let url = format!("sqlite://{}", dir.path().join("test.db").display());
-            let (store, _writing) = Store::open(&url).await.unwrap();
-            Some(Fresh { store, _dir: Some(dir), server: None })
+            Some(Empty { url, dir: Some(dir), server: None })
         }
         Dialect::Postgres => {
             let server = postgres::shared()?;
@@ -45,9 +56,16 @@ pub(crate) async fn open(dialect: Dialect) -> Option<Fresh> {
                 .execute(&mut admin)
                 .await
                 .unwrap();
-            let (store, _writing) = Store::open(&format!("{}/{name}", server.url)).await.unwrap();
-            Some(Fresh { store, _dir: None, server: Some((server, name)) })
+            Some(Empty { url: format!("{}/{name}", server.url), dir: None, server: Some((server, name)) })
         }
+    }
+}
+
+impl Empty {
+    /// A store on it, which makes the tables or brings them up to date.
+    pub(crate) async fn store(self) -> Fresh {
+        let (store, _writing) = Store::open(&self.url).await.unwrap();
+        Fresh { store, _dir: self.dir, server: self.server }
     }
 }
 
@@ -120,6 +138,7 @@ pub(crate) fn plan() -> JobPlan {
             config: serde_json::json!({"dark": 40}),
         }],
         shadows: Vec::new(),
+        full_look_every: 3,
         origin: Origin { request_id: Some("asked".into()), traceparent: None },
     }
 }
@@ -228,23 +247,13 @@ impl Node {
 
 pub(crate) fn finding(diagnosis: &str, status: Status) -> Finding {
     Finding {
-        diagnosis: diagnosis.into(),
         status: Some(status),
-        consequence_of: None,
         score: Some(50.0),
-        decision: None,
         message: Text { zh: "暗".into(), en: "dark 'quoted' \"twice\"".into() },
-        suggestions: Vec::new(),
-        metrics: Default::default(),
-        regions: Vec::new(),
-        evidence: None,
-        failure: None,
-        loss: None,
         fuel: 7,
         memory_bytes: 65_536,
         compute_ms: 0.5,
-        plugin: None,
-        digest: None,
+        ..Finding::blank(diagnosis)
     }
 }
 

@@ -1,8 +1,8 @@
 //! What plugins remember of cameras: who is given what, what is kept, and when it is forgotten.
 
 use easysight_protocol::{
-    Baseline, Finding, JobOutcome, JobPlan, JobResult, LeasedJob, MAX_BASELINE_BYTES, Origin, PlannedPlugin,
-    Status, Verdict,
+    Baseline, Finding, JobOutcome, JobPlan, JobResult, LeasedJob, MAX_BASELINE_BYTES, PlannedPlugin, Status,
+    Verdict,
 };
 use easysight_store::{
     BaselineRepository, CameraRepository, FanOut, Leased, ResultRepository, Store, UpkeepRepository,
@@ -23,11 +23,8 @@ async fn queue(store: &Store, cameras: &[&str], plugins: &[&str], now: i64) {
         diagnoses: vec![(*name).into()],
         config: serde_json::json!({}),
     };
-    let plan = JobPlan {
-        plugins: plugins.iter().map(planned).collect(),
-        shadows: Vec::new(),
-        origin: Origin::default(),
-    };
+    let plan =
+        JobPlan { plugins: plugins.iter().map(planned).collect(), shadows: Vec::new(), ..JobPlan::default() };
     let cameras = cameras.iter().map(|id| (Some((*id).to_owned()), format!("rtsp://{id}/live"))).collect();
     begin(store, task(), FanOut { plan, cameras, missing: Vec::new() }, now).await;
 }

@@ -1,7 +1,7 @@
 //! Candidates beside the plugins that count, and what plugins used.
 
 use easysight_protocol::{
-    Baseline, Failure, Finding, JobOutcome, JobPlan, LeasedJob, Origin, PlannedPlugin, Status, Used, Verdict,
+    Baseline, Failure, Finding, JobOutcome, JobPlan, LeasedJob, PlannedPlugin, Status, Used, Verdict,
 };
 use easysight_store::{
     BaselineRepository, CameraRepository, FanOut, FindingFilter, FindingRepository, Leased, PageRequest,
@@ -41,7 +41,7 @@ async fn lease(store: &Store, node: &mut Node, now: i64) -> Leased {
     let plan = JobPlan {
         plugins: vec![planned("1.0.0", 'a')],
         shadows: vec![planned("1.1.0", 'b')],
-        origin: Origin::default(),
+        ..JobPlan::default()
     };
     let cameras = vec![(Some("cam".to_owned()), "rtsp://cam/live".to_owned())];
     begin(store, task(), FanOut { plan, cameras, missing: Vec::new() }, now).await;

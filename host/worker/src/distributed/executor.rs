@@ -6,10 +6,11 @@ use chrono::Utc;
 use easysight_capture::{CaptureErrorKind, Source};
 use easysight_daemon::telemetry;
 use easysight_diagnose::{
-    Baselines, Examination, Illustration, Plan, Selected, capture, illustrate, judge_until, not_run,
+    Baselines, Captured, Examination, Illustration, Looks, Plan, Selected, Taken, capture, capture_part,
+    illustrate, judge_until, not_run,
 };
 use easysight_protocol::{
-    Baseline, Failure, Finding, JobOutcome, JobPlan, JobResult, LeaseToken, LeasedJob, PlannedPlugin,
+    Baseline, Failure, Finding, JobOutcome, JobPlan, JobResult, LeaseToken, LeasedJob, Look, PlannedPlugin,
     uploaded_name,
 };
 use easysight_sandbox::{Digest, LoadError, Stop};
@@ -93,6 +94,7 @@ type Outcome = (JobOutcome, Vec<Parcel>);
 
 async fn examine(node: &Distributed, job: &LeasedJob, plan: Option<&JobPlan>) -> Result<Outcome, Failure> {
     let plan = plan.ok_or_else(|| internal("the job came without its plan"))?;
+    let every = plan.full_look_every;
     let gathered = async { Ok((source_of(node, job).await?, select(node, plan).await?)) };
     let (picture, (plan, not_run)) = match gathered.await {
         Ok(gathered) => gathered,
@@ -103,33 +105,43 @@ async fn examine(node: &Distributed, job: &LeasedJob, plan: Option<&JobPlan>) ->
         Err(Lack::Own(failure) | Lack::Plugin(failure)) => return Err(failure),
     };
     let captured_at = Utc::now();
-    let captured = capture(&node.capturer, &plan, &picture.source).await;
-    drop(picture);
-    node.metrics.capture_seconds.observe(captured.elapsed.as_secs_f64());
-    if let Err(error) = &captured.clip {
-        node.metrics.capture_failed(error.kind.code());
-        if error.kind == CaptureErrorKind::FfmpegMissing {
-            // Nothing is wrong with the camera: another node may do better.
-            node.note_ffmpeg_missing();
-            return Ok((JobOutcome::Returned, Vec::new()));
-        }
-    }
     let known = remembered(&job.baselines);
-    // The plugins' own log lines belong to the job.
-    let span = tracing::Span::current();
-    let (wants_good, seen, longest) = (job.good_picture, captured.clip.is_ok(), plan.longest());
-    let judging = move |stop: &Stop| {
-        span.in_scope(|| {
-            let examination = judge_until(&plan, &captured, &known, stop);
-            if stop.is_stopped() {
-                return (examination, Illustration::default());
-            }
-            let illustration = illustrate(&captured, &examination.findings, wants_good);
-            (examination, illustration)
-        })
+    let looks = Looks::new(every, &plan, &known);
+    let judge = Judge { node, plan: Arc::new(plan), known: Arc::new(known), wants_good: job.good_picture };
+    let taken = match looks.part(&judge.plan) {
+        None => Taken::Whole(capture(&node.capturer, &judge.plan, &picture.source).await),
+        Some(part) => {
+            let enough = async |captured: Captured| match judge.judge(captured).await {
+                Ok(judged) => looks.is_enough(&judged.0).then_some(Ok(judged)),
+                Err(failure) => Some(Err(failure)),
+            };
+            let plan = &judge.plan;
+            capture_part(&node.capturer, plan, &picture.source, &part, enough).await
+        }
     };
-    let (examination, illustration) =
-        node.executors.run(longest, judging).await.map_err(|error| internal(&error))?;
+    drop(picture);
+    let (look, seen, judged) = match taken {
+        Taken::Enough(judged) => {
+            let judged = judged?;
+            node.metrics.capture_seconds.observe(judged.0.decode_ms / 1e3);
+            (Look::Short, true, judged)
+        }
+        Taken::Whole(captured) => {
+            node.metrics.capture_seconds.observe(captured.elapsed.as_secs_f64());
+            if let Err(error) = &captured.clip {
+                node.metrics.capture_failed(error.kind.code());
+                if error.kind == CaptureErrorKind::FfmpegMissing {
+                    // Nothing is wrong with the camera: another node may do better.
+                    node.note_ffmpeg_missing();
+                    return Ok((JobOutcome::Returned, Vec::new()));
+                }
+            }
+            (Look::Full, captured.clip.is_ok(), judge.judge(captured).await?)
+        }
+    };
+    node.metrics.looked(look);
+    let (mut examination, illustration) = judged;
+    looks.note(look, &mut examination);
     let Examination { mut findings, mut shadows, baselines, failure, decode_ms } = examination;
     if let Some(failure) = failure {
         return Err(failure);
@@ -142,6 +154,34 @@ async fn examine(node: &Distributed, job: &LeasedJob, plan: Option<&JobPlan>) ->
     let baselines = baselines.iter().map(|(plugin, bytes)| Baseline::new(plugin, bytes)).collect();
     let captured_at = Some(captured_at);
     Ok((JobOutcome::Finished { findings, shadows, decode_ms, captured_at, baselines }, pictures))
+}
+
+/// Judges what was captured for one job.
+struct Judge<'a> {
+    node: &'a Distributed,
+    plan: Arc<Plan>,
+    known: Arc<Baselines>,
+    wants_good: bool,
+}
+
+impl Judge<'_> {
+    async fn judge(&self, captured: Captured) -> Result<(Examination, Illustration), Failure> {
+        // The plugins' own log lines belong to the job.
+        let span = tracing::Span::current();
+        let (plan, known, wants_good) = (Arc::clone(&self.plan), Arc::clone(&self.known), self.wants_good);
+        let longest = plan.longest();
+        let judging = move |stop: &Stop| {
+            span.in_scope(|| {
+                let examination = judge_until(&plan, &captured, &known, stop);
+                if stop.is_stopped() {
+                    return (examination, Illustration::default());
+                }
+                let illustration = illustrate(&captured, &examination.findings, wants_good);
+                (examination, illustration)
+            })
+        };
+        self.node.executors.run(longest, judging).await.map_err(|error| internal(&error))
+    }
 }
 
 /// Gets pictures ready to be sent once their result is recorded. Findings refer to those only that

@@ -5,7 +5,7 @@ mod master;
 use std::{ffi::OsString, path::Path, time::Duration};
 
 use easysight_capture::CaptureConfig;
-use easysight_protocol::{Finding, JobOutcome, JobPlan, Origin, PlannedPlugin};
+use easysight_protocol::{Finding, JobOutcome, JobPlan, PlannedPlugin};
 use easysight_sandbox::{Compiler, Digest, SandboxConfig};
 use serde_json::json;
 
@@ -56,7 +56,7 @@ fn spooled(dir: &Path) -> usize {
 fn plan() -> JobPlan {
     let digest = Digest::of(b"elsewhere").to_string();
     let plugin = PlannedPlugin { digest, name: "x@1".into(), diagnoses: vec!["x".into()], config: json!({}) };
-    JobPlan { plugins: vec![plugin], shadows: Vec::new(), origin: Origin::default() }
+    JobPlan { plugins: vec![plugin], ..JobPlan::default() }
 }
 
 #[tokio::test(flavor = "multi_thread")]
