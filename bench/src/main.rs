@@ -1,6 +1,7 @@
 //! What the sandbox costs, each figure side by side with its peer in one run. `cargo xtask bench`
 //! builds it with optimisation and the plugins.
 
+mod checks;
 mod languages;
 mod media;
 mod suite;
@@ -39,6 +40,9 @@ struct Arguments {
     /// What each plugin costs in a small and a large picture, rather than what the sandbox does.
     #[arg(long)]
     suite: bool,
+    /// What a whole check of a camera costs, at several sizes and rates.
+    #[arg(long)]
+    checks: bool,
     /// What each component of the directory costs to compile, to start and to run: for one plugin in
     /// several languages.
     #[arg(long)]
@@ -55,10 +59,6 @@ fn main() -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let work = tempfile::tempdir()?;
-    let file = match &arguments.clip {
-        Some(file) => file.clone(),
-        None => media::make_clip(work.path())?,
-    };
     let config = SandboxConfig { cache_dir: Some(work.path().join("compiled")), ..SandboxConfig::default() };
     let sandbox = Sandbox::new(config.clone())?;
     let (plugins, rejected) = PluginSet::load(&sandbox, &arguments.plugins_dir, None)?;
@@ -69,8 +69,16 @@ fn main() -> anyhow::Result<ExitCode> {
         suite::run(&plugins, arguments.clip.as_deref(), arguments.runs)?;
         return Ok(ExitCode::SUCCESS);
     }
+    if arguments.checks {
+        checks::run(&plugins, arguments.clip.as_deref(), arguments.runs)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let plan = Plan::new(&plugins, &[], &BTreeMap::new(), Limits::default())?;
 
+    let file = match &arguments.clip {
+        Some(file) => file.clone(),
+        None => media::make_clip(work.path())?,
+    };
     let mut rows = Vec::new();
     rows.push(fresh_instance(&plugins)?);
     rows.push(cache_load(&config, &arguments.plugins_dir)?);

@@ -9,6 +9,9 @@ use std::{
 
 use anyhow::{Context, bail};
 
+/// Clock ticks a second, as Linux counts them for programs on every architecture.
+const TICKS: f64 = 100.0;
+
 /// Five seconds of a moving, noisy picture: 1080p H.264 at 25 frames a second.
 pub(crate) fn make_clip(dir: &Path) -> anyhow::Result<PathBuf> {
     make_clip_of(dir, "1920x1080")
@@ -41,6 +44,20 @@ pub(crate) fn decoding_cpu(file: &Path, covered: Duration) -> anyhow::Result<Dur
     };
     let spent = seconds("bench: utime=").zip(seconds(" stime=")).map(|(user, system)| user + system);
     spent.map(Duration::from_secs_f64).context("ffmpeg does not say what decoding cost")
+}
+
+/// Processor time of this process, and of the children that it has waited for.
+pub(crate) fn cpu_times() -> anyhow::Result<(Duration, Duration)> {
+    let status = fs::read_to_string("/proc/self/stat")?;
+    // The program's name stands in brackets and may hold spaces; the third field follows it.
+    let (_, fields) = status.rsplit_once(')').context("no name in /proc/self/stat")?;
+    let ticks: Vec<u64> =
+        fields.split_whitespace().skip(11).take(4).map(str::parse).collect::<Result<_, _>>()?;
+    let [user, system, children_user, children_system] = ticks[..] else {
+        bail!("no times in /proc/self/stat")
+    };
+    let time = |ticks: u64| Duration::from_secs_f64(ticks as f64 / TICKS);
+    Ok((time(user + system), time(children_user + children_system)))
 }
 
 /// Resident memory of this process.

@@ -54,6 +54,7 @@ impl Told {
             Look::Remembered => {
                 ("With a memory of eight looks over changing light", "有记忆（八次不同光照的观察）")
             }
+            Look::Short => ("The same with short looks", "有记忆，且允许短观察"),
         };
         language.of(words.0, words.1).to_owned()
     }

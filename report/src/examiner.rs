@@ -4,13 +4,19 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    sync::Mutex,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use anyhow::{Context, bail};
 use easysight_capture::{CaptureConfig, Capturer, Source};
-use easysight_diagnose::{Baselines, Captured, Plan, PluginSet, SIGNAL_LOSS, capture, evidence, judge_with};
-use easysight_protocol::Finding;
+use easysight_diagnose::{
+    Baselines, Captured, Examination, Looks, Plan, PluginSet, SIGNAL_LOSS, Taken, capture, capture_part,
+    evidence, judge_with,
+};
+use easysight_protocol::{self as protocol, Finding};
 use easysight_sandbox::{Limits, Sandbox, SandboxConfig};
 
 use crate::{
@@ -31,8 +37,12 @@ pub enum Look {
     /// A clip of a camera that was seen healthy before, over changing light. Cases without healthy looks at
     /// the same view are left out.
     Remembered,
+    /// The same of a camera whose checks may end after a second where that shows nothing amiss.
+    Short,
 }
 
+/// Short looks on end, more than there are of any camera here.
+const SHORT_LOOKS: u32 = 1_000;
 /// Diagnoses of what no single picture shows.
 const OVER_TIME: [&str; 6] = ["freeze", "shake", "clock", "scene_change", "flower_screen", "stream"];
 /// Kinds that only show beside how it was before: nobody can tell at first sight.
@@ -42,7 +52,7 @@ const LATER: [&str; 3] = ["covering", "half_way", "video_loss"];
 
 impl Look {
     /// All.
-    pub const ALL: [Self; 3] = [Self::First, Self::Picture, Self::Remembered];
+    pub const ALL: [Self; 4] = [Self::First, Self::Picture, Self::Remembered, Self::Short];
 
     /// The word of the command line.
     #[must_use]
@@ -51,6 +61,7 @@ impl Look {
             Self::First => "first",
             Self::Picture => "picture",
             Self::Remembered => "remembered",
+            Self::Short => "short",
         }
     }
 
@@ -65,7 +76,7 @@ impl Look {
                     && !LATER.contains(&case.kind.as_str())
                     && !LATER.contains(&case.variant.as_str())
             }
-            Self::Remembered => !case.past.is_empty(),
+            Self::Remembered | Self::Short => !case.past.is_empty(),
         }
     }
 }
@@ -79,6 +90,10 @@ pub struct Examiner {
     diagnoses: Vec<String>,
     capturer: Capturer,
     runtime: tokio::runtime::Runtime,
+    /// Short looks that were enough.
+    short: AtomicUsize,
+    /// Those that went on.
+    gone_on: AtomicUsize,
 }
 
 impl Examiner {
@@ -101,7 +116,9 @@ impl Examiner {
         let diagnoses = plan.selected().iter().flat_map(|selected| selected.diagnoses.clone()).collect();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let learned = Mutex::default();
-        Ok(Self { plan, learned, diagnoses, capturer: Capturer::new(CaptureConfig::default()), runtime })
+        let capturer = Capturer::new(CaptureConfig::default());
+        let (short, gone_on) = (AtomicUsize::default(), AtomicUsize::default());
+        Ok(Self { plan, learned, diagnoses, capturer, runtime, short, gone_on })
     }
 
     /// The diagnoses that answer.
@@ -157,7 +174,10 @@ impl Examiner {
         let mut known = Baselines::new();
         for file in past {
             let captured = self.capture(&dir.join(file));
-            known.extend(judge_with(&self.plan, &captured, &known).baselines);
+            let looks = Looks::new(SHORT_LOOKS, &self.plan, &known);
+            let mut examination = judge_with(&self.plan, &captured, &known);
+            looks.note(protocol::Look::Full, &mut examination);
+            known.extend(examination.baselines);
         }
         if let Ok(mut learned) = self.learned.lock() {
             learned.insert(past.to_owned(), known.clone());
@@ -165,15 +185,42 @@ impl Examiner {
         known
     }
 
+    /// A short look at a clip; none where it is not enough.
+    fn short_look(&self, clip: &Path, known: &Baselines) -> Option<Examination> {
+        let looks = Looks::new(SHORT_LOOKS, &self.plan, known);
+        let part = looks.part(&self.plan)?;
+        let enough = async |captured| {
+            let examination = judge_with(&self.plan, &captured, known);
+            looks.is_enough(&examination).then_some(examination)
+        };
+        let source = Source::from(clip);
+        let looked = capture_part(&self.capturer, &self.plan, &source, &part, enough);
+        let (short, examination) = match self.runtime.block_on(looked) {
+            Taken::Enough(examination) => (&self.short, examination),
+            Taken::Whole(captured) => (&self.gone_on, judge_with(&self.plan, &captured, known)),
+        };
+        short.fetch_add(1, Ordering::Relaxed);
+        Some(examination)
+    }
+
+    /// How many short looks were enough, and how many went on.
+    #[must_use]
+    pub fn short_looks(&self) -> (usize, usize) {
+        (self.short.load(Ordering::Relaxed), self.gone_on.load(Ordering::Relaxed))
+    }
+
     fn judge(&self, dir: &Path, case: &Case, look: Look) -> anyhow::Result<Vec<Verdict>> {
         let known = match look {
             Look::First | Look::Picture => Baselines::new(),
-            Look::Remembered => self.learn(dir, &case.past),
+            Look::Remembered | Look::Short => self.learn(dir, &case.past),
         };
         let clip = dir.join(&case.file);
         let single = (look == Look::Picture).then(|| single_picture(&clip)).transpose()?;
-        let captured = self.capture(single.as_deref().unwrap_or(&clip));
-        let examination = judge_with(&self.plan, &captured, &known);
+        let short = if look == Look::Short { self.short_look(&clip, &known) } else { None };
+        let examination = short.unwrap_or_else(|| {
+            let captured = self.capture(single.as_deref().unwrap_or(&clip));
+            judge_with(&self.plan, &captured, &known)
+        });
         if let Some(failure) = &examination.failure {
             bail!("{}: {}", case.file, failure.detail);
         }
@@ -262,10 +309,10 @@ mod tests {
     #[test]
     fn a_case_is_judged_only_where_it_can_be_seen() {
         let suits = |case: Case| Look::ALL.map(|look| look.suits(&case));
-        assert_eq!(suits(case("fog", "contrast", &["healthy.mp4"])), [true, true, true]);
-        assert_eq!(suits(case("fog", "contrast", &[])), [true, true, false]);
-        assert_eq!(suits(case("held", "freeze", &["healthy.mp4"])), [true, false, true]);
-        assert_eq!(suits(case("moved", "scene_change", &["before.mp4"])), [false, false, true]);
-        assert_eq!(suits(case("covering", "occlusion", &["healthy.mp4"])), [true, false, true]);
+        assert_eq!(suits(case("fog", "contrast", &["healthy.mp4"])), [true, true, true, true]);
+        assert_eq!(suits(case("fog", "contrast", &[])), [true, true, false, false]);
+        assert_eq!(suits(case("held", "freeze", &["healthy.mp4"])), [true, false, true, true]);
+        assert_eq!(suits(case("moved", "scene_change", &["before.mp4"])), [false, false, true, true]);
+        assert_eq!(suits(case("covering", "occlusion", &["healthy.mp4"])), [true, false, true, true]);
     }
 }

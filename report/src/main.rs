@@ -232,7 +232,7 @@ impl Accuracy {
 
     fn judge_cases(&self, sets: &[Set]) -> anyhow::Result<()> {
         let dir = &self.cases.cases_dir;
-        let past = self.looks_at(Look::Remembered);
+        let past = self.looks_at(Look::Remembered) || self.looks_at(Look::Short);
         let manifest = if self.ready { examiner::cases_of(dir)? } else { self.cases.make(past)? };
         let Cases { kinds, makers, severities, .. } = &self.cases;
         let mut manifest = examiner::chosen(manifest, kinds, makers, severities);
@@ -255,6 +255,10 @@ impl Accuracy {
                 let figures = tally::in_sets(&manifest, &verdicts, sets);
                 passes.push(Told { look, figures, verdicts, shown: shown(sets) });
             }
+        }
+        let (enough, gone_on) = examiner.short_looks();
+        if enough + gone_on > 0 {
+            println!("short looks: {enough} were enough, {gone_on} went on");
         }
         document::write(&self.out, dir, &manifest, &passes, |language| note(sets, language))?;
         for sheet in document::sheets::all(&passes, Language::English).iter().take(1 + 2 * passes.len()) {

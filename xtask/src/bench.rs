@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: what the sandbox costs; `cargo xtask bench dispatch`: what it costs to hand
-//! jobs out. Both in an optimised build.
+//! `cargo xtask bench`: what the sandbox costs, what a check of a camera costs, what it costs to hand
+//! jobs out. All in an optimised build.
 
 use std::process::ExitCode;
 
@@ -11,7 +11,7 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// `sandbox`, `suite` or `dispatch`.
+    /// `sandbox`, `suite`, `checks` or `dispatch`.
     #[arg(value_enum, default_value_t = What::Sandbox)]
     what: What,
     /// Handed to the benchmark; see `--help` behind `--`.
@@ -25,6 +25,8 @@ enum What {
     Sandbox,
     /// Each standard plugin in a small and a large picture, against native code and decoding.
     Suite,
+    /// A whole check of a camera, at several sizes and rates, against ffmpeg that only decodes.
+    Checks,
     /// A master under load: jobs a second, latency, a thousand nodes.
     Dispatch,
 }
@@ -53,8 +55,10 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     let mut cargo = command("cargo", &workspace::root());
     cargo.args(["run", "--release", "--package", "easysight-bench", "--bin", "easysight-bench", "--"]);
-    if arguments.what == What::Suite {
-        cargo.arg("--suite");
+    match arguments.what {
+        What::Suite => drop(cargo.arg("--suite")),
+        What::Checks => drop(cargo.arg("--checks")),
+        What::Sandbox | What::Dispatch => {}
     }
     process::run(cargo.arg("--plugins-dir").arg(plugins).args(&arguments.rest))?;
     Ok(ExitCode::SUCCESS)
