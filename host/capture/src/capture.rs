@@ -207,7 +207,7 @@ impl Capturer {
     ///
     /// What the operating system says where it cannot.
     pub async fn probe(&self) -> io::Result<()> {
-        let mut program = Command::new(&self.config.ffmpeg);
+        let mut program = Command::new(confinement::located(&self.config.ffmpeg));
         program.env_clear().envs(confinement::environment());
         program.arg("-version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = program.kill_on_drop(true).spawn()?;
@@ -223,7 +223,7 @@ impl Capturer {
         picture: Option<&str>,
         request: &ClipRequest,
     ) -> io::Result<Child> {
-        Command::new(&self.config.ffmpeg)
+        Command::new(confinement::located(&self.config.ffmpeg))
             .args(decoder::arguments(source, address, picture, request, self.config.connect_timeout))
             .env_clear()
             .envs(confinement::environment())

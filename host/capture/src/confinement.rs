@@ -1,6 +1,13 @@
 //! What bounds an ffmpeg process: it decodes what strangers send, and is trusted no more than they are.
 
-use std::{env, ffi::OsString, fs, io, time::Duration};
+use std::{
+    env,
+    ffi::OsString,
+    fs, io,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
@@ -14,6 +21,19 @@ const NO_PROXY: &str = "no_proxy";
 const MAX_DESCRIPTORS: u64 = 64;
 /// How much rather than any other process it is ended where the machine has no memory left; 1000 is always.
 const OUT_OF_MEMORY_SCORE: &str = "500";
+
+/// Where a program is that is named without a path. With one, the system starts it at once; without, it first
+/// copies the tables of this program's memory, which may be large.
+pub(crate) fn located(program: &Path) -> PathBuf {
+    let is_there = |path: &PathBuf| {
+        fs::metadata(path).is_ok_and(|facts| facts.is_file() && facts.permissions().mode() & 0o111 != 0)
+    };
+    let named = program.parent().is_some_and(|parent| parent.as_os_str().is_empty());
+    let path = if named { env::var_os("PATH") } else { None }.unwrap_or_default();
+    let found = env::split_paths(&path).map(|dir| dir.join(program)).find(is_there);
+    // Where there is none, whoever starts it is told so.
+    found.unwrap_or_else(|| program.to_owned())
+}
 
 /// The environment of an ffmpeg process.
 pub(crate) fn environment() -> Vec<(OsString, OsString)> {

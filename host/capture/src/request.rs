@@ -137,11 +137,15 @@ impl ClipRequest {
         Self { asked, stretches }
     }
 
-    /// What is wanted of the first part of a clip: every stretch from its beginning, up to `limit`. Where none is
-    /// longer that is all of it.
+    /// What is wanted of the first part of a clip: every stretch from its beginning, up to the last of its slots
+    /// that begins within `limit`. Where none is longer that is all of it.
     #[must_use]
     pub fn within(&self, limit: Duration) -> Self {
-        let shorter = self.asked.iter().map(|one| Stretch { span: one.span.min(limit), ..*one }.into());
+        let shorter = self.asked.iter().map(|one| {
+            let slots = limit.as_micros().checked_div(one.slot().as_micros());
+            let limit = slots.map_or(limit, |slots| one.slot() * u32::try_from(slots).unwrap_or(u32::MAX));
+            Stretch { span: one.span.min(limit), ..*one }.into()
+        });
         shorter.reduce(Self::merge).unwrap_or_else(|| self.clone())
     }
 
@@ -270,8 +274,8 @@ mod tests {
 
     #[test]
     fn a_part_of_what_is_wanted_ends_earlier() {
-        let (freeze, shake) = (every(2, 200, 3_000), every(25, 0, 1_000));
-        let whole = merged(&[freeze, shake]);
+        let (freeze, shake, dirt) = (every(2, 200, 3_000), every(25, 0, 1_000), every(1, 800, 2_400));
+        let whole = merged(&[freeze, shake, dirt]);
         let part = whole.within(Duration::from_secs(1));
         let sent = sent(40, 1_000);
         assert_eq!(kept(&part, &kept(&whole, &sent)), sent[..=25]);

@@ -40,14 +40,21 @@ struct Arguments {
     nodes: usize,
 }
 
-#[tokio::main]
-async fn main() -> anyhow::Result<ExitCode> {
+fn main() -> anyhow::Result<ExitCode> {
+    // Plugins are compiled by a child, which is this program too.
+    if let Some(code) = easysight_sandbox::compiler_main() {
+        return Ok(code);
+    }
     let arguments = Arguments::parse();
+    tokio::runtime::Runtime::new()?.block_on(run(&arguments))
+}
+
+async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let mut rows = Vec::new();
     let real = findings::of_all(&arguments.plugins_dir).await?;
-    measure(&arguments, Database::Sqlite, &real, &mut rows).await?;
+    measure(arguments, Database::Sqlite, &real, &mut rows).await?;
     if let Some(server) = &arguments.postgres {
-        measure(&arguments, Database::Postgres(server.clone()), &real, &mut rows).await?;
+        measure(arguments, Database::Postgres(server.clone()), &real, &mut rows).await?;
     }
     println!("{}", table::render(&rows));
     Ok(ExitCode::SUCCESS)
