@@ -146,7 +146,9 @@ impl Capturer {
             return Err(error(Kind::FfmpegFailed, "a pipe to ffmpeg is missing".into()));
         };
         // As far as the system grants it: each time that the pipe is full costs two switches between processes.
-        drop(rustix::pipe::fcntl_setpipe_size(&stdout, PIPE_BYTES));
+        if let Err(error) = rustix::pipe::fcntl_setpipe_size(&stdout, PIPE_BYTES) {
+            tracing::debug!(%error, "the pipe from ffmpeg stays small");
+        }
         let processor_time = self.config.deadline + request.span();
         // Before it is told what to open: nothing that is not trusted reaches it without its bounds.
         confinement::confine(pid, self.config.memory_bytes, processor_time)
@@ -307,12 +309,12 @@ async fn read<R: AsyncRead + Unpin, T, F: Future<Output = Option<T>>>(
     enough: impl FnOnce(Clip) -> F,
 ) -> Read<T> {
     if part == request {
-        return Read::End(reading.to_end().await);
+        return Read::End(reading.rest().await);
     }
     if let Some(end) = reading.until(part.picker()).await {
         return Read::End(end);
     }
-    let Some(clip) = show(reading.frames.clone()) else { return Read::End(reading.to_end().await) };
+    let Some(clip) = show(reading.frames.clone()) else { return Read::End(reading.rest().await) };
     let began = Instant::now();
     let mut answer = pin!(enough(clip));
     let answered = timeout(PAUSE, &mut answer).await;
@@ -320,10 +322,10 @@ async fn read<R: AsyncRead + Unpin, T, F: Future<Output = Option<T>>>(
     reading.late += began.elapsed();
     match answered {
         Ok(Some(answer)) => return Read::Enough(answer),
-        Ok(None) => return Read::End(reading.to_end().await),
+        Ok(None) => return Read::End(reading.rest().await),
         Err(_) => {}
     }
-    let mut rest = pin!(reading.to_end());
+    let mut rest = pin!(reading.rest());
     tokio::select! {
         answer = &mut answer => match answer {
             Some(answer) => Read::Enough(answer),

@@ -75,7 +75,7 @@ impl<R: AsyncRead + Unpin> Reading<R> {
     }
 
     /// Reads on until there are enough frames or no more come.
-    pub(crate) async fn to_end(&mut self) -> End {
+    pub(crate) async fn rest(&mut self) -> End {
         loop {
             match self.next().await {
                 Ok(_) => {}

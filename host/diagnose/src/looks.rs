@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use easysight_capture::ClipRequest;
-use easysight_protocol::{Finding, LOOKS_MEMORY, Look, Status};
+use easysight_protocol::{Failure, Finding, LOOKS_MEMORY, Look, Status};
 use easysight_sandbox::Digest;
 use serde::{Deserialize, Serialize};
 
@@ -86,7 +86,7 @@ impl Looks {
         for finding in examination.findings.iter_mut().chain(&mut examination.shadows) {
             finding.look = Some(look);
         }
-        let harmless = |finding: &Finding| finding.failure.as_ref().is_some_and(|one| one.is_harmless());
+        let harmless = |finding: &Finding| finding.failure.as_ref().is_some_and(Failure::is_harmless);
         let findings = &examination.findings;
         let (short, untold) = match (look, &self.known) {
             (Look::Short, Some(known)) => (known.short.saturating_add(1), known.untold.clone()),
@@ -116,8 +116,6 @@ fn name_of(plan: &Plan) -> String {
 
 #[cfg(test)]
 mod tests {
-    use easysight_protocol::Failure;
-
     use super::*;
 
     fn said(diagnosis: &str, status: Option<Status>, failure: Option<&str>) -> Finding {
