@@ -223,6 +223,13 @@ struct Place<'a> {
     jobs: Vec<(RunId, LeasedJob)>,
 }
 
+impl Place<'_> {
+    /// How many jobs it may have besides.
+    fn lacks(&self) -> usize {
+        (self.wanted.max_jobs as usize).saturating_sub(self.jobs.len())
+    }
+}
+
 impl Kind for Leases {
     type Ask = Ask;
     /// None where the node's life is not the one that is registered.
@@ -313,15 +320,18 @@ impl Leases {
         now: i64,
     ) -> Result<(), StoreError> {
         for _ in 0..ROUNDS {
+            // All looks come before anything is taken: to a look, what is taken and not leased yet is ready still,
+            // and it would be given to another place besides.
+            let mut all = 0;
+            for place in places.iter().filter(|place| place.lacks() > 0) {
+                all += place.lacks();
+                let mut via = Via::Connection(&mut *connection);
+                look(&mut via, &self.known.ready, &[&place.wanted.labels], all, now).await?;
+            }
             let mut asked: Vec<(usize, JobId)> = Vec::new();
             for (at, place) in places.iter().enumerate() {
-                let wanted = (place.wanted.max_jobs as usize).saturating_sub(place.jobs.len());
-                if wanted > 0 {
-                    let mut via = Via::Connection(&mut *connection);
-                    look(&mut via, &self.known.ready, &[&place.wanted.labels], wanted, now).await?;
-                    let taken = self.known.ready.take(&place.wanted.labels, wanted);
-                    asked.extend(taken.into_iter().map(|id| (at, id)));
-                }
+                let taken = self.known.ready.take(&place.wanted.labels, place.lacks());
+                asked.extend(taken.into_iter().map(|id| (at, id)));
             }
             if asked.is_empty() {
                 return Ok(());
@@ -339,7 +349,7 @@ impl Leases {
                 return Ok(());
             }
             if stale {
-                for place in places.iter().filter(|place| place.jobs.len() < place.wanted.max_jobs as usize) {
+                for place in places.iter().filter(|place| place.lacks() > 0) {
                     self.known.ready.distrust(&place.wanted.labels);
                 }
             }

@@ -56,8 +56,8 @@ use shadows::{
     a_candidate_remembers_apart_and_is_forgotten_with_its_end, what_plugins_used_is_noted_by_day,
 };
 use storms::{
-    heartbeats_go_on_while_cameras_are_imported, jobs_of_every_set_of_labels_are_found,
-    looking_for_jobs_that_nobody_may_have_costs_next_to_nothing,
+    a_job_is_given_to_one_node_however_many_ask, heartbeats_go_on_while_cameras_are_imported,
+    jobs_of_every_set_of_labels_are_found, looking_for_jobs_that_nobody_may_have_costs_next_to_nothing,
     sets_of_labels_that_nobody_uses_are_swept_and_come_back,
 };
 
@@ -94,6 +94,7 @@ async fn findings_of_before_are_there_after_an_upgrade_of_postgres() {
 }
 
 on_both!(
+    a_job_is_given_to_one_node_however_many_ask,
     cameras_are_kept_grouped_and_paged,
     a_due_task_fires_once_and_a_repeated_request_makes_no_second_run,
     jobs_are_leased_once_by_priority_then_age,

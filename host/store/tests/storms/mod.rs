@@ -1,12 +1,16 @@
 //! Much at the same time: many sets of labels, many cameras, two masters on one database.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicI64, Ordering},
+    time::{Duration, Instant},
+};
 
 use easysight_protocol::{CameraRequest, Labels, RunId, Status, TaskRequest, Verdict};
 use easysight_store::{
     CameraRepository, Dialect, HeartbeatOutcome, LeaseRepository, NodeRepository, ResultRepository,
     RunRepository, Store, StoreError, UpkeepRepository,
 };
+use futures::{StreamExt, stream::FuturesUnordered};
 use tokio::task::JoinSet;
 
 use crate::databases::{LEASE_MS, Node, camera, finished, open, run_of, task};
@@ -27,6 +31,39 @@ pub(crate) async fn jobs_of_every_set_of_labels_are_found(store: &Store) {
         node.register(store, 1_000).await;
         assert_eq!(node.lease(store, 5, 1_000).await.jobs.len(), 1, "set {set}");
     }
+}
+
+/// Many nodes ask at the same time, and more than once: whatever one is given, it alone is given.
+pub(crate) async fn a_job_is_given_to_one_node_however_many_ask(store: &Store) {
+    const JOBS: usize = 600;
+    run_of(store, task(), JOBS, 1_000).await;
+    let nodes: Vec<Node> = (0..40).map(|at| Node::new(&format!("n{at}"))).collect();
+    for node in &nodes {
+        node.register(store, 1_000).await;
+    }
+    // What is known of the database is too old at every poll.
+    let clock = AtomicI64::new(1_000);
+    let work = |mut node: Node| {
+        let clock = &clock;
+        async move {
+            let mut verdicts = Vec::new();
+            loop {
+                let now = clock.fetch_add(300, Ordering::Relaxed);
+                let leased = node.lease(store, 9, now).await;
+                if leased.jobs.is_empty() {
+                    return verdicts;
+                }
+                let results = leased.jobs.iter().map(|job| finished(&leased, job, Status::Normal)).collect();
+                verdicts.extend(store.record(results, now).await.unwrap().verdicts);
+            }
+        }
+    };
+    let mut verdicts = Vec::new();
+    let mut working: FuturesUnordered<_> = nodes.into_iter().map(work).collect();
+    while let Some(more) = working.next().await {
+        verdicts.extend(more);
+    }
+    assert_eq!(verdicts, vec![Verdict::Recorded; JOBS]);
 }
 
 pub(crate) async fn sets_of_labels_that_nobody_uses_are_swept_and_come_back(store: &Store) {
