@@ -18,6 +18,7 @@ use tokio::{
 };
 
 use crate::{
+    postgres::{Entry, Private},
     process::{Master, PATIENCE, Running, slow_ffmpeg, worker},
     programs::{has_ffmpeg, make_clip},
     shared::Database,
@@ -28,7 +29,9 @@ const MANY: usize = 100;
 const SOME: usize = 40;
 /// A lease, and an outage that is much longer. Jobs take a second.
 const LEASE: &str = "4";
-const OUTAGE: Duration = Duration::from_secs(15);
+const OUTAGE: Duration = Duration::from_secs(30);
+/// How soon a person is told that the database is unavailable.
+const TOLD: Duration = Duration::from_secs(15);
 
 /// The way to the database, which can be cut: nothing passes then, and nobody is told.
 struct Cable {
@@ -78,27 +81,31 @@ async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, cut: Arc<AtomicBo
     }
 }
 
-/// A master whose database is at the end of a cable.
-struct Scene {
-    database: Database,
-    cable: Cable,
-    data: Arc<tempfile::TempDir>,
+/// A master on the database `url`.
+fn master_on(url: &str, data: &Arc<tempfile::TempDir>, listen: &str) -> Master {
+    Master::start_in(Arc::clone(data), listen, &["--database-url", url, "--lease-time", LEASE])
 }
 
-impl Scene {
-    async fn new() -> Option<Self> {
-        let database = Database::new()?;
-        let port = url::Url::parse(&database.url()).unwrap().port().unwrap_or(5432);
-        Some(Self { database, cable: Cable::to(port).await, data: Arc::new(tempfile::tempdir().unwrap()) })
+/// Whoever asks is told with a 503 that the database is unavailable, and soon.
+async fn assert_told(master: &Master) {
+    let asked = Instant::now();
+    let camera = json!({"id": "late", "name": "late", "source": "rtsp://late/live"});
+    let read = master.request(Method::GET, "/api/v1/diagnosis/runs?limit=5").send();
+    let write = master.request(Method::POST, "/api/v1/diagnosis/cameras").json(&camera).send();
+    let (read, write) = tokio::join!(read, write);
+    for answer in [read.unwrap(), write.unwrap()] {
+        let status = answer.status().as_u16();
+        let body: Value = answer.json().await.unwrap();
+        assert_eq!(status, 503, "{body}");
     }
+    assert!(asked.elapsed() < TOLD, "{:?}", asked.elapsed());
+}
 
-    fn master(&self, listen: &str) -> Master {
-        let mut url = url::Url::parse(&self.database.url()).unwrap();
-        url.set_host(Some("127.0.0.1")).unwrap();
-        url.set_port(Some(self.cable.port)).unwrap();
-        let flags = ["--database-url", url.as_str(), "--lease-time", LEASE];
-        Master::start_in(Arc::clone(&self.data), listen, &flags)
-    }
+/// Nothing has to be started anew.
+async fn assert_writes(master: &Master) {
+    let camera = json!({"id": "late", "name": "late", "source": "rtsp://late/live"});
+    let (status, body) = master.post("/api/v1/diagnosis/cameras", &camera).await;
+    assert!(matches!(status, 201 | 409), "{body}");
 }
 
 /// Workers that are in the middle of a run of jobs with one attempt each.
@@ -177,27 +184,40 @@ async fn a_database_that_is_cut_off_is_said_in_seconds_and_harms_no_job() {
     if !has_ffmpeg() {
         return;
     }
-    let Some(scene) = Scene::new().await else { return };
-    let (master, dir) = (scene.master("127.0.0.1:0"), tempfile::tempdir().unwrap());
+    let Some(database) = Database::new() else { return };
+    let mut url = url::Url::parse(&database.url()).unwrap();
+    let cable = Cable::to(url.port().unwrap_or(5432)).await;
+    url.set_host(Some("127.0.0.1")).unwrap();
+    url.set_port(Some(cable.port)).unwrap();
+    let (data, dir) = (Arc::new(tempfile::tempdir().unwrap()), tempfile::tempdir().unwrap());
+    let master = master_on(url.as_str(), &data, "127.0.0.1:0");
     let (_workers, run) = under_way(&master, dir.path(), SOME).await;
-    scene.cable.cut();
+    cable.cut();
     let cut = Instant::now();
-    let camera = json!({"id": "late", "name": "late", "source": "rtsp://late/live"});
-    let read = master.request(Method::GET, "/api/v1/diagnosis/runs?limit=5").send();
-    let write = master.request(Method::POST, "/api/v1/diagnosis/cameras").json(&camera).send();
-    let (read, write) = tokio::join!(read, write);
-    for answer in [read.unwrap(), write.unwrap()] {
-        let status = answer.status().as_u16();
-        let body: Value = answer.json().await.unwrap();
-        assert_eq!(status, 503, "{body}");
-    }
-    assert!(cut.elapsed() < OUTAGE, "{:?}", cut.elapsed());
+    assert_told(&master).await;
     tokio::time::sleep(OUTAGE.saturating_sub(cut.elapsed())).await;
-    scene.cable.mend();
+    cable.mend();
     assert_unharmed(&master, &run, SOME).await;
-    // Nothing had to be started anew.
-    let (status, body) = master.post("/api/v1/diagnosis/cameras", &camera).await;
-    assert!(matches!(status, 201 | 409), "{body}");
+    assert_writes(&master).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_stopped_for_longer_than_a_lease_harms_no_job() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let Some(mut server) = Private::start(Entry::Open) else { return };
+    let url = format!("postgres://postgres@127.0.0.1:{}/postgres", server.port);
+    let (data, dir) = (Arc::new(tempfile::tempdir().unwrap()), tempfile::tempdir().unwrap());
+    let master = master_on(&url, &data, "127.0.0.1:0");
+    let (_workers, run) = under_way(&master, dir.path(), SOME).await;
+    server.stop();
+    let stopped = Instant::now();
+    assert_told(&master).await;
+    tokio::time::sleep(OUTAGE.saturating_sub(stopped.elapsed())).await;
+    server.start_again();
+    assert_unharmed(&master, &run, SOME).await;
+    assert_writes(&master).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -205,16 +225,18 @@ async fn master_and_database_may_both_be_away() {
     if !has_ffmpeg() {
         return;
     }
-    let Some(scene) = Scene::new().await else { return };
-    let (master, dir) = (scene.master("127.0.0.1:0"), tempfile::tempdir().unwrap());
+    let Some(mut server) = Private::start(Entry::Open) else { return };
+    let url = format!("postgres://postgres@127.0.0.1:{}/postgres", server.port);
+    let (data, dir) = (Arc::new(tempfile::tempdir().unwrap()), tempfile::tempdir().unwrap());
+    let master = master_on(&url, &data, "127.0.0.1:0");
     let address = master.address();
     let (_workers, run) = under_way(&master, dir.path(), SOME).await;
-    scene.cable.cut();
+    server.stop();
     tokio::time::sleep(OUTAGE / 2).await;
     let Master { running, .. } = master;
     running.kill();
     tokio::time::sleep(OUTAGE / 2).await;
-    scene.cable.mend();
-    let master = scene.master(&address);
+    server.start_again();
+    let master = master_on(&url, &data, &address);
     assert_unharmed(&master, &run, SOME).await;
 }

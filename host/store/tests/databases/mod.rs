@@ -3,7 +3,10 @@
 pub(crate) mod postgres;
 mod tls;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use easysight_protocol::{
     CameraRequest, Finding, HeartbeatRequest, HeldJob, Incarnation, JobOutcome, JobPlan, JobResult,
@@ -84,6 +87,25 @@ impl Fresh {
         tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
         let sql = "SELECT deadlocks FROM pg_stat_database WHERE datname = $1";
         sqlx::query_scalar(sql).bind(name).fetch_one(&mut admin).await.unwrap()
+    }
+
+    /// Watches how long statements wait for the locks of others; the longest wait so far, in milliseconds.
+    pub(crate) async fn watch_locks(&self) -> Arc<AtomicU64> {
+        let (server, name) = self.server.as_ref().expect("a server tells of them");
+        let mut admin = PgConnection::connect(&format!("{}/postgres", server.url)).await.unwrap();
+        let (name, longest) = (name.clone(), Arc::new(AtomicU64::new(0)));
+        let seen = Arc::downgrade(&longest);
+        tokio::spawn(async move {
+            let sql = "SELECT coalesce(max(extract(epoch FROM clock_timestamp() - waitstart)) * 1000, 0)::bigint \
+                       FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE datname = $1 AND NOT granted";
+            // Until nobody wants to know any more.
+            while let Some(seen) = seen.upgrade() {
+                let waited: i64 = sqlx::query_scalar(sql).bind(&name).fetch_one(&mut admin).await.unwrap();
+                seen.fetch_max(waited.unsigned_abs(), Ordering::Relaxed);
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        });
+        longest
     }
 
     /// Removes the database.

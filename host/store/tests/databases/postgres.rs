@@ -73,6 +73,8 @@ fn answers(url: &str) -> bool {
 pub(crate) struct Private {
     pub(crate) port: u16,
     server: Child,
+    owner: Owner,
+    programs: PathBuf,
     dir: TempDir,
 }
 
@@ -111,8 +113,25 @@ impl Private {
         }
         fs::write(data.join("postgresql.auto.conf"), options).unwrap();
         // A port that was free a moment ago may be taken by the time that the server wants it.
-        let (port, server) = (0..5).find_map(|_| serve(&owner, &programs, &data)).expect("PostgreSQL starts");
-        Some(Self { port, server, dir })
+        let (port, server) =
+            (0..5).find_map(|_| serve(&owner, &programs, &data, free_port())).expect("PostgreSQL starts");
+        Some(Self { port, server, owner, programs, dir })
+    }
+
+    /// Stops it as a crash would. What was committed stays.
+    pub(crate) fn stop(&mut self) {
+        // An immediate shutdown; its own children end with it.
+        let mut quit = Command::new("kill");
+        drop(quit.args(["-QUIT", &self.server.id().to_string()]).status());
+        drop(self.server.wait());
+    }
+
+    /// Starts it where it was before.
+    pub(crate) fn start_again(&mut self) {
+        let data = self.dir.path().join("data");
+        let (_, server) =
+            serve(&self.owner, &self.programs, &data, self.port).expect("PostgreSQL starts again");
+        self.server = server;
     }
 
     /// The authority that signed the server's certificate, as a PEM file.
@@ -123,17 +142,16 @@ impl Private {
 
 impl Drop for Private {
     fn drop(&mut self) {
-        // An immediate shutdown; its own children end with it.
-        let mut quit = Command::new("kill");
-        drop(quit.args(["-QUIT", &self.server.id().to_string()]).status());
-        drop(self.server.wait());
+        // One that was stopped already has no process that a signal could reach.
+        if matches!(self.server.try_wait(), Ok(None)) {
+            self.stop();
+        }
     }
 }
 
 /// One try to start the server. None where it ended at once.
 #[expect(clippy::disallowed_methods, reason = "another program's server is asked until it answers")]
-fn serve(owner: &Owner, programs: &Path, data: &Path) -> Option<(u16, Child)> {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+fn serve(owner: &Owner, programs: &Path, data: &Path, port: u16) -> Option<(u16, Child)> {
     let mut postgres = owner.command(&programs.join("postgres"));
     postgres.arg("-D").arg(data).args(["-h", "127.0.0.1", "-p", &port.to_string()]);
     let mut server = postgres.stderr(Stdio::null()).spawn().unwrap();
@@ -150,6 +168,10 @@ fn serve(owner: &Owner, programs: &Path, data: &Path) -> Option<(u16, Child)> {
         assert!(Instant::now() < until, "PostgreSQL does not answer");
         thread::sleep(Duration::from_millis(50));
     }
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// The programs of the newest version.

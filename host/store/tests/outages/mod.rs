@@ -2,11 +2,35 @@
 
 use easysight_protocol::{JobState, RunState, Status, TaskRequest, Verdict};
 use easysight_store::{
-    HeartbeatOutcome, JobRepository, LeaseRepository, NodeRepository, Registration, ResultRepository,
-    RunRepository, Store, UpkeepRepository, silent_before,
+    CameraRepository, HeartbeatOutcome, JobRepository, LeaseRepository, NodeRepository, Registration,
+    ResultRepository, RunRepository, Store, StoreError, UpkeepRepository, silent_before,
 };
 
-use crate::databases::{LEASE_MS, Node, finished, run_of, task};
+use crate::databases::{
+    LEASE_MS, Node, camera, finished,
+    postgres::{Entry, Private},
+    run_of, task,
+};
+
+#[tokio::test]
+async fn a_store_goes_on_by_itself_after_its_database_was_stopped() {
+    let Some(mut server) = Private::start(Entry::Open) else { return };
+    let url = format!("postgres://postgres@127.0.0.1:{}/postgres", server.port);
+    let (store, writing) = Store::open(&url).await.unwrap();
+    let add = |name: &str| store.create_camera(name.to_owned(), camera(name, &[]), 1_000);
+    add("before").await.unwrap();
+    server.stop();
+    let refused = add("meanwhile").await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    let refused = store.camera("before").await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    server.start_again();
+    add("after").await.unwrap();
+    assert!(store.camera("before").await.unwrap().is_some());
+    assert!(store.camera("meanwhile").await.unwrap().is_none());
+    drop(store);
+    writing.await.unwrap();
+}
 
 fn once() -> TaskRequest {
     TaskRequest { max_attempts: 1, ..task() }

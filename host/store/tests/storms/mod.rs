@@ -136,6 +136,7 @@ async fn two_masters_never_wait_for_each_other_in_a_circle() {
     for at in 0..CAMERAS {
         one.create_camera(format!("c{at}"), camera(&format!("c{at}"), &["hall"]), 1_000).await.unwrap();
     }
+    let longest = fresh.watch_locks().await;
     let mut storm = JoinSet::new();
     for (store, backwards) in [(one, false), (two, true)] {
         for name in 0..3 {
@@ -163,6 +164,10 @@ async fn two_masters_never_wait_for_each_other_in_a_circle() {
         ended.unwrap();
     }
     assert_eq!(fresh.deadlocks().await, 0, "the database had to break deadlocks");
+    let waited = longest.load(Ordering::Relaxed);
+    // A figure to look at; what is tried is that nobody waits for a limit of the database to end it.
+    eprintln!("the longest wait for a lock: {waited} ms");
+    assert!(waited < 1_000, "a statement waited {waited} ms for a lock");
     fresh.close().await;
 }
 
