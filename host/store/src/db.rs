@@ -1,6 +1,7 @@
 //! One way to both databases, over their native drivers: a statement is written once, and this module is the
 //! only one that knows whose connection carries it out.
 
+mod nodelay;
 mod pool;
 mod rows;
 
@@ -108,7 +109,9 @@ impl Options {
                 Driver::Sqlite(Box::new(SqliteConnection::connect_with(options).await?))
             }
             Server::Postgres(options) => {
-                Driver::Postgres(Box::new(PgConnection::connect_with(options).await?))
+                let connection = PgConnection::connect_with(options).await?;
+                nodelay::set_on_connections_to(options.get_port());
+                Driver::Postgres(Box::new(connection))
             }
         };
         Ok(Connection { driver, statements: Arc::clone(&self.statements) })

@@ -17,7 +17,7 @@ use sqlx::{
 
 use crate::{Dialect, StoreError};
 
-use super::{Done, Options, Query, Row, Server, Target};
+use super::{Done, Options, Query, Row, Server, Target, nodelay};
 
 /// Connections that read at the same time.
 const READERS: u32 = 4;
@@ -54,8 +54,10 @@ impl Pool {
             }
             Server::Postgres(options) => {
                 let pool = PoolOptions::new().max_connections(READERS).acquire_timeout(ACQUIRE);
-                let pool = pool.after_connect(|connection, _| {
+                let port = options.get_port();
+                let pool = pool.after_connect(move |connection, _| {
                     Box::pin(async move {
+                        nodelay::set_on_connections_to(port);
                         sqlx::raw_sql(Dialect::Postgres.reading_session()).execute(connection).await?;
                         Ok(())
                     })
