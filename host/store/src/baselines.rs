@@ -1,7 +1,7 @@
 //! What plugins remember of cameras: given along with a lease, taken back with the result of the
 //! attempt that counts, forgotten when the camera is another or looks elsewhere.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use easysight_protocol::{
     Baseline, BaselineInfo, Finding, JobPlan, LOOKS_MEMORY, LeasedJob, MAX_BASELINE_BYTES, PlannedPlugin,
@@ -95,47 +95,69 @@ pub(crate) struct Brought<'a> {
     pub(crate) baselines: &'a [Baseline],
 }
 
+/// What there is of cameras, without the contents.
+#[derive(Default)]
+pub(crate) struct Held {
+    /// When the last good picture of a camera was taken.
+    pictures: HashMap<String, Option<i64>>,
+    /// Letters that what a plugin remembers of a camera takes in an answer.
+    letters: HashMap<(String, String), u64>,
+}
+
+impl Held {
+    pub(crate) async fn of(
+        connection: &mut Connection,
+        dialect: Dialect,
+        cameras: Vec<&str>,
+    ) -> Result<Self, StoreError> {
+        let mut held = Self::default();
+        if cameras.is_empty() {
+            return Ok(held);
+        }
+        let sql = format!(
+            "SELECT cameras.id AS camera_id, cameras.good_picture_at AS good_picture_at, b.plugin AS plugin, \
+             b.size_bytes AS size_bytes FROM cameras LEFT JOIN baselines b ON b.camera_id = cameras.id \
+             AND b.data IS NOT NULL WHERE {}",
+            dialect.among("cameras.id", "$1")
+        );
+        for row in &query(sql).bind(list(cameras)).fetch_all(connection).await? {
+            let camera = text(row, "camera_id")?;
+            held.pictures.insert(camera.clone(), row.try_get("good_picture_at")?);
+            if let Some(plugin) = maybe_text(row, "plugin")? {
+                let size: u64 = count(row, "size_bytes")?;
+                held.letters.insert((camera, plugin), size.div_ceil(3) * 4);
+            }
+        }
+        Ok(held)
+    }
+
+    /// True of a camera that is known, and whose last good picture is older.
+    fn lacks_picture(&self, camera: &str, before: i64) -> bool {
+        self.pictures.get(camera).is_some_and(|taken| taken.is_none_or(|taken| taken < before))
+    }
+}
+
 /// Gives leased jobs what the plugins of their plans remember of their cameras, and asks for good
 /// pictures of those whose last one is older than `good_before`. Jobs for which there is no room in the
 /// answer are queued again, as if they had never been leased, and are answered.
 pub(crate) async fn attach(
     connection: &mut Connection,
     dialect: Dialect,
+    held: &Held,
     plans: &[JobPlan],
     good_before: Option<i64>,
     jobs: &mut Vec<LeasedJob>,
 ) -> Result<Vec<ReadyJob>, StoreError> {
-    let cameras: Vec<&str> = jobs.iter().filter_map(|job| job.camera_id.as_deref()).collect();
-    if cameras.is_empty() {
-        return Ok(Vec::new());
-    }
-    let sql = format!(
-        "SELECT cameras.id AS camera_id, cameras.good_picture_at AS good_picture_at, b.plugin AS plugin, \
-         b.size_bytes AS size_bytes FROM cameras LEFT JOIN baselines b ON b.camera_id = cameras.id \
-         AND b.data IS NOT NULL WHERE {}",
-        dialect.among("cameras.id", "$1")
-    );
-    let rows = query(sql).bind(list(cameras)).fetch_all(&mut *connection).await?;
-    let mut letters: HashMap<(String, String), u64> = HashMap::new();
-    let mut unseen: HashSet<String> = HashSet::new();
-    for row in &rows {
-        let camera = text(row, "camera_id")?;
-        let seen: Option<i64> = row.try_get("good_picture_at")?;
-        if good_before.is_some_and(|before| seen.is_none_or(|seen| seen < before)) {
-            unseen.insert(camera.clone());
-        }
-        if let Some(plugin) = maybe_text(row, "plugin")? {
-            let size: u64 = count(row, "size_bytes")?;
-            letters.insert((camera, plugin), size.div_ceil(3) * 4);
-        }
-    }
     for job in jobs.iter_mut() {
-        job.good_picture = job.camera_id.as_ref().is_some_and(|camera| unseen.contains(camera));
+        job.good_picture = match (&job.camera_id, good_before) {
+            (Some(camera), Some(before)) => held.lacks_picture(camera, before),
+            _ => false,
+        };
     }
     let weight = |job: &LeasedJob| -> u64 {
         let Some(camera) = &job.camera_id else { return 0 };
         let names = plugins_of(plans, job).into_iter();
-        names.filter_map(|name| letters.get(&(camera.clone(), name.to_owned()))).sum()
+        names.filter_map(|name| held.letters.get(&(camera.clone(), name.to_owned()))).sum()
     };
     let mut total = 0;
     let full = jobs.iter().position(|job| {

@@ -16,7 +16,8 @@ use parking_lot::Mutex;
 use uuid::Uuid;
 
 use crate::{
-    Dialect, HeartbeatOutcome, Known, Store, StoreError, baselines,
+    Dialect, HeartbeatOutcome, Known, Store, StoreError,
+    baselines::{self, Held},
     beats::Beat,
     db::{Connection, Query, Row, Rows, Via, query},
     dialect::Update,
@@ -280,8 +281,11 @@ impl Leases {
             }
         }
         self.fill(connection, &mut places, now).await?;
+        let jobs = places.iter().flat_map(|place| &place.jobs);
+        let cameras = jobs.filter_map(|(_, job)| job.camera_id.as_deref()).collect();
+        let held = Held::of(connection, self.dialect, cameras).await?;
         for mut place in places.into_iter().filter(|place| !place.jobs.is_empty()) {
-            let leased = self.complete(connection, &mut place, now).await?;
+            let leased = self.complete(connection, &held, &mut place, now).await?;
             if let Some(answer) = answers.get_mut(place.at) {
                 *answer = Some(leased);
             }
@@ -411,6 +415,7 @@ impl Leases {
     async fn complete(
         &self,
         connection: &mut Connection,
+        held: &Held,
         place: &mut Place<'_>,
         now: i64,
     ) -> Result<Leased, StoreError> {
@@ -425,7 +430,8 @@ impl Leases {
         }
         let plans = self.plans(connection, &runs).await?;
         let before = place.wanted.good_pictures_before;
-        let handed_back = baselines::attach(connection, self.dialect, &plans, before, &mut jobs).await?;
+        let handed_back =
+            baselines::attach(connection, self.dialect, held, &plans, before, &mut jobs).await?;
         self.known.ready.add(handed_back, now);
         Ok(Leased { lease: place.lease, plans, jobs })
     }

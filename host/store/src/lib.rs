@@ -11,6 +11,7 @@ mod begins;
 mod cameras;
 mod db;
 mod dialect;
+mod endings;
 mod error;
 mod findings;
 mod health;
@@ -34,7 +35,6 @@ mod usage;
 
 use std::{collections::HashMap, path::Path, str::FromStr, sync::Arc};
 
-use easysight_protocol::{JobId, RunId};
 use parking_lot::Mutex;
 use sqlx::{migrate::Migrator, postgres::PgConnectOptions, sqlite::SqliteConnectOptions};
 use tokio::task::JoinHandle;
@@ -63,6 +63,7 @@ pub use usage::UsageRepository;
 use beats::Beats;
 use begins::Begins;
 use db::{Options, Pool, Server};
+use endings::Ending;
 use lanes::{Commands, Lane, Seat};
 use leases::Leases;
 use ready::Ready;
@@ -87,12 +88,14 @@ pub struct Store {
     url: Arc<str>,
 }
 
+/// Rows of one answer of SQLite that may wait to be read: as many as a batch of commands is answered with.
+const ROWS: usize = 2_048;
+
 /// What this store remembers beside the database, all of which may be lost.
 #[derive(Default)]
 struct Known {
     ready: Ready,
-    /// A job of a run that was open when it was seen.
-    open_jobs: Mutex<HashMap<RunId, JobId>>,
+    ending: Ending,
     /// When a set of labels was noted.
     label_sets: Mutex<HashMap<String, i64>>,
     usage: Mutex<Unwritten>,
@@ -171,6 +174,8 @@ fn options(url: &str) -> Result<Options, OpenError> {
         // The file is made where there is none, unless the URL says otherwise.
         let made = !url.contains("mode=");
         let options = if made { options.create_if_missing(true) } else { options };
+        // Rows come from a thread of the driver's. With a small buffer the two wait for each other all the time.
+        let options = options.row_buffer_size(ROWS);
         return Ok(Options::new(Server::Sqlite(Box::new(options))));
     }
     if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {

@@ -6,6 +6,7 @@ use crate::{
     Dialect, Store, StoreError,
     beats::clock_offset,
     db::{Connection, Row, query},
+    endings::Ended,
     jobs::{QUEUED_AGAIN, read_queued},
     query::{json, maybe_json, maybe_time, parsed, text, time_of},
     ready::ReadyJob,
@@ -111,7 +112,7 @@ impl NodeRepository for Store {
             .run(move |connection| Box::pin(register(connection, dialect, request, now, silent_before)))
             .await?;
         self.known.ready.add(queued, now);
-        self.finish_runs(ended, now).await?;
+        self.finish_runs(ended.into_iter().map(|run| (run, Ended::Some)), now).await?;
         Ok(outcome)
     }
 

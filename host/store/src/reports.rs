@@ -1,11 +1,12 @@
 //! What is kept of a job's findings: one row, with all of them in one compressed document. Findings that a
 //! person should look at are marked beside it, so that they are found without reading the others.
 
-use std::{collections::HashSet, sync::LazyLock};
+use std::{cell::RefCell, collections::HashSet, io, sync::LazyLock};
 
 use easysight_protocol::{DiagnosisResult, Finding, JobId, RunId};
 use parking_lot::Mutex;
 use uuid::{ContextV7, Timestamp, Uuid};
+use zstd::bulk::Compressor;
 
 use crate::{
     Dialect, StoreError,
@@ -54,7 +55,7 @@ pub(crate) struct Report<'a> {
 impl Document {
     pub(crate) fn of(findings: &[Finding]) -> Result<Self, StoreError> {
         let json = serde_json::to_vec(findings)?;
-        let bytes = zstd::bulk::compress(&json, LEVEL).map_err(StoreError::corrupt)?;
+        let bytes = compressed(&json).map_err(StoreError::corrupt)?;
         let mut names: Vec<&str> = findings.iter().map(|one| one.diagnosis.as_str()).collect();
         names.sort_unstable();
         names.dedup();
@@ -63,6 +64,17 @@ impl Document {
         let marks = marked.map(|(at, one)| (at, one.diagnosis.clone(), one.word().to_owned())).collect();
         Ok(Self { bytes, count: findings.len(), kind: kind_of(&diagnoses), diagnoses, marks })
     }
+}
+
+fn compressed(json: &[u8]) -> io::Result<Vec<u8>> {
+    thread_local! {
+        /// To make a compressor takes longer than to compress a few findings.
+        static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+    }
+    COMPRESSOR.with_borrow_mut(|compressor| match compressor {
+        Some(compressor) => compressor.compress(json),
+        None => compressor.insert(Compressor::new(LEVEL)?).compress(json),
+    })
 }
 
 /// FNV-1a, <http://www.isthe.com/chongo/tech/comp/fnv/>: the same on every master, and never [`ANY_KIND`].

@@ -15,6 +15,7 @@ use crate::{
     baselines::{self, Brought},
     db::{Connection, Rows, query},
     dialect::Update,
+    endings::Ended,
     health::Health,
     jobs::read_queued,
     lanes::Kind,
@@ -64,6 +65,7 @@ impl ResultRepository for Store {
         let results = Arc::new(results);
         let batch = Batch { results: Arc::clone(&results), documents, now };
         let Done { verdicts, reports, ended, queued } = self.results.send(batch).await?;
+        let ended = ended.into_iter().map(|(run, jobs)| (run, Ended::Jobs(jobs)));
         let requeued = queued.len();
         self.known.ready.add(queued, now);
         Ok(Recorded {
@@ -99,8 +101,8 @@ pub(crate) struct Done {
     verdicts: Vec<Verdict>,
     /// What is kept of finished jobs, by the place of their results.
     reports: HashMap<usize, Kept>,
-    /// Runs whose jobs ended.
-    ended: BTreeSet<RunId>,
+    /// Jobs that ended, by their runs.
+    ended: BTreeMap<RunId, Vec<JobId>>,
     /// Jobs that are queued again.
     queued: Vec<ReadyJob>,
 }
@@ -211,7 +213,7 @@ impl Results {
             if let Some(done) = answers.get_mut(sent.batch) {
                 match &job.queued {
                     Some(queued) => done.queued.push(queued.clone()),
-                    None => drop(done.ended.insert(job.run_id)),
+                    None => done.ended.entry(job.run_id).or_default().push(sent.result.job_id),
                 }
             }
             let JobOutcome::Finished { findings, shadows, baselines, .. } = &sent.result.outcome else {

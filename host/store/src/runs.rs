@@ -3,7 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use easysight_protocol::{
-    JobId, JobPlan, JobState, Origin, Page, Progress, Run, RunId, RunState, TaskRequest, Trigger,
+    JobPlan, JobState, Origin, Page, Progress, Run, RunId, RunState, TaskRequest, Trigger,
 };
 use serde::Serialize;
 
@@ -22,10 +22,8 @@ use crate::{
 const LABEL_SET_NOTED_MS: i64 = 600_000;
 /// How much longer a command may take for each job that it makes.
 pub(crate) const FAN_OUT: Duration = Duration::from_millis(1);
-/// Runs of which an open job is remembered.
-const OPEN_JOBS: usize = 10_000;
 /// True of a run that has ended.
-const ENDED: &str = "state = 'running' AND NOT EXISTS \
+pub(crate) const ENDED: &str = "state = 'running' AND NOT EXISTS \
                      (SELECT 1 FROM jobs WHERE jobs.run_id = runs.id AND jobs.state IN ('queued', 'running'))";
 
 const COLUMNS: &str = "SELECT id, task_id, started_by, fire_time, state, priority, definition, waits_for, \
@@ -344,7 +342,7 @@ impl RunRepository for Store {
             Err(refused) => refused,
             Ok(ready) => {
                 let jobs = ready.len() as u64;
-                self.known.open_jobs.lock().remove(&id);
+                self.known.ending.forget(id);
                 self.known.ready.add(ready, now);
                 Retried::Queued(jobs)
             }
@@ -385,98 +383,6 @@ impl Store {
             .await?;
         self.known.label_sets.lock().insert(required.to_owned(), now);
         Ok(())
-    }
-
-    /// Ends those of these runs that have no open job any more; answers them. Called once the end of a job is
-    /// committed, so that of two masters which end the last jobs of a run at the same moment one sees it.
-    pub(crate) async fn finish_runs(
-        &self,
-        ids: impl IntoIterator<Item = RunId>,
-        now: i64,
-    ) -> Result<Vec<RunId>, StoreError> {
-        let witnesses: Vec<(RunId, Option<JobId>)> = {
-            let open = self.known.open_jobs.lock();
-            ids.into_iter().map(|id| (id, open.get(&id).copied())).collect()
-        };
-        if witnesses.is_empty() {
-            return Ok(Vec::new());
-        }
-        // Jobs end about in the order of their ids: from the last one on that was seen open, one is soon found.
-        let rows = Rows::new().texts("run_id", witnesses.iter().map(|(id, _)| id.to_string())).texts(
-            "least",
-            witnesses.iter().map(|(_, job)| job.map(|job| job.to_string()).unwrap_or_default()),
-        );
-        let sql = format!(
-            "SELECT x.run_id AS run_id, (SELECT MIN(jobs.id) FROM jobs WHERE jobs.run_id = x.run_id \
-             AND jobs.state IN ('queued', 'running') AND jobs.id >= x.least) AS open_job FROM {}",
-            rows.table(self.dialect, 1, "x")
-        );
-        let rows = query(sql).bind_rows(rows, self.dialect)?.fetch_all(&self.readers).await?;
-        let mut without = Vec::new();
-        {
-            let mut open = self.known.open_jobs.lock();
-            if open.len() > OPEN_JOBS {
-                open.clear();
-            }
-            for row in &rows {
-                let run: RunId = parsed(row, "run_id")?;
-                match maybe_text(row, "open_job")? {
-                    Some(job) => drop(open.insert(run, job.parse().map_err(StoreError::corrupt)?)),
-                    None => {
-                        open.remove(&run);
-                        without.push(run.to_string());
-                    }
-                }
-            }
-        }
-        if without.is_empty() {
-            return Ok(Vec::new());
-        }
-        let ended = format!("{} AND {ENDED}", self.dialect.among("id", "$1"));
-        self.end_runs(ended, Some(without), now).await
-    }
-
-    /// Ends all runs without an open job: those whose end nobody lived to note.
-    pub(crate) async fn finish_all(&self, now: i64) -> Result<Vec<RunId>, StoreError> {
-        let sql = format!("SELECT id FROM runs WHERE {ENDED} LIMIT 1");
-        if query(sql).fetch_optional(&self.readers).await?.is_none() {
-            return Ok(Vec::new());
-        }
-        self.end_runs(ENDED.to_owned(), None, now).await
-    }
-
-    async fn end_runs(
-        &self,
-        condition: String,
-        ids: Option<Vec<String>>,
-        now: i64,
-    ) -> Result<Vec<RunId>, StoreError> {
-        let dialect = self.dialect;
-        let all = ids.clone();
-        self.writer
-            .run(move |connection| {
-                Box::pin(async move {
-                    let sql = format!(
-                        "UPDATE runs SET state = 'finished', finished_at = ${} WHERE {} RETURNING id",
-                        if ids.is_some() { 2 } else { 1 },
-                        dialect.all("runs", &condition)
-                    );
-                    let statement = match ids {
-                        Some(ids) => query(sql).bind(ids),
-                        None => query(sql),
-                    };
-                    let rows = statement.bind(now).fetch_all(&mut *connection).await?;
-                    let ended = rows.iter().map(|row| parsed(row, "id")).collect::<Result<Vec<_>, _>>()?;
-                    // Also of those that had ended before: a late result may have changed how.
-                    let all = match all {
-                        Some(ids) => ids,
-                        None => ended.iter().map(RunId::to_string).collect(),
-                    };
-                    keep_progress(connection, dialect, all).await?;
-                    Ok(ended)
-                })
-            })
-            .await
     }
 
     async fn add_progress(&self, runs: &mut [(StoredRun, bool)]) -> Result<(), StoreError> {
@@ -523,7 +429,7 @@ async fn progress(
 }
 
 /// Keeps how runs ended, so that nobody counts it again.
-async fn keep_progress(
+pub(crate) async fn keep_progress(
     connection: &mut Connection,
     dialect: Dialect,
     ids: Vec<String>,

@@ -8,6 +8,7 @@ use easysight_protocol::{Failure, RunId};
 use crate::{
     Dialect, Store, StoreError,
     db::{Connection, query},
+    endings::Ended,
     jobs::{QUEUED_AGAIN, read_queued},
     query::{count, parsed, text},
     ready::ReadyJob,
@@ -187,7 +188,7 @@ impl UpkeepRepository for Store {
         let overdue = self.give_up(heard, now).await?;
         reaped.overdue = overdue.len() as u64;
         ended.extend(overdue);
-        reaped.finished_runs = self.finish_runs(ended, now).await?;
+        reaped.finished_runs = self.finish_runs(ended.into_iter().map(|run| (run, Ended::Some)), now).await?;
         Ok(reaped)
     }
 

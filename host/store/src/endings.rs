@@ -1,0 +1,168 @@
+//! How runs end: with the last of their jobs. Whether a job was the last one is looked at once its end is
+//! committed, so that of two masters which end the last jobs of a run at the same moment one sees it.
+
+use std::collections::{BTreeMap, HashMap};
+
+use easysight_protocol::{JobId, RunId};
+use parking_lot::Mutex;
+
+use crate::{
+    Dialect, Store, StoreError,
+    db::{Rows, query},
+    query::{maybe_text, parsed},
+    runs::{ENDED, keep_progress},
+};
+
+/// Runs whose open jobs are remembered.
+const OPEN_JOBS: usize = 10_000;
+
+/// Jobs of one run that ended.
+pub(crate) enum Ended {
+    /// These and no others.
+    Jobs(Vec<JobId>),
+    /// Any.
+    Some,
+}
+
+/// Runs that may have ended. Those that come while others are looked at are looked at together.
+#[derive(Default)]
+pub(crate) struct Ending {
+    waiting: Mutex<BTreeMap<RunId, Ended>>,
+    turn: tokio::sync::Mutex<()>,
+    /// A job of a run that was open when it was seen.
+    open_jobs: Mutex<HashMap<RunId, JobId>>,
+}
+
+impl Ending {
+    /// Jobs of this run that had ended are open again.
+    pub(crate) fn forget(&self, run: RunId) {
+        self.open_jobs.lock().remove(&run);
+    }
+
+    fn add(&self, ended: impl IntoIterator<Item = (RunId, Ended)>) {
+        let mut waiting = self.waiting.lock();
+        for (run, ended) in ended {
+            match (waiting.get_mut(&run), ended) {
+                (Some(Ended::Jobs(jobs)), Ended::Jobs(more)) => jobs.extend(more),
+                (_, ended) => drop(waiting.insert(run, ended)),
+            }
+        }
+    }
+}
+
+impl Store {
+    /// Ends those of these runs that have no open job any more; answers them, and those of others who came at the
+    /// same time. Called once the end of the jobs is committed.
+    pub(crate) async fn finish_runs(
+        &self,
+        ended: impl IntoIterator<Item = (RunId, Ended)>,
+        now: i64,
+    ) -> Result<Vec<RunId>, StoreError> {
+        let ending = &self.known.ending;
+        ending.add(ended);
+        let _turn = ending.turn.lock().await;
+        let mut waiting = std::mem::take(&mut *ending.waiting.lock());
+        if self.dialect == Dialect::Sqlite {
+            // Nobody but this program ends jobs, and whoever ended the one that was seen open has looked, or looks
+            // after this.
+            let open = ending.open_jobs.lock();
+            waiting.retain(|run, ended| match (open.get(run), ended) {
+                (Some(open), Ended::Jobs(jobs)) => jobs.contains(open),
+                _ => true,
+            });
+        }
+        let ids: Vec<RunId> = waiting.keys().copied().collect();
+        let finished = self.finish_those_without_jobs(&ids, now).await;
+        if finished.is_err() {
+            // Whoever comes next looks at them again.
+            ending.add(waiting);
+        }
+        finished
+    }
+
+    async fn finish_those_without_jobs(&self, ids: &[RunId], now: i64) -> Result<Vec<RunId>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ending = &self.known.ending;
+        // Jobs end about in the order of their ids: from the last one on that was seen open, one is soon found.
+        let rows = {
+            let open = ending.open_jobs.lock();
+            let least = |id| open.get(id).map(JobId::to_string).unwrap_or_default();
+            Rows::new()
+                .texts("run_id", ids.iter().map(RunId::to_string))
+                .texts("least", ids.iter().map(least))
+        };
+        let sql = format!(
+            "SELECT x.run_id AS run_id, (SELECT MIN(jobs.id) FROM jobs WHERE jobs.run_id = x.run_id \
+             AND jobs.state IN ('queued', 'running') AND jobs.id >= x.least) AS open_job FROM {}",
+            rows.table(self.dialect, 1, "x")
+        );
+        let rows = query(sql).bind_rows(rows, self.dialect)?.fetch_all(&self.readers).await?;
+        let mut without = Vec::new();
+        {
+            let mut open = ending.open_jobs.lock();
+            if open.len() > OPEN_JOBS {
+                open.clear();
+            }
+            for row in &rows {
+                let run: RunId = parsed(row, "run_id")?;
+                match maybe_text(row, "open_job")? {
+                    Some(job) => drop(open.insert(run, job.parse().map_err(StoreError::corrupt)?)),
+                    None => {
+                        open.remove(&run);
+                        without.push(run.to_string());
+                    }
+                }
+            }
+        }
+        if without.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ended = format!("{} AND {ENDED}", self.dialect.among("id", "$1"));
+        self.end_runs(ended, Some(without), now).await
+    }
+
+    /// Ends all runs without an open job: those whose end nobody lived to note.
+    pub(crate) async fn finish_all(&self, now: i64) -> Result<Vec<RunId>, StoreError> {
+        let sql = format!("SELECT id FROM runs WHERE {ENDED} LIMIT 1");
+        if query(sql).fetch_optional(&self.readers).await?.is_none() {
+            return Ok(Vec::new());
+        }
+        self.end_runs(ENDED.to_owned(), None, now).await
+    }
+
+    async fn end_runs(
+        &self,
+        condition: String,
+        ids: Option<Vec<String>>,
+        now: i64,
+    ) -> Result<Vec<RunId>, StoreError> {
+        let dialect = self.dialect;
+        let all = ids.clone();
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let sql = format!(
+                        "UPDATE runs SET state = 'finished', finished_at = ${} WHERE {} RETURNING id",
+                        if ids.is_some() { 2 } else { 1 },
+                        dialect.all("runs", &condition)
+                    );
+                    let statement = match ids {
+                        Some(ids) => query(sql).bind(ids),
+                        None => query(sql),
+                    };
+                    let rows = statement.bind(now).fetch_all(&mut *connection).await?;
+                    let ended = rows.iter().map(|row| parsed(row, "id")).collect::<Result<Vec<_>, _>>()?;
+                    // Also of those that had ended before: a late result may have changed how.
+                    let all = match all {
+                        Some(ids) => ids,
+                        None => ended.iter().map(RunId::to_string).collect(),
+                    };
+                    keep_progress(connection, dialect, all).await?;
+                    Ok(ended)
+                })
+            })
+            .await
+    }
+}
