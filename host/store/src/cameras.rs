@@ -237,12 +237,16 @@ impl CameraRepository for Store {
         ids: &[String],
         groups: &[String],
     ) -> Result<(Vec<StoredCamera>, Vec<String>), StoreError> {
-        let among_ids = self.dialect.among("id", "$1");
-        let among_groups = self.dialect.among("name", "$2");
-        let sql = format!(
-            "{COLUMNS} WHERE {among_ids} OR id IN (SELECT camera_id FROM camera_groups WHERE {among_groups}) \
-             ORDER BY id"
-        );
+        // The names first: where a camera may be meant by either of two conditions, PostgreSQL reads all of them.
+        let groups_are = self.dialect.among("name", "$2");
+        let in_groups = format!("SELECT camera_id FROM camera_groups WHERE {groups_are}");
+        let meant = match self.dialect {
+            Dialect::Sqlite => format!("id IN (SELECT value FROM json_each($1) UNION {in_groups})"),
+            Dialect::Postgres => {
+                format!("id = ANY(ARRAY(SELECT unnest(CAST($1 AS text[])) UNION {in_groups}))")
+            }
+        };
+        let sql = format!("{COLUMNS} WHERE {meant} ORDER BY id");
         let rows = query(sql).bind(ids).bind(groups).fetch_all(&self.readers).await?;
         let cameras = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
         let there: HashSet<&String> = cameras.iter().map(|one: &StoredCamera| &one.camera.id).collect();
