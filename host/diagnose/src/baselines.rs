@@ -57,6 +57,7 @@ impl BaselineStore {
     ///
     /// Those of the file system. That there is nothing is none.
     pub fn load(&self, source: &Source, plan: &Plan) -> io::Result<Baselines> {
+        self.take_over(source)?;
         let mut baselines = Baselines::new();
         for selected in plan.selected() {
             let name = &selected.plugin.descriptor().name;
@@ -107,6 +108,23 @@ impl BaselineStore {
         Ok(())
     }
 
+    /// Calls what is kept under the source's former name by the one that it has now.
+    fn take_over(&self, source: &Source) -> io::Result<()> {
+        let Some(former) = source.former_identity() else { return Ok(()) };
+        let (former, now) = (format!("{}-", Digest::of(&former)), prefix(source));
+        let _turn = self.kept.lock();
+        for file in list(&self.dir, SUFFIX)? {
+            let name =
+                file.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let Some(plugin) = name.strip_prefix(&former) else { continue };
+            let path = self.dir.join(format!("{now}{plugin}"));
+            if !path.exists() {
+                fs::rename(&file.path, path)?;
+            }
+        }
+        Ok(())
+    }
+
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let mut file = tempfile::Builder::new().suffix(&format!(".{UNFINISHED}")).tempfile_in(&self.dir)?;
         file.write_all(bytes)?;
@@ -137,7 +155,7 @@ impl BaselineStore {
 
 /// How the names of a source's files begin. Whoever is let in to the camera, it is the same one.
 fn prefix(source: &Source) -> String {
-    format!("{}-", Digest::of(source.without_credentials().as_bytes()))
+    format!("{}-", Digest::of(&source.identity()))
 }
 
 struct File {
@@ -228,6 +246,33 @@ mod tests {
         assert_eq!(kept(&next, &a, "dirt").unwrap(), b"a2");
         assert_eq!(kept(&next, &b, "tint").unwrap(), b"b1");
         assert_eq!(*next.kept.lock(), 6);
+    }
+
+    #[test]
+    fn cameras_that_differ_in_a_token_alone_have_a_memory_each() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(dir.path(), 1 << 20);
+        let (a, b) = (source("http://relay/?token=AAA"), source("http://relay/?token=BBB"));
+        store.store(&a, &remembers(&[("tint", b"a")])).unwrap();
+        assert_eq!(kept(&store, &b, "tint"), None);
+        store.store(&b, &remembers(&[("tint", b"b")])).unwrap();
+        assert_eq!(kept(&store, &a, "tint").unwrap(), b"a");
+    }
+
+    #[test]
+    fn what_is_kept_under_a_former_name_is_taken_over_where_it_is_of_this_camera_for_sure() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(dir.path(), 1 << 20);
+        for former in ["http://camera/snap?user=***&pwd=***", "http://relay/?token=***"] {
+            let name = format!("{}-tint.{SUFFIX}", Digest::of(former.as_bytes()));
+            fs::write(dir.path().join(name), "old").unwrap();
+        }
+        let (camera, relay) = (source("http://camera/snap?user=a&pwd=b"), source("http://relay/?token=AAA"));
+        for one in [&camera, &relay] {
+            store.take_over(one).unwrap();
+        }
+        assert_eq!(kept(&store, &camera, "tint").unwrap(), b"old");
+        assert_eq!(kept(&store, &relay, "tint"), None);
     }
 
     #[test]

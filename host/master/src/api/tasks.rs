@@ -168,6 +168,7 @@ async fn find(master: &Master, id: &str) -> Result<Task, Error> {
 fn check_task(master: &Master, request: &TaskRequest) -> Result<Option<i64>, Error> {
     check::name("/name", &request.name)?;
     check::names("/cameras", &request.cameras, MAX_NAMES)?;
+    check::camera_ids("/cameras", &request.cameras)?;
     check::names("/groups", &request.groups, MAX_NAMES)?;
     check::names("/diagnoses", &request.diagnoses, MAX_NAMES)?;
     check::labels("/required_labels", &request.required_labels)?;
