@@ -28,10 +28,6 @@ const STATEMENTS: &[(&str, Ahead)] = &[
     ("UPDATE cameras SET baselines_since = $1 WHERE baselines_since > $2", Ahead::Past),
     ("UPDATE cameras SET checked_at = $1 WHERE checked_at > $2", Ahead::Past),
     ("UPDATE cameras SET good_picture_at = $1 WHERE good_picture_at > $2", Ahead::Past),
-    (
-        "UPDATE tokens SET expires_at = $1 + expires_at - created_at, created_at = $1 WHERE created_at > $2",
-        Ahead::Past,
-    ),
 ];
 
 /// How far ahead a time may be.
