@@ -33,7 +33,9 @@ pub enum AddressError {
 pub fn check(text: &str) -> Result<(), AddressError> {
     let text = text.trim();
     let Some(parts) = Parts::of(text) else {
-        return if parts::lacks_scheme(text) { Err(AddressError::NoScheme) } else { Ok(()) };
+        // A name with a password in it is an address rather than a file.
+        let is_address = parts::lacks_scheme(text) || !secrets(text).is_empty();
+        return if is_address { Err(AddressError::NoScheme) } else { Ok(()) };
     };
     if parts.is_ambiguous {
         return Err(AddressError::NotEncoded);

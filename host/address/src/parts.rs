@@ -73,14 +73,15 @@ fn is_of_tail(authority: &str, tail: &str, at: usize) -> bool {
         return true;
     }
     let (before, after) = (tail.get(..at).unwrap_or_default(), tail.get(at + 1..).unwrap_or_default());
-    // `…/live?user=me@mail.example`: a person's mail address as the value of a parameter that is known.
+    // `…/live?user=me@mail.example`: a person's mail address as the value of a parameter that takes one.
+    let parameter = before.rsplit(['?', '&', ';']).next().and_then(|parameter| parameter.split_once('='));
+    let domain = after.split(['&', ';']).next().unwrap_or_default();
     let of_parameter = before.starts_with('/')
         && before.contains('?')
-        && before
-            .rsplit(['?', '&', ';'])
-            .next()
-            .and_then(|parameter| parameter.split_once('='))
-            .is_some_and(|(name, _)| words::class(name) != Class::Unknown);
+        && parameter.is_some_and(|(name, _)| words::class(name) == Class::Secret || name.contains("mail"))
+        && domain.contains('.')
+        && !domain.contains([':', '/', '?', '#', '\\'])
+        && !is_certain_host(domain);
     if of_parameter {
         return true;
     }

@@ -103,9 +103,13 @@ fn an_address_that_names_another_host_than_is_meant_is_refused() {
         assert_eq!(check(address), Err(AddressError::NotEncoded), "{address}");
         assert!(!masked(address).contains("cret"), "{address}");
     }
-    for address in
-        ["rtsp:/admin:s3cret@10.0.0.1/", "admin:s3cret@10.0.0.1/live", "http:\\\\10.0.0.1/", "rtsp//camera/1"]
-    {
+    for address in [
+        "rtsp:/admin:s3cret@10.0.0.1/",
+        "admin:s3cret@10.0.0.1/live",
+        "http:\\\\10.0.0.1/",
+        "10.0.0.1/cgi?user=admin&pwd=s3cret",
+        "rtsp//camera/1",
+    ] {
         assert_eq!(check(address), Err(AddressError::NoScheme), "{address}");
     }
     for address in ["rtsp://***@camera/1", "rtsp://admin:***@camera/1", "http://camera/cgi?user=***&pwd=a"] {

@@ -272,6 +272,21 @@ mod tests {
 
     proptest! {
         #[test]
+        fn whatever_a_password_is_no_other_host_is_asked(
+            user in "[a-z][a-z.]{0,5}", password in r"[ -~]{0,14}", port in prop::option::of(1u16..),
+        ) {
+            let port = port.map_or_else(String::new, |port| format!(":{port}"));
+            let text = format!("rtsp://{user}:{password}@10.20.30.40{port}/live");
+            match text.parse::<Source>() {
+                Ok(Source::Remote(url)) => prop_assert_eq!(url.host_str(), Some("10.20.30.40"), "{}", text),
+                Ok(Source::File(path)) => prop_assert!(false, "{path:?}"),
+                Err(_) => {}
+            }
+            let shown = easysight_address::masked(&text);
+            prop_assert!(shown.starts_with("rtsp://***@10.20.30.40") || password.contains('@'), "{text} {shown}");
+        }
+
+        #[test]
         fn no_text_makes_it_panic_and_no_password_is_shown(text in ".{0,60}", password in "[a-zA-Z0-9]{12}") {
             drop(text.parse::<Source>());
             let source: Source = format!("rtsp://user:{password}@host/path?pwd={password}").parse().unwrap();

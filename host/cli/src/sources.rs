@@ -101,7 +101,9 @@ fn clips(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 fn is_media(path: &Path) -> bool {
-    let ending = path.extension().and_then(|ending| ending.to_str()).map(str::to_ascii_lowercase);
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    // A space behind the name is part of it.
+    let ending = ending.map(|ending| ending.trim().to_ascii_lowercase());
     let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
     !hidden && ending.is_some_and(|ending| MEDIA.contains(&ending.as_str()))
 }
@@ -134,7 +136,7 @@ mod tests {
     #[test]
     fn files_are_found_whatever_file_systems_let_them_be_called() {
         let dir = tempfile::tempdir().unwrap();
-        let names: [&[u8]; 4] = [b" a.mp4", b"a\nb.mp4", b"\xb1\xb1.mp4", b"\xb2\xb2.mp4"];
+        let names: [&[u8]; 4] = [b" a.mp4 ", b"a\nb.mp4", b"\xb1\xb1.mp4", b"\xb2\xb2.mp4"];
         for name in names {
             fs::write(dir.path().join(OsStr::from_bytes(name)), "x").unwrap();
         }

@@ -34,7 +34,7 @@ impl Error {
     /// With a JSON Pointer to the offending field.
     #[must_use]
     pub fn at(mut self, field: impl Into<String>) -> Self {
-        self.problem = self.problem.at(field);
+        self.problem = self.problem.at(masked_in(&field.into()));
         self
     }
 

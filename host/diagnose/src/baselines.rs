@@ -57,10 +57,10 @@ impl BaselineStore {
     ///
     /// Those of the file system. That there is nothing is none.
     pub fn load(&self, source: &Source, plan: &Plan) -> io::Result<Baselines> {
-        self.take_over(source)?;
         let mut baselines = Baselines::new();
         for selected in plan.selected() {
             let name = &selected.plugin.descriptor().name;
+            self.take_over(source, name)?;
             match read(&self.file(source, name)) {
                 // One that grew beyond what a plugin may store is none of ours.
                 Ok(bytes) if bytes.len() <= MAX_BASELINE_BYTES => {
@@ -108,21 +108,16 @@ impl BaselineStore {
         Ok(())
     }
 
-    /// Calls what is kept under the source's former name by the one that it has now.
-    fn take_over(&self, source: &Source) -> io::Result<()> {
-        let Some(former) = source.former_identity() else { return Ok(()) };
-        let (former, now) = (format!("{}-", Digest::of(&former)), prefix(source));
+    /// Calls what is kept of a plugin under the source's former name by the one that it has now.
+    fn take_over(&self, source: &Source, plugin: &str) -> io::Result<()> {
+        let now = self.file(source, plugin);
+        let Some(former) = source.former_identity().filter(|_| !now.exists()) else { return Ok(()) };
+        let former = self.dir.join(format!("{}-{plugin}.{SUFFIX}", Digest::of(&former)));
         let _turn = self.kept.lock();
-        for file in list(&self.dir, SUFFIX)? {
-            let name =
-                file.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            let Some(plugin) = name.strip_prefix(&former) else { continue };
-            let path = self.dir.join(format!("{now}{plugin}"));
-            if !path.exists() {
-                fs::rename(&file.path, path)?;
-            }
+        match fs::rename(former, now) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            done => done,
         }
-        Ok(())
     }
 
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -269,7 +264,7 @@ mod tests {
         }
         let (camera, relay) = (source("http://camera/snap?user=a&pwd=b"), source("http://relay/?token=AAA"));
         for one in [&camera, &relay] {
-            store.take_over(one).unwrap();
+            store.take_over(one, "tint").unwrap();
         }
         assert_eq!(kept(&store, &camera, "tint").unwrap(), b"old");
         assert_eq!(kept(&store, &relay, "tint"), None);

@@ -43,6 +43,10 @@ struct Imported {
     refused: Option<u64>,
     #[serde(default)]
     problems: Vec<LineProblem>,
+    #[serde(default)]
+    encoding: Option<String>,
+    #[serde(default)]
+    separator: Option<char>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     lines: Vec<PlannedLine>,
 }
