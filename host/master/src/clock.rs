@@ -6,7 +6,9 @@
 use std::{sync::LazyLock, time::Instant};
 
 use chrono::{DateTime, Utc};
+use easysight_protocol::RunId;
 use parking_lot::Mutex;
+use uuid::{ContextV7, Timestamp, Uuid};
 
 /// What a clock may be off from what was measured, in milliseconds: it is slewed, and machines sleep a moment.
 const TOLERANCE_MS: i64 = 2_000;
@@ -128,6 +130,20 @@ pub(crate) fn now_ms() -> i64 {
 pub(crate) fn now() -> DateTime<Utc> {
     DateTime::from_timestamp_millis(now_ms()).unwrap_or_else(Utc::now)
 }
+
+/// A name for a new run, which sorts by the time that is measured.
+pub(crate) fn run_id() -> RunId {
+    let now = u64::try_from(now_ms()).unwrap_or_default();
+    let names = NAMES.lock();
+    RunId(Uuid::new_v7(Timestamp::from_unix(&*names, now / 1_000, (now % 1_000) as u32 * 1_000_000)))
+}
+
+/// Lets names sort by the time again, after they were made by a clock that was ahead.
+pub(crate) fn name_anew() {
+    *NAMES.lock() = ContextV7::default();
+}
+
+static NAMES: LazyLock<Mutex<ContextV7>> = LazyLock::new(Mutex::default);
 
 /// Steps of the machine's clock that were believed since the start.
 pub(crate) fn believed() -> Believed {

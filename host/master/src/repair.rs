@@ -72,6 +72,7 @@ impl Repair {
                 master.store.move_deadlines(by).await?;
             }
         }
+        clock::name_anew();
         master.hearing.note_break(now);
         let brought = master.store.bring_back(now, master.lease_ms).await?;
         if brought > 0 {

@@ -162,7 +162,7 @@ async fn fire(master: &Master, task: Task) -> Result<(), StoreError> {
         // Nobody asked for it; its jobs can be followed all the same.
         let request = RequestId::new();
         let new = NewRun {
-            id: RunId::fresh(),
+            id: clock::run_id(),
             task_id: Some(task.id.clone()),
             trigger: Trigger::Schedule,
             fire_time: Some(due.timestamp_millis()),

@@ -1,7 +1,7 @@
 //! Times that a clock which stood ahead has left behind. Such a time keeps what waits for it waiting for as long
 //! as the clock was ahead: a lease that does not end, a node that seems to be there, a memory that takes nothing in.
 
-use crate::{Store, StoreError, db::query, query::maybe_time};
+use crate::{Store, StoreError, db::query, query::maybe_time, reports};
 
 /// What is so far ahead was written by a clock that was wrong; clocks of masters differ by less.
 const AHEAD_MS: i64 = 60_000;
@@ -73,6 +73,7 @@ impl Store {
                 })
             })
             .await?;
+        reports::name_anew();
         // What is settled by a clock that was ahead is not.
         *self.known.upkeep.lock() = Default::default();
         self.known.ready.doubt();

@@ -6,7 +6,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
 };
 use easysight_daemon::{body::JsonBody, problem::Error, requests::RequestOrigin};
-use easysight_protocol::{NodeState, Page, Problem, Run, RunId, SubmitRequest, Task, TaskRequest, Trigger};
+use easysight_protocol::{NodeState, Page, Problem, Run, SubmitRequest, Task, TaskRequest, Trigger};
 use easysight_store::{CameraRepository, NewRun, NodeRepository, RunRepository, StoreError, TaskRepository};
 use serde_json::Value;
 
@@ -146,7 +146,7 @@ pub(super) async fn submit(
     }
     check_task(&master, &definition)?;
     let new = NewRun {
-        id: RunId::fresh(),
+        id: clock::run_id(),
         task_id: Some(id),
         trigger: Trigger::Manual,
         fire_time: None,
