@@ -132,7 +132,7 @@ fn program(name: &str) -> PathBuf {
 
 /// Runs one of the commands that users run, and shows it.
 fn easysight(url: &str, arguments: &[&str]) -> anyhow::Result<()> {
-    let shown: Vec<String> = arguments.iter().map(|argument| masked(argument)).collect();
+    let shown: Vec<String> = arguments.iter().map(|argument| easysight_address::masked(argument)).collect();
     eprintln!("$ easysight {}", shown.join(" "));
     let mut easysight: Command = command(program("easysight"), &workspace::root());
     let status = easysight.args(arguments).args(["--master", url]).status().context("easysight")?;
@@ -143,17 +143,6 @@ fn easysight(url: &str, arguments: &[&str]) -> anyhow::Result<()> {
         );
     }
     Ok(())
-}
-
-/// An address without credentials.
-fn masked(argument: &str) -> String {
-    match argument.split_once("://") {
-        Some((scheme, address)) => {
-            let address = address.split('?').next().unwrap_or_default();
-            format!("{scheme}://{}", address.rsplit('@').next().unwrap_or_default())
-        }
-        None => argument.to_owned(),
-    }
 }
 
 fn get(url: &str, path: &str) -> anyhow::Result<Value> {

@@ -96,8 +96,14 @@ impl Workshop {
     /// the answer.
     pub fn capture(&self, plan: &Plan, source: &str) -> Result<(Source, Captured), AuthorError> {
         let source: Source = source.parse().map_err(|e| AuthorError::Clip(format!("{e}")))?;
-        let captured = self.runtime.block_on(capture(&self.capturer, plan, &source));
+        let captured = self.capture_of(plan, &source);
         Ok((source, captured))
+    }
+
+    /// The same, of a source that is known.
+    #[must_use]
+    pub fn capture_of(&self, plan: &Plan, source: &Source) -> Captured {
+        self.runtime.block_on(capture(&self.capturer, plan, source))
     }
 
     /// Captures a clip that must be there.

@@ -1,17 +1,14 @@
 //! Where pictures come from. Whatever is shown of a source has its credentials masked.
 
 use std::{
+    ffi::OsStr,
     fmt,
     path::{Path, PathBuf},
     str::FromStr,
 };
 
+use easysight_address::{AddressError, check, masked, scrubbed};
 use url::Url;
-
-/// What stands in place of a credential.
-const MASK: &str = "***";
-/// Query parameters that cameras take credentials in, by a part of their name.
-const SECRET_PARAMETERS: &[&str] = &["pass", "pwd", "token", "auth", "secret", "key", "sig", "user", "usr"];
 
 /// How a source is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -42,6 +39,9 @@ pub enum SourceError {
     /// An address that cannot be taken apart.
     #[error("the source is no valid address: {0}")]
     Invalid(String),
+    /// An address that is written otherwise than addresses are, so that it would name something else.
+    #[error(transparent)]
+    Address(#[from] AddressError),
     /// A scheme that no camera is read by.
     #[error("sources of the kind {0}:// are not supported; rtsp, rtsps, http, https and file are")]
     Scheme(String),
@@ -51,16 +51,18 @@ impl FromStr for Source {
     type Err = SourceError;
 
     fn from_str(text: &str) -> Result<Self, SourceError> {
-        let text = text.trim();
-        if text.is_empty() {
+        if text.trim().is_empty() {
             return Err(SourceError::Empty);
         }
         if text.contains(char::is_control) {
             return Err(SourceError::Invalid("it has control characters".into()));
         }
+        check(text)?;
         if !text.contains("://") {
+            // A name may begin or end with a space.
             return Ok(Self::File(text.into()));
         }
+        let text = text.trim();
         // The error of a URL never quotes it, so no credential gets out here.
         let url = Url::parse(text).map_err(|e| SourceError::Invalid(e.to_string()))?;
         match url.scheme() {
@@ -94,68 +96,95 @@ impl Source {
         }
     }
 
-    /// What it is called whoever is let in: the same for another user or password.
+    /// What names it, whoever is let in: all of an address but user and password before the `@`, with the
+    /// secrets of its query, since a token alone may tell two cameras apart. For digests; never shown or kept as
+    /// it is.
     #[must_use]
-    pub fn without_credentials(&self) -> String {
+    pub fn identity(&self) -> Vec<u8> {
         match self {
-            Self::File(_) => self.to_string(),
-            Self::Remote(_) => self.to_string().replacen(&format!("://{MASK}@"), "://", 1),
+            Self::File(path) => path.as_os_str().as_encoded_bytes().to_vec(),
+            Self::Remote(url) => {
+                let mut text = format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default());
+                if let Some(port) = url.port() {
+                    text.push_str(&format!(":{port}"));
+                }
+                text.push_str(url.path());
+                for (mark, part) in [('?', url.query()), ('#', url.fragment())] {
+                    if let Some(part) = part {
+                        text.push(mark);
+                        text.push_str(part);
+                    }
+                }
+                text.into_bytes()
+            }
         }
     }
 
-    /// Replaces what a program printed of this source's credentials.
+    /// What named it for versions that masked every secret first, where that named no other camera too: where
+    /// user and password alone were masked. None where it is [`Source::identity`] itself.
+    #[must_use]
+    pub fn former_identity(&self) -> Option<Vec<u8>> {
+        let Self::Remote(url) = self else { return None };
+        let mut bare = url.clone();
+        bare.set_query(None);
+        bare.set_fragment(None);
+        let mut text = String::from_utf8(Self::Remote(bare).identity()).ok()?;
+        let mut is_other = url.fragment().is_some();
+        for (index, parameter) in url.query()?.split('&').enumerate() {
+            text.push(if index == 0 { '?' } else { '&' });
+            match parameter.split_once('=').map(|(name, _)| (name, name.to_ascii_lowercase())) {
+                Some((name, lower))
+                    if ["pass", "pwd", "user", "usr"].iter().any(|part| lower.contains(part)) =>
+                {
+                    text.push_str(name);
+                    text.push_str("=***");
+                    is_other = true;
+                }
+                Some((_, lower)) if FORMERLY_MASKED.iter().any(|part| lower.contains(part)) => return None,
+                _ => text.push_str(parameter),
+            }
+        }
+        is_other.then(|| text.into_bytes())
+    }
+
+    /// Replaces what a program printed of this source's credentials, and of those of other addresses.
     pub(crate) fn scrub(&self, text: &str) -> String {
-        let Self::Remote(url) = self else { return text.to_owned() };
-        let mut scrubbed = text.replace(url.as_str(), &self.to_string());
-        for secret in [Some(url.username()), url.password()].into_iter().flatten() {
-            if !secret.is_empty() {
-                scrubbed = scrubbed.replace(&format!("{secret}:"), &format!("{MASK}:"));
-                scrubbed = scrubbed.replace(&format!("{secret}@"), &format!("{MASK}@"));
-            }
+        match self {
+            Self::File(_) => text.to_owned(),
+            Self::Remote(url) => scrubbed(text, url.as_str()),
         }
-        for parameter in url.query().unwrap_or_default().split('&') {
-            if let Some((name, value)) = parameter.split_once('=')
-                && is_secret(name)
-                && !value.is_empty()
-            {
-                scrubbed = scrubbed.replace(parameter, &format!("{name}={MASK}"));
-            }
-        }
-        scrubbed
     }
 }
+
+/// Parts of names that secrets other than user and password were masked under in former versions.
+const FORMERLY_MASKED: &[&str] = &["token", "auth", "secret", "key", "sig"];
 
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::File(path) => path.display().fmt(f),
-            Self::Remote(url) => {
-                write!(f, "{}://", url.scheme())?;
-                if !url.username().is_empty() || url.password().is_some() {
-                    write!(f, "{MASK}@")?;
-                }
-                f.write_str(url.host_str().unwrap_or_default())?;
-                if let Some(port) = url.port() {
-                    write!(f, ":{port}")?;
-                }
-                f.write_str(url.path())?;
-                let Some(query) = url.query() else { return Ok(()) };
-                for (index, parameter) in query.split('&').enumerate() {
-                    f.write_str(if index == 0 { "?" } else { "&" })?;
-                    match parameter.split_once('=') {
-                        Some((name, _)) if is_secret(name) => write!(f, "{name}={MASK}")?,
-                        _ => f.write_str(parameter)?,
-                    }
-                }
-                Ok(())
-            }
+            Self::File(path) => f.write_str(&shown_name(path.as_os_str())),
+            Self::Remote(url) => f.write_str(&masked(url.as_str())),
         }
     }
 }
 
-fn is_secret(parameter: &str) -> bool {
-    let parameter = parameter.to_ascii_lowercase();
-    SECRET_PARAMETERS.iter().any(|part| parameter.contains(part))
+/// A name of a file for people. Bytes that are no text are shown as `\xB1`, line breaks as `\n`, so that two
+/// names stay two.
+fn shown_name(name: &OsStr) -> String {
+    let mut shown = String::new();
+    for chunk in name.as_encoded_bytes().utf8_chunks() {
+        for letter in chunk.valid().chars() {
+            if letter.is_control() {
+                shown.extend(letter.escape_default());
+            } else {
+                shown.push(letter);
+            }
+        }
+        for byte in chunk.invalid() {
+            shown.push_str(&format!("\\x{byte:02X}"));
+        }
+    }
+    shown
 }
 
 impl fmt::Debug for Source {
@@ -200,17 +229,63 @@ mod tests {
 
     #[test]
     fn a_source_stays_the_same_for_another_user() {
-        let bare = |text: &str| text.parse::<Source>().unwrap().without_credentials();
-        assert_eq!(bare("rtsp://admin:a@camera/live"), "rtsp://camera/live");
-        assert_eq!(bare("rtsp://camera/live"), "rtsp://camera/live");
-        assert_eq!(
-            bare("http://camera/snap?channel=2&pwd=a"),
-            bare("http://u:p@camera/snap?channel=2&pwd=b")
-        );
-        assert_ne!(bare("http://camera/snap?channel=2"), bare("http://camera/snap?channel=1"));
+        let identity = |text: &str| text.parse::<Source>().unwrap().identity();
+        assert_eq!(identity("rtsp://admin:a@camera/live"), b"rtsp://camera/live");
+        assert_eq!(identity("rtsp://camera/live"), b"rtsp://camera/live");
+        assert_eq!(identity("http://u:p@camera/snap?channel=2"), identity("http://camera/snap?channel=2"));
+        assert_ne!(identity("http://camera/snap?channel=2"), identity("http://camera/snap?channel=1"));
+    }
+
+    #[test]
+    fn a_token_tells_two_cameras_apart() {
+        let source = |text: &str| text.parse::<Source>().unwrap();
+        let (a, b) = (source("http://relay/snap?token=AAA"), source("http://relay/snap?token=BBB"));
+        assert_eq!(a.to_string(), b.to_string());
+        assert_ne!(a.identity(), b.identity());
+        // Both were called the same before: whose memory that was cannot be told.
+        assert_eq!(a.former_identity(), None);
+        let former = source("http://u:p@camera/snap?channel=2&pwd=b").former_identity();
+        assert_eq!(former.unwrap(), b"http://camera/snap?channel=2&pwd=***");
+        assert_eq!(source("http://u:p@camera/snap?channel=2").former_identity(), None);
+    }
+
+    #[test]
+    fn an_address_that_is_not_encoded_names_no_other_host() {
+        for text in ["rtsp://admin:12#s3cret@camera/1", "rtsp://***@camera/1", "admin:s3cret@camera/1"] {
+            let error = text.parse::<Source>().unwrap_err();
+            assert!(matches!(error, SourceError::Address(_)), "{error}");
+            assert!(!error.to_string().contains("s3cret"));
+        }
+    }
+
+    #[test]
+    fn a_name_of_a_file_is_taken_as_it_is_and_shown_so_that_two_stay_two() {
+        use std::os::unix::ffi::OsStrExt;
+
+        assert_eq!(" a.mp4 ".parse(), Ok(Source::File(" a.mp4 ".into())));
+        let named = |bytes: &[u8]| Source::File(OsStr::from_bytes(bytes).into());
+        assert_eq!(named(b"\xb1\xb1.mp4").to_string(), "\\xB1\\xB1.mp4");
+        assert_eq!(named(b"a\nb.mp4").to_string(), "a\\nb.mp4");
+        assert_ne!(named(b"\xb1.mp4").to_string(), named(b"\xb2.mp4").to_string());
+        assert_ne!(named(b"\xb1.mp4").identity(), named(b"\xb2.mp4").identity());
     }
 
     proptest! {
+        #[test]
+        fn whatever_a_password_is_no_other_host_is_asked(
+            user in "[a-z][a-z.]{0,5}", password in r"[ -~]{0,14}", port in prop::option::of(1u16..),
+        ) {
+            let port = port.map_or_else(String::new, |port| format!(":{port}"));
+            let text = format!("rtsp://{user}:{password}@10.20.30.40{port}/live");
+            match text.parse::<Source>() {
+                Ok(Source::Remote(url)) => prop_assert_eq!(url.host_str(), Some("10.20.30.40"), "{}", text),
+                Ok(Source::File(path)) => prop_assert!(false, "{path:?}"),
+                Err(_) => {}
+            }
+            let shown = easysight_address::masked(&text);
+            prop_assert!(shown.starts_with("rtsp://***@10.20.30.40") || password.contains('@'), "{text} {shown}");
+        }
+
         #[test]
         fn no_text_makes_it_panic_and_no_password_is_shown(text in ".{0,60}", password in "[a-zA-Z0-9]{12}") {
             drop(text.parse::<Source>());

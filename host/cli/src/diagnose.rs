@@ -4,7 +4,9 @@ mod check;
 mod output;
 
 use std::{
-    env, fs,
+    env,
+    ffi::OsString,
+    fs,
     io::{self, IsTerminal},
     path::{Path, PathBuf},
     process::ExitCode,
@@ -23,7 +25,11 @@ use easysight_trust::TrustedKeys;
 use futures::{StreamExt, stream};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::{config, exit, language::Language, sources::expanded};
+use crate::{
+    config, exit,
+    language::Language,
+    sources::{Meant, expanded},
+};
 use output::Printer;
 
 /// How findings are printed.
@@ -42,7 +48,7 @@ enum Format {
 pub(crate) struct Arguments {
     /// Addresses (rtsp://, rtsps://, http://, https://), files, or folders of clips and pictures.
     #[arg(required = true, value_name = "SOURCE|DIR")]
-    sources: Vec<String>,
+    sources: Vec<OsString>,
     /// A diagnosis to run; may be repeated. All that the plugins offer where none is named.
     #[arg(long, value_name = "ID")]
     diagnosis: Vec<String>,
@@ -206,15 +212,14 @@ async fn walk(arguments: &Arguments, bench: Arc<Bench>, jobs: usize) -> anyhow::
     })
 }
 
-async fn examine(text: &str, bench: &Arc<Bench>) -> anyhow::Result<Outcome> {
-    let source: Source = match text.parse() {
-        Ok(source) => source,
+async fn examine(meant: &Meant, bench: &Arc<Bench>) -> anyhow::Result<Outcome> {
+    let shown = meant.shown.clone();
+    let source = match &meant.source {
+        Ok(source) => source.clone(),
         Err(error) => {
             let failure = Failure { kind: "invalid-source".into(), detail: format!("{error}") };
             let examination = Examination { failure: Some(failure), ..Examination::default() };
-            // What cannot be taken apart may hold a password anywhere.
-            let source = text.split('@').next_back().unwrap_or_default().to_owned();
-            return Ok(Outcome { source, examination, picture: None, differences: Vec::new() });
+            return Ok(Outcome { source: shown, examination, picture: None, differences: Vec::new() });
         }
     };
     let captured = capture(&bench.capturer, &bench.plan, &source).await;
@@ -235,19 +240,19 @@ async fn examine(text: &str, bench: &Arc<Bench>) -> anyhow::Result<Outcome> {
             Some(keep_picture(dir, &source, &seen))
         });
         let picture = drawn.flatten().transpose().context("--pictures")?;
-        Ok(Outcome { source: source.to_string(), examination, picture, differences })
+        Ok(Outcome { source: shown, examination, picture, differences })
     });
     judged.await.context("judging broke off")?
 }
 
 /// Writes the picture and the small one of a source; answers where the former is. Sources of one name
-/// are told apart by what they are called in full.
+/// are told apart by a digest of what names them.
 fn keep_picture(dir: &Path, source: &Source, seen: &Seen) -> io::Result<PathBuf> {
-    let whole = source.without_credentials();
+    let whole = source.to_string();
     let plain = |c: char| if c.is_ascii_alphanumeric() || ".-_".contains(c) { c } else { '_' };
     let last = whole.split('/').rfind(|part| !part.is_empty()).unwrap_or("source");
     let name: String = last.chars().map(plain).take(80).collect();
-    let mut digest = Digest::of(whole.as_bytes()).to_string();
+    let mut digest = Digest::of(&source.identity()).to_string();
     digest.truncate(8);
     let path = dir.join(format!("{name}-{digest}.jpg"));
     fs::write(&path, &seen.picture.jpeg)?;

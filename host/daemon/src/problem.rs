@@ -6,6 +6,7 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
+use easysight_address::masked_in;
 use easysight_protocol::{PROBLEM_MEDIA_TYPE, Problem};
 
 /// An error on its way to the client.
@@ -19,6 +20,8 @@ impl Error {
     /// `slug` names the kind for programs: `/problems/<slug>`.
     pub fn new(status: StatusCode, slug: &str, detail: impl Into<String>) -> Self {
         let title = slug.replace('-', " ");
+        // What was sent is quoted here and there, and an address that stands in it has a password now and then.
+        let detail = masked_in(&detail.into());
         Self { problem: Problem::new(status.as_u16(), slug, title, detail), retry_after: None }
     }
 
@@ -31,7 +34,7 @@ impl Error {
     /// With a JSON Pointer to the offending field.
     #[must_use]
     pub fn at(mut self, field: impl Into<String>) -> Self {
-        self.problem = self.problem.at(field);
+        self.problem = self.problem.at(masked_in(&field.into()));
         self
     }
 

@@ -60,6 +60,7 @@ impl BaselineStore {
         let mut baselines = Baselines::new();
         for selected in plan.selected() {
             let name = &selected.plugin.descriptor().name;
+            self.take_over(source, name)?;
             match read(&self.file(source, name)) {
                 // One that grew beyond what a plugin may store is none of ours.
                 Ok(bytes) if bytes.len() <= MAX_BASELINE_BYTES => {
@@ -107,6 +108,18 @@ impl BaselineStore {
         Ok(())
     }
 
+    /// Calls what is kept of a plugin under the source's former name by the one that it has now.
+    fn take_over(&self, source: &Source, plugin: &str) -> io::Result<()> {
+        let now = self.file(source, plugin);
+        let Some(former) = source.former_identity().filter(|_| !now.exists()) else { return Ok(()) };
+        let former = self.dir.join(format!("{}-{plugin}.{SUFFIX}", Digest::of(&former)));
+        let _turn = self.kept.lock();
+        match fs::rename(former, now) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            done => done,
+        }
+    }
+
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let mut file = tempfile::Builder::new().suffix(&format!(".{UNFINISHED}")).tempfile_in(&self.dir)?;
         file.write_all(bytes)?;
@@ -137,7 +150,7 @@ impl BaselineStore {
 
 /// How the names of a source's files begin. Whoever is let in to the camera, it is the same one.
 fn prefix(source: &Source) -> String {
-    format!("{}-", Digest::of(source.without_credentials().as_bytes()))
+    format!("{}-", Digest::of(&source.identity()))
 }
 
 struct File {
@@ -228,6 +241,33 @@ mod tests {
         assert_eq!(kept(&next, &a, "dirt").unwrap(), b"a2");
         assert_eq!(kept(&next, &b, "tint").unwrap(), b"b1");
         assert_eq!(*next.kept.lock(), 6);
+    }
+
+    #[test]
+    fn cameras_that_differ_in_a_token_alone_have_a_memory_each() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(dir.path(), 1 << 20);
+        let (a, b) = (source("http://relay/?token=AAA"), source("http://relay/?token=BBB"));
+        store.store(&a, &remembers(&[("tint", b"a")])).unwrap();
+        assert_eq!(kept(&store, &b, "tint"), None);
+        store.store(&b, &remembers(&[("tint", b"b")])).unwrap();
+        assert_eq!(kept(&store, &a, "tint").unwrap(), b"a");
+    }
+
+    #[test]
+    fn what_is_kept_under_a_former_name_is_taken_over_where_it_is_of_this_camera_for_sure() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(dir.path(), 1 << 20);
+        for former in ["http://camera/snap?user=***&pwd=***", "http://relay/?token=***"] {
+            let name = format!("{}-tint.{SUFFIX}", Digest::of(former.as_bytes()));
+            fs::write(dir.path().join(name), "old").unwrap();
+        }
+        let (camera, relay) = (source("http://camera/snap?user=a&pwd=b"), source("http://relay/?token=AAA"));
+        for one in [&camera, &relay] {
+            store.take_over(one, "tint").unwrap();
+        }
+        assert_eq!(kept(&store, &camera, "tint").unwrap(), b"old");
+        assert_eq!(kept(&store, &relay, "tint"), None);
     }
 
     #[test]

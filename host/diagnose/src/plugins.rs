@@ -1,7 +1,7 @@
 //! The plugins at hand, by the diagnoses that they implement.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -15,6 +15,8 @@ use easysight_trust::{RefusedPlugin, TrustedKeys, load, signature_beside};
 pub struct PluginSet {
     plugins: Vec<Arc<Plugin>>,
     by_diagnosis: BTreeMap<String, Arc<Plugin>>,
+    /// What each file of the directory held when it could be used last.
+    files: BTreeMap<PathBuf, Arc<Plugin>>,
 }
 
 /// A file that looks like a plugin and is not used.
@@ -40,19 +42,49 @@ impl PluginSet {
         dir: &Path,
         keys: Option<&TrustedKeys>,
     ) -> Result<(Self, Vec<Rejected>), LoadError> {
+        Self::default().reload(sandbox, dir, keys)
+    }
+
+    /// Loads a directory again. A file that changed counts once it can be used: one that is being written, or
+    /// is broken, leaves the plugin that it held before in its place, and is told of. A file that is gone takes
+    /// its plugin with it, and so does one that did not change but is no longer vouched for.
+    ///
+    /// # Errors
+    ///
+    /// As [`PluginSet::load`].
+    pub fn reload(
+        &self,
+        sandbox: &Sandbox,
+        dir: &Path,
+        keys: Option<&TrustedKeys>,
+    ) -> Result<(Self, Vec<Rejected>), LoadError> {
         let mut rejected = Vec::new();
-        let mut found = Vec::new();
-        let mut seen = HashSet::new();
+        let mut found: Vec<(PathBuf, Arc<Plugin>)> = Vec::new();
         for path in PluginStore::open(dir)?.files()? {
-            match load_file(sandbox, &path, keys, |digest| seen.insert(digest)) {
-                Ok(Some(plugin)) => found.push((path, plugin)),
-                Ok(None) => {}
-                Err(reason) => rejected.push(Rejected { path, reason }),
+            let former = self.files.get(&path);
+            let known = |digest: Digest| {
+                let same = |(_, plugin): &&(PathBuf, Arc<Plugin>)| plugin.digest() == digest;
+                found.iter().find(same).map(|(_, plugin)| Arc::clone(plugin))
+            };
+            match load_file(sandbox, &path, keys, known) {
+                Ok(plugin) => found.push((path, plugin)),
+                Err(Unusable { reason, digest }) => match former {
+                    Some(former) if digest != Some(former.digest()) => {
+                        let own = former.descriptor();
+                        let stays = format!("{reason}; {} {} stays in its place", own.name, own.version);
+                        found.push((path.clone(), Arc::clone(former)));
+                        rejected.push(Rejected { path, reason: stays });
+                    }
+                    _ => rejected.push(Rejected { path, reason }),
+                },
             }
         }
-        // Highest version first; of equal ones the order is that of the digests, everywhere.
+        let files = found.iter().cloned().collect();
+        // Highest version first; of equal ones the order is that of the digests, everywhere. One component
+        // under two names is one plugin.
         found.sort_by(|(_, a), (_, b)| b.version().cmp(a.version()).then(a.digest().cmp(&b.digest())));
-        let mut set = Self::default();
+        found.dedup_by_key(|(_, plugin)| plugin.digest());
+        let mut set = Self { files, ..Self::default() };
         for (path, plugin) in found {
             if let Some(reason) = set.add(&plugin) {
                 rejected.push(Rejected { path, reason });
@@ -113,20 +145,28 @@ impl PluginSet {
     }
 }
 
-/// One plugin of a directory, or why it is not used; none where `is_new` says that the same component
-/// was there under another name.
+/// Why a file is not used, and what it holds, where that is known.
+struct Unusable {
+    reason: String,
+    digest: Option<Digest>,
+}
+
+/// One plugin of a directory, or why it is not used; `known` has what was loaded from another file already.
 fn load_file(
     sandbox: &Sandbox,
     path: &Path,
     keys: Option<&TrustedKeys>,
-    is_new: impl FnOnce(Digest) -> bool,
-) -> Result<Option<Arc<Plugin>>, String> {
-    let (digest, bytes) = PluginStore::read_file(path).map_err(|error| error.to_string())?;
+    known: impl FnOnce(Digest) -> Option<Arc<Plugin>>,
+) -> Result<Arc<Plugin>, Unusable> {
+    let unread = |error: LoadError| Unusable { reason: error.to_string(), digest: None };
+    let (digest, bytes) = PluginStore::read_file(path).map_err(unread)?;
+    let refused = |reason: String| Unusable { reason, digest: Some(digest) };
     // Where nobody asks for it, nothing that is wrong with a signature matters.
-    let signed = keys.map_or(Ok(None), |_| signature_beside(path)).map_err(|error| error.to_string())?;
-    if !is_new(digest) {
-        return Ok(None);
+    let signed =
+        keys.map_or(Ok(None), |_| signature_beside(path)).map_err(|error| refused(error.to_string()))?;
+    if let Some(plugin) = known(digest) {
+        return Ok(plugin);
     }
     let loaded = load(sandbox, &bytes, keys, signed.as_ref());
-    loaded.map(Some).map_err(|refused: RefusedPlugin| refused.to_string())
+    loaded.map_err(|error: RefusedPlugin| refused(error.to_string()))
 }

@@ -15,6 +15,8 @@ use easysight_store::{Store, StoreError, StoredToken, TokenRepository};
 use parking_lot::Mutex;
 use subtle::ConstantTimeEq;
 
+use crate::clock;
+
 /// How long a look-up counts; a revoked token works for so long at the most.
 const FRESH: Duration = Duration::from_secs(5);
 /// Look-ups that are kept.
@@ -76,7 +78,7 @@ impl Access {
 
     /// True where someone could show a token.
     pub(crate) async fn has_tokens(&self) -> Result<bool, StoreError> {
-        let now = Utc::now();
+        let now = clock::now();
         Ok(self.store.tokens().await?.iter().any(|token| is_in_force(&token.info, now)))
     }
 
@@ -101,7 +103,7 @@ impl Access {
             bearer.strip_prefix(PREFIX).and_then(|rest| rest.split_once('_')).ok_or_else(unknown)?;
         let token = self.look_up(id).await?.ok_or_else(unknown)?;
         let matches = hash(secret).as_bytes().ct_eq(token.hash.as_bytes());
-        if !bool::from(matches) || !is_in_force(&token.info, Utc::now()) {
+        if !bool::from(matches) || !is_in_force(&token.info, clock::now()) {
             return Err(unknown());
         }
         if need.is_met_by(token.info.scope) {
@@ -155,7 +157,7 @@ pub(crate) async fn make_token(store: &Store, request: TokenRequest) -> anyhow::
         id: id.clone(),
         name: request.name,
         scope: request.scope,
-        created_at: Utc::now(),
+        created_at: clock::now(),
         expires_at: request.expires_at,
         revoked_at: None,
     };

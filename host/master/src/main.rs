@@ -2,6 +2,7 @@
 
 mod access;
 mod api;
+mod clock;
 mod events;
 mod master;
 mod metrics;
@@ -9,6 +10,7 @@ mod pictures;
 mod pollers;
 mod registry;
 mod relay;
+mod repair;
 mod retention;
 mod schedule;
 mod scheduler;

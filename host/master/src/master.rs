@@ -93,10 +93,7 @@ impl Master {
 /// The master, shared.
 pub(crate) type Shared = Arc<Master>;
 
-/// Now, as the store counts it.
-pub(crate) fn now_ms() -> i64 {
-    Utc::now().timestamp_millis()
-}
+pub(crate) use crate::clock::now_ms;
 
 #[cfg(test)]
 mod tests {

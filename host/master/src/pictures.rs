@@ -120,7 +120,7 @@ impl Pictures {
     /// True where a look round is due: it is long ago, or there is too much.
     fn is_due(&self, now: i64) -> bool {
         self.kept.load(Ordering::Relaxed) > self.keep.max_bytes
-            || now - self.looked_at.load(Ordering::Relaxed) >= LOOK_MS
+            || !(0..LOOK_MS).contains(&(now - self.looked_at.load(Ordering::Relaxed)))
     }
 
     /// Removes what is too old, and the oldest of what is too much; answers how many. Those that are
@@ -161,16 +161,20 @@ fn is_pinned(path: &Path, pinned: &HashSet<String>) -> bool {
     path.file_stem().and_then(|stem| stem.to_str()).is_some_and(|digest| pinned.contains(digest))
 }
 
-/// Looks round where it is due. What goes wrong is told, and tried again at the next look.
-pub(crate) async fn upkeep(master: &Master) -> Result<(), StoreError> {
+/// Looks round where it is due. Where ages are not to be trusted, only what is too much goes. What goes wrong is told, and tried again at the next look.
+pub(crate) async fn upkeep(master: &Master, trusts_ages: bool) -> Result<(), StoreError> {
     let pictures = Arc::clone(&master.pictures);
     let now = now_ms();
     if !pictures.is_due(now) {
         return Ok(());
     }
     let pinned = master.store.good_pictures().await?;
+    // Files carry the time of the machine's clock; nothing is older than the beginning of time.
+    let measured = u64::try_from(now)
+        .map_or(SystemTime::UNIX_EPOCH, |ms| SystemTime::UNIX_EPOCH + Duration::from_millis(ms));
+    let as_of = if trusts_ages { measured.min(SystemTime::now()) } else { SystemTime::UNIX_EPOCH };
     pictures.looked_at.store(now, Ordering::Relaxed);
-    let looked = tokio::task::spawn_blocking(move || pictures.look_round(&pinned, SystemTime::now())).await;
+    let looked = tokio::task::spawn_blocking(move || pictures.look_round(&pinned, as_of)).await;
     match looked.map_err(io::Error::other).flatten() {
         Ok(0) => {}
         Ok(removed) => tracing::info!(removed, "old pictures were removed"),

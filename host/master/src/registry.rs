@@ -7,7 +7,6 @@ use std::{
     sync::Arc,
 };
 
-use chrono::Utc;
 use easysight_protocol::{DiagnosisInfo, JobPlan, PlannedPlugin, PluginSignature, PublishedPlugin, Text};
 use easysight_sandbox::{ConfigSchema, Digest, LoadError, Plugin, PluginStore, Sandbox};
 use easysight_store::{PluginRepository, Store, StoreError};
@@ -228,7 +227,7 @@ fn describe(plugin: &Plugin, size_bytes: u64, imports: Vec<String>) -> Published
             })
             .collect(),
         config_schema: plugin.schema().as_json().clone(),
-        published_at: Utc::now(),
+        published_at: crate::clock::now(),
         imports,
         active_for: Vec::new(),
         shadow_for: Vec::new(),

@@ -7,6 +7,8 @@ use tokio::time::Instant;
 
 /// How often findings are counted: with millions of them it takes seconds.
 const COUNT_EVERY: Duration = Duration::from_secs(600);
+/// How long nothing is removed for its age once the clock jumped ahead.
+const HOLD: Duration = Duration::from_secs(86_400);
 
 /// What is kept.
 #[derive(Debug, Clone)]
@@ -19,11 +21,24 @@ pub(crate) struct Retention {
     /// Findings beyond that, as of the last count.
     excess: u64,
     goes_on: bool,
+    /// Ages are not trusted before: the clock jumped ahead, and what is young may look old.
+    held_until: Option<Instant>,
 }
 
 impl Retention {
     pub(crate) const fn new(max_age_ms: i64, max_findings: u64) -> Self {
-        Self { max_age_ms, max_findings, counted_at: None, excess: 0, goes_on: false }
+        Self { max_age_ms, max_findings, counted_at: None, excess: 0, goes_on: false, held_until: None }
+    }
+
+    /// Removes nothing for its age for a day that is measured: the clock jumped ahead, or nothing was written for
+    /// so long that it may have. A person has that time to put it right.
+    pub(crate) fn hold(&mut self, now: Instant) {
+        self.held_until = Some(now + HOLD);
+    }
+
+    /// True where what looks old is old.
+    pub(crate) fn trusts_ages(&self, now: Instant) -> bool {
+        self.held_until.is_none_or(|until| now >= until)
     }
 
     /// True where the last step left something to remove.
@@ -33,7 +48,8 @@ impl Retention {
 
     /// Removes a little.
     pub(crate) async fn step(&mut self, store: &Store, now: i64) -> Result<(), StoreError> {
-        let too_old = store.prune(self.max_age_ms, now).await?;
+        let too_old =
+            if self.trusts_ages(Instant::now()) { store.prune(self.max_age_ms, now).await? } else { 0 };
         if self.counted_at.is_none_or(|at| at.elapsed() >= COUNT_EVERY) {
             self.excess = store.count_findings().await?.saturating_sub(self.max_findings);
             self.counted_at = Some(Instant::now());
@@ -44,5 +60,20 @@ impl Retention {
         }
         self.goes_on = too_old > 0 || self.excess > 0;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_are_not_trusted_for_a_day_after_a_jump() {
+        let mut retention = Retention::new(1, 1);
+        let now = Instant::now();
+        assert!(retention.trusts_ages(now));
+        retention.hold(now);
+        assert!(!retention.trusts_ages(now + HOLD - Duration::from_secs(1)));
+        assert!(retention.trusts_ages(now + HOLD));
     }
 }

@@ -70,6 +70,32 @@ pub(crate) fn after(schedule: &Schedule, due: DateTime<Utc>, now: DateTime<Utc>)
     }
 }
 
+/// Where a task should run next whose next run is set further away than its schedule could give, since the clock
+/// was ahead when it was set; none where it is as it should be.
+pub(crate) fn brought_back(
+    schedule: &Schedule,
+    due: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    match schedule {
+        // It names its time itself.
+        Schedule::Manual | Schedule::Once { .. } => None,
+        Schedule::Interval { every_s, starts_at, .. } => {
+            let every = TimeDelta::seconds(i64::try_from(*every_s).ok()?.max(1));
+            if let Some(starts_at) = starts_at.filter(|at| *at > now) {
+                return (due > starts_at).then_some(starts_at);
+            }
+            if due <= now.checked_add_signed(every)? {
+                return None;
+            }
+            // The beat stays.
+            let beats = (due - now).num_seconds() / every.num_seconds();
+            due.checked_sub_signed(TimeDelta::seconds(beats * every.num_seconds()))
+        }
+        Schedule::Cron { .. } => first(schedule, now).ok().flatten().filter(|next| due > *next),
+    }
+}
+
 /// True where a start that was due at `due` and is seen only `now` is passed over.
 pub(crate) fn is_skipped(schedule: &Schedule, due: DateTime<Utc>, now: DateTime<Utc>) -> bool {
     let policy = match schedule {
@@ -131,6 +157,20 @@ mod tests {
         let one = first(&cron("30 2 * * *", zone), autumn).unwrap().unwrap();
         let two = after(&cron("30 2 * * *", zone), one, one).unwrap();
         assert!(two - one > TimeDelta::hours(20), "{one} {two}");
+    }
+
+    #[test]
+    fn what_a_clock_that_was_ahead_set_is_brought_back() {
+        let year = TimeDelta::days(365);
+        let every = |starts_at| Schedule::Interval { every_s: 600, starts_at, missed_runs: MissedRuns::Skip };
+        assert_eq!(brought_back(&every(None), at(4, 10), at(4, 0)), None);
+        assert_eq!(brought_back(&every(None), at(4, 5) + year, at(4, 0)), Some(at(4, 5)));
+        assert_eq!(brought_back(&every(Some(at(9, 0))), at(9, 0), at(4, 0)), None);
+        assert_eq!(brought_back(&every(Some(at(9, 0))), at(9, 0) + year, at(4, 0)), Some(at(9, 0)));
+        assert_eq!(brought_back(&cron("30 8 * * *", "UTC"), at(8, 30), at(4, 0)), None);
+        assert_eq!(brought_back(&cron("30 8 * * *", "UTC"), at(8, 30) + year, at(4, 0)), Some(at(8, 30)));
+        let once = Schedule::Once { at: at(4, 0) + year };
+        assert_eq!(brought_back(&once, at(4, 0) + year, at(4, 0)), None);
     }
 
     #[test]

@@ -7,7 +7,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chrono::Utc;
 use easysight_daemon::{requests::RequestId, telemetry::traceparent};
 use easysight_protocol::{JobPlan, Origin, RunId, Task, TaskRequest, Trigger};
 use easysight_store::{
@@ -18,10 +17,12 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::Instrument;
 
 use crate::{
+    clock,
     events::RunChange,
     master::{Master, Shared, now_ms},
     pictures,
     registry::NoPlan,
+    repair,
     retention::Retention,
     schedule,
 };
@@ -44,6 +45,7 @@ pub(crate) async fn run(master: Shared, mut retention: Retention) {
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut ticks = 0_u32;
+    let mut repair = repair::Repair::default();
     let mut troubled = false;
     loop {
         tokio::select! {
@@ -52,7 +54,11 @@ pub(crate) async fn run(master: Shared, mut retention: Retention) {
             () = master.stopping.cancelled() => return,
         }
         master.pulse.beat();
-        let looked = look_round(&master, ticks.is_multiple_of(SLOW), &mut retention).await;
+        let looked = async {
+            repair.step(&master, &mut retention).await?;
+            look_round(&master, ticks.is_multiple_of(SLOW), &mut retention).await
+        };
+        let looked = looked.await;
         // Said once, not twice a second.
         match looked {
             Ok(()) if troubled => tracing::info!("the database is available again"),
@@ -106,8 +112,9 @@ async fn look_round(master: &Master, slow: bool, retention: &mut Retention) -> R
         master.metrics.queue(&master.store.queue_state(now).await?);
         master.pollers.write(&master.store).await?;
         master.store.write_usage().await?;
-        master.uploads.sweep(&master.store).await?;
-        pictures::upkeep(master).await?;
+        let trusts_ages = retention.trusts_ages(tokio::time::Instant::now());
+        master.uploads.sweep(&master.store, trusts_ages).await?;
+        pictures::upkeep(master, trusts_ages).await?;
     }
     if (slow || retention.goes_on()) && leads_upkeep(master).await? {
         for run in master.store.tidy(now).await? {
@@ -146,7 +153,7 @@ async fn reap(master: &Master, heard: bool, now: i64) -> Result<(), StoreError> 
 /// A task that is due becomes a run, once.
 async fn fire(master: &Master, task: Task) -> Result<(), StoreError> {
     let Some(due) = task.next_run_at else { return Ok(()) };
-    let now = Utc::now();
+    let now = clock::now();
     let schedule = &task.definition.schedule;
     let next = schedule::after(schedule, due, now).map(|next| next.timestamp_millis());
     if schedule::is_skipped(schedule, due, now) {
@@ -155,7 +162,7 @@ async fn fire(master: &Master, task: Task) -> Result<(), StoreError> {
         // Nobody asked for it; its jobs can be followed all the same.
         let request = RequestId::new();
         let new = NewRun {
-            id: RunId::fresh(),
+            id: clock::run_id(),
             task_id: Some(task.id.clone()),
             trigger: Trigger::Schedule,
             fire_time: Some(due.timestamp_millis()),

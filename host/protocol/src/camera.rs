@@ -21,7 +21,8 @@ pub struct CameraRequest {
     /// For people, 1 to 200 characters.
     pub name: String,
     /// `rtsp://`, `http(s)://` or a file that workers may read. Credentials may stand in it; they
-    /// are shown as `***`, and a source that is sent back with `***` keeps them.
+    /// are shown as `***`. Where a known camera's source is sent back with `***`, they are kept: of the same
+    /// host and user. Where it cannot be told what `***` stands for, the source is refused.
     pub source: String,
     /// False: tasks pass it over.
     #[serde(default = "yes")]
@@ -85,32 +86,11 @@ pub struct CameraGroup {
     pub cameras: u64,
 }
 
-/// A source with its credentials masked: `rtsp://***@camera/stream`.
+/// A source with its secrets masked: `rtsp://***@camera/stream`.
 #[must_use]
 pub fn masked_source(source: &str) -> String {
-    let Some((scheme, rest)) = source.split_once("://") else { return source.to_owned() };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(end);
-    let path = path.split_once('?').map_or_else(|| path.to_owned(), |(path, _)| format!("{path}?***"));
-    match authority.rsplit_once('@') {
-        Some((_, host)) => format!("{scheme}://***@{host}{path}"),
-        None => format!("{scheme}://{authority}{path}"),
-    }
-}
-
-/// True where two sources name the same place, whoever is let in there: a new password is no other
-/// camera.
-#[must_use]
-pub fn same_place(a: &str, b: &str) -> bool {
-    let place = |source: &str| {
-        let (scheme, rest) = source.split_once("://").unwrap_or(("", source));
-        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        let (authority, path) = rest.split_at(end);
-        let host =
-            authority.rsplit_once('@').filter(|_| !scheme.is_empty()).map_or(authority, |(_, host)| host);
-        format!("{scheme}://{host}{path}")
-    };
-    place(a) == place(b)
+    // The name of a file that was uploaded is no address.
+    if crate::uploaded_name(source).is_some() { source.to_owned() } else { easysight_address::masked(source) }
 }
 
 #[cfg(test)]
@@ -118,19 +98,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_password_is_no_other_place() {
-        assert!(same_place("rtsp://admin:old@10.0.0.1/live", "rtsp://10.0.0.1/live"));
-        assert!(same_place("rtsp://a:b@10.0.0.1/live", "rtsp://c@10.0.0.1/live"));
-        assert!(!same_place("rtsp://admin:pw@10.0.0.1/live", "rtsp://admin:pw@10.0.0.2/live"));
-        assert!(!same_place("rtsp://10.0.0.1/1", "rtsp://10.0.0.1/2"));
-        assert!(!same_place("/clips/a@b.mp4", "/clips/c@b.mp4"));
-    }
-
-    #[test]
     fn credentials_are_never_shown() {
         assert_eq!(masked_source("rtsp://admin:p@ss@10.0.0.1:554/live"), "rtsp://***@10.0.0.1:554/live");
-        assert_eq!(masked_source("http://10.0.0.1/cgi?user=a&pwd=b"), "http://10.0.0.1/cgi?***");
-        assert_eq!(masked_source("rtsp://10.0.0.1/a@b"), "rtsp://10.0.0.1/a@b");
+        assert_eq!(masked_source("http://10.0.0.1/cgi?user=a&pwd=b"), "http://10.0.0.1/cgi?user=***&pwd=***");
         assert_eq!(masked_source("/clips/a.mp4"), "/clips/a.mp4");
+        assert_eq!(masked_source("upload:a@b:c@d.jpg"), "upload:a@b:c@d.jpg");
     }
 }

@@ -21,7 +21,9 @@ pub use access::{NewToken, ParseScopeError, Scope, TokenInfo, TokenRequest};
 pub use baseline::{
     Baseline, BaselineError, BaselineInfo, BaselineReset, LOOKS_MEMORY, MAX_BASELINE_BYTES, plugin_name,
 };
-pub use camera::{Camera, CameraGroup, CameraRequest, GoodPicture, Labels, masked_source, same_place};
+pub use easysight_address::same_place;
+
+pub use camera::{Camera, CameraGroup, CameraRequest, GoodPicture, Labels, masked_source};
 pub use finding::{Decision, Evidence, Failure, Finding, Look, Metric, Region, Status, Text};
 pub use id::{Incarnation, JobId, LeaseToken, RunId, SubmissionId};
 pub use node::{NodeMode, NodeState, NodeStatus, PluginSummary, PoolStatus, SystemInfo, Totals};

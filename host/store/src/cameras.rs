@@ -96,6 +96,16 @@ pub trait CameraRepository {
     /// Those of the database.
     fn camera(&self, id: &str) -> impl Future<Output = Result<Option<StoredCamera>, StoreError>> + Send;
 
+    /// Those of these ids that are there, in no order.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn cameras_named(
+        &self,
+        ids: &[String],
+    ) -> impl Future<Output = Result<Vec<StoredCamera>, StoreError>> + Send;
+
     /// Lists cameras in the order of their ids.
     ///
     /// # Errors
@@ -212,6 +222,16 @@ impl CameraRepository for Store {
     async fn camera(&self, id: &str) -> Result<Option<StoredCamera>, StoreError> {
         let row = Select::new(COLUMNS).and("id = ?", Some(id)).query().fetch_optional(&self.readers).await?;
         row.as_ref().map(read).transpose()
+    }
+
+    async fn cameras_named(&self, ids: &[String]) -> Result<Vec<StoredCamera>, StoreError> {
+        let mut named = Vec::new();
+        for portion in ids.chunks(PORTION) {
+            let sql = format!("{COLUMNS} WHERE {}", self.dialect.among("id", "$1"));
+            let rows = query(sql).bind(portion).fetch_all(&self.readers).await?;
+            named.extend(rows.iter().map(read).collect::<Result<Vec<_>, _>>()?);
+        }
+        Ok(named)
     }
 
     async fn cameras(&self, filter: &CameraFilter, page: &PageRequest) -> Result<Page<Camera>, StoreError> {

@@ -9,6 +9,7 @@ mod baselines;
 mod beats;
 mod begins;
 mod cameras;
+mod clock;
 mod db;
 mod dialect;
 mod endings;

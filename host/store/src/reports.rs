@@ -102,6 +102,12 @@ pub(crate) fn name(now: i64) -> Uuid {
     Uuid::new_v7(Timestamp::from_unix(&*names, seconds, nanoseconds))
 }
 
+/// Lets names sort by the time from now on, where they were made by a clock that was ahead: until then each sorts
+/// behind those that were made before, whatever the time.
+pub(crate) fn name_anew() {
+    *NAMES.lock() = ContextV7::default();
+}
+
 /// The least name that a report may have which was recorded at `time` or later.
 pub(crate) fn first_name(time: i64) -> String {
     let milliseconds = u64::try_from(time.max(0)).unwrap_or(0) & ((1 << 48) - 1);

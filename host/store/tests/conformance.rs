@@ -1,6 +1,7 @@
 //! What the store promises, proved on both databases.
 #![cfg(test)]
 
+mod clocks;
 mod databases;
 mod history;
 mod leases;
@@ -11,6 +12,7 @@ mod shadows;
 mod storms;
 mod upgrades;
 
+use clocks::{deadlines_move_with_a_clock_that_jumps, what_a_clock_that_was_ahead_wrote_is_brought_back};
 use databases::{Node, camera, fan_out, finished, open, plan, published, run_of, task};
 use easysight_protocol::{
     JobId, KeySignature, PluginSignature, RunId, RunState, Scope, Status, TokenInfo, Trigger, Verdict,
@@ -94,6 +96,8 @@ async fn findings_of_before_are_there_after_an_upgrade_of_postgres() {
 }
 
 on_both!(
+    what_a_clock_that_was_ahead_wrote_is_brought_back,
+    deadlines_move_with_a_clock_that_jumps,
     a_job_is_given_to_one_node_however_many_ask,
     cameras_are_kept_grouped_and_paged,
     a_due_task_fires_once_and_a_repeated_request_makes_no_second_run,

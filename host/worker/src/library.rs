@@ -47,7 +47,7 @@ impl Library {
         self.sandbox.limits()
     }
 
-    /// Loads the directory again where it changed. Blocks.
+    /// Loads the directory again where it changed; what is broken or half written changes nothing. Blocks.
     pub(crate) fn refresh(&self) {
         let changed =
             self.fingerprint().and_then(|now| if *self.seen.lock() == now { Ok(()) } else { self.load(now) });
@@ -57,9 +57,10 @@ impl Library {
     }
 
     fn load(&self, fingerprint: Fingerprint) -> Result<(), LoadError> {
-        let (set, rejected) = PluginSet::load(&self.sandbox, &self.dir, self.keys.as_ref())?;
+        let former = self.current();
+        let (set, rejected) = former.reload(&self.sandbox, &self.dir, self.keys.as_ref())?;
         for rejected in rejected {
-            tracing::error!(path = %rejected.path.display(), reason = rejected.reason, "plugin is not used");
+            tracing::error!(path = %rejected.path.display(), reason = rejected.reason, "the file is not used");
         }
         for plugin in set.summaries() {
             tracing::info!(

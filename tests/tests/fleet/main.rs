@@ -11,6 +11,7 @@ mod postgres;
 mod programs;
 
 mod access;
+mod addresses;
 mod api;
 mod balance;
 mod bare_node;

@@ -278,6 +278,38 @@ async fn a_plugin_that_is_dropped_in_is_used_and_a_broken_one_hurts_nobody() {
 }
 
 #[tokio::test]
+async fn a_plugin_that_is_copied_over_itself_judges_on_and_one_that_is_removed_goes() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("mine.wasm");
+    fs::copy(plugins().join("brightness.wasm"), &file).unwrap();
+    let worker = Worker::start(dir.path(), &[]);
+    let names = async || {
+        let (_, node) = worker.get("/api/v1/diagnosis/workers/status").await;
+        let plugins = node["plugins"].as_array().unwrap().clone();
+        plugins.iter().map(|one| one["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names().await, ["brightness"]);
+    let becomes = async |wanted: &[&str]| {
+        let there = async {
+            while names().await != wanted {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), there).await.unwrap();
+    };
+    // Half of another one is written over it. That another file, put there later, is at hand says that the half
+    // one was looked at.
+    let whole = fs::read(plugins().join("noise.wasm")).unwrap();
+    fs::write(&file, &whole[..whole.len() / 2]).unwrap();
+    fs::copy(plugins().join("clarity.wasm"), dir.path().join("other.wasm")).unwrap();
+    becomes(&["brightness", "clarity"]).await;
+    fs::write(&file, &whole).unwrap();
+    becomes(&["clarity", "noise"]).await;
+    fs::remove_file(&file).unwrap();
+    becomes(&["clarity"]).await;
+}
+
+#[tokio::test]
 async fn a_second_worker_is_kept_out_of_the_first_one_s_data() {
     let worker = Worker::start(&plugins(), &[]);
     let mut second = program("easysight-worker");

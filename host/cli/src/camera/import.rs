@@ -25,9 +25,13 @@ const IMPORT_TIMEOUT: Duration = Duration::from_secs(300);
 /// The command's arguments.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The file, with a head; `-` reads standard input.
+    /// The file, with a head, as a spreadsheet writes it (UTF-8, UTF-16 or GBK; comma, semicolon or tab); `-`
+    /// reads standard input.
     #[arg(value_name = "FILE.csv")]
     file: PathBuf,
+    /// Change nothing: show what would become of each line.
+    #[arg(long)]
+    dry_run: bool,
 }
 
 /// What the master says of an import.
@@ -36,7 +40,28 @@ struct Imported {
     created: u64,
     updated: u64,
     #[serde(default)]
+    refused: Option<u64>,
+    #[serde(default)]
     problems: Vec<LineProblem>,
+    #[serde(default)]
+    encoding: Option<String>,
+    #[serde(default)]
+    separator: Option<char>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    lines: Vec<PlannedLine>,
+}
+
+/// What would be done with a line.
+#[derive(Debug, Serialize, Deserialize)]
+struct PlannedLine {
+    line: u64,
+    action: String,
+    #[serde(default)]
+    id: Option<String>,
+    name: String,
+    source: String,
+    #[serde(default)]
+    note: Option<String>,
 }
 
 /// A line that was passed over.
@@ -51,11 +76,17 @@ pub(super) async fn run(master: &Master, format: Format, arguments: &Arguments) 
     let request = master
         .request(Method::POST, &["diagnosis", "cameras", "import"])?
         .header(CONTENT_TYPE, "text/csv")
+        .query(&[("dry_run", arguments.dry_run)])
         .timeout(IMPORT_TIMEOUT)
         .body(csv);
     let imported: Imported = master.answer(request).await?;
-    let refused = imported.problems.len();
-    let counts = format!("{} created, {} updated, {refused} refused", imported.created, imported.updated);
+    let refused = imported.refused.unwrap_or(imported.problems.len() as u64);
+    let begin = if arguments.dry_run { "nothing was changed; it would be: " } else { "" };
+    let counts =
+        format!("{begin}{} created, {} updated, {refused} refused", imported.created, imported.updated);
+    if arguments.dry_run && format == Format::Table {
+        format.list(&imported.lines, "no line would be taken", plan)?;
+    }
     format.say(&imported, &counts)?;
     if refused == 0 {
         return Ok(ExitCode::SUCCESS);
@@ -73,6 +104,21 @@ fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
         return Ok(csv);
     }
     std::fs::read(file).with_context(|| file.display().to_string())
+}
+
+fn plan(lines: &[PlannedLine]) -> Table {
+    let mut table = listing::table(&["line", "action", "id", "name", "source", "note"]);
+    for line in lines {
+        table.add_row([
+            Cell::new(line.line),
+            listing::cell(&line.action),
+            listing::cell(line.id.as_deref().unwrap_or("–")),
+            listing::cell(&line.name),
+            listing::cell(&line.source),
+            listing::cell(line.note.as_deref().unwrap_or_default()),
+        ]);
+    }
+    table
 }
 
 fn table(problems: &[LineProblem]) -> Table {

@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -26,7 +27,7 @@ pub(super) struct Arguments {
     after: PathBuf,
     /// Recorded clips and pictures, addresses, or folders of files.
     #[arg(required = true, value_name = "SOURCE|DIR")]
-    sources: Vec<String>,
+    sources: Vec<OsString>,
     /// Configuration of both: a JSON object, or @FILE with one.
     #[arg(long, value_name = "JSON|@FILE")]
     config: Option<String>,
@@ -67,14 +68,16 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     // Both see the same clip.
     let both = Plan::of([before.selected(), after.selected()].concat());
     let (mut rows, mut unseen) = (Vec::new(), 0);
-    for source in expanded(&arguments.sources)? {
-        let (source, captured) = workshop.capture(&both, &source)?;
+    for meant in expanded(&arguments.sources)? {
+        let shown = meant.shown;
+        let source = meant.source.with_context(|| shown.clone())?;
+        let captured = workshop.capture_of(&both, &source);
         if let Err(error) = &captured.clip {
-            eprintln!("easysight: {source}: {error}");
+            eprintln!("easysight: {shown}: {error}");
             unseen += 1;
             continue;
         }
-        rows.extend(compare(&source.to_string(), &said(&before, &captured), &said(&after, &captured)));
+        rows.extend(compare(&shown, &said(&before, &captured), &said(&after, &captured)));
     }
     let changed = rows.iter().filter(|row| row.changed).count();
     let compared = rows.len();

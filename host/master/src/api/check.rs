@@ -71,15 +71,25 @@ pub(super) fn source(field: &str, source: &str) -> Result<(), Error> {
     if uploaded_name(source).is_some() {
         return Err(invalid(field, "`upload:` stands for clips that come with a submission"));
     }
+    easysight_address::check(source).map_err(|error| invalid(field, error.to_string()))?;
     let known = ["rtsp", "rtsps", "http", "https", "file"];
     match source.split_once("://") {
         Some((scheme, rest)) if known.contains(&scheme) => {
-            if rest.is_empty() || url::Url::parse(source).is_err() {
+            let taken_apart = url::Url::parse(source).is_ok_and(|url| scheme == "file" || url.has_host());
+            if rest.is_empty() || !taken_apart {
                 return Err(invalid(field, "the address cannot be taken apart"));
             }
             Ok(())
         }
         Some(_) => Err(invalid(field, "rtsp://, http://, https:// or the path of a file is wanted")),
+        None => Ok(()),
+    }
+}
+
+/// Ids of cameras that a task names; an address is none, and has a password now and then.
+pub(super) fn camera_ids(field: &str, ids: &[String]) -> Result<(), Error> {
+    match ids.iter().position(|id| id.contains("://")) {
+        Some(at) => Err(invalid(format!("{field}/{at}"), "the id of a camera is wanted, not its address")),
         None => Ok(()),
     }
 }

@@ -30,6 +30,7 @@ use tower_http::services::ServeFile;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
+    clock,
     events::Event,
     master::{Master, Shared},
     registry::NoPlan,
@@ -125,7 +126,7 @@ pub(super) async fn submit(
         deadline_ms: None,
         enabled: true,
     };
-    let id = RunId::fresh();
+    let id = clock::run_id();
     if let Some(upload) = upload {
         // Before the run is there: a worker may ask for it at once. Whatever goes wrong from here on,
         // the file is swept away later.

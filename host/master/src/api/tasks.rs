@@ -5,13 +5,13 @@ use axum::{
     extract::{Path, State},
     http::{HeaderMap, StatusCode},
 };
-use chrono::Utc;
 use easysight_daemon::{body::JsonBody, problem::Error, requests::RequestOrigin};
-use easysight_protocol::{NodeState, Page, Problem, Run, RunId, SubmitRequest, Task, TaskRequest, Trigger};
+use easysight_protocol::{NodeState, Page, Problem, Run, SubmitRequest, Task, TaskRequest, Trigger};
 use easysight_store::{CameraRepository, NewRun, NodeRepository, RunRepository, StoreError, TaskRepository};
 use serde_json::Value;
 
 use crate::{
+    clock,
     master::{Master, Shared, now_ms},
     registry::NoPlan,
     schedule, scheduler,
@@ -146,7 +146,7 @@ pub(super) async fn submit(
     }
     check_task(&master, &definition)?;
     let new = NewRun {
-        id: RunId::fresh(),
+        id: clock::run_id(),
         task_id: Some(id),
         trigger: Trigger::Manual,
         fire_time: None,
@@ -168,6 +168,7 @@ async fn find(master: &Master, id: &str) -> Result<Task, Error> {
 fn check_task(master: &Master, request: &TaskRequest) -> Result<Option<i64>, Error> {
     check::name("/name", &request.name)?;
     check::names("/cameras", &request.cameras, MAX_NAMES)?;
+    check::camera_ids("/cameras", &request.cameras)?;
     check::names("/groups", &request.groups, MAX_NAMES)?;
     check::names("/diagnoses", &request.diagnoses, MAX_NAMES)?;
     check::labels("/required_labels", &request.required_labels)?;
@@ -190,7 +191,7 @@ fn check_task(master: &Master, request: &TaskRequest) -> Result<Option<i64>, Err
         Ok(_) | Err(NoPlan::Waits(_)) => {}
         Err(NoPlan::Invalid(problem)) => return Err(invalid(problem.field, problem.detail)),
     }
-    let next = schedule::first(&request.schedule, Utc::now())
+    let next = schedule::first(&request.schedule, clock::now())
         .map_err(|error| invalid(format!("/schedule{}", error.field), error.detail))?;
     Ok(next.map(|at| at.timestamp_millis()))
 }

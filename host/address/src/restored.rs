@@ -1,0 +1,113 @@
+//! An address that was shown masked and comes back, changed or not: what `***` stands for in it.
+
+use std::ops::Range;
+
+use crate::{
+    MASK,
+    check::is_masked,
+    parts::Parts,
+    secrets::{Place, Secret, secrets},
+};
+
+/// Why it cannot be told what `***` stands for. Nothing is quoted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RestoreError {
+    /// Another host would be told the password.
+    #[error("{MASK} stands for the password of another host: write user and password for this one")]
+    OtherHost,
+    /// Another user has another password.
+    #[error("{MASK} stands for the password of another user: write the password of this one")]
+    OtherUser,
+    /// There is no such secret in the address that is known, or there are several.
+    #[error(
+        "it cannot be told what {MASK} stands for here: write the secrets themselves, or send the address unchanged"
+    )]
+    Unknown,
+}
+
+/// The address that is meant, where `known` is the one that is kept: secrets that are masked are those of the
+/// known one, where host and user are the same.
+///
+/// # Errors
+///
+/// Where it cannot be told; see [`RestoreError`].
+pub fn restored(offered: &str, known: &str) -> Result<String, RestoreError> {
+    let offered = offered.trim();
+    if !is_masked(offered) {
+        return Ok(offered.to_owned());
+    }
+    if offered == crate::masked(known) {
+        return Ok(known.to_owned());
+    }
+    let (Some(new), Some(old)) = (Parts::of(offered), Parts::of(known)) else {
+        return Err(RestoreError::Unknown);
+    };
+    if !new.host_name().eq_ignore_ascii_case(old.host_name()) {
+        return Err(RestoreError::OtherHost);
+    }
+    let (wanted, there) = (secrets(offered), secrets(known));
+    let mut meant = String::with_capacity(known.len());
+    let mut from = 0;
+    for secret in &wanted {
+        let Some(text) = offered.get(secret.at.clone()).filter(|text| text.contains(MASK)) else { continue };
+        let value = if secret.place == Place::User {
+            user(text, old.user.clone().and_then(|at| known.get(at)))?
+        } else {
+            value(text, secret, &wanted, &there, (offered, known))?
+        };
+        meant.push_str(offered.get(from..secret.at.start).unwrap_or_default());
+        meant.push_str(value);
+        from = secret.at.end;
+    }
+    meant.push_str(offered.get(from..).unwrap_or_default());
+    Ok(meant)
+}
+
+/// What stands before the `@`.
+fn user<'a>(offered: &str, known: Option<&'a str>) -> Result<&'a str, RestoreError> {
+    let known = known.ok_or(RestoreError::Unknown)?;
+    if offered == MASK {
+        return Ok(known);
+    }
+    match (offered.split_once(':'), known.split_once(':')) {
+        (Some((user, MASK)), Some((same, _))) if user == same || user == MASK => Ok(known),
+        (Some((user, MASK)), _) if user != MASK => Err(RestoreError::OtherUser),
+        _ => Err(RestoreError::Unknown),
+    }
+}
+
+/// What stands in a parameter or in a piece of the path: there is one of that name in both, or one that stands
+/// behind the same text.
+fn value<'a>(
+    text: &str,
+    secret: &Secret,
+    wanted: &[Secret],
+    there: &[Secret],
+    (offered, known): (&str, &'a str),
+) -> Result<&'a str, RestoreError> {
+    if text != MASK {
+        return Err(RestoreError::Unknown);
+    }
+    let same = |all: &[Secret]| -> Vec<Range<usize>> {
+        all.iter().filter(|one| one.place == secret.place).map(|one| one.at.clone()).collect()
+    };
+    let (new, old) = (same(wanted), same(there));
+    let ([_], [old]) = (new.as_slice(), old.as_slice()) else { return Err(RestoreError::Unknown) };
+    if matches!(secret.place, Place::Piece(_)) {
+        // A piece has no name but what stands before it.
+        let before = |text: &str, at: usize| {
+            Parts::of(text).and_then(|parts| text.get(parts.tail_at()..at).map(str::to_owned))
+        };
+        let masked_before = before(&crate::masked(known), masked_at(there, old));
+        if before(offered, secret.at.start) != masked_before {
+            return Err(RestoreError::Unknown);
+        }
+    }
+    known.get(old.clone()).ok_or(RestoreError::Unknown)
+}
+
+/// Where a secret of the address begins once the address is masked.
+fn masked_at(secrets: &[Secret], at: &Range<usize>) -> usize {
+    let earlier = secrets.iter().filter(|one| one.at.start < at.start);
+    earlier.fold(at.start, |at, one| at + MASK.len() - one.at.len().min(at))
+}

@@ -1,0 +1,211 @@
+//! Many cameras at once, from a list, and what a list would do.
+
+use std::collections::HashMap;
+
+use axum::{Json, body::Body, extract::State};
+use easysight_daemon::{body::gather, problem::Error};
+use easysight_protocol::{CameraRequest, Labels, Problem, masked_source};
+use easysight_store::{CameraRepository, StoredCamera};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{
+    super::{Params, check, invalid, store_error},
+    KEPT, check_camera, resolve,
+    sheet::{Column, Sheet, SheetLine},
+};
+use crate::master::{Shared, now_ms};
+
+/// Bytes of an import, and lines of it.
+const MAX_BYTES: usize = 16 << 20;
+const MAX_LINES: usize = 50_000;
+/// Problems of an import that are told, and lines of a preview.
+const MAX_TOLD: usize = 1_000;
+
+#[derive(Debug, Deserialize, IntoParams)]
+pub(in super::super) struct ImportQuery {
+    /// True: nothing is written; the answer says what would be done, line by line.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// What an import did, or would do.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in super::super) struct ImportAnswer {
+    /// True where nothing was written.
+    dry_run: bool,
+    /// Cameras that are new.
+    created: u64,
+    /// Cameras that were there and are now as the list has them.
+    updated: u64,
+    /// Lines that were refused; the others were taken.
+    refused: u64,
+    /// What is wrong with the first 1000 of them.
+    problems: Vec<LineProblem>,
+    /// What the file was written in: `UTF-8`, `UTF-16LE`, `UTF-16BE` or `gb18030`.
+    encoding: &'static str,
+    /// What stands between two columns.
+    separator: char,
+    /// What would be done with the first 1000 lines that are not refused; empty where it was done.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    lines: Vec<PlannedLine>,
+}
+
+/// A line that was refused.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in super::super) struct LineProblem {
+    /// Counted from 1, the header included.
+    line: u64,
+    /// What is wrong with it.
+    detail: String,
+}
+
+/// What would be done with a line.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in super::super) struct PlannedLine {
+    /// Counted from 1, the header included.
+    line: u64,
+    /// What would become of its camera.
+    action: Action,
+    /// The camera's id; absent where one would be made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    /// Its name.
+    name: String,
+    /// Its source, secrets masked.
+    source: String,
+    /// What else there is to say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'static str>,
+}
+
+/// What becomes of a camera.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Action {
+    /// It is new.
+    Create,
+    /// It was there, and something of it is another.
+    Update,
+    /// It is there as the list has it.
+    Keep,
+}
+
+/// Makes or changes many cameras: a table with a first line that names the columns `id`, `name`, `source`,
+/// `groups` (separated by `;`), `labels` (`key=value` separated by `;`), `enabled`; only `name` and `source` must
+/// be there. Taken is what spreadsheets write: UTF-8, UTF-16 and GB 18030 (GBK), with a comma, a semicolon or a
+/// tab between columns, with a first line `sep=;` or without, columns named in English or Chinese. `***` in a
+/// source stands for what is kept of a camera of this id, as where one camera is changed.
+#[utoipa::path(post, path = "/api/v1/diagnosis/cameras/import", tag = "cameras", params(ImportQuery),
+    request_body(content = String, content_type = "text/csv"),
+    responses((status = 200, body = ImportAnswer), (status = "default", body = Problem)))]
+pub(in super::super) async fn import(
+    State(master): State<Shared>,
+    Params(query): Params<ImportQuery>,
+    body: Body,
+) -> Result<Json<ImportAnswer>, Error> {
+    let bytes = gather(body, MAX_BYTES).await?;
+    let sheet = Sheet::read(&bytes, MAX_LINES).map_err(|detail| invalid("", detail))?;
+    let ids = sheet.lines.iter().map(|line| line.text(Column::Id)).filter(|id| !id.is_empty());
+    let ids: Vec<String> = ids.map(str::to_owned).collect();
+    let known = master.store.cameras_named(&ids).await.map_err(|error| store_error(&error))?;
+    let known: HashMap<_, _> = known.into_iter().map(|one| (one.camera.id.clone(), one)).collect();
+    let mut answer = ImportAnswer {
+        dry_run: query.dry_run,
+        created: 0,
+        updated: 0,
+        refused: 0,
+        problems: Vec::new(),
+        encoding: sheet.encoding,
+        separator: sheet.separator,
+        lines: Vec::new(),
+    };
+    let mut cameras = Vec::new();
+    for line in &sheet.lines {
+        match read_line(line, &known) {
+            Ok((planned, id, request)) => {
+                let is_new = planned.action == Action::Create;
+                *(if is_new { &mut answer.created } else { &mut answer.updated }) += 1;
+                if query.dry_run && answer.lines.len() < MAX_TOLD {
+                    answer.lines.push(planned);
+                }
+                cameras.push((id, request));
+            }
+            Err(detail) => {
+                answer.refused += 1;
+                if answer.problems.len() < MAX_TOLD {
+                    answer.problems.push(LineProblem { line: line.number, detail });
+                }
+            }
+        }
+    }
+    if !query.dry_run {
+        let done = master.store.import_cameras(cameras, now_ms()).await;
+        let done = done.map_err(|error| store_error(&error))?;
+        (answer.created, answer.updated) = (done.created, done.updated);
+        master.note_change();
+    }
+    Ok(Json(answer))
+}
+
+fn read_line(
+    line: &SheetLine,
+    known: &HashMap<String, StoredCamera>,
+) -> Result<(PlannedLine, String, CameraRequest), String> {
+    let parts = |column: Column| -> Vec<String> {
+        let parts = line.text(column).split([';', '；']).map(str::trim);
+        parts.filter(|part| !part.is_empty()).map(str::to_owned).collect()
+    };
+    let mut labels = Labels::new();
+    for (at, part) in parts(Column::Labels).iter().enumerate() {
+        // What stands in the wrong column may be an address with its password: it is not quoted.
+        let pair = part.split_once('=').ok_or_else(|| format!("labels: number {} is no key=value", at + 1));
+        let (key, value) = pair?;
+        labels.insert(key.trim().to_owned(), value.trim().to_owned());
+    }
+    let enabled = match line.text(Column::Enabled).to_lowercase().as_str() {
+        "" | "true" | "yes" | "1" | "是" | "启用" => true,
+        "false" | "no" | "0" | "否" | "停用" | "禁用" => false,
+        _ => return Err("enabled: true or false is wanted".to_owned()),
+    };
+    let mut request = CameraRequest {
+        id: None,
+        name: line.text(Column::Name).to_owned(),
+        source: line.text(Column::Source).to_owned(),
+        enabled,
+        labels,
+        groups: parts(Column::Groups),
+    };
+    let said = |error: Error| error.detail().to_owned();
+    let given = Some(line.text(Column::Id)).filter(|id| !id.is_empty());
+    let known = given.and_then(|id| known.get(id));
+    let kept = match known {
+        Some(known) => resolve(&mut request, known).map_err(said)?,
+        None => check_camera(&request).map(|()| false).map_err(said)?,
+    };
+    let id = check::id_or_new(given.map(str::to_owned)).map_err(said)?;
+    let planned = PlannedLine {
+        line: line.number,
+        action: match known {
+            None => Action::Create,
+            Some(known) if is_same(known, &request) => Action::Keep,
+            Some(_) => Action::Update,
+        },
+        id: given.map(str::to_owned),
+        name: request.name.clone(),
+        source: masked_source(&request.source),
+        note: kept.then_some(KEPT),
+    };
+    Ok((planned, id, request))
+}
+
+fn is_same(known: &StoredCamera, request: &CameraRequest) -> bool {
+    let mut groups = request.groups.clone();
+    groups.sort();
+    groups.dedup();
+    known.source == request.source
+        && known.camera.name == request.name
+        && known.camera.enabled == request.enabled
+        && known.camera.labels == request.labels
+        && known.camera.groups == groups
+}

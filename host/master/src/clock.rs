@@ -1,0 +1,193 @@
+//! What time it is, measured rather than believed. Clocks of machines are set wrong and put right: by a battery
+//! that is empty, by hand, by a server of time. Between two looks the time that passed is measured; where the
+//! machine's clock says something else, it stepped, and is believed only once it has stayed there for a while.
+//! A clock that steps back to where it was is believed at once.
+
+use std::{sync::LazyLock, time::Instant};
+
+use chrono::{DateTime, Utc};
+use easysight_protocol::RunId;
+use parking_lot::Mutex;
+use uuid::{ContextV7, Timestamp, Uuid};
+
+/// What a clock may be off from what was measured, in milliseconds: it is slewed, and machines sleep a moment.
+const TOLERANCE_MS: i64 = 2_000;
+/// How long a clock must stay where it stepped to.
+const HOLD_MS: i64 = 30_000;
+
+/// A clock that is measured. Times are milliseconds: `wall` since 1970, as the machine says, `elapsed` since any
+/// beginning, as it is measured.
+#[derive(Debug, Default)]
+pub(crate) struct MeasuredClock {
+    /// When both were the same last.
+    anchor: Option<Anchor>,
+    /// What was believed before the last step that was believed.
+    former: Option<Anchor>,
+    /// A step that is not believed yet, and when it was seen first.
+    step: Option<Step>,
+    believed: Believed,
+}
+
+/// Steps that were believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Believed {
+    /// How many.
+    pub(crate) steps: u64,
+    /// All of them together, in milliseconds.
+    pub(crate) by_ms: i64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Anchor {
+    wall: i64,
+    elapsed: i64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    by: i64,
+    since: i64,
+}
+
+/// What a look at the clock showed for the first time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// It stepped by so many milliseconds, which is not believed yet.
+    Stepped(i64),
+    /// It stepped, and is believed from now on.
+    Believed(i64),
+    /// It is where it was before.
+    Returned,
+}
+
+impl Anchor {
+    const fn at(self, elapsed: i64) -> i64 {
+        self.wall + (elapsed - self.elapsed)
+    }
+}
+
+impl MeasuredClock {
+    /// What time it is, and what is new about it.
+    pub(crate) fn now(&mut self, wall: i64, elapsed: i64) -> (i64, Option<Seen>) {
+        let Some(anchor) = self.anchor else {
+            self.anchor = Some(Anchor { wall, elapsed });
+            return (wall, None);
+        };
+        let measured = anchor.at(elapsed);
+        let by = wall - measured;
+        if by.abs() <= TOLERANCE_MS {
+            let returned = self.step.take().map(|_| Seen::Returned);
+            self.anchor = Some(Anchor { wall, elapsed });
+            return (wall, returned);
+        }
+        let was_there = self.former.is_some_and(|former| (wall - former.at(elapsed)).abs() <= TOLERANCE_MS);
+        let step = self.step.filter(|step| (step.by - by).abs() <= TOLERANCE_MS);
+        match step {
+            _ if was_there => self.believe(wall, elapsed, by),
+            Some(step) if elapsed - step.since >= HOLD_MS => self.believe(wall, elapsed, by),
+            Some(_) => (measured, None),
+            None => {
+                self.step = Some(Step { by, since: elapsed });
+                (measured, Some(Seen::Stepped(by)))
+            }
+        }
+    }
+
+    fn believe(&mut self, wall: i64, elapsed: i64, by: i64) -> (i64, Option<Seen>) {
+        self.former = self.anchor.replace(Anchor { wall, elapsed });
+        self.step = None;
+        self.believed = Believed { steps: self.believed.steps + 1, by_ms: self.believed.by_ms + by };
+        (wall, Some(Seen::Believed(by)))
+    }
+}
+
+static CLOCK: LazyLock<(Instant, Mutex<MeasuredClock>)> =
+    LazyLock::new(|| (Instant::now(), Mutex::new(MeasuredClock::default())));
+
+/// Now, as the store counts it. A step of the machine's clock is logged by whoever looks first.
+pub(crate) fn now_ms() -> i64 {
+    let (begin, clock) = &*CLOCK;
+    let (now, seen) = {
+        let mut clock = clock.lock();
+        let elapsed = i64::try_from(begin.elapsed().as_millis()).unwrap_or(i64::MAX);
+        clock.now(Utc::now().timestamp_millis(), elapsed)
+    };
+    match seen {
+        None => {}
+        Some(Seen::Stepped(by)) => tracing::warn!(
+            by_seconds = by / 1_000,
+            "the clock of this machine stepped; the time is measured on until it stays where it is"
+        ),
+        Some(Seen::Believed(by)) => {
+            tracing::warn!(by_seconds = by / 1_000, "the clock of this machine stepped and is believed now");
+        }
+        Some(Seen::Returned) => tracing::warn!("the clock of this machine is where it was before it stepped"),
+    }
+    now
+}
+
+/// The same as a date.
+pub(crate) fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(now_ms()).unwrap_or_else(Utc::now)
+}
+
+/// A name for a new run, which sorts by the time that is measured.
+pub(crate) fn run_id() -> RunId {
+    let now = u64::try_from(now_ms()).unwrap_or_default();
+    let names = NAMES.lock();
+    RunId(Uuid::new_v7(Timestamp::from_unix(&*names, now / 1_000, (now % 1_000) as u32 * 1_000_000)))
+}
+
+/// Lets names sort by the time again, after they were made by a clock that was ahead.
+pub(crate) fn name_anew() {
+    *NAMES.lock() = ContextV7::default();
+}
+
+static NAMES: LazyLock<Mutex<ContextV7>> = LazyLock::new(Mutex::default);
+
+/// Steps of the machine's clock that were believed since the start.
+pub(crate) fn believed() -> Believed {
+    CLOCK.1.lock().believed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const YEAR: i64 = 365 * 86_400_000;
+
+    #[test]
+    fn a_clock_that_is_wrong_for_a_moment_is_not_believed() {
+        let mut clock = MeasuredClock::default();
+        assert_eq!(clock.now(1_000_000, 0), (1_000_000, None));
+        // It is slewed a little.
+        assert_eq!(clock.now(1_010_300, 10_000), (1_010_300, None));
+        assert_eq!(clock.now(1_011_300 + YEAR, 11_000), (1_011_300, Some(Seen::Stepped(YEAR))));
+        assert_eq!(clock.now(1_026_300 + YEAR, 26_000), (1_026_300, None));
+        assert_eq!(clock.now(1_027_300, 27_000), (1_027_300, Some(Seen::Returned)));
+        assert_eq!(clock.believed, Believed::default());
+    }
+
+    #[test]
+    fn a_clock_that_stays_where_it_stepped_to_is_believed_and_one_that_returns_at_once() {
+        for by in [YEAR, -YEAR] {
+            let mut clock = MeasuredClock::default();
+            clock.now(0, 0);
+            assert_eq!(clock.now(by + 1_000, 1_000), (1_000, Some(Seen::Stepped(by))));
+            assert_eq!(clock.now(by + 30_999, 30_999), (30_999, None));
+            assert_eq!(clock.now(by + 31_000, 31_000), (by + 31_000, Some(Seen::Believed(by))));
+            assert_eq!(clock.now(by + 90_000, 90_000), (by + 90_000, None));
+            assert_eq!(clock.now(91_000, 91_000), (91_000, Some(Seen::Believed(-by))));
+            assert_eq!(clock.believed, Believed { steps: 2, by_ms: 0 });
+        }
+    }
+
+    #[test]
+    fn steps_that_follow_each_other_are_waited_out_anew() {
+        let mut clock = MeasuredClock::default();
+        clock.now(0, 0);
+        clock.now(YEAR, 0);
+        assert_eq!(clock.now(2 * YEAR + 29_000, 29_000), (29_000, Some(Seen::Stepped(2 * YEAR))));
+        assert_eq!(clock.now(2 * YEAR + 31_000, 31_000), (31_000, None));
+    }
+}

@@ -1,0 +1,104 @@
+//! What a clock that was wrong has left behind is put right: when the master starts, and when a step of the
+//! machine's clock is believed.
+
+use std::time::Duration;
+
+use easysight_store::{Dialect, PageRequest, StoreError, TaskRepository};
+use tokio::time::Instant;
+
+use crate::{
+    clock,
+    master::{Master, now_ms},
+    retention::Retention,
+    schedule,
+};
+
+/// How often tasks are looked at.
+const TASKS_EVERY: Duration = Duration::from_secs(60);
+/// Nothing is written for so long where a master is at work.
+const LONG_MS: i64 = 86_400_000;
+/// Tasks that one look brings.
+const PAGE: u32 = 500;
+
+/// What was looked at.
+#[derive(Debug, Default)]
+pub(crate) struct Repair {
+    begun: bool,
+    believed: clock::Believed,
+    tasks_at: Option<Instant>,
+}
+
+impl Repair {
+    /// Looks whether there is something to put right.
+    pub(crate) async fn step(
+        &mut self,
+        master: &Master,
+        retention: &mut Retention,
+    ) -> Result<(), StoreError> {
+        let believed = clock::believed();
+        let stepped = !self.begun || believed != self.believed;
+        if stepped {
+            self.clear_up(master, retention, believed).await?;
+            self.begun = true;
+            self.believed = believed;
+        }
+        if stepped || self.tasks_at.is_none_or(|at| at.elapsed() >= TASKS_EVERY) {
+            bring_tasks_back(master).await?;
+            self.tasks_at = Some(Instant::now());
+        }
+        Ok(())
+    }
+
+    async fn clear_up(
+        &self,
+        master: &Master,
+        retention: &mut Retention,
+        believed: clock::Believed,
+    ) -> Result<(), StoreError> {
+        let now = now_ms();
+        let by = believed.by_ms - self.believed.by_ms;
+        if !self.begun {
+            if master.store.written_at().await?.is_some_and(|at| now - at > LONG_MS) {
+                tracing::warn!(
+                    "nothing was written for more than a day: history is not removed for its age before a day has passed"
+                );
+                retention.hold(Instant::now());
+            }
+        } else {
+            tracing::warn!("history is not removed for its age for a day, since the clock stepped");
+            retention.hold(Instant::now());
+            // Others that share the database may have seen the step, or not.
+            if by > 0 && master.store.dialect() == Dialect::Sqlite {
+                master.store.move_deadlines(by).await?;
+            }
+        }
+        clock::name_anew();
+        master.hearing.note_break(now);
+        let brought = master.store.bring_back(now, master.lease_ms).await?;
+        if brought > 0 {
+            tracing::warn!(rows = brought, "times were ahead of the clock and are brought back");
+        }
+        Ok(())
+    }
+}
+
+/// Tasks whose next run is further away than their schedule could give run as they should.
+async fn bring_tasks_back(master: &Master) -> Result<(), StoreError> {
+    let now = clock::now();
+    let mut after = None;
+    loop {
+        let page = master.store.tasks(&PageRequest { after, limit: PAGE }).await?;
+        for task in page.items {
+            let Some(due) = task.next_run_at.filter(|due| *due > now) else { continue };
+            let Some(next) = schedule::brought_back(&task.definition.schedule, due, now) else { continue };
+            let (from, to) = (due.timestamp_millis(), next.timestamp_millis());
+            if master.store.advance_task(task.id.clone(), from, Some(to)).await? {
+                tracing::warn!(task = task.id, was = %due, is = %next, "a task was due later than its schedule says");
+            }
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(());
+        }
+    }
+}
