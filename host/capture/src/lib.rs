@@ -4,19 +4,27 @@
 //! Decoding happens in an ffmpeg process of its own, under deadlines, with bounded memory and with none of
 //! this program's secrets: a stream that crashes, hangs or takes over a decoder costs that process. Why there is no clip is told apart by [`CaptureErrorKind`].
 
+mod auth;
 mod capture;
 mod clip;
+mod conclusion;
 mod confinement;
 mod decoder;
 mod error;
+mod fed;
+mod feed;
 mod frame;
 mod handover;
 mod notes;
+mod opened;
+mod parts;
+mod process;
 mod reading;
 mod request;
+mod rtsp;
 mod source;
 
-pub use capture::{Capture, CaptureConfig, Capturer};
+pub use capture::{Capture, CaptureConfig, Capturer, RtspTransport};
 pub use clip::{Clip, ClipError, ClipInfo, DecoderEvidence, PixelError, Rect};
 pub use error::{CaptureError, CaptureErrorKind};
 pub use frame::{Frame, FrameError, PlaneKind, SampleRange};

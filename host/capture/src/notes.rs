@@ -3,7 +3,12 @@
 
 use std::time::Duration;
 
-use crate::{clip::DecoderEvidence, error::CaptureErrorKind as Kind, source::Source};
+use crate::{
+    capture::CaptureConfig,
+    clip::DecoderEvidence,
+    error::{CaptureErrorKind as Kind, Failure},
+    source::Source,
+};
 
 /// Complaints kept in the decoder's own words.
 const MAX_LINES: usize = 20;
@@ -13,7 +18,8 @@ const MAX_LINE_CHARS: usize = 300;
 /// What is told of one frame before its samples arrive.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct FrameNote {
-    /// Presentation time in seconds; none where the stream has none.
+    /// Presentation time in ticks of the stream, and in seconds; none where the stream has none.
+    pub(crate) ticks: Option<u64>,
     pub(crate) seconds: Option<f64>,
     pub(crate) size: (u32, u32),
     pub(crate) keyframe: bool,
@@ -47,10 +53,21 @@ impl Notes {
         self.frames
     }
 
-    /// True where pictures could not be decoded for want of memory: what came out then tells nothing of
+    /// An error where pictures could not be decoded for want of memory: what came out then tells nothing of
     /// the camera.
-    pub(crate) const fn is_starved(&self) -> bool {
-        self.starved
+    pub(crate) fn starved(&self, config: &CaptureConfig) -> Result<(), Failure> {
+        if !self.starved {
+            return Ok(());
+        }
+        let granted = config.memory_bytes >> 20;
+        let detail = format!("ffmpeg needs more memory for them than the {granted} MiB that it may have");
+        Err(Failure::new(Kind::TooLarge, detail))
+    }
+
+    /// What is known of a stream that was fed, and not from ffmpeg.
+    pub(crate) fn fed(&mut self, codec: &str, frame_rate: Option<f64>) {
+        self.codec = Some(codec.to_owned());
+        self.frame_rate = frame_rate;
     }
 
     /// Takes one line of the log; answers with the frame that it announces.
@@ -200,6 +217,7 @@ fn frame_note(text: &str) -> Option<FrameNote> {
     };
     let (width, height) = value(" s:")?.split_once('x')?;
     Some(FrameNote {
+        ticks: value(" pts:").and_then(|ticks| ticks.parse().ok()),
         seconds: value(" pts_time:").and_then(|t| t.parse().ok()).filter(|t: &f64| t.is_finite()),
         size: (width.parse().ok()?, height.parse().ok()?),
         keyframe: value(" iskey:")? == "1",
@@ -318,8 +336,8 @@ mod tests {
         assert_eq!(
             frames,
             [
-                FrameNote { seconds: Some(0.04), size, keyframe: true },
-                FrameNote { seconds: None, size, keyframe: false }
+                FrameNote { ticks: Some(3_600), seconds: Some(0.04), size, keyframe: true },
+                FrameNote { ticks: None, seconds: None, size, keyframe: false }
             ]
         );
     }
