@@ -3,13 +3,14 @@
 use std::{convert::Infallible, future::ready, io, path::PathBuf, process::Stdio, time::Duration};
 
 use tokio::{process::Command, time::Instant};
+use url::Url;
 
 use crate::{
     clip::Clip,
-    confinement,
-    error::{CaptureError, Failure},
+    confinement, decoder,
+    error::{CaptureError, CaptureErrorKind, Failure},
     fed::{self, Stream},
-    opened,
+    http, opened, piped,
     request::ClipRequest,
     rtsp,
     source::{Source, SourceKind},
@@ -123,7 +124,7 @@ impl Capturer {
     ) -> Result<Capture<T>, CaptureError> {
         let late = Instant::now() + self.config.deadline + request.span();
         let job = Job { config: &self.config, source, request, part, late };
-        job.run(enough).await.map_err(|failure| failure.of(source))
+        job.run(enough).await.map_err(|failure| job.told(failure).of(source))
     }
 
     /// Finds out whether the ffmpeg program can be started at all; what it does then is not waited for.
@@ -167,7 +168,42 @@ impl Job<'_> {
                     opened::capture(self, enough).await
                 }
             },
+            (SourceKind::Http, _) if !decoder::is_playlist(url) => self.over_http(url, enough).await,
             _ => opened::capture(self, enough).await,
+        }
+    }
+
+    /// With the time that there was, where that is over before a camera has answered.
+    fn told(self, failure: Failure) -> Failure {
+        let over = failure.kind == CaptureErrorKind::ConnectTimedOut && Instant::now() >= self.late;
+        if !over || failure.detail.contains("not open") {
+            return failure;
+        }
+        let detail = format!("{}: not open after {} s", failure.detail, self.config.deadline.as_secs());
+        Failure { detail, ..failure }
+    }
+
+    async fn over_http<T, F: Future<Output = Option<T>>>(
+        self,
+        url: &Url,
+        enough: impl FnOnce(Clip) -> F,
+    ) -> Result<Capture<T>, Failure> {
+        use piped::Content::{Body, Picture};
+        match http::open(url, self.config, self.late).await? {
+            http::Opened::Still(bytes, format) => piped::capture(self, Picture(bytes), format, enough).await,
+            http::Opened::Motion(motion) => fed::capture(self, Stream::Motion(motion), enough).await,
+            http::Opened::Container(body, format) => piped::capture(self, Body(body), format, enough).await,
+            http::Opened::Whole(body) => {
+                let file = body.download(http::MAX_DOWNLOAD_BYTES).await?;
+                let source = Source::File(file.path().to_owned());
+                let captured = opened::capture(Job { source: &source, ..self }, enough).await;
+                let named = |detail: String| detail.replace(&source.to_string(), "the recording");
+                captured.map_err(|failure| Failure { detail: named(failure.detail), ..failure })
+            }
+            http::Opened::Foreign(what) => {
+                tracing::debug!(source = %self.source, what, "ffmpeg reads it by itself");
+                opened::capture(self, enough).await
+            }
         }
     }
 }

@@ -31,6 +31,8 @@ const PICTURES: &[(&[u8], usize, &str)] = &[
     (b"MM\0*", 0, "tiff_pipe"),
     (b"P5\n", 0, "pgm_pipe"),
     (b"P6\n", 0, "ppm_pipe"),
+    (b"\xFF\x4F\xFF\x51", 0, "j2k_pipe"),
+    (b"\0\0\0\x0CjP  ", 0, "j2k_pipe"),
 ];
 /// What the segments of an HLS stream may be besides: sound, of which nothing is used, but without which
 /// the stream is not opened.
@@ -50,7 +52,7 @@ pub(crate) fn picture_format(head: &[u8]) -> Option<&'static str> {
 
 /// How an address is opened over HTTP. A playlist leads ffmpeg to whatever addresses stand in it, so that
 /// one is read only where the address itself says that it is one: whoever wrote it there trusts the server.
-fn is_playlist(url: &Url) -> bool {
+pub(crate) fn is_playlist(url: &Url) -> bool {
     url.path().to_ascii_lowercase().ends_with(".m3u8")
 }
 
@@ -63,6 +65,21 @@ pub(crate) fn fed_arguments() -> Vec<OsString> {
     add(&["-copyts", "-i", "pipe:0"]);
     end(&mut args, &format!("select='mod(pts,2)',{PLANAR}"));
     args
+}
+
+/// The arguments for a process that reads a picture or a container of this format from its input.
+pub(crate) fn piped_arguments(format: &str, request: &ClipRequest) -> Vec<OsString> {
+    let mut args = beginning();
+    args.extend(["-protocol_whitelist", "pipe", "-f", format].map(Into::into));
+    args.extend(shown_as_recorded(format).iter().map(Into::into));
+    args.extend(["-i", "pipe:0"].map(Into::into));
+    end(&mut args, &filters(request));
+    args
+}
+
+/// Cutting programs hide what precedes a cut, and now and then the keyframe that all else needs.
+fn shown_as_recorded(format: &str) -> &'static [&'static str] {
+    if format == "mov" { &["-ignore_editlist", "1"] } else { &[] }
 }
 
 /// The arguments for one capture, which opens `address` on behalf of `source`.

@@ -22,6 +22,7 @@ use crate::{
     error::{CaptureErrorKind as Kind, Failure},
     feed::{Fed, Feeder, Format, Ledger, Receiver, Sender, Stage, Unit, queue},
     frame::Frame,
+    http::Motion,
     notes::Notes,
     parts::{Read, read},
     process::Process,
@@ -32,12 +33,14 @@ use crate::{
 /// A stream that is open.
 pub(crate) enum Stream {
     Rtsp(Box<Session>),
+    Motion(Box<Motion>),
 }
 
 impl Stream {
     fn format(&self) -> Format {
         match self {
             Self::Rtsp(session) => session.format(),
+            Self::Motion(_) => Motion::format(),
         }
     }
 
@@ -45,6 +48,7 @@ impl Stream {
     async fn run(self, units: Sender, lost: &AtomicU32) -> Failure {
         match self {
             Self::Rtsp(session) => session.run(units, lost).await,
+            Self::Motion(motion) => motion.run(units).await,
         }
     }
 }

@@ -83,6 +83,7 @@ impl<'a> Feeder<'a> {
         }
         let mut next = Some(with_sets(first, &self.format.sets));
         while let Some(unit) = next {
+            self.ledger.lock().see(&unit);
             let at = unit.arrival.saturating_duration_since(begun);
             match self.one(&unit, at, &mut pipe).await {
                 Ok(true) => {}

@@ -11,10 +11,10 @@ const STEP: u64 = 40;
 const STEPS_PER_SECOND: i64 = 1_000;
 /// A camera whose stamps differ by more than that from one picture to the next has changed its clock.
 const MAX_STEPS: i64 = 2_000;
+/// Gaps from which the rate is told.
+const MAX_GAPS: usize = 1_000;
 /// Where the order begins, so that what is shown before the first one has a place too.
 const BEGIN: u64 = 10_000;
-/// Gaps between stamps from which the rate is told.
-const MIN_GAPS: usize = 4;
 
 /// The pictures that were fed.
 #[derive(Debug, Default)]
@@ -26,13 +26,33 @@ pub(crate) struct Ledger {
     begun: Option<Instant>,
     /// The stamp that a place belongs to.
     anchor: Option<(u32, u64)>,
-    /// Ticks between stamps.
-    gaps: Vec<u32>,
+    /// Stamps after the first, of those too that were not fed.
+    stamps: Vec<i32>,
+    /// Microseconds between arrivals, likewise.
+    pauses: Vec<u32>,
+    /// The last arrival, and the first stamp.
+    seen: Option<(Instant, Option<u32>)>,
     /// How often the camera's clock was not to be believed.
     pub(crate) clock_jumps: u32,
 }
 
 impl Ledger {
+    /// Notes that a picture arrived, whether or not it is fed.
+    pub(crate) fn see(&mut self, unit: &Unit) {
+        let first = self.seen.map_or(unit.stamp, |(_, first)| first);
+        let before = self.seen.replace((unit.arrival, first));
+        if self.pauses.len() >= MAX_GAPS {
+            return;
+        }
+        if let Some((before, _)) = before {
+            let pause = unit.arrival.saturating_duration_since(before).as_micros();
+            self.pauses.push(u32::try_from(pause).unwrap_or(u32::MAX));
+        }
+        if let (Some(stamp), Some(first)) = (unit.stamp, first) {
+            self.stamps.push(stamp.wrapping_sub(first).cast_signed());
+        }
+    }
+
     /// Notes that a picture is fed; answers with its place.
     pub(crate) fn feed(&mut self, unit: &Unit, format: &Format) -> u64 {
         let begun = *self.begun.get_or_insert(unit.arrival);
@@ -69,7 +89,6 @@ impl Ledger {
         match u64::try_from(stamped) {
             Ok(stamped) if believed.contains(&ahead) => {
                 if ahead > 0 {
-                    self.gaps.push(stamp.wrapping_sub(anchored));
                     self.anchor = Some((stamp, stamped));
                 }
                 stamped
@@ -94,16 +113,23 @@ impl Ledger {
         if format.frame_rate.is_some() {
             return format.frame_rate;
         }
-        if self.gaps.len() >= MIN_GAPS && self.clock_jumps == 0 {
-            let mut gaps = self.gaps.clone();
-            gaps.sort_unstable();
-            let middle = gaps.get(gaps.len() / 2).copied().filter(|gap| *gap > 0)?;
-            return Some(f64::from(format.clock_rate) / f64::from(middle));
+        // Pictures of others' order come between; the gap in the middle is no pause.
+        let mut stamps = self.stamps.clone();
+        stamps.sort_unstable();
+        let gaps: Vec<_> =
+            stamps.iter().zip(stamps.iter().skip(1)).map(|(one, next)| next.abs_diff(*one)).collect();
+        if let Some(ticks) = middle(&gaps) {
+            return Some(f64::from(format.clock_rate) / f64::from(ticks));
         }
-        let span = self.arrivals.last().filter(|span| !span.is_zero())?;
-        let gaps = u32::try_from(self.arrivals.len() - 1).unwrap_or(u32::MAX);
-        (gaps as usize >= MIN_GAPS).then(|| f64::from(gaps) / span.as_secs_f64())
+        middle(&self.pauses).map(|pause| 1e6 / f64::from(pause))
     }
+}
+
+/// The gap in the middle; none where there are none, or most are nothing.
+fn middle(gaps: &[u32]) -> Option<u32> {
+    let mut gaps = gaps.to_vec();
+    gaps.sort_unstable();
+    gaps.get(gaps.len() / 2).copied().filter(|gap| *gap > 0)
 }
 
 #[cfg(test)]
@@ -128,7 +154,11 @@ mod tests {
             disposable: false,
             reordered,
         };
-        let places = sent.iter().map(|one| ledger.feed(&unit(one), &FORMAT)).collect();
+        let feed = |one| {
+            ledger.see(&unit(one));
+            ledger.feed(&unit(one), &FORMAT)
+        };
+        let places = sent.iter().map(feed).collect();
         (ledger, places)
     }
 
@@ -167,7 +197,7 @@ mod tests {
         let sent = |step: u32| (0..9_u32).map(|n| (u64::from(n) * 100, n * step, false)).collect::<Vec<_>>();
         assert_eq!(fed(&sent(9_000)).0.frame_rate(&FORMAT), Some(10.0));
         assert_eq!(fed(&sent(0)).0.frame_rate(&FORMAT), Some(10.0));
-        assert_eq!(fed(&sent(9_000)[..2]).0.frame_rate(&FORMAT), None);
+        assert_eq!(fed(&sent(9_000)[..1]).0.frame_rate(&FORMAT), None);
     }
 
     proptest! {
