@@ -7,6 +7,7 @@ use crate::{
     capture::CaptureConfig,
     clip::DecoderEvidence,
     error::{CaptureErrorKind as Kind, Failure},
+    reasons::{is_plain, reason},
     source::Source,
 };
 
@@ -39,6 +40,8 @@ pub(crate) struct Notes {
     saw_output: bool,
     frames: u64,
     reason: Option<Kind>,
+    /// The words that say why.
+    telling: Option<String>,
     starved: bool,
 }
 
@@ -98,18 +101,25 @@ impl Notes {
                     let line = line.chars().filter(|c| !c.is_control()).take(MAX_LINE_CHARS);
                     self.evidence.lines.push(line.collect());
                 }
-                // The first reason is the cause, what follows are its consequences; but a plain
-                // "Invalid data" is said of everything.
-                if level != "warning"
-                    && let Some(reason) = reason(text)
-                    && self.reason.is_none_or(|known| known == Kind::NotMedia)
-                {
-                    self.reason = Some(reason);
+                if level != "warning" {
+                    self.reason_out(text, source);
                 }
             }
             _ => {}
         }
         None
+    }
+
+    /// The first reason is the cause, what follows are its consequences; but a plain "Invalid data" is said of
+    /// everything, after the words that tell what it is about.
+    fn reason_out(&mut self, text: &str, source: &Source) {
+        let found = reason(text).filter(|_| self.reason.is_none_or(|known| known == Kind::NotMedia));
+        self.reason = found.or(self.reason);
+        let specific = found.is_some_and(|kind| kind != Kind::NotMedia);
+        if specific || (self.telling.is_none() && !text.is_empty() && !is_plain(text)) {
+            let words = source.scrub(text);
+            self.telling = Some(words.chars().filter(|c| !c.is_control()).take(MAX_LINE_CHARS).collect());
+        }
     }
 
     /// The server let the time pass in which it should have answered.
@@ -180,12 +190,14 @@ impl Notes {
 
     /// Why ffmpeg ended without enough frames, and the words that say so.
     pub(crate) fn verdict(&self) -> (Kind, String) {
-        let said = self.evidence.lines.last().cloned();
+        let said = self.telling.clone().or_else(|| self.evidence.lines.last().cloned());
         let kind = match self.reason {
             Some(Kind::NotMedia) | None if self.saw_video && self.frames == 0 => Kind::NothingDecodes,
             Some(Kind::NotMedia) | None if self.frames > 0 => Kind::EndedEarly,
             Some(reason) => reason,
             None if self.saw_input => Kind::NoVideo,
+            // Whatever it says of the source is the source's, unless it is known to be this machine's.
+            None if said.is_some() => Kind::NotMedia,
             None => Kind::FfmpegFailed,
         };
         (kind, said.unwrap_or_else(|| "ffmpeg said nothing".into()))
@@ -244,57 +256,8 @@ fn damaged_silently(origin: &str, text: &str) -> bool {
     }
 }
 
-fn leading_number(text: &str) -> Option<u32> {
+pub(crate) fn leading_number(text: &str) -> Option<u32> {
     text.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
-}
-
-/// The reason that an error's words stand for.
-fn reason(text: &str) -> Option<Kind> {
-    const WORDS: &[(&str, Kind)] = &[
-        ("Failed to resolve hostname", Kind::NoSuchHost),
-        ("Connection refused", Kind::ConnectionRefused),
-        ("No route to host", Kind::HostUnreachable),
-        ("Network is unreachable", Kind::HostUnreachable),
-        ("Host is unreachable", Kind::HostUnreachable),
-        ("401 Unauthorized", Kind::Unauthorized),
-        ("403 Forbidden", Kind::Forbidden),
-        ("404 Not Found", Kind::NotFound),
-        ("Server returned 4", Kind::ServerError),
-        ("Server returned 5", Kind::ServerError),
-        ("HTTP error 4", Kind::ServerError),
-        ("HTTP error 5", Kind::ServerError),
-        ("Connection timed out", Kind::ConnectTimedOut),
-        ("Operation timed out", Kind::ConnectTimedOut),
-        ("matches no streams", Kind::NoVideo),
-        ("does not contain any stream", Kind::NoVideo),
-        ("Picture size", Kind::TooLarge),
-        ("No such file or directory", Kind::NoSuchFile),
-        ("Permission denied", Kind::FileUnreadable),
-        ("Format not on whitelist", Kind::NotMedia),
-        ("Invalid data found when processing input", Kind::NotMedia),
-        ("Protocol not found", Kind::FfmpegFailed),
-    ];
-    let lower = text.to_ascii_lowercase();
-    if lower.contains("tls") && (lower.contains("handshake") || lower.contains("packet")) {
-        return Some(Kind::TlsFailed);
-    }
-    if lower.contains("certificate") {
-        return Some(Kind::TlsFailed);
-    }
-    // "method DESCRIBE failed: 454 Session Not Found" and the like of RTSP.
-    if let Some((_, answer)) = text.split_once(" failed: ")
-        && text.starts_with("method ")
-    {
-        return Some(match leading_number(answer) {
-            Some(401) => Kind::Unauthorized,
-            Some(403) => Kind::Forbidden,
-            Some(404) => Kind::NotFound,
-            // Nothing was set up that could be played: of what the server has, nothing is video.
-            Some(454 | 455) if text.starts_with("method PLAY") => Kind::NoVideo,
-            _ => Kind::ServerError,
-        });
-    }
-    WORDS.iter().find(|(words, _)| text.contains(words)).map(|(_, kind)| *kind)
 }
 
 /// A span of time from seconds that may be anything.
