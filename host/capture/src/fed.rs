@@ -176,7 +176,7 @@ async fn entry(units: &mut Receiver, late: Instant) -> Result<Unit, (u64, bool)>
 
 fn no_entry(job: Job<'_>, seen: u64, late: bool, broke: Option<Failure>) -> Failure {
     let seconds = (job.config.deadline + job.request.span()).as_secs();
-    match broke {
+    match broke.filter(|_| !late) {
         Some(broke) if seen > 0 => Failure::new(
             broke.kind,
             format!("after {seen} pictures, none of them a keyframe: {}", broke.detail),

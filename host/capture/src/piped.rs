@@ -41,6 +41,7 @@ impl Content {
                 None
             }
             Self::Body(mut body) => loop {
+                body.unhurried();
                 let bytes = body.take();
                 if pipe.write_all(&bytes).await.is_err() {
                     return None;

@@ -172,8 +172,7 @@ async fn send(motion: Motion, jpeg: Vec<u8>) -> (String, JoinHandle<()>) {
 }
 
 async fn send_pictures(mut stream: TcpStream, motion: Motion, jpeg: Vec<u8>) {
-    let mut head = [0; 4_096];
-    stream.read(&mut head).await.unwrap();
+    assert!(stream.read(&mut [0; 4_096]).await.unwrap() > 0);
     stream.write_all(motion.head.as_bytes()).await.unwrap();
     let mut pace = tokio::time::interval(motion.every);
     for _ in 0..motion.count {

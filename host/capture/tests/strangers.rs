@@ -145,11 +145,12 @@ async fn no_password_and_no_secret_of_the_worker_stands_in_the_list_of_processes
     assert!(std::env::vars().any(|(name, _)| name.starts_with("CARGO_")));
     let dir = tempfile::tempdir().unwrap();
     let jpeg = fs::read(make(dir.path(), "a.jpg", "-f lavfi -i testsrc2=size=320x180 -frames:v 1")).unwrap();
-    // Two pictures for who is let in, and no more of them.
+    // Two pictures for who is let in, and no more of them; of a playlist nothing.
     let mut http = Server::start(move |request| {
         let refused = locked_http(request);
         let head = b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace;boundary=b\r\n\r\n";
-        refused.or_else(|| Some([&head[..], &jpeg, &jpeg].concat()))
+        let pictures = (!request.contains(".m3u8")).then(|| [&head[..], &jpeg, &jpeg].concat());
+        refused.or(pictures)
     })
     .await;
     // What is read here, and what ffmpeg reads by itself.

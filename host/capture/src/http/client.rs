@@ -28,6 +28,8 @@ const MAX_REDIRECTS: usize = 5;
 const MAX_ATTEMPTS: usize = 4;
 /// How long another picture is waited for behind one that may be the only one.
 const ANOTHER: Duration = Duration::from_secs(1);
+/// Longer than any capture.
+const LONG: Duration = Duration::from_hours(24);
 /// Characters of what is no picture that are quoted.
 const QUOTED: usize = 80;
 
@@ -206,6 +208,11 @@ impl Body {
             patience,
             late,
         }
+    }
+
+    /// From now on whoever reads says when time is over.
+    pub(crate) fn unhurried(&mut self) {
+        self.late = Instant::now() + LONG;
     }
 
     /// Waits for more bytes; false where there are no more.

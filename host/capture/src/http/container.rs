@@ -35,10 +35,10 @@ fn is_picture(head: &[u8]) -> bool {
 fn elementary(head: &[u8]) -> Option<&'static str> {
     let unit = head.strip_prefix(b"\0\0\0\x01").or_else(|| head.strip_prefix(b"\0\0\x01"))?;
     match unit.first()? {
-        0x67 | 0x27 | 0x47 | 0x09 => Some("h264"),
+        0x67 | 0x27 | 0x47 | 0x06 | 0x09 => Some("h264"),
         0x40 | 0x42 | 0x46 => Some("hevc"),
         0xB3 => Some("mpegvideo"),
-        0xB0 | 0xB5 | 0x00..=0x2F => Some("m4v"),
+        0xB0 | 0xB5 | 0x00 | 0x01 | 0x20 => Some("m4v"),
         _ => None,
     }
 }

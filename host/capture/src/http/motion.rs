@@ -29,6 +29,7 @@ impl Motion {
 
     /// Hands on pictures until no more come, and says why.
     pub(crate) async fn run(mut self, units: Sender) -> Failure {
+        self.body.unhurried();
         let wanted_no_more = || Failure::new(Kind::EndedEarly, "no more is wanted".into());
         if let Some((first, arrival)) = self.first.take()
             && !units.send(unit(first, arrival)).await

@@ -22,6 +22,8 @@ const USER_AGENT: &str = concat!("EasySight/", env!("CARGO_PKG_VERSION"));
 const PORT: u16 = 554;
 /// Answers that ask who is there, to one request.
 const MAX_ATTEMPTS: usize = 4;
+/// Longer than any capture.
+const LONG: Duration = Duration::from_hours(24);
 /// Messages before the answer to a request, which are kept.
 const MAX_EARLY: usize = 1_000;
 
@@ -207,6 +209,11 @@ impl Connection {
     /// From now on packets come.
     pub(crate) const fn play(&mut self) {
         self.parser.playing = true;
+    }
+
+    /// From now on whoever listens says when time is over.
+    pub(crate) fn unhurried(&mut self) {
+        self.late = Instant::now() + LONG;
     }
 }
 

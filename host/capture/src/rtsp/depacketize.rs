@@ -91,7 +91,7 @@ impl Nals {
         match head & 0x1F {
             1..=23 => self.whole(payload, units),
             kind @ (24 | 25) => {
-                self.several(rest.get(if kind == 25 { 2 } else { 0 }..).unwrap_or_default(), units)
+                self.several(rest.get(if kind == 25 { 2 } else { 0 }..).unwrap_or_default(), units);
             }
             kind @ (28 | 29) => {
                 let Some((&flags, rest)) = rest.split_first() else { return };

@@ -44,7 +44,6 @@ pub(crate) struct Session {
     aggregate: String,
     id: String,
     patience: Duration,
-    late: Instant,
     sign_of_life: Duration,
 }
 
@@ -80,7 +79,7 @@ pub(crate) async fn open(url: &Url, config: &CaptureConfig, late: Instant) -> Re
             Ok(described) => described,
             Err(foreign) => return Ok(Opened::Foreign(foreign)),
         };
-        match set_up(described, *transport, config, late).await? {
+        match set_up(described, *transport, config).await? {
             Ok(session) => return Ok(Opened::Playing(Box::new(session))),
             Err(Refused(failure)) => refused = Some(refused.unwrap_or(failure)),
         }
@@ -181,7 +180,6 @@ async fn set_up(
     described: Described,
     transport: RtspTransport,
     config: &CaptureConfig,
-    late: Instant,
 ) -> Result<Result<Session, Refused>, Failure> {
     let Described { mut connection, mut authorization, video, aggregate, track } = described;
     let of_system = |error: std::io::Error| Failure::new(Kind::HungUp, error.to_string());
@@ -229,9 +227,9 @@ async fn set_up(
     let headers = headers.get(usize::from(id.is_empty())..).unwrap_or_default();
     let answer = connection.ask("PLAY", &aggregate, headers, &mut authorization).await?;
     granted("PLAY", &answer, &authorization)?;
+    connection.unhurried();
     let patience = config.connect_timeout;
-    let session =
-        Session { connection, authorization, way, video, aggregate, id, patience, late, sign_of_life };
+    let session = Session { connection, authorization, way, video, aggregate, id, patience, sign_of_life };
     Ok(Ok(session))
 }
 
@@ -294,7 +292,7 @@ impl Session {
         let mut sign_at = Instant::now() + self.sign_of_life;
         let mut hung_up = false;
         loop {
-            let until = silent_at.min(self.late);
+            let until = silent_at;
             let event = tokio::select! {
                 packet = packet_of(&mut self.way) => return packet.map_err(|e| stopped(&format!("UDP: {e}"))),
                 () = sleep_until(sign_at) => None,

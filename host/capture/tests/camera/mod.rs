@@ -13,13 +13,16 @@ use tokio::{
     task::JoinHandle,
 };
 
+/// The stamp of a picture by its number.
+pub(crate) type Stamp = fn(u64) -> u32;
+
 /// What a camera does otherwise than others.
 #[derive(Clone)]
 pub(crate) struct Habits {
     /// Pictures a second.
     pub(crate) rate: f64,
-    /// The stamp of a picture.
-    pub(crate) stamp: fn(u64) -> u32,
+    /// What its clock says.
+    pub(crate) stamp: Stamp,
     /// The connection is closed when this is asked for.
     pub(crate) hangs_up_at: &'static str,
     /// What is answered to a method, instead of a good word.
@@ -112,6 +115,8 @@ async fn converse(
     tell: mpsc::UnboundedSender<String>,
 ) {
     let mut socket = None;
+    // Cameras do not keep back the end of a picture.
+    stream.set_nodelay(true).unwrap();
     loop {
         let mut request = Vec::new();
         while !request.ends_with(b"\r\n\r\n") {

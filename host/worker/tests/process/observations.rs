@@ -311,7 +311,8 @@ pub(crate) async fn transport_that_is_asked_for(stage: Stage) -> String {
     let camera = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = camera.local_addr().unwrap();
     let worker = stage.worker();
-    let submitting = worker.submit(&format!("rtsp://{address}/"), 59_000);
+    let url = format!("rtsp://{address}/");
+    let submitting = worker.submit(&url, 59_000);
     let asking = async {
         let (stream, _) = camera.accept().await.unwrap();
         let mut lines = BufReader::new(stream).lines();
