@@ -86,7 +86,7 @@ fn shown_as_recorded(format: &str) -> &'static [&'static str] {
 pub(crate) fn arguments(
     source: &Source,
     address: &OsStr,
-    picture: Option<&str>,
+    format: Option<&str>,
     request: &ClipRequest,
     connect_timeout: Duration,
 ) -> Vec<OsString> {
@@ -109,8 +109,11 @@ pub(crate) fn arguments(
         }
         (Source::File(_), _) => {
             add(&["-protocol_whitelist", "file"]);
-            match picture {
-                Some(format) => add(&["-f", format]),
+            match format {
+                Some(format) => {
+                    add(&["-f", format]);
+                    add(shown_as_recorded(format));
+                }
                 None => add(&["-format_whitelist", FORMATS]),
             }
         }

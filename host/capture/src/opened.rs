@@ -17,6 +17,7 @@ use crate::{
     error::{CaptureErrorKind as Kind, Failure},
     feed::Stage,
     handover::Handover,
+    http::container,
     notes::Notes,
     parts::{Read, read},
     process::Process,
@@ -30,7 +31,7 @@ pub(crate) async fn capture<T, F: Future<Output = Option<T>>>(
     enough: impl FnOnce(Clip) -> F,
 ) -> Result<Capture<T>, Failure> {
     let Job { config, source, request, .. } = job;
-    let picture = match source {
+    let format = match source {
         Source::Remote(_) => None,
         Source::File(path) => {
             let head = read_head(path).await.map_err(|e| {
@@ -40,7 +41,7 @@ pub(crate) async fn capture<T, F: Future<Output = Option<T>>>(
                 };
                 Failure::new(kind, format!("{}: {e}", path.display()))
             })?;
-            decoder::picture_format(&head)
+            decoder::picture_format(&head).or_else(|| container(&head).filter(|format| *format == "mov"))
         }
     };
     let (address, handover) = match source {
@@ -51,7 +52,7 @@ pub(crate) async fn capture<T, F: Future<Output = Option<T>>>(
         }
     };
     let started = Instant::now();
-    let arguments = decoder::arguments(source, &address, picture, request, config.connect_timeout);
+    let arguments = decoder::arguments(source, &address, format, request, config.connect_timeout);
     let process = Process::start(config, arguments, false, config.deadline + request.span())?;
     let pid = process.pid;
     let (stdout, stderr, _, mut end_of_it) = process.split();

@@ -184,3 +184,19 @@ async fn what_is_enough_is_all_that_is_read() {
     let asked: Vec<_> = std::iter::from_fn(|| camera.asked.try_recv().ok()).collect();
     assert_eq!(asked.iter().filter(|asked| asked.starts_with("PLAY ")).count(), 3, "{asked:?}");
 }
+
+#[tokio::test]
+async fn an_encoder_that_refreshes_its_pictures_bit_by_bit_is_judged_without_a_keyframe() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let encode = "-f lavfi -i testsrc2=size=320x180:rate=25:duration=12 -c:v libx264 -pix_fmt yuv420p";
+    let refresh = "-x264-params intra-refresh=1:keyint=50:repeat-headers=1:bframes=0";
+    let bytes = fs::read(make(dir.path(), "a.h264", &format!("{encode} {refresh} -f h264"))).unwrap();
+    // The one keyframe that it has is never sent.
+    let camera = Camera::start(&bytes, Habits { late_key: u64::MAX, ..Habits::default() }).await;
+    let clip = capture(&camera.url.parse().unwrap(), IN_FULL).await.unwrap();
+    assert!((24..=26).contains(&clip.frames().len()), "{}", clip.frames().len());
+    assert_eq!((clip.info().width, clip.evidence().corrupt_frames), (320, 0), "{:?}", clip.evidence());
+}

@@ -8,10 +8,10 @@ mod splitter;
 use tokio::time::Instant;
 use url::Url;
 
-pub(crate) use self::{client::Body, motion::Motion};
+pub(crate) use self::{client::Body, container::container, motion::Motion};
 use self::{
     client::get,
-    container::{Index, container, index},
+    container::{Index, index},
     splitter::Splitter,
 };
 use crate::{
