@@ -1,6 +1,6 @@
 //! Why there is no clip, told apart so that the person who drives out knows what to look at.
 
-use std::fmt;
+use std::{fmt, io};
 
 use crate::source::{Source, SourceKind};
 
@@ -182,6 +182,11 @@ impl Failure {
         let remote = source.kind() != SourceKind::File;
         CaptureError { kind: self.kind, detail: source.scrub(&self.detail), remote }
     }
+}
+
+/// True of what this machine lacks: memory or descriptors, by their numbers on Linux.
+pub(crate) fn is_of_this_machine(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(12 | 23 | 24))
 }
 
 impl CaptureError {

@@ -19,7 +19,7 @@ use super::splitter::Splitter;
 use crate::{
     auth::Authorization,
     capture::CaptureConfig,
-    error::{CaptureErrorKind as Kind, Failure},
+    error::{CaptureErrorKind as Kind, Failure, is_of_this_machine},
 };
 
 /// Times that a camera may send on.
@@ -162,15 +162,20 @@ fn granted(status: StatusCode, authorization: &Authorization) -> Result<(), Fail
 fn failed(error: &reqwest::Error, url: &Url) -> Failure {
     let mut causes = Vec::new();
     let mut system = None;
+    let mut lacking = false;
     let mut next: Option<&(dyn Error + 'static)> = error.source();
     while let Some(cause) = next {
         causes.push(cause.to_string());
-        system = cause.downcast_ref::<io::Error>().map(io::Error::kind).or(system);
+        if let Some(error) = cause.downcast_ref::<io::Error>() {
+            system = Some(error.kind());
+            lacking |= is_of_this_machine(error);
+        }
         next = cause.source();
     }
     let text = causes.last().cloned().unwrap_or_else(|| error.to_string());
     let says = |words: &str| causes.iter().any(|cause| cause.contains(words));
     let kind = match system {
+        _ if lacking => Kind::FfmpegFailed,
         _ if says("dns error") => Kind::NoSuchHost,
         Some(io::ErrorKind::ConnectionRefused) => Kind::ConnectionRefused,
         Some(

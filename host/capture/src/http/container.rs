@@ -11,7 +11,7 @@ pub(crate) fn container(head: &[u8]) -> Option<&'static str> {
     let has = |at: usize, magic: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(magic));
     let boxes: [&[u8]; 6] = [b"ftyp", b"moov", b"mdat", b"styp", b"moof", b"free"];
     Some(match head {
-        _ if has(4, b"ftyp") && is_picture(head) => return None,
+        _ if is_heif(head) => return None,
         _ if boxes.iter().any(|name| has(4, name)) => "mov",
         _ if has(0, b"\x1A\x45\xDF\xA3") => "matroska",
         _ if has(0, b"FLV\x01") => "flv",
@@ -26,9 +26,10 @@ pub(crate) fn container(head: &[u8]) -> Option<&'static str> {
 }
 
 /// HEIC and AVIF are pictures in the container of recordings, which ffmpeg does not take for pictures.
-fn is_picture(head: &[u8]) -> bool {
+pub(crate) fn is_heif(head: &[u8]) -> bool {
     let brands: [&[u8]; 7] = [b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"avif", b"avis"];
-    head.get(8..12).is_some_and(|brand| brands.contains(&brand))
+    let is_box = head.get(4..8).is_some_and(|name| name == b"ftyp");
+    is_box && head.get(8..12).is_some_and(|brand| brands.contains(&brand))
 }
 
 /// A stream without container, by its first unit.

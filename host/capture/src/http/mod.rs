@@ -11,7 +11,7 @@ use url::Url;
 pub(crate) use self::{client::Body, container::container, motion::Motion};
 use self::{
     client::get,
-    container::{Index, index},
+    container::{Index, index, is_heif},
     splitter::Splitter,
 };
 use crate::{
@@ -68,6 +68,10 @@ pub(crate) async fn open(url: &Url, config: &CaptureConfig, late: Instant) -> Re
             Index::Last => Ok(Opened::Whole(Box::new(body))),
         },
         Some(format) => Ok(Opened::Container(Box::new(body), format)),
+        None if is_heif(&head) => {
+            let detail = "a picture in HEIF (HEIC, AVIF), which is not read: let the camera send JPEG";
+            Err(Failure::new(Kind::NotMedia, detail.into()))
+        }
         None => Err(body.no_media()),
     }
 }

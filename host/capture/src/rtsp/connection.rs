@@ -13,7 +13,7 @@ use url::Url;
 use super::message::{Answer, Garbage, Message, Parser, quoted};
 use crate::{
     auth::Authorization,
-    error::{CaptureErrorKind as Kind, Failure},
+    error::{CaptureErrorKind as Kind, Failure, is_of_this_machine},
 };
 
 /// How this program calls itself.
@@ -220,6 +220,7 @@ impl Connection {
 /// Why there is no connection at all.
 pub(crate) fn unreachable(error: &io::Error) -> Failure {
     let kind = match error.kind() {
+        _ if is_of_this_machine(error) => Kind::FfmpegFailed,
         io::ErrorKind::ConnectionRefused => Kind::ConnectionRefused,
         io::ErrorKind::HostUnreachable
         | io::ErrorKind::NetworkUnreachable
