@@ -1,38 +1,45 @@
-//! Driving one ffmpeg process from its start to a clip, or to the reason why there is none. The
-//! process never outlives the call, however it ends.
+//! What a capture is given and what comes of it; how the source is read is for others to do.
 
-use std::{
-    convert::Infallible, ffi::OsStr, future::ready, io, os::unix::process::ExitStatusExt, path::PathBuf,
-    pin::pin, process::Stdio, sync::Arc, time::Duration,
-};
+use std::{convert::Infallible, future::ready, io, path::PathBuf, process::Stdio, time::Duration};
 
-use parking_lot::Mutex;
-use rustix::process::Signal;
-use tokio::{
-    io::{AsyncRead, AsyncReadExt},
-    process::{Child, Command},
-    sync::mpsc,
-    time::{Instant, timeout},
-};
+use tokio::{process::Command, time::Instant};
+use url::Url;
 
 use crate::{
-    clip::{Clip, ClipInfo},
+    clip::Clip,
     confinement, decoder,
-    error::{CaptureError, CaptureErrorKind as Kind},
-    frame::{Frame, SampleRange},
-    handover::Handover,
-    notes::Notes,
-    reading::{End, Reading, read_log},
+    error::{CaptureError, CaptureErrorKind, Failure},
+    fed::{self, Stream},
+    http, opened, piped,
     request::ClipRequest,
+    rtsp,
     source::{Source, SourceKind},
 };
 
-/// While somebody thinks about the first part of a capture, nothing is read for so long: what is decoded
-/// meanwhile may turn out to be unwanted. For longer no camera is kept waiting.
-const PAUSE: Duration = Duration::from_millis(500);
+/// How pictures are asked for over RTSP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RtspTransport {
+    /// Over TCP, and over UDP where a camera refuses that.
+    #[default]
+    Auto,
+    /// Over TCP: what is lost on the way is sent again.
+    Tcp,
+    /// Over UDP.
+    Udp,
+}
 
-/// Bytes that ffmpeg may be ahead by: what Linux grants to everybody.
-const PIPE_BYTES: usize = 1 << 20;
+impl RtspTransport {
+    /// By the word that settings have for it; none for another word.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        match word {
+            "auto" => Some(Self::Auto),
+            "tcp" => Some(Self::Tcp),
+            "udp" => Some(Self::Udp),
+            _ => None,
+        }
+    }
+}
 
 /// How sources are read.
 #[derive(Debug, Clone)]
@@ -41,6 +48,8 @@ pub struct CaptureConfig {
     pub ffmpeg: PathBuf,
     /// How long a server may take to answer, and a stream may be silent.
     pub connect_timeout: Duration,
+    /// How pictures are asked for over RTSP.
+    pub rtsp_transport: RtspTransport,
     /// How long a capture may take as a whole, beside the span that was asked for.
     pub deadline: Duration,
     /// Bytes of decoded samples of one clip, at the most; a clip that would be larger is shorter.
@@ -55,6 +64,7 @@ impl Default for CaptureConfig {
         Self {
             ffmpeg: "ffmpeg".into(),
             connect_timeout: Duration::from_secs(10),
+            rtsp_transport: RtspTransport::Auto,
             deadline: Duration::from_secs(30),
             max_bytes: 256 << 20,
             // Seventeen pictures of 7680 × 4320.
@@ -112,95 +122,9 @@ impl Capturer {
         part: &ClipRequest,
         enough: impl FnOnce(Clip) -> F,
     ) -> Result<Capture<T>, CaptureError> {
-        let error =
-            |kind, detail: String| CaptureError { kind, detail, remote: source.kind() != SourceKind::File };
-        let picture = match source {
-            Source::Remote(_) => None,
-            Source::File(path) => {
-                let head = read_head(path).await.map_err(|e| {
-                    let kind = match e.kind() {
-                        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Kind::NoSuchFile,
-                        _ => Kind::FileUnreadable,
-                    };
-                    error(kind, format!("{}: {e}", path.display()))
-                })?;
-                decoder::picture_format(&head)
-            }
-        };
-        let (address, handover) = match source {
-            Source::File(path) => (decoder::file_address(path), None),
-            Source::Remote(url) => {
-                let handover = Handover::prepare(url, source.kind()).await;
-                let handover = handover.map_err(|e| error(Kind::FfmpegFailed, no_handover(&e)))?;
-                (handover.address().into(), Some(handover))
-            }
-        };
-        let started = Instant::now();
-        let mut child = self.start(source, &address, picture, request).map_err(|e| {
-            let kind =
-                if e.kind() == io::ErrorKind::NotFound { Kind::FfmpegMissing } else { Kind::FfmpegFailed };
-            error(kind, format!("{}: {e}", self.config.ffmpeg.display()))
-        })?;
-        let (Some(stdout), Some(stderr), Some(pid)) = (child.stdout.take(), child.stderr.take(), child.id())
-        else {
-            return Err(error(Kind::FfmpegFailed, "a pipe to ffmpeg is missing".into()));
-        };
-        // As far as the system grants it: each time that the pipe is full costs two switches between processes.
-        if let Err(error) = rustix::pipe::fcntl_setpipe_size(&stdout, PIPE_BYTES) {
-            tracing::debug!(%error, "the pipe from ffmpeg stays small");
-        }
-        let processor_time = self.config.deadline + request.span();
-        // Before it is told what to open: nothing that is not trusted reaches it without its bounds.
-        confinement::confine(pid, self.config.memory_bytes, processor_time)
-            .map_err(|e| error(Kind::FfmpegFailed, format!("ffmpeg cannot be given its limits: {e}")))?;
-        let (announce, announced) = mpsc::unbounded_channel();
-        let address = address.to_string_lossy();
-        let notes = Mutex::new(Notes::default());
-        let log = async {
-            let mut log = pin!(read_log(stderr, source, &address, announce, &notes));
-            let Some(handover) = handover else {
-                log.await;
-                return Ok(());
-            };
-            tokio::select! {
-                // Already gone, for whatever reason.
-                () = &mut log => Ok(()),
-                handed_over = handover.send_on(pid) => {
-                    log.await;
-                    handed_over
-                }
-            }
-        };
-        let mut reading = Reading::new(&self.config, request, stdout, announced);
-        let frames = async {
-            let show = |frames| clip_of(source, &notes.lock().clone(), frames).ok();
-            let read = read(&mut reading, request, part, show, enough).await;
-            // Ends the log too. That the process is gone already is no failure.
-            drop(child.start_kill());
-            read
-        };
-        let (handed_over, read) = tokio::join!(log, frames);
-        let ended = child.wait().await;
-        let end = match read {
-            Read::Enough(answer) => return Ok(Capture::Enough(answer)),
-            Read::End(end) => end,
-        };
-        let (notes, frames) = (notes.into_inner(), reading.frames);
-        if let Err(e) = handed_over {
-            return Err(error(Kind::FfmpegFailed, no_handover(&e)));
-        }
-        if notes.is_starved() {
-            let granted = self.config.memory_bytes >> 20;
-            let detail = format!("ffmpeg needs more memory for them than the {granted} MiB that it may have");
-            return Err(error(Kind::TooLarge, detail));
-        }
-        let out_of_time = ended.is_ok_and(|status| status.signal() == Some(Signal::XCPU.as_raw()));
-        let end = if out_of_time { End::Late } else { end };
-        // ffmpeg calls an RTSP server that never answers invalid data.
-        let in_vain = !notes.is_open() && started.elapsed() >= self.config.connect_timeout;
-        let notes = if in_vain { notes.timed_out() } else { notes };
-        let concluded = self.conclude(source, request, &notes, frames, end);
-        concluded.map(Capture::Whole).map_err(|(kind, detail)| error(kind, detail))
+        let late = Instant::now() + self.config.deadline + request.span();
+        let job = Job { config: &self.config, source, request, part, late };
+        job.run(enough).await.map_err(|failure| job.told(failure).of(source))
     }
 
     /// Finds out whether the ffmpeg program can be started at all; what it does then is not waited for.
@@ -217,170 +141,69 @@ impl Capturer {
         drop(child.start_kill());
         child.wait().await.map(drop)
     }
+}
 
-    fn start(
-        &self,
-        source: &Source,
-        address: &OsStr,
-        picture: Option<&str>,
-        request: &ClipRequest,
-    ) -> io::Result<Child> {
-        Command::new(confinement::located(&self.config.ffmpeg))
-            .args(decoder::arguments(source, address, picture, request, self.config.connect_timeout))
-            .env_clear()
-            .envs(confinement::environment())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            // Its own group: an interrupt at the terminal is for this program to deal with.
-            .process_group(0)
-            .kill_on_drop(true)
-            .spawn()
-    }
+/// One capture.
+#[derive(Clone, Copy)]
+pub(crate) struct Job<'a> {
+    pub(crate) config: &'a CaptureConfig,
+    pub(crate) source: &'a Source,
+    pub(crate) request: &'a ClipRequest,
+    pub(crate) part: &'a ClipRequest,
+    /// When it has taken too long.
+    pub(crate) late: Instant,
+}
 
-    /// Makes the clip, or says why there is none.
-    fn conclude(
-        &self,
-        source: &Source,
-        request: &ClipRequest,
-        notes: &Notes,
-        frames: Vec<Arc<Frame>>,
-        end: End,
-    ) -> Result<Clip, (Kind, String)> {
-        let covered = frames.last().map_or(Duration::ZERO, |frame| frame.timestamp);
-        let so_far =
-            |what: String| format!("after {} frames in {:.1} s: {what}", frames.len(), covered.as_secs_f64());
-        let half = frames.len() >= request.min_frames() as usize && covered >= request.span() / 2;
-        let usable = half || (!streams(source, notes) && !frames.is_empty());
-        let patience = self.config.connect_timeout.as_secs_f64();
-        match end {
-            End::Enough => {}
-            End::TooLarge | End::Closed | End::Silent | End::Late if usable => {}
-            End::TooLarge => {
-                return Err((
-                    Kind::TooLarge,
-                    so_far(format!("a clip may have {} bytes", self.config.max_bytes)),
-                ));
-            }
-            End::Closed => {
-                let (kind, said) = notes.verdict();
-                let kind = match kind {
-                    _ if frames.is_empty() && notes.frames_announced() > 0 => Kind::NoKeyframe,
-                    // The connection was there once.
-                    Kind::ConnectTimedOut if notes.is_open() => Kind::Stalled,
-                    Kind::NotMedia | Kind::FfmpegFailed if !frames.is_empty() => Kind::EndedEarly,
-                    kind => kind,
-                };
-                return Err((kind, if notes.is_open() { so_far(said) } else { said }));
-            }
-            End::Silent => return Err((Kind::Stalled, so_far(format!("no picture for {patience} s")))),
-            End::Late if !notes.is_open() => {
-                return Err((
-                    Kind::ConnectTimedOut,
-                    format!("not open after {} s", self.config.deadline.as_secs()),
-                ));
-            }
-            End::Late if frames.is_empty() && notes.frames_announced() > 0 => {
-                return Err((Kind::NoKeyframe, format!("none in {} s", self.config.deadline.as_secs())));
-            }
-            End::Late => {
-                return Err((Kind::Stalled, so_far("the time for a capture is over".into())));
-            }
-            End::Broken(what) => return Err((Kind::FfmpegFailed, so_far(what))),
+impl Job<'_> {
+    async fn run<T, F: Future<Output = Option<T>>>(
+        self,
+        enough: impl FnOnce(Clip) -> F,
+    ) -> Result<Capture<T>, Failure> {
+        let Source::Remote(url) = self.source else { return opened::capture(self, enough).await };
+        match (self.source.kind(), url.scheme()) {
+            (SourceKind::Rtsp, "rtsp") => match rtsp::open(url, self.config, self.late).await? {
+                rtsp::Opened::Playing(session) => fed::capture(self, Stream::Rtsp(session), enough).await,
+                rtsp::Opened::Foreign(what) => {
+                    tracing::debug!(source = %self.source, what, "ffmpeg reads it by itself");
+                    opened::capture(self, enough).await
+                }
+            },
+            (SourceKind::Http, _) if !decoder::is_playlist(url) => self.over_http(url, enough).await,
+            _ => opened::capture(self, enough).await,
         }
-        clip_of(source, notes, frames)
     }
-}
 
-/// What came of reading.
-enum Read<T> {
-    /// The first part was enough.
-    Enough(T),
-    /// All was read.
-    End(End),
-}
+    /// With the time that there was, where that is over before a camera has answered.
+    fn told(self, failure: Failure) -> Failure {
+        let over = failure.kind == CaptureErrorKind::ConnectTimedOut && Instant::now() >= self.late;
+        if !over || failure.detail.contains("not open") {
+            return failure;
+        }
+        let detail = format!("{}: not open after {} s", failure.detail, self.config.deadline.as_secs());
+        Failure { detail, ..failure }
+    }
 
-/// Reads all that is wanted, unless `part` of it turns out to be enough.
-async fn read<R: AsyncRead + Unpin, T, F: Future<Output = Option<T>>>(
-    reading: &mut Reading<R>,
-    request: &ClipRequest,
-    part: &ClipRequest,
-    show: impl FnOnce(Vec<Arc<Frame>>) -> Option<Clip>,
-    enough: impl FnOnce(Clip) -> F,
-) -> Read<T> {
-    if part == request {
-        return Read::End(reading.rest().await);
+    async fn over_http<T, F: Future<Output = Option<T>>>(
+        self,
+        url: &Url,
+        enough: impl FnOnce(Clip) -> F,
+    ) -> Result<Capture<T>, Failure> {
+        use piped::Content::{Body, Picture};
+        match http::open(url, self.config, self.late).await? {
+            http::Opened::Still(bytes, format) => piped::capture(self, Picture(bytes), format, enough).await,
+            http::Opened::Motion(motion) => fed::capture(self, Stream::Motion(motion), enough).await,
+            http::Opened::Container(body, format) => piped::capture(self, Body(body), format, enough).await,
+            http::Opened::Whole(body) => {
+                let file = body.download(http::MAX_DOWNLOAD_BYTES).await?;
+                let source = Source::File(file.path().to_owned());
+                let captured = opened::capture(Job { source: &source, ..self }, enough).await;
+                let named = |detail: String| detail.replace(&source.to_string(), "the recording");
+                captured.map_err(|failure| Failure { detail: named(failure.detail), ..failure })
+            }
+            http::Opened::Foreign(what) => {
+                tracing::debug!(source = %self.source, what, "ffmpeg reads it by itself");
+                opened::capture(self, enough).await
+            }
+        }
     }
-    if let Some(end) = reading.until(part.picker()).await {
-        return Read::End(end);
-    }
-    let Some(clip) = show(reading.frames.clone()) else { return Read::End(reading.rest().await) };
-    let began = Instant::now();
-    let mut answer = pin!(enough(clip));
-    let answered = timeout(PAUSE, &mut answer).await;
-    // That nothing was read meanwhile is not the source's fault.
-    reading.late += began.elapsed();
-    match answered {
-        Ok(Some(answer)) => return Read::Enough(answer),
-        Ok(None) => return Read::End(reading.rest().await),
-        Err(_) => {}
-    }
-    let mut rest = pin!(reading.rest());
-    tokio::select! {
-        answer = &mut answer => match answer {
-            Some(answer) => Read::Enough(answer),
-            None => Read::End(rest.await),
-        },
-        end = &mut rest => match answer.await {
-            Some(answer) => Read::Enough(answer),
-            None => Read::End(end),
-        },
-    }
-}
-
-/// True of what may break off; a file or a snapshot has what it has.
-fn streams(source: &Source, notes: &Notes) -> bool {
-    match source.kind() {
-        SourceKind::Rtsp => true,
-        SourceKind::Http => !notes.has_duration && !is_picture(notes),
-        SourceKind::File => false,
-    }
-}
-
-fn clip_of(source: &Source, notes: &Notes, frames: Vec<Arc<Frame>>) -> Result<Clip, (Kind, String)> {
-    let Some((width, height)) = frames.first().map(|frame| frame.size()) else {
-        return Err((Kind::NothingDecodes, "no frame".into()));
-    };
-    let info = ClipInfo {
-        width,
-        height,
-        range: if notes.full_range { SampleRange::Full } else { SampleRange::Limited },
-        frame_rate: notes.frame_rate,
-        codec: notes.codec.clone(),
-        live: streams(source, notes),
-    };
-    Clip::of(info, notes.evidence.clone(), frames).map_err(|e| (Kind::FfmpegFailed, e.to_string()))
-}
-
-fn no_handover(error: &io::Error) -> String {
-    format!("the address could not be handed to ffmpeg: {error}")
-}
-
-/// A single picture rather than a stream of them.
-fn is_picture(notes: &Notes) -> bool {
-    notes.format.as_deref().is_some_and(|format| format.ends_with("_pipe") || format.starts_with("image2"))
-}
-
-/// The first bytes of a file; an error where it is none.
-async fn read_head(path: &std::path::Path) -> io::Result<Vec<u8>> {
-    let facts = tokio::fs::metadata(path).await?;
-    if !facts.is_file() {
-        return Err(io::Error::other("it is no regular file"));
-    }
-    if facts.len() == 0 {
-        return Err(io::Error::other("it is empty"));
-    }
-    let mut head = Vec::with_capacity(decoder::HEAD_BYTES);
-    tokio::fs::File::open(path).await?.take(decoder::HEAD_BYTES as u64).read_to_end(&mut head).await?;
-    Ok(head)
 }

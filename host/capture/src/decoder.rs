@@ -31,10 +31,14 @@ const PICTURES: &[(&[u8], usize, &str)] = &[
     (b"MM\0*", 0, "tiff_pipe"),
     (b"P5\n", 0, "pgm_pipe"),
     (b"P6\n", 0, "ppm_pipe"),
+    (b"\xFF\x4F\xFF\x51", 0, "j2k_pipe"),
+    (b"\0\0\0\x0CjP  ", 0, "j2k_pipe"),
 ];
 /// What the segments of an HLS stream may be besides: sound, of which nothing is used, but without which
 /// the stream is not opened.
 const SEGMENTS: &str = "hls,aac,ac3,eac3,mp3,webvtt";
+/// Planes of eight bits, each frame told of in the log.
+const PLANAR: &str = "format=yuv420p|yuvj420p,showinfo=checksum=0";
 /// Bytes that [`picture_format`] looks at.
 pub(crate) const HEAD_BYTES: usize = 16;
 
@@ -48,23 +52,46 @@ pub(crate) fn picture_format(head: &[u8]) -> Option<&'static str> {
 
 /// How an address is opened over HTTP. A playlist leads ffmpeg to whatever addresses stand in it, so that
 /// one is read only where the address itself says that it is one: whoever wrote it there trusts the server.
-fn is_playlist(url: &Url) -> bool {
+pub(crate) fn is_playlist(url: &Url) -> bool {
     url.path().to_ascii_lowercase().ends_with(".m3u8")
+}
+
+/// The arguments for a process that reads pictures which are fed to it, and decodes each once: nothing is guessed or
+/// tried before. Which of the frames are wanted is in the lowest bit of their time.
+pub(crate) fn fed_arguments() -> Vec<OsString> {
+    let mut args = beginning();
+    let mut add = |words: &[&str]| args.extend(words.iter().map(OsString::from));
+    add(&["-protocol_whitelist", "pipe", "-f", "matroska", "-probesize", "32", "-nofind_stream_info"]);
+    add(&["-copyts", "-i", "pipe:0"]);
+    end(&mut args, &format!("select='mod(pts,2)',{PLANAR}"));
+    args
+}
+
+/// The arguments for a process that reads a picture or a container of this format from its input.
+pub(crate) fn piped_arguments(format: &str, request: &ClipRequest) -> Vec<OsString> {
+    let mut args = beginning();
+    args.extend(["-protocol_whitelist", "pipe", "-f", format].map(Into::into));
+    args.extend(shown_as_recorded(format).iter().map(Into::into));
+    args.extend(["-i", "pipe:0"].map(Into::into));
+    end(&mut args, &filters(request));
+    args
+}
+
+/// Cutting programs hide what precedes a cut, and now and then the keyframe that all else needs.
+fn shown_as_recorded(format: &str) -> &'static [&'static str] {
+    if format == "mov" { &["-ignore_editlist", "1"] } else { &[] }
 }
 
 /// The arguments for one capture, which opens `address` on behalf of `source`.
 pub(crate) fn arguments(
     source: &Source,
     address: &OsStr,
-    picture: Option<&str>,
+    format: Option<&str>,
     request: &ClipRequest,
     connect_timeout: Duration,
 ) -> Vec<OsString> {
-    // Lines of the log bear their level, none is collapsed, and progress is not printed.
-    let mut args: Vec<OsString> =
-        ["-nostdin", "-hide_banner", "-nostats", "-loglevel", "repeat+level+info"].map(Into::into).into();
+    let mut args = beginning();
     let mut add = |words: &[&str]| args.extend(words.iter().map(OsString::from));
-    add(&["-threads", "1", "-noautorotate", "-max_pixels", &MAX_PIXELS.to_string()]);
     let timeout = connect_timeout.as_micros().to_string();
     match (source, source.kind()) {
         (Source::Remote(_), SourceKind::Rtsp) => {
@@ -82,18 +109,37 @@ pub(crate) fn arguments(
         }
         (Source::File(_), _) => {
             add(&["-protocol_whitelist", "file"]);
-            match picture {
-                Some(format) => add(&["-f", format]),
+            match format {
+                Some(format) => {
+                    add(&["-f", format]);
+                    add(shown_as_recorded(format));
+                }
                 None => add(&["-format_whitelist", FORMATS]),
             }
         }
     }
     add(&["-i"]);
     args.push(address.into());
-    let mut add = |words: &[&str]| args.extend(words.iter().map(OsString::from));
-    add(&["-map", "0:V:0", "-an", "-sn", "-dn", "-filter_threads", "1", "-vf", &filters(request)]);
-    add(&["-fps_mode", "passthrough", "-f", "rawvideo", "pipe:1"]);
+    end(&mut args, &filters(request));
     args
+}
+
+/// What every command line begins with.
+fn beginning() -> Vec<OsString> {
+    // Lines of the log bear their level, none is collapsed, and progress is not printed.
+    let mut args: Vec<OsString> =
+        ["-nostdin", "-hide_banner", "-nostats", "-loglevel", "repeat+level+info"].map(Into::into).into();
+    args.extend(["-threads", "1", "-noautorotate", "-max_pixels"].map(Into::into));
+    args.push(MAX_PIXELS.to_string().into());
+    args
+}
+
+/// What it ends with: samples of the first video, through these filters.
+fn end(args: &mut Vec<OsString>, filters: &str) {
+    args.extend(
+        ["-map", "0:V:0", "-an", "-sn", "-dn", "-filter_threads", "1", "-vf", filters].map(Into::into),
+    );
+    args.extend(["-fps_mode", "passthrough", "-f", "rawvideo", "pipe:1"].map(Into::into));
 }
 
 /// With its protocol, so that no name is taken for an option or another protocol.
@@ -107,10 +153,9 @@ pub(crate) fn file_address(path: &Path) -> OsString {
 /// the clip begins; whoever reads them leaves out what is more. What is not kept is neither converted nor
 /// sent; it is decoded only because others are predicted from it.
 fn filters(request: &ClipRequest) -> String {
-    let planar = "format=yuv420p|yuvj420p,showinfo=checksum=0";
     let stretches = request.stretches();
     if stretches.last().is_none_or(|longest| longest.slot().is_zero()) {
-        return planar.to_owned();
+        return PLANAR.to_owned();
     }
     let wanted: String = stretches.iter().map(|one| format!("+{}", wanted(one))).collect();
     // In ffmpeg's memory: 0 the time of the first keyframe, 1 whether it has come, 2 the frames
@@ -118,7 +163,7 @@ fn filters(request: &ClipRequest) -> String {
     format!(
         "select='if(key*not(ld(1)),st(1,1);st(0,t);st(2,selected_n));\
          st(4,isnan(prev_selected_t)+key*not(ld(3)){wanted});\
-         if(ld(4),st(3,key));ld(4)',{planar}"
+         if(ld(4),st(3,key));ld(4)',{PLANAR}"
     )
 }
 

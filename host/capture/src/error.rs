@@ -1,6 +1,8 @@
 //! Why there is no clip, told apart so that the person who drives out knows what to look at.
 
-use std::fmt;
+use std::{fmt, io};
+
+use crate::source::{Source, SourceKind};
 
 /// One way in which a source fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -11,6 +13,8 @@ pub enum CaptureErrorKind {
     ConnectionRefused,
     /// There is no way to the host.
     HostUnreachable,
+    /// The host takes the connection and closes it without an answer.
+    HungUp,
     /// The host does not answer in time.
     ConnectTimedOut,
     /// The encrypted connection could not be made.
@@ -55,6 +59,7 @@ impl CaptureErrorKind {
             Self::NoSuchHost => "no-such-host",
             Self::ConnectionRefused => "connection-refused",
             Self::HostUnreachable => "host-unreachable",
+            Self::HungUp => "hung-up",
             Self::ConnectTimedOut => "connect-timed-out",
             Self::TlsFailed => "tls-failed",
             Self::Unauthorized => "unauthorized",
@@ -84,6 +89,9 @@ impl CaptureErrorKind {
                 "The host refuses the connection: check the port, and whether the camera's service runs."
             }
             Self::HostUnreachable => "There is no route to the host: check the network and the address.",
+            Self::HungUp => {
+                "The camera takes the connection and closes it: look whether all its sessions are in use, or restart it."
+            }
             Self::ConnectTimedOut => {
                 "The host does not answer: check power, cable and network of the camera, and the address."
             }
@@ -117,6 +125,7 @@ impl CaptureErrorKind {
             Self::NoSuchHost => "无法解析摄像机主机名：请检查地址和域名服务器。",
             Self::ConnectionRefused => "主机拒绝连接：请检查端口以及摄像机服务是否运行。",
             Self::HostUnreachable => "没有到达主机的路由：请检查网络和地址。",
+            Self::HungUp => "摄像机接受连接后随即断开：请检查其会话数是否已用完，或重启摄像机。",
             Self::ConnectTimedOut => "主机没有响应：请检查摄像机的电源、网线、网络和地址。",
             Self::TlsFailed => "加密连接失败：请检查协议、端口和证书。",
             Self::Unauthorized => "摄像机拒绝了用户名或密码（401）。",
@@ -132,7 +141,7 @@ impl CaptureErrorKind {
             Self::NoSuchFile => "文件不存在。",
             Self::FileUnreadable => "文件无法读取。",
             Self::TooLarge => "画面尺寸超过本节点的限制。",
-            Self::FfmpegMissing => "找不到 ffmpeg 程序：请安装（Debian:apt install ffmpeg）或指定其路径。",
+            Self::FfmpegMissing => "找不到 ffmpeg 程序：请安装（Debian：apt install ffmpeg）或指定其路径。",
             Self::FfmpegFailed => "ffmpeg 程序运行失败。",
         }
     }
@@ -150,10 +159,34 @@ impl fmt::Display for CaptureErrorKind {
 pub struct CaptureError {
     /// The way it failed.
     pub kind: CaptureErrorKind,
-    /// What ffmpeg or the operating system said, credentials masked.
+    /// What the camera, ffmpeg or the operating system said, credentials masked.
     pub detail: String,
     /// The source is a camera or a server, rather than a file.
     pub remote: bool,
+}
+
+/// The same before it is known of which source, whose credentials may stand in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) kind: CaptureErrorKind,
+    pub(crate) detail: String,
+}
+
+impl Failure {
+    pub(crate) const fn new(kind: CaptureErrorKind, detail: String) -> Self {
+        Self { kind, detail }
+    }
+
+    /// Of this source.
+    pub(crate) fn of(self, source: &Source) -> CaptureError {
+        let remote = source.kind() != SourceKind::File;
+        CaptureError { kind: self.kind, detail: source.scrub(&self.detail), remote }
+    }
+}
+
+/// True of what this machine lacks: memory or descriptors, by their numbers on Linux.
+pub(crate) fn is_of_this_machine(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(12 | 23 | 24))
 }
 
 impl CaptureError {

@@ -1,22 +1,34 @@
 //! Turns a source (a camera's stream, a snapshot's address, a file) into a [`Clip`]: decoded frames
 //! with their pyramid, and what the decoder complained of.
 //!
-//! Decoding happens in an ffmpeg process of its own, under deadlines, with bounded memory and with none of
-//! this program's secrets: a stream that crashes, hangs or takes over a decoder costs that process. Why there is no clip is told apart by [`CaptureErrorKind`].
+//! Cameras are read here, over RTSP and HTTP. Decoding happens in an ffmpeg process of its own, under deadlines,
+//! with bounded memory and with none of this program's secrets: a stream that crashes, hangs or takes over a
+//! decoder costs that process. Why there is no clip is told apart by [`CaptureErrorKind`].
 
+mod auth;
 mod capture;
 mod clip;
+mod conclusion;
 mod confinement;
 mod decoder;
 mod error;
+mod fed;
+mod feed;
 mod frame;
 mod handover;
+mod http;
 mod notes;
+mod opened;
+mod parts;
+mod piped;
+mod process;
 mod reading;
+mod reasons;
 mod request;
+mod rtsp;
 mod source;
 
-pub use capture::{Capture, CaptureConfig, Capturer};
+pub use capture::{Capture, CaptureConfig, Capturer, RtspTransport};
 pub use clip::{Clip, ClipError, ClipInfo, DecoderEvidence, PixelError, Rect};
 pub use error::{CaptureError, CaptureErrorKind};
 pub use frame::{Frame, FrameError, PlaneKind, SampleRange};

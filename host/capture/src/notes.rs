@@ -3,7 +3,13 @@
 
 use std::time::Duration;
 
-use crate::{clip::DecoderEvidence, error::CaptureErrorKind as Kind, source::Source};
+use crate::{
+    capture::CaptureConfig,
+    clip::DecoderEvidence,
+    error::{CaptureErrorKind as Kind, Failure},
+    reasons::{is_plain, reason},
+    source::Source,
+};
 
 /// Complaints kept in the decoder's own words.
 const MAX_LINES: usize = 20;
@@ -13,7 +19,8 @@ const MAX_LINE_CHARS: usize = 300;
 /// What is told of one frame before its samples arrive.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct FrameNote {
-    /// Presentation time in seconds; none where the stream has none.
+    /// Presentation time in ticks of the stream, and in seconds; none where the stream has none.
+    pub(crate) ticks: Option<u64>,
     pub(crate) seconds: Option<f64>,
     pub(crate) size: (u32, u32),
     pub(crate) keyframe: bool,
@@ -33,6 +40,8 @@ pub(crate) struct Notes {
     saw_output: bool,
     frames: u64,
     reason: Option<Kind>,
+    /// The words that say why.
+    telling: Option<String>,
     starved: bool,
 }
 
@@ -47,10 +56,21 @@ impl Notes {
         self.frames
     }
 
-    /// True where pictures could not be decoded for want of memory: what came out then tells nothing of
+    /// An error where pictures could not be decoded for want of memory: what came out then tells nothing of
     /// the camera.
-    pub(crate) const fn is_starved(&self) -> bool {
-        self.starved
+    pub(crate) fn starved(&self, config: &CaptureConfig) -> Result<(), Failure> {
+        if !self.starved {
+            return Ok(());
+        }
+        let granted = config.memory_bytes >> 20;
+        let detail = format!("ffmpeg needs more memory for them than the {granted} MiB that it may have");
+        Err(Failure::new(Kind::TooLarge, detail))
+    }
+
+    /// What is known of a stream that was fed, and not from ffmpeg.
+    pub(crate) fn fed(&mut self, codec: &str, frame_rate: Option<f64>) {
+        self.codec = Some(codec.to_owned());
+        self.frame_rate = frame_rate;
     }
 
     /// Takes one line of the log; answers with the frame that it announces.
@@ -81,18 +101,25 @@ impl Notes {
                     let line = line.chars().filter(|c| !c.is_control()).take(MAX_LINE_CHARS);
                     self.evidence.lines.push(line.collect());
                 }
-                // The first reason is the cause, what follows are its consequences; but a plain
-                // "Invalid data" is said of everything.
-                if level != "warning"
-                    && let Some(reason) = reason(text)
-                    && self.reason.is_none_or(|known| known == Kind::NotMedia)
-                {
-                    self.reason = Some(reason);
+                if level != "warning" {
+                    self.reason_out(text, source);
                 }
             }
             _ => {}
         }
         None
+    }
+
+    /// The first reason is the cause, what follows are its consequences; but a plain "Invalid data" is said of
+    /// everything, after the words that tell what it is about.
+    fn reason_out(&mut self, text: &str, source: &Source) {
+        let found = reason(text).filter(|_| self.reason.is_none_or(|known| known == Kind::NotMedia));
+        self.reason = found.or(self.reason);
+        let specific = found.is_some_and(|kind| kind != Kind::NotMedia);
+        if specific || (self.telling.is_none() && !text.is_empty() && !is_plain(text)) {
+            let words = source.scrub(text);
+            self.telling = Some(words.chars().filter(|c| !c.is_control()).take(MAX_LINE_CHARS).collect());
+        }
     }
 
     /// The server let the time pass in which it should have answered.
@@ -163,12 +190,14 @@ impl Notes {
 
     /// Why ffmpeg ended without enough frames, and the words that say so.
     pub(crate) fn verdict(&self) -> (Kind, String) {
-        let said = self.evidence.lines.last().cloned();
+        let said = self.telling.clone().or_else(|| self.evidence.lines.last().cloned());
         let kind = match self.reason {
             Some(Kind::NotMedia) | None if self.saw_video && self.frames == 0 => Kind::NothingDecodes,
             Some(Kind::NotMedia) | None if self.frames > 0 => Kind::EndedEarly,
             Some(reason) => reason,
             None if self.saw_input => Kind::NoVideo,
+            // Whatever it says of the source is the source's, unless it is known to be this machine's.
+            None if said.is_some() => Kind::NotMedia,
             None => Kind::FfmpegFailed,
         };
         (kind, said.unwrap_or_else(|| "ffmpeg said nothing".into()))
@@ -200,6 +229,7 @@ fn frame_note(text: &str) -> Option<FrameNote> {
     };
     let (width, height) = value(" s:")?.split_once('x')?;
     Some(FrameNote {
+        ticks: value(" pts:").and_then(|ticks| ticks.parse().ok()),
         seconds: value(" pts_time:").and_then(|t| t.parse().ok()).filter(|t: &f64| t.is_finite()),
         size: (width.parse().ok()?, height.parse().ok()?),
         keyframe: value(" iskey:")? == "1",
@@ -226,57 +256,8 @@ fn damaged_silently(origin: &str, text: &str) -> bool {
     }
 }
 
-fn leading_number(text: &str) -> Option<u32> {
+pub(crate) fn leading_number(text: &str) -> Option<u32> {
     text.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
-}
-
-/// The reason that an error's words stand for.
-fn reason(text: &str) -> Option<Kind> {
-    const WORDS: &[(&str, Kind)] = &[
-        ("Failed to resolve hostname", Kind::NoSuchHost),
-        ("Connection refused", Kind::ConnectionRefused),
-        ("No route to host", Kind::HostUnreachable),
-        ("Network is unreachable", Kind::HostUnreachable),
-        ("Host is unreachable", Kind::HostUnreachable),
-        ("401 Unauthorized", Kind::Unauthorized),
-        ("403 Forbidden", Kind::Forbidden),
-        ("404 Not Found", Kind::NotFound),
-        ("Server returned 4", Kind::ServerError),
-        ("Server returned 5", Kind::ServerError),
-        ("HTTP error 4", Kind::ServerError),
-        ("HTTP error 5", Kind::ServerError),
-        ("Connection timed out", Kind::ConnectTimedOut),
-        ("Operation timed out", Kind::ConnectTimedOut),
-        ("matches no streams", Kind::NoVideo),
-        ("does not contain any stream", Kind::NoVideo),
-        ("Picture size", Kind::TooLarge),
-        ("No such file or directory", Kind::NoSuchFile),
-        ("Permission denied", Kind::FileUnreadable),
-        ("Format not on whitelist", Kind::NotMedia),
-        ("Invalid data found when processing input", Kind::NotMedia),
-        ("Protocol not found", Kind::FfmpegFailed),
-    ];
-    let lower = text.to_ascii_lowercase();
-    if lower.contains("tls") && (lower.contains("handshake") || lower.contains("packet")) {
-        return Some(Kind::TlsFailed);
-    }
-    if lower.contains("certificate") {
-        return Some(Kind::TlsFailed);
-    }
-    // "method DESCRIBE failed: 454 Session Not Found" and the like of RTSP.
-    if let Some((_, answer)) = text.split_once(" failed: ")
-        && text.starts_with("method ")
-    {
-        return Some(match leading_number(answer) {
-            Some(401) => Kind::Unauthorized,
-            Some(403) => Kind::Forbidden,
-            Some(404) => Kind::NotFound,
-            // Nothing was set up that could be played: of what the server has, nothing is video.
-            Some(454 | 455) if text.starts_with("method PLAY") => Kind::NoVideo,
-            _ => Kind::ServerError,
-        });
-    }
-    WORDS.iter().find(|(words, _)| text.contains(words)).map(|(_, kind)| *kind)
 }
 
 /// A span of time from seconds that may be anything.
@@ -318,8 +299,8 @@ mod tests {
         assert_eq!(
             frames,
             [
-                FrameNote { seconds: Some(0.04), size, keyframe: true },
-                FrameNote { seconds: None, size, keyframe: false }
+                FrameNote { ticks: Some(3_600), seconds: Some(0.04), size, keyframe: true },
+                FrameNote { ticks: None, seconds: None, size, keyframe: false }
             ]
         );
     }

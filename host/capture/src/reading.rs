@@ -13,6 +13,7 @@ use tokio::{
 
 use crate::{
     capture::CaptureConfig,
+    feed::Ledger,
     frame::Frame,
     notes::{FrameNote, Notes, duration},
     request::{ClipRequest, Picker},
@@ -38,10 +39,19 @@ pub(crate) enum End {
     Broken(String),
 }
 
+/// Where the time of a frame is from.
+pub(crate) enum Times<'a> {
+    /// The stream has it.
+    Stream,
+    /// What was fed was noted when it arrived, and is all wanted.
+    Fed(&'a Mutex<Ledger>),
+}
+
 /// The frames of a clip that is being made. A live stream begins at its first keyframe; what precedes it is
 /// made up by the decoder.
-pub(crate) struct Reading<R> {
+pub(crate) struct Reading<'a, R> {
     samples: R,
+    times: Times<'a>,
     announced: mpsc::UnboundedReceiver<FrameNote>,
     picker: Picker,
     patience: Duration,
@@ -54,20 +64,23 @@ pub(crate) struct Reading<R> {
     held: usize,
 }
 
-impl<R: AsyncRead + Unpin> Reading<R> {
+impl<'a, R: AsyncRead + Unpin> Reading<'a, R> {
     pub(crate) fn new(
         config: &CaptureConfig,
         request: &ClipRequest,
+        late: Instant,
         samples: R,
         announced: mpsc::UnboundedReceiver<FrameNote>,
+        times: Times<'a>,
     ) -> Self {
         Self {
             samples,
+            times,
             announced,
             picker: request.picker(),
             patience: config.connect_timeout,
             max_bytes: config.max_bytes,
-            late: Instant::now() + config.deadline + request.span(),
+            late,
             frames: Vec::new(),
             first: None,
             held: 0,
@@ -99,8 +112,9 @@ impl<R: AsyncRead + Unpin> Reading<R> {
     /// Reads one frame; its time and whether it is a keyframe, where it became part of the clip.
     async fn next(&mut self) -> Result<Option<(Duration, bool)>, End> {
         // Opening a source and waiting for its first keyframe may take all the time there is;
-        // ffmpeg watches the connection itself.
-        let patience = if self.frames.is_empty() { self.late } else { Instant::now() + self.patience };
+        // ffmpeg watches the connection itself, or whoever feeds it does.
+        let watched = self.frames.is_empty() || matches!(self.times, Times::Fed(_));
+        let patience = if watched { self.late } else { Instant::now() + self.patience };
         let until = patience.min(self.late);
         let past = || if until == self.late { End::Late } else { End::Silent };
         let note = match timeout_at(until, self.announced.recv()).await {
@@ -123,11 +137,12 @@ impl<R: AsyncRead + Unpin> Reading<R> {
             Ok(Err(e)) => return Err(End::Broken(e.to_string())),
             Err(_) => return Err(past()),
         }
-        if self.frames.is_empty() && !note.keyframe {
+        let fed = matches!(self.times, Times::Fed(_));
+        if self.frames.is_empty() && !note.keyframe && !fed {
             return Ok(None);
         }
         let timestamp = self.timestamp(&note);
-        if !self.picker.takes(timestamp, note.keyframe) {
+        if !self.picker.takes(timestamp, note.keyframe) && !fed {
             return Ok(None);
         }
         match Frame::new(timestamp, note.keyframe, note.size, &buffer.freeze()) {
@@ -142,17 +157,26 @@ impl<R: AsyncRead + Unpin> Reading<R> {
     /// stands still rather than going backwards.
     fn timestamp(&mut self, note: &FrameNote) -> Duration {
         let before = self.frames.last().map_or(Duration::ZERO, |frame| frame.timestamp);
-        let Some(seconds) = note.seconds else { return before };
+        let seconds = match &self.times {
+            Times::Stream => note.seconds,
+            // The lowest bit is not of the place.
+            Times::Fed(ledger) => note
+                .ticks
+                .and_then(|ticks| ledger.lock().arrival(ticks / 2))
+                .map(|arrival| arrival.as_secs_f64()),
+        };
+        let Some(seconds) = seconds else { return before };
         let first = *self.first.get_or_insert(seconds);
         duration(seconds - first).max(before)
     }
 }
 
-/// Reads the log to its end, and announces frames as they are told of. `address` is what ffmpeg was told to open.
+/// Reads the log to its end, and announces frames as they are told of. `address` is what ffmpeg was told to open in place of
+/// the source.
 pub(crate) async fn read_log(
     stderr: impl AsyncRead + Unpin,
     source: &Source,
-    address: &str,
+    address: Option<&str>,
     announce: mpsc::UnboundedSender<FrameNote>,
     notes: &Mutex<Notes>,
 ) {
@@ -163,7 +187,9 @@ pub(crate) async fn read_log(
     let mut joined = source.kind() != SourceKind::File;
     while matches!(read_line(&mut lines, &mut line).await, Ok(true)) {
         let mut text = String::from_utf8_lossy(&line);
-        if source.kind() != SourceKind::File && text.contains(address) {
+        if let Some(address) = address
+            && text.contains(address)
+        {
             text = text.replace(address, &source.to_string()).into();
         }
         let mut notes = notes.lock();

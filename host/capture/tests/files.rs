@@ -289,3 +289,18 @@ async fn without_ffmpeg_the_person_is_told_what_to_install() {
     assert!(!error.is_camera_fault());
     assert!(error.to_string().contains("install"));
 }
+
+#[tokio::test]
+async fn a_cut_that_hides_the_keyframe_hides_no_picture() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let whole = h264(dir.path(), "a.mp4", 4);
+    // The cut is behind the keyframe: an edit list tells players to show nothing before it.
+    let cut = make(dir.path(), "b.mp4", &format!("-ss 0.5 -i {} -c copy", whole.display()));
+    assert!(fs::read(&cut).unwrap().windows(4).any(|four| four == b"elst"));
+    let clip = capture(&Source::File(cut), STRETCH).await.unwrap();
+    assert!(clip.frames()[0].keyframe && clip.frames().last().unwrap().timestamp >= Duration::from_secs(3));
+    assert_eq!(clip.evidence().corrupt_frames, 0);
+}

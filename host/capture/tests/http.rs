@@ -139,12 +139,56 @@ async fn plain_http_where_tls_is_wanted_is_told_so() {
     assert!(["tls-failed", "connect-timed-out"].contains(&kind), "{kind}");
 }
 
-/// A motion JPEG stream: `count` pictures, at once.
-fn motion_jpeg(jpeg: &[u8], count: usize) -> Vec<Vec<u8>> {
-    let head = b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace;boundary=next\r\n\r\n".to_vec();
-    let part = format!("--next\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n", jpeg.len());
-    let part = [part.as_bytes(), jpeg, b"\r\n"].concat();
-    std::iter::once(head).chain(std::iter::repeat_n(part, count)).collect()
+/// How a camera sends motion JPEG.
+#[derive(Debug, Clone, Copy)]
+struct Motion {
+    head: &'static str,
+    before: &'static str,
+    after: &'static str,
+    every: Duration,
+    count: usize,
+    hold: bool,
+}
+
+const MOTION: Motion = Motion {
+    head: "HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace;boundary=next\r\n\r\n",
+    before: "--next\r\nContent-Type: image/jpeg\r\n\r\n",
+    after: "\r\n",
+    every: Duration::from_millis(100),
+    count: 1_000,
+    hold: true,
+};
+
+/// Sends pictures at a pace.
+async fn send(motion: Motion, jpeg: Vec<u8>) -> (String, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}/stream", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(send_pictures(stream, motion, jpeg.clone()));
+        }
+    });
+    (address, server)
+}
+
+async fn send_pictures(mut stream: TcpStream, motion: Motion, jpeg: Vec<u8>) {
+    assert!(stream.read(&mut [0; 4_096]).await.unwrap() > 0);
+    stream.write_all(motion.head.as_bytes()).await.unwrap();
+    let mut pace = tokio::time::interval(motion.every);
+    for _ in 0..motion.count {
+        pace.tick().await;
+        let part = [motion.before.as_bytes(), &jpeg, motion.after.as_bytes()].concat();
+        if stream.write_all(&part).await.is_err() {
+            return;
+        }
+    }
+    if motion.hold {
+        drop(stream.read(&mut [0]).await);
+    }
+}
+
+fn picture(dir: &tempfile::TempDir) -> Vec<u8> {
+    fs::read(make(dir.path(), "a.jpg", "-f lavfi -i testsrc2=size=320x180 -frames:v 1")).unwrap()
 }
 
 #[tokio::test]
@@ -153,14 +197,168 @@ async fn a_motion_jpeg_stream_is_live_and_its_end_is_a_loss() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
-    let jpeg = fs::read(make(dir.path(), "a.jpg", "-f lavfi -i testsrc2=size=320x180 -frames:v 1")).unwrap();
-    let (url, _server) = serve(motion_jpeg(&jpeg, 200), true).await;
+    let jpeg = picture(&dir);
+    let (url, _server) = send(MOTION, jpeg.clone()).await;
     let clip = capture(&url.parse().unwrap(), STRETCH).await.unwrap();
-    assert!(clip.info().live && clip.frames().len() >= 15);
-    let (url, _server) = serve(motion_jpeg(&jpeg, 10), false).await;
+    assert!(clip.info().live && clip.frames().len() >= 15, "{}", clip.frames().len());
+    assert_eq!(clip.info().codec.as_deref(), Some("mjpeg"));
+    // The rate is that of the camera, whatever was kept of it.
+    let rate = clip.info().frame_rate.unwrap();
+    assert!((8.0..12.0).contains(&rate), "{rate}");
+    let (url, _server) = send(Motion { count: 10, hold: false, ..MOTION }, jpeg.clone()).await;
     assert_eq!(failure(&url, STRETCH).await, "ended-early");
-    let (url, _server) = serve(motion_jpeg(&jpeg, 10), true).await;
+    let (url, _server) = send(Motion { count: 10, ..MOTION }, jpeg).await;
     assert_eq!(failure(&url, STRETCH).await, "stalled");
+}
+
+#[tokio::test]
+async fn time_is_that_of_arrival_however_slow_a_camera_is() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let every = Duration::from_millis(1_000);
+    let (url, _server) = send(Motion { every, ..MOTION }, picture(&dir)).await;
+    let clip = capture(&url.parse().unwrap(), STRETCH).await.unwrap();
+    let at: Vec<_> = clip.frames().iter().map(|frame| frame.timestamp.as_millis()).collect();
+    assert!(
+        at.iter().zip([0_u128, 1_000, 2_000, 3_000]).all(|(at, wanted)| at.abs_diff(wanted) < 200),
+        "{at:?}"
+    );
+    // Fewer than one would like to have: three seconds of it are enough all the same.
+    let clip = capture(&url.parse().unwrap(), IN_FULL).await.unwrap();
+    assert!(clip.frames().len() < 25 && clip.frames().last().unwrap().timestamp >= Duration::from_secs(2));
+}
+
+#[tokio::test]
+async fn motion_jpeg_is_read_whatever_stands_between_the_pictures() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let jpeg = picture(&dir);
+    let quoted = "HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=\"next\"\r\n\r\n";
+    let plain = "HTTP/1.0 200 OK\r\nContent-Type: image/jpeg\r\n\r\n";
+    let wrong = "HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n";
+    for motion in [
+        Motion { head: quoted, ..MOTION },
+        Motion { before: "next\n", ..MOTION },
+        Motion { before: "--other\r\nContent-Length: 7\r\n\r\n", ..MOTION },
+        Motion { before: "", after: "\r\nsome words\r\n", ..MOTION },
+        Motion { head: plain, before: "", after: "", ..MOTION },
+        Motion { head: wrong, ..MOTION },
+    ] {
+        let (url, _server) = send(motion, jpeg.clone()).await;
+        let clip = capture(&url.parse().unwrap(), IN_FULL).await;
+        let clip = clip.unwrap_or_else(|error| panic!("{motion:?}: {error}"));
+        assert!(clip.info().live && clip.frames().len() >= 10, "{motion:?}");
+        assert_eq!(clip.evidence().corrupt_frames, 0, "{motion:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_snapshot_is_judged_when_its_last_byte_is_there() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let jpeg = picture(&dir);
+    let head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n".to_vec();
+    let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+    let mut chunks = vec![chunked];
+    for part in jpeg.chunks(1_000) {
+        chunks.push([format!("{:x}\r\n", part.len()).as_bytes(), part, b"\r\n"].concat());
+    }
+    let longer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", jpeg.len() + 5_000).into_bytes();
+    let cut = jpeg[..jpeg.len() / 2].to_vec();
+    for (pieces, hold) in [
+        (vec![head.clone(), jpeg.clone()], true),
+        (vec![head.clone(), jpeg.clone(), b"dhav and more".to_vec()], false),
+        (vec![longer, jpeg.clone()], true),
+        (chunks, true),
+        (vec![response("200 OK", "image/jpeg", &cut)], false),
+    ] {
+        let (url, _server) = serve(pieces, hold).await;
+        let began = std::time::Instant::now();
+        let clip = capture(&format!("{url}.jpg").parse().unwrap(), STRETCH).await.unwrap();
+        assert_eq!((clip.frames().len(), clip.info().live), (1, false));
+        assert!(began.elapsed() < Duration::from_millis(2_500));
+    }
+}
+
+#[tokio::test]
+async fn a_camera_that_hangs_up_is_told_so() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let (url, _server) = serve(vec![], false).await;
+    for url in [url.clone(), url.replace("http://", "rtsp://")] {
+        let error = capture(&url.parse().unwrap(), STILL).await.unwrap_err();
+        assert_eq!((error.kind.code(), error.is_camera_fault()), ("hung-up", true), "{error}");
+    }
+    let (url, _server) = serve(vec![b"SSH-2.0-dropbear\r\n".to_vec()], false).await;
+    for url in [url.clone(), url.replace("http://", "rtsp://")] {
+        let error = capture(&url.parse().unwrap(), STILL).await.unwrap_err();
+        assert!(error.is_camera_fault(), "{error}");
+    }
+    let (url, _server) = serve(vec![response("200 OK", "image/jpeg", b"")], false).await;
+    assert_eq!(failure(&url, STILL).await, "ended-early");
+}
+
+#[tokio::test]
+async fn where_a_camera_sends_on_to_is_asked_without_the_password_unless_it_is_itself() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let moved =
+        |to: &str| format!("HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n").into_bytes();
+    let (url, _server) = serve(vec![moved("/stream")], false).await;
+    let error = capture(&url.parse().unwrap(), STILL).await.unwrap_err();
+    assert_eq!(error.kind.code(), "server-error");
+    assert!(error.detail.contains("sends on"), "{error}");
+    let (url, _server) = serve(vec![moved("rtsp://127.0.0.1/")], false).await;
+    assert_eq!(failure(&url, STILL).await, "server-error");
+    // By another name the same machine is another host.
+    let (asks, _other) = serve(
+        vec![
+            b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"a\"\r\nContent-Length: 0\r\n\r\n"
+                .to_vec(),
+        ],
+        false,
+    )
+    .await;
+    let (url, _server) = serve(vec![moved(&asks.replace("127.0.0.1", "localhost"))], false).await;
+    let error = capture(&url.replace("http://", "http://admin:s3cretword@").parse().unwrap(), STILL)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind.code(), "unauthorized");
+    assert!(error.detail.contains("no user"), "{error}");
+}
+
+#[tokio::test]
+async fn recordings_are_read_wherever_their_index_is() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let file = h264(dir.path(), "a.mp4", 4);
+    let copy = |name: &str, how: &str| {
+        fs::read(make(dir.path(), name, &format!("-i {} -c copy {how}", file.display()))).unwrap()
+    };
+    for (name, bytes) in [
+        ("index at the end", fs::read(&file).unwrap()),
+        ("index first", copy("b.mp4", "-movflags +faststart")),
+        ("fragments", copy("c.mp4", "-movflags +frag_keyframe+empty_moov")),
+        ("flv", copy("d.flv", "")),
+        ("ts", copy("e.ts", "")),
+        ("ps", copy("f.mpg", "-c:v mpeg2video -f vob")),
+        ("none", copy("g.h264", "")),
+    ] {
+        let (url, _server) = serve(vec![response("200 OK", "application/octet-stream", &bytes)], false).await;
+        let clip = capture(&url.parse().unwrap(), STRETCH).await;
+        let clip = clip.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(clip.frames().last().unwrap().timestamp >= Duration::from_secs(2), "{name}");
+    }
 }
 
 #[tokio::test]

@@ -31,7 +31,9 @@ def mount(path, launch):
         permissions.add_permission_for_role("user", "media.factory.construct", True)
         factory.set_permissions(permissions)
     mounts.add_factory(path, factory)
-mount("/live", '( filesrc location="%s" ! qtdemux ! h264parse config-interval=-1 ! rtph264pay name=pay0 pt=96 )' % sys.argv[1])
+codec = "h265" if "hevc" in sys.argv[1] else "h264"
+mount("/live", '( filesrc location="%s" ! qtdemux ! %sparse config-interval=-1 ! rtp%spay name=pay0 pt=96 )' % (sys.argv[1], codec, codec))
+mount("/jpeg", "( videotestsrc is-live=true ! video/x-raw,width=320,height=176,framerate=25/1 ! jpegenc ! rtpjpegpay name=pay0 )")
 mount("/sound", "( audiotestsrc is-live=true ! alawenc ! rtppcmapay name=pay0 pt=8 )")
 if len(sys.argv) > 2:
     auth = GstRtspServer.RTSPAuth()
@@ -163,4 +165,47 @@ async fn a_stream_that_ends_after_enough_is_a_clip() {
     let Some(server) = Server::start(&file) else { return };
     let clip = capture(&server.url("/live").parse().unwrap(), STRETCH).await.unwrap();
     assert!(clip.frames().last().unwrap().timestamp >= Duration::from_millis(1_500));
+}
+
+#[tokio::test]
+async fn motion_jpeg_and_h265_are_put_together_from_packets() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let encode = "-f lavfi -i testsrc2=size=640x360:rate=25:duration=8 -c:v libx265 -preset ultrafast";
+    let file =
+        make(dir.path(), "hevc.mp4", &format!("{encode} -g 25 -pix_fmt yuv420p -x265-params log-level=none"));
+    let Some(server) = Server::start(&file) else { return };
+    for (path, codec, size) in [("/jpeg", "mjpeg", (320, 176)), ("/live", "hevc", (640, 360))] {
+        let clip = capture(&server.url(path).parse().unwrap(), STRETCH).await;
+        let clip = clip.unwrap_or_else(|error| panic!("{path}: {error}"));
+        assert_eq!(clip.info().codec.as_deref(), Some(codec));
+        assert_eq!((clip.info().width, clip.info().height), size);
+        assert!(clip.frames().len() >= 14, "{path}: {}", clip.frames().len());
+        let evidence = clip.evidence();
+        assert_eq!((evidence.corrupt_frames, evidence.missing_references), (0, 0), "{path}: {evidence:?}");
+    }
+}
+
+#[tokio::test]
+async fn pictures_that_are_shown_in_another_order_than_they_are_sent_come_in_that_order() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    // A mark that moves from left to right.
+    let encode = "-f lavfi -i color=c=black:size=320x180:rate=25:duration=8,format=yuv420p \
+                  -f lavfi -i color=c=white:size=8x180:rate=25:duration=8 \
+                  -filter_complex overlay=x=mod(n*4\\,300) -c:v libx264 -bf 3 -b_strategy 0 -g 50 -pix_fmt yuv420p";
+    let file = make(dir.path(), "a.mp4", encode);
+    let Some(server) = Server::start(&file) else { return };
+    let clip = capture(&server.url("/live").parse().unwrap(), IN_FULL).await.unwrap();
+    let place = |frame: u32| {
+        let row = clip.plane(frame, easysight_capture::PlaneKind::Luma, 0).unwrap();
+        row.iter().take(320).position(|sample| *sample > 128).unwrap()
+    };
+    let places: Vec<_> = (0..clip.frames().len() as u32).map(place).collect();
+    assert!(places.windows(2).all(|two| two[1] > two[0] || two[0] > 250), "{places:?}");
+    assert!(places.len() >= 25);
 }

@@ -124,6 +124,18 @@ fn assert_tells_nothing(process: &Process) {
     }
 }
 
+/// Waits until a process runs.
+async fn started() -> Vec<Process> {
+    let started = async {
+        // One that has only just begun has no command line yet.
+        while ffmpeg().first().is_none_or(|process| process.command_line().is_empty()) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(SOON, started).await.expect("no process is started");
+    ffmpeg()
+}
+
 #[tokio::test]
 async fn no_password_and_no_secret_of_the_worker_stands_in_the_list_of_processes() {
     if !has_ffmpeg() {
@@ -131,23 +143,47 @@ async fn no_password_and_no_secret_of_the_worker_stands_in_the_list_of_processes
     }
     // Something that must not be passed on; cargo gives its tests many variables.
     assert!(std::env::vars().any(|(name, _)| name.starts_with("CARGO_")));
-    let mut rtsp = Server::start(locked_rtsp).await;
-    let mut http = Server::start(locked_http).await;
-    for (scheme, server) in [("rtsp", &mut rtsp), ("http", &mut http)] {
+    let dir = tempfile::tempdir().unwrap();
+    let jpeg = fs::read(make(dir.path(), "a.jpg", "-f lavfi -i testsrc2=size=320x180 -frames:v 1")).unwrap();
+    // Two pictures for who is let in, and no more of them; of a playlist nothing.
+    let mut http = Server::start(move |request| {
+        let refused = locked_http(request);
+        let head = b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace;boundary=b\r\n\r\n";
+        let pictures = (!request.contains(".m3u8")).then(|| [&head[..], &jpeg, &jpeg].concat());
+        refused.or(pictures)
+    })
+    .await;
+    // What is read here, and what ffmpeg reads by itself.
+    for ending in ["", "/live.m3u8"] {
         let url = format!(
-            "{scheme}://admin:{PASSWORD}@{}/user=admin&password={PASSWORD}?pwd={PASSWORD}",
-            server.address
+            "http://admin:{PASSWORD}@{}/user=admin&password={PASSWORD}{ending}?pwd={PASSWORD}",
+            http.address
         );
         let source: Source = url.parse().unwrap();
         let capturing = tokio::spawn(async move { capture(&source, STRETCH).await });
         // It knows the password, and is connected to the camera.
-        server.asked("Authorization: ").await;
-        let running = ffmpeg();
-        assert_eq!(running.len(), 1, "{scheme}");
+        http.asked("Authorization: ").await;
+        let running = started().await;
+        assert_eq!(running.len(), 1, "{ending}");
         assert_tells_nothing(&running[0]);
         capturing.abort();
         capturing.await.unwrap_err();
         processes::gone(&running).await;
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_started_for_a_camera_that_sends_nothing() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let (mut rtsp, mut http) = (Server::start(locked_rtsp).await, Server::start(locked_http).await);
+    for (scheme, server) in [("rtsp", &mut rtsp), ("http", &mut http)] {
+        let source: Source = format!("{scheme}://admin:{PASSWORD}@{}/", server.address).parse().unwrap();
+        let capturing = tokio::spawn(async move { capture(&source, STRETCH).await });
+        server.asked("Authorization: ").await;
+        assert!(ffmpeg().is_empty());
+        capturing.abort();
     }
 }
 
@@ -185,7 +221,7 @@ async fn a_process_runs_within_its_limits() {
         return;
     }
     let mut http = Server::start(locked_http).await;
-    let source: Source = format!("http://u:p@{}/", http.address).parse().unwrap();
+    let source: Source = format!("http://u:p@{}/live.m3u8", http.address).parse().unwrap();
     let memory_bytes = 1 << 30;
     let capturer = Capturer::new(CaptureConfig { memory_bytes, ..config() });
     let capturing = tokio::spawn(async move { capturer.capture(&source, &STRETCH.into()).await });
@@ -279,15 +315,9 @@ async fn giving_up_a_capture_ends_its_process() {
         return;
     }
     let server = Server::start(|_| None).await;
-    let source: Source = format!("http://{}/", server.address).parse().unwrap();
+    let source: Source = format!("http://{}/live.m3u8", server.address).parse().unwrap();
     let capturing = tokio::spawn(async move { capture(&source, STRETCH).await });
-    let started = async {
-        while ffmpeg().is_empty() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(5), started).await.unwrap();
-    let running = ffmpeg();
+    let running = started().await;
     capturing.abort();
     assert!(capturing.await.unwrap_err().is_cancelled());
     processes::gone(&running).await;

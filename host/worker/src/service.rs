@@ -70,6 +70,7 @@ pub(crate) async fn run(settings: WorkerSettings) -> anyhow::Result<ExitCode> {
     let capturer = Capturer::new(CaptureConfig {
         ffmpeg: settings.ffmpeg.clone(),
         connect_timeout: settings.connect_timeout,
+        rtsp_transport: settings.rtsp_transport,
         deadline: settings.capture_timeout,
         memory_bytes: settings.capture_memory,
         ..CaptureConfig::default()

@@ -4,6 +4,7 @@ mod keys;
 
 use std::{collections::BTreeMap, env, ffi::OsString, fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
+use easysight_capture::RtspTransport;
 use easysight_daemon::{
     logging::{LogConfig, parse_format, parse_level},
     telemetry::{TraceConfig, parse_endpoint},
@@ -71,6 +72,7 @@ pub(crate) struct WorkerSettings {
     pub(crate) capture_memory: u64,
     pub(crate) capture_timeout: Duration,
     pub(crate) connect_timeout: Duration,
+    pub(crate) rtsp_transport: RtspTransport,
 }
 
 impl WorkerSettings {
@@ -162,6 +164,9 @@ impl WorkerSettings {
             capture_memory: given.required("capture-memory", |text| bytes(text, 512 << 20..=64 << 30))?,
             capture_timeout: seconds("capture-timeout", 1.0..=600.0)?,
             connect_timeout: seconds("connect-timeout", 0.1..=120.0)?,
+            rtsp_transport: given.required("rtsp-transport", |text| {
+                RtspTransport::named(text).ok_or_else(|| "auto, tcp or udp is wanted".into())
+            })?,
             data_dir,
         };
         if settings.api_token.is_none() && !settings.listen.ip().is_loopback() {

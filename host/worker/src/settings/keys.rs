@@ -193,6 +193,13 @@ pub(super) const KEYS: &[Key] = &[
         "Seconds that one capture may take beside the stretch of video it wants, 1 to 600",
     ),
     key(
+        "rtsp-transport",
+        "WORKER_RTSP_TRANSPORT",
+        "WAY",
+        Some("auto"),
+        "How video is asked for over RTSP: tcp, udp, or auto: over TCP, and over UDP where a camera refuses that",
+    ),
+    key(
         "connect-timeout",
         "WORKER_CONNECT_TIMEOUT",
         "S",

@@ -7,7 +7,10 @@ use std::{
 };
 
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    net::TcpListener,
+};
 
 use crate::{
     master::SOON,
@@ -300,6 +303,38 @@ pub(crate) async fn word_on_a_silent_camera(stage: Stage) -> String {
     let submission = silent_camera(&stage).await;
     let said = text(&submission["findings"][0]["suggestions"][0]["en"]);
     said.rsplit(": ").next().unwrap().to_owned()
+}
+
+/// What a camera is asked for first that takes no transport at all.
+pub(crate) async fn transport_that_is_asked_for(stage: Stage) -> String {
+    stage.install("honestly", &honest());
+    let camera = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = camera.local_addr().unwrap();
+    let worker = stage.worker();
+    let url = format!("rtsp://{address}/");
+    let submitting = worker.submit(&url, 59_000);
+    let asking = async {
+        let (stream, _) = camera.accept().await.unwrap();
+        let mut lines = BufReader::new(stream).lines();
+        let mut number = String::new();
+        while let Some(line) = lines.next_line().await.unwrap() {
+            if let Some(transport) = line.strip_prefix("Transport: ") {
+                return transport.split(';').next().unwrap().to_owned();
+            }
+            if let Some(cseq) = line.strip_prefix("CSeq: ") {
+                number = cseq.to_owned();
+            }
+            if line.is_empty() {
+                let sdp = "v=0\r\nm=video 0 RTP/AVP 26\r\na=control:1\r\n";
+                let head =
+                    format!("RTSP/1.0 200 OK\r\nCSeq: {number}\r\nContent-Length: {}\r\n\r\n", sdp.len());
+                lines.get_mut().write_all((head + sdp).as_bytes()).await.unwrap();
+            }
+        }
+        panic!("no transport is asked for");
+    };
+    let asked = async { tokio::time::timeout(SOON, asking).await.unwrap() };
+    tokio::join!(submitting, asked).1
 }
 
 pub(crate) async fn patience_with_a_silent_camera(stage: Stage) -> String {

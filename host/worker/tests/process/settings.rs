@@ -200,6 +200,20 @@ const CASES: &[Case] = &[
         ["not open after 1 s", "not open after 2 s"]
     ),
     case!(
+        "WORKER_RTSP_TRANSPORT",
+        [ALONE],
+        [Some("tcp"), Some("udp")],
+        transport_that_is_asked_for,
+        ["RTP/AVP/TCP", "RTP/AVP"]
+    ),
+    case!(
+        "WORKER_RTSP_TRANSPORT",
+        [ALONE],
+        [None, Some("udp")],
+        transport_that_is_asked_for,
+        ["RTP/AVP/TCP", "RTP/AVP"]
+    ),
+    case!(
         "WORKER_CONNECT_TIMEOUT",
         [ALONE],
         [Some("1"), Some("4")],

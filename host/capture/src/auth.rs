@@ -1,0 +1,154 @@
+//! Answering a camera that wants to know who asks: Digest (MD5, SHA-256) or Basic, over RTSP and HTTP.
+
+use http_auth::{ChallengeRef, PasswordClient, PasswordParams, digest::Algorithm, parser::ChallengeParser};
+use percent_encoding::percent_decode_str;
+use url::Url;
+
+/// Who asks, and what the camera wanted to hear last.
+pub(crate) struct Authorization {
+    credentials: Option<(String, String)>,
+    /// Which of the ways that the camera offers is being tried, and what it takes.
+    chosen: Option<(usize, PasswordClient)>,
+    /// The camera let it in that way once.
+    proven: bool,
+}
+
+impl Authorization {
+    /// With the credentials that stand in an address.
+    pub(crate) fn of(url: &Url) -> Self {
+        let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+        let given = !url.username().is_empty() || url.password().is_some();
+        let credentials =
+            given.then(|| (decoded(url.username()), decoded(url.password().unwrap_or_default())));
+        Self { credentials, chosen: None, proven: false }
+    }
+
+    /// Whether there is a user or password to be refused.
+    pub(crate) const fn has_credentials(&self) -> bool {
+        self.credentials.is_some()
+    }
+
+    /// The header's value for a request, where the camera has asked for one.
+    pub(crate) fn value(&mut self, method: &str, uri: &str) -> Option<String> {
+        let (username, password) = self.credentials.as_ref()?;
+        let (_, client) = self.chosen.as_mut()?;
+        let question = PasswordParams { username, password, uri, method, body: None };
+        // Few cameras can do what covers the body too; it is for those that want nothing else.
+        let covered = PasswordParams { body: Some(&[]), ..question };
+        let mut value = client.respond(&question).or_else(|_| client.respond(&covered)).ok()?;
+        if let PasswordClient::Digest(digest) = client
+            && digest.rfc2069_compat()
+            && digest.algorithm() == Algorithm::Sha256
+        {
+            value.push_str(", algorithm=SHA-256");
+        }
+        Some(value)
+    }
+
+    /// The camera took the last one.
+    pub(crate) const fn accepted(&mut self) {
+        self.proven = true;
+    }
+
+    /// The camera asks, with these headers. False where there is no other answer than those that it refused.
+    pub(crate) fn asked<'a>(&mut self, challenges: impl IntoIterator<Item = &'a str>) -> bool {
+        if self.credentials.is_none() {
+            return false;
+        }
+        let mut offers = offers(challenges);
+        let tried = self.chosen.take().map(|(index, _)| index);
+        let again = self.proven || offers.iter().any(is_stale);
+        let next = match tried {
+            None => 0,
+            Some(index) if again => index,
+            Some(index) => index + 1,
+        };
+        self.proven = false;
+        if next >= offers.len() {
+            return false;
+        }
+        self.chosen = Some((next, offers.swap_remove(next)));
+        true
+    }
+}
+
+fn is_stale(offer: &PasswordClient) -> bool {
+    matches!(offer, PasswordClient::Digest(digest) if digest.stale())
+}
+
+/// What can be answered: Digest in the camera's order. Basic shows the password to everybody on the way, and is
+/// used only where there is no other.
+fn offers<'a>(challenges: impl IntoIterator<Item = &'a str>) -> Vec<PasswordClient> {
+    let mut digests = Vec::new();
+    let mut basics = Vec::new();
+    for value in challenges {
+        // What follows a part that cannot be understood is not understood either.
+        for challenge in ChallengeParser::new(value).map_while(Result::ok) {
+            let Ok(client) = PasswordClient::try_from(&lenient(&challenge)) else { continue };
+            match client {
+                PasswordClient::Basic(_) => basics.push(client),
+                _ => digests.push(client),
+            }
+        }
+    }
+    if digests.is_empty() { basics } else { digests }
+}
+
+/// Without what some cameras leave empty: an empty value stands for none.
+fn lenient<'a>(challenge: &ChallengeRef<'a>) -> ChallengeRef<'a> {
+    let mut lenient = ChallengeRef::new(challenge.scheme);
+    let optional = ["qop", "algorithm", "opaque", "domain"];
+    let kept = |name: &str, value: &str| {
+        !(value.trim().is_empty() && optional.iter().any(|one| name.eq_ignore_ascii_case(one)))
+    };
+    lenient.params =
+        challenge.params.iter().filter(|(name, value)| kept(name, value.as_escaped())).copied().collect();
+    lenient
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(offered: &[&str]) -> Authorization {
+        let mut authorization =
+            Authorization::of(&Url::parse("rtsp://us%40er:p%3Aa%2Fss@camera/live").unwrap());
+        assert!(authorization.asked(offered.iter().copied()));
+        authorization
+    }
+
+    #[test]
+    fn each_kind_of_question_is_answered() {
+        let value = |offered: &[&str]| asked(offered).value("DESCRIBE", "rtsp://camera/live").unwrap();
+        assert_eq!(value(&["Basic realm=\"camera\""]), "Basic dXNAZXI6cDphL3Nz");
+        let digest = value(&["Digest realm=\"camera\", nonce=\"1\", algorithm=\"SHA-256\", qop=\"auth\""]);
+        assert!(digest.contains("SHA-256") && digest.contains("us@er"), "{digest}");
+        // The password is not shown where another way is offered.
+        let safer = value(&["Basic realm=\"a\"", "Digest realm=\"a\", nonce=\"1\", qop=\"\""]);
+        assert!(safer.starts_with("Digest "), "{safer}");
+    }
+
+    #[test]
+    fn a_way_that_is_refused_is_followed_by_the_next_and_then_by_none() {
+        let offered = [
+            "Digest realm=\"a\", nonce=\"1\", algorithm=MD5",
+            "Digest realm=\"a\", nonce=\"1\", algorithm=SHA-256",
+        ];
+        let mut authorization = asked(&offered);
+        assert!(authorization.asked(offered));
+        assert!(authorization.value("GET", "/").unwrap().contains("SHA-256"));
+        assert!(!authorization.asked(offered));
+    }
+
+    #[test]
+    fn a_number_that_is_used_up_is_replaced() {
+        let mut authorization = asked(&["Digest realm=\"a\", nonce=\"1\""]);
+        authorization.accepted();
+        assert!(authorization.asked(["Digest realm=\"a\", nonce=\"2\""]));
+        assert!(authorization.value("PLAY", "/").unwrap().contains("nonce=\"2\""));
+        assert!(authorization.asked(["Digest realm=\"a\", nonce=\"3\", stale=true"]));
+        assert!(!authorization.asked(["Digest realm=\"a\", nonce=\"4\""]));
+        let mut nobody = Authorization::of(&Url::parse("rtsp://camera/").unwrap());
+        assert!(!nobody.asked(["Basic realm=\"a\""]) && !nobody.has_credentials());
+    }
+}

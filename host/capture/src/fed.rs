@@ -1,0 +1,189 @@
+//! Streams that this program reads and ffmpeg decodes, fed picture by picture.
+
+use std::{
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use parking_lot::Mutex;
+use tokio::{
+    sync::{mpsc, watch},
+    time::{Instant, timeout_at},
+};
+
+use crate::{
+    capture::{Capture, Job},
+    clip::Clip,
+    conclusion::{clip_of, conclude_fed},
+    decoder,
+    error::{CaptureErrorKind as Kind, Failure},
+    feed::{Fed, Feeder, Format, Ledger, Receiver, Sender, Stage, Unit, queue},
+    frame::Frame,
+    http::Motion,
+    notes::Notes,
+    parts::{Read, read},
+    process::Process,
+    reading::{End, Reading, Times, read_log},
+    rtsp::Session,
+};
+
+/// A stream that is open.
+pub(crate) enum Stream {
+    Rtsp(Box<Session>),
+    Motion(Box<Motion>),
+}
+
+impl Stream {
+    fn format(&self) -> Format {
+        match self {
+            Self::Rtsp(session) => session.format(),
+            Self::Motion(_) => Motion::format(),
+        }
+    }
+
+    /// Hands on pictures until no more come, and says why.
+    async fn run(self, units: Sender, lost: &AtomicU32) -> Failure {
+        match self {
+            Self::Rtsp(session) => session.run(units, lost).await,
+            Self::Motion(motion) => motion.run(units).await,
+        }
+    }
+}
+
+/// Captures it.
+pub(crate) async fn capture<T, F: Future<Output = Option<T>>>(
+    job: Job<'_>,
+    stream: Stream,
+    enough: impl FnOnce(Clip) -> F,
+) -> Result<Capture<T>, Failure> {
+    let format = stream.format();
+    let lost = AtomicU32::new(0);
+    let (sender, mut units) = queue();
+    let mut network = pin!(stream.run(sender, &lost));
+    let mut decoding = pin!(decode(job, &format, &mut units, &lost, enough));
+    let mut broke = None;
+    let decoded = loop {
+        tokio::select! {
+            decoded = &mut decoding => break decoded,
+            why = &mut network, if broke.is_none() => broke = Some(why),
+        }
+    };
+    match decoded? {
+        Decoded::Enough(answer) => Ok(Capture::Enough(answer)),
+        Decoded::Whole(taken) => {
+            conclude_fed(job, &taken.notes, taken.frames, taken.end, Some(taken.fed), broke)
+                .map(Capture::Whole)
+        }
+        Decoded::NoEntry(seen, late) => Err(no_entry(job, seen, late, broke)),
+    }
+}
+
+/// What came of decoding.
+enum Decoded<T> {
+    Enough(T),
+    Whole(Box<Taken>),
+    /// Of so many pictures none was one to begin with, and time is over or the camera sent no more.
+    NoEntry(u64, bool),
+}
+
+/// What was decoded.
+struct Taken {
+    notes: Notes,
+    frames: Vec<Arc<Frame>>,
+    end: End,
+    fed: Fed,
+}
+
+async fn decode<T, F: Future<Output = Option<T>>>(
+    job: Job<'_>,
+    format: &Format,
+    units: &mut Receiver,
+    lost: &AtomicU32,
+    enough: impl FnOnce(Clip) -> F,
+) -> Result<Decoded<T>, Failure> {
+    let Job { config, source, request, part, .. } = job;
+    let first = match entry(units, job.late).await {
+        Ok(first) => first,
+        Err((seen, late)) => return Ok(Decoded::NoEntry(seen, late)),
+    };
+    let lost_before = lost.load(Ordering::Relaxed);
+    let process = Process::start(config, decoder::fed_arguments(), true, config.deadline + request.span())?;
+    let (stdout, stderr, stdin, mut end_of_it) = process.split();
+    let Some(stdin) = stdin else {
+        return Err(Failure::new(Kind::FfmpegFailed, "a pipe to ffmpeg is missing".into()));
+    };
+    let (announce, announced) = mpsc::unbounded_channel();
+    let (notes, ledger) = (Mutex::new(Notes::default()), Mutex::new(Ledger::default()));
+    let (stage, stages) = watch::channel(Stage::First);
+    let feeder = Feeder::new(format, &ledger, request, part, stages, config.connect_timeout);
+    let mut feeding = pin!(feeder.feed(first, units, stdin));
+    let mut reading = Reading::new(config, request, job.late, stdout, announced, Times::Fed(&ledger));
+    let told = |mut notes: Notes| {
+        let ledger = ledger.lock();
+        notes.fed(format.codec.name(), ledger.frame_rate(format));
+        notes.evidence.missed_packets = lost.load(Ordering::Relaxed).saturating_sub(lost_before);
+        if ledger.clock_jumps > 0 {
+            tracing::debug!(%source, jumps = ledger.clock_jumps, "the camera's own clock is not to be believed");
+        }
+        notes
+    };
+    let frames = async {
+        let show = |frames| clip_of(source, &told(notes.lock().clone()), frames).ok();
+        let read = read(&mut reading, request, part, &stage, show, enough).await;
+        // Ends the log too.
+        end_of_it.kill();
+        read
+    };
+    let log = read_log(stderr, source, None, announce, &notes);
+    let mut fed = None;
+    let read = {
+        let mut decoding = pin!(async { tokio::join!(log, frames).1 });
+        loop {
+            tokio::select! {
+                read = &mut decoding => break read,
+                how = &mut feeding, if fed.is_none() => fed = Some(how),
+            }
+        }
+    };
+    let out_of_time = end_of_it.is_out_of_time().await;
+    let end = match read {
+        Read::Enough(answer) => return Ok(Decoded::Enough(answer)),
+        Read::End(_) if out_of_time => End::Late,
+        Read::End(end) => end,
+    };
+    let notes = told(notes.lock().clone());
+    notes.starved(config)?;
+    let fed = fed.unwrap_or(Fed::Refused);
+    Ok(Decoded::Whole(Box::new(Taken { notes, frames: reading.frames, end, fed })))
+}
+
+/// The first picture that decoding can begin with; how many others came where there is none, and whether that is
+/// for want of time.
+async fn entry(units: &mut Receiver, late: Instant) -> Result<Unit, (u64, bool)> {
+    let mut seen = 0;
+    loop {
+        match timeout_at(late, units.recv()).await {
+            Ok(Some(unit)) if unit.entry.is_some() => return Ok(unit),
+            Ok(Some(_)) => seen += 1,
+            Ok(None) => return Err((seen, false)),
+            Err(_) => return Err((seen, true)),
+        }
+    }
+}
+
+fn no_entry(job: Job<'_>, seen: u64, late: bool, broke: Option<Failure>) -> Failure {
+    let seconds = (job.config.deadline + job.request.span()).as_secs();
+    match broke.filter(|_| !late) {
+        Some(broke) if seen > 0 => Failure::new(
+            broke.kind,
+            format!("after {seen} pictures, none of them a keyframe: {}", broke.detail),
+        ),
+        Some(broke) => broke,
+        None if seen > 0 => Failure::new(Kind::NoKeyframe, format!("none of {seen} pictures in {seconds} s")),
+        None if late => Failure::new(Kind::Stalled, format!("no picture in {seconds} s")),
+        None => Failure::new(Kind::EndedEarly, "no picture came".into()),
+    }
+}

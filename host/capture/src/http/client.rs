@@ -1,0 +1,340 @@
+//! Asking over HTTP: who asks, where it leads, and what arrives.
+
+use std::{error::Error, io, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use reqwest::{
+    Client, Response, StatusCode,
+    header::{ACCEPT_RANGES, AUTHORIZATION, CONTENT_TYPE, HeaderMap, LOCATION, WWW_AUTHENTICATE},
+    redirect::Policy,
+};
+use tempfile::NamedTempFile;
+use tokio::{
+    io::AsyncWriteExt,
+    time::{Instant, timeout_at},
+};
+use url::Url;
+
+use super::splitter::Splitter;
+use crate::{
+    auth::Authorization,
+    capture::CaptureConfig,
+    error::{CaptureErrorKind as Kind, Failure, is_of_this_machine},
+};
+
+/// Times that a camera may send on.
+const MAX_REDIRECTS: usize = 5;
+/// Answers that ask who is there.
+const MAX_ATTEMPTS: usize = 4;
+/// How long another picture is waited for behind one that may be the only one.
+const ANOTHER: Duration = Duration::from_secs(1);
+/// Longer than any capture.
+const LONG: Duration = Duration::from_hours(24);
+/// Characters of what is no picture that are quoted.
+const QUOTED: usize = 80;
+
+/// What an answer brings.
+pub(crate) struct Body {
+    response: Response,
+    pub(crate) status: String,
+    pub(crate) content_type: String,
+    /// Parts of it can be asked for.
+    pub(crate) has_ranges: bool,
+    pub(crate) received: u64,
+    length: Option<u64>,
+    buffer: BytesMut,
+    beginning: Bytes,
+    patience: Duration,
+    late: Instant,
+}
+
+/// Asks for what is at an address, and where that sends to.
+pub(crate) async fn get(url: &Url, config: &CaptureConfig, late: Instant) -> Result<Body, Failure> {
+    let client = client(config)?;
+    let mut authorization = Authorization::of(url);
+    let mut url = bare(url);
+    let mut redirects = 0;
+    let mut attempts = 0;
+    loop {
+        let uri =
+            url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
+        let mut request = client.get(url.clone());
+        if let Some(value) = authorization.value("GET", &uri) {
+            request = request.header(AUTHORIZATION, value);
+        }
+        let until = late.min(Instant::now() + config.connect_timeout * 2);
+        let response = match timeout_at(until, request.send()).await {
+            Ok(response) => response.map_err(|error| failed(&error, &url))?,
+            Err(_) => return Err(Failure::new(Kind::ConnectTimedOut, "GET: no answer".into())),
+        };
+        let status = response.status();
+        if status == StatusCode::UNAUTHORIZED && attempts < MAX_ATTEMPTS {
+            attempts += 1;
+            if authorization.asked(texts(response.headers())) {
+                continue;
+            }
+        }
+        if let Some(to) = location(&response) {
+            redirects += 1;
+            if redirects > MAX_REDIRECTS {
+                let detail = format!("{status}: it sends on more than {MAX_REDIRECTS} times");
+                return Err(Failure::new(Kind::ServerError, detail));
+            }
+            let to = elsewhere(&url, &to, status)?;
+            if to.host_str() != url.host_str() {
+                // Another host is not told who asks.
+                authorization = Authorization::of(&to);
+            }
+            url = to;
+            continue;
+        }
+        granted(status, &authorization)?;
+        return Ok(Body::of(response, config.connect_timeout, late));
+    }
+}
+
+fn client(config: &CaptureConfig) -> Result<Client, Failure> {
+    // An error means that it is installed already.
+    rustls::crypto::ring::default_provider().install_default().ok();
+    Client::builder()
+        .user_agent(concat!("EasySight/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(config.connect_timeout)
+        .read_timeout(config.connect_timeout)
+        .redirect(Policy::none())
+        .http1_only()
+        // As cameras expect them.
+        .http1_title_case_headers()
+        .http1_ignore_invalid_headers_in_responses(true)
+        .http1_allow_spaces_after_header_name_in_responses(true)
+        .http1_allow_obsolete_multiline_headers_in_responses(true)
+        // Cameras sign their own certificates.
+        .tls_certs_only([])
+        .tls_danger_accept_invalid_certs(true)
+        .build()
+        .map_err(|error| Failure::new(Kind::FfmpegFailed, format!("no HTTP client: {error}")))
+}
+
+fn bare(url: &Url) -> Url {
+    let mut bare = url.clone();
+    // Neither fails for an address with a host.
+    bare.set_username("").and_then(|()| bare.set_password(None)).unwrap_or_default();
+    bare.set_fragment(None);
+    bare
+}
+
+fn texts(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok())
+}
+
+fn location(response: &Response) -> Option<String> {
+    let moved = matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
+    let to = response.headers().get(LOCATION).filter(|_| moved)?;
+    Some(String::from_utf8_lossy(to.as_bytes()).into_owned())
+}
+
+fn elsewhere(url: &Url, to: &str, status: StatusCode) -> Result<Url, Failure> {
+    match url.join(to) {
+        Ok(to) if matches!(to.scheme(), "http" | "https") && to.has_host() => Ok(bare(&to)),
+        Ok(to) => {
+            let detail = format!("{status}: it sends on to an address of the kind {}://", to.scheme());
+            Err(Failure::new(Kind::ServerError, detail))
+        }
+        Err(error) => {
+            Err(Failure::new(Kind::ServerError, format!("{status}: it sends on to no address: {error}")))
+        }
+    }
+}
+
+fn granted(status: StatusCode, authorization: &Authorization) -> Result<(), Failure> {
+    let kind = match status.as_u16() {
+        200..300 => return Ok(()),
+        401 => Kind::Unauthorized,
+        403 => Kind::Forbidden,
+        404 => Kind::NotFound,
+        _ => Kind::ServerError,
+    };
+    let nobody = kind == Kind::Unauthorized && !authorization.has_credentials();
+    let hint = if nobody { ", and the address has no user and password" } else { "" };
+    Err(Failure::new(kind, format!("GET: {status}{hint}")))
+}
+
+/// Why there is no answer.
+fn failed(error: &reqwest::Error, url: &Url) -> Failure {
+    let mut causes = Vec::new();
+    let mut system = None;
+    let mut lacking = false;
+    let mut next: Option<&(dyn Error + 'static)> = error.source();
+    while let Some(cause) = next {
+        causes.push(cause.to_string());
+        if let Some(error) = cause.downcast_ref::<io::Error>() {
+            system = Some(error.kind());
+            lacking |= is_of_this_machine(error);
+        }
+        next = cause.source();
+    }
+    let text = causes.last().cloned().unwrap_or_else(|| error.to_string());
+    let says = |words: &str| causes.iter().any(|cause| cause.contains(words));
+    let kind = match system {
+        _ if lacking => Kind::FfmpegFailed,
+        _ if says("dns error") => Kind::NoSuchHost,
+        Some(io::ErrorKind::ConnectionRefused) => Kind::ConnectionRefused,
+        Some(
+            io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::NetworkDown
+            | io::ErrorKind::AddrNotAvailable,
+        ) => Kind::HostUnreachable,
+        Some(io::ErrorKind::TimedOut) => Kind::ConnectTimedOut,
+        _ if error.is_timeout() => Kind::ConnectTimedOut,
+        _ if error.is_connect() && url.scheme() == "https" => Kind::TlsFailed,
+        _ if says("invalid HTTP") || says("invalid header") => Kind::NotMedia,
+        // Whatever else: it was reached, and did not answer.
+        _ => Kind::HungUp,
+    };
+    Failure::new(kind, format!("GET: {text}"))
+}
+
+impl Body {
+    fn of(response: Response, patience: Duration, late: Instant) -> Self {
+        let text = |name| response.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
+        let content_type = text(CONTENT_TYPE).unwrap_or_default().trim().to_ascii_lowercase();
+        let has_ranges = text(ACCEPT_RANGES).is_some_and(|ranges| ranges.contains("bytes"));
+        let (status, length) = (response.status().to_string(), response.content_length());
+        let (buffer, beginning) = (BytesMut::new(), Bytes::new());
+        Self {
+            response,
+            status,
+            content_type,
+            has_ranges,
+            received: 0,
+            length,
+            buffer,
+            beginning,
+            patience,
+            late,
+        }
+    }
+
+    /// From now on whoever reads says when time is over.
+    pub(crate) fn unhurried(&mut self) {
+        self.late = Instant::now() + LONG;
+    }
+
+    /// Waits for more bytes; false where there are no more.
+    pub(crate) async fn fill(&mut self) -> Result<bool, Failure> {
+        let until = self.late.min(Instant::now() + self.patience);
+        match timeout_at(until, self.response.chunk()).await {
+            Ok(Ok(Some(bytes))) => {
+                self.received += bytes.len() as u64;
+                self.buffer.extend_from_slice(&bytes);
+                Ok(true)
+            }
+            Ok(Ok(None)) => Ok(false),
+            Ok(Err(error)) if !error.is_timeout() => {
+                let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+                Err(Failure::new(Kind::EndedEarly, format!("the connection broke: {cause}")))
+            }
+            _ => {
+                let detail = format!("no byte for {} s", self.patience.as_secs_f64());
+                Err(Failure::new(Kind::Stalled, detail))
+            }
+        }
+    }
+
+    /// Waits for so many bytes, which are taken later; fewer where there are no more.
+    pub(crate) async fn at_least(&mut self, bytes: usize) -> Result<&[u8], Failure> {
+        while self.buffer.len() < bytes {
+            match self.fill().await {
+                Ok(true) => {}
+                Ok(false) => break,
+                // What is there tells what it is.
+                Err(_) if !self.buffer.is_empty() => break,
+                Err(why) => return Err(why),
+            }
+        }
+        Ok(&self.buffer)
+    }
+
+    /// What arrived and was not taken.
+    pub(crate) fn take(&mut self) -> Bytes {
+        let taken = self.buffer.split().freeze();
+        if self.beginning.is_empty() {
+            self.beginning = taken.slice(..taken.len().min(4 * QUOTED));
+        }
+        taken
+    }
+
+    /// All of it.
+    pub(crate) async fn whole(mut self, most: usize) -> Result<Vec<u8>, Failure> {
+        loop {
+            if self.buffer.len() > most {
+                return Err(Failure::new(Kind::TooLarge, format!("a picture may have {most} bytes")));
+            }
+            match self.fill().await {
+                Ok(true) => {}
+                Ok(false) => break,
+                // The connection may stay open behind it.
+                Err(_) if self.left() == Some(0) || self.length.is_none() => break,
+                Err(why) => return Err(why),
+            }
+            if self.left() == Some(0) {
+                break;
+            }
+        }
+        Ok(self.buffer.to_vec())
+    }
+
+    /// All of it in a file that is gone when nobody needs it any more.
+    pub(crate) async fn download(mut self, most: u64) -> Result<NamedTempFile, Failure> {
+        let failed =
+            |error: io::Error| Failure::new(Kind::FfmpegFailed, format!("a file to keep it in: {error}"));
+        let too_large = || {
+            let detail = format!("its index is at its end, and it has more than {} MiB", most >> 20);
+            Failure::new(Kind::TooLarge, detail)
+        };
+        let file = NamedTempFile::new().map_err(failed)?;
+        let mut kept = tokio::fs::File::from_std(file.reopen().map_err(failed)?);
+        loop {
+            if self.received.max(self.length.unwrap_or(0)) > most {
+                return Err(too_large());
+            }
+            let bytes = self.take();
+            kept.write_all(&bytes).await.map_err(failed)?;
+            if self.left() == Some(0) || !self.fill().await? {
+                break;
+            }
+        }
+        let bytes = self.take();
+        kept.write_all(&bytes).await.map_err(failed)?;
+        kept.flush().await.map_err(failed)?;
+        Ok(file)
+    }
+
+    /// Bytes that are announced and have not arrived.
+    pub(crate) fn left(&self) -> Option<u64> {
+        self.length.map(|length| length.saturating_sub(self.received))
+    }
+
+    /// Whether another picture begins within a moment.
+    pub(crate) async fn goes_on(&mut self, splitter: &mut Splitter) -> bool {
+        let until = Instant::now() + ANOTHER;
+        loop {
+            match timeout_at(until, self.fill()).await {
+                Ok(Ok(true)) => splitter.push(&self.take()),
+                _ => return splitter.begins(),
+            }
+            if splitter.begins() {
+                return true;
+            }
+        }
+    }
+
+    /// What is there instead of pictures.
+    pub(crate) fn no_media(&self) -> Failure {
+        let beginning: &[u8] = if self.beginning.is_empty() { &self.buffer } else { &self.beginning };
+        let text = String::from_utf8_lossy(beginning.get(..4 * QUOTED).unwrap_or(beginning));
+        let shown = |c: char| if c.is_control() || c == '\u{FFFD}' { '·' } else { c };
+        let text: String = text.trim().chars().map(shown).take(QUOTED).collect();
+        Failure::new(Kind::NotMedia, format!("{}, {}: {text:?}", self.status, self.content_type))
+    }
+}

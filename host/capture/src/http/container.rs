@@ -1,0 +1,121 @@
+//! Containers by their first bytes, and whether what they begin with is enough to read them as they come.
+
+use super::client::Body;
+use crate::error::Failure;
+
+/// Bytes in which the index of a recording is looked for; it may be as long as that.
+const MAX_INDEX_BYTES: usize = 16 << 20;
+
+/// The demuxer of a container or a stream that begins like this; none for anything else.
+pub(crate) fn container(head: &[u8]) -> Option<&'static str> {
+    let has = |at: usize, magic: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(magic));
+    let boxes: [&[u8]; 6] = [b"ftyp", b"moov", b"mdat", b"styp", b"moof", b"free"];
+    Some(match head {
+        _ if is_heif(head) => return None,
+        _ if boxes.iter().any(|name| has(4, name)) => "mov",
+        _ if has(0, b"\x1A\x45\xDF\xA3") => "matroska",
+        _ if has(0, b"FLV\x01") => "flv",
+        _ if has(0, b"\0\0\x01\xBA") => "mpeg",
+        _ if has(0, b"RIFF") && has(8, b"AVI ") => "avi",
+        _ if has(0, b"OggS") => "ogg",
+        _ if has(0, b"DHAV") => "dhav",
+        _ if has(0, b"\x30\x26\xB2\x75\x8E\x66\xCF\x11") => "asf",
+        _ if has(0, b"\x47") => "mpegts",
+        _ => elementary(head)?,
+    })
+}
+
+/// HEIC and AVIF are pictures in the container of recordings, which ffmpeg does not take for pictures.
+pub(crate) fn is_heif(head: &[u8]) -> bool {
+    let brands: [&[u8]; 7] = [b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"avif", b"avis"];
+    let is_box = head.get(4..8).is_some_and(|name| name == b"ftyp");
+    is_box && head.get(8..12).is_some_and(|brand| brands.contains(&brand))
+}
+
+/// A stream without container, by its first unit.
+fn elementary(head: &[u8]) -> Option<&'static str> {
+    let unit = head.strip_prefix(b"\0\0\0\x01").or_else(|| head.strip_prefix(b"\0\0\x01"))?;
+    match unit.first()? {
+        0x67 | 0x27 | 0x47 | 0x06 | 0x09 => Some("h264"),
+        0x40 | 0x42 | 0x46 => Some("hevc"),
+        0xB3 => Some("mpegvideo"),
+        0xB0 | 0xB5 | 0x00 | 0x01 | 0x20 => Some("m4v"),
+        _ => None,
+    }
+}
+
+/// Where the index of a recording is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Index {
+    /// Before what it is the index of.
+    First,
+    /// Behind it, if anywhere.
+    Last,
+}
+
+/// Finds out where the index of a recording is.
+pub(crate) async fn index(body: &mut Body) -> Result<Index, Failure> {
+    let mut at = 0;
+    loop {
+        let head = body.at_least(at + 16).await?;
+        match next_box(head, at) {
+            Next::Found(index) => return Ok(index),
+            Next::At(next) if next <= MAX_INDEX_BYTES => at = next,
+            _ => return Ok(Index::Last),
+        }
+    }
+}
+
+enum Next {
+    Found(Index),
+    At(usize),
+    Unknown,
+}
+
+fn next_box(bytes: &[u8], at: usize) -> Next {
+    let Some(head) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) else { return Next::Unknown };
+    let (&[a, b, c, d], name) = (head.first_chunk::<4>().unwrap_or(&[0; 4]), head.last_chunk::<4>());
+    match name.map(|name| &name[..]) {
+        // One that is read in pieces has an index in each.
+        Some(b"moov" | b"moof" | b"styp") => return Next::Found(Index::First),
+        Some(b"mdat") => return Next::Found(Index::Last),
+        _ => {}
+    }
+    let size = u32::from_be_bytes([a, b, c, d]) as usize;
+    if size < 8 { Next::Unknown } else { Next::At(at + size) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn containers_are_told_by_their_first_bytes() {
+        for (head, format) in [
+            (&b"\0\0\0\x20ftypisom\0\0\x02\0"[..], Some("mov")),
+            (b"\0\0\0\x20ftypheic\0\0\x02\0", None),
+            (b"\x1A\x45\xDF\xA3\x01\0\0\0", Some("matroska")),
+            (b"FLV\x01\x01\0\0\0\x09", Some("flv")),
+            (b"\x47\x40\0\x10", Some("mpegts")),
+            (b"\0\0\0\x01\x67\x42", Some("h264")),
+            (b"\0\0\0\x01\x40\x01", Some("hevc")),
+            (b"<html>", None),
+            (b"#EXTM3U\n#EXT-X", None),
+            (b"", None),
+        ] {
+            assert_eq!(container(head), format, "{head:?}");
+        }
+    }
+
+    #[test]
+    fn the_place_of_an_index_is_found() {
+        let at = |bytes: &[u8], at| match next_box(bytes, at) {
+            Next::Found(index) => Some(index),
+            _ => None,
+        };
+        assert_eq!(at(b"\0\0\0\x09moov\0", 0), Some(Index::First));
+        assert_eq!(at(b"\0\0\0\x08free\0\0\0\x09mdat\0", 8), Some(Index::Last));
+        assert!(matches!(next_box(b"\0\0\0\x08free", 0), Next::At(8)));
+        assert!(matches!(next_box(b"\0\0\0\x01free", 0), Next::Unknown));
+    }
+}

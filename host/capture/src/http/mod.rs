@@ -1,0 +1,118 @@
+//! Reading a camera over HTTP: what it is is told by its bytes, whatever the address ends in and the camera calls it.
+
+mod client;
+mod container;
+mod motion;
+mod splitter;
+
+use tokio::time::Instant;
+use url::Url;
+
+pub(crate) use self::{client::Body, container::container, motion::Motion};
+use self::{
+    client::get,
+    container::{Index, index, is_heif},
+    splitter::Splitter,
+};
+use crate::{
+    capture::CaptureConfig,
+    decoder::{HEAD_BYTES, picture_format},
+    error::{CaptureErrorKind as Kind, Failure},
+    feed::MAX_UNIT_BYTES,
+};
+
+/// Bytes in which a picture has to begin.
+const MAX_PREFACE_BYTES: usize = 1 << 20;
+/// Bytes behind a picture that are no other pictures.
+const MAX_TRAILER_BYTES: u64 = 64 << 10;
+/// Bytes of a recording that has to be there as a whole before anything of it can be read.
+pub(crate) const MAX_DOWNLOAD_BYTES: u64 = 256 << 20;
+
+/// What there is at an address.
+pub(crate) enum Opened {
+    /// A picture, for this demuxer.
+    Still(Vec<u8>, &'static str),
+    /// One JPEG after the other.
+    Motion(Box<Motion>),
+    /// A container, for this demuxer.
+    Container(Box<Body>, &'static str),
+    /// A recording that can be read only as a whole.
+    Whole(Box<Body>),
+    /// It is left to ffmpeg, for this reason.
+    Foreign(&'static str),
+}
+
+/// Asks for what is at `url`.
+pub(crate) async fn open(url: &Url, config: &CaptureConfig, late: Instant) -> Result<Opened, Failure> {
+    let mut body = get(url, config, late).await?;
+    let head = body.at_least(HEAD_BYTES).await?.to_vec();
+    if head.is_empty() {
+        return Err(Failure::new(Kind::EndedEarly, format!("{}, and nothing behind it", body.status)));
+    }
+    let several = body.content_type.starts_with("multipart/");
+    let picture = picture_format(&head);
+    if let Some(format) = picture
+        && format != JPEG
+        && !several
+    {
+        return Ok(Opened::Still(body.whole(MAX_UNIT_BYTES).await?, format));
+    }
+    let parts = head.trim_ascii_start().starts_with(b"--") || body.content_type.contains("jpeg");
+    if several || picture.is_some() || (parts && container(&head).is_none()) {
+        return pictures(body, several).await;
+    }
+    match container(&head) {
+        Some("mov") => match index(&mut body).await? {
+            Index::First => Ok(Opened::Container(Box::new(body), "mov")),
+            Index::Last if body.has_ranges => Ok(Opened::Foreign("the recording's index is at its end")),
+            Index::Last => Ok(Opened::Whole(Box::new(body))),
+        },
+        Some(format) => Ok(Opened::Container(Box::new(body), format)),
+        None if is_heif(&head) => {
+            let detail = "a picture in HEIF (HEIC, AVIF), which is not read: let the camera send JPEG";
+            Err(Failure::new(Kind::NotMedia, detail.into()))
+        }
+        None => Err(body.no_media()),
+    }
+}
+
+/// The demuxer of a single JPEG.
+const JPEG: &str = "jpeg_pipe";
+
+/// A picture, or one after the other: by what follows the first.
+async fn pictures(mut body: Body, several: bool) -> Result<Opened, Failure> {
+    let mut splitter = Splitter::default();
+    let first = loop {
+        splitter.push(&body.take());
+        if let Some(first) = splitter.next() {
+            break first;
+        }
+        if !splitter.has_begun() && body.received > MAX_PREFACE_BYTES as u64 {
+            return Err(body.no_media());
+        }
+        match body.fill().await {
+            Ok(true) => {}
+            // A picture that is cut off is shown as far as it goes.
+            ended => {
+                return match (splitter.rest(), ended) {
+                    (Some(cut), _) if !several => Ok(Opened::Still(cut.to_vec(), JPEG)),
+                    (_, Err(why)) => Err(why),
+                    (Some(_), _) => {
+                        Err(Failure::new(Kind::EndedEarly, "the first picture is cut off".into()))
+                    }
+                    _ => Err(body.no_media()),
+                };
+            }
+        }
+    };
+    let arrival = std::time::Instant::now();
+    let goes_on = several
+        || match body.left() {
+            Some(left) => left > MAX_TRAILER_BYTES,
+            None => splitter.has_begun() || body.goes_on(&mut splitter).await,
+        };
+    if !goes_on {
+        return Ok(Opened::Still(first.to_vec(), JPEG));
+    }
+    Ok(Opened::Motion(Box::new(Motion::new(body, splitter, first, arrival))))
+}

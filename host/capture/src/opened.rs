@@ -1,0 +1,119 @@
+//! Sources that ffmpeg opens by itself: files, and what this program does not read.
+
+use std::{io, path::Path, pin::pin};
+
+use parking_lot::Mutex;
+use tokio::{
+    io::AsyncReadExt,
+    sync::{mpsc, watch},
+    time::Instant,
+};
+
+use crate::{
+    capture::{Capture, Job},
+    clip::Clip,
+    conclusion::{clip_of, conclude},
+    decoder,
+    error::{CaptureErrorKind as Kind, Failure},
+    feed::Stage,
+    handover::Handover,
+    http::container,
+    notes::Notes,
+    parts::{Read, read},
+    process::Process,
+    reading::{End, Reading, Times, read_log},
+    source::Source,
+};
+
+/// Captures it, from the start of the process to a clip, or to the reason why there is none.
+pub(crate) async fn capture<T, F: Future<Output = Option<T>>>(
+    job: Job<'_>,
+    enough: impl FnOnce(Clip) -> F,
+) -> Result<Capture<T>, Failure> {
+    let Job { config, source, request, .. } = job;
+    let format = match source {
+        Source::Remote(_) => None,
+        Source::File(path) => {
+            let head = read_head(path).await.map_err(|e| {
+                let kind = match e.kind() {
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Kind::NoSuchFile,
+                    _ => Kind::FileUnreadable,
+                };
+                Failure::new(kind, format!("{}: {e}", path.display()))
+            })?;
+            decoder::picture_format(&head).or_else(|| container(&head).filter(|format| *format == "mov"))
+        }
+    };
+    let (address, handover) = match source {
+        Source::File(path) => (decoder::file_address(path), None),
+        Source::Remote(url) => {
+            let handover = Handover::prepare(url, source.kind()).await.map_err(|e| no_handover(&e))?;
+            (handover.address().into(), Some(handover))
+        }
+    };
+    let started = Instant::now();
+    let arguments = decoder::arguments(source, &address, format, request, config.connect_timeout);
+    let process = Process::start(config, arguments, false, config.deadline + request.span())?;
+    let pid = process.pid;
+    let (stdout, stderr, _, mut end_of_it) = process.split();
+    let (announce, announced) = mpsc::unbounded_channel();
+    let address = address.to_string_lossy();
+    let given = handover.is_some().then_some(&*address);
+    let notes = Mutex::new(Notes::default());
+    let log = async {
+        let mut log = pin!(read_log(stderr, source, given, announce, &notes));
+        let Some(handover) = handover else {
+            log.await;
+            return Ok(());
+        };
+        tokio::select! {
+            // Already gone, for whatever reason.
+            () = &mut log => Ok(()),
+            handed_over = handover.send_on(pid) => {
+                log.await;
+                handed_over
+            }
+        }
+    };
+    let mut reading = Reading::new(config, request, job.late, stdout, announced, Times::Stream);
+    let (stage, _) = watch::channel(Stage::First);
+    let frames = async {
+        let show = |frames| clip_of(source, &notes.lock().clone(), frames).ok();
+        let read = read(&mut reading, request, job.part, &stage, show, enough).await;
+        // Ends the log too.
+        end_of_it.kill();
+        read
+    };
+    let (handed_over, read) = tokio::join!(log, frames);
+    let out_of_time = end_of_it.is_out_of_time().await;
+    let end = match read {
+        Read::Enough(answer) => return Ok(Capture::Enough(answer)),
+        Read::End(end) => end,
+    };
+    let (notes, frames) = (notes.into_inner(), reading.frames);
+    handed_over.map_err(|e| no_handover(&e))?;
+    notes.starved(config)?;
+    let end = if out_of_time { End::Late } else { end };
+    // ffmpeg calls an RTSP server that never answers invalid data.
+    let in_vain = !notes.is_open() && started.elapsed() >= config.connect_timeout;
+    let notes = if in_vain { notes.timed_out() } else { notes };
+    conclude(job, &notes, frames, end).map(Capture::Whole)
+}
+
+fn no_handover(error: &io::Error) -> Failure {
+    Failure::new(Kind::FfmpegFailed, format!("the address could not be handed to ffmpeg: {error}"))
+}
+
+/// The first bytes of a file; an error where it is none.
+async fn read_head(path: &Path) -> io::Result<Vec<u8>> {
+    let facts = tokio::fs::metadata(path).await?;
+    if !facts.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    if facts.len() == 0 {
+        return Err(io::Error::other("it is empty"));
+    }
+    let mut head = Vec::with_capacity(decoder::HEAD_BYTES);
+    tokio::fs::File::open(path).await?.take(decoder::HEAD_BYTES as u64).read_to_end(&mut head).await?;
+    Ok(head)
+}

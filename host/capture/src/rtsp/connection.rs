@@ -1,0 +1,253 @@
+//! A connection to a camera: requests, answers, and the packets between them.
+
+use std::{collections::VecDeque, io, time::Duration};
+
+use bytes::BytesMut;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::{Instant, timeout, timeout_at},
+};
+use url::Url;
+
+use super::message::{Answer, Garbage, Message, Parser, quoted};
+use crate::{
+    auth::Authorization,
+    error::{CaptureErrorKind as Kind, Failure, is_of_this_machine},
+};
+
+/// How this program calls itself.
+const USER_AGENT: &str = concat!("EasySight/", env!("CARGO_PKG_VERSION"));
+/// The port where an address names none.
+const PORT: u16 = 554;
+/// Answers that ask who is there, to one request.
+const MAX_ATTEMPTS: usize = 4;
+/// Longer than any capture.
+const LONG: Duration = Duration::from_hours(24);
+/// Messages before the answer to a request, which are kept.
+const MAX_EARLY: usize = 1_000;
+
+/// A connection that broke.
+#[derive(Debug)]
+pub(crate) enum Broken {
+    /// The camera closed it.
+    Closed,
+    /// The camera or the network tore it down.
+    Torn(io::Error),
+    /// Nothing came for as long as a camera may be silent.
+    Silent,
+    /// Time is over; so many bytes of a message are there.
+    Late(usize),
+    /// What came is no RTSP.
+    Garbage(String),
+}
+
+/// An open connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    stream: TcpStream,
+    buffer: BytesMut,
+    parser: Parser,
+    /// What came before the answer that was waited for.
+    early: VecDeque<Message>,
+    number: u32,
+    patience: Duration,
+    late: Instant,
+}
+
+impl Connection {
+    /// Connects to the host of an address.
+    pub(crate) async fn open(url: &Url, patience: Duration, late: Instant) -> Result<Self, Failure> {
+        let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        let address = (host, url.port().unwrap_or(PORT));
+        let until = late.min(Instant::now() + patience);
+        let stream = match timeout_at(until, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => return Err(unreachable(&error)),
+            Err(_) => {
+                let detail = format!("no connection after {} s", patience.as_secs_f64());
+                return Err(Failure::new(Kind::ConnectTimedOut, detail));
+            }
+        };
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "requests may be sent late");
+        }
+        let buffer = BytesMut::with_capacity(64 << 10);
+        Ok(Self {
+            stream,
+            buffer,
+            parser: Parser::default(),
+            early: VecDeque::new(),
+            number: 0,
+            patience,
+            late,
+        })
+    }
+
+    pub(crate) fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    /// The next message.
+    pub(crate) async fn message(&mut self) -> Result<Message, Broken> {
+        match self.early.pop_front() {
+            Some(message) => Ok(message),
+            None => self.receive().await,
+        }
+    }
+
+    async fn receive(&mut self) -> Result<Message, Broken> {
+        loop {
+            match self.parser.next(&mut self.buffer) {
+                Ok(Some(message)) => return Ok(message),
+                Ok(None) => {}
+                Err(Garbage(text)) => return Err(Broken::Garbage(text)),
+            }
+            let until = self.late.min(Instant::now() + self.patience);
+            match timeout_at(until, self.stream.read_buf(&mut self.buffer)).await {
+                // What was begun and looks like no message is no connection that was closed too early.
+                Ok(Ok(0)) if !self.parser.playing && !self.buffer.is_empty() => {
+                    return Err(Broken::Garbage(quoted(&self.buffer)));
+                }
+                Ok(Ok(0)) => return Err(Broken::Closed),
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => return Err(Broken::Torn(error)),
+                Err(_) if until == self.late => return Err(Broken::Late(self.buffer.len())),
+                Err(_) => return Err(Broken::Silent),
+            }
+        }
+    }
+
+    /// Asks, says who asks where that is wanted, and waits for the answer, whatever it is.
+    pub(crate) async fn ask(
+        &mut self,
+        method: &'static str,
+        uri: &str,
+        headers: &[(&str, &str)],
+        authorization: &mut Authorization,
+    ) -> Result<Answer, Failure> {
+        for _ in 0..MAX_ATTEMPTS {
+            let value = authorization.value(method, uri);
+            let number = self.send(method, uri, headers, value.as_deref()).await;
+            let number = number.map_err(|error| broken(&Broken::Torn(error), method))?;
+            let answer = self.answer(number).await.map_err(|why| broken(&why, method))?;
+            if answer.status != 401 || !authorization.asked(answer.headers("www-authenticate")) {
+                if (200..300).contains(&answer.status) {
+                    authorization.accepted();
+                }
+                return Ok(answer);
+            }
+        }
+        Err(Failure::new(Kind::Unauthorized, format!("{method}: it asks again and again who is there")))
+    }
+
+    /// The answer to a request; some cameras number them all alike.
+    async fn answer(&mut self, number: u32) -> Result<Answer, Broken> {
+        while self.early.len() < MAX_EARLY {
+            let answer = match self.receive().await? {
+                Message::Answer(answer) => answer,
+                other => {
+                    self.early.push_back(other);
+                    continue;
+                }
+            };
+            let its = answer.header("cseq").and_then(|number| number.parse::<u32>().ok());
+            // Others are late answers to earlier requests.
+            if its.is_none_or(|its| its >= number || its == 0) && answer.status >= 200 {
+                return Ok(answer);
+            }
+        }
+        Err(Broken::Garbage("packets without an answer".into()))
+    }
+
+    /// Sends a request and waits for nothing; its number.
+    pub(crate) async fn send(
+        &mut self,
+        method: &str,
+        uri: &str,
+        headers: &[(&str, &str)],
+        authorization: Option<&str>,
+    ) -> io::Result<u32> {
+        self.number += 1;
+        let request = self.request(method, uri, headers, authorization);
+        let written = timeout(self.patience, self.stream.write_all(request.as_bytes())).await;
+        written.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
+        Ok(self.number)
+    }
+
+    /// Sends a last request, as far as the system takes it at once.
+    pub(crate) fn send_off(
+        &mut self,
+        method: &str,
+        uri: &str,
+        headers: &[(&str, &str)],
+        authorization: Option<&str>,
+    ) {
+        self.number += 1;
+        let request = self.request(method, uri, headers, authorization);
+        if let Err(error) = self.stream.try_write(request.as_bytes()) {
+            tracing::debug!(%error, method, "the camera is not told");
+        }
+    }
+
+    fn request(
+        &self,
+        method: &str,
+        uri: &str,
+        headers: &[(&str, &str)],
+        authorization: Option<&str>,
+    ) -> String {
+        let mut request =
+            format!("{method} {uri} RTSP/1.0\r\nCSeq: {}\r\nUser-Agent: {USER_AGENT}\r\n", self.number);
+        let authorization = authorization.map(|value| ("Authorization", value));
+        for (name, value) in headers.iter().copied().chain(authorization) {
+            request.extend([name, ": ", value, "\r\n"]);
+        }
+        request + "\r\n"
+    }
+
+    /// From now on packets come.
+    pub(crate) const fn play(&mut self) {
+        self.parser.playing = true;
+    }
+
+    /// From now on whoever listens says when time is over.
+    pub(crate) fn unhurried(&mut self) {
+        self.late = Instant::now() + LONG;
+    }
+}
+
+/// Why there is no connection at all.
+pub(crate) fn unreachable(error: &io::Error) -> Failure {
+    let kind = match error.kind() {
+        _ if is_of_this_machine(error) => Kind::FfmpegFailed,
+        io::ErrorKind::ConnectionRefused => Kind::ConnectionRefused,
+        io::ErrorKind::HostUnreachable
+        | io::ErrorKind::NetworkUnreachable
+        | io::ErrorKind::NetworkDown
+        | io::ErrorKind::AddrNotAvailable => Kind::HostUnreachable,
+        io::ErrorKind::TimedOut => Kind::ConnectTimedOut,
+        io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => Kind::HungUp,
+        // The system has no word of its own for it.
+        _ if error.raw_os_error().is_none() => Kind::NoSuchHost,
+        _ => Kind::HostUnreachable,
+    };
+    Failure::new(kind, error.to_string())
+}
+
+/// Why there is no answer to a request.
+pub(crate) fn broken(why: &Broken, method: &str) -> Failure {
+    match why {
+        Broken::Closed => Failure::new(Kind::HungUp, format!("{method}: the camera closed the connection")),
+        Broken::Torn(error) => {
+            Failure::new(Kind::HungUp, format!("{method}: the connection was torn down: {error}"))
+        }
+        Broken::Silent => Failure::new(Kind::ConnectTimedOut, format!("{method}: no answer")),
+        Broken::Late(bytes) => {
+            Failure::new(Kind::ConnectTimedOut, format!("{method}: of the answer {bytes} bytes came in time"))
+        }
+        Broken::Garbage(text) => {
+            Failure::new(Kind::NotMedia, format!("{method}: the answer is no RTSP: {text:?}"))
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Video over UDP: a pair of ports of this machine, and packets of nobody but the camera.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+};
+
+use bytes::Bytes;
+use tokio::net::UdpSocket;
+
+/// Pairs of ports that are tried.
+const ATTEMPTS: usize = 50;
+/// Bytes of a datagram.
+const MAX_DATAGRAM_BYTES: usize = 64 << 10;
+/// A packet without content, which opens the way back through a router or a firewall.
+const KNOCK: [u8; 12] = [0x80, 0x60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
+/// An even port for packets and the next one for reports on them.
+#[derive(Debug)]
+pub(crate) struct Datagrams {
+    packets: UdpSocket,
+    reports: UdpSocket,
+    pub(crate) port: u16,
+    /// Who may send.
+    from: Vec<IpAddr>,
+    buffer: Box<[u8]>,
+}
+
+impl Datagrams {
+    /// Opens them on the address that the camera is reached from.
+    pub(crate) async fn open(own: IpAddr, camera: IpAddr) -> io::Result<Self> {
+        for _ in 0..ATTEMPTS {
+            let packets = UdpSocket::bind((own, 0)).await?;
+            let port = packets.local_addr()?.port();
+            if !port.is_multiple_of(2) {
+                continue;
+            }
+            // The next one may be taken.
+            if let Ok(reports) = UdpSocket::bind((own, port + 1)).await {
+                let buffer = vec![0; MAX_DATAGRAM_BYTES].into();
+                return Ok(Self { packets, reports, port, from: vec![camera], buffer });
+            }
+        }
+        Err(io::Error::other("there are no two ports side by side"))
+    }
+
+    /// Knocks at the camera's ports, and lets in whoever it named besides itself.
+    pub(crate) async fn knock(&mut self, camera: IpAddr, ports: Option<(u16, u16)>, source: Option<IpAddr>) {
+        self.from.extend(source);
+        let Some((packets, reports)) = ports else { return };
+        for (socket, port) in [(&self.packets, packets), (&self.reports, reports)] {
+            if let Err(error) = socket.send_to(&KNOCK, SocketAddr::from((camera, port))).await {
+                tracing::debug!(%error, "the camera's port is not reached");
+            }
+        }
+    }
+
+    /// The next packet.
+    pub(crate) async fn packet(&mut self) -> io::Result<Bytes> {
+        loop {
+            let (length, from) = match self.packets.recv_from(&mut self.buffer).await {
+                Ok(received) => received,
+                // The camera's answer to the knock, where it does not listen.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => continue,
+                Err(error) => return Err(error),
+            };
+            if self.from.contains(&from.ip()) {
+                return Ok(Bytes::copy_from_slice(self.buffer.get(..length).unwrap_or_default()));
+            }
+        }
+    }
+}

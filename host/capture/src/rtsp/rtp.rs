@@ -1,0 +1,187 @@
+//! RTP packets: their heads, those that are missing, and over UDP their order.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+
+/// How long a packet that was overtaken is waited for.
+const OVERTAKEN: Duration = Duration::from_millis(200);
+/// Packets that wait for one that was overtaken.
+const MAX_WAITING: usize = 256;
+/// A number so far away is another stream's.
+const MAX_JUMP: u16 = 3_000;
+
+/// A packet of video.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Packet {
+    pub(crate) number: u16,
+    pub(crate) stamp: u32,
+    pub(crate) marker: bool,
+    pub(crate) payload_type: u8,
+    source: u32,
+    pub(crate) payload: Bytes,
+    pub(crate) arrival: Instant,
+}
+
+impl Packet {
+    /// Takes a packet apart; none where it is none.
+    pub(crate) fn parse(data: &Bytes, arrival: Instant) -> Option<Self> {
+        let &[first, second, n1, n0, t3, t2, t1, t0, s3, s2, s1, s0] = data.first_chunk::<12>()?;
+        if first >> 6 != 2 {
+            return None;
+        }
+        let mut begin = 12 + 4 * usize::from(first & 0x0F);
+        if first & 0x10 != 0 {
+            let &[high, low] = data.get(begin + 2..)?.first_chunk::<2>()?;
+            begin += 4 + 4 * usize::from(u16::from_be_bytes([high, low]));
+        }
+        let padding = if first & 0x20 != 0 { usize::from(*data.last()?) } else { 0 };
+        let end = data.len().checked_sub(padding)?;
+        if begin > end {
+            return None;
+        }
+        Some(Self {
+            number: u16::from_be_bytes([n1, n0]),
+            stamp: u32::from_be_bytes([t3, t2, t1, t0]),
+            marker: second & 0x80 != 0,
+            payload_type: second & 0x7F,
+            source: u32::from_be_bytes([s3, s2, s1, s0]),
+            payload: data.slice(begin..end),
+            arrival,
+        })
+    }
+}
+
+/// Puts packets in order, and counts those that are missing.
+#[derive(Debug, Default)]
+pub(crate) struct Order {
+    /// Whether packets overtake each other.
+    reorders: bool,
+    next: Option<(u32, u16)>,
+    /// By the distance from a number that only grows.
+    waiting: BTreeMap<u64, Packet>,
+    base: u64,
+    pub(crate) missing: u32,
+}
+
+/// A packet in its order, and how many before it are missing.
+pub(crate) type Ordered = (Packet, u16);
+
+impl Order {
+    /// Of a way on which packets overtake each other, or not.
+    pub(crate) fn new(reorders: bool) -> Self {
+        Self { reorders, ..Self::default() }
+    }
+
+    /// Takes a packet; hands on those whose turn it is.
+    pub(crate) fn take(&mut self, packet: Packet, mut hand_on: impl FnMut(Ordered)) {
+        let Some((source, next)) = self.next else {
+            return self.begin(packet, hand_on);
+        };
+        let ahead = packet.number.wrapping_sub(next);
+        let behind = next.wrapping_sub(packet.number);
+        if source != packet.source || (ahead > MAX_JUMP && behind > MAX_JUMP) {
+            self.flush(&mut hand_on);
+            return self.begin(packet, hand_on);
+        }
+        if ahead > MAX_JUMP {
+            // Over UDP it was given up; over TCP the camera repeats itself.
+            return;
+        }
+        if !self.reorders {
+            return self.hand(packet, ahead, &mut hand_on);
+        }
+        let now = packet.arrival;
+        self.waiting.insert(self.base + u64::from(ahead), packet);
+        loop {
+            let Some((&at, first)) = self.waiting.first_key_value() else { return };
+            let in_turn = at == self.base;
+            let given_up =
+                self.waiting.len() > MAX_WAITING || now.saturating_duration_since(first.arrival) > OVERTAKEN;
+            if !in_turn && !given_up {
+                return;
+            }
+            let missing = u16::try_from(at - self.base).unwrap_or(u16::MAX);
+            if let Some((_, packet)) = self.waiting.pop_first() {
+                self.hand(packet, missing, &mut hand_on);
+            }
+        }
+    }
+
+    fn begin(&mut self, packet: Packet, mut hand_on: impl FnMut(Ordered)) {
+        self.waiting.clear();
+        self.hand(packet, 0, &mut hand_on);
+    }
+
+    fn hand(&mut self, packet: Packet, missing: u16, hand_on: &mut impl FnMut(Ordered)) {
+        self.base += u64::from(missing) + 1;
+        self.missing = self.missing.saturating_add(missing.into());
+        self.next = Some((packet.source, packet.number.wrapping_add(1)));
+        hand_on((packet, missing));
+    }
+
+    fn flush(&mut self, hand_on: &mut impl FnMut(Ordered)) {
+        while let Some((at, packet)) = self.waiting.pop_first() {
+            let missing = u16::try_from(at.saturating_sub(self.base)).unwrap_or(u16::MAX);
+            self.hand(packet, missing, hand_on);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn packet(number: u16) -> Packet {
+        let bytes = [&[0x80, 0xE0][..], &number.to_be_bytes(), &[0; 8], b"x"].concat();
+        Packet::parse(&bytes.into(), Instant::now()).unwrap()
+    }
+
+    fn ordered(reorders: bool, numbers: &[u16]) -> (Vec<u16>, u32) {
+        let mut order = Order::new(reorders);
+        let mut out = Vec::new();
+        for number in numbers {
+            order.take(packet(*number), |(packet, _)| out.push(packet.number));
+        }
+        order.flush(&mut |(packet, _)| out.push(packet.number));
+        (out, order.missing)
+    }
+
+    #[test]
+    fn heads_are_taken_apart() {
+        // One contributing source, an extension of one word, two bytes of padding.
+        let mut bytes = vec![0xB1, 0xE0, 1, 2, 0, 0, 0, 9, 0, 0, 0, 7];
+        bytes.extend([0; 4]);
+        bytes.extend([0xBE, 0xDE, 0, 1, 0, 0, 0, 0]);
+        bytes.extend(b"abc\0\x02");
+        let packet = Packet::parse(&bytes.into(), Instant::now()).unwrap();
+        assert_eq!((packet.number, packet.stamp, packet.payload_type, packet.marker), (0x0102, 9, 96, true));
+        assert_eq!(&packet.payload[..], b"abc");
+    }
+
+    #[test]
+    fn what_was_overtaken_comes_in_its_turn_over_udp() {
+        assert_eq!(ordered(true, &[65_534, 0, 65_535, 1, 3, 2]), (vec![65_534, 65_535, 0, 1, 2, 3], 0));
+        assert_eq!(ordered(true, &[1, 2, 5, 6]), (vec![1, 2, 5, 6], 2));
+        assert_eq!(ordered(false, &[1, 2, 5, 6]), (vec![1, 2, 5, 6], 2));
+        // Another beginning, as after a restart.
+        assert_eq!(ordered(false, &[1, 2, 30_000, 30_001]), (vec![1, 2, 30_000, 30_001], 0));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(
+            bytes in prop::collection::vec(any::<u8>(), 0..80), numbers in prop::collection::vec(any::<u16>(), 0..80),
+            reorders in any::<bool>()
+        ) {
+            drop(Packet::parse(&bytes.into(), Instant::now()));
+            let (out, _) = ordered(reorders, &numbers);
+            prop_assert!(out.len() <= numbers.len());
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! The description of a session (SDP), as far as a capture needs it: which video there is and how it is packed.
+
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, STANDARD_NO_PAD},
+};
+use bytes::Bytes;
+
+use crate::feed::Codec;
+
+/// Parameter sets of a description, at the most.
+const MAX_SETS: usize = 16;
+
+/// A video that can be read.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Video {
+    pub(crate) codec: Codec,
+    pub(crate) payload_type: u8,
+    /// Ticks of its clock a second.
+    pub(crate) clock_rate: u32,
+    /// Where it is set up, as the description has it.
+    pub(crate) control: Option<String>,
+    /// Parameter sets without which nothing decodes, where they stand here.
+    pub(crate) sets: Vec<Bytes>,
+    /// Frames a second, where it is declared.
+    pub(crate) frame_rate: Option<f64>,
+}
+
+/// What a description offers.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Offer {
+    Video(Video),
+    /// Video, but packed in a way that is left to ffmpeg.
+    Foreign(String),
+    NoVideo,
+}
+
+/// A description, taken apart.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Description {
+    pub(crate) offer: Offer,
+    /// Where the whole is played.
+    pub(crate) control: Option<String>,
+}
+
+#[derive(Default)]
+struct Section<'a> {
+    is_video: bool,
+    payload_type: Option<u8>,
+    attributes: Vec<(&'a str, &'a str)>,
+}
+
+impl<'a> Section<'a> {
+    fn attribute(&self, name: &str) -> Option<&'a str> {
+        self.attributes.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
+    }
+
+    /// The value of an attribute that is about its payload type.
+    fn about_type(&self, name: &str) -> Option<&'a str> {
+        let payload_type = self.payload_type?.to_string();
+        let of_name = |(own, _): &&(&str, &str)| own.eq_ignore_ascii_case(name);
+        self.attributes.iter().filter(of_name).find_map(|(_, value)| {
+            let (number, rest) = value.trim().split_once(' ')?;
+            (number == payload_type).then_some(rest.trim())
+        })
+    }
+
+    fn offer(&self) -> Offer {
+        let Some(payload_type) = self.payload_type else { return Offer::Foreign("no payload".into()) };
+        let map = self.about_type("rtpmap").unwrap_or(if payload_type == 26 { "JPEG/90000" } else { "" });
+        let (name, rate) = map.split_once('/').unwrap_or((map, ""));
+        let codec = match name.to_ascii_uppercase().as_str() {
+            "H264" => Codec::H264,
+            "H265" | "HEVC" => Codec::H265,
+            "JPEG" => Codec::Jpeg,
+            _ => return Offer::Foreign(format!("payload type {payload_type} {name}").trim_end().to_owned()),
+        };
+        let format = self.about_type("fmtp").unwrap_or_default();
+        let parameter = |wanted: &str| {
+            format
+                .split(';')
+                .filter_map(|one| one.trim().split_once('='))
+                .find_map(|(name, value)| name.trim().eq_ignore_ascii_case(wanted).then_some(value.trim()))
+        };
+        // Numbers in front of each unit: no camera is known that does so.
+        let numbered = parameter("sprop-max-don-diff").is_some_and(|value| value != "0")
+            || (codec == Codec::H264 && parameter("packetization-mode") == Some("2"));
+        if numbered {
+            return Offer::Foreign(format!("{name} in interleaved order"));
+        }
+        let names = ["sprop-vps", "sprop-sps", "sprop-pps", "sprop-parameter-sets"];
+        let sets = names.iter().filter_map(|name| parameter(name)).flat_map(|list| list.split(','));
+        let sets = sets.filter_map(decoded).take(MAX_SETS).collect();
+        let rate = rate.split('/').next().and_then(|rate| rate.trim().parse().ok());
+        Offer::Video(Video {
+            codec,
+            payload_type,
+            clock_rate: rate.filter(|rate| *rate > 0).unwrap_or(90_000),
+            control: self.attribute("control").map(str::to_owned),
+            sets,
+            frame_rate: self
+                .attribute("framerate")
+                .and_then(|rate| rate.trim().parse::<f64>().ok())
+                .filter(|rate| rate.is_finite() && *rate > 0.0 && *rate <= 1_000.0),
+        })
+    }
+}
+
+/// Takes a description apart: of several videos the first that can be read.
+pub(crate) fn parse(text: &str) -> Description {
+    let mut whole = Section::default();
+    let mut sections: Vec<Section<'_>> = Vec::new();
+    for line in text.lines() {
+        let Some((kind, value)) = line.trim().split_once('=') else { continue };
+        match kind {
+            "m" => {
+                let mut words = value.split_whitespace();
+                let is_video = words.next().is_some_and(|media| media.eq_ignore_ascii_case("video"));
+                let payload_type = words.nth(2).and_then(|word| word.parse().ok());
+                sections.push(Section { is_video, payload_type, attributes: Vec::new() });
+            }
+            "a" => {
+                let (name, value) = value.split_once(':').unwrap_or((value, ""));
+                sections.last_mut().unwrap_or(&mut whole).attributes.push((name.trim(), value.trim()));
+            }
+            _ => {}
+        }
+    }
+    let mut offer = Offer::NoVideo;
+    for section in sections.iter().filter(|section| section.is_video) {
+        match section.offer() {
+            Offer::Video(video) => {
+                offer = Offer::Video(video);
+                break;
+            }
+            other if offer == Offer::NoVideo => offer = other,
+            _ => {}
+        }
+    }
+    Description { offer, control: whole.attribute("control").map(str::to_owned) }
+}
+
+fn decoded(text: &str) -> Option<Bytes> {
+    let text = text.trim();
+    let decoded =
+        STANDARD.decode(text).or_else(|_| STANDARD_NO_PAD.decode(text.trim_end_matches('='))).ok()?;
+    (!decoded.is_empty()).then(|| decoded.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_first_video_that_can_be_read_is_chosen() {
+        let text = "v=0\r\na=control:*\r\nm=audio 0 RTP/AVP 8\r\na=control:track0\r\nm=video 0 RTP/AVP 96\r\n\
+                    a=rtpmap:96 MP4V-ES/90000\r\nm=video 0 RTP/AVP 97\r\na=rtpmap:97 h264/90000\r\n\
+                    a=framerate:12.5\r\na=control:track2\r\n\
+                    a=fmtp:97 packetization-mode=1; sprop-parameter-sets=Z0LgHg==,aM4=\r\n";
+        let description = parse(text);
+        assert_eq!(description.control.as_deref(), Some("*"));
+        let Offer::Video(video) = description.offer else { panic!("{description:?}") };
+        assert_eq!((video.codec, video.payload_type, video.clock_rate), (Codec::H264, 97, 90_000));
+        assert_eq!((video.control.as_deref(), video.frame_rate), (Some("track2"), Some(12.5)));
+        assert_eq!(video.sets, [&b"\x67\x42\xe0\x1e"[..], &b"\x68\xce"[..]]);
+    }
+
+    #[test]
+    fn what_is_left_to_ffmpeg_and_what_is_no_video_are_told_apart() {
+        let offer = |media: &str| parse(&format!("v=0\n{media}")).offer;
+        assert_eq!(offer("m=audio 0 RTP/AVP 8\n"), Offer::NoVideo);
+        assert!(matches!(offer("m=video 0 RTP/AVP 96\na=rtpmap:96 VP8/90000\n"), Offer::Foreign(_)));
+        assert!(matches!(offer("m=video 0 RTP/AVP 26\n"), Offer::Video(Video { codec: Codec::Jpeg, .. })));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(lines in prop::collection::vec(
+            r"(m=video |a=rtpmap:|a=fmtp:|a=control:|a=framerate:|m=)?[0-9A-Za-z=;:/, -]{0,30}", 0..12
+        )) {
+            drop(parse(&lines.join("\r\n")));
+        }
+    }
+}

@@ -1,0 +1,381 @@
+//! A session with a camera: what it has, how it is set up, and its pictures while it plays.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::{Instant, sleep_until, timeout_at};
+use url::Url;
+
+use super::{
+    connection::{Broken, Connection, broken},
+    datagrams::Datagrams,
+    depacketize::Depacketizer,
+    message::{Answer, Message},
+    rtp::{Order, Packet},
+    sdp::{self, Offer, Video},
+};
+use crate::{
+    auth::Authorization,
+    capture::{CaptureConfig, RtspTransport},
+    error::{CaptureErrorKind as Kind, Failure},
+    feed::{Format, Sender, Unit},
+};
+
+/// Times that a camera may send on to another address of its own.
+const MAX_REDIRECTS: usize = 4;
+/// Between two signs that somebody still looks, where the camera says nothing of it.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(20);
+
+/// What came of asking for a session.
+pub(crate) enum Opened {
+    /// It plays.
+    Playing(Box<Session>),
+    /// It is left to ffmpeg, for this reason.
+    Foreign(String),
+}
+
+/// A session that plays.
+pub(crate) struct Session {
+    connection: Connection,
+    authorization: Authorization,
+    way: Way,
+    video: Video,
+    /// What the whole is called.
+    aggregate: String,
+    id: String,
+    patience: Duration,
+    sign_of_life: Duration,
+}
+
+/// How packets come.
+enum Way {
+    /// Over the connection, on this channel.
+    Channel(u8),
+    Datagrams(Datagrams),
+}
+
+/// What is set up, and where.
+struct Described {
+    connection: Connection,
+    authorization: Authorization,
+    video: Video,
+    aggregate: String,
+    track: String,
+}
+
+/// A transport that the camera refuses, in its own words.
+struct Refused(Failure);
+
+/// Opens a session with the camera at `url`, over a transport that it takes.
+pub(crate) async fn open(url: &Url, config: &CaptureConfig, late: Instant) -> Result<Opened, Failure> {
+    let transports: &[RtspTransport] = match config.rtsp_transport {
+        RtspTransport::Auto => &[RtspTransport::Tcp, RtspTransport::Udp],
+        RtspTransport::Tcp => &[RtspTransport::Tcp],
+        RtspTransport::Udp => &[RtspTransport::Udp],
+    };
+    let mut refused = None;
+    for transport in transports {
+        let described = match describe(url, config, late).await? {
+            Ok(described) => described,
+            Err(foreign) => return Ok(Opened::Foreign(foreign)),
+        };
+        match set_up(described, *transport, config).await? {
+            Ok(session) => return Ok(Opened::Playing(Box::new(session))),
+            Err(Refused(failure)) => refused = Some(refused.unwrap_or(failure)),
+        }
+    }
+    Err(refused.unwrap_or_else(|| Failure::new(Kind::ServerError, "no transport was tried".into())))
+}
+
+/// Asks what there is, where the camera sends to; that is left to ffmpeg where it answers with an error.
+async fn describe(
+    url: &Url,
+    config: &CaptureConfig,
+    late: Instant,
+) -> Result<Result<Described, String>, Failure> {
+    let mut authorization = Authorization::of(url);
+    let mut url = bare(url);
+    for _ in 0..=MAX_REDIRECTS {
+        let mut connection = Connection::open(&url, config.connect_timeout, late).await?;
+        let accepts = [("Accept", "application/sdp")];
+        let answer = connection.ask("DESCRIBE", url.as_str(), &accepts, &mut authorization).await?;
+        if (300..400).contains(&answer.status) && answer.header("location").is_some() {
+            url = elsewhere(&url, &answer)?;
+            continue;
+        }
+        granted("DESCRIBE", &answer, &authorization)?;
+        let description = sdp::parse(&String::from_utf8_lossy(&answer.body));
+        let video = match description.offer {
+            Offer::Video(video) => video,
+            Offer::Foreign(what) => return Ok(Err(what)),
+            Offer::NoVideo => {
+                return Err(Failure::new(Kind::NoVideo, "the camera describes no video".into()));
+            }
+        };
+        let base = answer.header("content-base").or_else(|| answer.header("content-location"));
+        let base = base.filter(|base| base.contains("://")).unwrap_or(url.as_str()).to_owned();
+        let aggregate = resolved(&base, description.control.as_deref());
+        let track = resolved(&base, video.control.as_deref());
+        return Ok(Ok(Described { connection, authorization, video, aggregate, track }));
+    }
+    Err(Failure::new(Kind::ServerError, format!("DESCRIBE: it sends on {MAX_REDIRECTS} times and more")))
+}
+
+/// Without user and password, which are nobody's business but of who asks for them.
+fn bare(url: &Url) -> Url {
+    let mut bare = url.clone();
+    // Neither fails for an address with a host.
+    bare.set_username("").and_then(|()| bare.set_password(None)).unwrap_or_default();
+    bare.set_fragment(None);
+    bare
+}
+
+/// Where a camera sends on to: to itself, however it is called there.
+fn elsewhere(url: &Url, answer: &Answer) -> Result<Url, Failure> {
+    let to = answer.header("location").unwrap_or_default();
+    let target = url.join(to).ok().map(|target| bare(&target));
+    match target {
+        Some(target) if target.scheme() == url.scheme() && target.host_str() == url.host_str() => Ok(target),
+        Some(target) => {
+            let host = target.host_str().unwrap_or_default();
+            let scheme = target.scheme();
+            let detail = format!(
+                "{}: it sends on to {scheme}://{host}, which is somewhere else",
+                answer.status_line()
+            );
+            Err(Failure::new(Kind::ServerError, detail))
+        }
+        None => Err(Failure::new(Kind::ServerError, format!("{}: to no address", answer.status_line()))),
+    }
+}
+
+/// The address of a part, as cameras mean it: behind that of the whole unless it is one of its own.
+fn resolved(base: &str, control: Option<&str>) -> String {
+    match control.map(str::trim) {
+        None | Some("" | "*") => base.to_owned(),
+        Some(control) if control.contains("://") => {
+            Url::parse(control).map_or_else(|_| control.to_owned(), |url| bare(&url).into())
+        }
+        Some(control) => {
+            format!("{}/{}", base.trim_end_matches('/'), control.trim_start_matches('/'))
+        }
+    }
+}
+
+/// An error where the camera does not grant what was asked for.
+fn granted(method: &str, answer: &Answer, authorization: &Authorization) -> Result<(), Failure> {
+    let kind = match answer.status {
+        200..300 => return Ok(()),
+        401 => Kind::Unauthorized,
+        403 => Kind::Forbidden,
+        404 => Kind::NotFound,
+        _ => Kind::ServerError,
+    };
+    let nobody = kind == Kind::Unauthorized && !authorization.has_credentials();
+    let hint = if nobody { ", and the address has no user and password" } else { "" };
+    Err(Failure::new(kind, format!("{method}: {}{hint}", answer.status_line())))
+}
+
+async fn set_up(
+    described: Described,
+    transport: RtspTransport,
+    config: &CaptureConfig,
+) -> Result<Result<Session, Refused>, Failure> {
+    let Described { mut connection, mut authorization, video, aggregate, track } = described;
+    let of_system = |error: std::io::Error| Failure::new(Kind::HungUp, error.to_string());
+    let (own, camera) = {
+        let stream = connection.stream();
+        let own = stream.local_addr().map_err(of_system)?;
+        (own.ip(), stream.peer_addr().map_err(of_system)?.ip())
+    };
+    let mut datagrams = None;
+    let wanted = if transport == RtspTransport::Udp {
+        let opened = Datagrams::open(own, camera).await;
+        let opened = opened.map_err(|e| Failure::new(Kind::FfmpegFailed, format!("UDP: {e}")))?;
+        let port = opened.port;
+        datagrams = Some(opened);
+        format!("RTP/AVP;unicast;client_port={port}-{}", port + 1)
+    } else {
+        "RTP/AVP/TCP;unicast;interleaved=0-1".to_owned()
+    };
+    let answer = connection.ask("SETUP", &track, &[("Transport", &wanted)], &mut authorization).await?;
+    if let Err(failure) = granted("SETUP", &answer, &authorization) {
+        let about_transport =
+            matches!(answer.status, 400..=499 | 501 | 551) && !matches!(answer.status, 401 | 403 | 404 | 453);
+        return if about_transport { Ok(Err(Refused(failure))) } else { Err(failure) };
+    }
+    let session = answer.header("session").unwrap_or_default();
+    let (id, parameters) = session.split_once(';').unwrap_or((session, ""));
+    let id = id.trim().to_owned();
+    let expires = parameters.trim().strip_prefix("timeout=").and_then(|seconds| seconds.trim().parse().ok());
+    let sign_of_life = expires
+        .map_or(SIGN_OF_LIFE, |seconds: u64| (Duration::from_secs(seconds.max(2)) / 2).min(SIGN_OF_LIFE));
+    let granted_way = answer.header("transport").unwrap_or_default();
+    let way = match datagrams {
+        Some(mut datagrams) => {
+            let source = parameter(granted_way, "source").and_then(|source| source.parse().ok());
+            datagrams.knock(camera, pair(granted_way, "server_port"), source).await;
+            Way::Datagrams(datagrams)
+        }
+        None => {
+            let channel = pair(granted_way, "interleaved").map_or(0, |(channel, _)| channel);
+            Way::Channel(u8::try_from(channel).unwrap_or(0))
+        }
+    };
+    connection.play();
+    let headers = [("Session", id.as_str()), ("Range", "npt=0.000-")];
+    let headers = headers.get(usize::from(id.is_empty())..).unwrap_or_default();
+    let answer = connection.ask("PLAY", &aggregate, headers, &mut authorization).await?;
+    granted("PLAY", &answer, &authorization)?;
+    connection.unhurried();
+    let patience = config.connect_timeout;
+    let session = Session { connection, authorization, way, video, aggregate, id, patience, sign_of_life };
+    Ok(Ok(session))
+}
+
+/// The value of a parameter of a header.
+fn parameter<'a>(header: &'a str, name: &str) -> Option<&'a str> {
+    let mut parameters = header.split([';', ',']).filter_map(|one| one.trim().split_once('='));
+    parameters.find(|(own, _)| own.trim().eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+}
+
+/// Two numbers of a parameter, of which the second may follow from the first.
+fn pair(header: &str, name: &str) -> Option<(u16, u16)> {
+    let value = parameter(header, name)?;
+    let (one, other) = value.split_once('-').unwrap_or((value, ""));
+    let one: u16 = one.trim().parse().ok()?;
+    Some((one, other.trim().parse().unwrap_or(one.wrapping_add(1))))
+}
+
+impl Session {
+    /// What plays.
+    pub(crate) fn format(&self) -> Format {
+        Format {
+            codec: self.video.codec,
+            sets: self.video.sets.clone(),
+            clock_rate: self.video.clock_rate,
+            frame_rate: self.video.frame_rate,
+        }
+    }
+
+    /// Hands on pictures until no more come, and says why; packets that were lost are counted in `lost`.
+    pub(crate) async fn run(mut self, units: Sender, lost: &std::sync::atomic::AtomicU32) -> Failure {
+        let mut depacketizer = Depacketizer::of(self.video.codec);
+        let mut order = Order::new(matches!(self.way, Way::Datagrams(_)));
+        let mut complete: Vec<Unit> = Vec::new();
+        let mut as_described = false;
+        loop {
+            let data = match self.next().await {
+                Ok(data) => data,
+                Err(why) => return why,
+            };
+            let Some(packet) = Packet::parse(&data, std::time::Instant::now()) else { continue };
+            let described = packet.payload_type == self.video.payload_type;
+            as_described |= described;
+            // Some cameras number the payload otherwise than they describe it.
+            if !described && (as_described || packet.payload_type < 96) {
+                continue;
+            }
+            order.take(packet, |(packet, missing)| depacketizer.take(&packet, missing, &mut complete));
+            lost.store(order.missing, std::sync::atomic::Ordering::Relaxed);
+            for unit in complete.drain(..) {
+                if !units.send(unit).await {
+                    return Failure::new(Kind::EndedEarly, "no more is wanted".into());
+                }
+            }
+        }
+    }
+
+    /// The next packet of the video.
+    async fn next(&mut self) -> Result<Bytes, Failure> {
+        let mut silent_at = Instant::now() + self.patience;
+        let mut sign_at = Instant::now() + self.sign_of_life;
+        let mut hung_up = false;
+        loop {
+            let until = silent_at;
+            let event = tokio::select! {
+                packet = packet_of(&mut self.way) => return packet.map_err(|e| stopped(&format!("UDP: {e}"))),
+                () = sleep_until(sign_at) => None,
+                message = timeout_at(until, self.connection.message()), if !hung_up => Some(message),
+                () = sleep_until(until), if hung_up => return Err(silence(self.patience, "over UDP", hung_up)),
+            };
+            match event {
+                None => {
+                    sign_at = Instant::now() + self.sign_of_life;
+                    self.sign().await;
+                }
+                Some(Ok(Ok(Message::Packet(channel, data)))) => {
+                    if matches!(self.way, Way::Channel(own) if own == channel) {
+                        return Ok(data);
+                    }
+                    // Reports on the stream without the stream are no pictures.
+                }
+                Some(Ok(Ok(Message::Answer(_) | Message::Request))) => {}
+                Some(Err(_)) => return Err(self.silence()),
+                Some(Ok(Err(Broken::Silent | Broken::Late(_)))) if matches!(self.way, Way::Datagrams(_)) => {
+                    return Err(self.silence());
+                }
+                Some(Ok(Err(why))) => match self.way {
+                    // Some cameras close the connection and go on sending.
+                    Way::Datagrams(_) => {
+                        hung_up = true;
+                        silent_at = silent_at.min(Instant::now() + self.patience);
+                    }
+                    Way::Channel(_) => return Err(self.broke(&why)),
+                },
+            }
+        }
+    }
+
+    fn silence(&self) -> Failure {
+        let way = if matches!(self.way, Way::Datagrams(_)) { "over UDP" } else { "over TCP" };
+        silence(self.patience, way, false)
+    }
+
+    fn broke(&self, why: &Broken) -> Failure {
+        match why {
+            Broken::Closed => Failure::new(Kind::EndedEarly, "the camera closed the connection".into()),
+            Broken::Torn(error) => {
+                Failure::new(Kind::EndedEarly, format!("the connection was torn down: {error}"))
+            }
+            Broken::Silent | Broken::Late(_) => self.silence(),
+            Broken::Garbage(_) => broken(why, "PLAY"),
+        }
+    }
+
+    /// Tells the camera that somebody still looks.
+    async fn sign(&mut self) {
+        let value = self.authorization.value("OPTIONS", &self.aggregate);
+        let headers = [("Session", self.id.as_str())];
+        if let Err(error) = self.connection.send("OPTIONS", &self.aggregate, &headers, value.as_deref()).await
+        {
+            tracing::debug!(%error, "the camera is not told that somebody looks");
+        }
+    }
+}
+
+impl Drop for Session {
+    /// Cameras have few sessions, and some keep those that nobody ends.
+    fn drop(&mut self) {
+        let value = self.authorization.value("TEARDOWN", &self.aggregate);
+        let headers = [("Session", self.id.as_str())];
+        let headers = headers.get(usize::from(self.id.is_empty())..).unwrap_or_default();
+        self.connection.send_off("TEARDOWN", &self.aggregate, headers, value.as_deref());
+    }
+}
+
+async fn packet_of(way: &mut Way) -> std::io::Result<Bytes> {
+    match way {
+        Way::Datagrams(datagrams) => datagrams.packet().await,
+        Way::Channel(_) => std::future::pending().await,
+    }
+}
+
+fn silence(patience: Duration, way: &str, hung_up: bool) -> Failure {
+    let closed = if hung_up { ", and the camera closed the connection" } else { "" };
+    Failure::new(Kind::Stalled, format!("no packet of video {way} for {} s{closed}", patience.as_secs_f64()))
+}
+
+fn stopped(what: &str) -> Failure {
+    Failure::new(Kind::Stalled, what.to_owned())
+}
