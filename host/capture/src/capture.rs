@@ -190,7 +190,9 @@ impl Job<'_> {
     ) -> Result<Capture<T>, Failure> {
         use piped::Content::{Body, Picture};
         match http::open(url, self.config, self.late).await? {
-            http::Opened::Still(bytes, format) => piped::capture(self, Picture(bytes), format, enough).await,
+            http::Opened::Still(bytes, format) => {
+                piped::capture(self, Picture(bytes.into()), format, enough).await
+            }
             http::Opened::Motion(motion) => fed::capture(self, Stream::Motion(motion), enough).await,
             http::Opened::Container(body, format) => piped::capture(self, Body(body), format, enough).await,
             http::Opened::Whole(body) => {

@@ -20,10 +20,13 @@ use crate::{
 const FORMATS: &str = "mov,matroska,avi,flv,live_flv,mpegts,mpeg,mpegvideo,h264,hevc,av1,obu,ivf,m4v,\
 asf,ogg,mxf,rm,nut,dhav,dv,vc1,wtv,yuv4mpegpipe,mjpeg,mpjpeg,mjpeg_2000,apng,gif";
 
+/// The demuxer of a single JPEG.
+pub(crate) const JPEG: &str = "jpeg_pipe";
+
 /// Pictures, told by their first bytes. Their demuxer is named rather than guessed, because ffmpeg's
 /// guess by file name treats `%d` in it as the pattern of a series.
 const PICTURES: &[(&[u8], usize, &str)] = &[
-    (b"\xFF\xD8\xFF", 0, "jpeg_pipe"),
+    (b"\xFF\xD8\xFF", 0, JPEG),
     (b"\x89PNG\r\n\x1A\n", 0, "png_pipe"),
     (b"BM", 0, "bmp_pipe"),
     (b"WEBP", 8, "webp_pipe"),

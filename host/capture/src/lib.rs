@@ -26,6 +26,7 @@ mod reading;
 mod reasons;
 mod request;
 mod rtsp;
+mod sound;
 mod source;
 
 pub use capture::{Capture, CaptureConfig, Capturer, RtspTransport};

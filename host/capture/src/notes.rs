@@ -8,6 +8,7 @@ use crate::{
     clip::DecoderEvidence,
     error::{CaptureErrorKind as Kind, Failure},
     reasons::{is_plain, reason},
+    sound::Damage,
     source::Source,
 };
 
@@ -65,6 +66,14 @@ impl Notes {
         let granted = config.memory_bytes >> 20;
         let detail = format!("ffmpeg needs more memory for them than the {granted} MiB that it may have");
         Err(Failure::new(Kind::TooLarge, detail))
+    }
+
+    /// The data of a single picture are damaged, whatever the decoder made of them.
+    pub(crate) fn damaged(&mut self, damage: Damage) {
+        self.evidence.corrupt_frames = self.evidence.corrupt_frames.max(1);
+        if self.evidence.lines.len() < MAX_LINES {
+            self.evidence.lines.push(damage.words().to_owned());
+        }
     }
 
     /// What is known of a stream that was fed, and not from ffmpeg.

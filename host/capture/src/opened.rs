@@ -13,15 +13,16 @@ use crate::{
     capture::{Capture, Job},
     clip::Clip,
     conclusion::{clip_of, conclude},
-    decoder,
+    decoder::{self, JPEG},
     error::{CaptureErrorKind as Kind, Failure},
-    feed::Stage,
+    feed::{MAX_UNIT_BYTES, Stage},
     handover::Handover,
     http::container,
     notes::Notes,
     parts::{Read, read},
     process::Process,
     reading::{End, Reading, Times, read_log},
+    sound,
     source::Source,
 };
 
@@ -43,6 +44,14 @@ pub(crate) async fn capture<T, F: Future<Output = Option<T>>>(
             })?;
             decoder::picture_format(&head).or_else(|| container(&head).filter(|format| *format == "mov"))
         }
+    };
+    let damage = match source {
+        Source::File(path) if format == Some(JPEG) => {
+            // Where it cannot be read, ffmpeg says so.
+            let bytes = read_up_to(path, MAX_UNIT_BYTES).await.unwrap_or_default();
+            sound::damage_of(bytes.into()).await
+        }
+        _ => None,
     };
     let (address, handover) = match source {
         Source::File(path) => (decoder::file_address(path), None),
@@ -90,7 +99,10 @@ pub(crate) async fn capture<T, F: Future<Output = Option<T>>>(
         Read::Enough(answer) => return Ok(Capture::Enough(answer)),
         Read::End(end) => end,
     };
-    let (notes, frames) = (notes.into_inner(), reading.frames);
+    let (mut notes, frames) = (notes.into_inner(), reading.frames);
+    if let Some(damage) = damage {
+        notes.damaged(damage);
+    }
     handed_over.map_err(|e| no_handover(&e))?;
     notes.starved(config)?;
     let end = if out_of_time { End::Late } else { end };
@@ -113,7 +125,11 @@ async fn read_head(path: &Path) -> io::Result<Vec<u8>> {
     if facts.len() == 0 {
         return Err(io::Error::other("it is empty"));
     }
-    let mut head = Vec::with_capacity(decoder::HEAD_BYTES);
-    tokio::fs::File::open(path).await?.take(decoder::HEAD_BYTES as u64).read_to_end(&mut head).await?;
-    Ok(head)
+    read_up_to(path, decoder::HEAD_BYTES).await
+}
+
+async fn read_up_to(path: &Path, most: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    tokio::fs::File::open(path).await?.take(most as u64).read_to_end(&mut bytes).await?;
+    Ok(bytes)
 }

@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::{
     io::AsyncWriteExt,
@@ -21,12 +22,13 @@ use crate::{
     parts::{Read, read},
     process::Process,
     reading::{End, Reading, Times, read_log},
+    sound,
 };
 
 /// What goes through the pipe.
 pub(crate) enum Content {
     /// A picture, which is there.
-    Picture(Vec<u8>),
+    Picture(Bytes),
     /// What arrives.
     Body(Box<Body>),
 }
@@ -64,6 +66,10 @@ pub(crate) async fn capture<T, F: Future<Output = Option<T>>>(
     enough: impl FnOnce(Clip) -> F,
 ) -> Result<Capture<T>, Failure> {
     let Job { config, source, request, .. } = job;
+    let damage = match &content {
+        Content::Picture(bytes) => sound::damage_of(bytes.clone()).await,
+        Content::Body(_) => None,
+    };
     let arguments = decoder::piped_arguments(format, request);
     let process = Process::start(config, arguments, true, config.deadline + request.span())?;
     let (stdout, stderr, stdin, mut end_of_it) = process.split();
@@ -99,8 +105,11 @@ pub(crate) async fn capture<T, F: Future<Output = Option<T>>>(
         Read::End(_) if out_of_time => End::Late,
         Read::End(end) => end,
     };
-    let (notes, frames) = (notes.into_inner(), reading.frames);
+    let (mut notes, frames) = (notes.into_inner(), reading.frames);
     notes.starved(config)?;
+    if let Some(damage) = damage {
+        notes.damaged(damage);
+    }
     let count = frames.len();
     conclude(job, &notes, frames, end).map(Capture::Whole).map_err(|failure| match written.flatten() {
         // That the camera stopped sending is the cause of what ffmpeg says.

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use easysight_capture::{ClipRequest, Source, Stretch};
+use easysight_capture::{CaptureConfig, CaptureError, Capturer, Clip, ClipRequest, Source, Stretch};
 use media::{IN_FULL, STILL, STRETCH, capture, failure, h264, has_ffmpeg, make};
 
 /// Serves a file at /live and sound alone at /sound, each client from the beginning; with a second
@@ -90,6 +90,16 @@ impl Drop for Server {
     }
 }
 
+/// A clip of what the server plays, which may take its time to begin where the machine is busy.
+async fn played(server: &Server, path: &str, request: impl Into<ClipRequest>) -> Result<Clip, CaptureError> {
+    let patient = CaptureConfig {
+        connect_timeout: Duration::from_secs(10),
+        deadline: Duration::from_secs(30),
+        ..CaptureConfig::default()
+    };
+    Capturer::new(patient).capture(&server.url(path).parse().unwrap(), &request.into()).await
+}
+
 #[tokio::test]
 async fn a_camera_is_captured_live() {
     if !has_ffmpeg() {
@@ -97,7 +107,7 @@ async fn a_camera_is_captured_live() {
     }
     let dir = tempfile::tempdir().unwrap();
     let Some(server) = Server::start(&h264(dir.path(), "a.mp4", 20)) else { return };
-    let clip = capture(&server.url("/live").parse().unwrap(), STRETCH).await.unwrap();
+    let clip = played(&server, "/live", STRETCH).await.unwrap();
     assert!(clip.info().live);
     assert_eq!((clip.info().width, clip.info().codec.as_deref()), (320, Some("h264")));
     let frames = clip.frames();
@@ -105,12 +115,12 @@ async fn a_camera_is_captured_live() {
     assert!((14..=20).contains(&frames.len()), "{}", frames.len());
     assert_eq!(clip.evidence().missed_packets, 0);
     let both = ClipRequest::from(STRETCH).merge(IN_FULL.into());
-    let mixed = capture(&server.url("/live").parse().unwrap(), both).await.unwrap();
+    let mixed = played(&server, "/live", both).await.unwrap();
     let early = mixed.frames().iter().filter(|frame| frame.timestamp < Duration::from_millis(990)).count();
     // A server may repeat or hurry the first frames.
     assert!((23..=27).contains(&early), "{early}");
     assert!((9..=14).contains(&(mixed.frames().len() - early)), "{}", mixed.frames().len());
-    let still = capture(&server.url("/live").parse().unwrap(), STILL).await.unwrap();
+    let still = played(&server, "/live", STILL).await.unwrap();
     assert_eq!(still.frames().len(), 1);
 }
 
@@ -163,7 +173,7 @@ async fn a_stream_that_ends_after_enough_is_a_clip() {
         "-f lavfi -i testsrc2=size=320x180:rate=25:duration=2.4 -c:v libx264 -preset ultrafast -pix_fmt yuv420p",
     );
     let Some(server) = Server::start(&file) else { return };
-    let clip = capture(&server.url("/live").parse().unwrap(), STRETCH).await.unwrap();
+    let clip = played(&server, "/live", STRETCH).await.unwrap();
     assert!(clip.frames().last().unwrap().timestamp >= Duration::from_millis(1_500));
 }
 
@@ -178,7 +188,7 @@ async fn motion_jpeg_and_h265_are_put_together_from_packets() {
         make(dir.path(), "hevc.mp4", &format!("{encode} -g 25 -pix_fmt yuv420p -x265-params log-level=none"));
     let Some(server) = Server::start(&file) else { return };
     for (path, codec, size) in [("/jpeg", "mjpeg", (320, 176)), ("/live", "hevc", (640, 360))] {
-        let clip = capture(&server.url(path).parse().unwrap(), STRETCH).await;
+        let clip = played(&server, path, STRETCH).await;
         let clip = clip.unwrap_or_else(|error| panic!("{path}: {error}"));
         assert_eq!(clip.info().codec.as_deref(), Some(codec));
         assert_eq!((clip.info().width, clip.info().height), size);
@@ -200,7 +210,7 @@ async fn pictures_that_are_shown_in_another_order_than_they_are_sent_come_in_tha
                   -filter_complex overlay=x=mod(n*4\\,300) -c:v libx264 -bf 3 -b_strategy 0 -g 50 -pix_fmt yuv420p";
     let file = make(dir.path(), "a.mp4", encode);
     let Some(server) = Server::start(&file) else { return };
-    let clip = capture(&server.url("/live").parse().unwrap(), IN_FULL).await.unwrap();
+    let clip = played(&server, "/live", IN_FULL).await.unwrap();
     let place = |frame: u32| {
         let row = clip.plane(frame, easysight_capture::PlaneKind::Luma, 0).unwrap();
         row.iter().take(320).position(|sample| *sample > 128).unwrap()

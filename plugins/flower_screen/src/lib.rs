@@ -90,8 +90,8 @@ impl Plugin for FlowerScreen {
             .explains(
                 "flower_screen",
                 &[
-                    "mosaic", "occlusion", "scene_change", "shake", "focus_blur", "lens_dirty", "contrast",
-                    "clarity", "noise", "color_cast", "stripe", "freeze", "clock",
+                    "mosaic", "brightness", "occlusion", "scene_change", "shake", "focus_blur", "lens_dirty",
+                    "contrast", "clarity", "noise", "color_cast", "stripe", "freeze", "clock",
                 ],
             )
     }

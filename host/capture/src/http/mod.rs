@@ -16,7 +16,7 @@ use self::{
 };
 use crate::{
     capture::CaptureConfig,
-    decoder::{HEAD_BYTES, picture_format},
+    decoder::{HEAD_BYTES, JPEG, picture_format},
     error::{CaptureErrorKind as Kind, Failure},
     feed::MAX_UNIT_BYTES,
 };
@@ -75,9 +75,6 @@ pub(crate) async fn open(url: &Url, config: &CaptureConfig, late: Instant) -> Re
         None => Err(body.no_media()),
     }
 }
-
-/// The demuxer of a single JPEG.
-const JPEG: &str = "jpeg_pipe";
 
 /// A picture, or one after the other: by what follows the first.
 async fn pictures(mut body: Body, several: bool) -> Result<Opened, Failure> {
