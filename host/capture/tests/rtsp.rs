@@ -33,7 +33,7 @@ def mount(path, launch):
     mounts.add_factory(path, factory)
 codec = "h265" if "hevc" in sys.argv[1] else "h264"
 mount("/live", '( filesrc location="%s" ! qtdemux ! %sparse config-interval=-1 ! rtp%spay name=pay0 pt=96 )' % (sys.argv[1], codec, codec))
-mount("/jpeg", "( videotestsrc is-live=true ! video/x-raw,width=320,height=176,framerate=25/1 ! jpegenc ! rtpjpegpay name=pay0 )")
+mount("/jpeg", "( videotestsrc is-live=true ! video/x-raw,format=I420,width=320,height=176,framerate=25/1 ! jpegenc ! rtpjpegpay name=pay0 )")
 mount("/sound", "( audiotestsrc is-live=true ! alawenc ! rtppcmapay name=pay0 pt=8 )")
 if len(sys.argv) > 2:
     auth = GstRtspServer.RTSPAuth()
@@ -111,7 +111,8 @@ async fn a_camera_is_captured_live() {
     assert!(clip.info().live);
     assert_eq!((clip.info().width, clip.info().codec.as_deref()), (320, Some("h264")));
     let frames = clip.frames();
-    assert!(frames[0].keyframe && frames.last().unwrap().timestamp >= Duration::from_secs(3));
+    // Times are those of arrival, which jitter a little.
+    assert!(frames[0].keyframe && frames.last().unwrap().timestamp >= Duration::from_millis(2_900));
     assert!((14..=20).contains(&frames.len()), "{}", frames.len());
     assert_eq!(clip.evidence().missed_packets, 0);
     let both = ClipRequest::from(STRETCH).merge(IN_FULL.into());
