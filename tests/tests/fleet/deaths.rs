@@ -9,6 +9,7 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
+    http::client,
     process::{Master, PATIENCE, slow_ffmpeg, worker},
     programs::{has_ffmpeg, make_clip},
 };
@@ -149,6 +150,13 @@ async fn results_wait_on_disk_for_a_master_that_is_away_also_through_the_worker_
     let run = master.submit("t").await;
     let path = format!("/api/v1/diagnosis/runs/{run}");
     master.until(PATIENCE, &path, |run| run["progress"]["running"] == 3).await;
+    // The answer may still be on its way to the node, which has nothing to report then.
+    let until = Instant::now() + PATIENCE;
+    let metrics = format!("{}/metrics", one.url);
+    while !client().get(&metrics).send().await.unwrap().text().await.unwrap().contains("jobs_running 3\n") {
+        assert!(Instant::now() < until, "the node does not have the jobs");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     let Master { running, .. } = master;
     running.kill();
     let spool = dir.path().join("one/spool");
