@@ -4,6 +4,17 @@ use http_auth::{ChallengeRef, PasswordClient, PasswordParams, digest::Algorithm,
 use percent_encoding::percent_decode_str;
 use url::Url;
 
+use crate::error::{CaptureErrorKind as Kind, Failure};
+
+/// An address without user, password and fragment, as it is sent to a camera.
+pub(crate) fn bare(url: &Url) -> Url {
+    let mut bare = url.clone();
+    // Neither fails for an address with a host.
+    bare.set_username("").and_then(|()| bare.set_password(None)).unwrap_or_default();
+    bare.set_fragment(None);
+    bare
+}
+
 /// Who asks, and what the camera wanted to hear last.
 pub(crate) struct Authorization {
     credentials: Option<(String, String)>,
@@ -23,9 +34,18 @@ impl Authorization {
         Self { credentials, chosen: None, proven: false }
     }
 
-    /// Whether there is a user or password to be refused.
-    pub(crate) const fn has_credentials(&self) -> bool {
-        self.credentials.is_some()
+    /// An error where a camera answers a request with a status that grants nothing.
+    pub(crate) fn granted(&self, method: &str, status: u16, status_line: &str) -> Result<(), Failure> {
+        let kind = match status {
+            200..300 => return Ok(()),
+            401 => Kind::Unauthorized,
+            403 => Kind::Forbidden,
+            404 => Kind::NotFound,
+            _ => Kind::ServerError,
+        };
+        let nobody = kind == Kind::Unauthorized && self.credentials.is_none();
+        let hint = if nobody { ", and the address has no user and password" } else { "" };
+        Err(Failure::new(kind, format!("{method}: {status_line}{hint}")))
     }
 
     /// The header's value for a request, where the camera has asked for one.
@@ -149,6 +169,8 @@ mod tests {
         assert!(authorization.asked(["Digest realm=\"a\", nonce=\"3\", stale=true"]));
         assert!(!authorization.asked(["Digest realm=\"a\", nonce=\"4\""]));
         let mut nobody = Authorization::of(&Url::parse("rtsp://camera/").unwrap());
-        assert!(!nobody.asked(["Basic realm=\"a\""]) && !nobody.has_credentials());
+        assert!(!nobody.asked(["Basic realm=\"a\""]));
+        let refused = nobody.granted("GET", 401, "401 Unauthorized").unwrap_err();
+        assert!(refused.detail.contains("no user and password"), "{}", refused.detail);
     }
 }

@@ -28,6 +28,7 @@ mod request;
 mod rtsp;
 mod sound;
 mod source;
+mod unfed;
 
 pub use capture::{Capture, CaptureConfig, Capturer, RtspTransport};
 pub use clip::{Clip, ClipError, ClipInfo, DecoderEvidence, PixelError, Rect};

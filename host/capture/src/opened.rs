@@ -1,29 +1,22 @@
 //! Sources that ffmpeg opens by itself: files, and what this program does not read.
 
-use std::{io, path::Path, pin::pin};
+use std::{io, path::Path};
 
-use parking_lot::Mutex;
-use tokio::{
-    io::AsyncReadExt,
-    sync::{mpsc, watch},
-    time::Instant,
-};
+use tokio::{io::AsyncReadExt, time::Instant};
 
 use crate::{
     capture::{Capture, Job},
     clip::Clip,
-    conclusion::{clip_of, conclude},
+    conclusion::conclude,
     decoder::{self, JPEG},
     error::{CaptureErrorKind as Kind, Failure},
-    feed::{MAX_UNIT_BYTES, Stage},
+    feed::MAX_UNIT_BYTES,
     handover::Handover,
     http::container,
-    notes::Notes,
-    parts::{Read, read},
     process::Process,
-    reading::{End, Reading, Times, read_log},
     sound,
     source::Source,
+    unfed::{Decoded, decode},
 };
 
 /// Captures it, from the start of the process to a clip, or to the reason why there is none.
@@ -64,48 +57,23 @@ pub(crate) async fn capture<T, F: Future<Output = Option<T>>>(
     let arguments = decoder::arguments(source, &address, format, request, config.connect_timeout);
     let process = Process::start(config, arguments, false, config.deadline + request.span())?;
     let pid = process.pid;
-    let (stdout, stderr, _, mut end_of_it) = process.split();
-    let (announce, announced) = mpsc::unbounded_channel();
     let address = address.to_string_lossy();
     let given = handover.is_some().then_some(&*address);
-    let notes = Mutex::new(Notes::default());
-    let log = async {
-        let mut log = pin!(read_log(stderr, source, given, announce, &notes));
-        let Some(handover) = handover else {
-            log.await;
-            return Ok(());
-        };
-        tokio::select! {
-            // Already gone, for whatever reason.
-            () = &mut log => Ok(()),
-            handed_over = handover.send_on(pid) => {
-                log.await;
-                handed_over
-            }
+    let companion = async {
+        match handover {
+            Some(handover) => handover.send_on(pid).await,
+            None => Ok(()),
         }
     };
-    let mut reading = Reading::new(config, request, job.late, stdout, announced, Times::Stream);
-    let (stage, _) = watch::channel(Stage::First);
-    let frames = async {
-        let show = |frames| clip_of(source, &notes.lock().clone(), frames).ok();
-        let read = read(&mut reading, request, job.part, &stage, show, enough).await;
-        // Ends the log too.
-        end_of_it.kill();
-        read
+    let (mut notes, frames, end, handed_over) = match decode(job, process, given, companion, enough).await? {
+        Decoded::Enough(answer) => return Ok(Capture::Enough(answer)),
+        Decoded::Whole { notes, frames, end, companion } => (notes, frames, end, companion),
     };
-    let (handed_over, read) = tokio::join!(log, frames);
-    let out_of_time = end_of_it.is_out_of_time().await;
-    let end = match read {
-        Read::Enough(answer) => return Ok(Capture::Enough(answer)),
-        Read::End(end) => end,
-    };
-    let (mut notes, frames) = (notes.into_inner(), reading.frames);
     if let Some(damage) = damage {
         notes.damaged(damage);
     }
-    handed_over.map_err(|e| no_handover(&e))?;
+    handed_over.unwrap_or(Ok(())).map_err(|e| no_handover(&e))?;
     notes.starved(config)?;
-    let end = if out_of_time { End::Late } else { end };
     // ffmpeg calls an RTSP server that never answers invalid data.
     let in_vain = !notes.is_open() && started.elapsed() >= config.connect_timeout;
     let notes = if in_vain { notes.timed_out() } else { notes };

@@ -1,28 +1,18 @@
 //! Pictures and containers that this program fetches and ffmpeg reads from its input, as they are.
 
-use std::pin::pin;
-
 use bytes::Bytes;
-use parking_lot::Mutex;
-use tokio::{
-    io::AsyncWriteExt,
-    process::ChildStdin,
-    sync::{mpsc, watch},
-};
+use tokio::{io::AsyncWriteExt, process::ChildStdin};
 
 use crate::{
     capture::{Capture, Job},
     clip::Clip,
-    conclusion::{clip_of, conclude},
+    conclusion::conclude,
     decoder,
     error::{CaptureErrorKind as Kind, Failure},
-    feed::Stage,
     http::Body,
-    notes::Notes,
-    parts::{Read, read},
     process::Process,
-    reading::{End, Reading, Times, read_log},
     sound,
+    unfed::{Decoded, decode},
 };
 
 /// What goes through the pipe.
@@ -65,47 +55,21 @@ pub(crate) async fn capture<T, F: Future<Output = Option<T>>>(
     format: &str,
     enough: impl FnOnce(Clip) -> F,
 ) -> Result<Capture<T>, Failure> {
-    let Job { config, source, request, .. } = job;
+    let Job { config, request, .. } = job;
     let damage = match &content {
         Content::Picture(bytes) => sound::damage_of(bytes.clone()).await,
         Content::Body(_) => None,
     };
     let arguments = decoder::piped_arguments(format, request);
-    let process = Process::start(config, arguments, true, config.deadline + request.span())?;
-    let (stdout, stderr, stdin, mut end_of_it) = process.split();
-    let Some(stdin) = stdin else {
+    let mut process = Process::start(config, arguments, true, config.deadline + request.span())?;
+    let Some(stdin) = process.stdin.take() else {
         return Err(Failure::new(Kind::FfmpegFailed, "a pipe to ffmpeg is missing".into()));
     };
-    let (announce, announced) = mpsc::unbounded_channel();
-    let notes = Mutex::new(Notes::default());
-    let mut reading = Reading::new(config, request, job.late, stdout, announced, Times::Stream);
-    let (stage, _) = watch::channel(Stage::First);
-    let frames = async {
-        let show = |frames| clip_of(source, &notes.lock().clone(), frames).ok();
-        let read = read(&mut reading, request, job.part, &stage, show, enough).await;
-        // Ends the log too.
-        end_of_it.kill();
-        read
+    let decoded = decode(job, process, None, content.write(stdin), enough).await?;
+    let (mut notes, frames, end, written) = match decoded {
+        Decoded::Enough(answer) => return Ok(Capture::Enough(answer)),
+        Decoded::Whole { notes, frames, end, companion } => (notes, frames, end, companion),
     };
-    let log = read_log(stderr, source, None, announce, &notes);
-    let mut writing = pin!(content.write(stdin));
-    let mut written = None;
-    let read = {
-        let mut decoding = pin!(async { tokio::join!(log, frames).1 });
-        loop {
-            tokio::select! {
-                read = &mut decoding => break read,
-                how = &mut writing, if written.is_none() => written = Some(how),
-            }
-        }
-    };
-    let out_of_time = end_of_it.is_out_of_time().await;
-    let end = match read {
-        Read::Enough(answer) => return Ok(Capture::Enough(answer)),
-        Read::End(_) if out_of_time => End::Late,
-        Read::End(end) => end,
-    };
-    let (mut notes, frames) = (notes.into_inner(), reading.frames);
     notes.starved(config)?;
     if let Some(damage) = damage {
         notes.damaged(damage);

@@ -66,7 +66,7 @@ struct Head {
     restart: u32,
 }
 
-/// The same where that takes nobody's turn.
+/// [`damage`], on a thread for work that blocks.
 pub(crate) async fn damage_of(bytes: Bytes) -> Option<Damage> {
     tokio::task::spawn_blocking(move || damage(&bytes)).await.ok().flatten()
 }

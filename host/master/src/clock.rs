@@ -116,12 +116,12 @@ pub(crate) fn now_ms() -> i64 {
         None => {}
         Some(Seen::Stepped(by)) => tracing::warn!(
             by_seconds = by / 1_000,
-            "the clock of this machine stepped; the time is measured on until it stays where it is"
+            "the system clock stepped; the master keeps its own time until the clock stays where it is"
         ),
         Some(Seen::Believed(by)) => {
-            tracing::warn!(by_seconds = by / 1_000, "the clock of this machine stepped and is believed now");
+            tracing::warn!(by_seconds = by / 1_000, "the master follows the system clock again after a step");
         }
-        Some(Seen::Returned) => tracing::warn!("the clock of this machine is where it was before it stepped"),
+        Some(Seen::Returned) => tracing::warn!("the system clock is back where it was before its step"),
     }
     now
 }

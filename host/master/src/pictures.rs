@@ -161,7 +161,8 @@ fn is_pinned(path: &Path, pinned: &HashSet<String>) -> bool {
     path.file_stem().and_then(|stem| stem.to_str()).is_some_and(|digest| pinned.contains(digest))
 }
 
-/// Looks round where it is due. Where ages are not to be trusted, only what is too much goes. What goes wrong is told, and tried again at the next look.
+/// Removes pictures where that is due. While ages cannot be trusted, only pictures beyond the size limit are
+/// removed. Errors are logged, and the next call tries again.
 pub(crate) async fn upkeep(master: &Master, trusts_ages: bool) -> Result<(), StoreError> {
     let pictures = Arc::clone(&master.pictures);
     let now = now_ms();

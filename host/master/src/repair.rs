@@ -60,12 +60,12 @@ impl Repair {
         if !self.begun {
             if master.store.written_at().await?.is_some_and(|at| now - at > LONG_MS) {
                 tracing::warn!(
-                    "nothing was written for more than a day: history is not removed for its age before a day has passed"
+                    "nothing was recorded for more than a day, so the system clock may be wrong: old history is kept for another day"
                 );
                 retention.hold(Instant::now());
             }
         } else {
-            tracing::warn!("history is not removed for its age for a day, since the clock stepped");
+            tracing::warn!("old history is kept for another day because the system clock stepped");
             retention.hold(Instant::now());
             // Others that share the database may have seen the step, or not.
             if by > 0 && master.store.dialect() == Dialect::Sqlite {
@@ -76,7 +76,7 @@ impl Repair {
         master.hearing.note_break(now);
         let brought = master.store.bring_back(now, master.lease_ms).await?;
         if brought > 0 {
-            tracing::warn!(rows = brought, "times were ahead of the clock and are brought back");
+            tracing::warn!(rows = brought, "stored times lay in the future and were set to now");
         }
         Ok(())
     }
@@ -93,7 +93,7 @@ async fn bring_tasks_back(master: &Master) -> Result<(), StoreError> {
             let Some(next) = schedule::brought_back(&task.definition.schedule, due, now) else { continue };
             let (from, to) = (due.timestamp_millis(), next.timestamp_millis());
             if master.store.advance_task(task.id.clone(), from, Some(to)).await? {
-                tracing::warn!(task = task.id, was = %due, is = %next, "a task was due later than its schedule says");
+                tracing::warn!(task = task.id, was = %due, is = %next, "the next run of a task lay later than its schedule allows and was moved");
             }
         }
         after = page.next;

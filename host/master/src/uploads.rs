@@ -45,7 +45,7 @@ impl Uploads {
 
     /// Removes those whose runs have ended, and what broken uploads left.
     ///
-    /// Where ages are not to be trusted, those without a run stay for the time being.
+    /// While ages cannot be trusted, uploads without a run are kept.
     pub(crate) async fn sweep(&self, store: &Store, trusts_ages: bool) -> Result<(), StoreError> {
         for path in self.files() {
             let run = path.file_name().and_then(|name| name.to_str()?.parse::<RunId>().ok());

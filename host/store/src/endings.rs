@@ -51,8 +51,8 @@ impl Ending {
 }
 
 impl Store {
-    /// Ends those of these runs that have no open job any more; answers them, and those of others who came at the
-    /// same time. Called once the end of the jobs is committed.
+    /// Finishes the runs among `ended` that have no open job left, and answers them. Callers that come at the same
+    /// time share one look; the first of them answers for all. Called after the end of the jobs is committed.
     pub(crate) async fn finish_runs(
         &self,
         ended: impl IntoIterator<Item = (RunId, Ended)>,

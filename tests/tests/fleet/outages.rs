@@ -81,6 +81,13 @@ async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, cut: Arc<AtomicBo
     }
 }
 
+/// A database server of the test's own that can be stopped, its address, and a folder for the master.
+fn own_database() -> Option<(Private, String, Arc<tempfile::TempDir>)> {
+    let server = Private::start(Entry::Open)?;
+    let url = format!("postgres://postgres@127.0.0.1:{}/postgres", server.port);
+    Some((server, url, Arc::new(tempfile::tempdir().unwrap())))
+}
+
 /// A master on the database `url`.
 fn master_on(url: &str, data: &Arc<tempfile::TempDir>, listen: &str) -> Master {
     Master::start_in(Arc::clone(data), listen, &["--database-url", url, "--lease-time", LEASE])
@@ -206,9 +213,8 @@ async fn a_database_that_is_stopped_for_longer_than_a_lease_harms_no_job() {
     if !has_ffmpeg() {
         return;
     }
-    let Some(mut server) = Private::start(Entry::Open) else { return };
-    let url = format!("postgres://postgres@127.0.0.1:{}/postgres", server.port);
-    let (data, dir) = (Arc::new(tempfile::tempdir().unwrap()), tempfile::tempdir().unwrap());
+    let Some((mut server, url, data)) = own_database() else { return };
+    let dir = tempfile::tempdir().unwrap();
     let master = master_on(&url, &data, "127.0.0.1:0");
     let (_workers, run) = under_way(&master, dir.path(), SOME).await;
     server.stop();
@@ -225,9 +231,8 @@ async fn master_and_database_may_both_be_away() {
     if !has_ffmpeg() {
         return;
     }
-    let Some(mut server) = Private::start(Entry::Open) else { return };
-    let url = format!("postgres://postgres@127.0.0.1:{}/postgres", server.port);
-    let (data, dir) = (Arc::new(tempfile::tempdir().unwrap()), tempfile::tempdir().unwrap());
+    let Some((mut server, url, data)) = own_database() else { return };
+    let dir = tempfile::tempdir().unwrap();
     let master = master_on(&url, &data, "127.0.0.1:0");
     let address = master.address();
     let (_workers, run) = under_way(&master, dir.path(), SOME).await;

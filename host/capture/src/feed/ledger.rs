@@ -116,8 +116,8 @@ impl Ledger {
         // Pictures of others' order come between; the gap in the middle is no pause.
         let mut stamps = self.stamps.clone();
         stamps.sort_unstable();
-        let gaps: Vec<_> =
-            stamps.iter().zip(stamps.iter().skip(1)).map(|(one, next)| next.abs_diff(*one)).collect();
+        let gap = |pair: &[i32; 2]| pair[1].abs_diff(pair[0]);
+        let gaps: Vec<_> = stamps.array_windows().map(gap).collect();
         if let Some(ticks) = middle(&gaps) {
             return Some(f64::from(format.clock_rate) / f64::from(ticks));
         }

@@ -17,7 +17,7 @@ use url::Url;
 
 use super::splitter::Splitter;
 use crate::{
-    auth::Authorization,
+    auth::{Authorization, bare},
     capture::CaptureConfig,
     error::{CaptureErrorKind as Kind, Failure, is_of_this_machine},
 };
@@ -81,14 +81,15 @@ pub(crate) async fn get(url: &Url, config: &CaptureConfig, late: Instant) -> Res
                 return Err(Failure::new(Kind::ServerError, detail));
             }
             let to = elsewhere(&url, &to, status)?;
-            if to.host_str() != url.host_str() {
-                // Another host is not told who asks.
+            let unencrypted = url.scheme() == "https" && to.scheme() == "http";
+            if to.host_str() != url.host_str() || unencrypted {
+                // Another host is not told who asks, and neither is whoever listens on the way.
                 authorization = Authorization::of(&to);
             }
             url = to;
             continue;
         }
-        granted(status, &authorization)?;
+        authorization.granted("GET", status.as_u16(), &status.to_string())?;
         return Ok(Body::of(response, config.connect_timeout, late));
     }
 }
@@ -114,14 +115,6 @@ fn client(config: &CaptureConfig) -> Result<Client, Failure> {
         .map_err(|error| Failure::new(Kind::FfmpegFailed, format!("no HTTP client: {error}")))
 }
 
-fn bare(url: &Url) -> Url {
-    let mut bare = url.clone();
-    // Neither fails for an address with a host.
-    bare.set_username("").and_then(|()| bare.set_password(None)).unwrap_or_default();
-    bare.set_fragment(None);
-    bare
-}
-
 fn texts(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok())
 }
@@ -143,19 +136,6 @@ fn elsewhere(url: &Url, to: &str, status: StatusCode) -> Result<Url, Failure> {
             Err(Failure::new(Kind::ServerError, format!("{status}: it sends on to no address: {error}")))
         }
     }
-}
-
-fn granted(status: StatusCode, authorization: &Authorization) -> Result<(), Failure> {
-    let kind = match status.as_u16() {
-        200..300 => return Ok(()),
-        401 => Kind::Unauthorized,
-        403 => Kind::Forbidden,
-        404 => Kind::NotFound,
-        _ => Kind::ServerError,
-    };
-    let nobody = kind == Kind::Unauthorized && !authorization.has_credentials();
-    let hint = if nobody { ", and the address has no user and password" } else { "" };
-    Err(Failure::new(kind, format!("GET: {status}{hint}")))
 }
 
 /// Why there is no answer.

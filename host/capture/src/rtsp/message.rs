@@ -75,20 +75,23 @@ impl Parser {
                     Begin::Unknown => return Ok(None),
                     Begin::Head => return head(buffer),
                     Begin::Noise if !self.playing => return Err(Garbage(quoted(buffer))),
-                    Begin::Noise => self.skip(buffer)?,
+                    Begin::Noise => self.pass_over_noise(buffer)?,
                 },
             }
         }
     }
 
-    fn skip(&mut self, buffer: &mut BytesMut) -> Result<(), Garbage> {
-        let next = buffer.iter().skip(1).position(|&byte| byte == b'$' || byte == b'R');
-        let skipped = next.map_or(buffer.len(), |at| at + 1);
-        self.noise += skipped;
+    /// Drops bytes up to where the next message may begin.
+    fn pass_over_noise(&mut self, buffer: &mut BytesMut) -> Result<(), Garbage> {
+        // The first byte begins no message.
+        let behind = buffer.get(1..).unwrap_or_default();
+        let next = behind.iter().position(|&byte| byte == b'$' || byte == b'R');
+        let noise = next.map_or(buffer.len(), |at| at + 1);
+        self.noise += noise;
         if self.noise > MAX_NOISE_BYTES {
             return Err(Garbage(quoted(buffer)));
         }
-        buffer.advance(skipped);
+        buffer.advance(noise);
         Ok(())
     }
 }
@@ -153,11 +156,13 @@ fn head(buffer: &mut BytesMut) -> Result<Option<Message>, Garbage> {
     if !first.starts_with("RTSP/") {
         return Ok(Some(Message::Request));
     }
-    let mut words = first.splitn(3, ' ').skip(1);
-    let Some(status) = words.next().and_then(|word| word.parse().ok()) else {
+    // RTSP/1.0 453 Not Enough Bandwidth
+    let (_version, rest) = first.split_once(' ').unwrap_or_default();
+    let (status, reason) = rest.split_once(' ').unwrap_or((rest, ""));
+    let Ok(status) = status.parse() else {
         return Err(Garbage(quoted(first.as_bytes())));
     };
-    let reason = words.next().unwrap_or_default().trim().chars().filter(|c| !c.is_control()).take(200);
+    let reason = reason.trim().chars().filter(|c| !c.is_control()).take(200);
     Ok(Some(Message::Answer(Answer { status, reason: reason.collect(), headers, body })))
 }
 

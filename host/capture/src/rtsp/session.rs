@@ -15,7 +15,7 @@ use super::{
     sdp::{self, Offer, Video},
 };
 use crate::{
-    auth::Authorization,
+    auth::{Authorization, bare},
     capture::{CaptureConfig, RtspTransport},
     error::{CaptureErrorKind as Kind, Failure},
     feed::{Format, Sender, Unit},
@@ -103,7 +103,7 @@ async fn describe(
             url = elsewhere(&url, &answer)?;
             continue;
         }
-        granted("DESCRIBE", &answer, &authorization)?;
+        authorization.granted("DESCRIBE", answer.status, &answer.status_line())?;
         let description = sdp::parse(&String::from_utf8_lossy(&answer.body));
         let video = match description.offer {
             Offer::Video(video) => video,
@@ -119,15 +119,6 @@ async fn describe(
         return Ok(Ok(Described { connection, authorization, video, aggregate, track }));
     }
     Err(Failure::new(Kind::ServerError, format!("DESCRIBE: it sends on {MAX_REDIRECTS} times and more")))
-}
-
-/// Without user and password, which are nobody's business but of who asks for them.
-fn bare(url: &Url) -> Url {
-    let mut bare = url.clone();
-    // Neither fails for an address with a host.
-    bare.set_username("").and_then(|()| bare.set_password(None)).unwrap_or_default();
-    bare.set_fragment(None);
-    bare
 }
 
 /// Where a camera sends on to: to itself, however it is called there.
@@ -162,20 +153,6 @@ fn resolved(base: &str, control: Option<&str>) -> String {
     }
 }
 
-/// An error where the camera does not grant what was asked for.
-fn granted(method: &str, answer: &Answer, authorization: &Authorization) -> Result<(), Failure> {
-    let kind = match answer.status {
-        200..300 => return Ok(()),
-        401 => Kind::Unauthorized,
-        403 => Kind::Forbidden,
-        404 => Kind::NotFound,
-        _ => Kind::ServerError,
-    };
-    let nobody = kind == Kind::Unauthorized && !authorization.has_credentials();
-    let hint = if nobody { ", and the address has no user and password" } else { "" };
-    Err(Failure::new(kind, format!("{method}: {}{hint}", answer.status_line())))
-}
-
 async fn set_up(
     described: Described,
     transport: RtspTransport,
@@ -199,7 +176,7 @@ async fn set_up(
         "RTP/AVP/TCP;unicast;interleaved=0-1".to_owned()
     };
     let answer = connection.ask("SETUP", &track, &[("Transport", &wanted)], &mut authorization).await?;
-    if let Err(failure) = granted("SETUP", &answer, &authorization) {
+    if let Err(failure) = authorization.granted("SETUP", answer.status, &answer.status_line()) {
         let about_transport =
             matches!(answer.status, 400..=499 | 501 | 551) && !matches!(answer.status, 401 | 403 | 404 | 453);
         return if about_transport { Ok(Err(Refused(failure))) } else { Err(failure) };
@@ -226,7 +203,7 @@ async fn set_up(
     let headers = [("Session", id.as_str()), ("Range", "npt=0.000-")];
     let headers = headers.get(usize::from(id.is_empty())..).unwrap_or_default();
     let answer = connection.ask("PLAY", &aggregate, headers, &mut authorization).await?;
-    granted("PLAY", &answer, &authorization)?;
+    authorization.granted("PLAY", answer.status, &answer.status_line())?;
     connection.unhurried();
     let patience = config.connect_timeout;
     let session = Session { connection, authorization, way, video, aggregate, id, patience, sign_of_life };

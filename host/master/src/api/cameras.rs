@@ -21,7 +21,7 @@ use super::{PageQuery, Params, check, invalid, missing, store_error};
 
 pub(super) use import::{__path_import, import};
 
-/// Said where a masked address is another now.
+/// The note of an answer where a masked secret was kept although the address changed.
 const KEPT: &str = "secrets that were masked in the source are kept as they were";
 /// Groups of one camera.
 const MAX_GROUPS: usize = 64;

@@ -1,0 +1,76 @@
+//! Decoding what ffmpeg reads by itself or as it comes, at the times that stand in it: files, pictures, containers.
+
+use std::{pin::pin, sync::Arc};
+
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, watch};
+
+use crate::{
+    capture::Job,
+    clip::Clip,
+    conclusion::clip_of,
+    error::Failure,
+    feed::Stage,
+    frame::Frame,
+    notes::Notes,
+    parts::{Read, read},
+    process::Process,
+    reading::{End, Reading, Times, read_log},
+};
+
+/// What came of decoding.
+pub(crate) enum Decoded<T, C> {
+    /// The first part was enough.
+    Enough(T),
+    /// All that there is, or that is wanted.
+    Whole {
+        notes: Notes,
+        frames: Vec<Arc<Frame>>,
+        end: End,
+        /// What `companion` answered, where it did before the process ended.
+        companion: Option<C>,
+    },
+}
+
+/// Reads what `process` makes of the source of `job`, while `companion` gives it what it asks for. `given` is the
+/// address that ffmpeg was started with in place of the source's.
+pub(crate) async fn decode<T, F: Future<Output = Option<T>>, C: Future>(
+    job: Job<'_>,
+    process: Process,
+    given: Option<&str>,
+    companion: C,
+    enough: impl FnOnce(Clip) -> F,
+) -> Result<Decoded<T, C::Output>, Failure> {
+    let Job { config, source, request, part, late } = job;
+    let (stdout, stderr, _, mut end_of_it) = process.split();
+    let (announce, announced) = mpsc::unbounded_channel();
+    let notes = Mutex::new(Notes::default());
+    let mut reading = Reading::new(config, request, late, stdout, announced, Times::Stream);
+    let (stage, _) = watch::channel(Stage::First);
+    let frames = async {
+        let show = |frames| clip_of(source, &notes.lock().clone(), frames).ok();
+        let read = read(&mut reading, request, part, &stage, show, enough).await;
+        // Ends the log too.
+        end_of_it.kill();
+        read
+    };
+    let log = read_log(stderr, source, given, announce, &notes);
+    let mut companion = pin!(companion);
+    let mut answered = None;
+    let read = {
+        let mut decoding = pin!(async { tokio::join!(log, frames).1 });
+        loop {
+            tokio::select! {
+                read = &mut decoding => break read,
+                answer = &mut companion, if answered.is_none() => answered = Some(answer),
+            }
+        }
+    };
+    let out_of_time = end_of_it.is_out_of_time().await;
+    let end = match read {
+        Read::Enough(answer) => return Ok(Decoded::Enough(answer)),
+        Read::End(_) if out_of_time => End::Late,
+        Read::End(end) => end,
+    };
+    Ok(Decoded::Whole { notes: notes.into_inner(), frames: reading.frames, end, companion: answered })
+}
