@@ -289,7 +289,7 @@ pub struct DistributedNode {
     pub registered_at: DateTime<Utc>,
     /// When it was heard of last.
     pub last_heartbeat: DateTime<Utc>,
-    /// When it asked for jobs last; a node with heartbeats but without polls is stuck.
+    /// When it asked for jobs last, up to five seconds behind. A node with heartbeats but without polls is stuck.
     pub last_poll_at: Option<DateTime<Utc>>,
     /// Milliseconds that the node's clock is ahead of the master's.
     pub clock_offset_ms: i64,

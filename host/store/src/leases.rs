@@ -1,19 +1,12 @@
 //! Leases: who works on which job, until when, and which attempt it is. State, lease and attempt are
 //! checked again inside every statement that changes a job, so that nobody acts on what was.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use easysight_protocol::{HeartbeatRequest, Incarnation, JobPlan, Labels, LeaseToken, LeasedJob};
 use uuid::Uuid;
 
-use crate::{
-    HeartbeatOutcome, Store, StoreError,
-    beats::Beat,
-    db::Via,
-    leasing::{Ask, greet},
-    looks::look,
-    runs,
-};
+use crate::{HeartbeatOutcome, Store, StoreError, beats::Beat, db::Via, leasing::Ask, looks::look, runs};
 
 /// What a node asks for.
 #[derive(Debug, Clone)]
@@ -158,11 +151,13 @@ impl LeaseRepository for Store {
         if polls.is_empty() {
             return Ok(Vec::new());
         }
-        let dialect = self.dialect;
+        let (dialect, noted) = (self.dialect, Arc::clone(&self.known));
         let lives: Vec<_> = polls.iter().map(|(node, life, _)| (node.clone(), *life)).collect();
         let known = self
             .writer
-            .run_relaxed(move |connection| Box::pin(async move { greet(connection, dialect, &polls).await }))
+            .run_relaxed(move |connection| {
+                Box::pin(async move { noted.polls.greet(connection, dialect, &polls).await })
+            })
             .await?;
         Ok(lives.into_iter().filter(|life| !known.contains(life)).collect())
     }

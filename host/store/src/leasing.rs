@@ -1,11 +1,8 @@
 //! The lane of leases: all that nodes ask for at a time is looked for, leased and handed out together.
 
-use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
-use easysight_protocol::{Incarnation, JobId, JobPlan, LeaseToken, LeasedJob, RunId};
+use easysight_protocol::{JobId, JobPlan, LeaseToken, LeasedJob, RunId};
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use uuid::Uuid;
@@ -128,7 +125,7 @@ impl Leases {
             .iter()
             .map(|place| (place.wanted.node_id.clone(), place.wanted.incarnation, now))
             .collect();
-        let known = greet(connection, self.dialect, &polls).await?;
+        let known = self.known.polls.greet(connection, self.dialect, &polls).await?;
         let mut strangers = Vec::new();
         places.retain(|place| {
             let is_known = known.contains(&(place.wanted.node_id.clone(), place.wanted.incarnation));
@@ -289,31 +286,4 @@ impl Leases {
         }
         Ok(runs.iter().map(|run| by_run.remove(run).unwrap_or_default()).collect())
     }
-}
-
-/// Notes that nodes asked for jobs; answers those whose life is the one that is registered.
-pub(crate) async fn greet(
-    connection: &mut Connection,
-    dialect: Dialect,
-    polls: &[(String, Incarnation, i64)],
-) -> Result<HashSet<(String, Incarnation)>, StoreError> {
-    // Of several polls of one life, the last one is noted.
-    let latest: BTreeMap<(&str, Incarnation), i64> =
-        polls.iter().map(|(node, life, at)| ((node.as_str(), *life), *at)).collect();
-    let rows = Rows::new()
-        .texts("node_id", latest.keys().map(|(node, _)| *node))
-        .texts("incarnation", latest.keys().map(|(_, life)| life.to_string()))
-        .integers("polled_at", latest.values().copied());
-    let sql = dialect.update(&Update {
-        table: "nodes",
-        key: "node_id",
-        rows: &rows,
-        first: 1,
-        set: "last_poll_at = x.polled_at",
-        condition: "nodes.incarnation = x.incarnation AND nodes.registered = 1",
-        returning: "nodes.id AS id, nodes.incarnation AS incarnation",
-        skip: false,
-    });
-    let rows = query(sql).bind_rows(rows, dialect)?.fetch_all(connection).await?;
-    rows.iter().map(|row| Ok((text(row, "id")?, parsed(row, "incarnation")?))).collect()
 }

@@ -25,6 +25,7 @@ mod news;
 mod nodes;
 mod pictures;
 mod plugins;
+mod polls;
 mod query;
 mod ready;
 mod reports;
@@ -69,6 +70,7 @@ use db::{Options, Pool, Server};
 use endings::Ending;
 use lanes::{Commands, Lane, Seat};
 use leasing::Leases;
+use polls::Polls;
 use ready::Ready;
 use results::Results;
 use usage::Unwritten;
@@ -98,6 +100,7 @@ const ROWS: usize = 2_048;
 #[derive(Default)]
 struct Known {
     ready: Ready,
+    polls: Polls,
     ending: Ending,
     /// When a set of labels was noted.
     label_sets: Mutex<HashMap<String, i64>>,

@@ -29,6 +29,8 @@ const WORKERS: usize = 64;
 const PLACES: usize = 9;
 /// Cameras of one import.
 const IMPORT: usize = 10_000;
+/// How often a node beats.
+const BEAT: Duration = Duration::from_secs(4);
 /// How long a crowd of nodes is watched, and how often the API is asked meanwhile.
 const WATCH: Duration = Duration::from_secs(20);
 const ASK: Duration = Duration::from_millis(25);
@@ -37,6 +39,7 @@ const ASK: Duration = Duration::from_millis(25);
 pub(crate) struct Fleet {
     http: Client,
     url: String,
+    workers: Vec<Node>,
 }
 
 /// What jobs end with, as it is sent.
@@ -88,13 +91,14 @@ struct Node {
     id: String,
     incarnation: Uuid,
     poll: u64,
+    beaten: Instant,
 }
 
 impl Fleet {
     pub(crate) async fn new(master: &Master, plugins: &Path) -> anyhow::Result<Self> {
         // An error means that it is installed already.
         rustls::crypto::ring::default_provider().install_default().ok();
-        let fleet = Self { http: Client::new(), url: master.url.clone() };
+        let fleet = Self { http: Client::new(), url: master.url.clone(), workers: Vec::new() };
         let component = std::fs::read(plugins.join("brightness.wasm")).context("the standard plugins")?;
         let request = fleet.http.post(format!("{}/api/v1/plugins", fleet.url));
         let published = answer(request.header("content-type", "application/wasm").body(component)).await?;
@@ -103,31 +107,37 @@ impl Fleet {
         Ok(fleet)
     }
 
-    /// So many cameras to work on.
-    pub(crate) async fn prepare(&self, jobs: usize) -> anyhow::Result<()> {
+    /// So many cameras to work on, and the nodes that share them.
+    pub(crate) async fn prepare(&mut self, jobs: usize) -> anyhow::Result<()> {
+        for at in 0..WORKERS {
+            self.workers.push(self.node(&format!("worker-{at}")).await?);
+        }
         self.add_cameras("many", jobs).await?;
         self.add_task("many").await
     }
 
     /// Jobs a second: from the submission until the last result is recorded.
-    pub(crate) async fn throughput(&self, jobs: usize, outcome: &Outcome) -> anyhow::Result<f64> {
+    pub(crate) async fn throughput(&mut self, jobs: usize, outcome: &Outcome) -> anyhow::Result<f64> {
         let done = Arc::new(AtomicUsize::new(0));
         let mut workers = JoinSet::new();
-        for at in 0..WORKERS {
-            let mut node = self.node(&format!("worker-{}-{at}", Uuid::new_v4())).await?;
+        for mut node in self.workers.drain(..) {
             let (done, outcome) = (Arc::clone(&done), outcome.clone());
             workers.spawn(async move {
                 while done.load(Ordering::Relaxed) < jobs {
                     let lease = node.lease(PLACES, 500).await?;
                     done.fetch_add(node.report(&lease, &outcome).await?, Ordering::Relaxed);
+                    if node.beaten.elapsed() >= BEAT {
+                        node.beat().await?;
+                        node.beaten = Instant::now();
+                    }
                 }
-                anyhow::Ok(())
+                anyhow::Ok(node)
             });
         }
         let started = Instant::now();
         let run = self.submit("many").await?;
         while let Some(ended) = workers.join_next().await {
-            ended??;
+            self.workers.push(ended??);
         }
         let took = started.elapsed();
         let run = self.get(&format!("/api/v1/diagnosis/runs/{run}")).await?;
@@ -140,7 +150,7 @@ impl Fleet {
 
     /// Runs of so many jobs one after the other for so long; jobs a second of the last one.
     pub(crate) async fn endurance(
-        &self,
+        &mut self,
         jobs: usize,
         outcome: &Outcome,
         lasting: Duration,
@@ -148,6 +158,7 @@ impl Fleet {
         let started = Instant::now();
         loop {
             let speed = self.throughput(jobs, outcome).await?;
+            eprintln!("  after {:.0} s: {speed:.0} jobs/s", started.elapsed().as_secs_f64());
             if started.elapsed() >= lasting {
                 return Ok(speed);
             }
@@ -213,7 +224,7 @@ impl Fleet {
                     Node { http: node.http.clone(), url: node.url.clone(), id: node.id.clone(), ..node };
                 let beating = async {
                     while Instant::now() < until {
-                        sleep(Duration::from_secs(4)).await;
+                        sleep(BEAT).await;
                         beats.beat().await?;
                     }
                     anyhow::Ok(())
@@ -276,6 +287,7 @@ impl Fleet {
             id: id.to_owned(),
             incarnation: Uuid::new_v4(),
             poll: 0,
+            beaten: Instant::now(),
         };
         let body = json!({
             "id": id, "name": id, "incarnation": node.incarnation, "pool_size": 1, "capacity": PLACES, "version": "bench",

@@ -69,7 +69,7 @@ async fn measure(
     let name = database.name();
     eprintln!("{name}: starting a master");
     let master = Master::start(&arguments.master, &database).await?;
-    let fleet = Fleet::new(&master, &arguments.plugins_dir).await?;
+    let mut fleet = Fleet::new(&master, &arguments.plugins_dir).await?;
     fleet.prepare(arguments.jobs).await?;
 
     eprintln!("{name}: {} jobs end to end", arguments.jobs);

@@ -279,6 +279,12 @@ pub(crate) async fn a_node_shows_both_that_its_heart_beats_and_that_it_asks_for_
     assert_eq!(shown.status, NodeState::Online);
     assert_eq!(shown.last_heartbeat.timestamp_millis(), 9_000);
     assert_eq!(shown.last_poll_at.unwrap().timestamp_millis(), 2_000);
+    // A node that asks often does not rewrite its row each time.
+    for (asked, shown) in [(2_500, 2_000), (6_999, 2_000), (7_000, 7_000), (3_000, 7_000), (1_999, 1_999)] {
+        node.lease(store, 1, asked).await;
+        let node = store.nodes(9_500 - LEASE_MS).await.unwrap().remove(0);
+        assert_eq!(node.last_poll_at.unwrap().timestamp_millis(), shown, "asked at {asked}");
+    }
 }
 
 pub(crate) async fn what_a_node_works_on_is_read_from_its_leases(store: &Store) {

@@ -1,0 +1,102 @@
+//! Nodes that ask for jobs. A busy node asks many times a second, and its row is not rewritten each time: while
+//! another transaction keeps PostgreSQL from clearing away the versions of a row, whoever reads the row walks
+//! through all of them.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use easysight_protocol::Incarnation;
+use parking_lot::Mutex;
+
+use crate::{
+    Dialect, StoreError,
+    db::{Connection, Rows, query},
+    dialect::Update,
+    query::{parsed, text},
+};
+
+/// How far the time of a node's last poll may be behind, in milliseconds.
+const BEHIND_MS: i64 = 5_000;
+/// Nodes whose last poll is remembered.
+const NODES: usize = 100_000;
+
+type Life = (String, Incarnation);
+
+/// When the last polls of nodes were written.
+#[derive(Default)]
+pub(crate) struct Polls(Mutex<HashMap<Life, i64>>);
+
+impl Polls {
+    /// Notes that nodes asked for jobs; answers those whose life is the one that is registered. Their rows stay
+    /// locked until the transaction ends, so that no other life registers meanwhile.
+    pub(crate) async fn greet(
+        &self,
+        connection: &mut Connection,
+        dialect: Dialect,
+        polls: &[(String, Incarnation, i64)],
+    ) -> Result<HashSet<Life>, StoreError> {
+        // Of several polls of one life, the last one is noted.
+        let latest: BTreeMap<(&str, Incarnation), i64> =
+            polls.iter().map(|(node, life, at)| ((node.as_str(), *life), *at)).collect();
+        let sql = format!(
+            "SELECT id, incarnation FROM nodes WHERE {} AND registered = 1 ORDER BY id{}",
+            dialect.among("id", "$1"),
+            dialect.to_change()
+        );
+        let nodes: Vec<String> = latest.keys().map(|(node, _)| (*node).to_owned()).collect();
+        let mut known = HashSet::with_capacity(latest.len());
+        for row in &query(sql).bind(nodes).fetch_all(&mut *connection).await? {
+            let life: Life = (text(row, "id")?, parsed(row, "incarnation")?);
+            if latest.contains_key(&(life.0.as_str(), life.1)) {
+                known.insert(life);
+            }
+        }
+        let due = self
+            .due(latest.into_iter().filter(|((node, life), _)| known.contains(&((*node).to_owned(), *life))));
+        if !due.is_empty() {
+            write(connection, dialect, &due).await?;
+            self.written(due);
+        }
+        Ok(known)
+    }
+
+    /// Those polls that are to be written.
+    fn due<'a>(&self, polls: impl Iterator<Item = ((&'a str, Incarnation), i64)>) -> Vec<(Life, i64)> {
+        let written = self.0.lock();
+        let polls = polls.map(|((node, life), at)| ((node.to_owned(), life), at));
+        // A clock that was set back makes them due too.
+        polls
+            .filter(|(life, at)| written.get(life).is_none_or(|last| (at - last).abs() >= BEHIND_MS))
+            .collect()
+    }
+
+    fn written(&self, polls: Vec<(Life, i64)>) {
+        let mut written = self.0.lock();
+        if written.len() + polls.len() > NODES {
+            written.clear();
+        }
+        written.extend(polls);
+    }
+}
+
+async fn write(
+    connection: &mut Connection,
+    dialect: Dialect,
+    polls: &[(Life, i64)],
+) -> Result<(), StoreError> {
+    let rows = Rows::new()
+        .texts("node_id", polls.iter().map(|((node, _), _)| node.as_str()))
+        .texts("incarnation", polls.iter().map(|((_, life), _)| life.to_string()))
+        .integers("polled_at", polls.iter().map(|(_, at)| *at));
+    let sql = dialect.update(&Update {
+        table: "nodes",
+        key: "node_id",
+        rows: &rows,
+        first: 1,
+        set: "last_poll_at = x.polled_at",
+        condition: "nodes.incarnation = x.incarnation",
+        returning: "nodes.id AS id",
+        skip: false,
+    });
+    query(sql).bind_rows(rows, dialect)?.fetch_all(connection).await?;
+    Ok(())
+}
