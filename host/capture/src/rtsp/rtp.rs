@@ -230,7 +230,7 @@ mod tests {
             (0, 3, b"d"),
         ] {
             order.take(stamped(number, stamp, payload), |(packet, _)| {
-                out.push((packet.stamp, packet.payload[0]))
+                out.push((packet.stamp, packet.payload[0]));
             });
         }
         assert_eq!(out, [(1, b'a'), (1, b'b'), (2, b'c'), (2, b'd'), (3, b'd')]);

@@ -177,7 +177,7 @@ fn parameter_sets(codec: Codec, bytes: &Bytes) -> Vec<Bytes> {
         begins.insert(0, 0);
     }
     let ends = begins.iter().skip(1).map(|begin| begin - 3).chain([bytes.len()]);
-    let units = begins.iter().zip(ends).map(|(begin, end)| trimmed(bytes.slice(*begin..end)));
+    let units = begins.iter().zip(ends).map(|(begin, end)| trimmed(&bytes.slice(*begin..end)));
     units.filter(|unit| matches!(nal(codec, unit), Nal::Set { .. })).collect()
 }
 
@@ -186,7 +186,7 @@ fn starts(bytes: &[u8], at: usize) -> bool {
 }
 
 /// Without the zeros that belong to the next start code.
-fn trimmed(unit: Bytes) -> Bytes {
+fn trimmed(unit: &Bytes) -> Bytes {
     let end = unit.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     unit.slice(..end)
 }
