@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, io, time::Duration};
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -25,7 +25,7 @@ const MAX_ATTEMPTS: usize = 4;
 /// Longer than any capture.
 const LONG: Duration = Duration::from_hours(24);
 /// Messages before the answer to a request, which are kept.
-const MAX_EARLY: usize = 1_000;
+const MAX_EARLY: usize = 200;
 
 /// A connection that broke.
 #[derive(Debug)]
@@ -45,6 +45,7 @@ pub(crate) enum Broken {
 /// An open connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
+    address: (String, u16),
     stream: TcpStream,
     buffer: BytesMut,
     parser: Parser,
@@ -59,21 +60,11 @@ impl Connection {
     /// Connects to the host of an address.
     pub(crate) async fn open(url: &Url, patience: Duration, late: Instant) -> Result<Self, Failure> {
         let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-        let address = (host, url.port().unwrap_or(PORT));
-        let until = late.min(Instant::now() + patience);
-        let stream = match timeout_at(until, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return Err(unreachable(&error)),
-            Err(_) => {
-                let detail = format!("no connection after {} s", patience.as_secs_f64());
-                return Err(Failure::new(Kind::ConnectTimedOut, detail));
-            }
-        };
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "requests may be sent late");
-        }
+        let address = (host.to_owned(), url.port().unwrap_or(PORT));
+        let stream = connected(&address, patience, late).await?;
         let buffer = BytesMut::with_capacity(64 << 10);
         Ok(Self {
+            address,
             stream,
             buffer,
             parser: Parser::default(),
@@ -126,11 +117,19 @@ impl Connection {
         headers: &[(&str, &str)],
         authorization: &mut Authorization,
     ) -> Result<Answer, Failure> {
+        let mut asked_back = false;
         for _ in 0..MAX_ATTEMPTS {
             let value = authorization.value(method, uri);
-            let number = self.send(method, uri, headers, value.as_deref()).await;
-            let number = number.map_err(|error| broken(&Broken::Torn(error), method))?;
-            let answer = self.answer(number).await.map_err(|why| broken(&why, method))?;
+            let answer = match self.exchange(method, uri, headers, value.as_deref()).await {
+                // Some cameras close the connection when they have asked who is there.
+                Err(Broken::Closed | Broken::Torn(_)) if asked_back => {
+                    self.reconnect().await?;
+                    self.exchange(method, uri, headers, value.as_deref()).await
+                }
+                answered => answered,
+            };
+            let answer = answer.map_err(|why| broken(&why, method))?;
+            asked_back = answer.status == 401;
             if answer.status != 401 || !authorization.asked(answer.headers("www-authenticate")) {
                 if (200..300).contains(&answer.status) {
                     authorization.accepted();
@@ -139,6 +138,23 @@ impl Connection {
             }
         }
         Err(Failure::new(Kind::Unauthorized, format!("{method}: it asks again and again who is there")))
+    }
+
+    async fn exchange(
+        &mut self,
+        method: &'static str,
+        uri: &str,
+        headers: &[(&str, &str)],
+        authorization: Option<&str>,
+    ) -> Result<Answer, Broken> {
+        let number = self.send(method, uri, headers, authorization).await.map_err(Broken::Torn)?;
+        self.answer(number).await
+    }
+
+    async fn reconnect(&mut self) -> Result<(), Failure> {
+        self.stream = connected(&self.address, self.patience, self.late).await?;
+        self.buffer.clear();
+        Ok(())
     }
 
     /// The answer to a request; some cameras number them all alike.
@@ -156,6 +172,15 @@ impl Connection {
             if its.is_none_or(|its| its >= number || its == 0) && answer.status >= 200 {
                 return Ok(answer);
             }
+        }
+        // Whoever sends pictures plays, said or not.
+        if self.parser.playing {
+            return Ok(Answer {
+                status: 200,
+                reason: String::new(),
+                headers: Vec::new(),
+                body: Bytes::new(),
+            });
         }
         Err(Broken::Garbage("packets without an answer".into()))
     }
@@ -215,6 +240,26 @@ impl Connection {
     pub(crate) fn unhurried(&mut self) {
         self.late = Instant::now() + LONG;
     }
+}
+
+async fn connected(
+    (host, port): &(String, u16),
+    patience: Duration,
+    late: Instant,
+) -> Result<TcpStream, Failure> {
+    let until = late.min(Instant::now() + patience);
+    let stream = match timeout_at(until, TcpStream::connect((host.as_str(), *port))).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => return Err(unreachable(&error)),
+        Err(_) => {
+            let detail = format!("no connection after {} s", patience.as_secs_f64());
+            return Err(Failure::new(Kind::ConnectTimedOut, detail));
+        }
+    };
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "requests may be sent late");
+    }
+    Ok(stream)
 }
 
 /// Why there is no connection at all.

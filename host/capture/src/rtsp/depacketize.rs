@@ -1,18 +1,8 @@
 //! Whole pictures from packets: H.264 by RFC 6184, H.265 by RFC 7798. What lacks a part is handed on without it,
 //! for the decoder to say what that costs.
 
-use std::time::Instant;
-
-use bytes::{Bytes, BytesMut};
-
-use super::{
-    h26x::{Entries, LOOKED_AT, Nal, nal},
-    jpeg::Jpeg,
-    rtp::Packet,
-};
-use crate::feed::{Codec, MAX_UNIT_BYTES, Unit};
-
-const START_CODE: [u8; 4] = [0, 0, 0, 1];
+use super::{jpeg::Jpeg, nals::Nals, rtp::Packet};
+use crate::feed::{Codec, Unit};
 
 /// Makes pictures of the packets of one stream.
 #[derive(Debug)]
@@ -22,9 +12,10 @@ pub(crate) enum Depacketizer {
 }
 
 impl Depacketizer {
-    pub(crate) fn of(codec: Codec) -> Self {
+    /// Of a stream whose description tells width and height, or does not.
+    pub(crate) fn of(codec: Codec, described: Option<(u16, u16)>) -> Self {
         match codec {
-            Codec::Jpeg => Self::Jpeg(Jpeg::default()),
+            Codec::Jpeg => Self::Jpeg(Jpeg::of(described)),
             codec => Self::Nals(Nals::of(codec)),
         }
     }
@@ -36,173 +27,33 @@ impl Depacketizer {
             Self::Jpeg(jpeg) => units.extend(jpeg.take(packet, missing)),
         }
     }
-}
 
-/// Collects the units of a picture.
-#[derive(Debug)]
-pub(crate) struct Nals {
-    codec: Codec,
-    data: BytesMut,
-    entries: Entries,
-    has_slices: bool,
-    disposable: bool,
-    reordered: bool,
-    stamp: u32,
-    arrival: Option<Instant>,
-    /// A unit is being put together from fragments.
-    open: bool,
-}
-
-impl Nals {
-    fn of(codec: Codec) -> Self {
-        Self {
-            codec,
-            data: BytesMut::new(),
-            entries: Entries::default(),
-            has_slices: false,
-            disposable: true,
-            reordered: false,
-            stamp: 0,
-            arrival: None,
-            open: false,
-        }
-    }
-
-    fn take(&mut self, packet: &Packet, missing: u16, units: &mut Vec<Unit>) {
-        if packet.stamp != self.stamp {
-            self.finish(units);
-            self.stamp = packet.stamp;
-        }
-        if missing > 0 {
-            self.open = false;
-        }
-        self.arrival = Some(packet.arrival);
-        match self.codec {
-            Codec::H265 => self.take_h265(&packet.payload, units),
-            _ => self.take_h264(&packet.payload, units),
-        }
-        if packet.marker {
-            self.finish(units);
-        }
-    }
-
-    fn take_h264(&mut self, payload: &Bytes, units: &mut Vec<Unit>) {
-        let Some((&head, rest)) = payload.split_first() else { return };
-        match head & 0x1F {
-            1..=23 => self.whole(payload, units),
-            kind @ (24 | 25) => {
-                self.several(rest.get(if kind == 25 { 2 } else { 0 }..).unwrap_or_default(), units);
+    /// Why no picture can come of what the camera sends.
+    pub(crate) fn hindrance(&self) -> Option<&'static str> {
+        match self {
+            Self::Jpeg(jpeg) if jpeg.sizeless => {
+                Some("Motion JPEG of more than 2040 pixels a side, and the camera does not tell how many")
             }
-            kind @ (28 | 29) => {
-                let Some((&flags, rest)) = rest.split_first() else { return };
-                let rest = if kind == 29 { rest.get(2..).unwrap_or_default() } else { rest };
-                self.fragment(&[head & 0xE0 | flags & 0x1F], flags, rest, units);
-            }
-            _ => {}
+            _ => None,
         }
     }
 
-    fn take_h265(&mut self, payload: &Bytes, units: &mut Vec<Unit>) {
-        let Some((&[head, layer], rest)) = payload.split_first_chunk::<2>() else { return };
-        match (head >> 1) & 0x3F {
-            48 => self.several(rest, units),
-            49 => {
-                let Some((&flags, rest)) = rest.split_first() else { return };
-                self.fragment(&[head & 0x81 | (flags & 0x3F) << 1, layer], flags, rest, units);
-            }
-            50.. => {}
-            _ => self.whole(payload, units),
+    /// Adds the picture that is there when no more packets come.
+    pub(crate) fn rest(&mut self, units: &mut Vec<Unit>) {
+        if let Self::Nals(nals) = self {
+            nals.finish(units);
         }
-    }
-
-    /// Several units in a packet, each behind its length.
-    fn several(&mut self, mut rest: &[u8], units: &mut Vec<Unit>) {
-        while let Some((&[high, low], after)) = rest.split_first_chunk::<2>() {
-            let length = usize::from(u16::from_be_bytes([high, low])).min(after.len());
-            let (unit, after) = after.split_at(length);
-            self.whole(unit, units);
-            rest = after;
-        }
-    }
-
-    fn whole(&mut self, unit: &[u8], units: &mut Vec<Unit>) {
-        self.open = false;
-        if unit.is_empty() {
-            return;
-        }
-        // A camera that packs as for a file puts start codes in front.
-        let unit = unit.strip_prefix(&START_CODE).unwrap_or(unit);
-        self.begin(unit.get(..LOOKED_AT).unwrap_or(unit), units);
-        self.append(&START_CODE);
-        self.append(unit);
-    }
-
-    fn fragment(&mut self, head: &[u8], flags: u8, rest: &[u8], units: &mut Vec<Unit>) {
-        if flags & 0x80 != 0 {
-            let beginning = [head, rest.get(..LOOKED_AT).unwrap_or(rest)].concat();
-            self.begin(&beginning, units);
-            self.append(&START_CODE);
-            self.append(head);
-            self.open = true;
-        }
-        // Without what came before it, the rest of a unit is no use.
-        if self.open {
-            self.append(rest);
-        }
-        if flags & 0x40 != 0 {
-            self.open = false;
-        }
-    }
-
-    /// A unit begins, perhaps that of another picture.
-    fn begin(&mut self, beginning: &[u8], units: &mut Vec<Unit>) {
-        let nal = nal(self.codec, beginning);
-        let another = match nal {
-            Nal::Slice { first, .. } => first,
-            Nal::Set { .. } | Nal::Delimiter | Nal::Recovery(_) => true,
-            Nal::Other => false,
-        };
-        if another && self.has_slices {
-            self.finish(units);
-        }
-        self.entries.see(nal);
-        if let Nal::Slice { disposable, reordered, .. } = nal {
-            self.has_slices = true;
-            self.disposable &= disposable;
-            self.reordered |= reordered;
-        }
-    }
-
-    fn append(&mut self, bytes: &[u8]) {
-        if self.data.len() + bytes.len() <= MAX_UNIT_BYTES {
-            self.data.extend_from_slice(bytes);
-        }
-    }
-
-    /// The picture is complete. What has no part of one is kept for the next.
-    fn finish(&mut self, units: &mut Vec<Unit>) {
-        self.open = false;
-        let (true, Some(arrival)) = (self.has_slices, self.arrival) else { return };
-        units.push(Unit {
-            data: self.data.split().freeze(),
-            arrival,
-            stamp: Some(self.stamp),
-            entry: self.entries.entry(),
-            has_sets: self.entries.has_sets(),
-            disposable: self.disposable,
-            reordered: self.reordered,
-        });
-        self.entries = Entries::default();
-        (self.has_slices, self.disposable, self.reordered) = (false, true, false);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use proptest::prelude::*;
 
     use super::*;
-    use crate::feed::Entry;
+    use crate::{feed::Entry, rtsp::nals::START_CODE};
 
     fn packet(stamp: u32, marker: bool, payload: &[u8]) -> Packet {
         let marker = if marker { 0xE0 } else { 0x60 };
@@ -211,11 +62,12 @@ mod tests {
     }
 
     fn units(codec: Codec, packets: &[(u32, bool, &[u8], u16)]) -> Vec<Unit> {
-        let mut depacketizer = Depacketizer::of(codec);
+        let mut depacketizer = Depacketizer::of(codec, None);
         let mut units = Vec::new();
         for (stamp, marker, payload, missing) in packets {
             depacketizer.take(&packet(*stamp, *marker, payload), *missing, &mut units);
         }
+        depacketizer.rest(&mut units);
         units
     }
 
@@ -273,6 +125,73 @@ mod tests {
         assert_eq!(found.len(), 3);
         assert_eq!(found[0].entry, Some(Entry::Keyframe));
         assert_eq!(&found[2].data[..], b"\0\0\0\x01\x02\x01\x80\x03");
+    }
+
+    /// The data of the pictures, and where decoding begins.
+    fn pictures(codec: Codec, packets: &[(u32, bool, &[u8], u16)]) -> Vec<(Vec<u8>, bool)> {
+        units(codec, packets).iter().map(|unit| (unit.data.to_vec(), unit.entry.is_some())).collect()
+    }
+
+    const KEY: [u8; 5] = [0x65, 0x88, 0x80, 1, 1];
+    const KEY_S_REST: [u8; 5] = [0x65, 0x40, 0x80, 2, 2];
+    const NEXT: [u8; 3] = [0x41, 0x9A, 3];
+
+    fn annex_b(nals: &[&[u8]]) -> Vec<u8> {
+        nals.iter().flat_map(|nal| [&START_CODE[..], nal].concat()).collect()
+    }
+
+    #[test]
+    fn units_that_come_as_one_with_start_codes_between_them_are_told_apart() {
+        let sets: [&[u8]; 2] = [&[0x67, 0x42, 9], &[0x68, 0xCE]];
+        let as_one = annex_b(&[sets[0], sets[1], &KEY]);
+        let bare = &as_one[4..];
+        let wanted = [(as_one.clone(), true), (annex_b(&[&NEXT]), false)];
+        // With a start code in front or without; in one packet, or in fragments that cut start codes.
+        for first in [bare, &as_one, &as_one[1..]] {
+            assert_eq!(pictures(Codec::H264, &[(1, true, first, 0), (2, true, &NEXT, 0)]), wanted);
+        }
+        for cut in 1..bare.len() - 1 {
+            let one = [&[0x7C, 0x87], &bare[1..=cut]].concat();
+            let other = [&[0x7C, 0x47], &bare[cut + 1..]].concat();
+            let packets: [(u32, bool, &[u8], u16); 3] =
+                [(1, false, &one, 0), (1, true, &other, 0), (2, true, &NEXT, 0)];
+            assert_eq!(pictures(Codec::H264, &packets), wanted, "{cut}");
+        }
+    }
+
+    #[test]
+    fn a_picture_is_one_whatever_marks_and_stamps_say() {
+        let whole = annex_b(&[&KEY, &KEY_S_REST]);
+        let wanted = [(whole.clone(), true), (annex_b(&[&NEXT]), false), (whole, true)];
+        for (marks, stamps) in [
+            // One mark a slice; one a packet, and each with a stamp of its own; none at all.
+            ([false, false, true, true, true], [0; 5]),
+            ([true; 5], [0, 1, 2, 3, 4]),
+            ([false; 5], [0, 0, 0, 0, 9]),
+        ] {
+            let (begin, end) = ([0x7C, 0x85, 0x88], [0x7C, 0x05, 0x80]);
+            let key: [&[u8]; 5] = [&begin, &end, &[0x7C, 0x45, 1, 1], &KEY_S_REST, &NEXT];
+            let mut packets: Vec<(u32, bool, &[u8], u16)> = Vec::new();
+            for round in 0..2 {
+                let of_round = key.iter().zip(marks).zip(stamps);
+                packets.extend(
+                    of_round.map(|((payload, mark), stamp)| (round * 100 + stamp, mark, *payload, 0)),
+                );
+            }
+            packets.pop();
+            assert_eq!(pictures(Codec::H264, &packets), wanted, "{marks:?} {stamps:?}");
+        }
+    }
+
+    #[test]
+    fn marks_that_proved_right_end_a_picture_at_once() {
+        let mut depacketizer = Depacketizer::of(Codec::H264, None);
+        let mut taken = |stamp: u32, payload: &[u8]| {
+            let mut units = Vec::new();
+            depacketizer.take(&packet(stamp, true, payload), 0, &mut units);
+            units.len()
+        };
+        assert_eq!([taken(1, &KEY), taken(2, &NEXT), taken(3, &NEXT)], [0, 2, 1]);
     }
 
     proptest! {

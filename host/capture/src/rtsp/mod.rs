@@ -6,6 +6,7 @@ mod depacketize;
 mod h26x;
 mod jpeg;
 mod message;
+mod nals;
 mod rtp;
 mod sdp;
 mod session;

@@ -25,6 +25,8 @@ use crate::{
 const MAX_REDIRECTS: usize = 4;
 /// Between two signs that somebody still looks, where the camera says nothing of it.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(20);
+/// The status of a camera that plays from no time that is named.
+const INVALID_RANGE: u16 = 457;
 
 /// What came of asking for a session.
 pub(crate) enum Opened {
@@ -45,6 +47,8 @@ pub(crate) struct Session {
     id: String,
     patience: Duration,
     sign_of_life: Duration,
+    /// When the next one is due, however many packets come.
+    sign_at: Instant,
 }
 
 /// How packets come.
@@ -109,7 +113,10 @@ async fn describe(
             Offer::Video(video) => video,
             Offer::Foreign(what) => return Ok(Err(what)),
             Offer::NoVideo => {
-                return Err(Failure::new(Kind::NoVideo, "the camera describes no video".into()));
+                let empty = answer.body.is_empty();
+                let what =
+                    if empty { "the camera's description is empty" } else { "the camera describes no video" };
+                return Err(Failure::new(Kind::NoVideo, what.into()));
             }
         };
         let base = answer.header("content-base").or_else(|| answer.header("content-location"));
@@ -182,32 +189,39 @@ async fn set_up(
         return if about_transport { Ok(Err(Refused(failure))) } else { Err(failure) };
     }
     let session = answer.header("session").unwrap_or_default();
-    let (id, parameters) = session.split_once(';').unwrap_or((session, ""));
-    let id = id.trim().to_owned();
-    let expires = parameters.trim().strip_prefix("timeout=").and_then(|seconds| seconds.trim().parse().ok());
+    let id = session.split(';').next().unwrap_or_default().trim().to_owned();
+    let expires = parameter(session, "timeout").and_then(|seconds| seconds.parse().ok());
     let sign_of_life = expires
         .map_or(SIGN_OF_LIFE, |seconds: u64| (Duration::from_secs(seconds.max(2)) / 2).min(SIGN_OF_LIFE));
     let granted_way = answer.header("transport").unwrap_or_default();
+    let channel = pair(granted_way, "interleaved").map(|(channel, _)| u8::try_from(channel).unwrap_or(0));
     let way = match datagrams {
+        // It was asked for UDP, and goes on over the connection.
+        Some(_) if channel.is_some() => Way::Channel(channel.unwrap_or(0)),
         Some(mut datagrams) => {
             let source = parameter(granted_way, "source").and_then(|source| source.parse().ok());
             datagrams.knock(camera, pair(granted_way, "server_port"), source).await;
             Way::Datagrams(datagrams)
         }
-        None => {
-            let channel = pair(granted_way, "interleaved").map_or(0, |(channel, _)| channel);
-            Way::Channel(u8::try_from(channel).unwrap_or(0))
+        None if channel.is_none() && pair(granted_way, "server_port").is_some() => {
+            let detail = format!("SETUP: it was asked for TCP and answers {granted_way:?}");
+            return Ok(Err(Refused(Failure::new(Kind::ServerError, detail))));
         }
+        None => Way::Channel(channel.unwrap_or(0)),
     };
     connection.play();
-    let headers = [("Session", id.as_str()), ("Range", "npt=0.000-")];
-    let headers = headers.get(usize::from(id.is_empty())..).unwrap_or_default();
-    let answer = connection.ask("PLAY", &aggregate, headers, &mut authorization).await?;
+    let headers = [("Range", "npt=0.000-"), ("Session", id.as_str())];
+    let headers = headers.get(..2 - usize::from(id.is_empty())).unwrap_or_default();
+    let mut answer = connection.ask("PLAY", &aggregate, headers, &mut authorization).await?;
+    if answer.status == INVALID_RANGE {
+        let headers = headers.get(1..).unwrap_or_default();
+        answer = connection.ask("PLAY", &aggregate, headers, &mut authorization).await?;
+    }
     authorization.granted("PLAY", answer.status, &answer.status_line())?;
     connection.unhurried();
     let patience = config.connect_timeout;
-    let session = Session { connection, authorization, way, video, aggregate, id, patience, sign_of_life };
-    Ok(Ok(session))
+    let sign_at = Instant::now() + sign_of_life;
+    Ok(Ok(Session { connection, authorization, way, video, aggregate, id, patience, sign_of_life, sign_at }))
 }
 
 /// The value of a parameter of a header.
@@ -237,14 +251,22 @@ impl Session {
 
     /// Hands on pictures until no more come, and says why; packets that were lost are counted in `lost`.
     pub(crate) async fn run(mut self, units: Sender, lost: &std::sync::atomic::AtomicU32) -> Failure {
-        let mut depacketizer = Depacketizer::of(self.video.codec);
+        let mut depacketizer = Depacketizer::of(self.video.codec, self.video.size);
         let mut order = Order::new(matches!(self.way, Way::Datagrams(_)));
         let mut complete: Vec<Unit> = Vec::new();
         let mut as_described = false;
         loop {
             let data = match self.next().await {
                 Ok(data) => data,
-                Err(why) => return why,
+                Err(why) => {
+                    depacketizer.rest(&mut complete);
+                    for unit in complete {
+                        if !units.send(unit).await {
+                            break;
+                        }
+                    }
+                    return why;
+                }
             };
             let Some(packet) = Packet::parse(&data, std::time::Instant::now()) else { continue };
             let described = packet.payload_type == self.video.payload_type;
@@ -254,6 +276,9 @@ impl Session {
                 continue;
             }
             order.take(packet, |(packet, missing)| depacketizer.take(&packet, missing, &mut complete));
+            if let Some(hindrance) = depacketizer.hindrance() {
+                return Failure::new(Kind::NothingDecodes, hindrance.into());
+            }
             lost.store(order.missing, std::sync::atomic::Ordering::Relaxed);
             for unit in complete.drain(..) {
                 if !units.send(unit).await {
@@ -266,19 +291,19 @@ impl Session {
     /// The next packet of the video.
     async fn next(&mut self) -> Result<Bytes, Failure> {
         let mut silent_at = Instant::now() + self.patience;
-        let mut sign_at = Instant::now() + self.sign_of_life;
         let mut hung_up = false;
         loop {
             let until = silent_at;
             let event = tokio::select! {
+                biased;
+                () = sleep_until(self.sign_at) => None,
                 packet = packet_of(&mut self.way) => return packet.map_err(|e| stopped(&format!("UDP: {e}"))),
-                () = sleep_until(sign_at) => None,
                 message = timeout_at(until, self.connection.message()), if !hung_up => Some(message),
                 () = sleep_until(until), if hung_up => return Err(silence(self.patience, "over UDP", hung_up)),
             };
             match event {
                 None => {
-                    sign_at = Instant::now() + self.sign_of_life;
+                    self.sign_at = Instant::now() + self.sign_of_life;
                     self.sign().await;
                 }
                 Some(Ok(Ok(Message::Packet(channel, data)))) => {
