@@ -34,6 +34,13 @@ impl Health {
         self.0.retain(|_, seen| seen.1 >= newest - STALE_MS);
     }
 
+    /// What was captured after `now` was captured by a clock that was ahead, and counts as of now.
+    pub(crate) fn bring_back(&mut self, now: i64) {
+        for seen in self.0.values_mut() {
+            seen.1 = seen.1.min(now);
+        }
+    }
+
     /// The worst that a diagnosis says; none where none said anything.
     pub(crate) fn status(&self) -> Option<Status> {
         self.0.values().filter_map(|seen| seen.0).max()
