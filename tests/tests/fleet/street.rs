@@ -172,7 +172,7 @@ pub(crate) fn bad_kinds() -> Vec<Bad> {
     let page = |status: &str| Habit::Answers(http(status, "text/html", b"<html>no</html>"));
     let sdp = "v=0\r\nm=audio 0 RTP/AVP 0\r\na=control:track1\r\n";
     let deaf = format!("RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: {}\r\n\r\n{sdp}", sdp.len());
-    let junk = (0..65_536_u32).map(|n| (n * 2_654_435 >> 5) as u8).collect::<Vec<_>>();
+    let junk = (0..65_536_u32).map(|n| (n.wrapping_mul(2_654_435) >> 5) as u8).collect::<Vec<_>>();
     let bad = |name, habit, source, reasons| Bad { name, habit: Some(habit), source, reasons };
     let gone = |name, source, reasons| Bad { name, habit: None, source, reasons };
     let (at, web) = ("rtsp://{}/live", "http://{}/picture.jpg");
@@ -202,7 +202,7 @@ pub(crate) fn bad_kinds() -> Vec<Bad> {
             "huge",
             Habit::Stops(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n\xff\xd8\xff".to_vec()),
             web,
-            &["stalled", "connect-timed-out"],
+            &["stalled", "connect-timed-out", "nothing-decodes"],
         ),
         bad(
             "sends-on",
@@ -214,6 +214,10 @@ pub(crate) fn bad_kinds() -> Vec<Bad> {
         bad("noise", Habit::Noise, at, &["no-keyframe", "nothing-decodes", "stalled"]),
         gone("no-name", "rtsp://no-such-camera.invalid/live", &["no-such-host"]),
         gone("closed", "rtsp://127.0.0.1:9/live", &["connection-refused"]),
-        gone("no-way", "rtsp://192.0.2.1/live", &["connect-timed-out", "host-unreachable"]),
+        gone(
+            "no-way",
+            "rtsp://192.0.2.1/live",
+            &["connect-timed-out", "host-unreachable", "connection-refused"],
+        ),
     ]
 }
