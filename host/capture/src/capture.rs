@@ -6,11 +6,13 @@ use tokio::{process::Command, time::Instant};
 use url::Url;
 
 use crate::{
+    admission::Admission,
     clip::Clip,
     confinement, decoder,
     error::{CaptureError, CaptureErrorKind, Failure},
     fed::{self, Stream},
     http, opened, piped,
+    reach::reach,
     request::ClipRequest,
     rtsp,
     source::{Source, SourceKind},
@@ -86,13 +88,32 @@ pub enum Capture<T> {
 #[derive(Debug, Clone)]
 pub struct Capturer {
     config: CaptureConfig,
+    admission: Option<Admission>,
 }
 
 impl Capturer {
     /// With this configuration.
     #[must_use]
     pub const fn new(config: CaptureConfig) -> Self {
-        Self { config }
+        Self { config, admission: None }
+    }
+
+    /// The same, which waits to be let in before it decodes. The time that this takes counts for nothing.
+    #[must_use]
+    pub fn admitted_by(&self, admission: Admission) -> Self {
+        Self { config: self.config.clone(), admission: Some(admission) }
+    }
+
+    /// Looks whether a camera takes a connection `within` a time, and asks it for nothing. A file is always there.
+    ///
+    /// # Errors
+    ///
+    /// [`CaptureError`], as a capture would say it.
+    pub async fn reach(&self, source: &Source, within: Duration) -> Result<(), CaptureError> {
+        match source {
+            Source::Remote(url) => reach(url, within).await.map_err(|failure| failure.of(source)),
+            Source::File(_) => Ok(()),
+        }
     }
 
     /// Captures a clip. It may hold fewer frames than asked for where the source has no more (a
@@ -123,7 +144,8 @@ impl Capturer {
         enough: impl FnOnce(Clip) -> F,
     ) -> Result<Capture<T>, CaptureError> {
         let late = Instant::now() + self.config.deadline + request.span();
-        let job = Job { config: &self.config, source, request, part, late };
+        let admission = self.admission.as_ref();
+        let job = Job { config: &self.config, source, request, part, late, admission };
         job.run(enough).await.map_err(|failure| job.told(failure).of(source))
     }
 
@@ -163,6 +185,7 @@ pub(crate) struct Job<'a> {
     pub(crate) part: &'a ClipRequest,
     /// When it has taken too long.
     pub(crate) late: Instant,
+    admission: Option<&'a Admission>,
 }
 
 impl Job<'_> {
@@ -182,6 +205,14 @@ impl Job<'_> {
             (SourceKind::Http, _) if !decoder::is_playlist(url) => self.over_http(url, enough).await,
             _ => opened::capture(self, enough).await,
         }
+    }
+
+    /// Waits until it may decode, and adds that time to what it may take.
+    pub(crate) async fn admitted(self) -> Self {
+        let Some(admission) = self.admission else { return self };
+        let asked = Instant::now();
+        admission.wait().await;
+        Self { late: self.late + asked.elapsed(), ..self }
     }
 
     /// With the time that there was, where that is over before a camera has answered.

@@ -80,6 +80,35 @@ impl CaptureErrorKind {
         }
     }
 
+    /// The kind that has this word; none for another word.
+    #[must_use]
+    pub fn of_code(code: &str) -> Option<Self> {
+        const ALL: [CaptureErrorKind; 21] = [
+            CaptureErrorKind::NoSuchHost,
+            CaptureErrorKind::ConnectionRefused,
+            CaptureErrorKind::HostUnreachable,
+            CaptureErrorKind::HungUp,
+            CaptureErrorKind::ConnectTimedOut,
+            CaptureErrorKind::TlsFailed,
+            CaptureErrorKind::Unauthorized,
+            CaptureErrorKind::Forbidden,
+            CaptureErrorKind::NotFound,
+            CaptureErrorKind::ServerError,
+            CaptureErrorKind::NotMedia,
+            CaptureErrorKind::NoVideo,
+            CaptureErrorKind::NothingDecodes,
+            CaptureErrorKind::NoKeyframe,
+            CaptureErrorKind::Stalled,
+            CaptureErrorKind::EndedEarly,
+            CaptureErrorKind::NoSuchFile,
+            CaptureErrorKind::FileUnreadable,
+            CaptureErrorKind::TooLarge,
+            CaptureErrorKind::FfmpegMissing,
+            CaptureErrorKind::FfmpegFailed,
+        ];
+        ALL.into_iter().find(|kind| kind.code() == code)
+    }
+
     /// What happened and what to look at, in English.
     #[must_use]
     pub const fn summary_en(self) -> &'static str {

@@ -119,12 +119,13 @@ async fn decode<T, F: Future<Output = Option<T>>>(
     lost: &AtomicU32,
     enough: &mut Option<impl FnOnce(Clip) -> F>,
 ) -> Result<Decoded<T>, Failure> {
-    let Job { config, source, request, part, .. } = job;
     let first = match entry(units, job.late).await {
         Ok(first) => first,
         Err((seen, late)) => return Ok(Decoded::NoEntry(seen, late)),
     };
     let lost_before = lost.load(Ordering::Relaxed);
+    let job = job.admitted().await;
+    let Job { config, source, request, part, .. } = job;
     let process = Process::start(config, decoder::fed_arguments(), true, config.deadline + request.span())?;
     let (stdout, stderr, stdin, mut end_of_it) = process.split();
     let Some(stdin) = stdin else {

@@ -5,6 +5,7 @@
 //! with bounded memory and with none of this program's secrets: a stream that crashes, hangs or takes over a
 //! decoder costs that process. Why there is no clip is told apart by [`CaptureErrorKind`].
 
+mod admission;
 mod auth;
 mod capture;
 mod clip;
@@ -22,6 +23,7 @@ mod opened;
 mod parts;
 mod piped;
 mod process;
+mod reach;
 mod reading;
 mod reasons;
 mod request;
@@ -30,6 +32,7 @@ mod sound;
 mod source;
 mod unfed;
 
+pub use admission::Admission;
 pub use capture::{Capture, CaptureConfig, Capturer, RtspTransport};
 pub use clip::{Clip, ClipError, ClipInfo, DecoderEvidence, PixelError, Rect};
 pub use error::{CaptureError, CaptureErrorKind};

@@ -24,6 +24,7 @@ pub(crate) async fn capture<T, F: Future<Output = Option<T>>>(
     job: Job<'_>,
     enough: impl FnOnce(Clip) -> F,
 ) -> Result<Capture<T>, Failure> {
+    let job = job.admitted().await;
     let Job { config, source, request, .. } = job;
     let format = match source {
         Source::Remote(_) => None,

@@ -55,6 +55,7 @@ pub(crate) async fn capture<T, F: Future<Output = Option<T>>>(
     format: &str,
     enough: impl FnOnce(Clip) -> F,
 ) -> Result<Capture<T>, Failure> {
+    let job = job.admitted().await;
     let Job { config, request, .. } = job;
     let (damage, length) = match &content {
         Content::Picture(bytes) => (sound::damage_of(bytes.clone()).await, Some(bytes.len())),

@@ -41,7 +41,7 @@ pub(crate) async fn decode<T, F: Future<Output = Option<T>>, C: Future>(
     companion: C,
     enough: impl FnOnce(Clip) -> F,
 ) -> Result<Decoded<T, C::Output>, Failure> {
-    let Job { config, source, request, part, late } = job;
+    let Job { config, source, request, part, late, .. } = job;
     let mut enough = Some(enough);
     let (stdout, stderr, _, mut end_of_it) = process.split();
     let (announce, announced) = mpsc::unbounded_channel();

@@ -3,6 +3,7 @@
 
 #![cfg(test)]
 
+mod admission;
 mod camera;
 mod media;
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use comfy_table::{Cell, Color, Table};
-use easysight_protocol::{BaselineReset, Camera, CameraRequest};
+use easysight_protocol::{BaselineReset, Camera, CameraRequest, Lost};
 use reqwest::Method;
 use serde_json::json;
 
@@ -34,6 +34,9 @@ enum Command {
         /// Only those of this group.
         #[arg(long, value_name = "GROUP")]
         group: Option<String>,
+        /// Only those that give no picture.
+        #[arg(long)]
+        lost: bool,
     },
     /// Show one camera.
     Show {
@@ -96,8 +99,9 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let master = arguments.remote.master()?;
     let format = arguments.remote.format;
     match &arguments.command {
-        Command::List { group } => {
-            let query: Vec<_> = group.iter().map(|group| ("group", group.as_str())).collect();
+        Command::List { group, lost } => {
+            let mut query: Vec<_> = group.iter().map(|group| ("group", group.as_str())).collect();
+            query.extend(lost.then_some(("lost", "true")));
             let cameras: Vec<Camera> = master.list(&CAMERAS, &query, usize::MAX).await?;
             format.list(&cameras, "no camera is there: add one with `easysight camera add`", table)?;
         }
@@ -135,13 +139,15 @@ const fn one(id: &str) -> [&str; 3] {
 }
 
 fn table(cameras: &[Camera]) -> Table {
-    let mut table = listing::table(&["id", "name", "status", "checked", "source", "groups", "labels"]);
+    let mut table =
+        listing::table(&["id", "name", "status", "checked", "lost", "source", "groups", "labels"]);
     for camera in cameras {
         table.add_row([
             listing::cell(&camera.id),
             listing::cell(&camera.name),
             status(camera),
             Cell::new(listing::maybe_time(camera.checked_at)),
+            listing::cell(&camera.lost.as_ref().map_or_else(String::new, lost_in_short)),
             listing::cell(&camera.source),
             listing::cell(&camera.groups.join(", ")),
             listing::cell(&label::in_words(&camera.labels)),
@@ -158,6 +164,25 @@ fn status(camera: &Camera) -> Cell {
     }
 }
 
+/// Why there is no picture, since when, and when the camera is asked again.
+fn lost_in_short(lost: &Lost) -> String {
+    let (since, next) = (listing::time(lost.since), listing::time(lost.next_full_look_at));
+    format!("{} since {since}, next look {next}", lost.reason)
+}
+
+fn lost_in_full(lost: &Lost) -> String {
+    format!(
+        "since {}: {}, {}\nasked for a picture {} times, last {}, again by the first check after {}\n\
+         (checks before only look whether it takes a connection)",
+        listing::time(lost.since),
+        lost.reason,
+        if lost.connects { "takes connections" } else { "takes no connection" },
+        lost.looks,
+        listing::time(lost.looked_at),
+        listing::time(lost.next_full_look_at)
+    )
+}
+
 fn details(camera: &Camera) -> Table {
     listing::details([
         ("id", camera.id.clone()),
@@ -168,6 +193,7 @@ fn details(camera: &Camera) -> Table {
         ("labels", label::in_words(&camera.labels)),
         ("status", camera.status.map_or_else(|| "–".to_owned(), |status| status.to_string())),
         ("checked", listing::maybe_time(camera.checked_at)),
+        ("lost", camera.lost.as_ref().map_or_else(|| "no".to_owned(), lost_in_full)),
         (
             "last good picture",
             camera.last_good_picture.as_ref().map_or_else(

@@ -8,7 +8,7 @@ use std::{
 };
 
 use axum::http::StatusCode;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use easysight_daemon::problem::Error;
 use easysight_protocol::{NewToken, Scope, TokenInfo, TokenRequest};
 use easysight_store::{Store, StoreError, StoredToken, TokenRepository};
@@ -22,6 +22,8 @@ const FRESH: Duration = Duration::from_secs(5);
 /// Look-ups that are kept.
 const MAX_KEPT: usize = 10_000;
 const PREFIX: &str = "es_";
+/// Seconds that a token may hold: a hundred years.
+pub(crate) const MAX_LIFETIME_S: u64 = 3_153_600_000;
 
 /// What a request needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,12 +70,18 @@ impl Access {
 
     /// Looks again whether there are tokens. True where everyone may do everything.
     pub(crate) async fn refresh(&self) -> Result<bool, StoreError> {
-        let open = self.loopback && !self.has_tokens().await?;
+        let open = self.loopback && !self.is_guarded().await?;
         let was_open = self.open.swap(open, Ordering::Relaxed);
         if was_open && !open {
             tracing::info!("there is a token now: requests without one are refused from here on");
         }
         Ok(open)
+    }
+
+    /// True where there is a token that nobody revoked. One that has expired keeps the master closed too: it does
+    /// not open by itself, in the course of time or by a clock that is ahead.
+    async fn is_guarded(&self) -> Result<bool, StoreError> {
+        Ok(self.store.tokens().await?.iter().any(|token| token.info.revoked_at.is_none()))
     }
 
     /// True where someone could show a token.
@@ -153,15 +161,18 @@ fn hash(secret: &str) -> String {
 /// Makes a token and keeps its hash.
 pub(crate) async fn make_token(store: &Store, request: TokenRequest) -> anyhow::Result<NewToken> {
     let (id, secret) = (random_hex::<8>()?, random_hex::<32>()?);
+    let created_at = clock::now();
+    let lifetime = request.lifetime_s.map(|seconds| TimeDelta::seconds(seconds.min(MAX_LIFETIME_S) as i64));
     let info = TokenInfo {
         id: id.clone(),
         name: request.name,
         scope: request.scope,
-        created_at: clock::now(),
-        expires_at: request.expires_at,
+        created_at,
+        expires_at: lifetime.map(|lifetime| created_at + lifetime).or(request.expires_at),
         revoked_at: None,
     };
-    store.create_token(StoredToken { info: info.clone(), hash: hash(&secret) }).await?;
+    let lifetime_ms = lifetime.map(|lifetime| lifetime.num_milliseconds());
+    store.create_token(StoredToken { info: info.clone(), hash: hash(&secret), lifetime_ms }).await?;
     Ok(NewToken { token: format!("{PREFIX}{id}_{secret}"), info })
 }
 
@@ -183,7 +194,7 @@ mod tests {
     }
 
     fn request(scope: Scope) -> TokenRequest {
-        TokenRequest { name: "t".into(), scope, expires_at: None }
+        TokenRequest { name: "t".into(), scope, expires_at: None, lifetime_s: None }
     }
 
     #[tokio::test]
@@ -197,6 +208,26 @@ mod tests {
         let (beyond, _store, _dir) = super::tests::access(false).await;
         assert!(!beyond.refresh().await.unwrap());
         assert!(beyond.check(None, Need::View).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_master_does_not_open_when_its_last_token_expires() {
+        let (access, store, _dir) = access(true).await;
+        let over =
+            TokenRequest { expires_at: Some(Utc::now() - TimeDelta::days(1)), ..request(Scope::Admin) };
+        let over = make_token(&store, over).await.unwrap();
+        assert!(!access.refresh().await.unwrap());
+        assert!(access.check(None, Need::View).await.is_err());
+        store.revoke_token(over.info.id, 1).await.unwrap();
+        assert!(access.refresh().await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_lifetime_is_counted_from_when_the_token_is_made() {
+        let (_access, store, _dir) = access(false).await;
+        let day = TokenRequest { lifetime_s: Some(86_400), ..request(Scope::Viewer) };
+        let made = make_token(&store, day).await.unwrap().info;
+        assert_eq!(made.expires_at, Some(made.created_at + TimeDelta::days(1)));
     }
 
     #[tokio::test]

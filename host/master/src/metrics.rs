@@ -23,6 +23,8 @@ pub(crate) struct Metrics {
     pub(crate) long_polls: Gauge,
     statements: Counter,
     pub(crate) leased: Counter,
+    pub(crate) lost_cameras: Gauge,
+    pub(crate) passed_over: Counter,
     /// Leases that ended otherwise than by a result.
     churn: Family<Word, Counter>,
     results: Family<Word, Counter>,
@@ -40,6 +42,8 @@ impl Metrics {
             long_polls: Gauge::default(),
             statements: Counter::default(),
             leased: Counter::default(),
+            lost_cameras: Gauge::default(),
+            passed_over: Counter::default(),
             churn: Family::default(),
             results: Family::default(),
             findings: FindingMetrics::register(&mut registry),
@@ -57,6 +61,12 @@ impl Metrics {
         registry.register("database_statements", "Statements sent to the database", new.statements.clone());
         registry.register("long_polls", "Workers that wait for a job", new.long_polls.clone());
         registry.register("jobs_leased", "Jobs handed to workers", new.leased.clone());
+        registry.register("cameras_lost", "Cameras that give no picture", new.lost_cameras.clone());
+        registry.register(
+            "checks_passed_over",
+            "Checks left out since the same task's check before of the same camera had not ended",
+            new.passed_over.clone(),
+        );
         registry.register("leases_lost", "Leases that ended without a result, by reason", new.churn.clone());
         registry.register("results", "Results by verdict", new.results.clone());
         registry.register(

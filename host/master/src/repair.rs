@@ -26,6 +26,8 @@ pub(crate) struct Repair {
     begun: bool,
     believed: clock::Believed,
     tasks_at: Option<Instant>,
+    /// Since when times are written by the clock that is believed now.
+    since: i64,
 }
 
 impl Repair {
@@ -41,9 +43,16 @@ impl Repair {
             self.clear_up(master, retention, believed).await?;
             self.begun = true;
             self.believed = believed;
+            self.since = now_ms();
         }
         if stepped || self.tasks_at.is_none_or(|at| at.elapsed() >= TASKS_EVERY) {
             bring_tasks_back(master).await?;
+            // Who makes one at a terminal goes by the machine's clock, believed or not.
+            let tokens = master.store.bring_tokens_back(now_ms()).await?;
+            if tokens > 0 {
+                tracing::warn!(tokens, "tokens were made by a clock that was ahead and hold from now on");
+                master.access.forget();
+            }
             self.tasks_at = Some(Instant::now());
         }
         Ok(())
@@ -68,8 +77,14 @@ impl Repair {
             tracing::warn!("old history is kept for another day because the system clock stepped");
             retention.hold(Instant::now());
             // Others that share the database may have seen the step, or not.
-            if by > 0 && master.store.dialect() == Dialect::Sqlite {
-                master.store.move_deadlines(by).await?;
+            if master.store.dialect() == Dialect::Sqlite {
+                if by > 0 {
+                    master.store.move_deadlines(by).await?;
+                }
+                // Ahead: those that this clock has dated until now. Back: those that lie ahead now.
+                let dated = if by > 0 { self.since..=now - by } else { now + 1..=i64::MAX };
+                master.store.move_tokens(by, dated).await?;
+                master.access.forget();
             }
         }
         clock::name_anew();

@@ -10,8 +10,8 @@ use std::{
 use easysight_daemon::{requests::RequestId, telemetry::traceparent};
 use easysight_protocol::{JobPlan, Origin, RunId, Task, TaskRequest, Trigger};
 use easysight_store::{
-    CameraRepository, Dialect, FanOut, NewRun, RunRepository, Start, StoreError, StoredRun, TaskRepository,
-    UpkeepRepository, UsageRepository,
+    CameraRepository, Dialect, FanOut, JobRepository, NewRun, RunRepository, Start, StoreError, StoredRun,
+    TaskRepository, UpkeepRepository, UsageRepository,
 };
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::Instrument;
@@ -110,6 +110,8 @@ async fn look_round(master: &Master, slow: bool, retention: &mut Retention) -> R
         master.registry.refresh().await?;
         master.access.refresh().await?;
         master.metrics.queue(&master.store.queue_state(now).await?);
+        let lost = master.store.lost_cameras().await?;
+        master.metrics.lost_cameras.set(i64::try_from(lost).unwrap_or(i64::MAX));
         master.pollers.write(&master.store).await?;
         master.store.write_usage().await?;
         let trusts_ages = retention.trusts_ages(tokio::time::Instant::now());
@@ -183,7 +185,7 @@ async fn fire(master: &Master, task: Task) -> Result<(), StoreError> {
 /// Makes a run, with its jobs where nothing is missing. Answers with false where there is one already
 /// that stands for the same.
 pub(crate) async fn begin(master: &Master, new: NewRun) -> Result<(RunId, bool), StoreError> {
-    let start = how(master, new.trigger, &new.definition, &new.origin).await?;
+    let start = how(master, new.trigger, new.task_id.as_deref(), &new.definition, &new.origin).await?;
     let jobs = match &start {
         Start::Now(jobs) => Some(jobs.cameras.len()),
         Start::Waits(_) => None,
@@ -201,7 +203,7 @@ pub(crate) async fn begin(master: &Master, new: NewRun) -> Result<(RunId, bool),
 /// Gives a waiting run its jobs, or notes what it still waits for.
 async fn start(master: &Master, waiting: StoredRun) -> Result<(), StoreError> {
     let StoredRun { run, definition, origin } = waiting;
-    match how(master, run.trigger, &definition, &origin).await? {
+    match how(master, run.trigger, run.task_id.as_deref(), &definition, &origin).await? {
         Start::Now(jobs) => {
             if let Some(jobs) = master.store.fan_out(run.id, jobs, now_ms()).await? {
                 begun(master, run.id, jobs);
@@ -216,13 +218,16 @@ async fn start(master: &Master, waiting: StoredRun) -> Result<(), StoreError> {
 async fn how(
     master: &Master,
     trigger: Trigger,
+    task: Option<&str>,
     definition: &TaskRequest,
     origin: &Origin,
 ) -> Result<Start, StoreError> {
     let plan = match master.registry.active().plan(&definition.diagnoses, &definition.config) {
         Ok(plan) => {
             let full_look_every = definition.full_look_every;
-            JobPlan { origin: origin.clone(), full_look_every, ..plan }
+            // Who submits a task wants to know how its cameras are now.
+            let spares_lost = trigger == Trigger::Schedule;
+            JobPlan { origin: origin.clone(), full_look_every, spares_lost, ..plan }
         }
         Err(NoPlan::Waits(reasons)) => return Ok(Start::Waits(reasons)),
         Err(NoPlan::Invalid(problem)) => {
@@ -237,12 +242,39 @@ async fn how(
         let cameras = definition.cameras.iter().map(|source| (None, source.clone())).collect();
         return Ok(Start::Now(FanOut { plan, cameras, missing: Vec::new() }));
     }
-    let (cameras, missing) = master.store.cameras_of_task(&definition.cameras, &definition.groups).await?;
+    let (cameras, mut missing) =
+        master.store.cameras_of_task(&definition.cameras, &definition.groups).await?;
     if cameras.is_empty() && !missing.is_empty() {
         return Ok(Start::Waits(missing));
     }
-    let cameras = cameras.into_iter().map(|one| (Some(one.camera.id), one.source)).collect();
+    let mut cameras: Vec<_> = cameras.into_iter().map(|one| (Some(one.camera.id), one.source)).collect();
+    if let (Trigger::Schedule, Some(task)) = (trigger, task) {
+        missing.extend(pass_over(master, task, &mut cameras).await?);
+    }
     Ok(Start::Now(FanOut { plan, cameras, missing }))
+}
+
+/// Leaves out cameras whose last check by the same task has not ended: however long a camera or the queue takes, no
+/// camera is asked by a task twice at a time, and the queue does not grow. Answers in words how many.
+async fn pass_over(
+    master: &Master,
+    task: &str,
+    cameras: &mut Vec<(Option<String>, String)>,
+) -> Result<Option<String>, StoreError> {
+    let under_way = master.store.cameras_under_way(task).await?;
+    let before = cameras.len();
+    cameras.retain(|(camera, _)| camera.as_ref().is_none_or(|camera| !under_way.contains(camera)));
+    let passed_over = before - cameras.len();
+    if passed_over == 0 {
+        return Ok(None);
+    }
+    tracing::warn!(
+        task,
+        cameras = passed_over,
+        "the last check of cameras has not ended, so they are left out of this one"
+    );
+    master.metrics.passed_over.inc_by(passed_over as u64);
+    Ok(Some(format!("the end of the check before, of {passed_over} cameras")))
 }
 
 /// A run has its jobs: those who wait for jobs are woken.

@@ -8,6 +8,9 @@ use easysight_store::{Store, TokenRepository};
 
 use crate::{access::make_token, master::now_ms, settings::MasterSettings};
 
+/// What clocks of masters that share a database may differ by.
+const TOLERANCE: TimeDelta = TimeDelta::seconds(60);
+
 /// The command with its subcommands.
 pub(crate) fn command(command: Command) -> Command {
     let required = |name: &'static str, help: &'static str| {
@@ -59,8 +62,12 @@ async fn carry_out(store: &Store, matches: &ArgMatches) -> anyhow::Result<()> {
             let text = |name| given.get_one::<String>(name).cloned().unwrap_or_default();
             let scope: Scope = text("scope").parse().map_err(|error| anyhow::anyhow!("--scope: {error}"))?;
             let days = given.get_one::<u32>("expires-days");
-            let expires_at = days.map(|days| Utc::now() + TimeDelta::days(i64::from(*days)));
-            let made = make_token(store, TokenRequest { name: text("name"), scope, expires_at }).await?;
+            let lifetime_s = days.map(|days| u64::from(*days) * 86_400);
+            if lifetime_s.is_some() {
+                check_clock(store).await?;
+            }
+            let request = TokenRequest { name: text("name"), scope, expires_at: None, lifetime_s };
+            let made = make_token(store, request).await?;
             eprintln!("token {} ({}), keep it, it is not shown again:", made.info.id, scope.as_str());
             println!("{}", made.token);
         }
@@ -82,6 +89,24 @@ async fn carry_out(store: &Store, matches: &ArgMatches) -> anyhow::Result<()> {
             eprintln!("token {id} is revoked");
         }
         _ => bail!("create, list or revoke is wanted"),
+    }
+    Ok(())
+}
+
+/// Refuses to count days by a clock that is behind: the token would have expired once that is put right. One that is
+/// ahead cannot be told from a long rest; masters bring its tokens back.
+async fn check_clock(store: &Store) -> anyhow::Result<()> {
+    let Some(written) = store.written_at().await?.and_then(DateTime::from_timestamp_millis) else {
+        return Ok(());
+    };
+    let now = Utc::now();
+    if now + TOLERANCE < written {
+        bail!(
+            "--expires-days: the clock of this machine says {}, and the database has entries of {}: put the clock right \
+             first (or make a token that does not expire)",
+            now.to_rfc3339(),
+            written.to_rfc3339()
+        );
     }
     Ok(())
 }

@@ -82,9 +82,13 @@ pub struct TokenRequest {
     pub name: String,
     /// What its holder may do.
     pub scope: Scope,
-    /// When it ends by itself; never where absent.
+    /// A date at which it ends by itself, whatever the master's clock says when it is made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<DateTime<Utc>>,
+    /// Seconds from now until it ends by itself, 1 to 3,153,600,000, in place of a date. Where the master's clock
+    /// turns out to be wrong and is put right, it holds for that long all the same. Without either, it never ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifetime_s: Option<u64>,
 }
 
 /// A token that was just made. Its secret is never shown again.

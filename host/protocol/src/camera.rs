@@ -66,6 +66,27 @@ pub struct Camera {
     /// What it showed when all was well the last time that a picture was kept of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_good_picture: Option<GoodPicture>,
+    /// That it gives no picture, and when it is asked for one again; absent once it gave one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<Lost>,
+}
+
+/// A camera that gave no picture when it was asked for one last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Lost {
+    /// Why, by the word that its finding has as `loss`.
+    pub reason: String,
+    /// Whether it took a connection.
+    pub connects: bool,
+    /// Since when it gives none.
+    pub since: DateTime<Utc>,
+    /// How often it was asked for one since then.
+    pub looks: u32,
+    /// When that was last.
+    pub looked_at: DateTime<Utc>,
+    /// When it is asked again: by the first check after this time. Checks by a schedule that come before only look
+    /// whether it takes a connection; where that changes, it is asked at once.
+    pub next_full_look_at: DateTime<Utc>,
 }
 
 /// What a camera showed when all was well.

@@ -127,6 +127,8 @@ pub enum Look {
     Full,
     /// The first second of it, which showed that all is as well as the last full look found.
     Short,
+    /// Whether it takes a connection, and nothing else: it gave no picture before, and is asked for one rarely.
+    Connect,
 }
 
 impl fmt::Display for Look {
@@ -134,6 +136,7 @@ impl fmt::Display for Look {
         f.write_str(match self {
             Self::Full => "full",
             Self::Short => "short",
+            Self::Connect => "connect",
         })
     }
 }
@@ -174,7 +177,10 @@ pub struct Finding {
     /// `signal_loss`, of a node that says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loss: Option<String>,
-    /// How much of the camera was looked at; absent where the task has full looks only.
+    /// Of a finding with a `loss`: whether the camera took a connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connects: Option<bool>,
+    /// How much of the camera was looked at; absent of a full look where the task has no short ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub look: Option<Look>,
     /// Fuel that the plugin used, in wasm instructions and bytes handed over; 0 where none ran.
@@ -208,6 +214,7 @@ impl Finding {
             evidence: None,
             failure: None,
             loss: None,
+            connects: None,
             look: None,
             fuel: 0,
             compute_ms: 0.0,

@@ -23,7 +23,7 @@ pub use baseline::{
 };
 pub use easysight_address::same_place;
 
-pub use camera::{Camera, CameraGroup, CameraRequest, GoodPicture, Labels, masked_source};
+pub use camera::{Camera, CameraGroup, CameraRequest, GoodPicture, Labels, Lost, masked_source};
 pub use finding::{Decision, Evidence, Failure, Finding, Look, Metric, Region, Status, Text};
 pub use id::{Incarnation, JobId, LeaseToken, RunId, SubmissionId};
 pub use node::{NodeMode, NodeState, NodeStatus, PluginSummary, PoolStatus, SystemInfo, Totals};

@@ -39,6 +39,10 @@ pub struct PoolStatus {
     pub capacity: u32,
     /// Jobs in flight now.
     pub running: u32,
+    /// Captures that wait for their cameras, beside the jobs in flight: they take no place of them until there is
+    /// something to decode.
+    #[serde(default)]
+    pub waiting: u32,
     /// Jobs that wait for a place.
     pub queued: u32,
     /// Jobs that may wait before new ones are refused.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::{
-    Baseline, Failure, Finding, Incarnation, JobId, Labels, LeaseToken, NodeState, SystemInfo, Totals,
+    Baseline, Failure, Finding, Incarnation, JobId, Labels, LeaseToken, Lost, NodeState, SystemInfo, Totals,
 };
 
 /// A node introduces itself. The body of `POST /api/v1/diagnosis/workers/register`.
@@ -124,6 +124,10 @@ pub struct JobPlan {
     /// where the first second shows nothing else. 0 and 1: all do.
     #[serde(default, skip_serializing_if = "is_at_most_one")]
     pub full_look_every: u32,
+    /// A camera that gives no picture is asked for one only now and then; else it is looked whether it takes a
+    /// connection. Of runs by a schedule.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub spares_lost: bool,
     /// Where the run comes from.
     #[serde(default)]
     pub origin: Origin,
@@ -175,6 +179,10 @@ pub struct LeasedJob {
     /// True where a picture of the camera is wanted in case that all is well.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub good_picture: bool,
+    /// The camera gives no picture and is not to be asked for one yet, unless it takes connections now and did not
+    /// before, or the other way round.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<Lost>,
 }
 
 /// What a long poll is given.

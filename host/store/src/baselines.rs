@@ -12,6 +12,7 @@ use crate::{
     Dialect, Store, StoreError, cameras,
     db::{Connection, Rows, query},
     jobs::{QUEUED_AGAIN, read_queued},
+    lost::{self, Spared},
     query::{count, maybe_text, text, time_of},
     ready::ReadyJob,
     reports::list,
@@ -100,6 +101,7 @@ pub(crate) struct Brought<'a> {
 pub(crate) struct Held {
     /// When the last good picture of a camera was taken.
     pictures: HashMap<String, Option<i64>>,
+    spared: Spared,
     /// Letters that what a plugin remembers of a camera takes in an answer.
     letters: HashMap<(String, String), u64>,
 }
@@ -116,13 +118,15 @@ impl Held {
         }
         let sql = format!(
             "SELECT cameras.id AS camera_id, cameras.good_picture_at AS good_picture_at, b.plugin AS plugin, \
-             b.size_bytes AS size_bytes FROM cameras LEFT JOIN baselines b ON b.camera_id = cameras.id \
+             b.size_bytes AS size_bytes, {} FROM cameras LEFT JOIN baselines b ON b.camera_id = cameras.id \
              AND b.data IS NOT NULL WHERE {}",
+            lost::COLUMNS,
             dialect.among("cameras.id", "$1")
         );
         for row in &query(sql).bind(list(cameras)).fetch_all(connection).await? {
             let camera = text(row, "camera_id")?;
             held.pictures.insert(camera.clone(), row.try_get("good_picture_at")?);
+            held.spared.note(&camera, row)?;
             if let Some(plugin) = maybe_text(row, "plugin")? {
                 let size: u64 = count(row, "size_bytes")?;
                 held.letters.insert((camera, plugin), size.div_ceil(3) * 4);
@@ -137,8 +141,8 @@ impl Held {
     }
 }
 
-/// Gives leased jobs what the plugins of their plans remember of their cameras, and asks for good
-/// pictures of those whose last one is older than `good_before`. Jobs for which there is no room in the
+/// Gives leased jobs what the plugins of their plans remember of their cameras, asks for good pictures
+/// of those whose last one is older than `good_before`, and says which are lost and spared. Jobs for which there is no room in the
 /// answer are queued again, as if they had never been leased, and are answered.
 pub(crate) async fn attach(
     connection: &mut Connection,
@@ -146,6 +150,7 @@ pub(crate) async fn attach(
     held: &Held,
     plans: &[JobPlan],
     good_before: Option<i64>,
+    now: i64,
     jobs: &mut Vec<LeasedJob>,
 ) -> Result<Vec<ReadyJob>, StoreError> {
     for job in jobs.iter_mut() {
@@ -153,6 +158,8 @@ pub(crate) async fn attach(
             (Some(camera), Some(before)) => held.lacks_picture(camera, before),
             _ => false,
         };
+        let spares = plans.get(job.plan).is_some_and(|plan| plan.spares_lost);
+        job.lost = job.camera_id.as_ref().filter(|_| spares).and_then(|camera| held.spared.at(camera, now));
     }
     let weight = |job: &LeasedJob| -> u64 {
         let Some(camera) = &job.camera_id else { return 0 };

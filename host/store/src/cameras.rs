@@ -7,7 +7,7 @@ use easysight_protocol::{Camera, CameraGroup, CameraRequest, Page, Status, maske
 use crate::{
     Dialect, PageRequest, Store, StoreError, baselines,
     db::{Connection, Row, Rows, query},
-    pictures,
+    lost, pictures,
     query::{Select, count, json, maybe_text, maybe_time, page_of, text, time_of},
     reports::list,
 };
@@ -16,7 +16,8 @@ use crate::{
 const PORTION: usize = 500;
 
 const COLUMNS: &str = "SELECT id, name, source, enabled, labels, group_names, created_at, updated_at, status, \
-                       checked_at, good_picture, good_picture_at FROM cameras";
+                       checked_at, good_picture, good_picture_at, lost_since, lost_reason, lost_connects, \
+                       lost_looks, lost_looked_at, next_full_look_at FROM cameras";
 
 /// A camera, and its source with the credentials in it.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +35,8 @@ pub struct CameraFilter {
     pub group: Option<String>,
     /// Those whose last status was this.
     pub status: Option<Status>,
+    /// Those that give no picture, or those that do.
+    pub lost: Option<bool>,
 }
 
 /// What an import did.
@@ -116,6 +119,13 @@ pub trait CameraRepository {
         filter: &CameraFilter,
         page: &PageRequest,
     ) -> impl Future<Output = Result<Page<Camera>, StoreError>> + Send;
+
+    /// How many cameras give no picture.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn lost_cameras(&self) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
     /// All groups, by name.
     ///
@@ -238,9 +248,15 @@ impl CameraRepository for Store {
         let rows = Select::new(COLUMNS)
             .and("id IN (SELECT camera_id FROM camera_groups WHERE name = ?)", filter.group.clone())
             .and("status = ?", filter.status.map(Status::as_str))
+            .and_integer("CASE WHEN lost_since IS NULL THEN 0 ELSE 1 END = ?", filter.lost.map(i64::from))
             .page(&self.readers, "id", "id > ?", page)
             .await?;
         page_of(&rows, page.limit, |row| Ok(read(row)?.camera), |camera| camera.id.clone())
+    }
+
+    async fn lost_cameras(&self) -> Result<u64, StoreError> {
+        let sql = "SELECT COUNT(*) AS lost FROM cameras WHERE lost_since IS NOT NULL";
+        count(&query(sql).fetch_one(&self.readers).await?, "lost")
     }
 
     async fn camera_groups(&self) -> Result<Vec<CameraGroup>, StoreError> {
@@ -320,7 +336,8 @@ async fn put(
         query(sql).bind(moved.clone()).execute(&mut *connection).await?;
         let sql = format!(
             "UPDATE cameras SET baselines_since = $1, good_picture = NULL, good_picture_at = NULL, health = NULL, \
-             status = NULL, checked_at = NULL WHERE {}",
+             status = NULL, checked_at = NULL, lost_since = NULL, lost_reason = NULL, lost_connects = NULL, \
+             lost_looks = NULL, lost_looked_at = NULL, next_full_look_at = NULL WHERE {}",
             dialect.among("id", "$2")
         );
         query(sql).bind(now + 1).bind(moved).execute(&mut *connection).await?;
@@ -343,11 +360,15 @@ async fn put(
         .integers("enabled", latest.values().map(|camera| i64::from(camera.enabled)))
         .texts("labels", labels)
         .texts("group_names", names);
+    // One that is lost is asked for a picture at once where its password or anything else of it is another now.
+    let same = "cameras.source = excluded.source AND cameras.enabled = excluded.enabled";
     let sql = format!(
         "INSERT INTO cameras ({}, created_at, updated_at, baselines_since) SELECT {}, $1, $1, $1 FROM {} \
          WHERE 1 = 1 ORDER BY x.id ON CONFLICT (id) DO UPDATE SET name = excluded.name, source = excluded.source, \
          enabled = excluded.enabled, labels = excluded.labels, group_names = excluded.group_names, \
-         updated_at = excluded.updated_at",
+         updated_at = excluded.updated_at, \
+         next_full_look_at = CASE WHEN {same} THEN cameras.next_full_look_at END, \
+         lost_looks = CASE WHEN {same} THEN cameras.lost_looks WHEN cameras.lost_since IS NOT NULL THEN 0 END",
         rows.names(""),
         rows.names("x."),
         rows.table(dialect, 2, "x")
@@ -385,6 +406,7 @@ fn read(row: &Row) -> Result<StoredCamera, StoreError> {
         status: maybe_text(row, "status")?.as_deref().and_then(Status::of_word),
         checked_at: maybe_time(row, "checked_at")?,
         last_good_picture: pictures::read(row)?,
+        lost: lost::read(row)?,
     };
     Ok(StoredCamera { camera, source })
 }

@@ -1,19 +1,36 @@
 //! Times that a clock which stood ahead has left behind. Such a time keeps what waits for it waiting for as long
 //! as the clock was ahead: a lease that does not end, a node that seems to be there, a memory that takes nothing in.
 
-use crate::{Store, StoreError, db::query, query::maybe_time, reports};
+use std::ops::RangeInclusive;
+
+use crate::{
+    Dialect, Store, StoreError,
+    db::{Connection, Rows, query},
+    dialect::Update,
+    health::Health,
+    lost,
+    query::{maybe_json, maybe_time, text},
+    reports,
+};
 
 /// What is so far ahead was written by a clock that was wrong; clocks of masters differ by less.
 const AHEAD_MS: i64 = 60_000;
-/// Longest pause before a job is tried again.
-const LONGEST_PAUSE_MS: i64 = 3_600_000;
+/// Longest pause before a job is tried again: a second, doubled eight times, and a quarter of that.
+const LONGEST_PAUSE_MS: i64 = 1_250 << 8;
 
 /// Rows whose time lies ahead of `$1`, which is now, by more than they may: the statement, and by how much.
 const STATEMENTS: &[(&str, Ahead)] = &[
     ("UPDATE nodes SET last_heartbeat = $1 WHERE last_heartbeat > $2", Ahead::Past),
     ("UPDATE nodes SET last_poll_at = $1 WHERE last_poll_at > $2", Ahead::Past),
     ("UPDATE jobs SET leased_until = $1 WHERE state = 'running' AND leased_until > $2", Ahead::Lease),
+    (
+        "UPDATE jobs SET not_before = $1 WHERE state = 'queued' AND failures = 0 AND not_before > $2",
+        Ahead::Past,
+    ),
     ("UPDATE jobs SET not_before = $1 WHERE state = 'queued' AND not_before > $2", Ahead::Pause),
+    // Also of those whose lease has expired: a result that comes late has what plugins remember from then on.
+    ("UPDATE jobs SET started_at = $1 WHERE state IN ('queued', 'running') AND started_at > $2", Ahead::Past),
+    ("UPDATE jobs SET started_at = $1 WHERE state = 'dead' AND started_at > $2", Ahead::Past),
     (
         "UPDATE jobs SET deadline_at = $1 + deadline_at - created_at, created_at = $1 \
          WHERE state IN ('queued', 'running') AND created_at > $2",
@@ -24,10 +41,15 @@ const STATEMENTS: &[(&str, Ahead)] = &[
          WHERE state IN ('waiting', 'running') AND created_at > $2",
         Ahead::Past,
     ),
+    // When that time comes, the task shall run.
+    ("UPDATE runs SET fire_time = NULL WHERE fire_time IS NOT NULL AND fire_time > $2", Ahead::Past),
     ("UPDATE baselines SET as_of = $1 WHERE as_of > $2", Ahead::Past),
     ("UPDATE cameras SET baselines_since = $1 WHERE baselines_since > $2", Ahead::Past),
     ("UPDATE cameras SET checked_at = $1 WHERE checked_at > $2", Ahead::Past),
     ("UPDATE cameras SET good_picture_at = $1 WHERE good_picture_at > $2", Ahead::Past),
+    ("UPDATE cameras SET lost_since = $1 WHERE lost_since > $2", Ahead::Past),
+    ("UPDATE cameras SET lost_looked_at = $1 WHERE lost_looked_at > $2", Ahead::Past),
+    ("UPDATE cameras SET next_full_look_at = $1 WHERE next_full_look_at > $2", Ahead::Spared),
 ];
 
 /// How far ahead a time may be.
@@ -39,6 +61,8 @@ enum Ahead {
     Lease,
     /// The end of a pause.
     Pause,
+    /// When a camera that gives no picture is asked again.
+    Spared,
 }
 
 impl Store {
@@ -54,13 +78,15 @@ impl Store {
             .writer
             .run(move |connection| {
                 Box::pin(async move {
-                    let mut brought = 0;
+                    // Before `checked_at` is brought back, by which they are found.
+                    let mut brought = bring_healths_back(connection, dialect, now).await?;
                     for (sql, ahead) in STATEMENTS {
                         let most = now
                             + match ahead {
                                 Ahead::Past => AHEAD_MS,
                                 Ahead::Lease => 2 * lease_ms + AHEAD_MS,
-                                Ahead::Pause => LONGEST_PAUSE_MS,
+                                Ahead::Pause => LONGEST_PAUSE_MS + AHEAD_MS,
+                                Ahead::Spared => lost::LONGEST_PAUSE_MS + AHEAD_MS,
                             };
                         let changed = query(*sql).bind(now).bind(most).execute(&mut *connection).await?;
                         brought += changed.rows_affected();
@@ -78,6 +104,48 @@ impl Store {
         *self.known.upkeep.lock() = Default::default();
         self.known.ready.doubt();
         Ok(brought)
+    }
+
+    /// Lets tokens that were made by a clock which was ahead hold for as long as they were made for, from now on; a
+    /// date that somebody named stays. Answers how many.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn bring_tokens_back(&self, now: i64) -> Result<u64, StoreError> {
+        let ahead = "SELECT id FROM tokens WHERE created_at > $1 LIMIT 1";
+        if query(ahead).bind(now + AHEAD_MS).fetch_optional(&self.readers).await?.is_none() {
+            return Ok(0);
+        }
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let sql = "UPDATE tokens SET created_at = $1, expires_at = CASE WHEN lifetime_ms IS NULL \
+                               THEN expires_at ELSE $1 + lifetime_ms END WHERE created_at > $2";
+                    let brought = query(sql).bind(now).bind(now + AHEAD_MS).execute(connection).await?;
+                    Ok(brought.rows_affected())
+                })
+            })
+            .await
+    }
+
+    /// Moves tokens that were made within these times, and hold for so long from then on, along with the clock,
+    /// which stepped by so much: by the clock that is believed now, they were made then.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn move_tokens(&self, by: i64, made: RangeInclusive<i64>) -> Result<(), StoreError> {
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let sql = "UPDATE tokens SET created_at = created_at + $1, expires_at = expires_at + $1 \
+                               WHERE lifetime_ms IS NOT NULL AND created_at >= $2 AND created_at <= $3";
+                    query(sql).bind(by).bind(*made.start()).bind(*made.end()).execute(connection).await?;
+                    Ok::<_, StoreError>(())
+                })
+            })
+            .await
     }
 
     /// Moves the deadlines of what is open, since the clock jumped ahead by so much and no time passed.
@@ -115,4 +183,38 @@ impl Store {
         let row = query(sql).fetch_one(&self.readers).await?;
         Ok(maybe_time(&row, "written_at")?.map(|at| at.timestamp_millis()))
     }
+}
+
+/// What the diagnoses said of cameras, of times that lie ahead, becomes what they say now: what they say from now on
+/// counts.
+async fn bring_healths_back(
+    connection: &mut Connection,
+    dialect: Dialect,
+    now: i64,
+) -> Result<u64, StoreError> {
+    let sql = "SELECT id, health FROM cameras WHERE checked_at > $1 AND health IS NOT NULL";
+    let rows = query(sql).bind(now + AHEAD_MS).fetch_all(&mut *connection).await?;
+    let (mut ids, mut healths) = (Vec::new(), Vec::new());
+    for row in &rows {
+        let Some(mut health) = maybe_json::<Health>(row, "health")? else { continue };
+        health.bring_back(now);
+        ids.push(text(row, "id")?);
+        healths.push(serde_json::to_string(&health)?);
+    }
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    let rows = Rows::new().texts("camera_id", ids).texts("health", healths);
+    let sql = dialect.update(&Update {
+        table: "cameras",
+        key: "camera_id",
+        rows: &rows,
+        first: 1,
+        set: "health = x.health",
+        condition: "1 = 1",
+        returning: "cameras.id AS id",
+        skip: false,
+    });
+    let changed = query(sql).bind_rows(rows, dialect)?.fetch_all(connection).await?;
+    Ok(changed.len() as u64)
 }

@@ -10,6 +10,10 @@ use serde::{Deserialize, Serialize};
 /// so that a weekly check counts until the next one.
 const STALE_MS: i64 = 8 * 86_400_000;
 
+/// Under this it is kept that there was no picture. It is no diagnosis's word, so that the next picture ends it,
+/// whatever diagnoses are asked for then.
+const NO_PICTURE: &str = "";
+
 /// What the diagnoses last said of a camera.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Health(BTreeMap<String, Seen>);
@@ -25,13 +29,25 @@ impl Health {
         for finding in findings {
             let Some(status) = finding.status else { continue };
             let own = finding.consequence_of.is_none().then_some(status);
-            let seen = self.0.entry(finding.diagnosis.clone()).or_insert(Seen(own, captured_at));
+            let name = if finding.loss.is_some() { NO_PICTURE } else { &finding.diagnosis };
+            let seen = self.0.entry(name.to_owned()).or_insert(Seen(own, captured_at));
             if seen.1 <= captured_at {
                 *seen = Seen(own, captured_at);
             }
         }
+        let is_picture = findings.iter().any(|one| one.plugin.is_some());
+        if is_picture && self.0.get(NO_PICTURE).is_some_and(|seen| seen.1 <= captured_at) {
+            self.0.remove(NO_PICTURE);
+        }
         let newest = self.0.values().map(|seen| seen.1).max().unwrap_or(0);
         self.0.retain(|_, seen| seen.1 >= newest - STALE_MS);
+    }
+
+    /// What was captured after `now` was captured by a clock that was ahead, and counts as of now.
+    pub(crate) fn bring_back(&mut self, now: i64) {
+        for seen in self.0.values_mut() {
+            seen.1 = seen.1.min(now);
+        }
     }
 
     /// The worst that a diagnosis says; none where none said anything.
@@ -62,6 +78,27 @@ mod tests {
         health.note(&[said("blur", None)], 8_000);
         assert_eq!(health.status(), Some(Status::Warning));
         health.note(&[said("blur", Some(Status::Normal))], 9_000);
+        assert_eq!(health.status(), Some(Status::Normal));
+    }
+
+    #[test]
+    fn that_there_is_no_picture_ends_with_the_next_one_whatever_is_asked_of_it() {
+        let loss = Finding { loss: Some("stalled".into()), ..said("signal_loss", Some(Status::Critical)) };
+        let seen = |diagnosis: &str, status| Finding {
+            plugin: Some("p@1.0.0".into()),
+            ..said(diagnosis, Some(status))
+        };
+        let mut health = Health::default();
+        health.note(&[seen("signal_loss", Status::Warning)], 1_000);
+        health.note(std::slice::from_ref(&loss), 2_000);
+        assert_eq!(health.status(), Some(Status::Critical));
+        // What was captured before says nothing of it.
+        health.note(&[seen("dark", Status::Normal)], 1_500);
+        assert_eq!(health.status(), Some(Status::Critical));
+        // A black picture is one, and stands until its own diagnosis says otherwise.
+        health.note(&[seen("dark", Status::Normal)], 3_000);
+        assert_eq!(health.status(), Some(Status::Warning));
+        health.note(&[seen("signal_loss", Status::Normal)], 4_000);
         assert_eq!(health.status(), Some(Status::Normal));
     }
 

@@ -1,5 +1,7 @@
 //! Jobs: made, and as people look at them.
 
+use std::collections::HashSet;
+
 use easysight_protocol::{Job, JobId, JobState, Page, RunId, TaskRequest, masked_source};
 
 use crate::{
@@ -109,6 +111,16 @@ pub trait JobRepository {
         page: &PageRequest,
     ) -> impl Future<Output = Result<Page<Job>, StoreError>> + Send;
 
+    /// Cameras of which a task has jobs that have not ended.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn cameras_under_way(
+        &self,
+        task_id: &str,
+    ) -> impl Future<Output = Result<HashSet<String>, StoreError>> + Send;
+
     /// Looks a job up.
     ///
     /// # Errors
@@ -130,6 +142,14 @@ impl JobRepository for Store {
             .page(&self.readers, "id", "id > ?", page)
             .await?;
         page_of(&rows, page.limit, read, |job| job.id.to_string())
+    }
+
+    async fn cameras_under_way(&self, task_id: &str) -> Result<HashSet<String>, StoreError> {
+        // By the runs that are open: those of a task are many more.
+        let sql = "SELECT DISTINCT camera_id FROM jobs WHERE camera_id IS NOT NULL AND state IN ('queued', 'running') \
+                   AND run_id IN (SELECT id FROM runs WHERE state IN ('waiting', 'running') AND task_id || '' = $1)";
+        let rows = query(sql).bind(task_id).fetch_all(&self.readers).await?;
+        rows.iter().map(|row| text(row, "camera_id")).collect()
     }
 
     async fn job(&self, id: JobId) -> Result<Option<Job>, StoreError> {

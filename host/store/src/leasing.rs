@@ -226,6 +226,7 @@ impl Leases {
                 deadline_ms: deadline.map(|at| u64::try_from(at - now).unwrap_or(0)),
                 baselines: Vec::new(),
                 good_picture: false,
+                lost: None,
             };
             leased.insert(job.id, (parsed(row, "run_id")?, job));
         }
@@ -252,7 +253,7 @@ impl Leases {
         let plans = self.plans(connection, &runs).await?;
         let before = place.wanted.good_pictures_before;
         let handed_back =
-            baselines::attach(connection, self.dialect, held, &plans, before, &mut jobs).await?;
+            baselines::attach(connection, self.dialect, held, &plans, before, now, &mut jobs).await?;
         self.known.ready.add(handed_back, now);
         Ok(Leased { lease: place.lease, plans, jobs })
     }

@@ -21,6 +21,7 @@ mod lanes;
 mod leases;
 mod leasing;
 mod looks;
+mod lost;
 mod news;
 mod nodes;
 mod pictures;

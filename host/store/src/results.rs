@@ -19,6 +19,7 @@ use crate::{
     health::Health,
     jobs::read_queued,
     lanes::Kind,
+    lost,
     query::{maybe_json, maybe_text, parsed, small, text, time, word},
     ready::ReadyJob,
     reports::{self, Document, Report, list},
@@ -382,19 +383,26 @@ async fn note_cameras(
         return Ok(());
     }
     let sql = format!(
-        "SELECT id, health, checked_at FROM cameras WHERE {} ORDER BY id{}",
+        "SELECT id, health, checked_at, {} FROM cameras WHERE {} ORDER BY id{}",
+        lost::COLUMNS,
         dialect.among("id", "$1"),
         dialect.to_change()
     );
     let rows = query(sql).bind(list(judged.keys())).fetch_all(&mut *connection).await?;
     let (mut ids, mut healths, mut states, mut times) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut all_lost = Vec::new();
     for row in &rows {
         let id = text(row, "id")?;
         let mut health: Health = maybe_json(row, "health")?.unwrap_or_default();
         let mut checked_at = row.try_get::<Option<i64>>("checked_at")?.unwrap_or(i64::MIN);
+        let mut lost = lost::read(row)?;
         for (result, captured_at) in judged.get(id.as_str()).into_iter().flatten() {
             if let JobOutcome::Finished { findings, .. } = &result.outcome {
                 health.note(findings, *captured_at);
+                // What was captured before the last check says nothing of how it is now.
+                if *captured_at >= checked_at {
+                    lost = lost::after(&id, lost, findings, *captured_at)?;
+                }
                 checked_at = checked_at.max(*captured_at);
             }
         }
@@ -402,18 +410,22 @@ async fn note_cameras(
         healths.push(serde_json::to_string(&health)?);
         states.push(health.status().map(Status::as_str));
         times.push(checked_at.min(now));
+        all_lost.push(lost);
     }
     let rows = Rows::new()
         .texts("camera_id", ids)
         .texts("health", healths)
         .maybe_texts("status", states)
         .integers("checked_at", times);
+    let rows = lost::add(rows, &all_lost);
+    let set = "health = x.health, status = COALESCE(x.status, cameras.status), checked_at = x.checked_at";
+    let set = format!("{set}, {}", lost::SET);
     let sql = dialect.update(&Update {
         table: "cameras",
         key: "camera_id",
         rows: &rows,
         first: 1,
-        set: "health = x.health, status = COALESCE(x.status, cameras.status), checked_at = x.checked_at",
+        set: &set,
         condition: "1 = 1",
         returning: "cameras.id AS id",
         skip: false,

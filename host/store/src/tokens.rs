@@ -9,7 +9,8 @@ use crate::{
     runs::word_of,
 };
 
-const COLUMNS: &str = "SELECT id, name, scope, hash, created_at, expires_at, revoked_at FROM tokens";
+const COLUMNS: &str =
+    "SELECT id, name, scope, hash, created_at, expires_at, revoked_at, lifetime_ms FROM tokens";
 
 /// A token and the hash of its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub struct StoredToken {
     pub info: TokenInfo,
     /// blake3 of the secret, 64 hexadecimal digits.
     pub hash: String,
+    /// Milliseconds that it holds from when it was made, where it was not made until a date.
+    pub lifetime_ms: Option<i64>,
 }
 
 /// Tokens, by their hashes.
@@ -58,8 +61,8 @@ impl TokenRepository for Store {
             .run(move |connection| {
                 Box::pin(async move {
                     let info = token.info;
-                    let sql = "INSERT INTO tokens (id, name, scope, hash, created_at, expires_at) \
-                               VALUES ($1, $2, $3, $4, $5, $6)";
+                    let sql = "INSERT INTO tokens (id, name, scope, hash, created_at, expires_at, lifetime_ms) \
+                               VALUES ($1, $2, $3, $4, $5, $6, $7)";
                     query(sql)
                         .bind(info.id)
                         .bind(info.name)
@@ -67,6 +70,7 @@ impl TokenRepository for Store {
                         .bind(token.hash)
                         .bind(info.created_at.timestamp_millis())
                         .bind(info.expires_at.map(|at| at.timestamp_millis()))
+                        .bind(token.lifetime_ms)
                         .execute(connection)
                         .await?;
                     Ok(())
@@ -92,7 +96,7 @@ impl TokenRepository for Store {
     }
 
     async fn tokens(&self) -> Result<Vec<StoredToken>, StoreError> {
-        let sql = "SELECT id, name, scope, hash, created_at, expires_at, revoked_at FROM tokens ORDER BY created_at, id";
+        let sql = "SELECT id, name, scope, hash, created_at, expires_at, revoked_at, lifetime_ms FROM tokens ORDER BY created_at, id";
         query(sql).fetch_all(&self.readers).await?.iter().map(read).collect()
     }
 }
@@ -108,5 +112,6 @@ fn read(row: &Row) -> Result<StoredToken, StoreError> {
             revoked_at: maybe_time(row, "revoked_at")?,
         },
         hash: text(row, "hash")?,
+        lifetime_ms: row.try_get("lifetime_ms")?,
     })
 }

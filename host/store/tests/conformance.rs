@@ -5,6 +5,7 @@ mod clocks;
 mod databases;
 mod history;
 mod leases;
+mod lost;
 mod outages;
 mod pictures;
 mod remembering;
@@ -12,7 +13,11 @@ mod shadows;
 mod storms;
 mod upgrades;
 
-use clocks::{deadlines_move_with_a_clock_that_jumps, what_a_clock_that_was_ahead_wrote_is_brought_back};
+use clocks::{
+    a_task_runs_at_the_times_that_a_clock_ahead_has_used_up, a_token_holds_for_as_long_as_it_was_made_for,
+    deadlines_move_with_a_clock_that_jumps, what_a_clock_that_was_ahead_wrote_is_brought_back,
+    what_cameras_and_jobs_keep_of_a_clock_that_was_ahead_is_brought_back,
+};
 use databases::{Node, camera, fan_out, finished, open, plan, published, run_of, task};
 use easysight_protocol::{
     JobId, KeySignature, PluginSignature, RunId, RunState, Scope, Status, TokenInfo, Trigger, Verdict,
@@ -37,6 +42,10 @@ use leases::{
     jobs_are_leased_once_by_priority_then_age, jobs_lost_on_the_way_are_offered_again_at_once,
     labels_route_jobs, two_processes_with_one_id_are_told_apart,
     what_a_node_works_on_is_read_from_its_leases,
+};
+use lost::{
+    a_camera_that_was_changed_is_asked_at_once, a_camera_without_a_picture_is_spared_until_it_gives_one,
+    cameras_whose_check_has_not_ended_are_known_by_their_task,
 };
 use outages::{
     a_deadline_takes_nothing_from_nodes_that_could_not_report,
@@ -98,6 +107,12 @@ async fn findings_of_before_are_there_after_an_upgrade_of_postgres() {
 on_both!(
     what_a_clock_that_was_ahead_wrote_is_brought_back,
     deadlines_move_with_a_clock_that_jumps,
+    what_cameras_and_jobs_keep_of_a_clock_that_was_ahead_is_brought_back,
+    a_task_runs_at_the_times_that_a_clock_ahead_has_used_up,
+    a_token_holds_for_as_long_as_it_was_made_for,
+    a_camera_without_a_picture_is_spared_until_it_gives_one,
+    a_camera_that_was_changed_is_asked_at_once,
+    cameras_whose_check_has_not_ended_are_known_by_their_task,
     a_job_is_given_to_one_node_however_many_ask,
     cameras_are_kept_grouped_and_paged,
     a_due_task_fires_once_and_a_repeated_request_makes_no_second_run,
@@ -321,7 +336,7 @@ async fn tokens_are_revoked_once(store: &Store) {
         expires_at: None,
         revoked_at: None,
     };
-    store.create_token(StoredToken { info, hash: "h".into() }).await.unwrap();
+    store.create_token(StoredToken { info, hash: "h".into(), lifetime_ms: None }).await.unwrap();
     assert_eq!(store.token("1").await.unwrap().unwrap().info.scope, Scope::Publisher);
     assert!(store.revoke_token("1".into(), 9).await.unwrap());
     assert!(!store.revoke_token("1".into(), 9).await.unwrap());

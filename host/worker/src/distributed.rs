@@ -7,6 +7,7 @@ mod download;
 mod executor;
 mod heartbeat;
 mod lease_loop;
+mod lost;
 mod outbox;
 mod pictures;
 mod plugins;
@@ -31,11 +32,14 @@ use easysight_protocol::{Incarnation, PluginSummary, PoolStatus, SubmissionId, T
 use easysight_sandbox::Sandbox;
 use easysight_trust::TrustedKeys;
 use tempfile::NamedTempFile;
-use tokio::{sync::Semaphore, task::JoinHandle as TaskHandle};
+use tokio::task::JoinHandle as TaskHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{api::Pool, executors::Executors, metrics::Metrics, service::STUCK, settings::WorkerSettings};
+use crate::{
+    api::Pool, executors::Executors, metrics::Metrics, places::Places, service::STUCK,
+    settings::WorkerSettings,
+};
 
 use book::Book;
 use client::MasterClient;
@@ -61,7 +65,7 @@ pub(crate) struct Distributed {
     courier: Courier,
     capturer: Capturer,
     /// Jobs in flight.
-    places: Arc<Semaphore>,
+    places: Places,
     /// Plugins that run at a time.
     executors: Arc<Executors>,
     metrics: Arc<Metrics>,
@@ -119,7 +123,7 @@ impl Distributed {
             outbox,
             courier,
             capturer,
-            places: Arc::new(Semaphore::new(capacity as usize)),
+            places: Places::new(capacity, metrics.waiting.clone()),
             executors: Executors::new(settings.pool_size),
             metrics,
             master_answers: AtomicBool::new(true),
@@ -238,13 +242,18 @@ fn former_life(settings: &WorkerSettings) -> Option<Incarnation> {
     fs::read_to_string(incarnation_file(settings)).ok()?.trim().parse().ok()
 }
 
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
 impl Pool for Distributed {
     fn status(&self) -> PoolStatus {
         PoolStatus {
             size: self.settings.pool_size,
             max_concurrent_tasks: self.settings.max_concurrent_tasks,
             capacity: self.capacity(),
-            running: u32::try_from(self.book.jobs().len()).unwrap_or(u32::MAX),
+            running: count(self.book.jobs().len()).saturating_sub(self.places.aside()),
+            waiting: self.places.aside(),
             queued: 0,
             queue_capacity: 0,
         }
@@ -273,7 +282,7 @@ impl Pool for Distributed {
             Some(("ffmpeg-missing", "the ffmpeg program was not found"))
         } else if !self.book.is_registered() {
             Some(("not-registered", "the worker has not found its master yet"))
-        } else if self.book.jobs().len() >= self.capacity() as usize {
+        } else if Pool::status(self).running >= self.capacity() {
             Some(("saturated", "as many jobs are in flight as may"))
         } else {
             None

@@ -228,6 +228,7 @@ impl Jobs {
             max_concurrent_tasks: self.max_concurrent_tasks,
             capacity: self.pool_size * self.max_concurrent_tasks,
             running: book.running,
+            waiting: 0,
             queued: book.queued,
             queue_capacity: self.queue_capacity,
         }

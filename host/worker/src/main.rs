@@ -7,6 +7,7 @@ mod identity;
 mod jobs;
 mod library;
 mod metrics;
+mod places;
 mod service;
 mod settings;
 mod system;

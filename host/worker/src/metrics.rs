@@ -33,6 +33,7 @@ pub(crate) struct Metrics {
     pub(crate) refused: Counter,
     pub(crate) running: Gauge,
     pub(crate) queued: Gauge,
+    pub(crate) waiting: Gauge,
     pub(crate) capture_seconds: Histogram,
     pub(crate) polls: Counter,
     pub(crate) heartbeat_failures: Counter,
@@ -58,6 +59,7 @@ impl Metrics {
             refused: Counter::default(),
             running: Gauge::default(),
             queued: Gauge::default(),
+            waiting: Gauge::default(),
             capture_seconds,
             polls: Counter::default(),
             heartbeat_failures: Counter::default(),
@@ -89,6 +91,11 @@ impl Metrics {
         registry.register("jobs_refused", "Jobs refused since the queue was full", metrics.refused.clone());
         registry.register("jobs_running", "Jobs in flight", metrics.running.clone());
         registry.register("jobs_queued", "Jobs that wait", metrics.queued.clone());
+        registry.register(
+            "captures_waiting",
+            "Captures that wait for their cameras and take no place of a job",
+            metrics.waiting.clone(),
+        );
         registry.register_with_unit(
             "capture",
             "Time to capture a clip",
@@ -129,6 +136,7 @@ impl Metrics {
         let look = match look {
             Look::Full => "full",
             Look::Short => "short",
+            Look::Connect => "connect",
         };
         self.looks.get_or_create(&LookLabels { look }).inc();
     }

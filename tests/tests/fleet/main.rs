@@ -1,6 +1,8 @@
 //! A master and its workers, as their users run them: real programs, real sockets, real databases.
 #![cfg(test)]
 
+#[path = "../../../host/capture/tests/camera/mod.rs"]
+mod camera;
 #[path = "../../../host/sandbox/tests/guest/component.rs"]
 mod component;
 #[path = "../programs/http.rs"]
@@ -13,6 +15,7 @@ mod programs;
 mod access;
 mod addresses;
 mod api;
+mod bad_cameras;
 mod balance;
 mod bare_node;
 mod containers;
@@ -32,6 +35,7 @@ mod settings;
 mod shadow;
 mod shared;
 mod signing;
+mod street;
 mod systemd;
 mod tasks;
 mod traces;

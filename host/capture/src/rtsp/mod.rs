@@ -11,4 +11,5 @@ mod rtp;
 mod sdp;
 mod session;
 
+pub(crate) use self::connection::unreachable;
 pub(crate) use self::session::{Opened, Session, open};

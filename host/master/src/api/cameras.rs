@@ -32,6 +32,8 @@ pub(super) struct CameraQuery {
     group: Option<String>,
     /// Only those whose last job had this status.
     status: Option<Status>,
+    /// Only those that give no picture (`true`), or only those that do (`false`).
+    lost: Option<bool>,
     after: Option<String>,
     limit: Option<u32>,
 }
@@ -43,7 +45,7 @@ pub(super) async fn list(
     State(master): State<Shared>,
     Params(query): Params<CameraQuery>,
 ) -> Result<Json<Page<Camera>>, Error> {
-    let filter = CameraFilter { group: query.group, status: query.status };
+    let filter = CameraFilter { group: query.group, status: query.status, lost: query.lost };
     let page = PageQuery { after: query.after, limit: query.limit }.page()?;
     Ok(Json(master.store.cameras(&filter, &page).await.map_err(|error| store_error(&error))?))
 }

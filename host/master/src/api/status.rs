@@ -66,6 +66,7 @@ pub(super) async fn workers_status(State(master): State<Shared>) -> Json<MasterS
             capacity: 0,
             running: 0,
             queued: 0,
+            waiting: 0,
             queue_capacity: 0,
         },
         current_tasks: Vec::new(),

@@ -10,11 +10,11 @@ use easysight_protocol::{NewToken, Problem, TokenInfo, TokenRequest};
 use easysight_store::TokenRepository;
 
 use crate::{
-    access::make_token,
+    access::{MAX_LIFETIME_S, make_token},
     master::{Shared, now_ms},
 };
 
-use super::{check, missing, store_error};
+use super::{check, invalid, missing, store_error};
 
 /// Lists all tokens, without their secrets.
 #[utoipa::path(get, path = "/api/v1/tokens", tag = "tokens",
@@ -32,6 +32,15 @@ pub(super) async fn create(
     JsonBody(request): JsonBody<TokenRequest>,
 ) -> Result<(StatusCode, Json<NewToken>), Error> {
     check::name("/name", &request.name)?;
+    match (request.expires_at, request.lifetime_s) {
+        (Some(_), Some(_)) => {
+            return Err(invalid("/lifetime_s", "a date or a lifetime is wanted, not both"));
+        }
+        (None, Some(seconds)) if !(1..=MAX_LIFETIME_S).contains(&seconds) => {
+            return Err(invalid("/lifetime_s", format!("seconds from 1 to {MAX_LIFETIME_S} are wanted")));
+        }
+        _ => {}
+    }
     let made = make_token(&master.store, request).await.map_err(|error| {
         Error::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", format!("no token was made: {error:#}"))
     })?;

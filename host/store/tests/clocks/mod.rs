@@ -1,8 +1,15 @@
 //! What a clock that stood ahead has left behind, and is brought back.
 
-use easysight_store::{NodeRepository, RunRepository, Store, UpkeepRepository};
+use chrono::{DateTime, TimeZone, Utc};
+use easysight_protocol::{
+    Baseline, Failure, Finding, JobOutcome, JobResult, RunId, Scope, Status, TokenInfo, Trigger,
+};
+use easysight_store::{
+    BaselineRepository, CameraRepository, NewRun, NodeRepository, ResultRepository, RunRepository, Start,
+    Store, StoredToken, TokenRepository, UpkeepRepository,
+};
 
-use crate::databases::{LEASE_MS, Node, run_of, task};
+use crate::databases::{LEASE_MS, Node, camera, ended, fan_out, finding, finished, plan, run_of, task};
 
 const YEAR: i64 = 365 * 86_400_000;
 
@@ -37,4 +44,108 @@ pub(crate) async fn deadlines_move_with_a_clock_that_jumps(store: &Store) {
     assert!(!store.agenda(YEAR + 600_000).await.unwrap().overdue);
     assert!(store.agenda(YEAR + 601_001).await.unwrap().overdue);
     assert_eq!(store.written_at().await.unwrap(), Some(1_000));
+}
+
+fn at(milliseconds: i64) -> DateTime<Utc> {
+    Utc.timestamp_millis_opt(milliseconds).unwrap()
+}
+
+pub(crate) async fn what_cameras_and_jobs_keep_of_a_clock_that_was_ahead_is_brought_back(store: &Store) {
+    let now = 10_000_000;
+    store.create_camera("c0".into(), camera("c0", &[]), now - 1_000).await.unwrap();
+    let mut node = Node::new("n");
+    node.register(store, now + YEAR).await;
+    // Recorded, failed, and under way while the clock is ahead.
+    for _ in 0..3 {
+        run_of(store, task(), 1, now + YEAR).await;
+    }
+    let leased = node.lease(store, 3, now + YEAR).await;
+    let loss = Finding { loss: Some("stalled".into()), ..finding("brightness", Status::Critical) };
+    let mut lost = finished(&leased, &leased.jobs[0], Status::Critical);
+    if let JobOutcome::Finished { findings, .. } = &mut lost.outcome {
+        *findings = vec![loss];
+    }
+    store.record(vec![lost], now + YEAR + 1_000).await.unwrap();
+    let failure = Failure { kind: "internal".into(), detail: String::new() };
+    let failed = ended(&leased, &leased.jobs[1], JobOutcome::Failed { failure });
+    store.record(vec![failed], now + YEAR + 2_000).await.unwrap();
+    assert!(store.bring_back(now, LEASE_MS).await.unwrap() > 0);
+
+    // What is seen from now on is what counts, of the camera and of what plugins remember of it.
+    let JobResult { job_id, lease, attempt, .. } = finished(&leased, &leased.jobs[2], Status::Normal);
+    let outcome = |bytes: &[u8], status| JobOutcome::Finished {
+        findings: vec![Finding { plugin: Some("brightness@1.0.0".into()), ..finding("brightness", status) }],
+        shadows: Vec::new(),
+        decode_ms: 1.0,
+        captured_at: None,
+        baselines: vec![Baseline::new("brightness", bytes)],
+    };
+    let late = JobResult { job_id, lease, attempt, outcome: outcome(b"old", Status::Warning) };
+    store.record(vec![late], now + 1_000).await.unwrap();
+    let shown = store.camera("c0").await.unwrap().unwrap().camera;
+    assert_eq!((shown.status, shown.checked_at), (Some(Status::Warning), Some(at(now + 1_000))));
+    assert_eq!(shown.lost, None);
+    // The job that failed is tried again after its pause, and not after a year.
+    let again = node.lease(store, 5, now + 5_000).await;
+    assert_eq!(again.jobs.len(), 1);
+    let newest = ended(&again, &again.jobs[0], outcome(b"new!", Status::Normal));
+    store.record(vec![newest], now + 6_000).await.unwrap();
+    let kept = store.baselines("c0").await.unwrap();
+    assert_eq!((kept[0].size_bytes, kept[0].stored_at), (4, at(now + 5_000)));
+    assert_eq!(store.bring_back(now + 7_000, LEASE_MS).await.unwrap(), 0);
+}
+
+pub(crate) async fn a_task_runs_at_the_times_that_a_clock_ahead_has_used_up(store: &Store) {
+    let (now, hour) = (10_000_000, 3_600_000);
+    let due = |fire_time| NewRun {
+        id: RunId::fresh(),
+        task_id: Some("t".into()),
+        trigger: Trigger::Schedule,
+        fire_time: Some(fire_time),
+        idempotency_key: None,
+        definition: task(),
+        origin: plan().origin,
+    };
+    let fire =
+        async |fire_time, now| store.create_run(due(fire_time), Start::Now(fan_out(1)), now).await.unwrap().1;
+    assert!(fire(now, now).await && !fire(now, now).await);
+    // An hour ahead for a moment.
+    assert!(fire(now + hour, now + hour).await);
+    store.bring_back(now + 1_000, LEASE_MS).await.unwrap();
+    assert!(!fire(now, now + 2_000).await);
+    assert!(fire(now + hour, now + hour).await, "the run of that time is made once that time is there");
+    assert!(!fire(now + hour, now + hour).await);
+}
+
+pub(crate) async fn a_token_holds_for_as_long_as_it_was_made_for(store: &Store) {
+    let (now, day) = (10_000_000, 86_400_000);
+    let make = async |id: &str, made: i64, lifetime_ms: Option<i64>| {
+        let info = TokenInfo {
+            id: id.into(),
+            name: id.into(),
+            scope: Scope::Viewer,
+            created_at: at(made),
+            expires_at: Some(at(made + lifetime_ms.unwrap_or(day))),
+            revoked_at: None,
+        };
+        store.create_token(StoredToken { info, hash: "h".into(), lifetime_ms }).await.unwrap();
+    };
+    let end = async |id: &str| {
+        let info = store.token(id).await.unwrap().unwrap().info;
+        (info.created_at.timestamp_millis(), info.expires_at.unwrap().timestamp_millis())
+    };
+    make("right", now - 1_000, Some(day)).await;
+    make("ahead", now + YEAR, Some(day)).await;
+    make("dated", now + YEAR, None).await;
+    assert_eq!(store.bring_tokens_back(now).await.unwrap(), 2);
+    assert_eq!(store.bring_tokens_back(now).await.unwrap(), 0);
+    assert_eq!(end("right").await, (now - 1_000, now - 1_000 + day));
+    assert_eq!(end("ahead").await, (now, now + day));
+    // A date that somebody named is not the clock's.
+    assert_eq!(end("dated").await, (now, now + YEAR + day));
+    // The clock was a year behind when this was made, and is put right now.
+    make("behind", now - YEAR, Some(day)).await;
+    store.move_tokens(YEAR, now - YEAR - 5_000..=now - YEAR + 5_000).await.unwrap();
+    assert_eq!(end("behind").await, (now, now + day));
+    assert_eq!(end("right").await, (now - 1_000, now - 1_000 + day));
 }

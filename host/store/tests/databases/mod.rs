@@ -161,6 +161,7 @@ pub(crate) fn plan() -> JobPlan {
         }],
         shadows: Vec::new(),
         full_look_every: 3,
+        spares_lost: true,
         origin: Origin { request_id: Some("asked".into()), traceparent: None },
     }
 }

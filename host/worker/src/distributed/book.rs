@@ -172,6 +172,7 @@ mod tests {
             deadline_ms: None,
             baselines: Vec::new(),
             good_picture: false,
+            lost: None,
         }
     }
 

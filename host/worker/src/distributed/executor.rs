@@ -3,7 +3,7 @@
 use std::{fmt::Display, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use chrono::Utc;
-use easysight_capture::{CaptureErrorKind, Source};
+use easysight_capture::{CaptureErrorKind, Capturer, Source};
 use easysight_daemon::telemetry;
 use easysight_diagnose::{
     Baselines, Captured, Examination, Illustration, Looks, Plan, Selected, Taken, capture, capture_part,
@@ -16,14 +16,17 @@ use easysight_protocol::{
 use easysight_sandbox::{Digest, LoadError, Stop};
 use futures::FutureExt;
 use tempfile::TempPath;
-use tokio::{sync::OwnedSemaphorePermit, time::Instant};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
+
+use crate::places::Place;
 
 use super::{
     Distributed,
     client::CallError,
     download::FetchError,
+    lost::{self, Spared},
     outbox::Done,
     pictures::Parcel,
     upload::{self, UploadError},
@@ -40,7 +43,7 @@ pub(crate) struct Assignment {
 }
 
 /// Works on a job and hands its result over. However it ends, its place becomes free.
-pub(crate) async fn work(node: Arc<Distributed>, assignment: Assignment, place: OwnedSemaphorePermit) {
+pub(crate) async fn work(node: Arc<Distributed>, assignment: Assignment, place: Place) {
     let Assignment { job, lease, plan, revoked } = assignment;
     let request = plan.as_ref().and_then(|plan| plan.origin.request_id.as_deref());
     let span =
@@ -51,7 +54,7 @@ pub(crate) async fn work(node: Arc<Distributed>, assignment: Assignment, place: 
         node.metrics.running.inc();
         let started = Instant::now();
         let deadline = job.deadline_ms.map_or(Duration::MAX, Duration::from_millis);
-        let examined = AssertUnwindSafe(examine(&node, &job, plan.as_deref())).catch_unwind();
+        let examined = AssertUnwindSafe(examine(&node, &job, plan.as_deref(), &place)).catch_unwind();
         let broken = |_| Err(internal("the job broke off by a defect of the worker"));
         let outcome = tokio::select! {
             outcome = examined => Some(outcome.unwrap_or_else(broken)),
@@ -92,7 +95,12 @@ fn internal(detail: &str) -> Failure {
 /// How a job ended, and the pictures that belong to it.
 type Outcome = (JobOutcome, Vec<Parcel>);
 
-async fn examine(node: &Distributed, job: &LeasedJob, plan: Option<&JobPlan>) -> Result<Outcome, Failure> {
+async fn examine(
+    node: &Distributed,
+    job: &LeasedJob,
+    plan: Option<&JobPlan>,
+    place: &Place,
+) -> Result<Outcome, Failure> {
     let plan = plan.ok_or_else(|| internal("the job came without its plan"))?;
     let every = plan.full_look_every;
     let gathered = async { Ok((source_of(node, job).await?, select(node, plan).await?)) };
@@ -108,27 +116,36 @@ async fn examine(node: &Distributed, job: &LeasedJob, plan: Option<&JobPlan>) ->
     let known = remembered(&job.baselines);
     let looks = Looks::new(every, &plan, &known);
     let judge = Judge { node, plan: Arc::new(plan), known: Arc::new(known), wants_good: job.good_picture };
-    let taken = match looks.part(&judge.plan) {
-        None => Taken::Whole(capture(&node.capturer, &judge.plan, &picture.source).await),
-        Some(part) => {
-            let enough = async |captured: Captured| match judge.judge(captured).await {
-                Ok(judged) => looks.is_enough(&judged.0).then_some(Ok(judged)),
-                Err(failure) => Some(Err(failure)),
+    let source = &picture.source;
+    let spared = match &job.lost {
+        Some(lost) => {
+            // It is known to give no picture, so that there is nothing to decode.
+            place.step_aside();
+            lost::look(&node.capturer, source, lost).await
+        }
+        None => None,
+    };
+    let (taken, whole, connects) = match spared {
+        Some(Spared { look, captured, connects }) => (Taken::Whole(captured), look, Some(connects)),
+        None => {
+            let capturer = node.capturer.admitted_by(place.admission());
+            let taken = match place.hold(judge.see(&capturer, source, &looks)).await {
+                Some(taken) => taken,
+                None => judge.see(&capturer, source, &looks).await,
             };
-            let plan = &judge.plan;
-            capture_part(&node.capturer, plan, &picture.source, &part, enough).await
+            (taken, Look::Full, None)
         }
     };
-    drop(picture);
-    let (look, seen, judged) = match taken {
+    let (look, loss, judged) = match taken {
         Taken::Enough(judged) => {
             let judged = judged?;
             node.metrics.capture_seconds.observe(judged.0.decode_ms / 1e3);
-            (Look::Short, true, judged)
+            (Look::Short, None, judged)
         }
         Taken::Whole(captured) => {
             node.metrics.capture_seconds.observe(captured.elapsed.as_secs_f64());
-            if let Err(error) = &captured.clip {
+            let loss = captured.clip.as_ref().err().cloned();
+            if let Some(error) = &loss {
                 node.metrics.capture_failed(error.kind.code());
                 if error.kind == CaptureErrorKind::FfmpegMissing {
                     // Nothing is wrong with the camera: another node may do better.
@@ -136,7 +153,7 @@ async fn examine(node: &Distributed, job: &LeasedJob, plan: Option<&JobPlan>) ->
                     return Ok((JobOutcome::Returned, Vec::new()));
                 }
             }
-            (Look::Full, captured.clip.is_ok(), judge.judge(captured).await?)
+            (whole, loss, judge.judge(captured).await?)
         }
     };
     node.metrics.looked(look);
@@ -146,10 +163,14 @@ async fn examine(node: &Distributed, job: &LeasedJob, plan: Option<&JobPlan>) ->
     if let Some(failure) = failure {
         return Err(failure);
     }
-    if seen {
-        findings.extend(not_run.refused);
-        shadows.extend(not_run.shadows);
+    match &loss {
+        Some(error) => lost::note(&node.capturer, source, error, look, connects, &mut findings).await,
+        None => {
+            findings.extend(not_run.refused);
+            shadows.extend(not_run.shadows);
+        }
     }
+    drop(picture);
     let pictures = pack(node, job, illustration, &mut findings);
     let baselines = baselines.iter().map(|(plugin, bytes)| Baseline::new(plugin, bytes)).collect();
     let captured_at = Some(captured_at);
@@ -165,6 +186,23 @@ struct Judge<'a> {
 }
 
 impl Judge<'_> {
+    /// Captures what is to be judged. Where a short look may do, it is judged already.
+    async fn see(
+        &self,
+        capturer: &Capturer,
+        source: &Source,
+        looks: &Looks,
+    ) -> Taken<Result<(Examination, Illustration), Failure>> {
+        let Some(part) = looks.part(&self.plan) else {
+            return Taken::Whole(capture(capturer, &self.plan, source).await);
+        };
+        let enough = async |captured: Captured| match self.judge(captured).await {
+            Ok(judged) => looks.is_enough(&judged.0).then_some(Ok(judged)),
+            Err(failure) => Some(Err(failure)),
+        };
+        capture_part(capturer, &self.plan, source, &part, enough).await
+    }
+
     async fn judge(&self, captured: Captured) -> Result<(Examination, Illustration), Failure> {
         // The plugins' own log lines belong to the job.
         let span = tracing::Span::current();

@@ -7,9 +7,9 @@ use std::{
 
 use chrono::Utc;
 use easysight_protocol::{LeaseAnswer, LeaseRequest, RegisterAnswer, RegisterRequest};
-use tokio::{sync::OwnedSemaphorePermit, task::JoinSet, time::Instant};
+use tokio::{task::JoinSet, time::Instant};
 
-use crate::system::system_info;
+use crate::{places::Place, system::system_info};
 
 use super::{
     Distributed,
@@ -122,16 +122,15 @@ async fn can_capture(node: &Distributed) -> bool {
 async fn poll(node: &Arc<Distributed>, jobs: &mut JoinSet<()>) {
     node.book.note_lease_loop();
     let first = tokio::select! {
-        first = Arc::clone(&node.places).acquire_owned() => first,
+        first = node.places.free() => first,
         () = node.stopping.cancelled() => return,
         () = node.book.forgotten() => return,
         // Executors may be busy for long; the loop lives all the same.
         () = tokio::time::sleep(STILL_THERE) => return,
     };
-    let Ok(first) = first else { return };
     let mut places = vec![first];
     while places.len() < MAX_JOBS
-        && let Ok(place) = Arc::clone(&node.places).try_acquire_owned()
+        && let Some(place) = node.places.try_free()
     {
         places.push(place);
     }
@@ -191,7 +190,7 @@ fn begin(
     node: &Arc<Distributed>,
     poll: u64,
     answer: LeaseAnswer,
-    places: Vec<OwnedSemaphorePermit>,
+    places: Vec<Place>,
     jobs: &mut JoinSet<()>,
 ) {
     let LeaseAnswer { lease, lease_ms, plans, jobs: mut leased } = answer;

@@ -173,6 +173,7 @@ pub(super) fn job(source: &str) -> LeasedJob {
         deadline_ms: None,
         baselines: Vec::new(),
         good_picture: false,
+        lost: None,
     }
 }
 

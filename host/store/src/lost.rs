@@ -1,0 +1,172 @@
+//! Cameras that give no picture. One that did not when it was asked twice is asked ever more rarely, since each time
+//! costs a node as long as it waits for a camera; checks in between look only whether it takes a connection. Its
+//! first picture ends that.
+
+use std::collections::HashMap;
+
+use easysight_protocol::{Finding, Look, Lost};
+
+use crate::{
+    StoreError,
+    db::{Row, Rows},
+    query::{maybe_text, maybe_time, small, time},
+};
+
+/// What is read of a camera's row.
+pub(crate) const COLUMNS: &str =
+    "lost_since, lost_reason, lost_connects, lost_looks, lost_looked_at, next_full_look_at";
+/// What is written, from rows `x` that [`add`] has added to.
+pub(crate) const SET: &str = "lost_since = x.lost_since, lost_reason = x.lost_reason, lost_connects = x.lost_connects, \
+     lost_looks = x.lost_looks, lost_looked_at = x.lost_looked_at, next_full_look_at = x.next_full_look_at";
+
+/// Looks without a picture after which a camera is asked more rarely: one may be an accident, two are not.
+const SURE: u32 = 2;
+/// The first pause, which doubles with every further look, in milliseconds.
+const FIRST_PAUSE_MS: i64 = 60_000;
+/// The longest one: so late at the most it is seen that a camera gives pictures again which took connections all
+/// the time. One that took none is asked as soon as it does.
+pub(crate) const LONGEST_PAUSE_MS: i64 = 900_000;
+
+/// Reads what a camera's row says of it.
+pub(crate) fn read(row: &Row) -> Result<Option<Lost>, StoreError> {
+    let Some(since) = maybe_time(row, "lost_since")? else { return Ok(None) };
+    Ok(Some(Lost {
+        reason: maybe_text(row, "lost_reason")?.unwrap_or_default(),
+        connects: row.try_get::<Option<i64>>("lost_connects")?.unwrap_or(0) != 0,
+        since,
+        looks: small(row, "lost_looks")?,
+        looked_at: maybe_time(row, "lost_looked_at")?.unwrap_or(since),
+        next_full_look_at: maybe_time(row, "next_full_look_at")?.unwrap_or(since),
+    }))
+}
+
+/// What is known of a camera after a check.
+pub(crate) fn after(
+    camera: &str,
+    known: Option<Lost>,
+    findings: &[Finding],
+    captured_at: i64,
+) -> Result<Option<Lost>, StoreError> {
+    let at = time(captured_at)?;
+    let loss = findings.iter().find_map(|finding| finding.loss.as_deref().map(|reason| (finding, reason)));
+    let Some((finding, reason)) = loss else {
+        // A check in which no plugin could be run says nothing of the camera.
+        let seen = findings.iter().any(|finding| finding.plugin.is_some());
+        return Ok(known.filter(|known| !seen || known.looked_at > at));
+    };
+    // Only whoever asks for a picture learns that there is none.
+    if finding.look == Some(Look::Connect) || known.as_ref().is_some_and(|known| known.looked_at > at) {
+        return Ok(known);
+    }
+    let looks = known.as_ref().map_or(0, |known| known.looks).saturating_add(1);
+    Ok(Some(Lost {
+        reason: reason.to_owned(),
+        connects: finding.connects.unwrap_or(true),
+        since: known.map_or(at, |known| known.since),
+        looks,
+        looked_at: at,
+        next_full_look_at: time(captured_at.saturating_add(pause_ms(camera, looks)))?,
+    }))
+}
+
+/// How long a camera is not asked after so many looks without a picture. Up to a quarter less, by its name: many
+/// that are lost at the same moment are not asked at the same moment.
+fn pause_ms(camera: &str, looks: u32) -> i64 {
+    if looks < SURE {
+        return 0;
+    }
+    let doubled = FIRST_PAUSE_MS << (looks - SURE).min(8);
+    let less = camera.bytes().chain(looks.to_le_bytes()).map(u32::from).sum::<u32>() % 251;
+    doubled.min(LONGEST_PAUSE_MS) * i64::from(1_000 - less) / 1_000
+}
+
+/// Adds to rows what is to be written.
+pub(crate) fn add(rows: Rows, all: &[Option<Lost>]) -> Rows {
+    let each = || all.iter().map(Option::as_ref);
+    rows.maybe_integers("lost_since", each().map(|one| one.map(|lost| lost.since.timestamp_millis())))
+        .maybe_texts("lost_reason", each().map(|one| one.map(|lost| lost.reason.as_str())))
+        .maybe_integers("lost_connects", each().map(|one| one.map(|lost| i64::from(lost.connects))))
+        .maybe_integers("lost_looks", each().map(|one| one.map(|lost| i64::from(lost.looks))))
+        .maybe_integers("lost_looked_at", each().map(|one| one.map(|lost| lost.looked_at.timestamp_millis())))
+        .maybe_integers(
+            "next_full_look_at",
+            each().map(|one| one.map(|lost| lost.next_full_look_at.timestamp_millis())),
+        )
+}
+
+/// Of cameras that are lost, those that are not to be asked for a picture yet.
+#[derive(Debug, Default)]
+pub(crate) struct Spared(HashMap<String, Lost>);
+
+impl Spared {
+    /// Takes in a camera's row.
+    pub(crate) fn note(&mut self, camera: &str, row: &Row) -> Result<(), StoreError> {
+        if let Some(lost) = read(row)? {
+            self.0.insert(camera.to_owned(), lost);
+        }
+        Ok(())
+    }
+
+    /// What is known of a camera that is not to be asked at this moment.
+    pub(crate) fn at(&self, camera: &str, now: i64) -> Option<Lost> {
+        self.0.get(camera).filter(|lost| now < lost.next_full_look_at.timestamp_millis()).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use easysight_protocol::Status;
+
+    use super::*;
+
+    fn without_picture(reason: &str, look: Option<Look>) -> Vec<Finding> {
+        let loss = Some(reason.to_owned());
+        let status = Some(Status::Critical);
+        vec![Finding { status, loss, connects: Some(false), look, ..Finding::blank("signal_loss") }]
+    }
+
+    fn picture() -> Vec<Finding> {
+        let plugin = Some("freeze@1.0.0".to_owned());
+        vec![Finding { status: Some(Status::Normal), plugin, ..Finding::blank("freeze") }]
+    }
+
+    fn pauses(lost: &Lost) -> i64 {
+        (lost.next_full_look_at - lost.looked_at).num_milliseconds()
+    }
+
+    #[test]
+    fn a_camera_is_asked_ever_more_rarely_and_as_before_once_it_gave_a_picture() {
+        let mut known = None;
+        let mut seen = Vec::new();
+        for n in 1..=9 {
+            known = after("a", known, &without_picture("connect-timed-out", None), n * 1_000_000).unwrap();
+            seen.push(pauses(known.as_ref().unwrap()));
+        }
+        assert_eq!(seen[0], 0, "the next check asks again, to be sure");
+        for (n, pause) in (0..).zip(&seen[1..]) {
+            let most = (FIRST_PAUSE_MS << n).min(LONGEST_PAUSE_MS);
+            assert!((most * 3 / 4..=most).contains(pause), "{seen:?}");
+        }
+        let lost = known.clone().unwrap();
+        assert_eq!((lost.looks, lost.since.timestamp_millis()), (9, 1_000_000));
+        assert_eq!(after("a", known, &picture(), 10_000_000).unwrap(), None);
+    }
+
+    #[test]
+    fn what_did_not_ask_for_a_picture_and_what_came_late_change_nothing() {
+        let known = after("a", None, &without_picture("unauthorized", None), 5_000).unwrap();
+        let connect = without_picture("unauthorized", Some(Look::Connect));
+        assert_eq!(after("a", known.clone(), &connect, 6_000).unwrap(), known);
+        assert_eq!(after("a", known.clone(), &picture(), 4_000).unwrap(), known);
+        assert_eq!(after("a", known.clone(), &without_picture("stalled", None), 4_000).unwrap(), known);
+        assert_eq!(after("a", known.clone(), &[Finding::blank("freeze")], 6_000).unwrap(), known);
+        assert_eq!(after("a", known, &picture(), 6_000).unwrap(), None);
+    }
+
+    #[test]
+    fn those_that_are_lost_together_are_not_asked_together() {
+        let pauses: std::collections::BTreeSet<i64> =
+            (0..40).map(|n| pause_ms(&format!("c{n}"), 6)).collect();
+        assert!(pauses.len() > 10, "{pauses:?}");
+    }
+}

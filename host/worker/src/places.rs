@@ -1,0 +1,244 @@
+//! Places of jobs of a master. A place is what decoding and judging a clip take. A capture that waits for its camera takes next to
+//! nothing: after a moment it steps aside, so that another job has its place, and takes one again once there is
+//! something to decode. So cameras that do not answer hold up nobody but themselves.
+//!
+//! There is room for some who wait, not for any number: each has an open connection. Where it is full, a capture
+//! keeps its place.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use easysight_capture::Admission;
+use parking_lot::Mutex;
+use prometheus_client::metrics::gauge::Gauge;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+/// How long a capture may wait for its camera in a place: most cameras have begun to send by then.
+const MOMENT: Duration = Duration::from_secs(1);
+/// So many may wait aside for each place that there is.
+const ASIDE: usize = 4;
+/// What a camera sends can be kept for so long while there is no place to decode it; then the capture begins anew, in
+/// a place.
+const KEPT: Duration = Duration::from_secs(5);
+
+/// The places of a node.
+#[derive(Debug, Clone)]
+pub(crate) struct Places {
+    working: Arc<Semaphore>,
+    aside: Arc<Semaphore>,
+    waiting: Gauge,
+    size: usize,
+}
+
+/// Room for one who waits aside.
+#[derive(Debug)]
+struct Room {
+    _permit: OwnedSemaphorePermit,
+    waiting: Gauge,
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.waiting.dec();
+    }
+}
+
+impl Places {
+    /// `waiting` counts those that wait aside.
+    pub(crate) fn new(size: u32, waiting: Gauge) -> Self {
+        let size = size as usize;
+        let (working, aside) = (Semaphore::new(size), Semaphore::new(size * ASIDE));
+        Self { working: Arc::new(working), aside: Arc::new(aside), waiting, size }
+    }
+
+    /// Waits for a free place.
+    pub(crate) async fn free(&self) -> Place {
+        // The semaphore is never closed.
+        Place::held(self, Arc::clone(&self.working).acquire_owned().await.ok())
+    }
+
+    /// A place, where one is free now.
+    pub(crate) fn try_free(&self) -> Option<Place> {
+        Arc::clone(&self.working).try_acquire_owned().ok().map(|permit| Place::held(self, Some(permit)))
+    }
+
+    /// Captures that wait for their cameras aside.
+    pub(crate) fn aside(&self) -> u32 {
+        count((self.size * ASIDE).saturating_sub(self.aside.available_permits()))
+    }
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+#[derive(Debug)]
+enum State {
+    /// Has a place; what it does may still be to wait for a camera.
+    Held(Option<OwnedSemaphorePermit>),
+    /// Has a place, and needs it to its end.
+    Needed { _permit: Option<OwnedSemaphorePermit> },
+    /// Has none.
+    Aside { _room: Room },
+}
+
+/// The place of one job. It is free again with its last clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    places: Places,
+    state: Arc<Mutex<State>>,
+    /// Cancelled where it waited too long for a place while its camera was sending.
+    crowded: CancellationToken,
+}
+
+impl Place {
+    fn held(places: &Places, permit: Option<OwnedSemaphorePermit>) -> Self {
+        let state = Arc::new(Mutex::new(State::Held(permit)));
+        Self { places: places.clone(), state, crowded: CancellationToken::new() }
+    }
+
+    /// Lets another job have the place, if what it is needed for has not begun and there is room aside.
+    pub(crate) fn step_aside(&self) {
+        let mut state = self.state.lock();
+        if let State::Held(_) = &*state
+            && let Ok(aside) = Arc::clone(&self.places.aside).try_acquire_owned()
+        {
+            self.places.waiting.inc();
+            *state = State::Aside { _room: Room { _permit: aside, waiting: self.places.waiting.clone() } };
+        }
+    }
+
+    /// Takes a place again where it stepped aside, and keeps it from now on.
+    async fn take(&self) {
+        {
+            let mut state = self.state.lock();
+            match &mut *state {
+                State::Needed { .. } => return,
+                State::Held(permit) => {
+                    *state = State::Needed { _permit: permit.take() };
+                    return;
+                }
+                State::Aside { .. } => {}
+            }
+        }
+        let permit = Arc::clone(&self.places.working).acquire_owned().await.ok();
+        *self.state.lock() = State::Needed { _permit: permit };
+    }
+
+    /// The same for a capture whose camera is sending. Where that takes too long, it is not let in any more: it shall
+    /// end, and begin anew in a place.
+    async fn admit(&self) {
+        if timeout(KEPT, self.take()).await.is_err() {
+            self.crowded.cancel();
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Waits for a capture: in the place where the camera sends at once, aside while it does not. None where it shall
+    /// begin anew; there is a place for it then.
+    pub(crate) async fn hold<T>(&self, capture: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            captured = capture => return Some(captured),
+            () = self.crowded.cancelled() => {}
+            never = self.be_polite() => match never {},
+        }
+        self.take().await;
+        None
+    }
+
+    /// Lets captures in that have something to decode.
+    pub(crate) fn admission(&self) -> Admission {
+        let place = self.clone();
+        Admission::new(move || {
+            let place = place.clone();
+            async move { place.admit().await }
+        })
+    }
+
+    async fn be_polite(&self) -> Infallible {
+        tokio::time::sleep(MOMENT).await;
+        self.step_aside();
+        std::future::pending().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    impl Places {
+        fn taken(&self) -> usize {
+            self.size - self.working.available_permits()
+        }
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_a_camera_steps_aside_and_has_a_place_before_it_decodes() {
+        let places = Places::new(1, Gauge::default());
+        let first = places.free().await;
+        assert!(places.taken() == 1 && places.try_free().is_none());
+        first.step_aside();
+        assert_eq!((places.taken(), places.aside()), (0, 1));
+        let second = places.try_free().unwrap();
+        // The camera of the first one answers; the second one is at work.
+        let mut taking = Box::pin(first.take());
+        assert!((&mut taking).now_or_never().is_none());
+        drop(second);
+        taking.await;
+        assert_eq!((places.taken(), places.aside()), (1, 0));
+        first.step_aside();
+        assert_eq!((places.taken(), places.aside()), (1, 0), "a place that is needed is kept");
+        drop(first);
+        assert_eq!((places.taken(), places.aside()), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn aside_there_is_room_for_some() {
+        let places = Places::new(1, Gauge::default());
+        let mut waiting = Vec::new();
+        for _ in 0..ASIDE {
+            let one = places.try_free().unwrap();
+            one.step_aside();
+            waiting.push(one);
+        }
+        let one = places.try_free().unwrap();
+        one.step_aside();
+        assert_eq!(places.taken(), 1);
+        drop(waiting.pop());
+        one.step_aside();
+        assert_eq!(places.taken(), 0);
+    }
+
+    #[tokio::test]
+    async fn whose_camera_sends_and_finds_no_place_begins_anew_in_one() {
+        let places = Places::new(1, Gauge::default());
+        let first = places.free().await;
+        first.step_aside();
+        let second = places.free().await;
+        let mut capturing = Box::pin(first.hold(first.admit()));
+        assert!((&mut capturing).now_or_never().is_none());
+        first.crowded.cancel();
+        assert!((&mut capturing).now_or_never().is_none());
+        drop(second);
+        assert_eq!(capturing.await, None);
+        assert_eq!((places.taken(), places.aside()), (1, 0));
+    }
+
+    #[tokio::test]
+    async fn a_capture_steps_aside_after_a_moment_and_others_have_its_place() {
+        let places = Places::new(1, Gauge::default());
+        let silent = places.free().await;
+        let next = tokio::select! {
+            _ = silent.hold(std::future::pending::<()>()) => panic!("it ends"),
+            next = places.free() => next,
+        };
+        assert_eq!((places.taken(), places.aside(), places.waiting.get()), (1, 1, 1));
+        drop((silent, next));
+        assert_eq!((places.taken(), places.aside(), places.waiting.get()), (0, 0, 0));
+    }
+}
