@@ -4,16 +4,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use easysight_protocol::RunId;
+use easysight_protocol::{Event, NodeChange, RunChange, RunId};
 use easysight_store::{FindingRepository, LeaseRepository, Listener, MAX_NEWS_BYTES, StoreError};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
-use crate::{
-    events::{Event, NodeChange, RunChange},
-    master::{Master, Shared, now_ms},
-};
+use crate::master::{Master, Shared, now_ms};
 
 /// How long doings are gathered for one message.
 const GATHER: Duration = Duration::from_millis(3);
@@ -118,13 +115,15 @@ impl Master {
     pub(crate) fn tell(&self, event: Event) {
         if let Some(relay) = &self.relay {
             let told = match &event {
-                Event::Run { run_id, change } => Told::Run(*run_id, *change),
-                Event::Node { node_id, change } => Told::Node(node_id.clone(), *change),
-                Event::Finding { finding } => Told::Finding(finding.id.clone()),
+                Event::Run { run_id, change } => Some(Told::Run(*run_id, *change)),
+                Event::Node { node_id, change } => Some(Told::Node(node_id.clone(), *change)),
+                Event::Finding { finding } => Some(Told::Finding(finding.id.clone())),
+                // Of one listener only.
+                Event::Missed { .. } => None,
             };
             relay.note(|news| {
                 if news.events.len() < MAX_WAITING {
-                    news.events.push(told);
+                    news.events.extend(told);
                 }
             });
         }
@@ -226,8 +225,6 @@ async fn take_in(master: &Master, news: News) -> Result<(), StoreError> {
 
 #[cfg(test)]
 mod tests {
-    use easysight_protocol::RunId;
-
     use super::*;
 
     #[test]

@@ -8,7 +8,7 @@ use std::{
 };
 
 use easysight_daemon::{requests::RequestId, telemetry::traceparent};
-use easysight_protocol::{JobPlan, Origin, RunId, Task, TaskRequest, Trigger};
+use easysight_protocol::{JobPlan, Origin, RunChange, RunId, Task, TaskRequest, Trigger};
 use easysight_store::{
     CameraRepository, Dialect, FanOut, NewRun, RunRepository, Start, StoreError, StoredRun, TaskRepository,
     UpkeepRepository, UsageRepository,
@@ -18,7 +18,6 @@ use tracing::Instrument;
 
 use crate::{
     clock,
-    events::RunChange,
     master::{Master, Shared, now_ms},
     pictures,
     registry::NoPlan,

@@ -68,6 +68,17 @@ pub struct Camera {
     pub last_good_picture: Option<GoodPicture>,
 }
 
+/// A camera after it was changed. The answer of `PUT /api/v1/diagnosis/cameras/{id}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ChangedCamera {
+    /// The camera.
+    #[serde(flatten)]
+    pub camera: Camera,
+    /// What was done beyond the request: user and password were kept although the address changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
 /// What a camera showed when all was well.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct GoodPicture {

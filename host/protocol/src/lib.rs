@@ -5,8 +5,10 @@
 mod access;
 mod baseline;
 mod camera;
+mod event;
 mod finding;
 mod id;
+mod import;
 mod node;
 mod page;
 mod plugin;
@@ -23,10 +25,12 @@ pub use baseline::{
 };
 pub use easysight_address::same_place;
 
-pub use camera::{Camera, CameraGroup, CameraRequest, GoodPicture, Labels, masked_source};
+pub use camera::{Camera, CameraGroup, CameraRequest, ChangedCamera, GoodPicture, Labels, masked_source};
+pub use event::{Event, NodeChange, RunChange};
 pub use finding::{Decision, Evidence, Failure, Finding, Look, Metric, Region, Status, Text};
 pub use id::{Incarnation, JobId, LeaseToken, RunId, SubmissionId};
-pub use node::{NodeMode, NodeState, NodeStatus, PluginSummary, PoolStatus, SystemInfo, Totals};
+pub use import::{ImportAction, ImportAnswer, LineProblem, PlannedLine};
+pub use node::{MasterStatus, NodeMode, NodeState, NodeStatus, PluginSummary, PoolStatus, SystemInfo, Totals};
 pub use page::Page;
 pub use plugin::{
     Activation, ActivationRequest, COMPONENT_MEDIA_TYPE, DiagnosisInfo, KeySignature, PluginSignature,

@@ -118,3 +118,20 @@ pub struct NodeStatus {
     /// The plugins at hand.
     pub plugins: Vec<PluginSummary>,
 }
+
+/// The answer of `GET /api/v1/diagnosis/workers/status` on a master: it runs no jobs, so its pool is empty.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MasterStatus {
+    /// Identity of this process; another one after a restart.
+    pub id: String,
+    /// Version of the program.
+    pub version: String,
+    /// When the process started.
+    pub started_at: DateTime<Utc>,
+    /// An empty pool.
+    pub pool: PoolStatus,
+    /// Always empty.
+    pub current_tasks: Vec<SubmissionId>,
+    /// Path of the list of nodes.
+    pub distributed: String,
+}

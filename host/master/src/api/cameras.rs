@@ -10,10 +10,10 @@ use axum::{
 };
 use easysight_address::restored;
 use easysight_daemon::{body::JsonBody, problem::Error};
-use easysight_protocol::{Camera, CameraGroup, CameraRequest, Page, Problem, Status};
+use easysight_protocol::{Camera, CameraGroup, CameraRequest, ChangedCamera, Page, Problem, Status};
 use easysight_store::{CameraFilter, CameraRepository, StoredCamera};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::master::{Shared, now_ms};
 
@@ -74,16 +74,6 @@ pub(super) async fn look_up(
     Ok(Json(found.ok_or_else(|| missing("camera", &id))?.camera))
 }
 
-/// A camera that was changed.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct ChangedCamera {
-    #[serde(flatten)]
-    camera: Camera,
-    /// What was done beyond what was asked for in so many words: user and password were kept for another address.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    note: Option<&'static str>,
-}
-
 /// Changes a camera; what is absent takes its default again. `***` in the source stands for the user and
 /// password that are kept, and for other secrets of it, where the host is the same.
 #[utoipa::path(put, path = "/api/v1/diagnosis/cameras/{id}", tag = "cameras", request_body = CameraRequest,
@@ -99,7 +89,7 @@ pub(super) async fn update(
     }
     let known = master.store.camera(&id).await.map_err(|error| store_error(&error))?;
     let known = known.ok_or_else(|| missing("camera", &id))?;
-    let note = resolve(&mut request, &known)?.then_some(KEPT);
+    let note = resolve(&mut request, &known)?.then(|| KEPT.to_owned());
     let updated = master.store.update_camera(id.clone(), request, now_ms()).await;
     if !updated.map_err(|error| store_error(&error))? {
         return Err(missing("camera", &id));

@@ -6,15 +6,12 @@ use axum::{
     http::StatusCode,
 };
 use easysight_daemon::problem::Error;
-use easysight_protocol::{Job, JobId, JobState, Page, Problem, Run, RunId, RunState};
+use easysight_protocol::{Job, JobId, JobState, Page, Problem, Run, RunChange, RunId, RunState};
 use easysight_store::{JobRepository, Retried, RunFilter, RunRepository};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::{
-    events::RunChange,
-    master::{Shared, now_ms},
-};
+use crate::master::{Shared, now_ms};
 
 use super::{PageQuery, Params, missing, store_error, tasks};
 

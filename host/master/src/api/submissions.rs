@@ -16,7 +16,7 @@ use easysight_daemon::{
     upload::{SubmissionBody, not_kept, read_submission},
 };
 use easysight_protocol::{
-    Failure, JobId, JobState, Problem, RunId, RunState, Schedule, Submission, SubmissionId,
+    Event, Failure, JobId, JobState, Problem, RunId, RunState, Schedule, Submission, SubmissionId,
     SubmissionRequest, SubmissionState, TaskRequest, Trigger, masked_source, uploaded_name, uploaded_source,
 };
 use easysight_store::{FindingFilter, FindingRepository, JobRepository, NewRun, PageRequest, RunRepository};
@@ -31,7 +31,6 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     clock,
-    events::Event,
     master::{Master, Shared},
     registry::NoPlan,
     scheduler,

@@ -9,8 +9,9 @@ use axum::{
 };
 use easysight_daemon::{body::JsonBody, problem::Error};
 use easysight_protocol::{
-    DistributedNode, HeartbeatAnswer, HeartbeatRequest, Incarnation, LeaseAnswer, LeaseRequest, LeaseToken,
-    NodeState, Problem, RegisterAnswer, RegisterRequest, ResultsAnswer, ResultsRequest,
+    DistributedNode, Event, HeartbeatAnswer, HeartbeatRequest, Incarnation, LeaseAnswer, LeaseRequest,
+    LeaseToken, NodeChange, NodeState, Problem, RegisterAnswer, RegisterRequest, ResultsAnswer,
+    ResultsRequest, RunChange,
 };
 use easysight_store::{
     HeartbeatOutcome, LeaseRepository, Leased, NodeRepository, Registration, ResultRepository, WantedLease,
@@ -20,10 +21,7 @@ use tokio::time::Instant;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use crate::{
-    events::{Event, NodeChange, RunChange},
-    master::{Master, Shared, now_ms},
-};
+use crate::master::{Master, Shared, now_ms};
 
 use super::{Params, check, invalid, missing, store_error};
 
