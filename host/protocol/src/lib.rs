@@ -30,7 +30,9 @@ pub use event::{Event, NodeChange, RunChange};
 pub use finding::{Decision, Evidence, Failure, Finding, Look, Metric, Region, Status, Text};
 pub use id::{Incarnation, JobId, LeaseToken, RunId, SubmissionId};
 pub use import::{ImportAction, ImportAnswer, LineProblem, PlannedLine};
-pub use node::{MasterStatus, NodeMode, NodeState, NodeStatus, PluginSummary, PoolStatus, SystemInfo, Totals};
+pub use node::{
+    MasterStatus, NodeMode, NodeState, NodeStatus, PluginSummary, PoolStatus, SystemInfo, Totals,
+};
 pub use page::Page;
 pub use plugin::{
     Activation, ActivationRequest, COMPONENT_MEDIA_TYPE, DiagnosisInfo, KeySignature, PluginSignature,
