@@ -15,7 +15,7 @@ use easysight_store::{Store, StoreError, StoredToken, TokenRepository};
 use parking_lot::Mutex;
 use subtle::ConstantTimeEq;
 
-use crate::clock;
+use crate::{clock, problems::store_error};
 
 /// How long a look-up counts; a revoked token works for so long at the most.
 const FRESH: Duration = Duration::from_secs(5);
@@ -123,7 +123,7 @@ impl Access {
         {
             return Ok(Some(token.clone()));
         }
-        let found = self.store.token(id).await.map_err(|error| crate::api::store_error(&error))?;
+        let found = self.store.token(id).await.map_err(|error| store_error(&error))?;
         let mut known = self.known.lock();
         if known.len() >= MAX_KEPT {
             known.clear();

@@ -8,6 +8,7 @@ mod master;
 mod metrics;
 mod pictures;
 mod pollers;
+mod problems;
 mod registry;
 mod relay;
 mod repair;

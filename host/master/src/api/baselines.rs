@@ -10,9 +10,12 @@ use easysight_store::{BaselineRepository, CameraRepository};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::master::{Shared, now_ms};
+use crate::{
+    master::{Shared, now_ms},
+    problems::{missing, store_error},
+};
 
-use super::{Params, check, missing, store_error};
+use super::{check, query::Params};
 
 /// Lists what plugins remember of a camera, by plugin.
 #[utoipa::path(get, path = "/api/v1/diagnosis/cameras/{id}/baseline", tag = "cameras",

@@ -15,9 +15,15 @@ use easysight_store::{CameraFilter, CameraRepository, StoredCamera};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::master::{Shared, now_ms};
+use crate::{
+    master::{Shared, now_ms},
+    problems::{invalid, missing, store_error},
+};
 
-use super::{PageQuery, Params, check, invalid, missing, store_error};
+use super::{
+    check,
+    query::{PageQuery, Params},
+};
 
 pub(super) use import::{__path_import, import};
 

@@ -4,7 +4,7 @@ use easysight_daemon::problem::Error;
 use easysight_protocol::{Labels, uploaded_name};
 use uuid::Uuid;
 
-use super::invalid;
+use crate::problems::invalid;
 
 /// Characters of a name for people.
 const MAX_NAME: usize = 200;

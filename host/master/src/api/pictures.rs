@@ -18,9 +18,10 @@ use utoipa::IntoParams;
 use crate::{
     master::{Shared, now_ms},
     pictures::{MAX_PICTURE_BYTES, PutError},
+    problems::{missing, store_error},
 };
 
-use super::{Params, missing, store_error};
+use super::query::Params;
 
 /// The kind of all pictures.
 const JPEG: &str = "image/jpeg";

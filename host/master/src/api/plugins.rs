@@ -24,10 +24,9 @@ use tower_http::services::ServeFile;
 
 use crate::{
     master::{Shared, now_ms},
+    problems::{invalid, missing, store_error},
     registry::PublishError,
 };
-
-use super::{invalid, missing, store_error};
 
 /// Lists all plugins.
 #[utoipa::path(get, path = "/api/v1/plugins", tag = "plugins",

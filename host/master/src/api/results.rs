@@ -13,9 +13,9 @@ use easysight_store::{FindingFilter, FindingRepository};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::master::Shared;
+use crate::{master::Shared, problems::store_error};
 
-use super::{PageQuery, Params, store_error};
+use super::query::{PageQuery, Params};
 
 #[derive(Debug, Deserialize, IntoParams)]
 pub(super) struct ResultQuery {

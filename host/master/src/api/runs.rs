@@ -11,9 +11,15 @@ use easysight_store::{JobRepository, Retried, RunFilter, RunRepository};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::master::{Shared, now_ms};
+use crate::{
+    master::{Shared, now_ms},
+    problems::{missing, store_error},
+};
 
-use super::{PageQuery, Params, missing, store_error, tasks};
+use super::{
+    query::{PageQuery, Params},
+    tasks,
+};
 
 #[derive(Debug, Deserialize, IntoParams)]
 pub(super) struct RunQuery {

@@ -13,12 +13,12 @@ use easysight_protocol::{
 use easysight_sandbox::Limits;
 use easysight_store::{PluginRepository, ShadowRepository, UsageRepository};
 
-use crate::master::{Shared, now_ms};
-
-use super::{
-    plugins::{chosen, find, look_up, take_in},
-    store_error,
+use crate::{
+    master::{Shared, now_ms},
+    problems::store_error,
 };
+
+use super::plugins::{chosen, find, look_up, take_in};
 
 /// Lets a plugin stand beside the active one of its diagnoses, or of those that are named: from the next run
 /// on it judges the same clips, and what it finds is kept apart. Runs that are under way stay as they are.

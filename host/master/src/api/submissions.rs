@@ -32,11 +32,12 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     clock,
     master::{Master, Shared},
+    problems::{invalid, missing, store_error},
     registry::NoPlan,
     scheduler,
 };
 
-use super::{Params, check, invalid, missing, store_error};
+use super::{check, query::Params};
 
 /// Longest time that a request may wait for the end.
 const MAX_WAIT: Duration = Duration::from_secs(60);

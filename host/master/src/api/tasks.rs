@@ -13,11 +13,15 @@ use serde_json::Value;
 use crate::{
     clock,
     master::{Master, Shared, now_ms},
+    problems::{invalid, missing, store_error},
     registry::NoPlan,
     schedule, scheduler,
 };
 
-use super::{PageQuery, Params, check, invalid, missing, store_error};
+use super::{
+    check,
+    query::{PageQuery, Params},
+};
 
 /// Cameras, groups and diagnoses that one task may name.
 const MAX_NAMES: usize = 10_000;

@@ -12,9 +12,10 @@ use easysight_store::TokenRepository;
 use crate::{
     access::make_token,
     master::{Shared, now_ms},
+    problems::{missing, store_error},
 };
 
-use super::{check, missing, store_error};
+use super::check;
 
 /// Lists all tokens, without their secrets.
 #[utoipa::path(get, path = "/api/v1/tokens", tag = "tokens",

@@ -21,9 +21,12 @@ use tokio::time::Instant;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use crate::master::{Master, Shared, now_ms};
+use crate::{
+    master::{Master, Shared, now_ms},
+    problems::{invalid, missing, store_error},
+};
 
-use super::{Params, check, invalid, missing, store_error};
+use super::{check, query::Params};
 
 /// Longest long poll.
 const MAX_WAIT: Duration = Duration::from_secs(60);

@@ -12,11 +12,14 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{
-    super::{Params, check, invalid, store_error},
+    super::{check, query::Params},
     KEPT, check_camera, resolve,
     sheet::{Column, Sheet, SheetLine},
 };
-use crate::master::{Shared, now_ms};
+use crate::{
+    master::{Shared, now_ms},
+    problems::{invalid, store_error},
+};
 
 /// Bytes of an import, and lines of it.
 const MAX_BYTES: usize = 16 << 20;
