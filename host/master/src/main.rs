@@ -13,6 +13,7 @@ mod registry;
 mod relay;
 mod repair;
 mod retention;
+mod runs;
 mod schedule;
 mod scheduler;
 mod service;

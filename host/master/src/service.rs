@@ -106,7 +106,7 @@ pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
     let scheduler = scheduler::spawn(&master, retention);
     let relaying = tokio::spawn(relay::run(Arc::clone(&master)));
     let watched = Arc::clone(&master);
-    let watchdog = tokio::spawn(watchdog(move || scheduler::lives(&watched)));
+    let watchdog = tokio::spawn(watchdog(move || watched.scheduler_is_alive()));
     let handle = Handle::new();
     let address = listener.local_addr().context("the address that is listened on")?;
     let server = serve(&settings, listener, handle.clone(), &master).await?;

@@ -9,7 +9,7 @@ use axum::{
 use easysight_daemon::problem::Error;
 use easysight_protocol::{MasterStatus, PoolStatus, Problem};
 
-use crate::{master::Shared, scheduler};
+use crate::master::Shared;
 
 /// The process answers.
 pub(super) async fn healthz() -> &'static str {
@@ -22,7 +22,7 @@ pub(super) async fn readyz(State(master): State<Shared>) -> Result<&'static str,
     if master.stopping.is_cancelled() {
         return refuse("draining", "the master is about to stop");
     }
-    if !scheduler::lives(&master) {
+    if !master.scheduler_is_alive() {
         return refuse("stuck", "the scheduler does not get round");
     }
     Ok("ready\n")

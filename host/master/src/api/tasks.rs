@@ -15,7 +15,7 @@ use crate::{
     master::{Master, Shared, now_ms},
     problems::{invalid, missing, store_error},
     registry::NoPlan,
-    schedule, scheduler,
+    runs, schedule,
 };
 
 use super::{
@@ -158,7 +158,7 @@ pub(super) async fn submit(
         definition,
         origin,
     };
-    let (id, _) = scheduler::begin(&master, new).await.map_err(|error| store_error(&error))?;
+    let (id, _) = runs::begin(&master, new).await.map_err(|error| store_error(&error))?;
     let run = master.store.run(id).await.map_err(|error| store_error(&error))?;
     Ok((StatusCode::ACCEPTED, Json(run.ok_or_else(|| missing("run", id))?.run)))
 }
@@ -202,13 +202,8 @@ fn check_task(master: &Master, request: &TaskRequest) -> Result<Option<i64>, Err
 
 /// What a task lacks to run now.
 pub(super) async fn lacks(master: &Master, definition: &TaskRequest) -> Result<Vec<String>, StoreError> {
-    let mut lacks = match master.registry.active().plan(&definition.diagnoses, &definition.config) {
-        Ok(_) => Vec::new(),
-        Err(NoPlan::Waits(reasons)) => reasons,
-        Err(NoPlan::Invalid(problem)) => {
-            vec![format!("a configuration that its plugin takes: {}: {}", problem.field, problem.detail)]
-        }
-    };
+    let plan = master.registry.active().plan(&definition.diagnoses, &definition.config);
+    let mut lacks = plan.err().map(NoPlan::reasons).unwrap_or_default();
     lacks.extend(master.store.cameras_of_task(&definition.cameras, &definition.groups).await?.1);
     lacks.extend(node_lack(master, definition).await?);
     Ok(lacks)
