@@ -1,11 +1,13 @@
 //! EasySight's master: cameras, tasks, plugins, and the jobs that workers lease.
 
 mod access;
+mod announce;
 mod api;
 mod clock;
 mod events;
 mod master;
 mod metrics;
+mod news;
 mod pictures;
 mod pollers;
 mod problems;

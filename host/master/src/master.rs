@@ -15,8 +15,8 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    access::Access, events::Events, metrics::Metrics, pictures::Pictures, pollers::Pollers,
-    registry::Registry, relay::Relay, uploads::Uploads, waiting::Waiting,
+    access::Access, events::Events, metrics::Metrics, news::Relay, pictures::Pictures, pollers::Pollers,
+    registry::Registry, uploads::Uploads, waiting::Waiting,
 };
 
 /// Longest time between two looks of the scheduler before the process counts as stuck.

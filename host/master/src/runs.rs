@@ -68,7 +68,7 @@ async fn start_of(
 
 /// A run has its jobs: those who wait for jobs are woken.
 fn announce(master: &Master, run: RunId, jobs: usize) {
-    master.queued(jobs);
+    master.announce_jobs(jobs);
     master.tell_run(run, if jobs == 0 { RunChange::Finished } else { RunChange::Started });
 }
 

@@ -99,7 +99,7 @@ async fn look_round(master: &Master, slow: bool, retention: &mut Retention) -> R
         master.store.write_usage().await?;
         let trusts_ages = retention.trusts_ages(tokio::time::Instant::now());
         master.uploads.sweep(&master.store, trusts_ages).await?;
-        pictures::upkeep(master, trusts_ages).await?;
+        pictures::upkeep(&master.pictures, &master.store, trusts_ages).await?;
     }
     if (slow || retention.goes_on()) && leads_upkeep(master).await? {
         for run in master.store.tidy(now).await? {
@@ -124,7 +124,7 @@ async fn reap(master: &Master, heard: bool, now: i64) -> Result<(), StoreError> 
     if reaped.expired > 0 {
         tracing::warn!(jobs = reaped.expired, "leases expired: their nodes were not heard of in time");
         master.metrics.lost("expired", reaped.expired);
-        master.queued(usize::try_from(reaped.expired).unwrap_or(usize::MAX));
+        master.announce_jobs(usize::try_from(reaped.expired).unwrap_or(usize::MAX));
     }
     if reaped.overdue > 0 {
         tracing::warn!(jobs = reaped.overdue, "jobs were given up at the deadline of their run");

@@ -113,7 +113,7 @@ pub(super) async fn retry(State(master): State<Shared>, Path(id): Path<String>) 
         Retried::Unknown => return Err(missing("run", id)),
     };
     let run = look_up(State(master.clone()), Path(id)).await?;
-    master.queued(usize::try_from(jobs).unwrap_or(usize::MAX));
+    master.announce_jobs(usize::try_from(jobs).unwrap_or(usize::MAX));
     master.tell_run(run_id, RunChange::Started);
     Ok(run)
 }

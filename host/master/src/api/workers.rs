@@ -60,7 +60,7 @@ pub(super) async fn register(
             tracing::info!(node = id, name, requeued, "node registered");
             if requeued > 0 {
                 master.metrics.lost("node-restarted", requeued);
-                master.queued(usize::try_from(requeued).unwrap_or(usize::MAX));
+                master.announce_jobs(usize::try_from(requeued).unwrap_or(usize::MAX));
             }
             master.tell(Event::Node { node_id: id, change: NodeChange::Registered });
             Ok(Json(RegisterAnswer { lease_ms: lease_ms(&master) }))
@@ -101,7 +101,7 @@ pub(super) async fn heartbeat(
                     "jobs never reached their node and are offered again"
                 );
                 master.metrics.lost("undelivered", lost);
-                master.queued(usize::try_from(lost).unwrap_or(usize::MAX));
+                master.announce_jobs(usize::try_from(lost).unwrap_or(usize::MAX));
             }
             Ok(Json(HeartbeatAnswer { lease_ms: lease_ms(&master), revoked }))
         }
@@ -206,7 +206,7 @@ pub(super) async fn results(
     }
     if recorded.requeued > 0 {
         // Handed back; those that failed have a pause before them, which the scheduler waits for.
-        master.queued(recorded.requeued);
+        master.announce_jobs(recorded.requeued);
     }
     Ok(Json(ResultsAnswer { verdicts: recorded.verdicts }))
 }
@@ -237,7 +237,7 @@ pub(super) async fn unregister(
     if gone.map_err(|error| store_error(&error))? {
         tracing::info!(node = node_id, "node unregistered");
         // What it held is offered again.
-        master.queued(1);
+        master.announce_jobs(1);
         master.note_change();
         master.tell(Event::Node { node_id, change: NodeChange::Unregistered });
         return Ok(StatusCode::NO_CONTENT);
