@@ -1,6 +1,7 @@
 //! Cameras and their groups.
 
 mod import;
+mod offered;
 mod sheet;
 
 use axum::{
@@ -8,10 +9,9 @@ use axum::{
     extract::{Path, State},
     http::StatusCode,
 };
-use easysight_address::restored;
 use easysight_daemon::{body::JsonBody, problem::Error};
 use easysight_protocol::{Camera, CameraGroup, CameraRequest, ChangedCamera, Page, Problem, Status};
-use easysight_store::{CameraFilter, CameraRepository, StoredCamera};
+use easysight_store::{CameraFilter, CameraRepository};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -25,12 +25,9 @@ use super::{
     query::{PageQuery, Params},
 };
 
-pub(super) use import::{__path_import, import};
+use offered::{KEPT, check_camera, resolve};
 
-/// The note of an answer where a masked secret was kept although the address changed.
-const KEPT: &str = "secrets that were masked in the source are kept as they were";
-/// Groups of one camera.
-const MAX_GROUPS: usize = 64;
+pub(super) use import::{__path_import, import};
 
 #[derive(Debug, Deserialize, IntoParams)]
 pub(super) struct CameraQuery {
@@ -121,32 +118,4 @@ pub(super) async fn remove(
     responses((status = 200, body = Vec<CameraGroup>), (status = "default", body = Problem)))]
 pub(super) async fn groups(State(master): State<Shared>) -> Result<Json<Vec<CameraGroup>>, Error> {
     Ok(Json(master.store.camera_groups().await.map_err(|error| store_error(&error))?))
-}
-
-/// A camera that is kept already, as it shall be: `***` in its source stands for what is kept. Answers whether
-/// it stood for something in an address that is another now.
-fn resolve(request: &mut CameraRequest, known: &StoredCamera) -> Result<bool, Error> {
-    let offered = request.source.trim();
-    let meant = restored(offered, &known.source).map_err(|error| invalid("/source", error.to_string()))?;
-    let kept = meant != offered && meant != known.source;
-    if meant != offered {
-        request.source = meant;
-    }
-    // What a former version took stays, however it is written.
-    if request.source != known.source {
-        check::source("/source", &request.source)?;
-    }
-    check_fields(request)?;
-    Ok(kept)
-}
-
-fn check_camera(request: &CameraRequest) -> Result<(), Error> {
-    check::source("/source", &request.source)?;
-    check_fields(request)
-}
-
-fn check_fields(request: &CameraRequest) -> Result<(), Error> {
-    check::name("/name", &request.name)?;
-    check::labels("/labels", &request.labels)?;
-    check::names("/groups", &request.groups, MAX_GROUPS)
 }

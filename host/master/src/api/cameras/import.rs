@@ -13,7 +13,7 @@ use utoipa::IntoParams;
 
 use super::{
     super::{check, query::Params},
-    KEPT, check_camera, resolve,
+    offered::{KEPT, check_camera, resolve},
     sheet::{Column, Sheet, SheetLine},
 };
 use crate::{
