@@ -26,7 +26,7 @@ use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use crate::{access::Need, master::Shared};
+use crate::{master::Shared, principal::Need};
 
 /// Longest time that a request may take; uploads over slow links are what takes longest.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(300);

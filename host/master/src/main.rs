@@ -10,6 +10,7 @@ mod metrics;
 mod news;
 mod pictures;
 mod pollers;
+mod principal;
 mod problems;
 mod registry;
 mod relay;
