@@ -3,11 +3,12 @@
 mod baselines;
 mod cameras;
 mod check;
+mod document;
 mod events;
 mod guard;
+mod parameters;
 mod pictures;
 mod plugins;
-mod query;
 mod results;
 mod runs;
 mod shadows;
@@ -40,7 +41,11 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(300);
 struct Document;
 
 /// The routes.
-pub(crate) fn router(master: &Shared) -> Router {
+///
+/// # Errors
+///
+/// Where the document of the API cannot be written: a defect of this program.
+pub(crate) fn router(master: &Shared) -> anyhow::Result<Router> {
     let guarded = |router: OpenApiRouter<Shared>, need: Need| {
         router.route_layer(middleware::from_fn_with_state((master.clone(), need), guard::check))
     };
@@ -110,9 +115,10 @@ pub(crate) fn router(master: &Shared) -> Router {
         .merge(guarded(publish, Need::Publish))
         .merge(guarded(administer, Need::Administer))
         .split_for_parts();
+    let document = document::complete(&document)?;
     // Relative, so that the page works below a path prefix too.
     let docs = SwaggerUi::new("/docs").config(Config::from("../api/openapi.json"));
-    Router::new()
+    let router = Router::new()
         .merge(api)
         .merge(docs)
         .route("/api/openapi.json", get(move || async move { Json(document) }))
@@ -129,5 +135,6 @@ pub(crate) fn router(master: &Shared) -> Router {
         .layer(DefaultBodyLimit::disable())
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
         .layer(middleware::from_fn(requests::name))
-        .with_state(master.clone())
+        .with_state(master.clone());
+    Ok(router)
 }

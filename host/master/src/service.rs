@@ -160,7 +160,7 @@ async fn serve(
     handle: Handle<SocketAddr>,
     master: &Arc<Master>,
 ) -> anyhow::Result<Serving> {
-    let router = api::router(master).into_make_service();
+    let router = api::router(master)?.into_make_service();
     Ok(match &settings.tls {
         None => Box::pin(axum_server::from_tcp(listener)?.handle(handle).serve(router)),
         Some(files) => {

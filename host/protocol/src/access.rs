@@ -6,6 +6,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::schema::Name;
+
 /// What the holder of a token may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -79,6 +81,7 @@ pub struct TokenInfo {
 #[serde(deny_unknown_fields)]
 pub struct TokenRequest {
     /// For people, 1 to 200 characters.
+    #[schema(value_type = Name)]
     pub name: String,
     /// What its holder may do.
     pub scope: Scope,

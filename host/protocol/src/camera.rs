@@ -6,7 +6,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::Status;
+use crate::{
+    Status,
+    schema::{CameraSource, Id, LabelMap, Name},
+};
 
 /// Labels of cameras, tasks and nodes: short texts by key.
 pub type Labels = BTreeMap<String, String>;
@@ -17,21 +20,26 @@ pub type Labels = BTreeMap<String, String>;
 pub struct CameraRequest {
     /// 1 to 128 letters, digits, `.`, `_`, `-`; made by the master where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Id>)]
     pub id: Option<String>,
     /// For people, 1 to 200 characters.
+    #[schema(value_type = Name)]
     pub name: String,
     /// `rtsp://`, `http(s)://` or a file that workers may read. Credentials may stand in it; they
     /// are shown as `***`. Where a known camera's source is sent back with `***`, they are kept: of the same
     /// host and user. Where it cannot be told what `***` stands for, the source is refused.
+    #[schema(value_type = CameraSource)]
     pub source: String,
     /// False: tasks pass it over.
     #[serde(default = "yes")]
     pub enabled: bool,
     /// For people and for filters.
     #[serde(default)]
+    #[schema(value_type = LabelMap)]
     pub labels: Labels,
-    /// Groups that it is in; a group exists while a camera is in it.
+    /// Groups that it is in, 64 at the most; a group exists while a camera is in it.
     #[serde(default)]
+    #[schema(value_type = Vec<Name>, max_items = 64)]
     pub groups: Vec<String>,
 }
 
@@ -51,6 +59,7 @@ pub struct Camera {
     /// False: tasks pass it over.
     pub enabled: bool,
     /// For people and for filters.
+    #[schema(value_type = LabelMap)]
     pub labels: Labels,
     /// Groups that it is in, sorted.
     pub groups: Vec<String>,

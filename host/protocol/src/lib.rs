@@ -14,6 +14,7 @@ mod page;
 mod plugin;
 mod problem;
 mod run;
+mod schema;
 mod shadow;
 mod submission;
 mod task;

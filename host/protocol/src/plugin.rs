@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::Text;
+use crate::{Text, schema::DiagnosisId};
 
 /// The media type of a plugin's bytes.
 pub const COMPONENT_MEDIA_TYPE: &str = "application/wasm";
@@ -93,5 +93,6 @@ pub struct Activation {
 pub struct ActivationRequest {
     /// Ids of diagnoses; all that the plugin implements where empty.
     #[serde(default)]
+    #[schema(value_type = Vec<DiagnosisId>)]
     pub diagnoses: Vec<String>,
 }

@@ -6,7 +6,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Failure, Finding, SubmissionId};
+use crate::{
+    Failure, Finding, SubmissionId,
+    schema::{CameraSource, DiagnosisId},
+};
 
 /// What shall be judged. The body of `POST /api/v1/diagnosis/submissions`; with an upload, the part
 /// `request` beside the part `clip`.
@@ -15,12 +18,15 @@ use crate::{Failure, Finding, SubmissionId};
 pub struct SubmissionRequest {
     /// `rtsp://`, `http(s)://` or a file the worker may read. Absent with an upload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<CameraSource>)]
     pub source: Option<String>,
     /// Ids of the diagnoses to run; all that the worker has where absent or empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<DiagnosisId>)]
     pub diagnoses: Vec<String>,
     /// Configuration by diagnosis id; what is absent takes its default.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = BTreeMap<String, BTreeMap<String, serde_json::Value>>, inline)]
     pub config: BTreeMap<String, serde_json::Value>,
 }
 

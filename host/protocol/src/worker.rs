@@ -8,14 +8,17 @@ use utoipa::ToSchema;
 
 use crate::{
     Baseline, Failure, Finding, Incarnation, JobId, Labels, LeaseToken, NodeState, SystemInfo, Totals,
+    schema::{Id, LabelMap, Name},
 };
 
 /// A node introduces itself. The body of `POST /api/v1/diagnosis/workers/register`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RegisterRequest {
     /// Identity across restarts.
+    #[schema(value_type = Id)]
     pub id: String,
     /// For people.
+    #[schema(value_type = Name)]
     pub name: String,
     /// This life of the process.
     pub incarnation: Incarnation,
@@ -24,6 +27,7 @@ pub struct RegisterRequest {
     pub replaces: Option<Incarnation>,
     /// Labels for routing.
     #[serde(default)]
+    #[schema(value_type = LabelMap)]
     pub labels: Labels,
     /// Executors.
     pub pool_size: u32,
@@ -93,8 +97,9 @@ pub struct LeaseRequest {
     /// Counts the polls of this life, from 1.
     pub poll: u64,
     /// Jobs wanted at the most, 1 to 1000.
+    #[schema(minimum = 1, maximum = 1_000)]
     pub max_jobs: u32,
-    /// Milliseconds to wait for the first job, up to 60000.
+    /// Milliseconds to wait for the first job; 60000 where more.
     pub wait_ms: u64,
 }
 
@@ -238,6 +243,7 @@ pub struct JobResult {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ResultsRequest {
     /// 1 to 1000 of them.
+    #[schema(min_items = 1, max_items = 1_000)]
     pub results: Vec<JobResult>,
 }
 
@@ -278,6 +284,7 @@ pub struct DistributedNode {
     /// Executors.
     pub pool_size: u32,
     /// Labels for routing.
+    #[schema(value_type = LabelMap)]
     pub labels: Labels,
     /// Version of the program.
     pub version: String,

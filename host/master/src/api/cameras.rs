@@ -4,11 +4,7 @@ mod import;
 mod offered;
 mod sheet;
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use easysight_daemon::{body::JsonBody, problem::Error};
 use easysight_protocol::{Camera, CameraGroup, CameraRequest, ChangedCamera, Page, Problem, Status};
 use easysight_store::{CameraFilter, CameraRepository};
@@ -22,7 +18,7 @@ use crate::{
 
 use super::{
     check,
-    query::{PageQuery, Params},
+    parameters::{PageQuery, Params, Path},
 };
 
 use offered::{KEPT, check_camera, resolve};
@@ -30,12 +26,16 @@ use offered::{KEPT, check_camera, resolve};
 pub(super) use import::{__path_import, import};
 
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct CameraQuery {
     /// Only those in this group.
     group: Option<String>,
     /// Only those whose last job had this status.
     status: Option<Status>,
+    /// `next` of the page before.
     after: Option<String>,
+    /// Items at the most, 1 to 1000; 100 where absent.
+    #[param(minimum = 1, maximum = 1_000)]
     limit: Option<u32>,
 }
 

@@ -1,10 +1,6 @@
 //! Runs and their jobs.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use easysight_daemon::problem::Error;
 use easysight_protocol::{Job, JobId, JobState, Page, Problem, Run, RunChange, RunId, RunState};
 use easysight_store::{JobRepository, Retried, RunFilter, RunRepository};
@@ -17,25 +13,33 @@ use crate::{
 };
 
 use super::{
-    query::{PageQuery, Params},
+    parameters::{PageQuery, Params, Path},
     tasks,
 };
 
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct RunQuery {
     /// Only those of this task.
     task_id: Option<String>,
     /// Only those in this state.
     state: Option<RunState>,
+    /// `next` of the page before.
     after: Option<String>,
+    /// Items at the most, 1 to 1000; 100 where absent.
+    #[param(minimum = 1, maximum = 1_000)]
     limit: Option<u32>,
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct JobQuery {
     /// Only those in this state.
     state: Option<JobState>,
+    /// `next` of the page before.
     after: Option<String>,
+    /// Items at the most, 1 to 1000; 100 where absent.
+    #[param(minimum = 1, maximum = 1_000)]
     limit: Option<u32>,
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::{
     Json,
     body::Body,
-    extract::{Path, Request, State},
+    extract::{Request, State},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -37,7 +37,10 @@ use crate::{
     runs,
 };
 
-use super::{check, query::Params};
+use super::{
+    check,
+    parameters::{Params, Path},
+};
 
 /// Longest time that a request may wait for the end.
 const MAX_WAIT: Duration = Duration::from_secs(60);
@@ -47,9 +50,11 @@ const PRIORITY: i32 = 10;
 const MAX_FINDINGS: u32 = 1_000;
 
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct WaitQuery {
     /// Milliseconds to wait for the findings, up to 60000.
     #[serde(default)]
+    #[param(maximum = 60_000)]
     wait_ms: u64,
 }
 
@@ -58,6 +63,7 @@ pub(super) struct WaitQuery {
 #[expect(dead_code, reason = "it documents the form, which is read part by part")]
 struct SubmissionForm {
     /// As the JSON body has it, without a source.
+    #[schema(nullable = false)]
     request: Option<SubmissionRequest>,
     /// The picture or clip.
     #[schema(value_type = String, format = Binary)]
@@ -173,7 +179,10 @@ fn shown(source: &str) -> String {
 
 /// The picture or clip that a job judges, where it came with its submission.
 #[utoipa::path(get, path = "/api/v1/diagnosis/jobs/{id}/upload", tag = "worker protocol",
-    responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>), (status = 404, body = Problem),
+    responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>),
+        (status = 206, description = "A range", content_type = "application/octet-stream", body = Vec<u8>),
+        (status = 304, description = "The client has it"), (status = 416, description = "The range is not within the file"),
+        (status = 404, body = Problem),
         (status = "default", body = Problem)))]
 pub(super) async fn upload(
     State(master): State<Shared>,

@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, StatusCode},
 };
 use easysight_daemon::{body::JsonBody, problem::Error, requests::RequestOrigin};
@@ -20,7 +20,7 @@ use crate::{
 
 use super::{
     check,
-    query::{PageQuery, Params},
+    parameters::{PageQuery, Params, Path},
 };
 
 /// Cameras, groups and diagnoses that one task may name.
@@ -118,8 +118,9 @@ async fn enable(master: State<Shared>, Path(id): Path<String>, enabled: bool) ->
 }
 
 /// Runs a task now. With an `Idempotency-Key`, a repeated request answers with the run of the first.
-#[utoipa::path(post, path = "/api/v1/diagnosis/tasks/{id}/submit", tag = "tasks", request_body = SubmitRequest,
-    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 200 characters")),
+#[utoipa::path(post, path = "/api/v1/diagnosis/tasks/{id}/submit", tag = "tasks", request_body = Option<SubmitRequest>,
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 200, pattern = "^[!-~]([ -~]*[!-~])?$",
+        description = "1 to 200 printable ASCII characters")),
     responses((status = 202, body = Run), (status = 404, body = Problem), (status = 422, body = Problem),
         (status = "default", body = Problem)))]
 pub(super) async fn submit(

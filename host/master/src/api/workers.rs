@@ -2,11 +2,7 @@
 
 use std::time::Duration;
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use easysight_daemon::{body::JsonBody, problem::Error};
 use easysight_protocol::{
     DistributedNode, Event, HeartbeatAnswer, HeartbeatRequest, Incarnation, LeaseAnswer, LeaseRequest,
@@ -26,7 +22,10 @@ use crate::{
     problems::{invalid, missing, store_error},
 };
 
-use super::{check, query::Params};
+use super::{
+    check,
+    parameters::{Params, Path},
+};
 
 /// Longest long poll.
 const MAX_WAIT: Duration = Duration::from_secs(60);
@@ -212,9 +211,10 @@ pub(super) async fn results(
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct UnregisterQuery {
     /// The life of the process that says farewell; without it, a node that is offline is removed.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<Uuid>)]
     incarnation: Option<Incarnation>,
 }
 

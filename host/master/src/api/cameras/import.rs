@@ -12,7 +12,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{
-    super::{check, query::Params},
+    super::{check, parameters::Params},
     offered::{KEPT, check_camera, resolve},
     sheet::{Column, Sheet, SheetLine},
 };
@@ -28,6 +28,7 @@ const MAX_LINES: usize = 50_000;
 const MAX_TOLD: usize = 1_000;
 
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(in super::super) struct ImportQuery {
     /// True: nothing is written; the answer says what would be done, line by line.
     #[serde(default)]
@@ -40,7 +41,8 @@ pub(in super::super) struct ImportQuery {
 /// tab between columns, with a first line `sep=;` or without, columns named in English or Chinese. `***` in a
 /// source stands for what is kept of a camera of this id, as where one camera is changed.
 #[utoipa::path(post, path = "/api/v1/diagnosis/cameras/import", tag = "cameras", params(ImportQuery),
-    request_body(content = String, content_type = "text/csv"),
+    request_body(content = String, content_type = "text/csv",
+        example = "id,name,source\ngate,Gate,rtsp://camera/stream\n"),
     responses((status = 200, body = ImportAnswer), (status = "default", body = Problem)))]
 pub(in super::super) async fn import(
     State(master): State<Shared>,

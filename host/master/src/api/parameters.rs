@@ -1,7 +1,7 @@
-//! Queries of requests: their faults are problems, and lists come page by page.
+//! Parameters of paths and queries: their faults are problems too, and lists come page by page.
 
 use axum::{
-    extract::{FromRequestParts, Query},
+    extract::{self, FromRequestParts, Query},
     http::{StatusCode, request::Parts},
 };
 use easysight_daemon::problem::Error;
@@ -13,7 +13,22 @@ use utoipa::IntoParams;
 const MAX_PAGE: u32 = 1_000;
 const PAGE: u32 = 100;
 
-/// A query whose faults are problems too.
+/// Parameters of a path.
+pub(super) struct Path<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        let extract::Path(parameters) =
+            extract::Path::from_request_parts(parts, state).await.map_err(|rejection| {
+                Error::new(StatusCode::BAD_REQUEST, "invalid-path", rejection.body_text())
+            })?;
+        Ok(Self(parameters))
+    }
+}
+
+/// Parameters of a query.
 pub(super) struct Params<T>(pub(super) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
@@ -29,10 +44,12 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
 
 /// Which page of a list is wanted.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct PageQuery {
     /// `next` of the page before.
     pub(super) after: Option<String>,
     /// Items at the most, 1 to 1000; 100 where absent.
+    #[param(minimum = 1, maximum = 1_000)]
     pub(super) limit: Option<u32>,
 }
 
