@@ -1,4 +1,4 @@
-//! Who may do what.
+//! Tokens and their scopes.
 
 use std::str::FromStr;
 
@@ -14,11 +14,11 @@ use crate::schema::Name;
 pub enum Scope {
     /// Everything.
     Admin,
-    /// See everything, and change cameras, tasks and runs.
+    /// Read everything except tokens; change cameras, tasks and runs.
     Operator,
-    /// See cameras, tasks, results and nodes.
+    /// Read cameras, tasks, results and nodes.
     Viewer,
-    /// Be a worker: register, lease, report, fetch plugins.
+    /// Work as a node: register, lease jobs, report results, fetch plugins.
     Worker,
     /// Publish and activate plugins.
     Publisher,
@@ -38,13 +38,13 @@ impl Scope {
     }
 }
 
-/// A text that is no scope.
+/// The text is not a scope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseScopeError;
 
 impl std::fmt::Display for ParseScopeError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("admin, operator, viewer, worker or publisher is wanted")
+        f.write_str("expected admin, operator, viewer, worker or publisher")
     }
 }
 
@@ -62,40 +62,40 @@ impl FromStr for Scope {
 /// A token, without its secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TokenInfo {
-    /// Names it, for revoking.
+    /// The token's id.
     pub id: String,
-    /// For people.
+    /// The token's name, for people.
     pub name: String,
-    /// What its holder may do.
+    /// What the token's holder may do.
     pub scope: Scope,
-    /// When it was made.
+    /// When the token was created.
     pub created_at: DateTime<Utc>,
-    /// When it ends by itself.
+    /// When the token expires; null: never.
     pub expires_at: Option<DateTime<Utc>>,
-    /// When it was revoked.
+    /// When the token was revoked; null: it was not.
     pub revoked_at: Option<DateTime<Utc>>,
 }
 
-/// What a token shall be. The body of `POST /api/v1/tokens`.
+/// The body of `POST /api/v1/tokens`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TokenRequest {
-    /// For people, 1 to 200 characters.
+    /// The token's name, for people, 1 to 200 characters.
     #[schema(value_type = Name)]
     pub name: String,
-    /// What its holder may do.
+    /// What the token's holder may do.
     pub scope: Scope,
-    /// When it ends by itself; never where absent.
+    /// When the token expires. If absent, never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<DateTime<Utc>>,
 }
 
-/// A token that was just made. Its secret is never shown again.
+/// A token that was just created. The secret is never shown again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct NewToken {
-    /// What `Authorization: Bearer …` takes.
+    /// The secret, for the header `Authorization: Bearer …`.
     pub token: String,
-    /// The rest.
+    /// The token without its secret.
     #[serde(flatten)]
     pub info: TokenInfo,
 }

@@ -1,4 +1,4 @@
-//! Cameras: what is looked at.
+//! Cameras and camera groups.
 
 use std::collections::BTreeMap;
 
@@ -14,30 +14,31 @@ use crate::{
 /// Labels of cameras, tasks and nodes: short texts by key.
 pub type Labels = BTreeMap<String, String>;
 
-/// What a camera shall be. The body of `POST /api/v1/diagnosis/cameras` and of `PUT …/{id}`.
+/// The body of `POST /api/v1/diagnosis/cameras` and of `PUT …/{id}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CameraRequest {
-    /// 1 to 128 letters, digits, `.`, `_`, `-`; made by the master where absent.
+    /// The camera's id: 1 to 128 letters, digits, `.`, `_`, `-`. If absent, the master makes one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Id>)]
     pub id: Option<String>,
-    /// For people, 1 to 200 characters.
+    /// The camera's name, for people, 1 to 200 characters.
     #[schema(value_type = Name)]
     pub name: String,
-    /// `rtsp://`, `http(s)://` or a file that workers may read. Credentials may stand in it; they
-    /// are shown as `***`. Where a known camera's source is sent back with `***`, they are kept: of the same
-    /// host and user. Where it cannot be told what `***` stands for, the source is refused.
+    /// The address of the camera's picture: `rtsp://`, `http(s)://`, or the path of a file that workers can read.
+    /// The address may contain credentials; answers show them as `***`. In a change of a known camera, `***`
+    /// stands for the stored credentials of the same host and user. A source is refused if the master cannot tell
+    /// what `***` stands for.
     #[schema(value_type = CameraSource)]
     pub source: String,
-    /// False: tasks pass it over.
+    /// If false, tasks skip the camera.
     #[serde(default = "yes")]
     pub enabled: bool,
-    /// For people and for filters.
+    /// Labels, for people and for filters.
     #[serde(default)]
     #[schema(value_type = LabelMap)]
     pub labels: Labels,
-    /// Groups that it is in, 64 at the most; a group exists while a camera is in it.
+    /// The camera's groups, at most 64. A group exists as long as a camera is in it.
     #[serde(default)]
     #[schema(value_type = Vec<Name>, max_items = 64)]
     pub groups: Vec<String>,
@@ -50,29 +51,29 @@ const fn yes() -> bool {
 /// A camera.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Camera {
-    /// Its name among programs.
+    /// The camera's id.
     pub id: String,
-    /// Its name for people.
+    /// The camera's name.
     pub name: String,
-    /// Where its picture comes from, credentials masked.
+    /// The address of the camera's picture, secrets masked.
     pub source: String,
-    /// False: tasks pass it over.
+    /// If false, tasks skip the camera.
     pub enabled: bool,
-    /// For people and for filters.
+    /// Labels, for people and for filters.
     #[schema(value_type = LabelMap)]
     pub labels: Labels,
-    /// Groups that it is in, sorted.
+    /// The camera's groups, sorted.
     pub groups: Vec<String>,
-    /// When it was made.
+    /// When the camera was created.
     pub created_at: DateTime<Utc>,
-    /// When it was changed last.
+    /// When the camera was last changed.
     pub updated_at: DateTime<Utc>,
-    /// The worst status of its last job, of findings that follow from no other; absent before the first
-    /// one.
+    /// The camera's status: the worst of each diagnosis' last finding, without findings that another finding
+    /// explains. Null before the first job.
     pub status: Option<Status>,
-    /// When that was.
+    /// When the camera was last captured for this status.
     pub checked_at: Option<DateTime<Utc>>,
-    /// What it showed when all was well the last time that a picture was kept of it.
+    /// The last picture that was stored while the camera was healthy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_good_picture: Option<GoodPicture>,
 }
@@ -88,21 +89,21 @@ pub struct ChangedCamera {
     pub note: Option<String>,
 }
 
-/// What a camera showed when all was well.
+/// A picture of a healthy camera.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct GoodPicture {
-    /// Name of the picture, for `GET /api/v1/diagnosis/pictures/{digest}`.
+    /// The picture's digest, for `GET /api/v1/diagnosis/pictures/{digest}`.
     pub digest: String,
-    /// When it came.
+    /// When the master received the picture.
     pub taken_at: DateTime<Utc>,
 }
 
 /// A group of cameras.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CameraGroup {
-    /// Its name.
+    /// The group's name.
     pub name: String,
-    /// Cameras in it.
+    /// How many cameras are in the group.
     pub cameras: u64,
 }
 

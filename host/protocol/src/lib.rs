@@ -1,6 +1,6 @@
-//! The words that EasySight's programs exchange over HTTP and in files: findings, cameras, tasks,
-//! runs, leases, plugins, what a node says of itself, and the one shape of an error. Data only, no
-//! I/O.
+//! The types that EasySight's programs exchange over HTTP and in files: findings, cameras, tasks, runs, leases,
+//! plugins, nodes, events, and problem details. Data only, no I/O. Doc comments are published in the API's
+//! document.
 
 mod access;
 mod baseline;
