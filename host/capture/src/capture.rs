@@ -185,7 +185,7 @@ pub(crate) struct Job<'a> {
     pub(crate) part: &'a ClipRequest,
     /// When it has taken too long.
     pub(crate) late: Instant,
-    admission: Option<&'a Admission>,
+    pub(crate) admission: Option<&'a Admission>,
 }
 
 impl Job<'_> {

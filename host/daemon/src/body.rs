@@ -79,17 +79,21 @@ pub fn broken(error: &dyn std::fmt::Display) -> Error {
     Error::new(StatusCode::BAD_REQUEST, "invalid-body", error.to_string())
 }
 
-/// Takes JSON apart.
+/// Takes a JSON object apart.
 ///
 /// # Errors
 ///
 /// 400 with the path of the offending field.
 pub fn parse_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, Error> {
+    let invalid = |detail: String| Error::new(StatusCode::BAD_REQUEST, "invalid-json", detail);
+    // A list would be taken for the fields of a struct in their order.
+    if json.trim_ascii_start().starts_with(b"[") {
+        return Err(invalid("an object is wanted, not a list".to_owned()).at(""));
+    }
     // Keeping track of the path costs as much again: only what is wrong is read a second time for it.
     if let Ok(parsed) = serde_json::from_slice(json) {
         return Ok(parsed);
     }
-    let invalid = |detail: String| Error::new(StatusCode::BAD_REQUEST, "invalid-json", detail);
     let mut reader = serde_json::Deserializer::from_slice(json);
     let parsed = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let pointer: String = match error.path().to_string().as_str() {

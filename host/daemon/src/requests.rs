@@ -10,7 +10,7 @@ use axum::{
     response::Response,
 };
 use easysight_protocol::Origin;
-use tracing::Instrument;
+use tracing::{Instrument, field};
 use uuid::Uuid;
 
 use crate::telemetry;
@@ -73,7 +73,7 @@ pub async fn name(mut request: Request, next: Next) -> Response {
     let id = request.headers().get(REQUEST_ID).and_then(RequestId::given).unwrap_or_default();
     request.extensions_mut().insert(id.clone());
     let (method, path) = (request.method(), request.uri().path());
-    let span = tracing::info_span!("http", request = %id, %method, path);
+    let span = tracing::info_span!("http", request = %id, %method, path, by = field::Empty);
     telemetry::follow(&span, request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok()));
     let started = Instant::now();
     let mut response = next.run(request).instrument(span.clone()).await;
@@ -85,6 +85,11 @@ pub async fn name(mut request: Request, next: Next) -> Response {
         response.headers_mut().insert(REQUEST_ID, id);
     }
     response
+}
+
+/// Notes who makes the request that is handled now: its log lines say so from here on, as `by`.
+pub fn note_principal(principal: impl fmt::Display) {
+    tracing::Span::current().record("by", field::display(principal));
 }
 
 #[cfg(test)]

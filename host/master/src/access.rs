@@ -10,52 +10,35 @@ use std::{
 use axum::http::StatusCode;
 use chrono::{DateTime, TimeDelta, Utc};
 use easysight_daemon::problem::Error;
-use easysight_protocol::{NewToken, Scope, TokenInfo, TokenRequest};
+use easysight_protocol::{NewToken, TokenInfo, TokenRequest};
 use easysight_store::{Store, StoreError, StoredToken, TokenRepository};
 use parking_lot::Mutex;
 use subtle::ConstantTimeEq;
 
-use crate::clock;
+use crate::{
+    clock,
+    principal::{Identity, Principal},
+    problems::store_error,
+};
 
 /// How long a look-up counts; a revoked token works for so long at the most.
-const FRESH: Duration = Duration::from_secs(5);
+pub(crate) const FRESH: Duration = Duration::from_secs(5);
 /// Look-ups that are kept.
 const MAX_KEPT: usize = 10_000;
 const PREFIX: &str = "es_";
 /// Seconds that a token may hold: a hundred years.
 pub(crate) const MAX_LIFETIME_S: u64 = 3_153_600_000;
 
-/// What a request needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Need {
-    /// To look at cameras, tasks, results and nodes.
-    View,
-    /// To change cameras, tasks and runs.
-    Operate,
-    /// To be a worker.
-    Work,
-    /// To fetch a plugin.
-    Fetch,
-    /// To publish and activate plugins.
-    Publish,
-    /// To make and revoke tokens.
-    Administer,
+/// What a request shows of who makes it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Credentials<'a> {
+    /// Nothing.
+    Missing,
+    /// A token, of the header `Authorization`.
+    Bearer(&'a str),
 }
 
-impl Need {
-    const fn is_met_by(self, scope: Scope) -> bool {
-        match self {
-            Self::View => matches!(scope, Scope::Admin | Scope::Operator | Scope::Viewer),
-            Self::Operate => matches!(scope, Scope::Admin | Scope::Operator),
-            Self::Work => matches!(scope, Scope::Admin | Scope::Worker),
-            Self::Fetch => true,
-            Self::Publish => matches!(scope, Scope::Admin | Scope::Publisher),
-            Self::Administer => matches!(scope, Scope::Admin),
-        }
-    }
-}
-
-/// Decides.
+/// Knows who may call.
 pub(crate) struct Access {
     store: Store,
     loopback: bool,
@@ -90,19 +73,27 @@ impl Access {
         Ok(self.store.tokens().await?.iter().any(|token| is_in_force(&token.info, now)))
     }
 
-    /// Lets a request pass that shows `bearer`, or says why not.
-    pub(crate) async fn check(&self, bearer: Option<&str>, need: Need) -> Result<(), Error> {
-        let Some(bearer) = bearer else {
-            if self.open.load(Ordering::Relaxed) {
-                return Ok(());
-            }
-            let detail = "send a token: Authorization: Bearer …; `easysight-master token create` makes one";
-            return Err(Error::new(StatusCode::UNAUTHORIZED, "unauthorized", detail));
-        };
-        // With an open master any token does, as none does.
+    /// Who shows these credentials.
+    ///
+    /// # Errors
+    ///
+    /// 401 where nobody is known by them, 503 where the database cannot tell.
+    pub(crate) async fn authenticate(&self, credentials: Credentials<'_>) -> Result<Principal, Error> {
+        // With an open master any token is welcome, as none is.
         if self.open.load(Ordering::Relaxed) {
-            return Ok(());
+            return Ok(Principal::ANYBODY);
         }
+        match credentials {
+            Credentials::Missing => {
+                let detail =
+                    "send a token: Authorization: Bearer …; `easysight-master token create` makes one";
+                Err(Error::new(StatusCode::UNAUTHORIZED, "unauthorized", detail))
+            }
+            Credentials::Bearer(token) => self.holder_of(token).await,
+        }
+    }
+
+    async fn holder_of(&self, bearer: &str) -> Result<Principal, Error> {
         let unknown = || {
             let detail = "this token is not known, has expired or was revoked";
             Error::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
@@ -114,15 +105,24 @@ impl Access {
         if !bool::from(matches) || !is_in_force(&token.info, clock::now()) {
             return Err(unknown());
         }
-        if need.is_met_by(token.info.scope) {
-            return Ok(());
+        let TokenInfo { id, name, scope, .. } = token.info;
+        Ok(Principal { identity: Identity::Token { id, name }, scope })
+    }
+
+    /// True while a principal still is who it was: for what goes on after the request was let in. The answer may
+    /// be as old as a look-up may be.
+    ///
+    /// # Errors
+    ///
+    /// 503 where the database cannot tell.
+    pub(crate) async fn still_knows(&self, principal: &Principal) -> Result<bool, Error> {
+        match &principal.identity {
+            Identity::Anybody => Ok(self.open.load(Ordering::Relaxed)),
+            Identity::Token { id, .. } => {
+                let token = self.look_up(id).await?;
+                Ok(token.is_some_and(|token| is_in_force(&token.info, clock::now())))
+            }
         }
-        let detail = format!(
-            "the token `{}` has the scope {}, which does not do here",
-            token.info.name,
-            token.info.scope.as_str()
-        );
-        Err(Error::new(StatusCode::FORBIDDEN, "forbidden", detail))
     }
 
     async fn look_up(&self, id: &str) -> Result<Option<StoredToken>, Error> {
@@ -131,7 +131,7 @@ impl Access {
         {
             return Ok(Some(token.clone()));
         }
-        let found = self.store.token(id).await.map_err(|error| crate::api::store_error(&error))?;
+        let found = self.store.token(id).await.map_err(|error| store_error(&error))?;
         let mut known = self.known.lock();
         if known.len() >= MAX_KEPT {
             known.clear();
@@ -184,6 +184,8 @@ fn random_hex<const N: usize>() -> anyhow::Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use easysight_protocol::Scope;
+
     use super::*;
 
     async fn access(loopback: bool) -> (Access, Store, tempfile::TempDir) {
@@ -201,13 +203,16 @@ mod tests {
     async fn open_only_on_loopback_and_only_without_tokens() {
         let (access, store, _dir) = access(true).await;
         assert!(access.refresh().await.unwrap());
-        assert!(access.check(None, Need::Administer).await.is_ok());
+        let anybody = access.authenticate(Credentials::Missing).await.unwrap();
+        assert_eq!(anybody, Principal::ANYBODY);
+        assert!(access.still_knows(&anybody).await.unwrap());
         make_token(&store, request(Scope::Viewer)).await.unwrap();
         assert!(!access.refresh().await.unwrap());
-        assert!(access.check(None, Need::View).await.is_err());
+        assert!(access.authenticate(Credentials::Missing).await.is_err());
+        assert!(!access.still_knows(&anybody).await.unwrap());
         let (beyond, _store, _dir) = super::tests::access(false).await;
         assert!(!beyond.refresh().await.unwrap());
-        assert!(beyond.check(None, Need::View).await.is_err());
+        assert!(beyond.authenticate(Credentials::Missing).await.is_err());
     }
 
     #[tokio::test]
@@ -217,7 +222,7 @@ mod tests {
             TokenRequest { expires_at: Some(Utc::now() - TimeDelta::days(1)), ..request(Scope::Admin) };
         let over = make_token(&store, over).await.unwrap();
         assert!(!access.refresh().await.unwrap());
-        assert!(access.check(None, Need::View).await.is_err());
+        assert!(access.authenticate(Credentials::Missing).await.is_err());
         store.revoke_token(over.info.id, 1).await.unwrap();
         assert!(access.refresh().await.unwrap());
     }
@@ -231,22 +236,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_token_opens_what_its_scope_says_until_it_ends() {
+    async fn a_token_names_its_holder_until_it_ends() {
         let (access, store, _dir) = access(false).await;
         let viewer = make_token(&store, request(Scope::Viewer)).await.unwrap();
-        let passes = async |token: &str, need| access.check(Some(token), need).await.is_ok();
-        assert!(passes(&viewer.token, Need::View).await);
-        assert!(!passes(&viewer.token, Need::Operate).await);
-        assert!(!passes(&viewer.token, Need::Work).await);
+        let holder = async |token: &str| access.authenticate(Credentials::Bearer(token)).await.ok();
+        let known = holder(&viewer.token).await.unwrap();
+        let identity = Identity::Token { id: viewer.info.id.clone(), name: "t".into() };
+        assert_eq!(known, Principal { identity, scope: Scope::Viewer });
+        assert!(access.still_knows(&known).await.unwrap());
         let other = format!("{}0", viewer.token.get(..viewer.token.len() - 1).unwrap());
-        assert_eq!(passes(&other, Need::View).await, other == viewer.token);
-        assert!(!passes("es_nobody_x", Need::View).await);
+        assert_eq!(holder(&other).await.is_some(), other == viewer.token);
+        assert_eq!(holder("es_nobody_x").await, None);
         let past = Some(Utc::now() - chrono::TimeDelta::seconds(1));
         let over = TokenRequest { expires_at: past, ..request(Scope::Admin) };
         let over = make_token(&store, over).await.unwrap();
-        assert!(!passes(&over.token, Need::View).await);
+        assert_eq!(holder(&over.token).await, None);
         store.revoke_token(viewer.info.id, 1).await.unwrap();
         access.forget();
-        assert!(!passes(&viewer.token, Need::View).await);
+        assert_eq!(holder(&viewer.token).await, None);
+        assert!(!access.still_knows(&known).await.unwrap());
     }
 }

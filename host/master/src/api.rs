@@ -3,8 +3,10 @@
 mod baselines;
 mod cameras;
 mod check;
+mod document;
 mod events;
 mod guard;
+mod parameters;
 mod pictures;
 mod plugins;
 mod results;
@@ -18,28 +20,17 @@ mod workers;
 
 use std::time::Duration;
 
-use axum::{
-    Json, Router,
-    extract::{DefaultBodyLimit, FromRequestParts, Query},
-    http::{StatusCode, request::Parts},
-    middleware,
-    routing::get,
-};
+use axum::{Json, Router, extract::DefaultBodyLimit, http::StatusCode, middleware, routing::get};
 use easysight_daemon::{problem::Error, requests};
-use easysight_store::{PageRequest, StoreError};
-use serde::{Deserialize, de::DeserializeOwned};
 use tower_http::timeout::TimeoutLayer;
-use utoipa::{IntoParams, OpenApi};
+use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use crate::{access::Need, master::Shared};
+use crate::{master::Shared, principal::Need};
 
 /// Longest time that a request may take; uploads over slow links are what takes longest.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(300);
-/// Items of a page at the most, and where nothing is said.
-const MAX_PAGE: u32 = 1_000;
-const PAGE: u32 = 100;
 
 #[derive(OpenApi)]
 #[openapi(info(
@@ -50,7 +41,11 @@ const PAGE: u32 = 100;
 struct Document;
 
 /// The routes.
-pub(crate) fn router(master: &Shared) -> Router {
+///
+/// # Errors
+///
+/// Where the document of the API cannot be written: a defect of this program.
+pub(crate) fn router(master: &Shared) -> anyhow::Result<Router> {
     let guarded = |router: OpenApiRouter<Shared>, need: Need| {
         router.route_layer(middleware::from_fn_with_state((master.clone(), need), guard::check))
     };
@@ -120,9 +115,10 @@ pub(crate) fn router(master: &Shared) -> Router {
         .merge(guarded(publish, Need::Publish))
         .merge(guarded(administer, Need::Administer))
         .split_for_parts();
+    let document = document::complete(&document)?;
     // Relative, so that the page works below a path prefix too.
     let docs = SwaggerUi::new("/docs").config(Config::from("../api/openapi.json"));
-    Router::new()
+    let router = Router::new()
         .merge(api)
         .merge(docs)
         .route("/api/openapi.json", get(move || async move { Json(document) }))
@@ -139,70 +135,6 @@ pub(crate) fn router(master: &Shared) -> Router {
         .layer(DefaultBodyLimit::disable())
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
         .layer(middleware::from_fn(requests::name))
-        .with_state(master.clone())
-}
-
-/// What went wrong in the store, for a client.
-pub(crate) fn store_error(error: &StoreError) -> Error {
-    let unavailable = |slug: &str| {
-        Error::new(StatusCode::SERVICE_UNAVAILABLE, slug, error.to_string())
-            .retry_after(Duration::from_secs(2))
-    };
-    match error {
-        StoreError::Busy { .. } | StoreError::Contended(_) => unavailable("busy"),
-        StoreError::Unavailable(_) => {
-            tracing::error!(%error, "the store");
-            unavailable("store-unavailable")
-        }
-        StoreError::Conflict(_) => Error::new(StatusCode::CONFLICT, "conflict", error.to_string()),
-        StoreError::Corrupt(_) => {
-            tracing::error!(%error, "the store");
-            Error::new(StatusCode::INTERNAL_SERVER_ERROR, "store-corrupt", error.to_string())
-        }
-    }
-}
-
-/// 404.
-fn missing(what: &str, id: impl std::fmt::Display) -> Error {
-    let slug = format!("no-such-{what}");
-    Error::new(StatusCode::NOT_FOUND, &slug, format!("there is no {what} `{id}`"))
-}
-
-/// 422 with the offending field.
-fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Error {
-    Error::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-request", detail).at(field)
-}
-
-/// A query whose faults are problems too.
-struct Params<T>(T);
-
-impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
-    type Rejection = Error;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
-        let Query(params) = Query::from_request_parts(parts, state).await.map_err(|rejection| {
-            Error::new(StatusCode::BAD_REQUEST, "invalid-query", rejection.body_text())
-        })?;
-        Ok(Self(params))
-    }
-}
-
-/// Which page of a list is wanted.
-#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
-struct PageQuery {
-    /// `next` of the page before.
-    after: Option<String>,
-    /// Items at the most, 1 to 1000; 100 where absent.
-    limit: Option<u32>,
-}
-
-impl PageQuery {
-    fn page(self) -> Result<PageRequest, Error> {
-        let limit = self.limit.unwrap_or(PAGE);
-        if !(1..=MAX_PAGE).contains(&limit) {
-            let detail = format!("limit: a number from 1 to {MAX_PAGE} is wanted");
-            return Err(Error::new(StatusCode::BAD_REQUEST, "invalid-query", detail));
-        }
-        Ok(PageRequest { after: self.after, limit })
-    }
+        .with_state(master.clone());
+    Ok(router)
 }

@@ -1,17 +1,22 @@
 //! EasySight's master: cameras, tasks, plugins, and the jobs that workers lease.
 
 mod access;
+mod announce;
 mod api;
 mod clock;
 mod events;
 mod master;
 mod metrics;
+mod news;
 mod pictures;
 mod pollers;
+mod principal;
+mod problems;
 mod registry;
 mod relay;
 mod repair;
 mod retention;
+mod runs;
 mod schedule;
 mod scheduler;
 mod service;

@@ -1,8 +1,11 @@
 //! What all parts of the master share.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use chrono::{DateTime, Utc};
@@ -12,9 +15,12 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    access::Access, events::Events, metrics::Metrics, pictures::Pictures, pollers::Pollers,
-    registry::Registry, relay::Relay, uploads::Uploads, waiting::Waiting,
+    access::Access, events::Events, metrics::Metrics, news::Relay, pictures::Pictures, pollers::Pollers,
+    registry::Registry, uploads::Uploads, waiting::Waiting,
 };
+
+/// Longest time between two looks of the scheduler before the process counts as stuck.
+const STUCK: Duration = Duration::from_secs(60);
 
 /// The master.
 pub(crate) struct Master {
@@ -79,6 +85,11 @@ impl Hearing {
 }
 
 impl Master {
+    /// False while the scheduler does not get round, whatever it hangs on. It need not once the master stops.
+    pub(crate) fn scheduler_is_alive(&self) -> bool {
+        self.stopping.is_cancelled() || self.pulse.is_felt(Instant::now(), STUCK)
+    }
+
     /// Before which time a node must have been heard of last to count as silent.
     pub(crate) fn silent_before(&self, now: i64) -> i64 {
         silent_before(self.hearing.since(), now, self.lease_ms)

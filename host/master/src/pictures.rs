@@ -15,9 +15,9 @@ use std::{
 };
 
 use easysight_sandbox::Digest;
-use easysight_store::{PictureRepository, StoreError};
+use easysight_store::{PictureRepository, Store, StoreError};
 
-use crate::master::{Master, now_ms};
+use crate::clock::now_ms;
 
 /// Bytes of one picture at the most.
 pub(crate) const MAX_PICTURE_BYTES: usize = 2 << 20;
@@ -163,13 +163,17 @@ fn is_pinned(path: &Path, pinned: &HashSet<String>) -> bool {
 
 /// Removes pictures where that is due. While ages cannot be trusted, only pictures beyond the size limit are
 /// removed. Errors are logged, and the next call tries again.
-pub(crate) async fn upkeep(master: &Master, trusts_ages: bool) -> Result<(), StoreError> {
-    let pictures = Arc::clone(&master.pictures);
+pub(crate) async fn upkeep(
+    pictures: &Arc<Pictures>,
+    store: &Store,
+    trusts_ages: bool,
+) -> Result<(), StoreError> {
+    let pictures = Arc::clone(pictures);
     let now = now_ms();
     if !pictures.is_due(now) {
         return Ok(());
     }
-    let pinned = master.store.good_pictures().await?;
+    let pinned = store.good_pictures().await?;
     // Files carry the time of the machine's clock; nothing is older than the beginning of time.
     let measured = u64::try_from(now)
         .map_or(SystemTime::UNIX_EPOCH, |ms| SystemTime::UNIX_EPOCH + Duration::from_millis(ms));

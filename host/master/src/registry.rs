@@ -31,6 +31,19 @@ pub(crate) enum NoPlan {
     Invalid(ConfigProblem),
 }
 
+impl NoPlan {
+    /// What the task waits for. A configuration that is invalid now was valid when the task was made: another
+    /// version of the plugin has become active since.
+    pub(crate) fn reasons(self) -> Vec<String> {
+        match self {
+            Self::Waits(reasons) => reasons,
+            Self::Invalid(problem) => {
+                vec![format!("a configuration that its plugin takes: {}: {}", problem.field, problem.detail)]
+            }
+        }
+    }
+}
+
 /// Why a component was not published.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PublishError {

@@ -1,141 +1,20 @@
-//! Masters that share a database hear of each other's doings at once: a job that is queued at one wakes
-//! a poll that waits at another, and whoever looks on sees what happens at all of them. Many doings
-//! make one message.
+//! Masters that share a database hear at once what happens at the others: a job that is queued at one wakes a poll
+//! that waits at another, and clients follow the events of all of them.
 
 use std::{sync::Arc, time::Duration};
 
-use easysight_protocol::RunId;
+use easysight_protocol::Event;
 use easysight_store::{FindingRepository, LeaseRepository, Listener, MAX_NEWS_BYTES, StoreError};
-use parking_lot::Mutex;
-use serde::{Deserialize, Serialize};
-use tokio::sync::Notify;
 
 use crate::{
-    events::{Event, NodeChange, RunChange},
-    master::{Master, Shared, now_ms},
+    master::{Master, Shared},
+    news::{News, Notice, Relay},
 };
 
-/// How long doings are gathered for one message.
+/// How long news are gathered for one message.
 const GATHER: Duration = Duration::from_millis(3);
 /// Pause before a connection that failed is made anew.
 const RECONNECT: Duration = Duration::from_secs(2);
-/// Events of one message: their ids fit into it.
-const MAX_EVENTS: usize = 60;
-/// Events that may wait to be told. More than that nobody could follow.
-const MAX_WAITING: usize = 2_000;
-
-/// One event, as it is told.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Told {
-    Run(RunId, RunChange),
-    Node(String, NodeChange),
-    /// A finding's id.
-    Finding(String),
-}
-
-/// What is told in one message.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct News {
-    /// The master that it happened at.
-    from: String,
-    /// Jobs that were queued.
-    queued: usize,
-    /// Cameras, tasks or plugins are not what they were.
-    changed: bool,
-    events: Vec<Told>,
-}
-
-/// What waits to be told.
-#[derive(Default)]
-pub(crate) struct Relay {
-    news: Mutex<News>,
-    bell: Notify,
-}
-
-impl Relay {
-    fn note(&self, note: impl FnOnce(&mut News)) {
-        note(&mut self.news.lock());
-        self.bell.notify_one();
-    }
-
-    /// The next message; none where there is nothing to tell.
-    fn take(&self, from: &str) -> Option<News> {
-        let mut waiting = self.news.lock();
-        let count = waiting.events.len().min(MAX_EVENTS);
-        let news = News {
-            from: from.to_owned(),
-            queued: std::mem::take(&mut waiting.queued),
-            changed: std::mem::take(&mut waiting.changed),
-            events: waiting.events.drain(..count).collect(),
-        };
-        (news.queued > 0 || news.changed || !news.events.is_empty()).then_some(news)
-    }
-}
-
-impl Master {
-    /// Wakes polls that wait, here and at other masters, for so many jobs that were queued.
-    pub(crate) fn queued(&self, jobs: usize) {
-        self.wake();
-        if let Some(relay) = &self.relay
-            && jobs > 0
-        {
-            relay.note(|news| news.queued = news.queued.saturating_add(jobs));
-        }
-    }
-
-    /// Wakes as many polls as there are jobs that are known to be ready.
-    pub(crate) fn wake(&self) {
-        if self.waiting.len() > 0 {
-            for (required, jobs) in self.store.known_ready_jobs() {
-                self.waiting.wake(&required, jobs);
-            }
-        }
-    }
-
-    /// Looks for jobs that those who wait may have, and wakes them. Costs a statement only where what is known is
-    /// old or in doubt.
-    pub(crate) async fn look_for_jobs(&self) -> Result<(), StoreError> {
-        let labels = self.waiting.labels();
-        let now = now_ms();
-        if labels.iter().any(|labels| self.store.may_have_work(labels, now)) {
-            for (required, jobs) in self.store.ready_jobs(labels, now).await? {
-                self.waiting.wake(&required, jobs);
-            }
-        }
-        Ok(())
-    }
-
-    /// Lets the schedulers look again at what runs may wait for.
-    pub(crate) fn note_change(&self) {
-        self.changed.notify_one();
-        if let Some(relay) = &self.relay {
-            relay.note(|news| news.changed = true);
-        }
-    }
-
-    /// Tells everyone who looks on, at other masters too.
-    pub(crate) fn tell(&self, event: Event) {
-        if let Some(relay) = &self.relay {
-            let told = match &event {
-                Event::Run { run_id, change } => Told::Run(*run_id, *change),
-                Event::Node { node_id, change } => Told::Node(node_id.clone(), *change),
-                Event::Finding { finding } => Told::Finding(finding.id.clone()),
-            };
-            relay.note(|news| {
-                if news.events.len() < MAX_WAITING {
-                    news.events.push(told);
-                }
-            });
-        }
-        self.events.tell(event);
-    }
-
-    /// Tells what became of a run.
-    pub(crate) fn tell_run(&self, run_id: RunId, change: RunChange) {
-        self.tell(Event::Run { run_id, change });
-    }
-}
 
 /// Tells and listens until the master stops. Ends at once where nobody shares its database.
 pub(crate) async fn run(master: Shared) {
@@ -209,11 +88,11 @@ async fn take_in(master: &Master, news: News) -> Result<(), StoreError> {
         master.look_for_jobs().await?;
     }
     let mut findings = Vec::new();
-    for told in news.events {
-        match told {
-            Told::Run(run_id, change) => master.events.tell(Event::Run { run_id, change }),
-            Told::Node(node_id, change) => master.events.tell(Event::Node { node_id, change }),
-            Told::Finding(id) => findings.push(id),
+    for notice in news.events {
+        match notice {
+            Notice::Run(run_id, change) => master.events.tell(Event::Run { run_id, change }),
+            Notice::Node(node_id, change) => master.events.tell(Event::Node { node_id, change }),
+            Notice::Finding(id) => findings.push(id),
         }
     }
     if !findings.is_empty() {
@@ -222,25 +101,4 @@ async fn take_in(master: &Master, news: News) -> Result<(), StoreError> {
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use easysight_protocol::RunId;
-
-    use super::*;
-
-    #[test]
-    fn a_message_of_the_longest_names_fits_and_the_rest_follows() {
-        let relay = Relay::default();
-        for _ in 0..MAX_EVENTS + 1 {
-            relay.note(|news| news.events.push(Told::Node("n".repeat(100), NodeChange::Unregistered)));
-        }
-        relay.note(|news| news.events.push(Told::Run(RunId::fresh(), RunChange::Cancelled)));
-        let first = relay.take("m").unwrap();
-        assert_eq!(first.events.len(), MAX_EVENTS);
-        assert!(serde_json::to_string(&first).unwrap().len() <= MAX_NEWS_BYTES);
-        assert_eq!(relay.take("m").unwrap().events.len(), 2);
-        assert!(relay.take("m").is_none());
-    }
 }

@@ -1,30 +1,23 @@
 //! What the master does by itself: tasks that are due become runs, runs become jobs, leases expire,
 //! history is pruned.
 
-use std::{
-    collections::BTreeSet,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use easysight_daemon::{requests::RequestId, telemetry::traceparent};
-use easysight_protocol::{JobPlan, Origin, RunId, Task, TaskRequest, Trigger};
+use easysight_protocol::{Origin, RunChange, Task, Trigger};
 use easysight_store::{
-    CameraRepository, Dialect, FanOut, JobRepository, NewRun, RunRepository, Start, StoreError, StoredRun,
-    TaskRepository, UpkeepRepository, UsageRepository,
+    CameraRepository, Dialect, NewRun, RunRepository, StoreError, TaskRepository, UpkeepRepository,
+    UsageRepository,
 };
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::Instrument;
 
 use crate::{
     clock,
-    events::RunChange,
     master::{Master, Shared, now_ms},
-    pictures,
-    registry::NoPlan,
-    repair,
+    pictures, repair,
     retention::Retention,
-    schedule,
+    runs, schedule,
 };
 
 /// How often the scheduler looks round; what people do is acted upon at once.
@@ -37,8 +30,6 @@ const LEAD_MS: i64 = 5_000;
 const LEAD_UPKEEP_MS: i64 = 20_000;
 /// Tasks and waiting runs that one look takes up.
 const BATCH: i64 = 200;
-/// Longest time between two looks before the process counts as stuck.
-const STUCK: Duration = Duration::from_secs(60);
 
 /// Looks round until the master stops.
 pub(crate) async fn run(master: Shared, mut retention: Retention) {
@@ -74,11 +65,6 @@ pub(crate) async fn run(master: Shared, mut retention: Retention) {
     }
 }
 
-/// False while the scheduler does not get round, whatever it hangs on. It need not once the master stops.
-pub(crate) fn lives(master: &Master) -> bool {
-    master.stopping.is_cancelled() || master.pulse.is_felt(Instant::now(), STUCK)
-}
-
 async fn look_round(master: &Master, slow: bool, retention: &mut Retention) -> Result<(), StoreError> {
     let now = now_ms();
     master.metrics.backlog.set(i64::try_from(master.store.backlog()).unwrap_or(i64::MAX));
@@ -95,7 +81,7 @@ async fn look_round(master: &Master, slow: bool, retention: &mut Retention) -> R
     }
     if agenda.runs_wait {
         for waiting in master.store.waiting_runs(BATCH).await? {
-            start(master, waiting).await?;
+            runs::begin_waiting(master, waiting).await?;
         }
     }
     let heard = master.has_heard(now);
@@ -116,7 +102,7 @@ async fn look_round(master: &Master, slow: bool, retention: &mut Retention) -> R
         master.store.write_usage().await?;
         let trusts_ages = retention.trusts_ages(tokio::time::Instant::now());
         master.uploads.sweep(&master.store, trusts_ages).await?;
-        pictures::upkeep(master, trusts_ages).await?;
+        pictures::upkeep(&master.pictures, &master.store, trusts_ages).await?;
     }
     if (slow || retention.goes_on()) && leads_upkeep(master).await? {
         for run in master.store.tidy(now).await? {
@@ -141,7 +127,7 @@ async fn reap(master: &Master, heard: bool, now: i64) -> Result<(), StoreError> 
     if reaped.expired > 0 {
         tracing::warn!(jobs = reaped.expired, "leases expired: their nodes were not heard of in time");
         master.metrics.lost("expired", reaped.expired);
-        master.queued(usize::try_from(reaped.expired).unwrap_or(usize::MAX));
+        master.announce_jobs(usize::try_from(reaped.expired).unwrap_or(usize::MAX));
     }
     if reaped.overdue > 0 {
         tracing::warn!(jobs = reaped.overdue, "jobs were given up at the deadline of their run");
@@ -172,7 +158,7 @@ async fn fire(master: &Master, task: Task) -> Result<(), StoreError> {
             definition: task.definition,
             origin: Origin { request_id: Some(request.to_string()), traceparent: traceparent() },
         };
-        let (run, made) = begin(master, new).await?;
+        let (run, made) = runs::begin(master, new).await?;
         if made {
             tracing::info!(%request, %run, "due");
         }
@@ -180,116 +166,6 @@ async fn fire(master: &Master, task: Task) -> Result<(), StoreError> {
     // Only now: a master that dies in between fires again, and the run's fire time makes that nothing.
     master.store.advance_task(task.id, due.timestamp_millis(), next).await?;
     Ok(())
-}
-
-/// Makes a run, with its jobs where nothing is missing. Answers with false where there is one already
-/// that stands for the same.
-pub(crate) async fn begin(master: &Master, new: NewRun) -> Result<(RunId, bool), StoreError> {
-    let start = how(master, new.trigger, new.task_id.as_deref(), &new.definition, &new.origin).await?;
-    let jobs = match &start {
-        Start::Now(jobs) => Some(jobs.cameras.len()),
-        Start::Waits(_) => None,
-    };
-    let (run, made) = master.store.create_run(new, start, now_ms()).await?;
-    if made {
-        master.tell_run(run, RunChange::Created);
-        if let Some(jobs) = jobs {
-            begun(master, run, jobs);
-        }
-    }
-    Ok((run, made))
-}
-
-/// Gives a waiting run its jobs, or notes what it still waits for.
-async fn start(master: &Master, waiting: StoredRun) -> Result<(), StoreError> {
-    let StoredRun { run, definition, origin } = waiting;
-    match how(master, run.trigger, run.task_id.as_deref(), &definition, &origin).await? {
-        Start::Now(jobs) => {
-            if let Some(jobs) = master.store.fan_out(run.id, jobs, now_ms()).await? {
-                begun(master, run.id, jobs);
-            }
-            Ok(())
-        }
-        Start::Waits(reasons) => note(master, run.id, &run.waits_for, reasons).await,
-    }
-}
-
-/// What a run begins with as things are now.
-async fn how(
-    master: &Master,
-    trigger: Trigger,
-    task: Option<&str>,
-    definition: &TaskRequest,
-    origin: &Origin,
-) -> Result<Start, StoreError> {
-    let plan = match master.registry.active().plan(&definition.diagnoses, &definition.config) {
-        Ok(plan) => {
-            let full_look_every = definition.full_look_every;
-            // Who submits a task wants to know how its cameras are now.
-            let spares_lost = trigger == Trigger::Schedule;
-            JobPlan { origin: origin.clone(), full_look_every, spares_lost, ..plan }
-        }
-        Err(NoPlan::Waits(reasons)) => return Ok(Start::Waits(reasons)),
-        Err(NoPlan::Invalid(problem)) => {
-            // It was valid when the task was made: another version of the plugin is active now.
-            let reason =
-                format!("a configuration that its plugin takes: {}: {}", problem.field, problem.detail);
-            return Ok(Start::Waits(vec![reason]));
-        }
-    };
-    if trigger == Trigger::Submission {
-        // Its source stands in the place of cameras.
-        let cameras = definition.cameras.iter().map(|source| (None, source.clone())).collect();
-        return Ok(Start::Now(FanOut { plan, cameras, missing: Vec::new() }));
-    }
-    let (cameras, mut missing) =
-        master.store.cameras_of_task(&definition.cameras, &definition.groups).await?;
-    if cameras.is_empty() && !missing.is_empty() {
-        return Ok(Start::Waits(missing));
-    }
-    let mut cameras: Vec<_> = cameras.into_iter().map(|one| (Some(one.camera.id), one.source)).collect();
-    if let (Trigger::Schedule, Some(task)) = (trigger, task) {
-        missing.extend(pass_over(master, task, &mut cameras).await?);
-    }
-    Ok(Start::Now(FanOut { plan, cameras, missing }))
-}
-
-/// Leaves out cameras whose last check by the same task has not ended: however long a camera or the queue takes, no
-/// camera is asked by a task twice at a time, and the queue does not grow. Answers in words how many.
-async fn pass_over(
-    master: &Master,
-    task: &str,
-    cameras: &mut Vec<(Option<String>, String)>,
-) -> Result<Option<String>, StoreError> {
-    let under_way = master.store.cameras_under_way(task).await?;
-    let before = cameras.len();
-    cameras.retain(|(camera, _)| camera.as_ref().is_none_or(|camera| !under_way.contains(camera)));
-    let passed_over = before - cameras.len();
-    if passed_over == 0 {
-        return Ok(None);
-    }
-    tracing::warn!(
-        task,
-        cameras = passed_over,
-        "the last check of cameras has not ended, so they are left out of this one"
-    );
-    master.metrics.passed_over.inc_by(passed_over as u64);
-    Ok(Some(format!("the end of the check before, of {passed_over} cameras")))
-}
-
-/// A run has its jobs: those who wait for jobs are woken.
-fn begun(master: &Master, run: RunId, jobs: usize) {
-    master.queued(jobs);
-    master.tell_run(run, if jobs == 0 { RunChange::Finished } else { RunChange::Started });
-}
-
-async fn note(master: &Master, run: RunId, known: &[String], reasons: Vec<String>) -> Result<(), StoreError> {
-    let (before, now): (BTreeSet<_>, BTreeSet<_>) = (known.iter().collect(), reasons.iter().collect());
-    if before == now {
-        return Ok(());
-    }
-    tracing::warn!(%run, waits_for = reasons.join(", "), "a run waits");
-    master.store.set_waits_for(run, reasons).await
 }
 
 /// Runs the scheduler as a task of its own.

@@ -26,10 +26,11 @@ use crate::{
     events::Events,
     master::{Hearing, Master, now_ms},
     metrics::Metrics,
+    news::Relay,
     pictures::{Keep, Pictures},
     pollers::Pollers,
     registry::Registry,
-    relay::{self, Relay},
+    relay,
     retention::Retention,
     scheduler,
     settings::{MasterSettings, TlsFiles},
@@ -106,7 +107,7 @@ pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
     let scheduler = scheduler::spawn(&master, retention);
     let relaying = tokio::spawn(relay::run(Arc::clone(&master)));
     let watched = Arc::clone(&master);
-    let watchdog = tokio::spawn(watchdog(move || scheduler::lives(&watched)));
+    let watchdog = tokio::spawn(watchdog(move || watched.scheduler_is_alive()));
     let handle = Handle::new();
     let address = listener.local_addr().context("the address that is listened on")?;
     let server = serve(&settings, listener, handle.clone(), &master).await?;
@@ -159,7 +160,7 @@ async fn serve(
     handle: Handle<SocketAddr>,
     master: &Arc<Master>,
 ) -> anyhow::Result<Serving> {
-    let router = api::router(master).into_make_service();
+    let router = api::router(master)?.into_make_service();
     Ok(match &settings.tls {
         None => Box::pin(axum_server::from_tcp(listener)?.handle(handle).serve(router)),
         Some(files) => {

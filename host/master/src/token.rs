@@ -6,7 +6,7 @@ use clap::{Arg, ArgMatches, Command};
 use easysight_protocol::{Scope, TokenRequest};
 use easysight_store::{Store, TokenRepository};
 
-use crate::{access::make_token, master::now_ms, settings::MasterSettings};
+use crate::{access::make_token, clock::now_ms, settings::MasterSettings};
 
 /// What clocks of masters that share a database may differ by.
 const TOLERANCE: TimeDelta = TimeDelta::seconds(60);

@@ -1,4 +1,4 @@
-//! Who may do what.
+//! Tokens and their scopes.
 
 use std::str::FromStr;
 
@@ -6,17 +6,19 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::schema::Name;
+
 /// What the holder of a token may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// Everything.
     Admin,
-    /// See everything, and change cameras, tasks and runs.
+    /// Read everything except tokens; change cameras, tasks and runs.
     Operator,
-    /// See cameras, tasks, results and nodes.
+    /// Read cameras, tasks, results and nodes.
     Viewer,
-    /// Be a worker: register, lease, report, fetch plugins.
+    /// Work as a node: register, lease jobs, report results, fetch plugins.
     Worker,
     /// Publish and activate plugins.
     Publisher,
@@ -36,13 +38,13 @@ impl Scope {
     }
 }
 
-/// A text that is no scope.
+/// The text is not a scope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseScopeError;
 
 impl std::fmt::Display for ParseScopeError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("admin, operator, viewer, worker or publisher is wanted")
+        f.write_str("expected admin, operator, viewer, worker or publisher")
     }
 }
 
@@ -60,43 +62,45 @@ impl FromStr for Scope {
 /// A token, without its secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TokenInfo {
-    /// Names it, for revoking.
+    /// The token's id.
     pub id: String,
-    /// For people.
+    /// The token's name, for people.
     pub name: String,
-    /// What its holder may do.
+    /// What the token's holder may do.
     pub scope: Scope,
-    /// When it was made.
+    /// When the token was created.
     pub created_at: DateTime<Utc>,
-    /// When it ends by itself.
+    /// When the token expires; null: never.
     pub expires_at: Option<DateTime<Utc>>,
-    /// When it was revoked.
+    /// When the token was revoked; null: it was not.
     pub revoked_at: Option<DateTime<Utc>>,
 }
 
-/// What a token shall be. The body of `POST /api/v1/tokens`.
+/// The body of `POST /api/v1/tokens`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TokenRequest {
-    /// For people, 1 to 200 characters.
+    /// The token's name, for people, 1 to 200 characters.
+    #[schema(value_type = Name)]
     pub name: String,
-    /// What its holder may do.
+    /// What the token's holder may do.
     pub scope: Scope,
-    /// A date at which it ends by itself, whatever the master's clock says when it is made.
+    /// The date at which the token expires, whatever the master's clock says when the token is created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<DateTime<Utc>>,
-    /// Seconds from now until it ends by itself, 1 to 3,153,600,000, in place of a date. Where the master's clock
-    /// turns out to be wrong and is put right, it holds for that long all the same. Without either, it never ends.
+    /// Seconds from now until the token expires, 1 to 3,153,600,000, in place of a date. If the master's clock turns
+    /// out to be wrong and is corrected, the token still lasts that long. Without either, the token never expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 3_153_600_000_u64)]
     pub lifetime_s: Option<u64>,
 }
 
-/// A token that was just made. Its secret is never shown again.
+/// A token that was just created. The secret is never shown again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct NewToken {
-    /// What `Authorization: Bearer …` takes.
+    /// The secret, for the header `Authorization: Bearer …`.
     pub token: String,
-    /// The rest.
+    /// The token without its secret.
     #[serde(flatten)]
     pub info: TokenInfo,
 }

@@ -1,5 +1,5 @@
-//! Baselines on their way: what a plugin remembers of a camera from one run to the next. Its meaning
-//! is the plugin's own; here it is bytes, base64 in JSON.
+//! Baselines: what a plugin remembers of a camera from one run to the next. Only the plugin understands the bytes;
+//! in JSON they are base64.
 
 use std::{error, fmt};
 
@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use crate::{Finding, Status};
 
-/// Bytes of one baseline at the most.
+/// Largest baseline, in bytes.
 pub const MAX_BASELINE_BYTES: usize = 256 << 10;
 /// Characters of a plugin's name at the most.
 const MAX_NAME: usize = 64;
@@ -22,9 +22,9 @@ const SCENE_CHANGE: &str = "scene_change";
 /// What one plugin remembers of one camera.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Baseline {
-    /// The plugin's name, without its version: a later version goes on with it.
+    /// The plugin's name without its version: a later version continues with the same baseline.
     pub plugin: String,
-    /// The bytes, at most 262144 of them, in base64 with padding.
+    /// At most 262144 bytes, in base64 with padding.
     pub data: String,
 }
 
@@ -65,17 +65,17 @@ impl Baseline {
     }
 }
 
-/// Why something is no baseline.
+/// Why a baseline is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BaselineError {
-    /// No plugin is called like that.
+    /// The name is not a plugin's name.
     Name,
-    /// Too many bytes.
+    /// The baseline is too large.
     TooLarge {
         /// Letters of base64.
         letters: usize,
     },
-    /// Damaged on the way, or where it was kept.
+    /// The data are not base64: damaged in transit or in the store.
     NotBase64,
 }
 
@@ -93,21 +93,21 @@ impl fmt::Display for BaselineError {
 
 impl error::Error for BaselineError {}
 
-/// A baseline that is kept of a camera.
+/// A stored baseline of a camera.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BaselineInfo {
     /// The plugin's name.
     pub plugin: String,
-    /// Bytes of it.
+    /// The baseline's size in bytes.
     pub size_bytes: u64,
-    /// When the job was leased that stored it.
+    /// When the job that stored the baseline was leased.
     pub stored_at: DateTime<Utc>,
 }
 
-/// What a reset did.
+/// The answer to a reset of baselines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BaselineReset {
-    /// Baselines that were there and are gone.
+    /// How many baselines were removed.
     pub removed: u64,
 }
 

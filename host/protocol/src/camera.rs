@@ -1,4 +1,4 @@
-//! Cameras: what is looked at.
+//! Cameras and camera groups.
 
 use std::collections::BTreeMap;
 
@@ -6,32 +6,41 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::Status;
+use crate::{
+    Status,
+    schema::{CameraSource, Id, LabelMap, Name},
+};
 
 /// Labels of cameras, tasks and nodes: short texts by key.
 pub type Labels = BTreeMap<String, String>;
 
-/// What a camera shall be. The body of `POST /api/v1/diagnosis/cameras` and of `PUT …/{id}`.
+/// The body of `POST /api/v1/diagnosis/cameras` and of `PUT …/{id}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CameraRequest {
-    /// 1 to 128 letters, digits, `.`, `_`, `-`; made by the master where absent.
+    /// The camera's id: 1 to 128 letters, digits, `.`, `_`, `-`. If absent, the master makes one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Id>)]
     pub id: Option<String>,
-    /// For people, 1 to 200 characters.
+    /// The camera's name, for people, 1 to 200 characters.
+    #[schema(value_type = Name)]
     pub name: String,
-    /// `rtsp://`, `http(s)://` or a file that workers may read. Credentials may stand in it; they
-    /// are shown as `***`. Where a known camera's source is sent back with `***`, they are kept: of the same
-    /// host and user. Where it cannot be told what `***` stands for, the source is refused.
+    /// The address of the camera's picture: `rtsp://`, `http(s)://`, or the path of a file that workers can read.
+    /// The address may contain credentials; answers show them as `***`. In a change of a known camera, `***`
+    /// stands for the stored credentials of the same host and user. A source is refused if the master cannot tell
+    /// what `***` stands for.
+    #[schema(value_type = CameraSource)]
     pub source: String,
-    /// False: tasks pass it over.
+    /// If false, tasks skip the camera.
     #[serde(default = "yes")]
     pub enabled: bool,
-    /// For people and for filters.
+    /// Labels, for people and for filters.
     #[serde(default)]
+    #[schema(value_type = LabelMap)]
     pub labels: Labels,
-    /// Groups that it is in; a group exists while a camera is in it.
+    /// The camera's groups, at most 64. A group exists as long as a camera is in it.
     #[serde(default)]
+    #[schema(value_type = Vec<Name>, max_items = 64)]
     pub groups: Vec<String>,
 }
 
@@ -42,68 +51,81 @@ const fn yes() -> bool {
 /// A camera.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Camera {
-    /// Its name among programs.
+    /// The camera's id.
     pub id: String,
-    /// Its name for people.
+    /// The camera's name.
     pub name: String,
-    /// Where its picture comes from, credentials masked.
+    /// The address of the camera's picture, secrets masked.
     pub source: String,
-    /// False: tasks pass it over.
+    /// If false, tasks skip the camera.
     pub enabled: bool,
-    /// For people and for filters.
+    /// Labels, for people and for filters.
+    #[schema(value_type = LabelMap)]
     pub labels: Labels,
-    /// Groups that it is in, sorted.
+    /// The camera's groups, sorted.
     pub groups: Vec<String>,
-    /// When it was made.
+    /// When the camera was created.
     pub created_at: DateTime<Utc>,
-    /// When it was changed last.
+    /// When the camera was last changed.
     pub updated_at: DateTime<Utc>,
-    /// The worst status of its last job, of findings that follow from no other; absent before the first
-    /// one.
+    /// The camera's status: the worst of each diagnosis' last finding, without findings that another finding
+    /// explains. Null before the first job.
     pub status: Option<Status>,
-    /// When that was.
+    /// When the camera was last captured for this status.
     pub checked_at: Option<DateTime<Utc>>,
-    /// What it showed when all was well the last time that a picture was kept of it.
+    /// The last picture that was stored while the camera was healthy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_good_picture: Option<GoodPicture>,
-    /// That it gives no picture, and when it is asked for one again; absent once it gave one.
+    /// Since when the camera gives no picture, and when it is asked for one again. Absent if its last look gave a
+    /// picture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<Lost>,
 }
 
-/// A camera that gave no picture when it was asked for one last.
+/// The state of a camera that gave no picture when it was last asked for one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Lost {
-    /// Why, by the word that its finding has as `loss`.
+    /// Why there is no picture: the `loss` of the finding.
     pub reason: String,
-    /// Whether it took a connection.
+    /// Whether the camera took a connection.
     pub connects: bool,
-    /// Since when it gives none.
+    /// Since when the camera gives no picture.
     pub since: DateTime<Utc>,
-    /// How often it was asked for one since then.
+    /// How often the camera was asked for a picture since then.
     pub looks: u32,
-    /// When that was last.
+    /// When it was last asked.
     pub looked_at: DateTime<Utc>,
-    /// When it is asked again: by the first check after this time. Checks by a schedule that come before only look
-    /// whether it takes a connection; where that changes, it is asked at once.
+    /// The first check after this time asks the camera for a picture again. Scheduled checks before it only try whether
+    /// the camera takes a connection; if that changed, they ask at once.
     pub next_full_look_at: DateTime<Utc>,
 }
 
-/// What a camera showed when all was well.
+/// A camera after it was changed. The answer of `PUT /api/v1/diagnosis/cameras/{id}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ChangedCamera {
+    /// The camera.
+    #[serde(flatten)]
+    pub camera: Camera,
+    /// What was done beyond the request: user and password were kept although the address changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// A picture of a healthy camera.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct GoodPicture {
-    /// Name of the picture, for `GET /api/v1/diagnosis/pictures/{digest}`.
+    /// The picture's digest, for `GET /api/v1/diagnosis/pictures/{digest}`.
     pub digest: String,
-    /// When it came.
+    /// When the master received the picture.
     pub taken_at: DateTime<Utc>,
 }
 
 /// A group of cameras.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CameraGroup {
-    /// Its name.
+    /// The group's name.
     pub name: String,
-    /// Cameras in it.
+    /// How many cameras are in the group.
     pub cameras: u64,
 }
 

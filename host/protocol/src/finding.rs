@@ -1,4 +1,4 @@
-//! A finding: what one diagnosis says of one clip.
+//! Findings: what one diagnosis says of one clip.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -14,7 +14,7 @@ pub struct Text {
     pub en: String,
 }
 
-/// How bad it is.
+/// The status of a finding or a camera.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
@@ -63,7 +63,7 @@ pub struct Metric {
     pub unit: String,
 }
 
-/// A box in the picture; coordinates are shares (0 to 1) of the picture's width and height.
+/// A box in the picture. Coordinates are shares (0 to 1) of the picture's width and height.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Region {
     /// From the picture's left edge.
@@ -74,33 +74,33 @@ pub struct Region {
     pub width: f32,
     /// Height of the box.
     pub height: f32,
-    /// What is to be seen there.
+    /// What the box shows.
     pub caption: Text,
 }
 
-/// The metric that decided, and the threshold that it was held against.
+/// The metric that decided, and its threshold.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Decision {
     /// Name of one of the finding's metrics.
     pub metric: String,
-    /// In the unit of that metric.
+    /// The threshold, in the metric's unit.
     pub threshold: f64,
 }
 
-/// What was seen when something was found. Names of pictures, for `GET /api/v1/diagnosis/pictures/{digest}`;
-/// findings of one clip share them.
+/// The evidence pictures of a finding, for `GET /api/v1/diagnosis/pictures/{digest}`. All findings of one clip have
+/// the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Evidence {
     /// blake3 digest of the picture of the frame that decided, with the places marked.
     pub picture: String,
-    /// The same, small.
+    /// blake3 digest of a small version of the picture.
     pub thumbnail: String,
 }
 
-/// Why a diagnosis gave no judgement.
+/// Why a diagnosis has no verdict, or a job no findings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Failure {
-    /// Stable word: `inconclusive`, `unsupported-clip`, `invalid-config`, `fuel-exhausted`, …
+    /// A stable word: `inconclusive`, `unsupported-clip`, `invalid-config`, `fuel-exhausted`, …
     pub kind: String,
     /// A sentence for the person who must act.
     pub detail: String,
@@ -119,15 +119,15 @@ impl Failure {
     }
 }
 
-/// How much of the camera a check looked at.
+/// How much of the camera's video a check captured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Look {
     /// All that the diagnoses ask for.
     Full,
-    /// The first second of it, which showed that all is as well as the last full look found.
+    /// One second, which showed the same as the last full look.
     Short,
-    /// Whether it takes a connection, and nothing else: it gave no picture before, and is asked for one rarely.
+    /// A connection alone: the camera gave no picture before, and is asked for one rarely.
     Connect,
 }
 
@@ -141,64 +141,63 @@ impl fmt::Display for Look {
     }
 }
 
-/// What one diagnosis says of one clip: a judgement (`status` and what follows from it) or the
-/// `failure` that prevented one.
+/// What one diagnosis says of one clip: a verdict (`status` and its details), or the `failure` that prevented one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Finding {
     /// Id of the diagnosis: `brightness`, `freeze`, `signal_loss`, …
     pub diagnosis: String,
-    /// Absent where there is no judgement; see `failure`.
+    /// The verdict; null if there is none, see `failure`.
     pub status: Option<Status>,
-    /// Id of the diagnosis that is why this one is not normal either; its finding is of the same clip,
-    /// and follows from none. Absent where the finding stands for itself.
+    /// Id of the diagnosis whose finding, of the same clip, explains this one: the root cause. Absent if no other
+    /// finding explains this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consequence_of: Option<String>,
-    /// 0 to 100; 100 is healthy. Absent where there is no judgement.
+    /// 0 to 100; 100 is healthy. Null if there is no verdict.
     pub score: Option<f64>,
-    /// The metric that decided. Absent where nothing was measured.
+    /// The metric that decided. Null if nothing was measured.
     pub decision: Option<Decision>,
     /// One sentence for the person who drives out to the camera.
     pub message: Text,
-    /// What to do about it, most promising first.
+    /// What to do about the fault, most promising first.
     #[serde(default)]
     pub suggestions: Vec<Text>,
     /// All measured values by name.
     #[serde(default)]
     pub metrics: BTreeMap<String, Metric>,
-    /// Where the fault is; empty where it has no place.
+    /// Where in the picture the fault is. Empty if the fault has no place.
     #[serde(default)]
     pub regions: Vec<Region>,
-    /// What was seen; absent where all is well, and where the picture was not delivered.
+    /// The evidence pictures. Absent if all is normal, or if the pictures were not delivered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
-    /// Why there is no judgement.
+    /// Why there is no verdict.
     pub failure: Option<Failure>,
-    /// Why there is no picture, as a stable word: `unauthorized`, `connect-timed-out`, … Only of the finding
-    /// `signal_loss`, of a node that says so.
+    /// Why there is no picture, as a stable word: `unauthorized`, `connect-timed-out`, … Only findings of
+    /// `signal_loss` have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loss: Option<String>,
-    /// Of a finding with a `loss`: whether the camera took a connection.
+    /// Whether the camera took a connection. Only findings with a `loss` have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connects: Option<bool>,
-    /// How much of the camera was looked at; absent of a full look where the task has no short ones.
+    /// How much of the camera's video the check captured. Absent of a full look if the task has full looks only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub look: Option<Look>,
-    /// Fuel that the plugin used, in wasm instructions and bytes handed over; 0 where none ran.
+    /// Fuel that the plugin used: wasm instructions and bytes passed to it. 0 if no plugin ran.
     pub fuel: u64,
-    /// Wall-clock time of the plugin's run, in milliseconds; shared by all findings of one plugin.
+    /// Wall-clock time of the plugin's run, in milliseconds. All findings of one run have the same.
     pub compute_ms: f64,
-    /// Linear memory that the plugin had at the end of its run, in bytes; 0 where none ran, or where the
-    /// node did not say.
+    /// Linear memory of the plugin at the end of its run, in bytes. 0 if no plugin ran or the node did not report
+    /// it.
     #[serde(default)]
     pub memory_bytes: u64,
-    /// Name and version of the plugin, such as `brightness@1.0.0`; absent where none ran.
+    /// Name and version of the plugin, such as `brightness@1.0.0`. Null if no plugin ran.
     pub plugin: Option<String>,
-    /// blake3 digest of the plugin, 64 hexadecimal digits; absent where none ran.
+    /// blake3 digest of the plugin, 64 hexadecimal digits. Null if no plugin ran.
     pub digest: Option<String>,
 }
 
 impl Finding {
-    /// A finding of this diagnosis that says nothing yet: neither a judgement nor a failure.
+    /// A finding without verdict and without failure.
     #[must_use]
     pub fn blank(diagnosis: &str) -> Self {
         Self {
@@ -224,7 +223,7 @@ impl Finding {
         }
     }
 
-    /// What it is counted and filtered by: its status, or the kind of the failure in place of one.
+    /// The word by which findings are counted and filtered: the status, or the kind of the failure.
     #[must_use]
     pub fn word(&self) -> &str {
         match (self.status, &self.failure) {
@@ -234,7 +233,7 @@ impl Finding {
         }
     }
 
-    /// True where a person should look: a judgement worse than normal.
+    /// True if a person should look: the status is worse than normal.
     #[must_use]
     pub fn is_abnormal(&self) -> bool {
         self.status.is_some_and(|status| status > Status::Normal)
@@ -248,7 +247,7 @@ impl Finding {
         findings.iter().filter(|one| one.consequence_of.is_none()).filter_map(|one| one.status).max()
     }
 
-    /// True where something went wrong that is not the camera's: a plugin or a configuration.
+    /// True if a plugin or a configuration failed, rather than the camera.
     #[must_use]
     pub fn is_failed(&self) -> bool {
         self.failure.as_ref().is_some_and(|failure| !failure.is_harmless())

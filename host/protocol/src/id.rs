@@ -1,5 +1,5 @@
-//! Names of things that are made by the master: time-ordered (UUID version 7), a type each, so that
-//! none is taken for another.
+//! Ids that the master makes: time-ordered (UUID version 7), a type for each kind, so that none is used in place
+//! of another.
 
 use std::{fmt, str::FromStr};
 
@@ -15,7 +15,7 @@ macro_rules! id {
         pub struct $name(pub Uuid);
 
         impl $name {
-            /// A new one, which sorts after those that were made before.
+            /// A new id, which sorts after all ids made before.
             #[must_use]
             pub fn fresh() -> Self {
                 Self(Uuid::now_v7())
@@ -39,22 +39,22 @@ macro_rules! id {
 }
 
 id!(
-    /// Names one submission.
+    /// The id of a submission.
     SubmissionId
 );
 id!(
-    /// Names one execution of a task.
+    /// The id of a run.
     RunId
 );
 id!(
-    /// Names one camera of a run.
+    /// The id of a job.
     JobId
 );
 id!(
-    /// Names what one long poll was given; whoever reports a job's result must know it.
+    /// The token of a lease: a node reports results of leased jobs with it.
     LeaseToken
 );
 id!(
-    /// Names one life of a worker process: made anew at every start.
+    /// The id of one process of a node: a new one at every start.
     Incarnation
 );

@@ -1,17 +1,20 @@
-//! The words that EasySight's programs exchange over HTTP and in files: findings, cameras, tasks,
-//! runs, leases, plugins, what a node says of itself, and the one shape of an error. Data only, no
-//! I/O.
+//! The types that EasySight's programs exchange over HTTP and in files: findings, cameras, tasks, runs, leases,
+//! plugins, nodes, events, and problem details. Data only, no I/O. Doc comments are published in the API's
+//! document.
 
 mod access;
 mod baseline;
 mod camera;
+mod event;
 mod finding;
 mod id;
+mod import;
 mod node;
 mod page;
 mod plugin;
 mod problem;
 mod run;
+mod schema;
 mod shadow;
 mod submission;
 mod task;
@@ -23,10 +26,16 @@ pub use baseline::{
 };
 pub use easysight_address::same_place;
 
-pub use camera::{Camera, CameraGroup, CameraRequest, GoodPicture, Labels, Lost, masked_source};
+pub use camera::{
+    Camera, CameraGroup, CameraRequest, ChangedCamera, GoodPicture, Labels, Lost, masked_source,
+};
+pub use event::{Event, NodeChange, RunChange};
 pub use finding::{Decision, Evidence, Failure, Finding, Look, Metric, Region, Status, Text};
 pub use id::{Incarnation, JobId, LeaseToken, RunId, SubmissionId};
-pub use node::{NodeMode, NodeState, NodeStatus, PluginSummary, PoolStatus, SystemInfo, Totals};
+pub use import::{ImportAction, ImportAnswer, LineProblem, PlannedLine};
+pub use node::{
+    MasterStatus, NodeMode, NodeState, NodeStatus, PluginSummary, PoolStatus, SystemInfo, Totals,
+};
 pub use page::Page;
 pub use plugin::{
     Activation, ActivationRequest, COMPONENT_MEDIA_TYPE, DiagnosisInfo, KeySignature, PluginSignature,

@@ -1,4 +1,4 @@
-//! What a node (a worker process) says of itself.
+//! Nodes (worker processes) and how they are.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -6,13 +6,13 @@ use utoipa::ToSchema;
 
 use crate::SubmissionId;
 
-/// How a node gets its work.
+/// How a node gets work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NodeMode {
     /// Leases jobs from a master.
     Distributed,
-    /// Takes submissions over its own HTTP API.
+    /// Takes submissions over the node's own HTTP API.
     Standalone,
 }
 
@@ -20,45 +20,45 @@ pub enum NodeMode {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NodeState {
-    /// Takes work.
+    /// The node takes work.
     Online,
-    /// Has not been heard of.
+    /// The master has not heard from the node for longer than a lease.
     Offline,
-    /// Finishes what it has and takes nothing new.
+    /// The node finishes its jobs and takes no new ones.
     Draining,
 }
 
 /// The executors of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PoolStatus {
-    /// Executors: plugins that run at the same time.
+    /// Number of executors: how many plugins run at the same time.
     pub size: u32,
-    /// Jobs in flight an executor; while one computes, others capture.
+    /// Jobs in flight for each executor: while one job computes, others capture.
     pub max_concurrent_tasks: u32,
-    /// Jobs in flight at the most: the product of the two.
+    /// Most jobs in flight: the product of the two.
     pub capacity: u32,
     /// Jobs in flight now.
     pub running: u32,
-    /// Captures that wait for their cameras, beside the jobs in flight: they take no place of them until there is
+    /// Captures that wait for their cameras, beside the jobs in flight. They take a place only when there is
     /// something to decode.
     #[serde(default)]
     pub waiting: u32,
-    /// Jobs that wait for a place.
+    /// Jobs that wait to start.
     pub queued: u32,
-    /// Jobs that may wait before new ones are refused.
+    /// Most jobs that may wait; further ones are refused.
     pub queue_capacity: u32,
 }
 
-/// Counted since the process started.
+/// Counts since the process started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct Totals {
     /// Jobs accepted.
     pub accepted: u64,
     /// Jobs that ended with findings.
     pub finished: u64,
-    /// Jobs that ended without.
+    /// Jobs that ended without findings.
     pub failed: u64,
-    /// Jobs refused since the queue was full.
+    /// Jobs refused because the queue was full.
     pub refused: u64,
 }
 
@@ -73,43 +73,43 @@ pub struct SystemInfo {
     pub arch: String,
     /// Logical processors that the node may use.
     pub cpus: u32,
-    /// Physical memory.
+    /// Physical memory, in bytes.
     pub memory_total_bytes: u64,
-    /// Of which in use, by all programs.
+    /// Memory in use by all programs, in bytes.
     pub memory_used_bytes: u64,
-    /// Resident memory of the node itself.
+    /// Resident memory of the node's process, in bytes.
     pub process_memory_bytes: u64,
 }
 
-/// A plugin that a node has at hand.
+/// A plugin that a node has loaded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PluginSummary {
     /// blake3 digest, 64 hexadecimal digits.
     pub digest: String,
-    /// Its name.
+    /// The plugin's name.
     pub name: String,
-    /// Its semantic version.
+    /// The plugin's semantic version.
     pub version: String,
-    /// Ids of the diagnoses that it implements.
+    /// Ids of the diagnoses that the plugin implements.
     pub diagnoses: Vec<String>,
 }
 
 /// The answer of `GET /api/v1/diagnosis/workers/status`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct NodeStatus {
-    /// Identity across restarts.
+    /// The node's id, the same after a restart.
     pub id: String,
-    /// For people.
+    /// The node's name, for people.
     pub name: String,
-    /// How it gets its work.
+    /// How the node gets work.
     pub mode: NodeMode,
-    /// Whether it takes work.
+    /// Whether the node takes work.
     pub status: NodeState,
     /// Version of the program.
     pub version: String,
     /// When the process started.
     pub started_at: DateTime<Utc>,
-    /// Its executors.
+    /// The node's executors.
     pub pool: PoolStatus,
     /// What runs now.
     pub current_tasks: Vec<SubmissionId>,
@@ -117,8 +117,25 @@ pub struct NodeStatus {
     pub totals: Totals,
     /// The machine.
     pub system: SystemInfo,
-    /// Names the prices by which fuel is counted; fuel is comparable where it is the same.
+    /// Identifies the fuel prices. Fuel figures are comparable if this is the same.
     pub fuel_prices: String,
-    /// The plugins at hand.
+    /// The plugins that the node has loaded.
     pub plugins: Vec<PluginSummary>,
+}
+
+/// The answer of `GET /api/v1/diagnosis/workers/status` on a master: it runs no jobs, so its pool is empty.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MasterStatus {
+    /// The id of this process; a new one after a restart.
+    pub id: String,
+    /// Version of the program.
+    pub version: String,
+    /// When the process started.
+    pub started_at: DateTime<Utc>,
+    /// An empty pool.
+    pub pool: PoolStatus,
+    /// Always empty.
+    pub current_tasks: Vec<SubmissionId>,
+    /// Path of the list of nodes.
+    pub distributed: String,
 }

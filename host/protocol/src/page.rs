@@ -1,4 +1,4 @@
-//! Lists that come page by page.
+//! Pages of lists.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -6,9 +6,9 @@ use utoipa::ToSchema;
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Page<T> {
-    /// The items, in the list's order. There may be fewer than the limit, and even none, though there is a next
-    /// page: a search ends a page after it has looked through so many.
+    /// The items, in the list's order. A page may have fewer items than the limit, or none, although a next page
+    /// exists: a search ends a page after it has looked through a fixed number of items.
     pub items: Vec<T>,
-    /// What to send as `after` for the next page; absent on the last one.
+    /// The value of `after` for the next page; null on the last page.
     pub next: Option<String>,
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::Text;
+use crate::{Text, schema::DiagnosisId};
 
 /// The media type of a plugin's bytes.
 pub const COMPONENT_MEDIA_TYPE: &str = "application/wasm";
@@ -13,11 +13,11 @@ pub const COMPONENT_MEDIA_TYPE: &str = "application/wasm";
 /// A diagnosis that a plugin implements.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DiagnosisInfo {
-    /// Its id.
+    /// The diagnosis' id.
     pub id: String,
-    /// Its name for people.
+    /// The diagnosis' name, for people.
     pub title: Text,
-    /// What it checks.
+    /// What the diagnosis checks.
     pub description: Text,
 }
 
@@ -26,41 +26,41 @@ pub struct DiagnosisInfo {
 pub struct PublishedPlugin {
     /// blake3 digest, 64 hexadecimal digits.
     pub digest: String,
-    /// Its name.
+    /// The plugin's name.
     pub name: String,
-    /// Its semantic version.
+    /// The plugin's semantic version.
     pub version: String,
-    /// Bytes of the component.
+    /// The component's size in bytes.
     pub size_bytes: u64,
-    /// What it implements.
+    /// The diagnoses that the plugin implements.
     pub diagnoses: Vec<DiagnosisInfo>,
-    /// JSON Schema of its configuration.
+    /// JSON Schema of the plugin's configuration.
     #[schema(value_type = Object)]
     pub config_schema: Value,
-    /// When it was published.
+    /// When the plugin was published.
     pub published_at: DateTime<Utc>,
-    /// The host's interfaces that it imports, with their versions, as
-    /// `easysight:diagnosis/video@1.0.0`: all that it can reach.
+    /// The host's interfaces that the plugin imports, with versions, such as `easysight:diagnosis/video@1.0.0`. The
+    /// plugin can reach nothing else.
     #[serde(default)]
     pub imports: Vec<String>,
-    /// Ids of the diagnoses that it is active for.
+    /// Ids of the diagnoses that the plugin is active for.
     pub active_for: Vec<String>,
-    /// Ids of the diagnoses that it stands beside the active plugin for, as a candidate.
+    /// Ids of the diagnoses for which the plugin runs as a candidate beside the active plugin.
     #[serde(default)]
     pub shadow_for: Vec<String>,
-    /// Public keys of those who signed it.
+    /// Public keys that signed the plugin.
     #[serde(default)]
     pub signed_by: Vec<String>,
 }
 
-/// Who vouches for a component, and for what it says of itself. Beside a component `NAME.wasm` it is the
-/// JSON document `NAME.wasm.sig`.
+/// The signatures of a component and of its descriptor. Beside a component `NAME.wasm`, the file `NAME.wasm.sig`
+/// has them as JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PluginSignature {
     /// blake3 digest of the component, 64 hexadecimal digits.
     pub digest: String,
-    /// One a key.
+    /// One signature for each key.
     pub signatures: Vec<KeySignature>,
 }
 
@@ -70,28 +70,29 @@ pub struct PluginSignature {
 pub struct KeySignature {
     /// The public key: `ed25519:` and 32 bytes in base64.
     pub key: String,
-    /// What the component said of itself when it was signed, as JSON.
+    /// The component's descriptor when it was signed, as JSON.
     pub descriptor: String,
     /// The ed25519 signature: 64 bytes in base64.
     pub signature: String,
 }
 
-/// Which plugin serves a diagnosis.
+/// Which plugin is active for a diagnosis.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Activation {
     /// The diagnosis.
     pub diagnosis: String,
-    /// The plugin; absent where it was deactivated.
+    /// The plugin's digest; null if no plugin is active.
     pub digest: Option<String>,
-    /// Since when.
+    /// When that was decided.
     pub activated_at: DateTime<Utc>,
 }
 
-/// What an activation, or a shadow, may be narrowed to.
+/// The diagnoses that an activation, a deactivation or a candidate is limited to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ActivationRequest {
-    /// Ids of diagnoses; all that the plugin implements where empty.
+    /// Ids of diagnoses. If empty, all that the plugin implements.
     #[serde(default)]
+    #[schema(value_type = Vec<DiagnosisId>)]
     pub diagnoses: Vec<String>,
 }

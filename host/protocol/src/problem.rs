@@ -1,4 +1,4 @@
-//! The one shape of an error over HTTP: problem details, RFC 9457.
+//! Errors over HTTP: problem details (RFC 9457).
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -9,16 +9,16 @@ pub const PROBLEM_MEDIA_TYPE: &str = "application/problem+json";
 /// Problem details (RFC 9457).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
-    /// Stable URI reference that names the kind, such as `/problems/queue-full`.
+    /// Stable URI reference of the kind of problem, such as `/problems/queue-full`.
     #[serde(rename = "type")]
     pub kind: String,
     /// The kind in a few words.
     pub title: String,
     /// The HTTP status code.
     pub status: u16,
-    /// What happened here and what to do about it.
+    /// What happened and what to do about it.
     pub detail: String,
-    /// JSON Pointer to the offending field of the request, where there is one.
+    /// JSON Pointer to the field of the request that is wrong, if one is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
 }

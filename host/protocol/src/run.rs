@@ -18,81 +18,82 @@ pub enum Trigger {
     Submission,
 }
 
-/// How far a run is.
+/// The state of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunState {
-    /// Lacks a plugin or a camera; see `waits_for`.
+    /// The run waits for a plugin or a camera; see `waits_for`.
     Waiting,
-    /// Its jobs are queued or run.
+    /// The run has jobs that have not ended.
     Running,
-    /// All its jobs have ended.
+    /// All jobs of the run have ended.
     Finished,
-    /// Was cancelled.
+    /// A person cancelled the run.
     Cancelled,
 }
 
-/// Jobs of a run by state.
+/// Numbers of a run's jobs, by state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct Progress {
-    /// All of them.
+    /// All jobs.
     pub total: u64,
-    /// Wait for a node.
+    /// Jobs that wait for a node.
     pub queued: u64,
-    /// Are leased by a node.
+    /// Jobs that a node has leased.
     pub running: u64,
-    /// Have findings.
+    /// Jobs that have findings.
     pub finished: u64,
-    /// Were given up after their last attempt; can be retried.
+    /// Jobs that failed at their last attempt. They can be retried.
     pub dead: u64,
-    /// Were cancelled.
+    /// Jobs that were cancelled.
     pub cancelled: u64,
 }
 
 /// One execution of a task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Run {
-    /// Its name.
+    /// The run's id.
     pub id: RunId,
-    /// The task; absent for an ad-hoc submission.
+    /// The task's id; null for a submission without a task.
     pub task_id: Option<String>,
-    /// What started it.
+    /// What started the run.
     pub trigger: Trigger,
-    /// The time in the schedule that it stands for.
+    /// The time of the schedule that started the run.
     pub fire_time: Option<DateTime<Utc>>,
-    /// Id of the request that made it (`x-request-id`); log lines of its jobs show it, at the nodes too.
+    /// The id of the request that started the run (`x-request-id`). Log lines of the run's jobs contain it, on the
+    /// nodes too.
     #[serde(default)]
     pub request_id: Option<String>,
-    /// How far it is.
+    /// The run's state.
     pub state: RunState,
-    /// Higher ones first.
+    /// Jobs with a higher priority are leased first.
     pub priority: i32,
-    /// When it was made.
+    /// When the run was created.
     pub created_at: DateTime<Utc>,
-    /// When its last job ended.
+    /// When the run's last job ended.
     pub finished_at: Option<DateTime<Utc>>,
-    /// After this time its jobs are given up.
+    /// When the run's open jobs are given up.
     pub deadline_at: Option<DateTime<Utc>>,
-    /// Its jobs.
+    /// Numbers of the run's jobs.
     pub progress: Progress,
-    /// What it lacks to go on: a plugin, a camera, a node with the labels. Empty where nothing.
+    /// What the run waits for: plugins, cameras, or a node with the required labels. Empty if nothing.
     #[serde(default)]
     pub waits_for: Vec<String>,
 }
 
-/// How far a job is.
+/// The state of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum JobState {
-    /// Waits for a node.
+    /// The job waits for a node.
     Queued,
-    /// Is leased by a node.
+    /// A node has leased the job.
     Running,
-    /// Has findings.
+    /// The job has findings.
     Finished,
-    /// Was given up; can be retried.
+    /// The job failed at its last attempt. A person can retry it.
     Dead,
-    /// Was cancelled.
+    /// The job was cancelled.
     Cancelled,
 }
 
@@ -113,59 +114,59 @@ impl JobState {
 /// One camera of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Job {
-    /// Its name.
+    /// The job's id.
     pub id: JobId,
-    /// The run that it belongs to.
+    /// The run's id.
     pub run_id: RunId,
-    /// The camera; absent for an ad-hoc submission.
+    /// The camera's id; null for a submission without a task.
     pub camera_id: Option<String>,
-    /// Where the picture comes from, credentials masked.
+    /// The address of the picture, secrets masked.
     pub source: String,
-    /// How far it is.
+    /// The job's state.
     pub state: JobState,
-    /// How often it was leased.
+    /// How often the job was leased.
     pub attempt: u32,
-    /// Of these, how often it failed.
+    /// How many of these attempts failed.
     pub failures: u32,
-    /// Failures after which it is given up.
+    /// The number of failures after which the job is dead.
     pub max_attempts: u32,
-    /// The node that has or had it last.
+    /// The node that leased the job last.
     pub node_id: Option<String>,
-    /// Not leased before this time.
+    /// The job is not leased before this time.
     pub not_before: DateTime<Utc>,
-    /// When it was made.
+    /// When the job was created.
     pub created_at: DateTime<Utc>,
-    /// When it was leased last.
+    /// When the job was last leased.
     pub started_at: Option<DateTime<Utc>>,
-    /// When it ended.
+    /// When the job ended.
     pub finished_at: Option<DateTime<Utc>>,
     /// Wall-clock time of capturing the clip, in milliseconds.
     pub decode_ms: Option<f64>,
-    /// Why its last attempt failed.
+    /// Why the last attempt failed.
     pub failure: Option<Failure>,
 }
 
-/// A finding that was stored: what one diagnosis said of one camera in one run.
+/// A stored finding: what one diagnosis found in one job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct DiagnosisResult {
-    /// Its name; results are listed latest first.
+    /// The finding's id.
     pub id: String,
-    /// The job.
+    /// The job's id.
     pub job_id: JobId,
-    /// The run.
+    /// The run's id.
     pub run_id: RunId,
-    /// The task; absent for an ad-hoc submission.
+    /// The task's id; null for a submission without a task.
     pub task_id: Option<String>,
-    /// The camera; absent for an ad-hoc submission.
+    /// The camera's id; null for a submission without a task.
     pub camera_id: Option<String>,
-    /// The node that judged.
+    /// The node that ran the job.
     pub node_id: Option<String>,
-    /// When the clip was captured: by the node's clock, corrected by what is known of how far it is off.
+    /// When the clip was captured: the node's time, corrected by the known offset of the node's clock.
     pub captured_at: DateTime<Utc>,
-    /// When it was recorded; later than captured by as long as the result was under way.
+    /// When the master recorded the finding.
     #[serde(alias = "created_at")]
     pub recorded_at: DateTime<Utc>,
-    /// What was found.
+    /// The finding.
     #[serde(flatten)]
     pub finding: Finding,
 }

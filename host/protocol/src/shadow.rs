@@ -1,4 +1,4 @@
-//! Candidates beside the plugins that count, and what plugins use: what is known before an activation.
+//! Candidates that run beside active plugins, and the resources that plugins use.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
@@ -6,89 +6,88 @@ use utoipa::ToSchema;
 
 use crate::{Finding, JobId};
 
-/// A candidate held against the active plugin on the same clips.
+/// A candidate compared with the active plugin on the same clips.
 /// `GET /api/v1/plugins/{digest}/shadow`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ShadowReport {
-    /// The candidate.
+    /// The candidate's digest.
     pub digest: String,
-    /// One a diagnosis that it stands or stood beside.
+    /// One entry for each diagnosis for which the plugin is or was a candidate.
     pub diagnoses: Vec<ShadowDiagnosis>,
-    /// The latest jobs in which its verdict was another, latest first.
+    /// The latest jobs in which the candidate's verdict differed, latest first.
     pub differences: Vec<ShadowDifference>,
 }
 
-/// All comparisons of one diagnosis that are kept.
+/// All stored comparisons of one diagnosis.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ShadowDiagnosis {
     /// The diagnosis.
     pub diagnosis: String,
-    /// Since when it stands beside the active plugin; absent where it does no longer.
+    /// Since when the plugin is a candidate; null if it no longer is.
     pub since: Option<DateTime<Utc>>,
-    /// Findings that were held against each other.
+    /// How many findings were compared.
     pub compared: u64,
-    /// Of these, those with the same verdict.
+    /// How many of these had the same verdict.
     pub agreed: u64,
-    /// How often which verdict would have been which other, most frequent first.
+    /// The differing verdicts, most frequent first.
     pub changes: Vec<ShadowChange>,
-    /// What the active plugin used for them.
+    /// Average cost of the active plugin.
     pub active: MeanCost,
-    /// What the candidate used for them.
+    /// Average cost of the candidate.
     pub candidate: MeanCost,
 }
 
-/// A verdict that would have been another.
+/// A pair of differing verdicts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ShadowChange {
-    /// Status by the active plugin, or the kind of failure in place of one.
+    /// Status by the active plugin, or the kind of its failure.
     pub active: String,
-    /// The same by the candidate.
+    /// Status by the candidate, or the kind of its failure.
     pub candidate: String,
-    /// How often.
+    /// How many jobs.
     pub count: u64,
 }
 
-/// What runs cost on average.
+/// Average cost of a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct MeanCost {
-    /// Fuel of a run.
+    /// Fuel.
     pub fuel: f64,
-    /// Wall-clock time of a run, in milliseconds.
+    /// Wall-clock time in milliseconds.
     pub compute_ms: f64,
 }
 
-/// One job in which the candidate's verdict was another.
+/// A job in which the candidate's verdict differed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ShadowDifference {
-    /// The job; its findings by the active plugin are among the results.
+    /// The job's id. The active plugin's findings are among the results of this job.
     pub job_id: JobId,
-    /// The camera; absent for an ad-hoc submission.
+    /// The camera's id; null for a submission without a task.
     pub camera_id: Option<String>,
-    /// When it was stored.
+    /// When the comparison was stored.
     pub created_at: DateTime<Utc>,
-    /// Status by the active plugin, or the kind of failure in place of one.
+    /// Status by the active plugin, or the kind of its failure.
     pub active: String,
-    /// What the candidate found.
+    /// The candidate's finding.
     pub candidate: Finding,
 }
 
-/// What a plugin may use and what it used, on live jobs. `GET /api/v1/plugins/{digest}/usage`.
+/// The resources that a plugin may use and those that it used in jobs. `GET /api/v1/plugins/{digest}/usage`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PluginUsage {
-    /// The plugin.
+    /// The plugin's digest.
     pub digest: String,
-    /// The host's interfaces that it imports: all that it can reach.
+    /// The host's interfaces that the plugin imports. It can reach nothing else.
     pub imports: Vec<String>,
-    /// What one run may use.
+    /// Limits of one run.
     pub limits: RunLimits,
-    /// What it used at the most, and how often it ran, over all days that are kept; absent where it never
-    /// ran.
+    /// The maxima and counts over all stored days; null if the plugin never ran.
     pub used: Option<Used>,
-    /// The same by day, latest first.
+    /// The same for each day, latest first.
     pub days: Vec<UsedOfDay>,
 }
 
-/// What one run of a plugin may use.
+/// Limits of one run of a plugin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RunLimits {
     /// Fuel.
@@ -99,33 +98,33 @@ pub struct RunLimits {
     pub timeout_ms: u64,
 }
 
-/// What runs used at the most.
+/// Counts and maxima of runs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Used {
-    /// Runs.
+    /// Number of runs.
     pub runs: u64,
-    /// Of these, those that broke off: a limit, a trap, a configuration that it refused.
+    /// Number of runs that failed: a limit, a trap, or a configuration that the plugin refused.
     pub failed: u64,
-    /// Fuel of the dearest one.
+    /// Largest fuel.
     pub max_fuel: u64,
-    /// Wall-clock time of the longest one, in milliseconds.
+    /// Longest wall-clock time, in milliseconds.
     pub max_compute_ms: f64,
-    /// Linear memory of the largest one, in bytes.
+    /// Largest linear memory, in bytes.
     pub max_memory_bytes: u64,
 }
 
-/// What runs of one day used at the most.
+/// Counts and maxima of one day's runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct UsedOfDay {
     /// The day, UTC.
     pub day: NaiveDate,
-    /// What they used.
+    /// Counts and maxima.
     #[serde(flatten)]
     pub used: Used,
 }
 
 impl Used {
-    /// What both used.
+    /// The counts and maxima of both together.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self {

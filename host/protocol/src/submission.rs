@@ -1,4 +1,4 @@
-//! Ad-hoc diagnosis: one source, judged once, without stored definitions.
+//! Submissions: one source is checked once, without a stored task.
 
 use std::collections::BTreeMap;
 
@@ -6,21 +6,26 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Failure, Finding, SubmissionId};
+use crate::{
+    Failure, Finding, SubmissionId,
+    schema::{CameraSource, DiagnosisId},
+};
 
-/// What shall be judged. The body of `POST /api/v1/diagnosis/submissions`; with an upload, the part
-/// `request` beside the part `clip`.
+/// The body of `POST /api/v1/diagnosis/submissions`. With an upload, the form's part `request` beside the part `clip`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SubmissionRequest {
-    /// `rtsp://`, `http(s)://` or a file the worker may read. Absent with an upload.
+    /// `rtsp://`, `http(s)://`, or the path of a file that the worker can read. Absent with an upload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<CameraSource>)]
     pub source: Option<String>,
-    /// Ids of the diagnoses to run; all that the worker has where absent or empty.
+    /// Ids of the diagnoses to run. If absent or empty, all that are active.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<DiagnosisId>)]
     pub diagnoses: Vec<String>,
-    /// Configuration by diagnosis id; what is absent takes its default.
+    /// Configuration by diagnosis id. Absent fields have their defaults.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = BTreeMap<String, BTreeMap<String, serde_json::Value>>, inline)]
     pub config: BTreeMap<String, serde_json::Value>,
 }
 
@@ -39,42 +44,42 @@ pub fn uploaded_name(source: &str) -> Option<&str> {
     source.strip_prefix(UPLOADED)
 }
 
-/// How far a submission is.
+/// The state of a submission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SubmissionState {
-    /// Waits for a free executor.
+    /// The submission waits for a free executor.
     Queued,
-    /// Is captured or judged.
+    /// The source is being captured or judged.
     Running,
-    /// Has findings.
+    /// The submission has findings.
     Finished,
-    /// Ended without findings; `failure` says why.
+    /// The submission ended without findings; `failure` says why.
     Failed,
 }
 
 /// A submission and, once finished, its findings.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Submission {
-    /// Its name, for looking it up.
+    /// The submission's id.
     pub id: SubmissionId,
-    /// How far it is.
+    /// The submission's state.
     pub state: SubmissionState,
-    /// The source with credentials masked, or the name of the uploaded file.
+    /// The source, secrets masked, or the name of the uploaded file.
     pub source: String,
-    /// When it was accepted.
+    /// When the submission was accepted.
     pub created_at: DateTime<Utc>,
-    /// When an executor took it.
+    /// When an executor took the submission.
     pub started_at: Option<DateTime<Utc>>,
-    /// When it ended.
+    /// When the submission ended.
     pub finished_at: Option<DateTime<Utc>>,
-    /// Wall-clock time of capturing the clip, in milliseconds, once captured.
+    /// Milliseconds that the capture took; null before it ended.
     pub decode_ms: Option<f64>,
-    /// One finding a diagnosis, once finished.
+    /// One finding for each diagnosis, once finished.
     pub findings: Vec<Finding>,
-    /// Why it ended without findings.
+    /// Why the submission ended without findings.
     pub failure: Option<Failure>,
-    /// Path of the picture that shows what was found; absent where all is well.
+    /// Path of the evidence picture. Absent if every diagnosis is normal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub picture: Option<String>,
 }

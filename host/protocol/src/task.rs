@@ -1,4 +1,4 @@
-//! Tasks: cameras × diagnoses × schedule.
+//! Tasks: which cameras are checked by which diagnoses, and when.
 
 use std::collections::BTreeMap;
 
@@ -7,37 +7,43 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::Labels;
+use crate::{
+    Labels,
+    schema::{CameraId, DiagnosisId, Id, LabelMap, Name},
+};
 
 /// When a task runs.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Schedule {
-    /// Only when a person or a program submits it.
+    /// Only when a client submits the task.
     #[default]
     Manual,
-    /// At one time.
+    /// Once, at a given time.
     Once {
-        /// That time; in the past it runs at once.
+        /// The time. If it is in the past, the task runs at once.
         at: DateTime<Utc>,
     },
-    /// Again and again.
+    /// At regular intervals.
     Interval {
         /// Seconds from one start to the next, 1 to 31,536,000.
+        #[schema(minimum = 1, maximum = 31_536_000)]
         every_s: u64,
-        /// The first start; now where absent.
+        /// The first start. If absent, now.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         starts_at: Option<DateTime<Utc>>,
         /// What to do about starts that fell due while no master ran.
         #[serde(default)]
         missed_runs: MissedRuns,
     },
-    /// By a cron line.
+    /// By a cron expression.
     Cron {
         /// Five fields (minute, hour, day of month, month, day of week), or six with seconds first.
+        #[schema(examples("*/15 * * * *", "0 30 8 * * MON-FRI"))]
         expression: String,
-        /// IANA name of the time zone that the line is meant in, such as `Asia/Shanghai`.
+        /// IANA name of the expression's time zone, such as `Asia/Shanghai`.
         #[serde(default = "utc")]
+        #[schema(examples("Asia/Shanghai", "UTC"))]
         time_zone: String,
         /// What to do about starts that fell due while no master ran.
         #[serde(default)]
@@ -53,54 +59,65 @@ fn utc() -> String {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MissedRuns {
-    /// One run makes up for all of them.
+    /// One run replaces all missed starts.
     #[default]
     RunOnce,
-    /// They are passed over.
+    /// Missed starts are skipped.
     Skip,
 }
 
-/// What a task shall be. The body of `POST /api/v1/diagnosis/tasks` and of `PUT …/{id}`.
+/// The body of `POST /api/v1/diagnosis/tasks` and of `PUT …/{id}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TaskRequest {
-    /// 1 to 128 letters, digits, `.`, `_`, `-`; made by the master where absent.
+    /// The task's id: 1 to 128 letters, digits, `.`, `_`, `-`. If absent, the master makes one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Id>)]
     pub id: Option<String>,
-    /// For people, 1 to 200 characters.
+    /// The task's name, for people, 1 to 200 characters.
+    #[schema(value_type = Name)]
     pub name: String,
-    /// Ids of cameras.
+    /// Ids of cameras, at most 10,000. A task names at least one camera or one group.
     #[serde(default)]
+    #[schema(value_type = Vec<CameraId>, max_items = 10_000)]
     pub cameras: Vec<String>,
-    /// Groups of cameras; who is in them counts when the task runs.
+    /// Groups of cameras. The cameras that are in them when the task runs are checked.
     #[serde(default)]
+    #[schema(value_type = Vec<Name>, max_items = 10_000)]
     pub groups: Vec<String>,
-    /// Ids of the diagnoses; all that are active when the task runs where empty.
+    /// Ids of diagnoses. If empty, all that are active when the task runs.
     #[serde(default)]
+    #[schema(value_type = Vec<DiagnosisId>, max_items = 10_000)]
     pub diagnoses: Vec<String>,
-    /// Configuration, thresholds above all, by diagnosis id; what is absent takes its default.
+    /// Configuration by diagnosis id, such as thresholds. Absent fields have their defaults.
     #[serde(default, alias = "thresholds")]
+    #[schema(value_type = BTreeMap<String, BTreeMap<String, Value>>, inline)]
     pub config: BTreeMap<String, Value>,
-    /// When it runs.
+    /// When the task runs.
     #[serde(default)]
     pub schedule: Schedule,
-    /// Higher ones first, -100 to 100.
+    /// Jobs with a higher priority are leased first, -100 to 100.
     #[serde(default)]
+    #[schema(minimum = -100, maximum = 100)]
     pub priority: i32,
-    /// Labels that a node must have to be given its jobs.
+    /// Labels that a node must have to lease the task's jobs.
     #[serde(default)]
+    #[schema(value_type = LabelMap)]
     pub required_labels: Labels,
-    /// Attempts a job, 1 to 20.
+    /// Attempts for each job, 1 to 20.
     #[serde(default = "three")]
+    #[schema(minimum = 1, maximum = 20)]
     pub max_attempts: u32,
-    /// Of so many checks of a camera that is well, one looks at all that the diagnoses ask for, 1 to 100. The
-    /// others look at the first second, and go on where it shows anything else than the last full look did.
+    /// One of this many checks of a healthy camera captures all that the diagnoses ask for, 1 to 100. The other
+    /// checks capture one second, and continue if it shows anything else than the last full look.
     #[serde(default = "one")]
+    #[schema(minimum = 1, maximum = 100)]
     pub full_look_every: u32,
-    /// Milliseconds from a run's start after which its jobs are given up, 1000 to 604800000.
+    /// Milliseconds after a run's start after which its open jobs are given up, 1000 to 604800000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1_000, maximum = 604_800_000)]
     pub deadline_ms: Option<u64>,
-    /// False: paused; it runs only when it is submitted.
+    /// If false, the task is paused: it runs only when a client submits it.
     #[serde(default = "yes")]
     pub enabled: bool,
 }
@@ -120,30 +137,32 @@ const fn yes() -> bool {
 /// A task.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Task {
-    /// Its name among programs.
+    /// The task's id.
     pub id: String,
-    /// What it is.
+    /// The task's definition.
     #[serde(flatten)]
     pub definition: TaskRequest,
-    /// When it runs next by its schedule.
+    /// When the task's schedule starts the next run; null: never.
     pub next_run_at: Option<DateTime<Utc>>,
-    /// When it was made.
+    /// When the task was created.
     pub created_at: DateTime<Utc>,
-    /// When it was changed last.
+    /// When the task was last changed.
     pub updated_at: DateTime<Utc>,
-    /// What it lacks to run: cameras, plugins or nodes that are not there. Empty where nothing.
+    /// What the task waits for: cameras, plugins or nodes that are missing. Empty if nothing.
     #[serde(default)]
     pub waits_for: Vec<String>,
 }
 
-/// What a submission of a task overrides. The body, if any, of `POST …/tasks/{id}/submit`.
+/// What one run of a task overrides. The optional body of `POST …/tasks/{id}/submit`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SubmitRequest {
-    /// Instead of the task's.
+    /// The priority, in place of the task's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = -100, maximum = 100)]
     pub priority: Option<i32>,
-    /// Over the task's configuration, field by field.
+    /// Configuration that replaces fields of the task's configuration.
     #[serde(default, alias = "thresholds", skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = BTreeMap<String, BTreeMap<String, Value>>, inline)]
     pub config: BTreeMap<String, Value>,
 }

@@ -1,5 +1,5 @@
-//! The protocol between a distributed worker and its master. The worker dials out; the master's
-//! clock is the only one that counts.
+//! The protocol between a distributed worker and its master. The worker opens all connections. Leases follow the
+//! master's clock only.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -8,36 +8,41 @@ use utoipa::ToSchema;
 
 use crate::{
     Baseline, Failure, Finding, Incarnation, JobId, Labels, LeaseToken, Lost, NodeState, SystemInfo, Totals,
+    schema::{Id, LabelMap, Name},
 };
 
-/// A node introduces itself. The body of `POST /api/v1/diagnosis/workers/register`.
+/// The registration of a node. The body of `POST /api/v1/diagnosis/workers/register`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RegisterRequest {
-    /// Identity across restarts.
+    /// The node's id, the same after a restart.
+    #[schema(value_type = Id)]
     pub id: String,
-    /// For people.
+    /// The node's name, for people.
+    #[schema(value_type = Name)]
     pub name: String,
-    /// This life of the process.
+    /// The id of this process.
     pub incarnation: Incarnation,
-    /// The life before, which this process knows to be over; its leases are offered again at once.
+    /// The id of the node's process before, which this one knows has ended. The ended process' jobs are queued
+    /// again at once.
     #[serde(default)]
     pub replaces: Option<Incarnation>,
     /// Labels for routing.
     #[serde(default)]
+    #[schema(value_type = LabelMap)]
     pub labels: Labels,
-    /// Executors.
+    /// Number of executors.
     pub pool_size: u32,
-    /// Jobs in flight at the most.
+    /// Most jobs in flight.
     pub capacity: u32,
     /// Version of the program.
     pub version: String,
     /// The machine.
     pub system: SystemInfo,
-    /// The node's clock, to show how far it is off; never relied on.
+    /// The node's time, to show the offset of its clock.
     pub clock: DateTime<Utc>,
 }
 
-/// How the master wants to be talked to.
+/// The answer to a registration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RegisterAnswer {
     /// Milliseconds that a lease lasts without a heartbeat.
@@ -53,48 +58,49 @@ pub struct HeldJob {
     pub attempt: u32,
 }
 
-/// A node lives. The body of `POST /api/v1/diagnosis/workers/{node_id}/heartbeat`.
+/// A heartbeat of a node. The body of `POST /api/v1/diagnosis/workers/{node_id}/heartbeat`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct HeartbeatRequest {
-    /// This life of the process.
+    /// The id of this process.
     pub incarnation: Incarnation,
-    /// The last long poll whose answer was taken in or given up: jobs of this or an earlier poll
-    /// that are not held were lost on the way and are offered again.
+    /// The last long poll whose answer the node received or gave up. Jobs of this poll or an earlier one that the
+    /// node does not hold were lost in transit and are queued again.
     pub last_poll: u64,
-    /// All jobs that the node holds; their leases are renewed.
+    /// All jobs that the node holds. Their leases are renewed.
     pub held: Vec<HeldJob>,
-    /// Finishes what it has and takes nothing new.
+    /// True if the node finishes its jobs and takes no new ones.
     #[serde(default)]
     pub draining: bool,
-    /// The machine, where it was looked at anew.
+    /// The machine, if the node looked at it again.
     #[serde(default)]
     pub system: Option<SystemInfo>,
     /// Counts since the process started.
     #[serde(default)]
     pub totals: Totals,
-    /// The node's clock, to show how far it is off; never relied on.
+    /// The node's time, to show the offset of its clock.
     pub clock: DateTime<Utc>,
 }
 
-/// What the master says to a heartbeat.
+/// The answer to a heartbeat.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HeartbeatAnswer {
     /// Milliseconds that a lease lasts without a heartbeat.
     pub lease_ms: u64,
-    /// Held jobs that are the node's no longer: cancelled, or leased to another. Stop working on them.
+    /// Held jobs that were cancelled or leased to another node. The node stops them.
     pub revoked: Vec<JobId>,
 }
 
 /// A long poll. The body of `POST /api/v1/diagnosis/workers/{node_id}/leases`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LeaseRequest {
-    /// This life of the process.
+    /// The id of this process.
     pub incarnation: Incarnation,
-    /// Counts the polls of this life, from 1.
+    /// The number of this poll, counted from 1 for each process.
     pub poll: u64,
-    /// Jobs wanted at the most, 1 to 1000.
+    /// Most jobs wanted, 1 to 1000.
+    #[schema(minimum = 1, maximum = 1_000)]
     pub max_jobs: u32,
-    /// Milliseconds to wait for the first job, up to 60000.
+    /// Milliseconds to wait for the first job. More than 60000 count as 60000.
     pub wait_ms: u64,
 }
 
@@ -103,32 +109,32 @@ pub struct LeaseRequest {
 pub struct PlannedPlugin {
     /// blake3 digest of the component.
     pub digest: String,
-    /// For people: `brightness@1.0.0`.
+    /// Name and version, for people: `brightness@1.0.0`.
     pub name: String,
-    /// Ids of the diagnoses that are wanted of it.
+    /// Ids of the diagnoses to run.
     pub diagnoses: Vec<String>,
-    /// Its configuration, checked against its schema.
+    /// The plugin's configuration, valid by its schema.
     pub config: Value,
 }
 
-/// What shall be done with each camera of a run.
+/// What a node does with each camera of a run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct JobPlan {
     /// The plugins that run on the clip.
     pub plugins: Vec<PlannedPlugin>,
-    /// Candidates that run on the same clip after them; what they find is kept apart. Their configuration
-    /// is the task's own, which may not be theirs.
+    /// Candidates that run on the same clip after the plugins. Their findings are stored apart. Their configuration
+    /// is the task's and was not checked against their schemas.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shadows: Vec<PlannedPlugin>,
-    /// Of so many checks of a camera that is well, one looks at all that the plugins ask for; the others may end
-    /// where the first second shows nothing else. 0 and 1: all do.
+    /// One of this many checks of a healthy camera is a full look; the others may end after one second. 0 and 1: all
+    /// checks are full looks.
     #[serde(default, skip_serializing_if = "is_at_most_one")]
     pub full_look_every: u32,
-    /// A camera that gives no picture is asked for one only now and then; else it is looked whether it takes a
-    /// connection. Of runs by a schedule.
+    /// True if a camera that gives no picture is asked for one only now and then, and otherwise only tried for a
+    /// connection. True for scheduled runs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub spares_lost: bool,
-    /// Where the run comes from.
+    /// What started the run.
     #[serde(default)]
     pub origin: Origin,
 }
@@ -147,13 +153,13 @@ impl PlannedPlugin {
     }
 }
 
-/// Where a run comes from, so that what all programs say of it can be brought together.
+/// What started a run: by it, log lines and traces of all programs can be brought together.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Origin {
-    /// Id of the request that made the run; one of its own where the schedule did.
+    /// The id of the request that started the run; an id of its own if a schedule did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
-    /// W3C trace context of what made it; absent where no traces are exported.
+    /// W3C trace context of that request. Absent if no traces are exported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
 }
@@ -163,20 +169,20 @@ pub struct Origin {
 pub struct LeasedJob {
     /// The job.
     pub id: JobId,
-    /// Which attempt at it this is.
+    /// The number of this attempt.
     pub attempt: u32,
-    /// Index into the answer's plans.
+    /// Index of the job's plan in `plans`.
     pub plan: usize,
-    /// The camera; absent for an ad-hoc submission.
+    /// The camera's id; null for a submission without a task.
     pub camera_id: Option<String>,
-    /// Where the picture comes from, credentials included.
+    /// The address of the picture, credentials included.
     pub source: String,
-    /// Milliseconds after which the job is given up.
+    /// Milliseconds after which the job is given up; null: never.
     pub deadline_ms: Option<u64>,
     /// What the plan's plugins remember of the camera.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub baselines: Vec<Baseline>,
-    /// True where a picture of the camera is wanted in case that all is well.
+    /// True if the master wants a picture of the camera if every diagnosis is normal.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub good_picture: bool,
     /// The camera gives no picture and is not to be asked for one yet, unless it takes connections now and did not
@@ -185,16 +191,16 @@ pub struct LeasedJob {
     pub lost: Option<Lost>,
 }
 
-/// What a long poll is given.
+/// The answer to a long poll.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct LeaseAnswer {
-    /// Proves the right to report results of these jobs.
+    /// The lease's token: results of these jobs are reported with it.
     pub lease: LeaseToken,
     /// Milliseconds that the lease lasts without a heartbeat.
     pub lease_ms: u64,
-    /// Plans that the jobs refer to.
+    /// The plans of the jobs.
     pub plans: Vec<JobPlan>,
-    /// The jobs; empty where none came up in time.
+    /// The jobs. Empty if none became ready in time.
     pub jobs: Vec<LeasedJob>,
 }
 
@@ -202,30 +208,29 @@ pub struct LeaseAnswer {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum JobOutcome {
-    /// With findings.
+    /// The job has findings.
     Finished {
-        /// One a diagnosis.
+        /// One finding for each diagnosis.
         findings: Vec<Finding>,
-        /// What the plan's shadows found, one a diagnosis of each; says nothing of the camera.
+        /// Findings of the plan's candidates. They do not count for the camera.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         shadows: Vec<Finding>,
         /// Milliseconds that the capture took.
         decode_ms: f64,
-        /// When the capture began, by the node's clock; the master corrects it by how far that is off. Absent where
-        /// the node does not say: then the time of the recording stands for it.
+        /// When the capture began, by the node's clock. The master corrects it by the known offset. If absent, the
+        /// time of recording.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         captured_at: Option<DateTime<Utc>>,
-        /// What plugins remember from now on, of those that remember anything else than before. One
-        /// that is damaged or too large is passed over; the findings count all the same.
+        /// Baselines that changed. A baseline that is damaged or too large is ignored; the findings count anyway.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         baselines: Vec<Baseline>,
     },
-    /// Without; another attempt may do better.
+    /// The job failed; another attempt may succeed.
     Failed {
         /// Why.
         failure: Failure,
     },
-    /// The node hands it back untouched or unfinished; this counts as no attempt.
+    /// The node returns the job unfinished. This does not count as a failure.
     Returned,
 }
 
@@ -234,58 +239,60 @@ pub enum JobOutcome {
 pub struct JobResult {
     /// The job.
     pub job_id: JobId,
-    /// The lease that it came with.
+    /// The token of the job's lease.
     pub lease: LeaseToken,
-    /// The attempt that it came with.
+    /// The number of the attempt.
     pub attempt: u32,
-    /// How it ended.
+    /// How the job ended.
     pub outcome: JobOutcome,
 }
 
 /// A batch of results. The body of `POST /api/v1/diagnosis/workers/{node_id}/results`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ResultsRequest {
-    /// 1 to 1000 of them.
+    /// 1 to 1000 results.
+    #[schema(min_items = 1, max_items = 1_000)]
     pub results: Vec<JobResult>,
 }
 
-/// What became of one result.
+/// What the master did with one result. Each result is recorded once, however often it is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// Stored.
+    /// The result was recorded.
     Recorded,
-    /// Stored before; nothing was changed.
+    /// The result had been recorded before; nothing changed.
     Duplicate,
-    /// The job was leased again, has ended or was cancelled meanwhile: refused.
+    /// The result was refused: the job was leased again, has ended or was cancelled.
     Stale,
-    /// There is no such job.
+    /// The job does not exist.
     Unknown,
 }
 
-/// The answer to a batch of results, in its order.
+/// The answer to a batch of results.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ResultsAnswer {
-    /// One a result.
+    /// One verdict for each result, in the same order.
     pub verdicts: Vec<Verdict>,
 }
 
 /// A node as the master knows it. `GET /api/v1/diagnosis/workers/distributed` lists them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct DistributedNode {
-    /// Identity across restarts.
+    /// The node's id, the same after a restart.
     pub id: String,
-    /// For people.
+    /// The node's name, for people.
     pub name: String,
-    /// Online, offline, or finishing what it has.
+    /// Whether the node takes work.
     pub status: NodeState,
-    /// Jobs that it holds.
+    /// Jobs that the node has leased.
     pub current_tasks: Vec<JobId>,
-    /// Jobs in flight at the most.
+    /// Most jobs in flight.
     pub capacity: u32,
-    /// Executors.
+    /// Number of executors.
     pub pool_size: u32,
     /// Labels for routing.
+    #[schema(value_type = LabelMap)]
     pub labels: Labels,
     /// Version of the program.
     pub version: String,
@@ -293,12 +300,13 @@ pub struct DistributedNode {
     pub system: SystemInfo,
     /// Counts since the process started.
     pub totals: Totals,
-    /// When this life of the process introduced itself.
+    /// When this process registered.
     pub registered_at: DateTime<Utc>,
-    /// When it was heard of last.
+    /// When the master last heard from the node.
     pub last_heartbeat: DateTime<Utc>,
-    /// When it asked for jobs last, up to five seconds behind. A node with heartbeats but without polls is stuck.
+    /// When the node last asked for jobs, up to five seconds behind. A node that sends heartbeats but does not poll is
+    /// stuck.
     pub last_poll_at: Option<DateTime<Utc>>,
-    /// Milliseconds that the node's clock is ahead of the master's.
+    /// Milliseconds by which the node's clock is ahead of the master's.
     pub clock_offset_ms: i64,
 }

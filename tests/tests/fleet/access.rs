@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::{
     http::client,
-    process::{Master, Running, read},
+    process::{Master, PATIENCE, Running, read},
     programs::program,
 };
 
@@ -43,6 +43,31 @@ async fn the_first_token_closes_an_open_master_and_scopes_hold() {
     assert_eq!(master.request(Method::DELETE, &path).send().await.unwrap().status(), 204);
     master.token = viewer["token"].as_str().map(str::to_owned);
     assert_eq!(read(master.request(Method::GET, "/api/v1/diagnosis/cameras")).await.0, 401);
+}
+
+#[tokio::test]
+async fn log_lines_say_who_asked_and_events_end_with_the_token() {
+    let mut master = Master::start();
+    let (_, admin) = master.post("/api/v1/tokens", &json!({"name": "me", "scope": "admin"})).await;
+    master.token = admin["token"].as_str().map(str::to_owned);
+    let (_, viewer) = master.post("/api/v1/tokens", &json!({"name": "wall", "scope": "viewer"})).await;
+    let camera = json!({"id": "gate", "name": "Gate", "source": "rtsp://10.0.0.1/live"});
+    master.post("/api/v1/diagnosis/cameras", &camera).await;
+    let (status, _) = master.post("/api/v1/diagnosis/cameras/gate/baseline/reset", &json!({})).await;
+    assert_eq!(status, 200);
+    let log = master.running.log();
+    let line = log.lines().find(|line| line.contains("baselines were reset"));
+    let who = format!("by=the token `me` ({})", admin["id"].as_str().unwrap());
+    assert!(line.is_some_and(|line| line.contains(&who)), "{log}");
+
+    master.token = viewer["token"].as_str().map(str::to_owned);
+    let mut events = master.request(Method::GET, "/api/v1/events").send().await.unwrap();
+    assert_eq!(events.status(), 200);
+    master.token = admin["token"].as_str().map(str::to_owned);
+    let path = format!("/api/v1/tokens/{}", viewer["id"].as_str().unwrap());
+    assert_eq!(master.request(Method::DELETE, &path).send().await.unwrap().status(), 204);
+    let ended = async { while events.chunk().await.unwrap().is_some() {} };
+    tokio::time::timeout(PATIENCE, ended).await.expect("the stream ends");
 }
 
 #[tokio::test]

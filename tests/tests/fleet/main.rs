@@ -21,6 +21,7 @@ mod bare_node;
 mod containers;
 mod database_tls;
 mod deaths;
+mod document;
 mod full_disk;
 mod guide;
 mod hostile;

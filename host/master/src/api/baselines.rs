@@ -1,21 +1,24 @@
 //! What plugins remember of a camera.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use easysight_daemon::problem::Error;
 use easysight_protocol::{BaselineInfo, BaselineReset, Problem};
 use easysight_store::{BaselineRepository, CameraRepository};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::master::{Shared, now_ms};
+use crate::{
+    master::{Shared, now_ms},
+    problems::{missing, store_error},
+};
 
-use super::{Params, check, missing, store_error};
+use super::{
+    check,
+    parameters::{Params, Path},
+};
 
 /// Lists what plugins remember of a camera, by plugin.
-#[utoipa::path(get, path = "/api/v1/diagnosis/cameras/{id}/baseline", tag = "cameras",
+#[utoipa::path(get, path = "/api/v1/diagnosis/cameras/{id}/baseline", tag = "cameras", operation_id = "list_baselines",
     responses((status = 200, body = Vec<BaselineInfo>), (status = 404, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn list(
     State(master): State<Shared>,
@@ -27,8 +30,10 @@ pub(super) async fn list(
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct ResetQuery {
     /// Name of the plugin that shall forget the camera, without a version; all of them where absent.
+    #[param(min_length = 1, max_length = 128, pattern = "^[A-Za-z0-9_-][A-Za-z0-9._-]*$")]
     plugin: Option<String>,
 }
 

@@ -1,32 +1,32 @@
 //! Cameras and their groups.
 
 mod import;
+mod offered;
 mod sheet;
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
-use easysight_address::restored;
+use axum::{Json, extract::State, http::StatusCode};
 use easysight_daemon::{body::JsonBody, problem::Error};
-use easysight_protocol::{Camera, CameraGroup, CameraRequest, Page, Problem, Status};
-use easysight_store::{CameraFilter, CameraRepository, StoredCamera};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use easysight_protocol::{Camera, CameraGroup, CameraRequest, ChangedCamera, Page, Problem, Status};
+use easysight_store::{CameraFilter, CameraRepository};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
-use crate::master::{Shared, now_ms};
+use crate::{
+    master::{Shared, now_ms},
+    problems::{invalid, missing, store_error},
+};
 
-use super::{PageQuery, Params, check, invalid, missing, store_error};
+use super::{
+    check,
+    parameters::{PageQuery, Params, Path},
+};
+
+use offered::{KEPT, check_camera, resolve};
 
 pub(super) use import::{__path_import, import};
 
-/// The note of an answer where a masked secret was kept although the address changed.
-const KEPT: &str = "secrets that were masked in the source are kept as they were";
-/// Groups of one camera.
-const MAX_GROUPS: usize = 64;
-
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct CameraQuery {
     /// Only those in this group.
     group: Option<String>,
@@ -34,7 +34,10 @@ pub(super) struct CameraQuery {
     status: Option<Status>,
     /// Only those that give no picture (`true`), or only those that do (`false`).
     lost: Option<bool>,
+    /// `next` of the page before.
     after: Option<String>,
+    /// Items at the most, 1 to 1000; 100 where absent.
+    #[param(minimum = 1, maximum = 1_000)]
     limit: Option<u32>,
 }
 
@@ -76,16 +79,6 @@ pub(super) async fn look_up(
     Ok(Json(found.ok_or_else(|| missing("camera", &id))?.camera))
 }
 
-/// A camera that was changed.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct ChangedCamera {
-    #[serde(flatten)]
-    camera: Camera,
-    /// What was done beyond what was asked for in so many words: user and password were kept for another address.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    note: Option<&'static str>,
-}
-
 /// Changes a camera; what is absent takes its default again. `***` in the source stands for the user and
 /// password that are kept, and for other secrets of it, where the host is the same.
 #[utoipa::path(put, path = "/api/v1/diagnosis/cameras/{id}", tag = "cameras", request_body = CameraRequest,
@@ -101,7 +94,7 @@ pub(super) async fn update(
     }
     let known = master.store.camera(&id).await.map_err(|error| store_error(&error))?;
     let known = known.ok_or_else(|| missing("camera", &id))?;
-    let note = resolve(&mut request, &known)?.then_some(KEPT);
+    let note = resolve(&mut request, &known)?.then(|| KEPT.to_owned());
     let updated = master.store.update_camera(id.clone(), request, now_ms()).await;
     if !updated.map_err(|error| store_error(&error))? {
         return Err(missing("camera", &id));
@@ -127,32 +120,4 @@ pub(super) async fn remove(
     responses((status = 200, body = Vec<CameraGroup>), (status = "default", body = Problem)))]
 pub(super) async fn groups(State(master): State<Shared>) -> Result<Json<Vec<CameraGroup>>, Error> {
     Ok(Json(master.store.camera_groups().await.map_err(|error| store_error(&error))?))
-}
-
-/// A camera that is kept already, as it shall be: `***` in its source stands for what is kept. Answers whether
-/// it stood for something in an address that is another now.
-fn resolve(request: &mut CameraRequest, known: &StoredCamera) -> Result<bool, Error> {
-    let offered = request.source.trim();
-    let meant = restored(offered, &known.source).map_err(|error| invalid("/source", error.to_string()))?;
-    let kept = meant != offered && meant != known.source;
-    if meant != offered {
-        request.source = meant;
-    }
-    // What a former version took stays, however it is written.
-    if request.source != known.source {
-        check::source("/source", &request.source)?;
-    }
-    check_fields(request)?;
-    Ok(kept)
-}
-
-fn check_camera(request: &CameraRequest) -> Result<(), Error> {
-    check::source("/source", &request.source)?;
-    check_fields(request)
-}
-
-fn check_fields(request: &CameraRequest) -> Result<(), Error> {
-    check::name("/name", &request.name)?;
-    check::labels("/labels", &request.labels)?;
-    check::names("/groups", &request.groups, MAX_GROUPS)
 }

@@ -4,7 +4,7 @@ use easysight_daemon::problem::Error;
 use easysight_protocol::{Labels, uploaded_name};
 use uuid::Uuid;
 
-use super::invalid;
+use crate::problems::invalid;
 
 /// Characters of a name for people.
 const MAX_NAME: usize = 200;
@@ -65,7 +65,7 @@ pub(super) fn labels(field: &str, labels: &Labels) -> Result<(), Error> {
 
 /// A source as workers take it.
 pub(super) fn source(field: &str, source: &str) -> Result<(), Error> {
-    if source.is_empty() || source.len() > 4_096 || source.contains(char::is_control) {
+    if source.is_empty() || source.chars().count() > 4_096 || source.contains(char::is_control) {
         return Err(invalid(field, "1 to 4096 characters are wanted, no control characters"));
     }
     if uploaded_name(source).is_some() {

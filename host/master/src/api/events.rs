@@ -3,34 +3,74 @@
 use std::{convert::Infallible, time::Duration};
 
 use axum::{
+    Extension,
     extract::State,
     response::sse::{Event as Sent, KeepAlive, Sse},
 };
-use easysight_protocol::Problem;
+use easysight_protocol::{Event, Problem};
 use futures::{Stream, stream};
-use tokio::sync::broadcast::error::RecvError;
+use tokio::{
+    sync::broadcast::{Receiver, error::RecvError},
+    time::{Instant, Interval, interval_at},
+};
 
-use crate::master::Shared;
+use crate::{access::FRESH, master::Shared, principal::Principal};
 
-/// Tells what happens while it happens: runs, findings that are not normal, nodes. An event `missed`
-/// says that a listener was too slow, and how many it did not get.
+/// Pause after which a line without meaning is sent, so that nobody takes the connection for dead.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Sends what happens while it happens: runs, findings that are not normal, nodes. The type of a server-sent
+/// event (`event:`) is the `kind` of its data (`data:`), which is JSON. The stream ends within seconds after the
+/// token was revoked or has expired.
 #[utoipa::path(get, path = "/api/v1/events", tag = "events",
-    responses((status = 200, content_type = "text/event-stream", body = String), (status = "default", body = Problem)))]
+    responses((status = 200, content_type = "text/event-stream", body = Event,
+            description = "A stream of server-sent events, each with an `Event` as its data"),
+        (status = "default", body = Problem)))]
 pub(super) async fn listen(
     State(master): State<Shared>,
+    Extension(principal): Extension<Principal>,
 ) -> Sse<impl Stream<Item = Result<Sent, Infallible>>> {
-    let (events, stopping) = (master.events.listen(), master.stopping.clone());
-    let told = stream::unfold((events, stopping), |(mut events, stopping)| async move {
-        let event = tokio::select! {
-            event = events.recv() => event,
-            () = stopping.cancelled() => Err(RecvError::Closed),
-        };
-        let sent = match event {
-            Ok(event) => Sent::default().event(event.name()).json_data(&event).unwrap_or_default(),
-            Err(RecvError::Lagged(missed)) => Sent::default().event("missed").data(missed.to_string()),
-            Err(RecvError::Closed) => return None,
-        };
-        Some((Ok(sent), (events, stopping)))
+    let follower = Follower {
+        events: master.events.listen(),
+        looks: interval_at(Instant::now() + FRESH, FRESH),
+        master,
+        principal,
+    };
+    let sent = stream::unfold(follower, |mut follower| async move {
+        let event = follower.next().await?;
+        let sent = Sent::default().event(event.kind()).json_data(&event).unwrap_or_default();
+        Some((Ok(sent), follower))
     });
-    Sse::new(told).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
+    Sse::new(sent).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
+}
+
+/// One client that follows the events.
+struct Follower {
+    events: Receiver<Event>,
+    /// When to look whether it still may.
+    looks: Interval,
+    master: Shared,
+    principal: Principal,
+}
+
+impl Follower {
+    /// The next event; none where the master stops, or the client may follow no longer.
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            tokio::select! {
+                event = self.events.recv() => return match event {
+                    Ok(event) => Some(event),
+                    Err(RecvError::Lagged(events)) => Some(Event::Missed { events }),
+                    Err(RecvError::Closed) => None,
+                },
+                _ = self.looks.tick() => {
+                    // Where the database cannot tell, the client stays who it was.
+                    if let Ok(false) = self.master.access.still_knows(&self.principal).await {
+                        return None;
+                    }
+                }
+                () = self.master.stopping.cancelled() => return None,
+            }
+        }
+    }
 }

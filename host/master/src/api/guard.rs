@@ -1,4 +1,5 @@
-//! Before any handler: is this caller allowed, and no page of another site?
+//! Before any handler: who makes the request, may they, and is it no page of another site? Handlers find the
+//! [`Principal`](crate::principal::Principal) among the request's extensions.
 
 use axum::{
     extract::{Request, State},
@@ -6,26 +7,40 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use easysight_daemon::problem::Error;
+use easysight_daemon::{problem::Error, requests};
 
-use crate::{access::Need, master::Shared};
+use crate::{access::Credentials, master::Shared, principal::Need};
 
 pub(super) async fn check(
     State((master, need)): State<(Shared, Need)>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     if let Err(error) = same_site(request.headers()) {
         return error.into_response();
     }
-    let bearer = text(request.headers(), header::AUTHORIZATION).and_then(|value| {
+    let credentials = credentials(request.headers());
+    let allowed = async {
+        let principal = master.access.authenticate(credentials).await?;
+        principal.must_meet(need)?;
+        Ok::<_, Error>(principal)
+    };
+    match allowed.await {
+        Ok(principal) => {
+            requests::note_principal(&principal);
+            request.extensions_mut().insert(principal);
+            next.run(request).await
+        }
+        Err(error) => error.into_response(),
+    }
+}
+
+fn credentials(headers: &HeaderMap) -> Credentials<'_> {
+    let bearer = text(headers, header::AUTHORIZATION).and_then(|value| {
         let (scheme, token) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     });
-    match master.access.check(bearer, need).await {
-        Ok(()) => next.run(request).await,
-        Err(error) => error.into_response(),
-    }
+    bearer.map_or(Credentials::Missing, Credentials::Bearer)
 }
 
 fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {

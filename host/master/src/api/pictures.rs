@@ -2,7 +2,7 @@
 
 use axum::{
     body::Body,
-    extract::{Path, Request, State},
+    extract::{Request, State},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -18,16 +18,18 @@ use utoipa::IntoParams;
 use crate::{
     master::{Shared, now_ms},
     pictures::{MAX_PICTURE_BYTES, PutError},
+    problems::{missing, store_error},
 };
 
-use super::{Params, missing, store_error};
+use super::parameters::{Params, Path};
 
 /// The kind of all pictures.
 const JPEG: &str = "image/jpeg";
 
 /// A picture. Under its digest it never changes.
 #[utoipa::path(get, path = "/api/v1/diagnosis/pictures/{digest}", tag = "pictures",
-    responses((status = 200, content_type = "image/jpeg", body = Vec<u8>), (status = 206, description = "A range"),
+    responses((status = 200, content_type = "image/jpeg", body = Vec<u8>), (status = 206, description = "A range", content_type = "image/jpeg", body = Vec<u8>),
+        (status = 416, description = "The range is not within the file"),
         (status = 304, description = "The client has it"),
         (status = 404, description = "It never arrived, or is no longer kept", body = Problem),
         (status = "default", body = Problem)))]
@@ -67,6 +69,7 @@ pub(super) async fn show(
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct TakeQuery {
     /// The camera that showed it when all was well; absent for what was seen when something was found.
     good_for: Option<String>,

@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use axum::{
     Json,
     body::Body,
-    extract::{FromRequest, Multipart, Path, Request, State},
+    extract::{FromRequest, Multipart, Request, State},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -21,13 +21,27 @@ use easysight_sandbox::{Digest, LoadError, MAX_COMPONENT_BYTES};
 use easysight_trust::{MAX_SIGNATURE_BYTES, read_signature};
 use tower::ServiceExt;
 use tower_http::services::ServeFile;
+use utoipa::ToSchema;
 
 use crate::{
     master::{Shared, now_ms},
+    problems::{invalid, missing, store_error},
     registry::PublishError,
 };
 
-use super::{invalid, missing, store_error};
+use super::parameters::Path;
+
+/// A component and who vouches for it.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it documents the form, which is read part by part")]
+struct PluginForm {
+    /// The component's bytes.
+    #[schema(value_type = String, format = Binary)]
+    component: Vec<u8>,
+    /// The signature, as `easysight plugin sign` writes it.
+    #[schema(nullable = false)]
+    signature: Option<PluginSignature>,
+}
 
 /// Lists all plugins.
 #[utoipa::path(get, path = "/api/v1/plugins", tag = "plugins",
@@ -40,7 +54,7 @@ pub(super) async fn list(State(master): State<Shared>) -> Result<Json<Vec<Publis
 /// (`signature`, as `easysight plugin sign` writes it), also later for one that is there already. It is
 /// vetted, kept under its digest, and serves no diagnosis before it is activated.
 #[utoipa::path(post, path = "/api/v1/plugins", tag = "plugins",
-    request_body(content = Vec<u8>, content_type = "application/wasm"),
+    request_body(content((Vec<u8> = "application/wasm"), (PluginForm = "multipart/form-data"))),
     responses((status = 201, body = PublishedPlugin), (status = 200, description = "It is there already", body = PublishedPlugin),
         (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem),
         (status = 507, body = Problem), (status = "default", body = Problem)))]
@@ -156,7 +170,8 @@ pub(super) async fn find(master: &Shared, digest: &str) -> Result<(Digest, Publi
 
 /// The component's bytes. They never change; ranges are served.
 #[utoipa::path(get, path = "/api/v1/plugins/{digest}/component", tag = "plugins",
-    responses((status = 200, content_type = "application/wasm", body = Vec<u8>), (status = 206, description = "A range"),
+    responses((status = 200, content_type = "application/wasm", body = Vec<u8>), (status = 206, description = "A range", content_type = "application/wasm", body = Vec<u8>),
+        (status = 416, description = "The range is not within the file"),
         (status = 304, description = "The client has it"), (status = 404, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn component(
     State(master): State<Shared>,
@@ -211,7 +226,7 @@ pub(super) async fn activations(State(master): State<Shared>) -> Result<Json<Vec
 }
 
 /// Lets a plugin serve its diagnoses, or those that are named. Runs that are under way keep theirs.
-#[utoipa::path(post, path = "/api/v1/plugins/{digest}/activate", tag = "plugins", request_body = ActivationRequest,
+#[utoipa::path(post, path = "/api/v1/plugins/{digest}/activate", tag = "plugins", request_body = Option<ActivationRequest>,
     responses((status = 200, body = PublishedPlugin), (status = 404, body = Problem), (status = 422, body = Problem),
         (status = "default", body = Problem)))]
 pub(super) async fn activate(
@@ -226,7 +241,7 @@ pub(super) async fn activate(
 }
 
 /// Lets a plugin serve none of its diagnoses any more, or none of those that are named.
-#[utoipa::path(post, path = "/api/v1/plugins/{digest}/deactivate", tag = "plugins", request_body = ActivationRequest,
+#[utoipa::path(post, path = "/api/v1/plugins/{digest}/deactivate", tag = "plugins", request_body = Option<ActivationRequest>,
     responses((status = 200, body = PublishedPlugin), (status = 404, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn deactivate(
     State(master): State<Shared>,

@@ -11,19 +11,28 @@ use easysight_daemon::problem::Error;
 use easysight_protocol::{DiagnosisResult, JobId, Page, Problem, RunId};
 use easysight_store::{FindingFilter, FindingRepository};
 use serde::Deserialize;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
-use crate::master::Shared;
+use crate::{master::Shared, problems::store_error};
 
-use super::{PageQuery, Params, store_error};
+use super::parameters::{PageQuery, Params};
+
+/// How findings are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum ResultFormat {
+    Json,
+    Csv,
+}
 
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct ResultQuery {
     /// Only those of this run.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<uuid::Uuid>)]
     run_id: Option<RunId>,
     /// Only those of this job.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<uuid::Uuid>)]
     job_id: Option<JobId>,
     /// Only those of this task.
     task_id: Option<String>,
@@ -37,9 +46,13 @@ pub(super) struct ResultQuery {
     since: Option<DateTime<Utc>>,
     /// Only those stored before this time.
     until: Option<DateTime<Utc>>,
-    /// `json` or `csv`; by the header `Accept` where absent.
-    format: Option<String>,
+    /// By the header `Accept` where absent.
+    #[param(inline)]
+    format: Option<ResultFormat>,
+    /// `next` of the page before.
     after: Option<String>,
+    /// Items at the most, 1 to 1000; 100 where absent.
+    #[param(minimum = 1, maximum = 1_000)]
     limit: Option<u32>,
 }
 
@@ -47,24 +60,18 @@ pub(super) struct ResultQuery {
 /// looks through 5,000 checks a page. Go on until `next` is absent. As CSV with
 /// `Accept: text/csv` or `format=csv`, where the header `X-Next` carries the mark of the next page.
 #[utoipa::path(get, path = "/api/v1/diagnosis/results", tag = "results", params(ResultQuery),
-    responses((status = 200, body = Page<DiagnosisResult>), (status = "default", body = Problem)))]
+    responses((status = 200, content((Page<DiagnosisResult> = "application/json"), (String = "text/csv")),
+            headers(("X-Next" = String, description = "With CSV: what to send as `after` for the next page"))),
+        (status = "default", body = Problem)))]
 pub(super) async fn list(
     State(master): State<Shared>,
     Params(query): Params<ResultQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let as_csv = match query.format.as_deref() {
+    let as_csv = match query.format {
         None => accepts.contains("text/csv"),
-        Some("csv") => true,
-        Some("json") => false,
-        Some(_) => {
-            return Err(Error::new(
-                StatusCode::BAD_REQUEST,
-                "invalid-query",
-                "format: json or csv is wanted",
-            ));
-        }
+        Some(format) => format == ResultFormat::Csv,
     };
     let filter = FindingFilter {
         run_id: query.run_id,

@@ -1,38 +1,45 @@
 //! Runs and their jobs.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use easysight_daemon::problem::Error;
-use easysight_protocol::{Job, JobId, JobState, Page, Problem, Run, RunId, RunState};
+use easysight_protocol::{Job, JobId, JobState, Page, Problem, Run, RunChange, RunId, RunState};
 use easysight_store::{JobRepository, Retried, RunFilter, RunRepository};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::{
-    events::RunChange,
     master::{Shared, now_ms},
+    problems::{missing, store_error},
 };
 
-use super::{PageQuery, Params, missing, store_error, tasks};
+use super::{
+    parameters::{PageQuery, Params, Path},
+    tasks,
+};
 
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct RunQuery {
     /// Only those of this task.
     task_id: Option<String>,
     /// Only those in this state.
     state: Option<RunState>,
+    /// `next` of the page before.
     after: Option<String>,
+    /// Items at the most, 1 to 1000; 100 where absent.
+    #[param(minimum = 1, maximum = 1_000)]
     limit: Option<u32>,
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct JobQuery {
     /// Only those in this state.
     state: Option<JobState>,
+    /// `next` of the page before.
     after: Option<String>,
+    /// Items at the most, 1 to 1000; 100 where absent.
+    #[param(minimum = 1, maximum = 1_000)]
     limit: Option<u32>,
 }
 
@@ -110,7 +117,7 @@ pub(super) async fn retry(State(master): State<Shared>, Path(id): Path<String>) 
         Retried::Unknown => return Err(missing("run", id)),
     };
     let run = look_up(State(master.clone()), Path(id)).await?;
-    master.queued(usize::try_from(jobs).unwrap_or(usize::MAX));
+    master.announce_jobs(usize::try_from(jobs).unwrap_or(usize::MAX));
     master.tell_run(run_id, RunChange::Started);
     Ok(run)
 }

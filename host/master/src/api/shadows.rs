@@ -1,11 +1,7 @@
 //! What is known of a plugin before it counts: what it may use and used, and how it does beside the plugin
 //! that is active.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use easysight_daemon::{body::JsonBody, problem::Error};
 use easysight_protocol::{
     ActivationRequest, PluginUsage, Problem, PublishedPlugin, RunLimits, ShadowReport, Used,
@@ -13,16 +9,19 @@ use easysight_protocol::{
 use easysight_sandbox::Limits;
 use easysight_store::{PluginRepository, ShadowRepository, UsageRepository};
 
-use crate::master::{Shared, now_ms};
+use crate::{
+    master::{Shared, now_ms},
+    problems::store_error,
+};
 
 use super::{
+    parameters::Path,
     plugins::{chosen, find, look_up, take_in},
-    store_error,
 };
 
 /// Lets a plugin stand beside the active one of its diagnoses, or of those that are named: from the next run
 /// on it judges the same clips, and what it finds is kept apart. Runs that are under way stay as they are.
-#[utoipa::path(post, path = "/api/v1/plugins/{digest}/shadow", tag = "plugins", request_body = ActivationRequest,
+#[utoipa::path(post, path = "/api/v1/plugins/{digest}/shadow", tag = "plugins", request_body = Option<ActivationRequest>,
     responses((status = 200, body = PublishedPlugin), (status = 404, body = Problem), (status = 409, body = Problem),
         (status = 422, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn begin(

@@ -7,28 +7,9 @@ use axum::{
     response::IntoResponse,
 };
 use easysight_daemon::problem::Error;
-use easysight_protocol::{PoolStatus, Problem};
-use serde::Serialize;
-use utoipa::ToSchema;
+use easysight_protocol::{MasterStatus, PoolStatus, Problem};
 
-use crate::{master::Shared, scheduler};
-
-/// The master's own pool: it has none, workers are processes of their own.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct MasterStatus {
-    /// Names this life of the master.
-    id: String,
-    /// Version of the program.
-    version: &'static str,
-    /// When the process started.
-    started_at: chrono::DateTime<chrono::Utc>,
-    /// An empty pool.
-    pool: PoolStatus,
-    /// Empty: the master runs no jobs.
-    current_tasks: Vec<String>,
-    /// Where the nodes are listed.
-    distributed: &'static str,
-}
+use crate::master::Shared;
 
 /// The process answers.
 pub(super) async fn healthz() -> &'static str {
@@ -41,7 +22,7 @@ pub(super) async fn readyz(State(master): State<Shared>) -> Result<&'static str,
     if master.stopping.is_cancelled() {
         return refuse("draining", "the master is about to stop");
     }
-    if !scheduler::lives(&master) {
+    if !master.scheduler_is_alive() {
         return refuse("stuck", "the scheduler does not get round");
     }
     Ok("ready\n")
@@ -58,7 +39,7 @@ pub(super) async fn metrics(State(master): State<Shared>) -> impl IntoResponse {
 pub(super) async fn workers_status(State(master): State<Shared>) -> Json<MasterStatus> {
     Json(MasterStatus {
         id: master.id.clone(),
-        version: env!("CARGO_PKG_VERSION"),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
         started_at: master.started_at,
         pool: PoolStatus {
             size: 0,
@@ -70,6 +51,6 @@ pub(super) async fn workers_status(State(master): State<Shared>) -> Json<MasterS
             queue_capacity: 0,
         },
         current_tasks: Vec::new(),
-        distributed: "/api/v1/diagnosis/workers/distributed",
+        distributed: "/api/v1/diagnosis/workers/distributed".to_owned(),
     })
 }

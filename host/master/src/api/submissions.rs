@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::{
     Json,
     body::Body,
-    extract::{Path, Request, State},
+    extract::{Request, State},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -16,7 +16,7 @@ use easysight_daemon::{
     upload::{SubmissionBody, not_kept, read_submission},
 };
 use easysight_protocol::{
-    Failure, JobId, JobState, Problem, RunId, RunState, Schedule, Submission, SubmissionId,
+    Event, Failure, JobId, JobState, Problem, RunId, RunState, Schedule, Submission, SubmissionId,
     SubmissionRequest, SubmissionState, TaskRequest, Trigger, masked_source, uploaded_name, uploaded_source,
 };
 use easysight_store::{FindingFilter, FindingRepository, JobRepository, NewRun, PageRequest, RunRepository};
@@ -31,13 +31,16 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     clock,
-    events::Event,
     master::{Master, Shared},
+    problems::{invalid, missing, store_error},
     registry::NoPlan,
-    scheduler,
+    runs,
 };
 
-use super::{Params, check, invalid, missing, store_error};
+use super::{
+    check,
+    parameters::{Params, Path},
+};
 
 /// Longest time that a request may wait for the end.
 const MAX_WAIT: Duration = Duration::from_secs(60);
@@ -47,9 +50,11 @@ const PRIORITY: i32 = 10;
 const MAX_FINDINGS: u32 = 1_000;
 
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct WaitQuery {
     /// Milliseconds to wait for the findings, up to 60000.
     #[serde(default)]
+    #[param(maximum = 60_000)]
     wait_ms: u64,
 }
 
@@ -58,6 +63,7 @@ pub(super) struct WaitQuery {
 #[expect(dead_code, reason = "it documents the form, which is read part by part")]
 struct SubmissionForm {
     /// As the JSON body has it, without a source.
+    #[schema(nullable = false)]
     request: Option<SubmissionRequest>,
     /// The picture or clip.
     #[schema(value_type = String, format = Binary)]
@@ -141,7 +147,7 @@ pub(super) async fn submit(
         definition,
         origin,
     };
-    let (id, _) = scheduler::begin(&master, new).await.map_err(|error| store_error(&error))?;
+    let (id, _) = runs::begin(&master, new).await.map_err(|error| store_error(&error))?;
     let submission = await_end(&master, id, until).await?.ok_or_else(|| missing("submission", id))?;
     let ended = matches!(submission.state, SubmissionState::Finished | SubmissionState::Failed);
     let status = if ended { StatusCode::OK } else { StatusCode::ACCEPTED };
@@ -173,7 +179,10 @@ fn shown(source: &str) -> String {
 
 /// The picture or clip that a job judges, where it came with its submission.
 #[utoipa::path(get, path = "/api/v1/diagnosis/jobs/{id}/upload", tag = "worker protocol",
-    responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>), (status = 404, body = Problem),
+    responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>),
+        (status = 206, description = "A range", content_type = "application/octet-stream", body = Vec<u8>),
+        (status = 304, description = "The client has it"), (status = 416, description = "The range is not within the file"),
+        (status = 404, body = Problem),
         (status = "default", body = Problem)))]
 pub(super) async fn upload(
     State(master): State<Shared>,

@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, StatusCode},
 };
 use easysight_daemon::{body::JsonBody, problem::Error, requests::RequestOrigin};
@@ -13,11 +13,15 @@ use serde_json::Value;
 use crate::{
     clock,
     master::{Master, Shared, now_ms},
+    problems::{invalid, missing, store_error},
     registry::NoPlan,
-    schedule, scheduler,
+    runs, schedule,
 };
 
-use super::{PageQuery, Params, check, invalid, missing, store_error};
+use super::{
+    check,
+    parameters::{PageQuery, Params, Path},
+};
 
 /// Cameras, groups and diagnoses that one task may name.
 const MAX_NAMES: usize = 10_000;
@@ -114,8 +118,9 @@ async fn enable(master: State<Shared>, Path(id): Path<String>, enabled: bool) ->
 }
 
 /// Runs a task now. With an `Idempotency-Key`, a repeated request answers with the run of the first.
-#[utoipa::path(post, path = "/api/v1/diagnosis/tasks/{id}/submit", tag = "tasks", request_body = SubmitRequest,
-    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 200 characters")),
+#[utoipa::path(post, path = "/api/v1/diagnosis/tasks/{id}/submit", tag = "tasks", request_body = Option<SubmitRequest>,
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 200, pattern = "^[!-~]([ -~]*[!-~])?$",
+        description = "1 to 200 printable ASCII characters")),
     responses((status = 202, body = Run), (status = 404, body = Problem), (status = 422, body = Problem),
         (status = "default", body = Problem)))]
 pub(super) async fn submit(
@@ -154,7 +159,7 @@ pub(super) async fn submit(
         definition,
         origin,
     };
-    let (id, _) = scheduler::begin(&master, new).await.map_err(|error| store_error(&error))?;
+    let (id, _) = runs::begin(&master, new).await.map_err(|error| store_error(&error))?;
     let run = master.store.run(id).await.map_err(|error| store_error(&error))?;
     Ok((StatusCode::ACCEPTED, Json(run.ok_or_else(|| missing("run", id))?.run)))
 }
@@ -198,13 +203,8 @@ fn check_task(master: &Master, request: &TaskRequest) -> Result<Option<i64>, Err
 
 /// What a task lacks to run now.
 pub(super) async fn lacks(master: &Master, definition: &TaskRequest) -> Result<Vec<String>, StoreError> {
-    let mut lacks = match master.registry.active().plan(&definition.diagnoses, &definition.config) {
-        Ok(_) => Vec::new(),
-        Err(NoPlan::Waits(reasons)) => reasons,
-        Err(NoPlan::Invalid(problem)) => {
-            vec![format!("a configuration that its plugin takes: {}: {}", problem.field, problem.detail)]
-        }
-    };
+    let plan = master.registry.active().plan(&definition.diagnoses, &definition.config);
+    let mut lacks = plan.err().map(NoPlan::reasons).unwrap_or_default();
     lacks.extend(master.store.cameras_of_task(&definition.cameras, &definition.groups).await?.1);
     lacks.extend(node_lack(master, definition).await?);
     Ok(lacks)

@@ -1,10 +1,6 @@
 //! Tokens.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use easysight_daemon::{body::JsonBody, problem::Error};
 use easysight_protocol::{NewToken, Problem, TokenInfo, TokenRequest};
 use easysight_store::TokenRepository;
@@ -12,9 +8,10 @@ use easysight_store::TokenRepository;
 use crate::{
     access::{MAX_LIFETIME_S, make_token},
     master::{Shared, now_ms},
+    problems::{invalid, missing, store_error},
 };
 
-use super::{check, invalid, missing, store_error};
+use super::{check, parameters::Path};
 
 /// Lists all tokens, without their secrets.
 #[utoipa::path(get, path = "/api/v1/tokens", tag = "tokens",

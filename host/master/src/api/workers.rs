@@ -2,15 +2,12 @@
 
 use std::time::Duration;
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use easysight_daemon::{body::JsonBody, problem::Error};
 use easysight_protocol::{
-    DistributedNode, HeartbeatAnswer, HeartbeatRequest, Incarnation, LeaseAnswer, LeaseRequest, LeaseToken,
-    NodeState, Problem, RegisterAnswer, RegisterRequest, ResultsAnswer, ResultsRequest,
+    DistributedNode, Event, HeartbeatAnswer, HeartbeatRequest, Incarnation, LeaseAnswer, LeaseRequest,
+    LeaseToken, NodeChange, NodeState, Problem, RegisterAnswer, RegisterRequest, ResultsAnswer,
+    ResultsRequest, RunChange,
 };
 use easysight_store::{
     HeartbeatOutcome, LeaseRepository, Leased, NodeRepository, Registration, ResultRepository, WantedLease,
@@ -21,11 +18,14 @@ use utoipa::IntoParams;
 use uuid::Uuid;
 
 use crate::{
-    events::{Event, NodeChange, RunChange},
     master::{Master, Shared, now_ms},
+    problems::{invalid, missing, store_error},
 };
 
-use super::{Params, check, invalid, missing, store_error};
+use super::{
+    check,
+    parameters::{Params, Path},
+};
 
 /// Longest long poll.
 const MAX_WAIT: Duration = Duration::from_secs(60);
@@ -59,7 +59,7 @@ pub(super) async fn register(
             tracing::info!(node = id, name, requeued, "node registered");
             if requeued > 0 {
                 master.metrics.lost("node-restarted", requeued);
-                master.queued(usize::try_from(requeued).unwrap_or(usize::MAX));
+                master.announce_jobs(usize::try_from(requeued).unwrap_or(usize::MAX));
             }
             master.tell(Event::Node { node_id: id, change: NodeChange::Registered });
             Ok(Json(RegisterAnswer { lease_ms: lease_ms(&master) }))
@@ -100,7 +100,7 @@ pub(super) async fn heartbeat(
                     "jobs never reached their node and are offered again"
                 );
                 master.metrics.lost("undelivered", lost);
-                master.queued(usize::try_from(lost).unwrap_or(usize::MAX));
+                master.announce_jobs(usize::try_from(lost).unwrap_or(usize::MAX));
             }
             Ok(Json(HeartbeatAnswer { lease_ms: lease_ms(&master), revoked }))
         }
@@ -205,15 +205,16 @@ pub(super) async fn results(
     }
     if recorded.requeued > 0 {
         // Handed back; those that failed have a pause before them, which the scheduler waits for.
-        master.queued(recorded.requeued);
+        master.announce_jobs(recorded.requeued);
     }
     Ok(Json(ResultsAnswer { verdicts: recorded.verdicts }))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct UnregisterQuery {
     /// The life of the process that says farewell; without it, a node that is offline is removed.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<Uuid>)]
     incarnation: Option<Incarnation>,
 }
 
@@ -236,7 +237,7 @@ pub(super) async fn unregister(
     if gone.map_err(|error| store_error(&error))? {
         tracing::info!(node = node_id, "node unregistered");
         // What it held is offered again.
-        master.queued(1);
+        master.announce_jobs(1);
         master.note_change();
         master.tell(Event::Node { node_id, change: NodeChange::Unregistered });
         return Ok(StatusCode::NO_CONTENT);

@@ -4,17 +4,22 @@ use std::collections::HashMap;
 
 use axum::{Json, body::Body, extract::State};
 use easysight_daemon::{body::gather, problem::Error};
-use easysight_protocol::{CameraRequest, Labels, Problem, masked_source};
+use easysight_protocol::{
+    CameraRequest, ImportAction, ImportAnswer, Labels, LineProblem, PlannedLine, Problem, masked_source,
+};
 use easysight_store::{CameraRepository, StoredCamera};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::{
-    super::{Params, check, invalid, store_error},
-    KEPT, check_camera, resolve,
+    super::{check, parameters::Params},
+    offered::{KEPT, check_camera, resolve},
     sheet::{Column, Sheet, SheetLine},
 };
-use crate::master::{Shared, now_ms};
+use crate::{
+    master::{Shared, now_ms},
+    problems::{invalid, store_error},
+};
 
 /// Bytes of an import, and lines of it.
 const MAX_BYTES: usize = 16 << 20;
@@ -23,72 +28,11 @@ const MAX_LINES: usize = 50_000;
 const MAX_TOLD: usize = 1_000;
 
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(in super::super) struct ImportQuery {
     /// True: nothing is written; the answer says what would be done, line by line.
     #[serde(default)]
     dry_run: bool,
-}
-
-/// What an import did, or would do.
-#[derive(Debug, Serialize, ToSchema)]
-pub(in super::super) struct ImportAnswer {
-    /// True where nothing was written.
-    dry_run: bool,
-    /// Cameras that are new.
-    created: u64,
-    /// Cameras that were there and are now as the list has them.
-    updated: u64,
-    /// Lines that were refused; the others were taken.
-    refused: u64,
-    /// What is wrong with the first 1000 of them.
-    problems: Vec<LineProblem>,
-    /// What the file was written in: `UTF-8`, `UTF-16LE`, `UTF-16BE` or `gb18030`.
-    encoding: &'static str,
-    /// What stands between two columns.
-    separator: char,
-    /// What would be done with the first 1000 lines that are not refused; empty where it was done.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    lines: Vec<PlannedLine>,
-}
-
-/// A line that was refused.
-#[derive(Debug, Serialize, ToSchema)]
-pub(in super::super) struct LineProblem {
-    /// Counted from 1, the header included.
-    line: u64,
-    /// What is wrong with it.
-    detail: String,
-}
-
-/// What would be done with a line.
-#[derive(Debug, Serialize, ToSchema)]
-pub(in super::super) struct PlannedLine {
-    /// Counted from 1, the header included.
-    line: u64,
-    /// What would become of its camera.
-    action: Action,
-    /// The camera's id; absent where one would be made.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<String>,
-    /// Its name.
-    name: String,
-    /// Its source, secrets masked.
-    source: String,
-    /// What else there is to say.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    note: Option<&'static str>,
-}
-
-/// What becomes of a camera.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum Action {
-    /// It is new.
-    Create,
-    /// It was there, and something of it is another.
-    Update,
-    /// It is there as the list has it.
-    Keep,
 }
 
 /// Makes or changes many cameras: a table with a first line that names the columns `id`, `name`, `source`,
@@ -97,7 +41,8 @@ enum Action {
 /// tab between columns, with a first line `sep=;` or without, columns named in English or Chinese. `***` in a
 /// source stands for what is kept of a camera of this id, as where one camera is changed.
 #[utoipa::path(post, path = "/api/v1/diagnosis/cameras/import", tag = "cameras", params(ImportQuery),
-    request_body(content = String, content_type = "text/csv"),
+    request_body(content = String, content_type = "text/csv",
+        example = "id,name,source\ngate,Gate,rtsp://camera/stream\n"),
     responses((status = 200, body = ImportAnswer), (status = "default", body = Problem)))]
 pub(in super::super) async fn import(
     State(master): State<Shared>,
@@ -116,7 +61,7 @@ pub(in super::super) async fn import(
         updated: 0,
         refused: 0,
         problems: Vec::new(),
-        encoding: sheet.encoding,
+        encoding: sheet.encoding.to_owned(),
         separator: sheet.separator,
         lines: Vec::new(),
     };
@@ -124,7 +69,7 @@ pub(in super::super) async fn import(
     for line in &sheet.lines {
         match read_line(line, &known) {
             Ok((planned, id, request)) => {
-                let is_new = planned.action == Action::Create;
+                let is_new = planned.action == ImportAction::Create;
                 *(if is_new { &mut answer.created } else { &mut answer.updated }) += 1;
                 if query.dry_run && answer.lines.len() < MAX_TOLD {
                     answer.lines.push(planned);
@@ -187,14 +132,14 @@ fn read_line(
     let planned = PlannedLine {
         line: line.number,
         action: match known {
-            None => Action::Create,
-            Some(known) if is_same(known, &request) => Action::Keep,
-            Some(_) => Action::Update,
+            None => ImportAction::Create,
+            Some(known) if is_same(known, &request) => ImportAction::Keep,
+            Some(_) => ImportAction::Update,
         },
         id: given.map(str::to_owned),
         name: request.name.clone(),
         source: masked_source(&request.source),
-        note: kept.then_some(KEPT),
+        note: kept.then(|| KEPT.to_owned()),
     };
     Ok((planned, id, request))
 }

@@ -1,0 +1,65 @@
+//! Parameters of paths and queries: their faults are problems too, and lists come page by page.
+
+use axum::{
+    extract::{self, FromRequestParts, Query},
+    http::{StatusCode, request::Parts},
+};
+use easysight_daemon::problem::Error;
+use easysight_store::PageRequest;
+use serde::{Deserialize, de::DeserializeOwned};
+use utoipa::IntoParams;
+
+/// Items of a page at the most, and where nothing is said.
+const MAX_PAGE: u32 = 1_000;
+const PAGE: u32 = 100;
+
+/// Parameters of a path.
+pub(super) struct Path<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        let extract::Path(parameters) =
+            extract::Path::from_request_parts(parts, state).await.map_err(|rejection| {
+                Error::new(StatusCode::BAD_REQUEST, "invalid-path", rejection.body_text())
+            })?;
+        Ok(Self(parameters))
+    }
+}
+
+/// Parameters of a query.
+pub(super) struct Params<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        let Query(params) = Query::from_request_parts(parts, state).await.map_err(|rejection| {
+            Error::new(StatusCode::BAD_REQUEST, "invalid-query", rejection.body_text())
+        })?;
+        Ok(Self(params))
+    }
+}
+
+/// Which page of a list is wanted.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PageQuery {
+    /// `next` of the page before.
+    pub(super) after: Option<String>,
+    /// Items at the most, 1 to 1000; 100 where absent.
+    #[param(minimum = 1, maximum = 1_000)]
+    pub(super) limit: Option<u32>,
+}
+
+impl PageQuery {
+    pub(super) fn page(self) -> Result<PageRequest, Error> {
+        let limit = self.limit.unwrap_or(PAGE);
+        if !(1..=MAX_PAGE).contains(&limit) {
+            let detail = format!("limit: a number from 1 to {MAX_PAGE} is wanted");
+            return Err(Error::new(StatusCode::BAD_REQUEST, "invalid-query", detail));
+        }
+        Ok(PageRequest { after: self.after, limit })
+    }
+}

@@ -1,0 +1,107 @@
+//! Who makes a request, and what they may do.
+
+use std::fmt;
+
+use axum::http::StatusCode;
+use easysight_daemon::problem::Error;
+use easysight_protocol::Scope;
+
+/// What a request needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// To look at cameras, tasks, results and nodes.
+    View,
+    /// To change cameras, tasks and runs.
+    Operate,
+    /// To be a worker.
+    Work,
+    /// To fetch a plugin.
+    Fetch,
+    /// To publish and activate plugins.
+    Publish,
+    /// To make and revoke tokens.
+    Administer,
+}
+
+impl Need {
+    const fn is_met_by(self, scope: Scope) -> bool {
+        match self {
+            Self::View => matches!(scope, Scope::Admin | Scope::Operator | Scope::Viewer),
+            Self::Operate => matches!(scope, Scope::Admin | Scope::Operator),
+            Self::Work => matches!(scope, Scope::Admin | Scope::Worker),
+            Self::Fetch => true,
+            Self::Publish => matches!(scope, Scope::Admin | Scope::Publisher),
+            Self::Administer => matches!(scope, Scope::Admin),
+        }
+    }
+}
+
+/// Who makes a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Identity {
+    /// Anybody on this machine: the master is open.
+    Anybody,
+    /// The holder of a token.
+    Token {
+        /// The token's id.
+        id: String,
+        /// The token's name, for people.
+        name: String,
+    },
+}
+
+/// Who makes a request, and what they may do. The guard puts it among the request's extensions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Principal {
+    /// Who.
+    pub(crate) identity: Identity,
+    /// What they may do.
+    pub(crate) scope: Scope,
+}
+
+impl Principal {
+    /// Anybody on this machine may do everything.
+    pub(crate) const ANYBODY: Self = Self { identity: Identity::Anybody, scope: Scope::Admin };
+
+    /// Refuses what the scope does not allow.
+    ///
+    /// # Errors
+    ///
+    /// 403.
+    pub(crate) fn must_meet(&self, need: Need) -> Result<(), Error> {
+        if need.is_met_by(self.scope) {
+            return Ok(());
+        }
+        let detail = format!("{self} has the scope {}, which does not allow this", self.scope.as_str());
+        Err(Error::new(StatusCode::FORBIDDEN, "forbidden", detail))
+    }
+}
+
+/// As log lines and problems name it.
+impl fmt::Display for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.identity {
+            Identity::Anybody => f.write_str("anybody"),
+            Identity::Token { id, name } => write!(f, "the token `{name}` ({id})"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_allows_what_it_says_and_no_more() {
+        let all = [Need::View, Need::Operate, Need::Work, Need::Fetch, Need::Publish, Need::Administer];
+        let allowed = |scope| -> Vec<Need> {
+            let principal = Principal { identity: Identity::Anybody, scope };
+            all.into_iter().filter(|need| principal.must_meet(*need).is_ok()).collect()
+        };
+        assert_eq!(allowed(Scope::Admin), all);
+        assert_eq!(allowed(Scope::Operator), [Need::View, Need::Operate, Need::Fetch]);
+        assert_eq!(allowed(Scope::Viewer), [Need::View, Need::Fetch]);
+        assert_eq!(allowed(Scope::Worker), [Need::Work, Need::Fetch]);
+        assert_eq!(allowed(Scope::Publisher), [Need::Fetch, Need::Publish]);
+    }
+}

@@ -1,0 +1,114 @@
+//! How a run begins: its plan, its cameras, its jobs, or what it waits for.
+
+use std::collections::BTreeSet;
+
+use easysight_protocol::{JobPlan, Origin, RunChange, RunId, TaskRequest, Trigger};
+use easysight_store::{
+    CameraRepository, FanOut, JobRepository, NewRun, RunRepository, Start, StoreError, StoredRun,
+};
+
+use crate::master::{Master, now_ms};
+
+/// Makes a run, with its jobs where nothing is missing. Answers with false where there is one already
+/// that stands for the same.
+pub(crate) async fn begin(master: &Master, new: NewRun) -> Result<(RunId, bool), StoreError> {
+    let start = start_of(master, new.trigger, new.task_id.as_deref(), &new.definition, &new.origin).await?;
+    let jobs = match &start {
+        Start::Now(jobs) => Some(jobs.cameras.len()),
+        Start::Waits(_) => None,
+    };
+    let (run, made) = master.store.create_run(new, start, now_ms()).await?;
+    if made {
+        master.tell_run(run, RunChange::Created);
+        if let Some(jobs) = jobs {
+            announce(master, run, jobs);
+        }
+    }
+    Ok((run, made))
+}
+
+/// Gives a waiting run its jobs, or notes what it still waits for.
+pub(crate) async fn begin_waiting(master: &Master, waiting: StoredRun) -> Result<(), StoreError> {
+    let StoredRun { run, definition, origin } = waiting;
+    match start_of(master, run.trigger, run.task_id.as_deref(), &definition, &origin).await? {
+        Start::Now(jobs) => {
+            if let Some(jobs) = master.store.fan_out(run.id, jobs, now_ms()).await? {
+                announce(master, run.id, jobs);
+            }
+            Ok(())
+        }
+        Start::Waits(reasons) => note(master, run.id, &run.waits_for, reasons).await,
+    }
+}
+
+/// What a run begins with as things are now.
+async fn start_of(
+    master: &Master,
+    trigger: Trigger,
+    task: Option<&str>,
+    definition: &TaskRequest,
+    origin: &Origin,
+) -> Result<Start, StoreError> {
+    let plan = match master.registry.active().plan(&definition.diagnoses, &definition.config) {
+        Ok(plan) => {
+            let full_look_every = definition.full_look_every;
+            // Who submits a task wants to know how its cameras are now.
+            let spares_lost = trigger == Trigger::Schedule;
+            JobPlan { origin: origin.clone(), full_look_every, spares_lost, ..plan }
+        }
+        Err(no_plan) => return Ok(Start::Waits(no_plan.reasons())),
+    };
+    if trigger == Trigger::Submission {
+        // Its source stands in the place of cameras.
+        let cameras = definition.cameras.iter().map(|source| (None, source.clone())).collect();
+        return Ok(Start::Now(FanOut { plan, cameras, missing: Vec::new() }));
+    }
+    let (cameras, mut missing) =
+        master.store.cameras_of_task(&definition.cameras, &definition.groups).await?;
+    if cameras.is_empty() && !missing.is_empty() {
+        return Ok(Start::Waits(missing));
+    }
+    let mut cameras: Vec<_> = cameras.into_iter().map(|one| (Some(one.camera.id), one.source)).collect();
+    if let (Trigger::Schedule, Some(task)) = (trigger, task) {
+        missing.extend(pass_over(master, task, &mut cameras).await?);
+    }
+    Ok(Start::Now(FanOut { plan, cameras, missing }))
+}
+
+/// Leaves out cameras whose last check by the same task has not ended: however long a camera or the queue takes, a
+/// task never checks a camera twice at a time, and the queue does not grow. Answers in words how many.
+async fn pass_over(
+    master: &Master,
+    task: &str,
+    cameras: &mut Vec<(Option<String>, String)>,
+) -> Result<Option<String>, StoreError> {
+    let under_way = master.store.cameras_under_way(task).await?;
+    let before = cameras.len();
+    cameras.retain(|(camera, _)| camera.as_ref().is_none_or(|camera| !under_way.contains(camera)));
+    let passed_over = before - cameras.len();
+    if passed_over == 0 {
+        return Ok(None);
+    }
+    tracing::warn!(
+        task,
+        cameras = passed_over,
+        "the last check of cameras has not ended, so they are left out of this one"
+    );
+    master.metrics.passed_over.inc_by(passed_over as u64);
+    Ok(Some(format!("the end of the check before, of {passed_over} cameras")))
+}
+
+/// A run has its jobs: those who wait for jobs are woken.
+fn announce(master: &Master, run: RunId, jobs: usize) {
+    master.announce_jobs(jobs);
+    master.tell_run(run, if jobs == 0 { RunChange::Finished } else { RunChange::Started });
+}
+
+async fn note(master: &Master, run: RunId, known: &[String], reasons: Vec<String>) -> Result<(), StoreError> {
+    let (before, now): (BTreeSet<_>, BTreeSet<_>) = (known.iter().collect(), reasons.iter().collect());
+    if before == now {
+        return Ok(());
+    }
+    tracing::warn!(%run, waits_for = reasons.join(", "), "a run waits");
+    master.store.set_waits_for(run, reasons).await
+}

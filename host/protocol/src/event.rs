@@ -1,0 +1,93 @@
+//! Events: what happens, while it happens. `GET /api/v1/events` sends them as server-sent events.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{DiagnosisResult, RunId};
+
+/// Something that happened. A server-sent event has its `kind` as the event's type (`event:`) and the whole as
+/// its data (`data:`), in JSON.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Event {
+    /// A run was made or changed its state.
+    Run {
+        /// The run.
+        run_id: RunId,
+        /// What happened to it.
+        change: RunChange,
+    },
+    /// A finding was stored that is not normal.
+    Finding {
+        /// The finding.
+        finding: Box<DiagnosisResult>,
+    },
+    /// A node registered or left.
+    Node {
+        /// The node.
+        node_id: String,
+        /// What happened to it.
+        change: NodeChange,
+    },
+    /// The client read too slowly and did not get some events.
+    Missed {
+        /// How many.
+        events: u64,
+    },
+}
+
+/// What happened to a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RunChange {
+    /// The run was made.
+    Created,
+    /// The run has its jobs.
+    Started,
+    /// All jobs of the run have ended.
+    Finished,
+    /// A person cancelled the run.
+    Cancelled,
+}
+
+/// What happened to a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeChange {
+    /// The node registered.
+    Registered,
+    /// The node unregistered, or a person removed it.
+    Unregistered,
+}
+
+impl Event {
+    /// The event's kind, which a server-sent event has as its type.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Run { .. } => "run",
+            Self::Finding { .. } => "finding",
+            Self::Node { .. } => "node",
+            Self::Missed { .. } => "missed",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kind_is_the_word_on_the_wire() {
+        let events = [
+            Event::Run { run_id: RunId::fresh(), change: RunChange::Finished },
+            Event::Node { node_id: "n".into(), change: NodeChange::Registered },
+            Event::Missed { events: 3 },
+        ];
+        for event in events {
+            let json = serde_json::to_value(&event).unwrap();
+            assert_eq!(json["kind"], event.kind());
+            assert_eq!(serde_json::from_value::<Event>(json).unwrap(), event);
+        }
+    }
+}

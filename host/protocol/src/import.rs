@@ -1,0 +1,67 @@
+//! Importing a list of cameras.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What an import changed, or would change. The answer of `POST /api/v1/diagnosis/cameras/import`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ImportAnswer {
+    /// True where nothing was written.
+    pub dry_run: bool,
+    /// Cameras that are new.
+    pub created: u64,
+    /// Cameras that existed and now are as the list has them.
+    pub updated: u64,
+    /// Lines that were refused; the others were taken.
+    pub refused: u64,
+    /// What is wrong with the first 1000 refused lines.
+    pub problems: Vec<LineProblem>,
+    /// The encoding of the file: `UTF-8`, `UTF-16LE`, `UTF-16BE` or `gb18030`.
+    pub encoding: String,
+    /// The character between two columns.
+    #[schema(value_type = String, min_length = 1, max_length = 1)]
+    pub separator: char,
+    /// What would be done with the first 1000 lines that are not refused; absent unless `dry_run` is true.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<PlannedLine>,
+}
+
+/// A line that was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LineProblem {
+    /// The line's number, counted from 1 with the header.
+    pub line: u64,
+    /// What is wrong with the line.
+    pub detail: String,
+}
+
+/// What would be done with a line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PlannedLine {
+    /// The line's number, counted from 1 with the header.
+    pub line: u64,
+    /// What would be done with the camera.
+    pub action: ImportAction,
+    /// The camera's id; absent where the master would make one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The camera's name.
+    pub name: String,
+    /// The camera's source, secrets masked.
+    pub source: String,
+    /// What else is to be known: that secrets which are masked in the line would be kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// What an import does with a camera.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ImportAction {
+    /// The camera is new.
+    Create,
+    /// The camera exists, and the list changes it.
+    Update,
+    /// The camera exists as the list has it.
+    Keep,
+}

@@ -1,0 +1,91 @@
+//! What texts of requests may look like, as the API's document says it. These types are never made: fields name
+//! them as their schema. The master checks the same rules.
+
+use std::borrow::Cow;
+
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{Object, ObjectBuilder, RefOr, Schema, Type},
+};
+
+/// No control characters.
+const PLAIN: &str = r"^[^\u0000-\u001f\u007f-\u009f]+$";
+/// No control characters, and something else than white space.
+const NAME: &str =
+    r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$";
+/// The same, and no address.
+const CAMERA_ID: &str =
+    r"^(?!.*://)[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$";
+const ID: &str = r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$";
+const LABEL_KEY: &str = r"^[A-Za-z0-9._/-]+$";
+/// Labels of one thing.
+const MAX_LABELS: usize = 64;
+
+fn text(description: &str, max_length: usize, pattern: &str, examples: &[&str]) -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some(description))
+        .min_length(Some(1))
+        .max_length(Some(max_length))
+        .pattern(Some(pattern))
+        .examples(examples.iter().copied())
+        .build()
+}
+
+macro_rules! texts {
+    ($($(#[$doc:meta])* $type:ident = $description:literal, $max:literal, $pattern:expr, $examples:expr;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub(crate) enum $type {}
+
+        impl PartialSchema for $type {
+            fn schema() -> RefOr<Schema> {
+                text($description, $max, $pattern, $examples).into()
+            }
+        }
+
+        impl ToSchema for $type {
+            fn name() -> Cow<'static, str> {
+                Cow::Borrowed(stringify!($type))
+            }
+        }
+    )*};
+}
+
+texts! {
+    /// A name for people.
+    Name = "A name for people, without control characters.", 200, NAME, &["Gate 3", "东门"];
+    /// An id that the client chooses.
+    Id = "An id: letters, digits, `.`, `_` and `-`, no `.` first.", 128, ID, &["gate-3", "yard.north_1"];
+    /// The id of a camera that a task names.
+    CameraId = "The id of a camera. An address is refused.", 200, CAMERA_ID, &["gate-3"];
+    /// Where a camera's picture comes from.
+    CameraSource =
+        "`rtsp://`, `rtsps://`, `http://`, `https://`, or a file that workers may read.", 4096, PLAIN,
+        &["rtsp://user:password@camera/stream", "http://camera/snapshot.jpg", "/clips/gate.mp4"];
+    /// The id of a diagnosis.
+    DiagnosisId = "The id of a diagnosis.", 200, NAME, &["brightness", "freeze"];
+}
+
+/// Labels: texts by key.
+#[derive(Debug)]
+pub(crate) enum LabelMap {}
+
+impl PartialSchema for LabelMap {
+    fn schema() -> RefOr<Schema> {
+        let key = text("A label's key.", 64, LABEL_KEY, &["site"]);
+        let value = text("A label's value.", 128, PLAIN, &["north"]);
+        ObjectBuilder::new()
+            .description(Some("Labels: short texts by key."))
+            .property_names(Some(Schema::Object(key)))
+            .additional_properties(Some(RefOr::T(Schema::Object(value))))
+            .max_properties(Some(MAX_LABELS))
+            .into()
+    }
+}
+
+impl ToSchema for LabelMap {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("Labels")
+    }
+}
