@@ -17,7 +17,7 @@ use super::{
     parameters::{Params, Path},
 };
 
-/// Lists what plugins remember of a camera, by plugin.
+/// Lists the stored baselines of a camera, by plugin.
 #[utoipa::path(get, path = "/api/v1/diagnosis/cameras/{id}/baseline", tag = "cameras", operation_id = "list_baselines",
     responses((status = 200, body = Vec<BaselineInfo>), (status = 404, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn list(
@@ -32,13 +32,13 @@ pub(super) async fn list(
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ResetQuery {
-    /// Name of the plugin that shall forget the camera, without a version; all of them where absent.
+    /// The plugin's name, without its version. If absent, the baselines of all plugins are removed.
     #[param(min_length = 1, max_length = 128, pattern = "^[A-Za-z0-9_-][A-Za-z0-9._-]*$")]
     plugin: Option<String>,
 }
 
-/// Lets plugins forget a camera, which they then get to know anew: after it was turned, moved,
-/// cleaned or given another lens. What jobs that are under way would have kept is not kept either.
+/// Removes the baselines of a camera, after it was turned, moved, cleaned or given another lens. The plugins learn
+/// the camera again. Baselines from jobs that are still running are not stored.
 #[utoipa::path(post, path = "/api/v1/diagnosis/cameras/{id}/baseline/reset", tag = "cameras", params(ResetQuery),
     responses((status = 200, body = BaselineReset), (status = 404, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn reset(

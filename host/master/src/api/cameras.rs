@@ -28,15 +28,15 @@ pub(super) use import::{__path_import, import};
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct CameraQuery {
-    /// Only those in this group.
+    /// Only cameras in this group.
     group: Option<String>,
-    /// Only those whose last job had this status.
+    /// Only cameras with this status.
     status: Option<Status>,
-    /// Only those that give no picture (`true`), or only those that do (`false`).
+    /// Only cameras that give no picture (`true`), or only cameras that do (`false`).
     lost: Option<bool>,
-    /// `next` of the page before.
+    /// The value of `next` of the page before.
     after: Option<String>,
-    /// Items at the most, 1 to 1000; 100 where absent.
+    /// Most items of the page, 1 to 1000. If absent, 100.
     #[param(minimum = 1, maximum = 1_000)]
     limit: Option<u32>,
 }
@@ -53,7 +53,7 @@ pub(super) async fn list(
     Ok(Json(master.store.cameras(&filter, &page).await.map_err(|error| store_error(&error))?))
 }
 
-/// Makes a camera.
+/// Creates a camera.
 #[utoipa::path(post, path = "/api/v1/diagnosis/cameras", tag = "cameras", request_body = CameraRequest,
     responses((status = 201, body = Camera), (status = 409, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn create(
@@ -68,7 +68,7 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, Json(made.camera)))
 }
 
-/// Looks a camera up.
+/// Returns a camera.
 #[utoipa::path(get, path = "/api/v1/diagnosis/cameras/{id}", tag = "cameras",
     responses((status = 200, body = Camera), (status = 404, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn look_up(
@@ -79,8 +79,8 @@ pub(super) async fn look_up(
     Ok(Json(found.ok_or_else(|| missing("camera", &id))?.camera))
 }
 
-/// Changes a camera; what is absent takes its default again. `***` in the source stands for the user and
-/// password that are kept, and for other secrets of it, where the host is the same.
+/// Changes a camera. Absent fields get their defaults. `***` in the source stands for the stored user and password, and
+/// for other stored secrets, if the host is the same.
 #[utoipa::path(put, path = "/api/v1/diagnosis/cameras/{id}", tag = "cameras", request_body = CameraRequest,
     responses((status = 200, body = ChangedCamera), (status = 404, body = Problem),
         (status = "default", body = Problem)))]
@@ -104,7 +104,7 @@ pub(super) async fn update(
     Ok(Json(ChangedCamera { camera, note }))
 }
 
-/// Removes a camera. Its findings stay until they are pruned.
+/// Deletes a camera. Its findings stay until retention removes them.
 #[utoipa::path(delete, path = "/api/v1/diagnosis/cameras/{id}", tag = "cameras",
     responses((status = 204), (status = 404, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn remove(
@@ -115,7 +115,7 @@ pub(super) async fn remove(
     if gone { Ok(StatusCode::NO_CONTENT) } else { Err(missing("camera", id)) }
 }
 
-/// Lists the groups that cameras are in.
+/// Lists the groups of cameras.
 #[utoipa::path(get, path = "/api/v1/diagnosis/camera-groups", tag = "cameras",
     responses((status = 200, body = Vec<CameraGroup>), (status = "default", body = Problem)))]
 pub(super) async fn groups(State(master): State<Shared>) -> Result<Json<Vec<CameraGroup>>, Error> {

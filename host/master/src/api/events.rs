@@ -16,10 +16,10 @@ use tokio::{
 
 use crate::{access::FRESH, master::Shared, principal::Principal};
 
-/// Pause after which a line without meaning is sent, so that nobody takes the connection for dead.
+/// Pause after which an empty comment is sent, so that no proxy closes the connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// Sends what happens while it happens: runs, findings that are not normal, nodes. The type of a server-sent
+/// Streams events as they happen: changes of runs and nodes, and findings that are not normal. The type of a server-sent
 /// event (`event:`) is the `kind` of its data (`data:`), which is JSON. The stream ends within seconds after the
 /// token was revoked or has expired.
 #[utoipa::path(get, path = "/api/v1/events", tag = "events",
@@ -47,14 +47,14 @@ pub(super) async fn listen(
 /// One client that follows the events.
 struct Follower {
     events: Receiver<Event>,
-    /// When to look whether it still may.
+    /// When to check whether the client may still follow.
     looks: Interval,
     master: Shared,
     principal: Principal,
 }
 
 impl Follower {
-    /// The next event; none where the master stops, or the client may follow no longer.
+    /// The next event. None if the master stops or the client may no longer follow.
     async fn next(&mut self) -> Option<Event> {
         loop {
             tokio::select! {

@@ -9,7 +9,7 @@ use easysight_store::PageRequest;
 use serde::{Deserialize, de::DeserializeOwned};
 use utoipa::IntoParams;
 
-/// Items of a page at the most, and where nothing is said.
+/// Most items of a page, and the default.
 const MAX_PAGE: u32 = 1_000;
 const PAGE: u32 = 100;
 
@@ -42,13 +42,13 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     }
 }
 
-/// Which page of a list is wanted.
+/// The page of a list.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct PageQuery {
-    /// `next` of the page before.
+    /// The value of `next` of the page before.
     pub(super) after: Option<String>,
-    /// Items at the most, 1 to 1000; 100 where absent.
+    /// Most items of the page, 1 to 1000. If absent, 100.
     #[param(minimum = 1, maximum = 1_000)]
     pub(super) limit: Option<u32>,
 }

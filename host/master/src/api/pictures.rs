@@ -26,7 +26,7 @@ use super::parameters::{Params, Path};
 /// The kind of all pictures.
 const JPEG: &str = "image/jpeg";
 
-/// A picture. Under its digest it never changes.
+/// Returns a picture. A digest always names the same picture.
 #[utoipa::path(get, path = "/api/v1/diagnosis/pictures/{digest}", tag = "pictures",
     responses((status = 200, content_type = "image/jpeg", body = Vec<u8>), (status = 206, description = "A range", content_type = "image/jpeg", body = Vec<u8>),
         (status = 416, description = "The range is not within the file"),
@@ -71,11 +71,11 @@ pub(super) async fn show(
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct TakeQuery {
-    /// The camera that showed it when all was well; absent for what was seen when something was found.
+    /// The id of the healthy camera that the picture shows. Absent for evidence pictures.
     good_for: Option<String>,
 }
 
-/// A worker sends a picture, after the result that refers to it.
+/// Stores a picture of a worker. The worker sends it after the result that refers to it.
 #[utoipa::path(put, path = "/api/v1/diagnosis/pictures/{digest}", tag = "worker protocol", params(TakeQuery),
     request_body(content = Vec<u8>, content_type = "image/jpeg"),
     responses((status = 201, description = "It is kept"), (status = 200, description = "It is there already"),

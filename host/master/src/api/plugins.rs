@@ -50,9 +50,9 @@ pub(super) async fn list(State(master): State<Shared>) -> Result<Json<Vec<Publis
     Ok(Json(master.store.plugins().await.map_err(|error| store_error(&error))?))
 }
 
-/// Publishes a plugin: the component's bytes, or a form with them (`component`) and who vouches for it
-/// (`signature`, as `easysight plugin sign` writes it), also later for one that is there already. It is
-/// vetted, kept under its digest, and serves no diagnosis before it is activated.
+/// Publishes a plugin: the component's bytes, or a form with the bytes (`component`) and the signature (`signature`, as
+/// `easysight plugin sign` writes it). A signature can be added later in the same way. The master vets the component
+/// and stores it by its digest. The plugin is used once it is activated.
 #[utoipa::path(post, path = "/api/v1/plugins", tag = "plugins",
     request_body(content((Vec<u8> = "application/wasm"), (PluginForm = "multipart/form-data"))),
     responses((status = 201, body = PublishedPlugin), (status = 200, description = "It is there already", body = PublishedPlugin),
@@ -152,7 +152,7 @@ const fn is_full(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 
-/// Looks a plugin up.
+/// Returns a plugin.
 #[utoipa::path(get, path = "/api/v1/plugins/{digest}", tag = "plugins",
     responses((status = 200, body = PublishedPlugin), (status = 404, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn look_up(
@@ -168,7 +168,7 @@ pub(super) async fn find(master: &Shared, digest: &str) -> Result<(Digest, Publi
     Ok((parsed, found.ok_or_else(|| missing("plugin", digest))?))
 }
 
-/// The component's bytes. They never change; ranges are served.
+/// Returns the component's bytes. They never change. Range requests are supported.
 #[utoipa::path(get, path = "/api/v1/plugins/{digest}/component", tag = "plugins",
     responses((status = 200, content_type = "application/wasm", body = Vec<u8>), (status = 206, description = "A range", content_type = "application/wasm", body = Vec<u8>),
         (status = 416, description = "The range is not within the file"),
@@ -207,7 +207,7 @@ pub(super) async fn component(
     Ok(response)
 }
 
-/// Who vouches for a plugin.
+/// Returns the signatures of a plugin.
 #[utoipa::path(get, path = "/api/v1/plugins/{digest}/signature", tag = "plugins",
     responses((status = 200, body = PluginSignature), (status = 404, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn signature(
@@ -218,14 +218,14 @@ pub(super) async fn signature(
     Ok(Json(master.store.signatures(&plugin.digest).await.map_err(|error| store_error(&error))?))
 }
 
-/// Which plugin serves each diagnosis.
+/// Lists the active plugin of each diagnosis.
 #[utoipa::path(get, path = "/api/v1/plugins/diagnoses", tag = "plugins",
     responses((status = 200, body = Vec<Activation>), (status = "default", body = Problem)))]
 pub(super) async fn activations(State(master): State<Shared>) -> Result<Json<Vec<Activation>>, Error> {
     Ok(Json(master.store.activations().await.map_err(|error| store_error(&error))?))
 }
 
-/// Lets a plugin serve its diagnoses, or those that are named. Runs that are under way keep theirs.
+/// Activates a plugin for all its diagnoses, or for some. Runs that have started keep their plugins.
 #[utoipa::path(post, path = "/api/v1/plugins/{digest}/activate", tag = "plugins", request_body = Option<ActivationRequest>,
     responses((status = 200, body = PublishedPlugin), (status = 404, body = Problem), (status = 422, body = Problem),
         (status = "default", body = Problem)))]
@@ -240,7 +240,7 @@ pub(super) async fn activate(
     look_up(State(master), Path(digest)).await
 }
 
-/// Lets a plugin serve none of its diagnoses any more, or none of those that are named.
+/// Deactivates a plugin for all its diagnoses, or for some.
 #[utoipa::path(post, path = "/api/v1/plugins/{digest}/deactivate", tag = "plugins", request_body = Option<ActivationRequest>,
     responses((status = 200, body = PublishedPlugin), (status = 404, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn deactivate(
@@ -255,7 +255,7 @@ pub(super) async fn deactivate(
     look_up(State(master), Path(digest)).await
 }
 
-/// Gives a diagnosis back to the plugin that served it before; again, to the one before that.
+/// Activates the plugin that was active for a diagnosis before. Repeated calls go further back.
 #[utoipa::path(post, path = "/api/v1/plugins/diagnoses/{diagnosis}/rollback", tag = "plugins",
     responses((status = 200, body = Activation), (status = 409, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn roll_back(
@@ -291,7 +291,7 @@ async fn switch(master: &Shared, diagnoses: Vec<String>, digest: Option<String>)
     take_in(master).await
 }
 
-/// Takes in which plugins are used now, and how.
+/// Reads again which plugins are used.
 pub(super) async fn take_in(master: &Shared) -> Result<(), Error> {
     master.registry.refresh().await.map_err(|error| store_error(&error))?;
     // A run may wait for exactly such a change.

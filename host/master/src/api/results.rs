@@ -28,37 +28,37 @@ enum ResultFormat {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ResultQuery {
-    /// Only those of this run.
+    /// Only findings of this run.
     #[param(value_type = Option<uuid::Uuid>)]
     run_id: Option<RunId>,
-    /// Only those of this job.
+    /// Only findings of this job.
     #[param(value_type = Option<uuid::Uuid>)]
     job_id: Option<JobId>,
-    /// Only those of this task.
+    /// Only findings of this task.
     task_id: Option<String>,
-    /// Only those of this camera.
+    /// Only findings of this camera.
     camera_id: Option<String>,
-    /// Only those of this diagnosis.
+    /// Only findings of this diagnosis.
     diagnosis: Option<String>,
-    /// Only those of this status, or with this kind of failure in place of one.
+    /// Only findings with this status or this kind of failure.
     status: Option<String>,
-    /// Only those stored at this time or later.
+    /// Only findings recorded at this time or later.
     since: Option<DateTime<Utc>>,
-    /// Only those stored before this time.
+    /// Only findings recorded before this time.
     until: Option<DateTime<Utc>>,
-    /// By the header `Accept` where absent.
+    /// The format. If absent, the header `Accept` decides.
     #[param(inline)]
     format: Option<ResultFormat>,
-    /// `next` of the page before.
+    /// The value of `next` of the page before.
     after: Option<String>,
-    /// Items at the most, 1 to 1000; 100 where absent.
+    /// Most items of the page, 1 to 1000. If absent, 100.
     #[param(minimum = 1, maximum = 1_000)]
     limit: Option<u32>,
 }
 
-/// Lists findings, latest first. A page may have fewer than the limit though there is a next one: a search
-/// looks through 5,000 checks a page. Go on until `next` is absent. As CSV with
-/// `Accept: text/csv` or `format=csv`, where the header `X-Next` carries the mark of the next page.
+/// Lists findings, latest first. A page may have fewer findings than the limit although a next page exists: a search
+/// looks through at most 5,000 checks for each page. Continue until `next` is null. `Accept: text/csv` or `format=csv`
+/// gives CSV; the header `X-Next` then has the value of `next`.
 #[utoipa::path(get, path = "/api/v1/diagnosis/results", tag = "results", params(ResultQuery),
     responses((status = 200, content((Page<DiagnosisResult> = "application/json"), (String = "text/csv")),
             headers(("X-Next" = String, description = "With CSV: what to send as `after` for the next page"))),

@@ -20,13 +20,13 @@ use super::{
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct RunQuery {
-    /// Only those of this task.
+    /// Only runs of this task.
     task_id: Option<String>,
-    /// Only those in this state.
+    /// Only runs in this state.
     state: Option<RunState>,
-    /// `next` of the page before.
+    /// The value of `next` of the page before.
     after: Option<String>,
-    /// Items at the most, 1 to 1000; 100 where absent.
+    /// Most items of the page, 1 to 1000. If absent, 100.
     #[param(minimum = 1, maximum = 1_000)]
     limit: Option<u32>,
 }
@@ -34,11 +34,11 @@ pub(super) struct RunQuery {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct JobQuery {
-    /// Only those in this state.
+    /// Only jobs in this state.
     state: Option<JobState>,
-    /// `next` of the page before.
+    /// The value of `next` of the page before.
     after: Option<String>,
-    /// Items at the most, 1 to 1000; 100 where absent.
+    /// Most items of the page, 1 to 1000. If absent, 100.
     #[param(minimum = 1, maximum = 1_000)]
     limit: Option<u32>,
 }
@@ -67,7 +67,7 @@ pub(super) async fn of_task(
     Ok(Json(master.store.runs(&filter, &query.page()?).await.map_err(|error| store_error(&error))?))
 }
 
-/// Looks a run up, with its progress and what it waits for.
+/// Returns a run, with its progress and what it waits for.
 #[utoipa::path(get, path = "/api/v1/diagnosis/runs/{id}", tag = "runs",
     responses((status = 200, body = Run), (status = 404, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn look_up(
@@ -84,7 +84,7 @@ pub(super) async fn look_up(
     Ok(Json(found.run))
 }
 
-/// Cancels a run: its queued jobs at once, its running ones as soon as their nodes hear of it.
+/// Cancels a run. Queued jobs end at once, running jobs with the next heartbeat of their nodes.
 #[utoipa::path(post, path = "/api/v1/diagnosis/runs/{id}/cancel", tag = "runs",
     responses((status = 200, body = Run), (status = 404, body = Problem), (status = 409, body = Problem),
         (status = "default", body = Problem)))]
@@ -136,7 +136,7 @@ pub(super) async fn jobs(
     Ok(Json(jobs.map_err(|error| store_error(&error))?))
 }
 
-/// Looks a job up.
+/// Returns a job.
 #[utoipa::path(get, path = "/api/v1/diagnosis/jobs/{id}", tag = "runs",
     responses((status = 200, body = Job), (status = 404, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn job(State(master): State<Shared>, Path(id): Path<String>) -> Result<Json<Job>, Error> {

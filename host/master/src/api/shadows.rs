@@ -19,8 +19,8 @@ use super::{
     plugins::{chosen, find, look_up, take_in},
 };
 
-/// Lets a plugin stand beside the active one of its diagnoses, or of those that are named: from the next run
-/// on it judges the same clips, and what it finds is kept apart. Runs that are under way stay as they are.
+/// Makes a plugin the candidate for all its diagnoses, or for some. From the next run on, the candidate judges the same
+/// clips as the active plugin, and its findings are stored apart. Runs that have started do not change.
 #[utoipa::path(post, path = "/api/v1/plugins/{digest}/shadow", tag = "plugins", request_body = Option<ActivationRequest>,
     responses((status = 200, body = PublishedPlugin), (status = 404, body = Problem), (status = 409, body = Problem),
         (status = 422, body = Problem), (status = "default", body = Problem)))]
@@ -47,7 +47,7 @@ pub(super) async fn begin(
     look_up(State(master), Path(digest)).await
 }
 
-/// Ends that for all diagnoses. What was found stays, for as long as findings are kept.
+/// Ends a plugin's candidacy for all diagnoses. The comparisons stay until retention removes them.
 #[utoipa::path(delete, path = "/api/v1/plugins/{digest}/shadow", tag = "plugins",
     responses((status = 200, body = PublishedPlugin), (status = 404, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn end(
@@ -62,7 +62,7 @@ pub(super) async fn end(
     look_up(State(master), Path(digest)).await
 }
 
-/// How a candidate compares with the plugin that was active, on the same clips.
+/// Compares a candidate with the active plugin, on the same clips.
 #[utoipa::path(get, path = "/api/v1/plugins/{digest}/shadow", tag = "plugins",
     responses((status = 200, body = ShadowReport), (status = 404, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn report(
@@ -74,7 +74,7 @@ pub(super) async fn report(
     Ok(Json(report.map_err(|error| store_error(&error))?))
 }
 
-/// What a plugin can reach, what one run of it may use, and what its runs on live jobs used at the most.
+/// Returns what a plugin imports, the limits of one run, and the most that runs in jobs have used.
 #[utoipa::path(get, path = "/api/v1/plugins/{digest}/usage", tag = "plugins",
     responses((status = 200, body = PluginUsage), (status = 404, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn usage(

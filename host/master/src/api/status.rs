@@ -11,12 +11,12 @@ use easysight_protocol::{MasterStatus, PoolStatus, Problem};
 
 use crate::master::Shared;
 
-/// The process answers.
+/// The process is alive.
 pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Whether requests are welcome.
+/// Whether the master takes requests.
 pub(super) async fn readyz(State(master): State<Shared>) -> Result<&'static str, Error> {
     let refuse = |slug: &str, detail: &str| Err(Error::new(StatusCode::SERVICE_UNAVAILABLE, slug, detail));
     if master.stopping.is_cancelled() {
@@ -33,7 +33,7 @@ pub(super) async fn metrics(State(master): State<Shared>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, content_type)], master.metrics.render())
 }
 
-/// The local pool: an honest empty one.
+/// Returns the master's own pool, which is empty: a master runs no jobs.
 #[utoipa::path(get, path = "/api/v1/diagnosis/workers/status", tag = "workers",
     responses((status = 200, body = MasterStatus), (status = "default", body = Problem)))]
 pub(super) async fn workers_status(State(master): State<Shared>) -> Json<MasterStatus> {

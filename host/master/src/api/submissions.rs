@@ -62,7 +62,7 @@ pub(super) struct WaitQuery {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it documents the form, which is read part by part")]
 struct SubmissionForm {
-    /// As the JSON body has it, without a source.
+    /// The same as the JSON body, without a source.
     #[schema(nullable = false)]
     request: Option<SubmissionRequest>,
     /// The picture or clip.
@@ -81,8 +81,8 @@ impl WaitQuery {
     }
 }
 
-/// Has one source judged, by whichever node is free. 200 with findings where they are there within
-/// `wait_ms`, else 202 and where to look again.
+/// Checks one source on any free node. The answer is 200 with the findings if they are ready within `wait_ms`, else 202;
+/// `Location` then names the submission.
 #[utoipa::path(post, path = "/api/v1/diagnosis/submissions", tag = "submissions", params(WaitQuery),
     request_body(content((SubmissionRequest = "application/json"), (SubmissionForm = "multipart/form-data"))),
     responses((status = 200, body = Submission), (status = 202, body = Submission), (status = 413, body = Problem),
@@ -159,7 +159,7 @@ pub(super) async fn submit(
     Ok(response)
 }
 
-/// Looks a submission up.
+/// Returns a submission.
 #[utoipa::path(get, path = "/api/v1/diagnosis/submissions/{id}", tag = "submissions", params(WaitQuery),
     responses((status = 200, body = Submission), (status = 404, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn look_up(
@@ -177,7 +177,7 @@ fn shown(source: &str) -> String {
     uploaded_name(source).map_or_else(|| masked_source(source), str::to_owned)
 }
 
-/// The picture or clip that a job judges, where it came with its submission.
+/// Returns the picture or clip that was uploaded with a job's submission.
 #[utoipa::path(get, path = "/api/v1/diagnosis/jobs/{id}/upload", tag = "worker protocol",
     responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>),
         (status = 206, description = "A range", content_type = "application/octet-stream", body = Vec<u8>),

@@ -36,8 +36,8 @@ pub(super) async fn list(
     Ok(Json(master.store.tasks(&query.page()?).await.map_err(|error| store_error(&error))?))
 }
 
-/// Makes a task. Its configuration is checked against the schemas of the plugins that are active; a
-/// camera, plugin or label that nobody has is no fault: the task waits for it and says so.
+/// Creates a task. Its configuration must be valid by the schemas of the active plugins. If a camera, a plugin or a
+/// node with the labels is missing, the task is created and waits; `waits_for` says for what.
 #[utoipa::path(post, path = "/api/v1/diagnosis/tasks", tag = "tasks", request_body = TaskRequest,
     responses((status = 201, body = Task), (status = 409, body = Problem), (status = 422, body = Problem),
         (status = "default", body = Problem)))]
@@ -53,7 +53,7 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, look_up(State(master), Path(id)).await?))
 }
 
-/// Looks a task up.
+/// Returns a task.
 #[utoipa::path(get, path = "/api/v1/diagnosis/tasks/{id}", tag = "tasks",
     responses((status = 200, body = Task), (status = 404, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn look_up(
@@ -65,7 +65,7 @@ pub(super) async fn look_up(
     Ok(Json(task))
 }
 
-/// Changes a task; what is absent takes its default again. Runs that are under way stay as they are.
+/// Changes a task. Absent fields get their defaults. Runs that have started do not change.
 #[utoipa::path(put, path = "/api/v1/diagnosis/tasks/{id}", tag = "tasks", request_body = TaskRequest,
     responses((status = 200, body = Task), (status = 404, body = Problem), (status = 422, body = Problem),
         (status = "default", body = Problem)))]
@@ -86,7 +86,7 @@ pub(super) async fn update(
     look_up(State(master), Path(id)).await
 }
 
-/// Removes a task. Its runs and findings stay until they are pruned.
+/// Deletes a task. Its runs and findings stay until retention removes them.
 #[utoipa::path(delete, path = "/api/v1/diagnosis/tasks/{id}", tag = "tasks",
     responses((status = 204), (status = 404, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn remove(
@@ -97,14 +97,14 @@ pub(super) async fn remove(
     if gone { Ok(StatusCode::NO_CONTENT) } else { Err(missing("task", id)) }
 }
 
-/// Pauses a task: its schedule has no effect until it is resumed.
+/// Pauses a task: its schedule starts no runs until the task is resumed.
 #[utoipa::path(post, path = "/api/v1/diagnosis/tasks/{id}/pause", tag = "tasks",
     responses((status = 200, body = Task), (status = 404, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn pause(master: State<Shared>, id: Path<String>) -> Result<Json<Task>, Error> {
     enable(master, id, false).await
 }
 
-/// Resumes a task; what it missed meanwhile is not made up for.
+/// Resumes a task. Starts that were missed in the meantime are skipped.
 #[utoipa::path(post, path = "/api/v1/diagnosis/tasks/{id}/resume", tag = "tasks",
     responses((status = 200, body = Task), (status = 404, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn resume(master: State<Shared>, id: Path<String>) -> Result<Json<Task>, Error> {
@@ -117,7 +117,7 @@ async fn enable(master: State<Shared>, Path(id): Path<String>, enabled: bool) ->
     update(master, Path(id), JsonBody(definition)).await
 }
 
-/// Runs a task now. With an `Idempotency-Key`, a repeated request answers with the run of the first.
+/// Starts a run of a task now. With an `Idempotency-Key`, a repeated request returns the run of the first request.
 #[utoipa::path(post, path = "/api/v1/diagnosis/tasks/{id}/submit", tag = "tasks", request_body = Option<SubmitRequest>,
     params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 200, pattern = "^[!-~]([ -~]*[!-~])?$",
         description = "1 to 200 printable ASCII characters")),

@@ -21,7 +21,7 @@ pub(super) async fn list(State(master): State<Shared>) -> Result<Json<Vec<TokenI
     Ok(Json(tokens.into_iter().map(|token| token.info).collect()))
 }
 
-/// Makes a token. Its secret is in this answer and nowhere else.
+/// Creates a token. Only this answer contains the secret.
 #[utoipa::path(post, path = "/api/v1/tokens", tag = "tokens", request_body = TokenRequest,
     responses((status = 201, body = NewToken), (status = "default", body = Problem)))]
 pub(super) async fn create(

@@ -32,7 +32,7 @@ const MAX_WAIT: Duration = Duration::from_secs(60);
 /// Jobs of one lease, results of one batch.
 const MAX_BATCH: usize = 1_000;
 
-/// Lists the nodes that have registered, by name.
+/// Lists the registered nodes, by name.
 #[utoipa::path(get, path = "/api/v1/diagnosis/workers/distributed", tag = "workers",
     responses((status = 200, body = Vec<DistributedNode>), (status = "default", body = Problem)))]
 pub(super) async fn distributed(State(master): State<Shared>) -> Result<Json<Vec<DistributedNode>>, Error> {
@@ -40,7 +40,7 @@ pub(super) async fn distributed(State(master): State<Shared>) -> Result<Json<Vec
     Ok(Json(nodes.map_err(|error| store_error(&error))?))
 }
 
-/// A node introduces itself.
+/// Registers a node.
 #[utoipa::path(post, path = "/api/v1/diagnosis/workers/register", tag = "worker protocol", request_body = RegisterRequest,
     responses((status = 200, body = RegisterAnswer), (status = 409, description = "Another process of this id lives", body = Problem),
         (status = "default", body = Problem)))]
@@ -74,7 +74,7 @@ pub(super) async fn register(
     }
 }
 
-/// A node lives; the leases of what it holds are renewed.
+/// Takes a node's heartbeat and renews the leases of the jobs that it holds.
 #[utoipa::path(post, path = "/api/v1/diagnosis/workers/{node_id}/heartbeat", tag = "worker protocol",
     request_body = HeartbeatRequest,
     responses((status = 200, body = HeartbeatAnswer), (status = 404, description = "Register again", body = Problem),
@@ -118,7 +118,7 @@ fn lease_ms(master: &Master) -> u64 {
     u64::try_from(master.lease_ms).unwrap_or(0)
 }
 
-/// A node asks for jobs, and waits until there are some.
+/// Leases jobs to a node. The request waits until a job is ready.
 #[utoipa::path(post, path = "/api/v1/diagnosis/workers/{node_id}/leases", tag = "worker protocol",
     request_body = LeaseRequest,
     responses((status = 200, body = LeaseAnswer), (status = 404, description = "Register again", body = Problem),
@@ -176,7 +176,7 @@ pub(super) async fn lease(
     }
 }
 
-/// A node reports results: recorded once, however often they are sent.
+/// Takes results of a node. Each result is recorded once, however often it is sent.
 #[utoipa::path(post, path = "/api/v1/diagnosis/workers/{node_id}/results", tag = "worker protocol",
     request_body = ResultsRequest,
     responses((status = 200, body = ResultsAnswer), (status = "default", body = Problem)))]
@@ -213,12 +213,12 @@ pub(super) async fn results(
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct UnregisterQuery {
-    /// The life of the process that says farewell; without it, a node that is offline is removed.
+    /// The id of the process that ends. Without it, a node that is offline is removed.
     #[param(value_type = Option<Uuid>)]
     incarnation: Option<Incarnation>,
 }
 
-/// A node says farewell and hands back what it holds; or a person removes a node that is offline.
+/// Unregisters a node, whose jobs are queued again; or removes a node that is offline.
 #[utoipa::path(delete, path = "/api/v1/diagnosis/workers/{node_id}", tag = "worker protocol", params(UnregisterQuery),
     responses((status = 204), (status = 404, body = Problem), (status = 409, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn unregister(

@@ -30,16 +30,16 @@ const MAX_TOLD: usize = 1_000;
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(in super::super) struct ImportQuery {
-    /// True: nothing is written; the answer says what would be done, line by line.
+    /// If true, nothing is written, and the answer says line by line what would be done.
     #[serde(default)]
     dry_run: bool,
 }
 
-/// Makes or changes many cameras: a table with a first line that names the columns `id`, `name`, `source`,
-/// `groups` (separated by `;`), `labels` (`key=value` separated by `;`), `enabled`; only `name` and `source` must
-/// be there. Taken is what spreadsheets write: UTF-8, UTF-16 and GB 18030 (GBK), with a comma, a semicolon or a
-/// tab between columns, with a first line `sep=;` or without, columns named in English or Chinese. `***` in a
-/// source stands for what is kept of a camera of this id, as where one camera is changed.
+/// Creates or changes many cameras from a table. The first line names the columns `id`, `name`, `source`, `groups`
+/// (separated by `;`), `labels` (`key=value`, separated by `;`) and `enabled`, in English or Chinese; `name` and
+/// `source` are required. The table may be UTF-8, UTF-16 or GB 18030 (GBK), with a comma, a semicolon or a tab between
+/// columns, and with or without a first line `sep=;`. `***` in a source stands for the stored secrets of the camera
+/// with this id.
 #[utoipa::path(post, path = "/api/v1/diagnosis/cameras/import", tag = "cameras", params(ImportQuery),
     request_body(content = String, content_type = "text/csv",
         example = "id,name,source\ngate,Gate,rtsp://camera/stream\n"),
