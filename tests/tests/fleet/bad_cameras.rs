@@ -24,7 +24,7 @@ use crate::{
 
 /// Runs of the good cameras alone, and of all of them.
 const ALONE: usize = 2;
-const TOGETHER: usize = 3;
+const TOGETHER: usize = 4;
 
 /// How large the street is.
 struct Size {
