@@ -10,7 +10,9 @@ use crate::{
     confinement, decoder,
     error::{CaptureError, CaptureErrorKind, Failure},
     fed::{self, Stream},
-    http, opened, piped,
+    http,
+    journal::{Journal, StepKind},
+    opened, piped,
     request::ClipRequest,
     rtsp,
     source::{Source, SourceKind},
@@ -57,6 +59,8 @@ pub struct CaptureConfig {
     /// Address space of the ffmpeg process. The program itself takes some 450 MiB of it; the rest is for
     /// pictures, of which a decoder holds up to seventeen that others are predicted from.
     pub memory_bytes: u64,
+    /// Where it is written what is asked and answered; nowhere by default.
+    pub journal: Journal,
 }
 
 impl Default for CaptureConfig {
@@ -69,6 +73,7 @@ impl Default for CaptureConfig {
             max_bytes: 256 << 20,
             // Seventeen pictures of 7680 × 4320.
             memory_bytes: 1536 << 20,
+            journal: Journal::default(),
         }
     }
 }
@@ -164,13 +169,22 @@ impl Job<'_> {
             (SourceKind::Rtsp, "rtsp") => match rtsp::open(url, self.config, self.late).await? {
                 rtsp::Opened::Playing(session) => fed::capture(self, Stream::Rtsp(session), enough).await,
                 rtsp::Opened::Foreign(what) => {
-                    tracing::debug!(source = %self.source, what, "ffmpeg reads it by itself");
+                    self.hand_over(&what);
                     opened::capture(self, enough).await
                 }
             },
             (SourceKind::Http, _) if !decoder::is_playlist(url) => self.over_http(url, enough).await,
-            _ => opened::capture(self, enough).await,
+            (_, scheme) => {
+                self.hand_over(if scheme == "rtsps" { scheme } else { "HLS" });
+                opened::capture(self, enough).await
+            }
         }
+    }
+
+    /// Says that it is left to ffmpeg, for this reason.
+    fn hand_over(self, what: &str) {
+        tracing::debug!(source = %self.source, what, "ffmpeg reads it by itself");
+        self.config.journal.write(StepKind::HandedOver, || (String::new(), what.to_owned()));
     }
 
     /// With the time that there was, where that is over before a camera has answered.
@@ -203,7 +217,7 @@ impl Job<'_> {
                 captured.map_err(|failure| Failure { detail: named(failure.detail), ..failure })
             }
             http::Opened::Foreign(what) => {
-                tracing::debug!(source = %self.source, what, "ffmpeg reads it by itself");
+                self.hand_over(what);
                 opened::capture(self, enough).await
             }
         }

@@ -5,6 +5,7 @@
 //! with bounded memory and with none of this program's secrets: a stream that crashes, hangs or takes over a
 //! decoder costs that process. Why there is no clip is told apart by [`CaptureErrorKind`].
 
+mod advice;
 mod auth;
 mod capture;
 mod clip;
@@ -17,11 +18,13 @@ mod feed;
 mod frame;
 mod handover;
 mod http;
+mod journal;
 mod notes;
 mod opened;
 mod parts;
 mod piped;
 mod process;
+mod quirks;
 mod reading;
 mod reasons;
 mod request;
@@ -30,9 +33,12 @@ mod sound;
 mod source;
 mod unfed;
 
+pub use advice::Advice;
 pub use capture::{Capture, CaptureConfig, Capturer, RtspTransport};
 pub use clip::{Clip, ClipError, ClipInfo, DecoderEvidence, PixelError, Rect};
 pub use error::{CaptureError, CaptureErrorKind};
 pub use frame::{Frame, FrameError, PlaneKind, SampleRange};
+pub use journal::{CameraClock, Journal, Measured, Record, Step, StepKind, Transport};
+pub use quirks::Quirk;
 pub use request::{ClipRequest, Stretch};
 pub use source::{Source, SourceError, SourceKind};

@@ -1,19 +1,21 @@
 //! A connection to a camera: requests, answers, and the packets between them.
 
-use std::{collections::VecDeque, io, time::Duration};
+use std::{collections::VecDeque, io, net::SocketAddr, time::Duration};
 
 use bytes::BytesMut;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpStream, lookup_host},
     time::{Instant, timeout, timeout_at},
 };
 use url::Url;
 
 use super::message::{Answer, Garbage, Message, Parser, quoted};
 use crate::{
-    auth::Authorization,
+    auth::{Authorization, ways},
+    capture::CaptureConfig,
     error::{CaptureErrorKind as Kind, Failure, is_of_this_machine},
+    journal::{Journal, StepKind, headers},
 };
 
 /// How this program calls itself.
@@ -53,22 +55,36 @@ pub(crate) struct Connection {
     number: u32,
     patience: Duration,
     late: Instant,
+    journal: Journal,
 }
 
 impl Connection {
     /// Connects to the host of an address.
-    pub(crate) async fn open(url: &Url, patience: Duration, late: Instant) -> Result<Self, Failure> {
+    pub(crate) async fn open(url: &Url, config: &CaptureConfig, late: Instant) -> Result<Self, Failure> {
+        let CaptureConfig { connect_timeout: patience, journal, .. } = config;
         let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-        let address = (host, url.port().unwrap_or(PORT));
-        let until = late.min(Instant::now() + patience);
-        let stream = match timeout_at(until, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return Err(unreachable(&error)),
-            Err(_) => {
-                let detail = format!("no connection after {} s", patience.as_secs_f64());
-                return Err(Failure::new(Kind::ConnectTimedOut, detail));
-            }
+        let port = url.port().unwrap_or(PORT);
+        let until = late.min(Instant::now() + *patience);
+        let too_late = |what: &str| {
+            let detail = format!("no {what} after {} s", patience.as_secs_f64());
+            Failure::new(Kind::ConnectTimedOut, detail)
         };
+        let found = match timeout_at(until, lookup_host((host, port))).await {
+            Ok(found) => found.map_err(|error| unreachable(&error)),
+            Err(_) => Err(too_late("address of the host")),
+        };
+        let found = found.map_err(|failure| journal.failed(StepKind::Resolve, host, failure))?;
+        let addresses: Vec<_> = found.collect();
+        journal.write(StepKind::Resolve, || (host.to_owned(), listed(&addresses)));
+        let connected = match timeout_at(until, TcpStream::connect(&*addresses)).await {
+            Ok(connected) => connected.map_err(|error| unreachable(&error)),
+            Err(_) => Err(too_late("connection")),
+        };
+        let asked = format!("port {port}");
+        let stream = connected.map_err(|failure| journal.failed(StepKind::Connect, &asked, failure))?;
+        journal.write(StepKind::Connect, || {
+            (asked, stream.peer_addr().map_or_else(|error| error.to_string(), |peer| peer.to_string()))
+        });
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "requests may be sent late");
         }
@@ -79,8 +95,9 @@ impl Connection {
             parser: Parser::default(),
             early: VecDeque::new(),
             number: 0,
-            patience,
+            patience: *patience,
             late,
+            journal: journal.clone(),
         })
     }
 
@@ -128,9 +145,12 @@ impl Connection {
     ) -> Result<Answer, Failure> {
         for _ in 0..MAX_ATTEMPTS {
             let value = authorization.value(method, uri);
-            let number = self.send(method, uri, headers, value.as_deref()).await;
-            let number = number.map_err(|error| broken(&Broken::Torn(error), method))?;
-            let answer = self.answer(number).await.map_err(|why| broken(&why, method))?;
+            let answer = match self.send(method, uri, headers, value.as_deref()).await {
+                Ok(number) => self.answer(number).await.map_err(|why| broken(&why, method)),
+                Err(error) => Err(broken(&Broken::Torn(error), method)),
+            };
+            self.tell(method, uri, headers, value.as_deref(), &answer);
+            let answer = answer?;
             if answer.status != 401 || !authorization.asked(answer.headers("www-authenticate")) {
                 if (200..300).contains(&answer.status) {
                     authorization.accepted();
@@ -139,6 +159,23 @@ impl Connection {
             }
         }
         Err(Failure::new(Kind::Unauthorized, format!("{method}: it asks again and again who is there")))
+    }
+
+    /// Writes down a request and its answer.
+    fn tell(
+        &self,
+        method: &str,
+        uri: &str,
+        headers: &[(&str, &str)],
+        authorization: Option<&str>,
+        answer: &Result<Answer, Failure>,
+    ) {
+        if self.journal.listens() {
+            let transport = headers.iter().find(|(name, _)| *name == "Transport");
+            let transport = transport.map_or_else(String::new, |(_, value)| format!(" {value}"));
+            let answer = answer.as_ref().map(told);
+            self.journal.write_request(&format!("{method} {uri}{transport}"), authorization, answer);
+        }
     }
 
     /// The answer to a request; some cameras number them all alike.
@@ -215,6 +252,21 @@ impl Connection {
     pub(crate) fn unhurried(&mut self) {
         self.late = Instant::now() + LONG;
     }
+}
+
+/// Addresses, in words.
+fn listed(addresses: &[SocketAddr]) -> String {
+    let addresses: Vec<_> = addresses.iter().map(|address| address.ip().to_string()).collect();
+    addresses.join(", ")
+}
+
+/// What an answer tells of a camera.
+fn told(answer: &Answer) -> String {
+    const TELLING: &[&str] =
+        &["Server", "Content-Type", "Content-Base", "Content-Location", "Location", "Transport", "Session"];
+    let ways = if answer.status == 401 { ways(answer.headers("www-authenticate")) } else { String::new() };
+    let headers = headers(TELLING, |name| answer.header(name).map(Into::into));
+    format!("{}{ways}{headers}", answer.status_line())
 }
 
 /// Why there is no connection at all.

@@ -10,4 +10,7 @@ mod rtp;
 mod sdp;
 mod session;
 
-pub(crate) use self::session::{Opened, Session, open};
+pub(crate) use self::{
+    rtp::Traffic,
+    session::{Opened, Session, open},
+};

@@ -55,6 +55,19 @@ impl Packet {
     }
 }
 
+/// What became of the packets of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Traffic {
+    /// Those that arrived.
+    pub(crate) packets: u64,
+    /// Those that never did.
+    pub(crate) lost: u32,
+    /// Those that came behind a later one.
+    pub(crate) overtaken: u32,
+    /// Those that came again, or too late.
+    pub(crate) repeated: u32,
+}
+
 /// Puts packets in order, and counts those that are missing.
 #[derive(Debug, Default)]
 pub(crate) struct Order {
@@ -64,7 +77,7 @@ pub(crate) struct Order {
     /// By the distance from a number that only grows.
     waiting: BTreeMap<u64, Packet>,
     base: u64,
-    pub(crate) missing: u32,
+    pub(crate) traffic: Traffic,
 }
 
 /// A packet in its order, and how many before it are missing.
@@ -78,6 +91,7 @@ impl Order {
 
     /// Takes a packet; hands on those whose turn it is.
     pub(crate) fn take(&mut self, packet: Packet, mut hand_on: impl FnMut(Ordered)) {
+        self.traffic.packets += 1;
         let Some((source, next)) = self.next else {
             return self.begin(packet, hand_on);
         };
@@ -89,13 +103,17 @@ impl Order {
         }
         if ahead > MAX_JUMP {
             // Over UDP it was given up; over TCP the camera repeats itself.
+            self.traffic.repeated += 1;
             return;
         }
         if !self.reorders {
             return self.hand(packet, ahead, &mut hand_on);
         }
         let now = packet.arrival;
-        self.waiting.insert(self.base + u64::from(ahead), packet);
+        let place = self.base + u64::from(ahead);
+        self.traffic.overtaken +=
+            u32::from(self.waiting.last_key_value().is_some_and(|(last, _)| *last > place));
+        self.traffic.repeated += u32::from(self.waiting.insert(place, packet).is_some());
         loop {
             let Some((&at, first)) = self.waiting.first_key_value() else { return };
             let in_turn = at == self.base;
@@ -118,7 +136,7 @@ impl Order {
 
     fn hand(&mut self, packet: Packet, missing: u16, hand_on: &mut impl FnMut(Ordered)) {
         self.base += u64::from(missing) + 1;
-        self.missing = self.missing.saturating_add(missing.into());
+        self.traffic.lost = self.traffic.lost.saturating_add(missing.into());
         self.next = Some((packet.source, packet.number.wrapping_add(1)));
         hand_on((packet, missing));
     }
@@ -149,7 +167,7 @@ mod tests {
             order.take(packet(*number), |(packet, _)| out.push(packet.number));
         }
         order.flush(&mut |(packet, _)| out.push(packet.number));
-        (out, order.missing)
+        (out, order.traffic.lost)
     }
 
     #[test]
