@@ -1,5 +1,6 @@
 //! Answering a camera that wants to know who asks: Digest (MD5, SHA-256) or Basic, over RTSP and HTTP.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use http_auth::{ChallengeRef, PasswordClient, PasswordParams, digest::Algorithm, parser::ChallengeParser};
 use percent_encoding::percent_decode_str;
 use url::Url;
@@ -13,6 +14,12 @@ pub(crate) fn bare(url: &Url) -> Url {
     bare.set_username("").and_then(|()| bare.set_password(None)).unwrap_or_default();
     bare.set_fragment(None);
     bare
+}
+
+/// What proves over Basic who asks; none where an address does not say.
+pub(crate) fn proof(url: &Url) -> Option<String> {
+    let (user, password) = Authorization::of(url).credentials?;
+    Some(STANDARD.encode(format!("{user}:{password}")))
 }
 
 /// Who asks, and what the camera wanted to hear last.

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use easysight_address::{masked, scrubbed};
+use easysight_address::masked;
 use parking_lot::Mutex;
 use url::Url;
 
@@ -99,8 +99,8 @@ type Listener = Box<dyn Fn(&Step) + Send>;
 pub struct Journal(Option<Arc<Mutex<Pages>>>);
 
 struct Pages {
-    /// Addresses whose secrets must not be shown.
-    addresses: Vec<String>,
+    /// Those whose secrets must not be shown.
+    sources: Vec<Source>,
     begun: Instant,
     last: Instant,
     steps: Vec<Step>,
@@ -119,12 +119,8 @@ impl Journal {
     #[must_use]
     pub fn of(source: &Source, listener: impl Fn(&Step) + Send + 'static) -> Self {
         let now = Instant::now();
-        let addresses = match source {
-            Source::Remote(url) => vec![url.as_str().to_owned()],
-            Source::File(_) => Vec::new(),
-        };
         Self(Some(Arc::new(Mutex::new(Pages {
-            addresses,
+            sources: vec![source.clone()],
             begun: now,
             last: now,
             steps: Vec::new(),
@@ -186,7 +182,7 @@ impl Journal {
     /// There are secrets in this address too.
     pub(crate) fn has_secrets(&self, address: &Url) {
         if let Some(pages) = &self.0 {
-            pages.lock().addresses.push(address.as_str().to_owned());
+            pages.lock().sources.push(Source::Remote(address.clone()));
         }
     }
 
@@ -218,7 +214,7 @@ impl Pages {
 
     /// Without secrets, and without what could steer a terminal.
     fn shown(&self, text: &str) -> String {
-        let text = self.addresses.iter().fold(text.to_owned(), |text, address| scrubbed(&text, address));
+        let text = self.sources.iter().fold(text.to_owned(), |text, source| source.scrub(&text));
         text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_CHARS).collect()
     }
 }

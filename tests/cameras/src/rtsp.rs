@@ -155,7 +155,7 @@ pub struct Habits {
     /// What is refused where a transport is not spoken.
     pub refusal: &'static str,
     /// Its description, from the one of a plain camera and its own address.
-    pub describes: fn(description: String, own: &str) -> String,
+    pub describes: fn(description: &str, own: &str) -> String,
     /// Its address, as it describes it.
     pub base: fn(own: &str) -> Option<String>,
     /// The end of the address that it wants to be set up at.
@@ -195,7 +195,7 @@ impl Default for Habits {
             tcp: true,
             udp: true,
             refusal: "461 Unsupported Transport",
-            describes: |description, _| description,
+            describes: |description, _| description.to_owned(),
             base: |own| Some(format!("rtsp://{own}/live/")),
             track: "/live/trackID=0",
             answers: |_, _| {},
@@ -297,13 +297,13 @@ impl Client {
             "DESCRIBE" => {
                 answer.set("Content-Type", Some("application/sdp"));
                 answer.set("Content-Base", (habits.base)(&self.own).as_deref());
-                answer.body = (habits.describes)(self.description(), &self.own);
+                answer.body = (habits.describes)(&self.description(), &self.own);
                 answer.set("Content-Length", Some(&answer.body.len().to_string()));
             }
             "SETUP" if path != habits.track => answer.refuse("404 Stream Not Found"),
             "SETUP" => self.set_up(request.header("transport"), &mut answer).await,
             "OPTIONS" => {
-                answer.set("Public", Some("OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN, GET_PARAMETER"))
+                answer.set("Public", Some("OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN, GET_PARAMETER"));
             }
             _ if request.header("session") != "4711" => answer.refuse("454 Session Not Found"),
             _ => answer.set("Session", Some("4711")),

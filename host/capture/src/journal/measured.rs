@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::{
-    feed::{Entry, Format, Unit},
+    feed::{Format, Unit},
     rtsp::Traffic,
 };
 
@@ -116,7 +116,7 @@ impl Tally {
     pub(crate) fn picture(&mut self, unit: &Unit) {
         if self.seen.len() < MAX_PICTURES {
             let (arrival, stamp, bytes) = (unit.arrival, unit.stamp, unit.data.len());
-            let entry = unit.entry == Some(Entry::Keyframe);
+            let entry = unit.entry.is_some();
             self.seen.push(Seen { arrival, stamp, bytes, entry, reordered: unit.reordered });
         }
     }
@@ -232,7 +232,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::feed::Codec;
+    use crate::feed::{Codec, Entry};
 
     fn measured(sent: &[(u64, u32)]) -> Measured {
         let begun = Instant::now();

@@ -6,7 +6,7 @@ mod table;
 
 use std::{
     ffi::OsString,
-    io::{self, IsTerminal},
+    io::{self, IsTerminal, Write},
     process::ExitCode,
     time::Duration,
 };
@@ -64,7 +64,9 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> anyhow::Result<ExitC
     let language = arguments.lang.unwrap_or_else(Language::of_locale);
     match format {
         Format::Json => Format::Json.say(&report.for_programs(language), "")?,
-        Format::Table => print!("{}", table::of(&report, language)),
+        Format::Table => {
+            io::stdout().write_all(table::of(&report, language).as_bytes()).context("standard output")?;
+        }
     }
     Ok(ExitCode::from(report.exit_code()))
 }

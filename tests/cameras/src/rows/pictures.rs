@@ -55,7 +55,7 @@ fn sets() -> Vec<Row> {
     ]
 }
 
-fn without_sets(text: String, _: &str) -> String {
+fn without_sets(text: &str, _: &str) -> String {
     text.lines().filter(|line| !line.starts_with("a=fmtp")).map(|line| format!("{line}\r\n")).collect()
 }
 
@@ -131,7 +131,7 @@ fn codecs() -> Vec<Row> {
             },
         ),
         rtsp("jpeg", "sends JPEG over RTSP", "通过 RTSP 发送 JPEG", JUDGED, |habits| {
-            habits.video = Video::Jpeg
+            habits.video = Video::Jpeg;
         })
         .of("Axis, Mobotix"),
     ]

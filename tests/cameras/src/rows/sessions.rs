@@ -15,7 +15,7 @@ fn who_asks() -> Vec<Row> {
     vec![
         rtsp("plain", "RTSP over TCP as the standards have it", "按标准经 TCP 的 RTSP", JUDGED, |_| {}),
         rtsp("digest", "asks with Digest (MD5)", "用 Digest（MD5）认证", JUDGED, |habits| {
-            habits.asks = &[Way::Md5]
+            habits.asks = &[Way::Md5];
         })
         .of("Hikvision, Dahua")
         .with_password(),
@@ -49,7 +49,7 @@ fn who_asks() -> Vec<Row> {
         )
         .with_password(),
         rtsp("basic", "offers Basic alone", "只提供 Basic", odd(&[Quirk::PasswordReadable]), |habits| {
-            habits.asks = &[Way::Basic]
+            habits.asks = &[Way::Basic];
         })
         .of("GStreamer")
         .with_password(),
@@ -181,7 +181,7 @@ fn describing() -> Vec<Row> {
             JUDGED,
             |habits| {
                 habits.describes = |text, _| {
-                    text + "m=application 0 RTP/AVP 107\r\na=rtpmap:107 vnd.onvif.metadata/90000\r\na=control:trackID=2\r\n"
+                    format!("{text}m=application 0 RTP/AVP 107\r\na=rtpmap:107 vnd.onvif.metadata/90000\r\na=control:trackID=2\r\n")
                 };
             },
         )
@@ -211,7 +211,7 @@ fn describing() -> Vec<Row> {
 fn setting_up() -> Vec<Row> {
     vec![
         rtsp("udp-only", "refuses TCP with 461", "以 461 拒绝 TCP", odd(&[Quirk::UdpOnly]), |habits| {
-            habits.tcp = false
+            habits.tcp = false;
         })
         .of("VLC, Avonic"),
         rtsp("udp-only-406", "refuses TCP with 406", "以 406 拒绝 TCP", odd(&[Quirk::UdpOnly]), |habits| {

@@ -220,7 +220,7 @@ fn clocks() -> Vec<Row> {
             |habits| {
                 habits.rate = 8.0;
                 habits.stamp = |n| (n * 11_250) as u32;
-                habits.describes = |text, _| text + "a=framerate:25\r\n";
+                habits.describes = |text, _| format!("{text}a=framerate:25\r\n");
             },
         )
         .for_seconds(4),
