@@ -65,7 +65,7 @@ impl Process {
         confinement::confine(pid, config.memory_bytes, processor_time)
             .map_err(|e| failed(format!("ffmpeg cannot be given its limits: {e}")))?;
         let stdin = child.stdin.take();
-        config.journal.write(StepKind::Decoder, || ("ffmpeg".to_owned(), format!("started, process {pid}")));
+        config.journal.write(StepKind::Decoder, || ("ffmpeg".to_owned(), "started".to_owned()));
         Ok(Self { child, pid, stdout, stderr, stdin })
     }
 

@@ -206,6 +206,13 @@ impl Stamps {
         gaps.get(gaps.len() / 2).filter(|gap| **gap > 0.0).map(|gap| 1.0 / gap)
     }
 
+    /// How fast it runs behind so many steps; none where too little time passed.
+    fn speed(&self, skipped: usize) -> Option<f64> {
+        let stepped: f64 = self.steps.iter().skip(skipped).sum();
+        let passed: f64 = self.passed.iter().skip(skipped).sum();
+        (passed >= LEAST_SPAN).then(|| stepped / passed)
+    }
+
     fn clock(&self) -> CameraClock {
         let still = self.steps.iter().filter(|step| **step == 0.0).count();
         if 2 * still > self.steps.len() {
@@ -216,12 +223,15 @@ impl Stamps {
         if jumps > 0 {
             return CameraClock::Jumps(u32::try_from(jumps).unwrap_or(u32::MAX));
         }
-        // What was kept for whoever comes arrives at once, in the beginning.
-        let settled = self.steps.len() / 3;
-        let stepped: f64 = self.steps.iter().skip(settled).sum();
-        let passed: f64 = self.passed.iter().skip(settled).sum();
-        if passed >= LEAST_SPAN && (stepped / passed - 1.0).abs() > RUNS_WRONG {
-            return CameraClock::Runs(stepped / passed);
+        // What was kept for whoever comes arrives at once, in the beginning; what a network held back, anywhere: a
+        // clock that runs wrong does so in all of it and in its later part.
+        let whole = self.speed(0);
+        let later = self.speed(self.steps.len() / 3);
+        if let (Some(whole), Some(later)) = (whole, later)
+            && [whole, later].iter().all(|speed| (speed - 1.0).abs() > RUNS_WRONG)
+            && (whole > 1.0) == (later > 1.0)
+        {
+            return CameraClock::Runs(later);
         }
         CameraClock::Right
     }
@@ -294,6 +304,9 @@ mod tests {
             .map(|n| (u64::from(if (30..60).contains(&n) { 60 } else { n }) * 40, n * 3_600))
             .collect();
         assert_eq!(measured(&held).clock, Some(CameraClock::Right));
+        let at_once: Vec<_> =
+            (0..150_u32).map(|n| (u64::from(n.saturating_sub(50)) * 40, n * 3_600)).collect();
+        assert_eq!(measured(&at_once).clock, Some(CameraClock::Right));
         assert_eq!(measured(&[]).clock, None);
     }
 

@@ -210,7 +210,9 @@ fn measured_facts(measured: &Measured) -> Facts {
 
 /// Of what ffmpeg read by itself, at the times that stand in it: the beginning, which is there in full.
 fn stamped_facts(facts: &mut Facts, clip: &Clip) {
-    facts.declared_rate = clip.info().frame_rate;
+    if clip.frames().len() > 1 {
+        facts.declared_rate = clip.info().frame_rate;
+    }
     let times = || clip.frames().iter().map(|frame| frame.timestamp);
     let beginning = times().take_while(|time| *time <= super::IN_FULL).count();
     let last = times().nth(beginning.saturating_sub(1)).unwrap_or_default().as_secs_f64();

@@ -98,9 +98,14 @@ fn facts(facts: &Facts, language: Language) -> Vec<(&'static str, String)> {
         (facts.stamped_rate, say("by their stamps", "按时间戳")),
         (facts.declared_rate, say("declared", "声明")),
     ];
-    let rates: Vec<_> =
-        rates.iter().filter_map(|(rate, whose)| rate.map(|rate| format!("{rate:.1} ({whose})"))).collect();
-    add(say("frames a second", "帧率"), (!rates.is_empty()).then(|| rates.join(", ")));
+    let told = |(rate, whose): &(Option<f64>, &str)| {
+        rate.map(|rate| match language {
+            Language::En => format!("{rate:.1} ({whose})"),
+            Language::Zh => format!("{rate:.1}（{whose}）"),
+        })
+    };
+    let rates: Vec<_> = rates.iter().filter_map(told).collect();
+    add(say("frames a second", "帧率"), (!rates.is_empty()).then(|| rates.join(say(", ", "、"))));
     add(say("bit rate", "码率"), facts.bit_rate.map(|bits| format!("{:.0} kbit/s", bits / 1e3)));
     add(
         say("keyframes", "关键帧"),
