@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use easysight_capture::{CaptureConfig, Capturer, ClipRequest, Journal, Source, Stretch};
-use indicatif::{ProgressBar, ProgressDrawTarget};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use self::report::Report;
 use crate::{exit, language::Language, listing::Format, reading::Reading, sources::expanded};
@@ -83,6 +83,9 @@ async fn check(source: &Source, config: CaptureConfig, request: ClipRequest) -> 
     let target =
         if io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     let bar = ProgressBar::with_draw_target(None, target);
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
+        bar.set_style(style);
+    }
     bar.enable_steady_tick(Duration::from_millis(100));
     let told = bar.clone();
     let journal = Journal::of(source, move |step| {
