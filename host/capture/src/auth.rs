@@ -29,7 +29,12 @@ pub(crate) struct Authorization {
     chosen: Option<(usize, PasswordClient)>,
     /// The camera let it in that way once.
     proven: bool,
+    /// What the camera asked, where none of it is understood.
+    riddle: Option<String>,
 }
+
+/// Characters of a question that are quoted.
+const QUOTED: usize = 120;
 
 impl Authorization {
     /// With the credentials that stand in an address.
@@ -38,7 +43,7 @@ impl Authorization {
         let given = !url.username().is_empty() || url.password().is_some();
         let credentials =
             given.then(|| (decoded(url.username()), decoded(url.password().unwrap_or_default())));
-        Self { credentials, chosen: None, proven: false }
+        Self { credentials, chosen: None, proven: false, riddle: None }
     }
 
     /// An error where a camera answers a request with a status that grants nothing.
@@ -50,8 +55,12 @@ impl Authorization {
             404 => Kind::NotFound,
             _ => Kind::ServerError,
         };
-        let nobody = kind == Kind::Unauthorized && self.credentials.is_none();
-        let hint = if nobody { ", and the address has no user and password" } else { "" };
+        let hint = match &self.riddle {
+            _ if kind != Kind::Unauthorized => String::new(),
+            _ if self.credentials.is_none() => ", and the address has no user and password".to_owned(),
+            Some(riddle) => format!(", and how it asks who is there is not understood: {riddle:?}"),
+            None => String::new(),
+        };
         Err(Failure::new(kind, format!("{method}: {status_line}{hint}")))
     }
 
@@ -82,7 +91,10 @@ impl Authorization {
         if self.credentials.is_none() {
             return false;
         }
-        let mut offers = offers(challenges);
+        let challenges: Vec<_> = challenges.into_iter().collect();
+        let mut offers = offers(&challenges);
+        let quoted = challenges.join(", ").chars().filter(|c| !c.is_control()).take(QUOTED).collect();
+        self.riddle = offers.is_empty().then_some(quoted);
         let tried = self.chosen.take().map(|(index, _)| index);
         let again = self.proven || offers.iter().any(is_stale);
         let next = match tried {
@@ -105,12 +117,13 @@ fn is_stale(offer: &PasswordClient) -> bool {
 
 /// What can be answered: Digest in the camera's order. Basic shows the password to everybody on the way, and is
 /// used only where there is no other.
-fn offers<'a>(challenges: impl IntoIterator<Item = &'a str>) -> Vec<PasswordClient> {
+fn offers(challenges: &[&str]) -> Vec<PasswordClient> {
     let mut digests = Vec::new();
     let mut basics = Vec::new();
     for value in challenges {
+        let tidy = tidy(value);
         // What follows a part that cannot be understood is not understood either.
-        for challenge in ChallengeParser::new(value).map_while(Result::ok) {
+        for challenge in ChallengeParser::new(&tidy).map_while(Result::ok) {
             let Ok(client) = PasswordClient::try_from(&lenient(&challenge)) else { continue };
             match client {
                 PasswordClient::Basic(_) => basics.push(client),
@@ -119,6 +132,37 @@ fn offers<'a>(challenges: impl IntoIterator<Item = &'a str>) -> Vec<PasswordClie
         }
     }
     if digests.is_empty() { basics } else { digests }
+}
+
+/// With values in quotes and commas between them, which some cameras leave out or replace.
+fn tidy(challenge: &str) -> String {
+    let mut tidy = String::new();
+    let mut rest = challenge.trim();
+    while let Some((name, value)) = rest.split_once('=') {
+        let value = value.trim_start();
+        let (value, after) = value.strip_prefix('"').map_or_else(
+            || value.split_at(value.find([',', ';', ' ', '\t']).unwrap_or(value.len())),
+            |quoted| quoted.split_at(closing(quoted)),
+        );
+        let name: Vec<_> = name.split_whitespace().collect();
+        tidy.extend([&name.join(" "), "=\"", value, "\""]);
+        rest = after.trim_start_matches('"').trim_start_matches([',', ';', ' ', '\t']);
+        if !rest.is_empty() {
+            tidy.push_str(", ");
+        }
+    }
+    tidy + rest
+}
+
+/// Where a value in quotes ends.
+fn closing(quoted: &str) -> usize {
+    let mut is_escaped = false;
+    let end = quoted.find(|c| {
+        let closes = c == '"' && !is_escaped;
+        is_escaped = c == '\\' && !is_escaped;
+        closes
+    });
+    end.unwrap_or(quoted.len())
 }
 
 /// Without what some cameras leave empty: an empty value stands for none.
@@ -184,6 +228,31 @@ mod tests {
         // The password is not shown where another way is offered.
         let safer = value(&["Basic realm=\"a\"", "Digest realm=\"a\", nonce=\"1\", qop=\"\""]);
         assert!(safer.starts_with("Digest "), "{safer}");
+    }
+
+    #[test]
+    fn questions_that_are_written_carelessly_are_understood() {
+        let value = |offered: &str| asked(&[offered]).value("DESCRIBE", "rtsp://camera/live").unwrap();
+        for offered in [
+            "Digest realm=cam, nonce=MTIz==, algorithm=\"MD5\", stale=false",
+            "Digest realm=\"cam\" nonce=\"MTIz==\" algorithm=MD5",
+            "Digest  realm = \"cam\" ; nonce = \"MTIz==\",",
+            "Digest realm=\"cam\",nonce=\"MTIz==\",opaque=\"\"",
+        ] {
+            let value = value(offered);
+            assert!(value.contains("realm=\"cam\"") && value.contains("nonce=\"MTIz==\""), "{value}");
+        }
+        let several = "Negotiate, Digest realm=\"a, b=c \\\"d\\\"\", nonce=\"1\", Basic realm=\"x\"";
+        assert!(value(several).contains("realm=\"a, b=c \\\"d\\\"\""), "{}", value(several));
+    }
+
+    #[test]
+    fn a_question_that_is_not_understood_is_told() {
+        let mut authorization = Authorization::of(&Url::parse("rtsp://user:secret@camera/").unwrap());
+        assert!(!authorization.asked(["Negotiate realm=\"a\""]));
+        let refused = authorization.granted("GET", 401, "401 Unauthorized").unwrap_err();
+        assert!(refused.detail.contains("not understood") && refused.detail.contains("Negotiate"));
+        assert!(!refused.detail.contains("secret"));
     }
 
     #[test]

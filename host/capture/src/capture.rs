@@ -148,6 +148,17 @@ impl Capturer {
     }
 }
 
+/// Why there are no pictures of a camera that answered: time that is over is no want of an answer.
+fn of_foreign(what: &str, failure: Failure) -> Failure {
+    match failure.kind {
+        CaptureErrorKind::ConnectTimedOut => {
+            let detail = format!("video as {what}, of which ffmpeg makes no picture: {}", failure.detail);
+            Failure::new(CaptureErrorKind::NothingDecodes, detail)
+        }
+        _ => failure,
+    }
+}
+
 /// One capture.
 #[derive(Clone, Copy)]
 pub(crate) struct Job<'a> {
@@ -170,7 +181,7 @@ impl Job<'_> {
                 rtsp::Opened::Playing(session) => fed::capture(self, Stream::Rtsp(session), enough).await,
                 rtsp::Opened::Foreign(what) => {
                     self.hand_over(&what);
-                    opened::capture(self, enough).await
+                    opened::capture(self, enough).await.map_err(|failure| of_foreign(&what, failure))
                 }
             },
             (SourceKind::Http, _) if !decoder::is_playlist(url) => self.over_http(url, enough).await,

@@ -27,7 +27,7 @@ pub(crate) fn conclude(
     let usable = half || (!streams(job.source, notes) && !frames.is_empty());
     let patience = job.config.connect_timeout.as_secs_f64();
     match end {
-        End::Enough => {}
+        End::Enough | End::Changed => {}
         End::TooLarge | End::Closed | End::Silent | End::Late if usable => {}
         End::TooLarge => {
             return Err(Failure::new(
@@ -116,7 +116,7 @@ pub(crate) fn conclude_fed(
     let covers = !frames.is_empty() && covered >= job.request.span() / 2;
     let many = covers && frames.len() >= job.request.min_frames() as usize;
     match end {
-        End::Enough => {}
+        End::Enough | End::Changed => {}
         End::TooLarge if many => {}
         End::TooLarge => {
             let detail = so_far(&format!("a clip may have {} bytes", job.config.max_bytes));

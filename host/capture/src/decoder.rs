@@ -22,6 +22,7 @@ asf,ogg,mxf,rm,nut,dhav,dv,vc1,wtv,yuv4mpegpipe,mjpeg,mpjpeg,mjpeg_2000,apng,gif
 
 /// The demuxer of a single JPEG.
 pub(crate) const JPEG: &str = "jpeg_pipe";
+const TIFF: &str = "tiff_pipe";
 
 /// Pictures, told by their first bytes. Their demuxer is named rather than guessed, because ffmpeg's
 /// guess by file name treats `%d` in it as the pattern of a series.
@@ -30,8 +31,8 @@ const PICTURES: &[(&[u8], usize, &str)] = &[
     (b"\x89PNG\r\n\x1A\n", 0, "png_pipe"),
     (b"BM", 0, "bmp_pipe"),
     (b"WEBP", 8, "webp_pipe"),
-    (b"II*\0", 0, "tiff_pipe"),
-    (b"MM\0*", 0, "tiff_pipe"),
+    (b"II*\0", 0, TIFF),
+    (b"MM\0*", 0, TIFF),
     (b"P5\n", 0, "pgm_pipe"),
     (b"P6\n", 0, "ppm_pipe"),
     (b"\xFF\x4F\xFF\x51", 0, "j2k_pipe"),
@@ -70,10 +71,12 @@ pub(crate) fn fed_arguments() -> Vec<OsString> {
     args
 }
 
-/// The arguments for a process that reads a picture or a container of this format from its input.
-pub(crate) fn piped_arguments(format: &str, request: &ClipRequest) -> Vec<OsString> {
+/// The arguments for a process that reads a picture, of which the length is known, or a container of this format from its
+/// input.
+pub(crate) fn piped_arguments(format: &str, length: Option<usize>, request: &ClipRequest) -> Vec<OsString> {
     let mut args = beginning();
     args.extend(["-protocol_whitelist", "pipe", "-f", format].map(Into::into));
+    args.extend(in_one_piece(format, length));
     args.extend(shown_as_recorded(format).iter().map(Into::into));
     args.extend(["-i", "pipe:0"].map(Into::into));
     end(&mut args, &filters(request));
@@ -83,6 +86,12 @@ pub(crate) fn piped_arguments(format: &str, request: &ClipRequest) -> Vec<OsStri
 /// Cutting programs hide what precedes a cut, and now and then the keyframe that all else needs.
 fn shown_as_recorded(format: &str) -> &'static [&'static str] {
     if format == "mov" { &["-ignore_editlist", "1"] } else { &[] }
+}
+
+/// Where a TIFF in a pipe ends, ffmpeg does not find out by itself.
+fn in_one_piece(format: &str, length: Option<usize>) -> Vec<OsString> {
+    let length = length.filter(|_| format == TIFF);
+    length.map_or_else(Vec::new, |length| vec!["-frame_size".into(), length.to_string().into()])
 }
 
 /// The arguments for one capture, which opens `address` on behalf of `source`.

@@ -31,6 +31,9 @@ use crate::{
     rtsp::Session,
 };
 
+/// Times that a clip begins anew with another size of pictures.
+const MAX_CHANGES: usize = 2;
+
 /// A stream that is open.
 pub(crate) enum Stream {
     Rtsp(Box<Session>),
@@ -64,13 +67,25 @@ pub(crate) async fn capture<T, F: Future<Output = Option<T>>>(
     let lost = AtomicU32::new(0);
     let (sender, mut units) = queue();
     let mut network = pin!(stream.run(sender, &lost));
-    let mut decoding = pin!(decode(job, &format, &mut units, &lost, enough));
     let mut broke = None;
+    let mut enough = Some(enough);
+    let mut changes = 0;
     let decoded = loop {
-        tokio::select! {
-            decoded = &mut decoding => break decoded,
-            why = &mut network, if broke.is_none() => broke = Some(why),
+        // What was enough has been asked once: the rest is of one piece.
+        let part = if enough.is_some() { job.part } else { job.request };
+        let mut decoding = pin!(decode(Job { part, ..job }, &format, &mut units, &lost, &mut enough));
+        let decoded = loop {
+            tokio::select! {
+                decoded = &mut decoding => break decoded,
+                why = &mut network, if broke.is_none() => broke = Some(why),
+            }
+        };
+        // Some cameras have another resolution by night. The clip is that of the new one.
+        let has_changed = matches!(&decoded, Ok(Decoded::Whole(taken)) if matches!(taken.end, End::Changed));
+        if !has_changed || changes == MAX_CHANGES {
+            break decoded;
         }
+        changes += 1;
     };
     match decoded? {
         Decoded::Enough(answer) => Ok(Capture::Enough(answer)),
@@ -103,7 +118,7 @@ async fn decode<T, F: Future<Output = Option<T>>>(
     format: &Format,
     units: &mut Receiver,
     lost: &AtomicU32,
-    enough: impl FnOnce(Clip) -> F,
+    enough: &mut Option<impl FnOnce(Clip) -> F>,
 ) -> Result<Decoded<T>, Failure> {
     let Job { config, source, request, part, .. } = job;
     let first = match entry(units, job.late).await {
@@ -186,7 +201,10 @@ fn no_entry(job: Job<'_>, seen: u64, late: bool, broke: Option<Failure>) -> Fail
             format!("after {seen} pictures, none of them a keyframe: {}", broke.detail),
         ),
         Some(broke) => broke,
-        None if seen > 0 => Failure::new(Kind::NoKeyframe, format!("none of {seen} pictures in {seconds} s")),
+        None if seen > 0 => {
+            let detail = "is a keyframe, and none says where the picture is complete (recovery point)";
+            Failure::new(Kind::NoKeyframe, format!("none of {seen} pictures in {seconds} s {detail}"))
+        }
         None if late => Failure::new(Kind::Stalled, format!("no picture in {seconds} s")),
         None => Failure::new(Kind::EndedEarly, "no picture came".into()),
     }

@@ -160,15 +160,9 @@ impl Journal {
     }
 
     /// Writes a request: who it says that it is, and its answer.
-    pub(crate) fn write_request(
-        &self,
-        request: &str,
-        authorization: Option<&str>,
-        answer: Result<String, &Failure>,
-    ) {
+    pub(crate) fn write_request(&self, request: &str, authorization: Option<&str>, answer: String) {
         self.write(StepKind::Request, || {
             let way = authorization.map_or_else(String::new, |value| format!(" ({})", auth::way(value)));
-            let answer = answer.unwrap_or_else(|failure| failure.detail.clone());
             (format!("{request}{way}"), answer)
         });
     }

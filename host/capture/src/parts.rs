@@ -28,16 +28,17 @@ pub(crate) enum Read<T> {
     End(End),
 }
 
-/// Reads all that is wanted, unless `part` of it turns out to be enough. Whoever feeds the decoder is told the stage.
+/// Reads all that is wanted, unless `part` of it turns out to be enough, which is asked once. Whoever feeds the decoder
+/// is told the stage.
 pub(crate) async fn read<R: AsyncRead + Unpin, T, F: Future<Output = Option<T>>>(
     reading: &mut Reading<'_, R>,
     request: &ClipRequest,
     part: &ClipRequest,
     stage: &watch::Sender<Stage>,
     show: impl FnOnce(Vec<Arc<Frame>>) -> Option<Clip>,
-    enough: impl FnOnce(Clip) -> F,
+    enough: &mut Option<impl FnOnce(Clip) -> F>,
 ) -> Read<T> {
-    if part == request {
+    if part == request || enough.is_none() {
         return Read::End(reading.rest().await);
     }
     if let Some(end) = reading.until(part.picker()).await {
@@ -45,7 +46,7 @@ pub(crate) async fn read<R: AsyncRead + Unpin, T, F: Future<Output = Option<T>>>
     }
     stage.send_replace(Stage::Thinking);
     let began = Instant::now();
-    let Some(clip) = show(reading.frames.clone()) else {
+    let (Some(clip), Some(enough)) = (show(reading.frames.clone()), enough.take()) else {
         stage.send_replace(Stage::Rest);
         return Read::End(reading.rest().await);
     };

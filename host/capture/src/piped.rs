@@ -56,11 +56,11 @@ pub(crate) async fn capture<T, F: Future<Output = Option<T>>>(
     enough: impl FnOnce(Clip) -> F,
 ) -> Result<Capture<T>, Failure> {
     let Job { config, request, .. } = job;
-    let damage = match &content {
-        Content::Picture(bytes) => sound::damage_of(bytes.clone()).await,
-        Content::Body(_) => None,
+    let (damage, length) = match &content {
+        Content::Picture(bytes) => (sound::damage_of(bytes.clone()).await, Some(bytes.len())),
+        Content::Body(_) => (None, None),
     };
-    let arguments = decoder::piped_arguments(format, request);
+    let arguments = decoder::piped_arguments(format, length, request);
     let mut process = Process::start(config, arguments, true, config.deadline + request.span())?;
     let Some(stdin) = process.stdin.take() else {
         return Err(Failure::new(Kind::FfmpegFailed, "a pipe to ffmpeg is missing".into()));
@@ -80,6 +80,8 @@ pub(crate) async fn capture<T, F: Future<Output = Option<T>>>(
         Some(broke) if failure.kind != Kind::TooLarge => {
             Failure::new(broke.kind, format!("after {count} frames: {}", broke.detail))
         }
+        // What begins like a container is media, even where nothing can be made of it.
+        _ if failure.kind == Kind::NotMedia => Failure::new(Kind::NothingDecodes, failure.detail),
         _ => failure,
     })
 }

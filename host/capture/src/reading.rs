@@ -28,6 +28,8 @@ const MAX_LINE_BYTES: usize = 4 << 10;
 pub(crate) enum End {
     /// There is enough.
     Enough,
+    /// The next frame has another size: with it another clip begins.
+    Changed,
     /// ffmpeg closed its output.
     Closed,
     /// No frame came for as long as a stream may be silent.
@@ -125,9 +127,8 @@ impl<'a, R: AsyncRead + Unpin> Reading<'a, R> {
             Ok(None) => return Err(End::Closed),
             Err(_) => return Err(past()),
         };
-        // A stream that changes its size begins another clip; this one ends here.
         if self.frames.first().is_some_and(|frame| frame.size() != note.size) {
-            return Err(End::Enough);
+            return Err(End::Changed);
         }
         let Some(bytes) = Frame::bytes_of(note.size) else { return Err(End::TooLarge) };
         if self.held + bytes > self.max_bytes {

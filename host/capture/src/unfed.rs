@@ -42,6 +42,7 @@ pub(crate) async fn decode<T, F: Future<Output = Option<T>>, C: Future>(
     enough: impl FnOnce(Clip) -> F,
 ) -> Result<Decoded<T, C::Output>, Failure> {
     let Job { config, source, request, part, late } = job;
+    let mut enough = Some(enough);
     let (stdout, stderr, _, mut end_of_it) = process.split();
     let (announce, announced) = mpsc::unbounded_channel();
     let notes = Mutex::new(Notes::default());
@@ -49,7 +50,7 @@ pub(crate) async fn decode<T, F: Future<Output = Option<T>>, C: Future>(
     let (stage, _) = watch::channel(Stage::First);
     let frames = async {
         let show = |frames| clip_of(source, &notes.lock().clone(), frames).ok();
-        let read = read(&mut reading, request, part, &stage, show, enough).await;
+        let read = read(&mut reading, request, part, &stage, show, &mut enough).await;
         // Ends the log too.
         end_of_it.kill();
         read

@@ -1,17 +1,20 @@
 //! Asking over HTTP: who asks, where it leads, and what arrives.
 
-use std::{error::Error, io, time::Duration};
+use std::{borrow::Cow, error::Error, io, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use reqwest::{
     Client, Response, StatusCode,
-    header::{ACCEPT_RANGES, AUTHORIZATION, CONTENT_TYPE, HeaderMap, LOCATION, WWW_AUTHENTICATE},
+    header::{
+        ACCEPT_RANGES, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER,
+        WWW_AUTHENTICATE,
+    },
     redirect::Policy,
 };
 use tempfile::NamedTempFile;
 use tokio::{
     io::AsyncWriteExt,
-    time::{Instant, timeout_at},
+    time::{Instant, sleep, timeout_at},
 };
 use url::Url;
 
@@ -31,8 +34,23 @@ const MAX_ATTEMPTS: usize = 4;
 const ANOTHER: Duration = Duration::from_secs(1);
 /// Longer than any capture.
 const LONG: Duration = Duration::from_hours(24);
+/// Answers of a camera that is busy, which are waited out; how long, where it does not say, and at the most.
+const MAX_BUSY: usize = 2;
+const BUSY: Duration = Duration::from_secs(1);
+const MAX_WAIT: Duration = Duration::from_secs(5);
 /// Characters of what is no picture that are quoted.
 const QUOTED: usize = 80;
+
+/// What follows a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Another {
+    /// Another picture.
+    Begins,
+    /// Nothing so far, on an open connection.
+    NotYet,
+    /// Nothing any more.
+    Never,
+}
 
 /// What an answer brings.
 pub(crate) struct Body {
@@ -57,12 +75,14 @@ pub(crate) async fn get(url: &Url, config: &CaptureConfig, late: Instant) -> Res
     let mut url = bare(url);
     let mut redirects = 0;
     let mut attempts = 0;
+    let mut busy = 0;
     loop {
         let uri =
             url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
         let mut request = client.get(url.clone());
         let value = authorization.value("GET", &uri);
-        if let Some(value) = &value {
+        // What a camera calls itself need not be ASCII.
+        if let Some(value) = value.as_ref().and_then(|value| HeaderValue::from_bytes(value.as_bytes()).ok()) {
             request = request.header(AUTHORIZATION, value);
         }
         let until = late.min(Instant::now() + config.connect_timeout * 2);
@@ -70,12 +90,26 @@ pub(crate) async fn get(url: &Url, config: &CaptureConfig, late: Instant) -> Res
             Ok(response) => response.map_err(|error| failed(&error, &url)),
             Err(_) => Err(Failure::new(Kind::ConnectTimedOut, "GET: no answer".into())),
         };
-        config.journal.write_request(&format!("GET {url}"), value.as_deref(), response.as_ref().map(told));
+        if config.journal.listens() {
+            let answer = response.as_ref().map_or_else(|failure| failure.detail.clone(), told);
+            config.journal.write_request(&format!("GET {url}"), value.as_deref(), answer);
+        }
         let response = response?;
         let status = response.status();
         if status == StatusCode::UNAUTHORIZED && attempts < MAX_ATTEMPTS {
             attempts += 1;
-            if authorization.asked(texts(response.headers())) {
+            let challenges = texts(response.headers());
+            if authorization.asked(challenges.iter().map(AsRef::as_ref)) {
+                continue;
+            }
+        }
+        if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS)
+            && busy < MAX_BUSY
+        {
+            busy += 1;
+            let wait = retry_after(&response);
+            if wait <= MAX_WAIT && Instant::now() + wait < late {
+                sleep(wait).await;
                 continue;
             }
         }
@@ -114,6 +148,7 @@ fn client(config: &CaptureConfig) -> Result<Client, Failure> {
         .http1_ignore_invalid_headers_in_responses(true)
         .http1_allow_spaces_after_header_name_in_responses(true)
         .http1_allow_obsolete_multiline_headers_in_responses(true)
+        .http09_responses()
         // Cameras sign their own certificates.
         .tls_certs_only([])
         .tls_danger_accept_invalid_certs(true);
@@ -127,14 +162,23 @@ fn told(response: &Response) -> String {
     const TELLING: &[&str] = &["Server", "Content-Type", "Content-Length", "Transfer-Encoding", "Location"];
     let status = response.status();
     let all = response.headers();
-    let ways = if status == StatusCode::UNAUTHORIZED { ways(texts(all)) } else { String::new() };
+    let asks = status == StatusCode::UNAUTHORIZED;
+    let ways = if asks { ways(texts(all).iter().map(AsRef::as_ref)) } else { String::new() };
     let headers =
         headers(TELLING, |name| all.get(name).map(|value| String::from_utf8_lossy(value.as_bytes())));
     format!("{status}{ways}{headers}")
 }
 
-fn texts(headers: &HeaderMap) -> impl Iterator<Item = &str> {
-    headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok())
+fn texts(headers: &HeaderMap) -> Vec<Cow<'_, str>> {
+    let values = headers.get_all(WWW_AUTHENTICATE).iter();
+    values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect()
+}
+
+/// How long a camera that is busy wants to be left alone.
+fn retry_after(response: &Response) -> Duration {
+    let seconds =
+        response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    seconds.map_or(BUSY, Duration::from_secs)
 }
 
 fn location(response: &Response) -> Option<String> {
@@ -185,7 +229,8 @@ fn failed(error: &reqwest::Error, url: &Url) -> Failure {
         Some(io::ErrorKind::TimedOut) => Kind::ConnectTimedOut,
         _ if error.is_timeout() => Kind::ConnectTimedOut,
         _ if error.is_connect() && url.scheme() == "https" => Kind::TlsFailed,
-        _ if says("invalid HTTP") || says("invalid header") => Kind::NotMedia,
+        // Of a head that is none.
+        _ if says("parsed") || says("invalid header") || says("too large") => Kind::NotMedia,
         // Whatever else: it was reached, and did not answer.
         _ => Kind::HungUp,
     };
@@ -315,18 +360,17 @@ impl Body {
         self.length.map(|length| length.saturating_sub(self.received))
     }
 
-    /// Whether another picture begins within a moment.
-    pub(crate) async fn goes_on(&mut self, splitter: &mut Splitter) -> bool {
+    /// Whether another picture begins within a moment, or none can any more.
+    pub(crate) async fn another(&mut self, splitter: &mut Splitter) -> Another {
         let until = Instant::now() + ANOTHER;
-        loop {
+        while !splitter.begins() {
             match timeout_at(until, self.fill()).await {
                 Ok(Ok(true)) => splitter.push(&self.take()),
-                _ => return splitter.begins(),
-            }
-            if splitter.begins() {
-                return true;
+                Ok(_) => return Another::Never,
+                Err(_) => return Another::NotYet,
             }
         }
+        Another::Begins
     }
 
     /// What is there instead of pictures.

@@ -6,6 +6,13 @@ use crate::error::Failure;
 /// Bytes in which the index of a recording is looked for; it may be as long as that.
 const MAX_INDEX_BYTES: usize = 16 << 20;
 
+/// Bytes of the packets of a transport stream; some have a time in front, some a code for correction behind.
+const PACKET_BYTES: [usize; 3] = [188, 192, 204];
+/// Packets by which a transport stream is told.
+const PACKETS: usize = 5;
+/// Bytes in which a transport stream shows.
+pub(crate) const TRANSPORT_BYTES: usize = 204 * (PACKETS + 1);
+
 /// The demuxer of a container or a stream that begins like this; none for anything else.
 pub(crate) fn container(head: &[u8]) -> Option<&'static str> {
     let has = |at: usize, magic: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(magic));
@@ -21,7 +28,7 @@ pub(crate) fn container(head: &[u8]) -> Option<&'static str> {
         _ if has(0, b"DHAV") => "dhav",
         _ if has(0, b"\x30\x26\xB2\x75\x8E\x66\xCF\x11") => "asf",
         _ if has(0, b"\x47") => "mpegts",
-        _ => elementary(head)?,
+        _ => elementary(head).or_else(|| transport(head))?,
     })
 }
 
@@ -32,16 +39,28 @@ pub(crate) fn is_heif(head: &[u8]) -> bool {
     is_box && head.get(8..12).is_some_and(|brand| brands.contains(&brand))
 }
 
-/// A stream without container, by its first unit.
+/// A stream without container, by its first unit, which is whatever was sent when somebody began to look.
 fn elementary(head: &[u8]) -> Option<&'static str> {
     let unit = head.strip_prefix(b"\0\0\0\x01").or_else(|| head.strip_prefix(b"\0\0\x01"))?;
-    match unit.first()? {
-        0x67 | 0x27 | 0x47 | 0x06 | 0x09 => Some("h264"),
-        0x40 | 0x42 | 0x46 => Some("hevc"),
-        0xB3 => Some("mpegvideo"),
-        0xB0 | 0xB5 | 0x00 | 0x01 | 0x20 => Some("m4v"),
+    match unit {
+        // Of H.265 the second byte is a one, unless there are layers.
+        [0x02 | 0x26 | 0x28 | 0x2A | 0x40 | 0x42 | 0x44 | 0x46 | 0x4E, 0x01, ..] => Some("hevc"),
+        [
+            0x06 | 0x09 | 0x21 | 0x25 | 0x27 | 0x28 | 0x41 | 0x45 | 0x47 | 0x48 | 0x61 | 0x65 | 0x67 | 0x68,
+            ..,
+        ] => Some("h264"),
+        [0xB3, ..] => Some("mpegvideo"),
+        [0xB0 | 0xB5 | 0x00 | 0x01 | 0x20, ..] => Some("m4v"),
         _ => None,
     }
+}
+
+/// A transport stream that begins in the middle of a packet, or with times in front of packets.
+fn transport(head: &[u8]) -> Option<&'static str> {
+    let begins = |at: usize, size: usize| {
+        (0..PACKETS).all(|packet| head.get(at + packet * size).is_some_and(|byte| *byte == 0x47))
+    };
+    PACKET_BYTES.iter().any(|size| (0..*size).any(|at| begins(at, *size))).then_some("mpegts")
 }
 
 /// Where the index of a recording is.
@@ -99,12 +118,29 @@ mod tests {
             (b"\x47\x40\0\x10", Some("mpegts")),
             (b"\0\0\0\x01\x67\x42", Some("h264")),
             (b"\0\0\0\x01\x40\x01", Some("hevc")),
+            // As they are where somebody began to look.
+            (b"\0\0\0\x01\x41\x9A", Some("h264")),
+            (b"\0\0\x01\x28\xEE", Some("h264")),
+            (b"\0\0\x01\x28\x01", Some("hevc")),
+            (b"\0\0\0\x01\x02\x01", Some("hevc")),
             (b"<html>", None),
             (b"#EXTM3U\n#EXT-X", None),
             (b"", None),
         ] {
             assert_eq!(container(head), format, "{head:?}");
         }
+    }
+
+    #[test]
+    fn a_transport_stream_is_told_wherever_it_begins() {
+        for (size, before) in [(188, 100), (192, 4), (204, 203)] {
+            let packet = [vec![0x47, 0x40], vec![0xFF; size - 2]].concat();
+            let stream = [vec![0xAA; before], packet.repeat(6)].concat();
+            assert_eq!(container(stream.get(..TRANSPORT_BYTES).unwrap_or(&stream)), Some("mpegts"), "{size}");
+        }
+        assert_eq!(container(&[0x46; TRANSPORT_BYTES]), None);
+        let page = b"<html>G</html>".repeat(100);
+        assert_eq!(container(&page), None);
     }
 
     #[test]

@@ -11,8 +11,8 @@ use url::Url;
 
 pub(crate) use self::{client::Body, container::container, motion::Motion};
 use self::{
-    client::get,
-    container::{Index, index, is_heif},
+    client::{Another, get},
+    container::{Index, TRANSPORT_BYTES, index, is_heif},
     splitter::Splitter,
 };
 use crate::{
@@ -70,29 +70,36 @@ async fn tell(url: &Url, config: &CaptureConfig, late: Instant) -> Result<Opened
     if head.is_empty() {
         return Err(Failure::new(Kind::EndedEarly, format!("{}, and nothing behind it", body.status)));
     }
+    if is_heif(&head) {
+        let detail = "a picture in HEIF (HEIC, AVIF), which is not read: let the camera send JPEG";
+        return Err(Failure::new(Kind::NotMedia, detail.into()));
+    }
     let several = body.content_type.starts_with("multipart/");
-    let picture = picture_format(&head);
+    // Some cameras send an empty line too many before a picture.
+    let begin = head.trim_ascii_start();
+    let picture = picture_format(begin).filter(|format| *format == JPEG || begin.len() == head.len());
     if let Some(format) = picture
         && format != JPEG
         && !several
     {
         return Ok(Opened::Still(body.whole(MAX_UNIT_BYTES).await?, format));
     }
-    let parts = head.trim_ascii_start().starts_with(b"--") || body.content_type.contains("jpeg");
+    let parts = begin.starts_with(b"--") || body.content_type.contains("jpeg");
     if several || picture.is_some() || (parts && container(&head).is_none()) {
         return pictures(body, several).await;
     }
-    match container(&head) {
+    let format = match container(&head) {
+        // Pages are short, and need not be waited for.
+        None if !body.content_type.starts_with("text/") => container(body.at_least(TRANSPORT_BYTES).await?),
+        format => format,
+    };
+    match format {
         Some("mov") => match index(&mut body).await? {
             Index::First => Ok(Opened::Container(Box::new(body), "mov")),
             Index::Last if body.has_ranges => Ok(Opened::Foreign("the recording's index is at its end")),
             Index::Last => Ok(Opened::Whole(Box::new(body))),
         },
         Some(format) => Ok(Opened::Container(Box::new(body), format)),
-        None if is_heif(&head) => {
-            let detail = "a picture in HEIF (HEIC, AVIF), which is not read: let the camera send JPEG";
-            Err(Failure::new(Kind::NotMedia, detail.into()))
-        }
         None => Err(body.no_media()),
     }
 }
@@ -124,11 +131,12 @@ async fn pictures(mut body: Body, several: bool) -> Result<Opened, Failure> {
         }
     };
     let arrival = std::time::Instant::now();
-    let goes_on = several
-        || match body.left() {
-            Some(left) => left > MAX_TRAILER_BYTES,
-            None => splitter.has_begun() || body.goes_on(&mut splitter).await,
-        };
+    let goes_on = match body.left() {
+        // Some cameras wrap a single picture like several.
+        _ if several => body.another(&mut splitter).await != Another::Never,
+        Some(left) => left > MAX_TRAILER_BYTES,
+        None => splitter.has_begun() || body.another(&mut splitter).await == Another::Begins,
+    };
     if !goes_on {
         return Ok(Opened::Still(first.to_vec(), JPEG));
     }

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, io, net::SocketAddr, time::Duration};
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpStream, lookup_host},
@@ -27,7 +27,7 @@ const MAX_ATTEMPTS: usize = 4;
 /// Longer than any capture.
 const LONG: Duration = Duration::from_hours(24);
 /// Messages before the answer to a request, which are kept.
-const MAX_EARLY: usize = 1_000;
+const MAX_EARLY: usize = 200;
 
 /// A connection that broke.
 #[derive(Debug)]
@@ -47,6 +47,7 @@ pub(crate) enum Broken {
 /// An open connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
+    address: (String, u16),
     stream: TcpStream,
     buffer: BytesMut,
     parser: Parser,
@@ -63,33 +64,11 @@ impl Connection {
     pub(crate) async fn open(url: &Url, config: &CaptureConfig, late: Instant) -> Result<Self, Failure> {
         let CaptureConfig { connect_timeout: patience, journal, .. } = config;
         let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-        let port = url.port().unwrap_or(PORT);
-        let until = late.min(Instant::now() + *patience);
-        let too_late = |what: &str| {
-            let detail = format!("no {what} after {} s", patience.as_secs_f64());
-            Failure::new(Kind::ConnectTimedOut, detail)
-        };
-        let found = match timeout_at(until, lookup_host((host, port))).await {
-            Ok(found) => found.map_err(|error| unreachable(&error)),
-            Err(_) => Err(too_late("address of the host")),
-        };
-        let found = found.map_err(|failure| journal.failed(StepKind::Resolve, host, failure))?;
-        let addresses: Vec<_> = found.collect();
-        journal.write(StepKind::Resolve, || (host.to_owned(), listed(&addresses)));
-        let connected = match timeout_at(until, TcpStream::connect(&*addresses)).await {
-            Ok(connected) => connected.map_err(|error| unreachable(&error)),
-            Err(_) => Err(too_late("connection")),
-        };
-        let asked = format!("port {port}");
-        let stream = connected.map_err(|failure| journal.failed(StepKind::Connect, &asked, failure))?;
-        journal.write(StepKind::Connect, || {
-            (asked, stream.peer_addr().map_or_else(|error| error.to_string(), |peer| peer.to_string()))
-        });
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "requests may be sent late");
-        }
+        let address = (host.to_owned(), url.port().unwrap_or(PORT));
+        let stream = connected(&address, *patience, late, journal).await?;
         let buffer = BytesMut::with_capacity(64 << 10);
         Ok(Self {
+            address,
             stream,
             buffer,
             parser: Parser::default(),
@@ -143,14 +122,19 @@ impl Connection {
         headers: &[(&str, &str)],
         authorization: &mut Authorization,
     ) -> Result<Answer, Failure> {
+        let mut asked_back = false;
         for _ in 0..MAX_ATTEMPTS {
             let value = authorization.value(method, uri);
-            let answer = match self.send(method, uri, headers, value.as_deref()).await {
-                Ok(number) => self.answer(number).await.map_err(|why| broken(&why, method)),
-                Err(error) => Err(broken(&Broken::Torn(error), method)),
-            };
+            let mut answer = self.exchange(method, uri, headers, value.as_deref()).await;
             self.tell(method, uri, headers, value.as_deref(), &answer);
-            let answer = answer?;
+            // Some cameras close the connection when they have asked who is there.
+            if asked_back && matches!(answer, Err(Broken::Closed | Broken::Torn(_))) {
+                self.reconnect().await?;
+                answer = self.exchange(method, uri, headers, value.as_deref()).await;
+                self.tell(method, uri, headers, value.as_deref(), &answer);
+            }
+            let answer = answer.map_err(|why| broken(&why, method))?;
+            asked_back = answer.status == 401;
             if answer.status != 401 || !authorization.asked(answer.headers("www-authenticate")) {
                 if (200..300).contains(&answer.status) {
                     authorization.accepted();
@@ -168,14 +152,31 @@ impl Connection {
         uri: &str,
         headers: &[(&str, &str)],
         authorization: Option<&str>,
-        answer: &Result<Answer, Failure>,
+        answer: &Result<Answer, Broken>,
     ) {
         if self.journal.listens() {
             let transport = headers.iter().find(|(name, _)| *name == "Transport");
             let transport = transport.map_or_else(String::new, |(_, value)| format!(" {value}"));
-            let answer = answer.as_ref().map(told);
+            let answer = answer.as_ref().map_or_else(|why| broken(why, method).detail, told);
             self.journal.write_request(&format!("{method} {uri}{transport}"), authorization, answer);
         }
+    }
+
+    async fn exchange(
+        &mut self,
+        method: &'static str,
+        uri: &str,
+        headers: &[(&str, &str)],
+        authorization: Option<&str>,
+    ) -> Result<Answer, Broken> {
+        let number = self.send(method, uri, headers, authorization).await.map_err(Broken::Torn)?;
+        self.answer(number).await
+    }
+
+    async fn reconnect(&mut self) -> Result<(), Failure> {
+        self.stream = connected(&self.address, self.patience, self.late, &self.journal).await?;
+        self.buffer.clear();
+        Ok(())
     }
 
     /// The answer to a request; some cameras number them all alike.
@@ -193,6 +194,15 @@ impl Connection {
             if its.is_none_or(|its| its >= number || its == 0) && answer.status >= 200 {
                 return Ok(answer);
             }
+        }
+        // Whoever sends pictures plays, said or not.
+        if self.parser.playing {
+            return Ok(Answer {
+                status: 200,
+                reason: String::new(),
+                headers: Vec::new(),
+                body: Bytes::new(),
+            });
         }
         Err(Broken::Garbage("packets without an answer".into()))
     }
@@ -267,6 +277,39 @@ fn told(answer: &Answer) -> String {
     let ways = if answer.status == 401 { ways(answer.headers("www-authenticate")) } else { String::new() };
     let headers = headers(TELLING, |name| answer.header(name).map(Into::into));
     format!("{}{ways}{headers}", answer.status_line())
+}
+
+async fn connected(
+    (host, port): &(String, u16),
+    patience: Duration,
+    late: Instant,
+    journal: &Journal,
+) -> Result<TcpStream, Failure> {
+    let until = late.min(Instant::now() + patience);
+    let too_late = |what: &str| {
+        let detail = format!("no {what} after {} s", patience.as_secs_f64());
+        Failure::new(Kind::ConnectTimedOut, detail)
+    };
+    let found = match timeout_at(until, lookup_host((host.as_str(), *port))).await {
+        Ok(found) => found.map_err(|error| unreachable(&error)),
+        Err(_) => Err(too_late("address of the host")),
+    };
+    let found = found.map_err(|failure| journal.failed(StepKind::Resolve, host, failure))?;
+    let addresses: Vec<_> = found.collect();
+    journal.write(StepKind::Resolve, || (host.to_owned(), listed(&addresses)));
+    let connected = match timeout_at(until, TcpStream::connect(&*addresses)).await {
+        Ok(connected) => connected.map_err(|error| unreachable(&error)),
+        Err(_) => Err(too_late("connection")),
+    };
+    let asked = format!("port {port}");
+    let stream = connected.map_err(|failure| journal.failed(StepKind::Connect, &asked, failure))?;
+    journal.write(StepKind::Connect, || {
+        (asked, stream.peer_addr().map_or_else(|error| error.to_string(), |peer| peer.to_string()))
+    });
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "requests may be sent late");
+    }
+    Ok(stream)
 }
 
 /// Why there is no connection at all.

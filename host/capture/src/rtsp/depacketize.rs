@@ -13,6 +13,10 @@ use super::{
 use crate::feed::{Codec, MAX_UNIT_BYTES, Unit};
 
 const START_CODE: [u8; 4] = [0, 0, 0, 1];
+const SHORT_CODE: [u8; 3] = [0, 0, 1];
+/// Flags of a fragment.
+const BEGINS: u8 = 0x80;
+const ENDS: u8 = 0x40;
 
 /// Makes pictures of the packets of one stream.
 #[derive(Debug)]
@@ -22,9 +26,10 @@ pub(crate) enum Depacketizer {
 }
 
 impl Depacketizer {
-    pub(crate) fn of(codec: Codec) -> Self {
+    /// Of a stream whose description tells width and height, or does not.
+    pub(crate) fn of(codec: Codec, described: Option<(u16, u16)>) -> Self {
         match codec {
-            Codec::Jpeg => Self::Jpeg(Jpeg::default()),
+            Codec::Jpeg => Self::Jpeg(Jpeg::of(described)),
             codec => Self::Nals(Nals::of(codec)),
         }
     }
@@ -34,6 +39,23 @@ impl Depacketizer {
         match self {
             Self::Nals(nals) => nals.take(packet, missing, units),
             Self::Jpeg(jpeg) => units.extend(jpeg.take(packet, missing)),
+        }
+    }
+
+    /// Why no picture can come of what the camera sends.
+    pub(crate) fn hindrance(&self) -> Option<&'static str> {
+        match self {
+            Self::Jpeg(jpeg) if jpeg.sizeless => {
+                Some("Motion JPEG of more than 2040 pixels a side, and the camera does not tell how many")
+            }
+            _ => None,
+        }
+    }
+
+    /// Adds the picture that is there when no more packets come.
+    pub(crate) fn rest(&mut self, units: &mut Vec<Unit>) {
+        if let Self::Nals(nals) = self {
+            nals.finish(units);
         }
     }
 }
@@ -48,9 +70,29 @@ pub(crate) struct Nals {
     disposable: bool,
     reordered: bool,
     stamp: u32,
+    /// Of the last packet: some cameras stamp each with the time of its sending.
+    last_stamp: u32,
+    /// When the last part of the picture came.
     arrival: Option<Instant>,
+    now: Option<Instant>,
     /// A unit is being put together from fragments.
     open: bool,
+    /// Where in the data the last unit goes on that others may hide in.
+    unsearched: Option<usize>,
+    marks: Marks,
+    /// Packets of this picture are missing.
+    has_gaps: bool,
+}
+
+/// What the marks at the ends of pictures are worth: some cameras set one behind each slice, or in each packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Marks {
+    /// Not put to the test: a picture is complete when the next one begins.
+    Untested,
+    /// This picture is marked; what comes next puts that to the test.
+    Tested,
+    Right,
+    Wrong,
 }
 
 impl Nals {
@@ -63,40 +105,75 @@ impl Nals {
             disposable: true,
             reordered: false,
             stamp: 0,
+            last_stamp: 0,
             arrival: None,
+            now: None,
             open: false,
+            unsearched: None,
+            marks: Marks::Untested,
+            has_gaps: false,
         }
     }
 
     fn take(&mut self, packet: &Packet, missing: u16, units: &mut Vec<Unit>) {
-        if packet.stamp != self.stamp {
+        if missing > 0 {
+            self.close();
+            self.has_gaps = true;
+        }
+        if packet.stamp != self.last_stamp && (missing > 0 || !self.goes_on(&packet.payload)) {
             self.finish(units);
             self.stamp = packet.stamp;
         }
-        if missing > 0 {
-            self.open = false;
-        }
-        self.arrival = Some(packet.arrival);
+        self.last_stamp = packet.stamp;
+        self.now = Some(packet.arrival);
         match self.codec {
             Codec::H265 => self.take_h265(&packet.payload, units),
             _ => self.take_h264(&packet.payload, units),
         }
         if packet.marker {
-            self.finish(units);
+            self.marked(units);
+        }
+    }
+
+    /// Whether a packet goes on with the picture by what is in it, whatever its stamp says.
+    fn goes_on(&self, payload: &[u8]) -> bool {
+        let beginning = payload.get(..LOOKED_AT).unwrap_or(payload);
+        let unit = match (self.codec, beginning) {
+            (_, []) => return true,
+            (Codec::H265, &[head, layer, flags, ref rest @ ..]) if (head >> 1) & 0x3F == 49 => {
+                (flags & BEGINS != 0).then(|| [&h265_head(head, layer, flags)[..], rest].concat())
+            }
+            (Codec::H264, &[head, flags, ref rest @ ..]) if head & 0x1F == 28 => {
+                (flags & BEGINS != 0).then(|| [&h264_head(head, flags)[..], rest].concat())
+            }
+            _ => Some(beginning.to_vec()),
+        };
+        let is_rest = |unit: Vec<u8>| matches!(nal(self.codec, &unit), Nal::Slice { first: false, .. });
+        unit.map_or(self.open, |unit| self.has_slices && is_rest(unit))
+    }
+
+    /// The camera says that the picture ends here.
+    fn marked(&mut self, units: &mut Vec<Unit>) {
+        match self.marks {
+            _ if self.open => self.marks = Marks::Wrong,
+            Marks::Untested if self.has_slices => self.marks = Marks::Tested,
+            Marks::Right => self.finish(units),
+            Marks::Untested | Marks::Tested | Marks::Wrong => {}
         }
     }
 
     fn take_h264(&mut self, payload: &Bytes, units: &mut Vec<Unit>) {
         let Some((&head, rest)) = payload.split_first() else { return };
         match head & 0x1F {
-            1..=23 => self.whole(payload, units),
+            // 0 begins a start code.
+            0..=23 => self.whole(payload, units),
             kind @ (24 | 25) => {
                 self.several(rest.get(if kind == 25 { 2 } else { 0 }..).unwrap_or_default(), units);
             }
             kind @ (28 | 29) => {
                 let Some((&flags, rest)) = rest.split_first() else { return };
                 let rest = if kind == 29 { rest.get(2..).unwrap_or_default() } else { rest };
-                self.fragment(&[head & 0xE0 | flags & 0x1F], flags, rest, units);
+                self.fragment(&h264_head(head, flags), flags, rest, units);
             }
             _ => {}
         }
@@ -108,7 +185,7 @@ impl Nals {
             48 => self.several(rest, units),
             49 => {
                 let Some((&flags, rest)) = rest.split_first() else { return };
-                self.fragment(&[head & 0x81 | (flags & 0x3F) << 1, layer], flags, rest, units);
+                self.fragment(&h265_head(head, layer, flags), flags, rest, units);
             }
             50.. => {}
             _ => self.whole(payload, units),
@@ -126,22 +203,20 @@ impl Nals {
     }
 
     fn whole(&mut self, unit: &[u8], units: &mut Vec<Unit>) {
-        self.open = false;
+        // A camera that packs as for a file puts start codes in front.
+        let unit = unit.strip_prefix(&START_CODE).or_else(|| unit.strip_prefix(&SHORT_CODE)).unwrap_or(unit);
         if unit.is_empty() {
             return;
         }
-        // A camera that packs as for a file puts start codes in front.
-        let unit = unit.strip_prefix(&START_CODE).unwrap_or(unit);
         self.begin(unit.get(..LOOKED_AT).unwrap_or(unit), units);
-        self.append(&START_CODE);
         self.append(unit);
+        self.close();
     }
 
     fn fragment(&mut self, head: &[u8], flags: u8, rest: &[u8], units: &mut Vec<Unit>) {
-        if flags & 0x80 != 0 {
+        if flags & BEGINS != 0 {
             let beginning = [head, rest.get(..LOOKED_AT).unwrap_or(rest)].concat();
             self.begin(&beginning, units);
-            self.append(&START_CODE);
             self.append(head);
             self.open = true;
         }
@@ -149,13 +224,14 @@ impl Nals {
         if self.open {
             self.append(rest);
         }
-        if flags & 0x40 != 0 {
-            self.open = false;
+        if flags & ENDS != 0 {
+            self.close();
         }
     }
 
     /// A unit begins, perhaps that of another picture.
     fn begin(&mut self, beginning: &[u8], units: &mut Vec<Unit>) {
+        self.close();
         let nal = nal(self.codec, beginning);
         let another = match nal {
             Nal::Slice { first, .. } => first,
@@ -165,6 +241,17 @@ impl Nals {
         if another && self.has_slices {
             self.finish(units);
         }
+        let is_slice = matches!(nal, Nal::Slice { .. });
+        // The rest of a picture behind its mark.
+        if is_slice && !another && !self.has_gaps && (self.marks == Marks::Tested || !self.has_slices) {
+            self.marks = Marks::Wrong;
+        }
+        self.see(nal);
+        self.append(&START_CODE);
+        self.unsearched = (!is_slice).then_some(self.data.len());
+    }
+
+    fn see(&mut self, nal: Nal) {
         self.entries.see(nal);
         if let Nal::Slice { disposable, reordered, .. } = nal {
             self.has_slices = true;
@@ -173,7 +260,23 @@ impl Nals {
         }
     }
 
+    /// A unit ends. Some cameras send parameter sets and a keyframe as one, with start codes between them.
+    fn close(&mut self) {
+        self.open = false;
+        let Some(mut at) = self.unsearched.take() else { return };
+        while let Some(code) = self.data.get(at..).and_then(|rest| find(rest, SHORT_CODE)) {
+            at += code + SHORT_CODE.len();
+            let unit = self.data.get(at..).unwrap_or_default();
+            let nal = nal(self.codec, unit.get(..LOOKED_AT).unwrap_or(unit));
+            self.see(nal);
+            if matches!(nal, Nal::Slice { .. }) {
+                return;
+            }
+        }
+    }
+
     fn append(&mut self, bytes: &[u8]) {
+        self.arrival = self.now;
         if self.data.len() + bytes.len() <= MAX_UNIT_BYTES {
             self.data.extend_from_slice(bytes);
         }
@@ -181,8 +284,12 @@ impl Nals {
 
     /// The picture is complete. What has no part of one is kept for the next.
     fn finish(&mut self, units: &mut Vec<Unit>) {
-        self.open = false;
+        self.close();
         let (true, Some(arrival)) = (self.has_slices, self.arrival) else { return };
+        if self.marks == Marks::Tested {
+            // Keyframes may have more parts than others.
+            self.marks = if self.entries.entry().is_some() { Marks::Right } else { Marks::Untested };
+        }
         units.push(Unit {
             data: self.data.split().freeze(),
             arrival,
@@ -193,8 +300,22 @@ impl Nals {
             reordered: self.reordered,
         });
         self.entries = Entries::default();
-        (self.has_slices, self.disposable, self.reordered) = (false, true, false);
+        (self.has_slices, self.disposable, self.reordered, self.has_gaps) = (false, true, false, false);
     }
+}
+
+/// The head of a unit of which this is the first fragment.
+const fn h264_head(head: u8, flags: u8) -> [u8; 1] {
+    [head & 0xE0 | flags & 0x1F]
+}
+
+const fn h265_head(head: u8, layer: u8, flags: u8) -> [u8; 2] {
+    [head & 0x81 | (flags & 0x3F) << 1, layer]
+}
+
+/// Where a start code is.
+fn find(bytes: &[u8], code: [u8; 3]) -> Option<usize> {
+    bytes.array_windows().position(|three| *three == code)
 }
 
 #[cfg(test)]
@@ -211,11 +332,12 @@ mod tests {
     }
 
     fn units(codec: Codec, packets: &[(u32, bool, &[u8], u16)]) -> Vec<Unit> {
-        let mut depacketizer = Depacketizer::of(codec);
+        let mut depacketizer = Depacketizer::of(codec, None);
         let mut units = Vec::new();
         for (stamp, marker, payload, missing) in packets {
             depacketizer.take(&packet(*stamp, *marker, payload), *missing, &mut units);
         }
+        depacketizer.rest(&mut units);
         units
     }
 
@@ -273,6 +395,73 @@ mod tests {
         assert_eq!(found.len(), 3);
         assert_eq!(found[0].entry, Some(Entry::Keyframe));
         assert_eq!(&found[2].data[..], b"\0\0\0\x01\x02\x01\x80\x03");
+    }
+
+    /// The data of the pictures, and where decoding begins.
+    fn pictures(codec: Codec, packets: &[(u32, bool, &[u8], u16)]) -> Vec<(Vec<u8>, bool)> {
+        units(codec, packets).iter().map(|unit| (unit.data.to_vec(), unit.entry.is_some())).collect()
+    }
+
+    const KEY: [u8; 5] = [0x65, 0x88, 0x80, 1, 1];
+    const KEY_S_REST: [u8; 5] = [0x65, 0x40, 0x80, 2, 2];
+    const NEXT: [u8; 3] = [0x41, 0x9A, 3];
+
+    fn annex_b(nals: &[&[u8]]) -> Vec<u8> {
+        nals.iter().flat_map(|nal| [&START_CODE[..], nal].concat()).collect()
+    }
+
+    #[test]
+    fn units_that_come_as_one_with_start_codes_between_them_are_told_apart() {
+        let sets: [&[u8]; 2] = [&[0x67, 0x42, 9], &[0x68, 0xCE]];
+        let as_one = annex_b(&[sets[0], sets[1], &KEY]);
+        let bare = &as_one[4..];
+        let wanted = [(as_one.clone(), true), (annex_b(&[&NEXT]), false)];
+        // With a start code in front or without; in one packet, or in fragments that cut start codes.
+        for first in [bare, &as_one, &as_one[1..]] {
+            assert_eq!(pictures(Codec::H264, &[(1, true, first, 0), (2, true, &NEXT, 0)]), wanted);
+        }
+        for cut in 1..bare.len() - 1 {
+            let one = [&[0x7C, 0x87], &bare[1..=cut]].concat();
+            let other = [&[0x7C, 0x47], &bare[cut + 1..]].concat();
+            let packets: [(u32, bool, &[u8], u16); 3] =
+                [(1, false, &one, 0), (1, true, &other, 0), (2, true, &NEXT, 0)];
+            assert_eq!(pictures(Codec::H264, &packets), wanted, "{cut}");
+        }
+    }
+
+    #[test]
+    fn a_picture_is_one_whatever_marks_and_stamps_say() {
+        let whole = annex_b(&[&KEY, &KEY_S_REST]);
+        let wanted = [(whole.clone(), true), (annex_b(&[&NEXT]), false), (whole, true)];
+        for (marks, stamps) in [
+            // One mark a slice; one a packet, and each with a stamp of its own; none at all.
+            ([false, false, true, true, true], [0; 5]),
+            ([true; 5], [0, 1, 2, 3, 4]),
+            ([false; 5], [0, 0, 0, 0, 9]),
+        ] {
+            let (begin, end) = ([0x7C, 0x85, 0x88], [0x7C, 0x05, 0x80]);
+            let key: [&[u8]; 5] = [&begin, &end, &[0x7C, 0x45, 1, 1], &KEY_S_REST, &NEXT];
+            let mut packets: Vec<(u32, bool, &[u8], u16)> = Vec::new();
+            for round in 0..2 {
+                let of_round = key.iter().zip(marks).zip(stamps);
+                packets.extend(
+                    of_round.map(|((payload, mark), stamp)| (round * 100 + stamp, mark, *payload, 0)),
+                );
+            }
+            packets.pop();
+            assert_eq!(pictures(Codec::H264, &packets), wanted, "{marks:?} {stamps:?}");
+        }
+    }
+
+    #[test]
+    fn marks_that_proved_right_end_a_picture_at_once() {
+        let mut depacketizer = Depacketizer::of(Codec::H264, None);
+        let mut taken = |stamp: u32, payload: &[u8]| {
+            let mut units = Vec::new();
+            depacketizer.take(&packet(stamp, true, payload), 0, &mut units);
+            units.len()
+        };
+        assert_eq!([taken(1, &KEY), taken(2, &NEXT), taken(3, &NEXT)], [0, 2, 1]);
     }
 
     proptest! {

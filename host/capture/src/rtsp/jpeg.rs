@@ -53,13 +53,36 @@ const AC_CHROMA: [u8; 162] = [
 /// The picture that is being put together.
 #[derive(Debug, Default)]
 pub(crate) struct Jpeg {
+    begun: Option<Head>,
     data: BytesMut,
     stamp: u32,
     /// Tables that a camera sends once, by their quality.
     tables: Option<(u8, Bytes)>,
+    /// Width and height as the session's description has them.
+    described: Option<(u16, u16)>,
+    /// As the picture's own packets have them besides, for what is larger than fits into their heads.
+    extended: Option<(u16, u16)>,
+    /// Pictures came whose size is told nowhere.
+    pub(crate) sizeless: bool,
+}
+
+/// What the first packet says of a picture.
+#[derive(Debug)]
+struct Head {
+    kind: u8,
+    /// In eights of pixels; zero where that is too large.
+    width: u8,
+    height: u8,
+    interval: Option<u16>,
+    tables: Bytes,
 }
 
 impl Jpeg {
+    /// Of a stream whose description tells width and height, or does not.
+    pub(crate) fn of(described: Option<(u16, u16)>) -> Self {
+        Self { described, ..Self::default() }
+    }
+
     /// Takes a packet; the picture that is complete by it.
     pub(crate) fn take(&mut self, packet: &Packet, missing: u16) -> Option<Unit> {
         let payload = &packet.payload;
@@ -75,29 +98,35 @@ impl Jpeg {
             let tables = if quality >= 128 { self.sent(quality, &mut rest)? } else { scaled(quality) };
             self.data.clear();
             self.stamp = packet.stamp;
-            self.data.extend_from_slice(&head(kind, width, height, interval, &tables));
-        } else if self.data.is_empty() || packet.stamp != self.stamp {
+            (self.begun, self.extended) = (Some(Head { kind, width, height, interval, tables }), None);
+        } else if self.begun.is_none() || packet.stamp != self.stamp {
             // Its beginning is missing.
             return None;
         }
-        // What follows a gap decodes at the wrong place.
-        if missing > 0 && offset != 0 {
-            self.data.clear();
-            return None;
+        if let Some(([0xFF, 0xD8 | 0xFF], segments)) = &packet.extension {
+            self.extended = frame_size(segments).or(self.extended);
         }
-        if self.data.len() + rest.len() > MAX_UNIT_BYTES {
-            self.data.clear();
+        // What follows a gap decodes at the wrong place.
+        let is_gap = missing > 0 && offset != 0;
+        if is_gap || self.data.len() + rest.len() > MAX_UNIT_BYTES {
+            self.begun = None;
             return None;
         }
         self.data.extend_from_slice(&rest);
         if !packet.marker {
             return None;
         }
-        if !self.data.ends_with(&[0xFF, 0xD9]) {
-            self.data.extend_from_slice(&[0xFF, 0xD9]);
+        let (begun, scan) = (self.begun.take()?, self.data.split());
+        let end: &[u8] = if scan.ends_with(&[0xFF, 0xD9]) { &[] } else { &[0xFF, 0xD9] };
+        let (wide, high) = self.extended.or(self.described).unwrap_or_default();
+        let side = |eights: u8, told: u16| if eights == 0 { told } else { u16::from(eights) * 8 };
+        let size = (side(begun.width, wide), side(begun.height, high));
+        if size.0 == 0 || size.1 == 0 {
+            self.sizeless = true;
+            return None;
         }
         Some(Unit {
-            data: self.data.split().freeze(),
+            data: [&head(&begun, size), &scan[..], end].concat().into(),
             arrival: packet.arrival,
             stamp: Some(packet.stamp),
             entry: Some(Entry::Keyframe),
@@ -138,9 +167,28 @@ fn scaled(quality: u8) -> Bytes {
     LUMA.iter().chain(&CHROMA).map(scale).collect()
 }
 
-/// All that stands before the data of a picture, whose sides are in eights of pixels.
-fn head(kind: u8, width: u8, height: u8, interval: Option<u16>, tables: &[u8]) -> Vec<u8> {
-    let side = |eights: u8| (u16::from(eights) * 8).to_be_bytes();
+/// Width and height in the segments of a JPEG that some cameras send along (ONVIF Streaming, 5.1.4).
+fn frame_size(mut segments: &[u8]) -> Option<(u16, u16)> {
+    while let Some((&[first, mark, high, low], rest)) = segments.split_first_chunk::<4>() {
+        if (first, mark) == (0xFF, 0xFF) {
+            segments = segments.get(1..)?;
+            continue;
+        }
+        if first != 0xFF {
+            return None;
+        }
+        if let (0xC0 | 0xC1, Some(&[_, h1, h0, w1, w0])) = (mark, rest.first_chunk::<5>()) {
+            return Some((u16::from_be_bytes([w1, w0]), u16::from_be_bytes([h1, h0])));
+        }
+        segments = rest.get(usize::from(u16::from_be_bytes([high, low])).checked_sub(2)?..)?;
+    }
+    None
+}
+
+/// All that stands before the data of a picture.
+fn head(begun: &Head, (width, height): (u16, u16)) -> Vec<u8> {
+    let &Head { kind, interval, ref tables, .. } = begun;
+    let (width, height) = (width.to_be_bytes(), height.to_be_bytes());
     let (luma, chroma) = tables.split_at(64.min(tables.len()));
     let chroma = if chroma.is_empty() { luma } else { chroma };
     // Chroma at half the width, and of the other kind at half the height too.
@@ -157,7 +205,7 @@ fn head(kind: u8, width: u8, height: u8, interval: Option<u16>, tables: &[u8]) -
     if let Some(interval) = interval {
         segment(0xDD, &[&interval.to_be_bytes()]);
     }
-    segment(0xC0, &[&[8], &side(height), &side(width), &[3, 1, sampling, 0, 2, 0x11, 1, 3, 0x11, 1]]);
+    segment(0xC0, &[&[8], &height, &width, &[3, 1, sampling, 0, 2, 0x11, 1, 3, 0x11, 1]]);
     let symbols: Vec<u8> = (0..12).collect();
     let [luma_dc, chroma_dc] = &DC_LENGTHS;
     let [luma_ac, chroma_ac] = &AC_LENGTHS;
@@ -175,6 +223,28 @@ mod tests {
 
     use super::*;
 
+    fn size_of(unit: &Unit) -> [u8; 4] {
+        let frame = unit.data.windows(2).position(|two| two == [0xFF, 0xC0]).unwrap();
+        *unit.data[frame + 5..].first_chunk().unwrap()
+    }
+
+    #[test]
+    fn a_picture_that_is_too_large_for_its_packets_has_the_size_that_is_told_besides() {
+        let large = |extension: Option<&'static [u8]>| {
+            let mut packet = packet(0, 50, true, b"");
+            packet.payload = Bytes::from_static(&[0, 0, 0, 0, 1, 50, 0, 0, b'x']);
+            packet.extension = extension.map(|content| ([0xFF, 0xD8], Bytes::from_static(content)));
+            packet
+        };
+        let told = b"\xFF\xE0\0\x03a\xFF\xFF\xC0\0\x0B\x08\x05\xF0\x0A\x80\x01\x01\x11\0";
+        let of_packet = Jpeg::default().take(&large(Some(told)), 0).unwrap();
+        assert_eq!(size_of(&of_packet), [0x05, 0xF0, 0x0A, 0x80]);
+        let described = Jpeg::of(Some((2_688, 1_520))).take(&large(None), 0).unwrap();
+        assert_eq!(size_of(&described), [0x05, 0xF0, 0x0A, 0x80]);
+        let mut untold = Jpeg::default();
+        assert_eq!((untold.take(&large(None), 0), untold.sizeless), (None, true));
+    }
+
     fn packet(offset: u8, quality: u8, marker: bool, rest: &[u8]) -> Packet {
         let second = if marker { 0x9A } else { 0x1A };
         let bytes =
@@ -189,8 +259,7 @@ mod tests {
         let unit = jpeg.take(&packet(3, 50, true, b"def"), 0).unwrap();
         assert!(unit.data.starts_with(&[0xFF, 0xD8, 0xFF, 0xDB, 0, 67, 0, 16, 11]));
         assert!(unit.data.ends_with(b"abcdef\xFF\xD9"));
-        let frame = unit.data.windows(2).position(|two| two == [0xFF, 0xC0]).unwrap();
-        assert_eq!(unit.data[frame + 5..frame + 9], [0, 240, 1, 64]);
+        assert_eq!(size_of(&unit), [0, 240, 1, 64]);
     }
 
     #[test]

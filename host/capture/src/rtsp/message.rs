@@ -8,6 +8,8 @@ const MAX_HEAD_BYTES: usize = 64 << 10;
 const MAX_BODY_BYTES: usize = 1 << 20;
 /// Bytes between two messages that are passed over.
 const MAX_NOISE_BYTES: usize = 1 << 20;
+/// What stands between words.
+const BLANKS: [char; 2] = [' ', '\t'];
 /// Characters of what was no RTSP that are quoted.
 const QUOTED: usize = 60;
 
@@ -138,10 +140,15 @@ fn head(buffer: &mut BytesMut) -> Result<Option<Message>, Garbage> {
     let text = String::from_utf8_lossy(buffer.get(..length).unwrap_or_default()).into_owned();
     let mut lines = text.lines();
     let first = lines.next().unwrap_or_default().trim();
-    let headers: Vec<_> = lines
-        .filter_map(|line| line.split_once(':'))
-        .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
-        .collect();
+    let mut headers: Vec<(String, String)> = Vec::new();
+    for line in lines {
+        match (headers.last_mut(), line.split_once(':')) {
+            // A header that goes on.
+            (Some((_, value)), _) if line.starts_with(BLANKS) => value.extend([" ", line.trim()]),
+            (_, Some((name, value))) => headers.push((name.trim().to_owned(), value.trim().to_owned())),
+            (_, None) => {}
+        }
+    }
     let length_of_body = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
     let length_of_body = length_of_body.and_then(|(_, value)| value.parse::<usize>().ok()).unwrap_or(0);
     if length_of_body > MAX_BODY_BYTES {
@@ -156,9 +163,10 @@ fn head(buffer: &mut BytesMut) -> Result<Option<Message>, Garbage> {
     if !first.starts_with("RTSP/") {
         return Ok(Some(Message::Request));
     }
-    // RTSP/1.0 453 Not Enough Bandwidth
-    let (_version, rest) = first.split_once(' ').unwrap_or_default();
-    let (status, reason) = rest.split_once(' ').unwrap_or((rest, ""));
+    // RTSP/1.0 453 Not Enough Bandwidth, now and then with more between the words than a blank
+    let (_version, rest) = first.split_once(BLANKS).unwrap_or_default();
+    let rest = rest.trim_start();
+    let (status, reason) = rest.split_once(BLANKS).unwrap_or((rest, ""));
     let Ok(status) = status.parse() else {
         return Err(Garbage(quoted(first.as_bytes())));
     };
@@ -168,12 +176,12 @@ fn head(buffer: &mut BytesMut) -> Result<Option<Message>, Garbage> {
 
 /// Where the head ends and what follows begins: at an empty line, however lines end.
 fn head_end(buffer: &[u8]) -> Option<(usize, usize)> {
-    let two =
-        |end: &[u8]| buffer.windows(end.len()).position(|part| part == end).map(|at| (at, at + end.len()));
-    match (two(b"\r\n\r\n"), two(b"\n\n")) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
-    }
+    let mut line_ends = buffer.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at);
+    line_ends.find_map(|at| match buffer.get(at + 1..)? {
+        [b'\n', ..] => Some((at, at + 2)),
+        [b'\r', b'\n', ..] => Some((at, at + 3)),
+        _ => None,
+    })
 }
 
 /// The beginning, as far as it can be shown.
@@ -208,6 +216,19 @@ mod tests {
         assert_eq!(messages[1], Message::Packet(1, Bytes::from_static(b"xyz")));
         let Message::Answer(answer) = &messages[2] else { panic!("{messages:?}") };
         assert_eq!(answer.status_line(), "200");
+    }
+
+    #[test]
+    fn heads_that_are_written_carelessly_are_understood() {
+        for head in [
+            "RTSP/1.0  200  OK\r\nTransport:a;\r\n b=0-1\r\n\r\n",
+            "RTSP/1.0\t200 OK\nTRANSPORT : a;\n\tb=0-1\n\r\n",
+            "RTSP/1.0 200\r\ntransport: a; b=0-1\r\n\n",
+        ] {
+            let messages = all(&mut Parser::default(), head.as_bytes()).unwrap();
+            let [Message::Answer(answer)] = &messages[..] else { panic!("{messages:?}") };
+            assert_eq!((answer.status, answer.header("transport")), (200, Some("a; b=0-1")));
+        }
     }
 
     #[test]

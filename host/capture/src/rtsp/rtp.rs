@@ -13,6 +13,10 @@ const OVERTAKEN: Duration = Duration::from_millis(200);
 const MAX_WAITING: usize = 256;
 /// A number so far away is another stream's.
 const MAX_JUMP: u16 = 3_000;
+/// A packet that is so many behind may have been overtaken, also before it came on a way on which none is.
+const MAX_BEHIND: u16 = 64;
+/// Packets in a row behind those that came, by which numbers begin anew.
+const BEGUN_ANEW: u16 = 20;
 
 /// A packet of video.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +27,8 @@ pub(crate) struct Packet {
     pub(crate) payload_type: u8,
     source: u32,
     pub(crate) payload: Bytes,
+    /// What stands between the head and the payload, behind two bytes that say what it is.
+    pub(crate) extension: Option<([u8; 2], Bytes)>,
     pub(crate) arrival: Instant,
 }
 
@@ -34,9 +40,13 @@ impl Packet {
             return None;
         }
         let mut begin = 12 + 4 * usize::from(first & 0x0F);
+        let mut extension = None;
         if first & 0x10 != 0 {
-            let &[high, low] = data.get(begin + 2..)?.first_chunk::<2>()?;
-            begin += 4 + 4 * usize::from(u16::from_be_bytes([high, low]));
+            let &[p1, p0, high, low] = data.get(begin..)?.first_chunk::<4>()?;
+            let end = begin + 4 + 4 * usize::from(u16::from_be_bytes([high, low]));
+            let content = begin + 4..end.min(data.len());
+            extension = Some(([p1, p0], data.slice(content)));
+            begin = end;
         }
         let padding = if first & 0x20 != 0 { usize::from(*data.last()?) } else { 0 };
         let end = data.len().checked_sub(padding)?;
@@ -50,6 +60,7 @@ impl Packet {
             payload_type: second & 0x7F,
             source: u32::from_be_bytes([s3, s2, s1, s0]),
             payload: data.slice(begin..end),
+            extension,
             arrival,
         })
     }
@@ -77,6 +88,10 @@ pub(crate) struct Order {
     /// By the distance from a number that only grows.
     waiting: BTreeMap<u64, Packet>,
     base: u64,
+    /// The last packet that was handed on: its stamp, and what it brought.
+    last: Option<(u32, Bytes)>,
+    /// Packets that came too late, one after the other: the number of the next, and how many.
+    late: (u16, u16),
     pub(crate) traffic: Traffic,
 }
 
@@ -102,9 +117,13 @@ impl Order {
             return self.begin(packet, hand_on);
         }
         if ahead > MAX_JUMP {
-            // Over UDP it was given up; over TCP the camera repeats itself.
-            self.traffic.repeated += 1;
-            return;
+            if !self.is_of_a_new_row(&packet, behind) {
+                // It was given up, or the camera repeats itself.
+                self.traffic.repeated += 1;
+                return;
+            }
+            self.flush(&mut hand_on);
+            return self.begin(packet, hand_on);
         }
         if !self.reorders {
             return self.hand(packet, ahead, &mut hand_on);
@@ -129,6 +148,19 @@ impl Order {
         }
     }
 
+    /// Whether numbers begin anew, or stand still, with a packet that is so many behind the next one.
+    fn is_of_a_new_row(&mut self, packet: &Packet, behind: u16) -> bool {
+        if self.reorders {
+            let (next, before) = self.late;
+            let in_a_row = if packet.number == next { before + 1 } else { 1 };
+            self.late = (packet.number.wrapping_add(1), in_a_row);
+            return in_a_row >= BEGUN_ANEW;
+        }
+        let Some((stamp, payload)) = &self.last else { return true };
+        let is_later = packet.stamp.wrapping_sub(*stamp).cast_signed() > 0;
+        behind > MAX_BEHIND || is_later || (behind == 1 && packet.payload != payload)
+    }
+
     fn begin(&mut self, packet: Packet, mut hand_on: impl FnMut(Ordered)) {
         self.waiting.clear();
         self.hand(packet, 0, &mut hand_on);
@@ -138,6 +170,8 @@ impl Order {
         self.base += u64::from(missing) + 1;
         self.traffic.lost = self.traffic.lost.saturating_add(missing.into());
         self.next = Some((packet.source, packet.number.wrapping_add(1)));
+        self.last = Some((packet.stamp, packet.payload.clone()));
+        self.late = (0, 0);
         hand_on((packet, missing));
     }
 
@@ -155,9 +189,14 @@ mod tests {
 
     use super::*;
 
-    fn packet(number: u16) -> Packet {
-        let bytes = [&[0x80, 0xE0][..], &number.to_be_bytes(), &[0; 8], b"x"].concat();
+    fn stamped(number: u16, stamp: u32, payload: &[u8]) -> Packet {
+        let (number, stamp) = (number.to_be_bytes(), stamp.to_be_bytes());
+        let bytes = [&[0x80, 0xE0][..], &number, &stamp, &[0; 4], payload].concat();
         Packet::parse(&bytes.into(), Instant::now()).unwrap()
+    }
+
+    fn packet(number: u16) -> Packet {
+        stamped(number, 0, b"x")
     }
 
     fn ordered(reorders: bool, numbers: &[u16]) -> (Vec<u16>, u32) {
@@ -180,6 +219,7 @@ mod tests {
         let packet = Packet::parse(&bytes.into(), Instant::now()).unwrap();
         assert_eq!((packet.number, packet.stamp, packet.payload_type, packet.marker), (0x0102, 9, 96, true));
         assert_eq!(&packet.payload[..], b"abc");
+        assert_eq!(packet.extension, Some(([0xBE, 0xDE], Bytes::from_static(&[0; 4]))));
     }
 
     #[test]
@@ -189,6 +229,33 @@ mod tests {
         assert_eq!(ordered(false, &[1, 2, 5, 6]), (vec![1, 2, 5, 6], 2));
         // Another beginning, as after a restart.
         assert_eq!(ordered(false, &[1, 2, 30_000, 30_001]), (vec![1, 2, 30_000, 30_001], 0));
+    }
+
+    #[test]
+    fn numbers_that_begin_anew_or_stand_still_lose_nothing() {
+        // Behind by far, or by little but later; over UDP when it is sure.
+        assert_eq!(ordered(false, &[500, 501, 0, 1, 2]), (vec![500, 501, 0, 1, 2], 0));
+        let mut order = Order::new(false);
+        let mut out = Vec::new();
+        for (number, stamp, payload) in [
+            (7, 1, b"a"),
+            (8, 1, b"b"),
+            (8, 1, b"b"),
+            (7, 1, b"a"),
+            (0, 2, b"c"),
+            (0, 2, b"d"),
+            (0, 2, b"d"),
+            (0, 3, b"d"),
+        ] {
+            order.take(stamped(number, stamp, payload), |(packet, _)| {
+                out.push((packet.stamp, packet.payload[0]));
+            });
+        }
+        assert_eq!(out, [(1, b'a'), (1, b'b'), (2, b'c'), (2, b'd'), (3, b'd')]);
+        assert_eq!(order.traffic.lost, 0);
+        let restarts: Vec<u16> = (400..500).chain(0..100).collect();
+        let (out, missing) = ordered(true, &restarts);
+        assert_eq!((&out[100..], missing), (&(BEGUN_ANEW - 1..100).collect::<Vec<_>>()[..], 0));
     }
 
     proptest! {

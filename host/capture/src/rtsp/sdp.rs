@@ -6,6 +6,7 @@ use base64::{
 };
 use bytes::Bytes;
 
+use super::h26x::{Nal, nal};
 use crate::feed::Codec;
 
 /// Parameter sets of a description, at the most.
@@ -24,6 +25,8 @@ pub(crate) struct Video {
     pub(crate) sets: Vec<Bytes>,
     /// Frames a second, where it is declared.
     pub(crate) frame_rate: Option<f64>,
+    /// Width and height, where they are declared.
+    pub(crate) size: Option<(u16, u16)>,
 }
 
 /// What a description offers.
@@ -46,7 +49,8 @@ pub(crate) struct Description {
 #[derive(Default)]
 struct Section<'a> {
     is_video: bool,
-    payload_type: Option<u8>,
+    /// The first of those that the media have, and the others.
+    payload_types: Vec<u8>,
     attributes: Vec<(&'a str, &'a str)>,
 }
 
@@ -55,19 +59,29 @@ impl<'a> Section<'a> {
         self.attributes.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
     }
 
-    /// The value of an attribute that is about its payload type.
-    fn about_type(&self, name: &str) -> Option<&'a str> {
-        let payload_type = self.payload_type?.to_string();
-        let of_name = |(own, _): &&(&str, &str)| own.eq_ignore_ascii_case(name);
-        self.attributes.iter().filter(of_name).find_map(|(_, value)| {
-            let (number, rest) = value.trim().split_once(' ')?;
-            (number == payload_type).then_some(rest.trim())
+    /// What attributes of this name say, by payload type.
+    fn by_type(&self, name: &str) -> impl Iterator<Item = (u8, &'a str)> {
+        let of_name = move |(own, _): &&(&str, &str)| own.eq_ignore_ascii_case(name);
+        self.attributes.iter().filter(of_name).filter_map(|(_, value)| {
+            let (number, rest) = value.trim().split_once([' ', '\t'])?;
+            Some((number.parse().ok()?, rest.trim()))
         })
     }
 
+    /// Of its payload types the first that can be read. Some cameras describe another one than they announce.
     fn offer(&self) -> Offer {
-        let Some(payload_type) = self.payload_type else { return Offer::Foreign("no payload".into()) };
-        let map = self.about_type("rtpmap").unwrap_or(if payload_type == 26 { "JPEG/90000" } else { "" });
+        let described = self.by_type("rtpmap").map(|(payload_type, _)| payload_type);
+        let mut offers = self.payload_types.iter().copied().chain(described).map(|own| self.offer_of(own));
+        let first = offers.next().unwrap_or_else(|| Offer::Foreign("no payload".into()));
+        if matches!(first, Offer::Video(_)) {
+            return first;
+        }
+        offers.find(|offer| matches!(offer, Offer::Video(_))).unwrap_or(first)
+    }
+
+    fn offer_of(&self, payload_type: u8) -> Offer {
+        let about = |name| self.by_type(name).find(|(own, _)| *own == payload_type).map(|(_, value)| value);
+        let map = about("rtpmap").unwrap_or(if payload_type == 26 { "JPEG/90000" } else { "" });
         let (name, rate) = map.split_once('/').unwrap_or((map, ""));
         let codec = match name.to_ascii_uppercase().as_str() {
             "H264" => Codec::H264,
@@ -75,7 +89,7 @@ impl<'a> Section<'a> {
             "JPEG" => Codec::Jpeg,
             _ => return Offer::Foreign(format!("payload type {payload_type} {name}").trim_end().to_owned()),
         };
-        let format = self.about_type("fmtp").unwrap_or_default();
+        let format = about("fmtp").unwrap_or_default();
         let parameter = |wanted: &str| {
             format
                 .split(';')
@@ -90,7 +104,8 @@ impl<'a> Section<'a> {
         }
         let names = ["sprop-vps", "sprop-sps", "sprop-pps", "sprop-parameter-sets"];
         let sets = names.iter().filter_map(|name| parameter(name)).flat_map(|list| list.split(','));
-        let sets = sets.filter_map(decoded).take(MAX_SETS).collect();
+        let sets = sets.filter_map(decoded).flat_map(|sets| parameter_sets(codec, &sets));
+        let sets = sets.take(MAX_SETS).collect();
         let rate = rate.split('/').next().and_then(|rate| rate.trim().parse().ok());
         Offer::Video(Video {
             codec,
@@ -102,6 +117,7 @@ impl<'a> Section<'a> {
                 .attribute("framerate")
                 .and_then(|rate| rate.trim().parse::<f64>().ok())
                 .filter(|rate| rate.is_finite() && *rate > 0.0 && *rate <= 1_000.0),
+            size: self.attribute("x-dimensions").or_else(|| about("framesize")).and_then(size),
         })
     }
 }
@@ -116,8 +132,8 @@ pub(crate) fn parse(text: &str) -> Description {
             "m" => {
                 let mut words = value.split_whitespace();
                 let is_video = words.next().is_some_and(|media| media.eq_ignore_ascii_case("video"));
-                let payload_type = words.nth(2).and_then(|word| word.parse().ok());
-                sections.push(Section { is_video, payload_type, attributes: Vec::new() });
+                let payload_types = words.skip(2).filter_map(|word| word.parse().ok()).collect();
+                sections.push(Section { is_video, payload_types, attributes: Vec::new() });
             }
             "a" => {
                 let (name, value) = value.split_once(':').unwrap_or((value, ""));
@@ -161,11 +177,39 @@ pub(crate) fn summary(text: &str) -> String {
     if media.is_empty() { "no media".to_owned() } else { media.join("; ") }
 }
 
+/// As `2592,1944` or `2592-1944`.
+fn size(text: &str) -> Option<(u16, u16)> {
+    let (width, height) = text.split_once([',', '-'])?;
+    Some((width.trim().parse().ok()?, height.trim().parse().ok()?))
+}
+
 fn decoded(text: &str) -> Option<Bytes> {
     let text = text.trim();
     let decoded =
         STANDARD.decode(text).or_else(|_| STANDARD_NO_PAD.decode(text.trim_end_matches('='))).ok()?;
     (!decoded.is_empty()).then(|| decoded.into())
+}
+
+/// The parameter sets in what was described as one: some cameras put start codes in front, and some describe
+/// what is none.
+fn parameter_sets(codec: Codec, bytes: &Bytes) -> Vec<Bytes> {
+    let mut begins: Vec<_> = (0..bytes.len()).filter(|at| starts(bytes, *at)).map(|at| at + 3).collect();
+    if begins.first() != Some(&3) {
+        begins.insert(0, 0);
+    }
+    let ends = begins.iter().skip(1).map(|begin| begin - 3).chain([bytes.len()]);
+    let units = begins.iter().zip(ends).map(|(begin, end)| trimmed(&bytes.slice(*begin..end)));
+    units.filter(|unit| matches!(nal(codec, unit), Nal::Set { .. })).collect()
+}
+
+fn starts(bytes: &[u8], at: usize) -> bool {
+    bytes.get(at..).is_some_and(|rest| rest.starts_with(&[0, 0, 1]))
+}
+
+/// Without the zeros that belong to the next start code.
+fn trimmed(unit: &Bytes) -> Bytes {
+    let end = unit.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    unit.slice(..end)
 }
 
 #[cfg(test)]
@@ -202,6 +246,34 @@ mod tests {
         assert_eq!(offer("m=audio 0 RTP/AVP 8\n"), Offer::NoVideo);
         assert!(matches!(offer("m=video 0 RTP/AVP 96\na=rtpmap:96 VP8/90000\n"), Offer::Foreign(_)));
         assert!(matches!(offer("m=video 0 RTP/AVP 26\n"), Offer::Video(Video { codec: Codec::Jpeg, .. })));
+    }
+
+    #[test]
+    fn what_cameras_describe_wrongly_is_understood_all_the_same() {
+        let video = |text: &str| match parse(text).offer {
+            Offer::Video(video) => video,
+            other => panic!("{other:?}"),
+        };
+        // No head, a port that is none, tabs, sets with start codes in front.
+        let bare = "m=video -1353744643 RTP/AVP 96\r\nc=IN IP4 '&\u{FFFD}\r\na=rtpmap:96\tH264/90000 \r\n\
+                    a=fmtp:96\tsprop-parameter-sets=AAAAAUdNAB+ZsBQBboQAAA+gAAF3AhA=,AAAAAUjqQ8g=;\r\na=control:track1";
+        let found = video(bare);
+        assert_eq!(found.control.as_deref(), Some("track1"));
+        let heads: Vec<_> = found.sets.iter().map(|set| set[0]).collect();
+        assert_eq!(heads, [0x47, 0x48], "{:?}", found.sets);
+        // All sets in one, and what is none.
+        let one = "m=video 0 RTP/AVP 96\na=rtpmap:96 H264/90000\n\
+                   a=fmtp:96 sprop-parameter-sets=Z0LgHgAAAAFozg==,6QAAAAAB,4QQI\n";
+        assert_eq!(video(one).sets, [&b"\x67\x42\xe0\x1e"[..], &b"\x68\xce"[..]]);
+        // The type that can be read is not the first one, or not announced at all.
+        let second = "m=video 0 RTP/AVP 97 96\na=rtpmap:97 rtx/90000\na=rtpmap:96 H264/90000\n";
+        let other = "m=video 0 RTP/AVP 98\na=rtpmap:96 H265/90000\n";
+        assert_eq!((video(second).payload_type, video(other).payload_type), (96, 96));
+        assert_eq!(video(other).codec, Codec::H265);
+        let sizes = ["a=x-dimensions: 2688, 1520", "a=framesize:26 2688-1520"];
+        for size in sizes {
+            assert_eq!(video(&format!("m=video 0 RTP/AVP 26\n{size}\n")).size, Some((2_688, 1_520)));
+        }
     }
 
     proptest! {

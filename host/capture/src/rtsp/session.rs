@@ -30,6 +30,8 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(20);
 const AFTER_GOODBYE: Duration = Duration::from_secs(1);
 /// The type of a packet that says goodbye (RTCP BYE).
 const GOODBYE: u8 = 203;
+/// The status of a camera that plays from no time that is named.
+const INVALID_RANGE: u16 = 457;
 
 /// What came of asking for a session.
 pub(crate) enum Opened {
@@ -50,7 +52,7 @@ pub(crate) struct Session {
     id: String,
     patience: Duration,
     sign_of_life: Duration,
-    /// When the next sign is due, and how many were given.
+    /// When the next one is due, however many packets come, and how many were given.
     sign_at: Instant,
     signs: u32,
     journal: Journal,
@@ -133,7 +135,10 @@ async fn describe(
             Offer::Video(video) => video,
             Offer::Foreign(what) => return Ok(Err(what)),
             Offer::NoVideo => {
-                return Err(Failure::new(Kind::NoVideo, "the camera describes no video".into()));
+                let empty = answer.body.is_empty();
+                let what =
+                    if empty { "the camera's description is empty" } else { "the camera describes no video" };
+                return Err(Failure::new(Kind::NoVideo, what.into()));
             }
         };
         let base = answer.header("content-base").or_else(|| answer.header("content-location"));
@@ -206,27 +211,34 @@ async fn set_up(
         return if about_transport { Ok(Err(Refused(failure))) } else { Err(failure) };
     }
     let session = answer.header("session").unwrap_or_default();
-    let (id, parameters) = session.split_once(';').unwrap_or((session, ""));
-    let id = id.trim().to_owned();
-    let expires = parameters.trim().strip_prefix("timeout=").and_then(|seconds| seconds.trim().parse().ok());
+    let id = session.split(';').next().unwrap_or_default().trim().to_owned();
+    let expires = parameter(session, "timeout").and_then(|seconds| seconds.parse().ok());
     let sign_of_life = expires
         .map_or(SIGN_OF_LIFE, |seconds: u64| (Duration::from_secs(seconds.max(2)) / 3).min(SIGN_OF_LIFE));
     let granted_way = answer.header("transport").unwrap_or_default();
+    let channel = pair(granted_way, "interleaved").map(|(channel, _)| u8::try_from(channel).unwrap_or(0));
     let way = match datagrams {
+        // It was asked for UDP, and goes on over the connection.
+        Some(_) if channel.is_some() => Way::Channel(channel.unwrap_or(0), false),
         Some(mut datagrams) => {
             let source = parameter(granted_way, "source").and_then(|source| source.parse().ok());
             datagrams.knock(camera, pair(granted_way, "server_port"), source).await;
             Way::Datagrams(datagrams)
         }
-        None => {
-            let channel = pair(granted_way, "interleaved").map_or(0, |(channel, _)| channel);
-            Way::Channel(u8::try_from(channel).unwrap_or(0), false)
+        None if channel.is_none() && pair(granted_way, "server_port").is_some() => {
+            let detail = format!("SETUP: it was asked for TCP and answers {granted_way:?}");
+            return Ok(Err(Refused(Failure::new(Kind::ServerError, detail))));
         }
+        None => Way::Channel(channel.unwrap_or(0), false),
     };
     connection.play();
-    let headers = [("Session", id.as_str()), ("Range", "npt=0.000-")];
-    let headers = headers.get(usize::from(id.is_empty())..).unwrap_or_default();
-    let answer = connection.ask("PLAY", &aggregate, headers, &mut authorization).await?;
+    let headers = [("Range", "npt=0.000-"), ("Session", id.as_str())];
+    let headers = headers.get(..2 - usize::from(id.is_empty())).unwrap_or_default();
+    let mut answer = connection.ask("PLAY", &aggregate, headers, &mut authorization).await?;
+    if answer.status == INVALID_RANGE {
+        let headers = headers.get(1..).unwrap_or_default();
+        answer = connection.ask("PLAY", &aggregate, headers, &mut authorization).await?;
+    }
     authorization.granted("PLAY", answer.status, &answer.status_line())?;
     connection.unhurried();
     let (patience, journal) = (config.connect_timeout, config.journal.clone());
@@ -281,14 +293,22 @@ impl Session {
 
     /// Hands on pictures until no more come, and says why; packets that were lost are counted in `lost`.
     pub(crate) async fn run(mut self, units: Sender, lost: &std::sync::atomic::AtomicU32) -> Failure {
-        let mut depacketizer = Depacketizer::of(self.video.codec);
+        let mut depacketizer = Depacketizer::of(self.video.codec, self.video.size);
         let mut order = Order::new(matches!(self.way, Way::Datagrams(_)));
         let mut complete: Vec<Unit> = Vec::new();
         let mut as_described = false;
         loop {
             let data = match self.next().await {
                 Ok(data) => data,
-                Err(why) => return why,
+                Err(why) => {
+                    depacketizer.rest(&mut complete);
+                    for unit in complete {
+                        if !units.send(unit).await {
+                            break;
+                        }
+                    }
+                    return why;
+                }
             };
             let Some(packet) = Packet::parse(&data, std::time::Instant::now()) else { continue };
             let described = packet.payload_type == self.video.payload_type;
@@ -301,6 +321,9 @@ impl Session {
                 continue;
             }
             order.take(packet, |(packet, missing)| depacketizer.take(&packet, missing, &mut complete));
+            if let Some(hindrance) = depacketizer.hindrance() {
+                return Failure::new(Kind::NothingDecodes, hindrance.into());
+            }
             lost.store(order.traffic.lost, std::sync::atomic::Ordering::Relaxed);
             self.journal.count(|tally| tally.traffic(order.traffic));
             for unit in complete.drain(..) {
@@ -318,10 +341,11 @@ impl Session {
         let mut hung_up = false;
         let mut goodbye = false;
         loop {
-            let (until, sign_at) = (silent_at, self.sign_at);
+            let until = silent_at;
             let event = tokio::select! {
+                biased;
+                () = sleep_until(self.sign_at) => None,
                 packet = packet_of(&mut self.way) => return packet.map_err(|e| stopped(&format!("UDP: {e}"))),
-                () = sleep_until(sign_at) => None,
                 message = timeout_at(until, self.connection.message()), if !hung_up => Some(message),
                 () = sleep_until(until), if hung_up => return Err(silence(self.patience, "over UDP", hung_up)),
             };
