@@ -52,7 +52,8 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> anyhow::Result<ExitC
         .enable_all()
         .build()
         .context("the runtime does not start")?;
-    let checking = check(source, arguments.reading.config(), request(arguments.span));
+    let wanted = request(arguments.span);
+    let checking = check(source, arguments.reading.config(), &wanted);
     let report = runtime.block_on(async {
         tokio::select! {
             report = checking => Some(report),
@@ -79,7 +80,7 @@ fn request(seconds: u32) -> ClipRequest {
     ClipRequest::from(full).merge(long.into())
 }
 
-async fn check(source: &Source, config: CaptureConfig, request: ClipRequest) -> Report {
+async fn check(source: &Source, config: CaptureConfig, request: &ClipRequest) -> Report {
     let target =
         if io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     let bar = ProgressBar::with_draw_target(None, target);
@@ -92,7 +93,7 @@ async fn check(source: &Source, config: CaptureConfig, request: ClipRequest) -> 
         told.set_message(format!("{} {} {}", step.kind.code(), step.asked, step.answered));
     });
     let capturer = Capturer::new(CaptureConfig { journal: journal.clone(), ..config });
-    let captured = capturer.capture(source, &request).await;
+    let captured = capturer.capture(source, request).await;
     bar.finish_and_clear();
     Report { source: source.to_string(), record: journal.record(), captured }
 }
