@@ -1,5 +1,6 @@
 //! Answering a camera that wants to know who asks: Digest (MD5, SHA-256) or Basic, over RTSP and HTTP.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use http_auth::{ChallengeRef, PasswordClient, PasswordParams, digest::Algorithm, parser::ChallengeParser};
 use percent_encoding::percent_decode_str;
 use url::Url;
@@ -13,6 +14,12 @@ pub(crate) fn bare(url: &Url) -> Url {
     bare.set_username("").and_then(|()| bare.set_password(None)).unwrap_or_default();
     bare.set_fragment(None);
     bare
+}
+
+/// What proves over Basic who asks; none where an address does not say.
+pub(crate) fn proof(url: &Url) -> Option<String> {
+    let (user, password) = Authorization::of(url).credentials?;
+    Some(STANDARD.encode(format!("{user}:{password}")))
 }
 
 /// Who asks, and what the camera wanted to hear last.
@@ -170,6 +177,37 @@ fn lenient<'a>(challenge: &ChallengeRef<'a>) -> ChallengeRef<'a> {
     lenient
 }
 
+/// Which way a header of this program's says who asks; nothing of what it says.
+pub(crate) fn way(value: &str) -> String {
+    let scheme = value.split(' ').next().unwrap_or_default();
+    if scheme.eq_ignore_ascii_case("digest") {
+        return if value.contains("SHA-256") { "Digest SHA-256" } else { "Digest MD5" }.to_owned();
+    }
+    scheme.to_owned()
+}
+
+/// Which ways a camera offers, in its order; nothing of what it asks with.
+pub(crate) fn ways<'a>(challenges: impl IntoIterator<Item = &'a str>) -> String {
+    let mut ways = Vec::new();
+    for value in challenges {
+        for challenge in ChallengeParser::new(value).map_while(Result::ok) {
+            let parameter = |name: &str| {
+                let mut all = challenge.params.iter();
+                all.find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.to_unescaped())
+            };
+            let digest = challenge.scheme.eq_ignore_ascii_case("digest");
+            let algorithm = parameter("algorithm").filter(|value| !value.trim().is_empty());
+            let algorithm = algorithm.unwrap_or_else(|| if digest { "MD5" } else { "" }.to_owned());
+            let mut way = format!("{} {algorithm}", challenge.scheme).trim_end().to_owned();
+            if parameter("stale").is_some_and(|stale| stale.eq_ignore_ascii_case("true")) {
+                way.push_str(" (stale)");
+            }
+            ways.push(way);
+        }
+    }
+    if ways.is_empty() { String::new() } else { format!("; asks for {}", ways.join(", ")) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,6 +265,19 @@ mod tests {
         assert!(authorization.asked(offered));
         assert!(authorization.value("GET", "/").unwrap().contains("SHA-256"));
         assert!(!authorization.asked(offered));
+    }
+
+    #[test]
+    fn ways_are_told_without_what_is_secret() {
+        let offered = [
+            "Digest realm=\"a\", nonce=\"n0nce\", algorithm=SHA-256, Digest realm=\"a\", nonce=\"n0nce\", stale=TRUE",
+            "Basic realm=\"a\"",
+        ];
+        assert_eq!(ways(offered), "; asks for Digest SHA-256, Digest MD5 (stale), Basic");
+        assert_eq!(ways([]), "");
+        let mut authorization = asked(&offered);
+        assert_eq!(way(&authorization.value("GET", "/").unwrap()), "Digest SHA-256");
+        assert_eq!(way("Basic dXNAZXI6cDphL3Nz"), "Basic");
     }
 
     #[test]

@@ -11,7 +11,9 @@ use crate::{
     confinement, decoder,
     error::{CaptureError, CaptureErrorKind, Failure},
     fed::{self, Stream},
-    http, opened, piped,
+    http,
+    journal::{Journal, StepKind},
+    opened, piped,
     reach::reach,
     request::ClipRequest,
     rtsp,
@@ -59,6 +61,8 @@ pub struct CaptureConfig {
     /// Address space of the ffmpeg process. The program itself takes some 450 MiB of it; the rest is for
     /// pictures, of which a decoder holds up to seventeen that others are predicted from.
     pub memory_bytes: u64,
+    /// Where it is written what is asked and answered; nowhere by default.
+    pub journal: Journal,
 }
 
 impl Default for CaptureConfig {
@@ -71,6 +75,7 @@ impl Default for CaptureConfig {
             max_bytes: 256 << 20,
             // Seventeen pictures of 7680 × 4320.
             memory_bytes: 1536 << 20,
+            journal: Journal::default(),
         }
     }
 }
@@ -198,12 +203,15 @@ impl Job<'_> {
             (SourceKind::Rtsp, "rtsp") => match rtsp::open(url, self.config, self.late).await? {
                 rtsp::Opened::Playing(session) => fed::capture(self, Stream::Rtsp(session), enough).await,
                 rtsp::Opened::Foreign(what) => {
-                    tracing::debug!(source = %self.source, what, "ffmpeg reads it by itself");
+                    self.hand_over(&what);
                     opened::capture(self, enough).await.map_err(|failure| of_foreign(&what, failure))
                 }
             },
             (SourceKind::Http, _) if !decoder::is_playlist(url) => self.over_http(url, enough).await,
-            _ => opened::capture(self, enough).await,
+            (_, scheme) => {
+                self.hand_over(if scheme == "rtsps" { scheme } else { "HLS" });
+                opened::capture(self, enough).await
+            }
         }
     }
 
@@ -213,6 +221,12 @@ impl Job<'_> {
         let asked = Instant::now();
         admission.wait().await;
         Self { late: self.late + asked.elapsed(), ..self }
+    }
+
+    /// Says that it is left to ffmpeg, for this reason.
+    fn hand_over(self, what: &str) {
+        tracing::debug!(source = %self.source, what, "ffmpeg reads it by itself");
+        self.config.journal.write(StepKind::HandedOver, || (String::new(), what.to_owned()));
     }
 
     /// With the time that there was, where that is over before a camera has answered.
@@ -245,7 +259,7 @@ impl Job<'_> {
                 captured.map_err(|failure| Failure { detail: named(failure.detail), ..failure })
             }
             http::Opened::Foreign(what) => {
-                tracing::debug!(source = %self.source, what, "ffmpeg reads it by itself");
+                self.hand_over(what);
                 opened::capture(self, enough).await
             }
         }

@@ -23,6 +23,7 @@ use crate::{
     feed::{Fed, Feeder, Format, Ledger, Receiver, Sender, Stage, Unit, queue},
     frame::Frame,
     http::Motion,
+    journal::{Journal, StepKind},
     notes::Notes,
     parts::{Read, read},
     process::Process,
@@ -123,6 +124,9 @@ async fn decode<T, F: Future<Output = Option<T>>>(
         Ok(first) => first,
         Err((seen, late)) => return Ok(Decoded::NoEntry(seen, late)),
     };
+    job.config
+        .journal
+        .write(StepKind::FirstKeyframe, || (String::new(), format!("{} bytes", first.data.len())));
     let lost_before = lost.load(Ordering::Relaxed);
     let job = job.admitted().await;
     let Job { config, source, request, part, .. } = job;
@@ -153,7 +157,9 @@ async fn decode<T, F: Future<Output = Option<T>>>(
         end_of_it.kill();
         read
     };
-    let log = read_log(stderr, source, None, announce, &notes);
+    // What ffmpeg is fed is known before it says so.
+    let unheard = Journal::default();
+    let log = read_log(stderr, source, None, announce, &notes, &unheard);
     let mut fed = None;
     let read = {
         let mut decoding = pin!(async { tokio::join!(log, frames).1 });

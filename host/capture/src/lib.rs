@@ -6,6 +6,7 @@
 //! decoder costs that process. Why there is no clip is told apart by [`CaptureErrorKind`].
 
 mod admission;
+mod advice;
 mod auth;
 mod capture;
 mod clip;
@@ -18,11 +19,13 @@ mod feed;
 mod frame;
 mod handover;
 mod http;
+mod journal;
 mod notes;
 mod opened;
 mod parts;
 mod piped;
 mod process;
+mod quirks;
 mod reach;
 mod reading;
 mod reasons;
@@ -33,9 +36,12 @@ mod source;
 mod unfed;
 
 pub use admission::Admission;
+pub use advice::Advice;
 pub use capture::{Capture, CaptureConfig, Capturer, RtspTransport};
 pub use clip::{Clip, ClipError, ClipInfo, DecoderEvidence, PixelError, Rect};
 pub use error::{CaptureError, CaptureErrorKind};
 pub use frame::{Frame, FrameError, PlaneKind, SampleRange};
+pub use journal::{CameraClock, Journal, Measured, Record, Step, StepKind, Transport};
+pub use quirks::Quirk;
 pub use request::{ClipRequest, Stretch};
 pub use source::{Source, SourceError, SourceKind};

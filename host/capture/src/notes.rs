@@ -14,6 +14,8 @@ use crate::{
 
 /// Complaints kept in the decoder's own words.
 const MAX_LINES: usize = 20;
+/// What ffmpeg says where nobody tells it a rate, which is so whenever pictures are fed to it.
+const ABOUT_ASKING: &str = "No information about the input framerate is available.";
 /// Characters of one of them.
 const MAX_LINE_CHARS: usize = 300;
 
@@ -102,6 +104,8 @@ impl Notes {
                     self.count(origin, text);
                 }
             }
+            // How it is asked says nothing of what it reads.
+            "warning" if text.starts_with(ABOUT_ASKING) => {}
             "warning" | "error" | "fatal" | "panic" => {
                 self.count(origin, text);
                 self.starved |= text.contains("Cannot allocate memory") || text == "get_buffer() failed";
@@ -322,7 +326,9 @@ mod tests {
             "[warning] rtsp://admin:pw@camera/1: corrupt decoded frame in stream 0",
             "[warning] rtsp://admin:pw@camera/1: corrupt input packet in stream 0",
             "[hevc @ 0x1] [error] Could not find ref with POC 21",
+            "[out#0/rawvideo @ 0x1] [warning] No information about the input framerate is available. Falling back",
         ]);
+        assert!(!notes.evidence.lines.iter().any(|line| line.contains("framerate")));
         assert_eq!(notes.evidence.missed_packets, 13);
         assert_eq!(notes.evidence.concealed_blocks, 220);
         assert_eq!(notes.evidence.corrupt_frames, 1);

@@ -9,6 +9,7 @@ use crate::{
     capture::CaptureConfig,
     confinement,
     error::{CaptureErrorKind as Kind, Failure},
+    journal::StepKind,
 };
 
 /// Bytes that ffmpeg may be ahead by: what Linux grants to everybody.
@@ -64,6 +65,7 @@ impl Process {
         confinement::confine(pid, config.memory_bytes, processor_time)
             .map_err(|e| failed(format!("ffmpeg cannot be given its limits: {e}")))?;
         let stdin = child.stdin.take();
+        config.journal.write(StepKind::Decoder, || ("ffmpeg".to_owned(), "started".to_owned()));
         Ok(Self { child, pid, stdout, stderr, stdin })
     }
 

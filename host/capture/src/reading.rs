@@ -15,6 +15,7 @@ use crate::{
     capture::CaptureConfig,
     feed::Ledger,
     frame::Frame,
+    journal::{Journal, StepKind},
     notes::{FrameNote, Notes, duration},
     request::{ClipRequest, Picker},
     source::{Source, SourceKind},
@@ -64,6 +65,7 @@ pub(crate) struct Reading<'a, R> {
     /// The stream's own time at the first frame.
     first: Option<f64>,
     held: usize,
+    journal: Journal,
 }
 
 impl<'a, R: AsyncRead + Unpin> Reading<'a, R> {
@@ -86,6 +88,7 @@ impl<'a, R: AsyncRead + Unpin> Reading<'a, R> {
             frames: Vec::new(),
             first: None,
             held: 0,
+            journal: config.journal.clone(),
         }
     }
 
@@ -142,6 +145,8 @@ impl<'a, R: AsyncRead + Unpin> Reading<'a, R> {
         if self.frames.is_empty() && !note.keyframe && !fed {
             return Ok(None);
         }
+        let (width, height) = note.size;
+        self.journal.write_once(StepKind::FirstPicture, || format!("{width} × {height}"));
         let timestamp = self.timestamp(&note);
         if !self.picker.takes(timestamp, note.keyframe) && !fed {
             return Ok(None);
@@ -180,6 +185,7 @@ pub(crate) async fn read_log(
     address: Option<&str>,
     announce: mpsc::UnboundedSender<FrameNote>,
     notes: &Mutex<Notes>,
+    journal: &Journal,
 ) {
     let mut lines = BufReader::new(stderr);
     let mut line = Vec::new();
@@ -193,6 +199,9 @@ pub(crate) async fn read_log(
         {
             text = text.replace(address, &source.to_string()).into();
         }
+        if journal.listens() {
+            open(&text, journal);
+        }
         let mut notes = notes.lock();
         if let Some(note) = notes.read(&text, source) {
             if note.keyframe && !begun {
@@ -205,6 +214,20 @@ pub(crate) async fn read_log(
             // Nobody listens any more once there are enough; the log is read on for its own sake.
             drop(announce.send(note));
         }
+    }
+}
+
+/// Writes down what ffmpeg opens by itself, and what video it finds there.
+fn open(line: &str, journal: &Journal) {
+    if let Some((_, opening)) = line.split_once("] Opening '")
+        && let Some((address, _)) = opening.split_once("' for reading")
+    {
+        journal.write(StepKind::Opened, || (address.to_owned(), String::new()));
+    } else if let Some((_, stream)) = line.split_once("Stream #0:")
+        && let Some((_, video)) = stream.split_once("Video: ")
+        && !stream.contains("rawvideo")
+    {
+        journal.write_once(StepKind::Content, || format!("video {video}"));
     }
 }
 

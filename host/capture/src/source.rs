@@ -7,8 +7,10 @@ use std::{
     str::FromStr,
 };
 
-use easysight_address::{AddressError, check, masked, scrubbed};
+use easysight_address::{AddressError, MASK, check, masked, scrubbed};
 use url::Url;
+
+use crate::auth;
 
 /// How a source is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -151,7 +153,11 @@ impl Source {
     pub(crate) fn scrub(&self, text: &str) -> String {
         match self {
             Self::File(_) => text.to_owned(),
-            Self::Remote(url) => scrubbed(text, url.as_str()),
+            Self::Remote(url) => {
+                let scrubbed = scrubbed(text, url.as_str());
+                // A server may quote what it was asked with.
+                auth::proof(url).map_or_else(|| scrubbed.clone(), |proof| scrubbed.replace(&proof, MASK))
+            }
         }
     }
 }
@@ -224,6 +230,8 @@ mod tests {
         let line = "rtsp://admin:s3cret@camera:554/live?channel=1&Password=s3cret&user=admin: refused";
         assert_eq!(source.scrub(line), format!("{shown}: refused"));
         assert!(!source.scrub("tcp://admin:s3cret@camera: timeout").contains("s3cret"));
+        // "admin:s3cret" as Basic has it.
+        assert_eq!(source.scrub("Basic YWRtaW46czNjcmV0"), "Basic ***");
         assert!(!source.scrub("GET /live?channel=1&Password=s3cret&user=admin").contains("s3cret"));
     }
 

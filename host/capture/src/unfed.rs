@@ -55,7 +55,7 @@ pub(crate) async fn decode<T, F: Future<Output = Option<T>>, C: Future>(
         end_of_it.kill();
         read
     };
-    let log = read_log(stderr, source, given, announce, &notes);
+    let log = read_log(stderr, source, given, announce, &notes, &config.journal);
     let mut companion = pin!(companion);
     let mut answered = None;
     let read = {

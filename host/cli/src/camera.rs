@@ -1,5 +1,6 @@
-//! `easysight camera`: what a master looks at.
+//! `easysight camera`: what a master looks at, and a camera looked at from here.
 
+mod check;
 mod import;
 
 use std::process::ExitCode;
@@ -60,6 +61,8 @@ enum Command {
     },
     /// Add and update cameras from a CSV file.
     Import(import::Arguments),
+    /// Read one camera here and now, without a master, and tell step by step what it was asked and answered.
+    Check(check::Arguments),
 }
 
 #[derive(Debug, clap::Args)]
@@ -95,7 +98,14 @@ impl Add {
 }
 
 /// Runs the command; answers with the exit code.
-pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    match &arguments.command {
+        Command::Check(camera) => check::run(camera, arguments.remote.format),
+        _ => crate::wait_for(manage(arguments)),
+    }
+}
+
+async fn manage(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let master = arguments.remote.master()?;
     let format = arguments.remote.format;
     match &arguments.command {
@@ -126,6 +136,8 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             format.say(&json!({ "camera": id, "removed": reset.removed }), &words)?;
         }
         Command::Import(file) => return import::run(&master, format, file).await,
+        // That needs no master.
+        Command::Check(_) => {}
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -15,7 +15,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use clap::ValueEnum;
-use easysight_capture::{CaptureConfig, Capturer, RtspTransport, Source};
+use easysight_capture::{Capturer, Source};
 use easysight_diagnose::{
     BaselineStore, Baselines, Examination, Plan, PluginSet, Seen, capture, illustrate, judge_with,
 };
@@ -28,6 +28,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::{
     config, exit,
     language::Language,
+    reading::Reading,
     sources::{Meant, expanded},
 };
 use output::Printer;
@@ -93,33 +94,8 @@ pub(crate) struct Arguments {
     /// Exit with 0 also where something is not normal. Failures still exit with 2.
     #[arg(long)]
     exit_zero: bool,
-    /// The ffmpeg program.
-    #[arg(long, value_name = "PROGRAM", env = "EASYSIGHT_FFMPEG", default_value = "ffmpeg")]
-    ffmpeg: PathBuf,
-    /// Seconds that one capture may take, beside the stretch of video that is asked for.
-    #[arg(long, value_name = "S", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
-    timeout: u64,
-    /// How video is asked for over RTSP: over TCP, over UDP, or over UDP where a camera refuses TCP.
-    #[arg(long, value_enum, value_name = "WAY", default_value = "auto")]
-    rtsp_transport: Transport,
-}
-
-/// How video is asked for over RTSP.
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum Transport {
-    Auto,
-    Tcp,
-    Udp,
-}
-
-impl From<Transport> for RtspTransport {
-    fn from(transport: Transport) -> Self {
-        match transport {
-            Transport::Auto => Self::Auto,
-            Transport::Tcp => Self::Tcp,
-            Transport::Udp => Self::Udp,
-        }
-    }
+    #[command(flatten)]
+    reading: Reading,
 }
 
 /// Bytes in the state directory, at the most.
@@ -165,10 +141,6 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     let plan = Plan::new(&plugins, &arguments.diagnosis, &config, Limits::default())
         .map_err(|error| anyhow::anyhow!("{error} (at {})", error.field))?;
-    let mut defaults = CaptureConfig { ffmpeg: arguments.ffmpeg.clone(), ..CaptureConfig::default() };
-    defaults.deadline = std::time::Duration::from_secs(arguments.timeout);
-    defaults.rtsp_transport = arguments.rtsp_transport.into();
-    defaults.connect_timeout = defaults.connect_timeout.min(defaults.deadline);
     let jobs = arguments.jobs.map_or(2 * processors, usize::from);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(processors.min(4))
@@ -185,7 +157,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     let bench = Bench {
         plan,
-        capturer: Capturer::new(defaults),
+        capturer: Capturer::new(arguments.reading.config()),
         memory: memory.transpose()?,
         pictures: arguments.pictures.clone(),
         native_check: arguments.native_check,

@@ -10,6 +10,7 @@ mod language;
 mod listing;
 mod master;
 mod plugin;
+mod reading;
 mod sources;
 mod task;
 mod worker;
@@ -34,8 +35,8 @@ struct Arguments {
 enum Command {
     /// Diagnose cameras, snapshots or files here and now, without a master.
     Diagnose(diagnose::Arguments),
-    /// The cameras of a master.
-    Camera(camera::Arguments),
+    /// Check a camera step by step; the cameras of a master.
+    Camera(Box<camera::Arguments>),
     /// The tasks of a master and their runs.
     Task(Box<task::Arguments>),
     /// The workers of a master.
@@ -62,7 +63,7 @@ fn main() -> ExitCode {
 fn run(command: &Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Diagnose(arguments) => diagnose::run(arguments),
-        Command::Camera(arguments) => wait_for(camera::run(arguments)),
+        Command::Camera(arguments) => camera::run(arguments),
         Command::Task(arguments) => wait_for(task::run(arguments)),
         Command::Worker(arguments) => wait_for(worker::run(arguments)),
         Command::Plugin(arguments) => plugin::run(arguments),

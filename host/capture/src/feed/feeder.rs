@@ -1,6 +1,9 @@
 //! Feeding ffmpeg: from the first picture that decodes alone, no more than is wanted, and none ahead of time.
 
-use std::{io, time::Duration};
+use std::{
+    io,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -49,6 +52,8 @@ pub(crate) struct Feeder<'a> {
     long_enough: Duration,
     /// Pictures until all of what is shown is there.
     recovering: u32,
+    /// When the first picture arrived of which all is there.
+    begun: Option<Instant>,
 }
 
 impl<'a> Feeder<'a> {
@@ -64,7 +69,16 @@ impl<'a> Feeder<'a> {
     ) -> Self {
         let first = (part != request).then(|| part.picker());
         let long_enough = request.span().max(patience);
-        Self { format, ledger, picker: request.picker(), part: first, stage, long_enough, recovering: 0 }
+        Self {
+            format,
+            ledger,
+            picker: request.picker(),
+            part: first,
+            stage,
+            long_enough,
+            recovering: 0,
+            begun: None,
+        }
     }
 
     /// Feeds `first` and what follows it into `pipe`, and closes that.
@@ -77,15 +91,13 @@ impl<'a> Feeder<'a> {
         if let Some(Entry::Recovery(pictures)) = first.entry {
             self.recovering = pictures;
         }
-        let begun = first.arrival;
         if pipe.write_all(&matroska::head(self.format.codec)).await.is_err() {
             return Fed::Refused;
         }
         let mut next = Some(with_sets(first, &self.format.sets));
         while let Some(unit) = next {
             self.ledger.lock().see(&unit);
-            let at = unit.arrival.saturating_duration_since(begun);
-            match self.one(&unit, at, &mut pipe).await {
+            match self.one(&unit, &mut pipe).await {
                 Ok(true) => {}
                 Ok(false) => return Fed::Enough,
                 Err(_) => return Fed::Refused,
@@ -97,15 +109,14 @@ impl<'a> Feeder<'a> {
     }
 
     /// Feeds one picture unless there is no use for it; false where it was the last.
-    async fn one(
-        &mut self,
-        unit: &Unit,
-        at: Duration,
-        pipe: &mut (impl AsyncWrite + Unpin),
-    ) -> io::Result<bool> {
+    async fn one(&mut self, unit: &Unit, pipe: &mut (impl AsyncWrite + Unpin)) -> io::Result<bool> {
         // Shown in part only: the decoder keeps it to itself.
         let whole = self.recovering == 0;
         self.recovering = self.recovering.saturating_sub(1);
+        if whole {
+            self.begun.get_or_insert(unit.arrival);
+        }
+        let at = self.begun.map_or(Duration::ZERO, |begun| unit.arrival.saturating_duration_since(begun));
         let key = unit.entry == Some(Entry::Keyframe);
         let wanted = whole && self.picker.takes(at, key);
         if wanted && let Some(part) = &mut self.part {

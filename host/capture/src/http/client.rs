@@ -18,11 +18,12 @@ use tokio::{
 };
 use url::Url;
 
-use super::splitter::Splitter;
+use super::{splitter::Splitter, watched::watched};
 use crate::{
-    auth::{Authorization, bare},
+    auth::{Authorization, bare, ways},
     capture::CaptureConfig,
     error::{CaptureErrorKind as Kind, Failure, is_of_this_machine},
+    journal::{Journal, headers},
 };
 
 /// Times that a camera may send on.
@@ -64,6 +65,7 @@ pub(crate) struct Body {
     beginning: Bytes,
     patience: Duration,
     late: Instant,
+    pub(crate) journal: Journal,
 }
 
 /// Asks for what is at an address, and where that sends to.
@@ -78,17 +80,21 @@ pub(crate) async fn get(url: &Url, config: &CaptureConfig, late: Instant) -> Res
         let uri =
             url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
         let mut request = client.get(url.clone());
-        if let Some(value) = authorization.value("GET", &uri) {
-            // What a camera calls itself need not be ASCII.
-            if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
-                request = request.header(AUTHORIZATION, value);
-            }
+        let value = authorization.value("GET", &uri);
+        // What a camera calls itself need not be ASCII.
+        if let Some(value) = value.as_ref().and_then(|value| HeaderValue::from_bytes(value.as_bytes()).ok()) {
+            request = request.header(AUTHORIZATION, value);
         }
         let until = late.min(Instant::now() + config.connect_timeout * 2);
         let response = match timeout_at(until, request.send()).await {
-            Ok(response) => response.map_err(|error| failed(&error, &url))?,
-            Err(_) => return Err(Failure::new(Kind::ConnectTimedOut, "GET: no answer".into())),
+            Ok(response) => response.map_err(|error| failed(&error, &url)),
+            Err(_) => Err(Failure::new(Kind::ConnectTimedOut, "GET: no answer".into())),
         };
+        if config.journal.listens() {
+            let answer = response.as_ref().map_or_else(|failure| failure.detail.clone(), told);
+            config.journal.write_request(&format!("GET {url}"), value.as_deref(), answer);
+        }
+        let response = response?;
         let status = response.status();
         if status == StatusCode::UNAUTHORIZED && attempts < MAX_ATTEMPTS {
             attempts += 1;
@@ -114,6 +120,7 @@ pub(crate) async fn get(url: &Url, config: &CaptureConfig, late: Instant) -> Res
                 return Err(Failure::new(Kind::ServerError, detail));
             }
             let to = elsewhere(&url, &to, status)?;
+            config.journal.has_secrets(&to);
             let unencrypted = url.scheme() == "https" && to.scheme() == "http";
             if to.host_str() != url.host_str() || unencrypted {
                 // Another host is not told who asks, and neither is whoever listens on the way.
@@ -123,14 +130,14 @@ pub(crate) async fn get(url: &Url, config: &CaptureConfig, late: Instant) -> Res
             continue;
         }
         authorization.granted("GET", status.as_u16(), &status.to_string())?;
-        return Ok(Body::of(response, config.connect_timeout, late));
+        return Ok(Body::of(response, config, late));
     }
 }
 
 fn client(config: &CaptureConfig) -> Result<Client, Failure> {
     // An error means that it is installed already.
     rustls::crypto::ring::default_provider().install_default().ok();
-    Client::builder()
+    let builder = Client::builder()
         .user_agent(concat!("EasySight/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(config.connect_timeout)
         .read_timeout(config.connect_timeout)
@@ -144,9 +151,22 @@ fn client(config: &CaptureConfig) -> Result<Client, Failure> {
         .http09_responses()
         // Cameras sign their own certificates.
         .tls_certs_only([])
-        .tls_danger_accept_invalid_certs(true)
+        .tls_danger_accept_invalid_certs(true);
+    watched(builder, &config.journal)
         .build()
         .map_err(|error| Failure::new(Kind::FfmpegFailed, format!("no HTTP client: {error}")))
+}
+
+/// What an answer tells of a camera.
+fn told(response: &Response) -> String {
+    const TELLING: &[&str] = &["Server", "Content-Type", "Content-Length", "Transfer-Encoding", "Location"];
+    let status = response.status();
+    let all = response.headers();
+    let asks = status == StatusCode::UNAUTHORIZED;
+    let ways = if asks { ways(texts(all).iter().map(AsRef::as_ref)) } else { String::new() };
+    let headers =
+        headers(TELLING, |name| all.get(name).map(|value| String::from_utf8_lossy(value.as_bytes())));
+    format!("{status}{ways}{headers}")
 }
 
 fn texts(headers: &HeaderMap) -> Vec<Cow<'_, str>> {
@@ -218,7 +238,8 @@ fn failed(error: &reqwest::Error, url: &Url) -> Failure {
 }
 
 impl Body {
-    fn of(response: Response, patience: Duration, late: Instant) -> Self {
+    fn of(response: Response, config: &CaptureConfig, late: Instant) -> Self {
+        let (patience, journal) = (config.connect_timeout, config.journal.clone());
         let text = |name| response.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
         let content_type = text(CONTENT_TYPE).unwrap_or_default().trim().to_ascii_lowercase();
         let has_ranges = text(ACCEPT_RANGES).is_some_and(|ranges| ranges.contains("bytes"));
@@ -235,6 +256,7 @@ impl Body {
             beginning,
             patience,
             late,
+            journal,
         }
     }
 

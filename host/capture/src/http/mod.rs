@@ -4,6 +4,7 @@ mod client;
 mod container;
 mod motion;
 mod splitter;
+mod watched;
 
 use tokio::time::Instant;
 use url::Url;
@@ -19,6 +20,7 @@ use crate::{
     decoder::{HEAD_BYTES, JPEG, picture_format},
     error::{CaptureErrorKind as Kind, Failure},
     feed::MAX_UNIT_BYTES,
+    journal::StepKind,
 };
 
 /// Bytes in which a picture has to begin.
@@ -44,6 +46,25 @@ pub(crate) enum Opened {
 
 /// Asks for what is at `url`.
 pub(crate) async fn open(url: &Url, config: &CaptureConfig, late: Instant) -> Result<Opened, Failure> {
+    let opened = tell(url, config, late).await;
+    config.journal.write(StepKind::Content, || {
+        let what = match &opened {
+            Ok(Opened::Still(bytes, format)) => {
+                format!("a picture, {}, {} bytes", format.trim_end_matches("_pipe"), bytes.len())
+            }
+            Ok(Opened::Motion(_)) => "Motion JPEG".to_owned(),
+            Ok(Opened::Container(_, format)) => format!("a stream or recording, {format}"),
+            Ok(Opened::Whole(_)) => "a recording with its index at the end".to_owned(),
+            Ok(Opened::Foreign(what)) => (*what).to_owned(),
+            Err(failure) => failure.detail.clone(),
+        };
+        (String::new(), what)
+    });
+    opened
+}
+
+/// Tells what there is.
+async fn tell(url: &Url, config: &CaptureConfig, late: Instant) -> Result<Opened, Failure> {
     let mut body = get(url, config, late).await?;
     let head = body.at_least(HEAD_BYTES).await?.to_vec();
     if head.is_empty() {

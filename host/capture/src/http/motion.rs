@@ -31,15 +31,21 @@ impl Motion {
     pub(crate) async fn run(mut self, units: Sender) -> Failure {
         self.body.unhurried();
         let wanted_no_more = || Failure::new(Kind::EndedEarly, "no more is wanted".into());
+        let journal = self.body.journal.clone();
+        journal.count(|tally| tally.plays(&Self::format()));
+        let count = |unit: Unit| {
+            journal.count(|tally| tally.picture(&unit));
+            unit
+        };
         if let Some((first, arrival)) = self.first.take()
-            && !units.send(unit(first, arrival)).await
+            && !units.send(count(unit(first, arrival))).await
         {
             return wanted_no_more();
         }
         loop {
             let arrival = Instant::now();
             while let Some(picture) = self.splitter.next() {
-                if !units.send(unit(picture, arrival)).await {
+                if !units.send(count(unit(picture, arrival))).await {
                     return wanted_no_more();
                 }
             }

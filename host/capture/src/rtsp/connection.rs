@@ -1,19 +1,21 @@
 //! A connection to a camera: requests, answers, and the packets between them.
 
-use std::{collections::VecDeque, io, time::Duration};
+use std::{collections::VecDeque, io, net::SocketAddr, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpStream, lookup_host},
     time::{Instant, timeout, timeout_at},
 };
 use url::Url;
 
 use super::message::{Answer, Garbage, Message, Parser, quoted};
 use crate::{
-    auth::Authorization,
+    auth::{Authorization, ways},
+    capture::CaptureConfig,
     error::{CaptureErrorKind as Kind, Failure, is_of_this_machine},
+    journal::{Journal, StepKind, headers},
 };
 
 /// How this program calls itself.
@@ -54,14 +56,16 @@ pub(crate) struct Connection {
     number: u32,
     patience: Duration,
     late: Instant,
+    journal: Journal,
 }
 
 impl Connection {
     /// Connects to the host of an address.
-    pub(crate) async fn open(url: &Url, patience: Duration, late: Instant) -> Result<Self, Failure> {
+    pub(crate) async fn open(url: &Url, config: &CaptureConfig, late: Instant) -> Result<Self, Failure> {
+        let CaptureConfig { connect_timeout: patience, journal, .. } = config;
         let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
         let address = (host.to_owned(), url.port().unwrap_or(PORT));
-        let stream = connected(&address, patience, late).await?;
+        let stream = connected(&address, *patience, late, journal).await?;
         let buffer = BytesMut::with_capacity(64 << 10);
         Ok(Self {
             address,
@@ -70,8 +74,9 @@ impl Connection {
             parser: Parser::default(),
             early: VecDeque::new(),
             number: 0,
-            patience,
+            patience: *patience,
             late,
+            journal: journal.clone(),
         })
     }
 
@@ -120,14 +125,14 @@ impl Connection {
         let mut asked_back = false;
         for _ in 0..MAX_ATTEMPTS {
             let value = authorization.value(method, uri);
-            let answer = match self.exchange(method, uri, headers, value.as_deref()).await {
-                // Some cameras close the connection when they have asked who is there.
-                Err(Broken::Closed | Broken::Torn(_)) if asked_back => {
-                    self.reconnect().await?;
-                    self.exchange(method, uri, headers, value.as_deref()).await
-                }
-                answered => answered,
-            };
+            let mut answer = self.exchange(method, uri, headers, value.as_deref()).await;
+            self.tell(method, uri, headers, value.as_deref(), &answer);
+            // Some cameras close the connection when they have asked who is there.
+            if asked_back && matches!(answer, Err(Broken::Closed | Broken::Torn(_))) {
+                self.reconnect().await?;
+                answer = self.exchange(method, uri, headers, value.as_deref()).await;
+                self.tell(method, uri, headers, value.as_deref(), &answer);
+            }
             let answer = answer.map_err(|why| broken(&why, method))?;
             asked_back = answer.status == 401;
             if answer.status != 401 || !authorization.asked(answer.headers("www-authenticate")) {
@@ -138,6 +143,23 @@ impl Connection {
             }
         }
         Err(Failure::new(Kind::Unauthorized, format!("{method}: it asks again and again who is there")))
+    }
+
+    /// Writes down a request and its answer.
+    fn tell(
+        &self,
+        method: &str,
+        uri: &str,
+        headers: &[(&str, &str)],
+        authorization: Option<&str>,
+        answer: &Result<Answer, Broken>,
+    ) {
+        if self.journal.listens() {
+            let transport = headers.iter().find(|(name, _)| *name == "Transport");
+            let transport = transport.map_or_else(String::new, |(_, value)| format!(" {value}"));
+            let answer = answer.as_ref().map_or_else(|why| broken(why, method).detail, told);
+            self.journal.write_request(&format!("{method} {uri}{transport}"), authorization, answer);
+        }
     }
 
     async fn exchange(
@@ -152,7 +174,7 @@ impl Connection {
     }
 
     async fn reconnect(&mut self) -> Result<(), Failure> {
-        self.stream = connected(&self.address, self.patience, self.late).await?;
+        self.stream = connected(&self.address, self.patience, self.late, &self.journal).await?;
         self.buffer.clear();
         Ok(())
     }
@@ -242,20 +264,48 @@ impl Connection {
     }
 }
 
+/// Addresses, in words.
+fn listed(addresses: &[SocketAddr]) -> String {
+    let addresses: Vec<_> = addresses.iter().map(|address| address.ip().to_string()).collect();
+    addresses.join(", ")
+}
+
+/// What an answer tells of a camera.
+fn told(answer: &Answer) -> String {
+    const TELLING: &[&str] =
+        &["Server", "Content-Type", "Content-Base", "Content-Location", "Location", "Transport", "Session"];
+    let ways = if answer.status == 401 { ways(answer.headers("www-authenticate")) } else { String::new() };
+    let headers = headers(TELLING, |name| answer.header(name).map(Into::into));
+    format!("{}{ways}{headers}", answer.status_line())
+}
+
 async fn connected(
     (host, port): &(String, u16),
     patience: Duration,
     late: Instant,
+    journal: &Journal,
 ) -> Result<TcpStream, Failure> {
     let until = late.min(Instant::now() + patience);
-    let stream = match timeout_at(until, TcpStream::connect((host.as_str(), *port))).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => return Err(unreachable(&error)),
-        Err(_) => {
-            let detail = format!("no connection after {} s", patience.as_secs_f64());
-            return Err(Failure::new(Kind::ConnectTimedOut, detail));
-        }
+    let too_late = |what: &str| {
+        let detail = format!("no {what} after {} s", patience.as_secs_f64());
+        Failure::new(Kind::ConnectTimedOut, detail)
     };
+    let found = match timeout_at(until, lookup_host((host.as_str(), *port))).await {
+        Ok(found) => found.map_err(|error| unreachable(&error)),
+        Err(_) => Err(too_late("address of the host")),
+    };
+    let found = found.map_err(|failure| journal.failed(StepKind::Resolve, host, failure))?;
+    let addresses: Vec<_> = found.collect();
+    journal.write(StepKind::Resolve, || (host.to_owned(), listed(&addresses)));
+    let connected = match timeout_at(until, TcpStream::connect(&*addresses)).await {
+        Ok(connected) => connected.map_err(|error| unreachable(&error)),
+        Err(_) => Err(too_late("connection")),
+    };
+    let asked = format!("port {port}");
+    let stream = connected.map_err(|failure| journal.failed(StepKind::Connect, &asked, failure))?;
+    journal.write(StepKind::Connect, || {
+        (asked, stream.peer_addr().map_or_else(|error| error.to_string(), |peer| peer.to_string()))
+    });
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "requests may be sent late");
     }

@@ -11,5 +11,8 @@ mod rtp;
 mod sdp;
 mod session;
 
-pub(crate) use self::connection::unreachable;
-pub(crate) use self::session::{Opened, Session, open};
+pub(crate) use self::{
+    connection::unreachable,
+    rtp::Traffic,
+    session::{Opened, Session, open},
+};

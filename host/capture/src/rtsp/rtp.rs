@@ -66,6 +66,19 @@ impl Packet {
     }
 }
 
+/// What became of the packets of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Traffic {
+    /// Those that arrived.
+    pub(crate) packets: u64,
+    /// Those that never did.
+    pub(crate) lost: u32,
+    /// Those that came behind a later one.
+    pub(crate) overtaken: u32,
+    /// Those that came again, or too late.
+    pub(crate) repeated: u32,
+}
+
 /// Puts packets in order, and counts those that are missing.
 #[derive(Debug, Default)]
 pub(crate) struct Order {
@@ -79,7 +92,7 @@ pub(crate) struct Order {
     last: Option<(u32, Bytes)>,
     /// Packets that came too late, one after the other: the number of the next, and how many.
     late: (u16, u16),
-    pub(crate) missing: u32,
+    pub(crate) traffic: Traffic,
 }
 
 /// A packet in its order, and how many before it are missing.
@@ -93,6 +106,7 @@ impl Order {
 
     /// Takes a packet; hands on those whose turn it is.
     pub(crate) fn take(&mut self, packet: Packet, mut hand_on: impl FnMut(Ordered)) {
+        self.traffic.packets += 1;
         let Some((source, next)) = self.next else {
             return self.begin(packet, hand_on);
         };
@@ -105,6 +119,7 @@ impl Order {
         if ahead > MAX_JUMP {
             if !self.is_of_a_new_row(&packet, behind) {
                 // It was given up, or the camera repeats itself.
+                self.traffic.repeated += 1;
                 return;
             }
             self.flush(&mut hand_on);
@@ -114,7 +129,10 @@ impl Order {
             return self.hand(packet, ahead, &mut hand_on);
         }
         let now = packet.arrival;
-        self.waiting.insert(self.base + u64::from(ahead), packet);
+        let place = self.base + u64::from(ahead);
+        self.traffic.overtaken +=
+            u32::from(self.waiting.last_key_value().is_some_and(|(last, _)| *last > place));
+        self.traffic.repeated += u32::from(self.waiting.insert(place, packet).is_some());
         loop {
             let Some((&at, first)) = self.waiting.first_key_value() else { return };
             let in_turn = at == self.base;
@@ -150,7 +168,7 @@ impl Order {
 
     fn hand(&mut self, packet: Packet, missing: u16, hand_on: &mut impl FnMut(Ordered)) {
         self.base += u64::from(missing) + 1;
-        self.missing = self.missing.saturating_add(missing.into());
+        self.traffic.lost = self.traffic.lost.saturating_add(missing.into());
         self.next = Some((packet.source, packet.number.wrapping_add(1)));
         self.last = Some((packet.stamp, packet.payload.clone()));
         self.late = (0, 0);
@@ -188,7 +206,7 @@ mod tests {
             order.take(packet(*number), |(packet, _)| out.push(packet.number));
         }
         order.flush(&mut |(packet, _)| out.push(packet.number));
-        (out, order.missing)
+        (out, order.traffic.lost)
     }
 
     #[test]
@@ -234,7 +252,7 @@ mod tests {
             });
         }
         assert_eq!(out, [(1, b'a'), (1, b'b'), (2, b'c'), (2, b'd'), (3, b'd')]);
-        assert_eq!(order.missing, 0);
+        assert_eq!(order.traffic.lost, 0);
         let restarts: Vec<u16> = (400..500).chain(0..100).collect();
         let (out, missing) = ordered(true, &restarts);
         assert_eq!((&out[100..], missing), (&(BEGUN_ANEW - 1..100).collect::<Vec<_>>()[..], 0));

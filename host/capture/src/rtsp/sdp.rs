@@ -156,6 +156,27 @@ pub(crate) fn parse(text: &str) -> Description {
     Description { offer, control: whole.attribute("control").map(str::to_owned) }
 }
 
+/// What a description offers, in a line for people.
+pub(crate) fn summary(text: &str) -> String {
+    let mut media: Vec<String> = Vec::new();
+    for line in text.lines() {
+        let Some((kind, value)) = line.trim().split_once('=') else { continue };
+        let mut words = value.split_whitespace();
+        if kind == "m" {
+            media.push(words.next().unwrap_or_default().to_owned());
+            continue;
+        }
+        let Some(last) = media.last_mut().filter(|_| kind == "a") else { continue };
+        match value.split_once(':') {
+            Some(("rtpmap", map)) => last.push_str(&format!(" {}", map.trim())),
+            Some(("framerate", rate)) => last.push_str(&format!(", {} frames/s", rate.trim())),
+            Some(("fmtp", format)) if format.contains("sprop") => last.push_str(", with parameter sets"),
+            _ => {}
+        }
+    }
+    if media.is_empty() { "no media".to_owned() } else { media.join("; ") }
+}
+
 /// As `2592,1944` or `2592-1944`.
 fn size(text: &str) -> Option<(u16, u16)> {
     let (width, height) = text.split_once([',', '-'])?;
@@ -209,6 +230,14 @@ mod tests {
         assert_eq!((video.codec, video.payload_type, video.clock_rate), (Codec::H264, 97, 90_000));
         assert_eq!((video.control.as_deref(), video.frame_rate), (Some("track2"), Some(12.5)));
         assert_eq!(video.sets, [&b"\x67\x42\xe0\x1e"[..], &b"\x68\xce"[..]]);
+    }
+
+    #[test]
+    fn a_description_is_told_in_a_line() {
+        let text = "v=0\r\nm=audio 0 RTP/AVP 8\r\nm=video 0 RTP/AVP 97\r\na=rtpmap:97 H264/90000\r\na=framerate:25\r\n\
+                    a=fmtp:97 sprop-parameter-sets=Z0LgHg==\r\n";
+        assert_eq!(summary(text), "audio; video 97 H264/90000, 25 frames/s, with parameter sets");
+        assert_eq!(summary(""), "no media");
     }
 
     #[test]

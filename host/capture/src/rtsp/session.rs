@@ -19,12 +19,17 @@ use crate::{
     capture::{CaptureConfig, RtspTransport},
     error::{CaptureErrorKind as Kind, Failure},
     feed::{Format, Sender, Unit},
+    journal::{Journal, StepKind, Transport},
 };
 
 /// Times that a camera may send on to another address of its own.
 const MAX_REDIRECTS: usize = 4;
 /// Between two signs that somebody still looks, where the camera says nothing of it.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(20);
+/// What packets are waited for behind a goodbye: some cameras say it and go on.
+const AFTER_GOODBYE: Duration = Duration::from_secs(1);
+/// The type of a packet that says goodbye (RTCP BYE).
+const GOODBYE: u8 = 203;
 /// The status of a camera that plays from no time that is named.
 const INVALID_RANGE: u16 = 457;
 
@@ -47,14 +52,23 @@ pub(crate) struct Session {
     id: String,
     patience: Duration,
     sign_of_life: Duration,
-    /// When the next one is due, however many packets come.
+    /// When the next one is due, however many packets come, and how many were given.
     sign_at: Instant,
+    signs: u32,
+    journal: Journal,
+}
+
+/// What a packet is.
+enum Took {
+    Video(Bytes),
+    Goodbye,
+    Other,
 }
 
 /// How packets come.
 enum Way {
-    /// Over the connection, on this channel.
-    Channel(u8),
+    /// Over the connection, on this channel; whether video came on it.
+    Channel(u8, bool),
     Datagrams(Datagrams),
 }
 
@@ -85,7 +99,12 @@ pub(crate) async fn open(url: &Url, config: &CaptureConfig, late: Instant) -> Re
         };
         match set_up(described, *transport, config).await? {
             Ok(session) => return Ok(Opened::Playing(Box::new(session))),
-            Err(Refused(failure)) => refused = Some(refused.unwrap_or(failure)),
+            Err(Refused(failure)) => {
+                if *transport == RtspTransport::Tcp {
+                    config.journal.count(|tally| tally.refused_tcp = Some(failure.detail.clone()));
+                }
+                refused = Some(refused.unwrap_or(failure));
+            }
         }
     }
     Err(refused.unwrap_or_else(|| Failure::new(Kind::ServerError, "no transport was tried".into())))
@@ -100,15 +119,18 @@ async fn describe(
     let mut authorization = Authorization::of(url);
     let mut url = bare(url);
     for _ in 0..=MAX_REDIRECTS {
-        let mut connection = Connection::open(&url, config.connect_timeout, late).await?;
+        let mut connection = Connection::open(&url, config, late).await?;
         let accepts = [("Accept", "application/sdp")];
         let answer = connection.ask("DESCRIBE", url.as_str(), &accepts, &mut authorization).await?;
         if (300..400).contains(&answer.status) && answer.header("location").is_some() {
             url = elsewhere(&url, &answer)?;
+            config.journal.has_secrets(&url);
             continue;
         }
         authorization.granted("DESCRIBE", answer.status, &answer.status_line())?;
-        let description = sdp::parse(&String::from_utf8_lossy(&answer.body));
+        let text = String::from_utf8_lossy(&answer.body);
+        config.journal.write(StepKind::Content, || (String::new(), sdp::summary(&text)));
+        let description = sdp::parse(&text);
         let video = match description.offer {
             Offer::Video(video) => video,
             Offer::Foreign(what) => return Ok(Err(what)),
@@ -192,12 +214,12 @@ async fn set_up(
     let id = session.split(';').next().unwrap_or_default().trim().to_owned();
     let expires = parameter(session, "timeout").and_then(|seconds| seconds.parse().ok());
     let sign_of_life = expires
-        .map_or(SIGN_OF_LIFE, |seconds: u64| (Duration::from_secs(seconds.max(2)) / 2).min(SIGN_OF_LIFE));
+        .map_or(SIGN_OF_LIFE, |seconds: u64| (Duration::from_secs(seconds.max(2)) / 3).min(SIGN_OF_LIFE));
     let granted_way = answer.header("transport").unwrap_or_default();
     let channel = pair(granted_way, "interleaved").map(|(channel, _)| u8::try_from(channel).unwrap_or(0));
     let way = match datagrams {
         // It was asked for UDP, and goes on over the connection.
-        Some(_) if channel.is_some() => Way::Channel(channel.unwrap_or(0)),
+        Some(_) if channel.is_some() => Way::Channel(channel.unwrap_or(0), false),
         Some(mut datagrams) => {
             let source = parameter(granted_way, "source").and_then(|source| source.parse().ok());
             datagrams.knock(camera, pair(granted_way, "server_port"), source).await;
@@ -207,7 +229,7 @@ async fn set_up(
             let detail = format!("SETUP: it was asked for TCP and answers {granted_way:?}");
             return Ok(Err(Refused(Failure::new(Kind::ServerError, detail))));
         }
-        None => Way::Channel(channel.unwrap_or(0)),
+        None => Way::Channel(channel.unwrap_or(0), false),
     };
     connection.play();
     let headers = [("Range", "npt=0.000-"), ("Session", id.as_str())];
@@ -219,9 +241,29 @@ async fn set_up(
     }
     authorization.granted("PLAY", answer.status, &answer.status_line())?;
     connection.unhurried();
-    let patience = config.connect_timeout;
+    let (patience, journal) = (config.connect_timeout, config.journal.clone());
     let sign_at = Instant::now() + sign_of_life;
-    Ok(Ok(Session { connection, authorization, way, video, aggregate, id, patience, sign_of_life, sign_at }))
+    let session = Session {
+        connection,
+        authorization,
+        way,
+        video,
+        aggregate,
+        id,
+        patience,
+        sign_of_life,
+        sign_at,
+        signs: 0,
+        journal,
+    };
+    session.journal.count(|tally| {
+        tally.transport = Some(match session.way {
+            Way::Channel(..) => Transport::Tcp,
+            Way::Datagrams(_) => Transport::Udp,
+        });
+        tally.plays(&session.format());
+    });
+    Ok(Ok(session))
 }
 
 /// The value of a parameter of a header.
@@ -271,6 +313,9 @@ impl Session {
             let Some(packet) = Packet::parse(&data, std::time::Instant::now()) else { continue };
             let described = packet.payload_type == self.video.payload_type;
             as_described |= described;
+            self.journal.write_once(StepKind::FirstPacket, || {
+                format!("{} bytes, payload type {}", data.len(), packet.payload_type)
+            });
             // Some cameras number the payload otherwise than they describe it.
             if !described && (as_described || packet.payload_type < 96) {
                 continue;
@@ -279,8 +324,10 @@ impl Session {
             if let Some(hindrance) = depacketizer.hindrance() {
                 return Failure::new(Kind::NothingDecodes, hindrance.into());
             }
-            lost.store(order.missing, std::sync::atomic::Ordering::Relaxed);
+            lost.store(order.traffic.lost, std::sync::atomic::Ordering::Relaxed);
+            self.journal.count(|tally| tally.traffic(order.traffic));
             for unit in complete.drain(..) {
+                self.journal.count(|tally| tally.picture(&unit));
                 if !units.send(unit).await {
                     return Failure::new(Kind::EndedEarly, "no more is wanted".into());
                 }
@@ -292,6 +339,7 @@ impl Session {
     async fn next(&mut self) -> Result<Bytes, Failure> {
         let mut silent_at = Instant::now() + self.patience;
         let mut hung_up = false;
+        let mut goodbye = false;
         loop {
             let until = silent_at;
             let event = tokio::select! {
@@ -306,13 +354,20 @@ impl Session {
                     self.sign_at = Instant::now() + self.sign_of_life;
                     self.sign().await;
                 }
-                Some(Ok(Ok(Message::Packet(channel, data)))) => {
-                    if matches!(self.way, Way::Channel(own) if own == channel) {
-                        return Ok(data);
+                Some(Ok(Ok(Message::Packet(channel, data)))) => match self.take(channel, data) {
+                    Took::Video(data) => return Ok(data),
+                    Took::Goodbye if !goodbye => {
+                        goodbye = true;
+                        silent_at = silent_at.min(Instant::now() + AFTER_GOODBYE);
                     }
                     // Reports on the stream without the stream are no pictures.
-                }
+                    Took::Goodbye | Took::Other => {}
+                },
                 Some(Ok(Ok(Message::Answer(_) | Message::Request))) => {}
+                Some(Err(_)) if goodbye => {
+                    let detail = "the camera said that the stream is over (RTCP BYE)";
+                    return Err(Failure::new(Kind::EndedEarly, detail.into()));
+                }
                 Some(Err(_)) => return Err(self.silence()),
                 Some(Ok(Err(Broken::Silent | Broken::Late(_)))) if matches!(self.way, Way::Datagrams(_)) => {
                     return Err(self.silence());
@@ -323,9 +378,30 @@ impl Session {
                         hung_up = true;
                         silent_at = silent_at.min(Instant::now() + self.patience);
                     }
-                    Way::Channel(_) => return Err(self.broke(&why)),
+                    Way::Channel(..) => return Err(self.broke(&why)),
                 },
             }
+        }
+    }
+
+    /// What a packet on a channel is. Some cameras send on another one than they say, which is theirs from the
+    /// first packet of the video on.
+    fn take(&mut self, channel: u8, data: Bytes) -> Took {
+        let kind = data.get(1).copied().unwrap_or_default();
+        match &mut self.way {
+            Way::Channel(own, proven) if *own == channel => {
+                if kind == GOODBYE {
+                    return Took::Goodbye;
+                }
+                *proven = true;
+                Took::Video(data)
+            }
+            Way::Channel(own, proven) if !*proven && kind & 0x7F == self.video.payload_type => {
+                (*own, *proven) = (channel, true);
+                Took::Video(data)
+            }
+            _ if kind == GOODBYE => Took::Goodbye,
+            _ => Took::Other,
         }
     }
 
@@ -345,12 +421,13 @@ impl Session {
         }
     }
 
-    /// Tells the camera that somebody still looks.
+    /// Tells the camera that somebody still looks, in turn by one of the two ways of which some cameras count only one.
     async fn sign(&mut self) {
-        let value = self.authorization.value("OPTIONS", &self.aggregate);
+        let method = if self.signs.is_multiple_of(2) { "OPTIONS" } else { "GET_PARAMETER" };
+        self.signs += 1;
+        let value = self.authorization.value(method, &self.aggregate);
         let headers = [("Session", self.id.as_str())];
-        if let Err(error) = self.connection.send("OPTIONS", &self.aggregate, &headers, value.as_deref()).await
-        {
+        if let Err(error) = self.connection.send(method, &self.aggregate, &headers, value.as_deref()).await {
             tracing::debug!(%error, "the camera is not told that somebody looks");
         }
     }
@@ -369,7 +446,7 @@ impl Drop for Session {
 async fn packet_of(way: &mut Way) -> std::io::Result<Bytes> {
     match way {
         Way::Datagrams(datagrams) => datagrams.packet().await,
-        Way::Channel(_) => std::future::pending().await,
+        Way::Channel(..) => std::future::pending().await,
     }
 }
 

@@ -1,0 +1,49 @@
+//! How sources are read by the commands that read them here.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::ValueEnum;
+use easysight_capture::{CaptureConfig, RtspTransport};
+
+/// The arguments for that.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Reading {
+    /// The ffmpeg program.
+    #[arg(long, value_name = "PROGRAM", env = "EASYSIGHT_FFMPEG", default_value = "ffmpeg")]
+    ffmpeg: PathBuf,
+    /// Seconds that one capture may take, beside the stretch of video that is asked for.
+    #[arg(long, value_name = "S", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
+    timeout: u64,
+    /// How video is asked for over RTSP: over TCP, over UDP, or over UDP where a camera refuses TCP.
+    #[arg(long, value_enum, value_name = "WAY", default_value = "auto")]
+    rtsp_transport: Transport,
+}
+
+/// How video is asked for over RTSP.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Transport {
+    Auto,
+    Tcp,
+    Udp,
+}
+
+impl From<Transport> for RtspTransport {
+    fn from(transport: Transport) -> Self {
+        match transport {
+            Transport::Auto => Self::Auto,
+            Transport::Tcp => Self::Tcp,
+            Transport::Udp => Self::Udp,
+        }
+    }
+}
+
+impl Reading {
+    /// What a capture is configured with.
+    pub(crate) fn config(&self) -> CaptureConfig {
+        let mut config = CaptureConfig { ffmpeg: self.ffmpeg.clone(), ..CaptureConfig::default() };
+        config.deadline = Duration::from_secs(self.timeout);
+        config.rtsp_transport = self.rtsp_transport.into();
+        config.connect_timeout = config.connect_timeout.min(config.deadline);
+        config
+    }
+}

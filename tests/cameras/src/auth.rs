@@ -1,0 +1,64 @@
+//! How cameras want to know who asks, and whether they believe it.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use md5::{Digest, Md5};
+use sha2::Sha256;
+
+/// The user that every camera lets in.
+pub const USER: &str = "admin";
+/// His password.
+pub const PASSWORD: &str = "s3cretword";
+
+/// A way to ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// User and password, readable.
+    Basic,
+    /// Digest with MD5.
+    Md5,
+    /// Digest with SHA-256.
+    Sha256,
+}
+
+impl Way {
+    /// The header's value that asks.
+    #[must_use]
+    pub const fn challenge(self) -> &'static str {
+        match self {
+            Self::Basic => "Basic realm=\"camera\"",
+            Self::Md5 => "Digest realm=\"camera\", nonce=\"4f1c\", qop=\"auth\"",
+            Self::Sha256 => "Digest realm=\"camera\", nonce=\"4f1c\", qop=\"auth\", algorithm=SHA-256",
+        }
+    }
+
+    /// Whether a header's value proves that its sender knows the password.
+    #[must_use]
+    pub fn lets_in(self, method: &str, value: &str) -> bool {
+        if self == Self::Basic {
+            return value == format!("Basic {}", STANDARD.encode(format!("{USER}:{PASSWORD}")));
+        }
+        let Some(parameters) = value.strip_prefix("Digest ") else { return false };
+        let parameter = |name: &str| {
+            let mut all = parameters.split(',').filter_map(|one| one.trim().split_once('='));
+            all.find(|(own, _)| *own == name).map_or("", |(_, value)| value.trim_matches('"'))
+        };
+        if (self == Self::Sha256) != (parameter("algorithm") == "SHA-256") {
+            return false;
+        }
+        let hash = |text: String| match self {
+            Self::Sha256 => hex(&Sha256::digest(text)),
+            _ => hex(&Md5::digest(text)),
+        };
+        let who = hash(format!("{USER}:camera:{PASSWORD}"));
+        let what = hash(format!("{method}:{}", parameter("uri")));
+        let middle = match parameter("qop") {
+            "" => "4f1c".to_owned(),
+            qop => format!("4f1c:{}:{}:{qop}", parameter("nc"), parameter("cnonce")),
+        };
+        parameter("username") == USER && parameter("response") == hash(format!("{who}:{middle}:{what}"))
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,347 @@
+//! Snapshots, Motion JPEG, containers and playlists over HTTP.
+
+use std::time::Duration;
+
+use easysight_capture::{CaptureErrorKind as Reason, Quirk};
+
+use super::{JUDGED, none, odd, web};
+use crate::{
+    Media, Row, Way,
+    http::{Answer, Request},
+};
+
+pub(super) fn rows() -> Vec<Row> {
+    [snapshots(), refusals(), motion(), containers()].concat()
+}
+
+fn jpeg(media: &Media) -> Vec<u8> {
+    media.jpegs.first().cloned().unwrap_or_default()
+}
+
+fn picture(media: &Media) -> Answer {
+    Answer::of("200 OK", "image/jpeg", jpeg(media))
+}
+
+fn locked(ways: &[Way], request: &Request, media: &Media) -> Answer {
+    let lets_in = ways.iter().any(|way| way.lets_in("GET", &request.authorization));
+    if lets_in { picture(media) } else { Answer::asking(ways) }
+}
+
+fn snapshots() -> Vec<Row> {
+    vec![
+        web(
+            "snapshot",
+            "a snapshot as the standards have it",
+            "符合标准的快照",
+            JUDGED,
+            |_, media| picture(media),
+        ),
+        web("chunked", "a snapshot in chunks", "分块传输的快照", JUDGED, |_, media| Answer {
+            chunked: true,
+            ..picture(media).with("Content-Length", None)
+        }),
+        web("no-length", "a snapshot without its length", "没有长度的快照", JUDGED, |_, media| {
+            picture(media).with("Content-Length", None)
+        }),
+        web(
+            "stays-open",
+            "a snapshot without its length, and the connection stays open",
+            "没有长度的快照，且连接保持打开",
+            JUDGED,
+            |_, media| Answer { stays_open: true, ..picture(media).with("Content-Length", None) },
+        ),
+        web(
+            "trailing",
+            "a snapshot with bytes behind its end",
+            "快照末尾之后还有字节",
+            JUDGED,
+            |_, media| Answer::of("200 OK", "image/jpeg", [&*jpeg(media), b"dhav\x59\x19\x01\x00"].concat()),
+        )
+        .of("Dahua"),
+        web(
+            "wrong-length",
+            "a snapshot that is shorter than was announced",
+            "快照比声明的长度短",
+            JUDGED,
+            |_, media| {
+                let announced = (jpeg(media).len() + 5_000).to_string();
+                picture(media).with("Content-Length", Some(&announced))
+            },
+        ),
+        web(
+            "charset",
+            "a snapshot whose content type names a character set",
+            "快照的内容类型带字符集",
+            JUDGED,
+            |_, media| Answer::of("200 OK", "image/jpeg; charset=\"UTF-8\"", jpeg(media)),
+        )
+        .of("Hikvision, Annke"),
+        web(
+            "called-text",
+            "a snapshot that is called a text",
+            "快照被称为文本",
+            odd(&[Quirk::CalledOtherwise]),
+            |_, media| Answer::of("200 OK", "text/html", jpeg(media)),
+        ),
+        web(
+            "http-digest",
+            "a snapshot behind Digest",
+            "需要 Digest 认证的快照",
+            JUDGED,
+            |request, media| locked(&[Way::Md5], request, media),
+        )
+        .of("Dahua, Hikvision")
+        .with_password(),
+        web(
+            "http-sha-256",
+            "a snapshot behind Digest with SHA-256 alone",
+            "只用 SHA-256 Digest 认证的快照",
+            JUDGED,
+            |request, media| locked(&[Way::Sha256], request, media),
+        )
+        .with_password(),
+        web(
+            "http-basic",
+            "a snapshot behind Basic",
+            "需要 Basic 认证的快照",
+            odd(&[Quirk::PasswordReadable]),
+            |request, media| locked(&[Way::Basic], request, media),
+        )
+        .of("Foscam")
+        .with_password(),
+        web(
+            "http-sends-on",
+            "sends on to another address",
+            "转到另一个地址",
+            odd(&[Quirk::SendsOn]),
+            |request, media| if request.path == "/other" { picture(media) } else { Answer::to("/other") },
+        ),
+    ]
+}
+
+fn refusals() -> Vec<Row> {
+    vec![
+        web(
+            "login-page",
+            "sends on to a page where one logs in",
+            "转到登录页面",
+            none(Reason::NotMedia, "login"),
+            |request, _| {
+                let page = b"<!doctype html><title>login</title><form>user, password</form>".to_vec();
+                if request.path == "/login" {
+                    Answer::of("200 OK", "text/html", page)
+                } else {
+                    Answer::to("/login")
+                }
+            },
+        ),
+        web(
+            "loop",
+            "sends on to itself",
+            "转到它自己",
+            none(Reason::ServerError, "sends on"),
+            |request, _| Answer::to(&request.path),
+        ),
+        web(
+            "sends-to-rtsp",
+            "sends on to RTSP",
+            "转到 RTSP",
+            none(Reason::ServerError, "rtsp://"),
+            |_, _| Answer::to("rtsp://127.0.0.1:8554/"),
+        ),
+        web(
+            "empty",
+            "answers 200 with nothing behind it",
+            "应答 200，但没有内容",
+            none(Reason::EndedEarly, "nothing"),
+            |_, _| Answer::of("200 OK", "image/jpeg", Vec::new()),
+        ),
+        web(
+            "http-refused",
+            "does not believe the password",
+            "不接受密码",
+            none(Reason::Unauthorized, "401"),
+            |_, _| Answer::asking(&[Way::Md5]),
+        )
+        .with_password(),
+        web("http-404", "knows no such address", "没有该地址", none(Reason::NotFound, "404"), |_, _| {
+            Answer::of("404 Not Found", "text/html", b"no".to_vec())
+        }),
+        web(
+            "http-busy",
+            "says that it is busy: 503",
+            "表示繁忙：503",
+            none(Reason::ServerError, "503"),
+            |_, _| Answer::of("503 Service Unavailable", "text/html", b"busy".to_vec()),
+        ),
+        web(
+            "http-hangs-up",
+            "closes the connection without an answer",
+            "不应答就断开连接",
+            none(Reason::HungUp, "GET"),
+            |_, _| Answer { silent: true, ..Answer::default() },
+        ),
+        web(
+            "http-mute",
+            "takes the connection and answers nothing",
+            "接受连接但从不应答",
+            none(Reason::ConnectTimedOut, "GET"),
+            |_, _| Answer { silent: true, stays_open: true, ..Answer::default() },
+        ),
+        web(
+            "text",
+            "sends a text where a picture should be",
+            "应为图片之处发来文本",
+            none(Reason::NotMedia, "camera is starting"),
+            |_, _| Answer::of("200 OK", "text/plain", b"camera is starting, come back later".to_vec()),
+        ),
+    ]
+}
+
+/// One part of Motion JPEG: what stands before a picture, the picture, what stands behind it.
+fn parts(media: &Media, before: impl Fn(&[u8]) -> String, behind: &str) -> Vec<Vec<u8>> {
+    let part = |jpeg: &Vec<u8>| [before(jpeg).as_bytes(), jpeg, behind.as_bytes()].concat();
+    media.jpegs.iter().map(part).collect()
+}
+
+const PLAIN: &str = "multipart/x-mixed-replace; boundary=b";
+
+fn plain(jpeg: &[u8]) -> String {
+    format!("--b\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n", jpeg.len())
+}
+
+fn motion() -> Vec<Row> {
+    vec![
+        web(
+            "motion",
+            "Motion JPEG as the standards have it",
+            "符合标准的 Motion JPEG",
+            JUDGED,
+            |_, media| Answer::motion(PLAIN, parts(media, plain, "\r\n"), 12.0),
+        ),
+        web(
+            "motion-slow",
+            "Motion JPEG of one picture a second",
+            "每秒一幅的 Motion JPEG",
+            JUDGED,
+            |_, media| Answer::motion(PLAIN, parts(media, plain, "\r\n"), 1.0),
+        )
+        .for_seconds(2),
+        web(
+            "motion-dashes",
+            "Motion JPEG whose delimiter is named with its dashes",
+            "Motion JPEG 的分隔符名带短横线",
+            JUDGED,
+            |_, media| {
+                Answer::motion("multipart/x-mixed-replace; boundary=--b", parts(media, plain, "\r\n"), 12.0)
+            },
+        )
+        .of("Panasonic"),
+        web(
+            "motion-no-dashes",
+            "Motion JPEG whose delimiter lacks its dashes",
+            "Motion JPEG 的分隔符缺少短横线",
+            JUDGED,
+            |_, media| {
+                let bare = |jpeg: &[u8]| plain(jpeg).trim_start_matches('-').to_owned();
+                Answer::motion(PLAIN, parts(media, bare, "\r\n"), 12.0)
+            },
+        ),
+        web(
+            "motion-late",
+            "Motion JPEG without a delimiter before the first picture",
+            "Motion JPEG 的第一幅之前没有分隔符",
+            JUDGED,
+            |_, media| {
+                let head = |jpeg: &[u8]| plain(jpeg).replacen("--b\r\n", "", 1);
+                Answer::motion(PLAIN, parts(media, head, "\r\n--b\r\n"), 12.0)
+            },
+        )
+        .of("ESP32-CAM, Tasmota"),
+        web(
+            "motion-twice",
+            "Motion JPEG that writes its delimiter twice",
+            "Motion JPEG 的分隔符写了两次",
+            JUDGED,
+            |_, media| {
+                let twice = |jpeg: &[u8]| format!("--b\r\n{}", plain(jpeg));
+                Answer::motion(PLAIN, parts(media, twice, "\r\n"), 12.0)
+            },
+        )
+        .of("Foscam"),
+        web(
+            "motion-wrong-length",
+            "Motion JPEG with wrong lengths",
+            "Motion JPEG 的长度不对",
+            JUDGED,
+            |_, media| {
+                let wrong = |jpeg: &[u8]| {
+                    format!("--b\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n", jpeg.len() - 10)
+                };
+                Answer::motion(PLAIN, parts(media, wrong, "\r\n"), 12.0)
+            },
+        )
+        .of("D-Link"),
+        web(
+            "motion-bare",
+            "Motion JPEG without delimiters, called a picture",
+            "没有分隔符的 Motion JPEG，被称为图片",
+            JUDGED,
+            |_, media| Answer::motion("image/jpeg", parts(media, |_| String::new(), ""), 12.0),
+        ),
+        web("motion-chunked", "Motion JPEG in chunks", "分块传输的 Motion JPEG", JUDGED, |_, media| {
+            Answer { chunked: true, ..Answer::motion(PLAIN, parts(media, plain, "\r\n"), 12.0) }
+        }),
+        web(
+            "motion-pauses",
+            "Motion JPEG that pauses for two seconds",
+            "Motion JPEG 停顿两秒",
+            odd(&[Quirk::Pauses]),
+            |_, media| {
+                let answer = Answer::motion(PLAIN, parts(media, plain, "\r\n"), 12.0);
+                Answer { pause: (12, Duration::from_secs(2)), ..answer }
+            },
+        )
+        .for_seconds(4),
+        web(
+            "motion-stops",
+            "Motion JPEG that stops",
+            "中断的 Motion JPEG",
+            none(Reason::Stalled, "no byte"),
+            |_, media| {
+                let answer = Answer::motion(PLAIN, parts(media, plain, "\r\n"), 12.0);
+                Answer { pause: (3, Duration::from_secs(60)), ..answer }
+            },
+        ),
+    ]
+}
+
+fn containers() -> Vec<Row> {
+    vec![
+        web(
+            "transport-stream",
+            "MPEG-TS over HTTP, called an unknown kind of data",
+            "HTTP 上的 MPEG-TS，被称为未知数据",
+            JUDGED,
+            |_, media| Answer::of("200 OK", "application/octet-stream", media.transport_stream.clone()),
+        )
+        .at("/live"),
+        web(
+            "index-last",
+            "a recording with its index at the end, of which no parts can be asked for",
+            "索引在末尾的录像，且不能按范围请求",
+            JUDGED,
+            |_, media| Answer::of("200 OK", "video/mp4", media.mp4.clone()),
+        )
+        .at("/record.mp4"),
+        web("playlist", "an HLS stream", "HLS 流", odd(&[Quirk::HandedOver]), |request, media| {
+            let name = request.path.trim_start_matches('/');
+            let piece = media.playlist.iter().find(|(own, _)| own == name);
+            piece.map_or_else(
+                || Answer::of("404 Not Found", "text/plain", Vec::new()),
+                |(_, bytes)| Answer::of("200 OK", "application/vnd.apple.mpegurl", bytes.clone()),
+            )
+        })
+        .at("/live.m3u8"),
+    ]
+}
