@@ -191,7 +191,7 @@ fn measured_facts(measured: &Measured) -> Facts {
         keyframe_distance: measured.keyframe_distance,
         pictures_before_keyframe: some.then_some(measured.before_keyframe),
         reordered_pictures: some.then_some(measured.reordered),
-        longest_pause_s: some.then(|| measured.longest_pause.as_secs_f64()),
+        longest_pause_s: some.then_some(measured.longest_pause.as_secs_f64()),
         packets: measured.transport.map(|_| Packets {
             arrived: measured.packets,
             lost: measured.lost,
