@@ -1,5 +1,7 @@
 //! The documents of this repository: what they point at is there, and both languages point at the same.
 
+#![cfg(test)]
+
 use std::{
     collections::BTreeSet,
     fs,

@@ -185,7 +185,9 @@ async fn good_cameras_are_judged_beside_as_many_bad_ones_which_are_asked_ever_mo
             && !kind.name.contains("password")
             && kind.name != "sends-on"
         {
-            assert!(server.asked() <= asked[kind.name], "{}: {} asked", kind.name, server.asked());
+            // One that says that it is busy is asked again in the same look, twice at the most.
+            let times = if kind.name == "broken-web" { 3 } else { 1 };
+            assert!(server.asked() <= times * asked[kind.name], "{}: {} asked", kind.name, server.asked());
         }
     }
     for camera in &mut street.rtsp {

@@ -242,15 +242,16 @@ pub(super) async fn activate(
 
 /// Deactivates a plugin for all its diagnoses, or for some.
 #[utoipa::path(post, path = "/api/v1/plugins/{digest}/deactivate", tag = "plugins", request_body = Option<ActivationRequest>,
-    responses((status = 200, body = PublishedPlugin), (status = 404, body = Problem), (status = "default", body = Problem)))]
+    responses((status = 200, body = PublishedPlugin), (status = 404, body = Problem), (status = 422, body = Problem),
+        (status = "default", body = Problem)))]
 pub(super) async fn deactivate(
     State(master): State<Shared>,
     Path(digest): Path<String>,
     JsonBody(request): JsonBody<ActivationRequest>,
 ) -> Result<Json<PublishedPlugin>, Error> {
     let (_, plugin) = find(&master, &digest).await?;
-    let named = |id: &String| request.diagnoses.is_empty() || request.diagnoses.contains(id);
-    let diagnoses = plugin.active_for.into_iter().filter(named).collect();
+    let chosen = chosen(&plugin, request)?;
+    let diagnoses = plugin.active_for.into_iter().filter(|id| chosen.contains(id)).collect();
     switch(&master, diagnoses, None).await?;
     look_up(State(master), Path(digest)).await
 }
