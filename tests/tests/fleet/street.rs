@@ -138,7 +138,7 @@ async fn noise(stream: &mut TcpStream, first: String) -> std::io::Result<()> {
     }
     let mut number = 0_u16;
     loop {
-        let noise: Vec<u8> = (0..400_u32).map(|n| (n * 197 + u32::from(number) * 31 >> 3) as u8).collect();
+        let noise: Vec<u8> = (0..400_u32).map(|n| ((n * 197 + u32::from(number) * 31) >> 3) as u8).collect();
         let length = u16::try_from(noise.len() + 12).unwrap().to_be_bytes();
         let [high, low] = number.to_be_bytes();
         let packet = [&[b'$', 0, length[0], length[1], 0x80, 96, high, low][..], &[0; 8], &noise].concat();
