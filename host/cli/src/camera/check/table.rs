@@ -53,7 +53,11 @@ pub(super) fn of(report: &Report, language: Language) -> String {
         Err(error) => {
             let (what, advice) = (reason_words(error, language), advice_words(error.advice(), language));
             let detail = listing::plain(&error.detail);
-            add(&format!("[{}] {what} ({detail})\n  → {advice}", error.kind));
+            let detail = match language {
+                Language::En => format!(" ({detail})"),
+                Language::Zh => format!("（{detail}）"),
+            };
+            add(&format!("[{}] {what}{detail}\n  → {advice}", error.kind));
         }
     }
     text
