@@ -1,4 +1,4 @@
-//! Keys: the secret one of an author, and the public one that others trust.
+//! Keys: an author's secret key, and the public key that others trust.
 
 use std::{
     fmt,
@@ -15,12 +15,12 @@ use ed25519_dalek::{
     pkcs8::{DecodePrivateKey, EncodePrivateKey, spki::der::pem::LineEnding},
 };
 
-/// What a public key begins with.
+/// The prefix of a public key's text.
 const PREFIX: &str = "ed25519:";
-/// Bytes of a key's id: enough for no two keys of one file to share it by chance.
+/// Length of a key's id in bytes, so that no two keys of one file share an id by chance.
 const ID_BYTES: usize = 8;
 
-/// Why a key is of no use.
+/// Why a key cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// The file cannot be read or written.
@@ -31,7 +31,7 @@ pub enum KeyError {
         /// What the operating system said.
         source: io::Error,
     },
-    /// It holds something else.
+    /// The file holds no secret key.
     #[error(
         "{path}: this is no ed25519 secret key in PEM (PKCS#8); `easysight plugin keygen` makes one, and so \
          does `openssl genpkey -algorithm ed25519`",
@@ -41,13 +41,13 @@ pub enum KeyError {
         /// The file.
         path: PathBuf,
     },
-    /// The text is no public key.
+    /// The text is not a public key.
     #[error("{text:?} is no public key: `{PREFIX}` and the 32 bytes in base64 are wanted")]
     NoPublicKey {
-        /// Its beginning.
+        /// The beginning of the text.
         text: String,
     },
-    /// The operating system gives no random bytes.
+    /// The operating system returned no random bytes.
     #[error("the operating system gives no random bytes: {0}")]
     NoRandomness(String),
 }
@@ -62,7 +62,7 @@ impl fmt::Debug for SecretKey {
 }
 
 impl SecretKey {
-    /// A new one.
+    /// Makes a new key.
     ///
     /// # Errors
     ///
@@ -73,7 +73,7 @@ impl SecretKey {
         Ok(Self(SigningKey::from_bytes(&seed)))
     }
 
-    /// Reads one from a PEM file (PKCS#8), as [`Self::write_new`] or OpenSSL wrote it.
+    /// Reads a key from a PEM file (PKCS#8), as written by [`Self::write_new`] or OpenSSL.
     ///
     /// # Errors
     ///
@@ -84,11 +84,11 @@ impl SecretKey {
         key.map(Self).map_err(|_| KeyError::NoSecretKey { path: path.to_owned() })
     }
 
-    /// Writes it into a new file that only its owner may read.
+    /// Writes the key into a new file that only the file's owner may read.
     ///
     /// # Errors
     ///
-    /// [`KeyError::Io`], also where there is a file of this name: a key is never written over.
+    /// [`KeyError::Io`], also if the file exists: a key is never overwritten.
     pub fn write_new(&self, path: &Path) -> Result<(), KeyError> {
         let pem = self.0.to_pkcs8_pem(LineEnding::LF);
         let pem = pem.map_err(|_| KeyError::NoSecretKey { path: path.to_owned() })?;
@@ -100,7 +100,7 @@ impl SecretKey {
         write().map_err(|source| io_error(path, source))
     }
 
-    /// The key by which its signatures are known.
+    /// The public key that verifies signatures of this key.
     #[must_use]
     pub fn public(&self) -> PublicKey {
         PublicKey(self.0.verifying_key())
@@ -115,12 +115,12 @@ fn io_error(path: &Path, source: io::Error) -> KeyError {
     KeyError::Io { path: path.to_owned(), source }
 }
 
-/// A key by which signatures are checked; written as `ed25519:` and its 32 bytes in base64.
+/// A key that verifies signatures. Its text is `ed25519:` and its 32 bytes in base64.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PublicKey(VerifyingKey);
 
 impl PublicKey {
-    /// The short name of the key.
+    /// The key's id.
     #[must_use]
     pub fn id(&self) -> KeyId {
         let mut id = [0; ID_BYTES];
@@ -128,8 +128,8 @@ impl PublicKey {
         KeyId(id)
     }
 
-    /// Whether this key's owner signed the message. Signatures that could be bent into another valid one
-    /// do not count.
+    /// Whether this key's owner signed the message. A signature that could be altered into another valid one
+    /// does not count (strict verification).
     pub(crate) fn vouches(&self, message: &[u8], signature: &[u8; 64]) -> bool {
         self.0.verify_strict(message, &Bytes::from_bytes(signature)).is_ok()
     }
@@ -161,8 +161,8 @@ impl FromStr for PublicKey {
     }
 }
 
-/// The short name of a key: 16 hexadecimal digits, the beginning of the blake3 digest of its bytes. It
-/// is for people; nothing is trusted by it.
+/// The id of a key: 16 hexadecimal digits, the beginning of the blake3 digest of its bytes. People read it;
+/// no check uses it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId([u8; ID_BYTES]);
 

@@ -1,9 +1,9 @@
-//! Who vouches for a plugin. An author signs a component's digest and what the component says of
-//! itself with an ed25519 key ([`SecretKey`]); whoever demands keys ([`TrustedKeys`]) runs nothing that
-//! none of them signed. Signatures are checked before anything of the component is compiled or run, and
-//! what it says of itself is held against what was signed afterwards.
+//! Signatures of plugins. An author signs a component's digest and its descriptor with an ed25519 key
+//! ([`SecretKey`]). A program that demands keys ([`TrustedKeys`]) runs only plugins that one of these keys signed.
+//! The signature is checked before any part of the component is compiled or run; the descriptor is compared with
+//! the signed one after the component is compiled.
 //!
-//! How keys get from one person to another is left to them: a public key is one line of text.
+//! How people exchange keys is up to them: a public key is one line of text.
 
 mod key;
 mod load;

@@ -1,4 +1,4 @@
-//! A plugin is made ready only where it may run.
+//! Loads a plugin only if it may run.
 
 use std::{fs, io, path::Path, path::PathBuf, sync::Arc};
 
@@ -10,19 +10,19 @@ use crate::{
     signature::{describes, read_signature},
 };
 
-/// Why a plugin is not made ready.
+/// Why a plugin is not loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum RefusedPlugin {
-    /// Nobody whom we trust vouches for it.
+    /// No trusted key signed the plugin.
     #[error(transparent)]
     Untrusted(#[from] Untrusted),
-    /// It is no usable plugin.
+    /// The component is not a usable plugin.
     #[error(transparent)]
     Load(#[from] LoadError),
 }
 
-/// Loads a component. Where keys are demanded, nothing of it is compiled or run before one of them
-/// vouches for it, and what it says of itself must be what was signed. Blocks while it is compiled.
+/// Loads a component. If keys are demanded, no part of the component is compiled or run before the signature of
+/// one of them was verified, and its descriptor must be the signed one. Blocks while the component is compiled.
 ///
 /// # Errors
 ///
@@ -41,7 +41,7 @@ pub fn load(
     }
 }
 
-/// Where a component's signature is: `NAME.wasm.sig` beside `NAME.wasm`.
+/// The path of a component's signature: `NAME.wasm.sig` beside `NAME.wasm`.
 #[must_use]
 pub fn signature_path(component: &Path) -> PathBuf {
     let mut name = component.as_os_str().to_owned();
@@ -49,11 +49,11 @@ pub fn signature_path(component: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// The signature beside a component; none where there is no such file.
+/// Reads the signature beside a component. None if there is no such file.
 ///
 /// # Errors
 ///
-/// Those of the disk, and [`io::ErrorKind::InvalidData`] where the file is no signature.
+/// Errors of the disk, and [`io::ErrorKind::InvalidData`] if the file is not a signature.
 pub fn signature_beside(component: &Path) -> io::Result<Option<PluginSignature>> {
     let path = signature_path(component);
     let size = match fs::metadata(&path) {

@@ -1,4 +1,4 @@
-//! Signatures as they travel: [`PluginSignature`], made, read and held against a component.
+//! Signature documents ([`PluginSignature`]): how they are made, read and compared with a component.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use easysight_protocol::{KeySignature, PluginSignature};
@@ -7,20 +7,20 @@ use serde_json::{Value, json};
 
 use crate::{PublicKey, SecretKey, Untrusted};
 
-/// What every signed message begins with, so that no signature for another purpose fits.
+/// The beginning of every signed message, so that a signature made for another purpose does not verify.
 const PURPOSE: &str = "easysight plugin signature 1";
-/// Bytes of a signature's document at the most. A descriptor with its schema has some thousands.
+/// Largest signature document in bytes. A descriptor with its schema takes some thousands.
 pub const MAX_SIGNATURE_BYTES: usize = 1 << 20;
-/// Keys that sign one plugin at the most.
+/// Most keys that may sign one plugin.
 const MAX_KEYS: usize = 64;
 
-/// A document that is no signature.
+/// The document is not a signature.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("this is no signature of a plugin: {0}")]
 pub struct ReadSignatureError(String);
 
-/// Signs a plugin, beside those who signed it before; of the same key, the new signature counts. Who
-/// signed another component before is left out.
+/// Signs a plugin and keeps the signatures of others. A new signature of the same key replaces the old one.
+/// Signatures of another component are left out.
 #[must_use]
 pub fn sign(plugin: &Plugin, key: &SecretKey, before: Option<PluginSignature>) -> PluginSignature {
     let digest = plugin.digest().to_string();
@@ -36,11 +36,11 @@ fn with_key(mut signed: PluginSignature, key: &SecretKey, descriptor: String) ->
     signed
 }
 
-/// Reads a document.
+/// Reads a signature document.
 ///
 /// # Errors
 ///
-/// [`ReadSignatureError`]; whether a signature fits is another question.
+/// [`ReadSignatureError`]. Whether the signature fits a component is not checked here.
 pub fn read_signature(text: &[u8]) -> Result<PluginSignature, ReadSignatureError> {
     if text.len() > MAX_SIGNATURE_BYTES {
         let detail = format!("it has {} bytes, and at most {MAX_SIGNATURE_BYTES} are taken", text.len());
@@ -55,12 +55,12 @@ pub fn read_signature(text: &[u8]) -> Result<PluginSignature, ReadSignatureError
     Ok(read)
 }
 
-/// Holds every signature against the component and what it says of itself, whoever is trusted: what is
-/// passed on to others should at least be genuine.
+/// Verifies every signature against the component and its descriptor, whichever keys are trusted, so that only
+/// genuine signatures are passed on to others.
 ///
 /// # Errors
 ///
-/// [`Untrusted`], of the first one that does not fit.
+/// [`Untrusted`], for the first signature that does not fit.
 pub fn genuine(signed: &PluginSignature, plugin: &Plugin) -> Result<(), Untrusted> {
     if signed.digest != plugin.digest().to_string() {
         return Err(Untrusted::OtherComponent { signed: signed.digest.clone(), found: plugin.digest() });
@@ -77,12 +77,12 @@ pub fn genuine(signed: &PluginSignature, plugin: &Plugin) -> Result<(), Untruste
     Ok(())
 }
 
-/// The ids of the keys that are named; texts that are no keys are left out.
+/// The ids of the keys that the document names. Texts that are not keys are left out.
 pub(crate) fn signers(signed: &PluginSignature) -> impl Iterator<Item = PublicKey> {
     signed.signatures.iter().filter_map(|one| one.key.parse().ok())
 }
 
-/// The signature by this key, and whether it really is.
+/// The signature of this key, and whether it verifies.
 pub(crate) fn by<'a>(signed: &'a PluginSignature, key: &PublicKey) -> Option<(&'a KeySignature, bool)> {
     let named = key.to_string();
     let one = signed.signatures.iter().find(|one| one.key == named)?;
@@ -94,7 +94,7 @@ fn is_by(one: &KeySignature, digest: &str, key: &PublicKey) -> bool {
     bytes.is_some_and(|bytes| key.vouches(&message(digest, &one.descriptor), &bytes))
 }
 
-/// Whether the plugin says of itself what it did when it was signed.
+/// Whether the plugin's descriptor is the signed one.
 pub(crate) fn describes(one: &KeySignature, plugin: &Plugin) -> bool {
     // By their meaning: another version of this program may order the fields otherwise.
     let parsed = |text: &str| serde_json::from_str::<Value>(text).ok();
@@ -107,7 +107,7 @@ fn message(digest: &str, descriptor: &str) -> Vec<u8> {
     format!("{PURPOSE}\n{digest}\n{descriptor}\n").into_bytes()
 }
 
-/// What a plugin says of itself, as JSON.
+/// A plugin's descriptor as JSON.
 fn described(plugin: &Plugin) -> String {
     let descriptor = plugin.descriptor();
     let text = |text: &Text| json!({"zh": text.zh, "en": text.en});

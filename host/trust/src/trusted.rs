@@ -1,4 +1,4 @@
-//! The keys that are trusted: a file with one a line.
+//! The trusted keys: a file with one key on each line.
 
 use std::{
     fs, io,
@@ -13,7 +13,7 @@ use crate::{
     signature::{by, signers},
 };
 
-/// Why the keys that are trusted are not known.
+/// Why the file of trusted keys cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustedKeysError {
     /// The file cannot be read.
@@ -24,17 +24,17 @@ pub enum TrustedKeysError {
         /// What the operating system said.
         source: io::Error,
     },
-    /// A line is no key.
+    /// A line is not a key.
     #[error("{path}, line {line}: {error}", path = path.display())]
     Line {
         /// The file.
         path: PathBuf,
-        /// From 1.
+        /// The line's number, from 1.
         line: usize,
-        /// What is wrong with it.
+        /// What is wrong with the line.
         error: KeyError,
     },
-    /// There is none in it.
+    /// The file has no key.
     #[error(
         "{path}: there is no key in it, so that nothing could run; put the lines there that \
          `easysight plugin keygen` prints",
@@ -49,44 +49,44 @@ pub enum TrustedKeysError {
 /// Why a plugin is not trusted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Untrusted {
-    /// Nobody signed it.
+    /// Nobody signed the plugin.
     #[error("plugin-unsigned: nobody signed it, and only what is signed by {trusted} may run")]
     Unsigned {
-        /// The keys that would do.
+        /// The trusted keys.
         trusted: String,
     },
-    /// Others signed it.
+    /// Only keys that are not trusted signed the plugin.
     #[error(
         "plugin-key-unknown: it is signed by {signers}, which is missing among the trusted keys; \
          only what is signed by {trusted} may run"
     )]
     UnknownKey {
-        /// Who signed it.
+        /// The keys that signed the plugin.
         signers: String,
-        /// The keys that would do.
+        /// The trusted keys.
         trusted: String,
     },
-    /// It is not what was signed.
+    /// The signature is of another component.
     #[error(
         "plugin-signature-mismatch: the signature is that of the component {signed}, not of {found}: it was \
          changed after it was signed, or the signature belongs to another one"
     )]
     OtherComponent {
-        /// What was signed.
+        /// The digest that was signed.
         signed: String,
-        /// What is there.
+        /// The digest of the component.
         found: Digest,
     },
-    /// The signature is not that of the key that it names.
+    /// The signature does not verify with the key that it names.
     #[error(
         "plugin-signature-forged: what stands for the signature of {signer} is none: it, or what was signed, \
          was changed afterwards"
     )]
     Forged {
-        /// Who is said to have signed it.
+        /// The key that the signature names.
         signer: String,
     },
-    /// The component says something else of itself than what was signed.
+    /// The component's descriptor is not the signed one.
     #[error("plugin-descriptor-mismatch: it says something else of itself than what was signed")]
     OtherDescriptor,
 }
@@ -99,13 +99,13 @@ pub struct TrustedKeys {
 }
 
 impl TrustedKeys {
-    /// Reads a file: one key a line, then a name where one is wanted. Empty lines, and those that begin
-    /// with `#`, are passed over.
+    /// Reads a file: one key on each line, optionally followed by a name. Empty lines and lines that begin with `#`
+    /// are skipped.
     ///
     /// # Errors
     ///
-    /// [`TrustedKeysError`]: a file with a line that is no key is of no use at all, lest somebody thinks
-    /// that a key counts which does not.
+    /// [`TrustedKeysError`]. A file with one bad line is refused as a whole, so that nobody believes that a key counts
+    /// which does not.
     pub fn read(path: &Path) -> Result<Self, TrustedKeysError> {
         let text = fs::read_to_string(path)
             .map_err(|source| TrustedKeysError::Io { path: path.to_owned(), source })?;
@@ -125,12 +125,12 @@ impl TrustedKeys {
         Ok(Self { keys, path: path.to_owned() })
     }
 
-    /// The signature by which one of the keys vouches for this component. What the component says of
-    /// itself is not known yet, and is held against it once it is.
+    /// The signature of a trusted key for this component. The component's descriptor is not known yet; the caller
+    /// compares it with the signed one once it is.
     ///
     /// # Errors
     ///
-    /// [`Untrusted`], which names the keys that are missing.
+    /// [`Untrusted`], which names the trusted keys.
     pub fn check<'a>(
         &self,
         digest: Digest,
@@ -158,7 +158,7 @@ impl TrustedKeys {
         Err(Untrusted::UnknownKey { signers, trusted: self.shown() })
     }
 
-    /// All of them, for people.
+    /// All trusted keys, for people.
     fn shown(&self) -> String {
         let keys: Vec<_> = self.keys.iter().map(|(key, name)| named(key.id(), name)).collect();
         format!("{} ({})", keys.join(" or "), self.path.display())
