@@ -10,11 +10,11 @@ use serde::de::DeserializeOwned;
 
 use crate::problem::Error;
 
-/// Bytes beyond the limit that are heard before a client is cut off. One that is cut off while it
-/// speaks does not hear why.
+/// Bytes beyond the limit that are still read before the connection is closed. A client whose connection is closed
+/// while it sends does not read the reason.
 pub const MAX_HEARD_BYTES: usize = 64 << 20;
 
-/// A body as it arrives, up to a limit.
+/// A body that is received up to a limit.
 struct Gathered {
     bytes: Vec<u8>,
     seen: usize,
@@ -26,7 +26,7 @@ impl Gathered {
         Self { bytes: Vec::new(), seen: 0, granted }
     }
 
-    /// Adds what arrived; refuses once far more came than is taken.
+    /// Adds received bytes. Refuses once far more than the limit were received.
     fn add(&mut self, chunk: &[u8]) -> Result<(), Error> {
         self.seen = self.seen.saturating_add(chunk.len());
         if self.seen <= self.granted {
@@ -35,7 +35,7 @@ impl Gathered {
         if self.seen > self.granted.saturating_add(MAX_HEARD_BYTES) { Err(self.too_large()) } else { Ok(()) }
     }
 
-    /// All of it, unless more came than is taken.
+    /// The whole body, unless it exceeds the limit.
     fn complete(self) -> Result<Vec<u8>, Error> {
         if self.seen > self.granted { Err(self.too_large()) } else { Ok(self.bytes) }
     }
@@ -51,7 +51,7 @@ impl Gathered {
 ///
 /// # Errors
 ///
-/// 413 where it is larger than `granted`, 400 where it breaks off.
+/// 413 if the body is larger than `granted`, 400 if it breaks off.
 pub async fn gather(body: Body, granted: usize) -> Result<Vec<u8>, Error> {
     let mut chunks = body.into_data_stream();
     let mut gathered = Gathered::up_to(granted);
@@ -79,7 +79,7 @@ pub fn broken(error: &dyn std::fmt::Display) -> Error {
     Error::new(StatusCode::BAD_REQUEST, "invalid-body", error.to_string())
 }
 
-/// Takes a JSON object apart.
+/// Parses a JSON object.
 ///
 /// # Errors
 ///
@@ -106,7 +106,7 @@ pub fn parse_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, Error> {
     Ok(parsed)
 }
 
-/// A JSON body of at most `MAX` bytes. An empty one counts as `{}`.
+/// A JSON body of at most `MAX` bytes. An empty body counts as `{}`.
 #[derive(Debug)]
 pub struct JsonBody<T, const MAX: usize = { 256 << 10 }>(pub T);
 

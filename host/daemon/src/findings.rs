@@ -1,4 +1,4 @@
-//! Findings as Prometheus counts them, at the node that made them and at the master that stored them.
+//! Metrics of findings, for the node that made the findings and the master that stored them.
 
 use easysight_protocol::Finding;
 use prometheus_client::{

@@ -1,6 +1,6 @@
-//! What every server process of EasySight does alike: logs, traces, signals, systemd, a data directory of
-//! its own, what shall never stand still, what is counted of findings, requests, bodies and errors over HTTP. What the process serves is
-//! its own affair.
+//! What every server process of EasySight needs: logs, traces, signals, systemd, a data directory that no other
+//! process uses, a watch over what must not hang, metrics of findings, and request ids, bodies and errors over HTTP.
+//! The routes are in the programs.
 
 pub mod body;
 pub mod findings;

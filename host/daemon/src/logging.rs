@@ -1,4 +1,4 @@
-//! Where log lines go, and traces with them.
+//! Logs, and the export of traces.
 
 use std::{
     io::{self, IsTerminal},
@@ -15,31 +15,31 @@ use tracing_subscriber::{
 
 use crate::telemetry::{self, Exporting, TraceConfig};
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object on each line.
     Json,
 }
 
-/// What is logged, where and how.
+/// Settings of the log.
 #[derive(Debug, Clone)]
 pub struct LogConfig {
-    /// The least that is logged.
+    /// The lowest level that is logged.
     pub level: Level,
-    /// A file that is rotated daily; standard error where absent.
+    /// A file that is rotated daily. If absent, standard error.
     pub file: Option<PathBuf>,
-    /// How lines look.
+    /// The format of lines.
     pub format: LogFormat,
 }
 
-/// Reads a level as settings have it.
+/// Parses the setting of a level.
 ///
 /// # Errors
 ///
-/// Says what is allowed.
+/// A message that names the values that are allowed.
 pub fn parse_level(text: &str) -> Result<Level, String> {
     match text.to_ascii_uppercase().as_str() {
         "ERROR" | "CRITICAL" => Ok(Level::ERROR),
@@ -51,11 +51,11 @@ pub fn parse_level(text: &str) -> Result<Level, String> {
     }
 }
 
-/// Reads a format as settings have it.
+/// Parses the setting of a format.
 ///
 /// # Errors
 ///
-/// Says what is allowed.
+/// A message that names the values that are allowed.
 pub fn parse_format(text: &str) -> Result<LogFormat, String> {
     match text {
         "text" => Ok(LogFormat::Text),
@@ -64,7 +64,7 @@ pub fn parse_format(text: &str) -> Result<LogFormat, String> {
     }
 }
 
-/// What logs and exports until it is ended.
+/// The running log and export.
 #[derive(Debug)]
 pub struct Logging {
     exporting: Option<Exporting>,
@@ -72,7 +72,7 @@ pub struct Logging {
 }
 
 impl Logging {
-    /// Exports and writes what is left.
+    /// Exports and writes what remains.
     pub fn end(self) {
         if let Some(exporting) = self.exporting {
             exporting.end();
@@ -80,12 +80,12 @@ impl Logging {
     }
 }
 
-/// Starts logging, and exporting traces where that is wanted. Lines to a file are written by a thread of
-/// their own until the end; traces are sent where `runtime` is.
+/// Starts the log, and the export of traces if it is configured. A thread of its own writes lines to a file;
+/// traces are sent from `runtime`.
 ///
 /// # Errors
 ///
-/// Where the file cannot be written, or nothing can be sent.
+/// If the file cannot be written, or the export cannot start.
 pub fn start(config: &LogConfig, traces: &TraceConfig, runtime: &Handle) -> anyhow::Result<Logging> {
     // Libraries speak from warnings on; what is theirs is rarely the operator's concern.
     let filter =

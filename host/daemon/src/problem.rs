@@ -17,7 +17,7 @@ pub struct Error {
 }
 
 impl Error {
-    /// `slug` names the kind for programs: `/problems/<slug>`.
+    /// Makes an error. `slug` names its kind for programs: `/problems/<slug>`.
     pub fn new(status: StatusCode, slug: &str, detail: impl Into<String>) -> Self {
         let title = slug.replace('-', " ");
         // What was sent is quoted here and there, and an address that stands in it has a password now and then.
@@ -31,14 +31,14 @@ impl Error {
         &self.problem.detail
     }
 
-    /// With a JSON Pointer to the offending field.
+    /// Adds a JSON Pointer to the offending field.
     #[must_use]
     pub fn at(mut self, field: impl Into<String>) -> Self {
         self.problem = self.problem.at(masked_in(&field.into()));
         self
     }
 
-    /// With the time after which to try again.
+    /// Adds the time after which the client may try again.
     #[must_use]
     pub const fn retry_after(mut self, time: Duration) -> Self {
         self.retry_after = Some(time);

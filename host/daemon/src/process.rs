@@ -1,4 +1,4 @@
-//! The process among others: signals, systemd, and a directory that is its own.
+//! Signals, systemd, and a directory that no other process uses.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -11,7 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 pub use sd_notify::NotifyState;
 
-/// SIGTERM and SIGINT alike.
+/// SIGTERM and SIGINT, treated alike.
 #[derive(Debug)]
 pub struct StopSignals {
     terminate: Signal,
@@ -19,16 +19,16 @@ pub struct StopSignals {
 }
 
 impl StopSignals {
-    /// Takes the signals from now on.
+    /// Handles the signals from now on.
     ///
     /// # Errors
     ///
-    /// Where the operating system refuses.
+    /// If the operating system refuses.
     pub fn new() -> anyhow::Result<Self> {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    /// Waits for the next one.
+    /// Waits for the next signal.
     pub async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
@@ -37,12 +37,12 @@ impl StopSignals {
     }
 }
 
-/// Makes a directory this process's own, until the file is closed. `whose` and `advice` complete the
-/// message where it is another's.
+/// Locks a directory for this process, until the returned file is closed. `whose` and `advice` complete the
+/// message if another process has locked it.
 ///
 /// # Errors
 ///
-/// Where another process has it, or it cannot be written.
+/// If another process has locked the directory, or it cannot be written.
 pub fn lock(path: &Path, whose: &str, advice: &str) -> anyhow::Result<File> {
     if let Some(dir) = path.parent() {
         fs::create_dir_all(dir).with_context(|| dir.display().to_string())?;
@@ -58,21 +58,21 @@ pub fn lock(path: &Path, whose: &str, advice: &str) -> anyhow::Result<File> {
     }
 }
 
-/// Tells systemd, where it started this process.
+/// Sends a notification to systemd, if it started this process.
 pub fn notify(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
         tracing::warn!(%error, "systemd cannot be told");
     }
 }
 
-/// Tells systemd's watchdog that the process still works, twice as often as it wants to know, as long
-/// as `alive` says so.
+/// Notifies systemd's watchdog that the process works, twice in each of its intervals, as long as `alive` returns
+/// true.
 pub async fn watchdog(alive: impl Fn() -> bool + Send) {
     let Some(interval) = sd_notify::watchdog_enabled() else { return };
     feed(interval / 2, alive, || notify(&[NotifyState::Watchdog])).await;
 }
 
-/// Tells, as often as that, that the process works, as long as `alive` says so.
+/// Notifies the watchdog at this interval, as long as `alive` returns true.
 pub async fn feed(every: Duration, alive: impl Fn() -> bool + Send, tell: impl Fn() + Send) {
     let mut beat = tokio::time::interval(every);
     let mut stuck = false;

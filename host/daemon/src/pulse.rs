@@ -1,10 +1,10 @@
-//! Whether something that shall happen again and again still does.
+//! A watch over something that must happen again and again.
 
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-/// What beats whenever it happens.
+/// A pulse that beats each time.
 #[derive(Debug)]
 pub struct Pulse(Mutex<Instant>);
 
@@ -15,18 +15,18 @@ impl Default for Pulse {
 }
 
 impl Pulse {
-    /// One that beats for the first time now.
+    /// Makes a pulse whose first beat is now.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// It happens.
+    /// Notes a beat.
     pub fn beat(&self) {
         *self.0.lock() = Instant::now();
     }
 
-    /// False where the last beat is longer ago at `now` than `patience`: what follows it hangs.
+    /// False if the last beat was more than `patience` before `now`: the work that beats hangs.
     #[must_use]
     pub fn is_felt(&self, now: Instant, patience: Duration) -> bool {
         now.saturating_duration_since(*self.0.lock()) < patience

@@ -1,5 +1,5 @@
-//! Requests by name: each has an id, its own (`x-request-id`) or one that is made for it, which the
-//! answer carries and every log line of its handling shows.
+//! Ids of requests. A request has the id of its header `x-request-id`, or a new one. The response carries the id, and
+//! every log line of the request shows it.
 
 use std::{convert::Infallible, fmt, sync::Arc, time::Instant};
 
@@ -15,13 +15,13 @@ use uuid::Uuid;
 
 use crate::telemetry;
 
-/// The header that carries the id, both ways.
+/// The header of requests and responses that carries the id.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The header that carries a W3C trace context.
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// Bytes of an id that is taken over; a longer one is replaced, since it is stored and logged.
+/// Longest id of a client in bytes. A longer one is replaced, since ids are stored and logged.
 const MAX_BYTES: usize = 128;
 
 /// The id of a request.
@@ -29,13 +29,13 @@ const MAX_BYTES: usize = 128;
 pub struct RequestId(Arc<str>);
 
 impl RequestId {
-    /// One that nobody had before; it sorts by time.
+    /// Makes a new id. Ids sort by time.
     #[must_use]
     pub fn new() -> Self {
         Self(Uuid::now_v7().to_string().into())
     }
 
-    /// The one that a client gave, where it is fit to be shown.
+    /// The id that a client gave, if it can be shown.
     fn given(value: &HeaderValue) -> Option<Self> {
         let text = value.to_str().ok()?;
         let fits = (1..=MAX_BYTES).contains(&text.len()) && text.chars().all(|c| c.is_ascii_graphic());
@@ -55,7 +55,7 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// Where what a handler starts comes from: this request.
+/// The origin of what a handler starts: this request.
 #[derive(Debug, Clone)]
 pub struct RequestOrigin(pub Origin);
 
@@ -68,7 +68,8 @@ impl<S: Send + Sync> FromRequestParts<S> for RequestOrigin {
     }
 }
 
-/// The middleware that names requests. The outermost of all, so that also what others refuse has a name.
+/// The middleware that gives requests their ids. It is the outermost one, so that requests that others refuse have
+/// ids too.
 pub async fn name(mut request: Request, next: Next) -> Response {
     let id = request.headers().get(REQUEST_ID).and_then(RequestId::given).unwrap_or_default();
     request.extensions_mut().insert(id.clone());
@@ -87,7 +88,7 @@ pub async fn name(mut request: Request, next: Next) -> Response {
     response
 }
 
-/// Notes who makes the request that is handled now: its log lines say so from here on, as `by`.
+/// Notes who makes the current request. Its log lines show that from here on, as `by`.
 pub fn note_principal(principal: impl fmt::Display) {
     tracing::Span::current().record("by", field::display(principal));
 }

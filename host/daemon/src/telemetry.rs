@@ -1,5 +1,5 @@
-//! Traces for an OpenTelemetry collector, where the operator names one. What can be exported is; what
-//! cannot is dropped, and that is said once.
+//! Traces for an OpenTelemetry collector, if one is configured. Spans that cannot be exported are dropped, and the log
+//! says so once.
 
 use std::{
     collections::HashMap,
@@ -28,35 +28,35 @@ use tracing::{Level, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::{Layer, Registry, filter::Targets};
 
-/// How long the collector may take to answer; what it does not take by then is dropped.
+/// How long the collector may take to answer. Spans that it has not accepted by then are dropped.
 const ANSWER: Duration = Duration::from_secs(5);
-/// How long spans gather.
+/// How long spans are collected before they are sent.
 const GATHER: Duration = Duration::from_secs(2);
-/// How long the last spans have at the end of the process.
+/// How long the last spans may take at the end of the process.
 const FAREWELL: Duration = Duration::from_secs(2);
-/// Spans that wait for the collector at the most; further ones are dropped.
+/// Most spans that wait for the collector. Further ones are dropped.
 const WAITING: usize = 8_192;
 
-/// Where traces go.
+/// Settings of the export.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TraceConfig {
-    /// The collector's address for OTLP over HTTP, such as `http://collector:4318`; none: nowhere.
+    /// The collector's address for OTLP over HTTP, such as `http://collector:4318`. If absent, nothing is exported.
     pub endpoint: Option<String>,
-    /// What the program is called there.
+    /// The name of the service in traces.
     pub service: &'static str,
-    /// Which of several it is.
+    /// The instance of the service in traces.
     pub instance: String,
 }
 
-/// Exports until it is ended.
+/// The running export.
 #[derive(Debug)]
 pub struct Exporting(SdkTracerProvider);
 
-/// Reads a collector's address as settings have it.
+/// Parses the setting of a collector's address.
 ///
 /// # Errors
 ///
-/// Says what is allowed.
+/// A message that names the values that are allowed.
 pub fn parse_endpoint(text: &str) -> Result<String, String> {
     let wanted = || "an http:// or https:// address is wanted, such as http://collector:4318".to_owned();
     let url: axum::http::Uri = text.parse().map_err(|_| wanted())?;
@@ -68,7 +68,7 @@ pub fn parse_endpoint(text: &str) -> Result<String, String> {
     }
 }
 
-/// Starts to export, on a thread of its own that calls the collector through `runtime`.
+/// Starts the export, on a thread of its own that calls the collector through `runtime`.
 pub(crate) fn start(
     config: &TraceConfig,
     level: Level,
@@ -108,14 +108,14 @@ pub(crate) fn start(
     Ok(Some((Exporting(provider), layer)))
 }
 
-/// The collector's address for traces: that of the collector with the path that the protocol sets.
+/// The collector's address for traces: its address with the path of the protocol.
 fn traces_url(endpoint: &str) -> String {
     let endpoint = endpoint.trim_end_matches('/');
     if endpoint.ends_with("/v1/traces") { endpoint.to_owned() } else { format!("{endpoint}/v1/traces") }
 }
 
 impl Exporting {
-    /// Sends the last spans, for as long as that may take.
+    /// Sends the last spans, within the limit.
     pub fn end(self) {
         if let Err(error) = self.0.shutdown_with_timeout(FAREWELL) {
             tracing::debug!(%error, "the last spans were not exported");
@@ -123,7 +123,7 @@ impl Exporting {
     }
 }
 
-/// The W3C trace context of the current span; none where nothing is exported.
+/// The W3C trace context of the current span. None if nothing is exported.
 #[must_use]
 pub fn traceparent() -> Option<String> {
     let context = Span::current().context();
@@ -135,7 +135,7 @@ pub fn traceparent() -> Option<String> {
     carrier.remove("traceparent")
 }
 
-/// Makes a span that has just begun the child of one elsewhere.
+/// Makes a new span the child of a span elsewhere.
 pub fn follow(span: &Span, traceparent: Option<&str>) {
     let Some(traceparent) = traceparent else { return };
     let carrier = HashMap::from([("traceparent".to_owned(), traceparent.to_owned())]);
@@ -145,7 +145,7 @@ pub fn follow(span: &Span, traceparent: Option<&str>) {
     span.set_parent(parent).ok();
 }
 
-/// Calls the collector where the runtime is, whatever thread asks.
+/// Calls the collector on the runtime, whichever thread asks.
 #[derive(Debug)]
 struct Courier {
     http: reqwest::Client,
@@ -160,7 +160,7 @@ impl HttpClient for Courier {
     }
 }
 
-/// An exporter whose failures are said once, and that they are over.
+/// An exporter that logs the first of its failures, and their end.
 struct Told<E> {
     exporter: E,
     endpoint: String,

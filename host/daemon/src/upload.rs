@@ -1,4 +1,4 @@
-//! Bodies of submissions: JSON, or a form with the JSON and an upload that goes to disk as it arrives.
+//! Bodies of submissions: JSON, or a form with the JSON and an upload, which is written to disk as it arrives.
 
 use std::path::Path;
 
@@ -16,26 +16,26 @@ use crate::{
     problem::Error,
 };
 
-/// Bytes of the JSON.
+/// Largest JSON part in bytes.
 const MAX_JSON_BYTES: usize = 256 << 10;
-/// Characters of an upload's name that are kept.
+/// Most characters of an upload's name that are kept.
 const MAX_NAME_CHARS: usize = 200;
 
-/// What a body holds.
+/// The content of a body.
 #[derive(Debug, Default)]
 pub struct SubmissionBody {
-    /// What shall be judged.
+    /// The request.
     pub request: SubmissionRequest,
-    /// The picture or clip, where it came with the request.
+    /// The picture or clip, if the request has one.
     pub upload: Option<Upload>,
 }
 
-/// A picture or a clip on disk, which is removed with this.
+/// A picture or clip on disk. The file is removed when this is dropped.
 #[derive(Debug)]
 pub struct Upload {
-    /// As the client calls it, for showing; without control characters.
+    /// The client's name for the file, for people, without control characters.
     pub name: String,
-    /// Where it is.
+    /// The path of the file.
     pub path: TempPath,
 }
 
@@ -44,8 +44,7 @@ pub struct Upload {
 ///
 /// # Errors
 ///
-/// 400 where the body is malformed, 413 where a part is larger than is taken, 415 for another kind of
-/// body, 507 where the disk is full.
+/// 400 if the body is malformed, 413 if a part is too large, 415 for another media type, 507 if the disk is full.
 pub async fn read_submission(request: Request, dir: &Path, granted: u64) -> Result<SubmissionBody, Error> {
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = content_type.and_then(|text| text.split(';').next()).map(str::trim).unwrap_or_default();
@@ -113,7 +112,7 @@ async fn keep(mut part: Field<'_>, dir: &Path, granted: u64) -> Result<Upload, E
     Ok(Upload { name, path })
 }
 
-/// 507 where the disk is full, 500 for whatever else keeps an upload from being written.
+/// 507 if the disk is full, 500 for any other error of writing.
 pub fn not_kept(error: &std::io::Error) -> Error {
     tracing::error!(%error, "an upload cannot be kept");
     let status = if error.kind() == std::io::ErrorKind::StorageFull {
