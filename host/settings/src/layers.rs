@@ -1,4 +1,4 @@
-//! Putting the layers together: the command line over the environment over the file over defaults.
+//! Merges the layers: the command line overrides the environment, which overrides the file, which overrides defaults.
 
 use std::{collections::BTreeMap, ffi::OsString, fs, path::Path};
 
@@ -10,14 +10,14 @@ use figment::{
 
 use crate::{Key, Origin, Resolved, SettingsError};
 
-/// How the program was started.
+/// What a program was started with.
 #[derive(Debug)]
 pub struct Invocation {
     /// The settings.
     pub resolved: Resolved,
-    /// Only show them.
+    /// True if the settings are only to be shown.
     pub print_config: bool,
-    /// The subcommand that was given, where the command has any, and its arguments.
+    /// The subcommand and its arguments, if the command has subcommands.
     pub subcommand: Option<(String, ArgMatches)>,
 }
 
@@ -45,12 +45,12 @@ const DEFAULTS: &str = "defaults";
 
 /// Reads the settings of a program.
 ///
-/// `command` carries the program's name and version; `prefix` is what its variables begin with;
-/// `arguments` and `environment` are those of the process.
+/// `command` has the program's name and version. `prefix` is the beginning of its variables' names. `arguments` and
+/// `environment` are those of the process.
 ///
 /// # Errors
 ///
-/// [`SettingsError`], also where help or the version is asked for.
+/// [`SettingsError`], also if help or the version is requested.
 pub fn read(
     command: Command,
     prefix: &str,
@@ -155,7 +155,7 @@ fn flags(command: Command, keys: &'static [Key]) -> Command {
     command
 }
 
-/// The file's lines, in order. Values stand for themselves; nothing gets into the environment.
+/// Reads the file's lines, in order. Values are taken literally, and the process' environment is not changed.
 fn read_file(path: &Path) -> Result<Vec<(String, String)>, SettingsError> {
     let failed = |reason: String| SettingsError::File { path: path.display().to_string(), reason };
     let text = fs::read_to_string(path).map_err(|e| failed(e.to_string()))?;
@@ -176,7 +176,7 @@ fn read_file(path: &Path) -> Result<Vec<(String, String)>, SettingsError> {
         .collect()
 }
 
-/// Gives variables to the keys that they name. Empty ones count as not set.
+/// Assigns variables to the keys that they name. An empty variable counts as not set.
 fn assign(
     keys: &'static [Key],
     prefix: &str,

@@ -1,6 +1,6 @@
-//! Where a program's settings come from: flag, environment, configuration file, default, in this
-//! order. A program describes its keys once in a table of [`Key`]s; flags, environment variables,
-//! the file's keys, `--print-config` and every message follow from it.
+//! The settings of a program. A value comes from the flag, the environment, the configuration file or the default, in
+//! this order. A program lists its keys once in a table of [`Key`]s. Flags, environment variables, keys of the file,
+//! `--print-config` and every message are made from this table.
 
 mod layers;
 mod parse;
@@ -13,49 +13,49 @@ pub use resolved::{Origin, Resolved};
 /// One setting.
 #[derive(Debug, Clone, Copy)]
 pub struct Key {
-    /// Its flag without the dashes: `pool-size`.
+    /// The flag without the dashes: `pool-size`.
     pub flag: &'static str,
-    /// Its environment variable, which is its name in the configuration file too.
+    /// The environment variable, and the key in the configuration file.
     pub env: &'static str,
     /// Other names of the variable.
     pub aliases: &'static [&'static str],
-    /// What stands for its value in the help: `N`, `DIR`.
+    /// The placeholder of the value in the help: `N`, `DIR`.
     pub value_name: &'static str,
-    /// What it holds where nothing is said; none where it is absent then.
+    /// The default. None if the setting has no default.
     pub default: Option<&'static str>,
-    /// Masked wherever it is shown, and also read from the file that `<env>_FILE` names.
+    /// True for a secret. It is masked wherever it is shown, and may be read from the file that `<env>_FILE` names.
     pub secret: bool,
-    /// What it means, with unit and range.
+    /// The meaning, with unit and range.
     pub help: &'static str,
 }
 
 /// Why a program does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// The command line is wrong, or asks for help or the version; `clap` prints it and ends.
+    /// The command line is wrong, or requests help or the version. `clap` prints the text and exits.
     #[error(transparent)]
     CommandLine(#[from] clap::Error),
-    /// The configuration file cannot be read or taken apart.
+    /// The configuration file cannot be read or parsed.
     #[error("the configuration file {path}: {reason}")]
     File {
         /// The file.
         path: String,
-        /// What is wrong with it.
+        /// What is wrong with the file.
         reason: String,
     },
-    /// A value that does not do.
+    /// A value is not allowed.
     #[error("{key} = {value} ({origin}) does not do: {reason}")]
     Value {
         /// The setting.
         key: &'static str,
-        /// Its value, masked where it is a secret.
+        /// The value, masked if it is a secret.
         value: String,
-        /// Where it came from.
+        /// The origin of the value.
         origin: Origin,
         /// What is allowed.
         reason: String,
     },
-    /// Settings that contradict each other, or one that is missing.
+    /// Settings contradict each other, or one is missing.
     #[error("{0}")]
     Conflict(String),
 }

@@ -1,12 +1,12 @@
-//! Parsers of single values, whose errors say what is allowed.
+//! Parsers of single values. Their errors name what is allowed.
 
 use std::{fmt::Display, ops::RangeInclusive, str::FromStr, time::Duration};
 
-/// A number within a range.
+/// Parses a number within a range.
 ///
 /// # Errors
 ///
-/// Says the range.
+/// A message that names the range.
 pub fn number_in<T>(text: &str, allowed: RangeInclusive<T>) -> Result<T, String>
 where
     T: FromStr + PartialOrd + Display,
@@ -17,11 +17,11 @@ where
         .ok_or_else(|| format!("a number from {} to {} is wanted", allowed.start(), allowed.end()))
 }
 
-/// Seconds, also as a decimal fraction, within a range.
+/// Parses seconds within a range. Decimal fractions are allowed.
 ///
 /// # Errors
 ///
-/// Says the range.
+/// A message that names the range.
 pub fn seconds_in(text: &str, allowed: RangeInclusive<f64>) -> Result<Duration, String> {
     text.parse()
         .ok()
@@ -30,11 +30,11 @@ pub fn seconds_in(text: &str, allowed: RangeInclusive<f64>) -> Result<Duration, 
         .ok_or_else(|| format!("seconds from {} to {} are wanted", allowed.start(), allowed.end()))
 }
 
-/// A count with an optional `k`, `M` or `G` (thousand, million, thousand million) and underscores.
+/// Parses a count with an optional `k`, `M` or `G` (thousand, million, thousand million) and underscores.
 ///
 /// # Errors
 ///
-/// Says the range.
+/// A message that names the range.
 pub fn count(text: &str, allowed: RangeInclusive<u64>) -> Result<u64, String> {
     with_suffix(text, &[("k", 1_000), ("M", 1_000_000), ("G", 1_000_000_000)])
         .filter(|count| allowed.contains(count))
@@ -44,11 +44,11 @@ pub fn count(text: &str, allowed: RangeInclusive<u64>) -> Result<u64, String> {
         })
 }
 
-/// Bytes, with an optional `KiB`, `MiB` or `GiB`.
+/// Parses bytes with an optional `KiB`, `MiB` or `GiB`.
 ///
 /// # Errors
 ///
-/// Says the range.
+/// A message that names the range.
 pub fn bytes(text: &str, allowed: RangeInclusive<u64>) -> Result<u64, String> {
     with_suffix(text, &[("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)])
         .filter(|bytes| allowed.contains(bytes))
@@ -66,11 +66,11 @@ fn with_suffix(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     digits.trim_end().replace('_', "").parse::<u64>().ok()?.checked_mul(unit)
 }
 
-/// A text of 1 to `most` characters, all of which are allowed.
+/// Parses a text of 1 to `most` characters, all of which must be allowed.
 ///
 /// # Errors
 ///
-/// Says what is allowed.
+/// A message that names what is allowed.
 pub fn text_of(
     text: &str,
     most: usize,

@@ -1,4 +1,4 @@
-//! What the layers came to: a value a key, and where it came from.
+//! The merged settings: the value of each key, and its origin.
 
 use std::{collections::BTreeMap, fmt, fmt::Write as _};
 
@@ -6,7 +6,7 @@ use crate::{Key, SettingsError};
 
 const MASK: &str = "***";
 
-/// Where a value came from.
+/// The origin of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     /// The command line.
@@ -17,10 +17,10 @@ pub enum Origin {
     File {
         /// The file.
         path: String,
-        /// The key as it is written there.
+        /// The key as it is written in the file.
         key: String,
     },
-    /// Nothing was said.
+    /// The default.
     Default,
 }
 
@@ -49,35 +49,35 @@ impl fmt::Debug for Resolved {
 }
 
 impl Resolved {
-    /// What a person should know although the program starts.
+    /// Warnings for a person, although the program starts.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
 
-    /// The text of a setting; none where it is absent.
+    /// The text of a setting. None if it is absent.
     #[must_use]
     pub fn text(&self, flag: &str) -> Option<&str> {
         self.values.get(flag).map(|(value, _)| value.as_str())
     }
 
-    /// Where a setting came from; none where it is absent.
+    /// The origin of a setting. None if it is absent.
     #[must_use]
     pub fn origin(&self, flag: &str) -> Option<&Origin> {
         self.values.get(flag).map(|(_, origin)| origin)
     }
 
-    /// True where someone said something, rather than the default.
+    /// True if the value was given and is not the default.
     #[must_use]
     pub fn is_given(&self, flag: &str) -> bool {
         self.origin(flag).is_some_and(|origin| *origin != Origin::Default)
     }
 
-    /// Parses a setting where it is there.
+    /// Parses a setting if it is present.
     ///
     /// # Errors
     ///
-    /// [`SettingsError::Value`] with what the parser says is allowed.
+    /// [`SettingsError::Value`], with the parser's message.
     pub fn optional<T>(
         &self,
         flag: &str,
@@ -87,11 +87,11 @@ impl Resolved {
         parse(value).map(Some).map_err(|reason| self.refused(flag, value, origin, reason))
     }
 
-    /// Parses a setting that must be there.
+    /// Parses a setting that must be present.
     ///
     /// # Errors
     ///
-    /// As [`Self::optional`], and [`SettingsError::Conflict`] where it is absent.
+    /// As [`Self::optional`], and [`SettingsError::Conflict`] if it is absent.
     pub fn required<T>(
         &self,
         flag: &str,
@@ -111,7 +111,7 @@ impl Resolved {
         }
     }
 
-    /// Every setting with its origin, a line each; a configuration file again, but for secrets.
+    /// Every setting with its origin, one on each line. Apart from masked secrets the text is a configuration file.
     #[must_use]
     pub fn render(&self) -> String {
         let mut text = String::new();
@@ -127,7 +127,7 @@ impl Resolved {
     }
 }
 
-/// As a dotenv file takes it.
+/// Quotes a value for a dotenv file.
 fn quoted(value: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-/:=,@+[]".contains(c);
     if !value.is_empty() && value.chars().all(plain) {
