@@ -11,7 +11,7 @@ use axum::http::StatusCode;
 use chrono::{DateTime, TimeDelta, Utc};
 use easysight_daemon::problem::Error;
 use easysight_protocol::{NewToken, TokenInfo, TokenRequest};
-use easysight_store::{Store, StoreError, StoredToken, TokenRepository};
+use easysight_store::{Store, StoreError, StoredToken};
 use parking_lot::Mutex;
 use subtle::ConstantTimeEq;
 

@@ -2,7 +2,7 @@
 //! follow them; here and, where masters share a database, at the others.
 
 use easysight_protocol::{Event, RunChange, RunId};
-use easysight_store::{LeaseRepository, StoreError};
+use easysight_store::StoreError;
 
 use crate::master::{Master, now_ms};
 

@@ -15,7 +15,7 @@ use std::{
 };
 
 use easysight_sandbox::Digest;
-use easysight_store::{PictureRepository, Store, StoreError};
+use easysight_store::{Store, StoreError};
 
 use crate::clock::now_ms;
 

@@ -4,7 +4,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use easysight_protocol::{Incarnation, Labels};
-use easysight_store::{LeaseRepository, NodeRepository, Store, StoreError};
+use easysight_store::{Store, StoreError};
 use parking_lot::Mutex;
 
 /// Nodes that are remembered. There may be more; they are looked up again.

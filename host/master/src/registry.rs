@@ -9,7 +9,7 @@ use std::{
 
 use easysight_protocol::{DiagnosisInfo, JobPlan, PlannedPlugin, PluginSignature, PublishedPlugin, Text};
 use easysight_sandbox::{ConfigSchema, Digest, LoadError, Plugin, PluginStore, Sandbox};
-use easysight_store::{PluginRepository, Store, StoreError};
+use easysight_store::{Store, StoreError};
 use easysight_trust::{RefusedPlugin, TrustedKeys, Untrusted, genuine, load};
 use parking_lot::RwLock;
 use serde_json::{Map, Value};

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use easysight_protocol::Event;
-use easysight_store::{FindingRepository, LeaseRepository, Listener, MAX_NEWS_BYTES, StoreError};
+use easysight_store::{Listener, MAX_NEWS_BYTES, StoreError};
 
 use crate::{
     master::{Master, Shared},

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use easysight_store::{Dialect, PageRequest, StoreError, TaskRepository};
+use easysight_store::{Dialect, PageRequest, StoreError};
 use tokio::time::Instant;
 
 use crate::{

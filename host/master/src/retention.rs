@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use easysight_store::{Store, StoreError, UpkeepRepository};
+use easysight_store::{Store, StoreError};
 use tokio::time::Instant;
 
 /// How often findings are counted: with millions of them it takes seconds.

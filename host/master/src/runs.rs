@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 
 use easysight_protocol::{JobPlan, Origin, RunChange, RunId, TaskRequest, Trigger};
-use easysight_store::{
-    CameraRepository, FanOut, JobRepository, NewRun, RunRepository, Start, StoreError, StoredRun,
-};
+use easysight_store::{FanOut, NewRun, Start, StoreError, StoredRun};
 
 use crate::master::{Master, now_ms};
 

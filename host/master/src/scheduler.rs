@@ -5,10 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use easysight_daemon::{requests::RequestId, telemetry::traceparent};
 use easysight_protocol::{Origin, RunChange, Task, Trigger};
-use easysight_store::{
-    CameraRepository, Dialect, NewRun, RunRepository, StoreError, TaskRepository, UpkeepRepository,
-    UsageRepository,
-};
+use easysight_store::{Dialect, NewRun, StoreError};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::Instrument;
 

@@ -14,7 +14,7 @@ use chrono::Utc;
 use easysight_daemon::process::{NotifyState, StopSignals, lock, notify, watchdog};
 use easysight_daemon::pulse::Pulse;
 use easysight_sandbox::{Limits, Sandbox, SandboxConfig};
-use easysight_store::{Dialect, Store, UsageRepository};
+use easysight_store::{Dialect, Store};
 use easysight_trust::TrustedKeys;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;

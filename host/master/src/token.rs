@@ -4,7 +4,7 @@ use anyhow::{Context, bail};
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::{Arg, ArgMatches, Command};
 use easysight_protocol::{Scope, TokenRequest};
-use easysight_store::{Store, TokenRepository};
+use easysight_store::Store;
 
 use crate::{access::make_token, clock::now_ms, settings::MasterSettings};
 

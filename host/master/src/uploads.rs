@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::Context;
 use easysight_protocol::{RunId, RunState};
-use easysight_store::{RunRepository, Store, StoreError};
+use easysight_store::{Store, StoreError};
 use tempfile::TempPath;
 
 /// How long a file may be there before its run is: the request that brought it may still be under way.

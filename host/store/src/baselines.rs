@@ -23,31 +23,14 @@ use crate::{
 /// one; of the standard plugins together each may store as much as it may.
 const MAX_LEASE_LETTERS: u64 = 32 * ((MAX_BASELINE_BYTES as u64).div_ceil(3) * 4);
 
-/// What plugins remember of cameras.
-pub trait BaselineRepository {
+impl Store {
     /// Lets all plugins, or the one of this name, forget a camera. Answers how many baselines are gone;
     /// none where there is no such camera. What jobs bring that were leased before is not kept either.
     ///
     /// # Errors
     ///
     /// Those of the database.
-    fn reset_baselines(
-        &self,
-        camera: String,
-        plugin: Option<String>,
-        now: i64,
-    ) -> impl Future<Output = Result<Option<u64>, StoreError>> + Send;
-
-    /// What is kept of a camera, by plugin.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn baselines(&self, camera: &str) -> impl Future<Output = Result<Vec<BaselineInfo>, StoreError>> + Send;
-}
-
-impl BaselineRepository for Store {
-    async fn reset_baselines(
+    pub async fn reset_baselines(
         &self,
         camera: String,
         plugin: Option<String>,
@@ -70,7 +53,12 @@ impl BaselineRepository for Store {
             .await
     }
 
-    async fn baselines(&self, camera: &str) -> Result<Vec<BaselineInfo>, StoreError> {
+    /// What is kept of a camera, by plugin.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn baselines(&self, camera: &str) -> Result<Vec<BaselineInfo>, StoreError> {
         let sql = "SELECT plugin, size_bytes, as_of FROM baselines WHERE camera_id = $1 AND data IS NOT NULL \
                    ORDER BY plugin";
         let rows = query(sql).bind(camera).fetch_all(&self.readers).await?;

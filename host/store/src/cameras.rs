@@ -48,107 +48,13 @@ pub struct Imported {
     pub updated: u64,
 }
 
-/// Cameras and their groups.
-pub trait CameraRepository {
+impl Store {
     /// Makes a camera.
     ///
     /// # Errors
     ///
     /// [`StoreError::Conflict`] where its id is taken.
-    fn create_camera(
-        &self,
-        id: String,
-        camera: CameraRequest,
-        now: i64,
-    ) -> impl Future<Output = Result<StoredCamera, StoreError>> + Send;
-
-    /// Changes a camera; false where there is none.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn update_camera(
-        &self,
-        id: String,
-        camera: CameraRequest,
-        now: i64,
-    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
-
-    /// Makes or changes many cameras, in portions between which others have their turn.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database. Portions that were written before stay; the same import again does the rest.
-    fn import_cameras(
-        &self,
-        cameras: Vec<(String, CameraRequest)>,
-        now: i64,
-    ) -> impl Future<Output = Result<Imported, StoreError>> + Send;
-
-    /// Removes a camera; its findings stay until they are pruned. False where there was none.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn delete_camera(&self, id: String) -> impl Future<Output = Result<bool, StoreError>> + Send;
-
-    /// Looks a camera up.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn camera(&self, id: &str) -> impl Future<Output = Result<Option<StoredCamera>, StoreError>> + Send;
-
-    /// Those of these ids that are there, in no order.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn cameras_named(
-        &self,
-        ids: &[String],
-    ) -> impl Future<Output = Result<Vec<StoredCamera>, StoreError>> + Send;
-
-    /// Lists cameras in the order of their ids.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn cameras(
-        &self,
-        filter: &CameraFilter,
-        page: &PageRequest,
-    ) -> impl Future<Output = Result<Page<Camera>, StoreError>> + Send;
-
-    /// How many cameras give no picture.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn lost_cameras(&self) -> impl Future<Output = Result<u64, StoreError>> + Send;
-
-    /// All groups, by name.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn camera_groups(&self) -> impl Future<Output = Result<Vec<CameraGroup>, StoreError>> + Send;
-
-    /// Of the cameras that a task names, those that are there and enabled, by id; and the names that
-    /// nobody has.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn cameras_of_task(
-        &self,
-        ids: &[String],
-        groups: &[String],
-    ) -> impl Future<Output = Result<(Vec<StoredCamera>, Vec<String>), StoreError>> + Send;
-}
-
-impl CameraRepository for Store {
-    async fn create_camera(
+    pub async fn create_camera(
         &self,
         id: String,
         camera: CameraRequest,
@@ -169,7 +75,17 @@ impl CameraRepository for Store {
         self.camera(&found).await?.ok_or_else(|| StoreError::corrupt("a new camera is not there"))
     }
 
-    async fn update_camera(&self, id: String, camera: CameraRequest, now: i64) -> Result<bool, StoreError> {
+    /// Changes a camera; false where there is none.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn update_camera(
+        &self,
+        id: String,
+        camera: CameraRequest,
+        now: i64,
+    ) -> Result<bool, StoreError> {
         let dialect = self.dialect;
         self.writer
             .run(move |connection| {
@@ -184,7 +100,12 @@ impl CameraRepository for Store {
             .await
     }
 
-    async fn import_cameras(
+    /// Makes or changes many cameras, in portions between which others have their turn.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database. Portions that were written before stay; the same import again does the rest.
+    pub async fn import_cameras(
         &self,
         cameras: Vec<(String, CameraRequest)>,
         now: i64,
@@ -207,7 +128,12 @@ impl CameraRepository for Store {
         }
     }
 
-    async fn delete_camera(&self, id: String) -> Result<bool, StoreError> {
+    /// Removes a camera; its findings stay until they are pruned. False where there was none.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn delete_camera(&self, id: String) -> Result<bool, StoreError> {
         let dialect = self.dialect;
         self.writer
             .run(move |connection| {
@@ -229,12 +155,22 @@ impl CameraRepository for Store {
             .await
     }
 
-    async fn camera(&self, id: &str) -> Result<Option<StoredCamera>, StoreError> {
+    /// Looks a camera up.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn camera(&self, id: &str) -> Result<Option<StoredCamera>, StoreError> {
         let row = Select::new(COLUMNS).and("id = ?", Some(id)).query().fetch_optional(&self.readers).await?;
         row.as_ref().map(read).transpose()
     }
 
-    async fn cameras_named(&self, ids: &[String]) -> Result<Vec<StoredCamera>, StoreError> {
+    /// Those of these ids that are there, in no order.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn cameras_named(&self, ids: &[String]) -> Result<Vec<StoredCamera>, StoreError> {
         let mut named = Vec::new();
         for portion in ids.chunks(PORTION) {
             let sql = format!("{COLUMNS} WHERE {}", self.dialect.among("id", "$1"));
@@ -244,7 +180,16 @@ impl CameraRepository for Store {
         Ok(named)
     }
 
-    async fn cameras(&self, filter: &CameraFilter, page: &PageRequest) -> Result<Page<Camera>, StoreError> {
+    /// Lists cameras in the order of their ids.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn cameras(
+        &self,
+        filter: &CameraFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Camera>, StoreError> {
         let rows = Select::new(COLUMNS)
             .and("id IN (SELECT camera_id FROM camera_groups WHERE name = ?)", filter.group.clone())
             .and("status = ?", filter.status.map(Status::as_str))
@@ -254,12 +199,22 @@ impl CameraRepository for Store {
         page_of(&rows, page.limit, |row| Ok(read(row)?.camera), |camera| camera.id.clone())
     }
 
-    async fn lost_cameras(&self) -> Result<u64, StoreError> {
+    /// How many cameras give no picture.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn lost_cameras(&self) -> Result<u64, StoreError> {
         let sql = "SELECT COUNT(*) AS lost FROM cameras WHERE lost_since IS NOT NULL";
         count(&query(sql).fetch_one(&self.readers).await?, "lost")
     }
 
-    async fn camera_groups(&self) -> Result<Vec<CameraGroup>, StoreError> {
+    /// All groups, by name.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn camera_groups(&self) -> Result<Vec<CameraGroup>, StoreError> {
         let rows = query("SELECT name, COUNT(*) AS cameras FROM camera_groups GROUP BY name ORDER BY name")
             .fetch_all(&self.readers)
             .await?;
@@ -268,7 +223,13 @@ impl CameraRepository for Store {
             .collect()
     }
 
-    async fn cameras_of_task(
+    /// Of the cameras that a task names, those that are there and enabled, by id; and the names that
+    /// nobody has.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn cameras_of_task(
         &self,
         ids: &[String],
         groups: &[String],

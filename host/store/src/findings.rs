@@ -34,33 +34,14 @@ pub struct FindingFilter {
     pub until: Option<i64>,
 }
 
-/// Findings of the past.
-pub trait FindingRepository {
+impl Store {
     /// Lists findings, latest first. A page may have fewer than are wanted though there is a next one, where few
     /// of very many are what is wanted.
     ///
     /// # Errors
     ///
     /// Those of the database.
-    fn findings(
-        &self,
-        filter: &FindingFilter,
-        page: &PageRequest,
-    ) -> impl Future<Output = Result<Page<DiagnosisResult>, StoreError>> + Send;
-
-    /// Findings by their ids, oldest first; those that are gone are left out.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn findings_named(
-        &self,
-        ids: &[String],
-    ) -> impl Future<Output = Result<Vec<DiagnosisResult>, StoreError>> + Send;
-}
-
-impl FindingRepository for Store {
-    async fn findings(
+    pub async fn findings(
         &self,
         filter: &FindingFilter,
         page: &PageRequest,
@@ -115,7 +96,12 @@ impl FindingRepository for Store {
         }
     }
 
-    async fn findings_named(&self, ids: &[String]) -> Result<Vec<DiagnosisResult>, StoreError> {
+    /// Findings by their ids, oldest first; those that are gone are left out.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn findings_named(&self, ids: &[String]) -> Result<Vec<DiagnosisResult>, StoreError> {
         let sql = format!("{COLUMNS} WHERE {} ORDER BY id", self.dialect.among("id", "$1"));
         let reports: std::collections::BTreeSet<&str> = ids.iter().map(|id| parts(id).0).collect();
         let rows = query(sql).bind(list(reports)).fetch_all(&self.readers).await?;

@@ -97,40 +97,13 @@ pub(crate) fn read_queued(row: &Row) -> Result<ReadyJob, StoreError> {
     })
 }
 
-/// Jobs as people look at them.
-pub trait JobRepository {
+impl Store {
     /// Lists the jobs of a run in the order of their ids.
     ///
     /// # Errors
     ///
     /// Those of the database.
-    fn jobs(
-        &self,
-        run_id: RunId,
-        state: Option<JobState>,
-        page: &PageRequest,
-    ) -> impl Future<Output = Result<Page<Job>, StoreError>> + Send;
-
-    /// Cameras of which a task has jobs that have not ended.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn cameras_under_way(
-        &self,
-        task_id: &str,
-    ) -> impl Future<Output = Result<HashSet<String>, StoreError>> + Send;
-
-    /// Looks a job up.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn job(&self, id: JobId) -> impl Future<Output = Result<Option<Job>, StoreError>> + Send;
-}
-
-impl JobRepository for Store {
-    async fn jobs(
+    pub async fn jobs(
         &self,
         run_id: RunId,
         state: Option<JobState>,
@@ -144,7 +117,12 @@ impl JobRepository for Store {
         page_of(&rows, page.limit, read, |job| job.id.to_string())
     }
 
-    async fn cameras_under_way(&self, task_id: &str) -> Result<HashSet<String>, StoreError> {
+    /// Cameras of which a task has jobs that have not ended.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn cameras_under_way(&self, task_id: &str) -> Result<HashSet<String>, StoreError> {
         // By the runs that are open: those of a task are many more.
         let sql = "SELECT DISTINCT camera_id FROM jobs WHERE camera_id IS NOT NULL AND state IN ('queued', 'running') \
                    AND run_id IN (SELECT id FROM runs WHERE state IN ('waiting', 'running') AND task_id || '' = $1)";
@@ -152,7 +130,12 @@ impl JobRepository for Store {
         rows.iter().map(|row| text(row, "camera_id")).collect()
     }
 
-    async fn job(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+    /// Looks a job up.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn job(&self, id: JobId) -> Result<Option<Job>, StoreError> {
         let select = Select::new(COLUMNS).and("id = ?", Some(id.to_string()));
         select.query().fetch_optional(&self.readers).await?.as_ref().map(read).transpose()
     }

@@ -43,78 +43,20 @@ impl Leased {
     }
 }
 
-/// Leases: who works on which job, until when.
-pub trait LeaseRepository {
-    /// Leases queued jobs, highest priority first, oldest first. None where the node's life is not
-    /// the one that is registered.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn lease(
-        &self,
-        wanted: WantedLease,
-        now: i64,
-        lease_ms: i64,
-    ) -> impl Future<Output = Result<Option<Leased>, StoreError>> + Send;
-
-    /// Notes that a node lives, renews the leases of what it holds, gives back to it what expired and nobody else
-    /// has, and offers again what was lost on the way to it.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn heartbeat(
-        &self,
-        node_id: String,
-        request: HeartbeatRequest,
-        now: i64,
-        lease_ms: i64,
-    ) -> impl Future<Output = Result<HeartbeatOutcome, StoreError>> + Send;
-
-    /// True where a look at the database may find a job for a node with these labels. False costs no
-    /// statement: what this store queued is known, and the last look was a moment ago.
-    fn may_have_work(&self, labels: &Labels, now: i64) -> bool;
-
-    /// Notes that nodes asked for jobs, `(node, life, when)`; answers those whose life is not the one that is
-    /// registered.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn note_polls(
-        &self,
-        polls: Vec<(String, Incarnation, i64)>,
-    ) -> impl Future<Output = Result<Vec<(String, Incarnation)>, StoreError>> + Send;
-
-    /// How many jobs are ready that nodes with any of these labels may have, by the labels that the jobs require
-    /// (one `key=value` a line). Counts what is known to this store after a look at the database, which is not
-    /// all where there are thousands.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn ready_jobs(
-        &self,
-        labels: Vec<Labels>,
-        now: i64,
-    ) -> impl Future<Output = Result<BTreeMap<String, usize>, StoreError>> + Send;
-
-    /// The same without a look at the database.
-    fn known_ready_jobs(&self) -> BTreeMap<String, usize>;
-
-    /// Another master queued jobs: the next look is a thorough one.
-    fn doubt_ready_jobs(&self);
-}
-
 /// True where a node with these labels may have jobs that require those.
 #[must_use]
 pub fn satisfies(labels: &Labels, required: &str) -> bool {
     crate::ready::satisfies(labels, required)
 }
 
-impl LeaseRepository for Store {
-    async fn lease(
+impl Store {
+    /// Leases queued jobs, highest priority first, oldest first. None where the node's life is not
+    /// the one that is registered.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn lease(
         &self,
         wanted: WantedLease,
         now: i64,
@@ -123,7 +65,13 @@ impl LeaseRepository for Store {
         self.leases.send(Ask { wanted, now, until: now + lease_ms }).await
     }
 
-    async fn heartbeat(
+    /// Notes that a node lives, renews the leases of what it holds, gives back to it what expired and nobody else
+    /// has, and offers again what was lost on the way to it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn heartbeat(
         &self,
         node_id: String,
         request: HeartbeatRequest,
@@ -139,12 +87,20 @@ impl LeaseRepository for Store {
         Ok(beaten.outcome)
     }
 
-    fn may_have_work(&self, labels: &Labels, now: i64) -> bool {
+    /// True where a look at the database may find a job for a node with these labels. False costs no
+    /// statement: what this store queued is known, and the last look was a moment ago.
+    pub fn may_have_work(&self, labels: &Labels, now: i64) -> bool {
         let ready = &self.known.ready;
         ready.wants_list() || ready.has(labels, now) || !ready.looks(&[labels], 1, now).is_empty()
     }
 
-    async fn note_polls(
+    /// Notes that nodes asked for jobs, `(node, life, when)`; answers those whose life is not the one that is
+    /// registered.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn note_polls(
         &self,
         polls: Vec<(String, Incarnation, i64)>,
     ) -> Result<Vec<(String, Incarnation)>, StoreError> {
@@ -162,17 +118,30 @@ impl LeaseRepository for Store {
         Ok(lives.into_iter().filter(|life| !known.contains(life)).collect())
     }
 
-    async fn ready_jobs(&self, labels: Vec<Labels>, now: i64) -> Result<BTreeMap<String, usize>, StoreError> {
+    /// How many jobs are ready that nodes with any of these labels may have, by the labels that the jobs require
+    /// (one `key=value` a line). Counts what is known to this store after a look at the database, which is not
+    /// all where there are thousands.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn ready_jobs(
+        &self,
+        labels: Vec<Labels>,
+        now: i64,
+    ) -> Result<BTreeMap<String, usize>, StoreError> {
         let labels: Vec<&Labels> = labels.iter().collect();
         look(&mut Via::Pool(&self.readers), &self.known.ready, &labels, 1, now).await?;
         Ok(self.known.ready.counts())
     }
 
-    fn known_ready_jobs(&self) -> BTreeMap<String, usize> {
+    /// The same without a look at the database.
+    pub fn known_ready_jobs(&self) -> BTreeMap<String, usize> {
         self.known.ready.counts()
     }
 
-    fn doubt_ready_jobs(&self) {
+    /// Another master queued jobs: the next look is a thorough one.
+    pub fn doubt_ready_jobs(&self) {
         self.known.ready.doubt();
     }
 }

@@ -37,8 +37,7 @@ pub enum Registration {
     },
 }
 
-/// Nodes: who they are and when they were heard of.
-pub trait NodeRepository {
+impl Store {
     /// Registers a life of a node. Another life that was not silent keeps it out, unless the new one knows that it
     /// is over. A node is silent whose last sign of life came before `silent_before`, see
     /// [`silent_before`](crate::silent_before).
@@ -46,61 +45,7 @@ pub trait NodeRepository {
     /// # Errors
     ///
     /// Those of the database.
-    fn register_node(
-        &self,
-        request: RegisterRequest,
-        now: i64,
-        silent_before: i64,
-    ) -> impl Future<Output = Result<Registration, StoreError>> + Send;
-
-    /// Forgets a life of a node; what it held is offered again at once. False where it was not
-    /// registered.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn unregister_node(
-        &self,
-        node_id: String,
-        incarnation: Incarnation,
-        now: i64,
-    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
-
-    /// Removes a node that is offline from the list. False where there is none.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn forget_node(
-        &self,
-        node_id: String,
-        silent_before: i64,
-    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
-
-    /// The labels of a node that is registered with this life.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn node_labels(
-        &self,
-        node_id: &str,
-        incarnation: Incarnation,
-    ) -> impl Future<Output = Result<Option<Labels>, StoreError>> + Send;
-
-    /// All nodes by name, and what each of them holds.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn nodes(
-        &self,
-        silent_before: i64,
-    ) -> impl Future<Output = Result<Vec<DistributedNode>, StoreError>> + Send;
-}
-
-impl NodeRepository for Store {
-    async fn register_node(
+    pub async fn register_node(
         &self,
         request: RegisterRequest,
         now: i64,
@@ -116,7 +61,13 @@ impl NodeRepository for Store {
         Ok(outcome)
     }
 
-    async fn unregister_node(
+    /// Forgets a life of a node; what it held is offered again at once. False where it was not
+    /// registered.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn unregister_node(
         &self,
         node_id: String,
         incarnation: Incarnation,
@@ -154,7 +105,12 @@ impl NodeRepository for Store {
         Ok(gone)
     }
 
-    async fn forget_node(&self, node_id: String, silent_before: i64) -> Result<bool, StoreError> {
+    /// Removes a node that is offline from the list. False where there is none.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn forget_node(&self, node_id: String, silent_before: i64) -> Result<bool, StoreError> {
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
@@ -166,7 +122,12 @@ impl NodeRepository for Store {
             .await
     }
 
-    async fn node_labels(
+    /// The labels of a node that is registered with this life.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn node_labels(
         &self,
         node_id: &str,
         incarnation: Incarnation,
@@ -177,7 +138,12 @@ impl NodeRepository for Store {
         row.map(|row| Ok(json::<RegisterRequest>(&row, "document")?.labels)).transpose()
     }
 
-    async fn nodes(&self, silent_before: i64) -> Result<Vec<DistributedNode>, StoreError> {
+    /// All nodes by name, and what each of them holds.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn nodes(&self, silent_before: i64) -> Result<Vec<DistributedNode>, StoreError> {
         let sql = "SELECT id, registered, document, totals, draining, registered_at, last_heartbeat, last_poll_at, \
                    clock_offset_ms, system FROM nodes ORDER BY id";
         let rows = query(sql).fetch_all(&self.readers).await?;

@@ -16,30 +16,18 @@ pub(crate) fn read(row: &Row) -> Result<Option<GoodPicture>, StoreError> {
     Ok(digest.zip(taken_at).map(|(digest, taken_at)| GoodPicture { digest, taken_at }))
 }
 
-/// Pictures that show what was found.
-pub trait PictureRepository {
+impl Store {
     /// Notes a camera's last good picture; false where there is no such camera.
     ///
     /// # Errors
     ///
     /// Those of the database.
-    fn note_good_picture(
+    pub async fn note_good_picture(
         &self,
         camera: String,
         digest: String,
         now: i64,
-    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
-
-    /// Digests of all cameras' last good pictures.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn good_pictures(&self) -> impl Future<Output = Result<HashSet<String>, StoreError>> + Send;
-}
-
-impl PictureRepository for Store {
-    async fn note_good_picture(&self, camera: String, digest: String, now: i64) -> Result<bool, StoreError> {
+    ) -> Result<bool, StoreError> {
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
@@ -51,7 +39,12 @@ impl PictureRepository for Store {
             .await
     }
 
-    async fn good_pictures(&self) -> Result<HashSet<String>, StoreError> {
+    /// Digests of all cameras' last good pictures.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn good_pictures(&self) -> Result<HashSet<String>, StoreError> {
         let sql = "SELECT good_picture FROM cameras WHERE good_picture IS NOT NULL";
         query(sql).fetch_all(&self.readers).await?.iter().map(|row| text(row, "good_picture")).collect()
     }

@@ -5,76 +5,19 @@ use std::collections::HashMap;
 use easysight_protocol::{Activation, KeySignature, PluginSignature, PublishedPlugin};
 
 use crate::{
-    ShadowRepository, Store, StoreError,
+    Store, StoreError,
     db::{Connection, Row, query},
     query::{json, maybe_text, text, time_of},
     shadows,
 };
 
-/// Published plugins, and which of them serves each diagnosis.
-pub trait PluginRepository {
+impl Store {
     /// Notes a plugin whose bytes are kept. False where its digest is known.
     ///
     /// # Errors
     ///
     /// [`StoreError::Conflict`] where its name and version name another digest.
-    fn publish(&self, plugin: PublishedPlugin) -> impl Future<Output = Result<bool, StoreError>> + Send;
-
-    /// Notes who vouches for a plugin that is published; of one key, the latest signature counts.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn add_signatures(&self, signed: PluginSignature) -> impl Future<Output = Result<(), StoreError>> + Send;
-
-    /// Who vouches for a plugin, by key; nobody where there is no such plugin.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn signatures(&self, digest: &str) -> impl Future<Output = Result<PluginSignature, StoreError>> + Send;
-
-    /// All plugins by name, latest first of each, with what they are active for.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn plugins(&self) -> impl Future<Output = Result<Vec<PublishedPlugin>, StoreError>> + Send;
-
-    /// Which plugin serves each diagnosis now, by diagnosis.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn activations(&self) -> impl Future<Output = Result<Vec<Activation>, StoreError>> + Send;
-
-    /// Lets a plugin serve these diagnoses, or none where there is no digest.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn activate(
-        &self,
-        diagnoses: Vec<String>,
-        digest: Option<String>,
-        now: i64,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
-
-    /// Gives a diagnosis back to the plugin that served it before the present one; none where there
-    /// was no other. A second call goes one further back.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn roll_back(
-        &self,
-        diagnosis: String,
-        now: i64,
-    ) -> impl Future<Output = Result<Option<Activation>, StoreError>> + Send;
-}
-
-impl PluginRepository for Store {
-    async fn publish(&self, plugin: PublishedPlugin) -> Result<bool, StoreError> {
+    pub async fn publish(&self, plugin: PublishedPlugin) -> Result<bool, StoreError> {
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
@@ -109,7 +52,12 @@ impl PluginRepository for Store {
             .await
     }
 
-    async fn add_signatures(&self, signed: PluginSignature) -> Result<(), StoreError> {
+    /// Notes who vouches for a plugin that is published; of one key, the latest signature counts.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn add_signatures(&self, signed: PluginSignature) -> Result<(), StoreError> {
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
@@ -131,7 +79,12 @@ impl PluginRepository for Store {
             .await
     }
 
-    async fn signatures(&self, digest: &str) -> Result<PluginSignature, StoreError> {
+    /// Who vouches for a plugin, by key; nobody where there is no such plugin.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn signatures(&self, digest: &str) -> Result<PluginSignature, StoreError> {
         let sql = "SELECT key, descriptor, signature FROM plugin_signatures WHERE digest = $1 ORDER BY key";
         let rows = query(sql).bind(digest).fetch_all(&self.readers).await?;
         let read = |row| {
@@ -142,7 +95,12 @@ impl PluginRepository for Store {
         Ok(PluginSignature { digest: digest.to_owned(), signatures })
     }
 
-    async fn plugins(&self) -> Result<Vec<PublishedPlugin>, StoreError> {
+    /// All plugins by name, latest first of each, with what they are active for.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn plugins(&self) -> Result<Vec<PublishedPlugin>, StoreError> {
         let sql = "SELECT document FROM plugins ORDER BY name, published_at DESC";
         let rows = query(sql).fetch_all(&self.readers).await?;
         let active = self.activations().await?;
@@ -165,14 +123,24 @@ impl PluginRepository for Store {
             .collect()
     }
 
-    async fn activations(&self) -> Result<Vec<Activation>, StoreError> {
+    /// Which plugin serves each diagnosis now, by diagnosis.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn activations(&self) -> Result<Vec<Activation>, StoreError> {
         let sql = "SELECT a.diagnosis AS diagnosis, a.digest AS digest, a.activated_at AS activated_at \
                    FROM activations a WHERE a.sequence = \
                    (SELECT MAX(b.sequence) FROM activations b WHERE b.diagnosis = a.diagnosis) ORDER BY a.diagnosis";
         query(sql).fetch_all(&self.readers).await?.iter().map(read).collect()
     }
 
-    async fn activate(
+    /// Lets a plugin serve these diagnoses, or none where there is no digest.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn activate(
         &self,
         diagnoses: Vec<String>,
         digest: Option<String>,
@@ -194,7 +162,13 @@ impl PluginRepository for Store {
             .await
     }
 
-    async fn roll_back(&self, diagnosis: String, now: i64) -> Result<Option<Activation>, StoreError> {
+    /// Gives a diagnosis back to the plugin that served it before the present one; none where there
+    /// was no other. A second call goes one further back.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn roll_back(&self, diagnosis: String, now: i64) -> Result<Option<Activation>, StoreError> {
         let name = diagnosis.clone();
         let rolled = self
             .writer

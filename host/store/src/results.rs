@@ -40,23 +40,14 @@ pub struct Recorded {
     pub requeued: usize,
 }
 
-/// Results, each recorded once.
-pub trait ResultRepository {
+impl Store {
     /// Records results. One counts where its job still stands as it was leased: also after the lease
     /// expired, as long as nobody else was given the job, and also where that expiry was its last attempt.
     ///
     /// # Errors
     ///
     /// Those of the database; nothing is recorded then.
-    fn record(
-        &self,
-        results: Vec<JobResult>,
-        now: i64,
-    ) -> impl Future<Output = Result<Recorded, StoreError>> + Send;
-}
-
-impl ResultRepository for Store {
-    async fn record(&self, results: Vec<JobResult>, now: i64) -> Result<Recorded, StoreError> {
+    pub async fn record(&self, results: Vec<JobResult>, now: i64) -> Result<Recorded, StoreError> {
         // What costs time is done here, not while others wait for the lane.
         let document = |result: &JobResult| match &result.outcome {
             JobOutcome::Finished { findings, .. } => Document::of(findings).map(Some),

@@ -106,94 +106,14 @@ pub(crate) fn word_of(value: &impl Serialize) -> Result<String, StoreError> {
     }
 }
 
-/// Runs and their fan-out into jobs.
-pub trait RunRepository {
+impl Store {
     /// Makes a run, and its jobs where it begins at once. Where one with the same fire time or
     /// idempotency key is there already, that one is answered, with false.
     ///
     /// # Errors
     ///
     /// Those of the database.
-    fn create_run(
-        &self,
-        new: NewRun,
-        start: Start,
-        now: i64,
-    ) -> impl Future<Output = Result<(RunId, bool), StoreError>> + Send;
-
-    /// Gives a waiting run its jobs. Answers how many; none where the run waits no longer.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn fan_out(
-        &self,
-        id: RunId,
-        jobs: FanOut,
-        now: i64,
-    ) -> impl Future<Output = Result<Option<usize>, StoreError>> + Send;
-
-    /// Notes why a run waits.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn set_waits_for(
-        &self,
-        id: RunId,
-        reasons: Vec<String>,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
-
-    /// Looks a run up.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn run(&self, id: RunId) -> impl Future<Output = Result<Option<StoredRun>, StoreError>> + Send;
-
-    /// How far a run is; none where there is none.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn run_state(&self, id: RunId) -> impl Future<Output = Result<Option<RunState>, StoreError>> + Send;
-
-    /// Lists runs, latest first.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn runs(
-        &self,
-        filter: &RunFilter,
-        page: &PageRequest,
-    ) -> impl Future<Output = Result<Page<Run>, StoreError>> + Send;
-
-    /// Runs that wait for something, oldest first.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn waiting_runs(&self, limit: i64) -> impl Future<Output = Result<Vec<StoredRun>, StoreError>> + Send;
-
-    /// Cancels a run and all of its jobs that have not ended, running ones too. False where it has
-    /// ended already or never was.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn cancel_run(&self, id: RunId, now: i64) -> impl Future<Output = Result<bool, StoreError>> + Send;
-
-    /// Queues the dead jobs of a run again, with all their attempts.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn retry_run(&self, id: RunId, now: i64) -> impl Future<Output = Result<Retried, StoreError>> + Send;
-}
-
-impl RunRepository for Store {
-    async fn create_run(&self, new: NewRun, start: Start, now: i64) -> Result<(RunId, bool), StoreError> {
+    pub async fn create_run(&self, new: NewRun, start: Start, now: i64) -> Result<(RunId, bool), StoreError> {
         if matches!(start, Start::Now(_)) {
             self.note_label_set(&label_set(&new.definition.required_labels), now).await?;
         }
@@ -202,7 +122,12 @@ impl RunRepository for Store {
         Ok((id, made))
     }
 
-    async fn fan_out(&self, id: RunId, jobs: FanOut, now: i64) -> Result<Option<usize>, StoreError> {
+    /// Gives a waiting run its jobs. Answers how many; none where the run waits no longer.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn fan_out(&self, id: RunId, jobs: FanOut, now: i64) -> Result<Option<usize>, StoreError> {
         let dialect = self.dialect;
         let FanOut { plan, cameras, missing } = jobs;
         let (plan, missing) = (serde_json::to_string(&plan)?, serde_json::to_string(&missing)?);
@@ -239,7 +164,12 @@ impl RunRepository for Store {
         }))
     }
 
-    async fn set_waits_for(&self, id: RunId, reasons: Vec<String>) -> Result<(), StoreError> {
+    /// Notes why a run waits.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn set_waits_for(&self, id: RunId, reasons: Vec<String>) -> Result<(), StoreError> {
         let reasons = serde_json::to_string(&reasons)?;
         self.writer
             .run(move |connection| {
@@ -255,7 +185,12 @@ impl RunRepository for Store {
             .await
     }
 
-    async fn run(&self, id: RunId) -> Result<Option<StoredRun>, StoreError> {
+    /// Looks a run up.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn run(&self, id: RunId) -> Result<Option<StoredRun>, StoreError> {
         let select = Select::new(COLUMNS).and("id = ?", Some(id.to_string()));
         let Some(row) = select.query().fetch_optional(&self.readers).await? else { return Ok(None) };
         let mut run = read(&row)?;
@@ -263,7 +198,12 @@ impl RunRepository for Store {
         Ok(Some(run.0))
     }
 
-    async fn run_state(&self, id: RunId) -> Result<Option<RunState>, StoreError> {
+    /// How far a run is; none where there is none.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn run_state(&self, id: RunId) -> Result<Option<RunState>, StoreError> {
         let row = query("SELECT state FROM runs WHERE id = $1")
             .bind(id.to_string())
             .fetch_optional(&self.readers)
@@ -271,7 +211,12 @@ impl RunRepository for Store {
         row.as_ref().map(|row| word(row, "state")).transpose()
     }
 
-    async fn runs(&self, filter: &RunFilter, page: &PageRequest) -> Result<Page<Run>, StoreError> {
+    /// Lists runs, latest first.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn runs(&self, filter: &RunFilter, page: &PageRequest) -> Result<Page<Run>, StoreError> {
         let rows = Select::new(COLUMNS)
             .and("task_id = ?", filter.task_id.clone())
             .and("state = ?", filter.state.as_ref().map(word_of).transpose()?)
@@ -282,13 +227,24 @@ impl RunRepository for Store {
         Ok(Page { items: page.items.into_iter().map(|(run, _)| run.run).collect(), next: page.next })
     }
 
-    async fn waiting_runs(&self, limit: i64) -> Result<Vec<StoredRun>, StoreError> {
+    /// Runs that wait for something, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn waiting_runs(&self, limit: i64) -> Result<Vec<StoredRun>, StoreError> {
         let sql = format!("{COLUMNS} WHERE state = 'waiting' ORDER BY id LIMIT $1");
         let rows = query(sql).bind(limit).fetch_all(&self.readers).await?;
         rows.iter().map(|row| Ok(read(row)?.0)).collect()
     }
 
-    async fn cancel_run(&self, id: RunId, now: i64) -> Result<bool, StoreError> {
+    /// Cancels a run and all of its jobs that have not ended, running ones too. False where it has
+    /// ended already or never was.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn cancel_run(&self, id: RunId, now: i64) -> Result<bool, StoreError> {
         let dialect = self.dialect;
         self.writer
             .run(move |connection| {
@@ -308,7 +264,12 @@ impl RunRepository for Store {
             .await
     }
 
-    async fn retry_run(&self, id: RunId, now: i64) -> Result<Retried, StoreError> {
+    /// Queues the dead jobs of a run again, with all their attempts.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn retry_run(&self, id: RunId, now: i64) -> Result<Retried, StoreError> {
         let dialect = self.dialect;
         let Some(run) = self.run(id).await? else { return Ok(Retried::Unknown) };
         self.note_label_set(&label_set(&run.definition.required_labels), now).await?;

@@ -28,49 +28,13 @@ pub struct Shadow {
     pub since: DateTime<Utc>,
 }
 
-/// Candidates, and how their findings compare with those that count.
-pub trait ShadowRepository {
+impl Store {
     /// Lets a plugin stand beside the active one of these diagnoses.
     ///
     /// # Errors
     ///
     /// [`StoreError::Conflict`] where another candidate stands beside one of them; nothing is changed then.
-    fn shadow(
-        &self,
-        digest: String,
-        diagnoses: Vec<String>,
-        now: i64,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
-
-    /// Ends it for these diagnoses. What was found stays; what the candidate remembers of cameras does not,
-    /// once it stands beside none.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn end_shadow(
-        &self,
-        digest: String,
-        diagnoses: Vec<String>,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
-
-    /// All candidates, by diagnosis.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn shadows(&self) -> impl Future<Output = Result<Vec<Shadow>, StoreError>> + Send;
-
-    /// How a candidate's findings compare, of all jobs that are kept.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn shadow_report(&self, digest: &str) -> impl Future<Output = Result<ShadowReport, StoreError>> + Send;
-}
-
-impl ShadowRepository for Store {
-    async fn shadow(&self, digest: String, diagnoses: Vec<String>, now: i64) -> Result<(), StoreError> {
+    pub async fn shadow(&self, digest: String, diagnoses: Vec<String>, now: i64) -> Result<(), StoreError> {
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
@@ -94,13 +58,24 @@ impl ShadowRepository for Store {
             .await
     }
 
-    async fn end_shadow(&self, digest: String, diagnoses: Vec<String>) -> Result<(), StoreError> {
+    /// Ends it for these diagnoses. What was found stays; what the candidate remembers of cameras does not,
+    /// once it stands beside none.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn end_shadow(&self, digest: String, diagnoses: Vec<String>) -> Result<(), StoreError> {
         self.writer
             .run(move |connection| Box::pin(async move { end(connection, &digest, &diagnoses).await }))
             .await
     }
 
-    async fn shadows(&self) -> Result<Vec<Shadow>, StoreError> {
+    /// All candidates, by diagnosis.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn shadows(&self) -> Result<Vec<Shadow>, StoreError> {
         let sql = "SELECT diagnosis, digest, since FROM shadows ORDER BY diagnosis";
         let rows = query(sql).fetch_all(&self.readers).await?;
         rows.iter()
@@ -111,7 +86,12 @@ impl ShadowRepository for Store {
             .collect()
     }
 
-    async fn shadow_report(&self, digest: &str) -> Result<ShadowReport, StoreError> {
+    /// How a candidate's findings compare, of all jobs that are kept.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn shadow_report(&self, digest: &str) -> Result<ShadowReport, StoreError> {
         let sql = "SELECT diagnosis, active, candidate, COUNT(*) AS compared, \
                    CAST(AVG(active_fuel) AS DOUBLE PRECISION) AS active_fuel, AVG(active_ms) AS active_ms, \
                    CAST(AVG(candidate_fuel) AS DOUBLE PRECISION) AS candidate_fuel, \

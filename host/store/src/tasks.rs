@@ -10,77 +10,13 @@ use crate::{
 
 const COLUMNS: &str = "SELECT id, definition, enabled, next_run_at, created_at, updated_at FROM tasks";
 
-/// Tasks and when they are due.
-pub trait TaskRepository {
+impl Store {
     /// Makes a task.
     ///
     /// # Errors
     ///
     /// [`StoreError::Conflict`] where its id is taken.
-    fn create_task(
-        &self,
-        id: String,
-        definition: TaskRequest,
-        next_run_at: Option<i64>,
-        now: i64,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
-
-    /// Changes a task; false where there is none.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn update_task(
-        &self,
-        id: String,
-        definition: TaskRequest,
-        next_run_at: Option<i64>,
-        now: i64,
-    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
-
-    /// Removes a task; its runs stay until they are pruned. False where there was none.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn delete_task(&self, id: String) -> impl Future<Output = Result<bool, StoreError>> + Send;
-
-    /// Looks a task up; `waits_for` is left to the caller.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn task(&self, id: &str) -> impl Future<Output = Result<Option<Task>, StoreError>> + Send;
-
-    /// Lists tasks in the order of their ids.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn tasks(&self, page: &PageRequest) -> impl Future<Output = Result<Page<Task>, StoreError>> + Send;
-
-    /// Enabled tasks whose next run is due, earliest first.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn due_tasks(&self, now: i64, limit: i64) -> impl Future<Output = Result<Vec<Task>, StoreError>> + Send;
-
-    /// Moves a task's next run, unless someone else did: `from` is what it was.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn advance_task(
-        &self,
-        id: String,
-        from: i64,
-        to: Option<i64>,
-    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
-}
-
-impl TaskRepository for Store {
-    async fn create_task(
+    pub async fn create_task(
         &self,
         id: String,
         definition: TaskRequest,
@@ -111,7 +47,12 @@ impl TaskRepository for Store {
             .await
     }
 
-    async fn update_task(
+    /// Changes a task; false where there is none.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn update_task(
         &self,
         id: String,
         definition: TaskRequest,
@@ -139,7 +80,12 @@ impl TaskRepository for Store {
             .await
     }
 
-    async fn delete_task(&self, id: String) -> Result<bool, StoreError> {
+    /// Removes a task; its runs stay until they are pruned. False where there was none.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn delete_task(&self, id: String) -> Result<bool, StoreError> {
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
@@ -151,17 +97,32 @@ impl TaskRepository for Store {
             .await
     }
 
-    async fn task(&self, id: &str) -> Result<Option<Task>, StoreError> {
+    /// Looks a task up; `waits_for` is left to the caller.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn task(&self, id: &str) -> Result<Option<Task>, StoreError> {
         let row = Select::new(COLUMNS).and("id = ?", Some(id)).query().fetch_optional(&self.readers).await?;
         row.as_ref().map(read).transpose()
     }
 
-    async fn tasks(&self, page: &PageRequest) -> Result<Page<Task>, StoreError> {
+    /// Lists tasks in the order of their ids.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn tasks(&self, page: &PageRequest) -> Result<Page<Task>, StoreError> {
         let rows = Select::new(COLUMNS).page(&self.readers, "id", "id > ?", page).await?;
         page_of(&rows, page.limit, read, |task| task.id.clone())
     }
 
-    async fn due_tasks(&self, now: i64, limit: i64) -> Result<Vec<Task>, StoreError> {
+    /// Enabled tasks whose next run is due, earliest first.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn due_tasks(&self, now: i64, limit: i64) -> Result<Vec<Task>, StoreError> {
         let sql = "SELECT id, definition, enabled, next_run_at, created_at, updated_at FROM tasks \
                    WHERE next_run_at IS NOT NULL AND next_run_at <= $1 AND enabled = 1 \
                    ORDER BY next_run_at LIMIT $2";
@@ -169,7 +130,12 @@ impl TaskRepository for Store {
         rows.iter().map(read).collect()
     }
 
-    async fn advance_task(&self, id: String, from: i64, to: Option<i64>) -> Result<bool, StoreError> {
+    /// Moves a task's next run, unless someone else did: `from` is what it was.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn advance_task(&self, id: String, from: i64, to: Option<i64>) -> Result<bool, StoreError> {
         self.writer
             .run(move |connection| {
                 Box::pin(async move {

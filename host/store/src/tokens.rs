@@ -23,39 +23,13 @@ pub struct StoredToken {
     pub lifetime_ms: Option<i64>,
 }
 
-/// Tokens, by their hashes.
-pub trait TokenRepository {
+impl Store {
     /// Keeps a token.
     ///
     /// # Errors
     ///
     /// Those of the database.
-    fn create_token(&self, token: StoredToken) -> impl Future<Output = Result<(), StoreError>> + Send;
-
-    /// Revokes a token; false where there is none that is in force.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn revoke_token(&self, id: String, now: i64) -> impl Future<Output = Result<bool, StoreError>> + Send;
-
-    /// Looks a token up.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn token(&self, id: &str) -> impl Future<Output = Result<Option<StoredToken>, StoreError>> + Send;
-
-    /// All tokens, oldest first.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn tokens(&self) -> impl Future<Output = Result<Vec<StoredToken>, StoreError>> + Send;
-}
-
-impl TokenRepository for Store {
-    async fn create_token(&self, token: StoredToken) -> Result<(), StoreError> {
+    pub async fn create_token(&self, token: StoredToken) -> Result<(), StoreError> {
         let scope = word_of(&token.info.scope)?;
         self.writer
             .run(move |connection| {
@@ -79,7 +53,12 @@ impl TokenRepository for Store {
             .await
     }
 
-    async fn revoke_token(&self, id: String, now: i64) -> Result<bool, StoreError> {
+    /// Revokes a token; false where there is none that is in force.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn revoke_token(&self, id: String, now: i64) -> Result<bool, StoreError> {
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
@@ -90,12 +69,22 @@ impl TokenRepository for Store {
             .await
     }
 
-    async fn token(&self, id: &str) -> Result<Option<StoredToken>, StoreError> {
+    /// Looks a token up.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn token(&self, id: &str) -> Result<Option<StoredToken>, StoreError> {
         let row = Select::new(COLUMNS).and("id = ?", Some(id)).query().fetch_optional(&self.readers).await?;
         row.as_ref().map(read).transpose()
     }
 
-    async fn tokens(&self) -> Result<Vec<StoredToken>, StoreError> {
+    /// All tokens, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn tokens(&self) -> Result<Vec<StoredToken>, StoreError> {
         let sql = "SELECT id, name, scope, hash, created_at, expires_at, revoked_at, lifetime_ms FROM tokens ORDER BY created_at, id";
         query(sql).fetch_all(&self.readers).await?.iter().map(read).collect()
     }

@@ -82,78 +82,13 @@ pub struct QueueState {
     pub oldest_running_ms: i64,
 }
 
-/// What happens by itself: expiry, deadlines, pruning, leadership.
-pub trait UpkeepRepository {
+impl Store {
     /// What there is to do at a moment. One statement.
     ///
     /// # Errors
     ///
     /// Those of the database.
-    fn agenda(&self, now: i64) -> impl Future<Output = Result<Agenda, StoreError>> + Send;
-
-    /// Takes back expired leases, gives up what is overdue, ends the runs of what it gave up. Where nodes could
-    /// not be heard of for a while, `heard` is false, and what they hold is left to them: they may hold it still.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn reap(&self, heard: bool, now: i64) -> impl Future<Output = Result<Reaped, StoreError>> + Send;
-
-    /// Ends runs without open jobs, whose end no master lived to note, and removes sets of labels that nobody
-    /// uses. Answers the runs.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn tidy(&self, now: i64) -> impl Future<Output = Result<Vec<RunId>, StoreError>> + Send;
-
-    /// The queue at a glance.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn queue_state(&self, now: i64) -> impl Future<Output = Result<QueueState, StoreError>> + Send;
-
-    /// Removes a little of what is older than `max_age_ms`; answers how many rows. Call it until it says
-    /// none. Each step looks at the oldest rows only, however many there are.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn prune(&self, max_age_ms: i64, now: i64) -> impl Future<Output = Result<u64, StoreError>> + Send;
-
-    /// How many findings there are, about: reports are counted, or guessed by the database where there are very
-    /// many, and the latest ones tell how many findings a report has.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn count_findings(&self) -> impl Future<Output = Result<u64, StoreError>> + Send;
-
-    /// Removes the oldest reports until `excess` findings are gone, or a step's worth of reports; answers how many
-    /// findings.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn prune_oldest(&self, excess: u64) -> impl Future<Output = Result<u64, StoreError>> + Send;
-
-    /// Becomes or stays the one of several masters that does `role`, for so long, by the database's
-    /// clock. False where another one is.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn lead(
-        &self,
-        role: &'static str,
-        holder: String,
-        hold_ms: i64,
-    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
-}
-
-impl UpkeepRepository for Store {
-    async fn agenda(&self, now: i64) -> Result<Agenda, StoreError> {
+    pub async fn agenda(&self, now: i64) -> Result<Agenda, StoreError> {
         let (leases, deadlines) = {
             let floors = self.known.upkeep.lock();
             (floors.leases, floors.deadlines)
@@ -175,7 +110,13 @@ impl UpkeepRepository for Store {
         })
     }
 
-    async fn reap(&self, heard: bool, now: i64) -> Result<Reaped, StoreError> {
+    /// Takes back expired leases, gives up what is overdue, ends the runs of what it gave up. Where nodes could
+    /// not be heard of for a while, `heard` is false, and what they hold is left to them: they may hold it still.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn reap(&self, heard: bool, now: i64) -> Result<Reaped, StoreError> {
         let mut reaped = Reaped::default();
         let mut ended = BTreeSet::new();
         if heard {
@@ -192,7 +133,13 @@ impl UpkeepRepository for Store {
         Ok(reaped)
     }
 
-    async fn tidy(&self, now: i64) -> Result<Vec<RunId>, StoreError> {
+    /// Ends runs without open jobs, whose end no master lived to note, and removes sets of labels that nobody
+    /// uses. Answers the runs.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn tidy(&self, now: i64) -> Result<Vec<RunId>, StoreError> {
         let old = "required <> '' AND used_at < $1 AND NOT EXISTS (SELECT 1 FROM jobs \
                    WHERE jobs.state IN ('queued', 'running') AND jobs.required = label_sets.required)";
         let sql = format!("SELECT required FROM label_sets WHERE {old} LIMIT 1");
@@ -210,7 +157,12 @@ impl UpkeepRepository for Store {
         self.finish_all(now).await
     }
 
-    async fn queue_state(&self, now: i64) -> Result<QueueState, StoreError> {
+    /// The queue at a glance.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn queue_state(&self, now: i64) -> Result<QueueState, StoreError> {
         let sql = "SELECT (SELECT COUNT(*) FROM jobs WHERE state = 'queued') AS queued, \
                    (SELECT COUNT(*) FROM jobs WHERE state = 'running') AS running, \
                    (SELECT COUNT(*) FROM jobs WHERE state = 'dead') AS dead, \
@@ -229,7 +181,13 @@ impl UpkeepRepository for Store {
         })
     }
 
-    async fn prune(&self, max_age_ms: i64, now: i64) -> Result<u64, StoreError> {
+    /// Removes a little of what is older than `max_age_ms`; answers how many rows. Call it until it says
+    /// none. Each step looks at the oldest rows only, however many there are.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn prune(&self, max_age_ms: i64, now: i64) -> Result<u64, StoreError> {
         let before = now - max_age_ms;
         // Whether there is anything is read first: most of the time there is not.
         let sql = "SELECT (SELECT COUNT(*) FROM (SELECT id FROM reports WHERE id < $2 LIMIT 1) AS r) \
@@ -267,7 +225,13 @@ impl UpkeepRepository for Store {
             .await
     }
 
-    async fn count_findings(&self) -> Result<u64, StoreError> {
+    /// How many findings there are, about: reports are counted, or guessed by the database where there are very
+    /// many, and the latest ones tell how many findings a report has.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn count_findings(&self) -> Result<u64, StoreError> {
         let reports = match self.dialect {
             Dialect::Sqlite => "SELECT COUNT(*) AS reports FROM reports",
             // Below that, counting costs little.
@@ -288,7 +252,13 @@ impl UpkeepRepository for Store {
         Ok((reports as f64 * findings as f64 / sampled.max(1) as f64) as u64)
     }
 
-    async fn prune_oldest(&self, excess: u64) -> Result<u64, StoreError> {
+    /// Removes the oldest reports until `excess` findings are gone, or a step's worth of reports; answers how many
+    /// findings.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn prune_oldest(&self, excess: u64) -> Result<u64, StoreError> {
         // Reports are removed as a whole: so many of the oldest that no findings are too many.
         let sql = "SELECT id, findings FROM reports ORDER BY id LIMIT $1";
         let rows = query(sql).bind(PRUNE_STEP).fetch_all(&self.readers).await?;
@@ -316,7 +286,13 @@ impl UpkeepRepository for Store {
             .await
     }
 
-    async fn lead(&self, role: &'static str, holder: String, hold_ms: i64) -> Result<bool, StoreError> {
+    /// Becomes or stays the one of several masters that does `role`, for so long, by the database's
+    /// clock. False where another one is.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn lead(&self, role: &'static str, holder: String, hold_ms: i64) -> Result<bool, StoreError> {
         let now = self.dialect.now();
         let sql = format!(
             "INSERT INTO leaders (role, holder, held_until) VALUES ($1, $2, {now} + $3) \

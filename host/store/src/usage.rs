@@ -14,30 +14,23 @@ use crate::{
 /// Milliseconds of a day.
 pub(crate) const DAY_MS: i64 = 86_400_000;
 
-/// What runs of plugins used.
-pub trait UsageRepository {
-    /// What runs of a plugin used at the most, by day, latest first.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn usage(&self, digest: &str) -> impl Future<Output = Result<Vec<UsedOfDay>, StoreError>> + Send;
-
+impl Store {
     /// Writes what was used since the last time. Until then it is kept in memory only: rows that all masters
     /// change are not held while results are recorded.
     ///
     /// # Errors
     ///
     /// Those of the database; it is tried again with the next call.
-    fn write_usage(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
-}
-
-impl UsageRepository for Store {
-    async fn write_usage(&self) -> Result<(), StoreError> {
+    pub async fn write_usage(&self) -> Result<(), StoreError> {
         self.write_unwritten().await
     }
 
-    async fn usage(&self, digest: &str) -> Result<Vec<UsedOfDay>, StoreError> {
+    /// What runs of a plugin used at the most, by day, latest first.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn usage(&self, digest: &str) -> Result<Vec<UsedOfDay>, StoreError> {
         self.write_unwritten().await?;
         let sql = "SELECT day, runs, failed, max_fuel, max_compute_ms, max_memory_bytes FROM plugin_usage \
                    WHERE digest = $1 ORDER BY day DESC";

@@ -23,9 +23,7 @@ use easysight_protocol::{
     JobId, KeySignature, PluginSignature, RunId, RunState, Scope, Status, TokenInfo, Trigger, Verdict,
 };
 use easysight_store::{
-    CameraFilter, CameraRepository, Dialect, NewRun, PageRequest, PluginRepository, ResultRepository,
-    RunFilter, RunRepository, Start, Store, StoreError, StoredToken, TaskRepository, TokenRepository,
-    UpkeepRepository,
+    CameraFilter, Dialect, NewRun, PageRequest, RunFilter, Start, Store, StoreError, StoredToken,
 };
 use history::{
     a_camera_s_health_is_what_was_captured_last, a_cancelled_run_is_not_tried_again,

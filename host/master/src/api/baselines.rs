@@ -3,7 +3,6 @@
 use axum::{Json, extract::State};
 use easysight_daemon::problem::Error;
 use easysight_protocol::{BaselineInfo, BaselineReset, Problem};
-use easysight_store::{BaselineRepository, CameraRepository};
 use serde::Deserialize;
 use utoipa::IntoParams;
 

@@ -7,7 +7,7 @@ mod sheet;
 use axum::{Json, extract::State, http::StatusCode};
 use easysight_daemon::{body::JsonBody, problem::Error};
 use easysight_protocol::{Camera, CameraGroup, CameraRequest, ChangedCamera, Page, Problem, Status};
-use easysight_store::{CameraFilter, CameraRepository};
+use easysight_store::CameraFilter;
 use serde::Deserialize;
 use utoipa::IntoParams;
 

@@ -9,7 +9,6 @@ use axum::{
 use easysight_daemon::{body::gather, problem::Error};
 use easysight_protocol::Problem;
 use easysight_sandbox::Digest;
-use easysight_store::PictureRepository;
 use serde::Deserialize;
 use tower::ServiceExt;
 use tower_http::services::ServeFile;

@@ -1,6 +1,5 @@
 //! Plugins: publishing, activating, fetching.
 
-use easysight_store::PluginRepository;
 use std::io::ErrorKind;
 
 use axum::{

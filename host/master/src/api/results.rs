@@ -9,7 +9,7 @@ use axum::{
 use chrono::{DateTime, Utc};
 use easysight_daemon::problem::Error;
 use easysight_protocol::{DiagnosisResult, JobId, Page, Problem, RunId};
-use easysight_store::{FindingFilter, FindingRepository};
+use easysight_store::FindingFilter;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 

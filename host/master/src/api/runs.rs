@@ -3,7 +3,7 @@
 use axum::{Json, extract::State, http::StatusCode};
 use easysight_daemon::problem::Error;
 use easysight_protocol::{Job, JobId, JobState, Page, Problem, Run, RunChange, RunId, RunState};
-use easysight_store::{JobRepository, Retried, RunFilter, RunRepository};
+use easysight_store::{Retried, RunFilter};
 use serde::Deserialize;
 use utoipa::IntoParams;
 

@@ -7,7 +7,6 @@ use easysight_protocol::{
     ActivationRequest, PluginUsage, Problem, PublishedPlugin, RunLimits, ShadowReport, Used,
 };
 use easysight_sandbox::Limits;
-use easysight_store::{PluginRepository, ShadowRepository, UsageRepository};
 
 use crate::{
     master::{Shared, now_ms},

@@ -19,7 +19,7 @@ use easysight_protocol::{
     Event, Failure, JobId, JobState, Problem, RunId, RunState, Schedule, Submission, SubmissionId,
     SubmissionRequest, SubmissionState, TaskRequest, Trigger, masked_source, uploaded_name, uploaded_source,
 };
-use easysight_store::{FindingFilter, FindingRepository, JobRepository, NewRun, PageRequest, RunRepository};
+use easysight_store::{FindingFilter, NewRun, PageRequest};
 use serde::Deserialize;
 use tokio::{
     sync::broadcast::error::RecvError,

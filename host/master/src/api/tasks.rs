@@ -7,7 +7,7 @@ use axum::{
 };
 use easysight_daemon::{body::JsonBody, problem::Error, requests::RequestOrigin};
 use easysight_protocol::{NodeState, Page, Problem, Run, SubmitRequest, Task, TaskRequest, Trigger};
-use easysight_store::{CameraRepository, NewRun, NodeRepository, RunRepository, StoreError, TaskRepository};
+use easysight_store::{NewRun, StoreError};
 use serde_json::Value;
 
 use crate::{

@@ -3,7 +3,6 @@
 use axum::{Json, extract::State, http::StatusCode};
 use easysight_daemon::{body::JsonBody, problem::Error};
 use easysight_protocol::{NewToken, Problem, TokenInfo, TokenRequest};
-use easysight_store::TokenRepository;
 
 use crate::{
     access::{MAX_LIFETIME_S, make_token},

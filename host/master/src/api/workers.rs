@@ -9,9 +9,7 @@ use easysight_protocol::{
     LeaseToken, NodeChange, NodeState, Problem, RegisterAnswer, RegisterRequest, ResultsAnswer,
     ResultsRequest, RunChange,
 };
-use easysight_store::{
-    HeartbeatOutcome, LeaseRepository, Leased, NodeRepository, Registration, ResultRepository, WantedLease,
-};
+use easysight_store::{HeartbeatOutcome, Leased, Registration, WantedLease};
 use serde::Deserialize;
 use tokio::time::Instant;
 use utoipa::IntoParams;

@@ -6,10 +6,7 @@ use chrono::{DateTime, TimeZone, Utc};
 use easysight_protocol::{
     Baseline, Failure, Finding, JobOutcome, JobResult, RunId, Scope, Status, TokenInfo, Trigger,
 };
-use easysight_store::{
-    BaselineRepository, CameraRepository, NewRun, NodeRepository, ResultRepository, RunRepository, Start,
-    Store, StoredToken, TokenRepository, UpkeepRepository,
-};
+use easysight_store::{NewRun, Start, Store, StoredToken};
 
 use crate::databases::{LEASE_MS, Node, camera, ended, fan_out, finding, finished, plan, run_of, task};
 

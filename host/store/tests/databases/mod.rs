@@ -13,10 +13,7 @@ use easysight_protocol::{
     LeasedJob, Origin, PlannedPlugin, PublishedPlugin, RegisterRequest, RunId, Status, SystemInfo,
     TaskRequest, Text, Totals, Trigger,
 };
-use easysight_store::{
-    Dialect, FanOut, LeaseRepository, Leased, NewRun, NodeRepository, RunRepository, Start, Store,
-    WantedLease,
-};
+use easysight_store::{Dialect, FanOut, Leased, NewRun, Start, Store, WantedLease};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tempfile::TempDir;
 use uuid::Uuid;

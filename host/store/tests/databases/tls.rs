@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use easysight_store::{Dialect, Store, UpkeepRepository};
+use easysight_store::{Dialect, Store};
 
 use super::postgres::{Entry, Private};
 

@@ -4,10 +4,7 @@ use chrono::{DateTime, TimeZone, Utc};
 use easysight_protocol::{
     Failure, Finding, JobOutcome, JobResult, LeasedJob, RunState, Status, TaskRequest, Verdict,
 };
-use easysight_store::{
-    CameraRepository, FindingFilter, FindingRepository, LeaseRepository, Leased, PageRequest,
-    ResultRepository, Retried, RunFilter, RunRepository, Store,
-};
+use easysight_store::{FindingFilter, Leased, PageRequest, Retried, RunFilter, Store};
 
 use crate::{
     databases::{LEASE_MS, Node, camera, finding, finished, run_of, task},

@@ -4,11 +4,7 @@ use easysight_protocol::{
     Failure, Incarnation, JobId, JobOutcome, JobResult, JobState, LeaseToken, LeasedJob, NodeState, RunState,
     Status, Verdict,
 };
-use easysight_store::{
-    CameraRepository, FindingFilter, FindingRepository, HeartbeatOutcome, JobRepository, LeaseRepository,
-    NodeRepository, Registration, ResultRepository, Retried, RunRepository, Store, UpkeepRepository,
-    WantedLease,
-};
+use easysight_store::{FindingFilter, HeartbeatOutcome, Registration, Retried, Store, WantedLease};
 use uuid::Uuid;
 
 use crate::{

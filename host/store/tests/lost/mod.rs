@@ -2,9 +2,7 @@
 
 use chrono::{TimeZone, Utc};
 use easysight_protocol::{Finding, JobOutcome, JobPlan, LeasedJob, Look, Lost, Status};
-use easysight_store::{
-    CameraFilter, CameraRepository, FanOut, JobRepository, ResultRepository, RunRepository, Store,
-};
+use easysight_store::{CameraFilter, FanOut, Store};
 
 use crate::{
     databases::{Node, begin, camera, ended, finding, finished, plan, run_of, task},

@@ -1,10 +1,7 @@
 //! The master or its database was away: nobody is punished for it.
 
 use easysight_protocol::{JobState, RunState, Status, TaskRequest, Verdict};
-use easysight_store::{
-    CameraRepository, HeartbeatOutcome, JobRepository, LeaseRepository, NodeRepository, Registration,
-    ResultRepository, RunRepository, Store, StoreError, UpkeepRepository, silent_before,
-};
+use easysight_store::{HeartbeatOutcome, Registration, Store, StoreError, silent_before};
 
 use crate::databases::{
     LEASE_MS, Node, camera, finished,

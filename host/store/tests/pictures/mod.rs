@@ -1,6 +1,6 @@
 //! Cameras' last good pictures: when one is asked for, and what becomes of it.
 
-use easysight_store::{CameraRepository, PictureRepository, ResultRepository, Store};
+use easysight_store::Store;
 
 use crate::databases::{Node, camera, finished, run_of, task};
 

@@ -4,9 +4,7 @@ use easysight_protocol::{
     Baseline, Finding, JobOutcome, JobPlan, JobResult, LeasedJob, MAX_BASELINE_BYTES, PlannedPlugin, Status,
     Verdict,
 };
-use easysight_store::{
-    BaselineRepository, CameraRepository, FanOut, Leased, ResultRepository, Store, UpkeepRepository,
-};
+use easysight_store::{FanOut, Leased, Store};
 
 use crate::databases::{LEASE_MS, Node, begin, camera, finding, task};
 

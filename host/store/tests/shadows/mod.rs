@@ -3,11 +3,7 @@
 use easysight_protocol::{
     Baseline, Failure, Finding, JobOutcome, JobPlan, LeasedJob, PlannedPlugin, Status, Used, Verdict,
 };
-use easysight_store::{
-    BaselineRepository, CameraRepository, FanOut, FindingFilter, FindingRepository, Leased, PageRequest,
-    PluginRepository, ResultRepository, ShadowRepository, Store, StoreError, UpkeepRepository,
-    UsageRepository,
-};
+use easysight_store::{FanOut, FindingFilter, Leased, PageRequest, Store, StoreError};
 
 use crate::databases::{Node, begin, camera, ended, finding, published, task};
 

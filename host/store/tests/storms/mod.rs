@@ -6,10 +6,7 @@ use std::{
 };
 
 use easysight_protocol::{CameraRequest, Labels, RunId, Status, TaskRequest, Verdict};
-use easysight_store::{
-    CameraRepository, Dialect, HeartbeatOutcome, LeaseRepository, NodeRepository, ResultRepository,
-    RunRepository, Store, StoreError, UpkeepRepository,
-};
+use easysight_store::{Dialect, HeartbeatOutcome, Store, StoreError};
 use futures::{StreamExt, stream::FuturesUnordered};
 use tokio::task::JoinSet;
 

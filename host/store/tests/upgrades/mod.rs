@@ -3,10 +3,7 @@
 use std::path::Path;
 
 use easysight_protocol::Status;
-use easysight_store::{
-    CameraRepository, Dialect, FindingFilter, FindingRepository, PageRequest, ResultRepository,
-    RunRepository, Store,
-};
+use easysight_store::{Dialect, FindingFilter, PageRequest, Store};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection, migrate::Migrator};
 
 use crate::{

@@ -7,7 +7,7 @@ use easysight_daemon::{body::gather, problem::Error};
 use easysight_protocol::{
     CameraRequest, ImportAction, ImportAnswer, Labels, LineProblem, PlannedLine, Problem, masked_source,
 };
-use easysight_store::{CameraRepository, StoredCamera};
+use easysight_store::StoredCamera;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
