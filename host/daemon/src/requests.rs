@@ -11,7 +11,6 @@ use axum::{
 };
 use easysight_protocol::Origin;
 use tracing::{Instrument, field};
-use uuid::Uuid;
 
 use crate::telemetry;
 
@@ -32,7 +31,7 @@ impl RequestId {
     /// Makes a new id. Ids sort by time.
     #[must_use]
     pub fn new() -> Self {
-        Self(Uuid::now_v7().to_string().into())
+        Self(easysight_protocol::fresh_id().to_string().into())
     }
 
     /// The id that a client gave, if it can be shown.

@@ -218,8 +218,10 @@ mod tests {
     #[tokio::test]
     async fn a_master_does_not_open_when_its_last_token_expires() {
         let (access, store, _dir) = access(true).await;
-        let over =
-            TokenRequest { expires_at: Some(Utc::now() - TimeDelta::days(1)), ..request(Scope::Admin) };
+        let over = TokenRequest {
+            expires_at: Some(easysight_protocol::now() - TimeDelta::days(1)),
+            ..request(Scope::Admin)
+        };
         let over = make_token(&store, over).await.unwrap();
         assert!(!access.refresh().await.unwrap());
         assert!(access.authenticate(Credentials::Missing).await.is_err());
@@ -247,7 +249,7 @@ mod tests {
         let other = format!("{}0", viewer.token.get(..viewer.token.len() - 1).unwrap());
         assert_eq!(holder(&other).await.is_some(), other == viewer.token);
         assert_eq!(holder("es_nobody_x").await, None);
-        let past = Some(Utc::now() - chrono::TimeDelta::seconds(1));
+        let past = Some(easysight_protocol::now() - chrono::TimeDelta::seconds(1));
         let over = TokenRequest { expires_at: past, ..request(Scope::Admin) };
         let over = make_token(&store, over).await.unwrap();
         assert_eq!(holder(&over.token).await, None);

@@ -110,7 +110,7 @@ pub(crate) fn now_ms() -> i64 {
     let (now, seen) = {
         let mut clock = clock.lock();
         let elapsed = i64::try_from(begin.elapsed().as_millis()).unwrap_or(i64::MAX);
-        clock.now(Utc::now().timestamp_millis(), elapsed)
+        clock.now(easysight_protocol::now().timestamp_millis(), elapsed)
     };
     match seen {
         None => {}
@@ -128,7 +128,7 @@ pub(crate) fn now_ms() -> i64 {
 
 /// The same as a date.
 pub(crate) fn now() -> DateTime<Utc> {
-    DateTime::from_timestamp_millis(now_ms()).unwrap_or_else(Utc::now)
+    DateTime::from_timestamp_millis(now_ms()).unwrap_or_else(easysight_protocol::now)
 }
 
 /// A name for a new run, which sorts by the time that is measured.

@@ -10,7 +10,6 @@ use std::{
 
 use anyhow::{Context, bail};
 use axum_server::{Handle, tls_rustls::RustlsConfig};
-use chrono::Utc;
 use easysight_daemon::process::{NotifyState, StopSignals, lock, notify, watchdog};
 use easysight_daemon::pulse::Pulse;
 use easysight_sandbox::{Limits, Sandbox, SandboxConfig};
@@ -18,7 +17,6 @@ use easysight_store::{Dialect, Store};
 use easysight_trust::TrustedKeys;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use crate::{
     access::Access,
@@ -99,8 +97,8 @@ pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
         stopping: CancellationToken::new(),
         pulse: Pulse::new(),
         lease_ms: settings.lease_ms(),
-        started_at: Utc::now(),
-        id: Uuid::now_v7().to_string(),
+        started_at: easysight_protocol::now(),
+        id: easysight_protocol::fresh_id().to_string(),
     });
     let max_age_ms = i64::try_from(settings.retention.as_millis()).unwrap_or(i64::MAX);
     let retention = Retention::new(max_age_ms, settings.max_findings);

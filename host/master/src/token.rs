@@ -99,7 +99,7 @@ async fn check_clock(store: &Store) -> anyhow::Result<()> {
     let Some(written) = store.written_at().await?.and_then(DateTime::from_timestamp_millis) else {
         return Ok(());
     };
-    let now = Utc::now();
+    let now = easysight_protocol::now();
     if now + TOLERANCE < written {
         bail!(
             "--expires-days: the clock of this machine says {}, and the database has entries of {}: put the clock right \

@@ -7,6 +7,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+/// A new id, which sorts after all ids made before.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "the one place")]
+pub fn fresh_id() -> Uuid {
+    Uuid::now_v7()
+}
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -18,7 +25,7 @@ macro_rules! id {
             /// A new id, which sorts after all ids made before.
             #[must_use]
             pub fn fresh() -> Self {
-                Self(Uuid::now_v7())
+                Self(fresh_id())
             }
         }
 

@@ -9,6 +9,7 @@ mod event;
 mod finding;
 mod id;
 mod import;
+mod moment;
 mod node;
 mod page;
 mod plugin;
@@ -31,8 +32,9 @@ pub use camera::{
 };
 pub use event::{Event, NodeChange, RunChange};
 pub use finding::{Decision, Evidence, Failure, Finding, Look, Metric, Region, Status, Text};
-pub use id::{Incarnation, JobId, LeaseToken, RunId, SubmissionId};
+pub use id::{Incarnation, JobId, LeaseToken, RunId, SubmissionId, fresh_id};
 pub use import::{ImportAction, ImportAnswer, LineProblem, PlannedLine};
+pub use moment::now;
 pub use node::{
     MasterStatus, NodeMode, NodeState, NodeStatus, PluginSummary, PoolStatus, SystemInfo, Totals,
 };

@@ -4,7 +4,6 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use easysight_protocol::{HeartbeatRequest, Incarnation, JobPlan, Labels, LeaseToken, LeasedJob};
-use uuid::Uuid;
 
 use crate::{HeartbeatOutcome, Store, StoreError, beats::Beat, db::Via, leasing::Ask, looks::look, runs};
 
@@ -39,7 +38,7 @@ pub struct Leased {
 
 impl Leased {
     pub(crate) fn nothing() -> Self {
-        Self { lease: LeaseToken(Uuid::now_v7()), plans: Vec::new(), jobs: Vec::new() }
+        Self { lease: LeaseToken::fresh(), plans: Vec::new(), jobs: Vec::new() }
     }
 }
 

@@ -5,7 +5,6 @@ use std::{collections::HashMap, sync::Arc};
 use easysight_protocol::{JobId, JobPlan, LeaseToken, LeasedJob, RunId};
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
-use uuid::Uuid;
 
 use crate::{
     Dialect, Known, Leased, StoreError, WantedLease,
@@ -92,7 +91,7 @@ impl Leases {
         let mut answers: Vec<Option<Leased>> = asks.iter().map(|_| Some(Leased::nothing())).collect();
         let place = |(at, ask)| {
             let Ask { wanted, until, .. }: &Ask = ask;
-            Place { at, wanted, lease: LeaseToken(Uuid::now_v7()), until: *until, jobs: Vec::new() }
+            Place { at, wanted, lease: LeaseToken::fresh(), until: *until, jobs: Vec::new() }
         };
         let mut places: Vec<Place<'_>> = asks.iter().enumerate().map(place).collect();
         let strangers = self.greet(connection, &mut places, now).await?;

@@ -7,7 +7,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chrono::Utc;
 use easysight_capture::{CaptureErrorKind, Capturer, Source};
 use easysight_daemon::{pulse::Pulse, telemetry};
 use easysight_diagnose::{
@@ -23,7 +22,6 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
-use uuid::Uuid;
 
 use crate::{executors::Executors, metrics::Metrics};
 
@@ -173,12 +171,12 @@ impl Jobs {
             let seconds = (book.job_seconds * turns).clamp(1.0, 60.0);
             return Err(Refused::Full(Duration::from_secs_f64(seconds)));
         }
-        let id = SubmissionId(Uuid::now_v7());
+        let id = SubmissionId::fresh();
         let submission = Submission {
             id,
             state: SubmissionState::Queued,
             source: shown,
-            created_at: Utc::now(),
+            created_at: easysight_protocol::now(),
             started_at: None,
             finished_at: None,
             decode_ms: None,
@@ -274,7 +272,7 @@ impl Jobs {
         book.running += 1;
         if let Some(entry) = book.entries.get_mut(&id) {
             entry.submission.state = SubmissionState::Running;
-            entry.submission.started_at = Some(Utc::now());
+            entry.submission.started_at = Some(easysight_protocol::now());
         }
         self.gauge(&book);
     }
@@ -289,7 +287,7 @@ impl Jobs {
         }
         if let Some(entry) = book.entries.get_mut(&id) {
             let submission = &mut entry.submission;
-            submission.finished_at = Some(Utc::now());
+            submission.finished_at = Some(easysight_protocol::now());
             match outcome {
                 Ok((examination, picture)) => {
                     if picture.is_some() {

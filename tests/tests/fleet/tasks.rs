@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use crate::{
     bare_node::{Node, nothing_found, result},
@@ -81,7 +80,7 @@ async fn results_that_nobody_may_report_are_told_apart() {
     let lease = node.lease(0).await;
     let good = result(&lease, 0, &nothing_found());
     let mut unknown = good.clone();
-    unknown["job_id"] = json!(Uuid::now_v7());
+    unknown["job_id"] = json!(easysight_protocol::fresh_id());
     let mut stale = result(&lease, 1, &nothing_found());
     stale["attempt"] = json!(7);
     assert_eq!(node.report(json!([good, unknown, stale])).await, json!(["recorded", "unknown", "stale"]));

@@ -2,7 +2,6 @@
 
 use easysight_daemon::problem::Error;
 use easysight_protocol::{Labels, uploaded_name};
-use uuid::Uuid;
 
 use crate::problems::invalid;
 
@@ -18,7 +17,7 @@ pub(super) fn id_or_new(given: Option<String>) -> Result<String, Error> {
             id_text("/id", &id)?;
             Ok(id)
         }
-        None => Ok(Uuid::now_v7().to_string()),
+        None => Ok(easysight_protocol::fresh_id().to_string()),
     }
 }
 

@@ -152,7 +152,7 @@ pub(super) async fn lease(
             })?
         } else {
             master.pollers.note(&node_id, request.incarnation, now);
-            Leased { lease: LeaseToken(Uuid::now_v7()), plans: Vec::new(), jobs: Vec::new() }
+            Leased { lease: LeaseToken::fresh(), plans: Vec::new(), jobs: Vec::new() }
         };
         let woken = if leased.jobs.is_empty() {
             tokio::select! {

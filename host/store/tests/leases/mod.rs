@@ -66,7 +66,7 @@ pub(crate) async fn a_result_is_recorded_once(store: &Store) {
     let results = vec![
         finished(&leased, &leased.jobs[0], Status::Error),
         finished(&leased, &leased.jobs[0], Status::Error),
-        JobResult { job_id: JobId(Uuid::now_v7()), ..finished(&leased, &leased.jobs[1], Status::Normal) },
+        JobResult { job_id: JobId::fresh(), ..finished(&leased, &leased.jobs[1], Status::Normal) },
         JobResult { lease: LeaseToken(Uuid::new_v4()), ..finished(&leased, &leased.jobs[1], Status::Normal) },
     ];
     let recorded = store.record(results.clone(), 2_000).await.unwrap();
@@ -268,7 +268,7 @@ pub(crate) async fn a_node_shows_both_that_its_heart_beats_and_that_it_asks_for_
     node.register(store, 1_000).await;
     let leased = node.lease(store, 2, 2_000).await;
     // Its lease loop hangs from here on; a heartbeat that tells of a job which is not its own counts.
-    let strange = [leased.jobs[0].clone(), LeasedJob { id: JobId(Uuid::now_v7()), ..leased.jobs[1].clone() }];
+    let strange = [leased.jobs[0].clone(), LeasedJob { id: JobId::fresh(), ..leased.jobs[1].clone() }];
     let beat = store.heartbeat("n".into(), node.beat(&strange), 9_000, LEASE_MS).await.unwrap();
     assert!(matches!(beat, HeartbeatOutcome::Noted { revoked, lost: 1 } if revoked == [strange[1].id]));
     let shown = store.nodes(9_500 - LEASE_MS).await.unwrap().remove(0);

@@ -158,13 +158,12 @@ impl Book {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
 
     use super::*;
 
     fn job(attempt: u32) -> LeasedJob {
         LeasedJob {
-            id: JobId(Uuid::now_v7()),
+            id: JobId::fresh(),
             attempt,
             plan: 0,
             camera_id: None,

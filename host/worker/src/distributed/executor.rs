@@ -2,7 +2,6 @@
 
 use std::{fmt::Display, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use chrono::Utc;
 use easysight_capture::{CaptureErrorKind, Capturer, Source};
 use easysight_daemon::telemetry;
 use easysight_diagnose::{
@@ -112,7 +111,7 @@ async fn examine(
         }
         Err(Lack::Own(failure) | Lack::Plugin(failure)) => return Err(failure),
     };
-    let captured_at = Utc::now();
+    let captured_at = easysight_protocol::now();
     let known = remembered(&job.baselines);
     let looks = Looks::new(every, &plan, &known);
     let judge = Judge { node, plan: Arc::new(plan), known: Arc::new(known), wants_good: job.good_picture };

@@ -8,7 +8,6 @@ use std::{
 };
 
 use anyhow::Context;
-use chrono::Utc;
 use easysight_protocol::{HeartbeatAnswer, HeartbeatRequest, SystemInfo};
 use tokio::time::Instant;
 
@@ -114,6 +113,6 @@ fn request(node: &Distributed, system: Option<SystemInfo>) -> HeartbeatRequest {
         draining: node.stopping.is_cancelled(),
         system,
         totals: node.metrics.totals(),
-        clock: Utc::now(),
+        clock: easysight_protocol::now(),
     }
 }

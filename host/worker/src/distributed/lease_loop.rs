@@ -5,7 +5,6 @@ use std::{
     time::Duration,
 };
 
-use chrono::Utc;
 use easysight_protocol::{LeaseAnswer, LeaseRequest, RegisterAnswer, RegisterRequest};
 use tokio::{task::JoinSet, time::Instant};
 
@@ -94,7 +93,7 @@ async fn introduce(node: &Distributed) -> Result<RegisterAnswer, CallError> {
         capacity: node.capacity(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         system,
-        clock: Utc::now(),
+        clock: easysight_protocol::now(),
     };
     node.client.register(&request).await
 }

@@ -67,7 +67,7 @@ impl Spool {
     }
 
     fn persist(&self, file: NamedTempFile) -> io::Result<()> {
-        file.persist(self.dir.join(format!("{}.json", Uuid::now_v7())))?;
+        file.persist(self.dir.join(format!("{}.json", easysight_protocol::fresh_id())))?;
         fs::File::open(&self.dir)?.sync_all()
     }
 

@@ -2,7 +2,6 @@
 
 use std::{process::ExitCode, sync::Arc};
 
-use chrono::Utc;
 use easysight_daemon::process::{NotifyState, notify};
 
 use crate::{
@@ -20,7 +19,7 @@ pub(super) async fn run(ground: Ground) -> anyhow::Result<ExitCode> {
     let node = Arc::new(Node {
         settings: Arc::clone(&settings),
         id: id.clone(),
-        started_at: Utc::now(),
+        started_at: easysight_protocol::now(),
         pool: Arc::clone(&distributed) as Arc<dyn api::Pool>,
         metrics,
     });

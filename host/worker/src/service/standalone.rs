@@ -3,7 +3,6 @@
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use chrono::Utc;
 use easysight_daemon::process::{NotifyState, notify};
 use easysight_diagnose::BaselineStore;
 use tokio::time::timeout;
@@ -46,7 +45,7 @@ pub(super) async fn run(ground: Ground) -> anyhow::Result<ExitCode> {
     let node = Arc::new(Node {
         settings: Arc::clone(&settings),
         id: id.clone(),
-        started_at: Utc::now(),
+        started_at: easysight_protocol::now(),
         pool: Arc::clone(&desk) as Arc<dyn api::Pool>,
         metrics,
     });

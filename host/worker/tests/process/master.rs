@@ -17,7 +17,6 @@ use easysight_sandbox::Digest;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
-use uuid::Uuid;
 
 /// Longest that a test waits for what it expects.
 pub(crate) const SOON: Duration = Duration::from_secs(60);
@@ -70,7 +69,7 @@ impl Master {
 
     /// Gives the next poll a job that runs these plugins (name, component) on a source; answers its id.
     pub(crate) fn offer(&self, source: &str, plugins: &[(&str, Option<&[u8]>)]) -> String {
-        let job = Uuid::now_v7().to_string();
+        let job = easysight_protocol::fresh_id().to_string();
         let mut orders = self.desk.orders.lock();
         let mut planned = Vec::new();
         for (name, component) in plugins {
@@ -81,7 +80,7 @@ impl Master {
             planned.push(json!({"digest": digest, "name": name, "diagnoses": [name], "config": {}}));
         }
         orders.offers.push_back(json!({
-            "lease": Uuid::now_v7(), "lease_ms": 60_000, "plans": [{"plugins": planned}],
+            "lease": easysight_protocol::fresh_id(), "lease_ms": 60_000, "plans": [{"plugins": planned}],
             "jobs": [{"id": job, "attempt": 1, "plan": 0, "source": source}],
         }));
         job
@@ -135,8 +134,7 @@ impl Orders {
             "register" => Json(json!({"lease_ms": 60_000})).into_response(),
             "heartbeat" => Json(json!({"lease_ms": 60_000, "revoked": self.revoked})).into_response(),
             "leases" => {
-                let nothing =
-                    || json!({"lease": Uuid::now_v7(), "lease_ms": 60_000, "plans": [], "jobs": []});
+                let nothing = || json!({"lease": easysight_protocol::fresh_id(), "lease_ms": 60_000, "plans": [], "jobs": []});
                 Json(self.offers.pop_front().unwrap_or_else(nothing)).into_response()
             }
             "results" if self.refuses_results => StatusCode::SERVICE_UNAVAILABLE.into_response(),

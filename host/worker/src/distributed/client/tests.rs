@@ -21,7 +21,7 @@ fn beat() -> HeartbeatRequest {
         draining: false,
         system: None,
         totals: Default::default(),
-        clock: chrono::Utc::now(),
+        clock: easysight_protocol::now(),
     }
 }
 

@@ -19,7 +19,6 @@ use easysight_protocol::{
 };
 use parking_lot::Mutex;
 use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle, time::timeout};
-use uuid::Uuid;
 
 use super::SOON;
 
@@ -165,7 +164,7 @@ impl FakeMaster {
 /// A job of the first plan.
 pub(super) fn job(source: &str) -> LeasedJob {
     LeasedJob {
-        id: JobId(Uuid::now_v7()),
+        id: JobId::fresh(),
         attempt: 1,
         plan: 0,
         camera_id: Some("c1".into()),
@@ -230,7 +229,7 @@ async fn leases(State(desk): State<Arc<Desk>>, Json(request): Json<LeaseRequest>
     }
     // Empty answers come at once: the node must not take that for an invitation.
     let (plans, jobs) = desk.orders.lock().offers.pop_front().unwrap_or_default();
-    Json(LeaseAnswer { lease: LeaseToken(Uuid::now_v7()), lease_ms: LEASE_MS, plans, jobs }).into_response()
+    Json(LeaseAnswer { lease: LeaseToken::fresh(), lease_ms: LEASE_MS, plans, jobs }).into_response()
 }
 
 async fn results(State(desk): State<Arc<Desk>>, body: Bytes) -> Response {
