@@ -24,7 +24,7 @@
 // of them, and the host fills defaults in. Enumerations of the contract are strings as the contract
 // in wit/ spells them (`luma`, `limited`, `warning`), 64-bit numbers are BigInt.
 
-import { write } from 'easysight:diagnosis/log@1.1.0';
+import { write } from 'easysight:diagnosis/log@1.2.0';
 
 /** A text in both languages of the users. */
 export const text = (zh, en) => ({ zh, en });
@@ -96,6 +96,14 @@ export class Clip {
   /** What the decoder complained of. */
   evidence() {
     return this.#host.evidence();
+  }
+
+  /**
+   * The camera's own clock: `{tag, val}` with the tag `right`, `jumps` (so many times), `stands-still` or `runs` (so
+   * many times as fast as time); undefined where there is none or too few pictures came to tell.
+   */
+  clock() {
+    return this.#host.clock();
   }
 
   /** Times of the frames in seconds after the first. */

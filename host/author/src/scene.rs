@@ -123,6 +123,7 @@ impl Rendering {
             range: SampleRange::Full,
             frame_rate: Some(25.0),
             codec: Some("h264".into()),
+            clock: None,
             live: false,
         };
         Clip::new(info, DecoderEvidence::default(), frames).ok().map(Arc::new)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::{
+    clock::CameraClock,
     frame::{Frame, PlaneKind, SampleRange, halved, level_count, size_at},
     request::{Picking, Stretch},
 };
@@ -22,6 +23,8 @@ pub struct ClipInfo {
     pub frame_rate: Option<f64>,
     /// The codec's short name, such as `h264`.
     pub codec: Option<String>,
+    /// How the clock goes by which the camera stamps its pictures, where it has one and the capture can tell.
+    pub clock: Option<CameraClock>,
     /// A camera's stream as it happens, rather than something recorded.
     pub live: bool,
 }
@@ -288,8 +291,15 @@ mod tests {
 
     fn clip(size: (u32, u32), range: SampleRange, samples: Vec<u8>) -> Clip {
         let frame = Frame::new(Duration::ZERO, true, size, &samples.into()).unwrap();
-        let info =
-            ClipInfo { width: size.0, height: size.1, range, frame_rate: None, codec: None, live: false };
+        let info = ClipInfo {
+            width: size.0,
+            height: size.1,
+            range,
+            frame_rate: None,
+            codec: None,
+            clock: None,
+            live: false,
+        };
         Clip::new(info, DecoderEvidence::default(), vec![frame]).unwrap()
     }
 
@@ -366,6 +376,7 @@ mod tests {
             range: SampleRange::Full,
             frame_rate: None,
             codec: None,
+            clock: None,
             live: false,
         };
         let of = |frames| Clip::new(info.clone(), DecoderEvidence::default(), frames).map(drop);

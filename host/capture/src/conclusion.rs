@@ -89,6 +89,7 @@ pub(crate) fn clip_of(source: &Source, notes: &Notes, frames: Vec<Arc<Frame>>) -
         range: if notes.full_range { SampleRange::Full } else { SampleRange::Limited },
         frame_rate: notes.frame_rate,
         codec: notes.codec.clone(),
+        clock: notes.clock,
         live: streams(source, notes),
     };
     Clip::of(info, notes.evidence.clone(), frames)

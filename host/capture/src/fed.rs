@@ -143,11 +143,9 @@ async fn decode<T, F: Future<Output = Option<T>>>(
     let mut reading = Reading::new(config, request, job.late, stdout, announced, Times::Fed(&ledger));
     let told = |mut notes: Notes| {
         let ledger = ledger.lock();
-        notes.fed(format.codec.name(), ledger.frame_rate(format));
+        notes.fed(format.codec.name(), ledger.frame_rate(format), ledger.clock(format));
+        notes.damaged(&ledger.damages);
         notes.evidence.missed_packets = lost.load(Ordering::Relaxed).saturating_sub(lost_before);
-        if ledger.clock_jumps > 0 {
-            tracing::debug!(%source, jumps = ledger.clock_jumps, "the camera's own clock is not to be believed");
-        }
         notes
     };
     let frames = async {

@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use url::Url;
 
 pub(crate) use self::measured::Tally;
-pub use self::measured::{CameraClock, Measured, Transport};
+pub use self::measured::{Measured, Transport};
 use crate::{auth, error::Failure, source::Source};
 
 /// Steps that are kept; a camera that sends on for ever has no more to say by then.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::{
     capture::CaptureConfig,
     clip::DecoderEvidence,
+    clock::CameraClock,
     error::{CaptureErrorKind as Kind, Failure},
     reasons::{is_plain, reason},
     sound::Damage,
@@ -35,6 +36,7 @@ pub(crate) struct Notes {
     pub(crate) format: Option<String>,
     pub(crate) codec: Option<String>,
     pub(crate) frame_rate: Option<f64>,
+    pub(crate) clock: Option<CameraClock>,
     pub(crate) has_duration: bool,
     pub(crate) full_range: bool,
     pub(crate) evidence: DecoderEvidence,
@@ -70,18 +72,19 @@ impl Notes {
         Err(Failure::new(Kind::TooLarge, detail))
     }
 
-    /// The data of a single picture are damaged, whatever the decoder made of them.
-    pub(crate) fn damaged(&mut self, damage: Damage) {
-        self.evidence.corrupt_frames = self.evidence.corrupt_frames.max(1);
-        if self.evidence.lines.len() < MAX_LINES {
-            self.evidence.lines.push(damage.words().to_owned());
-        }
+    /// The data of so many pictures are damaged, whatever the decoder made of them.
+    pub(crate) fn damaged(&mut self, damages: &[Damage]) {
+        let pictures = u32::try_from(damages.len()).unwrap_or(u32::MAX);
+        self.evidence.corrupt_frames = self.evidence.corrupt_frames.max(pictures);
+        let left = MAX_LINES.saturating_sub(self.evidence.lines.len());
+        self.evidence.lines.extend(damages.iter().take(left).map(|damage| damage.words().to_owned()));
     }
 
     /// What is known of a stream that was fed, and not from ffmpeg.
-    pub(crate) fn fed(&mut self, codec: &str, frame_rate: Option<f64>) {
+    pub(crate) fn fed(&mut self, codec: &str, frame_rate: Option<f64>, clock: Option<CameraClock>) {
         self.codec = Some(codec.to_owned());
         self.frame_rate = frame_rate;
+        self.clock = clock;
     }
 
     /// Takes one line of the log; answers with the frame that it announces.

@@ -70,9 +70,7 @@ pub(crate) async fn capture<T, F: Future<Output = Option<T>>>(
         Decoded::Enough(answer) => return Ok(Capture::Enough(answer)),
         Decoded::Whole { notes, frames, end, companion } => (notes, frames, end, companion),
     };
-    if let Some(damage) = damage {
-        notes.damaged(damage);
-    }
+    notes.damaged(damage.as_slice());
     handed_over.unwrap_or(Ok(())).map_err(|e| no_handover(&e))?;
     notes.starved(config)?;
     // ffmpeg calls an RTSP server that never answers invalid data.

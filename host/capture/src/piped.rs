@@ -72,9 +72,7 @@ pub(crate) async fn capture<T, F: Future<Output = Option<T>>>(
         Decoded::Whole { notes, frames, end, companion } => (notes, frames, end, companion),
     };
     notes.starved(config)?;
-    if let Some(damage) = damage {
-        notes.damaged(damage);
-    }
+    notes.damaged(damage.as_slice());
     let count = frames.len();
     conclude(job, &notes, frames, end).map(Capture::Whole).map_err(|failure| match written.flatten() {
         // That the camera stopped sending is the cause of what ffmpeg says.

@@ -4,7 +4,8 @@ use std::{fmt, time::Duration};
 
 use crate::{
     clip::Clip,
-    journal::{CameraClock, Measured, Record, StepKind, Transport},
+    clock::CameraClock,
+    journal::{Measured, Record, StepKind, Transport},
 };
 
 /// A request that takes so long tells of a camera or a network at its limits.

@@ -8,6 +8,8 @@ use bytes::Bytes;
 const BLOCK: usize = 64;
 /// Lengths of codes.
 const LENGTHS: usize = 16;
+/// Codes of up to so many bits, nearly all of them, are looked up.
+const SHORT: u32 = 9;
 /// What the mean of a block may be at the most, times eight, either way; and what encoders round besides.
 const MAX_MEAN: i32 = 1_024 + 64;
 /// Blocks whose mean no picture can have, from which on the data are damaged.
@@ -45,6 +47,8 @@ struct Codes {
     /// By length: the first code, its place among the symbols, and how many there are.
     lengths: [(u32, u32, u32); LENGTHS],
     symbols: Vec<u8>,
+    /// By the next bits: the length of the code that they begin with, 0 where it is longer, and its symbol.
+    short: Vec<(u8, u8)>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -125,7 +129,25 @@ impl Codes {
             place += count;
             code = (code + count) << 1;
         }
-        Self { lengths, symbols: symbols.to_vec() }
+        let mut codes = Self { lengths, symbols: symbols.to_vec(), short: Vec::new() };
+        codes.short = (0..1_u32 << SHORT).map(|bits| codes.begun_by(bits).unwrap_or((0, 0))).collect();
+        codes
+    }
+
+    /// The code that these bits, [`SHORT`] of them, begin with: its length and its symbol.
+    fn begun_by(&self, bits: u32) -> Option<(u8, u8)> {
+        for (length, found) in (1..=SHORT).zip(self.lengths) {
+            if let Some(symbol) = self.symbol(bits >> (SHORT - length), found) {
+                return u8::try_from(length).ok().zip(symbol);
+            }
+        }
+        None
+    }
+
+    /// The symbol of a code, where one of its length is that small; within, none where it stands for nothing.
+    fn symbol(&self, code: u32, (first, place, count): (u32, u32, u32)) -> Option<Option<u8>> {
+        (code < first + count)
+            .then(|| self.symbols.get((place + code.saturating_sub(first)) as usize).copied())
     }
 }
 
@@ -231,7 +253,8 @@ impl Head {
 /// The bits of a scan.
 struct Bits<'a> {
     bytes: &'a [u8],
-    held: u32,
+    /// The last ones that were read, so many of which are not taken yet.
+    held: u64,
     count: u32,
 }
 
@@ -265,30 +288,47 @@ impl Bits<'_> {
     }
 
     fn symbol(&mut self, codes: &Codes) -> Result<u8, Option<Damage>> {
+        if self.count < SHORT {
+            self.fill();
+        }
+        if let Some(more) = self.count.checked_sub(SHORT) {
+            let bits = self.held >> more & ((1 << SHORT) - 1);
+            if let Some((length @ 1.., symbol)) = codes.short.get(bits as usize) {
+                self.count -= u32::from(*length);
+                return Ok(*symbol);
+            }
+        }
         let mut code = 0;
-        for (first, place, count) in codes.lengths {
+        for found in codes.lengths {
             code = code << 1 | self.take(1)?;
-            if code < first + count {
-                let symbol = codes.symbols.get((place + code.saturating_sub(first)) as usize);
-                return symbol.copied().ok_or(Some(Damage::Code));
+            if let Some(symbol) = codes.symbol(code, found) {
+                return symbol.ok_or(Some(Damage::Code));
             }
         }
         Err(Some(Damage::Code))
     }
 
     fn take(&mut self, count: u32) -> Result<u32, Option<Damage>> {
-        while self.count < count {
+        if self.count < count {
+            self.fill();
+        }
+        self.count = self.count.checked_sub(count).ok_or(Some(Damage::Short))?;
+        let bits = self.held >> self.count & ((1 << count) - 1);
+        Ok(u32::try_from(bits).unwrap_or(0))
+    }
+
+    /// Reads as many bytes as can be held, up to the next marker.
+    fn fill(&mut self) {
+        while self.count <= u64::BITS - 8 {
             let (byte, rest) = match self.bytes {
                 [0xFF, 0, rest @ ..] => (0xFF, rest),
-                [0xFF, ..] | [] => return Err(Some(Damage::Short)),
+                [0xFF, ..] | [] => return,
                 [byte, rest @ ..] => (*byte, rest),
             };
             self.bytes = rest;
-            self.held = self.held << 8 | u32::from(byte);
+            self.held = self.held << 8 | u64::from(byte);
             self.count += 8;
         }
-        self.count -= count;
-        Ok(self.held >> self.count & ((1 << count) - 1))
     }
 
     /// Goes on behind the next restart marker.

@@ -212,6 +212,28 @@ async fn a_motion_jpeg_stream_is_live_and_its_end_is_a_loss() {
 }
 
 #[tokio::test]
+async fn damage_in_the_pictures_of_a_stream_is_evidence_of_each() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let sound = picture(&dir);
+    let (url, _server) = send(MOTION, sound.clone()).await;
+    let clip = capture(&url.parse().unwrap(), STRETCH).await.unwrap();
+    assert_eq!(clip.evidence().corrupt_frames, 0, "{:?}", clip.evidence());
+    // In the middle of the coded data, so that the decoder shows something of all of it.
+    let mut damaged = sound;
+    let middle = damaged.len() / 2;
+    for (at, byte) in [(0, 0x5A), (40, 0x13), (90, 0xC7)] {
+        damaged[middle + at] = byte;
+    }
+    let (url, _server) = send(MOTION, damaged).await;
+    let clip = capture(&url.parse().unwrap(), STRETCH).await.unwrap();
+    let frames = u32::try_from(clip.frames().len()).unwrap();
+    assert!(frames >= 15 && clip.evidence().corrupt_frames >= frames, "{:?}", clip.evidence());
+}
+
+#[tokio::test]
 async fn time_is_that_of_arrival_however_slow_a_camera_is() {
     if !has_ffmpeg() {
         return;

@@ -227,6 +227,7 @@ mod tests {
             range: SampleRange::Full,
             frame_rate: None,
             codec: None,
+            clock: None,
             live: false,
         };
         Clip::new(info, DecoderEvidence::default(), frames.collect()).unwrap()

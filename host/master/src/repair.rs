@@ -77,15 +77,13 @@ impl Repair {
             tracing::warn!("old history is kept for another day because the system clock stepped");
             retention.hold(Instant::now());
             // Others that share the database may have seen the step, or not.
-            if master.store.dialect() == Dialect::Sqlite {
-                if by > 0 {
-                    master.store.move_deadlines(by).await?;
-                }
-                // Ahead: those that this clock has dated until now. Back: those that lie ahead now.
-                let dated = if by > 0 { self.since..=now - by } else { now + 1..=i64::MAX };
-                master.store.move_tokens(by, dated).await?;
-                master.access.forget();
+            if by > 0 && master.store.dialect() == Dialect::Sqlite {
+                master.store.move_deadlines(by).await?;
             }
+            // Ahead: those that this clock has dated until now. Back: those that lie ahead now.
+            let dated = if by > 0 { self.since..=now - by } else { now + 1..=i64::MAX };
+            master.store.move_tokens(by, dated).await?;
+            master.access.forget();
         }
         clock::name_anew();
         master.hearing.note_break(now);

@@ -4,8 +4,8 @@
 
 use easysight_capture as capture;
 use easysight_sdk::{
-    Clip, ClipInfo, DecoderEvidence, Failure, FrameInfo, PixelError, PlaneKind, Rect, Report, SampleRange,
-    native,
+    CameraClock, Clip, ClipInfo, DecoderEvidence, Failure, FrameInfo, PixelError, PlaneKind, Rect, Report,
+    SampleRange, native,
 };
 
 /// Runs the standard plugin of this name on a clip; none where no standard plugin has that name.
@@ -64,6 +64,16 @@ impl Clip for NativeClip<'_> {
             concealed_blocks: evidence.concealed_blocks,
             missing_references: evidence.missing_references,
         }
+    }
+
+    fn clock(&self) -> Option<CameraClock> {
+        self.0.info().clock.map(|clock| match clock {
+            capture::CameraClock::Right => CameraClock::Right,
+            capture::CameraClock::Jumps(times) => CameraClock::Jumps(times),
+            capture::CameraClock::StandsStill => CameraClock::StandsStill,
+            #[expect(clippy::cast_possible_truncation, reason = "a speed needs no more digits")]
+            capture::CameraClock::Runs(speed) => CameraClock::Runs(speed as f32),
+        })
     }
 
     fn frames(&self) -> Vec<FrameInfo> {

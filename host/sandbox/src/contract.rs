@@ -27,7 +27,7 @@ pub(crate) struct Contract {
 impl Contract {
     /// That of `wit/`.
     pub(crate) const CURRENT: Self =
-        Self { version: Version::new(1, 1, 0), interfaces: &["types", "video", "baseline", "log"] };
+        Self { version: Version::new(1, 2, 0), interfaces: &["types", "video", "baseline", "log"] };
 
     /// The name under which an interface is linked.
     pub(crate) fn interface(&self, name: &str) -> String {

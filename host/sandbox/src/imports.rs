@@ -14,7 +14,9 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use crate::{
     bindings::easysight::diagnosis::{
         log::Level,
-        video::{ClipInfo, DecoderEvidence, FrameInfo, PixelError, PlaneKind, Rect, SampleRange},
+        video::{
+            CameraClock, ClipInfo, DecoderEvidence, FrameInfo, PixelError, PlaneKind, Rect, SampleRange,
+        },
     },
     contract::Contract,
     debt::{CALL_FUEL, Debt},
@@ -137,6 +139,17 @@ fn link_video(video: &mut Interface<'_>) -> wasmtime::Result<()> {
             concealed_blocks: evidence.concealed_blocks,
             missing_references: evidence.missing_references,
         },))
+    })?;
+    video.func_wrap("[method]clip.clock", |mut caller: Caller<'_>, (_,): (Handle,)| {
+        charge(&mut caller, 0, 0)?;
+        let clock = clip(&caller)?.info().clock.map(|clock| match clock {
+            easysight_capture::CameraClock::Right => CameraClock::Right,
+            easysight_capture::CameraClock::Jumps(times) => CameraClock::Jumps(times),
+            easysight_capture::CameraClock::StandsStill => CameraClock::StandsStill,
+            #[expect(clippy::cast_possible_truncation, reason = "a speed needs no more digits")]
+            easysight_capture::CameraClock::Runs(speed) => CameraClock::Runs(speed as f32),
+        });
+        Ok((clock,))
     })?;
     video.func_wrap("[method]clip.frames", |mut caller: Caller<'_>, (_,): (Handle,)| {
         let clip = clip(&caller)?;

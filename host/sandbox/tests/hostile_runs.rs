@@ -31,9 +31,9 @@ fn kind_of(limits: Limits, extra: &str, body: &str) -> (&'static str, RunOutcome
 }
 
 const FOREVER: &str = "(loop $again (br $again)) (unreachable)";
-const CLIP_RGB: &str = "(import \"easysight:diagnosis/video@1.1.0\" \"[method]clip.rgb\"
+const CLIP_RGB: &str = "(import \"easysight:diagnosis/video@1.2.0\" \"[method]clip.rgb\"
     (func $rgb (param i32 i32 i32 i32))) ---";
-const LOG: &str = "(import \"easysight:diagnosis/log@1.1.0\" \"write\" (func $log (param i32 i32 i32))) ---";
+const LOG: &str = "(import \"easysight:diagnosis/log@1.2.0\" \"write\" (func $log (param i32 i32 i32))) ---";
 const PRINT: &str = "(import \"wasi:cli/stdout@0.2.0\" \"get-stdout\" (func $stdout (result i32)))
     (import \"wasi:io/streams@0.2.0\" \"[method]output-stream.write\" (func $write (param i32 i32 i32 i32))) ---";
 const WAIT: &str = "(import \"wasi:clocks/monotonic-clock@0.2.0\" \"subscribe-duration\" (func $after (param i64) (result i32)))
@@ -221,7 +221,7 @@ fn a_log_flood_is_cut_and_counted() {
 #[test]
 fn a_baseline_too_large_is_refused_and_the_guest_goes_on() {
     let imports =
-        "(import \"easysight:diagnosis/baseline@1.1.0\" \"store\" (func $store (param i32 i32 i32))) ---";
+        "(import \"easysight:diagnosis/baseline@1.2.0\" \"store\" (func $store (param i32 i32 i32))) ---";
     // The answer is an error, and names what is granted: else the guest breaks off.
     let body = format!(
         "(call $store (i32.const 4096) (i32.const 1001) (i32.const 2048))

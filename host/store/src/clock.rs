@@ -130,18 +130,29 @@ impl Store {
     }
 
     /// Moves tokens that were made within these times, and hold for so long from then on, along with the clock,
-    /// which stepped by so much: by the clock that is believed now, they were made then.
+    /// which stepped by so much: by the clock that is believed now, they were made then. Other masters on PostgreSQL
+    /// have clocks of their own, so only tokens that were made through this store are moved there.
     ///
     /// # Errors
     ///
     /// Those of the database.
     pub async fn move_tokens(&self, by: i64, made: RangeInclusive<i64>) -> Result<(), StoreError> {
+        let dialect = self.dialect;
+        let own = self.known.tokens.lock().clone();
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
                     let sql = "UPDATE tokens SET created_at = created_at + $1, expires_at = expires_at + $1 \
                                WHERE lifetime_ms IS NOT NULL AND created_at >= $2 AND created_at <= $3";
-                    query(sql).bind(by).bind(*made.start()).bind(*made.end()).execute(connection).await?;
+                    let moving = match dialect {
+                        Dialect::Sqlite => query(sql).bind(by).bind(*made.start()).bind(*made.end()),
+                        Dialect::Postgres => query(format!("{sql} AND {}", dialect.among("id", "$4")))
+                            .bind(by)
+                            .bind(*made.start())
+                            .bind(*made.end())
+                            .bind(own),
+                    };
+                    moving.execute(connection).await?;
                     Ok::<_, StoreError>(())
                 })
             })

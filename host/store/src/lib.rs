@@ -100,6 +100,8 @@ struct Known {
     /// When a set of labels was noted.
     label_sets: Mutex<HashMap<String, i64>>,
     usage: Mutex<Unwritten>,
+    /// Tokens with a lifetime that were made here.
+    tokens: Mutex<Vec<String>>,
     upkeep: Mutex<upkeep::Floors>,
 }
 

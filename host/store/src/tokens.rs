@@ -12,6 +12,9 @@ use crate::{
 const COLUMNS: &str =
     "SELECT id, name, scope, hash, created_at, expires_at, revoked_at, lifetime_ms FROM tokens";
 
+/// Tokens that are remembered as made here.
+const REMEMBERED: usize = 1_000;
+
 /// A token and the hash of its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredToken {
@@ -31,6 +34,14 @@ impl Store {
     /// Those of the database.
     pub async fn create_token(&self, token: StoredToken) -> Result<(), StoreError> {
         let scope = word_of(&token.info.scope)?;
+        if token.lifetime_ms.is_some() {
+            let mut made_here = self.known.tokens.lock();
+            // Those that were made first are least likely to be moved.
+            if made_here.len() >= REMEMBERED {
+                made_here.remove(0);
+            }
+            made_here.push(token.info.id.clone());
+        }
         self.writer
             .run(move |connection| {
                 Box::pin(async move {

@@ -1,5 +1,5 @@
-//! What arrives, held against what should: gaps in time, and where a person says what to expect also
-//! rate, size and the distance of keyframes.
+//! What arrives, held against what should: gaps in time, the camera's own clock, and where a person says what to
+//! expect also rate, size and the distance of keyframes.
 //!
 //! By itself it judges only what is plainly wrong. Smart codecs vary the distance of keyframes and the
 //! rate on purpose, so both are told and not judged unless a threshold is given.
@@ -7,7 +7,8 @@
 mod timing;
 
 use easysight_sdk::{
-    Clip, Description, Failure, Finding, JsonSchema, Plugin, Report, Status, Text, descriptor, finding,
+    CameraClock, Clip, Description, Failure, Finding, JsonSchema, Plugin, Report, Status, Text, descriptor,
+    finding,
 };
 use serde::Deserialize;
 
@@ -17,6 +18,13 @@ use timing::Timing;
 const SPAN_MS: u32 = 2_000;
 /// Time between its frames.
 const INTERVAL_MS: u32 = 200;
+
+/// Speeds of the camera's clock, in seconds a second, that the host takes for wrong.
+const SLOWEST_CLOCK: f64 = 0.8;
+/// See [`SLOWEST_CLOCK`].
+const FASTEST_CLOCK: f64 = 1.2;
+/// How severe a wrong clock is.
+const WRONG_CLOCK: f64 = 1.5;
 
 /// What is expected of the stream. 0 expects nothing.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -39,11 +47,22 @@ pub struct Config {
     /// The longest time between two keyframes.
     #[schemars(range(min = 0.0, max = 60.0), extend("unit" = "s"))]
     pub longest_keyframe_interval_s: f64,
+    /// Jumps of the camera's clock within one capture that are taken for normal: a camera that sets its clock by the
+    /// network jumps once.
+    #[schemars(range(min = 0, max = 1000))]
+    pub max_clock_jumps: u32,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { longest_gap_s: 1.0, frame_rate: 0.0, width: 0, height: 0, longest_keyframe_interval_s: 0.0 }
+        Self {
+            longest_gap_s: 1.0,
+            frame_rate: 0.0,
+            width: 0,
+            height: 0,
+            longest_keyframe_interval_s: 0.0,
+            max_clock_jumps: 1,
+        }
     }
 }
 
@@ -60,8 +79,9 @@ impl Plugin for Stream {
                 "stream",
                 Text::new("码流", "Stream"),
                 Text::new(
-                    "码流的帧间隔、帧率、分辨率和关键帧间隔。默认只对明显的中断报警。",
-                    "Gaps, rate, size and keyframe interval of the stream. By default only plain gaps count.",
+                    "码流的帧间隔、帧率、分辨率、关键帧间隔和时间戳。默认只对明显的中断和错误的时间戳报警。",
+                    "Gaps, rate, size, keyframe interval and timestamps of the stream. By default only plain gaps and \
+                     wrong timestamps count.",
                 ),
             )
             .over_time(2, INTERVAL_MS, SPAN_MS)
@@ -86,6 +106,7 @@ impl Plugin for Stream {
             }
             None => {}
         }
+        signs.extend(clip.clock().and_then(|clock| Sign::of_clock(clock, config.max_clock_jumps)));
         Ok(Report { findings: vec![judge(clip, timing.as_ref(), signs)] })
     }
 }
@@ -98,6 +119,7 @@ struct Sign {
     /// Above 1 it is out of bounds.
     severity: f64,
     message: Text,
+    suggestion: Text,
 }
 
 impl Sign {
@@ -111,8 +133,59 @@ impl Sign {
                 format!("分辨率不符：画面{zh}为 {is}，应为 {expected}。"),
                 format!("The size is wrong: the picture is {is} px {en}, {expected} px are expected."),
             ),
+            suggestion: check_network(),
         }
     }
+
+    /// What a camera's clock tells. The picture is good all the same, so a wrong clock is never more than a warning.
+    fn of_clock(clock: CameraClock, max_jumps: u32) -> Option<Self> {
+        let (metric, threshold, (zh, en)) = match clock {
+            CameraClock::Right => return None,
+            CameraClock::Jumps(times) if times <= max_jumps => return None,
+            CameraClock::Jumps(times) => (
+                "clock_jumps",
+                f64::from(max_jumps),
+                (
+                    format!("摄像机的时间戳跳变 {times} 次"),
+                    format!("The camera's timestamps jump, {times} times"),
+                ),
+            ),
+            CameraClock::StandsStill => (
+                "clock_speed",
+                SLOWEST_CLOCK,
+                ("摄像机的时间戳停滞不前".into(), "The camera's timestamps stand still".into()),
+            ),
+            CameraClock::Runs(speed) => (
+                "clock_speed",
+                if speed > 1.0 { FASTEST_CLOCK } else { SLOWEST_CLOCK },
+                (
+                    format!("摄像机的时间戳走速是实际时间的 {speed:.1} 倍"),
+                    format!("The camera's timestamps run {speed:.1} times as fast as time"),
+                ),
+            ),
+        };
+        Some(Self {
+            metric,
+            threshold,
+            severity: WRONG_CLOCK,
+            message: Text::new(
+                format!("{zh}，录像的时间可能有误。"),
+                format!("{en}: times in recordings may be wrong."),
+            ),
+            suggestion: Text::new(
+                "检查摄像机的校时（NTP）设置，必要时重启摄像机或升级固件。",
+                "Check the camera's time settings (NTP); restart it or update its firmware where that does not help.",
+            ),
+        })
+    }
+}
+
+fn check_network() -> Text {
+    Text::new(
+        "检查网络带宽和丢包，并核对摄像机的编码参数（帧率、分辨率、关键帧间隔）。",
+        "Check bandwidth and loss of the network, and the camera's encoder settings (rate, size, keyframe \
+         interval).",
+    )
 }
 
 fn timing_signs(timing: &Timing, declared: f64, config: &Config) -> Vec<Sign> {
@@ -128,6 +201,7 @@ fn timing_signs(timing: &Timing, declared: f64, config: &Config) -> Vec<Sign> {
             format!("码流卡顿：{gap:.1} 秒内没有收到画面。"),
             format!("The stream stalls: no picture for {gap:.1} s."),
         ),
+        suggestion: check_network(),
     }];
     if config.frame_rate > 0.0
         && let Some(rate) = timing.frame_rate
@@ -141,6 +215,7 @@ fn timing_signs(timing: &Timing, declared: f64, config: &Config) -> Vec<Sign> {
                 format!("帧率过低：{rate:.1} 帧/秒，应为 {:.0}。", config.frame_rate),
                 format!("The rate is low: {rate:.1} frames/s, {:.0} are expected.", config.frame_rate),
             ),
+            suggestion: check_network(),
         });
     }
     let wanted = config.longest_keyframe_interval_s;
@@ -154,6 +229,7 @@ fn timing_signs(timing: &Timing, declared: f64, config: &Config) -> Vec<Sign> {
                 format!("关键帧间隔过长：至少 {interval:.1} 秒。"),
                 format!("Keyframes are far apart: at least {interval:.1} s."),
             ),
+            suggestion: check_network(),
         });
     }
     signs
@@ -176,6 +252,13 @@ fn judge(clip: &dyn Clip, timing: Option<&Timing>, signs: Vec<Sign>) -> Finding 
             finding = finding.metric("frame_rate", rate, "frames/s");
         }
     }
+    match clip.clock() {
+        None => {}
+        Some(CameraClock::Right) => finding = finding.metric("clock_jumps", 0.0, ""),
+        Some(CameraClock::Jumps(times)) => finding = finding.metric("clock_jumps", times.into(), ""),
+        Some(CameraClock::StandsStill) => finding = finding.metric("clock_speed", 0.0, ""),
+        Some(CameraClock::Runs(speed)) => finding = finding.metric("clock_speed", speed.into(), ""),
+    }
     let Some(worst) = signs.into_iter().max_by(|a, b| a.severity.total_cmp(&b.severity)) else {
         return finding.judged(Status::Normal, Text::new("码流正常。", "The stream is fine.")).into();
     };
@@ -187,14 +270,7 @@ fn judge(clip: &dyn Clip, timing: Option<&Timing>, signs: Vec<Sign>) -> Finding 
         return finding.judged(Status::Normal, Text::new("码流正常。", "The stream is fine.")).into();
     }
     let status = if severity < 3.0 { Status::Warning } else { Status::Error };
-    finding
-        .judged(status, worst.message)
-        .suggest(Text::new(
-            "检查网络带宽和丢包，并核对摄像机的编码参数（帧率、分辨率、关键帧间隔）。",
-            "Check bandwidth and loss of the network, and the camera's encoder settings (rate, size, keyframe \
-             interval).",
-        ))
-        .into()
+    finding.judged(status, worst.message).suggest(worst.suggestion).into()
 }
 
 easysight_sdk::export!(Stream);

@@ -67,6 +67,40 @@ fn rate_and_size_are_held_against_what_is_expected() {
 }
 
 #[test]
+fn a_wrong_clock_is_told_and_the_picture_is_good_all_the_same() {
+    let even = clip(&every(40), &[0]);
+    let with = |clock: CameraClock, config: &str| diagnose(&even.clone().clock(clock), config);
+    let value = |finding: &Finding, name: &str| {
+        finding.metrics.iter().find(|one| one.name == name).map(|one| one.value)
+    };
+    let right = with(CameraClock::Right, "{}");
+    assert_eq!((right.status, value(&right, "clock_jumps")), (Status::Normal, Some(0.0)));
+    for (clock, metric, shown, words) in [
+        (CameraClock::Jumps(7), "clock_jumps", 7.0, "jump, 7 times"),
+        (CameraClock::StandsStill, "clock_speed", 0.0, "stand still"),
+        (CameraClock::Runs(2.0), "clock_speed", 2.0, "2.0 times as fast"),
+        (CameraClock::Runs(-1.0), "clock_speed", -1.0, "-1.0 times as fast"),
+    ] {
+        let finding = with(clock, "{}");
+        assert_eq!(
+            (finding.status, finding.decision.metric.as_str()),
+            (Status::Warning, metric),
+            "{clock:?}"
+        );
+        assert_eq!(value(&finding, metric), Some(shown));
+        assert!(finding.message.en.contains(words), "{}", finding.message.en);
+        assert!(finding.suggestions[0].en.contains("NTP"), "{clock:?}");
+    }
+    // A camera that sets its clock by the network.
+    let once = with(CameraClock::Jumps(1), "{}");
+    assert_eq!((once.status, value(&once, "clock_jumps")), (Status::Normal, Some(1.0)));
+    assert_eq!(with(CameraClock::Jumps(1), r#"{"max_clock_jumps": 0}"#).status, Status::Warning);
+    // What stops is worse than what is stamped wrong.
+    let stalled = clip(&[0, 40, 80, 2_400, 2_440], &[0]).clock(CameraClock::StandsStill);
+    assert_eq!(diagnose(&stalled, "{}").decision.metric, "longest_gap_s");
+}
+
+#[test]
 fn a_single_picture_tells_nothing_but_its_size() {
     let still = clip(&[0], &[0]);
     assert!(matches!(native::<Stream>(&still, "{}"), Err(Failure::UnsupportedClip(_))));

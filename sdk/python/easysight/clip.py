@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Iterator, Sequence
 
 from wit_world.imports import video
-from wit_world.imports.video import ClipInfo, DecoderEvidence, FrameInfo, PlaneKind, Rect, SampleRange
+from wit_world.imports.video import CameraClock, ClipInfo, DecoderEvidence, FrameInfo, PlaneKind, Rect, SampleRange
 
 
 class Plane:
@@ -72,6 +72,11 @@ class Clip:
     def evidence(self) -> DecoderEvidence:
         """What the decoder complained of."""
         return self._host.evidence()
+
+    @cached_property
+    def clock(self) -> CameraClock | None:
+        """The camera's own clock; none where it has none or too few pictures came to tell."""
+        return self._host.clock()
 
     def plane(self, frame: int, kind: PlaneKind, level: int) -> Plane:
         """A whole plane of a frame."""

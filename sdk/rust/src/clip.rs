@@ -1,6 +1,8 @@
 //! The clip as a plugin sees it: the host's resource in a component, arrays in a native test.
 
-use crate::{ClipInfo, DecoderEvidence, Failure, FrameInfo, PixelError, PlaneKind, Rect, bindings};
+use crate::{
+    CameraClock, ClipInfo, DecoderEvidence, Failure, FrameInfo, PixelError, PlaneKind, Rect, bindings,
+};
 
 /// A clip of planar frames. The contract's `video` interface documents each method; pull only what
 /// decides, at the smallest level that decides it.
@@ -9,6 +11,10 @@ pub trait Clip {
     fn info(&self) -> ClipInfo;
     /// What the decoder complained of.
     fn evidence(&self) -> DecoderEvidence;
+    /// The camera's own clock; none where the source has none or too few pictures came to tell.
+    fn clock(&self) -> Option<CameraClock> {
+        None
+    }
     /// One entry a frame, in order.
     fn frames(&self) -> Vec<FrameInfo>;
     /// Width and height of a plane at a level, in samples.
@@ -82,6 +88,9 @@ impl Clip for bindings::Clip {
     }
     fn evidence(&self) -> DecoderEvidence {
         Self::evidence(self)
+    }
+    fn clock(&self) -> Option<CameraClock> {
+        Self::clock(self)
     }
     fn frames(&self) -> Vec<FrameInfo> {
         Self::frames(self)

@@ -80,7 +80,7 @@ pub use bindings::easysight::diagnosis::{
     types::{
         ClipRequest, Decision, Descriptor, Diagnosis, Failure, Finding, Metric, Region, Report, Status, Text,
     },
-    video::{ClipInfo, DecoderEvidence, FrameInfo, PixelError, PlaneKind, Rect, SampleRange},
+    video::{CameraClock, ClipInfo, DecoderEvidence, FrameInfo, PixelError, PlaneKind, Rect, SampleRange},
 };
 pub use bindings::exports::easysight::diagnosis::causes::{Consequence, Explanation, Extent};
 pub use build::{Description, FindingBuilder, descriptor, finding};

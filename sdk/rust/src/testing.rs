@@ -3,7 +3,9 @@
 #[cfg(not(target_arch = "wasm32"))]
 mod memory;
 
-use crate::{Clip, ClipInfo, DecoderEvidence, FrameInfo, PixelError, PlaneKind, Rect, SampleRange};
+use crate::{
+    CameraClock, Clip, ClipInfo, DecoderEvidence, FrameInfo, PixelError, PlaneKind, Rect, SampleRange,
+};
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use memory::CameraMemory;
@@ -18,6 +20,7 @@ pub struct ArrayClip {
     range: SampleRange,
     frames: Vec<(FrameInfo, [Vec<u8>; 3])>,
     evidence: DecoderEvidence,
+    clock: Option<CameraClock>,
     codec: &'static str,
     frame_rate: f32,
     live: bool,
@@ -38,6 +41,7 @@ impl ArrayClip {
                 concealed_blocks: 0,
                 missing_references: 0,
             },
+            clock: None,
             codec: "h264",
             frame_rate: 25.0,
             live: false,
@@ -48,6 +52,13 @@ impl ArrayClip {
     #[must_use]
     pub const fn complaints(mut self, evidence: DecoderEvidence) -> Self {
         self.evidence = evidence;
+        self
+    }
+
+    /// How the camera's own clock goes; it has none where nothing is said.
+    #[must_use]
+    pub const fn clock(mut self, clock: CameraClock) -> Self {
+        self.clock = Some(clock);
         self
     }
 
@@ -140,6 +151,10 @@ impl Clip for ArrayClip {
 
     fn evidence(&self) -> DecoderEvidence {
         self.evidence
+    }
+
+    fn clock(&self) -> Option<CameraClock> {
+        self.clock
     }
 
     fn frames(&self) -> Vec<FrameInfo> {

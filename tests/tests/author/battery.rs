@@ -11,12 +11,12 @@ use crate::{
 };
 
 const INFO: &str =
-    "(import \"easysight:diagnosis/video@1.1.0\" \"[method]clip.info\" (func $info (param i32 i32))) ---";
+    "(import \"easysight:diagnosis/video@1.2.0\" \"[method]clip.info\" (func $info (param i32 i32))) ---";
 const FRAMES: &str =
-    "(import \"easysight:diagnosis/video@1.1.0\" \"[method]clip.frames\" (func $frames (param i32 i32))) ---";
-const CROP: &str = "(import \"easysight:diagnosis/video@1.1.0\" \"[method]clip.crop\"
+    "(import \"easysight:diagnosis/video@1.2.0\" \"[method]clip.frames\" (func $frames (param i32 i32))) ---";
+const CROP: &str = "(import \"easysight:diagnosis/video@1.2.0\" \"[method]clip.crop\"
     (func $crop (param i32 i32 i32 i32 i32 i32 i32 i32 i32))) ---";
-const LOAD: &str = "(import \"easysight:diagnosis/baseline@1.1.0\" \"load\" (func $load (param i32))) ---";
+const LOAD: &str = "(import \"easysight:diagnosis/baseline@1.2.0\" \"load\" (func $load (param i32))) ---";
 
 /// Breaks off where this holds, and answers honestly otherwise.
 fn breaking_if(condition: &str) -> String {
@@ -78,11 +78,11 @@ fn a_plugin_that_is_none_is_refused_as_an_upload_would_be() {
     let import = "(import \"wasi:http/types@0.2.0\" \"request\" (func $request)) ---";
     let (found, said) = failing(&guest_named("browsing", "foreign", import, "(call $request)", HONEST));
     assert!(found.contains("accepted") && said.to_string().contains("no network"), "{said:#}");
-    let tomorrow = Edition { version: "1.2.0", more: ["", ""] };
+    let tomorrow = Edition { version: "1.3.0", more: ["", ""] };
     let (found, said) = failing(&guest_of(&tomorrow, "tomorrow", "plain", "", "", HONEST));
     let words = said.to_string();
     assert!(found.contains("accepted"), "{said:#}");
-    assert!(words.contains("version 1.2.0") && words.contains("version 1.1.0"), "{said:#}");
+    assert!(words.contains("version 1.3.0") && words.contains("version 1.2.0"), "{said:#}");
 }
 
 #[test]

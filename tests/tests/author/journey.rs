@@ -36,7 +36,7 @@ fn a_new_plugin_in_rust_is_built_checked_tested_measured_and_run() {
     let conformance = ask(&dir, 0, &["check"]);
     assert_eq!(failing(&conformance), Vec::<&str>::new(), "{conformance}");
     assert_eq!(conformance["digest"], built["digest"]);
-    assert!(conformance["imports"].as_array().unwrap().contains(&json!("easysight:diagnosis/video@1.1.0")));
+    assert!(conformance["imports"].as_array().unwrap().contains(&json!("easysight:diagnosis/video@1.2.0")));
     assert!(conformance["costs"]["fuel_per_frame"].as_u64().unwrap() > 1_000, "{conformance}");
     assert!(conformance["costs"]["memory_bytes"].as_u64().unwrap() > 65_536);
 

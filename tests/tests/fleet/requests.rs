@@ -11,7 +11,7 @@ use crate::{
     programs::{has_ffmpeg, make_clip},
 };
 
-const LOG: &str = "(import \"easysight:diagnosis/log@1.1.0\" \"write\" (func $log (param i32 i32 i32))) ---";
+const LOG: &str = "(import \"easysight:diagnosis/log@1.2.0\" \"write\" (func $log (param i32 i32 i32))) ---";
 
 /// Log lines, as programs write them with `--log-format json`.
 fn lines(running: &Running) -> Vec<Value> {

@@ -202,7 +202,7 @@ pub(crate) fn bad_kinds() -> Vec<Bad> {
             "huge",
             Habit::Stops(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n\xff\xd8\xff".to_vec()),
             web,
-            &["stalled", "connect-timed-out", "nothing-decodes"],
+            &["stalled", "connect-timed-out"],
         ),
         bad(
             "sends-on",

@@ -13,8 +13,11 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Entry, Format, Ledger, Unit, matroska, queue::Receiver};
-use crate::request::{ClipRequest, Picker};
+use super::{Codec, Entry, Format, Ledger, Unit, matroska, queue::Receiver};
+use crate::{
+    request::{ClipRequest, Picker},
+    sound,
+};
 
 /// A decoder that has not shown the last picture of the first part for so long waits for the next one.
 const DECODING: Duration = Duration::from_millis(150);
@@ -119,6 +122,12 @@ impl<'a> Feeder<'a> {
         let at = self.begun.map_or(Duration::ZERO, |begun| unit.arrival.saturating_duration_since(begun));
         let key = unit.entry == Some(Entry::Keyframe);
         let wanted = whole && self.picker.takes(at, key);
+        if wanted
+            && self.format.codec == Codec::Jpeg
+            && let Some(damage) = sound::damage_of(unit.data.clone()).await
+        {
+            self.ledger.lock().damages.push(damage);
+        }
         if wanted && let Some(part) = &mut self.part {
             part.takes(at, key);
         }

@@ -4,6 +4,10 @@
 use std::time::{Duration, Instant};
 
 use super::{Format, Unit};
+use crate::{
+    clock::{CameraClock, Stamped, Stamps},
+    sound::Damage,
+};
 
 /// Steps of the order from one picture to the next, where the camera's stamps say nothing.
 const STEP: u64 = 40;
@@ -26,31 +30,27 @@ pub(crate) struct Ledger {
     begun: Option<Instant>,
     /// The stamp that a place belongs to.
     anchor: Option<(u32, u64)>,
-    /// Stamps after the first, of those too that were not fed.
-    stamps: Vec<i32>,
+    /// Timestamps, of those too that were not fed.
+    stamped: Vec<Stamped>,
     /// Microseconds between arrivals, likewise.
     pauses: Vec<u32>,
-    /// The last arrival, and the first stamp.
-    seen: Option<(Instant, Option<u32>)>,
-    /// How often the camera's clock was not to be believed.
-    pub(crate) clock_jumps: u32,
+    last_arrival: Option<Instant>,
+    /// Damage in the data of pictures that are part of the clip.
+    pub(crate) damages: Vec<Damage>,
 }
 
 impl Ledger {
     /// Notes that a picture arrived, whether or not it is fed.
     pub(crate) fn see(&mut self, unit: &Unit) {
-        let first = self.seen.map_or(unit.stamp, |(_, first)| first);
-        let before = self.seen.replace((unit.arrival, first));
+        let before = self.last_arrival.replace(unit.arrival);
         if self.pauses.len() >= MAX_GAPS {
             return;
         }
-        if let Some((before, _)) = before {
+        if let Some(before) = before {
             let pause = unit.arrival.saturating_duration_since(before).as_micros();
             self.pauses.push(u32::try_from(pause).unwrap_or(u32::MAX));
         }
-        if let (Some(stamp), Some(first)) = (unit.stamp, first) {
-            self.stamps.push(stamp.wrapping_sub(first).cast_signed());
-        }
+        self.stamped.extend(Stamped::of(unit));
     }
 
     /// Notes that a picture is fed; answers with its place.
@@ -94,7 +94,6 @@ impl Ledger {
                 stamped
             }
             _ => {
-                self.clock_jumps += 1;
                 self.anchor = Some((stamp, next));
                 next
             }
@@ -113,15 +112,17 @@ impl Ledger {
         if format.frame_rate.is_some() {
             return format.frame_rate;
         }
-        // Pictures of others' order come between; the gap in the middle is no pause.
-        let mut stamps = self.stamps.clone();
-        stamps.sort_unstable();
-        let gap = |pair: &[i32; 2]| pair[1].abs_diff(pair[0]);
-        let gaps: Vec<_> = stamps.array_windows().map(gap).collect();
-        if let Some(ticks) = middle(&gaps) {
-            return Some(f64::from(format.clock_rate) / f64::from(ticks));
-        }
-        middle(&self.pauses).map(|pause| 1e6 / f64::from(pause))
+        let stamped = self.stamps(format).and_then(|stamps| stamps.frame_rate());
+        stamped.or_else(|| middle(&self.pauses).map(|pause| 1e6 / f64::from(pause)))
+    }
+
+    /// How the camera's clock goes, where it has one and enough pictures came to tell.
+    pub(crate) fn clock(&self, format: &Format) -> Option<CameraClock> {
+        self.stamps(format)?.clock()
+    }
+
+    fn stamps(&self, format: &Format) -> Option<Stamps> {
+        Stamps::of(self.stamped.iter().copied(), format.clock_rate)
     }
 }
 
@@ -177,7 +178,7 @@ mod tests {
         assert_eq!([places[0], places[2], places[3], places[1], places[4]], shown[..]);
         let times: Vec<_> = shown.iter().map(|place| ledger.arrival(*place).unwrap().as_millis()).collect();
         assert_eq!(times, [0, 40, 80, 120, 160]);
-        assert_eq!(ledger.clock_jumps, 0);
+        assert_eq!(ledger.clock(&FORMAT), Some(CameraClock::Right));
     }
 
     #[test]

@@ -104,6 +104,11 @@ async fn tell(url: &Url, config: &CaptureConfig, late: Instant) -> Result<Opened
     }
 }
 
+/// Whether the data of a JPEG have begun, so that something of it can be shown.
+fn has_scan(jpeg: &[u8]) -> bool {
+    jpeg.windows(2).any(|marker| marker == [0xFF, 0xDA])
+}
+
 /// A picture, or one after the other: by what follows the first.
 async fn pictures(mut body: Body, several: bool) -> Result<Opened, Failure> {
     let mut splitter = Splitter::default();
@@ -120,7 +125,7 @@ async fn pictures(mut body: Body, several: bool) -> Result<Opened, Failure> {
             // A picture that is cut off is shown as far as it goes.
             ended => {
                 return match (splitter.rest(), ended) {
-                    (Some(cut), _) if !several => Ok(Opened::Still(cut.to_vec(), JPEG)),
+                    (Some(cut), _) if !several && has_scan(cut) => Ok(Opened::Still(cut.to_vec(), JPEG)),
                     (_, Err(why)) => Err(why),
                     (Some(_), _) => {
                         Err(Failure::new(Kind::EndedEarly, "the first picture is cut off".into()))

@@ -3,21 +3,13 @@
 use std::time::{Duration, Instant};
 
 use crate::{
+    clock::{CameraClock, Stamped, Stamps},
     feed::{Format, Unit},
     rtsp::Traffic,
 };
 
 /// Pictures that are remembered: some minutes of any camera.
 const MAX_PICTURES: usize = 20_000;
-/// A camera whose stamps say that much more or less than the clock of this machine, from one picture to the next,
-/// has changed its clock. Networks hold pictures back for a second or two at the most.
-const JUMP: f64 = 3.0;
-/// A step back by less is rounding.
-const BACK: f64 = -0.05;
-/// Stamps that run faster or slower than that share say nothing of time.
-const RUNS_WRONG: f64 = 0.2;
-/// Time that such a share is measured over: less is drowned by what networks do.
-const LEAST_SPAN: f64 = 2.0;
 
 /// How packets of video came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,19 +18,6 @@ pub enum Transport {
     Tcp,
     /// As datagrams.
     Udp,
-}
-
-/// How the camera's own clock goes, held against arrivals.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum CameraClock {
-    /// As time does.
-    Right,
-    /// It jumped so many times.
-    Jumps(u32),
-    /// Pictures have the same stamp as the one before.
-    StandsStill,
-    /// It runs so many times as fast as time does.
-    Runs(f64),
 }
 
 /// What was measured of a stream. What a source does not tell, or was not there long enough for, is none or 0.
@@ -52,7 +31,7 @@ pub struct Measured {
     pub codec: Option<&'static str>,
     /// Frames a second that the stream declares.
     pub declared_rate: Option<f64>,
-    /// Frames a second by the camera's own stamps.
+    /// Frames a second by the camera's own timestamps.
     pub stamped_rate: Option<f64>,
     /// Pictures a second as they arrived.
     pub frame_rate: Option<f64>,
@@ -90,7 +69,7 @@ pub struct Measured {
 #[derive(Debug, Clone, Copy)]
 struct Seen {
     arrival: Instant,
-    stamp: Option<u32>,
+    stamped: Option<Stamped>,
     bytes: usize,
     entry: bool,
     reordered: bool,
@@ -115,9 +94,13 @@ impl Tally {
     /// A picture arrived.
     pub(crate) fn picture(&mut self, unit: &Unit) {
         if self.seen.len() < MAX_PICTURES {
-            let (arrival, stamp, bytes) = (unit.arrival, unit.stamp, unit.data.len());
-            let entry = unit.entry.is_some();
-            self.seen.push(Seen { arrival, stamp, bytes, entry, reordered: unit.reordered });
+            self.seen.push(Seen {
+                arrival: unit.arrival,
+                stamped: Stamped::of(unit),
+                bytes: unit.data.len(),
+                entry: unit.entry.is_some(),
+                reordered: unit.reordered,
+            });
         }
     }
 
@@ -160,80 +143,10 @@ impl Tally {
             measured.keyframe_interval = Some(other.arrival.saturating_duration_since(one.arrival));
             measured.keyframe_distance = Some((at - before) as u64);
         }
-        let clock = Stamps::of(&self.seen, clock_rate);
-        measured.stamped_rate = clock.as_ref().and_then(Stamps::rate);
-        measured.clock = clock.map(|stamps| stamps.clock());
+        let stamps = Stamps::of(self.seen.iter().filter_map(|one| one.stamped), clock_rate);
+        measured.stamped_rate = stamps.as_ref().and_then(Stamps::frame_rate);
+        measured.clock = stamps.and_then(|stamps| stamps.clock());
         measured
-    }
-}
-
-/// Pictures in the order in which they are shown, with what their stamps and this machine's clock say, in seconds.
-struct Stamps {
-    /// Steps of the stamps from one picture to the next, those that are shown later than they arrive left out.
-    steps: Vec<f64>,
-    /// Time that passed meanwhile.
-    passed: Vec<f64>,
-    /// Steps between neighbours in the order of showing.
-    shown: Vec<f64>,
-}
-
-impl Stamps {
-    fn of(seen: &[Seen], clock_rate: u32) -> Option<Self> {
-        let rate = f64::from(clock_rate.max(1));
-        let in_order: Vec<_> = seen
-            .iter()
-            .filter(|one| !one.reordered)
-            .filter_map(|one| Some((one.arrival, one.stamp?)))
-            .collect();
-        if in_order.len() < 2 {
-            return None;
-        }
-        let ticks = |from: u32, to: u32| f64::from(to.wrapping_sub(from).cast_signed()) / rate;
-        let steps = in_order.array_windows().map(|[a, b]| ticks(a.1, b.1)).collect();
-        let passed =
-            in_order.array_windows().map(|[a, b]| b.0.saturating_duration_since(a.0).as_secs_f64()).collect();
-        let first = in_order.first()?.1;
-        let mut stamps: Vec<_> = seen.iter().filter_map(|one| Some(ticks(first, one.stamp?))).collect();
-        stamps.sort_unstable_by(f64::total_cmp);
-        let shown = stamps.array_windows().map(|[a, b]| b - a).collect();
-        Some(Self { steps, passed, shown })
-    }
-
-    /// Frames a second, by the gap in the middle.
-    fn rate(&self) -> Option<f64> {
-        let mut gaps = self.shown.clone();
-        gaps.sort_unstable_by(f64::total_cmp);
-        gaps.get(gaps.len() / 2).filter(|gap| **gap > 0.0).map(|gap| 1.0 / gap)
-    }
-
-    /// How fast it runs behind so many steps; none where too little time passed.
-    fn speed(&self, skipped: usize) -> Option<f64> {
-        let stepped: f64 = self.steps.iter().skip(skipped).sum();
-        let passed: f64 = self.passed.iter().skip(skipped).sum();
-        (passed >= LEAST_SPAN).then(|| stepped / passed)
-    }
-
-    fn clock(&self) -> CameraClock {
-        let still = self.steps.iter().filter(|step| **step == 0.0).count();
-        if 2 * still > self.steps.len() {
-            return CameraClock::StandsStill;
-        }
-        let both = || self.steps.iter().zip(&self.passed);
-        let jumps = both().filter(|(step, passed)| (*step - *passed).abs() > JUMP || **step < BACK).count();
-        if jumps > 0 {
-            return CameraClock::Jumps(u32::try_from(jumps).unwrap_or(u32::MAX));
-        }
-        // What was kept for whoever comes arrives at once, in the beginning; what a network held back, anywhere: a
-        // clock that runs wrong does so in all of it and in its later part.
-        let whole = self.speed(0);
-        let later = self.speed(self.steps.len() / 3);
-        if let (Some(whole), Some(later)) = (whole, later)
-            && [whole, later].iter().all(|speed| (speed - 1.0).abs() > RUNS_WRONG)
-            && (whole > 1.0) == (later > 1.0)
-        {
-            return CameraClock::Runs(later);
-        }
-        CameraClock::Right
     }
 }
 
@@ -267,11 +180,6 @@ mod tests {
         tally.measured()
     }
 
-    fn clock(stamp: impl Fn(u32) -> u32) -> Option<CameraClock> {
-        let sent: Vec<_> = (0..125_u32).map(|n| (u64::from(n) * 40, stamp(n))).collect();
-        measured(&sent).clock
-    }
-
     #[test]
     fn a_stream_is_measured_by_its_arrivals() {
         let sent: Vec<_> = (0..125_u32).map(|n| (u64::from(n) * 40, n * 3_600)).collect();
@@ -286,28 +194,6 @@ mod tests {
         assert!(close(found.bit_rate, 200_000.0), "{found:?}");
         assert_eq!(found.declared_rate, Some(20.0));
         assert_eq!(found.longest_pause, Duration::from_millis(40));
-    }
-
-    #[test]
-    fn each_way_of_a_clock_to_be_wrong_is_told_apart() {
-        assert_eq!(clock(|n| (n * 3_600).wrapping_sub(100_000)), Some(CameraClock::Right));
-        assert_eq!(clock(|_| 4_711), Some(CameraClock::StandsStill));
-        assert_eq!(clock(|n| n * 3_600 + if n < 60 { 0 } else { 324_000_000 }), Some(CameraClock::Jumps(1)));
-        let back = |n: u32| 500_000_000 + n * 3_600 - if n < 60 { 0 } else { 324_000_000 };
-        assert_eq!(clock(back), Some(CameraClock::Jumps(1)));
-        let Some(CameraClock::Runs(times)) = clock(|n| n * 7_200) else {
-            panic!("{:?}", clock(|n| n * 7_200))
-        };
-        assert!((times - 2.0).abs() < 1e-6, "{times}");
-        // What networks hold back for a moment is no fault of the clock.
-        let held: Vec<_> = (0..125_u32)
-            .map(|n| (u64::from(if (30..60).contains(&n) { 60 } else { n }) * 40, n * 3_600))
-            .collect();
-        assert_eq!(measured(&held).clock, Some(CameraClock::Right));
-        let at_once: Vec<_> =
-            (0..150_u32).map(|n| (u64::from(n.saturating_sub(50)) * 40, n * 3_600)).collect();
-        assert_eq!(measured(&at_once).clock, Some(CameraClock::Right));
-        assert_eq!(measured(&[]).clock, None);
     }
 
     proptest! {

@@ -18,15 +18,15 @@ use component::{Edition, HONEST, TODAY, guest_named, guest_of};
 const CONTRACT: &str = "../../wit";
 /// A contract of tomorrow, as plugins know it and as a host does.
 const WEATHER: [&str; 2] = ["weather", "temperature: func() -> s32;"];
-const TOMORROW: Edition<'static> = Edition { version: "1.2.0", more: WEATHER };
+const TOMORROW: Edition<'static> = Edition { version: "1.3.0", more: WEATHER };
 /// Uses all that today's contract has, and asks for the temperature.
 const ASKING: &str =
-    "(import \"easysight:diagnosis/weather@1.1.0\" \"temperature\" (func $temperature (result i32))) ---";
+    "(import \"easysight:diagnosis/weather@1.2.0\" \"temperature\" (func $temperature (result i32))) ---";
 /// Breaks off unless there are 21 degrees.
 const WARM: &str = "(if (i32.ne (call $temperature) (i32.const 21)) (then (unreachable)))";
 
 const fn tomorrow() -> Contract {
-    Contract { version: Version::new(1, 2, 0), interfaces: &["types", "video", "baseline", "log", "weather"] }
+    Contract { version: Version::new(1, 3, 0), interfaces: &["types", "video", "baseline", "log", "weather"] }
 }
 
 fn guest(edition: &Edition<'_>, imports: &str, before: &str) -> Vec<u8> {
@@ -39,9 +39,9 @@ fn plain(version: &str) -> Vec<u8> {
 }
 
 /// Functions of each interface of 1.0; the guest itself gives back its clip.
-const EVERYTHING: &str = "(import \"easysight:diagnosis/baseline@1.1.0\" \"load\" (func $load (param i32)))
-    (import \"easysight:diagnosis/log@1.1.0\" \"write\" (func $log (param i32 i32 i32)))
-    (import \"easysight:diagnosis/video@1.1.0\" \"[method]clip.info\" (func $info (param i32 i32))) ---";
+const EVERYTHING: &str = "(import \"easysight:diagnosis/baseline@1.2.0\" \"load\" (func $load (param i32)))
+    (import \"easysight:diagnosis/log@1.2.0\" \"write\" (func $log (param i32 i32 i32)))
+    (import \"easysight:diagnosis/video@1.2.0\" \"[method]clip.info\" (func $info (param i32 i32))) ---";
 
 /// A host of this contract, in whose cache the code of these components lies: there is nobody to compile here.
 struct Host {
@@ -127,7 +127,7 @@ fn a_host_of_tomorrow_gives_a_plugin_of_tomorrow_what_is_new() {
 #[test]
 fn a_plugin_of_tomorrow_is_refused_today_by_both_versions() {
     // Also one that uses nothing new: the linker alone would take it.
-    for component in [guest(&TOMORROW, ASKING, WARM), plain("1.2.0"), plain("1.2.7"), plain("2.0.0")] {
+    for component in [guest(&TOMORROW, ASKING, WARM), plain("1.3.0"), plain("1.3.7"), plain("2.0.0")] {
         let told = vet_for(&Contract::CURRENT, &component).unwrap_err();
         // The same of code that is in the cache already, where vetting is over.
         let cached = Host::of(Contract::CURRENT, &[&component]).load(&component).unwrap_err();
@@ -135,10 +135,10 @@ fn a_plugin_of_tomorrow_is_refused_today_by_both_versions() {
         assert_eq!(told.to_string(), cached.to_string());
         assert_eq!(told.to_string(), fresh.to_string());
     }
-    let error = vet_for(&Contract::CURRENT, &plain("1.2.7")).unwrap_err();
-    assert_eq!(versions(&error), ("1.2.7".into(), "1.1.0".into()));
+    let error = vet_for(&Contract::CURRENT, &plain("1.3.7")).unwrap_err();
+    assert_eq!(versions(&error), ("1.3.7".into(), "1.2.0".into()));
     let words = error.to_string();
-    assert!(words.contains("version 1.2.7") && words.contains("version 1.1.0"), "{words}");
+    assert!(words.contains("version 1.3.7") && words.contains("version 1.2.0"), "{words}");
     assert!(words.contains("update EasySight"), "{words}");
 }
 
@@ -165,7 +165,7 @@ const EVERYTHING_EXPLAINED: &str = "(data (i32.const 3000) \"\\c8\\0b\\00\\00\\0
 
 #[test]
 fn a_plugin_says_what_its_findings_explain() {
-    let component = explaining("1.1.0", EVERYTHING_EXPLAINED, "(i32.const 3000)");
+    let component = explaining("1.2.0", EVERYTHING_EXPLAINED, "(i32.const 3000)");
     let plugin = Host::of(Contract::CURRENT, &[&component]).load(&component).unwrap();
     let everything =
         Explanation { diagnosis: "mischief".into(), decided_by: None, explains: Extent::Everything };
@@ -182,19 +182,19 @@ fn explanations_can_be_asked_for_again_in_one_instance() {
         let answers = plugin.explain_repeatedly(2).unwrap();
         answers.iter().map(|answer| answer == plugin.explanations()).collect::<Vec<_>>()
     };
-    assert_eq!(again(&explaining("1.1.0", EVERYTHING_EXPLAINED, "(i32.const 3000)")), [true, true]);
+    assert_eq!(again(&explaining("1.2.0", EVERYTHING_EXPLAINED, "(i32.const 3000)")), [true, true]);
     // One that forgets what it said gives itself away: its second list is empty.
     let forgets = "(i32.store (i32.const 3004) (i32.sub (i32.const 1) (global.get $calls)))
         (global.set $calls (i32.const 1)) (i32.const 3000)";
     let counts = format!("(global $calls (mut i32) (i32.const 0)) {EVERYTHING_EXPLAINED}");
-    assert_eq!(again(&explaining("1.1.0", &counts, forgets)), [true, false]);
-    assert_eq!(again(&plain("1.1.0")), [true; 0]);
+    assert_eq!(again(&explaining("1.2.0", &counts, forgets)), [true, false]);
+    assert_eq!(again(&plain("1.2.0")), [true; 0]);
 }
 
 #[test]
 fn explanations_that_never_come_or_lie_are_refused() {
     let load = |extra: &str, body: &str| {
-        let component = explaining("1.1.0", extra, body);
+        let component = explaining("1.2.0", extra, body);
         Host::of(Contract::CURRENT, &[&component]).load(&component).unwrap_err()
     };
     let error = load("", "(loop $again (br $again)) (i32.const 3000)");
@@ -208,7 +208,7 @@ fn explanations_that_never_come_or_lie_are_refused() {
 
 #[test]
 fn a_patch_of_the_contract_changes_nothing() {
-    let component = plain("1.1.3");
+    let component = plain("1.2.3");
     let outcome = Host::of(Contract::CURRENT, &[&component]).run(&component);
     assert_eq!(outcome.result, Err(RunFailure::Inconclusive("mischief".into())));
 }
@@ -217,7 +217,7 @@ fn a_patch_of_the_contract_changes_nothing() {
 fn other_majors_and_drafts_are_refused() {
     let next = Contract { version: Version::new(2, 3, 0), ..Contract::CURRENT };
     for (contract, needed) in
-        [(Contract::CURRENT, "0.9.0"), (Contract::CURRENT, "1.1.0-rc.1"), (next, "1.0.0")]
+        [(Contract::CURRENT, "0.9.0"), (Contract::CURRENT, "1.2.0-rc.1"), (next, "1.0.0")]
     {
         let import = format!("easysight:diagnosis/video@{needed}");
         let error = contract.check(&import).unwrap_err();
@@ -228,16 +228,16 @@ fn other_majors_and_drafts_are_refused() {
 
 #[test]
 fn the_contract_is_granted_and_nothing_beside_it() {
-    for granted in ["easysight:diagnosis/video@1.1.0", "wasi:io/poll@0.2.6", "wasi:cli/stdout@0.2.12"] {
+    for granted in ["easysight:diagnosis/video@1.2.0", "wasi:io/poll@0.2.6", "wasi:cli/stdout@0.2.12"] {
         Contract::CURRENT.check(granted).unwrap();
     }
     for foreign in [
         "wasi:http/types@0.2.0",
         "wasi:io/poll@0.3.0",
         "wasi:io/poll",
-        "easysight:diagnosis/videos@1.1.0",
-        "easysight:diagnosis/weather@1.1.0",
-        "easysight:diagnosis/causes@1.1.0",
+        "easysight:diagnosis/videos@1.2.0",
+        "easysight:diagnosis/weather@1.2.0",
+        "easysight:diagnosis/causes@1.2.0",
         "easysight:diagnosis/video",
         "easysight:diagnosis/video@one",
         "secrets",

@@ -63,8 +63,8 @@ fn failures_of_a_run_are_told_in_their_own_words() {
 fn refusals_of_a_component_are_told_in_their_own_words() {
     let too_large = |what, granted: u64| LoadError::TooLarge { what, found: granted + 1, granted };
     let compiler = Compiler::this_program().unwrap();
-    let newer = Contract::CURRENT.check("easysight:diagnosis/video@1.2.0").unwrap_err().to_string();
-    let (newer, _) = newer.split_once("1.1.0: ").unwrap();
+    let newer = Contract::CURRENT.check("easysight:diagnosis/video@1.3.0").unwrap_err().to_string();
+    let (newer, _) = newer.split_once("1.2.0: ").unwrap();
     for (granted, error) in [
         (mebibytes(MAX_COMPONENT_BYTES), too_large("bytes of the component", MAX_COMPONENT_BYTES as u64)),
         (

@@ -15,6 +15,7 @@ pub(crate) fn clip() -> Arc<Clip> {
         range: SampleRange::Full,
         frame_rate: Some(25.0),
         codec: Some("h264".into()),
+        clock: None,
         live: false,
     };
     Arc::new(Clip::new(info, DecoderEvidence::default(), vec![frame(0), frame(40)]).unwrap())

@@ -24,11 +24,11 @@ const WASI_HTTP: &str = "package wasi:http@0.2.0;
 interface types { request: func(); }";
 /// Worlds of guests: the contract's, with what is imported beside it.
 const WORLDS: &str = "package test:guests;
-world plain { include easysight:diagnosis/plugin@1.1.0; }
-world explaining { include easysight:diagnosis/explaining-plugin@1.1.0; }
-world waiting { include easysight:diagnosis/plugin@1.1.0; import wasi:io/poll@0.2.0; import wasi:clocks/monotonic-clock@0.2.0; }
-world printing { include easysight:diagnosis/plugin@1.1.0; import wasi:io/error@0.2.0; import wasi:io/streams@0.2.0; import wasi:cli/stdout@0.2.0; }
-world foreign { include easysight:diagnosis/plugin@1.1.0; import wasi:http/types@0.2.0; }
+world plain { include easysight:diagnosis/plugin@1.2.0; }
+world explaining { include easysight:diagnosis/explaining-plugin@1.2.0; }
+world waiting { include easysight:diagnosis/plugin@1.2.0; import wasi:io/poll@0.2.0; import wasi:clocks/monotonic-clock@0.2.0; }
+world printing { include easysight:diagnosis/plugin@1.2.0; import wasi:io/error@0.2.0; import wasi:io/streams@0.2.0; import wasi:cli/stdout@0.2.0; }
+world foreign { include easysight:diagnosis/plugin@1.2.0; import wasi:http/types@0.2.0; }
 world empty {}
 world other { export describe: func() -> string; }";
 
@@ -39,12 +39,12 @@ pub(crate) struct Edition<'a> {
     pub(crate) more: [&'a str; 2],
 }
 
-pub(crate) const TODAY: Edition<'static> = Edition { version: "1.1.0", more: ["", ""] };
+pub(crate) const TODAY: Edition<'static> = Edition { version: "1.2.0", more: ["", ""] };
 
 impl Edition<'_> {
     /// A text that names today's version, for this one.
     fn of(&self, text: &str) -> String {
-        text.replace("@1.1.0", &format!("@{}", self.version))
+        text.replace("@1.2.0", &format!("@{}", self.version))
     }
 
     fn push(&self, resolve: &mut Resolve) {
@@ -108,7 +108,7 @@ pub(crate) fn guest_of(
         world,
         &format!(
             "(module
-                (import \"easysight:diagnosis/video@1.1.0\" \"[resource-drop]clip\" (func $drop_clip (param i32)))
+                (import \"easysight:diagnosis/video@1.2.0\" \"[resource-drop]clip\" (func $drop_clip (param i32)))
                 {imports}
                 (memory (export \"memory\") 4)
                 (global $top (mut i32) (i32.const 65536))
