@@ -66,7 +66,7 @@ async fn start_of(
     if cameras.is_empty() && !missing.is_empty() {
         return Ok(Start::Waits(missing));
     }
-    let mut cameras: Vec<_> = cameras.into_iter().map(|one| (Some(one.camera.id), one.source)).collect();
+    let mut cameras: Vec<_> = cameras.into_iter().map(|(id, source)| (Some(id), source)).collect();
     if let (Trigger::Schedule, Some(task)) = (trigger, task) {
         missing.extend(pass_over(master, task, &mut cameras).await?);
     }

@@ -1,6 +1,6 @@
 //! Cameras and their groups.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use easysight_protocol::{Camera, CameraGroup, CameraRequest, Page, Status, masked_source, same_place};
 
@@ -223,8 +223,8 @@ impl Store {
             .collect()
     }
 
-    /// Of the cameras that a task names, those that are there and enabled, by id; and the names that
-    /// nobody has.
+    /// The enabled cameras that a task names, by id and source, in the order of their ids; and the names of cameras and
+    /// groups that do not exist. There may be very many cameras, so nothing else is read of them.
     ///
     /// # Errors
     ///
@@ -233,7 +233,7 @@ impl Store {
         &self,
         ids: &[String],
         groups: &[String],
-    ) -> Result<(Vec<StoredCamera>, Vec<String>), StoreError> {
+    ) -> Result<(Vec<(String, String)>, Vec<String>), StoreError> {
         // The names first: where a camera may be meant by either of two conditions, PostgreSQL reads all of them.
         let groups_are = self.dialect.among("name", "$2");
         let in_groups = format!("SELECT camera_id FROM camera_groups WHERE {groups_are}");
@@ -243,17 +243,23 @@ impl Store {
                 format!("id = ANY(ARRAY(SELECT unnest(CAST($1 AS text[])) UNION {in_groups}))")
             }
         };
-        let sql = format!("{COLUMNS} WHERE {meant} ORDER BY id");
+        let sql = format!("SELECT id, source, enabled FROM cameras WHERE {meant} ORDER BY id");
         let rows = query(sql).bind(ids).bind(groups).fetch_all(&self.readers).await?;
-        let cameras = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-        let there: HashSet<&String> = cameras.iter().map(|one: &StoredCamera| &one.camera.id).collect();
-        let has = |id: &String| there.contains(id);
-        let mut missing: Vec<String> =
-            ids.iter().filter(|id| !has(id)).map(|id| format!("camera `{id}`")).collect();
-        let filled = |group: &String| cameras.iter().any(|one| one.camera.groups.contains(group));
-        let empty = groups.iter().filter(|group| !filled(group));
-        missing.extend(empty.map(|group| format!("a camera in the group `{group}`")));
-        let cameras = cameras.into_iter().filter(|one| one.camera.enabled).collect();
+        let mut unknown: BTreeSet<&str> = ids.iter().map(String::as_str).collect();
+        let mut cameras = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let id = text(row, "id")?;
+            unknown.remove(id.as_str());
+            if row.try_get::<i64>("enabled")? != 0 {
+                cameras.push((id, text(row, "source")?));
+            }
+        }
+        let sql = format!("SELECT DISTINCT name FROM camera_groups WHERE {}", self.dialect.among("name", "$1"));
+        let rows = query(sql).bind(groups).fetch_all(&self.readers).await?;
+        let filled = rows.iter().map(|row| text(row, "name")).collect::<Result<HashSet<_>, _>>()?;
+        let empty = groups.iter().filter(|group| !filled.contains(*group));
+        let unknown = unknown.into_iter().map(|id| format!("camera `{id}`"));
+        let missing = unknown.chain(empty.map(|group| format!("a camera in the group `{group}`"))).collect();
         Ok((cameras, missing))
     }
 }

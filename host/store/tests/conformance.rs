@@ -188,8 +188,8 @@ async fn cameras_are_kept_grouped_and_paged(store: &Store) {
     assert_eq!((groups[0].name.as_str(), groups[0].cameras), ("hall", 2));
     let (found, missing) =
         store.cameras_of_task(&["c".into(), "x".into()], &["hall".into(), "empty".into()]).await.unwrap();
-    assert_eq!(found.iter().map(|c| c.camera.id.as_str()).collect::<Vec<_>>(), ["a", "b", "c"]);
-    assert_eq!(found[0].source, "rtsp://user:secret@a/live");
+    assert_eq!(found.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>(), ["a", "b", "c"]);
+    assert_eq!(found[0].1, "rtsp://user:secret@a/live");
     assert_eq!(missing, ["camera `x`", "a camera in the group `empty`"]);
     let imported = vec![("a".to_owned(), camera("a2", &[])), ("d".to_owned(), camera("d", &[]))];
     let done = store.import_cameras(imported, 2_000).await.unwrap();
