@@ -64,8 +64,8 @@ impl Store {
         let _turn = ending.turn.lock().await;
         let mut waiting = std::mem::take(&mut *ending.waiting.lock());
         if self.dialect == Dialect::Sqlite {
-            // Only this program ends jobs. The caller that ended the job that was seen open has checked the run, or checks
-            // it after this.
+            // Only this program ends jobs. The caller that ended the job that was seen open has checked the run,
+            // or checks it after this.
             let open = ending.open_jobs.lock();
             waiting.retain(|run, ended| match (open.get(run), ended) {
                 (Some(open), Ended::Jobs(jobs)) => jobs.contains(open),

@@ -114,8 +114,8 @@ impl Ready {
         }
     }
 
-    /// Forgets the jobs that a node with these labels may have, because most of those that it was to be given had
-    /// gone to another master's nodes. The others are as old, and are queried again.
+    /// Forgets the jobs that a node with these labels may have. Most jobs that the node was to be given had gone
+    /// to another master's nodes, so what is known of the others is outdated too and is queried again.
     pub(crate) fn distrust(&self, labels: &Labels) {
         let mut sets = self.0.lock();
         for (required, set) in &mut sets.of {
