@@ -1,11 +1,12 @@
-//! A text with its percent-encoding undone, however often it was encoded, and where each byte of it stood.
+//! A text whose percent-encoding is undone, also if it was encoded more than once, and the original position of
+//! each byte.
 
 use std::ops::Range;
 
-/// Times that an encoding is undone: links through relays are encoded twice.
+/// Most rounds of decoding. Links through relays are encoded twice.
 const ROUNDS: usize = 3;
 
-/// The bytes behind an encoded text.
+/// The decoded bytes of an encoded text.
 #[derive(Debug)]
 pub(crate) struct Letters {
     bytes: Vec<u8>,
@@ -13,7 +14,7 @@ pub(crate) struct Letters {
 }
 
 impl Letters {
-    /// Undoes the encoding of a text that begins at `offset` of a longer one.
+    /// Undoes the encoding of a text that begins at `offset` of a longer text.
     pub(crate) fn of(text: &str, offset: usize) -> Self {
         let mut letters = Self {
             bytes: text.bytes().collect(),
@@ -54,17 +55,17 @@ impl Letters {
         &self.bytes
     }
 
-    /// True where this byte stands in the text as it is.
+    /// True if this byte was not encoded.
     pub(crate) fn is_plain(&self, index: usize) -> bool {
         self.at.get(index).is_some_and(|at| at.len() == 1)
     }
 
-    /// These bytes as a text.
+    /// Returns these bytes as a text.
     pub(crate) fn text(&self, range: Range<usize>) -> String {
         String::from_utf8_lossy(self.bytes.get(range).unwrap_or_default()).into_owned()
     }
 
-    /// Where these bytes stand in the text.
+    /// Returns the position of these bytes in the encoded text.
     pub(crate) fn place(&self, range: Range<usize>) -> Range<usize> {
         match self.at.get(range) {
             Some([first, .., last]) => first.start..last.end,

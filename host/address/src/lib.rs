@@ -1,6 +1,6 @@
-//! Addresses of cameras as people and cameras write them: what of one is secret and is shown as `***`,
-//! whether it can be told apart at all, and what `***` stands for where it comes back. Reads nothing and
-//! opens nothing.
+//! Addresses of cameras as people and cameras write them. This crate masks their secrets as `***`, checks whether
+//! their parts can be told apart, and restores the secrets of an address that comes back masked. It reads no file
+//! and opens no connection.
 
 mod check;
 mod letters;
@@ -14,11 +14,11 @@ pub use check::{AddressError, check};
 pub use masked::{masked, masked_in, scrubbed};
 pub use restored::{RestoreError, restored};
 
-/// What stands in place of a secret.
+/// The text that replaces a secret.
 pub const MASK: &str = "***";
 
-/// True where two addresses name the same place, whoever is let in there: a new password before the `@` is
-/// no other camera.
+/// True if two addresses name the same place, whatever their user and password: a new password before the `@` does
+/// not make it another camera.
 #[must_use]
 pub fn same_place(a: &str, b: &str) -> bool {
     let place = |text| match parts::Parts::of(text) {

@@ -1,4 +1,4 @@
-//! Secrets replaced: in an address, in what others say, in texts that may quote any address.
+//! Masks secrets: in an address, in messages of other programs, in texts that may quote any address.
 
 use crate::{
     MASK,
@@ -7,8 +7,8 @@ use crate::{
     words,
 };
 
-/// An address with its secrets masked: `rtsp://***@camera/stream`. Whatever the text is, it is masked as well
-/// as can be told; a path of a file stays as it is.
+/// Masks the secrets of an address: `rtsp://***@camera/stream`. Any other text is masked as well as possible. The
+/// path of a file is not changed.
 #[must_use]
 pub fn masked(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -22,7 +22,7 @@ pub fn masked(text: &str) -> String {
     shown
 }
 
-/// A text with the secrets of every address in it masked.
+/// Masks the secrets of every address in a text.
 #[must_use]
 pub fn masked_in(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -46,7 +46,8 @@ pub fn masked_in(text: &str) -> String {
     shown
 }
 
-/// What another program said of an address, with the address' secrets masked, and those of others too.
+/// Masks the secrets in another program's message about an address: those of this address, and those of any other
+/// address in the message.
 #[must_use]
 pub fn scrubbed(line: &str, address: &str) -> String {
     let mut line = line.replace(address, &masked(address));
@@ -59,7 +60,7 @@ pub fn scrubbed(line: &str, address: &str) -> String {
             match (&secret.place, value.split_once(':')) {
                 (Place::User, Some((user, password))) => {
                     values.extend([(user.to_owned(), true), (password.to_owned(), false)]);
-                    // Whoever takes it apart otherwise says a part of it.
+                    // A program that parses the address differently may quote only a part of the password.
                     let pieces =
                         password.split(['/', '?', '#', '\\', '@', ':']).filter(|piece| piece.len() >= 4);
                     values.extend(pieces.map(|piece| (piece.to_owned(), false)));
@@ -76,7 +77,8 @@ pub fn scrubbed(line: &str, address: &str) -> String {
             line = line.replace(&value, MASK);
             continue;
         }
-        // A short word, or a name that is a word of its own: only where addresses have it.
+        // A short word, or a user name, which may be an ordinary word, is masked only in the positions where
+        // addresses have it.
         for (before, after) in [("", "@"), ("", ":"), ("=", ""), (":", "@"), ("/", "/")] {
             line = line.replace(&format!("{before}{value}{after}"), &format!("{before}{MASK}{after}"));
         }

@@ -1,4 +1,4 @@
-//! An address taken apart as far as masking needs it: where the user stands, where the host.
+//! The parts of an address, as far as masking needs them: where the user is, and where the host is.
 
 use std::{net::Ipv4Addr, ops::Range};
 
@@ -9,23 +9,24 @@ use crate::words::{self, Class};
 pub(crate) struct Parts<'a> {
     /// `rtsp`.
     pub(crate) scheme: &'a str,
-    /// Where user and password stand in the text, without the `@`.
+    /// The position of user and password in the text, without the `@`.
     pub(crate) user: Option<Range<usize>>,
     /// Host and port.
     pub(crate) host: &'a str,
-    /// Where the host begins in the text.
+    /// The position of the host in the text.
     pub(crate) host_at: usize,
     /// Path, query and fragment.
     pub(crate) tail: &'a str,
-    /// True where user or password hold what ends the host, so that others take the address apart otherwise.
+    /// True if user or password contain a character that ends the host, so that other programs parse the address
+    /// differently.
     pub(crate) is_ambiguous: bool,
 }
 
-/// What ends user, host and port. Some programs take a backslash for a slash.
+/// The characters that end user, host and port. Some programs treat a backslash as a slash.
 const ENDS: [char; 4] = ['/', '?', '#', '\\'];
 
 impl<'a> Parts<'a> {
-    /// Takes a text apart that has a scheme; none where it has none.
+    /// Parses a text that has a scheme. None if it has none.
     pub(crate) fn of(text: &'a str) -> Option<Self> {
         let (scheme, rest) = text.split_once("://")?;
         if scheme.contains(['/', '\\', '?', '#', '@']) {
@@ -50,7 +51,7 @@ impl<'a> Parts<'a> {
         })
     }
 
-    /// Where the tail begins in the text.
+    /// The position of the tail in the text.
     pub(crate) const fn tail_at(&self) -> usize {
         self.host_at + self.host.len()
     }
@@ -61,8 +62,8 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// True where an `@` behind what looks like the host belongs to the path or the query, and not to a password
-/// with a `/`, `?` or `#` in it.
+/// True if an `@` after a possible host belongs to the path or the query, and not to a password that contains `/`,
+/// `?` or `#`.
 fn is_of_tail(authority: &str, tail: &str, at: usize) -> bool {
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let (name, port) = host_and_port(host);
@@ -73,7 +74,7 @@ fn is_of_tail(authority: &str, tail: &str, at: usize) -> bool {
         return true;
     }
     let (before, after) = (tail.get(..at).unwrap_or_default(), tail.get(at + 1..).unwrap_or_default());
-    // `…/live?user=me@mail.example`: a person's mail address as the value of a parameter that takes one.
+    // `…/live?user=me@mail.example`: the value of a suitable parameter is a person's mail address.
     let parameter = before.rsplit(['?', '&', ';']).next().and_then(|parameter| parameter.split_once('='));
     let domain = after.split(['&', ';']).next().unwrap_or_default();
     let of_parameter = before.starts_with('/')
@@ -106,8 +107,7 @@ pub(crate) fn host_and_port(host: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// True for a text without a scheme that looks like an address all the same: `rtsp:/camera`, `camera` behind
-/// `user:password@`.
+/// True for a text without a scheme that still looks like an address: `rtsp:/camera`, or `user:password@camera`.
 pub(crate) fn lacks_scheme(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     let wrong = ["rtsps", "rtsp", "https", "http"].iter().any(|scheme| {

@@ -1,4 +1,4 @@
-//! An address that was shown masked and comes back, changed or not: what `***` stands for in it.
+//! Restores the secrets of an address that was shown masked and comes back, changed or unchanged.
 
 use std::ops::Range;
 
@@ -9,28 +9,28 @@ use crate::{
     secrets::{Place, Secret, secrets},
 };
 
-/// Why it cannot be told what `***` stands for. Nothing is quoted.
+/// Why the secrets of a masked address cannot be restored. No message quotes the address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RestoreError {
-    /// Another host would be told the password.
+    /// The password would be sent to another host.
     #[error("{MASK} stands for the password of another host: write user and password for this one")]
     OtherHost,
-    /// Another user has another password.
+    /// The masked password belongs to another user.
     #[error("{MASK} stands for the password of another user: write the password of this one")]
     OtherUser,
-    /// There is no such secret in the address that is known, or there are several.
+    /// The known address does not have this secret, or has several of this kind.
     #[error(
         "it cannot be told what {MASK} stands for here: write the secrets themselves, or send the address unchanged"
     )]
     Unknown,
 }
 
-/// The address that is meant, where `known` is the one that is kept: secrets that are masked are those of the
-/// known one, where host and user are the same.
+/// Returns the offered address with its secrets. `known` is the stored address: its secrets replace those that are
+/// masked, if host and user are the same.
 ///
 /// # Errors
 ///
-/// Where it cannot be told; see [`RestoreError`].
+/// [`RestoreError`], if the secrets cannot be restored.
 pub fn restored(offered: &str, known: &str) -> Result<String, RestoreError> {
     let offered = offered.trim();
     if !is_masked(offered) {
@@ -63,7 +63,7 @@ pub fn restored(offered: &str, known: &str) -> Result<String, RestoreError> {
     Ok(meant)
 }
 
-/// What stands before the `@`.
+/// Returns the user and the password before the `@`.
 fn user<'a>(offered: &str, known: Option<&'a str>) -> Result<&'a str, RestoreError> {
     let known = known.ok_or(RestoreError::Unknown)?;
     if offered == MASK {
@@ -76,8 +76,8 @@ fn user<'a>(offered: &str, known: Option<&'a str>) -> Result<&'a str, RestoreErr
     }
 }
 
-/// What stands in a parameter or in a piece of the path: there is one of that name in both, or one that stands
-/// behind the same text.
+/// Returns the value of a parameter, or a piece of the path. Both addresses must have exactly one of this name; a
+/// piece of the path must also follow the same text in both.
 fn value<'a>(
     text: &str,
     secret: &Secret,
@@ -94,7 +94,7 @@ fn value<'a>(
     let (new, old) = (same(wanted), same(there));
     let ([_], [old]) = (new.as_slice(), old.as_slice()) else { return Err(RestoreError::Unknown) };
     if matches!(secret.place, Place::Piece(_)) {
-        // A piece has no name but what stands before it.
+        // A piece of the path has no name. Only the text before it identifies it.
         let before = |text: &str, at: usize| {
             Parts::of(text).and_then(|parts| text.get(parts.tail_at()..at).map(str::to_owned))
         };
@@ -106,7 +106,7 @@ fn value<'a>(
     known.get(old.clone()).ok_or(RestoreError::Unknown)
 }
 
-/// Where a secret of the address begins once the address is masked.
+/// Returns where a secret begins once the address is masked.
 fn masked_at(secrets: &[Secret], at: &Range<usize>) -> usize {
     let earlier = secrets.iter().filter(|one| one.at.start < at.start);
     earlier.fold(at.start, |at, one| at + MASK.len() - one.at.len().min(at))

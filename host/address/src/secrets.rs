@@ -1,5 +1,6 @@
-//! Where secrets stand in an address. Makes take them before the `@`, in parameters behind `?`, `&` and `;`,
-//! in paths as `user=admin_password=…_channel=1` and as `/user/admin/password/…`, with names encoded or not.
+//! Finds the secrets in an address. Manufacturers put them before the `@`, in parameters after `?`, `&` and `;`,
+//! in paths as `user=admin_password=…_channel=1`, and in paths as `/user/admin/password/…`. The names may be
+//! percent-encoded.
 
 use std::ops::Range;
 
@@ -9,25 +10,25 @@ use crate::{
     words::{self, Class},
 };
 
-/// What a secret is, so that it can be known again in another version of the address.
+/// The kind of a secret, by which it is recognised in another version of the address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Place {
     /// User and password before the `@`.
     User,
     /// The value of a parameter of this name.
     Named(String),
-    /// A piece of the path or the query that has no name: the what-th, counted from 0.
+    /// A piece of the path or the query that has no name: its index, counted from 0.
     Piece(usize),
 }
 
-/// A secret: what it is, and where it stands in the text.
+/// A secret: its kind, and its position in the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Secret {
     pub(crate) place: Place,
     pub(crate) at: Range<usize>,
 }
 
-/// The secrets of an address in the order of the text, none over another. A path of a file has none.
+/// Returns the secrets of an address in the order of the text. They do not overlap. The path of a file has none.
 pub(crate) fn secrets(text: &str) -> Vec<Secret> {
     let (tail_at, strict) = match Parts::of(text) {
         Some(parts) if parts.scheme.eq_ignore_ascii_case("file") => return Vec::new(),
@@ -38,7 +39,7 @@ pub(crate) fn secrets(text: &str) -> Vec<Secret> {
             {
                 found.push(Secret { place: Place::User, at: at.clone() });
             }
-            // A host was forgotten, or is no host: `rtsp://admin:secret`.
+            // The host is missing, or the text is not a host and a port: `rtsp://admin:secret`.
             if let (name, Some(port)) = parts::host_and_port(parts.host)
                 && !port.bytes().all(|b| b.is_ascii_digit())
             {
@@ -55,7 +56,7 @@ pub(crate) fn secrets(text: &str) -> Vec<Secret> {
             let end = text.rfind('@');
             (end.map_or(0, |at| at + 1), end.is_some())
         }
-        // What was shown of such an address.
+        // An address without a scheme that was masked before.
         None if text.starts_with("***@") => (crate::MASK.len() + 1, true),
         None if text.starts_with(['/', '.', '~']) => return Vec::new(),
         None => (0, false),
@@ -70,7 +71,7 @@ pub(crate) fn secrets(text: &str) -> Vec<Secret> {
     found
 }
 
-/// A password that stands before the `@` and in a parameter stands in the path too, now and then.
+/// Finds repeated secrets: a password before the `@` or in a parameter sometimes occurs in the path too.
 fn repeat(text: &str, parts: &Parts<'_>, found: &mut Vec<Secret>) {
     let mut values: Vec<String> = Vec::new();
     for one in found.iter() {
@@ -96,12 +97,12 @@ fn repeat(text: &str, parts: &Parts<'_>, found: &mut Vec<Secret>) {
 /// Path, query and fragment.
 struct Tail {
     letters: Letters,
-    /// True where what is not known is taken for a secret.
+    /// True if parameters and pieces that are not known count as secrets.
     strict: bool,
     found: Vec<Secret>,
 }
 
-/// A stretch between two separators.
+/// The text between two separators.
 struct Piece {
     range: Range<usize>,
     in_query: bool,
@@ -136,7 +137,7 @@ impl Tail {
             let plain = self.letters.is_plain(index);
             let separates = match byte {
                 b'/' | b'?' | b'#' | b'&' | b';' | b'\\' if plain => true,
-                // An encoded slash separates too, unless it stands in the value of a parameter.
+                // An encoded slash separates too, unless it is in the value of a parameter.
                 b'/' => !bytes.get(start..index).is_some_and(|before| before.contains(&b'=')),
                 _ => false,
             };
@@ -157,8 +158,8 @@ impl Tail {
         }
     }
 
-    /// A piece with `name=value` in it, once or more; answers whether its last value is a secret. What stands
-    /// before the first name belongs to the secret before it, where that one is `open`.
+    /// Reads a piece that contains `name=value` once or more often. Returns true if its last value is a secret. If
+    /// the secret before this piece is `open`, the text before the first name belongs to that secret.
     fn pairs(&mut self, piece: &Piece, open: bool) -> bool {
         let names = self.names(piece.range.clone());
         if open
@@ -186,8 +187,8 @@ impl Tail {
         is_open
     }
 
-    /// Where the names of a piece stand. The first is whatever stands before the first `=`; a later one counts
-    /// where it is known, since a password may have an `=` in it.
+    /// Returns the positions of the names in a piece. The first name is the text before the first `=`. A later
+    /// name counts only if it is known, since a password may contain an `=`.
     fn names(&self, piece: Range<usize>) -> Vec<Range<usize>> {
         let bytes = self.letters.bytes();
         let mut names: Vec<Range<usize>> = Vec::new();
@@ -201,7 +202,7 @@ impl Tail {
             if names.is_empty() {
                 let whole = from..at;
                 let is_secret = words::class(&self.letters.text(whole.clone())) == Class::Secret;
-                // `stream_key`: the whole says more than its last word.
+                // `stream_key`: the whole name tells more than its last word.
                 let start =
                     known.filter(|start| !is_secret || self.is_secret_name(*start..at)).unwrap_or(from);
                 names.push(start..at);
@@ -219,7 +220,7 @@ impl Tail {
         words::class(&self.letters.text(range)) == Class::Secret
     }
 
-    /// True where a piece without a name is a secret by what it is or by what it follows.
+    /// True if a piece without a name is a secret, judged by its text or by the pieces before it.
     fn is_secret(&self, pieces: &[String], index: usize, in_query: bool) -> bool {
         let piece = |index: usize| pieces.get(index).map_or("", String::as_str);
         let own = piece(index);
@@ -260,7 +261,7 @@ impl Tail {
     }
 }
 
-/// `/live/NAME/PASSWORD/12.ts`, as portals of streams have it.
+/// `/live/NAME/PASSWORD/12.ts`, the form that stream portals use.
 fn is_portal(pieces: &[String], index: usize) -> bool {
     let Some([.., kind, _, _, last]) = pieces.get(..5) else { return false };
     let number = last.rsplit_once('.').filter(|(_, ending)| ["ts", "m3u8", "mp4"].contains(ending));

@@ -1,24 +1,24 @@
-//! Words that addresses of cameras are made of: which name a secret, and which are known to hold none.
-//! A parameter that is not known is taken for a secret, since makes invent new ones.
+//! The words that occur in addresses of cameras: which names belong to secrets, and which are known to be
+//! harmless. An unknown parameter counts as a secret, since manufacturers invent new names.
 
-/// What the name of a parameter says of its value.
+/// What the name of a parameter tells about its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Class {
     /// A user, a password, a key.
     Secret,
     /// A channel, a size, a format.
     Harmless,
-    /// Nobody knows.
+    /// Not known.
     Unknown,
 }
 
-/// Parts of names that secrets are taken under.
+/// Texts that occur in the names of secret parameters.
 const SECRET_PARTS: &[&str] = &[
     "pass", "pas", "pwd", "psw", "psd", "token", "auth", "secret", "sign", "sig", "user", "usr", "uname",
     "login", "logon", "cred", "sess", "ticket", "jwt", "bearer", "account", "cookie", "nonce", "digest",
     "hash", "apikey", "密码", "口令", "用户", "账号", "帐号", "令牌", "密钥",
 ];
-/// Whole names that they are taken under.
+/// Complete names of secret parameters.
 const SECRET_NAMES: &[&str] = &[
     "u",
     "p",
@@ -39,7 +39,7 @@ const SECRET_NAMES: &[&str] = &[
     "accesskey",
 ];
 
-/// Names that look like those of secrets and are none, and names whose values are known to be harmless.
+/// Names that look like those of secrets but are not, and names whose values are known to be harmless.
 const HARMLESS: &[&str] = &[
     "action",
     "audio",
@@ -166,7 +166,7 @@ const HARMLESS: &[&str] = &[
     "sslrootcert",
 ];
 
-/// Values that no secret has.
+/// Values that are never secrets.
 const PLAIN_VALUES: &[&str] = &[
     "true",
     "false",
@@ -206,7 +206,7 @@ const PLAIN_VALUES: &[&str] = &[
     "auto",
 ];
 
-/// Names of users that cameras come with.
+/// Names of users that cameras are delivered with.
 const USERS: &[&str] = &[
     "admin",
     "root",
@@ -222,7 +222,7 @@ const USERS: &[&str] = &[
     "888888",
 ];
 
-/// Names that are followed by a secret where they are a piece of a path.
+/// Pieces of a path that a secret follows.
 const KEYS_OF_PATHS: &[&str] = &[
     "user",
     "users",
@@ -256,7 +256,7 @@ const KEYS_OF_PATHS: &[&str] = &[
     "jwt",
 ];
 
-/// What a name says of its value.
+/// Returns what a name tells about its value.
 pub(crate) fn class(name: &str) -> Class {
     let name = name.trim().to_lowercase();
     if HARMLESS.contains(&name.as_str()) {
@@ -268,20 +268,20 @@ pub(crate) fn class(name: &str) -> Class {
     }
 }
 
-/// True for a value of a harmless parameter that looks like one.
+/// True if the value of a harmless parameter looks harmless.
 pub(crate) fn is_plain(value: &str) -> bool {
     value.len() <= 64
         && value.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-:,*/ ".contains(&b))
         && !value.contains(crate::MASK)
 }
 
-/// True for a value that can be no secret, whatever it is of.
+/// True if a value cannot be a secret, whatever its parameter is.
 pub(crate) fn is_trivial(value: &str) -> bool {
     (value.len() <= 2 && value.bytes().all(|b| b.is_ascii_digit()))
         || PLAIN_VALUES.contains(&value.to_lowercase().as_str())
 }
 
-/// True where a piece without a value is made of known words and numbers: `ch01`, `main_stream.sdp`.
+/// True if a piece without a value consists of known words and numbers: `ch01`, `main_stream.sdp`.
 pub(crate) fn is_known_word(piece: &str) -> bool {
     let piece = piece.to_lowercase();
     piece.split(['_', '-', '.', ' ']).all(|part| {
@@ -293,14 +293,14 @@ pub(crate) fn is_known_word(piece: &str) -> bool {
     })
 }
 
-/// True for a page or a script, which is not the name of anybody.
+/// True for a page or a script, which is not a name of a user.
 pub(crate) fn is_script(piece: &str) -> bool {
     let ending = piece.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
     ending
         .is_some_and(|ending| ["cgi", "fcgi", "asp", "php", "htm", "html", "jsp"].contains(&ending.as_str()))
 }
 
-/// True for the name of a user that cameras come with.
+/// True for the name of a user that cameras are delivered with.
 pub(crate) fn is_user(piece: &str) -> bool {
     USERS.contains(&piece.to_lowercase().as_str())
 }
@@ -310,8 +310,8 @@ pub(crate) fn is_key_of_path(piece: &str) -> bool {
     KEYS_OF_PATHS.contains(&piece.to_lowercase().as_str())
 }
 
-/// True for what nobody would call a stream: sixteen characters and more that change between letters, digits
-/// and cases every second one, as keys and sessions do.
+/// True for a text that nobody would use as the name of a stream: 16 characters or more that change between
+/// digits, small and capital letters about every second character, as keys and session ids do.
 pub(crate) fn looks_random(piece: &str) -> bool {
     let alphabet = |b: u8| b.is_ascii_alphanumeric() || b"-_=+.".contains(&b);
     if piece.len() < 16 || !piece.bytes().all(alphabet) {
@@ -326,7 +326,7 @@ pub(crate) fn looks_random(piece: &str) -> bool {
     let (mut runs, mut letters, mut last) = (0, 0, 0);
     for byte in piece.bytes() {
         let now = kind(byte);
-        // A capital letter and the small ones behind it are one word.
+        // A capital letter and the small letters after it count as one word.
         if now != 0 && now != last && !(last == 3 && now == 2) {
             runs += 1;
         }

@@ -1,6 +1,6 @@
-//! The standard plugins compiled natively: what a plugin finds in the sandbox can be held against
-//! what the same source finds without one, and what the sandbox costs can be measured. Nothing that
-//! diagnoses cameras runs them this way.
+//! The standard plugins, compiled natively. They serve to compare the findings of a plugin in the sandbox with the
+//! findings of the same source outside of it, and to measure the cost of the sandbox. Cameras are never diagnosed
+//! this way.
 
 use easysight_capture as capture;
 use easysight_sdk::{
@@ -8,7 +8,7 @@ use easysight_sdk::{
     SampleRange, native,
 };
 
-/// Runs the standard plugin of this name on a clip; none where no standard plugin has that name.
+/// Runs the standard plugin with this name on a clip. None if no standard plugin has this name.
 #[must_use]
 pub fn diagnose(plugin: &str, clip: &capture::Clip, config: &str) -> Option<Result<Report, Failure>> {
     let clip = NativeClip(clip);

@@ -1,5 +1,5 @@
-//! What plugins remember of cameras: given along with a lease, taken back with the result of the
-//! attempt that counts, forgotten when the camera is another or looks elsewhere.
+//! What plugins remember about cameras (baselines). A lease carries them, the result of the attempt that counts
+//! brings them back, and they are forgotten when the camera is replaced by another one or points elsewhere.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -19,17 +19,17 @@ use crate::{
     shadows,
 };
 
-/// Letters of all baselines of one lease. A batch whose jobs have more gets fewer jobs, but always
-/// one; of the standard plugins together each may store as much as it may.
+/// Most characters of all baselines in one lease. If the jobs of a batch have more, the batch gets fewer jobs, but
+/// always at least one. The standard plugins fit into this limit, even if each of them stores as much as it may.
 const MAX_LEASE_LETTERS: u64 = 32 * ((MAX_BASELINE_BYTES as u64).div_ceil(3) * 4);
 
 impl Store {
-    /// Lets all plugins, or the one of this name, forget a camera. Answers how many baselines are gone;
-    /// none where there is no such camera. What jobs bring that were leased before is not kept either.
+    /// Makes all plugins, or the plugin with this name, forget a camera. Returns how many baselines are removed,
+    /// or None if there is no such camera. Baselines from jobs that were leased before are not kept either.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn reset_baselines(
         &self,
         camera: String,
@@ -53,11 +53,11 @@ impl Store {
             .await
     }
 
-    /// What is kept of a camera, by plugin.
+    /// The baselines of a camera, by plugin.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn baselines(&self, camera: &str) -> Result<Vec<BaselineInfo>, StoreError> {
         let sql = "SELECT plugin, size_bytes, as_of FROM baselines WHERE camera_id = $1 AND data IS NOT NULL \
                    ORDER BY plugin";
@@ -74,23 +74,23 @@ impl Store {
     }
 }
 
-/// What a recorded job brought.
+/// The parts of a recorded job's result that baselines depend on.
 pub(crate) struct Brought<'a> {
     pub(crate) camera_id: &'a str,
-    /// When the attempt was leased that counts.
+    /// When the attempt that counts was leased.
     pub(crate) started_at: i64,
     pub(crate) findings: &'a [Finding],
     pub(crate) shadows: &'a [Finding],
     pub(crate) baselines: &'a [Baseline],
 }
 
-/// What there is of cameras, without the contents.
+/// What the database holds about cameras, without the contents of baselines.
 #[derive(Default)]
 pub(crate) struct Held {
-    /// When the last good picture of a camera was taken.
+    /// When the last good picture of each camera was taken.
     pictures: HashMap<String, Option<i64>>,
     spared: Spared,
-    /// Letters that what a plugin remembers of a camera takes in an answer.
+    /// Characters that the baseline of a plugin for a camera takes in a response.
     letters: HashMap<(String, String), u64>,
 }
 
@@ -123,15 +123,15 @@ impl Held {
         Ok(held)
     }
 
-    /// True of a camera that is known, and whose last good picture is older.
+    /// True if the camera is known, and has no good picture or its last one is older than `before`.
     fn lacks_picture(&self, camera: &str, before: i64) -> bool {
         self.pictures.get(camera).is_some_and(|taken| taken.is_none_or(|taken| taken < before))
     }
 }
 
-/// Gives leased jobs what the plugins of their plans remember of their cameras, asks for good pictures
-/// of those whose last one is older than `good_before`, and says which are lost and spared. Jobs for which there is no room in the
-/// answer are queued again, as if they had never been leased, and are answered.
+/// Adds to leased jobs the baselines of the plugins in their plans. Requests good pictures of cameras whose last
+/// one is older than `good_before`, and marks the cameras that are lost and spared. Jobs that do not fit into the
+/// response are queued again, as if they had never been leased, and returned.
 pub(crate) async fn attach(
     connection: &mut Connection,
     dialect: Dialect,
@@ -197,8 +197,8 @@ async fn fill(
     Ok(())
 }
 
-/// The names under which the job's plugins remember, and the node itself. A candidate that remembers nothing yet begins with what
-/// the version beside it knows.
+/// The names under which the job's plugins and the node itself keep baselines. A candidate that has none yet
+/// begins with the baseline of the version that it runs beside.
 fn plugins_of<'a>(plans: &'a [JobPlan], job: &LeasedJob) -> Vec<&'a str> {
     let Some(plan) = plans.get(job.plan) else { return Vec::new() };
     let all = plan.plugins.iter().chain(&plan.shadows).map(|plugin| plugin_name(&plugin.name));
@@ -228,8 +228,8 @@ async fn hand_back(
     query(sql).bind(ids).fetch_all(connection).await?.iter().map(read_queued).collect()
 }
 
-/// Keeps what recorded jobs brought. Nothing of it is kept of a camera that is gone or was reset after
-/// the job was leased, nor over what a later job brought.
+/// Keeps the baselines of recorded jobs. A baseline is not kept if its camera was removed, if its camera was reset
+/// after the job was leased, or if a later job has brought one.
 pub(crate) async fn keep(
     connection: &mut Connection,
     dialect: Dialect,
@@ -238,7 +238,7 @@ pub(crate) async fn keep(
 ) -> Result<(), StoreError> {
     let candidates = brought.iter().flat_map(|one| one.shadows).filter_map(|one| one.digest.as_deref());
     let standing = shadows::standing(connection, dialect, &candidates.collect()).await?;
-    // Of two jobs on one camera in one batch, the one that was leased later counts.
+    // If a batch has two jobs on one camera, the job that was leased later counts.
     let mut latest: BTreeMap<(&str, &str), Kept<'_>> = BTreeMap::new();
     for one in brought {
         let moved = Finding::moved(one.findings);
@@ -247,7 +247,7 @@ pub(crate) async fn keep(
         }
         for baseline in one.baselines {
             let plugin = baseline.plugin.as_str();
-            // What others remember now is a mixture of two views.
+            // The baselines of the other plugins now are a mixture of two views.
             if moved.is_some_and(|finder| finder != plugin) {
                 continue;
             }
@@ -287,14 +287,14 @@ pub(crate) async fn keep(
     Ok(())
 }
 
-/// What a plugin shall remember.
+/// A baseline that is to be kept.
 struct Kept<'a> {
     started_at: i64,
     size: usize,
     data: &'a str,
 }
 
-/// Bytes of a baseline that may be kept, or why it may not.
+/// Returns the size of a baseline in bytes, or why it may not be kept.
 fn acceptable(
     baseline: &Baseline,
     brought: &Brought<'_>,
@@ -312,7 +312,7 @@ fn acceptable(
     baseline.bytes().map(|bytes| bytes.len()).map_err(|error| error.to_string())
 }
 
-/// Lets all plugins forget a camera: it is another one, or a person says so.
+/// Makes all plugins forget a camera, because it was replaced by another one or because a person asks for it.
 pub(crate) async fn forget_all(
     connection: &mut Connection,
     camera: &str,
@@ -329,7 +329,7 @@ pub(crate) async fn forget_all(
     u64::try_from(kept).map_err(StoreError::corrupt)
 }
 
-/// Removes what is kept of a camera.
+/// Removes the baselines of a camera.
 pub(crate) async fn remove(connection: &mut Connection, camera: &str) -> Result<(), StoreError> {
     query("DELETE FROM baselines WHERE camera_id = $1").bind(camera).execute(connection).await?;
     Ok(())
@@ -344,14 +344,14 @@ async fn forget_one(
     let sql = "UPDATE baselines SET data = NULL, size_bytes = 0 \
                WHERE camera_id = $1 AND plugin = $2 AND data IS NOT NULL";
     let forgotten = query(sql).bind(camera).bind(plugin).execute(&mut *connection).await?;
-    // Also where there was none: a job that brings the first one may be under way.
+    // Also if there was none, since a job that brings the first one may be running.
     let sql = "INSERT INTO baselines (camera_id, plugin, data, size_bytes, as_of) VALUES ($1, $2, NULL, 0, $3) \
                ON CONFLICT (camera_id, plugin) DO UPDATE SET as_of = $3";
     query(sql).bind(camera).bind(plugin).bind(now + 1).execute(connection).await?;
     Ok(forgotten.rows_affected())
 }
 
-/// Lets all plugins but the one that found that the camera looks elsewhere forget the former view.
+/// Makes all plugins forget the former view of a camera, except `finder`, which found that the camera points elsewhere.
 async fn forget_others(
     connection: &mut Connection,
     camera: &str,

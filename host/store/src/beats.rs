@@ -1,5 +1,5 @@
-//! Heartbeats: nodes live, the leases of what they hold are renewed, and what was lost on the way to them is
-//! offered again.
+//! Heartbeats. They show that nodes are alive and renew the leases of the jobs that nodes hold. Jobs that were
+//! lost on the way to a node are queued again.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -18,29 +18,29 @@ use crate::{
     ready::ReadyJob,
 };
 
-/// Nodes whose last polls are remembered.
+/// Most nodes whose last polls are remembered.
 const NODES: usize = 100_000;
 
-/// What became of a heartbeat.
+/// The outcome of a heartbeat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HeartbeatOutcome {
-    /// Leases were renewed.
+    /// The heartbeat was recorded, and leases were renewed.
     Noted {
-        /// Held jobs that are the node's no longer.
+        /// Held jobs that no longer belong to the node.
         revoked: Vec<JobId>,
-        /// Jobs that never reached it and are offered again.
+        /// The number of jobs that never reached the node and are queued again.
         lost: u64,
     },
     /// There is no such node, or it is not registered.
     Unknown,
-    /// Another life of this node has registered since.
+    /// Another incarnation of this node has registered since.
     Superseded,
 }
 
 /// The lane of heartbeats.
 pub(crate) struct Beats {
     dialect: Dialect,
-    /// By node and life: up to this poll, all jobs that the node was given are known to have reached it.
+    /// By node and incarnation: the poll up to which all jobs that were given to the node are known to have reached it.
     settled: Mutex<HashMap<Life, u64>>,
 }
 
@@ -85,7 +85,7 @@ impl Beats {
     }
 
     async fn beat(&self, connection: &mut Connection, beats: &[Beat]) -> Result<Vec<Beaten>, StoreError> {
-        // Liveness first: whatever else is wrong, the nodes were heard of.
+        // Liveness is recorded first, whatever becomes of the leases.
         let refused = self.note(connection, beats).await?;
         let heard: Vec<&Beat> = beats
             .iter()
@@ -118,13 +118,13 @@ impl Beats {
         Ok(answers)
     }
 
-    /// Notes that nodes live; answers why a heartbeat is refused.
+    /// Records that nodes are alive. Returns for each heartbeat why it is refused, or None.
     async fn note(
         &self,
         connection: &mut Connection,
         beats: &[Beat],
     ) -> Result<Vec<Option<HeartbeatOutcome>>, StoreError> {
-        // Of two heartbeats of one life in one batch the last one tells how things are.
+        // If a batch has two heartbeats of one incarnation, the last one shows the current state.
         let latest: HashMap<Life, &Beat> = beats.iter().map(|beat| (life(beat), beat)).collect();
         let latest: Vec<&Beat> = latest.into_values().collect();
         let json = |beat: &&Beat| serde_json::to_string(&beat.request.totals);
@@ -186,7 +186,7 @@ impl Beats {
             let held = beat.request.held.iter().filter(|held| !kept.contains(&held.job_id));
             cells.extend(held.map(|held| (*beat, held)));
         }
-        // Twice in one batch, it is renewed for the longer time.
+        // A job that a batch names twice is renewed for the longer time.
         cells.sort_by_key(|(beat, held)| (held.job_id, held.attempt, std::cmp::Reverse(beat.until)));
         cells.dedup_by_key(|(beat, held)| (held.job_id, held.attempt, beat.node_id.as_str()));
         Rows::new()
@@ -197,7 +197,7 @@ impl Beats {
             .integers("until", cells.iter().map(|(beat, _)| beat.until))
     }
 
-    /// Renews the leases of what nodes hold.
+    /// Renews the leases of the jobs that nodes hold.
     async fn renew(
         &self,
         connection: &mut Connection,
@@ -222,8 +222,8 @@ impl Beats {
         rows.iter().map(|row| parsed(row, "id")).collect()
     }
 
-    /// Gives nodes back what was taken from them when their leases expired, and nobody else has taken since: a
-    /// node that still holds its attempt keeps it. Answers the runs of those jobs that had been given up.
+    /// Gives jobs back to nodes that still hold them, if the lease expired and nobody else has leased the job
+    /// since: the node keeps its attempt. Returns the runs of these jobs.
     async fn take_back(
         &self,
         connection: &mut Connection,
@@ -236,7 +236,7 @@ impl Beats {
             return Ok(HashMap::new());
         }
         let rows = Self::held(beats, kept);
-        // A lease stays with a job whose lease expired, and with no other one that is queued or dead.
+        // Among queued and dead jobs, only those whose lease expired still have their lease.
         let sql = self.dialect.update(&Update {
             table: "jobs",
             key: "job_id",
@@ -265,8 +265,8 @@ impl Beats {
         Ok(back)
     }
 
-    /// Jobs that a node was given in a poll which is over, and does not hold: the answer was lost. They
-    /// are offered again at once, and this counts as no failure.
+    /// Queues jobs again that were given to a node in a poll that is over, but that the node does not hold: the
+    /// response was lost. They are offered at once, and this does not count as a failure.
     async fn requeue_lost(
         &self,
         connection: &mut Connection,
@@ -289,7 +289,7 @@ impl Beats {
             .integers("behind", new.iter().map(|(life, _)| poll(settled(life))))
             .integers("last_poll", new.iter().map(|(_, beat)| poll(beat.request.last_poll)))
             .integers("heard_at", new.iter().map(|(_, beat)| beat.now));
-        // What was given out in polls that were settled before is held, or was reported since.
+        // Jobs that were given out in polls that are already settled are held, or were reported since.
         let sql = format!(
             "SELECT jobs.id AS id FROM {} JOIN jobs ON jobs.state = 'running' AND jobs.node_id = x.node_id \
              AND jobs.poll > x.behind AND jobs.poll <= x.last_poll AND jobs.incarnation = x.incarnation",
@@ -335,7 +335,7 @@ fn life(beat: &Beat) -> Life {
     (beat.node_id.clone(), beat.request.incarnation)
 }
 
-/// Milliseconds that a clock which shows `shown` is ahead of `now`.
+/// Returns by how many milliseconds a clock that shows `shown` is ahead of `now`.
 pub(crate) fn clock_offset(shown: DateTime<Utc>, now: i64) -> i64 {
     shown.timestamp_millis().saturating_sub(now)
 }

@@ -1,4 +1,4 @@
-//! The lane in which runs begin: many that are submitted at the same moment are written together.
+//! The lane that creates runs. Runs that are submitted at the same moment are written together.
 
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ use crate::{
     runs::{FAN_OUT, word_of},
 };
 
-/// The lane of runs that begin.
+/// The lane that creates runs.
 pub(crate) struct Begins {
     dialect: Dialect,
 }
 
-/// A run that begins, ready to be written.
+/// A new run, ready to be written.
 pub(crate) struct Begin {
     jobs: JobsOf,
     fire_time: Option<i64>,
@@ -64,7 +64,7 @@ impl Begin {
         })
     }
 
-    /// Where another master may write the same at this moment, all write in this order.
+    /// The order in which all masters write runs, because another master may write the same runs at this moment.
     fn order(&self) -> (&Option<String>, Option<i64>, &Option<String>) {
         (&self.jobs.task_id, self.fire_time, &self.idempotency_key)
     }
@@ -121,7 +121,7 @@ impl Begins {
 
 impl Kind for Begins {
     type Ask = Begin;
-    /// The run, whether it was made, and its jobs.
+    /// The run, true if it was created now, and its jobs.
     type Answer = (RunId, bool, Vec<ReadyJob>);
     const MAY_BE_LOST: bool = false;
 

@@ -12,48 +12,48 @@ use crate::{
     reports::list,
 };
 
-/// Cameras that one transaction of an import writes.
+/// Most cameras that one transaction of an import writes.
 const PORTION: usize = 500;
 
 const COLUMNS: &str = "SELECT id, name, source, enabled, labels, group_names, created_at, updated_at, status, \
                        checked_at, good_picture, good_picture_at, lost_since, lost_reason, lost_connects, \
                        lost_looks, lost_looked_at, next_full_look_at FROM cameras";
 
-/// A camera, and its source with the credentials in it.
+/// A camera and its source with the credentials.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredCamera {
-    /// As the protocol shows it.
+    /// The camera as the protocol shows it.
     pub camera: Camera,
-    /// Its source as it is.
+    /// The source with the credentials.
     pub source: String,
 }
 
-/// Which cameras are wanted.
+/// Which cameras to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CameraFilter {
-    /// Those in this group.
+    /// Cameras in this group.
     pub group: Option<String>,
-    /// Those whose last status was this.
+    /// Cameras with this last status.
     pub status: Option<Status>,
-    /// Those that give no picture, or those that do.
+    /// True for cameras that give no picture, false for those that do.
     pub lost: Option<bool>,
 }
 
-/// What an import did.
+/// The result of an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Imported {
-    /// Cameras that are new.
+    /// The number of new cameras.
     pub created: u64,
-    /// Cameras that were there.
+    /// The number of cameras that existed already.
     pub updated: u64,
 }
 
 impl Store {
-    /// Makes a camera.
+    /// Creates a camera.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Conflict`] where its id is taken.
+    /// [`StoreError::Conflict`] if its id is taken.
     pub async fn create_camera(
         &self,
         id: String,
@@ -75,11 +75,11 @@ impl Store {
         self.camera(&found).await?.ok_or_else(|| StoreError::corrupt("a new camera is not there"))
     }
 
-    /// Changes a camera; false where there is none.
+    /// Changes a camera. Returns false if it does not exist.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn update_camera(
         &self,
         id: String,
@@ -100,11 +100,12 @@ impl Store {
             .await
     }
 
-    /// Makes or changes many cameras, in portions between which others have their turn.
+    /// Creates or changes many cameras, in portions. Other commands run between the portions.
     ///
     /// # Errors
     ///
-    /// Those of the database. Portions that were written before stay; the same import again does the rest.
+    /// Returns an error if the database fails. Portions that are already written stay; the same import again
+    /// writes the rest.
     pub async fn import_cameras(
         &self,
         cameras: Vec<(String, CameraRequest)>,
@@ -114,7 +115,6 @@ impl Store {
         let mut imported = Imported::default();
         let mut cameras = cameras.into_iter();
         loop {
-            // Between two portions others have their turn.
             let portion: Vec<_> = cameras.by_ref().take(PORTION).collect();
             if portion.is_empty() {
                 return Ok(imported);
@@ -128,17 +128,17 @@ impl Store {
         }
     }
 
-    /// Removes a camera; its findings stay until they are pruned. False where there was none.
+    /// Removes a camera. Its findings stay until they are pruned. Returns false if the camera did not exist.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn delete_camera(&self, id: String) -> Result<bool, StoreError> {
         let dialect = self.dialect;
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
-                    // The camera's row first, as everyone does who changes what belongs to it.
+                    // The camera's row is locked first, as in every change of data that belongs to a camera.
                     if !lock(connection, dialect, &id).await? {
                         return Ok(false);
                     }
@@ -155,21 +155,21 @@ impl Store {
             .await
     }
 
-    /// Looks a camera up.
+    /// Returns a camera. None if it does not exist.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn camera(&self, id: &str) -> Result<Option<StoredCamera>, StoreError> {
         let row = Select::new(COLUMNS).and("id = ?", Some(id)).query().fetch_optional(&self.readers).await?;
         row.as_ref().map(read).transpose()
     }
 
-    /// Those of these ids that are there, in no order.
+    /// Returns the cameras with these ids that exist, in no particular order.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn cameras_named(&self, ids: &[String]) -> Result<Vec<StoredCamera>, StoreError> {
         let mut named = Vec::new();
         for portion in ids.chunks(PORTION) {
@@ -184,7 +184,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn cameras(
         &self,
         filter: &CameraFilter,
@@ -199,21 +199,21 @@ impl Store {
         page_of(&rows, page.limit, |row| Ok(read(row)?.camera), |camera| camera.id.clone())
     }
 
-    /// How many cameras give no picture.
+    /// Counts the cameras that give no picture.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn lost_cameras(&self) -> Result<u64, StoreError> {
         let sql = "SELECT COUNT(*) AS lost FROM cameras WHERE lost_since IS NOT NULL";
         count(&query(sql).fetch_one(&self.readers).await?, "lost")
     }
 
-    /// All groups, by name.
+    /// Lists all groups, by name.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn camera_groups(&self) -> Result<Vec<CameraGroup>, StoreError> {
         let rows = query("SELECT name, COUNT(*) AS cameras FROM camera_groups GROUP BY name ORDER BY name")
             .fetch_all(&self.readers)
@@ -223,18 +223,19 @@ impl Store {
             .collect()
     }
 
-    /// The enabled cameras that a task names, by id and source, in the order of their ids; and the names of cameras and
-    /// groups that do not exist. There may be very many cameras, so nothing else is read of them.
+    /// Returns the id and source of the enabled cameras that a task names, in the order of their ids, and the names of
+    /// cameras and groups that do not exist. Nothing else is read of the cameras, because there may be very many.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn cameras_of_task(
         &self,
         ids: &[String],
         groups: &[String],
     ) -> Result<(Vec<(String, String)>, Vec<String>), StoreError> {
-        // The names first: where a camera may be meant by either of two conditions, PostgreSQL reads all of them.
+        // The ids are collected first. For a condition that a camera can meet in either of two ways, PostgreSQL
+        // reads all cameras.
         let groups_are = self.dialect.among("name", "$2");
         let in_groups = format!("SELECT camera_id FROM camera_groups WHERE {groups_are}");
         let meant = match self.dialect {
@@ -264,7 +265,7 @@ impl Store {
     }
 }
 
-/// Locks a camera's row; false where there is none.
+/// Locks a camera's row. Returns false if the camera does not exist.
 pub(crate) async fn lock(
     connection: &mut Connection,
     dialect: Dialect,
@@ -274,7 +275,7 @@ pub(crate) async fn lock(
     Ok(query(sql).bind(id).fetch_optional(connection).await?.is_some())
 }
 
-/// Writes cameras, those of an id that is there over them. Of two with one id the last one counts.
+/// Writes cameras and overwrites those that exist. If two cameras have the same id, the last one counts.
 async fn put(
     connection: &mut Connection,
     dialect: Dialect,
@@ -289,7 +290,7 @@ async fn put(
         dialect.to_change()
     );
     let known = query(sql).bind(list(latest.keys())).fetch_all(&mut *connection).await?;
-    // What is remembered of another place is of no use here, though the camera keeps its name.
+    // Data about the former place is of no use for the new one, although the camera keeps its id.
     let mut moved = Vec::new();
     for row in &known {
         let id = text(row, "id")?;
@@ -327,7 +328,7 @@ async fn put(
         .integers("enabled", latest.values().map(|camera| i64::from(camera.enabled)))
         .texts("labels", labels)
         .texts("group_names", names);
-    // One that is lost is asked for a picture at once where its password or anything else of it is another now.
+    // A lost camera is asked for a picture at once if its source, such as the password, or `enabled` has changed.
     let same = "cameras.source = excluded.source AND cameras.enabled = excluded.enabled";
     let sql = format!(
         "INSERT INTO cameras ({}, created_at, updated_at, baselines_since) SELECT {}, $1, $1, $1 FROM {} \

@@ -1,5 +1,5 @@
-//! Times that a clock which stood ahead has left behind. Such a time keeps what waits for it waiting for as long
-//! as the clock was ahead: a lease that does not end, a node that seems to be there, a memory that takes nothing in.
+//! Repairs times that were written while a clock was ahead. Such a time delays everything that waits for it, for
+//! as long as the clock was ahead: a lease does not end, a node seems to be online, a baseline accepts no update.
 
 use std::ops::RangeInclusive;
 
@@ -13,12 +13,13 @@ use crate::{
     reports,
 };
 
-/// What is so far ahead was written by a clock that was wrong; clocks of masters differ by less.
+/// A time that is further ahead than this was written by a wrong clock. The clocks of masters differ by less.
 const AHEAD_MS: i64 = 60_000;
-/// Longest pause before a job is tried again: a second, doubled eight times, and a quarter of that.
+/// Longest back-off before a job is retried: one second, doubled eight times, plus a quarter.
 const LONGEST_PAUSE_MS: i64 = 1_250 << 8;
 
-/// Rows whose time lies ahead of `$1`, which is now, by more than they may: the statement, and by how much.
+/// The statements for rows whose time is too far ahead, and how far ahead it may be. `$1` is now, `$2` the latest
+/// time that is allowed.
 const STATEMENTS: &[(&str, Ahead)] = &[
     ("UPDATE nodes SET last_heartbeat = $1 WHERE last_heartbeat > $2", Ahead::Past),
     ("UPDATE nodes SET last_poll_at = $1 WHERE last_poll_at > $2", Ahead::Past),
@@ -28,7 +29,7 @@ const STATEMENTS: &[(&str, Ahead)] = &[
         Ahead::Past,
     ),
     ("UPDATE jobs SET not_before = $1 WHERE state = 'queued' AND not_before > $2", Ahead::Pause),
-    // Also of those whose lease has expired: a result that comes late has what plugins remember from then on.
+    // Also for jobs whose lease has expired: the baselines of a late result are dated by this time.
     ("UPDATE jobs SET started_at = $1 WHERE state IN ('queued', 'running') AND started_at > $2", Ahead::Past),
     ("UPDATE jobs SET started_at = $1 WHERE state = 'dead' AND started_at > $2", Ahead::Past),
     (
@@ -41,7 +42,7 @@ const STATEMENTS: &[(&str, Ahead)] = &[
          WHERE state IN ('waiting', 'running') AND created_at > $2",
         Ahead::Past,
     ),
-    // When that time comes, the task shall run.
+    // The task must run when that time comes.
     ("UPDATE runs SET fire_time = NULL WHERE fire_time IS NOT NULL AND fire_time > $2", Ahead::Past),
     ("UPDATE baselines SET as_of = $1 WHERE as_of > $2", Ahead::Past),
     ("UPDATE cameras SET baselines_since = $1 WHERE baselines_since > $2", Ahead::Past),
@@ -55,30 +56,30 @@ const STATEMENTS: &[(&str, Ahead)] = &[
 /// How far ahead a time may be.
 #[derive(Clone, Copy)]
 enum Ahead {
-    /// It is of the past.
+    /// A time in the past.
     Past,
     /// The end of a lease.
     Lease,
     /// The end of a pause.
     Pause,
-    /// When a camera that gives no picture is asked again.
+    /// The time at which a camera that gives no picture is asked again.
     Spared,
 }
 
 impl Store {
-    /// Brings times back that no clock which is right could have written, where leases last `lease_ms`; answers how
-    /// many rows.
+    /// Repairs times that no correct clock could have written, if leases last `lease_ms`. Returns how many rows
+    /// were changed.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn bring_back(&self, now: i64, lease_ms: i64) -> Result<u64, StoreError> {
         let dialect = self.dialect;
         let brought = self
             .writer
             .run(move |connection| {
                 Box::pin(async move {
-                    // Before `checked_at` is brought back, by which they are found.
+                    // First, because the rows are found by `checked_at`, which is changed below.
                     let mut brought = bring_healths_back(connection, dialect, now).await?;
                     for (sql, ahead) in STATEMENTS {
                         let most = now
@@ -91,7 +92,7 @@ impl Store {
                         let changed = query(*sql).bind(now).bind(most).execute(&mut *connection).await?;
                         brought += changed.rows_affected();
                     }
-                    // By the clock of the database, as who leads is.
+                    // By the clock of the database, which `Store::lead` uses too.
                     let here = dialect.now();
                     let sql = format!("UPDATE leaders SET held_until = 0 WHERE held_until > {here} + $1");
                     let freed = query(sql).bind(10 * AHEAD_MS).execute(connection).await?;
@@ -100,18 +101,18 @@ impl Store {
             })
             .await?;
         reports::name_anew();
-        // What is settled by a clock that was ahead is not.
+        // What was settled by a clock that was ahead is not settled.
         *self.known.upkeep.lock() = Default::default();
         self.known.ready.doubt();
         Ok(brought)
     }
 
-    /// Lets tokens that were made by a clock which was ahead hold for as long as they were made for, from now on; a
-    /// date that somebody named stays. Answers how many.
+    /// Repairs tokens that were made by a clock that was ahead: each is valid for its full lifetime from now on.
+    /// An expiry date that a person chose stays. Returns how many tokens were changed.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn bring_tokens_back(&self, now: i64) -> Result<u64, StoreError> {
         let ahead = "SELECT id FROM tokens WHERE created_at > $1 LIMIT 1";
         if query(ahead).bind(now + AHEAD_MS).fetch_optional(&self.readers).await?.is_none() {
@@ -129,13 +130,14 @@ impl Store {
             .await
     }
 
-    /// Moves tokens that were made within these times, and hold for so long from then on, along with the clock,
-    /// which stepped by so much: by the clock that is believed now, they were made then. Other masters on PostgreSQL
-    /// have clocks of their own, so only tokens that were made through this store are moved there.
+    /// Moves tokens by `by` milliseconds, because the clock stepped by that much. Moves the tokens that have a
+    /// lifetime and were made within `made`: by the clock that is trusted now, they were made at the moved time.
+    /// Other masters on PostgreSQL have clocks of their own, so only tokens that were made through this store are
+    /// moved there.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn move_tokens(&self, by: i64, made: RangeInclusive<i64>) -> Result<(), StoreError> {
         let dialect = self.dialect;
         let own = self.known.tokens.lock().clone();
@@ -159,11 +161,12 @@ impl Store {
             .await
     }
 
-    /// Moves the deadlines of what is open, since the clock jumped ahead by so much and no time passed.
+    /// Moves the deadlines of open jobs and runs by `by` milliseconds, because the clock jumped ahead by that much
+    /// while no time passed.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn move_deadlines(&self, by: i64) -> Result<(), StoreError> {
         self.writer
             .run(move |connection| {
@@ -182,11 +185,11 @@ impl Store {
             .await
     }
 
-    /// When something was written last, in milliseconds since 1970; none where nothing ever was.
+    /// Returns when the last record was written, in milliseconds since 1970. None if nothing was ever written.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn written_at(&self) -> Result<Option<i64>, StoreError> {
         let sql = "SELECT MAX(at) AS written_at FROM (SELECT MAX(last_heartbeat) AS at FROM nodes \
                    UNION ALL SELECT recorded_at AS at FROM (SELECT recorded_at FROM reports ORDER BY id DESC LIMIT 1) AS r \
@@ -196,8 +199,7 @@ impl Store {
     }
 }
 
-/// What the diagnoses said of cameras, of times that lie ahead, becomes what they say now: what they say from now on
-/// counts.
+/// Sets the times of cameras' diagnoses that lie ahead to now, so that what the diagnoses find from now on counts.
 async fn bring_healths_back(
     connection: &mut Connection,
     dialect: Dialect,

@@ -1,5 +1,5 @@
-//! One way to both databases, over their native drivers: a statement is written once, and this module is the
-//! only one that knows whose connection carries it out.
+//! One interface to both databases, over their native drivers. A statement is written once, and only this module
+//! knows which database executes it.
 
 mod nodelay;
 mod pool;
@@ -33,7 +33,7 @@ pub(crate) struct Options {
     pub(crate) statements: Arc<AtomicU64>,
 }
 
-/// Where it is.
+/// The database and its location.
 #[derive(Debug, Clone)]
 pub(crate) enum Server {
     Sqlite(Box<SqliteConnectOptions>),
@@ -51,7 +51,7 @@ enum Driver {
     Postgres(Box<PgConnection>),
 }
 
-/// One row of an answer.
+/// One row of a result.
 pub(crate) enum Row {
     Sqlite(SqliteRow),
     Postgres(PgRow),
@@ -77,16 +77,16 @@ pub(crate) struct Query {
     values: Vec<Value>,
 }
 
-/// What a statement changed.
+/// The number of rows that a statement changed.
 pub(crate) struct Done(u64);
 
-/// What carries statements out.
+/// Something that executes statements.
 pub(crate) trait Target {
     fn all(self, query: Query) -> impl Future<Output = Result<Vec<Row>, StoreError>> + Send;
     fn change(self, query: Query) -> impl Future<Output = Result<Done, StoreError>> + Send;
 }
 
-/// A statement. Only its author's words are SQL; values are bound.
+/// Makes a statement. Its SQL comes only from the source code; values are bound.
 pub(crate) fn query(sql: impl Into<Cow<'static, str>>) -> Query {
     Query { sql: sql.into(), values: Vec::new() }
 }
@@ -130,7 +130,7 @@ impl Connection {
         self.statements.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Carries out statements without values, several at once.
+    /// Executes several statements without values at once.
     pub(crate) async fn raw(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
         self.count();
         match &mut self.driver {
@@ -250,7 +250,7 @@ impl Target for &mut Connection {
     }
 }
 
-/// Either kind of target, for statements that are read now in a transaction and now beside all of them.
+/// Either kind of target, for statements that run inside a transaction or outside of one.
 pub(crate) enum Via<'a> {
     Connection(&'a mut Connection),
     Pool(&'a Pool),
@@ -273,7 +273,7 @@ impl Target for &mut Via<'_> {
 }
 
 impl Row {
-    /// The value of a column, of a type that both databases know.
+    /// Returns the value of a column, of a type that both databases know.
     pub(crate) fn try_get<'r, T>(&'r self, column: &str) -> Result<T, StoreError>
     where
         T: Decode<'r, Sqlite> + Type<Sqlite> + Decode<'r, Postgres> + Type<Postgres>,

@@ -1,8 +1,8 @@
-//! Where the two databases want other words. Everything else is written once.
+//! The SQL in which the two databases differ. All other SQL is written once.
 
 use crate::db::Rows;
 
-/// The database's language.
+/// The database's dialect of SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
     /// Embedded: one file.
@@ -11,28 +11,28 @@ pub enum Dialect {
     Postgres,
 }
 
-/// What [`Dialect::update`] writes.
+/// The parts of the statement that [`Dialect::update`] makes.
 pub(crate) struct Update<'a> {
     /// The table.
     pub(crate) table: &'a str,
     /// The column of the rows that holds the table's ids.
     pub(crate) key: &'a str,
-    /// The rows; their values are bound last.
+    /// The rows. Their values are bound last.
     pub(crate) rows: &'a Rows,
-    /// Their first parameter.
+    /// The number of the rows' first parameter.
     pub(crate) first: usize,
     /// The new values.
     pub(crate) set: &'a str,
-    /// What must be true, of the table and `x`.
+    /// The condition, on the table and on `x`.
     pub(crate) condition: &'a str,
-    /// What is answered.
+    /// The values that the statement returns.
     pub(crate) returning: &'a str,
-    /// Leaves out what another transaction changes.
+    /// True to leave out rows that another transaction is changing.
     pub(crate) skip: bool,
 }
 
 impl Dialect {
-    /// A condition that is true where `column` is among the texts of the list in `parameter`.
+    /// A condition that is true if `column` is among the texts of the list in `parameter`.
     pub(crate) fn among(self, column: &str, parameter: &str) -> String {
         match self {
             Self::Sqlite => format!("{column} IN (SELECT value FROM json_each({parameter}))"),
@@ -40,14 +40,14 @@ impl Dialect {
         }
     }
 
-    /// An `UPDATE` of those rows of a table that a batch names, and that `condition` is true of: a row of `x`,
-    /// whose column `key` names a row of the table. The rows are locked in the order of their ids. `skip` leaves
-    /// out those that another transaction changes at this moment.
+    /// An `UPDATE` of the rows of a table that a batch names and for which `condition` is true. The batch is `x`,
+    /// and its column `key` names a row of the table. The rows are locked in the order of their ids. `skip` leaves
+    /// out rows that another transaction is changing.
     pub(crate) fn update(self, update: &Update<'_>) -> String {
         let Update { table, key, rows, first, set, condition, returning, skip } = update;
         let x = rows.table(self, *first, "x");
         match self {
-            // There is one writer.
+            // SQLite has only one writer.
             Self::Sqlite => format!(
                 "UPDATE {table} SET {set} FROM {x} WHERE {table}.id = x.{key} AND {condition} RETURNING {returning}"
             ),
@@ -64,8 +64,8 @@ impl Dialect {
         }
     }
 
-    /// A condition that is true of those rows of a table that `condition` is true of, `limit` at the most. They
-    /// are locked in the order of their ids, but for those that another transaction changes at this moment.
+    /// A condition that is true for at most `limit` rows of a table for which `condition` is true. The rows are
+    /// locked in the order of their ids. Rows that another transaction is changing are left out.
     pub(crate) fn free(self, table: &str, condition: &str, limit: i64) -> String {
         match self {
             Self::Sqlite => format!("id IN (SELECT id FROM {table} WHERE {condition} LIMIT {limit})"),
@@ -76,7 +76,7 @@ impl Dialect {
         }
     }
 
-    /// The same for all of them, waiting for those that another transaction changes.
+    /// As [`Self::free`], but for all such rows. Waits for rows that another transaction is changing.
     pub(crate) fn all(self, table: &str, condition: &str) -> String {
         match self {
             Self::Sqlite => condition.to_owned(),
@@ -86,7 +86,7 @@ impl Dialect {
         }
     }
 
-    /// What a `SELECT` by ids says at its end that locks what it reads.
+    /// The end of a `SELECT` by ids that locks the rows it reads.
     pub(crate) const fn to_change(self) -> &'static str {
         match self {
             Self::Sqlite => "",
@@ -94,8 +94,8 @@ impl Dialect {
         }
     }
 
-    /// Begins a transaction that writes. One that may be lost with the database's machine does not wait for its
-    /// disk.
+    /// Begins a transaction that writes. A transaction that may be lost if the database's machine fails does not
+    /// wait for the disk.
     pub(crate) const fn begin(self, may_be_lost: bool) -> &'static str {
         match (self, may_be_lost) {
             // In WAL mode with `synchronous = NORMAL` no transaction waits for the disk.
@@ -105,15 +105,15 @@ impl Dialect {
         }
     }
 
-    /// What a connection that writes says first.
+    /// The first statements of a connection that writes.
     pub(crate) const fn session(self) -> &'static str {
         match self {
             Self::Sqlite => {
                 "PRAGMA journal_mode = WAL; PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = 1; \
                  PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4000"
             }
-            // A plan that was made while the tables were empty reads all of them once they are full. The
-            // limits end what waits for somebody, and what was begun by a master that is gone.
+            // A plan that was made while the tables were empty reads them completely once they are full. The
+            // limits end statements that wait for another transaction, and transactions of a master that is gone.
             Self::Postgres => {
                 "SET plan_cache_mode = force_custom_plan; SET jit = off; SET statement_timeout = 7000; \
                  SET lock_timeout = 3000; SET idle_in_transaction_session_timeout = 10000; \
@@ -122,7 +122,7 @@ impl Dialect {
         }
     }
 
-    /// What lifts the limits of a connection that writes.
+    /// The statements that lift the limits of a connection that writes.
     pub(crate) const fn unlimited(self) -> &'static str {
         match self {
             Self::Sqlite => "PRAGMA foreign_keys = 1",
@@ -130,7 +130,7 @@ impl Dialect {
         }
     }
 
-    /// What a connection that only reads says first.
+    /// The first statements of a connection that only reads.
     pub(crate) const fn reading_session(self) -> &'static str {
         match self {
             Self::Sqlite => "PRAGMA busy_timeout = 5000; PRAGMA query_only = 1",

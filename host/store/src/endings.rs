@@ -1,5 +1,5 @@
-//! How runs end: with the last of their jobs. Whether a job was the last one is looked at once its end is
-//! committed, so that of two masters which end the last jobs of a run at the same moment one sees it.
+//! The end of runs. A run ends with the last of its jobs. Whether a job was the last one is checked after its end
+//! is committed. So, if two masters end the last jobs of a run at the same moment, one of them sees this.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,28 +13,28 @@ use crate::{
     runs::{ENDED, keep_progress},
 };
 
-/// Runs whose open jobs are remembered.
+/// Most runs whose open jobs are remembered.
 const OPEN_JOBS: usize = 10_000;
 
-/// Jobs of one run that ended.
+/// The jobs of one run that ended.
 pub(crate) enum Ended {
-    /// These and no others.
+    /// Exactly these jobs.
     Jobs(Vec<JobId>),
-    /// Any.
+    /// It is not known which.
     Some,
 }
 
-/// Runs that may have ended. Those that come while others are looked at are looked at together.
+/// Runs that may have ended. Runs that are added during a check are checked together after it.
 #[derive(Default)]
 pub(crate) struct Ending {
     waiting: Mutex<BTreeMap<RunId, Ended>>,
     turn: tokio::sync::Mutex<()>,
-    /// A job of a run that was open when it was seen.
+    /// For each run, a job that was open at the last check.
     open_jobs: Mutex<HashMap<RunId, JobId>>,
 }
 
 impl Ending {
-    /// Jobs of this run that had ended are open again.
+    /// Forgets the open job of a run, because jobs of the run that had ended are open again.
     pub(crate) fn forget(&self, run: RunId) {
         self.open_jobs.lock().remove(&run);
     }
@@ -51,8 +51,9 @@ impl Ending {
 }
 
 impl Store {
-    /// Finishes the runs among `ended` that have no open job left, and answers them. Callers that come at the same
-    /// time share one look; the first of them answers for all. Called after the end of the jobs is committed.
+    /// Finishes the runs among `ended` that have no open job, and returns them. Callers at the same time share one
+    /// check, and the first of them returns the runs of all. Must be called after the end of the jobs is
+    /// committed.
     pub(crate) async fn finish_runs(
         &self,
         ended: impl IntoIterator<Item = (RunId, Ended)>,
@@ -63,8 +64,8 @@ impl Store {
         let _turn = ending.turn.lock().await;
         let mut waiting = std::mem::take(&mut *ending.waiting.lock());
         if self.dialect == Dialect::Sqlite {
-            // Nobody but this program ends jobs, and whoever ended the one that was seen open has looked, or looks
-            // after this.
+            // Only this program ends jobs. The caller that ended the job that was seen open has checked the run,
+            // or checks it after this.
             let open = ending.open_jobs.lock();
             waiting.retain(|run, ended| match (open.get(run), ended) {
                 (Some(open), Ended::Jobs(jobs)) => jobs.contains(open),
@@ -74,7 +75,7 @@ impl Store {
         let ids: Vec<RunId> = waiting.keys().copied().collect();
         let finished = self.finish_those_without_jobs(&ids, now).await;
         if finished.is_err() {
-            // Whoever comes next looks at them again.
+            // The next caller checks these runs again.
             ending.add(waiting);
         }
         finished
@@ -85,7 +86,8 @@ impl Store {
             return Ok(Vec::new());
         }
         let ending = &self.known.ending;
-        // Jobs end about in the order of their ids: from the last one on that was seen open, one is soon found.
+        // Jobs end roughly in the order of their ids, so a search from the job that was last seen open soon finds
+        // an open one.
         let rows = {
             let open = ending.open_jobs.lock();
             let least = |id| open.get(id).map(JobId::to_string).unwrap_or_default();
@@ -123,7 +125,7 @@ impl Store {
         self.end_runs(ended, Some(without), now).await
     }
 
-    /// Ends all runs without an open job: those whose end nobody lived to note.
+    /// Ends all runs without an open job, such as those whose end was not recorded because the master died.
     pub(crate) async fn finish_all(&self, now: i64) -> Result<Vec<RunId>, StoreError> {
         let sql = format!("SELECT id FROM runs WHERE {ENDED} LIMIT 1");
         if query(sql).fetch_optional(&self.readers).await?.is_none() {
@@ -154,7 +156,7 @@ impl Store {
                     };
                     let rows = statement.bind(now).fetch_all(&mut *connection).await?;
                     let ended = rows.iter().map(|row| parsed(row, "id")).collect::<Result<Vec<_>, _>>()?;
-                    // Also of those that had ended before: a late result may have changed how.
+                    // Also for runs that had ended before, because a late result may have changed their progress.
                     let all = match all {
                         Some(ids) => ids,
                         None => ended.iter().map(RunId::to_string).collect(),

@@ -1,24 +1,24 @@
-//! What can go wrong in the store, told apart by who must act.
+//! Errors of the store, separated by who must act.
 
 use std::sync::Arc;
 
-/// Why a command was not carried out.
+/// Why a command was not executed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
-    /// More commands wait than may; try again.
+    /// Too many commands wait. Try again.
     #[error("the database is slow: {waiting} commands wait already; try again in a moment")]
     Busy {
-        /// Commands that wait.
+        /// The number of commands that wait.
         waiting: usize,
     },
-    /// Another transaction stood in the way, of another master or another program. Nothing was changed; try again.
+    /// A transaction of another master or another program conflicted with this one. Nothing was changed. Try again.
     #[error("the database is busy with other changes: {0}")]
     Contended(Arc<str>),
-    /// The database cannot be reached, is locked, or its disk is full. Nothing was changed, unless it fell silent
-    /// in the very moment of a commit.
+    /// The database cannot be reached, is locked, or its disk is full. Nothing was changed, unless the database
+    /// stopped responding during a commit.
     #[error("the database is unavailable: {0}")]
     Unavailable(Arc<str>),
-    /// What is in the database is not what this program writes.
+    /// The database holds data that this program does not write.
     #[error("the database holds something unexpected: {0}")]
     Corrupt(Arc<str>),
     /// The same name exists already.
@@ -65,15 +65,15 @@ impl From<serde_json::Error> for StoreError {
 /// Why a database cannot be used at all.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The URL names none.
+    /// The URL does not name a database.
     #[error("{0}")]
     Url(String),
-    /// It cannot be opened, reached or written.
+    /// The database cannot be opened, reached or written.
     #[error("the database {url} cannot be used: {reason}")]
     Database {
-        /// Its URL, the password masked.
+        /// The URL, with the password masked.
         url: String,
-        /// What is wrong and what to do about it.
+        /// What is wrong, and what to do about it.
         reason: String,
     },
 }

@@ -1,4 +1,4 @@
-//! Findings of the past.
+//! Stored findings.
 
 use easysight_protocol::{DiagnosisResult, Failure, JobId, Page, RunId, Status};
 
@@ -9,38 +9,38 @@ use crate::{
     reports::{COLUMNS, finding_name, first_name, kinds_with, list, parts, read},
 };
 
-/// Reports that one statement reads, and that one page looks through at the most.
+/// Most reports that one statement reads, and most reports that one page examines.
 const STEP: u32 = 250;
 const MAX_LOOKED_THROUGH: usize = 5_000;
 
-/// Which findings are wanted.
+/// Which findings to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FindingFilter {
-    /// Those of this run.
+    /// Findings of this run.
     pub run_id: Option<RunId>,
-    /// Those of this job.
+    /// Findings of this job.
     pub job_id: Option<JobId>,
-    /// Those of this task.
+    /// Findings of this task.
     pub task_id: Option<String>,
-    /// Those of this camera.
+    /// Findings of this camera.
     pub camera_id: Option<String>,
-    /// Those of this diagnosis.
+    /// Findings of this diagnosis.
     pub diagnosis: Option<String>,
-    /// Those of this status, or with this kind of failure in place of one.
+    /// Findings with this status, or with this kind of failure if they have no status.
     pub status: Option<String>,
-    /// Those recorded at this time or later, in milliseconds.
+    /// Findings recorded at this time or later, in milliseconds since 1970.
     pub since: Option<i64>,
-    /// Those recorded before this time, in milliseconds.
+    /// Findings recorded before this time, in milliseconds since 1970.
     pub until: Option<i64>,
 }
 
 impl Store {
-    /// Lists findings, latest first. A page may have fewer than are wanted though there is a next one, where few
-    /// of very many are what is wanted.
+    /// Lists findings, latest first. If few of very many findings match, a page may have fewer of them than
+    /// requested although there is a next page.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn findings(
         &self,
         filter: &FindingFilter,
@@ -96,11 +96,11 @@ impl Store {
         }
     }
 
-    /// Findings by their ids, oldest first; those that are gone are left out.
+    /// Returns findings by their ids, oldest first. Findings that no longer exist are left out.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn findings_named(&self, ids: &[String]) -> Result<Vec<DiagnosisResult>, StoreError> {
         let sql = format!("{COLUMNS} WHERE {} ORDER BY id", self.dialect.among("id", "$1"));
         let reports: std::collections::BTreeSet<&str> = ids.iter().map(|id| parts(id).0).collect();
@@ -114,18 +114,18 @@ impl Store {
 }
 
 impl FindingFilter {
-    /// True where few reports are left, however many there are.
+    /// True if the filter leaves few reports, however many there are.
     const fn is_narrow(&self) -> bool {
         self.run_id.is_some() || self.job_id.is_some() || self.camera_id.is_some()
     }
 
-    /// True where what is wanted was marked when it was recorded.
+    /// True if the wanted findings were marked when they were recorded.
     fn is_marked(&self) -> bool {
         let unmarked = [Status::Normal.as_str(), Failure::INCONCLUSIVE, Failure::UNSUPPORTED_CLIP];
         self.status.as_deref().is_some_and(|word| !unmarked.contains(&word))
     }
 
-    /// Whether a finding of a report that was read is wanted.
+    /// True if a finding of a report that was read matches the filter.
     fn is_met_by(&self, result: &DiagnosisResult) -> bool {
         self.diagnosis.as_ref().is_none_or(|one| *one == result.finding.diagnosis)
             && self.status.as_deref().is_none_or(|word| word == result.finding.word())
@@ -133,7 +133,7 @@ impl FindingFilter {
 }
 
 impl Store {
-    /// The next reports that may have what is wanted, latest first.
+    /// The next reports that may have matching findings, latest first.
     async fn step(
         &self,
         filter: &FindingFilter,
@@ -149,7 +149,7 @@ impl Store {
             .and("id >= ?", filter.since.map(first_name))
             .and("id < ?", filter.until.map(first_name));
         if let (true, Some(word)) = (filter.is_marked(), &filter.status) {
-            // Here marks are looked up by report: others among the filters leave few reports.
+            // Marks are looked up by report here, because the other filters leave few reports.
             let (diagnosis, word) = (filter.diagnosis.clone(), Some(word.clone()));
             let of = "EXISTS (SELECT 1 FROM marks WHERE marks.report_id = reports.id AND marks.word = ?)";
             select = select.and(of, word);
@@ -157,7 +157,7 @@ impl Store {
                 "EXISTS (SELECT 1 FROM marks WHERE marks.report_id = reports.id AND marks.diagnosis = ?)";
             select = select.and(of, diagnosis);
         }
-        // The report that the last page ended in may have more.
+        // The report in which the last page ended may have more findings.
         let mark = match after {
             Some((report, 0)) => select.and("id < ?", Some(report.clone())),
             Some((report, _)) => select.and("id <= ?", Some(report.clone())),
@@ -167,7 +167,7 @@ impl Store {
         mark.page(&self.readers, "id DESC", "", &page).await
     }
 
-    /// The same by their marks alone, where nothing else narrows them down.
+    /// As [`Self::step`], by marks alone, if no other filter narrows the reports down.
     async fn marked(
         &self,
         filter: &FindingFilter,
@@ -190,7 +190,7 @@ impl Store {
         query(sql).bind(list(ids)).fetch_all(&self.readers).await
     }
 
-    /// The same of reports of some kinds: each kind's own, by its index.
+    /// As [`Self::step`], for reports of some kinds. Each kind is read by the index.
     async fn of_kinds(
         &self,
         filter: &FindingFilter,

@@ -1,30 +1,30 @@
-//! How a camera is, by diagnosis: what was seen last counts, not what was recorded last. The camera's status is
-//! the worst of what its diagnoses say.
+//! The health of a camera, by diagnosis. The clip that was captured last counts, not the result that was recorded
+//! last. The camera's status is the worst of its diagnoses.
 
 use std::collections::BTreeMap;
 
 use easysight_protocol::{Finding, Status};
 use serde::{Deserialize, Serialize};
 
-/// A diagnosis that newer checks of the camera left out for so long counts no more, in milliseconds: eight days,
-/// so that a weekly check counts until the next one.
+/// How long a diagnosis counts if newer checks of the camera leave it out, in milliseconds: eight days, so that a
+/// weekly check counts until the next one.
 const STALE_MS: i64 = 8 * 86_400_000;
 
-/// Under this it is kept that there was no picture. It is no diagnosis's word, so that the next picture ends it,
-/// whatever diagnoses are asked for then.
+/// The key under which a missing picture is kept. It is not the name of a diagnosis, so that the next picture ends
+/// it, whichever diagnoses are requested then.
 const NO_PICTURE: &str = "";
 
-/// What the diagnoses last said of a camera.
+/// The last results of a camera's diagnoses.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Health(BTreeMap<String, Seen>);
 
-/// What a diagnosis said of a clip: a status of its own, none where it follows from another diagnosis's; and when
-/// the clip was captured.
+/// The result of a diagnosis for a clip: its own status, or None if the status follows from that of another
+/// diagnosis; and when the clip was captured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Seen(Option<Status>, i64);
 
 impl Health {
-    /// Takes in what was found in a clip. A diagnosis that could not tell leaves its last word standing.
+    /// Adds the findings of a clip. A diagnosis that was inconclusive keeps its last result.
     pub(crate) fn note(&mut self, findings: &[Finding], captured_at: i64) {
         for finding in findings {
             let Some(status) = finding.status else { continue };
@@ -43,14 +43,14 @@ impl Health {
         self.0.retain(|_, seen| seen.1 >= newest - STALE_MS);
     }
 
-    /// What was captured after `now` was captured by a clock that was ahead, and counts as of now.
+    /// Dates clips that were captured after `now` to `now`: they were captured by a clock that was ahead.
     pub(crate) fn bring_back(&mut self, now: i64) {
         for seen in self.0.values_mut() {
             seen.1 = seen.1.min(now);
         }
     }
 
-    /// The worst that a diagnosis says; none where none said anything.
+    /// The worst status of a diagnosis. None if there is none.
     pub(crate) fn status(&self) -> Option<Status> {
         self.0.values().filter_map(|seen| seen.0).max()
     }
@@ -92,10 +92,10 @@ mod tests {
         health.note(&[seen("signal_loss", Status::Warning)], 1_000);
         health.note(std::slice::from_ref(&loss), 2_000);
         assert_eq!(health.status(), Some(Status::Critical));
-        // What was captured before says nothing of it.
+        // An earlier clip tells nothing about the missing picture.
         health.note(&[seen("dark", Status::Normal)], 1_500);
         assert_eq!(health.status(), Some(Status::Critical));
-        // A black picture is one, and stands until its own diagnosis says otherwise.
+        // A black picture is a picture, and its status stays until its own diagnosis finds otherwise.
         health.note(&[seen("dark", Status::Normal)], 3_000);
         assert_eq!(health.status(), Some(Status::Warning));
         health.note(&[seen("signal_loss", Status::Normal)], 4_000);

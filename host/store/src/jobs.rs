@@ -1,4 +1,4 @@
-//! Jobs: made, and as people look at them.
+//! Jobs: their creation, and the lists that people see.
 
 use std::collections::HashSet;
 
@@ -15,7 +15,7 @@ use crate::{
 const COLUMNS: &str = "SELECT id, run_id, camera_id, source, state, attempt, failures, max_attempts, node_id, \
                            not_before, created_at, started_at, finished_at, decode_ms, failure FROM jobs";
 
-/// Jobs that one statement makes.
+/// Most jobs that one statement creates.
 const CHUNK: usize = 2_000;
 
 /// Labels as one text: sorted `key=value` lines.
@@ -32,7 +32,8 @@ pub(crate) struct JobsOf {
 }
 
 impl JobsOf {
-    /// One job a camera, `(camera id, source)`. Answers those that are ready once this is committed.
+    /// Creates one job for each camera, given as `(camera id, source)`. Returns the jobs; they are ready once the
+    /// transaction is committed.
     pub(crate) async fn insert(
         &self,
         connection: &mut Connection,
@@ -44,7 +45,7 @@ impl JobsOf {
         let priority = i64::from(self.definition.priority);
         let mut ready = Vec::with_capacity(cameras.len());
         for chunk in cameras.chunks(CHUNK) {
-            // By the time that is handed in: a clock that is ahead for a moment puts no job behind all others.
+            // By the time that is passed in: if a clock is ahead for a moment, no job sorts behind all others.
             let ids: Vec<JobId> = chunk.iter().map(|_| JobId(reports::name(now))).collect();
             let rows = Rows::new()
                 .texts("id", ids.iter().map(JobId::to_string))
@@ -85,7 +86,7 @@ impl JobsOf {
     }
 }
 
-/// What is returned of jobs that are queued again, so that they are known to be ready.
+/// The columns that are returned of jobs that are queued again, so that they are known to be ready.
 pub(crate) const QUEUED_AGAIN: &str = "id, required, priority, not_before";
 
 pub(crate) fn read_queued(row: &Row) -> Result<ReadyJob, StoreError> {
@@ -102,7 +103,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn jobs(
         &self,
         run_id: RunId,
@@ -117,24 +118,24 @@ impl Store {
         page_of(&rows, page.limit, read, |job| job.id.to_string())
     }
 
-    /// Cameras of which a task has jobs that have not ended.
+    /// The cameras for which a task has jobs that have not ended.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn cameras_under_way(&self, task_id: &str) -> Result<HashSet<String>, StoreError> {
-        // By the runs that are open: those of a task are many more.
+        // By the open runs, because a task has many more runs.
         let sql = "SELECT DISTINCT camera_id FROM jobs WHERE camera_id IS NOT NULL AND state IN ('queued', 'running') \
                    AND run_id IN (SELECT id FROM runs WHERE state IN ('waiting', 'running') AND task_id || '' = $1)";
         let rows = query(sql).bind(task_id).fetch_all(&self.readers).await?;
         rows.iter().map(|row| text(row, "camera_id")).collect()
     }
 
-    /// Looks a job up.
+    /// Returns a job. None if it does not exist.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn job(&self, id: JobId) -> Result<Option<Job>, StoreError> {
         let select = Select::new(COLUMNS).and("id = ?", Some(id.to_string()));
         select.query().fetch_optional(&self.readers).await?.as_ref().map(read).transpose()

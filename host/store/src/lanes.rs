@@ -1,11 +1,10 @@
-//! The connections that write. Each kind of command has a lane: what waits in it is carried out together, in
-//! one transaction, and answered once that is committed. A transaction holds commands of one kind only, and
-//! each kind locks the rows that it changes in one order: first nodes, then runs, jobs, cameras and what
-//! belongs to a camera, each by id. So no two transactions wait for each other in a circle, whichever
-//! masters they are of.
+//! The connections that write. Each kind of command has a lane. The commands that wait in a lane are executed
+//! together, in one transaction, and are answered once it is committed. A transaction holds commands of one kind
+//! only, and each kind locks the rows that it changes in one order: first nodes, then runs, jobs, cameras and what
+//! belongs to a camera, each by id. So no two transactions wait for each other in a circle, whichever masters they
+//! belong to.
 //!
-//! PostgreSQL gives each lane a connection of its own; SQLite has one connection that writes, which the lanes
-//! take in turn.
+//! PostgreSQL gives each lane its own connection. SQLite has one connection that writes, and the lanes take turns.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,30 +19,30 @@ use crate::{
     db::{Connection, Options},
 };
 
-/// Commands that may wait in a lane.
+/// Most commands that wait in a lane.
 const QUEUE: usize = 1_024;
-/// Commands of one transaction, and what they may weigh together.
+/// Most commands of one transaction, and their largest total weight.
 const BATCH: usize = 128;
 const BATCH_WEIGHT: usize = 2_000;
 /// How long a command may take from its sending to its answer.
 const PATIENCE: Duration = Duration::from_secs(12);
-/// How long a transaction may take. The database's own limits are shorter, so that this one speaks only where
-/// the database cannot be heard.
+/// How long a transaction may take. The database's own limits are shorter, so that this limit matters only if the
+/// database does not respond.
 const TRANSACTION: Duration = Duration::from_secs(9);
-/// How long a connection may take to be made.
+/// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(3);
-/// Pause before a lost connection is made anew.
+/// The pause before a lost connection is opened again.
 const RECONNECT: Duration = Duration::from_millis(500);
 
-/// A kind of commands that are carried out together.
+/// A kind of command. Commands of one kind are executed together.
 pub(crate) trait Kind: Send + Sync + 'static {
     type Ask: Send + Sync + 'static;
     type Answer: Send + 'static;
-    /// True for what does no harm where it is undone although it was answered, because the machine of the
-    /// database died: a lease that never was is worked on again, and its result refused.
+    /// True if it does no harm that commands are undone after they were answered, because the database's machine
+    /// failed: a job whose lease is undone is leased again, and the result of the undone lease is refused.
     const MAY_BE_LOST: bool;
 
-    /// What a command adds to its transaction, in rows.
+    /// The number of rows that a command adds to its transaction.
     fn weight(_ask: &Self::Ask) -> usize {
         1
     }
@@ -53,7 +52,7 @@ pub(crate) trait Kind: Send + Sync + 'static {
         Duration::ZERO
     }
 
-    /// Carries commands out; answers each of them, in their order. An error undoes all of them.
+    /// Executes commands. Returns one answer for each, in their order. An error undoes all of them.
     fn carry_out<'c>(
         &'c self,
         connection: &'c mut Connection,
@@ -61,12 +60,12 @@ pub(crate) trait Kind: Send + Sync + 'static {
     ) -> BoxFuture<'c, Result<Vec<Self::Answer>, StoreError>>;
 }
 
-/// What is done in a transaction.
+/// The work of one transaction.
 trait Work<T> {
     fn run(self, connection: &mut Connection) -> impl Future<Output = Result<T, StoreError>> + Send;
 }
 
-/// A command that is done once.
+/// A single command.
 struct Once<F>(F);
 
 impl<T, F> Work<T> for Once<F>
@@ -90,7 +89,7 @@ impl<K: Kind> Work<Vec<K::Answer>> for Together<'_, K> {
     }
 }
 
-/// A connection that writes, made anew where it was lost.
+/// A connection that writes. It is opened again if it was lost.
 #[derive(Clone)]
 pub(crate) struct Seat {
     connection: Arc<Mutex<Option<Connection>>>,
@@ -102,7 +101,7 @@ struct Item<K: Kind> {
     answer: oneshot::Sender<Result<K::Answer, StoreError>>,
 }
 
-/// Where commands of one kind are sent to.
+/// The queue for commands of one kind.
 pub(crate) struct Lane<K: Kind> {
     queue: mpsc::Sender<Item<K>>,
 }
@@ -113,18 +112,18 @@ impl<K: Kind> Clone for Lane<K> {
     }
 }
 
-/// A command of its own, in a transaction of its own.
+/// A single command with its own transaction. Returns false if the database was unavailable.
 type Command = Box<dyn FnOnce(Seat) -> BoxFuture<'static, bool> + Send>;
-/// Called where the database could not even be tried.
+/// Called if the command could not even be tried.
 type Refuse = Box<dyn FnOnce(StoreError) + Send>;
 
-/// Where commands are sent to that are few.
+/// The queue for rare commands.
 #[derive(Clone)]
 pub(crate) struct Commands {
     queue: mpsc::Sender<(Command, Refuse)>,
 }
 
-/// Connects as one that writes.
+/// Opens a connection that writes.
 pub(crate) async fn connect(options: &Options) -> Result<Connection, StoreError> {
     let connecting = async {
         let mut connection = options.connect().await?;
@@ -148,7 +147,7 @@ impl Seat {
         Self { connection: Arc::new(Mutex::new(connection)), options }
     }
 
-    /// A seat for another lane: of its own where the database takes several that write.
+    /// Returns a seat for another lane, with its own connection if the database allows several that write.
     pub(crate) fn another(&self) -> Self {
         match self.options.dialect() {
             Dialect::Sqlite => self.clone(),
@@ -160,7 +159,7 @@ impl Seat {
         self.connection.lock().await.is_none()
     }
 
-    /// Carries `work` out in one transaction. An error undoes all of it.
+    /// Executes `work` in one transaction. An error undoes all of it.
     async fn transaction<T: Send>(
         &self,
         may_be_lost: bool,
@@ -168,7 +167,8 @@ impl Seat {
         work: impl Work<T> + Send,
     ) -> Result<T, StoreError> {
         let mut seat = self.connection.lock().await;
-        // Taken out: where this is given up half-way, nobody finds a connection in the middle of something.
+        // The connection is taken out of the seat: if this call is cancelled half-way, nobody finds a connection
+        // in the middle of a transaction.
         let mut connection = match seat.take() {
             Some(connection) => connection,
             None => connect(&self.options).await?,
@@ -203,13 +203,13 @@ impl Seat {
 }
 
 impl<K: Kind> Lane<K> {
-    /// Opens a lane. Its task ends, with everything committed, when the last sender is gone.
+    /// Opens a lane. Its task ends when the last sender is gone and everything is committed.
     pub(crate) fn open(kind: K, seat: Seat) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (queue, waiting) = mpsc::channel(QUEUE);
         (Self { queue }, drive(kind, seat, waiting))
     }
 
-    /// Sends a command; answers once it is durable.
+    /// Sends a command. Returns the answer once the command is durable.
     pub(crate) async fn send(&self, ask: K::Ask) -> Result<K::Answer, StoreError> {
         let (answer, answered) = oneshot::channel();
         let patience = PATIENCE + K::extra(&ask);
@@ -220,7 +220,7 @@ impl<K: Kind> Lane<K> {
         timeout(patience, sending).await.unwrap_or_else(|_| Err(StoreError::Busy { waiting: self.depth() }))
     }
 
-    /// Commands that wait now.
+    /// The number of commands that wait now.
     pub(crate) fn depth(&self) -> usize {
         self.queue.max_capacity() - self.queue.capacity()
     }
@@ -235,7 +235,7 @@ async fn drive<K: Kind>(kind: K, seat: Seat, mut waiting: mpsc::Receiver<Item<K>
             weight += K::weight(&item.ask);
             batch.push(item);
         }
-        // Whoever gave up waiting asks again.
+        // A caller that stopped waiting tries again.
         batch.retain(|item| !item.answer.is_closed());
         let (asks, answers): (Vec<_>, Vec<_>) = batch.into_iter().map(|item| (item.ask, item.answer)).unzip();
         let refused = together(&kind, &seat, asks, answers).await;
@@ -251,7 +251,7 @@ async fn drive<K: Kind>(kind: K, seat: Seat, mut waiting: mpsc::Receiver<Item<K>
     seat.close().await;
 }
 
-/// Carries a batch out and answers it; the error where all of it failed.
+/// Executes a batch and answers its commands. Returns the error if the whole batch failed.
 async fn together<K: Kind>(
     kind: &K,
     seat: &Seat,
@@ -260,10 +260,10 @@ async fn together<K: Kind>(
 ) -> Option<StoreError> {
     let error = match attempt(kind, seat, &asks).await {
         Ok(done) => {
-            // Who is answered may want back what was lent to the command.
+            // Dropped first, because a caller may need what it shares with its command.
             drop(asks);
             for (answer, done) in answers.into_iter().zip(done) {
-                // Nobody hears it where the request was given up meanwhile.
+                // Nobody receives the answer if the request was cancelled meanwhile.
                 answer.send(Ok(done)).ok();
             }
             return None;
@@ -277,7 +277,7 @@ async fn together<K: Kind>(
         }
         return Some(error);
     }
-    // One of them is to blame: each is tried alone.
+    // One of the commands caused the error, so each is tried alone.
     for (ask, answer) in asks.iter().zip(answers) {
         let done = attempt(kind, seat, std::slice::from_ref(ask)).await;
         let done = done.map(|mut one| one.pop()).and_then(|one| one.ok_or_else(stopped));
@@ -299,7 +299,7 @@ async fn attempt<K: Kind>(kind: &K, seat: &Seat, asks: &[K::Ask]) -> Result<Vec<
 }
 
 impl Commands {
-    /// Opens the lane of commands that are few.
+    /// Opens the lane of rare commands.
     pub(crate) fn open(seat: Seat) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (queue, mut waiting) = mpsc::channel::<(Command, Refuse)>(QUEUE);
         let driving = async move {
@@ -318,7 +318,7 @@ impl Commands {
         (Self { queue }, driving)
     }
 
-    /// Carries a command out; answers once it is durable. An error undoes what the command did.
+    /// Executes a command. Returns the answer once the command is durable. An error undoes what the command did.
     pub(crate) async fn run<T, F>(&self, command: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -327,7 +327,7 @@ impl Commands {
         self.enqueue(command, false, Duration::ZERO).await
     }
 
-    /// The same for what may take so much longer than usual.
+    /// As [`Self::run`], for a command that may take `extra` longer than usual.
     pub(crate) async fn run_long<T, F>(&self, extra: Duration, command: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -336,7 +336,7 @@ impl Commands {
         self.enqueue(command, false, extra).await
     }
 
-    /// The same for what does no harm where it is undone; see [`Kind::MAY_BE_LOST`].
+    /// As [`Self::run`], for a command that may be undone without harm; see [`Kind::MAY_BE_LOST`].
     pub(crate) async fn run_relaxed<T, F>(&self, command: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -358,7 +358,7 @@ impl Commands {
                 let outcome = seat.transaction(may_be_lost, extra, Once(command)).await;
                 let reached = !matches!(outcome, Err(StoreError::Unavailable(_)));
                 if let Some(answer) = answer.lock().take() {
-                    // Nobody hears it where the request was given up meanwhile.
+                    // Nobody receives the answer if the request was cancelled meanwhile.
                     answer.send(outcome).ok();
                 }
                 reached
@@ -378,7 +378,7 @@ impl Commands {
             .unwrap_or_else(|_| Err(StoreError::Busy { waiting: self.depth() }))
     }
 
-    /// Commands that wait now.
+    /// The number of commands that wait now.
     pub(crate) fn depth(&self) -> usize {
         self.queue.max_capacity() - self.queue.capacity()
     }

@@ -1,5 +1,5 @@
-//! Leases: who works on which job, until when, and which attempt it is. State, lease and attempt are
-//! checked again inside every statement that changes a job, so that nobody acts on what was.
+//! Leases: which node works on which job, until when, and in which attempt. Every statement that changes a job
+//! checks state, lease and attempt again, so that nobody acts on an outdated state.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -7,30 +7,30 @@ use easysight_protocol::{HeartbeatRequest, Incarnation, JobPlan, Labels, LeaseTo
 
 use crate::{HeartbeatOutcome, Store, StoreError, beats::Beat, db::Via, leasing::Ask, looks::look, runs};
 
-/// What a node asks for.
+/// A node's request for jobs.
 #[derive(Debug, Clone)]
 pub struct WantedLease {
-    /// The node.
+    /// The node's id.
     pub node_id: String,
-    /// Its life.
+    /// The node's incarnation.
     pub incarnation: Incarnation,
-    /// Which of its polls this is.
+    /// The number of the node's poll.
     pub poll: u64,
-    /// What it has.
+    /// The node's labels.
     pub labels: Labels,
-    /// Jobs at the most.
+    /// The largest number of jobs.
     pub max_jobs: u32,
-    /// Of cameras whose last good picture is older than this, or that have none, one is asked for; of
-    /// none where absent.
+    /// A good picture is requested of each camera that has none or whose last one is older than this, in
+    /// milliseconds since 1970. If absent, no picture is requested.
     pub good_pictures_before: Option<i64>,
 }
 
-/// What a node is given.
+/// The jobs that a node is given.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Leased {
-    /// Proves the right to report.
+    /// The lease, which proves the right to report.
     pub lease: LeaseToken,
-    /// What the jobs refer to.
+    /// The plans that the jobs refer to.
     pub plans: Vec<JobPlan>,
     /// The jobs.
     pub jobs: Vec<LeasedJob>,
@@ -42,19 +42,19 @@ impl Leased {
     }
 }
 
-/// True where a node with these labels may have jobs that require those.
+/// True if a node with these labels may have jobs that require the labels in `required`, one `key=value` on each line.
 #[must_use]
 pub fn satisfies(labels: &Labels, required: &str) -> bool {
     crate::ready::satisfies(labels, required)
 }
 
 impl Store {
-    /// Leases queued jobs, highest priority first, oldest first. None where the node's life is not
-    /// the one that is registered.
+    /// Leases queued jobs: highest priority first, then oldest first. None if the node's incarnation is not the
+    /// registered one.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn lease(
         &self,
         wanted: WantedLease,
@@ -64,12 +64,12 @@ impl Store {
         self.leases.send(Ask { wanted, now, until: now + lease_ms }).await
     }
 
-    /// Notes that a node lives, renews the leases of what it holds, gives back to it what expired and nobody else
-    /// has, and offers again what was lost on the way to it.
+    /// Records that a node is alive and renews the leases of the jobs that it holds. Expired jobs that nobody else
+    /// has go back to the node. Jobs that were lost on the way to it are queued again.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn heartbeat(
         &self,
         node_id: String,
@@ -86,19 +86,19 @@ impl Store {
         Ok(beaten.outcome)
     }
 
-    /// True where a look at the database may find a job for a node with these labels. False costs no
-    /// statement: what this store queued is known, and the last look was a moment ago.
+    /// True if a query may find a job for a node with these labels. If false, no statement is needed: the jobs
+    /// that this store queued are known, and the last query was a moment ago.
     pub fn may_have_work(&self, labels: &Labels, now: i64) -> bool {
         let ready = &self.known.ready;
         ready.wants_list() || ready.has(labels, now) || !ready.looks(&[labels], 1, now).is_empty()
     }
 
-    /// Notes that nodes asked for jobs, `(node, life, when)`; answers those whose life is not the one that is
-    /// registered.
+    /// Records that nodes asked for jobs, given as `(node, incarnation, time)`. Returns those whose incarnation is
+    /// not the registered one.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn note_polls(
         &self,
         polls: Vec<(String, Incarnation, i64)>,
@@ -117,13 +117,13 @@ impl Store {
         Ok(lives.into_iter().filter(|life| !known.contains(life)).collect())
     }
 
-    /// How many jobs are ready that nodes with any of these labels may have, by the labels that the jobs require
-    /// (one `key=value` a line). Counts what is known to this store after a look at the database, which is not
-    /// all where there are thousands.
+    /// Counts the ready jobs that nodes with any of these labels may have, by the labels that the jobs require
+    /// (one `key=value` on each line). Counts the jobs that this store knows after a query. If there are
+    /// thousands, it does not know all of them.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn ready_jobs(
         &self,
         labels: Vec<Labels>,
@@ -134,12 +134,12 @@ impl Store {
         Ok(self.known.ready.counts())
     }
 
-    /// The same without a look at the database.
+    /// As [`Self::ready_jobs`], without a query.
     pub fn known_ready_jobs(&self) -> BTreeMap<String, usize> {
         self.known.ready.counts()
     }
 
-    /// Another master queued jobs: the next look is a thorough one.
+    /// Makes the next query a thorough one, because another master queued jobs.
     pub fn doubt_ready_jobs(&self) {
         self.known.ready.doubt();
     }

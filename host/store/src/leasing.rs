@@ -1,4 +1,5 @@
-//! The lane of leases: all that nodes ask for at a time is looked for, leased and handed out together.
+//! The lane of leases. The requests of all nodes that ask at the same time are answered together: their jobs are
+//! searched, leased and handed out.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -16,9 +17,9 @@ use crate::{
     query::{maybe_json, maybe_text, parsed, small, text},
 };
 
-/// Jobs may turn out to be taken by another master; so often others are tried.
+/// How often other jobs are tried if another master has already leased some.
 const ROUNDS: usize = 4;
-/// Plans of runs that are remembered.
+/// Most runs whose plans are remembered.
 const PLANS: usize = 256;
 
 /// The lane of leases.
@@ -34,18 +35,18 @@ pub(crate) struct Ask {
     pub(crate) until: i64,
 }
 
-/// One request for a lease, and what it has so far.
+/// One request for a lease, and the jobs that it has so far.
 struct Place<'a> {
     at: usize,
     wanted: &'a WantedLease,
     lease: LeaseToken,
     until: i64,
-    /// Most urgent first.
+    /// The jobs, most urgent first.
     jobs: Vec<(RunId, LeasedJob)>,
 }
 
 impl Place<'_> {
-    /// How many jobs it may have besides.
+    /// How many more jobs the request may have.
     fn lacks(&self) -> usize {
         (self.wanted.max_jobs as usize).saturating_sub(self.jobs.len())
     }
@@ -53,7 +54,7 @@ impl Place<'_> {
 
 impl Kind for Leases {
     type Ask = Ask;
-    /// None where the node's life is not the one that is registered.
+    /// None if the node's incarnation is not the registered one.
     type Answer = Option<Leased>;
     const MAY_BE_LOST: bool = true;
 
@@ -69,7 +70,7 @@ impl Kind for Leases {
         Box::pin(async move {
             let answers = self.answer(connection, asks).await;
             if answers.is_err() {
-                // What was taken out is leased to nobody.
+                // The jobs that were taken out are leased to nobody.
                 self.known.ready.forget();
             }
             answers
@@ -113,7 +114,8 @@ impl Leases {
         Ok(answers)
     }
 
-    /// Takes the places from nodes whose life is not the one that is registered; answers which asks they were.
+    /// Removes the places of nodes whose incarnation is not the registered one. Returns the positions of their
+    /// requests.
     async fn greet(
         &self,
         connection: &mut Connection,
@@ -144,8 +146,8 @@ impl Leases {
         now: i64,
     ) -> Result<(), StoreError> {
         for _ in 0..ROUNDS {
-            // All looks come before anything is taken: to a look, what is taken and not leased yet is ready still,
-            // and it would be given to another place besides.
+            // All queries run before any job is taken: to a query, a job that is taken and not yet leased is still
+            // ready, and the job would be given to a second place too.
             let mut all = 0;
             for place in places.iter().filter(|place| place.lacks() > 0) {
                 all += place.lacks();
@@ -163,7 +165,7 @@ impl Leases {
             let mut leased = self.lease(connection, places, &asked, now).await?;
             let missed = leased.len() < asked.len();
             let stale = 2 * leased.len() < asked.len();
-            // In the order of urgency, which an UPDATE does not keep.
+            // In the order of urgency, which an `UPDATE` does not keep.
             for (at, id) in asked {
                 if let (Some(place), Some(job)) = (places.get_mut(at), leased.remove(&id)) {
                     place.jobs.push(job);
@@ -198,8 +200,8 @@ impl Leases {
             .texts("incarnation", of.iter().map(|(place, _)| place.wanted.incarnation.to_string()))
             .integers("poll", of.iter().map(|(place, _)| poll(place)))
             .integers("until", of.iter().map(|(place, _)| place.until));
-        // The state is checked, but not so that the index of queued jobs fits: PostgreSQL would read all of it,
-        // and hold each against the batch, instead of looking up the ids.
+        // The state is checked, but in a form that does not match the index of queued jobs. Otherwise PostgreSQL
+        // would read the whole index and compare each job with the batch, instead of looking up the ids.
         let sql = self.dialect.update(&Update {
             table: "jobs",
             key: "job_id",
@@ -232,7 +234,7 @@ impl Leases {
         Ok(leased)
     }
 
-    /// Gives a place's jobs their plans and what plugins remember of their cameras.
+    /// Adds plans to a place's jobs, and what plugins remember about the jobs' cameras.
     async fn complete(
         &self,
         connection: &mut Connection,
@@ -257,7 +259,7 @@ impl Leases {
         Ok(Leased { lease: place.lease, plans, jobs })
     }
 
-    /// Plans of runs. The plan of a run that has jobs never changes.
+    /// The plans of runs. The plan of a run that has jobs never changes.
     async fn plans(&self, connection: &mut Connection, runs: &[RunId]) -> Result<Vec<JobPlan>, StoreError> {
         let mut by_run: HashMap<RunId, JobPlan> = HashMap::new();
         let mut unknown = Vec::new();

@@ -1,9 +1,9 @@
-//! What the master knows, kept in SQLite or PostgreSQL: cameras, tasks, runs, jobs and their leases,
-//! findings, plugins, nodes, tokens. SQL lives here and nowhere else; the words are those of the
-//! protocol. One set of statements serves both databases, [`Dialect`] holds what differs.
+//! What the master knows, in SQLite or PostgreSQL: cameras, tasks, runs, jobs and their leases, findings, plugins,
+//! nodes, tokens. All SQL is in this crate, and the data types are those of the protocol. One set of statements
+//! serves both databases; [`Dialect`] holds the differences.
 //!
-//! Commands that change something go through one writer in batches; they answer once they are
-//! durable. Time is handed in, in milliseconds since 1970.
+//! Commands that change data are written in batches, and are answered once they are durable. The caller passes the
+//! time, in milliseconds since 1970.
 
 mod baselines;
 mod beats;
@@ -77,7 +77,7 @@ static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 #[derive(Clone)]
 pub struct Store {
     readers: Pool,
-    /// Commands that are few.
+    /// The queue of rare commands.
     writer: Commands,
     leases: Lane<Leases>,
     beats: Lane<Beats>,
@@ -88,26 +88,26 @@ pub struct Store {
     url: Arc<str>,
 }
 
-/// Rows of one answer of SQLite that may wait to be read: as many as a batch of commands is answered with.
+/// Rows of one SQLite result that may wait to be read: as many as the answer to a batch of commands has.
 const ROWS: usize = 2_048;
 
-/// What this store remembers beside the database, all of which may be lost.
+/// What this store remembers besides the database. All of it may be lost.
 #[derive(Default)]
 struct Known {
     ready: Ready,
     polls: Polls,
     ending: Ending,
-    /// When a set of labels was noted.
+    /// When each set of labels was recorded.
     label_sets: Mutex<HashMap<String, i64>>,
     usage: Mutex<Unwritten>,
-    /// Tokens with a lifetime that were made here.
+    /// Tokens with a lifetime that were made through this store.
     tokens: Mutex<Vec<String>>,
     upkeep: Mutex<upkeep::Floors>,
 }
 
 impl Store {
-    /// Opens a database, `sqlite://…` or `postgres://…`, and brings its tables up to date. The task
-    /// that is given back ends once every clone of the store is gone and everything is written.
+    /// Opens a database, `sqlite://…` or `postgres://…`, and migrates its tables. The returned task ends once
+    /// every clone of the store is dropped and everything is written.
     ///
     /// # Errors
     ///
@@ -120,7 +120,7 @@ impl Store {
             reason: explain(dialect, &error.to_string()),
         };
         let mut connection = lanes::connect(&options).await.map_err(|error| failed(&error))?;
-        // A change of large tables takes as long as it takes.
+        // A migration of large tables has no time limit.
         connection.raw(dialect.unlimited()).await.map_err(|error| failed(&error))?;
         connection.migrate(&SQLITE, &POSTGRES).await.map_err(|error| failed(&error))?;
         connection.raw(dialect.session()).await.map_err(|error| failed(&error))?;
@@ -150,19 +150,19 @@ impl Store {
         Ok((Self { readers, writer, leases, beats, results, begins, known, dialect, url }, ended))
     }
 
-    /// The database's language.
+    /// The database's dialect.
     #[must_use]
     pub const fn dialect(&self) -> Dialect {
         self.dialect
     }
 
-    /// Statements that were sent to the database since the store was opened.
+    /// The number of statements that were sent to the database since the store was opened.
     #[must_use]
     pub fn statements(&self) -> u64 {
         self.readers.statements()
     }
 
-    /// Commands that wait to be written.
+    /// The number of commands that wait to be written.
     #[must_use]
     pub fn backlog(&self) -> usize {
         let lanes = [self.leases.depth(), self.beats.depth(), self.results.depth(), self.begins.depth()];
@@ -174,10 +174,11 @@ fn options(url: &str) -> Result<Options, OpenError> {
     let broken = |error: sqlx::Error| OpenError::Url(format!("the database URL {}: {error}", masked(url)));
     if url.starts_with("sqlite:") {
         let options = SqliteConnectOptions::from_str(url).map_err(broken)?;
-        // The file is made where there is none, unless the URL says otherwise.
+        // The file is created if it does not exist, unless the URL says otherwise.
         let made = !url.contains("mode=");
         let options = if made { options.create_if_missing(true) } else { options };
-        // Rows come from a thread of the driver's. With a small buffer the two wait for each other all the time.
+        // A thread of the driver produces the rows. With a small buffer, the thread and the reader wait for each
+        // other all the time.
         let options = options.row_buffer_size(ROWS);
         return Ok(Options::new(Server::Sqlite(Box::new(options))));
     }
@@ -188,7 +189,7 @@ fn options(url: &str) -> Result<Options, OpenError> {
                 .into(),
         ));
     }
-    // The driver would say that there is no such file, and not which one it looked for.
+    // The driver would report that there is no such file, but not which file.
     let parsed = url::Url::parse(url).map_err(|error| broken(sqlx::Error::Configuration(error.into())))?;
     for (parameter, file) in parsed.query_pairs() {
         if matches!(
@@ -210,7 +211,7 @@ fn masked(url: &str) -> String {
     easysight_protocol::masked_source(url)
 }
 
-/// What to do about a failure that the database words for programmers.
+/// Adds advice to an error message that the database words for programmers.
 fn explain(dialect: Dialect, error: &str) -> String {
     let says = |part: &str| error.contains(part);
     let advice = match dialect {
@@ -227,7 +228,7 @@ fn explain(dialect: Dialect, error: &str) -> String {
         Dialect::Postgres if says("not valid for name") || says("NotValidForName") => {
             "; the certificate is not for this host name: connect by a name that it is for, or have one made for this"
         }
-        // A server whose authority has the name of the right one fails at the signature.
+        // If the server's authority has the same name as the right one, the check fails at the signature.
         Dialect::Postgres if says("UnknownIssuer") || says("BadSignature") => {
             "; another authority signed the server's certificate: name the right one's file with sslrootcert=…"
         }

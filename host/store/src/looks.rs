@@ -1,4 +1,4 @@
-//! Looks at the database for jobs that are ready, where what is known of them is not enough.
+//! Queries ("looks") for ready jobs, made if the jobs that are known are not enough.
 
 use std::{cmp::Reverse, collections::HashSet, time::Instant};
 
@@ -11,10 +11,10 @@ use crate::{
     ready::{Key, LOOK, Look, Ready},
 };
 
-/// Sets of labels that are looked at one by one; of more, those without a job are sorted out first.
+/// Most sets of labels that are queried one by one. If there are more, those without a job are sorted out first.
 const SINGLE_LOOKS: usize = 4;
 
-/// Looks for jobs that nodes with any of these labels may have, where what is known is not enough.
+/// Queries for jobs that nodes with any of these labels may have, if the jobs that are known are not enough.
 pub(crate) async fn look(
     via: &mut Via<'_>,
     ready: &Ready,
@@ -53,7 +53,7 @@ pub(crate) async fn look(
 async fn look_at(via: &mut Via<'_>, look: &Look, now: i64) -> Result<Vec<Key>, StoreError> {
     let mut found: Vec<Key> = Vec::new();
     if let Some((priority, id)) = look.after {
-        // Each of the two conditions is one range of the index; a single one for both would not be.
+        // Each of the two conditions is one range of the index. A single condition for both would not be.
         let condition = "AND priority = $4 AND id > $5 ORDER BY id";
         let same = queued(condition, look, now).bind(priority.0).bind(id.to_string());
         add(&mut found, &same.fetch_all(&mut *via).await?)?;

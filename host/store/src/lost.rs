@@ -1,6 +1,6 @@
-//! Cameras that give no picture. One that did not when it was asked twice is asked ever more rarely, since each time
-//! costs a node as long as it waits for a camera; checks in between look only whether it takes a connection. Its
-//! first picture ends that.
+//! Cameras that give no picture. A camera that gave none twice is asked more and more rarely, because each attempt
+//! occupies a node for as long as it waits for a camera. Checks in between only test whether the camera accepts a
+//! connection. The first picture ends this.
 
 use std::collections::HashMap;
 
@@ -12,22 +12,22 @@ use crate::{
     query::{maybe_text, maybe_time, small, time},
 };
 
-/// What is read of a camera's row.
+/// The columns that are read of a camera's row.
 pub(crate) const COLUMNS: &str =
     "lost_since, lost_reason, lost_connects, lost_looks, lost_looked_at, next_full_look_at";
-/// What is written, from rows `x` that [`add`] has added to.
+/// The assignments that write these columns, from rows `x` that [`add`] has extended.
 pub(crate) const SET: &str = "lost_since = x.lost_since, lost_reason = x.lost_reason, lost_connects = x.lost_connects, \
      lost_looks = x.lost_looks, lost_looked_at = x.lost_looked_at, next_full_look_at = x.next_full_look_at";
 
-/// Looks without a picture after which a camera is asked more rarely: one may be an accident, two are not.
+/// Attempts without a picture after which a camera is asked more rarely: one may be an accident, two are not.
 const SURE: u32 = 2;
-/// The first pause, which doubles with every further look, in milliseconds.
+/// The first pause in milliseconds. It doubles with every further attempt.
 const FIRST_PAUSE_MS: i64 = 60_000;
-/// The longest one: so late at the most it is seen that a camera gives pictures again which took connections all
-/// the time. One that took none is asked as soon as it does.
+/// The longest pause in milliseconds. If a camera accepted connections all the time, it is noticed at most this
+/// late that it gives pictures again. A camera that accepted none is asked as soon as it does.
 pub(crate) const LONGEST_PAUSE_MS: i64 = 900_000;
 
-/// Reads what a camera's row says of it.
+/// Reads what a camera's row holds about its loss. None if the camera is not lost.
 pub(crate) fn read(row: &Row) -> Result<Option<Lost>, StoreError> {
     let Some(since) = maybe_time(row, "lost_since")? else { return Ok(None) };
     Ok(Some(Lost {
@@ -40,7 +40,7 @@ pub(crate) fn read(row: &Row) -> Result<Option<Lost>, StoreError> {
     }))
 }
 
-/// What is known of a camera after a check.
+/// Returns what is known about a lost camera after a check. None if it is not lost.
 pub(crate) fn after(
     camera: &str,
     known: Option<Lost>,
@@ -50,11 +50,11 @@ pub(crate) fn after(
     let at = time(captured_at)?;
     let loss = findings.iter().find_map(|finding| finding.loss.as_deref().map(|reason| (finding, reason)));
     let Some((finding, reason)) = loss else {
-        // A check in which no plugin could be run says nothing of the camera.
+        // A check in which no plugin could run tells nothing about the camera.
         let seen = findings.iter().any(|finding| finding.plugin.is_some());
         return Ok(known.filter(|known| !seen || known.looked_at > at));
     };
-    // Only whoever asks for a picture learns that there is none.
+    // Only a check that requests a picture can find that there is none.
     if finding.look == Some(Look::Connect) || known.as_ref().is_some_and(|known| known.looked_at > at) {
         return Ok(known);
     }
@@ -69,8 +69,9 @@ pub(crate) fn after(
     }))
 }
 
-/// How long a camera is not asked after so many looks without a picture. Up to a quarter less, by its name: many
-/// that are lost at the same moment are not asked at the same moment.
+/// How long a camera is not asked after this many attempts without a picture. The pause is up to a quarter
+/// shorter, depending on the camera's name: many cameras that are lost at the same moment are not asked at the
+/// same moment.
 fn pause_ms(camera: &str, looks: u32) -> i64 {
     if looks < SURE {
         return 0;
@@ -80,7 +81,7 @@ fn pause_ms(camera: &str, looks: u32) -> i64 {
     doubled.min(LONGEST_PAUSE_MS) * i64::from(1_000 - less) / 1_000
 }
 
-/// Adds to rows what is to be written.
+/// Adds the columns that are to be written to rows.
 pub(crate) fn add(rows: Rows, all: &[Option<Lost>]) -> Rows {
     let each = || all.iter().map(Option::as_ref);
     rows.maybe_integers("lost_since", each().map(|one| one.map(|lost| lost.since.timestamp_millis())))
@@ -94,12 +95,12 @@ pub(crate) fn add(rows: Rows, all: &[Option<Lost>]) -> Rows {
         )
 }
 
-/// Of cameras that are lost, those that are not to be asked for a picture yet.
+/// The lost cameras that are not to be asked for a picture yet.
 #[derive(Debug, Default)]
 pub(crate) struct Spared(HashMap<String, Lost>);
 
 impl Spared {
-    /// Takes in a camera's row.
+    /// Adds the camera of a row, if it is lost.
     pub(crate) fn note(&mut self, camera: &str, row: &Row) -> Result<(), StoreError> {
         if let Some(lost) = read(row)? {
             self.0.insert(camera.to_owned(), lost);
@@ -107,7 +108,7 @@ impl Spared {
         Ok(())
     }
 
-    /// What is known of a camera that is not to be asked at this moment.
+    /// Returns what is known about a camera that is not to be asked at this moment.
     pub(crate) fn at(&self, camera: &str, now: i64) -> Option<Lost> {
         self.0.get(camera).filter(|lost| now < lost.next_full_look_at.timestamp_millis()).cloned()
     }

@@ -1,5 +1,5 @@
-//! What masters that share a PostgreSQL tell each other at once. SQLite has one master, so nothing is
-//! said there. What gets lost is found by the slow looks that every master takes anyway.
+//! Messages between masters that share a PostgreSQL. With SQLite there is one master, so nothing is sent. If a
+//! message is lost, the slow queries that every master makes anyway find its content.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,27 +8,27 @@ use sqlx::postgres::PgListener;
 use crate::{Dialect, Store, StoreError, db::query};
 
 const CHANNEL: &str = "easysight_news";
-/// How long it may take until one listens.
+/// How long it may take to start to listen.
 const CONNECT: Duration = Duration::from_secs(5);
-/// Bytes of one message at the most; PostgreSQL takes 7,999.
+/// Longest message in bytes. PostgreSQL allows 7,999.
 pub const MAX_NEWS_BYTES: usize = 7_900;
 
-/// After so long without a word the connection is made anew: one that was cut off says nothing either. A master
-/// hears its own messages too, so that there is silence only where nothing happens.
+/// After this time without a message the connection is opened again, since a broken connection is silent too. A
+/// master receives its own messages too, so there is silence only if nothing happens.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// What all masters of a database say, in order.
+/// The messages of all masters of a database, in order.
 pub struct Listener {
     listener: PgListener,
     url: Arc<str>,
 }
 
 impl Store {
-    /// Tells all masters, this one too.
+    /// Sends a message to all masters, including this one.
     ///
     /// # Errors
     ///
-    /// Those of the database; nothing else is undone by them.
+    /// Returns an error if the database fails. The error undoes nothing else.
     pub async fn tell(&self, news: &str) -> Result<(), StoreError> {
         if self.dialect == Dialect::Postgres {
             let sql = "SELECT CAST(pg_notify($1, $2) AS TEXT) AS told";
@@ -37,11 +37,11 @@ impl Store {
         Ok(())
     }
 
-    /// Listens; none where nobody else can share the database.
+    /// Starts to listen. None if no other master can share the database.
     ///
     /// # Errors
     ///
-    /// Where the database cannot be reached.
+    /// Returns an error if the database cannot be reached.
     pub async fn listen(&self) -> Result<Option<Listener>, StoreError> {
         if self.dialect == Dialect::Sqlite {
             return Ok(None);
@@ -61,11 +61,11 @@ async fn listen(url: &str) -> Result<PgListener, StoreError> {
 }
 
 impl Listener {
-    /// Waits for the next message. A connection that breaks is made anew.
+    /// Waits for the next message. A broken connection is opened again.
     ///
     /// # Errors
     ///
-    /// Where it cannot be made anew.
+    /// Returns an error if the connection cannot be opened again.
     pub async fn next(&mut self) -> Result<String, StoreError> {
         loop {
             match tokio::time::timeout(SILENCE, self.listener.recv()).await {

@@ -1,4 +1,4 @@
-//! Nodes: who is there, in which life, and when it was heard of last.
+//! Nodes: which ones are registered, in which incarnation, and when each was last heard from.
 
 use easysight_protocol::{DistributedNode, Incarnation, Labels, NodeState, RegisterRequest, RunId, Totals};
 
@@ -13,38 +13,39 @@ use crate::{
     upkeep::EXPIRED,
 };
 
-/// Before which time a node must have been heard of last to count as silent: one lease ago. Nodes cannot be heard
-/// while the master or its database is away; a master that has not listened for a whole lease calls none silent.
+/// Returns the time before which a node's last sign of life must lie if the node counts as silent: one lease
+/// before `now`. Nodes cannot be heard while the master or its database is unavailable, so a master that has not
+/// listened for a whole lease calls no node silent.
 #[must_use]
 pub const fn silent_before(listening_since: i64, now: i64, lease_ms: i64) -> i64 {
     if now - listening_since < lease_ms { i64::MIN } else { now - lease_ms }
 }
 
-/// What became of a registration.
+/// The outcome of a registration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Registration {
-    /// The node is known; so many jobs of its former life were offered again.
+    /// The node is registered. Jobs of its former incarnation are queued again.
     Accepted {
-        /// Jobs that are offered again.
+        /// The number of jobs that are queued again.
         requeued: u64,
     },
-    /// Another process of this id lives.
+    /// Another process with this id is alive.
     InUse {
-        /// Where it runs.
+        /// The host of that process.
         hostname: String,
-        /// Milliseconds since it was heard of.
+        /// Milliseconds since that process was last heard from.
         heard_ms_ago: i64,
     },
 }
 
 impl Store {
-    /// Registers a life of a node. Another life that was not silent keeps it out, unless the new one knows that it
-    /// is over. A node is silent whose last sign of life came before `silent_before`, see
-    /// [`silent_before`](crate::silent_before).
+    /// Registers an incarnation of a node. It is refused if another incarnation is not silent, unless the request
+    /// names that incarnation as replaced. A node is silent if its last sign of life was before `silent_before`,
+    /// see [`silent_before`](crate::silent_before).
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn register_node(
         &self,
         request: RegisterRequest,
@@ -61,12 +62,12 @@ impl Store {
         Ok(outcome)
     }
 
-    /// Forgets a life of a node; what it held is offered again at once. False where it was not
-    /// registered.
+    /// Removes the registration of an incarnation of a node. The jobs that it held are queued again at once.
+    /// Returns false if it was not registered.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn unregister_node(
         &self,
         node_id: String,
@@ -105,11 +106,11 @@ impl Store {
         Ok(gone)
     }
 
-    /// Removes a node that is offline from the list. False where there is none.
+    /// Removes an offline node from the list. Returns false if there is no such node.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn forget_node(&self, node_id: String, silent_before: i64) -> Result<bool, StoreError> {
         self.writer
             .run(move |connection| {
@@ -122,11 +123,11 @@ impl Store {
             .await
     }
 
-    /// The labels of a node that is registered with this life.
+    /// The labels of a node that is registered with this incarnation.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn node_labels(
         &self,
         node_id: &str,
@@ -138,11 +139,11 @@ impl Store {
         row.map(|row| Ok(json::<RegisterRequest>(&row, "document")?.labels)).transpose()
     }
 
-    /// All nodes by name, and what each of them holds.
+    /// All nodes by name, each with the jobs that it holds.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn nodes(&self, silent_before: i64) -> Result<Vec<DistributedNode>, StoreError> {
         let sql = "SELECT id, registered, document, totals, draining, registered_at, last_heartbeat, last_poll_at, \
                    clock_offset_ms, system FROM nodes ORDER BY id";
@@ -162,7 +163,7 @@ impl Store {
     }
 }
 
-/// Also answers jobs that are queued again, and runs of those that were given up.
+/// Also returns the jobs that are queued again, and the runs of the jobs that were given up.
 async fn register(
     connection: &mut Connection,
     dialect: Dialect,
@@ -199,7 +200,7 @@ async fn register(
     .bind(clock_offset(request.clock, now))
     .execute(&mut *connection)
     .await?;
-    // What a former life held did not survive it. It may have been what ended it, so this counts.
+    // The jobs of a former incarnation ended with it. One of them may have been the cause, so this counts as a failure.
     let held = dialect.all("jobs", "state = 'running' AND node_id = $3 AND incarnation <> $4");
     let sql = format!("{EXPIRED} WHERE {held} RETURNING {QUEUED_AGAIN}, run_id, state");
     let rows = query(sql)

@@ -1,4 +1,4 @@
-//! Which picture shows a camera as it was when all was well. The pictures themselves are files.
+//! The last good picture of each camera: which one it is. The pictures themselves are files.
 
 use std::collections::HashSet;
 
@@ -10,18 +10,18 @@ use crate::{
     query::{maybe_text, maybe_time, text},
 };
 
-/// A camera's last good picture, where it has one.
+/// Reads a camera's last good picture. None if it has none.
 pub(crate) fn read(row: &Row) -> Result<Option<GoodPicture>, StoreError> {
     let (digest, taken_at) = (maybe_text(row, "good_picture")?, maybe_time(row, "good_picture_at")?);
     Ok(digest.zip(taken_at).map(|(digest, taken_at)| GoodPicture { digest, taken_at }))
 }
 
 impl Store {
-    /// Notes a camera's last good picture; false where there is no such camera.
+    /// Records a camera's last good picture. Returns false if the camera does not exist.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn note_good_picture(
         &self,
         camera: String,
@@ -39,11 +39,11 @@ impl Store {
             .await
     }
 
-    /// Digests of all cameras' last good pictures.
+    /// The digests of all cameras' last good pictures.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn good_pictures(&self) -> Result<HashSet<String>, StoreError> {
         let sql = "SELECT good_picture FROM cameras WHERE good_picture IS NOT NULL";
         query(sql).fetch_all(&self.readers).await?.iter().map(|row| text(row, "good_picture")).collect()

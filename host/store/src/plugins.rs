@@ -12,11 +12,11 @@ use crate::{
 };
 
 impl Store {
-    /// Notes a plugin whose bytes are kept. False where its digest is known.
+    /// Records a plugin whose bytes are stored. Returns false if its digest is already known.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Conflict`] where its name and version name another digest.
+    /// [`StoreError::Conflict`] if its name and version belong to another digest.
     pub async fn publish(&self, plugin: PublishedPlugin) -> Result<bool, StoreError> {
         self.writer
             .run(move |connection| {
@@ -52,11 +52,11 @@ impl Store {
             .await
     }
 
-    /// Notes who vouches for a plugin that is published; of one key, the latest signature counts.
+    /// Records who signed a published plugin. The latest signature of each key counts.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn add_signatures(&self, signed: PluginSignature) -> Result<(), StoreError> {
         self.writer
             .run(move |connection| {
@@ -79,11 +79,11 @@ impl Store {
             .await
     }
 
-    /// Who vouches for a plugin, by key; nobody where there is no such plugin.
+    /// The signatures of a plugin, by key. The list is empty if there is no such plugin.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn signatures(&self, digest: &str) -> Result<PluginSignature, StoreError> {
         let sql = "SELECT key, descriptor, signature FROM plugin_signatures WHERE digest = $1 ORDER BY key";
         let rows = query(sql).bind(digest).fetch_all(&self.readers).await?;
@@ -95,11 +95,11 @@ impl Store {
         Ok(PluginSignature { digest: digest.to_owned(), signatures })
     }
 
-    /// All plugins by name, latest first of each, with what they are active for.
+    /// All plugins by name, the latest of each name first, with the diagnoses for which they are active.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn plugins(&self) -> Result<Vec<PublishedPlugin>, StoreError> {
         let sql = "SELECT document FROM plugins ORDER BY name, published_at DESC";
         let rows = query(sql).fetch_all(&self.readers).await?;
@@ -123,11 +123,11 @@ impl Store {
             .collect()
     }
 
-    /// Which plugin serves each diagnosis now, by diagnosis.
+    /// The plugin that serves each diagnosis now, by diagnosis.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn activations(&self) -> Result<Vec<Activation>, StoreError> {
         let sql = "SELECT a.diagnosis AS diagnosis, a.digest AS digest, a.activated_at AS activated_at \
                    FROM activations a WHERE a.sequence = \
@@ -135,11 +135,11 @@ impl Store {
         query(sql).fetch_all(&self.readers).await?.iter().map(read).collect()
     }
 
-    /// Lets a plugin serve these diagnoses, or none where there is no digest.
+    /// Makes a plugin serve these diagnoses. Without a digest, no plugin serves them.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn activate(
         &self,
         diagnoses: Vec<String>,
@@ -152,7 +152,7 @@ impl Store {
                     for diagnosis in &diagnoses {
                         append(connection, diagnosis, digest.as_deref(), now).await?;
                     }
-                    // Whoever serves a diagnosis stands beside nobody.
+                    // A plugin that serves a diagnosis is not its candidate any more.
                     match digest {
                         Some(digest) => shadows::end(connection, &digest, &diagnoses).await,
                         None => Ok(()),
@@ -162,12 +162,12 @@ impl Store {
             .await
     }
 
-    /// Gives a diagnosis back to the plugin that served it before the present one; none where there
-    /// was no other. A second call goes one further back.
+    /// Gives a diagnosis back to the plugin that served it before the present one. None if there was no other. A
+    /// second call goes one further back.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn roll_back(&self, diagnosis: String, now: i64) -> Result<Option<Activation>, StoreError> {
         let name = diagnosis.clone();
         let rolled = self
@@ -177,7 +177,8 @@ impl Store {
                     let sql = "SELECT digest FROM activations WHERE diagnosis = $1 ORDER BY sequence DESC LIMIT 1000";
                     let rows = query(sql).bind(&diagnosis).fetch_all(&mut *connection).await?;
                     let history = rows.iter().map(|row| maybe_text(row, "digest")).collect::<Result<Vec<_>, _>>()?;
-                    // What was rolled back appears again further up; look past everything newer.
+                    // A plugin that was restored appears in the history again. The search begins before its first
+                    // activation.
                     let Some(Some(current)) = history.first() else { return Ok(false) };
                     let first = history.iter().rposition(|one| one.as_ref() == Some(current)).unwrap_or(0);
                     let before = history.iter().skip(first + 1).flatten().next().cloned();

@@ -1,5 +1,5 @@
-//! Nodes that ask for jobs. A busy node asks many times a second, and its row is not rewritten each time: while
-//! another transaction keeps PostgreSQL from clearing away the versions of a row, whoever reads the row walks
+//! Nodes that ask for jobs. A busy node asks many times per second, and its row is not written each time. While
+//! another transaction keeps PostgreSQL from removing old versions of a row, everyone who reads the row steps
 //! through all of them.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -14,9 +14,9 @@ use crate::{
     query::{parsed, text},
 };
 
-/// How far the time of a node's last poll may be behind, in milliseconds.
+/// How old the stored time of a node's last poll may be, in milliseconds.
 const BEHIND_MS: i64 = 5_000;
-/// Nodes whose last poll is remembered.
+/// Most nodes whose last poll is remembered.
 const NODES: usize = 100_000;
 
 type Life = (String, Incarnation);
@@ -26,15 +26,15 @@ type Life = (String, Incarnation);
 pub(crate) struct Polls(Mutex<HashMap<Life, i64>>);
 
 impl Polls {
-    /// Notes that nodes asked for jobs; answers those whose life is the one that is registered. Their rows stay
-    /// locked until the transaction ends, so that no other life registers meanwhile.
+    /// Records that nodes asked for jobs. Returns those whose incarnation is the registered one. Their rows stay
+    /// locked until the transaction ends, so that no other incarnation registers meanwhile.
     pub(crate) async fn greet(
         &self,
         connection: &mut Connection,
         dialect: Dialect,
         polls: &[(String, Incarnation, i64)],
     ) -> Result<HashSet<Life>, StoreError> {
-        // Of several polls of one life, the last one is noted.
+        // Of several polls of one incarnation, the last one is recorded.
         let latest: BTreeMap<(&str, Incarnation), i64> =
             polls.iter().map(|(node, life, at)| ((node.as_str(), *life), *at)).collect();
         let sql = format!(
@@ -59,11 +59,11 @@ impl Polls {
         Ok(known)
     }
 
-    /// Those polls that are to be written.
+    /// The polls that are to be written.
     fn due<'a>(&self, polls: impl Iterator<Item = ((&'a str, Incarnation), i64)>) -> Vec<(Life, i64)> {
         let written = self.0.lock();
         let polls = polls.map(|((node, life), at)| ((node.to_owned(), life), at));
-        // A clock that was set back makes them due too.
+        // If a clock was set back, a poll is due too.
         polls
             .filter(|(life, at)| written.get(life).is_none_or(|last| (at - last).abs() >= BEHIND_MS))
             .collect()

@@ -1,4 +1,4 @@
-//! Lists with filters, page by page, and the reading of rows.
+//! Lists with filters and pages, and functions that read rows.
 
 use chrono::{DateTime, TimeZone, Utc};
 use serde::de::DeserializeOwned;
@@ -8,16 +8,16 @@ use crate::{
     db::{self, Pool, Query, Row, Value},
 };
 
-/// Which part of a list is wanted.
+/// Which part of a list to return.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PageRequest {
-    /// The last item of the page before.
+    /// The last item of the previous page.
     pub after: Option<String>,
-    /// Items at the most.
+    /// The largest number of items.
     pub limit: u32,
 }
 
-/// A `SELECT` that grows by conditions. Only its author's words become SQL; values are bound.
+/// A `SELECT` to which conditions are added. Its SQL comes only from the source code; values are bound.
 pub(crate) struct Select {
     sql: String,
     values: Vec<Value>,
@@ -29,7 +29,7 @@ impl Select {
         Self { sql: sql.to_owned(), values: Vec::new(), conditions: 0 }
     }
 
-    /// `condition` has one `?`, which stands for the value.
+    /// Adds a condition if there is a value. `condition` has one `?`, which stands for the value.
     pub(crate) fn and(mut self, condition: &str, value: Option<impl Into<String>>) -> Self {
         if let Some(value) = value {
             self.push(condition, Value::Text(Some(value.into())));
@@ -52,7 +52,7 @@ impl Select {
         self.sql.push_str(&condition.replace('?', &format!("${}", self.values.len())));
     }
 
-    /// Rows after the page's mark, one more than wanted so that the end is known.
+    /// The rows after the page's mark, one more than requested, so that the end is known.
     pub(crate) async fn page(
         self,
         pool: &Pool,
@@ -75,7 +75,7 @@ impl Select {
     }
 }
 
-/// A page of items from rows that have one more than wanted where there is a next page.
+/// Makes a page of items. If there is a next page, `rows` has one more than requested.
 pub(crate) fn page_of<T>(
     rows: &[Row],
     limit: u32,
@@ -118,7 +118,7 @@ pub(crate) fn maybe_text(row: &Row, column: &str) -> Result<Option<String>, Stor
     row.try_get(column)
 }
 
-/// A value that is written as text: an id.
+/// Parses a value that is stored as text, such as an id.
 pub(crate) fn parsed<T: std::str::FromStr>(row: &Row, column: &str) -> Result<T, StoreError>
 where
     T::Err: std::fmt::Display,
@@ -137,7 +137,7 @@ pub(crate) fn maybe_json<T: DeserializeOwned>(row: &Row, column: &str) -> Result
     }
 }
 
-/// A word that the protocol spells as a JSON string.
+/// Reads a word that the protocol writes as a JSON string.
 pub(crate) fn word<T: DeserializeOwned>(row: &Row, column: &str) -> Result<T, StoreError> {
     Ok(serde_json::from_value(serde_json::Value::String(text(row, column)?))?)
 }

@@ -1,8 +1,8 @@
-//! Jobs that are ready, as far as this master knows: what the next leases are taken from. The database is asked
-//! for many at a time, from where the last look ended, so that a lease is one statement by ids, and so that rows
-//! which other transactions still keep from being cleared away are passed over once, not at every lease.
+//! The jobs that are ready, as far as this master knows. Leases are taken from them. A query ("look") of the
+//! database reads many jobs at a time, from where the last one ended. So a lease is one statement by ids, and row
+//! versions that other transactions still keep from being removed are skipped once, not at every lease.
 //!
-//! What stands here is only a hint: the statement that leases a job checks that it still is ready.
+//! The jobs here are only hints: the statement that leases a job checks that it is still ready.
 
 use std::{
     cmp::Reverse,
@@ -13,17 +13,17 @@ use std::{
 use easysight_protocol::{JobId, Labels};
 use parking_lot::Mutex;
 
-/// Jobs that one look brings.
+/// Most jobs that one query returns.
 pub(crate) const LOOK: usize = 2_000;
-/// Jobs of one set that are kept here; the others stay in the database until there is room.
+/// Most jobs of one set that are kept here. The others stay in the database until there is room.
 const KEEP: usize = 20_000;
-/// How long a look counts where nothing tells that it does not, in milliseconds.
+/// How long a query counts if nothing contradicts it, in milliseconds.
 const FRESH_MS: i64 = 250;
 /// How long the list of sets counts.
 const SETS_FRESH: Duration = Duration::from_secs(5);
-/// A look from the beginning that took long is not taken again before so many times as long have passed.
+/// A query from the beginning that took long is not repeated before this many times as long have passed.
 const DUTY: u32 = 20;
-/// A look from the beginning that takes less may be taken at any time.
+/// A query from the beginning that takes less may be made at any time.
 const CHEAP: Duration = Duration::from_millis(5);
 
 /// Most urgent first, then oldest first.
@@ -35,7 +35,7 @@ pub(crate) struct Ready(Mutex<Sets>);
 
 #[derive(Default)]
 struct Sets {
-    /// By the labels that they require, one `key=value` a line.
+    /// By the labels that the jobs require, one `key=value` on each line.
     of: BTreeMap<String, Set>,
     listed_at: Option<Instant>,
 }
@@ -43,21 +43,21 @@ struct Sets {
 #[derive(Default)]
 struct Set {
     jobs: BTreeSet<Key>,
-    /// Up to here the database was looked at.
+    /// How far the database was read.
     cursor: Option<Key>,
-    /// Behind it there are more.
+    /// True if there are more jobs after the cursor.
     more: bool,
-    /// When, by the clock that is handed in.
+    /// When the database was last queried, by the time that callers pass in.
     looked_at: Option<i64>,
-    /// Something happened that may have made jobs ready anywhere in the set.
+    /// True if an event may have made jobs ready anywhere in the set.
     dirty: bool,
     /// Jobs that wait for their time.
     due: BTreeSet<(i64, Key)>,
-    /// From when on a look from the beginning may be taken.
+    /// The earliest time of the next query from the beginning.
     whole_after: Option<Instant>,
 }
 
-/// A job that is ready, or will be at a time.
+/// A job that is ready now or at a later time.
 #[derive(Debug, Clone)]
 pub(crate) struct ReadyJob {
     pub(crate) required: String,
@@ -66,21 +66,21 @@ pub(crate) struct ReadyJob {
     pub(crate) not_before: i64,
 }
 
-/// A look at the database that is wanted.
+/// A query of the database that is needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Look {
     pub(crate) required: String,
-    /// Behind this one; from the beginning where absent.
+    /// Reads after this job, or from the beginning if absent.
     pub(crate) after: Option<Key>,
 }
 
 impl Ready {
-    /// True where the list of sets is to be read.
+    /// True if the list of sets must be read.
     pub(crate) fn wants_list(&self) -> bool {
         self.0.lock().listed_at.is_none_or(|at| at.elapsed() >= SETS_FRESH)
     }
 
-    /// Takes in the list of all sets of which there may be jobs.
+    /// Stores the list of all sets that may have jobs.
     pub(crate) fn list(&self, required: Vec<String>) {
         let mut sets = self.0.lock();
         let listed: BTreeSet<String> = required.into_iter().collect();
@@ -91,7 +91,7 @@ impl Ready {
         sets.listed_at = Some(Instant::now());
     }
 
-    /// Jobs were queued by this store.
+    /// Adds jobs that this store queued.
     pub(crate) fn add(&self, jobs: impl IntoIterator<Item = ReadyJob>, now: i64) {
         let mut sets = self.0.lock();
         for job in jobs {
@@ -105,7 +105,7 @@ impl Ready {
         }
     }
 
-    /// Jobs may have become ready that this store knows nothing of.
+    /// Records that jobs may be ready that this store does not know.
     pub(crate) fn doubt(&self) {
         let mut sets = self.0.lock();
         sets.listed_at = None;
@@ -114,8 +114,8 @@ impl Ready {
         }
     }
 
-    /// Most of what a node was to be given had gone to another master's nodes: what else is known of its jobs is as
-    /// old, and looked up again.
+    /// Forgets the jobs that a node with these labels may have. Most jobs that the node was to be given had gone
+    /// to another master's nodes, so what is known of the others is outdated too and is queried again.
     pub(crate) fn distrust(&self, labels: &Labels) {
         let mut sets = self.0.lock();
         for (required, set) in &mut sets.of {
@@ -126,7 +126,7 @@ impl Ready {
         }
     }
 
-    /// Forgets all jobs: what was taken out for a lease that failed is found again.
+    /// Forgets all jobs, so that those that were taken out for a failed lease are found again.
     pub(crate) fn forget(&self) {
         let mut sets = self.0.lock();
         for set in sets.of.values_mut() {
@@ -134,7 +134,7 @@ impl Ready {
         }
     }
 
-    /// Looks that are wanted before so many jobs are taken for nodes with any of these labels.
+    /// Returns the queries that are needed before `wanted` jobs are taken for nodes with any of these labels.
     pub(crate) fn looks(&self, labels: &[&Labels], wanted: usize, now: i64) -> Vec<Look> {
         let mut sets = self.0.lock();
         let here = Instant::now();
@@ -150,7 +150,7 @@ impl Ready {
         looks
     }
 
-    /// Takes in what a look has brought, [`LOOK`] jobs at the most, and how long it took.
+    /// Adds the result of a query, at most [`LOOK`] jobs. `took` is how long the query took.
     pub(crate) fn looked(&self, look: &Look, found: Vec<Key>, now: i64, took: Duration) {
         let mut sets = self.0.lock();
         let Some(set) = sets.of.get_mut(&look.required) else { return };
@@ -184,7 +184,7 @@ impl Ready {
         taken
     }
 
-    /// True where a job is ready that a node with these labels may have.
+    /// True if a job is ready that a node with these labels may have.
     pub(crate) fn has(&self, labels: &Labels, now: i64) -> bool {
         let mut sets = self.0.lock();
         sets.of.iter_mut().any(|(required, set)| {
@@ -193,7 +193,7 @@ impl Ready {
         })
     }
 
-    /// How many are ready, by the labels that they require.
+    /// The number of ready jobs, by the labels that they require.
     pub(crate) fn counts(&self) -> BTreeMap<String, usize> {
         let sets = self.0.lock();
         let some = sets.of.iter().filter(|(_, set)| !set.jobs.is_empty());
@@ -201,14 +201,14 @@ impl Ready {
     }
 }
 
-/// The key of a set's next job; one without comes last.
+/// The key of a set's next job. A set without jobs sorts last.
 fn next(set: &Set) -> (bool, Option<Key>) {
     (set.jobs.is_empty(), set.jobs.first().copied())
 }
 
 impl Set {
-    /// Where the database is to be looked at before `wanted` jobs are taken: behind a job, or from the
-    /// beginning. None where it need not be.
+    /// Where the database must be queried before `wanted` jobs are taken: after a job, or from the beginning. None
+    /// if no query is needed.
     fn look(&self, wanted: usize, now: i64, here: Instant) -> Option<Option<Key>> {
         let short = self.jobs.len() < wanted;
         let whole = self.whole_after.is_none_or(|after| after <= here);
@@ -226,14 +226,14 @@ impl Set {
     }
 
     fn insert(&mut self, key: Key) {
-        // What lies behind the cursor comes with the next look.
+        // Jobs after the cursor come with the next query.
         if !(self.more && self.cursor.is_some_and(|cursor| key > cursor)) {
             self.jobs.insert(key);
             self.trim();
         }
     }
 
-    /// Jobs whose time has come are ready.
+    /// Makes jobs ready whose time has come.
     fn ripen(&mut self, now: i64) {
         while let Some((at, key)) = self.due.first().copied()
             && at <= now
@@ -243,7 +243,7 @@ impl Set {
         }
     }
 
-    /// Leaves the least urgent jobs to the database where there are too many.
+    /// Leaves the least urgent jobs to the database if there are too many.
     fn trim(&mut self) {
         while self.jobs.len() > KEEP {
             self.jobs.pop_last();
@@ -253,7 +253,7 @@ impl Set {
     }
 }
 
-/// True where a node with these labels may have jobs that require those.
+/// True if a node with these labels may have jobs that require the labels in `required`.
 pub(crate) fn satisfies(labels: &Labels, required: &str) -> bool {
     required.lines().all(|line| match line.split_once('=') {
         Some((key, value)) => labels.get(key).is_some_and(|has| has == value),
@@ -319,13 +319,13 @@ mod tests {
         assert_eq!(ready.take(&labels, LOOK).len(), LOOK);
         let behind = Look { required: String::new(), after: Some(key(0, LOOK as u128 - 1)) };
         assert_eq!(looks(10, 0), std::slice::from_ref(&behind));
-        // What is queued behind the last look comes with the next one, not twice.
+        // A job that is queued after the last query comes with the next one, not twice.
         ready.add([job("", 0, 9_999, 0)], 0);
         assert!(ready.take(&labels, 1).is_empty());
         ready.looked(&behind, vec![key(0, 9_999)], 0, took);
         assert_eq!(ids(&ready.take(&labels, 5)), [9_999]);
         assert!(looks(10, 0).is_empty());
-        // One that another master queued, a look of long ago.
+        // Another master has queued a job; then the last query is too old.
         ready.doubt();
         assert_eq!(looks(10, 41), std::slice::from_ref(&whole));
         ready.looked(&whole, Vec::new(), 41, took);
@@ -338,7 +338,7 @@ mod tests {
         let labels = Labels::new();
         ready.list(vec![String::new()]);
         let whole = Look { required: String::new(), after: None };
-        // Nor does it where looks are dear, or when all else is forgotten.
+        // This is also true if queries are slow, or if all other jobs are forgotten.
         ready.looked(&whole, Vec::new(), 0, Duration::from_secs(1));
         ready.add([job("", 0, 5, 40), job("", 0, 6, 41)], 0);
         ready.forget();

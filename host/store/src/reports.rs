@@ -1,5 +1,5 @@
-//! What is kept of a job's findings: one row, with all of them in one compressed document. Findings that a
-//! person should look at are marked beside it, so that they are found without reading the others.
+//! The stored findings of a job: one row, with all of them in one compressed document. Findings that a person
+//! should see are marked in another table, so that they are found without reading the others.
 
 use std::{cell::RefCell, collections::HashSet, io, sync::LazyLock};
 
@@ -14,33 +14,33 @@ use crate::{
     query::{maybe_text, parsed, text, time_of},
 };
 
-/// What a document costs against what it saves, from 1 on.
+/// Compression level of zstd, from 1 on: a higher level costs more time and saves more space.
 const LEVEL: i32 = 1;
-/// Bytes of a document at the most, before it is compressed.
+/// Largest document in bytes, before it is compressed.
 const MAX_DOCUMENT: usize = 64 << 20;
-/// The kind of reports that were made before kinds were noted.
+/// The kind of reports that were made before kinds were recorded.
 pub(crate) const ANY_KIND: i64 = 0;
 
-/// Names of reports sort by the time of their recording.
+/// The generator of names of reports, which sort by the time of recording.
 static NAMES: LazyLock<Mutex<ContextV7>> = LazyLock::new(Mutex::default);
 
 pub(crate) const COLUMNS: &str = "SELECT id, job_id, run_id, task_id, camera_id, node_id, captured_at, recorded_at, \
                                   document FROM reports";
 
-/// Findings as they are kept.
+/// Findings as they are stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Document {
     pub(crate) bytes: Vec<u8>,
-    /// How many findings.
+    /// The number of findings.
     pub(crate) count: usize,
-    /// Which diagnoses they are of.
+    /// The diagnoses that the findings belong to.
     pub(crate) kind: i64,
     pub(crate) diagnoses: String,
-    /// Position, diagnosis and word of those that are marked.
+    /// Position, diagnosis and word of each marked finding.
     pub(crate) marks: Vec<(usize, String, String)>,
 }
 
-/// One job's findings, to be kept.
+/// One job's findings that are to be stored.
 pub(crate) struct Report<'a> {
     pub(crate) id: Uuid,
     pub(crate) job_id: JobId,
@@ -68,7 +68,7 @@ impl Document {
 
 fn compressed(json: &[u8]) -> io::Result<Vec<u8>> {
     thread_local! {
-        /// To make a compressor takes longer than to compress a few findings.
+        /// Making a compressor takes longer than compressing a few findings.
         static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
     }
     COMPRESSOR.with_borrow_mut(|compressor| match compressor {
@@ -77,7 +77,8 @@ fn compressed(json: &[u8]) -> io::Result<Vec<u8>> {
     })
 }
 
-/// FNV-1a, <http://www.isthe.com/chongo/tech/comp/fnv/>: the same on every master, and never [`ANY_KIND`].
+/// FNV-1a, <http://www.isthe.com/chongo/tech/comp/fnv/>: the result is the same on every master, and is never
+/// [`ANY_KIND`].
 fn kind_of(diagnoses: &str) -> i64 {
     let hash = diagnoses.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
@@ -85,7 +86,7 @@ fn kind_of(diagnoses: &str) -> i64 {
     i64::from_be_bytes(hash.to_be_bytes()).max(i64::MIN + 1).checked_abs().unwrap_or(1).max(1)
 }
 
-/// The findings of a document; those of old rows are not compressed.
+/// The findings of a document. Those of old rows are not compressed.
 fn findings_of(bytes: &[u8]) -> Result<Vec<Finding>, StoreError> {
     if bytes.first() == Some(&b'[') {
         return Ok(serde_json::from_slice(bytes)?);
@@ -94,7 +95,7 @@ fn findings_of(bytes: &[u8]) -> Result<Vec<Finding>, StoreError> {
     Ok(serde_json::from_slice(&json)?)
 }
 
-/// A new report's name: names sort by `now`, and in the order in which they are made.
+/// Makes the name of a new report. Names sort by `now`, and in the order in which they are made.
 pub(crate) fn name(now: i64) -> Uuid {
     let names = NAMES.lock();
     let seconds = u64::try_from(now.div_euclid(1_000)).unwrap_or(0);
@@ -102,24 +103,24 @@ pub(crate) fn name(now: i64) -> Uuid {
     Uuid::new_v7(Timestamp::from_unix(&*names, seconds, nanoseconds))
 }
 
-/// Lets names sort by the time from now on, where they were made by a clock that was ahead: until then each sorts
-/// behind those that were made before, whatever the time.
+/// Makes names sort by time from now on, after a clock was ahead. Until this call each new name sorts after the
+/// earlier ones, whatever the time is.
 pub(crate) fn name_anew() {
     *NAMES.lock() = ContextV7::default();
 }
 
-/// The least name that a report may have which was recorded at `time` or later.
+/// The smallest name of a report that was recorded at `time` or later.
 pub(crate) fn first_name(time: i64) -> String {
     let milliseconds = u64::try_from(time.max(0)).unwrap_or(0) & ((1 << 48) - 1);
     Uuid::from_u128(u128::from(milliseconds) << 80).to_string()
 }
 
-/// A finding's name: its report's, and its position there.
+/// A finding's name: the name of its report, and its position in the report.
 pub(crate) fn finding_name(report: &str, position: usize) -> String {
     format!("{report}.{position}")
 }
 
-/// What a finding's name is made of.
+/// Splits a finding's name into its parts.
 pub(crate) fn parts(name: &str) -> (&str, usize) {
     match name.split_once('.') {
         Some((report, position)) => (report, position.parse().unwrap_or(0)),
@@ -127,7 +128,7 @@ pub(crate) fn parts(name: &str) -> (&str, usize) {
     }
 }
 
-/// Keeps reports. Of a job that has one, nothing is changed.
+/// Stores reports. If a job already has one, nothing is changed.
 pub(crate) async fn keep(
     connection: &mut Connection,
     dialect: Dialect,
@@ -193,7 +194,7 @@ async fn insert(
         "id, job_id, run_id, task_id, camera_id, node_id, captured_at, kind, findings, document, recorded_at";
     let count = |report: &Report<'_>| i64::try_from(report.document.count).unwrap_or(i64::MAX);
     match dialect {
-        // JSON carries no bytes.
+        // JSON has no bytes, so the batch cannot be one JSON text.
         Dialect::Sqlite => {
             for report in reports {
                 let sql = format!(
@@ -239,7 +240,7 @@ async fn insert(
     Ok(())
 }
 
-/// The findings of a report, each as a result of its own.
+/// The findings of a report, each as a separate result.
 pub(crate) fn read(row: &Row) -> Result<Vec<DiagnosisResult>, StoreError> {
     let id = text(row, "id")?;
     let result = |(position, finding): (usize, Finding)| {
@@ -258,7 +259,7 @@ pub(crate) fn read(row: &Row) -> Result<Vec<DiagnosisResult>, StoreError> {
     findings_of(&row.try_get::<Vec<u8>>("document")?)?.into_iter().enumerate().map(result).collect()
 }
 
-/// Kinds of reports that have findings of a diagnosis.
+/// The kinds of reports that may have findings of a diagnosis.
 pub(crate) fn kinds_with(rows: &[Row], diagnosis: &str) -> Result<Vec<i64>, StoreError> {
     let mut kinds = vec![ANY_KIND];
     for row in rows {

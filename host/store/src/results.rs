@@ -1,4 +1,4 @@
-//! Results of jobs: recorded once, whoever sends them how often.
+//! Results of jobs. Each is recorded once, no matter who sends it or how often.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
@@ -27,28 +27,28 @@ use crate::{
     usage::Usage,
 };
 
-/// What became of a batch.
+/// The outcome of a batch.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Recorded {
-    /// One a result, in their order.
+    /// One verdict for each result, in their order.
     pub verdicts: Vec<Verdict>,
-    /// Findings that are new.
+    /// The new findings.
     pub findings: Vec<DiagnosisResult>,
-    /// Runs that ended with it.
+    /// The runs that ended with the batch.
     pub finished_runs: Vec<RunId>,
-    /// Jobs that were queued again.
+    /// The number of jobs that were queued again.
     pub requeued: usize,
 }
 
 impl Store {
-    /// Records results. One counts where its job still stands as it was leased: also after the lease
-    /// expired, as long as nobody else was given the job, and also where that expiry was its last attempt.
+    /// Records results. A result counts if its job is still as it was leased: also after the lease expired, as
+    /// long as nobody else was given the job, and also if the expiry used up the last attempt.
     ///
     /// # Errors
     ///
-    /// Those of the database; nothing is recorded then.
+    /// Returns an error if the database fails. Then nothing is recorded.
     pub async fn record(&self, results: Vec<JobResult>, now: i64) -> Result<Recorded, StoreError> {
-        // What costs time is done here, not while others wait for the lane.
+        // Slow work is done here, not while others wait for the lane.
         let document = |result: &JobResult| match &result.outcome {
             JobOutcome::Finished { findings, .. } => Document::of(findings).map(Some),
             JobOutcome::Failed { .. } | JobOutcome::Returned => Ok(None),
@@ -62,7 +62,7 @@ impl Store {
         self.known.ready.add(queued, now);
         Ok(Recorded {
             verdicts,
-            // The lane is done with them, so that nothing has to be copied.
+            // The lane no longer uses the results, so nothing needs to be copied.
             findings: findings_of(Arc::unwrap_or_clone(results), &reports, now)?,
             finished_runs: self.finish_runs(ended, now).await?,
             requeued,
@@ -74,28 +74,28 @@ impl Store {
 pub(crate) struct Results {
     dialect: Dialect,
     known: Arc<Known>,
-    /// Kinds of reports that the database has.
+    /// The kinds of reports that the database already has.
     kinds: Mutex<HashSet<i64>>,
 }
 
-/// Results that came together.
+/// Results that were sent together.
 pub(crate) struct Batch {
     results: Arc<Vec<JobResult>>,
-    /// The findings of each, as they are kept.
+    /// The findings of each result, as they are stored.
     documents: Vec<Option<Document>>,
     now: i64,
 }
 
-/// What became of a batch in its transaction.
+/// The outcome of a batch within its transaction.
 #[derive(Default)]
 pub(crate) struct Done {
-    /// One a result, in their order.
+    /// One verdict for each result, in their order.
     verdicts: Vec<Verdict>,
-    /// What is kept of finished jobs, by the place of their results.
+    /// The reports of finished jobs, by the position of their results.
     reports: HashMap<usize, Kept>,
-    /// Jobs that ended, by their runs.
+    /// The jobs that ended, by run.
     ended: BTreeMap<RunId, Vec<JobId>>,
-    /// Jobs that are queued again.
+    /// The jobs that are queued again.
     queued: Vec<ReadyJob>,
 }
 
@@ -109,7 +109,7 @@ struct Kept {
     captured_at: i64,
 }
 
-/// The findings of results that were recorded.
+/// The findings of the results that were recorded.
 fn findings_of(
     results: Vec<JobResult>,
     reports: &HashMap<usize, Kept>,
@@ -157,7 +157,7 @@ impl Kind for Results {
     }
 }
 
-/// A result, with where it came.
+/// A result, and its place in the batches.
 #[derive(Clone, Copy)]
 struct Sent<'a> {
     batch: usize,
@@ -166,13 +166,13 @@ struct Sent<'a> {
     document: Option<&'a Document>,
 }
 
-/// A job that a result was recorded for.
+/// A job for which a result was recorded.
 struct Changed {
     run_id: RunId,
     task_id: Option<String>,
     camera_id: Option<String>,
     node_id: Option<String>,
-    /// Where it is queued again.
+    /// The job, if it is queued again.
     queued: Option<ReadyJob>,
     /// When the attempt that counts was leased.
     started_at: i64,
@@ -188,7 +188,7 @@ impl Results {
         let mut first: BTreeMap<JobId, Sent<'_>> = BTreeMap::new();
         for (at, batch) in batches.iter().enumerate() {
             for (place, (result, document)) in batch.results.iter().zip(&batch.documents).enumerate() {
-                // Of two results of one job the first one counts.
+                // If there are two results of one job, the first one counts.
                 let sent = Sent { batch: at, place, result, document: document.as_ref() };
                 first.entry(result.job_id).or_insert(sent);
             }
@@ -243,7 +243,7 @@ impl Results {
             compared.push(Compared { job_id, camera_id, findings, shadows });
             used.add(findings.iter().chain(shadows));
         }
-        // Cameras first: whoever changes what belongs to a camera holds its row.
+        // Cameras come first: whoever changes data that belongs to a camera must hold the camera's row.
         note_cameras(connection, self.dialect, &judged, now).await?;
         brought.sort_by(|a, b| (a.camera_id, a.started_at).cmp(&(b.camera_id, b.started_at)));
         baselines::keep(connection, self.dialect, &brought, now).await?;
@@ -280,7 +280,7 @@ impl Results {
             JobOutcome::Finished { decode_ms, .. } => Some(*decode_ms),
             JobOutcome::Failed { .. } | JobOutcome::Returned => None,
         };
-        // A second, doubled with every failure, give or take a quarter.
+        // One second, doubled with every failure, plus or minus a quarter.
         let backoff_ms = |result: &&JobResult| {
             750 + i64::from(result.job_id.0.as_bytes().iter().map(|byte| u32::from(*byte)).sum::<u32>() % 501)
         };
@@ -292,8 +292,8 @@ impl Results {
             .maybe_reals("decode_ms", results.iter().map(decode_ms))
             .maybe_texts("failure", failures)
             .integers("backoff_ms", results.iter().map(backoff_ms));
-        // As in a lease: by their ids, not through the indexes of what is queued and runs. A lease stays with a job
-        // that died because it expired, and with no other dead one.
+        // As in a lease, jobs are found by their ids, not through the indexes of queued and running jobs. Of dead
+        // jobs, only those that died because their lease expired keep it.
         let gives_up = "x.kind = 'failed' AND jobs.failures + 1 >= jobs.max_attempts";
         let set = format!(
             "state = CASE WHEN x.kind = 'finished' THEN 'finished' WHEN {gives_up} THEN 'dead' ELSE 'queued' END, \
@@ -336,8 +336,8 @@ impl Results {
         Ok(changed)
     }
 
-    /// When each clip was captured: by its node's clock, corrected by what its last heartbeat told of that clock,
-    /// and within the time between the lease and now.
+    /// When each clip was captured: by the node's clock, corrected by what the node's last heartbeat showed about
+    /// that clock, and limited to the time between the lease and now.
     async fn capture_times(
         &self,
         connection: &mut Connection,
@@ -390,7 +390,7 @@ async fn note_cameras(
         for (result, captured_at) in judged.get(id.as_str()).into_iter().flatten() {
             if let JobOutcome::Finished { findings, .. } = &result.outcome {
                 health.note(findings, *captured_at);
-                // What was captured before the last check says nothing of how it is now.
+                // A clip that was captured before the last check tells nothing about the present.
                 if *captured_at >= checked_at {
                     lost = lost::after(&id, lost, findings, *captured_at)?;
                 }
@@ -449,7 +449,7 @@ async fn verdicts(
         }
         match known.get(&result.job_id) {
             None => Verdict::Unknown,
-            // A lease stays with a job that it finished; of one that it did not, only the attempt does.
+            // A finished job keeps the lease that finished it. Other jobs keep only the attempt.
             Some((JobState::Finished, attempt, lease))
                 if *attempt == result.attempt
                     && lease.as_ref().is_some_and(|lease| *lease == result.lease.to_string()) =>

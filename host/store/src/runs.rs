@@ -1,4 +1,4 @@
-//! Runs, their fan-out into jobs, and what people do to them.
+//! Runs, their fan-out into jobs, and what people can do with them.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -18,60 +18,60 @@ use crate::{
     },
 };
 
-/// How long it is remembered that a set of labels was noted, in milliseconds.
+/// How long a recorded set of labels is remembered, in milliseconds.
 const LABEL_SET_NOTED_MS: i64 = 600_000;
-/// How much longer a command may take for each job that it makes.
+/// How much longer a command may take for each job that it creates.
 pub(crate) const FAN_OUT: Duration = Duration::from_millis(1);
-/// True of a run that has ended.
+/// A condition that is true for a run that has ended but is still marked as running.
 pub(crate) const ENDED: &str = "state = 'running' AND NOT EXISTS \
                      (SELECT 1 FROM jobs WHERE jobs.run_id = runs.id AND jobs.state IN ('queued', 'running'))";
 
 const COLUMNS: &str = "SELECT id, task_id, started_by, fire_time, state, priority, definition, waits_for, \
                        created_at, finished_at, deadline_at, origin, progress FROM runs";
 
-/// A run that shall be.
+/// A run that is to be created.
 #[derive(Debug, Clone)]
 pub struct NewRun {
-    /// Its name, where it is made.
+    /// The id, if the run is created.
     pub id: RunId,
-    /// The task; none for an ad-hoc submission.
+    /// The task. None for an ad-hoc submission.
     pub task_id: Option<String>,
-    /// What started it.
+    /// The trigger that started the run.
     pub trigger: Trigger,
-    /// The time in the schedule that it stands for, in milliseconds.
+    /// The scheduled time that the run stands for, in milliseconds since 1970.
     pub fire_time: Option<i64>,
-    /// Of two requests with the same key, the second one makes nothing.
+    /// Of two requests with the same key, the second one creates nothing.
     pub idempotency_key: Option<String>,
-    /// The task as it is now, with what the submission overrides.
+    /// The task as it is now, with the overrides of the submission.
     pub definition: TaskRequest,
-    /// Where it comes from.
+    /// The origin of the run.
     pub origin: Origin,
 }
 
-/// The jobs that a run consists of.
+/// The jobs of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FanOut {
-    /// What each of them does.
+    /// The plan of each job.
     pub plan: JobPlan,
-    /// One job a camera: `(camera id, source)`.
+    /// One job for each camera: `(camera id, source)`.
     pub cameras: Vec<(Option<String>, String)>,
-    /// Names that nobody has, which the run goes without.
+    /// Names that match no camera, and that the run leaves out.
     pub missing: Vec<String>,
 }
 
 /// How a run begins.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Start {
-    /// With its jobs.
+    /// At once, with its jobs.
     Now(FanOut),
-    /// Without any until it has what it waits for.
+    /// Without jobs, until it has what it waits for.
     Waits(Vec<String>),
 }
 
-/// What became of a wish to try the dead jobs of a run again.
+/// The outcome of a request to retry the dead jobs of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retried {
-    /// So many jobs are queued again.
+    /// The number of jobs that are queued again.
     Queued(u64),
     /// The run was cancelled, which is final.
     Cancelled,
@@ -79,23 +79,23 @@ pub enum Retried {
     Unknown,
 }
 
-/// A run, with what the protocol does not show.
+/// A run, with details that the protocol does not show.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredRun {
-    /// As the protocol shows it.
+    /// The run as the protocol shows it.
     pub run: Run,
     /// The task as it was when the run was made.
     pub definition: TaskRequest,
-    /// Where it comes from.
+    /// The origin of the run.
     pub origin: Origin,
 }
 
-/// Which runs are wanted.
+/// Which runs to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RunFilter {
-    /// Those of this task.
+    /// Runs of this task.
     pub task_id: Option<String>,
-    /// Those in this state.
+    /// Runs in this state.
     pub state: Option<RunState>,
 }
 
@@ -107,12 +107,12 @@ pub(crate) fn word_of(value: &impl Serialize) -> Result<String, StoreError> {
 }
 
 impl Store {
-    /// Makes a run, and its jobs where it begins at once. Where one with the same fire time or
-    /// idempotency key is there already, that one is answered, with false.
+    /// Creates a run, and its jobs if it begins at once. If a run with the same fire time or idempotency key
+    /// already exists, returns that run and false.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn create_run(&self, new: NewRun, start: Start, now: i64) -> Result<(RunId, bool), StoreError> {
         if matches!(start, Start::Now(_)) {
             self.note_label_set(&label_set(&new.definition.required_labels), now).await?;
@@ -122,11 +122,11 @@ impl Store {
         Ok((id, made))
     }
 
-    /// Gives a waiting run its jobs. Answers how many; none where the run waits no longer.
+    /// Gives a waiting run its jobs. Returns how many, or None if the run no longer waits.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn fan_out(&self, id: RunId, jobs: FanOut, now: i64) -> Result<Option<usize>, StoreError> {
         let dialect = self.dialect;
         let FanOut { plan, cameras, missing } = jobs;
@@ -164,11 +164,11 @@ impl Store {
         }))
     }
 
-    /// Notes why a run waits.
+    /// Records why a run waits.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn set_waits_for(&self, id: RunId, reasons: Vec<String>) -> Result<(), StoreError> {
         let reasons = serde_json::to_string(&reasons)?;
         self.writer
@@ -185,11 +185,11 @@ impl Store {
             .await
     }
 
-    /// Looks a run up.
+    /// Returns a run. None if it does not exist.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn run(&self, id: RunId) -> Result<Option<StoredRun>, StoreError> {
         let select = Select::new(COLUMNS).and("id = ?", Some(id.to_string()));
         let Some(row) = select.query().fetch_optional(&self.readers).await? else { return Ok(None) };
@@ -198,11 +198,11 @@ impl Store {
         Ok(Some(run.0))
     }
 
-    /// How far a run is; none where there is none.
+    /// Returns the state of a run. None if it does not exist.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn run_state(&self, id: RunId) -> Result<Option<RunState>, StoreError> {
         let row = query("SELECT state FROM runs WHERE id = $1")
             .bind(id.to_string())
@@ -215,7 +215,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn runs(&self, filter: &RunFilter, page: &PageRequest) -> Result<Page<Run>, StoreError> {
         let rows = Select::new(COLUMNS)
             .and("task_id = ?", filter.task_id.clone())
@@ -227,23 +227,23 @@ impl Store {
         Ok(Page { items: page.items.into_iter().map(|(run, _)| run.run).collect(), next: page.next })
     }
 
-    /// Runs that wait for something, oldest first.
+    /// The runs that wait for something, oldest first.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn waiting_runs(&self, limit: i64) -> Result<Vec<StoredRun>, StoreError> {
         let sql = format!("{COLUMNS} WHERE state = 'waiting' ORDER BY id LIMIT $1");
         let rows = query(sql).bind(limit).fetch_all(&self.readers).await?;
         rows.iter().map(|row| Ok(read(row)?.0)).collect()
     }
 
-    /// Cancels a run and all of its jobs that have not ended, running ones too. False where it has
-    /// ended already or never was.
+    /// Cancels a run and all of its jobs that have not ended, including running ones. Returns false if the run has
+    /// already ended or does not exist.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn cancel_run(&self, id: RunId, now: i64) -> Result<bool, StoreError> {
         let dialect = self.dialect;
         self.writer
@@ -264,11 +264,11 @@ impl Store {
             .await
     }
 
-    /// Queues the dead jobs of a run again, with all their attempts.
+    /// Queues the dead jobs of a run again, with their full number of attempts.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn retry_run(&self, id: RunId, now: i64) -> Result<Retried, StoreError> {
         let dialect = self.dialect;
         let Some(run) = self.run(id).await? else { return Ok(Retried::Unknown) };
@@ -285,7 +285,7 @@ impl Store {
                         Some(RunState::Cancelled) => return Ok(Err(Retried::Cancelled)),
                         Some(RunState::Waiting | RunState::Running | RunState::Finished) => {}
                     }
-                    // The deadline of what a person retries has had its effect already.
+                    // If a person retries a job, its deadline has already had its effect.
                     let dead = dialect.all("jobs", "run_id = $1 AND state = 'dead'");
                     let sql = format!(
                         "UPDATE jobs SET state = 'queued', failures = 0, not_before = $2, lease = NULL, \
@@ -311,7 +311,7 @@ impl Store {
     }
 }
 
-/// Runs that were finished have open jobs again.
+/// Makes finished runs open again, because they have open jobs again.
 pub(crate) async fn reopen(connection: &mut Connection, mut ids: Vec<RunId>) -> Result<(), StoreError> {
     ids.sort_unstable();
     for id in ids {
@@ -324,8 +324,8 @@ pub(crate) async fn reopen(connection: &mut Connection, mut ids: Vec<RunId>) -> 
 }
 
 impl Store {
-    /// Notes that there are jobs which require these labels, so that leases look for them. What is noted is
-    /// remembered for much less time than it takes until a set that nobody uses is swept away.
+    /// Records that there are jobs that require these labels, so that leases search for them. The store remembers
+    /// this for a much shorter time than it takes until an unused set is removed.
     async fn note_label_set(&self, required: &str, now: i64) -> Result<(), StoreError> {
         let fresh = |noted: &i64| now >= *noted && now - *noted < LABEL_SET_NOTED_MS;
         if self.known.label_sets.lock().get(required).is_some_and(fresh) {
@@ -347,8 +347,8 @@ impl Store {
     }
 
     async fn add_progress(&self, runs: &mut [(StoredRun, bool)]) -> Result<(), StoreError> {
-        // One that waits has no jobs; those that it may have got since it was read belong to its next state. Of
-        // those that have ended it is kept.
+        // A waiting run has no jobs; jobs that were added after it was read belong to its next state. The progress
+        // of ended runs is stored.
         let open = runs.iter().filter(|(run, kept)| !kept && run.run.state != RunState::Waiting);
         let ids: Vec<String> = open.map(|(run, _)| run.run.id.to_string()).collect();
         if ids.is_empty() {
@@ -364,7 +364,7 @@ impl Store {
     }
 }
 
-/// How far runs are, counted over all of their jobs.
+/// Counts the progress of runs over all of their jobs.
 async fn progress(
     target: impl Target,
     dialect: Dialect,
@@ -389,7 +389,7 @@ async fn progress(
     Ok(all)
 }
 
-/// Keeps how runs ended, so that nobody counts it again.
+/// Stores the progress of ended runs, so that it is not counted again.
 pub(crate) async fn keep_progress(
     connection: &mut Connection,
     dialect: Dialect,
@@ -420,7 +420,7 @@ pub(crate) async fn keep_progress(
     Ok(())
 }
 
-/// A run, and whether its progress is kept with it.
+/// A run, and whether its progress is stored with it.
 fn read(row: &Row) -> Result<(StoredRun, bool), StoreError> {
     let kept: Option<Progress> = maybe_json(row, "progress")?;
     let origin: Origin = read_json(row, "origin")?;

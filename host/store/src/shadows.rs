@@ -1,4 +1,4 @@
-//! Candidates beside the plugins that count: which ones, and how their findings compare.
+//! Candidates, which run beside the plugins that count: which ones there are, and how their findings compare.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use crate::{
     reports::{list, name},
 };
 
-/// Differences that a report names.
+/// Most differences that a report names.
 const SHOWN_DIFFERENCES: i64 = 50;
 
 /// A candidate of a diagnosis.
@@ -24,16 +24,16 @@ pub struct Shadow {
     pub diagnosis: String,
     /// The candidate.
     pub digest: String,
-    /// Since when.
+    /// The time since which it is the candidate.
     pub since: DateTime<Utc>,
 }
 
 impl Store {
-    /// Lets a plugin stand beside the active one of these diagnoses.
+    /// Makes a plugin run beside the active one of these diagnoses.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Conflict`] where another candidate stands beside one of them; nothing is changed then.
+    /// [`StoreError::Conflict`] if one of the diagnoses has another candidate. Then nothing is changed.
     pub async fn shadow(&self, digest: String, diagnoses: Vec<String>, now: i64) -> Result<(), StoreError> {
         self.writer
             .run(move |connection| {
@@ -58,12 +58,12 @@ impl Store {
             .await
     }
 
-    /// Ends it for these diagnoses. What was found stays; what the candidate remembers of cameras does not,
-    /// once it stands beside none.
+    /// Ends the candidate for these diagnoses. Its findings stay. Its baselines are removed once it is the
+    /// candidate of no diagnosis.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn end_shadow(&self, digest: String, diagnoses: Vec<String>) -> Result<(), StoreError> {
         self.writer
             .run(move |connection| Box::pin(async move { end(connection, &digest, &diagnoses).await }))
@@ -74,7 +74,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn shadows(&self) -> Result<Vec<Shadow>, StoreError> {
         let sql = "SELECT diagnosis, digest, since FROM shadows ORDER BY diagnosis";
         let rows = query(sql).fetch_all(&self.readers).await?;
@@ -86,11 +86,11 @@ impl Store {
             .collect()
     }
 
-    /// How a candidate's findings compare, of all jobs that are kept.
+    /// How a candidate's findings compare, over all jobs that are stored.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn shadow_report(&self, digest: &str) -> Result<ShadowReport, StoreError> {
         let sql = "SELECT diagnosis, active, candidate, COUNT(*) AS compared, \
                    CAST(AVG(active_fuel) AS DOUBLE PRECISION) AS active_fuel, AVG(active_ms) AS active_ms, \
@@ -156,14 +156,14 @@ fn nothing(diagnosis: &str) -> ShadowDiagnosis {
     }
 }
 
-/// The mean of two groups of so many runs.
+/// The mean of two groups, weighted by their numbers of runs.
 fn mean(a: MeanCost, runs_a: u64, b: MeanCost, runs_b: u64) -> MeanCost {
     let share = runs_b as f64 / (runs_a + runs_b).max(1) as f64;
     let of = |a: f64, b: f64| a + (b - a) * share;
     MeanCost { fuel: of(a.fuel, b.fuel), compute_ms: of(a.compute_ms, b.compute_ms) }
 }
 
-/// Ends a shadow for these diagnoses.
+/// Ends a candidate for these diagnoses.
 pub(crate) async fn end(
     connection: &mut Connection,
     digest: &str,
@@ -182,7 +182,7 @@ pub(crate) async fn end(
     Ok(())
 }
 
-/// Those of these digests that stand beside an active plugin now.
+/// The digests among these that run beside an active plugin now.
 pub(crate) async fn standing(
     connection: &mut Connection,
     dialect: Dialect,
@@ -196,7 +196,7 @@ pub(crate) async fn standing(
     rows.iter().map(|row| text(row, "digest")).collect()
 }
 
-/// What candidates found in one job, beside what counts.
+/// What candidates found in one job, and the findings that count.
 pub(crate) struct Compared<'a> {
     pub(crate) job_id: JobId,
     pub(crate) camera_id: Option<&'a str>,
@@ -204,7 +204,7 @@ pub(crate) struct Compared<'a> {
     pub(crate) shadows: &'a [Finding],
 }
 
-/// Keeps what candidates found. A diagnosis without a finding that counts has nothing to compare with.
+/// Stores what candidates found. A diagnosis without a finding that counts has nothing to be compared with.
 pub(crate) async fn keep(
     connection: &mut Connection,
     dialect: Dialect,

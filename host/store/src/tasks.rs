@@ -1,4 +1,4 @@
-//! Tasks and when they are due.
+//! Tasks, and when they are due.
 
 use easysight_protocol::{Page, Task, TaskRequest};
 
@@ -11,11 +11,11 @@ use crate::{
 const COLUMNS: &str = "SELECT id, definition, enabled, next_run_at, created_at, updated_at FROM tasks";
 
 impl Store {
-    /// Makes a task.
+    /// Creates a task.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Conflict`] where its id is taken.
+    /// [`StoreError::Conflict`] if its id is taken.
     pub async fn create_task(
         &self,
         id: String,
@@ -47,11 +47,11 @@ impl Store {
             .await
     }
 
-    /// Changes a task; false where there is none.
+    /// Changes a task. Returns false if it does not exist.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn update_task(
         &self,
         id: String,
@@ -80,11 +80,11 @@ impl Store {
             .await
     }
 
-    /// Removes a task; its runs stay until they are pruned. False where there was none.
+    /// Removes a task. Its runs stay until they are pruned. Returns false if the task did not exist.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn delete_task(&self, id: String) -> Result<bool, StoreError> {
         self.writer
             .run(move |connection| {
@@ -97,11 +97,11 @@ impl Store {
             .await
     }
 
-    /// Looks a task up; `waits_for` is left to the caller.
+    /// Returns a task. None if it does not exist. `waits_for` is left to the caller.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn task(&self, id: &str) -> Result<Option<Task>, StoreError> {
         let row = Select::new(COLUMNS).and("id = ?", Some(id)).query().fetch_optional(&self.readers).await?;
         row.as_ref().map(read).transpose()
@@ -111,17 +111,17 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn tasks(&self, page: &PageRequest) -> Result<Page<Task>, StoreError> {
         let rows = Select::new(COLUMNS).page(&self.readers, "id", "id > ?", page).await?;
         page_of(&rows, page.limit, read, |task| task.id.clone())
     }
 
-    /// Enabled tasks whose next run is due, earliest first.
+    /// The enabled tasks whose next run is due, earliest first.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn due_tasks(&self, now: i64, limit: i64) -> Result<Vec<Task>, StoreError> {
         let sql = "SELECT id, definition, enabled, next_run_at, created_at, updated_at FROM tasks \
                    WHERE next_run_at IS NOT NULL AND next_run_at <= $1 AND enabled = 1 \
@@ -130,11 +130,11 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
-    /// Moves a task's next run, unless someone else did: `from` is what it was.
+    /// Moves a task's next run from `from` to `to`. Returns false if someone else has moved it already.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn advance_task(&self, id: String, from: i64, to: Option<i64>) -> Result<bool, StoreError> {
         self.writer
             .run(move |connection| {

@@ -1,4 +1,4 @@
-//! Tokens, of which only a hash is kept.
+//! Tokens. Only their hashes are stored.
 
 use easysight_protocol::TokenInfo;
 
@@ -12,31 +12,31 @@ use crate::{
 const COLUMNS: &str =
     "SELECT id, name, scope, hash, created_at, expires_at, revoked_at, lifetime_ms FROM tokens";
 
-/// Tokens that are remembered as made here.
+/// Most tokens that are remembered as made through this store.
 const REMEMBERED: usize = 1_000;
 
 /// A token and the hash of its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredToken {
-    /// What may be shown.
+    /// The details that may be shown.
     pub info: TokenInfo,
     /// blake3 of the secret, 64 hexadecimal digits.
     pub hash: String,
-    /// Milliseconds that it holds from when it was made, where it was not made until a date.
+    /// Milliseconds that the token is valid after it was made. None if it was made until a date.
     pub lifetime_ms: Option<i64>,
 }
 
 impl Store {
-    /// Keeps a token.
+    /// Stores a token.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn create_token(&self, token: StoredToken) -> Result<(), StoreError> {
         let scope = word_of(&token.info.scope)?;
         if token.lifetime_ms.is_some() {
             let mut made_here = self.known.tokens.lock();
-            // Those that were made first are least likely to be moved.
+            // The oldest tokens are least likely to be moved.
             if made_here.len() >= REMEMBERED {
                 made_here.remove(0);
             }
@@ -64,11 +64,11 @@ impl Store {
             .await
     }
 
-    /// Revokes a token; false where there is none that is in force.
+    /// Revokes a token. Returns false if no such token is in force.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn revoke_token(&self, id: String, now: i64) -> Result<bool, StoreError> {
         self.writer
             .run(move |connection| {
@@ -80,11 +80,11 @@ impl Store {
             .await
     }
 
-    /// Looks a token up.
+    /// Returns a token. None if it does not exist.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn token(&self, id: &str) -> Result<Option<StoredToken>, StoreError> {
         let row = Select::new(COLUMNS).and("id = ?", Some(id)).query().fetch_optional(&self.readers).await?;
         row.as_ref().map(read).transpose()
@@ -94,7 +94,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn tokens(&self) -> Result<Vec<StoredToken>, StoreError> {
         let sql = "SELECT id, name, scope, hash, created_at, expires_at, revoked_at, lifetime_ms FROM tokens ORDER BY created_at, id";
         query(sql).fetch_all(&self.readers).await?.iter().map(read).collect()

@@ -1,5 +1,5 @@
-//! What happens by itself: leases that expire, deadlines, runs that end, history that is pruned, and
-//! who of several masters does it.
+//! Automatic work: leases that expire, deadlines, runs that end, history that is pruned, and which of several
+//! masters does it.
 
 use std::collections::BTreeSet;
 
@@ -15,79 +15,79 @@ use crate::{
     reports::first_name,
 };
 
-/// Takes a job from a node that is gone. `$1` is now, `$2` the failure. The first time it is offered
-/// again at once: most of the time it is the node's fault, and someone waits for the result. The lease stays:
-/// a result that comes after all counts where nobody else has the job.
+/// Takes a job from a node that is gone. `$1` is now, `$2` the failure. After the first failure the job is offered
+/// again at once: most of the time the cause is the node, and someone waits for the result. The lease stays, so
+/// that a late result counts if nobody else has the job.
 pub(crate) const EXPIRED: &str = "UPDATE jobs SET failures = failures + 1, failure = $2, leased_until = NULL, \
      state = CASE WHEN failures + 1 >= max_attempts THEN 'dead' ELSE 'queued' END, \
      finished_at = CASE WHEN failures + 1 >= max_attempts THEN $1 ELSE NULL END, \
      not_before = CASE WHEN failures = 0 THEN $1 ELSE $1 + 1000 * \
      (1 << CAST(CASE WHEN failures < 8 THEN failures ELSE 8 END AS INTEGER)) END";
 
-/// Rows that one step of pruning removes.
+/// Most rows that one step of pruning removes from a table.
 const PRUNE_STEP: i64 = 500;
-/// Jobs that one statement takes back or gives up.
+/// Most jobs that one statement takes back or gives up.
 const REAP_STEP: i64 = 500;
-/// Leases and deadlines are looked at from so long before the last look on: clocks of masters differ.
+/// How far before the last check leases and deadlines are checked again, because the clocks of masters differ.
 const LOOK_BACK_MS: i64 = 60_000;
-/// A set of labels that was used last so long ago, and that no open job requires, is removed.
+/// A set of labels is removed if it was last used this long ago and no open job requires it.
 const LABEL_SET_MS: i64 = 86_400_000;
-/// Reports whose mean size stands for all.
+/// The number of latest reports whose mean number of findings is used for all.
 const SAMPLE: i64 = 1_000;
 
-/// From when on leases and deadlines are looked at: what ended before is settled. Rows that were changed since and
-/// cannot be cleared away yet lie before it, and are not read at every look.
+/// The times from which leases and deadlines are checked. Earlier ones are settled. Rows that were changed since,
+/// and whose old versions cannot be removed yet, lie before these times and are not read at every check.
 #[derive(Debug, Default)]
 pub(crate) struct Floors {
     leases: i64,
     deadlines: i64,
 }
 
-/// What there is to do.
+/// The work that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Agenda {
-    /// A task is due.
+    /// True if a task is due.
     pub task_due: bool,
-    /// Runs wait for something.
+    /// True if runs wait for something.
     pub runs_wait: bool,
-    /// Leases have expired.
+    /// True if leases have expired.
     pub expired: bool,
-    /// Jobs have passed their deadline.
+    /// True if jobs have passed their deadline.
     pub overdue: bool,
 }
 
-/// What the reaper did.
+/// The result of [`Store::reap`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Reaped {
-    /// Leases that had expired.
+    /// The number of leases that had expired.
     pub expired: u64,
-    /// Jobs that were given up at their deadline.
+    /// The number of jobs that were given up at their deadline.
     pub overdue: u64,
-    /// Runs that ended.
+    /// The runs that ended.
     pub finished_runs: Vec<RunId>,
 }
 
-/// The queue at a glance.
+/// A summary of the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct QueueState {
-    /// Jobs that wait.
+    /// The number of jobs that wait.
     pub queued: u64,
-    /// Jobs that nodes hold.
+    /// The number of jobs that nodes hold.
     pub running: u64,
-    /// Jobs that were given up.
+    /// The number of jobs that were given up.
     pub dead: u64,
-    /// Milliseconds that the oldest job waits.
+    /// How long the oldest job has waited.
     pub oldest_queued_ms: i64,
-    /// Milliseconds that the oldest lease lasts.
+    /// How long the oldest lease has lasted.
     pub oldest_running_ms: i64,
 }
 
 impl Store {
-    /// What there is to do at a moment. One statement.
+    /// Returns the work that is due at a moment, with one statement.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn agenda(&self, now: i64) -> Result<Agenda, StoreError> {
         let (leases, deadlines) = {
             let floors = self.known.upkeep.lock();
@@ -110,12 +110,13 @@ impl Store {
         })
     }
 
-    /// Takes back expired leases, gives up what is overdue, ends the runs of what it gave up. Where nodes could
-    /// not be heard of for a while, `heard` is false, and what they hold is left to them: they may hold it still.
+    /// Takes back expired leases, gives up overdue jobs, and ends the runs of the jobs that it gave up. If nodes
+    /// could not be heard for a while, `heard` is false. Then nodes keep their jobs, because they may still hold
+    /// them.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn reap(&self, heard: bool, now: i64) -> Result<Reaped, StoreError> {
         let mut reaped = Reaped::default();
         let mut ended = BTreeSet::new();
@@ -133,12 +134,12 @@ impl Store {
         Ok(reaped)
     }
 
-    /// Ends runs without open jobs, whose end no master lived to note, and removes sets of labels that nobody
-    /// uses. Answers the runs.
+    /// Ends runs without open jobs whose end was not recorded because a master died, and removes unused sets of
+    /// labels. Returns the runs.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn tidy(&self, now: i64) -> Result<Vec<RunId>, StoreError> {
         let old = "required <> '' AND used_at < $1 AND NOT EXISTS (SELECT 1 FROM jobs \
                    WHERE jobs.state IN ('queued', 'running') AND jobs.required = label_sets.required)";
@@ -157,11 +158,11 @@ impl Store {
         self.finish_all(now).await
     }
 
-    /// The queue at a glance.
+    /// Returns a summary of the queue.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn queue_state(&self, now: i64) -> Result<QueueState, StoreError> {
         let sql = "SELECT (SELECT COUNT(*) FROM jobs WHERE state = 'queued') AS queued, \
                    (SELECT COUNT(*) FROM jobs WHERE state = 'running') AS running, \
@@ -181,15 +182,15 @@ impl Store {
         })
     }
 
-    /// Removes a little of what is older than `max_age_ms`; answers how many rows. Call it until it says
-    /// none. Each step looks at the oldest rows only, however many there are.
+    /// Removes a part of the rows that are older than `max_age_ms`. Returns how many. Call it until it returns 0.
+    /// Each step reads only the oldest rows, however many there are.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn prune(&self, max_age_ms: i64, now: i64) -> Result<u64, StoreError> {
         let before = now - max_age_ms;
-        // Whether there is anything is read first: most of the time there is not.
+        // A query first finds out whether there are any, because most of the time there are none.
         let sql = "SELECT (SELECT COUNT(*) FROM (SELECT id FROM reports WHERE id < $2 LIMIT 1) AS r) \
                    + (SELECT COUNT(*) FROM (SELECT id FROM runs WHERE state IN ('finished', 'cancelled') \
                    AND finished_at < $1 LIMIT 1) AS e) \
@@ -225,16 +226,16 @@ impl Store {
             .await
     }
 
-    /// How many findings there are, about: reports are counted, or guessed by the database where there are very
-    /// many, and the latest ones tell how many findings a report has.
+    /// The approximate number of findings. Reports are counted, or estimated by the database if there are very
+    /// many. The latest reports tell how many findings a report has.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn count_findings(&self) -> Result<u64, StoreError> {
         let reports = match self.dialect {
             Dialect::Sqlite => "SELECT COUNT(*) AS reports FROM reports",
-            // Below that, counting costs little.
+            // Up to that number, counting costs little.
             Dialect::Postgres => {
                 "SELECT CASE WHEN (SELECT reltuples FROM pg_class WHERE oid = CAST('reports' AS regclass)) > 200000 \
                  THEN CAST((SELECT reltuples FROM pg_class WHERE oid = CAST('reports' AS regclass)) AS BIGINT) \
@@ -252,14 +253,14 @@ impl Store {
         Ok((reports as f64 * findings as f64 / sampled.max(1) as f64) as u64)
     }
 
-    /// Removes the oldest reports until `excess` findings are gone, or a step's worth of reports; answers how many
-    /// findings.
+    /// Removes the oldest reports until `excess` findings are removed, but not more reports than one step may
+    /// remove. Returns how many findings.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn prune_oldest(&self, excess: u64) -> Result<u64, StoreError> {
-        // Reports are removed as a whole: so many of the oldest that no findings are too many.
+        // Reports are removed as a whole: as many of the oldest ones as needed to remove the excess.
         let sql = "SELECT id, findings FROM reports ORDER BY id LIMIT $1";
         let rows = query(sql).bind(PRUNE_STEP).fetch_all(&self.readers).await?;
         let (mut last, mut pruned) = (None, 0);
@@ -271,13 +272,14 @@ impl Store {
             last = Some(text(row, "id")?);
         }
         let Some(last) = last else { return Ok(0) };
-        // Behind it, and before all others.
+        // A bound after that report and before all later ones.
         let bound = format!("{last}.");
         self.writer
             .run_relaxed(move |connection| {
                 Box::pin(async move {
                     drop_reports(connection, bound, PRUNE_STEP).await?;
-                    // What candidates found is of use beside the findings that count, and goes with them.
+                    // The findings of candidates are useful only beside the findings that count, and are removed
+                    // with them.
                     let sql = "DELETE FROM shadow_findings WHERE id < (SELECT MIN(id) FROM reports)";
                     query(sql).execute(connection).await?;
                     Ok(pruned)
@@ -286,12 +288,12 @@ impl Store {
             .await
     }
 
-    /// Becomes or stays the one of several masters that does `role`, for so long, by the database's
-    /// clock. False where another one is.
+    /// Makes or keeps `holder` the one of several masters that does `role`, for `hold_ms` by the database's clock.
+    /// Returns false if another master does it.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn lead(&self, role: &'static str, holder: String, hold_ms: i64) -> Result<bool, StoreError> {
         let now = self.dialect.now();
         let sql = format!(
@@ -311,7 +313,7 @@ impl Store {
 }
 
 impl Store {
-    /// Takes back expired leases; answers each job's run, whether it was given up, and the job.
+    /// Takes back expired leases. Returns each job's run, whether the job was given up, and the job.
     async fn expire(&self, now: i64) -> Result<Vec<(RunId, bool, ReadyJob)>, StoreError> {
         let lost = failure("lease-expired", "The node that had the job was not heard of in time.")?;
         let floor = self.known.upkeep.lock().leases;
@@ -339,7 +341,7 @@ impl Store {
         Ok(gone)
     }
 
-    /// Gives up what is overdue; answers the runs.
+    /// Gives up overdue jobs. Returns their runs.
     async fn give_up(&self, heard: bool, now: i64) -> Result<Vec<RunId>, StoreError> {
         let late = failure("deadline-exceeded", "The job was not done before the deadline of its run.")?;
         let floor = self.known.upkeep.lock().deadlines;
@@ -382,7 +384,7 @@ async fn drop_reports(connection: &mut Connection, bound: String, limit: i64) ->
     Ok(gone.rows_affected())
 }
 
-/// A failure as the store keeps it.
+/// A failure as the store writes it.
 pub(crate) fn failure(kind: &str, detail: &str) -> Result<String, StoreError> {
     Ok(serde_json::to_string(&Failure { kind: kind.into(), detail: detail.into() })?)
 }

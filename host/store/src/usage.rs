@@ -1,4 +1,4 @@
-//! What runs of plugins used at the most, day by day.
+//! The largest use of resources by runs of plugins, for each day.
 
 use std::collections::BTreeMap;
 
@@ -15,21 +15,21 @@ use crate::{
 pub(crate) const DAY_MS: i64 = 86_400_000;
 
 impl Store {
-    /// Writes what was used since the last time. Until then it is kept in memory only: rows that all masters
-    /// change are not held while results are recorded.
+    /// Writes the use since the last call. Until then it is only in memory, so that rows that all masters change
+    /// are not locked while results are recorded.
     ///
     /// # Errors
     ///
-    /// Those of the database; it is tried again with the next call.
+    /// Returns an error if the database fails. The next call tries again.
     pub async fn write_usage(&self) -> Result<(), StoreError> {
         self.write_unwritten().await
     }
 
-    /// What runs of a plugin used at the most, by day, latest first.
+    /// The largest use of resources by runs of a plugin, by day, latest first.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Returns an error if the database fails.
     pub async fn usage(&self, digest: &str) -> Result<Vec<UsedOfDay>, StoreError> {
         self.write_unwritten().await?;
         let sql = "SELECT day, runs, failed, max_fuel, max_compute_ms, max_memory_bytes FROM plugin_usage \
@@ -54,12 +54,12 @@ impl Store {
     }
 }
 
-/// What the runs of some jobs used, by digest.
+/// The use by the runs of some jobs, by digest.
 #[derive(Debug, Default)]
 pub(crate) struct Usage<'a>(BTreeMap<&'a str, Used>);
 
 impl<'a> Usage<'a> {
-    /// Adds the runs of one job. All findings of one plugin are of one run; one without fuel never began.
+    /// Adds the runs of one job. All findings of one plugin belong to one run. A run without fuel never began.
     pub(crate) fn add(&mut self, findings: impl Iterator<Item = &'a Finding>) {
         let mut runs: BTreeMap<&str, Used> = BTreeMap::new();
         for finding in findings.filter(|finding| finding.fuel > 0) {
@@ -81,7 +81,7 @@ impl<'a> Usage<'a> {
     }
 }
 
-/// What was used and is not written yet, by day and digest.
+/// The use that is not written yet, by day and digest.
 #[derive(Debug, Default)]
 pub(crate) struct Unwritten(BTreeMap<(i64, String), Used>);
 
@@ -128,7 +128,7 @@ fn rows_of(unwritten: &BTreeMap<(i64, String), Used>) -> Rows {
         .integers("max_memory_bytes", unwritten.values().map(|used| whole(used.max_memory_bytes)))
 }
 
-/// In the order of the keys: masters that write the same ones never wait for each other in a circle.
+/// Writes in the order of the keys, so that masters that write the same rows never wait for each other in a circle.
 async fn write(connection: &mut Connection, dialect: Dialect, rows: Rows) -> Result<(), StoreError> {
     let larger = |column: &str| {
         format!(

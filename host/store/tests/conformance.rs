@@ -1,4 +1,4 @@
-//! What the store promises, proved on both databases.
+//! What the store guarantees, tested on both databases.
 #![cfg(test)]
 
 mod clocks;
@@ -70,7 +70,7 @@ use storms::{
     sets_of_labels_that_nobody_uses_are_swept_and_come_back,
 };
 
-/// The same test on both.
+/// Makes each test run on both databases.
 macro_rules! on_both {
     ($($name:ident),* $(,)?) => {
         mod sqlite {

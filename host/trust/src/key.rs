@@ -17,7 +17,7 @@ use ed25519_dalek::{
 
 /// The prefix of a public key's text.
 const PREFIX: &str = "ed25519:";
-/// Length of a key's id in bytes, so that no two keys of one file share an id by chance.
+/// Length of a key's id in bytes. It is long enough that two keys of one file do not share an id by chance.
 const ID_BYTES: usize = 8;
 
 /// Why a key cannot be used.
@@ -28,7 +28,7 @@ pub enum KeyError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The file holds no secret key.
@@ -128,8 +128,8 @@ impl PublicKey {
         KeyId(id)
     }
 
-    /// Whether this key's owner signed the message. A signature that could be altered into another valid one
-    /// does not count (strict verification).
+    /// True if this key's owner signed the message. A signature that could be altered into another valid one does
+    /// not count (strict verification).
     pub(crate) fn vouches(&self, message: &[u8], signature: &[u8; 64]) -> bool {
         self.0.verify_strict(message, &Bytes::from_bytes(signature)).is_ok()
     }
@@ -154,7 +154,7 @@ impl FromStr for PublicKey {
         let key = || {
             let bytes = BASE64_STANDARD.decode(text.strip_prefix(PREFIX)?).ok()?;
             let key = VerifyingKey::from_bytes(&bytes.try_into().ok()?).ok()?;
-            // With such a key everybody could sign.
+            // Anybody could sign with such a key.
             (!key.is_weak()).then_some(Self(key))
         };
         key().ok_or_else(|| KeyError::NoPublicKey { text: text.chars().take(80).collect() })

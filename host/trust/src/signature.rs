@@ -77,7 +77,7 @@ pub fn genuine(signed: &PluginSignature, plugin: &Plugin) -> Result<(), Untruste
     Ok(())
 }
 
-/// The ids of the keys that the document names. Texts that are not keys are left out.
+/// The keys that the document names. Texts that are not keys are left out.
 pub(crate) fn signers(signed: &PluginSignature) -> impl Iterator<Item = PublicKey> {
     signed.signatures.iter().filter_map(|one| one.key.parse().ok())
 }
@@ -94,9 +94,9 @@ fn is_by(one: &KeySignature, digest: &str, key: &PublicKey) -> bool {
     bytes.is_some_and(|bytes| key.vouches(&message(digest, &one.descriptor), &bytes))
 }
 
-/// Whether the plugin's descriptor is the signed one.
+/// True if the plugin's descriptor is the signed one.
 pub(crate) fn describes(one: &KeySignature, plugin: &Plugin) -> bool {
-    // By their meaning: another version of this program may order the fields otherwise.
+    // The JSON values are compared, because another version of this program may order the fields differently.
     let parsed = |text: &str| serde_json::from_str::<Value>(text).ok();
     parsed(&one.descriptor).is_some_and(|signed| Some(signed) == parsed(&described(plugin)))
 }

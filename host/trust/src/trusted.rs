@@ -21,7 +21,7 @@ pub enum TrustedKeysError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// A line is not a key.
@@ -104,8 +104,8 @@ impl TrustedKeys {
     ///
     /// # Errors
     ///
-    /// [`TrustedKeysError`]. A file with one bad line is refused as a whole, so that nobody believes that a key counts
-    /// which does not.
+    /// [`TrustedKeysError`]. A file with one bad line is refused as a whole. Otherwise a person could believe that
+    /// a key counts although it does not.
     pub fn read(path: &Path) -> Result<Self, TrustedKeysError> {
         let text = fs::read_to_string(path)
             .map_err(|source| TrustedKeysError::Io { path: path.to_owned(), source })?;
@@ -126,7 +126,7 @@ impl TrustedKeys {
     }
 
     /// The signature of a trusted key for this component. The component's descriptor is not known yet; the caller
-    /// compares it with the signed one once it is.
+    /// compares it with the signed one once it is known.
     ///
     /// # Errors
     ///

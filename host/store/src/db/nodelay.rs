@@ -1,15 +1,16 @@
-//! Sends what is written to PostgreSQL at once. sqlx 0.9.0 leaves the kernel's default on (Nagle's algorithm,
-//! RFC 896): the last part of a statement that does not fit into one segment waits until the server has
-//! acknowledged the parts before it, which servers put off for 40 ms. sqlx lets nobody reach its sockets, so
-//! they are looked for among the open files of this process.
+//! Makes connections to PostgreSQL send at once. sqlx 0.9.0 leaves the kernel's default on (Nagle's algorithm, RFC
+//! 896): the last part of a statement that does not fit into one segment waits until the server has acknowledged
+//! the parts before it, and servers delay this for 40 ms. sqlx does not give access to its sockets, so this module
+//! searches the open files of this process.
 //!
-//! To be removed with the first release of sqlx that sets `TCP_NODELAY` itself.
+//! Remove this module with the first release of sqlx that sets `TCP_NODELAY` itself.
 
 use std::{fs, io, net::SocketAddr, os::fd::BorrowedFd};
 
 use rustix::net::{getpeername, sockopt::set_tcp_nodelay};
 
-/// Sets `TCP_NODELAY` on every connection to a server's `port`. Where that fails statements are slower, no more.
+/// Sets `TCP_NODELAY` on every connection to a server's `port`. If this fails, statements are slower, and nothing
+/// else happens.
 pub(crate) fn set_on_connections_to(port: u16) {
     if let Err(error) = try_set(port) {
         tracing::debug!(%error, "statements to PostgreSQL may be sent with a delay");
@@ -19,12 +20,12 @@ pub(crate) fn set_on_connections_to(port: u16) {
 fn try_set(port: u16) -> io::Result<()> {
     for entry in fs::read_dir("/proc/self/fd")? {
         let Some(number) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        // SAFETY: The descriptor is used for two system calls and not kept. Where another thread has closed it
-        // since it was listed, the kernel refuses it, or it belongs to another file by now: only a connection
-        // to the same port is changed, and to send at once does no harm there either.
+        // SAFETY: The descriptor is used for two system calls and not kept. If another thread has closed it since
+        // it was listed, the kernel refuses it, or it belongs to another file by now. Even then only a connection
+        // to the same port is changed, and sending at once does no harm there either.
         #[expect(unsafe_code, reason = "sqlx shows nobody its sockets; see SAFETY")]
         let file = unsafe { BorrowedFd::borrow_raw(number) };
-        // Most files are no sockets.
+        // Most files are not sockets.
         let Ok(Some(peer)) = getpeername(file) else { continue };
         if SocketAddr::try_from(peer).is_ok_and(|peer| peer.port() == port) {
             set_tcp_nodelay(file, true)?;

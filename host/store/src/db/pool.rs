@@ -1,5 +1,5 @@
-//! Connections that read. Every read has a limit in time: a database that is cut off is an error in seconds,
-//! not a request that hangs.
+//! The connections that read. Every read has a time limit: if the database cannot be reached, the request fails
+//! within seconds and does not hang.
 
 use std::{
     io::ErrorKind,
@@ -19,11 +19,11 @@ use crate::{Dialect, StoreError};
 
 use super::{Done, Options, Query, Row, Server, Target, nodelay};
 
-/// Connections that read at the same time.
+/// Most connections that read at the same time.
 const READERS: u32 = 4;
 /// How long a read waits for a connection.
 const ACQUIRE: Duration = Duration::from_secs(5);
-/// How long a read may take, the database's own limit included.
+/// How long a read may take, including the database's own limit.
 const LIMIT: Duration = Duration::from_secs(12);
 
 /// The connections.
@@ -62,14 +62,14 @@ impl Pool {
                         Ok(())
                     })
                 });
-                // No question whether a connection is good: a read on one that is not is tried once more.
+                // Connections are not tested before use: a read on a broken connection is tried once more.
                 Driver::Postgres(pool.test_before_acquire(false).connect_lazy_with(*options))
             }
         };
         Self { driver, statements: options.statements }
     }
 
-    /// Statements that were sent, of all connections of the store.
+    /// The number of statements that all connections of the store have sent.
     pub(crate) fn statements(&self) -> u64 {
         self.statements.load(Ordering::Relaxed)
     }
@@ -86,7 +86,7 @@ impl Target for &Pool {
             }
             Driver::Postgres(pool) => {
                 let rows = match on_postgres(pool, &query).await {
-                    // The connection was closed since its last use, such as by a restart of the server.
+                    // The connection was closed after its last use, for example because the server restarted.
                     Err(sqlx::Error::Io(error)) if error.kind() != ErrorKind::TimedOut => {
                         on_postgres(pool, &query).await
                     }
@@ -119,7 +119,7 @@ async fn on_postgres(pool: &PgPool, query: &Query) -> Result<Vec<sqlx::postgres:
     read
 }
 
-/// What stands half-way through an answer is of no use to the next reader.
+/// Drops a connection that is half-way through a result, because the next reader cannot use it.
 fn discard(connection: PoolConnection<sqlx::Postgres>) {
     drop(connection.detach());
 }

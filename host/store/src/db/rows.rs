@@ -1,4 +1,4 @@
-//! A batch of rows that one statement carries: arrays in PostgreSQL, one JSON text in SQLite.
+//! A batch of rows for one statement: arrays in PostgreSQL, one JSON text in SQLite.
 
 use serde_json::Value as Json;
 
@@ -6,7 +6,7 @@ use crate::{Dialect, StoreError};
 
 use super::Value;
 
-/// Rows by columns. All columns have as many cells as there are rows.
+/// Rows, stored by column. Every column has one cell for each row.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Rows {
     columns: Vec<(&'static str, Value)>,
@@ -57,20 +57,20 @@ impl Rows {
         self
     }
 
-    /// Bytes; only for PostgreSQL, since JSON carries none.
+    /// Adds a column of bytes. Only for PostgreSQL, since JSON has no bytes.
     pub(crate) fn bytes(mut self, name: &'static str, cells: impl IntoIterator<Item = Vec<u8>>) -> Self {
         self.columns.push((name, Value::Blobs(cells.into_iter().collect())));
         self
     }
 
-    /// The names of the columns, each behind `prefix`, as a list.
+    /// The names of the columns as a list, each with `prefix` before it.
     pub(crate) fn names(&self, prefix: &str) -> String {
         let names: Vec<_> = self.columns.iter().map(|(name, _)| format!("{prefix}{name}")).collect();
         names.join(", ")
     }
 
-    /// A table expression `alias` of these rows. Its values are those of the parameters from `$first` on, and
-    /// have to be bound last, by [`super::Query::bind_rows`].
+    /// A table expression with these rows, named `alias`. Its values are the parameters from `$first` on, and must
+    /// be bound last, by [`super::Query::bind_rows`].
     pub(crate) fn table(&self, dialect: Dialect, first: usize, alias: &str) -> String {
         match dialect {
             Dialect::Sqlite => {

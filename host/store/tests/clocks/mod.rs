@@ -1,4 +1,4 @@
-//! What a clock that stood ahead has left behind, and is brought back.
+//! Repair of times that were written while a clock was ahead.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ pub(crate) async fn what_a_clock_that_was_ahead_wrote_is_brought_back(store: &St
     assert!(store.bring_back(now, LEASE_MS).await.unwrap() > 0);
 
     assert_eq!(store.run(run).await.unwrap().unwrap().run.created_at.timestamp_millis(), now);
-    // The node is not heard of any more: what it had is offered again, and the rest is there too.
+    // The node is silent now: its jobs are queued again, and all other times are repaired too.
     let silent = store.nodes(now + 1).await.unwrap();
     assert_eq!(silent.len(), 1);
     let reaped = store.reap(true, now + 2).await.unwrap();
@@ -32,7 +32,7 @@ pub(crate) async fn what_a_clock_that_was_ahead_wrote_is_brought_back(store: &St
     other.register(store, now + 3).await;
     assert_eq!(other.lease(store, 5, now + 300).await.jobs.len(), 2);
     assert!(store.agenda(now + 600_001).await.unwrap().overdue);
-    // What is as it should be stays so.
+    // Correct times are not changed.
     assert_eq!(store.bring_back(now + 400, LEASE_MS).await.unwrap(), 0);
 }
 
@@ -54,7 +54,7 @@ pub(crate) async fn what_cameras_and_jobs_keep_of_a_clock_that_was_ahead_is_brou
     store.create_camera("c0".into(), camera("c0", &[]), now - 1_000).await.unwrap();
     let mut node = Node::new("n");
     node.register(store, now + YEAR).await;
-    // Recorded, failed, and under way while the clock is ahead.
+    // While the clock is ahead, one job is recorded, one failed, and one still runs.
     for _ in 0..3 {
         run_of(store, task(), 1, now + YEAR).await;
     }
@@ -70,7 +70,7 @@ pub(crate) async fn what_cameras_and_jobs_keep_of_a_clock_that_was_ahead_is_brou
     store.record(vec![failed], now + YEAR + 2_000).await.unwrap();
     assert!(store.bring_back(now, LEASE_MS).await.unwrap() > 0);
 
-    // What is seen from now on is what counts, of the camera and of what plugins remember of it.
+    // From now on new results count, for the camera and for the baselines.
     let JobResult { job_id, lease, attempt, .. } = finished(&leased, &leased.jobs[2], Status::Normal);
     let outcome = |bytes: &[u8], status| JobOutcome::Finished {
         findings: vec![Finding { plugin: Some("brightness@1.0.0".into()), ..finding("brightness", status) }],
@@ -84,8 +84,8 @@ pub(crate) async fn what_cameras_and_jobs_keep_of_a_clock_that_was_ahead_is_brou
     let shown = store.camera("c0").await.unwrap().unwrap().camera;
     assert_eq!((shown.status, shown.checked_at), (Some(Status::Warning), Some(at(now + 1_000))));
     assert_eq!(shown.lost, None);
-    // The job that failed is tried again after its pause, and not after a year.
-    // On a machine that is busy the store looks for jobs less often; a node asks again.
+    // The job that failed is tried again after its back-off, and not after a year. On a busy machine the store
+    // queries for jobs less often, so the node asks again.
     let asking = async {
         loop {
             let again = node.lease(store, 5, now + 5_000).await;
@@ -118,7 +118,7 @@ pub(crate) async fn a_task_runs_at_the_times_that_a_clock_ahead_has_used_up(stor
     let fire =
         async |fire_time, now| store.create_run(due(fire_time), Start::Now(fan_out(1)), now).await.unwrap().1;
     assert!(fire(now, now).await && !fire(now, now).await);
-    // An hour ahead for a moment.
+    // The clock is an hour ahead for a moment.
     assert!(fire(now + hour, now + hour).await);
     store.bring_back(now + 1_000, LEASE_MS).await.unwrap();
     assert!(!fire(now, now + 2_000).await);
@@ -150,9 +150,9 @@ pub(crate) async fn a_token_holds_for_as_long_as_it_was_made_for(store: &Store) 
     assert_eq!(store.bring_tokens_back(now).await.unwrap(), 0);
     assert_eq!(end("right").await, (now - 1_000, now - 1_000 + day));
     assert_eq!(end("ahead").await, (now, now + day));
-    // A date that somebody named is not the clock's.
+    // A date that a person chose does not depend on the clock.
     assert_eq!(end("dated").await, (now, now + YEAR + day));
-    // The clock was a year behind when this was made, and is put right now.
+    // The clock was a year behind when this token was made, and is now corrected.
     make("behind", now - YEAR, Some(day)).await;
     store.move_tokens(YEAR, now - YEAR - 5_000..=now - YEAR + 5_000).await.unwrap();
     assert_eq!(end("behind").await, (now, now + day));

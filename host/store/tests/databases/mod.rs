@@ -1,4 +1,4 @@
-//! A fresh database a test, of both kinds.
+//! A fresh database for each test, of both kinds.
 
 pub(crate) mod postgres;
 mod tls;
@@ -21,26 +21,26 @@ use uuid::Uuid;
 /// How long leases last in these tests.
 pub(crate) const LEASE_MS: i64 = 8_000;
 
-/// A store of its own, gone with the test.
+/// A store for one test. It is removed with the test.
 pub(crate) struct Fresh {
     pub(crate) store: Store,
     _dir: Option<TempDir>,
     server: Option<(Arc<postgres::Server>, String)>,
 }
 
-/// A database without a table.
+/// A database without tables.
 pub(crate) struct Empty {
     pub(crate) url: String,
     dir: Option<TempDir>,
     server: Option<(Arc<postgres::Server>, String)>,
 }
 
-/// None, said loudly, where there is no server and none can be started.
+/// Opens a fresh store. None if there is no server and none can be started; then a message is printed.
 pub(crate) async fn open(dialect: Dialect) -> Option<Fresh> {
     Some(empty(dialect).await?.store().await)
 }
 
-/// As [`open`].
+/// Makes an empty database, as [`open`] does.
 pub(crate) async fn empty(dialect: Dialect) -> Option<Empty> {
     match dialect {
         Dialect::Sqlite => {
@@ -62,7 +62,7 @@ pub(crate) async fn empty(dialect: Dialect) -> Option<Empty> {
 }
 
 impl Empty {
-    /// A store on it, which makes the tables or brings them up to date.
+    /// Opens a store on the database, which creates its tables or migrates them.
     pub(crate) async fn store(self) -> Fresh {
         let (store, _writing) = Store::open(&self.url).await.unwrap();
         Fresh { store, _dir: self.dir, server: self.server }
@@ -70,23 +70,24 @@ impl Empty {
 }
 
 impl Fresh {
-    /// Another store on the same database, as another master has.
+    /// Opens another store on the same database, like another master.
     pub(crate) async fn another(&self) -> Store {
         let (server, name) = self.server.as_ref().expect("only a server can be shared");
         Store::open(&format!("{}/{name}", server.url)).await.unwrap().0
     }
 
-    /// Deadlocks that the database has broken.
+    /// The number of deadlocks that the database has broken.
     pub(crate) async fn deadlocks(&self) -> i64 {
         let (server, name) = self.server.as_ref().expect("a server counts them");
         let mut admin = PgConnection::connect(&format!("{}/postgres", server.url)).await.unwrap();
-        // Sessions hand in what they counted when they are idle, once a second at the most.
+        // Sessions report their counts when they are idle, at most once per second.
         tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
         let sql = "SELECT deadlocks FROM pg_stat_database WHERE datname = $1";
         sqlx::query_scalar(sql).bind(name).fetch_one(&mut admin).await.unwrap()
     }
 
-    /// Watches how long statements wait for the locks of others; the longest wait so far, in milliseconds.
+    /// Watches how long statements wait for the locks of others. The result is the longest wait so far, in
+    /// milliseconds.
     pub(crate) async fn watch_locks(&self) -> Arc<AtomicU64> {
         let (server, name) = self.server.as_ref().expect("a server tells of them");
         let mut admin = PgConnection::connect(&format!("{}/postgres", server.url)).await.unwrap();
@@ -95,7 +96,7 @@ impl Fresh {
         tokio::spawn(async move {
             let sql = "SELECT coalesce(max(extract(epoch FROM clock_timestamp() - waitstart)) * 1000, 0)::bigint \
                        FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE datname = $1 AND NOT granted";
-            // Until nobody wants to know any more.
+            // Ends once the result is dropped.
             while let Some(seen) = seen.upgrade() {
                 let waited: i64 = sqlx::query_scalar(sql).bind(&name).fetch_one(&mut admin).await.unwrap();
                 seen.fetch_max(waited.unsigned_abs(), Ordering::Relaxed);
@@ -131,7 +132,7 @@ pub(crate) fn task() -> TaskRequest {
     serde_json::from_value(serde_json::json!({"name": "all", "groups": ["hall"], "max_attempts": 3})).unwrap()
 }
 
-/// A plugin whose bytes are nowhere.
+/// A plugin without bytes.
 pub(crate) fn published(name: &str, version: &str, digest: &str) -> PublishedPlugin {
     PublishedPlugin {
         digest: digest.into(),
@@ -163,18 +164,18 @@ pub(crate) fn plan() -> JobPlan {
     }
 }
 
-/// So many jobs.
+/// This many jobs.
 pub(crate) fn fan_out(jobs: usize) -> FanOut {
     let cameras = (0..jobs).map(|i| (Some(format!("c{i}")), format!("rtsp://c{i}/live"))).collect();
     FanOut { plan: plan(), cameras, missing: Vec::new() }
 }
 
-/// A run with so many jobs, queued at `now`.
+/// Creates a run with this many jobs, queued at `now`.
 pub(crate) async fn run_of(store: &Store, definition: TaskRequest, jobs: usize, now: i64) -> RunId {
     begin(store, definition, fan_out(jobs), now).await
 }
 
-/// A run with these jobs, queued at `now`.
+/// Creates a run with these jobs, queued at `now`.
 pub(crate) async fn begin(store: &Store, definition: TaskRequest, jobs: FanOut, now: i64) -> RunId {
     let new = NewRun {
         id: RunId::fresh(),
@@ -195,7 +196,7 @@ pub(crate) struct Node {
     pub(crate) id: String,
     pub(crate) incarnation: Incarnation,
     pub(crate) poll: u64,
-    /// Of cameras whose last good picture is older, another one is asked for.
+    /// A good picture is requested of cameras whose last one is older than this.
     pub(crate) good_pictures_before: i64,
     pub(crate) labels: easysight_protocol::Labels,
 }

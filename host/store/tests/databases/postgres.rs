@@ -1,5 +1,5 @@
-//! A PostgreSQL for tests: the one that runs on this machine, or a private one from Debian's packages
-//! that lives as long as a test uses it. A private one can be had with TLS too.
+//! A PostgreSQL server for tests: the one that runs on this machine, or a private one from Debian's packages that
+//! lives as long as a test uses it. A private server can also use TLS.
 
 use std::{
     env, fs,
@@ -13,32 +13,32 @@ use std::{
 
 use tempfile::TempDir;
 
-/// The server that is looked for first; `EASYSIGHT_TEST_POSTGRES` names another one.
+/// The server that is tried first. `EASYSIGHT_TEST_POSTGRES` names another one.
 const USUAL: &str = "postgres://postgres@127.0.0.1:5432";
-/// Where Debian has the server's programs, a folder a version.
+/// Where Debian installs the server's programs, in one folder for each version.
 const DEBIAN: &str = "/usr/lib/postgresql";
 /// How long a private server may take to start.
 const START: Duration = Duration::from_secs(60);
 
-/// How a private server lets others in.
+/// How a private server admits clients.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Entry {
-    /// Everybody on loopback, without TLS.
+    /// Any client on loopback, without TLS.
     Open,
-    /// With the password `secret`, by TLS only. Its certificate is for `localhost` and signed by the
-    /// authority in [`Private::authority`].
+    /// Clients with the password `secret`, by TLS only. The server's certificate is for `localhost`, and is signed
+    /// by the authority in [`Private::authority`].
     Tls,
 }
 
 /// A server for tests.
 pub(crate) struct Server {
-    /// Its URL up to the database's name, which follows a slash.
+    /// The URL up to the database's name, which follows after a slash.
     pub(crate) url: String,
     _private: Option<Private>,
 }
 
-/// The server that all tests of this process share. None, said loudly, where there is none and none can
-/// be started.
+/// The server that all tests of this process share. None if there is no server and none can be started; then a
+/// message is printed.
 pub(crate) fn shared() -> Option<Arc<Server>> {
     static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
     let mut shared = SHARED.lock().unwrap();
@@ -60,8 +60,8 @@ pub(crate) fn shared() -> Option<Arc<Server>> {
     Some(server)
 }
 
-/// True where a server lets this user in. One that runs as Debian sets it up wants a password, and is
-/// of no use.
+/// True if a server admits this user. A server in Debian's default configuration demands a password, and cannot be
+/// used.
 fn answers(url: &str) -> bool {
     let mut psql = Command::new("psql");
     psql.args(["--no-password", "--no-psqlrc", "--command=SELECT 1"]).arg(format!("{url}/postgres"));
@@ -69,7 +69,7 @@ fn answers(url: &str) -> bool {
     psql.output().is_ok_and(|output| output.status.success())
 }
 
-/// A server of the test's own, ended and removed with it.
+/// A private server of one test. It is stopped and removed with the test.
 pub(crate) struct Private {
     pub(crate) port: u16,
     server: Child,
@@ -79,7 +79,7 @@ pub(crate) struct Private {
 }
 
 impl Private {
-    /// Starts one. None, said loudly, where Debian's package is missing.
+    /// Starts a server. None if Debian's package is missing; then a message is printed.
     pub(crate) fn start(entry: Entry) -> Option<Self> {
         let Some(programs) = programs() else {
             eprintln!("SKIPPED: PostgreSQL is neither running nor installed (Debian: postgresql)");
@@ -112,21 +112,21 @@ impl Private {
             fs::write(data.join("pg_hba.conf"), "hostssl all all 127.0.0.1/32 scram-sha-256\n").unwrap();
         }
         fs::write(data.join("postgresql.auto.conf"), options).unwrap();
-        // A port that was free a moment ago may be taken by the time that the server wants it.
+        // A free port may be taken by another program before the server opens it.
         let (port, server) =
             (0..5).find_map(|_| serve(&owner, &programs, &data, free_port())).expect("PostgreSQL starts");
         Some(Self { port, server, owner, programs, dir })
     }
 
-    /// Stops it as a crash would. What was committed stays.
+    /// Stops the server like a crash. Committed data stays.
     pub(crate) fn stop(&mut self) {
-        // An immediate shutdown; its own children end with it.
+        // An immediate shutdown. The server's child processes end with it.
         let mut quit = Command::new("kill");
         drop(quit.args(["-QUIT", &self.server.id().to_string()]).status());
         drop(self.server.wait());
     }
 
-    /// Starts it where it was before.
+    /// Starts the server again on the same port and data.
     pub(crate) fn start_again(&mut self) {
         let data = self.dir.path().join("data");
         let (_, server) =
@@ -142,14 +142,14 @@ impl Private {
 
 impl Drop for Private {
     fn drop(&mut self) {
-        // One that was stopped already has no process that a signal could reach.
+        // A server that is already stopped has no process to signal.
         if matches!(self.server.try_wait(), Ok(None)) {
             self.stop();
         }
     }
 }
 
-/// One try to start the server. None where it ended at once.
+/// Tries once to start the server. None if it ended at once.
 #[expect(clippy::disallowed_methods, reason = "another program's server is asked until it answers")]
 fn serve(owner: &Owner, programs: &Path, data: &Path, port: u16) -> Option<(u16, Child)> {
     let mut postgres = owner.command(&programs.join("postgres"));
@@ -174,7 +174,7 @@ fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// The programs of the newest version.
+/// The programs of the newest installed version.
 fn programs() -> Option<PathBuf> {
     let versions = fs::read_dir(DEBIAN).ok()?.filter_map(Result::ok);
     let numbered = versions.filter_map(|entry| {
@@ -185,7 +185,7 @@ fn programs() -> Option<PathBuf> {
     numbered.max().map(|(_, programs)| programs)
 }
 
-/// Whom the server runs as: root is refused, so that `postgres` stands in for them.
+/// The user that runs the server. PostgreSQL refuses to run as root, so `postgres` is used instead.
 struct Owner(Option<(u32, u32)>);
 
 impl Owner {
@@ -218,13 +218,13 @@ impl Owner {
                 command
             }
         };
-        // A folder that everybody may be in, unlike the one of the tests perhaps.
+        // A folder that every user may enter, which may not be true of the tests' folder.
         command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::null());
         command
     }
 }
 
-/// A private authority, and a certificate for `localhost` that it signed.
+/// Makes a private authority, and a certificate for `localhost` that it signs.
 fn certify(dir: &Path) {
     let openssl = |arguments: &str| {
         let mut command = Command::new("openssl");

@@ -1,4 +1,4 @@
-//! A PostgreSQL that is reached by TLS: only the right one is believed to be it.
+//! A PostgreSQL server that is reached by TLS: only the right server is accepted.
 
 use std::process::Command;
 
@@ -6,7 +6,7 @@ use easysight_store::{Dialect, Store};
 
 use super::postgres::{Entry, Private};
 
-/// Why a database is not opened.
+/// Returns why a database is not opened.
 async fn refused(url: &str) -> String {
     match Store::open(url).await {
         Ok(_) => panic!("{url} is opened"),
@@ -46,7 +46,7 @@ async fn a_server_is_believed_only_with_a_certificate_for_its_name_from_the_righ
     assert!(other.contains("another authority"), "{other}");
     let absent = refused(&url("localhost", "&sslrootcert=/no/such/ca.pem")).await;
     assert!(absent.contains("/no/such/ca.pem"), "{absent}");
-    // The server takes nobody without TLS, as its operator set it up.
+    // The server accepts no connection without TLS, because it is configured so.
     let plain =
         refused(&format!("postgres://postgres:secret@localhost:{port}/postgres?sslmode=disable")).await;
     assert!(plain.contains("pg_hba.conf"), "{plain}");

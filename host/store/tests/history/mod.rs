@@ -1,4 +1,4 @@
-//! What is kept of what happened: findings and how they are found, a camera's health, how runs ended.
+//! Stored history: findings and their search, a camera's health, and how runs ended.
 
 use chrono::{DateTime, TimeZone, Utc};
 use easysight_protocol::{
@@ -34,14 +34,14 @@ pub(crate) async fn a_camera_s_health_is_what_was_captured_last(store: &Store) {
     run_of(store, task(), 1, 1_000).await;
     let spooled = node.lease(store, 1, 1_000).await;
     run_of(store, task(), 1, 50_000).await;
-    // The node's clock is an hour ahead, which its heartbeat tells.
+    // The node's clock is an hour ahead, as its heartbeat shows.
     let ahead = 3_600_000;
     let beat = easysight_protocol::HeartbeatRequest { clock: at(50_000 + ahead), ..node.beat(&spooled.jobs) };
     store.heartbeat("n".into(), beat, 50_000, LEASE_MS).await.unwrap();
     let newer = node.lease(store, 1, 50_000).await;
     let good = vec![finding("brightness", Status::Normal)];
     store.record(vec![captured(&newer, &newer.jobs[0], 51_000 + ahead, good)], 52_000).await.unwrap();
-    // What waited in a spool comes after what was captured later.
+    // A result from a spool arrives after the result of a later clip.
     let bad = vec![finding("brightness", Status::Error), finding("noise", Status::Warning)];
     let recorded =
         store.record(vec![captured(&spooled, &spooled.jobs[0], 2_000 + ahead, bad)], 60_000).await.unwrap();
@@ -49,9 +49,10 @@ pub(crate) async fn a_camera_s_health_is_what_was_captured_last(store: &Store) {
     assert_eq!(recorded.findings[0].captured_at, at(2_000));
     assert_eq!(recorded.findings[0].recorded_at, at(60_000));
     let shown = store.camera("c0").await.unwrap().unwrap().camera;
-    // The brightness is that of the newer clip; of the noise nothing newer is known.
+    // The brightness is that of the newer clip. For the noise there is no newer clip.
     assert_eq!((shown.status, shown.checked_at), (Some(Status::Warning), Some(at(51_000))));
-    // A clock that is wrong by years is held to what is possible: after the lease, and not in the future.
+    // The times of a clock that is wrong by years are limited to what is possible: after the lease, and not in the
+    // future.
     run_of(store, task(), 2, 70_000).await;
     let odd = node.lease(store, 2, 70_000).await;
     let good = || vec![finding("noise", Status::Normal)];

@@ -1,4 +1,4 @@
-//! Leases and what becomes of them: fenced by lease and attempt, renewed, lost, handed back, given up.
+//! Leases: fenced by lease and attempt, renewed, lost, handed back, given up.
 
 use easysight_protocol::{
     Failure, Incarnation, JobId, JobOutcome, JobResult, JobState, LeaseToken, LeasedJob, NodeState, RunState,
@@ -51,7 +51,7 @@ pub(crate) async fn labels_route_jobs(store: &Store) {
     plain.register(store, 1_000).await;
     north.register(store, 1_000).await;
     assert!(plain.lease(store, 5, 1_000).await.jobs.is_empty());
-    // What is known says without a look at the database who need not ask.
+    // The known jobs show which nodes need not ask, without a query.
     assert!(!store.may_have_work(&plain.labels, 1_001));
     assert!(store.may_have_work(&north.labels, 1_001));
     assert_eq!(north.lease(store, 5, 1_000).await.jobs.len(), 1);
@@ -144,7 +144,7 @@ pub(crate) async fn jobs_lost_on_the_way_are_offered_again_at_once(store: &Store
     let mut node = Node::new("n");
     node.register(store, 1_000).await;
     let kept = node.lease(store, 1, 1_000).await;
-    // The answer to this poll never arrives; the node has begun no other one yet.
+    // The response to this poll never arrives, and the node has not begun another poll yet.
     let lost = node.lease(store, 1, 1_000).await;
     let early = easysight_protocol::HeartbeatRequest { last_poll: 1, ..node.beat(&kept.jobs) };
     let beat = store.heartbeat("n".into(), early, 1_500, LEASE_MS).await.unwrap();
@@ -168,7 +168,7 @@ pub(crate) async fn failures_back_off_and_end_in_the_dead_letters_from_which_a_p
     let report = ended(&first, &first.jobs[0], failed());
     let recorded = store.record(vec![report.clone()], 2_000).await.unwrap();
     assert_eq!((recorded.requeued, recorded.verdicts), (1, vec![Verdict::Recorded]));
-    // The same report again is no second failure.
+    // The same report again does not count as a second failure.
     assert_eq!(store.record(vec![report], 2_001).await.unwrap().verdicts, [Verdict::Duplicate]);
     assert!(node.lease(store, 1, 2_700).await.jobs.is_empty());
     let second = node.lease(store, 1, 3_300).await;
@@ -230,7 +230,7 @@ pub(crate) async fn two_processes_with_one_id_are_told_apart(store: &Store) {
     first.register(store, 1_000).await;
     let refused = store.register_node(second.registration(), 2_000, 2_000 - LEASE_MS).await.unwrap();
     assert_eq!(refused, Registration::InUse { hostname: "host".into(), heard_ms_ago: 1_000 });
-    // Once the first one was silent for the time of a lease, the second may have the name.
+    // Once the first node was silent for the time of a lease, the second one may take its id.
     second.register(store, 1_000 + LEASE_MS).await;
     let beat = store.heartbeat("n".into(), first.beat(&[]), 10_000, LEASE_MS).await.unwrap();
     assert_eq!(beat, HeartbeatOutcome::Superseded);
@@ -267,7 +267,7 @@ pub(crate) async fn a_node_shows_both_that_its_heart_beats_and_that_it_asks_for_
     let mut node = Node::new("n");
     node.register(store, 1_000).await;
     let leased = node.lease(store, 2, 2_000).await;
-    // Its lease loop hangs from here on; a heartbeat that tells of a job which is not its own counts.
+    // From here on the node's lease loop hangs. A heartbeat counts although it names a job that the node does not have.
     let strange = [leased.jobs[0].clone(), LeasedJob { id: JobId::fresh(), ..leased.jobs[1].clone() }];
     let beat = store.heartbeat("n".into(), node.beat(&strange), 9_000, LEASE_MS).await.unwrap();
     assert!(matches!(beat, HeartbeatOutcome::Noted { revoked, lost: 1 } if revoked == [strange[1].id]));
@@ -275,7 +275,7 @@ pub(crate) async fn a_node_shows_both_that_its_heart_beats_and_that_it_asks_for_
     assert_eq!(shown.status, NodeState::Online);
     assert_eq!(shown.last_heartbeat.timestamp_millis(), 9_000);
     assert_eq!(shown.last_poll_at.unwrap().timestamp_millis(), 2_000);
-    // A node that asks often does not rewrite its row each time.
+    // A node that asks often does not update its row each time.
     for (asked, shown) in [(2_500, 2_000), (6_999, 2_000), (7_000, 7_000), (3_000, 7_000), (1_999, 1_999)] {
         node.lease(store, 1, asked).await;
         let node = store.nodes(9_500 - LEASE_MS).await.unwrap().remove(0);
@@ -295,7 +295,7 @@ pub(crate) async fn what_a_node_works_on_is_read_from_its_leases(store: &Store) 
         nodes.iter().map(|node| node.current_tasks.len()).collect::<Vec<_>>()
     };
     assert_eq!(works_on(1_100).await, [3, 1]);
-    // However often a result comes, one place becomes free.
+    // However often a result is sent, one place becomes free.
     for _ in 0..3 {
         store.record(vec![finished(&leased, &leased.jobs[0], Status::Normal)], 1_200).await.unwrap();
     }

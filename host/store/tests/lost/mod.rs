@@ -1,4 +1,4 @@
-//! Cameras that give no picture: what is known of them, and when they are spared.
+//! Cameras that give no picture: what is known about them, and when they are spared.
 
 use chrono::{TimeZone, Utc};
 use easysight_protocol::{Finding, JobOutcome, JobPlan, LeasedJob, Look, Lost, Status};
@@ -9,7 +9,7 @@ use crate::{
     page,
 };
 
-/// That there is no picture.
+/// The outcome of a job whose camera gives no picture.
 fn without_picture(reason: &str, connects: bool, look: Option<Look>) -> JobOutcome {
     let loss = Some(reason.to_owned());
     let finding =
@@ -23,7 +23,7 @@ fn without_picture(reason: &str, connects: bool, look: Option<Look>) -> JobOutco
     }
 }
 
-/// A check of the camera, which ends so; what the node was told.
+/// Runs a check of the camera with this outcome. Returns the job that the node was given.
 async fn check(store: &Store, node: &mut Node, spares: bool, now: i64, outcome: JobOutcome) -> LeasedJob {
     let plan = JobPlan { spares_lost: spares, ..plan() };
     let jobs =
@@ -44,7 +44,7 @@ pub(crate) async fn a_camera_without_a_picture_is_spared_until_it_gives_one(stor
     node.register(store, 1_000).await;
     let timed_out = || without_picture("connect-timed-out", false, None);
     assert_eq!(check(store, &mut node, true, 10_000, timed_out()).await.lost, None);
-    // Once may be an accident: the next check asks again.
+    // One failure may be an accident: the next check asks again.
     assert_eq!(check(store, &mut node, true, 20_000, timed_out()).await.lost, None);
     let lost = known(store).await.unwrap();
     let at = |ms| Utc.timestamp_millis_opt(ms).unwrap();
@@ -57,24 +57,24 @@ pub(crate) async fn a_camera_without_a_picture_is_spared_until_it_gives_one(stor
         let filter = CameraFilter { lost: filter, ..CameraFilter::default() };
         assert_eq!(store.cameras(&filter, &page(9)).await.unwrap().items.len(), found, "{filter:?}");
     }
-    // A check by the schedule is told so, and changes nothing by looking whether there is a connection.
+    // A scheduled check is given what is known about the loss. It only tests the connection, which changes nothing.
     let connect = without_picture("connection-refused", false, Some(Look::Connect));
     let told = check(store, &mut node, true, 30_000, connect.clone()).await;
     assert_eq!((told.lost, known(store).await), (Some(lost.clone()), Some(lost)));
-    // A person's check is not, and after its time no check is.
+    // A check by a person is not given this, and neither is any check after the pause.
     assert_eq!(check(store, &mut node, false, 31_000, connect.clone()).await.lost, None);
     assert_eq!(check(store, &mut node, true, next, timed_out()).await.lost, None);
     let later = known(store).await.unwrap();
     assert!((later.next_full_look_at - later.looked_at).num_milliseconds() >= 90_000, "{later:?}");
     assert_eq!((later.looks, later.since), (3, at(10_000)));
-    // Its first picture ends that.
+    // The first picture of the camera ends this.
     run_of(store, task(), 1, next + 1_000).await;
     let leased = node.lease(store, 1, next + 1_000).await;
     let mut seen = finished(&leased, &leased.jobs[0], Status::Normal);
     if let JobOutcome::Finished { findings, .. } = &mut seen.outcome {
         findings[0].plugin = Some("brightness@1.0.0".into());
     }
-    // That job was on another camera.
+    // This job was on another camera.
     store.record(vec![seen.clone()], next + 1_000).await.unwrap();
     assert!(known(store).await.is_some());
     check(store, &mut node, true, next + 2_000, seen.outcome).await;
@@ -94,7 +94,7 @@ pub(crate) async fn a_camera_that_was_changed_is_asked_at_once(store: &Store) {
     store.update_camera("a".into(), there.clone(), 21_000).await.unwrap();
     let connect = || without_picture("unauthorized", true, Some(Look::Connect));
     assert!(check(store, &mut node, true, 22_000, connect()).await.lost.is_some());
-    // Another password: it is lost still, and is asked whether that is right.
+    // With another password the camera is still lost, but the next check asks it for a picture.
     there.source = "rtsp://user:other@a/live".into();
     store.update_camera("a".into(), there.clone(), 23_000).await.unwrap();
     assert_eq!(known(store).await.unwrap().looks, 0);

@@ -1,4 +1,4 @@
-//! The master or its database was away: nobody is punished for it.
+//! Outages of the master or its database do no harm to nodes and jobs.
 
 use easysight_protocol::{JobState, RunState, Status, TaskRequest, Verdict};
 use easysight_store::{HeartbeatOutcome, Registration, Store, StoreError, silent_before};
@@ -39,7 +39,7 @@ pub(crate) async fn nothing_expires_before_nodes_could_be_heard(store: &Store) {
     node.register(store, 1_000).await;
     let leased = node.lease(store, 1, 1_000).await;
     let later = 1_000 + 10 * LEASE_MS;
-    // The master has just come back.
+    // The master has just become available again.
     assert!(store.agenda(later).await.unwrap().expired);
     assert_eq!(store.reap(false, later).await.unwrap().expired, 0);
     let beat = store.heartbeat("n".into(), node.beat(&leased.jobs), later, LEASE_MS).await.unwrap();
@@ -59,7 +59,7 @@ pub(crate) async fn a_node_that_still_holds_its_attempt_keeps_it(store: &Store) 
     let leased = node.lease(store, 2, 1_001).await;
     let reaped = store.reap(true, 1_002 + LEASE_MS).await.unwrap();
     assert_eq!((reaped.expired, reaped.finished_runs), (2, vec![one]));
-    // One is dead and the other queued; nobody has taken it.
+    // One job is dead and the other one is queued. Nobody else has leased it.
     let beat =
         store.heartbeat("n".into(), node.beat(&leased.jobs), 1_003 + LEASE_MS, LEASE_MS).await.unwrap();
     assert_eq!(beat, HeartbeatOutcome::Noted { revoked: Vec::new(), lost: 0 });
@@ -91,7 +91,7 @@ pub(crate) async fn a_result_counts_also_where_expiry_was_the_last_attempt(store
     assert_eq!(store.record(vec![late], 2_001 + LEASE_MS).await.unwrap().verdicts, [Verdict::Duplicate]);
     let run = store.run(run).await.unwrap().unwrap().run;
     assert_eq!((run.state, run.progress.finished, run.progress.dead), (RunState::Finished, 1, 1));
-    // A person gave the other one a second chance: the late result is of an attempt that is over.
+    // A person has retried the other job, so the late result belongs to an attempt that is over.
     store.retry_run(run.id, 3_000 + LEASE_MS).await.unwrap();
     let stale = finished(&leased, &leased.jobs[1], Status::Error);
     assert_eq!(store.record(vec![stale], 3_001 + LEASE_MS).await.unwrap().verdicts, [Verdict::Stale]);

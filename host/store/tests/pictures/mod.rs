@@ -1,4 +1,4 @@
-//! Cameras' last good pictures: when one is asked for, and what becomes of it.
+//! Cameras' last good pictures: when one is requested, and what is recorded.
 
 use easysight_store::Store;
 
@@ -14,7 +14,7 @@ pub(crate) async fn a_camera_is_asked_for_a_good_picture_now_and_then(store: &St
         if let Some(at) = noted_at {
             assert!(store.note_good_picture("c0".into(), "d".repeat(64), at).await.unwrap());
         }
-        // Two cameras in the run, of which the second one is gone.
+        // The run has two cameras, and the second one does not exist.
         run_of(store, task(), 2, now).await;
         node.good_pictures_before = now - 10_000;
         let leased = node.lease(store, 2, now).await;

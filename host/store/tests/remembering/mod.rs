@@ -1,4 +1,4 @@
-//! What plugins remember of cameras: who is given what, what is kept, and when it is forgotten.
+//! What plugins remember about cameras: which jobs are given it, what is kept, and when it is forgotten.
 
 use easysight_protocol::{
     Baseline, Finding, JobOutcome, JobPlan, JobResult, LeasedJob, MAX_BASELINE_BYTES, PlannedPlugin, Status,
@@ -8,7 +8,7 @@ use easysight_store::{FanOut, Leased, Store};
 
 use crate::databases::{LEASE_MS, Node, begin, camera, finding, task};
 
-/// A camera that is there, and a job on it by each of these plugins.
+/// Makes sure that the cameras exist, and queues a job on each of them with these plugins.
 async fn queue(store: &Store, cameras: &[&str], plugins: &[&str], now: i64) {
     for id in cameras {
         if store.camera(id).await.unwrap().is_none() {
@@ -31,7 +31,7 @@ fn found(plugin: &str, diagnosis: &str, status: Status) -> Finding {
     Finding { plugin: Some(format!("{plugin}@1.0.0")), ..finding(diagnosis, status) }
 }
 
-/// All is well, and each of these plugins remembers something.
+/// A result with normal findings and a baseline of each of these plugins.
 fn brings(leased: &Leased, job: &LeasedJob, remembered: &[(&str, &[u8])]) -> JobResult {
     let findings = remembered.iter().map(|(plugin, _)| found(plugin, plugin, Status::Normal)).collect();
     result(leased, job, findings, remembered)
@@ -49,7 +49,7 @@ fn result(
     JobResult { job_id: job.id, lease: leased.lease, attempt: job.attempt, outcome }
 }
 
-/// What the next job on these cameras is given, by plugin.
+/// The baselines that the next job on this camera is given, by plugin.
 async fn given(
     store: &Store,
     node: &mut Node,
@@ -84,7 +84,7 @@ pub(crate) async fn what_a_plugin_remembers_comes_with_the_next_job_on_its_camer
     let both = |own: &[u8]| vec![("tint".to_owned(), own.to_vec()), ("dirt".to_owned(), b"same".to_vec())];
     assert_eq!(given(store, &mut node, "a", &["tint", "dirt"], 4_000).await, both(b"a"));
     assert_eq!(given(store, &mut node, "b", &["tint", "dirt"], 4_000).await, both(b"b"));
-    // Only those of the plan's plugins, and nothing at all to an ad-hoc job.
+    // Only the baselines of the plan's plugins are given.
     assert_eq!(given(store, &mut node, "a", &["dirt"], 5_000).await, both(b"a")[1..]);
     assert_eq!(given(store, &mut node, "a", &["noise"], 5_000).await, []);
     let kept = store.baselines("a").await.unwrap();
@@ -108,7 +108,7 @@ pub(crate) async fn only_the_attempt_that_is_recorded_is_remembered(store: &Stor
     assert!(store.baselines("a").await.unwrap().is_empty());
     let counts = brings(&again, &again.jobs[0], &[("tint", b"counts")]);
     assert_eq!(store.record(vec![counts.clone()], 22_000).await.unwrap().verdicts, [Verdict::Recorded]);
-    // Neither a repetition nor the late one changes it any more.
+    // Neither a repeated nor a late result changes the baseline any more.
     let repeated = brings(&again, &again.jobs[0], &[("tint", b"repeated")]);
     let verdicts = store.record(vec![repeated, late], 23_000).await.unwrap().verdicts;
     assert_eq!(verdicts, [Verdict::Duplicate, Verdict::Stale]);
@@ -133,7 +133,7 @@ pub(crate) async fn of_two_jobs_on_one_camera_the_one_leased_later_counts(store:
         given(store, &mut first, "a", &["tint"], 6_000).await,
         [("tint".to_owned(), b"late".to_vec())]
     );
-    // Also where both come in one batch, in whichever order.
+    // This is also true if both come in one batch, in any order.
     queue(store, &["a"], &["tint"], 7_000).await;
     queue(store, &["a"], &["tint"], 7_000).await;
     let early = first.lease(store, 1, 8_000).await;
@@ -165,7 +165,7 @@ pub(crate) async fn a_reset_also_holds_against_jobs_that_are_under_way(store: &S
         assert_eq!(store.record(vec![old], 6_000).await.unwrap().verdicts, [Verdict::Recorded]);
         assert_eq!(store.baselines("a").await.unwrap().len() as u64, left, "{plugin:?}");
         assert!(given(store, &mut node, "a", &["tint"], 7_000).await.is_empty());
-        // What is learnt after it is kept again.
+        // What a plugin remembers after the reset is kept.
         queue(store, &["a"], &["tint"], 8_000).await;
         let leased = node.lease(store, 1, 8_000).await;
         store.record(vec![brings(&leased, &leased.jobs[0], &[("tint", b"new")])], 9_000).await.unwrap();
@@ -202,7 +202,7 @@ pub(crate) async fn what_is_remembered_of_a_camera_goes_with_it(store: &Store) {
     let under_way = node.lease(store, 1, 4_000).await;
     store.delete_camera("a".into()).await.unwrap();
     assert!(store.baselines("a").await.unwrap().is_empty());
-    // A camera of the same name is another one, whatever a job brings that knew the former.
+    // A new camera with the same name is another one, whatever a job brings that knew the former one.
     store.create_camera("a".into(), camera("a", &[]), 5_000).await.unwrap();
     store.record(vec![brings(&under_way, &under_way.jobs[0], &[("tint", b"t")])], 6_000).await.unwrap();
     assert!(store.baselines("a").await.unwrap().is_empty());
@@ -265,11 +265,11 @@ pub(crate) async fn a_lease_has_no_more_jobs_than_their_baselines_leave_room_for
             assert_eq!((job.attempt, job.baselines.len()), (1, 1));
             seen.push(job.camera_id.clone().unwrap());
         }
-        // The others are as if they had never been leased.
+        // The other jobs are as if they had never been leased.
         let results = leased.jobs.iter().map(|job| brings(&leased, job, &[("tint", b"small")])).collect();
         let recorded = store.record(results, 6_000).await.unwrap();
         assert!(recorded.verdicts.iter().all(|verdict| *verdict == Verdict::Recorded));
     }
-    // In the order of urgency.
+    // The jobs come in the order of urgency.
     assert_eq!(seen, cameras);
 }

@@ -1,4 +1,4 @@
-//! Candidates beside the plugins that count, and what plugins used.
+//! Candidates beside the plugins that count, and the use of resources by plugins.
 
 use easysight_protocol::{
     Baseline, Failure, Finding, JobOutcome, JobPlan, LeasedJob, PlannedPlugin, Status, Used, Verdict,
@@ -9,12 +9,12 @@ use crate::databases::{Node, begin, camera, ended, finding, published, task};
 
 const DAY_MS: i64 = 86_400_000;
 
-/// A digest of this letter.
+/// A digest that consists of this letter.
 fn digest(letter: char) -> String {
     letter.to_string().repeat(64)
 }
 
-/// `tint` 1.0.0 serves two diagnoses, 1.1.0 is there, and so is a camera.
+/// `tint` 1.0.0 serves two diagnoses. Version 1.1.0 and a camera exist too.
 async fn set_up(store: &Store) -> Node {
     for (version, letter) in [("1.0.0", 'a'), ("1.1.0", 'b'), ("1.2.0", 'c')] {
         assert!(store.publish(published("tint", version, &digest(letter))).await.unwrap());
@@ -26,7 +26,7 @@ async fn set_up(store: &Store) -> Node {
     node
 }
 
-/// A job on the camera with 1.0.0 and, beside it, 1.1.0.
+/// Leases a job on the camera with 1.0.0, and 1.1.0 as the candidate.
 async fn lease(store: &Store, node: &mut Node, now: i64) -> Leased {
     let planned = |version: &str, letter| PlannedPlugin {
         digest: digest(letter),
@@ -68,7 +68,7 @@ async fn bring(
 pub(crate) async fn a_candidate_counts_for_nothing_and_is_compared(store: &Store) {
     let mut node = set_up(store).await;
     store.shadow(digest('b'), vec!["tint".into()], 5_000).await.unwrap();
-    // The same again changes nothing; another candidate for the same diagnosis must wait.
+    // The same call again changes nothing. Another candidate for the same diagnosis is refused.
     store.shadow(digest('b'), vec!["tint".into()], 6_000).await.unwrap();
     let taken = store.shadow(digest('c'), vec!["hue".into(), "tint".into()], 6_000).await.unwrap_err();
     assert!(matches!(taken, StoreError::Conflict(_)), "{taken}");
@@ -103,12 +103,12 @@ pub(crate) async fn a_candidate_counts_for_nothing_and_is_compared(store: &Store
     assert_eq!(report.differences[0].candidate.fuel, 260, "latest first, with all that was found");
     assert_eq!(report.differences[0].camera_id.as_deref(), Some("cam"));
 
-    // Who serves a diagnosis stands beside nobody; what it found before stays.
+    // A plugin that serves a diagnosis is not its candidate any more. Its earlier findings stay.
     store.activate(vec!["tint".into()], Some(digest('b')), 20_000).await.unwrap();
     assert_eq!(store.shadows().await.unwrap(), []);
     let report = store.shadow_report(&digest('b')).await.unwrap();
     assert_eq!((report.diagnoses[0].since, report.diagnoses[0].compared), (None, 3));
-    // It goes with the findings that it was compared with.
+    // The candidate's findings are removed with the findings that they were compared with.
     assert_eq!(store.prune_oldest(2).await.unwrap(), 2);
     assert_eq!(store.shadow_report(&digest('b')).await.unwrap().diagnoses[0].compared, 1);
     while store.prune(1_000, 30 * DAY_MS).await.unwrap() > 0 {}
@@ -129,7 +129,7 @@ pub(crate) async fn a_candidate_remembers_apart_and_is_forgotten_with_its_end(st
     let leased = lease(store, &mut node, 11_000).await;
     let given = leased.jobs[0].baselines.iter().map(|one| (one.plugin.clone(), one.bytes().unwrap()));
     assert_eq!(given.collect::<Vec<_>>(), [("tint".into(), b"old".to_vec()), (b.clone(), b"new".to_vec())]);
-    // It ends while a job is under way: what that one brings of it is not kept.
+    // The candidate ends while a job is running. The baseline that this job brings is not kept.
     store.end_shadow(b.clone(), vec!["tint".into()]).await.unwrap();
     let kept = |store: Store| async move {
         store.baselines("cam").await.unwrap().into_iter().map(|one| one.plugin).collect::<Vec<_>>()
@@ -146,7 +146,7 @@ pub(crate) async fn what_plugins_used_is_noted_by_day(store: &Store) {
     let at = [(DAY_MS * 3, 100), (DAY_MS * 3 + 5, 300), (DAY_MS * 4, 50)];
     for (now, fuel) in at {
         let leased = lease(store, &mut node, now).await;
-        // Two findings of one run, and a candidate that broke off.
+        // Two findings of one run, and a candidate that failed.
         let counting = by('a', "1.0.0", Status::Normal, fuel);
         let second = Finding { diagnosis: "hue".into(), ..counting.clone() };
         let failure = Some(Failure { kind: "fuel-exhausted".into(), detail: "all".into() });
@@ -160,7 +160,7 @@ pub(crate) async fn what_plugins_used_is_noted_by_day(store: &Store) {
     assert_eq!(seen, [("1970-01-05".into(), of_day(50, 1)), ("1970-01-04".into(), of_day(300, 2))]);
     let candidate = store.usage(&digest('b')).await.unwrap();
     assert_eq!((candidate[1].used.runs, candidate[1].used.failed, candidate[1].used.max_fuel), (2, 2, 9_000));
-    // Days go when all of them is older than what is kept.
+    // A day is removed when all of it is older than what is kept.
     while store.prune(DAY_MS * 10, DAY_MS * 14 + 1).await.unwrap() > 0 {}
     assert_eq!(store.usage(&digest('a')).await.unwrap().len(), 1);
 }

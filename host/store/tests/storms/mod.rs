@@ -1,4 +1,4 @@
-//! Much at the same time: many sets of labels, many cameras, two masters on one database.
+//! High load: many sets of labels, many cameras, two masters on one database.
 
 use std::{
     sync::atomic::{AtomicI64, Ordering},
@@ -20,7 +20,7 @@ pub(crate) async fn jobs_of_every_set_of_labels_are_found(store: &Store) {
     for set in 0..500 {
         run_of(store, requiring(set), 1, 1_000).await;
     }
-    // What one master knows of the jobs that it queued is of no use to another one.
+    // Another master does not know the jobs that the first one queued.
     store.doubt_ready_jobs();
     for set in [499, 0, 250, 64, 65] {
         let mut node = Node::new(&format!("n{set}"));
@@ -30,7 +30,7 @@ pub(crate) async fn jobs_of_every_set_of_labels_are_found(store: &Store) {
     }
 }
 
-/// Many nodes ask at the same time, and more than once: whatever one is given, it alone is given.
+/// Many nodes ask at the same time, and repeatedly. A job that is given to a node is given to no other.
 pub(crate) async fn a_job_is_given_to_one_node_however_many_ask(store: &Store) {
     const JOBS: usize = 600;
     run_of(store, task(), JOBS, 1_000).await;
@@ -38,7 +38,7 @@ pub(crate) async fn a_job_is_given_to_one_node_however_many_ask(store: &Store) {
     for node in &nodes {
         node.register(store, 1_000).await;
     }
-    // What is known of the database is too old at every poll.
+    // At every poll, what is known of the database is outdated.
     let clock = AtomicI64::new(1_000);
     let work = |mut node: Node| {
         let clock = &clock;
@@ -81,7 +81,7 @@ pub(crate) async fn sets_of_labels_that_nobody_uses_are_swept_and_come_back(stor
     assert_eq!(node.lease(store, 1, 2_000 + 4 * DAY).await.jobs.len(), 1);
 }
 
-/// An import of as many cameras as one may have, while many nodes beat.
+/// Imports as many cameras as allowed, while many nodes send heartbeats.
 pub(crate) async fn heartbeats_go_on_while_cameras_are_imported(store: &Store) {
     const NODES: usize = 200;
     let mut nodes = Vec::new();
@@ -112,7 +112,7 @@ pub(crate) async fn heartbeats_go_on_while_cameras_are_imported(store: &Store) {
     assert_eq!((imported.created, imported.updated), (50_000, 0));
     assert_eq!(store.camera_groups().await.unwrap()[1].cameras, 50_000);
     times.sort_unstable();
-    // A figure to look at; what is tried is that none of them waits for the import as a whole.
+    // The numbers are only printed. The test is that no heartbeat waits for the whole import.
     eprintln!(
         "{} heartbeats, p99 {:?}, longest {:?}",
         times.len(),
@@ -122,7 +122,7 @@ pub(crate) async fn heartbeats_go_on_while_cameras_are_imported(store: &Store) {
     assert!(times.len() > 2 * NODES, "the heartbeats waited for the import");
 }
 
-/// Two masters on one PostgreSQL do the same things in opposite order, again and again.
+/// Two masters on one PostgreSQL do the same things repeatedly, in opposite order.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_masters_never_wait_for_each_other_in_a_circle() {
     const CAMERAS: usize = 40;
@@ -162,7 +162,7 @@ async fn two_masters_never_wait_for_each_other_in_a_circle() {
     }
     assert_eq!(fresh.deadlocks().await, 0, "the database had to break deadlocks");
     let waited = longest.load(Ordering::Relaxed);
-    // A figure to look at; what is tried is that nobody waits for a limit of the database to end it.
+    // The number is printed. The test is that no statement waits until a limit of the database ends it.
     eprintln!("the longest wait for a lock: {waited} ms");
     assert!(waited < 1_000, "a statement waited {waited} ms for a lock");
     fresh.close().await;
@@ -172,7 +172,7 @@ fn moved(at: usize, round: i64) -> CameraRequest {
     CameraRequest { source: format!("rtsp://c{at}/{}", round % 2), ..camera(&format!("c{at}"), &["hall"]) }
 }
 
-/// A node's life, in a hurry; results are sent in either order.
+/// Runs a node's work in a hurry. Results are sent in either order.
 async fn work(store: &Store, name: &str, backwards: bool, rounds: i64) -> Result<(), StoreError> {
     let mut node = Node::new(name);
     node.register(store, 1_000).await;
@@ -197,7 +197,7 @@ async fn work(store: &Store, name: &str, backwards: bool, rounds: i64) -> Result
     Ok(())
 }
 
-/// Idle nodes beside jobs that none of them may have.
+/// Idle nodes poll while there are jobs that none of them may have.
 pub(crate) async fn looking_for_jobs_that_nobody_may_have_costs_next_to_nothing(store: &Store) {
     run_of(store, requiring(7), 1_000, 1_000).await;
     let mut node = Node::new("n");
@@ -240,7 +240,7 @@ async fn a_run_ends_though_its_last_jobs_end_at_two_masters_at_once() {
     fresh.close().await;
 }
 
-/// What one master knows to be ready has long gone to the nodes of the other one.
+/// Jobs that one master believes to be ready were given to the nodes of the other one long ago.
 #[tokio::test]
 async fn jobs_that_another_master_gave_away_do_not_keep_a_node_from_those_that_are_left() {
     let Some(fresh) = open(Dialect::Postgres).await else { return };

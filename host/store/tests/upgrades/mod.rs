@@ -1,4 +1,4 @@
-//! What an earlier version left behind is there after an upgrade.
+//! Data of an earlier version still exists after an upgrade.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ const ROW_A_FINDING: i64 = 12;
 const RUN: &str = "01890000-0000-7000-8000-000000000001";
 const JOBS: [&str; 2] = ["01890000-0000-7000-8000-00000000000a", "01890000-0000-7000-8000-00000000000b"];
 
-/// Two cameras that were checked once, as that version kept it.
+/// Two cameras that were checked once, as that version stored them.
 fn rows() -> String {
     let mut sql = format!(
         "INSERT INTO runs (id, task_id, started_by, state, priority, definition, waits_for, created_at, finished_at) \
@@ -55,7 +55,7 @@ fn rows() -> String {
     sql
 }
 
-/// The migrations of an earlier version.
+/// The migrations up to an earlier version.
 async fn until(folder: &str, version: i64) -> Migrator {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(folder);
     let all = Migrator::new(folder).await.unwrap();
@@ -103,7 +103,7 @@ async fn all_is_there(store: &Store) {
         assert_eq!(one.recorded_at.timestamp_millis(), 2_000);
         assert_eq!((one.finding.message.zh.as_str(), one.finding.message.en.as_str()), ("夜里", "it's dark"));
     }
-    // Page by page, with marks of the new kind.
+    // The same, page by page, with page marks of the new kind.
     let mut paged = Vec::new();
     let mut after = None;
     loop {
@@ -134,7 +134,7 @@ async fn all_is_there(store: &Store) {
     assert_eq!(shown.status, Some(Status::Error));
 }
 
-/// A check after the upgrade replaces what was known of the camera.
+/// A check after the upgrade replaces what was known about the camera.
 async fn goes_on(store: &Store) {
     store.create_camera("c2".into(), camera("c2", &["hall"]), 4_000).await.unwrap();
     let mut node = Node::new("n");
