@@ -18,8 +18,8 @@ pub(crate) enum Nal {
         disposable: bool,
         /// True if the picture may be shown before one that was decoded earlier.
         reordered: bool,
-        /// True if the whole slice decodes without another picture. Later pictures may still refer to earlier
-        /// ones.
+        /// True if the whole slice decodes without another picture. Later pictures may still refer to pictures
+        /// before it.
         intra: bool,
     },
     /// A parameter set, of a sequence or another.
