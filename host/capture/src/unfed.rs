@@ -1,5 +1,5 @@
-//! Decodes sources that ffmpeg reads itself or receives unchanged: files, pictures and containers. The times are
-//! those in the source.
+//! Decodes sources that ffmpeg reads itself or receives unchanged: files, pictures and containers. Frames have the
+//! times that the source gives.
 
 use std::{pin::pin, sync::Arc};
 
