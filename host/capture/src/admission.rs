@@ -1,17 +1,17 @@
-//! Who may decode, and when. Waiting for a camera costs next to nothing, decoding its pictures does: whoever counts
-//! what is at work may let a capture wait between the two.
+//! The permission to decode. Waiting for a camera costs almost nothing, but decoding its pictures does. A caller
+//! that limits the work in progress may let a capture wait between the two.
 
 use std::{fmt, pin::Pin, sync::Arc};
 
-/// Answers once a capture may begin to decode.
+/// Returns a future that completes when a capture may begin to decode.
 type Gate = dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync;
 
-/// Asked once by every capture: when there is something to decode, before anything is.
+/// A gate that every capture asks once: when there is something to decode, and before decoding begins.
 #[derive(Clone)]
 pub struct Admission(Arc<Gate>);
 
 impl Admission {
-    /// Whoever is let in waits for what this gives.
+    /// Makes an admission. A capture waits for the future that `gate` returns before it decodes.
     #[must_use]
     pub fn new<F: Future<Output = ()> + Send + 'static>(
         gate: impl Fn() -> F + Send + Sync + 'static,

@@ -1,17 +1,16 @@
-//! What a person does about it: one sentence for each reason why there is no picture, and one for each way of a
-//! stream to be odd.
+//! Advice for a person: one sentence for each reason why there is no picture, and one for each oddity of a stream.
 
 use crate::{
     error::{CaptureError, CaptureErrorKind as Kind},
     quirks::Quirk,
 };
 
-/// A sentence in both languages.
+/// A sentence in English and Chinese.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Advice {
-    /// In English.
+    /// The English sentence.
     pub en: &'static str,
-    /// In Chinese.
+    /// The Chinese sentence.
     pub zh: &'static str,
 }
 
@@ -20,7 +19,8 @@ const fn say(en: &'static str, zh: &'static str) -> Advice {
 }
 
 impl CaptureError {
-    /// What to do about it. What the camera said tells more than the reason alone now and then.
+    /// Returns what a person should do about the error. The camera's own words sometimes tell more than the reason
+    /// alone.
     #[must_use]
     pub fn advice(&self) -> Advice {
         let says = |words: &str| self.detail.contains(words);
@@ -43,7 +43,7 @@ impl CaptureError {
 }
 
 impl Kind {
-    /// What to do about it.
+    /// Returns what a person should do about an error of this kind.
     #[must_use]
     pub const fn advice(self) -> Advice {
         match self {
@@ -132,7 +132,7 @@ impl Kind {
 }
 
 impl Quirk {
-    /// What to do about it.
+    /// Returns what a person should do about this oddity.
     #[must_use]
     pub const fn advice(self) -> Advice {
         match self {

@@ -1,4 +1,4 @@
-//! Answering a camera that wants to know who asks: Digest (MD5, SHA-256) or Basic, over RTSP and HTTP.
+//! Authentication to a camera: Digest (MD5, SHA-256) or Basic, over RTSP and HTTP.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http_auth::{ChallengeRef, PasswordClient, PasswordParams, digest::Algorithm, parser::ChallengeParser};
@@ -7,37 +7,37 @@ use url::Url;
 
 use crate::error::{CaptureErrorKind as Kind, Failure};
 
-/// An address without user, password and fragment, as it is sent to a camera.
+/// Returns an address without user, password and fragment, as it is sent to a camera.
 pub(crate) fn bare(url: &Url) -> Url {
     let mut bare = url.clone();
-    // Neither fails for an address with a host.
+    // Neither call fails for an address with a host.
     bare.set_username("").and_then(|()| bare.set_password(None)).unwrap_or_default();
     bare.set_fragment(None);
     bare
 }
 
-/// What proves over Basic who asks; none where an address does not say.
+/// Returns the encoded credentials of Basic authentication. None if the address has no credentials.
 pub(crate) fn proof(url: &Url) -> Option<String> {
     let (user, password) = Authorization::of(url).credentials?;
     Some(STANDARD.encode(format!("{user}:{password}")))
 }
 
-/// Who asks, and what the camera wanted to hear last.
+/// The credentials, and the camera's last challenge.
 pub(crate) struct Authorization {
     credentials: Option<(String, String)>,
-    /// Which of the ways that the camera offers is being tried, and what it takes.
+    /// The index of the offered method that is being tried, and the client that answers its challenge.
     chosen: Option<(usize, PasswordClient)>,
-    /// The camera let it in that way once.
+    /// True if the camera accepted this method once.
     proven: bool,
-    /// What the camera asked, where none of it is understood.
+    /// The camera's challenge, if no part of it is understood.
     riddle: Option<String>,
 }
 
-/// Characters of a question that are quoted.
+/// The most characters of a challenge that are quoted.
 const QUOTED: usize = 120;
 
 impl Authorization {
-    /// With the credentials that stand in an address.
+    /// Takes the credentials from an address.
     pub(crate) fn of(url: &Url) -> Self {
         let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
         let given = !url.username().is_empty() || url.password().is_some();
@@ -46,7 +46,7 @@ impl Authorization {
         Self { credentials, chosen: None, proven: false, riddle: None }
     }
 
-    /// An error where a camera answers a request with a status that grants nothing.
+    /// Returns an error if the status of the camera's answer does not grant the request.
     pub(crate) fn granted(&self, method: &str, status: u16, status_line: &str) -> Result<(), Failure> {
         let kind = match status {
             200..300 => return Ok(()),
@@ -64,12 +64,13 @@ impl Authorization {
         Err(Failure::new(kind, format!("{method}: {status_line}{hint}")))
     }
 
-    /// The header's value for a request, where the camera has asked for one.
+    /// Returns the value of the `Authorization` header for a request. None if the camera has not sent a challenge.
     pub(crate) fn value(&mut self, method: &str, uri: &str) -> Option<String> {
         let (username, password) = self.credentials.as_ref()?;
         let (_, client) = self.chosen.as_mut()?;
         let question = PasswordParams { username, password, uri, method, body: None };
-        // Few cameras can do what covers the body too; it is for those that want nothing else.
+        // Few cameras support authentication that also covers the body. It is used only if a camera accepts
+        // nothing else.
         let covered = PasswordParams { body: Some(&[]), ..question };
         let mut value = client.respond(&question).or_else(|_| client.respond(&covered)).ok()?;
         if let PasswordClient::Digest(digest) = client
@@ -81,12 +82,12 @@ impl Authorization {
         Some(value)
     }
 
-    /// The camera took the last one.
+    /// Records that the camera accepted the last answer.
     pub(crate) const fn accepted(&mut self) {
         self.proven = true;
     }
 
-    /// The camera asks, with these headers. False where there is no other answer than those that it refused.
+    /// Handles the challenges in these headers. Returns false if the camera refused every answer that is possible.
     pub(crate) fn asked<'a>(&mut self, challenges: impl IntoIterator<Item = &'a str>) -> bool {
         if self.credentials.is_none() {
             return false;
@@ -115,14 +116,14 @@ fn is_stale(offer: &PasswordClient) -> bool {
     matches!(offer, PasswordClient::Digest(digest) if digest.stale())
 }
 
-/// What can be answered: Digest in the camera's order. Basic shows the password to everybody on the way, and is
-/// used only where there is no other.
+/// Returns the methods that can be answered: Digest, in the camera's order. Basic exposes the password to
+/// everybody on the way, and is used only if the camera offers no other method.
 fn offers(challenges: &[&str]) -> Vec<PasswordClient> {
     let mut digests = Vec::new();
     let mut basics = Vec::new();
     for value in challenges {
         let tidy = tidy(value);
-        // What follows a part that cannot be understood is not understood either.
+        // After a part that cannot be parsed, the rest cannot be parsed either.
         for challenge in ChallengeParser::new(&tidy).map_while(Result::ok) {
             let Ok(client) = PasswordClient::try_from(&lenient(&challenge)) else { continue };
             match client {
@@ -134,7 +135,7 @@ fn offers(challenges: &[&str]) -> Vec<PasswordClient> {
     if digests.is_empty() { basics } else { digests }
 }
 
-/// With values in quotes and commas between them, which some cameras leave out or replace.
+/// Puts values in quotes and commas between them. Some cameras omit or replace these.
 fn tidy(challenge: &str) -> String {
     let mut tidy = String::new();
     let mut rest = challenge.trim();
@@ -154,7 +155,7 @@ fn tidy(challenge: &str) -> String {
     tidy + rest
 }
 
-/// Where a value in quotes ends.
+/// Returns the end of a quoted value.
 fn closing(quoted: &str) -> usize {
     let mut is_escaped = false;
     let end = quoted.find(|c| {
@@ -165,7 +166,7 @@ fn closing(quoted: &str) -> usize {
     end.unwrap_or(quoted.len())
 }
 
-/// Without what some cameras leave empty: an empty value stands for none.
+/// Removes the parameters that some cameras leave empty: an empty value means that the parameter is absent.
 fn lenient<'a>(challenge: &ChallengeRef<'a>) -> ChallengeRef<'a> {
     let mut lenient = ChallengeRef::new(challenge.scheme);
     let optional = ["qop", "algorithm", "opaque", "domain"];
@@ -177,7 +178,7 @@ fn lenient<'a>(challenge: &ChallengeRef<'a>) -> ChallengeRef<'a> {
     lenient
 }
 
-/// Which way a header of this program's says who asks; nothing of what it says.
+/// Returns the authentication method of one of this program's headers, without its content.
 pub(crate) fn way(value: &str) -> String {
     let scheme = value.split(' ').next().unwrap_or_default();
     if scheme.eq_ignore_ascii_case("digest") {
@@ -186,7 +187,7 @@ pub(crate) fn way(value: &str) -> String {
     scheme.to_owned()
 }
 
-/// Which ways a camera offers, in its order; nothing of what it asks with.
+/// Returns the authentication methods that a camera offers, in its order, without the content of the challenges.
 pub(crate) fn ways<'a>(challenges: impl IntoIterator<Item = &'a str>) -> String {
     let mut ways = Vec::new();
     for value in challenges {
@@ -225,7 +226,7 @@ mod tests {
         assert_eq!(value(&["Basic realm=\"camera\""]), "Basic dXNAZXI6cDphL3Nz");
         let digest = value(&["Digest realm=\"camera\", nonce=\"1\", algorithm=\"SHA-256\", qop=\"auth\""]);
         assert!(digest.contains("SHA-256") && digest.contains("us@er"), "{digest}");
-        // The password is not shown where another way is offered.
+        // The password is not exposed if another method is offered.
         let safer = value(&["Basic realm=\"a\"", "Digest realm=\"a\", nonce=\"1\", qop=\"\""]);
         assert!(safer.starts_with("Digest "), "{safer}");
     }

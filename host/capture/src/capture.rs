@@ -1,4 +1,4 @@
-//! What a capture is given and what comes of it; how the source is read is for others to do.
+//! The input and the result of a capture. Other modules read the source.
 
 use std::{convert::Infallible, future::ready, io, path::PathBuf, process::Stdio, time::Duration};
 
@@ -20,20 +20,20 @@ use crate::{
     source::{Source, SourceKind},
 };
 
-/// How pictures are asked for over RTSP.
+/// The transport that is requested over RTSP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RtspTransport {
-    /// Over TCP, and over UDP where a camera refuses that.
+    /// TCP first, and UDP if the camera refuses TCP.
     #[default]
     Auto,
-    /// Over TCP: what is lost on the way is sent again.
+    /// TCP: lost data is sent again.
     Tcp,
-    /// Over UDP.
+    /// UDP.
     Udp,
 }
 
 impl RtspTransport {
-    /// By the word that settings have for it; none for another word.
+    /// Returns the transport that this word names in settings. None for another word.
     #[must_use]
     pub fn named(word: &str) -> Option<Self> {
         match word {
@@ -45,23 +45,23 @@ impl RtspTransport {
     }
 }
 
-/// How sources are read.
+/// The settings of a capture.
 #[derive(Debug, Clone)]
 pub struct CaptureConfig {
-    /// The ffmpeg program: a name that is looked up in `PATH`, or a path.
+    /// The ffmpeg program: a path, or a name that is searched in `PATH`.
     pub ffmpeg: PathBuf,
-    /// How long a server may take to answer, and a stream may be silent.
+    /// How long a server may take to answer, and how long a stream may be silent.
     pub connect_timeout: Duration,
-    /// How pictures are asked for over RTSP.
+    /// The transport that is requested over RTSP.
     pub rtsp_transport: RtspTransport,
-    /// How long a capture may take as a whole, beside the span that was asked for.
+    /// How long a whole capture may take, in addition to the requested span.
     pub deadline: Duration,
-    /// Bytes of decoded samples of one clip, at the most; a clip that would be larger is shorter.
+    /// The most bytes of decoded samples in one clip. A clip that would be larger is cut short.
     pub max_bytes: usize,
-    /// Address space of the ffmpeg process. The program itself takes some 450 MiB of it; the rest is for
-    /// pictures, of which a decoder holds up to seventeen that others are predicted from.
+    /// The address space of the ffmpeg process in bytes. The program itself needs about 450 MiB of it. The rest is
+    /// for pictures: a decoder holds up to seventeen pictures from which others are predicted.
     pub memory_bytes: u64,
-    /// Where it is written what is asked and answered; nowhere by default.
+    /// The journal of requests and answers. By default nothing is recorded.
     pub journal: Journal,
 }
 
@@ -73,23 +73,23 @@ impl Default for CaptureConfig {
             rtsp_transport: RtspTransport::Auto,
             deadline: Duration::from_secs(30),
             max_bytes: 256 << 20,
-            // Seventeen pictures of 7680 × 4320.
+            // Enough for seventeen pictures of 7680 × 4320.
             memory_bytes: 1536 << 20,
             journal: Journal::default(),
         }
     }
 }
 
-/// What came of a capture in two parts.
+/// The result of a capture in two parts.
 #[derive(Debug)]
 pub enum Capture<T> {
-    /// The first part was enough, and this came of it.
+    /// The first part was enough. The value is the answer.
     Enough(T),
-    /// All of it was captured.
+    /// The whole clip was captured.
     Whole(Clip),
 }
 
-/// Makes clips of sources.
+/// Makes clips from sources.
 #[derive(Debug, Clone)]
 pub struct Capturer {
     config: CaptureConfig,
@@ -97,23 +97,25 @@ pub struct Capturer {
 }
 
 impl Capturer {
-    /// With this configuration.
+    /// Makes a capturer with this configuration.
     #[must_use]
     pub const fn new(config: CaptureConfig) -> Self {
         Self { config, admission: None }
     }
 
-    /// The same, which waits to be let in before it decodes. The time that this takes counts for nothing.
+    /// Returns a copy that waits for admission before it decodes. The waiting time does not count towards the
+    /// deadline.
     #[must_use]
     pub fn admitted_by(&self, admission: Admission) -> Self {
         Self { config: self.config.clone(), admission: Some(admission) }
     }
 
-    /// Looks whether a camera takes a connection `within` a time, and asks it for nothing. A file is always there.
+    /// Checks whether a camera accepts a connection `within` this time. No request is sent. A file always counts
+    /// as reachable.
     ///
     /// # Errors
     ///
-    /// [`CaptureError`], as a capture would say it.
+    /// [`CaptureError`], the same as a capture would return.
     pub async fn reach(&self, source: &Source, within: Duration) -> Result<(), CaptureError> {
         match source {
             Source::Remote(url) => reach(url, within).await.map_err(|failure| failure.of(source)),
@@ -121,12 +123,12 @@ impl Capturer {
         }
     }
 
-    /// Captures a clip. It may hold fewer frames than asked for where the source has no more (a
-    /// snapshot has one). Dropping the future ends the ffmpeg process.
+    /// Captures a clip. The clip may have fewer frames than requested if the source has no more (a snapshot has
+    /// one). Dropping the future ends the ffmpeg process.
     ///
     /// # Errors
     ///
-    /// [`CaptureError`], also where a stream breaks off before half of the span.
+    /// [`CaptureError`], also if a stream breaks off before half of the span.
     pub async fn capture(&self, source: &Source, request: &ClipRequest) -> Result<Clip, CaptureError> {
         match self.capture_part(source, request, request, |_| ready(None::<Infallible>)).await? {
             Capture::Whole(clip) => Ok(clip),
@@ -134,13 +136,14 @@ impl Capturer {
         }
     }
 
-    /// The same in two parts. As soon as there is what `part` asks for, `enough` is shown a clip of it, and the
-    /// capture ends where that has an answer. Else it goes on to its end, with all frames from the first one on.
-    /// A source that ends before, or that is too short for two parts, is captured as a whole.
+    /// Captures a clip in two parts. As soon as the frames that `part` requests are there, `enough` receives a
+    /// clip of them. If `enough` returns an answer, the capture ends. Otherwise the capture continues to its end,
+    /// with all frames from the first one on. A source that ends earlier, or that is too short for two parts, is
+    /// captured as a whole.
     ///
     /// # Errors
     ///
-    /// As of [`Capturer::capture`].
+    /// The same as [`Capturer::capture`].
     pub async fn capture_part<T, F: Future<Output = Option<T>>>(
         &self,
         source: &Source,
@@ -154,23 +157,23 @@ impl Capturer {
         job.run(enough).await.map_err(|failure| job.told(failure).of(source))
     }
 
-    /// Finds out whether the ffmpeg program can be started at all; what it does then is not waited for.
+    /// Checks whether the ffmpeg program can be started at all. The process is ended at once.
     ///
     /// # Errors
     ///
-    /// What the operating system says where it cannot.
+    /// The error of the operating system if the program cannot be started.
     pub async fn probe(&self) -> io::Result<()> {
         let mut program = Command::new(confinement::located(&self.config.ffmpeg));
         program.env_clear().envs(confinement::environment());
         program.arg("-version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = program.kill_on_drop(true).spawn()?;
-        // It may have ended by itself already.
+        // The process may have ended already.
         drop(child.start_kill());
         child.wait().await.map(drop)
     }
 }
 
-/// Why there are no pictures of a camera that answered: time that is over is no want of an answer.
+/// Returns why a camera that answered gives no picture. A timeout is then not reported as a missing answer.
 fn of_foreign(what: &str, failure: Failure) -> Failure {
     match failure.kind {
         CaptureErrorKind::ConnectTimedOut => {
@@ -188,7 +191,7 @@ pub(crate) struct Job<'a> {
     pub(crate) source: &'a Source,
     pub(crate) request: &'a ClipRequest,
     pub(crate) part: &'a ClipRequest,
-    /// When it has taken too long.
+    /// The deadline of the capture.
     pub(crate) late: Instant,
     pub(crate) admission: Option<&'a Admission>,
 }
@@ -215,7 +218,7 @@ impl Job<'_> {
         }
     }
 
-    /// Waits until it may decode, and adds that time to what it may take.
+    /// Waits until the job may decode, and extends the deadline by the waiting time.
     pub(crate) async fn admitted(self) -> Self {
         let Some(admission) = self.admission else { return self };
         let asked = Instant::now();
@@ -223,13 +226,13 @@ impl Job<'_> {
         Self { late: self.late + asked.elapsed(), ..self }
     }
 
-    /// Says that it is left to ffmpeg, for this reason.
+    /// Records that the source is left to ffmpeg, and the reason.
     fn hand_over(self, what: &str) {
         tracing::debug!(source = %self.source, what, "ffmpeg reads it by itself");
         self.config.journal.write(StepKind::HandedOver, || (String::new(), what.to_owned()));
     }
 
-    /// With the time that there was, where that is over before a camera has answered.
+    /// Adds the time limit to the failure if time ran out before the camera answered.
     fn told(self, failure: Failure) -> Failure {
         let over = failure.kind == CaptureErrorKind::ConnectTimedOut && Instant::now() >= self.late;
         if !over || failure.detail.contains("not open") {

@@ -1,4 +1,4 @@
-//! The clip that every diagnosis of a job looks at.
+//! The clip that every diagnosis of a job examines.
 
 use std::sync::Arc;
 
@@ -10,77 +10,78 @@ use crate::{
     request::{Picking, Stretch},
 };
 
-/// Facts on a clip as a whole.
+/// Facts about the whole clip.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClipInfo {
     /// Width of the luma plane in pixels.
     pub width: u32,
     /// Height of the luma plane in pixels.
     pub height: u32,
-    /// What the samples' numbers mean.
+    /// The range of the sample values.
     pub range: SampleRange,
-    /// Frames a second, where the stream declares it.
+    /// Frames per second, if the stream declares them.
     pub frame_rate: Option<f64>,
     /// The codec's short name, such as `h264`.
     pub codec: Option<String>,
-    /// How the clock goes by which the camera stamps its pictures, where it has one and the capture can tell.
+    /// The behaviour of the clock that stamps the camera's pictures. None if the camera has no clock, or if the
+    /// capture cannot tell.
     pub clock: Option<CameraClock>,
-    /// A camera's stream as it happens, rather than something recorded.
+    /// True for a camera's live stream, false for a recording.
     pub live: bool,
 }
 
-/// What the decoder complained of while it made the clip.
+/// The complaints of the decoder while it made the clip.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DecoderEvidence {
     /// Packets that the transport reported missing.
     pub missed_packets: u32,
-    /// Frames decoded from damaged data, and those of which nothing could be made.
+    /// Frames that were decoded from damaged data, and frames that could not be decoded at all.
     pub corrupt_frames: u32,
     /// Macroblocks whose content the decoder made up.
     pub concealed_blocks: u32,
     /// References to pictures that never arrived.
     pub missing_references: u32,
-    /// The first complaints in the decoder's own words, credentials masked.
+    /// The decoder's first complaints in its own words, with credentials masked.
     pub lines: Vec<String>,
 }
 
-/// A part of a plane, in samples of that plane at that level.
+/// A part of a plane, in samples of that plane at its level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rect {
-    /// From the left.
+    /// The distance from the left.
     pub x: u32,
-    /// From the top.
+    /// The distance from the top.
     pub y: u32,
-    /// At least 1.
+    /// The width, at least 1.
     pub width: u32,
-    /// At least 1.
+    /// The height, at least 1.
     pub height: u32,
 }
 
-/// Why there are no such pixels.
+/// Why the requested pixels do not exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PixelError {
-    /// The clip has fewer frames.
+    /// The clip has no such frame.
     #[error("there is no such frame")]
     NoSuchFrame,
-    /// The pyramid has fewer levels.
+    /// The pyramid has no such level.
     #[error("there is no such level")]
     NoSuchLevel,
-    /// The rectangle is empty or leaves the plane.
+    /// The rectangle is empty or extends beyond the plane.
     #[error("the rectangle is empty or leaves the plane")]
     OutOfBounds,
 }
 
-/// Frames that do not make a clip.
+/// Why frames do not make a clip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ClipError {
     /// There is no frame.
     #[error("a clip has at least one frame")]
     Empty,
-    /// A frame has another size than the clip.
+    /// The size of a frame differs from the clip's size.
     #[error("all frames of a clip have the clip's size")]
     Size,
-    /// A frame comes before the one that it follows.
+    /// The timestamp of a frame is earlier than that of the frame before.
     #[error("timestamps of a clip never decrease")]
     Order,
 }
@@ -95,16 +96,16 @@ pub struct Clip {
 }
 
 impl Clip {
-    /// A clip of these frames.
+    /// Makes a clip from these frames.
     ///
     /// # Errors
     ///
-    /// [`ClipError`] where the frames are none, of different sizes or out of order.
+    /// [`ClipError`] if there are no frames, or if they have different sizes or are out of order.
     pub fn new(info: ClipInfo, evidence: DecoderEvidence, frames: Vec<Frame>) -> Result<Self, ClipError> {
         Self::of(info, evidence, frames.into_iter().map(Arc::new).collect())
     }
 
-    /// The same of frames that other clips may share.
+    /// Makes a clip from frames that other clips may share.
     pub(crate) fn of(
         info: ClipInfo,
         evidence: DecoderEvidence,
@@ -123,8 +124,9 @@ impl Clip {
         Ok(Self { info: info.into(), evidence: evidence.into(), frames, levels: level_count(size) })
     }
 
-    /// The part of it that was captured for one stretch: the same frames, whatever else the clip was
-    /// captured for. They are shared, not copied. A stretch that was not asked for gets what there is.
+    /// Returns the part of the clip for one stretch. The frames are the same whatever else the clip was captured
+    /// for. They are shared, not copied. For a stretch that was not requested, the result has only the frames that
+    /// the clip happens to have.
     #[must_use]
     pub fn seen_by(&self, stretch: Stretch) -> Self {
         let mut picking = Picking::new(stretch);
@@ -134,26 +136,26 @@ impl Clip {
         Self { info, evidence, frames, levels: self.levels }
     }
 
-    /// Facts on the whole.
+    /// Facts about the whole clip.
     #[must_use]
     pub fn info(&self) -> &ClipInfo {
         &self.info
     }
 
-    /// What the decoder complained of.
+    /// The complaints of the decoder.
     #[must_use]
     pub fn evidence(&self) -> &DecoderEvidence {
         &self.evidence
     }
 
-    /// The frames, at least one, in order of their timestamps.
+    /// The frames, at least one, in the order of their timestamps.
     #[must_use]
     pub fn frames(&self) -> &[Arc<Frame>] {
         &self.frames
     }
 
-    /// Levels of the pyramid: level 0 is native, each further one has half the sides, rounded up;
-    /// the last has a side under 32 pixels.
+    /// The number of levels of the pyramid. Level 0 has the native size. Each further level has half the sides,
+    /// rounded up. The last level has a side under 32 pixels.
     #[must_use]
     pub const fn levels(&self) -> u32 {
         self.levels
@@ -165,7 +167,7 @@ impl Clip {
         Frame::bytes_of((self.info.width, self.info.height)).unwrap_or(0).saturating_mul(self.frames.len())
     }
 
-    /// Width and height of a plane at a level, in samples; none where there is no such level.
+    /// The width and height of a plane at a level, in samples. None if there is no such level.
     #[must_use]
     pub fn size(&self, plane: PlaneKind, level: u32) -> Option<(u32, u32)> {
         let size = (self.info.width, self.info.height);
@@ -173,7 +175,7 @@ impl Clip {
         (level < self.levels).then(|| size_at(size, level))
     }
 
-    /// A whole plane, row by row without padding. Shared, not copied.
+    /// Returns a whole plane, row by row without padding. The samples are shared, not copied.
     ///
     /// # Errors
     ///
@@ -183,11 +185,11 @@ impl Clip {
         frame.plane(plane, level).ok_or(PixelError::NoSuchLevel)
     }
 
-    /// A part of a plane, row by row without padding. Whole rows are shared, others copied.
+    /// Returns a part of a plane, row by row without padding. Whole rows are shared, other parts are copied.
     ///
     /// # Errors
     ///
-    /// [`PixelError`], where there is no such frame, level or part.
+    /// [`PixelError`] if there is no such frame, level or part.
     pub fn crop(&self, frame: u32, plane: PlaneKind, level: u32, area: Rect) -> Result<Bytes, PixelError> {
         let (width, height) = self.size(plane, level).ok_or(PixelError::NoSuchLevel)?;
         let fits = |from: u32, size: u32, whole: u32| {
@@ -207,8 +209,8 @@ impl Clip {
         Ok(parts.collect::<Vec<_>>().concat().into())
     }
 
-    /// A level's picture as interleaved full-range RGB, 3 bytes a pixel, row by row; chroma is
-    /// repeated, not interpolated. Matrix of ITU-R BT.601.
+    /// Returns the picture of a level as interleaved full-range RGB, 3 bytes per pixel, row by row. Chroma is
+    /// repeated, not interpolated. The matrix is that of ITU-R BT.601.
     ///
     /// # Errors
     ///
@@ -236,7 +238,7 @@ impl Clip {
     }
 }
 
-/// BT.601 in 16-bit fixed point.
+/// The matrix of BT.601 in 16-bit fixed point.
 struct Matrix {
     black: i32,
     luma: i32,
@@ -247,7 +249,7 @@ struct Matrix {
 }
 
 impl Matrix {
-    /// Kr = 0.299, Kb = 0.114; limited range scales luma by 255/219 and chroma by 255/224.
+    /// Kr = 0.299, Kb = 0.114. Limited range scales luma by 255/219 and chroma by 255/224.
     const fn of(range: SampleRange) -> Self {
         match range {
             SampleRange::Full => Self {

@@ -1,31 +1,32 @@
-//! The clock by which a camera stamps its pictures, held against their arrivals by the clock of this machine.
+//! The clock that stamps a camera's pictures, compared with their arrival times by this machine's clock.
 
 use std::time::Instant;
 
 use crate::feed::Unit;
 
-/// From one picture to the next, timestamps that differ from the time that passed by more seconds have jumped.
-/// Networks hold pictures back for a second or two at the most.
+/// The largest difference, in seconds, between the step of the timestamps and the time that passed from one
+/// picture to the next. A larger difference is a jump. Networks hold pictures back for at most a second or two.
 const JUMP: f64 = 3.0;
-/// A smaller step back, in seconds, is rounding.
+/// The largest step back, in seconds, that counts as rounding.
 const BACK: f64 = -0.05;
-/// A clock whose speed is wrong by a larger share says nothing of time.
+/// The largest share by which a clock's speed may be wrong. A clock that is wrong by more does not measure time.
 const WRONG_SPEED: f64 = 0.2;
-/// Seconds that a speed is measured over: over less, what networks do decides.
+/// The shortest time, in seconds, over which a speed is measured. Over a shorter time the network's delays
+/// dominate.
 const LEAST_SPAN: f64 = 2.0;
-/// Pictures that it takes to judge a clock.
+/// The fewest pictures that are needed to judge a clock.
 const LEAST_PICTURES: usize = 5;
 
-/// How a camera's clock goes.
+/// The behaviour of a camera's clock.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum CameraClock {
-    /// As time does.
+    /// The clock runs at the speed of time.
     Right,
-    /// It jumped so many times.
+    /// The clock jumped this many times.
     Jumps(u32),
-    /// Most pictures have the timestamp of the one before.
+    /// Most pictures have the timestamp of the picture before.
     StandsStill,
-    /// It runs so many times as fast as time does.
+    /// The clock runs this many times as fast as time.
     Runs(f64),
 }
 
@@ -34,12 +35,12 @@ pub enum CameraClock {
 pub(crate) struct Stamped {
     arrival: Instant,
     ticks: u32,
-    /// It is shown before pictures that arrived earlier.
+    /// True if the picture is shown before pictures that arrived earlier.
     reordered: bool,
 }
 
 impl Stamped {
-    /// None where the camera gave it none.
+    /// Returns the stamp of a picture. None if the camera gave the picture no timestamp.
     pub(crate) fn of(unit: &Unit) -> Option<Self> {
         let ticks = unit.stamp?;
         Some(Self { arrival: unit.arrival, ticks, reordered: unit.reordered })
@@ -48,18 +49,18 @@ impl Stamped {
 
 /// The timestamps of a stream.
 pub(crate) struct Stamps {
-    /// Ticks a second.
+    /// Ticks per second.
     rate: f64,
     pictures: usize,
-    /// Seconds from one picture to the next by the camera's clock, and by this machine's. Pictures that are shown
-    /// before others that arrived earlier are left out.
+    /// The seconds from one picture to the next, by the camera's clock and by this machine's clock. Pictures that
+    /// are shown before others that arrived earlier are left out.
     steps: Vec<(f64, f64)>,
-    /// Ticks between neighbours in the order of showing, sorted.
+    /// The ticks between neighbours in display order, sorted.
     gaps: Vec<i32>,
 }
 
 impl Stamps {
-    /// None for fewer than two pictures.
+    /// Collects timestamps. None for fewer than two pictures.
     pub(crate) fn of(pictures: impl IntoIterator<Item = Stamped>, clock_rate: u32) -> Option<Self> {
         let pictures: Vec<Stamped> = pictures.into_iter().collect();
         let rate = f64::from(clock_rate.max(1));
@@ -77,20 +78,20 @@ impl Stamps {
         (!steps.is_empty()).then_some(Self { rate, pictures: pictures.len(), steps, gaps })
     }
 
-    /// Frames a second, by the median gap; none where most timestamps are the same.
+    /// Frames per second, from the median gap. None if most timestamps are equal.
     pub(crate) fn frame_rate(&self) -> Option<f64> {
         let gap = self.gaps.get(self.gaps.len() / 2)?;
         (*gap > 0).then(|| self.rate / f64::from(*gap))
     }
 
-    /// How fast the clock runs after so many steps; none where too little time passed.
+    /// The speed of the clock after `skipped` steps. None if too little time passed.
     fn speed(&self, skipped: usize) -> Option<f64> {
         let steps = || self.steps.iter().skip(skipped);
         let passed: f64 = steps().map(|(_, passed)| passed).sum();
         (passed >= LEAST_SPAN).then(|| steps().map(|(stepped, _)| stepped).sum::<f64>() / passed)
     }
 
-    /// How the clock goes; none where there are too few pictures to tell.
+    /// The behaviour of the clock. None if there are too few pictures to tell.
     pub(crate) fn clock(&self) -> Option<CameraClock> {
         if self.pictures < LEAST_PICTURES {
             return None;
@@ -104,8 +105,9 @@ impl Stamps {
         if jumps > 0 {
             return Some(CameraClock::Jumps(u32::try_from(jumps).unwrap_or(u32::MAX)));
         }
-        // What a server kept for new clients arrives at once, at the beginning; what a network held back, anywhere.
-        // A clock that runs wrong does so over the whole time and over its later part.
+        // Pictures that a server kept for new clients arrive all at once, at the beginning. Pictures that a
+        // network held back may arrive late at any time. A clock that runs wrong does so over the whole time and
+        // over the later part.
         let whole = self.speed(0);
         let later = self.speed(self.steps.len() / 3);
         if let (Some(whole), Some(later)) = (whole, later)
@@ -126,7 +128,7 @@ mod tests {
 
     use super::*;
 
-    /// Pictures that arrived after so many milliseconds with such timestamps, 90,000 ticks a second.
+    /// Makes pictures that arrived after these milliseconds, with these timestamps at 90,000 ticks per second.
     fn stamps(sent: &[(u64, u32)]) -> Option<Stamps> {
         let begun = Instant::now();
         let stamped = |(at, ticks): &(u64, u32)| Stamped {

@@ -1,4 +1,4 @@
-//! What a capture amounts to: a clip, or the reason why there is none.
+//! The result of a capture: a clip, or the reason why there is none.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,7 +13,7 @@ use crate::{
     source::{Source, SourceKind},
 };
 
-/// Makes the clip of what ffmpeg read by itself, or says why there is none.
+/// Makes a clip of what ffmpeg read from the source itself, or returns why there is none.
 pub(crate) fn conclude(
     job: Job<'_>,
     notes: &Notes,
@@ -39,7 +39,7 @@ pub(crate) fn conclude(
             let (kind, said) = notes.verdict();
             let kind = match kind {
                 _ if frames.is_empty() && notes.frames_announced() > 0 => Kind::NoKeyframe,
-                // The connection was there once.
+                // The connection had been established before.
                 Kind::ConnectTimedOut if notes.is_open() => Kind::Stalled,
                 Kind::NotMedia | Kind::FfmpegFailed if !frames.is_empty() => Kind::EndedEarly,
                 kind => kind,
@@ -69,7 +69,7 @@ pub(crate) fn conclude(
     clip_of(job.source, notes, frames)
 }
 
-/// True of what may break off; a file or a snapshot has what it has.
+/// Returns true for a source that may break off. A file or a snapshot is complete as it is.
 fn streams(source: &Source, notes: &Notes) -> bool {
     match source.kind() {
         SourceKind::Rtsp => true,
@@ -78,7 +78,7 @@ fn streams(source: &Source, notes: &Notes) -> bool {
     }
 }
 
-/// A clip of these frames.
+/// Makes a clip of these frames.
 pub(crate) fn clip_of(source: &Source, notes: &Notes, frames: Vec<Arc<Frame>>) -> Result<Clip, Failure> {
     let Some((width, height)) = frames.first().map(|frame| frame.size()) else {
         return Err(Failure::new(Kind::NothingDecodes, "no frame".into()));
@@ -96,12 +96,13 @@ pub(crate) fn clip_of(source: &Source, notes: &Notes, frames: Vec<Arc<Frame>>) -
         .map_err(|e| Failure::new(Kind::FfmpegFailed, e.to_string()))
 }
 
-/// A single picture rather than a stream of them.
+/// True for a single picture, false for a stream of pictures.
 fn is_picture(notes: &Notes) -> bool {
     notes.format.as_deref().is_some_and(|format| format.ends_with("_pipe") || format.starts_with("image2"))
 }
 
-/// Makes the clip of what was fed, or says why there is none. `broke` is why the camera sent no more.
+/// Makes a clip of the pictures that were fed, or returns why there is none. `broke` is the reason why the camera
+/// stopped sending.
 pub(crate) fn conclude_fed(
     job: Job<'_>,
     notes: &Notes,
@@ -113,7 +114,7 @@ pub(crate) fn conclude_fed(
     let covered = frames.last().map_or(Duration::ZERO, |frame| frame.timestamp);
     let so_far =
         |what: &str| format!("after {} frames in {:.1} s: {what}", frames.len(), covered.as_secs_f64());
-    // A slow camera covers the time with fewer frames than one would like to have.
+    // A slow camera covers the time with fewer frames than requested.
     let covers = !frames.is_empty() && covered >= job.request.span() / 2;
     let many = covers && frames.len() >= job.request.min_frames() as usize;
     match end {

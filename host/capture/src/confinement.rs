@@ -1,4 +1,4 @@
-//! What bounds an ffmpeg process: it decodes what strangers send, and is trusted no more than they are.
+//! The limits of an ffmpeg process. The process decodes data of strangers, and is trusted no more than they are.
 
 use std::{
     env,
@@ -11,19 +11,20 @@ use std::{
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
-/// Variables that ffmpeg is given, of those that this program has: where programs and libraries are, and
-/// how servers are reached. Whatever else stands there, such as tokens, is none of its business.
+/// The variables of this program that ffmpeg receives: the paths of programs and libraries, and how to reach
+/// servers. ffmpeg does not receive any other variables, such as tokens.
 const ENVIRONMENT: [&str; 6] =
     ["PATH", "LD_LIBRARY_PATH", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "http_proxy"];
-/// The hosts that no proxy is asked for.
+/// The variable that lists the hosts which are reached without a proxy.
 const NO_PROXY: &str = "no_proxy";
-/// Files, sockets and pipes that it may have open at a time.
+/// The most files, sockets and pipes that the process may have open at a time.
 const MAX_DESCRIPTORS: u64 = 64;
-/// How much rather than any other process it is ended where the machine has no memory left; 1000 is always.
+/// How strongly the kernel prefers to end this process when the machine runs out of memory. At 1000 it always
+/// chooses the process.
 const OUT_OF_MEMORY_SCORE: &str = "500";
 
-/// Where a program is that is named without a path. With one, the system starts it at once; without, it first
-/// copies the tables of this program's memory, which may be large.
+/// Returns the path of a program that is named without one. With a path, the system starts the program at once.
+/// Without one, the system first copies the page tables of this program, which may be large.
 pub(crate) fn located(program: &Path) -> PathBuf {
     let is_there = |path: &PathBuf| {
         fs::metadata(path).is_ok_and(|facts| facts.is_file() && facts.permissions().mode() & 0o111 != 0)
@@ -31,7 +32,7 @@ pub(crate) fn located(program: &Path) -> PathBuf {
     let named = program.parent().is_some_and(|parent| parent.as_os_str().is_empty());
     let path = if named { env::var_os("PATH") } else { None }.unwrap_or_default();
     let found = env::split_paths(&path).map(|dir| dir.join(program)).find(is_there);
-    // Where there is none, whoever starts it is told so.
+    // If the program is not found, the start fails with the error.
     found.unwrap_or_else(|| program.to_owned())
 }
 
@@ -39,7 +40,7 @@ pub(crate) fn located(program: &Path) -> PathBuf {
 pub(crate) fn environment() -> Vec<(OsString, OsString)> {
     let given = |name: &&str| Some((OsString::from(name), env::var_os(name)?));
     let mut environment: Vec<_> = ENVIRONMENT.iter().filter_map(given).collect();
-    // It is sent on to the camera by this very machine, and asks no proxy for that.
+    // This machine itself redirects ffmpeg to the camera, so ffmpeg must not use a proxy for this first request.
     let mut directly = OsString::from("127.0.0.1");
     if let Some(others) = env::var_os(NO_PROXY) {
         directly.push(",");
@@ -49,15 +50,16 @@ pub(crate) fn environment() -> Vec<(OsString, OsString)> {
     environment
 }
 
-/// Bounds a process that was just started: its address space, and its processor time, which ends it also
-/// where nobody is left to do so. It writes no files and leaves no core.
+/// Limits a process that was just started: its address space and its processor time. The limit of processor time
+/// ends the process even if this program no longer runs. The process writes no files and no core dump.
 pub(crate) fn confine(pid: u32, memory_bytes: u64, processor_time: Duration) -> io::Result<()> {
     let gone = || io::Error::from(io::ErrorKind::NotFound);
     let process = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or_else(gone)?;
     let seconds = processor_time.as_secs().saturating_add(1);
     let limits = [
         (Resource::As, memory_bytes, memory_bytes),
-        // At the first limit it is ended by a signal of its own, at the second by one that nothing withstands.
+        // At the first limit a signal of its own ends the process, at the second one a signal that no process can
+        // withstand.
         (Resource::Cpu, seconds, seconds.saturating_add(1)),
         (Resource::Core, 0, 0),
         (Resource::Fsize, 0, 0),
@@ -66,7 +68,7 @@ pub(crate) fn confine(pid: u32, memory_bytes: u64, processor_time: Duration) -> 
     for (resource, current, maximum) in limits {
         prlimit(Some(process), resource, Rlimit { current: Some(current), maximum: Some(maximum) })?;
     }
-    // Some containers do not let a process do that. Nothing else hangs on it.
+    // Some containers do not allow this. Nothing else depends on it.
     if let Err(error) = fs::write(format!("/proc/{pid}/oom_score_adj"), OUT_OF_MEMORY_SCORE) {
         tracing::debug!(%error, "ffmpeg is as dear to the kernel as any other process");
     }

@@ -1,4 +1,4 @@
-//! The ffmpeg command line: what it may open, how it picks frames, what it tells about them.
+//! The ffmpeg command line: what ffmpeg may open, how it picks frames, and what it reports about them.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -14,9 +14,9 @@ use crate::{
     source::{Source, SourceKind},
 };
 
-/// Containers and elementary streams that a file or an answer over HTTP may be. Playlists, scripts and device
-/// names are not among them: they would make ffmpeg open other files and addresses on behalf of whoever uploads
-/// one, or of whoever got hold of a camera.
+/// The containers and elementary streams that a file or an HTTP answer may be. Playlists, scripts and device names
+/// are not allowed: they would make ffmpeg open other files and addresses on behalf of a person who uploads one,
+/// or of an attacker who controls a camera.
 const FORMATS: &str = "mov,matroska,avi,flv,live_flv,mpegts,mpeg,mpegvideo,h264,hevc,av1,obu,ivf,m4v,\
 asf,ogg,mxf,rm,nut,dhav,dv,vc1,wtv,yuv4mpegpipe,mjpeg,mpjpeg,mjpeg_2000,apng,gif";
 
@@ -24,8 +24,8 @@ asf,ogg,mxf,rm,nut,dhav,dv,vc1,wtv,yuv4mpegpipe,mjpeg,mpjpeg,mjpeg_2000,apng,gif
 pub(crate) const JPEG: &str = "jpeg_pipe";
 const TIFF: &str = "tiff_pipe";
 
-/// Pictures, told by their first bytes. Their demuxer is named rather than guessed, because ffmpeg's
-/// guess by file name treats `%d` in it as the pattern of a series.
+/// Picture formats and their first bytes. The demuxer is named explicitly, because ffmpeg's guess from the file
+/// name treats `%d` as the pattern of a series.
 const PICTURES: &[(&[u8], usize, &str)] = &[
     (b"\xFF\xD8\xFF", 0, JPEG),
     (b"\x89PNG\r\n\x1A\n", 0, "png_pipe"),
@@ -38,15 +38,15 @@ const PICTURES: &[(&[u8], usize, &str)] = &[
     (b"\xFF\x4F\xFF\x51", 0, "j2k_pipe"),
     (b"\0\0\0\x0CjP  ", 0, "j2k_pipe"),
 ];
-/// What the segments of an HLS stream may be besides: sound, of which nothing is used, but without which
-/// the stream is not opened.
+/// The other formats that the segments of an HLS stream may have. They are sound, which is not used, but without
+/// them the stream is not opened.
 const SEGMENTS: &str = "hls,aac,ac3,eac3,mp3,webvtt";
-/// Planes of eight bits, each frame told of in the log.
+/// Converts frames to 8-bit planes, and writes each frame to the log.
 const PLANAR: &str = "format=yuv420p|yuvj420p,showinfo=checksum=0";
-/// Bytes that [`picture_format`] looks at.
+/// The number of bytes that [`picture_format`] examines.
 pub(crate) const HEAD_BYTES: usize = 16;
 
-/// The demuxer of a picture that begins like this; none for anything else.
+/// Returns the demuxer of a picture that begins with these bytes. None for anything else.
 pub(crate) fn picture_format(head: &[u8]) -> Option<&'static str> {
     PICTURES
         .iter()
@@ -54,14 +54,15 @@ pub(crate) fn picture_format(head: &[u8]) -> Option<&'static str> {
         .map(|(_, _, format)| *format)
 }
 
-/// How an address is opened over HTTP. A playlist leads ffmpeg to whatever addresses stand in it, so that
-/// one is read only where the address itself says that it is one: whoever wrote it there trusts the server.
+/// Returns whether an HTTP address is a playlist. A playlist makes ffmpeg open any address that the playlist
+/// contains. A playlist is therefore read only if the address itself ends like one: the person who wrote the
+/// address trusts the server.
 pub(crate) fn is_playlist(url: &Url) -> bool {
     url.path().to_ascii_lowercase().ends_with(".m3u8")
 }
 
-/// The arguments for a process that reads pictures which are fed to it, and decodes each once: nothing is guessed or
-/// tried before. Which of the frames are wanted is in the lowest bit of their time.
+/// The arguments of a process that reads pictures from its input, and decodes each once. ffmpeg guesses nothing
+/// and tests nothing before. The lowest bit of a picture's time tells whether the frame is wanted.
 pub(crate) fn fed_arguments() -> Vec<OsString> {
     let mut args = beginning();
     let mut add = |words: &[&str]| args.extend(words.iter().map(OsString::from));
@@ -71,8 +72,8 @@ pub(crate) fn fed_arguments() -> Vec<OsString> {
     args
 }
 
-/// The arguments for a process that reads a picture, of which the length is known, or a container of this format from its
-/// input.
+/// The arguments of a process that reads from its input either a picture of known length, or a container of this
+/// format.
 pub(crate) fn piped_arguments(format: &str, length: Option<usize>, request: &ClipRequest) -> Vec<OsString> {
     let mut args = beginning();
     args.extend(["-protocol_whitelist", "pipe", "-f", format].map(Into::into));
@@ -83,18 +84,19 @@ pub(crate) fn piped_arguments(format: &str, length: Option<usize>, request: &Cli
     args
 }
 
-/// Cutting programs hide what precedes a cut, and now and then the keyframe that all else needs.
+/// Ignores edit lists. Editing programs hide the frames before a cut, and sometimes the keyframe that all other
+/// frames need.
 fn shown_as_recorded(format: &str) -> &'static [&'static str] {
     if format == "mov" { &["-ignore_editlist", "1"] } else { &[] }
 }
 
-/// Where a TIFF in a pipe ends, ffmpeg does not find out by itself.
+/// Gives the length of a TIFF in a pipe: ffmpeg does not find its end.
 fn in_one_piece(format: &str, length: Option<usize>) -> Vec<OsString> {
     let length = length.filter(|_| format == TIFF);
     length.map_or_else(Vec::new, |length| vec!["-frame_size".into(), length.to_string().into()])
 }
 
-/// The arguments for one capture, which opens `address` on behalf of `source`.
+/// The arguments of one capture, which opens `address` on behalf of `source`.
 pub(crate) fn arguments(
     source: &Source,
     address: &OsStr,
@@ -136,9 +138,9 @@ pub(crate) fn arguments(
     args
 }
 
-/// What every command line begins with.
+/// The beginning of every command line.
 fn beginning() -> Vec<OsString> {
-    // Lines of the log bear their level, none is collapsed, and progress is not printed.
+    // Every line of the log has its level, repeated lines are not collapsed, and no progress is printed.
     let mut args: Vec<OsString> =
         ["-nostdin", "-hide_banner", "-nostats", "-loglevel", "repeat+level+info"].map(Into::into).into();
     args.extend(["-threads", "1", "-noautorotate", "-max_pixels"].map(Into::into));
@@ -146,7 +148,7 @@ fn beginning() -> Vec<OsString> {
     args
 }
 
-/// What it ends with: samples of the first video, through these filters.
+/// The end of every command line: the samples of the first video, through these filters.
 fn end(args: &mut Vec<OsString>, filters: &str) {
     args.extend(
         ["-map", "0:V:0", "-an", "-sn", "-dn", "-filter_threads", "1", "-vf", filters].map(Into::into),
@@ -154,24 +156,24 @@ fn end(args: &mut Vec<OsString>, filters: &str) {
     args.extend(["-fps_mode", "passthrough", "-f", "rawvideo", "pipe:1"].map(Into::into));
 }
 
-/// With its protocol, so that no name is taken for an option or another protocol.
+/// Adds the protocol to a path, so that no name is mistaken for an option or another protocol.
 pub(crate) fn file_address(path: &Path) -> OsString {
     let mut address = OsString::from("file:");
     address.push(path);
     address
 }
 
-/// Keeps at least the frames that the request wants, counted and timed from the first keyframe on, where
-/// the clip begins; whoever reads them leaves out what is more. What is not kept is neither converted nor
-/// sent; it is decoded only because others are predicted from it.
+/// Makes the filters that keep at least the frames that the request wants. Frames are counted and timed from the
+/// first keyframe on, where the clip begins. The reader drops surplus frames. A frame that is not kept is neither
+/// converted nor sent; it is decoded only because others are predicted from it.
 fn filters(request: &ClipRequest) -> String {
     let stretches = request.stretches();
     if stretches.last().is_none_or(|longest| longest.slot().is_zero()) {
         return PLANAR.to_owned();
     }
     let wanted: String = stretches.iter().map(|one| format!("+{}", wanted(one))).collect();
-    // In ffmpeg's memory: 0 the time of the first keyframe, 1 whether it has come, 2 the frames
-    // kept before it, 3 whether the last one kept is a keyframe, 4 whether this one is kept.
+    // The variables of the expression: 0 is the time of the first keyframe, 1 whether there was one, 2 the number
+    // of frames kept before it, 3 whether the last kept frame is a keyframe, 4 whether this frame is kept.
     format!(
         "select='if(key*not(ld(1)),st(1,1);st(0,t);st(2,selected_n));\
          st(4,isnan(prev_selected_t)+key*not(ld(3)){wanted});\
@@ -179,10 +181,11 @@ fn filters(request: &ClipRequest) -> String {
     )
 }
 
-/// The expression of whether a stretch wants a frame: while it runs, the first one of each of its slots.
+/// The expression that tells whether a stretch wants a frame: the first frame of each slot, while the stretch
+/// runs.
 fn wanted(stretch: &Stretch) -> String {
     let slot = stretch.slot().as_secs_f64();
-    // Its last frame may be the first one of a slot that begins after its span.
+    // The last frame may be the first one of a slot that begins after the span.
     let end = stretch.span.as_secs_f64() + slot;
     let runs = format!("(lt(prev_t-ld(0),{end:.6})+lt(selected_n-ld(2),{}))", stretch.min_frames);
     if slot == 0.0 {

@@ -1,4 +1,5 @@
-//! Why there is no clip, told apart so that the person who drives out knows what to look at.
+//! The reasons why there is no clip. They are distinguished so that the person who goes to the camera knows what
+//! to check.
 
 use std::{fmt, io};
 
@@ -11,48 +12,48 @@ pub enum CaptureErrorKind {
     NoSuchHost,
     /// The host answers, but nothing listens on that port.
     ConnectionRefused,
-    /// There is no way to the host.
+    /// There is no route to the host.
     HostUnreachable,
-    /// The host takes the connection and closes it without an answer.
+    /// The host accepts the connection and closes it without an answer.
     HungUp,
     /// The host does not answer in time.
     ConnectTimedOut,
-    /// The encrypted connection could not be made.
+    /// The encrypted connection failed.
     TlsFailed,
-    /// User name or password is wrong (401).
+    /// The user name or password is wrong (401).
     Unauthorized,
-    /// The user may not see it (403).
+    /// The user may not view the stream (403).
     Forbidden,
-    /// The server knows no such stream (404).
+    /// The server has no such stream (404).
     NotFound,
     /// The server answered with another error.
     ServerError,
-    /// What arrives is neither video nor picture.
+    /// The data is neither video nor a picture.
     NotMedia,
-    /// There is media, but no video in it.
+    /// There is media, but it has no video.
     NoVideo,
     /// Video arrives, but no picture can be decoded from it.
     NothingDecodes,
-    /// Pictures arrive, but none that decodes without another.
+    /// Pictures arrive, but none that can be decoded without another.
     NoKeyframe,
     /// Data stopped arriving.
     Stalled,
-    /// The stream ended before there was enough of it.
+    /// The stream ended before enough of it arrived.
     EndedEarly,
-    /// There is no such file.
+    /// The file does not exist.
     NoSuchFile,
     /// The file cannot be read.
     FileUnreadable,
-    /// A picture is larger than this node takes.
+    /// A picture is larger than this node allows.
     TooLarge,
     /// The ffmpeg program is not installed.
     FfmpegMissing,
-    /// ffmpeg could not be run, or failed in a way that says nothing of the source.
+    /// ffmpeg could not be run, or failed in a way that tells nothing about the source.
     FfmpegFailed,
 }
 
 impl CaptureErrorKind {
-    /// The stable word for programs.
+    /// The stable identifier for programs.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
@@ -80,7 +81,7 @@ impl CaptureErrorKind {
         }
     }
 
-    /// The kind that has this word; none for another word.
+    /// Returns the kind with this identifier. None for an unknown one.
     #[must_use]
     pub fn of_code(code: &str) -> Option<Self> {
         const ALL: [CaptureErrorKind; 21] = [
@@ -109,7 +110,7 @@ impl CaptureErrorKind {
         ALL.into_iter().find(|kind| kind.code() == code)
     }
 
-    /// What happened and what to look at, in English.
+    /// What happened and what to check, in English.
     #[must_use]
     pub const fn summary_en(self) -> &'static str {
         match self {
@@ -147,7 +148,7 @@ impl CaptureErrorKind {
         }
     }
 
-    /// The same in Chinese.
+    /// What happened and what to check, in Chinese.
     #[must_use]
     pub const fn summary_zh(self) -> &'static str {
         match self {
@@ -186,15 +187,15 @@ impl fmt::Display for CaptureErrorKind {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{} ({detail})", .kind.summary_en())]
 pub struct CaptureError {
-    /// The way it failed.
+    /// The kind of the failure.
     pub kind: CaptureErrorKind,
-    /// What the camera, ffmpeg or the operating system said, credentials masked.
+    /// The message of the camera, ffmpeg or the operating system, with credentials masked.
     pub detail: String,
-    /// The source is a camera or a server, rather than a file.
+    /// True if the source is a camera or a server, false if it is a file.
     pub remote: bool,
 }
 
-/// The same before it is known of which source, whose credentials may stand in it.
+/// A failure whose source is not known yet. Its text may contain the source's credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure {
     pub(crate) kind: CaptureErrorKind,
@@ -206,21 +207,21 @@ impl Failure {
         Self { kind, detail }
     }
 
-    /// Of this source.
+    /// Makes the error for this source.
     pub(crate) fn of(self, source: &Source) -> CaptureError {
         let remote = source.kind() != SourceKind::File;
         CaptureError { kind: self.kind, detail: source.scrub(&self.detail), remote }
     }
 }
 
-/// True of what this machine lacks: memory or descriptors, by their numbers on Linux.
+/// Returns true if this machine lacks memory or descriptors, by the error numbers of Linux.
 pub(crate) fn is_of_this_machine(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(12 | 23 | 24))
 }
 
 impl CaptureError {
-    /// True where the camera gives no picture, which is a finding; false where the set-up is at
-    /// fault (no such file, no ffmpeg) and nothing is known of the camera.
+    /// True if the camera gives no picture, which is a finding. False if the set-up is at fault (no such file, no
+    /// ffmpeg) and nothing is known about the camera.
     #[must_use]
     pub const fn is_camera_fault(&self) -> bool {
         use CaptureErrorKind as Kind;
@@ -230,8 +231,8 @@ impl CaptureError {
             | Kind::TooLarge
             | Kind::FfmpegMissing
             | Kind::FfmpegFailed => false,
-            // A file that is no video is the wrong file; a recording that cannot be decoded tells
-            // of the camera that made it.
+            // A file without video is the wrong file. But a recording that cannot be decoded reveals a fault of
+            // the camera that made it.
             Kind::NotMedia | Kind::NoVideo => self.remote,
             _ => true,
         }

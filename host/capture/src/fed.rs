@@ -1,4 +1,4 @@
-//! Streams that this program reads and ffmpeg decodes, fed picture by picture.
+//! Streams that this program reads and feeds to ffmpeg picture by picture for decoding.
 
 use std::{
     pin::pin,
@@ -31,10 +31,10 @@ use crate::{
     rtsp::Session,
 };
 
-/// Times that a clip begins anew with another size of pictures.
+/// How often a clip may begin again with another picture size.
 const MAX_CHANGES: usize = 2;
 
-/// A stream that is open.
+/// An open stream.
 pub(crate) enum Stream {
     Rtsp(Box<Session>),
     Motion(Box<Motion>),
@@ -48,7 +48,7 @@ impl Stream {
         }
     }
 
-    /// Hands on pictures until no more come, and says why.
+    /// Passes on pictures until no more arrive, and returns the reason.
     async fn run(self, units: Sender, lost: &AtomicU32) -> Failure {
         match self {
             Self::Rtsp(session) => session.run(units, lost).await,
@@ -57,7 +57,7 @@ impl Stream {
     }
 }
 
-/// Captures it.
+/// Captures a clip from the stream.
 pub(crate) async fn capture<T, F: Future<Output = Option<T>>>(
     job: Job<'_>,
     stream: Stream,
@@ -71,7 +71,7 @@ pub(crate) async fn capture<T, F: Future<Output = Option<T>>>(
     let mut enough = Some(enough);
     let mut changes = 0;
     let decoded = loop {
-        // What was enough has been asked once: the rest is of one piece.
+        // `enough` has been asked once already: the rest is read in one part.
         let part = if enough.is_some() { job.part } else { job.request };
         let mut decoding = pin!(decode(Job { part, ..job }, &format, &mut units, &lost, &mut enough));
         let decoded = loop {
@@ -80,7 +80,7 @@ pub(crate) async fn capture<T, F: Future<Output = Option<T>>>(
                 why = &mut network, if broke.is_none() => broke = Some(why),
             }
         };
-        // Some cameras have another resolution by night. The clip is that of the new one.
+        // Some cameras have another resolution at night. The clip begins again with the new one.
         let has_changed = matches!(&decoded, Ok(Decoded::Whole(taken)) if matches!(taken.end, End::Changed));
         if !has_changed || changes == MAX_CHANGES {
             break decoded;
@@ -97,15 +97,16 @@ pub(crate) async fn capture<T, F: Future<Output = Option<T>>>(
     }
 }
 
-/// What came of decoding.
+/// The result of decoding.
 enum Decoded<T> {
     Enough(T),
     Whole(Box<Taken>),
-    /// Of so many pictures none was one to begin with, and time is over or the camera sent no more.
+    /// No picture to begin with was among this many pictures. True if time ran out, false if the camera stopped
+    /// sending.
     NoEntry(u64, bool),
 }
 
-/// What was decoded.
+/// The output of the decoder.
 struct Taken {
     notes: Notes,
     frames: Vec<Arc<Frame>>,
@@ -151,11 +152,11 @@ async fn decode<T, F: Future<Output = Option<T>>>(
     let frames = async {
         let show = |frames| clip_of(source, &told(notes.lock().clone()), frames).ok();
         let read = read(&mut reading, request, part, &stage, show, enough).await;
-        // Ends the log too.
+        // This ends the log too.
         end_of_it.kill();
         read
     };
-    // What ffmpeg is fed is known before it says so.
+    // The facts about the fed stream are known before ffmpeg reports them, so its reports are not recorded.
     let unheard = Journal::default();
     let log = read_log(stderr, source, None, announce, &notes, &unheard);
     let mut fed = None;
@@ -180,8 +181,8 @@ async fn decode<T, F: Future<Output = Option<T>>>(
     Ok(Decoded::Whole(Box::new(Taken { notes, frames: reading.frames, end, fed })))
 }
 
-/// The first picture that decoding can begin with; how many others came where there is none, and whether that is
-/// for want of time.
+/// Waits for the first picture at which decoding can begin. If there is none, returns the number of other
+/// pictures, and whether time ran out.
 async fn entry(units: &mut Receiver, late: Instant) -> Result<Unit, (u64, bool)> {
     let mut seen = 0;
     loop {

@@ -1,27 +1,27 @@
-//! One decoded picture: three planes of 8-bit samples and the smaller versions of each, which are
-//! made when first asked for and shared by all who ask.
+//! One decoded picture: three planes of 8-bit samples and smaller versions of each plane. A smaller version is
+//! made when it is first requested, and shared by all readers.
 
 use std::{sync::OnceLock, time::Duration};
 
 use bytes::Bytes;
 
-/// Pixels of a picture at the most: 8192 × 8192.
+/// The most pixels of a picture: 8192 × 8192.
 pub(crate) const MAX_PIXELS: u64 = 8192 * 8192;
-/// A level whose picture has a side below this is the last.
+/// The first level with a side below this number of pixels is the last level.
 const LAST_LEVEL_SIDE: u32 = 32;
 
-/// Which plane.
+/// A plane of a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PlaneKind {
     /// Brightness, at full resolution.
     Luma,
-    /// Blue difference, at half the width and height (rounded up), centred on 128.
+    /// Blue difference, at half the width and height (rounded up). The centre is 128.
     Cb,
-    /// Red difference, likewise.
+    /// Red difference, at half the width and height (rounded up). The centre is 128.
     Cr,
 }
 
-/// What the samples' numbers mean.
+/// The range of the sample values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum SampleRange {
     /// Black is 16, white is 235.
@@ -31,10 +31,10 @@ pub enum SampleRange {
     Full,
 }
 
-/// Samples that do not make a frame.
+/// Why samples do not make a frame.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
-    /// No pixel, or more than a picture may have.
+    /// The picture has no pixel, or more pixels than allowed.
     #[error("a picture of {width} × {height} pixels is not supported; at most {MAX_PIXELS} pixels are")]
     Size {
         /// Width in pixels.
@@ -42,28 +42,28 @@ pub enum FrameError {
         /// Height in pixels.
         height: u32,
     },
-    /// Not as many bytes as such a picture has.
+    /// The number of bytes does not match the size of the picture.
     #[error("{found} bytes of samples, {wanted} are wanted")]
     Length {
-        /// Bytes given.
+        /// The number of bytes given.
         found: usize,
-        /// Bytes wanted.
+        /// The number of bytes required.
         wanted: usize,
     },
 }
 
-/// A picture with its place in time.
+/// A picture with its time in the clip.
 #[derive(Debug)]
 pub struct Frame {
-    /// After the clip's first frame.
+    /// The time after the clip's first frame.
     pub timestamp: Duration,
-    /// It decodes without any other.
+    /// True if the frame decodes without any other frame.
     pub keyframe: bool,
     size: (u32, u32),
     planes: [Pyramid; 3],
 }
 
-/// A plane and its halvings, finest first.
+/// A plane and its halved versions, finest first.
 #[derive(Debug)]
 struct Pyramid {
     levels: Vec<OnceLock<Bytes>>,
@@ -71,12 +71,12 @@ struct Pyramid {
 }
 
 impl Frame {
-    /// A frame of `samples` in the order luma, Cb, Cr, each row by row without padding; chroma has
-    /// half the width and height, rounded up.
+    /// Makes a frame from `samples` in the order luma, Cb, Cr, each row by row without padding. Chroma has half
+    /// the width and height, rounded up.
     ///
     /// # Errors
     ///
-    /// [`FrameError`] where size and samples do not fit.
+    /// [`FrameError`] if size and samples do not match.
     pub fn new(
         timestamp: Duration,
         keyframe: bool,
@@ -103,7 +103,7 @@ impl Frame {
         })
     }
 
-    /// Bytes of samples of a picture of this size; none where the size is not supported.
+    /// The number of sample bytes of a picture of this size. None if the size is not supported.
     #[must_use]
     pub fn bytes_of(size: (u32, u32)) -> Option<usize> {
         let pixels = u64::from(size.0) * u64::from(size.1);
@@ -116,7 +116,7 @@ impl Frame {
         self.size
     }
 
-    /// The samples of a plane at a level; none where there is no such level.
+    /// The samples of a plane at a level. None if there is no such level.
     pub(crate) fn plane(&self, plane: PlaneKind, level: u32) -> Option<Bytes> {
         let [luma, cb, cr] = &self.planes;
         match plane {
@@ -146,7 +146,7 @@ impl Pyramid {
     }
 }
 
-/// Number of levels of a picture of this size.
+/// The number of levels of a picture of this size.
 pub(crate) fn level_count(size: (u32, u32)) -> u32 {
     let last = (0..u32::BITS).find(|&level| {
         let (width, height) = size_at(size, level);
@@ -155,12 +155,12 @@ pub(crate) fn level_count(size: (u32, u32)) -> u32 {
     last.unwrap_or(0) + 1
 }
 
-/// Width and height after halving `level` times.
+/// The width and height after halving `level` times.
 pub(crate) fn size_at(size: (u32, u32), level: u32) -> (u32, u32) {
     (0..level).fold(size, |size, _| halved(size))
 }
 
-/// Half of each, rounded up.
+/// Halves width and height, rounded up.
 pub(crate) const fn halved((width, height): (u32, u32)) -> (u32, u32) {
     (width.div_ceil(2), height.div_ceil(2))
 }
@@ -169,7 +169,7 @@ const fn area((width, height): (u32, u32)) -> usize {
     width as usize * height as usize
 }
 
-/// Averages 2 × 2 samples, rounding half up; the last column or row of an odd side is repeated.
+/// Averages 2 × 2 samples, rounding half up. The last column or row of an odd side is repeated.
 fn halve(samples: &[u8], (width, height): (u32, u32)) -> Vec<u8> {
     let width = width as usize;
     let mut halved = Vec::with_capacity(area(self::halved((width as u32, height))));

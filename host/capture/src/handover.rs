@@ -1,6 +1,6 @@
-//! Hands ffmpeg the address of a camera past the list of processes, where everybody on the machine
-//! could read the password in it: ffmpeg is started with an address of this machine, asks there, and
-//! is sent on to the camera. Nobody but that process is answered.
+//! Hands a camera's address to ffmpeg without putting it on the command line, where everybody on the machine could
+//! read the password. ffmpeg is started with an address of this machine, sends its request there, and is
+//! redirected to the camera. Only that process receives the redirect.
 
 use std::{
     fs, io,
@@ -17,12 +17,12 @@ use url::Url;
 
 use crate::source::SourceKind;
 
-/// How long a process that has connected may take to ask.
+/// How long a connected process may take to send its request.
 const ASKING: Duration = Duration::from_secs(5);
-/// Bytes of a question.
+/// The largest request in bytes.
 const MAX_QUESTION_BYTES: usize = 4 << 10;
 
-/// A door that one process is expected at.
+/// A listener that expects one process.
 pub(crate) struct Handover {
     listener: TcpListener,
     own: SocketAddr,
@@ -32,23 +32,23 @@ pub(crate) struct Handover {
 }
 
 impl Handover {
-    /// Opens the door.
+    /// Opens the listener.
     pub(crate) async fn prepare(to: &Url, kind: SourceKind) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let own = listener.local_addr()?;
         Ok(Self { listener, own, to: to.clone(), kind })
     }
 
-    /// What the process is told to open.
+    /// The address that the process is told to open.
     pub(crate) fn address(&self) -> String {
         let scheme = if self.kind == SourceKind::Rtsp { "rtsp" } else { "http" };
         format!("{scheme}://{}/", self.own)
     }
 
-    /// Waits for the process `pid` and sends it on to the camera. Whoever else comes is sent away with
-    /// nothing.
+    /// Waits for the process `pid` and redirects it to the camera. Any other process is disconnected without an
+    /// answer.
     ///
-    /// Dropping the future closes the door.
+    /// Dropping the future closes the listener.
     pub(crate) async fn send_on(self, pid: u32) -> io::Result<()> {
         loop {
             let (stream, peer) = self.listener.accept().await?;
@@ -82,7 +82,7 @@ impl Handover {
     }
 }
 
-/// The head of a request.
+/// Reads the head of a request.
 async fn read_question(stream: &mut TcpStream) -> io::Result<String> {
     let mut question = Vec::new();
     while !question.ends_with(b"\r\n\r\n") {
@@ -94,13 +94,13 @@ async fn read_question(stream: &mut TcpStream) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&question).into_owned())
 }
 
-/// Whether the process `pid` has the end `peer` of a connection to `own`.
+/// Returns whether the process `pid` owns the end `peer` of a connection to `own`.
 fn is_of(peer: SocketAddr, own: SocketAddr, pid: u32) -> io::Result<bool> {
     let connections = fs::read_to_string("/proc/self/net/tcp")?;
     let Some(inode) = inode_of(&connections, peer, own) else { return Ok(false) };
     let socket = format!("socket:[{inode}]");
     for descriptor in fs::read_dir(format!("/proc/{pid}/fd"))? {
-        // One that was closed meanwhile is not the one that waits for an answer.
+        // A descriptor that was closed meanwhile cannot be the one that waits for an answer.
         let Ok(target) = fs::read_link(descriptor?.path()) else { continue };
         if target.as_os_str() == socket.as_str() {
             return Ok(true);
@@ -109,7 +109,7 @@ fn is_of(peer: SocketAddr, own: SocketAddr, pid: u32) -> io::Result<bool> {
     Ok(false)
 }
 
-/// The kernel's number of the socket `local` that is connected to `remote`, by its table of connections.
+/// Finds the inode of the socket `local` that is connected to `remote`, in the kernel's table of connections.
 fn inode_of(connections: &str, local: SocketAddr, remote: SocketAddr) -> Option<&str> {
     let (local, remote) = (in_table(local)?, in_table(remote)?);
     connections.lines().find_map(|line| {
@@ -119,7 +119,7 @@ fn inode_of(connections: &str, local: SocketAddr, remote: SocketAddr) -> Option<
     })
 }
 
-/// An address as that table has it: the bytes of the address as a number of this machine's.
+/// Formats an address as in that table: the bytes of the address as a number in this machine's byte order.
 fn in_table(address: SocketAddr) -> Option<String> {
     let SocketAddr::V4(address) = address else { return None };
     let number = u32::from_ne_bytes(address.ip().octets());
@@ -137,11 +137,11 @@ mod tests {
         let address = handover.own;
         let mut expected = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         let waiting = tokio::spawn(handover.send_on(expected.id()));
-        // This process is not the one that is expected.
+        // This process is not the expected one.
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n").await.unwrap();
         let mut answer = Vec::new();
-        // A connection that is closed with bytes unread is reset.
+        // A connection that is closed while bytes are unread is reset.
         stream.read_to_end(&mut answer).await.ok();
         assert!(answer.is_empty(), "{}", String::from_utf8_lossy(&answer));
         assert!(!waiting.is_finished());

@@ -1,6 +1,6 @@
-//! What a capture asked, what it was answered and how long each step took, for a person who wants to know why. It is
-//! written by the code that reads cameras, whoever that works for; where nobody listens nothing is kept, put into
-//! words or counted. Secrets are masked as it is written.
+//! The journal of a capture: what it asked, the answers, and how long each step took, for a person who wants to
+//! know the reason of a result. The code that reads cameras writes the journal for every caller. Without a
+//! listener, nothing is kept, formatted or counted. Secrets are masked when a step is written.
 
 mod measured;
 
@@ -18,38 +18,38 @@ pub(crate) use self::measured::Tally;
 pub use self::measured::{Measured, Transport};
 use crate::{auth, error::Failure, source::Source};
 
-/// Steps that are kept; a camera that sends on for ever has no more to say by then.
+/// The most steps that are kept. A camera that redirects for ever tells nothing new by then.
 const MAX_STEPS: usize = 500;
-/// Characters of one text.
+/// The most characters of one text.
 const MAX_CHARS: usize = 600;
 
-/// What a step is about.
+/// The subject of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum StepKind {
-    /// The host's name became addresses.
+    /// The host's name was resolved to addresses.
     Resolve,
-    /// A connection was made, with its encryption where it has one.
+    /// A connection was made, with encryption if the source uses it.
     Connect,
-    /// A request and its answer.
+    /// A request was sent and answered.
     Request,
-    /// What a camera offers, or what lies at an address.
+    /// The camera's offer, or the content of an address.
     Content,
-    /// ffmpeg reads it instead of this program.
+    /// The source is left to ffmpeg.
     HandedOver,
-    /// What ffmpeg opens by itself.
+    /// ffmpeg opened an address itself.
     Opened,
     /// The first packet of video arrived.
     FirstPacket,
-    /// The first picture that decoding can begin with arrived.
+    /// The first picture at which decoding can begin arrived.
     FirstKeyframe,
     /// ffmpeg was started.
     Decoder,
-    /// The first decoded picture is there.
+    /// The first picture was decoded.
     FirstPicture,
 }
 
 impl StepKind {
-    /// The stable word for programs.
+    /// The stable identifier for programs.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
@@ -67,39 +67,40 @@ impl StepKind {
     }
 }
 
-/// One step, secrets masked.
+/// One step, with secrets masked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// What it is about.
+    /// The subject of the step.
     pub kind: StepKind,
-    /// What was asked of whom; may be empty.
+    /// The request and its target. May be empty.
     pub asked: String,
-    /// What came of it.
+    /// The result.
     pub answered: String,
-    /// Time from the beginning to its end.
+    /// The time from the beginning of the capture to the end of the step.
     pub at: Duration,
-    /// Time from the end of the step before to its own.
+    /// The time from the end of the step before to the end of this one.
     pub took: Duration,
 }
 
-/// All that a journal has.
+/// The content of a journal.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Record {
-    /// In their order.
+    /// The steps in their order.
     pub steps: Vec<Step>,
-    /// What was measured of the stream.
+    /// The measurements of the stream.
     pub measured: Measured,
 }
 
-/// Whoever is told of each step as it happens.
+/// Receives each step as it happens.
 type Listener = Box<dyn Fn(&Step) + Send>;
 
-/// Where a capture writes what it does. The default is nowhere, which costs one look at a pointer.
+/// The journal to which a capture writes its steps. The default writes nothing and costs only one check of a
+/// pointer.
 #[derive(Clone, Default)]
 pub struct Journal(Option<Arc<Mutex<Pages>>>);
 
 struct Pages {
-    /// Those whose secrets must not be shown.
+    /// The sources whose secrets must not be shown.
     sources: Vec<Source>,
     begun: Instant,
     last: Instant,
@@ -115,7 +116,7 @@ impl fmt::Debug for Journal {
 }
 
 impl Journal {
-    /// Of one capture of this source; `listener` is told of each step as it happens.
+    /// Makes the journal of one capture of this source. `listener` receives each step as it happens.
     #[must_use]
     pub fn of(source: &Source, listener: impl Fn(&Step) + Send + 'static) -> Self {
         let now = Instant::now();
@@ -129,7 +130,7 @@ impl Journal {
         }))))
     }
 
-    /// What was written so far.
+    /// Returns what was written so far.
     #[must_use]
     pub fn record(&self) -> Record {
         self.0.as_ref().map_or_else(Record::default, |pages| {
@@ -138,19 +139,19 @@ impl Journal {
         })
     }
 
-    /// Whether anybody listens.
+    /// Returns whether there is a listener.
     pub(crate) const fn listens(&self) -> bool {
         self.0.is_some()
     }
 
-    /// Writes a step that is over now: what was asked, and what came of it.
+    /// Writes a step that has just ended: the request and the result.
     pub(crate) fn write(&self, kind: StepKind, words: impl FnOnce() -> (String, String)) {
         let Some(pages) = &self.0 else { return };
         let (asked, answered) = words();
         pages.lock().write(kind, &asked, &answered);
     }
 
-    /// Writes a step that happens once, at its first time.
+    /// Writes a step the first time it happens, and never again.
     pub(crate) fn write_once(&self, kind: StepKind, words: impl FnOnce() -> String) {
         let Some(pages) = &self.0 else { return };
         let mut pages = pages.lock();
@@ -159,7 +160,7 @@ impl Journal {
         }
     }
 
-    /// Writes a request: who it says that it is, and its answer.
+    /// Writes a request with its authentication method, and the answer.
     pub(crate) fn write_request(&self, request: &str, authorization: Option<&str>, answer: String) {
         self.write(StepKind::Request, || {
             let way = authorization.map_or_else(String::new, |value| format!(" ({})", auth::way(value)));
@@ -167,20 +168,20 @@ impl Journal {
         });
     }
 
-    /// Writes that a step failed, and hands the failure on.
+    /// Writes that a step failed, and returns the failure.
     pub(crate) fn failed(&self, kind: StepKind, asked: &str, failure: Failure) -> Failure {
         self.write(kind, || (asked.to_owned(), failure.detail.clone()));
         failure
     }
 
-    /// There are secrets in this address too.
+    /// Masks the secrets of this address too.
     pub(crate) fn has_secrets(&self, address: &Url) {
         if let Some(pages) = &self.0 {
             pages.lock().sources.push(Source::Remote(address.clone()));
         }
     }
 
-    /// Counts.
+    /// Updates the measurements.
     pub(crate) fn count(&self, counting: impl FnOnce(&mut Tally)) {
         if let Some(pages) = &self.0 {
             counting(&mut pages.lock().tally);
@@ -206,14 +207,14 @@ impl Pages {
         self.steps.push(step);
     }
 
-    /// Without secrets, and without what could steer a terminal.
+    /// Masks secrets, and replaces control characters, which could steer a terminal.
     fn shown(&self, text: &str) -> String {
         let text = self.sources.iter().fold(text.to_owned(), |text, source| source.scrub(&text));
         text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_CHARS).collect()
     }
 }
 
-/// The headers of an answer that tell something of a camera, in the order of `wanted`.
+/// Formats the headers of an answer that tell something about a camera, in the order of `wanted`.
 pub(crate) fn headers<'a>(
     wanted: &[&str],
     mut all: impl FnMut(&str) -> Option<std::borrow::Cow<'a, str>>,
@@ -222,7 +223,7 @@ pub(crate) fn headers<'a>(
     for name in wanted {
         let Some(value) = all(name) else { continue };
         let value = if name.eq_ignore_ascii_case("session") {
-            // The number of a session lets others end it.
+            // Anybody who knows the id of a session can end it.
             let (_, parameters) = value.split_once(';').unwrap_or((&value, ""));
             parameters.trim().to_owned()
         } else if name.ends_with("ocation") || name.ends_with("ase") {

@@ -1,9 +1,9 @@
-//! Turns a source (a camera's stream, a snapshot's address, a file) into a [`Clip`]: decoded frames
-//! with their pyramid, and what the decoder complained of.
+//! Turns a source (a camera's stream, a snapshot's address, a file) into a [`Clip`]: decoded frames with their
+//! pyramid, and the complaints of the decoder.
 //!
-//! Cameras are read here, over RTSP and HTTP. Decoding happens in an ffmpeg process of its own, under deadlines,
-//! with bounded memory and with none of this program's secrets: a stream that crashes, hangs or takes over a
-//! decoder costs that process. Why there is no clip is told apart by [`CaptureErrorKind`].
+//! This crate reads cameras over RTSP and HTTP. A separate ffmpeg process decodes, under deadlines, with bounded
+//! memory and without any of this program's secrets: a stream that crashes, hangs or takes over a decoder affects
+//! only that process. [`CaptureErrorKind`] names the reason why there is no clip.
 
 mod admission;
 mod advice;

@@ -1,5 +1,5 @@
-//! Reading ffmpeg's log: facts on each frame (of its `showinfo` filter), on the stream, complaints
-//! of the decoder, and the reason of an end.
+//! Reads ffmpeg's log: facts about each frame (from the `showinfo` filter) and about the stream, the decoder's
+//! complaints, and the reason why ffmpeg ended.
 
 use std::time::Duration;
 
@@ -13,24 +13,24 @@ use crate::{
     source::Source,
 };
 
-/// Complaints kept in the decoder's own words.
+/// The most complaints that are kept in the decoder's own words.
 const MAX_LINES: usize = 20;
-/// What ffmpeg says where nobody tells it a rate, which is so whenever pictures are fed to it.
+/// ffmpeg's warning if no frame rate is given. The warning always appears when pictures are fed to ffmpeg.
 const ABOUT_ASKING: &str = "No information about the input framerate is available.";
-/// Characters of one of them.
+/// The most characters of a complaint.
 const MAX_LINE_CHARS: usize = 300;
 
-/// What is told of one frame before its samples arrive.
+/// The facts about one frame, which the log tells before the samples arrive.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct FrameNote {
-    /// Presentation time in ticks of the stream, and in seconds; none where the stream has none.
+    /// The presentation time in ticks of the stream, and in seconds. None if the stream has no timestamps.
     pub(crate) ticks: Option<u64>,
     pub(crate) seconds: Option<f64>,
     pub(crate) size: (u32, u32),
     pub(crate) keyframe: bool,
 }
 
-/// What was read so far.
+/// The facts that were read so far.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Notes {
     pub(crate) format: Option<String>,
@@ -45,24 +45,24 @@ pub(crate) struct Notes {
     saw_output: bool,
     frames: u64,
     reason: Option<Kind>,
-    /// The words that say why.
+    /// The words that tell the reason.
     telling: Option<String>,
     starved: bool,
 }
 
 impl Notes {
-    /// True once the source was opened and its streams are known.
+    /// True once the source is open and its streams are known.
     pub(crate) const fn is_open(&self) -> bool {
         self.saw_input
     }
 
-    /// Frames that were told of, whether or not they became part of the clip.
+    /// The number of frames that the log announced, whether or not they became part of the clip.
     pub(crate) const fn frames_announced(&self) -> u64 {
         self.frames
     }
 
-    /// An error where pictures could not be decoded for want of memory: what came out then tells nothing of
-    /// the camera.
+    /// Returns an error if pictures could not be decoded for lack of memory. The decoder's output then tells
+    /// nothing about the camera.
     pub(crate) fn starved(&self, config: &CaptureConfig) -> Result<(), Failure> {
         if !self.starved {
             return Ok(());
@@ -72,7 +72,7 @@ impl Notes {
         Err(Failure::new(Kind::TooLarge, detail))
     }
 
-    /// The data of so many pictures are damaged, whatever the decoder made of them.
+    /// Counts pictures with damaged data, whatever the decoder made of them.
     pub(crate) fn damaged(&mut self, damages: &[Damage]) {
         let pictures = u32::try_from(damages.len()).unwrap_or(u32::MAX);
         self.evidence.corrupt_frames = self.evidence.corrupt_frames.max(pictures);
@@ -80,14 +80,14 @@ impl Notes {
         self.evidence.lines.extend(damages.iter().take(left).map(|damage| damage.words().to_owned()));
     }
 
-    /// What is known of a stream that was fed, and not from ffmpeg.
+    /// Takes the facts about a fed stream, which are not from ffmpeg.
     pub(crate) fn fed(&mut self, codec: &str, frame_rate: Option<f64>, clock: Option<CameraClock>) {
         self.codec = Some(codec.to_owned());
         self.frame_rate = frame_rate;
         self.clock = clock;
     }
 
-    /// Takes one line of the log; answers with the frame that it announces.
+    /// Reads one line of the log. Returns the frame that the line announces.
     pub(crate) fn read(&mut self, line: &str, source: &Source) -> Option<FrameNote> {
         let (origin, level, text) = split(line);
         if origin.starts_with("Parsed_showinfo") {
@@ -102,12 +102,12 @@ impl Notes {
         match level {
             "info" => {
                 self.read_fact(text);
-                // What a decoder makes up it tells as a mere fact.
+                // A decoder reports content that it made up as mere information.
                 if !origin.is_empty() {
                     self.count(origin, text);
                 }
             }
-            // How it is asked says nothing of what it reads.
+            // This warning is about ffmpeg's arguments, not about the source.
             "warning" if text.starts_with(ABOUT_ASKING) => {}
             "warning" | "error" | "fatal" | "panic" => {
                 self.count(origin, text);
@@ -126,8 +126,8 @@ impl Notes {
         None
     }
 
-    /// The first reason is the cause, what follows are its consequences; but a plain "Invalid data" is said of
-    /// everything, after the words that tell what it is about.
+    /// Records the reason of an error. The first reason is the cause, and later ones are its consequences. But
+    /// ffmpeg prints a plain "Invalid data" for every failure, after the words that name its subject.
     fn reason_out(&mut self, text: &str, source: &Source) {
         let found = reason(text).filter(|_| self.reason.is_none_or(|known| known == Kind::NotMedia));
         self.reason = found.or(self.reason);
@@ -138,7 +138,7 @@ impl Notes {
         }
     }
 
-    /// The server let the time pass in which it should have answered.
+    /// Records that the server did not answer in time.
     pub(crate) fn timed_out(mut self) -> Self {
         if self.reason.is_none_or(|known| known == Kind::NotMedia) {
             self.reason = Some(Kind::ConnectTimedOut);
@@ -146,8 +146,8 @@ impl Notes {
         self
     }
 
-    /// Forgets complaints: those before a live stream's first keyframe are about a past that nobody
-    /// asked for.
+    /// Forgets complaints. Those before the first keyframe of a live stream are about earlier pictures, which
+    /// nobody requested.
     pub(crate) fn forget_complaints(&mut self) {
         self.evidence = DecoderEvidence::default();
     }
@@ -181,7 +181,7 @@ impl Notes {
     }
 
     fn count(&mut self, origin: &str, text: &str) {
-        // A recording may begin in the middle: what refers to before its first frame is no damage.
+        // A recording may begin in the middle. A reference to pictures before its first frame is no damage.
         let damaged = text.contains("corrupt decoded frame")
             || (self.frames > 0 && (never_decoded(text) || damaged_silently(origin, text)));
         let evidence = &mut self.evidence;
@@ -191,7 +191,7 @@ impl Notes {
         } else if text.contains("corrupt input packet") {
             add(&mut evidence.missed_packets, 1);
         } else if let Some(rest) = text.strip_prefix("concealing ") {
-            // "concealing 220 DC, 220 AC, 220 MV errors": one number each of the same macroblocks.
+            // "concealing 220 DC, 220 AC, 220 MV errors": the three numbers count the same macroblocks.
             add(&mut evidence.concealed_blocks, leading_number(rest).unwrap_or(1));
         } else if damaged {
             add(&mut evidence.corrupt_frames, 1);
@@ -204,7 +204,7 @@ impl Notes {
         }
     }
 
-    /// Why ffmpeg ended without enough frames, and the words that say so.
+    /// Returns why ffmpeg ended without enough frames, and the words that tell the reason.
     pub(crate) fn verdict(&self) -> (Kind, String) {
         let said = self.telling.clone().or_else(|| self.evidence.lines.last().cloned());
         let kind = match self.reason {
@@ -212,7 +212,7 @@ impl Notes {
             Some(Kind::NotMedia) | None if self.frames > 0 => Kind::EndedEarly,
             Some(reason) => reason,
             None if self.saw_input => Kind::NoVideo,
-            // Whatever it says of the source is the source's, unless it is known to be this machine's.
+            // A complaint is about the source, unless it is known to be about this machine.
             None if said.is_some() => Kind::NotMedia,
             None => Kind::FfmpegFailed,
         };
@@ -220,7 +220,7 @@ impl Notes {
     }
 }
 
-/// Origin (`h264 @ 0x55…` without the address; empty where none), level and text of a line.
+/// Splits a line into its origin (`h264 @ 0x55…` without the address; empty if absent), level and text.
 fn split(line: &str) -> (&str, &str, &str) {
     let mut origin = "";
     let mut rest = line.trim_end();
@@ -231,7 +231,7 @@ fn split(line: &str) -> (&str, &str, &str) {
             None => return (origin, tag, rest),
         }
     }
-    // An empty text leaves the level at the end of the line.
+    // If the text is empty, the level is at the end of the line.
     match rest.strip_prefix('[').and_then(|tag| tag.strip_suffix(']')) {
         Some(level) => (origin, level, ""),
         None => (origin, "", rest),
@@ -252,14 +252,15 @@ fn frame_note(text: &str) -> Option<FrameNote> {
     })
 }
 
-/// A frame whose data is so damaged that nothing came of it. Versions of ffmpeg word it differently.
+/// Returns true for a frame that could not be decoded because its data is damaged. The words differ between
+/// versions of ffmpeg.
 fn never_decoded(text: &str) -> bool {
     text.starts_with("Error while decoding stream #")
         || text.starts_with("Error submitting packet to decoder")
 }
 
-/// Decoders that hide no damage and do not mark the frame either: what they say of a broken slice
-/// or row.
+/// Returns true for messages about a broken slice or row, from decoders that neither conceal damage nor mark the
+/// frame.
 fn damaged_silently(origin: &str, text: &str) -> bool {
     match origin {
         "hevc" => {
@@ -276,7 +277,7 @@ pub(crate) fn leading_number(text: &str) -> Option<u32> {
     text.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
-/// A span of time from seconds that may be anything.
+/// Converts seconds to a duration. The number may have any value.
 pub(crate) fn duration(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }

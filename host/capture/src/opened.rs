@@ -1,4 +1,4 @@
-//! Sources that ffmpeg opens by itself: files, and what this program does not read.
+//! Sources that ffmpeg opens itself: files, and sources that this program does not read.
 
 use std::{io, path::Path};
 
@@ -19,7 +19,7 @@ use crate::{
     unfed::{Decoded, decode},
 };
 
-/// Captures it, from the start of the process to a clip, or to the reason why there is none.
+/// Captures a source, from the start of the process to a clip or to the reason why there is none.
 pub(crate) async fn capture<T, F: Future<Output = Option<T>>>(
     job: Job<'_>,
     enough: impl FnOnce(Clip) -> F,
@@ -41,7 +41,7 @@ pub(crate) async fn capture<T, F: Future<Output = Option<T>>>(
     };
     let damage = match source {
         Source::File(path) if format == Some(JPEG) => {
-            // Where it cannot be read, ffmpeg says so.
+            // If the file cannot be read, ffmpeg reports the error.
             let bytes = read_up_to(path, MAX_UNIT_BYTES).await.unwrap_or_default();
             sound::damage_of(bytes.into()).await
         }
@@ -73,7 +73,7 @@ pub(crate) async fn capture<T, F: Future<Output = Option<T>>>(
     notes.damaged(damage.as_slice());
     handed_over.unwrap_or(Ok(())).map_err(|e| no_handover(&e))?;
     notes.starved(config)?;
-    // ffmpeg calls an RTSP server that never answers invalid data.
+    // For an RTSP server that never answers, ffmpeg reports invalid data.
     let in_vain = !notes.is_open() && started.elapsed() >= config.connect_timeout;
     let notes = if in_vain { notes.timed_out() } else { notes };
     conclude(job, &notes, frames, end).map(Capture::Whole)
@@ -83,7 +83,7 @@ fn no_handover(error: &io::Error) -> Failure {
     Failure::new(Kind::FfmpegFailed, format!("the address could not be handed to ffmpeg: {error}"))
 }
 
-/// The first bytes of a file; an error where it is none.
+/// Reads the first bytes of a file. Returns an error if the path is no file.
 async fn read_head(path: &Path) -> io::Result<Vec<u8>> {
     let facts = tokio::fs::metadata(path).await?;
     if !facts.is_file() {

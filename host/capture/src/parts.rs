@@ -1,4 +1,4 @@
-//! Reading a clip in two parts, with somebody who thinks about the first.
+//! Reads a clip in two parts. The caller examines the first part.
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
@@ -16,20 +16,20 @@ use crate::{
     request::ClipRequest,
 };
 
-/// While somebody thinks about the first part of a capture, nothing is read for so long: what is decoded
-/// meanwhile may turn out to be unwanted. For longer no camera is kept waiting.
+/// How long reading pauses while the caller examines the first part: frames that are decoded meanwhile may turn
+/// out to be unwanted. A camera is not kept waiting for longer.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// What came of reading.
+/// The result of reading.
 pub(crate) enum Read<T> {
     /// The first part was enough.
     Enough(T),
-    /// All was read.
+    /// Everything was read.
     End(End),
 }
 
-/// Reads all that is wanted, unless `part` of it turns out to be enough, which is asked once. Whoever feeds the decoder
-/// is told the stage.
+/// Reads all wanted frames, unless the first part (`part`) turns out to be enough. `enough` is asked once. The
+/// stage is sent to the code that feeds the decoder.
 pub(crate) async fn read<R: AsyncRead + Unpin, T, F: Future<Output = Option<T>>>(
     reading: &mut Reading<'_, R>,
     request: &ClipRequest,
@@ -52,7 +52,7 @@ pub(crate) async fn read<R: AsyncRead + Unpin, T, F: Future<Output = Option<T>>>
     };
     let mut answer = pin!(enough(clip));
     let answered = timeout(PAUSE, &mut answer).await;
-    // That nothing was read meanwhile is not the source's fault.
+    // The source is not to blame for the pause in reading.
     reading.late += began.elapsed();
     if let Ok(Some(answer)) = answered {
         return Read::Enough(answer);

@@ -1,4 +1,4 @@
-//! Pictures and containers that this program fetches and ffmpeg reads from its input, as they are.
+//! Pictures and containers that this program fetches and passes unchanged to the input of ffmpeg.
 
 use bytes::Bytes;
 use tokio::{io::AsyncWriteExt, process::ChildStdin};
@@ -15,19 +15,19 @@ use crate::{
     unfed::{Decoded, decode},
 };
 
-/// What goes through the pipe.
+/// The content of the pipe.
 pub(crate) enum Content {
-    /// A picture, which is there.
+    /// A picture that has arrived completely.
     Picture(Bytes),
-    /// What arrives.
+    /// A body that is still arriving.
     Body(Box<Body>),
 }
 
 impl Content {
-    /// Writes all of it; why the camera sent no more, where that was no end.
+    /// Writes the whole content. Returns why the camera stopped sending, if it stopped before the end.
     async fn write(self, mut pipe: ChildStdin) -> Option<Failure> {
         match self {
-            // Where the process is gone, its log says why.
+            // If the process is gone, its log tells the reason.
             Self::Picture(bytes) => {
                 pipe.write_all(&bytes).await.ok();
                 None
@@ -48,7 +48,7 @@ impl Content {
     }
 }
 
-/// Captures it with this demuxer.
+/// Captures the content with this demuxer.
 pub(crate) async fn capture<T, F: Future<Output = Option<T>>>(
     job: Job<'_>,
     content: Content,
@@ -75,11 +75,11 @@ pub(crate) async fn capture<T, F: Future<Output = Option<T>>>(
     notes.damaged(damage.as_slice());
     let count = frames.len();
     conclude(job, &notes, frames, end).map(Capture::Whole).map_err(|failure| match written.flatten() {
-        // That the camera stopped sending is the cause of what ffmpeg says.
+        // The camera stopped sending, which caused ffmpeg's message.
         Some(broke) if failure.kind != Kind::TooLarge => {
             Failure::new(broke.kind, format!("after {count} frames: {}", broke.detail))
         }
-        // What begins like a container is media, even where nothing can be made of it.
+        // Data that begins like a container is media, even if it cannot be decoded.
         _ if failure.kind == Kind::NotMedia => Failure::new(Kind::NothingDecodes, failure.detail),
         _ => failure,
     })

@@ -1,4 +1,4 @@
-//! One ffmpeg process: started within its bounds, and gone when it is dropped.
+//! One ffmpeg process: it starts within its limits, and ends when it is dropped.
 
 use std::{ffi::OsString, io, os::unix::process::ExitStatusExt, process::Stdio, time::Duration};
 
@@ -12,24 +12,25 @@ use crate::{
     journal::StepKind,
 };
 
-/// Bytes that ffmpeg may be ahead by: what Linux grants to everybody.
+/// The size of the pipe from ffmpeg in bytes, and so how far ffmpeg may be ahead. Linux grants this size to every
+/// user.
 const PIPE_BYTES: usize = 1 << 20;
 
-/// A process that runs.
+/// A running process.
 pub(crate) struct Process {
     child: Child,
     pub(crate) pid: u32,
     pub(crate) stdout: ChildStdout,
     pub(crate) stderr: ChildStderr,
-    /// Where it is fed.
+    /// The input through which the process is fed.
     pub(crate) stdin: Option<ChildStdin>,
 }
 
-/// What ends a process.
+/// The handle that ends a process.
 pub(crate) struct End(Child);
 
 impl Process {
-    /// Starts it with these arguments; `fed` through its input, or with none.
+    /// Starts a process with these arguments. It has an input only if `fed` is true.
     pub(crate) fn start(
         config: &CaptureConfig,
         arguments: Vec<OsString>,
@@ -44,7 +45,7 @@ impl Process {
             .stdin(if fed { Stdio::piped() } else { Stdio::null() })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            // Its own group: an interrupt at the terminal is for this program to deal with.
+            // The process has its own group: this program handles an interrupt at the terminal.
             .process_group(0)
             .kill_on_drop(true)
             .spawn();
@@ -57,11 +58,11 @@ impl Process {
         else {
             return Err(failed("a pipe to ffmpeg is missing".into()));
         };
-        // As far as the system grants it: each time that the pipe is full costs two switches between processes.
+        // The system may refuse this size. Each time the pipe is full, two switches between processes follow.
         if let Err(error) = rustix::pipe::fcntl_setpipe_size(&stdout, PIPE_BYTES) {
             tracing::debug!(%error, "the pipe from ffmpeg stays small");
         }
-        // Before it is told what to open: nothing that is not trusted reaches it without its bounds.
+        // The limits are set before the process learns what to open: no untrusted data reaches it without limits.
         confinement::confine(pid, config.memory_bytes, processor_time)
             .map_err(|e| failed(format!("ffmpeg cannot be given its limits: {e}")))?;
         let stdin = child.stdin.take();
@@ -69,20 +70,20 @@ impl Process {
         Ok(Self { child, pid, stdout, stderr, stdin })
     }
 
-    /// Its pipes, and what ends it.
+    /// Returns the pipes, and the handle that ends the process.
     pub(crate) fn split(self) -> (ChildStdout, ChildStderr, Option<ChildStdin>, End) {
         (self.stdout, self.stderr, self.stdin, End(self.child))
     }
 }
 
 impl End {
-    /// Ends it, if it has not ended by itself.
+    /// Ends the process if it still runs.
     pub(crate) fn kill(&mut self) {
-        // That the process is gone already is no failure.
+        // It is no failure if the process is gone already.
         drop(self.0.start_kill());
     }
 
-    /// Waits until it is gone; whether it had used up its processor time.
+    /// Waits until the process is gone. Returns whether it had used up its processor time.
     pub(crate) async fn is_out_of_time(&mut self) -> bool {
         let ended = self.0.wait().await;
         ended.is_ok_and(|status| status.signal() == Some(Signal::XCPU.as_raw()))

@@ -1,4 +1,4 @@
-//! What is odd about a stream that can be judged all the same: told of what was measured while it was read.
+//! Oddities of a stream that can be judged nevertheless. They are derived from measurements during reading.
 
 use std::{fmt, time::Duration};
 
@@ -8,31 +8,31 @@ use crate::{
     journal::{Measured, Record, StepKind, Transport},
 };
 
-/// A request that takes so long tells of a camera or a network at its limits.
+/// A request that takes at least this long points to an overloaded camera or network.
 const SLOW: Duration = Duration::from_secs(2);
-/// Keyframes that far apart make whoever comes wait for a picture.
+/// Keyframes at least this far apart make every new viewer wait for a picture.
 const FAR_APART: Duration = Duration::from_secs(5);
-/// A pause of a stream of several pictures a second.
+/// The shortest time that counts as a pause, in a stream of several pictures per second.
 const PAUSE: Duration = Duration::from_secs(1);
-/// A rate that differs by that share is another one.
+/// The largest share by which two rates may differ and still count as equal.
 const OTHER_RATE: f64 = 0.25;
-/// Time that a rate is measured over.
+/// The shortest time over which a rate is measured.
 const LEAST_SPAN: Duration = Duration::from_secs(2);
 
-/// One way to be odd.
+/// One oddity of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Quirk {
-    /// Requests are answered after seconds.
+    /// Answers to requests take seconds.
     SlowAnswers,
-    /// It sends on to another address.
+    /// The camera redirects to another address.
     SendsOn,
-    /// It takes no TCP, and sends over UDP.
+    /// The camera refuses TCP, and sends over UDP.
     UdpOnly,
-    /// The password travels readable.
+    /// The password is sent in readable form.
     PasswordReadable,
-    /// The answer calls a picture or a stream something else.
+    /// The content type of the answer does not match the picture or stream.
     CalledOtherwise,
-    /// ffmpeg reads it by itself.
+    /// ffmpeg reads the stream itself.
     HandedOver,
     /// Keyframes are far apart.
     KeyframesFarApart,
@@ -40,20 +40,20 @@ pub enum Quirk {
     PacketsLost,
     /// The stream pauses.
     Pauses,
-    /// Pictures arrive at another rate than is declared.
+    /// Pictures arrive at another rate than the declared one.
     RateDiffers,
     /// The camera's clock jumps.
     ClockJumps,
     /// The camera's clock stands still.
     ClockStandsStill,
-    /// The camera's clock runs wrong.
+    /// The camera's clock runs too fast or too slow.
     ClockRunsWrong,
     /// Pictures are damaged.
     Damaged,
 }
 
 impl Quirk {
-    /// All of them.
+    /// All oddities.
     pub const ALL: &'static [Self] = &[
         Self::SlowAnswers,
         Self::SendsOn,
@@ -71,7 +71,7 @@ impl Quirk {
         Self::Damaged,
     ];
 
-    /// The stable word for programs.
+    /// The stable identifier for programs.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
@@ -92,7 +92,7 @@ impl Quirk {
         }
     }
 
-    /// What it is, in English.
+    /// A description in English.
     #[must_use]
     pub const fn summary_en(self) -> &'static str {
         match self {
@@ -113,7 +113,7 @@ impl Quirk {
         }
     }
 
-    /// The same in Chinese.
+    /// A description in Chinese.
     #[must_use]
     pub const fn summary_zh(self) -> &'static str {
         match self {
@@ -134,7 +134,7 @@ impl Quirk {
         }
     }
 
-    /// Those of a capture: what was written of it, and what came of it where that is a clip.
+    /// Returns the oddities of a capture, from its record, and from its clip if there is one.
     #[must_use]
     pub fn of(record: &Record, clip: Option<&Clip>) -> Vec<Self> {
         let measured = &record.measured;
@@ -181,7 +181,7 @@ impl fmt::Display for Quirk {
     }
 }
 
-/// The rate while nothing pauses.
+/// The rate while the stream does not pause.
 fn typical_rate(measured: &Measured) -> Option<f64> {
     measured.stamped_rate.or(measured.declared_rate).or(measured.frame_rate)
 }
@@ -192,12 +192,12 @@ fn differs(measured: &Measured) -> bool {
 }
 
 fn are_far_apart(measured: &Measured) -> bool {
-    // One of them, and none after it for as long as was looked.
+    // There was at most one keyframe, and no other one while the stream was read.
     let alone = measured.keyframes <= 1 && measured.span >= FAR_APART;
     alone || measured.keyframe_interval.is_some_and(|interval| interval >= FAR_APART)
 }
 
-/// Whether an answer calls a picture a text, or something else that it is not.
+/// Returns whether an answer declares a picture as text or as another wrong type.
 fn is_called_otherwise(record: &Record) -> bool {
     let last = record.steps.iter().rfind(|step| step.kind == StepKind::Request);
     let called = last.and_then(|step| step.answered.split_once("Content-Type: ")).map(|(_, rest)| rest);

@@ -1,4 +1,4 @@
-//! Whether a camera takes a connection, and nothing else: it is asked for nothing.
+//! Checks whether a camera accepts a connection. No request is sent.
 
 use std::time::Duration;
 

@@ -1,5 +1,4 @@
-//! Reading what ffmpeg gives: frames from its output, and from its log what they are and what the decoder
-//! complained of.
+//! Reads the output of ffmpeg: the frames, and the log with the facts about them and the decoder's complaints.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -21,37 +20,37 @@ use crate::{
     source::{Source, SourceKind},
 };
 
-/// Bytes of a line of ffmpeg's log that are looked at.
+/// The most bytes of a line in ffmpeg's log that are kept.
 const MAX_LINE_BYTES: usize = 4 << 10;
 
-/// Why reading frames came to an end.
+/// Why reading frames ended.
 pub(crate) enum End {
-    /// There is enough.
+    /// There are enough frames.
     Enough,
-    /// The next frame has another size: with it another clip begins.
+    /// The next frame has another size, so another clip begins with it.
     Changed,
     /// ffmpeg closed its output.
     Closed,
-    /// No frame came for as long as a stream may be silent.
+    /// No frame arrived for as long as a stream may be silent.
     Silent,
-    /// The whole took too long.
+    /// The deadline has passed.
     Late,
-    /// The next frame is larger than a clip may be.
+    /// With the next frame the clip would be too large.
     TooLarge,
-    /// Samples could not be read or do not make a frame.
+    /// Samples could not be read or do not form a frame.
     Broken(String),
 }
 
-/// Where the time of a frame is from.
+/// The origin of a frame's time.
 pub(crate) enum Times<'a> {
-    /// The stream has it.
+    /// The stream's own timestamps.
     Stream,
-    /// What was fed was noted when it arrived, and is all wanted.
+    /// The ledger, which has the arrival times of fed pictures. All decoded frames are wanted.
     Fed(&'a Mutex<Ledger>),
 }
 
-/// The frames of a clip that is being made. A live stream begins at its first keyframe; what precedes it is
-/// made up by the decoder.
+/// The frames of a clip in progress. A live stream begins at its first keyframe, because the decoder makes up the
+/// frames before it.
 pub(crate) struct Reading<'a, R> {
     samples: R,
     times: Times<'a>,
@@ -59,10 +58,10 @@ pub(crate) struct Reading<'a, R> {
     picker: Picker,
     patience: Duration,
     max_bytes: usize,
-    /// When the whole has taken too long.
+    /// The deadline of the whole capture.
     pub(crate) late: Instant,
     pub(crate) frames: Vec<Arc<Frame>>,
-    /// The stream's own time at the first frame.
+    /// The stream's own time of the first frame.
     first: Option<f64>,
     held: usize,
     journal: Journal,
@@ -92,7 +91,7 @@ impl<'a, R: AsyncRead + Unpin> Reading<'a, R> {
         }
     }
 
-    /// Reads on until there are enough frames or no more come.
+    /// Reads until there are enough frames or no more arrive.
     pub(crate) async fn rest(&mut self) -> End {
         loop {
             match self.next().await {
@@ -102,7 +101,7 @@ impl<'a, R: AsyncRead + Unpin> Reading<'a, R> {
         }
     }
 
-    /// Reads until `part` has what it wants; the end, where that comes first.
+    /// Reads until `part` has all frames that it wants. Returns the end if reading ends earlier.
     pub(crate) async fn until(&mut self, mut part: Picker) -> Option<End> {
         while part.runs() {
             match self.next().await {
@@ -114,10 +113,10 @@ impl<'a, R: AsyncRead + Unpin> Reading<'a, R> {
         None
     }
 
-    /// Reads one frame; its time and whether it is a keyframe, where it became part of the clip.
+    /// Reads one frame. If the frame became part of the clip, returns its time and whether it is a keyframe.
     async fn next(&mut self) -> Result<Option<(Duration, bool)>, End> {
-        // Opening a source and waiting for its first keyframe may take all the time there is;
-        // ffmpeg watches the connection itself, or whoever feeds it does.
+        // Opening a source and waiting for its first keyframe may take until the deadline. Meanwhile ffmpeg, or
+        // the code that feeds it, watches the connection.
         let watched = self.frames.is_empty() || matches!(self.times, Times::Fed(_));
         let patience = if watched { self.late } else { Instant::now() + self.patience };
         let until = patience.min(self.late);
@@ -159,13 +158,13 @@ impl<'a, R: AsyncRead + Unpin> Reading<'a, R> {
         if self.picker.runs() { Ok(Some((timestamp, note.keyframe))) } else { Err(End::Enough) }
     }
 
-    /// Time after the clip's first frame. A stream without timestamps, or whose clock jumps back,
-    /// stands still rather than going backwards.
+    /// The time after the clip's first frame. If a stream has no timestamps or its clock jumps back, the time
+    /// stands still and does not go backwards.
     fn timestamp(&mut self, note: &FrameNote) -> Duration {
         let before = self.frames.last().map_or(Duration::ZERO, |frame| frame.timestamp);
         let seconds = match &self.times {
             Times::Stream => note.seconds,
-            // The lowest bit is not of the place.
+            // The lowest bit does not belong to the place.
             Times::Fed(ledger) => note
                 .ticks
                 .and_then(|ticks| ledger.lock().arrival(ticks / 2))
@@ -177,8 +176,8 @@ impl<'a, R: AsyncRead + Unpin> Reading<'a, R> {
     }
 }
 
-/// Reads the log to its end, and announces frames as they are told of. `address` is what ffmpeg was told to open in place of
-/// the source.
+/// Reads the log to its end, and announces the frames in it. `address` is the address that ffmpeg was told to open
+/// in place of the source.
 pub(crate) async fn read_log(
     stderr: impl AsyncRead + Unpin,
     source: &Source,
@@ -190,7 +189,8 @@ pub(crate) async fn read_log(
     let mut lines = BufReader::new(stderr);
     let mut line = Vec::new();
     let mut begun = false;
-    // A live stream is always joined in its middle; a recording where its first frame is no keyframe.
+    // A live stream is always joined in the middle. A recording counts as joined in the middle if its first frame
+    // is no keyframe.
     let mut joined = source.kind() != SourceKind::File;
     while matches!(read_line(&mut lines, &mut line).await, Ok(true)) {
         let mut text = String::from_utf8_lossy(&line);
@@ -211,13 +211,14 @@ pub(crate) async fn read_log(
                 }
             }
             joined |= !begun;
-            // Nobody listens any more once there are enough; the log is read on for its own sake.
+            // The receiver is gone once there are enough frames. The log is read to its end nevertheless, for its
+            // facts.
             drop(announce.send(note));
         }
     }
 }
 
-/// Writes down what ffmpeg opens by itself, and what video it finds there.
+/// Records what ffmpeg opens itself, and the video that it finds.
 fn open(line: &str, journal: &Journal) {
     if let Some((_, opening)) = line.split_once("] Opening '")
         && let Some((address, _)) = opening.split_once("' for reading")
@@ -231,7 +232,7 @@ fn open(line: &str, journal: &Journal) {
     }
 }
 
-/// Reads one line, of which no more than [`MAX_LINE_BYTES`] are kept. False at the end.
+/// Reads one line, and keeps at most [`MAX_LINE_BYTES`] of it. Returns false at the end.
 async fn read_line(lines: &mut (impl AsyncBufReadExt + Unpin), line: &mut Vec<u8>) -> io::Result<bool> {
     line.clear();
     let mut any = false;

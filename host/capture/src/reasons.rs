@@ -1,8 +1,8 @@
-//! The reasons that ffmpeg's words stand for.
+//! The reasons behind ffmpeg's messages.
 
 use crate::{error::CaptureErrorKind as Kind, notes::leading_number};
 
-/// The reason that an error's words stand for.
+/// Returns the reason behind an error message.
 pub(crate) fn reason(text: &str) -> Option<Kind> {
     const WORDS: &[(&str, Kind)] = &[
         ("Failed to resolve hostname", Kind::NoSuchHost),
@@ -44,7 +44,7 @@ pub(crate) fn reason(text: &str) -> Option<Kind> {
     if lower.contains("certificate") {
         return Some(Kind::TlsFailed);
     }
-    // "method DESCRIBE failed: 454 Session Not Found" and the like of RTSP.
+    // "method DESCRIBE failed: 454 Session Not Found" and similar messages about RTSP.
     if let Some((_, answer)) = text.split_once(" failed: ")
         && text.starts_with("method ")
     {
@@ -52,7 +52,7 @@ pub(crate) fn reason(text: &str) -> Option<Kind> {
             Some(401) => Kind::Unauthorized,
             Some(403) => Kind::Forbidden,
             Some(404) => Kind::NotFound,
-            // Nothing was set up that could be played: of what the server has, nothing is video.
+            // No stream was set up that could be played: the server has no video.
             Some(454 | 455) if text.starts_with("method PLAY") => Kind::NoVideo,
             _ => Kind::ServerError,
         });
@@ -60,7 +60,7 @@ pub(crate) fn reason(text: &str) -> Option<Kind> {
     WORDS.iter().find(|(words, _)| text.contains(words)).map(|(_, kind)| *kind)
 }
 
-/// Said of everything that fails.
+/// Returns true for words that ffmpeg prints for every failure.
 pub(crate) fn is_plain(text: &str) -> bool {
     ["Invalid data found when processing input", "Input/output error", "End of file", "Conversion failed!"]
         .iter()

@@ -1,67 +1,69 @@
-//! How much of a source a clip shall hold, and which of its frames one of those who asked sees.
+//! How much of a source a clip must cover, and which of its frames each requester sees.
 //!
-//! Diagnoses want different things of one clip: a stretch in full to tell motion, a picture now and
-//! then over a longer one to tell a freeze. All stretches begin with the clip. An interval divides the time
-//! into slots, and the first frame of each slot is kept; so whether a frame is kept for one stretch depends on
-//! no other stretch, and whoever asked is given the same frames, alone or in company. Every keyframe that follows
-//! another kind of frame is kept besides, since a picture that changes at a keyframe only is what a freeze
-//! looks like.
+//! Diagnoses need different parts of one clip: every frame of a stretch to detect motion, or an occasional frame
+//! of a longer stretch to detect a freeze. All stretches begin with the clip. An interval divides the time into
+//! slots, and the first frame of each slot is kept. Whether a frame is kept for one stretch therefore depends on
+//! no other stretch, and a requester receives the same frames, alone or together with others. Every keyframe that
+//! follows another kind of frame is kept too, because a picture that changes only at keyframes is a sign of a
+//! freeze.
 
 use std::{cmp::Reverse, time::Duration};
 
-/// Slots begin this much before their time: timestamps are rounded, and they jitter.
+/// Slots begin this much before their time, because timestamps are rounded and jitter.
 pub(crate) const SLACK: Duration = Duration::from_millis(20);
 
-/// Frames at one interval, from the clip's first frame on.
+/// Frames at one interval, beginning with the clip's first frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stretch {
-    /// The least number of frames, at least 1. It goes on beyond its span until there are as many.
+    /// The smallest number of frames, at least 1. The stretch continues beyond its span until it has this many.
     pub min_frames: u32,
-    /// Time between two frames at the most; zero for every frame that the source sends.
+    /// The longest wanted time between two frames: the first frame of each slot of this length is kept. Zero for
+    /// every frame that the source sends.
     pub interval: Duration,
-    /// The time that it covers; zero where pictures are enough, whatever lies between them.
+    /// The time that the stretch covers. Zero if the number of frames is enough, whatever the time between them.
     pub span: Duration,
 }
 
 impl Stretch {
-    /// True while it wants more, where there are so many frames, the last of them at `covered`.
+    /// True while the stretch needs more than these frames, the last of which is at `covered`.
     fn runs(&self, frames: usize, covered: Duration) -> bool {
         frames < self.min_frames as usize || covered + SLACK < self.span
     }
 
-    /// Zero for every frame, also where pictures are enough.
+    /// The length of a slot. Zero for every frame, also if the number of frames is enough.
     pub(crate) const fn slot(&self) -> Duration {
         if self.span.is_zero() { Duration::ZERO } else { self.interval }
     }
 
-    /// A single picture, which any other stretch begins with.
+    /// True for a single picture, which is the beginning of any other stretch.
     const fn is_still(&self) -> bool {
         self.span.is_zero() && self.min_frames <= 1
     }
 
-    /// Whether all frames that `other` wants are kept for this one, once it wants as many.
+    /// Returns whether this stretch keeps all frames that `other` wants, once it wants as many.
     fn satisfies(&self, other: &Self) -> bool {
         let (own, others) = (self.slot().as_micros(), other.slot().as_micros());
         let span = other.span.as_micros();
         let finer = own == 0 || (others > 0 && others.is_multiple_of(own));
-        // The last slot of the other may begin after its span.
+        // The last slot of `other` may begin after its span.
         let longer = self.span >= other.span + other.slot()
             || (self.span >= other.span && span.is_multiple_of(others.max(1)));
-        // So many that it goes on beyond its span would be counted among the finer ones.
+        // If `other` continued beyond its span to reach its number of frames, the finer frames of this stretch
+        // would count instead.
         let few = others == 0 || u128::from(other.min_frames) <= span / others + 1;
         other.is_still() || (finer && longer && few)
     }
 }
 
-/// Chooses the frames of one stretch, which it is told of in their order.
+/// Chooses the frames of one stretch. It receives all frames in their order.
 #[derive(Debug, Clone)]
 pub(crate) struct Picking {
     stretch: Stretch,
     taken: usize,
     covered: Duration,
-    /// That of the last frame, whether it was taken or not.
+    /// The slot of the last frame, whether or not the frame was taken.
     slot: u128,
-    /// Whether the last one that was taken is a keyframe.
+    /// True if the last frame that was taken is a keyframe.
     keyframe: bool,
 }
 
@@ -70,12 +72,12 @@ impl Picking {
         Self { stretch, taken: 0, covered: Duration::ZERO, slot: 0, keyframe: false }
     }
 
-    /// True while it wants more.
+    /// True while the stretch needs more frames.
     pub(crate) fn runs(&self) -> bool {
         self.stretch.runs(self.taken, self.covered)
     }
 
-    /// Whether it takes this frame.
+    /// Returns whether the stretch takes this frame.
     pub(crate) fn takes(&mut self, timestamp: Duration, keyframe: bool) -> bool {
         if !self.runs() {
             return false;
@@ -94,31 +96,31 @@ impl Picking {
     }
 }
 
-/// What a set of diagnoses needs to see.
+/// The frames that a set of diagnoses needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClipRequest {
-    /// What was asked for, each once: the longest first, of those alike in length the finest.
+    /// The requested stretches without duplicates, the longest first. Among equally long ones the finest is first.
     asked: Vec<Stretch>,
-    /// At least one, none of which satisfies another, the longest last.
+    /// At least one stretch. None satisfies another. The longest is last.
     stretches: Vec<Stretch>,
 }
 
 impl From<Stretch> for ClipRequest {
     fn from(stretch: Stretch) -> Self {
-        // The interval of mere pictures says nothing.
+        // The interval has no meaning if only the number of frames counts.
         let stretch = Stretch { interval: stretch.slot(), ..stretch };
         Self { asked: vec![stretch], stretches: vec![stretch] }
     }
 }
 
 impl ClipRequest {
-    /// A single picture.
+    /// Requests a single picture.
     #[must_use]
     pub fn still() -> Self {
         Stretch { min_frames: 1, interval: Duration::ZERO, span: Duration::ZERO }.into()
     }
 
-    /// What satisfies both.
+    /// Merges two requests into one that satisfies both.
     #[must_use]
     pub fn merge(self, other: Self) -> Self {
         let mut asked = self.asked;
@@ -126,7 +128,7 @@ impl ClipRequest {
         asked.sort_by_key(|one| (Reverse(one.span), one.slot(), Reverse(one.min_frames)));
         asked.dedup();
         let mut stretches: Vec<Stretch> = Vec::with_capacity(asked.len());
-        // What satisfies comes before what it satisfies.
+        // A stretch that satisfies another comes before it.
         for one in &asked {
             match stretches.iter_mut().find(|longer| longer.satisfies(one)) {
                 Some(longer) => longer.min_frames = longer.min_frames.max(one.min_frames),
@@ -137,8 +139,8 @@ impl ClipRequest {
         Self { asked, stretches }
     }
 
-    /// What is wanted of the first part of a clip: every stretch from its beginning, up to the last of its slots
-    /// that begins within `limit`. Where none is longer that is all of it.
+    /// Returns the request for the first part of a clip: the beginning of every stretch, up to its last slot that
+    /// begins within `limit`. If no stretch is longer, the first part is the whole clip.
     #[must_use]
     pub fn within(&self, limit: Duration) -> Self {
         let shorter = self.asked.iter().map(|one| {
@@ -155,43 +157,43 @@ impl ClipRequest {
         &self.stretches
     }
 
-    /// Frames without which one of those who ask can say nothing.
+    /// The number of frames without which one of the diagnoses cannot judge.
     #[must_use]
     pub fn min_frames(&self) -> u32 {
         self.stretches.iter().map(|one| one.min_frames).max().unwrap_or(1)
     }
 
-    /// The time that all of it covers.
+    /// The time that all stretches together cover.
     #[must_use]
     pub fn span(&self) -> Duration {
         self.stretches.last().map_or(Duration::ZERO, |longest| longest.span)
     }
 
-    /// True where one picture satisfies it.
+    /// True if one picture satisfies the request.
     #[must_use]
     pub fn is_still(&self) -> bool {
         self.span().is_zero() && self.min_frames() <= 1
     }
 
-    /// Chooses frames for all of it.
+    /// Makes a picker of frames for all stretches.
     pub(crate) fn picker(&self) -> Picker {
         Picker(self.stretches.iter().copied().map(Picking::new).collect())
     }
 }
 
-/// Chooses the frames that one stretch or another wants.
+/// Chooses the frames that at least one stretch wants.
 #[derive(Debug)]
 pub(crate) struct Picker(Vec<Picking>);
 
 impl Picker {
-    /// True while one of them wants more.
+    /// True while a stretch needs more frames.
     pub(crate) fn runs(&self) -> bool {
         self.0.iter().any(Picking::runs)
     }
 
-    /// Whether one of them takes this frame.
+    /// Returns whether a stretch takes this frame.
     pub(crate) fn takes(&mut self, timestamp: Duration, keyframe: bool) -> bool {
-        // Each has to hear of every frame: `any` would stop at the first one that takes it.
+        // Every stretch must see every frame: `any` would stop at the first stretch that takes the frame.
         self.0.iter_mut().map(|one| one.takes(timestamp, keyframe)).filter(|takes| *takes).count() > 0
     }
 }
@@ -214,10 +216,10 @@ mod tests {
         stretches.iter().map(|one| ClipRequest::from(*one)).reduce(ClipRequest::merge).unwrap()
     }
 
-    /// When a source sends frames, and which are keyframes.
+    /// The times at which a source sends frames, and whether each is a keyframe.
     type Sent = Vec<(u64, bool)>;
 
-    /// A source with a frame every `period_ms` and a keyframe every `group` of them.
+    /// Makes a source with a frame every `period_ms` and a keyframe every `group` frames.
     fn sent(period_ms: u64, group: u64) -> Sent {
         (0..60_000 / period_ms).map(|n| (n * period_ms, n.is_multiple_of(group))).collect()
     }
@@ -251,7 +253,7 @@ mod tests {
         assert_eq!(merged(&[freeze, every(1, 100, 3_000)]).stretches(), [every(2, 100, 3_000)]);
         assert_eq!(merged(&[freeze, every(1, 0, 0)]).stretches(), [freeze]);
         assert_eq!(merged(&[freeze, every(4, 0, 0)]).stretches(), [every(4, 0, 0), freeze]);
-        // The slots of half a second begin between those of a fifth.
+        // The slots of half a second begin between those of a fifth of a second.
         assert_eq!(merged(&[freeze, every(1, 500, 2_000)]).stretches(), [every(1, 500, 2_000), freeze]);
         let still = ClipRequest::still();
         assert_eq!(still.clone().merge(every(3, 700, 0).into()).stretches(), [every(3, 0, 0)]);
@@ -295,14 +297,14 @@ mod tests {
                 let span = u64::try_from(one.span.as_millis()).unwrap();
                 let slack = u64::try_from(SLACK.as_millis()).unwrap();
                 prop_assert!(*kept.last().unwrap() + slack >= span);
-                // Never further apart than two slots, or than the source sends them.
+                // The gap is never longer than two slots, plus the interval of the source.
                 let most = 2 * u64::try_from(one.interval.as_millis()).unwrap() + period_ms;
                 let within = kept.windows(2).filter(|pair| pair[0] + slack < span);
                 prop_assert!(within.into_iter().all(|pair| pair[1] - pair[0] <= most));
             }
         }
 
-        /// What a plugin sees depends on no other one that the camera is captured for.
+        /// The frames that a plugin sees do not depend on other plugins for which the camera is captured.
         #[test]
         fn whoever_asked_is_given_the_same_alone_and_in_company(
             asked in prop::collection::vec((1..4_u32, 0..9_u64, 0..5_u64), 1..6),

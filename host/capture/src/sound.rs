@@ -1,37 +1,38 @@
-//! Whether the data of a JPEG are sound. Decoders show what damaged data make of a picture and mostly say nothing:
-//! a bit that is wrong shifts or tints all that follows it. So the coded data are walked through once more, without
-//! making a picture of them (ITU-T T.81, Annexes B, F.2 and C; baseline and extended sequential, Huffman).
+//! Checks whether the data of a JPEG are intact. Decoders show a picture of damaged data and usually report
+//! nothing: a wrong bit shifts or tints everything after it. This module therefore walks through the coded data
+//! once more, without making a picture of them (ITU-T T.81, Annexes B, F.2 and C; baseline and extended
+//! sequential, Huffman).
 
 use bytes::Bytes;
 
-/// Coefficients of a block.
+/// The number of coefficients in a block.
 const BLOCK: usize = 64;
-/// Lengths of codes.
+/// The number of code lengths.
 const LENGTHS: usize = 16;
-/// Codes of up to so many bits, nearly all of them, are looked up.
+/// Codes of up to this many bits, which are nearly all codes, are looked up in a table.
 const SHORT: u32 = 9;
-/// What the mean of a block may be at the most, times eight, either way; and what encoders round besides.
+/// The largest mean of a block, times eight, in either direction, plus a margin for the rounding of encoders.
 const MAX_MEAN: i32 = 1_024 + 64;
-/// Blocks whose mean no picture can have, from which on the data are damaged.
+/// The number of blocks with an impossible mean from which the data count as damaged.
 const IMPOSSIBLE: u32 = 4;
-/// Components of a picture.
+/// The most components of a picture.
 const MAX_COMPONENTS: usize = 4;
-/// Blocks of one unit of an interleaved scan, by the standard.
+/// The most blocks in one unit of an interleaved scan, from the standard.
 const MAX_UNIT_BLOCKS: u32 = 10;
 
 /// Why the data of a picture are damaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Damage {
-    /// A code stands for nothing, or a block has more coefficients than there are.
+    /// A code has no meaning, or a block has too many coefficients.
     Code,
-    /// Blocks are brighter or darker than any can be.
+    /// Some blocks are brighter or darker than possible.
     Mean,
     /// The data end before the picture does.
     Short,
 }
 
 impl Damage {
-    /// In words.
+    /// A description for people.
     pub(crate) const fn words(self) -> &'static str {
         match self {
             Self::Code => "the JPEG data are damaged: a code stands for nothing",
@@ -41,13 +42,14 @@ impl Damage {
     }
 }
 
-/// A table of codes: how many there are of each length, and what they stand for.
+/// A table of codes: the number of codes of each length, and their symbols.
 #[derive(Clone)]
 struct Codes {
-    /// By length: the first code, its place among the symbols, and how many there are.
+    /// For each length: the first code, its index among the symbols, and the number of codes.
     lengths: [(u32, u32, u32); LENGTHS],
     symbols: Vec<u8>,
-    /// By the next bits: the length of the code that they begin with, 0 where it is longer, and its symbol.
+    /// Indexed by the next bits: the length of the code at their beginning, or 0 if the code is longer, and its
+    /// symbol.
     short: Vec<(u8, u8)>,
 }
 
@@ -59,10 +61,10 @@ struct Component {
     quantizer: usize,
 }
 
-/// What the segments before the data say.
+/// The content of the segments before the data.
 #[derive(Default)]
 struct Head {
-    /// The step of the mean, by table.
+    /// The quantisation step of the mean, for each table.
     steps: [i32; 4],
     codes: [[Option<Codes>; 4]; 2],
     components: Vec<Component>,
@@ -70,17 +72,18 @@ struct Head {
     restart: u32,
 }
 
-/// [`damage`], on a thread for work that blocks.
+/// Runs [`damage`] on a thread for blocking work.
 pub(crate) async fn damage_of(bytes: Bytes) -> Option<Damage> {
     tokio::task::spawn_blocking(move || damage(&bytes)).await.ok().flatten()
 }
 
-/// The first damage that is found; none in sound data, and in what is coded otherwise or is no JPEG.
+/// Returns the first damage that is found. None for intact data, for data in another coding, and for data that is
+/// no JPEG.
 pub(crate) fn damage(bytes: &[u8]) -> Option<Damage> {
     walk(bytes).err().flatten()
 }
 
-/// An error without damage is where no more can be told.
+/// Walks through a JPEG. An error without damage means that nothing more can be determined.
 fn walk(bytes: &[u8]) -> Result<(), Option<Damage>> {
     let mut head = Head::default();
     let mut rest = bytes.strip_prefix(&[0xFF, 0xD8]).ok_or(None)?;
@@ -97,7 +100,7 @@ fn walk(bytes: &[u8]) -> Result<(), Option<Damage>> {
             0xDB => head.quantizers(segment).ok_or(None)?,
             0xC4 => head.tables(segment).ok_or(None)?,
             0xC0 | 0xC1 => head.frame(segment).ok_or(None)?,
-            // Progressive, lossless, arithmetic.
+            // Progressive, lossless or arithmetic coding.
             0xC2..=0xCF => return Err(None),
             0xDD => head.restart = u32::from(u16::from_be_bytes(*segment.first_chunk().ok_or(None)?)),
             0xDA => rest = head.scan(segment, rest, &mut impossible)?,
@@ -106,7 +109,7 @@ fn walk(bytes: &[u8]) -> Result<(), Option<Damage>> {
     }
 }
 
-/// The next marker that begins a segment or ends the picture, and what follows it.
+/// Returns the next marker that begins a segment or ends the picture, and the bytes after the marker.
 fn next_marker(bytes: &[u8]) -> Option<(u8, &[u8])> {
     let mut at = 0;
     loop {
@@ -134,7 +137,7 @@ impl Codes {
         codes
     }
 
-    /// The code that these bits, [`SHORT`] of them, begin with: its length and its symbol.
+    /// Returns the length and the symbol of the code at the beginning of these [`SHORT`] bits.
     fn begun_by(&self, bits: u32) -> Option<(u8, u8)> {
         for (length, found) in (1..=SHORT).zip(self.lengths) {
             if let Some(symbol) = self.symbol(bits >> (SHORT - length), found) {
@@ -144,7 +147,8 @@ impl Codes {
         None
     }
 
-    /// The symbol of a code, where one of its length is that small; within, none where it stands for nothing.
+    /// Returns the symbol of a code, if the code is one of this length. The inner value is none if the code has no
+    /// symbol.
     fn symbol(&self, code: u32, (first, place, count): (u32, u32, u32)) -> Option<Option<u8>> {
         (code < first + count)
             .then(|| self.symbols.get((place + code.saturating_sub(first)) as usize).copied())
@@ -193,7 +197,7 @@ impl Head {
         (several && self.size.0 > 0 && self.size.1 > 0).then_some(())
     }
 
-    /// Walks through the data of a scan; what follows them.
+    /// Walks through the data of a scan. Returns the bytes after the scan.
     fn scan<'a>(
         &self,
         segment: &[u8],
@@ -217,7 +221,7 @@ impl Head {
             .components
             .iter()
             .fold((1, 1), |(across, down), one| (one.across.max(across), one.down.max(down)));
-        // A scan of one component has no units but its blocks.
+        // In a scan of one component, each unit is one block.
         let alone = parts.len() == 1;
         let units = match parts.first() {
             Some((one, ..)) if alone => {
@@ -253,13 +257,13 @@ impl Head {
 /// The bits of a scan.
 struct Bits<'a> {
     bytes: &'a [u8],
-    /// The last ones that were read, so many of which are not taken yet.
+    /// The last bits that were read. `count` of them are not taken yet.
     held: u64,
     count: u32,
 }
 
 impl Bits<'_> {
-    /// The difference of a block's mean to that of the one before.
+    /// Returns the difference between a block's mean and that of the block before.
     fn block(&mut self, of_mean: &Codes, others: &Codes) -> Result<i32, Option<Damage>> {
         let size = self.symbol(of_mean)?;
         if size > 11 {
@@ -317,7 +321,7 @@ impl Bits<'_> {
         Ok(u32::try_from(bits).unwrap_or(0))
     }
 
-    /// Reads as many bytes as can be held, up to the next marker.
+    /// Reads as many bytes as fit, up to the next marker.
     fn fill(&mut self) {
         while self.count <= u64::BITS - 8 {
             let (byte, rest) = match self.bytes {
@@ -331,7 +335,7 @@ impl Bits<'_> {
         }
     }
 
-    /// Goes on behind the next restart marker.
+    /// Continues after the next restart marker.
     fn restart(&mut self) -> Result<(), Option<Damage>> {
         let at = self.bytes.windows(2).position(|two| matches!(two, [0xFF, 1..=0xFE]));
         match at.and_then(|at| self.bytes.get(at..)) {
@@ -349,12 +353,12 @@ mod tests {
 
     use super::*;
 
-    /// Blocks of a grey picture, 32 × 32, each of whose means differs from the one before by so much.
+    /// Makes a grey picture of 32 × 32 pixels. Each block's mean differs from the one before by the given value.
     fn picture(differences: [i32; 16]) -> Vec<u8> {
         let mut bytes = vec![0xFF, 0xD8, 0xFF, 0xDB, 0, 67, 0];
         bytes.extend([8; BLOCK]);
         bytes.extend([0xFF, 0xC0, 0, 11, 8, 0, 32, 0, 32, 1, 1, 0x11, 0]);
-        // Means: sizes 0 to 11 in four bits each. Others: the end of the block, in one bit.
+        // Means: sizes 0 to 11 in four bits each. Other coefficients: the end of the block in one bit.
         bytes.extend([0xFF, 0xC4, 0, 31, 0x00, 0, 0, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
         bytes.extend(0..12);
         bytes.extend([0xFF, 0xC4, 0, 20, 0x10, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
@@ -387,7 +391,7 @@ mod tests {
         let mut bright = [0; 16];
         bright[9] = 200;
         assert_eq!(damage(&picture(bright)), Some(Damage::Mean));
-        // Three blocks of them may be an encoder's own way of rounding.
+        // Up to three such blocks may result from an encoder's rounding.
         bright = [0; 16];
         bright[13] = 200;
         assert_eq!(damage(&picture(bright)), None);

@@ -1,4 +1,4 @@
-//! Where pictures come from. Whatever is shown of a source has its credentials masked.
+//! The origin of pictures. Credentials are masked wherever a source is shown.
 
 use std::{
     ffi::OsStr,
@@ -12,14 +12,14 @@ use url::Url;
 
 use crate::auth;
 
-/// How a source is reached.
+/// The way to reach a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SourceKind {
     /// `rtsp://` or `rtsps://`.
     Rtsp,
     /// `http://` or `https://`: a snapshot, a recording or a stream.
     Http,
-    /// A file of this machine.
+    /// A file on this machine.
     File,
 }
 
@@ -28,23 +28,23 @@ pub enum SourceKind {
 pub enum Source {
     /// A camera, a recorder or any other server.
     Remote(Url),
-    /// A file of this machine.
+    /// A file on this machine.
     File(PathBuf),
 }
 
-/// A text that is no source.
+/// Why a text is no source.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SourceError {
-    /// There is nothing.
+    /// The text is empty.
     #[error("the source is empty; an rtsp:// or http(s):// address or a file is wanted")]
     Empty,
-    /// An address that cannot be taken apart.
+    /// The address cannot be parsed.
     #[error("the source is no valid address: {0}")]
     Invalid(String),
-    /// An address that is written otherwise than addresses are, so that it would name something else.
+    /// The address is not written as addresses must be, and would therefore name something else.
     #[error(transparent)]
     Address(#[from] AddressError),
-    /// A scheme that no camera is read by.
+    /// The scheme is not supported for cameras.
     #[error("sources of the kind {0}:// are not supported; rtsp, rtsps, http, https and file are")]
     Scheme(String),
 }
@@ -61,11 +61,11 @@ impl FromStr for Source {
         }
         check(text)?;
         if !text.contains("://") {
-            // A name may begin or end with a space.
+            // The name of a file may begin or end with a space.
             return Ok(Self::File(text.into()));
         }
         let text = text.trim();
-        // The error of a URL never quotes it, so no credential gets out here.
+        // The error of a URL never quotes the URL, so no credential is exposed.
         let url = Url::parse(text).map_err(|e| SourceError::Invalid(e.to_string()))?;
         match url.scheme() {
             "file" => url
@@ -88,7 +88,7 @@ impl From<&Path> for Source {
 }
 
 impl Source {
-    /// How it is reached.
+    /// The way to reach the source.
     #[must_use]
     pub fn kind(&self) -> SourceKind {
         match self {
@@ -98,9 +98,9 @@ impl Source {
         }
     }
 
-    /// What names it, whoever is let in: all of an address but user and password before the `@`, with the
-    /// secrets of its query, since a token alone may tell two cameras apart. For digests; never shown or kept as
-    /// it is.
+    /// The bytes that identify the source, whichever user logs in: the address without user and password before
+    /// the `@`, but with the secrets of its query, because a token alone may distinguish two cameras. They are for
+    /// digests, and are never shown or stored.
     #[must_use]
     pub fn identity(&self) -> Vec<u8> {
         match self {
@@ -122,8 +122,9 @@ impl Source {
         }
     }
 
-    /// What named it for versions that masked every secret first, where that named no other camera too: where
-    /// user and password alone were masked. None where it is [`Source::identity`] itself.
+    /// The bytes that identified the source in versions that masked every secret first. None if they might also
+    /// have named another camera, because more than user and password was masked. None also if they equal
+    /// [`Source::identity`].
     #[must_use]
     pub fn former_identity(&self) -> Option<Vec<u8>> {
         let Self::Remote(url) = self else { return None };
@@ -149,20 +150,20 @@ impl Source {
         is_other.then(|| text.into_bytes())
     }
 
-    /// Replaces what a program printed of this source's credentials, and of those of other addresses.
+    /// Masks this source's credentials, and those of other addresses, in the output of a program.
     pub(crate) fn scrub(&self, text: &str) -> String {
         match self {
             Self::File(_) => text.to_owned(),
             Self::Remote(url) => {
                 let scrubbed = scrubbed(text, url.as_str());
-                // A server may quote what it was asked with.
+                // A server may quote the credentials of the request.
                 auth::proof(url).map_or_else(|| scrubbed.clone(), |proof| scrubbed.replace(&proof, MASK))
             }
         }
     }
 }
 
-/// Parts of names that secrets other than user and password were masked under in former versions.
+/// Parts of parameter names whose values former versions masked, in addition to user and password.
 const FORMERLY_MASKED: &[&str] = &["token", "auth", "secret", "key", "sig"];
 
 impl fmt::Display for Source {
@@ -174,8 +175,8 @@ impl fmt::Display for Source {
     }
 }
 
-/// A name of a file for people. Bytes that are no text are shown as `\xB1`, line breaks as `\n`, so that two
-/// names stay two.
+/// Formats the name of a file for people. Bytes that are not text are shown as `\xB1`, line breaks as `\n`, so
+/// that two different names stay different.
 fn shown_name(name: &OsStr) -> String {
     let mut shown = String::new();
     for chunk in name.as_encoded_bytes().utf8_chunks() {
@@ -230,7 +231,7 @@ mod tests {
         let line = "rtsp://admin:s3cret@camera:554/live?channel=1&Password=s3cret&user=admin: refused";
         assert_eq!(source.scrub(line), format!("{shown}: refused"));
         assert!(!source.scrub("tcp://admin:s3cret@camera: timeout").contains("s3cret"));
-        // "admin:s3cret" as Basic has it.
+        // "admin:s3cret" in Basic encoding.
         assert_eq!(source.scrub("Basic YWRtaW46czNjcmV0"), "Basic ***");
         assert!(!source.scrub("GET /live?channel=1&Password=s3cret&user=admin").contains("s3cret"));
     }
@@ -250,7 +251,7 @@ mod tests {
         let (a, b) = (source("http://relay/snap?token=AAA"), source("http://relay/snap?token=BBB"));
         assert_eq!(a.to_string(), b.to_string());
         assert_ne!(a.identity(), b.identity());
-        // Both were called the same before: whose memory that was cannot be told.
+        // Both had the same name before, so the stored data may belong to either.
         assert_eq!(a.former_identity(), None);
         let former = source("http://u:p@camera/snap?channel=2&pwd=b").former_identity();
         assert_eq!(former.unwrap(), b"http://camera/snap?channel=2&pwd=***");

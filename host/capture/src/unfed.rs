@@ -1,4 +1,5 @@
-//! Decoding what ffmpeg reads by itself or as it comes, at the times that stand in it: files, pictures, containers.
+//! Decodes sources that ffmpeg reads itself or receives unchanged: files, pictures and containers. Frames have the
+//! times that the source gives.
 
 use std::{pin::pin, sync::Arc};
 
@@ -18,22 +19,22 @@ use crate::{
     reading::{End, Reading, Times, read_log},
 };
 
-/// What came of decoding.
+/// The result of decoding.
 pub(crate) enum Decoded<T, C> {
     /// The first part was enough.
     Enough(T),
-    /// All that there is, or that is wanted.
+    /// Everything that exists or is wanted was decoded.
     Whole {
         notes: Notes,
         frames: Vec<Arc<Frame>>,
         end: End,
-        /// What `companion` answered, where it did before the process ended.
+        /// The result of `companion`, if it completed before the process ended.
         companion: Option<C>,
     },
 }
 
-/// Reads what `process` makes of the source of `job`, while `companion` gives it what it asks for. `given` is the
-/// address that ffmpeg was started with in place of the source's.
+/// Reads the output of `process` for the source of `job`, while `companion` provides the input of the process.
+/// `given` is the address with which ffmpeg was started in place of the source's address.
 pub(crate) async fn decode<T, F: Future<Output = Option<T>>, C: Future>(
     job: Job<'_>,
     process: Process,
@@ -51,7 +52,7 @@ pub(crate) async fn decode<T, F: Future<Output = Option<T>>, C: Future>(
     let frames = async {
         let show = |frames| clip_of(source, &notes.lock().clone(), frames).ok();
         let read = read(&mut reading, request, part, &stage, show, &mut enough).await;
-        // Ends the log too.
+        // This ends the log too.
         end_of_it.kill();
         read
     };

@@ -1,4 +1,4 @@
-//! Files: containers, still pictures, and everything that is neither.
+//! Files: containers, still pictures, and files that are neither.
 
 #![cfg(test)]
 
@@ -67,7 +67,8 @@ async fn a_slow_source_is_seen_until_there_are_frames_enough() {
     let file = make(dir.path(), "a.mp4", slow);
     let clip = capture(&Source::File(file), ClipRequest::from(STRETCH).merge(IN_FULL.into())).await.unwrap();
     let at: Vec<_> = clip.frames().iter().map(|frame| frame.timestamp.as_millis()).collect();
-    // Twenty-five take 2.4 seconds here; what is left of the three has pictures only.
+    // Twenty-five frames take 2.4 seconds here. For the rest of the three seconds, only one frame per slot is
+    // kept.
     assert_eq!(at, (0..25).map(|n| 100 * n).chain([2_600, 2_800, 3_000]).collect::<Vec<_>>());
 }
 
@@ -105,7 +106,7 @@ async fn still_pictures_are_clips_of_one_frame() {
         [("a.jpg", SampleRange::Full), ("a.png", SampleRange::Limited), ("a.bmp", SampleRange::Limited)]
     {
         let file = make(dir.path(), name, source);
-        // The name does not matter, the first bytes do.
+        // Only the first bytes count, not the name.
         let odd = dir.path().join(format!("-i %d;{name}.bin"));
         fs::rename(&file, &odd).unwrap();
         let clip = capture(&Source::File(odd), STRETCH).await.unwrap();
@@ -231,7 +232,7 @@ async fn a_stream_that_never_decodes_is_told_so() {
     let dir = tempfile::tempdir().unwrap();
     let file = h264(dir.path(), "a.mp4", 2);
     let mut bytes = fs::read(&file).unwrap();
-    // All of the samples, none of the tables that describe them.
+    // All samples are erased, but not the tables that describe them.
     let data = bytes.windows(4).position(|four| four == b"mdat").unwrap() + 4;
     let end = bytes.windows(4).position(|four| four == b"moov").unwrap() - 4;
     bytes[data..end].fill(0);
@@ -239,16 +240,16 @@ async fn a_stream_that_never_decodes_is_told_so() {
     assert_eq!(failure(&file.display().to_string(), STRETCH).await, "nothing-decodes");
 }
 
-/// Some hundred bytes that stand for 400 million pixels.
+/// A PNG of some hundred bytes that declares 400 million pixels.
 fn huge_png() -> Vec<u8> {
     let size = 20_000_u32.to_be_bytes();
-    // Eight bits of grey, nothing interlaced; then data that begins well and goes on as zeros.
+    // Eight bits of grey, not interlaced. The data begin correctly and continue as zeros.
     let header = [&size[..], &size, &[8, 0, 0, 0, 0]].concat();
     let data = [&[0x78, 0x9c, 0xed, 0xc1][..], &[0; 200]].concat();
     let chunk = |name: &[u8], body: &[u8]| {
         let named = [name, body].concat();
         let length = u32::try_from(body.len()).unwrap().to_be_bytes();
-        // CRC-32 as PNG defines it.
+        // The CRC-32 of PNG.
         let crc = named.iter().fold(u32::MAX, |crc, &byte| {
             (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg()))
         });
@@ -297,7 +298,7 @@ async fn a_cut_that_hides_the_keyframe_hides_no_picture() {
     }
     let dir = tempfile::tempdir().unwrap();
     let whole = h264(dir.path(), "a.mp4", 4);
-    // The cut is behind the keyframe: an edit list tells players to show nothing before it.
+    // The cut is after the keyframe. An edit list tells players to show nothing before the cut.
     let cut = make(dir.path(), "b.mp4", &format!("-ss 0.5 -i {} -c copy", whole.display()));
     assert!(fs::read(&cut).unwrap().windows(4).any(|four| four == b"elst"));
     let clip = capture(&Source::File(cut), STRETCH).await.unwrap();

@@ -1,5 +1,5 @@
-//! Cameras that do things otherwise than others, over RTSP: one that works is judged, of one that does not the
-//! reason is told in its own words.
+//! Cameras over RTSP that deviate from others. A camera that works is judged. For a camera that does not, the
+//! reason is given in its own words.
 
 #![cfg(test)]
 
@@ -15,7 +15,7 @@ use easysight_capture::{
 };
 use media::{IN_FULL, STILL, STRETCH, capture, config, failure, has_ffmpeg, make};
 
-/// A moving picture without container, a keyframe every two seconds.
+/// A moving picture without container, with a keyframe every two seconds.
 fn h264(dir: &tempfile::TempDir) -> Vec<u8> {
     let file = media::h264(dir.path(), "a.mp4", 8);
     fs::read(make(dir.path(), "a.h264", &format!("-i {} -c copy", file.display()))).unwrap()
@@ -57,7 +57,7 @@ async fn a_second_in_full_has_every_picture_at_its_time() {
     let camera = Camera::start(&h264(&dir), Habits::default()).await;
     let clip = capture(&camera.url.parse().unwrap(), IN_FULL).await.unwrap();
     let at = milliseconds(&clip);
-    // The load of the machine moves the times, but adds no second to them.
+    // The load of the machine changes the times, but by less than a second.
     assert!((20..=26).contains(&at.len()) && at.is_sorted(), "{at:?}");
     assert!((900..2_000).contains(&at[at.len() - 1]), "{at:?}");
     assert_eq!((clip.info().codec.as_deref(), clip.info().frame_rate), (Some("h264"), Some(25.0)));
@@ -81,7 +81,7 @@ async fn a_slow_camera_is_slow_and_not_dead() {
     let clip = capture(&source, STRETCH).await.unwrap();
     assert!((3..=4).contains(&clip.frames().len()));
     assert_eq!(clip.info().frame_rate, Some(0.8));
-    // The second in full is covered by fewer pictures than one would like to have.
+    // Fewer pictures than requested cover the second that is wanted in full.
     assert!(capture(&source, IN_FULL).await.unwrap().frames().len() < 10);
 }
 
@@ -130,7 +130,7 @@ async fn a_keyframe_that_comes_late_is_waited_for() {
     let dir = tempfile::tempdir().unwrap();
     let camera = Camera::start(&h264(&dir), Habits { late_key: 90, ..Habits::default() }).await;
     let clip = capture(&camera.url.parse().unwrap(), IN_FULL).await.unwrap();
-    // Each has the time of its arrival, which the load of the machine moves.
+    // Each picture has its arrival time, which the load of the machine changes.
     assert!((20..=26).contains(&clip.frames().len()), "{}", clip.frames().len());
     assert_eq!(clip.evidence().corrupt_frames, 0);
 }
@@ -198,7 +198,7 @@ async fn an_encoder_that_refreshes_its_pictures_bit_by_bit_is_judged_without_a_k
     let encode = "-f lavfi -i testsrc2=size=320x180:rate=25:duration=12 -c:v libx264 -pix_fmt yuv420p";
     let refresh = "-x264-params intra-refresh=1:keyint=50:repeat-headers=1:bframes=0";
     let bytes = fs::read(make(dir.path(), "a.h264", &format!("{encode} {refresh} -f h264"))).unwrap();
-    // The one keyframe that it has is never sent.
+    // The only keyframe of the stream is never sent.
     let camera = Camera::start(&bytes, Habits { late_key: u64::MAX, ..Habits::default() }).await;
     let clip = capture(&camera.url.parse().unwrap(), IN_FULL).await.unwrap();
     assert!((24..=26).contains(&clip.frames().len()), "{}", clip.frames().len());

@@ -1,4 +1,4 @@
-//! HTTP sources, served by a few lines that say exactly what a test wants to hear.
+//! HTTP sources, from a short server that sends exactly what a test wants.
 
 #![cfg(test)]
 
@@ -14,8 +14,8 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// Serves every connection alike: reads the request's head, writes `pieces`, then closes, or holds
-/// the connection open.
+/// Answers every connection in the same way: reads the head of the request, writes `pieces`, then closes the
+/// connection or holds it open.
 async fn serve(pieces: Vec<Vec<u8>>, hold: bool) -> (String, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}/stream", listener.local_addr().unwrap());
@@ -42,7 +42,7 @@ async fn answer(mut stream: TcpStream, pieces: Vec<Vec<u8>>, hold: bool) {
         }
     }
     if hold {
-        // Until the client gives up.
+        // Waits until the client gives up.
         drop(stream.read(&mut [0]).await);
     }
 }
@@ -66,7 +66,7 @@ async fn a_snapshot_is_a_clip_of_one_frame() {
     let source: Source = url.parse().unwrap();
     let clip = capture(&source, STILL).await.unwrap();
     assert_eq!((clip.frames().len(), clip.info().live), (1, false));
-    // Also where more was asked for: that a snapshot cannot tell is for the diagnosis to say.
+    // The same if more was requested: the diagnosis decides whether a snapshot is enough.
     for more in [STRETCH, IN_FULL] {
         assert_eq!(capture(&source, more).await.unwrap().frames().len(), 1);
     }
@@ -134,12 +134,13 @@ async fn plain_http_where_tls_is_wanted_is_told_so() {
     }
     let (url, _server) = serve(vec![response("400 Bad Request", "text/plain", b"no")], false).await;
     let tls = url.replace("http://", "https://");
-    // The few lines wait for a head that never comes in clear text; any answer is no TLS.
+    // The test server waits for the end of a plain-text head, which never arrives. Any answer of the server is no
+    // TLS.
     let kind = failure(&tls, STILL).await;
     assert!(["tls-failed", "connect-timed-out"].contains(&kind), "{kind}");
 }
 
-/// How a camera sends motion JPEG.
+/// How a camera sends Motion JPEG.
 #[derive(Debug, Clone, Copy)]
 struct Motion {
     head: &'static str,
@@ -159,7 +160,7 @@ const MOTION: Motion = Motion {
     hold: true,
 };
 
-/// Sends pictures at a pace.
+/// Sends pictures at a fixed rate.
 async fn send(motion: Motion, jpeg: Vec<u8>) -> (String, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}/stream", listener.local_addr().unwrap());
@@ -202,7 +203,7 @@ async fn a_motion_jpeg_stream_is_live_and_its_end_is_a_loss() {
     let clip = capture(&url.parse().unwrap(), STRETCH).await.unwrap();
     assert!(clip.info().live && clip.frames().len() >= 15, "{}", clip.frames().len());
     assert_eq!(clip.info().codec.as_deref(), Some("mjpeg"));
-    // The rate is that of the camera, whatever was kept of it.
+    // The rate is the camera's, however many pictures were kept.
     let rate = clip.info().frame_rate.unwrap();
     assert!((8.0..12.0).contains(&rate), "{rate}");
     let (url, _server) = send(Motion { count: 10, hold: false, ..MOTION }, jpeg.clone()).await;
@@ -221,7 +222,7 @@ async fn damage_in_the_pictures_of_a_stream_is_evidence_of_each() {
     let (url, _server) = send(MOTION, sound.clone()).await;
     let clip = capture(&url.parse().unwrap(), STRETCH).await.unwrap();
     assert_eq!(clip.evidence().corrupt_frames, 0, "{:?}", clip.evidence());
-    // In the middle of the coded data, so that the decoder shows something of all of it.
+    // The damage is in the middle of the coded data, so that the decoder still shows a whole picture.
     let mut damaged = sound;
     let middle = damaged.len() / 2;
     for (at, byte) in [(0, 0x5A), (40, 0x13), (90, 0xC7)] {
@@ -247,7 +248,7 @@ async fn time_is_that_of_arrival_however_slow_a_camera_is() {
         at.iter().zip([0_u128, 1_000, 2_000, 3_000]).all(|(at, wanted)| at.abs_diff(wanted) < 200),
         "{at:?}"
     );
-    // Fewer than one would like to have: three seconds of it are enough all the same.
+    // There are fewer frames than requested, but three seconds of them are enough.
     let clip = capture(&url.parse().unwrap(), IN_FULL).await.unwrap();
     assert!(clip.frames().len() < 25 && clip.frames().last().unwrap().timestamp >= Duration::from_secs(2));
 }
@@ -340,7 +341,7 @@ async fn where_a_camera_sends_on_to_is_asked_without_the_password_unless_it_is_i
     assert!(error.detail.contains("sends on"), "{error}");
     let (url, _server) = serve(vec![moved("rtsp://127.0.0.1/")], false).await;
     assert_eq!(failure(&url, STILL).await, "server-error");
-    // By another name the same machine is another host.
+    // The same machine under another name counts as another host.
     let (asks, _other) = serve(
         vec![
             b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"a\"\r\nContent-Length: 0\r\n\r\n"

@@ -1,4 +1,4 @@
-//! Cameras of public bug reports that other programs could not read and that work all the same.
+//! Cameras from public bug reports that other programs could not read, and that are readable here.
 
 #![cfg(test)]
 
@@ -16,7 +16,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// A moving picture without container, a keyframe every two seconds.
+/// A moving picture without container, with a keyframe every two seconds.
 fn annex_b(dir: &tempfile::TempDir) -> Vec<u8> {
     let file = h264(dir.path(), "a.mp4", 8);
     fs::read(make(dir.path(), "a.h264", &format!("-i {} -c copy", file.display()))).unwrap()
@@ -99,7 +99,7 @@ async fn a_transport_that_a_camera_answers_unasked_is_taken() {
     }
     let dir = tempfile::tempdir().unwrap();
     let bytes = annex_b(&dir);
-    // Asked for TCP it answers with ports, which is a wish for UDP.
+    // The camera is asked for TCP but answers with ports, and so requests UDP.
     let mut ports = Script::start(&bytes, |asked| match asked.method {
         "SETUP" if asked.request.contains("client_port") => Reply::Say("RTSP/1.0 403 Forbidden\r\n\r\n"),
         "SETUP" => Reply::Say(
@@ -112,7 +112,7 @@ async fn a_transport_that_a_camera_answers_unasked_is_taken() {
     assert_eq!(error.kind.code(), "forbidden", "{error}");
     let asked: Vec<_> = std::iter::from_fn(|| ports.asked.try_recv().ok()).collect();
     assert!(asked.iter().any(|asked| asked.contains("client_port=")), "{asked:?}");
-    // Asked for UDP it goes on over the connection.
+    // The camera is asked for UDP but continues in the connection.
     let channel = Script::start(&bytes, |_| Reply::Usual).await;
     let udp = Capturer::new(CaptureConfig { rtsp_transport: RtspTransport::Udp, ..config() });
     let clip = udp.capture(&channel.url.parse().unwrap(), &IN_FULL.into()).await.unwrap();
@@ -135,7 +135,7 @@ async fn a_camera_that_changes_its_resolution_is_judged_by_the_new_one() {
     let clip = capture(&camera.url.parse().unwrap(), STRETCH).await.unwrap();
     assert_eq!((clip.info().width, clip.info().height), (480, 270));
     assert!(clip.frames().last().unwrap().timestamp >= Duration::from_millis(2_900));
-    // Also where somebody looks at the first part of it.
+    // The same holds if the caller examines the first part.
     let request = STRETCH.into();
     let part = easysight_capture::ClipRequest::within(&request, Duration::from_secs(1));
     let source = camera.url.parse().unwrap();
@@ -144,8 +144,8 @@ async fn a_camera_that_changes_its_resolution_is_judged_by_the_new_one() {
     assert!(clip.frames().last().unwrap().timestamp >= Duration::from_millis(2_900));
 }
 
-/// Serves connection after connection: each reads a request's head and gets the next of these answers, the last one
-/// again and again.
+/// Serves several connections. On each one it reads the head of a request and sends the next of these answers. The
+/// last answer is repeated.
 async fn web(answers: Vec<Vec<u8>>) -> (String, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/snap", listener.local_addr().unwrap());
@@ -214,7 +214,7 @@ async fn every_kind_of_picture_is_read_over_http() {
     let dir = tempfile::tempdir().unwrap();
     for name in ["a.jpg", "a.png", "a.bmp", "a.tif", "a.j2k", "a.jp2", "a.ppm"] {
         let picture = make(dir.path(), name, "-f lavfi -i testsrc2=size=640x360 -frames:v 1");
-        // What the camera calls it is no matter.
+        // The camera's content type does not matter.
         let answer = page("200 OK", "Content-Type: text/plain\r\n", &fs::read(picture).unwrap());
         let (url, _serving) = web(vec![answer]).await;
         let clip = capture(&url.parse().unwrap(), STILL).await;

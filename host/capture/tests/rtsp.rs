@@ -1,4 +1,4 @@
-//! RTSP from a real server, GStreamer's, also when it dies in the middle.
+//! RTSP from a real server, GStreamer's, also if the server dies during a capture.
 
 #![cfg(test)]
 
@@ -14,8 +14,8 @@ use std::{
 use easysight_capture::{CaptureConfig, CaptureError, Capturer, Clip, ClipRequest, Source, Stretch};
 use media::{IN_FULL, STILL, STRETCH, capture, failure, h264, has_ffmpeg, make};
 
-/// Serves a file at /live and sound alone at /sound, each client from the beginning; with a second
-/// argument, to those alone who know the password. Prints its port.
+/// Serves a file at /live and audio alone at /sound. Each client starts at the beginning. With a second argument,
+/// only clients with the password are served. Prints its port.
 const SERVER: &str = r#"
 import gi, sys
 gi.require_version("Gst", "1.0"); gi.require_version("GstRtspServer", "1.0")
@@ -45,14 +45,14 @@ print(server.get_bound_port(), flush=True)
 GLib.MainLoop().run()
 "#;
 
-/// A server that ends with this value.
+/// A server that ends when this value is dropped.
 struct Server {
     process: Child,
     port: u16,
 }
 
 impl Server {
-    /// None, said loudly, where the server's packages are missing.
+    /// Starts the server. None, with a clear message, if the server's packages are missing.
     fn start(file: &Path) -> Option<Self> {
         Self::start_with(file, &[])
     }
@@ -90,7 +90,7 @@ impl Drop for Server {
     }
 }
 
-/// A clip of what the server plays, which may take its time to begin where the machine is busy.
+/// Captures a clip of what the server plays. On a busy machine the server may start late.
 async fn played(server: &Server, path: &str, request: impl Into<ClipRequest>) -> Result<Clip, CaptureError> {
     let patient = CaptureConfig {
         connect_timeout: Duration::from_secs(10),
@@ -111,14 +111,14 @@ async fn a_camera_is_captured_live() {
     assert!(clip.info().live);
     assert_eq!((clip.info().width, clip.info().codec.as_deref()), (320, Some("h264")));
     let frames = clip.frames();
-    // Times are those of arrival, which jitter a little.
+    // The times are arrival times, which jitter slightly.
     assert!(frames[0].keyframe && frames.last().unwrap().timestamp >= Duration::from_millis(2_900));
     assert!((14..=20).contains(&frames.len()), "{}", frames.len());
     assert_eq!(clip.evidence().missed_packets, 0);
     let both = ClipRequest::from(STRETCH).merge(IN_FULL.into());
     let mixed = played(&server, "/live", both).await.unwrap();
     let early = mixed.frames().iter().filter(|frame| frame.timestamp < Duration::from_millis(990)).count();
-    // A server may repeat or hurry the first frames.
+    // A server may repeat the first frames or send them faster.
     assert!((23..=27).contains(&early), "{early}");
     assert!((9..=14).contains(&(mixed.frames().len() - early)), "{}", mixed.frames().len());
     let still = played(&server, "/live", STILL).await.unwrap();
@@ -205,7 +205,7 @@ async fn pictures_that_are_shown_in_another_order_than_they_are_sent_come_in_tha
         return;
     }
     let dir = tempfile::tempdir().unwrap();
-    // A mark that moves from left to right.
+    // A bar that moves from left to right.
     let encode = "-f lavfi -i color=c=black:size=320x180:rate=25:duration=8,format=yuv420p \
                   -f lavfi -i color=c=white:size=8x180:rate=25:duration=8 \
                   -filter_complex overlay=x=mod(n*4\\,300) -c:v libx264 -bf 3 -b_strategy 0 -g 50 -pix_fmt yuv420p";

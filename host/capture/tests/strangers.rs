@@ -1,4 +1,4 @@
-//! What an ffmpeg process is given and what it is kept from: it decodes what strangers send.
+//! What an ffmpeg process receives and what it must not reach, because it decodes data of strangers.
 
 #![cfg(test)]
 
@@ -18,11 +18,11 @@ use tokio::{
 };
 
 const PASSWORD: &str = "s3cretword";
-/// Longest that a test waits for what it expects.
+/// The longest time that a test waits for an expected event.
 const SOON: Duration = Duration::from_secs(10);
 
-/// A server on a port of its own that answers each request as told, with nothing to hold the connection open,
-/// and tells what it was asked.
+/// A server on its own port. It answers each request as the test specifies, or holds the connection open without
+/// an answer. It reports every request.
 struct Server {
     address: String,
     asked: mpsc::UnboundedReceiver<String>,
@@ -48,7 +48,7 @@ impl Server {
         Self { address, asked, serving }
     }
 
-    /// Passes over requests up to one with these words.
+    /// Skips requests until one contains these words, and returns that request.
     async fn asked(&mut self, words: &str) -> String {
         let until = async {
             loop {
@@ -91,7 +91,7 @@ fn over_http(content_type: &str, body: &[u8]) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
-/// A camera over RTSP that wants to know who asks, and then says nothing more.
+/// A camera over RTSP that requires authentication, and then sends nothing more.
 fn locked_rtsp(request: &str) -> Option<Vec<u8>> {
     let number = request.lines().find_map(|line| line.strip_prefix("CSeq: ")).unwrap();
     if request.starts_with("OPTIONS") {
@@ -102,14 +102,14 @@ fn locked_rtsp(request: &str) -> Option<Vec<u8>> {
     (!known).then(|| format!("RTSP/1.0 401 Unauthorized\r\nCSeq: {number}\r\n{asks}\r\n\r\n").into())
 }
 
-/// The same over HTTP.
+/// A camera over HTTP that requires authentication, and then sends nothing more.
 fn locked_http(request: &str) -> Option<Vec<u8>> {
     let asks =
         "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"camera\"\r\nContent-Length: 0\r\n\r\n";
     (!request.contains("Authorization: ")).then(|| asks.into())
 }
 
-/// Whatever else anybody on the machine may see of a process.
+/// Checks everything else that other users of the machine can see of a process.
 fn assert_tells_nothing(process: &Process) {
     let (line, environment) = (process.command_line(), process.environment());
     assert!(line.contains("rawvideo"), "that is not it: {line}");
@@ -127,7 +127,7 @@ fn assert_tells_nothing(process: &Process) {
 /// Waits until a process runs.
 async fn started() -> Vec<Process> {
     let started = async {
-        // One that has only just begun has no command line yet.
+        // A process that has just started has no command line yet.
         while ffmpeg().first().is_none_or(|process| process.command_line().is_empty()) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -141,11 +141,11 @@ async fn no_password_and_no_secret_of_the_worker_stands_in_the_list_of_processes
     if !has_ffmpeg() {
         return;
     }
-    // Something that must not be passed on; cargo gives its tests many variables.
+    // Variables that must not be passed on: cargo sets many for its tests.
     assert!(std::env::vars().any(|(name, _)| name.starts_with("CARGO_")));
     let dir = tempfile::tempdir().unwrap();
     let jpeg = fs::read(make(dir.path(), "a.jpg", "-f lavfi -i testsrc2=size=320x180 -frames:v 1")).unwrap();
-    // Two pictures for who is let in, and no more of them; of a playlist nothing.
+    // An authenticated client receives two pictures and nothing more. For a playlist it receives nothing.
     let mut http = Server::start(move |request| {
         let refused = locked_http(request);
         let head = b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace;boundary=b\r\n\r\n";
@@ -153,7 +153,7 @@ async fn no_password_and_no_secret_of_the_worker_stands_in_the_list_of_processes
         refused.or(pictures)
     })
     .await;
-    // What is read here, and what ffmpeg reads by itself.
+    // A source that this program reads, and one that ffmpeg reads itself.
     for ending in ["", "/live.m3u8"] {
         let url = format!(
             "http://admin:{PASSWORD}@{}/user=admin&password={PASSWORD}{ending}?pwd={PASSWORD}",
@@ -161,7 +161,7 @@ async fn no_password_and_no_secret_of_the_worker_stands_in_the_list_of_processes
         );
         let source: Source = url.parse().unwrap();
         let capturing = tokio::spawn(async move { capture(&source, STRETCH).await });
-        // It knows the password, and is connected to the camera.
+        // The process knows the password and is connected to the camera.
         http.asked("Authorization: ").await;
         let running = started().await;
         assert_eq!(running.len(), 1, "{ending}");
@@ -198,7 +198,7 @@ async fn an_address_reaches_the_camera_as_it_was_given() {
     let source: Source = url.parse().unwrap();
     let capturing = tokio::spawn(async move { capture(&source, STILL).await });
     let request = http.asked("Authorization: ").await;
-    // "us@er:p:a/ss" in base 64.
+    // "us@er:p:a/ss" in Base64.
     assert!(request.contains("Authorization: Basic dXNAZXI6cDphL3Nz"), "{request}");
     assert!(request.starts_with(&format!("GET {path} HTTP/1.1\r\n")), "{request}");
     capturing.abort();
@@ -233,7 +233,7 @@ async fn a_process_runs_within_its_limits() {
         line.split_whitespace().take(2).map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(limit("Max address space"), ["1073741824", "1073741824"]);
-    // Ten seconds and the three of the stretch.
+    // The deadline of ten seconds, and the stretch of three.
     assert_eq!(limit("Max cpu time"), ["14", "15"]);
     assert_eq!(limit("Max core file size"), ["0", "0"]);
     assert_eq!(limit("Max file size"), ["0", "0"]);
@@ -260,7 +260,7 @@ async fn pictures_that_others_are_predicted_from_count_against_the_memory() {
     let error = capturer.capture(&source, &wants.into()).await.unwrap_err();
     assert_eq!(error.kind.code(), "too-large", "{error}");
     assert!(error.detail.contains("560 MiB"), "{error}");
-    // Nothing is known of the camera.
+    // The error tells nothing about the camera.
     assert!(!error.is_camera_fault());
 }
 

@@ -1,18 +1,18 @@
-//! How cameras want to know who asks, and whether they believe it.
+//! Authentication of clients: the challenges of a camera, and the check of the answers.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use md5::{Digest, Md5};
 use sha2::Sha256;
 
-/// The user that every camera lets in.
+/// The user that every camera accepts.
 pub const USER: &str = "admin";
-/// His password.
+/// The password of that user.
 pub const PASSWORD: &str = "s3cretword";
 
-/// A way to ask.
+/// An authentication method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
-    /// User and password, readable.
+    /// Basic: user and password in readable form.
     Basic,
     /// Digest with MD5.
     Md5,
@@ -21,7 +21,7 @@ pub enum Way {
 }
 
 impl Way {
-    /// The header's value that asks.
+    /// Returns the value of the header with the challenge.
     #[must_use]
     pub const fn challenge(self) -> &'static str {
         match self {
@@ -31,7 +31,7 @@ impl Way {
         }
     }
 
-    /// Whether a header's value proves that its sender knows the password.
+    /// Returns whether the value of a header proves that the sender knows the password.
     #[must_use]
     pub fn lets_in(self, method: &str, value: &str) -> bool {
         if self == Self::Basic {

@@ -1,4 +1,4 @@
-//! The rows as the documents show them.
+//! The rows in the form in which the documents show them.
 
 use easysight_capture::CaptureError;
 
@@ -13,7 +13,7 @@ pub enum Language {
     Zh,
 }
 
-/// The table, as it stands in `docs/cameras.md` or `docs/cameras.zh-CN.md`.
+/// Returns the table for `docs/cameras.md` or `docs/cameras.zh-CN.md`.
 #[must_use]
 pub fn table(language: Language) -> String {
     let head = match language {

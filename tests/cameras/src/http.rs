@@ -1,4 +1,4 @@
-//! A camera's web server: a plain one, whose habits say what it does otherwise.
+//! The web server of a plain camera. A habit changes its answers.
 
 use std::{
     sync::{
@@ -19,41 +19,41 @@ use crate::{auth::Way, media::Media};
 /// A request.
 #[derive(Debug, Clone, Default)]
 pub struct Request {
-    /// Path and query.
+    /// The path and the query.
     pub path: String,
     /// The value of `Authorization`.
     pub authorization: String,
     /// The value of `Range`.
     pub range: String,
-    /// How many requests came before.
+    /// The number of earlier requests.
     pub before: u32,
-    /// The camera's own address, host and port.
+    /// The camera's own address: host and port.
     pub own: String,
 }
 
-/// What is sent: parts, each after a pause.
+/// An answer. Parts may follow its body at a fixed rate.
 #[derive(Debug, Clone, Default)]
 pub struct Answer {
-    /// Status, such as `200 OK`.
+    /// The status, such as `200 OK`.
     pub status: String,
-    /// Headers.
+    /// The headers.
     pub headers: Vec<(String, String)>,
-    /// What follows.
+    /// The body.
     pub body: Vec<u8>,
-    /// The body is sent in pieces with their lengths.
+    /// True if the body is sent in chunks with their lengths.
     pub chunked: bool,
-    /// Nothing is sent.
+    /// True if nothing is sent.
     pub silent: bool,
-    /// The connection stays open behind it.
+    /// True if the connection stays open after the answer.
     pub stays_open: bool,
-    /// Parts that follow, again and again, at so many a second.
+    /// The parts that are sent repeatedly after the body, and the number of parts per second.
     pub motion: Option<(Vec<Vec<u8>>, f64)>,
-    /// After so many parts nothing comes for so long.
+    /// A pause: the number of parts before it, and its length.
     pub pause: (u64, Duration),
 }
 
 impl Answer {
-    /// A whole answer.
+    /// Makes a complete answer.
     #[must_use]
     pub fn of(status: &str, content_type: &str, body: Vec<u8>) -> Self {
         let headers = vec![
@@ -69,7 +69,7 @@ impl Answer {
         }
     }
 
-    /// Sends on.
+    /// Makes a redirect.
     #[must_use]
     pub fn to(address: &str) -> Self {
         let mut answer = Self::of("302 Found", "text/plain", Vec::new());
@@ -77,7 +77,7 @@ impl Answer {
         answer
     }
 
-    /// Sets a header, or leaves it out.
+    /// Sets a header, or removes it.
     #[must_use]
     pub fn with(mut self, name: &str, value: Option<&str>) -> Self {
         self.headers.retain(|(own, _)| !own.eq_ignore_ascii_case(name));
@@ -85,7 +85,7 @@ impl Answer {
         self
     }
 
-    /// Asks who is there.
+    /// Makes an answer that asks for authentication.
     #[must_use]
     pub fn asking(ways: &[Way]) -> Self {
         let mut answer = Self::of("401 Unauthorized", "text/plain", b"no".to_vec());
@@ -95,7 +95,7 @@ impl Answer {
         answer
     }
 
-    /// Motion JPEG: a head, then these parts at so many a second.
+    /// Makes a Motion JPEG answer: a head, then these parts, at `rate` parts per second.
     #[must_use]
     pub fn motion(content_type: &str, parts: Vec<Vec<u8>>, rate: f64) -> Self {
         let answer = Self::of("200 OK", content_type, Vec::new()).with("Content-Length", None);
@@ -103,10 +103,10 @@ impl Answer {
     }
 }
 
-/// What it answers.
+/// Returns the camera's answer to a request.
 pub type Habit = fn(&Request, &Media) -> Answer;
 
-/// Serves until the listener is dropped with the future.
+/// Serves until the future is dropped with the listener.
 pub(crate) async fn serve(listener: TcpListener, media: Arc<Media>, habit: Habit) {
     let Ok(own) = listener.local_addr() else { return };
     let count = Arc::new(AtomicU32::new(0));
@@ -118,7 +118,7 @@ pub(crate) async fn serve(listener: TcpListener, media: Arc<Media>, habit: Habit
             if let Some(mut request) = read(&mut stream).await {
                 request.before = count.fetch_add(1, Ordering::Relaxed);
                 request.own = own.to_string();
-                // Whoever is gone needs no answer.
+                // If the client is gone, no answer is needed.
                 answer(stream, habit(&request, &media)).await;
             }
         });

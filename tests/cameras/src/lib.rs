@@ -1,5 +1,5 @@
-//! A bench of cameras: what real ones do otherwise than the standards say, each habit one row with what must be said
-//! of it. Tests hold the rows against what captures say; the documents show them.
+//! A test bench of cameras. Each row is one habit in which real cameras deviate from the standards, with the
+//! expected report. Tests compare the rows with the reports of captures, and the documents show the rows.
 
 mod auth;
 mod docs;
@@ -21,57 +21,57 @@ pub use self::{
     packing::Packing,
 };
 
-/// A text in both languages of the documents.
+/// A text in English and Chinese.
 #[derive(Debug, Clone, Copy)]
 pub struct Words {
-    /// English.
+    /// The English text.
     pub en: &'static str,
-    /// Chinese.
+    /// The Chinese text.
     pub zh: &'static str,
 }
 
-/// What must be said.
+/// The expected report.
 #[derive(Debug, Clone, Copy)]
 pub enum Told {
-    /// It is judged, and this is odd about it.
+    /// The stream is judged, with these oddities.
     Judged(&'static [Quirk]),
-    /// There is no picture, for this reason, with these words among what is said of it.
+    /// There is no picture, for this reason. The detail of the error contains these words.
     Reason(CaptureErrorKind, &'static str),
 }
 
-/// What does it.
+/// The kind of camera that has the habit.
 #[derive(Clone, Copy)]
 pub enum Kind {
-    /// A camera over RTSP, from a plain one.
+    /// An RTSP camera. The function changes the habits of a plain one.
     Rtsp(fn(&mut rtsp::Habits)),
     /// A web server.
     Http(http::Habit),
 }
 
-/// A habit.
+/// A habit of a camera.
 #[derive(Clone, Copy)]
 pub struct Row {
-    /// Its name among tests.
+    /// The name of the row in tests.
     pub name: &'static str,
-    /// What the camera does.
+    /// A description of the habit.
     pub does: Words,
-    /// Who is known for it; empty where that is told of many.
+    /// The makes that are known for the habit. Empty if it is reported of many.
     pub makes: &'static str,
-    /// What must be said.
+    /// The expected report.
     pub told: Told,
-    /// What does it.
+    /// The camera that has the habit.
     pub kind: Kind,
-    /// Seconds of it that must be looked at.
+    /// How long the camera must be watched, in seconds.
     pub seconds: u64,
-    /// What the address has behind the host.
+    /// The part of the address after the host.
     pub path: &'static str,
-    /// User and password stand in the address.
+    /// True if the address contains user and password.
     pub knows_password: bool,
 }
 
-/// A camera that is there until it is dropped.
+/// A camera that runs until it is dropped.
 pub struct Camera {
-    /// Its address.
+    /// The address of the camera.
     pub url: String,
     serving: JoinHandle<()>,
 }
@@ -83,11 +83,11 @@ impl Drop for Camera {
 }
 
 impl Row {
-    /// Starts such a camera on a port of its own.
+    /// Starts a camera with this habit on its own port.
     ///
     /// # Errors
     ///
-    /// Where there is no port.
+    /// If no port is available.
     pub async fn start(&self, media: &Arc<Media>) -> io::Result<Camera> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let own = listener.local_addr()?;

@@ -1,4 +1,4 @@
-//! Serves one camera of the bench until it is ended, to try something on it.
+//! Serves one camera of the bench until the program is ended, for experiments.
 
 use std::{env, process::ExitCode, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! What cameras show: a moving test picture, encoded by ffmpeg once.
+//! The content of the cameras: a moving test picture that ffmpeg encodes once.
 
 use std::{
     fs,
@@ -8,56 +8,56 @@ use std::{
 
 use anyhow::{Context, ensure};
 
-/// Pictures a second.
+/// Pictures per second.
 pub const RATE: u32 = 25;
 
 /// One encoded picture.
 #[derive(Debug, Clone)]
 pub struct Picture {
-    /// Its units without start codes, or a whole JPEG.
+    /// The picture's units without start codes, or a whole JPEG.
     pub units: Vec<Vec<u8>>,
-    /// Decoding can begin with it.
+    /// True if decoding can begin with the picture.
     pub key: bool,
-    /// Its place in the order of showing.
+    /// The picture's place in display order.
     pub place: u64,
 }
 
-/// Pictures to be sent again and again.
+/// Pictures that are sent repeatedly.
 #[derive(Debug, Clone, Default)]
 pub struct Stream {
-    /// In the order in which they are sent, with a keyframe first.
+    /// The pictures in the order of sending, the first one a keyframe.
     pub pictures: Vec<Picture>,
 }
 
-/// All that cameras of the bench show.
+/// All content of the bench's cameras.
 #[derive(Debug)]
 pub struct Media {
-    /// H.264, a keyframe a second.
+    /// H.264 with a keyframe every second.
     pub h264: Stream,
-    /// The same with pictures that are shown before others that were sent earlier.
+    /// H.264 with pictures that are shown before others that were sent earlier.
     pub reordered: Stream,
-    /// H.264, a keyframe every eight seconds.
+    /// H.264 with a keyframe every eight seconds.
     pub far: Stream,
-    /// H.264 that is refreshed bit by bit, without keyframes but the first.
+    /// H.264 that is refreshed gradually. Only the first picture is a keyframe.
     pub refreshed: Stream,
-    /// H.265.
+    /// A stream of H.265.
     pub h265: Stream,
-    /// JPEG.
+    /// JPEG pictures.
     pub jpegs: Vec<Vec<u8>>,
-    /// MPEG-TS of H.264.
+    /// H.264 in an MPEG transport stream.
     pub transport_stream: Vec<u8>,
-    /// MP4 with its index at the end.
+    /// An MP4 file with its index at the end.
     pub mp4: Vec<u8>,
-    /// A playlist, and the pieces that it names.
+    /// A playlist and its segments, with their names.
     pub playlist: Vec<(String, Vec<u8>)>,
 }
 
 impl Media {
-    /// Makes it.
+    /// Makes the content.
     ///
     /// # Errors
     ///
-    /// Where ffmpeg is missing or cannot do it.
+    /// If ffmpeg is missing or fails.
     pub fn make() -> anyhow::Result<Self> {
         let dir = tempfile::tempdir()?;
         let dir = dir.path();
@@ -107,7 +107,7 @@ fn source(seconds: u32) -> String {
     format!("-f lavfi -i testsrc2=size=320x192:rate={RATE}:duration={seconds} -pix_fmt yuv420p")
 }
 
-/// Runs ffmpeg with these words; what it wrote.
+/// Runs ffmpeg with these arguments. Returns the content of the file that it wrote.
 fn run(dir: &Path, name: &str, words: &str) -> anyhow::Result<Vec<u8>> {
     let mut ffmpeg = Command::new("ffmpeg");
     ffmpeg.args(["-v", "error", "-nostdin", "-y"]).args(words.split_whitespace());
@@ -116,7 +116,7 @@ fn run(dir: &Path, name: &str, words: &str) -> anyhow::Result<Vec<u8>> {
     Ok(fs::read(dir.join(name))?)
 }
 
-/// Pictures with their places.
+/// Makes a stream of pictures with their places.
 fn annexb(dir: &Path, name: &str, seconds: u32, options: &str) -> anyhow::Result<Stream> {
     let container = PathBuf::from(name).with_extension("mp4").to_string_lossy().into_owned();
     run(dir, &container, &format!("{} {options}", source(seconds)))?;
@@ -138,14 +138,14 @@ fn annexb(dir: &Path, name: &str, seconds: u32, options: &str) -> anyhow::Result
     Ok(Stream { pictures })
 }
 
-/// Takes pictures apart at their start codes.
+/// Splits a stream into pictures at the start codes.
 fn pictures(bytes: &[u8], hevc: bool) -> Vec<Picture> {
     let mut pictures: Vec<Picture> = Vec::new();
     let mut begun = false;
     for unit in units(bytes) {
         let kind = unit_kind(unit, hevc);
         let slice = if hevc { kind < 32 } else { matches!(kind, 1 | 5) };
-        // The first part of a picture begins with a one.
+        // The first bit of a picture's first slice is 1.
         let first = unit.get(if hevc { 2 } else { 1 }).is_some_and(|byte| byte & 0x80 != 0);
         if pictures.is_empty() || (begun && (!slice || first)) {
             pictures.push(Picture { units: Vec::new(), key: false, place: 0 });
@@ -160,14 +160,14 @@ fn pictures(bytes: &[u8], hevc: bool) -> Vec<Picture> {
     pictures
 }
 
-/// What kind of unit it is.
+/// Returns the type of a unit.
 #[must_use]
 pub(crate) fn unit_kind(unit: &[u8], hevc: bool) -> u8 {
     let head = unit.first().copied().unwrap_or_default();
     if hevc { (head >> 1) & 0x3F } else { head & 0x1F }
 }
 
-/// Parameter sets rather than a part of a picture.
+/// Returns true for a parameter set, false for a part of a picture.
 #[must_use]
 pub(crate) fn is_set(unit: &[u8], hevc: bool) -> bool {
     let kind = unit_kind(unit, hevc);

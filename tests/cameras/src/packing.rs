@@ -1,22 +1,22 @@
-//! How a picture becomes payloads of packets: by RFC 6184 and RFC 7798, and the way some cameras have it.
+//! Packs a picture into the payloads of packets: by RFC 6184 and RFC 7798, and in the ways of some cameras.
 
-/// Bytes of a payload.
+/// The most bytes of a unit or fragment in a payload.
 const ROOM: usize = 1_200;
 
-/// A way to pack.
+/// A way to pack units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Packing {
-    /// A unit a packet, or in fragments where it is too large.
+    /// One unit per packet, or fragments if the unit is too large.
     Plain,
-    /// What is small shares packets.
+    /// Small units share a packet.
     Together,
-    /// Start codes stand in front of units, as in a file.
+    /// A start code precedes each unit, as in a file.
     StartCodes,
-    /// All units of a picture on end behind start codes, in the fragments of one.
+    /// All units of a picture, joined with start codes, are sent as the fragments of one unit.
     WholePicture,
 }
 
-/// The payloads of a picture in their order.
+/// Returns the payloads of a picture in their order.
 #[must_use]
 pub(crate) fn payloads(units: &[Vec<u8>], packing: Packing, hevc: bool) -> Vec<Vec<u8>> {
     match packing {
@@ -38,7 +38,7 @@ pub(crate) fn payloads(units: &[Vec<u8>], packing: Packing, hevc: bool) -> Vec<V
     }
 }
 
-/// A unit as it is, or in fragments.
+/// Returns a unit unchanged, or in fragments.
 fn fragments(unit: &[u8], hevc: bool) -> Vec<Vec<u8>> {
     let head = if hevc { 2 } else { 1 };
     if unit.len() <= ROOM {
@@ -58,7 +58,7 @@ fn fragments(unit: &[u8], hevc: bool) -> Vec<Vec<u8>> {
     rest.chunks(ROOM).enumerate().map(fragment).collect()
 }
 
-/// Small units share a packet.
+/// Packs small units into shared packets.
 fn together(units: &[Vec<u8>], hevc: bool) -> Vec<Vec<u8>> {
     let mut payloads = Vec::new();
     let front: &[u8] = if hevc { &[48 << 1, 1] } else { &[0x78] };
@@ -84,7 +84,7 @@ fn together(units: &[Vec<u8>], hevc: bool) -> Vec<Vec<u8>> {
     payloads
 }
 
-/// A JPEG's payloads by RFC 2435: its tables are left out but for those of quantisation, which the first packet has.
+/// Returns the payloads of a JPEG by RFC 2435. Only the quantisation tables are sent, in the first packet.
 #[must_use]
 pub(crate) fn jpeg_payloads(jpeg: &[u8]) -> Vec<Vec<u8>> {
     let mut tables = Vec::new();
@@ -106,7 +106,7 @@ pub(crate) fn jpeg_payloads(jpeg: &[u8]) -> Vec<Vec<u8>> {
         }
         at = end;
     };
-    // Both tables, also where the picture uses one for all.
+    // Both tables are sent, even if the picture uses the same one for all.
     if tables.len() == 64 {
         tables.extend(tables.clone());
     }

@@ -1,4 +1,4 @@
-//! The table: a habit a row.
+//! The table of habits, one per row.
 
 mod pictures;
 mod sessions;
@@ -9,21 +9,21 @@ use easysight_capture::{CaptureErrorKind as Reason, Quirk};
 
 use crate::{Kind, Row, Told, Words, http, rtsp};
 
-/// All of them.
+/// All rows.
 #[must_use]
 pub fn all() -> Vec<Row> {
     [sessions::rows(), streams::rows(), pictures::rows(), web::rows()].concat()
 }
 
-/// Nothing odd.
+/// The stream is judged without any oddity.
 const JUDGED: Told = Told::Judged(&[]);
 
-/// It is judged, and this is told of it.
+/// The stream is judged, with these oddities.
 const fn odd(quirks: &'static [Quirk]) -> Told {
     Told::Judged(quirks)
 }
 
-/// There is no picture.
+/// There is no picture, for this reason.
 const fn none(reason: Reason, words: &'static str) -> Told {
     Told::Reason(reason, words)
 }
@@ -53,22 +53,22 @@ fn web(name: &'static str, en: &'static str, zh: &'static str, told: Told, habit
 }
 
 impl Row {
-    /// Who is known for it.
+    /// Sets the makes that are known for the habit.
     const fn of(self, makes: &'static str) -> Self {
         Self { makes, ..self }
     }
 
-    /// It must be looked at for so long.
+    /// Sets how long the camera must be watched, in seconds.
     const fn for_seconds(self, seconds: u64) -> Self {
         Self { seconds, ..self }
     }
 
-    /// The address has this behind the host.
+    /// Sets the part of the address after the host.
     const fn at(self, path: &'static str) -> Self {
         Self { path, ..self }
     }
 
-    /// The address has user and password.
+    /// Adds user and password to the address.
     const fn with_password(self) -> Self {
         Self { knows_password: true, ..self }
     }

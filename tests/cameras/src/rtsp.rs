@@ -1,5 +1,5 @@
-//! A camera over RTSP: a plain one, whose habits say what it does otherwise. It is strict where real ones are: an
-//! address that it did not describe, or a session that it does not know, is refused.
+//! A plain RTSP camera. Habits change its behaviour. The camera is as strict as real ones: it refuses an address
+//! that it did not describe, and a session that it does not know.
 
 mod habits;
 mod message;
@@ -28,7 +28,7 @@ use crate::{
     packing::{jpeg_payloads, payloads},
 };
 
-/// Serves until the listener is dropped with the future.
+/// Serves until the future is dropped with the listener.
 pub(crate) async fn serve(listener: TcpListener, media: Arc<Media>, habits: Habits) {
     let Ok(own) = listener.local_addr() else { return };
     let counts = Arc::new(Counts::default());
@@ -45,7 +45,7 @@ pub(crate) async fn serve(listener: TcpListener, media: Arc<Media>, habits: Habi
     }
 }
 
-/// Requests that came, by method.
+/// The number of requests for each method.
 #[derive(Default)]
 struct Counts([AtomicU32; 5]);
 
@@ -67,7 +67,7 @@ struct Client {
 
 impl Client {
     async fn serve(mut self, stream: TcpStream) {
-        // Cameras do not keep back the end of a picture.
+        // Cameras send the end of a picture without delay.
         if stream.set_nodelay(true).is_err() {
             return;
         }
@@ -89,7 +89,7 @@ impl Client {
         }
     }
 
-    /// The answer of a plain camera.
+    /// Returns the answer of a plain camera.
     async fn answer(&mut self, request: &Request) -> Answer {
         let habits = &self.habits;
         let mut answer = Answer::of("200 OK");
@@ -159,7 +159,7 @@ impl Client {
         }
     }
 
-    /// What a plain camera describes.
+    /// Returns the description of a plain camera.
     fn description(&self) -> String {
         let (payload, map) = match self.habits.video {
             Video::Jpeg => (26, "JPEG/90000"),
@@ -173,7 +173,7 @@ impl Client {
         )
     }
 
-    /// Parameter sets, as a description has them.
+    /// Returns the parameter sets in the form of a description.
     fn parameters(&self) -> String {
         use base64::{Engine, engine::general_purpose::STANDARD};
         let hevc = self.habits.video == Video::H265;
@@ -211,7 +211,7 @@ impl Client {
         let Some(Picture { units, key, place }) = stream.pictures.get((n % count) as usize) else {
             return (Vec::new(), n);
         };
-        // A stream that is refreshed bit by bit has its only keyframe in front.
+        // A gradually refreshed stream has only one keyframe, at its beginning.
         let skipped = *key && (n < self.habits.late_key || self.habits.video == Video::Refreshed && n == 0);
         let units: Vec<_> =
             units.iter().filter(|unit| self.habits.sets_in_band || !is_set(unit, hevc)).cloned().collect();

@@ -1,4 +1,4 @@
-//! The documents show the bench as it is.
+//! Checks that the documents show the bench as it is.
 
 #![cfg(test)]
 
@@ -9,7 +9,7 @@ use easysight_cameras::{Language, table};
 const BEGIN: &str = "<!-- bench: begin -->\n";
 const END: &str = "<!-- bench: end -->";
 
-/// `EASYSIGHT_WRITE_DOCS=1 cargo test -p easysight-cameras --test docs` writes it anew.
+/// `EASYSIGHT_WRITE_DOCS=1 cargo test -p easysight-cameras --test docs` writes the documents again.
 #[test]
 fn the_documents_show_every_row() {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");

@@ -1,4 +1,4 @@
-//! The same said of a real server, GStreamer's, in its different ways.
+//! Checks the same reports with a real server, GStreamer's, in several configurations.
 
 #![cfg(test)]
 
@@ -16,7 +16,7 @@ use easysight_capture::{
     Transport,
 };
 
-/// A server that ends with this value.
+/// A server that ends when this value is dropped.
 struct Server {
     process: Child,
     url: String,
@@ -30,7 +30,7 @@ impl Drop for Server {
 }
 
 impl Server {
-    /// None, said loudly, where the server's packages are missing.
+    /// Starts the server. None, with a clear message, if the server's packages are missing.
     fn start(video: &str, transport: &str, way: &str) -> Option<Self> {
         let mut process = Command::new("/usr/bin/python3");
         process.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("gstreamer.py"));

@@ -1,4 +1,4 @@
-//! Every row of the bench, captured as workers do: what must be said of it is said, and no secret.
+//! Captures every row of the bench as workers do. The expected report must appear, and no secret.
 
 #![cfg(test)]
 
@@ -10,12 +10,12 @@ use easysight_capture::{
 };
 use futures::{StreamExt, stream};
 
-/// Cameras that are captured side by side.
+/// The number of cameras that are captured at the same time.
 const TOGETHER: usize = 6;
-/// What a busy machine makes of any stream.
+/// The oddities that a busy machine may cause in any stream.
 const OF_LOAD: [Quirk; 4] = [Quirk::SlowAnswers, Quirk::Pauses, Quirk::RateDiffers, Quirk::ClockRunsWrong];
 
-/// What the cameras show; none, said loudly, where ffmpeg is missing.
+/// The content of the cameras. None, with a clear message, if ffmpeg is missing.
 fn media() -> Option<Arc<Media>> {
     match Media::make() {
         Ok(media) => Some(Arc::new(media)),
@@ -31,7 +31,7 @@ async fn captured(url: &str, seconds: u64) -> (Result<Clip, CaptureError>, Recor
     let source: Source = url.parse().unwrap();
     let journal = Journal::of(&source, |_| ());
     let config = CaptureConfig {
-        // Of a camera that says nothing, no more is waited for.
+        // The wait for a silent camera is short.
         connect_timeout: Duration::from_secs(4),
         deadline: Duration::from_secs(10),
         journal: journal.clone(),
@@ -43,7 +43,7 @@ async fn captured(url: &str, seconds: u64) -> (Result<Clip, CaptureError>, Recor
     (captured, journal.record())
 }
 
-/// What is wrong with what was said; none where it is right.
+/// Returns what is wrong with the report. None if the report is right.
 async fn fault(row: &Row, media: &Arc<Media>) -> Option<String> {
     let camera = row.start(media).await.unwrap();
     let (captured, record) = captured(&camera.url, row.seconds).await;
@@ -75,7 +75,7 @@ async fn fault(row: &Row, media: &Arc<Media>) -> Option<String> {
     }
 }
 
-/// Pictures of which packets are lost are damaged.
+/// Returns true for damage that follows from lost packets.
 fn follows(quirk: Quirk, wanted: &[Quirk]) -> bool {
     quirk == Quirk::Damaged && wanted.contains(&Quirk::PacketsLost)
 }

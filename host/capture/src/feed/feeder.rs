@@ -1,4 +1,5 @@
-//! Feeding ffmpeg: from the first picture that decodes alone, no more than is wanted, and none ahead of time.
+//! Feeds ffmpeg: from the first picture that can be decoded alone, only wanted pictures, and none before it is
+//! needed.
 
 use std::{
     io,
@@ -19,28 +20,29 @@ use crate::{
     sound,
 };
 
-/// A decoder that has not shown the last picture of the first part for so long waits for the next one.
+/// How long the decoder may take to output the last picture of the first part. After that, the decoder needs the
+/// next picture first.
 const DECODING: Duration = Duration::from_millis(150);
 
-/// What is done with the frames that come out.
+/// What happens to the decoded frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
     /// The first part is being read.
     First,
-    /// Somebody thinks about it.
+    /// The caller examines the first part.
     Thinking,
-    /// All of it is wanted.
+    /// The rest is wanted too.
     Rest,
 }
 
-/// How feeding ended.
+/// Why feeding ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fed {
-    /// All that is wanted was fed.
+    /// All wanted pictures were fed.
     Enough,
-    /// The camera sends no more.
+    /// The camera stopped sending.
     Ended,
-    /// ffmpeg reads no more.
+    /// ffmpeg stopped reading.
     Refused,
 }
 
@@ -51,17 +53,18 @@ pub(crate) struct Feeder<'a> {
     picker: Picker,
     part: Option<Picker>,
     stage: watch::Receiver<Stage>,
-    /// From then on a slow camera has been looked at for long enough.
+    /// The time after which a slow camera has been watched for long enough.
     long_enough: Duration,
-    /// Pictures until all of what is shown is there.
+    /// The number of pictures until the picture is complete.
     recovering: u32,
-    /// When the first picture arrived of which all is there.
+    /// When the first complete picture arrived.
     begun: Option<Instant>,
 }
 
 impl<'a> Feeder<'a> {
-    /// For what `request` wants, of which `part` comes first. A camera that is too slow for the number of frames
-    /// that are wanted is looked at for `patience`, or as long as the request covers.
+    /// Makes a feeder for the frames that `request` wants, of which `part` comes first. If a camera is too slow
+    /// for the wanted number of frames, it is watched for `patience` or for the span of the request, whichever is
+    /// longer.
     pub(crate) fn new(
         format: &'a Format,
         ledger: &'a Mutex<Ledger>,
@@ -84,7 +87,7 @@ impl<'a> Feeder<'a> {
         }
     }
 
-    /// Feeds `first` and what follows it into `pipe`, and closes that.
+    /// Feeds `first` and the pictures after it into `pipe`, and closes the pipe.
     pub(crate) async fn feed(
         mut self,
         first: Unit,
@@ -111,9 +114,9 @@ impl<'a> Feeder<'a> {
         Fed::Ended
     }
 
-    /// Feeds one picture unless there is no use for it; false where it was the last.
+    /// Feeds one picture unless it is not needed. Returns false for the last picture.
     async fn one(&mut self, unit: &Unit, pipe: &mut (impl AsyncWrite + Unpin)) -> io::Result<bool> {
-        // Shown in part only: the decoder keeps it to itself.
+        // While the picture is incomplete, the decoder does not output it.
         let whole = self.recovering == 0;
         self.recovering = self.recovering.saturating_sub(1);
         if whole {
@@ -142,8 +145,8 @@ impl<'a> Feeder<'a> {
         Ok(self.picker.runs() && at < self.long_enough || !whole)
     }
 
-    /// Waits while there is the first part to think about. Some decoders show a picture only when the next ones
-    /// are there: for them it goes on one by one.
+    /// Waits while the caller examines the first part. Some decoders output a picture only after they received the
+    /// next ones: for these, feeding continues one picture at a time.
     async fn hold(&mut self) {
         if self.part.as_ref().is_none_or(Picker::runs) {
             return;
@@ -166,7 +169,7 @@ impl<'a> Feeder<'a> {
     }
 }
 
-/// With the parameter sets in front, where it brings none itself.
+/// Adds the parameter sets in front of a picture that has none.
 fn with_sets(unit: Unit, sets: &[Bytes]) -> Unit {
     if unit.has_sets || sets.is_empty() {
         return unit;

@@ -1,5 +1,5 @@
-//! Which picture was fed when: what ffmpeg tells of a frame is its place in the order of showing, and the time
-//! of a frame is that of an arrival. Stamps that cameras write serve that order alone.
+//! Records which picture was fed when. ffmpeg reports the place of a frame in display order, and the ledger turns
+//! this place into an arrival time. The camera's own stamps determine only the order.
 
 use std::time::{Duration, Instant};
 
@@ -9,38 +9,39 @@ use crate::{
     sound::Damage,
 };
 
-/// Steps of the order from one picture to the next, where the camera's stamps say nothing.
+/// The steps of the order from one picture to the next, if the camera's stamps tell nothing.
 const STEP: u64 = 40;
-/// Steps of the order a second of a camera's stamps.
+/// The steps of the order per second of a camera's stamps.
 const STEPS_PER_SECOND: i64 = 1_000;
-/// A camera whose stamps differ by more than that from one picture to the next has changed its clock.
+/// The largest step of a camera's stamps from one picture to the next. A larger step means that the camera changed
+/// its clock.
 const MAX_STEPS: i64 = 2_000;
-/// Gaps from which the rate is told.
+/// The most gaps from which the frame rate is computed.
 const MAX_GAPS: usize = 1_000;
-/// Where the order begins, so that what is shown before the first one has a place too.
+/// The first place of the order. Lower places remain for pictures that are shown before the first one.
 const BEGIN: u64 = 10_000;
 
 /// The pictures that were fed.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
-    /// Places in the order of showing, sorted.
+    /// Places in display order, sorted.
     places: Vec<u64>,
-    /// Times after the first, in the order of arrival.
+    /// Arrival times after the first picture, in the order of arrival.
     arrivals: Vec<Duration>,
     begun: Option<Instant>,
-    /// The stamp that a place belongs to.
+    /// A stamp and the place that belongs to it.
     anchor: Option<(u32, u64)>,
-    /// Timestamps, of those too that were not fed.
+    /// Timestamps, also of pictures that were not fed.
     stamped: Vec<Stamped>,
-    /// Microseconds between arrivals, likewise.
+    /// Microseconds between arrivals, also of pictures that were not fed.
     pauses: Vec<u32>,
     last_arrival: Option<Instant>,
-    /// Damage in the data of pictures that are part of the clip.
+    /// Damage in the data of pictures that belong to the clip.
     pub(crate) damages: Vec<Damage>,
 }
 
 impl Ledger {
-    /// Notes that a picture arrived, whether or not it is fed.
+    /// Records that a picture arrived, whether or not it is fed.
     pub(crate) fn see(&mut self, unit: &Unit) {
         let before = self.last_arrival.replace(unit.arrival);
         if self.pauses.len() >= MAX_GAPS {
@@ -53,7 +54,7 @@ impl Ledger {
         self.stamped.extend(Stamped::of(unit));
     }
 
-    /// Notes that a picture is fed; answers with its place.
+    /// Records that a picture is fed. Returns its place.
     pub(crate) fn feed(&mut self, unit: &Unit, format: &Format) -> u64 {
         let begun = *self.begun.get_or_insert(unit.arrival);
         let last = self.places.last().copied();
@@ -100,14 +101,14 @@ impl Ledger {
         }
     }
 
-    /// When the picture arrived that is shown at this place, after the first: of those that are shown up to it,
-    /// the last one to arrive.
+    /// The time of the picture at this place, after the first arrival. Times are assigned in display order: the
+    /// n-th picture that is shown has the n-th arrival time.
     pub(crate) fn arrival(&self, place: u64) -> Option<Duration> {
         let shown = self.places.partition_point(|own| *own <= place);
         self.arrivals.get(shown.checked_sub(1)?).copied()
     }
 
-    /// Frames a second: as declared, or by the camera's own stamps, or as they arrived.
+    /// Frames per second: the declared rate, else the rate of the camera's own stamps, else the rate of arrival.
     pub(crate) fn frame_rate(&self, format: &Format) -> Option<f64> {
         if format.frame_rate.is_some() {
             return format.frame_rate;
@@ -116,7 +117,8 @@ impl Ledger {
         stamped.or_else(|| middle(&self.pauses).map(|pause| 1e6 / f64::from(pause)))
     }
 
-    /// How the camera's clock goes, where it has one and enough pictures came to tell.
+    /// The behaviour of the camera's clock. None if the camera has no clock, or if too few pictures arrived to
+    /// tell.
     pub(crate) fn clock(&self, format: &Format) -> Option<CameraClock> {
         self.stamps(format)?.clock()
     }
@@ -126,7 +128,7 @@ impl Ledger {
     }
 }
 
-/// The gap in the middle; none where there are none, or most are nothing.
+/// The median gap. None if there are no gaps, or if the median is zero.
 fn middle(gaps: &[u32]) -> Option<u32> {
     let mut gaps = gaps.to_vec();
     gaps.sort_unstable();
@@ -165,7 +167,7 @@ mod tests {
 
     #[test]
     fn pictures_that_are_shown_in_another_order_have_the_times_of_arrival_in_theirs() {
-        // I P B B P, as they arrive.
+        // I P B B P, in the order of arrival.
         let (ledger, places) = fed(&[
             (0, 0, false),
             (40, 10_800, false),

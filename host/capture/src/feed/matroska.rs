@@ -1,8 +1,8 @@
-//! Pictures in Matroska, the container that ffmpeg reads them in: a head, then a cluster a picture.
+//! Packs pictures into Matroska, the container that ffmpeg reads: a header, then one cluster per picture.
 
 use super::Codec;
 
-// Identifiers of elements, by RFC 9559.
+// Identifiers of elements, from RFC 9559.
 const EBML: u32 = 0x1A45_DFA3;
 const DOC_TYPE: u32 = 0x4282;
 const SEGMENT: u32 = 0x1853_8067;
@@ -20,19 +20,19 @@ const PIXEL_HEIGHT: u32 = 0xBA;
 const CLUSTER: u32 = 0x1F43_B675;
 const TIMESTAMP: u32 = 0xE7;
 const SIMPLE_BLOCK: u32 = 0xA3;
-/// A size that nobody knows yet.
+/// A size that is not known yet.
 const UNKNOWN_SIZE: [u8; 8] = [0x01, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF];
-/// Nanoseconds of a tick of [`block_head`]'s time.
+/// The nanoseconds per tick of the time in [`block_head`].
 const NANOSECONDS: u64 = 1_000_000;
 
-/// The head of a stream of one video.
+/// The header of a stream with one video.
 pub(crate) fn head(codec: Codec) -> Vec<u8> {
     let codec: &[u8] = match codec {
         Codec::H264 => b"V_MPEG4/ISO/AVC",
         Codec::H265 => b"V_MPEGH/ISO/HEVC",
         Codec::Jpeg => b"V_MJPEG",
     };
-    // The decoder finds out the size; the container wants one.
+    // The decoder finds out the size, but the container requires one.
     let video = [number(PIXEL_WIDTH, 16), number(PIXEL_HEIGHT, 16)].concat();
     let track = [
         number(TRACK_NUMBER, 1),
@@ -52,10 +52,10 @@ pub(crate) fn head(codec: Codec) -> Vec<u8> {
     .concat()
 }
 
-/// What stands before a picture of so many bytes, at this time in milliseconds.
+/// The bytes before a picture of `bytes` bytes at this time in milliseconds.
 pub(crate) fn block_head(time: u64, keyframe: bool, bytes: usize) -> Vec<u8> {
     let timestamp = number(TIMESTAMP, time);
-    // Track 1, no time after the cluster's.
+    // Track 1, with the same time as the cluster.
     let head = [0x81, 0, 0, if keyframe { 0x80 } else { 0 }];
     let block = [id(SIMPLE_BLOCK), size(head.len() + bytes)].concat();
     let content = timestamp.len() + block.len() + head.len() + bytes;
@@ -74,7 +74,7 @@ fn id(name: u32) -> Vec<u8> {
     name.to_be_bytes().into_iter().skip_while(|byte| *byte == 0).collect()
 }
 
-/// A size in eight bytes, of which the first only says so.
+/// Encodes a size in eight bytes. The first byte only tells the length of the encoding.
 fn size(bytes: usize) -> Vec<u8> {
     let marked = (bytes as u64) | (1 << 56);
     marked.to_be_bytes().to_vec()

@@ -1,4 +1,4 @@
-//! From what a camera sent to what ffmpeg reads: pictures still encoded, each with the time of its arrival.
+//! The path from the camera's data to ffmpeg's input: encoded pictures, each with its arrival time.
 
 mod feeder;
 mod ledger;
@@ -15,10 +15,10 @@ pub(crate) use self::{
     queue::{Receiver, Sender, queue},
 };
 
-/// Bytes of one encoded picture, at the most.
+/// The largest encoded picture in bytes.
 pub(crate) const MAX_UNIT_BYTES: usize = 16 << 20;
 
-/// How pictures are encoded.
+/// The encoding of pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Codec {
     H264,
@@ -27,7 +27,7 @@ pub(crate) enum Codec {
 }
 
 impl Codec {
-    /// The name that findings have.
+    /// The codec's name in findings.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::H264 => "h264",
@@ -37,41 +37,41 @@ impl Codec {
     }
 }
 
-/// An encoded picture: a JPEG, or the units of one access unit behind start codes.
+/// An encoded picture: a JPEG, or the NAL units of one access unit, each after a start code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unit {
     pub(crate) data: Bytes,
-    /// When its last byte arrived.
+    /// When the last byte of the picture arrived.
     pub(crate) arrival: Instant,
-    /// The camera's own time in ticks of its clock, which wraps; none where there is none.
+    /// The camera's own time in ticks of its clock. It wraps around. None if the camera gives no time.
     pub(crate) stamp: Option<u32>,
-    /// Decoding can begin here.
+    /// Whether and how decoding can begin at this picture.
     pub(crate) entry: Option<Entry>,
-    /// It brings the parameter sets that it needs.
+    /// True if the picture includes the parameter sets that it needs.
     pub(crate) has_sets: bool,
-    /// No other picture is predicted from it.
+    /// True if no other picture is predicted from this one.
     pub(crate) disposable: bool,
-    /// It may be shown before one that arrived earlier.
+    /// True if the picture may be shown before one that arrived earlier.
     pub(crate) reordered: bool,
 }
 
-/// Where decoding can begin.
+/// How decoding can begin at a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Entry {
-    /// At this picture.
+    /// The picture is a keyframe.
     Keyframe,
-    /// Here, but only so many pictures later all of it is there.
+    /// Decoding can begin here, but the picture is complete only after this many pictures.
     Recovery(u32),
 }
 
-/// What is known of a stream before its first picture.
+/// The facts about a stream that are known before its first picture.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Format {
     pub(crate) codec: Codec,
-    /// Parameter sets, for the first picture if it has none of its own.
+    /// The parameter sets for the first picture, if it has none of its own.
     pub(crate) sets: Vec<Bytes>,
-    /// Ticks a second of the stamps.
+    /// Ticks of the stamps per second.
     pub(crate) clock_rate: u32,
-    /// Frames a second, where it is declared.
+    /// Frames per second, if declared.
     pub(crate) frame_rate: Option<f64>,
 }

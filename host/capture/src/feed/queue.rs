@@ -1,5 +1,5 @@
-//! Pictures between the network, which does not wait, and ffmpeg, which is fed when there is a use for it:
-//! bounded by their bytes.
+//! A queue of pictures between the network, which does not wait, and ffmpeg, which is fed only when it needs
+//! pictures. The queue is limited by bytes.
 
 use std::sync::Arc;
 
@@ -7,30 +7,30 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::{MAX_UNIT_BYTES, Unit};
 
-/// Bytes that one permit stands for.
+/// The bytes per permit.
 const GRAIN: usize = 1 << 10;
-/// Bytes that may wait: what is more waits in the camera.
+/// The most bytes that wait in the queue. Further data waits in the camera.
 const MAX_BYTES: usize = 2 * MAX_UNIT_BYTES;
 
-/// The network's end.
+/// The sending end, for the network.
 #[derive(Debug)]
 pub(crate) struct Sender {
     units: mpsc::UnboundedSender<(Unit, OwnedSemaphorePermit)>,
     room: Arc<Semaphore>,
 }
 
-/// The other end.
+/// The receiving end.
 #[derive(Debug)]
 pub(crate) struct Receiver(mpsc::UnboundedReceiver<(Unit, OwnedSemaphorePermit)>);
 
-/// Both ends.
+/// Makes a queue. Returns both ends.
 pub(crate) fn queue() -> (Sender, Receiver) {
     let (units, received) = mpsc::unbounded_channel();
     (Sender { units, room: Arc::new(Semaphore::new(MAX_BYTES / GRAIN)) }, Receiver(received))
 }
 
 impl Sender {
-    /// Waits for room. False where nobody listens any more.
+    /// Waits for room and sends. Returns false if the receiver is gone.
     pub(crate) async fn send(&self, unit: Unit) -> bool {
         let grains = (unit.data.len() / GRAIN + 1).min(MAX_BYTES / GRAIN);
         let grains = u32::try_from(grains).unwrap_or(u32::MAX);
@@ -40,7 +40,7 @@ impl Sender {
 }
 
 impl Receiver {
-    /// The next picture; none after the last.
+    /// Returns the next picture. None after the last.
     pub(crate) async fn recv(&mut self) -> Option<Unit> {
         self.0.recv().await.map(|(unit, _)| unit)
     }

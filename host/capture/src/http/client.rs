@@ -1,4 +1,4 @@
-//! Asking over HTTP: who asks, where it leads, and what arrives.
+//! HTTP requests to a camera: authentication, redirects, and the body of the answer.
 
 use std::{borrow::Cow, error::Error, io, time::Duration};
 
@@ -26,19 +26,20 @@ use crate::{
     journal::{Journal, headers},
 };
 
-/// Times that a camera may send on.
+/// The most redirects that are followed.
 const MAX_REDIRECTS: usize = 5;
-/// Answers that ask who is there.
+/// The most authentication challenges that are answered.
 const MAX_ATTEMPTS: usize = 4;
-/// How long another picture is waited for behind one that may be the only one.
+/// How long to wait for another picture after one that may be the only one.
 const ANOTHER: Duration = Duration::from_secs(1);
 /// Longer than any capture.
 const LONG: Duration = Duration::from_hours(24);
-/// Answers of a camera that is busy, which are waited out; how long, where it does not say, and at the most.
+/// How many busy answers of a camera are waited out. `BUSY` is the wait if the camera names none. `MAX_WAIT` is
+/// the longest wait.
 const MAX_BUSY: usize = 2;
 const BUSY: Duration = Duration::from_secs(1);
 const MAX_WAIT: Duration = Duration::from_secs(5);
-/// Characters of what is no picture that are quoted.
+/// The most characters that are quoted from data that is no picture.
 const QUOTED: usize = 80;
 
 /// What follows a picture.
@@ -46,18 +47,18 @@ const QUOTED: usize = 80;
 pub(crate) enum Another {
     /// Another picture.
     Begins,
-    /// Nothing so far, on an open connection.
+    /// Nothing so far, but the connection is open.
     NotYet,
-    /// Nothing any more.
+    /// Nothing more can follow.
     Never,
 }
 
-/// What an answer brings.
+/// The body of an answer.
 pub(crate) struct Body {
     response: Response,
     pub(crate) status: String,
     pub(crate) content_type: String,
-    /// Parts of it can be asked for.
+    /// True if parts of the body can be requested.
     pub(crate) has_ranges: bool,
     pub(crate) received: u64,
     length: Option<u64>,
@@ -68,7 +69,7 @@ pub(crate) struct Body {
     pub(crate) journal: Journal,
 }
 
-/// Asks for what is at an address, and where that sends to.
+/// Requests an address and follows its redirects.
 pub(crate) async fn get(url: &Url, config: &CaptureConfig, late: Instant) -> Result<Body, Failure> {
     let client = client(config)?;
     let mut authorization = Authorization::of(url);
@@ -81,7 +82,7 @@ pub(crate) async fn get(url: &Url, config: &CaptureConfig, late: Instant) -> Res
             url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
         let mut request = client.get(url.clone());
         let value = authorization.value("GET", &uri);
-        // What a camera calls itself need not be ASCII.
+        // A camera's name for itself need not be ASCII.
         if let Some(value) = value.as_ref().and_then(|value| HeaderValue::from_bytes(value.as_bytes()).ok()) {
             request = request.header(AUTHORIZATION, value);
         }
@@ -123,7 +124,7 @@ pub(crate) async fn get(url: &Url, config: &CaptureConfig, late: Instant) -> Res
             config.journal.has_secrets(&to);
             let unencrypted = url.scheme() == "https" && to.scheme() == "http";
             if to.host_str() != url.host_str() || unencrypted {
-                // Another host is not told who asks, and neither is whoever listens on the way.
+                // Credentials are not sent to another host, nor unencrypted to listeners on the way.
                 authorization = Authorization::of(&to);
             }
             url = to;
@@ -135,7 +136,7 @@ pub(crate) async fn get(url: &Url, config: &CaptureConfig, late: Instant) -> Res
 }
 
 fn client(config: &CaptureConfig) -> Result<Client, Failure> {
-    // An error means that it is installed already.
+    // An error means that a provider is already installed.
     rustls::crypto::ring::default_provider().install_default().ok();
     let builder = Client::builder()
         .user_agent(concat!("EasySight/", env!("CARGO_PKG_VERSION")))
@@ -143,7 +144,7 @@ fn client(config: &CaptureConfig) -> Result<Client, Failure> {
         .read_timeout(config.connect_timeout)
         .redirect(Policy::none())
         .http1_only()
-        // As cameras expect them.
+        // Cameras expect headers with capital letters.
         .http1_title_case_headers()
         .http1_ignore_invalid_headers_in_responses(true)
         .http1_allow_spaces_after_header_name_in_responses(true)
@@ -157,7 +158,7 @@ fn client(config: &CaptureConfig) -> Result<Client, Failure> {
         .map_err(|error| Failure::new(Kind::FfmpegFailed, format!("no HTTP client: {error}")))
 }
 
-/// What an answer tells of a camera.
+/// Summarises what an answer tells about a camera.
 fn told(response: &Response) -> String {
     const TELLING: &[&str] = &["Server", "Content-Type", "Content-Length", "Transfer-Encoding", "Location"];
     let status = response.status();
@@ -174,7 +175,7 @@ fn texts(headers: &HeaderMap) -> Vec<Cow<'_, str>> {
     values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect()
 }
 
-/// How long a camera that is busy wants to be left alone.
+/// Returns how long a busy camera asks to wait.
 fn retry_after(response: &Response) -> Duration {
     let seconds =
         response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
@@ -200,7 +201,7 @@ fn elsewhere(url: &Url, to: &str, status: StatusCode) -> Result<Url, Failure> {
     }
 }
 
-/// Why there is no answer.
+/// Returns why there is no answer.
 fn failed(error: &reqwest::Error, url: &Url) -> Failure {
     let mut causes = Vec::new();
     let mut system = None;
@@ -229,9 +230,9 @@ fn failed(error: &reqwest::Error, url: &Url) -> Failure {
         Some(io::ErrorKind::TimedOut) => Kind::ConnectTimedOut,
         _ if error.is_timeout() => Kind::ConnectTimedOut,
         _ if error.is_connect() && url.scheme() == "https" => Kind::TlsFailed,
-        // Of a head that is none.
+        // The head of the answer is invalid.
         _ if says("parsed") || says("invalid header") || says("too large") => Kind::NotMedia,
-        // Whatever else: it was reached, and did not answer.
+        // In all other cases the host was reached but did not answer.
         _ => Kind::HungUp,
     };
     Failure::new(kind, format!("GET: {text}"))
@@ -260,12 +261,12 @@ impl Body {
         }
     }
 
-    /// From now on whoever reads says when time is over.
+    /// Lifts the deadline. From now on the reader enforces the time limit.
     pub(crate) fn unhurried(&mut self) {
         self.late = Instant::now() + LONG;
     }
 
-    /// Waits for more bytes; false where there are no more.
+    /// Waits for more bytes. Returns false if there are no more.
     pub(crate) async fn fill(&mut self) -> Result<bool, Failure> {
         let until = self.late.min(Instant::now() + self.patience);
         match timeout_at(until, self.response.chunk()).await {
@@ -286,13 +287,13 @@ impl Body {
         }
     }
 
-    /// Waits for so many bytes, which are taken later; fewer where there are no more.
+    /// Waits for this many bytes, and leaves them in the buffer. Returns fewer if there are no more.
     pub(crate) async fn at_least(&mut self, bytes: usize) -> Result<&[u8], Failure> {
         while self.buffer.len() < bytes {
             match self.fill().await {
                 Ok(true) => {}
                 Ok(false) => break,
-                // What is there tells what it is.
+                // The bytes that arrived are enough to tell the format.
                 Err(_) if !self.buffer.is_empty() => break,
                 Err(why) => return Err(why),
             }
@@ -300,7 +301,7 @@ impl Body {
         Ok(&self.buffer)
     }
 
-    /// What arrived and was not taken.
+    /// Takes the bytes that arrived and were not taken before.
     pub(crate) fn take(&mut self) -> Bytes {
         let taken = self.buffer.split().freeze();
         if self.beginning.is_empty() {
@@ -309,7 +310,7 @@ impl Body {
         taken
     }
 
-    /// All of it.
+    /// Reads the whole body.
     pub(crate) async fn whole(mut self, most: usize) -> Result<Vec<u8>, Failure> {
         loop {
             if self.buffer.len() > most {
@@ -318,7 +319,7 @@ impl Body {
             match self.fill().await {
                 Ok(true) => {}
                 Ok(false) => break,
-                // The connection may stay open behind it.
+                // The connection may stay open after the body.
                 Err(_) if self.left() == Some(0) || self.length.is_none() => break,
                 Err(why) => return Err(why),
             }
@@ -329,7 +330,7 @@ impl Body {
         Ok(self.buffer.to_vec())
     }
 
-    /// All of it in a file that is gone when nobody needs it any more.
+    /// Reads the whole body into a temporary file. The file is deleted when its handle is dropped.
     pub(crate) async fn download(mut self, most: u64) -> Result<NamedTempFile, Failure> {
         let failed =
             |error: io::Error| Failure::new(Kind::FfmpegFailed, format!("a file to keep it in: {error}"));
@@ -355,12 +356,12 @@ impl Body {
         Ok(file)
     }
 
-    /// Bytes that are announced and have not arrived.
+    /// The number of announced bytes that have not arrived yet.
     pub(crate) fn left(&self) -> Option<u64> {
         self.length.map(|length| length.saturating_sub(self.received))
     }
 
-    /// Whether another picture begins within a moment, or none can any more.
+    /// Waits a moment for another picture. Returns whether one begins, or whether none can follow.
     pub(crate) async fn another(&mut self, splitter: &mut Splitter) -> Another {
         let until = Instant::now() + ANOTHER;
         while !splitter.begins() {
@@ -373,7 +374,7 @@ impl Body {
         Another::Begins
     }
 
-    /// What is there instead of pictures.
+    /// Returns the failure that describes the data which is no picture.
     pub(crate) fn no_media(&self) -> Failure {
         let beginning: &[u8] = if self.beginning.is_empty() { &self.buffer } else { &self.beginning };
         let text = String::from_utf8_lossy(beginning.get(..4 * QUOTED).unwrap_or(beginning));

@@ -1,19 +1,20 @@
-//! Containers by their first bytes, and whether what they begin with is enough to read them as they come.
+//! Recognises containers by their first bytes, and checks whether a recording can be read while it arrives.
 
 use super::client::Body;
 use crate::error::Failure;
 
-/// Bytes in which the index of a recording is looked for; it may be as long as that.
+/// The number of bytes in which the index of a recording is searched. The index may have this length.
 const MAX_INDEX_BYTES: usize = 16 << 20;
 
-/// Bytes of the packets of a transport stream; some have a time in front, some a code for correction behind.
+/// The sizes of transport stream packets in bytes. Some have a time in front, some have an error correction code
+/// behind.
 const PACKET_BYTES: [usize; 3] = [188, 192, 204];
-/// Packets by which a transport stream is told.
+/// The number of packets that identify a transport stream.
 const PACKETS: usize = 5;
-/// Bytes in which a transport stream shows.
+/// The number of bytes that are enough to recognise a transport stream.
 pub(crate) const TRANSPORT_BYTES: usize = 204 * (PACKETS + 1);
 
-/// The demuxer of a container or a stream that begins like this; none for anything else.
+/// Returns the demuxer of a container or stream that begins with these bytes. None for anything else.
 pub(crate) fn container(head: &[u8]) -> Option<&'static str> {
     let has = |at: usize, magic: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(magic));
     let boxes: [&[u8]; 6] = [b"ftyp", b"moov", b"mdat", b"styp", b"moof", b"free"];
@@ -32,18 +33,18 @@ pub(crate) fn container(head: &[u8]) -> Option<&'static str> {
     })
 }
 
-/// HEIC and AVIF are pictures in the container of recordings, which ffmpeg does not take for pictures.
+/// HEIC and AVIF are pictures in the container of recordings. ffmpeg does not read them as pictures.
 pub(crate) fn is_heif(head: &[u8]) -> bool {
     let brands: [&[u8]; 7] = [b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"avif", b"avis"];
     let is_box = head.get(4..8).is_some_and(|name| name == b"ftyp");
     is_box && head.get(8..12).is_some_and(|brand| brands.contains(&brand))
 }
 
-/// A stream without container, by its first unit, which is whatever was sent when somebody began to look.
+/// Recognises a stream without container by its first unit. This is any unit that was sent when reading began.
 fn elementary(head: &[u8]) -> Option<&'static str> {
     let unit = head.strip_prefix(b"\0\0\0\x01").or_else(|| head.strip_prefix(b"\0\0\x01"))?;
     match unit {
-        // Of H.265 the second byte is a one, unless there are layers.
+        // In H.265 the second byte is 1, unless there are layers.
         [0x02 | 0x26 | 0x28 | 0x2A | 0x40 | 0x42 | 0x44 | 0x46 | 0x4E, 0x01, ..] => Some("hevc"),
         [
             0x06 | 0x09 | 0x21 | 0x25 | 0x27 | 0x28 | 0x41 | 0x45 | 0x47 | 0x48 | 0x61 | 0x65 | 0x67 | 0x68,
@@ -55,7 +56,7 @@ fn elementary(head: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// A transport stream that begins in the middle of a packet, or with times in front of packets.
+/// Recognises a transport stream that begins in the middle of a packet, or has times in front of packets.
 fn transport(head: &[u8]) -> Option<&'static str> {
     let begins = |at: usize, size: usize| {
         (0..PACKETS).all(|packet| head.get(at + packet * size).is_some_and(|byte| *byte == 0x47))
@@ -63,16 +64,16 @@ fn transport(head: &[u8]) -> Option<&'static str> {
     PACKET_BYTES.iter().any(|size| (0..*size).any(|at| begins(at, *size))).then_some("mpegts")
 }
 
-/// Where the index of a recording is.
+/// The place of a recording's index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Index {
-    /// Before what it is the index of.
+    /// The index is before the media data.
     First,
-    /// Behind it, if anywhere.
+    /// The index is after the media data, or missing.
     Last,
 }
 
-/// Finds out where the index of a recording is.
+/// Finds the place of a recording's index.
 pub(crate) async fn index(body: &mut Body) -> Result<Index, Failure> {
     let mut at = 0;
     loop {
@@ -95,7 +96,7 @@ fn next_box(bytes: &[u8], at: usize) -> Next {
     let Some(head) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) else { return Next::Unknown };
     let (&[a, b, c, d], name) = (head.first_chunk::<4>().unwrap_or(&[0; 4]), head.last_chunk::<4>());
     match name.map(|name| &name[..]) {
-        // One that is read in pieces has an index in each.
+        // A recording in fragments has an index in each.
         Some(b"moov" | b"moof" | b"styp") => return Next::Found(Index::First),
         Some(b"mdat") => return Next::Found(Index::Last),
         _ => {}
@@ -118,7 +119,7 @@ mod tests {
             (b"\x47\x40\0\x10", Some("mpegts")),
             (b"\0\0\0\x01\x67\x42", Some("h264")),
             (b"\0\0\0\x01\x40\x01", Some("hevc")),
-            // As they are where somebody began to look.
+            // Units at which reading may begin in the middle of a stream.
             (b"\0\0\0\x01\x41\x9A", Some("h264")),
             (b"\0\0\x01\x28\xEE", Some("h264")),
             (b"\0\0\x01\x28\x01", Some("hevc")),

@@ -1,4 +1,5 @@
-//! Reading a camera over HTTP: what it is is told by its bytes, whatever the address ends in and the camera calls it.
+//! Reads a camera over HTTP. The bytes tell the format, whatever the suffix of the address and the camera's
+//! content type are.
 
 mod client;
 mod container;
@@ -23,28 +24,28 @@ use crate::{
     journal::StepKind,
 };
 
-/// Bytes in which a picture has to begin.
+/// The most bytes before the beginning of a picture.
 const MAX_PREFACE_BYTES: usize = 1 << 20;
-/// Bytes behind a picture that are no other pictures.
+/// The most bytes after a picture that do not count as another picture.
 const MAX_TRAILER_BYTES: u64 = 64 << 10;
-/// Bytes of a recording that has to be there as a whole before anything of it can be read.
+/// The most bytes of a recording that can be read only after it was received completely.
 pub(crate) const MAX_DOWNLOAD_BYTES: u64 = 256 << 20;
 
-/// What there is at an address.
+/// The content of an address.
 pub(crate) enum Opened {
-    /// A picture, for this demuxer.
+    /// A picture, and its demuxer.
     Still(Vec<u8>, &'static str),
-    /// One JPEG after the other.
+    /// A series of JPEG pictures.
     Motion(Box<Motion>),
-    /// A container, for this demuxer.
+    /// A container, and its demuxer.
     Container(Box<Body>, &'static str),
-    /// A recording that can be read only as a whole.
+    /// A recording that can be read only after it was received completely.
     Whole(Box<Body>),
-    /// It is left to ffmpeg, for this reason.
+    /// The source is left to ffmpeg, for this reason.
     Foreign(&'static str),
 }
 
-/// Asks for what is at `url`.
+/// Requests the content at `url`.
 pub(crate) async fn open(url: &Url, config: &CaptureConfig, late: Instant) -> Result<Opened, Failure> {
     let opened = tell(url, config, late).await;
     config.journal.write(StepKind::Content, || {
@@ -63,7 +64,7 @@ pub(crate) async fn open(url: &Url, config: &CaptureConfig, late: Instant) -> Re
     opened
 }
 
-/// Tells what there is.
+/// Determines the content.
 async fn tell(url: &Url, config: &CaptureConfig, late: Instant) -> Result<Opened, Failure> {
     let mut body = get(url, config, late).await?;
     let head = body.at_least(HEAD_BYTES).await?.to_vec();
@@ -75,7 +76,7 @@ async fn tell(url: &Url, config: &CaptureConfig, late: Instant) -> Result<Opened
         return Err(Failure::new(Kind::NotMedia, detail.into()));
     }
     let several = body.content_type.starts_with("multipart/");
-    // Some cameras send an empty line too many before a picture.
+    // Some cameras send an extra empty line before a picture.
     let begin = head.trim_ascii_start();
     let picture = picture_format(begin).filter(|format| *format == JPEG || begin.len() == head.len());
     if let Some(format) = picture
@@ -89,7 +90,7 @@ async fn tell(url: &Url, config: &CaptureConfig, late: Instant) -> Result<Opened
         return pictures(body, several).await;
     }
     let format = match container(&head) {
-        // Pages are short, and need not be waited for.
+        // Web pages are short, so there is no wait for more bytes.
         None if !body.content_type.starts_with("text/") => container(body.at_least(TRANSPORT_BYTES).await?),
         format => format,
     };
@@ -104,12 +105,12 @@ async fn tell(url: &Url, config: &CaptureConfig, late: Instant) -> Result<Opened
     }
 }
 
-/// Whether the data of a JPEG have begun, so that something of it can be shown.
+/// Returns whether the coded data of a JPEG have begun, so that a part of the picture can be shown.
 fn has_scan(jpeg: &[u8]) -> bool {
     jpeg.windows(2).any(|marker| marker == [0xFF, 0xDA])
 }
 
-/// A picture, or one after the other: by what follows the first.
+/// Distinguishes a single picture from a series, by the bytes after the first picture.
 async fn pictures(mut body: Body, several: bool) -> Result<Opened, Failure> {
     let mut splitter = Splitter::default();
     let first = loop {
@@ -122,7 +123,7 @@ async fn pictures(mut body: Body, several: bool) -> Result<Opened, Failure> {
         }
         match body.fill().await {
             Ok(true) => {}
-            // A picture that is cut off is shown as far as it goes.
+            // The part of a cut-off picture that arrived is shown.
             ended => {
                 return match (splitter.rest(), ended) {
                     (Some(cut), _) if !several && has_scan(cut) => Ok(Opened::Still(cut.to_vec(), JPEG)),
@@ -137,7 +138,7 @@ async fn pictures(mut body: Body, several: bool) -> Result<Opened, Failure> {
     };
     let arrival = std::time::Instant::now();
     let goes_on = match body.left() {
-        // Some cameras wrap a single picture like several.
+        // Some cameras wrap a single picture like a series.
         _ if several => body.another(&mut splitter).await != Another::Never,
         Some(left) => left > MAX_TRAILER_BYTES,
         None => splitter.has_begun() || body.another(&mut splitter).await == Another::Begins,

@@ -1,4 +1,4 @@
-//! Motion JPEG over HTTP: one picture after the other, each at the time of its arrival.
+//! Motion JPEG over HTTP: a series of pictures, each with its arrival time.
 
 use std::time::Instant;
 
@@ -10,7 +10,7 @@ use crate::{
     feed::{Codec, Entry, Format, Sender, Unit},
 };
 
-/// A stream of pictures, of which the first has arrived.
+/// A stream of pictures. The first one has arrived.
 pub(crate) struct Motion {
     body: Body,
     splitter: Splitter,
@@ -22,12 +22,12 @@ impl Motion {
         Self { body, splitter, first: Some((first, arrival)) }
     }
 
-    /// What it is.
+    /// The format of the stream.
     pub(crate) const fn format() -> Format {
         Format { codec: Codec::Jpeg, sets: Vec::new(), clock_rate: 90_000, frame_rate: None }
     }
 
-    /// Hands on pictures until no more come, and says why.
+    /// Passes on pictures until no more arrive, and returns the reason.
     pub(crate) async fn run(mut self, units: Sender) -> Failure {
         self.body.unhurried();
         let wanted_no_more = || Failure::new(Kind::EndedEarly, "no more is wanted".into());

@@ -1,11 +1,11 @@
-//! JPEG pictures out of whatever stands between them: delimiters, heads, lengths that are right or wrong. What
-//! counts is where a picture begins and ends by its own marks.
+//! Extracts JPEG pictures from a stream with delimiters, headers, and correct or wrong lengths between them. Only
+//! the JPEG markers determine where a picture begins and ends.
 
 use bytes::{Buf, Bytes, BytesMut};
 
 use crate::feed::MAX_UNIT_BYTES;
 
-/// Cuts pictures out of a stream of bytes.
+/// Extracts pictures from a stream of bytes.
 #[derive(Debug, Default)]
 pub(crate) struct Splitter {
     buffer: BytesMut,
@@ -18,9 +18,9 @@ enum State {
     /// No picture has begun.
     #[default]
     Between,
-    /// At the mark of a segment.
+    /// At the marker of a segment.
     Segment,
-    /// In data whose length is not told.
+    /// In data whose length is not given.
     Data,
 }
 
@@ -31,17 +31,17 @@ impl Splitter {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// Whether there is a part of a picture.
+    /// Returns whether a part of a picture is there.
     pub(crate) fn has_begun(&self) -> bool {
         self.state != State::Between
     }
 
-    /// Whether a picture begins in what was not looked at.
+    /// Returns whether a picture has begun, or begins in the bytes that were not examined yet.
     pub(crate) fn begins(&self) -> bool {
         self.has_begun() || self.buffer.windows(BEGIN.len()).any(|three| three == BEGIN)
     }
 
-    /// The next picture that is whole, or that another one follows.
+    /// Returns the next picture that is complete, or that is followed by another one.
     pub(crate) fn next(&mut self) -> Option<Bytes> {
         loop {
             let found = match self.state {
@@ -67,7 +67,7 @@ impl Splitter {
         }
     }
 
-    /// The picture that was begun.
+    /// Takes the picture that has begun.
     pub(crate) fn rest(&mut self) -> Option<Bytes> {
         self.has_begun().then(|| self.buffer.split().freeze())
     }
@@ -93,7 +93,7 @@ impl Splitter {
                 self.at += 2;
                 return Found::End;
             }
-            // A picture within a picture: the first one has no end.
+            // A picture begins within a picture: the first one has no end.
             (0xFF, 0xD8) => {
                 self.buffer.advance(self.at);
                 self.at = 2;
@@ -111,7 +111,7 @@ impl Splitter {
                     self.state = State::Data;
                 }
             }
-            // Damaged: the next mark that makes sense is looked for.
+            // The data is damaged: search for the next valid marker.
             _ => self.state = State::Data,
         }
         Found::More
@@ -131,9 +131,9 @@ impl Splitter {
                 self.at += 2;
                 return Found::End;
             }
-            // Another one begins: this one was cut off.
+            // Another picture begins: this one was cut off.
             (Some(0xD8), Some(0xFF)) => return Found::End,
-            // More tables and more data, as of progressive pictures.
+            // More tables and more data follow, as in progressive pictures.
             (Some(0xC4 | 0xDA | 0xDB | 0xDC | 0xDD | 0xE0..=0xEF | 0xFE), _) => self.state = State::Segment,
             _ => self.at += 1,
         }
@@ -153,7 +153,8 @@ mod tests {
 
     use super::*;
 
-    /// With a thumbnail in an application's segment, and stuffed bytes and restarts in its data.
+    /// A picture with a thumbnail in an application segment, and with stuffed bytes and restart markers in its
+    /// data.
     const PICTURE: &[u8] = b"\xFF\xD8\xFF\xE1\0\x08\xFF\xD8\xFF\xD9ab\xFF\xDA\0\x03xdata\xFF\0\xFF\xD3more\xFF\xC4\0\x02\xFF\xDA\0\x02z\xFF\xD9";
 
     fn split(pieces: &[&[u8]]) -> Vec<Bytes> {

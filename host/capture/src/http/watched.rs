@@ -1,4 +1,4 @@
-//! How a connection comes about, told to whoever listens: the addresses of a name, and what connecting came to.
+//! Reports to the journal how a connection is made: the addresses of a name, and the result of connecting.
 
 use std::{
     net::SocketAddr,
@@ -15,7 +15,7 @@ use tower::{Layer, Service};
 
 use crate::journal::{Journal, StepKind};
 
-/// A client whose connections are told of; as it was where nobody listens.
+/// Makes a client report its connections. Without a journal the client is unchanged.
 pub(super) fn watched(builder: ClientBuilder, journal: &Journal) -> ClientBuilder {
     if !journal.listens() {
         return builder;
@@ -23,7 +23,7 @@ pub(super) fn watched(builder: ClientBuilder, journal: &Journal) -> ClientBuilde
     builder.dns_resolver(Told(journal.clone())).connector_layer(Told(journal.clone()))
 }
 
-/// Whatever it is about, the journal hears of it.
+/// Reports name resolution and connections to the journal.
 #[derive(Debug, Clone)]
 struct Told(Journal);
 
@@ -52,7 +52,7 @@ impl<S> Layer<S> for Told {
     }
 }
 
-/// Connects, and tells what came of it.
+/// Connects, and reports the result.
 #[derive(Debug, Clone)]
 struct Connector<S> {
     connector: S,

@@ -1,4 +1,4 @@
-//! What was measured of a stream while it was read: against the clock of this machine, whatever the camera's says.
+//! The measurements of a stream while it is read, by the clock of this machine, not by the camera's clock.
 
 use std::time::{Duration, Instant};
 
@@ -8,60 +8,61 @@ use crate::{
     rtsp::Traffic,
 };
 
-/// Pictures that are remembered: some minutes of any camera.
+/// The most pictures that are remembered: some minutes of any camera.
 const MAX_PICTURES: usize = 20_000;
 
-/// How packets of video came.
+/// The transport of video packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
-    /// Within the connection.
+    /// In the RTSP connection.
     Tcp,
     /// As datagrams.
     Udp,
 }
 
-/// What was measured of a stream. What a source does not tell, or was not there long enough for, is none or 0.
+/// The measurements of a stream. A value is none or 0 if the source does not tell it, or if the stream was too
+/// short to measure it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Measured {
-    /// How packets came, over RTSP.
+    /// The transport of packets over RTSP.
     pub transport: Option<Transport>,
-    /// TCP was asked for first, and refused in these words.
+    /// The camera's words if it refused TCP, which was requested first.
     pub refused_tcp: Option<String>,
     /// The codec's short name.
     pub codec: Option<&'static str>,
-    /// Frames a second that the stream declares.
+    /// Frames per second that the stream declares.
     pub declared_rate: Option<f64>,
-    /// Frames a second by the camera's own timestamps.
+    /// Frames per second, from the camera's own timestamps.
     pub stamped_rate: Option<f64>,
-    /// Pictures a second as they arrived.
+    /// Pictures per second, from their arrival.
     pub frame_rate: Option<f64>,
-    /// Bits a second.
+    /// Bits per second.
     pub bit_rate: Option<f64>,
-    /// Pictures that arrived, over that time.
+    /// The number of pictures that arrived during `span`.
     pub pictures: u64,
-    /// From the first picture to the last.
+    /// The time from the first picture to the last.
     pub span: Duration,
     /// The longest time between two pictures.
     pub longest_pause: Duration,
-    /// Pictures that decoding can begin with.
+    /// The number of pictures at which decoding can begin.
     pub keyframes: u64,
-    /// Time between the last two of them.
+    /// The time between the last two keyframes.
     pub keyframe_interval: Option<Duration>,
-    /// Pictures from one to the next.
+    /// The number of pictures from one keyframe to the next.
     pub keyframe_distance: Option<u64>,
-    /// Pictures before the first of them.
+    /// The number of pictures before the first keyframe.
     pub before_keyframe: u64,
-    /// Some pictures are shown before others that arrived earlier.
+    /// True if some pictures are shown before others that arrived earlier.
     pub reordered: bool,
-    /// Packets that arrived, those that are missing, came late and came twice.
+    /// The number of packets that arrived.
     pub packets: u64,
-    /// See `packets`.
+    /// The number of packets that are missing.
     pub lost: u64,
-    /// See `packets`.
+    /// The number of packets that arrived after a later one.
     pub overtaken: u64,
-    /// See `packets`.
+    /// The number of packets that arrived again, or too late.
     pub repeated: u64,
-    /// The camera's own clock; none where it has none.
+    /// The behaviour of the camera's clock. None if the camera has no clock.
     pub clock: Option<CameraClock>,
 }
 
@@ -75,7 +76,7 @@ struct Seen {
     reordered: bool,
 }
 
-/// Counts while a stream is read.
+/// Counts pictures and packets while a stream is read.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) transport: Option<Transport>,
@@ -86,12 +87,12 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// What plays.
+    /// Records the format of the stream.
     pub(crate) fn plays(&mut self, format: &Format) {
         self.format = Some((format.codec.name(), format.clock_rate, format.frame_rate));
     }
 
-    /// A picture arrived.
+    /// Records that a picture arrived.
     pub(crate) fn picture(&mut self, unit: &Unit) {
         if self.seen.len() < MAX_PICTURES {
             self.seen.push(Seen {
@@ -104,7 +105,7 @@ impl Tally {
         }
     }
 
-    /// So many packets arrived so far.
+    /// Records how many packets arrived so far.
     pub(crate) const fn traffic(&mut self, traffic: Traffic) {
         self.traffic = traffic;
     }
@@ -130,7 +131,7 @@ impl Tally {
         let seconds = measured.span.as_secs_f64();
         if self.seen.len() > 1 && seconds > 0.0 {
             measured.frame_rate = Some((self.seen.len() - 1) as f64 / seconds);
-            // The first one arrived before this time began.
+            // The first picture arrived before the span began.
             let bytes: usize = self.seen.iter().skip(1).map(|one| one.bytes).sum();
             measured.bit_rate = Some(8.0 * bytes as f64 / seconds);
         }

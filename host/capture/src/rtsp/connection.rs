@@ -18,29 +18,29 @@ use crate::{
     journal::{Journal, StepKind, headers},
 };
 
-/// How this program calls itself.
+/// The name of this program in requests.
 const USER_AGENT: &str = concat!("EasySight/", env!("CARGO_PKG_VERSION"));
-/// The port where an address names none.
+/// The default port.
 const PORT: u16 = 554;
-/// Answers that ask who is there, to one request.
+/// The most authentication challenges that are answered for one request.
 const MAX_ATTEMPTS: usize = 4;
 /// Longer than any capture.
 const LONG: Duration = Duration::from_hours(24);
-/// Messages before the answer to a request, which are kept.
+/// The most messages that are kept while an answer is awaited.
 const MAX_EARLY: usize = 200;
 
-/// A connection that broke.
+/// Why a connection broke.
 #[derive(Debug)]
 pub(crate) enum Broken {
-    /// The camera closed it.
+    /// The camera closed the connection.
     Closed,
-    /// The camera or the network tore it down.
+    /// The camera or the network broke the connection.
     Torn(io::Error),
-    /// Nothing came for as long as a camera may be silent.
+    /// Nothing arrived for as long as a camera may be silent.
     Silent,
-    /// Time is over; so many bytes of a message are there.
+    /// The deadline has passed. This many bytes of a message have arrived.
     Late(usize),
-    /// What came is no RTSP.
+    /// The data is no RTSP.
     Garbage(String),
 }
 
@@ -51,7 +51,7 @@ pub(crate) struct Connection {
     stream: TcpStream,
     buffer: BytesMut,
     parser: Parser,
-    /// What came before the answer that was waited for.
+    /// Messages that arrived before the awaited answer.
     early: VecDeque<Message>,
     number: u32,
     patience: Duration,
@@ -84,7 +84,7 @@ impl Connection {
         &self.stream
     }
 
-    /// The next message.
+    /// Returns the next message.
     pub(crate) async fn message(&mut self) -> Result<Message, Broken> {
         match self.early.pop_front() {
             Some(message) => Ok(message),
@@ -101,7 +101,8 @@ impl Connection {
             }
             let until = self.late.min(Instant::now() + self.patience);
             match timeout_at(until, self.stream.read_buf(&mut self.buffer)).await {
-                // What was begun and looks like no message is no connection that was closed too early.
+                // Bytes that form no message are left: the data is no RTSP, and the connection was not merely
+                // closed too early.
                 Ok(Ok(0)) if !self.parser.playing && !self.buffer.is_empty() => {
                     return Err(Broken::Garbage(quoted(&self.buffer)));
                 }
@@ -114,7 +115,7 @@ impl Connection {
         }
     }
 
-    /// Asks, says who asks where that is wanted, and waits for the answer, whatever it is.
+    /// Sends a request, authenticates if the camera asks for that, and waits for the answer, whatever its status.
     pub(crate) async fn ask(
         &mut self,
         method: &'static str,
@@ -127,7 +128,7 @@ impl Connection {
             let value = authorization.value(method, uri);
             let mut answer = self.exchange(method, uri, headers, value.as_deref()).await;
             self.tell(method, uri, headers, value.as_deref(), &answer);
-            // Some cameras close the connection when they have asked who is there.
+            // Some cameras close the connection after an authentication challenge.
             if asked_back && matches!(answer, Err(Broken::Closed | Broken::Torn(_))) {
                 self.reconnect().await?;
                 answer = self.exchange(method, uri, headers, value.as_deref()).await;
@@ -145,7 +146,7 @@ impl Connection {
         Err(Failure::new(Kind::Unauthorized, format!("{method}: it asks again and again who is there")))
     }
 
-    /// Writes down a request and its answer.
+    /// Records a request and its answer in the journal.
     fn tell(
         &self,
         method: &str,
@@ -179,7 +180,7 @@ impl Connection {
         Ok(())
     }
 
-    /// The answer to a request; some cameras number them all alike.
+    /// Waits for the answer to a request. Some cameras give all answers the same number.
     async fn answer(&mut self, number: u32) -> Result<Answer, Broken> {
         while self.early.len() < MAX_EARLY {
             let answer = match self.receive().await? {
@@ -190,12 +191,12 @@ impl Connection {
                 }
             };
             let its = answer.header("cseq").and_then(|number| number.parse::<u32>().ok());
-            // Others are late answers to earlier requests.
+            // Other answers are late answers to earlier requests.
             if its.is_none_or(|its| its >= number || its == 0) && answer.status >= 200 {
                 return Ok(answer);
             }
         }
-        // Whoever sends pictures plays, said or not.
+        // A camera that sends pictures plays, even without an answer.
         if self.parser.playing {
             return Ok(Answer {
                 status: 200,
@@ -207,7 +208,7 @@ impl Connection {
         Err(Broken::Garbage("packets without an answer".into()))
     }
 
-    /// Sends a request and waits for nothing; its number.
+    /// Sends a request without waiting for the answer. Returns the number of the request.
     pub(crate) async fn send(
         &mut self,
         method: &str,
@@ -222,7 +223,7 @@ impl Connection {
         Ok(self.number)
     }
 
-    /// Sends a last request, as far as the system takes it at once.
+    /// Sends a last request, if the system accepts it at once.
     pub(crate) fn send_off(
         &mut self,
         method: &str,
@@ -253,24 +254,24 @@ impl Connection {
         request + "\r\n"
     }
 
-    /// From now on packets come.
+    /// Expects packets from now on.
     pub(crate) const fn play(&mut self) {
         self.parser.playing = true;
     }
 
-    /// From now on whoever listens says when time is over.
+    /// Lifts the deadline. From now on the receiver enforces the time limit.
     pub(crate) fn unhurried(&mut self) {
         self.late = Instant::now() + LONG;
     }
 }
 
-/// Addresses, in words.
+/// Lists addresses as text.
 fn listed(addresses: &[SocketAddr]) -> String {
     let addresses: Vec<_> = addresses.iter().map(|address| address.ip().to_string()).collect();
     addresses.join(", ")
 }
 
-/// What an answer tells of a camera.
+/// Summarises what an answer tells about a camera.
 fn told(answer: &Answer) -> String {
     const TELLING: &[&str] =
         &["Server", "Content-Type", "Content-Base", "Content-Location", "Location", "Transport", "Session"];
@@ -312,7 +313,7 @@ async fn connected(
     Ok(stream)
 }
 
-/// Why there is no connection at all.
+/// Returns why no connection could be made.
 pub(crate) fn unreachable(error: &io::Error) -> Failure {
     let kind = match error.kind() {
         _ if is_of_this_machine(error) => Kind::FfmpegFailed,
@@ -323,14 +324,14 @@ pub(crate) fn unreachable(error: &io::Error) -> Failure {
         | io::ErrorKind::AddrNotAvailable => Kind::HostUnreachable,
         io::ErrorKind::TimedOut => Kind::ConnectTimedOut,
         io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => Kind::HungUp,
-        // The system has no word of its own for it.
+        // The system has no error number for this case.
         _ if error.raw_os_error().is_none() => Kind::NoSuchHost,
         _ => Kind::HostUnreachable,
     };
     Failure::new(kind, error.to_string())
 }
 
-/// Why there is no answer to a request.
+/// Returns why a request has no answer.
 pub(crate) fn broken(why: &Broken, method: &str) -> Failure {
     match why {
         Broken::Closed => Failure::new(Kind::HungUp, format!("{method}: the camera closed the connection")),

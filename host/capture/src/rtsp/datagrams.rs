@@ -1,4 +1,4 @@
-//! Video over UDP: a pair of ports of this machine, and packets of nobody but the camera.
+//! Video over UDP: a pair of ports on this machine, which accept packets only from the camera.
 
 use std::{
     io,
@@ -8,26 +8,26 @@ use std::{
 use bytes::Bytes;
 use tokio::net::UdpSocket;
 
-/// Pairs of ports that are tried.
+/// The number of port pairs that are tried.
 const ATTEMPTS: usize = 50;
-/// Bytes of a datagram.
+/// The largest datagram in bytes.
 const MAX_DATAGRAM_BYTES: usize = 64 << 10;
-/// A packet without content, which opens the way back through a router or a firewall.
+/// A packet without content. It opens the way back through a router or a firewall.
 const KNOCK: [u8; 12] = [0x80, 0x60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
-/// An even port for packets and the next one for reports on them.
+/// An even port for packets, and the next port for reports about them.
 #[derive(Debug)]
 pub(crate) struct Datagrams {
     packets: UdpSocket,
     reports: UdpSocket,
     pub(crate) port: u16,
-    /// Who may send.
+    /// The permitted senders.
     from: Vec<IpAddr>,
     buffer: Box<[u8]>,
 }
 
 impl Datagrams {
-    /// Opens them on the address that the camera is reached from.
+    /// Opens the ports on the local address of the connection to the camera.
     pub(crate) async fn open(own: IpAddr, camera: IpAddr) -> io::Result<Self> {
         for _ in 0..ATTEMPTS {
             let packets = UdpSocket::bind((own, 0)).await?;
@@ -35,7 +35,7 @@ impl Datagrams {
             if !port.is_multiple_of(2) {
                 continue;
             }
-            // The next one may be taken.
+            // The next port may be in use.
             if let Ok(reports) = UdpSocket::bind((own, port + 1)).await {
                 let buffer = vec![0; MAX_DATAGRAM_BYTES].into();
                 return Ok(Self { packets, reports, port, from: vec![camera], buffer });
@@ -44,7 +44,7 @@ impl Datagrams {
         Err(io::Error::other("there are no two ports side by side"))
     }
 
-    /// Knocks at the camera's ports, and lets in whoever it named besides itself.
+    /// Sends a packet to the camera's ports, and permits the other sender that the camera named.
     pub(crate) async fn knock(&mut self, camera: IpAddr, ports: Option<(u16, u16)>, source: Option<IpAddr>) {
         self.from.extend(source);
         let Some((packets, reports)) = ports else { return };
@@ -55,12 +55,12 @@ impl Datagrams {
         }
     }
 
-    /// The next packet.
+    /// Returns the next packet.
     pub(crate) async fn packet(&mut self) -> io::Result<Bytes> {
         loop {
             let (length, from) = match self.packets.recv_from(&mut self.buffer).await {
                 Ok(received) => received,
-                // The camera's answer to the knock, where it does not listen.
+                // The camera's reply to the opening packet, if the camera does not listen.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => continue,
                 Err(error) => return Err(error),
             };

@@ -1,10 +1,10 @@
-//! Whole pictures from packets: H.264 by RFC 6184, H.265 by RFC 7798. What lacks a part is handed on without it,
-//! for the decoder to say what that costs.
+//! Assembles whole pictures from packets: H.264 by RFC 6184, H.265 by RFC 7798. A picture with a missing part is
+//! passed on without that part, and the decoder determines the damage.
 
 use super::{jpeg::Jpeg, nals::Nals, rtp::Packet};
 use crate::feed::{Codec, Unit};
 
-/// Makes pictures of the packets of one stream.
+/// Assembles pictures from the packets of one stream.
 #[derive(Debug)]
 pub(crate) enum Depacketizer {
     Nals(Nals),
@@ -12,7 +12,7 @@ pub(crate) enum Depacketizer {
 }
 
 impl Depacketizer {
-    /// Of a stream whose description tells width and height, or does not.
+    /// Makes a depacketizer. `described` is the width and height if the stream's description has them.
     pub(crate) fn of(codec: Codec, described: Option<(u16, u16)>) -> Self {
         match codec {
             Codec::Jpeg => Self::Jpeg(Jpeg::of(described)),
@@ -20,7 +20,7 @@ impl Depacketizer {
         }
     }
 
-    /// Takes the next packet, before which some may be missing; adds the pictures that are complete by it.
+    /// Takes the next packet. Packets may be missing before it. Adds the pictures that it completes.
     pub(crate) fn take(&mut self, packet: &Packet, missing: u16, units: &mut Vec<Unit>) {
         match self {
             Self::Nals(nals) => nals.take(packet, missing, units),
@@ -28,7 +28,7 @@ impl Depacketizer {
         }
     }
 
-    /// Why no picture can come of what the camera sends.
+    /// Returns why no picture can be made from the camera's data.
     pub(crate) fn hindrance(&self) -> Option<&'static str> {
         match self {
             Self::Jpeg(jpeg) if jpeg.sizeless => {
@@ -38,7 +38,7 @@ impl Depacketizer {
         }
     }
 
-    /// Adds the picture that is there when no more packets come.
+    /// Adds the remaining picture after the last packet.
     pub(crate) fn rest(&mut self, units: &mut Vec<Unit>) {
         if let Self::Nals(nals) = self {
             nals.finish(units);
@@ -76,11 +76,11 @@ mod tests {
         let found = units(
             Codec::H264,
             &[
-                // Both parameter sets in one packet, then a keyframe in two fragments, marked.
+                // Both parameter sets in one packet, then a keyframe in two fragments with a marker.
                 (1, false, &[24, 0, 2, 0x67, 0x42, 0, 2, 0x68, 0xCE], 0),
                 (1, false, &[0x7C, 0x85, 0x88, 0x80], 0),
                 (1, true, &[0x7C, 0x45, 0xAA], 0),
-                // Nothing marks the end of this one but the next stamp.
+                // Only the next stamp shows the end of this picture.
                 (2, false, &[0x41, 0x9A, 1], 0),
                 (3, true, &[0x01, 0x9E, 2], 0),
             ],
@@ -127,7 +127,7 @@ mod tests {
         assert_eq!(&found[2].data[..], b"\0\0\0\x01\x02\x01\x80\x03");
     }
 
-    /// The data of the pictures, and where decoding begins.
+    /// Returns the data of each picture, and whether decoding can begin there.
     fn pictures(codec: Codec, packets: &[(u32, bool, &[u8], u16)]) -> Vec<(Vec<u8>, bool)> {
         units(codec, packets).iter().map(|unit| (unit.data.to_vec(), unit.entry.is_some())).collect()
     }
@@ -146,7 +146,7 @@ mod tests {
         let as_one = annex_b(&[sets[0], sets[1], &KEY]);
         let bare = &as_one[4..];
         let wanted = [(as_one.clone(), true), (annex_b(&[&NEXT]), false)];
-        // With a start code in front or without; in one packet, or in fragments that cut start codes.
+        // With or without a leading start code; in one packet, or in fragments that split start codes.
         for first in [bare, &as_one, &as_one[1..]] {
             assert_eq!(pictures(Codec::H264, &[(1, true, first, 0), (2, true, &NEXT, 0)]), wanted);
         }
@@ -164,7 +164,7 @@ mod tests {
         let whole = annex_b(&[&KEY, &KEY_S_REST]);
         let wanted = [(whole.clone(), true), (annex_b(&[&NEXT]), false), (whole, true)];
         for (marks, stamps) in [
-            // One mark a slice; one a packet, and each with a stamp of its own; none at all.
+            // One marker per slice; one per packet, each with its own stamp; no marker at all.
             ([false, false, true, true, true], [0; 5]),
             ([true; 5], [0, 1, 2, 3, 4]),
             ([false; 5], [0, 0, 0, 0, 9]),

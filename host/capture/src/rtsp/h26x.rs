@@ -1,40 +1,41 @@
-//! H.264 and H.265 by the beginnings of their units: what each is, and where decoding can begin.
+//! Examines the beginnings of H.264 and H.265 units: the kind of each unit, and where decoding can begin.
 
 use crate::feed::{Codec, Entry};
 
-/// Bytes of a unit that its kind is told from.
+/// The number of bytes of a unit that are examined to find its kind.
 pub(crate) const LOOKED_AT: usize = 64;
 
-/// What a unit is.
+/// The kind of a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Nal {
     /// A part of a picture.
     Slice {
-        /// The first part of it.
+        /// True for the first part of the picture.
         first: bool,
-        /// It decodes without another picture.
+        /// True if the slice decodes without another picture.
         key: bool,
-        /// No other one is predicted from it.
+        /// True if no other picture is predicted from this one.
         disposable: bool,
-        /// It may be shown before one that was decoded earlier.
+        /// True if the picture may be shown before one that was decoded earlier.
         reordered: bool,
-        /// All of it decodes without another picture, though later ones may refer beyond it.
+        /// True if the whole slice decodes without another picture. Later pictures may still refer to pictures
+        /// before it.
         intra: bool,
     },
-    /// A parameter set; of a sequence, or another.
+    /// A parameter set, of a sequence or another.
     Set {
-        /// Of a sequence: with it, the others come.
+        /// True for the set of a sequence. The other sets accompany it.
         sequence: bool,
     },
-    /// From here on the picture is made whole without a keyframe, after so many pictures.
+    /// From here on, the picture becomes complete without a keyframe, after this many pictures.
     Recovery(u32),
     /// A picture begins.
     Delimiter,
-    /// Whatever else.
+    /// Any other unit.
     Other,
 }
 
-/// Tells what a unit is by its head and what follows it.
+/// Determines the kind of a unit from its head and the bytes after the head.
 pub(crate) fn nal(codec: Codec, unit: &[u8]) -> Nal {
     match codec {
         Codec::H265 => h265(unit),
@@ -42,7 +43,7 @@ pub(crate) fn nal(codec: Codec, unit: &[u8]) -> Nal {
     }
 }
 
-/// Where decoding can begin, by the parts of a picture; none where it cannot.
+/// Where decoding can begin, determined from the parts of a picture.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Entries {
     key: bool,
@@ -67,7 +68,7 @@ impl Entries {
     }
 
     pub(crate) const fn entry(self) -> Option<Entry> {
-        // Some encoders send keyframes that only their parameter sets tell from other pictures.
+        // Only the parameter sets distinguish the keyframes of some encoders from other pictures.
         let open = self.sequence && self.intra && !self.predicted;
         match self.recovery {
             _ if self.key || open => Some(Entry::Keyframe),
@@ -82,7 +83,7 @@ impl Entries {
     }
 }
 
-/// By table 7-1 of ITU-T H.264.
+/// Determines the kind from table 7-1 of ITU-T H.264.
 fn h264(unit: &[u8]) -> Nal {
     let Some((&head, rest)) = unit.split_first() else { return Nal::Other };
     match head & 0x1F {
@@ -105,14 +106,14 @@ fn h264(unit: &[u8]) -> Nal {
     }
 }
 
-/// By table 7-1 of ITU-T H.265.
+/// Determines the kind from table 7-1 of ITU-T H.265.
 fn h265(unit: &[u8]) -> Nal {
     let Some((&[head, _], rest)) = unit.split_first_chunk::<2>() else { return Nal::Other };
     match (head >> 1) & 0x3F {
         kind @ 0..=31 => {
             let key = (16..=23).contains(&kind);
             let first = rest.first().is_some_and(|byte| byte & 0x80 != 0);
-            // The kind of prediction says nothing of the order, so that the stamps decide.
+            // The kind of prediction tells nothing about the order, so the stamps decide.
             Nal::Slice { first, key, disposable: false, reordered: !key, intra: key }
         }
         32 | 34 => Nal::Set { sequence: false },
@@ -123,8 +124,8 @@ fn h265(unit: &[u8]) -> Nal {
     }
 }
 
-/// The number of pictures of a recovery point (payload 6 of a supplemental message), which is the same in both
-/// for what is not negative: in H.265 the number has a sign.
+/// Returns the number of pictures of a recovery point (payload 6 of a supplemental message). In H.265 the number
+/// has a sign; the code is taken to be the same in both for numbers that are not negative.
 fn recovery(message: &[u8]) -> Option<u32> {
     let mut rest = message;
     while rest.len() > 2 {
@@ -138,14 +139,14 @@ fn recovery(message: &[u8]) -> Option<u32> {
     None
 }
 
-/// A number of which each byte of 255 says that more follows.
+/// Parses a number in which each byte of 255 means that more bytes follow.
 fn extended(bytes: &[u8]) -> Option<(usize, &[u8])> {
     let full = bytes.iter().take_while(|byte| **byte == 0xFF).count();
     let (&last, rest) = bytes.get(full..)?.split_first()?;
     Some((full * 255 + usize::from(last), rest))
 }
 
-/// Reads bits, the highest first.
+/// Reads bits, the highest one first.
 struct Bits<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -163,7 +164,7 @@ impl<'a> Bits<'a> {
         Some(bit.into())
     }
 
-    /// A number whose length stands before it as zeros.
+    /// Parses a number whose length is given by the zeros before it.
     fn exp_golomb(&mut self) -> Option<u32> {
         let mut zeros = 0;
         while self.bit()? == 0 {
@@ -194,7 +195,7 @@ mod tests {
             }
             other => panic!("{other:?}"),
         };
-        // first_mb 0, slice type 7 (I); 5 (P); 6 (B).
+        // The values are first_mb 0, and slice type 7 (I), 5 (P) or 6 (B).
         assert_eq!(slice(&[0x65, 0x88, 0x80]), (true, true, false, false, true));
         assert_eq!(slice(&[0x41, 0x9A]), (true, false, false, false, false));
         assert_eq!(slice(&[0x01, 0x9E]), (true, false, true, true, false));

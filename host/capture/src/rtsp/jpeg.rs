@@ -1,26 +1,26 @@
-//! JPEG pictures from packets, by RFC 2435: the head of a picture is not sent but made here.
+//! JPEG pictures from packets, by RFC 2435. The head of a picture is not sent, so this module makes it.
 
 use bytes::{Bytes, BytesMut};
 
 use super::rtp::Packet;
 use crate::feed::{Entry, MAX_UNIT_BYTES, Unit};
 
-/// Quantisation of brightness at quality 50, by table K.1 of ITU-T T.81, in the order of a zigzag.
+/// Quantisation of brightness at quality 50, from table K.1 of ITU-T T.81, in zigzag order.
 const LUMA: [u8; 64] = [
     16, 11, 12, 14, 12, 10, 16, 14, 13, 14, 18, 17, 16, 19, 24, 40, 26, 24, 22, 22, 24, 49, 35, 37, 29, 40,
     58, 51, 61, 60, 57, 51, 56, 55, 64, 72, 92, 78, 64, 68, 87, 69, 55, 56, 80, 109, 81, 87, 95, 98, 103,
     104, 103, 62, 77, 113, 121, 112, 100, 120, 92, 101, 103, 99,
 ];
-/// The same of colour, by table K.2.
+/// Quantisation of colour at quality 50, from table K.2, in zigzag order.
 const CHROMA: [u8; 64] = [
     17, 18, 18, 24, 21, 24, 47, 26, 26, 47, 99, 66, 56, 66, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99,
     99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99,
     99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99,
 ];
-/// Lengths of the codes of table K.3 and K.4; their symbols are the numbers from zero on.
+/// The code lengths of tables K.3 and K.4. Their symbols are the numbers from zero on.
 const DC_LENGTHS: [[u8; 16]; 2] =
     [[0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0], [0, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0]];
-/// Of table K.5 and K.6.
+/// The code lengths of tables K.5 and K.6.
 const AC_LENGTHS: [[u8; 16]; 2] = [
     [0, 2, 1, 3, 3, 2, 4, 3, 5, 5, 4, 4, 0, 0, 1, 0x7D],
     [0, 2, 1, 2, 4, 4, 3, 4, 7, 5, 4, 4, 0, 1, 2, 0x77],
@@ -50,27 +50,28 @@ const AC_CHROMA: [u8; 162] = [
     0xF2, 0xF3, 0xF4, 0xF5, 0xF6, 0xF7, 0xF8, 0xF9, 0xFA,
 ];
 
-/// The picture that is being put together.
+/// Assembles the current picture.
 #[derive(Debug, Default)]
 pub(crate) struct Jpeg {
     begun: Option<Head>,
     data: BytesMut,
     stamp: u32,
-    /// Tables that a camera sends once, by their quality.
+    /// Tables that a camera sends only once, with their quality.
     tables: Option<(u8, Bytes)>,
-    /// Width and height as the session's description has them.
+    /// The width and height in the session's description.
     described: Option<(u16, u16)>,
-    /// As the picture's own packets have them besides, for what is larger than fits into their heads.
+    /// The width and height in an extension of the picture's own packets, for pictures that are too large for the
+    /// packets' heads.
     extended: Option<(u16, u16)>,
-    /// Pictures came whose size is told nowhere.
+    /// True if pictures arrived whose size is given nowhere.
     pub(crate) sizeless: bool,
 }
 
-/// What the first packet says of a picture.
+/// The content of a picture's first packet.
 #[derive(Debug)]
 struct Head {
     kind: u8,
-    /// In eights of pixels; zero where that is too large.
+    /// Width and height are in units of eight pixels, and zero if they are too large.
     width: u8,
     height: u8,
     interval: Option<u16>,
@@ -78,12 +79,12 @@ struct Head {
 }
 
 impl Jpeg {
-    /// Of a stream whose description tells width and height, or does not.
+    /// Makes an assembler. `described` is the width and height if the stream's description has them.
     pub(crate) fn of(described: Option<(u16, u16)>) -> Self {
         Self { described, ..Self::default() }
     }
 
-    /// Takes a packet; the picture that is complete by it.
+    /// Takes a packet. Returns the picture that the packet completes.
     pub(crate) fn take(&mut self, packet: &Packet, missing: u16) -> Option<Unit> {
         let payload = &packet.payload;
         let &[_, o2, o1, o0, kind, quality, width, height] = payload.first_chunk::<8>()?;
@@ -100,13 +101,13 @@ impl Jpeg {
             self.stamp = packet.stamp;
             (self.begun, self.extended) = (Some(Head { kind, width, height, interval, tables }), None);
         } else if self.begun.is_none() || packet.stamp != self.stamp {
-            // Its beginning is missing.
+            // The beginning of the picture is missing.
             return None;
         }
         if let Some(([0xFF, 0xD8 | 0xFF], segments)) = &packet.extension {
             self.extended = frame_size(segments).or(self.extended);
         }
-        // What follows a gap decodes at the wrong place.
+        // Data after a gap would be decoded at the wrong place.
         let is_gap = missing > 0 && offset != 0;
         if is_gap || self.data.len() + rest.len() > MAX_UNIT_BYTES {
             self.begun = None;
@@ -136,7 +137,7 @@ impl Jpeg {
         })
     }
 
-    /// Tables that stand in the packet, or stood in an earlier one.
+    /// Returns the tables in this packet or in an earlier one.
     fn sent(&mut self, quality: u8, rest: &mut Bytes) -> Option<Bytes> {
         let &[_, precision, high, low] = rest.first_chunk::<4>()?;
         let length = usize::from(u16::from_be_bytes([high, low]));
@@ -148,7 +149,7 @@ impl Jpeg {
         if length == 0 {
             return self.tables.as_ref().filter(|(own, _)| *own == quality).map(|(_, tables)| tables.clone());
         }
-        // Sixteen bits an entry are not of baseline.
+        // Baseline JPEG does not allow entries of sixteen bits.
         if precision != 0 || !matches!(length, 64 | 128) {
             return None;
         }
@@ -159,7 +160,7 @@ impl Jpeg {
     }
 }
 
-/// The tables of a quality of 1 to 99.
+/// Computes the tables for a quality from 1 to 99.
 fn scaled(quality: u8) -> Bytes {
     let quality = u32::from(quality.clamp(1, 99));
     let factor = if quality < 50 { 5_000 / quality } else { 200 - 2 * quality };
@@ -167,7 +168,7 @@ fn scaled(quality: u8) -> Bytes {
     LUMA.iter().chain(&CHROMA).map(scale).collect()
 }
 
-/// Width and height in the segments of a JPEG that some cameras send along (ONVIF Streaming, 5.1.4).
+/// Returns the width and height from segments of a JPEG that some cameras send too (ONVIF Streaming, 5.1.4).
 fn frame_size(mut segments: &[u8]) -> Option<(u16, u16)> {
     while let Some((&[first, mark, high, low], rest)) = segments.split_first_chunk::<4>() {
         if (first, mark) == (0xFF, 0xFF) {
@@ -185,13 +186,13 @@ fn frame_size(mut segments: &[u8]) -> Option<(u16, u16)> {
     None
 }
 
-/// All that stands before the data of a picture.
+/// Makes everything before the data of a picture.
 fn head(begun: &Head, (width, height): (u16, u16)) -> Vec<u8> {
     let &Head { kind, interval, ref tables, .. } = begun;
     let (width, height) = (width.to_be_bytes(), height.to_be_bytes());
     let (luma, chroma) = tables.split_at(64.min(tables.len()));
     let chroma = if chroma.is_empty() { luma } else { chroma };
-    // Chroma at half the width, and of the other kind at half the height too.
+    // Chroma has half the width. In the other type it has half the height too.
     let sampling = if kind & 0x3F == 0 { 0x21 } else { 0x22 };
     let mut head = vec![0xFF, 0xD8];
     let mut segment = |marker: u8, parts: &[&[u8]]| {

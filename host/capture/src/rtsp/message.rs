@@ -1,19 +1,19 @@
-//! RTSP's messages: heads of answers, and what arrives between them.
+//! RTSP messages: the heads of answers, and the data between them.
 
 use bytes::{Buf, Bytes, BytesMut};
 
-/// Bytes of the head of an answer.
+/// The longest head of an answer in bytes.
 const MAX_HEAD_BYTES: usize = 64 << 10;
-/// Bytes that follow a head.
+/// The longest body in bytes.
 const MAX_BODY_BYTES: usize = 1 << 20;
-/// Bytes between two messages that are passed over.
+/// The most bytes that are skipped between two messages.
 const MAX_NOISE_BYTES: usize = 1 << 20;
-/// What stands between words.
+/// The characters between words.
 const BLANKS: [char; 2] = [' ', '\t'];
-/// Characters of what was no RTSP that are quoted.
+/// The most characters that are quoted from data that is no RTSP.
 const QUOTED: usize = 60;
 
-/// What a camera answers.
+/// A camera's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -36,36 +36,36 @@ impl Answer {
         self.headers.iter().filter(of_name).map(|(_, value)| value.as_str())
     }
 
-    /// Number and words.
+    /// The status number and the camera's words.
     pub(crate) fn status_line(&self) -> String {
         format!("{} {}", self.status, self.reason).trim_end().to_owned()
     }
 }
 
-/// What comes over a connection.
+/// A message on a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Message {
     Answer(Answer),
-    /// The camera asks or tells something itself; nothing hangs on it.
+    /// A request from the camera. Nothing depends on it.
     Request,
-    /// A packet of a channel.
+    /// A packet on a channel.
     Packet(u8, Bytes),
 }
 
-/// What is no RTSP.
+/// Data that is no RTSP.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Garbage(pub(crate) String);
 
-/// Takes messages off the bytes that arrived.
+/// Parses messages from the bytes that arrived.
 #[derive(Debug, Default)]
 pub(crate) struct Parser {
-    /// Whether packets may come, between which noise is passed over.
+    /// True if packets may arrive. Noise between packets is then skipped.
     pub(crate) playing: bool,
     noise: usize,
 }
 
 impl Parser {
-    /// The next message; none where more bytes are wanted.
+    /// Returns the next message. None if more bytes are needed.
     pub(crate) fn next(&mut self, buffer: &mut BytesMut) -> Result<Option<Message>, Garbage> {
         loop {
             match buffer.first() {
@@ -83,9 +83,9 @@ impl Parser {
         }
     }
 
-    /// Drops bytes up to where the next message may begin.
+    /// Drops the bytes before the next possible beginning of a message.
     fn pass_over_noise(&mut self, buffer: &mut BytesMut) -> Result<(), Garbage> {
-        // The first byte begins no message.
+        // The first byte does not begin a message.
         let behind = buffer.get(1..).unwrap_or_default();
         let next = behind.iter().position(|&byte| byte == b'$' || byte == b'R');
         let noise = next.map_or(buffer.len(), |at| at + 1);
@@ -104,7 +104,7 @@ enum Begin {
     Unknown,
 }
 
-/// Whether a message begins here: an answer, or a request of those that cameras send.
+/// Returns whether a message begins here: an answer, or a request that cameras send.
 fn begins(buffer: &[u8]) -> Begin {
     let starts: [&[u8]; 8] = [
         b"RTSP/",
@@ -143,7 +143,7 @@ fn head(buffer: &mut BytesMut) -> Result<Option<Message>, Garbage> {
     let mut headers: Vec<(String, String)> = Vec::new();
     for line in lines {
         match (headers.last_mut(), line.split_once(':')) {
-            // A header that goes on.
+            // The continuation of a header.
             (Some((_, value)), _) if line.starts_with(BLANKS) => value.extend([" ", line.trim()]),
             (_, Some((name, value))) => headers.push((name.trim().to_owned(), value.trim().to_owned())),
             (_, None) => {}
@@ -163,7 +163,7 @@ fn head(buffer: &mut BytesMut) -> Result<Option<Message>, Garbage> {
     if !first.starts_with("RTSP/") {
         return Ok(Some(Message::Request));
     }
-    // RTSP/1.0 453 Not Enough Bandwidth, now and then with more between the words than a blank
+    // RTSP/1.0 453 Not Enough Bandwidth, sometimes with more than one blank between the words
     let (_version, rest) = first.split_once(BLANKS).unwrap_or_default();
     let rest = rest.trim_start();
     let (status, reason) = rest.split_once(BLANKS).unwrap_or((rest, ""));
@@ -174,7 +174,8 @@ fn head(buffer: &mut BytesMut) -> Result<Option<Message>, Garbage> {
     Ok(Some(Message::Answer(Answer { status, reason: reason.collect(), headers, body })))
 }
 
-/// Where the head ends and what follows begins: at an empty line, however lines end.
+/// Returns the end of the head and the beginning of the body. An empty line separates them, with any kind of line
+/// end.
 fn head_end(buffer: &[u8]) -> Option<(usize, usize)> {
     let mut line_ends = buffer.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at);
     line_ends.find_map(|at| match buffer.get(at + 1..)? {
@@ -184,7 +185,7 @@ fn head_end(buffer: &[u8]) -> Option<(usize, usize)> {
     })
 }
 
-/// The beginning, as far as it can be shown.
+/// Quotes the beginning of the data, as far as it can be shown.
 pub(crate) fn quoted(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes.get(..4 * QUOTED).unwrap_or(bytes));
     let line = text.trim_start().lines().next().unwrap_or_default();

@@ -1,4 +1,5 @@
-//! Reading a camera over RTSP: this program speaks to it, over TCP or UDP, and makes whole pictures of its packets.
+//! Reads a camera over RTSP. This program speaks the protocol itself, over TCP or UDP, and assembles whole
+//! pictures from packets.
 
 mod connection;
 mod datagrams;

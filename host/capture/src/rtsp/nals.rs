@@ -1,5 +1,5 @@
-//! The units of a picture, collected from packets: where it ends is told by what is in it, and by marks and stamps
-//! as far as these prove right.
+//! Collects the units of a picture from packets. The content of the units determines where the picture ends.
+//! Markers and stamps are used only as far as they prove right.
 
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use crate::feed::{Codec, MAX_UNIT_BYTES, Unit};
 
 pub(super) const START_CODE: [u8; 4] = [0, 0, 0, 1];
 const SHORT_CODE: [u8; 3] = [0, 0, 1];
-/// Flags of a fragment.
+/// The flags of a fragment.
 const BEGINS: u8 = 0x80;
 const ENDS: u8 = 0x40;
 
@@ -27,26 +27,26 @@ pub(crate) struct Nals {
     disposable: bool,
     reordered: bool,
     stamp: u32,
-    /// Of the last packet: some cameras stamp each with the time of its sending.
+    /// The stamp of the last packet. Some cameras stamp each packet with the time of sending.
     last_stamp: u32,
-    /// When the last part of the picture came.
+    /// When the last part of the picture arrived.
     arrival: Option<Instant>,
     now: Option<Instant>,
-    /// A unit is being put together from fragments.
+    /// True while a unit is being assembled from fragments.
     open: bool,
-    /// Where in the data the last unit goes on that others may hide in.
+    /// The start of the last unit in the data, if other units may be hidden in it.
     unsearched: Option<usize>,
     marks: Marks,
-    /// Packets of this picture are missing.
+    /// True if packets of this picture are missing.
     has_gaps: bool,
 }
 
-/// What the marks at the ends of pictures are worth: some cameras set one behind each slice, or in each packet.
+/// How reliable the markers at the ends of pictures are. Some cameras set one after each slice, or in each packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Marks {
-    /// Not put to the test: a picture is complete when the next one begins.
+    /// Not tested yet: a picture is complete when the next one begins.
     Untested,
-    /// This picture is marked; what comes next puts that to the test.
+    /// This picture has a marker. The next data shows whether the marker is right.
     Tested,
     Right,
     Wrong,
@@ -92,7 +92,7 @@ impl Nals {
         }
     }
 
-    /// Whether a packet goes on with the picture by what is in it, whatever its stamp says.
+    /// Returns whether a packet continues the picture, by its content and whatever its stamp is.
     fn goes_on(&self, payload: &[u8]) -> bool {
         let beginning = payload.get(..LOOKED_AT).unwrap_or(payload);
         let unit = match (self.codec, beginning) {
@@ -109,7 +109,7 @@ impl Nals {
         unit.map_or(self.open, |unit| self.has_slices && is_rest(unit))
     }
 
-    /// The camera says that the picture ends here.
+    /// Handles a marker: the camera declares the end of the picture.
     fn marked(&mut self, units: &mut Vec<Unit>) {
         match self.marks {
             _ if self.open => self.marks = Marks::Wrong,
@@ -122,7 +122,7 @@ impl Nals {
     fn take_h264(&mut self, payload: &Bytes, units: &mut Vec<Unit>) {
         let Some((&head, rest)) = payload.split_first() else { return };
         match head & 0x1F {
-            // 0 begins a start code.
+            // Type 0 is the beginning of a start code.
             0..=23 => self.whole(payload, units),
             kind @ (24 | 25) => {
                 self.several(rest.get(if kind == 25 { 2 } else { 0 }..).unwrap_or_default(), units);
@@ -149,7 +149,7 @@ impl Nals {
         }
     }
 
-    /// Several units in a packet, each behind its length.
+    /// Takes several units in one packet, each after its length.
     fn several(&mut self, mut rest: &[u8], units: &mut Vec<Unit>) {
         while let Some((&[high, low], after)) = rest.split_first_chunk::<2>() {
             let length = usize::from(u16::from_be_bytes([high, low])).min(after.len());
@@ -160,7 +160,7 @@ impl Nals {
     }
 
     fn whole(&mut self, unit: &[u8], units: &mut Vec<Unit>) {
-        // A camera that packs as for a file puts start codes in front.
+        // Some cameras pack units as in a file, with a start code in front.
         let unit = unit.strip_prefix(&START_CODE).or_else(|| unit.strip_prefix(&SHORT_CODE)).unwrap_or(unit);
         if unit.is_empty() {
             return;
@@ -177,7 +177,7 @@ impl Nals {
             self.append(head);
             self.open = true;
         }
-        // Without what came before it, the rest of a unit is no use.
+        // Without its beginning, the rest of a unit is useless.
         if self.open {
             self.append(rest);
         }
@@ -186,7 +186,7 @@ impl Nals {
         }
     }
 
-    /// A unit begins, perhaps that of another picture.
+    /// Begins a unit, which may belong to another picture.
     fn begin(&mut self, beginning: &[u8], units: &mut Vec<Unit>) {
         self.close();
         let nal = nal(self.codec, beginning);
@@ -199,7 +199,7 @@ impl Nals {
             self.finish(units);
         }
         let is_slice = matches!(nal, Nal::Slice { .. });
-        // The rest of a picture behind its mark.
+        // A slice continues the picture after its marker, so the marker was wrong.
         if is_slice && !another && !self.has_gaps && (self.marks == Marks::Tested || !self.has_slices) {
             self.marks = Marks::Wrong;
         }
@@ -217,7 +217,7 @@ impl Nals {
         }
     }
 
-    /// A unit ends. Some cameras send parameter sets and a keyframe as one, with start codes between them.
+    /// Ends a unit. Some cameras send parameter sets and a keyframe as one unit, with start codes between them.
     fn close(&mut self) {
         self.open = false;
         let Some(mut at) = self.unsearched.take() else { return };
@@ -239,12 +239,12 @@ impl Nals {
         }
     }
 
-    /// The picture is complete. What has no part of one is kept for the next.
+    /// Completes the picture. Data without a slice is kept for the next picture.
     pub(super) fn finish(&mut self, units: &mut Vec<Unit>) {
         self.close();
         let (true, Some(arrival)) = (self.has_slices, self.arrival) else { return };
         if self.marks == Marks::Tested {
-            // Keyframes may have more parts than others.
+            // Keyframes may have more parts than other pictures, so only a keyframe proves the markers right.
             self.marks = if self.entries.entry().is_some() { Marks::Right } else { Marks::Untested };
         }
         units.push(Unit {
@@ -261,7 +261,7 @@ impl Nals {
     }
 }
 
-/// The head of a unit of which this is the first fragment.
+/// Makes the head of a unit from the head of its first fragment.
 const fn h264_head(head: u8, flags: u8) -> [u8; 1] {
     [head & 0xE0 | flags & 0x1F]
 }
@@ -270,7 +270,7 @@ const fn h265_head(head: u8, layer: u8, flags: u8) -> [u8; 2] {
     [head & 0x81 | (flags & 0x3F) << 1, layer]
 }
 
-/// Where a start code is.
+/// Finds the start code.
 fn find(bytes: &[u8], code: [u8; 3]) -> Option<usize> {
     bytes.array_windows().position(|three| *three == code)
 }

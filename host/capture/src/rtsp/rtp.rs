@@ -1,4 +1,4 @@
-//! RTP packets: their heads, those that are missing, and over UDP their order.
+//! RTP packets: their heads, the missing ones, and over UDP their order.
 
 use std::{
     collections::BTreeMap,
@@ -7,15 +7,16 @@ use std::{
 
 use bytes::Bytes;
 
-/// How long a packet that was overtaken is waited for.
+/// How long to wait for a packet that others overtook.
 const OVERTAKEN: Duration = Duration::from_millis(200);
-/// Packets that wait for one that was overtaken.
+/// The most packets that wait for one that they overtook.
 const MAX_WAITING: usize = 256;
-/// A number so far away is another stream's.
+/// The largest jump of numbers within a stream. A number farther away belongs to another stream.
 const MAX_JUMP: u16 = 3_000;
-/// A packet that is so many behind may have been overtaken, also before it came on a way on which none is.
+/// A packet that is at most this many numbers behind may have been overtaken. This may happen even on a path
+/// without overtaking, before the packet entered that path.
 const MAX_BEHIND: u16 = 64;
-/// Packets in a row behind those that came, by which numbers begin anew.
+/// The number of consecutive packets behind the received ones from which the numbering counts as restarted.
 const BEGUN_ANEW: u16 = 20;
 
 /// A packet of video.
@@ -27,13 +28,13 @@ pub(crate) struct Packet {
     pub(crate) payload_type: u8,
     source: u32,
     pub(crate) payload: Bytes,
-    /// What stands between the head and the payload, behind two bytes that say what it is.
+    /// The data between the head and the payload, and before it two bytes that name its kind.
     pub(crate) extension: Option<([u8; 2], Bytes)>,
     pub(crate) arrival: Instant,
 }
 
 impl Packet {
-    /// Takes a packet apart; none where it is none.
+    /// Parses a packet. None if the data is no packet.
     pub(crate) fn parse(data: &Bytes, arrival: Instant) -> Option<Self> {
         let &[first, second, n1, n0, t3, t2, t1, t0, s3, s2, s1, s0] = data.first_chunk::<12>()?;
         if first >> 6 != 2 {
@@ -66,45 +67,45 @@ impl Packet {
     }
 }
 
-/// What became of the packets of a stream.
+/// Counts of a stream's packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Traffic {
-    /// Those that arrived.
+    /// Packets that arrived.
     pub(crate) packets: u64,
-    /// Those that never did.
+    /// Packets that never arrived.
     pub(crate) lost: u32,
-    /// Those that came behind a later one.
+    /// Packets that arrived after a later one.
     pub(crate) overtaken: u32,
-    /// Those that came again, or too late.
+    /// Packets that arrived again, or too late.
     pub(crate) repeated: u32,
 }
 
-/// Puts packets in order, and counts those that are missing.
+/// Puts packets in order, and counts the missing ones.
 #[derive(Debug, Default)]
 pub(crate) struct Order {
-    /// Whether packets overtake each other.
+    /// True if packets may overtake each other.
     reorders: bool,
     next: Option<(u32, u16)>,
-    /// By the distance from a number that only grows.
+    /// Waiting packets, by their distance from a number that only grows.
     waiting: BTreeMap<u64, Packet>,
     base: u64,
-    /// The last packet that was handed on: its stamp, and what it brought.
+    /// The stamp and the payload of the last packet that was passed on.
     last: Option<(u32, Bytes)>,
-    /// Packets that came too late, one after the other: the number of the next, and how many.
+    /// A row of consecutive packets that arrived too late: the number of the next one, and the length of the row.
     late: (u16, u16),
     pub(crate) traffic: Traffic,
 }
 
-/// A packet in its order, and how many before it are missing.
+/// A packet in order, and the number of missing packets before it.
 pub(crate) type Ordered = (Packet, u16);
 
 impl Order {
-    /// Of a way on which packets overtake each other, or not.
+    /// Makes an order for a path on which packets overtake each other, or do not.
     pub(crate) fn new(reorders: bool) -> Self {
         Self { reorders, ..Self::default() }
     }
 
-    /// Takes a packet; hands on those whose turn it is.
+    /// Takes a packet. Passes on the packets whose turn has come.
     pub(crate) fn take(&mut self, packet: Packet, mut hand_on: impl FnMut(Ordered)) {
         self.traffic.packets += 1;
         let Some((source, next)) = self.next else {
@@ -118,7 +119,7 @@ impl Order {
         }
         if ahead > MAX_JUMP {
             if !self.is_of_a_new_row(&packet, behind) {
-                // It was given up, or the camera repeats itself.
+                // The packet was given up before, or the camera sends it again.
                 self.traffic.repeated += 1;
                 return;
             }
@@ -148,7 +149,8 @@ impl Order {
         }
     }
 
-    /// Whether numbers begin anew, or stand still, with a packet that is so many behind the next one.
+    /// Returns whether the numbering restarts or stands still with a packet that is `behind` numbers behind the
+    /// next one.
     fn is_of_a_new_row(&mut self, packet: &Packet, behind: u16) -> bool {
         if self.reorders {
             let (next, before) = self.late;
@@ -211,7 +213,7 @@ mod tests {
 
     #[test]
     fn heads_are_taken_apart() {
-        // One contributing source, an extension of one word, two bytes of padding.
+        // The packet has one contributing source, an extension of one word, and two bytes of padding.
         let mut bytes = vec![0xB1, 0xE0, 1, 2, 0, 0, 0, 9, 0, 0, 0, 7];
         bytes.extend([0; 4]);
         bytes.extend([0xBE, 0xDE, 0, 1, 0, 0, 0, 0]);
@@ -227,13 +229,13 @@ mod tests {
         assert_eq!(ordered(true, &[65_534, 0, 65_535, 1, 3, 2]), (vec![65_534, 65_535, 0, 1, 2, 3], 0));
         assert_eq!(ordered(true, &[1, 2, 5, 6]), (vec![1, 2, 5, 6], 2));
         assert_eq!(ordered(false, &[1, 2, 5, 6]), (vec![1, 2, 5, 6], 2));
-        // Another beginning, as after a restart.
+        // The numbering restarts.
         assert_eq!(ordered(false, &[1, 2, 30_000, 30_001]), (vec![1, 2, 30_000, 30_001], 0));
     }
 
     #[test]
     fn numbers_that_begin_anew_or_stand_still_lose_nothing() {
-        // Behind by far, or by little but later; over UDP when it is sure.
+        // Far behind, or slightly behind but later; over UDP only when it is certain.
         assert_eq!(ordered(false, &[500, 501, 0, 1, 2]), (vec![500, 501, 0, 1, 2], 0));
         let mut order = Order::new(false);
         let mut out = Vec::new();

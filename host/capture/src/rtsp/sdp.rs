@@ -1,4 +1,4 @@
-//! The description of a session (SDP), as far as a capture needs it: which video there is and how it is packed.
+//! The parts of a session's description (SDP) that a capture needs: the video, and how it is packed.
 
 use base64::{
     Engine,
@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::h26x::{Nal, nal};
 use crate::feed::Codec;
 
-/// Parameter sets of a description, at the most.
+/// The most parameter sets that are taken from a description.
 const MAX_SETS: usize = 16;
 
 /// A video that can be read.
@@ -17,39 +17,39 @@ const MAX_SETS: usize = 16;
 pub(crate) struct Video {
     pub(crate) codec: Codec,
     pub(crate) payload_type: u8,
-    /// Ticks of its clock a second.
+    /// Ticks of the video's clock per second.
     pub(crate) clock_rate: u32,
-    /// Where it is set up, as the description has it.
+    /// The address for the set-up, as in the description.
     pub(crate) control: Option<String>,
-    /// Parameter sets without which nothing decodes, where they stand here.
+    /// The parameter sets that decoding requires, if the description has them.
     pub(crate) sets: Vec<Bytes>,
-    /// Frames a second, where it is declared.
+    /// Frames per second, if declared.
     pub(crate) frame_rate: Option<f64>,
-    /// Width and height, where they are declared.
+    /// Width and height, if declared.
     pub(crate) size: Option<(u16, u16)>,
 }
 
-/// What a description offers.
+/// The offer of a description.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Offer {
     Video(Video),
-    /// Video, but packed in a way that is left to ffmpeg.
+    /// Video that is packed in a way which is left to ffmpeg.
     Foreign(String),
     NoVideo,
 }
 
-/// A description, taken apart.
+/// A parsed description.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Description {
     pub(crate) offer: Offer,
-    /// Where the whole is played.
+    /// The address at which the whole session is played.
     pub(crate) control: Option<String>,
 }
 
 #[derive(Default)]
 struct Section<'a> {
     is_video: bool,
-    /// The first of those that the media have, and the others.
+    /// The payload types of the media line, in its order.
     payload_types: Vec<u8>,
     attributes: Vec<(&'a str, &'a str)>,
 }
@@ -59,7 +59,7 @@ impl<'a> Section<'a> {
         self.attributes.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
     }
 
-    /// What attributes of this name say, by payload type.
+    /// Returns the values of the attributes with this name, by payload type.
     fn by_type(&self, name: &str) -> impl Iterator<Item = (u8, &'a str)> {
         let of_name = move |(own, _): &&(&str, &str)| own.eq_ignore_ascii_case(name);
         self.attributes.iter().filter(of_name).filter_map(|(_, value)| {
@@ -68,7 +68,7 @@ impl<'a> Section<'a> {
         })
     }
 
-    /// Of its payload types the first that can be read. Some cameras describe another one than they announce.
+    /// Offers the first payload type that can be read. Some cameras describe another type than they announce.
     fn offer(&self) -> Offer {
         let described = self.by_type("rtpmap").map(|(payload_type, _)| payload_type);
         let mut offers = self.payload_types.iter().copied().chain(described).map(|own| self.offer_of(own));
@@ -96,7 +96,7 @@ impl<'a> Section<'a> {
                 .filter_map(|one| one.trim().split_once('='))
                 .find_map(|(name, value)| name.trim().eq_ignore_ascii_case(wanted).then_some(value.trim()))
         };
-        // Numbers in front of each unit: no camera is known that does so.
+        // These streams have a number in front of each unit. No camera is known that does so.
         let numbered = parameter("sprop-max-don-diff").is_some_and(|value| value != "0")
             || (codec == Codec::H264 && parameter("packetization-mode") == Some("2"));
         if numbered {
@@ -122,7 +122,7 @@ impl<'a> Section<'a> {
     }
 }
 
-/// Takes a description apart: of several videos the first that can be read.
+/// Parses a description. Of several videos, the first that can be read is taken.
 pub(crate) fn parse(text: &str) -> Description {
     let mut whole = Section::default();
     let mut sections: Vec<Section<'_>> = Vec::new();
@@ -156,7 +156,7 @@ pub(crate) fn parse(text: &str) -> Description {
     Description { offer, control: whole.attribute("control").map(str::to_owned) }
 }
 
-/// What a description offers, in a line for people.
+/// Summarises a description's offer in one line for people.
 pub(crate) fn summary(text: &str) -> String {
     let mut media: Vec<String> = Vec::new();
     for line in text.lines() {
@@ -177,7 +177,7 @@ pub(crate) fn summary(text: &str) -> String {
     if media.is_empty() { "no media".to_owned() } else { media.join("; ") }
 }
 
-/// As `2592,1944` or `2592-1944`.
+/// Parses a size such as `2592,1944` or `2592-1944`.
 fn size(text: &str) -> Option<(u16, u16)> {
     let (width, height) = text.split_once([',', '-'])?;
     Some((width.trim().parse().ok()?, height.trim().parse().ok()?))
@@ -190,8 +190,8 @@ fn decoded(text: &str) -> Option<Bytes> {
     (!decoded.is_empty()).then(|| decoded.into())
 }
 
-/// The parameter sets in what was described as one: some cameras put start codes in front, and some describe
-/// what is none.
+/// Extracts the parameter sets from data that is described as one set. Some cameras put start codes in front, and
+/// some describe data that is no set.
 fn parameter_sets(codec: Codec, bytes: &Bytes) -> Vec<Bytes> {
     let mut begins: Vec<_> = (0..bytes.len()).filter(|at| starts(bytes, *at)).map(|at| at + 3).collect();
     if begins.first() != Some(&3) {
@@ -206,7 +206,7 @@ fn starts(bytes: &[u8], at: usize) -> bool {
     bytes.get(at..).is_some_and(|rest| rest.starts_with(&[0, 0, 1]))
 }
 
-/// Without the zeros that belong to the next start code.
+/// Removes the zeros that belong to the next start code.
 fn trimmed(unit: &Bytes) -> Bytes {
     let end = unit.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     unit.slice(..end)
@@ -254,18 +254,19 @@ mod tests {
             Offer::Video(video) => video,
             other => panic!("{other:?}"),
         };
-        // No head, a port that is none, tabs, sets with start codes in front.
+        // There are no lines at the top, the port is invalid, tabs separate words, and sets have start codes in
+        // front.
         let bare = "m=video -1353744643 RTP/AVP 96\r\nc=IN IP4 '&\u{FFFD}\r\na=rtpmap:96\tH264/90000 \r\n\
                     a=fmtp:96\tsprop-parameter-sets=AAAAAUdNAB+ZsBQBboQAAA+gAAF3AhA=,AAAAAUjqQ8g=;\r\na=control:track1";
         let found = video(bare);
         assert_eq!(found.control.as_deref(), Some("track1"));
         let heads: Vec<_> = found.sets.iter().map(|set| set[0]).collect();
         assert_eq!(heads, [0x47, 0x48], "{:?}", found.sets);
-        // All sets in one, and what is none.
+        // All sets are in one value, and another value is no set.
         let one = "m=video 0 RTP/AVP 96\na=rtpmap:96 H264/90000\n\
                    a=fmtp:96 sprop-parameter-sets=Z0LgHgAAAAFozg==,6QAAAAAB,4QQI\n";
         assert_eq!(video(one).sets, [&b"\x67\x42\xe0\x1e"[..], &b"\x68\xce"[..]]);
-        // The type that can be read is not the first one, or not announced at all.
+        // The readable payload type is not the first one, or is not announced at all.
         let second = "m=video 0 RTP/AVP 97 96\na=rtpmap:97 rtx/90000\na=rtpmap:96 H264/90000\n";
         let other = "m=video 0 RTP/AVP 98\na=rtpmap:96 H265/90000\n";
         assert_eq!((video(second).payload_type, video(other).payload_type), (96, 96));

@@ -1,4 +1,4 @@
-//! A session with a camera: what it has, how it is set up, and its pictures while it plays.
+//! A session with a camera: its set-up, and its pictures while it plays.
 
 use std::time::Duration;
 
@@ -22,22 +22,22 @@ use crate::{
     journal::{Journal, StepKind, Transport},
 };
 
-/// Times that a camera may send on to another address of its own.
+/// The most redirects to another address of the camera.
 const MAX_REDIRECTS: usize = 4;
-/// Between two signs that somebody still looks, where the camera says nothing of it.
+/// The time between two keep-alive requests, if the camera names no timeout.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(20);
-/// What packets are waited for behind a goodbye: some cameras say it and go on.
+/// How long to wait for packets after a goodbye: some cameras say goodbye and continue.
 const AFTER_GOODBYE: Duration = Duration::from_secs(1);
 /// The type of a packet that says goodbye (RTCP BYE).
 const GOODBYE: u8 = 203;
-/// The status of a camera that plays from no time that is named.
+/// The status of a camera that does not accept a start time.
 const INVALID_RANGE: u16 = 457;
 
-/// What came of asking for a session.
+/// The result of opening a session.
 pub(crate) enum Opened {
-    /// It plays.
+    /// The session plays.
     Playing(Box<Session>),
-    /// It is left to ffmpeg, for this reason.
+    /// The stream is left to ffmpeg, for this reason.
     Foreign(String),
 }
 
@@ -47,32 +47,32 @@ pub(crate) struct Session {
     authorization: Authorization,
     way: Way,
     video: Video,
-    /// What the whole is called.
+    /// The address of the whole session.
     aggregate: String,
     id: String,
     patience: Duration,
     sign_of_life: Duration,
-    /// When the next one is due, however many packets come, and how many were given.
+    /// When the next keep-alive request is due, however many packets arrive; then the number of those sent.
     sign_at: Instant,
     signs: u32,
     journal: Journal,
 }
 
-/// What a packet is.
+/// The kind of a packet.
 enum Took {
     Video(Bytes),
     Goodbye,
     Other,
 }
 
-/// How packets come.
+/// The transport of packets.
 enum Way {
-    /// Over the connection, on this channel; whether video came on it.
+    /// In the connection, on this channel. True if video has arrived on the channel.
     Channel(u8, bool),
     Datagrams(Datagrams),
 }
 
-/// What is set up, and where.
+/// The video to set up, and its addresses.
 struct Described {
     connection: Connection,
     authorization: Authorization,
@@ -81,10 +81,10 @@ struct Described {
     track: String,
 }
 
-/// A transport that the camera refuses, in its own words.
+/// A refused transport, with the camera's own words.
 struct Refused(Failure);
 
-/// Opens a session with the camera at `url`, over a transport that it takes.
+/// Opens a session with the camera at `url`, over a transport that the camera accepts.
 pub(crate) async fn open(url: &Url, config: &CaptureConfig, late: Instant) -> Result<Opened, Failure> {
     let transports: &[RtspTransport] = match config.rtsp_transport {
         RtspTransport::Auto => &[RtspTransport::Tcp, RtspTransport::Udp],
@@ -110,7 +110,8 @@ pub(crate) async fn open(url: &Url, config: &CaptureConfig, late: Instant) -> Re
     Err(refused.unwrap_or_else(|| Failure::new(Kind::ServerError, "no transport was tried".into())))
 }
 
-/// Asks what there is, where the camera sends to; that is left to ffmpeg where it answers with an error.
+/// Requests the description, and follows redirects. The inner error is the reason why the stream is left to
+/// ffmpeg.
 async fn describe(
     url: &Url,
     config: &CaptureConfig,
@@ -150,7 +151,7 @@ async fn describe(
     Err(Failure::new(Kind::ServerError, format!("DESCRIBE: it sends on {MAX_REDIRECTS} times and more")))
 }
 
-/// Where a camera sends on to: to itself, however it is called there.
+/// Returns the address to which a camera redirects. The scheme and the host must stay the same.
 fn elsewhere(url: &Url, answer: &Answer) -> Result<Url, Failure> {
     let to = answer.header("location").unwrap_or_default();
     let target = url.join(to).ok().map(|target| bare(&target));
@@ -169,7 +170,8 @@ fn elsewhere(url: &Url, answer: &Answer) -> Result<Url, Failure> {
     }
 }
 
-/// The address of a part, as cameras mean it: behind that of the whole unless it is one of its own.
+/// Resolves the address of a part as cameras mean it: appended to the address of the whole session, unless the
+/// part has a full address.
 fn resolved(base: &str, control: Option<&str>) -> String {
     match control.map(str::trim) {
         None | Some("" | "*") => base.to_owned(),
@@ -218,7 +220,7 @@ async fn set_up(
     let granted_way = answer.header("transport").unwrap_or_default();
     let channel = pair(granted_way, "interleaved").map(|(channel, _)| u8::try_from(channel).unwrap_or(0));
     let way = match datagrams {
-        // It was asked for UDP, and goes on over the connection.
+        // The camera was asked for UDP, but continues in the connection.
         Some(_) if channel.is_some() => Way::Channel(channel.unwrap_or(0), false),
         Some(mut datagrams) => {
             let source = parameter(granted_way, "source").and_then(|source| source.parse().ok());
@@ -266,13 +268,13 @@ async fn set_up(
     Ok(Ok(session))
 }
 
-/// The value of a parameter of a header.
+/// Returns the value of a parameter in a header.
 fn parameter<'a>(header: &'a str, name: &str) -> Option<&'a str> {
     let mut parameters = header.split([';', ',']).filter_map(|one| one.trim().split_once('='));
     parameters.find(|(own, _)| own.trim().eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
 }
 
-/// Two numbers of a parameter, of which the second may follow from the first.
+/// Parses two numbers of a parameter. If the second is missing, it is the one after the first.
 fn pair(header: &str, name: &str) -> Option<(u16, u16)> {
     let value = parameter(header, name)?;
     let (one, other) = value.split_once('-').unwrap_or((value, ""));
@@ -281,7 +283,7 @@ fn pair(header: &str, name: &str) -> Option<(u16, u16)> {
 }
 
 impl Session {
-    /// What plays.
+    /// The format of the stream.
     pub(crate) fn format(&self) -> Format {
         Format {
             codec: self.video.codec,
@@ -291,7 +293,7 @@ impl Session {
         }
     }
 
-    /// Hands on pictures until no more come, and says why; packets that were lost are counted in `lost`.
+    /// Passes on pictures until no more arrive, and returns the reason. Counts lost packets in `lost`.
     pub(crate) async fn run(mut self, units: Sender, lost: &std::sync::atomic::AtomicU32) -> Failure {
         let mut depacketizer = Depacketizer::of(self.video.codec, self.video.size);
         let mut order = Order::new(matches!(self.way, Way::Datagrams(_)));
@@ -316,7 +318,7 @@ impl Session {
             self.journal.write_once(StepKind::FirstPacket, || {
                 format!("{} bytes, payload type {}", data.len(), packet.payload_type)
             });
-            // Some cameras number the payload otherwise than they describe it.
+            // Some cameras use another payload type than they describe.
             if !described && (as_described || packet.payload_type < 96) {
                 continue;
             }
@@ -335,7 +337,7 @@ impl Session {
         }
     }
 
-    /// The next packet of the video.
+    /// Returns the next packet of the video.
     async fn next(&mut self) -> Result<Bytes, Failure> {
         let mut silent_at = Instant::now() + self.patience;
         let mut hung_up = false;
@@ -360,7 +362,7 @@ impl Session {
                         goodbye = true;
                         silent_at = silent_at.min(Instant::now() + AFTER_GOODBYE);
                     }
-                    // Reports on the stream without the stream are no pictures.
+                    // Reports about the stream are no pictures.
                     Took::Goodbye | Took::Other => {}
                 },
                 Some(Ok(Ok(Message::Answer(_) | Message::Request))) => {}
@@ -373,7 +375,7 @@ impl Session {
                     return Err(self.silence());
                 }
                 Some(Ok(Err(why))) => match self.way {
-                    // Some cameras close the connection and go on sending.
+                    // Some cameras close the connection but continue to send.
                     Way::Datagrams(_) => {
                         hung_up = true;
                         silent_at = silent_at.min(Instant::now() + self.patience);
@@ -384,8 +386,8 @@ impl Session {
         }
     }
 
-    /// What a packet on a channel is. Some cameras send on another one than they say, which is theirs from the
-    /// first packet of the video on.
+    /// Determines the kind of a packet on a channel. Some cameras send on another channel than the announced one.
+    /// That channel is used from the first packet of the video on.
     fn take(&mut self, channel: u8, data: Bytes) -> Took {
         let kind = data.get(1).copied().unwrap_or_default();
         match &mut self.way {
@@ -421,7 +423,7 @@ impl Session {
         }
     }
 
-    /// Tells the camera that somebody still looks, in turn by one of the two ways of which some cameras count only one.
+    /// Sends a keep-alive request, alternately by one of two methods, because some cameras count only one of them.
     async fn sign(&mut self) {
         let method = if self.signs.is_multiple_of(2) { "OPTIONS" } else { "GET_PARAMETER" };
         self.signs += 1;
@@ -434,7 +436,7 @@ impl Session {
 }
 
 impl Drop for Session {
-    /// Cameras have few sessions, and some keep those that nobody ends.
+    /// Ends the session: cameras allow few sessions, and some keep sessions that nobody ends.
     fn drop(&mut self) {
         let value = self.authorization.value("TEARDOWN", &self.aggregate);
         let headers = [("Session", self.id.as_str())];

@@ -1,4 +1,4 @@
-//! A camera that speaks RTSP in a few lines, with the habits that a test wants.
+//! A short RTSP camera with the habits that a test wants.
 
 use std::{
     net::SocketAddr,
@@ -13,27 +13,27 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// The stamp of a picture by its number.
+/// Returns the timestamp of a picture from its number.
 pub(crate) type Stamp = fn(u64) -> u32;
 
-/// What a camera does otherwise than others.
+/// The deviations of a camera from others.
 #[derive(Clone)]
 pub(crate) struct Habits {
-    /// Pictures a second.
+    /// Pictures per second.
     pub(crate) rate: f64,
-    /// What its clock says.
+    /// The camera's clock.
     pub(crate) stamp: Stamp,
-    /// The connection is closed when this is asked for.
+    /// The method at which the camera closes the connection.
     pub(crate) hangs_up_at: &'static str,
-    /// What is answered to a method, instead of a good word.
+    /// The answers to methods that the camera refuses.
     pub(crate) refuses: &'static [(&'static str, &'static str)],
-    /// What is answered to whoever wants video over TCP.
+    /// The answer to a request for video over TCP, if the camera refuses TCP.
     pub(crate) refuses_tcp: Option<&'static str>,
-    /// Pictures after which nothing comes.
+    /// The number of pictures after which nothing more is sent.
     pub(crate) pictures: u64,
-    /// Of so many packets the last is lost; none where it is zero.
+    /// One packet in this many is lost. Zero for none.
     pub(crate) loses: u64,
-    /// Pictures before the first keyframe.
+    /// The number of pictures before the first keyframe.
     pub(crate) late_key: u64,
 }
 
@@ -52,10 +52,10 @@ impl Default for Habits {
     }
 }
 
-/// A camera that is there until it is dropped.
+/// A camera that runs until it is dropped.
 pub(crate) struct Camera {
     pub(crate) url: String,
-    /// The first lines of what it was asked.
+    /// The first lines of the requests.
     pub(crate) asked: mpsc::UnboundedReceiver<String>,
     serving: JoinHandle<()>,
 }
@@ -66,11 +66,11 @@ impl Drop for Camera {
     }
 }
 
-/// The units of a picture, and whether it is a keyframe.
+/// The units of a picture, and true for a keyframe.
 type Picture = (Vec<Vec<u8>>, bool);
 
 impl Camera {
-    /// Plays H.264 with start codes again and again.
+    /// Plays H.264 with start codes repeatedly.
     pub(crate) async fn start(h264: &[u8], habits: Habits) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("rtsp://{}/live", listener.local_addr().unwrap());
@@ -94,7 +94,7 @@ fn pictures(h264: &[u8]) -> Vec<Picture> {
         let end = if two[1] < h264.len() && h264[two[1] - 1] == 0 { two[1] - 1 } else { two[1] };
         let unit = h264[two[0] + 3..end].to_vec();
         let kind = unit[0] & 31;
-        // The first part of a picture begins with a one.
+        // The first bit of a picture's first slice is 1.
         let another = if matches!(kind, 1 | 5) { unit[1] & 0x80 != 0 } else { true };
         if pictures.is_empty() || (begun && another) {
             pictures.push((Vec::new(), false));
@@ -115,7 +115,7 @@ async fn converse(
     tell: mpsc::UnboundedSender<String>,
 ) {
     let mut socket = None;
-    // Cameras do not keep back the end of a picture.
+    // Cameras send the end of a picture without delay.
     stream.set_nodelay(true).unwrap();
     loop {
         let mut request = Vec::new();
@@ -212,12 +212,12 @@ async fn play(mut stream: TcpStream, socket: Option<UdpSocket>, pictures: &[Pict
             }
         }
     }
-    // Until the other side gives up.
+    // Waits until the client gives up.
     let mut byte = [0];
     while stream.read(&mut byte).await.is_ok_and(|read| read > 0) {}
 }
 
-/// A unit as it is, or in fragments.
+/// Returns a unit unchanged, or in fragments.
 fn payloads(unit: &[u8]) -> Vec<(Vec<u8>, bool)> {
     if unit.len() <= 1_200 {
         return vec![(unit.to_vec(), true)];

@@ -1,4 +1,4 @@
-//! Clips for the tests, made by ffmpeg's own test sources.
+//! Clips for the tests, made from ffmpeg's own test sources.
 
 use std::{
     path::{Path, PathBuf},
@@ -11,13 +11,13 @@ use easysight_capture::{CaptureConfig, CaptureError, Capturer, Clip, ClipRequest
 /// Three seconds with a frame every fifth of a second.
 pub(crate) const STRETCH: Stretch =
     Stretch { min_frames: 2, interval: Duration::from_millis(200), span: Duration::from_secs(3) };
-/// A picture.
+/// A single picture.
 pub(crate) const STILL: Stretch = Stretch { min_frames: 1, interval: Duration::ZERO, span: Duration::ZERO };
-/// A second of every frame.
+/// Every frame of one second.
 pub(crate) const IN_FULL: Stretch =
     Stretch { min_frames: 25, interval: Duration::ZERO, span: Duration::from_secs(1) };
 
-/// False, said loudly, where ffmpeg is missing.
+/// Returns false, with a clear message, if ffmpeg is missing.
 pub(crate) fn has_ffmpeg() -> bool {
     let mut ffmpeg = Command::new("ffmpeg");
     let there = ffmpeg.arg("-version").stdout(Stdio::null()).stderr(Stdio::null()).status();
@@ -28,7 +28,7 @@ pub(crate) fn has_ffmpeg() -> bool {
     there
 }
 
-/// Runs ffmpeg with these arguments (words apart by blanks) and the file to write.
+/// Runs ffmpeg with these arguments (separated by blanks) and the file to write.
 pub(crate) fn make(dir: &Path, name: &str, arguments: &str) -> PathBuf {
     let file = dir.join(name);
     let mut ffmpeg = Command::new("ffmpeg");
@@ -37,7 +37,7 @@ pub(crate) fn make(dir: &Path, name: &str, arguments: &str) -> PathBuf {
     file
 }
 
-/// A moving picture in H.264, a keyframe every two seconds.
+/// A moving picture in H.264, with a keyframe every two seconds.
 pub(crate) fn h264(dir: &Path, name: &str, seconds: u32) -> PathBuf {
     let source = format!("-f lavfi -i testsrc2=size=320x180:rate=25:duration={seconds}");
     make(dir, name, &format!("{source} -c:v libx264 -preset ultrafast -g 50 -pix_fmt yuv420p"))
@@ -55,7 +55,7 @@ pub(crate) async fn capture(source: &Source, request: impl Into<ClipRequest>) ->
     Capturer::new(config()).capture(source, &request.into()).await
 }
 
-/// The word for why there is no clip.
+/// Returns the identifier of the reason why there is no clip.
 pub(crate) async fn failure(source: &str, request: impl Into<ClipRequest>) -> &'static str {
     capture(&source.parse().unwrap(), request).await.unwrap_err().kind.code()
 }

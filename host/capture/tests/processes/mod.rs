@@ -1,4 +1,4 @@
-//! The ffmpeg processes of a test, as everybody on the machine sees them.
+//! The ffmpeg processes of a test, as every user of the machine sees them.
 
 use std::{fs, path::PathBuf, time::Duration};
 
@@ -7,7 +7,7 @@ use std::{fs, path::PathBuf, time::Duration};
 pub(crate) struct Process(PathBuf);
 
 impl Process {
-    /// One of its files in `/proc`; empty where it is gone.
+    /// Reads one of the process's files in `/proc`. Empty if the process is gone.
     pub(crate) fn read(&self, name: &str) -> String {
         let bytes = fs::read(self.0.join(name)).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
@@ -22,7 +22,7 @@ impl Process {
     }
 
     fn is_ours(&self) -> bool {
-        // "4711 (ffmpeg) S 4710 …": its name and its parent.
+        // "4711 (ffmpeg) S 4710 …": the name of the process, and its parent.
         let facts = self.read("stat");
         let own = format!(" {} ", std::process::id());
         let Some((name, rest)) = facts.split_once(") ") else { return false };
@@ -32,13 +32,13 @@ impl Process {
     }
 }
 
-/// Those that this process has started and that still run.
+/// Returns the ffmpeg processes that this process started and that still run.
 pub(crate) fn ffmpeg() -> Vec<Process> {
     let all = fs::read_dir("/proc").unwrap().map(|entry| Process(entry.unwrap().path()));
     all.filter(Process::is_ours).collect()
 }
 
-/// Waits until these have ended; the kernel takes a moment to remove them.
+/// Waits until these processes have ended. The kernel needs a moment to remove them.
 pub(crate) async fn gone(processes: &[Process]) {
     let all_gone = async {
         while processes.iter().any(Process::is_ours) {

@@ -1,4 +1,4 @@
-//! A camera that answers as a test has it word by word, and plays H.264 over the connection.
+//! A camera whose answers a test specifies word by word, and which plays H.264 in the connection.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,31 +10,31 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-/// What it is asked: the method, and all of the request.
+/// A request: its method, and its whole text.
 pub(crate) struct Asked<'a> {
     pub(crate) method: &'a str,
     pub(crate) request: &'a str,
 }
 
-/// What it does then.
+/// The camera's reaction.
 pub(crate) enum Reply {
-    /// As cameras do it.
+    /// The usual answer of a camera.
     Usual,
-    /// Says this.
+    /// Sends this answer.
     Say(&'static str),
-    /// Says this and closes the connection.
+    /// Sends this answer and closes the connection.
     Last(&'static str),
-    /// Says nothing.
+    /// Sends nothing.
     Nothing,
 }
 
-/// What it says of itself.
+/// The camera's description.
 pub(crate) const SDP: &str = "v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:track1\r\n";
 
-/// A camera that is there until it is dropped.
+/// A camera that runs until it is dropped.
 pub(crate) struct Script {
     pub(crate) url: String,
-    /// The requests, as they came.
+    /// The requests in their order.
     pub(crate) asked: mpsc::UnboundedReceiver<String>,
     serving: JoinHandle<()>,
 }
@@ -46,7 +46,7 @@ impl Drop for Script {
 }
 
 impl Script {
-    /// Plays H.264 with start codes again and again, 25 pictures a second.
+    /// Plays H.264 with start codes repeatedly, at 25 pictures per second.
     pub(crate) async fn start(h264: &[u8], reply: fn(&Asked<'_>) -> Reply) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("rtsp://admin:s3cret@{}/live", listener.local_addr().unwrap());
@@ -56,7 +56,7 @@ impl Script {
             while let Ok((stream, _)) = listener.accept().await {
                 let (pictures, tell) = (Arc::clone(&pictures), tell.clone());
                 tokio::spawn(async move {
-                    // Cameras do not keep back the end of a picture.
+                    // Cameras send the end of a picture without delay.
                     stream.set_nodelay(true).unwrap();
                     let (mut requests, answers) = stream.into_split();
                     let answers = Arc::new(Mutex::new(answers));
@@ -114,7 +114,7 @@ fn pictures(h264: &[u8]) -> Vec<Vec<Vec<u8>>> {
     let mut has_slices = false;
     for two in begins.windows(2) {
         let mut unit = h264[two[0]..two[1] - 3].to_vec();
-        // Zeros in front belong to the next start code.
+        // Zeros at the end belong to the next start code.
         while unit.last() == Some(&0) {
             unit.pop();
         }

@@ -1,4 +1,4 @@
-//! How cameras encode and pack.
+//! Habits in encoding and packing.
 
 use easysight_capture::CaptureErrorKind as Reason;
 

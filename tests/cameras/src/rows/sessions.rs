@@ -1,4 +1,4 @@
-//! How cameras let in, describe, set up and play.
+//! Habits in authentication, description, set-up and the start of playing.
 
 use std::time::Duration;
 
@@ -312,7 +312,7 @@ fn setting_up() -> Vec<Row> {
     ]
 }
 
-/// A session of four seconds.
+/// Makes sessions expire after four seconds.
 fn short_session(request: &crate::rtsp::Request, answer: &mut crate::rtsp::Answer) {
     if request.method == "SETUP" {
         answer.set("Session", Some("4711;timeout=4"));

@@ -1,4 +1,4 @@
-//! How packets and time go while a camera plays.
+//! Habits in packets and in the clock while a camera plays.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use crate::{
     rtsp::{End, Video},
 };
 
-/// Ticks of an hour.
+/// The ticks in one hour.
 const HOUR: u64 = 324_000_000;
 
 pub(super) fn rows() -> Vec<Row> {
     [packets(), clocks(), beginnings(), endings()].concat()
 }
 
-/// A packet over TCP on this channel.
+/// Frames a packet for this channel over TCP.
 fn framed(channel: u8, packet: &[u8]) -> Vec<u8> {
     let length = u16::try_from(packet.len()).unwrap_or_default().to_be_bytes();
     [&[b'$', channel][..], &length, packet].concat()
@@ -236,7 +236,7 @@ fn clocks() -> Vec<Row> {
             odd(&[Quirk::Pauses]),
             |habits| {
                 habits.pause = (20, Duration::from_secs(2));
-                // Its clock goes on meanwhile.
+                // The clock continues during the pause.
                 habits.stamp = |n| ((n + if n < 20 { 0 } else { 50 }) * 3_600) as u32;
             },
         )

@@ -198,7 +198,7 @@ fn refusals() -> Vec<Row> {
     ]
 }
 
-/// One part of Motion JPEG: what stands before a picture, the picture, what stands behind it.
+/// Makes the parts of Motion JPEG: the text before a picture, the picture, and the text after it.
 fn parts(media: &Media, before: impl Fn(&[u8]) -> String, behind: &str) -> Vec<Vec<u8>> {
     let part = |jpeg: &Vec<u8>| [before(jpeg).as_bytes(), jpeg, behind.as_bytes()].concat();
     media.jpegs.iter().map(part).collect()

@@ -1,87 +1,87 @@
-//! What a camera does otherwise than others.
+//! The deviations of a camera from others.
 
 use std::time::Duration;
 
 use super::{Answer, Request};
 use crate::{auth::Way, media::RATE, packing::Packing};
 
-/// What it shows.
+/// The content of the video.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Video {
-    /// H.264, a keyframe a second.
+    /// H.264 with a keyframe every second.
     H264,
-    /// The same with B-frames.
+    /// H.264 with a keyframe every second and with B-frames.
     Reordered,
-    /// A keyframe every eight seconds.
+    /// H.264 with a keyframe every eight seconds.
     Far,
-    /// No keyframes, but points where the picture is whole.
+    /// H.264 without keyframes, but with recovery points at which the picture is complete.
     Refreshed,
-    /// H.265.
+    /// H.265 video.
     H265,
-    /// JPEG.
+    /// JPEG pictures.
     Jpeg,
 }
 
-/// What happens behind the last picture.
+/// What happens after the last picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// Nothing more comes, and the connection stays.
+    /// Nothing more is sent, and the connection stays open.
     Silence,
     /// The connection is closed.
     Closes,
-    /// It says goodbye (RTCP BYE), and the connection stays.
+    /// The camera sends a goodbye (RTCP BYE), and the connection stays open.
     Bye,
 }
 
-/// What one packet becomes on its way.
+/// Turns one packet into the packets that arrive in its place.
 pub type OnTheWay = fn(number: u64, packet: Vec<u8>, held: &mut Vec<u8>) -> Vec<Vec<u8>>;
 
-/// What a camera does otherwise than others.
+/// The deviations of a camera from others.
 #[derive(Clone)]
 pub struct Habits {
-    /// What it shows.
+    /// The content of the video.
     pub video: Video,
-    /// Pictures a second.
+    /// Pictures per second.
     pub rate: f64,
-    /// What its clock says at a picture.
+    /// The timestamp of the picture at this place.
     pub stamp: fn(place: u64) -> u32,
-    /// How it asks who is there, in its order.
+    /// The authentication methods that the camera offers, in this order.
     pub asks: &'static [Way],
-    /// Those of them that it believes.
+    /// The offered methods with which the camera accepts clients.
     pub believes: &'static [Way],
-    /// It sends within the connection.
+    /// True if the camera sends over TCP, in the connection.
     pub tcp: bool,
-    /// It sends datagrams.
+    /// True if the camera sends over UDP.
     pub udp: bool,
-    /// What is refused where a transport is not spoken.
+    /// The status for a transport that the camera does not support.
     pub refusal: &'static str,
-    /// Its description, from the one of a plain camera and its own address.
+    /// Makes the description, from a plain camera's description and the camera's own address.
     pub describes: fn(description: &str, own: &str) -> String,
-    /// Its address, as it describes it.
+    /// Makes the camera's address in the description, from its own address. None to omit the address.
     pub base: fn(own: &str) -> Option<String>,
-    /// The end of the address that it wants to be set up at.
+    /// The path at which the camera accepts a set-up.
     pub track: &'static str,
-    /// Its answer, from that of a plain camera.
+    /// Changes the answer of a plain camera.
     pub answers: fn(&Request, &mut Answer),
-    /// How it packs.
+    /// The packing of units.
     pub packing: Packing,
-    /// Parameter sets come with keyframes.
+    /// True if parameter sets are sent with keyframes.
     pub sets_in_band: bool,
-    /// Which packets of a picture are marked: the last one, by most.
+    /// Tells whether a packet of a picture has the marker. Most cameras mark the last one.
     pub marks: fn(last: bool) -> bool,
-    /// What a packet becomes.
+    /// Changes packets on their way.
     pub on_the_way: OnTheWay,
-    /// The channel that it sends on over TCP.
+    /// The channel of the video over TCP.
     pub channel: u8,
-    /// Pictures before the first keyframe is sent.
+    /// The number of pictures before the first keyframe is sent.
     pub late_key: u64,
-    /// Pictures at the most.
+    /// The most pictures that are sent.
     pub pictures: u64,
-    /// What follows.
+    /// What happens after the last picture.
     pub end: End,
-    /// Nothing is sent for so long, after so many pictures.
+    /// A pause: the number of pictures before it, and its length.
     pub pause: (u64, Duration),
-    /// Without a sign of life by this method it stops after so long.
+    /// The method of the keep-alive requests, and the time without one after which the camera stops.
     pub wants_signs: Option<(&'static str, Duration)>,
 }
 

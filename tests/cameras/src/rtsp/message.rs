@@ -1,4 +1,4 @@
-//! Requests and answers of RTSP, as a camera reads and writes them.
+//! Requests and answers of RTSP, for the camera's side.
 
 use std::time::Duration;
 
@@ -7,20 +7,20 @@ use tokio::{io::AsyncReadExt, net::tcp::OwnedReadHalf, time::timeout};
 /// A request.
 #[derive(Debug, Clone, Default)]
 pub struct Request {
-    /// Such as `SETUP`.
+    /// The method, such as `SETUP`.
     pub method: String,
-    /// The address as it was asked for.
+    /// The address in the request.
     pub uri: String,
-    /// Names in lower case.
+    /// The headers, with names in lower case.
     pub headers: Vec<(String, String)>,
-    /// How many requests of this method came to this camera before.
+    /// The number of earlier requests with this method to this camera.
     pub before: u32,
-    /// The camera's own address, host and port.
+    /// The camera's own address: host and port.
     pub own: String,
 }
 
 impl Request {
-    /// The value of a header; empty where there is none.
+    /// The value of a header. Empty if there is no such header.
     #[must_use]
     pub fn header(&self, name: &str) -> &str {
         self.headers.iter().find(|(own, _)| own == name).map_or("", |(_, value)| value)
@@ -30,21 +30,21 @@ impl Request {
 /// An answer.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// Number and words.
+    /// The status number and its words.
     pub status: String,
-    /// Headers in their order.
+    /// The headers in their order.
     pub headers: Vec<(String, String)>,
-    /// What follows them.
+    /// The body.
     pub body: String,
-    /// What ends a line.
+    /// The line end.
     pub line_end: &'static str,
-    /// Bytes before it.
+    /// Bytes that are sent before the answer.
     pub before: Vec<u8>,
-    /// It is never sent.
+    /// True if the answer is never sent.
     pub silent: bool,
-    /// The connection is closed: before it where it is silent, behind it otherwise.
+    /// True if the connection is closed: after the answer, or without one if the answer is silent.
     pub closes: bool,
-    /// Time until it is sent.
+    /// The delay before the answer is sent.
     pub late: Duration,
 }
 
@@ -62,12 +62,12 @@ impl Answer {
         }
     }
 
-    /// Refuses.
+    /// Turns the answer into a refusal.
     pub fn refuse(&mut self, status: &str) {
         *self = Self { headers: self.headers.iter().take(1).cloned().collect(), ..Self::of(status) };
     }
 
-    /// Sets a header, or leaves it out.
+    /// Sets a header, or removes it.
     pub fn set(&mut self, name: &str, value: Option<&str>) {
         self.headers.retain(|(own, _)| !own.eq_ignore_ascii_case(name));
         self.headers.extend(value.map(|value| (name.to_owned(), value.to_owned())));
@@ -86,11 +86,11 @@ impl Answer {
     }
 }
 
-/// The next request; packets of reports are passed over.
+/// Reads the next request.
 pub(super) async fn read(stream: &mut OwnedReadHalf) -> Option<Request> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
-        // One who asks nothing for so long is gone.
+        // A client that sends no request for so long is gone.
         head.push(timeout(Duration::from_secs(120), stream.read_u8()).await.ok()?.ok()?);
     }
     let head = String::from_utf8(head).ok()?;

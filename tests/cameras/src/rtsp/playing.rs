@@ -11,7 +11,7 @@ use tokio::{
 
 use super::{Client, End, Habits, Video, message::read};
 
-/// Plays, and hears meanwhile whether somebody is there.
+/// Plays, and meanwhile reads the keep-alive requests.
 pub(super) async fn play(client: Client, mut reader: OwnedReadHalf, writer: OwnedWriteHalf) {
     let (sign, signs) = watch::channel(Instant::now());
     let method = client.habits.wants_signs.map_or("", |(method, _)| method);
@@ -79,9 +79,9 @@ impl Playing {
         self.sent += 1;
         for packet in (habits.on_the_way)(self.sent, [head, payload].concat(), &mut self.held) {
             match &self.client.datagrams {
-                // A packet that nobody listens for any more is lost.
+                // A packet is lost if the client no longer receives.
                 Some(socket) => drop(socket.send(&packet).await),
-                // What is no packet goes as it is: junk, or packets of other channels.
+                // Data that is no RTP packet is sent unchanged: junk, or packets of other channels.
                 None if packet.first() != Some(&0x80) && packet.first() != Some(&0xB0) => {
                     self.writer.write_all(&packet).await.ok()?;
                 }
