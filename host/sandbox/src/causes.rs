@@ -43,7 +43,7 @@ pub enum Extent {
     These(Vec<Consequence>),
 }
 
-/// What follows from a finding that is not normal.
+/// The consequences of a finding that is not normal.
 #[derive(Debug, Clone, PartialEq, Eq, ComponentType, Lift)]
 #[component(record)]
 pub struct Explanation {
