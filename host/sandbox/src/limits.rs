@@ -69,8 +69,8 @@ impl Limits {
 /// checked.
 pub const BEAT: Duration = Duration::from_millis(10);
 
-/// Core modules, memories and tables of one component. Components of scripting languages link 12 to 24 modules
-/// around one memory.
+/// Core modules, memories and tables of one component. Components of scripting languages link one or two dozen
+/// modules around one memory.
 pub(crate) const MAX_CORE_INSTANCES: u32 = 64;
 pub(crate) const MAX_MEMORIES: u32 = 4;
 pub(crate) const MAX_TABLES: u32 = 32;
