@@ -1,5 +1,5 @@
-//! Makes the templates, the SDKs that they need and the contract a part of the program: `easysight plugin
-//! new` works without a checkout.
+//! Embeds the templates, the SDKs that they need and the contract in the program, so that `easysight plugin new`
+//! works without a checkout.
 
 use std::{
     env,
@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Beside sources: what tools leave behind.
+/// Folders that contain no sources: the output of tools, tests and examples.
 const PASSED_OVER: &[&str] = &[
     "target",
     "build",
@@ -41,7 +41,7 @@ fn main() -> io::Result<()> {
     fs::write(out.join("embedded.rs"), text)
 }
 
-/// All files below a folder, in the order of their names.
+/// Collects all files below a folder, sorted by name.
 fn collect(dir: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     let mut entries = fs::read_dir(dir)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
     entries.sort();

@@ -1,4 +1,4 @@
-//! `plugin bench`: what a run costs, over many runs.
+//! `plugin bench`: measures the cost of a run over many runs.
 
 use std::sync::Arc;
 
@@ -6,19 +6,19 @@ use easysight_capture::Clip;
 use easysight_sandbox::{Limits, Plugin, RunInput, RunOutcome, Status};
 use serde::Serialize;
 
-/// The least, the middle and the greatest of several values.
+/// The minimum, the median and the maximum of several values.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Spread {
-    /// The least.
+    /// The minimum.
     pub min: f64,
-    /// As many are below as above; of an even number the lower of the two in the middle.
+    /// The median. For an even number of values, the lower one of the two middle values.
     pub median: f64,
-    /// The greatest.
+    /// The maximum.
     pub max: f64,
 }
 
 impl Spread {
-    /// Of these; zero where there are none.
+    /// Returns the spread of values. All three numbers are zero if there are no values.
     #[must_use]
     pub fn of(mut values: Vec<f64>) -> Self {
         values.sort_by(f64::total_cmp);
@@ -28,29 +28,29 @@ impl Spread {
     }
 }
 
-/// What runs cost.
+/// The measured costs of several runs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Measured {
     /// Number of runs.
     pub runs: usize,
-    /// Frames of the clip.
+    /// The number of frames of the clip.
     pub frames: usize,
-    /// Its size.
+    /// The width and height of the clip, in pixels.
     pub size: (u32, u32),
-    /// Fuel of a run.
+    /// The fuel of a run.
     pub fuel: Spread,
-    /// Wall clock of a run in milliseconds, instantiation included.
+    /// The elapsed time of a run in milliseconds, including instantiation.
     pub run_ms: Spread,
-    /// Bytes that the host handed over in a run.
+    /// The number of bytes that the host handed over in a run.
     pub bytes_handed_over: Spread,
-    /// Linear memory at its highest.
+    /// The peak of linear memory, in bytes.
     pub memory_bytes: Spread,
-    /// What the runs came to: a status a diagnosis, or the failure.
+    /// The outcome of the first run: a status for each diagnosis, or the failure.
     pub outcome: String,
 }
 
-/// Runs a plugin again and again on a clip, after a run that is not counted: it makes the pyramid, which the
-/// plugins of a job share.
+/// Runs a plugin several times on a clip. A run before them is not measured, because it builds the pyramid, which
+/// the plugins of a job share.
 #[must_use]
 pub fn bench(plugin: &Plugin, clip: &Arc<Clip>, config: &Arc<str>, runs: usize) -> Measured {
     let run = || {
@@ -84,7 +84,7 @@ fn in_words(outcome: &RunOutcome) -> String {
     }
 }
 
-/// A status as findings are written.
+/// Returns the word for a status, as findings write it.
 pub(crate) const fn status_word(status: Status) -> &'static str {
     match status {
         Status::Normal => "normal",

@@ -1,4 +1,4 @@
-//! `plugin build`: a component of what is in a folder, with the tools that the author has.
+//! `plugin build`: builds a component from the sources in a folder, with the author's tools.
 
 mod c;
 mod component;
@@ -16,26 +16,27 @@ use crate::{AuthorError, Language, Project, watch};
 
 pub use rust::TARGETS as RUST_TARGETS;
 
-/// A component that was built.
+/// The result of a build.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Built {
-    /// The component.
+    /// The path of the component.
     pub component: PathBuf,
-    /// Its bytes.
+    /// The size of the component, in bytes.
     pub size_bytes: usize,
-    /// Their blake3 digest.
+    /// The blake3 digest of the component.
     pub digest: String,
-    /// What built it, such as `cargo build --target wasm32-wasip2`.
+    /// The command or tool that built the component, such as `cargo build --target wasm32-wasip2`.
     pub with: String,
 }
 
-/// Builds a plugin and puts its component where [`Project::component`] says. Tools write to standard error
-/// what they have to say. `target` is for Rust: one of [`RUST_TARGETS`], where the author wants a certain one.
+/// Builds a plugin and writes its component to [`Project::component`]. The output of tools goes to standard error.
+/// `target` is only for Rust: one of [`RUST_TARGETS`], if the author wants a specific target.
 ///
 /// # Errors
 ///
-/// [`AuthorError::MissingTool`] with how to get it, [`AuthorError::ToolFailed`] where a tool refuses the
-/// sources, [`AuthorError::Componentize`], [`AuthorError::NoComponent`], [`AuthorError::Io`].
+/// [`AuthorError::MissingTool`] or [`AuthorError::OldTool`] with instructions how to get the tool,
+/// [`AuthorError::ToolFailed`] if a tool refuses the sources, [`AuthorError::Componentize`],
+/// [`AuthorError::NoComponent`], [`AuthorError::Io`].
 pub fn build(project: &Project, target: Option<&str>) -> Result<Built, AuthorError> {
     let component = project.component();
     if let Some(parent) = component.parent() {
@@ -51,11 +52,11 @@ pub fn build(project: &Project, target: Option<&str>) -> Result<Built, AuthorErr
     Ok(Built { size_bytes: bytes.len(), digest: Digest::of(&bytes).to_string(), component, with })
 }
 
-/// The component of a folder, built where there is none or where a source is younger.
+/// Returns the path of a folder's component. Builds the component if it does not exist or if a source is newer.
 ///
 /// # Errors
 ///
-/// Those of [`build`].
+/// The errors of [`build`].
 pub fn ensure_built(project: &Project) -> Result<PathBuf, AuthorError> {
     let component = project.component();
     let is_fresh = match fs::metadata(&component).and_then(|facts| facts.modified()) {

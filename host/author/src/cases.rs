@@ -1,4 +1,5 @@
-//! `plugin test`: cases in a plain file, each a clip, a configuration and what is expected of the finding.
+//! `plugin test`: runs cases from a plain file. A case consists of a clip, a configuration and the expected
+//! findings.
 
 mod file;
 
@@ -26,59 +27,60 @@ pub struct Cases {
 /// One case.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Case {
-    /// What it proves.
+    /// What the case proves.
     pub name: String,
-    /// The line of the file where it begins.
+    /// The line of the file where the case begins, from 1.
     pub line: usize,
     /// The clip.
     pub footage: Footage,
-    /// The configuration; defaults where none is given.
+    /// The configuration. With none, defaults apply.
     pub config: Option<Value>,
-    /// What must come out, at least one.
+    /// The expected results, at least one.
     pub expect: Vec<Expectation>,
 }
 
-/// Where a case's clip comes from.
+/// The origin of a case's clip.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Footage {
     /// A file.
     File(PathBuf),
-    /// Computed. Without a size and a number of frames it is as the plugin asks for.
+    /// A computed clip. If the number of frames or the interval is missing (zero), the plugin's request determines
+    /// it.
     Rendered(Rendering),
 }
 
-/// What is expected of one diagnosis.
+/// The expected result of one diagnosis.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Expectation {
-    /// The diagnosis; the plugin's only one where none is named.
+    /// The diagnosis. With none, the first finding, for plugins with only one diagnosis.
     pub diagnosis: Option<String>,
-    /// One of these; any where there is none.
+    /// The allowed statuses. If empty, any status is allowed.
     pub status: Vec<Status>,
-    /// The kind of failure, such as `inconclusive`.
+    /// The expected kind of failure, such as `inconclusive`.
     pub failure: Option<String>,
-    /// The score lies within.
+    /// The allowed range of the score.
     pub score: Option<(f64, f64)>,
-    /// Metrics, each within its range.
+    /// The metrics, each with its allowed range.
     pub metrics: Vec<(String, (f64, f64))>,
 }
 
-/// What came of a case.
+/// The result of a case.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CaseOutcome {
-    /// What it proves.
+    /// What the case proves.
     pub name: String,
-    /// The line of the file where it begins.
+    /// The line of the file where the case begins, from 1.
     pub line: usize,
-    /// True where all is as expected.
+    /// True if the case gave the expected results.
     pub passed: bool,
-    /// What is not as expected.
+    /// The deviations from the expected results, one sentence each.
     pub offences: Vec<String>,
-    /// What was found.
+    /// The findings.
     pub findings: Vec<Finding>,
 }
 
 impl Cases {
-    /// Reads a file of cases. Paths of clips are seen from the file's folder.
+    /// Reads a file of cases. Paths of clips are relative to the file's folder.
     ///
     /// # Errors
     ///
@@ -90,11 +92,11 @@ impl Cases {
 }
 
 impl Case {
-    /// Runs it.
+    /// Runs the case.
     ///
     /// # Errors
     ///
-    /// Where it cannot be run: [`AuthorError::Config`], [`AuthorError::Clip`].
+    /// [`AuthorError::Config`] or [`AuthorError::Clip`] if the case cannot be run.
     pub fn run(&self, workshop: &Workshop, plugin: &Arc<Plugin>) -> Result<CaseOutcome, AuthorError> {
         let plan = Workshop::plan(plugin, self.config.as_ref())?;
         let clip = match &self.footage {
@@ -116,14 +118,14 @@ impl Case {
     }
 }
 
-/// As long as the plugin asks for, where the case does not say.
+/// Computes a clip. If the case does not name the length, the plugin's request determines it.
 fn rendered(rendering: &Rendering, plugin: &Plugin) -> Result<Arc<Clip>, AuthorError> {
     let clip = rendering.lasting(plugin.descriptor().clip).clip();
     clip.ok_or_else(|| AuthorError::Clip("a clip cannot be that large".into()))
 }
 
 impl Expectation {
-    /// Says what is not as expected, a sentence each.
+    /// Compares the findings with the expected result. Adds one sentence for each deviation.
     fn hold_against(&self, findings: &[Finding], offences: &mut Vec<String>) {
         let wanted = |finding: &&Finding| self.diagnosis.as_ref().is_none_or(|id| *id == finding.diagnosis);
         let Some(finding) = findings.iter().find(wanted) else {

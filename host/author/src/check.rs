@@ -1,6 +1,6 @@
-//! `plugin check`: would a master take the component, what does it cost, and does it bear what cameras and
-//! operators will do to it? A file a concern in `check/`; each answers with [`Check`]s, and a failing one says
-//! what to do.
+//! `plugin check`: checks whether a master would accept the component, what the component costs, and whether it
+//! survives the clips and configurations that cameras and operators will produce. Each file in `check/` covers one
+//! topic and returns [`Check`]s. A failed check names a remedy.
 
 mod battery;
 mod clips;
@@ -21,28 +21,28 @@ use serde::Serialize;
 use crate::AuthorError;
 use battery::Battery;
 
-/// What came of a check.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// All is well.
+    /// Everything is correct.
     Pass,
-    /// It works and could be better.
+    /// The component works, but could be better.
     Advice,
-    /// It breaks, or will.
+    /// The component fails, or will fail.
     Fail,
 }
 
-/// One thing that was looked at.
+/// One check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
     /// A stable word: `sizes`, `hostile-config`, …
     pub name: &'static str,
-    /// What came of it.
+    /// The result.
     pub verdict: Verdict,
-    /// What was found.
+    /// What the check found.
     pub found: String,
-    /// What to do; empty where all is well.
+    /// What to do. Empty if everything is correct.
     pub advice: String,
 }
 
@@ -60,69 +60,69 @@ impl Check {
     }
 }
 
-/// What a plugin says of itself, in short.
+/// A summary of the plugin's descriptor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Described {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Its version.
+    /// The version.
     pub version: String,
-    /// Ids of its diagnoses.
+    /// The ids of the diagnoses.
     pub diagnoses: Vec<String>,
 }
 
-/// What a plugin costs.
+/// The costs of a plugin.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Costs {
-    /// Until it can run where it was never seen: vetted, compiled, asked what it is. Milliseconds.
+    /// The time until a new component can run, in milliseconds: vetting, compiling, calling `describe`.
     pub cold_ms: f64,
-    /// The same from the cache of compiled code.
+    /// The same time if the compiled code is in the cache, in milliseconds.
     pub warm_ms: f64,
-    /// The clip that the rest was measured on: its size and number of frames.
+    /// The clip of the other measurements: its size and number of frames.
     pub clip: String,
-    /// One run, instantiation included. Milliseconds.
+    /// The time of one run in milliseconds, including instantiation.
     pub run_ms: f64,
-    /// Fuel of that run.
+    /// The fuel of that run.
     pub fuel: u64,
-    /// The same for each frame of the clip.
+    /// The fuel of that run for each frame of the clip.
     pub fuel_per_frame: u64,
-    /// Linear memory of that run at its highest.
+    /// The peak of linear memory in that run, in bytes.
     pub memory_bytes: usize,
-    /// Pixels and other data that the host handed over.
+    /// The bytes of pixels and other data that the host handed over in that run.
     pub bytes_handed_over: u64,
 }
 
-/// All that was found out about a component.
+/// The results of all checks of a component.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Conformance {
-    /// Its blake3 digest.
+    /// The blake3 digest of the component.
     pub digest: String,
-    /// Its bytes.
+    /// The size of the component, in bytes.
     pub size_bytes: usize,
-    /// What it says of itself; absent where it does not load.
+    /// The summary of the descriptor. None if the component does not load.
     pub plugin: Option<Described>,
-    /// What it imports; absent where it is no component.
+    /// The imports. None if the bytes are not a component.
     pub imports: Option<Vec<String>>,
-    /// What it costs; absent where it does not load, or does not run on an ordinary clip.
+    /// The costs. None if the component does not load or the clip for measuring cannot be made.
     pub costs: Option<Costs>,
-    /// What was looked at.
+    /// The checks.
     pub checks: Vec<Check>,
 }
 
 impl Conformance {
-    /// True where nothing failed.
+    /// Returns true if no check failed.
     #[must_use]
     pub fn passed(&self) -> bool {
         self.checks.iter().all(|check| check.verdict != Verdict::Fail)
     }
 }
 
-/// Checks a component. The running program must call [`easysight_sandbox::compiler_main`] first thing.
+/// Checks a component. The running program must call [`easysight_sandbox::compiler_main`] at the very beginning.
 ///
 /// # Errors
 ///
-/// Where checking itself is not possible: [`AuthorError::Sandbox`], [`AuthorError::Io`]. What is wrong with
-/// the component is in the answer.
+/// [`AuthorError::Sandbox`] or [`AuthorError::Io`] if the checks themselves cannot run. Defects of the component
+/// are not errors, but part of the result.
 pub fn check(bytes: &[u8]) -> Result<Conformance, AuthorError> {
     let cache = tempfile::tempdir().map_err(AuthorError::io(std::env::temp_dir()))?;
     let sandbox = || {
@@ -170,7 +170,8 @@ pub fn check(bytes: &[u8]) -> Result<Conformance, AuthorError> {
     Ok(result)
 }
 
-/// What a worker grants, but for the clock: a busy machine is no fault of the plugin's. Fuel bounds it.
+/// Returns the limits that a worker grants, except for the time limit: a plugin is not to blame for a busy
+/// machine, and fuel bounds it anyway.
 fn limits() -> Limits {
     Limits { timeout: Duration::from_secs(30), ..Limits::default() }
 }

@@ -1,93 +1,93 @@
-//! What can go wrong for an author, and what to do about it.
+//! The errors of the commands for authors. Their messages say what to do.
 
 use std::{io, path::PathBuf};
 
 use easysight_sandbox::{LoadError, SandboxError};
 
-/// Why a command could not be done.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthorError {
-    /// A name that no new plugin may have.
+    /// The name is not allowed for a new plugin.
     #[error(
         "{0:?} cannot be the plugin's name: it is to be 1 to 64 characters of a-z, 0-9 and _, the first of \
          them a letter, since it names the plugin, its diagnosis and its module"
     )]
     Name(String),
-    /// A folder in which something is already.
+    /// The folder already exists and is not empty.
     #[error("{} is there and not empty; name another one with --dir", .0.display())]
     Occupied(PathBuf),
-    /// A folder that is no plugin's.
+    /// The folder does not contain a plugin.
     #[error(
         "{} is no plugin's folder: there is no Cargo.toml, package.json, .py or .c file in it; \
          `easysight plugin new NAME` makes one",
         .0.display()
     )]
     NoProject(PathBuf),
-    /// A manifest that cannot be read.
+    /// The manifest cannot be read.
     #[error("{}: {detail}", file.display())]
     Manifest {
         /// The manifest.
         file: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong.
         detail: String,
     },
-    /// A tool that is not installed.
+    /// A required tool is not installed.
     #[error("{tool} is missing, which builds this plugin: {remedy}")]
     MissingTool {
-        /// The program, or its part.
+        /// The program, or the missing part of it.
         tool: String,
         /// How to get it.
         remedy: String,
     },
-    /// A tool that is too old.
+    /// A required tool is too old.
     #[error("{tool} {found} is too old, which builds this plugin: {needed} or later is needed; {remedy}")]
     OldTool {
         /// The program.
         tool: String,
-        /// Its version.
+        /// The installed version.
         found: String,
-        /// The version that is needed.
+        /// The required version.
         needed: String,
         /// How to get it.
         remedy: String,
     },
-    /// A tool that failed; it has said why.
+    /// A tool failed. The tool itself has printed the reason.
     #[error("`{command}` failed ({status})")]
     ToolFailed {
-        /// What was run.
+        /// The command.
         command: String,
-        /// How it ended.
+        /// The exit status.
         status: String,
     },
-    /// A tool ran and what it should have made is not there.
+    /// A tool succeeded, but its output does not exist.
     #[error("{0}")]
     NoComponent(String),
-    /// A core module that does not become a component.
+    /// A core module cannot be turned into a component.
     #[error("the module does not become a component: {0}")]
     Componentize(String),
-    /// The component is refused.
+    /// The component was refused.
     #[error("{}: {source}", file.display())]
     Load {
         /// The component.
         file: PathBuf,
-        /// Why.
+        /// The reason.
         source: LoadError,
     },
     /// The sandbox does not start.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
-    /// A configuration that the plugin's schema refuses.
+    /// The plugin's schema refuses the configuration.
     #[error("the configuration is refused at {field:?}: {detail}")]
     Config {
         /// JSON Pointer to the field.
         field: String,
-        /// What is wrong with it.
+        /// What is wrong.
         detail: String,
     },
-    /// A clip that cannot be had.
+    /// The clip cannot be captured or computed.
     #[error("{0}")]
     Clip(String),
-    /// A file of cases that makes no sense.
+    /// The file of cases has an error.
     #[error("{}:{line}: {field}: {detail}", file.display())]
     Cases {
         /// The file.
@@ -99,20 +99,20 @@ pub enum AuthorError {
         /// What is wrong and what is allowed.
         detail: String,
     },
-    /// A folder that cannot be watched.
+    /// The folder cannot be watched.
     #[error("{} cannot be watched: {source}", dir.display())]
     Watch {
         /// The folder.
         dir: PathBuf,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
-    /// A file or folder that cannot be read or written.
+    /// A file or folder cannot be read or written.
     #[error("{}: {source}", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
 }

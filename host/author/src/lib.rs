@@ -1,9 +1,9 @@
-//! What the author of a diagnosis does with a plugin: begin a folder, build it with whatever tools there are,
-//! check that a master would take it and that it bears odd clips and settings, run its cases, measure what it
-//! costs and where, and run it again whenever its sources change.
+//! The commands for plugin authors: create a folder, build the plugin with the installed tools, check that a
+//! master would accept it and that it survives unusual clips and settings, run its cases, measure how much fuel it
+//! uses and where, and run it again when its sources change.
 //!
-//! Everything here runs on the author's machine and needs no master. What is printed, and how, is left to the
-//! command line.
+//! Everything here runs on the author's machine and needs no master. The command line decides what is printed, and
+//! how.
 
 mod bench;
 mod building;

@@ -1,6 +1,6 @@
-//! Which functions burn the fuel. A run is repeated with ever more fuel, in even steps, and each time the stack
-//! is read where it ran out: that is where the plugin was at this unit of its work. The same plugin, clip and
-//! configuration give the same profile, whatever else the machine is doing.
+//! Finds the functions that use the most fuel. A run is repeated with more and more fuel, in even steps. Each time
+//! the fuel runs out, the stack is read: it shows where the plugin was at this amount of fuel. The same plugin,
+//! clip and configuration give the same profile, regardless of the load of the machine.
 
 mod firefox;
 
@@ -14,34 +14,34 @@ use easysight_capture::Clip;
 use easysight_sandbox::{Limits, Plugin, RunInput, RunOutcome, StackFrame};
 use serde::Serialize;
 
-/// Samples: a function with a hundredth of the fuel is met four times.
+/// The number of samples. A function that uses 1 % of the fuel appears in about four samples.
 const SAMPLES: u64 = 400;
-/// Samples that are taken however slow the plugin is.
+/// The minimum number of samples, even for a slow plugin.
 const LEAST_SAMPLES: u64 = 20;
-/// How long sampling may take, if that is enough for the least of samples.
+/// The time limit for sampling, unless the minimum number of samples needs more time.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// What the host does for the plugin: handing over pixels, most of all.
+/// The name for work of the host, mostly handing over pixels.
 const HOST: &str = "(the host: pixels handed over)";
-/// What has no function of the plugin's on the stack.
+/// The name for samples without any function of the plugin on the stack.
 const START: &str = "(starting and handing over)";
 
-/// What one function burns.
+/// The share of one function.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Share {
-    /// Its name.
+    /// The name of the function.
     pub function: String,
-    /// The share of the fuel that it burns itself, 0 to 1.
+    /// The share of the fuel that the function itself uses, 0 to 1.
     pub own: f64,
-    /// The same with all that it calls.
+    /// The share of the function including all functions that it calls, 0 to 1.
     pub inclusive: f64,
 }
 
-/// A profile.
+/// A profile of one run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Profile {
-    /// Fuel of the whole run.
+    /// The fuel of the whole run.
     pub fuel: u64,
-    /// Fuel at each sample and the stack there, outermost function first.
+    /// The fuel at each sample, and the stack there, outermost function first.
     stacks: Vec<(u64, Vec<String>)>,
 }
 
@@ -53,7 +53,7 @@ pub fn profile(plugin: &Plugin, clip: &Arc<Clip>, config: &Arc<str>) -> Profile 
         plugin.run(RunInput { clip, config, limits: Limits { fuel, ..Limits::default() }, baseline: None })
     };
     let whole = run(Limits::default().fuel);
-    // On the average a sample takes half of a run.
+    // On average a sample takes half as long as a run.
     let affordable = 2.0 * PATIENCE.as_secs_f64() / whole.elapsed.as_secs_f64().max(1e-6);
     let samples = (affordable as u64).clamp(LEAST_SAMPLES, SAMPLES);
     let stacks = (0..samples).map(|index| {
@@ -65,26 +65,26 @@ pub fn profile(plugin: &Plugin, clip: &Arc<Clip>, config: &Arc<str>) -> Profile 
     Profile { fuel: whole.fuel, stacks }
 }
 
-/// Names from the outermost to the innermost.
+/// Returns the names of the stack, outermost function first.
 fn named(stack: &[StackFrame]) -> Vec<String> {
     let name = |frame: &StackFrame| if frame.in_host { HOST.to_owned() } else { in_words(&frame.function) };
     let names: Vec<String> = stack.iter().rev().map(name).collect();
     if names.is_empty() { vec![START.to_owned()] } else { names }
 }
 
-/// A symbol as people write it.
+/// Demangles a symbol.
 pub(crate) fn in_words(symbol: &str) -> String {
     format!("{:#}", rustc_demangle::demangle(symbol))
 }
 
 impl Profile {
-    /// Number of samples: fewer for a slow plugin.
+    /// Returns the number of samples. A slow plugin gets fewer.
     #[must_use]
     pub const fn samples(&self) -> usize {
         self.stacks.len()
     }
 
-    /// Functions by what they burn themselves, the greediest first.
+    /// Returns the functions, sorted by the fuel that they use themselves, the largest share first.
     #[must_use]
     pub fn shares(&self) -> Vec<Share> {
         let (mut own, mut inclusive) = (BTreeMap::<&str, usize>::new(), BTreeMap::<&str, usize>::new());
@@ -92,7 +92,7 @@ impl Profile {
             if let Some(innermost) = stack.last() {
                 *own.entry(innermost).or_default() += 1;
             }
-            // A function that calls itself is on the stack more than once.
+            // A recursive function is on the stack more than once.
             for function in stack.iter().map(String::as_str).collect::<BTreeSet<_>>() {
                 *inclusive.entry(function).or_default() += 1;
             }
@@ -110,8 +110,7 @@ impl Profile {
         shares
     }
 
-    /// The profile for <https://profiler.firefox.com>. A unit of fuel is shown as a
-    /// nanosecond.
+    /// Returns the profile for <https://profiler.firefox.com>. One unit of fuel is shown as one nanosecond.
     #[must_use]
     pub fn for_firefox(&self, plugin: &str) -> serde_json::Value {
         firefox::profile(plugin, &self.stacks)

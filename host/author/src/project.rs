@@ -1,5 +1,4 @@
-//! What kind of folder this is: in which language a plugin is written, what it is called, where its
-//! component goes.
+//! Detects what kind of plugin a folder contains: its language, its name, and the path of its component.
 
 use std::{
     ffi::OsStr,
@@ -12,7 +11,7 @@ use serde::Serialize;
 
 use crate::AuthorError;
 
-/// A language that plugins are written in.
+/// A language for plugins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Language {
@@ -27,10 +26,11 @@ pub enum Language {
 }
 
 impl Language {
-    /// All of them.
+    /// All languages.
     pub const ALL: [Self; 4] = [Self::Rust, Self::Python, Self::JavaScript, Self::C];
 
-    /// Its word on the command line, which is the name of its folder in `sdk/` too.
+    /// Returns the word for the language on the command line. It is also the name of the language's folder in
+    /// `sdk/`.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -41,7 +41,8 @@ impl Language {
         }
     }
 
-    /// The command that fetches what a new folder's build needs, where that comes into the folder.
+    /// Returns the command that installs the dependencies into a new folder. None if the language needs no such
+    /// command.
     #[must_use]
     pub const fn preparation(self) -> Option<&'static str> {
         match self {
@@ -75,19 +76,19 @@ impl FromStr for Language {
 pub struct Project {
     /// The folder.
     pub dir: PathBuf,
-    /// What it is written in.
+    /// The language.
     pub language: Language,
-    /// What its component's file is called, without the suffix.
+    /// The name of the component's file, without the extension.
     pub name: String,
 }
 
 impl Project {
-    /// Looks at a folder.
+    /// Detects the plugin in a folder.
     ///
     /// # Errors
     ///
-    /// [`AuthorError::NoProject`] where nothing in it is a plugin's, [`AuthorError::Manifest`] where its
-    /// manifest cannot be understood, [`AuthorError::Io`].
+    /// [`AuthorError::NoProject`] if the folder contains no plugin, [`AuthorError::Manifest`] if the manifest
+    /// cannot be parsed, [`AuthorError::Io`].
     pub fn find(dir: &Path) -> Result<Self, AuthorError> {
         let dir = dir.canonicalize().map_err(AuthorError::io(dir))?;
         let manifest = dir.join("Cargo.toml");
@@ -107,7 +108,7 @@ impl Project {
         Err(AuthorError::NoProject(dir))
     }
 
-    /// Where its component is put when it is built.
+    /// Returns the path at which a build puts the component.
     #[must_use]
     pub fn component(&self) -> PathBuf {
         let place = if self.language == Language::Rust { "target" } else { "build" };

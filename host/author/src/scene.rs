@@ -1,18 +1,18 @@
-//! Clips that are computed: a street with a car that passes, and what plain faults make of it. They are
-//! for conformance and for first cases; how good a plugin is, only footage tells.
+//! Computes clips: a street with a passing car, and simple faults of it. The clips are for conformance checks and
+//! for first cases. Only real footage shows how good a plugin is.
 
 use std::{sync::Arc, time::Duration};
 
 use easysight_capture::{Clip, ClipInfo, DecoderEvidence, Frame, SampleRange};
 
-/// What is to be seen.
+/// What the clip shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Picture {
-    /// A street by day: sky, houses, a car that passes, the noise of a sensor.
+    /// A street by day: sky, houses, a passing car, sensor noise.
     Street,
-    /// The first frame of it, again and again.
+    /// The first frame of the street, repeated.
     Frozen,
-    /// The street with an eighth of its light.
+    /// The street with an eighth of the light.
     Dark,
     /// The street, nearly white.
     Bright,
@@ -20,16 +20,16 @@ pub enum Picture {
     Blurred,
     /// The street without colour, as infrared cameras send it.
     Greyscale,
-    /// Nothing but black.
+    /// Only black.
     Black,
-    /// Nothing but white.
+    /// Only white.
     White,
-    /// Nothing but noise: no two pixels have to do with each other.
+    /// Only noise: all pixels are independent.
     Noise,
 }
 
 impl Picture {
-    /// All of them.
+    /// All pictures.
     pub const ALL: [Self; 9] = [
         Self::Street,
         Self::Frozen,
@@ -42,7 +42,7 @@ impl Picture {
         Self::Noise,
     ];
 
-    /// Its word in a file of cases.
+    /// Returns the word for the picture in a file of cases.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -58,37 +58,37 @@ impl Picture {
         }
     }
 
-    /// The picture of this word.
+    /// Returns the picture for a word.
     #[must_use]
     pub fn of_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|picture| picture.word() == word)
     }
 }
 
-/// Frames of a clip, at the most: as many as a plugin may ask for.
+/// The maximum number of frames of a clip, which is also the maximum that a plugin may request.
 const MAX_FRAMES: u32 = 256;
 
-/// A clip to be computed.
+/// The parameters of a clip to compute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rendering {
-    /// What is to be seen.
+    /// What the clip shows.
     pub picture: Picture,
     /// Width and height in pixels, at least 1.
     pub size: (u32, u32),
-    /// Number of frames, at least 1.
+    /// The number of frames, at least 1. [`Rendering::lasting`] replaces zero.
     pub frames: u32,
-    /// From one frame to the next.
+    /// The time from one frame to the next. [`Rendering::lasting`] replaces zero.
     pub interval: Duration,
 }
 
 impl Rendering {
-    /// A single frame.
+    /// Returns a rendering of a single frame.
     #[must_use]
     pub const fn still(picture: Picture, size: (u32, u32)) -> Self {
         Self { picture, size, frames: 1, interval: Duration::from_millis(40) }
     }
 
-    /// As long as a plugin asks for, where the rendering does not say: as many frames, as far apart.
+    /// Fills in the number of frames and the interval from a plugin's request, if the rendering does not set them.
     #[must_use]
     pub fn lasting(self, wanted: easysight_sandbox::ClipRequest) -> Self {
         let interval = if self.interval.is_zero() {
@@ -104,8 +104,8 @@ impl Rendering {
         Self { interval, frames: wanted.min_frames.max(over_time).min(MAX_FRAMES), ..self }
     }
 
-    /// Computes it: full range, in colour, as from a recording of 25 frames a second. None where such a
-    /// clip cannot be: without pixels, without frames, larger than a clip may be.
+    /// Computes the clip: full range, in colour, like a recording of 25 frames per second. None if such a clip is
+    /// impossible: without pixels, without frames, or larger than a clip may be.
     #[must_use]
     pub fn clip(&self) -> Option<Arc<Clip>> {
         let bytes = Frame::bytes_of(self.size)?;
@@ -129,7 +129,7 @@ impl Rendering {
         Clip::new(info, DecoderEvidence::default(), frames).ok().map(Arc::new)
     }
 
-    /// One frame's planes: the picture, what moves in it, the sensor's noise.
+    /// Computes one frame's planes: the still picture, the moving car, the sensor noise.
     fn samples(&self, base: &[u8], bytes: usize, index: u32) -> Vec<u8> {
         let (width, height) = self.size;
         let index = if self.picture == Picture::Frozen { 0 } else { index };
@@ -159,7 +159,7 @@ impl Rendering {
         if is_grey {
             samples.resize(bytes, 128);
         } else {
-            // The sky is bluish, what is below a little reddish.
+            // The sky is bluish, and everything below the sky is slightly reddish.
             for (above, below) in [(140.0, 122.0), (120.0, 134.0)] {
                 samples.extend((0..height).flat_map(|y| {
                     let plain: f32 = if share(y, height) < SKYLINE { above } else { below };
@@ -172,7 +172,7 @@ impl Rendering {
 }
 
 impl Picture {
-    /// What the sensor makes of the light at a pixel.
+    /// Converts the light at a pixel to the sensor's value.
     fn sensor(self, light: f32, scatter: u32) -> u8 {
         let light = match self {
             Self::Dark => light / 8.0,
@@ -183,16 +183,16 @@ impl Picture {
     }
 }
 
-/// Where the sky ends, as a share of the height.
+/// The height at which the sky ends, as a share of the picture's height.
 const SKYLINE: f32 = 0.35;
-/// Where the road begins.
+/// The height at which the road begins, as a share of the picture's height.
 const KERB: f32 = 0.65;
 
 fn share(at: u32, whole: u32) -> f32 {
     (at as f32 + 0.5) / whole.max(1) as f32
 }
 
-/// An avalanche over place and time: the same everywhere and at every run.
+/// Returns a hash of place and time, which is the same on every machine and at every run.
 fn scatter(x: u32, y: u32, t: u32) -> u32 {
     let mut z = x.wrapping_mul(0x9E37_79B1) ^ y.wrapping_mul(0x85EB_CA77) ^ t.wrapping_mul(0xC2B2_AE3D);
     z = (z ^ (z >> 15)).wrapping_mul(0x2C1B_3C6D);
@@ -200,13 +200,14 @@ fn scatter(x: u32, y: u32, t: u32) -> u32 {
     z ^ (z >> 15)
 }
 
-/// Noise of a small sensor: the sum of two even distributions, of a standard deviation of about 2 grey levels.
+/// Returns the noise of a small sensor: the sum of two uniform distributions, with a standard deviation of about 2
+/// grey levels.
 fn grain(scatter: u32) -> f32 {
     let [a, b, ..] = scatter.to_be_bytes();
     (f32::from(a) + f32::from(b) - 255.0) / 52.0
 }
 
-/// The light of what stands still, row by row.
+/// Returns the light of the still picture, row by row.
 fn base(picture: Picture, (width, height): (u32, u32)) -> Vec<u8> {
     if matches!(picture, Picture::Black | Picture::White | Picture::Noise) {
         return vec![0; width as usize * height as usize];
@@ -225,7 +226,7 @@ fn base(picture: Picture, (width, height): (u32, u32)) -> Vec<u8> {
     light
 }
 
-/// Sky, a row of houses with windows, a road.
+/// Returns the light of the sky, a row of houses with windows, or a road.
 fn still(u: f32, v: f32, x: u32, y: u32) -> f32 {
     let texture = scatter(x / 2, y / 2, 1).to_be_bytes()[0];
     let rough = |amplitude: f32| (f32::from(texture) / 255.0 - 0.5) * amplitude;
@@ -244,14 +245,14 @@ fn still(u: f32, v: f32, x: u32, y: u32) -> f32 {
     if is_line { 215.0 } else { 88.0 + rough(24.0) }
 }
 
-/// The light of the car, where it is.
+/// Returns the light of the car, or none if the car is not at this place.
 fn car(u: f32, v: f32, seconds: f32) -> Option<f32> {
     let nose = (0.3 + 0.12 * seconds).fract();
     let behind = nose - u;
     ((0.0..0.16).contains(&behind) && (0.7..0.8).contains(&v)).then_some(if v < 0.74 { 45.0 } else { 165.0 })
 }
 
-/// The mean over a square of `2 × radius + 1`, along rows and then along columns.
+/// Returns the mean over a square of side `2 × radius + 1`, computed along rows and then along columns.
 fn smeared(light: &[u8], width: usize, radius: usize) -> Vec<u8> {
     let along = |line: &[u8]| -> Vec<u8> {
         let mean = |at: usize| {
@@ -285,7 +286,7 @@ mod tests {
         samples.iter().copied().map(f64::from).sum::<f64>() / samples.len() as f64
     }
 
-    /// The mean difference of neighbours in a row.
+    /// Returns the mean difference of neighbours in a row.
     fn detail(samples: &[u8]) -> f64 {
         let steps = samples.windows(2).map(|pair| f64::from(pair[0].abs_diff(pair[1])));
         steps.sum::<f64>() / samples.len() as f64

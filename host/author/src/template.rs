@@ -1,5 +1,5 @@
-//! `plugin new`: a small folder that builds. The templates are in `sdk/<language>/template/`; the folder
-//! gets the SDK's sources and the contract besides, so that it builds anywhere.
+//! `plugin new`: creates a small folder that builds. The templates are in `sdk/<language>/template/`. The folder
+//! also gets the SDK's sources and the contract, so that it builds anywhere.
 
 use std::{
     fs,
@@ -8,16 +8,16 @@ use std::{
 
 use crate::{AuthorError, Language};
 
-/// Files of this repository by their path, as `embed.rs` found them.
+/// The embedded files of this repository with their paths, collected by `embed.rs`.
 static EMBEDDED: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
-/// Where a plugin's folder has the SDK and the contract.
+/// The subfolder of a plugin's folder for the SDK and the contract.
 const VENDOR: &str = "vendor";
-/// What lies beside an SDK's sources.
+/// Files in an SDK's folder that do not belong to its sources.
 const NOT_SDK: &[&str] = &["template/", "README"];
 
-/// Writes a new plugin of this name into a folder, which is made where there is none. Answers with the
-/// files that were written, relative to it.
+/// Writes a new plugin with this name into a folder. Creates the folder if it does not exist. Returns the files
+/// that were written, relative to the folder.
 ///
 /// # Errors
 ///
@@ -54,7 +54,7 @@ fn check_name(name: &str) -> Result<(), AuthorError> {
     }
 }
 
-/// What the folder holds, by path.
+/// Returns the files of the folder, with their paths.
 fn files(name: &str, language: Language) -> Result<Vec<(PathBuf, Vec<u8>)>, AuthorError> {
     let template = format!("sdk/{language}/template/");
     let mut files: Vec<(PathBuf, Vec<u8>)> = below(&template)
@@ -63,7 +63,7 @@ fn files(name: &str, language: Language) -> Result<Vec<(PathBuf, Vec<u8>)>, Auth
     let vendor = Path::new(VENDOR);
     files.extend(below("wit/").map(|(path, bytes)| (vendor.join("wit").join(path), bytes.to_vec())));
     if language == Language::Rust {
-        // As deep as in this repository: the SDK names the contract by a relative path.
+        // The SDK refers to the contract by a relative path, so its folder is as deep as in this repository.
         let sdk = vendor.join("sdk/rust");
         let sources = below("sdk/rust/src/");
         files.extend(sources.map(|(path, bytes)| (sdk.join("src").join(path), bytes.to_vec())));
@@ -78,7 +78,7 @@ fn files(name: &str, language: Language) -> Result<Vec<(PathBuf, Vec<u8>)>, Auth
     Ok(files)
 }
 
-/// Embedded files below a folder of the repository, by their path from there.
+/// Returns the embedded files below a folder of the repository, with their paths relative to the folder.
 fn below(folder: &str) -> impl Iterator<Item = (&'static str, &'static [u8])> + use<> {
     let folder = folder.to_owned();
     EMBEDDED.iter().filter_map(move |(path, bytes)| Some((path.strip_prefix(&folder)?, *bytes)))
@@ -97,7 +97,8 @@ fn text(path: &str) -> Result<&'static str, AuthorError> {
     std::str::from_utf8(bytes_of(path)?).map_err(wrong)
 }
 
-/// `{{name}}` is the name, `{{Title}}` the name for people: `lens_flare` is `Lens flare`.
+/// Replaces the placeholders: `{{name}}` by the name, and `{{Title}}` by the name for people. For `lens_flare`
+/// that is `Lens flare`.
 fn filled(text: &str, name: &str) -> String {
     let mut title = name.replace('_', " ");
     if let Some(first) = title.get_mut(..1) {
@@ -106,18 +107,19 @@ fn filled(text: &str, name: &str) -> String {
     text.replace("{{name}}", name).replace("{{Title}}", &title)
 }
 
-/// What is no text is taken as it is.
+/// Replaces the placeholders in a text file. A binary file is not changed.
 fn filled_bytes(bytes: &[u8], name: &str) -> Vec<u8> {
     std::str::from_utf8(bytes).map_or_else(|_| bytes.to_vec(), |text| filled(text, name).into_bytes())
 }
 
-/// The SDK's manifest without the workspace that it inherits from here.
+/// Returns the SDK's manifest without references to the workspace of this repository.
 fn sdk_manifest() -> Result<String, AuthorError> {
     standalone(text("sdk/rust/Cargo.toml")?, text("Cargo.toml")?)
         .map_err(|detail| AuthorError::Manifest { file: "sdk/rust/Cargo.toml".into(), detail })
 }
 
-/// Writes out what a package inherits. Lints and development dependencies are the workspace's own affair.
+/// Replaces inherited values by the workspace's values. Lints and development dependencies are removed, because
+/// only the workspace needs them.
 fn standalone(package: &str, workspace: &str) -> Result<String, String> {
     let parse = |text: &str| text.parse::<toml::Table>().map_err(|e| e.to_string());
     let (mut package, workspace) = (parse(package)?, parse(workspace)?);

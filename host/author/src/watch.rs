@@ -1,5 +1,5 @@
-//! `plugin run --watch`: waits until sources change. What counts is their content: a tool that touches files
-//! while it builds, or an editor that saves twice, is no change. The system says when to look.
+//! `plugin run --watch`: waits until sources change. Only their content counts: a tool that touches files during a
+//! build, or an editor that saves twice, does not cause a change. The operating system reports when to compare.
 
 use std::{
     fs, io,
@@ -15,16 +15,16 @@ use rustix::{
 
 use crate::AuthorError;
 
-/// What tools make or fetch; sources are none of these.
+/// Folders that tools create. They contain no sources.
 const PASSED_OVER: &[&str] = &["target", "build", "dist", "node_modules", "__pycache__"];
-/// Written by builds.
+/// Files that builds write.
 const WRITTEN_BY_TOOLS: &[&str] = &["Cargo.lock", "package-lock.json", "bindings.rs"];
-/// Editors write several files when they save one; this long after the last of it a change counts.
+/// Editors write several files when they save one. A change counts when this time has passed since the last write.
 const QUIET: Duration = Duration::from_millis(150);
-/// Sources deeper than this are no plugin's.
+/// The maximum depth of folders. No plugin has deeper sources.
 const MAX_DEPTH: usize = 16;
 
-/// A folder that is watched.
+/// A watched folder.
 #[derive(Debug)]
 pub struct Watch {
     dir: PathBuf,
@@ -32,27 +32,26 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Begins to watch a folder.
+    /// Starts to watch a folder.
     ///
     /// # Errors
     ///
-    /// [`AuthorError::Watch`] where the system does not let it.
+    /// [`AuthorError::Watch`] if the operating system refuses.
     pub fn begin(dir: &Path) -> Result<Self, AuthorError> {
         let events = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC);
         let events = events.map_err(|e| AuthorError::Watch { dir: dir.to_owned(), source: e.into() })?;
         Ok(Self { dir: dir.to_owned(), events })
     }
 
-    /// Waits until the sources are others than those of this fingerprint, and gives their new one. A change
-    /// that came before the call counts too.
+    /// Waits until the fingerprint of the sources differs from `seen`, and returns the new one. A change before
+    /// this call counts too.
     ///
     /// # Errors
     ///
-    /// [`AuthorError::Watch`] where the system does not let it, [`AuthorError::Io`] where a source cannot be
-    /// read.
+    /// [`AuthorError::Watch`] if the operating system refuses, [`AuthorError::Io`] if a source cannot be read.
     pub fn changed_from(&self, seen: blake3::Hash) -> Result<blake3::Hash, AuthorError> {
         loop {
-            // Watched first and looked at then: what comes in between is told as an event.
+            // The watch starts before the comparison, so a change in between is reported as an event.
             self.watch_folders()?;
             let failed = |source| AuthorError::Watch { dir: self.dir.clone(), source };
             if fingerprint(&self.dir)? == seen {
@@ -67,7 +66,7 @@ impl Watch {
         }
     }
 
-    /// Watches every folder that holds sources, also those that are new.
+    /// Watches every folder that contains sources, including new folders.
     fn watch_folders(&self) -> Result<(), AuthorError> {
         let changes = WatchFlags::CLOSE_WRITE
             | WatchFlags::CREATE
@@ -86,7 +85,8 @@ impl Watch {
         Ok(())
     }
 
-    /// Waits for an event, no longer than this, and forgets all that are there. False where none came.
+    /// Waits for an event, at most for this time, and discards all pending events. Returns false if no event
+    /// arrived.
     fn wait(&self, longest: Option<Duration>) -> io::Result<bool> {
         let longest = longest.map(|time| Timespec {
             tv_sec: time.as_secs().try_into().unwrap_or(i64::MAX),
@@ -106,7 +106,7 @@ impl Watch {
     }
 }
 
-/// Names and content of all sources of a folder.
+/// Returns a hash of the names and contents of all sources in a folder.
 ///
 /// # Errors
 ///
@@ -116,7 +116,7 @@ pub fn fingerprint(dir: &Path) -> Result<blake3::Hash, AuthorError> {
     for path in sources(dir)? {
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
-            // Editors remove and rename while they save.
+            // Editors delete and rename files while they save.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
             Err(source) => return Err(AuthorError::Io { path, source }),
         };
@@ -127,11 +127,11 @@ pub fn fingerprint(dir: &Path) -> Result<blake3::Hash, AuthorError> {
     Ok(hasher.finalize())
 }
 
-/// When the last of the sources was written; none where there is no source.
+/// Returns the time of the last change of a source. None if there are no sources.
 pub(crate) fn youngest(dir: &Path) -> Result<Option<SystemTime>, AuthorError> {
     let mut youngest = None;
     for path in sources(dir)? {
-        // A file that is gone by now is no source.
+        // A file that was deleted meanwhile is not a source.
         if let Ok(time) = fs::metadata(&path).and_then(|facts| facts.modified()) {
             youngest = youngest.max(Some(time));
         }
@@ -139,7 +139,7 @@ pub(crate) fn youngest(dir: &Path) -> Result<Option<SystemTime>, AuthorError> {
     Ok(youngest)
 }
 
-/// All sources below a folder, in the order of their names.
+/// Returns all sources below a folder, sorted by name.
 fn sources(dir: &Path) -> Result<Vec<PathBuf>, AuthorError> {
     let mut found = Vec::new();
     collect(dir, 0, &mut Vec::new(), &mut found)?;
@@ -147,7 +147,7 @@ fn sources(dir: &Path) -> Result<Vec<PathBuf>, AuthorError> {
     Ok(found)
 }
 
-/// Folders and files below a folder.
+/// Collects the folders and the sources below a folder.
 fn collect(
     dir: &Path,
     depth: usize,
@@ -161,7 +161,7 @@ fn collect(
         let entry = entry.map_err(AuthorError::io(dir))?;
         let name = entry.file_name().to_string_lossy().into_owned();
         let kind = entry.file_type().map_err(AuthorError::io(entry.path()))?;
-        // Editors keep copies beside files: .name.swp, name~, #name#.
+        // Editors keep copies beside files: `.name.swp`, `name~`, `#name#`.
         let is_copy = name.ends_with('~') || name.starts_with('#') || name.ends_with(".tmp");
         if name.starts_with('.') || is_copy || name.ends_with(".wasm") {
             continue;
@@ -209,7 +209,7 @@ mod tests {
         let second = watch.changed_from(seen).unwrap();
         assert_ne!(second, seen);
         let writer = std::thread::spawn(move || {
-            // The same again is no change; the wait goes on until the content is another one.
+            // The same content is not a change. The wait continues until the content differs.
             fs::write(&file, "two").unwrap();
             fs::write(&file, "three").unwrap();
         });

@@ -1,4 +1,4 @@
-//! What commands run plugins with: a sandbox as a worker has it, and clips from anywhere.
+//! Runs plugins for the commands: a sandbox like that of a worker, and clips from any source.
 
 use std::{
     fs,
@@ -13,12 +13,12 @@ use serde_json::Value;
 
 use crate::{AuthorError, Project, ensure_built};
 
-/// Where a workshop keeps and finds things.
+/// The paths of a workshop.
 #[derive(Debug, Clone, Default)]
 pub struct Footing {
-    /// Where compiled code is kept; none to compile at every start.
+    /// The directory for compiled code. With none, plugins are compiled at every start.
     pub cache_dir: Option<PathBuf>,
-    /// The ffmpeg program; none for the one in the search path.
+    /// The ffmpeg program. With none, the one in the search path.
     pub ffmpeg: Option<PathBuf>,
 }
 
@@ -31,11 +31,11 @@ pub struct Workshop {
 }
 
 impl Workshop {
-    /// Opens it. The running program must call [`easysight_sandbox::compiler_main`] first thing.
+    /// Opens a workshop. The running program must call [`easysight_sandbox::compiler_main`] at the very beginning.
     ///
     /// # Errors
     ///
-    /// [`AuthorError::Sandbox`] where the engine does not start here, [`AuthorError::Io`].
+    /// [`AuthorError::Sandbox`] if the engine does not start on this machine, [`AuthorError::Io`].
     pub fn open(footing: Footing) -> Result<Self, AuthorError> {
         let config =
             SandboxConfig { concurrency: 1, cache_dir: footing.cache_dir, ..SandboxConfig::default() };
@@ -51,11 +51,12 @@ impl Workshop {
         })
     }
 
-    /// The component of a file, or of a folder, which is built where it is not.
+    /// Returns the component of a file, or of a folder. A folder's component is built if it is missing or
+    /// outdated.
     ///
     /// # Errors
     ///
-    /// Those of [`ensure_built`], [`AuthorError::Io`] where the file cannot be read.
+    /// The errors of [`ensure_built`], and [`AuthorError::Io`] if the file cannot be read.
     pub fn component(path: &Path) -> Result<(PathBuf, Vec<u8>), AuthorError> {
         let file = if path.is_dir() { ensure_built(&Project::find(path)?)? } else { path.to_owned() };
         let bytes = fs::read(&file).map_err(AuthorError::io(&file))?;
@@ -66,16 +67,16 @@ impl Workshop {
     ///
     /// # Errors
     ///
-    /// [`AuthorError::Load`] with the rule that it breaks.
+    /// [`AuthorError::Load`] with the rule that the component breaks.
     pub fn load(&self, file: &Path, bytes: &[u8]) -> Result<Arc<Plugin>, AuthorError> {
         self.sandbox.load(bytes).map_err(|source| AuthorError::Load { file: file.to_owned(), source })
     }
 
-    /// The plan that runs one plugin with a configuration of its own; defaults where none is given.
+    /// Returns a plan that runs one plugin with this configuration, or with defaults if none is given.
     ///
     /// # Errors
     ///
-    /// [`AuthorError::Config`] where the plugin's schema refuses it.
+    /// [`AuthorError::Config`] if the plugin's schema refuses the configuration.
     pub fn plan(plugin: &Arc<Plugin>, config: Option<&Value>) -> Result<Plan, AuthorError> {
         let config = plugin
             .resolve_config(config)
@@ -88,29 +89,29 @@ impl Workshop {
         }]))
     }
 
-    /// Captures from a source what a plan wants to see.
+    /// Captures the clip that a plan needs from a source.
     ///
     /// # Errors
     ///
-    /// [`AuthorError::Clip`] where the source's address makes no sense. That there is no picture is said in
-    /// the answer.
+    /// [`AuthorError::Clip`] if the source's address is invalid. A failed capture is not an error, but part of the
+    /// result.
     pub fn capture(&self, plan: &Plan, source: &str) -> Result<(Source, Captured), AuthorError> {
         let source: Source = source.parse().map_err(|e| AuthorError::Clip(format!("{e}")))?;
         let captured = self.capture_of(plan, &source);
         Ok((source, captured))
     }
 
-    /// The same, of a source that is known.
+    /// Captures the clip that a plan needs from a parsed source.
     #[must_use]
     pub fn capture_of(&self, plan: &Plan, source: &Source) -> Captured {
         self.runtime.block_on(capture(&self.capturer, plan, source))
     }
 
-    /// Captures a clip that must be there.
+    /// Captures a clip, and fails if there is none.
     ///
     /// # Errors
     ///
-    /// [`AuthorError::Clip`] with why there is none.
+    /// [`AuthorError::Clip`] with the reason why there is no clip.
     pub fn clip(&self, plan: &Plan, source: &str) -> Result<Arc<Clip>, AuthorError> {
         let (source, captured) = self.capture(plan, source)?;
         captured.clip.map_err(|error| AuthorError::Clip(format!("{source}: {error}")))

@@ -1,5 +1,5 @@
-//! What plugins remember of a camera, for programs without a master: a directory, a file for each
-//! source and plugin. A file is there whole or not at all, and survives the process.
+//! Stores the baselines of plugins for programs without a master: a directory with one file for each source and
+//! plugin. A file is written completely or not at all, and survives the process.
 
 use std::{
     collections::BTreeMap,
@@ -17,33 +17,33 @@ use parking_lot::Mutex;
 
 use crate::{Examination, Plan};
 
-/// What plugins remember of one camera, by the plugin's name.
+/// The baselines of one camera, by the plugin's name.
 pub type Baselines = BTreeMap<String, Bytes>;
 
-/// Ends the name of a file.
+/// The extension of a baseline file.
 const SUFFIX: &str = "baseline";
-/// Ends the name of a file that is being written.
+/// The extension of a file that is being written.
 const UNFINISHED: &str = "tmp";
 
-/// The directory.
+/// A directory of baselines.
 #[derive(Debug)]
 pub struct BaselineStore {
     dir: PathBuf,
-    /// Bytes of all baselines together, at the most.
+    /// The maximum size of all baselines together, in bytes.
     limit: u64,
-    /// Bytes that are there. Also makes writers take turns.
+    /// The current size of all baselines, in bytes. The lock also serialises writers.
     kept: Mutex<u64>,
 }
 
 impl BaselineStore {
-    /// Opens a directory, which is made where there is none, that keeps so many bytes.
+    /// Opens a directory and creates it if it does not exist. The directory keeps at most `limit` bytes.
     ///
     /// # Errors
     ///
-    /// Those of the file system.
+    /// Returns an error if the file system fails.
     pub fn open(dir: PathBuf, limit: u64) -> io::Result<Self> {
         fs::create_dir_all(&dir)?;
-        // What a killed process was in the middle of writing.
+        // Files that a killed process left half-written.
         for unfinished in list(&dir, UNFINISHED)? {
             fs::remove_file(unfinished.path)?;
         }
@@ -51,18 +51,18 @@ impl BaselineStore {
         Ok(Self { dir, limit, kept: Mutex::new(kept) })
     }
 
-    /// What the plan's plugins remember of the source.
+    /// Returns the stored baselines of the plan's plugins for this source.
     ///
     /// # Errors
     ///
-    /// Those of the file system. That there is nothing is none.
+    /// Returns an error if the file system fails. A missing baseline is not an error.
     pub fn load(&self, source: &Source, plan: &Plan) -> io::Result<Baselines> {
         let mut baselines = Baselines::new();
         for selected in plan.selected() {
             let name = &selected.plugin.descriptor().name;
             self.take_over(source, name)?;
             match read(&self.file(source, name)) {
-                // One that grew beyond what a plugin may store is none of ours.
+                // A file that is larger than a plugin may store was not written by this store.
                 Ok(bytes) if bytes.len() <= MAX_BASELINE_BYTES => {
                     baselines.insert(name.clone(), bytes.into());
                 }
@@ -74,12 +74,12 @@ impl BaselineStore {
         Ok(baselines)
     }
 
-    /// Keeps what plugins remember from now on; where the camera looks elsewhere, the others forget
-    /// the former view. Where it becomes too much, the oldest go.
+    /// Stores the new baselines of the plugins. If the camera's view has changed, the baselines of all other
+    /// plugins for the former view are deleted. If the directory exceeds its limit, the oldest files are deleted.
     ///
     /// # Errors
     ///
-    /// Those of the file system; what was there before stays then.
+    /// Returns an error if the file system fails. The former baseline is kept then.
     pub fn store(&self, source: &Source, examination: &Examination) -> io::Result<()> {
         let mut kept = self.kept.lock();
         let moved = Finding::moved(&examination.findings);
@@ -93,7 +93,7 @@ impl BaselineStore {
             }
         }
         for (plugin, bytes) in &examination.baselines {
-            // What it remembers now is a mixture of two views.
+            // This plugin's new baseline is a mixture of two views.
             if moved.is_some_and(|finder| finder != plugin) {
                 continue;
             }
@@ -108,7 +108,7 @@ impl BaselineStore {
         Ok(())
     }
 
-    /// Calls what is kept of a plugin under the source's former name by the one that it has now.
+    /// Renames a plugin's file from the source's former name to the current one.
     fn take_over(&self, source: &Source, plugin: &str) -> io::Result<()> {
         let now = self.file(source, plugin);
         let Some(former) = source.former_identity().filter(|_| !now.exists()) else { return Ok(()) };
@@ -128,7 +128,8 @@ impl BaselineStore {
         Ok(())
     }
 
-    /// Lets the oldest go; answers how many bytes are left.
+    /// Deletes the oldest files until the directory is within its limit. Returns the number of bytes that are
+    /// left.
     fn make_room(&self) -> io::Result<u64> {
         let mut files = list(&self.dir, SUFFIX)?;
         files.sort_by_key(|file| file.modified);
@@ -148,7 +149,8 @@ impl BaselineStore {
     }
 }
 
-/// How the names of a source's files begin. Whoever is let in to the camera, it is the same one.
+/// Returns the prefix of the names of a source's files. The prefix does not depend on the credentials, because the
+/// camera stays the same.
 fn prefix(source: &Source) -> String {
     format!("{}-", Digest::of(&source.identity()))
 }
@@ -177,7 +179,7 @@ fn list(dir: &Path, suffix: &str) -> io::Result<Vec<File>> {
                 let modified = facts.modified().unwrap_or(SystemTime::UNIX_EPOCH);
                 files.push(File { path, size: facts.len(), modified });
             }
-            // Another process made room meanwhile.
+            // Another process deleted this file meanwhile.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
@@ -189,7 +191,7 @@ fn size(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |facts| facts.len())
 }
 
-/// One byte more than may be there, at the most.
+/// Reads at most one byte more than the limit, so that the caller detects a file that is too large.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     fs::File::open(path)?.take(MAX_BASELINE_BYTES as u64 + 1).read_to_end(&mut bytes)?;
@@ -235,7 +237,7 @@ mod tests {
         first.store(&a, &remembers(&[("tint", b"a1"), ("dirt", b"a2")])).unwrap();
         first.store(&b, &remembers(&[("tint", b"b1")])).unwrap();
         first.store(&a, &remembers(&[("tint", b"a3")])).unwrap();
-        // Another process, after a change of the password.
+        // This is another process, after a change of the password.
         let (next, a) = (store(dir.path(), 1 << 20), source("rtsp://u:new@camera/a"));
         assert_eq!(kept(&next, &a, "tint").unwrap(), b"a3");
         assert_eq!(kept(&next, &a, "dirt").unwrap(), b"a2");

@@ -1,27 +1,27 @@
-//! Drawing into a picture: boxes and a few words, in letters that the program brings along.
+//! Draws into a picture: boxes and a few words. The font is part of the program.
 
 use font8x8::legacy::BASIC_LEGACY;
 
-/// Red, green, blue.
+/// A colour: red, green, blue.
 pub(crate) type Colour = [u8; 3];
 
-/// What words stand on.
+/// The background colour of words.
 const PAPER: Colour = [16, 16, 16];
-/// What words are written in.
+/// The colour of words.
 const INK: Colour = [255, 255, 255];
-/// Pixels of a letter's cell at scale 1.
+/// The size of a letter's cell at scale 1, in pixels.
 const CELL: u32 = 8;
 
-/// A picture to draw into: interleaved RGB.
+/// A picture to draw into, as interleaved RGB.
 pub(crate) struct Canvas {
     pixels: Vec<u8>,
     width: u32,
     height: u32,
-    /// Pixels that a pixel of a letter, and half the width of a line, has.
+    /// The size of one pixel of a letter in pixels of the picture. A line is twice as wide.
     scale: u32,
 }
 
-/// A box in pixels; what leaves the picture is not drawn.
+/// A box in pixels. Parts outside the picture are not drawn.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Area {
     pub(crate) left: u32,
@@ -31,15 +31,15 @@ pub(crate) struct Area {
 }
 
 impl Canvas {
-    /// Of so many pixels; what is missing of `pixels` is black.
+    /// Creates a canvas of this width and height. Missing pixels become black.
     pub(crate) fn new(mut pixels: Vec<u8>, width: u32, height: u32) -> Self {
         pixels.resize(3 * width as usize * height as usize, 0);
-        // Letters of 16 pixels where the picture is large enough to be looked at from afar.
+        // Letters are 16 pixels high if the picture is large enough to be viewed from a distance.
         let scale = if width >= 640 { 2 } else { 1 };
         Self { pixels, width, height, scale }
     }
 
-    /// The pixels.
+    /// Returns the pixels.
     pub(crate) fn into_pixels(self) -> Vec<u8> {
         self.pixels
     }
@@ -56,7 +56,7 @@ impl Canvas {
         }
     }
 
-    /// A box of shares (0 to 1) of the picture, as pixels; at least one.
+    /// Converts a box in shares (0 to 1) of the picture to pixels. Each side is at least one pixel.
     pub(crate) fn area_of(&self, left: f32, top: f32, width: f32, height: f32) -> Area {
         let pixel = |share: f32, whole: u32| (share.clamp(0.0, 1.0) * whole as f32).round() as u32;
         let (left_px, top_px) = (pixel(left, self.width), pixel(top, self.height));
@@ -68,7 +68,7 @@ impl Canvas {
         }
     }
 
-    /// The edge of a box, drawn inwards.
+    /// Draws the edge of a box, inside the box.
     pub(crate) fn outline(&mut self, area: Area, colour: Colour) {
         let line = (2 * self.scale).min(area.width).min(area.height);
         let (right, bottom) =
@@ -79,7 +79,7 @@ impl Canvas {
         self.fill(Area { left: right, width: line, ..area }, colour);
     }
 
-    /// Words above a box, or in it where there is no room above.
+    /// Writes words above a box, or inside the box if there is no room above.
     pub(crate) fn caption(&mut self, area: Area, words: &str, colour: Colour) {
         let height = self.line_height();
         let top = area.top.checked_sub(height).unwrap_or(area.top);
@@ -88,14 +88,14 @@ impl Canvas {
         self.write(left, top, words, colour);
     }
 
-    /// Words along the lower edge.
+    /// Writes words along the lower edge.
     pub(crate) fn footer(&mut self, words: &str) {
         let top = self.height.saturating_sub(self.line_height());
         self.write(0, top, words, PAPER);
     }
 
-    /// Words on a strip of a colour. What leaves the picture is cut off; letters that are not ASCII
-    /// become question marks.
+    /// Writes words on a coloured strip. Parts outside the picture are cut off. Letters that are not ASCII become
+    /// question marks.
     fn write(&mut self, left: u32, top: u32, words: &str, paper: Colour) {
         let (scale, cell) = (self.scale, CELL * self.scale);
         let strip = Area { left, top, width: self.width_of(words), height: self.line_height() };
@@ -166,7 +166,7 @@ mod tests {
         let mut canvas = Canvas::new(Vec::new(), 200, 60);
         let area = canvas.area_of(0.1, 0.5, 0.5, 0.4);
         canvas.caption(area, "I", RED);
-        // The letter's stem, and the strip beside it.
+        // This row crosses the letter's stem and the strip beside the letter.
         let row: Vec<_> = (20..31).map(|x| pixel(&canvas, x, 25)).collect();
         assert!(row.contains(&INK) && row.contains(&RED), "{row:?}");
         let red = (0..60)

@@ -1,25 +1,26 @@
-//! One root cause: of several findings that are not normal, which follows from which. A covered lens
-//! is dark, flat and unsharp as well; the person who drives out to it wants to hear of the cover. What
-//! explains what is declared by the plugins themselves (`causes` in the contract); this is the logic that
-//! all of them share.
+//! Finds root causes: decides which findings that are not normal follow from which others. A covered lens also
+//! makes the picture dark, flat and unsharp, but the person who drives to the camera wants to read only about the
+//! cover. The plugins themselves declare what their findings explain (`causes` in the contract). This module
+//! contains the logic that all of them share.
 //!
-//! A finding that no other one explains is a root, and everything that can be reached from it by
-//! explanations follows from it. Where findings explain one another in a circle, the one that weighs most
-//! is the root: one that explains everything, then the worse status, the lower score, the first id.
+//! A finding that no other finding explains is a root, and every finding that can be reached from the root through
+//! explanations follows from it. If findings explain one another in a circle, the root is the finding with the
+//! highest weight: first a finding that explains everything, then the worse status, then the lower score, then the
+//! first id.
 
 use std::cmp::Reverse;
 
 use easysight_protocol::Finding;
 use easysight_sandbox::{Consequence, Explanation, Extent};
 
-/// What these plugins declare, with findings to hold it against.
+/// The explanations that plugins declare, and the findings to which they are applied.
 struct Graph<'a> {
     findings: &'a [Finding],
     explanations: Vec<&'a Explanation>,
 }
 
 impl Graph<'_> {
-    /// What applies to a finding, by its diagnosis and by what decided it.
+    /// Returns the explanations that apply to a finding, by its diagnosis and by the metric that decided it.
     fn of(&self, cause: &Finding) -> impl Iterator<Item = &Explanation> {
         let applies = |one: &&&Explanation| is_about(cause, &one.diagnosis, one.decided_by.as_deref());
         self.explanations.iter().filter(applies).copied()
@@ -34,7 +35,7 @@ impl Graph<'_> {
             })
     }
 
-    /// Sorts the finding first that weighs most.
+    /// Returns a sort key that puts the finding with the highest weight first.
     fn weight<'f>(&self, finding: &'f Finding) -> impl Ord + use<'f> {
         let everything = self.of(finding).any(|one| one.explains == Extent::Everything);
         // Scores have two decimals.
@@ -42,7 +43,7 @@ impl Graph<'_> {
         (Reverse(everything), Reverse(finding.status), score, finding.diagnosis.as_str())
     }
 
-    /// For each finding the place of its root, where it follows from another one.
+    /// Returns the index of the root for each finding that follows from another one.
     fn roots(&self) -> Vec<Option<usize>> {
         let mut roots = vec![None; self.findings.len()];
         let mut pending: Vec<(usize, &Finding)> =
@@ -51,7 +52,7 @@ impl Graph<'_> {
         while !pending.is_empty() {
             let stands_alone =
                 |(_, finding): &(usize, &Finding)| pending.iter().all(|(_, by)| !self.explains(by, finding));
-            // None where all are explained in circles.
+            // No finding stands alone if all remaining findings explain each other in circles.
             let root = pending.remove(pending.iter().position(stands_alone).unwrap_or(0));
             let mut causes = vec![root.1];
             while let Some(cause) = causes.pop() {
@@ -75,7 +76,8 @@ fn is_about(finding: &Finding, diagnosis: &str, decided_by: Option<&str>) -> boo
     finding.diagnosis == diagnosis && decided_by.is_none_or(|name| metric == Some(name))
 }
 
-/// Marks findings that follow from another one with the id of their cause, which follows from none.
+/// Marks each finding that follows from another one with the id of its root cause. The root cause itself follows
+/// from no finding.
 pub(crate) fn mark_consequences<'a>(
     findings: &mut [Finding],
     explanations: impl IntoIterator<Item = &'a Explanation>,
@@ -104,7 +106,8 @@ mod tests {
         Finding { decision: Some(Decision { metric: metric.into(), threshold: 1.0 }), ..finding }
     }
 
-    /// `cause` or `cause:metric` explains these, written alike; all where it is `*`.
+    /// Returns the explanation that `cause` or `cause:metric` explains these consequences, which have the same
+    /// format. `*` means all findings.
     fn explains(cause: &str, consequences: &[&str]) -> Explanation {
         let parts = |word: &str| match word.split_once(':') {
             Some((id, metric)) => (id.to_owned(), Some(metric.to_owned())),
@@ -122,7 +125,7 @@ mod tests {
         Explanation { diagnosis, decided_by, explains }
     }
 
-    /// What these findings follow from.
+    /// Returns the cause of each finding.
     fn roots(mut findings: Vec<Finding>, explanations: &[Explanation]) -> Vec<Option<String>> {
         mark_consequences(&mut findings, explanations);
         findings.into_iter().map(|finding| finding.consequence_of).collect()
@@ -143,7 +146,7 @@ mod tests {
         let declared = [explains("cover", &["freeze"]), explains("freeze", &["clock"])];
         let found = roots(warnings(&["clock", "freeze", "cover"]), &declared);
         assert_eq!(found, [Some("cover".into()), Some("cover".into()), None]);
-        // Without the link between them they have nothing to do with each other.
+        // Without the finding that links them, they are independent.
         assert_eq!(roots(warnings(&["clock", "cover"]), &declared), [None, None]);
     }
 
@@ -167,7 +170,7 @@ mod tests {
             finding("c", Status::Warning),
         ];
         assert_eq!(roots(findings, &declared), [Some("b".into()), None, Some("b".into())]);
-        // Two that explain everything: neither may vanish behind the other.
+        // Two findings explain everything. Neither may disappear behind the other.
         let both = [explains("black", &["*"]), explains("card", &["*"])];
         let findings = vec![finding("card", Status::Error), finding("black", Status::Critical)];
         assert_eq!(roots(findings, &both), [Some("black".into()), None]);
@@ -192,7 +195,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever plugins declare, circles included.
+        /// This holds for any declarations of plugins, including circles.
         #[test]
         fn there_is_always_a_cause_and_it_follows_from_none(
             links in prop::collection::vec((0_usize..8, prop::collection::vec(0_usize..8, 0..8)), 0..8),

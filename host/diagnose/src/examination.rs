@@ -1,4 +1,4 @@
-//! What came out, in the words of the protocol.
+//! The outcome of a job, in the types of the protocol.
 
 use std::time::Duration;
 
@@ -8,28 +8,28 @@ use easysight_sandbox as sandbox;
 
 use crate::{Baselines, Selected, milliseconds};
 
-/// Id of the finding that says that there is no picture.
+/// The id of the finding for a missing picture.
 pub const SIGNAL_LOSS: &str = "signal_loss";
 
 /// The outcome of one job.
 #[derive(Debug, Clone, Default)]
 pub struct Examination {
-    /// One finding for each diagnosis that was asked for; of a camera without a picture the single
-    /// finding [`SIGNAL_LOSS`].
+    /// One finding for each requested diagnosis. If the camera gave no picture, only the finding [`SIGNAL_LOSS`].
     pub findings: Vec<Finding>,
-    /// What the plan's shadows found, each as if it stood in the place of the plugin that counts.
+    /// The findings of the plan's shadow plugins, as if each shadow ran in the place of the plugin whose findings
+    /// count.
     pub shadows: Vec<Finding>,
-    /// What plugins remember from now on, of those that remember anything else than before.
+    /// The new baselines, only of plugins whose baseline changed.
     pub baselines: Baselines,
-    /// Set, without findings, where the set-up is at fault rather than the camera: no such file, no
-    /// ffmpeg.
+    /// Set, without findings, if the set-up is at fault and not the camera: the file does not exist, ffmpeg is
+    /// missing.
     pub failure: Option<Failure>,
-    /// Wall clock of the capture in milliseconds.
+    /// The time that the capture took, in milliseconds.
     pub decode_ms: f64,
 }
 
 impl Examination {
-    /// No picture is a finding too, where the camera is why there is none.
+    /// Returns the outcome without a clip. If the camera is at fault, the missing picture is a finding.
     pub(crate) fn without_clip(error: &CaptureError, elapsed: Duration) -> Self {
         let decode_ms = milliseconds(elapsed);
         if !error.is_camera_fault() {
@@ -54,9 +54,9 @@ impl Examination {
     }
 }
 
-/// The findings of a plugin that was not run: none of its diagnoses could be judged.
+/// Returns the findings of a plugin that did not run: none of its diagnoses could be judged.
 ///
-/// `plugin` is its name and version, `digest` what was asked for.
+/// `plugin` is the plugin's name and version, `digest` is the requested digest.
 #[must_use]
 pub fn not_run(diagnoses: &[String], plugin: &str, digest: &str, failure: &Failure) -> Vec<Finding> {
     let finding = |id: &String| Finding {
@@ -75,7 +75,7 @@ fn failed(base: Finding, failure: Failure) -> Finding {
     Finding { message, failure: Some(failure), ..base }
 }
 
-/// One finding for each diagnosis that was asked of the plugin, whatever it answered.
+/// Returns one finding for each diagnosis that was requested from the plugin, whatever the outcome of its run is.
 pub(crate) fn findings(selected: &Selected, outcome: &sandbox::RunOutcome) -> Vec<Finding> {
     let descriptor = selected.plugin.descriptor();
     let base = |id: &str| Finding {
@@ -106,7 +106,7 @@ fn judged(base: Finding, finding: &sandbox::Finding) -> Finding {
             sandbox::Status::Error => Status::Error,
             sandbox::Status::Critical => Status::Critical,
         }),
-        // The contract has single precision; two decimals are what it is worth.
+        // The contract has single precision, and two decimals are sufficient.
         score: Some((f64::from(finding.score) * 100.0).round() / 100.0),
         decision: Some(Decision {
             metric: finding.decision.metric.clone(),
@@ -134,7 +134,7 @@ fn judged(base: Finding, finding: &sandbox::Finding) -> Finding {
     }
 }
 
-/// Where one language is empty, the other stands in for it.
+/// Converts a text. If one language is empty, the other one replaces it.
 fn text(text: &sandbox::Text) -> Text {
     let or = |a: &String, b: &String| if a.is_empty() { b.clone() } else { a.clone() };
     Text { zh: or(&text.zh, &text.en), en: or(&text.en, &text.zh) }
@@ -158,7 +158,7 @@ mod tests {
         );
         let sent = serde_json::to_value(finding).unwrap();
         assert_eq!(sent["loss"], "unauthorized");
-        // A node of before says nothing of it, and a finding of another kind has none.
+        // An older node does not send the reason, and other findings have no reason.
         let mut of_before = sent;
         of_before.as_object_mut().unwrap().remove("loss");
         assert_eq!(serde_json::from_value::<Finding>(of_before).unwrap().loss, None);

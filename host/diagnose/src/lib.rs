@@ -1,6 +1,6 @@
-//! The walk of one job: requested diagnoses become a [`Plan`], a source becomes a clip, the plan's
-//! plugins judge it one after the other, and findings in the words of the protocol come out. Workers
-//! and the command line walk it alike; who waits for whom, and how many at a time, is theirs.
+//! Performs one job: requested diagnoses become a [`Plan`], a source becomes a clip, and the plan's plugins judge
+//! the clip one after the other. The results are findings in the types of the protocol. Workers and the command
+//! line use the same functions. They decide themselves about waiting and about parallel jobs.
 
 mod baselines;
 mod canvas;
@@ -27,16 +27,16 @@ pub use pictures::{Illustration, Picture, PictureError, Seen, evidence, good_pic
 pub use plan::{Plan, PlanError, Selected};
 pub use plugins::{PluginSet, Rejected};
 
-/// A clip, or why there is none, and how long it took.
+/// A clip or the reason why there is no clip, and the time that the capture took.
 #[derive(Debug, Clone)]
 pub struct Captured {
-    /// The clip.
+    /// The clip, or why there is no clip.
     pub clip: Result<Arc<Clip>, CaptureError>,
-    /// Wall clock of the capture; of a live source mostly the time that the clip covers.
+    /// The time that the capture took. For a live source this is mostly the time that the clip covers.
     pub elapsed: Duration,
 }
 
-/// Captures what a plan needs to see.
+/// Captures the clip that a plan needs.
 ///
 /// Dropping the future ends the capture.
 pub async fn capture(capturer: &Capturer, plan: &Plan, source: &Source) -> Captured {
@@ -46,16 +46,17 @@ pub async fn capture(capturer: &Capturer, plan: &Plan, source: &Source) -> Captu
     Captured { clip, elapsed: started.elapsed() }
 }
 
-/// What came of a capture that might end early.
+/// The result of a capture that may end early.
 #[derive(Debug)]
 pub enum Taken<T> {
-    /// The first part was enough, and this came of it.
+    /// The first part was enough. The value is the answer to the first part.
     Enough(T),
-    /// Everything was captured, or nothing could be.
+    /// The whole clip was captured, or the capture failed.
     Whole(Captured),
 }
 
-/// Captures what a plan needs to see, unless `enough` has an answer to the first `part` of it.
+/// Captures the clip that a plan needs. The capture ends early if `enough` returns an answer for the first part,
+/// which `part` requests.
 ///
 /// Dropping the future ends the capture.
 pub async fn capture_part<T, F: Future<Output = Option<T>>>(
@@ -77,21 +78,21 @@ pub async fn capture_part<T, F: Future<Output = Option<T>>>(
     Taken::Whole(Captured { clip, elapsed: started.elapsed() })
 }
 
-/// Judges where nothing is remembered of the camera, as [`judge_with`] does.
+/// Judges a clip as [`judge_with`] does, without baselines.
 #[must_use]
 pub fn judge(plan: &Plan, captured: &Captured) -> Examination {
     judge_with(plan, captured, &Baselines::new())
 }
 
-/// Judges: runs the plan's plugins on the clip, with what they remember of the camera, and tells
-/// causes from what follows from them. Blocks, and computes on the calling thread.
+/// Judges a clip: runs the plan's plugins with their baselines for this camera, and separates causes from
+/// consequences. This call blocks and computes on the calling thread.
 #[must_use]
 pub fn judge_with(plan: &Plan, captured: &Captured, known: &Baselines) -> Examination {
     judge_until(plan, captured, known, &Stop::new())
 }
 
-/// The same, with a switch by which it can be stopped: the plugin that runs ends at once, and no other one
-/// begins. What was found until then is of no use.
+/// Judges a clip as [`judge_with`] does, but `stop` can stop the work: the running plugin ends at once, and no
+/// other plugin starts. Discard the result of a stopped call.
 #[must_use]
 pub fn judge_until(plan: &Plan, captured: &Captured, known: &Baselines, stop: &Stop) -> Examination {
     let clip = match &captured.clip {
@@ -107,7 +108,7 @@ pub fn judge_until(plan: &Plan, captured: &Captured, known: &Baselines, stop: &S
     }
     let mut shadows = Vec::new();
     for selected in plan.shadows().iter().take_while(|_| !stop.is_stopped()) {
-        // It has a memory of its own, which begins with what the version beside it knows.
+        // A shadow has its own baseline, which starts as a copy of the baseline of the plugin version that counts.
         let own = selected.plugin.digest().to_string();
         let begins_with = known.get(&own).or_else(|| known.get(&selected.plugin.descriptor().name));
         let outcome = run(selected, clip, begins_with, stop);
@@ -122,7 +123,8 @@ pub fn judge_until(plan: &Plan, captured: &Captured, known: &Baselines, stop: &S
     Examination { findings, shadows, baselines, failure: None, decode_ms }
 }
 
-/// Most plugins learn little from most clips: what did not change need not be kept again.
+/// Adds a new baseline if it differs from the known one. Most plugins learn little from most clips, and an
+/// unchanged baseline need not be stored again.
 fn learn(baselines: &mut Baselines, known: &Baselines, name: &str, new: Option<Bytes>) {
     if let Some(new) = new
         && known.get(name) != Some(&new)
@@ -131,7 +133,8 @@ fn learn(baselines: &mut Baselines, known: &Baselines, name: &str, new: Option<B
     }
 }
 
-/// A candidate's findings with the causes that they would have in the place of those that count.
+/// Returns a candidate's findings with the causes that they would have if the candidate replaced the plugin whose
+/// findings count.
 fn in_place(
     plan: &Plan,
     candidate: &Selected,
@@ -142,7 +145,7 @@ fn in_place(
     let replaced: Vec<String> = candidates.iter().map(|finding| finding.diagnosis.clone()).collect();
     let mut all = candidates;
     all.extend(counting.iter().filter(|one| !replaced.contains(&one.diagnosis)).cloned());
-    // Whoever made a finding says what it explains.
+    // The plugin that made a finding declares what the finding explains.
     let others = plan.selected().iter().flat_map(|one| one.plugin.explanations());
     let others = others.filter(|explanation| !replaced.contains(&explanation.diagnosis));
     causes::mark_consequences(&mut all, candidate.plugin.explanations().iter().chain(others));
@@ -150,7 +153,7 @@ fn in_place(
     all
 }
 
-/// One plugin on one clip; what it logged goes to the operator's log.
+/// Runs one plugin on one clip. The lines that the plugin logged go to the operator's log.
 fn run(selected: &Selected, clip: &Clip, baseline: Option<&Bytes>, stop: &Stop) -> RunOutcome {
     let plugin = selected.plugin.descriptor().name.as_str();
     let _span = tracing::debug_span!("plugin", plugin).entered();
@@ -162,7 +165,7 @@ fn run(selected: &Selected, clip: &Clip, baseline: Option<&Bytes>, stop: &Stop) 
     };
     let outcome = selected.plugin.run_until(input, stop);
     for line in &outcome.log {
-        // The macros want a level that is known when they are compiled.
+        // The macros need a level that is known at compile time.
         match line.level {
             tracing::Level::ERROR => tracing::error!(plugin, "{}", line.text),
             tracing::Level::WARN => tracing::warn!(plugin, "{}", line.text),
@@ -177,6 +180,6 @@ fn run(selected: &Selected, clip: &Clip, baseline: Option<&Bytes>, stop: &Stop) 
 }
 
 pub(crate) fn milliseconds(duration: Duration) -> f64 {
-    // Microseconds are as exact as the clock is worth.
+    // The clock is not more precise than microseconds.
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }

@@ -1,9 +1,10 @@
-//! Short looks: what a check costs is what decoding costs, and of a camera that is well the first second
-//! of a clip tells as much as all of it. A short look counts only where it finds what the last full one found,
-//! that all is well; else the capture goes on, and the same frames and those that follow are judged as a whole.
+//! Decides between short and full checks. The cost of a check is mostly the cost of decoding, and the first second
+//! of a healthy camera's clip is as informative as the whole clip. The result of a short check counts only if it
+//! confirms the result of the last full check, that all is well. Otherwise the capture continues, and the frames
+//! of the first second and all further frames are judged as one clip.
 //!
-//! What is needed to tell that is remembered with the camera, beside what its plugins remember: it goes with them
-//! from node to node, and is forgotten with them.
+//! The state for this decision is stored together with the baselines of the camera's plugins. It moves with them
+//! from node to node, and is deleted with them.
 
 use std::time::Duration;
 
@@ -15,17 +16,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Baselines, Examination, Plan};
 
-/// What a short look sees.
+/// The length of the clip of a short check.
 const PART: Duration = Duration::from_secs(1);
-/// Of [`Remembered`] as it is written.
+/// The version of the serialised form of [`Remembered`].
 const VERSION: u32 = 1;
 
-/// Which look the next check of a camera is.
+/// Decides whether the next check of a camera is short or full.
 #[derive(Debug, Clone)]
 pub struct Looks {
-    /// Of so many checks one is a full look.
+    /// One of this many checks is a full check.
     every: u32,
-    /// Names what is judged, and how.
+    /// A hash of the plugins, diagnoses and configurations of the plan.
     plan: String,
     known: Option<Remembered>,
 }
@@ -33,18 +34,19 @@ pub struct Looks {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Remembered {
     version: u32,
-    /// The plan of the last look.
+    /// The hash of the plan of the last check.
     plan: String,
-    /// Short looks since the last full one.
+    /// The number of short checks since the last full one.
     short: u32,
-    /// True where the last look found nothing.
+    /// True if the last check found no fault.
     well: bool,
-    /// Diagnoses of which the last full look could not tell.
+    /// Diagnoses that the last full check could not judge.
     untold: Vec<String>,
 }
 
 impl Looks {
-    /// By what the plan asks for and what is known of the camera. With `every` 1 all looks are full.
+    /// Creates the decision from the plan and the stored state of the camera. If `every` is 1, all checks are
+    /// full.
     #[must_use]
     pub fn new(every: u32, plan: &Plan, known: &Baselines) -> Self {
         let known =
@@ -54,7 +56,7 @@ impl Looks {
         Self { every, plan, known }
     }
 
-    /// What a short look asks for; none where the next look is a full one.
+    /// Returns the clip that a short check needs. None if the next check is a full one.
     #[must_use]
     pub fn part(&self, plan: &Plan) -> Option<ClipRequest> {
         let known = self.known.as_ref()?;
@@ -65,7 +67,7 @@ impl Looks {
         (part != *plan.request()).then_some(part)
     }
 
-    /// True where a short look found what the full one before found.
+    /// Returns true if a short check confirms the result of the last full check.
     #[must_use]
     pub fn is_enough(&self, short: &Examination) -> bool {
         let known = |finding: &Finding| match &finding.failure {
@@ -78,7 +80,8 @@ impl Looks {
         short.failure.is_none() && short.findings.iter().all(known)
     }
 
-    /// Writes down with the findings which look this was, and with the camera what the next one needs to know.
+    /// Records in the findings whether the check was short or full, and stores the state for the next check in the
+    /// baselines.
     pub fn note(&self, look: Look, examination: &mut Examination) {
         if self.every <= 1 || examination.failure.is_some() {
             return;
@@ -107,7 +110,8 @@ impl Looks {
     }
 }
 
-/// The plugins with what they are asked for, in a few letters: where anything of it changes, a full look is due.
+/// Returns a hash of the plugins with their diagnoses and configurations, 16 characters long. If any of these
+/// change, the next check is a full one.
 fn name_of(plan: &Plan) -> String {
     let all = plan.selected().iter().chain(plan.shadows());
     let each = all.map(|one| format!("{} {:?} {}\n", one.plugin.digest(), one.diagnoses, one.config));
@@ -127,7 +131,7 @@ mod tests {
         Examination { findings: findings.to_vec(), ..Examination::default() }
     }
 
-    /// What the next check knows after this one.
+    /// Returns the state for the next check after this one.
     fn after(looks: &Looks, look: Look, findings: &[Finding]) -> Looks {
         let mut examination = looked(findings);
         looks.note(look, &mut examination);
@@ -174,7 +178,7 @@ mod tests {
         assert!(looks.is_enough(&looked(&[said("clarity", Some(Status::Normal), None), fine.clone()])));
         let freeze = |status, failure| looked(&[untold.clone(), said("freeze", status, failure)]);
         assert!(!looks.is_enough(&freeze(Some(Status::Warning), None)));
-        // A second is too short to tell, and the full look before could.
+        // One second is too short for a judgement, but the full check before could judge.
         assert!(!looks.is_enough(&freeze(None, Some(Failure::INCONCLUSIVE))));
         assert!(!looks.is_enough(&freeze(None, Some("trapped"))));
         assert!(!looks.is_enough(&Examination {

@@ -1,5 +1,5 @@
-//! Pictures for people: what was seen when something was found, with the place marked, and what the
-//! camera showed when all was well. JPEG, named by digest.
+//! Draws pictures for people: a picture of a fault with the places marked, and a picture of the camera's normal
+//! view. The pictures are JPEG files, named by digest.
 
 use bytes::Bytes;
 use easysight_capture::{Clip, PixelError, PlaneKind};
@@ -12,42 +12,43 @@ use crate::{
     canvas::{Canvas, Colour},
 };
 
-/// Longest side of a picture that somebody looks at, of one that only reminds, and of one in a list.
+/// The longest side in pixels of a picture of a fault, of a picture of the normal view, and of a thumbnail in a
+/// list.
 const PICTURE_SIDE: u32 = 1280;
 const GOOD_SIDE: u32 = 640;
 const THUMBNAIL_SIDE: u32 = 320;
-/// JPEG's quality, 1 to 100: blocks are not to be taken for the camera's.
+/// JPEG quality, 1 to 100. It is high enough that nobody mistakes JPEG blocks for a fault of the camera.
 const PICTURE_QUALITY: u8 = 85;
 const THUMBNAIL_QUALITY: u8 = 75;
-/// Longest side of what frames are compared at.
+/// The longest side in pixels at which frames are compared.
 const GLANCE_SIDE: u32 = 160;
-/// Letters of a caption.
+/// The maximum number of letters of a caption.
 const MAX_CAPTION: usize = 60;
 
-/// The cause, and what follows from it.
+/// The colours of causes and of consequences.
 const CAUSE: Colour = [200, 30, 30];
 const CONSEQUENCE: Colour = [170, 110, 0];
 
 /// A JPEG picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Picture {
-    /// blake3 digest of its bytes: its name.
+    /// The blake3 digest of the bytes, which is the picture's name.
     pub digest: Digest,
-    /// Its bytes.
+    /// The bytes of the JPEG file.
     pub jpeg: Bytes,
 }
 
-/// What was seen when something was found.
+/// The picture of a fault, and its thumbnail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
-    /// With the places marked.
+    /// The picture with the places marked.
     pub picture: Picture,
-    /// The same, small.
+    /// The same picture as a thumbnail.
     pub thumbnail: Picture,
 }
 
 impl Seen {
-    /// As findings refer to it.
+    /// Returns the reference that findings contain.
     #[must_use]
     pub fn evidence(&self) -> Evidence {
         let (picture, thumbnail) = (self.picture.digest.to_string(), self.thumbnail.digest.to_string());
@@ -58,10 +59,10 @@ impl Seen {
 /// Why there is no picture.
 #[derive(Debug, thiserror::Error)]
 pub enum PictureError {
-    /// The clip has no such pixels.
+    /// The clip does not have the requested pixels.
     #[error("the frame cannot be read: {0}")]
     Pixels(#[from] PixelError),
-    /// The picture does not become JPEG.
+    /// The picture cannot be encoded as JPEG.
     #[error("the picture cannot be encoded: {0}")]
     Encoding(#[from] EncodingError),
 }
@@ -69,14 +70,14 @@ pub enum PictureError {
 /// The pictures of one examination.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Illustration {
-    /// What was seen when something was found.
+    /// The picture of a fault, and its thumbnail.
     pub seen: Option<Seen>,
-    /// What the camera shows when all is well.
+    /// The picture of the normal view.
     pub good: Option<Picture>,
 }
 
-/// Draws what was found, or, where that is wanted, what the camera shows when nothing was. That a
-/// picture cannot be drawn is told in the log: no finding hangs on it.
+/// Draws the picture of a fault, and also the picture of the normal view if `wants_good` is true and no fault was
+/// found. If drawing fails, the error is only logged, because no finding depends on the picture.
 #[must_use]
 pub fn illustrate(captured: &Captured, findings: &[Finding], wants_good: bool) -> Illustration {
     let Ok(clip) = &captured.clip else { return Illustration::default() };
@@ -91,7 +92,8 @@ pub fn illustrate(captured: &Captured, findings: &[Finding], wants_good: bool) -
     })
 }
 
-/// The frame that decided, with the places of all that is not normal. None where all is.
+/// Draws the decisive frame with the places of all findings that are not normal. Returns none if all findings are
+/// normal.
 ///
 /// # Errors
 ///
@@ -110,7 +112,8 @@ pub fn evidence(clip: &Clip, findings: &[Finding]) -> Result<Option<Seen>, Pictu
     Ok(Some(Seen { picture, thumbnail: draw(THUMBNAIL_SIDE, THUMBNAIL_QUALITY)? }))
 }
 
-/// What the camera shows when all is well. None where something was found, or nothing was judged.
+/// Draws the picture of the normal view. Returns none if a fault was found, a diagnosis failed, or no diagnosis
+/// was judged.
 ///
 /// # Errors
 ///
@@ -124,8 +127,8 @@ pub fn good_picture(clip: &Clip, findings: &[Finding]) -> Result<Option<Picture>
     encode(canvas, THUMBNAIL_QUALITY).map(Some)
 }
 
-/// The frame that shows best what was found: the end of a picture that was lost, the worst jump of a
-/// corrupt one. Other faults are in all frames alike.
+/// Returns the frame that shows the fault best: the last frame if the signal was lost, the frame with the largest
+/// change if the picture is corrupt. All other faults are visible in every frame.
 fn decisive_frame(clip: &Clip, findings: &[Finding]) -> Result<u32, PictureError> {
     let is_cause = |id: &str| {
         findings.iter().any(|one| one.diagnosis == id && one.is_abnormal() && one.consequence_of.is_none())
@@ -155,7 +158,8 @@ fn middle(clip: &Clip) -> u32 {
     u32::try_from(clip.frames().len() / 2).unwrap_or(0)
 }
 
-/// The largest level whose sides are no longer than this; the smallest there is where none is.
+/// Returns the largest level whose sides are at most `side`. If no level is small enough, returns the smallest
+/// level.
 fn level_within(clip: &Clip, side: u32) -> u32 {
     let fits = |level: &u32| {
         clip.size(PlaneKind::Luma, *level).is_some_and(|(width, height)| width.max(height) <= side)
@@ -163,13 +167,13 @@ fn level_within(clip: &Clip, side: u32) -> u32 {
     (0..clip.levels()).find(fits).unwrap_or(clip.levels().saturating_sub(1))
 }
 
-/// A frame to draw into, and its size.
+/// Returns a frame to draw into, and its size.
 fn canvas(clip: &Clip, frame: u32, level: u32) -> Result<(Canvas, (u32, u32)), PictureError> {
     let (width, height) = clip.size(PlaneKind::Luma, level).ok_or(PixelError::NoSuchLevel)?;
     Ok((Canvas::new(clip.rgb(frame, level)?.to_vec(), width, height), (width, height)))
 }
 
-/// Draws the places of what was found, causes last and so above all, and names the causes.
+/// Draws the regions of the findings and names the causes. Causes are drawn last, so that they are on top.
 fn mark(canvas: &mut Canvas, findings: &[Finding]) {
     let mut abnormal: Vec<&Finding> = findings.iter().filter(|finding| finding.is_abnormal()).collect();
     abnormal.sort_by_key(|finding| finding.consequence_of.is_none());
@@ -186,7 +190,8 @@ fn mark(canvas: &mut Canvas, findings: &[Finding]) {
     canvas.footer(&words.join("  "));
 }
 
-/// The letters that a picture has are Latin ones; the diagnosis' id says it where the caption cannot.
+/// Returns the caption of a region. The font has only Latin letters, so the id of the diagnosis replaces other
+/// texts.
 fn caption(finding: &Finding, words: &str) -> String {
     let legible = !words.is_empty() && words.is_ascii();
     let words = if legible { words } else { finding.diagnosis.as_str() };
@@ -214,7 +219,7 @@ mod tests {
 
     use super::*;
 
-    /// A grey clip whose frames have these lumas.
+    /// Returns a grey clip whose frames have these luma values.
     fn clip(size: (u32, u32), lumas: &[u8]) -> Clip {
         let frames = lumas.iter().enumerate().map(|(at, luma)| {
             let (luma_len, all) = ((size.0 * size.1) as usize, Frame::bytes_of(size).unwrap());
@@ -237,7 +242,7 @@ mod tests {
         Finding { status: Some(status), ..Finding::blank(id) }
     }
 
-    /// Width and height of a baseline JPEG, from its frame header.
+    /// Returns the width and height of a baseline JPEG, from its frame header.
     fn size_of(jpeg: &[u8]) -> (u32, u32) {
         assert!(jpeg.starts_with(&[0xFF, 0xD8, 0xFF]) && jpeg.ends_with(&[0xFF, 0xD9]));
         let at = jpeg.windows(2).position(|two| two == [0xFF, 0xC0]).unwrap();
@@ -265,7 +270,7 @@ mod tests {
         assert_ne!(marked.picture, plain.picture);
         assert_eq!(marked.picture.digest, Digest::of(&marked.picture.jpeg));
         assert_eq!(marked.evidence().picture, marked.picture.digest.to_string());
-        // The same findings make the same picture, so that it is kept once.
+        // The same findings make the same picture, so it is stored only once.
         assert_eq!(evidence(&clip, &findings).unwrap().unwrap(), marked);
     }
 

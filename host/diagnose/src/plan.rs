@@ -1,4 +1,4 @@
-//! What shall be done: diagnoses and configuration, checked before anything is captured.
+//! Plans a job: checks the requested diagnoses and their configuration before anything is captured.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::PluginSet;
 
-/// What was wrong with a request, and where.
+/// What is wrong with a request, and in which field.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
 pub struct PlanError {
@@ -23,24 +23,24 @@ pub struct PlanError {
 pub struct Selected {
     /// The plugin.
     pub plugin: Arc<Plugin>,
-    /// Ids of those of its diagnoses that were asked for.
+    /// The ids of the requested diagnoses of the plugin.
     pub diagnoses: Vec<String>,
-    /// Its configuration, checked, defaults filled in.
+    /// The configuration of the plugin, checked and with defaults filled in.
     pub config: Arc<str>,
-    /// What its run may use; the sandbox's own ceiling counts besides.
+    /// The limits of the plugin's run. The sandbox's own ceilings apply too.
     pub limits: Limits,
 }
 
 impl Selected {
-    /// What its plugin sees of a clip that was captured for several: the frames that it asked for, the
-    /// same as if it were alone.
+    /// Returns the part of a shared clip that this plugin sees: the frames that the plugin requested, the same
+    /// ones as if it were the only plugin.
     #[must_use]
     pub fn sees(&self, clip: &Clip) -> Arc<Clip> {
         Arc::new(clip.seen_by(stretch(&self.plugin)))
     }
 }
 
-/// Diagnoses to run, with their configuration, and the clip that all of them need.
+/// The diagnoses to run, their configuration, and the clip that satisfies all of them.
 #[derive(Debug, Clone)]
 pub struct Plan {
     selected: Vec<Selected>,
@@ -49,9 +49,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Checks what is asked for: `diagnoses` by id (all that are at hand where empty), `config` by
-    /// diagnosis id. Diagnoses of one plugin share its configuration, so what is given for them is
-    /// put together.
+    /// Checks a request: `diagnoses` by id (empty means all that are loaded), `config` by diagnosis id. Diagnoses
+    /// of the same plugin share one configuration, so their configurations are merged.
     ///
     /// # Errors
     ///
@@ -103,13 +102,14 @@ impl Plan {
         Ok(Self::of(selected))
     }
 
-    /// The plan of plugins that were chosen and configured elsewhere.
+    /// Creates a plan for plugins that were selected and configured elsewhere.
     #[must_use]
     pub fn of(selected: Vec<Selected>) -> Self {
         Self::beside(selected, Vec::new())
     }
 
-    /// The same, with candidates that judge the same clip after them and count for nothing.
+    /// Creates a plan like [`Self::of`], with additional candidates. They judge the same clip after the selected
+    /// plugins, and their findings do not count.
     #[must_use]
     pub fn beside(selected: Vec<Selected>, shadows: Vec<Selected>) -> Self {
         let requests = selected.iter().chain(&shadows).map(|one| stretch(&one.plugin).into());
@@ -117,25 +117,25 @@ impl Plan {
         Self { selected, shadows, request }
     }
 
-    /// The candidates.
+    /// Returns the candidates.
     #[must_use]
     pub fn shadows(&self) -> &[Selected] {
         &self.shadows
     }
 
-    /// The plugins that run, in the order in which their findings come.
+    /// Returns the plugins that run, in the order of their findings.
     #[must_use]
     pub fn selected(&self) -> &[Selected] {
         &self.selected
     }
 
-    /// The time that all of them together may take to judge.
+    /// Returns the maximum time that all plugins together may take to judge.
     #[must_use]
     pub fn longest(&self) -> Duration {
         self.selected.iter().chain(&self.shadows).map(|one| one.limits.timeout).sum()
     }
 
-    /// The clip that satisfies all of them.
+    /// Returns the request for a clip that satisfies all plugins.
     #[must_use]
     pub const fn request(&self) -> &ClipRequest {
         &self.request
@@ -152,7 +152,7 @@ fn unknown(plugins: &PluginSet, field: String, id: &str) -> PlanError {
     PlanError { field, detail: format!("there is no diagnosis {shown:?}; at hand are: {known}") }
 }
 
-/// The configuration of one plugin, from what is given for its diagnoses.
+/// Merges the configurations that are given for a plugin's diagnoses.
 fn configure(one: &Selected, config: &BTreeMap<String, Value>) -> Result<Arc<str>, PlanError> {
     let mut whole: Option<Value> = None;
     let mut given_for = "";

@@ -1,4 +1,4 @@
-//! The plugins at hand, by the diagnoses that they implement.
+//! The loaded plugins, by the diagnoses that they implement.
 
 use std::{
     collections::BTreeMap,
@@ -10,33 +10,33 @@ use easysight_protocol::PluginSummary;
 use easysight_sandbox::{Digest, LoadError, Plugin, PluginStore, Sandbox};
 use easysight_trust::{RefusedPlugin, TrustedKeys, load, signature_beside};
 
-/// Loaded plugins. Of several that implement the same diagnosis, the highest version counts.
+/// A set of loaded plugins. If several plugins implement the same diagnosis, the highest version is used.
 #[derive(Debug, Clone, Default)]
 pub struct PluginSet {
     plugins: Vec<Arc<Plugin>>,
     by_diagnosis: BTreeMap<String, Arc<Plugin>>,
-    /// What each file of the directory held when it could be used last.
+    /// The plugin that each file of the directory contained when it was last usable.
     files: BTreeMap<PathBuf, Arc<Plugin>>,
 }
 
-/// A file that looks like a plugin and is not used.
+/// A file that has the name of a plugin but is not used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejected {
     /// The file.
     pub path: PathBuf,
-    /// Why, for a person.
+    /// The reason, for a person.
     pub reason: String,
 }
 
 impl PluginSet {
-    /// Loads every `.wasm` component of a directory, which is made where there is none; where keys are
-    /// demanded, those that one of them vouches for in a `.wasm.sig` beside it. Blocks: what is not in the
-    /// sandbox's cache is compiled.
+    /// Loads every `.wasm` component of a directory. Creates the directory if it does not exist. If `keys` are
+    /// given, loads only components that have a valid signature by one of these keys in a `.wasm.sig` file beside
+    /// the component. This call blocks: components that are not in the sandbox's cache are compiled.
     ///
     /// # Errors
     ///
-    /// [`LoadError::Io`] where the directory cannot be read. A file that is no usable plugin is
-    /// told of in the second part of the answer and keeps nobody else from being used.
+    /// [`LoadError::Io`] if the directory cannot be read. Files that are not usable plugins are reported in the
+    /// second part of the result, and do not prevent the use of other files.
     pub fn load(
         sandbox: &Sandbox,
         dir: &Path,
@@ -45,9 +45,9 @@ impl PluginSet {
         Self::default().reload(sandbox, dir, keys)
     }
 
-    /// Loads a directory again. A file that changed counts once it can be used: one that is being written, or
-    /// is broken, leaves the plugin that it held before in its place, and is told of. A file that is gone takes
-    /// its plugin with it, and so does one that did not change but is no longer vouched for.
+    /// Loads a directory again. A changed file replaces its former plugin as soon as the file is usable. If the
+    /// file is broken or still being written, the former plugin stays in use and the file is reported. A plugin is
+    /// removed if its file was deleted, or if its file is unchanged but no longer has a valid signature.
     ///
     /// # Errors
     ///
@@ -80,8 +80,8 @@ impl PluginSet {
             }
         }
         let files = found.iter().cloned().collect();
-        // Highest version first; of equal ones the order is that of the digests, everywhere. One component
-        // under two names is one plugin.
+        // The highest version comes first. Equal versions are sorted by digest, so that the order is the same
+        // everywhere. One component under two names is one plugin.
         found.sort_by(|(_, a), (_, b)| b.version().cmp(a.version()).then(a.digest().cmp(&b.digest())));
         found.dedup_by_key(|(_, plugin)| plugin.digest());
         let mut set = Self { files, ..Self::default() };
@@ -94,7 +94,7 @@ impl PluginSet {
         Ok((set, rejected))
     }
 
-    /// Adds a plugin; answers why not, where another one implements what it does.
+    /// Adds a plugin. Returns the reason if another plugin already implements one of its diagnoses.
     fn add(&mut self, plugin: &Arc<Plugin>) -> Option<String> {
         let diagnoses = &plugin.descriptor().diagnoses;
         let taken = diagnoses.iter().find_map(|d| self.by_diagnosis.get(&d.id).map(|other| (&d.id, other)));
@@ -109,30 +109,30 @@ impl PluginSet {
         None
     }
 
-    /// All plugins, in the order of their names.
+    /// Returns all plugins, sorted by name.
     #[must_use]
     pub fn plugins(&self) -> &[Arc<Plugin>] {
         &self.plugins
     }
 
-    /// The plugin that implements a diagnosis.
+    /// Returns the plugin that implements a diagnosis.
     #[must_use]
     pub fn for_diagnosis(&self, id: &str) -> Option<&Arc<Plugin>> {
         self.by_diagnosis.get(id)
     }
 
-    /// Ids of all diagnoses, sorted.
+    /// Returns the ids of all diagnoses, sorted.
     pub fn diagnoses(&self) -> impl Iterator<Item = &str> {
         self.by_diagnosis.keys().map(String::as_str)
     }
 
-    /// True where there is no plugin.
+    /// Returns true if the set contains no plugin.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.plugins.is_empty()
     }
 
-    /// What is at hand, in the order of the names.
+    /// Returns the summaries of all plugins, sorted by name.
     #[must_use]
     pub fn summaries(&self) -> Vec<PluginSummary> {
         let summary = |plugin: &Arc<Plugin>| PluginSummary {
@@ -145,13 +145,14 @@ impl PluginSet {
     }
 }
 
-/// Why a file is not used, and what it holds, where that is known.
+/// Why a file is not used, and its digest if it is known.
 struct Unusable {
     reason: String,
     digest: Option<Digest>,
 }
 
-/// One plugin of a directory, or why it is not used; `known` has what was loaded from another file already.
+/// Loads one plugin of a directory, or returns why it is not used. `known` returns a plugin that was already
+/// loaded from another file.
 fn load_file(
     sandbox: &Sandbox,
     path: &Path,
@@ -161,7 +162,7 @@ fn load_file(
     let unread = |error: LoadError| Unusable { reason: error.to_string(), digest: None };
     let (digest, bytes) = PluginStore::read_file(path).map_err(unread)?;
     let refused = |reason: String| Unusable { reason, digest: Some(digest) };
-    // Where nobody asks for it, nothing that is wrong with a signature matters.
+    // If no keys are given, errors of signatures do not matter.
     let signed =
         keys.map_or(Ok(None), |_| signature_beside(path)).map_err(|error| refused(error.to_string()))?;
     if let Some(plugin) = known(digest) {

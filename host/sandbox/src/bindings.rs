@@ -1,4 +1,4 @@
-//! Types generated from the contract in `wit/`, whose files document them.
+//! Types generated from the contract in `wit/`. The files there document them.
 #![expect(missing_docs, reason = "generated; the contract itself is documented")]
 
 wasmtime::component::bindgen!({

@@ -1,10 +1,11 @@
-//! Compiled code, kept between starts. An entry is named by the plugin's digest and the engine's
-//! compatibility hash, so an upgraded engine never sees old code; it carries a keyed hash, since
-//! native code is run as it is; it is written under another name and renamed, so two processes can
-//! share the directory. What is missing, damaged or foreign is compiled anew.
+//! Keeps compiled code between starts. The name of an entry contains the plugin's digest and the engine's
+//! compatibility hash, so an upgraded engine never loads old code. An entry carries a keyed hash, because native
+//! code runs without further checks. An entry is written under a temporary name and then renamed, so two processes
+//! can share the directory. A missing, damaged or foreign entry is compiled again.
 //!
-//! Code runs from the file: its pages, and those of memories' first contents, are mapped, not copied. So
-//! the processes of a machine share them, and a Python plugin's 50 MB cost each of them next to nothing.
+//! Code runs from the file: the pages of the code and of the initial memory contents are mapped, not copied. So
+//! the processes of a machine share these pages, and a Python plugin of 50 MB costs each further process almost
+//! nothing.
 
 use std::{
     fs::{self, File},
@@ -23,7 +24,7 @@ use crate::{Digest, SandboxError};
 const MAC_BYTES: usize = blake3::OUT_LEN;
 const KEY_FILE: &str = "key";
 const SUFFIX: &str = "cwasm";
-/// What the directory may hold; the entries that were stored first go first.
+/// The maximum size of the directory. The oldest entries are removed first.
 const MAX_CACHE_BYTES: u64 = 2 << 30;
 
 /// A directory of compiled plugins.
@@ -35,7 +36,7 @@ pub(crate) struct CompiledCache {
 }
 
 impl CompiledCache {
-    /// Opens the directory, and makes it and its key where there is none.
+    /// Opens the directory. Creates the directory and its key if they do not exist.
     pub(crate) fn open(dir: &Path, engine: &Engine) -> Result<Self, SandboxError> {
         let failed = |source| SandboxError::Io { path: dir.to_owned(), source };
         fs::create_dir_all(dir).map_err(failed)?;
@@ -46,7 +47,7 @@ impl CompiledCache {
         })
     }
 
-    /// The compiled plugin, where an intact entry of this engine is there.
+    /// Returns the compiled plugin if an intact entry of this engine exists.
     pub(crate) fn load(&self, engine: &Engine, digest: Digest) -> Option<Component> {
         let path = self.entry(digest);
         let opened = File::open(&path).and_then(|file| Ok((self.is_intact(digest, &file)?, file)));
@@ -69,7 +70,7 @@ impl CompiledCache {
             .ok()
     }
 
-    /// Keeps compiled code. That it cannot be kept is no failure: the next start compiles again.
+    /// Stores compiled code. A failure is only logged, because the next start can compile the plugin again.
     pub(crate) fn store(&self, digest: Digest, code: &[u8]) {
         let path = self.entry(digest);
         if let Err(error) = self.try_store(&path, digest, code) {
@@ -86,13 +87,13 @@ impl CompiledCache {
         self.prune(path)
     }
 
-    /// Removes the oldest entries while the directory holds more than it may.
+    /// Removes the oldest entries while the directory is larger than [`MAX_CACHE_BYTES`].
     fn prune(&self, keep: &Path) -> io::Result<()> {
         let mut entries: Vec<(SystemTime, u64, PathBuf)> = Vec::new();
         for entry in fs::read_dir(&self.dir)? {
             let path = entry?.path();
             if path.extension().is_some_and(|suffix| suffix == SUFFIX) && path != keep {
-                // Another process may have pruned it meanwhile.
+                // Another process may have pruned this entry meanwhile.
                 let Ok(facts) = fs::metadata(&path) else { continue };
                 entries.push((facts.modified()?, facts.len(), path));
             }
@@ -113,7 +114,7 @@ impl CompiledCache {
         self.dir.join(format!("{digest}-{}.{SUFFIX}", self.engine))
     }
 
-    /// Over the name too: an intact entry under another plugin's name is no entry.
+    /// Hashes the digest and the engine too, so that an intact entry under another plugin's name is refused.
     fn hasher(&self, digest: Digest) -> blake3::Hasher {
         let mut hasher = blake3::Hasher::new_keyed(&self.key);
         hasher.update(digest.to_string().as_bytes());
@@ -138,27 +139,27 @@ impl CompiledCache {
     }
 }
 
-/// Takes native code into the engine from an entry that was found intact.
+/// Loads native code into the engine from an entry that was verified.
 #[expect(unsafe_code, reason = "native code is trusted by its origin; see SAFETY")]
 fn map_code(engine: &Engine, file: &File) -> wasmtime::Result<Component> {
-    // The file that was verified, not whatever has its name by now.
+    // This path opens the file that was verified, not the file that may have the entry's name by now.
     let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-    // SAFETY: the keyed hash of the entry proves that a process with this directory's key wrote it. Nobody
-    // writes into an entry: it is replaced and removed by name, which leaves a mapped file as it is, and it
-    // is readable and writable by its owner alone, who could write into this process as well.
+    // SAFETY: the keyed hash of the entry proves that a process with this directory's key wrote the entry. Nobody
+    // writes into an existing entry: entries are replaced and removed by name, which leaves a mapped file
+    // unchanged. Only its owner can read and write the entry, and the owner could write into this process as well.
     unsafe { Component::deserialize_file(engine, path) }
 }
 
-/// Takes native code into the engine from a compiling child.
+/// Loads native code into the engine from a compiling child.
 #[expect(unsafe_code, reason = "native code is trusted by its origin; see SAFETY")]
 pub(crate) fn load_code(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: the bytes come straight from this program's own compiling child; nothing from outside
-    // gets here. The engine checks its own version and settings besides, and copies the bytes.
+    // SAFETY: the bytes come directly from this program's own compiling child, and no bytes from outside get here.
+    // The engine also checks its own version and settings, and copies the bytes.
     unsafe { Component::deserialize(engine, code) }
 }
 
-/// The key that authenticates entries. Of two processes that make it at the same time, the first
-/// one wins and the second reads it.
+/// Reads the key that authenticates entries, or creates it. If two processes create the key at the same time, the
+/// first one wins and the second one reads the first one's key.
 fn read_or_make_key(dir: &Path) -> io::Result<[u8; blake3::KEY_LEN]> {
     let path = dir.join(KEY_FILE);
     let read = || -> io::Result<[u8; blake3::KEY_LEN]> {
@@ -170,7 +171,7 @@ fn read_or_make_key(dir: &Path) -> io::Result<[u8; blake3::KEY_LEN]> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let mut key = [0; blake3::KEY_LEN];
             getrandom::fill(&mut key).map_err(|e| io::Error::other(e.to_string()))?;
-            // Temporary files are made readable by their owner alone.
+            // Only the owner can read temporary files.
             let mut file = NamedTempFile::new_in(dir)?;
             file.write_all(&key)?;
             file.as_file().sync_all()?;
@@ -180,7 +181,7 @@ fn read_or_make_key(dir: &Path) -> io::Result<[u8; blake3::KEY_LEN]> {
                 Err(error) => Err(error.error),
             }
         }
-        // A truncated key can authenticate nothing; make a new one, which turns all entries stale.
+        // A truncated key can authenticate nothing. A new key replaces it, which makes all entries stale.
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
             fs::remove_file(&path)?;
             read_or_make_key(dir)
@@ -189,7 +190,7 @@ fn read_or_make_key(dir: &Path) -> io::Result<[u8; blake3::KEY_LEN]> {
     }
 }
 
-/// The engine's version and settings in 16 hexadecimal digits.
+/// Returns a hash of the engine's version and settings as 16 hexadecimal digits.
 fn engine_name(engine: &Engine) -> String {
     struct Through(blake3::Hasher);
     impl Hasher for Through {

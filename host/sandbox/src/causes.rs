@@ -1,6 +1,6 @@
-//! What a plugin says that its findings explain of others': the export `causes` of the contract, which a
-//! plugin may leave out. Its types are those of `wit/causes.wit`; what they say is checked before anybody
-//! goes by it.
+//! Reads and checks the export `causes` of the contract, which is optional. With it a plugin declares which
+//! findings of other diagnoses its own findings explain. The types are those of `wit/causes.wit`. The declaration
+//! is checked before it is used.
 
 use wasmtime::{
     Store,
@@ -22,43 +22,47 @@ const MAX_CONSEQUENCES: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq, ComponentType, Lift)]
 #[component(record)]
 pub struct Consequence {
-    /// The id of its diagnosis, of whatever plugin; it need not be at hand.
+    /// The id of the finding's diagnosis. The diagnosis may belong to any plugin, and the plugin need not be
+    /// installed.
     pub diagnosis: String,
-    /// Only where this metric decided it; whatever decided it where there is none.
+    /// The finding follows only if this metric decided it. With none, the finding follows whichever metric decided
+    /// it.
     #[component(name = "decided-by")]
     pub decided_by: Option<String>,
 }
 
-/// Which findings follow.
+/// The set of findings that follow.
 #[derive(Debug, Clone, PartialEq, Eq, ComponentType, Lift)]
 #[component(variant)]
 pub enum Extent {
-    /// All others: there is no scene in the picture.
+    /// All other findings, because the picture shows no scene.
     #[component(name = "everything")]
     Everything,
-    /// These.
+    /// Only these findings.
     #[component(name = "these")]
     These(Vec<Consequence>),
 }
 
-/// What follows from a finding that is not normal.
+/// The consequences of a finding that is not normal.
 #[derive(Debug, Clone, PartialEq, Eq, ComponentType, Lift)]
 #[component(record)]
 pub struct Explanation {
-    /// The id of a diagnosis of the plugin.
+    /// The id of one of the plugin's diagnoses.
     pub diagnosis: String,
-    /// Only where this metric decided the finding; whatever decided it where there is none.
+    /// The explanation holds only if this metric decided the finding. With none, it holds whichever metric decided
+    /// the finding.
     #[component(name = "decided-by")]
     pub decided_by: Option<String>,
-    /// What follows from it.
+    /// The findings that follow.
     pub explains: Extent,
 }
 
-/// The name of the export of a component, where it has it, in the version that it was built for.
+/// Returns the name of a component's export `causes`, in the contract version that the component was built for.
+/// None if the component does not have this export.
 ///
 /// # Errors
 ///
-/// [`LoadError::OtherContract`] where that version is none of this host's.
+/// [`LoadError::OtherContract`] if this host does not serve that version.
 pub(crate) fn export_of(contract: &Contract, component: &Component) -> Result<Option<String>, LoadError> {
     let component_type = component.component_type();
     let mut exports = component_type.exports(component.engine());
@@ -69,7 +73,7 @@ pub(crate) fn export_of(contract: &Contract, component: &Component) -> Result<Op
     Ok(Some(name.to_owned()))
 }
 
-/// Asks an instance of a plugin.
+/// Calls `explanations` on an instance of a plugin.
 pub(crate) async fn ask(
     export: &str,
     linked: &Linked,
@@ -83,11 +87,11 @@ pub(crate) async fn ask(
     function.call_async(&mut *store, ()).await.map(|(explanations,)| explanations)
 }
 
-/// Checks what a plugin says of consequences.
+/// Checks the explanations of a plugin.
 ///
 /// # Errors
 ///
-/// The first rule that it breaks.
+/// A message that names the first rule that the explanations break.
 pub(crate) fn check(descriptor: &Descriptor, explanations: &[Explanation]) -> Result<(), String> {
     at_most("explanations", explanations.len(), MAX_EXPLANATIONS)?;
     for Explanation { diagnosis, decided_by, explains } in explanations {
@@ -135,7 +139,7 @@ mod tests {
         Explanation { diagnosis: diagnosis.into(), decided_by: None, explains }
     }
 
-    /// Why these are refused.
+    /// Returns the reason why these explanations are refused.
     fn refused(explanations: &[Explanation]) -> String {
         check(&descriptor(), explanations).unwrap_err()
     }

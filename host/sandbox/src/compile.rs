@@ -1,10 +1,10 @@
-//! Compiling in a child process. A component can be made so that compiling it takes hours or all
-//! memory; the child has an address-space limit, a limit of processor time and a parent that kills
-//! it at its deadline. One can also be made to turn a defect of the compiler against the machine; the child may
-//! open neither files nor sockets, where the kernel can see to that.
+//! Compiles components in a child process. A component can be crafted so that compiling it takes hours or all
+//! memory. So the child has a limit of address space and a limit of processor time, and its parent kills it at its
+//! deadline. A component can also be crafted to exploit a defect of the compiler. So the child may open neither
+//! files nor sockets, if the kernel can enforce this.
 //!
-//! The child is this same program, started again with [`COMPILE_SUBCOMMAND`]; every binary that
-//! loads plugins calls [`compiler_main`] first thing in its `main`.
+//! The child is this same program, started again with [`COMPILE_SUBCOMMAND`]. Every binary that loads plugins
+//! calls [`compiler_main`] at the very beginning of its `main`.
 
 use std::{
     env,
@@ -25,33 +25,33 @@ use crate::{LoadError, SandboxError, confinement, engine, vet::MAX_COMPONENT_BYT
 /// The first argument that makes a program the compiling child.
 pub const COMPILE_SUBCOMMAND: &str = "__compile-plugin";
 
-/// Bytes of native code that are taken from a child.
+/// The maximum number of bytes of native code that are read from a child.
 const MAX_COMPILED_BYTES: u64 = 1 << 30;
-/// Bytes of a child's complaints.
+/// The maximum number of bytes of error output that are read from a child.
 const MAX_COMPLAINT_BYTES: u64 = 4 << 10;
 
-/// How a compiling child is started and bounded.
+/// How a compiling child is started, and its limits.
 #[derive(Debug, Clone)]
 pub struct Compiler {
-    /// The program: one that calls [`compiler_main`].
+    /// The program to start. It must call [`compiler_main`].
     pub program: PathBuf,
-    /// Address space of the child.
+    /// The limit of the child's address space.
     pub memory_bytes: u64,
-    /// Processor time. Wall clock may be [`BUSY`] times as long.
+    /// The limit of processor time. The limit of elapsed time is [`BUSY`] times as long.
     pub timeout: Duration,
 }
 
-/// On a busy machine a child gets a share of the processors: it is not the component's fault that it
-/// takes longer.
+/// The ratio of the elapsed time limit to the processor time limit. On a busy machine a child gets only a share of
+/// the processors, and the component is not to blame for the delay.
 const BUSY: u32 = 5;
 
 impl Compiler {
-    /// The running program itself, with 4 GiB and two minutes: an 18 MB component takes a quarter
-    /// of either.
+    /// Returns the running program itself, with 4 GiB and two minutes. An 18 MB component needs a quarter of
+    /// either.
     ///
     /// # Errors
     ///
-    /// Where the operating system cannot tell the running program's path.
+    /// [`SandboxError::Io`] if the operating system cannot name the running program's path.
     pub fn this_program() -> Result<Self, SandboxError> {
         let program = env::current_exe()
             .map_err(|source| SandboxError::Io { path: "/proc/self/exe".into(), source })?;
@@ -78,12 +78,12 @@ impl Compiler {
         };
         let (done, finished) = channel();
         let (code, complaint) = thread::scope(|scope| {
-            // A child that dies early closes its end; its exit status says more than the pipe.
+            // A child that dies early closes its end of the pipe. Its exit status says more than the pipe's error.
             scope.spawn(move || drop(stdin.write_all(component)));
             let complaint = scope.spawn(move || read_up_to(stderr, MAX_COMPLAINT_BYTES));
             let code = scope.spawn(move || {
                 let code = read_up_to(stdout, MAX_COMPILED_BYTES);
-                // The receiver waits until this is sent or the deadline has passed.
+                // The receiver exists until this message is sent or the deadline has passed.
                 done.send(()).ok();
                 code
             });
@@ -128,8 +128,8 @@ fn read_up_to(from: impl Read, limit: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Does the work of the compiling child where this process was started as one: reads a component on
-/// standard input, writes native code to standard output. None where this is any other process.
+/// Runs the compiling child if this process was started as one: reads a component from standard input and writes
+/// native code to standard output. Returns none in any other process.
 #[must_use]
 pub fn compiler_main() -> Option<ExitCode> {
     let mut arguments = env::args_os().skip(1);
@@ -139,7 +139,7 @@ pub fn compiler_main() -> Option<ExitCode> {
     Some(match compile_here(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
-            // The parent reads this pipe; where it is gone, nobody is left to tell.
+            // The parent reads this pipe. If the parent is gone, the message has no reader.
             drop(writeln!(io::stderr(), "{message}"));
             ExitCode::FAILURE
         }
@@ -154,8 +154,8 @@ fn compile_here(mut arguments: impl Iterator<Item = OsString>) -> Result<(), Str
             .ok_or_else(|| format!("{COMPILE_SUBCOMMAND} wants a number: {what}"))
     };
     let (memory_bytes, cpu_seconds) = (limit("bytes of memory")?, limit("seconds")?);
-    // At the first limit of processor time the child is ended by a signal of its own, at the second by
-    // the one that ends whatever is in the way.
+    // At the first limit of processor time the kernel ends the child with a signal of its own (SIGXCPU), at the
+    // second limit with SIGKILL.
     let limits = [
         (Resource::As, memory_bytes, memory_bytes),
         (Resource::Cpu, cpu_seconds, cpu_seconds.saturating_add(1)),
@@ -166,7 +166,8 @@ fn compile_here(mut arguments: impl Iterator<Item = OsString>) -> Result<(), Str
             .map_err(|e| format!("a limit cannot be set: {e}"))?;
     }
     if let Err(error) = confinement::confine() {
-        // It is compiled all the same; the parent logs it. Where that is gone, nobody is left to tell.
+        // The component is compiled nevertheless, and the parent logs this message. If the parent is gone, the
+        // message has no reader.
         drop(writeln!(io::stderr(), "nothing but its limits confines the compiler: {error}"));
     }
     let component = read_up_to(io::stdin(), MAX_COMPONENT_BYTES as u64).map_err(|e| e.to_string())?;

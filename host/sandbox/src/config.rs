@@ -1,15 +1,15 @@
-//! A plugin's configuration: its JSON Schema, which is as little trusted as the plugin, and the
-//! check of what a task gives against it.
+//! Checks the configurations that tasks give to a plugin against the plugin's JSON Schema. The schema is as little
+//! trusted as the plugin.
 
 use jsonschema::Validator;
 use serde_json::{Map, Value};
 
-/// Bytes of a schema.
+/// The maximum number of bytes of a schema.
 const MAX_SCHEMA_BYTES: usize = 64 << 10;
-/// Nodes of a schema with every reference written out. References may be nested so that a few
-/// lines stand for billions of nodes, each of which validation would visit.
+/// The maximum number of nodes of a schema with all references expanded. Nested references can turn a few lines
+/// into billions of nodes, and validation would visit each of them.
 const MAX_SCHEMA_NODES: usize = 20_000;
-/// Keywords that let a schema run unbounded work in the host.
+/// Keywords that can make the host do unbounded work.
 const REFUSED_KEYWORDS: &[&str] =
     &["pattern", "patternProperties", "$dynamicRef", "$recursiveRef", "$dynamicAnchor", "$id", "$anchor"];
 
@@ -17,9 +17,9 @@ const REFUSED_KEYWORDS: &[&str] =
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
 pub struct ConfigError {
-    /// JSON Pointer to the offending field; empty for the whole.
+    /// JSON Pointer to the wrong field. Empty for the whole configuration.
     pub field: String,
-    /// What is wrong with it and what is allowed.
+    /// What is wrong with the field, and what is allowed.
     pub detail: String,
 }
 
@@ -31,11 +31,11 @@ pub struct ConfigSchema {
 }
 
 impl ConfigSchema {
-    /// Reads a schema as a descriptor carries it.
+    /// Parses the schema of a descriptor.
     ///
     /// # Errors
     ///
-    /// A sentence that names the rule which it breaks.
+    /// A sentence that names the rule that the schema breaks.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.len() > MAX_SCHEMA_BYTES {
             return Err(format!(
@@ -58,17 +58,17 @@ impl ConfigSchema {
         Ok(parsed)
     }
 
-    /// The schema as JSON, for people and programs that make configurations.
+    /// Returns the schema as JSON, for people and programs that write configurations.
     #[must_use]
     pub const fn as_json(&self) -> &Value {
         &self.schema
     }
 
-    /// Fills the defaults in and checks the whole.
+    /// Fills in the defaults and checks the whole configuration.
     ///
     /// # Errors
     ///
-    /// The first offence, with the JSON Pointer of its field.
+    /// The first violation, with the JSON Pointer of its field.
     pub fn resolve(&self, given: Option<&Value>) -> Result<Value, ConfigError> {
         let mut config = given.cloned().unwrap_or_else(|| Value::Object(Map::new()));
         if !config.is_object() {
@@ -85,13 +85,13 @@ impl ConfigSchema {
     }
 }
 
-/// Where a reference points. Only definitions of the schema itself can be referred to.
+/// Returns the target of a reference. A schema may refer only to its own definitions.
 fn definition<'a>(root: &'a Value, reference: &str) -> Option<&'a Value> {
     let name = reference.strip_prefix("#/$defs/")?;
     if name.contains(['/', '~', '%']) { None } else { root.get("$defs")?.get(name) }
 }
 
-/// Counts nodes with references written out, and refuses cycles and refused keywords.
+/// Counts nodes with all references expanded, and refuses cycles and refused keywords.
 fn check_nodes<'a>(
     root: &'a Value,
     node: &'a Value,

@@ -1,6 +1,6 @@
-//! Takes from the compiling child what compiling needs nothing of: files, sockets, other processes. What a
-//! component makes of a defect of the compiler then stays in a process that can read its component, write
-//! native code, and nothing else. The kernel sees to it (seccomp): only the calls below are let through.
+//! Denies the compiling child everything that compiling does not need: files, sockets, other processes. If a
+//! component exploits a defect of the compiler, the damage stays in a process that can only read its component and
+//! write native code. The kernel enforces this (seccomp): it permits only the system calls listed below.
 
 use std::{collections::BTreeMap, process};
 
@@ -9,7 +9,8 @@ use seccompiler::{
     TargetArch, apply_filter,
 };
 
-/// Memory, threads, locks, clocks, signals of its own, and what is open already: standard input, output and error.
+/// System calls for memory, threads, locks, clocks, the process's own signals and the files that are already open:
+/// standard input, output and error.
 const ALLOWED: &[libc::c_long] = &[
     libc::SYS_read,
     libc::SYS_readv,
@@ -53,7 +54,7 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_rt_sigreturn,
     libc::SYS_sigaltstack,
     libc::SYS_restart_syscall,
-    // The names of threads.
+    // Sets the names of threads.
     libc::SYS_prctl,
     #[cfg(target_arch = "x86_64")]
     libc::SYS_poll,
@@ -64,10 +65,10 @@ const ALLOWED: &[libc::c_long] = &[
 /// Why a process is not confined.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unconfined {
-    /// The filter knows no such processor.
+    /// The filter does not support this processor.
     #[error("there is no filter of system calls for {}", std::env::consts::ARCH)]
     Processor,
-    /// The kernel has none, or does not let this process have it.
+    /// The kernel has no such filter, or does not let this process use it.
     #[error("the kernel takes no filter of system calls: {0}")]
     Kernel(#[from] seccompiler::Error),
     /// A defect of this program.
@@ -75,12 +76,12 @@ pub(crate) enum Unconfined {
     Filter(#[from] seccompiler::BackendError),
 }
 
-/// Confines this process, and the threads that it will start, for good. Other calls than those allowed fail with
-/// `EPERM`, as on a machine where this user may nothing.
+/// Confines this process permanently, and all threads that it starts later. All other system calls fail with
+/// `EPERM`, as if the user had no permission.
 pub(crate) fn confine() -> Result<(), Unconfined> {
     let processor = TargetArch::try_from(std::env::consts::ARCH).map_err(|_| Unconfined::Processor)?;
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = ALLOWED.iter().map(|call| (*call, Vec::new())).collect();
-    // Signals to itself, as `abort` sends them, and limits of its own.
+    // Signals that the process sends to itself, as `abort` does, and its own limits.
     rules.insert(libc::SYS_tgkill, vec![first_is(process::id().into())?]);
     rules.insert(libc::SYS_prlimit64, vec![first_is(0)?]);
     let refuse = SeccompAction::Errno(libc::EPERM.unsigned_abs());
@@ -89,7 +90,7 @@ pub(crate) fn confine() -> Result<(), Unconfined> {
     Ok(apply_filter(&program)?)
 }
 
-/// Calls whose first argument is this.
+/// Matches calls whose first argument is `value`.
 fn first_is(value: u64) -> Result<SeccompRule, seccompiler::BackendError> {
     let condition = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)?;
     SeccompRule::new(vec![condition])
@@ -108,7 +109,7 @@ mod tests {
 
     use super::*;
 
-    /// Names the test below to itself, started again.
+    /// The environment variable that tells the test below that it was started again.
     const WITHIN: &str = "EASYSIGHT_TEST_CONFINED";
 
     fn denied<T>(what: &str, tried: std::io::Result<T>) {
@@ -118,7 +119,7 @@ mod tests {
         }
     }
 
-    /// A process cannot be freed again, so that this test starts itself in another one.
+    /// A process cannot leave its confinement, so this test starts itself in another process.
     #[test]
     fn a_confined_process_has_no_files_no_sockets_and_no_processes() {
         if env::var_os(WITHIN).is_none() {
@@ -137,7 +138,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let file = env::current_exe().unwrap();
         if let Err(error) = confine() {
-            // Only a kernel without it is an excuse.
+            // Only a kernel without seccomp is an excuse.
             assert!(matches!(error, Unconfined::Kernel(_)), "{error}");
             println!("UNCONFINED: {error}");
             return;
@@ -153,7 +154,7 @@ mod tests {
             denied("another program", Command::new("/bin/true").status());
         };
         everything.clone()();
-        // In threads too, which compiling has; and they end as they should.
+        // The compiler uses threads, so threads must be confined too. They must also end normally.
         thread::spawn(everything).join().unwrap();
     }
 }

@@ -1,35 +1,35 @@
-//! The version of the contract that this host serves, and what it grants.
+//! The version of the contract that this host serves, and the imports that it grants.
 //!
-//! A component names the version that it was built for with everything that it imports:
-//! `easysight:diagnosis/video@1.0.0`. Within a major version functions and interfaces are only added, so a host
-//! serves its own minor version and all before it: the linker gives a component of 1.0 what is linked as 1.1.
-//! It would do so the other way round too, as long as every single function happens to be there; what is newer
-//! than the host is therefore refused here, by its version.
+//! Every import of a component names the contract version that the component was built for:
+//! `easysight:diagnosis/video@1.0.0`. Within a major version functions and interfaces are only added. So a host
+//! serves its own minor version and all earlier ones: the linker accepts what is linked as 1.1 for a component of
+//! 1.0. The linker would also accept a component of 1.1 on a host of 1.0 if every function that the component uses
+//! happens to exist. This module therefore refuses components that are newer than the host by their version.
 
 use semver::Version;
 
 use crate::LoadError;
 
 const PACKAGE: &str = "easysight:diagnosis/";
-/// WASI as far as it is linked, in any version that is compatible with 0.2.
+/// The parts of WASI that are linked, in any version that is compatible with 0.2.
 const WASI: &[&str] =
     &["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/", "wasi:random/", "wasi:sockets/"];
 const WASI_VERSIONS: &str = "0.2.";
 
-/// A version of the contract, as a host knows it.
+/// A version of the contract that a host serves.
 #[derive(Debug)]
 pub(crate) struct Contract {
     pub(crate) version: Version,
-    /// Interfaces that a plugin may import.
+    /// The interfaces that a plugin may import.
     pub(crate) interfaces: &'static [&'static str],
 }
 
 impl Contract {
-    /// That of `wit/`.
+    /// The contract in `wit/`.
     pub(crate) const CURRENT: Self =
         Self { version: Version::new(1, 2, 0), interfaces: &["types", "video", "baseline", "log"] };
 
-    /// The name under which an interface is linked.
+    /// Returns the name under which an interface is linked.
     pub(crate) fn interface(&self, name: &str) -> String {
         format!("{PACKAGE}{name}@{}", self.version)
     }
@@ -46,12 +46,13 @@ impl Contract {
             let is_wasi = WASI.iter().any(|package| interface.starts_with(package));
             return if is_wasi && version.starts_with(WASI_VERSIONS) { Ok(()) } else { Err(foreign()) };
         };
-        // First: an interface that is unknown here may be there in the version that it needs.
+        // The version is checked first, because an interface that is unknown here may exist in the version that
+        // the plugin needs.
         self.serve(version.parse().map_err(|_| foreign())?)?;
         if self.interfaces.contains(&own) { Ok(()) } else { Err(foreign()) }
     }
 
-    /// Whether the name of an export is that of this interface of the contract, in whatever version.
+    /// Returns true if the name of an export is this interface of the contract, in any version.
     pub(crate) fn is_interface(&self, export: &str, interface: &str) -> bool {
         let own = export.strip_prefix(PACKAGE).and_then(|rest| rest.strip_prefix(interface));
         own.is_some_and(|rest| rest.starts_with('@'))
@@ -61,7 +62,7 @@ impl Contract {
     ///
     /// # Errors
     ///
-    /// [`LoadError::OtherContract`], or [`LoadError::WrongWorld`] where it names no version.
+    /// [`LoadError::OtherContract`], or [`LoadError::WrongWorld`] if the export names no version.
     pub(crate) fn check_version(&self, export: &str) -> Result<(), LoadError> {
         let version = export.split_once('@').and_then(|(_, version)| version.parse().ok());
         self.serve(version.ok_or_else(|| LoadError::WrongWorld(export.chars().take(200).collect()))?)
@@ -75,7 +76,7 @@ impl Contract {
     }
 
     fn serves(&self, needed: &Version) -> bool {
-        // A draft is compatible with nothing.
+        // A pre-release version is compatible with nothing.
         needed.pre.is_empty() && needed.major == self.version.major && needed.minor <= self.version.minor
     }
 }

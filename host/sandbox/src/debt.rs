@@ -1,41 +1,42 @@
-//! What calls of WASI cost, and what of it is not paid yet. Their code is the engine's and cannot reach the
-//! store's fuel, so it only notes what was done; it is paid with the next call of the contract, and at the
-//! end at the latest. So the sum is the same on every machine.
+//! Counts the fuel that calls of WASI cost and that is not paid yet. The code of these calls belongs to the engine
+//! and cannot access the store's fuel, so it only records the cost. The cost is paid with the next call of the
+//! contract, at the latest at the end of the run. So the sum is the same on every machine.
 
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
 };
 
-/// Fuel of a call as such, of the contract or of WASI: what entering the host costs beside the bytes.
+/// The fuel that each call of the contract or of WASI costs, in addition to the bytes: the cost of entering the
+/// host.
 pub(crate) const CALL_FUEL: u64 = 100;
 
-/// Fuel that one run owes. Clones are the same debt.
+/// The fuel that one run owes. Clones share the same debt.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Debt(Arc<AtomicU64>);
 
 impl Debt {
-    /// A call was made.
+    /// Records one call.
     pub(crate) fn add_call(&self) {
         self.add(CALL_FUEL);
     }
 
-    /// So many bytes were taken or handed over.
+    /// Records a number of bytes that were received or handed over.
     pub(crate) fn add_bytes(&self, bytes: usize) {
         self.add(bytes as u64);
     }
 
     fn add(&self, fuel: u64) {
-        // No run lives long enough to reach the end of the numbers.
+        // No run lasts long enough to overflow the counter.
         self.0.fetch_add(fuel, Ordering::Relaxed);
     }
 
-    /// What is owed.
+    /// Returns the fuel that is owed.
     pub(crate) fn owed(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// What is owed, which is then paid.
+    /// Returns the fuel that is owed, and sets the debt to zero.
     pub(crate) fn pay(&self) -> u64 {
         self.0.swap(0, Ordering::Relaxed)
     }

@@ -2,12 +2,12 @@
 
 use std::{fmt, str::FromStr};
 
-/// blake3 digest of a component; written as 64 lower-case hexadecimal digits.
+/// The blake3 digest of a component, written as 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
 
 impl Digest {
-    /// The digest of these bytes.
+    /// Returns the digest of bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         Self(*blake3::hash(bytes).as_bytes())
@@ -26,7 +26,7 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// A text that is no digest.
+/// The error for a text that is not a digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is no digest: 64 hexadecimal digits (blake3) are wanted")]
 pub struct ParseDigestError {

@@ -1,4 +1,4 @@
-//! The engine: which WebAssembly it takes, how it meters, where instances live.
+//! Configures the engine: which WebAssembly it accepts, how it meters, and where instances live.
 
 use std::num::NonZero;
 
@@ -11,51 +11,52 @@ use crate::{
     limits::{Limits, MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLES},
 };
 
-/// Stack of a guest's own calls. Rust guests keep a megabyte of shadow stack in linear memory
-/// besides; this is for return addresses and registers.
+/// The stack for a guest's own calls. It holds return addresses and registers. Rust guests also keep a shadow
+/// stack of one megabyte in linear memory.
 pub(crate) const WASM_STACK_BYTES: usize = 512 << 10;
 
-/// The stack that a run has for itself: the guest's, and below it that of the host's functions, which
-/// get what a thread of Rust's has to spare.
+/// The whole stack of a run: the guest's stack, and below it the stack of the host's functions, which is as large
+/// as the stack of a Rust thread (2 MiB).
 const STACK_BYTES: usize = WASM_STACK_BYTES + (2 << 20);
 
-/// Frames of a plugin's stack that are told when it fails, innermost first: enough to reach from there
-/// to `diagnose` in a plugin that does not recurse without end.
+/// The maximum number of reported stack frames when a plugin fails, innermost first. The number is large enough to
+/// reach `diagnose` in a plugin without endless recursion.
 const MAX_STACK_FRAMES: NonZero<usize> = NonZero::<usize>::MIN.saturating_add(127);
 
-/// The price of each instruction, written down so that fuel stays comparable when the engine is
-/// upgraded; a test pins its hash.
+/// Returns the price of each instruction. The prices are fixed here so that fuel stays comparable when the engine
+/// is upgraded. A test pins the hash of the prices.
 pub(crate) fn operator_cost() -> OperatorCost {
     let mut cost = OperatorCost::new();
-    // Growing memory maps pages of 64 KiB that are zeroed at their first use: dear, and bounded by
-    // the memory limit besides.
+    // Growing memory maps pages of 64 KiB, which are zeroed at their first use. This is expensive. The memory
+    // limit bounds it too.
     cost.variable.memory_grow_per_page = u8::MAX;
     cost
 }
 
-/// Names the prices in force, in 16 hexadecimal digits: fuel is comparable where it is the same.
+/// Returns a hash of the prices in force, in 16 hexadecimal digits. Fuel of two runs is comparable if their hashes
+/// are equal.
 pub(crate) fn fuel_prices() -> String {
-    // Those of the host: a call, a byte, a byte of RGB.
+    // The host's prices: for a call, for a byte, for a byte of RGB.
     let of_host = [CALL_FUEL, 1, RGB_BYTE_FUEL];
     let prices = blake3::hash(format!("{:?} {of_host:?} for WASI too", operator_cost()).as_bytes()).to_hex();
     prices.chars().take(16).collect()
 }
 
-/// What the compiler and the running engine must agree on. Every proposal that the contract does
-/// not need is off: what is not there cannot be attacked.
+/// Returns the settings on which the compiler and the running engine must agree. Every WebAssembly proposal that
+/// the contract does not need is off, because a disabled feature cannot be attacked.
 fn base_config() -> Config {
     let mut config = Config::new();
     config
         .consume_fuel(true)
         .operator_cost(operator_cost())
-        // The deadline is kept by fuel, see `crate::watch`: a check of its own at the head of every loop
-        // would cost a good part of what a loop over pixels does.
+        // The deadline is enforced through fuel, see `crate::watch`. A separate check at the head of every loop
+        // would make loops over pixels considerably slower.
         .epoch_interruption(false)
         .max_wasm_stack(WASM_STACK_BYTES)
         .async_stack_size(STACK_BYTES)
-        // Off: three instructions after every one of floating point. Sameness is promised for one
-        // architecture, and there the bits of a NaN follow from the operands and their order, which the
-        // compiler does not choose by the features of a processor.
+        // Off, because it adds three instructions after every floating-point instruction. Equal results are
+        // promised only for one architecture. There the bits of a NaN depend on the operands and their order, and
+        // the compiler does not choose that order by the features of a processor.
         .cranelift_nan_canonicalization(false)
         .wasm_component_model(true)
         .wasm_simd(true)
@@ -75,14 +76,15 @@ fn base_config() -> Config {
     config
 }
 
-/// The engine of the compiling child: no pool, whose reserved address space would break its limit.
+/// Returns the engine of the compiling child. It has no pool, because the pool's reserved address space would
+/// exceed the child's limit.
 pub(crate) fn compiling() -> Result<Engine, SandboxError> {
     let mut config = base_config();
     config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
     Engine::new(&config).map_err(SandboxError::Engine)
 }
 
-/// The engine that runs plugins: slots for `concurrency` of them, each as large as `limits` grants.
+/// Returns the engine that runs plugins. It has slots for `concurrency` plugins, each as large as `limits` allows.
 pub(crate) fn running(limits: &Limits, concurrency: u32) -> Result<Engine, SandboxError> {
     let slots = concurrency.max(1);
     let mut pool = PoolingAllocationConfig::new();
@@ -98,12 +100,12 @@ pub(crate) fn running(limits: &Limits, concurrency: u32) -> Result<Engine, Sandb
         .max_memories_per_module(1)
         .max_memory_size(limits.memory_bytes)
         .table_elements(limits.table_elements)
-        // Sizes of the engine's own records of an instance; scripting runtimes have large ones.
+        // Sizes of the engine's own data about an instance. Scripting runtimes need large ones.
         .max_component_instance_size(4 << 20)
         .max_core_instance_size(4 << 20)
         .max_unused_warm_slots(slots)
-        // Pages up to here are zeroed in place when an instance ends, rather than given back to
-        // the system and faulted in again by the next one.
+        // Pages up to this size are zeroed in place when an instance ends. Otherwise they would be returned to the
+        // system, and the next instance would fault them in again.
         .linear_memory_keep_resident(2 << 20)
         .table_keep_resident(64 << 10)
         .pagemap_scan(Enabled::Auto);
@@ -116,9 +118,9 @@ pub(crate) fn running(limits: &Limits, concurrency: u32) -> Result<Engine, Sandb
 mod tests {
     use super::*;
 
-    /// Fuel is written down with findings and compared over years. Where this fails after an upgrade
-    /// of the engine, prices have changed: set them back in [`operator_cost`], or raise the version
-    /// of the plugins' contract and say so.
+    /// Fuel is stored with findings and compared over years. If this test fails after an upgrade of the engine,
+    /// prices have changed: restore them in [`operator_cost`], or raise the version of the plugins' contract and
+    /// announce the change.
     #[test]
     fn the_price_of_instructions_stays_what_it_was() {
         assert_eq!(fuel_prices(), "e9f17f713a3c4fe7");

@@ -1,4 +1,4 @@
-//! What can go wrong: loading a plugin apart from running it.
+//! The errors of the sandbox. Errors of loading a plugin are separate from failures of running it.
 
 use std::{io, path::PathBuf, time::Duration};
 
@@ -9,66 +9,66 @@ use crate::{Digest, contract::Contract, limits::Overrun};
 /// Why the sandbox itself could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
-    /// The engine refused its configuration, or this machine lacks what it needs.
+    /// The engine refused its configuration, or this machine lacks something that the engine needs.
     #[error("the WebAssembly engine does not start: {0:#}")]
     Engine(wasmtime::Error),
-    /// A directory or file of its own could not be used.
+    /// One of the sandbox's own directories or files could not be used.
     #[error("{path}: {source}", path = path.display())]
     Io {
         /// The directory or file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
 }
 
-/// Why a component is no usable plugin. Each names the rule and what broke it.
+/// Why a component is not a usable plugin. Each message names the rule and what broke it.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// Neither a component nor anything near it.
+    /// The bytes are not a WebAssembly component.
     #[error("not a WebAssembly component: {0}")]
     NotAComponent(String),
-    /// Compiled code from elsewhere is never run.
+    /// The bytes are precompiled code. Compiled code from elsewhere is never run.
     #[error("this is precompiled native code, which is never accepted; publish the component itself")]
     Precompiled,
-    /// A core module that was not made a component.
+    /// A core module that was not turned into a component.
     #[error(
         "a core WebAssembly module, not a component: build it with the linker `wasm-component-ld`, \
          `cargo component build`, or turn it into one with `wasm-tools component new`"
     )]
     CoreModule,
-    /// Larger than is granted.
+    /// The component is larger than allowed.
     #[error("{what}: {found}, at most {granted} are granted")]
     TooLarge {
         /// What is too large.
         what: &'static str,
-        /// How large it is.
+        /// The actual size.
         found: u64,
-        /// How large it may be.
+        /// The maximum size.
         granted: u64,
     },
     /// An import that the contract does not grant.
     #[error("it imports `{0}`, which the contract does not grant")]
     ForeignImport(String),
-    /// It was built for a version of the contract that this host does not serve.
+    /// The component was built for a version of the contract that this host does not serve.
     #[error(
         "it was built for version {needed} of the contract `easysight:diagnosis`, and this host knows version \
          {known}: {remedy}",
         remedy = remedy(needed, known)
     )]
     OtherContract {
-        /// The version that it was built for.
+        /// The version that the component was built for.
         needed: Version,
-        /// The version of this host.
+        /// The version that this host serves.
         known: Version,
     },
-    /// The exports are not those of the contract.
+    /// The exports do not match the contract.
     #[error("it does not fit the world `{world}`: {0}", world = Contract::CURRENT.interface("plugin"))]
     WrongWorld(String),
-    /// Compiling failed or went beyond its bounds.
+    /// Compiling failed or exceeded its limits.
     #[error("it does not compile: {0}")]
     Compile(String),
-    /// Compiling took more time than it may.
+    /// Compiling took longer than allowed.
     #[error("compiling it took longer than {} s", .0.as_secs())]
     CompileTimeout(Duration),
     /// `describe` failed.
@@ -77,18 +77,18 @@ pub enum LoadError {
     /// `explanations` failed.
     #[error("its `explanations` failed: {0}")]
     Explanations(RunFailure),
-    /// What it says of itself breaks a rule.
+    /// The descriptor or the explanations of the plugin break a rule.
     #[error("its descriptor is refused: {0}")]
     Descriptor(String),
-    /// The bytes are not those that the digest names.
+    /// The bytes do not have the expected digest.
     #[error("its bytes have the digest {found}, not {wanted}; the file was changed or damaged")]
     DigestMismatch {
-        /// The digest that was asked for.
+        /// The requested digest.
         wanted: Digest,
-        /// The digest of what is there.
+        /// The actual digest of the bytes.
         found: Digest,
     },
-    /// There is no such plugin.
+    /// The plugin does not exist in the store.
     #[error("there is no plugin {0} here")]
     NotFound(Digest),
     /// A file could not be read or written.
@@ -96,77 +96,76 @@ pub enum LoadError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
 }
 
-/// What to do about a plugin of another version of the contract.
+/// Returns what to do about a plugin of another version of the contract.
 fn remedy(needed: &Version, known: &Version) -> String {
     let anew = format!("build the plugin for {}.{} of it", known.major, known.minor);
     if needed > known { format!("update EasySight here, or {anew}") } else { anew }
 }
 
-/// Why a run gave no report. [`RunFailure::kind`] is the stable word for programs; the message is
-/// for people.
+/// Why a run gave no report. [`RunFailure::kind`] is the stable word for programs. The message is for people.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum RunFailure {
-    /// The plugin says that the configuration makes no sense, or its schema does.
+    /// The plugin or its schema refuses the configuration.
     #[error("the configuration is refused: {0}")]
     InvalidConfig(String),
-    /// The plugin says that the clip lacks what it needs.
+    /// The plugin reports that the clip lacks something that it needs.
     #[error("the clip does not do: {0}")]
     UnsupportedClip(String),
-    /// The plugin cannot tell.
+    /// The plugin cannot decide from this clip.
     #[error("{0}")]
     Inconclusive(String),
     /// The plugin reports a defect of its own.
     #[error("the plugin reports a defect of its own: {0}")]
     Internal(String),
-    /// It used up its fuel.
+    /// The plugin used up its fuel.
     #[error("the plugin used up its fuel of {0}")]
     FuelExhausted(u64),
-    /// It was still running at its deadline.
+    /// The plugin was still running at its deadline.
     #[error("the plugin was stopped: it ran longer than {} ms", .0.as_millis())]
     TimedOut(Duration),
-    /// Nobody waits for its report any more.
+    /// The run was stopped because nobody waits for its report any more.
     #[error("the plugin was stopped: its job is given up")]
     Stopped,
-    /// It wanted more memory than is granted.
+    /// The plugin wanted more memory than the limit.
     #[error("the plugin wanted {wanted} bytes of memory, {granted} are granted")]
     MemoryExceeded {
-        /// What it would have had.
+        /// The total that the plugin wanted.
         wanted: usize,
-        /// What it may have.
+        /// The limit.
         granted: usize,
     },
-    /// It wanted more table elements than are granted.
+    /// The plugin wanted more table elements than the limit.
     #[error("the plugin wanted {wanted} table elements, {granted} are granted")]
     TableExceeded {
-        /// What it would have had.
+        /// The total that the plugin wanted.
         wanted: usize,
-        /// What it may have.
+        /// The limit.
         granted: usize,
     },
-    /// It called itself too deeply.
+    /// The calls of the plugin were nested too deeply.
     #[error("the plugin's stack overflowed")]
     StackOverflow,
-    /// It handed over more than is granted in one call.
+    /// The plugin handed over more bytes in one call than the limit.
     #[error("the plugin handed over more than {0} bytes in one call")]
     ResultTooLarge(usize),
-    /// It held more handles than are granted.
+    /// The plugin held more handles than the limit.
     #[error("the plugin held more than {0} handles")]
     TooManyHandles(usize),
-    /// It broke off; a panic of the plugin looks like this.
+    /// The plugin trapped. A panic of the plugin appears as a trap.
     #[error("the plugin broke off: {0}")]
     Trap(String),
-    /// Its report breaks the contract.
+    /// The plugin's report breaks the contract.
     #[error("the plugin's report breaks the contract: {0}")]
     InvalidReport(String),
 }
 
 impl RunFailure {
-    /// The stable word for this kind of failure.
+    /// Returns the stable word for this kind of failure.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -187,7 +186,7 @@ impl RunFailure {
         }
     }
 
-    /// Tells an engine's error apart. `last_words` is what the plugin printed or logged last.
+    /// Converts an error of the engine. `last_words` is the last text that the plugin printed or logged.
     pub(crate) fn from_engine(
         error: &wasmtime::Error,
         limits: &crate::Limits,
@@ -212,7 +211,7 @@ impl RunFailure {
         ) {
             return Self::TooManyHandles(limits.handles);
         }
-        // These two have no public type of their own in the engine.
+        // The engine has no public type for these two errors.
         let root = error.root_cause().to_string();
         if root.contains("fuel allocated for hostcalls") {
             return Self::ResultTooLarge(limits.result_bytes);

@@ -1,5 +1,5 @@
-//! What the host gives a plugin: the pixels of one clip, a small memory, a log. Every call is
-//! charged in fuel for the bytes that it hands over, so that the fuel limit bounds host work too.
+//! Implements the imports of a plugin: the pixels of one clip, a small memory, a log. Every call costs fuel for
+//! the bytes that it hands over, so the fuel limit also bounds the work of the host.
 
 use std::{sync::Arc, time::Instant};
 
@@ -24,10 +24,10 @@ use crate::{
     stop::Stop,
 };
 
-/// Fuel of a byte of RGB, which is computed, not copied.
+/// The fuel for one byte of RGB. It costs more than other bytes because RGB is computed, not copied.
 pub(crate) const RGB_BYTE_FUEL: u64 = 4;
 
-/// What a handle `clip` of a guest stands for: the one clip of its store.
+/// The host's side of a guest's `clip` handle. Every handle stands for the one clip of its store.
 #[derive(Debug)]
 #[expect(unreachable_pub, reason = "the generated bindings name it in public")]
 pub struct ClipHandle;
@@ -35,20 +35,20 @@ pub struct ClipHandle;
 /// One line that a plugin wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
-    /// How important the plugin takes it.
+    /// The level that the plugin chose.
     pub level: tracing::Level,
-    /// Without control characters, cut to the limit.
+    /// The text, without control characters and cut to the limit.
     pub text: String,
 }
 
-/// What belongs to one instance, from its birth to its end.
+/// The state of one instance, from its start to its end.
 pub(crate) struct Instance {
     pub(crate) clip: Option<Arc<Clip>>,
     pub(crate) quota: Quota,
     pub(crate) limits: Limits,
     pub(crate) deadline: Instant,
     pub(crate) stop: Stop,
-    /// What calls of WASI cost.
+    /// The unpaid fuel of WASI calls.
     pub(crate) debt: Debt,
     pub(crate) log: Vec<LogLine>,
     pub(crate) dropped_lines: u64,
@@ -60,7 +60,7 @@ pub(crate) struct Instance {
 }
 
 impl WasiView for Instance {
-    /// Every call of WASI begins here.
+    /// The engine calls this function at the beginning of every WASI call.
     fn ctx(&mut self) -> WasiCtxView<'_> {
         self.debt.add_call();
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
@@ -70,8 +70,8 @@ impl WasiView for Instance {
 type Caller<'a> = StoreContextMut<'a, Instance>;
 type Interface<'a> = LinkerInstance<'a, Instance>;
 
-/// Takes the fuel of a call that hands over `bytes`, each of the price `byte_fuel`, and what is owed for calls of
-/// WASI before.
+/// Charges the fuel of a call that hands over `bytes` bytes at `byte_fuel` each, and the unpaid fuel of earlier
+/// WASI calls.
 fn charge(caller: &mut Caller<'_>, bytes: u64, byte_fuel: u64) -> wasmtime::Result<()> {
     let owed = caller.data().debt.pay();
     let price = CALL_FUEL.saturating_add(bytes.saturating_mul(byte_fuel)).saturating_add(owed);
@@ -93,8 +93,8 @@ fn clip(caller: &Caller<'_>) -> wasmtime::Result<Arc<Clip>> {
     caller.data().clip.clone().ok_or_else(|| wasmtime::Error::msg("this call was given no clip"))
 }
 
-/// Samples of a plane at a level, or of a part of it, before anything is computed or copied: the
-/// price is known first. A request that will be refused costs the call alone.
+/// Returns the number of samples of a plane at a level. The price of a call is known before the host computes or
+/// copies anything. A request that will be refused costs only the call.
 fn plane_bytes(clip: &Clip, plane: ClipPlane, level: u32) -> u64 {
     clip.size(plane, level).map_or(0, |(width, height)| u64::from(width) * u64::from(height))
 }
@@ -233,8 +233,8 @@ fn link_log(log: &mut Interface<'_>) -> wasmtime::Result<()> {
 }
 
 impl Instance {
-    /// Keeps one line, or counts it as dropped. Control characters would let a plugin forge other
-    /// lines of the operator's log or drive the terminal.
+    /// Stores one line, or counts the line as dropped. Control characters are replaced, because with them a plugin
+    /// could forge other lines of the operator's log or control the terminal.
     pub(crate) fn write_log(&mut self, level: tracing::Level, line: &str) {
         if self.log.len() >= self.limits.log_lines as usize {
             self.dropped_lines = self.dropped_lines.saturating_add(1);

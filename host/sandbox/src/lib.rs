@@ -1,9 +1,9 @@
-//! Runs diagnosis plugins, WebAssembly components that nobody trusts, on clips.
+//! Runs diagnosis plugins on clips. Plugins are WebAssembly components that nobody trusts.
 //!
-//! [`Sandbox::load`] makes a [`Plugin`] of a component; [`Plugin::run`] gives it one clip and takes
-//! its report. What a plugin may do is the contract in `wit/`, what it may use are its [`Limits`];
-//! an overrun is a [`RunFailure`] of its own kind and touches nothing else. The same clip, digest
-//! and configuration give the same finding and fuel on every machine of an architecture.
+//! [`Sandbox::load`] turns a component into a [`Plugin`]. [`Plugin::run`] gives the plugin one clip and returns
+//! its report. The contract in `wit/` defines what a plugin may do. [`Limits`] defines how much it may use. An
+//! overrun is a [`RunFailure`] of its own kind and affects nothing else. The same clip, digest and configuration
+//! give the same finding and use the same fuel on every machine of an architecture.
 
 mod bindings;
 mod cache;

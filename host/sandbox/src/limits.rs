@@ -1,37 +1,37 @@
-//! What a run of a plugin may use, and the accountant that holds it to that.
+//! The limits of a plugin's run, and the quota that enforces those of memory and tables.
 
 use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 
-/// What a single call of a plugin may use. Every overrun ends the call with an error of its own
-/// kind and leaves everything else untouched.
+/// The limits of a single call of a plugin. Every overrun ends the call with an error of its own kind and affects
+/// nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Fuel: one unit a WebAssembly instruction, one a byte of bulk memory work, one a byte that
-    /// the host hands over (four for a byte of RGB).
+    /// Fuel: one unit for each WebAssembly instruction, one for each byte of bulk memory work, and one for each
+    /// byte that the host hands over (four for a byte of RGB).
     pub fuel: u64,
-    /// Linear memory in bytes, all memories of the plugin together.
+    /// Linear memory in bytes, the sum of all memories of the plugin.
     pub memory_bytes: usize,
-    /// Wall clock, including time spent in the host on the plugin's behalf. Kept to one
+    /// Elapsed time, including the time that the host works for the plugin. The limit is kept to within one
     /// [`BEAT`].
     pub timeout: Duration,
-    /// Elements of all tables together.
+    /// Table elements, the sum of all tables.
     pub table_elements: usize,
     /// Bytes that the plugin may hand to the host in one call: its descriptor, its report, a log line.
     pub result_bytes: usize,
-    /// Handles alive at the same time.
+    /// Handles that exist at the same time.
     pub handles: usize,
-    /// Lines written to the log; further ones are counted and dropped.
+    /// Lines in the log. Further lines are counted and dropped.
     pub log_lines: u32,
-    /// Bytes of one line; the rest is cut off.
+    /// Bytes of one log line. The rest is cut off.
     pub log_line_bytes: usize,
     /// Bytes of the baseline.
     pub baseline_bytes: usize,
 }
 
 impl Default for Limits {
-    /// Room for a plugin that looks at every pixel of a few seconds of 1080p several times.
+    /// Enough for a plugin that reads every pixel of a few seconds of 1080p several times.
     fn default() -> Self {
         Self {
             fuel: 2_000_000_000,
@@ -48,8 +48,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The lesser of the two in every respect: a task may ask for less than the node's ceiling,
-    /// never for more.
+    /// Returns the smaller value of each limit: a task may request less than the node's ceiling, but never more.
     #[must_use]
     pub fn at_most(self, ceiling: Self) -> Self {
         Self {
@@ -66,16 +65,17 @@ impl Limits {
     }
 }
 
-/// How closely the wall-clock limit is kept: what goes on in a plugin longer than this is interrupted to look.
+/// The precision of the time limit: a plugin that runs longer than this is interrupted, and its deadline is
+/// checked.
 pub const BEAT: Duration = Duration::from_millis(10);
 
-/// Core modules, memories and tables of one component. Components of scripting languages link a
-/// dozen or two of modules around one memory.
+/// Core modules, memories and tables of one component. Components of scripting languages link one or two dozen
+/// modules around one memory.
 pub(crate) const MAX_CORE_INSTANCES: u32 = 64;
 pub(crate) const MAX_MEMORIES: u32 = 4;
 pub(crate) const MAX_TABLES: u32 = 32;
 
-/// A limit that a plugin ran into.
+/// A limit that a plugin exceeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Overrun {
     #[error("out of fuel")]
@@ -90,8 +90,8 @@ pub(crate) enum Overrun {
     Table { wanted: usize, granted: usize },
 }
 
-/// Sums what all memories and tables of one store hold, since the engine's own limits are kept for
-/// each of them apart.
+/// Counts what all memories and tables of one store hold together, because the engine's own limits apply to each
+/// memory and table separately.
 #[derive(Debug)]
 pub(crate) struct Quota {
     memory_limit: usize,

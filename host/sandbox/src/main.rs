@@ -1,5 +1,4 @@
-//! The compiling child as a program of its own, for tests and for hosts that cannot start
-//! themselves again.
+//! The compiling child as a separate program, for tests and for hosts that cannot start themselves again.
 
 use std::process::ExitCode;
 

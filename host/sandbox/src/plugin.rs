@@ -1,4 +1,4 @@
-//! One plugin, ready to run: each call in an instance of its own, under limits.
+//! A loaded plugin. Each call runs in an instance of its own, under limits.
 
 use std::{
     fmt,
@@ -30,49 +30,49 @@ use crate::{
     wasi, watch,
 };
 
-/// What a run is given.
+/// The input of a run.
 #[derive(Debug, Clone)]
 pub struct RunInput {
     /// The clip to judge.
     pub clip: Arc<Clip>,
-    /// A configuration that [`Plugin::resolve_config`] gave.
+    /// A configuration that [`Plugin::resolve_config`] returned.
     pub config: Arc<str>,
-    /// What the run may use; never more than the sandbox grants.
+    /// The limits of the run. The sandbox's own limits apply too.
     pub limits: Limits,
-    /// What the plugin stored in its last run on this camera.
+    /// The baseline that the plugin stored in its last run on this camera.
     pub baseline: Option<Bytes>,
 }
 
-/// What a run gave and what it used.
+/// The result of a run, and what the run used.
 #[derive(Debug)]
 pub struct RunOutcome {
-    /// The report, or why there is none.
+    /// The report, or why there is no report.
     pub result: Result<Report, RunFailure>,
-    /// Fuel used, also by a run that failed.
+    /// The fuel used. Failed runs count too.
     pub fuel: u64,
-    /// Wall clock, instantiation included.
+    /// The elapsed time, including instantiation.
     pub elapsed: Duration,
-    /// Bytes of pixels and other data handed to the plugin.
+    /// The bytes of pixels and other data handed to the plugin.
     pub bytes_handed_over: u64,
-    /// Linear memory that the plugin held in the end.
+    /// The linear memory that the plugin held at its end, in bytes.
     pub memory_bytes: usize,
-    /// What the plugin logged.
+    /// The lines that the plugin logged.
     pub log: Vec<LogLine>,
-    /// Log lines beyond the limit.
+    /// The number of log lines dropped because of the limit.
     pub dropped_log_lines: u64,
-    /// What the plugin wants to remember; set only where the run succeeded.
+    /// The baseline that the plugin wants to store. Only set if the run succeeded.
     pub baseline: Option<Bytes>,
-    /// Where the engine stopped the plugin, innermost first; empty where the plugin answered.
+    /// The stack where the engine stopped the plugin, innermost function first. Empty if the plugin answered.
     pub stack: Vec<StackFrame>,
 }
 
-/// A loaded plugin. Cheap to share; every run has an instance of its own and leaves nothing behind.
+/// A loaded plugin. It is cheap to share. Every run has an instance of its own and leaves nothing behind.
 pub struct Plugin {
     digest: Digest,
     version: semver::Version,
     descriptor: Descriptor,
     explanations: Vec<Explanation>,
-    /// The export that was asked for them.
+    /// The name of the export that returned the explanations.
     causes: Option<String>,
     schema: ConfigSchema,
     pre: PluginPre<Instance>,
@@ -90,9 +90,9 @@ impl fmt::Debug for Plugin {
 }
 
 impl Plugin {
-    /// Links compiled code to the contract, asks it what it is, and checks the answer.
+    /// Links compiled code to the contract, calls `describe` and checks the answer.
     pub(crate) fn new(shared: Arc<Shared>, digest: Digest, component: &Component) -> Result<Self, LoadError> {
-        // Also of code from the cache, which a host that knew another contract may have put there.
+        // Code from the cache is checked too, because a host of another contract version may have stored it.
         for (name, import) in component.component_type().imports(&shared.engine) {
             if !matches!(import.ty, ComponentItem::Type(_) | ComponentItem::Resource(_)) {
                 shared.contract.check(name)?;
@@ -121,59 +121,60 @@ impl Plugin {
         Ok(Self { digest, version, descriptor, explanations, causes, schema, pre, shared })
     }
 
-    /// Its name among programs.
+    /// Returns the digest, which identifies the plugin.
     #[must_use]
     pub const fn digest(&self) -> Digest {
         self.digest
     }
 
-    /// Its version.
+    /// Returns the version.
     #[must_use]
     pub const fn version(&self) -> &semver::Version {
         &self.version
     }
 
-    /// What it says of itself; checked.
+    /// Returns the descriptor, already checked.
     #[must_use]
     pub const fn descriptor(&self) -> &Descriptor {
         &self.descriptor
     }
 
-    /// What it says that its findings explain of others'; checked. Empty where it says nothing.
+    /// Returns which findings of other diagnoses this plugin's findings explain, already checked. Empty if the
+    /// plugin declares none.
     #[must_use]
     pub fn explanations(&self) -> &[Explanation] {
         &self.explanations
     }
 
-    /// The schema of its configuration.
+    /// Returns the schema of the configuration.
     #[must_use]
     pub const fn schema(&self) -> &ConfigSchema {
         &self.schema
     }
 
-    /// Checks a configuration and fills the defaults in.
+    /// Checks a configuration and fills in the defaults.
     ///
     /// # Errors
     ///
-    /// The first offence against the schema.
+    /// [`ConfigError`] with the first violation of the schema.
     pub fn resolve_config(&self, given: Option<&Value>) -> Result<Arc<str>, ConfigError> {
         self.schema.resolve(given).map(|config| config.to_string().into())
     }
 
-    /// The ceilings of its runs: what a run has where nobody asks for less.
+    /// Returns the ceilings of the plugin's runs. A run has these limits unless it requests less.
     #[must_use]
     pub fn ceilings(&self) -> Limits {
         self.shared.limits
     }
 
-    /// Judges a clip. Blocks: computes on the calling thread, and waits first where as many plugins
-    /// run already as the sandbox allows at a time.
+    /// Judges a clip. This call blocks: it computes on the calling thread, and first waits if the maximum number
+    /// of plugins is already running in the sandbox.
     #[must_use]
     pub fn run(&self, input: RunInput) -> RunOutcome {
         self.run_until(input, &Stop::new())
     }
 
-    /// The same, with a switch by which the run can be stopped.
+    /// Judges a clip as [`Self::run`] does. `stop` can stop the run.
     #[must_use]
     pub fn run_until(&self, input: RunInput, stop: &Stop) -> RunOutcome {
         let RunInput { clip, config, limits, baseline } = input;
@@ -209,11 +210,11 @@ impl Plugin {
         }
     }
 
-    /// Instantiates it and calls `describe` again: the least that a call can cost. For measuring.
+    /// Instantiates the plugin and calls `describe` again, which is the cheapest possible call. For measuring.
     ///
     /// # Errors
     ///
-    /// Those of a run.
+    /// [`RunFailure`] if the call fails.
     pub fn probe(&self) -> Result<Descriptor, RunFailure> {
         run(&self.shared, None, self.shared.limits, None, &Stop::new(), async |store| {
             self.pre.instantiate_async(&mut *store).await?.call_describe(store).await
@@ -221,12 +222,12 @@ impl Plugin {
         .result
     }
 
-    /// Calls `describe` as often as this in one instance, which the host itself never does: what a
-    /// plugin says of itself must not depend on what it did before.
+    /// Calls `describe` several times in one instance, which the host itself never does. This shows whether a
+    /// plugin's descriptor depends on earlier calls, which is not allowed.
     ///
     /// # Errors
     ///
-    /// Those of a run.
+    /// [`RunFailure`] if the call fails.
     pub fn describe_repeatedly(&self, times: usize) -> Result<Vec<Descriptor>, RunFailure> {
         run(&self.shared, None, self.shared.limits, None, &Stop::new(), async |store| {
             let bound = self.pre.instantiate_async(&mut *store).await?;
@@ -239,12 +240,12 @@ impl Plugin {
         .result
     }
 
-    /// Asks for its explanations again, several times in one fresh instance. Nothing where it has none to
-    /// give.
+    /// Calls `explanations` again, several times in one fresh instance. Returns an empty list if the plugin does
+    /// not export it.
     ///
     /// # Errors
     ///
-    /// [`RunFailure`] where it fails.
+    /// [`RunFailure`] if the call fails.
     pub fn explain_repeatedly(&self, times: usize) -> Result<Vec<Vec<Explanation>>, RunFailure> {
         let Some(export) = &self.causes else { return Ok(Vec::new()) };
         run(&self.shared, None, self.shared.limits, None, &Stop::new(), async |store| {
@@ -259,7 +260,7 @@ impl Plugin {
     }
 }
 
-/// A failure that the plugin states itself; its sentence is cut and cleaned like any other text.
+/// Converts a failure that the plugin reports itself. Its text is cut and cleaned like any other text.
 fn stated_failure(failure: Failure) -> RunFailure {
     let clean = |text: String| -> String {
         text.chars().take(1_000).map(|c| if c.is_control() { ' ' } else { c }).collect()
@@ -284,7 +285,7 @@ struct Call<T> {
     stack: Vec<StackFrame>,
 }
 
-/// One call in a fresh store.
+/// Makes one call in a fresh store.
 fn run<T>(
     shared: &Shared,
     clip: Option<Arc<Clip>>,
@@ -323,7 +324,7 @@ fn run<T>(
     let called = watch::begin(&mut store, limits.fuel).and_then(|()| watch::drive(call(&mut store)));
     let left = store.get_fuel().unwrap_or(0).checked_sub(debt.owed());
     let result = match called {
-        // Whatever else came of it: a run that cannot pay what it owes went beyond its fuel, on every machine.
+        // Regardless of its result, a run that cannot pay what it owes has exceeded its fuel, on every machine.
         Ok(_) if left.is_none() => Err(Overrun::Fuel.into()),
         Err(error) if left.is_none() && !error.is::<Overrun>() => Err(error.context(Overrun::Fuel)),
         called => called,

@@ -1,5 +1,5 @@
-//! Standard output and standard error of a plugin: the last of what it prints is kept, for the
-//! message of a panic; all else is dropped. Printing is never an error and never grows.
+//! Standard output and standard error of a plugin. The end of the output is kept for the message of a panic, and
+//! the rest is dropped. Printing never fails and never uses more memory.
 
 use std::{
     collections::VecDeque,
@@ -19,12 +19,12 @@ use wasmtime_wasi::{
 
 use crate::debt::Debt;
 
-/// Bytes that are kept.
+/// The number of bytes that are kept.
 const KEPT_BYTES: usize = 1 << 10;
-/// Bytes that are taken at a time.
+/// The number of bytes that are accepted at a time.
 const CHUNK_BYTES: usize = 64 << 10;
 
-/// What was printed last, shared between the streams that print and the host that reads.
+/// The end of the output, shared between the streams that print and the host that reads.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Printed {
     kept: Arc<Mutex<VecDeque<u8>>>,
@@ -32,12 +32,12 @@ pub(crate) struct Printed {
 }
 
 impl Printed {
-    /// Nothing yet; what is printed is owed for.
+    /// Returns an empty output that adds the fuel for every printed byte to `debt`.
     pub(crate) fn on(debt: &Debt) -> Self {
         Self { kept: Arc::default(), debt: debt.clone() }
     }
 
-    /// The kept text; bytes that are no text are replaced.
+    /// Returns the kept text. Bytes that are not UTF-8 are replaced.
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(self.kept.lock().make_contiguous()).into_owned()
     }

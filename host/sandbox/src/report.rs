@@ -1,5 +1,4 @@
-//! The rules that a descriptor and a report must keep. A plugin may lie; what it says is checked
-//! before anybody sees it.
+//! The rules for descriptors and reports. A plugin may lie, so its answers are checked before anybody sees them.
 
 use std::collections::BTreeSet;
 
@@ -12,12 +11,12 @@ const MAX_REGIONS: usize = 256;
 const MAX_SUGGESTIONS: usize = 8;
 const MAX_FRAMES: u32 = 256;
 const MAX_SPAN_MS: u32 = 60_000;
-/// Rounding of a box that touches the picture's edge.
+/// The tolerance for rounding of a region that touches the picture's edge.
 const EDGE_SLACK: f32 = 1e-3;
 
 type Rule = Result<(), String>;
 
-/// Checks what a plugin says of itself, and gives its version.
+/// Checks a descriptor and returns the plugin's version.
 pub(crate) fn check_descriptor(descriptor: &Descriptor) -> Result<semver::Version, String> {
     check_id("the name", &descriptor.name, |c| {
         c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_'
@@ -120,7 +119,7 @@ pub(crate) fn at_most(what: &str, found: usize, granted: usize) -> Rule {
     if found > granted { Err(format!("{found} {what}, at most {granted} are granted")) } else { Ok(()) }
 }
 
-/// Whether ids of diagnoses and names of metrics may have it.
+/// Returns true if ids of diagnoses and names of metrics may contain this character.
 pub(crate) const fn is_diagnosis_char(c: char) -> bool {
     c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'
 }
@@ -132,7 +131,7 @@ pub(crate) fn check_id(what: &str, id: &str, allowed: impl Fn(char) -> bool) -> 
     Ok(())
 }
 
-/// Control characters in a text would let a plugin drive the operator's terminal.
+/// Refuses control characters, because with them a plugin could control the operator's terminal.
 fn check_text(what: &str, text: &Text) -> Rule {
     if text.zh.is_empty() && text.en.is_empty() {
         return Err(format!("{what} is empty in both languages"));
@@ -184,14 +183,14 @@ mod tests {
         }
     }
 
-    /// Why a changed descriptor is refused.
+    /// Returns the reason why a changed descriptor is refused.
     fn refused(change: impl FnOnce(&mut Descriptor)) -> String {
         let mut descriptor = descriptor();
         change(&mut descriptor);
         check_descriptor(&descriptor).unwrap_err()
     }
 
-    /// Why a changed finding is refused.
+    /// Returns the reason why a changed finding is refused.
     fn lie(change: impl FnOnce(&mut Finding)) -> String {
         let mut finding = finding();
         change(&mut finding);

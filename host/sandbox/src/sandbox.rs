@@ -1,4 +1,4 @@
-//! The sandbox as a whole: one engine, one linker, one cache, for all plugins of a process.
+//! The sandbox: one engine, one linker and one cache for all plugins of a process.
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
@@ -15,17 +15,17 @@ use crate::{
     vet, wasi,
 };
 
-/// Sets a sandbox up.
+/// The settings of a sandbox.
 #[derive(Debug, Clone)]
 pub struct SandboxConfig {
-    /// Ceilings of every run.
+    /// The ceilings of every run.
     pub limits: Limits,
-    /// Plugins that run at the same time, at the most; a further one waits.
+    /// The maximum number of plugins that run at the same time. Further runs wait.
     pub concurrency: u32,
-    /// Where compiled code is kept; none to compile anew at each start.
+    /// The directory for compiled code. With none, plugins are compiled again at each start.
     pub cache_dir: Option<PathBuf>,
-    /// Who compiles; none for the running program, which must call
-    /// [`crate::compiler_main`] first thing.
+    /// The compiler. With none, the running program compiles: it must call [`crate::compiler_main`] at the very
+    /// beginning.
     pub compiler: Option<Compiler>,
 }
 
@@ -42,7 +42,7 @@ impl Default for SandboxConfig {
     }
 }
 
-/// What all plugins of a sandbox share.
+/// The state that all plugins of a sandbox share.
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
     pub(crate) linker: Linker<Instance>,
@@ -53,7 +53,7 @@ pub(crate) struct Shared {
     compiler: Compiler,
 }
 
-/// Runs plugins. One a process is enough: its plugins share the engine's pool.
+/// Runs plugins. One sandbox for each process is enough, because its plugins share the engine's pool.
 #[derive(Clone)]
 pub struct Sandbox {
     shared: Arc<Shared>,
@@ -70,13 +70,13 @@ impl Sandbox {
     ///
     /// # Errors
     ///
-    /// [`SandboxError`] where the engine does not start on this machine or the cache directory
-    /// cannot be used.
+    /// [`SandboxError`] if the engine does not start on this machine or the cache directory cannot be used.
     pub fn new(config: SandboxConfig) -> Result<Self, SandboxError> {
         Self::serving(config, Contract::CURRENT, |_| Ok(()))
     }
 
-    /// The same for some version of the contract; `link_more` links what that has beside the current one.
+    /// Does the same for a given version of the contract. `link_more` links what that version has in addition to
+    /// the current one.
     pub(crate) fn serving(
         config: SandboxConfig,
         contract: Contract,
@@ -109,21 +109,21 @@ impl Sandbox {
         })
     }
 
-    /// The ceilings of every run.
+    /// Returns the ceilings of every run.
     #[must_use]
     pub fn limits(&self) -> Limits {
         self.shared.limits
     }
 
-    /// Names the prices of instructions in force: fuel of two nodes, or of two years, is comparable
-    /// where this is the same.
+    /// Returns a hash of the fuel prices in force. Fuel of two nodes, or of two years, is comparable if the hashes
+    /// are equal.
     #[must_use]
     pub fn fuel_prices() -> String {
         engine::fuel_prices()
     }
 
-    /// Makes a plugin of a component's bytes: vets it, compiles it in a child process or takes the
-    /// cached code, links it, and asks it what it is. Blocks; the first time may take seconds.
+    /// Makes a plugin of a component's bytes: checks the structure, compiles the component in a child process or
+    /// loads the cached code, links it, and calls `describe`. This call blocks. The first time may take seconds.
     ///
     /// # Errors
     ///
@@ -137,14 +137,14 @@ impl Sandbox {
             None => {
                 vet::vet_for(&shared.contract, bytes)?;
                 let code = shared.compiler.compile(bytes)?;
-                // What compiles and then does not fit asks for more than the engine grants.
+                // A component that compiles but cannot be loaded needs more than the engine grants.
                 let component = load_code(&shared.engine, &code)
                     .map_err(|error| LoadError::Compile(format!("{error:#}")))?;
                 let kept = shared.cache.as_ref().and_then(|cache| {
                     cache.store(digest, &code);
                     cache.load(&shared.engine, digest)
                 });
-                // From the file, where there is one: those pages are shared with other processes.
+                // The file is used if it exists, because its pages are shared with other processes.
                 kept.unwrap_or(component)
             }
         };
@@ -152,13 +152,13 @@ impl Sandbox {
     }
 }
 
-/// As many places as the engine's pool has; a run that finds none waits for one.
+/// The slots for runs, as many as the engine's pool has. A run waits until a slot is free.
 pub(crate) struct Slots {
     free: Mutex<u32>,
     freed: Condvar,
 }
 
-/// One place, until dropped.
+/// One slot. It becomes free again when this value is dropped.
 pub(crate) struct Slot<'a>(&'a Slots);
 
 impl Slots {

@@ -1,4 +1,4 @@
-//! Where a plugin was when the engine stopped it: for the author who looks for the reason.
+//! The stack of a plugin when the engine stopped it, for the author who searches for the cause.
 
 use wasmtime::WasmBacktrace;
 
@@ -7,17 +7,17 @@ use crate::limits::Overrun;
 /// One function of a plugin's stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StackFrame {
-    /// The symbol as the component's name section has it, mangled as its compiler mangles; the function's
-    /// number where there is none.
+    /// The symbol in the component's name section, mangled as the plugin's compiler mangles it. The function's
+    /// number if there is no symbol.
     pub function: String,
-    /// True where the call was the host's, made for the plugin: it has no symbol of its own.
+    /// True if the plugin was in a call of the host. The call has no symbol of its own.
     pub in_host: bool,
 }
 
-/// The stack that an engine's error carries, innermost function first.
+/// Returns the stack that an engine's error carries, innermost function first.
 pub(crate) fn of(error: &wasmtime::Error) -> Vec<StackFrame> {
     let mut stack = Vec::new();
-    // Calls into the host are charged there, before the host does the work.
+    // Calls into the host are charged inside the host, before the host does the work.
     if matches!(error.downcast_ref::<Overrun>(), Some(Overrun::Fuel | Overrun::Deadline)) {
         stack.push(StackFrame { function: String::new(), in_host: true });
     }

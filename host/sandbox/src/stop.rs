@@ -1,40 +1,41 @@
-//! A switch by which runs of plugins are stopped from outside, before any of their limits is reached.
+//! A switch that stops runs of plugins from outside, before they reach any of their limits.
 
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
 };
 
-/// Stops all runs that were started with it, those to come too. Clones are the same switch.
+/// Stops all runs that were started with this switch, and all that will be. Clones are the same switch.
 #[derive(Debug, Clone, Default)]
 pub struct Stop(Arc<AtomicBool>);
 
 impl Stop {
-    /// One that stops nothing yet.
+    /// Returns a switch that is not used yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Stops. A plugin that computes or waits notices within a [`crate::BEAT`].
+    /// Stops the runs. A plugin that computes or waits is stopped within one [`crate::BEAT`].
     pub fn stop(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// True once it was used.
+    /// Returns true if [`Self::stop`] was called.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Stops when the answer is dropped: with the task, say, that waits for the run.
+    /// Returns a guard that stops the runs when it is dropped, for example together with the task that waits for
+    /// the run.
     #[must_use]
     pub fn when_dropped(&self) -> StopWhenDropped {
         StopWhenDropped(self.clone())
     }
 }
 
-/// See [`Stop::when_dropped`].
+/// A guard that stops runs when it is dropped. See [`Stop::when_dropped`].
 #[derive(Debug)]
 pub struct StopWhenDropped(Stop);
 

@@ -1,5 +1,5 @@
-//! Plugins on disk, named by their digest. A person may drop components there under any name that
-//! ends in `.wasm`; what the store writes itself is named `<digest>.wasm`.
+//! Stores plugins on disk, named by their digest. A person may put components into the directory under any name
+//! that ends in `.wasm`. Files that the store itself writes are named `<digest>.wasm`.
 
 use std::{
     fs,
@@ -18,21 +18,21 @@ pub struct PluginStore {
 }
 
 impl PluginStore {
-    /// Opens a directory, and makes it where there is none.
+    /// Opens a directory. Creates the directory if it does not exist.
     ///
     /// # Errors
     ///
-    /// [`LoadError::Io`] where it cannot be made or is no directory.
+    /// [`LoadError::Io`] if the path cannot be created or is not a directory.
     pub fn open(dir: &Path) -> Result<Self, LoadError> {
         fs::create_dir_all(dir).map_err(|source| LoadError::Io { path: dir.to_owned(), source })?;
         Ok(Self { dir: dir.to_owned() })
     }
 
-    /// Keeps a component under its digest, durably and all or nothing.
+    /// Stores a component under its digest, durably and atomically.
     ///
     /// # Errors
     ///
-    /// [`LoadError::Io`] where it cannot be written; nothing is left behind then.
+    /// [`LoadError::Io`] if the component cannot be written. Nothing is left behind then.
     pub fn put(&self, bytes: &[u8]) -> Result<Digest, LoadError> {
         let digest = Digest::of(bytes);
         let path = self.path(digest);
@@ -47,12 +47,11 @@ impl PluginStore {
         Ok(digest)
     }
 
-    /// The bytes of a plugin that [`Self::put`] wrote, verified.
+    /// Returns the verified bytes of a plugin that [`Self::put`] wrote.
     ///
     /// # Errors
     ///
-    /// [`LoadError::NotFound`], [`LoadError::DigestMismatch`] where the file was changed, or
-    /// [`LoadError::Io`].
+    /// [`LoadError::NotFound`], [`LoadError::DigestMismatch`] if the file was changed, or [`LoadError::Io`].
     pub fn get(&self, digest: Digest) -> Result<Vec<u8>, LoadError> {
         match read(&self.path(digest)) {
             Ok((found, bytes)) if found == digest => Ok(bytes),
@@ -64,11 +63,11 @@ impl PluginStore {
         }
     }
 
-    /// Every file that ends in `.wasm`, in the order of their names.
+    /// Returns every file that ends in `.wasm`, sorted by name.
     ///
     /// # Errors
     ///
-    /// [`LoadError::Io`] where the directory cannot be read.
+    /// [`LoadError::Io`] if the directory cannot be read.
     pub fn files(&self) -> Result<Vec<PathBuf>, LoadError> {
         let list = || -> io::Result<Vec<PathBuf>> {
             let mut files = Vec::new();

@@ -1,40 +1,41 @@
-//! The look at a component's structure before anything compiles it: is it one, is it of bearable
-//! size, does it import only what the contract grants?
+//! Checks a component's structure before it is compiled: is it a component, is its size acceptable, does it import
+//! only what the contract grants?
 
 use wasmparser::{Parser, Payload};
 use wasmtime::Engine;
 
 use crate::{LoadError, contract::Contract};
 
-/// Bytes of a component. Those of scripting languages carry their interpreter, 12 to 18 MB.
+/// The maximum number of bytes of a component. Components of scripting languages contain their interpreter, 12 to
+/// 18 MB.
 pub const MAX_COMPONENT_BYTES: usize = 64 << 20;
-/// Functions of a component, all its modules together.
+/// The maximum number of functions of a component, the sum of all its modules.
 pub(crate) const MAX_FUNCTIONS: u64 = 200_000;
-/// Core modules and components within a component.
+/// The maximum number of core modules and components within a component.
 pub(crate) const MAX_NESTED: u64 = 200;
 
 /// Checks a component's structure, and its imports against the contract of this host.
 ///
 /// # Errors
 ///
-/// Names the first rule that it breaks: [`LoadError::TooLarge`], [`LoadError::Precompiled`],
+/// An error for the first rule that the component breaks: [`LoadError::TooLarge`], [`LoadError::Precompiled`],
 /// [`LoadError::CoreModule`], [`LoadError::NotAComponent`], [`LoadError::OtherContract`] or
 /// [`LoadError::ForeignImport`].
 pub fn vet(bytes: &[u8]) -> Result<(), LoadError> {
     vet_for(&Contract::CURRENT, bytes)
 }
 
-/// The same against some version of the contract.
+/// Does the same against a given version of the contract.
 pub(crate) fn vet_for(contract: &Contract, bytes: &[u8]) -> Result<(), LoadError> {
     imports(bytes)?.iter().try_for_each(|import| contract.check(import))
 }
 
-/// What a component imports, in its own order; the names of types alone are left out, since they grant
-/// nothing.
+/// Returns the imports of a component, in the component's order. Imports of types only are left out, because they
+/// grant nothing.
 ///
 /// # Errors
 ///
-/// Those of [`vet`] but for [`LoadError::OtherContract`] and [`LoadError::ForeignImport`].
+/// The errors of [`vet`], except [`LoadError::OtherContract`] and [`LoadError::ForeignImport`].
 pub fn imports(bytes: &[u8]) -> Result<Vec<String>, LoadError> {
     bounded("bytes of the component", bytes.len() as u64, MAX_COMPONENT_BYTES as u64)?;
     if Engine::detect_precompiled(bytes).is_some() {

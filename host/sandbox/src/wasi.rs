@@ -1,6 +1,6 @@
-//! WASI 0.2 with nothing in it. Ordinary toolchains import it on a plugin's behalf, so it must be
-//! there; it grants no files, network, environment or arguments, its clocks stand still and its
-//! random bytes are fixed, so that the same clip gives the same finding everywhere.
+//! WASI 0.2 without any content. It must exist because ordinary toolchains make a plugin import it. It grants no
+//! files, network, environment or arguments. Its clocks stand still and its random bytes are fixed, so that the
+//! same clip gives the same finding everywhere.
 
 use std::{
     convert::Infallible,
@@ -36,7 +36,7 @@ use crate::{
     stop::Stop,
 };
 
-/// Random bytes a call.
+/// The maximum number of random bytes for each call.
 const MAX_RANDOM_BYTES: u64 = 4 << 10;
 
 struct StoppedClock;
@@ -59,8 +59,8 @@ impl HostMonotonicClock for StoppedClock {
     }
 }
 
-/// A Weyl sequence through an avalanche (splitmix64): distinct values for hash seeds, the same at
-/// every run. Not secret, and nothing in a sandbox without authority needs a secret.
+/// A Weyl sequence through an avalanche function (splitmix64). It gives distinct values for hash seeds, the same
+/// at every run. The values are not secret, but nothing in a sandbox without authority needs a secret.
 struct FixedBytes {
     state: u64,
     debt: Debt,
@@ -97,8 +97,8 @@ impl TryRng for FixedBytes {
     }
 }
 
-/// An empty context, and what the plugin prints into it. What it prints and the random bytes that it draws are
-/// owed for.
+/// Returns an empty context and the output that the plugin prints into. The plugin owes fuel for printed bytes and
+/// for random bytes.
 pub(crate) fn empty_context(debt: &Debt) -> (WasiCtx, Printed) {
     let output = Printed::on(debt);
     let random = |state| FixedBytes { state, debt: debt.clone() };
@@ -118,9 +118,9 @@ pub(crate) fn empty_context(debt: &Debt) -> (WasiCtx, Printed) {
     (context, output)
 }
 
-/// Adds WASI to a linker. Waiting is the one thing that could hold an executor beyond every limit:
-/// while the host sleeps no fuel is used, and nobody looks at the clock. So it is replaced by waiting
-/// that ends with the plugin's deadline, or when the plugin is stopped.
+/// Adds WASI to a linker. Waiting could hold an executor beyond every limit: while the host sleeps, no fuel is
+/// used and nobody checks the clock. The engine's functions for waiting are therefore replaced. The replacements
+/// end at the plugin's deadline, or when the plugin is stopped.
 pub(crate) fn link(linker: &mut Linker<Instance>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_sync(linker)?;
     linker.allow_shadowing(true);
@@ -137,12 +137,12 @@ pub(crate) fn link(linker: &mut Linker<Instance>) -> wasmtime::Result<()> {
         "poll",
         |mut caller: StoreContextMut<'_, Instance>, (pollables,): (Vec<Resource<DynPollable>>,)| {
             let state = caller.data_mut();
-            // Each of them is looked at.
+            // Each pollable is checked, so each costs a call.
             pollables.iter().for_each(|_| state.debt.add_call());
             Ok((until(state.deadline, &state.stop, state.table.poll(pollables))?,))
         },
     )?;
-    // Names are refused whatever they are, but they are taken over from the plugin first.
+    // Every name is refused, but the host receives the name's bytes from the plugin first.
     let mut names = linker.instance("wasi:sockets/ip-name-lookup@0.2.12")?;
     names.func_wrap(
         "resolve-addresses",
@@ -160,7 +160,7 @@ pub(crate) fn link(linker: &mut Linker<Instance>) -> wasmtime::Result<()> {
     Ok(())
 }
 
-/// Waits for a future, no longer than the deadline, nor than anybody wants to know.
+/// Waits for a future, until the deadline or until the run is stopped.
 fn until<T>(
     deadline: Instant,
     stop: &Stop,

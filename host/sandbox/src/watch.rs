@@ -1,8 +1,8 @@
-//! Whether a run goes on, asked while it runs: its deadline, the switch that stops it, and what it owes.
+//! Checks during a run whether it may continue: its deadline, the switch that stops it, and the fuel that it owes.
 //!
-//! A plugin that computes comes out of its code whenever it has used [`SLICE`] of fuel, and for every call
-//! that it makes. So what holds its fuel holds its time as well, and its loops need no second check. The
-//! slices change nothing about the fuel that a run uses or ends at.
+//! The engine interrupts a plugin that computes after every [`SLICE`] of fuel, and every call to the host
+//! interrupts it too. So the limit of fuel also enforces the limit of time, and the plugin's loops need no second
+//! check. The slices do not change how much fuel a run uses or at which amount it ends.
 
 use std::{
     pin::pin,
@@ -14,15 +14,15 @@ use wasmtime::{CallHook, Store, StoreContextMut};
 
 use crate::{imports::Instance, limits::Overrun};
 
-/// Fuel between two looks at a run that computes. Some 50 µs of ordinary code, and within
-/// [`BEAT`](crate::BEAT) where every instruction waits for memory; a look costs less than a microsecond.
+/// The fuel between two checks of a run that computes. It takes about 50 µs of ordinary code, and less than
+/// [`BEAT`](crate::BEAT) even if every instruction waits for memory. A check costs less than a microsecond.
 const SLICE: u64 = 100_000;
 
-/// Gives a run its fuel, in slices, and has it looked after.
+/// Gives a run its fuel in slices, and installs the check.
 pub(crate) fn begin(store: &mut Store<Instance>, fuel: u64) -> wasmtime::Result<()> {
     store.call_hook(|run, at| match at {
-        // Out of the host's functions, out of the engine's own (growing memory, copying strings from one
-        // module to another), and out of the one that hands out the next slice of fuel.
+        // After the host's functions, after the engine's own functions (growing memory, copying strings from one
+        // module to another), and after the function that hands out the next slice of fuel.
         CallHook::ReturningFromHost => goes_on(&run),
         _ => Ok(()),
     });
@@ -30,8 +30,8 @@ pub(crate) fn begin(store: &mut Store<Instance>, fuel: u64) -> wasmtime::Result<
     store.fuel_async_yield_interval(Some(SLICE))
 }
 
-/// Runs a plugin to its end on this thread. It hands control back with every slice of fuel, which is the only
-/// thing that it ever waits for, and gets it again.
+/// Runs a plugin to its end on this thread. The plugin yields after every slice of fuel, and is resumed at once.
+/// It never waits for anything else.
 pub(crate) fn drive<T>(run: impl Future<Output = T>) -> T {
     let mut run = pin!(run);
     let mut context = Context::from_waker(Waker::noop());
@@ -47,7 +47,7 @@ fn goes_on(run: &StoreContextMut<'_, Instance>) -> wasmtime::Result<()> {
     if state.stop.is_stopped() {
         return Err(Overrun::Stopped.into());
     }
-    // What is owed cannot be paid from here: the plugin's code has its own count of what is left.
+    // What is owed cannot be paid here, because the plugin's code has its own count of the remaining fuel.
     if state.debt.owed() > run.get_fuel()? {
         return Err(Overrun::Fuel.into());
     }

@@ -1,4 +1,4 @@
-//! The cache of compiled code: shared, damaged, forged, of another engine.
+//! Tests the cache of compiled code: shared, damaged, forged, or of another engine.
 
 #![cfg(test)]
 
@@ -13,7 +13,7 @@ use std::{
 use easysight_sandbox::{Compiler, Limits, LoadError, Sandbox, SandboxConfig};
 use guest::{HONEST, compiler, guest, run};
 
-/// A sandbox that can only take plugins from the cache.
+/// Returns a sandbox that can load plugins only from the cache.
 fn without_compiler(cache: &Path) -> Sandbox {
     let missing = Compiler { program: "/nowhere/easysight".into(), ..compiler() };
     let config = SandboxConfig {
@@ -31,7 +31,7 @@ fn entries(cache: &Path) -> Vec<PathBuf> {
     entries
 }
 
-/// A cache that holds the honest guest, and the guest.
+/// Returns a cache that contains the honest guest, and the guest.
 fn filled() -> (tempfile::TempDir, Vec<u8>) {
     let cache = tempfile::tempdir().unwrap();
     let component = guest("plain", "", HONEST);
@@ -52,7 +52,7 @@ fn what_is_in_the_cache_is_not_compiled_again_and_runs_alike() {
     assert_eq!((a.result, a.fuel), (b.result, b.fuel));
 }
 
-/// Code and first contents of memories in the address space of this process that are pages of a file.
+/// Returns true if code and initial memory contents in the address space of this process are pages of a file.
 fn is_mapped(entry: &Path) -> bool {
     let maps = fs::read_to_string("/proc/self/maps").unwrap();
     maps.lines().any(|line| line.ends_with(&*entry.to_string_lossy()) && line.contains("r-xp"))
@@ -67,7 +67,7 @@ fn processes_share_the_pages_of_compiled_code() {
         let plugin = sandbox.load(&component).unwrap();
         let entry = entries(cache.path()).pop().unwrap();
         assert!(is_mapped(&entry));
-        // An entry that is pruned or replaced meanwhile stays with those who run it.
+        // If an entry is pruned or replaced meanwhile, running plugins keep their mapping.
         fs::rename(&entry, entry.with_extension("moved")).unwrap();
         fs::copy(entry.with_extension("moved"), &entry).unwrap();
         fs::remove_file(entry.with_extension("moved")).unwrap();
@@ -111,7 +111,7 @@ fn an_entry_of_another_plugin_or_engine_under_this_name_is_not_taken() {
 fn after_an_engine_upgrade_old_entries_are_left_alone() {
     let (cache, component) = filled();
     let entry = entries(cache.path()).pop().unwrap();
-    // What an older engine stored bears another engine's name.
+    // An entry of an older engine has another engine's name.
     let name = entry.file_name().unwrap().to_str().unwrap().to_owned();
     let (digest, _) = name.split_once('-').unwrap();
     fs::rename(&entry, cache.path().join(format!("{digest}-0123456789abcdef.cwasm"))).unwrap();

@@ -1,4 +1,4 @@
-//! Components that are refused before they run: each with the rule that it breaks.
+//! Tests components that are refused before they run, each with the rule that it breaks.
 
 #![cfg(test)]
 
@@ -85,7 +85,7 @@ fn more_modules_or_memories_than_are_granted_are_refused() {
     for (module, instances) in [("", 65), ("(memory 1)", 5), ("(table 1 funcref)", 33)] {
         let error = refused(&component(module, instances));
         assert!(matches!(error, LoadError::Compile(_)), "{module}: {error}");
-        // One fewer is refused too, but for its exports.
+        // With one instance fewer, the component is refused only because of its exports.
         let error = refused(&component(module, instances - 1));
         assert!(matches!(error, LoadError::WrongWorld(_)), "{module}: {error}");
     }
@@ -101,14 +101,14 @@ fn truncated_and_flipped_components_are_refused_or_harmless() {
     for at in (8..whole.len()).step_by(whole.len() / 25) {
         let mut flipped = whole.clone();
         flipped[at] ^= 0x15;
-        // A flipped letter of a name may leave it usable; nothing may break the host.
+        // A flipped letter of a name may leave the component usable. No flip may break the host.
         if let Ok(plugin) = sandbox.load(&flipped) {
             drop(guest::run(&plugin, Limits::default()));
         }
     }
 }
 
-/// A component that takes long to compile: one function of a great many calls and branches.
+/// Returns a component that takes long to compile: one function with very many calls and branches.
 fn bomb() -> Vec<u8> {
     let line = "(local.set $i (i32.add (local.get $i) (select (local.get $config) (local.get $length) (call $f (local.get $i)))))";
     let extra = "(func $f (param i32) (result i32) (i32.mul (local.get 0) (i32.const 3)))";
@@ -130,7 +130,7 @@ fn a_compile_bomb_is_stopped_by_memory() {
     let sandbox = Sandbox::new(config).unwrap();
     let error = sandbox.load(&bomb()).unwrap_err();
     assert!(matches!(error, LoadError::Compile(_)), "{error}");
-    // The same bounds are enough for an ordinary guest.
+    // The same limits are enough for an ordinary guest.
     sandbox.load(&guest("plain", "", HONEST)).unwrap();
 }
 
@@ -142,7 +142,7 @@ fn a_compiler_that_is_missing_is_named() {
     assert!(error.to_string().contains("/nowhere/easysight"));
 }
 
-/// The compiling child while it waits for its component: it is confined before it has read a byte.
+/// Checks the compiling child while it waits for its component: it is confined before it has read a byte.
 #[test]
 fn the_compiling_child_is_confined_where_the_kernel_can() {
     let has_seccomp = fs::read_to_string("/proc/sys/kernel/seccomp/actions_avail").is_ok();
@@ -155,12 +155,12 @@ fn the_compiling_child_is_confined_where_the_kernel_can() {
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let status = format!("/proc/{}/status", child.id());
     let until = Instant::now() + Duration::from_secs(20);
-    // 2 is a filter.
+    // 2 means a filter.
     while !fs::read_to_string(&status).unwrap().contains("Seccomp:\t2") {
         assert!(Instant::now() < until, "it is not confined");
         thread::yield_now();
     }
     drop(child.stdin.take());
-    // Nothing is no component; it says so and ends.
+    // Empty input is not a component. The child reports this and exits.
     assert_eq!(child.wait().unwrap().code(), Some(1));
 }

@@ -1,5 +1,5 @@
-//! Guests that break a limit while they run: each gets an error of its own kind, and the next guest
-//! runs as if nothing had happened.
+//! Tests guests that break a limit while they run. Each gets an error of its own kind, and the next guest runs as
+//! if nothing had happened.
 
 #![cfg(test)]
 
@@ -22,7 +22,7 @@ fn load(limits: Limits, component: &[u8]) -> Result<Arc<Plugin>, LoadError> {
     guest::sandbox(limits).load(component)
 }
 
-/// Loads and runs a guest with this `diagnose`, and gives its failure's word.
+/// Loads and runs a guest with this `diagnose`, and returns the kind of its failure.
 fn kind_of(limits: Limits, extra: &str, body: &str) -> (&'static str, RunOutcome) {
     let plugin = load(limits, &guest("plain", extra, body)).unwrap();
     let outcome = run(&plugin, limits);
@@ -61,7 +61,7 @@ fn an_endless_loop_with_fuel_to_spare_runs_out_of_time() {
     assert!(outcome.elapsed >= Duration::from_millis(150));
 }
 
-/// Fuel is handed out in slices, so that the clock is looked at between them.
+/// Fuel is handed out in slices, so that the clock is checked between them.
 #[test]
 fn slices_of_fuel_change_nothing_about_how_much_a_run_uses() {
     let fuel = |times: u64| {
@@ -88,13 +88,14 @@ fn waiting_for_ever_ends_with_the_deadline() {
     assert_eq!(run(&plugin, limits).result.unwrap_err().kind(), "timed-out");
 }
 
-/// A switch that is used after a while, when the run is in the midst of it; and when that was.
+/// Stops a run after a while, during its work. Returns the outcome, and the time from the stop to the end of the
+/// run.
 fn stopped_meanwhile(plugin: &Plugin, limits: Limits) -> (RunOutcome, Duration) {
     let (stop, config) = (Stop::new(), plugin.resolve_config(None).unwrap());
     let input = RunInput { clip: guest::clip::clip(), config, limits, baseline: None };
     thread::scope(|scope| {
         let stopping = scope.spawn(|| {
-            // Nothing is ever sent: the run is in the midst of what it does for ever.
+            // Nothing is ever sent, so this waits for the timeout. The run is then in its endless work.
             let (_sender, nothing) = mpsc::channel::<()>();
             nothing.recv_timeout(Duration::from_millis(300)).unwrap_err();
             stop.stop();
@@ -109,7 +110,7 @@ fn stopped_meanwhile(plugin: &Plugin, limits: Limits) -> (RunOutcome, Duration) 
 fn a_run_that_nobody_waits_for_is_stopped_at_once() {
     let much = Limits { fuel: u64::MAX / 2, timeout: Duration::from_secs(60), ..limits() };
     let wait = "(call $block (call $after (i64.const 9223372036854775807))) (unreachable)";
-    // Little fuel for much time: waiting for memory, growing it by nothing, printing.
+    // These use little fuel in much time: they wait for memory, grow memory by nothing, print.
     let walk = "(loop $again
         (local.set $i (i32.and (i32.add (local.get $i) (i32.load (local.get $i))) (i32.const 0x1ffc0)))
         (local.set $i (i32.and (i32.add (local.get $i) (i32.const 4160)) (i32.const 0x1ffc0)))
@@ -144,11 +145,11 @@ fn a_plugin_that_is_stopped_says_where() {
     let (_, outcome) = kind_of(limits(), "(func $deeper unreachable)", "(call $deeper) (unreachable)");
     assert_eq!(functions(&outcome)[..2], ["deeper", "body"]);
     assert!(outcome.stack.iter().all(|frame| !frame.in_host));
-    // Fuel may end in the host too, on the plugin's behalf.
+    // Fuel may also end while the host works for the plugin.
     let body = "(loop $again (call $rgb (local.get $clip) (i32.const 0) (i32.const 2) (i32.const 600)) (br $again)) (unreachable)";
     let (kind, outcome) = kind_of(Limits { fuel: 5_000, ..limits() }, CLIP_RGB, body);
     assert_eq!((kind, outcome.stack[0].in_host), ("fuel-exhausted", true));
-    // Between them is the shim that the component's encoder puts before an import; it has no name.
+    // Between them is the shim that the component's encoder puts before an import. It has no name.
     assert!(functions(&outcome).contains(&"body".to_owned()));
     assert!(kind_of(limits(), "", HONEST).1.stack.is_empty());
 }
@@ -158,7 +159,7 @@ fn a_descriptor_can_be_asked_for_again_in_one_instance() {
     let plugin = load(limits(), &guest("plain", "", HONEST)).unwrap();
     let answers = plugin.describe_repeatedly(3).unwrap();
     assert!(answers.len() == 3 && answers.iter().all(|answer| answer == plugin.descriptor()));
-    // One that counts its calls gives itself away.
+    // A plugin that counts its calls is detected.
     let counting = guest_named(
         "mischief",
         "plain",
@@ -199,7 +200,7 @@ fn host_calls_cost_fuel() {
     let plugin = load(limits(), &guest("plain", CLIP_RGB, body)).unwrap();
     let outcome = run(&plugin, limits());
     assert_eq!(outcome.result.unwrap_err().kind(), "fuel-exhausted");
-    // A byte of RGB costs four units, so no more than a quarter of the fuel was handed over.
+    // A byte of RGB costs four units, so at most a quarter of the fuel is handed over as bytes.
     assert!(outcome.bytes_handed_over > 5_000_000 && outcome.bytes_handed_over <= 12_500_000);
 }
 
@@ -222,7 +223,7 @@ fn a_log_flood_is_cut_and_counted() {
 fn a_baseline_too_large_is_refused_and_the_guest_goes_on() {
     let imports =
         "(import \"easysight:diagnosis/baseline@1.2.0\" \"store\" (func $store (param i32 i32 i32))) ---";
-    // The answer is an error, and names what is granted: else the guest breaks off.
+    // The answer is an error that names the limit. Otherwise the guest traps.
     let body = format!(
         "(call $store (i32.const 4096) (i32.const 1001) (i32.const 2048))
          (if (i32.ne (i32.load8_u (i32.const 2048)) (i32.const 1)) (then (unreachable)))
@@ -235,7 +236,7 @@ fn a_baseline_too_large_is_refused_and_the_guest_goes_on() {
     let plugin = load(limits, &guest("plain", imports, &body)).unwrap();
     let outcome = run(&plugin, limits);
     assert_eq!(outcome.result.unwrap_err().kind(), "inconclusive");
-    // A run that gives no report changes nothing.
+    // A run without a report does not change the baseline.
     assert_eq!(outcome.baseline, None);
 }
 
@@ -259,7 +260,7 @@ fn a_flood_of_printing_is_dropped_but_for_the_last_words() {
     assert!(failure.to_string().contains("unreachable") && failure.to_string().contains("mischief"));
 }
 
-/// Prints so many bytes so many times, and then does this.
+/// Returns a guest that prints `bytes` bytes `times` times and then does `then`.
 fn printing(times: u32, bytes: u32, then: &str) -> Vec<u8> {
     let body = format!(
         "(local $stdout i32) (local.set $stdout (call $stdout))
@@ -281,7 +282,7 @@ fn calls_of_wasi_cost_fuel_as_those_of_the_contract_do() {
         assert_eq!(first.fuel, again.fuel);
         first.fuel
     };
-    // A hundred a call and one a byte, beside what the instructions cost.
+    // A call costs 100 and a byte costs 1, in addition to the instructions.
     let (one, many, long) = (fuel(1, 0), fuel(1_001, 0), fuel(1, 5_000));
     assert!(((many - one) / 1_000).abs_diff(100) < 50, "{one} {many}");
     assert_eq!(long - one, 5_000);
@@ -292,7 +293,7 @@ fn a_plugin_that_does_nothing_but_print_runs_out_of_fuel() {
     let plugin = load(limits(), &printing(u32::MAX, 60_000, HONEST)).unwrap();
     let outcome = run(&plugin, limits());
     assert_eq!((outcome.result.unwrap_err().kind(), outcome.fuel), ("fuel-exhausted", 50_000_000));
-    // Fifty megabytes are printed in far less.
+    // 50 MB are printed in far less time.
     assert!(outcome.elapsed < Duration::from_secs(10), "{:?}", outcome.elapsed);
 }
 
@@ -377,7 +378,7 @@ fn the_next_run_is_as_if_nothing_had_happened() {
     let sandbox = guest::sandbox(limits());
     let honest = sandbox.load(&guest("plain", "", HONEST)).unwrap();
     let before = run(&honest, limits());
-    // Each leaves its instance in the middle of something.
+    // Each guest leaves its instance in the middle of its work.
     let writes = "(memory.fill (i32.const 0) (i32.const 255) (i32.const 262144)) (unreachable)";
     for body in
         [FOREVER, writes, "(drop (memory.grow (i32.const 50))) (loop $again (br $again)) (unreachable)"]

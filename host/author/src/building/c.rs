@@ -1,4 +1,5 @@
-//! C: clang makes a core module of the author's files and the SDK's, which becomes a component here.
+//! C: clang compiles the author's files and the SDK's files to a core module. This module then turns the core
+//! module into a component.
 
 use std::{
     env,
@@ -11,16 +12,17 @@ use std::{
 use super::{component, tool};
 use crate::{AuthorError, Project};
 
-/// Newest first; Debian names them by version.
+/// Names of clang, newest first. Debian adds the version to the name.
 const CLANGS: [&str; 7] = ["clang", "clang-22", "clang-21", "clang-20", "clang-19", "clang-18", "clang-17"];
 const REMEDY: &str = "install clang with its WebAssembly linker and C library: apt install clang-19 lld-19 \
                       wasi-libc libclang-rt-19-dev-wasm32, or https://github.com/WebAssembly/wasi-sdk and \
                       WASI_SDK_PATH";
-/// Vector instructions; no `main`, but functions that the host calls; no exceptions of a C++ sort.
+/// The flags enable vector instructions, build a library of functions that the host calls instead of a program
+/// with `main`, and do not enable C++ exceptions.
 const FLAGS: &[&str] =
     &["--target=wasm32-wasi", "-O3", "-msimd128", "-mexec-model=reactor", "-Wall", "-Wl,--strip-debug"];
 
-/// Builds, and answers with what built it.
+/// Builds the component. Returns the name of the tool that built it.
 pub(super) fn build(project: &Project) -> Result<String, AuthorError> {
     let dir = &project.dir;
     let kit: Vec<PathBuf> =
@@ -42,7 +44,7 @@ pub(super) fn build(project: &Project) -> Result<String, AuthorError> {
     Ok(name.unwrap_or_else(|| "clang".to_owned()))
 }
 
-/// Files of a folder that end like this, in the order of their names; none where there is no folder.
+/// Returns the files of a folder that have this extension, sorted by name. Empty if the folder does not exist.
 fn files_of(dir: &Path, suffix: &str) -> Result<Vec<PathBuf>, AuthorError> {
     if !dir.is_dir() {
         return Ok(Vec::new());

@@ -1,18 +1,19 @@
-//! JavaScript: node and componentize-js, through the SDK's `build.mjs`.
+//! JavaScript: runs Node.js and componentize-js through the SDK's `build.mjs`.
 
 use std::{path::Path, process::Command};
 
 use super::{component, python::contract, tool};
 use crate::{AuthorError, Project};
 
-/// Files that may hold the plugin, most likely first.
+/// Files that may contain the plugin, most likely first.
 const SOURCES: [&str; 4] = ["diagnosis.js", "plugin.js", "index.js", "src/diagnosis.js"];
-/// Of Node.js, as the parser within componentize-js demands; the template's package.json says the same.
+/// The oldest version of Node.js that the parser in componentize-js supports. The template's `package.json` names
+/// the same version.
 const NEEDED_MAJOR: u64 = 20;
 const NODE: &str = "install Node.js 20 or later (https://nodejs.org, or apt install nodejs npm)";
 const LIBRARY: &str = "run `npm install` in the plugin's folder";
 
-/// Builds, and answers with what built it.
+/// Builds the component. Returns the name of the tool that built it.
 pub(super) fn build(project: &Project) -> Result<String, AuthorError> {
     let dir = &project.dir;
     let node = tool::need("node", &[], NODE)?;
@@ -33,7 +34,7 @@ pub(super) fn build(project: &Project) -> Result<String, AuthorError> {
     Ok("componentize-js".to_owned())
 }
 
-/// An old one fails within the library, in words that do not name it.
+/// Checks the version of Node.js. With an old version the library fails with a message that does not name Node.js.
 fn check_version(node: &Path) -> Result<(), AuthorError> {
     let said = tool::output(Command::new(node).arg("--version"))?;
     let found = said.trim().trim_start_matches('v');
@@ -48,7 +49,7 @@ fn check_version(node: &Path) -> Result<(), AuthorError> {
     })
 }
 
-/// The first number of a version; none where it is no version.
+/// Returns the major version. None if the text is not a version.
 fn major(version: &str) -> Option<u64> {
     version.split('.').next()?.parse().ok()
 }

@@ -1,4 +1,4 @@
-//! Python: componentize-py, which puts the interpreter and the author's modules into one component.
+//! Python: runs componentize-py, which puts the interpreter and the author's modules into one component.
 
 use std::{
     env,
@@ -9,12 +9,12 @@ use std::{
 use super::{component, tool};
 use crate::{AuthorError, Project};
 
-/// Modules that may hold the plugin, most likely first.
+/// Modules that may contain the plugin, most likely first.
 const MODULES: [&str; 3] = ["diagnosis", "app", "plugin"];
 const REMEDY: &str =
     "run: python3 -m venv .venv && .venv/bin/pip install -r requirements.txt, which names componentize-py";
 
-/// Builds, and answers with what built it.
+/// Builds the component. Returns the name of the tool that built it.
 pub(super) fn build(project: &Project) -> Result<String, AuthorError> {
     let dir = &project.dir;
     let mut folders = vec![dir.join(".venv/bin")];
@@ -26,7 +26,7 @@ pub(super) fn build(project: &Project) -> Result<String, AuthorError> {
     })?;
     let made = project.component().with_extension("wasm.made");
     let mut componentize = Command::new(program);
-    // Without WASI: what a plugin imports in vain, the host must still grant.
+    // WASI is left out: even if a plugin does not use an import, the host must grant it.
     componentize.current_dir(dir).args(["-d", contract(dir), "-w", "plugin", "componentize", "--stub-wasi"]);
     for path in [".", "vendor"] {
         if dir.join(path).is_dir() {
@@ -39,7 +39,7 @@ pub(super) fn build(project: &Project) -> Result<String, AuthorError> {
     Ok("componentize-py".to_owned())
 }
 
-/// Where the contract is, seen from the folder.
+/// Returns the path of the contract, relative to the folder.
 pub(super) fn contract(dir: &Path) -> &'static str {
     if dir.join("vendor/wit").is_dir() { "vendor/wit" } else { "wit" }
 }

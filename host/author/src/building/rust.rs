@@ -1,4 +1,4 @@
-//! Rust: cargo, with whichever WebAssembly target is installed.
+//! Rust: runs cargo with the WebAssembly target that is installed.
 
 use std::{
     path::{Path, PathBuf},
@@ -10,14 +10,15 @@ use serde_json::Value;
 use super::{component, tool};
 use crate::{AuthorError, Project};
 
-/// Targets that components are built for. The first makes components by itself.
+/// The targets for components. The first one produces components directly.
 pub const TARGETS: [&str; 2] = ["wasm32-wasip2", "wasm32-unknown-unknown"];
-/// The toolchain that `cargo xtask setup` makes of Debian's packages, where rustup has no targets.
+/// The toolchain that `cargo xtask setup` creates from Debian's packages, for machines where rustup has no
+/// targets.
 const DEBIAN: &str = "easysight-guest";
 const REMEDY: &str =
     "install Rust with rustup (https://rustup.rs), then run: rustup target add wasm32-wasip2";
 
-/// Builds, and answers with what built it.
+/// Builds the component. Returns the command that built it.
 pub(super) fn build(project: &Project, target: Option<&str>) -> Result<String, AuthorError> {
     tool::need("cargo", &[], REMEDY)?;
     let way = match target {
@@ -26,7 +27,8 @@ pub(super) fn build(project: &Project, target: Option<&str>) -> Result<String, A
     };
     let mut cargo = Command::new("cargo");
     cargo.current_dir(&project.dir);
-    // Beside sources of ours this program may run under cargo itself, whose choices are not the author's.
+    // Within this repository the program may itself run under cargo, which sets a toolchain. The author did not
+    // choose this toolchain.
     if let Way::Target { toolchain: Some(name), .. } = &way {
         cargo.env_remove("RUSTUP_TOOLCHAIN").arg(format!("+{name}"));
     }
@@ -45,17 +47,17 @@ pub(super) fn build(project: &Project, target: Option<&str>) -> Result<String, A
     Ok(said)
 }
 
-/// A way to a component.
+/// A method to build a component.
 #[derive(Debug, PartialEq, Eq)]
 enum Way {
-    /// Plain cargo; what is no component yet is made one here.
+    /// Plain cargo. If its output is a core module, it is turned into a component afterwards.
     Target { target: &'static str, toolchain: Option<&'static str> },
-    /// `cargo component`, which brings what it needs.
+    /// `cargo component`, which includes all it needs.
     CargoComponent,
 }
 
 impl Way {
-    /// The first that this machine has.
+    /// Returns the first method that this machine supports.
     fn at_hand(project: &Project) -> Result<Self, AuthorError> {
         let has = |toolchain| installed(&project.dir, toolchain);
         for toolchain in [None, Some(DEBIAN)] {
@@ -73,7 +75,7 @@ impl Way {
         })
     }
 
-    /// That of a target that the author named.
+    /// Returns the method for a target that the author named.
     fn named(project: &Project, wanted: &str) -> Result<Self, AuthorError> {
         let missing = |remedy| AuthorError::MissingTool { tool: format!("the target {wanted}"), remedy };
         let target = TARGETS.into_iter().find(|target| *target == wanted);
@@ -85,12 +87,12 @@ impl Way {
     }
 }
 
-/// The targets that a toolchain has; none where there is no such toolchain.
+/// Returns the targets that a toolchain has. Empty if the toolchain does not exist.
 fn installed(dir: &Path, toolchain: Option<&str>) -> Vec<&'static str> {
     let mut rustc = Command::new("rustc");
     rustc.current_dir(dir);
     if let Some(name) = toolchain {
-        // Rustup would download what it does not know.
+        // Rustup would download an unknown toolchain.
         let known = Command::new("rustup").args(["toolchain", "list"]).output();
         if !known.is_ok_and(|list| String::from_utf8_lossy(&list.stdout).lines().any(|l| l.starts_with(name)))
         {
@@ -103,7 +105,7 @@ fn installed(dir: &Path, toolchain: Option<&str>) -> Vec<&'static str> {
     TARGETS.into_iter().filter(|target| lib.join(target).join("lib").is_dir()).collect()
 }
 
-/// The module among what cargo says it made of the package in this folder.
+/// Finds the WebAssembly module in cargo's messages about the package in this folder.
 fn made(messages: &str, dir: &Path) -> Option<PathBuf> {
     let manifest = dir.join("Cargo.toml");
     let artifacts = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());

@@ -1,4 +1,4 @@
-//! Finding and running the tools of other people.
+//! Finds and runs external tools.
 
 use std::{
     env,
@@ -10,20 +10,20 @@ use std::{
 
 use crate::AuthorError;
 
-/// A program of this name: in one of these folders, else in the search path.
+/// Finds a program by name: first in these folders, then in the search path.
 pub(super) fn find(program: &str, folders: &[PathBuf]) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let places: Vec<PathBuf> = folders.iter().cloned().chain(env::split_paths(&path)).collect();
     places.into_iter().map(|dir| dir.join(program)).find(|path| path.is_file())
 }
 
-/// A program of this name, or how to get it.
+/// Finds a program by name, or returns an error with instructions how to get it.
 pub(super) fn need(program: &str, folders: &[PathBuf], remedy: &str) -> Result<PathBuf, AuthorError> {
     find(program, folders)
         .ok_or_else(|| AuthorError::MissingTool { tool: program.to_owned(), remedy: remedy.to_owned() })
 }
 
-/// Runs a tool. All that it says goes to standard error: standard output is for what comes of it.
+/// Runs a tool. All its output goes to standard error, because standard output is for the results of this program.
 pub(super) fn run(command: &mut Command) -> Result<(), AuthorError> {
     let said = io::stderr().as_fd().try_clone_to_owned().map_err(AuthorError::io("standard error"))?;
     let status =
@@ -31,7 +31,7 @@ pub(super) fn run(command: &mut Command) -> Result<(), AuthorError> {
     if status.success() { Ok(()) } else { Err(failed(command, &status.to_string())) }
 }
 
-/// Runs a tool and takes what it writes to standard output.
+/// Runs a tool and returns its standard output.
 pub(super) fn output(command: &mut Command) -> Result<String, AuthorError> {
     let output = command
         .stdin(Stdio::null())
@@ -44,13 +44,13 @@ pub(super) fn output(command: &mut Command) -> Result<String, AuthorError> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// True where the tool runs and is content.
+/// Returns true if the tool runs and succeeds.
 pub(super) fn succeeds(command: &mut Command) -> bool {
     let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
     status.is_ok_and(|status| status.success())
 }
 
-/// Whether tools should colour what they say.
+/// Returns the option for coloured output of tools.
 pub(super) fn colour() -> &'static str {
     if io::stderr().is_terminal() { "always" } else { "never" }
 }

@@ -1,4 +1,4 @@
-//! Reading a file of cases. It is written by hand, so what is wrong with it is told with its line and field.
+//! Parses a file of cases. People write the file by hand, so errors name the line and the field.
 
 use std::{
     ops::Range,
@@ -18,15 +18,15 @@ use crate::{AuthorError, Picture, Rendering};
 
 const CASE_FIELDS: &[&str] = &["name", "clip", "render", "size", "frames", "interval_ms", "config", "expect"];
 const EXPECT_FIELDS: &[&str] = &["diagnosis", "status", "failure", "score", "metrics"];
-/// Picture of a rendered case that names no size.
+/// The size of a rendered case that does not name a size.
 const SIZE: (u32, u32) = (640, 360);
 const STATUSES: &str = "normal, warning, error, critical";
 
-/// A table of the file, and how to complain about it.
+/// A table of the file, with the data for error messages.
 struct Table<'a> {
     file: &'a Path,
     text: &'a str,
-    /// Such as `case 2: expect`.
+    /// The name of the table, such as `case 2: expect`.
     name: String,
     at: Range<usize>,
     fields: &'a DeTable<'a>,
@@ -113,7 +113,7 @@ fn rendering(table: &Table<'_>, word: &str) -> Result<Rendering, Wrong> {
     let count = |field: &str, most: i64| -> Result<u32, Wrong> {
         let found = table.get(field).map(|value| json(value.get_ref()));
         match found.as_ref().map(Value::as_i64) {
-            // As the plugin asks for.
+            // Zero means: as the plugin requests.
             None => Ok(0),
             Some(Some(count)) if (1..=most).contains(&count) => Ok(count as u32),
             Some(_) => Err(table.wrong(field, &format!("a whole number from 1 to {most} is wanted"))),
@@ -166,7 +166,7 @@ impl<'a> Table<'a> {
         self.fields.get(field)
     }
 
-    /// The complaint about a field, where it is, or about the table where it lacks it.
+    /// Returns an error with the line of a field, or with the line of the table if the field is missing.
     fn wrong(&self, field: &str, detail: &str) -> Wrong {
         let at = self.get(field).map_or(self.at.start, |value| value.span().start);
         let field = match self.name.as_str() {
@@ -181,7 +181,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Refuses fields that nobody knows: typing errors.
+    /// Refuses unknown fields, which are typing errors.
     fn knows(&self, known: &[&str]) -> Result<(), Wrong> {
         for (field, _) in self.fields {
             let name: &str = field.get_ref();
@@ -194,7 +194,7 @@ impl<'a> Table<'a> {
         Ok(())
     }
 
-    /// A table within this one.
+    /// Returns a table within this one.
     fn table(&self, name: &str, value: &'a Spanned<DeValue<'a>>) -> Result<Self, Wrong> {
         let full = if self.name.is_empty() { name.to_owned() } else { format!("{}: {name}", self.name) };
         let at = value.span();
@@ -212,7 +212,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// `[min, max]`.
+    /// Reads a range: `[min, max]`.
     fn range_at(&self, field: &str) -> Result<Option<(f64, f64)>, Wrong> {
         let Some(value) = self.get(field) else { return Ok(None) };
         let wrong = || self.wrong(field, "[least, most] is wanted, such as [0, 0.5]");
@@ -225,7 +225,7 @@ impl<'a> Table<'a> {
     }
 }
 
-/// A number, infinity among them: `[0.5, inf]`.
+/// Reads a number, which may be infinite: `[0.5, inf]`.
 fn number(value: &DeValue<'_>) -> Option<f64> {
     match value {
         DeValue::Integer(integer) => {
@@ -236,7 +236,7 @@ fn number(value: &DeValue<'_>) -> Option<f64> {
     }
 }
 
-/// The value as JSON, for the configuration.
+/// Converts a value to JSON, for the configuration.
 fn json(value: &DeValue<'_>) -> Value {
     match value {
         DeValue::String(text) => Value::String(text.clone().into_owned()),
@@ -258,7 +258,7 @@ fn json(value: &DeValue<'_>) -> Value {
     }
 }
 
-/// The line of a byte, from 1.
+/// Returns the line of a byte, from 1.
 fn line_of(text: &str, at: usize) -> usize {
     text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
 }

@@ -1,4 +1,4 @@
-//! Runs of the plugin under check, and what is remembered of them.
+//! Runs the plugin under check, and records its results.
 
 use std::{cell::RefCell, sync::Arc, time::Duration};
 
@@ -12,14 +12,14 @@ use crate::{
     scene::{Picture, Rendering},
 };
 
-/// Bytes of one clip's samples, at the most: what a worker grants too.
+/// The maximum number of bytes of one clip's samples, the same as on a worker.
 const MAX_CLIP_BYTES: u64 = 256 << 20;
-/// Picture that runs at all small things: what matters in them is not its size.
+/// The size of the clip for checks that do not depend on the size.
 const SMALL: (u32, u32) = (320, 180);
-/// Frames of small clips, at the most.
+/// The maximum number of frames of small clips.
 const SMALL_FRAMES: u32 = 64;
 
-/// The plugin, and what it said so far.
+/// The plugin, and the texts that it has returned so far.
 pub(super) struct Battery<'a> {
     pub(super) plugin: &'a Arc<Plugin>,
     pub(super) limits: Limits,
@@ -32,19 +32,19 @@ impl<'a> Battery<'a> {
         Self { plugin, limits: super::limits(), texts }
     }
 
-    /// All texts that were seen.
+    /// Returns all recorded texts.
     pub(super) fn texts(&self) -> Texts {
         self.texts.borrow().clone()
     }
 
-    /// One run with the plugin's defaults and nothing remembered.
+    /// Runs the plugin with default configuration and without a baseline.
     pub(super) fn run(&self, clip: &Arc<Clip>) -> RunOutcome {
-        // Loading has proved that the defaults keep the schema.
+        // Loading has verified that the defaults match the schema.
         let config = self.plugin.resolve_config(None).unwrap_or_else(|_| "{}".into());
         self.run_with(clip, config, None)
     }
 
-    /// One run.
+    /// Runs the plugin once.
     pub(super) fn run_with(&self, clip: &Arc<Clip>, config: Arc<str>, baseline: Option<Bytes>) -> RunOutcome {
         let input = RunInput { clip: Arc::clone(clip), config, limits: self.limits, baseline };
         let outcome = self.plugin.run(input);
@@ -54,7 +54,7 @@ impl<'a> Battery<'a> {
         outcome
     }
 
-    /// A picture of this size for as long as the plugin wants, or as much of it as a clip may hold.
+    /// Returns a rendering of this size that is as long as the plugin requests, or as long as a clip may be.
     pub(super) fn rendering(&self, picture: Picture, size: (u32, u32)) -> Rendering {
         let frame_bytes = u64::from(size.0) * u64::from(size.1) * 3 / 2;
         let granted = u32::try_from(MAX_CLIP_BYTES / frame_bytes.max(1)).unwrap_or(u32::MAX);
@@ -63,7 +63,7 @@ impl<'a> Battery<'a> {
         Rendering { frames: asked.frames.min(granted).max(1), ..asked }
     }
 
-    /// A small clip that an ordinary plugin can judge.
+    /// Returns a small clip that an ordinary plugin can judge.
     pub(super) fn small(&self, picture: Picture) -> Rendering {
         let rendering = self.rendering(picture, SMALL);
         Rendering {
@@ -72,8 +72,8 @@ impl<'a> Battery<'a> {
         }
     }
 
-    /// Runs on each clip and says in one check what came of them. A report is well; so is an honest "cannot
-    /// tell".
+    /// Runs the plugin on each clip and returns one check for all of them. A report passes. An honest "cannot
+    /// tell" passes too.
     pub(super) fn over(
         &self,
         name: &'static str,
@@ -88,7 +88,7 @@ impl<'a> Battery<'a> {
     }
 }
 
-/// What came of several runs.
+/// The results of several runs.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     judged: usize,
@@ -98,7 +98,7 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Counts a run. Where `may_refuse`, the plugin may refuse its configuration.
+    /// Counts a run. If `may_refuse` is true, the plugin may refuse its configuration.
     pub(super) fn take(&mut self, what: &str, outcome: &RunOutcome, may_refuse: bool) {
         match &outcome.result {
             Ok(_) => self.judged += 1,
@@ -116,7 +116,7 @@ impl Tally {
         }
     }
 
-    /// The whole in one check; a handful of faults shows what is wrong.
+    /// Returns one check for all runs. It lists only a few faults, because these show what is wrong.
     pub(super) fn check(self, name: &'static str) -> Check {
         const SHOWN: usize = 4;
         if self.faults.is_empty() {

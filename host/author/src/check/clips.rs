@@ -1,5 +1,6 @@
-//! Clips as cameras send them once in a while: tiny, huge, a single frame, without colour, black, noise, with
-//! times that stand still, damaged beyond counting. And that the same clip gives the same finding.
+//! Checks unusual clips that cameras send now and then: tiny, huge, a single frame, without colour, black, noise,
+//! with timestamps that stand still, damaged beyond counting. Also checks that the same clip gives the same
+//! finding.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,7 +9,7 @@ use easysight_capture::{Clip, ClipInfo, DecoderEvidence, Frame, SampleRange};
 use super::{Check, battery::Battery};
 use crate::scene::{Picture, Rendering};
 
-/// One row, one column, sides that are odd or primes, the sizes of old and new cameras.
+/// One row, one column, odd or prime sides, and the sizes of old and new cameras.
 const SIZES: [(u32, u32); 12] = [
     (1, 1),
     (2, 2),
@@ -23,7 +24,7 @@ const SIZES: [(u32, u32); 12] = [
     (3840, 2160),
     (7680, 4320),
 ];
-/// Pixels from which on one frame is enough: it is the size that is asked about.
+/// The number of pixels from which one frame is enough, because only the size matters.
 const LARGE_PIXELS: u32 = 1_000_000;
 
 pub(super) fn checks(battery: &Battery<'_>) -> Vec<Check> {
@@ -37,13 +38,13 @@ pub(super) fn checks(battery: &Battery<'_>) -> Vec<Check> {
     ]
 }
 
-/// Two runs, bit for bit.
+/// Compares two runs, bit for bit.
 fn determinism(battery: &Battery<'_>) -> Check {
     let Some(clip) = battery.small(Picture::Street).clip() else {
         return Check::pass("determinism", "no clip to compare on");
     };
     let (one, two) = (battery.run(&clip), battery.run(&clip));
-    // The text of a number reads back as the same bits, and tells −0 from 0.
+    // The text of a number can be parsed back to the same bits, and distinguishes −0 from 0.
     let told =
         |outcome: &easysight_sandbox::RunOutcome| format!("{:?} {:?}", outcome.result, outcome.baseline);
     if told(&one) == told(&two) && one.fuel == two.fuel {
@@ -65,7 +66,8 @@ fn sized(battery: &Battery<'_>, size: (u32, u32)) -> (String, Option<Arc<Clip>>)
     (format!("{} × {}", size.0, size.1), rendering.clip())
 }
 
-/// A snapshot, and one frame fewer than the plugin asks for. (The host never hands over a clip without any.)
+/// Clips with few frames: a snapshot, and one frame fewer than the plugin requests. (The host never hands over a
+/// clip without frames.)
 fn few_frames(battery: &Battery<'_>) -> Vec<(String, Option<Arc<Clip>>)> {
     let whole = battery.small(Picture::Street);
     let least = battery.plugin.descriptor().clip.min_frames;
@@ -77,7 +79,7 @@ fn few_frames(battery: &Battery<'_>) -> Vec<(String, Option<Arc<Clip>>)> {
     counts.into_iter().map(clip).collect()
 }
 
-/// Clocks of cameras stand still, jump and stutter.
+/// Clips with unusual timestamps: clocks of cameras stand still, jump and stutter.
 fn times(battery: &Battery<'_>) -> Vec<(String, Option<Arc<Clip>>)> {
     let whole = battery.small(Picture::Street);
     let several = Rendering { frames: whole.frames.max(8), ..whole };
@@ -90,13 +92,13 @@ fn times(battery: &Battery<'_>) -> Vec<(String, Option<Arc<Clip>>)> {
     ]
 }
 
-/// The same frames at other times.
+/// Returns the same frames with other timestamps.
 fn retimed(rendering: &Rendering, time: impl Fn(u32) -> Duration) -> Option<Arc<Clip>> {
     let clip = rendering.clip()?;
     rebuilt(&clip, clip.info().clone(), DecoderEvidence::default(), time)
 }
 
-/// The same pictures with other facts.
+/// Returns the same pictures with other metadata.
 fn rebuilt(
     clip: &Clip,
     info: ClipInfo,
@@ -112,14 +114,14 @@ fn rebuilt(
     Clip::new(info, evidence, frames.collect::<Option<Vec<_>>>()?).ok().map(Arc::new)
 }
 
-/// What a picture shows when there is nothing to see.
+/// Returns one clip for each kind of picture, including those that show nothing.
 fn pictures(battery: &Battery<'_>) -> Vec<(String, Option<Arc<Clip>>)> {
     let shown =
         Picture::ALL.into_iter().map(|picture| (picture.word().to_owned(), battery.small(picture).clip()));
     shown.collect()
 }
 
-/// Streams that say little, or too much.
+/// Returns clips whose streams have little metadata, or too much.
 fn streams(battery: &Battery<'_>) -> Vec<(String, Option<Arc<Clip>>)> {
     let Some(clip) = battery.small(Picture::Street).clip() else { return Vec::new() };
     let time = |index: u32| Duration::from_millis(40) * index;

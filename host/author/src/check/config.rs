@@ -1,6 +1,6 @@
-//! Configurations that operators and programs will try: the ends of every range, wrong types, unknown fields,
-//! numbers that are none, endless texts. What the schema refuses never reaches the plugin; what it lets
-//! through, the plugin must bear.
+//! Checks configurations that operators and programs will try: the ends of every range, wrong types, unknown
+//! fields, `NaN` in place of a number, very long texts. The plugin never receives what the schema refuses, but it
+//! must survive everything that the schema allows.
 
 use std::sync::Arc;
 
@@ -14,9 +14,9 @@ use super::{
 };
 use crate::scene::Picture;
 
-/// Characters of a text where the schema names no limit.
+/// The length of a text in characters if the schema names no limit or a larger one.
 const LONG: usize = 60_000;
-/// The largest and smallest numbers, and where floating point and integers end.
+/// The largest and the smallest numbers, and the limits of floating point and integers.
 const EXTREME: [f64; 6] = [0.0, -0.0, 1e308, -1e308, 5e-324, 9_007_199_254_740_993.0];
 
 pub(super) fn checks(battery: &Battery<'_>) -> Vec<Check> {
@@ -29,7 +29,7 @@ pub(super) fn checks(battery: &Battery<'_>) -> Vec<Check> {
     ]
 }
 
-/// A configuration with this value at this place.
+/// Returns a configuration with this value at this place.
 fn with(base: &Value, path: &[&str], value: Value) -> Value {
     let mut whole = base.clone();
     let mut place = &mut whole;
@@ -44,14 +44,14 @@ fn with(base: &Value, path: &[&str], value: Value) -> Value {
     whole
 }
 
-/// Runs where the schema lets the configuration through. Answers whether it did.
+/// Runs the plugin if the schema accepts the configuration. Returns whether the schema accepted it.
 fn try_on(battery: &Battery<'_>, clip: &Arc<Clip>, what: &str, config: &Value, tally: &mut Tally) -> bool {
     let Ok(config) = battery.plugin.resolve_config(Some(config)) else { return false };
     tally.take(what, &battery.run_with(clip, config, None), true);
     true
 }
 
-/// Each end of each range, alone and all together.
+/// Checks each end of each range, alone and all together.
 fn extremes(battery: &Battery<'_>, clip: &Arc<Clip>, fields: &[Field<'_>]) -> Check {
     let mut tally = Tally::default();
     let (mut all_low, mut all_high) = (json!({}), json!({}));
@@ -72,7 +72,7 @@ fn extremes(battery: &Battery<'_>, clip: &Arc<Clip>, fields: &[Field<'_>]) -> Ch
     tally.check("config-extremes")
 }
 
-/// Values at the ends of what the schema allows, the least first and the greatest last.
+/// Returns values at the ends of what the schema allows, the smallest first and the largest last.
 fn legal(field: &Field<'_>) -> Vec<Value> {
     if let Some(words) = field.get("enum").and_then(Value::as_array) {
         return words.clone();
@@ -100,7 +100,7 @@ fn legal(field: &Field<'_>) -> Vec<Value> {
     if field.is("boolean") { vec![json!(false), json!(true)] } else { Vec::new() }
 }
 
-/// Values of types that do not belong there, and numbers that are none.
+/// Checks values of wrong types, including the text `NaN`.
 fn wrong_types(battery: &Battery<'_>, clip: &Arc<Clip>, fields: &[Field<'_>]) -> Check {
     const NAME: &str = "config-types";
     let kinds = [
@@ -142,7 +142,7 @@ fn wrong_types(battery: &Battery<'_>, clip: &Arc<Clip>, fields: &[Field<'_>]) ->
     }
 }
 
-/// A field that nobody knows: a typing error, or a hundred kilobytes.
+/// Checks an unknown field: a typing error, a very long text, or deeply nested data.
 fn unknown_fields(battery: &Battery<'_>, clip: &Arc<Clip>) -> Check {
     const NAME: &str = "config-unknown";
     let mut tally = Tally::default();

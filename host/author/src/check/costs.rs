@@ -1,17 +1,17 @@
-//! What one run costs on the picture of an ordinary camera, held against what is granted.
+//! Measures the costs of one run on an ordinary camera's picture, and compares them with the limits.
 
 use std::time::Duration;
 
 use super::{Check, Costs, battery::Battery, battery::Tally, milliseconds};
 use crate::scene::Picture;
 
-/// Picture of an ordinary camera.
+/// The picture size of an ordinary camera.
 const SIZE: (u32, u32) = (1280, 720);
 
-/// Measures; nothing where the plugin does not run.
+/// Measures the costs. None if the clip cannot be made.
 pub(super) fn measure(battery: &Battery<'_>, cold: Duration, warm: Duration) -> Option<Costs> {
     let clip = battery.rendering(Picture::Street, SIZE).clip()?;
-    // The pyramid is made at the first run, and shared by all plugins of a job.
+    // The first run builds the pyramid, which all plugins of a job share, so it is not measured.
     drop(battery.run(&clip));
     let outcome = battery.run(&clip);
     let frames = clip.frames().len();

@@ -1,4 +1,4 @@
-//! What a plugin says of itself must be the same at every call.
+//! Checks that the descriptor and the explanations are the same at every call.
 
 use easysight_sandbox::Plugin;
 
@@ -7,7 +7,7 @@ use super::{Check, remedy};
 const NAME: &str = "descriptor";
 const EXPLANATIONS: &str = "explanations";
 
-/// Asks in fresh instances, and several times in one.
+/// Calls `describe` in a fresh instance, and several times in one instance.
 pub(super) fn stays(plugin: &Plugin) -> Check {
     let fresh = plugin.probe().map(|descriptor| vec![descriptor]);
     let again = plugin.describe_repeatedly(3);
@@ -29,7 +29,7 @@ pub(super) fn stays(plugin: &Plugin) -> Check {
     }
 }
 
-/// The same of what it says that its findings explain; nothing where it says nothing.
+/// Does the same for the explanations. None if the plugin has no explanations.
 pub(super) fn explanations_stay(plugin: &Plugin) -> Option<Check> {
     let check = match plugin.explain_repeatedly(3) {
         Ok(answers) if answers.is_empty() => return None,

@@ -1,5 +1,5 @@
-//! Would a master take it? The same vetting as at an upload: structure, imports, compiling in a bounded child
-//! process, what it says of itself.
+//! Checks whether a master would accept the component. The checks are the same as for an upload: structure,
+//! imports, compiling in a bounded child process, the descriptor.
 
 use std::{
     sync::Arc,
@@ -11,18 +11,18 @@ use easysight_sandbox::{LoadError, MAX_COMPONENT_BYTES, Plugin, Sandbox};
 use super::{Check, milliseconds};
 use crate::AuthorError;
 
-/// From here on people wait when they publish it: every worker compiles it once.
+/// The compile time from which on publishing takes noticeably long. Every worker compiles the component once.
 const SLOW_COMPILE: Duration = Duration::from_secs(30);
-/// Interfaces of WASI that a component imports in vain: nothing is behind them.
+/// The prefix of WASI interfaces. They have no content, so a component imports them in vain.
 const WASI: &str = "wasi:";
 
-/// Loads it where it was never seen before.
+/// Loads the component without cached code.
 pub(super) fn cold(sandbox: &Sandbox, bytes: &[u8]) -> Result<(Arc<Plugin>, Duration), LoadError> {
     let started = Instant::now();
     sandbox.load(bytes).map(|plugin| (plugin, started.elapsed()))
 }
 
-/// Loads it where its compiled code is kept.
+/// Loads the component from the cache of compiled code.
 pub(super) fn warm(sandbox: &Sandbox, bytes: &[u8]) -> Result<Duration, AuthorError> {
     let started = Instant::now();
     sandbox
@@ -31,7 +31,7 @@ pub(super) fn warm(sandbox: &Sandbox, bytes: &[u8]) -> Result<Duration, AuthorEr
     Ok(started.elapsed())
 }
 
-/// Why it is not taken, and what to do.
+/// Returns why the component is refused, and what to do.
 pub(super) fn refused(error: &LoadError) -> Check {
     let advice = match error {
         LoadError::NotAComponent(_) | LoadError::NotFound(_) | LoadError::DigestMismatch { .. } => {
@@ -67,7 +67,7 @@ pub(super) fn refused(error: &LoadError) -> Check {
     Check::fail("accepted", error.to_string(), advice)
 }
 
-/// It is taken: how large it is, what it imports, how fast it is ready.
+/// Returns the checks of an accepted component: its size, its imports, how fast it starts.
 pub(super) fn accepted(bytes: &[u8], imports: &[String], cold: Duration, warm: Duration) -> Vec<Check> {
     let mut checks = vec![Check::pass("accepted", "a master would take it")];
     let kib = bytes.len().div_ceil(1024);

@@ -1,4 +1,5 @@
-//! The baseline: what a plugin finds there may be its own, of an older version of it, or damaged.
+//! Checks the handling of baselines: a baseline may be the plugin's own, written by an older version of the
+//! plugin, or damaged.
 
 use bytes::Bytes;
 
@@ -8,7 +9,7 @@ use super::{
 };
 use crate::scene::Picture;
 
-/// Bytes that no plugin wrote.
+/// Sizes of baselines that no plugin wrote, in bytes.
 const STRANGE_BYTES: [usize; 5] = [0, 1, 7, 4_096, 200_000];
 
 pub(super) fn checks(battery: &Battery<'_>) -> Vec<Check> {

@@ -1,8 +1,8 @@
-//! What to do about a run that failed.
+//! Advice for failed runs.
 
 use easysight_sandbox::RunFailure;
 
-/// Advice for the author.
+/// Returns the advice for the author.
 pub(super) fn for_failure(failure: &RunFailure) -> &'static str {
     match failure {
         RunFailure::InvalidConfig(_) => {

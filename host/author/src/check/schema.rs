@@ -1,30 +1,31 @@
-//! The schema of the configuration: its fields, and whether operators are told what they mean.
+//! Checks the schema of the configuration: its fields, and whether the schema explains them to operators.
 
 use serde_json::Value;
 
 use super::Check;
 
-/// Objects within objects; deeper ones are nobody's configuration.
+/// The maximum depth of nested objects. No real configuration is deeper.
 const MAX_DEPTH: usize = 8;
 
-/// One value that can be set.
+/// One field that can be set.
 #[derive(Debug, Clone)]
 pub(super) struct Field<'a> {
-    /// Names from the root.
+    /// The names from the root to the field.
     pub(super) path: Vec<&'a str>,
-    /// What the schema says at its place.
+    /// The schema at the field's place.
     here: &'a Value,
-    /// What it refers to, where it does.
+    /// The definition that the field refers to. The same as `here` if it refers to none.
     target: &'a Value,
 }
 
 impl<'a> Field<'a> {
-    /// A keyword: what is said at its place counts more than what it refers to.
+    /// Returns the value of a keyword. The value at the field's place takes precedence over the value in the
+    /// referenced definition.
     pub(super) fn get(&self, keyword: &str) -> Option<&'a Value> {
         self.here.get(keyword).or_else(|| self.target.get(keyword))
     }
 
-    /// True where a value of this JSON type may stand.
+    /// Returns true if the field allows a value of this JSON type.
     pub(super) fn is(&self, kind: &str) -> bool {
         match self.get("type") {
             Some(Value::String(one)) => one == kind,
@@ -42,7 +43,7 @@ impl<'a> Field<'a> {
     }
 }
 
-/// All values that can be set, those within objects too.
+/// Returns all fields that can be set, including those within objects.
 pub(super) fn fields(schema: &Value) -> Vec<Field<'_>> {
     let mut found = Vec::new();
     collect(schema, schema, &mut Vec::new(), &mut found);
@@ -66,7 +67,7 @@ fn collect<'a>(root: &'a Value, object: &'a Value, path: &mut Vec<&'a str>, foun
     }
 }
 
-/// What a reference points at; the place itself where there is none.
+/// Returns the target of a reference, or the place itself if it is not a reference.
 fn target<'a>(root: &'a Value, here: &'a Value) -> &'a Value {
     let name =
         here.get("$ref").and_then(Value::as_str).and_then(|reference| reference.strip_prefix("#/$defs/"));

@@ -1,4 +1,4 @@
-//! Texts for people: everything in Chinese and in English.
+//! Checks that all texts for people exist in Chinese and in English.
 
 use std::collections::BTreeSet;
 
@@ -7,12 +7,12 @@ use easysight_sandbox::{Descriptor, Report, Text};
 use super::{Check, battery::Battery};
 use crate::bench::status_word;
 
-/// What is wrong with the texts that were seen.
+/// The defects of the recorded texts.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Texts {
     seen: usize,
     missing: BTreeSet<String>,
-    /// Chinese without a Chinese character.
+    /// Texts in the Chinese field that contain no Chinese character.
     not_chinese: BTreeSet<String>,
 }
 
@@ -43,7 +43,7 @@ impl Texts {
                 self.missing.insert(format!("the {what} in {language}"));
             }
         }
-        // Unified ideographs, the first extension among them.
+        // The range of the unified ideographs, including extension A.
         if !text.zh.is_empty() && !text.zh.chars().any(|c| ('\u{3400}'..='\u{9fff}').contains(&c)) {
             self.not_chinese.insert(format!("the {what}"));
         }

@@ -1,27 +1,28 @@
-//! A profile in the format of <https://profiler.firefox.com>, which draws it as a flame graph: tables that
-//! refer to each other by index, as its page "processed profile format" describes them.
+//! Writes a profile in the format of <https://profiler.firefox.com>, which draws it as a flame graph. The format
+//! consists of tables that refer to each other by index. The profiler's page "processed profile format" describes
+//! them.
 
 use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-/// The version of the format that is written; newer profilers upgrade it.
+/// The version of the format. Newer profilers upgrade it.
 const VERSION: u32 = 47;
 
-/// Tables in the making.
+/// The tables under construction.
 #[derive(Default)]
 struct Tables {
     strings: Vec<String>,
     string_at: HashMap<String, usize>,
-    /// Name of each function; frames are functions here, one each.
+    /// The index of each function's name. Each function has exactly one frame.
     functions: Vec<usize>,
     function_at: HashMap<usize, usize>,
-    /// What each stack stands on, and its own frame.
+    /// The index of each stack's parent, and the stack's own frame.
     stacks: Vec<(Option<usize>, usize)>,
     stack_at: HashMap<(Option<usize>, usize), usize>,
 }
 
-/// The index of a key in a table, which gets it where it has it not.
+/// Returns the index of a key in a table. Adds the key if it is missing.
 fn indexed<K: Clone + Eq + std::hash::Hash>(table: &mut Vec<K>, at: &mut HashMap<K, usize>, key: K) -> usize {
     *at.entry(key.clone()).or_insert_with(|| {
         table.push(key);
@@ -41,7 +42,7 @@ impl Tables {
     }
 }
 
-/// Time takes the place of fuel: a unit is a nanosecond, so a million is a millisecond.
+/// Returns the profile. Fuel is shown as time: one unit is a nanosecond, a million units are a millisecond.
 pub(super) fn profile(plugin: &str, stacks: &[(u64, Vec<String>)]) -> Value {
     let mut tables = Tables::default();
     let sampled: Vec<Option<usize>> = stacks.iter().map(|(_, names)| tables.stack(names)).collect();

@@ -1,5 +1,5 @@
-//! Guests of several versions of the contract, on hosts of several versions: today's, and one of tomorrow
-//! that has an interface more.
+//! Tests guests of several contract versions on hosts of several contract versions: today's, and a future version
+//! that has one more interface.
 
 #[path = "../../tests/guest/clip.rs"]
 mod clip;
@@ -16,13 +16,13 @@ use crate::{
 use component::{Edition, HONEST, TODAY, guest_named, guest_of};
 
 const CONTRACT: &str = "../../wit";
-/// A contract of tomorrow, as plugins know it and as a host does.
+/// The additional interface of a future contract, for plugins and for the host.
 const WEATHER: [&str; 2] = ["weather", "temperature: func() -> s32;"];
 const TOMORROW: Edition<'static> = Edition { version: "1.3.0", more: WEATHER };
-/// Uses all that today's contract has, and asks for the temperature.
+/// Imports the temperature from the additional interface.
 const ASKING: &str =
     "(import \"easysight:diagnosis/weather@1.2.0\" \"temperature\" (func $temperature (result i32))) ---";
-/// Breaks off unless there are 21 degrees.
+/// Traps unless the temperature is 21 degrees.
 const WARM: &str = "(if (i32.ne (call $temperature) (i32.const 21)) (then (unreachable)))";
 
 const fn tomorrow() -> Contract {
@@ -33,17 +33,18 @@ fn guest(edition: &Edition<'_>, imports: &str, before: &str) -> Vec<u8> {
     guest_of(edition, "mischief", "plain", imports, "", &format!("{before} {HONEST}"))
 }
 
-/// One that was built for this edition and uses nothing but what 1.0 has.
+/// Returns a guest that was built for this version and uses only functions of 1.0.
 fn plain(version: &str) -> Vec<u8> {
     guest(&Edition { version, more: ["", ""] }, EVERYTHING, "(call $load (i32.const 2048))")
 }
 
-/// Functions of each interface of 1.0; the guest itself gives back its clip.
+/// Functions of each interface of 1.0. The guest itself drops its clip.
 const EVERYTHING: &str = "(import \"easysight:diagnosis/baseline@1.2.0\" \"load\" (func $load (param i32)))
     (import \"easysight:diagnosis/log@1.2.0\" \"write\" (func $log (param i32 i32 i32)))
     (import \"easysight:diagnosis/video@1.2.0\" \"[method]clip.info\" (func $info (param i32 i32))) ---";
 
-/// A host of this contract, in whose cache the code of these components lies: there is nobody to compile here.
+/// A host of a contract version. Its cache already has the code of the given components, because no compiler is
+/// available here.
 struct Host {
     sandbox: Sandbox,
     _cache: tempfile::TempDir,
@@ -83,7 +84,7 @@ impl Host {
     }
 }
 
-/// The versions that a refusal names: needed and known.
+/// Returns the versions that a refusal names: needed and known.
 fn versions(error: &LoadError) -> (String, String) {
     match error {
         LoadError::OtherContract { needed, known } => (needed.to_string(), known.to_string()),
@@ -99,7 +100,7 @@ fn the_version_is_that_of_the_contract_s_own_files() {
     assert_eq!(format!("{}:{}/", package.name.namespace, package.name.name), PACKAGE);
     assert_eq!(package.name.version.as_ref(), Some(&Contract::CURRENT.version));
     assert_eq!(TODAY.version, Contract::CURRENT.version.to_string());
-    // What a plugin exports it cannot import.
+    // A plugin exports `causes`, and cannot import it.
     let interfaces: std::collections::BTreeSet<_> =
         package.interfaces.keys().map(String::as_str).filter(|name| *name != "causes").collect();
     assert_eq!(interfaces, Contract::CURRENT.interfaces.iter().copied().collect());
@@ -126,10 +127,10 @@ fn a_host_of_tomorrow_gives_a_plugin_of_tomorrow_what_is_new() {
 
 #[test]
 fn a_plugin_of_tomorrow_is_refused_today_by_both_versions() {
-    // Also one that uses nothing new: the linker alone would take it.
+    // Also a plugin that uses nothing new, which the linker alone would accept.
     for component in [guest(&TOMORROW, ASKING, WARM), plain("1.3.0"), plain("1.3.7"), plain("2.0.0")] {
         let told = vet_for(&Contract::CURRENT, &component).unwrap_err();
-        // The same of code that is in the cache already, where vetting is over.
+        // Code that is already in the cache is refused in the same way, although vetting does not run for it.
         let cached = Host::of(Contract::CURRENT, &[&component]).load(&component).unwrap_err();
         let fresh = Host::of(Contract::CURRENT, &[]).load(&component).unwrap_err();
         assert_eq!(told.to_string(), cached.to_string());
@@ -150,16 +151,16 @@ fn a_plugin_of_the_version_before_runs_and_explains_nothing() {
     assert_eq!(host.run(&component).result, Err(RunFailure::Inconclusive("mischief".into())));
 }
 
-/// A guest that exports `causes` as well: its `explanations` are `body`, whose result is the address of a
-/// list.
+/// Returns a guest that also exports `causes`. The body of its `explanations` is `body`, whose result is the
+/// address of a list.
 fn explaining(version: &str, extra: &str, body: &str) -> Vec<u8> {
     let export = format!("easysight:diagnosis/causes@{version}#explanations");
     let extra = format!("{extra} (func (export \"{export}\") (result i32) {body})");
     guest_of(&Edition { version, more: ["", ""] }, "mischief", "explaining", &extra, "", HONEST)
 }
 
-/// The answer that `mischief` explains everything: a list of one explanation, as the canonical ABI lays it
-/// out (id, no metric, the first case).
+/// The answer that `mischief` explains everything: a list of one explanation, in the layout of the canonical ABI
+/// (id, no metric, the first case).
 const EVERYTHING_EXPLAINED: &str = "(data (i32.const 3000) \"\\c8\\0b\\00\\00\\01\\00\\00\\00\")
     (data (i32.const 3016) \"\\00\\0c\\00\\00\\08\\00\\00\\00\") (data (i32.const 3072) \"mischief\")";
 
@@ -170,7 +171,7 @@ fn a_plugin_says_what_its_findings_explain() {
     let everything =
         Explanation { diagnosis: "mischief".into(), decided_by: None, explains: Extent::Everything };
     assert_eq!(plugin.explanations(), [everything]);
-    // A later host asks for them under the name that the plugin has for them.
+    // A later host asks for the explanations under the export name of the plugin's version.
     let plugin = Host::of(tomorrow(), &[&component]).load(&component).unwrap();
     assert_eq!(plugin.explanations().len(), 1);
 }
@@ -183,7 +184,7 @@ fn explanations_can_be_asked_for_again_in_one_instance() {
         answers.iter().map(|answer| answer == plugin.explanations()).collect::<Vec<_>>()
     };
     assert_eq!(again(&explaining("1.2.0", EVERYTHING_EXPLAINED, "(i32.const 3000)")), [true, true]);
-    // One that forgets what it said gives itself away: its second list is empty.
+    // A plugin that keeps state between calls is detected: its second list is empty.
     let forgets = "(i32.store (i32.const 3004) (i32.sub (i32.const 1) (global.get $calls)))
         (global.set $calls (i32.const 1)) (i32.const 3000)";
     let counts = format!("(global $calls (mut i32) (i32.const 0)) {EVERYTHING_EXPLAINED}");
@@ -201,7 +202,7 @@ fn explanations_that_never_come_or_lie_are_refused() {
     assert!(matches!(&error, LoadError::Explanations(RunFailure::FuelExhausted(_))), "{error}");
     let error = load(&EVERYTHING_EXPLAINED.replace("\"mischief\"", "\"fishmice\""), "(i32.const 3000)");
     assert!(error.to_string().contains("`fishmice`, which is none of its diagnoses"), "{error}");
-    // A list that ends outside of the memory.
+    // A list that ends outside the memory.
     let error = load("(data (i32.const 3000) \"\\00\\00\\00\\00\\ff\\ff\\ff\\7f\")", "(i32.const 3000)");
     assert!(matches!(&error, LoadError::Explanations(_)), "{error}");
 }

@@ -1,4 +1,4 @@
-//! What authors read of the limits, in `docs/limits.md`, is what is granted and what is said.
+//! Tests that the limits and messages in `docs/limits.md`, which plugin authors read, match the code.
 
 use super::*;
 use crate::{Compiler, LoadError, MAX_COMPONENT_BYTES, RunFailure, contract::Contract};
@@ -6,7 +6,7 @@ use crate::{Compiler, LoadError, MAX_COMPONENT_BYTES, RunFailure, contract::Cont
 const PAGES: [&str; 2] =
     [include_str!("../../../../docs/limits.md"), include_str!("../../../../docs/limits.zh-CN.md")];
 
-/// Both pages have a line with all of these.
+/// Asserts that both pages have a line that contains all of `words`.
 fn told(words: &[&str]) {
     for page in PAGES {
         let line = page.lines().find(|line| words.iter().all(|word| line.contains(word)));
@@ -14,7 +14,7 @@ fn told(words: &[&str]) {
     }
 }
 
-/// 2000000000 as people read it.
+/// Writes a number with thousands separators: 2,000,000,000.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();

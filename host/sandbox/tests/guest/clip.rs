@@ -1,10 +1,10 @@
-//! What guests are given to judge.
+//! The clip that guests judge.
 
 use std::{sync::Arc, time::Duration};
 
 use easysight_capture::{Clip, ClipInfo, DecoderEvidence, Frame, SampleRange};
 
-/// A small grey clip of two frames.
+/// Returns a small grey clip of two frames.
 pub(crate) fn clip() -> Arc<Clip> {
     let (width, height) = (320, 180);
     let samples = vec![100; Frame::bytes_of((width, height)).unwrap()].into();

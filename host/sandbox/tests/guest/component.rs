@@ -1,4 +1,4 @@
-//! Guests written by hand: a core module in text, wrapped into a component of the contract's world.
+//! Guests written by hand: a core module in text format, wrapped into a component of the contract's world.
 
 use std::{fs, path::Path};
 
@@ -7,7 +7,7 @@ use wit_parser::{PackageId, Resolve, SourceMap};
 
 use super::CONTRACT;
 
-/// WASI as far as these guests misuse it.
+/// The parts of WASI that these guests misuse.
 const WASI_IO: &str = "package wasi:io@0.2.0;
 interface poll { resource pollable { block: func(); } }
 interface error { resource error {} }
@@ -22,7 +22,7 @@ const WASI_CLOCKS: &str = "package wasi:clocks@0.2.0;
 interface monotonic-clock { use wasi:io/poll@0.2.0.{pollable}; subscribe-duration: func(when: u64) -> pollable; }";
 const WASI_HTTP: &str = "package wasi:http@0.2.0;
 interface types { request: func(); }";
-/// Worlds of guests: the contract's, with what is imported beside it.
+/// The worlds of guests: the contract's world, and further imports.
 const WORLDS: &str = "package test:guests;
 world plain { include easysight:diagnosis/plugin@1.2.0; }
 world explaining { include easysight:diagnosis/explaining-plugin@1.2.0; }
@@ -32,17 +32,17 @@ world foreign { include easysight:diagnosis/plugin@1.2.0; import wasi:http/types
 world empty {}
 world other { export describe: func() -> string; }";
 
-/// The contract that a guest is built for: that of `wit/`, under this version, and with this interface beside.
+/// The contract that a guest is built for: the contract in `wit/` under this version, plus one more interface.
 pub(crate) struct Edition<'a> {
     pub(crate) version: &'a str,
-    /// Name and functions of what it has more; nothing where empty.
+    /// The name and the functions of the additional interface. Both are empty if there is none.
     pub(crate) more: [&'a str; 2],
 }
 
 pub(crate) const TODAY: Edition<'static> = Edition { version: "1.2.0", more: ["", ""] };
 
 impl Edition<'_> {
-    /// A text that names today's version, for this one.
+    /// Replaces today's version in a text by this version.
     fn of(&self, text: &str) -> String {
         text.replace("@1.2.0", &format!("@{}", self.version))
     }
@@ -64,7 +64,7 @@ impl Edition<'_> {
     }
 }
 
-/// Where the bytes that `describe` answers with begin; strings follow.
+/// The address of the bytes that `describe` returns. Strings follow.
 const DESCRIPTOR: usize = 1024;
 const DIAGNOSES: usize = 1100;
 const STRINGS: usize = 1200;
@@ -85,14 +85,14 @@ pub(crate) fn encode(edition: &Edition<'_>, world: &str, core: &str) -> Vec<u8> 
     ComponentEncoder::default().module(&module).unwrap().encode().unwrap()
 }
 
-/// A guest of this name (eight letters), which is that of its one diagnosis too. Its `describe` runs
-/// `before` and is honest then; its `diagnose` is `body`, with `extra` in the module. Locals of the
-/// body: `$clip`, `$config`, `$length`, `$i`.
+/// Returns a guest with this name (eight letters), which is also the id of its only diagnosis. Its `describe` runs
+/// `before` and then answers honestly. The body of its `diagnose` is `body`, and `extra` is added to the module.
+/// Locals of the body: `$clip`, `$config`, `$length`, `$i`.
 pub(crate) fn guest_named(name: &str, world: &str, extra: &str, before: &str, body: &str) -> Vec<u8> {
     guest_of(&TODAY, name, world, extra, before, body)
 }
 
-/// The same for some edition of the contract; `extra` names today's version.
+/// Does the same for a given edition of the contract. `extra` names today's version.
 pub(crate) fn guest_of(
     edition: &Edition<'_>,
     name: &str,
@@ -130,7 +130,7 @@ pub(crate) fn guest_of(
     )
 }
 
-/// The descriptor, as the canonical ABI lays it out.
+/// Returns the descriptor in the layout of the canonical ABI.
 fn descriptor_data(name: &str) -> String {
     let mut strings = Vec::new();
     let mut place = |text: &str| {
@@ -151,7 +151,7 @@ fn descriptor_data(name: &str) -> String {
         .concat()
 }
 
-/// A body that answers `inconclusive` with the guest's name: what an honest guest does here.
+/// The body of an honest guest: it answers `inconclusive` with the guest's name.
 pub(crate) const HONEST: &str =
     "(i32.store8 (i32.const 512) (i32.const 1)) (i32.store8 (i32.const 516) (i32.const 2))
     (i32.store (i32.const 520) (i32.const 1200)) (i32.store (i32.const 524) (i32.const 8)) (i32.const 512)";

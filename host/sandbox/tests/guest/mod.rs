@@ -1,4 +1,4 @@
-//! Guests written by hand, and what it takes to run them here.
+//! Guests written by hand, and functions that run them.
 
 pub(crate) mod clip;
 pub(crate) mod component;
@@ -11,15 +11,15 @@ use clip::clip;
 pub(crate) use component::HONEST;
 use component::guest_named;
 
-/// Where the contract is, seen from this crate.
+/// The path of the contract, relative to this crate.
 const CONTRACT: &str = "../../wit";
 
-/// An honest `describe`, and this `diagnose`.
+/// Returns a guest with an honest `describe` and this `diagnose`.
 pub(crate) fn guest(world: &str, extra: &str, body: &str) -> Vec<u8> {
     guest_named("mischief", world, extra, "", body)
 }
 
-/// A sandbox with these limits; compiled code is kept in `cache`.
+/// Returns a sandbox with these limits. Compiled code is kept in `cache`.
 pub(crate) fn sandbox_in(limits: Limits, cache: Option<&Path>) -> Sandbox {
     Sandbox::new(SandboxConfig {
         limits,
