@@ -85,7 +85,7 @@ pub(crate) async fn run(settings: WorkerSettings) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Binds the listener. A distributed worker needs no certain address. So several workers on one machine need no
+/// Binds the listener. A distributed worker needs no fixed address, so that several workers on one machine need no
 /// address in their settings.
 async fn bind(settings: &WorkerSettings) -> anyhow::Result<TcpListener> {
     let bound = TcpListener::bind(settings.listen).await;
