@@ -45,8 +45,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let workshop = arguments.tools.workshop()?;
     let project = Project::find(&arguments.dir)?;
-    // Without --watch the plugin is not built again: other bytes would not be those that were signed and
-    // published.
+    // Built only if necessary: another build may produce other bytes than those that were signed and published.
     if !arguments.watch {
         return once(arguments, &workshop, &ensure_built(&project)?);
     }
@@ -61,7 +60,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         }
         eprintln!("easysight: waiting for a change in {} (Ctrl-C ends)", project.dir.display());
         seen = watch.changed_from(seen)?;
-        // Build also if a source file was removed, so that none is newer than the component.
+        // Always built: after the removal of a source file none may be newer than the component.
         component = build(&project, None).map(|built| built.component);
     }
 }
