@@ -21,8 +21,8 @@ use tokio_util::sync::CancellationToken;
 const MOMENT: Duration = Duration::from_secs(1);
 /// How many captures may wait aside for each place.
 const ASIDE: usize = 4;
-/// How long data of a camera can be kept while no place is free to decode it. After that the capture begins anew,
-/// in a place.
+/// How long data of a camera can be kept while no place is free to decode it. After that the capture starts
+/// again, in a place.
 const KEPT: Duration = Duration::from_secs(5);
 
 /// The places of a node.
@@ -130,7 +130,7 @@ impl Place {
     }
 
     /// As [`Self::take`], for a capture whose camera is sending. If that takes too long, the capture is not
-    /// admitted any more. It must end, and begin anew in a place.
+    /// admitted any more. It must end, and start again in a place.
     async fn admit(&self) {
         if timeout(KEPT, self.take()).await.is_err() {
             self.crowded.cancel();
@@ -139,7 +139,7 @@ impl Place {
     }
 
     /// Runs a capture. The job keeps its place if the camera sends at once, and steps aside while it does not.
-    /// Returns none if the capture must begin anew. The job has a place then.
+    /// Returns none if the capture must start again. The job has a place then.
     pub(crate) async fn hold<T>(&self, capture: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             captured = capture => return Some(captured),

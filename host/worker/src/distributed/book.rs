@@ -78,8 +78,8 @@ impl Book {
         self.inner.lock().held.remove(&(job, attempt));
     }
 
-    /// Removes those of the jobs in `told` that the master has taken back, and tells their executors to stop.
-    /// Returns their number. An attempt that is not in `told` was leased meanwhile, and stays.
+    /// Removes the jobs in `told` that the master has taken back, and cancels their work. Returns how many were
+    /// removed. An attempt that is not in `told` was leased meanwhile, and stays.
     pub(crate) fn revoke(&self, told: &[HeldJob], jobs: &[JobId]) -> usize {
         let jobs: BTreeSet<JobId> = jobs.iter().copied().collect();
         let mut inner = self.inner.lock();
