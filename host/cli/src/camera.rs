@@ -1,4 +1,4 @@
-//! `easysight camera`: what a master looks at, and a camera looked at from here.
+//! `easysight camera`: the cameras of a master, and the check of a camera from this machine.
 
 mod check;
 mod import;
@@ -16,7 +16,7 @@ use crate::{
     master::{Master, Remote},
 };
 
-/// Where cameras are in the API.
+/// The path of cameras in the API.
 const CAMERAS: [&str; 2] = ["diagnosis", "cameras"];
 
 /// The command's arguments.
@@ -30,56 +30,57 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// List the cameras and how they were last.
+    /// List the cameras and their last state.
     List {
-        /// Only those of this group.
+        /// Show only the cameras of this group.
         #[arg(long, value_name = "GROUP")]
         group: Option<String>,
-        /// Only those that give no picture.
+        /// Show only the cameras that give no picture.
         #[arg(long)]
         lost: bool,
     },
     /// Show one camera.
     Show {
-        /// Its id.
+        /// The camera's id.
         id: String,
     },
     /// Add a camera.
     Add(Add),
     /// Remove a camera.
     Remove {
-        /// Its id.
+        /// The camera's id.
         id: String,
     },
-    /// Let plugins forget a camera and get to know it anew: after it was turned, moved or cleaned.
+    /// Make plugins forget what they learnt of a camera and learn it anew, after it was turned, moved or cleaned.
     ResetBaseline {
-        /// Its id.
+        /// The camera's id.
         id: String,
-        /// Only the plugin of this name, such as `occlusion`.
+        /// Reset only the plugin of this name, such as `occlusion`.
         #[arg(long, value_name = "NAME")]
         plugin: Option<String>,
     },
     /// Add and update cameras from a CSV file.
     Import(import::Arguments),
-    /// Read one camera here and now, without a master, and tell step by step what it was asked and answered.
+    /// Check one camera from this machine, without a master, and show every request and answer step by step.
     Check(check::Arguments),
 }
 
 #[derive(Debug, clap::Args)]
 struct Add {
-    /// Its name among programs: 1 to 128 letters, digits, `.`, `_`, `-`; the master makes one otherwise.
+    /// The camera's id for programs: 1 to 128 letters, digits, `.`, `_`, `-`. The master makes one if it is not
+    /// given.
     #[arg(long)]
     id: Option<String>,
-    /// Its name for people.
+    /// The camera's name for people.
     #[arg(long)]
     name: String,
-    /// Where its picture comes from: rtsp://, http://, https://, or a file that the workers may read.
+    /// The source of the picture: rtsp://, http://, https://, or a file that the workers may read.
     #[arg(long, value_name = "URI")]
     source: String,
-    /// A label; may be repeated.
+    /// A label of the camera; may be repeated.
     #[arg(long, value_name = "KEY=VALUE", value_parser = label::parse)]
     label: Vec<(String, String)>,
-    /// A group that it is in; may be repeated.
+    /// A group of the camera; may be repeated.
     #[arg(long, value_name = "GROUP")]
     group: Vec<String>,
 }
@@ -97,7 +98,7 @@ impl Add {
     }
 }
 
-/// Runs the command; answers with the exit code.
+/// Runs the command. Returns the exit code.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
         Command::Check(camera) => check::run(camera, arguments.remote.format),
@@ -136,7 +137,7 @@ async fn manage(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             format.say(&json!({ "camera": id, "removed": reset.removed }), &words)?;
         }
         Command::Import(file) => return import::run(&master, format, file).await,
-        // That needs no master.
+        // This command needs no master.
         Command::Check(_) => {}
     }
     Ok(ExitCode::SUCCESS)
@@ -176,7 +177,7 @@ fn status(camera: &Camera) -> Cell {
     }
 }
 
-/// Why there is no picture, since when, and when the camera is asked again.
+/// The reason why there is no picture, since when, and when the camera is asked again.
 fn lost_in_short(lost: &Lost) -> String {
     let (since, next) = (listing::time(lost.since), listing::time(lost.next_full_look_at));
     format!("{} since {since}, next look {next}", lost.reason)

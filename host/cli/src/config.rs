@@ -1,11 +1,11 @@
-//! `--config`: what diagnoses are configured with, given in place or in a file.
+//! `--config`: the configuration of diagnoses, given on the command line or in a file.
 
 use std::collections::BTreeMap;
 
 use anyhow::Context;
 use serde_json::Value;
 
-/// Reads `JSON` or `@FILE`: an object by diagnosis. Empty where nothing is given.
+/// Reads `JSON` or `@FILE`: an object with the configuration of each diagnosis. Empty if nothing is given.
 pub(crate) fn read(given: Option<&str>) -> anyhow::Result<BTreeMap<String, Value>> {
     let Some(given) = given else { return Ok(BTreeMap::new()) };
     let text = match given.strip_prefix('@') {

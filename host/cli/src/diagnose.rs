@@ -1,4 +1,4 @@
-//! `easysight diagnose`: many sources side by side, one row or line a finding.
+//! `easysight diagnose`: examines several sources at the same time and prints one row or line for each finding.
 
 mod check;
 mod output;
@@ -36,11 +36,11 @@ use output::Printer;
 /// How findings are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// For people.
+    /// A table for people.
     Table,
     /// One JSON array.
     Json,
-    /// One JSON object a line, as soon as it is there.
+    /// One JSON object on each line, as soon as it is known.
     Jsonl,
 }
 
@@ -50,18 +50,17 @@ pub(crate) struct Arguments {
     /// Addresses (rtsp://, rtsps://, http://, https://), files, or folders of clips and pictures.
     #[arg(required = true, value_name = "SOURCE|DIR")]
     sources: Vec<OsString>,
-    /// A diagnosis to run; may be repeated. All that the plugins offer where none is named.
+    /// A diagnosis to run; may be repeated. Default: all diagnoses of the plugins.
     #[arg(long, value_name = "ID")]
     diagnosis: Vec<String>,
-    /// Where the plugins are. Where it is not given: `plugins` beside the program, or in the user's data
-    /// directory.
+    /// The directory of the plugins. Default: `plugins` beside the program or in the user's data directory.
     #[arg(long, value_name = "DIR", env = "EASYSIGHT_PLUGINS_DIR")]
     plugins_dir: Option<PathBuf>,
-    /// Use only plugins that are signed by one of these keys, one a line as `easysight plugin keygen` prints
-    /// it.
+    /// Use only plugins that are signed by one of these keys. The file has one key on each line, as `easysight
+    /// plugin keygen` prints it.
     #[arg(long, value_name = "FILE")]
     trusted_keys: Option<PathBuf>,
-    /// Configuration by diagnosis.
+    /// Configuration of each diagnosis.
     #[arg(
         long,
         value_name = "JSON|@FILE",
@@ -72,36 +71,37 @@ pub(crate) struct Arguments {
     /// How to print findings.
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
-    /// Show in the table every diagnosis of every source, with what was measured.
+    /// Show every diagnosis of every source in the table, with the measured values.
     #[arg(long)]
     all: bool,
-    /// Language of the table's messages and of `message` in JSON; otherwise that of the locale.
+    /// Language of the table's messages and of `message` in JSON. Default: the language of the locale.
     #[arg(long, value_enum)]
     lang: Option<Language>,
-    /// Sources to work on side by side; two a processor where it is not given.
+    /// Number of sources that are examined at the same time. Default: two for each processor.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
-    /// Where plugins keep what they remember of each source from one run to the next. Where it is not
-    /// given they remember nothing.
+    /// The directory for the baselines that plugins keep of each source between runs. Without it, plugins keep
+    /// none.
     #[arg(long, value_name = "DIR", conflicts_with = "native_check")]
     state_dir: Option<PathBuf>,
-    /// Where to put pictures of what is not normal, with the places marked; made where there is none.
+    /// The directory for pictures of what is not normal, with the places marked. It is created if it does not
+    /// exist.
     #[arg(long, value_name = "DIR")]
     pictures: Option<PathBuf>,
-    /// Run the standard plugins compiled natively too, and fail where they find anything else.
+    /// Run the standard plugins compiled natively too, and fail if their findings differ.
     #[arg(long)]
     native_check: bool,
-    /// Exit with 0 also where something is not normal. Failures still exit with 2.
+    /// Exit with 0 even if something is not normal. Failures still exit with 2.
     #[arg(long)]
     exit_zero: bool,
     #[command(flatten)]
     reading: Reading,
 }
 
-/// Bytes in the state directory, at the most.
+/// Most bytes in the state directory.
 const STATE_BYTES: u64 = 1 << 30;
 
-/// What all sources are examined with.
+/// The parts that are used for all sources.
 struct Bench {
     plan: Plan,
     capturer: Capturer,
@@ -110,18 +110,18 @@ struct Bench {
     native_check: bool,
 }
 
-/// What came of one source.
+/// The outcome of one source.
 #[derive(Debug)]
 struct Outcome {
     source: String,
     examination: Examination,
-    /// Where the picture of what was found is.
+    /// The path of the picture of what was found.
     picture: Option<PathBuf>,
     /// Differences between the sandbox and the native plugins.
     differences: Vec<String>,
 }
 
-/// Runs the command; answers with the exit code.
+/// Runs the command. Returns the exit code.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let config = config::read(arguments.config.as_deref())?;
     let plugins_dir = find_plugins(arguments.plugins_dir.as_deref())?;
@@ -172,7 +172,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Works on all sources, and prints what comes out in the order in which they were given.
+/// Examines all sources, and prints the outcomes in the order in which the sources were given.
 async fn walk(arguments: &Arguments, bench: Arc<Bench>, jobs: usize) -> anyhow::Result<ExitCode> {
     let sources = expanded(&arguments.sources)?;
     let bar = progress(sources.len());
@@ -239,8 +239,8 @@ async fn examine(meant: &Meant, bench: &Arc<Bench>) -> anyhow::Result<Outcome> {
     judged.await.context("judging broke off")?
 }
 
-/// Writes the picture and the small one of a source; answers where the former is. Sources of one name
-/// are told apart by a digest of what names them.
+/// Writes the picture of a source and its thumbnail. Returns the path of the picture. A digest of the source's
+/// identity distinguishes sources with the same name.
 fn keep_picture(dir: &Path, source: &Source, seen: &Seen) -> io::Result<PathBuf> {
     let whole = source.to_string();
     let plain = |c: char| if c.is_ascii_alphanumeric() || ".-_".contains(c) { c } else { '_' };
@@ -264,7 +264,7 @@ fn progress(sources: usize) -> ProgressBar {
     bar
 }
 
-/// The directory of the plugins: the one that was named, else the first that is there.
+/// Returns the directory of the plugins: the given one, else the first default directory that exists.
 fn find_plugins(named: Option<&Path>) -> anyhow::Result<PathBuf> {
     if let Some(dir) = named {
         if !dir.is_dir() {

@@ -1,4 +1,4 @@
-//! What the program's exit codes mean.
+//! The program's exit codes.
 
 /// All is normal.
 pub(crate) const SUCCESS: u8 = 0;
@@ -6,5 +6,5 @@ pub(crate) const SUCCESS: u8 = 0;
 pub(crate) const ABNORMAL: u8 = 1;
 /// Usage or failure.
 pub(crate) const FAILED: u8 = 2;
-/// Ended by Ctrl-C, as shells count it.
+/// The program was ended by Ctrl-C. Shells use the same code.
 pub(crate) const INTERRUPTED: u8 = 130;

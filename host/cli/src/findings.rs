@@ -1,4 +1,4 @@
-//! Findings as rows of a table and as objects for programs; where they come from is left to others.
+//! Findings as rows of a table and as objects for programs. The commands provide the findings.
 
 pub(crate) mod summary;
 
@@ -23,7 +23,7 @@ pub(crate) struct Line {
     metric: Option<String>,
     threshold: Option<f64>,
     message: String,
-    /// The most promising thing to do about it; programs read the master's API for all of them.
+    /// The most promising advice. Programs find all of it in the master's API.
     #[serde(skip)]
     advice: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,7 +34,7 @@ pub(crate) struct Line {
     decode_ms: f64,
     plugin: Option<String>,
     digest: Option<String>,
-    /// Where the picture of it is.
+    /// The path of the finding's picture.
     #[serde(skip_serializing_if = "Option::is_none")]
     picture: Option<PathBuf>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,7 +42,7 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// A finding of a source.
+    /// Makes the line of a finding.
     pub(crate) fn of(source: &str, finding: Finding, decode_ms: f64, language: Language) -> Self {
         let (metric, threshold) = finding
             .decision
@@ -68,18 +68,18 @@ impl Line {
         }
     }
 
-    /// True for a fault that follows from no other.
+    /// True for a fault that is not the consequence of another one.
     fn is_cause(&self) -> bool {
         self.status > Some(Status::Normal) && self.consequence_of.is_none()
     }
 
-    /// With where the picture of it is, if it is one that a picture shows.
+    /// Adds the path of the picture, if the finding is one that a picture shows.
     pub(crate) fn shown(mut self, picture: Option<&Path>) -> Self {
         self.picture = picture.filter(|_| self.status > Some(Status::Normal)).map(Path::to_owned);
         self
     }
 
-    /// A source of which a diagnosis has no finding, and why.
+    /// Makes the line of a diagnosis that has no finding, with the reason.
     pub(crate) fn without_finding(source: &str, diagnosis: &str, failure: &Failure, decode_ms: f64) -> Self {
         Self {
             source: source.to_owned(),
@@ -126,7 +126,7 @@ pub(crate) fn table(lines: &[Line], language: Language) -> Table {
     table
 }
 
-/// What was found and, where it is, that it is no fault of its own.
+/// The message of a finding. It also names the fault that the finding follows from, if there is one.
 fn message(line: &Line, language: Language) -> String {
     match (&line.consequence_of, language) {
         (None, _) => line.message.clone(),
@@ -135,7 +135,7 @@ fn message(line: &Line, language: Language) -> String {
     }
 }
 
-/// The colour that a status is shown in.
+/// The colour of a status.
 pub(crate) const fn colour(status: Status) -> Color {
     match status {
         Status::Normal => Color::Green,

@@ -1,8 +1,8 @@
-//! `k=v` on the command line: labels of cameras and of what a task requires.
+//! `k=v` on the command line: labels of cameras, and labels that a task requires.
 
 use easysight_protocol::Labels;
 
-/// Takes `key=value` apart; the value may hold further `=`.
+/// Parses `key=value`. The value may contain further `=`.
 pub(crate) fn parse(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
@@ -10,7 +10,7 @@ pub(crate) fn parse(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// All of them; a key that is given two values is refused.
+/// Collects labels. A key with two different values is refused.
 pub(crate) fn collect(pairs: &[(String, String)]) -> anyhow::Result<Labels> {
     let mut labels = Labels::new();
     for (key, value) in pairs {
@@ -21,7 +21,7 @@ pub(crate) fn collect(pairs: &[(String, String)]) -> anyhow::Result<Labels> {
     Ok(labels)
 }
 
-/// For people: `a=1 b=2`.
+/// Formats labels for people: `a=1 b=2`.
 pub(crate) fn in_words(labels: &Labels) -> String {
     labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
 }

@@ -1,4 +1,4 @@
-//! The language that findings are shown in.
+//! The language of findings.
 
 use std::env;
 
@@ -15,7 +15,7 @@ pub(crate) enum Language {
 }
 
 impl Language {
-    /// That of the locale.
+    /// Returns the language of the locale.
     pub(crate) fn of_locale() -> Self {
         let locale = ["LC_ALL", "LC_MESSAGES", "LANG"]
             .into_iter()
@@ -24,7 +24,7 @@ impl Language {
         if chinese { Self::Zh } else { Self::En }
     }
 
-    /// The text in this language, or in the other one where there is none.
+    /// Returns the text in this language, or in the other one if there is none.
     pub(crate) fn of(self, text: &Text) -> &str {
         let (wanted, other) = match self {
             Self::En => (&text.en, &text.zh),

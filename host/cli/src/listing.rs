@@ -1,5 +1,5 @@
-//! How the answers of a master are shown: tables for people, JSON for programs, times that are
-//! local and short, and no control characters from afar.
+//! The output of a master's answers: tables for people, JSON for programs. Times are local and short. Control
+//! characters of received texts are removed.
 
 use std::{
     fmt::Display,
@@ -15,14 +15,14 @@ use serde::Serialize;
 /// How answers are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people.
+    /// A table for people.
     Table,
-    /// As the master's API says it.
+    /// The JSON of the master's API.
     Json,
 }
 
 impl Format {
-    /// Prints a value as JSON or as this table.
+    /// Prints a value as JSON or as a table.
     pub(crate) fn show<T: Serialize>(self, value: &T, table: impl FnOnce(&T) -> Table) -> anyhow::Result<()> {
         match self {
             Self::Table => print(&table(value).to_string()),
@@ -30,7 +30,7 @@ impl Format {
         }
     }
 
-    /// Prints a list; where it is empty, people are told so in words.
+    /// Prints a list. For an empty list, a table is replaced by the sentence `none`.
     pub(crate) fn list<T: Serialize>(
         self,
         items: &[T],
@@ -49,7 +49,7 @@ impl Format {
         print(&serde_json::to_string(value)?)
     }
 
-    /// Prints a value as JSON, or this sentence.
+    /// Prints a value as JSON, or a sentence for people.
     pub(crate) fn say(self, value: &impl Serialize, sentence: &str) -> anyhow::Result<()> {
         match self {
             Self::Table => print(&plain(sentence)),
@@ -67,7 +67,7 @@ fn print(text: &str) -> anyhow::Result<()> {
     writeln!(stdout, "{text}").and_then(|()| stdout.flush()).context("standard output")
 }
 
-/// An empty table with these heads.
+/// Makes an empty table with these column heads.
 pub(crate) fn table(head: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
@@ -77,7 +77,7 @@ pub(crate) fn table(head: &[&str]) -> Table {
     table
 }
 
-/// A table of one thing: what is said of it, line by line.
+/// Makes a table of one item, with one row for each of its properties.
 pub(crate) fn details<const N: usize>(rows: [(&str, String); N]) -> Table {
     let mut table = table(&[]);
     for (name, text) in rows {
@@ -86,27 +86,27 @@ pub(crate) fn details<const N: usize>(rows: [(&str, String); N]) -> Table {
     table
 }
 
-/// A cell with a text that came from elsewhere.
+/// Makes a cell with a received text.
 pub(crate) fn cell(text: &str) -> Cell {
     Cell::new(plain(text))
 }
 
-/// The text without what could steer a terminal.
+/// Returns the text without characters that could control a terminal.
 pub(crate) fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect()
 }
 
-/// Words with commas between, or a dash for none.
+/// Joins words with commas. A dash stands for no words.
 pub(crate) fn joined(words: &[String]) -> String {
     if words.is_empty() { "–".to_owned() } else { words.join(", ") }
 }
 
-/// A time of this machine's zone, as short as can be.
+/// Formats a time in this machine's time zone, as short as possible.
 pub(crate) fn time(time: DateTime<Utc>) -> String {
     short(time, &Local::now())
 }
 
-/// The same, or a dash.
+/// As [`time`], or a dash for no time.
 pub(crate) fn maybe_time(at: Option<DateTime<Utc>>) -> String {
     at.map_or_else(|| "–".to_owned(), time)
 }

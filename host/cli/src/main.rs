@@ -1,4 +1,4 @@
-//! EasySight at the terminal.
+//! The program `easysight`, for people at a terminal.
 
 mod camera;
 mod config;
@@ -24,7 +24,7 @@ use clap::{Parser, Subcommand};
 #[derive(Debug, Parser)]
 #[command(name = "easysight", version)]
 struct Arguments {
-    /// Say more on standard error.
+    /// Print more details to standard error.
     #[arg(short, long, global = true)]
     verbose: bool,
     #[command(subcommand)]
@@ -33,15 +33,15 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Diagnose cameras, snapshots or files here and now, without a master.
+    /// Diagnose cameras, snapshots or files on this machine, without a master.
     Diagnose(diagnose::Arguments),
-    /// Check a camera step by step; the cameras of a master.
+    /// Check one camera step by step, or manage the cameras of a master.
     Camera(Box<camera::Arguments>),
-    /// The tasks of a master and their runs.
+    /// Manage the tasks of a master and their runs.
     Task(Box<task::Arguments>),
-    /// The workers of a master.
+    /// Show the workers of a master.
     Worker(worker::Arguments),
-    /// Plugins: write, build, check and measure them; those of a master.
+    /// Write, build, check and measure plugins, or manage the plugins of a master.
     Plugin(plugin::Arguments),
 }
 
@@ -50,7 +50,7 @@ fn main() -> ExitCode {
         return code;
     }
     let arguments = Arguments::parse();
-    // What is wrong with a certificate is said by the error that follows from it.
+    // Messages about certificates are off, since the error that follows tells what is wrong.
     let level = if arguments.verbose { "debug" } else { "warn,rustls_platform_verifier=off" };
     let filter = tracing_subscriber::EnvFilter::new(level);
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).without_time().init();
@@ -70,7 +70,7 @@ fn run(command: &Command) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Runs a command that talks to a master: one request after the other, so one thread will do.
+/// Runs a command that talks to a master. It sends one request after the other, so that one thread is enough.
 pub(crate) fn wait_for(command: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -1,5 +1,5 @@
-//! A master, as this program talks to it: where it is, who asks, and one way to send a request and
-//! to read its answer. What is asked for is left to the commands.
+//! The client of a master: its address, its token, and one way to send a request and to read the answer. Commands
+//! choose the requests.
 
 mod access;
 mod error;
@@ -24,7 +24,7 @@ pub(crate) use tests::serve;
 
 use crate::listing::Format;
 
-/// What every command that talks to a master takes.
+/// The arguments of every command that talks to a master.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Remote {
     #[command(flatten)]
@@ -35,15 +35,15 @@ pub(crate) struct Remote {
 }
 
 impl Remote {
-    /// The master that was named.
+    /// Makes a client of the given master.
     pub(crate) fn master(&self) -> anyhow::Result<Master> {
         Master::new(&self.arguments)
     }
 }
 
-/// Time to reach a master; those that are there answer within a fraction.
+/// How long connecting to a master may take. A master that is available answers within a fraction of it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Bytes shown of an answer that is none of a master's.
+/// Most characters that are shown of an answer that is not from a master.
 const EXCERPT_CHARS: usize = 120;
 
 /// A client of one master.
@@ -56,11 +56,11 @@ pub(crate) struct Master {
 }
 
 impl Master {
-    /// A client; nothing is sent yet.
+    /// Makes a client. Nothing is sent yet.
     pub(crate) fn new(arguments: &MasterArguments) -> anyhow::Result<Self> {
         let base = arguments.base()?;
         if rustls::crypto::CryptoProvider::get_default().is_none() {
-            // It fails only where another thread was first, which serves as well.
+            // This fails only if another thread has installed the provider first, which is enough.
             drop(rustls::crypto::ring::default_provider().install_default());
         }
         let mut builder = Client::builder()
@@ -71,14 +71,14 @@ impl Master {
         if let Some(authorities) = arguments.authorities()? {
             builder = builder.tls_certs_only(authorities);
         } else if base.scheme() == "http" {
-            // Without TLS the machine's certificates need be neither there nor read.
+            // Without TLS the machine's certificates need neither exist nor be read.
             builder = builder.tls_certs_only([]);
         }
         let http = builder.build()?;
         Ok(Self { base, http, token: arguments.token()?, timeout: arguments.timeout() })
     }
 
-    /// A request to `/api/v1/<path>`; each part of the path is one segment, whatever is in it.
+    /// Makes a request to `/api/v1/<path>`. Each part of the path becomes one segment, whatever it contains.
     pub(crate) fn request(&self, method: Method, path: &[&str]) -> Result<RequestBuilder, MasterError> {
         let request = self.http.request(method, self.url(path)?).timeout(self.timeout);
         Ok(match &self.token {
@@ -87,7 +87,7 @@ impl Master {
         })
     }
 
-    /// Reads what is at this path.
+    /// Reads the resource at this path.
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, MasterError> {
         self.answer(self.request(Method::GET, path)?).await
     }
@@ -127,7 +127,7 @@ impl Master {
         Ok(self.status_and_answer(request).await?.1)
     }
 
-    /// The same, with the status, where success has more than one.
+    /// As [`Self::answer`], with the status, if there is more than one status of success.
     pub(crate) async fn status_and_answer<T: DeserializeOwned>(
         &self,
         request: RequestBuilder,
@@ -145,12 +145,12 @@ impl Master {
         }
     }
 
-    /// Sends a request whose answer says no more than that it was done.
+    /// Sends a request whose answer only tells that the request was carried out.
     pub(crate) async fn done(&self, request: RequestBuilder) -> Result<(), MasterError> {
         self.send(request).await.map(drop)
     }
 
-    /// Sends a request; an answer that is no success becomes an error.
+    /// Sends a request. An answer without success becomes an error.
     async fn send(&self, request: RequestBuilder) -> Result<Response, MasterError> {
         let response = request.send().await.map_err(|error| self.failed(&error))?;
         let status = response.status();
@@ -174,7 +174,7 @@ impl Master {
     }
 
     fn url(&self, path: &[&str]) -> Result<Url, MasterError> {
-        // These would not become a segment, and the request would go elsewhere.
+        // These parts would not become segments, and the request would go elsewhere.
         if let Some(part) = path.iter().find(|part| matches!(**part, "" | "." | "..")) {
             return Err(MasterError::NoId((*part).to_owned()));
         }
@@ -198,7 +198,7 @@ impl Master {
     }
 }
 
-/// What lies at the bottom of an error: the layers above say little more than that there is one.
+/// Returns the innermost cause of an error. The outer layers tell little more than that there is an error.
 fn root_cause(error: &dyn Error) -> String {
     let mut cause = error;
     while let Some(deeper) = cause.source() {

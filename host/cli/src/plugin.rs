@@ -1,4 +1,4 @@
-//! `easysight plugin`: what a master's workers judge with, and what an author does before it gets there.
+//! `easysight plugin`: the plugins of a master, and the commands for authors of plugins.
 
 mod author;
 mod bench;
@@ -32,43 +32,43 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Begin a plugin: a small folder that builds, with tests and a README.
+    /// Create a plugin: a small folder that builds, with tests and a README.
     New(new::Arguments),
-    /// Build the plugin of a folder with the tools that are there.
+    /// Build the plugin of a folder with the installed tools.
     Build(build::Arguments),
-    /// See whether a master would take a plugin, and whether it bears odd clips and settings.
+    /// Check whether a master would accept a plugin, and whether it can handle odd clips and settings.
     Check(check::Arguments),
-    /// Run the cases of a file in the sandbox.
+    /// Run the test cases of a file in the sandbox.
     Test(test::Arguments),
-    /// Measure what a plugin costs, and which functions burn the fuel.
+    /// Measure what a plugin costs, and which functions use the fuel.
     Bench(bench::Arguments),
     /// Build the plugin of a folder and run it on a source.
     Run(run::Arguments),
-    /// Compare two versions on recorded clips: what would have been found otherwise.
+    /// Compare the verdicts of two versions on recorded clips.
     Diff(diff::Arguments),
-    /// Publish plugins: components (.wasm), which the master vets.
+    /// Publish plugins: components (.wasm), which the master checks.
     Push(push::Arguments),
-    /// Make a key that signs plugins.
+    /// Make a key to sign plugins.
     Keygen(sign::KeygenArguments),
-    /// Vouch for components with a key: writes NAME.wasm.sig beside NAME.wasm, which push takes along.
+    /// Sign components with a key: writes NAME.wasm.sig beside NAME.wasm, which `push` sends along.
     Sign(sign::SignArguments),
-    /// Say who vouches for components, and whether a trusted key does.
+    /// Show who signed components, and whether a trusted key did.
     Verify(sign::VerifyArguments),
-    /// List the published plugins and what they are active for.
+    /// List the published plugins and the diagnoses for which they are active.
     List {
         #[command(flatten)]
         remote: Remote,
     },
-    /// Show what a published plugin can reach, what it may use, and what it used.
+    /// Show what a published plugin can access, its limits, and what it used.
     Show(show::Arguments),
     /// Try a candidate beside the active version, on live jobs.
     #[command(subcommand)]
     Shadow(shadow::Command),
-    /// Let a plugin serve its diagnoses from now on.
+    /// Make a plugin serve its diagnoses from now on.
     Activate(Choice),
-    /// Let a plugin serve its diagnoses no more.
+    /// Stop a plugin from serving its diagnoses.
     Deactivate(Choice),
-    /// Let the plugin serve a diagnosis that served it before.
+    /// Return to the plugin that served a diagnosis before.
     Rollback {
         #[command(flatten)]
         remote: Remote,
@@ -81,16 +81,16 @@ enum Command {
 struct Choice {
     #[command(flatten)]
     remote: Remote,
-    /// The start of its digest (4 digits at least), or its name and version, such as freeze@1.0.0.
+    /// The start of the plugin's digest (at least 4 digits), or its name and version, such as freeze@1.0.0.
     #[arg(value_name = "DIGEST_PREFIX|NAME@VERSION")]
     plugin: String,
-    /// Only this diagnosis of it; may be repeated.
+    /// Only this diagnosis of the plugin; may be repeated.
     #[arg(long, value_name = "ID")]
     diagnosis: Vec<String>,
 }
 
-/// Runs the command; answers with the exit code. An author's commands compute on this thread and wait for
-/// other programs; the others talk to a master.
+/// Runs the command. Returns the exit code. The commands for authors compute on this thread and wait for other
+/// programs. The other commands talk to a master.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
         Command::New(arguments) => new::run(arguments),
@@ -120,7 +120,7 @@ async fn manage(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Activate(choice) => switch(choice, "activate").await?,
         Command::Deactivate(choice) => switch(choice, "deactivate").await?,
         Command::Rollback { remote, diagnosis } => rollback(remote, diagnosis).await?,
-        // These need no master.
+        // These commands need no master.
         Command::New(_)
         | Command::Build(_)
         | Command::Check(_)
@@ -135,7 +135,7 @@ async fn manage(command: &Command) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Activates or deactivates the plugin that was chosen, or begins a shadow, and shows it.
+/// Activates or deactivates the chosen plugin, or begins a shadow, and shows the plugin.
 async fn switch(choice: &Choice, verb: &str) -> anyhow::Result<()> {
     let master = choice.remote.master()?;
     let plugins = published(&master).await?;
@@ -155,7 +155,7 @@ async fn rollback(remote: &Remote, diagnosis: &str) -> anyhow::Result<()> {
     remote.format.list(&now, &format!("no plugin serves {diagnosis} now"), tables::plugins)
 }
 
-/// Activates, deactivates or shadows a plugin for these diagnoses, or for all of its own where none is named.
+/// Activates, deactivates or shadows a plugin for these diagnoses, or for all of its diagnoses if none is given.
 async fn set(master: &Master, digest: &str, verb: &str, diagnoses: &[String]) -> Result<(), MasterError> {
     let body = ActivationRequest { diagnoses: diagnoses.to_vec() };
     master.done(master.request(Method::POST, &["plugins", digest, verb])?.json(&body)).await

@@ -1,25 +1,25 @@
-//! How sources are read by the commands that read them here.
+//! How this program itself reads sources.
 
 use std::{path::PathBuf, time::Duration};
 
 use clap::ValueEnum;
 use easysight_capture::{CaptureConfig, RtspTransport};
 
-/// The arguments for that.
+/// The arguments for reading sources.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Reading {
     /// The ffmpeg program.
     #[arg(long, value_name = "PROGRAM", env = "EASYSIGHT_FFMPEG", default_value = "ffmpeg")]
     ffmpeg: PathBuf,
-    /// Seconds that one capture may take, beside the stretch of video that is asked for.
+    /// Seconds that one capture may take, in addition to the requested length of video.
     #[arg(long, value_name = "S", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
     timeout: u64,
-    /// How video is asked for over RTSP: over TCP, over UDP, or over UDP where a camera refuses TCP.
+    /// Transport of video over RTSP: tcp, udp, or auto, which uses TCP, and UDP if a camera refuses TCP.
     #[arg(long, value_enum, value_name = "WAY", default_value = "auto")]
     rtsp_transport: Transport,
 }
 
-/// How video is asked for over RTSP.
+/// The transport of video over RTSP.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Transport {
     Auto,
@@ -38,7 +38,7 @@ impl From<Transport> for RtspTransport {
 }
 
 impl Reading {
-    /// What a capture is configured with.
+    /// Returns the configuration of a capture.
     pub(crate) fn config(&self) -> CaptureConfig {
         let mut config = CaptureConfig { ffmpeg: self.ffmpeg.clone(), ..CaptureConfig::default() };
         config.deadline = Duration::from_secs(self.timeout);

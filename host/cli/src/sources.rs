@@ -1,4 +1,4 @@
-//! What a person means by sources: addresses and files as they are, folders as the clips in them.
+//! Sources on the command line: addresses and files stand for themselves, folders for the clips in them.
 
 use std::{
     collections::BTreeMap,
@@ -11,28 +11,28 @@ use anyhow::{Context, bail};
 use easysight_address::masked;
 use easysight_capture::{Source, SourceError};
 
-/// Endings of files that hold video or pictures; whatever else lies in a folder is not meant.
+/// Endings of files that contain video or pictures. Other files in a folder are ignored.
 const MEDIA: &[&str] = &[
     "264", "265", "asf", "avi", "bmp", "dav", "flv", "gif", "h264", "h265", "hevc", "jpeg", "jpg", "m2ts",
     "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "png", "ps", "tif", "tiff", "ts", "webm", "webp",
     "wmv",
 ];
 
-/// One source that a person means.
+/// One source that a person named.
 #[derive(Debug)]
 pub(crate) struct Meant {
-    /// What it is called in what is printed: another name for each source, secrets masked.
+    /// The source's name in the output. Each source has another name, and secrets are masked.
     pub(crate) shown: String,
-    /// The source, or why it is none.
+    /// The source, or why it is not valid.
     pub(crate) source: Result<Source, SourceError>,
 }
 
-/// What is meant by words on the command line. Folders become the clips and pictures in them, in the order of
-/// their names. What is there as a file is that file, whatever it is called.
+/// Returns the sources that words on the command line stand for. A folder stands for the clips and pictures in it,
+/// in the order of their names. If a file with this name exists, the word is that file, whatever its name is.
 ///
 /// # Errors
 ///
-/// A folder that cannot be read, or holds none.
+/// Returns an error if a folder cannot be read, or contains no clip or picture.
 pub(crate) fn expanded(words: &[OsString]) -> anyhow::Result<Vec<Meant>> {
     let mut all = Vec::new();
     for word in words {
@@ -63,8 +63,7 @@ fn of_text(text: &str) -> Meant {
     Meant { shown, source }
 }
 
-/// Sources that are called the same once their secrets are masked, such as two that differ in a token, are
-/// numbered.
+/// Numbers sources that have the same name once their secrets are masked, such as two that differ in a token.
 fn tell_apart(all: &mut [Meant]) {
     let mut known: BTreeMap<String, Vec<Vec<u8>>> = BTreeMap::new();
     for one in all {
@@ -81,7 +80,7 @@ fn tell_apart(all: &mut [Meant]) {
     }
 }
 
-/// The clips and pictures of a folder.
+/// Lists the clips and pictures of a folder.
 fn clips(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let shown = Source::from(dir);
     let entries = fs::read_dir(dir)
@@ -102,7 +101,7 @@ fn clips(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
 
 fn is_media(path: &Path) -> bool {
     let ending = path.extension().and_then(|ending| ending.to_str());
-    // A space behind the name is part of it.
+    // A space at the end of the name is part of the name.
     let ending = ending.map(|ending| ending.trim().to_ascii_lowercase());
     let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
     !hidden && ending.is_some_and(|ending| MEDIA.contains(&ending.as_str()))

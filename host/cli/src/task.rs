@@ -1,4 +1,4 @@
-//! `easysight task`: what a master does, when, and what came of it.
+//! `easysight task`: the tasks of a master, their schedules, and their runs.
 
 mod definition;
 mod duration;
@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::master::{Master, MasterError, Remote};
 
-/// Where tasks are in the API.
+/// The path of tasks in the API.
 const TASKS: [&str; 2] = ["diagnosis", "tasks"];
 
 /// The command's arguments.
@@ -33,49 +33,49 @@ enum Command {
     List,
     /// Show one task.
     Show {
-        /// Its id.
+        /// The task's id.
         id: String,
     },
     /// Add a task.
     Add(definition::Arguments),
     /// Remove a task.
     Remove {
-        /// Its id.
+        /// The task's id.
         id: String,
     },
-    /// Let a task run no more by its schedule.
+    /// Stop a task from running by its schedule.
     Pause {
-        /// Its id.
+        /// The task's id.
         id: String,
     },
-    /// Let a paused task run by its schedule again.
+    /// Make a paused task run by its schedule again.
     Resume {
-        /// Its id.
+        /// The task's id.
         id: String,
     },
     /// Run a task now.
     Submit(submit::Arguments),
     /// List the runs of a task, latest first.
     Runs {
-        /// Its id.
+        /// The task's id.
         id: String,
-        /// Runs to show at the most.
+        /// Maximum number of runs to show.
         #[arg(long, value_name = "N", default_value_t = 20)]
         limit: usize,
     },
-    /// Cancel a run: what has not ended is given up.
+    /// Cancel a run. Its jobs that have not ended are given up.
     Cancel {
         /// The run's id.
         run_id: String,
     },
-    /// Try the jobs of a run again that were given up.
+    /// Retry the jobs of a run that were given up.
     Retry {
         /// The run's id.
         run_id: String,
     },
 }
 
-/// Runs the command; answers with the exit code.
+/// Runs the command. Returns the exit code.
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let master = arguments.remote.master()?;
     let format = arguments.remote.format;
@@ -125,13 +125,13 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Pauses or resumes a task; answers with what it is then.
+/// Pauses or resumes a task. Returns the changed task.
 async fn change(master: &Master, id: &str, verb: &str) -> Result<Task, MasterError> {
     master.done(master.request(Method::POST, &["diagnosis", "tasks", id, verb])?).await?;
     master.get(&one(id)).await
 }
 
-/// Cancels or retries a run; answers with what it is then.
+/// Cancels or retries a run. Returns the changed run.
 async fn steer(master: &Master, id: &str, verb: &str) -> Result<Run, MasterError> {
     master.done(master.request(Method::POST, &["diagnosis", "runs", id, verb])?).await?;
     master.get(&["diagnosis", "runs", id]).await

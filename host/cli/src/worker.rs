@@ -19,11 +19,11 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// List the nodes: what they do, how they are, when they were heard of.
+    /// List the nodes: their work, their state, and when the master last heard from them.
     List,
 }
 
-/// Runs the command; answers with the exit code.
+/// Runs the command. Returns the exit code.
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let master = arguments.remote.master()?;
     match arguments.command {
@@ -67,7 +67,7 @@ fn state(state: NodeState) -> Cell {
     }
 }
 
-/// `3.2/16.0 GiB`.
+/// Formats memory in use and in total, such as `3.2/16.0 GiB`.
 fn memory(used_bytes: u64, total_bytes: u64) -> String {
     const TENTH: u64 = (1 << 30) / 10;
     let gib = |bytes: u64| format!("{}.{}", bytes / TENTH / 10, bytes / TENTH % 10);

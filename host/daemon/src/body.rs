@@ -86,11 +86,11 @@ pub fn broken(error: &dyn std::fmt::Display) -> Error {
 /// 400 with the path of the offending field.
 pub fn parse_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, Error> {
     let invalid = |detail: String| Error::new(StatusCode::BAD_REQUEST, "invalid-json", detail);
-    // A list would be taken for the fields of a struct in their order.
+    // Without this check, a list would be parsed as the fields of a struct in their order.
     if json.trim_ascii_start().starts_with(b"[") {
         return Err(invalid("an object is wanted, not a list".to_owned()).at(""));
     }
-    // Keeping track of the path costs as much again: only what is wrong is read a second time for it.
+    // Tracking the path doubles the cost, so that only a body with an error is parsed a second time for the path.
     if let Ok(parsed) = serde_json::from_slice(json) {
         return Ok(parsed);
     }
@@ -121,7 +121,7 @@ impl<T: DeserializeOwned, S: Send + Sync, const MAX: usize> FromRequest<S> for J
         });
         let said = content_type.is_some();
         let bytes = gather(request.into_body(), MAX).await?;
-        // A client that sends nothing need not say of what kind.
+        // A client that sends an empty body need not send its media type.
         if !is_json || (!said && !bytes.is_empty()) {
             let detail = "send JSON, with Content-Type: application/json";
             return Err(Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail));

@@ -87,7 +87,7 @@ impl Logging {
 ///
 /// If the file cannot be written, or the export cannot start.
 pub fn start(config: &LogConfig, traces: &TraceConfig, runtime: &Handle) -> anyhow::Result<Logging> {
-    // Libraries speak from warnings on; what is theirs is rarely the operator's concern.
+    // Libraries log warnings and errors only, since their other messages rarely concern the operator.
     let filter =
         Targets::new().with_default(config.level.min(Level::WARN)).with_target("easysight", config.level);
     let (lines, guard) = match &config.file {

@@ -20,7 +20,7 @@ impl Error {
     /// Makes an error. `slug` names its kind for programs: `/problems/<slug>`.
     pub fn new(status: StatusCode, slug: &str, detail: impl Into<String>) -> Self {
         let title = slug.replace('-', " ");
-        // What was sent is quoted here and there, and an address that stands in it has a password now and then.
+        // The detail may quote what the client sent, and an address in the quote may contain a password.
         let detail = masked_in(&detail.into());
         Self { problem: Problem::new(status.as_u16(), slug, title, detail), retry_after: None }
     }

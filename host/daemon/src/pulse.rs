@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-/// A pulse that beats each time.
+/// The time of the last beat.
 #[derive(Debug)]
 pub struct Pulse(Mutex<Instant>);
 
@@ -21,7 +21,7 @@ impl Pulse {
         Self::default()
     }
 
-    /// Notes a beat.
+    /// Records a beat.
     pub fn beat(&self) {
         *self.0.lock() = Instant::now();
     }

@@ -87,7 +87,7 @@ pub async fn name(mut request: Request, next: Next) -> Response {
     response
 }
 
-/// Notes who makes the current request. Its log lines show that from here on, as `by`.
+/// Records who makes the current request. Its log lines show that from here on, as `by`.
 pub fn note_principal(principal: impl fmt::Display) {
     tracing::Span::current().record("by", field::display(principal));
 }

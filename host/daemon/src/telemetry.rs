@@ -75,7 +75,7 @@ pub(crate) fn start(
     runtime: &Handle,
 ) -> anyhow::Result<Option<(Exporting, impl Layer<Registry> + Send + Sync + use<>)>> {
     let Some(endpoint) = &config.endpoint else { return Ok(None) };
-    // An error means that it is installed already.
+    // An error means that a provider is installed already.
     rustls::crypto::ring::default_provider().install_default().ok();
     let http = reqwest::Client::builder().timeout(ANSWER).redirect(reqwest::redirect::Policy::none());
     let courier = Courier {
@@ -103,7 +103,7 @@ pub(crate) fn start(
         .with_tracer(provider.tracer("easysight"))
         .with_location(false)
         .with_threads(false)
-        // The steps of a job are too many lines for a log, and what a trace is for.
+        // The steps of a job would be too many lines for a log, but a trace is made for them.
         .with_filter(Targets::new().with_target("easysight", level.max(Level::DEBUG)));
     Ok(Some((Exporting(provider), layer)))
 }
@@ -139,7 +139,7 @@ pub fn traceparent() -> Option<String> {
 pub fn follow(span: &Span, traceparent: Option<&str>) {
     let Some(traceparent) = traceparent else { return };
     let carrier = HashMap::from([("traceparent".to_owned(), traceparent.to_owned())]);
-    // Of what is no trace context comes an empty one, and of that a trace of the span's own.
+    // An invalid trace context is read as an empty one, and the span then begins a trace of its own.
     let parent = TraceContextPropagator::new().extract_with_context(&Context::new(), &carrier);
     // An error means that nothing is exported.
     span.set_parent(parent).ok();

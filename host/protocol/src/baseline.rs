@@ -1,5 +1,5 @@
-//! Baselines: what a plugin remembers of a camera from one run to the next. Only the plugin understands the bytes;
-//! in JSON they are base64.
+//! Baselines: what a plugin remembers of a camera from one run to the next. Only the plugin understands the bytes.
+//! In JSON they are base64.
 
 use std::{error, fmt};
 
@@ -12,11 +12,11 @@ use crate::{Finding, Status};
 
 /// Largest baseline, in bytes.
 pub const MAX_BASELINE_BYTES: usize = 256 << 10;
-/// Characters of a plugin's name at the most.
+/// Most characters of a plugin's name.
 const MAX_NAME: usize = 64;
-/// The name under which a node itself remembers how it looked at a camera; no plugin has such a one.
+/// The name of the baseline in which a node itself records how it checked a camera. No plugin has this name.
 pub const LOOKS_MEMORY: &str = "host.looks";
-/// The diagnosis that finds that a camera looks elsewhere than it did.
+/// The diagnosis that finds that a camera shows another view than before.
 const SCENE_CHANGE: &str = "scene_change";
 
 /// What one plugin remembers of one camera.
@@ -28,7 +28,7 @@ pub struct Baseline {
     pub data: String,
 }
 
-/// Hundreds of thousands of letters help nobody in a log.
+/// Shows the plugin and the length only, since hundreds of thousands of characters are of no use in a log.
 impl fmt::Debug for Baseline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Baseline({}, {} letters)", self.plugin, self.data.len())
@@ -36,24 +36,24 @@ impl fmt::Debug for Baseline {
 }
 
 impl Baseline {
-    /// These bytes of this plugin.
+    /// Makes a baseline of a plugin from its bytes.
     #[must_use]
     pub fn new(plugin: &str, bytes: &[u8]) -> Self {
         Self { plugin: plugin.to_owned(), data: STANDARD.encode(bytes) }
     }
 
-    /// The bytes.
+    /// Decodes the bytes.
     ///
     /// # Errors
     ///
-    /// [`BaselineError`], where what arrived is none.
+    /// [`BaselineError`], if the text is not a valid baseline.
     pub fn bytes(&self) -> Result<Vec<u8>, BaselineError> {
         let named = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
         let is_plugin = (1..=MAX_NAME).contains(&self.plugin.len()) && self.plugin.chars().all(named);
         if !is_plugin && self.plugin != LOOKS_MEMORY {
             return Err(BaselineError::Name);
         }
-        // Looked at before anything is decoded.
+        // The length is checked before anything is decoded.
         if self.data.len() > MAX_BASELINE_BYTES.div_ceil(3) * 4 {
             return Err(BaselineError::TooLarge { letters: self.data.len() });
         }
@@ -72,7 +72,7 @@ pub enum BaselineError {
     Name,
     /// The baseline is too large.
     TooLarge {
-        /// Letters of base64.
+        /// The number of base64 characters.
         letters: usize,
     },
     /// The data are not base64: damaged in transit or in the store.
@@ -112,15 +112,15 @@ pub struct BaselineReset {
 }
 
 impl Finding {
-    /// Name of the plugin that judged, without its version; none where none ran.
+    /// The name of the plugin that judged, without its version. None if no plugin ran.
     #[must_use]
     pub fn plugin_name(&self) -> Option<&str> {
         self.plugin.as_deref().map(plugin_name)
     }
 
-    /// Where these findings of one clip say that the camera looks elsewhere than it did: the name of
-    /// the plugin that found it. What all other plugins remember is of another view then. A covered
-    /// or broken picture, from which the same would follow, is no move.
+    /// Returns the name of the plugin that found that the camera shows another view than before, if one of these
+    /// findings of one clip says so. The baselines of all other plugins are then of the former view. A covered or
+    /// broken picture, which would cause the same finding, does not count.
     #[must_use]
     pub fn moved(findings: &[Self]) -> Option<&str> {
         findings
@@ -131,7 +131,7 @@ impl Finding {
     }
 }
 
-/// The name of `name@version`.
+/// Returns the name of `name@version`.
 #[must_use]
 pub fn plugin_name(with_version: &str) -> &str {
     with_version.split_once('@').map_or(with_version, |(name, _)| name)

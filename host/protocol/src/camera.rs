@@ -76,7 +76,7 @@ pub struct Camera {
     /// The last picture that was stored while the camera was healthy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_good_picture: Option<GoodPicture>,
-    /// Since when the camera gives no picture, and when it is asked for one again. Absent if its last look gave a
+    /// Since when the camera gives no picture, and when it is asked for one again. Absent if its last check gave a
     /// picture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<Lost>,
@@ -87,16 +87,16 @@ pub struct Camera {
 pub struct Lost {
     /// Why there is no picture: the `loss` of the finding.
     pub reason: String,
-    /// Whether the camera took a connection.
+    /// Whether the camera accepted a connection.
     pub connects: bool,
     /// Since when the camera gives no picture.
     pub since: DateTime<Utc>,
     /// How often the camera was asked for a picture since then.
     pub looks: u32,
-    /// When it was last asked.
+    /// When the camera was last asked for a picture.
     pub looked_at: DateTime<Utc>,
-    /// The first check after this time asks the camera for a picture again. Scheduled checks before it only try whether
-    /// the camera takes a connection; if that changed, they ask at once.
+    /// The first check after this time asks the camera for a picture again. Scheduled checks before it only test
+    /// whether the camera accepts a connection. If that changed, they ask at once.
     pub next_full_look_at: DateTime<Utc>,
 }
 
@@ -132,7 +132,7 @@ pub struct CameraGroup {
 /// A source with its secrets masked: `rtsp://***@camera/stream`.
 #[must_use]
 pub fn masked_source(source: &str) -> String {
-    // The name of a file that was uploaded is no address.
+    // The name of an uploaded file is not an address.
     if crate::uploaded_name(source).is_some() { source.to_owned() } else { easysight_address::masked(source) }
 }
 

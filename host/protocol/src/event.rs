@@ -14,7 +14,7 @@ pub enum Event {
     Run {
         /// The run.
         run_id: RunId,
-        /// What happened to it.
+        /// What happened to the run.
         change: RunChange,
     },
     /// A finding was stored that is not normal.
@@ -26,12 +26,12 @@ pub enum Event {
     Node {
         /// The node.
         node_id: String,
-        /// What happened to it.
+        /// What happened to the node.
         change: NodeChange,
     },
     /// The client read too slowly and did not get some events.
     Missed {
-        /// How many.
+        /// The number of events that the client did not get.
         events: u64,
     },
 }

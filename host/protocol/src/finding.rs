@@ -1,4 +1,4 @@
-//! Findings: what one diagnosis says of one clip.
+//! Findings: the result of one diagnosis for one clip.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -20,9 +20,9 @@ pub struct Text {
 pub enum Status {
     /// Nothing to do.
     Normal,
-    /// Worth a look.
+    /// Worth checking.
     Warning,
-    /// The picture is hardly of use.
+    /// The picture is hardly usable.
     Error,
     /// There is no usable picture.
     Critical,
@@ -40,7 +40,7 @@ impl Status {
         }
     }
 
-    /// The status of this word.
+    /// Returns the status with this word. None if there is none.
     #[must_use]
     pub fn of_word(word: &str) -> Option<Self> {
         [Self::Normal, Self::Warning, Self::Error, Self::Critical].into_iter().find(|s| s.as_str() == word)
@@ -58,7 +58,7 @@ impl fmt::Display for Status {
 pub struct Metric {
     /// The value; finite.
     pub value: f64,
-    /// Its unit; empty for a plain number.
+    /// The value's unit; empty for a plain number.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub unit: String,
 }
@@ -107,12 +107,12 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// The kind of an honest "cannot tell", which is no one's fault.
+    /// The kind of a failure that only means "cannot tell". Nothing is broken.
     pub const INCONCLUSIVE: &'static str = "inconclusive";
-    /// The kind of a clip that lacks what the diagnosis needs, such as a snapshot for a freeze.
+    /// The kind of a failure because the clip lacks what the diagnosis needs, such as a snapshot for `freeze`.
     pub const UNSUPPORTED_CLIP: &'static str = "unsupported-clip";
 
-    /// True where the picture could not tell, rather than something having gone wrong.
+    /// True if the picture could not tell, and nothing went wrong.
     #[must_use]
     pub fn is_harmless(&self) -> bool {
         self.kind == Self::INCONCLUSIVE || self.kind == Self::UNSUPPORTED_CLIP
@@ -123,11 +123,11 @@ impl Failure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Look {
-    /// All that the diagnoses ask for.
+    /// Everything that the diagnoses need.
     Full,
-    /// One second, which showed the same as the last full look.
+    /// One second, which showed the same as the last full check.
     Short,
-    /// A connection alone: the camera gave no picture before, and is asked for one rarely.
+    /// Only a connection. The camera gave no picture before, and is rarely asked for one.
     Connect,
 }
 
@@ -141,7 +141,8 @@ impl fmt::Display for Look {
     }
 }
 
-/// What one diagnosis says of one clip: a verdict (`status` and its details), or the `failure` that prevented one.
+/// The result of one diagnosis for one clip: a verdict (`status` and its details), or the `failure` that prevented
+/// one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Finding {
     /// Id of the diagnosis: `brightness`, `freeze`, `signal_loss`, …
@@ -176,10 +177,11 @@ pub struct Finding {
     /// `signal_loss` have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loss: Option<String>,
-    /// Whether the camera took a connection. Only findings with a `loss` have it.
+    /// Whether the camera accepted a connection. Only findings with a `loss` have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connects: Option<bool>,
-    /// How much of the camera's video the check captured. Absent of a full look if the task has full looks only.
+    /// How much of the camera's video the check captured. Absent for a full check if the task has full checks
+    /// only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub look: Option<Look>,
     /// Fuel that the plugin used: wasm instructions and bytes passed to it. 0 if no plugin ran.
@@ -239,15 +241,14 @@ impl Finding {
         self.status.is_some_and(|status| status > Status::Normal)
     }
 
-    /// The status of a camera by the findings of one clip: the worst of those that stand for
-    /// themselves. What follows from another finding says nothing of its own. None where nothing was
-    /// judged.
+    /// Returns the status of a camera from the findings of one clip: the worst status of the findings that no
+    /// other finding explains. None if nothing was judged.
     #[must_use]
     pub fn overall_status(findings: &[Self]) -> Option<Status> {
         findings.iter().filter(|one| one.consequence_of.is_none()).filter_map(|one| one.status).max()
     }
 
-    /// True if a plugin or a configuration failed, rather than the camera.
+    /// True if a plugin or a configuration failed, and not the camera.
     #[must_use]
     pub fn is_failed(&self) -> bool {
         self.failure.as_ref().is_some_and(|failure| !failure.is_harmless())

@@ -6,13 +6,13 @@ use utoipa::ToSchema;
 /// What an import changed, or would change. The answer of `POST /api/v1/diagnosis/cameras/import`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ImportAnswer {
-    /// True where nothing was written.
+    /// True if nothing was written.
     pub dry_run: bool,
     /// Cameras that are new.
     pub created: u64,
     /// Cameras that existed and now are as the list has them.
     pub updated: u64,
-    /// Lines that were refused; the others were taken.
+    /// Lines that were refused. The other lines were accepted.
     pub refused: u64,
     /// What is wrong with the first 1000 refused lines.
     pub problems: Vec<LineProblem>,
@@ -42,14 +42,14 @@ pub struct PlannedLine {
     pub line: u64,
     /// What would be done with the camera.
     pub action: ImportAction,
-    /// The camera's id; absent where the master would make one.
+    /// The camera's id; absent if the master would make one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// The camera's name.
     pub name: String,
     /// The camera's source, secrets masked.
     pub source: String,
-    /// What else is to be known: that secrets which are masked in the line would be kept.
+    /// A note that the camera's stored secrets, which are masked in the line, would be kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }

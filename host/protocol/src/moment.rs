@@ -1,8 +1,8 @@
-//! The clock of this machine. Programs read it here and nowhere else, and hand on what it says.
+//! The clock of this machine. Programs read the clock only here, and pass the time on.
 
 use chrono::{DateTime, Utc};
 
-/// Now, by the clock of this machine.
+/// Returns the current time of this machine's clock.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "the one place")]
 pub fn now() -> DateTime<Utc> {

@@ -1,4 +1,4 @@
-//! Nodes (worker processes) and how they are.
+//! Nodes (worker processes) and their state.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -12,19 +12,19 @@ use crate::SubmissionId;
 pub enum NodeMode {
     /// Leases jobs from a master.
     Distributed,
-    /// Takes submissions over the node's own HTTP API.
+    /// Accepts submissions over the node's own HTTP API.
     Standalone,
 }
 
-/// Whether a node takes work.
+/// Whether a node accepts work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NodeState {
-    /// The node takes work.
+    /// The node accepts work.
     Online,
     /// The master has not heard from the node for longer than a lease.
     Offline,
-    /// The node finishes its jobs and takes no new ones.
+    /// The node finishes its jobs and accepts no new ones.
     Draining,
 }
 
@@ -103,7 +103,7 @@ pub struct NodeStatus {
     pub name: String,
     /// How the node gets work.
     pub mode: NodeMode,
-    /// Whether the node takes work.
+    /// Whether the node accepts work.
     pub status: NodeState,
     /// Version of the program.
     pub version: String,
@@ -111,7 +111,7 @@ pub struct NodeStatus {
     pub started_at: DateTime<Utc>,
     /// The node's executors.
     pub pool: PoolStatus,
-    /// What runs now.
+    /// Ids of the submissions or jobs that run now.
     pub current_tasks: Vec<SubmissionId>,
     /// Counts since the start.
     pub totals: Totals,

@@ -83,7 +83,7 @@ pub struct Activation {
     pub diagnosis: String,
     /// The plugin's digest; null if no plugin is active.
     pub digest: Option<String>,
-    /// When that was decided.
+    /// When this activation or deactivation was made.
     pub activated_at: DateTime<Utc>,
 }
 

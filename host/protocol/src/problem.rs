@@ -24,7 +24,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem of the kind `/problems/<slug>`.
+    /// Makes a problem of the kind `/problems/<slug>`.
     #[must_use]
     pub fn new(status: u16, slug: &str, title: impl Into<String>, detail: impl Into<String>) -> Self {
         Self {
@@ -36,7 +36,7 @@ impl Problem {
         }
     }
 
-    /// The same, pointing at a field of the request.
+    /// Adds a JSON Pointer to the offending field of the request.
     #[must_use]
     pub fn at(mut self, field: impl Into<String>) -> Self {
         self.field = Some(field.into());

@@ -1,5 +1,5 @@
-//! What texts of requests may look like, as the API's document says it. These types are never made: fields name
-//! them as their schema. The master checks the same rules.
+//! The rules for texts of requests, for the API's document. No value of these types exists: fields name them as
+//! their schemas. The master checks the same rules.
 
 use std::borrow::Cow;
 
@@ -10,15 +10,15 @@ use utoipa::{
 
 /// No control characters.
 const PLAIN: &str = r"^[^\u0000-\u001f\u007f-\u009f]+$";
-/// No control characters, and something else than white space.
+/// No control characters, and at least one character that is not white space.
 const NAME: &str =
     r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$";
-/// The same, and no address.
+/// As `NAME`, but no address.
 const CAMERA_ID: &str =
     r"^(?!.*://)[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$";
 const ID: &str = r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$";
 const LABEL_KEY: &str = r"^[A-Za-z0-9._/-]+$";
-/// Labels of one thing.
+/// Most labels of a camera, task or node.
 const MAX_LABELS: usize = 64;
 
 fn text(description: &str, max_length: usize, pattern: &str, examples: &[&str]) -> Object {
@@ -59,7 +59,7 @@ texts! {
     Id = "An id: letters, digits, `.`, `_` and `-`, no `.` first.", 128, ID, &["gate-3", "yard.north_1"];
     /// The id of a camera that a task names.
     CameraId = "The id of a camera. An address is refused.", 200, CAMERA_ID, &["gate-3"];
-    /// Where a camera's picture comes from.
+    /// The source of a camera's picture.
     CameraSource =
         "`rtsp://`, `rtsps://`, `http://`, `https://`, or a file that workers may read.", 4096, PLAIN,
         &["rtsp://user:password@camera/stream", "http://camera/snapshot.jpg", "/clips/gate.mp4"];

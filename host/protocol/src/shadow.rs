@@ -44,7 +44,7 @@ pub struct ShadowChange {
     pub active: String,
     /// Status by the candidate, or the kind of its failure.
     pub candidate: String,
-    /// How many jobs.
+    /// The number of jobs with this pair.
     pub count: u64,
 }
 
@@ -124,7 +124,7 @@ pub struct UsedOfDay {
 }
 
 impl Used {
-    /// The counts and maxima of both together.
+    /// Returns the counts and maxima of both together.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self {

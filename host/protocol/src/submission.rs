@@ -29,16 +29,16 @@ pub struct SubmissionRequest {
     pub config: BTreeMap<String, serde_json::Value>,
 }
 
-/// What a job's source begins with where its clip was uploaded; the name of the file follows.
+/// The beginning of a job's source whose clip was uploaded. The name of the file follows.
 const UPLOADED: &str = "upload:";
 
-/// The source of a job whose clip was uploaded under this name; `GET …/jobs/{id}/upload` has it.
+/// Returns the source of a job whose clip was uploaded under this name. `GET …/jobs/{id}/upload` returns the clip.
 #[must_use]
 pub fn uploaded_source(name: &str) -> String {
     format!("{UPLOADED}{name}")
 }
 
-/// The name under which a job's clip was uploaded; none where its source is another.
+/// Returns the name under which a job's clip was uploaded. None if the source is of another kind.
 #[must_use]
 pub fn uploaded_name(source: &str) -> Option<&str> {
     source.strip_prefix(UPLOADED)
@@ -69,7 +69,7 @@ pub struct Submission {
     pub source: String,
     /// When the submission was accepted.
     pub created_at: DateTime<Utc>,
-    /// When an executor took the submission.
+    /// When an executor began to work on the submission.
     pub started_at: Option<DateTime<Utc>>,
     /// When the submission ended.
     pub finished_at: Option<DateTime<Utc>>,

@@ -108,8 +108,8 @@ pub struct TaskRequest {
     #[serde(default = "three")]
     #[schema(minimum = 1, maximum = 20)]
     pub max_attempts: u32,
-    /// One of this many checks of a healthy camera captures all that the diagnoses ask for, 1 to 100. The other
-    /// checks capture one second, and continue if it shows anything else than the last full look.
+    /// One of this many checks of a healthy camera captures everything that the diagnoses need, 1 to 100. The
+    /// other checks capture one second, and continue if it shows anything different from the last full check.
     #[serde(default = "one")]
     #[schema(minimum = 1, maximum = 100)]
     pub full_look_every: u32,
@@ -153,7 +153,7 @@ pub struct Task {
     pub waits_for: Vec<String>,
 }
 
-/// What one run of a task overrides. The optional body of `POST …/tasks/{id}/submit`.
+/// The fields that one run of a task overrides. The optional body of `POST …/tasks/{id}/submit`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SubmitRequest {

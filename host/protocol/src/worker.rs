@@ -68,10 +68,10 @@ pub struct HeartbeatRequest {
     pub last_poll: u64,
     /// All jobs that the node holds. Their leases are renewed.
     pub held: Vec<HeldJob>,
-    /// True if the node finishes its jobs and takes no new ones.
+    /// True if the node finishes its jobs and accepts no new ones.
     #[serde(default)]
     pub draining: bool,
-    /// The machine, if the node looked at it again.
+    /// The facts about the machine, if the node has read them again.
     #[serde(default)]
     pub system: Option<SystemInfo>,
     /// Counts since the process started.
@@ -126,11 +126,11 @@ pub struct JobPlan {
     /// is the task's and was not checked against their schemas.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shadows: Vec<PlannedPlugin>,
-    /// One of this many checks of a healthy camera is a full look; the others may end after one second. 0 and 1: all
-    /// checks are full looks.
+    /// One of this many checks of a healthy camera is a full check; the others may end after one second. 0 and 1:
+    /// all checks are full checks.
     #[serde(default, skip_serializing_if = "is_at_most_one")]
     pub full_look_every: u32,
-    /// True if a camera that gives no picture is asked for one only now and then, and otherwise only tried for a
+    /// True if a camera that gives no picture is only rarely asked for one, and otherwise only tested for a
     /// connection. True for scheduled runs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub spares_lost: bool,
@@ -145,15 +145,15 @@ const fn is_at_most_one(number: &u32) -> bool {
 }
 
 impl PlannedPlugin {
-    /// The name under which a shadow remembers cameras: its digest, so that it never meets the memory of
-    /// the version that it stands beside.
+    /// The name of a candidate's baselines: its digest, so that the candidate never gets the baselines of the
+    /// version that it runs beside.
     #[must_use]
     pub fn shadow_memory(&self) -> &str {
         &self.digest
     }
 }
 
-/// What started a run: by it, log lines and traces of all programs can be brought together.
+/// What started a run. It connects the log lines and traces of all programs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Origin {
     /// The id of the request that started the run; an id of its own if a schedule did.
@@ -179,14 +179,14 @@ pub struct LeasedJob {
     pub source: String,
     /// Milliseconds after which the job is given up; null: never.
     pub deadline_ms: Option<u64>,
-    /// What the plan's plugins remember of the camera.
+    /// The baselines of the plan's plugins for the camera.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub baselines: Vec<Baseline>,
     /// True if the master wants a picture of the camera if every diagnosis is normal.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub good_picture: bool,
-    /// The camera gives no picture and is not to be asked for one yet, unless it takes connections now and did not
-    /// before, or the other way round.
+    /// Present if the camera gives no picture and is not to be asked for one yet, unless it accepts connections
+    /// now and did not before, or the other way round.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<Lost>,
 }
@@ -227,7 +227,7 @@ pub enum JobOutcome {
     },
     /// The job failed; another attempt may succeed.
     Failed {
-        /// Why.
+        /// Why the job failed.
         failure: Failure,
     },
     /// The node returns the job unfinished. This does not count as a failure.
@@ -283,7 +283,7 @@ pub struct DistributedNode {
     pub id: String,
     /// The node's name, for people.
     pub name: String,
-    /// Whether the node takes work.
+    /// Whether the node accepts work.
     pub status: NodeState,
     /// Jobs that the node has leased.
     pub current_tasks: Vec<JobId>,

@@ -162,7 +162,7 @@ fn read_file(path: &Path) -> Result<Vec<(String, String)>, SettingsError> {
     dotenvy::from_read_iter(text.as_bytes())
         .map(|line| {
             line.map_err(|e| {
-                // The error quotes the line, which may hold a secret: say only which it is.
+                // The error quotes the line, which may contain a secret. So the message only tells which line is wrong.
                 let number = match &e {
                     dotenvy::Error::LineParse(line, _) => text.lines().position(|l| l.trim() == line.trim()),
                     _ => None,

@@ -1,4 +1,5 @@
-//! The HTTP API of a worker: submissions where it is standalone, health and metrics in both modes. Every error is a problem document.
+//! The HTTP API of a worker: submissions if the worker is standalone, health and metrics in both modes. Every
+//! error is a problem document.
 
 mod guard;
 mod status;
@@ -21,28 +22,28 @@ use easysight_protocol::{PluginSummary, PoolStatus, SubmissionId, Totals};
 
 use crate::{jobs::Jobs, library::Library, metrics::Metrics, settings::WorkerSettings};
 
-/// Longest time that a request may wait for a job's end.
+/// Longest time that a request may wait for the end of a job.
 const MAX_WAIT: Duration = Duration::from_secs(60);
-/// Longest time that a request may take; uploads over slow links are what takes longest.
+/// Longest time that a request may take. Uploads over slow links take longest.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// How the work goes, in either mode.
+/// The state of the work, in either mode.
 pub(crate) trait Pool: Send + Sync {
-    /// The executors.
+    /// The state of the executors.
     fn status(&self) -> PoolStatus;
-    /// What runs now.
+    /// The jobs that run now.
     fn running(&self) -> Vec<SubmissionId>;
-    /// Counts since the start.
+    /// The counts since the start.
     fn totals(&self) -> Totals;
-    /// The plugins at hand.
+    /// The plugins that are loaded.
     fn plugins(&self) -> Vec<PluginSummary>;
-    /// True where nothing new is taken.
+    /// True if no new work is accepted.
     fn is_draining(&self) -> bool;
-    /// Why new work is not welcome: a word for programs and a sentence.
+    /// The reason why no new work is wanted: a word for programs and a sentence. None if new work is wanted.
     fn not_ready(&self) -> Option<(&'static str, &'static str)>;
 }
 
-/// What all handlers share.
+/// The state that all handlers share.
 pub(crate) struct Node {
     pub(crate) settings: Arc<WorkerSettings>,
     pub(crate) id: String,
@@ -51,7 +52,7 @@ pub(crate) struct Node {
     pub(crate) metrics: Arc<Metrics>,
 }
 
-/// Where submissions are taken.
+/// What the handlers of submissions share.
 pub(crate) struct Desk {
     pub(crate) settings: Arc<WorkerSettings>,
     pub(crate) library: Arc<Library>,
@@ -92,7 +93,7 @@ impl Pool for Desk {
     }
 }
 
-/// The routes; with submissions where there is a desk for them.
+/// Makes the routes. Those of submissions exist only if there is a desk.
 pub(crate) fn router(node: Arc<Node>, desk: Option<Arc<Desk>>) -> Router {
     let mut api = Router::new()
         .route("/api/v1/diagnosis/workers/status", get(status::workers_status))
@@ -101,7 +102,7 @@ pub(crate) fn router(node: Arc<Node>, desk: Option<Arc<Desk>>) -> Router {
         let submissions = Router::new()
             .route(
                 "/api/v1/diagnosis/submissions",
-                // The handler counts bytes itself, so that it can hear a client out before it refuses.
+                // The handler counts bytes itself, so that it can read the whole body before it refuses it.
                 post(submissions::submit).layer(DefaultBodyLimit::disable()).get(submissions::list),
             )
             .route("/api/v1/diagnosis/submissions/{id}", get(submissions::look_up))

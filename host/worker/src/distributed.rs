@@ -1,5 +1,5 @@
-//! Distributed mode: leases jobs from a master, works on them, reports results. The worker dials out;
-//! nothing needs to reach it.
+//! Distributed mode: leases jobs from a master, works on them and reports results. The worker opens every
+//! connection itself, so that it need not be reachable.
 
 mod book;
 mod client;
@@ -48,15 +48,15 @@ use pictures::Courier;
 use plugins::PluginCache;
 use spool::Spool;
 
-/// What delivering and saying farewell may take at the end, each.
+/// How long the delivery of the last results, the delivery of the last pictures and unregistering may take, each.
 pub(crate) const FAREWELL: Duration = Duration::from_secs(5);
 
-/// The node, as all its loops share it.
+/// The state of the node, which all its loops share.
 pub(crate) struct Distributed {
     settings: Arc<WorkerSettings>,
     id: String,
     incarnation: Incarnation,
-    /// The life before this one, which is over: the data directory is locked.
+    /// The incarnation before this one. It has ended, since this process has locked the data directory.
     replaces: Option<Incarnation>,
     client: MasterClient,
     book: Book,
@@ -66,23 +66,23 @@ pub(crate) struct Distributed {
     capturer: Capturer,
     /// Jobs in flight.
     places: Places,
-    /// Plugins that run at a time.
+    /// The executors, which limit how many plugins run at the same time.
     executors: Arc<Executors>,
     metrics: Arc<Metrics>,
     master_answers: AtomicBool,
-    /// Jobs could only fail: nothing is leased.
+    /// True while ffmpeg is missing. Jobs could only fail, so that none is leased.
     lacks_ffmpeg: AtomicBool,
-    /// Nothing new is leased.
+    /// Cancelled when nothing new is to be leased.
     stopping: CancellationToken,
-    /// What still runs is handed back.
+    /// Cancelled when the jobs that still run are to be returned to the master.
     aborting: CancellationToken,
-    /// No job is in flight any more.
+    /// Cancelled when no job is in flight any more.
     drained: CancellationToken,
-    /// The master had its time to take the last results.
+    /// Cancelled when the time for the master to accept the last results is over.
     giving_up: CancellationToken,
-    /// No result is on its way any more.
+    /// Cancelled when no result is being delivered any more.
     delivered: CancellationToken,
-    /// The end.
+    /// Cancelled when the node ends.
     ended: CancellationToken,
 }
 
@@ -105,7 +105,7 @@ impl Distributed {
         metrics: Arc<Metrics>,
     ) -> anyhow::Result<(Arc<Self>, Loops)> {
         let client = MasterClient::new(&settings, &id)?;
-        // A client of its own: connections belong to the runtime that made them.
+        // A client of its own, since connections belong to the runtime that made them.
         let heartbeat_client = MasterClient::new(&settings, &id)?;
         let spool_dir = settings.data_dir.join("spool");
         let spool = Spool::open(spool_dir.clone(), settings.spool_limit)
@@ -146,8 +146,9 @@ impl Distributed {
         Ok((node, loops))
     }
 
-    /// Ends: nothing more is leased, what runs has `drain` to finish and is handed back then, the
-    /// master has `farewell` to take the results, and what it did not take is on disk.
+    /// Ends the node. It leases no more jobs. Running jobs have the time `drain` to finish, and are then returned
+    /// to the master. The master has the time `farewell` to accept the results. Results that it does not accept
+    /// stay on disk.
     pub(crate) async fn end(&self, loops: Loops, drain: Duration, farewell: Duration) -> anyhow::Result<()> {
         let Loops { mut leases, mut results, mut pictures, heartbeat } = loops;
         self.stopping.cancel();
@@ -165,7 +166,7 @@ impl Distributed {
         }
         self.delivered.cancel();
         let sent = tokio::time::timeout(farewell, &mut pictures).await;
-        // No heartbeat after the farewell, which would find the node forgotten.
+        // No heartbeat is sent after the node unregistered: the master would not know the node any more.
         self.ended.cancel();
         if sent.is_err() {
             tracing::warn!("the master did not take the last pictures in time; they are lost");
@@ -185,14 +186,14 @@ impl Distributed {
         Ok(())
     }
 
-    /// False where a loop or an executor is stuck.
+    /// False if a loop or an executor is stuck.
     pub(crate) fn is_alive(&self) -> bool {
         self.is_alive_within(STUCK)
     }
 
-    /// The same where a loop may be silent for so long beyond what it waits for on purpose.
+    /// As [`Self::is_alive`], with the time that a loop may be silent beyond its intended waits.
     fn is_alive_within(&self, stuck: Duration) -> bool {
-        // On purpose: a poll or the pause after one, and the next beat.
+        // Intended waits: a poll or the pause after it, and the pause before the next heartbeat.
         let poll = self.settings.task_poll_interval.max(lease_loop::STILL_THERE);
         let beat = self.settings.heartbeat_interval.min(self.book.lease());
         let now = Instant::now();
@@ -203,12 +204,12 @@ impl Distributed {
         self.settings.pool_size * self.settings.max_concurrent_tasks
     }
 
-    /// Notes whether the master answers; true where that is news.
+    /// Records whether the master answers. Returns true if that has changed.
     fn note_master(&self, answers: bool) -> bool {
         self.master_answers.swap(answers, Ordering::Relaxed) != answers
     }
 
-    /// Notes that ffmpeg is not there, which is said once.
+    /// Records that ffmpeg is missing. The log says so once.
     fn note_ffmpeg_missing(&self) {
         if !self.lacks_ffmpeg.swap(true, Ordering::Relaxed) {
             tracing::error!(
@@ -218,7 +219,7 @@ impl Distributed {
         }
     }
 
-    /// Keeps the name of this life, so that the next one can say which it replaces.
+    /// Stores the incarnation, so that the next one can name the incarnation that it replaces.
     fn keep_incarnation(&self) {
         let path = incarnation_file(&self.settings);
         let kept = || -> std::io::Result<()> {

@@ -1,5 +1,6 @@
-//! The executors of a node: so many plugins compute at a time, each on a thread of its own. Whoever waits for one
-//! and goes away stops it, and its place is free once it has really ended.
+//! The executors of a node. Their number limits how many plugins compute at the same time, each on a thread of its
+//! own. If the caller that waits for a run goes away, the run is told to stop. Its place becomes free once the run
+//! has really ended.
 
 use std::{
     collections::BTreeMap,
@@ -11,11 +12,11 @@ use easysight_sandbox::Stop;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
-/// What one is doing.
+/// A run of an executor.
 #[derive(Debug, Clone, Copy)]
 struct AtWork {
     since: Instant,
-    /// What it may take.
+    /// How long the run may take.
     within: Duration,
 }
 
@@ -25,14 +26,14 @@ struct Board {
     at_work: BTreeMap<u64, AtWork>,
 }
 
-/// All of them.
+/// The executors of a node.
 #[derive(Debug)]
 pub(crate) struct Executors {
     places: Arc<Semaphore>,
     board: Mutex<Board>,
 }
 
-/// An entry on the board, until dropped.
+/// The entry of a run on the board. It is removed when this is dropped.
 struct Entry(Arc<Executors>, u64);
 
 impl Drop for Entry {
@@ -46,10 +47,10 @@ impl Executors {
         Arc::new(Self { places: Arc::new(Semaphore::new(size as usize)), board: Mutex::default() })
     }
 
-    /// Waits for a free one and lets it do what may take so long. The switch that the work is given is used
-    /// where the future is dropped before.
+    /// Waits for a free executor and runs `work` on it. `within` is how long the work may take. If the future is
+    /// dropped before the work ends, the [`Stop`] that the work is given tells it to stop.
     ///
-    /// An error is a defect of this program, in words.
+    /// An error is the description of a defect of this program.
     pub(crate) async fn run<T: Send + 'static>(
         self: &Arc<Self>,
         within: Duration,
@@ -60,7 +61,7 @@ impl Executors {
         let _stopped = stop.when_dropped();
         let entry = self.enter(within);
         let working = tokio::task::spawn_blocking(move || {
-            // Both go with the work, not with whoever waits for it.
+            // The entry and the place are held until the work ends, not until the caller stops waiting.
             let _held = (entry, place);
             work(&stop)
         });
@@ -75,7 +76,7 @@ impl Executors {
         Entry(Arc::clone(self), number)
     }
 
-    /// False where one is at work for longer, by more than `slack`, than what it does may take.
+    /// False if a run takes longer than it may by more than `slack`.
     pub(crate) fn is_alive(&self, now: Instant, slack: Duration) -> bool {
         let board = self.board.lock();
         let in_time = |one: &AtWork| now.saturating_duration_since(one.since) < one.within + slack;
@@ -109,7 +110,7 @@ mod tests {
         assert!(executors.is_alive(now + SOON / 2, Duration::ZERO));
         assert!(executors.is_alive(now + SOON, SOON));
         assert!(!executors.is_alive(now + SOON, Duration::ZERO));
-        // Nobody waits for it any more; it hangs all the same.
+        // No caller waits for the run any more, but the run still hangs.
         hanging.abort();
         assert!(hanging.await.unwrap_err().is_cancelled());
         assert!(!executors.is_alive(now + SOON, Duration::ZERO));

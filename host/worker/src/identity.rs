@@ -1,4 +1,4 @@
-//! Who this node is: an id that is made once and kept in the data directory.
+//! The id of this node. It is made once and kept in the data directory.
 
 use std::{
     fs,
@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 const FILE: &str = "node-id";
 
-/// The node's id: the one that was given, else the one that is kept, else a new one. Of two
-/// processes that make it at the same time, both use that of the first.
+/// Returns the node's id: the given one, else the stored one, else a new one. If two processes make an id at the
+/// same time, both use the id that was stored first.
 pub(crate) fn node_id(given: Option<&str>, data_dir: &Path) -> anyhow::Result<String> {
     if let Some(id) = given {
         return Ok(id.to_owned());

@@ -1,5 +1,5 @@
-//! Submissions: a bounded queue, jobs in flight, and the outcomes of the last ones for those who ask
-//! later. While one job computes, others capture.
+//! Submissions: a bounded queue, jobs in flight, and the outcomes of the last ones for later requests. While one
+//! job computes, others capture.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -25,56 +25,56 @@ use tracing::{Instrument, Span};
 
 use crate::{executors::Executors, metrics::Metrics};
 
-/// Ended submissions that are kept for looking up.
+/// How many ended submissions are kept, so that they can be looked up.
 const KEPT: usize = 1_000;
-/// How often whoever hands jobs out says that it lives while there is nothing to do.
+/// How often the dispatcher shows that it is alive while there is nothing to do.
 const STILL_THERE: Duration = Duration::from_secs(1);
-/// Bytes of their pictures, at the most; the oldest go first.
+/// Most bytes of the pictures of ended submissions. The oldest are dropped first.
 const KEPT_PICTURES: usize = 64 << 20;
 
-/// A job that waits for its turn.
+/// A job that waits in the queue.
 struct Job {
     id: SubmissionId,
     plan: Plan,
     source: Source,
     /// The uploaded file, which is removed with the job.
     upload: Option<TempPath>,
-    /// What its log lines belong to.
+    /// The span of the job's log lines.
     span: Span,
 }
 
 /// Why a submission was not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// As many wait as may; try again after so long.
+    /// The queue is full. The client may try again after this time.
     Full(Duration),
     /// The node is about to stop.
     Draining,
 }
 
-/// What is known of a submission, and who waits for its end.
+/// A submission, and the signal of its end for the requests that wait for it.
 struct Entry {
     submission: Submission,
-    /// What was found.
+    /// The picture of what was found.
     picture: Option<Picture>,
     ended: watch::Sender<bool>,
 }
 
 struct Book {
     entries: BTreeMap<SubmissionId, Entry>,
-    /// Ended ones, oldest first.
+    /// Ended submissions, oldest first.
     ended: VecDeque<SubmissionId>,
-    /// Those with a picture, oldest first, and the bytes of all of them.
+    /// Submissions with a picture, oldest first. `picture_bytes` is the size of all these pictures.
     pictured: VecDeque<SubmissionId>,
     picture_bytes: usize,
     queued: u32,
     running: u32,
-    /// A moving mean of how long a job takes, in seconds.
+    /// A moving mean of the duration of a job, in seconds.
     job_seconds: f64,
 }
 
 impl Book {
-    /// Counts the picture of a submission that ended, and lets the oldest go where it is too much.
+    /// Counts the picture of a submission that ended. Drops the oldest pictures if all together are too large.
     fn keep_picture(&mut self, id: SubmissionId) {
         let Some(picture) = self.entries.get(&id).and_then(|entry| entry.picture.as_ref()) else { return };
         self.picture_bytes += picture.jpeg.len();
@@ -96,10 +96,10 @@ impl Book {
     }
 }
 
-/// What was found, and the picture of it.
+/// The findings, and their picture.
 type Judged = (Examination, Option<Picture>);
 
-/// The pool of one node.
+/// The pool of a standalone node.
 pub(crate) struct Jobs {
     book: Mutex<Book>,
     queue: Mutex<Option<mpsc::Sender<Job>>>,
@@ -108,15 +108,15 @@ pub(crate) struct Jobs {
     queue_capacity: u32,
     executors: Arc<Executors>,
     capturer: Capturer,
-    /// What plugins remember of sources.
+    /// The baselines of the plugins for each source.
     baselines: Arc<BaselineStore>,
     metrics: Arc<Metrics>,
-    /// That of whoever hands jobs out.
+    /// The pulse of the dispatcher.
     dispatching: Pulse,
 }
 
 impl Jobs {
-    /// Starts the pool. It takes jobs until [`Jobs::drain`]; the task ends when all are done.
+    /// Starts the pool. It accepts jobs until [`Jobs::drain`]. The task ends when all jobs have ended.
     pub(crate) fn start(
         pool_size: u32,
         max_concurrent_tasks: u32,
@@ -125,7 +125,7 @@ impl Jobs {
         baselines: BaselineStore,
         metrics: Arc<Metrics>,
     ) -> (Arc<Self>, impl Future<Output = ()> + Send + 'static, CancellationToken) {
-        // Jobs in the queue are counted in the book; the channel never refuses what the book takes.
+        // The book counts the jobs in the queue. The channel never refuses a job that the book accepts.
         let (queue, waiting) = mpsc::channel(queue_capacity as usize + 1);
         let jobs = Arc::new(Self {
             book: Mutex::new(Book {
@@ -152,7 +152,7 @@ impl Jobs {
         (jobs, dispatch, abort)
     }
 
-    /// Accepts a submission, or says why not.
+    /// Accepts a submission, or returns why it is refused.
     pub(crate) fn submit(
         &self,
         plan: Plan,
@@ -184,11 +184,12 @@ impl Jobs {
             failure: None,
             picture: None,
         };
-        // No child of the request's, which may be answered long before.
+        // The span is no child of the request's span: the request may be answered long before the job ends.
         let span = tracing::info_span!(parent: None, "job", %id, request = origin.request_id);
         telemetry::follow(&span, origin.traceparent.as_deref());
         if queue.try_send(Job { id, plan, source, upload, span }).is_err() {
-            // The book keeps the count below the channel's capacity; only the end of the pool is left.
+            // The book keeps the count below the channel's capacity, so that the only possible cause is the end of
+            // the pool.
             return Err(Refused::Draining);
         }
         let (ended, _) = watch::channel(false);
@@ -199,20 +200,20 @@ impl Jobs {
         Ok(submission)
     }
 
-    /// What is known of a submission; waits up to `wait` for its end.
+    /// Returns a submission. Waits up to `wait` for its end.
     pub(crate) async fn look_up(&self, id: SubmissionId, wait: Duration) -> Option<Submission> {
         let mut ended = self.book.lock().entries.get(&id)?.ended.subscribe();
-        // What ended, or the time, is told by the submission itself.
+        // The submission itself shows whether it ended or the time is over.
         drop(tokio::time::timeout(wait, ended.wait_for(|ended| *ended)).await);
         self.book.lock().entries.get(&id).map(|entry| entry.submission.clone())
     }
 
-    /// The picture of what was found, where there is one.
+    /// Returns the picture of what was found, if there is one.
     pub(crate) fn picture(&self, id: SubmissionId) -> Option<Picture> {
         self.book.lock().entries.get(&id)?.picture.clone()
     }
 
-    /// The submissions that are kept, latest first.
+    /// Lists the submissions that are kept, latest first.
     pub(crate) fn list(&self, state: Option<SubmissionState>, limit: usize) -> Vec<Submission> {
         let book = self.book.lock();
         let wanted = book.entries.values().rev().map(|entry| &entry.submission);
@@ -232,19 +233,19 @@ impl Jobs {
         }
     }
 
-    /// Counts since the start.
+    /// Returns the counts since the start.
     pub(crate) fn totals(&self) -> Totals {
         self.metrics.totals()
     }
 
-    /// What runs now.
+    /// Lists the submissions that run now.
     pub(crate) fn running(&self) -> Vec<SubmissionId> {
         let book = self.book.lock();
         let running = book.entries.values().filter(|e| e.submission.state == SubmissionState::Running);
         running.map(|entry| entry.submission.id).collect()
     }
 
-    /// True where a further submission would be refused.
+    /// True if the queue is full, so that a further submission would be refused.
     pub(crate) fn is_saturated(&self) -> bool {
         let status = self.status();
         status.queued >= status.queue_capacity
@@ -254,14 +255,13 @@ impl Jobs {
         self.queue.lock().is_none()
     }
 
-    /// False where nobody hands jobs out any more, or an executor is at work for longer than it may, either by
-    /// more than `stuck`.
+    /// False if the dispatcher is silent, or an executor takes longer than it may, either by more than `stuck`.
     pub(crate) fn is_alive(&self, stuck: Duration) -> bool {
         let now = Instant::now();
         self.dispatching.is_felt(now, STILL_THERE + stuck) && self.executors.is_alive(now, stuck)
     }
 
-    /// Takes nothing new from now on.
+    /// Accepts no new submissions from now on.
     pub(crate) fn drain(&self) {
         drop(self.queue.lock().take());
     }
@@ -327,7 +327,7 @@ impl Jobs {
     }
 }
 
-/// Hands jobs out as places become free, until the queue is closed and empty, or `abort`.
+/// Starts jobs as places become free, until the queue is closed and empty, or `abort` is cancelled.
 async fn dispatch(jobs: Arc<Jobs>, mut waiting: mpsc::Receiver<Job>, abort: CancellationToken) {
     let places = Arc::new(Semaphore::new((jobs.pool_size * jobs.max_concurrent_tasks) as usize));
     let mut running = JoinSet::new();
@@ -335,7 +335,7 @@ async fn dispatch(jobs: Arc<Jobs>, mut waiting: mpsc::Receiver<Job>, abort: Canc
     loop {
         jobs.dispatching.beat();
         while running.try_join_next().is_some() {}
-        // Both may take long; that nothing happens meanwhile does not look like a loop that hangs.
+        // Both waits may be long. The loop must not look as if it hangs meanwhile.
         let still_there = tokio::time::sleep(STILL_THERE);
         let job = tokio::select! {
             // The semaphore is never closed, so that an error would mean a job without a place.
@@ -359,7 +359,7 @@ async fn dispatch(jobs: Arc<Jobs>, mut waiting: mpsc::Receiver<Job>, abort: Canc
         };
         running.spawn(turn.instrument(span));
     }
-    // Those that were never begun are told so.
+    // Jobs that were never started end with a failure.
     waiting.close();
     while let Ok(job) = waiting.try_recv() {
         jobs.end(job.id, false, Duration::ZERO, Err(stopped()));
@@ -380,8 +380,8 @@ fn stopped() -> Failure {
     }
 }
 
-/// A job in flight. However its task ends, even by a defect of this program, its place becomes free
-/// and those who wait for it hear of it.
+/// A job in flight. However its task ends, even by a defect of this program, its place becomes free and the
+/// requests that wait for it are woken.
 struct Turn<'a> {
     jobs: &'a Jobs,
     id: SubmissionId,
@@ -401,7 +401,7 @@ impl Drop for Turn<'_> {
     }
 }
 
-/// One job from its turn to its end.
+/// Runs one job from its start to its end.
 async fn work(jobs: &Arc<Jobs>, job: Job, abort: &CancellationToken) {
     let Job { id, plan, source, upload, span: _ } = job;
     jobs.begin(id);
@@ -438,9 +438,9 @@ async fn examine(jobs: &Arc<Jobs>, plan: Plan, source: &Source, is_upload: bool)
         }
     }
     let internal = |detail: String| Failure { kind: "internal".into(), detail };
-    // An upload is of no camera that one could know again.
+    // An upload belongs to no camera that could be recognised later, so that it has no baselines.
     let memory = (!is_upload).then(|| (Arc::clone(&jobs.baselines), source.clone()));
-    // The plugins' own log lines belong to the job.
+    // The log lines of plugins belong to the job.
     let span = Span::current();
     let longest = plan.longest();
     let judging = move |stop: &Stop| {
@@ -459,8 +459,8 @@ async fn examine(jobs: &Arc<Jobs>, plan: Plan, source: &Source, is_upload: bool)
     jobs.executors.run(longest, judging).await.map_err(internal)
 }
 
-/// Judges with what plugins remember of the source, and keeps what they remember from then on. That
-/// it cannot be read or kept costs no finding.
+/// Judges with the baselines of the source, and stores the new ones. If they cannot be read or stored, no finding
+/// is lost.
 fn judge_remembering(
     plan: &Plan,
     captured: &Captured,
@@ -474,7 +474,7 @@ fn judge_remembering(
     });
     let examination = judge_until(plan, captured, &known, stop);
     if stop.is_stopped() {
-        // Nobody is told what was found, so that nothing of it is kept either.
+        // The findings are reported to nobody, so that their baselines are not stored either.
         return examination;
     }
     if let Err(error) = baselines.store(source, &examination) {

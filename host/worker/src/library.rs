@@ -1,4 +1,4 @@
-//! The plugins of this node: loaded at the start, and again when the directory changes.
+//! The plugins of this node. They are loaded at the start, and again when the directory changes.
 
 use std::{fs, path::PathBuf, sync::Arc, time::SystemTime};
 
@@ -7,10 +7,10 @@ use easysight_sandbox::{Limits, LoadError, PluginStore, Sandbox};
 use easysight_trust::{TrustedKeys, signature_path};
 use parking_lot::{Mutex, RwLock};
 
-/// A directory's components and their signatures by name, size and time of change.
+/// The path, size and modification time of each component and signature in a directory.
 type Fingerprint = Vec<(PathBuf, u64, Option<SystemTime>)>;
 
-/// The plugins at hand.
+/// The loaded plugins of a directory.
 pub(crate) struct Library {
     sandbox: Sandbox,
     dir: PathBuf,
@@ -20,7 +20,7 @@ pub(crate) struct Library {
 }
 
 impl Library {
-    /// Loads the directory's plugins. Blocks while what is not in the cache is compiled.
+    /// Loads the directory's plugins. Blocks while plugins that are not in the cache are compiled.
     pub(crate) fn open(sandbox: Sandbox, dir: PathBuf, keys: Option<TrustedKeys>) -> Result<Self, LoadError> {
         let library = Self {
             sandbox,
@@ -37,17 +37,17 @@ impl Library {
         Ok(library)
     }
 
-    /// The plugins at hand now. A job keeps those that it began with.
+    /// Returns the current plugins. A job keeps the plugins that it began with.
     pub(crate) fn current(&self) -> Arc<PluginSet> {
         Arc::clone(&self.current.read())
     }
 
-    /// The ceilings of every run here.
+    /// Returns the ceilings of every run of this node.
     pub(crate) fn limits(&self) -> Limits {
         self.sandbox.limits()
     }
 
-    /// Loads the directory again where it changed; what is broken or half written changes nothing. Blocks.
+    /// Loads the directory again if it changed. Files that are broken or half written change nothing. Blocks.
     pub(crate) fn refresh(&self) {
         let changed =
             self.fingerprint().and_then(|now| if *self.seen.lock() == now { Ok(()) } else { self.load(now) });
@@ -77,11 +77,11 @@ impl Library {
 
     fn fingerprint(&self) -> Result<Fingerprint, LoadError> {
         let components = PluginStore::open(&self.dir)?.files()?;
-        // Somebody may sign what lies there.
+        // Signatures count too, since a person may sign a component that is already in the directory.
         let signatures = components.iter().map(|path| signature_path(path)).collect::<Vec<_>>();
         let files = components.into_iter().chain(signatures);
         let facts = files.filter_map(|path| {
-            // A file that went away meanwhile will be missing the next time too.
+            // A file that was removed meanwhile will be missing the next time too.
             let facts = fs::metadata(&path).ok()?;
             Some((path, facts.len(), facts.modified().ok()))
         });

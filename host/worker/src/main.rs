@@ -19,7 +19,7 @@ use easysight_settings::SettingsError;
 
 use settings::WorkerSettings;
 
-/// Exit code where the worker does not start.
+/// Exit code if the worker does not start.
 const EXIT_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
@@ -54,7 +54,7 @@ fn main() -> ExitCode {
         refuse(&format!("{error:#}"))
     });
     log.end();
-    // A second signal, or a plugin that is still computing: nobody waits for it any more.
+    // After a second signal, or while a plugin still computes: nothing waits for the plugin any more.
     runtime.shutdown_background();
     ended
 }

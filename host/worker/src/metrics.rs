@@ -1,4 +1,4 @@
-//! What is counted and measured, for Prometheus.
+//! The worker's metrics, for Prometheus.
 
 use easysight_daemon::findings::FindingMetrics;
 use easysight_protocol::{Finding, Look, Totals};
@@ -24,7 +24,7 @@ struct LookLabels {
     look: &'static str,
 }
 
-/// All of them.
+/// The metrics of a worker.
 pub(crate) struct Metrics {
     registry: Registry,
     pub(crate) accepted: Counter,
@@ -126,7 +126,7 @@ impl Metrics {
         Self { registry, ..metrics }
     }
 
-    /// Counts a capture that gave no clip.
+    /// Counts a capture that returned no clip.
     pub(crate) fn capture_failed(&self, kind: &'static str) {
         self.capture_failures.get_or_create(&KindLabels { kind }).inc();
     }
@@ -141,7 +141,7 @@ impl Metrics {
         self.looks.get_or_create(&LookLabels { look }).inc();
     }
 
-    /// Counts what a job found.
+    /// Counts the findings of a job.
     pub(crate) fn count_findings(&self, findings: &[Finding]) {
         self.findings.count(findings);
     }
@@ -155,7 +155,7 @@ impl Metrics {
         }
     }
 
-    /// In the text format of `OpenMetrics`.
+    /// Renders the metrics in the text format of `OpenMetrics`.
     pub(crate) fn render(&self) -> String {
         let mut text = String::new();
         if let Err(error) = encode(&mut text, &self.registry) {

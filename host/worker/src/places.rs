@@ -1,9 +1,10 @@
-//! Places of jobs of a master. A place is what decoding and judging a clip take. A capture that waits for its camera takes next to
-//! nothing: after a moment it steps aside, so that another job has its place, and takes one again once there is
-//! something to decode. So cameras that do not answer hold up nobody but themselves.
+//! Places of jobs of a master. A place stands for the resources to decode and judge a clip. A capture that waits
+//! for its camera needs almost none of them. After a moment the capture steps aside, so that another job can use
+//! its place, and takes a place again once there is something to decode. So cameras that do not answer delay no
+//! other camera.
 //!
-//! There is room for some who wait, not for any number: each has an open connection. Where it is full, a capture
-//! keeps its place.
+//! The number of captures that may wait aside is limited, since each has an open connection. If the limit is
+//! reached, a capture keeps its place.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -16,12 +17,12 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// How long a capture may wait for its camera in a place: most cameras have begun to send by then.
+/// How long a capture waits for its camera in a place. Most cameras have begun to send by then.
 const MOMENT: Duration = Duration::from_secs(1);
-/// So many may wait aside for each place that there is.
+/// How many captures may wait aside for each place.
 const ASIDE: usize = 4;
-/// What a camera sends can be kept for so long while there is no place to decode it; then the capture begins anew, in
-/// a place.
+/// How long data of a camera can be kept while no place is free to decode it. After that the capture starts
+/// again, in a place.
 const KEPT: Duration = Duration::from_secs(5);
 
 /// The places of a node.
@@ -33,7 +34,7 @@ pub(crate) struct Places {
     size: usize,
 }
 
-/// Room for one who waits aside.
+/// The permit of a capture that waits aside.
 #[derive(Debug)]
 struct Room {
     _permit: OwnedSemaphorePermit,
@@ -47,7 +48,7 @@ impl Drop for Room {
 }
 
 impl Places {
-    /// `waiting` counts those that wait aside.
+    /// Makes `size` places. The gauge `waiting` counts the captures that wait aside.
     pub(crate) fn new(size: u32, waiting: Gauge) -> Self {
         let size = size as usize;
         let (working, aside) = (Semaphore::new(size), Semaphore::new(size * ASIDE));
@@ -60,12 +61,12 @@ impl Places {
         Place::held(self, Arc::clone(&self.working).acquire_owned().await.ok())
     }
 
-    /// A place, where one is free now.
+    /// Returns a place if one is free now.
     pub(crate) fn try_free(&self) -> Option<Place> {
         Arc::clone(&self.working).try_acquire_owned().ok().map(|permit| Place::held(self, Some(permit)))
     }
 
-    /// Captures that wait for their cameras aside.
+    /// The number of captures that wait aside for their cameras.
     pub(crate) fn aside(&self) -> u32 {
         count((self.size * ASIDE).saturating_sub(self.aside.available_permits()))
     }
@@ -77,20 +78,20 @@ fn count(number: usize) -> u32 {
 
 #[derive(Debug)]
 enum State {
-    /// Has a place; what it does may still be to wait for a camera.
+    /// The job has a place. It may still wait for a camera.
     Held(Option<OwnedSemaphorePermit>),
-    /// Has a place, and needs it to its end.
+    /// The job has a place, and needs it to its end.
     Needed { _permit: Option<OwnedSemaphorePermit> },
-    /// Has none.
+    /// The job has no place.
     Aside { _room: Room },
 }
 
-/// The place of one job. It is free again with its last clone.
+/// The place of one job. It becomes free when its last clone is dropped.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
     places: Places,
     state: Arc<Mutex<State>>,
-    /// Cancelled where it waited too long for a place while its camera was sending.
+    /// Cancelled if the job waited too long for a place while its camera was sending.
     crowded: CancellationToken,
 }
 
@@ -100,7 +101,7 @@ impl Place {
         Self { places: places.clone(), state, crowded: CancellationToken::new() }
     }
 
-    /// Lets another job have the place, if what it is needed for has not begun and there is room aside.
+    /// Gives the place to other jobs, if the job does not need it yet and another capture may wait aside.
     pub(crate) fn step_aside(&self) {
         let mut state = self.state.lock();
         if let State::Held(_) = &*state
@@ -111,7 +112,7 @@ impl Place {
         }
     }
 
-    /// Takes a place again where it stepped aside, and keeps it from now on.
+    /// Takes a place again if the job stepped aside, and keeps it from now on.
     async fn take(&self) {
         {
             let mut state = self.state.lock();
@@ -128,8 +129,8 @@ impl Place {
         *self.state.lock() = State::Needed { _permit: permit };
     }
 
-    /// The same for a capture whose camera is sending. Where that takes too long, it is not let in any more: it shall
-    /// end, and begin anew in a place.
+    /// As [`Self::take`], for a capture whose camera is sending. If that takes too long, the capture is not
+    /// admitted any more. It must end, and start again in a place.
     async fn admit(&self) {
         if timeout(KEPT, self.take()).await.is_err() {
             self.crowded.cancel();
@@ -137,8 +138,8 @@ impl Place {
         }
     }
 
-    /// Waits for a capture: in the place where the camera sends at once, aside while it does not. None where it shall
-    /// begin anew; there is a place for it then.
+    /// Runs a capture. The job keeps its place if the camera sends at once, and steps aside while it does not.
+    /// Returns none if the capture must start again. The job has a place then.
     pub(crate) async fn hold<T>(&self, capture: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             captured = capture => return Some(captured),
@@ -149,7 +150,7 @@ impl Place {
         None
     }
 
-    /// Lets captures in that have something to decode.
+    /// Admits captures once they have something to decode.
     pub(crate) fn admission(&self) -> Admission {
         let place = self.clone();
         Admission::new(move || {
@@ -185,7 +186,7 @@ mod tests {
         first.step_aside();
         assert_eq!((places.taken(), places.aside()), (0, 1));
         let second = places.try_free().unwrap();
-        // The camera of the first one answers; the second one is at work.
+        // The camera of the first job answers while the second job works.
         let mut taking = Box::pin(first.take());
         assert!((&mut taking).now_or_never().is_none());
         drop(second);

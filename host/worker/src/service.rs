@@ -1,4 +1,4 @@
-//! The worker from its start to its end: what both modes have in common.
+//! The worker from its start to its end: the parts that both modes have in common.
 
 mod distributed;
 mod door;
@@ -19,17 +19,17 @@ use crate::{identity::node_id, metrics::Metrics, settings::WorkerSettings};
 
 use door::Door;
 
-/// What answers may take once everything else has ended.
+/// How long the last answers may take once everything else has ended.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
-/// How long a part of the worker may be silent before it counts as stuck, beyond what it waits for on purpose:
-/// a call at its slowest, and a busy machine.
+/// How long a part of the worker may be silent before it counts as stuck, beyond its intended waits. It allows for
+/// the slowest call, and for a busy machine.
 pub(crate) const STUCK: Duration = Duration::from_secs(90);
 
-/// What either mode starts from.
+/// The parts that either mode starts from.
 struct Ground {
     settings: Arc<WorkerSettings>,
-    /// Whose plugins run; everybody's where none is named.
+    /// The keys whose plugins may run. Every plugin may run if there are none.
     keys: Option<TrustedKeys>,
     id: String,
     listener: TcpListener,
@@ -39,14 +39,14 @@ struct Ground {
     stop: StopSignals,
 }
 
-/// Runs until a signal comes, then drains.
+/// Runs until a signal arrives, then drains.
 pub(crate) async fn run(settings: WorkerSettings) -> anyhow::Result<ExitCode> {
-    // Signals from here on, so that none is lost while plugins are loaded.
+    // Signals are handled from here on, so that none is lost while plugins are loaded.
     let stop = StopSignals::new()?;
     let advice = "give this one its own --data-dir or another --node-name";
     let _lock = lock(&settings.data_dir.join("lock"), "worker", advice).context("--data-dir")?;
     let uploads = settings.uploads_dir();
-    // What a killed process left there belongs to nobody.
+    // Uploads of a killed process belong to no job.
     if uploads.exists() {
         fs::remove_dir_all(&uploads).with_context(|| uploads.display().to_string())?;
     }
@@ -54,7 +54,7 @@ pub(crate) async fn run(settings: WorkerSettings) -> anyhow::Result<ExitCode> {
     let keys = settings.trusted_keys.as_deref().map(TrustedKeys::read).transpose();
     let keys = keys.context("--trusted-keys")?;
     let id = node_id(settings.node_id.as_deref(), &settings.data_dir)?;
-    // Bind first: a port that is taken is said at once, not after compiling.
+    // Bind first, so that an address in use is reported at once, not after plugins are compiled.
     let listener = bind(&settings).await?;
     let sandbox = Sandbox::new(SandboxConfig {
         limits: Limits {
@@ -85,8 +85,8 @@ pub(crate) async fn run(settings: WorkerSettings) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// The listener. A distributed worker needs no address of its own, so that several on one machine
-/// need not be told theirs.
+/// Binds the listener. A distributed worker needs no fixed address, so that several workers on one machine need no
+/// address in their settings.
 async fn bind(settings: &WorkerSettings) -> anyhow::Result<TcpListener> {
     let bound = TcpListener::bind(settings.listen).await;
     let may_move = settings.mode == NodeMode::Distributed && !settings.listen_is_given;
@@ -113,16 +113,16 @@ impl Serving {
         let address = listener.local_addr().context("the address that is listened on")?;
         let (last, ended) = oneshot::channel::<()>();
         let server = axum::serve(listener, router).with_graceful_shutdown(async {
-            // Either way it is time to end.
+            // A signal and a dropped sender both mean that it is time to end.
             ended.await.ok();
         });
         let server = tokio::spawn(server.into_future());
         Ok(Self { address, last, server, door: Door::watch(address) })
     }
 
-    /// Says that it is up: to the log, to whoever started it, to systemd.
+    /// Reports that the worker is up: to the log, to the program that started it, and to systemd.
     fn announce(&self, id: &str, settings: &WorkerSettings) {
-        // On standard error whatever the log's settings are: programs wait for this line.
+        // The line goes to standard error whatever the log's settings are, because programs wait for it.
         eprintln!("easysight-worker: listening on http://{}", self.address);
         let mode = match settings.mode {
             NodeMode::Standalone => "standalone",
@@ -132,15 +132,15 @@ impl Serving {
         notify(&[NotifyState::Ready]);
     }
 
-    /// Feeds systemd's watchdog as long as the server answers and `alive` says that the rest works.
+    /// Feeds systemd's watchdog as long as the server answers and `alive` returns true.
     fn watch(&self, alive: impl Fn() -> bool + Send + 'static) -> JoinHandle<()> {
         let is_answered = self.door.is_answered(STUCK);
         tokio::spawn(watchdog(move || is_answered() && alive()))
     }
 
-    /// Answers what was asked and ends.
+    /// Answers the requests that were received, and ends.
     async fn end(self) -> anyhow::Result<()> {
-        // An error means that it has ended already.
+        // An error means that the server has ended already.
         self.last.send(()).ok();
         match timeout(LAST_ANSWERS, self.server).await {
             Ok(served) => served??,

@@ -1,4 +1,4 @@
-//! The worker's settings: their names, what is allowed, and what contradicts what.
+//! The worker's settings: their names, the values that are allowed, and the settings that contradict each other.
 
 mod keys;
 
@@ -20,7 +20,7 @@ use keys::KEYS;
 /// Whether submissions may name files of this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FileSources {
-    /// Only while nobody but this machine can submit: while listening on loopback.
+    /// Only while no other machine can submit, which is while the worker listens on loopback.
     Auto,
     /// Yes.
     Allow,
@@ -28,7 +28,7 @@ pub(crate) enum FileSources {
     Deny,
 }
 
-/// A text that is never shown.
+/// A text that is never displayed.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Secret(pub(crate) String);
 
@@ -38,7 +38,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Everything that a worker can be told.
+/// All settings of a worker.
 #[derive(Debug, Clone)]
 pub(crate) struct WorkerSettings {
     pub(crate) mode: NodeMode,
@@ -52,7 +52,7 @@ pub(crate) struct WorkerSettings {
     pub(crate) plugins_dir: PathBuf,
     pub(crate) data_dir: PathBuf,
     pub(crate) listen: SocketAddr,
-    /// False where nobody chose another address than the default.
+    /// False if the address is the default.
     pub(crate) listen_is_given: bool,
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) log: LogConfig,
@@ -76,13 +76,13 @@ pub(crate) struct WorkerSettings {
 }
 
 impl WorkerSettings {
-    /// Where traces go.
+    /// Returns the settings of the export of traces.
     pub(crate) fn traces(&self) -> TraceConfig {
         let (endpoint, instance) = (self.otlp_endpoint.clone(), self.node_name.clone());
         TraceConfig { endpoint, service: "easysight-worker", instance }
     }
 
-    /// Reads them from a command line and an environment.
+    /// Reads the settings from a command line and an environment.
     pub(crate) fn read(
         arguments: impl IntoIterator<Item = OsString>,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
@@ -178,12 +178,12 @@ impl WorkerSettings {
         Ok(settings)
     }
 
-    /// Where uploads are while their jobs need them.
+    /// Returns the directory of uploads. An upload stays there while its job needs it.
     pub(crate) fn uploads_dir(&self) -> PathBuf {
         self.data_dir.join("uploads")
     }
 
-    /// Whether submissions may name files of this machine.
+    /// True if submissions may name files of this machine.
     pub(crate) const fn takes_files(&self) -> bool {
         match self.file_sources {
             FileSources::Allow => true,
@@ -241,11 +241,11 @@ fn master(given: &Resolved) -> Result<String, SettingsError> {
     }
 }
 
-/// Where a worker keeps its state when nobody says.
+/// The directory for the worker's state if no setting names one.
 enum StateDir {
-    /// systemd's, which is this service's own.
+    /// The directory that systemd gives to this service only.
     Service(PathBuf),
-    /// The user's, which workers of several names share.
+    /// The user's directory, which workers with different names share.
     User(PathBuf),
 }
 
@@ -261,14 +261,14 @@ impl StateDir {
             .or_else(|| user().map(|state| Self::User(state.join("easysight"))))
     }
 
-    /// Several workers of one user have a directory, and so an identity, each.
+    /// Returns the directory of a worker. Workers of one user have a directory each, and so an identity each.
     fn for_node(self, name: &str) -> PathBuf {
         match self {
             Self::Service(dir) => dir,
             Self::User(dir) => {
                 let plain = |c: char| if c.is_alphanumeric() || "._-".contains(c) { c } else { '_' };
                 let name: String = name.chars().map(plain).collect();
-                // Two dots would lead out of the directory.
+                // A leading `..` would lead out of the directory.
                 dir.join(
                     name.trim_start_matches('.').to_owned() + if name.starts_with('.') { "_" } else { "" },
                 )

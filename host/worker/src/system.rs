@@ -1,9 +1,9 @@
-//! Facts on the machine.
+//! Facts about the machine.
 
 use easysight_protocol::SystemInfo;
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System, get_current_pid};
 
-/// As they are now.
+/// Reads the current facts.
 pub(crate) fn system_info() -> SystemInfo {
     let mut system = System::new();
     system.refresh_memory();

@@ -1,5 +1,5 @@
-//! `easysight camera check`: one camera, read as workers read it, with all that was asked and answered written down.
-//! What is printed holds no secret, so that it can be shown to others.
+//! `easysight camera check`: reads one camera as workers do, and records every request and answer. The output
+//! contains no secret, so that it can be shown to others.
 
 mod report;
 mod table;
@@ -18,9 +18,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use self::report::Report;
 use crate::{exit, language::Language, listing::Format, reading::Reading, sources::expanded};
 
-/// Of the beginning of a stream every picture is looked at.
+/// How much of the beginning of a stream is read with every picture.
 const IN_FULL: Duration = Duration::from_secs(1);
-/// Of what follows one now and then, which is enough to see that it decodes.
+/// The interval between pictures after the beginning. It is enough to see that the stream decodes.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// The command's arguments.
@@ -29,17 +29,17 @@ pub(super) struct Arguments {
     /// An address (rtsp://, rtsps://, http://, https://) or a file.
     #[arg(value_name = "SOURCE")]
     source: OsString,
-    /// Seconds of a stream to look at: two keyframes or more should lie in them.
+    /// Seconds of the stream to read. They should contain at least two keyframes.
     #[arg(long, value_name = "S", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=60))]
     span: u32,
-    /// Language of messages; otherwise that of the locale.
+    /// Language of messages. Default: the language of the locale.
     #[arg(long, value_enum)]
     lang: Option<Language>,
     #[command(flatten)]
     reading: Reading,
 }
 
-/// Runs the command; answers with the exit code.
+/// Runs the command. Returns the exit code.
 pub(super) fn run(arguments: &Arguments, format: Format) -> anyhow::Result<ExitCode> {
     let meant = expanded(std::slice::from_ref(&arguments.source))?;
     let [meant] = &*meant else { bail!("one camera at a time: this folder has {} sources", meant.len()) };
@@ -72,7 +72,7 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> anyhow::Result<ExitC
     Ok(ExitCode::from(report.exit_code()))
 }
 
-/// So many seconds.
+/// Makes a request for a clip of this many seconds.
 fn request(seconds: u32) -> ClipRequest {
     let span = Duration::from_secs(seconds.into());
     let full = Stretch { min_frames: 1, interval: Duration::ZERO, span: IN_FULL };

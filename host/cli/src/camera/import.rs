@@ -1,5 +1,5 @@
-//! `easysight camera import`: many cameras from one CSV file. The master reads it; what it refuses
-//! is shown by its line.
+//! `easysight camera import`: sends one CSV file with many cameras. The master reads the file. Lines that it
+//! refuses are shown with their numbers.
 
 use std::{
     io::{self, Read},
@@ -19,22 +19,22 @@ use crate::{
     master::Master,
 };
 
-/// Time for the master to take in a file of tens of thousands of lines.
+/// How long the master may take to import a file with tens of thousands of lines.
 const IMPORT_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// The command's arguments.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The file, with a head, as a spreadsheet writes it (UTF-8, UTF-16 or GBK; comma, semicolon or tab); `-`
-    /// reads standard input.
+    /// The file, with a header line, as a spreadsheet writes it (UTF-8, UTF-16 or GBK; comma, semicolon or tab).
+    /// `-` reads standard input.
     #[arg(value_name = "FILE.csv")]
     file: PathBuf,
-    /// Change nothing: show what would become of each line.
+    /// Change nothing, and show what would be done with each line.
     #[arg(long)]
     dry_run: bool,
 }
 
-/// What the master says of an import.
+/// The master's answer to an import.
 #[derive(Debug, Serialize, Deserialize)]
 struct Imported {
     created: u64,
@@ -64,7 +64,7 @@ struct PlannedLine {
     note: Option<String>,
 }
 
-/// A line that was passed over.
+/// A line that was not imported.
 #[derive(Debug, Serialize, Deserialize)]
 struct LineProblem {
     line: u64,

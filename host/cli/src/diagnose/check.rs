@@ -1,13 +1,13 @@
-//! `--native-check`: what a plugin found in the sandbox, held against what the same source finds
-//! when it is compiled natively.
+//! `--native-check`: compares what plugins find in the sandbox with what the same source code finds when it is
+//! compiled natively.
 
 use easysight_capture::Clip;
 use easysight_diagnose::Plan;
 use easysight_protocol::Finding;
 use easysight_sdk as sdk;
 
-/// Says where the two differ, one sentence each. Plugins that are not compiled in are told of too:
-/// they were not checked.
+/// Describes the differences, one sentence each. Plugins that are not compiled in are mentioned too, because they
+/// were not checked.
 pub(super) fn differences(plan: &Plan, clip: &Clip, findings: &[Finding]) -> Vec<String> {
     let mut differences = Vec::new();
     for selected in plan.selected() {
@@ -35,13 +35,13 @@ pub(super) fn differences(plan: &Plan, clip: &Clip, findings: &[Finding]) -> Vec
     differences
 }
 
-/// A value to twelve digits: sines of the machine's own library and of the component's differ in the last
-/// bit.
+/// Formats a value with twelve digits: sines of the machine's own library and of the component's differ in the
+/// last bit.
 fn digits(value: f64) -> String {
     format!("{value:.11e}")
 }
 
-/// All that a finding says.
+/// Returns everything that a finding contains, as one text.
 fn told(finding: &Finding) -> String {
     if let Some(failure) = &finding.failure {
         return failure.kind.clone();

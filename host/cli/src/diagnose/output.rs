@@ -1,4 +1,4 @@
-//! Findings as they come, or all of them at the end.
+//! The output of findings.
 
 use std::io::{self, Write};
 
@@ -12,10 +12,10 @@ use crate::{
     language::Language,
 };
 
-/// Prints findings as they come, or all of them at the end.
+/// Prints each finding as soon as it is known, or all findings at the end.
 pub(super) struct Printer {
     format: Format,
-    /// Every diagnosis of every source, in a table.
+    /// True if the table shows every diagnosis of every source.
     all: bool,
     language: Language,
     lines: Vec<Line>,
@@ -36,7 +36,7 @@ impl Printer {
             .map(|finding| Line::of(&source, finding, decode_ms, language).shown(picture.as_deref()))
             .collect();
         if let Some(failure) = &examination.failure {
-            // A line for every diagnosis that was asked for, so that a program misses none.
+            // One line for every requested diagnosis, so that a program misses none.
             let asked = plan.selected().iter().flat_map(|one| &one.diagnoses);
             lines
                 .extend(asked.map(|diagnosis| Line::without_finding(&source, diagnosis, failure, decode_ms)));
@@ -70,7 +70,7 @@ impl Printer {
     }
 }
 
-/// What the plan's diagnoses are called.
+/// The titles of the plan's diagnoses.
 fn titles(plan: &Plan, language: Language) -> Titles {
     let diagnoses = plan.selected().iter().flat_map(|one| &one.plugin.descriptor().diagnoses);
     let title = |one: &Diagnosis| {

@@ -1,5 +1,5 @@
-//! Findings for the person who looks after the cameras: of each source what is wrong, what it looks like and
-//! what to do, and nothing of what is well.
+//! Findings for the person who maintains the cameras. For each source the table tells what is wrong, what it looks
+//! like and what to do. It leaves out everything that is normal.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,11 @@ use easysight_protocol::{Failure, Status};
 use super::{Line, status};
 use crate::{language::Language, listing};
 
-/// Names of diagnoses for people, by id.
+/// Titles of diagnoses for people, by id.
 pub(crate) type Titles = BTreeMap<String, String>;
 
-/// A row a fault, or one for a source that has none. Lines of a source stand together.
+/// Makes a table with a row for each fault, or one row for a source without a fault. The lines of a source must be
+/// adjacent.
 pub(crate) fn table(lines: &[Line], titles: &Titles, language: Language) -> Table {
     let mut table = listing::table(match language {
         Language::En => &["source", "status", "fault", "what was seen", "what to do"],
@@ -70,7 +71,7 @@ fn rows(lines: &[Line], titles: &Titles, language: Language) -> Vec<Row> {
     rows
 }
 
-/// A row for each reason why something that should have been judged was not.
+/// Makes a row for each reason why a diagnosis could not judge.
 fn failures(lines: &[Line], title: &impl Fn(&str) -> String, language: Language) -> Vec<Row> {
     let mut reasons: Vec<(&Line, Vec<String>)> = Vec::new();
     for line in lines {
@@ -82,7 +83,7 @@ fn failures(lines: &[Line], title: &impl Fn(&str) -> String, language: Language)
     }
     let row = |(line, diagnoses): (&Line, Vec<String>)| Row {
         status: status(line, language),
-        // What was not seen at all need not be told one diagnosis after the other.
+        // If no diagnosis could judge, they need not be listed one by one.
         fault: if diagnoses.len() == lines.len() { "–".to_owned() } else { diagnoses.join(", ") },
         seen: line.failure.as_ref().map(|failure| failure.detail.clone()).unwrap_or_default(),
         advice: String::new(),
@@ -90,7 +91,7 @@ fn failures(lines: &[Line], title: &impl Fn(&str) -> String, language: Language)
     reasons.into_iter().map(row).collect()
 }
 
-/// A source without a fault.
+/// Makes the row of a source without a fault.
 fn well(judged: usize, unjudged: &[String], language: Language) -> Row {
     let (word, colour, seen) = match (judged, language) {
         (0, Language::En) => ("cannot tell", Color::DarkGrey, String::new()),

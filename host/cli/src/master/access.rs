@@ -1,4 +1,4 @@
-//! Where the master is and what proves the right to ask: flags, environment, files.
+//! The master's address and its token: flags, environment, files.
 
 use std::{convert::Infallible, fmt, path::PathBuf, str::FromStr, time::Duration};
 
@@ -6,10 +6,10 @@ use anyhow::{Context, bail};
 use reqwest::{Certificate, header::HeaderValue};
 use url::Url;
 
-/// The arguments that name a master.
+/// The arguments for the access to a master.
 #[derive(Debug, clap::Args)]
 pub(crate) struct MasterArguments {
-    /// Where the master is; a path prefix is kept.
+    /// The address of the master. A path prefix is kept.
     #[arg(
         long,
         global = true,
@@ -19,8 +19,8 @@ pub(crate) struct MasterArguments {
         help_heading = "Master"
     )]
     master: String,
-    /// The token that the master gave out. Others on this machine can see flags: rather use the
-    /// environment or --token-file.
+    /// The token that the master issued. Other users of this machine can see flags, so prefer the environment or
+    /// --token-file.
     #[arg(
         long,
         global = true,
@@ -30,10 +30,10 @@ pub(crate) struct MasterArguments {
         help_heading = "Master"
     )]
     token: Option<Secret>,
-    /// A file with the token; wins over --token and the environment.
+    /// A file with the token. It overrides --token and the environment.
     #[arg(long, global = true, value_name = "FILE", help_heading = "Master")]
     token_file: Option<PathBuf>,
-    /// Trust the certificates of this authority (PEM), and no others.
+    /// Trust only the certificates of this authority (PEM).
     #[arg(long, global = true, value_name = "FILE", help_heading = "Master")]
     ca: Option<PathBuf>,
     /// Seconds to wait for one answer.
@@ -73,7 +73,7 @@ impl MasterArguments {
         Self { master: master.to_owned(), token, token_file: None, ca: None, request_timeout: 5 }
     }
 
-    /// The master's URL, which every path is put behind.
+    /// The master's URL, to which every path is appended.
     pub(super) fn base(&self) -> anyhow::Result<Url> {
         let url: Url = self
             .master
@@ -90,7 +90,7 @@ impl MasterArguments {
         Ok(url)
     }
 
-    /// The value of the header that proves the right to ask; none where no token was given.
+    /// The value of the authorization header. None if no token was given.
     pub(super) fn token(&self) -> anyhow::Result<Option<HeaderValue>> {
         let text = match &self.token_file {
             Some(file) => {
@@ -114,7 +114,7 @@ impl MasterArguments {
         Ok(Some(header))
     }
 
-    /// The authorities that alone are trusted; none where those of the machine are.
+    /// The only authorities that are trusted. None if the authorities of the machine are trusted.
     pub(super) fn authorities(&self) -> anyhow::Result<Option<Vec<Certificate>>> {
         let Some(file) = &self.ca else { return Ok(None) };
         let pem = std::fs::read(file).with_context(|| format!("--ca {}", file.display()))?;

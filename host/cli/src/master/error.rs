@@ -1,43 +1,43 @@
-//! What goes wrong between this program and a master, each in one line for the person who must act.
+//! Errors between this program and a master, each in one line for the person who must act.
 
 use easysight_protocol::Problem;
 
 use crate::listing::plain;
 
-/// Why there is no answer, or no good one.
+/// Why a request to a master failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MasterError {
-    /// No connection came about.
+    /// The connection failed.
     #[error("{}", unreachable(url, reason))]
     Unreachable { url: String, reason: String },
-    /// No answer in time.
+    /// There was no answer in time.
     #[error("{url} took the request and did not answer in time; --request-timeout S waits longer")]
     Silent { url: String },
     /// The connection ended in the middle.
     #[error("the connection to {url} broke off: {reason}")]
     BrokenOff { url: String, reason: String },
-    /// The master said no, and why.
+    /// The master refused, with a reason.
     #[error("{}", refusal(.0))]
     Refused(Box<Problem>),
-    /// Someone else answered, or a master that speaks otherwise.
+    /// The answer is not from a master, or from a master that uses another format.
     #[error(
         "{url} answered {status}, but not as a master does: {}. Is --master (EASYSIGHT_MASTER) right?",
         plain(text)
     )]
     Strange { url: String, status: u16, text: String },
-    /// The master is elsewhere.
+    /// The master has another address.
     #[error("{url} redirects to {}: name that master with --master (EASYSIGHT_MASTER)", plain(to))]
     Redirected { url: String, to: String },
-    /// A list whose pages go round in circles.
+    /// The pages of a list repeat without end.
     #[error("{url} gives the same page of the list again and again")]
     Endless { url: String },
-    /// A text that cannot name anything.
+    /// The text cannot be an id.
     #[error("`{0}` is no id")]
     NoId(String),
 }
 
 impl MasterError {
-    /// True where the same request may succeed a little later.
+    /// True if the same request may succeed a little later.
     pub(crate) fn may_pass(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Silent { .. } | Self::BrokenOff { .. } => true,
@@ -47,13 +47,13 @@ impl MasterError {
         }
     }
 
-    /// True where the master may have done what it was asked to, although nothing was heard of it.
+    /// True if the master may have carried out the request, although there was no answer.
     pub(crate) const fn may_have_arrived(&self) -> bool {
         matches!(self, Self::Silent { .. } | Self::BrokenOff { .. })
     }
 }
 
-/// Statuses by which a master, or the load balancer before it, asks for patience.
+/// True for statuses with which a master, or the load balancer in front of it, asks to try again later.
 const fn passes(status: u16) -> bool {
     matches!(status, 429 | 502 | 503 | 504)
 }
@@ -69,7 +69,7 @@ fn unreachable(url: &str, reason: &str) -> String {
     format!("{url} cannot be reached: {}. {check}", plain(reason))
 }
 
-/// `detail (field, status)`.
+/// Formats a refusal as `detail (field, status)`.
 fn refusal(problem: &Problem) -> String {
     let detail = if problem.detail.is_empty() { &problem.title } else { &problem.detail };
     let status = problem.status;

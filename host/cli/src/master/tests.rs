@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// A master that serves these routes behind this prefix.
+/// Starts a master that serves these routes under this prefix.
 pub(crate) async fn serve(router: Router, prefix: &str, token: Option<&str>) -> Master {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}{prefix}", listener.local_addr().unwrap());

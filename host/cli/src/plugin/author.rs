@@ -1,4 +1,4 @@
-//! What the author's commands share: how they print, where they find tools, how they read a configuration.
+//! The parts that the commands for authors share: output, tools, configuration.
 
 use std::{fs, path::PathBuf};
 
@@ -8,15 +8,15 @@ use serde_json::Value;
 
 use crate::listing::Format;
 
-/// How to print.
+/// The arguments of the output.
 #[derive(Debug, clap::Args)]
 pub(super) struct Output {
-    /// How to print what came out.
+    /// How to print the results.
     #[arg(long, value_enum, default_value = "table")]
     pub(super) format: Format,
 }
 
-/// What runs plugins.
+/// The tools that run plugins.
 #[derive(Debug, clap::Args)]
 pub(super) struct Tools {
     /// The ffmpeg program.
@@ -31,8 +31,8 @@ impl Tools {
     }
 }
 
-/// Reads `JSON` or `@FILE`: the configuration of the one plugin, alone or by diagnosis as `easysight diagnose`
-/// takes it.
+/// Reads `JSON` or `@FILE`: the configuration of one plugin, either alone or by diagnosis, as `easysight diagnose`
+/// accepts it.
 pub(super) fn config(given: Option<&str>, diagnoses: &[String]) -> anyhow::Result<Option<Value>> {
     let Some(given) = given else { return Ok(None) };
     let text = match given.strip_prefix('@') {
@@ -46,12 +46,12 @@ pub(super) fn config(given: Option<&str>, diagnoses: &[String]) -> anyhow::Resul
     Ok(Some(inner.unwrap_or(value)))
 }
 
-/// Ids of a plugin's diagnoses.
+/// Lists the ids of a plugin's diagnoses.
 pub(super) fn diagnoses(plugin: &easysight_sandbox::Plugin) -> Vec<String> {
     plugin.descriptor().diagnoses.iter().map(|diagnosis| diagnosis.id.clone()).collect()
 }
 
-/// Bytes in KiB, rounded up.
+/// Formats bytes in KiB, rounded up.
 pub(super) fn kib(bytes: usize) -> String {
     format!("{} KiB", bytes.div_ceil(1024))
 }

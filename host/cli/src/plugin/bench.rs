@@ -19,30 +19,30 @@ use serde::Serialize;
 use super::author::{self, Output, Tools};
 use crate::listing;
 
-/// Picture of an ordinary camera, where no clip is named.
+/// The picture size of an ordinary camera, used if no clip is given.
 const SIZE: (u32, u32) = (1280, 720);
-/// Functions that the table of a profile shows.
+/// Most functions in the table of a profile.
 const SHOWN: usize = 25;
 
 /// The command's arguments.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// A component (.wasm), or a plugin's folder, which is built where it is not.
+    /// A component (.wasm), or a plugin's folder, which is built if necessary.
     #[arg(default_value = ".", value_name = "FILE|DIR")]
     plugin: PathBuf,
-    /// A file or address to take the clip from; otherwise a street is rendered.
+    /// A file or address to take the clip from. Default: a rendered street.
     #[arg(long, value_name = "SOURCE")]
     clip: Option<String>,
     /// Configuration: a JSON object, or @FILE with one.
     #[arg(long, value_name = "JSON|@FILE")]
     config: Option<String>,
-    /// Runs that are measured.
+    /// Number of measured runs.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     runs: u16,
-    /// Name the functions that burn the fuel.
+    /// List the functions that use the fuel.
     #[arg(long)]
     profile: bool,
-    /// Where to write the profile for profiler.firefox.com.
+    /// The file for the profile, for profiler.firefox.com.
     #[arg(long, value_name = "FILE", requires = "profile")]
     out: Option<PathBuf>,
     #[command(flatten)]
@@ -51,7 +51,7 @@ pub(super) struct Arguments {
     output: Output,
 }
 
-/// What a program reads.
+/// The output for programs.
 #[derive(Debug, Serialize)]
 struct Answer {
     plugin: String,

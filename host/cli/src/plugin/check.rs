@@ -14,7 +14,7 @@ use crate::{
 /// The command's arguments.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// A component (.wasm), or a plugin's folder, which is built where it is not.
+    /// A component (.wasm), or a plugin's folder, which is built if necessary.
     #[arg(default_value = ".", value_name = "FILE|DIR")]
     plugin: PathBuf,
     #[command(flatten)]

@@ -1,14 +1,14 @@
-//! Which published plugin is meant by what a person typed.
+//! Finds the published plugin that a person named.
 
 use anyhow::bail;
 use easysight_protocol::PublishedPlugin;
 
 use super::tables::short;
 
-/// Digits of a digest that name a plugin; fewer are rather a typing error.
+/// Fewest digits of a digest that name a plugin. Fewer are probably a typing error.
 const MIN_DIGITS: usize = 4;
 
-/// The plugin with this digest, start of a digest, `name@version`, or name where it has one version.
+/// Returns the plugin with this digest, start of a digest, `name@version`, or name if it has only one version.
 pub(super) fn plugin<'a>(
     plugins: &'a [PublishedPlugin],
     wanted: &str,

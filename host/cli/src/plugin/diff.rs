@@ -1,5 +1,4 @@
-//! `easysight plugin diff`: two versions of a plugin on the same recorded clips, and what would have been
-//! found otherwise.
+//! `easysight plugin diff`: runs two versions of a plugin on the same recorded clips and compares their findings.
 
 use std::{
     collections::BTreeMap,
@@ -21,17 +20,17 @@ use crate::{exit, listing, listing::Format, sources::expanded};
 /// The command's arguments.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The version that is there: a component, or the folder of a plugin.
+    /// The present version: a component, or the folder of a plugin.
     before: PathBuf,
-    /// The version that may come.
+    /// The new version.
     after: PathBuf,
     /// Recorded clips and pictures, addresses, or folders of files.
     #[arg(required = true, value_name = "SOURCE|DIR")]
     sources: Vec<OsString>,
-    /// Configuration of both: a JSON object, or @FILE with one.
+    /// Configuration of both versions: a JSON object, or @FILE with one.
     #[arg(long, value_name = "JSON|@FILE")]
     config: Option<String>,
-    /// Show in the table also what stays as it is.
+    /// Show unchanged verdicts in the table, too.
     #[arg(long)]
     all: bool,
     #[command(flatten)]
@@ -40,32 +39,32 @@ pub(super) struct Arguments {
     output: Output,
 }
 
-/// What one version said.
+/// The verdict of one version.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 struct Said {
-    /// The status, or the kind of failure in its place; `nothing` where the version knows no such diagnosis.
+    /// The status, or the kind of failure instead. `nothing` if the version does not have this diagnosis.
     word: String,
     score: Option<f64>,
     fuel: u64,
 }
 
-/// One diagnosis of one source.
+/// The verdicts on one diagnosis of one source.
 #[derive(Debug, PartialEq, Serialize)]
 struct Row {
     source: String,
     diagnosis: String,
     before: Said,
     after: Said,
-    /// The verdict is another; a score may differ without that.
+    /// True if the verdicts differ. Scores may differ without that.
     changed: bool,
 }
 
-/// Runs the command: 0 where no verdict changes, 1 where one does, 2 where a source shows nothing.
+/// Runs the command. Returns 0 if no verdict changes, 1 if one changes, 2 if a source gives no clip.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let workshop = arguments.tools.workshop()?;
     let before = plan(&workshop, &arguments.before, arguments.config.as_deref())?;
     let after = plan(&workshop, &arguments.after, arguments.config.as_deref())?;
-    // Both see the same clip.
+    // Both versions see the same clip.
     let both = Plan::of([before.selected(), after.selected()].concat());
     let (mut rows, mut unseen) = (Vec::new(), 0);
     for meant in expanded(&arguments.sources)? {

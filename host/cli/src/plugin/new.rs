@@ -10,12 +10,12 @@ use super::author::Output;
 /// The command's arguments.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Name of the plugin and of its diagnosis: a-z, 0-9 and _, a letter first.
+    /// Name of the plugin and of its diagnosis: a-z, 0-9 and _, beginning with a letter.
     name: String,
-    /// rust, python, javascript or c.
+    /// Language: rust, python, javascript or c.
     #[arg(long, default_value_t = Language::Rust)]
     language: Language,
-    /// The folder to make; otherwise one of the plugin's name, here.
+    /// The folder to create. Default: the plugin's name, in the current folder.
     #[arg(long)]
     dir: Option<PathBuf>,
     #[command(flatten)]

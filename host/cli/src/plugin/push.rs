@@ -1,5 +1,5 @@
-//! `easysight plugin push`: components go to the master, each vetted on its own, together with the
-//! signatures that lie beside them. One that is refused does not hold up the others.
+//! `easysight plugin push`: sends components to the master, which checks each on its own, together with the
+//! signatures beside them. A refused component does not stop the others.
 
 use std::{
     path::{Path, PathBuf},
@@ -23,9 +23,9 @@ use crate::{
     master::{Master, Remote},
 };
 
-/// Time to send a component of some megabytes over a slow line, and for the master to compile it.
+/// How long it may take to send a component of some megabytes over a slow line, and to compile it at the master.
 const PUSH_TIMEOUT: Duration = Duration::from_secs(300);
-/// A component of so many bytes holds an interpreter, which takes the master a while to compile.
+/// Components of at least this many bytes contain an interpreter, which takes the master a while to compile.
 const LARGE: usize = 4 << 20;
 
 /// The command's arguments.
@@ -33,10 +33,10 @@ const LARGE: usize = 4 << 20;
 pub(super) struct Arguments {
     #[command(flatten)]
     remote: Remote,
-    /// The components. A signature beside one (NAME.wasm.sig) goes with it.
+    /// The components. The signature beside a component (NAME.wasm.sig) is sent with it.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Let each serve all of its diagnoses at once.
+    /// Activate each plugin for all of its diagnoses at once.
     #[arg(long)]
     activate: bool,
 }
@@ -68,7 +68,7 @@ pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(if all { exit::SUCCESS } else { exit::FAILED }))
 }
 
-/// Publishes one; answers with it, and with false where the master had it already.
+/// Publishes one component. Returns the plugin, and false if the master had it already.
 async fn push(
     master: &Master,
     file: &Path,

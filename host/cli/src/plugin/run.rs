@@ -1,4 +1,4 @@
-//! `easysight plugin run`: on one source, once or again at every change.
+//! `easysight plugin run`: runs a plugin on one source, once or after every change.
 
 use std::{
     path::{Path, PathBuf},
@@ -27,13 +27,13 @@ pub(super) struct Arguments {
     /// The plugin's folder.
     #[arg(default_value = ".")]
     dir: PathBuf,
-    /// Go on: build and run again whenever a source file changes, until Ctrl-C.
+    /// Build and run again whenever a source file changes, until Ctrl-C.
     #[arg(long)]
     watch: bool,
     /// Configuration: a JSON object, or @FILE with one.
     #[arg(long, value_name = "JSON|@FILE")]
     config: Option<String>,
-    /// Language of messages; otherwise that of the locale.
+    /// Language of messages. Default: the language of the locale.
     #[arg(long, value_enum)]
     lang: Option<Language>,
     #[command(flatten)]
@@ -45,7 +45,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let workshop = arguments.tools.workshop()?;
     let project = Project::find(&arguments.dir)?;
-    // Another build may give other bytes, which what was signed and published no longer is.
+    // Built only if necessary: another build may produce other bytes than those that were signed and published.
     if !arguments.watch {
         return once(arguments, &workshop, &ensure_built(&project)?);
     }
@@ -53,19 +53,19 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let mut seen = fingerprint(&project.dir)?;
     let mut component = ensure_built(&project);
     loop {
-        // What does not build, or does not run, will with the next change.
+        // A component that does not build or run may do so after the next change.
         let ran = component.map_err(Into::into).and_then(|file| once(arguments, &workshop, &file));
         if let Err(error) = ran {
             eprintln!("easysight: {error:#}");
         }
         eprintln!("easysight: waiting for a change in {} (Ctrl-C ends)", project.dir.display());
         seen = watch.changed_from(seen)?;
-        // Also where a source went, and none is younger than the component.
+        // Always built: after the removal of a source file none may be newer than the component.
         component = build(&project, None).map(|built| built.component);
     }
 }
 
-/// Runs a component, prints.
+/// Runs a component and prints its findings.
 fn once(arguments: &Arguments, workshop: &Workshop, component: &Path) -> anyhow::Result<ExitCode> {
     let bytes = std::fs::read(component).with_context(|| component.display().to_string())?;
     let plugin = workshop.load(component, &bytes)?;
@@ -102,7 +102,7 @@ fn print(arguments: &Arguments, source: &str, examination: Examination) -> anyho
     let lines: Vec<Line> = examination.findings.into_iter().map(line).collect();
     match arguments.output.format {
         format @ Format::Table => format.list(&lines, "no finding", |lines| findings::table(lines, language)),
-        // One line a run, so that a program can follow.
+        // One line for each run, so that a program can follow.
         Format::Json => Format::line(&Findings { findings: lines }),
     }
 }

@@ -1,4 +1,4 @@
-//! `easysight plugin shadow`: a candidate beside the active version on live jobs, and how the two compare.
+//! `easysight plugin shadow`: runs a candidate beside the active version on live jobs, and compares the two.
 
 use clap::Subcommand;
 use comfy_table::{Cell, Color, Table};
@@ -14,11 +14,11 @@ use crate::{
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Let a plugin judge beside the active one from the next run on; what it finds counts for nothing.
+    /// Run a plugin beside the active one from the next run on. Its findings have no effect.
     Start(Choice),
-    /// Let it do so no more. What it found stays.
+    /// Stop running a plugin beside the active one. Its findings stay.
     Stop(Candidate),
-    /// Show how it compares with the active one, and where its verdicts are others.
+    /// Compare a plugin with the active one, and show where their verdicts differ.
     Show(Candidate),
 }
 
@@ -27,7 +27,7 @@ pub(super) enum Command {
 pub(super) struct Candidate {
     #[command(flatten)]
     remote: Remote,
-    /// The start of its digest (4 digits at least), or its name and version, such as freeze@1.1.0.
+    /// The start of the plugin's digest (at least 4 digits), or its name and version, such as freeze@1.1.0.
     #[arg(value_name = "DIGEST_PREFIX|NAME@VERSION")]
     plugin: String,
 }

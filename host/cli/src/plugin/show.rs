@@ -1,4 +1,4 @@
-//! `easysight plugin show`: what a published plugin can reach, may use and used, before it counts.
+//! `easysight plugin show`: what a published plugin can access, its limits, and what it used, before it is active.
 
 use comfy_table::Table;
 use easysight_protocol::{PluginUsage, PublishedPlugin, Used};
@@ -12,12 +12,12 @@ use crate::{listing, master::Remote};
 pub(super) struct Arguments {
     #[command(flatten)]
     remote: Remote,
-    /// The start of its digest (4 digits at least), or its name and version, such as freeze@1.0.0.
+    /// The start of the plugin's digest (at least 4 digits), or its name and version, such as freeze@1.0.0.
     #[arg(value_name = "DIGEST_PREFIX|NAME@VERSION")]
     plugin: String,
 }
 
-/// All that is said of a plugin.
+/// Everything that is shown of a plugin.
 #[derive(Serialize)]
 struct Shown {
     plugin: PublishedPlugin,

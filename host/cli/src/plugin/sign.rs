@@ -1,4 +1,4 @@
-//! `easysight plugin keygen`, `sign` and `verify`: who vouches for a plugin.
+//! `easysight plugin keygen`, `sign` and `verify`: the signatures of plugins.
 
 use std::{
     fs::{self, OpenOptions},
@@ -19,11 +19,11 @@ use crate::exit;
 /// The arguments of `keygen`.
 #[derive(Debug, clap::Args)]
 pub(super) struct KeygenArguments {
-    /// Where the secret key goes, as PEM that only its owner may read; the public one goes beside it into
-    /// FILE.pub. Neither may be there already.
+    /// The file for the secret key, as PEM that only its owner may read. The public key is written beside it to
+    /// FILE.pub. Neither file may exist already.
     #[arg(long, value_name = "FILE", default_value = "easysight-signing-key.pem")]
     out: PathBuf,
-    /// Whose key it is, for those who read their lists of trusted keys.
+    /// The owner of the key, for people who read lists of trusted keys.
     #[arg(long, value_name = "NAME", default_value = "")]
     name: String,
 }
@@ -31,7 +31,7 @@ pub(super) struct KeygenArguments {
 /// The arguments of `sign`.
 #[derive(Debug, clap::Args)]
 pub(super) struct SignArguments {
-    /// The secret key: PEM, of `easysight plugin keygen` or OpenSSL.
+    /// The secret key: PEM, made by `easysight plugin keygen` or OpenSSL.
     #[arg(long, value_name = "FILE", env = "EASYSIGHT_SIGNING_KEY")]
     key: PathBuf,
     /// The components.
@@ -42,8 +42,8 @@ pub(super) struct SignArguments {
 /// The arguments of `verify`.
 #[derive(Debug, clap::Args)]
 pub(super) struct VerifyArguments {
-    /// The keys that count: what none of them signed fails (exit code 2). Where none are named, it is said who
-    /// vouches; 1 where nobody does.
+    /// The trusted keys. A component that none of them signed is a failure (exit code 2). Without this option the
+    /// signers are shown, and the exit code is 1 for a component without a signature.
     #[arg(long, value_name = "FILE")]
     trusted_keys: Option<PathBuf>,
     /// The components.
@@ -51,7 +51,7 @@ pub(super) struct VerifyArguments {
     components: Vec<PathBuf>,
 }
 
-/// Makes a pair of keys, and prints the line for lists of trusted keys.
+/// Makes a key pair, and prints the line for lists of trusted keys.
 pub(super) fn keygen(arguments: &KeygenArguments) -> anyhow::Result<ExitCode> {
     if arguments.name.chars().any(char::is_control) {
         bail!("--name: a name has no line breaks");
@@ -99,7 +99,7 @@ fn sign_one(sandbox: &Sandbox, path: &Path, key: &SecretKey) -> anyhow::Result<P
     Ok(signed)
 }
 
-/// Says who vouches for components; answers with the exit code.
+/// Prints who signed components. Returns the exit code.
 pub(super) fn verify(arguments: &VerifyArguments) -> anyhow::Result<ExitCode> {
     let keys = arguments.trusted_keys.as_deref().map(TrustedKeys::read).transpose();
     let keys = keys.context("--trusted-keys")?;
@@ -121,7 +121,7 @@ pub(super) fn verify(arguments: &VerifyArguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(code))
 }
 
-/// Who signed a component; none where nobody did.
+/// Returns who signed a component. None if there is no signature.
 fn verify_one(sandbox: &Sandbox, path: &Path, keys: Option<&TrustedKeys>) -> anyhow::Result<Option<String>> {
     let (_, bytes) = PluginStore::read_file(path)?;
     let signed = signature_beside(path)?;

@@ -6,10 +6,10 @@ use easysight_trust::PublicKey;
 
 use crate::listing;
 
-/// Digits of a digest that are shown: enough to tell plugins apart, and to name one.
+/// Most digits of a digest that are shown. They are enough to distinguish plugins, and to name one.
 pub(super) const SHOWN_DIGITS: usize = 12;
 
-/// Plugins, a row each.
+/// A table with a row for each plugin.
 pub(super) fn plugins(plugins: &[PublishedPlugin]) -> Table {
     let mut table = listing::table(&[
         "plugin",
@@ -46,7 +46,7 @@ pub(super) fn signers(plugin: &PublishedPlugin) -> Vec<String> {
     plugin.signed_by.iter().map(id).collect()
 }
 
-/// The start of a digest.
+/// Returns the start of a digest.
 pub(super) fn short(digest: &str) -> &str {
     digest.get(..SHOWN_DIGITS).unwrap_or(digest)
 }

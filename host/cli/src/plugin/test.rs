@@ -9,16 +9,16 @@ use easysight_author::{CaseOutcome, Cases, Workshop};
 use super::author::{Output, Tools};
 use crate::{exit, listing};
 
-/// Where the cases are where nothing else is said.
+/// The default file of the cases.
 const CASES: &str = "cases.toml";
 
 /// The command's arguments.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The plugin's folder, which is built where it is not, or its component (.wasm).
+    /// The plugin's folder, which is built if necessary, or its component (.wasm).
     #[arg(default_value = ".", value_name = "DIR|FILE")]
     plugin: PathBuf,
-    /// The cases; otherwise cases.toml in the folder.
+    /// The file of the cases. Default: cases.toml in the folder.
     #[arg(long, value_name = "FILE")]
     cases: Option<PathBuf>,
     #[command(flatten)]
@@ -32,7 +32,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         if arguments.plugin.is_dir() { Some(arguments.plugin.as_path()) } else { arguments.plugin.parent() };
     let file =
         arguments.cases.clone().unwrap_or_else(|| beside.map_or_else(|| CASES.into(), |dir| dir.join(CASES)));
-    // What is wrong with the cases is said before anything is built.
+    // Errors in the cases are reported before anything is built.
     let cases = Cases::read(&file)?;
     let workshop = arguments.tools.workshop()?;
     let (component, bytes) = Workshop::component(&arguments.plugin)?;

@@ -1,4 +1,4 @@
-//! `easysight task add`: arguments become a definition.
+//! `easysight task add`: makes a definition from the arguments.
 
 use chrono::{DateTime, Utc};
 use easysight_protocol::{MissedRuns, Schedule, TaskRequest};
@@ -9,22 +9,23 @@ use crate::{config, label};
 /// The command's arguments.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Its name among programs: 1 to 128 letters, digits, `.`, `_`, `-`; the master makes one otherwise.
+    /// The task's id for programs: 1 to 128 letters, digits, `.`, `_`, `-`. The master makes one if it is not
+    /// given.
     #[arg(long)]
     id: Option<String>,
-    /// Its name for people.
+    /// The task's name for people.
     #[arg(long)]
     name: String,
-    /// A camera to look at; may be repeated.
+    /// A camera to check; may be repeated.
     #[arg(long, value_name = "ID")]
     camera: Vec<String>,
-    /// A group of cameras to look at; may be repeated.
+    /// A group of cameras to check; may be repeated.
     #[arg(long, value_name = "GROUP")]
     group: Vec<String>,
-    /// A diagnosis to run; may be repeated. All that are active where none is named.
+    /// A diagnosis to run; may be repeated. Default: all active diagnoses.
     #[arg(long, value_name = "ID")]
     diagnosis: Vec<String>,
-    /// Configuration by diagnosis.
+    /// Configuration of each diagnosis.
     #[arg(
         long,
         value_name = "JSON|@FILE",
@@ -32,20 +33,20 @@ pub(super) struct Arguments {
                 or @FILE with one"
     )]
     config: Option<String>,
-    /// Run again and again: 30s, 5m, 1h30m, 1d. Without a schedule the task runs when it is submitted.
+    /// Run at this interval: 30s, 5m, 1h30m, 1d. Without a schedule the task runs only when it is submitted.
     #[arg(long, value_name = "DURATION", value_parser = duration::parse, conflicts_with_all = ["cron", "at"])]
     every: Option<u64>,
-    /// Run by a cron line of five fields, or six with seconds first.
+    /// Run at the times of a cron expression with five fields, or with six fields, the first of which is seconds.
     #[arg(long, value_name = "EXPR", conflicts_with = "at")]
     cron: Option<String>,
-    /// The time zone that the cron line is meant in, such as Asia/Shanghai; otherwise UTC.
-    // With another schedule, which excludes --cron, clap no longer misses it: hence the conflicts.
+    /// The time zone of the cron expression, such as Asia/Shanghai. Default: UTC.
+    // With another schedule, which excludes --cron, clap does not report --cron as missing. Hence the conflicts.
     #[arg(long, value_name = "TZ", requires = "cron", conflicts_with_all = ["every", "at"])]
     time_zone: Option<String>,
     /// Run once, at this time.
     #[arg(long, value_name = "RFC3339", value_parser = time)]
     at: Option<DateTime<Utc>>,
-    /// Higher ones first, -100 to 100.
+    /// Priority, -100 to 100. Jobs of a higher priority run first.
     #[arg(
         long,
         value_name = "N",
@@ -54,20 +55,20 @@ pub(super) struct Arguments {
         value_parser = clap::value_parser!(i32).range(-100..=100)
     )]
     priority: i32,
-    /// A label that a node must have to be given its jobs; may be repeated.
+    /// A label that a node must have to get the task's jobs; may be repeated.
     #[arg(long, value_name = "KEY=VALUE", value_parser = label::parse)]
     require: Vec<(String, String)>,
-    /// Attempts at each camera, 1 to 20.
+    /// Maximum number of attempts for each camera, 1 to 20.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
     max_attempts: u32,
-    /// Of so many checks of a camera that is well, one looks at all that the diagnoses ask for, 1 to 100; the
-    /// others look at one second, and at all where that shows anything amiss.
+    /// One of N checks of a healthy camera captures everything that the diagnoses need, 1 to 100. The other checks
+    /// capture one second of video, and everything if that second shows a problem.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
     full_look_every: u32,
 }
 
 impl Arguments {
-    /// What the master is asked for.
+    /// Makes the request to the master.
     pub(super) fn request(&self) -> anyhow::Result<TaskRequest> {
         Ok(TaskRequest {
             id: self.id.clone(),
@@ -105,7 +106,7 @@ fn time(text: &str) -> Result<DateTime<Utc>, String> {
         .map_err(|_| "a time with its zone is wanted, such as 2030-01-31T03:00:00+08:00".to_owned())
 }
 
-/// When a task runs, for people.
+/// Formats a schedule for people.
 pub(super) fn in_words(schedule: &Schedule) -> String {
     match schedule {
         Schedule::Manual => "when submitted".to_owned(),

@@ -1,18 +1,19 @@
-//! Stretches of time as people write them: `90s`, `5m`, `1h30m`, `7d`.
+//! Durations as people write them: `90s`, `5m`, `1h30m`, `7d`.
 
 /// Each unit and its seconds, longest first.
 const UNITS: [(char, u64); 5] = [('w', 604_800), ('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
 /// The longest interval that a schedule may have: 365 days.
 const MAX_S: u64 = 31_536_000;
 
-/// Seconds of a duration; each number carries its unit.
+/// Parses a duration into seconds. Each number has a unit.
 pub(super) fn parse(text: &str) -> Result<u64, String> {
     let seconds =
         sum(text).ok_or("numbers with units are wanted (s, m, h, d, w), such as 90s, 5m or 1h30m")?;
     if (1..=MAX_S).contains(&seconds) { Ok(seconds) } else { Err("1s to 365d are allowed".to_owned()) }
 }
 
-/// None where it cannot be read; what is too large for a number counts as the largest one.
+/// Adds up the parts of a duration. None if it cannot be parsed. A number that is too large counts as the largest
+/// one.
 fn sum(text: &str) -> Option<u64> {
     let mut seconds = 0_u64;
     let mut rest = text.trim();
@@ -34,12 +35,12 @@ fn sum(text: &str) -> Option<u64> {
     Some(seconds)
 }
 
-/// The same duration as short as can be: 5400 is `1h30m`.
+/// Formats a duration as short as possible: 5400 is `1h30m`.
 pub(super) fn in_words(seconds: u64) -> String {
     let mut rest = seconds;
     let mut words = String::new();
     for (name, unit_s) in UNITS {
-        // People say 14d rather than 2w.
+        // People write 14d rather than 2w.
         if name != 'w' && rest >= unit_s {
             words.push_str(&format!("{}{name}", rest / unit_s));
             rest %= unit_s;

@@ -1,4 +1,4 @@
-//! `easysight task submit`: a run by hand and, with `--wait`, what it finds.
+//! `easysight task submit`: submits a run by hand and, with `--wait`, shows its findings.
 
 use std::{process::ExitCode, time::Duration};
 
@@ -22,9 +22,9 @@ use crate::{
     master::{Master, MasterError},
 };
 
-/// Attempts at handing in a submission whose answer was lost; its key makes them one.
+/// Most attempts to submit if the answer is lost. The same key makes them one submission.
 const ATTEMPTS: u32 = 3;
-/// Between two of them.
+/// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// The command's arguments.
@@ -32,7 +32,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub(super) struct Arguments {
     /// The task's id.
     id: String,
-    /// Instead of the task's, -100 to 100.
+    /// Priority of this run instead of the task's, -100 to 100.
     #[arg(
         long,
         value_name = "N",
@@ -40,7 +40,7 @@ pub(super) struct Arguments {
         value_parser = clap::value_parser!(i32).range(-100..=100)
     )]
     priority: Option<i32>,
-    /// Configuration over the task's, by diagnosis.
+    /// Configuration of each diagnosis, which overrides the task's.
     #[arg(
         long,
         value_name = "JSON|@FILE",
@@ -51,15 +51,15 @@ pub(super) struct Arguments {
     /// Wait until the run has ended, and show its findings. Ctrl-C leaves the run running.
     #[arg(long)]
     wait: bool,
-    /// Language of the table's messages; otherwise that of the locale.
+    /// Language of the table's messages. Default: the language of the locale.
     #[arg(long, value_enum, requires = "wait")]
     lang: Option<Language>,
-    /// Exit with 0 also where something is not normal. Failures still exit with 2.
+    /// Exit with 0 even if something is not normal. Failures still exit with 2.
     #[arg(long, requires = "wait")]
     exit_zero: bool,
 }
 
-/// What came of a run.
+/// The outcome of a run.
 #[derive(Debug, Serialize)]
 struct Outcome {
     run: Run,
@@ -99,7 +99,7 @@ pub(super) async fn run(master: &Master, format: Format, arguments: &Arguments) 
     Ok(ExitCode::from(if verdict == exit::ABNORMAL && arguments.exit_zero { 0 } else { verdict }))
 }
 
-/// Submits once, however often it takes: the key tells the master that it is one submission.
+/// Submits a task once, with several attempts if necessary. The key tells the master that they are one submission.
 async fn submit(master: &Master, id: &str, request: &SubmitRequest) -> Result<Run, MasterError> {
     let key = Uuid::new_v4().to_string();
     let mut attempt = 1;
@@ -135,7 +135,7 @@ async fn outcome(master: &Master, run: Run) -> Result<Outcome, MasterError> {
 }
 
 impl Outcome {
-    /// The exit code.
+    /// Returns the exit code.
     fn verdict(&self) -> u8 {
         let findings = || self.results.iter().map(|result| &result.finding);
         let judged = self.run.state == RunState::Finished && self.run.progress.total > 0;
@@ -148,7 +148,7 @@ impl Outcome {
         }
     }
 
-    /// What else is to be said of a run that did not judge everything.
+    /// Describes why a run did not judge everything. None if it did.
     fn shortcoming(&self) -> Option<String> {
         let progress = &self.run.progress;
         if self.run.state == RunState::Cancelled {

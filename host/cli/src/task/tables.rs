@@ -6,7 +6,7 @@ use easysight_protocol::{Progress, Run, RunState, Task, TaskRequest, Trigger};
 use super::definition;
 use crate::{label, listing};
 
-/// Tasks, a row each.
+/// A table with a row for each task.
 pub(super) fn tasks(tasks: &[Task]) -> Table {
     let mut table =
         listing::table(&["id", "name", "state", "schedule", "next run", "cameras", "diagnoses", "waits for"]);
@@ -31,7 +31,7 @@ pub(super) fn tasks(tasks: &[Task]) -> Table {
     table
 }
 
-/// One task, a row for each thing that is said of it.
+/// A table of one task, with a row for each of its properties.
 pub(super) fn task(task: &Task) -> Table {
     let definition = &task.definition;
     let config = if definition.config.is_empty() {
@@ -67,7 +67,7 @@ pub(super) fn task(task: &Task) -> Table {
     ])
 }
 
-/// Runs, a row each.
+/// A table with a row for each run.
 pub(super) fn runs(runs: &[Run]) -> Table {
     let mut table = listing::table(&["id", "started by", "state", "jobs", "created", "ended", "waits for"]);
     for run in runs {
@@ -84,7 +84,7 @@ pub(super) fn runs(runs: &[Run]) -> Table {
     table
 }
 
-/// How far the jobs of a run are: `12/40 finished, 3 running, 25 queued`.
+/// Formats the progress of a run's jobs: `12/40 finished, 3 running, 25 queued`.
 pub(super) fn progress(progress: &Progress) -> String {
     let mut words = format!("{}/{} finished", progress.finished, progress.total);
     let others = [

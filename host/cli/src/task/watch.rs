@@ -1,4 +1,4 @@
-//! Following a run until it has ended: a bar on a terminal, a line a change elsewhere.
+//! Follows a run until it has ended: with a progress bar on a terminal, with a line for each change elsewhere.
 
 use std::{
     io::{self, IsTerminal},
@@ -15,7 +15,7 @@ use crate::{
     master::{Master, MasterError},
 };
 
-/// How often a run is looked at, and for how long a master may be away meanwhile.
+/// How often a run is read, and how long the master may be unavailable meanwhile.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {
     first: Duration,
@@ -28,21 +28,21 @@ impl Default for Pace {
         Self {
             first: Duration::from_millis(250),
             longest: Duration::from_secs(1),
-            // A master that is restarted for an update is back by then.
+            // A master that is restarted for an update is available again by then.
             patience: Duration::from_secs(60),
         }
     }
 }
 
-/// Says how far a run is.
+/// Shows the progress of a run.
 pub(super) trait Tell {
-    /// Is called at each look.
+    /// Is called each time the run was read.
     fn progress(&mut self, run: &Run);
-    /// The master did not answer; it is asked again.
+    /// Is called if the master did not answer. The master is asked again.
     fn lost(&mut self, error: &MasterError);
 }
 
-/// Looks at a run until it has ended.
+/// Reads a run until it has ended.
 pub(super) async fn ended(
     master: &Master,
     mut run: Run,
@@ -69,11 +69,11 @@ pub(super) async fn ended(
     Ok(run)
 }
 
-/// Tells people, on standard error.
+/// Shows the progress to people, on standard error.
 pub(super) struct Teller {
-    /// None where there is no terminal.
+    /// The progress bar. None if there is no terminal.
     bar: Option<ProgressBar>,
-    /// What was said last.
+    /// The last line.
     said: String,
 }
 
@@ -101,7 +101,7 @@ impl Teller {
     }
 }
 
-/// Takes the bar away, also where the watch breaks off.
+/// Removes the progress bar, also if the watch breaks off.
 impl Drop for Teller {
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {
@@ -124,7 +124,7 @@ impl Tell for Teller {
     }
 }
 
-/// `12/40 finished, 3 running, 25 queued; waits for a node with site=north`.
+/// Formats the progress of a run: `12/40 finished, 3 running, 25 queued; waits for a node with site=north`.
 fn in_words(run: &Run) -> String {
     let mut words = tables::progress(&run.progress);
     if !run.waits_for.is_empty() {
@@ -176,7 +176,7 @@ mod tests {
         })
     }
 
-    /// A master whose run is queued, then out of reach, then half done, then finished.
+    /// A master whose run is queued, then the master is not available, then the run is half done, then finished.
     async fn master() -> Master {
         let looks = Arc::new(AtomicU64::new(0));
         let look = move || async move {

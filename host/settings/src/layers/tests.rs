@@ -1,4 +1,4 @@
-//! Precedence, aliases, secrets, and what is said of mistakes.
+//! Precedence, aliases, secrets, and messages about mistakes.
 
 use std::io::Write;
 

@@ -1,4 +1,4 @@
-//! Who may call the API: the holder of the token, where there is one, and no page of another site.
+//! Who may call the API: only holders of the token, if one is set, and no page of another site.
 
 use std::sync::Arc;
 
@@ -23,8 +23,8 @@ pub(super) async fn check(State(node): State<Arc<Node>>, request: Request, next:
 
 fn refusal(node: &Node, headers: &HeaderMap) -> Option<Error> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    // A browser says which page a request comes from. One of another site has no business here,
-    // even where the browser runs on this very machine.
+    // A browser sends the origin of the page that makes the request. Pages of other sites may not call this API,
+    // even if the browser runs on the same machine.
     if let Some(origin) = text(header::ORIGIN) {
         let site = origin.split_once("://").map_or(origin, |(_, site)| site);
         if Some(site) != text(header::HOST) {

@@ -1,4 +1,4 @@
-//! How the node is: for people, load balancers and Prometheus.
+//! The state of the node: for people, load balancers and Prometheus.
 
 use std::sync::Arc;
 
@@ -17,12 +17,12 @@ use easysight_daemon::problem::Error;
 
 use super::Node;
 
-/// The process answers.
+/// Answers that the process runs.
 pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Whether new work is welcome; a load balancer steers around a node that says no.
+/// Answers whether new work is wanted. A load balancer sends no requests to a node that answers no.
 pub(super) async fn readyz(State(node): State<Arc<Node>>) -> Result<&'static str, Error> {
     if let Some((slug, detail)) = node.pool.not_ready() {
         return Err(Error::new(StatusCode::SERVICE_UNAVAILABLE, slug, detail));

@@ -1,4 +1,4 @@
-//! Ad-hoc submissions: a source or an upload, judged once.
+//! Ad-hoc submissions: a source or an upload is judged once.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,7 +22,7 @@ use crate::jobs::Refused;
 
 use super::{Desk, MAX_WAIT};
 
-/// Submissions that one page of the list has at the most.
+/// Most submissions on one page of the list.
 const MAX_LISTED: usize = 1_000;
 
 #[derive(Debug, Deserialize)]
@@ -54,7 +54,7 @@ pub(super) async fn submit(
     let invalid = |field: &str, detail: String| {
         Error::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-request", detail).at(field)
     };
-    // A submission has no wish of its own, so that the node's ceilings count.
+    // A submission sets no limits of its own, so that the node's ceilings apply.
     let limits = node.library.limits();
     let plan = Plan::new(&node.library.current(), &request.diagnoses, &request.config, limits);
     let plan = plan.map_err(|error| {
@@ -105,7 +105,7 @@ pub(super) async fn look_up(
     Ok(answer(&submission, false))
 }
 
-/// The picture of what a submission found.
+/// Returns the picture of what a submission found.
 pub(super) async fn picture(State(node): State<Arc<Desk>>, id: Path<String>) -> Result<Response, Error> {
     let missing = || {
         let detail =
@@ -138,7 +138,7 @@ pub(super) async fn list(
     Ok(Json(node.jobs.list(query.state, limit)))
 }
 
-/// 200 with what came out once there is something; 202 and where to look again before.
+/// Answers 200 with the outcome if the submission has ended. Before, answers 202 with the location to ask again.
 fn answer(submission: &Submission, created: bool) -> Response {
     let ended = matches!(submission.state, SubmissionState::Finished | SubmissionState::Failed);
     let status = if ended || !created { StatusCode::OK } else { StatusCode::ACCEPTED };

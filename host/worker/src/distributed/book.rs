@@ -1,5 +1,5 @@
-//! What the node holds: jobs in flight, the last poll that was taken in, and who listens to whom. The
-//! lease loop writes it, the heartbeat's thread reads it.
+//! The book of the node: the jobs in flight, the last poll that has ended, and the state of the registration. The
+//! lease loop writes the book, the heartbeat's thread reads it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// The lease until the master says how long it is.
+/// The duration of the lease until the master tells it.
 const FIRST_LEASE: Duration = Duration::from_secs(8);
 
 struct Inner {
@@ -24,11 +24,11 @@ struct Inner {
     heartbeat_at: Instant,
 }
 
-/// The book.
+/// The book of a node.
 pub(crate) struct Book {
     inner: Mutex<Inner>,
     unregistered: Notify,
-    /// There is something that the master should hear of before the next heartbeat is due.
+    /// Notified if a heartbeat is to be sent before the next one is due.
     news: Notify,
 }
 
@@ -50,15 +50,15 @@ impl Book {
         }
     }
 
-    /// Begins a poll; answers its number.
+    /// Begins a poll and returns its number.
     pub(crate) fn begin_poll(&self) -> u64 {
         let mut inner = self.inner.lock();
         inner.polls += 1;
         inner.polls
     }
 
-    /// Ends a poll with what it brought, which may be nothing. In one step: a heartbeat either sees
-    /// the poll as open, or as over with all its jobs.
+    /// Ends a poll with the jobs that it returned, which may be none. This is a single step: a heartbeat sees the
+    /// poll either as open, or as ended with all its jobs.
     pub(crate) fn end_poll(&self, poll: u64, jobs: &[LeasedJob]) -> Vec<CancellationToken> {
         let mut inner = self.inner.lock();
         let tokens: Vec<_> = jobs
@@ -73,13 +73,13 @@ impl Book {
         tokens
     }
 
-    /// The job is done with: its result is delivered, or safe on disk.
+    /// Removes a job whose result is delivered or safe on disk.
     pub(crate) fn release(&self, job: JobId, attempt: u32) {
         self.inner.lock().held.remove(&(job, attempt));
     }
 
-    /// Of `told`, these jobs are the node's no longer: whoever works on them stops. An attempt that
-    /// the master was not told of was leased meanwhile, and stays.
+    /// Removes the jobs in `told` that the master has taken back, and cancels their work. Returns how many were
+    /// removed. An attempt that is not in `told` was leased meanwhile, and stays.
     pub(crate) fn revoke(&self, told: &[HeldJob], jobs: &[JobId]) -> usize {
         let jobs: BTreeSet<JobId> = jobs.iter().copied().collect();
         let mut inner = self.inner.lock();
@@ -88,7 +88,7 @@ impl Book {
         tokens.inspect(CancellationToken::cancel).count()
     }
 
-    /// What a heartbeat says: all jobs that are held, and the last poll that is over.
+    /// Returns the content of a heartbeat: all jobs that are held, and the last poll that has ended.
     pub(crate) fn held(&self) -> (Vec<HeldJob>, u64) {
         let inner = self.inner.lock();
         let held = inner.held.keys().map(|(job_id, attempt)| HeldJob { job_id: *job_id, attempt: *attempt });
@@ -108,17 +108,17 @@ impl Book {
         }
     }
 
-    /// Has a heartbeat sent now.
+    /// Requests that a heartbeat is sent now.
     pub(crate) fn tell(&self) {
         self.news.notify_one();
     }
 
-    /// Waits for something to tell.
+    /// Waits until a heartbeat is requested.
     pub(crate) async fn news(&self) {
         self.news.notified().await;
     }
 
-    /// Waits until the master is known to have forgotten this node.
+    /// Waits until the node is not registered any more.
     pub(crate) async fn forgotten(&self) {
         while self.is_registered() {
             self.unregistered.notified().await;
@@ -137,18 +137,18 @@ impl Book {
         self.inner.lock().lease
     }
 
-    /// The lease loop got round.
+    /// Records that the lease loop is alive.
     pub(crate) fn note_lease_loop(&self) {
         self.inner.lock().lease_loop_at = Instant::now();
     }
 
-    /// The heartbeat's thread got round.
+    /// Records that the heartbeat's thread is alive.
     pub(crate) fn note_heartbeat(&self) {
         self.inner.lock().heartbeat_at = Instant::now();
     }
 
-    /// False where one of the loops is stuck at `now`: silent for longer than `lease_loop` and
-    /// `heartbeat` allow.
+    /// False if one of the loops is stuck at `now`: it was silent for longer than `lease_loop` or `heartbeat`
+    /// allows.
     pub(crate) fn is_alive(&self, now: Instant, lease_loop: Duration, heartbeat: Duration) -> bool {
         let inner = self.inner.lock();
         let fresh = |at: Instant, wait: Duration| now.saturating_duration_since(at) < wait;
@@ -183,7 +183,7 @@ mod tests {
         let jobs = [job(1), job(1)];
         book.end_poll(first, &jobs);
         assert_eq!((book.held().0.len(), book.held().1), (2, 1));
-        // A poll that failed is over too: what it may have been given is lost.
+        // A poll that failed has ended too. Jobs that its answer may have contained are lost.
         let second = book.begin_poll();
         book.end_poll(second, &[]);
         assert_eq!(book.held().1, 2);
@@ -207,7 +207,7 @@ mod tests {
         let former = job(1);
         book.end_poll(1, std::slice::from_ref(&former));
         let (told, _) = book.held();
-        // While the heartbeat is on its way, the same job is leased to this node again.
+        // While the heartbeat is sent, the same job is leased to this node again.
         let again = LeasedJob { attempt: 2, ..former.clone() };
         let tokens = book.end_poll(2, std::slice::from_ref(&again));
         assert_eq!(book.revoke(&told, &[former.id]), 1);

@@ -1,4 +1,4 @@
-//! What a worker says to its master, over HTTP. Every call has a deadline, every refusal its kind.
+//! The HTTP client for the master. Every call has a deadline, and every refusal has a kind.
 
 use std::{
     fs,
@@ -23,54 +23,54 @@ use serde::de::DeserializeOwned;
 
 use crate::settings::WorkerSettings;
 
-/// Longest wait of a poll, whatever the settings say: the master answers by then.
+/// Longest wait of a poll, whatever the settings are. The master answers by then.
 pub(crate) const MAX_WAIT: Duration = Duration::from_secs(60);
-/// How long a connection may take, and an answer to what is no long poll.
+/// How long connecting may take, and how long an answer to anything but a long poll may take.
 const CONNECT: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_secs(20);
-/// What a long poll may take beyond the wait that it asks for.
+/// How long a long poll may take beyond the wait that it requests.
 const POLL_SLACK: Duration = Duration::from_secs(10);
-/// How long a download may be silent, and how long it may take in all.
+/// How long a download may be silent, and how long it may take in total.
 const SILENCE: Duration = Duration::from_secs(30);
 const DOWNLOAD: Duration = Duration::from_secs(600);
 
-/// Why a call came to nothing.
+/// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CallError {
-    /// No answer, or none that can be understood.
+    /// There was no answer, or one that cannot be parsed.
     #[error("the master at {url} cannot be reached: {reason}")]
     Unreachable {
-        /// Where it was looked for.
+        /// The address of the master.
         url: String,
         /// What went wrong.
         reason: String,
     },
-    /// The master does not know this node: register again.
+    /// The master does not know this node. The node must register again.
     #[error("the master does not know this node: {0}")]
     Forgotten(String),
-    /// Another life of this node has registered since; registering again tells whether it lives.
+    /// Another incarnation of this node has registered since. Registering again shows whether that one is alive.
     #[error("this node was superseded: {0}")]
     Superseded(String),
-    /// Another process of this id lives.
+    /// Another process with this node id is alive.
     #[error("the node id is in use: {0}")]
     InUse(String),
-    /// Refused for another reason.
+    /// The master refused for another reason.
     #[error("the master refuses ({status}, request {call}): {detail}")]
     Refused {
         /// HTTP status.
         status: u16,
-        /// What the master says.
+        /// The detail of the master's answer.
         detail: String,
-        /// The id by which the master's log knows the call.
+        /// The id of the call in the master's log.
         call: RequestId,
     },
-    /// The call was never made, by a defect of this program.
+    /// The call was never made, because of a defect of this program.
     #[error("the call could not be made: {0}")]
     Defect(String),
 }
 
 impl CallError {
-    /// What is the same for errors of one kind, whatever their details.
+    /// Returns a value that is equal for errors of the same kind, whatever their details are.
     pub(crate) fn kind(&self) -> (Discriminant<Self>, Option<u16>) {
         let status = match self {
             Self::Refused { status, .. } => Some(*status),
@@ -79,12 +79,12 @@ impl CallError {
         (discriminant(self), status)
     }
 
-    /// True where the node has to register again before it is listened to.
+    /// True if the node must register again before the master accepts its calls.
     pub(crate) const fn wants_registration(&self) -> bool {
         matches!(self, Self::Forgotten(_) | Self::Superseded(_))
     }
 
-    /// True where the same call may succeed later.
+    /// True if the same call may succeed later.
     pub(crate) const fn may_pass(&self) -> bool {
         match self {
             Self::Refused { status, .. } => matches!(*status, 401 | 403 | 404 | 408 | 429 | 500..),
@@ -93,7 +93,7 @@ impl CallError {
     }
 }
 
-/// Talks to one master.
+/// A client of one master.
 #[derive(Debug, Clone)]
 pub(crate) struct MasterClient {
     http: Client,
@@ -104,13 +104,13 @@ pub(crate) struct MasterClient {
 
 impl MasterClient {
     pub(crate) fn new(settings: &WorkerSettings, node_id: &str) -> anyhow::Result<Self> {
-        // An error means that it is installed already.
+        // An error means that a provider is installed already.
         rustls::crypto::ring::default_provider().install_default().ok();
         let mut http = Client::builder()
             .connect_timeout(CONNECT)
             .read_timeout(SILENCE.max(settings.task_poll_interval.min(MAX_WAIT) + POLL_SLACK))
             .tcp_keepalive(Duration::from_secs(15))
-            // Nothing that a master answers leads elsewhere, least of all with the token.
+            // A master never redirects. Above all, the token must not be sent elsewhere.
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("easysight-worker/", env!("CARGO_PKG_VERSION")));
         if let Some(file) = &settings.master_ca {
@@ -124,7 +124,7 @@ impl MasterClient {
         })
     }
 
-    /// Where the master is.
+    /// The master's address.
     pub(crate) fn base(&self) -> &str {
         &self.base
     }
@@ -133,8 +133,7 @@ impl MasterClient {
         self.call(self.post("register").json(request).timeout(ANSWER)).await
     }
 
-    /// Renews leases. Waits no longer than `patience`, so that a call that hangs leaves time for
-    /// another one.
+    /// Renews leases. Waits no longer than `patience`, so that a call that hangs leaves time for another one.
     pub(crate) async fn heartbeat(
         &self,
         request: &HeartbeatRequest,
@@ -157,7 +156,7 @@ impl MasterClient {
         if sent == judged {
             return Ok(answer);
         }
-        // Nobody knows which of them are recorded; sending them again does no harm.
+        // It is unknown which results are recorded. Sending them again does no harm.
         let reason = format!("its answer has {judged} verdicts on {sent} results");
         Err(CallError::Unreachable { url: self.base.clone(), reason })
     }
@@ -168,7 +167,7 @@ impl MasterClient {
         self.send(request.timeout(ANSWER)).await.map(|_| ())
     }
 
-    /// The bytes of a plugin from `offset` on. The answer says where it really begins.
+    /// Requests the bytes of a plugin from `offset` on. The answer's headers tell its real offset.
     pub(crate) async fn component(&self, digest: Digest, offset: u64) -> Result<Response, CallError> {
         let mut request = self.request(Method::GET, &format!("/api/v1/plugins/{digest}/component"));
         if offset > 0 {
@@ -177,13 +176,13 @@ impl MasterClient {
         self.send(request.timeout(DOWNLOAD)).await
     }
 
-    /// Who vouches for a plugin.
+    /// Requests the signatures of a plugin.
     pub(crate) async fn signature(&self, digest: Digest) -> Result<PluginSignature, CallError> {
         let path = format!("/api/v1/plugins/{digest}/signature");
         self.call(self.request(Method::GET, &path).timeout(ANSWER)).await
     }
 
-    /// Sends a picture, of a camera's good days where one is named.
+    /// Sends a picture. If `good_for` names a camera, the picture shows that camera when all was well.
     pub(crate) async fn put_picture(
         &self,
         picture: &Picture,
@@ -197,7 +196,7 @@ impl MasterClient {
         self.send(request.timeout(ANSWER)).await.map(|_| ())
     }
 
-    /// The clip that came with a job's submission.
+    /// Requests the clip that was uploaded with a job's submission.
     pub(crate) async fn upload(&self, job: JobId) -> Result<Response, CallError> {
         let request = self.request(Method::GET, &format!("/api/v1/diagnosis/jobs/{job}/upload"));
         self.send(request.timeout(DOWNLOAD)).await
@@ -266,7 +265,7 @@ impl MasterClient {
     }
 }
 
-/// Completes what says little to the person who started the worker.
+/// Adds advice to details that do not help the person who started the worker.
 fn advise(status: StatusCode, detail: String) -> String {
     match status {
         StatusCode::UNAUTHORIZED => format!("{detail} (give the worker its token with --api-token)"),
@@ -275,7 +274,7 @@ fn advise(status: StatusCode, detail: String) -> String {
     }
 }
 
-/// The certificates of a PEM file.
+/// Reads the certificates of a PEM file.
 fn authority(file: &Path) -> anyhow::Result<Vec<Certificate>> {
     let shown = || format!("--master-ca {}", file.display());
     let pem = fs::read(file).with_context(shown)?;

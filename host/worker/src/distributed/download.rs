@@ -1,6 +1,6 @@
-//! Components from the master. Bytes are hashed while they come in; a download that breaks off goes on
-//! where it stopped, also in the next life of the process. Nobody downloads the same one twice at a
-//! time: see to that.
+//! Downloads of components from the master. Bytes are hashed while they arrive. A download that breaks off is
+//! resumed where it stopped, also by the next process. The caller must make sure that the same component is not
+//! downloaded twice at the same time.
 
 use std::{
     io,
@@ -19,52 +19,52 @@ use tokio::{
 
 use super::client::{CallError, MasterClient};
 
-/// Tries of one download.
+/// Most attempts of one download.
 const TRIES: u32 = 5;
-/// Pause before the second try; it doubles with every further one.
+/// The pause before the second attempt. It doubles with each further one.
 const PAUSE: Duration = Duration::from_millis(300);
 
-/// Why a plugin cannot be had.
+/// Why a plugin is not available.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FetchError {
-    /// The master does not give it.
+    /// The master does not serve the plugin.
     #[error(transparent)]
     Call(#[from] CallError),
-    /// What came is something else.
+    /// The received bytes are something else.
     #[error("plugin-digest-mismatch: what came for {wanted} has the digest {found}")]
     WrongBytes {
-        /// What was asked for.
+        /// The digest that was requested.
         wanted: Digest,
-        /// What came.
+        /// The digest of the received bytes.
         found: String,
     },
-    /// What came is too much.
+    /// The answer has too many bytes.
     #[error("the master serves more than {MAX_COMPONENT_BYTES} bytes for it")]
     TooLarge,
     /// The connection broke off.
     #[error("the download broke off: {0}")]
     Broken(String),
-    /// It cannot be kept.
+    /// The file cannot be read or written.
     #[error("{path}: {source}", path = path.display())]
     Disk {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// It is no usable plugin.
+    /// The component is no usable plugin.
     #[error(transparent)]
     Load(#[from] LoadError),
-    /// Nobody whom this node trusts vouches for it.
+    /// No key that this node trusts has signed the component.
     #[error(transparent)]
     Untrusted(#[from] Untrusted),
-    /// A defect of this program.
+    /// This program has a defect.
     #[error("loading broke off: {0}")]
     Defect(String),
 }
 
 impl FetchError {
-    /// True where the component itself is at fault, rather than how it was read.
+    /// True if the component itself is the cause, and not the way it was read.
     pub(crate) const fn blames_component(&self) -> bool {
         match self {
             Self::Load(reason) => !matches!(
@@ -75,7 +75,7 @@ impl FetchError {
         }
     }
 
-    /// True where another try may do better.
+    /// True if another attempt may succeed.
     const fn may_pass(&self) -> bool {
         match self {
             Self::Call(error) => error.may_pass(),
@@ -87,7 +87,7 @@ impl FetchError {
     }
 }
 
-/// Fetches components into a directory.
+/// Downloads components into a directory.
 pub(crate) struct Downloads {
     client: MasterClient,
     dir: PathBuf,
@@ -99,13 +99,13 @@ impl Downloads {
         Self { client, dir, pause: PAUSE }
     }
 
-    /// The same with another pause before the second try.
+    /// Sets another pause before the second attempt.
     #[cfg(test)]
     pub(crate) fn with_pause(self, pause: Duration) -> Self {
         Self { pause, ..self }
     }
 
-    /// Fetches a component; it is `<digest>.wasm` then.
+    /// Downloads a component to the file `<digest>.wasm`.
     pub(crate) async fn fetch(&self, digest: Digest) -> Result<(), FetchError> {
         let mut pause = self.pause;
         let mut attempt = 1;
@@ -124,18 +124,18 @@ impl Downloads {
         }
     }
 
-    /// Who vouches for a component, as far as the master knows.
+    /// Requests the signatures of a component that the master knows.
     pub(crate) async fn signature(&self, digest: Digest) -> Result<PluginSignature, CallError> {
         self.client.signature(digest).await
     }
 
-    /// One try, from where the last one stopped.
+    /// Makes one attempt, from where the last one stopped.
     async fn attempt(&self, digest: Digest) -> Result<(), FetchError> {
         let part = self.dir.join(format!("{digest}.part"));
         let disk = |source| FetchError::Disk { path: part.clone(), source };
         let (mut hasher, mut have) = hash_of(&part).await.map_err(disk)?;
         let answer = match self.client.component(digest, have).await {
-            // What is there is all there is, or more: judge it as it is.
+            // The file has as many bytes as the component, or more. Its digest decides.
             Err(CallError::Refused { status: 416, .. }) => {
                 return self.complete(digest, &part, &hasher).await;
             }
@@ -143,7 +143,7 @@ impl Downloads {
         };
         let begins = begin_of(&answer);
         if begins != Some(have) {
-            // The whole again, or something that was not asked for.
+            // The answer is the whole component again, or a range that was not requested.
             hasher = blake3::Hasher::new();
             have = 0;
             remove(&part).await.map_err(disk)?;
@@ -163,7 +163,7 @@ impl Downloads {
         }
     }
 
-    /// Gives a download its name, where it is what was asked for.
+    /// Renames a download to its final name, if it has the requested digest.
     async fn complete(&self, digest: Digest, part: &Path, hasher: &blake3::Hasher) -> Result<(), FetchError> {
         let disk = |source| FetchError::Disk { path: part.to_owned(), source };
         let found = hasher.finalize().to_hex().to_string();
@@ -175,7 +175,7 @@ impl Downloads {
     }
 }
 
-/// The offset of an answer's first byte; none where it does not say.
+/// The offset of an answer's first byte. None if the answer does not tell it.
 fn begin_of(answer: &Response) -> Option<u64> {
     if answer.status() != StatusCode::PARTIAL_CONTENT {
         return Some(0);
@@ -184,15 +184,15 @@ fn begin_of(answer: &Response) -> Option<u64> {
     range.strip_prefix("bytes ")?.split('-').next()?.parse().ok()
 }
 
-/// Why an answer was not taken in to its end.
+/// Why an answer was not received to its end.
 enum Cut {
     Broken(String),
     TooLarge,
     Disk(io::Error),
 }
 
-/// Takes an answer in, after the `have` bytes that are there. Whatever came is on disk afterwards,
-/// where the next try looks for it.
+/// Receives an answer, after the `have` bytes that the file has already. All received bytes are on disk
+/// afterwards, where the next attempt resumes.
 async fn receive(
     mut answer: Response,
     mut file: File,
@@ -229,7 +229,7 @@ async fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The hash and the length of what a broken download left.
+/// Returns the hasher and the length of the bytes that a broken download left.
 async fn hash_of(part: &Path) -> io::Result<(blake3::Hasher, u64)> {
     let mut hasher = blake3::Hasher::new();
     let mut file = match File::open(part).await {

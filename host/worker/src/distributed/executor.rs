@@ -1,4 +1,4 @@
-//! One leased job from its plan to its result.
+//! One leased job, from its plan to its result.
 
 use std::{fmt::Display, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -31,17 +31,17 @@ use super::{
     upload::{self, UploadError},
 };
 
-/// What the node was given.
+/// A job that was leased to the node.
 pub(crate) struct Assignment {
     pub(crate) job: LeasedJob,
     pub(crate) lease: LeaseToken,
-    /// None where the answer refers to a plan that it lacks.
+    /// None if the answer refers to a plan that it does not contain.
     pub(crate) plan: Option<Arc<JobPlan>>,
-    /// Cancelled where the job is the node's no longer.
+    /// Cancelled if the master takes the job back.
     pub(crate) revoked: CancellationToken,
 }
 
-/// Works on a job and hands its result over. However it ends, its place becomes free.
+/// Works on a job and sends its result. However the job ends, its place becomes free.
 pub(crate) async fn work(node: Arc<Distributed>, assignment: Assignment, place: Place) {
     let Assignment { job, lease, plan, revoked } = assignment;
     let request = plan.as_ref().and_then(|plan| plan.origin.request_id.as_deref());
@@ -58,7 +58,7 @@ pub(crate) async fn work(node: Arc<Distributed>, assignment: Assignment, place: 
         let outcome = tokio::select! {
             outcome = examined => Some(outcome.unwrap_or_else(broken)),
             () = revoked.cancelled() => None,
-            // The master gives it up by itself.
+            // The master ends the attempt without a call from the node.
             () = sleep(deadline) => None,
             () = node.aborting.cancelled() => Some(Ok((JobOutcome::Returned, Vec::new()))),
         };
@@ -91,7 +91,7 @@ fn internal(detail: &str) -> Failure {
     Failure { kind: "internal".into(), detail: detail.into() }
 }
 
-/// How a job ended, and the pictures that belong to it.
+/// The outcome of a job, and the pictures that belong to it.
 type Outcome = (JobOutcome, Vec<Parcel>);
 
 async fn examine(
@@ -118,7 +118,7 @@ async fn examine(
     let source = &picture.source;
     let spared = match &job.lost {
         Some(lost) => {
-            // It is known to give no picture, so that there is nothing to decode.
+            // The camera is known to give no picture, so that there is nothing to decode.
             place.step_aside();
             lost::look(&node.capturer, source, lost).await
         }
@@ -147,7 +147,7 @@ async fn examine(
             if let Some(error) = &loss {
                 node.metrics.capture_failed(error.kind.code());
                 if error.kind == CaptureErrorKind::FfmpegMissing {
-                    // Nothing is wrong with the camera: another node may do better.
+                    // The camera has no fault. Another node may succeed.
                     node.note_ffmpeg_missing();
                     return Ok((JobOutcome::Returned, Vec::new()));
                 }
@@ -176,7 +176,7 @@ async fn examine(
     Ok((JobOutcome::Finished { findings, shadows, decode_ms, captured_at, baselines }, pictures))
 }
 
-/// Judges what was captured for one job.
+/// Judges the clip of one job.
 struct Judge<'a> {
     node: &'a Distributed,
     plan: Arc<Plan>,
@@ -185,7 +185,7 @@ struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    /// Captures what is to be judged. Where a short look may do, it is judged already.
+    /// Captures the clip to judge. If a short look may be enough, its result is judged already.
     async fn see(
         &self,
         capturer: &Capturer,
@@ -203,7 +203,7 @@ impl Judge<'_> {
     }
 
     async fn judge(&self, captured: Captured) -> Result<(Examination, Illustration), Failure> {
-        // The plugins' own log lines belong to the job.
+        // The log lines of plugins belong to the job.
         let span = tracing::Span::current();
         let (plan, known, wants_good) = (Arc::clone(&self.plan), Arc::clone(&self.known), self.wants_good);
         let longest = plan.longest();
@@ -221,8 +221,8 @@ impl Judge<'_> {
     }
 }
 
-/// Gets pictures ready to be sent once their result is recorded. Findings refer to those only that
-/// there is room for.
+/// Packs pictures, which are sent once their result is recorded. Findings refer only to pictures for which there
+/// is room.
 fn pack(node: &Distributed, job: &LeasedJob, drawn: Illustration, findings: &mut [Finding]) -> Vec<Parcel> {
     let mut parcels = Vec::new();
     if let Some(seen) = drawn.seen {
@@ -243,7 +243,7 @@ fn pack(node: &Distributed, job: &LeasedJob, drawn: Illustration, findings: &mut
     parcels
 }
 
-/// What plugins remember of the camera. One that is damaged is forgotten, rather than the job.
+/// Returns the baselines of the camera. A damaged baseline is ignored, so that the job does not fail.
 fn remembered(baselines: &[Baseline]) -> Baselines {
     let read = |baseline: &Baseline| match baseline.bytes() {
         Ok(bytes) => Some((baseline.plugin.clone(), bytes.into())),
@@ -255,20 +255,20 @@ fn remembered(baselines: &[Baseline]) -> Baselines {
     baselines.iter().filter_map(read).collect()
 }
 
-/// Why the job cannot be worked on.
+/// Why a job cannot be worked on.
 enum Lack {
-    /// The job is not at fault, and loses no attempt.
+    /// The job is not the cause, and loses no attempt.
     Master(String),
-    /// Something of the job's own is wrong or cannot be had.
+    /// Something of the job itself is wrong or not available.
     Own(Failure),
-    /// This node does not run a plugin, however often it tries; the others of the job it does.
+    /// This node cannot run one of the plugins, however often it tries. It runs the other plugins of the job.
     Plugin(Failure),
 }
 
-/// Where the job's picture comes from.
+/// The source of the job's picture.
 struct Picture {
     source: Source,
-    /// The file of an upload, which is removed with this.
+    /// The file of an upload. It is removed when this is dropped.
     _upload: Option<TempPath>,
 }
 
@@ -292,16 +292,16 @@ async fn source_of(node: &Distributed, job: &LeasedJob) -> Result<Picture, Lack>
     Ok(Picture { source, _upload: None })
 }
 
-/// Findings of plugins that are not run, and keep no other plugin from running.
+/// Findings of plugins that are not run. The other plugins run.
 #[derive(Default)]
 struct NotRun {
-    /// Of those that nobody vouches for whom this node trusts, or that it cannot make run.
+    /// Findings of plugins that no trusted key has signed, or that this node cannot run.
     refused: Vec<Finding>,
-    /// Of candidates that cannot be had, or refuse the task's configuration.
+    /// Findings of candidates that are not available, or that refuse the task's configuration.
     shadows: Vec<Finding>,
 }
 
-/// The plan with its plugins at hand.
+/// Loads the plugins of a plan.
 async fn select(node: &Distributed, plan: &JobPlan) -> Result<(Plan, NotRun), Lack> {
     let mut selected = Vec::with_capacity(plan.plugins.len());
     let mut not_run = NotRun::default();
@@ -316,7 +316,7 @@ async fn select(node: &Distributed, plan: &JobPlan) -> Result<(Plan, NotRun), La
     for planned in &plan.shadows {
         match at_hand(node, planned).await {
             Ok(one) => shadows.push(one),
-            // Whatever is wrong with a candidate, the job is none the worse for it.
+            // Whatever is wrong with a candidate must not affect the job.
             Err(Lack::Own(failure) | Lack::Plugin(failure)) => {
                 not_run.shadows.extend(findings_of(planned, &failure));
             }
@@ -332,7 +332,7 @@ fn findings_of(planned: &PlannedPlugin, failure: &Failure) -> Vec<Finding> {
     not_run(&planned.diagnoses, &planned.name, &planned.digest, failure)
 }
 
-/// A plugin of a plan, loaded and configured.
+/// Loads and configures a plugin of a plan.
 async fn at_hand(node: &Distributed, planned: &PlannedPlugin) -> Result<Selected, Lack> {
     let failure = |kind: &str, detail: &dyn Display| Failure {
         kind: kind.into(),
@@ -350,7 +350,7 @@ async fn at_hand(node: &Distributed, planned: &PlannedPlugin) -> Result<Selected
     let config = plugin.resolve_config(Some(&planned.config)).map_err(|error| {
         Lack::Own(failure("invalid-config", &format_args!("{}: {}", error.field, error.detail)))
     })?;
-    // A master asks for no limits of its own, so that the node's ceilings count.
+    // A master sets no limits of its own, so that the node's ceilings apply.
     let limits = plugin.ceilings();
     Ok(Selected { plugin, diagnoses: planned.diagnoses.clone(), config, limits })
 }

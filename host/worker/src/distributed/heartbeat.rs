@@ -1,5 +1,5 @@
-//! Heartbeats, from a thread of their own with a runtime of its own: they go on while every core
-//! computes, and while the lease loop waits.
+//! Heartbeats. They have a thread and a runtime of their own, so that they go on while every core computes, and
+//! while the lease loop waits.
 
 use std::{
     sync::Arc,
@@ -18,9 +18,9 @@ use super::{
     client::{CallError, MasterClient},
 };
 
-/// How often the machine is looked at anew.
+/// How often the facts about the machine are read.
 const LOOK: Duration = Duration::from_secs(30);
-/// A heartbeat that hangs is given up no sooner, however short the lease is.
+/// The shortest timeout of a heartbeat, however short the lease is.
 const MIN_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Starts the thread. It ends when the node ends.
@@ -50,7 +50,7 @@ async fn beat(node: &Distributed, client: &MasterClient) {
         node.book.note_heartbeat();
         tokio::select! {
             () = tokio::time::sleep(pause(node, troubled)) => {}
-            // Registered, or about to stop: the lease may be shorter than what was waited for.
+            // The node has registered, or is about to stop: the lease may be shorter than this pause.
             () = node.book.news() => {}
         }
         if !node.book.is_registered() {
@@ -84,7 +84,8 @@ async fn beat(node: &Distributed, client: &MasterClient) {
     }
 }
 
-/// Half of the lease, so that one heartbeat may be lost; after a loss the next one is sooner.
+/// The pause is at most half of the lease, so that one heartbeat may be lost. After a loss it is at most a
+/// quarter.
 fn pause(node: &Distributed, troubled: bool) -> Duration {
     let lease = node.book.lease();
     node.settings.heartbeat_interval.min(if troubled { lease / 4 } else { lease / 2 })
@@ -98,7 +99,7 @@ fn take_in(node: &Distributed, request: &HeartbeatRequest, answer: &HeartbeatAns
     }
 }
 
-/// Has the node registered again.
+/// Makes the node register again.
 pub(crate) fn forgotten(node: &Distributed, error: &CallError) {
     tracing::warn!(%error, "the node registers again");
     node.book.set_registered(false);

@@ -1,4 +1,4 @@
-//! Registers the node and asks for jobs, as many as there are free places, until the node stops.
+//! Registers the node and leases jobs, as many as there are free places, until the node stops.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -17,11 +17,11 @@ use super::{
     heartbeat::forgotten,
 };
 
-/// Jobs that one poll asks for at the most.
+/// Most jobs that one poll requests.
 const MAX_JOBS: usize = 1_000;
-/// First pause after a failure; it doubles up to the poll interval.
+/// The first pause after a failure. It doubles with each failure, up to the poll interval.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
-/// How often the loop says that it lives while it waits for jobs in flight.
+/// How often the loop shows that it is alive while it waits for jobs in flight.
 pub(super) const STILL_THERE: Duration = Duration::from_secs(1);
 
 /// Works until the node stops; then waits for the jobs in flight.
@@ -51,7 +51,7 @@ pub(crate) async fn run(node: Arc<Distributed>) {
     }
 }
 
-/// Introduces the node, for as long as it takes.
+/// Registers the node. Tries again until that succeeds.
 async fn register(node: &Distributed) {
     let mut pause = FIRST_PAUSE.min(node.settings.task_poll_interval);
     let mut said = None;
@@ -63,12 +63,13 @@ async fn register(node: &Distributed) {
                 node.book.set_lease(answer.lease_ms);
                 node.book.set_registered(true);
                 node.keep_incarnation();
-                // What a former life could not deliver comes first: it may still count.
+                // Results that a former process could not deliver are sent first, since they may still be valid.
                 node.outbox.flush(node).await;
                 return;
             }
             Err(error) => {
-                // Said once a kind of reason, not once a try: details may count milliseconds.
+                // Logged once for each kind of reason, not for each attempt, since details may contain
+                // milliseconds.
                 if said != Some(error.kind()) {
                     tracing::warn!(%error, "not registered, and tried again until it succeeds");
                     said = Some(error.kind());
@@ -98,7 +99,7 @@ async fn introduce(node: &Distributed) -> Result<RegisterAnswer, CallError> {
     node.client.register(&request).await
 }
 
-/// Whether jobs could be worked on. Where not, the answer comes after a pause.
+/// True if jobs can be worked on. Otherwise it returns after a pause.
 async fn can_capture(node: &Distributed) -> bool {
     if !node.lacks_ffmpeg.load(Ordering::Relaxed) {
         return true;
@@ -117,14 +118,14 @@ async fn can_capture(node: &Distributed) -> bool {
     false
 }
 
-/// One long poll for all places that are free.
+/// Makes one long poll for all free places.
 async fn poll(node: &Arc<Distributed>, jobs: &mut JoinSet<()>) {
     node.book.note_lease_loop();
     let first = tokio::select! {
         first = node.places.free() => first,
         () = node.stopping.cancelled() => return,
         () = node.book.forgotten() => return,
-        // Executors may be busy for long; the loop lives all the same.
+        // Executors may be busy for long, but the loop is alive.
         () = tokio::time::sleep(STILL_THERE) => return,
     };
     let mut places = vec![first];
@@ -148,14 +149,14 @@ async fn poll(node: &Arc<Distributed>, jobs: &mut JoinSet<()>) {
         () = node.stopping.cancelled() => None,
         () = node.book.forgotten() => None,
     };
-    // Whatever it was, the poll is over: a heartbeat tells of what its answer brought, or that it
-    // brought nothing.
+    // Whatever the outcome is, the poll has ended. A heartbeat reports the jobs that its answer contained, or
+    // none.
     let pause = match answer {
         Some(Ok(answer)) => {
             if node.note_master(true) {
                 tracing::info!(master = node.client.base(), "the master answers again");
             }
-            // A master that does not let its pollers wait is not asked in a frenzy.
+            // If the master answers early without jobs, the node pauses, so that it does not poll continuously.
             let early = answer.jobs.is_empty() && began.elapsed() < wait / 2;
             begin(node, poll, answer, places, jobs);
             if early { FIRST_PAUSE.min(wait) } else { Duration::ZERO }
@@ -195,7 +196,7 @@ fn begin(
     let LeaseAnswer { lease, lease_ms, plans, jobs: mut leased } = answer;
     node.book.set_lease(lease_ms);
     if leased.len() > places.len() {
-        // Not held, and so offered again with the next heartbeat.
+        // The surplus jobs are not held, and so are offered again with the next heartbeat.
         tracing::warn!(
             wanted = places.len(),
             given = leased.len(),
@@ -213,10 +214,10 @@ fn begin(
     }
 }
 
-/// Up to a quarter less, so that a fleet does not come back all at once.
+/// Shortens a pause by up to a quarter, so that the nodes of a fleet do not return all at once.
 pub(crate) fn jittered(pause: Duration) -> Duration {
     let mut byte = [0];
-    // Without random bytes the pause is as it is.
+    // Without random bytes the pause is not shortened.
     getrandom::fill(&mut byte).ok();
     let [byte] = byte;
     pause.mul_f64(1.0 - f64::from(byte) / 1020.0)

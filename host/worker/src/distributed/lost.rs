@@ -1,6 +1,6 @@
-//! Cameras that are known to give no picture, and are not to be asked for one yet: it is looked whether they take a
-//! connection. Where that is as it was, the finding says again what the last look found; where it changed, the camera
-//! is looked at as any other.
+//! Cameras that are known to give no picture, and are not to be asked for one yet. The worker only checks whether
+//! they accept a connection. If that is as before, the finding repeats what the last check found. If it has
+//! changed, the camera is checked like any other.
 
 use std::time::Duration;
 
@@ -10,31 +10,31 @@ use easysight_diagnose::Captured;
 use easysight_protocol::{Finding, Look, Lost};
 use tokio::time::Instant;
 
-/// How long a camera has to take a connection.
+/// How long a camera may take to accept a connection.
 const WITHIN: Duration = Duration::from_secs(2);
 
-/// What there is to tell of a camera that was asked for nothing.
+/// The result for a camera that was not asked for a picture.
 pub(super) struct Spared {
-    /// How much was looked at.
+    /// How much of the camera was checked.
     pub(super) look: Look,
-    /// That there is no picture.
+    /// The capture, which contains no picture.
     pub(super) captured: Captured,
-    /// Whether it took a connection.
+    /// True if the camera accepted a connection.
     pub(super) connects: bool,
 }
 
-/// What such a look showed.
+/// The result of a connection check.
 #[derive(Debug, PartialEq, Eq)]
 enum Seen {
-    /// The camera is to be asked for a picture now.
+    /// The camera must be asked for a picture now.
     Changed,
-    /// It takes no connection any more, for this reason. That is all there is to know of it.
+    /// The camera accepts no connection any more, for this reason. Nothing else can be known of the camera.
     Gone(CaptureError),
-    /// It is as it was.
+    /// The camera is as it was.
     Same(CaptureError),
 }
 
-/// Looks whether a camera that is lost takes a connection; none where it is to be asked for a picture.
+/// Checks whether a lost camera accepts a connection. Returns none if the camera must be asked for a picture.
 pub(super) async fn look(capturer: &Capturer, source: &Source, lost: &Lost) -> Option<Spared> {
     let began = Instant::now();
     let (look, connects, error) = match judge(lost, capturer.reach(source, WITHIN).await) {
@@ -48,7 +48,7 @@ pub(super) async fn look(capturer: &Capturer, source: &Source, lost: &Lost) -> O
 fn judge(lost: &Lost, reached: Result<(), CaptureError>) -> Seen {
     match (lost.connects, reached) {
         (false, Ok(())) => Seen::Changed,
-        // This machine lacks something, which tells nothing of the camera.
+        // This machine lacks something, which tells nothing about the camera.
         (_, Err(error)) if !error.is_camera_fault() => Seen::Changed,
         (true, Err(error)) => Seen::Gone(error),
         (false, Err(error)) => Seen::Same(error),
@@ -62,7 +62,7 @@ fn judge(lost: &Lost, reached: Result<(), CaptureError>) -> Seen {
                 );
                 Seen::Same(CaptureError { kind, detail, remote: true })
             }
-            // A word of a later version.
+            // The reason is from a later version.
             None => Seen::Changed,
         },
     }
@@ -72,8 +72,8 @@ fn shown(time: DateTime<Utc>) -> String {
     time.format("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
-/// Notes with the finding that there is no picture how much was looked at and whether the camera took a connection.
-/// Where that is not known, and the reason does not tell, it is tried.
+/// Records in the finding of the missing picture how much was checked and whether the camera accepted a
+/// connection. If that is unknown and the reason does not tell it, a connection is tried.
 pub(super) async fn note(
     capturer: &Capturer,
     source: &Source,

@@ -1,5 +1,5 @@
-//! Results on their way to the master, in batches. A job counts as held until its result is recorded
-//! or safe on disk; what cannot be delivered is spooled and delivered later.
+//! Results on their way to the master, in batches. A job counts as held until its result is recorded or safe on
+//! disk. Results that cannot be delivered are spooled and delivered later.
 
 use std::{
     io,
@@ -16,45 +16,45 @@ use tokio::{sync::mpsc, time::Instant};
 
 use super::{Distributed, client::CallError, lease_loop::jittered, pictures::Parcel, spool::Spool};
 
-/// Results of one batch.
+/// Most results in one batch.
 const BATCH: usize = 100;
-/// Letters of baselines in one of them, beyond which another batch begins. A request may have a few
-/// times as many bytes, with one result of the largest and all findings.
+/// Most characters of baselines in one batch. A result that would exceed them begins another batch. A request may
+/// be a few times as large in bytes, if it contains one result of the largest size and all findings.
 const BATCH_LETTERS: usize = 8 << 20;
-/// How long a batch may gather; what comes at the same time goes together, and nobody waits for it.
+/// How long results are collected for a batch. Results of the same time go together, and nobody waits for them.
 const GATHER: Duration = Duration::from_millis(2);
-/// First pause after the master did not take what is spooled; it doubles up to the poll interval.
+/// The first pause after the master did not accept spooled results. It doubles up to the poll interval.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
-/// A job that is done with, and its pictures.
+/// The result of a job that has ended, and its pictures.
 pub(crate) struct Done {
     pub(crate) result: JobResult,
-    /// To be sent once the result is recorded.
+    /// The pictures, which are sent once the result is recorded.
     pub(crate) pictures: Vec<Parcel>,
 }
 
-/// Where executors put their results.
+/// The outbox for the results of executors.
 pub(crate) struct Outbox {
     sender: mpsc::UnboundedSender<Done>,
     spool: Arc<Spool>,
-    /// One at a time delivers what is spooled.
+    /// Held by the task that delivers the spool, so that there is only one.
     flushing: tokio::sync::Mutex<()>,
     /// True while something may be spooled.
     spooled: AtomicBool,
-    /// True while the master does not take results; said once, not once a batch.
+    /// True while the master does not accept results. The log says so once, not for each batch.
     troubled: AtomicBool,
 }
 
 impl Outbox {
-    /// Makes it; what is sent arrives at the receiver, which [`deliver`] takes. As many results wait
-    /// as jobs are in flight, so that the channel needs no bound of its own.
+    /// Makes an outbox. Results arrive at the receiver, which [`deliver`] takes. At most as many results wait as
+    /// jobs are in flight, so that the channel needs no bound of its own.
     pub(crate) fn new(spool: Spool) -> (Self, mpsc::UnboundedReceiver<Done>) {
         let (sender, waiting) = mpsc::unbounded_channel();
         let outbox = Self {
             sender,
             spool: Arc::new(spool),
             flushing: tokio::sync::Mutex::default(),
-            // What a former life left; looking is how to know.
+            // A former process may have left batches. Only reading the spool shows whether it has.
             spooled: AtomicBool::new(true),
             troubled: AtomicBool::new(false),
         };
@@ -62,16 +62,17 @@ impl Outbox {
     }
 
     pub(crate) fn send(&self, result: Done) {
-        // The receiver goes last of all; after that the master's lease runs out by itself.
+        // The receiver is dropped last of all. After that the lease expires at the master.
         if self.sender.send(result).is_err() {
             tracing::error!("a result came after the end and is lost; the job will run again");
         }
     }
 
-    /// Delivers what is spooled, oldest first. False where the master does not take it now.
+    /// Delivers the spool, oldest batch first. False if the master does not accept it now.
     pub(crate) async fn flush(&self, node: &Distributed) -> bool {
         let _turn = self.flushing.lock().await;
-        // Taken back before looking: what is spooled from here on sets it again.
+        // The flag is cleared before the spool is read, so that a batch that is spooled from here on sets it
+        // again.
         while self.spooled.swap(false, Ordering::AcqRel) {
             let mut look = Look { spooled: &self.spooled, found_empty: false };
             look.found_empty = self.flush_oldest(node).await;
@@ -82,10 +83,10 @@ impl Outbox {
         true
     }
 
-    /// Batch after batch until there is none.
+    /// Delivers one batch after the other until there are none. False if one cannot be delivered now.
     async fn flush_oldest(&self, node: &Distributed) -> bool {
         loop {
-            // There may be many, and the first lease waits for them.
+            // There may be many batches, and the first lease waits until they are delivered.
             node.book.note_lease_loop();
             let (path, batch) = match self.on_disk(node, Spool::oldest).await {
                 Ok(Some(oldest)) => oldest,
@@ -115,8 +116,8 @@ impl Outbox {
         }
     }
 
-    /// A batch that the master refuses whenever it comes. Where its contents are why, it may be one
-    /// result of many.
+    /// Handles a batch that the master will always refuse. If the contents are the reason, the cause may be one
+    /// result of many, so that the batch is split.
     async fn refused(
         &self,
         node: &Distributed,
@@ -136,19 +137,19 @@ impl Outbox {
         self.on_disk(node, move |spool| spool.put_aside(&path)).await
     }
 
-    /// Keeps a batch on disk.
+    /// Stores a batch on disk.
     async fn keep(&self, node: &Distributed, batch: ResultsRequest) {
         match self.on_disk(node, move |spool| spool.put(&batch)).await {
             Ok(dropped) => {
                 note_dropped(dropped);
                 self.spooled.store(true, Ordering::Release);
             }
-            // Let go all the same, so that the lease ends and the job runs again.
+            // The jobs are released all the same, so that their leases end and the jobs run again.
             Err(error) => tracing::error!(%error, "results can be neither delivered nor kept on disk"),
         }
     }
 
-    /// Runs a step on the spool where it blocks nobody, and notes how much is spooled then.
+    /// Runs a step on the spool on a thread that may block, and records how many batches are spooled then.
     async fn on_disk<T: Send + 'static>(
         &self,
         node: &Distributed,
@@ -183,8 +184,8 @@ impl Outbox {
     }
 }
 
-/// A look at the spool. However it ends, even if nobody waits for its end, there is another one unless
-/// it found the spool empty.
+/// A reading of the spool. However it ends, even if its future is dropped, another one follows unless this one
+/// found the spool empty.
 struct Look<'a> {
     spooled: &'a AtomicBool,
     found_empty: bool,
@@ -198,7 +199,7 @@ impl Drop for Look<'_> {
     }
 }
 
-/// Delivers results until the last job is done with and all of them are delivered or on disk.
+/// Delivers results until the last job has ended and all results are delivered or on disk.
 pub(crate) async fn deliver(node: Arc<Distributed>, mut waiting: mpsc::UnboundedReceiver<Done>) {
     let mut batch: Vec<Done> = Vec::with_capacity(BATCH);
     let (mut pause, mut next_flush) = (FIRST_PAUSE, Instant::now());
@@ -206,7 +207,7 @@ pub(crate) async fn deliver(node: Arc<Distributed>, mut waiting: mpsc::Unbounded
         tokio::select! {
             biased;
             got = waiting.recv_many(&mut batch, BATCH) => if got == 0 { break },
-            // Nothing more comes; what is there already is still received, and then the end.
+            // No further results are sent. Those in the channel are still received, and then the loop ends.
             () = node.drained.cancelled(), if !waiting.is_closed() => waiting.close(),
             () = tokio::time::sleep_until(next_flush) => {}
         }
@@ -238,7 +239,7 @@ pub(crate) async fn deliver(node: Arc<Distributed>, mut waiting: mpsc::Unbounded
     node.outbox.flush(&node).await;
 }
 
-/// The batch as requests of bounded size.
+/// Divides a batch into requests of bounded size.
 fn parts(batch: Vec<Done>) -> Vec<Vec<Done>> {
     let (mut parts, mut letters) = (Vec::new(), usize::MAX);
     for result in batch {
@@ -258,7 +259,7 @@ fn parts(batch: Vec<Done>) -> Vec<Vec<Done>> {
     parts
 }
 
-/// True where the master took them.
+/// Sends results. Returns true if the master accepted them.
 async fn send(node: &Distributed, done: Vec<Done>) -> bool {
     let (results, pictures): (Vec<_>, Vec<_>) =
         done.into_iter().map(|one| (one.result, one.pictures)).unzip();
@@ -278,7 +279,7 @@ async fn send(node: &Distributed, done: Vec<Done>) -> bool {
         Err(error) => {
             drop(pictures);
             batch.results.iter_mut().for_each(forget_pictures);
-            // A refusal for good is told when the spool is delivered.
+            // A permanent refusal is logged when the spool is delivered.
             if error.may_pass() {
                 node.outbox.note_trouble(&error, held.len());
             }
@@ -291,7 +292,8 @@ async fn send(node: &Distributed, done: Vec<Done>) -> bool {
     delivered
 }
 
-/// Pictures wait for no master that comes back some day; what is kept on disk refers to none.
+/// Removes the references to pictures from a result. Pictures are not kept for a master that returns later, so
+/// that a result on disk must not refer to any.
 fn forget_pictures(result: &mut JobResult) {
     if let JobOutcome::Finished { findings, .. } = &mut result.outcome {
         for finding in findings {
@@ -300,7 +302,7 @@ fn forget_pictures(result: &mut JobResult) {
     }
 }
 
-/// Nobody waits for an answer any more once the node gives up.
+/// Sends results. Stops waiting for the answer once the node gives up.
 async fn call(node: &Distributed, batch: &ResultsRequest) -> Result<ResultsAnswer, CallError> {
     tokio::select! {
         answer = node.client.results(batch) => answer,

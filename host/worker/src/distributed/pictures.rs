@@ -1,5 +1,5 @@
-//! Pictures on their way to the master, after the results that they belong to. They are worth a try,
-//! not a wait: what finds no room in memory, or no master that takes it, is let go.
+//! Pictures on their way to the master. They are sent after the results that they belong to. A picture is dropped
+//! if there is no room in memory, or if the master does not accept it after a second attempt.
 
 use std::{
     sync::{
@@ -15,38 +15,38 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::Distributed;
 
-/// KiB of pictures that wait, at the most.
+/// Most KiB of pictures that wait.
 const ROOM_KIB: usize = 64 << 10;
-/// Pictures under way at a time.
+/// Most pictures that are sent at the same time.
 const AT_A_TIME: usize = 4;
-/// Pause before the second and last try.
+/// The pause before the second and last attempt.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// A picture that waits. Its place in memory becomes free with it.
+/// A picture that waits to be sent. Its room in memory becomes free when this is dropped.
 pub(crate) struct Parcel {
     picture: Picture,
-    /// The camera that showed it when all was well; none for what was seen when something was found.
+    /// The camera, if the picture shows it when all was well. None for a picture of findings.
     good_for: Option<String>,
     _room: OwnedSemaphorePermit,
 }
 
-/// Takes pictures in.
+/// Accepts pictures and sends them to [`deliver`].
 pub(crate) struct Courier {
     room: Arc<Semaphore>,
     sender: mpsc::UnboundedSender<Parcel>,
-    /// True while the master does not take pictures; said once, not once a picture.
+    /// True while the master does not accept pictures. The log says so once, not for each picture.
     troubled: AtomicBool,
 }
 
 impl Courier {
-    /// Makes it; what is sent arrives at the receiver, which [`deliver`] takes.
+    /// Makes a courier. Pictures arrive at the receiver, which [`deliver`] takes.
     pub(crate) fn new() -> (Self, mpsc::UnboundedReceiver<Parcel>) {
-        // Bounded by the room.
+        // The room in memory bounds the channel.
         let (sender, waiting) = mpsc::unbounded_channel();
         (Self { room: Arc::new(Semaphore::new(ROOM_KIB)), sender, troubled: AtomicBool::new(false) }, waiting)
     }
 
-    /// A picture with a place in memory; none where there is none left.
+    /// Reserves room in memory for a picture. Returns none if there is not enough.
     pub(crate) fn pack(&self, picture: Picture, good_for: Option<String>) -> Option<Parcel> {
         let kib = u32::try_from(picture.jpeg.len().div_ceil(1024)).ok()?;
         let room = Arc::clone(&self.room).try_acquire_many_owned(kib).ok()?;
@@ -56,19 +56,19 @@ impl Courier {
     /// Sends pictures whose result the master has recorded.
     pub(crate) fn send(&self, parcels: Vec<Parcel>) {
         for parcel in parcels {
-            // Nobody waits for pictures at the end.
+            // At the end of the node no task receives pictures any more.
             self.sender.send(parcel).ok();
         }
     }
 }
 
-/// Delivers pictures until no more come, or the node gives up.
+/// Delivers pictures until there are no more, or the node ends.
 pub(crate) async fn deliver(node: Arc<Distributed>, waiting: mpsc::UnboundedReceiver<Parcel>) {
     let parcels = stream::unfold((waiting, Arc::clone(&node)), |(mut waiting, node)| async move {
         let parcel = tokio::select! {
             biased;
             parcel = waiting.recv() => parcel,
-            // Nothing more comes; what is there already is still sent.
+            // No further pictures are sent. Those in the channel are still delivered.
             () = node.delivered.cancelled() => waiting.try_recv().ok(),
         };
         Some((parcel?, (waiting, node)))

@@ -1,5 +1,5 @@
-//! Plugins by digest: loaded, else on disk, else downloaded, once for all jobs that want it. A job that
-//! is cancelled does not take what it waited for away from the others.
+//! Plugins by digest. A plugin is taken from memory, else from disk, else downloaded, once for all jobs that need
+//! it. If a job is cancelled while it waits for a plugin, the other jobs still get the plugin.
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
 
@@ -19,19 +19,19 @@ use super::{
     download::{Downloads, FetchError},
 };
 
-/// Loaded plugins that are kept.
+/// Most loaded plugins that are kept.
 const MAX_LOADED: usize = 64;
-/// How long a component that is no usable plugin is not compiled again.
+/// How long an unusable component is not compiled again.
 const UNUSABLE: Duration = Duration::from_secs(60);
 
-/// Why a plugin cannot be had, and for how long that is taken as an answer.
+/// Why a plugin is not available, and how long this failure is the answer for further jobs.
 #[derive(Debug)]
 struct Unavailable {
     error: Arc<FetchError>,
     until: Instant,
 }
 
-/// Loading, for all who wait for it; the last of them to lose interest ends it.
+/// The loading of a plugin, shared by all who wait for it. It stops when the last of them is dropped.
 type Loading = Shared<BoxFuture<'static, Result<Arc<Plugin>, Arc<Unavailable>>>>;
 
 struct Slot {
@@ -39,11 +39,11 @@ struct Slot {
     used: Instant,
 }
 
-/// Makes plugins of digests.
+/// Loads plugins by their digests.
 struct Loader {
     downloads: Downloads,
     sandbox: Sandbox,
-    /// Whose plugins run; everybody's where none is named.
+    /// The keys whose plugins may run. Every plugin may run if there are none.
     keys: Option<TrustedKeys>,
     store: PluginStore,
 }
@@ -69,8 +69,8 @@ impl PluginCache {
         Self { loader: Arc::new(loader), slots: Mutex::default() }
     }
 
-    /// A plugin, ready to run. Those who want the same one at the same time wait for the same
-    /// download, and hear of the same failure; whoever comes after a failure tries anew.
+    /// Returns a plugin that is ready to run. Callers that need the same plugin at the same time wait for the same
+    /// download, and get the same error. A call after a failure tries again.
     pub(crate) async fn get(&self, digest: Digest) -> Result<Arc<Plugin>, Arc<FetchError>> {
         let asked = Instant::now();
         loop {
@@ -96,7 +96,7 @@ impl PluginCache {
         slot.loading.clone()
     }
 
-    /// Unless another one has begun meanwhile.
+    /// Removes a failed loading, unless another one has begun meanwhile.
     fn forget(&self, digest: Digest, loading: &Loading) {
         let mut slots = self.slots.lock();
         if slots.get(&digest).is_some_and(|slot| slot.loading.ptr_eq(loading)) {
@@ -104,7 +104,7 @@ impl PluginCache {
         }
     }
 
-    /// What is loaded, by name.
+    /// Lists the loaded plugins by name.
     pub(crate) fn summaries(&self) -> Vec<PluginSummary> {
         let slots = self.slots.lock();
         let loaded = slots.values().filter_map(|slot| slot.loading.peek()?.as_ref().ok());
@@ -121,8 +121,8 @@ impl PluginCache {
     }
 }
 
-/// Lets the one go that was not used for longest. What is still loading stays, however many that are:
-/// jobs wait for it.
+/// Removes the plugin that was not used for the longest time. Plugins that are still loading stay, however many
+/// they are, because jobs wait for them.
 fn make_room(slots: &mut HashMap<Digest, Slot>) {
     while slots.len() >= MAX_LOADED {
         let ended = slots.iter().filter(|(_, slot)| slot.loading.peek().is_some());
@@ -131,14 +131,14 @@ fn make_room(slots: &mut HashMap<Digest, Slot>) {
     }
 }
 
-/// Starts loading in a task of its own, which no single job's end breaks off.
+/// Starts loading in a task of its own, so that the end of a single job does not stop it.
 fn start(loader: Arc<Loader>, digest: Digest) -> Loading {
     let task = AbortOnDropHandle::new(tokio::spawn(async move { loader.load(digest).await }));
     async move {
         let loaded = task.await.unwrap_or_else(|error| Err(FetchError::Defect(error.to_string())));
         loaded.map_err(|error| {
             let ended = Instant::now();
-            // A component stays what it is; all else may be better the next time.
+            // A component does not change. Any other cause may be gone the next time.
             let until = if error.blames_component() { ended + UNUSABLE } else { ended };
             Arc::new(Unavailable { error: Arc::new(error), until })
         })
@@ -176,8 +176,8 @@ impl Loader {
 }
 
 impl Loader {
-    /// Who vouches for a plugin: what the master knows, and beside a file that a person put here, what
-    /// lies there.
+    /// Returns the signatures of a plugin that the master knows. If there are none, returns those beside a file
+    /// that a person put into the directory.
     async fn signed(&self, digest: Digest) -> Result<Option<PluginSignature>, FetchError> {
         let error = match self.downloads.signature(digest).await {
             Ok(signed) if !signed.signatures.is_empty() => return Ok(Some(signed)),
@@ -196,7 +196,7 @@ impl Loader {
     }
 }
 
-/// The signature beside the file of a component that a person put into the directory.
+/// Returns the signature beside the file of a component that a person put into the directory.
 fn beside(store: &PluginStore, digest: Digest) -> Option<PluginSignature> {
     let files = store.files().ok()?;
     let signed = files.iter().filter_map(|path| match signature_beside(path) {
@@ -216,14 +216,14 @@ async fn blocking<T: Send + 'static>(
     Ok(done.map_err(|error| FetchError::Defect(error.to_string()))??)
 }
 
-/// A component on disk: under its digest, or under a name that a person gave it.
+/// Returns a component on disk, under its digest or under a name that a person gave it.
 fn find(store: &PluginStore, digest: Digest) -> Option<Vec<u8>> {
     match store.get(digest) {
         Ok(bytes) => return Some(bytes),
         Err(LoadError::NotFound(_)) => {}
         Err(error) => tracing::warn!(%digest, %error, "a plugin on disk is of no use and is fetched again"),
     }
-    // What is named by a digest is named by another one.
+    // A file that is named by a digest has another digest, or it would have been found above.
     let named = |path: &PathBuf| {
         path.file_stem().is_some_and(|stem| stem.to_str().is_some_and(|stem| stem.parse::<Digest>().is_ok()))
     };

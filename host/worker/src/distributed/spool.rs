@@ -1,5 +1,5 @@
-//! Results on disk that no master has taken yet. A batch is a file, its name sorts by time; it is
-//! there whole or not at all, and survives the process.
+//! Results on disk that no master has accepted yet. A batch is a file whose name sorts by time. The file is
+//! complete or does not exist, and survives the process.
 
 use std::{
     fs, io,
@@ -19,10 +19,10 @@ pub(crate) struct Spool {
 }
 
 impl Spool {
-    /// Opens a directory that keeps so many bytes.
+    /// Opens a directory that keeps at most `limit` bytes.
     pub(crate) fn open(dir: PathBuf, limit: u64) -> io::Result<Self> {
         fs::create_dir_all(&dir)?;
-        // What a killed process was in the middle of writing.
+        // Removes files that a killed process did not finish writing.
         for file in fs::read_dir(&dir)? {
             let path = file?.path();
             if path.extension().is_some_and(|suffix| suffix == "tmp") {
@@ -32,8 +32,8 @@ impl Spool {
         Ok(Self { dir, limit })
     }
 
-    /// Keeps a batch, durably. Where it becomes too much, what was put aside goes first and then the
-    /// oldest; answers how many batches are lost so.
+    /// Stores a batch durably. If the spool becomes too large, batches that were put aside are removed first, and
+    /// then the oldest ones. Returns how many of the latter were removed.
     pub(crate) fn put(&self, batch: &ResultsRequest) -> io::Result<usize> {
         let bytes = serde_json::to_vec(batch)?;
         let mut victims = self.list("bad")?;
@@ -56,11 +56,12 @@ impl Spool {
         Ok(dropped)
     }
 
-    /// Takes a batch apart that was refused as a whole, so that one bad result costs only itself.
+    /// Splits a batch that was refused as a whole, so that one bad result costs only itself. Returns the number of
+    /// batches that were lost.
     pub(crate) fn split(&self, path: &Path, mut batch: ResultsRequest) -> io::Result<usize> {
         let rest = ResultsRequest { results: batch.results.split_off(batch.results.len() / 2) };
         let dropped = self.put(&batch)? + self.put(&rest)?;
-        // Where the whole itself had to make room for its halves, nothing is lost.
+        // If the whole batch was removed to make room for its halves, nothing is lost.
         let made_room = usize::from(!path.exists());
         self.remove(path)?;
         Ok(dropped.saturating_sub(made_room))
@@ -71,7 +72,7 @@ impl Spool {
         fs::File::open(&self.dir)?.sync_all()
     }
 
-    /// Batches, oldest first.
+    /// Lists the batches, oldest first.
     pub(crate) fn files(&self) -> io::Result<Vec<PathBuf>> {
         self.list("json")
     }
@@ -88,8 +89,8 @@ impl Spool {
         Ok(files)
     }
 
-    /// The oldest batch that can be read. One that cannot is put aside; one that had to make room
-    /// meanwhile is passed over.
+    /// Returns the oldest batch that can be read. A batch that cannot be read is put aside. A batch that was
+    /// removed meanwhile to make room is skipped.
     pub(crate) fn oldest(&self) -> io::Result<Option<(PathBuf, ResultsRequest)>> {
         for path in self.files()? {
             let bytes = match fs::read(&path) {
@@ -108,15 +109,15 @@ impl Spool {
         Ok(None)
     }
 
-    /// A batch that no master will ever take.
+    /// Puts a batch aside that no master will ever accept.
     pub(crate) fn put_aside(&self, path: &Path) -> io::Result<()> {
         fs::rename(path, path.with_extension("bad"))
     }
 
-    /// A batch that was taken.
+    /// Removes a batch.
     pub(crate) fn remove(&self, path: &Path) -> io::Result<()> {
         match fs::remove_file(path) {
-            // It had to make room.
+            // The batch was removed before to make room.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             done => done,
         }
@@ -143,7 +144,7 @@ mod tests {
         ResultsRequest { results: vec![result] }
     }
 
-    /// What comes out, until nothing is left.
+    /// Reads and removes batches until none is left. Returns their attempts.
     fn attempts(spool: &Spool) -> Vec<u32> {
         let next = || {
             let (path, batch) = spool.oldest().unwrap()?;

@@ -1,4 +1,4 @@
-//! A node among its loops, against a master that does as it is told.
+//! A node with all its loops, against a fake master whose answers the tests set.
 
 mod master;
 
@@ -52,7 +52,7 @@ fn spooled(dir: &Path) -> usize {
     fs::read_dir(dir.join("spool")).unwrap().count()
 }
 
-/// A plan whose plugin the master has not got.
+/// A plan with a plugin that the master does not have.
 fn plan() -> JobPlan {
     let digest = Digest::of(b"elsewhere").to_string();
     let plugin = PlannedPlugin { digest, name: "x@1".into(), diagnoses: vec!["x".into()], config: json!({}) };
@@ -75,7 +75,7 @@ async fn a_job_goes_from_its_lease_to_its_result_and_the_node_says_farewell() {
     let results = master.results().await;
     assert_eq!((results[0].job_id, results[0].attempt), (leased.id, leased.attempt));
     assert_eq!(failed(&results[0]), "file-sources-denied");
-    // Delivered is held no longer.
+    // A delivered result is held no longer.
     master
         .until(|call| matches!(call, Call::Heartbeat(beat) if beat.last_poll > 0 && beat.held.is_empty()))
         .await;
@@ -84,7 +84,7 @@ async fn a_job_goes_from_its_lease_to_its_result_and_the_node_says_farewell() {
         .until(|call| matches!(call, Call::Unregister(life) if *life == first.incarnation.to_string()))
         .await;
 
-    // The next life knows which one it replaces.
+    // The next incarnation knows which one it replaces.
     let running = start(&master, dir.path(), &[]).await;
     let Call::Register(second) = master.next().await else { panic!("something came before it") };
     assert_eq!(second.replaces, Some(first.incarnation));
@@ -113,7 +113,7 @@ async fn results_that_are_not_taken_wait_on_disk_and_come_before_the_next_life_l
     master.refuse("results", 503, "overloaded");
     let running = start(&master, dir.path(), &[]).await;
     master.until(|call| matches!(call, Call::Results(_))).await;
-    // On disk is held no longer.
+    // A result on disk is held no longer.
     master
         .until(|call| matches!(call, Call::Heartbeat(beat) if beat.last_poll > 0 && beat.held.is_empty()))
         .await;
@@ -164,7 +164,7 @@ async fn what_still_runs_at_the_end_of_the_drain_is_handed_back() {
     let (dir, mut master) = (tempfile::tempdir().unwrap(), FakeMaster::start().await);
     master.offer(vec![plan()], vec![job("http://camera.test/")]);
     let running = start(&master, dir.path(), &[]).await;
-    // Its plugin never comes.
+    // The master never sends the plugin.
     master.until(|call| matches!(call, Call::Component)).await;
     assert_eq!(running.0.status().running, 1);
     end(running, Duration::ZERO).await;
@@ -184,7 +184,7 @@ async fn a_node_that_stops_says_so_and_asks_for_nothing_more() {
     let ending = tokio::spawn(end(running, SOON));
     master.until(|call| matches!(call, Call::Heartbeat(beat) if beat.draining && beat.held.len() == 1)).await;
     assert_eq!(node.not_ready().unwrap().0, "draining");
-    // What still runs goes on, with its lease renewed, until it ends.
+    // A running job goes on, with its lease renewed, until it ends.
     master.revoke(leased.id);
     let farewell = |call: &Call| matches!(call, Call::Unregister(_));
     master
@@ -269,7 +269,7 @@ async fn a_wrong_lease_harms_nobody() {
     assert!(results.iter().all(|result| result.job_id != surplus));
     let unplanned = results.iter().find(|result| result.job_id == without_plan.id).unwrap();
     assert_eq!(failed(unplanned), "internal");
-    // Nobody holds what found no place, so the master offers it again.
+    // A job that found no place is not held, so that the master offers it again.
     master
         .until(|call| matches!(call, Call::Heartbeat(beat) if beat.held.is_empty() && beat.last_poll > 0))
         .await;
@@ -323,7 +323,8 @@ async fn a_node_whose_lease_loop_hangs_stops_feeding_the_watchdog_though_its_hea
     let (dir, mut master) = (tempfile::tempdir().unwrap(), FakeMaster::start().await);
     let healthy_dir = tempfile::tempdir().unwrap();
     let healthy = start(&master, healthy_dir.path(), &[]).await;
-    // A spooled batch that can be read by nobody until somebody writes it: the loop hangs in the disk.
+    // The spooled batch is a pipe, which cannot be read until the test writes to it. So the loop hangs in the
+    // disk.
     let hangs = dir.path().join("spool/0.json");
     fs::create_dir(dir.path().join("spool")).unwrap();
     assert!(std::process::Command::new("mkfifo").arg(&hangs).status().unwrap().success());
@@ -343,7 +344,7 @@ async fn a_node_whose_lease_loop_hangs_stops_feeding_the_watchdog_though_its_hea
         assert!(Instant::now() < until, "nobody notices");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    // One feeding may have been on its way.
+    // One more notification of the watchdog may have been on its way.
     tokio::time::sleep(Duration::from_millis(100)).await;
     let before = fed.load(Ordering::SeqCst);
     assert!(before > 0, "it was fed while all was well");
@@ -354,7 +355,7 @@ async fn a_node_whose_lease_loop_hangs_stops_feeding_the_watchdog_though_its_hea
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(fed.load(Ordering::SeqCst), before, "it was fed though the loop hangs");
     assert!(healthy.0.is_alive_within(stuck), "a node that only waits is alive");
-    // The disk comes back.
+    // The disk works again.
     fs::write(&hangs, "").unwrap();
     let until = Instant::now() + SOON;
     while fed.load(Ordering::SeqCst) == before {

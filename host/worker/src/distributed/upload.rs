@@ -1,4 +1,5 @@
-//! The clip that came with a submission, fetched from the master for the job that judges it.
+//! The clip that was uploaded with a submission. The worker downloads it from the master for the job that judges
+//! it.
 
 use std::{io, path::Path};
 
@@ -8,24 +9,25 @@ use tokio::{fs::File, io::AsyncWriteExt};
 
 use super::client::{CallError, MasterClient};
 
-/// Why an upload cannot be had.
+/// Why an upload is not available.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UploadError {
-    /// The master does not give it.
+    /// The master does not serve the upload.
     #[error(transparent)]
     Call(#[from] CallError),
     /// The connection broke off.
     #[error("the upload broke off on its way from the master: {0}")]
     Broken(reqwest::Error),
-    /// It is more than this worker takes.
+    /// The upload is larger than this worker accepts.
     #[error("the upload is larger than the {0} bytes that this worker takes (--max-upload)")]
     TooLarge(u64),
-    /// It cannot be kept.
+    /// The upload cannot be stored.
     #[error("the upload cannot be kept: {0}")]
     Disk(#[from] io::Error),
 }
 
-/// Fetches a job's upload, of at most `granted` bytes, into `dir`. The file is removed with the answer.
+/// Downloads a job's upload, of at most `granted` bytes, into `dir`. The file is removed when the returned path is
+/// dropped.
 pub(crate) async fn fetch(
     client: &MasterClient,
     job: JobId,

@@ -1,4 +1,4 @@
-//! The pool of a standalone node as its watchdog sees it.
+//! The pool of a standalone node, as the watchdog sees it.
 
 use easysight_capture::CaptureConfig;
 
@@ -6,7 +6,7 @@ use super::*;
 
 /// Longest that a test waits for what it expects.
 const SOON: Duration = Duration::from_secs(20);
-/// What the pool may be silent for in these tests, beyond what it waits for on purpose.
+/// How long the pool may be silent in these tests, beyond its intended waits.
 const STUCK: Duration = Duration::from_millis(300);
 
 async fn becomes(jobs: &Jobs, alive: bool) {
@@ -23,11 +23,11 @@ async fn a_pool_that_hands_nothing_out_or_whose_executor_hangs_is_not_alive() {
     let baselines = BaselineStore::open(dir.path().join("baselines"), 1 << 20).unwrap();
     let capturer = Capturer::new(CaptureConfig::default());
     let (jobs, pool, _) = Jobs::start(1, 1, 1, capturer, baselines, Arc::new(Metrics::new()));
-    // Nobody looks after the queue yet.
+    // The dispatcher does not run yet.
     becomes(&jobs, false).await;
     let pool = tokio::spawn(pool);
     becomes(&jobs, true).await;
-    // For as long as it may be silent with nothing to do.
+    // The pool stays alive for longer than it may be silent while idle.
     tokio::time::sleep(2 * STILL_THERE).await;
     assert!(jobs.is_alive(STUCK));
     let (end, ended) = std::sync::mpsc::channel::<()>();

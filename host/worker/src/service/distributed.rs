@@ -1,4 +1,4 @@
-//! A distributed worker: leases jobs from a master. Over HTTP it serves health and metrics only.
+//! A distributed worker: leases jobs from a master. Its HTTP server offers health and metrics only.
 
 use std::{process::ExitCode, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! Whether the node's own door is answered: it knocks there itself, as any client would.
+//! A check that the node's own HTTP server answers. It sends a request as any client would.
 
 use std::{
     io,
@@ -15,14 +15,14 @@ use tokio::{
     time::timeout,
 };
 
-/// How often it knocks.
+/// How often a request is sent.
 const EVERY: Duration = Duration::from_secs(10);
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 const QUESTION: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
 const ANSWER: &[u8] = b"HTTP/1.1 200 ";
 
-/// Knocks until dropped.
+/// Sends requests until dropped.
 pub(super) struct Door {
     answered: Arc<Pulse>,
     knocking: JoinHandle<()>,
@@ -56,14 +56,15 @@ impl Door {
         Self { answered, knocking }
     }
 
-    /// What tells whether an answer came within the last `patience`.
+    /// Returns a function that tells whether an answer arrived within the last `patience`.
     pub(super) fn is_answered(&self, patience: Duration) -> impl Fn() -> bool + Send + use<> {
         let answered = Arc::clone(&self.answered);
         move || answered.is_felt(Instant::now(), patience)
     }
 }
 
-/// Where this machine reaches what listens on all of its addresses.
+/// Returns the address at which this machine reaches a server. A server that listens on all addresses is reached
+/// on loopback.
 fn within(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -102,7 +103,7 @@ mod tests {
     async fn a_door_that_nobody_opens_any_more_is_noticed() {
         let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        // The same socket twice: it takes connections as long as either is there.
+        // The same socket twice: it accepts connections as long as one of the two is open.
         let std = listener.into_std().unwrap();
         let hung = TcpListener::from_std(std.try_clone().unwrap()).unwrap();
         let router = Router::new().route("/healthz", get(|| async { "ok" }));
@@ -112,7 +113,7 @@ mod tests {
         let is_answered = door.is_answered(Duration::from_secs(1));
         tokio::time::sleep(Duration::from_millis(1_500)).await;
         becomes(&is_answered, true).await;
-        // The system still takes connections; nobody does anything with them.
+        // The system still accepts connections, but no program handles them.
         server.abort();
         becomes(&is_answered, false).await;
         drop(hung);

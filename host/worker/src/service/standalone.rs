@@ -1,4 +1,4 @@
-//! A standalone worker: takes submissions over HTTP.
+//! A standalone worker: accepts submissions over HTTP.
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
@@ -15,9 +15,9 @@ use crate::{
 
 use super::{Ground, STUCK, Serving};
 
-/// Bytes of all baselines together, at the most.
+/// Most bytes of all baselines together.
 const BASELINE_BYTES: u64 = 256 << 20;
-/// How often the plugins directory is looked at.
+/// How often the plugins directory is checked for changes.
 const REFRESH: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(ground: Ground) -> anyhow::Result<ExitCode> {

@@ -1,5 +1,5 @@
-//! The worker's keys: flags, variables, defaults and what they mean. Flags, the environment, the
-//! configuration file, the help and `--print-config` all follow from this table.
+//! The worker's keys: flags, variables, defaults and meanings. Flags, the environment, the configuration file, the
+//! help and `--print-config` are all made from this table.
 
 use easysight_settings::Key;
 
@@ -13,7 +13,7 @@ const fn key(
     Key { flag, env, aliases: &[], value_name, default, secret: false, help }
 }
 
-/// Where a worker listens unless it is told otherwise.
+/// The default address on which a worker listens.
 pub(super) const LISTEN: &str = "127.0.0.1:8001";
 
 /// All keys, in the order of the documentation.

@@ -1,4 +1,4 @@
-//! The worker's own rules; the machinery beneath is tested where it lives.
+//! The worker's own rules. The layers beneath are tested in their own crate.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! The worker's program among others: a master, cameras, whoever submits.
+//! The worker's program with its surroundings: a master, cameras, and clients that submit.
 
 #![cfg(test)]
 
@@ -11,5 +11,5 @@ mod settings;
 mod stage;
 mod worker;
 
-/// Where the contract is, seen from this crate.
+/// The path of the contract from this crate.
 const CONTRACT: &str = "../../wit";

@@ -1,4 +1,4 @@
-//! A master that notes what it is asked, and gives what it was told to give.
+//! A fake master that records its requests and gives the answers that the tests set.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -21,12 +21,12 @@ use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
 /// Longest that a test waits for what it expects.
 pub(crate) const SOON: Duration = Duration::from_secs(60);
 
-/// What it was asked.
+/// A request.
 #[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) path: String,
     pub(crate) headers: HeaderMap,
-    /// Null where it is no JSON.
+    /// The JSON body. Null if the body is no JSON.
     pub(crate) body: Value,
 }
 
@@ -67,7 +67,8 @@ impl Master {
         Self { port, desk, calls, serving }
     }
 
-    /// Gives the next poll a job that runs these plugins (name, component) on a source; answers its id.
+    /// Answers the next poll with a job that runs these plugins (name, component) on a source. Returns the job's
+    /// id.
     pub(crate) fn offer(&self, source: &str, plugins: &[(&str, Option<&[u8]>)]) -> String {
         let job = easysight_protocol::fresh_id().to_string();
         let mut orders = self.desk.orders.lock();
@@ -94,7 +95,7 @@ impl Master {
         self.desk.orders.lock().refuses_results = true;
     }
 
-    /// The next call whose path ends so.
+    /// Waits for the next request whose path has this ending.
     pub(crate) async fn asked(&mut self, end: &str) -> Call {
         let until = async {
             loop {
@@ -107,7 +108,7 @@ impl Master {
         tokio::time::timeout(SOON, until).await.unwrap_or_else(|_| panic!("nobody asks for {end}"))
     }
 
-    /// The next result of this job.
+    /// Waits for the next result of this job.
     pub(crate) async fn result_of(&mut self, job: &str) -> Value {
         loop {
             let call = self.asked("/results").await;
@@ -123,7 +124,7 @@ async fn answer(State(desk): State<Arc<Desk>>, uri: Uri, headers: HeaderMap, bod
     let path = uri.path().to_owned();
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     let answer = desk.orders.lock().answer(&path, &body);
-    // After a test's end nobody listens.
+    // After the end of a test nobody receives requests.
     desk.calls.send(Call { path, headers, body }).ok();
     answer
 }

@@ -1,4 +1,4 @@
-//! What can be seen of a worker from outside. Each is a word that hangs on one setting.
+//! What can be observed of a worker from outside. Each observation is a word that depends on one setting.
 
 use std::{
     fs,
@@ -21,7 +21,7 @@ fn yes(is: bool) -> String {
     if is { "yes" } else { "no" }.to_owned()
 }
 
-/// A text of some JSON.
+/// Returns the text of a JSON string.
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
 }
@@ -40,14 +40,14 @@ pub(crate) async fn registered_name(mut stage: Stage) -> String {
     text(&stage.master.asked("/register").await.body["name"])
 }
 
-/// Jobs that capture or compute, where five want to.
+/// The number of jobs that capture or compute, if five are submitted.
 pub(crate) async fn jobs_in_flight(stage: Stage) -> String {
     stage.install("honestly", &honest());
     let worker = stage.worker();
     for _ in 0..5 {
         assert_eq!(worker.submit(&stage.camera(), 0).await.0, 202);
     }
-    // Those that have a place have begun as soon as as many wait as have none.
+    // All places are taken as soon as as many jobs run as there are places.
     let until = Instant::now() + SOON;
     loop {
         let pool = worker.status().await["pool"].clone();
@@ -78,7 +78,7 @@ pub(crate) async fn path_at_master(mut stage: Stage) -> String {
     stage.master.asked("/register").await.path
 }
 
-/// Whether a master is asked anything whose certificate is its own.
+/// Whether the worker sends requests to a master with a self-signed certificate.
 pub(crate) async fn believes_master(stage: Stage) -> String {
     let dir = stage.dir.path();
     let mut openssl = Command::new("openssl");
@@ -157,7 +157,7 @@ pub(crate) async fn exports_traces(mut stage: Stage) -> String {
     stage.install("honestly", &honest());
     let mut worker = stage.worker();
     worker.submit("/no/such/file", 10_000).await;
-    // What was not exported yet goes out at the end.
+    // The last traces are exported at the end.
     worker.stop().await;
     let asked = tokio::time::timeout(Duration::from_millis(500), stage.master.asked("/v1/traces")).await;
     yes(asked.is_ok())
@@ -171,7 +171,7 @@ pub(crate) async fn wait_of_a_poll(mut stage: Stage) -> String {
 pub(crate) async fn heart_beats(mut stage: Stage) -> String {
     let _worker = stage.worker();
     stage.master.asked("/register").await;
-    // The first one tells that it has registered.
+    // The first heartbeat is sent because the node has registered.
     let beats = async {
         for _ in 0..5 {
             stage.master.asked("/heartbeat").await;
@@ -181,7 +181,7 @@ pub(crate) async fn heart_beats(mut stage: Stage) -> String {
     if often.is_ok() { "often" } else { "seldom" }.to_owned()
 }
 
-/// What is said of a plugin that was stopped, from the words on that tell what was granted.
+/// The detail of the failure of a plugin that was stopped, from the words on that name the limit.
 fn granted(detail: &str) -> String {
     let from = ["its fuel of", "longer than"].iter().find_map(|words| detail.find(words));
     match from {
@@ -225,7 +225,7 @@ pub(crate) async fn answer_to_a_file(stage: Stage) -> String {
     taken(stage.worker().submit("/no/such/file", 0).await.0)
 }
 
-/// `taken`, or the status of the refusal. A submission that is done by the time of the answer gets 200, not 202.
+/// `taken`, or the status of the refusal. A submission that has ended before the answer gets 200 instead of 202.
 fn taken(status: u16) -> String {
     match status {
         200 | 202 => "taken".to_owned(),
@@ -248,16 +248,16 @@ pub(crate) async fn answer_to_an_upload(stage: Stage) -> String {
     taken(stage.worker().upload(4_096).await)
 }
 
-/// Batches of more than half a mebibyte that are still there when three were not taken.
+/// The number of batches on disk, each larger than half a mebibyte, after the master refused three.
 pub(crate) async fn spooled_of_three(mut stage: Stage) -> String {
     stage.master.refuse_results();
     let _worker = stage.worker();
-    // A plugin that nobody has, whose name is in what is said of it.
+    // A plugin that is not available. Its long name is in the detail of the failure.
     let name = "x".repeat(600 << 10);
     for _ in 0..3 {
         let job = stage.master.offer("http://127.0.0.1:1/", &[(&name, None)]);
         stage.master.result_of(&job).await;
-        // What is on disk is held no longer.
+        // A result on disk is held no longer.
         loop {
             let beat = stage.master.asked("/heartbeat").await.body;
             if beat["held"].as_array().unwrap().is_empty() {
@@ -305,7 +305,7 @@ pub(crate) async fn word_on_a_silent_camera(stage: Stage) -> String {
     said.rsplit(": ").next().unwrap().to_owned()
 }
 
-/// What a camera is asked for first that takes no transport at all.
+/// The first transport that the worker requests from a camera that accepts none.
 pub(crate) async fn transport_that_is_asked_for(stage: Stage) -> String {
     stage.install("honestly", &honest());
     let camera = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -339,7 +339,7 @@ pub(crate) async fn transport_that_is_asked_for(stage: Stage) -> String {
 
 pub(crate) async fn patience_with_a_silent_camera(stage: Stage) -> String {
     let submission = silent_camera(&stage).await;
-    // A busy machine takes longer, nothing makes it take less.
+    // A busy machine takes longer, but nothing makes the capture shorter.
     let took = submission["decode_ms"].as_f64().unwrap();
     if took < 3_500.0 { "1 s" } else { "4 s" }.to_owned()
 }

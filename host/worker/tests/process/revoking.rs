@@ -1,4 +1,4 @@
-//! A job that the master takes back ends at once, also in the midst of a plugin.
+//! A job that the master takes back ends at once, even while a plugin runs.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ async fn a_plugin_whose_job_is_taken_back_stops_and_leaves_its_executor_to_the_n
         ("WORKER_WORKER_POOL_SIZE", "1"),
         ("WORKER_MAX_CONCURRENT_TASKS", "2"),
         ("WORKER_HEARTBEAT_INTERVAL", "0.1"),
-        // Nothing else stops it.
+        // No limit stops the plugin.
         ("WORKER_FUEL", "1000000000000000"),
         ("WORKER_PLUGIN_TIMEOUT", "600000"),
     ])
@@ -36,17 +36,17 @@ async fn a_plugin_whose_job_is_taken_back_stops_and_leaves_its_executor_to_the_n
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    // A plugin is looked at when it is loaded, which wants an executor too.
+    // Loading examines the plugin, which needs an executor too. So it is loaded before.
     let first = stage.master.offer(&picture, &[("honestly", Some(&honest))]);
     stage.master.result_of(&first).await;
     let runs_for_ever = stage.master.offer(&picture, &[("endlessl", Some(&endless))]);
     captured(2).await;
     let waits = stage.master.offer(&picture, &[("honestly", Some(&honest))]);
     captured(3).await;
-    // The one that waits has had its time to begin, if it could.
+    // The waiting job has had time to begin, if it could.
     let early = tokio::time::timeout(Duration::from_millis(500), stage.master.result_of(&waits)).await;
     assert!(early.is_err(), "{early:?}");
-    // The next heartbeat's answer says so, and that is a tenth of a second away.
+    // The answer to the next heartbeat revokes the job, at most a tenth of a second later.
     let taken_back = Instant::now();
     stage.master.revoke(&runs_for_ever);
     let result = stage.master.result_of(&waits).await;

@@ -1,5 +1,5 @@
-//! Every setting that is documented has an effect: for each there is a situation in which two values of it
-//! come to something else.
+//! Every documented setting has an effect. For each there is a situation in which two values have different
+//! results.
 
 use std::{collections::BTreeSet, fs};
 
@@ -13,12 +13,12 @@ use crate::{
 /// A setting in a situation.
 struct Case {
     key: &'static str,
-    /// What else is set.
+    /// The other settings.
     given: &'static [(&'static str, &'static str)],
-    /// Two values; none for the default.
+    /// Two values. None stands for the default.
     values: [Option<&'static str>; 2],
     observe: fn(Stage) -> BoxFuture<'static, String>,
-    /// What each of them comes to.
+    /// The expected observation for each value.
     seen: [&'static str; 2],
 }
 
@@ -222,7 +222,7 @@ const CASES: &[Case] = &[
     ),
 ];
 
-/// The keys of the example file, also of lines that are commented out.
+/// The keys of the example file, including lines that are commented out.
 fn documented() -> BTreeSet<String> {
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../worker.env.example");
     let text = fs::read_to_string(example).unwrap();
@@ -250,7 +250,7 @@ async fn every_documented_setting_changes_what_the_worker_does() {
         let mut settings = case.given.to_vec();
         settings.extend(case.values[one].map(|value| (case.key, value)));
         let stage = Stage::new(&settings).await;
-        // What goes wrong in one situation says nothing of the others.
+        // A failure in one situation must not affect the others.
         let seen = tokio::spawn((case.observe)(stage)).await.unwrap_or_else(|error| error.to_string());
         let value = case.values[one].unwrap_or("the default");
         (seen != case.seen[one]).then(|| format!("{} {value}: {seen}, not {}", case.key, case.seen[one]))

@@ -1,4 +1,4 @@
-//! What a worker finds around it: directories, plugins, clips, silent cameras.
+//! The surroundings of a worker: directories, plugins, clips, silent cameras.
 
 use std::{
     fs,
@@ -19,7 +19,7 @@ use crate::{
 
 /// Loops until it is stopped.
 pub(crate) const ENDLESS: &str = "(loop $again (br $again)) (unreachable)";
-/// Takes memory until there is no more.
+/// Allocates memory until there is no more.
 const GREEDY: &str = "(loop $again (drop (memory.grow (i32.const 64))) (br $again)) (unreachable)";
 
 pub(crate) fn honest() -> Vec<u8> {
@@ -34,19 +34,19 @@ pub(crate) fn greedy() -> Vec<u8> {
     guest_named("greedily", "plain", "", "", GREEDY)
 }
 
-/// A place of its own for one worker.
+/// The surroundings of one worker.
 pub(crate) struct Stage {
     pub(crate) dir: TempDir,
     pub(crate) master: Master,
     pub(crate) other_master: Master,
-    /// A camera that takes connections and never answers.
+    /// A camera that accepts connections and never answers.
     pub(crate) camera: TcpListener,
     environment: Vec<(String, String)>,
 }
 
 impl Stage {
-    /// With these settings. In their values, `{dir}` stands for a directory, `{master}` and `{other}` for the
-    /// ports of two masters.
+    /// Makes a stage with these settings. In their values, `{dir}` stands for a directory, `{master}` and
+    /// `{other}` for the ports of two masters.
     pub(crate) async fn new(settings: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (master, other_master) = (Master::start().await, Master::start().await);
@@ -65,7 +65,7 @@ impl Stage {
             ("WORKER_PLUGINS_DIR", "{dir}/plugins"),
         ]
         .into();
-        // The last one counts.
+        // If a setting occurs twice, the last value is used.
         environment.extend(settings);
         let in_place = |value: &str| {
             let value = value.replace("{dir}", dir.path().to_str().unwrap());
@@ -77,7 +77,7 @@ impl Stage {
         Self { dir, master, other_master, camera, environment }
     }
 
-    /// Puts a plugin where the worker looks for it.
+    /// Copies a plugin into the worker's plugins directory.
     pub(crate) fn install(&self, name: &str, component: &[u8]) {
         fs::write(self.dir.path().join("plugins").join(name).with_extension("wasm"), component).unwrap();
     }
@@ -87,18 +87,18 @@ impl Stage {
         Worker::start(&self.environment)
     }
 
-    /// Starts it with these settings besides.
+    /// Starts the worker with further settings.
     pub(crate) fn worker_with(&self, more: &[(&str, &str)]) -> Worker {
         let more = more.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         Worker::start(&self.environment.iter().cloned().chain(more).collect::<Vec<_>>())
     }
 
-    /// The address of the silent camera.
+    /// Returns the address of the silent camera.
     pub(crate) fn camera(&self) -> String {
         format!("http://{}/", self.camera.local_addr().unwrap())
     }
 
-    /// A picture of this size, as a file.
+    /// Makes a picture of this size and returns its path.
     pub(crate) fn picture(&self, size: &str) -> String {
         let file = self.dir.path().join("picture.jpg");
         let mut ffmpeg = Command::new("ffmpeg");
@@ -109,7 +109,7 @@ impl Stage {
     }
 }
 
-/// Lets the workers of these tests take the same guests compiled from each other.
+/// Lets the workers of these tests share compiled plugins, since they run the same ones.
 fn share_compiled_code(data: &Path) {
     let compiled = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled");
     fs::create_dir_all(&compiled).unwrap();
@@ -117,7 +117,7 @@ fn share_compiled_code(data: &Path) {
     symlink(compiled, data.join("compiled")).unwrap();
 }
 
-/// False, said loudly, where ffmpeg is missing.
+/// False, with a message, if ffmpeg is missing.
 pub(crate) fn has_ffmpeg() -> bool {
     let there = Command::new("ffmpeg").arg("-version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     let there = there.is_ok_and(|status| status.success());

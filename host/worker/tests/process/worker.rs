@@ -1,4 +1,4 @@
-//! The program, with settings of its own, that ends with the test.
+//! The worker's program with settings of its own. It ends with the test.
 
 use std::{
     io::{BufRead, BufReader},
@@ -16,7 +16,7 @@ use crate::master::SOON;
 
 pub(crate) struct Worker {
     pub(crate) process: Child,
-    /// Where it listens.
+    /// The address on which the worker listens.
     pub(crate) url: String,
     log: Arc<Mutex<Vec<String>>>,
     reading: Option<thread::JoinHandle<()>>,
@@ -24,7 +24,7 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Starts it with these variables and none else but those that every program has, and waits until it listens.
+    /// Starts the program with only these variables and `PATH`, and waits until it listens.
     pub(crate) fn start(environment: &[(String, String)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_easysight-worker"));
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
@@ -37,26 +37,26 @@ impl Worker {
         let reading = thread::spawn(move || {
             for line in lines.lines().map_while(Result::ok) {
                 if let Some((_, url)) = line.split_once("easysight-worker: listening on ") {
-                    // Nobody waits any more where the test has ended.
+                    // If the test has ended, nobody waits for the address any more.
                     drop(say.send(url.to_owned()));
                 }
                 kept.lock().push(line);
             }
         });
         let url = said.recv_timeout(SOON).unwrap_or_else(|_| panic!("it does not listen: {:?}", log.lock()));
-        // The provider is chosen once for all of a process.
+        // The provider is set once for the whole process.
         rustls::crypto::ring::default_provider().install_default().ok();
         let client = Client::builder().timeout(SOON).build().unwrap();
         Self { process, url, log, reading: Some(reading), client }
     }
 
-    /// What it said so far, but for the line that says where it listens.
+    /// The lines of the log so far, without the line that names the address.
     pub(crate) fn log(&self) -> Vec<String> {
         let log = self.log.lock();
         log.iter().filter(|line| !line.starts_with("easysight-worker: ")).cloned().collect()
     }
 
-    /// Waits until its log has these words.
+    /// Waits until the log contains these words.
     pub(crate) async fn says(&self, words: &str) {
         let until = Instant::now() + SOON;
         while !self.log().iter().any(|line| line.contains(words)) {
@@ -65,7 +65,7 @@ impl Worker {
         }
     }
 
-    /// Status and JSON of an answer.
+    /// Requests a path. Returns the status and the JSON of the answer.
     pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
         let answer = self.client.get(format!("{}{path}", self.url)).send().await.unwrap();
         (answer.status().as_u16(), answer.json().await.unwrap_or_default())
@@ -86,7 +86,7 @@ impl Worker {
         (answer.status().as_u16(), answer.json().await.unwrap_or_default())
     }
 
-    /// Uploads so many bytes of nothing in particular.
+    /// Uploads this number of zero bytes.
     pub(crate) async fn upload(&self, bytes: usize) -> u16 {
         let url = format!("{}/api/v1/diagnosis/submissions", self.url);
         let part = multipart::Part::bytes(vec![0; bytes]).file_name("a.jpg");
@@ -94,7 +94,7 @@ impl Worker {
         self.client.post(url).multipart(form).send().await.unwrap().status().as_u16()
     }
 
-    /// Has it end as systemd would, and waits for that.
+    /// Sends SIGTERM as systemd would, and waits until the program ends.
     pub(crate) async fn stop(&mut self) -> ExitStatus {
         let mut kill = Command::new("kill");
         assert!(kill.args(["-TERM", &self.process.id().to_string()]).status().unwrap().success());

@@ -1,4 +1,4 @@
-//! What a check came to: facts, what is odd, and the verdict; for programs as JSON.
+//! The result of a check: facts, oddities, and the verdict. Programs get it as JSON.
 
 use easysight_capture::{
     Advice, CameraClock, CaptureError, Clip, DecoderEvidence, Measured, Quirk, Record, Step, Transport,
@@ -15,13 +15,13 @@ pub(super) struct Report {
     pub(super) captured: Result<Clip, CaptureError>,
 }
 
-/// What a stream is: as far as it was measured, or stands in it.
+/// The properties of a stream, as they were measured or as the stream declares them.
 #[derive(Debug, Default, PartialEq, Serialize)]
 pub(super) struct Facts {
     pub(super) codec: Option<String>,
     pub(super) width: Option<u32>,
     pub(super) height: Option<u32>,
-    /// A camera's stream as it happens.
+    /// True if the stream is a camera's live stream.
     pub(super) live: Option<bool>,
     pub(super) transport: Option<&'static str>,
     pub(super) declared_rate: Option<f64>,
@@ -37,7 +37,7 @@ pub(super) struct Facts {
     pub(super) clock: Option<Clock>,
 }
 
-/// Packets over RTSP.
+/// Counts of packets over RTSP.
 #[derive(Debug, PartialEq, Serialize)]
 pub(super) struct Packets {
     pub(super) arrived: u64,
@@ -46,17 +46,17 @@ pub(super) struct Packets {
     pub(super) repeated: u64,
 }
 
-/// The camera's own clock, held against arrivals.
+/// The camera's own clock, compared with the times of arrival.
 #[derive(Debug, PartialEq, Serialize)]
 pub(super) struct Clock {
     /// `right`, `jumps`, `stands-still`, `runs-wrong`.
     pub(super) state: &'static str,
     pub(super) jumps: Option<u32>,
-    /// Times as fast as time.
+    /// The speed of the clock as a multiple of real time.
     pub(super) speed: Option<f64>,
 }
 
-/// What a program reads.
+/// The report for programs.
 #[derive(Serialize)]
 pub(super) struct ForPrograms<'a> {
     easysight: &'static str,
@@ -103,17 +103,17 @@ struct QuirkLine {
 }
 
 impl Report {
-    /// What is odd.
+    /// Returns the oddities of the stream.
     pub(super) fn quirks(&self) -> Vec<Quirk> {
         Quirk::of(&self.record, self.captured.as_ref().ok())
     }
 
-    /// What the decoder said; none where nothing was decoded.
+    /// The messages of the decoder. None if nothing was decoded.
     pub(super) fn evidence(&self) -> Option<&DecoderEvidence> {
         self.captured.as_ref().ok().map(Clip::evidence)
     }
 
-    /// 0 where the camera can be judged.
+    /// Returns the exit code. It is 0 if the camera can be judged.
     pub(super) fn exit_code(&self) -> u8 {
         match &self.captured {
             Ok(_) => exit::SUCCESS,
@@ -208,7 +208,8 @@ fn measured_facts(measured: &Measured) -> Facts {
     }
 }
 
-/// Of what ffmpeg read by itself, at the times that stand in it: the beginning, which is there in full.
+/// Adds the facts of a clip that ffmpeg read without this program, at the times in the clip. They are from the
+/// beginning, of which all pictures are kept.
 fn stamped_facts(facts: &mut Facts, clip: &Clip) {
     if clip.frames().len() > 1 {
         facts.declared_rate = clip.info().frame_rate;
@@ -224,7 +225,7 @@ fn stamped_facts(facts: &mut Facts, clip: &Clip) {
         .map(|frame| frame.timestamp.as_secs_f64())
         .collect();
     facts.keyframe_interval_s = match &*keyframes {
-        // Where every picture is one, the gaps are those of the pictures that were kept.
+        // If every picture is a keyframe, the gaps are those of the pictures that were kept.
         [first, second, ..] if keyframes.len() < clip.frames().len() => Some(second - first),
         _ => None,
     };

@@ -1,4 +1,5 @@
-//! A check for people: the steps, the stream's facts, what the decoder said, the verdict and what to do.
+//! The table of a check for people: the steps, the stream's facts, the messages of the decoder, the verdict and
+//! the advice.
 
 use std::fmt::Write;
 
@@ -8,7 +9,7 @@ use easysight_capture::StepKind;
 use super::report::{Clock, Facts, Report, advice_words, quirk_words, reason_words};
 use crate::{language::Language, listing};
 
-/// All of it.
+/// Makes the whole text.
 pub(super) fn of(report: &Report, language: Language) -> String {
     let say = |en: &'static str, zh: &'static str| if language == Language::En { en } else { zh };
     let mut text = format!("easysight {}: {}\n", env!("CARGO_PKG_VERSION"), listing::plain(&report.source));
@@ -88,7 +89,7 @@ const fn title(kind: StepKind, language: Language) -> &'static str {
     }
 }
 
-/// What is known, with names.
+/// Names the known facts.
 fn facts(facts: &Facts, language: Language) -> Vec<(&'static str, String)> {
     let say = |en: &'static str, zh: &'static str| if language == Language::En { en } else { zh };
     let mut rows = Vec::new();

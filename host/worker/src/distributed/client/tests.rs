@@ -68,7 +68,7 @@ async fn paths_come_after_the_prefix_and_the_token_goes_with_them() {
 
 #[tokio::test]
 async fn each_refusal_has_its_kind() {
-    /// The node's id says how it is met.
+    /// The node's id tells the status and the kind of the refusal.
     async fn refuse(Path(id): Path<String>) -> (StatusCode, Json<Problem>) {
         let (status, slug) = id.split_once('.').unwrap();
         let status: u16 = status.parse().unwrap();
@@ -104,7 +104,7 @@ async fn an_answer_that_is_none_is_no_answer() {
     assert!(matches!(&error, CallError::Unreachable { .. }) && error.may_pass(), "{error}");
     let error = client(&url, "n1").heartbeat(&beat(), ANSWER).await.unwrap_err();
     assert!(matches!(error, CallError::Unreachable { .. }));
-    // A port that nobody listens on.
+    // A port on which no process listens.
     let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let error = client(&format!("http://{gone}"), "n1").heartbeat(&beat(), ANSWER).await.unwrap_err();
     assert!(error.to_string().contains(&gone.to_string()), "{error}");

@@ -12,10 +12,10 @@ use tokio::{
 use super::*;
 use crate::distributed::tests::settings;
 
-/// Answers one connection after the other with what the script has for it, byte by byte.
+/// A server that sends the answers of a script byte by byte, one for each connection.
 pub(crate) struct Script {
     url: String,
-    /// The range that each request asked for.
+    /// The range that each request had.
     asked: Arc<Mutex<Vec<Option<String>>>>,
     server: JoinHandle<()>,
 }
@@ -65,7 +65,7 @@ impl Script {
     }
 }
 
-/// An answer of which only `sent` bytes of the body come before the connection is cut.
+/// An answer whose connection is closed after `sent` bytes of the body.
 fn answer(status: &str, more: &str, body: &[u8], sent: usize) -> Vec<u8> {
     let length = body.len();
     let head = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n{more}\r\n");
@@ -85,14 +85,15 @@ fn range(from: usize) -> Option<String> {
     Some(format!("bytes={from}-"))
 }
 
-/// More than one buffer's worth.
+/// More bytes than one buffer holds.
 fn component() -> (Vec<u8>, Digest) {
     let bytes: Vec<u8> = (0..300_000_u32).map(|n| (n % 251) as u8).collect();
     let digest = Digest::of(&bytes);
     (bytes, digest)
 }
 
-/// Fetches by a script, with what a former life left; answers what was asked and what is there then.
+/// Downloads from a script, with the part that a former process left. Returns the ranges that were requested and
+/// the files that exist then.
 async fn fetch(
     answers: Vec<Vec<u8>>,
     left: Option<&[u8]>,
@@ -157,7 +158,7 @@ async fn what_is_there_to_the_last_byte_is_taken_as_it_is() {
     let (fetched, asked, _) = fetch(vec![beyond()], Some(&bytes)).await;
     fetched.unwrap();
     assert_eq!(asked, [range(bytes.len())]);
-    // As long, and damaged.
+    // The file has the right length, but is damaged.
     let mut damaged = bytes.clone();
     damaged[5] ^= 1;
     let (fetched, asked, _) = fetch(vec![beyond(), whole(&bytes)], Some(&damaged)).await;

@@ -1,4 +1,4 @@
-//! Plugins that several jobs want at a time.
+//! Plugins that several jobs need at the same time.
 
 use easysight_protocol::KeySignature;
 use easysight_trust::SecretKey;
@@ -10,7 +10,7 @@ use crate::distributed::{
     tests::sandbox,
 };
 
-/// Bytes that are no plugin: loading ends before anything is compiled.
+/// Bytes that are no plugin, so that loading ends before anything is compiled.
 const BYTES: &[u8] = b"no component";
 
 fn cache(script: &Script, dir: &std::path::Path) -> PluginCache {
@@ -100,7 +100,7 @@ async fn the_one_that_was_not_used_for_longest_makes_room() {
     };
     let digest = |n: usize| Digest::of(&n.to_le_bytes());
     let start = Instant::now();
-    // The oldest of all still loads.
+    // The oldest plugin of all is still loading.
     let mut slots: HashMap<_, _> =
         (0..MAX_LOADED).map(|n| (digest(n), slot(n > 0, start + Duration::from_secs(n as u64)))).collect();
     make_room(&mut slots);

@@ -1,4 +1,4 @@
-//! A master for tests: tells what it was asked, and answers as it is told.
+//! A fake master: records its requests, and answers as the tests set.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -24,19 +24,19 @@ use super::SOON;
 
 const LEASE_MS: u64 = 1_000;
 
-/// What the master was asked.
+/// A request to the master.
 #[derive(Debug)]
 pub(super) enum Call {
     Register(RegisterRequest),
     Heartbeat(HeartbeatRequest),
     Lease(LeaseRequest),
-    /// Also what it then refuses or leaves unanswered.
+    /// All results that were sent, including those that the master then refuses or does not answer.
     Results(Vec<JobResult>),
     Unregister(String),
     Component,
 }
 
-/// How a kind of call is met.
+/// How requests of a kind are answered.
 #[derive(Clone, Copy)]
 enum Mood {
     Refuse(u16, &'static str),
@@ -90,12 +90,12 @@ impl FakeMaster {
         Self { url, desk, calls, server }
     }
 
-    /// The next poll is given these.
+    /// Sets the answer to the next poll.
     pub(super) fn offer(&self, plans: Vec<JobPlan>, jobs: Vec<LeasedJob>) {
         self.desk.orders.lock().offers.push_back((plans, jobs));
     }
 
-    /// What it has; whoever wants another component waits for ever.
+    /// Makes a component available. A request for any other component is never answered.
     pub(super) fn publish(&self, digest: String, component: Vec<u8>) {
         self.desk.orders.lock().components.insert(digest, component);
     }
@@ -120,7 +120,7 @@ impl FakeMaster {
         self.desk.orders.lock().revoked.insert(job);
     }
 
-    /// No batch with a result of this job is taken.
+    /// Refuses every batch with a result of this job.
     pub(super) fn abhor(&self, job: JobId) {
         self.desk.orders.lock().abhorred.insert(job);
     }
@@ -129,7 +129,7 @@ impl FakeMaster {
         timeout(SOON, self.calls.recv()).await.expect("the node does not call").unwrap()
     }
 
-    /// Passes over calls up to one that is as wanted.
+    /// Skips requests up to the first one that is wanted.
     pub(super) async fn until(&mut self, mut wanted: impl FnMut(&Call) -> bool) -> Call {
         loop {
             let call = self.next().await;
@@ -139,7 +139,7 @@ impl FakeMaster {
         }
     }
 
-    /// The next results that are taken.
+    /// Returns the next results that the master accepts.
     pub(super) async fn results(&mut self) -> Vec<JobResult> {
         loop {
             let abhorred = self.desk.orders.lock().abhorred.clone();
@@ -176,7 +176,7 @@ pub(super) fn job(source: &str) -> LeasedJob {
     }
 }
 
-/// The kind of failure that a result tells of.
+/// Returns the kind of a result's failure.
 pub(super) fn failed(result: &JobResult) -> &str {
     match &result.outcome {
         JobOutcome::Failed { failure } => &failure.kind,
@@ -185,7 +185,7 @@ pub(super) fn failed(result: &JobResult) -> &str {
 }
 
 impl Desk {
-    /// Notes a call; answers it in bad moods.
+    /// Records a request. Returns or delays the answer if one is set for this kind.
     async fn met(&self, what: &'static str, call: Call) -> Option<Response> {
         let mood = {
             let mut orders = self.orders.lock();
@@ -195,7 +195,7 @@ impl Desk {
             }
             mood
         };
-        // After a test's end nobody listens.
+        // After the end of a test nobody receives requests.
         self.calls.send(call).ok();
         match mood? {
             Mood::Refuse(status, slug) | Mood::RefuseOnce(status, slug) => Some(refusal(status, slug)),
@@ -227,7 +227,7 @@ async fn leases(State(desk): State<Arc<Desk>>, Json(request): Json<LeaseRequest>
     if let Some(refused) = desk.met("leases", Call::Lease(request)).await {
         return refused;
     }
-    // Empty answers come at once: the node must not take that for an invitation.
+    // Empty answers are sent at once. The node must not poll again immediately.
     let (plans, jobs) = desk.orders.lock().offers.pop_front().unwrap_or_default();
     Json(LeaseAnswer { lease: LeaseToken::fresh(), lease_ms: LEASE_MS, plans, jobs }).into_response()
 }
@@ -259,7 +259,7 @@ async fn unregister(
     refused.unwrap_or_else(|| StatusCode::NO_CONTENT.into_response())
 }
 
-/// Components never come.
+/// Serves a component. If the component is not published, the request is never answered.
 async fn component(State(desk): State<Arc<Desk>>, Path(digest): Path<String>) -> Response {
     desk.met("component", Call::Component).await;
     let bytes = desk.orders.lock().components.get(&digest).cloned();
