@@ -1,7 +1,7 @@
 //! The current time, measured and not only read from the machine's clock. Machines' clocks are set wrong and
 //! corrected again: by an empty battery, by hand, by a time server. Between two readings the elapsed time is
-//! measured. If the machine's clock differs from it, the clock stepped. A step is believed only once the clock has
-//! stayed there for a while. A clock that steps back to where it was is believed at once.
+//! measured. If the machine's clock advanced by a different time, it stepped. A step is believed only once the clock
+//! has kept its new time for a while. A clock that steps back to its former time is believed at once.
 
 use std::{sync::LazyLock, time::Instant};
 
@@ -13,11 +13,11 @@ use uuid::{ContextV7, Timestamp, Uuid};
 /// How far a clock may differ from the measured time, in milliseconds: clocks are slewed, and machines sleep
 /// briefly.
 const TOLERANCE_MS: i64 = 2_000;
-/// How long a clock must stay where it stepped to before it is believed, in milliseconds.
+/// How long a clock must keep its new time after a step before it is believed, in milliseconds.
 const HOLD_MS: i64 = 30_000;
 
 /// A measured clock. Times are in milliseconds. `wall` is the machine's clock, since 1970. `elapsed` is the
-/// measured time, since any beginning.
+/// measured time since an arbitrary start.
 #[derive(Debug, Default)]
 pub(crate) struct MeasuredClock {
     /// When both agreed last.

@@ -95,7 +95,7 @@ impl Pictures {
         self.dir.join(format!("{digest}.{SUFFIX}"))
     }
 
-    /// Stores a picture, completely or not at all. Returns false if it existed already; its age starts anew then.
+    /// Stores a picture, completely or not at all. Returns false if it existed already. Then its age starts again.
     pub(crate) fn put(&self, digest: Digest, bytes: &[u8]) -> Result<bool, PutError> {
         let found = Digest::of(bytes);
         if found != digest {

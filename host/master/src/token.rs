@@ -94,7 +94,7 @@ async fn carry_out(store: &Store, matches: &ArgMatches) -> anyhow::Result<()> {
 }
 
 /// Refuses to count days by a clock that is behind: the token would expire once the clock is corrected. A clock
-/// that is ahead looks like a long pause of the master; masters correct the tokens that such a clock made.
+/// that is ahead looks like a long pause of the master. Masters correct the tokens that such a clock made.
 async fn check_clock(store: &Store) -> anyhow::Result<()> {
     let Some(written) = store.written_at().await?.and_then(DateTime::from_timestamp_millis) else {
         return Ok(());

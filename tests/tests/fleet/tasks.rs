@@ -180,7 +180,7 @@ async fn an_idempotency_key_makes_one_run_and_overrides_are_of_the_run() {
         let plan = &lease["plans"][lease["jobs"][at]["plan"].as_u64().unwrap() as usize];
         plan["plugins"].as_array().unwrap().iter().find(|one| one["diagnoses"][0] == "brightness").unwrap()["config"]["dark_p95"].clone()
     };
-    // The urgent job comes first.
+    // The urgent job is the first one.
     assert_eq!((config(0).as_f64(), config(1).as_f64()), (Some(33.0), Some(50.0)));
 }
 

@@ -118,7 +118,7 @@ pub(super) async fn submit(
     let definition = TaskRequest {
         id: None,
         name: "submission".into(),
-        // A submission has no camera. The source takes its place.
+        // A submission has no camera. The source replaces it.
         cameras: vec![source],
         groups: Vec::new(),
         diagnoses: request.diagnoses,

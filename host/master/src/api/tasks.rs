@@ -37,7 +37,7 @@ pub(super) async fn list(
 }
 
 /// Creates a task. Its configuration must be valid by the schemas of the active plugins. If a camera, a plugin or a
-/// node with the labels is missing, the task is created and waits; `waits_for` says for what.
+/// node with the labels is missing, the task is created and waits. `waits_for` lists what is missing.
 #[utoipa::path(post, path = "/api/v1/diagnosis/tasks", tag = "tasks", request_body = TaskRequest,
     responses((status = 201, body = Task), (status = 409, body = Problem), (status = 422, body = Problem),
         (status = "default", body = Problem)))]

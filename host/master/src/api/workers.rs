@@ -72,7 +72,7 @@ pub(super) async fn register(
     }
 }
 
-/// Takes a node's heartbeat and renews the leases of the jobs that it holds.
+/// Receives a node's heartbeat and renews the leases of the jobs that the node holds.
 #[utoipa::path(post, path = "/api/v1/diagnosis/workers/{node_id}/heartbeat", tag = "worker protocol",
     request_body = HeartbeatRequest,
     responses((status = 200, body = HeartbeatAnswer), (status = 404, description = "Register again", body = Problem),
@@ -175,7 +175,7 @@ pub(super) async fn lease(
     }
 }
 
-/// Takes results of a node. Each result is recorded once, however often it is sent.
+/// Records results of a node. Each result is recorded once, even if it is sent several times.
 #[utoipa::path(post, path = "/api/v1/diagnosis/workers/{node_id}/results", tag = "worker protocol",
     request_body = ResultsRequest,
     responses((status = 200, body = ResultsAnswer), (status = "default", body = Problem)))]

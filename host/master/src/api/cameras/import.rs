@@ -30,7 +30,7 @@ const MAX_TOLD: usize = 1_000;
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(in super::super) struct ImportQuery {
-    /// If true, nothing is written, and the answer says line by line what would be done.
+    /// If true, nothing is written. The answer lists what would be done with each line.
     #[serde(default)]
     dry_run: bool,
 }
