@@ -1,4 +1,4 @@
-//! `easysight camera check` as a person runs it whose camera misbehaves.
+//! `easysight camera check`, as a person runs it on a camera that misbehaves.
 
 #![cfg(test)]
 
@@ -11,7 +11,7 @@ use easysight_cameras::{Camera, Kind, Media, PASSWORD, Row, Told, USER, Way, htt
 use programs::{has_ffmpeg, program};
 use serde_json::Value;
 
-/// Secrets beside the password: of a path, of a query, of where a camera sends on.
+/// Secrets other than the password: in a path, in a query, in the address of a redirect.
 const OTHERS: [&str; 3] = ["p4thword", "t0kenword", "m0vedword"];
 
 fn media() -> Option<Arc<Media>> {
@@ -22,12 +22,12 @@ fn media() -> Option<Arc<Media>> {
     Some(Arc::new(Media::make().unwrap()))
 }
 
-/// A camera of the bench by its name.
+/// Returns a camera of the bench by its name.
 fn row(name: &str) -> Row {
     rows::all().into_iter().find(|row| row.name == name).unwrap()
 }
 
-/// Runs it while the camera is served.
+/// Runs the command while the camera is served.
 async fn check(words: &[&str]) -> (i32, String, Output) {
     let mut command = program("easysight");
     command.args(["camera", "check", "--timeout", "6", "--span", "2"]).args(words);
@@ -71,7 +71,7 @@ async fn a_camera_is_told_of_step_by_step_to_people_and_to_programs() {
     ] {
         assert!(steps.contains(&step), "{step}: {steps:?}");
     }
-    // The way that was asked for is the only one that is tried.
+    // Only the requested transport is tried.
     let (code, shown, _) = check(&["--lang", "en", "--rtsp-transport", "tcp", &camera.url]).await;
     assert_eq!(code, 1, "{shown}");
     assert!(shown.contains("[server-error]") && !shown.contains("client_port="), "{shown}");
@@ -89,7 +89,7 @@ async fn what_a_camera_lacks_and_what_this_machine_lacks_are_told_apart() {
     assert!(code == 2 && shown.contains("not encoded") && !shown.contains(PASSWORD), "{shown}");
 }
 
-/// What a server makes of a request that it wants to quote.
+/// Answers a request, and quotes its path and credentials in every possible place.
 fn quoting(request: &http::Request, _: &Media) -> http::Answer {
     let quoted = format!("{} {} {USER}:{PASSWORD}", request.path, request.authorization);
     match (request.path.as_str(), request.authorization.as_str()) {
@@ -101,7 +101,7 @@ fn quoting(request: &http::Request, _: &Media) -> http::Answer {
     }
 }
 
-/// The same over RTSP.
+/// Quotes a request in the same way, over RTSP.
 fn quoting_rtsp(habits: &mut rtsp::Habits) {
     habits.asks = &[Way::Basic];
     habits.answers = |request, answer| {
@@ -135,7 +135,7 @@ async fn no_secret_is_shown_wherever_it_stands_and_whatever_a_camera_quotes() {
                 let words = [&["--format", format, &camera.url], verbose].concat();
                 let (_, shown, _) = check(&words).await;
                 assert!(shown.contains("***@"), "{shown}");
-                // Also as Basic has it.
+                // The Base64 form of user and password, as in the header of Basic authentication.
                 let basic = "YWRtaW46czNjcmV0d29yZA";
                 for secret in OTHERS.iter().chain(&[PASSWORD, basic]) {
                     assert!(!shown.contains(secret), "{secret}: {shown}");

@@ -1,4 +1,4 @@
-//! What is handed to those who keep servers running must at least be well formed.
+//! The systemd units in `deploy/` must be well formed.
 #![cfg(test)]
 
 use std::{
@@ -10,7 +10,7 @@ use std::{
 const UNITS: [&str; 3] =
     ["easysight-master.service", "easysight-worker.service", "easysight-worker@.service"];
 
-/// False, said loudly, where systemd is missing.
+/// False if systemd is missing. Prints this.
 fn has_systemd() -> bool {
     let there = Command::new("systemd-analyze").arg("--version").stdout(Stdio::null()).status();
     let there = there.is_ok_and(|status| status.success());
@@ -20,19 +20,19 @@ fn has_systemd() -> bool {
     there
 }
 
-/// A unit as it is handed out.
+/// Returns the text of a unit in `deploy/`.
 fn unit(name: &str) -> String {
     let units = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("deploy/systemd");
     fs::read_to_string(units.join(name)).unwrap()
 }
 
-/// What systemd says against a unit, beside what it says of those of this machine.
+/// Returns the complaints of systemd about a unit, without those about the units of this machine.
 fn complaints(name: &str, text: &str) -> Vec<String> {
     let dir = tempfile::tempdir().unwrap();
-    // A template is looked at as one of its instances.
+    // A template is checked as one of its instances.
     let name = name.replace('@', "@gate");
     let file = dir.path().join(&name);
-    // The programs are not installed here.
+    // The programs are not installed on this machine.
     let here: Vec<_> = text
         .lines()
         .map(|line| if line.starts_with("ExecStart=") { "ExecStart=/bin/true" } else { line })
@@ -88,7 +88,7 @@ fn the_units_expose_little() {
     for name in UNITS {
         let file = dir.path().join(name.replace('@', "@gate"));
         fs::write(&file, unit(name)).unwrap();
-        // Tenths of systemd's exposure level, at which it says OK.
+        // The threshold is in tenths of systemd's exposure level. systemd rates this level as OK.
         let mut analyze = Command::new("systemd-analyze");
         analyze.args(["security", "--offline=yes", "--threshold=25", "--no-pager"]).arg(&file);
         let judged = analyze.output().unwrap();

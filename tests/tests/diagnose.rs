@@ -33,7 +33,7 @@ fn lines(output: &Output) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// Status by diagnosis, of one source.
+/// Returns the status of a diagnosis of one source.
 fn status(lines: &[Value], diagnosis: &str) -> String {
     let line = lines.iter().find(|line| line["diagnosis"] == diagnosis).unwrap();
     line["status"].as_str().unwrap_or("none").to_owned()
@@ -59,10 +59,10 @@ fn healthy_cameras_raise_no_alarm() {
     arguments.extend(files.iter().map(|file| file.as_os_str()));
     let output = easysight(&cache, &arguments);
     let lines = lines(&output);
-    // A line for each diagnosis of each clip, whichever diagnoses there are.
+    // Each diagnosis of each clip has one line, however many diagnoses there are.
     assert_eq!(lines.len() % files.len(), 0);
     assert!(lines.len() >= 2 * files.len());
-    // Not every camera draws a clock.
+    // The clips may show no clock, so `clock` may be inconclusive.
     let has_no_clock =
         |line: &&Value| line["diagnosis"] == "clock" && line["failure"]["kind"] == "inconclusive";
     for line in lines.iter().filter(|line| !has_no_clock(line)) {
@@ -84,7 +84,7 @@ fn dark_bright_and_frozen_are_told_apart_from_healthy() {
         ("frozen", "loop=loop=-1:size=1:start=0,setpts=N/25/TB,trim=0:5", "normal", "error"),
     ] {
         let file = make_clip(dir.path(), &format!("{name}.mp4"), filter);
-        // A test picture is no camera's: what else is to be said of it is not asked.
+        // Other diagnoses are not run, because a test picture is not the picture of a camera.
         let arguments = ["--format", "jsonl", "--diagnosis", "brightness", "--diagnosis", "freeze"];
         let arguments: Vec<&OsStr> = arguments.iter().map(OsStr::new).chain([file.as_os_str()]).collect();
         let output = easysight(dir.path(), &arguments);
@@ -129,7 +129,7 @@ fn a_folder_of_clips_becomes_a_table_of_what_is_wrong() {
     assert_eq!(row("c-torn.mp4")[1], "failed");
     assert!(!table.contains("notes.txt"), "{table}");
     assert_eq!(output.status.code(), Some(2), "one of them could not be read");
-    // Everything on demand: two diagnoses of each of the three.
+    // `--all` prints every finding: two diagnoses of each of the three clips.
     let whole = String::from_utf8(run(&["--all"]).stdout).unwrap();
     assert_eq!(whole.lines().filter(|line| line.contains(".mp4")).count(), 6, "{whole}");
 }
@@ -143,7 +143,7 @@ fn a_line_has_what_programs_rely_on_and_is_the_same_every_time() {
     let file = make_clip(dir.path(), "a.mp4", "null");
     let arguments = ["--format", "jsonl", "--native-check", "--exit-zero"];
     let arguments: Vec<&OsStr> = arguments.iter().map(OsStr::new).chain([file.as_os_str()]).collect();
-    // The second run has an empty cache, the third a full one.
+    // The second run has an empty cache, and the third run a full one.
     let caches = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let runs: Vec<Vec<Value>> = [0, 1, 1]
         .into_iter()
@@ -153,13 +153,13 @@ fn a_line_has_what_programs_rely_on_and_is_the_same_every_time() {
             let mut lines = lines(&output);
             for line in &mut lines {
                 let mut keys: BTreeSet<&str> = line.as_object().unwrap().keys().map(String::as_str).collect();
-                // Only where it follows from another finding.
+                // This key is present only if the finding is a consequence of another one.
                 keys.remove("consequence_of");
                 let wanted = "source diagnosis status score metric threshold message metrics fuel compute_ms decode_ms plugin digest";
                 assert_eq!(keys, wanted.split(' ').collect());
                 assert!(line["fuel"].as_u64().unwrap() > 1_000);
                 assert!(line["compute_ms"].as_f64().unwrap() > 0.0);
-                // Times differ; all else must not.
+                // Times differ between runs. Everything else must be equal.
                 line["compute_ms"] = Value::Null;
                 line["decode_ms"] = Value::Null;
             }
@@ -176,7 +176,7 @@ fn what_a_diagnosis_says_depends_on_no_other_one() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
-    // Twelve frames a second: none of them falls on the times at which most diagnoses want one.
+    // At twelve frames per second no frame is at the times that most diagnoses request.
     let file = make_clip(dir.path(), "a.mp4", "fps=12");
     let cache = compiled_code(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let said = |diagnosis: Option<&str>| {
@@ -185,7 +185,7 @@ fn what_a_diagnosis_says_depends_on_no_other_one() {
         arguments.push(file.as_os_str());
         let mut lines = lines(&easysight(&cache, &arguments));
         for line in &mut lines {
-            // Times differ, and a cause is told of those that are judged together.
+            // Times differ, and a consequence needs the other diagnosis to be judged together.
             for key in ["compute_ms", "decode_ms", "consequence_of"] {
                 line.as_object_mut().unwrap().remove(key);
             }

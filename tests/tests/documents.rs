@@ -1,4 +1,5 @@
-//! The documents of this repository: what they point at is there, and both languages point at the same.
+//! Checks the documents of this repository: their links lead to existing files, and both languages have the same
+//! links.
 
 #![cfg(test)]
 
@@ -8,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Where what `docs/architecture.md` names may lie; names without a folder are of any of these.
+/// The folders of files that `docs/architecture.md` names. A name without a folder may be in any of them.
 const ROOMS: &[&str] = &[
     "",
     "host/master/src",
@@ -26,7 +27,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// All documents, from the top and from the folders that have some.
+/// Returns all documents, from the root and from the folders that have some.
 fn documents() -> Vec<PathBuf> {
     let folders =
         ["", "docs", "docs/decisions", "deploy", "sdk", "sdk/c", "sdk/javascript", "sdk/python", "training"];
@@ -35,12 +36,12 @@ fn documents() -> Vec<PathBuf> {
     documents.filter(|path| path.extension().is_some_and(|ending| ending == "md")).collect()
 }
 
-/// The text between each pair of `open` and `close`.
+/// Returns the text between each pair of `open` and `close`.
 fn between<'a>(text: &'a str, open: &'a str, close: &'a str) -> impl Iterator<Item = &'a str> {
     text.split(open).skip(1).filter_map(move |rest| Some(rest.split_once(close)?.0))
 }
 
-/// What is written as code outside of blocks.
+/// Returns the text of inline code, outside of code blocks.
 fn code(document: &str) -> BTreeSet<String> {
     let lines = document.lines().filter(|line| !line.starts_with("```"));
     let spans = lines.flat_map(|line| line.split('`').skip(1).step_by(2));
@@ -83,7 +84,7 @@ fn every_document_of_the_folder_docs_is_there_in_both_languages() {
     }
 }
 
-/// A file that is moved or renamed takes its place in the text with it.
+/// If a file is moved or renamed, its name in the text must change too.
 #[test]
 fn every_file_that_the_architecture_names_is_there() {
     let text = fs::read_to_string(root().join("docs/architecture.md")).unwrap();

@@ -1,6 +1,6 @@
-//! Plugins in Python, JavaScript and C: each example and each template is built with the real tools and
-//! judges real clips. The tools come from `cargo xtask test`; where they are missing a test skips and says
-//! so, but not in continuous integration.
+//! Plugins in Python, JavaScript and C. Each example and each template is built with the real tools and judges real
+//! clips. `cargo xtask test` installs the tools. If they are missing, a test prints that it skips; in continuous
+//! integration it fails.
 
 #![cfg(test)]
 
@@ -18,14 +18,14 @@ use programs::{has_ffmpeg, make_clip, program};
 use serde_json::Value;
 use wit_component::ComponentEncoder;
 
-/// What is left behind by tools beside sources, and would be taken for sources.
+/// Folders that tools leave next to sources. They are not copied.
 const NOT_SOURCES: [&str; 3] = ["build", "node_modules", "__pycache__"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// Where `cargo xtask test` puts the tools. None where they are not.
+/// Returns the path of a tool in the folder where `cargo xtask test` installs the tools. None if it is missing.
 fn tool(path: &str) -> Option<PathBuf> {
     let dir =
         env::var_os("EASYSIGHT_SDK_TOOLS").map_or_else(|| root().join("target/sdk-tools"), PathBuf::from);
@@ -33,7 +33,7 @@ fn tool(path: &str) -> Option<PathBuf> {
     found(tool.exists(), path).then_some(tool)
 }
 
-/// Says loudly that a test skips; in continuous integration it fails.
+/// Prints that a test skips if a tool is missing. In continuous integration it fails.
 fn found(there: bool, tool: &str) -> bool {
     if !there {
         assert!(env::var_os("CI").is_none(), "{tool} is missing; `cargo xtask test` installs it");
@@ -55,8 +55,8 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// A folder with a plugin as its author has it, made of `sdk/<language>/<source>`: the SDK and the contract
-/// in `vendor/`, placeholders filled in.
+/// Makes the folder of a plugin as its author has it, from `sdk/<language>/<source>`: the SDK and the contract are
+/// in `vendor/`, and placeholders are filled in.
 fn project(language: &str, source: &str, dir: &Path) {
     let sdk = root().join("sdk").join(language);
     let vendor = dir.join("vendor");
@@ -71,7 +71,7 @@ fn project(language: &str, source: &str, dir: &Path) {
         if path.is_file() {
             let text = fs::read_to_string(&path).unwrap();
             let text = text.replace("{{name}}", "gloom").replace("{{Title}}", "Gloom");
-            // Examples name the SDK where it is in the repository.
+            // Examples import the SDK from its place in the repository.
             fs::write(path, text.replace("'../../easysight.js'", "'./vendor/easysight.js'")).unwrap();
         }
     }
@@ -84,7 +84,7 @@ fn succeeds(command: &mut Command) {
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&said));
 }
 
-/// Builds a plugin's folder; none where the tools are missing.
+/// Builds the folder of a plugin. None if the tools are missing.
 fn build(language: &str, source: &str, dir: &Path) -> Option<Vec<u8>> {
     project(language, source, dir);
     let made = dir.join("build/made.wasm");
@@ -103,7 +103,7 @@ fn build(language: &str, source: &str, dir: &Path) -> Option<Vec<u8>> {
         "c" => {
             let clang = Command::new("clang-19").arg("--version").stdout(Stdio::null()).status();
             found(clang.is_ok(), "clang-19").then_some(())?;
-            // What its Makefile does but for the last step, which is done here.
+            // The steps of its Makefile except the last one, which is done below.
             let words = "--target=wasm32-wasi -O3 -msimd128 -mexec-model=reactor -Wall -Wextra -Werror \
                          -Wl,--strip-debug -I. -Ivendor diagnosis.c vendor/easysight.c vendor/settings.c vendor/no_wasi.c \
                          vendor/plugin.c vendor/plugin_component_type.o -o build/made.wasm";
@@ -120,7 +120,7 @@ fn build(language: &str, source: &str, dir: &Path) -> Option<Vec<u8>> {
     Some(fs::read(made).unwrap())
 }
 
-/// A plugin that was built, alone in its directory, and a place for compiled code and clips.
+/// A plugin that was built, alone in its directory, which also holds compiled code and clips.
 struct Bench {
     dir: tempfile::TempDir,
 }
@@ -145,7 +145,7 @@ impl Bench {
         command.env("XDG_CACHE_HOME", self.dir.path().join("cache")).output().unwrap()
     }
 
-    /// The one finding on a clip that `filter` makes of the test picture.
+    /// Returns the only finding on a clip that `filter` makes from the test picture.
     fn finding(&self, name: &str, filter: &str, config: &str) -> Value {
         let clip = make_clip(self.dir.path(), &format!("{name}.mp4"), filter);
         let finding = self.finding_on(&clip, config);
@@ -161,7 +161,7 @@ impl Bench {
         lines.into_iter().next().unwrap()
     }
 
-    /// The same clip gives the same finding for the same fuel, in a process of its own and from the cache.
+    /// Checks that the same clip gives the same finding for the same fuel, in a new process and from the cache.
     fn is_deterministic(&self, clip: &str) {
         let clip = self.dir.path().join(format!("{clip}.mp4"));
         let [first, second] = [(), ()].map(|()| {
@@ -175,7 +175,7 @@ impl Bench {
         assert_eq!(first, second);
     }
 
-    /// Settings that the plugin did not declare, or beyond their ranges, stop the run before it begins.
+    /// Checks that settings stop the run before it begins if they are undeclared or out of range.
     fn refuses(&self, clip: &str, config: &str, said: &str) {
         let output = self.diagnose(&self.dir.path().join(format!("{clip}.mp4")), config);
         let stderr = String::from_utf8_lossy(&output.stderr);
@@ -212,7 +212,7 @@ fn javascript_sees_light_that_swings() {
     assert_eq!(status(&flicker), ("warning", "swing_amplitude"));
     let rate = flicker["metrics"]["swing_rate"].as_f64().unwrap();
     assert!((1.5..=2.2).contains(&rate), "{rate}");
-    // A lamp that is dimmed once is no flicker.
+    // A lamp that is dimmed once does not flicker.
     let dimmed = bench.finding("dimmed", "eq=brightness='-0.1*gt(t,1.5)':eval=frame", "{}");
     assert_eq!(dimmed["status"], "normal");
     bench.is_deterministic("flicker");
@@ -245,7 +245,7 @@ fn templates_build_and_agree_with_each_other() {
         );
         let dark = bench.finding("dark", "lutyuv=y=16+(val-16)*0.12", "{}");
         assert_eq!(status(&dark), ("warning", "dark_share"), "{language}");
-        // The sample configuration is one, and its case lets a dark picture pass.
+        // The sample configuration is valid. With the configuration of its test case a dark picture is normal.
         let sample = fs::read_to_string(bench.dir.path().join("project/config.json")).unwrap();
         assert_eq!(bench.finding("sample", "null", &sample)["status"], "normal", "{language}");
         let lenient = r#"{"gloom": {"dark_luma": 10, "dark_share": 1}}"#;

@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: what the sandbox costs, what a check of a camera costs, what it costs to hand
-//! jobs out. All in an optimised build.
+//! `cargo xtask bench`: measures the costs of the sandbox, of a check of a camera, and of dispatching jobs. All
+//! builds are optimised.
 
 use std::process::ExitCode;
 
@@ -11,23 +11,23 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// `sandbox`, `suite`, `checks` or `dispatch`.
+    /// The benchmark: `sandbox`, `suite`, `checks` or `dispatch`.
     #[arg(value_enum, default_value_t = What::Sandbox)]
     what: What,
-    /// Handed to the benchmark; see `--help` behind `--`.
+    /// Arguments of the benchmark. Its help: `cargo xtask bench -- --help`.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     rest: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum What {
-    /// The sandbox against native code, and a clip against decoding.
+    /// The sandbox compared with native code, and a clip compared with decoding it.
     Sandbox,
-    /// Each standard plugin in a small and a large picture, against native code and decoding.
+    /// Each standard plugin on a small and a large picture, compared with native code and decoding.
     Suite,
-    /// A whole check of a camera, at several sizes and rates, against ffmpeg that only decodes.
+    /// A complete check of a camera, at several sizes and rates, compared with ffmpeg that only decodes.
     Checks,
-    /// A master under load: jobs a second, latency, a thousand nodes.
+    /// A master under load: jobs per second, latency, a thousand nodes.
     Dispatch,
 }
 

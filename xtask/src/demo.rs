@@ -1,5 +1,5 @@
-//! `cargo xtask demo`: a master, two workers and four cameras (healthy, dark, frozen, and one without
-//! a picture), or your own, worked with by the commands that you would use.
+//! `cargo xtask demo`: starts a master and two workers, and uses them with the commands that users run. The cameras
+//! are four synthetic ones (healthy, dark, frozen, and one without a picture), or your own.
 
 mod clips;
 mod render;
@@ -30,10 +30,10 @@ const REGISTER: Duration = Duration::from_secs(30);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Diagnose this camera or file instead of the synthetic ones; may be repeated.
+    /// Diagnose this camera or file instead of the synthetic cameras. May be repeated.
     #[arg(long, value_name = "URI")]
     source: Vec<String>,
-    /// End after the first run, instead of serving until Ctrl-C.
+    /// Exit after the first run. Without this flag the demo serves until Ctrl-C.
     #[arg(long)]
     once: bool,
 }
@@ -69,7 +69,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     easysight(url, &["task", "add", "--id", "demo", "--name", "All cameras of the demo", "--group", "demo"])?;
     fleet.await_workers()?;
-    // Its exit code says that something is not normal, which is what is wanted here.
+    // The exit code would report that a camera is not normal, which is expected here.
     easysight(url, &["task", "submit", "demo", "--wait", "--exit-zero"])?;
     easysight(url, &["worker", "list"])?;
     let told_apart = if synthetic { judge(url) } else { Ok(()) };
@@ -130,7 +130,7 @@ fn program(name: &str) -> PathBuf {
     workspace::target().join("debug").join(name)
 }
 
-/// Runs one of the commands that users run, and shows it.
+/// Runs a command that users run too, and shows it.
 fn easysight(url: &str, arguments: &[&str]) -> anyhow::Result<()> {
     let shown: Vec<String> = arguments.iter().map(|argument| easysight_address::masked(argument)).collect();
     eprintln!("$ easysight {}", shown.join(" "));
@@ -161,10 +161,10 @@ fn find_ffmpeg() -> anyhow::Result<()> {
     packages::install(&["ffmpeg"])
 }
 
-/// The synthetic cameras, and one that nobody answers for.
+/// Makes the synthetic cameras, and one that never answers.
 fn synthetic_cameras() -> anyhow::Result<Vec<(String, String)>> {
     let mut cameras = clips::synthesise()?;
-    // Port 9 discards what it is sent, where anything listens there at all.
+    // Port 9 is the discard port: either nothing listens there, or it discards everything.
     cameras.push(("absent".into(), "rtsp://127.0.0.1:9/live".into()));
     Ok(cameras)
 }
@@ -181,7 +181,7 @@ fn own_cameras(sources: &[String]) -> anyhow::Result<Vec<(String, String)>> {
     named.collect()
 }
 
-/// Whether each camera was found to be what it is.
+/// Checks that the finding of each camera matches its condition.
 fn judge(url: &str) -> anyhow::Result<()> {
     let results = get(url, "/api/v1/diagnosis/results?task_id=demo")?;
     let results = results.get("items").and_then(Value::as_array).context("no results")?;
@@ -190,8 +190,8 @@ fn judge(url: &str) -> anyhow::Result<()> {
     let abnormal = |camera: &str| -> Vec<String> {
         let of_camera = results.iter().filter(|one| text(one, "camera_id") == camera);
         let mut found: Vec<String> = of_camera
-            // What has no status could not be told, which is no fault of the camera; what follows from
-            // another finding is told with that one.
+            // A finding without a status is inconclusive, which is no fault of the camera. A consequence of another
+            // finding is not counted again.
             .filter(|one| !matches!(text(one, "status").as_str(), "" | "normal"))
             .filter(|one| text(one, "consequence_of").is_empty())
             .map(|one| text(one, "diagnosis"))

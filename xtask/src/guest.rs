@@ -1,5 +1,5 @@
-//! A toolchain for WebAssembly from Debian's packages: its rustc, the standard library built once
-//! from its sources, and rustup told where they are.
+//! Makes a toolchain for WebAssembly from Debian's packages: Debian's rustc, and the standard library, which is
+//! built once from its sources. The toolchain is registered with rustup.
 
 mod stubs;
 
@@ -19,9 +19,9 @@ use crate::{
     workspace,
 };
 
-/// Its name for rustup.
+/// The toolchain's name in rustup.
 const NAME: &str = "easysight-guest";
-/// Raised when this file lays things out differently.
+/// The version of the directory layout. Increase it if this file changes the layout.
 const LAYOUT: u32 = 1;
 const HOST: &str = "x86_64-unknown-linux-gnu";
 const PACKAGES: &[&str] = &["rustc-web", "cargo-web", "rust-web-src", "rust-web-llvm", "lld-22", "wasi-libc"];
@@ -29,7 +29,7 @@ const LLVM: &str = "/usr/lib/llvm-22/bin";
 const RUSTLIB: &str = "/usr/lib/rustlib";
 const WASI_LIBC: &str = "/usr/lib/wasm32-wasi";
 
-/// Makes the toolchain where it is not there, and gives its name.
+/// Makes the toolchain if it does not exist. Returns its name.
 pub(crate) fn prepare(targets: &[&str]) -> anyhow::Result<&'static str> {
     if !cfg!(all(target_arch = "x86_64", target_os = "linux")) {
         bail!("Debian's WebAssembly toolchain is set up on x86_64 only; use rustup's targets instead");
@@ -38,7 +38,7 @@ pub(crate) fn prepare(targets: &[&str]) -> anyhow::Result<&'static str> {
     let dir = workspace::user_data_dir()?.join(NAME);
     let parent = dir.parent().context("the data directory has no parent")?;
     fs::create_dir_all(parent)?;
-    // Two at a time would build the same; the second finds it done.
+    // Two processes would build the same toolchain. The second one waits and finds it complete.
     let lock = fs::File::create(parent.join(format!("{NAME}.lock")))?;
     lock.lock()?;
     let stamp = stamp(targets)?;
@@ -49,7 +49,7 @@ pub(crate) fn prepare(targets: &[&str]) -> anyhow::Result<&'static str> {
     link(&dir)
 }
 
-/// What the toolchain was made of.
+/// Returns what the toolchain is made of, to detect an outdated one.
 fn stamp(targets: &[&str]) -> anyhow::Result<String> {
     let rustc = output(command("/usr/bin/rustc", Path::new("/")).arg("-V"))?;
     let mut libc = command("dpkg-query", Path::new("/"));
@@ -57,7 +57,7 @@ fn stamp(targets: &[&str]) -> anyhow::Result<String> {
     Ok(format!("{} | wasi-libc {libc} | {} | layout {LAYOUT}", rustc.trim(), targets.join(" ")))
 }
 
-/// Tells rustup where it is, where there is a rustup.
+/// Registers the toolchain with rustup, if rustup exists.
 fn link(dir: &Path) -> anyhow::Result<&'static str> {
     if !is_there("rustup", "--version") {
         bail!(
@@ -74,7 +74,7 @@ fn link(dir: &Path) -> anyhow::Result<&'static str> {
     Ok(NAME)
 }
 
-/// Builds it beside its place and moves it there when it is whole.
+/// Builds the toolchain in a temporary directory, and moves it to its place when it is complete.
 fn build(targets: &[&str], parent: &Path, dir: &Path, stamp: &str) -> anyhow::Result<()> {
     eprintln!("building Rust's standard library for {} (some minutes, once)", targets.join(", "));
     let started = Instant::now();
@@ -93,7 +93,7 @@ fn build(targets: &[&str], parent: &Path, dir: &Path, stamp: &str) -> anyhow::Re
         spinner.finish_and_clear();
         eprintln!("  {target}: done after {} s", started.elapsed().as_secs());
     }
-    // Wrapper scripts name the final place; the stamp is last, so that half a toolchain has none.
+    // Wrapper scripts contain the final path. The stamp is written last, so that an incomplete toolchain has none.
     fs::write(sysroot.join("stamp"), stamp)?;
     if dir.exists() {
         fs::remove_dir_all(dir)?;
@@ -101,7 +101,8 @@ fn build(targets: &[&str], parent: &Path, dir: &Path, stamp: &str) -> anyhow::Re
     fs::rename(&sysroot, dir).with_context(|| format!("{}", dir.display()))
 }
 
-/// Programs and links, as rustc looks for them in a sysroot that will be at `place`.
+/// Makes the programs and links of a sysroot in the layout that rustc expects. The sysroot will be moved to
+/// `place`.
 fn lay_out(sysroot: &Path, place: &Path) -> anyhow::Result<()> {
     let host_bin = sysroot.join("lib/rustlib").join(HOST).join("bin");
     fs::create_dir_all(&host_bin)?;
@@ -127,7 +128,7 @@ fn lay_out(sysroot: &Path, place: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// An empty crate, for which cargo builds the standard library.
+/// Makes an empty crate, for which cargo builds the standard library.
 fn std_crate(work: &Path) -> anyhow::Result<PathBuf> {
     let dir = work.join("std");
     fs::create_dir_all(dir.join("src"))?;
@@ -143,7 +144,7 @@ fn build_std(target: &str, source: &Path, sysroot: &Path) -> anyhow::Result<()> 
     cargo.args(["-n", "10", "/usr/bin/cargo", "build", "--quiet", "--release", "--target", target]);
     cargo.args(["--target-dir", "target", "-Zbuild-std=std,panic_abort"]);
     cargo.env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO_TARGET_DIR").env_remove("CARGO");
-    // Bitcode, since a guest that asks for link-time optimisation wants it of the standard library too.
+    // Bitcode is needed, because guests with link-time optimisation use the bitcode of the standard library too.
     cargo.env("RUSTC_BOOTSTRAP", "1").env("RUSTC", "/usr/bin/rustc").env("RUSTFLAGS", "-Cembed-bitcode=yes");
     output(&mut cargo)?;
     let place = sysroot.join("lib/rustlib").join(target).join("lib");
@@ -158,7 +159,7 @@ fn build_std(target: &str, source: &Path, sysroot: &Path) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Debian's C library for WASI, with stand-ins for what it lacks.
+/// Adds Debian's C library for WASI, with stubs for missing functions.
 fn add_libc(target: &str, work: &Path, sysroot: &Path) -> anyhow::Result<()> {
     let place = sysroot.join("lib/rustlib").join(target).join("lib/self-contained");
     for file in ["crt1-command.o", "crt1-reactor.o", "libc.a"] {

@@ -1,5 +1,5 @@
-//! The tools that build plugins in Python, JavaScript and C, for the tests: in `target/sdk-tools`, in the
-//! versions that the templates of `sdk/` name.
+//! Installs the tools that build plugins in Python, JavaScript and C, for the tests. They are in
+//! `target/sdk-tools`, in the versions that the templates of `sdk/` name.
 
 use std::{fs, path::Path, path::PathBuf};
 
@@ -12,15 +12,15 @@ use crate::{
     workspace,
 };
 
-/// What C needs of Debian.
+/// Debian packages for C.
 const C: &[&str] = &["clang-19", "lld-19", "wasi-libc", "libclang-rt-19-dev-wasm32"];
 
-/// Where they are.
+/// Returns the directory of the tools.
 pub(crate) fn dir() -> PathBuf {
     workspace::target().join("sdk-tools")
 }
 
-/// Installs what is missing. Does all that it can before it says what it cannot.
+/// Installs missing tools. Tries all languages before it returns the errors.
 pub(crate) fn prepare() -> anyhow::Result<()> {
     let done = [c(), python(), javascript()];
     let failed: Vec<String> =
@@ -35,18 +35,18 @@ fn c() -> anyhow::Result<()> {
     packages::install(C).context("C")
 }
 
-/// An environment of its own with componentize-py.
+/// Makes a virtual environment with componentize-py.
 fn python() -> anyhow::Result<()> {
     let wanted = workspace::root().join("sdk/python/template/requirements.txt");
     environment(&dir().join("python"), &wanted).map(drop).context("Python")
 }
 
-/// An environment with the packages of a list; gives its Python.
+/// Makes a virtual environment with the packages of a list. Returns the path of its Python.
 pub(crate) fn environment(place: &Path, wanted: &Path) -> anyhow::Result<PathBuf> {
     once(place, &fs::read_to_string(wanted)?, || {
         let venv = || output(command("python3", &workspace::root()).args(["-m", "venv"]).arg(place));
         if venv().is_err() && packages::is_debian() {
-            // Debian's Python has them apart.
+            // Debian has a separate package for virtual environments.
             packages::install(&["python3-venv"])?;
         }
         venv()?;
@@ -57,7 +57,7 @@ pub(crate) fn environment(place: &Path, wanted: &Path) -> anyhow::Result<PathBuf
     Ok(place.join("bin/python"))
 }
 
-/// A folder of modules with componentize-js.
+/// Makes a folder of modules with componentize-js.
 fn javascript() -> anyhow::Result<()> {
     const LIBRARY: &str = "@bytecodealliance/componentize-js";
     let manifest = fs::read_to_string(workspace::root().join("sdk/javascript/template/package.json"))?;
@@ -71,7 +71,7 @@ fn javascript() -> anyhow::Result<()> {
         if !is_there("npm", "--version") && packages::is_debian() {
             packages::install(&["nodejs", "npm"])?;
         }
-        // A package of its own, or npm would look for one above.
+        // A manifest in this folder, or npm would use one in a parent folder.
         fs::write(place.join("package.json"), "{\"private\": true}")?;
         let mut npm = command("npm", &place);
         output(npm.args([
@@ -87,7 +87,7 @@ fn javascript() -> anyhow::Result<()> {
     .context("JavaScript")
 }
 
-/// Fills a directory, unless it was filled for the same wish before.
+/// Fills a directory, unless it was filled with the same content before.
 fn once(place: &Path, wish: &str, fill: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
     let stamp = place.join("stamp");
     if fs::read_to_string(&stamp).is_ok_and(|held| held == wish) {

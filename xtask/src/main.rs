@@ -26,15 +26,15 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Prepare this machine for building plugins. Called by the others as needed.
+    /// Prepare this machine to build plugins. Other commands do this if needed.
     Setup,
     /// Build the standard plugins into target/plugins.
     Plugins,
-    /// Run a master and two workers, and diagnose synthetic cameras or your own with them.
+    /// Run a master and two workers, and diagnose synthetic cameras or your own.
     Demo(demo::Arguments),
-    /// Format, lints and all tests, with all that they need.
+    /// Check the format, run the lints and all tests, and install everything that they need.
     Test(test::Arguments),
-    /// Measure what the sandbox costs.
+    /// Measure the costs of the sandbox, of checks and of dispatching jobs.
     Bench(bench::Arguments),
     /// Measure how well the diagnoses tell healthy pictures from faulty ones.
     Report(report::Arguments),

@@ -1,4 +1,4 @@
-//! Debian's packages, where the machine has them.
+//! Debian's packages, if the machine has a package manager for them.
 
 use std::path::Path;
 
@@ -6,12 +6,12 @@ use anyhow::bail;
 
 use crate::process::{command, is_there, output, run};
 
-/// True on Debian and what descends from it.
+/// True on Debian and its derivatives.
 pub(crate) fn is_debian() -> bool {
     is_there("dpkg-query", "--version") && is_there("apt-get", "--version")
 }
 
-/// Those that are not installed.
+/// Returns the packages that are not installed.
 pub(crate) fn missing<'a>(packages: &[&'a str]) -> Vec<&'a str> {
     let installed = |package: &&str| {
         let mut query = command("dpkg-query", Path::new("/"));
@@ -21,7 +21,7 @@ pub(crate) fn missing<'a>(packages: &[&'a str]) -> Vec<&'a str> {
     packages.iter().copied().filter(|package| !installed(package)).collect()
 }
 
-/// Installs what is missing.
+/// Installs missing packages.
 pub(crate) fn install(packages: &[&str]) -> anyhow::Result<()> {
     let missing = missing(packages);
     if missing.is_empty() {

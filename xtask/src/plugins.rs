@@ -1,4 +1,4 @@
-//! `cargo xtask plugins`: builds the standard plugins and puts them where programs find them.
+//! `cargo xtask plugins`: builds the standard plugins and copies them to the directory where programs find them.
 
 use std::{
     fs,
@@ -13,12 +13,12 @@ use crate::{
     setup, workspace,
 };
 
-/// Where the guests' workspace is.
+/// Returns the directory of the guests' workspace.
 pub(crate) fn workspace_dir() -> PathBuf {
     workspace::root().join("plugins")
 }
 
-/// Builds all standard plugins; answers with the directory that holds them.
+/// Builds all standard plugins. Returns the directory that contains them.
 pub(crate) fn build() -> anyhow::Result<PathBuf> {
     setup::run()?;
     run(fresh_cargo(&workspace_dir()).args(["build", "--release"]))?;
@@ -31,7 +31,7 @@ pub(crate) fn build() -> anyhow::Result<PathBuf> {
         place(&built.join(&file), &dir.join(&file))?;
         names.push(file);
     }
-    // What is no longer built is no longer a standard plugin.
+    // A component that is no longer built is no longer a standard plugin.
     for entry in fs::read_dir(&dir)? {
         let path = entry?.path();
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -43,7 +43,7 @@ pub(crate) fn build() -> anyhow::Result<PathBuf> {
     Ok(dir)
 }
 
-/// The components of a directory that [`build`] filled.
+/// Lists the components of a directory that [`build`] filled.
 pub(crate) fn standard(dir: &Path) -> anyhow::Result<Vec<String>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(dir)? {
@@ -56,7 +56,7 @@ pub(crate) fn standard(dir: &Path) -> anyhow::Result<Vec<String>> {
     Ok(files)
 }
 
-/// Names of the libraries that are components.
+/// Lists the names of the libraries that are components.
 fn libraries() -> anyhow::Result<Vec<String>> {
     let mut cargo = fresh_cargo(&workspace_dir());
     let metadata = output(cargo.args(["metadata", "--no-deps", "--format-version", "1"]))?;
@@ -77,7 +77,7 @@ fn libraries() -> anyhow::Result<Vec<String>> {
     Ok(names)
 }
 
-/// Copies a component in one step, and only where it changed: a worker may be looking.
+/// Copies a component atomically, and only if it changed, because a worker may be reading the directory.
 fn place(from: &Path, to: &Path) -> anyhow::Result<()> {
     let bytes = fs::read(from).with_context(|| format!("{}", from.display()))?;
     if fs::read(to).is_ok_and(|held| held == bytes) {

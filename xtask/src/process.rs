@@ -1,4 +1,4 @@
-//! Running other programs.
+//! Runs other programs.
 
 use std::{
     ffi::OsStr,
@@ -8,19 +8,18 @@ use std::{
 
 use anyhow::{Context, bail};
 
-/// Variables with which one cargo tells the programs that it runs about itself; a cargo of another
-/// toolchain must not hear them.
+/// Variables that cargo sets for the programs that it runs. They must not reach a cargo of another toolchain.
 const OF_CARGO: &[&str] =
     &["RUSTUP_TOOLCHAIN", "RUSTC", "RUSTDOC", "CARGO", "RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"];
 
-/// A command that begins in a directory.
+/// Makes a command that starts in a directory.
 pub(crate) fn command(program: impl AsRef<OsStr>, dir: &Path) -> Command {
     let mut command = Command::new(program);
     command.current_dir(dir).stdin(Stdio::null());
     command
 }
 
-/// A cargo that chooses its toolchain by the directory that it begins in.
+/// Makes a cargo command that chooses its toolchain by its directory.
 pub(crate) fn fresh_cargo(dir: &Path) -> Command {
     let mut cargo = command("cargo", dir);
     for variable in OF_CARGO {
@@ -29,7 +28,7 @@ pub(crate) fn fresh_cargo(dir: &Path) -> Command {
     cargo
 }
 
-/// Runs a command to its end, with its output in view.
+/// Runs a command and waits for its end. Its output is visible.
 pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
     let shown = shown(command);
     let status = command.status().with_context(|| format!("`{shown}` does not start"))?;
@@ -39,7 +38,7 @@ pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs a command to its end and gives what it printed; its complaints go into the error.
+/// Runs a command and returns its standard output. The error contains the end of its standard error.
 pub(crate) fn output(command: &mut Command) -> anyhow::Result<String> {
     let shown = shown(command);
     let output = command.output().with_context(|| format!("`{shown}` does not start"))?;
@@ -52,7 +51,7 @@ pub(crate) fn output(command: &mut Command) -> anyhow::Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Whether a program can be started at all.
+/// True if a program can be started.
 pub(crate) fn is_there(program: &str, argument: &str) -> bool {
     let mut command = Command::new(program);
     command.arg(argument).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

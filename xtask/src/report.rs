@@ -1,4 +1,4 @@
-//! `cargo xtask report …`: how well the diagnoses tell healthy pictures from faulty ones.
+//! `cargo xtask report …`: measures how well the diagnoses tell healthy pictures from faulty ones.
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -10,19 +10,19 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Handed to the report: `accuracy …`, `cases …`, `footage …`; see `--help` behind `--`.
+    /// Arguments of the report: `accuracy …`, `cases …`, `footage …`. Its help: `cargo xtask report -- --help`.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     rest: Vec<String>,
 }
 
-/// Builds the report and tells where it is.
+/// Builds the report program and returns its path.
 pub(crate) fn program() -> anyhow::Result<PathBuf> {
     if !is_there("ffmpeg", "-version") && packages::is_debian() {
         packages::install(&["ffmpeg"])?;
     }
     let mut cargo = command("cargo", &workspace::root());
-    // Nothing is timed, and what is slow is optimised in every build. With the features of the whole
-    // workspace, so that nothing is built a second time for this.
+    // A debug build is sufficient: nothing is timed, and slow crates are optimised in every build. The build uses
+    // the features of the whole workspace, so that nothing is built a second time.
     process::run(cargo.args(["build", "--quiet", "--workspace", "--bin", "easysight-report"]))?;
     Ok(workspace::target().join("debug/easysight-report"))
 }

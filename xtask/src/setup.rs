@@ -1,5 +1,5 @@
-//! `cargo xtask setup`: makes sure that plugins can be built here. With rustup that is a matter of
-//! adding targets; where rustup cannot, Debian's packages bring a compiler for WebAssembly.
+//! `cargo xtask setup`: makes sure that this machine can build plugins. With rustup it adds targets. If rustup
+//! cannot do that, it uses a compiler for WebAssembly from Debian's packages.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -11,10 +11,10 @@ use crate::{
     workspace,
 };
 
-/// Targets of guests; the standard plugins use the first, other toolchains' habits want the rest.
+/// Targets of guests. The standard plugins use the first one; other toolchains need the rest.
 pub(crate) const TARGETS: &[&str] = &["wasm32-unknown-unknown", "wasm32-wasip1", "wasm32-wasip2"];
 
-/// Prepares this machine. Does nothing where it is prepared.
+/// Prepares this machine. Does nothing if it is prepared.
 pub(crate) fn run() -> anyhow::Result<()> {
     let choice = workspace::root().join("plugins").join("rust-toolchain.toml");
     if missing_targets().is_empty() {
@@ -37,7 +37,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     choose(&choice, Some(name))
 }
 
-/// Writes down which toolchain cargo shall use for plugins: none for the one that is used anyway.
+/// Writes the toolchain that cargo uses for plugins. None means the default toolchain.
 fn choose(file: &Path, toolchain: Option<&str>) -> anyhow::Result<()> {
     let failed = || format!("{}", file.display());
     let Some(name) = toolchain else {
@@ -53,7 +53,7 @@ fn choose(file: &Path, toolchain: Option<&str>) -> anyhow::Result<()> {
     fs::write(file, text).with_context(failed)
 }
 
-/// Those that the toolchain in use does not have.
+/// Returns the targets that the toolchain in use lacks.
 fn missing_targets() -> Vec<&'static str> {
     let mut rustc = command("rustc", &workspace::root());
     let Ok(sysroot) = output(rustc.args(["--print", "sysroot"])) else { return TARGETS.to_vec() };
@@ -62,7 +62,7 @@ fn missing_targets() -> Vec<&'static str> {
     TARGETS.iter().filter(there).copied().collect()
 }
 
-/// Asks rustup for them, for no longer than a slow line needs.
+/// Adds the targets with rustup, within a time that is long enough for a slow line.
 fn add_targets() -> anyhow::Result<()> {
     eprintln!("adding WebAssembly targets to the toolchain");
     let limit = Duration::from_secs(180).as_secs().to_string();

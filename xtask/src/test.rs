@@ -1,5 +1,5 @@
-//! `cargo xtask test`: everything that must hold before a change lands. Runs all steps even where an
-//! early one fails, and ends with one line that counts.
+//! `cargo xtask test`: checks everything that must hold before a change is merged. It runs all steps even if an
+//! early one fails, and its last line counts the results.
 
 use std::{
     io::{BufRead, BufReader},
@@ -15,8 +15,8 @@ use crate::{
     workspace,
 };
 
-/// What the tests start: a decoder, a real RTSP server, reverse proxies, a database server, an authority
-/// of their own.
+/// The programs that the tests start: a decoder, a real RTSP server, reverse proxies, a database server, and
+/// OpenSSL for a private certificate authority.
 const PACKAGES: &[&str] = &[
     "ffmpeg",
     "haproxy",
@@ -33,18 +33,18 @@ const PACKAGES: &[&str] = &[
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Only tests whose names contain this.
+    /// Only tests whose names contain this text.
     filter: Option<String>,
 }
 
-/// What the steps came to.
+/// The results of steps.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Count {
     passed: u64,
     failed: u64,
 }
 
-/// Steps that were taken so far.
+/// The steps until now.
 struct Steps {
     count: Count,
     failed: Vec<String>,
@@ -59,7 +59,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         eprintln!("TESTS WILL SKIP: {error:#}");
     }
     if let Err(error) = languages::prepare() {
-        // Continuous integration fails in those tests.
+        // These tests fail in continuous integration.
         eprintln!("TESTS OF PLUGINS IN OTHER LANGUAGES WILL SKIP: {error:#}");
     }
     let dir = plugins::build()?;
@@ -83,7 +83,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     } else {
         eprintln!("LINTS ARE NOT CHECKED: clippy is missing");
     }
-    // Together: what programs and tests have in common is built once, not once for each set of features.
+    // All in one build, so that code that programs and tests share is built once, not once for each set of
+    // features.
     let mut build = command("cargo", &root);
     steps.step("programs and tests", build.args(["build", "--workspace", "--bins", "--tests"]));
 
@@ -92,7 +93,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     tests.env("EASYSIGHT_PLUGINS_DIR", &dir).env("EASYSIGHT_BIN_DIR", workspace::target().join("debug"));
     tests.env("EASYSIGHT_SDK_TOOLS", languages::dir());
     if is_there("cargo-nextest", "--version") {
-        // Where the name belongs to a plugin's test, none here has it.
+        // If the filter names a test of a plugin, no test here matches.
         let none = if filter.is_empty() { "--no-tests=fail" } else { "--no-tests=pass" };
         tests.args(["nextest", "run", "--workspace", "--no-fail-fast", none]).args(filter);
     } else {
@@ -123,7 +124,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 }
 
 impl Steps {
-    /// A step that holds or does not.
+    /// Runs a step that passes or fails.
     fn step(&mut self, name: &str, command: &mut Command) {
         eprintln!("== {name}");
         match command.status() {
@@ -136,8 +137,8 @@ impl Steps {
         }
     }
 
-    /// A step that counts tests. One that fails without a failed test did not get that far; neither did one
-    /// without any test, unless a name was asked for that none here has.
+    /// Runs a step that counts tests. If the command fails without a failed test, the step itself failed. The same
+    /// holds if no test ran, unless a filter was given that no test here matches.
     fn tests(&mut self, name: &str, command: &mut Command, has_some: bool) {
         eprintln!("== {name}");
         match run_counted(command) {
@@ -163,7 +164,7 @@ impl Steps {
     }
 }
 
-/// Runs a command with its output in view, and adds up what test runners say at their end.
+/// Runs a command with visible output, and adds up the summaries of the test runners.
 fn run_counted(command: &mut Command) -> anyhow::Result<(Count, bool)> {
     let (reader, writer) = std::io::pipe()?;
     let mut child = command
@@ -172,7 +173,7 @@ fn run_counted(command: &mut Command) -> anyhow::Result<(Count, bool)> {
         .stderr(writer)
         .spawn()
         .context("the tests do not start")?;
-    // The command holds the pipe's other end, which must be gone for the output to end.
+    // The command holds the other end of the pipe. It must be closed, or the output never ends.
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut count = Count::default();
     for line in BufReader::new(reader).split(b'\n') {
@@ -186,10 +187,10 @@ fn run_counted(command: &mut Command) -> anyhow::Result<(Count, bool)> {
     Ok((count, child.wait()?.success()))
 }
 
-/// What a line of libtest (`test result: …`) or nextest (`Summary […] …`) says.
+/// Parses a summary line of libtest (`test result: …`) or nextest (`Summary […] …`).
 fn counted(line: &str) -> Count {
     let line = without_colours(line);
-    // nextest indents the output of a failed test, which ends like a run of its own.
+    // nextest indents the output of a failed test, which may end with a summary of its own.
     if !line.starts_with("test result:") && !line.trim_start().starts_with("Summary [") {
         return Count::default();
     }
@@ -219,7 +220,7 @@ fn without_colours(line: &str) -> String {
     plain + rest
 }
 
-/// A cargo for the plugins that builds for this machine, with the toolchain that runs this command.
+/// Makes a cargo command for the plugins that builds for this machine, with the toolchain that runs this command.
 fn native(dir: &Path) -> Command {
     let mut cargo = fresh_cargo(dir);
     if let Some(toolchain) = workspace::toolchain() {

@@ -1,5 +1,5 @@
-//! `cargo xtask train …`: trains the network of the diagnoses that have a learned part, as `training/README.md`
-//! tells.
+//! `cargo xtask train …`: trains the network of the diagnoses with a learned part, as `training/README.md`
+//! describes.
 
 use std::{
     fs,
@@ -11,13 +11,13 @@ use crate::{languages, process, process::command, report, workspace};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Folders of real footage with labels; see `report/footage/README.md`.
+    /// Folders of real footage with labels. See `report/footage/README.md`.
     #[arg(long, value_name = "DIR", required = true)]
     footage: Vec<PathBuf>,
     /// Steps of the training.
     #[arg(long, value_name = "N", default_value_t = 8_000)]
     steps: u32,
-    /// Take the pictures that are there and make none.
+    /// Use the existing pictures and make no new ones.
     #[arg(long)]
     ready: bool,
 }
@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     };
     if !arguments.ready {
         let report = report::program()?;
-        // Fewer pictures are enough to measure by.
+        // Validation needs fewer pictures.
         for (set, parts) in [("development", "4"), ("validation", "3")] {
             let mut samples = command(&report, &root);
             samples.args(["samples", "--set", set, "--parts", parts, "--out"]).arg(place.join(set));

@@ -1,4 +1,4 @@
-//! Where things are, and what the environment says.
+//! Paths of the workspace, and settings from the environment.
 
 use std::{
     env,
@@ -7,29 +7,29 @@ use std::{
 
 use anyhow::Context;
 
-/// The repository.
+/// Returns the root of the repository.
 pub(crate) fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().unwrap_or(here).to_owned()
 }
 
-/// The target directory that host and guests share.
+/// Returns the target directory, which host and guests share.
 pub(crate) fn target() -> PathBuf {
     let given = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     root().join(given.unwrap_or_else(|| "target".into()))
 }
 
-/// The toolchain that runs this command, as rustup calls it; none without rustup.
+/// Returns rustup's name of the toolchain that runs this command. None without rustup.
 pub(crate) fn toolchain() -> Option<String> {
     env::var_os("RUSTUP_TOOLCHAIN")?.into_string().ok()
 }
 
-/// Whether rustup must not be asked to download anything.
+/// True if rustup must not download anything.
 pub(crate) fn without_rustup_downloads() -> bool {
     env::var_os("GUEST_NO_RUSTUP").is_some_and(|value| !value.is_empty())
 }
 
-/// Where programs keep data of this user.
+/// Returns the directory for this user's program data.
 pub(crate) fn user_data_dir() -> anyhow::Result<PathBuf> {
     let given = env::var_os("XDG_DATA_HOME").filter(|dir| !dir.is_empty()).map(PathBuf::from);
     given

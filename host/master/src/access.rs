@@ -1,5 +1,5 @@
-//! Who may call: the holder of a token whose scope suffices. A master that listens on loopback only,
-//! and has no token, is open to everyone on the machine.
+//! Access control: a caller needs a token with a sufficient scope. A master that listens on loopback only, and has
+//! no token, is open to everyone on the machine.
 
 use std::{
     collections::HashMap,
@@ -21,24 +21,24 @@ use crate::{
     problems::store_error,
 };
 
-/// How long a look-up counts; a revoked token works for so long at the most.
+/// How long a look-up is valid. A revoked token works for at most this time.
 pub(crate) const FRESH: Duration = Duration::from_secs(5);
-/// Look-ups that are kept.
+/// Most look-ups that are cached.
 const MAX_KEPT: usize = 10_000;
 const PREFIX: &str = "es_";
-/// Seconds that a token may hold: a hundred years.
+/// Longest lifetime of a token in seconds: a hundred years.
 pub(crate) const MAX_LIFETIME_S: u64 = 3_153_600_000;
 
-/// What a request shows of who makes it.
+/// The credentials of a request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Credentials<'a> {
-    /// Nothing.
+    /// No credentials.
     Missing,
-    /// A token, of the header `Authorization`.
+    /// A token from the header `Authorization`.
     Bearer(&'a str),
 }
 
-/// Knows who may call.
+/// Decides who may call.
 pub(crate) struct Access {
     store: Store,
     loopback: bool,
@@ -51,7 +51,7 @@ impl Access {
         Self { store, loopback, open: AtomicBool::new(false), known: Mutex::default() }
     }
 
-    /// Looks again whether there are tokens. True where everyone may do everything.
+    /// Checks again whether tokens exist. Returns true if everyone may do everything.
     pub(crate) async fn refresh(&self) -> Result<bool, StoreError> {
         let open = self.loopback && !self.is_guarded().await?;
         let was_open = self.open.swap(open, Ordering::Relaxed);
@@ -61,25 +61,25 @@ impl Access {
         Ok(open)
     }
 
-    /// True where there is a token that nobody revoked. One that has expired keeps the master closed too: it does
-    /// not open by itself, in the course of time or by a clock that is ahead.
+    /// True if a token exists that was not revoked. An expired token keeps the master closed too: the master does
+    /// not open as time passes, or because a clock is ahead.
     async fn is_guarded(&self) -> Result<bool, StoreError> {
         Ok(self.store.tokens().await?.iter().any(|token| token.info.revoked_at.is_none()))
     }
 
-    /// True where someone could show a token.
+    /// True if a token exists that is in force.
     pub(crate) async fn has_tokens(&self) -> Result<bool, StoreError> {
         let now = clock::now();
         Ok(self.store.tokens().await?.iter().any(|token| is_in_force(&token.info, now)))
     }
 
-    /// Who shows these credentials.
+    /// Returns the principal of these credentials.
     ///
     /// # Errors
     ///
-    /// 401 where nobody is known by them, 503 where the database cannot tell.
+    /// 401 if the credentials are missing or not valid, 503 if the database is unavailable.
     pub(crate) async fn authenticate(&self, credentials: Credentials<'_>) -> Result<Principal, Error> {
-        // With an open master any token is welcome, as none is.
+        // An open master accepts any token, as it accepts requests without one.
         if self.open.load(Ordering::Relaxed) {
             return Ok(Principal::ANYBODY);
         }
@@ -109,12 +109,12 @@ impl Access {
         Ok(Principal { identity: Identity::Token { id, name }, scope })
     }
 
-    /// True while a principal still is who it was: for what goes on after the request was let in. The answer may
-    /// be as old as a look-up may be.
+    /// True while a principal is still valid, for work that goes on after the request was admitted. The answer may
+    /// be as old as a look-up.
     ///
     /// # Errors
     ///
-    /// 503 where the database cannot tell.
+    /// 503 if the database is unavailable.
     pub(crate) async fn still_knows(&self, principal: &Principal) -> Result<bool, Error> {
         match &principal.identity {
             Identity::Anybody => Ok(self.open.load(Ordering::Relaxed)),
@@ -143,7 +143,7 @@ impl Access {
         Ok(found)
     }
 
-    /// Forgets look-ups, after a change.
+    /// Clears the cached look-ups after a change.
     pub(crate) fn forget(&self) {
         self.known.lock().clear();
     }
@@ -153,12 +153,12 @@ fn is_in_force(token: &TokenInfo, now: DateTime<Utc>) -> bool {
     token.revoked_at.is_none() && token.expires_at.is_none_or(|end| now < end)
 }
 
-/// The secret has 256 random bits, so that a fast hash does: there is nothing to guess.
+/// Hashes a secret. A fast hash is sufficient, since the secret has 256 random bits and cannot be guessed.
 fn hash(secret: &str) -> String {
     blake3::hash(secret.as_bytes()).to_hex().to_string()
 }
 
-/// Makes a token and keeps its hash.
+/// Makes a token and stores its hash.
 pub(crate) async fn make_token(store: &Store, request: TokenRequest) -> anyhow::Result<NewToken> {
     let (id, secret) = (random_hex::<8>()?, random_hex::<32>()?);
     let created_at = clock::now();

@@ -1,5 +1,5 @@
-//! What happened is announced: jobs to the polls that wait for them, changes to the schedulers, events to those who
-//! follow them; here and, where masters share a database, at the others.
+//! Announcements: of new jobs to waiting polls, of changes to the schedulers, and of events to their followers. If
+//! masters share a database, the other masters receive them too.
 
 use easysight_protocol::{Event, RunChange, RunId};
 use easysight_store::StoreError;
@@ -7,7 +7,8 @@ use easysight_store::StoreError;
 use crate::master::{Master, now_ms};
 
 impl Master {
-    /// Wakes polls that wait, here and at other masters, for so many jobs that were queued.
+    /// Announces queued jobs: wakes waiting polls here and at other masters. `jobs` is the number of jobs that were
+    /// queued.
     pub(crate) fn announce_jobs(&self, jobs: usize) {
         self.wake_polls();
         if let Some(relay) = &self.relay
@@ -17,7 +18,7 @@ impl Master {
         }
     }
 
-    /// Wakes as many polls as there are jobs that are known to be ready.
+    /// Wakes a waiting poll for each job that is known to be ready.
     fn wake_polls(&self) {
         if self.waiting.len() > 0 {
             for (required, jobs) in self.store.known_ready_jobs() {
@@ -26,8 +27,8 @@ impl Master {
         }
     }
 
-    /// Looks for jobs that those who wait may have, and wakes them. Costs a statement only where what is known is
-    /// old or in doubt.
+    /// Looks for jobs that waiting polls may lease, and wakes these polls. Sends a statement to the database only
+    /// if the known state is old or in doubt.
     pub(crate) async fn look_for_jobs(&self) -> Result<(), StoreError> {
         let labels = self.waiting.labels();
         let now = now_ms();
@@ -39,7 +40,7 @@ impl Master {
         Ok(())
     }
 
-    /// Lets the schedulers look again at what runs may wait for.
+    /// Makes the schedulers check again what runs may wait for.
     pub(crate) fn note_change(&self) {
         self.changed.notify_one();
         if let Some(relay) = &self.relay {
@@ -47,7 +48,7 @@ impl Master {
         }
     }
 
-    /// Tells everyone who looks on, at other masters too.
+    /// Sends an event to all followers, also at other masters.
     pub(crate) fn tell(&self, event: Event) {
         if let Some(relay) = &self.relay {
             relay.note_event(&event);
@@ -55,7 +56,7 @@ impl Master {
         self.events.tell(event);
     }
 
-    /// Tells what became of a run.
+    /// Announces a change of a run.
     pub(crate) fn tell_run(&self, run_id: RunId, change: RunChange) {
         self.tell(Event::Run { run_id, change });
     }

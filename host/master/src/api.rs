@@ -1,4 +1,4 @@
-//! The HTTP API. Every error is a problem document; the `OpenAPI` document is made from this code.
+//! The HTTP API. Every error is a problem document. The `OpenAPI` document is made from this code.
 
 mod baselines;
 mod cameras;
@@ -29,7 +29,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::{master::Shared, principal::Need};
 
-/// Longest time that a request may take; uploads over slow links are what takes longest.
+/// Longest time that a request may take. Uploads over slow links take longest.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(300);
 
 #[derive(OpenApi)]
@@ -40,11 +40,11 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(300);
 ))]
 struct Document;
 
-/// The routes.
+/// Makes the router with all routes.
 ///
 /// # Errors
 ///
-/// Where the document of the API cannot be written: a defect of this program.
+/// An error means that the document of the API cannot be written, which is a defect of this program.
 pub(crate) fn router(master: &Shared) -> anyhow::Result<Router> {
     let guarded = |router: OpenApiRouter<Shared>, need: Need| {
         router.route_layer(middleware::from_fn_with_state((master.clone(), need), guard::check))
@@ -116,7 +116,7 @@ pub(crate) fn router(master: &Shared) -> anyhow::Result<Router> {
         .merge(guarded(administer, Need::Administer))
         .split_for_parts();
     let document = document::complete(&document)?;
-    // Relative, so that the page works below a path prefix too.
+    // A relative address, so that the page also works below a path prefix.
     let docs = SwaggerUi::new("/docs").config(Config::from("../api/openapi.json"));
     let router = Router::new()
         .merge(api)
@@ -131,7 +131,7 @@ pub(crate) fn router(master: &Shared) -> anyhow::Result<Router> {
         .method_not_allowed_fallback(|| async {
             Error::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "this path has no such method")
         })
-        // Handlers count bytes themselves, so that they can hear a client out before they refuse.
+        // Handlers limit bodies themselves, so that they can read a request to its end before they refuse it.
         .layer(DefaultBodyLimit::disable())
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
         .layer(middleware::from_fn(requests::name))

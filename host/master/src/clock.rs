@@ -1,7 +1,7 @@
-//! What time it is, measured rather than believed. Clocks of machines are set wrong and put right: by a battery
-//! that is empty, by hand, by a server of time. Between two looks the time that passed is measured; where the
-//! machine's clock says something else, it stepped, and is believed only once it has stayed there for a while.
-//! A clock that steps back to where it was is believed at once.
+//! The current time, measured and not only read from the machine's clock. Machines' clocks are set wrong and
+//! corrected again: by an empty battery, by hand, by a time server. Between two readings the elapsed time is
+//! measured. If the machine's clock advanced by a different time, it stepped. A step is believed only once the clock
+//! has kept its new time for a while. A clock that steps back to its former time is believed at once.
 
 use std::{sync::LazyLock, time::Instant};
 
@@ -10,20 +10,21 @@ use easysight_protocol::RunId;
 use parking_lot::Mutex;
 use uuid::{ContextV7, Timestamp, Uuid};
 
-/// What a clock may be off from what was measured, in milliseconds: it is slewed, and machines sleep a moment.
+/// How far a clock may differ from the measured time, in milliseconds: clocks are slewed, and machines sleep
+/// briefly.
 const TOLERANCE_MS: i64 = 2_000;
-/// How long a clock must stay where it stepped to.
+/// How long a clock must keep its new time after a step before it is believed, in milliseconds.
 const HOLD_MS: i64 = 30_000;
 
-/// A clock that is measured. Times are milliseconds: `wall` since 1970, as the machine says, `elapsed` since any
-/// beginning, as it is measured.
+/// A measured clock. Times are in milliseconds. `wall` is the machine's clock, since 1970. `elapsed` is the
+/// measured time since an arbitrary start.
 #[derive(Debug, Default)]
 pub(crate) struct MeasuredClock {
-    /// When both were the same last.
+    /// When both agreed last.
     anchor: Option<Anchor>,
-    /// What was believed before the last step that was believed.
+    /// The anchor before the last step that was believed.
     former: Option<Anchor>,
-    /// A step that is not believed yet, and when it was seen first.
+    /// A step that is not believed yet, and when it was first seen.
     step: Option<Step>,
     believed: Believed,
 }
@@ -31,9 +32,9 @@ pub(crate) struct MeasuredClock {
 /// Steps that were believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Believed {
-    /// How many.
+    /// The number of steps.
     pub(crate) steps: u64,
-    /// All of them together, in milliseconds.
+    /// The sum of all steps, in milliseconds.
     pub(crate) by_ms: i64,
 }
 
@@ -49,14 +50,14 @@ struct Step {
     since: i64,
 }
 
-/// What a look at the clock showed for the first time.
+/// What a reading of the clock showed for the first time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Seen {
-    /// It stepped by so many milliseconds, which is not believed yet.
+    /// The clock stepped by this number of milliseconds. The step is not believed yet.
     Stepped(i64),
-    /// It stepped, and is believed from now on.
+    /// The clock stepped by this number of milliseconds, and is believed from now on.
     Believed(i64),
-    /// It is where it was before.
+    /// The clock is where it was before its step.
     Returned,
 }
 
@@ -67,7 +68,7 @@ impl Anchor {
 }
 
 impl MeasuredClock {
-    /// What time it is, and what is new about it.
+    /// Returns the time, and what is new about the clock.
     pub(crate) fn now(&mut self, wall: i64, elapsed: i64) -> (i64, Option<Seen>) {
         let Some(anchor) = self.anchor else {
             self.anchor = Some(Anchor { wall, elapsed });
@@ -104,7 +105,7 @@ impl MeasuredClock {
 static CLOCK: LazyLock<(Instant, Mutex<MeasuredClock>)> =
     LazyLock::new(|| (Instant::now(), Mutex::new(MeasuredClock::default())));
 
-/// Now, as the store counts it. A step of the machine's clock is logged by whoever looks first.
+/// Returns the current time as the store counts it. The first call that sees a step of the machine's clock logs it.
 pub(crate) fn now_ms() -> i64 {
     let (begin, clock) = &*CLOCK;
     let (now, seen) = {
@@ -126,26 +127,26 @@ pub(crate) fn now_ms() -> i64 {
     now
 }
 
-/// The same as a date.
+/// Returns [`now_ms`] as a date.
 pub(crate) fn now() -> DateTime<Utc> {
     DateTime::from_timestamp_millis(now_ms()).unwrap_or_else(easysight_protocol::now)
 }
 
-/// A name for a new run, which sorts by the time that is measured.
+/// Makes the id of a new run. Ids sort by the measured time.
 pub(crate) fn run_id() -> RunId {
     let now = u64::try_from(now_ms()).unwrap_or_default();
     let names = NAMES.lock();
     RunId(Uuid::new_v7(Timestamp::from_unix(&*names, now / 1_000, (now % 1_000) as u32 * 1_000_000)))
 }
 
-/// Lets names sort by the time again, after they were made by a clock that was ahead.
+/// Makes ids sort by time again, after a clock that was ahead made some.
 pub(crate) fn name_anew() {
     *NAMES.lock() = ContextV7::default();
 }
 
 static NAMES: LazyLock<Mutex<ContextV7>> = LazyLock::new(Mutex::default);
 
-/// Steps of the machine's clock that were believed since the start.
+/// Returns the steps of the machine's clock that were believed since the start.
 pub(crate) fn believed() -> Believed {
     CLOCK.1.lock().believed
 }
@@ -160,7 +161,7 @@ mod tests {
     fn a_clock_that_is_wrong_for_a_moment_is_not_believed() {
         let mut clock = MeasuredClock::default();
         assert_eq!(clock.now(1_000_000, 0), (1_000_000, None));
-        // It is slewed a little.
+        // The clock is slewed a little.
         assert_eq!(clock.now(1_010_300, 10_000), (1_010_300, None));
         assert_eq!(clock.now(1_011_300 + YEAR, 11_000), (1_011_300, Some(Seen::Stepped(YEAR))));
         assert_eq!(clock.now(1_026_300 + YEAR, 26_000), (1_026_300, None));

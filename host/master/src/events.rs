@@ -1,13 +1,12 @@
-//! What happens, for those who follow it. Nobody waits for them: a listener that is too slow misses events and
-//! is told how many.
+//! Events for followers. Sending never waits: a follower that is too slow misses events and learns how many.
 
 use easysight_protocol::Event;
 use tokio::sync::broadcast;
 
-/// Events that a slow listener may be behind.
+/// How many events a slow follower may be behind.
 const BACKLOG: usize = 1_024;
 
-/// Tells those who listen.
+/// Sends events to followers.
 pub(crate) struct Events {
     sender: broadcast::Sender<Event>,
 }
@@ -17,7 +16,7 @@ impl Events {
         Self { sender: broadcast::channel(BACKLOG).0 }
     }
 
-    /// Tells everyone; an error would only mean that nobody listens.
+    /// Sends an event to all followers. An error would only mean that nobody follows.
     pub(crate) fn tell(&self, event: Event) {
         self.sender.send(event).ok();
     }

@@ -32,7 +32,7 @@ use easysight_settings::SettingsError;
 
 use settings::MasterSettings;
 
-/// Exit code where the master does not start.
+/// Exit code if the master does not start.
 const EXIT_USAGE: u8 = 2;
 
 fn main() -> ExitCode {

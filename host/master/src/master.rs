@@ -1,4 +1,4 @@
-//! What all parts of the master share.
+//! The state that all parts of the master share.
 
 use std::{
     sync::{
@@ -19,7 +19,7 @@ use crate::{
     registry::Registry, uploads::Uploads, waiting::Waiting,
 };
 
-/// Longest time between two looks of the scheduler before the process counts as stuck.
+/// Longest time between two rounds of the scheduler before the process counts as stuck.
 const STUCK: Duration = Duration::from_secs(60);
 
 /// The master.
@@ -28,35 +28,36 @@ pub(crate) struct Master {
     pub(crate) registry: Registry,
     pub(crate) uploads: Uploads,
     pub(crate) pictures: Arc<Pictures>,
-    /// How old a camera's last good picture may become before another one is asked for; none: never.
+    /// The age at which a camera's last good picture is replaced by a new one. None if good pictures are not
+    /// requested.
     pub(crate) good_picture_ms: Option<i64>,
     pub(crate) access: Access,
     pub(crate) events: Events,
-    /// Tells other masters; none where nobody shares the database.
+    /// The news for other masters. None if no other master shares the database.
     pub(crate) relay: Option<Relay>,
     pub(crate) metrics: Metrics,
     /// Long polls that wait for a job.
     pub(crate) waiting: Waiting,
-    /// Nodes that ask for jobs.
+    /// Nodes that poll for jobs.
     pub(crate) pollers: Pollers,
     /// Since when nodes could be heard.
     pub(crate) hearing: Hearing,
-    /// Tells the scheduler that something changed which runs may wait for.
+    /// Notifies the scheduler that something changed which runs may wait for.
     pub(crate) changed: Notify,
-    /// Set while the master is about to stop: long polls are answered at once.
+    /// Cancelled when the master is about to stop. Long polls are answered at once then.
     pub(crate) stopping: CancellationToken,
-    /// The scheduler's, which beats with every look round.
+    /// The scheduler's pulse, which beats in every round.
     pub(crate) pulse: Pulse,
     pub(crate) lease_ms: i64,
     pub(crate) started_at: DateTime<Utc>,
     pub(crate) id: String,
 }
 
-/// Since when nodes can be heard without a break: neither the master nor its database was away. A node is silent
-/// only where it could have been heard for the time of a lease.
+/// Since when nodes can be heard without a break, that is, neither the master nor its database was away. A node is
+/// silent only if it could have been heard for the duration of a lease.
 pub(crate) struct Hearing {
     since: AtomicI64,
-    /// When it was last seen that nothing is wrong.
+    /// When the master last saw that nothing is wrong.
     well_at: AtomicI64,
 }
 
@@ -65,16 +66,16 @@ impl Hearing {
         Self { since: AtomicI64::new(now), well_at: AtomicI64::new(now) }
     }
 
-    /// Nothing is wrong now. Where that was not seen for longer than `gap_ms`, there was a break.
+    /// Records that nothing is wrong now. If the last record is older than `gap_ms`, there was a break.
     pub(crate) fn note_well(&self, now: i64, gap_ms: i64) {
         let before = self.well_at.swap(now, Ordering::Relaxed);
-        // A clock that was set back tells nothing of how long it was.
+        // If the clock was set back, the length of the gap is not known.
         if now < before || now - before > gap_ms {
             self.note_break(now);
         }
     }
 
-    /// A node could not be heard.
+    /// Records a break, in which a node could not be heard.
     pub(crate) fn note_break(&self, now: i64) {
         self.since.store(now, Ordering::Relaxed);
     }
@@ -85,17 +86,17 @@ impl Hearing {
 }
 
 impl Master {
-    /// False while the scheduler does not get round, whatever it hangs on. It need not once the master stops.
+    /// False if the scheduler is stuck, whatever the reason. A master that stops needs no scheduler.
     pub(crate) fn scheduler_is_alive(&self) -> bool {
         self.stopping.is_cancelled() || self.pulse.is_felt(Instant::now(), STUCK)
     }
 
-    /// Before which time a node must have been heard of last to count as silent.
+    /// Returns the time before which a node must have been heard last to count as silent.
     pub(crate) fn silent_before(&self, now: i64) -> i64 {
         silent_before(self.hearing.since(), now, self.lease_ms)
     }
 
-    /// True where nodes could be heard for the time of a lease, so that one which was not heard is gone.
+    /// True if nodes could be heard for the duration of a lease. A node that was not heard in that time is gone.
     pub(crate) fn has_heard(&self, now: i64) -> bool {
         self.silent_before(now) > i64::MIN
     }

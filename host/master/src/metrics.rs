@@ -1,4 +1,4 @@
-//! What is counted and measured, for Prometheus.
+//! Metrics for Prometheus.
 
 use easysight_daemon::findings::FindingMetrics;
 use easysight_protocol::{DiagnosisResult, Verdict};
@@ -14,7 +14,7 @@ struct Word {
     kind: String,
 }
 
-/// All of them.
+/// All metrics.
 pub(crate) struct Metrics {
     registry: Registry,
     queue: Family<Word, Gauge>,
@@ -25,7 +25,7 @@ pub(crate) struct Metrics {
     pub(crate) leased: Counter,
     pub(crate) lost_cameras: Gauge,
     pub(crate) passed_over: Counter,
-    /// Leases that ended otherwise than by a result.
+    /// Leases that ended without a result.
     churn: Family<Word, Counter>,
     results: Family<Word, Counter>,
     findings: FindingMetrics,
@@ -85,7 +85,7 @@ impl Metrics {
         self.oldest.get_or_create(&word("running")).set(state.oldest_running_ms);
     }
 
-    /// Takes over how many statements were sent so far.
+    /// Sets the number of statements that were sent so far.
     pub(crate) fn statements(&self, sent: u64) {
         self.statements.inc_by(sent.saturating_sub(self.statements.get()));
     }
@@ -104,7 +104,7 @@ impl Metrics {
         self.results.get_or_create(&word(kind)).inc();
     }
 
-    /// Counts what was stored; results of one job stand together.
+    /// Counts stored findings. Results of the same job must be adjacent.
     pub(crate) fn findings(&self, results: &[DiagnosisResult]) {
         for job in results.chunk_by(|a, b| a.job_id == b.job_id) {
             self.findings.count(job.iter().map(|result| &result.finding));
@@ -114,7 +114,7 @@ impl Metrics {
         }
     }
 
-    /// In the text format of `OpenMetrics`.
+    /// Writes the metrics in the text format of `OpenMetrics`.
     pub(crate) fn render(&self) -> String {
         let mut text = String::new();
         if let Err(error) = encode(&mut text, &self.registry) {

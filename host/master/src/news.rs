@@ -1,16 +1,16 @@
-//! What masters that share a database tell each other: what happened at one of them, gathered for one message.
+//! News: messages between masters that share a database. One message collects several events of one master.
 
 use easysight_protocol::{Event, NodeChange, RunChange, RunId};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
-/// Events of one message: their ids fit into it.
+/// Most events of one message. Their ids fit into it.
 const MAX_EVENTS: usize = 60;
-/// Events that may wait to be sent. More than that nobody could follow.
+/// Most events that wait to be sent. Nobody could follow more.
 const MAX_WAITING: usize = 2_000;
 
-/// One event, by its ids.
+/// An event, reduced to its ids.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Notice {
@@ -21,7 +21,7 @@ pub(crate) enum Notice {
 }
 
 impl Notice {
-    /// None where the event is of one client only.
+    /// Makes the notice of an event. None if the event concerns one client only.
     fn of(event: &Event) -> Option<Self> {
         match event {
             Event::Run { run_id, change } => Some(Self::Run(*run_id, *change)),
@@ -35,35 +35,35 @@ impl Notice {
 /// One message.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct News {
-    /// The master that it happened at.
+    /// The id of the master that sent the message.
     pub(crate) from: String,
-    /// Jobs that were queued.
+    /// The number of jobs that were queued.
     pub(crate) queued: usize,
-    /// Cameras, tasks or plugins are not what they were.
+    /// True if cameras, tasks or plugins changed.
     pub(crate) changed: bool,
     pub(crate) events: Vec<Notice>,
 }
 
-/// What waits to be sent to other masters.
+/// The news that waits to be sent to other masters.
 #[derive(Default)]
 pub(crate) struct Relay {
     news: Mutex<News>,
-    /// Rung where there is something to send.
+    /// Notified when there is something to send.
     pub(crate) bell: Notify,
 }
 
 impl Relay {
-    /// Jobs were queued.
+    /// Adds queued jobs.
     pub(crate) fn note_queued(&self, jobs: usize) {
         self.note(|news| news.queued = news.queued.saturating_add(jobs));
     }
 
-    /// Cameras, tasks or plugins changed.
+    /// Adds a change of cameras, tasks or plugins.
     pub(crate) fn note_change(&self) {
         self.note(|news| news.changed = true);
     }
 
-    /// Something happened that clients follow.
+    /// Adds an event that clients follow.
     pub(crate) fn note_event(&self, event: &Event) {
         let Some(notice) = Notice::of(event) else { return };
         self.note(|news| {
@@ -78,7 +78,7 @@ impl Relay {
         self.bell.notify_one();
     }
 
-    /// The next message; none where there is nothing to send.
+    /// Takes the next message. None if there is nothing to send.
     pub(crate) fn take(&self, from: &str) -> Option<News> {
         let mut waiting = self.news.lock();
         let count = waiting.events.len().min(MAX_EVENTS);

@@ -1,6 +1,6 @@
-//! Pictures that workers send: what was seen when something was found, and what cameras showed when
-//! all was well. Files named by digest beside the plugins; old ones go, and the oldest where they
-//! become too much. Those that cameras refer to as their last good ones stay.
+//! Pictures of workers: the evidence of findings, and good pictures of healthy cameras. They are files named by
+//! digest beside the plugins. Old ones are removed, and the oldest if the limit is exceeded. The last good picture
+//! of each camera stays.
 
 use std::{
     collections::HashSet,
@@ -19,49 +19,49 @@ use easysight_store::{Store, StoreError};
 
 use crate::clock::now_ms;
 
-/// Bytes of one picture at the most.
+/// Largest picture in bytes.
 pub(crate) const MAX_PICTURE_BYTES: usize = 2 << 20;
-/// Ends the name of a picture's file.
+/// The suffix of a picture's file.
 const SUFFIX: &str = "jpg";
-/// Milliseconds between two looks for old ones.
+/// Milliseconds between two clean-ups.
 const LOOK_MS: i64 = 600_000;
-/// After this time nobody finishes a file any more.
+/// A temporary file of this age is abandoned.
 const UNFINISHED_FOR: Duration = Duration::from_secs(3_600);
-/// Of the limit, what is left after making room, so that room is not made for every picture.
+/// Tenths of the limit that are left after a clean-up, so that not every picture needs one.
 const LEFT_TENTHS: u64 = 9;
 
-/// What is kept, and for how long.
+/// The limits.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Keep {
-    /// Age of a picture at the most.
+    /// Largest age of a picture.
     pub(crate) max_age: Duration,
-    /// Bytes of all pictures together at the most.
+    /// Largest size of all pictures together in bytes.
     pub(crate) max_bytes: u64,
 }
 
-/// Why a picture is not kept.
+/// Why a picture is not stored.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PutError {
-    /// Its bytes are others than its name says.
+    /// The bytes do not match the digest in the name.
     #[error("the bytes have the digest {found}")]
     Digest {
-        /// What they have.
+        /// The digest of the bytes.
         found: Digest,
     },
-    /// Something else.
+    /// The bytes are no JPEG picture.
     #[error("the bytes are no JPEG picture")]
     NotJpeg,
-    /// It cannot be written.
+    /// The picture cannot be written.
     #[error(transparent)]
     Disk(#[from] io::Error),
 }
 
-/// The directory.
+/// The directory of pictures.
 #[derive(Debug)]
 pub(crate) struct Pictures {
     dir: PathBuf,
     keep: Keep,
-    /// Bytes that are there, as far as is known.
+    /// The known size of all pictures in bytes.
     kept: AtomicU64,
     looked_at: AtomicI64,
 }
@@ -78,7 +78,7 @@ impl Pictures {
                 unfinished.push(path);
             }
         }
-        // What a killed process was in the middle of writing, rather than another master that shares
+        // Old temporary files were left by a killed process. Young ones may belong to another master that shares
         // the directory.
         for path in unfinished {
             let facts = fs::metadata(&path)?;
@@ -90,12 +90,12 @@ impl Pictures {
         Ok(Self { dir, keep, kept: kept.into(), looked_at: 0.into() })
     }
 
-    /// Where a picture is, if it is there.
+    /// Returns the path of a picture, whether it exists or not.
     pub(crate) fn file(&self, digest: Digest) -> PathBuf {
         self.dir.join(format!("{digest}.{SUFFIX}"))
     }
 
-    /// Keeps a picture, whole or not at all. False where it was there; its age begins anew then.
+    /// Stores a picture, completely or not at all. Returns false if it existed already. Then its age starts again.
     pub(crate) fn put(&self, digest: Digest, bytes: &[u8]) -> Result<bool, PutError> {
         let found = Digest::of(bytes);
         if found != digest {
@@ -117,14 +117,14 @@ impl Pictures {
         Ok(true)
     }
 
-    /// True where a look round is due: it is long ago, or there is too much.
+    /// True if a clean-up is due: the last one is long ago, or the size limit is exceeded.
     fn is_due(&self, now: i64) -> bool {
         self.kept.load(Ordering::Relaxed) > self.keep.max_bytes
             || !(0..LOOK_MS).contains(&(now - self.looked_at.load(Ordering::Relaxed)))
     }
 
-    /// Removes what is too old, and the oldest of what is too much; answers how many. Those that are
-    /// pinned stay, however old.
+    /// Removes pictures that are too old, and the oldest ones if the limit is exceeded. Returns how many. Pinned
+    /// pictures stay, whatever their age.
     fn look_round(&self, pinned: &HashSet<String>, now: SystemTime) -> io::Result<u64> {
         let mut files = Vec::new();
         for entry in fs::read_dir(&self.dir)? {
@@ -161,8 +161,8 @@ fn is_pinned(path: &Path, pinned: &HashSet<String>) -> bool {
     path.file_stem().and_then(|stem| stem.to_str()).is_some_and(|digest| pinned.contains(digest))
 }
 
-/// Removes pictures where that is due. While ages cannot be trusted, only pictures beyond the size limit are
-/// removed. Errors are logged, and the next call tries again.
+/// Removes pictures if a clean-up is due. While ages cannot be trusted, only pictures beyond the size limit are
+/// removed. Failures of the disk are logged, and a later clean-up tries again.
 pub(crate) async fn upkeep(
     pictures: &Arc<Pictures>,
     store: &Store,
@@ -174,7 +174,7 @@ pub(crate) async fn upkeep(
         return Ok(());
     }
     let pinned = store.good_pictures().await?;
-    // Files carry the time of the machine's clock; nothing is older than the beginning of time.
+    // Files carry the time of the machine's clock. If ages cannot be trusted, no file is older than the epoch.
     let measured = u64::try_from(now)
         .map_or(SystemTime::UNIX_EPOCH, |ms| SystemTime::UNIX_EPOCH + Duration::from_millis(ms));
     let as_of = if trusts_ages { measured.min(SystemTime::now()) } else { SystemTime::UNIX_EPOCH };
@@ -239,7 +239,7 @@ mod tests {
         assert_eq!(pictures.look_round(&pinned, SystemTime::now()).unwrap(), 1);
         let left: Vec<_> = made.iter().map(|(digest, _)| pictures.file(*digest).exists()).collect();
         assert_eq!(left, [false, true, true]);
-        // One that is sent again is new again.
+        // A picture that is sent again is new again.
         age(&pictures, made[2].0, 2_000);
         pictures.put(made[2].0, &made[2].1).unwrap();
         assert_eq!(pictures.look_round(&pinned, SystemTime::now()).unwrap(), 0);

@@ -1,5 +1,5 @@
-//! Nodes that ask for jobs: what they have, so that a poll for which there is nothing costs the database nothing,
-//! and when they asked last, which is written now and then.
+//! Nodes that poll for jobs. Their labels are cached, so that a poll without a job costs no statement. The times of
+//! their last polls are written now and then.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -7,12 +7,12 @@ use easysight_protocol::{Incarnation, Labels};
 use easysight_store::{Store, StoreError};
 use parking_lot::Mutex;
 
-/// Nodes that are remembered. There may be more; they are looked up again.
+/// Most nodes in the cache. Further nodes are looked up again.
 const MAX_NODES: usize = 20_000;
 
 type Life = (String, Incarnation);
 
-/// The nodes.
+/// The polling nodes.
 #[derive(Default)]
 pub(crate) struct Pollers {
     known: Mutex<HashMap<Life, Arc<Labels>>>,
@@ -21,7 +21,7 @@ pub(crate) struct Pollers {
 }
 
 impl Pollers {
-    /// The labels of a node that is registered with this life; none where it is not.
+    /// Returns the labels of a node. None if the node is not registered with this life.
     pub(crate) async fn labels(
         &self,
         store: &Store,
@@ -47,12 +47,12 @@ impl Pollers {
         self.polls.lock().insert((node.to_owned(), life), now);
     }
 
-    /// The node's life is not the one that is registered, or may not be.
+    /// Forgets a life that is not registered, or may not be.
     pub(crate) fn forget(&self, node: &str, life: Incarnation) {
         self.known.lock().remove(&(node.to_owned(), life));
     }
 
-    /// Writes who asked since the last time. Lives that are not registered any more are forgotten.
+    /// Writes the polls since the last call. Forgets lives that are no longer registered.
     pub(crate) async fn write(&self, store: &Store) -> Result<(), StoreError> {
         let polls = std::mem::take(&mut *self.polls.lock());
         let polls = polls.into_iter().map(|((node, life), at)| (node, life, at)).collect();

@@ -1,4 +1,4 @@
-//! Who makes a request, and what they may do.
+//! The principal: who makes a request, and what it may do.
 
 use std::fmt;
 
@@ -6,14 +6,14 @@ use axum::http::StatusCode;
 use easysight_daemon::problem::Error;
 use easysight_protocol::Scope;
 
-/// What a request needs.
+/// The right that a request needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Need {
-    /// To look at cameras, tasks, results and nodes.
+    /// To read cameras, tasks, results and nodes.
     View,
     /// To change cameras, tasks and runs.
     Operate,
-    /// To be a worker.
+    /// To act as a worker.
     Work,
     /// To fetch a plugin.
     Fetch,
@@ -50,24 +50,24 @@ pub(crate) enum Identity {
     },
 }
 
-/// Who makes a request, and what they may do. The guard puts it among the request's extensions.
+/// Who makes a request, and what it may do. The guard stores the principal in the request's extensions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Principal {
-    /// Who.
+    /// The identity of the principal.
     pub(crate) identity: Identity,
-    /// What they may do.
+    /// The scope, which decides what the principal may do.
     pub(crate) scope: Scope,
 }
 
 impl Principal {
-    /// Anybody on this machine may do everything.
+    /// The principal of an open master: anybody on this machine, who may do everything.
     pub(crate) const ANYBODY: Self = Self { identity: Identity::Anybody, scope: Scope::Admin };
 
-    /// Refuses what the scope does not allow.
+    /// Checks that the scope allows what a request needs.
     ///
     /// # Errors
     ///
-    /// 403.
+    /// 403 if the scope does not allow it.
     pub(crate) fn must_meet(&self, need: Need) -> Result<(), Error> {
         if need.is_met_by(self.scope) {
             return Ok(());
@@ -77,7 +77,7 @@ impl Principal {
     }
 }
 
-/// As log lines and problems name it.
+/// The text in log lines and problem responses.
 impl fmt::Display for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.identity {

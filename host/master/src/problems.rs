@@ -1,4 +1,4 @@
-//! What went wrong, for a client: failures of the store, and what many handlers refuse alike.
+//! Problem responses that many handlers share: failures of the store, missing resources, invalid fields.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use easysight_daemon::problem::Error;
 use easysight_store::StoreError;
 
-/// What went wrong in the store, for a client.
+/// Makes the problem response for a failure of the store.
 pub(crate) fn store_error(error: &StoreError) -> Error {
     let unavailable = |slug: &str| {
         Error::new(StatusCode::SERVICE_UNAVAILABLE, slug, error.to_string())
@@ -26,13 +26,13 @@ pub(crate) fn store_error(error: &StoreError) -> Error {
     }
 }
 
-/// 404.
+/// Makes a 404 response.
 pub(crate) fn missing(what: &str, id: impl std::fmt::Display) -> Error {
     let slug = format!("no-such-{what}");
     Error::new(StatusCode::NOT_FOUND, &slug, format!("there is no {what} `{id}`"))
 }
 
-/// 422 with the offending field.
+/// Makes a 422 response that names the offending field.
 pub(crate) fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Error {
     Error::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-request", detail).at(field)
 }

@@ -1,5 +1,5 @@
-//! The plugins that may run: vetted when they are published, kept on disk by digest, active for
-//! diagnoses. A task becomes a plan here.
+//! The registry of plugins. Plugins are vetted when they are published, stored on disk by digest, and active for
+//! diagnoses. The registry also makes the plan of a task.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,10 +14,10 @@ use easysight_trust::{RefusedPlugin, TrustedKeys, Untrusted, genuine, load};
 use parking_lot::RwLock;
 use serde_json::{Map, Value};
 
-/// What was wrong with a configuration, and where.
+/// An error of a configuration.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ConfigProblem {
-    /// JSON Pointer: `/config/brightness/dark_p95`.
+    /// The place of the error as a JSON Pointer: `/config/brightness/dark_p95`.
     pub(crate) field: String,
     pub(crate) detail: String,
 }
@@ -25,9 +25,9 @@ pub(crate) struct ConfigProblem {
 /// Why a task has no plan now.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum NoPlan {
-    /// It lacks these plugins; with them it can run.
+    /// The listed plugins are missing. The task can run once they are active.
     Waits(Vec<String>),
-    /// It can never run like this.
+    /// The task can never run with this configuration.
     Invalid(ConfigProblem),
 }
 
@@ -47,16 +47,16 @@ impl NoPlan {
 /// Why a component was not published.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PublishError {
-    /// It breaks a rule.
+    /// The component breaks a rule.
     #[error("{0}")]
     Refused(LoadError),
-    /// Nobody whom we trust vouches for it, or a signature does not fit.
+    /// No trusted key has signed the component, or a signature does not match.
     #[error("{0}")]
     Untrusted(#[from] Untrusted),
-    /// It cannot be kept.
+    /// The component cannot be written to disk.
     #[error("{0}")]
     Disk(LoadError),
-    /// It cannot be noted.
+    /// The database cannot record the component.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A defect of this program.
@@ -64,7 +64,7 @@ pub(crate) enum PublishError {
     Broken(String),
 }
 
-/// A plugin that serves diagnoses.
+/// A plugin that is active for diagnoses.
 struct Active {
     plugin: PublishedPlugin,
     schema: ConfigSchema,
@@ -74,7 +74,7 @@ struct Active {
 #[derive(Default)]
 pub(crate) struct ActiveSet {
     by_diagnosis: BTreeMap<String, Arc<Active>>,
-    /// Candidates that stand beside them.
+    /// Candidates that run in shadow, by diagnosis.
     shadows: BTreeMap<String, Arc<PublishedPlugin>>,
 }
 
@@ -84,10 +84,10 @@ pub(crate) struct Registry {
     blobs: PluginStore,
     dir: PathBuf,
     sandbox: Sandbox,
-    /// Whose plugins are used; everybody's where none is named.
+    /// Trusted keys. None if plugins need no signature.
     keys: Option<TrustedKeys>,
     active: RwLock<Arc<ActiveSet>>,
-    /// One upload is vetted at a time: each may take a processor and much memory.
+    /// Allows one upload to be vetted at a time, because vetting may need a whole processor and much memory.
     vetting: tokio::sync::Semaphore,
 }
 
@@ -111,12 +111,12 @@ impl Registry {
         Ok(registry)
     }
 
-    /// What is active now.
+    /// Returns the plugins that are active now.
     pub(crate) fn active(&self) -> Arc<ActiveSet> {
         Arc::clone(&self.active.read())
     }
 
-    /// Reads again what is active, after a change here or by another master.
+    /// Reads the active plugins again, after a change here or by another master.
     pub(crate) async fn refresh(&self) -> Result<(), StoreError> {
         let mut active = ActiveSet::default();
         for plugin in self.store.plugins().await? {
@@ -138,7 +138,8 @@ impl Registry {
                         active.by_diagnosis.insert(diagnosis.clone(), Arc::clone(&one));
                     }
                 }
-                // It was good when it was published; a master of another version may think otherwise.
+                // The schema was valid when the plugin was published. A master of another version may judge
+                // differently.
                 Err(reason) => tracing::error!(digest = plugin.digest, reason, "plugin is not used"),
             }
         }
@@ -146,14 +147,14 @@ impl Registry {
         Ok(())
     }
 
-    /// Whether a plugin that is published may be used: it may have been before keys were demanded.
+    /// Checks that a published plugin may be used. It may have been published before keys were required.
     async fn trusts(&self, plugin: &PublishedPlugin) -> Result<Result<(), Untrusted>, StoreError> {
         let (Some(keys), Ok(digest)) = (&self.keys, plugin.digest.parse()) else { return Ok(Ok(())) };
         let signed = self.store.signatures(&plugin.digest).await?;
         Ok(keys.check(digest, Some(&signed)).map(|_| ()))
     }
 
-    /// Vets a component and keeps it, and who vouches for it. The second part says whether it is new.
+    /// Vets a component, and stores it with its signatures. The second value is true if the plugin is new.
     pub(crate) async fn publish(
         &self,
         bytes: Vec<u8>,
@@ -163,7 +164,7 @@ impl Registry {
         let known = self.find(digest).await?;
         if let (Some(known), None) = (&known, &signed) {
             self.trusts(known).await??;
-            // The file may have been lost since; this is how it comes back.
+            // The file may have been lost since. Publishing the component again restores it.
             if !self.file(digest).is_file() {
                 self.keep(bytes).await?;
             }
@@ -190,7 +191,7 @@ impl Registry {
         let (sandbox, keys) = (self.sandbox.clone(), self.keys.clone());
         let vetted = tokio::task::spawn_blocking(move || {
             let plugin = load(&sandbox, &bytes, keys.as_ref(), signed.as_ref())?;
-            // Whatever is passed on to workers is genuine, also where this master demands no keys.
+            // Only genuine signatures are passed on to workers, even if this master requires no keys.
             signed.as_ref().map_or(Ok(()), |signed| genuine(signed, &plugin))?;
             Ok((plugin, bytes, signed))
         });
@@ -210,13 +211,13 @@ impl Registry {
         Ok(())
     }
 
-    /// A published plugin.
+    /// Returns a published plugin.
     pub(crate) async fn find(&self, digest: Digest) -> Result<Option<PublishedPlugin>, StoreError> {
         let digest = digest.to_string();
         Ok(self.store.plugins().await?.into_iter().find(|plugin| plugin.digest == digest))
     }
 
-    /// Where a plugin's bytes are.
+    /// Returns the path of a plugin's file.
     pub(crate) fn file(&self, digest: Digest) -> PathBuf {
         self.dir.join(format!("{digest}.wasm"))
     }
@@ -249,13 +250,12 @@ fn describe(plugin: &Plugin, size_bytes: u64, imports: Vec<String>) -> Published
 }
 
 impl ActiveSet {
-    /// Ids of all diagnoses that a plugin serves.
+    /// Returns the ids of all diagnoses that have an active plugin.
     pub(crate) fn diagnoses(&self) -> impl Iterator<Item = &str> {
         self.by_diagnosis.keys().map(String::as_str)
     }
 
-    /// What shall be done for these diagnoses (all that are active where empty) with this
-    /// configuration.
+    /// Makes the plan for these diagnoses with this configuration. An empty list stands for all active diagnoses.
     pub(crate) fn plan(
         &self,
         diagnoses: &[String],
@@ -276,7 +276,7 @@ impl ActiveSet {
             if reasons.is_empty() {
                 reasons.push("an active plugin".into());
             }
-            // What is configured wrongly is wrong whoever else is missing.
+            // An invalid configuration is reported even if plugins are missing too.
             self.check_config(wanted, config)?;
             return Err(NoPlan::Waits(reasons));
         }
@@ -284,8 +284,8 @@ impl ActiveSet {
         Ok(JobPlan { shadows: self.candidates(&plugins, config), plugins, ..JobPlan::default() })
     }
 
-    /// The candidates for what these plugins are asked for. What is configured for a diagnosis is handed to
-    /// them as it is: whether they take it is one of the things that are tried.
+    /// Returns the candidates for the diagnoses of these plugins. They get the configuration unchanged: whether
+    /// they accept it is part of the trial.
     fn candidates(&self, plugins: &[PlannedPlugin], config: &BTreeMap<String, Value>) -> Vec<PlannedPlugin> {
         let mut candidates: Vec<PlannedPlugin> = Vec::new();
         for (plugin, id) in plugins.iter().flat_map(|one| one.diagnoses.iter().map(move |id| (one, id))) {
@@ -352,7 +352,7 @@ impl ActiveSet {
     }
 }
 
-/// A plugin that is asked for one diagnosis so far, and not configured.
+/// Makes the plan of a plugin for one diagnosis, without a configuration.
 fn planned(plugin: &PublishedPlugin, diagnosis: &str) -> PlannedPlugin {
     PlannedPlugin {
         digest: plugin.digest.clone(),

@@ -1,5 +1,5 @@
-//! Masters that share a database hear at once what happens at the others: a job that is queued at one wakes a poll
-//! that waits at another, and clients follow the events of all of them.
+//! Exchange between masters that share a database: a job that is queued at one master wakes a poll that waits at
+//! another, and clients follow the events of all masters.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,12 +11,12 @@ use crate::{
     news::{News, Notice, Relay},
 };
 
-/// How long news are gathered for one message.
+/// How long news is collected for one message.
 const GATHER: Duration = Duration::from_millis(3);
-/// Pause before a connection that failed is made anew.
+/// Pause before a failed connection is made again.
 const RECONNECT: Duration = Duration::from_secs(2);
 
-/// Tells and listens until the master stops. Ends at once where nobody shares its database.
+/// Sends and receives news until the master stops. Returns at once if no other master shares the database.
 pub(crate) async fn run(master: Shared) {
     let Some(relay) = &master.relay else { return };
     let told = tell(&master, relay);
@@ -72,7 +72,7 @@ async fn hear(master: &Arc<Master>, mut listener: Listener) -> Result<(), StoreE
         match serde_json::from_str::<News>(&text) {
             Ok(news) if news.from == master.id => {}
             Ok(news) => take_in(master, news).await?,
-            // A master of another version may say more than this one understands.
+            // A master of another version may send messages that this version does not understand.
             Err(error) => tracing::debug!(%error, "news that are not understood"),
         }
     }

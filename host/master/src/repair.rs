@@ -1,4 +1,4 @@
-//! What a clock that was wrong has left behind is put right: when the master starts, and when a step of the
+//! Repairs the times that a wrong clock has left in the database, when the master starts and when a step of the
 //! machine's clock is believed.
 
 use std::time::Duration;
@@ -13,14 +13,14 @@ use crate::{
     schedule,
 };
 
-/// How often tasks are looked at.
+/// How often tasks are checked.
 const TASKS_EVERY: Duration = Duration::from_secs(60);
-/// Nothing is written for so long where a master is at work.
+/// A working master writes at least this often.
 const LONG_MS: i64 = 86_400_000;
-/// Tasks that one look brings.
+/// Tasks on one page of the check.
 const PAGE: u32 = 500;
 
-/// What was looked at.
+/// The state of the repair.
 #[derive(Debug, Default)]
 pub(crate) struct Repair {
     begun: bool,
@@ -31,7 +31,7 @@ pub(crate) struct Repair {
 }
 
 impl Repair {
-    /// Looks whether there is something to put right.
+    /// Repairs what is due now.
     pub(crate) async fn step(
         &mut self,
         master: &Master,
@@ -47,7 +47,8 @@ impl Repair {
         }
         if stepped || self.tasks_at.is_none_or(|at| at.elapsed() >= TASKS_EVERY) {
             bring_tasks_back(master).await?;
-            // Who makes one at a terminal goes by the machine's clock, believed or not.
+            // `easysight-master token create` uses the machine's clock, whether the master believes this clock or
+            // not.
             let tokens = master.store.bring_tokens_back(now_ms()).await?;
             if tokens > 0 {
                 tracing::warn!(tokens, "tokens were made by a clock that was ahead and hold from now on");
@@ -76,11 +77,12 @@ impl Repair {
         } else {
             tracing::warn!("old history is kept for another day because the system clock stepped");
             retention.hold(Instant::now());
-            // Others that share the database may have seen the step, or not.
+            // On PostgreSQL the other masters have clocks of their own, which may have stepped or not.
             if by > 0 && master.store.dialect() == Dialect::Sqlite {
                 master.store.move_deadlines(by).await?;
             }
-            // Ahead: those that this clock has dated until now. Back: those that lie ahead now.
+            // A step ahead moves the tokens that this clock has dated until now. A step back moves the tokens that
+            // are now dated in the future.
             let dated = if by > 0 { self.since..=now - by } else { now + 1..=i64::MAX };
             master.store.move_tokens(by, dated).await?;
             master.access.forget();
@@ -95,7 +97,7 @@ impl Repair {
     }
 }
 
-/// Tasks whose next run is further away than their schedule could give run as they should.
+/// Moves the next run of each task whose next run is later than its schedule allows.
 async fn bring_tasks_back(master: &Master) -> Result<(), StoreError> {
     let now = clock::now();
     let mut after = None;

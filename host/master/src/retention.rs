@@ -1,27 +1,27 @@
-//! How long history is kept, and the removing of it in steps that keep nobody waiting.
+//! How long history is kept. It is removed in small steps, so that nobody has to wait.
 
 use std::time::Duration;
 
 use easysight_store::{Store, StoreError};
 use tokio::time::Instant;
 
-/// How often findings are counted: with millions of them it takes seconds.
+/// How often findings are counted. Counting takes seconds if there are millions.
 const COUNT_EVERY: Duration = Duration::from_secs(600);
-/// How long nothing is removed for its age once the clock jumped ahead.
+/// How long nothing is removed because of its age after the clock jumped ahead.
 const HOLD: Duration = Duration::from_secs(86_400);
 
-/// What is kept.
+/// The limits of history, and the state of its removal.
 #[derive(Debug, Clone)]
 pub(crate) struct Retention {
     /// Findings and ended runs older than this are removed.
     max_age_ms: i64,
-    /// Of the findings, so many are kept.
+    /// Largest number of findings that are kept.
     max_findings: u64,
     counted_at: Option<Instant>,
-    /// Findings beyond that, as of the last count.
+    /// Findings beyond the limit, as of the last count.
     excess: u64,
     goes_on: bool,
-    /// Ages are not trusted before: the clock jumped ahead, and what is young may look old.
+    /// Ages are not trusted before this time: the clock jumped ahead, and young entries may look old.
     held_until: Option<Instant>,
 }
 
@@ -30,23 +30,23 @@ impl Retention {
         Self { max_age_ms, max_findings, counted_at: None, excess: 0, goes_on: false, held_until: None }
     }
 
-    /// Removes nothing for its age for a day that is measured: the clock jumped ahead, or nothing was written for
-    /// so long that it may have. A person has that time to put it right.
+    /// Removes nothing because of its age for one measured day. The clock jumped ahead, or nothing was written for
+    /// so long that it may have jumped. A person has this day to correct the clock.
     pub(crate) fn hold(&mut self, now: Instant) {
         self.held_until = Some(now + HOLD);
     }
 
-    /// True where what looks old is old.
+    /// True if ages can be trusted.
     pub(crate) fn trusts_ages(&self, now: Instant) -> bool {
         self.held_until.is_none_or(|until| now >= until)
     }
 
-    /// True where the last step left something to remove.
+    /// True if the last step left more to remove.
     pub(crate) const fn goes_on(&self) -> bool {
         self.goes_on
     }
 
-    /// Removes a little.
+    /// Removes a small part.
     pub(crate) async fn step(&mut self, store: &Store, now: i64) -> Result<(), StoreError> {
         let too_old =
             if self.trusts_ages(Instant::now()) { store.prune(self.max_age_ms, now).await? } else { 0 };

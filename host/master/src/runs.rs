@@ -1,4 +1,4 @@
-//! How a run begins: its plan, its cameras, its jobs, or what it waits for.
+//! How a run begins: with a plan, cameras and jobs, or with a list of what it waits for.
 
 use std::collections::BTreeSet;
 
@@ -7,8 +7,8 @@ use easysight_store::{FanOut, NewRun, Start, StoreError, StoredRun};
 
 use crate::master::{Master, now_ms};
 
-/// Makes a run, with its jobs where nothing is missing. Answers with false where there is one already
-/// that stands for the same.
+/// Creates a run, with its jobs if nothing is missing. The second value is false if an equivalent run exists
+/// already.
 pub(crate) async fn begin(master: &Master, new: NewRun) -> Result<(RunId, bool), StoreError> {
     let start = start_of(master, new.trigger, new.task_id.as_deref(), &new.definition, &new.origin).await?;
     let jobs = match &start {
@@ -25,7 +25,7 @@ pub(crate) async fn begin(master: &Master, new: NewRun) -> Result<(RunId, bool),
     Ok((run, made))
 }
 
-/// Gives a waiting run its jobs, or notes what it still waits for.
+/// Gives a waiting run its jobs, or records what it still waits for.
 pub(crate) async fn begin_waiting(master: &Master, waiting: StoredRun) -> Result<(), StoreError> {
     let StoredRun { run, definition, origin } = waiting;
     match start_of(master, run.trigger, run.task_id.as_deref(), &definition, &origin).await? {
@@ -39,7 +39,7 @@ pub(crate) async fn begin_waiting(master: &Master, waiting: StoredRun) -> Result
     }
 }
 
-/// What a run begins with as things are now.
+/// Decides whether a run can begin now, and with what.
 async fn start_of(
     master: &Master,
     trigger: Trigger,
@@ -50,14 +50,14 @@ async fn start_of(
     let plan = match master.registry.active().plan(&definition.diagnoses, &definition.config) {
         Ok(plan) => {
             let full_look_every = definition.full_look_every;
-            // Who submits a task wants to know how its cameras are now.
+            // Whoever submits a task wants to know the current state of its cameras.
             let spares_lost = trigger == Trigger::Schedule;
             JobPlan { origin: origin.clone(), full_look_every, spares_lost, ..plan }
         }
         Err(no_plan) => return Ok(Start::Waits(no_plan.reasons())),
     };
     if trigger == Trigger::Submission {
-        // Its source stands in the place of cameras.
+        // A submission has a source instead of cameras.
         let cameras = definition.cameras.iter().map(|source| (None, source.clone())).collect();
         return Ok(Start::Now(FanOut { plan, cameras, missing: Vec::new() }));
     }
@@ -73,8 +73,9 @@ async fn start_of(
     Ok(Start::Now(FanOut { plan, cameras, missing }))
 }
 
-/// Leaves out cameras whose last check by the same task has not ended: however long a camera or the queue takes, a
-/// task never checks a camera twice at a time, and the queue does not grow. Answers in words how many.
+/// Leaves out cameras whose last check by the same task has not ended. However long a camera or the queue takes, a
+/// task never checks a camera twice at the same time, and the queue does not grow. Returns a text with the number
+/// of cameras that were left out.
 async fn pass_over(
     master: &Master,
     task: &str,
@@ -96,7 +97,7 @@ async fn pass_over(
     Ok(Some(format!("the end of the check before, of {passed_over} cameras")))
 }
 
-/// A run has its jobs: those who wait for jobs are woken.
+/// Announces that a run has its jobs, and wakes waiting polls.
 fn announce(master: &Master, run: RunId, jobs: usize) {
     master.announce_jobs(jobs);
     master.tell_run(run, if jobs == 0 { RunChange::Finished } else { RunChange::Started });

@@ -10,12 +10,12 @@ use croner::{
 };
 use easysight_protocol::{MissedRuns, Schedule};
 
-/// Seconds of an interval at the most: a year.
+/// Longest interval in seconds: a year.
 const MAX_INTERVAL_S: u64 = 31_536_000;
-/// A start that is late by less than this was not missed, the master was only busy.
+/// A start that is late by less than this counts as a busy master, not as missed.
 const GRACE: TimeDelta = TimeDelta::seconds(60);
 
-/// A schedule that makes no sense: the field within it, and what is wrong.
+/// A schedule is invalid: the field within it, and the reason.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ScheduleError {
     pub(crate) field: &'static str,
@@ -26,8 +26,8 @@ fn wrong(field: &'static str, detail: impl Into<String>) -> ScheduleError {
     ScheduleError { field, detail: detail.into() }
 }
 
-/// The first time after `now`, or at it, that a task with this schedule runs; none for one that does
-/// not run by itself.
+/// Returns the first time at or after `now` at which a task with this schedule runs. None if the schedule starts no
+/// runs.
 pub(crate) fn first(schedule: &Schedule, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, ScheduleError> {
     match schedule {
         Schedule::Manual => Ok(None),
@@ -52,8 +52,8 @@ pub(crate) fn first(schedule: &Schedule, now: DateTime<Utc>) -> Result<Option<Da
     }
 }
 
-/// The run after the one that was due at `due`; `now` is when it was started. Starts that fell due in
-/// between are made up for by it.
+/// Returns when the task runs after the run that was due at `due` and started at `now`. That run makes up for
+/// starts that fell due in between.
 pub(crate) fn after(schedule: &Schedule, due: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     match schedule {
         Schedule::Manual | Schedule::Once { .. } => None,
@@ -70,15 +70,15 @@ pub(crate) fn after(schedule: &Schedule, due: DateTime<Utc>, now: DateTime<Utc>)
     }
 }
 
-/// Where a task should run next whose next run is set further away than its schedule could give, since the clock
-/// was ahead when it was set; none where it is as it should be.
+/// Returns the correct next run of a task whose next run is later than its schedule allows, because the clock was
+/// ahead when it was set. None if the next run is correct.
 pub(crate) fn brought_back(
     schedule: &Schedule,
     due: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Option<DateTime<Utc>> {
     match schedule {
-        // It names its time itself.
+        // The schedule itself names the time.
         Schedule::Manual | Schedule::Once { .. } => None,
         Schedule::Interval { every_s, starts_at, .. } => {
             let every = TimeDelta::seconds(i64::try_from(*every_s).ok()?.max(1));
@@ -88,7 +88,7 @@ pub(crate) fn brought_back(
             if due <= now.checked_add_signed(every)? {
                 return None;
             }
-            // The beat stays.
+            // The phase of the interval is kept.
             let beats = (due - now).num_seconds() / every.num_seconds();
             due.checked_sub_signed(TimeDelta::seconds(beats * every.num_seconds()))
         }
@@ -96,7 +96,7 @@ pub(crate) fn brought_back(
     }
 }
 
-/// True where a start that was due at `due` and is seen only `now` is passed over.
+/// True if a start that was due at `due` and is seen only at `now` is skipped.
 pub(crate) fn is_skipped(schedule: &Schedule, due: DateTime<Utc>, now: DateTime<Utc>) -> bool {
     let policy = match schedule {
         Schedule::Interval { missed_runs, .. } | Schedule::Cron { missed_runs, .. } => *missed_runs,
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn cron_lines_are_meant_in_their_time_zone() {
         assert_eq!(first(&cron("30 8 * * *", "UTC"), at(0, 0)), Ok(Some(at(8, 30))));
-        // Eight hours ahead of UTC, without summer time.
+        // Shanghai is eight hours ahead of UTC, without summer time.
         assert_eq!(first(&cron("30 8 * * *", "Asia/Shanghai"), at(0, 0)), Ok(Some(at(0, 30))));
         assert_eq!(after(&cron("0 * * * *", "UTC"), at(1, 0), at(4, 20)), Some(at(5, 0)));
     }
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn summer_time_neither_loses_nor_doubles_a_run() {
         let zone = "Europe/Berlin";
-        // 2026-03-29: the hour from 2 to 3 does not exist; 2026-10-25: it comes twice.
+        // On 2026-03-29 the hour from 2 to 3 does not exist. On 2026-10-25 it occurs twice.
         let spring = Utc.with_ymd_and_hms(2026, 3, 28, 12, 0, 0).unwrap();
         let next = first(&cron("30 2 * * *", zone), spring).unwrap().unwrap();
         assert!(next < spring + TimeDelta::hours(24));

@@ -1,5 +1,4 @@
-//! What the master does by itself: tasks that are due become runs, runs become jobs, leases expire,
-//! history is pruned.
+//! The master's periodic work: due tasks become runs, runs get their jobs, leases expire, history is pruned.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,18 +16,18 @@ use crate::{
     runs, schedule,
 };
 
-/// How often the scheduler looks round; what people do is acted upon at once.
+/// Pause between two rounds of the scheduler. Changes that people make start a round at once.
 const TICK: Duration = Duration::from_millis(500);
-/// Ticks between two looks at what other masters and other processes may have changed.
+/// Ticks between two checks of what other masters and other processes may have changed.
 const SLOW: u32 = 10;
-/// How long one master leads without saying so again.
+/// How long one master leads the scheduling before it must renew its role.
 const LEAD_MS: i64 = 5_000;
-/// How long one master does the upkeep without saying so again.
+/// How long one master leads the upkeep before it must renew its role.
 const LEAD_UPKEEP_MS: i64 = 20_000;
-/// Tasks and waiting runs that one look takes up.
+/// Most tasks and waiting runs that one round handles.
 const BATCH: i64 = 200;
 
-/// Looks round until the master stops.
+/// Runs rounds until the master stops.
 pub(crate) async fn run(master: Shared, mut retention: Retention) {
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -47,7 +46,7 @@ pub(crate) async fn run(master: Shared, mut retention: Retention) {
             look_round(&master, ticks.is_multiple_of(SLOW), &mut retention).await
         };
         let looked = looked.await;
-        // Said once, not twice a second.
+        // A failure is logged once, not twice a second.
         match looked {
             Ok(()) if troubled => tracing::info!("the database is available again"),
             Err(ref error) if !troubled => {
@@ -68,7 +67,7 @@ async fn look_round(master: &Master, slow: bool, retention: &mut Retention) -> R
     master.metrics.long_polls.set(i64::try_from(master.waiting.len()).unwrap_or(i64::MAX));
     master.metrics.statements(master.store.statements());
     let agenda = master.store.agenda(now).await?;
-    // Nodes renew their leases at half time: what is shorter cannot have cost one.
+    // Nodes renew their leases at half time, so a shorter break cannot have cost a lease.
     master.hearing.note_well(now_ms(), master.lease_ms / 2);
     if agenda.task_due && master.store.lead("scheduler", master.id.clone(), LEAD_MS).await? {
         for task in master.store.due_tasks(now, BATCH).await? {
@@ -85,7 +84,7 @@ async fn look_round(master: &Master, slow: bool, retention: &mut Retention) -> R
     if (agenda.expired && heard) || agenda.overdue {
         reap(master, heard, now).await?;
     }
-    // Also for jobs whose pause after a failure is over, and those that another master queued.
+    // This also finds jobs whose pause after a failure is over, and jobs that another master queued.
     if master.waiting.len() > 0 {
         master.look_for_jobs().await?;
     }
@@ -110,10 +109,10 @@ async fn look_round(master: &Master, slow: bool, retention: &mut Retention) -> R
     Ok(())
 }
 
-/// What all masters of a database need done once: one of them does it.
+/// True if this master does the upkeep, which only one master of a database does.
 async fn leads_upkeep(master: &Master) -> Result<bool, StoreError> {
     match master.store.dialect() {
-        // A file has one master.
+        // A file has one master only.
         Dialect::Sqlite => Ok(true),
         Dialect::Postgres => master.store.lead("upkeep", master.id.clone(), LEAD_UPKEEP_MS).await,
     }
@@ -135,7 +134,7 @@ async fn reap(master: &Master, heard: bool, now: i64) -> Result<(), StoreError> 
     Ok(())
 }
 
-/// A task that is due becomes a run, once.
+/// Starts the run of a due task, once.
 async fn fire(master: &Master, task: Task) -> Result<(), StoreError> {
     let Some(due) = task.next_run_at else { return Ok(()) };
     let now = clock::now();
@@ -144,7 +143,7 @@ async fn fire(master: &Master, task: Task) -> Result<(), StoreError> {
     if schedule::is_skipped(schedule, due, now) {
         tracing::warn!(%due, "a start was missed and is passed over");
     } else {
-        // Nobody asked for it; its jobs can be followed all the same.
+        // Nobody requested this run. A request id of its own allows to follow its jobs.
         let request = RequestId::new();
         let new = NewRun {
             id: clock::run_id(),
@@ -160,12 +159,13 @@ async fn fire(master: &Master, task: Task) -> Result<(), StoreError> {
             tracing::info!(%request, %run, "due");
         }
     }
-    // Only now: a master that dies in between fires again, and the run's fire time makes that nothing.
+    // The task is advanced last. If a master dies before that, the task fires again, and the fire time identifies
+    // the existing run.
     master.store.advance_task(task.id, due.timestamp_millis(), next).await?;
     Ok(())
 }
 
-/// Runs the scheduler as a task of its own.
+/// Spawns the scheduler.
 pub(crate) fn spawn(master: &Shared, retention: Retention) -> tokio::task::JoinHandle<()> {
     tokio::spawn(run(Arc::clone(master), retention))
 }

@@ -1,4 +1,4 @@
-//! The master from its start to its end.
+//! The life of the master, from start to end.
 
 use std::{
     net::SocketAddr,
@@ -36,10 +36,10 @@ use crate::{
     waiting::Waiting,
 };
 
-/// Memory of a plugin's `describe`; it has nothing to compute.
+/// Memory limit of a plugin's `describe`, in bytes. It has nothing to compute.
 const DESCRIBE_MEMORY: usize = 256 << 20;
 
-/// Runs until a signal comes, then drains.
+/// Runs until a signal is received, then drains.
 pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
     let mut stop = StopSignals::new()?;
     let advice = "give this one its own --data-dir";
@@ -54,7 +54,7 @@ pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
         }
         None => None,
     };
-    // Bind first: a port that is taken is said at once.
+    // Bind first, so that a port that is in use is reported at once.
     let listener = std::net::TcpListener::bind(settings.listen)
         .with_context(|| format!("--listen {}: the address cannot be used", settings.listen))?;
     listener.set_nonblocking(true)?;
@@ -140,7 +140,7 @@ pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
     if let Err(error) = master.store.write_usage().await {
         tracing::warn!(%error, "what plugins used last is not noted");
     }
-    // The writer ends once nobody can send it anything any more; all it took is committed then.
+    // The writer ends once nobody can send it commands any more. Everything it received is committed then.
     drop(watchdog.await);
     drop(master);
     if tokio::time::timeout(Duration::from_secs(10), writing).await.is_err() {
@@ -169,7 +169,7 @@ async fn serve(
 }
 
 async fn tls(files: &TlsFiles) -> anyhow::Result<RustlsConfig> {
-    // An error means that it is installed already.
+    // An error means that a provider is installed already.
     rustls::crypto::ring::default_provider().install_default().ok();
     for (flag, file) in [("--tls-cert", &files.certificate), ("--tls-key", &files.key)] {
         if !file.is_file() {
@@ -181,17 +181,17 @@ async fn tls(files: &TlsFiles) -> anyhow::Result<RustlsConfig> {
         .with_context(|| format!("--tls-cert {} with --tls-key", files.certificate.display()))
 }
 
-/// The file of an embedded database.
+/// Returns the file of an embedded database.
 fn database_file(url: &str) -> Option<PathBuf> {
     let path = url.strip_prefix("sqlite:")?;
     let path = path.strip_prefix("//").unwrap_or(path);
     Some(Path::new(path.split('?').next().unwrap_or(path)).to_owned())
 }
 
-/// Says that it is up: to the log, to whoever started it, to systemd.
+/// Announces that the master is ready: on standard error, in the log and to systemd.
 fn announce(settings: &MasterSettings, address: SocketAddr, open: bool) {
     let scheme = if settings.tls.is_some() { "https" } else { "http" };
-    // On standard error whatever the log's settings are: programs wait for this line.
+    // Programs wait for this line, so it goes to standard error whatever the log settings are.
     eprintln!("easysight-master: listening on {scheme}://{address}");
     tracing::info!(%address, scheme, "master is up");
     if open {

@@ -1,4 +1,4 @@
-//! The master's settings: their names, what is allowed, and what contradicts what.
+//! The master's settings: names, allowed values, and conflicts between them.
 
 mod keys;
 
@@ -19,23 +19,23 @@ pub(crate) struct TlsFiles {
     pub(crate) key: PathBuf,
 }
 
-/// Everything that a master can be told.
+/// All settings of a master.
 #[derive(Debug, Clone)]
 pub(crate) struct MasterSettings {
     pub(crate) listen: SocketAddr,
     pub(crate) data_dir: PathBuf,
-    /// None: a file in the data directory.
+    /// None if the database is a file in the data directory.
     pub(crate) database_url: Option<String>,
-    /// Plugins and uploads.
+    /// The directory of plugins, pictures and uploads.
     pub(crate) blob_dir: PathBuf,
     pub(crate) max_upload: u64,
-    /// None: plugins need no signature.
+    /// None if plugins need no signature.
     pub(crate) trusted_keys: Option<PathBuf>,
     pub(crate) tls: Option<TlsFiles>,
     pub(crate) lease: Duration,
     pub(crate) retention: Duration,
     pub(crate) picture_limit: u64,
-    /// None: no good pictures are asked for.
+    /// None if no good pictures are requested.
     pub(crate) good_picture_ms: Option<i64>,
     pub(crate) max_findings: u64,
     pub(crate) drain_timeout: Duration,
@@ -44,7 +44,7 @@ pub(crate) struct MasterSettings {
 }
 
 impl MasterSettings {
-    /// Reads them from a command line and an environment.
+    /// Reads the settings from a command line and an environment.
     pub(crate) fn read(
         command: clap::Command,
         arguments: impl IntoIterator<Item = OsString>,
@@ -114,26 +114,26 @@ impl MasterSettings {
         })
     }
 
-    /// Where the database is.
+    /// Returns the URL of the database.
     pub(crate) fn database(&self) -> String {
         self.database_url
             .clone()
             .unwrap_or_else(|| format!("sqlite://{}", self.data_dir.join("master.db").display()))
     }
 
-    /// Where traces go.
+    /// Returns the settings of the trace export.
     pub(crate) fn traces(&self) -> TraceConfig {
         let (endpoint, instance) = (self.otlp_endpoint.clone(), self.listen.to_string());
         TraceConfig { endpoint, service: "easysight-master", instance }
     }
 
-    /// How long a lease lasts, in milliseconds.
+    /// Returns the duration of a lease in milliseconds.
     pub(crate) fn lease_ms(&self) -> i64 {
         i64::try_from(self.lease.as_millis()).unwrap_or(i64::MAX)
     }
 }
 
-/// The directory that a `file://` address names.
+/// Returns the directory that a `file://` address names.
 fn parse_blob_url(text: &str) -> Result<PathBuf, String> {
     let wanted =
         || "file:///path/to/a/directory is wanted; other kinds of storage are not supported yet".into();

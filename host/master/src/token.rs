@@ -1,4 +1,4 @@
-//! `easysight-master token …`: makes, lists and revokes tokens, right in the database.
+//! `easysight-master token …`: makes, lists and revokes tokens, directly in the database.
 
 use anyhow::{Context, bail};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -8,10 +8,10 @@ use easysight_store::Store;
 
 use crate::{access::make_token, clock::now_ms, settings::MasterSettings};
 
-/// What clocks of masters that share a database may differ by.
+/// How far the clocks of masters that share a database may differ.
 const TOLERANCE: TimeDelta = TimeDelta::seconds(60);
 
-/// The command with its subcommands.
+/// Adds the subcommands to the command.
 pub(crate) fn command(command: Command) -> Command {
     let required = |name: &'static str, help: &'static str| {
         Arg::new(name).long(name).required(true).value_name("TEXT").help(help)
@@ -40,7 +40,7 @@ pub(crate) fn command(command: Command) -> Command {
     )
 }
 
-/// Carries a subcommand out.
+/// Runs a subcommand.
 pub(crate) async fn run(settings: &MasterSettings, name: &str, matches: &ArgMatches) -> anyhow::Result<()> {
     if name != "token" {
         bail!("there is no command `{name}`");
@@ -93,8 +93,8 @@ async fn carry_out(store: &Store, matches: &ArgMatches) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Refuses to count days by a clock that is behind: the token would have expired once that is put right. One that is
-/// ahead cannot be told from a long rest; masters bring its tokens back.
+/// Refuses to count days by a clock that is behind: the token would expire once the clock is corrected. A clock
+/// that is ahead looks like a long pause of the master. Masters correct the tokens that such a clock made.
 async fn check_clock(store: &Store) -> anyhow::Result<()> {
     let Some(written) = store.written_at().await?.and_then(DateTime::from_timestamp_millis) else {
         return Ok(());

@@ -1,5 +1,5 @@
-//! Pictures and clips that came with a submission: on disk until their run has ended, for the worker
-//! that judges them.
+//! Pictures and clips that were uploaded with a submission. A file stays on disk for the worker until its run has
+//! ended.
 
 use std::{
     fs, io,
@@ -12,13 +12,13 @@ use easysight_protocol::{RunId, RunState};
 use easysight_store::{Store, StoreError};
 use tempfile::TempPath;
 
-/// How long a file may be there before its run is: the request that brought it may still be under way.
+/// How long a file may exist without a run: the request that sent it may still be in progress.
 const GRACE: Duration = Duration::from_secs(600);
 
-/// Uploads by the run that judges them.
+/// Uploads by their run.
 pub(crate) struct Uploads {
     dir: PathBuf,
-    /// Bytes of one at the most.
+    /// Largest upload in bytes.
     pub(crate) max_bytes: u64,
 }
 
@@ -28,22 +28,22 @@ impl Uploads {
         Ok(Self { dir, max_bytes })
     }
 
-    /// Where they are written while they arrive.
+    /// The directory to which uploads are written while they arrive.
     pub(crate) fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// Where a run's upload is.
+    /// Returns the path of a run's upload.
     pub(crate) fn file(&self, run: RunId) -> PathBuf {
         self.dir.join(run.to_string())
     }
 
-    /// Keeps an upload until its run has ended.
+    /// Stores an upload until its run has ended.
     pub(crate) fn keep(&self, upload: TempPath, run: RunId) -> io::Result<()> {
         upload.persist(self.file(run)).map_err(|error| error.error)
     }
 
-    /// Removes those whose runs have ended, and what broken uploads left.
+    /// Removes uploads whose runs have ended, and files that broken uploads left.
     ///
     /// While ages cannot be trusted, uploads without a run are kept.
     pub(crate) async fn sweep(&self, store: &Store, trusts_ages: bool) -> Result<(), StoreError> {
@@ -53,7 +53,7 @@ impl Uploads {
                 Some(run) => store.run_state(run).await?.map(is_ended),
                 None => None,
             };
-            // A file without a run may still become one.
+            // The run of a new file may not exist yet.
             if ended.unwrap_or_else(|| trusts_ages && is_old(&path))
                 && let Err(error) = fs::remove_file(&path)
                 && error.kind() != io::ErrorKind::NotFound
@@ -79,7 +79,7 @@ const fn is_ended(state: RunState) -> bool {
     matches!(state, RunState::Finished | RunState::Cancelled)
 }
 
-/// The time that is measured: a clock that stands ahead for a moment makes nothing old.
+/// The measured time: no file becomes old because the machine's clock is ahead for a moment.
 fn now() -> SystemTime {
     let ms = u64::try_from(crate::clock::now_ms()).unwrap_or_default();
     SystemTime::UNIX_EPOCH + Duration::from_millis(ms)

@@ -1,5 +1,5 @@
-//! Long polls that wait for a job. Whoever queues jobs wakes as many as there are jobs, of those that may have
-//! them: nobody is woken for a job that requires labels which it lacks.
+//! Long polls that wait for a job. New jobs wake one poll each, and only polls that may lease them: no poll is
+//! woken for a job that requires labels which its node lacks.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -8,7 +8,7 @@ use easysight_store::satisfies;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-/// Who waits, the longest first.
+/// The waiting polls, longest wait first.
 #[derive(Default)]
 pub(crate) struct Waiting {
     line: Mutex<VecDeque<Waiter>>,
@@ -19,14 +19,14 @@ struct Waiter {
     bell: Arc<Notify>,
 }
 
-/// A place in the line, given up when dropped.
+/// A place in the line. Dropping it leaves the line.
 pub(crate) struct Place<'a> {
     waiting: &'a Waiting,
     bell: Arc<Notify>,
 }
 
 impl Waiting {
-    /// Takes a place. A wake-up from now on is not lost, whenever it is waited for.
+    /// Enters the line. From now on no wake-up is lost, even if [`Place::wait`] is called later.
     pub(crate) fn enter(&self, labels: &Arc<Labels>) -> Place<'_> {
         let bell = Arc::new(Notify::new());
         let waiter = Waiter { labels: Arc::clone(labels), bell: Arc::clone(&bell) };
@@ -34,7 +34,7 @@ impl Waiting {
         Place { waiting: self, bell }
     }
 
-    /// Wakes as many as there are new jobs that require these labels.
+    /// Wakes one poll for each new job that requires these labels.
     pub(crate) fn wake(&self, required: &str, jobs: usize) {
         let mut line = self.line.lock();
         for _ in 0..jobs {
@@ -45,7 +45,7 @@ impl Waiting {
         }
     }
 
-    /// The labels of those who wait, each set once.
+    /// Returns the labels of the waiting polls, each set once.
     pub(crate) fn labels(&self) -> Vec<Labels> {
         let line = self.line.lock();
         let mut labels: Vec<&Labels> = line.iter().map(|waiter| &*waiter.labels).collect();
@@ -54,14 +54,14 @@ impl Waiting {
         labels.into_iter().cloned().collect()
     }
 
-    /// How many wait.
+    /// Returns the number of waiting polls.
     pub(crate) fn len(&self) -> usize {
         self.line.lock().len()
     }
 }
 
 impl Place<'_> {
-    /// Waits to be woken, at most so long. True where it was.
+    /// Waits up to this time to be woken. Returns true if it was woken.
     pub(crate) async fn wait(&self, at_most: Duration) -> bool {
         tokio::time::timeout(at_most, self.bell.notified()).await.is_ok()
     }
@@ -90,7 +90,7 @@ mod tests {
         assert!(!second.wait(Duration::ZERO).await);
         drop(second);
         assert_eq!(waiting.len(), 0);
-        // Nobody is there to be woken, and nothing is kept for later.
+        // No poll waits, and the wake-up is not stored.
         waiting.wake("", 5);
         assert!(!waiting.enter(&labels(&[])).wait(Duration::ZERO).await);
     }

@@ -1,4 +1,4 @@
-//! The conformance battery of `plugin check` against plugins that break in one way each.
+//! The conformance battery of `plugin check`, run on plugins that each have one defect.
 
 use std::{collections::BTreeSet, fs};
 
@@ -18,22 +18,22 @@ const CROP: &str = "(import \"easysight:diagnosis/video@1.2.0\" \"[method]clip.c
     (func $crop (param i32 i32 i32 i32 i32 i32 i32 i32 i32))) ---";
 const LOAD: &str = "(import \"easysight:diagnosis/baseline@1.2.0\" \"load\" (func $load (param i32))) ---";
 
-/// Breaks off where this holds, and answers honestly otherwise.
+/// Makes a body that breaks off if the condition holds, and answers honestly otherwise.
 fn breaking_if(condition: &str) -> String {
     format!("(if {condition} (then (unreachable))) {HONEST}")
 }
 
-/// The same, of what `clip.info` says: it lies at 2048.
+/// Makes a body that breaks off if the condition on the result of `clip.info` holds. The result is at 2048.
 fn breaking_if_info(condition: &str) -> String {
     format!("(call $info (local.get $clip) (i32.const 2048)) {}", breaking_if(condition))
 }
 
-/// Checks a component; answers with the names of what failed, and all that was said.
+/// Checks a component. Returns the names of the failed checks, and the complete output.
 fn failing(component: &[u8]) -> (BTreeSet<String>, Value) {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("guest.wasm"), component).unwrap();
     let arguments = ["check", "guest.wasm"];
-    // The code is held against the verdicts below.
+    // The exit code is compared with the verdicts below.
     let (code, output) =
         crate::terminal::answer(dir.path(), &[&arguments[..], &["--format", "json"]].concat());
     let said: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -46,7 +46,7 @@ fn failing(component: &[u8]) -> (BTreeSet<String>, Value) {
     (failing.iter().map(|check| check["name"].as_str().unwrap().to_owned()).collect(), said)
 }
 
-/// The guest fails in these checks and in no other; one of them says this.
+/// Asserts that the guest fails in exactly these checks, and that the output contains `words`.
 fn fails(extra: &str, before: &str, body: &str, names: &[&str], words: &str) {
     let (found, said) = failing(&guest_named("mischief", "plain", extra, before, body));
     let wanted: BTreeSet<String> = names.iter().map(|name| (*name).to_owned()).collect();
@@ -93,7 +93,7 @@ fn one_that_bears_no_tiny_picture_is_caught() {
 
 #[test]
 fn one_that_burns_too_much_on_huge_pictures_is_caught() {
-    // 16 rounds of a loop a pixel.
+    // The loop has 16 rounds per pixel.
     let body = format!(
         "(call $info (local.get $clip) (i32.const 2048))
          (local.set $i (i32.mul (i32.const 16) (i32.mul (i32.load (i32.const 2048)) (i32.load (i32.const 2052)))))
@@ -160,7 +160,7 @@ fn one_that_describes_itself_differently_is_caught() {
 
 #[test]
 fn one_that_speaks_one_language_is_caught() {
-    // The length of the title in Chinese.
+    // This sets the length of the Chinese title to 0.
     fails("", "(i32.store (i32.const 1112) (i32.const 0))", HONEST, &["texts"], "in Chinese");
 }
 

@@ -1,5 +1,5 @@
-//! Every command of the authors' documents runs: all blocks marked `sh` of a document, one after the other, in
-//! an empty folder, or in one that holds the plugin that the document speaks of.
+//! Runs every command of the authors' documents: all blocks of a document that are marked `sh`, one after the
+//! other, in an empty folder or in a folder with the plugin that the document describes.
 
 use std::{
     env, fs,
@@ -21,7 +21,7 @@ fn docs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("docs")
 }
 
-/// The content of all blocks marked `sh`.
+/// Returns the content of all blocks that are marked `sh`.
 fn commands(document: &str) -> String {
     let text = fs::read_to_string(docs().join(document)).unwrap();
     let mut commands = String::new();
@@ -38,14 +38,14 @@ fn commands(document: &str) -> String {
     commands
 }
 
-/// Runs a document's commands as a person would type them.
+/// Runs the commands of a document as a person would type them.
 fn run(document: &str) {
     if has_ffmpeg() {
         run_in(tempfile::tempdir().unwrap().path(), document, "http://127.0.0.1:9");
     }
 }
 
-/// The same in a folder that is there, with a master.
+/// Runs the commands of a document in an existing folder, with a master.
 fn run_in(home: &Path, document: &str, master: &str) {
     let bin = PathBuf::from(program("easysight").get_program()).canonicalize().unwrap();
     let path = env::join_paths(
@@ -57,7 +57,7 @@ fn run_in(home: &Path, document: &str, master: &str) {
     assert!(output.status.success(), "{document}:\n{}{}", text(&output.stdout), text(&output.stderr));
 }
 
-/// From the idea to what a fleet of one machine finds.
+/// Runs from the idea of a plugin to the findings of a fleet with one machine.
 #[test]
 fn the_commands_of_writing_a_plugin_run() {
     if !has_ffmpeg() {
@@ -90,7 +90,7 @@ fn the_commands_of_the_limits_run() {
     run("limits.md");
 }
 
-/// A master that ends with the test.
+/// A master that is killed when the test ends.
 struct Master {
     process: Child,
     log: BufReader<ChildStderr>,
@@ -114,7 +114,7 @@ impl Master {
         Self { process, log, url }
     }
 
-    /// Ends it and gives the rest of its log.
+    /// Kills the master and returns the rest of its log.
     fn stop(mut self) -> String {
         self.process.kill().unwrap();
         let mut log = String::new();
@@ -130,7 +130,7 @@ impl Drop for Master {
     }
 }
 
-/// A worker that ends with the test.
+/// A worker that is killed when the test ends.
 struct Node(Child);
 
 impl Drop for Node {
@@ -169,7 +169,7 @@ fn the_commands_of_trying_a_version_run_and_it_serves_in_the_end() {
         let plugins = listed.as_array().unwrap().iter();
         plugins.filter(|one| one["version"] == version).map(|one| one["active_for"].clone()).next().unwrap()
     };
-    // Rolled back at the end.
+    // The document ends with a rollback to the first version.
     assert_eq!((of("0.1.0"), of("0.2.0")), (serde_json::json!(["lens_flare"]), serde_json::json!([])));
 }
 
@@ -181,12 +181,12 @@ fn both_languages_tell_the_same_commands() {
     }
 }
 
-/// A command without its comment, which each language says in its own words.
+/// Removes the comment of a command, because comments differ between the languages.
 fn uncommented(line: &str) -> String {
     line.split(" # ").next().unwrap_or_default().trim_end().to_owned()
 }
 
-/// Every page that is linked to from a page is there, and so is the heading.
+/// Checks that every page and heading exists to which a page links.
 #[test]
 fn links_between_the_documents_lead_somewhere() {
     for document in DOCUMENTS.iter().flat_map(|name| [format!("{name}.md"), format!("{name}.zh-CN.md")]) {
@@ -204,7 +204,7 @@ fn links_between_the_documents_lead_somewhere() {
     }
 }
 
-/// What a heading is called in links.
+/// Returns the anchor of a heading, as links name it.
 fn anchor(line: &str) -> String {
     let words = line.trim_start_matches('#').trim().to_lowercase();
     let kept = words.chars().filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c));

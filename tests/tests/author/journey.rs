@@ -1,4 +1,4 @@
-//! From `plugin new` to a finding, as the README of a new folder says.
+//! The way from `plugin new` to a finding, as the README of a new folder describes it.
 
 use std::{
     fs::{self, Permissions},
@@ -13,7 +13,7 @@ use crate::{
     terminal::{as_author, json as ask, refusal, text},
 };
 
-/// Verdicts of a check by name.
+/// Returns the names of the failed checks.
 fn failing(conformance: &Value) -> Vec<&str> {
     let checks = conformance["checks"].as_array().unwrap();
     let failing = checks.iter().filter(|check| check["verdict"] == "fail");
@@ -76,7 +76,7 @@ fn the_cases_pass_and_fail(dir: &Path) {
     assert!(refusal(dir, &["test", "--cases", "other.toml"]).contains("other.toml:1: x: the configuration"));
 }
 
-/// `plugin run` and `diagnose` find the same.
+/// Checks that `plugin run` and `diagnose` have the same finding.
 fn on_a_clip(dir: &Path) {
     let clip = make_clip(dir, "dark.mp4", "lutyuv=y=16+(val-16)*0.12");
     let clip = clip.display().to_string();
@@ -111,7 +111,7 @@ fn what_cannot_be_begun_or_built_says_what_to_do() {
     assert!(refusal(dir, &["build"]).contains("plugin new"));
     assert!(refusal(dir, &["check", "missing.wasm"]).contains("missing.wasm"));
     assert!(refusal(dir, &["test"]).contains("cases.toml"));
-    // Without its tool, each language says how to get it.
+    // If its tool is missing, each language says how to install it.
     for (file, content, remedy) in [
         ("Cargo.toml", "[package]\nname = \"x\"\n", "rustup"),
         ("diagnosis.py", "", "pip install -r requirements.txt, which names componentize-py"),
@@ -147,7 +147,7 @@ fn a_node_that_is_too_old_is_told_by_its_version() {
     };
     let said = version("v18.20.8");
     assert!(said.contains("Node.js 18.20.8 is too old") && said.contains("20 or later"), "{said}");
-    // One that will do: the next thing that is missing is the library.
+    // A version that is new enough. Now the library is missing.
     let said = version("v20.0.0");
     assert!(said.contains("npm install") && !said.contains("too old"), "{said}");
 }

@@ -1,4 +1,4 @@
-//! What an author does with `easysight plugin …`, with the real program and real tools.
+//! The work of an author with `easysight plugin …`, with the real program and real tools.
 
 #![cfg(test)]
 
@@ -12,5 +12,5 @@ mod programs;
 mod terminal;
 mod watch;
 
-/// Where the contract is, seen from this crate.
+/// The path of the contract, relative to this crate.
 const CONTRACT: &str = "../wit";

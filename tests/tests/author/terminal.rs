@@ -1,4 +1,4 @@
-//! The program as an author starts it.
+//! Starts the program as an author does.
 
 use std::{
     env,
@@ -10,12 +10,13 @@ use serde_json::Value;
 
 use crate::programs::program;
 
-/// Where plugins of tests are compiled: what they depend on is compiled once.
+/// The shared target directory of the tests' plugins. Their dependencies are compiled once.
 fn shared_target() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("author")
 }
 
-/// The environment of an author: none of what cargo tells its tests, and crates that are there already.
+/// Gives a command the environment of an author: without cargo's variables for tests, and with crates that are
+/// downloaded already.
 pub(crate) fn as_author(command: &mut Command) -> &mut Command {
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();
@@ -27,20 +28,20 @@ pub(crate) fn as_author(command: &mut Command) -> &mut Command {
     command.env("CARGO_TARGET_DIR", shared_target()).env("CARGO_NET_OFFLINE", "true")
 }
 
-/// `easysight plugin …`, in this folder.
+/// Makes the command `easysight plugin …`, to run in this folder.
 pub(crate) fn plugin(dir: &Path, arguments: &[&str]) -> Command {
     let mut command = program("easysight");
     as_author(&mut command).current_dir(dir).arg("plugin").args(arguments);
     command
 }
 
-/// What it answers, and its exit code.
+/// Returns the exit code and the output of `easysight plugin …`.
 pub(crate) fn answer(dir: &Path, arguments: &[&str]) -> (i32, Output) {
     let output = plugin(dir, arguments).output().unwrap();
     (output.status.code().unwrap(), output)
 }
 
-/// What it says as JSON; it must end with this code.
+/// Returns the JSON output. Asserts that the command ends with this exit code.
 pub(crate) fn json(dir: &Path, code: i32, arguments: &[&str]) -> Value {
     let arguments = [arguments, &["--format", "json"]].concat();
     let (found, output) = answer(dir, &arguments);
@@ -49,7 +50,7 @@ pub(crate) fn json(dir: &Path, code: i32, arguments: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", said()))
 }
 
-/// What it says on standard error when it fails with code 2.
+/// Returns the text on standard error. Asserts that the command fails with exit code 2.
 pub(crate) fn refusal(dir: &Path, arguments: &[&str]) -> String {
     let (code, output) = answer(dir, arguments);
     assert_eq!(code, 2, "{arguments:?}: {}", text(&output.stderr));

@@ -14,7 +14,7 @@ use crate::{
     terminal::{json as ask, plugin},
 };
 
-/// Ends the program with the test.
+/// A process that is killed when the test ends.
 struct Ended(Child);
 
 impl Drop for Ended {
@@ -48,7 +48,7 @@ fn a_change_is_built_and_run_and_a_broken_one_is_waited_out() {
         let line: Value = serde_json::from_str(&findings.next().unwrap().unwrap()).unwrap();
         line["findings"][0]["status"].as_str().unwrap().to_owned()
     };
-    // Standard error is read to the line that says that it waits, so that its pipe never fills up.
+    // Standard error is read up to the line with which the program starts to wait, so that its pipe never fills up.
     let mut waits = || -> String {
         let mut text = String::new();
         for line in said.by_ref() {

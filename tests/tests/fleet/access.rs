@@ -1,4 +1,4 @@
-//! Tokens, scopes, TLS with a private authority, a reverse proxy with a path prefix.
+//! Tokens, scopes, TLS with a private certificate authority, and a reverse proxy with a path prefix.
 
 use std::{
     path::Path,
@@ -34,7 +34,7 @@ async fn the_first_token_closes_an_open_master_and_scopes_hold() {
     let camera = json!({"name": "gate", "source": "rtsp://10.0.0.1/live"});
     let (status, refused) = master.post("/api/v1/diagnosis/cameras", &camera).await;
     assert_eq!((status, &refused["type"]), (403, &json!("/problems/forbidden")));
-    // Nothing of it is in the database as it is.
+    // The database does not contain the secret in plain text.
     let database = std::fs::read(master.data.path().join("master.db-wal")).unwrap();
     let secret = viewer["token"].as_str().unwrap().rsplit('_').next().unwrap();
     assert!(!database.windows(secret.len()).any(|window| window == secret.as_bytes()));
@@ -78,7 +78,7 @@ async fn a_page_of_another_site_is_refused_even_on_this_machine() {
     assert_eq!(read(request).await.0, 403);
 }
 
-/// A private authority and a certificate for localhost.
+/// Makes a private certificate authority and a certificate for localhost.
 fn certificates(dir: &Path) -> bool {
     let openssl = |arguments: &str| {
         let mut command = Command::new("openssl");
@@ -145,7 +145,7 @@ async fn a_worker_trusts_a_private_authority_only_when_it_is_told_to() {
 async fn a_reverse_proxy_with_a_path_prefix_stands_in_between() {
     let master = Master::start();
     let dir = tempfile::tempdir().unwrap();
-    // A port that was free a moment ago.
+    // This port was free a moment ago.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let config = format!(
         "daemon off; pid {0}/pid; error_log stderr; events {{}} http {{ access_log off; \
@@ -174,7 +174,7 @@ async fn a_reverse_proxy_with_a_path_prefix_stands_in_between() {
     drop(nginx.wait());
 }
 
-/// The output of a program that ends by itself; one that does not, is ended.
+/// Returns the output of a program that is expected to end. It is stopped if it does not end.
 fn ended(command: &Command) -> Output {
     let mut bounded = Command::new("timeout");
     bounded.arg("20").arg(command.get_program()).args(command.get_args()).stdin(Stdio::null());
@@ -205,7 +205,7 @@ async fn a_database_that_cannot_be_used_is_said_at_the_start() {
     assert!(read_only.contains("may not be written"), "{read_only}");
     let nobody = refused(&["--data-dir", &path("c"), "--database-url", "postgres://u:secret@127.0.0.1:1/x"]);
     assert!(nobody.contains("cannot be used") && !nobody.contains("secret"), "{nobody}");
-    // Another master has it.
+    // Another master has locked the database.
     let url = format!("sqlite://{}", path("shared.db"));
     let _first = Master::start_in(Arc::clone(&dir), "127.0.0.1:0", &["--database-url", &url]);
     let second = refused(&["--data-dir", &path("d"), "--database-url", &url]);

@@ -1,5 +1,5 @@
-//! Addresses of cameras with secrets in them: shown masked, kept where they come back, refused where nobody can
-//! tell what is meant.
+//! Addresses of cameras with secrets. They are shown masked. If a masked address is sent back, its secrets are
+//! kept. If the meaning is ambiguous, it is refused.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -57,7 +57,7 @@ async fn a_masked_source_that_comes_back_never_overwrites_what_is_kept() {
     let (status, changed) = put(&master, "a", "rtsp://***@192.0.2.1/live2").await;
     assert_eq!((status, &changed["source"]), (200, &json!("rtsp://***@192.0.2.1/live2")));
     assert!(changed["note"].is_string(), "{changed}");
-    // Unchanged, nothing is to be said.
+    // An unchanged address gets no note.
     assert_eq!(put(&master, "a", "rtsp://***@192.0.2.1/live2").await.1["note"], Value::Null);
     let (status, _) =
         put(&master, "b", "rtsp://192.0.2.2/user=***_password=***_channel=2_stream=0.sdp").await;

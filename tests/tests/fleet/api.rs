@@ -1,4 +1,4 @@
-//! The HTTP API as clients see it.
+//! The HTTP API, as clients see it.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -111,7 +111,7 @@ async fn uploads_are_vetted_and_refused_by_rule() {
         );
     }
     assert_eq!(upload(vec![0; (64 << 20) + 1]).await.0, 413);
-    // What was refused left nothing behind.
+    // Refused components left no files.
     let digest = first["digest"].as_str().unwrap();
     let kept: Vec<_> = std::fs::read_dir(master.data.path().join("plugins")).unwrap().collect();
     assert_eq!(kept.len(), 1);
@@ -133,7 +133,7 @@ async fn a_body_of_a_gigabyte_is_cut_off_and_the_master_lives_on() {
     ));
     let request =
         master.request(Method::POST, "/api/v1/diagnosis/tasks").header("content-type", "application/json");
-    // Either it hears the refusal, or it is cut off while it speaks.
+    // Either the client receives the refusal, or the connection is closed while it sends.
     if let Ok(answer) = request.body(body).send().await {
         assert_eq!(answer.status(), 413);
     }
@@ -166,7 +166,7 @@ async fn pages_filters_and_csv() {
     assert_eq!(seen.len(), 25);
     let groups = master.get("/api/v1/diagnosis/camera-groups").await;
     assert_eq!(groups, json!([{"name": "hall", "cameras": 25}]));
-    // What is shown masked and sent back so keeps its credentials.
+    // A camera that is shown masked and sent back keeps its credentials.
     let mut camera = master.get("/api/v1/diagnosis/cameras/c3").await;
     assert_eq!(camera["source"], json!("rtsp://***@10.0.0.1/live"));
     let fields = camera.as_object_mut().unwrap();

@@ -1,7 +1,8 @@
-//! Good cameras beside bad ones: a bad one costs its own slot only. Whatever it does, the good ones are judged in
-//! every run, and it is asked ever more rarely, which shows, until it gives a picture again.
+//! Good cameras next to bad ones. A bad camera occupies its own slot only. Whatever it does, the good cameras are
+//! judged in every run. The bad camera is asked less and less often, which its state shows, until it gives a
+//! picture again.
 //!
-//! `EASYSIGHT_CAMERAS=200` takes 200 of either sort in place of a few, with the time that workers grant by default.
+//! `EASYSIGHT_CAMERAS=200` uses 200 cameras of each kind instead of a few, with the default time limits of workers.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,13 +23,13 @@ use crate::{
     street::{Bad, Habit, Server, bad_kinds, http},
 };
 
-/// Runs of the good cameras alone, and of all of them.
+/// The number of runs of the good cameras alone, and of all cameras together.
 const ALONE: usize = 2;
 const TOGETHER: usize = 4;
 
-/// How large the street is.
+/// The size of the test.
 struct Size {
-    /// Cameras of either sort.
+    /// The number of good cameras, and of bad ones.
     cameras: usize,
     every: Duration,
     worker: &'static [&'static str],
@@ -55,7 +56,7 @@ fn size() -> Size {
     }
 }
 
-/// A small picture, and the same as H.264.
+/// Makes a small picture, and the same picture as H.264.
 fn media(dir: &Path) -> (Vec<u8>, Vec<u8>) {
     let make = |name: &str, arguments: &[&str]| {
         let file = dir.join(name);
@@ -69,7 +70,7 @@ fn media(dir: &Path) -> (Vec<u8>, Vec<u8>) {
     (picture, make("a.h264", &["-c:v", "libx264", "-g", "10", "-bf", "0", "-pix_fmt", "yuv420p"]))
 }
 
-/// What is running beside the master.
+/// The servers of the cameras.
 struct Street {
     pictures: Server,
     rtsp: Vec<Camera>,
@@ -95,7 +96,7 @@ impl Street {
         Self { pictures, rtsp, bad }
     }
 
-    /// Of the good one with this number.
+    /// Returns the address of the good camera with this number.
     fn good(&self, number: usize) -> String {
         match self.rtsp.get(number) {
             Some(camera) => camera.url.clone(),
@@ -103,7 +104,7 @@ impl Street {
         }
     }
 
-    /// Of the bad one with this number, and what it is.
+    /// Returns the kind and the address of the bad camera with this number.
     fn bad(&self, number: usize) -> (&Bad, String) {
         let (kind, server) = &self.bad[number % self.bad.len()];
         let address = server.as_ref().map(|server| server.address.to_string()).unwrap_or_default();
@@ -124,10 +125,10 @@ async fn good_cameras_are_judged_beside_as_many_bad_ones_which_are_asked_ever_mo
     master.has_nodes(2).await;
     let (picture, h264) = media(data.path());
     let mut street = Street::build(&picture, &h264, cameras).await;
-    // A camera whose plug is out, and put in again at last.
+    // A camera that is unplugged, and plugged in again at the end.
     let unplugged = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
 
-    // Their names sort good and bad ones alternately.
+    // Their ids sort good and bad cameras alternately.
     let mut csv = "id,name,source,groups\n".to_owned();
     for number in 0..cameras {
         csv += &format!("c{number:03}-good,good,{},good;all\n", street.good(number));
@@ -151,7 +152,7 @@ async fn good_cameras_are_judged_beside_as_many_bad_ones_which_are_asked_ever_mo
     for (was, is) in before.iter().zip(&after) {
         assert!(is.0 < 2 * was.0 + 100_000 && is.1 < was.1 + 100, "{before:?} {after:?}");
     }
-    // Every good camera was judged in every run, and none was lost or left out.
+    // Every good camera was judged in every run. None was lost or left out.
     for run in alone.iter().chain(&beside) {
         let judged: BTreeSet<String> = run.judged().map(|(camera, _)| camera.to_owned()).collect();
         assert!(good.is_subset(&judged), "{:?}", good.difference(&judged).collect::<Vec<_>>());
@@ -164,7 +165,7 @@ async fn good_cameras_are_judged_beside_as_many_bad_ones_which_are_asked_ever_mo
         .map(|one| (one["id"].as_str().unwrap(), &one["lost"]))
         .collect();
     assert_eq!(lost.len(), cameras + 1, "{lost:?}");
-    // Every bad one has its reason, and was spared.
+    // Every bad camera has its reason, and was spared.
     let mut asked: BTreeMap<&str, u64> = BTreeMap::new();
     for number in 0..cameras {
         let (kind, _) = street.bad(number);
@@ -181,12 +182,12 @@ async fn good_cameras_are_judged_beside_as_many_bad_ones_which_are_asked_ever_mo
     eprintln!("{} of {} bad cameras were asked for nothing in some run", spared.len(), cameras + 1);
     assert!(spared.len() > cameras * 3 / 4, "{spared:?}");
     for (kind, server) in &street.bad {
-        // One look asks once, but for those that send on or ask who is there.
+        // One check sends one request, except to cameras that redirect or ask for credentials.
         if let Some(server) = server
             && !kind.name.contains("password")
             && kind.name != "sends-on"
         {
-            // One that says that it is busy is asked again in the same look, twice at the most.
+            // A camera that reports that it is busy is asked again in the same check, at most twice.
             let times = if kind.name == "broken-web" { 3 } else { 1 };
             assert!(server.asked() <= times * asked[kind.name], "{}: {} asked", kind.name, server.asked());
         }
@@ -199,7 +200,7 @@ async fn good_cameras_are_judged_beside_as_many_bad_ones_which_are_asked_ever_mo
     let metrics = text(&master.running.url).await;
     assert!(metrics.contains(&format!("easysight_master_cameras_lost {}", cameras + 1)), "{metrics}");
 
-    // The plug is in again: the next check sees it, whenever the next full look would have been.
+    // The camera is plugged in again. The next check sees it, even if the next full look would be later.
     let shown = easysight(&master, &["camera", "show", "unplugged"]);
     assert!(
         shown.contains("connection-refused") && shown.contains("again by the first check after"),
@@ -216,14 +217,14 @@ async fn good_cameras_are_judged_beside_as_many_bad_ones_which_are_asked_ever_mo
     assert!(easysight(&master, &["camera", "list", "--lost"]).lines().count() > cameras);
 }
 
-/// A run by the schedule, and what was found in it.
+/// A scheduled run and its findings.
 struct Run {
     due: DateTime<Utc>,
     findings: Vec<Value>,
 }
 
 impl Run {
-    /// Cameras that gave a picture, and how long after the run was due they were judged.
+    /// Returns the cameras that gave a picture, and how many seconds after the start of the run they were judged.
     fn judged(&self) -> impl Iterator<Item = (&str, f64)> {
         let seen = self.findings.iter().filter(|one| one["status"] == "normal");
         seen.map(|one| {
@@ -233,7 +234,7 @@ impl Run {
     }
 }
 
-/// Lets a task run so many times by its schedule; answers the runs.
+/// Lets the schedule of a task start a number of runs. Returns the runs.
 async fn watch(
     master: &Master,
     group: &str,
@@ -262,7 +263,7 @@ async fn watch(
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     };
-    // No more of them; what is under way comes to its end.
+    // No more runs are started. The ones in progress end.
     let (status, body) = master.post(&format!("/api/v1/diagnosis/tasks/{group}/pause"), &json!({})).await;
     assert_eq!(status, 200, "{body}");
     eprintln!(
@@ -301,7 +302,7 @@ fn report(what: &str, runs: &[Run], good: &BTreeSet<String>) {
     }
 }
 
-/// Resident memory in KiB and open descriptors of each worker.
+/// Returns the resident memory in KiB and the number of open descriptors of each worker.
 fn steady(workers: &[Running; 2]) -> Vec<(u64, usize)> {
     let of = |worker: &Running| {
         let proc = Path::new("/proc").join(worker.process.id().to_string());
@@ -317,7 +318,7 @@ async fn text(url: &str) -> String {
     client().get(format!("{url}/metrics")).send().await.unwrap().text().await.unwrap()
 }
 
-/// What the command line says.
+/// Returns the output of the command line.
 fn easysight(master: &Master, arguments: &[&str]) -> String {
     let output = program("easysight").args(arguments).args(["--master", master.url()]).output().unwrap();
     assert!(output.status.success(), "{output:?}");

@@ -1,5 +1,5 @@
-//! The samples of `deploy/` for load balancers, in the real nginx and the real `HAProxy`: masters and
-//! standalone workers drain and die behind them, and clients notice nothing.
+//! The load balancer samples in `deploy/`, run by the real nginx and the real `HAProxy`. Masters and standalone
+//! workers drain and die behind them, and clients notice nothing.
 
 use std::{
     fs,
@@ -31,7 +31,7 @@ enum Kind {
     Haproxy,
 }
 
-/// A load balancer that ends with the test.
+/// A load balancer that is stopped when the test ends.
 struct Balancer {
     url: String,
     process: Child,
@@ -39,12 +39,12 @@ struct Balancer {
 }
 
 impl Balancer {
-    /// Starts one with a sample in which each name, such as `master-1:8000`, stands for an address. None,
-    /// said loudly, where it is not installed.
+    /// Starts a load balancer with a sample in which addresses replace names such as `master-1:8000`. None if it is
+    /// not installed, which is printed.
     #[expect(clippy::disallowed_methods, reason = "another program's server is asked until it answers")]
     fn start(kind: Kind, sample: &str, servers: &[(&str, &str)]) -> Option<Self> {
         let dir = tempfile::tempdir().unwrap();
-        // A port that was free a moment ago.
+        // This port was free a moment ago.
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
         let (file, listen, here) = match kind {
             Kind::Nginx => (format!("nginx/{sample}.conf"), "listen 80;", format!("listen {address};")),
@@ -83,7 +83,7 @@ impl Balancer {
 
 impl Drop for Balancer {
     fn drop(&mut self) {
-        // nginx's workers end with their master only where it is asked.
+        // The worker processes of nginx end with its master process only if that one is asked to stop, not killed.
         let mut kill = Command::new("kill");
         drop(kill.args(["-TERM", &self.process.id().to_string()]).status());
         drop(self.process.wait());
@@ -94,7 +94,7 @@ fn deploy() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("deploy")
 }
 
-/// What Debian's nginx.conf says around the files of conf.d, as far as it matters here.
+/// Makes a command for nginx with the parts of Debian's nginx.conf that matter here.
 fn nginx(dir: &Path, site: &Path) -> Command {
     let main = format!(
         "daemon off; pid {0}/pid; error_log stderr; user root; worker_processes 1; events {{ worker_connections 768; }} \
@@ -110,7 +110,7 @@ fn nginx(dir: &Path, site: &Path) -> Command {
     nginx
 }
 
-/// A client that asks again and again, and counts what it was not served.
+/// A client that sends requests continuously, and counts failed ones.
 struct Client {
     asked: Arc<AtomicUsize>,
     stop: Arc<AtomicBool>,
@@ -140,7 +140,7 @@ impl Client {
         Self { asked, stop, task }
     }
 
-    /// Waits until it was served so often from now on.
+    /// Waits until this number of further requests was answered.
     async fn goes_on(&self, times: usize) {
         let (from, until) = (self.asked.load(Ordering::Relaxed), Instant::now() + PATIENCE);
         while self.asked.load(Ordering::Relaxed) < from + times {
@@ -156,7 +156,8 @@ impl Client {
     }
 }
 
-/// Submits the task `t` until that succeeds, with one key, so that it makes one run; answers the run.
+/// Submits the task `t` until this succeeds. All attempts have the same key, so that they make one run. Returns the
+/// run.
 async fn submit(url: &str, key: &str) -> String {
     let until = Instant::now() + PATIENCE;
     loop {
@@ -172,7 +173,7 @@ async fn submit(url: &str, key: &str) -> String {
     }
 }
 
-/// Waits for the end of a run.
+/// Waits for the end of a run and returns it.
 async fn finished(url: &str, run: &str) -> Value {
     let until = Instant::now() + PATIENCE;
     loop {
@@ -204,7 +205,7 @@ async fn masters_behind(kind: Kind) {
     one.publish_standard().await;
     one.add_cameras(6, &clip.display().to_string()).await;
     one.add_task(json!({"id": "t", "name": "t", "groups": ["hall"]})).await;
-    // The other one looks at what changed every few seconds.
+    // The other master checks for changes every few seconds.
     two.until(PATIENCE, "/api/v1/plugins", |plugins| plugins.as_array().is_some_and(|all| all.len() == 2))
         .await;
     let mut command = program("easysight-worker");
@@ -221,13 +222,13 @@ async fn masters_behind(kind: Kind) {
     let looking = Client::start(move |http| http.get(&asked));
     let run = submit(&balancer.url, "both").await;
     assert_eq!(finished(&balancer.url, &run).await["progress"]["finished"], json!(6));
-    // One is stopped, as for an upgrade, in the middle of a run.
+    // One master is stopped during a run, as for an upgrade.
     let run = submit(&balancer.url, "drain").await;
     assert!(two.running.stop().await.success());
     looking.goes_on(50).await;
     assert_eq!(finished(&balancer.url, &run).await["progress"]["finished"], json!(6));
     let two = start(&homes[1], &second);
-    // It is asked again before the other one dies, which is when nobody else is there.
+    // The load balancer must use the restarted master again before the other master dies, or none is available.
     let comes_back = Instant::now() + Duration::from_secs(5);
     while Instant::now() < comes_back {
         looking.goes_on(10).await;
@@ -243,7 +244,7 @@ async fn masters_behind(kind: Kind) {
     assert!(!log.contains("registers again") && !log.contains("kept on disk"), "{log}");
 }
 
-/// Where to look next is where the client came from.
+/// Checks that the `Location` of a response has the prefix of the request.
 async fn answers_point_below_the_prefix(url: &str, clip: &Path) {
     let request = client().post(format!("{url}/easysight/api/v1/diagnosis/submissions"));
     let answer = request.json(&json!({"source": clip, "diagnoses": ["brightness"]})).send().await.unwrap();
@@ -255,7 +256,7 @@ async fn answers_point_below_the_prefix(url: &str, clip: &Path) {
     assert_eq!((status, &found["state"]), (200, &json!("finished")), "{found}");
 }
 
-/// A listener hears of a run while it happens.
+/// Checks that a client receives the events of a run while it happens.
 async fn events_come_at_once(url: &str) {
     let answer = client().get(format!("{url}/api/v1/events")).send().await.unwrap();
     assert_eq!(answer.status(), 200);
@@ -284,7 +285,7 @@ async fn masters_drain_and_die_behind_haproxy_and_clients_notice_nothing() {
     masters_behind(Kind::Haproxy).await;
 }
 
-/// A standalone worker on this address.
+/// Starts a standalone worker on this address.
 fn standalone(data: &Path, listen: &str) -> Running {
     let mut command = program("easysight-worker");
     command.args(["--mode", "standalone", "--listen", listen, "--log-level", "WARN", "--data-dir"]);
@@ -313,7 +314,7 @@ async fn workers_behind(kind: Kind) {
         })
         .collect();
     clients[0].goes_on(5).await;
-    // Each is known to the worker that took it only; who does not know it passes the question on.
+    // Only the worker that accepted a submission knows it. The other one passes the request on.
     for _ in 0..6 {
         let (status, taken) = read(client().post(&submissions).json(&body)).await;
         assert!(matches!(status, 200 | 202), "{status} {taken}");

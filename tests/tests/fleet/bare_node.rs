@@ -1,11 +1,11 @@
-//! A node without a program behind it: what the protocol says to whoever speaks it.
+//! A node without a worker program: it uses the protocol directly.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::process::Master;
 
-/// A node.
+/// A node of a master.
 pub(crate) struct Node<'a> {
     master: &'a Master,
     id: &'static str,

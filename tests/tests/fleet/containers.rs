@@ -1,5 +1,5 @@
-//! The container files, as far as they can be judged where no container engine is: that they fit
-//! together, and that the programs take what they are given there.
+//! Checks the container files as far as this is possible without a container engine: they match each other, and the
+//! programs accept the settings in them.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -12,7 +12,7 @@ fn deploy(name: &str) -> String {
     fs::read_to_string(root.join("deploy").join(name)).unwrap()
 }
 
-/// The compose file with its merge keys carried out.
+/// Returns the compose file with its merge keys applied.
 fn compose() -> Value {
     let mut compose: Value = serde_yaml_ng::from_str(&deploy("compose.yaml")).unwrap();
     compose.apply_merge().unwrap();
@@ -28,7 +28,7 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("{value:?} is no text")).to_owned()
 }
 
-/// The stages of the Dockerfile with their instructions; a continued line is one.
+/// Returns the stages of the Dockerfile with their instructions. A continued line is one instruction.
 fn stages() -> BTreeMap<String, Vec<String>> {
     let whole = deploy("docker/Dockerfile");
     let lines: Vec<_> = whole.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
@@ -69,7 +69,7 @@ fn images_are_small_and_run_as_nobody_in_particular() {
         assert!(installs.contains("curl"), "{name}: what asks for its health");
         assert_eq!(installs.contains("ffmpeg"), name == "worker");
     }
-    // What the workspace needs to be built is not kept out of it.
+    // Folders that the build needs are not ignored.
     let ignored = deploy("docker/Dockerfile.dockerignore");
     assert!(ignored.lines().all(|line| !["host", "xtask", "tests", "bench", "sdk"].contains(&line)));
 }
@@ -111,7 +111,7 @@ fn services_refer_to_what_is_there() {
             }
         }
     }
-    // The sample of nginx is used as it is, so its names are those of services.
+    // The sample of nginx is used unchanged, so its names must be names of services.
     let sample = deploy("nginx/masters.conf");
     let servers = sample.lines().filter_map(|line| line.trim().strip_prefix("server ")?.split(':').next());
     let servers: Vec<_> = servers.filter(|name| !name.contains('{')).collect();

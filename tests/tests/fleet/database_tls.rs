@@ -1,4 +1,4 @@
-//! A master whose PostgreSQL is reached by TLS.
+//! A master that connects to its PostgreSQL with TLS.
 
 use std::{process::Command, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! Power cuts: whatever is killed in the middle, every job ends and is recorded once.
+//! Power cuts: whichever process is killed in the middle, every job ends and is recorded once.
 
 use std::{
     collections::HashSet,
@@ -14,10 +14,10 @@ use crate::{
     programs::{has_ffmpeg, make_clip},
 };
 
-/// The promise: what a dead worker had runs elsewhere by then.
+/// The promise: the jobs of a dead worker run elsewhere within this time.
 const ELSEWHERE: Duration = Duration::from_secs(15);
 
-/// Every camera has exactly one finding of each diagnosis.
+/// Asserts that every camera has exactly one finding of each diagnosis.
 fn assert_complete(findings: &[Value], cameras: usize) {
     let seen: HashSet<_> =
         findings.iter().map(|one| (one["camera_id"].to_string(), one["diagnosis"].to_string())).collect();
@@ -37,15 +37,15 @@ async fn a_killed_worker_s_jobs_are_done_elsewhere() {
     master.publish_standard().await;
     master.add_cameras(6, &clip.display().to_string()).await;
     master.add_task(json!({"id": "t", "name": "t", "groups": ["hall"]})).await;
-    // The plugins are at hand at the node that will take over, as in any fleet that is at work: how fast
-    // this machine compiles them is not what is tried here.
+    // The node that will take over has the plugins already, as in a fleet at work. This test does not measure how
+    // fast this machine compiles them.
     let mut other = worker(&master, dir.path(), "other", &[]);
     master.has_nodes(1).await;
     let warm = master.submit("t").await;
     master.finished(&warm, PATIENCE).await;
     assert!(other.stop().await.success());
     master.has_nodes(0).await;
-    // The first one gets all jobs, and is in the middle of them for half a minute.
+    // The first node gets all jobs, which take half a minute.
     let dying = worker(&master, dir.path(), "dying", &["--ffmpeg", &slow.display().to_string()]);
     master.has_nodes(1).await;
     let run = master.submit("t").await;
@@ -55,7 +55,7 @@ async fn a_killed_worker_s_jobs_are_done_elsewhere() {
     master.has_nodes(2).await;
     dying.kill();
     let died = Instant::now();
-    // How long the jobs take then is a matter of the machine.
+    // How long the jobs then take depends on the machine.
     let again = |jobs: &Value| {
         jobs["items"]
             .as_array()
@@ -91,7 +91,8 @@ async fn a_worker_that_comes_back_after_a_power_cut_goes_on_at_once() {
     let path = format!("/api/v1/diagnosis/runs/{run}");
     master.until(PATIENCE, &path, |run| run["progress"]["running"] == 3).await;
     dying.kill();
-    // The same data directory: it knows which life it replaces, and need not wait for the lease.
+    // The node has the same data directory. It knows which life it replaces, and need not wait until the lease
+    // ends.
     let _again = worker(&master, dir.path(), "one", &[]);
     let run_is = master.finished(&run, Duration::from_secs(30)).await;
     assert_eq!(run_is["progress"]["finished"], json!(3), "{run_is}");
@@ -144,13 +145,13 @@ async fn results_wait_on_disk_for_a_master_that_is_away_also_through_the_worker_
     let flags = ["--ffmpeg", &slow.display().to_string(), "--task-poll-interval", "1"];
     let one = worker(&master, dir.path(), "one", &flags);
     master.has_nodes(1).await;
-    // The plugins are at hand before the master goes.
+    // The node has the plugins before the master is killed.
     let warm = master.submit("t").await;
     master.finished(&warm, PATIENCE).await;
     let run = master.submit("t").await;
     let path = format!("/api/v1/diagnosis/runs/{run}");
     master.until(PATIENCE, &path, |run| run["progress"]["running"] == 3).await;
-    // The answer may still be on its way to the node, which has nothing to report then.
+    // The answer with the jobs may still be on its way to the node, which would have nothing to report then.
     let until = Instant::now() + PATIENCE;
     let metrics = format!("{}/metrics", one.url);
     while !client().get(&metrics).send().await.unwrap().text().await.unwrap().contains("jobs_running 3\n") {
@@ -180,7 +181,7 @@ async fn results_wait_on_disk_for_a_master_that_is_away_also_through_the_worker_
     assert_eq!(run_is["progress"]["finished"], json!(3), "{run_is}");
     assert_complete(&master.findings(&run).await, 3);
     assert_eq!(spooled(), 0);
-    // Nothing was done a second time.
+    // No job was done twice.
     let jobs = master.get(&format!("{path}/jobs")).await;
     assert!(jobs["items"].as_array().unwrap().iter().all(|job| job["attempt"] == 1), "{jobs}");
 }
@@ -207,7 +208,7 @@ async fn a_worker_that_is_stopped_hands_back_what_it_cannot_finish() {
     let run_is = master.get(&path).await;
     assert_eq!(run_is["progress"]["queued"], json!(2), "{run_is}");
     assert!(run_is["waits_for"][0].as_str().unwrap().contains("a node that is online"), "{run_is}");
-    // One attempt is all they have, and it was not used up.
+    // The jobs have a single attempt, and it was not used up.
     let _other = worker(&master, dir.path(), "other", &[]);
     let run_is = master.finished(&run, PATIENCE).await;
     assert_eq!(run_is["progress"]["finished"], json!(2), "{run_is}");

@@ -1,4 +1,4 @@
-//! A disk that is full, for real: a small file system of memory that only the program under test sees.
+//! A disk that is really full: a small file system in memory that only the program under test sees.
 
 use std::{
     fs,
@@ -18,17 +18,17 @@ use crate::{
     programs::{has_ffmpeg, make_clip, plugins, program},
 };
 
-/// Bytes of the file system: enough for a master's first steps and the standard plugins.
+/// The size of the file system in bytes: enough for the start of a master and the standard plugins.
 const BYTES: u64 = 48 << 20;
 
-/// A file system of its own in a mount namespace of its own, which a process holds open.
+/// A file system in its own mount namespace, which a process keeps open.
 struct SmallDisk {
     holder: Child,
     dir: Arc<TempDir>,
 }
 
 impl SmallDisk {
-    /// None, said loudly, where this machine does not allow it.
+    /// Makes the file system. None if this machine does not allow it, which is printed.
     fn new() -> Option<Self> {
         let dir = Arc::new(tempfile::tempdir().unwrap());
         let script = format!("mount -t tmpfs -o size={BYTES} small \"$0\" && echo there && exec sleep 600");
@@ -48,7 +48,7 @@ impl SmallDisk {
         Some(disk)
     }
 
-    /// The same program, with the file system in sight at the same path.
+    /// Makes the same command, which sees the file system at the same path.
     fn inside(&self, program: &Command) -> Command {
         let mut command = Command::new("nsenter");
         if !is_root() {
@@ -66,18 +66,18 @@ impl SmallDisk {
         command
     }
 
-    /// A path on the disk as the program names it.
+    /// Returns a path on the disk as the program sees it.
     fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    /// The same path as the test sees it.
+    /// Returns a path on the disk as the test sees it.
     fn seen(&self, name: &str) -> PathBuf {
         let dir = self.dir.path().strip_prefix("/").unwrap();
         Path::new("/proc").join(self.holder.id().to_string()).join("root").join(dir).join(name)
     }
 
-    /// Fills it to the last byte.
+    /// Fills the disk to the last byte.
     fn fill(&self) {
         let mut file = fs::File::create(self.seen("filler")).unwrap();
         for piece in [1 << 20, 4096, 1] {
@@ -131,7 +131,7 @@ async fn an_upload_to_a_full_disk_is_refused_and_taken_once_there_is_room() {
     assert_eq!((status, &problem["type"]), (507, &json!("/problems/storage-full")), "{problem}");
     assert!(problem["detail"].as_str().unwrap().contains("space"), "{problem}");
     assert_eq!(names(&disk.seen("master/plugins")), [""; 0]);
-    // It goes on with what needs no room.
+    // The master still handles requests that need no space.
     assert_eq!(master.get("/api/v1/plugins").await, json!([]));
     assert_eq!(read(master.request(Method::GET, "/readyz")).await.0, 200);
     disk.make_room();
@@ -148,7 +148,7 @@ async fn an_upload_to_a_full_disk_is_refused_and_taken_once_there_is_room() {
     master.activate(&plugins().join("brightness.wasm")).await;
 }
 
-/// Imports a camera with a long name; answers the status and what was said.
+/// Imports a camera with a long name. Returns the status and the answer.
 async fn add_camera(master: &Master, at: usize) -> (u16, Value) {
     let name = format!("{at} {}", "camera ".repeat(20));
     let camera = json!({"id": format!("d{at}"), "name": name, "source": "rtsp://10.0.0.1/live"});
@@ -191,12 +191,12 @@ async fn a_database_on_a_full_disk_refuses_and_loses_nothing() {
     eprintln!("{taken} cameras fitted into what the database had room for");
     assert_eq!(problem["type"], json!("/problems/store-unavailable"));
     assert!(problem["detail"].as_str().unwrap().contains("full"), "{problem}");
-    // Again and again, while what is there is still read.
+    // Writing fails repeatedly, while stored data can still be read.
     for _ in 0..5 {
         assert_eq!(add_camera(&master, taken).await.0, 503);
         assert_eq!(master.get("/api/v1/diagnosis/tasks/t").await["id"], json!("t"));
     }
-    // The node's results are refused as well, and wait at the node.
+    // The results of the node are refused too, and wait at the node.
     let until = Instant::now() + PATIENCE;
     while !node.log().contains("results are kept on disk until the master takes them") {
         assert!(Instant::now() < until, "the results do not wait");
@@ -207,7 +207,7 @@ async fn a_database_on_a_full_disk_refuses_and_loses_nothing() {
     assert_eq!(run_is["progress"]["finished"], json!(3), "{run_is}");
     assert_eq!(master.findings(&run).await.len(), 6);
     assert_eq!(add_camera(&master, taken).await.0, 201);
-    // All that was answered with 201 is there, also for the next process.
+    // Everything that was answered with 201 is stored, also for the next process.
     drop(master);
     let master = disk.master(&address, &flags);
     for at in 0..=taken {
@@ -238,7 +238,7 @@ async fn a_node_whose_disk_is_full_lets_go_of_what_it_can_neither_deliver_nor_ke
     command.args(["--task-poll-interval", "1", "--ffmpeg"]).arg(&slow).arg("--data-dir").arg(disk.path("w"));
     let node = Running::start(disk.inside(&command));
     master.has_nodes(1).await;
-    // The plugins are at hand before there is no room for them.
+    // The node has the plugins before its disk is full.
     let warm = master.submit("t").await;
     master.finished(&warm, PATIENCE).await;
 
@@ -254,7 +254,7 @@ async fn a_node_whose_disk_is_full_lets_go_of_what_it_can_neither_deliver_nor_ke
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(names(&disk.seen("w/spool")), [""; 0]);
-    // Their leases end, and the same node does them again although its disk is still full.
+    // The leases end, and the same node runs the jobs again although its disk is still full.
     let master = Master::start_in(data, &address, &flags);
     let run_is = master.finished(&run, PATIENCE).await;
     assert_eq!(run_is["progress"]["finished"], json!(3), "{run_is}");

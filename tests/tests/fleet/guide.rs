@@ -1,4 +1,4 @@
-//! The user's guide, example by example, with this system's programs in place of the scripts.
+//! The examples of the user's guide, one by one, with the programs of this system instead of the scripts.
 
 use std::{fs::File, path::Path, process::Command, sync::Arc};
 
@@ -11,14 +11,14 @@ use crate::{
     programs::{has_ffmpeg, make_clip, program},
 };
 
-/// A worker as the guide starts it: in a home of its own, so that nothing is found but defaults.
+/// Makes the command of a worker as in the guide. It has its own home directory, so that it finds only defaults.
 fn guide_worker(home: &Path, arguments: &[&str]) -> Command {
     let mut command = program("easysight-worker");
     command.current_dir(home).env("HOME", home).env_remove("XDG_STATE_HOME").args(arguments);
     command
 }
 
-/// A master where the guide has it. Port 8000 may be taken on this machine; then the test says so.
+/// Starts a master at the address of the guide. None if port 8000 is in use on this machine, which is printed.
 fn guide_master() -> Option<(Master, Arc<TempDir>)> {
     if std::net::TcpListener::bind("127.0.0.1:8000").is_err() {
         eprintln!("SKIPPED: port 8000, which the guide's examples use, is taken here");
@@ -28,7 +28,7 @@ fn guide_master() -> Option<(Master, Arc<TempDir>)> {
     Some((Master::start_in(Arc::clone(&data), "127.0.0.1:8000", &[]), data))
 }
 
-/// All of them want port 8000, so they take turns, also where each test is a process of its own.
+/// Waits for the turn of this test. All of them need port 8000, and each may be a process of its own.
 fn turn() -> File {
     let file = File::create(std::env::temp_dir().join("easysight-guide-test.lock")).unwrap();
     file.lock().unwrap();
@@ -40,13 +40,13 @@ async fn the_three_ways_to_start() {
     let _turn = turn();
     let Some((master, _data)) = guide_master() else { return };
     let home = tempfile::tempdir().unwrap();
-    // 1: --mode distributed --master-host localhost --pool-size 3
+    // Example 1: --mode distributed --master-host localhost --pool-size 3
     let first = ["--mode", "distributed", "--master-host", "localhost", "--pool-size", "3"];
     let mut one = Running::start(guide_worker(home.path(), &first));
     let nodes = master.has_nodes(1).await;
     assert_eq!((&nodes[0]["name"], &nodes[0]["pool_size"]), (&json!("worker-node"), &json!(3)));
     assert!(one.stop().await.success());
-    // 2: cp worker.env.example worker.env; edit; --config worker.env
+    // Example 2: cp worker.env.example worker.env; edit; --config worker.env
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("worker.env.example");
     let text = std::fs::read_to_string(example).unwrap();
     let edited = text
@@ -60,12 +60,12 @@ async fn the_three_ways_to_start() {
     let node = nodes.as_array().unwrap().iter().find(|node| node["status"] == "online").unwrap();
     assert_eq!((&node["name"], &node["pool_size"]), (&json!("worker-node-1"), &json!(5)));
     assert!(two.stop().await.success());
-    // 3: --mode standalone --pool-size 3
+    // Example 3: --mode standalone --pool-size 3
     let third = Running::start(guide_worker(home.path(), &["--mode", "standalone", "--pool-size", "3"]));
     let status = client().get(format!("{}/api/v1/diagnosis/workers/status", third.url)).send().await.unwrap();
     let status: serde_json::Value = status.json().await.unwrap();
     assert_eq!((&status["mode"], &status["pool"]["size"]), (&json!("standalone"), &json!(3)));
-    // The master's own pool is an honest empty one.
+    // The master's own pool is empty.
     assert_eq!(master.get("/api/v1/diagnosis/workers/status").await["pool"]["capacity"], json!(0));
 }
 
@@ -101,8 +101,8 @@ async fn one_machine_with_two_workers() {
     assert!(nodes.as_array().unwrap().iter().all(|node| node["status"] == "offline"));
 }
 
-/// The guide's two machines: the master is reached under another address than loopback, which wants
-/// a token; the guide's chapter on safety says how the worker gets it.
+/// The two machines of the guide: the master has an address other than loopback, which requires a token. The
+/// chapter on safety describes how the worker gets the token.
 #[tokio::test]
 async fn two_machines_with_worker_env() {
     let _turn = turn();
@@ -118,7 +118,7 @@ async fn two_machines_with_worker_env() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     };
-    // Without any token it does not open itself to others, and says what to do.
+    // Without a token the master refuses to listen for other machines, and says what to do.
     let mut refused = program("easysight-master");
     refused.args(["--listen", &format!("{address}:8000"), "--data-dir"]).arg(data.path());
     let refused = refused.output().unwrap();
@@ -153,9 +153,9 @@ async fn two_machines_with_worker_env() {
     assert_eq!((&nodes[1]["name"], &nodes[1]["pool_size"]), (&json!("worker-node-102"), &json!(6)));
 }
 
-/// An address of this machine that is not loopback.
+/// Returns an address of this machine that is not loopback.
 fn outward_address() -> Option<String> {
-    // No packet is sent; the operating system only looks up which way it would go.
+    // No packet is sent. The operating system only looks up the route.
     let socket = std::net::UdpSocket::bind("0.0.0.0:0").ok()?;
     socket.connect("192.0.2.1:9").ok()?;
     let address = socket.local_addr().ok()?.ip();

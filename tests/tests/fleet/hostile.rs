@@ -1,4 +1,4 @@
-//! Hostile plugins against a master and its fleet.
+//! Hostile plugins against a master and its workers.
 
 use std::fs;
 

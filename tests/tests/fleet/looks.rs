@@ -1,4 +1,4 @@
-//! Short looks: of a camera that is well a second is enough, and what is amiss is looked at in full.
+//! Short looks: one second is enough for a healthy camera. If something is wrong, the look becomes a full one.
 
 use std::{fs, path::Path};
 
@@ -10,7 +10,7 @@ use crate::{
     programs::{has_ffmpeg, make_clip},
 };
 
-/// Checks the camera once; answers each diagnosis's word, and which look it was.
+/// Checks the camera once. Returns the status of each diagnosis, and the kind of look.
 async fn check(master: &Master) -> (Vec<(String, String)>, String) {
     let run = master.submit("t").await;
     master.finished(&run, PATIENCE).await;
@@ -28,7 +28,7 @@ fn said(brightness: &str, freeze: &str) -> Vec<(String, String)> {
     [("brightness", brightness), ("freeze", freeze)].map(|(id, word)| (id.into(), word.into())).into()
 }
 
-/// From now on the camera sends this.
+/// Replaces the clip that the camera sends.
 fn shows(clip: &Path, dir: &Path, filter: &str) {
     fs::rename(make_clip(dir, "next.mp4", filter), clip).unwrap();
 }
@@ -51,11 +51,11 @@ async fn a_camera_that_is_well_is_looked_at_for_a_second_and_what_is_amiss_in_fu
     for look in ["full", "short", "short", "full"] {
         assert_eq!(check(&master).await, (said("normal", "normal"), look.into()));
     }
-    // A second is too short for a freeze; the same capture goes on until it is found.
+    // One second is too short to find a freeze, so the same capture continues until it is found.
     shows(&clip, data.path(), "loop=loop=124:size=1:start=0,trim=end_frame=125,setpts=N/25/TB");
     assert_eq!(check(&master).await, (said("normal", "error"), "full".into()));
     assert_eq!(check(&master).await, (said("normal", "error"), "full".into()));
-    // The first look after a fault is a full one, however well it is.
+    // The first look after a fault is a full one, even if the camera is healthy.
     shows(&clip, data.path(), "null");
     assert_eq!(check(&master).await, (said("normal", "normal"), "full".into()));
     assert_eq!(check(&master).await, (said("normal", "normal"), "short".into()));

@@ -1,4 +1,4 @@
-//! A master and its workers, as their users run them: real programs, real sockets, real databases.
+//! A master and its workers, as users run them: real programs, real sockets, real databases.
 #![cfg(test)]
 
 #[path = "../../../host/capture/tests/camera/mod.rs"]
@@ -42,5 +42,5 @@ mod tasks;
 mod traces;
 mod uploads;
 
-/// Where the contract is, seen from this crate.
+/// The path of the contract, relative to this crate.
 const CONTRACT: &str = "../wit";

@@ -1,5 +1,5 @@
-//! The master, its database or both are away for longer than a lease, and each job has one attempt: nobody is
-//! punished, every job ends once, and everything goes on by itself.
+//! The master, its database or both are away for longer than a lease, and each job has one attempt. No job loses
+//! its attempt, every job ends once, and everything continues without help.
 
 use std::{
     collections::HashSet,
@@ -24,16 +24,16 @@ use crate::{
     shared::Database,
 };
 
-/// Jobs that are under way when a master goes away, and when anything else does.
+/// The number of running jobs when a master is killed, and in all other cases.
 const MANY: usize = 100;
 const SOME: usize = 40;
-/// A lease, and an outage that is much longer. Jobs take a second.
+/// The duration of a lease, and of an outage, which is much longer. A job takes a second.
 const LEASE: &str = "4";
 const OUTAGE: Duration = Duration::from_secs(30);
-/// How soon a person is told that the database is unavailable.
+/// The time within which a client must learn that the database is unavailable.
 const TOLD: Duration = Duration::from_secs(15);
 
-/// The way to the database, which can be cut: nothing passes then, and nobody is told.
+/// The connection to the database, which can be cut. Then nothing passes, and neither side notices.
 struct Cable {
     port: u16,
     cut: Arc<AtomicBool>,
@@ -81,19 +81,20 @@ async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, cut: Arc<AtomicBo
     }
 }
 
-/// A database server of the test's own that can be stopped, its address, and a folder for the master.
+/// Starts a database server for this test that can be stopped. Returns it, its address, and a folder for the
+/// master.
 fn own_database() -> Option<(Private, String, Arc<tempfile::TempDir>)> {
     let server = Private::start(Entry::Open)?;
     let url = format!("postgres://postgres@127.0.0.1:{}/postgres", server.port);
     Some((server, url, Arc::new(tempfile::tempdir().unwrap())))
 }
 
-/// A master on the database `url`.
+/// Starts a master on the database `url`.
 fn master_on(url: &str, data: &Arc<tempfile::TempDir>, listen: &str) -> Master {
     Master::start_in(Arc::clone(data), listen, &["--database-url", url, "--lease-time", LEASE])
 }
 
-/// Whoever asks is told with a 503 that the database is unavailable, and soon.
+/// Asserts that requests are soon answered with a 503 because the database is unavailable.
 async fn assert_told(master: &Master) {
     let asked = Instant::now();
     let camera = json!({"id": "late", "name": "late", "source": "rtsp://late/live"});
@@ -108,14 +109,14 @@ async fn assert_told(master: &Master) {
     assert!(asked.elapsed() < TOLD, "{:?}", asked.elapsed());
 }
 
-/// Nothing has to be started anew.
+/// Asserts that the master can write again without a restart.
 async fn assert_writes(master: &Master) {
     let camera = json!({"id": "late", "name": "late", "source": "rtsp://late/live"});
     let (status, body) = master.post("/api/v1/diagnosis/cameras", &camera).await;
     assert!(matches!(status, 201 | 409), "{body}");
 }
 
-/// Workers that are in the middle of a run of jobs with one attempt each.
+/// Starts workers and a run, and waits until its jobs are running. Each job has one attempt.
 async fn under_way(master: &Master, dir: &std::path::Path, jobs: usize) -> (Vec<Running>, String) {
     let clip = make_clip(dir, "clip.mp4", "null");
     let slow = slow_ffmpeg(dir, "1");
@@ -140,7 +141,7 @@ async fn under_way(master: &Master, dir: &std::path::Path, jobs: usize) -> (Vec<
     (workers, run)
 }
 
-/// Every job was finished at its first attempt, and recorded once.
+/// Asserts that every job was finished at its first attempt, and recorded once.
 async fn assert_unharmed(master: &Master, run: &str, jobs: usize) {
     let run_is = master.finished(run, Duration::from_secs(180)).await;
     assert_eq!(run_is["progress"]["finished"], json!(jobs), "{run_is}");

@@ -1,4 +1,4 @@
-//! Pictures of what was found, and of what a camera showed when all was well.
+//! Evidence pictures of findings, and good pictures of healthy cameras.
 
 use std::fs;
 
@@ -40,7 +40,7 @@ async fn what_was_found_can_be_looked_at_beside_the_last_good_picture() {
     let good = camera["last_good_picture"]["digest"].as_str().unwrap();
     for digest in [&found["evidence"]["picture"], &found["evidence"]["thumbnail"], &json!(good)] {
         let path = format!("/api/v1/diagnosis/pictures/{}", digest.as_str().unwrap());
-        // The result comes first, its pictures after it.
+        // The pictures are sent after the result.
         let picture = loop {
             let answer = master.request(Method::GET, &path).send().await.unwrap();
             if answer.status() == 200 {

@@ -1,4 +1,4 @@
-//! Masters and workers that end with the test, and what is asked of them.
+//! Masters and workers that stop with the test, and requests to them.
 
 use std::{
     io::{BufRead, BufReader},
@@ -19,13 +19,13 @@ use crate::{
     programs::{plugins, program},
 };
 
-/// How long anything in these tests may take before it counts as broken.
+/// How long anything in these tests may take before it counts as a failure.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A program with its output.
+/// A running program with its output.
 pub(crate) struct Running {
     pub(crate) process: Child,
-    /// Where it listens.
+    /// The address on which it listens.
     pub(crate) url: String,
     log: Arc<Mutex<Vec<String>>>,
 }
@@ -44,7 +44,7 @@ impl Running {
                 eprintln!("{name}: {line}");
                 kept.lock().unwrap().push(line.clone());
                 if let Some((_, url)) = line.split_once(": listening on ") {
-                    // Nobody waits any more where the test has ended.
+                    // Nobody receives this if the test has ended.
                     drop(say.send(url.to_owned()));
                 }
             }
@@ -62,13 +62,13 @@ impl Running {
         assert!(kill.args([name, &self.process.id().to_string()]).status().unwrap().success());
     }
 
-    /// Ends it as a power cut would.
+    /// Kills the program, as a power cut would.
     pub(crate) fn kill(mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
 
-    /// Ends it as systemd would.
+    /// Stops the program, as systemd would.
     pub(crate) async fn stop(&mut self) -> ExitStatus {
         self.signal("-TERM");
         let until = Instant::now() + PATIENCE;
@@ -89,7 +89,7 @@ impl Drop for Running {
     }
 }
 
-/// A master and how to talk to it.
+/// A running master, with a client for its API.
 pub(crate) struct Master {
     pub(crate) running: Running,
     pub(crate) data: Arc<TempDir>,
@@ -108,7 +108,7 @@ impl Master {
         Self::of(Running::start(command), data)
     }
 
-    /// One that runs already.
+    /// Makes the client of a master that runs already.
     pub(crate) fn of(running: Running, data: Arc<TempDir>) -> Self {
         Self { running, data, token: None, client: client() }
     }
@@ -117,7 +117,7 @@ impl Master {
         &self.running.url
     }
 
-    /// Its port, to come back on.
+    /// Returns the address, to start another master on it.
     pub(crate) fn address(&self) -> String {
         self.url().rsplit('/').next().unwrap().to_owned()
     }
@@ -140,7 +140,7 @@ impl Master {
         read(self.request(Method::POST, path).json(body)).await
     }
 
-    /// Publishes a component; answers its digest.
+    /// Publishes a component. Returns its digest.
     pub(crate) async fn publish(&self, component: &Path) -> String {
         let bytes = std::fs::read(component).unwrap();
         let request =
@@ -164,7 +164,7 @@ impl Master {
         assert_eq!(status, 200, "{body}");
     }
 
-    /// So many cameras in the group `hall` with the same source.
+    /// Adds `count` cameras to the group `hall`, all with the same source.
     pub(crate) async fn add_cameras(&self, count: usize, source: &str) {
         let mut csv = "id,name,source,groups\n".to_owned();
         for at in 0..count {
@@ -181,24 +181,24 @@ impl Master {
         body
     }
 
-    /// Submits a task; answers the run's id.
+    /// Submits a task. Returns the id of the run.
     pub(crate) async fn submit(&self, task: &str) -> String {
         let (status, body) = self.post(&format!("/api/v1/diagnosis/tasks/{task}/submit"), &json!({})).await;
         assert_eq!(status, 202, "{body}");
         body["id"].as_str().unwrap().to_owned()
     }
 
-    /// Waits for a run's end; answers it.
+    /// Waits for the end of a run. Returns the run.
     pub(crate) async fn finished(&self, run: &str, within: Duration) -> Value {
         let path = format!("/api/v1/diagnosis/runs/{run}");
         self.until(within, &path, |run| matches!(run["state"].as_str(), Some("finished" | "cancelled"))).await
     }
 
-    /// Asks until the answer is as it should be.
+    /// Repeats a request until the answer is `good`. Returns the answer.
     pub(crate) async fn until(&self, within: Duration, path: &str, good: impl Fn(&Value) -> bool) -> Value {
         let until = Instant::now() + within;
         loop {
-            // A master that was killed may not be back yet.
+            // A killed master may not be back yet.
             let answer = self.request(Method::GET, path).send().await;
             let body = match answer {
                 Ok(answer) => answer.json().await.unwrap_or(Value::Null),
@@ -212,7 +212,7 @@ impl Master {
         }
     }
 
-    /// Waits until so many nodes are online.
+    /// Waits until `count` nodes are online.
     pub(crate) async fn has_nodes(&self, count: usize) -> Value {
         self.until(PATIENCE, "/api/v1/diagnosis/workers/distributed", |nodes| {
             let online = |node: &&Value| node["status"] == "online" && !node["last_poll_at"].is_null();
@@ -221,7 +221,7 @@ impl Master {
         .await
     }
 
-    /// All findings of a run.
+    /// Returns all findings of a run.
     pub(crate) async fn findings(&self, run: &str) -> Vec<Value> {
         let mut all = Vec::new();
         let mut after = String::new();
@@ -237,7 +237,7 @@ impl Master {
     }
 }
 
-/// A worker of a master.
+/// Starts a worker of a master.
 pub(crate) fn worker(master: &Master, data: &Path, name: &str, flags: &[&str]) -> Running {
     share_compiled_code(&data.join(name), env!("CARGO_TARGET_TMPDIR")).unwrap();
     let mut command = program("easysight-worker");
@@ -246,7 +246,7 @@ pub(crate) fn worker(master: &Master, data: &Path, name: &str, flags: &[&str]) -
     Running::start(command)
 }
 
-/// Status and JSON; null where the body is none.
+/// Returns the status and the JSON body. Null if the body is not JSON.
 pub(crate) async fn read(request: reqwest::RequestBuilder) -> (u16, Value) {
     let answer = request.send().await.unwrap();
     let status = answer.status().as_u16();
@@ -254,8 +254,7 @@ pub(crate) async fn read(request: reqwest::RequestBuilder) -> (u16, Value) {
     (status, serde_json::from_str(&text).unwrap_or(Value::Null))
 }
 
-/// A stand-in for ffmpeg that shows a picture of its own after so many seconds: jobs that take long
-/// and need no camera.
+/// Makes a replacement of ffmpeg that waits for some seconds before it starts ffmpeg. Jobs then take long.
 pub(crate) fn slow_ffmpeg(dir: &Path, seconds: &str) -> PathBuf {
     let path = dir.join("slow-ffmpeg");
     std::fs::write(&path, format!("#!/bin/sh\nsleep {seconds}\nexec ffmpeg \"$@\"\n")).unwrap();

@@ -1,4 +1,4 @@
-//! Between worker and master: networks that cut, and masters that serve wrong bytes.
+//! Faults between worker and master: networks that break connections, and masters that send wrong bytes.
 
 use std::{
     io::{Read, Write},
@@ -17,16 +17,16 @@ use crate::{
     programs::{has_ffmpeg, make_clip, program},
 };
 
-/// What happens to downloads of plugins on their way.
+/// The fault in downloads of plugins.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mischief {
-    /// The first few break off in the middle.
+    /// The first few downloads break off in the middle.
     Cut,
-    /// The first one has a flipped bit.
+    /// The first download has a flipped bit.
     Flip,
 }
 
-/// Stands between a worker and a master, a connection at a time; counts downloads.
+/// Starts a proxy between a worker and a master that handles one request per connection. It counts downloads.
 fn proxy(master: &Master, mischief: Mischief) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -42,7 +42,7 @@ fn proxy(master: &Master, mischief: Mischief) -> (String, Arc<AtomicUsize>) {
     (url, downloads)
 }
 
-/// One request, one answer, then the connection ends.
+/// Passes on one request and its answer, then closes the connection.
 fn pass(
     mut client: TcpStream,
     upstream: &str,
@@ -110,7 +110,7 @@ async fn survives(mischief: Mischief, downloads_wanted: impl Fn(usize) -> bool) 
     let run = master.submit("t").await;
     let run_is = master.finished(&run, PATIENCE).await;
     assert_eq!(run_is["progress"]["finished"], json!(6), "{run_is}");
-    // All six wanted the plugin at the same time and shared one download.
+    // All six jobs needed the plugin at the same time and shared one download.
     let count = downloads.load(Ordering::SeqCst);
     assert!(downloads_wanted(count), "{count}");
     let kept = std::fs::read_dir(dir.path().join("w/plugins")).unwrap().filter_map(Result::ok);

@@ -1,4 +1,4 @@
-//! One request, followed by its id from the client through the master to the log line of a plugin.
+//! Follows one request by its id from the client through the master to the log line of a plugin.
 
 use std::{fs, sync::Arc};
 
@@ -13,12 +13,12 @@ use crate::{
 
 const LOG: &str = "(import \"easysight:diagnosis/log@1.2.0\" \"write\" (func $log (param i32 i32 i32))) ---";
 
-/// Log lines, as programs write them with `--log-format json`.
+/// Parses log lines that a program wrote with `--log-format json`.
 fn lines(running: &Running) -> Vec<Value> {
     running.log().lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
-/// Of the spans around a line, the one of this name.
+/// Returns the span with this name from the spans of a line.
 fn span<'a>(line: &'a Value, name: &str) -> &'a Value {
     let spans = line["spans"].as_array().map(Vec::as_slice).unwrap_or_default();
     spans.iter().find(|span| span["name"] == name).unwrap_or(&Value::Null)
@@ -34,7 +34,7 @@ async fn one_id_leads_from_the_client_to_the_plugin_s_log_line() {
     let dir = tempfile::tempdir().unwrap();
     let clip = make_clip(dir.path(), "clip.mp4", "null");
     let talking = dir.path().join("talking.wasm");
-    // Says its own name, which the guest has at 1200.
+    // The plugin logs its own name, which is at address 1200 of the guest.
     let says = format!("(call $log (i32.const 1) (i32.const 1200) (i32.const 8)) {HONEST}");
     fs::write(&talking, guest_named("talkingl", "plain", LOG, "", &says)).unwrap();
     master.activate(&talking).await;
@@ -71,7 +71,7 @@ async fn one_id_leads_from_the_client_to_the_plugin_s_log_line() {
     let leased = of_master.iter().find(|line| line["fields"]["of"] == "order-66").expect("the lease's line");
     assert_eq!((&leased["fields"]["job"], &leased["fields"]["message"]), (&job, &json!("leased")));
 
-    // What the node asks of the master has a name too, which both of them know.
+    // The requests of the node to the master have ids too, which both of them log.
     let delivered = of_node.iter().find(|line| {
         line["fields"]["message"] == "asked the master"
             && line["fields"]["path"].as_str().is_some_and(|path| path.ends_with("/results"))
@@ -80,7 +80,7 @@ async fn one_id_leads_from_the_client_to_the_plugin_s_log_line() {
     let noted = of_master.iter().find(|line| line["fields"]["message"] == "results").expect("results' line");
     assert_eq!((&span(noted, "http")["request"], call.is_string()), (call, true));
 
-    // Who gives no id gets one.
+    // A request without a valid id gets a new one.
     let path = format!("/api/v1/diagnosis/runs/{id}");
     let (one, two) =
         (master.request(Method::GET, &path).send().await.unwrap(), master.request(Method::GET, &path));

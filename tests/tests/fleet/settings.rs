@@ -1,5 +1,5 @@
-//! Every setting of the master has an effect: for each there is a situation in which two values of it come to
-//! something else.
+//! Every setting of the master has an effect: for each setting there is a situation in which two values give
+//! different results.
 
 use std::{
     collections::BTreeSet,
@@ -31,12 +31,12 @@ use crate::{
 /// A setting in a situation.
 struct Case {
     key: &'static str,
-    /// What else is set.
+    /// The other settings.
     given: &'static [(&'static str, &'static str)],
-    /// Two values; none for the default.
+    /// Two values. None stands for the default.
     values: [Option<&'static str>; 2],
     observe: fn(Stage) -> BoxFuture<'static, String>,
-    /// What each of them comes to.
+    /// The result of each value.
     seen: [&'static str; 2],
 }
 
@@ -109,16 +109,17 @@ const CASES: &[Case] = &[
     ),
 ];
 
-/// A place of its own for one master.
+/// The directories and files of one master.
 struct Stage {
     dir: Arc<TempDir>,
-    /// Where traces may be sent.
+    /// The address to which traces may be sent.
     collector: TcpListener,
     environment: Vec<(String, String)>,
 }
 
 impl Stage {
-    /// With these settings. In their values, `{dir}` stands for a directory and `{collector}` for a port.
+    /// Makes a stage with these settings. In their values, `{dir}` stands for a directory and `{collector}` for a
+    /// port.
     fn new(settings: &[(&str, &str)]) -> Self {
         let dir = Arc::new(tempfile::tempdir().unwrap());
         let collector = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -138,7 +139,7 @@ impl Stage {
         let usual = [("MASTER_LISTEN", "127.0.0.1:0"), ("MASTER_DATA_DIR", "{dir}/data")];
         let in_place =
             |value: &str| value.replace("{dir}", dir.path().to_str().unwrap()).replace("{collector}", &port);
-        // The last one counts.
+        // If a setting occurs twice, the last value counts.
         let all = usual.iter().chain(settings);
         let environment = all.map(|(key, value)| ((*key).to_owned(), in_place(value))).collect();
         Self { dir, collector, environment }
@@ -158,7 +159,7 @@ impl Stage {
         Master::of(Running::start(self.command()), Arc::clone(&self.dir))
     }
 
-    /// One with a plugin, a camera and a task for both.
+    /// Starts a master with a plugin, cameras and a task for them.
     async fn master_with_work(&self, cameras: usize) -> Master {
         let master = self.master();
         let plugin = self.path("honest.wasm");
@@ -178,7 +179,7 @@ fn files(dir: &Path) -> usize {
     fs::read_dir(dir).map_or(0, Iterator::count)
 }
 
-/// Waits for what upkeep does within its round; false where it does nothing for much longer than that.
+/// Waits until upkeep has an effect. False if it has none for much longer than one of its rounds.
 macro_rules! comes_about {
     ($is:expr) => {{
         let until = Instant::now() + Duration::from_secs(20);
@@ -258,7 +259,7 @@ async fn milliseconds_of_a_lease(stage: Stage) -> String {
     answer["lease_ms"].to_string()
 }
 
-/// A run that ended five days ago.
+/// Returns whether a run that ended five days ago still exists.
 async fn still_has_a_run_of_before(stage: Stage) -> String {
     let master = stage.master_with_work(1).await;
     let run = master.submit("t").await;
@@ -321,13 +322,13 @@ async fn keeps_1100_findings(stage: Stage) -> String {
     yes(!comes_about!(master.findings(&run).await.len() <= 1_000))
 }
 
-/// A request whose end never comes.
+/// Sends a request that never ends, and returns whether the master waits for it.
 async fn waits_for_requests_when_stopped(stage: Stage) -> String {
     let mut master = stage.master();
     let mut stream = TcpStream::connect(master.address()).unwrap();
     let head = "POST /api/v1/plugins HTTP/1.1\r\nhost: m\r\ncontent-type: application/wasm\r\ncontent-length: 1000\r\n\r\n";
     stream.write_all(head.as_bytes()).unwrap();
-    // Its answer to another one: it has taken the first.
+    // The master answers another request, so it has received the first one.
     master.get("/api/v1/plugins").await;
     let began = Instant::now();
     master.running.stop().await;
@@ -357,7 +358,7 @@ async fn exports_traces(stage: Stage) -> String {
     let master = stage.master_with_work(1).await;
     master.submit("t").await;
     stage.collector.set_nonblocking(true).unwrap();
-    // What was not exported yet goes out at the end.
+    // Spans that were not exported yet are exported at the end.
     master.running.signal("-TERM");
     let until = Instant::now() + Duration::from_secs(5);
     loop {
@@ -369,7 +370,7 @@ async fn exports_traces(stage: Stage) -> String {
     }
 }
 
-/// The keys that `--help` names.
+/// Returns the keys that `--help` names.
 fn documented() -> BTreeSet<String> {
     let help = program("easysight-master").arg("--help").output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
@@ -390,7 +391,7 @@ async fn every_setting_of_the_master_changes_what_it_does() {
         let mut settings = case.given.to_vec();
         settings.extend(case.values[one].map(|value| (case.key, value)));
         let stage = Stage::new(&settings);
-        // What goes wrong in one situation says nothing of the others.
+        // A failure in one situation must not hide the results of the others.
         let seen = tokio::spawn((case.observe)(stage)).await.unwrap_or_else(|error| error.to_string());
         let value = case.values[one].unwrap_or("the default");
         (seen != case.seen[one]).then(|| format!("{} {value}: {seen}, not {}", case.key, case.seen[one]))

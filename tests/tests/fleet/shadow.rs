@@ -1,4 +1,4 @@
-//! A candidate beside the active version: tried on live jobs, compared, and harmless to them.
+//! A candidate next to the active version: it is tried on live jobs and compared, and does not affect them.
 
 use std::{
     fs,
@@ -15,7 +15,7 @@ use crate::{
     programs::{has_ffmpeg, make_clip, program},
 };
 
-/// Version 1.0.1 of a guest of the tests, which are all 1.0.0.
+/// Makes version 1.0.1 of a guest of the tests. All of them have version 1.0.0.
 fn later(component: Vec<u8>) -> Vec<u8> {
     let (now, then) = (b"1.0.0{", b"1.0.1{");
     let at = component.windows(now.len()).position(|bytes| bytes == now).unwrap();
@@ -30,8 +30,8 @@ fn put(dir: &Path, name: &str, component: Vec<u8>) -> PathBuf {
     path
 }
 
-/// A master with two cameras, a task on them and the standard plugins, and an honest guest that is not
-/// published yet.
+/// Starts a master with two cameras, a task for them and the standard plugins. Also makes an honest guest that is
+/// not published yet.
 async fn set_up() -> (Master, TempDir, PathBuf) {
     let (master, dir) = (Master::start(), tempfile::tempdir().unwrap());
     let clip = make_clip(dir.path(), "clip.mp4", "null");
@@ -42,7 +42,7 @@ async fn set_up() -> (Master, TempDir, PathBuf) {
     (master, dir, honest)
 }
 
-/// Runs the task; answers its findings.
+/// Runs the task. Returns its findings.
 async fn findings_of_a_run(master: &Master) -> Vec<Value> {
     let run = master.submit("t").await;
     let run_is = master.finished(&run, PATIENCE).await;
@@ -50,7 +50,7 @@ async fn findings_of_a_run(master: &Master) -> Vec<Value> {
     master.findings(&run).await
 }
 
-/// `easysight plugin …` against the master; what it printed.
+/// Runs `easysight plugin …` with the master. Returns the output.
 fn plugin(master: &Master, arguments: &[&str]) -> String {
     let mut command = program("easysight");
     command.arg("plugin").args(arguments).args(["--master", master.url()]).env("COLUMNS", "200");
@@ -76,7 +76,7 @@ async fn a_candidate_is_tried_on_live_jobs_and_counts_only_once_it_is_activated(
     let (status, problem) = master.post(&path, &json!({"diagnoses": ["freeze"]})).await;
     assert_eq!((status, &problem["field"]), (422, &json!("/diagnoses/0")), "{problem}");
 
-    // What it may use and reach is told before it ever ran.
+    // The imports and limits are shown before the plugin has run.
     let shown = plugin(&master, &["show", "stranger@1.0.1"]);
     assert!(shown.contains("easysight:diagnosis/video@1.2.0") && shown.contains("it never ran"), "{shown}");
     assert!(shown.contains("2000000000 of fuel, 256 MiB of memory, 10000 ms"), "{shown}");
@@ -84,7 +84,7 @@ async fn a_candidate_is_tried_on_live_jobs_and_counts_only_once_it_is_activated(
 
     let _worker = worker(&master, dir.path(), "w", &["--fuel", "20M"]);
     let findings = findings_of_a_run(&master).await;
-    // Three diagnoses of two cameras, of the active plugins only.
+    // The findings are those of three diagnoses of two cameras, by the active plugins only.
     assert_eq!(findings.len(), 6, "{findings:?}");
     assert!(findings.iter().all(|one| one["digest"] != json!(candidate)), "{findings:?}");
     let said: Vec<_> = findings.iter().filter(|one| one["diagnosis"] == "stranger").collect();
@@ -105,12 +105,12 @@ async fn a_candidate_is_tried_on_live_jobs_and_counts_only_once_it_is_activated(
     assert_eq!((&usage["used"]["runs"], &usage["used"]["failed"]), (&json!(2), &json!(2)), "{usage}");
     assert!(usage["used"]["max_fuel"].as_u64().unwrap() >= 20_000_000, "{usage}");
 
-    // It ends, and no later run has it.
+    // The candidacy ends. No later run has the candidate.
     let (status, plugin_is) = read(master.request(Method::DELETE, &path)).await;
     assert_eq!((status, &plugin_is["shadow_for"]), (200, &json!([])), "{plugin_is}");
     findings_of_a_run(&master).await;
     assert_eq!(master.get(&path).await["diagnoses"][0]["compared"], json!(2));
-    // Activated, it counts: for what it is.
+    // Once the candidate is activated, its own results count.
     master.activate(&endless).await;
     let findings = findings_of_a_run(&master).await;
     let said: Vec<_> = findings.iter().filter(|one| one["diagnosis"] == "stranger").collect();
@@ -128,7 +128,7 @@ async fn a_candidate_that_is_gone_harms_no_job() {
     let candidate = master.publish(&second).await;
     let path = format!("/api/v1/plugins/{candidate}/shadow");
     assert_eq!(master.post(&path, &json!({})).await.0, 200);
-    // Its file is lost.
+    // The file of the candidate is lost.
     fs::remove_file(master.data.path().join("plugins").join(format!("{candidate}.wasm"))).unwrap();
     let _worker = worker(&master, dir.path(), "w", &[]);
     assert_eq!(findings_of_a_run(&master).await.len(), 6);

@@ -15,14 +15,14 @@ use crate::{
     programs::{has_ffmpeg, make_clip},
 };
 
-/// A database of the test's own, removed with it.
+/// A database of this test, which is removed at its end.
 pub(crate) struct Database {
     server: Arc<postgres::Server>,
     name: String,
 }
 
 impl Database {
-    /// None, said loudly, where there is no server and none can be started.
+    /// Makes a database. None if there is no server and none can be started, which is printed.
     pub(crate) fn new() -> Option<Self> {
         let server = postgres::shared()?;
         let name = format!("easysight_fleet_{}", Uuid::new_v4().simple());
@@ -67,13 +67,13 @@ async fn a_due_task_fires_once_and_jobs_of_one_master_reach_the_workers_of_the_o
     let schedule = json!({"kind": "interval", "every_s": 1});
     one.add_task(json!({"id": "beat", "name": "beat", "groups": ["hall"], "schedule": schedule})).await;
     one.add_task(json!({"id": "hand", "name": "hand", "groups": ["hall"]})).await;
-    // Its plugins were published at the other master.
+    // The plugins of the worker were published at the other master.
     let _worker = worker(&two, dir.path(), "w", &[]);
     one.has_nodes(1).await;
     let run = two.submit("hand").await;
     let run_is = two.finished(&run, PATIENCE).await;
     assert_eq!(run_is["progress"]["finished"], json!(4), "{run_is}");
-    // What the worker of one master reports is heard at the other one, long before it would look.
+    // A result of one master's worker is announced to the other master at once, long before its next check.
     let body = json!({"source": clip, "diagnoses": ["brightness"]});
     let asked = Instant::now();
     let (status, done) = one.post("/api/v1/diagnosis/submissions?wait_ms=60000", &body).await;
@@ -89,7 +89,7 @@ async fn a_due_task_fires_once_and_jobs_of_one_master_reach_the_workers_of_the_o
     times.sort();
     times.dedup();
     assert_eq!(times.len(), fired, "a start fired twice: {runs}");
-    // One master dies; the other one goes on with everything.
+    // One master dies. The other master continues all work.
     let address = one.address();
     let data = Arc::clone(&one.data);
     let Master { running, .. } = one;

@@ -1,5 +1,4 @@
-//! Plugins that somebody vouches for: keys and signatures by the program that authors use, against a
-//! master and workers that demand them.
+//! Signed plugins: the program for authors makes keys and signatures, and a master and workers require them.
 
 use std::{fs, path::Path};
 
@@ -12,7 +11,7 @@ use crate::{
     programs::{has_ffmpeg, make_clip, plugins, program},
 };
 
-/// Runs `easysight plugin …` in a directory; answers its exit code and what it printed.
+/// Runs `easysight plugin …` in a directory. Returns the exit code and the output.
 fn plugin(dir: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     let done = program("easysight").arg("plugin").args(arguments).current_dir(dir).output().unwrap();
     let printed = [done.stdout, done.stderr].concat();
@@ -25,7 +24,7 @@ fn done(dir: &Path, arguments: &[&str]) -> String {
     printed
 }
 
-/// Two keys, the first of which is trusted, and two plugins that nobody has signed yet.
+/// Makes two keys, of which the first one is trusted, and two plugins without a signature.
 fn desk(dir: &Path) {
     for (key, name) in [("ann.pem", "Ann"), ("bob.pem", "Bob")] {
         done(dir, &["keygen", "--out", key, "--name", name]);
@@ -54,7 +53,7 @@ fn a_component_is_vouched_for_and_one_that_was_changed_since_is_not() {
     done(dir, &["sign", "--key", "ann.pem", "brightness.wasm"]);
     let printed = done(dir, &["verify", "--trusted-keys", "trusted", "brightness.wasm"]);
     assert_eq!(printed.matches("the key ").count(), 2, "both keys count: {printed}");
-    // Another component under the same name, and a signature somebody worked on.
+    // Another component under the same name, and a signature that was changed.
     fs::copy(dir.join("strange.wasm"), dir.join("brightness.wasm")).unwrap();
     let (code, printed) = plugin(dir, &["verify", "brightness.wasm"]);
     assert!(code == Some(2) && printed.contains("plugin-signature-mismatch"), "{printed}");
@@ -63,7 +62,7 @@ fn a_component_is_vouched_for_and_one_that_was_changed_since_is_not() {
     fs::write(dir.join("strange.wasm.sig"), signed.replace("stranger", "brightness")).unwrap();
     let (code, printed) = plugin(dir, &["verify", "--trusted-keys", "trusted", "strange.wasm"]);
     assert!(code == Some(2) && printed.contains("plugin-signature-forged"), "{printed}");
-    // A key is never written over.
+    // A key is never overwritten.
     assert_eq!(plugin(dir, &["keygen", "--out", "ann.pem"]).0, Some(2));
 }
 
@@ -78,14 +77,14 @@ async fn a_fleet_that_demands_keys_runs_what_is_vouched_for_and_nothing_else() {
     let clip = make_clip(dir, "clip.mp4", "null");
     let trusted = dir.join("trusted").display().to_string();
     let keys = ["--trusted-keys", trusted.as_str()];
-    // The master takes everything at first, as it may have for years.
+    // At first the master requires no keys and accepts every plugin, as it may have done for years.
     let master = Master::start();
     done(dir, &["sign", "--key", "ann.pem", "brightness.wasm"]);
     let push = ["push", "--master", master.url(), "--activate", "brightness.wasm", "strange.wasm"];
     assert!(done(dir, &push).contains("brightness"));
     master.add_cameras(1, &clip.display().to_string()).await;
     master.add_task(json!({"id": "t", "name": "t", "groups": ["hall"]})).await;
-    // A worker that demands keys runs the one, and says of the other which key is missing.
+    // A worker that requires keys runs one plugin. For the other one it reports which key is missing.
     let working = worker(&master, dir, "w", &keys);
     let run = master.submit("t").await;
     master.finished(&run, PATIENCE).await;
@@ -96,7 +95,7 @@ async fn a_fleet_that_demands_keys_runs_what_is_vouched_for_and_nothing_else() {
     assert_eq!(failure["kind"], json!("plugin-untrusted"), "{findings:?}");
     let detail = failure["detail"].as_str().unwrap();
     assert!(detail.contains("plugin-unsigned") && detail.contains("of Ann"), "{detail}");
-    // The same master, once it demands keys itself.
+    // The same master, now with required keys.
     let (address, data) = (master.address(), master.data.clone());
     let Master { running, .. } = master;
     running.kill();
@@ -121,7 +120,7 @@ async fn a_fleet_that_demands_keys_runs_what_is_vouched_for_and_nothing_else() {
     let findings = master.findings(&run).await;
     let of = |id: &str| findings.iter().find(|one| one["diagnosis"] == id).unwrap();
     assert_eq!(of("brightness")["status"], json!("normal"), "{findings:?}");
-    // It ran: what it says is its own.
+    // This plugin ran: the failure is its own answer.
     assert_eq!(of("stranger")["failure"]["kind"], json!("inconclusive"), "{findings:?}");
     drop(working);
 }

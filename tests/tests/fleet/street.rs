@@ -1,4 +1,4 @@
-//! A street of cameras in one process: good ones, and bad ones of every kind that the field has.
+//! A street of cameras in one process: good ones, and bad ones of every kind that occurs in the field.
 
 use std::{
     net::SocketAddr,
@@ -15,24 +15,24 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// What a server does once it was asked for something.
+/// What a server does after a request.
 #[derive(Debug, Clone)]
 pub(crate) enum Habit {
-    /// Sends this and closes.
+    /// Sends these bytes and closes the connection.
     Answers(Vec<u8>),
-    /// Never says a word.
+    /// Sends nothing.
     Silent,
-    /// Sends this, one byte a second, for ever.
+    /// Sends these bytes, one per second, without end.
     Trickles(&'static [u8]),
-    /// Sends this once, and then this again and again.
+    /// Sends the first bytes once, and then the second ones without end.
     Floods(&'static [u8], Vec<u8>),
-    /// Sends this, and nothing after it.
+    /// Sends these bytes, and nothing after them.
     Stops(Vec<u8>),
-    /// Begins to speak RTSP as others do, and then sends packets of noise.
+    /// Starts RTSP like other cameras, and then sends packets of noise.
     Noise,
 }
 
-/// A server that is there until it is dropped.
+/// A server that runs until it is dropped.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     asked: Arc<AtomicU64>,
@@ -63,17 +63,17 @@ impl Server {
         Self { address, asked, serving }
     }
 
-    /// How often it was asked for something.
+    /// Returns the number of requests.
     pub(crate) fn asked(&self) -> u64 {
         self.asked.load(Ordering::Relaxed)
     }
 }
 
 async fn converse(mut stream: TcpStream, habit: Arc<Habit>, asked: Arc<AtomicU64>) {
-    // Whoever only connects asks for nothing.
+    // A client that only connects sends no request.
     let Some(request) = head(&mut stream).await else { return };
     asked.fetch_add(1, Ordering::Relaxed);
-    // Where the other side is gone, so is whatever is sent to it.
+    // An error means that the client is gone, which is ignored.
     let done = match &*habit {
         Habit::Answers(answer) => stream.write_all(answer).await,
         Habit::Silent => Ok(()),
@@ -83,12 +83,12 @@ async fn converse(mut stream: TcpStream, habit: Arc<Habit>, asked: Arc<AtomicU64
         Habit::Noise => noise(&mut stream, request).await,
     };
     if done.is_ok() && !matches!(*habit, Habit::Answers(_)) {
-        // Until the other side gives up.
+        // The connection stays open until the client closes it.
         while head(&mut stream).await.is_some() {}
     }
 }
 
-/// The next request, to its empty line.
+/// Reads the next request up to its empty line.
 async fn head(stream: &mut TcpStream) -> Option<String> {
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {
@@ -148,15 +148,15 @@ async fn noise(stream: &mut TcpStream, first: String) -> std::io::Result<()> {
     }
 }
 
-/// An answer over HTTP.
+/// Makes an HTTP response.
 pub(crate) fn http(status: &str, kind: &str, body: &[u8]) -> Vec<u8> {
     let length = body.len();
     let head = format!("HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n");
     [head.as_bytes(), body].concat()
 }
 
-/// A bad camera: what it is called, what it does, how it is addressed, and the words that tell why there is no
-/// picture, of which one is right.
+/// A bad camera: its name, its habit, its source, and the possible reasons for the missing picture, one of which is
+/// correct.
 pub(crate) struct Bad {
     pub(crate) name: &'static str,
     pub(crate) habit: Option<Habit>,
@@ -164,7 +164,7 @@ pub(crate) struct Bad {
     pub(crate) reasons: &'static [&'static str],
 }
 
-/// Bad cameras of each kind.
+/// Returns one bad camera of each kind.
 pub(crate) fn bad_kinds() -> Vec<Bad> {
     let rtsp = |status: &str| {
         Habit::Stops(format!("RTSP/1.0 {status}\r\nCSeq: 1\r\nContent-Length: 0\r\n\r\n").into_bytes())

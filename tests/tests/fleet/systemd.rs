@@ -1,4 +1,4 @@
-//! Both programs as systemd hears them: ready, alive, stopping.
+//! The notifications of both programs to systemd: ready, alive, stopping.
 
 use std::{os::unix::net::UnixDatagram, process::Command, time::Instant};
 
@@ -12,7 +12,7 @@ async fn tells_systemd(mut command: Command) {
     let path = dir.path().join("notify");
     let socket = UnixDatagram::bind(&path).unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
-    // The watchdog wants to hear something every half second.
+    // The watchdog expects a notification every half second.
     command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "500000").env_remove("WATCHDOG_PID");
     let hear = || {
         let mut message = [0; 4096];

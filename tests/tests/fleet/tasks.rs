@@ -1,4 +1,4 @@
-//! Tasks, runs and who gets their jobs.
+//! Tasks, runs, and which nodes get their jobs.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ async fn a_waiting_worker_is_woken_by_a_submission() {
     master.add_task(json!({"id": "t", "name": "t", "groups": ["hall"]})).await;
     let (mut node, status, _) = Node::register(&master, "n", json!({})).await;
     assert_eq!(status, 200);
-    // A poll that would wait for a minute is answered when the job comes.
+    // A poll that may wait for a minute is answered when a job is queued.
     let (lease, run) = tokio::join!(node.lease(60_000), async {
         let waits = |metrics: &str| metrics.contains("easysight_master_long_polls 1");
         loop {
@@ -180,7 +180,7 @@ async fn an_idempotency_key_makes_one_run_and_overrides_are_of_the_run() {
         let plan = &lease["plans"][lease["jobs"][at]["plan"].as_u64().unwrap() as usize];
         plan["plugins"].as_array().unwrap().iter().find(|one| one["diagnoses"][0] == "brightness").unwrap()["config"]["dark_p95"].clone()
     };
-    // The urgent one comes first.
+    // The urgent job is the first one.
     assert_eq!((config(0).as_f64(), config(1).as_f64()), (Some(33.0), Some(50.0)));
 }
 
@@ -200,7 +200,7 @@ async fn a_schedule_makes_runs_and_a_pause_stops_it() {
     let before = master.get("/api/v1/diagnosis/tasks/t/runs").await["items"].as_array().unwrap().len();
     tokio::time::sleep(Duration::from_secs(3)).await;
     let after = master.get("/api/v1/diagnosis/tasks/t/runs").await["items"].as_array().unwrap().len();
-    // One that was on its way when the pause came may still appear.
+    // A run that was being started when the task was paused may still appear.
     assert!(after <= before + 1, "{before} {after}");
 }
 

@@ -1,4 +1,4 @@
-//! Traces, as a collector receives them.
+//! Traces as a collector receives them.
 
 use std::{
     io::{Read, Write},
@@ -20,7 +20,7 @@ use crate::{
     programs::{has_ffmpeg, make_clip},
 };
 
-/// A span as far as it matters here.
+/// A span, with the fields that matter here.
 #[derive(Debug, Clone, PartialEq)]
 struct Seen {
     service: String,
@@ -31,7 +31,7 @@ struct Seen {
     attributes: Vec<(String, String)>,
 }
 
-/// A collector that keeps what it receives.
+/// A collector that stores the spans that it receives.
 struct Collector {
     url: String,
     seen: Arc<Mutex<Vec<Seen>>>,
@@ -52,7 +52,7 @@ impl Collector {
         Self { url, seen }
     }
 
-    /// Waits for a span.
+    /// Waits for a span and returns it.
     async fn span(&self, wanted: impl Fn(&Seen) -> bool) -> Seen {
         let until = Instant::now() + PATIENCE;
         loop {
@@ -66,7 +66,7 @@ impl Collector {
     }
 }
 
-/// One export.
+/// Receives one export.
 fn receive(mut client: &TcpStream, kept: &Mutex<Vec<Seen>>) -> std::io::Result<()> {
     let mut head = Vec::new();
     let mut byte = [0; 1];
@@ -127,7 +127,7 @@ async fn what_master_and_worker_do_for_one_request_is_one_trace() {
     master.add_task(json!({"id": "t", "name": "t", "groups": ["hall"]})).await;
     let _worker = worker(&master, dir.path(), "w", &exported);
     master.has_nodes(1).await;
-    // The client has a trace of its own, which goes on.
+    // The client has a trace of its own, which the master continues.
     let trace = "0af7651916cd43dd8448eb211c80319c";
     let submit = master.request(Method::POST, "/api/v1/diagnosis/tasks/t/submit").json(&json!({}));
     let submit = submit.header("traceparent", format!("00-{trace}-b7ad6b7169203331-01"));
@@ -147,7 +147,7 @@ async fn what_master_and_worker_do_for_one_request_is_one_trace() {
         let step = collector.span(|span| span.name == step).await;
         assert_eq!((&step.trace, &step.parent), (&job.trace, &job.id), "{step:?}");
     }
-    // The worker's own calls go on at the master.
+    // The requests of the worker continue at the master.
     let poll = collector.span(|span| span.attributes.iter().any(|(_, v)| v.ends_with("/leases"))).await;
     assert_eq!(poll.service, "easysight-master");
 }
@@ -165,7 +165,7 @@ async fn a_collector_that_is_not_there_costs_one_line() {
     master.add_cameras(3, &clip.display().to_string()).await;
     master.add_task(json!({"id": "t", "name": "t", "groups": ["hall"]})).await;
     let mut node = worker(&master, dir.path(), "w", &nowhere);
-    // Several rounds of spans that nobody takes.
+    // Several exports fail, because nobody receives the spans.
     let until = Instant::now() + Duration::from_secs(9);
     while Instant::now() < until {
         let run = master.submit("t").await;

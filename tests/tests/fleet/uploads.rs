@@ -1,4 +1,4 @@
-//! Pictures and clips that come with a submission to the master.
+//! Pictures and clips that are uploaded to the master with a submission.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -37,7 +37,7 @@ async fn an_upload_is_judged_by_a_worker_that_takes_no_files_and_is_removed_ever
     let (status, done) = upload(&master, path, &dark, &json!({"diagnoses": ["brightness"]})).await;
     assert_eq!((status, &done["source"]), (200, &json!("门口.mp4")), "{done}");
     assert_eq!(done["findings"][0]["status"], json!("error"), "{done}");
-    // Its file is removed soon after the end, at the master and at the worker.
+    // The file is removed soon after the end of the run, at the master and at the worker.
     let uploads = master.data.path().join("uploads");
     let until = tokio::time::Instant::now() + Duration::from_secs(20);
     while files(&uploads) > 0 {

@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// The repository.
+/// Returns the root of the repository.
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
@@ -15,7 +15,7 @@ fn given(variable: &str) -> Option<PathBuf> {
     env::var_os(variable).map(PathBuf::from)
 }
 
-/// One of the programs.
+/// Returns a command for one of the programs.
 pub(crate) fn program(name: &str) -> Command {
     let dir = given("EASYSIGHT_BIN_DIR").unwrap_or_else(|| root().join("target/debug"));
     let program = dir.join(name);
@@ -32,14 +32,14 @@ pub(crate) fn program(name: &str) -> Command {
     command
 }
 
-/// The standard plugins.
+/// Returns the directory of the standard plugins.
 pub(crate) fn plugins() -> PathBuf {
     let dir = given("EASYSIGHT_PLUGINS_DIR").unwrap_or_else(|| root().join("target/plugins"));
     assert!(dir.join("brightness.wasm").exists(), "no plugins in {}; run `cargo xtask test`", dir.display());
     dir
 }
 
-/// False, said loudly, where ffmpeg is missing.
+/// False if ffmpeg is missing. Prints this.
 pub(crate) fn has_ffmpeg() -> bool {
     let mut ffmpeg = Command::new("ffmpeg");
     let there = ffmpeg.arg("-version").stdout(Stdio::null()).stderr(Stdio::null()).status();
@@ -50,7 +50,7 @@ pub(crate) fn has_ffmpeg() -> bool {
     there
 }
 
-/// Five seconds of a noisy test picture; `filter` changes it.
+/// Makes a clip: five seconds of a noisy test picture, changed by `filter`.
 pub(crate) fn make_clip(dir: &Path, name: &str, filter: &str) -> PathBuf {
     let file = dir.join(name);
     let mut ffmpeg = Command::new("ffmpeg");

@@ -1,5 +1,5 @@
-//! Hostile plugins beside the standard ones in a worker: each gets its own clear error, and the
-//! others are served as if nothing were.
+//! Hostile plugins next to the standard ones in a worker: each gets its own clear error, and the others work as
+//! usual.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ use crate::{
     worker::{Worker, finding},
 };
 
-/// Name, what else is in the module, what `diagnose` does, and the word for what comes of it.
+/// The name, further parts of the module, the body of `diagnose`, and the kind of the failure.
 const HOSTILE: &[(&str, &str, &str, &str)] = &[
     ("endlessl", "", "(loop $again (br $again)) (unreachable)", "fuel-exhausted"),
     ("recursed", "(func $deep (call $deep))", "(call $deep) (unreachable)", "stack-overflow"),
@@ -46,7 +46,7 @@ async fn hostile_plugins_leave_the_worker_serving_others() {
         fs::write(dir.path().join(format!("{name}.wasm")), guest_named(name, "plain", extra, "", body))
             .unwrap();
     }
-    // These are not even loaded.
+    // These plugins are not even loaded.
     let never = "(loop $again (br $again))";
     fs::write(dir.path().join("mute.wasm"), guest_named("speaking", "plain", "", never, HONEST)).unwrap();
     let import = "(import \"wasi:http/types@0.2.0\" \"request\" (func $request)) ---";
@@ -66,7 +66,7 @@ async fn hostile_plugins_leave_the_worker_serving_others() {
     let (_, node) = worker.get("/api/v1/diagnosis/workers/status").await;
     assert_eq!(node["plugins"].as_array().unwrap().len(), HOSTILE.len() + 2, "{node}");
     let clip = make_clip(dir.path(), "a.mp4", "null");
-    // Each under a name of its own, so that nothing is remembered of it.
+    // Each clip has its own name, so that the worker remembers nothing about it.
     let named = |name: &str| {
         let copy = dir.path().join(name);
         fs::copy(&clip, &copy).unwrap();
@@ -79,7 +79,7 @@ async fn hostile_plugins_leave_the_worker_serving_others() {
         finding["compute_ms"] = serde_json::Value::Null;
         finding
     };
-    // Everything at once, several times, with honest submissions in between.
+    // All diagnoses at once, several times, with honest submissions in between.
     for round in 0..4 {
         let everything = json!({ "source": named(&format!("all{round}.mp4")) });
         let alone = alone(&format!("alone{round}.mp4"));

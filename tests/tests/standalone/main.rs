@@ -1,4 +1,4 @@
-//! The standalone worker as its users meet it.
+//! The standalone worker, as users run it.
 
 #![cfg(test)]
 
@@ -12,5 +12,5 @@ mod programs;
 mod service;
 mod worker;
 
-/// Where the contract is, seen from this crate.
+/// The path of the contract, relative to this crate.
 const CONTRACT: &str = "../wit";

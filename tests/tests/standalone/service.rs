@@ -1,4 +1,4 @@
-//! The standalone worker over HTTP: submissions, limits, settings, its end.
+//! The standalone worker over HTTP: submissions, limits, settings, and how it stops.
 
 use std::{fs, time::Duration};
 
@@ -13,7 +13,7 @@ use crate::{
 
 const SUBMISSIONS: &str = "/api/v1/diagnosis/submissions";
 
-/// A camera that takes connections and says nothing: a capture of it takes its time.
+/// Starts a camera that accepts connections and sends nothing, so that its capture takes long.
 async fn silent_camera() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("rtsp://admin:s3cretword@{}/live", listener.local_addr().unwrap());
@@ -184,7 +184,7 @@ async fn a_stopped_worker_finishes_what_it_has_and_takes_nothing_new() {
     let (_, running) = worker.submit(&json!({ "source": url }), 0).await;
     worker.signal("-TERM");
     let id = running["id"].as_str().unwrap();
-    // Answers go on until the job is done.
+    // The worker answers requests until the job is done.
     let (status, submission) = worker.get(&format!("{SUBMISSIONS}/{id}?wait_ms=20000")).await;
     assert_eq!((status, submission["state"].as_str()), (200, Some("finished")), "{submission}");
     assert_eq!(worker.ended(Duration::from_secs(10)).await.code(), Some(0));
@@ -297,8 +297,8 @@ async fn a_plugin_that_is_copied_over_itself_judges_on_and_one_that_is_removed_g
         };
         tokio::time::timeout(Duration::from_secs(30), there).await.unwrap();
     };
-    // Half of another one is written over it. That another file, put there later, is at hand says that the half
-    // one was looked at.
+    // Half of another plugin overwrites the file. Another file, which is written later, becomes available. This
+    // shows that the worker has checked the half file.
     let whole = fs::read(plugins().join("noise.wasm")).unwrap();
     fs::write(&file, &whole[..whole.len() / 2]).unwrap();
     fs::copy(plugins().join("clarity.wasm"), dir.path().join("other.wasm")).unwrap();

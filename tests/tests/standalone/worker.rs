@@ -1,4 +1,4 @@
-//! A standalone worker that ends with the test.
+//! A standalone worker that is stopped when the test ends.
 
 use std::{
     io::{BufRead, BufReader},
@@ -55,7 +55,7 @@ impl Worker {
         read(self.request(reqwest::Method::GET, path)).await
     }
 
-    /// Submits JSON; waits up to `wait_ms`.
+    /// Submits JSON. The request waits up to `wait_ms`.
     pub(crate) async fn submit(&self, body: &Value, wait_ms: u64) -> (u16, Value) {
         let path = format!("/api/v1/diagnosis/submissions?wait_ms={wait_ms}");
         read(self.request(reqwest::Method::POST, &path).json(body)).await
@@ -66,7 +66,7 @@ impl Worker {
         assert!(kill.args([name, &self.process.id().to_string()]).status().unwrap().success());
     }
 
-    /// Waits for its end.
+    /// Waits for the end of the process.
     pub(crate) async fn ended(&mut self, within: Duration) -> ExitStatus {
         let until = Instant::now() + within;
         loop {
@@ -86,7 +86,7 @@ impl Drop for Worker {
     }
 }
 
-/// Status and JSON; null where the body is none.
+/// Returns the status and the JSON body. Null if the body is not JSON.
 pub(crate) async fn read(request: reqwest::RequestBuilder) -> (u16, Value) {
     let answer = request.send().await.unwrap();
     let status = answer.status().as_u16();
@@ -94,7 +94,7 @@ pub(crate) async fn read(request: reqwest::RequestBuilder) -> (u16, Value) {
     (status, serde_json::from_str(&text).unwrap_or(Value::Null))
 }
 
-/// The finding of one diagnosis.
+/// Returns the finding of one diagnosis.
 pub(crate) fn finding<'a>(submission: &'a Value, diagnosis: &str) -> &'a Value {
     let findings = submission["findings"].as_array().unwrap();
     findings.iter().find(|finding| finding["diagnosis"] == diagnosis).unwrap_or(&Value::Null)

@@ -1,4 +1,4 @@
-//! The synthetic cameras' clips, rendered into ffmpeg.
+//! Clips of the synthetic cameras, encoded by ffmpeg.
 
 use std::{fs, path::Path, process::Stdio};
 
@@ -8,7 +8,7 @@ use crate::{process::command, workspace};
 
 use super::render::{self, Condition};
 
-/// A clip of each condition: its name and its file.
+/// Makes a clip for each condition. Returns their names and paths.
 pub(super) fn synthesise() -> anyhow::Result<Vec<(String, String)>> {
     let dir = workspace::target().join("demo");
     fs::create_dir_all(&dir)?;
@@ -22,7 +22,7 @@ pub(super) fn synthesise() -> anyhow::Result<Vec<(String, String)>> {
     Ok(clips)
 }
 
-/// With H.264 where ffmpeg has it, as most cameras do.
+/// Encodes a clip as H.264, which most cameras use, or as MPEG-4 if ffmpeg has no H.264 encoder.
 fn encode(condition: Condition, file: &Path) -> anyhow::Result<()> {
     let h264 = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "23"];
     let mpeg4 = ["-c:v", "mpeg4", "-q:v", "3"];
@@ -36,7 +36,7 @@ fn try_encode(condition: Condition, file: &Path, codec: &[&str]) -> anyhow::Resu
     ffmpeg.args([
         "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "gray", "-s", &size, "-r", &rate, "-i", "-",
     ]);
-    // Two seconds from keyframe to keyframe, as cameras have it.
+    // Two seconds from keyframe to keyframe, as in cameras.
     ffmpeg.args(codec).args(["-g", &(2 * render::FRAME_RATE).to_string(), "-pix_fmt", "yuv420p"]).arg(file);
     let mut child = ffmpeg.stdin(Stdio::piped()).spawn().context("ffmpeg does not start")?;
     let written = match child.stdin.take() {

@@ -1,5 +1,5 @@
-//! A synthetic surveillance camera: a street before a house, cars and a walker, sensor noise, and a
-//! running clock. Deterministic, grey.
+//! Renders a synthetic surveillance camera: a street in front of a house, cars and a walker, sensor noise, and a
+//! running clock. The pictures are deterministic and grey.
 
 use std::io::{self, Write};
 
@@ -14,14 +14,14 @@ const NOISE: f32 = 3.0;
 /// Share of the light that is left in the dark.
 const DARK: f32 = 0.06;
 
-/// What is wrong with the camera.
+/// The condition of the camera.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Condition {
-    /// Nothing.
+    /// Nothing is wrong.
     Healthy,
-    /// There is hardly any light.
+    /// There is almost no light.
     Dark,
-    /// The same picture is sent again and again, clock and noise included.
+    /// The same picture is sent repeatedly, including clock and noise.
     Frozen,
 }
 
@@ -45,11 +45,11 @@ pub(super) fn write(condition: Condition, output: &mut impl Write) -> io::Result
     output.flush()
 }
 
-/// One picture.
+/// Renders one picture.
 fn frame(scene: &[f32], condition: Condition, index: u32) -> Vec<u8> {
     let seconds = index as f32 / FRAME_RATE as f32;
     let mut light = scene.to_vec();
-    // Two cars, one each way, and a walker on the pavement.
+    // Two cars in opposite directions, and a walker on the pavement.
     let across = |speed: f32, from: f32| (from + speed * seconds).rem_euclid(WIDTH as f32 + 240.0) - 120.0;
     car(&mut light, across(150.0, 300.0), 400.0, 205.0);
     car(&mut light, across(-190.0, 800.0), 460.0, 70.0);
@@ -61,7 +61,7 @@ fn frame(scene: &[f32], condition: Condition, index: u32) -> Vec<u8> {
     let mut random = Random(u64::from(index) + 1);
     let mut samples: Vec<u8> =
         light.iter().map(|value| (value + NOISE * random.normal()).round().clamp(0.0, 255.0) as u8).collect();
-    // The recorder draws its clock after the sensor, in full white.
+    // The recorder draws its clock after the sensor noise, in full white.
     let text = format!("2026-11-24 08:15:{:02}", 10 + index / FRAME_RATE);
     if condition != Condition::Dark {
         draw_text(&mut samples, &text, 16, 16);
@@ -69,10 +69,10 @@ fn frame(scene: &[f32], condition: Condition, index: u32) -> Vec<u8> {
     samples
 }
 
-/// What a camera that is mounted a little askew, as all are, makes of one pixel to the right.
+/// The vertical shift for each pixel to the right. All cameras are mounted slightly tilted.
 const TILT: f32 = 0.045;
 
-/// The still part: sky, a house with windows, a hedge, pavement and road.
+/// Renders the still part: sky, a house with windows, a hedge, pavement and road.
 fn scene() -> Vec<f32> {
     let mut light = Vec::with_capacity(WIDTH * HEIGHT);
     for y in 0..HEIGHT {
@@ -85,7 +85,7 @@ fn scene() -> Vec<f32> {
     light
 }
 
-/// How light the street is at a place, in grey levels.
+/// Returns the brightness of the street at a point, in grey levels.
 fn surface(right: f32, down: f32) -> f32 {
     let (x, y) = (right as usize, down.max(0.0) as usize);
     let rough = |scale: f32, depth: f32| depth * (smooth(right / scale, down.max(0.0) / scale) - 0.5);
@@ -130,7 +130,7 @@ fn rectangle(light: &mut [f32], x: f32, y: f32, width: f32, height: f32, value: 
     }
 }
 
-/// Noise that is smooth between whole numbers, 0 to 1.
+/// Returns noise from 0 to 1 that is interpolated smoothly between integer coordinates.
 fn smooth(x: f32, y: f32) -> f32 {
     let at = |x: f32, y: f32| Random(((x as u64) << 32) ^ (y as u64) ^ 0x5EED).uniform();
     let (left, top) = (x.floor(), y.floor());
@@ -142,7 +142,7 @@ fn smooth(x: f32, y: f32) -> f32 {
     )
 }
 
-/// A small generator (xorshift64*): the same clip on every machine.
+/// A small random generator (xorshift64*), so that the clip is the same on every machine.
 struct Random(u64);
 
 impl Random {
@@ -155,14 +155,14 @@ impl Random {
         (x.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 40) as f32 / (1_u64 << 24) as f32
     }
 
-    /// Nearly normal: the sum of four uniform values, scaled to a variance of 1.
+    /// Returns an approximately normal value: the sum of four uniform values, scaled to a variance of 1.
     fn normal(&mut self) -> f32 {
         let sum: f32 = (0..4).map(|_| self.uniform()).sum();
         (sum - 2.0) * 3.0_f32.sqrt()
     }
 }
 
-/// Digits of 3 × 5 dots, a row three bits.
+/// Digits of 3 × 5 dots. A row has three bits.
 const DIGITS: [[u8; 5]; 10] = [
     [7, 5, 5, 5, 7],
     [2, 6, 2, 2, 7],
@@ -175,7 +175,7 @@ const DIGITS: [[u8; 5]; 10] = [
     [7, 5, 7, 5, 7],
     [7, 5, 7, 1, 7],
 ];
-/// Pixels of a dot.
+/// The size of a dot in pixels.
 const DOT: usize = 3;
 
 fn draw_text(samples: &mut [u8], text: &str, x: usize, y: usize) {

@@ -1,4 +1,4 @@
-//! A master or a worker of the demo's own, which ends with it.
+//! A master or a worker of the demo, which stops with the demo.
 
 use std::{
     io::{BufRead, BufReader},
@@ -13,12 +13,12 @@ use anyhow::{Context, bail};
 
 use crate::process::command;
 
-/// How long a start may take.
+/// Longest time for a start.
 const START: Duration = Duration::from_secs(90);
-/// How long an end may take.
+/// Longest time for a stop.
 const STOP: Duration = Duration::from_secs(15);
 
-/// Killed when dropped, stopped when asked to.
+/// A running server. It is killed when dropped.
 pub(super) struct Server {
     name: String,
     child: Child,
@@ -36,7 +36,7 @@ impl Server {
             for line in BufReader::new(log).lines().map_while(Result::ok) {
                 eprintln!("  {shown}: {line}");
                 if let Some((_, url)) = line.split_once(": listening on ") {
-                    // Nobody waits any more once the start took too long.
+                    // Nobody receives this if the start took too long.
                     say.send(url.trim().to_owned()).ok();
                 }
             }
@@ -54,7 +54,7 @@ impl Server {
         &self.url
     }
 
-    /// Ends it as systemd would.
+    /// Stops the server as systemd would.
     pub(super) fn stop(mut self) -> anyhow::Result<()> {
         let mut kill = command("kill", Path::new("/"));
         kill.args(["-TERM", &self.child.id().to_string()]).status().context("kill")?;
@@ -74,7 +74,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Nothing to do for one that has ended.
+        // This does nothing if the process has ended.
         self.child.kill().ok();
         self.child.wait().ok();
     }

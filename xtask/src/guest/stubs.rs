@@ -1,20 +1,20 @@
-//! Stand-ins for functions that Rust's standard library wants and Debian's C library for WASI does
-//! not have: threads, sockets, some of the file system. All of them say "not supported", which is
-//! what a plugin gets from the host anyway.
+//! Stubs of functions that Rust's standard library needs and Debian's C library for WASI lacks: threads, sockets,
+//! parts of the file system. All of them report "not supported", except a few that do nothing. A plugin gets the
+//! same answer from the host.
 
 use std::fmt::Write as _;
 
-/// `ENOTSUP` of WASI.
+/// The value of `ENOTSUP` in WASI.
 const NOT_SUPPORTED: i32 = 58;
 
-/// Name and number of arguments, all of which are 32 bit wide.
+/// Names of functions and the number of their arguments. All arguments are 32 bits wide.
 type Functions = &'static [(&'static str, usize)];
-/// Succeed without doing anything.
+/// These succeed without doing anything.
 const SUCCEED: Functions =
     &[("pthread_attr_init", 1), ("pthread_attr_setstacksize", 2), ("pthread_attr_destroy", 1)];
-/// Answer with an error number.
+/// These return an error number.
 const REFUSE: Functions = &[("pthread_create", 4), ("pthread_detach", 1), ("pthread_join", 2)];
-/// Answer −1 and set `errno`.
+/// These return −1 and set `errno`.
 const FAIL: Functions = &[
     ("chmod", 2),
     ("fchmod", 2),
@@ -29,7 +29,7 @@ const FAIL: Functions = &[
     ("setsockopt", 5),
 ];
 
-/// Their source in Rust.
+/// Returns the source of the stubs in Rust.
 pub(super) fn source() -> String {
     let mut text = String::from(
         "#![no_std]\n#![feature(thread_local)]\n#![allow(warnings)]\n\
@@ -51,7 +51,7 @@ pub(super) fn source() -> String {
         }
     }
     add("realpath", 2, &format!("errno = {NOT_SUPPORTED}; 0"));
-    // EAI_FAIL.
+    // −4 is EAI_FAIL.
     add("getaddrinfo", 4, "-4");
     add("gai_strerror", 1, "c\"not supported\".as_ptr() as i32");
     text.push_str("#[no_mangle] pub extern \"C\" fn freeaddrinfo(_: i32) {}\n");

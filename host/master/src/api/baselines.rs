@@ -1,4 +1,4 @@
-//! What plugins remember of a camera.
+//! The baselines of cameras, which plugins store.
 
 use axum::{Json, extract::State};
 use easysight_daemon::problem::Error;

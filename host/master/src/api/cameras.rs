@@ -63,7 +63,7 @@ pub(super) async fn create(
     check_camera(&request)?;
     let id = check::id_or_new(request.id.clone())?;
     let made = master.store.create_camera(id, request, now_ms()).await.map_err(|e| store_error(&e))?;
-    // A run may wait for exactly this camera.
+    // A run may wait for this camera.
     master.note_change();
     Ok((StatusCode::CREATED, Json(made.camera)))
 }

@@ -1,16 +1,16 @@
-//! What names, labels and other texts may look like.
+//! Checks of names, labels and other texts in requests.
 
 use easysight_daemon::problem::Error;
 use easysight_protocol::{Labels, uploaded_name};
 
 use crate::problems::invalid;
 
-/// Characters of a name for people.
+/// Most characters of a name for people.
 const MAX_NAME: usize = 200;
-/// Labels of one thing, groups of one camera.
+/// Most labels of one item.
 const MAX_LABELS: usize = 64;
 
-/// An id that was given, or a new one.
+/// Checks the given id, or makes a new one.
 pub(super) fn id_or_new(given: Option<String>) -> Result<String, Error> {
     match given {
         Some(id) => {
@@ -62,7 +62,7 @@ pub(super) fn labels(field: &str, labels: &Labels) -> Result<(), Error> {
     Ok(())
 }
 
-/// A source as workers take it.
+/// Checks a source that workers are to capture.
 pub(super) fn source(field: &str, source: &str) -> Result<(), Error> {
     if source.is_empty() || source.chars().count() > 4_096 || source.contains(char::is_control) {
         return Err(invalid(field, "1 to 4096 characters are wanted, no control characters"));
@@ -85,7 +85,7 @@ pub(super) fn source(field: &str, source: &str) -> Result<(), Error> {
     }
 }
 
-/// Ids of cameras that a task names; an address is none, and has a password now and then.
+/// Checks the ids of cameras in a task. An address is refused, because it may contain a password.
 pub(super) fn camera_ids(field: &str, ids: &[String]) -> Result<(), Error> {
     match ids.iter().position(|id| id.contains("://")) {
         Some(at) => Err(invalid(format!("{field}/{at}"), "the id of a camera is wanted, not its address")),

@@ -1,5 +1,5 @@
-//! The API's document, completed with what the code of single handlers does not say: the media type of problems,
-//! the bounds of integers, the token, and names of operations that are unique.
+//! Completes the `OpenAPI` document with facts that the code of single handlers does not contain: the media type of
+//! problems, the bounds of integers, the token, and unique names of operations.
 
 use serde_json::{Map, Value, json};
 use utoipa::openapi::OpenApi;
@@ -9,7 +9,7 @@ use easysight_protocol::PROBLEM_MEDIA_TYPE;
 const JSON: &str = "application/json";
 const PROBLEM: &str = "#/components/schemas/Problem";
 
-/// The document as it is served.
+/// Makes the document that is served.
 pub(super) fn complete(document: &OpenApi) -> serde_json::Result<Value> {
     let mut document = serde_json::to_value(document)?;
     bound_integers(&mut document);
@@ -48,7 +48,7 @@ fn each(list: Option<&mut Value>, change: impl FnMut(&mut Value)) {
     list.and_then(Value::as_array_mut).into_iter().flatten().for_each(change);
 }
 
-/// Handlers of several resources have the same name; with their resource it is unique.
+/// Adds the resource to the name of an operation, because handlers of several resources have the same name.
 fn name(operation: &mut Map<String, Value>) {
     let resource = operation.get("tags").and_then(|tags| tags.get(0)).and_then(Value::as_str);
     let handler = operation.get("operationId").and_then(Value::as_str);
@@ -58,7 +58,7 @@ fn name(operation: &mut Map<String, Value>) {
     }
 }
 
-/// All that an operation takes and answers, by media type.
+/// Returns all request and response bodies of an operation, by media type.
 fn contents(operation: &mut Map<String, Value>) -> Vec<(&String, &mut Value)> {
     let mut contents = Vec::new();
     for (field, part) in operation.iter_mut() {
@@ -73,7 +73,7 @@ fn contents(operation: &mut Map<String, Value>) -> Vec<(&String, &mut Value)> {
     contents
 }
 
-/// The bytes of a picture or a component are no list of numbers; their media type says what they are.
+/// Removes the schema of bodies that are bytes. They are no list of numbers; their media type describes them.
 fn bytes_have_no_schema((kind, media): (&String, &mut Value)) {
     let is_bytes = media.pointer("/schema/type").is_some_and(|kind| kind == "array");
     if is_bytes
@@ -84,7 +84,7 @@ fn bytes_have_no_schema((kind, media): (&String, &mut Value)) {
     }
 }
 
-/// Problems have a media type of their own.
+/// Gives problems their own media type.
 fn type_problems(operation: &mut Map<String, Value>) {
     let answers = operation.get_mut("responses").and_then(Value::as_object_mut);
     for answer in answers.into_iter().flat_map(Map::values_mut) {
@@ -98,7 +98,7 @@ fn type_problems(operation: &mut Map<String, Value>) {
     }
 }
 
-/// Integers have the range of the type that they are read into.
+/// Gives integers the range of the type into which they are parsed.
 fn bound_integers(schema: &mut Value) {
     match schema {
         Value::Array(all) => all.iter_mut().for_each(bound_integers),
@@ -121,8 +121,8 @@ fn bound_integers(schema: &mut Value) {
     }
 }
 
-/// A part of a larger whole may have the fields of the whole beside its own, also where it must have no others when
-/// it stands alone.
+/// Opens schemas that are parts of a larger schema. A part may have the fields of the whole in addition to its own,
+/// even if it allows no other fields when it stands alone.
 fn open_parts(schema: &mut Value, schemas: &Value) {
     match schema {
         Value::Array(all) => all.iter_mut().for_each(|one| open_parts(one, schemas)),
@@ -145,7 +145,7 @@ fn open_parts(schema: &mut Value, schemas: &Value) {
     }
 }
 
-/// What may be left out cannot be null: there is no null in a query, and a body that is there is one.
+/// Removes `null` from optional parameters and bodies. A query has no null, and a body that is present is not null.
 fn never_null(schema: Option<&mut Value>) {
     let Some(schema) = schema else { return };
     let is_null = |one: &Value| one == "null" || one.get("type").is_some_and(|kind| kind == "null");

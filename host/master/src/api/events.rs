@@ -64,7 +64,7 @@ impl Follower {
                     Err(RecvError::Closed) => None,
                 },
                 _ = self.looks.tick() => {
-                    // Where the database cannot tell, the client stays who it was.
+                    // If the database is unavailable, the client keeps its access.
                     if let Ok(false) = self.master.access.still_knows(&self.principal).await {
                         return None;
                     }

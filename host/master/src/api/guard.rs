@@ -1,5 +1,6 @@
-//! Before any handler: who makes the request, may they, and is it no page of another site? Handlers find the
-//! [`Principal`](crate::principal::Principal) among the request's extensions.
+//! Guards all handlers: checks who makes the request, whether the request is allowed, and that it does not come
+//! from a page of another site. Handlers find the [`Principal`](crate::principal::Principal) in the request's
+//! extensions.
 
 use axum::{
     extract::{Request, State},
@@ -47,8 +48,8 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// A browser says which page a request comes from. One of another site has no business here, even
-/// where the browser runs on this very machine.
+/// Refuses requests from pages of other sites. A browser states the page from which a request comes. Pages of other
+/// sites have no access, even if the browser runs on the same machine.
 fn same_site(headers: &HeaderMap) -> Result<(), Error> {
     let Some(origin) = text(headers, header::ORIGIN) else { return Ok(()) };
     let site = origin.split_once("://").map_or(origin, |(_, site)| site);

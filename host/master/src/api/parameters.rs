@@ -1,4 +1,4 @@
-//! Parameters of paths and queries: their faults are problems too, and lists come page by page.
+//! Parameters of paths and queries. Invalid parameters give problem responses. Lists have pages.
 
 use axum::{
     extract::{self, FromRequestParts, Query},
@@ -9,7 +9,7 @@ use easysight_store::PageRequest;
 use serde::{Deserialize, de::DeserializeOwned};
 use utoipa::IntoParams;
 
-/// Most items of a page, and the default.
+/// Most items of a page. [`PAGE`] is the default.
 const MAX_PAGE: u32 = 1_000;
 const PAGE: u32 = 100;
 

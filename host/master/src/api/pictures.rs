@@ -1,4 +1,4 @@
-//! Pictures: taken from workers, shown to people.
+//! Pictures: workers send them, people see them.
 
 use axum::{
     body::Body,
@@ -22,7 +22,7 @@ use crate::{
 
 use super::parameters::{Params, Path};
 
-/// The kind of all pictures.
+/// The media type of all pictures.
 const JPEG: &str = "image/jpeg";
 
 /// Returns a picture. A digest always names the same picture.
@@ -56,7 +56,7 @@ pub(super) async fn show(
     let facts = [
         (header::CONTENT_TYPE, JPEG),
         (header::CACHE_CONTROL, "private, max-age=31536000, immutable"),
-        // Whatever a worker sent, no browser takes it for a page.
+        // Browsers must not treat a picture as a page, whatever a worker sent.
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
     headers.extend(facts.map(|(name, value)| (name, HeaderValue::from_static(value))));

@@ -30,7 +30,7 @@ use crate::{
 
 use super::parameters::Path;
 
-/// A component and who vouches for it.
+/// A component and its signature.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it documents the form, which is read part by part")]
 struct PluginForm {
@@ -69,7 +69,7 @@ pub(super) async fn publish(
     Ok((if new { StatusCode::CREATED } else { StatusCode::OK }, Json(plugin)))
 }
 
-/// The component, and who vouches for it where that came along.
+/// Reads the component, and the signature if the request has one.
 async fn parts(request: Request) -> Result<(Vec<u8>, Option<PluginSignature>), Error> {
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = kind.and_then(|kind| kind.split(';').next()).map(str::trim).unwrap_or_default();
@@ -146,7 +146,7 @@ fn refusal(error: &PublishError) -> Error {
     }
 }
 
-/// No room is left on the disk, or none for this user.
+/// True if the disk is full, or the user's quota is used up.
 const fn is_full(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
@@ -188,7 +188,7 @@ pub(super) async fn component(
     if known == Some(tag.as_str()) {
         return Ok(StatusCode::NOT_MODIFIED.into_response());
     }
-    // Under one digest there is one content: a range goes with any part that the client has.
+    // A digest always names the same content, so a range fits any part that the client has.
     request.headers_mut().remove(header::IF_RANGE);
     let served = ServeFile::new(file).oneshot(request.map(|_| Body::empty())).await;
     let mut response = match served {
@@ -272,7 +272,7 @@ pub(super) async fn roll_back(
     Ok(Json(rolled))
 }
 
-/// Those of a plugin's diagnoses that are asked for; all where none is named.
+/// Returns the requested diagnoses of a plugin. An empty request stands for all of them.
 pub(super) fn chosen(plugin: &PublishedPlugin, request: ActivationRequest) -> Result<Vec<String>, Error> {
     let own: Vec<String> = plugin.diagnoses.iter().map(|one| one.id.clone()).collect();
     if request.diagnoses.is_empty() {
@@ -291,10 +291,10 @@ async fn switch(master: &Shared, diagnoses: Vec<String>, digest: Option<String>)
     take_in(master).await
 }
 
-/// Reads again which plugins are used.
+/// Reads the active plugins and candidates again, and notes the change.
 pub(super) async fn take_in(master: &Shared) -> Result<(), Error> {
     master.registry.refresh().await.map_err(|error| store_error(&error))?;
-    // A run may wait for exactly such a change.
+    // A run may wait for this change.
     master.note_change();
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Findings of the past, as JSON or CSV.
+//! Stored findings, as JSON or CSV.
 
 use axum::{
     Json,
@@ -17,7 +17,7 @@ use crate::{master::Shared, problems::store_error};
 
 use super::parameters::{PageQuery, Params};
 
-/// How findings are written.
+/// The format of findings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum ResultFormat {
@@ -150,7 +150,7 @@ fn csv(findings: &[DiagnosisResult]) -> anyhow::Result<Vec<u8>> {
     writer.into_inner().map_err(|error| anyhow::anyhow!("{error}"))
 }
 
-/// A text that a spreadsheet does not take for a formula. Messages come from plugins.
+/// Makes a text that a spreadsheet does not treat as a formula. Messages come from plugins.
 fn harmless(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }

@@ -1,5 +1,5 @@
-//! What is known of a plugin before it counts: what it may use and used, and how it does beside the plugin
-//! that is active.
+//! Facts about a plugin before its activation: what it may use and has used, and how it compares with the active
+//! plugin.
 
 use axum::{Json, extract::State, http::StatusCode};
 use easysight_daemon::{body::JsonBody, problem::Error};

@@ -1,4 +1,4 @@
-//! How the master is: for people, load balancers and Prometheus.
+//! The status of the master: for people, load balancers and Prometheus.
 
 use axum::{
     Json,
@@ -11,12 +11,12 @@ use easysight_protocol::{MasterStatus, PoolStatus, Problem};
 
 use crate::master::Shared;
 
-/// The process is alive.
+/// Answers that the process is alive.
 pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Whether the master takes requests.
+/// Answers whether the master can handle requests.
 pub(super) async fn readyz(State(master): State<Shared>) -> Result<&'static str, Error> {
     let refuse = |slug: &str, detail: &str| Err(Error::new(StatusCode::SERVICE_UNAVAILABLE, slug, detail));
     if master.stopping.is_cancelled() {

@@ -1,5 +1,4 @@
-//! Ad-hoc diagnosis: one source, judged once, without stored definitions. A submission is a run with
-//! one job.
+//! Ad-hoc diagnosis: one source is judged once, without stored definitions. A submission is a run with one job.
 
 use std::time::Duration;
 
@@ -42,11 +41,11 @@ use super::{
     parameters::{Params, Path},
 };
 
-/// Longest time that a request may wait for the end.
+/// Longest time that a request may wait for the findings.
 const MAX_WAIT: Duration = Duration::from_secs(60);
-/// Somebody waits for it: before what a schedule started.
+/// The priority of submissions. They run before scheduled jobs, because a person waits.
 const PRIORITY: i32 = 10;
-/// Findings of one job at the most.
+/// Most findings of one job.
 const MAX_FINDINGS: u32 = 1_000;
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -119,7 +118,7 @@ pub(super) async fn submit(
     let definition = TaskRequest {
         id: None,
         name: "submission".into(),
-        // A submission has no camera; its source stands in their place.
+        // A submission has no camera. The source replaces it.
         cameras: vec![source],
         groups: Vec::new(),
         diagnoses: request.diagnoses,
@@ -134,8 +133,8 @@ pub(super) async fn submit(
     };
     let id = clock::run_id();
     if let Some(upload) = upload {
-        // Before the run is there: a worker may ask for it at once. Whatever goes wrong from here on,
-        // the file is swept away later.
+        // The file is stored before the run exists, because a worker may fetch it at once. If anything fails from
+        // here on, the file is removed later.
         master.uploads.keep(upload, id).map_err(|error| not_kept(&error))?;
     }
     let new = NewRun {
@@ -172,7 +171,7 @@ pub(super) async fn look_up(
     Ok(Json(found.ok_or_else(|| missing("submission", &id))?))
 }
 
-/// The name of the file, or the address without credentials.
+/// Returns the name of the uploaded file, or the address without credentials.
 fn shown(source: &str) -> String {
     uploaded_name(source).map_or_else(|| masked_source(source), str::to_owned)
 }
@@ -203,7 +202,7 @@ pub(super) async fn upload(
 }
 
 async fn await_end(master: &Master, id: RunId, until: Instant) -> Result<Option<Submission>, Error> {
-    // Listening before looking, so that an end in between is heard.
+    // Listen before the first read, so that an end in between is not missed.
     let mut events = master.events.listen();
     loop {
         let Some(submission) = read(master, id).await? else { return Ok(None) };
@@ -218,7 +217,7 @@ async fn await_end(master: &Master, id: RunId, until: Instant) -> Result<Option<
             match heard {
                 Ok(Ok(Event::Run { run_id, .. })) if run_id == id => break,
                 Ok(Ok(_)) => {}
-                // Behind, or another master may have recorded the end: look again.
+                // This follower is behind, or another master may have recorded the end: read again.
                 Ok(Err(RecvError::Lagged(_))) => break,
                 Ok(Err(RecvError::Closed)) | Err(_) => return read(master, id).await,
             }
@@ -250,7 +249,7 @@ async fn read(master: &Master, id: RunId) -> Result<Option<Submission>, Error> {
         }
         _ => None,
     };
-    // They are listed latest first; here they come in the order of the plan.
+    // Findings are listed latest first. A submission shows them in the order of the plan.
     let findings: Vec<_> = findings.items.into_iter().rev().map(|one| one.finding).collect();
     let evidence = findings.iter().find_map(|finding| finding.evidence.as_ref());
     Ok(Some(Submission {

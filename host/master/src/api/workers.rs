@@ -1,4 +1,4 @@
-//! The protocol with distributed workers.
+//! The protocol of distributed workers.
 
 use std::time::Duration;
 
@@ -25,9 +25,9 @@ use super::{
     parameters::{Params, Path},
 };
 
-/// Longest long poll.
+/// Longest wait of a long poll.
 const MAX_WAIT: Duration = Duration::from_secs(60);
-/// Jobs of one lease, results of one batch.
+/// Most jobs of one lease, and most results of one batch.
 const MAX_BATCH: usize = 1_000;
 
 /// Lists the registered nodes, by name.
@@ -72,7 +72,7 @@ pub(super) async fn register(
     }
 }
 
-/// Takes a node's heartbeat and renews the leases of the jobs that it holds.
+/// Receives a node's heartbeat and renews the leases of the jobs that the node holds.
 #[utoipa::path(post, path = "/api/v1/diagnosis/workers/{node_id}/heartbeat", tag = "worker protocol",
     request_body = HeartbeatRequest,
     responses((status = 200, body = HeartbeatAnswer), (status = 404, description = "Register again", body = Problem),
@@ -85,7 +85,8 @@ pub(super) async fn heartbeat(
 ) -> Result<Json<HeartbeatAnswer>, Error> {
     let outcome = master.store.heartbeat(node_id.clone(), request, now_ms(), master.lease_ms).await;
     let outcome = outcome.map_err(|error| {
-        // The node lives, and was not heard: this is not to count against it, or any other.
+        // The node is alive although its heartbeat failed. The failure must not count against this or any other
+        // node.
         master.hearing.note_break(now_ms());
         store_error(&error)
     });
@@ -133,7 +134,7 @@ pub(super) async fn lease(
     let labels = master.pollers.labels(&master.store, &node_id, request.incarnation).await;
     let labels = labels.map_err(|error| store_error(&error))?.ok_or_else(|| missing("node", &node_id))?;
     loop {
-        // In line before looking: a job that is queued in between wakes this poll.
+        // The poll enters the line before it looks for jobs, so that a job that is queued in between wakes it.
         let place = master.waiting.enter(&labels);
         let now = now_ms();
         let leased = if master.store.may_have_work(&labels, now) {
@@ -174,7 +175,7 @@ pub(super) async fn lease(
     }
 }
 
-/// Takes results of a node. Each result is recorded once, however often it is sent.
+/// Records results of a node. Each result is recorded once, even if it is sent several times.
 #[utoipa::path(post, path = "/api/v1/diagnosis/workers/{node_id}/results", tag = "worker protocol",
     request_body = ResultsRequest,
     responses((status = 200, body = ResultsAnswer), (status = "default", body = Problem)))]
@@ -202,7 +203,7 @@ pub(super) async fn results(
         master.tell_run(run, RunChange::Finished);
     }
     if recorded.requeued > 0 {
-        // Handed back; those that failed have a pause before them, which the scheduler waits for.
+        // Jobs that were handed back are ready now. Failed jobs have a pause first, for which the scheduler waits.
         master.announce_jobs(recorded.requeued);
     }
     Ok(Json(ResultsAnswer { verdicts: recorded.verdicts }))
@@ -234,7 +235,7 @@ pub(super) async fn unregister(
     };
     if gone.map_err(|error| store_error(&error))? {
         tracing::info!(node = node_id, "node unregistered");
-        // What it held is offered again.
+        // The jobs of the node are offered again.
         master.announce_jobs(1);
         master.note_change();
         master.tell(Event::Node { node_id, change: NodeChange::Unregistered });

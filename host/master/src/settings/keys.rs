@@ -1,4 +1,4 @@
-//! The master's keys: flags, variables, defaults and what they mean.
+//! The master's settings: flags, variables, defaults and meanings.
 
 use easysight_settings::Key;
 

@@ -1,5 +1,6 @@
-//! The API's document is true: for each of its operations a running master takes what the document allows,
-//! refuses what it does not, and answers with a status, a media type and a body that stand in it.
+//! Checks that the API's document is true. For each operation, a running master accepts requests that the document
+//! allows and refuses requests that it does not allow. The status, media type and body of each answer are in the
+//! document.
 
 mod values;
 
@@ -13,13 +14,14 @@ use crate::{bare_node::Node, process::Master};
 
 use values::{Dice, Schemas};
 
-/// Valid requests of each operation.
+/// The number of valid requests to each operation.
 const ROUNDS: usize = 8;
-/// Where a value that its schema allows may still make no sense: beside others, or to the plugins at hand.
+/// Fields in which a value that its schema allows may still be invalid, because of other fields or the active
+/// plugins.
 const BEYOND_SCHEMAS: [&str; 6] = ["/cameras", "/config", "/diagnoses", "/id", "/schedule", "/source"];
 const JSON: &str = "application/json";
 
-/// One operation of the document.
+/// An operation of the document.
 struct Operation<'a> {
     method: Method,
     path: &'a str,
@@ -31,13 +33,13 @@ impl<'a> Operation<'a> {
         self.what["parameters"].as_array().into_iter().flatten().filter(move |one| one["in"] == place)
     }
 
-    /// The schema of its JSON body.
+    /// Returns the schema of the JSON body.
     fn body(&self) -> Option<&'a Value> {
         self.what["requestBody"]["content"].get(JSON).map(|media| &media["schema"])
     }
 }
 
-/// The document with a validator for each schema of an answer or a body.
+/// The document, with a validator for each schema of an answer or a body.
 struct Document<'a> {
     whole: &'a Value,
     validators: BTreeMap<String, Validator>,
@@ -69,7 +71,7 @@ fn validator(whole: &Value, schema: &Value) -> Validator {
     jsonschema::draft202012::options().should_validate_formats(true).build(&schema).unwrap()
 }
 
-/// All operations; those last that take away what others ask for.
+/// Returns all operations. Operations that delete what others need come last.
 fn operations(whole: &Value) -> Vec<Operation<'_>> {
     let paths = whole["paths"].as_object().unwrap().iter();
     let all = paths.flat_map(|(path, methods)| {
@@ -85,7 +87,7 @@ fn operations(whole: &Value) -> Vec<Operation<'_>> {
     all
 }
 
-/// Sends a request and holds the answer against the document; gives status and body.
+/// Sends a request and compares the answer with the document. Returns the status and the body.
 async fn ask(
     document: &Document<'_>,
     operation: &Operation<'_>,
@@ -121,7 +123,7 @@ async fn ask(
     (status, value)
 }
 
-/// What a master has, by the part of a path that its name follows.
+/// Fills a master, and returns the known ids by the part of a path that they follow.
 async fn furnished(master: &Master) -> BTreeMap<&'static str, String> {
     master.publish_standard().await;
     master.add_cameras(2, "rtsp://10.0.0.1/live").await;
@@ -145,7 +147,7 @@ async fn furnished(master: &Master) -> BTreeMap<&'static str, String> {
     ])
 }
 
-/// A path with its parameters filled in, now with what is there and now with what is not.
+/// Fills in the parameters of a path, either with known or with unknown ids.
 fn filled(path: &str, known: &BTreeMap<&'static str, String>, dice: &mut Dice) -> String {
     const UNKNOWN: [&str; 5] =
         ["nobody", "01890000-0000-7000-8000-000000000000", "%E4%B8%9C", "a%2Fb", "%ff"];
@@ -161,7 +163,7 @@ fn filled(path: &str, known: &BTreeMap<&'static str, String>, dice: &mut Dice) -
     pieces.join("/")
 }
 
-/// A query and headers that the document allows.
+/// Adds a query and headers that the document allows.
 fn addressed<'a>(
     schemas: &Schemas<'a>,
     operation: &Operation<'a>,
@@ -172,7 +174,7 @@ fn addressed<'a>(
     for place in ["query", "header"] {
         for parameter in operation.parameters(place) {
             let name = parameter["name"].as_str().unwrap();
-            // Nobody waits here.
+            // These tests do not wait.
             if name == "wait_ms" || parameter["required"] != true && dice.below(2) == 0 {
                 continue;
             }
@@ -185,7 +187,7 @@ fn addressed<'a>(
     request
 }
 
-/// A body that the document allows.
+/// Makes a body that the document allows.
 fn body_of<'a>(schemas: &Schemas<'a>, schema: &'a Value, dice: &mut Dice) -> Value {
     let mut body = schemas.valid(schema, dice);
     if let Some(wait) = body.get_mut("wait_ms") {
@@ -194,7 +196,8 @@ fn body_of<'a>(schemas: &Schemas<'a>, schema: &'a Value, dice: &mut Dice) -> Val
     body
 }
 
-/// A long stream, which other tests read, and what would close the master to everybody else.
+/// True for operations that this test calls. It skips the stream of events, which is long and has other tests, and
+/// the creation of a token, which would close the master to everyone without one.
 fn is_asked(operation: &Operation<'_>) -> bool {
     operation.path != "/api/v1/events"
         && !(operation.method == Method::POST && operation.path == "/api/v1/tokens")
@@ -234,7 +237,7 @@ async fn what_the_document_allows_is_taken_and_answered_as_it_says() {
             if status < 400 {
                 taken.insert((operation.method.clone(), operation.path));
             }
-            // What is not there is not found, what was done is done; but nothing was wrong with the request.
+            // Missing resources and conflicts are answered with errors, although the request itself is valid.
             let field = problem["field"].as_str().unwrap_or_default();
             let is_opaque = operation.body().is_none() && content.is_some();
             let beyond = status == 422 && BEYOND_SCHEMAS.iter().any(|place| field.starts_with(place));
@@ -244,7 +247,7 @@ async fn what_the_document_allows_is_taken_and_answered_as_it_says() {
         }
     }
     assert!(asked > 300, "{asked}");
-    // Enough of it leads somewhere.
+    // Enough operations succeeded.
     assert!(taken.len() > 35, "{taken:?}");
 }
 
@@ -267,7 +270,8 @@ async fn what_the_document_does_not_allow_is_refused_with_a_problem() {
             let checked = validator(&whole, schema);
             for bad in schemas.invalid(schema, &good) {
                 let text = bad.as_str().map_or_else(|| bad.to_string(), str::to_owned);
-                // A query is text: what reads as a valid value is one, and a control character is in no header.
+                // A query is text, so a text that can be read as a valid value is valid. Headers cannot have
+                // control characters.
                 let reads = serde_json::from_str(&text).unwrap_or_else(|_| json!(text));
                 if checked.is_valid(&bad) || checked.is_valid(&reads) || checked.is_valid(&json!(text)) {
                     continue;

@@ -1,8 +1,8 @@
-//! Values by a JSON Schema: some that it allows, and, of one that it allows, some that it refuses in one place.
+//! Makes values from a JSON Schema: valid ones, and invalid ones that differ from a valid one in one place.
 
 use serde_json::{Map, Value, json};
 
-/// A source of numbers that are the same at every run.
+/// A source of random numbers that are the same in every run.
 pub(super) struct Dice(u64);
 
 impl Dice {
@@ -10,9 +10,9 @@ impl Dice {
         Self(seed | 1)
     }
 
-    /// One of so many.
+    /// Returns a number from 0 to `count` - 1.
     pub(super) fn below(&mut self, count: usize) -> usize {
-        // xorshift64*
+        // The generator is xorshift64*.
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -28,7 +28,7 @@ impl Dice {
 pub(super) struct Schemas<'a>(pub(super) &'a Value);
 
 impl<'a> Schemas<'a> {
-    /// The schema behind a reference.
+    /// Follows the references of a schema.
     pub(super) fn resolve(&self, schema: &'a Value) -> &'a Value {
         let mut schema = schema;
         while let Some(name) = schema["$ref"].as_str() {
@@ -37,7 +37,7 @@ impl<'a> Schemas<'a> {
         schema
     }
 
-    /// Its types, without null.
+    /// Returns the type of a schema, ignoring null.
     fn kind(&self, schema: &'a Value) -> &'a str {
         match &schema["type"] {
             Value::String(kind) => kind,
@@ -49,7 +49,7 @@ impl<'a> Schemas<'a> {
         }
     }
 
-    /// A value that the schema allows.
+    /// Makes a value that the schema allows.
     pub(super) fn valid(&self, schema: &'a Value, dice: &mut Dice) -> Value {
         let schema = self.resolve(schema);
         if let Some(choices) = schema["oneOf"].as_array() {
@@ -73,7 +73,7 @@ impl<'a> Schemas<'a> {
             }
             "object" => self.object(schema, dice),
             "null" => Value::Null,
-            // Anything.
+            // No type means that any value is allowed.
             _ => json!({}),
         }
     }
@@ -88,7 +88,7 @@ impl<'a> Schemas<'a> {
             }
         }
         let more = &schema["additionalProperties"];
-        // Where the names are free, they mean something that no schema says.
+        // Free names have a meaning that no schema describes, so only names from examples are used.
         if more.is_object() && schema["propertyNames"]["examples"].is_array() {
             let name = self.valid(&schema["propertyNames"], dice);
             object.insert(name.as_str().unwrap().to_owned(), self.valid(more, dice));
@@ -96,7 +96,7 @@ impl<'a> Schemas<'a> {
         object.into()
     }
 
-    /// Each place of a value with something that its schema refuses there.
+    /// Makes invalid values, each with one place that the schema refuses.
     pub(super) fn invalid(&self, schema: &'a Value, value: &Value) -> Vec<Value> {
         let mut all = Vec::new();
         self.spoil(schema, value, &mut |spoilt| all.push(spoilt));
@@ -173,7 +173,7 @@ impl<'a> Schemas<'a> {
     }
 }
 
-/// Whether a value is of this choice: told by the word that names it, else by its type.
+/// True if a value belongs to this choice, by its `kind` or else by its type.
 fn fits(choice: &Value, value: &Value) -> bool {
     match choice["properties"]["kind"]["enum"].as_array() {
         Some(kinds) => kinds.contains(&value["kind"]),

@@ -1,4 +1,4 @@
-//! Many cameras at once, from a list, and what a list would do.
+//! Import of many cameras from a table, and a preview of it.
 
 use std::collections::HashMap;
 
@@ -21,16 +21,16 @@ use crate::{
     problems::{invalid, store_error},
 };
 
-/// Bytes of an import, and lines of it.
+/// Largest import in bytes. [`MAX_LINES`] is the largest number of lines.
 const MAX_BYTES: usize = 16 << 20;
 const MAX_LINES: usize = 50_000;
-/// Problems of an import that are told, and lines of a preview.
+/// Most problems in an answer, and most lines of a preview.
 const MAX_TOLD: usize = 1_000;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(in super::super) struct ImportQuery {
-    /// If true, nothing is written, and the answer says line by line what would be done.
+    /// If true, nothing is written. The answer lists what would be done with each line.
     #[serde(default)]
     dry_run: bool,
 }
@@ -103,7 +103,7 @@ fn read_line(
     };
     let mut labels = Labels::new();
     for (at, part) in parts(Column::Labels).iter().enumerate() {
-        // What stands in the wrong column may be an address with its password: it is not quoted.
+        // The text is not quoted, because an address with its password may stand in the wrong column.
         let pair = part.split_once('=').ok_or_else(|| format!("labels: number {} is no key=value", at + 1));
         let (key, value) = pair?;
         labels.insert(key.trim().to_owned(), value.trim().to_owned());

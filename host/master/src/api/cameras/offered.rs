@@ -1,4 +1,4 @@
-//! A camera as a client offers it: whether it may be one, and what `***` stands for in its source.
+//! Cameras in requests: checks their fields, and replaces `***` in their sources by the stored secrets.
 
 use easysight_address::restored;
 use easysight_daemon::problem::Error;
@@ -9,13 +9,13 @@ use crate::problems::invalid;
 
 use super::super::check;
 
-/// The note of an answer where a masked secret was kept although the address changed.
+/// The note of an answer if a masked secret was kept although the address changed.
 pub(super) const KEPT: &str = "secrets that were masked in the source are kept as they were";
-/// Groups of one camera.
+/// Most groups of one camera.
 const MAX_GROUPS: usize = 64;
 
-/// A camera that is kept already, as it shall be: `***` in its source stands for what is kept. Answers whether
-/// it stood for something in an address that is another now.
+/// Completes the request for a stored camera: replaces `***` in the source by the stored secrets, and checks the
+/// fields. Returns true if secrets were kept although the address changed.
 pub(super) fn resolve(request: &mut CameraRequest, known: &StoredCamera) -> Result<bool, Error> {
     let offered = request.source.trim();
     let meant = restored(offered, &known.source).map_err(|error| invalid("/source", error.to_string()))?;
@@ -23,7 +23,7 @@ pub(super) fn resolve(request: &mut CameraRequest, known: &StoredCamera) -> Resu
     if meant != offered {
         request.source = meant;
     }
-    // What a former version took stays, however it is written.
+    // A source that a former version accepted stays, even if it would be refused now.
     if request.source != known.source {
         check::source("/source", &request.source)?;
     }

@@ -1,12 +1,12 @@
-//! Lists of cameras as spreadsheets write them: in whatever encoding and with whatever separator, with a `sep=`
-//! line or without, with names of columns in English or Chinese.
+//! Tables of cameras in the formats of spreadsheets: any of several encodings and separators, with or without a
+//! `sep=` line, with names of columns in English or Chinese.
 
 use std::borrow::Cow;
 
 use csv::{ReaderBuilder, StringRecord, Trim};
 use encoding_rs::{Encoding, GB18030, UTF_8, UTF_16BE, UTF_16LE};
 
-/// The columns, and what else they are called.
+/// The columns and all their names.
 const COLUMNS: &[(Column, &[&str])] = &[
     (Column::Id, &["id", "编号", "摄像机编号", "设备编号"]),
     (Column::Name, &["name", "名称", "名字", "摄像机名称", "设备名称"]),
@@ -15,10 +15,10 @@ const COLUMNS: &[(Column, &[&str])] = &[
     (Column::Labels, &["labels", "标签"]),
     (Column::Enabled, &["enabled", "启用", "是否启用"]),
 ];
-/// Separators, the likeliest first.
+/// Separators, most likely first.
 const SEPARATORS: &[u8] = b",;\t|";
 
-/// What stands in a column.
+/// A known column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Column {
     Id,
@@ -29,18 +29,18 @@ pub(super) enum Column {
     Enabled,
 }
 
-/// A list of cameras, line by line.
+/// A table of cameras.
 #[derive(Debug)]
 pub(super) struct Sheet {
-    /// What it was written in.
+    /// The name of the encoding.
     pub(super) encoding: &'static str,
-    /// What stands between two columns.
+    /// The separator between columns.
     pub(super) separator: char,
-    /// Lines that hold something.
+    /// The lines that are not empty.
     pub(super) lines: Vec<SheetLine>,
 }
 
-/// A line: its number, counted from 1 with all that stands before it, and its columns.
+/// A line: its number in the file, counted from 1, and its fields.
 #[derive(Debug)]
 pub(super) struct SheetLine {
     pub(super) number: u64,
@@ -48,18 +48,18 @@ pub(super) struct SheetLine {
 }
 
 impl SheetLine {
-    /// A column's text; nothing where it is empty or not there.
+    /// Returns the text of a column. Empty if the column is empty or absent.
     pub(super) fn text(&self, column: Column) -> &str {
         self.fields.iter().find(|(one, _)| *one == column).map_or("", |(_, text)| text)
     }
 }
 
 impl Sheet {
-    /// Reads a list.
+    /// Parses a table.
     ///
     /// # Errors
     ///
-    /// Where the encoding cannot be told, the columns are not named, or there are more lines than `most`.
+    /// An error if the encoding is not known, columns are missing, or there are more lines than `most`.
     pub(super) fn read(bytes: &[u8], most: usize) -> Result<Self, String> {
         let (encoding, text) = decode(bytes)?;
         let (separator, text, passed) = match separator_line(&text) {
@@ -87,14 +87,14 @@ impl Sheet {
     }
 }
 
-/// Where a record begins in the text, behind the empty lines before it.
+/// Returns where a record begins in the text, after the empty lines before it.
 fn begin(text: &str, record: &StringRecord) -> usize {
     let before = record.position().map_or(0, |position| position.byte() as usize);
     let rest = text.get(before..).unwrap_or_default();
     text.len() - rest.trim_start_matches(['\r', '\n']).len()
 }
 
-/// Lines that end in a text.
+/// Counts the line ends in a text.
 fn breaks(text: &str) -> u64 {
     (text.matches('\n').count() + text.matches('\r').count() - text.matches("\r\n").count()) as u64
 }
@@ -108,7 +108,7 @@ fn fields(record: &StringRecord, columns: &[Option<Column>]) -> Vec<(Column, Str
     named.filter_map(|(column, text)| column.map(|column| (column, text.trim().to_owned()))).collect()
 }
 
-/// The columns that the first line names.
+/// Reads the names of the columns from the first line.
 fn columns(text: &str, separator: u8) -> Result<Vec<Option<Column>>, String> {
     let mut reader = reader(text, separator);
     let head = reader.headers().map_err(|_| "the first line cannot be read".to_owned())?;
@@ -127,12 +127,13 @@ fn columns(text: &str, separator: u8) -> Result<Vec<Option<Column>>, String> {
     Ok(columns)
 }
 
-/// A first line that says `sep=;`, as spreadsheets write it for each other, and what follows it.
+/// Parses a first line such as `sep=;`, which spreadsheets write for each other. Returns the separator and the
+/// rest.
 fn separator_line(text: &str) -> Option<(u8, &str)> {
     let (first, rest) = text.split_once('\n').or_else(|| text.split_once('\r'))?;
     let first = first.strip_suffix('\r').unwrap_or(first);
     let said = first.trim_matches('"').to_ascii_lowercase();
-    // Where the file was separated by commas meanwhile, one for each column follows.
+    // If a program saved the file with commas since, one comma for each column follows.
     match said.strip_prefix("sep=")?.as_bytes() {
         [] => Some((b',', rest)),
         [separator, ..] if separator.is_ascii() => Some((*separator, rest)),
@@ -140,12 +141,12 @@ fn separator_line(text: &str) -> Option<(u8, &str)> {
     }
 }
 
-/// The text behind the bytes: UTF-8, UTF-16 or GB 18030, with a byte order mark or without.
+/// Decodes the text: UTF-8, UTF-16 or GB 18030, with or without a byte order mark.
 fn decode(bytes: &[u8]) -> Result<(&'static Encoding, Cow<'_, str>), String> {
     let encoding = match Encoding::for_bom(bytes) {
         Some((encoding, _)) => encoding,
         None if std::str::from_utf8(bytes).is_ok() && !bytes.contains(&0) => UTF_8,
-        // The names of columns are ASCII, or addresses are: every other byte of them is zero.
+        // Names of columns or addresses are ASCII, and in UTF-16 every other byte of ASCII is zero.
         None => match zeros(bytes) {
             (even, odd) if odd > even => UTF_16LE,
             (even, odd) if even > odd => UTF_16BE,
@@ -161,7 +162,7 @@ fn decode(bytes: &[u8]) -> Result<(&'static Encoding, Cow<'_, str>), String> {
     Ok((encoding, text))
 }
 
-/// Zeros at even and at odd places.
+/// Counts the zero bytes at even and at odd offsets.
 fn zeros(bytes: &[u8]) -> (usize, usize) {
     let zeros = bytes.iter().enumerate().filter(|(_, byte)| **byte == 0);
     zeros.fold((0, 0), |(even, odd), (at, _)| if at % 2 == 0 { (even + 1, odd) } else { (even, odd + 1) })
