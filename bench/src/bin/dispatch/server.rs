@@ -88,8 +88,8 @@ impl Master {
         Ok(Self { child, url, database, _data: data })
     }
 
-    /// Opens another session that keeps a transaction open, and thus every row that the transaction might read.
-    /// None if the database is a file.
+    /// Opens another session. Its open transaction keeps every row that the transaction might read. None if the
+    /// database is a file.
     pub(crate) async fn hold_snapshot(&self) -> anyhow::Result<Option<PgConnection>> {
         let Some(url) = &self.database else { return Ok(None) };
         let mut session = PgConnection::connect(url).await?;
