@@ -16,9 +16,9 @@ pub struct Page {
     pub camera: String,
     /// The line below the name: the number of captures, the set, the label.
     pub facts: String,
-    /// The usual picture: the capture with the least faults.
+    /// The usual picture: the capture with the mildest findings.
     pub usual: Option<Vec<u8>>,
-    /// The worst picture: the capture with the worst fault.
+    /// The worst picture: the capture with the severest findings.
     pub worst: Option<Vec<u8>>,
     /// The worst picture with the faulty regions marked.
     pub marked: Option<Vec<u8>>,

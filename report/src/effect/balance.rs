@@ -25,7 +25,7 @@ pub(crate) enum Balance {
     Phase(f32),
     /// An aged sensor or yellowed glass: this share in the middle, more in the corners.
     Yellowed(f32),
-    /// One coloured lamp lights everything: objects hardly keep their own colour.
+    /// One coloured lamp lights everything: only a small share of the objects' own colour remains.
     Lamp([f32; 3]),
 }
 

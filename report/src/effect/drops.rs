@@ -80,7 +80,7 @@ fn drops_of(share: f32, width: f32, height: f32, mean: f32, random: &mut Random)
         if covered >= share * width * height {
             break;
         }
-        // Small drops are many, large ones few.
+        // Many small drops, few large ones.
         let radius = mean * (0.35 + 1.3 * random.unit().powi(3));
         let (x, y) = (random.between(0.0, width), random.between(0.0, height));
         let high = radius * random.between(1.0, 1.3);

@@ -1,5 +1,6 @@
-//! Reads files of public repositories from a folder with copies of these repositories: git directories, as `git
-//! clone --mirror` makes them, or plain downloaded files. This module does not use the network.
+//! Reads files of public repositories from a folder with copies of these repositories. A copy is a git directory,
+//! as
+//! `git clone --mirror` makes it, or a folder of plain downloaded files. This module does not use the network.
 
 use std::{
     fs,
