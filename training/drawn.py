@@ -58,7 +58,7 @@ def material(random, others):
     cb, cr = (np.full((HEIGHT, WIDTH), 128 + value, np.float32) for value in colour)
     way = random.integers(5)
     if way == 1:
-        # Woven, ribbed, checked.
+        # Woven, ribbed or checked cloth.
         angle, period = random.uniform(0, np.pi), random.uniform(3, 26)
         along = (COLUMNS * np.cos(angle) + ROWS * np.sin(angle) + 2 * waves(random, 60)) * 2 * np.pi / period
         across = (ROWS * np.cos(angle) - COLUMNS * np.sin(angle) + 2 * waves(random, 60)) * 2 * np.pi / period / random.uniform(0.5, 2)
@@ -67,14 +67,14 @@ def material(random, others):
             pattern = np.tanh(pattern * random.uniform(2, 8))
         luma = luma + random.uniform(5, 60) * pattern
     elif way == 2:
-        # Printed: patches of a few tones.
+        # Print: patches of a few tones.
         size = random.uniform(4, 40)
         luma = luma + random.uniform(10, 80) * np.sign(waves(random, size) + random.normal(0, 0.5))
     elif way == 3:
-        # Fur, leaves, rough cloth.
+        # Fur, leaves or rough cloth.
         luma = luma + random.uniform(5, 35) * (waves(random, random.uniform(2, 12)) + waves(random, random.uniform(6, 30)))
     elif way == 4 and len(others):
-        # Anything seen from very near.
+        # Any object that is seen from very near.
         other = others[random.integers(len(others))]
         zoom = random.uniform(3, 12)
         height, width = max(int(HEIGHT / zoom), 4), max(int(WIDTH / zoom), 4)
@@ -172,7 +172,7 @@ def dirt(planes, random):
         level = random.uniform(60, 200) if random.random() < 0.7 else random.uniform(-140, -40)
         return [luma + mask * level, cb, cr]
     if way in (2, 3):
-        # Drops bend light: upside down, wide, dark at the rim.
+        # Drops refract light: the picture in a drop is upside down, wide, and dark at the rim.
         mask, drops = spots(random)
         across, down = COLUMNS.copy(), ROWS.copy()
         gain = np.ones_like(luma)
@@ -194,7 +194,7 @@ def dirt(planes, random):
     mask = spots(random)[0] if random.random() < 0.6 else smears(random)
     mask = blurred(mask, random.choice([0, 1, 3, 8]))
     if way == 4:
-        # Takes light away, or is lit itself.
+        # Dirt that absorbs light, or that is lit itself.
         level = random.uniform(0, 255)
         strength = random.uniform(0.4, 1)
         colour = random.normal(0, 8, 2)
@@ -202,7 +202,7 @@ def dirt(planes, random):
         return [luma * (1 - share) + level * share] + [
             plane * (1 - share) + (128 + value) * share for plane, value in zip((cb, cr), colour)
         ]
-    # Spreads light.
+    # Dirt that scatters light.
     if random.random() < 0.3:
         length = int(random.uniform(9, 41)) | 1
         kernel = np.zeros((length, length), np.float32)
@@ -247,7 +247,7 @@ def main():
         rows = list(csv.DictReader(file))
     shapes = {"luma": (HEIGHT, WIDTH), "cb": (HEIGHT // 2, WIDTH // 2), "cr": (HEIGHT // 2, WIDTH // 2)}
     planes = [np.memmap(folder / f"{name}.bin", np.uint8, "r").reshape(-1, *shape) for name, shape in shapes.items()]
-    # On healthy pictures and those that look like a fault: each camera as often.
+    # Faults are drawn on healthy pictures and on confounders. All cameras are equally frequent.
     sound = [at for at, row in enumerate(rows) if row["role"] in ("healthy", "confounder")]
     cameras = sorted({rows[at]["camera"] for at in sound})
     of_camera = {camera: [at for at in sound if rows[at]["camera"] == camera] for camera in cameras}

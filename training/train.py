@@ -14,14 +14,16 @@ import time
 import numpy as np
 import tensorflow as tf
 
-# As in the SDK's network module: 256 stands for 1, and values reach to 4095.
+# As in the SDK's network module: 256 stands for 1, and 4095 is the largest value.
 ONE, MOST = 256.0, 4095.0
 LUMA, CHROMA, CELLS = (192, 320), (96, 160), (24, 40)
-# A cell differs from the healthy picture by so many grey levels where it counts as faulty, and as sound.
+# A cell is faulty if it differs from the healthy picture by at least FAULTY grey levels, and sound if it differs
+# by at most SOUND grey levels.
 FAULTY, SOUND = 5, 1
-# The score of a picture is the mean of this share of its cells, those that speak most for the fault.
+# The score of a picture is the mean of this share of its cells: the cells with the strongest evidence of the
+# fault.
 TOP = 1 / 24
-# Ways of a layer and flags, as in the SDK.
+# Kinds of layers, and flags of layers, as in the SDK.
 SQUARE, DEPTHWISE, POINTWISE = 0, 1, 2
 RECTIFIES, KEEPS, ADDS = 1, 2, 4
 
@@ -38,7 +40,8 @@ class Pictures:
             planes.append([np.fromfile(folder / f"{name}.bin", np.uint8).reshape(-1, *shape) for name, shape in shapes.items()])
         self.luma, self.cb, self.cr, self.mask = (np.concatenate(parts) for parts in zip(*planes))
         count, kinds = len(self.rows), len(diagnoses)
-        # Whether the picture has the fault, and how much that is to be heeded, as a whole and by its cells.
+        # True labels of each picture, and the weights of these labels in the loss: for the whole picture and for
+        # its cells.
         self.label = np.zeros((count, kinds), np.float32)
         self.heed = np.ones((count, kinds), np.float32)
         self.heed_cells = np.ones((count, kinds), np.float32)
@@ -49,10 +52,10 @@ class Pictures:
                     if row["role"] == "real":
                         self.heed_cells[at, kind] = 0
                     elif (self.mask[at] >= FAULTY).mean() < 0.01:
-                        # Nothing of the fault is to be seen.
+                        # The fault is not visible.
                         self.heed[at, kind] = 0
                 elif diagnosis in row["may"].split():
-                    # A picture that is blurred as a whole is no dirt.
+                    # A picture that is blurred as a whole has no dirt.
                     weight = 0.3 if row["kind"] == "blur" else 0
                     self.heed[at, kind] = self.heed_cells[at, kind] = weight
 
@@ -83,7 +86,7 @@ class Pictures:
         cells = label[:, None, None, :] * (mask >= FAULTY)[..., None]
         unsure = label[:, None, None, :] * ((mask > SOUND) & (mask < FAULTY))[..., None]
         if part > 1:
-            # The fault may lie elsewhere.
+            # The fault may lie outside of the part.
             here = (mask >= FAULTY).mean((1, 2))[:, None] > 0.02
             heed = np.where((label == 1) & (heed_cells > 0), heed * here, np.where(label == 1, heed / 2, heed))
         return planes, (cells.astype(np.float32), heed_cells[:, None, None, :] * (1 - unsure), label, heed)
@@ -302,7 +305,7 @@ def main():
         with tf.GradientTape() as tape:
             logits = network(pictures, True)
             apart = tf.nn.sigmoid_cross_entropy_with_logits(cells, logits) * heed_cells
-            # Faulty cells are fewer than sound ones.
+            # Faulty cells are rarer than sound cells.
             by_cells = tf.reduce_mean(apart * (1 + 2 * cells))
             flat = tf.reshape(logits, [tf.shape(logits)[0], -1, len(diagnoses)])
             top = tf.math.top_k(tf.transpose(flat, [0, 2, 1]), int(TOP * logits.shape[1] * logits.shape[2])).values
