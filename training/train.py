@@ -1,7 +1,7 @@
-"""Trains the network that tells dirt and covers, and writes its integer weights.
+"""Trains the network that detects dirt and covers, and writes its integer weights.
 
-Pictures come from `cargo xtask report samples`. The network is trained on those of the development set; those of
-the validation set only choose the thresholds that are printed. See README.md.
+Pictures come from `cargo xtask report samples`. The network is trained with pictures of the development set. Pictures
+of the validation set are only used to choose the thresholds that are printed. See README.md.
 """
 
 import argparse
@@ -29,7 +29,7 @@ RECTIFIES, KEEPS, ADDS = 1, 2, 4
 
 
 class Pictures:
-    """The pictures of some folders, with what is to be said of each."""
+    """The pictures of some folders, with their labels."""
 
     def __init__(self, folders, diagnoses):
         self.rows, planes = [], []
@@ -60,7 +60,7 @@ class Pictures:
                     self.heed[at, kind] = self.heed_cells[at, kind] = weight
 
     def weights(self):
-        """How often each picture is drawn: each camera as often, real faults more."""
+        """Returns how often each picture is drawn, by the number of its camera's pictures. Real faults are drawn more often."""
         cameras = [row["camera"] for row in self.rows]
         counts = {camera: cameras.count(camera) for camera in set(cameras)}
         weight = np.array([counts[camera] ** -0.5 for camera in cameras])
@@ -69,7 +69,7 @@ class Pictures:
         return weight / weight.sum()
 
     def batch(self, chosen, part=1, random=None):
-        """Planes, and what is to be said; of each picture a part that is so much less wide and high."""
+        """Returns planes and labels of a part of each picture. Width and height of the part are divided by `part`."""
         rows, columns = (length // part for length in CELLS)
 
         def cut(plane, side):
@@ -93,13 +93,13 @@ class Pictures:
 
 
 def stacked(luma, cb, cr):
-    """Six channels on a grid of the size of chroma, 128 grey levels a unit: luma of a square, Cb, Cr."""
+    """Returns six channels on a grid of the size of chroma: four luma samples, Cb, Cr. A unit is 128 grey levels."""
     squares = tf.nn.space_to_depth(luma[..., None], 2)
     return (tf.concat([squares, cb[..., None], cr[..., None]], -1) - 128.0) / 128.0
 
 
 def varied(luma, cb, cr):
-    """The same pictures in another light, with other noise, some without colour, some unsharp."""
+    """Varies the pictures: other light, other noise, some without colour, some unsharp."""
     count = tf.shape(luma)[0]
 
     def normal(mean, deviation):
@@ -121,10 +121,10 @@ def varied(luma, cb, cr):
 
 
 class Network(tf.Module):
-    """Convolutions and blocks, then one number a diagnosis.
+    """Convolutions and blocks, then one number for each diagnosis.
 
-    The plan has a word a step: `square:N:S` is a convolution to N channels with a stride of S, `down:N` halves the
-    grid, `block:D` adds a depthwise convolution, dilated by D, and a pointwise one to what goes in.
+    The plan has one word for each step: `square:N:S` is a convolution to N channels with a stride of S, `down:N`
+    halves the grid, and `block:D` adds a depthwise convolution, dilated by D, and a pointwise one to its input.
     """
 
     def __init__(self, kinds, plan):
@@ -184,7 +184,7 @@ class Network(tf.Module):
         raise AssertionError("a plan without a last layer")
 
     def layers(self):
-        """Each layer as integers: weights in the order of the SDK, shifts, biases."""
+        """Yields each layer as integers: weights in the order of the SDK, shifts, biases."""
         for at, plan in enumerate(self.plan):
             way, inputs, outputs, *_ = plan
             kernel = self.kernels[at].numpy()
@@ -205,7 +205,7 @@ class Network(tf.Module):
 
 
 def integers(layers, pictures):
-    """What the SDK's network gives, by the same integers."""
+    """Returns the output of the SDK's network, with the same integers."""
     values, kept = np.round(pictures * ONE).astype(np.int64), None
     for (way, _, outputs, stride, dilation, flags), weights, shifts, biases in layers:
         if flags & KEEPS:
@@ -230,7 +230,7 @@ def integers(layers, pictures):
 
 
 def written(layers):
-    """The bytes that the SDK reads."""
+    """Returns the bytes that the SDK reads."""
     layers = list(layers)
     parts = [struct.pack("B", len(layers))]
     for plan, weights, shifts, biases in layers:
@@ -250,7 +250,7 @@ def area_under(positive, negative):
 
 
 def told(pictures, diagnoses, found):
-    """How well each diagnosis is told, by the thresholds that so many of the healthy pictures pass."""
+    """Returns how well each fault is found, at thresholds that given shares of the healthy pictures exceed."""
     lines = []
     for kind, diagnosis in enumerate(diagnoses):
         score, label, heed = found[:, kind], pictures.label[:, kind] == 1, pictures.heed[:, kind]
