@@ -60,7 +60,7 @@ class Pictures:
                     self.heed[at, kind] = self.heed_cells[at, kind] = weight
 
     def weights(self):
-        """Returns how often each picture is drawn, by the number of its camera's pictures. Real faults are drawn more often."""
+        """Returns the probability of each picture: lower for cameras with many pictures, higher for real faults."""
         cameras = [row["camera"] for row in self.rows]
         counts = {camera: cameras.count(camera) for camera in set(cameras)}
         weight = np.array([counts[camera] ** -0.5 for camera in cameras])
