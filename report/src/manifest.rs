@@ -26,7 +26,7 @@ pub enum Role {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// Just enough that a person wants to know it.
+    /// Just enough that a person wants to know about the fault.
     Mild,
     /// Clearly visible.
     Middle,

@@ -97,8 +97,8 @@ pub struct Footage {
 ///
 /// # Errors
 ///
-/// Returns an error if there are no labels, no file of these sets, or if something other than a
-/// file is wrong.
+/// Returns an error if there are no labels, if there is no file of these sets, or if something other than a file
+/// is wrong.
 pub fn judge(
     examiner: &Examiner,
     dir: &Path,

@@ -24,7 +24,7 @@ pub(crate) enum Card {
     Plain(Colour),
     /// One colour with words on it.
     Words(Colour, String),
-    /// Colour bars, with words where they are not empty.
+    /// Colour bars, with text if it is not empty.
     Bars(String),
 }
 

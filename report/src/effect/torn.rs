@@ -1,4 +1,5 @@
-//! Damage as a decoder shows it for a damaged stream. It is drawn directly, so its place in the clip does not
+//! Damage as a decoder shows it for a damaged stream. It is drawn directly, so it does not depend on chance
+//! whether the damage is visible.
 //! depend on chance.
 
 use super::{Effect, Moment, Physics};

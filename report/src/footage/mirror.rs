@@ -1,6 +1,5 @@
-//! Reads files of public repositories from a folder with copies of these repositories. A copy is a git directory,
-//! as
-//! `git clone --mirror` makes it, or a folder of plain downloaded files. This module does not use the network.
+//! Reads files of public repositories from a folder with copies of these repositories. A copy is a git directory
+//! (made by `git clone --mirror`) or a folder of plain downloaded files. This module does not use the network.
 
 use std::{
     fs,
