@@ -1,8 +1,8 @@
-"""Things before the lens and on it, drawn anew each time a picture is shown to the network.
+"""Draws random objects before the lens and on the lens.
 
-The report's makers have few materials, and a network would learn those. Here form, material, sharpness and light
-are left to chance within what optics allows: whatever is near the lens is out of focus and has a soft border, takes
-light away or adds it, spreads it, or bends it.
+The report's makers have few materials, and a network would learn these. Here form, material, sharpness and light are
+random, within the limits of optics: an object near the lens is out of focus and has a soft border, and it absorbs
+light, adds light, scatters light or refracts light.
 """
 
 import argparse
@@ -20,7 +20,7 @@ def blurred(plane, sigma):
 
 
 def waves(random, size):
-    """Smooth numbers around 0 whose hills are `size` samples wide."""
+    """Returns smooth numbers around 0 whose hills are `size` samples wide."""
     rows, columns = max(int(HEIGHT / size), 1) + 2, max(int(WIDTH / size), 1) + 2
     return cv2.resize(random.normal(0, 1, (rows, columns)).astype(np.float32), (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
 
@@ -34,7 +34,7 @@ ROWS, COLUMNS = places()
 
 
 def hidden(random):
-    """Which share of each sample a thing before the lens hides."""
+    """Returns the share of each sample that an object before the lens hides."""
     if random.random() < 0.12:
         return np.ones((HEIGHT, WIDTH), np.float32)
     if random.random() < 0.7:
@@ -51,14 +51,14 @@ def hidden(random):
 
 
 def material(random, others):
-    """What a thing looks like: luma and both colours."""
+    """Returns the picture of an object: luma and both colour differences."""
     level, spread = random.uniform(0, 255), random.uniform(0, 45)
     luma = level + spread * waves(random, random.uniform(30, 200))
     colour = random.normal(0, 18, 2) if random.random() < 0.7 else np.zeros(2)
     cb, cr = (np.full((HEIGHT, WIDTH), 128 + value, np.float32) for value in colour)
     way = random.integers(5)
     if way == 1:
-        # Woven, ribbed, checked.
+        # Woven, ribbed or checked cloth.
         angle, period = random.uniform(0, np.pi), random.uniform(3, 26)
         along = (COLUMNS * np.cos(angle) + ROWS * np.sin(angle) + 2 * waves(random, 60)) * 2 * np.pi / period
         across = (ROWS * np.cos(angle) - COLUMNS * np.sin(angle) + 2 * waves(random, 60)) * 2 * np.pi / period / random.uniform(0.5, 2)
@@ -67,14 +67,14 @@ def material(random, others):
             pattern = np.tanh(pattern * random.uniform(2, 8))
         luma = luma + random.uniform(5, 60) * pattern
     elif way == 2:
-        # Printed: patches of a few tones.
+        # Print: patches of a few tones.
         size = random.uniform(4, 40)
         luma = luma + random.uniform(10, 80) * np.sign(waves(random, size) + random.normal(0, 0.5))
     elif way == 3:
-        # Fur, leaves, rough cloth.
+        # Fur, leaves or rough cloth.
         luma = luma + random.uniform(5, 35) * (waves(random, random.uniform(2, 12)) + waves(random, random.uniform(6, 30)))
     elif way == 4 and len(others):
-        # Anything seen from very near.
+        # Any object that is seen from very near.
         other = others[random.integers(len(others))]
         zoom = random.uniform(3, 12)
         height, width = max(int(HEIGHT / zoom), 4), max(int(WIDTH / zoom), 4)
@@ -88,7 +88,7 @@ def material(random, others):
 
 
 def cover(planes, random, others):
-    """A thing before the lens."""
+    """Draws an object before the lens."""
     mask, thing = hidden(random), material(random, others)
     through = random.uniform(0, 0.35) if random.random() < 0.2 else 0
     mask = mask * (1 - through)
@@ -96,7 +96,7 @@ def cover(planes, random, others):
 
 
 def spots(random):
-    """Where drops, dust and splashes are: their shares, and each drop's middle and half axes."""
+    """Returns the shares that drops, dust and splashes cover, and each drop's middle and half axes."""
     mask, drops = np.zeros((HEIGHT, WIDTH), np.float32), []
     size = 10 ** random.uniform(0.5, 1.6)
     area = random.uniform(0.02, 0.35) * WIDTH * HEIGHT
@@ -114,7 +114,7 @@ def spots(random):
 
 
 def smears(random):
-    """Where a film is."""
+    """Returns the shares that a film covers."""
     field = waves(random, random.uniform(15, 110)) + 0.4 * waves(random, random.uniform(5, 20))
     if random.random() < 0.3:
         # From the border inwards.
@@ -124,7 +124,7 @@ def smears(random):
 
 
 def threads(random):
-    """Webs, hairs and scratches."""
+    """Returns the strength of webs, hairs and scratches."""
     canvas = np.zeros((HEIGHT * 2, WIDTH * 2), np.float32)
     x, y = random.uniform(0, WIDTH * 2), random.uniform(0, HEIGHT * 2)
     rays = random.integers(3, 14)
@@ -147,7 +147,7 @@ def threads(random):
 
 
 def streaks(luma, random):
-    """Light of lamps that a wet or greasy glass spreads along a few directions."""
+    """Returns the light of lamps that wet or greasy glass spreads along a few directions."""
     lamps = np.where(luma > random.uniform(170, 235), luma, 0).astype(np.float32)
     length = int(random.uniform(15, 90)) | 1
     sum_of = np.zeros_like(luma)
@@ -162,7 +162,7 @@ def streaks(luma, random):
 
 
 def dirt(planes, random):
-    """Something on the glass."""
+    """Draws dirt on the glass."""
     luma, cb, cr = planes
     way = random.integers(7)
     if way == 0 and (luma > 200).mean() > 0.002:
@@ -172,7 +172,7 @@ def dirt(planes, random):
         level = random.uniform(60, 200) if random.random() < 0.7 else random.uniform(-140, -40)
         return [luma + mask * level, cb, cr]
     if way in (2, 3):
-        # Drops bend light: upside down, wide, dark at the rim.
+        # Drops refract light: the picture in a drop is upside down, wide, and dark at the rim.
         mask, drops = spots(random)
         across, down = COLUMNS.copy(), ROWS.copy()
         gain = np.ones_like(luma)
@@ -194,7 +194,7 @@ def dirt(planes, random):
     mask = spots(random)[0] if random.random() < 0.6 else smears(random)
     mask = blurred(mask, random.choice([0, 1, 3, 8]))
     if way == 4:
-        # Takes light away, or is lit itself.
+        # Dirt that absorbs light, or that is lit itself.
         level = random.uniform(0, 255)
         strength = random.uniform(0.4, 1)
         colour = random.normal(0, 8, 2)
@@ -202,7 +202,7 @@ def dirt(planes, random):
         return [luma * (1 - share) + level * share] + [
             plane * (1 - share) + (128 + value) * share for plane, value in zip((cb, cr), colour)
         ]
-    # Spreads light.
+    # Dirt that scatters light.
     if random.random() < 0.3:
         length = int(random.uniform(9, 41)) | 1
         kernel = np.zeros((length, length), np.float32)
@@ -218,13 +218,13 @@ def dirt(planes, random):
 
 
 def differs(before, after):
-    """Mean grey levels by which each cell of 8 × 8 samples differs."""
+    """Returns the mean difference of each cell of 8 × 8 samples, in grey levels."""
     apart = np.abs(np.clip(after, 0, 255) - before)
     return apart.reshape(HEIGHT // 8, 8, WIDTH // 8, 8).mean((1, 3))
 
 
 def faulty(luma, cb, cr, kind, random, others):
-    """A picture with a drawn fault, and where it is. Chroma has half the width and height of luma."""
+    """Returns a picture with a drawn fault, and the fault's place. Chroma has half the width and height of luma."""
     planes = [luma] + [cv2.resize(plane, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR) for plane in (cb, cr)]
     large = [[other[0]] + [cv2.resize(plane, (WIDTH, HEIGHT)) for plane in other[1:]] for other in others]
     drawn = cover(planes, random, large) if kind == "occlusion" else dirt(planes, random)
@@ -247,7 +247,7 @@ def main():
         rows = list(csv.DictReader(file))
     shapes = {"luma": (HEIGHT, WIDTH), "cb": (HEIGHT // 2, WIDTH // 2), "cr": (HEIGHT // 2, WIDTH // 2)}
     planes = [np.memmap(folder / f"{name}.bin", np.uint8, "r").reshape(-1, *shape) for name, shape in shapes.items()]
-    # On healthy pictures and those that look like a fault: each camera as often.
+    # Faults are drawn on healthy pictures and on confounders. All cameras are equally frequent.
     sound = [at for at, row in enumerate(rows) if row["role"] in ("healthy", "confounder")]
     cameras = sorted({rows[at]["camera"] for at in sound})
     of_camera = {camera: [at for at in sound if rows[at]["camera"] == camera] for camera in cameras}

@@ -1,7 +1,7 @@
-"""Trains the network that tells dirt and covers, and writes its integer weights.
+"""Trains the network that detects dirt and covers, and writes its integer weights.
 
-Pictures come from `cargo xtask report samples`. The network is trained on those of the development set; those of
-the validation set only choose the thresholds that are printed. See README.md.
+Pictures come from `cargo xtask report samples`. The network is trained with pictures of the development set. Pictures
+of the validation set are only used to choose the thresholds that are printed. See README.md.
 """
 
 import argparse
@@ -14,20 +14,22 @@ import time
 import numpy as np
 import tensorflow as tf
 
-# As in the SDK's network module: 256 stands for 1, and values reach to 4095.
+# As in the SDK's network module: 256 stands for 1, and 4095 is the largest value.
 ONE, MOST = 256.0, 4095.0
 LUMA, CHROMA, CELLS = (192, 320), (96, 160), (24, 40)
-# A cell differs from the healthy picture by so many grey levels where it counts as faulty, and as sound.
+# A cell is faulty if it differs from the healthy picture by at least FAULTY grey levels, and sound if it differs
+# by at most SOUND grey levels.
 FAULTY, SOUND = 5, 1
-# The score of a picture is the mean of this share of its cells, those that speak most for the fault.
+# The score of a picture is the mean of this share of its cells: the cells with the strongest evidence of the
+# fault.
 TOP = 1 / 24
-# Ways of a layer and flags, as in the SDK.
+# Kinds of layers, and flags of layers, as in the SDK.
 SQUARE, DEPTHWISE, POINTWISE = 0, 1, 2
 RECTIFIES, KEEPS, ADDS = 1, 2, 4
 
 
 class Pictures:
-    """The pictures of some folders, with what is to be said of each."""
+    """The pictures of some folders, with their labels."""
 
     def __init__(self, folders, diagnoses):
         self.rows, planes = [], []
@@ -38,7 +40,8 @@ class Pictures:
             planes.append([np.fromfile(folder / f"{name}.bin", np.uint8).reshape(-1, *shape) for name, shape in shapes.items()])
         self.luma, self.cb, self.cr, self.mask = (np.concatenate(parts) for parts in zip(*planes))
         count, kinds = len(self.rows), len(diagnoses)
-        # Whether the picture has the fault, and how much that is to be heeded, as a whole and by its cells.
+        # True labels of each picture, and the weights of these labels in the loss: for the whole picture and for
+        # its cells.
         self.label = np.zeros((count, kinds), np.float32)
         self.heed = np.ones((count, kinds), np.float32)
         self.heed_cells = np.ones((count, kinds), np.float32)
@@ -49,15 +52,15 @@ class Pictures:
                     if row["role"] == "real":
                         self.heed_cells[at, kind] = 0
                     elif (self.mask[at] >= FAULTY).mean() < 0.01:
-                        # Nothing of the fault is to be seen.
+                        # The fault is not visible.
                         self.heed[at, kind] = 0
                 elif diagnosis in row["may"].split():
-                    # A picture that is blurred as a whole is no dirt.
+                    # A picture that is blurred as a whole has no dirt.
                     weight = 0.3 if row["kind"] == "blur" else 0
                     self.heed[at, kind] = self.heed_cells[at, kind] = weight
 
     def weights(self):
-        """How often each picture is drawn: each camera as often, real faults more."""
+        """Returns the probability of each picture: lower for cameras with many pictures, higher for real faults."""
         cameras = [row["camera"] for row in self.rows]
         counts = {camera: cameras.count(camera) for camera in set(cameras)}
         weight = np.array([counts[camera] ** -0.5 for camera in cameras])
@@ -66,7 +69,7 @@ class Pictures:
         return weight / weight.sum()
 
     def batch(self, chosen, part=1, random=None):
-        """Planes, and what is to be said; of each picture a part that is so much less wide and high."""
+        """Returns planes and labels of a part of each picture. Width and height of the part are divided by `part`."""
         rows, columns = (length // part for length in CELLS)
 
         def cut(plane, side):
@@ -83,20 +86,20 @@ class Pictures:
         cells = label[:, None, None, :] * (mask >= FAULTY)[..., None]
         unsure = label[:, None, None, :] * ((mask > SOUND) & (mask < FAULTY))[..., None]
         if part > 1:
-            # The fault may lie elsewhere.
+            # The fault may lie outside of the part.
             here = (mask >= FAULTY).mean((1, 2))[:, None] > 0.02
             heed = np.where((label == 1) & (heed_cells > 0), heed * here, np.where(label == 1, heed / 2, heed))
         return planes, (cells.astype(np.float32), heed_cells[:, None, None, :] * (1 - unsure), label, heed)
 
 
 def stacked(luma, cb, cr):
-    """Six channels on a grid of the size of chroma, 128 grey levels a unit: luma of a square, Cb, Cr."""
+    """Returns six channels on a grid of the size of chroma: four luma samples, Cb, Cr. A unit is 128 grey levels."""
     squares = tf.nn.space_to_depth(luma[..., None], 2)
     return (tf.concat([squares, cb[..., None], cr[..., None]], -1) - 128.0) / 128.0
 
 
 def varied(luma, cb, cr):
-    """The same pictures in another light, with other noise, some without colour, some unsharp."""
+    """Varies the pictures: other light, other noise, some without colour, some unsharp."""
     count = tf.shape(luma)[0]
 
     def normal(mean, deviation):
@@ -118,10 +121,10 @@ def varied(luma, cb, cr):
 
 
 class Network(tf.Module):
-    """Convolutions and blocks, then one number a diagnosis.
+    """Convolutions and blocks, then one number for each diagnosis.
 
-    The plan has a word a step: `square:N:S` is a convolution to N channels with a stride of S, `down:N` halves the
-    grid, `block:D` adds a depthwise convolution, dilated by D, and a pointwise one to what goes in.
+    The plan has one word for each step: `square:N:S` is a convolution to N channels with a stride of S, `down:N`
+    halves the grid, and `block:D` adds a depthwise convolution, dilated by D, and a pointwise one to its input.
     """
 
     def __init__(self, kinds, plan):
@@ -181,7 +184,7 @@ class Network(tf.Module):
         raise AssertionError("a plan without a last layer")
 
     def layers(self):
-        """Each layer as integers: weights in the order of the SDK, shifts, biases."""
+        """Yields each layer as integers: weights in the order of the SDK, shifts, biases."""
         for at, plan in enumerate(self.plan):
             way, inputs, outputs, *_ = plan
             kernel = self.kernels[at].numpy()
@@ -202,7 +205,7 @@ class Network(tf.Module):
 
 
 def integers(layers, pictures):
-    """What the SDK's network gives, by the same integers."""
+    """Returns the output of the SDK's network, with the same integers."""
     values, kept = np.round(pictures * ONE).astype(np.int64), None
     for (way, _, outputs, stride, dilation, flags), weights, shifts, biases in layers:
         if flags & KEEPS:
@@ -227,7 +230,7 @@ def integers(layers, pictures):
 
 
 def written(layers):
-    """The bytes that the SDK reads."""
+    """Returns the bytes that the SDK reads."""
     layers = list(layers)
     parts = [struct.pack("B", len(layers))]
     for plan, weights, shifts, biases in layers:
@@ -247,7 +250,7 @@ def area_under(positive, negative):
 
 
 def told(pictures, diagnoses, found):
-    """How well each diagnosis is told, by the thresholds that so many of the healthy pictures pass."""
+    """Returns how well each fault is found, at thresholds that given shares of the healthy pictures exceed."""
     lines = []
     for kind, diagnosis in enumerate(diagnoses):
         score, label, heed = found[:, kind], pictures.label[:, kind] == 1, pictures.heed[:, kind]
@@ -302,7 +305,7 @@ def main():
         with tf.GradientTape() as tape:
             logits = network(pictures, True)
             apart = tf.nn.sigmoid_cross_entropy_with_logits(cells, logits) * heed_cells
-            # Faulty cells are fewer than sound ones.
+            # Faulty cells are rarer than sound cells.
             by_cells = tf.reduce_mean(apart * (1 + 2 * cells))
             flat = tf.reshape(logits, [tf.shape(logits)[0], -1, len(diagnoses)])
             top = tf.math.top_k(tf.transpose(flat, [0, 2, 1]), int(TOP * logits.shape[1] * logits.shape[2])).values

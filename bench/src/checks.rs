@@ -1,5 +1,5 @@
-//! What a check of a camera costs: processor time of capturing it and of judging it by all standard
-//! plugins, beside ffmpeg that only decodes the same stretch.
+//! Measures what a check of a camera costs: the processor time of capturing a clip and of judging it by all
+//! standard plugins, compared with ffmpeg that only decodes the same part of the stream.
 
 use std::{
     collections::BTreeMap,
@@ -23,12 +23,12 @@ use easysight_sandbox::Limits;
 
 use crate::{media, median};
 
-/// Seconds of the streams; a check sees no more than the first part of it.
+/// The length of the streams in seconds. A check sees at most the first part of a stream.
 const SECONDS: f64 = 4.0;
-/// Checks an hour that one core should do of the first camera.
+/// The checks per hour that one core should do for the first camera.
 const MARK: f64 = 10_000.0;
 
-/// A camera as most are set up: H.264 without B-frames, a keyframe every two seconds, a bounded bit rate.
+/// A camera with common settings: H.264 without B-frames, a keyframe every two seconds, a bounded bit rate.
 struct Camera {
     size: (u32, u32),
     rate: f64,
@@ -42,7 +42,7 @@ const CAMERAS: [Camera; 4] = [
     Camera { size: (640, 360), rate: 25.0, kilobits: 768 },
 ];
 
-/// Of so many checks one is a full look.
+/// One of this many checks is a full check.
 const FULL_EVERY: u32 = 4;
 
 /// Processor time of checks.
@@ -50,9 +50,10 @@ const FULL_EVERY: u32 = 4;
 struct Cost {
     checks: u32,
     frames: usize,
-    /// In ffmpeg's process.
+    /// The time of ffmpeg's process.
     decoder: Duration,
-    /// Taking the frames over from it, making smaller pictures, running the plugins, putting findings together.
+    /// The time of this process: receiving the frames, making smaller pictures, running the plugins, building the
+    /// findings.
     own: Duration,
 }
 
@@ -134,12 +135,12 @@ fn an_hour(check: Duration) -> f64 {
 struct Measured {
     full: Cost,
     short: Cost,
-    /// By a full look.
+    /// The length of the clip of a full check.
     covered: Duration,
     not_normal: Vec<String>,
 }
 
-/// So many checks of a camera that is known already, as a worker does them.
+/// Runs this many checks of a camera that is already known, as a worker does.
 fn measure(plan: &Plan, file: &Path, runs: usize) -> anyhow::Result<Measured> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let capturer = Capturer::new(CaptureConfig::default());
@@ -151,7 +152,8 @@ fn measure(plan: &Plan, file: &Path, runs: usize) -> anyhow::Result<Measured> {
         covered: Duration::ZERO,
         not_normal: Vec::new(),
     };
-    // The first ones meet a camera that nobody knows, and code that no processor has seen.
+    // The first checks are not counted: the camera has no baselines yet, and the code is not in the processor's
+    // caches.
     for run in 0..runs.max(1) + FULL_EVERY as usize {
         let (own, decoder) = media::cpu_times()?;
         let looks = Looks::new(FULL_EVERY, plan, &known);
@@ -207,7 +209,7 @@ impl std::fmt::Display for Camera {
 }
 
 impl Camera {
-    /// What it sends: a street with the noise of a sensor.
+    /// Makes the camera's stream: a street with the noise of a sensor.
     fn film(&self, dir: &Path) -> anyhow::Result<PathBuf> {
         let (width, height) = self.size;
         let file = dir.join(format!("{width}x{height}-{}.mp4", self.rate));

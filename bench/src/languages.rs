@@ -1,4 +1,4 @@
-//! The same plugin in several languages: what each costs to keep, to compile, to start and to run.
+//! Compares the same plugin in several languages: its size, and the time to compile, start and run it.
 
 use std::{
     fs,
@@ -15,12 +15,12 @@ use easysight_sandbox::{Limits, Plugin, RunInput, Sandbox, SandboxConfig};
 
 use crate::{MEBIBYTE, build_pyramid, media, median};
 
-/// Width and height of the picture that is judged.
+/// The width and height of the picture.
 const SIZE: &str = "640x360";
-/// Starts from the cache, each in an engine of its own.
+/// The number of starts from the cache, each with a new engine.
 const STARTS: usize = 11;
 
-/// Measures each component of a directory in turn and prints a table.
+/// Measures each component of a directory and prints a table.
 pub(crate) fn run(dir: &Path, clip: Option<&Path>, runs: usize) -> anyhow::Result<()> {
     let work = tempfile::tempdir()?;
     let file = match clip {
@@ -105,7 +105,7 @@ fn judge(plugin: &Plugin, clip: &Arc<Clip>) -> anyhow::Result<easysight_sandbox:
     Ok(plugin.run(RunInput { clip: Arc::clone(clip), config, limits: Limits::default(), baseline: None }))
 }
 
-/// The clip that this plugin asks for.
+/// Captures the clip that this plugin requests.
 fn capture(sandbox: &Sandbox, component: &Path, file: &Path) -> anyhow::Result<Arc<Clip>> {
     let alone = tempfile::tempdir()?;
     fs::copy(component, alone.path().join("plugin.wasm"))?;

@@ -1,3 +1,3 @@
-//! What the benchmarks have in common: how figures are shown.
+//! The table of figures that all benchmarks print.
 
 pub mod table;

@@ -1,5 +1,5 @@
-//! What the sandbox costs, each figure side by side with its peer in one run. `cargo xtask bench`
-//! builds it with optimisation and the plugins.
+//! Measures what the sandbox costs. Each figure and the figure it is compared with come from one run. `cargo xtask
+//! bench` builds this program and the plugins with optimisation.
 
 mod checks;
 mod languages;
@@ -25,26 +25,27 @@ use easysight_bench::table::{self, Row};
 
 const MEBIBYTE: f64 = 1_048_576.0;
 
-/// Measures the sandbox.
+/// Measures what the sandbox costs.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// The standard plugins as components.
+    /// The directory of the standard plugins, compiled to components.
     #[arg(long, value_name = "DIR")]
     plugins_dir: PathBuf,
-    /// A clip to judge; otherwise 1080p H.264 is made.
+    /// The clip to diagnose. By default clips are generated: 1080p H.264, or other sizes with --suite, --checks
+    /// and --languages.
     #[arg(long, value_name = "FILE")]
     clip: Option<PathBuf>,
-    /// Runs of each plugin.
+    /// The number of runs of each plugin.
     #[arg(long, value_name = "N", default_value_t = 40)]
     runs: usize,
-    /// What each plugin costs in a small and a large picture, rather than what the sandbox does.
+    /// Measure what each plugin costs on a small and a large picture, instead of the sandbox.
     #[arg(long)]
     suite: bool,
-    /// What a whole check of a camera costs, at several sizes and rates.
+    /// Measure what a whole check of a camera costs, at several sizes and frame rates.
     #[arg(long)]
     checks: bool,
-    /// What each component of the directory costs to compile, to start and to run: for one plugin in
-    /// several languages.
+    /// Measure what each component of the directory costs to compile, start and run. Use it to compare one plugin
+    /// in several languages.
     #[arg(long)]
     languages: bool,
 }
@@ -115,13 +116,13 @@ fn main() -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The median of some durations.
+/// Returns the median of some durations.
 fn median(mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
     times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
-/// A fresh instance and its `describe`, the least that a call can be.
+/// Measures a fresh instance and its `describe`, the shortest possible call.
 fn fresh_instance(plugins: &PluginSet) -> anyhow::Result<Row> {
     let plugin = plugins.plugins().first().context("no plugin")?;
     let mut times = Vec::new();
@@ -134,7 +135,7 @@ fn fresh_instance(plugins: &PluginSet) -> anyhow::Result<Row> {
     Ok(Row::against_mark("fresh instance and describe", median(warm).as_secs_f64() * 1e6, "µs", 40.0))
 }
 
-/// A plugin made ready from the cache, as after a restart.
+/// Measures how long a plugin takes to load from the cache, as after a restart.
 fn cache_load(config: &SandboxConfig, dir: &Path) -> anyhow::Result<Row> {
     let mut files: Vec<PathBuf> =
         fs::read_dir(dir)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
@@ -144,7 +145,8 @@ fn cache_load(config: &SandboxConfig, dir: &Path) -> anyhow::Result<Row> {
     let bytes = fs::read(file)?;
     let mut times = Vec::new();
     for _ in 0..60 {
-        // The engine starts once a process, the plugin is loaded once an engine.
+        // A process starts its engine once, so the start is not measured. An engine loads a plugin once, so each
+        // measurement needs a new engine.
         let sandbox = Sandbox::new(config.clone())?;
         let started = Instant::now();
         sandbox.load(&bytes)?;
@@ -165,7 +167,7 @@ fn capture(file: &Path, plan: &Plan) -> anyhow::Result<Arc<Clip>> {
     Ok(Arc::new(clip))
 }
 
-/// What plugins share is built once, so it belongs to neither side of a comparison.
+/// Builds the pyramid in advance. Plugins share it, so its cost belongs to neither side of a comparison.
 fn build_pyramid(clip: &Clip) {
     for frame in (0_u32..).take(clip.frames().len()) {
         for plane in [PlaneKind::Luma, PlaneKind::Cb, PlaneKind::Cr] {
@@ -174,7 +176,7 @@ fn build_pyramid(clip: &Clip) {
     }
 }
 
-/// All plugins on the clip, against decoding what the clip covers on one thread.
+/// Compares the time of all plugins with the time to decode the same part of the file on one thread.
 fn against_decoding(suite: Duration, file: &Path, covered: Duration) -> anyhow::Result<Row> {
     let mut times = Vec::new();
     for _ in 0..5 {

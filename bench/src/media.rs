@@ -1,4 +1,4 @@
-//! The clip, its decoding, and this process's memory.
+//! Generates and decodes the clip, and reads the processor time and memory of this process.
 
 use std::{
     fs,
@@ -9,15 +9,15 @@ use std::{
 
 use anyhow::{Context, bail};
 
-/// Clock ticks a second, as Linux counts them for programs on every architecture.
+/// Clock ticks per second. Linux reports this value to programs on every architecture.
 const TICKS: f64 = 100.0;
 
-/// Five seconds of a moving, noisy picture: 1080p H.264 at 25 frames a second.
+/// Generates five seconds of a moving, noisy picture: 1080p H.264 at 25 frames per second.
 pub(crate) fn make_clip(dir: &Path) -> anyhow::Result<PathBuf> {
     make_clip_of(dir, "1920x1080")
 }
 
-/// As [`make_clip`], of another size.
+/// As [`make_clip`], with another size.
 pub(crate) fn make_clip_of(dir: &Path, size: &str) -> anyhow::Result<PathBuf> {
     let file = dir.join(format!("{size}.mp4"));
     let mut ffmpeg = Command::new("ffmpeg");
@@ -31,7 +31,7 @@ pub(crate) fn make_clip_of(dir: &Path, size: &str) -> anyhow::Result<PathBuf> {
     Ok(file)
 }
 
-/// Processor time of decoding the first part of a file on one thread, as ffmpeg itself counts it.
+/// Returns the processor time of decoding the first part of a file on one thread, as ffmpeg reports it.
 pub(crate) fn decoding_cpu(file: &Path, covered: Duration) -> anyhow::Result<Duration> {
     let mut ffmpeg = Command::new("ffmpeg");
     ffmpeg.args(["-hide_banner", "-nostats", "-benchmark", "-threads", "1"]);
@@ -46,10 +46,10 @@ pub(crate) fn decoding_cpu(file: &Path, covered: Duration) -> anyhow::Result<Dur
     spent.map(Duration::from_secs_f64).context("ffmpeg does not say what decoding cost")
 }
 
-/// Processor time of this process, and of the children that it has waited for.
+/// Returns the processor time of this process, and that of the children that it has waited for.
 pub(crate) fn cpu_times() -> anyhow::Result<(Duration, Duration)> {
     let status = fs::read_to_string("/proc/self/stat")?;
-    // The program's name stands in brackets and may hold spaces; the third field follows it.
+    // The program's name is in brackets and may contain spaces. The third field follows it.
     let (_, fields) = status.rsplit_once(')').context("no name in /proc/self/stat")?;
     let ticks: Vec<u64> =
         fields.split_whitespace().skip(11).take(4).map(str::parse).collect::<Result<_, _>>()?;
@@ -60,7 +60,7 @@ pub(crate) fn cpu_times() -> anyhow::Result<(Duration, Duration)> {
     Ok((time(user + system), time(children_user + children_system)))
 }
 
-/// Resident memory of this process.
+/// Returns the resident memory of this process.
 pub(crate) fn resident_bytes() -> anyhow::Result<u64> {
     let status = fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;

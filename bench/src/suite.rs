@@ -1,5 +1,5 @@
-//! All standard plugins side by side: what each costs, and what all cost together against decoding
-//! the clip, in a small and in a large picture.
+//! Compares all standard plugins: the cost of each, and the cost of all compared with decoding the clip, on a
+//! small and on a large picture.
 
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
@@ -12,13 +12,13 @@ use easysight_sandbox::{Limits, RunInput};
 
 use crate::{against_decoding, build_pyramid, capture, media, median};
 
-/// What one plugin cost on one clip.
+/// The cost of one plugin on one clip.
 pub(crate) struct Cost {
     fuel: u64,
     bytes: u64,
     pub(crate) sandboxed: Duration,
     pub(crate) native: Duration,
-    /// How it ended; `inconclusive` costs time too.
+    /// How the run ended. An `inconclusive` run costs time too.
     said: String,
 }
 
@@ -76,7 +76,7 @@ fn on_clip(plan: &Plan, clip: &Arc<Clip>, file: &Path, runs: usize) -> anyhow::R
     println!("{table}");
     let covered = clip.frames().last().map_or(Duration::ZERO, |frame| frame.timestamp);
     let mut rows = vec![tax(sandboxed, native), against_decoding(sandboxed, file, covered)?];
-    // The mark is that of a small picture.
+    // The mark applies to a small picture.
     if info.width <= 640 {
         let a_frame = milliseconds(sandboxed) / frames as f64;
         rows.push(Row::against_mark("all plugins, a frame", a_frame, "ms", 1.0));
@@ -85,7 +85,7 @@ fn on_clip(plan: &Plan, clip: &Arc<Clip>, file: &Path, runs: usize) -> anyhow::R
     Ok(())
 }
 
-/// All plugins in the sandbox, against the same source compiled natively.
+/// Compares all plugins in the sandbox with the same source compiled natively.
 pub(crate) fn tax(sandboxed: Duration, native: Duration) -> Row {
     let what = "all plugins: sandbox against native";
     Row::ratio(what, milliseconds(sandboxed), milliseconds(native), "ms", 1.3)
@@ -95,14 +95,15 @@ fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-/// Processor time of this thread, on which plugins run both ways. What else the machine does counts for neither:
-/// a run that lasts longer than a turn of the scheduler's would else be charged for everybody's turns.
+/// Returns the processor time of this thread, which runs plugins in the sandbox and natively. This time excludes
+/// other work of the machine: otherwise a run that is longer than a time slice of the scheduler would include the
+/// time slices of other threads.
 fn spent() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
-/// One plugin in the sandbox and natively, run by run in turn.
+/// Runs one plugin in the sandbox and natively, in turn.
 pub(crate) fn cost(selected: &Selected, clip: &Clip, runs: usize) -> anyhow::Result<Cost> {
     let name = &selected.plugin.descriptor().name;
     let clip = &selected.sees(clip);
@@ -120,7 +121,7 @@ pub(crate) fn cost(selected: &Selected, clip: &Clip, runs: usize) -> anyhow::Res
         let started = spent();
         let report = easysight_native::diagnose(name, clip, &selected.config);
         native.push(spent() - started);
-        // What the plugin says of a test picture does not matter here, that it can be compared does.
+        // The report on a test picture does not matter. It must only exist, so that both runs can be compared.
         drop(report.with_context(|| format!("{name} is no standard plugin"))?);
         let said = outcome.result.map_or_else(|failure| failure.kind().to_owned(), |_| "a report".to_owned());
         cost = Some((outcome.fuel, outcome.bytes_handed_over, said));

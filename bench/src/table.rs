@@ -1,4 +1,4 @@
-//! Figures as people read them.
+//! The table of figures for people.
 
 use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
 
@@ -10,31 +10,31 @@ pub struct Row {
     peer: Option<f64>,
     unit: &'static str,
     mark: f64,
-    /// More is better.
+    /// True if a higher value is better.
     at_least: bool,
 }
 
 impl Row {
-    /// Held against a mark in its own unit.
+    /// Makes a figure that should not exceed a mark in the same unit.
     #[must_use]
     pub fn against_mark(what: &str, measured: f64, unit: &'static str, mark: f64) -> Self {
         Self { what: what.to_owned(), measured, peer: None, unit, mark, at_least: false }
     }
 
-    /// Held against a mark in its own unit that it should reach.
+    /// Makes a figure that should reach a mark in the same unit.
     #[must_use]
     pub fn at_least(what: &str, measured: f64, unit: &'static str, mark: f64) -> Self {
         Self { what: what.to_owned(), measured, peer: None, unit, mark, at_least: true }
     }
 
-    /// Held against a peer that was measured in the same run; the mark is the ratio.
+    /// Makes a figure that is compared with a peer, measured in the same run. The mark is the highest ratio.
     #[must_use]
     pub fn ratio(what: &str, measured: f64, peer: f64, unit: &'static str, mark: f64) -> Self {
         Self { what: what.to_owned(), measured, peer: Some(peer), unit, mark, at_least: false }
     }
 }
 
-/// All figures.
+/// Renders all figures as a table.
 #[must_use]
 pub fn render(rows: &[Row]) -> Table {
     let mut table = Table::new();

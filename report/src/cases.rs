@@ -1,5 +1,5 @@
-//! Makes the cases of a set of healthy clips, side by side, and keeps them: what was made of the same
-//! bytes by the same recipe is there already.
+//! Makes the cases of a set of healthy clips in parallel, and keeps them. A case that was made before from the
+//! same bytes by the same recipe is not made again.
 
 mod piece;
 
@@ -25,54 +25,55 @@ use crate::{
     set::Set,
 };
 
-/// A healthy clip or still, and whose it is.
+/// A healthy clip or still picture, and its camera.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Clip {
-    /// Name of the camera, by which it belongs to a set.
+    /// The name of the camera. It determines the set.
     pub camera: String,
-    /// Where it is.
+    /// The file.
     pub file: PathBuf,
 }
 
-/// Goes into the name of what is made. To be raised when an effect is changed.
+/// The version of the effects, which is a part of the name of each case. Increase it if an effect changes.
 const GENERATION: u32 = 3;
 
-/// After so many cases the manifest is written before its time.
+/// After each such number of cases a preliminary manifest is written.
 const EARLY: usize = 25;
 
 /// What to make.
 #[derive(Debug, Clone)]
 pub struct Order {
-    /// Healthy clips and stills.
+    /// The healthy clips and still pictures.
     pub clips: Vec<Clip>,
-    /// Whether to render scenes too.
+    /// True if scenes are rendered too.
     pub scenes: bool,
-    /// Where the cases go.
+    /// The directory of the cases.
     pub dir: PathBuf,
-    /// Kinds to make; all where empty.
+    /// The kinds to make. All if empty.
     pub kinds: Vec<String>,
-    /// Makers of faults; all where empty.
+    /// The makers of faults. All if empty.
     pub makers: Vec<String>,
-    /// Severities of faults to make; all where empty.
+    /// The severities of faults to make. All if empty.
     pub severities: Vec<String>,
-    /// Sets whose cases are made. A case whose camera and maker are of two sets is never made.
+    /// The sets whose cases are made. A case whose camera and maker belong to different sets is never made.
     pub sets: Vec<Set>,
-    /// How many clips of a set each recipe but the healthy one is made of, in turn; all where there is none.
+    /// The number of clips of a set from which each recipe, except the healthy one, is made. The clips are chosen
+    /// in turn. None means all clips.
     pub clips_each: Option<usize>,
-    /// Whether each case gets healthy looks before it, for a memory.
+    /// True if each case gets earlier healthy checks, for plugins with baselines.
     pub past: bool,
-    /// Seconds of each clip.
+    /// The length of each clip in seconds.
     pub seconds: f32,
-    /// Where numbers that look random begin.
+    /// The seed of the random numbers.
     pub seed: u64,
-    /// How many to make at a time.
+    /// The number of cases that are made at the same time.
     pub jobs: usize,
 }
 
-/// A healthy clip that is known.
+/// A healthy clip with its properties.
 #[derive(Debug)]
 struct Origin {
-    /// The camera, and what tells its clips apart.
+    /// The camera, and the unique name of the clip.
     camera: String,
     name: String,
     file: PathBuf,
@@ -80,16 +81,16 @@ struct Origin {
     facts: Facts,
 }
 
-/// Makes what is not there yet, and the manifest. `tell` hears of each case.
+/// Makes all cases that do not exist yet, and the manifest. Calls `tell` for each case.
 ///
 /// # Errors
 ///
-/// Where a clip cannot be read or a case cannot be made.
+/// Returns an error if a clip cannot be read or a case cannot be made.
 pub fn make(order: &Order, tell: &(dyn Fn(usize, usize, &str) + Sync)) -> anyhow::Result<Manifest> {
     fs::create_dir_all(&order.dir).with_context(|| order.dir.display().to_string())?;
     let origins = origins(order)?;
     let mut recipes = catalogue::all();
-    // What is most telling comes first, for whoever looks early.
+    // The most informative cases are made first, for people who read the preliminary manifest.
     recipes.sort_by_key(|recipe| match (recipe.role, recipe.severity) {
         (Role::Healthy, _) => 0,
         (Role::Confounder, _) => 1,
@@ -108,7 +109,7 @@ pub fn make(order: &Order, tell: &(dyn Fn(usize, usize, &str) + Sync)) -> anyhow
         let set = Set::of_case(&piece.origin.camera, &piece.recipe.maker);
         set.is_some_and(|set| order.sets.contains(&set))
     };
-    // Recipe by recipe: whoever looks early finds every clip.
+    // All clips of one recipe are made before the next recipe, so that a preliminary manifest contains every clip.
     let pieces: Vec<Piece<'_>> = recipes
         .iter()
         .filter(wanted)
@@ -129,7 +130,7 @@ pub fn make(order: &Order, tell: &(dyn Fn(usize, usize, &str) + Sync)) -> anyhow
                 Ok(case) => {
                     tell(done.0.len() + 1, pieces.len(), &case.title());
                     done.0.push((number, case));
-                    // Whoever cannot wait may judge what is there.
+                    // The preliminary manifest lets people judge the cases that exist already.
                     if done.0.len() % EARLY == 0 && early(&done.0).write(&order.dir).is_err() {
                         tell(done.0.len(), pieces.len(), "the manifest cannot be written yet");
                     }
@@ -155,7 +156,8 @@ pub fn make(order: &Order, tell: &(dyn Fn(usize, usize, &str) + Sync)) -> anyhow
     Ok(manifest)
 }
 
-/// So many pieces of each set, other ones for each recipe; all of what is healthy.
+/// Returns this number of pieces of each set, different ones for each recipe. Returns all pieces of healthy
+/// recipes.
 fn some_of(pieces: Vec<Piece<'_>>, each: Option<usize>, turn: usize) -> Vec<Piece<'_>> {
     let Some(each) = each else { return pieces };
     let mut by_set: BTreeMap<Set, Vec<Piece<'_>>> = BTreeMap::new();
@@ -173,14 +175,14 @@ fn some_of(pieces: Vec<Piece<'_>>, each: Option<usize>, turn: usize) -> Vec<Piec
     some.collect()
 }
 
-/// The manifest of what is made so far, in the order of the catalogue.
+/// Returns the manifest of the cases that exist so far, in the order of the catalogue.
 fn early(cases: &[(usize, Case)]) -> Manifest {
     let mut cases = cases.to_vec();
     cases.sort_by_key(|(number, _)| *number);
     Manifest { cases: cases.into_iter().map(|(_, case)| case).collect() }
 }
 
-/// The healthy clips that were given, and rendered ones.
+/// Returns the given healthy clips, and the rendered ones.
 fn origins(order: &Order) -> anyhow::Result<Vec<Origin>> {
     let mut clips = order.clips.clone();
     if order.scenes {
@@ -214,7 +216,7 @@ fn origins(order: &Order) -> anyhow::Result<Vec<Origin>> {
     clips.into_iter().map(origin).collect()
 }
 
-/// A short name of some words and what makes them what they are.
+/// Returns a short hash of some words and the version of the effects.
 fn key(words: &[&str]) -> String {
     let mut hasher = blake3::Hasher::new();
     for word in words.iter().copied().chain([GENERATION.to_string().as_str()]) {

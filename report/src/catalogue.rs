@@ -1,4 +1,5 @@
-//! Everything that is made of one healthy clip, and what the diagnoses have to say of it.
+//! All recipes of cases that are made from one healthy clip, with the findings that the diagnoses must and may
+//! report.
 
 mod air;
 mod boards;
@@ -26,42 +27,43 @@ use crate::{
     manifest::{Role, Severity},
 };
 
-/// Severities in the order of a recipe's steps.
+/// The severities, in the order of a recipe's steps.
 const SEVERITIES: [Severity; 3] = [Severity::Mild, Severity::Middle, Severity::Strong];
 
-/// An encoder before the last one: a camera's, where a recorder encodes again, or that of a smaller stream.
+/// An encoder before the last one: the encoder of a camera whose stream a recorder encodes again, or the encoder
+/// of a smaller stream.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Via {
-    /// How it encodes.
+    /// The options of the encoder.
     pub encoding: Encoding,
-    /// Width and height of its stream beside the clip's.
+    /// The width and height of its stream, as a share of the clip's.
     pub share: f32,
-    /// How ffmpeg makes it larger again.
+    /// The scaler that ffmpeg uses to enlarge the stream again.
     pub scaler: &'static str,
 }
 
-/// What has to be said of a kind of fault.
+/// What must and may be found for a kind of fault.
 #[derive(Clone, Copy)]
 struct Told {
     kind: &'static str,
-    /// Each must find it; of a kind any is right.
+    /// Diagnoses that must find the fault. For the kind of fault, any of them is right.
     must: &'static [&'static str],
     may: &'static [&'static str],
 }
 
 impl Told {
-    /// One recipe a severity.
+    /// Makes one recipe for each severity.
     fn graded(self, variant: &str, steps: [Vec<Step>; 3]) -> Vec<Recipe> {
         let pairs = SEVERITIES.into_iter().zip(steps);
         pairs.map(|(severity, steps)| self.one(variant, severity, steps)).collect()
     }
 
-    /// One physics in three strengths.
+    /// Makes recipes of one physics in three strengths.
     fn by(self, maker: &str, strengths: [impl Physics + 'static; 3]) -> Vec<Recipe> {
         self.graded(maker, strengths.map(|physics| vec![Step::of(physics)]))
     }
 
-    /// Of the maker that the variant is named for.
+    /// Makes one recipe. The maker has the same name as the variant.
     fn one(self, variant: &str, severity: Severity, steps: Vec<Step>) -> Recipe {
         let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
         Recipe {
@@ -74,43 +76,43 @@ impl Told {
     }
 }
 
-/// How to make one case.
+/// A recipe for one case.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Recipe {
-    /// What it is there for.
+    /// The purpose of the case.
     pub role: Role,
-    /// What is done.
+    /// The kind of change.
     pub kind: String,
-    /// Which of several ways of doing it.
+    /// The variant of this kind.
     pub variant: String,
-    /// Who made the fault: a name for one physics, by which it belongs to a set. Empty where there is no
-    /// fault.
+    /// The maker of the fault: a name for one physics. It determines the set. Empty if there is no fault.
     pub maker: String,
-    /// How much of it.
+    /// The severity of the fault.
     pub severity: Option<Severity>,
-    /// What is done to the frames, in this order.
+    /// The changes to the frames, in this order.
     pub steps: Vec<Step>,
-    /// Width that the clip is scaled to before; its own where none.
+    /// The width to which the clip is scaled first. None keeps the clip's own width.
     pub width: Option<usize>,
-    /// Frames a second that are kept; all where none.
+    /// The frames per second that are kept. None keeps all frames.
     pub rate: Option<u32>,
-    /// What it went through before it was encoded for the last time.
+    /// The encoding before the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub via: Option<Via>,
-    /// How it is encoded.
+    /// The last encoding.
     pub encoding: Encoding,
-    /// What happens to the encoded stream.
+    /// The damage to the encoded stream.
     pub damage: Option<Damage>,
-    /// The decoder's picture of the damaged stream is encoded once more: damage without evidence.
+    /// True if the decoded picture of the damaged stream is encoded again: the damage is visible, but the stream
+    /// is valid.
     pub recorded: bool,
-    /// Diagnoses that must find something.
+    /// Diagnoses that must find a fault.
     pub must: Vec<String>,
-    /// Diagnoses that may find something too.
+    /// Diagnoses that may also find a fault.
     pub may: Vec<String>,
-    /// What healthy clips of the same camera are made by, where they are not made as the healthy case is.
+    /// The steps of earlier healthy clips of the same camera. None if they are made like the healthy case.
     pub before: Option<Vec<Step>>,
-    /// Which of the camera's earlier checks it is; none for the case itself. A camera never sends the
-    /// same clip twice: at each check other things pass, and the sensor's noise is another.
+    /// The number of the camera's earlier check. None for the case itself. A camera never sends the same clip
+    /// twice: at each check other objects pass, and the sensor's noise differs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub take: Option<u8>,
 }
@@ -137,7 +139,7 @@ impl Recipe {
         }
     }
 
-    /// Whether nothing moves in it, from its first frame on.
+    /// True if nothing moves, from the first frame on.
     #[must_use]
     pub fn is_motionless(&self) -> bool {
         self.steps.iter().any(Step::is_motionless)
@@ -149,14 +151,14 @@ impl Recipe {
     }
 }
 
-/// A clip as it came.
+/// Returns the recipe of an unchanged clip.
 #[must_use]
 pub fn healthy() -> Recipe {
     Recipe::new(Role::Healthy, "healthy", "", Vec::new())
 }
 
-/// What the light and the weather were at an earlier look at a camera: as it is, a cloud, rain, sun, warm
-/// evening, night with its noise, headlights, and as it is once more.
+/// Returns the light and weather of an earlier check of a camera: unchanged, cloud, rain, sun, warm evening, night
+/// with noise, headlights, and unchanged again.
 #[must_use]
 pub fn light_of_take(take: u8) -> Vec<Step> {
     match take {
@@ -170,7 +172,7 @@ pub fn light_of_take(take: u8) -> Vec<Step> {
     }
 }
 
-/// All recipes.
+/// Returns all recipes.
 #[must_use]
 pub fn all() -> Vec<Recipe> {
     let mut recipes = vec![healthy()];
@@ -178,7 +180,7 @@ pub fn all() -> Vec<Recipe> {
     recipes.extend([air::all(), glass::all(), covers::all(), sensors::all()].concat());
     recipes.extend([streams::all(), times::all(), boards::all()].concat());
     recipes.extend(confounders::all());
-    // Cameras send streams with and without B frames: every third has them.
+    // Cameras send streams with and without B-frames: every third recipe has them.
     for recipe in recipes.iter_mut().skip(1).step_by(3) {
         if recipe.encoding == Encoding::h264(20, 0) {
             recipe.encoding = Encoding::h264(20, 2);

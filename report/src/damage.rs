@@ -1,5 +1,5 @@
-//! Damage to an H.264 stream: what a bad network, a full buffer or a failing disk does to the bytes
-//! between encoder and decoder.
+//! Damage to an H.264 stream: changes to the bytes between encoder and decoder, as a bad network, a full buffer or
+//! a failing disk causes.
 
 mod transport;
 
@@ -7,65 +7,67 @@ use serde::{Deserialize, Serialize};
 
 use crate::{frame::Plane, random::Random};
 
-/// How a stream is damaged; shares are of the slices of pictures that are predicted unless said otherwise.
+/// How a stream is damaged. Shares refer to the slices of predicted pictures unless stated otherwise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Damage {
-    /// Some bytes within slices have other values.
+    /// Some bytes within slices are changed.
     Flip {
-        /// Share of the slices.
+        /// The share of the slices.
         share: f32,
     },
-    /// The rest of a slice is zero.
+    /// The rest of a slice is overwritten.
     Zero {
-        /// Share of the slices.
+        /// The share of the slices.
         share: f32,
     },
     /// Slices are missing.
     Drop {
-        /// Share of the slices.
+        /// The share of the slices.
         share: f32,
     },
-    /// Packets of 1,400 bytes, as RTP cuts units into, are missing; the receiver joins what is left.
+    /// Packets of 1,400 bytes, into which RTP divides units, are missing. The receiver joins the remaining
+    /// packets.
     Packets {
-        /// Of which and how many in a row.
+        /// The share of lost packets, and how many are lost in a row.
         loss: Loss,
     },
-    /// Whole pictures that others refer to are missing.
+    /// Whole pictures that other pictures refer to are missing.
     Pictures {
-        /// Share of the pictures.
+        /// The share of the pictures.
         share: f32,
     },
     /// Packets of a transport stream are missing.
     TsPackets {
-        /// Of which and how many in a row.
+        /// The share of lost packets, and how many are lost in a row.
         loss: Loss,
     },
     /// Bits in packets of a transport stream are wrong.
     TsBits {
-        /// Share of the packets that are hit.
+        /// The share of the packets with wrong bits.
         share: f32,
     },
     /// Bits of another codec's stream are wrong.
     Bits {
         /// ffmpeg's name of the stream's format.
         format: String,
-        /// Errors for each hundred bytes.
+        /// The number of errors per hundred bytes.
         share: f32,
     },
 }
 
-/// Loss as networks have it: how much, and how many in a row (Gilbert 1960: a good and a bad state).
+/// Packet loss as in networks: its share, and how many packets are lost in a row (Gilbert 1960: a good and a bad
+/// state).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Loss {
-    /// Share of the packets.
+    /// The share of lost packets.
     pub share: f32,
-    /// Mean length of a run that is lost.
+    /// The mean length of a run of lost packets.
     pub burst: f32,
 }
 
 impl Loss {
-    /// Whether the next packet is lost, by whether the last one was.
+    /// True if the next packet is lost. The probability depends on whether the last packet was lost.
     fn next(self, last: bool, random: &mut Random) -> bool {
         let leave = 1.0 / self.burst.max(1.0);
         let enter = leave * self.share / (1.0 - self.share).max(0.01);
@@ -73,11 +75,12 @@ impl Loss {
     }
 }
 
-/// Bytes of a slice's beginning that stay: with its header damaged, a decoder drops the slice unseen.
+/// The bytes at a slice's beginning that are not damaged. If its header is damaged, a decoder drops the slice
+/// without a visible fault.
 const HEADER: usize = 12;
 
-/// Damages an H.264 stream in Annex B form. The first keyframe and a quarter of a second after it
-/// stay, and the first slice after them is always hit: no clip comes out healthy by luck.
+/// Damages an H.264 stream in Annex B form. The first keyframe and a quarter of a second after it are not damaged.
+/// The first slice after them is always damaged, so that no clip stays healthy by chance.
 #[must_use]
 pub fn damage(stream: &[u8], damage: &Damage, mut random: Random) -> Vec<u8> {
     match damage {
@@ -91,7 +94,7 @@ pub fn damage(stream: &[u8], damage: &Damage, mut random: Random) -> Vec<u8> {
     let mut damaged = Vec::with_capacity(stream.len());
     let mut predicted = 0_usize;
     for unit in units(stream) {
-        // One byte of type behind the start code; 1 is a slice of a picture that is predicted.
+        // One byte of type follows the start code. Type 1 is a slice of a predicted picture.
         let is_slice = unit.payload.first().is_some_and(|byte| byte & 0x1f == 1);
         predicted += usize::from(is_slice);
         let chosen = predicted == SPARED + 1 || random.unit() < damage.share();
@@ -109,7 +112,7 @@ pub fn damage(stream: &[u8], damage: &Damage, mut random: Random) -> Vec<u8> {
         match damage {
             Damage::Zero { .. } => {
                 let begin = start + random.below(within / 2);
-                // Ones: a run of zeros would look like the next unit's start.
+                // Ones, because a run of zeros would look like the start of the next unit.
                 bytes.iter_mut().skip(begin).for_each(|byte| *byte = 0xff);
             }
             _ => {
@@ -117,7 +120,7 @@ pub fn damage(stream: &[u8], damage: &Damage, mut random: Random) -> Vec<u8> {
                     let place = start + random.below(within);
                     if let Some(byte) = bytes.get_mut(place) {
                         *byte ^= 1 << random.below(8);
-                        // Neither may a start code arise.
+                        // This bit prevents a start code.
                         *byte |= 0x10;
                     }
                 }
@@ -128,7 +131,7 @@ pub fn damage(stream: &[u8], damage: &Damage, mut random: Random) -> Vec<u8> {
     damaged
 }
 
-/// Slices that stay whole at the beginning.
+/// The number of slices at the beginning that are not damaged.
 const SPARED: usize = 16;
 
 impl Damage {
@@ -144,7 +147,7 @@ impl Damage {
         }
     }
 
-    /// Twice as much, as far as there is anything.
+    /// Returns twice as much damage, limited by what exists.
     #[must_use]
     pub fn doubled(&self) -> Self {
         let share = (2.0 * self.share()).min(1.0);
@@ -161,7 +164,7 @@ impl Damage {
         doubled
     }
 
-    /// ffmpeg's name of the format that is damaged.
+    /// Returns ffmpeg's name of the damaged format.
     #[must_use]
     pub fn format(&self) -> &str {
         match self {
@@ -172,10 +175,10 @@ impl Damage {
     }
 }
 
-/// Bytes that a packet of RTP carries on a usual network.
+/// The bytes that an RTP packet carries on a usual network.
 const PACKET: usize = 1400;
 
-/// Joins what is left of units of predicted pictures after packets were lost.
+/// Loses packets of predicted pictures, and joins the remaining parts of each unit.
 fn packets(stream: &[u8], loss: Loss, mut random: Random) -> Vec<u8> {
     let mut left = Vec::with_capacity(stream.len());
     let (mut lost, mut seen) = (false, 0_usize);
@@ -187,7 +190,7 @@ fn packets(stream: &[u8], loss: Loss, mut random: Random) -> Vec<u8> {
             continue;
         }
         let start = unit.whole.len() - unit.payload.len();
-        // The head comes with the first packet; lost with it, the whole unit is.
+        // The first packet contains the header. If the first packet is lost, the whole unit is lost.
         for (number, packet) in unit.payload.chunks(PACKET).enumerate() {
             lost = loss.next(lost, &mut random) || (seen == SPARED / 4 + 1 && number > 0);
             if lost && number == 0 {
@@ -204,13 +207,13 @@ fn packets(stream: &[u8], loss: Loss, mut random: Random) -> Vec<u8> {
     left
 }
 
-/// Drops whole pictures that others refer to.
+/// Drops whole pictures that other pictures refer to.
 fn pictures(stream: &[u8], share: f32, mut random: Random) -> Vec<u8> {
     let mut left = Vec::with_capacity(stream.len());
     let (mut lost, mut seen) = (false, 0_usize);
     for unit in units(stream) {
         let kind = unit.payload.first().copied().unwrap_or(0);
-        // The first macroblock's number is coded as one bit where it is nought: a new picture.
+        // The number of the first macroblock is coded as a single bit if it is zero, which means a new picture.
         if kind & 0x1f == 1 && unit.payload.get(1).is_some_and(|byte| byte & 0x80 != 0) {
             seen += 1;
             lost = seen > SPARED / 2 && kind & 0x60 != 0 && (random.unit() < share || seen == SPARED / 2 + 1);
@@ -222,7 +225,7 @@ fn pictures(stream: &[u8], share: f32, mut random: Random) -> Vec<u8> {
     left
 }
 
-/// Wrong bits in any stream, but for its first eighth, where its heads are.
+/// Flips bits in any stream, except in its first eighth, which contains the headers.
 fn bits(stream: &[u8], share: f32, mut random: Random) -> Vec<u8> {
     let mut damaged = stream.to_vec();
     let begin = stream.len() / 8;
@@ -232,7 +235,8 @@ fn bits(stream: &[u8], share: f32, mut random: Random) -> Vec<u8> {
         let Some(around) = stream.get(place.saturating_sub(8)..(place + 8).min(stream.len())) else {
             continue;
         };
-        // Start codes and markers stay: what has none of them is not decoded at all, and shows nothing.
+        // Start codes and markers are not damaged: without them a stream is not decoded at all, and shows no
+        // fault.
         let is_head = around.windows(3).any(|window| window == [0, 0, 1]) || around.contains(&0xff);
         if let Some(byte) = damaged.get_mut(place).filter(|_| !is_head) {
             *byte ^= 1 << random.below(7);
@@ -241,13 +245,13 @@ fn bits(stream: &[u8], share: f32, mut random: Random) -> Vec<u8> {
     damaged
 }
 
-/// Side of a macroblock in samples.
+/// The side of a macroblock in samples.
 const BLOCK: usize = 16;
-/// Grey levels by which the samples of a block must differ on average to be seen; coding afresh changes
-/// them by less.
+/// The mean difference in grey levels from which a block counts as visibly changed. Encoding again changes samples
+/// by less.
 const SEEN: f32 = 12.0;
 
-/// Share of the macroblocks that differ plainly between two planes of one size.
+/// Returns the share of the macroblocks that differ visibly between two planes of the same size.
 #[must_use]
 pub fn changed_share(sound: &Plane, damaged: &Plane) -> f32 {
     let (width, height) = (sound.width(), sound.height());
@@ -265,13 +269,13 @@ pub fn changed_share(sound: &Plane, damaged: &Plane) -> f32 {
     changed as f32 / sums.len().max(1) as f32
 }
 
-/// A unit with and without its start code.
+/// A unit, with and without its start code.
 struct Unit<'a> {
     whole: &'a [u8],
     payload: &'a [u8],
 }
 
-/// The units of a stream; what precedes the first start code is lost.
+/// Returns the units of a stream. Bytes before the first start code are dropped.
 fn units(stream: &[u8]) -> Vec<Unit<'_>> {
     let mut starts: Vec<usize> =
         stream.windows(3).enumerate().filter(|(_, window)| *window == [0, 0, 1]).map(|(at, _)| at).collect();

@@ -1,5 +1,4 @@
-//! The report for people: Markdown, a page of HTML that needs no other file, and a summary for the
-//! terminal.
+//! The report for people: Markdown, an HTML page that needs no other file, and a summary for the terminal.
 
 mod cameras;
 mod html;
@@ -26,26 +25,26 @@ use crate::{
     verdict::Verdict,
 };
 
-/// Mistakes of a diagnosis that are shown with a picture.
+/// The number of mistakes of a diagnosis that are shown with a picture.
 const SHOWN: usize = 6;
-/// Mistakes of a diagnosis that are listed at all.
+/// The number of mistakes of a diagnosis that are listed.
 const LISTED: usize = 40;
 
-/// What is told of one way of looking.
+/// The results of one pass, which checks all cases in one way.
 #[derive(Debug)]
 pub struct Told {
-    /// The way.
+    /// How the cameras are checked.
     pub look: Look,
-    /// What was counted, by set.
+    /// The figures of each set.
     pub figures: Vec<InSet<Figures>>,
-    /// What was said of cases of these sets.
+    /// The verdicts on cases of these sets.
     pub verdicts: Vec<Verdict>,
-    /// The sets whose pictures may be shown: of the lock box nobody sees more than figures.
+    /// The sets whose pictures may be shown. Of the lock box, only figures are shown.
     pub shown: Vec<Set>,
 }
 
 impl Told {
-    /// Over its tables.
+    /// Returns the title of the tables.
     #[must_use]
     pub fn title(&self, language: Language) -> String {
         let words = match self.look {
@@ -59,7 +58,7 @@ impl Told {
         language.of(words.0, words.1).to_owned()
     }
 
-    /// Diagnoses that made mistakes in what may be shown, with the row of one set.
+    /// Returns the diagnoses of the sets that may be shown, each with the row of one set.
     fn rows(&self) -> Vec<&Row> {
         let shown = self.figures.iter().filter(|figures| self.shown.contains(&figures.named().0));
         let mut rows: BTreeMap<&str, &Row> = BTreeMap::new();
@@ -70,12 +69,12 @@ impl Told {
     }
 }
 
-/// Writes the report into a directory: `accuracy.md`, `accuracy.html`, the same in Chinese,
-/// `verdicts.jsonl` and pictures. `note` stands above all, as that the lock box was opened.
+/// Writes the report into a directory: `accuracy.md`, `accuracy.html`, the same in Chinese, `verdicts.jsonl` and
+/// pictures. `note` is placed at the top, for example to state that the lock box was opened.
 ///
 /// # Errors
 ///
-/// Where the directory cannot be written to.
+/// Returns an error if the directory cannot be written.
 pub fn write(
     dir: &Path,
     cases: &Path,
@@ -95,7 +94,7 @@ pub fn write(
                 if pictures.contains_key(&wrong.file) {
                     continue;
                 }
-                // A clip without a picture has none to show.
+                // Some clips have no picture that can be shown.
                 if let Ok(jpeg) = pictures::thumbnail(&cases.join(&wrong.file)) {
                     fs::write(pictures_dir.join(picture_name(&wrong.file)), &jpeg)?;
                     pictures.insert(wrong.file.clone(), jpeg);
@@ -118,7 +117,7 @@ pub fn write(
     Ok(())
 }
 
-/// The name of a case's picture in the directory of pictures.
+/// Returns the name of a case's picture in the directory of pictures.
 fn picture_name(file: &str) -> String {
     format!("{}.jpg", file.replace(['/', '.'], "_"))
 }

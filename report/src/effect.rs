@@ -1,5 +1,5 @@
-//! What is done to the frames of a healthy clip, one after the other. One file has one kind of physics;
-//! which fault of which strength is made by it stands in the catalogue.
+//! Effects: changes to the frames of a healthy clip, one after the other. Each file has one kind of physics. The
+//! catalogue lists which fault of which strength uses which physics.
 
 pub(crate) mod aperture;
 pub(crate) mod balance;
@@ -35,22 +35,22 @@ use serde::{Serialize, Serializer};
 
 use crate::{frame::Frame, random::Random};
 
-/// When a frame is shown.
+/// The time at which a frame is shown.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Moment {
-    /// How many frames came before.
+    /// The number of frames before this one.
     pub index: usize,
-    /// Seconds since the first.
+    /// Seconds since the first frame.
     pub seconds: f32,
 }
 
-/// Changes frames in the order in which they are shown.
+/// Changes frames, in the order in which they are shown.
 pub trait Effect {
-    /// Changes one frame; it may get another size, the same for all frames.
+    /// Changes one frame. The frame may get another size, which must be the same for all frames.
     fn apply(&mut self, frame: &mut Frame, moment: Moment);
 }
 
-/// A function that changes frames, as an effect.
+/// Makes an effect of a function that changes frames.
 struct Drawn<F>(F);
 
 impl<F: FnMut(&mut Frame, Moment)> Effect for Drawn<F> {
@@ -59,41 +59,41 @@ impl<F: FnMut(&mut Frame, Moment)> Effect for Drawn<F> {
     }
 }
 
-/// An effect of a function.
+/// Makes an effect of a function.
 fn drawn(change: impl FnMut(&mut Frame, Moment) + 'static) -> Box<dyn Effect> {
     Box::new(Drawn(change))
 }
 
-/// What is done to a clip, with its strength. Lengths are in samples of a picture 640 wide unless said
-/// otherwise, grey values in the full range of 0 to 255.
+/// A kind of change to a clip, with its strength. Lengths are in samples of a picture 640 samples wide unless
+/// stated otherwise. Grey values have the full range of 0 to 255.
 pub trait Physics: fmt::Debug + Send + Sync {
-    /// Makes it ready for one clip.
+    /// Makes the effect for one clip.
     fn effect(&self, random: Random) -> Box<dyn Effect>;
 
-    /// Whether nothing moves any more, from the first frame on.
+    /// True if nothing moves any more, from the first frame on.
     fn is_motionless(&self) -> bool {
         false
     }
 }
 
-/// One thing that is done to a clip. Two are the same where their physics and its numbers are.
+/// One change to a clip. Two steps are equal if their physics and its numbers are equal.
 #[derive(Clone)]
 pub struct Step(Arc<dyn Physics>);
 
 impl Step {
-    /// Of a physics.
+    /// Makes a step of a physics.
     #[must_use]
     pub fn of(physics: impl Physics + 'static) -> Self {
         Self(Arc::new(physics))
     }
 
-    /// Makes the step ready for one clip.
+    /// Makes the effect for one clip.
     #[must_use]
     pub fn effect(&self, random: Random) -> Box<dyn Effect> {
         self.0.effect(random)
     }
 
-    /// Whether nothing moves any more, from the first frame on.
+    /// True if nothing moves any more, from the first frame on.
     #[must_use]
     pub fn is_motionless(&self) -> bool {
         self.0.is_motionless()

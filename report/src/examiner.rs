@@ -1,4 +1,4 @@
-//! Runs the plugins on cases as every worker does: captured by ffmpeg, judged in the sandbox.
+//! Runs the plugins on cases as every worker does: ffmpeg captures, and the sandbox judges.
 
 use std::{
     collections::BTreeMap,
@@ -25,36 +25,36 @@ use crate::{
     verdict::{Answer, Verdict},
 };
 
-/// How a camera is looked at.
+/// How a camera is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Look {
-    /// A clip of a camera that is seen for the first time. Cases that only show beside how it was before are
-    /// left out.
+    /// A clip of a camera that is checked for the first time. Cases that show only in comparison with earlier
+    /// checks are left out.
     First,
-    /// One picture of a clip, as JPEG, of a camera that is seen for the first time. Cases that no single
+    /// One picture of a clip, as JPEG, of a camera that is checked for the first time. Cases that no single
     /// picture shows are left out.
     Picture,
-    /// A clip of a camera that was seen healthy before, over changing light. Cases without healthy looks at
-    /// the same view are left out.
+    /// A clip of a camera with earlier healthy checks in changing light. Cases without healthy checks of the same
+    /// view are left out.
     Remembered,
-    /// The same of a camera whose checks may end after a second where that shows nothing amiss.
+    /// Like `Remembered`, but a check may end after one second if this second shows no fault.
     Short,
 }
 
-/// Short looks on end, more than there are of any camera here.
+/// The number of short checks in a row. It is more than any camera has here.
 const SHORT_LOOKS: u32 = 1_000;
-/// Diagnoses of what no single picture shows.
+/// Diagnoses of faults that no single picture shows.
 const OVER_TIME: [&str; 6] = ["freeze", "shake", "clock", "scene_change", "flower_screen", "stream"];
-/// Kinds that only show beside how it was before: nobody can tell at first sight.
+/// Kinds that show only in comparison with earlier checks, so a first check cannot find them.
 const BESIDE: [&str; 2] = ["moved", "clock"];
-/// Kinds whose fault begins within the clip, or has nothing that a single picture shows.
+/// Kinds whose fault begins within the clip, or which no single picture shows.
 const LATER: [&str; 3] = ["covering", "half_way", "video_loss"];
 
 impl Look {
-    /// All.
+    /// All ways to check a camera.
     pub const ALL: [Self; 4] = [Self::First, Self::Picture, Self::Remembered, Self::Short];
 
-    /// The word of the command line.
+    /// Returns the name on the command line.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -65,7 +65,7 @@ impl Look {
         }
     }
 
-    /// Whether a case can be judged so.
+    /// True if a case can be judged in this way.
     #[must_use]
     pub fn suits(self, case: &Case) -> bool {
         let over_time = |id: &String| OVER_TIME.contains(&id.as_str());
@@ -81,27 +81,27 @@ impl Look {
     }
 }
 
-/// The plugins of a directory, ready to judge.
+/// The plugins of a directory, loaded.
 #[derive(Debug)]
 pub struct Examiner {
     plan: Plan,
-    /// What was learned of healthy clips, by their files.
+    /// The baselines learned from healthy clips, by the files of the clips.
     learned: Mutex<BTreeMap<Vec<String>, Baselines>>,
     diagnoses: Vec<String>,
     capturer: Capturer,
     runtime: tokio::runtime::Runtime,
-    /// Short looks that were enough.
+    /// The number of short checks that were enough.
     short: AtomicUsize,
-    /// Those that went on.
+    /// The number of short checks that were continued as full checks.
     gone_on: AtomicUsize,
 }
 
 impl Examiner {
-    /// Loads the plugins of a directory; `diagnoses` that are asked for, all where empty.
+    /// Loads the plugins of a directory. `diagnoses` are the requested diagnoses; all if empty.
     ///
     /// # Errors
     ///
-    /// Where a plugin cannot be used or a diagnosis is not at hand.
+    /// Returns an error if a plugin cannot be used or a diagnosis is not available.
     pub fn new(plugins_dir: &Path, cache_dir: &Path, diagnoses: &[String]) -> anyhow::Result<Self> {
         let config = SandboxConfig { cache_dir: Some(cache_dir.to_owned()), ..SandboxConfig::default() };
         let sandbox = Sandbox::new(config)?;
@@ -121,17 +121,17 @@ impl Examiner {
         Ok(Self { plan, learned, diagnoses, capturer, runtime, short, gone_on })
     }
 
-    /// The diagnoses that answer.
+    /// Returns the diagnoses that are run.
     #[must_use]
     pub fn diagnoses(&self) -> &[String] {
         &self.diagnoses
     }
 
-    /// Judges the cases that suit the look, so many at a time. `tell` hears how many are done.
+    /// Judges the cases that suit `look`, `jobs` at a time. Calls `tell` with the number of finished cases.
     ///
     /// # Errors
     ///
-    /// Where a case is not there, or ffmpeg is not.
+    /// Returns an error if a case or ffmpeg is missing.
     pub fn examine(
         &self,
         dir: &Path,
@@ -145,11 +145,11 @@ impl Examiner {
         Ok(judged.into_iter().flatten().collect())
     }
 
-    /// What the plugins find in a file, with what they know of the camera, and the marked picture of it.
+    /// Returns the findings for a file, made with the baselines of its camera, and the marked picture.
     ///
     /// # Errors
     ///
-    /// Where something else than the file is wrong.
+    /// Returns an error if something other than the file is wrong.
     pub fn look_at(&self, file: &Path, known: &Baselines) -> anyhow::Result<Seen> {
         let captured = self.capture(file);
         let examination = judge_with(&self.plan, &captured, known);
@@ -166,7 +166,7 @@ impl Examiner {
         self.runtime.block_on(capture(&self.capturer, &self.plan, &Source::from(file)))
     }
 
-    /// What the plugins remember after they saw healthy clips, one after the other.
+    /// Returns the plugins' baselines after healthy clips were judged, one after the other.
     fn learn(&self, dir: &Path, past: &[String]) -> Baselines {
         if let Some(known) = self.learned.lock().ok().and_then(|learned| learned.get(past).cloned()) {
             return known;
@@ -185,7 +185,7 @@ impl Examiner {
         known
     }
 
-    /// A short look at a clip; none where it is not enough.
+    /// Makes a short check of a clip. None if short checks are not possible.
     fn short_look(&self, clip: &Path, known: &Baselines) -> Option<Examination> {
         let looks = Looks::new(SHORT_LOOKS, &self.plan, known);
         let part = looks.part(&self.plan)?;
@@ -203,7 +203,7 @@ impl Examiner {
         Some(examination)
     }
 
-    /// How many short looks were enough, and how many went on.
+    /// Returns how many short checks were enough, and how many were continued as full checks.
     #[must_use]
     pub fn short_looks(&self) -> (usize, usize) {
         (self.short.load(Ordering::Relaxed), self.gone_on.load(Ordering::Relaxed))
@@ -226,13 +226,13 @@ impl Examiner {
         }
         let findings = &examination.findings;
         let missing = |id: &&String| findings.iter().all(|finding| finding.diagnosis != **id);
-        // Without a picture there is one finding, and nobody else saw anything.
+        // Without a picture there is only one finding, and no other diagnosis has a result.
         let blind = self.diagnoses.iter().filter(missing);
         let blind = blind.map(|id| Verdict::blind(case, id, "there is no picture"));
         let mut verdicts: Vec<Verdict> =
             findings.iter().map(|finding| Verdict::of(case, finding)).chain(blind).collect();
         if verdicts.iter().all(|verdict| verdict.diagnosis != SIGNAL_LOSS) {
-            // No plugin looks for it: the host does, and has nothing to say where there is a picture.
+            // The host, not a plugin, diagnoses signal loss. It reports nothing if there is a picture.
             let seen = Verdict::blind(case, SIGNAL_LOSS, "there is a picture");
             verdicts.push(Verdict { answer: Answer::Normal, score: Some(100.0), ..seen });
         }
@@ -240,22 +240,22 @@ impl Examiner {
     }
 }
 
-/// What was found at one look.
+/// The result of one capture.
 #[derive(Debug, Clone)]
 pub struct Seen {
-    /// What each diagnosis says.
+    /// The findings of all diagnoses.
     pub findings: Vec<Finding>,
-    /// What plugins know from now on, beside what they knew.
+    /// The baselines that the plugins add to the known ones.
     pub learned: Baselines,
-    /// The picture that decided, with what was found marked; none where all is well.
+    /// The picture that decided, with the findings marked. None if all is normal.
     pub marked: Option<Vec<u8>>,
 }
 
-/// A frame of a clip as JPEG, beside the clip.
+/// Writes a frame of a clip as JPEG, beside the clip.
 fn single_picture(clip: &Path) -> anyhow::Result<PathBuf> {
     let jpeg = clip.with_extension("single.jpg");
     if !jpeg.exists() {
-        // Two may make the same at a time.
+        // Two threads may make the same file at the same time.
         let beside = jpeg.with_extension(format!("{:?}.tmp", std::thread::current().id()));
         fs::write(&beside, pictures::still(clip)?)?;
         fs::rename(&beside, &jpeg)?;
@@ -263,8 +263,7 @@ fn single_picture(clip: &Path) -> anyhow::Result<PathBuf> {
     Ok(jpeg)
 }
 
-/// Of a manifest's cases those of some kinds and, of faults, of some makers and severities; all where a
-/// list is empty.
+/// Selects the cases of some kinds and, for faults, of some makers and severities. An empty list selects all.
 #[must_use]
 pub fn chosen(manifest: Manifest, kinds: &[String], makers: &[String], severities: &[String]) -> Manifest {
     let any = |list: &[String], word: &str| list.is_empty() || list.iter().any(|one| one == word);
@@ -277,11 +276,11 @@ pub fn chosen(manifest: Manifest, kinds: &[String], makers: &[String], severitie
     Manifest { cases: manifest.cases.into_iter().filter(wanted).collect() }
 }
 
-/// Reads the manifest of cases, with what to do where there is none.
+/// Reads the manifest of cases. If there is no manifest, the error states what to do.
 ///
 /// # Errors
 ///
-/// Where there is no manifest.
+/// Returns an error if there is no manifest.
 pub fn cases_of(dir: &Path) -> anyhow::Result<Manifest> {
     Manifest::read(dir).context("make the cases first, with `cargo xtask report cases`")
 }

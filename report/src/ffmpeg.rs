@@ -1,4 +1,4 @@
-//! Clips in and out: ffmpeg decodes to raw frames and encodes them again.
+//! Decodes and encodes clips: ffmpeg decodes them to raw frames and encodes frames again.
 
 use std::{
     io::{BufWriter, Read, Write},
@@ -11,18 +11,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::frame::Frame;
 
-/// What is known of a clip before it is decoded.
+/// The properties of a clip before it is decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
-    /// Width in luma samples.
+    /// The width in luma samples.
     pub width: usize,
-    /// Height in luma samples.
+    /// The height in luma samples.
     pub height: usize,
-    /// Frames a second as a fraction, `30000/1001`.
+    /// The frames per second as a fraction, for example `30000/1001`.
     pub rate: String,
 }
 
-/// A fraction as a number.
+/// Converts a fraction to a number.
 #[must_use]
 pub fn rate_of(fraction: &str) -> Option<f32> {
     let (top, bottom) = fraction.split_once('/').unwrap_or((fraction, "1"));
@@ -31,21 +31,21 @@ pub fn rate_of(fraction: &str) -> Option<f32> {
     (rate.is_finite() && rate > 0.0).then_some(rate)
 }
 
-/// Whether a file is one picture.
+/// True if a file is a single picture.
 #[must_use]
 pub fn is_still(file: &Path) -> bool {
     let suffix = file.extension().map(|suffix| suffix.to_string_lossy().to_ascii_lowercase());
     suffix.is_some_and(|suffix| ["jpg", "jpeg", "png"].contains(&suffix.as_str()))
 }
 
-/// Frames a second of the clip that a still becomes.
+/// The frames per second of a clip that is made from a still picture.
 const STILL_RATE: &str = "10/1";
 
-/// Asks ffprobe.
+/// Returns the properties that ffprobe reports.
 ///
 /// # Errors
 ///
-/// Where there is no ffprobe, or no video in the file.
+/// Returns an error if ffprobe is missing, or the file has no video.
 pub fn probe(file: &Path) -> anyhow::Result<Facts> {
     #[derive(Deserialize)]
     struct Stream {
@@ -81,7 +81,7 @@ pub fn probe(file: &Path) -> anyhow::Result<Facts> {
         return Ok(Facts { width: stream.width, height: stream.height, rate: STILL_RATE.to_owned() });
     }
     let rate = match (told, counted) {
-        // Some files tell the rate of their time base: frames would be shown twice.
+        // Some files state the rate of their time base, with which frames would be shown twice.
         (told, Some(counted))
             if (1.0..=60.5).contains(&counted)
                 && !told.and_then(|told| rate_of(told)).is_some_and(|told| told < 1.1 * counted) =>
@@ -94,16 +94,16 @@ pub fn probe(file: &Path) -> anyhow::Result<Facts> {
     Ok(Facts { width: stream.width, height: stream.height, rate })
 }
 
-/// Which part of a clip is taken, and which way it goes.
+/// The part of a clip that is used, and its direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stretch {
-    /// Its beginning.
+    /// The beginning.
     Beginning,
-    /// Its end, from the last frame backwards: even of a short clip another succession of frames.
+    /// The end, from the last frame backwards. Even in a short clip this is another sequence of frames.
     EndBackwards,
 }
 
-/// Frames of a clip, one after the other.
+/// Reads the frames of a clip, one after the other.
 #[derive(Debug)]
 pub struct Decoder {
     child: Child,
@@ -112,12 +112,12 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// Opens a stretch of a file, so many seconds long at the most. The frames have exactly this size,
-    /// which must be even, and come at this rate.
+    /// Opens a part of a file, at most this many seconds long. The frames have exactly this size, which must be
+    /// even, and this rate.
     ///
     /// # Errors
     ///
-    /// Where ffmpeg does not start.
+    /// Returns an error if ffmpeg does not start.
     pub fn open(
         file: &Path,
         size: (usize, usize),
@@ -132,7 +132,7 @@ impl Decoder {
         if is_still(file) {
             ffmpeg.args(["-loop", "1"]);
         } else if stretch == Stretch::EndBackwards {
-            // Of a clip that is shorter all is taken.
+            // A shorter clip is used as a whole.
             ffmpeg.args(["-sseof", &format!("-{seconds}")]);
             filter += ",reverse";
         }
@@ -148,11 +148,11 @@ impl Decoder {
         Ok(Self { child, output, size })
     }
 
-    /// The next frame; none at the end.
+    /// Returns the next frame. None at the end.
     ///
     /// # Errors
     ///
-    /// Where the pipe breaks.
+    /// Returns an error if the pipe breaks.
     pub fn next_frame(&mut self) -> anyhow::Result<Option<Frame>> {
         let (width, height) = self.size;
         let wanted = Frame::bytes_of(width, height);
@@ -167,31 +167,31 @@ impl Decoder {
 
 impl Drop for Decoder {
     fn drop(&mut self) {
-        // That it is gone already is no failure.
+        // It is no error if the process has ended already.
         drop(self.child.kill());
         drop(self.child.wait());
     }
 }
 
-/// A part of a picture, in shares of it.
+/// A part of a picture, in shares of its size.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Part {
-    /// Of its width and of its height.
+    /// The share of the width and of the height.
     pub share: f32,
-    /// Where it begins from the left.
+    /// The left edge of the part.
     pub x: f32,
-    /// Where it begins from the top.
+    /// The top edge of the part.
     pub y: f32,
-    /// Whether left and right change places.
+    /// True if left and right are swapped.
     pub mirrored: bool,
 }
 
-/// A part of the picture that is shown so many seconds after the beginning, at an even size; none where the
+/// Returns a part of the picture that is shown this many seconds after the beginning, at an even size. None if the
 /// file is shorter.
 ///
 /// # Errors
 ///
-/// Where ffmpeg does not start.
+/// Returns an error if ffmpeg does not start.
 pub fn picture(file: &Path, seconds: f32, part: Part, size: (usize, usize)) -> anyhow::Result<Option<Frame>> {
     let Part { share, x, y, mirrored } = part;
     let mut filter = format!("crop=iw*{share}:ih*{share}:iw*{x}:ih*{y},scale={}:{}", size.0, size.1);
@@ -216,25 +216,25 @@ pub fn picture(file: &Path, seconds: f32, part: Part, size: (usize, usize)) -> a
 pub struct Encoding {
     /// ffmpeg's options of the encoder.
     pub options: Vec<String>,
-    /// Suffix of the file, which names the container.
+    /// The suffix of the file, which names the container.
     pub suffix: String,
 }
 
 impl Encoding {
-    /// Of options as on a command line.
+    /// Makes an encoding from options as on a command line.
     #[must_use]
     pub fn new(options: &str, suffix: &str) -> Self {
         Self { options: options.split_whitespace().map(str::to_owned).collect(), suffix: suffix.to_owned() }
     }
 
-    /// H.264 at this quality (less is better), with so many B frames in a row.
+    /// Makes an H.264 encoding of this quality (lower is better), with this number of B-frames in a row.
     #[must_use]
     pub fn h264(crf: u8, b_frames: u8) -> Self {
         Self::new(&format!("-c:v libx264 -preset veryfast -crf {crf} -bf {b_frames} -g 50"), "mp4")
     }
 }
 
-/// Takes frames and writes a file.
+/// Encodes frames into a file.
 #[derive(Debug)]
 pub struct Encoder {
     child: Child,
@@ -242,11 +242,11 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// Begins a file of frames of this size.
+    /// Creates a file of frames of this size.
     ///
     /// # Errors
     ///
-    /// Where ffmpeg does not start.
+    /// Returns an error if ffmpeg does not start.
     pub fn create(
         file: &Path,
         format: &str,
@@ -257,7 +257,7 @@ impl Encoder {
         let mut ffmpeg = Command::new("ffmpeg");
         ffmpeg.args(["-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "yuv420p", "-color_range", "tv"]);
         ffmpeg.args(["-s", &format!("{}x{}", size.0, size.1), "-r", rate, "-i", "-"]);
-        // One thread: the same bytes on every machine, and many clips are made side by side.
+        // One thread gives the same bytes on every machine. Many clips are made in parallel.
         ffmpeg
             .args(&encoding.options)
             .args(["-threads", "1", "-fflags", "+bitexact", "-f", format])
@@ -272,11 +272,11 @@ impl Encoder {
         Ok(Self { child, input: BufWriter::new(input) })
     }
 
-    /// Encodes one frame more.
+    /// Encodes one more frame.
     ///
     /// # Errors
     ///
-    /// Where ffmpeg gave up.
+    /// Returns an error if ffmpeg has ended.
     pub fn write(&mut self, frame: &Frame) -> anyhow::Result<()> {
         self.input.write_all(&frame.to_bytes()).context("ffmpeg takes no more frames")
     }
@@ -285,7 +285,7 @@ impl Encoder {
     ///
     /// # Errors
     ///
-    /// With what ffmpeg said.
+    /// Returns ffmpeg's message if it fails.
     pub fn finish(mut self) -> anyhow::Result<()> {
         self.input.flush()?;
         drop(self.input);
@@ -297,11 +297,11 @@ impl Encoder {
     }
 }
 
-/// Runs ffmpeg with these arguments to its end.
+/// Runs ffmpeg with these arguments until it ends.
 ///
 /// # Errors
 ///
-/// With what it said.
+/// Returns ffmpeg's message if it fails.
 pub fn convert(arguments: &[&str]) -> anyhow::Result<()> {
     let mut ffmpeg = Command::new("ffmpeg");
     ffmpeg.args(["-v", "error", "-y", "-nostdin"]).args(arguments).stdin(Stdio::null());

@@ -1,7 +1,6 @@
-//! Real footage: which pictures and clips of public repositories judge the diagnoses, what may be said
-//! of each, and how to get them again. The list is `report/footage/manifest.csv`; the pictures are not
-//! ours to publish, so whoever wants the figures rebuilds them from mirrors of their repositories. This
-//! module leaves the judging to others.
+//! Real footage: the pictures and clips of public repositories that the diagnoses are judged with, their labels,
+//! and how to get the files again. The list is `report/footage/manifest.csv`. This project may not publish the
+//! pictures, so users rebuild them from mirrors of their repositories. This module does not judge.
 
 pub mod manifest;
 pub mod mirror;

@@ -1,15 +1,15 @@
-//! Frames as the effects work on them: planar YUV 4:2:0, 8 bit, limited range.
+//! Frames as the effects process them: planar YUV 4:2:0, 8 bit, limited range.
 
 use anyhow::{Context, ensure};
 
-/// Black and white of luma, in limited range.
+/// Luma of black, in the limited range.
 pub const BLACK: u8 = 16;
-/// See [`BLACK`].
+/// Luma of white, in the limited range.
 pub const WHITE: u8 = 235;
 /// Chroma of grey.
 pub const GREY: u8 = 128;
 
-/// One plane of samples, rows without gaps.
+/// One plane of samples. Its rows have no gaps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plane {
     width: usize,
@@ -17,42 +17,42 @@ pub struct Plane {
 }
 
 impl Plane {
-    /// A plane of one value.
+    /// Makes a plane of one value.
     #[must_use]
     pub fn filled(width: usize, height: usize, value: u8) -> Self {
         Self { width, samples: vec![value; width * height] }
     }
 
-    /// Of samples, row by row.
+    /// Makes a plane of samples, row by row.
     #[must_use]
     pub const fn of(width: usize, samples: Vec<u8>) -> Self {
         Self { width, samples }
     }
 
-    /// Samples a row.
+    /// Returns the number of samples in a row.
     #[must_use]
     pub const fn width(&self) -> usize {
         self.width
     }
 
-    /// Rows.
+    /// Returns the number of rows.
     #[must_use]
     pub fn height(&self) -> usize {
         self.samples.len().checked_div(self.width).unwrap_or(0)
     }
 
-    /// All samples, row by row.
+    /// Returns all samples, row by row.
     #[must_use]
     pub fn samples(&self) -> &[u8] {
         &self.samples
     }
 
-    /// All samples, to be changed.
+    /// Returns all samples for changes, row by row.
     pub fn samples_mut(&mut self) -> &mut [u8] {
         &mut self.samples
     }
 
-    /// The sample at a place; beyond the border, that of the border.
+    /// Returns the sample at a place. Beyond the border, returns the nearest sample of the border.
     #[must_use]
     pub fn at(&self, x: i64, y: i64) -> u8 {
         let x = x.clamp(0, self.width as i64 - 1) as usize;
@@ -60,7 +60,7 @@ impl Plane {
         self.samples.get(y * self.width + x).copied().unwrap_or(0)
     }
 
-    /// The value between samples, by cubic (Catmull-Rom) interpolation.
+    /// Returns the value between samples, by cubic (Catmull-Rom) interpolation.
     #[must_use]
     pub fn between(&self, x: f32, y: f32) -> f32 {
         let (left, top) = (x.floor(), y.floor());
@@ -74,7 +74,7 @@ impl Plane {
         sum
     }
 
-    /// Replaces every sample by what is made of its column, its row and itself.
+    /// Replaces every sample by the result of `change`, which gets the column, the row and the sample.
     pub fn map(&mut self, mut change: impl FnMut(usize, usize, u8) -> u8) {
         let width = self.width.max(1);
         for (y, row) in self.samples.chunks_exact_mut(width).enumerate() {
@@ -84,14 +84,14 @@ impl Plane {
         }
     }
 
-    /// Replaces every sample by the table's entry for it.
+    /// Replaces every sample by its entry in the table.
     pub fn look_up(&mut self, table: &[u8; 256]) {
         for sample in &mut self.samples {
             *sample = table.get(usize::from(*sample)).copied().unwrap_or(*sample);
         }
     }
 
-    /// A part, as far as it lies within.
+    /// Returns the part that lies within the plane.
     #[must_use]
     pub fn cut(&self, left: usize, top: usize, width: usize, height: usize) -> Self {
         let rows = self.samples.chunks_exact(self.width.max(1)).skip(top).take(height);
@@ -99,19 +99,19 @@ impl Plane {
     }
 }
 
-/// Weights of the four neighbours at this distance from the second.
+/// Returns the weights of the four neighbours at this distance from the second one.
 fn cubic(t: f32) -> [f32; 4] {
     let (t2, t3) = (t * t, t * t * t);
     [-0.5 * t + t2 - 0.5 * t3, 1.0 - 2.5 * t2 + 1.5 * t3, 0.5 * t + 2.0 * t2 - 1.5 * t3, -0.5 * t2 + 0.5 * t3]
 }
 
-/// A number as a sample.
+/// Rounds and clamps a number to a sample.
 #[must_use]
 pub fn sample(value: f32) -> u8 {
     value.round().clamp(0.0, 255.0) as u8
 }
 
-/// A colour: luma, blue and red difference.
+/// A colour: luma, blue difference and red difference.
 pub type Colour = [u8; 3];
 
 /// One picture.
@@ -126,7 +126,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// A picture of one colour. Odd sizes lose a column or row.
+    /// Makes a picture of one colour. Odd sizes lose a column or row.
     #[must_use]
     pub fn filled(width: usize, height: usize, [luma, cb, cr]: Colour) -> Self {
         let (across, down) = (width / 2, height / 2);
@@ -137,17 +137,17 @@ impl Frame {
         }
     }
 
-    /// Bytes of a frame of this size.
+    /// Returns the number of bytes of a frame of this size.
     #[must_use]
     pub const fn bytes_of(width: usize, height: usize) -> usize {
         width * height * 3 / 2
     }
 
-    /// Takes the planes, one after the other, of a raw frame.
+    /// Makes a frame of the bytes of a raw frame: the planes, one after the other.
     ///
     /// # Errors
     ///
-    /// Where the bytes are not exactly one frame of this (even) size.
+    /// Returns an error if the bytes are not exactly one frame of this (even) size.
     pub fn of_bytes(bytes: &[u8], width: usize, height: usize) -> anyhow::Result<Self> {
         ensure!(bytes.len() == Self::bytes_of(width, height), "not a frame of {width} × {height}");
         let (luma, chroma) = bytes.split_at_checked(width * height).context("no luma")?;
@@ -159,30 +159,31 @@ impl Frame {
         })
     }
 
-    /// The planes, one after the other.
+    /// Returns the bytes of the planes, one after the other.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         [self.luma.samples(), self.cb.samples(), self.cr.samples()].concat()
     }
 
-    /// Width and height.
+    /// Returns width and height in luma samples.
     #[must_use]
     pub fn size(&self) -> (usize, usize) {
         (self.luma.width(), self.luma.height())
     }
 
-    /// Luma samples for one that is an interval of a picture 640 wide: effects look alike in all sizes.
+    /// Returns the number of luma samples for one sample of a picture 640 samples wide. With this scale, effects
+    /// look alike in all sizes.
     #[must_use]
     pub fn scale(&self) -> f32 {
         self.luma.width() as f32 / 640.0
     }
 
-    /// Every plane with how many luma samples one of its samples is wide and high.
+    /// Returns every plane, and the width and height of one of its samples in luma samples.
     pub fn planes_mut(&mut self) -> [(&mut Plane, usize); 3] {
         [(&mut self.luma, 1), (&mut self.cb, 2), (&mut self.cr, 2)]
     }
 
-    /// A part; `left` and `top` go to even places.
+    /// Returns a part of the frame. `left` and `top` are rounded to even places.
     #[must_use]
     pub fn cut(&self, left: usize, top: usize, width: usize, height: usize) -> Self {
         let (left, top, width, height) = (left / 2, top / 2, width / 2, height / 2);
@@ -193,8 +194,8 @@ impl Frame {
         }
     }
 
-    /// A picture of the same size whose samples are taken from elsewhere: `from` says for a place in
-    /// luma samples where.
+    /// Returns a picture of the same size whose samples come from other places. `from` returns the origin of a
+    /// place, both in luma samples.
     #[must_use]
     pub fn drawn_from(&self, from: impl Fn(f32, f32) -> (f32, f32)) -> Self {
         let draw = |plane: &Plane, step: f32| {
@@ -208,7 +209,7 @@ impl Frame {
         Self { luma: draw(&self.luma, 1.0), cb: draw(&self.cb, 2.0), cr: draw(&self.cr, 2.0) }
     }
 
-    /// Lays a colour over the picture where the mask has it.
+    /// Covers the picture with a colour. The mask is the opacity at each place.
     pub fn cover(&mut self, mask: &Field, colour: Colour) {
         for ((plane, step), value) in self.planes_mut().into_iter().zip(colour) {
             let value = f32::from(value);
@@ -219,7 +220,7 @@ impl Frame {
         }
     }
 
-    /// Lays another picture of the same size over this one where the mask has it.
+    /// Covers the picture with another picture of the same size. The mask is the opacity at each place.
     pub fn cover_by(&mut self, mask: &Field, other: &Self) {
         let others = [&other.luma, &other.cb, &other.cr];
         for ((plane, step), other) in self.planes_mut().into_iter().zip(others) {
@@ -232,7 +233,7 @@ impl Frame {
     }
 }
 
-/// Numbers, one a luma sample: a mask, or luma while it is worked on.
+/// Numbers, one for each luma sample: a mask, or luma while it is processed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Field {
     width: usize,
@@ -240,38 +241,38 @@ pub struct Field {
 }
 
 impl Field {
-    /// Of what a place gives.
+    /// Makes a field of the values that `value` returns for each place.
     #[must_use]
     pub fn of(width: usize, height: usize, value: impl Fn(f32, f32) -> f32) -> Self {
         let values = (0..height).flat_map(|y| (0..width).map(move |x| (x as f32, y as f32)));
         Self { width, values: values.map(|(x, y)| value(x, y)).collect() }
     }
 
-    /// The value at a place; nothing beyond the border.
+    /// Returns the value at a place, 0 beyond the border.
     #[must_use]
     pub fn at(&self, x: usize, y: usize) -> f32 {
         if x >= self.width { 0.0 } else { self.values.get(y * self.width + x).copied().unwrap_or(0.0) }
     }
 
-    /// All values, row by row.
+    /// Returns all values, row by row.
     #[must_use]
     pub fn values(&self) -> &[f32] {
         &self.values
     }
 
-    /// All values, to be changed.
+    /// Returns all values for changes, row by row.
     pub fn values_mut(&mut self) -> &mut [f32] {
         &mut self.values
     }
 
-    /// Blurred by a Gaussian of this standard deviation in samples.
+    /// Returns the field, blurred by a Gaussian of this standard deviation in samples.
     #[must_use]
     pub fn blurred(&self, sigma: f32) -> Self {
         Self { width: self.width, values: blur(&self.values, self.width, sigma) }
     }
 }
 
-/// Blurs a plane by a Gaussian of this standard deviation in its samples.
+/// Blurs a plane by a Gaussian of this standard deviation in samples of the plane.
 pub fn blur_plane(plane: &mut Plane, sigma: f32) {
     let values: Vec<f32> = plane.samples().iter().map(|&sample| f32::from(sample)).collect();
     let blurred = blur(&values, plane.width(), sigma);
@@ -280,14 +281,14 @@ pub fn blur_plane(plane: &mut Plane, sigma: f32) {
     }
 }
 
-/// A Gaussian over rows, then over columns; the border goes on beyond itself.
+/// Applies a Gaussian to rows, then to columns. The values of the border are repeated beyond the border.
 fn blur(values: &[f32], width: usize, sigma: f32) -> Vec<f32> {
     let width = width.max(1);
     let height = values.len() / width;
     if sigma <= 0.0 || height == 0 {
         return values.to_vec();
     }
-    // Beyond three standard deviations lies a four-hundredth of the weight.
+    // Only a four-hundredth of the weight lies beyond three standard deviations.
     let radius = (sigma * 3.0).ceil() as usize;
     let weights: Vec<f32> = (0..=2 * radius)
         .map(|i| (-(i as f32 - radius as f32).powi(2) / (2.0 * sigma * sigma)).exp())
@@ -329,7 +330,7 @@ mod tests {
 
     use super::*;
 
-    /// The same Gaussian, sample by sample in two dimensions.
+    /// Applies the same Gaussian sample by sample, in two dimensions.
     fn plainly(values: &[f32], width: usize, sigma: f32) -> Vec<f32> {
         let height = values.len() / width;
         let radius = (sigma * 3.0).ceil() as i64;

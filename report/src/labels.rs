@@ -1,6 +1,6 @@
-//! Labels of real footage: a table of files, whose camera each is of, and what must and may be said of it.
-//! A file `labels.csv` in the folder has the columns `file`, `camera`, `find_one_of` and `may`; others are for
-//! people.
+//! Labels of real footage: a table of files with their cameras, and the diagnoses that must and may find a fault.
+//! The file `labels.csv` in the folder has the columns `file`, `camera`, `find_one_of` and `may`. Other columns
+//! are for people.
 
 use std::path::Path;
 
@@ -9,39 +9,39 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::set::Set;
 
-/// Name of the table in a folder of footage.
+/// The name of the table in a folder of footage.
 pub const FILE: &str = "labels.csv";
 
-/// One file of a folder.
+/// The label of one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Label {
-    /// From the folder.
+    /// The path of the file in the folder.
     pub file: String,
-    /// Whose it is.
+    /// The camera.
     pub camera: String,
-    /// Diagnoses of which one must find something; none where the camera is healthy.
+    /// Diagnoses of which one must find a fault. Empty if the camera is healthy.
     pub find_one_of: Vec<String>,
-    /// Diagnoses that may find something too.
+    /// Diagnoses that may also find a fault.
     pub may: Vec<String>,
-    /// What a person sees.
+    /// What a person sees in the file.
     pub seen: String,
 }
 
 impl Label {
-    /// Whether nothing but what it may must be found.
+    /// True if no diagnosis may find a fault, except those in `may`.
     #[must_use]
     pub const fn is_healthy(&self) -> bool {
         self.find_one_of.is_empty()
     }
 
-    /// The set of its camera.
+    /// Returns the set of the camera.
     #[must_use]
     pub fn set(&self) -> Set {
         Set::of(&self.camera)
     }
 }
 
-/// A row as it is written; other columns are for people.
+/// A row of the table. Other columns are for people.
 #[derive(Debug, Deserialize)]
 struct Row {
     file: String,
@@ -58,7 +58,8 @@ struct Row {
 ///
 /// # Errors
 ///
-/// Where there are none, a column is missing, or a row names no file or camera; the line is named.
+/// Returns an error if there are no labels, a column is missing, or a row names no file or camera. The error names
+/// the line.
 pub fn read(dir: &Path) -> anyhow::Result<Vec<Label>> {
     let label = |row: Row| {
         let Row { file, camera, find_one_of, may, seen } = row;
@@ -69,11 +70,11 @@ pub fn read(dir: &Path) -> anyhow::Result<Vec<Label>> {
     rows(&dir.join(FILE), label)
 }
 
-/// Reads a table of comma-separated values with a head, row by row.
+/// Reads a table of comma-separated values with a heading, row by row.
 ///
 /// # Errors
 ///
-/// Where the file cannot be read, or a row makes no sense; the line is named.
+/// Returns an error if the file cannot be read or a row is invalid. The error names the line.
 pub(crate) fn rows<R: DeserializeOwned, T>(
     file: &Path,
     read: impl Fn(R) -> anyhow::Result<T>,
@@ -82,7 +83,7 @@ pub(crate) fn rows<R: DeserializeOwned, T>(
     let mut reader = csv::Reader::from_path(file).with_context(shown)?;
     let heads = reader.headers().with_context(shown)?.clone();
     let one = |record: Result<csv::StringRecord, csv::Error>| {
-        // The error of a malformed record tells its line itself.
+        // The error of a malformed record names its line already.
         let record = record.with_context(shown)?;
         let line = || format!("{}, line {}", shown(), record.position().map_or(0, csv::Position::line));
         record.deserialize(Some(&heads)).map_err(Into::into).and_then(&read).with_context(line)

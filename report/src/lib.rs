@@ -1,6 +1,6 @@
-//! Cases for the accuracy report, and what is counted of them. Healthy clips are degraded with known
-//! kinds and severities, or given what looks like a fault and is none; the diagnoses then have to say
-//! which is which.
+//! Makes the cases of the accuracy report and counts the results. Healthy clips get known faults of known
+//! severities, or changes that only look like a fault. The diagnoses must then tell faults and healthy clips
+//! apart.
 
 pub mod cases;
 pub mod catalogue;

@@ -1,4 +1,4 @@
-//! `cargo xtask report …`: how well the diagnoses tell healthy pictures from faulty ones.
+//! `cargo xtask report …` measures how well the diagnoses tell healthy pictures from faulty ones.
 
 use std::{
     collections::BTreeSet,
@@ -22,7 +22,7 @@ use easysight_report::{
 };
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Measures the diagnoses.
+/// Measures the accuracy of the diagnoses.
 #[derive(Debug, Parser)]
 struct Arguments {
     #[command(subcommand)]
@@ -31,13 +31,13 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Only make the cases.
+    /// Make the cases only.
     Cases(Cases),
     /// Make the cases, run the plugins on them and write a report.
     Accuracy(Accuracy),
     /// Rebuild the listed real footage from copies of its repositories, for `accuracy --footage`.
     Footage(Rebuild),
-    /// Make the pictures that the learned parts of diagnoses are trained on.
+    /// Make the pictures with which the learned parts of diagnoses are trained.
     Samples(Samples),
 }
 
@@ -46,28 +46,28 @@ struct Samples {
     /// Folders of real footage with labels.
     #[arg(long, value_name = "DIR", required = true)]
     footage: Vec<PathBuf>,
-    /// Cameras and makers of this set.
+    /// Use the cameras and makers of this set.
     #[arg(long, value_name = "SET", default_value = "development")]
     set: Set,
-    /// Diagnoses that are trained.
+    /// The diagnoses that are trained.
     #[arg(long, value_name = "ID", value_delimiter = ',', default_value = "lens_dirty,occlusion")]
     diagnoses: Vec<String>,
-    /// Looks of a camera at the most.
+    /// The highest number of healthy captures that are used of each camera.
     #[arg(long, value_name = "N", default_value_t = 6)]
     looks: usize,
-    /// Parts of a look.
+    /// The number of parts that are cut out of each healthy capture.
     #[arg(long, value_name = "N", default_value_t = 4)]
     parts: usize,
-    /// Faults that are drawn on each part.
+    /// The number of faults that are drawn on each part.
     #[arg(long, value_name = "N", default_value_t = 5)]
     faults: usize,
-    /// Other parts and other faults.
+    /// The seed of random numbers. Another seed gives other parts and other faults.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// How many to make at a time; one a processor where it is not given.
+    /// The number of captures that are processed at the same time. Default: the number of processors.
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
-    /// Where they go.
+    /// The output folder.
     #[arg(long, value_name = "DIR", default_value = "target/training/development")]
     out: PathBuf,
 }
@@ -99,20 +99,20 @@ impl Samples {
     }
 }
 
-/// One thing at a time a processor.
+/// Returns the default number of jobs: one for each processor.
 fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 #[derive(Debug, clap::Args)]
 struct Rebuild {
-    /// Copies of the repositories: `owner+name/name.git`, or folders of their files.
+    /// The folder with copies of the repositories: `owner+name/name.git`, or folders of their files.
     #[arg(long, value_name = "DIR")]
     mirrors: PathBuf,
-    /// Where the footage goes, with its labels.
+    /// The output folder for the footage and its labels.
     #[arg(long, value_name = "DIR", default_value = "target/report/footage")]
     out: PathBuf,
-    /// The list.
+    /// The list of the footage.
     #[arg(long, value_name = "FILE", default_value = "report/footage/manifest.csv")]
     list: PathBuf,
 }
@@ -120,7 +120,7 @@ struct Rebuild {
 impl Rebuild {
     fn run(&self) -> anyhow::Result<()> {
         println!("{}", footage::Manifest::read(&self.list)?.rebuild(&self.mirrors, &self.out)?);
-        // The list has the columns of labels, and more.
+        // The list has all columns of labels, and more.
         let labels = self.out.join(labels::FILE);
         fs::copy(&self.list, &labels).with_context(|| labels.display().to_string())?;
         Ok(())
@@ -129,41 +129,41 @@ impl Rebuild {
 
 #[derive(Debug, clap::Args)]
 struct Cases {
-    /// Healthy clips, directories of them, or folders of footage with a `labels.csv`, of which the healthy
-    /// clips and stills are taken; rendered scenes where none is given.
+    /// Healthy clips, folders of clips, or folders of footage with a `labels.csv`, whose healthy clips and stills
+    /// are used. Without this option, scenes are rendered.
     #[arg(long, value_name = "FILE|DIR")]
     clips: Vec<PathBuf>,
-    /// Render scenes beside the clips that are given.
+    /// Render scenes in addition to the given clips.
     #[arg(long)]
     scenes: bool,
-    /// Where the cases are kept.
+    /// The folder of the cases.
     #[arg(long, value_name = "DIR", default_value = "target/report/cases")]
     cases_dir: PathBuf,
-    /// Only these kinds (`blur`, `night`, …).
+    /// Use only these kinds (`blur`, `night`, …).
     #[arg(long, value_name = "KIND", value_delimiter = ',')]
     kinds: Vec<String>,
-    /// Only these makers of faults (`disk`, `koschmieder`, …).
+    /// Use only faults of these makers (`disk`, `koschmieder`, …).
     #[arg(long, value_name = "MAKER", value_delimiter = ',')]
     makers: Vec<String>,
-    /// Only this much of each fault, beside healthy clips and confounders (`mild`, `middle`, `strong`).
+    /// Use only faults of these severities (`mild`, `middle`, `strong`). Healthy clips and confounders are used too.
     #[arg(long, value_name = "SEVERITY", value_delimiter = ',')]
     severities: Vec<String>,
-    /// Only this set (`development`, `validation`, `lockbox`); all side by side otherwise.
+    /// Use only this set (`development`, `validation`, `lockbox`). By default all sets are shown side by side.
     #[arg(long, value_name = "SET")]
     set: Option<Set>,
-    /// Open the lock box. Once a release: whoever looks more often tunes to it.
+    /// Open the lock box. Do this only once for each release: frequent use tunes the diagnoses to this set.
     #[arg(long)]
     open_lock_box: bool,
-    /// Make each fault of so many clips of a set, in turn, rather than of all.
+    /// Make each fault from only this number of clips of each set, chosen in turn, instead of all clips.
     #[arg(long, value_name = "N")]
     clips_each: Option<usize>,
-    /// Seconds of each clip.
+    /// The length of each clip in seconds.
     #[arg(long, value_name = "S", default_value_t = 4.0)]
     seconds: f32,
-    /// Other noise, dirt and damage.
+    /// The seed of random numbers. Another seed gives other noise, dirt and damage.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// How many to make or judge at a time; one a processor where it is not given.
+    /// The number of cases that are made or judged at the same time. Default: the number of processors.
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
 }
@@ -175,22 +175,22 @@ struct Accuracy {
     /// Judge real footage with labels (`labels.csv`: file, camera, `find_one_of`, may).
     #[arg(long, value_name = "DIR", conflicts_with = "unlabelled")]
     footage: Option<PathBuf>,
-    /// Look at your own footage without labels: what would alarm, the surest first. A sub-folder is a camera.
+    /// Check your own footage without labels and list the alarms, the surest first. Each sub-folder is one camera.
     #[arg(long, value_name = "DIR")]
     unlabelled: Option<PathBuf>,
-    /// The plugins as components.
+    /// The folder of the plugins, compiled to components.
     #[arg(long, value_name = "DIR", default_value = "target/plugins")]
     plugins_dir: PathBuf,
-    /// Only these diagnoses.
+    /// Use only these diagnoses.
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     diagnoses: Vec<String>,
-    /// Take the cases that are there, by their manifest, and make none.
+    /// Use the existing cases of the manifest, and make no new ones.
     #[arg(long)]
     ready: bool,
-    /// Only these ways of looking (`first`, `picture`, `remembered`).
+    /// Check the cameras only in these ways (`first`, `picture`, `remembered`, `short`).
     #[arg(long, value_name = "LOOK", value_delimiter = ',')]
     looks: Vec<String>,
-    /// Where the report goes.
+    /// The output folder of the report.
     #[arg(long, value_name = "DIR", default_value = "target/report")]
     out: PathBuf,
 }
@@ -319,15 +319,15 @@ impl Accuracy {
     }
 }
 
-/// Alarms on the screen at the most; the files have all.
+/// The highest number of alarms on the screen. The files contain all.
 const ON_SCREEN: usize = 40;
 
-/// The sets of which more than figures is shown.
+/// Returns the sets of which pictures and files may be shown, not only figures.
 fn shown(sets: &[Set]) -> Vec<Set> {
     sets.iter().copied().filter(|set| *set != Set::LockBox).collect()
 }
 
-/// Whether the lock box was opened, which every report tells.
+/// States in every report whether the lock box was opened.
 fn note(sets: &[Set], language: Language) -> String {
     let words = if sets.contains(&Set::LockBox) {
         (
@@ -341,7 +341,7 @@ fn note(sets: &[Set], language: Language) -> String {
 }
 
 impl Cases {
-    /// Makes them; with healthy looks before each where those are looked at.
+    /// Makes the cases. `past` adds earlier healthy checks to each case.
     fn make(&self, past: bool) -> anyhow::Result<Manifest> {
         let order = Order { past, ..self.order()? };
         let bar = progress(0, "making cases");
@@ -357,7 +357,7 @@ impl Cases {
         Ok(manifest)
     }
 
-    /// The sets that are asked for; the lock box only where it is opened.
+    /// Returns the requested sets. The lock box is included only if it is opened.
     fn sets(&self) -> anyhow::Result<Vec<Set>> {
         if self.set == Some(Set::LockBox) && !self.open_lock_box {
             bail!("the lock box opens with --open-lock-box only, once a release");
@@ -393,7 +393,7 @@ impl Cases {
     }
 }
 
-/// The healthy clips of a file, a directory or a folder of footage, with their cameras.
+/// Returns the healthy clips of a file, a directory or a folder of footage, with their cameras.
 fn clips_of(given: &Path) -> anyhow::Result<Vec<Clip>> {
     let of_file = |file: PathBuf| {
         let camera = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
@@ -404,7 +404,8 @@ fn clips_of(given: &Path) -> anyhow::Result<Vec<Clip>> {
     }
     if given.join(labels::FILE).is_file() {
         let mut labels = labels::read(given)?;
-        // Nothing may be said of an origin: what is made of it would be judged by its own faults.
+        // An origin with permitted findings is not used: cases made from it would be judged by the origin's own
+        // faults.
         labels.retain(|label| label.is_healthy() && label.may.is_empty());
         let mut seen = BTreeSet::new();
         labels.retain(|label| seen.insert(label.camera.clone()));

@@ -1,4 +1,4 @@
-//! What the generator made, for whoever judges it: a JSON file beside the cases.
+//! The manifest: a JSON file beside the cases that tells the judging part what was made.
 
 use std::{fs, path::Path};
 
@@ -7,35 +7,35 @@ use serde::{Deserialize, Serialize};
 
 use crate::set::Set;
 
-/// Name of the file in the directory of the cases.
+/// The name of the file in the directory of the cases.
 pub const FILE: &str = "manifest.json";
 
-/// What a case is there for.
+/// The purpose of a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// A clip as it came: nothing may be found.
+    /// An unchanged clip. No diagnosis may find a fault.
     Healthy,
-    /// Looks like a fault and is none: nothing may be found.
+    /// A clip that looks faulty but is healthy. No diagnosis may find a fault.
     Confounder,
-    /// Has a fault that must be found.
+    /// A clip with a fault that must be found.
     Fault,
 }
 
-/// How much of a fault there is.
+/// The severity of a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// Just enough that a person would want to know.
+    /// Just enough that a person wants to know about the fault.
     Mild,
-    /// Plain to see.
+    /// Clearly visible.
     Middle,
-    /// Hardly a picture any more.
+    /// The picture is hardly recognisable.
     Strong,
 }
 
 impl Severity {
-    /// The word in the manifest.
+    /// Returns the name in the manifest.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -49,38 +49,38 @@ impl Severity {
 /// One clip to judge.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Case {
-    /// The clip, from the directory of the manifest.
+    /// The clip's file, relative to the directory of the manifest.
     pub file: String,
-    /// Name of the healthy clip that it was made of.
+    /// The name of the healthy clip that the case was made from.
     pub source: String,
-    /// What it is there for.
+    /// The purpose of the case.
     pub role: Role,
-    /// What was done: `blur`, `night`, …
+    /// The kind of change: `blur`, `night`, …
     pub kind: String,
-    /// Which of several ways of doing it; empty where there is one.
+    /// The variant of this kind. Empty if there is only one.
     pub variant: String,
-    /// Who made the fault; empty where there is none.
+    /// The maker of the fault. Empty if there is no fault.
     #[serde(default)]
     pub maker: String,
-    /// How much of it; none but for faults.
+    /// The severity of the fault. None if there is no fault.
     pub severity: Option<Severity>,
-    /// Diagnoses that must find something.
+    /// Diagnoses that must find a fault.
     pub must: Vec<String>,
-    /// Diagnoses that may find something too: the fault has such consequences.
+    /// Diagnoses that may also find a fault, because the fault has such consequences.
     pub may: Vec<String>,
-    /// Healthy clips of the same camera, to be judged before in this order with the same memory; from
-    /// the directory of the manifest. None where nothing is known of the camera.
+    /// Healthy clips of the same camera, relative to the directory of the manifest. They are judged before the
+    /// case, in this order and with the same baselines. Empty if nothing is known about the camera.
     pub past: Vec<String>,
 }
 
 impl Case {
-    /// Where it belongs; nowhere where its camera and its maker are of two sets.
+    /// Returns the set of the case. None if its camera and its maker belong to different sets.
     #[must_use]
     pub fn set(&self) -> Option<Set> {
         Set::of_case(&self.source, &self.maker)
     }
 
-    /// A name for people.
+    /// Returns a name for people.
     #[must_use]
     pub fn title(&self) -> String {
         let severity = self.severity.map_or("", Severity::as_str);
@@ -92,7 +92,7 @@ impl Case {
 /// All cases of a directory.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Manifest {
-    /// In the order of sources and of the catalogue.
+    /// The cases, in the order of sources and of the catalogue.
     pub cases: Vec<Case>,
 }
 
@@ -101,18 +101,18 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// Where there is none or it is not one.
+    /// Returns an error if the manifest is missing or invalid.
     pub fn read(dir: &Path) -> anyhow::Result<Self> {
         let file = dir.join(FILE);
         let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
         serde_json::from_str(&text).with_context(|| format!("{} is no manifest", file.display()))
     }
 
-    /// Writes the manifest of a directory, in one step.
+    /// Writes the manifest of a directory atomically.
     ///
     /// # Errors
     ///
-    /// Where the directory cannot be written to.
+    /// Returns an error if the directory cannot be written.
     pub fn write(&self, dir: &Path) -> anyhow::Result<()> {
         let (file, beside) = (dir.join(FILE), dir.join("manifest.tmp"));
         fs::write(&beside, serde_json::to_string_pretty(self)?)

@@ -1,4 +1,4 @@
-//! The same work on many things, so many at a time, the results in the order of the things.
+//! Does the same work on many items in parallel. The results are in the order of the items.
 
 use std::sync::{
     Mutex,
@@ -7,11 +7,11 @@ use std::sync::{
 
 use anyhow::bail;
 
-/// Does the work; `tell` hears how many are done. The first failure ends it.
+/// Does the work on each item. Calls `tell` with the number of finished items. The first error ends the work.
 ///
 /// # Errors
 ///
-/// That of the work.
+/// Returns the first error of the work.
 pub fn each<T: Sync, R: Send>(
     things: &[T],
     jobs: usize,

@@ -1,4 +1,4 @@
-//! One picture of a clip, small enough to stand in a report.
+//! Extracts one picture of a clip, small enough for a report.
 
 use std::{
     path::Path,
@@ -10,35 +10,35 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 
 use crate::ffmpeg::is_still;
 
-/// A frame from well within what the diagnoses saw, small, as JPEG.
+/// Returns a small JPEG of a frame from within the part that the diagnoses saw.
 ///
 /// # Errors
 ///
-/// Where ffmpeg cannot make one.
+/// Returns an error if ffmpeg cannot make the picture.
 pub fn thumbnail(clip: &Path) -> anyhow::Result<Vec<u8>> {
     frame(clip, &["-vf", "scale=256:-2", "-q:v", "6"])
 }
 
-/// The same, as large as somebody wants to look at it.
+/// Returns the same frame in a size for people.
 ///
 /// # Errors
 ///
-/// Where ffmpeg cannot make one.
+/// Returns an error if ffmpeg cannot make the picture.
 pub fn picture(clip: &Path) -> anyhow::Result<Vec<u8>> {
     frame(clip, &["-vf", "scale='min(640,iw)':-2", "-q:v", "5"])
 }
 
-/// The same as a camera would serve it.
+/// Returns the same frame as a camera would serve it.
 ///
 /// # Errors
 ///
-/// Where ffmpeg cannot make one.
+/// Returns an error if ffmpeg cannot make the picture.
 pub fn still(clip: &Path) -> anyhow::Result<Vec<u8>> {
     frame(clip, &["-q:v", "3"])
 }
 
 fn frame(clip: &Path, how: &[&str]) -> anyhow::Result<Vec<u8>> {
-    // In a single picture there is nowhere to go to: ffmpeg would find nothing there.
+    // ffmpeg cannot seek within a single picture: it would find nothing there.
     let seconds: &[&str] = if is_still(clip) { &["0"] } else { &["1.5", "0"] };
     for second in seconds {
         let mut ffmpeg = Command::new("ffmpeg");
@@ -57,7 +57,7 @@ fn frame(clip: &Path, how: &[&str]) -> anyhow::Result<Vec<u8>> {
     bail!("{}: no picture", clip.display())
 }
 
-/// As an address that holds the picture itself.
+/// Returns an address that contains the picture itself.
 #[must_use]
 pub fn data_uri(jpeg: &[u8]) -> String {
     format!("data:image/jpeg;base64,{}", BASE64_STANDARD.encode(jpeg))

@@ -1,16 +1,16 @@
-//! A picture as light: linear red, green and blue. What optics does (a lens out of focus, fog, a veil, a
-//! drop) adds and multiplies light, not samples: a lamp out of focus becomes a bright disk, which no
-//! filter of samples makes. The curve between both is a plain power of 2.2, near enough to BT.709.
+//! A picture as light: linear red, green and blue. Optics (defocus, fog, a veil, a drop) adds and multiplies
+//! light, not samples: a lamp out of focus becomes a bright disk, which no filter of samples can make. The curve
+//! between light and samples is a power of 2.2, which is near enough to BT.709.
 
 use crate::frame::{BLACK, Frame, GREY, sample};
 
-/// Exponent of the display.
+/// The exponent of the display.
 const GAMMA: f32 = 2.2;
 
-/// Red, green and blue of one place, from 0 to 1 where nothing is clipped.
+/// Red, green and blue of one place. The values are from 0 to 1, or above 1 if they will be clipped.
 pub type Light = [f32; 3];
 
-/// Linear light of a whole picture.
+/// The linear light of a whole picture.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Radiance {
     width: usize,
@@ -18,26 +18,27 @@ pub struct Radiance {
     channels: [Vec<f32>; 3],
 }
 
-/// The light of a coded value from 0 to 1.
+/// Returns the light of a coded value from 0 to 1.
 #[must_use]
 pub fn light_of(coded: f32) -> f32 {
     coded.clamp(0.0, 1.0).powf(GAMMA)
 }
 
-/// The coded value, from 0 to 1, of a light.
+/// Returns the coded value, from 0 to 1, of a light.
 #[must_use]
 pub fn coded(light: f32) -> f32 {
     light.clamp(0.0, 1.0).powf(1.0 / GAMMA)
 }
 
-/// Two curves as tables: powers of all samples of all frames would take most of the time.
+/// Both curves as tables, because computing powers for all samples of all frames would take most of the time.
 struct Curves {
     light: Vec<f32>,
     coded: Vec<f32>,
 }
 
 impl Curves {
-    /// Steps of a table; the second goes by the root of light, where the curve is nearly straight.
+    /// The number of steps of a table. The steps of the second table are roots of light, for which the curve is
+    /// nearly straight.
     const STEPS: usize = 4096;
 
     fn get() -> &'static Self {
@@ -58,7 +59,7 @@ impl Curves {
 }
 
 impl Radiance {
-    /// Of a frame (BT.601, limited range).
+    /// Converts a frame (BT.601, limited range) to light.
     #[must_use]
     pub fn of(frame: &Frame) -> Self {
         let (width, height) = frame.size();
@@ -86,13 +87,13 @@ impl Radiance {
         Self { width, height, channels }
     }
 
-    /// A picture of one light.
+    /// Makes a picture of uniform light.
     #[must_use]
     pub fn filled(width: usize, height: usize, light: Light) -> Self {
         Self { width, height, channels: light.map(|value| vec![value; width * height]) }
     }
 
-    /// As a sensor with a usual curve gives it; too much light is clipped.
+    /// Converts light to a frame, like a sensor with a usual curve. Too much light is clipped.
     #[must_use]
     pub fn to_frame(&self) -> Frame {
         let curves = Curves::get();
@@ -119,13 +120,13 @@ impl Radiance {
         frame
     }
 
-    /// Width and height.
+    /// Returns width and height.
     #[must_use]
     pub const fn size(&self) -> (usize, usize) {
         (self.width, self.height)
     }
 
-    /// The light at a place; beyond the border, that of the border.
+    /// Returns the light at a place. Beyond the border, returns the nearest light of the border.
     #[must_use]
     pub fn at(&self, x: i64, y: i64) -> Light {
         let x = x.clamp(0, self.width as i64 - 1) as usize;
@@ -137,7 +138,7 @@ impl Radiance {
         })
     }
 
-    /// The light between samples, linearly.
+    /// Returns the light between samples, by linear interpolation.
     #[must_use]
     pub fn between(&self, x: f32, y: f32) -> Light {
         let (left, top) = (x.floor(), y.floor());
@@ -147,7 +148,7 @@ impl Radiance {
         mix(row(top), row(top + 1), down)
     }
 
-    /// Replaces every light by what is made of its place and itself.
+    /// Replaces every light by the result of `change`, which gets the column, the row and the light.
     pub fn map(&mut self, mut change: impl FnMut(usize, usize, Light) -> Light) {
         let width = self.width.max(1);
         let [red, green, blue] = &mut self.channels;
@@ -156,24 +157,24 @@ impl Radiance {
         }
     }
 
-    /// Every channel, row by row.
+    /// Returns every channel, row by row.
     #[must_use]
     pub const fn channels(&self) -> &[Vec<f32>; 3] {
         &self.channels
     }
 
-    /// Every channel, row by row, to be changed.
+    /// Returns every channel for changes, row by row.
     pub const fn channels_mut(&mut self) -> &mut [Vec<f32>; 3] {
         &mut self.channels
     }
 
-    /// Gathered through an aperture: every point of the scene becomes the aperture's shape.
+    /// Returns the picture seen through an aperture: every point of the scene becomes the aperture's shape.
     #[must_use]
     pub fn through(&self, aperture: &Aperture) -> Self {
         self.through_part(aperture, 0..self.height)
     }
 
-    /// The same for some rows; the others stay as they are.
+    /// Like [`Self::through`], but only for some rows. The other rows stay unchanged.
     #[must_use]
     pub fn through_part(&self, aperture: &Aperture, rows: std::ops::Range<usize>) -> Self {
         let mut out = self.clone();
@@ -184,7 +185,7 @@ impl Radiance {
     }
 }
 
-/// A share of the way from one light to another.
+/// Mixes two lights. `share` is the share of the second one.
 #[must_use]
 pub fn mix(one: Light, other: Light, share: f32) -> Light {
     let [a, b, c] = one;
@@ -192,27 +193,28 @@ pub fn mix(one: Light, other: Light, share: f32) -> Light {
     [a + (d - a) * share, b + (e - b) * share, c + (f - c) * share]
 }
 
-/// All channels times a factor.
+/// Multiplies all channels by a factor.
 #[must_use]
 pub fn times(light: Light, factor: f32) -> Light {
     light.map(|value| value * factor)
 }
 
-/// An opening through which light comes, as runs of whole samples with one weight; an opening of less than
-/// a few samples is made of several, each a part of a sample aside, and so has soft borders.
+/// An aperture, as runs of whole samples of equal weight. An aperture smaller than a few samples consists of
+/// several apertures, each shifted by a part of a sample, and thus has soft borders.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Aperture {
-    /// Row, first and last column of a run.
+    /// The row, the first column and the last column of a run.
     runs: Vec<(i64, i64, i64)>,
     count: f32,
     reach: i64,
 }
 
 impl Aperture {
-    /// Open where the test says so; it gets places in samples from the middle, none further than `reach`.
+    /// Makes an aperture of the places for which `is_open` is true. Places are in samples from the middle, none
+    /// further than `reach`.
     #[must_use]
     pub fn of(reach: f32, is_open: impl Fn(f32, f32) -> bool) -> Self {
-        // A small opening is looked at in finer steps than whole samples.
+        // A small aperture is sampled in finer steps than whole samples.
         let steps: i64 = match reach {
             ..3.0 => 5,
             ..8.0 => 3,
@@ -254,7 +256,7 @@ impl Aperture {
         to: &mut [f32],
     ) {
         let reach = self.reach as usize;
-        // Sums of each row up to a place, the border going on beyond itself.
+        // The cumulative sums of each row. The values of the border are repeated beyond the border.
         let sums: Vec<Vec<f32>> = from
             .chunks_exact(width.max(1))
             .map(|row| {

@@ -1,5 +1,5 @@
-//! Real footage with labels: what is said of cameras that nobody drew a fault on. Single looks, each camera's
-//! looks in the order of their names with a memory, and fog whose visibility was measured.
+//! Real footage with labels: cameras without drawn faults. Captures are judged alone, then each camera's captures
+//! with baselines in the order of their names, and fog with a measured visibility.
 
 mod fog;
 mod pages;
@@ -22,27 +22,28 @@ use crate::{
     statistics::{Share, Spread},
 };
 
-/// A camera needs so many healthy looks for the later half of them to tell anything of its memory.
+/// The lowest number of healthy captures of a camera. With fewer, the later half shows nothing about its
+/// baselines.
 const LEAST_LOOKS: usize = 6;
 
-/// One look at one file.
+/// One capture of one file.
 #[derive(Debug)]
 pub struct Judged {
-    /// Its label.
+    /// The label of the file.
     pub label: Label,
-    /// What was seen.
+    /// The result.
     pub seen: Seen,
 }
 
 impl Judged {
-    /// Diagnoses that are not normal.
+    /// Returns the diagnoses with abnormal findings.
     #[must_use]
     pub fn said(&self) -> Vec<&str> {
         let abnormal = self.seen.findings.iter().filter(|finding| finding.is_abnormal());
         abnormal.map(|finding| finding.diagnosis.as_str()).collect()
     }
 
-    /// Those that may not be said.
+    /// Returns the abnormal diagnoses that the label does not permit.
     #[must_use]
     pub fn wrong(&self) -> Vec<&str> {
         let Label { find_one_of, may, .. } = &self.label;
@@ -50,52 +51,54 @@ impl Judged {
         self.said().into_iter().filter(is_wrong).collect()
     }
 
-    /// Whether one of those that must be said is.
+    /// True if one of the diagnoses that must find the fault finds it.
     #[must_use]
     pub fn is_found(&self) -> bool {
         self.said().iter().any(|id| self.label.find_one_of.iter().any(|right| right == id))
     }
 
-    /// Whether it is a look through measured air, which counts apart.
+    /// True if the capture has a measured visibility. Such captures are counted separately.
     #[must_use]
     pub fn is_fog(&self) -> bool {
         self.label.file.starts_with(fog::FOLDER) || self.label.camera.starts_with(fog::FOLDER)
     }
 }
 
-/// What was counted in one set.
+/// The figures of one set.
 #[derive(Debug, Clone, Default)]
 pub struct Figures {
-    /// Healthy looks with an alarm.
+    /// The share of healthy captures with an alarm.
     pub healthy: Spread,
-    /// Which diagnoses raised them.
+    /// The number of these alarms by diagnosis.
     pub by_diagnosis: BTreeMap<String, usize>,
-    /// Faults that were found.
+    /// The share of faults that were found.
     pub found: Spread,
-    /// The same by what should have been said first.
+    /// The share of faults that were found, by the first diagnosis that should find the fault.
     pub by_kind: BTreeMap<String, Share>,
-    /// Healthy looks with an alarm, of the later half of each camera's looks, with a memory of all before.
+    /// The share of healthy captures with an alarm, for the later half of each camera's captures, with the
+    /// baselines of all earlier ones.
     pub sequence: Spread,
-    /// Which diagnoses raised those.
+    /// The number of these alarms by diagnosis.
     pub sequence_by_diagnosis: BTreeMap<String, usize>,
-    /// What was said of measured air.
+    /// The results for captures with a measured visibility.
     pub fog: Option<Fog>,
 }
 
-/// All looks at a folder.
+/// All captures of a folder.
 #[derive(Debug, Default)]
 pub struct Footage {
-    /// Each file by itself.
+    /// Each file, judged alone.
     pub singles: Vec<Judged>,
-    /// Each camera's healthy files with a memory of those before; the later half.
+    /// The later half of each camera's healthy files, judged with the baselines of all earlier files.
     pub sequence: Vec<Judged>,
 }
 
-/// Judges the files of some sets, so many at a time.
+/// Judges the files of some sets, `jobs` at a time.
 ///
 /// # Errors
 ///
-/// Where there are no labels, no file of these sets, or something else than a file is wrong.
+/// Returns an error if there are no labels, if there is no file of these sets, or if something other than a file
+/// is wrong.
 pub fn judge(
     examiner: &Examiner,
     dir: &Path,
@@ -128,7 +131,7 @@ pub fn judge(
     Ok(Footage { singles, sequence: sequence.into_iter().flatten().collect() })
 }
 
-/// Healthy files by camera in the order of names, of cameras with enough of them.
+/// Returns the healthy files by camera in the order of their names, for cameras with enough files.
 fn sequences(labels: &[Label]) -> Vec<Vec<Label>> {
     let mut cameras: BTreeMap<&str, Vec<Label>> = BTreeMap::new();
     for label in labels.iter().filter(|label| label.is_healthy() && !label.file.starts_with(fog::FOLDER)) {
@@ -142,11 +145,11 @@ fn sequences(labels: &[Label]) -> Vec<Vec<Label>> {
     sequences
 }
 
-/// Figures of each set.
+/// Returns the figures of each set.
 ///
 /// # Errors
 ///
-/// Where the measured visibilities cannot be read.
+/// Returns an error if the measured visibilities cannot be read.
 pub fn in_sets(footage: &Footage, dir: &Path, sets: &[Set]) -> anyhow::Result<Vec<InSet<Figures>>> {
     let metres = fog::metres(dir)?;
     let of = |set: Set| {

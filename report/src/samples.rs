@@ -1,6 +1,6 @@
-//! Pictures to train on, for the learned part of a diagnosis: parts of real pictures of development cameras, as
-//! they are and with the faults of development makers, small as a network sees them, and where each fault
-//! is. Validation cameras and makers give the pictures that the training is stopped and its threshold chosen by.
+//! Pictures to train the learned part of a diagnosis: parts of real pictures of development cameras, healthy and
+//! with the faults of development makers, scaled down as the network sees them, with the places of each fault. The
+//! pictures of validation cameras and makers decide when the training stops and which threshold is chosen.
 
 use std::{
     collections::BTreeMap,
@@ -25,41 +25,41 @@ use crate::{
     set::Set,
 };
 
-/// Width that faults are drawn at.
+/// The width of the pictures that faults are drawn on.
 const WIDTH: usize = 640;
-/// Side, in samples of the small luma plane, of a cell of the map that says where a fault is.
+/// The side of a cell in samples of the small luma plane. Cells form the map of a fault's places.
 const CELL: usize = 8;
-/// Of the faults that are drawn, so many in four are of the diagnoses that are trained.
+/// Of four faults that are drawn, this number belongs to the trained diagnoses.
 const WANTED_IN_FOUR: usize = 3;
-/// What is drawn when: late enough for whatever comes within a clip.
+/// The moment of the drawn frame. It is late enough for faults that begin within a clip.
 const MOMENT: Moment = Moment { index: 75, seconds: 3.0 };
-/// A clip gives pictures of its first seconds.
+/// The seconds at the beginning of a clip from which pictures are taken.
 const SECONDS: f32 = 2.0;
 
 /// What to make.
 #[derive(Debug, Clone)]
 pub struct Order {
-    /// Folders of real footage with labels.
+    /// The folders of real footage with labels.
     pub footage: Vec<PathBuf>,
-    /// Where it goes.
+    /// The output folder.
     pub out: PathBuf,
-    /// Whose cameras and makers.
+    /// The set of the cameras and makers.
     pub set: Set,
-    /// Diagnoses that are trained.
+    /// The diagnoses that are trained.
     pub diagnoses: Vec<String>,
-    /// Looks of a camera at the most.
+    /// The highest number of healthy captures of each camera.
     pub looks: usize,
-    /// Parts of a look, each with so many faults.
+    /// The number of parts of each capture.
     pub parts: usize,
-    /// See `parts`.
+    /// The number of faults that are drawn on each part.
     pub faults: usize,
-    /// Where numbers that look random begin.
+    /// The seed of the random numbers.
     pub seed: u64,
-    /// How many to make at a time.
+    /// The number of captures that are processed at the same time.
     pub jobs: usize,
 }
 
-/// One picture of the table.
+/// One row of the table.
 #[derive(Debug, Clone, Serialize)]
 struct Row {
     camera: String,
@@ -78,15 +78,16 @@ struct Sample {
     luma: Vec<u8>,
     cb: Vec<u8>,
     cr: Vec<u8>,
-    /// Mean grey levels by which each cell differs from the healthy picture.
+    /// The mean difference of each cell from the healthy picture, in grey levels.
     mask: Vec<u8>,
 }
 
-/// Makes the pictures: `luma.bin`, `cb.bin`, `cr.bin` and `mask.bin`, picture by picture, and `samples.csv`.
+/// Makes the pictures. Writes `luma.bin`, `cb.bin`, `cr.bin` and `mask.bin`, picture by picture, and
+/// `samples.csv`.
 ///
 /// # Errors
 ///
-/// Where there is no footage of the set, or a picture cannot be made.
+/// Returns an error if there is no footage of the set, or a picture cannot be made.
 pub fn make(order: &Order, tell: &(dyn Fn(usize, usize) + Sync)) -> anyhow::Result<usize> {
     let looks = looks(order)?;
     if looks.is_empty() {
@@ -102,7 +103,7 @@ pub fn make(order: &Order, tell: &(dyn Fn(usize, usize) + Sync)) -> anyhow::Resu
     let mut planes = [create("luma.bin")?, create("cb.bin")?, create("cr.bin")?, create("mask.bin")?];
     let mut table = csv::Writer::from_path(order.out.join("samples.csv"))?;
     let mut count = 0;
-    // All at once would not fit into memory.
+    // All pictures together would not fit into memory.
     for (done, some) in looks.chunks(order.jobs.max(1) * 4).enumerate() {
         let made =
             parallel::each(some, order.jobs, &|_| {}, |(dir, label)| of_look(order, dir, label, &recipes))?;
@@ -122,7 +123,8 @@ pub fn make(order: &Order, tell: &(dyn Fn(usize, usize) + Sync)) -> anyhow::Resu
     Ok(count)
 }
 
-/// The looks of the set's cameras: the healthy ones spread over each camera's, all faulty ones.
+/// Returns the captures of the set's cameras: some healthy ones, spread over each camera's captures, and all
+/// faulty ones.
 fn looks(order: &Order) -> anyhow::Result<Vec<(PathBuf, Label)>> {
     let mut cameras: BTreeMap<String, Vec<(PathBuf, Label)>> = BTreeMap::new();
     let mut looks = Vec::new();
@@ -145,7 +147,7 @@ fn looks(order: &Order) -> anyhow::Result<Vec<(PathBuf, Label)>> {
     Ok(looks)
 }
 
-/// Whether a recipe is of the set and all that it does is drawn on frames.
+/// True if a recipe belongs to the set and all of its changes are drawn on frames.
 fn is_drawn(recipe: &Recipe, order: &Order) -> bool {
     let is_of_set = recipe.maker.is_empty() || Set::of_maker(&recipe.maker) == order.set;
     let is_plain = recipe.damage.is_none() && recipe.via.is_none() && recipe.width.is_none();
@@ -170,7 +172,7 @@ fn of_look(order: &Order, dir: &Path, label: &Label, recipes: &[Recipe]) -> anyh
     };
     let mut samples = Vec::new();
     for number in 0..order.parts {
-        // The first is the whole picture.
+        // The first part is the whole picture.
         let share = if number == 0 { 1.0 } else { random.between(0.5, 1.0) };
         let part = Part {
             share,
@@ -182,7 +184,7 @@ fn of_look(order: &Order, dir: &Path, label: &Label, recipes: &[Recipe]) -> anyh
         let Some(healthy) = ffmpeg::picture(&file, seconds, part, (WIDTH, height))? else { continue };
         if !label.is_healthy() {
             samples.push(sample(row("real", &label.find_one_of, &label.may), &healthy, None));
-            // A part may lie beside the fault.
+            // A part might not contain the fault.
             break;
         }
         samples.push(sample(row("healthy", &[], &label.may), &healthy, None));
@@ -205,7 +207,8 @@ fn of_look(order: &Order, dir: &Path, label: &Label, recipes: &[Recipe]) -> anyh
     Ok(samples)
 }
 
-/// A recipe: mostly of what is trained, each diagnosis and each of its makers as often.
+/// Chooses a recipe. Most recipes belong to the trained diagnoses. All diagnoses, and all makers of a diagnosis,
+/// are equally frequent.
 fn drawn<'a>(order: &Order, recipes: &'a [Recipe], random: &mut Random) -> Option<&'a Recipe> {
     let is_wanted = random.below(4) < WANTED_IN_FOUR;
     let diagnosis = order.diagnoses.get(random.below(order.diagnoses.len()))?;
@@ -241,7 +244,7 @@ fn sample(row: Row, frame: &Frame, healthy: Option<&Frame>) -> Sample {
     Sample { row, luma, cb, cr, mask }
 }
 
-/// The planes as a network sees them, in full range.
+/// Returns the planes as the network sees them, in full range.
 fn small(frame: &Frame) -> [Vec<u8>; 3] {
     // ITU-R BT.601: black 16, white 235; chroma 16 to 240 around 128.
     let full = |from: i32, span: i32| {

@@ -1,4 +1,4 @@
-//! Scenes that are rendered: the report runs on any machine, and in sizes that nobody's clips have.
+//! Rendered scenes. With them the report runs on any machine, and in sizes that no available clip has.
 
 use std::path::Path;
 
@@ -11,22 +11,22 @@ use crate::{
     random::Random,
 };
 
-/// What is to be seen.
+/// The content of a scene.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum View {
     /// Houses along a road, with cars.
     Street,
-    /// Shelves, a door, somebody walking.
+    /// Shelves, a door, and a walking person.
     Room,
-    /// A plain wall with a door at the side; nothing moves.
+    /// A plain wall with a door at the side. Nothing moves.
     Wall,
 }
 
-/// A scene as a certain camera sees it.
+/// A scene as one camera sees it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Scene {
-    /// Name of the clip.
+    /// The name of the clip.
     pub name: String,
     view: View,
     width: usize,
@@ -36,7 +36,7 @@ pub struct Scene {
     seed: u64,
 }
 
-/// All scenes.
+/// Returns all scenes.
 #[must_use]
 pub fn all() -> Vec<Scene> {
     let scene = |name: &str, view, (width, height), rate, noise, seed| Scene {
@@ -58,11 +58,11 @@ pub fn all() -> Vec<Scene> {
 }
 
 impl Scene {
-    /// Renders so many seconds into a file.
+    /// Renders this many seconds into a file.
     ///
     /// # Errors
     ///
-    /// Where ffmpeg cannot encode it.
+    /// Returns an error if ffmpeg cannot encode the scene.
     pub fn render(&self, file: &Path, seconds: f32) -> anyhow::Result<()> {
         let rate = format!("{}/1", self.rate);
         let size = (self.width, self.height);
@@ -79,7 +79,7 @@ impl Scene {
         encoder.finish()
     }
 
-    /// What does not move, four looks a sample, and as soft as a good lens.
+    /// Renders the objects that do not move, with four points per sample, and as soft as a good lens.
     fn ground(&self) -> Frame {
         let (w, h) = (self.width as f32, self.height as f32);
         let mut frame = Frame::filled(self.width, self.height, [0; 3]);
@@ -108,7 +108,7 @@ impl Scene {
         let (w, h) = (self.width as f32, self.height as f32);
         let seed = self.seed as f32;
         let mut put = |left: f32, top: f32, width: f32, height: f32, round: f32, colour: Colour| {
-            // A softened box or ellipse, sub-pixel where it is.
+            // A box or ellipse with a soft border. Its place need not be a whole number of samples.
             let mask = Field::of(self.width, self.height, |x, y| {
                 let (x, y) = ((x / w - left) / width * 2.0 - 1.0, (y / h - top) / height * 2.0 - 1.0);
                 let out = (x.abs().powf(round) + y.abs().powf(round)).powf(1.0 / round);
@@ -141,13 +141,14 @@ impl Scene {
     }
 }
 
-/// A number from 0 to 1 that belongs to a place.
+/// Returns a number from 0 to 1 that depends on a place.
 fn chance(x: i64, y: i64, seed: u64) -> f32 {
     Random::new(seed ^ (x as u64).wrapping_mul(0x9e37_79b9) ^ (y as u64).wrapping_mul(0x85eb_ca6b_0001))
         .unit()
 }
 
-/// Soft spots of a size, each half of it, and a quarter: what surfaces look like. From −1 to 1.
+/// Returns the texture of a surface, from −1 to 1: soft spots of one size, of about half the size, and of about a
+/// quarter.
 fn texture(x: f32, y: f32, seed: u64) -> f32 {
     let mut sum = 0.0;
     for (octave, weight) in [(1.0, 0.5), (2.1, 0.3), (4.3, 0.2)] {
@@ -163,7 +164,7 @@ fn texture(x: f32, y: f32, seed: u64) -> f32 {
     sum
 }
 
-/// Sky, houses with windows, a pavement, a road with lines.
+/// Draws sky, houses with windows, a pavement, and a road with lines.
 fn street(x: f32, y: f32, seed: u64) -> [f32; 3] {
     let roof = 0.16 + 0.1 * chance((x * 6.0) as i64, 3, seed);
     if y < roof {
@@ -201,7 +202,7 @@ fn street(x: f32, y: f32, seed: u64) -> [f32; 3] {
     [asphalt, 129.0, 127.0]
 }
 
-/// A wall, shelves full of boxes, a door, a tiled floor.
+/// Draws a wall, shelves full of boxes, a door, and a tiled floor.
 fn room(x: f32, y: f32, seed: u64) -> [f32; 3] {
     if y > 0.8 {
         let depth = 0.25 / (y - 0.62);
@@ -248,7 +249,7 @@ fn room(x: f32, y: f32, seed: u64) -> [f32; 3] {
     [168.0 - 34.0 * (x - 0.6).abs() - 20.0 * y + 3.0 * texture(x * 50.0, y * 40.0, seed), 125.0, 131.0]
 }
 
-/// Plaster, hardly a structure; a door's edge, a switch and a sign at one side.
+/// Draws plaster with hardly any structure, and a door's edge, a switch and a sign at one side.
 fn wall(x: f32, y: f32, seed: u64) -> [f32; 3] {
     let plaster = 3.0 * texture(x * 70.0, y * 55.0, seed) + 2.5 * texture(x * 230.0, y * 190.0, seed);
     if x > 0.84 {

@@ -1,32 +1,32 @@
-//! Sets of cameras and makers that do not know each other. A figure of cameras or makers that a measure was
-//! developed on proves nothing, so each camera and each maker is drawn, by its name, into one of three sets,
-//! and a figure always carries the set that it is of.
+//! Separate sets of cameras and makers. Figures prove nothing if they come from cameras or makers that a measure
+//! was developed with. Therefore the hash of its name assigns each camera and each maker to one of three sets, and
+//! a figure always names its set.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// Three sets.
+/// One of three sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Set {
-    /// To look at and to design on.
+    /// For inspection and development.
     Development,
-    /// To choose thresholds on.
+    /// For the choice of thresholds.
     Validation,
-    /// For figures, once a release.
+    /// For figures, once for each release.
     LockBox,
 }
 
-/// What makers are called on which measures were developed before there were sets.
+/// The prefix of makers that measures were developed with before there were sets.
 const KNOWN: &str = "first_";
 
 impl Set {
-    /// All, in the order in which they are shown.
+    /// All sets, in the order in which they are shown.
     pub const ALL: [Self; 3] = [Self::Development, Self::Validation, Self::LockBox];
 
-    /// By the first hexadecimal digit of the SHA-256 of a name: 0–7, 8–b and c–f.
+    /// Returns the set of a name, by the first hexadecimal digit of its SHA-256: 0–7, 8–b and c–f.
     #[must_use]
     pub fn of(name: &str) -> Self {
         match Sha256::digest(name.as_bytes()).first().map_or(0, |byte| byte >> 4) {
@@ -36,13 +36,13 @@ impl Set {
         }
     }
 
-    /// Of a maker; those that measures were developed on stay where they are known.
+    /// Returns the set of a maker. Makers that measures were developed with stay in the development set.
     #[must_use]
     pub fn of_maker(maker: &str) -> Self {
         if maker.starts_with(KNOWN) { Self::Development } else { Self::of(maker) }
     }
 
-    /// Where a case of this camera and this maker belongs; nowhere where they are of two sets. A case
+    /// Returns the set of a case of this camera and this maker. None if they belong to different sets. A case
     /// without a fault has no maker.
     #[must_use]
     pub fn of_case(camera: &str, maker: &str) -> Option<Self> {
@@ -50,7 +50,7 @@ impl Set {
         (maker.is_empty() || Self::of_maker(maker) == set).then_some(set)
     }
 
-    /// The word of the command line.
+    /// Returns the name on the command line.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -79,7 +79,7 @@ impl std::str::FromStr for Set {
     }
 }
 
-/// What was counted in one set. There is no way to a figure but with its set.
+/// The figures of one set. They cannot be read without their set.
 #[derive(Debug, Clone, PartialEq)]
 pub struct InSet<T> {
     set: Set,
@@ -87,19 +87,19 @@ pub struct InSet<T> {
 }
 
 impl<T> InSet<T> {
-    /// Figures of a set.
+    /// Makes the figures of a set.
     #[must_use]
     pub const fn new(set: Set, figures: T) -> Self {
         Self { set, figures }
     }
 
-    /// The set, and what was counted in it.
+    /// Returns the set and its figures.
     #[must_use]
     pub const fn named(&self) -> (Set, &T) {
         (self.set, &self.figures)
     }
 
-    /// Something made of the figures, in the same set.
+    /// Makes other figures from these, in the same set.
     #[must_use]
     pub fn map<U>(&self, make: impl FnOnce(&T) -> U) -> InSet<U> {
         InSet { set: self.set, figures: make(&self.figures) }
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_name_is_drawn_by_the_first_digit_of_its_hash() {
-        // `printf %s NAME | sha256sum` begins with 7, 8, b and c.
+        // The output of `printf %s NAME | sha256sum` begins with 7, 8, b and c.
         assert_eq!(Set::of("abc4"), Set::Development);
         assert_eq!(Set::of("abc3"), Set::Validation);
         assert_eq!(Set::of("abc"), Set::Validation);

@@ -1,11 +1,11 @@
-//! What is counted: how well a number tells two groups apart, and shares.
+//! Statistics: how well a number separates two groups, and shares.
 
 mod spread;
 
 pub use spread::{Spread, rank_correlation};
 
-/// The area under the receiver operating characteristic: the chance that a faulty clip has a higher
-/// number than a healthy one, ties counting half (Mann and Whitney 1947). None where a group is empty.
+/// Returns the area under the receiver operating characteristic: the probability that a faulty clip has a higher
+/// number than a healthy one. Ties count half (Mann and Whitney 1947). None if a group is empty.
 #[must_use]
 pub fn area_under_curve(faulty: &[f64], healthy: &[f64]) -> Option<f64> {
     if faulty.is_empty() || healthy.is_empty() {
@@ -24,23 +24,23 @@ pub fn area_under_curve(faulty: &[f64], healthy: &[f64]) -> Option<f64> {
     Some(won / (faulty.len() as f64 * healthy.len() as f64))
 }
 
-/// So many of so many.
+/// A share as two counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Share {
-    /// How many it holds for.
+    /// The number of items for which a condition holds.
     pub part: usize,
-    /// How many there are.
+    /// The number of all items.
     pub whole: usize,
 }
 
 impl Share {
-    /// Counts one more.
+    /// Counts one more item.
     pub fn count(&mut self, holds: bool) {
         self.part += usize::from(holds);
         self.whole += 1;
     }
 
-    /// From 0 to 1; none of none is nothing that could be told.
+    /// Returns the share from 0 to 1. None if there are no items.
     #[must_use]
     pub fn value(self) -> Option<f64> {
         (self.whole > 0).then(|| self.part as f64 / self.whole as f64)
@@ -53,7 +53,7 @@ mod tests {
 
     use super::*;
 
-    /// Every pair, one by one.
+    /// Compares every pair.
     fn plainly(faulty: &[f64], healthy: &[f64]) -> f64 {
         let mut won = 0.0;
         for a in faulty {

@@ -1,4 +1,4 @@
-//! Counts verdicts: one row a diagnosis, and figures of each set.
+//! Counts verdicts: one row for each diagnosis, and the figures of each set.
 
 mod figures;
 
@@ -12,38 +12,38 @@ use crate::{
 
 pub use figures::{Family, Figures, in_sets};
 
-/// How a diagnosis did.
+/// The results of a diagnosis.
 #[derive(Debug, Clone, Default)]
 pub struct Row {
-    /// Its id.
+    /// The id of the diagnosis.
     pub diagnosis: String,
-    /// Of `100 − score` of its faults against healthy clips and confounders; without a score a case
-    /// does not count.
+    /// The area under the curve of `100 − score`, for its faults against healthy clips and confounders. A case
+    /// without a score does not count.
     pub area: Option<f64>,
-    /// Alarms on its faults.
+    /// The share of its faults with an alarm.
     pub detected: Share,
-    /// Alarms on its mild faults.
+    /// The share of its mild faults with an alarm.
     pub mild: Share,
-    /// Alarms on healthy clips.
+    /// The share of healthy clips with an alarm.
     pub healthy: Share,
-    /// Alarms on confounders.
+    /// The share of confounders with an alarm.
     pub confounders: Share,
-    /// No judgement on its faults.
+    /// The share of inconclusive results on its faults.
     pub unsure_faulty: Share,
-    /// No judgement on healthy clips and confounders.
+    /// The share of inconclusive results on healthy clips and confounders.
     pub unsure_healthy: Share,
-    /// Alarms of its own on other faults.
+    /// The share of other faults with an alarm that is no consequence.
     pub others: Share,
-    /// Runs that broke off.
+    /// The number of runs that failed.
     pub failed: usize,
-    /// Highest score of a fault, least of a healthy clip or confounder: the gap around 50.
+    /// The highest score of a fault and the lowest score of a healthy clip or confounder: the gap around 50.
     pub gap: (Option<f64>, Option<f64>),
-    /// Kinds of other faults that it fires on, most often first.
+    /// The kinds of other faults with an alarm, the most frequent first.
     pub cross: Vec<(String, Share)>,
 }
 
 impl Row {
-    /// True where the marks of the project are met: area .99, detection 95 %, no false alarm.
+    /// True if the project's marks are met: an area of 0.99, 95 % detected, no false alarm.
     #[must_use]
     pub fn meets_marks(&self) -> bool {
         let at_least = |value: Option<f64>, mark: f64| value.is_none_or(|value| value >= mark);
@@ -53,7 +53,7 @@ impl Row {
     }
 }
 
-/// Rows of all diagnoses that were asked, by id.
+/// Returns the rows of all diagnoses that were run, by id.
 #[must_use]
 pub fn rows(manifest: &Manifest, verdicts: &[Verdict]) -> Vec<Row> {
     let cases: BTreeMap<&str, &Case> = manifest.cases.iter().map(|case| (case.file.as_str(), case)).collect();
@@ -109,7 +109,7 @@ fn row(diagnosis: &str, verdicts: &[(&Case, &Verdict)]) -> Row {
     row
 }
 
-/// What went wrong for a diagnosis, the worst first.
+/// Returns the mistakes of a diagnosis, the worst first.
 #[must_use]
 pub fn mistakes<'a>(verdicts: &'a [Verdict], diagnosis: &str) -> Vec<&'a Verdict> {
     let of_it = |verdict: &&Verdict| verdict.diagnosis == diagnosis && verdict.is_wrong();

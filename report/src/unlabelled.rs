@@ -1,6 +1,6 @@
-//! Anybody's own footage, without labels: what would alarm, the surest first, with pictures. A folder's
-//! sub-folder is a camera, its files are looks in the order of their names with one memory; a file that lies
-//! in the folder itself is a camera of its own. Nothing here is a figure of accuracy: nobody said what is right.
+//! Footage of users without labels: lists the alarms with pictures, the surest first. Each sub-folder is one
+//! camera. Its files are captures in the order of their names, judged with the same baselines. A file in the
+//! folder itself is a camera of its own. These are no figures of accuracy, because no label states what is right.
 
 use std::{
     collections::BTreeMap,
@@ -18,40 +18,40 @@ use crate::{
     parallel, pictures,
 };
 
-/// Suffixes of what is looked at.
+/// The suffixes of files that are checked.
 const SUFFIXES: [&str; 9] = ["jpg", "jpeg", "png", "mp4", "mkv", "avi", "mov", "ts", "mjpeg"];
 
-/// What would alarm at one look.
+/// An alarm of one capture.
 #[derive(Debug, Clone)]
 pub struct Alarm {
     /// The camera.
     pub camera: String,
     /// The file.
     pub file: String,
-    /// What was found.
+    /// The finding.
     pub finding: Finding,
-    /// Looks at the camera before.
+    /// The number of earlier captures of the camera.
     pub before: usize,
 }
 
-/// What was found in a folder.
+/// The results for a folder.
 #[derive(Debug, Default)]
 pub struct Found {
-    /// The surest first.
+    /// The alarms, the surest first.
     pub alarms: Vec<Alarm>,
-    /// A page a camera with an alarm.
+    /// A page for each camera with an alarm.
     pub pages: Vec<Page>,
-    /// Looks at all cameras.
+    /// The number of captures of all cameras.
     pub looks: usize,
-    /// Cameras.
+    /// The number of cameras.
     pub cameras: usize,
 }
 
-/// Looks at all files, so many cameras at a time.
+/// Checks all files, `jobs` cameras at a time.
 ///
 /// # Errors
 ///
-/// Where there is nothing to look at.
+/// Returns an error if there is no picture and no clip.
 pub fn look(
     examiner: &Examiner,
     dir: &Path,
@@ -96,7 +96,7 @@ pub fn look(
     Ok(found)
 }
 
-/// The page of a camera with an alarm.
+/// Makes the page of a camera. None if the camera has no alarm.
 fn page(camera: &str, files: &[PathBuf], names: &[String], looks: &[Seen]) -> Option<Page> {
     let least = |seen: &Seen| {
         let abnormal = seen.findings.iter().filter(|finding| finding.is_abnormal());
@@ -121,7 +121,7 @@ fn page(camera: &str, files: &[PathBuf], names: &[String], looks: &[Seen]) -> Op
     })
 }
 
-/// Files by camera, in the order of names.
+/// Returns the files of each camera, in the order of their names.
 fn cameras(dir: &Path) -> anyhow::Result<BTreeMap<String, Vec<PathBuf>>> {
     let mut cameras: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
     let mut folders = vec![dir.to_owned()];
@@ -144,7 +144,7 @@ fn cameras(dir: &Path) -> anyhow::Result<BTreeMap<String, Vec<PathBuf>>> {
     Ok(cameras)
 }
 
-/// The alarms as a table; so many at the most.
+/// Makes a table of the alarms, with at most `most` rows.
 #[must_use]
 pub fn sheet(found: &Found, most: usize, language: Language) -> Sheet {
     let heads = [

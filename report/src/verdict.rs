@@ -1,63 +1,63 @@
-//! What a diagnosis said of a case, and whether it should have.
+//! The result of a diagnosis for a case, and whether it is right.
 
 use easysight_protocol::Finding;
 use serde::{Deserialize, Serialize};
 
 use crate::manifest::{Case, Role};
 
-/// What a diagnosis said.
+/// The result of a diagnosis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
-    /// Something is wrong.
+    /// A fault was found.
     Alarm,
-    /// Nothing is.
+    /// No fault was found.
     Normal,
-    /// The picture cannot tell.
+    /// The picture does not allow a decision.
     Inconclusive,
-    /// The plugin broke off; its fault.
+    /// The plugin failed, through its own fault.
     Failed,
 }
 
-/// What a case wants of a diagnosis.
+/// The result that a case requires of a diagnosis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Wanted {
-    /// To find its fault.
+    /// The diagnosis must find its fault.
     Alarm,
-    /// Nothing in particular: its finding would be a consequence.
+    /// Any result is right: a finding would be a consequence.
     Either,
-    /// To stay quiet, on a healthy clip as it came.
+    /// The diagnosis must not alarm, because the clip is healthy and unchanged.
     QuietHealthy,
-    /// To stay quiet, on what looks like a fault and is none.
+    /// The diagnosis must not alarm, because the clip only looks faulty.
     QuietConfounder,
-    /// To stay quiet, for the fault is another diagnosis's.
+    /// The diagnosis must not alarm, because another diagnosis must find the fault.
     QuietOther,
 }
 
-/// One diagnosis of one case.
+/// The verdict on one diagnosis of one case.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
     /// The case's file.
     pub file: String,
     /// The diagnosis.
     pub diagnosis: String,
-    /// What it should have said.
+    /// The required result.
     pub wanted: Wanted,
-    /// What it said.
+    /// The actual result.
     pub answer: Answer,
-    /// True where it names another finding as the cause of its own.
+    /// True if the finding names another finding as its cause.
     pub is_consequence: bool,
-    /// 0 to 100; 100 is healthy.
+    /// The score from 0 to 100. 100 is healthy.
     pub score: Option<f64>,
     /// The metric that decided, with its value and the threshold.
     pub decision: Option<(String, f64, f64)>,
-    /// In its words.
+    /// The message of the diagnosis.
     pub message: String,
 }
 
 impl Wanted {
-    /// Of this diagnosis in this case.
+    /// Returns the result that this case requires of this diagnosis.
     #[must_use]
     pub fn of(case: &Case, diagnosis: &str) -> Self {
         let names = |list: &[String]| list.iter().any(|id| id == diagnosis);
@@ -72,7 +72,7 @@ impl Wanted {
 }
 
 impl Verdict {
-    /// Of what a diagnosis found in a case.
+    /// Judges a finding in a case.
     #[must_use]
     pub fn of(case: &Case, finding: &Finding) -> Self {
         let answer = match (&finding.failure, finding.is_abnormal()) {
@@ -97,7 +97,7 @@ impl Verdict {
         }
     }
 
-    /// Of a diagnosis that could not see anything.
+    /// Makes the verdict on a diagnosis that had no picture.
     #[must_use]
     pub fn blind(case: &Case, diagnosis: &str, why: &str) -> Self {
         Self {
@@ -112,7 +112,7 @@ impl Verdict {
         }
     }
 
-    /// True where it should have said something else.
+    /// True if the result is wrong.
     #[must_use]
     pub fn is_wrong(&self) -> bool {
         match self.wanted {
@@ -127,7 +127,7 @@ impl Verdict {
         }
     }
 
-    /// How far it is on the wrong side, to put the worst first; the more, the worse.
+    /// Returns how far the score is on the wrong side. The higher, the worse.
     #[must_use]
     pub fn wrongness(&self) -> f64 {
         let score = self.score.unwrap_or(50.0);

@@ -14,25 +14,27 @@ use crate::{
     random::Random,
 };
 
-/// Healthy looks at the same camera that precede a case, over changing light: some plugins trust what they
-/// saw more than once, and none may take dusk for a fault.
+/// The number of healthy checks of the same camera before a case, in changing light. Some plugins trust only what
+/// they saw more than once, and no plugin may take dusk for a fault.
 const TAKES: u8 = 8;
-/// The same where a recipe needs looks of its own.
+/// The same number if a recipe defines its earlier checks itself.
 const OWN_TAKES: u8 = 4;
 
-/// Noise that a still gets when it becomes a clip, in grey levels.
+/// Noise in grey levels that a still picture gets when it becomes a clip.
 const STILL_NOISE: f32 = 1.5;
 
-/// Noise of an earlier check beside that of the clip, in grey levels: less than any sensor makes.
+/// Noise in grey levels that an earlier check gets in addition to the noise of the clip. It is less than the noise
+/// of any sensor.
 const OTHER_NOISE: f32 = 1.0;
 
-/// Share of the macroblocks that damage must change in a frame at the least, within so many seconds.
+/// Damage must change at least this share of the macroblocks of a frame, within this many seconds.
 const LEAST_SHOWN: f32 = 0.01;
 const SHOWN_WITHIN_S: f32 = 2.0;
-/// Each time there is twice as much damage.
+/// The number of tries. Each try has twice as much damage as the one before.
 const MOST_TRIES: usize = 6;
 
-/// Kinds that show something else than the healthy clip: it tells nothing of what they should look like.
+/// Kinds whose picture differs from the healthy clip. The healthy clip does not show how their earlier checks
+/// should look.
 const OTHER_VIEWS: [&str; 5] = ["pan", "ptz", "sky", "letterbox", "size"];
 
 /// One case to make.
@@ -59,7 +61,7 @@ impl Piece<'_> {
         })
     }
 
-    /// Healthy clips of the same camera as it was before.
+    /// Returns the healthy clips of earlier checks of the same camera.
     fn past(&self, order: &Order) -> anyhow::Result<Vec<String>> {
         let recipe = self.recipe;
         if !order.past {
@@ -87,7 +89,8 @@ impl Piece<'_> {
         (1..=takes).map(|take| self.file(order, &Recipe { take: Some(take), ..earlier.clone() })).collect()
     }
 
-    /// Where the case of a recipe is, from the directory of all; made where it is not there.
+    /// Returns the file of a recipe's case, relative to the directory of all cases. Makes the file if it does not
+    /// exist.
     fn file(&self, order: &Order, recipe: &Recipe) -> anyhow::Result<String> {
         let origin = self.origin;
         let severity = recipe.severity.map_or("", Severity::as_str);
@@ -106,7 +109,7 @@ impl Piece<'_> {
             if let Some(dir) = file.parent() {
                 fs::create_dir_all(dir)?;
             }
-            // Two may make the same baseline at a time.
+            // Two threads may make the same file at the same time.
             let thread = format!("{:?}", std::thread::current().id());
             let number: String = thread.chars().filter(char::is_ascii_digit).collect();
             let beside = file.with_extension(format!("{number}.part"));
@@ -140,7 +143,7 @@ impl Piece<'_> {
         self.hurt(recipe, kind, [&raw, &hurt], random)?;
         let (from, to) = (hurt.to_string_lossy().into_owned(), file.to_string_lossy().into_owned());
         let rate = self.rate(recipe);
-        // A transport stream has its own times.
+        // A transport stream has timestamps of its own.
         let timed = ["-r", &rate, "-f", damaged, "-i", &from];
         let input = if damaged == "mpegts" { &timed[2..] } else { &timed[..] };
         if damaged == "mpegts" && !recipe.recorded {
@@ -161,7 +164,7 @@ impl Piece<'_> {
         Ok(())
     }
 
-    /// Encodes by what comes before, and what that leaves once more.
+    /// Encodes the clip as `via` states, and then encodes the result again.
     fn twice(
         &self,
         order: &Order,
@@ -189,8 +192,8 @@ impl Piece<'_> {
         Ok(fs::remove_file(between)?)
     }
 
-    /// Damages a stream so much that it is seen: a decoder conceals some of it so well, where nothing moves,
-    /// that the picture is healthy.
+    /// Damages a stream until the damage is visible. If nothing moves, a decoder conceals some damage so well that
+    /// the picture is healthy.
     fn hurt(
         &self,
         recipe: &Recipe,
@@ -208,12 +211,12 @@ impl Piece<'_> {
             random.next();
             kind = kind.doubled();
         }
-        // By now every slice is hit.
+        // By now every slice is damaged.
         Ok(())
     }
 
-    /// The largest share of the macroblocks of a frame that damage changes plainly, of frames early enough
-    /// to be judged.
+    /// Returns the largest share of a frame's macroblocks that the damage changes visibly, of the frames that are
+    /// early enough to be judged.
     fn shown(&self, recipe: &Recipe, raw: &Path, hurt: &Path) -> anyhow::Result<f32> {
         let (size, rate) = (self.size(recipe), self.rate(recipe));
         let open = |file| Decoder::open(file, size, &rate, SHOWN_WITHIN_S, Stretch::Beginning);
@@ -225,7 +228,7 @@ impl Piece<'_> {
         Ok(most)
     }
 
-    /// Width and height of the frames that are drawn on.
+    /// Returns the width and height of the frames that the effects change.
     const fn size(&self, recipe: &Recipe) -> (usize, usize) {
         let Facts { width, height, .. } = self.origin.facts;
         let (width, height) = match recipe.width {
@@ -250,21 +253,21 @@ impl Piece<'_> {
         let size = self.size(recipe);
         let rate = self.rate(recipe);
         let per_second = ffmpeg::rate_of(&rate).context("no frame rate")?;
-        // Where nothing moves, the scene was the same at an earlier check, but for its noise.
+        // If nothing moves, an earlier check shows the same scene, with other noise.
         let is_other = recipe.take.is_some() && !recipe.is_motionless();
         let stretch = if is_other { Stretch::EndBackwards } else { Stretch::Beginning };
         let mut decoder = Decoder::open(&self.origin.file, size, &rate, order.seconds, stretch)?;
         let mut effects: Vec<Box<dyn Effect>> =
             recipe.steps.iter().map(|step| step.effect(Random::new(random.next()))).collect();
         if is_other {
-            // Below what is drawn over the picture.
+            // These effects come first, so that the recipe draws over them.
             let mut light = catalogue::light_of_take(recipe.take.unwrap_or(0));
             light.push(Step::of(Noise(OTHER_NOISE)));
             let below: Vec<_> = light.iter().map(|step| step.effect(Random::new(random.next()))).collect();
             effects.splice(0..0, below);
         }
         if ffmpeg::is_still(&self.origin.file) {
-            // Its sensor would make other noise in each frame.
+            // The camera's sensor would make different noise in each frame.
             effects.insert(0, Step::of(Noise(STILL_NOISE)).effect(Random::new(random.next())));
         }
         let mut encoder = None;

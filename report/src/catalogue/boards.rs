@@ -1,4 +1,4 @@
-//! Pictures in place of a camera's, and none.
+//! Pictures that are shown instead of a camera's picture, and black pictures.
 
 use super::{Recipe, SEVERITIES, Told};
 use crate::{
@@ -47,7 +47,7 @@ fn boards() -> Vec<Recipe> {
         shown("painted_room", Board::Slope([70, 110, 170], [16, 128, 128], words("OUT OF SERVICE")))
             .encoded(coarse),
     ];
-    // A maker draws more than one board.
+    // A maker may draw two boards. The second one needs another variant.
     let mut seen = std::collections::HashSet::new();
     for recipe in &mut recipes {
         if !seen.insert(recipe.maker.clone()) {

@@ -1,4 +1,4 @@
-//! What looks like a fault and is none.
+//! Confounders: healthy clips that look like a fault.
 
 use super::Recipe;
 use crate::{
@@ -25,8 +25,8 @@ fn confounder(kind: &str, variant: &str, steps: Vec<Step>) -> Recipe {
     Recipe::new(Role::Confounder, kind, variant, steps)
 }
 
-/// A scene in which nothing moves, nor did before, made by holding a picture. A clock that the healthy
-/// clip has in it does stand still then, although the scene is healthy.
+/// A scene in which nothing moves, neither now nor in earlier checks. It is made by repeating one frame. If the
+/// healthy clip shows a clock, the clock stands still although the scene is healthy.
 fn motionless(kind: &str, variant: &str, steps: Vec<Step>) -> Recipe {
     let steps = [vec![Step::of(Freeze { from: 0.0 })], steps].concat();
     let before = Some(steps.clone());
@@ -43,12 +43,12 @@ fn lights() -> Vec<Recipe> {
         confounder("night", "headlights", vec![night(90.0), Step::of(Headlights), noise(3.0)]),
         confounder("infrared", "", vec![infrared(), noise(3.0)]),
         motionless("infrared", "still", vec![infrared(), noise(2.0)]),
-        // The encoder keeps little of this noise: neighbours are nearly alike.
+        // The encoder keeps little of this noise: neighbouring frames are nearly alike.
         motionless("infrared", "erased", vec![infrared(), noise(1.5)]).encoded(Encoding::h264(30, 0)),
     ]
 }
 
-/// What happens before a camera, and where it looks.
+/// Events before a camera, and motion of the camera.
 fn scenes() -> Vec<Recipe> {
     let (still, clock) = (Step::of(Freeze { from: 0.0 }), Step::of(Clock { runs: true }));
     let noise = |sigma| Step::of(Noise(sigma));
@@ -87,7 +87,7 @@ fn streams() -> Vec<Recipe> {
         ),
         as_it_is("h264_usual", Encoding::h264(28, 2)),
         as_it_is("h264_low", Encoding::h264(33, 0)),
-        // A still as cameras serve it to browsers, again and again.
+        // A still picture that is requested again and again, as cameras serve it to browsers.
         as_it_is("stills", Encoding::new("-c:v mjpeg -q:v 6 -pix_fmt yuvj420p", "avi")),
         sized("320", 320),
         sized("1920", 1920),

@@ -1,4 +1,4 @@
-//! Things before the lens, there from the beginning or put there within the clip.
+//! Objects before the lens, from the beginning or appearing within the clip.
 
 use super::{Recipe, SEVERITIES, Told};
 use crate::effect::{
@@ -6,7 +6,7 @@ use crate::effect::{
     cloth::{Before, Coming, Material},
 };
 
-/// Shares of the picture that are hidden.
+/// The hidden shares of the picture.
 const SHARES: [f32; 3] = [0.3, 0.55, 0.85];
 
 pub(super) fn all() -> Vec<Recipe> {
@@ -38,7 +38,7 @@ pub(super) fn all() -> Vec<Recipe> {
         for (severity, share) in SEVERITIES.into_iter().zip(SHARES) {
             recipes.push(cover.one(maker, severity, put(share, Coming::There)));
         }
-        // Within the clip: all at once or sliding in, by the thing.
+        // Within the clip: the object appears suddenly or slides in, depending on the material.
         let coming = match material {
             Material::Hand | Material::Plastic | Material::Bag | Material::Woven => Coming::Sliding(0.9),
             _ => Coming::After(1.5),
@@ -48,7 +48,7 @@ pub(super) fn all() -> Vec<Recipe> {
         }
     }
     for recipe in &mut recipes {
-        // What hides enough of the view shows another one.
+        // An object that hides enough of the view also changes the scene.
         if !recipe.may.iter().any(|id| id == "scene_change") {
             recipe.may.push("scene_change".to_owned());
         }

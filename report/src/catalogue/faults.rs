@@ -1,5 +1,5 @@
-//! The first faults that were drawn. Measures were developed on them, so they belong to development
-//! whatever their makers' names hash to: these names begin with `first_`.
+//! The first faults that were drawn. The plugins' measures were developed with them, so they belong to the
+//! development set, whatever the hash of their makers' names is. These names begin with `first_`.
 
 use super::{Recipe, SEVERITIES, Told};
 use crate::{
@@ -59,12 +59,12 @@ fn exposure() -> Vec<Recipe> {
 fn detail() -> Vec<Recipe> {
     let blur = Told { kind: "blur", must: &["clarity", "focus_blur"], may: &[] };
     let mut recipes = blur.graded("", [1.5, 2.5, 4.0].map(|sigma| vec![Step::of(Blur(sigma))]));
-    // Noise hides blur from what measures detail.
+    // Noise hides blur from measures of detail.
     recipes.push(blur.one("noisy", Severity::Middle, vec![Step::of(Blur(2.5)), Step::of(Noise(4.0))]));
     recipes
 }
 
-/// Noise and snow. The encoder has to leave it in.
+/// Noise and snow. The encoder must preserve both.
 fn grain() -> Vec<Recipe> {
     let noise = Told { kind: "noise", must: &["noise"], may: &["clarity"] };
     let snow = Told { kind: "snow", must: &["noise"], may: &["clarity", "flower_screen"] };
@@ -78,7 +78,7 @@ fn grain() -> Vec<Recipe> {
     recipes.into_iter().map(|recipe| recipe.encoded(Encoding::h264(18, 0))).collect()
 }
 
-/// Blocks, drawn and by an encoder that has too few bits.
+/// Blocks that are drawn, and blocks of an encoder with too few bits.
 fn blocks() -> Vec<Recipe> {
     let pixels = Told { kind: "pixelate", must: &["mosaic"], may: &["clarity", "focus_blur"] };
     let starved =
@@ -98,7 +98,7 @@ fn blocks() -> Vec<Recipe> {
     recipes
 }
 
-/// Freeze, shake and a stalled clock.
+/// Freeze, shake and a stopped clock.
 fn motion() -> Vec<Recipe> {
     let freeze = Told { kind: "freeze", must: &["freeze"], may: &[] };
     let ticking = Told { kind: "freeze", must: &["freeze"], may: &[] };
@@ -118,13 +118,13 @@ fn motion() -> Vec<Recipe> {
             freeze.one("noisy", Severity::Strong, vec![Step::of(Noise(3.0)), Step::of(Freeze { from: 0.0 })]),
         ],
         shake.graded("", [shaken(2.5, 5.0), shaken(4.0, 4.0), shaken(6.0, 3.5)]),
-        // A clock that stands looks like any other words, but for one who saw it run.
+        // A stopped clock looks like any other text, unless an earlier check saw it run.
         vec![Recipe { before: Some(clocks(true)), ..clock.one("", Severity::Middle, clocks(false)) }],
     ]
     .concat()
 }
 
-/// Tints, by light and by a wrong balance.
+/// Colour casts, by coloured light and by a wrong white balance.
 fn colour() -> Vec<Recipe> {
     let cast = Told { kind: "cast", must: &["color_cast"], may: &[] };
     let filters = [
@@ -169,7 +169,7 @@ fn covered() -> Vec<Recipe> {
     .concat()
 }
 
-/// No picture, or something else in place of one.
+/// No picture, or another picture instead.
 fn signal() -> Vec<Recipe> {
     let card = Told { kind: "card", must: &["blue_screen"], may: &["signal_loss", "freeze", "stream"] };
     let black = Told { kind: "black", must: &["signal_loss"], may: &["brightness", "blue_screen", "freeze"] };
@@ -195,7 +195,7 @@ fn signal() -> Vec<Recipe> {
     ]
 }
 
-/// Corruption: damaged bytes, what a recorder kept of them, and drawn by hand.
+/// Corruption: damaged bytes, recordings of their decoded pictures, and damage that is drawn.
 fn broken() -> Vec<Recipe> {
     let broken =
         |kind| Told { kind, must: &["flower_screen"], may: &["mosaic", "stream", "noise", "clarity"] };
@@ -225,7 +225,7 @@ fn broken() -> Vec<Recipe> {
     recipes
 }
 
-/// Interference, and what only shows beside how it was before.
+/// Interference, and faults that show only in comparison with earlier checks.
 fn beside() -> Vec<Recipe> {
     let stripe = |kind| Told { kind, must: &["stripe"], may: &[] };
     let moved = Told { kind: "moved", must: &["scene_change"], may: &[] };

@@ -1,4 +1,4 @@
-//! What the lens and its glass do: defocus, motion during the exposure, water, films and dirt.
+//! Faults of the lens and its glass: defocus, motion blur, water, films and dirt.
 
 use super::{Recipe, Told};
 use crate::effect::{
@@ -26,7 +26,7 @@ fn blur() -> Vec<Recipe> {
     .concat()
 }
 
-/// What a thing on the glass may bring with it.
+/// Other diagnoses that may report a deposit on the glass too.
 const BESIDE_DIRT: &[&str] = &["occlusion", "clarity", "focus_blur", "contrast", "brightness"];
 
 fn water() -> Vec<Recipe> {

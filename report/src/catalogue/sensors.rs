@@ -1,4 +1,4 @@
-//! Sensors and cables: noise, snow, lines.
+//! Faults of sensors and cables: noise, snow, lines.
 
 use super::{Recipe, Told};
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
 
 pub(super) fn all() -> Vec<Recipe> {
     let recipes = [noise(), lines()].concat();
-    // The encoder has to leave it in.
+    // The encoder must preserve noise and lines.
     recipes.into_iter().map(|recipe| recipe.encoded(Encoding::h264(18, 0))).collect()
 }
 

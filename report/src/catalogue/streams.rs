@@ -1,4 +1,4 @@
-//! Encoders with too few bits, small streams blown up, and what a network does to packets.
+//! Encoders with too few bits, enlarged small streams, and packets damaged by a network.
 
 use super::{Recipe, SEVERITIES, Told, Via};
 use crate::{
@@ -35,7 +35,7 @@ fn starved() -> Vec<Recipe> {
         last("mpeg2_starved", &format!("-c:v mpeg2video -g 12 -q:v {}", pick([22, 27, 31])), "ts");
         let smoothed = "-c:v libx264 -preset superfast -bf 0 -g 50 -x264-params deblock=3,3 -crf";
         last("deblocked", &format!("{smoothed} {}", pick([44, 48, 51])), "mp4");
-        // What a camera sends in a small stream is recorded in a large one: the grid grows with it.
+        // A camera's small stream is recorded as a large one, so the grid of blocks is enlarged too.
         let upscaled = [
             ("upscaled_mpeg4", format!("-c:v mpeg4 -g 25 -q:v {}", pick([14, 22, 31])), "bilinear", 0.5),
             ("upscaled_h264", format!("{smoothed} {} ", pick([38, 43, 48])), "neighbor", 1.0 / 3.0),

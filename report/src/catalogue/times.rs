@@ -1,5 +1,5 @@
-//! What only shows over time, or beside how it was before: a picture that stands, a camera that shakes or
-//! looks elsewhere, a clock that stands.
+//! Faults that show only over time or in comparison with earlier checks: a frozen picture, a camera that shakes or
+//! points elsewhere, a stopped clock.
 
 use super::{Recipe, SEVERITIES, Told, Via};
 use crate::{
@@ -19,7 +19,7 @@ pub(super) fn all() -> Vec<Recipe> {
     [freeze(), shake(), moved(), clock()].concat()
 }
 
-/// The camera's own noise is in the picture before it stands, and the recorder encodes what stands.
+/// The camera's noise is added before the picture freezes, and the recorder encodes the frozen picture.
 fn freeze() -> Vec<Recipe> {
     let freeze = Told { kind: "held", must: &["freeze"], may: &["clock", "stream"] };
     let held = |from| vec![Step::of(Noise(2.0)), Step::of(Freeze { from })];
@@ -100,7 +100,7 @@ fn clock() -> Vec<Recipe> {
         Recipe { before: Some(overlay(true)), ..told.one(maker, Severity::Middle, overlay(false)) }
     };
     let mut recipes: Vec<Recipe> = styles.into_iter().map(recipe).collect();
-    // One that is ahead stands as well.
+    // A stopped clock with the camera's noise over it.
     let ahead = told.one(
         "clock_after_freeze",
         Severity::Middle,

@@ -1,17 +1,17 @@
-//! Damage to the packets of a transport stream (ISO/IEC 13818-1): 188 bytes, the first of them 0x47, then the
-//! number of the stream that it carries.
+//! Damage to the packets of a transport stream (ISO/IEC 13818-1). A packet has 188 bytes. The first byte is 0x47;
+//! the number of the stream that the packet carries follows.
 
 use super::Loss;
 use crate::random::Random;
 
 const PACKET: usize = 188;
 const SYNC: u8 = 0x47;
-/// The video in what ffmpeg writes.
+/// The number of the video stream in ffmpeg's output.
 const VIDEO: u16 = 0x100;
-/// Share of the stream that stays: the first keyframe.
+/// The share of the stream that is not damaged: the first keyframe.
 const SPARED: f32 = 0.2;
 
-/// Whether a packet carries a part of a picture, not its beginning.
+/// True if a packet carries a part of a picture, but not its beginning.
 fn is_inside(packet: &[u8]) -> bool {
     let [SYNC, high, low, ..] = packet else { return false };
     let stream = u16::from(high & 0x1f) << 8 | u16::from(*low);
@@ -22,7 +22,7 @@ fn spared(stream: &[u8]) -> usize {
     (stream.len() as f32 / PACKET as f32 * SPARED) as usize
 }
 
-/// Leaves packets out.
+/// Drops packets.
 pub(super) fn lose(stream: &[u8], loss: Loss, mut random: Random) -> Vec<u8> {
     let mut left = Vec::with_capacity(stream.len());
     let (spared, mut lost, mut first) = (spared(stream), false, true);
@@ -38,7 +38,7 @@ pub(super) fn lose(stream: &[u8], loss: Loss, mut random: Random) -> Vec<u8> {
     left
 }
 
-/// Turns bits over.
+/// Flips bits.
 pub(super) fn flip(stream: &[u8], share: f32, mut random: Random) -> Vec<u8> {
     let mut damaged = stream.to_vec();
     let (spared, mut first) = (spared(stream), true);
@@ -48,7 +48,7 @@ pub(super) fn flip(stream: &[u8], share: f32, mut random: Random) -> Vec<u8> {
         }
         first = false;
         for _ in 0..=random.below(6) {
-            // Behind the packet's head.
+            // The place is after the packet's header.
             let place = 12 + random.below(PACKET - 12);
             if let Some(byte) = packet.get_mut(place) {
                 *byte ^= 1 << random.below(8);

@@ -1,5 +1,5 @@
-//! A camera's page: what was said of it and how sure, with the three pictures that decide. An operator
-//! believes an alarm where the camera's usual picture stands beside it.
+//! A camera's page: the findings and how sure they are, with the three pictures that matter. An operator believes
+//! an alarm if the camera's usual picture is shown beside it.
 
 use std::{collections::BTreeMap, fmt::Write, fs, path::Path};
 
@@ -12,25 +12,26 @@ use crate::pictures;
 /// One camera.
 #[derive(Debug, Clone, Default)]
 pub struct Page {
-    /// Its name, and the set where it has one.
+    /// The camera's name, and its set if it has one.
     pub camera: String,
-    /// What stands below the name: looks, set, label.
+    /// The line below the name: the number of captures, the set, the label.
     pub facts: String,
-    /// Its usual picture: at the look at which least was found.
+    /// The usual picture: the capture with the mildest findings.
     pub usual: Option<Vec<u8>>,
-    /// The picture at the look at which most was found.
+    /// The worst picture: the capture with the severest findings.
     pub worst: Option<Vec<u8>>,
-    /// The same, with the places marked.
+    /// The worst picture with the faulty regions marked.
     pub marked: Option<Vec<u8>>,
-    /// The file of the worst look.
+    /// The file of the worst capture.
     pub file: String,
-    /// What was found there.
+    /// The findings of the worst capture.
     pub findings: Vec<Finding>,
-    /// What each look said, in a line: file and words.
+    /// The result of each capture: file and text.
     pub looks: Vec<(String, String)>,
 }
 
-/// How sure a finding is, by its score: 50 is the threshold, 0 as far from it as can be.
+/// Returns how sure a finding is, by its score: 50 is the threshold, and 0 is as far from the threshold as
+/// possible.
 #[must_use]
 pub fn sureness(score: Option<f64>, language: Language) -> &'static str {
     match score {
@@ -43,7 +44,8 @@ pub fn sureness(score: Option<f64>, language: Language) -> &'static str {
 }
 
 impl Page {
-    /// The least score of what stands for itself at the worst look: the less, the surer.
+    /// Returns the lowest score of the findings of the worst capture that are no consequences. The lower the
+    /// score, the surer the finding.
     #[must_use]
     pub fn least_score(&self) -> f64 {
         let roots = self.findings.iter().filter(|one| one.is_abnormal() && one.consequence_of.is_none());
@@ -86,7 +88,8 @@ impl Page {
     }
 }
 
-/// A finding in a sentence: what, how sure, and whether it follows from something else.
+/// Describes a finding in one sentence: the diagnosis, how sure it is, and whether it is a consequence of another
+/// finding.
 fn told(finding: &Finding, language: Language) -> String {
     let Text { zh, en } = &finding.message;
     let message = match language {
@@ -102,11 +105,11 @@ fn told(finding: &Finding, language: Language) -> String {
     format!("{}: {sure}{score}{cause}. {message}", finding.diagnosis)
 }
 
-/// Writes the pages of cameras as one file a language, the surest first.
+/// Writes the pages of cameras into one file for each language, the surest findings first.
 ///
 /// # Errors
 ///
-/// Where the directory cannot be written to.
+/// Returns an error if the directory cannot be written.
 pub fn write_pages(
     dir: &Path,
     name: &str,
@@ -131,7 +134,7 @@ pub fn write_pages(
     Ok(())
 }
 
-/// What was said at one look, in a few words.
+/// Summarises the findings of one capture in a few words.
 #[must_use]
 pub fn summary(findings: &[Finding]) -> String {
     let abnormal = findings.iter().filter(|finding| finding.is_abnormal());

@@ -1,11 +1,11 @@
-//! The report as one page of HTML, pictures within.
+//! The report as one HTML page with embedded pictures.
 
 use std::{collections::BTreeMap, fmt::Write};
 
 use super::{LISTED, Language, SHOWN, Told, escaped, sheets, words};
 use crate::{manifest::Case, pictures, tally::mistakes};
 
-/// What the figures mean.
+/// Explains the figures.
 pub(super) const fn legend(language: Language) -> &'static str {
     language.of(
         "Each figure is of one set: cameras and makers of faults are drawn by the hash of their names into \
@@ -25,7 +25,7 @@ pub(super) const fn legend(language: Language) -> &'static str {
     )
 }
 
-/// How pages look.
+/// The style sheet of all pages.
 pub(super) const STYLE: &str = "\
 :root{color-scheme:light dark}body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem}\
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}\
@@ -34,7 +34,7 @@ th,td{border-bottom:1px solid #8886;padding:.3rem .5rem;text-align:left;vertical
 .cases{display:grid;grid-template-columns:repeat(auto-fill,minmax(256px,1fr));gap:1rem}\
 figure{margin:0}figure img{width:100%;border-radius:4px}figcaption,li{font-size:.85rem}";
 
-/// The whole page.
+/// Renders the whole page.
 pub(super) fn page(
     cases: &BTreeMap<&str, &Case>,
     passes: &[Told],
@@ -81,7 +81,7 @@ pub(super) fn page(
     page
 }
 
-/// The beginning of a page, up to its title.
+/// Renders the beginning of a page, up to its title.
 pub(super) fn begin(language: Language, title: &str) -> String {
     let title = escaped(title);
     format!(

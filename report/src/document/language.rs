@@ -1,6 +1,6 @@
 //! The two languages of the report.
 
-/// One of them.
+/// A language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Language {
     /// English.
@@ -10,10 +10,10 @@ pub enum Language {
 }
 
 impl Language {
-    /// Both.
+    /// Both languages.
     pub const ALL: [Self; 2] = [Self::English, Self::Chinese];
 
-    /// The one of two texts that is in this language.
+    /// Returns the text in this language.
     #[must_use]
     pub const fn of<'a>(self, english: &'a str, chinese: &'a str) -> &'a str {
         match self {
@@ -22,13 +22,13 @@ impl Language {
         }
     }
 
-    /// What a file's name has before its suffix.
+    /// Returns the part of a file's name before the suffix. It is empty for English.
     #[must_use]
     pub const fn infix(self) -> &'static str {
         self.of("", ".zh-CN")
     }
 
-    /// As HTML names it.
+    /// Returns the language's tag in HTML.
     #[must_use]
     pub const fn tag(self) -> &'static str {
         self.of("en", "zh-CN")

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Write};
 use super::{LISTED, Language, SHOWN, Told, html, picture_name, sheets, words};
 use crate::{manifest::Case, tally::mistakes};
 
-/// The whole page.
+/// Renders the whole page.
 pub(super) fn page(
     cases: &BTreeMap<&str, &Case>,
     passes: &[Told],

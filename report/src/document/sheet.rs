@@ -1,4 +1,4 @@
-//! A table with its title, for the terminal, Markdown and HTML alike.
+//! A table with a title, for the terminal, Markdown and HTML.
 
 use std::fmt::Write;
 
@@ -7,18 +7,18 @@ use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 /// A table.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sheet {
-    /// Over it.
+    /// The title above the table.
     pub title: String,
-    /// Heads of the columns.
+    /// The headings of the columns.
     pub heads: Vec<String>,
-    /// Rows of as many cells.
+    /// The rows. Each has as many cells as there are headings.
     pub rows: Vec<Vec<String>>,
-    /// Below it; may be empty.
+    /// A note below the table. May be empty.
     pub note: String,
 }
 
 impl Sheet {
-    /// For the terminal.
+    /// Renders the table for the terminal.
     #[must_use]
     pub fn table(&self) -> Table {
         let mut table = Table::new();
@@ -30,7 +30,7 @@ impl Sheet {
         table
     }
 
-    /// As Markdown.
+    /// Renders the table as Markdown.
     #[must_use]
     pub fn markdown(&self) -> String {
         let mut text = format!("### {}\n\n", self.title);
@@ -51,7 +51,7 @@ impl Sheet {
         text
     }
 
-    /// As HTML.
+    /// Renders the table as HTML.
     #[must_use]
     pub fn html(&self) -> String {
         let mut text = format!("<h3>{}</h3><table>", escaped(&self.title));
@@ -71,7 +71,7 @@ impl Sheet {
     }
 }
 
-/// Text that may stand in HTML.
+/// Escapes a text for HTML.
 #[must_use]
 pub fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")

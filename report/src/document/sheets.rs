@@ -1,4 +1,4 @@
-//! The tables of the report: sets side by side.
+//! The tables of the report, with the sets in columns.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,10 +12,10 @@ use crate::{
     tally::Figures,
 };
 
-/// Something of the figures, in words.
+/// A measure: its English name, its Chinese name, and the function that formats it.
 type Measure = (&'static str, &'static str, fn(&Figures, Language) -> String);
 
-/// What an operator wants to know first.
+/// The measures that an operator wants to know first.
 const OVERVIEW: [Measure; 7] = [
     ("macro AUC", "宏平均 AUC", |figures, _| words::area(figures.macro_area())),
     ("right kind found", "故障类型正确检出", |figures, language| {
@@ -38,7 +38,7 @@ const OVERVIEW: [Measure; 7] = [
     }),
 ];
 
-/// All tables of the passes.
+/// Returns all tables of the passes.
 #[must_use]
 pub fn all(passes: &[Told], language: Language) -> Vec<Sheet> {
     let mut sheets = vec![overview(passes, language)];
@@ -53,7 +53,7 @@ pub fn all(passes: &[Told], language: Language) -> Vec<Sheet> {
     sheets
 }
 
-/// The head of a set's column: a figure never stands without it.
+/// Returns the heading of a set's column. No figure is shown without its set.
 fn head(set: Set, language: Language) -> String {
     let words = match set {
         Set::Development => ("development", "开发集"),
@@ -68,7 +68,7 @@ fn heads(sets: &[InSet<Figures>], first: &[&str], language: Language) -> Vec<Str
     first.iter().map(|&word| word.to_owned()).chain(sets).collect()
 }
 
-/// A share with its interval, the worst camera and a tenth of the cameras.
+/// Formats a share with its interval, the worst camera and the tenth of the cameras.
 #[must_use]
 pub fn spread(spread: &Spread, less_is_better: bool, language: Language) -> String {
     let Some(value) = spread.all.value() else { return "–".to_owned() };
@@ -111,7 +111,7 @@ fn overview(passes: &[Told], language: Language) -> Sheet {
     }
 }
 
-/// Right kind found by family.
+/// The share of faults whose kind was found, by family.
 fn families(told: &Told, language: Language) -> Sheet {
     let names: BTreeSet<&String> =
         told.figures.iter().flat_map(|figures| figures.named().1.families.keys()).collect();
@@ -135,7 +135,7 @@ fn families(told: &Told, language: Language) -> Sheet {
     }
 }
 
-/// What each diagnosis did, a row a set.
+/// The results of each diagnosis, with one row for each set.
 fn diagnoses(told: &Told, language: Language) -> Sheet {
     let mut rows: BTreeMap<(String, Set), Vec<String>> = BTreeMap::new();
     for figures in &told.figures {
@@ -157,7 +157,7 @@ fn diagnoses(told: &Told, language: Language) -> Sheet {
     }
 }
 
-/// Right kind found by maker. A maker is in one set only.
+/// The share of faults whose kind was found, by maker. A maker belongs to one set only.
 fn makers(told: &Told, language: Language) -> Sheet {
     let row =
         |set: Set, maker: &String, found: &Share| vec![maker.clone(), head(set, language), share(*found)];
@@ -178,7 +178,7 @@ fn makers(told: &Told, language: Language) -> Sheet {
     }
 }
 
-/// What was found and what alarmed at each camera.
+/// The faults found and the alarms of each camera.
 fn cameras(told: &Told, language: Language) -> Sheet {
     let mut rows = Vec::new();
     for figures in &told.figures {

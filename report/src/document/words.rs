@@ -1,4 +1,4 @@
-//! Figures as words.
+//! Formats figures as text.
 
 use super::Language;
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     verdict::{Answer, Verdict, Wanted},
 };
 
-/// Heads of the columns, in the order of [`cells`].
+/// Returns the headings of the columns, in the order of [`cells`].
 pub(super) fn heads(language: Language) -> [String; 11] {
     [
         ("diagnosis", "诊断"),
@@ -26,18 +26,18 @@ pub(super) fn heads(language: Language) -> [String; 11] {
     .map(|(english, chinese)| language.of(english, chinese).to_owned())
 }
 
-/// An area under the curve.
+/// Formats an area under the curve.
 pub(super) fn area(area: Option<f64>) -> String {
     area.map_or_else(|| "–".to_owned(), |area| format!("{area:.3}"))
 }
 
-/// A share in hundredths, small ones with a digit more.
+/// Formats a share in percent. Small shares get one decimal.
 pub(super) fn percent(value: f64) -> String {
     let percent = value * 100.0;
     if percent > 0.0 && percent < 2.0 { format!("{percent:.1}") } else { format!("{percent:.0}") }
 }
 
-/// A row in words.
+/// Formats the cells of a row.
 pub(super) fn cells(row: &Row) -> [String; 11] {
     let score = |score: Option<f64>| score.map_or_else(|| "–".to_owned(), |score| format!("{score:.0}"));
     [
@@ -55,7 +55,7 @@ pub(super) fn cells(row: &Row) -> [String; 11] {
     ]
 }
 
-/// A share as a percentage with what it is of.
+/// Formats a share as a percentage with its counts.
 pub(super) fn share(share: Share) -> String {
     share.value().map_or_else(
         || "–".to_owned(),
@@ -63,7 +63,7 @@ pub(super) fn share(share: Share) -> String {
     )
 }
 
-/// What went wrong.
+/// Names the mistake.
 pub(super) fn mistake(verdict: &Verdict) -> &'static str {
     match (verdict.answer, verdict.wanted) {
         (Answer::Failed, _) => "broke off",
@@ -75,7 +75,7 @@ pub(super) fn mistake(verdict: &Verdict) -> &'static str {
     }
 }
 
-/// The metric that decided.
+/// Formats the metric that decided.
 pub(super) fn decision(verdict: &Verdict) -> String {
     match &verdict.decision {
         Some((metric, value, threshold)) => format!("{metric} {value:.3} (threshold {threshold:.3})"),
@@ -83,12 +83,12 @@ pub(super) fn decision(verdict: &Verdict) -> String {
     }
 }
 
-/// A case by its name, or the file where the manifest does not know it.
+/// Returns the title of a case, or the file's name if the manifest does not contain the case.
 pub(super) fn title(case: Option<&&Case>, file: &str) -> String {
     case.map_or_else(|| file.to_owned(), |case| case.title())
 }
 
-/// Other faults that a diagnosis fires on.
+/// Lists the other faults on which a diagnosis alarms.
 pub(super) fn cross(row: &Row) -> String {
     let parts = row.cross.iter().map(|(kind, share)| format!("{kind} {}/{}", share.part, share.whole));
     parts.collect::<Vec<_>>().join(", ")

@@ -1,7 +1,7 @@
-//! Defocus and motion during the exposure, as geometry has it: each point of light becomes the shape of the
-//! opening (circle of confusion) or of the way that it moved. Shapes are those of lenses: a full disk, an
-//! iris of some blades, the ring of a mirror lens, and the cat's eye that a barrel leaves of a disk towards
-//! the corners. The radius is in samples of a picture 640 wide.
+//! Defocus and motion blur by geometry: each point of light becomes the shape of the aperture (circle of
+//! confusion) or of the path of the motion. The shapes are those of real lenses: a full disk, an iris with blades,
+//! the ring of a mirror lens, and the cat's eye that the lens barrel makes of a disk towards the corners. The
+//! radius is in samples of a picture 640 samples wide.
 
 use std::f32::consts::{PI, TAU};
 
@@ -11,32 +11,32 @@ use crate::{
     random::Random,
 };
 
-/// The opening.
+/// The shape of the aperture.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Shape {
-    /// Wide open.
+    /// A full disk: the aperture is wide open.
     Disk,
-    /// So many straight blades.
+    /// A polygon with this number of straight blades.
     Blades(usize),
-    /// With a mirror in the middle, of this share of the radius.
+    /// A ring: a mirror in the middle hides this share of the radius.
     Ring(f32),
-    /// A disk, of which the barrel hides a part towards the corners.
+    /// A disk that the lens barrel hides partly towards the corners.
     CatsEye,
-    /// Coma and astigmatism of a lens that sits crooked: a drop-like tail away from the middle, sharper at
-    /// one side.
+    /// Coma and astigmatism of a tilted lens: a drop-like tail away from the middle. One side is sharper.
     Tilted,
 }
 
-/// Out of focus.
+/// A picture out of focus.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Defocus {
-    /// The opening.
+    /// The shape of the aperture.
     pub(crate) shape: Shape,
-    /// Of its picture.
+    /// The radius of the aperture's image.
     pub(crate) radius: f32,
 }
 
-/// Parts of a picture across and down that have one shape, where it differs over the field.
+/// The picture is divided into this number of parts horizontally and vertically if the shape differs over the
+/// picture. Each part has one shape.
 const PARTS: usize = 6;
 
 impl Physics for Defocus {
@@ -63,7 +63,7 @@ impl Physics for Defocus {
     }
 }
 
-/// A regular polygon of the area of the disk's.
+/// A regular polygon with the same area as the disk.
 fn iris(radius: f32, blades: usize, turn: f32) -> Aperture {
     let sector = TAU / blades.max(3) as f32;
     let apothem = radius * (PI / (blades.max(3) as f32 * (sector / 2.0).tan())).sqrt();
@@ -73,7 +73,7 @@ fn iris(radius: f32, blades: usize, turn: f32) -> Aperture {
     })
 }
 
-/// The part of a disk that a second one, moved away from the middle of the picture, leaves.
+/// The part of a disk that lies within a second disk, which is shifted away from the middle of the picture.
 fn cats_eye(radius: f32, x: f32, y: f32) -> Aperture {
     let (dx, dy) = (1.3 * radius * x, 1.3 * radius * y);
     Aperture::of(radius, move |x, y| x.hypot(y) <= radius && (x - dx).hypot(y - dy) <= radius)
@@ -92,7 +92,7 @@ fn coma(radius: f32, x: f32, y: f32) -> Aperture {
     })
 }
 
-/// Each part of the picture through an opening of its own; the places go from −.5 to .5.
+/// Blurs each part of the picture by its own aperture. `opening` gets the part's place, from −0.5 to 0.5.
 fn over_the_field(light: &Radiance, opening: impl Fn(f32, f32) -> Aperture) -> Radiance {
     let (width, height) = light.size();
     let mut out = light.clone();
@@ -115,10 +115,10 @@ fn over_the_field(light: &Radiance, opening: impl Fn(f32, f32) -> Aperture) -> R
     out
 }
 
-/// The camera moves while the shutter is open: all points become one line.
+/// Motion blur: the camera moves while the shutter is open, so every point becomes the same line.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Smeared {
-    /// Of the way.
+    /// The length of the path.
     pub(crate) length: f32,
 }
 
@@ -128,7 +128,7 @@ impl Physics for Smeared {
         let (sin, cos) = random.between(0.0, PI).sin_cos();
         drawn(move |frame, _| {
             let half = length * frame.scale() / 2.0;
-            // Half a sample to each side of the way.
+            // The path is wider by half a sample on each side.
             let way = Aperture::of(half + 1.0, move |x, y| {
                 (x * cos + y * sin).abs() <= half && (y * cos - x * sin).abs() <= 0.6
             });

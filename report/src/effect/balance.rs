@@ -1,6 +1,6 @@
-//! Colours that are wrong, by what makes them so: the filter that keeps infrared light out stays away, the
-//! white balance takes another lamp for white, a channel is missing or has another black, the colour's carrier
-//! has a wrong phase, or its two halves are swapped. All but the last two work on linear light.
+//! Wrong colours, by their cause: the filter against infrared light is missing, the white balance takes another
+//! lamp for white, a channel is missing or has another black level, the colour carrier has a wrong phase, or the
+//! two colour differences are swapped. All but the last two work on linear light.
 
 use super::{Effect, Physics, drawn};
 use crate::{
@@ -12,25 +12,25 @@ use crate::{
 /// What is wrong with the colours.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Balance {
-    /// The infrared filter stays away by day: this share of infrared joins every channel, red the most; what
-    /// grows reflects it as if it were white.
+    /// The infrared filter is missing by day. This share of infrared is added to every channel, most to red.
+    /// Plants reflect infrared as if they were white.
     NoInfraredFilter(f32),
-    /// A light of so many kelvins is taken for white where 5,500 would be right.
+    /// Light of this many kelvins is taken for white, instead of 5,500.
     Kelvin(f32),
-    /// The blue amplifier gives this share only.
+    /// The blue amplifier has only this share of its gain.
     WeakBlue(f32),
-    /// Black of the red channel is lifted by this light.
+    /// The black level of the red channel is raised by this much light.
     LiftedRed(f32),
-    /// The phase of the colour carrier is wrong by so many degrees, and there is more colour than right.
+    /// The phase of the colour carrier is wrong by this many degrees, and the colours are too strong.
     Phase(f32),
-    /// An old sensor or yellow glass: more in the corners, this share in the middle.
+    /// An aged sensor or yellowed glass: this share in the middle, more in the corners.
     Yellowed(f32),
-    /// Discoloured by a lamp that lights everything: the last share keeps its colour.
+    /// One coloured lamp lights everything: only a small share of the objects' own colour remains.
     Lamp([f32; 3]),
 }
 
-/// Gains of red and blue that make a lamp of this temperature white, near enough between 2,500 and 12,000:
-/// along the line of black bodies both go by a power of the temperature.
+/// Returns the gains of red and blue that make a lamp of this temperature white. The approximation holds between
+/// 2,500 and 12,000 kelvins: along the line of black bodies both gains follow a power of the temperature.
 fn gains(kelvin: f32) -> [f32; 3] {
     let away = kelvin / 5500.0;
     [away.powf(0.75), 1.0, away.powf(-1.05)]
@@ -46,7 +46,7 @@ impl Physics for Balance {
                 let difference = |value: u8| 1.5 * (f32::from(value) - f32::from(GREY));
                 let turned = |x: usize, y: usize, own: f32, other: f32, swap: bool| {
                     let (cb, cr) = (before.0.at(x as i64, y as i64), before.1.at(x as i64, y as i64));
-                    // A burst that is seen wrong adds a constant too.
+                    // A misread colour burst also adds a constant.
                     let (cb, cr) = (difference(cb) + 9.0, difference(cr) - 6.0);
                     let (this, that) = if swap { (cr, cb) } else { (cb, cr) };
                     sample(f32::from(GREY) + own * this + other * that)

@@ -1,5 +1,6 @@
-//! Blocks that no encoder of the clip made: a substream of few samples blown up, blocks in proportion to the
-//! picture's width, and a part of the picture only. What encoders do is in the recipe of encoding.
+//! Blocks that were not made by an encoder of the clip: an enlarged substream with few samples, blocks in
+//! proportion to the picture's width, and blocks in only a part of the picture. The recipe's encoding makes the
+//! blocks of encoders.
 
 use super::{Effect, Physics, drawn, grain::Pixelate};
 use crate::{
@@ -7,14 +8,15 @@ use crate::{
     random::Random,
 };
 
-/// How blocks come about.
+/// The cause of the blocks.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Blocks {
-    /// A stream so many samples wide, shown as large squares.
+    /// A stream of this width in samples, enlarged to squares.
     Substream(usize),
-    /// Only the lowest frequencies of a transform of blocks so many samples (of 640) wide are kept: each block is a slope.
+    /// Blocks of this width (in samples of 640) keep only the lowest frequencies of a transform: each block is a
+    /// slope.
     Slopes(usize),
-    /// A part of the picture, of this share, in blocks of a fortieth of the width.
+    /// This share of the picture consists of blocks that are a fortieth of the picture wide.
     Part(f32),
 }
 
@@ -54,7 +56,7 @@ impl Physics for Blocks {
     }
 }
 
-/// Squares of the mean of what they hold, at places that need not be whole samples.
+/// Replaces squares by their mean. The side of a square need not be a whole number of samples.
 fn squares(plane: &mut Plane, side: f32) {
     let across = (plane.width() as f32 / side).ceil() as usize + 1;
     let place = |x: usize, y: usize| (y as f32 / side) as usize * across + (x as f32 / side) as usize;
@@ -69,7 +71,7 @@ fn squares(plane: &mut Plane, side: f32) {
     plane.map(|x, y, old| sums.get(place(x, y)).map_or(old, |(sum, count)| sample(sum / count.max(1.0))));
 }
 
-/// Each block by its mean and its slopes along and down, in coarse steps.
+/// Replaces each block by its mean and its horizontal and vertical slopes, in coarse steps.
 fn slopes(plane: &mut Plane, side: usize) {
     let across = plane.width().div_ceil(side);
     let mut sums = vec![[0.0_f32; 5]; across * plane.height().div_ceil(side)];
@@ -91,7 +93,7 @@ fn slopes(plane: &mut Plane, side: usize) {
         let (dx, dy) = offset(x, y);
         sums.get(place(x, y)).map_or(old, |[sum, along, down, squares, count]| {
             let coarse = |value: f32, step: f32| (value / step).round() * step;
-            // A block that the border cuts has its mean only.
+            // A block that the border cuts has only its mean.
             let whole = f32::from(u8::from(*count >= (side * side) as f32));
             let slope = |sum: &f32| whole * coarse(sum / squares.max(1.0) * side as f32, 24.0) / side as f32;
             sample(coarse(sum / count.max(1.0), 8.0) + slope(along) * dx + slope(down) * dy)

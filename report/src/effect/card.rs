@@ -1,5 +1,5 @@
-//! Pictures that recorders and servers send in place of a camera's, as they are drawn there: on a slope of
-//! colour, with a sign, with a picture of a camera crossed out; and black that is not quite black.
+//! Pictures that recorders and servers send instead of a camera's picture: a colour gradient, a sign, a
+//! crossed-out camera. Also pictures that are black, but not quite.
 
 use super::{Effect, Physics, drawn, signal, text};
 use crate::{
@@ -7,18 +7,18 @@ use crate::{
     random::{Grain, Random},
 };
 
-/// What is shown.
+/// The picture that is shown.
 #[derive(Debug, Clone)]
 pub(crate) enum Board {
-    /// A slope between two colours with words and a rule below them.
+    /// A gradient between two colours, with text and a line below it.
     Slope(Colour, Colour, String),
-    /// A camera, drawn and crossed out, with words.
+    /// A crossed-out camera with text.
     CrossedCamera(Colour, String),
-    /// A sign: rings and a name, on one colour.
+    /// A logo on one colour: rings and a name.
     Sign(Colour, String),
-    /// Bars from an analogue cable: soft between colours, crawling dots, noise.
+    /// Colour bars from an analogue cable: soft borders between colours, crawling dots, noise.
     CableBars,
-    /// Tiles in grey with a question mark in each, as a server without its cameras shows.
+    /// Grey tiles with text in each, as a server shows without its cameras.
     Tiles(String),
 }
 
@@ -76,16 +76,16 @@ impl Physics for Board {
     }
 }
 
-/// Black that is not quite black.
+/// Pictures that are not quite black.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Dark {
-    /// A covered or dead sensor at full gain: noise of this deviation, with a clock that runs.
+    /// A covered or dead sensor at full gain: noise of this deviation, with a running clock.
     Noisy(f32),
-    /// The level of black is wrong by so many grey values, with hum of the mains.
+    /// The black level is wrong by this many grey values, with mains hum.
     Pedestal(f32),
-    /// The lens's cap: black, and a dim leak of light at the border.
+    /// A lens cap: black, with a dim light leak at the border.
     Cap,
-    /// Black from so many seconds on, encoded as such, under the recorder's words.
+    /// Black after this many seconds, encoded as video, with text of the recorder.
     Lost(f32),
 }
 
@@ -149,7 +149,7 @@ fn slope(width: usize, height: usize, top: Colour, bottom: Colour) -> Frame {
     frame
 }
 
-/// One colour where the test, in luma samples, says so.
+/// Fills the places for which the test is true with one colour. Places are in luma samples.
 fn paint(frame: &mut Frame, colour: Colour, is_in: impl Fn(f32, f32) -> bool) {
     for ((plane, step), value) in frame.planes_mut().into_iter().zip(colour) {
         plane.map(|x, y, old| if is_in((x * step) as f32, (y * step) as f32) { value } else { old });
@@ -174,7 +174,7 @@ fn crossed(frame: &mut Frame) {
     });
 }
 
-/// Soft along rows, dots that crawl where colours meet, noise.
+/// Blurs along rows, adds dots that crawl between colours, and noise.
 fn cable(frame: &mut Frame, index: usize, grain: &mut Grain) {
     let reach = 2.0 * frame.scale();
     let before = frame.luma.clone();

@@ -1,7 +1,7 @@
-//! Things before the lens, by what they are made of: woven cloth, a hand, a sheet of plastic, leaves, paint
-//! from a can, printed card, a dark bag, and something so near that infrared lamps burn it out. How sharp
-//! their border is goes by how near they are; what they show goes by what they are. They are there from the
-//! beginning, are put there within the clip, or slide in.
+//! Objects before the lens, by material: woven cloth, a hand, plastic sheet, leaves, spray paint, printed card, a
+//! dark bag, and an object so near that infrared lamps overexpose it. The nearer the object, the softer its
+//! border; the material determines its picture. The object is there from the beginning, appears within the clip,
+//! or slides in.
 
 use std::f32::consts::{PI, TAU};
 
@@ -15,48 +15,48 @@ use crate::{
     random::{Grain, Random},
 };
 
-/// What it is made of.
+/// The material.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Material {
-    /// Woven cloth, in focus: threads over and under.
+    /// Woven cloth in focus, with threads over and under each other.
     Woven,
-    /// A hand, out of focus: fingers, the colour of skin.
+    /// A hand out of focus: fingers in the colour of skin.
     Hand,
-    /// A sheet of milky plastic: light comes through, folds shine.
+    /// A milky plastic sheet: translucent, with shining folds.
     Plastic,
-    /// Leaves near the lens, moving in the wind.
+    /// Leaves near the lens that move in the wind.
     Leaves,
-    /// Paint from a can: full in the middle, speckles around, runs.
+    /// Spray paint: dense in the middle, with speckles around and runs.
     Paint,
     /// Card with print on it, in focus.
     Printed,
     /// A dark bag: nearly black, with dim folds.
     Bag,
-    /// So near that lamps beside the lens burn it out.
+    /// An object so near that the lamps beside the lens overexpose it.
     Glowing,
-    /// Paper, white, in flat light, a little out of focus.
+    /// White paper in flat light, a little out of focus.
     Paper,
 }
 
-/// When it comes.
+/// When the object appears.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Coming {
-    /// It is there.
+    /// From the beginning.
     There,
-    /// All at once, after so many seconds.
+    /// Suddenly, after this many seconds.
     After(f32),
-    /// Slides in from the border, for a second after so many.
+    /// Slides in from the border for one second, after this many seconds.
     Sliding(f32),
 }
 
-/// Something before the lens.
+/// An object before the lens.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Before {
-    /// Of what.
+    /// The material.
     pub(crate) material: Material,
-    /// Share of the picture that it hides.
+    /// The share of the picture that the object hides.
     pub(crate) share: f32,
-    /// When.
+    /// When the object appears.
     pub(crate) coming: Coming,
 }
 
@@ -84,12 +84,12 @@ impl Physics for Before {
     }
 }
 
-/// A thing that is made for one clip.
+/// An object that is made for one clip.
 struct Thing {
     material: Material,
     mask: Field,
     look: Radiance,
-    /// From which side it slides in: the way out, in shares of the picture.
+    /// The way out of the picture, in shares of the picture. The object slides in from this side.
     out: (f32, f32),
     grain: Grain,
 }
@@ -144,7 +144,7 @@ impl Thing {
         if self.material == Material::Hand {
             dx += 0.003 * w * (TAU * 1.3 * seconds).sin();
         }
-        // Milk lets a blurred picture through.
+        // Milky plastic shows a blurred picture of the scene behind it.
         let behind = (self.material == Material::Plastic).then(|| {
             let radius = 9.0 * w / 640.0;
             light.through(&Aperture::of(radius, |x, y| x.hypot(y) <= radius))
@@ -152,7 +152,7 @@ impl Thing {
         let (dx, dy) = (dx.round() as i64, dy.round() as i64);
         light.map(|x, y, seen| {
             let (fx, fy) = (x as i64 - dx, y as i64 - dy);
-            // A thing goes on beyond the picture that it comes into.
+            // The object continues beyond the border of the picture.
             let (fx, fy) = (fx.clamp(0, width as i64 - 1), fy.clamp(0, height as i64 - 1));
             let share = self.mask.at(fx as usize, fy as usize);
             if share <= 0.0 {
@@ -172,7 +172,7 @@ impl Thing {
     }
 }
 
-/// Where a thing lies.
+/// Where an object lies.
 struct Place {
     share: f32,
     width: usize,
@@ -183,13 +183,14 @@ struct Place {
 
 impl Place {
     fn new(share: f32, width: usize, height: usize, random: &mut Random) -> Self {
-        // From below and the sides, seldom from above.
+        // Objects come from below and from the sides, rarely from above.
         let angle = random.between(-0.25 * PI, 1.25 * PI);
         let out = (angle.cos() * 1.1, angle.sin() * 1.1);
         Self { share, width, height, out, angle }
     }
 
-    /// Open where the value, which grows towards the thing's side, is among the highest of this share.
+    /// Makes a mask that is 1 where the value is among the highest, over this object's share of the picture. The
+    /// value grows towards the object's side.
     fn highest(&self, value: impl Fn(f32, f32) -> f32) -> Field {
         let (w, h) = (self.width as f32, self.height as f32);
         let raw = Field::of(self.width, self.height, |x, y| value(x / w - 0.5, y / h - 0.5));
@@ -212,7 +213,7 @@ impl Place {
         let (sin, cos) = self.angle.sin_cos();
         self.highest(|x, y| {
             let (along, aside) = (x * cos + y * sin, y * cos - x * sin);
-            // Four fingers, the middle ones longer.
+            // Four fingers; the middle ones are longer.
             let tip = (TAU * 4.2 * aside).cos().abs().sqrt() * 0.22 - 0.5 * aside * aside;
             along + tip
         })
@@ -226,7 +227,7 @@ impl Place {
         while covered < 1.35 * self.share * w * h && tries < 600 {
             tries += 1;
             let (x, y) = (random.unit() - 0.5, random.unit() - 0.5);
-            // The nearer to the branch's side, the more leaves.
+            // More leaves grow near the branch's side.
             if random.unit() > smoothly(0.45 - 1.1 * self.share, 0.6, x * cos + y * sin + 0.2) {
                 continue;
             }
@@ -259,7 +260,7 @@ impl Place {
     }
 }
 
-/// One leaf: two arcs that meet in points.
+/// Draws one leaf: two arcs that meet in points.
 fn leaf(field: &mut Field, width: usize, [cx, cy, long, turn]: [f32; 4]) {
     let (sin, cos) = turn.sin_cos();
     let height = field.values().len() / width.max(1);
@@ -277,7 +278,7 @@ fn leaf(field: &mut Field, width: usize, [cx, cy, long, turn]: [f32; 4]) {
     }
 }
 
-/// How a material looks, over the whole picture.
+/// Makes a picture that shows only the material.
 fn look_of(material: Material, width: usize, height: usize, scale: f32, random: &mut Random) -> Radiance {
     let (w, h) = (width as f32, height as f32);
     let (folds, fine) = (NoiseField::new(random, 3), NoiseField::new(random, 2));

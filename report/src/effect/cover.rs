@@ -1,4 +1,4 @@
-//! What lies over a part of the picture: a cover, black borders, a sky.
+//! Covers of a part of the picture: an opaque object, black borders, a sky.
 
 use super::{Effect, Moment, Physics};
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     random::{Grain, Random},
 };
 
-/// Where a cover comes from.
+/// The side from which a cover comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Side {
     /// From the left border.
@@ -21,12 +21,12 @@ pub(crate) enum Side {
     Corner,
 }
 
-/// Something opaque before the camera, so near that it has no texture.
+/// An opaque object before the camera, so near that it has no texture.
 #[derive(Debug)]
 pub(crate) struct Cover {
-    /// Share of the picture.
+    /// The share of the picture that it covers.
     pub(crate) share: f32,
-    /// Where from.
+    /// The side from which it comes.
     pub(crate) side: Side,
 }
 
@@ -53,7 +53,7 @@ impl Covered {
         Self { share, side, colour, grain: Grain::new(1.5, random), mask: None }
     }
 
-    /// The inner end of the cover is straight but for a slow wave, and out of focus.
+    /// The inner edge of the cover is straight except for a slow wave, and out of focus.
     fn mask(share: f32, side: Side, width: usize, height: usize) -> Field {
         let (w, h) = (width as f32, height as f32);
         let mask = Field::of(width, height, |x, y| {
@@ -64,7 +64,7 @@ impl Covered {
                 Side::Right => wave(y) - (1.0 - x),
                 Side::Top => wave(x) - y,
                 Side::Bottom => wave(x) - (1.0 - y),
-                // A quarter of an ellipse: its area is π ÷ 4 of that of the box around it.
+                // A quarter of an ellipse. Its area is π ÷ 4 of the area of the box around it.
                 Side::Corner => {
                     let reach = (share / std::f32::consts::FRAC_PI_4).sqrt().min(1.6);
                     reach - (x * x + (1.0 - y) * (1.0 - y)).sqrt()
@@ -82,7 +82,7 @@ impl Effect for Covered {
         let mask = self.mask.get_or_insert_with(|| Self::mask(self.share, self.side, width, height));
         let mut patch = Frame::filled(width, height, self.colour);
         let tone = f32::from(self.colour.first().copied().unwrap_or(GREY));
-        // Light falls off slowly over it.
+        // The light decreases slowly over the cover.
         patch.luma.map(|x, y, _| {
             sample(tone * (1.1 - 0.2 * (x as f32 / width as f32) - 0.1 * (y as f32 / height as f32)))
         });
@@ -91,7 +91,7 @@ impl Effect for Covered {
     }
 }
 
-/// Black bars left and right.
+/// Black bars on the left and right.
 #[derive(Debug)]
 pub(crate) struct Letterbox;
 
@@ -114,7 +114,7 @@ impl Effect for Letterbox {
     }
 }
 
-/// A clear sky over the upper half, brighter towards the horizon, with the sensor's noise.
+/// A clear sky over the upper half, brighter towards the horizon, with sensor noise.
 #[derive(Debug)]
 pub(crate) struct Sky;
 
@@ -135,7 +135,7 @@ impl Effect for SkyAbove {
         let (width, height) = frame.size();
         let (w, h) = (width as f32, height as f32);
         let mask = self.mask.get_or_insert_with(|| {
-            // Roofs and trees against it.
+            // Roofs and trees stand before the sky.
             let skyline = |x: f32| 0.45 + 0.04 * (9.0 * x / w).sin().signum() + 0.03 * (23.0 * x / w).sin();
             Field::of(width, height, |x, y| f32::from(u8::from(y < h * skyline(x)))).blurred(0.6)
         });

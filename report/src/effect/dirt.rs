@@ -1,4 +1,4 @@
-//! Dirt on the lens: it stays where it is, and is out of focus.
+//! Dirt on the lens. It does not move and is out of focus.
 
 use std::f32::consts::TAU;
 
@@ -19,12 +19,12 @@ pub(crate) enum Dirt {
     Web,
 }
 
-/// Lays dirt over the picture.
+/// Puts dirt over the picture.
 #[derive(Debug)]
 pub(crate) struct Dirty {
-    /// Of this kind.
+    /// The kind of dirt.
     pub(crate) dirt: Dirt,
-    /// Share of the picture; of a web how strong it is.
+    /// The share of the picture. For a web, its strength.
     pub(crate) share: f32,
 }
 
@@ -51,12 +51,12 @@ impl Lens {
         }
     }
 
-    /// Round spots that together cover the share.
+    /// Draws round spots that together cover the share.
     fn spots(&mut self, width: usize, height: usize, count: usize, opacity: f32) -> Field {
         let (w, h) = (width as f32, height as f32);
         let mean = (self.share * w * h / (count as f32 * std::f32::consts::PI)).sqrt();
         let mut spots: Vec<(f32, f32, f32)> = Vec::new();
-        // Spots that lay over each other would cover less.
+        // Overlapping spots would cover less.
         for _ in 0..count * 30 {
             let radius = mean * self.random.between(0.7, 1.3);
             let (x, y) = (self.random.between(0.0, w), self.random.between(0.0, h));
@@ -70,7 +70,7 @@ impl Lens {
         mask.blurred((mean * 0.2).max(1.5))
     }
 
-    /// Threads from an upper corner and between them.
+    /// Draws threads from an upper corner, and threads between them.
     fn web(&mut self, width: usize, height: usize) -> Field {
         let (w, h) = (width as f32, height as f32);
         let turn = self.random.between(0.0, 0.2);

@@ -1,7 +1,7 @@
-//! Water on the glass. A drop is a strong short lens: behind it stands a small, upside-down picture of a wide
-//! part of the scene, darker towards its rim, where light comes at a slant, and with a bright spot of the sky.
-//! On a window or a dome it is nearly in focus; on the lens itself it is a soft blob. Rivulets bend what is
-//! behind them sideways. Where glass is misted light is spread, and drops that ran down left clear ways.
+//! Water on the glass. A drop is a strong short lens: it shows a small, upside-down picture of a wide part of the
+//! scene. The picture is darker towards the rim, where light comes at a slant, and has a bright spot of the sky. A
+//! drop on a window or a dome is nearly in focus; a drop on the lens itself is a soft blob. Rivulets bend the
+//! scene behind them sideways. Mist on the glass scatters light, and drops that ran down leave clear tracks.
 
 use super::{
     Effect, Physics, drawn,
@@ -13,22 +13,22 @@ use crate::{
     random::Random,
 };
 
-/// Water.
+/// A kind of water.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Water {
-    /// Drops on a window, this share of the picture: sharp and inverted.
+    /// Drops on a window over this share of the picture: sharp and inverted.
     OnWindow(f32),
-    /// Drops on the lens, this share: inverted and out of focus.
+    /// Drops on the lens over this share: inverted and out of focus.
     OnLens(f32),
-    /// Rivulets, this share.
+    /// Rivulets over this share.
     Running(f32),
-    /// Mist, of this strength, with a few clear ways.
+    /// Mist of this strength, with a few clear tracks.
     Mist(f32),
-    /// Mist from the border inwards, the middle clear up to this share of the half width.
+    /// Mist from the border inwards. The middle is clear up to this share of the half width.
     MistedBorder(f32),
 }
 
-/// Where the light of a place comes from, how much of it, and how much of it is water.
+/// For one place: the origin of its light, the gain, and the share of water.
 #[derive(Debug, Clone, Copy)]
 struct Ray {
     x: f32,
@@ -71,7 +71,7 @@ impl Physics for Water {
     }
 }
 
-/// A drop: its middle, its half axes.
+/// A drop: the coordinates of its middle, and its half axes.
 type Drop = (f32, f32, f32, f32);
 
 fn drops_of(share: f32, width: f32, height: f32, mean: f32, random: &mut Random) -> Vec<Drop> {
@@ -80,7 +80,7 @@ fn drops_of(share: f32, width: f32, height: f32, mean: f32, random: &mut Random)
         if covered >= share * width * height {
             break;
         }
-        // Many small ones, few large.
+        // Many small drops, few large ones.
         let radius = mean * (0.35 + 1.3 * random.unit().powi(3));
         let (x, y) = (random.between(0.0, width), random.between(0.0, height));
         let high = radius * random.between(1.0, 1.3);
@@ -127,7 +127,7 @@ fn rays_of(water: Water, width: usize, height: usize, random: &mut Random) -> Ve
                 let spot = smoothly(0.35, 0.0, (u + 0.3).hypot(v + 0.45));
                 let rim = 1.0 - 0.65 * smoothly(0.7, 1.0, away);
                 if let Some(ray) = rays.get_mut(y * width + x) {
-                    // Upside down about a place near the drop.
+                    // Upside down around a place near the drop.
                     let (sx, sy) = (cx - u * bend * across, cy - v * bend * down);
                     *ray = Ray {
                         x: sx,
@@ -142,7 +142,7 @@ fn rays_of(water: Water, width: usize, height: usize, random: &mut Random) -> Ve
     rays
 }
 
-/// Ways of water from the top down, each a lens of a cylinder.
+/// Draws tracks of running water from the top down. Each refracts like a cylindrical lens.
 fn running(rays: &mut [Ray], share: f32, width: usize, height: usize, random: &mut Random) {
     let (w, h) = (width as f32, height as f32);
     let mut covered = 0.0;
@@ -172,7 +172,7 @@ fn running(rays: &mut [Ray], share: f32, width: usize, height: usize, random: &m
     }
 }
 
-/// How misted each place is, from 0 to 1.
+/// Returns how misted each place is, from 0 to 1.
 fn misted(water: Water, width: usize, height: usize, random: &mut Random) -> Field {
     let (w, h) = (width as f32, height as f32);
     let field = NoiseField::new(random, 4);
@@ -196,7 +196,7 @@ fn misted(water: Water, width: usize, height: usize, random: &mut Random) -> Fie
     mask.blurred(w / 250.0)
 }
 
-/// Light is spread by droplets finer than a sample: wide, and over the whole picture.
+/// Scatters light by droplets finer than a sample: widely, and over the whole picture.
 fn mist(light: &Radiance, mask: &Field, scale: f32) -> Radiance {
     let disk = |radius: f32| Aperture::of(radius, move |x, y| x.hypot(y) <= radius);
     let near = light.through(&disk(5.0 * scale));
@@ -207,7 +207,7 @@ fn mist(light: &Radiance, mask: &Field, scale: f32) -> Radiance {
         let (x, y) = (x as i64, y as i64);
         let spread = mix(near.at(x, y), wide.at(x, y), 0.35 + 0.35 * share);
         let [r, g, b] = mix(seen, spread, share);
-        // Lit by the sky as well.
+        // The sky lights the mist too.
         let veil = 0.1 * share;
         [r + veil, g + veil, b + 1.05 * veil]
     });

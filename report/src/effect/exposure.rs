@@ -1,6 +1,6 @@
-//! Too little and too much light, at the place where it happens: the lens, the sensor or its curve. All but
-//! the curve work on linear light, so lamps stay bright in the dark and colours fade where one channel is
-//! clipped before the others.
+//! Underexposure and overexposure, at the place of the cause: the lens, the sensor or its curve. All but the curve
+//! work on linear light. Thus lamps stay bright in the dark, and colours fade if one channel is clipped before the
+//! others.
 
 use super::{Effect, Physics, drawn};
 use crate::{
@@ -11,21 +11,21 @@ use crate::{
 /// What is wrong with the exposure.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Exposure {
-    /// So many stops less light, the sensor's own noise and steps on top.
+    /// Light reduced by this many stops, with the sensor's noise and quantisation.
     Stops(f32),
-    /// The curve of the display, once more with this exponent: below 1 brighter, above darker.
+    /// An additional display curve with this exponent: brighter below 1, darker above.
     Gamma(f32),
     /// An iris that hardly opens any more: this share of the light in the middle, less in the corners.
     IrisStuck(f32),
-    /// The light of the day is gone but for this share, lamps are not lit yet: cold, dim, flat.
+    /// Only this share of daylight remains, and lamps are not yet on: cold, dim, flat.
     Dusk(f32),
-    /// So many stops too much light, what is full spills over its neighbours.
+    /// Light increased by this many stops. Clipped places spill over their neighbours.
     Over(f32),
-    /// The automatic gain runs away to this factor: brighter, with the noise that comes with it.
+    /// The automatic gain increases to this factor: brighter, with the noise that it amplifies.
     RunawayGain(f32),
-    /// The shutter stays open for so many stops longer: too bright, and what moves leaves a trail.
+    /// The shutter stays open this many stops longer: too bright, and moving objects leave a trail.
     StuckShutter(f32),
-    /// The sun within the view: a white disk with glare of this radius, in shares of the width.
+    /// The sun within the view: a white disk with glare. The glare's radius is in shares of the width.
     Sun(f32),
 }
 
@@ -79,7 +79,7 @@ impl Physics for Exposure {
                 }
                 Exposure::StuckShutter(stops) => {
                     let factor = stops.exp2();
-                    // Light of the frames before, as long as the shutter was open.
+                    // The light of earlier frames, while the shutter was open.
                     let keep = 1.0 - 1.0 / factor.max(1.5);
                     if let Some(trail) = &trail {
                         light.map(|x, y, new| mix(new, trail.at(x as i64, y as i64), keep));

@@ -1,6 +1,6 @@
-//! What sits on the glass and stays: a film of grease that was wiped, scratches, dust in flat light and
-//! against the sun, splashes of mud, a bird's, and a web that a lamp beside the lens lights. All lie far
-//! nearer than the focus, so their borders are soft by the lens's opening.
+//! Deposits on the glass: wiped grease, scratches, dust in flat light and against the sun, splashes of mud, bird
+//! droppings, and a web lit by a lamp beside the lens. All lie much nearer than the focus, so the aperture makes
+//! their borders soft.
 
 use std::f32::consts::{PI, TAU};
 
@@ -14,22 +14,22 @@ use crate::{
     random::Random,
 };
 
-/// What sits on the glass; the number is the share of the picture or, of lines, how strong they are.
+/// A deposit on the glass. The number is the share of the picture or, for lines, their strength.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Film {
-    /// Grease, wiped in arcs: spreads light along the way of the cloth.
+    /// Grease, wiped in arcs: scatters light in the direction of wiping.
     Grease(f32),
-    /// Scratches: thin lines that shine.
+    /// Scratches: thin, shining lines.
     Scratches(f32),
-    /// Grains of dust against the light: small soft disks, darker than the scene.
+    /// Dust against the light: small soft disks, darker than the scene.
     DustDark(f32),
     /// Dust lit by the sun or by infrared lamps: bright disks.
     DustLit(f32),
     /// Splashes of mud.
     Mud(f32),
-    /// Left by a bird: white, with a run.
+    /// A bird's dropping: white, with a run.
     Bird(f32),
-    /// A web near a lamp: bright threads, some of them burnt out.
+    /// A web near a lamp: bright threads, some of them overexposed.
     LitWeb(f32),
     /// A fingerprint: fine ridges that blur a round part.
     Finger(f32),
@@ -84,7 +84,7 @@ fn mask_of(film: Film, width: usize, height: usize, scale: f32, random: &mut Ran
                 (NoiseField::new(random, 3), (random.between(0.3, 0.7), random.between(0.9, 1.4)));
             Field::of(width, height, move |x, y| {
                 let (x, y) = (x / w, y / h);
-                // Streaks along arcs about where the hand's elbow was.
+                // Streaks along arcs around the elbow of the person who wiped.
                 let (away, turn) = ((x - middle.0).hypot(y - middle.1), (y - middle.1).atan2(x - middle.0));
                 let streak = field.at(60.0 * away, 3.0 * turn) * 0.6 + 0.4 * field.at(4.0 * x, 4.0 * y);
                 smoothly(0.62 - 0.5 * share, 0.72 - 0.3 * share, streak)
@@ -113,7 +113,7 @@ fn mask_of(film: Film, width: usize, height: usize, scale: f32, random: &mut Ran
     }
 }
 
-/// Straight and bent lines.
+/// Draws straight and bent lines.
 fn lines(width: usize, height: usize, count: f32, half: f32, random: &mut Random, strength: f32) -> Field {
     let (w, h) = (width as f32, height as f32);
     let bundle = random.between(0.0, PI);
@@ -136,7 +136,7 @@ fn lines(width: usize, height: usize, count: f32, half: f32, random: &mut Random
     field.blurred(0.7 * half)
 }
 
-/// Soft disks that cover the share together.
+/// Draws soft disks that together cover the share.
 fn disks(width: usize, height: usize, share: f32, radius: f32, random: &mut Random) -> Field {
     let (w, h) = (width as f32, height as f32);
     let mut field = Field::of(width, height, |_, _| 0.0);
@@ -158,7 +158,7 @@ fn disks(width: usize, height: usize, share: f32, radius: f32, random: &mut Rand
     field
 }
 
-/// Ragged blobs with satellites, this share of the picture.
+/// Draws ragged blobs with satellites over this share of the picture.
 fn blobs(width: usize, height: usize, share: f32, fine: f32, random: &mut Random) -> Field {
     let (w, h) = (width as f32, height as f32);
     let (field, ragged) = (NoiseField::new(random, 2), NoiseField::new(random, 4));
@@ -189,7 +189,7 @@ fn bird(width: usize, height: usize, share: f32, random: &mut Random) -> Field {
     })
 }
 
-/// Threads between a centre and anchors around it, sagging rings between them.
+/// Draws threads between a centre and anchors around it, and sagging rings between the threads.
 fn web(width: usize, height: usize, strength: f32, scale: f32, random: &mut Random) -> Field {
     let (w, h) = (width as f32, height as f32);
     let (cx, cy) = (random.between(0.55, 0.9) * w, random.between(0.05, 0.4) * h);

@@ -1,8 +1,7 @@
-//! What lies between the camera and the scene. Fog follows Koschmieder (1924): light from a thing at the
-//! distance d arrives as the share e^(−βd), the rest is the fog's own light; β = 3.0 ÷ visibility. How far a
-//! place is away is guessed from where it stands in the picture: on a plane below a horizon, the distance is
-//! one over the height below it. A veil is light that comes from elsewhere, from the sun beside the view or
-//! the lamps within it.
+//! Effects between the camera and the scene. Fog follows Koschmieder (1924): the share e^(−βd) of the light of an
+//! object at the distance d arrives, and the rest is the fog's own light; β = 3.0 ÷ visibility. The distance of a
+//! place is estimated from its height in the picture: on a plane below a horizon, the distance is 1 ÷ the height
+//! below the horizon. A veil is light from elsewhere: from the sun beside the view, or from lamps within the view.
 
 use super::{Effect, Physics, drawn, noise_field::NoiseField};
 use crate::{
@@ -14,29 +13,30 @@ use crate::{
 /// What hides the distance.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Fog {
-    /// The same everywhere; this is the visibility in distances of the picture's lower edge.
+    /// Even fog with this visibility. The unit is the distance of the picture's lower edge.
     Even(f32),
-    /// In swathes that drift; the mean visibility as before.
+    /// Drifting swathes with this mean visibility, in the same unit.
     Swathes(f32),
-    /// At night, with lamps: it is dark, and each lamp has a wide halo.
+    /// Fog at night: the scene is dark, and each lamp has a wide halo.
     Lamps(f32),
-    /// Dust or sand in the air: yellow, hiding what is near as well.
+    /// Dust or sand in the air: yellow, and hides near objects too.
     Dust(f32),
-    /// Driven snow: white, and flakes in every size out of focus.
+    /// Driven snow: white, with flakes of every size out of focus.
     Snowfall(f32),
-    /// Glare of a sun beside the view: this much of white light over the picture, more at one side.
+    /// Glare of a sun beside the view: this much white light over the picture, more on one side.
     Glare(f32),
-    /// Smoke that rises in front of a part of the scene.
+    /// Smoke that rises before a part of the scene.
     Smoke(f32),
 }
 
-/// Distance, in that of the lower edge, of a place at this share of the height. Above the horizon all is far.
+/// Returns the distance of a place at this share of the height, in units of the lower edge's distance. Everything
+/// above the horizon is far.
 fn distance(y: f32) -> f32 {
     const HORIZON: f32 = 0.22;
     if y <= HORIZON + 0.02 { 40.0 } else { ((1.0 - HORIZON) / (y - HORIZON)).min(40.0) }
 }
 
-/// Visibility by contrast of 5 %: e^−3.
+/// Visibility is the distance at which 5 % of the contrast remains: e^−3.
 const EXTINCTION: f32 = 3.0;
 
 impl Physics for Fog {
@@ -68,7 +68,7 @@ impl Physics for Fog {
                     });
                 }
                 Fog::Lamps(visibility) => {
-                    // Night first: a fiftieth of the light, but lamps.
+                    // Night first: a fiftieth of the light remains, except for lamps.
                     light.map(|_, _, seen| {
                         let bright = seen.into_iter().fold(0.0, f32::max);
                         times(seen, if bright > 0.75 { 0.9 } else { 0.03 + 0.09 * bright })
@@ -119,7 +119,7 @@ impl Physics for Fog {
     }
 }
 
-/// The fog's own light: that of the brighter part of the scene, nearly without colour.
+/// Returns the fog's own light: the light of the brighter part of the scene, nearly without colour.
 fn airlight(light: &Radiance, least: f32) -> Light {
     let (width, height) = light.size();
     let mut bright = Vec::new();
@@ -134,14 +134,14 @@ fn airlight(light: &Radiance, least: f32) -> Light {
     [0.98 * level, level, 1.03 * level]
 }
 
-/// What shines, spread over a disk twice.
+/// Spreads the light of bright places over a disk. Two passes give the wide halo.
 fn halo(light: &Radiance, radius: f32) -> Radiance {
     let mut bright = light.clone();
     bright.map(|_, _, seen| seen.map(|value| (value - 0.25).max(0.0)));
     bright.through(&Aperture::of(radius, |x, y| x.hypot(y) <= radius))
 }
 
-/// Flakes near the camera: soft, large, others in each frame.
+/// Draws flakes near the camera: soft and large, different ones in each frame.
 fn flakes(frame: &mut Frame, random: &mut Random) {
     let (width, height) = frame.size();
     let scale = frame.scale();

@@ -1,7 +1,7 @@
-//! Letters of five by seven dots: what clocks and cards need.
+//! Letters of five by seven dots, as clocks and cards need them.
 
-/// Rows of a letter from above, five dots in the low bits, the leftmost highest. What is not here is
-/// empty.
+/// Returns the rows of a letter from the top. The low five bits of a row are its dots; the highest of them is the
+/// leftmost dot. Unknown letters are empty.
 pub(super) const fn rows(letter: char) -> [u8; 7] {
     match letter {
         '0' => [0x0e, 0x11, 0x13, 0x15, 0x19, 0x11, 0x0e],

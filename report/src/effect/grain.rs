@@ -1,4 +1,4 @@
-//! What changes single samples and their neighbourhood: blur, noise, snow, blocks.
+//! Changes to single samples and their neighbourhood: blur, noise, snow, blocks.
 
 use super::{Effect, Moment, Physics, drawn};
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     random::{Grain, Random},
 };
 
-/// Out of focus, by a Gaussian of this deviation.
+/// Defocus as a Gaussian blur of this deviation.
 #[derive(Debug)]
 pub(crate) struct Blur(pub(crate) f32);
 
@@ -22,8 +22,8 @@ impl Physics for Blur {
     }
 }
 
-/// Noise of a sensor of this deviation in samples of the picture as it is, fresh in each frame; chroma has
-/// half of it.
+/// Sensor noise of this deviation, new in each frame. It is added to the picture's own samples, whatever the
+/// picture's size. Chroma gets half the deviation.
 #[derive(Debug)]
 pub(crate) struct Noise(pub(crate) f32);
 
@@ -48,10 +48,10 @@ impl Effect for Noisy {
     }
 }
 
-/// White and black samples, fresh in each frame.
+/// White and black samples, new in each frame.
 #[derive(Debug)]
 pub(crate) struct Snow {
-    /// Share of all samples.
+    /// The share of all samples.
     pub(crate) share: f32,
 }
 
@@ -90,7 +90,7 @@ impl Effect for Snowy {
     }
 }
 
-/// Blocks of their mean, so many samples of the picture as it is wide.
+/// Blocks that are replaced by their mean. The width is in samples of the picture itself.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pixelate(pub(crate) usize);
 

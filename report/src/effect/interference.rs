@@ -1,7 +1,6 @@
-//! Lines and bars by where they come from: a carrier beside the video's (fine lines at any angle, which
-//! wander), the mains in the ground of a cable (broad bars that bend the picture), lamps that flicker while a
-//! rolling shutter reads (bars of light, which multiply), a clock that jitters (rows that slip), and
-//! separate fields of an interlaced picture.
+//! Lines and bars, by their cause: a carrier near the video's carrier (fine lines at any angle that drift), mains
+//! hum in the ground of a cable (broad bars that bend the picture), flickering lamps with a rolling shutter (bars
+//! of light that multiply), a jittering clock (rows that slip), and separate fields of an interlaced picture.
 
 use std::f32::consts::{PI, TAU};
 
@@ -11,27 +10,27 @@ use crate::{
     random::Random,
 };
 
-/// Where lines come from.
+/// The cause of the lines.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Interference {
-    /// One carrier: lines at any angle. Grey values up and down.
+    /// One carrier: lines at any angle. The amplitude is in grey values.
     Carrier(f32),
-    /// A modulated carrier: a herring-bone of two angles with colour. Grey values.
+    /// A modulated carrier: a coloured herring-bone pattern of two angles. The amplitude is in grey values.
     HerringBone(f32),
-    /// Hum of the mains: bars that also bend. Grey values.
+    /// Mains hum: bars that also bend the picture. The amplitude is in grey values.
     Hum(f32),
-    /// Lamps and a rolling shutter: this share of the light comes and goes.
+    /// Flickering lamps with a rolling shutter: this share of the light varies.
     Flicker(f32),
-    /// The clock of the rows jitters by so many samples.
+    /// A jittering row clock: rows slip by this many samples.
     Jitter(f32),
-    /// A loose connector: bands of rows that are too bright and stay for a while. Grey values.
+    /// A loose connector: bands of rows that are too bright and last for a while. The amplitude is in grey values.
     Bands(f32),
 }
 
 impl Physics for Interference {
     fn effect(&self, mut random: Random) -> Box<dyn Effect> {
         let wanted = *self;
-        // Not along rows or columns: those are other makers'.
+        // Not along rows or columns: other makers draw those lines.
         let angle = random.between(0.2, 1.35) * if random.unit() < 0.5 { 1.0 } else { -1.0 };
         let period = random.between(5.0, 11.0);
         let mut bands: Vec<(f32, f32, f32)> = Vec::new();
@@ -71,7 +70,7 @@ impl Physics for Interference {
                     frame.luma.map(|_, y, old| sample(f32::from(old) + amplitude * wave(y as f32)));
                 }
                 Interference::Flicker(share) => {
-                    // 100 half-waves a second; a frame's rows are read in a thirtieth of one.
+                    // 100 half-waves per second. The rows of a frame are read in a thirtieth of a second.
                     frame.luma.map(|_, y, old| {
                         let phase = PI * 100.0 * (time + y as f32 / height / 30.0);
                         let light = 1.0 - share * (1.0 - phase.sin().abs().sqrt());
@@ -105,7 +104,7 @@ impl Physics for Interference {
     }
 }
 
-/// How far each row slips: by chance, and near ones alike.
+/// Returns how far each row slips: at random, but similar for neighbouring rows.
 fn slips(rows: usize, reach: f32, random: &mut Random) -> Vec<f32> {
     let mut state = 0.0;
     let next = |_| {
@@ -123,7 +122,8 @@ fn slip(plane: &mut Plane, rows: &[f32], step: usize) {
     });
 }
 
-/// Every other row is from the frame before: what moves has combs. Healthy where a camera is interlaced.
+/// Every other row is from the previous frame, so moving objects have combs. This is healthy if a camera is
+/// interlaced.
 #[derive(Debug)]
 pub(crate) struct Interlaced;
 

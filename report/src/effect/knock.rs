@@ -1,31 +1,31 @@
-//! A camera that looks elsewhere than before: pushed aside within the clip, sagging slowly, turned about two
-//! axes (which changes the perspective, as a shift does not), another zoom, upside down or mirrored after
-//! service. The camera sees a part of the clip's picture, so that there is something beside it.
+//! A camera that points elsewhere than before: pushed aside within the clip, sagging slowly, turned about two axes
+//! (which changes the perspective, unlike a shift), with another zoom, upside down, or mirrored after service. The
+//! camera sees only a part of the clip's picture, so that there is something beside its view.
 
 use super::{Effect, Physics, drawn, motion::part, noise_field::smoothly};
 use crate::{frame::Frame, random::Random};
 
-/// Share of the picture that is seen at first.
+/// The share of the picture that is visible at first.
 pub(crate) const SEEN: f32 = 0.7;
 
-/// How it comes to look elsewhere.
+/// How the camera comes to point elsewhere.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Knock {
-    /// As it should.
+    /// The camera points where it should.
     Straight,
-    /// Pushed aside by this share of the free border, from .9 s on for a third of a second.
+    /// Pushed aside by this share of the free border, from 0.9 s on for a third of a second.
     Pushed(f32),
-    /// Sagging over the whole clip, by this share.
+    /// Sagging by this share over the whole clip.
     Sagging(f32),
-    /// Turned by so many degrees sideways and a third of it down, before the clip.
+    /// Turned sideways by this many degrees, and down by a third of them, before the clip.
     Turned(f32),
-    /// Closer by this factor.
+    /// Zoomed in by this factor.
     Zoomed(f32),
     /// Upside down.
     UpsideDown,
-    /// Left is right.
+    /// Left and right are swapped.
     Mirrored,
-    /// Pushed and rolled by so many degrees within the clip.
+    /// Pushed, and rolled by this many degrees, within the clip.
     Rolled(f32),
 }
 
@@ -71,14 +71,15 @@ impl Physics for Knock {
     }
 }
 
-/// As a camera with a view of 60 degrees sees it after it was turned: a plane far away, by perspective.
+/// The view of a camera with a field of view of 60 degrees after it was turned: the perspective of a distant
+/// plane.
 fn turned(frame: &Frame, degrees: f32) -> Frame {
     let (width, height) = (frame.luma.width() as f32, frame.luma.height() as f32);
     let focal = width / 2.0 / 30.0_f32.to_radians().tan();
     let ((sy, cy), (sp, cp)) = (degrees.to_radians().sin_cos(), (degrees / 3.0).to_radians().sin_cos());
     frame.drawn_from(move |x, y| {
         let (x, y) = ((x - width / 2.0) / focal, (y - height / 2.0) / focal);
-        // About the vertical axis, then about the horizontal one.
+        // The camera turns about the vertical axis, then about the horizontal axis.
         let (x, z) = (x * cy + sy, cy - x * sy);
         let (y, z) = (y * cp + z * sp, z * cp - y * sp);
         let depth = z.max(0.05);

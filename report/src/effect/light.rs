@@ -6,7 +6,7 @@ use crate::{
     random::Random,
 };
 
-/// Weakens red, green and blue, as a filter before the lens does.
+/// Weakens red, green and blue, like a filter before the lens.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Tint(pub(crate) [f32; 3]);
 
@@ -20,7 +20,7 @@ impl Effect for Tint {
     fn apply(&mut self, frame: &mut Frame, _: Moment) {
         let [red, green, blue] = self.0;
         let (cb_before, cr_before) = (frame.cb.clone(), frame.cr.clone());
-        // Luma of RGB = (r, g, b) · gains is linear in luma and both differences (BT.601).
+        // The luma of RGB = (r, g, b) · gains is linear in luma and both colour differences (BT.601).
         let change = |luma: f32, cb: f32, cr: f32| {
             let [r, g, b] = [luma + 1.402 * cr, luma - 0.344 * cb - 0.714 * cr, luma + 1.772 * cb];
             let [r, g, b] = [r * red, g * green, b * blue].map(|value| value.clamp(0.0, 255.0));
@@ -45,12 +45,12 @@ impl Effect for Tint {
     }
 }
 
-/// Moves chroma, as a wrong white balance or a broken cable does.
+/// Shifts chroma, as a wrong white balance or a broken cable does.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shift {
-    /// Of blue difference.
+    /// The shift of the blue difference.
     pub(crate) cb: i16,
-    /// Of red difference.
+    /// The shift of the red difference.
     pub(crate) cr: i16,
 }
 
@@ -68,7 +68,7 @@ impl Effect for Shift {
     }
 }
 
-/// Light of infrared lamps beside the lens: no colour, bright in the middle, dark in the corners.
+/// Light of infrared lamps beside the lens: without colour, bright in the middle, dark in the corners.
 #[derive(Debug)]
 pub(crate) struct Infrared;
 
@@ -87,7 +87,7 @@ impl Effect for Lamps {
     fn apply(&mut self, frame: &mut Frame, _: Moment) {
         let gain = *self.gain.get_or_insert_with(|| {
             let p95 = f32::from(quantile(frame.luma.samples(), 0.95)) - f32::from(BLACK);
-            // What lies in the lamps' light is well lit.
+            // Objects in the light of the lamps are well lit.
             200.0 / p95.max(1.0)
         });
         let (width, height) = frame.size();

@@ -1,7 +1,7 @@
-//! How masts and walls shake a camera. A mast in gusts is a spring that is pushed at random; a lorry is a
-//! blow, after which it rings; a motor or a compressor makes it tremble by less than a sample, and a rolling
-//! shutter makes jelly of that; a blow to the housing turns it as well. The shutter is open for half of each
-//! frame, so what moves fast is smeared too.
+//! Masts and walls that shake a camera. A mast in gusts is a spring that is pushed at random. A lorry is a blow,
+//! after which the mast rings. A motor or a compressor makes the camera tremble by less than a sample, which a
+//! rolling shutter turns into a wobble. A blow to the housing also turns the camera. The shutter is open for half
+//! of each frame, so fast motion is smeared too.
 
 use std::f32::consts::TAU;
 
@@ -11,22 +11,22 @@ use crate::{
     random::Random,
 };
 
-/// What shakes; the number is how far, in samples, it goes at its most usual strength.
+/// The cause of the shaking. The number is the distance in samples at the usual strength.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Mast {
-    /// Gusts against a mast of 1.6 Hz, with a little rotation.
+    /// Gusts against a mast with a frequency of 1.6 Hz, with a little rotation.
     Gusts(f32),
-    /// Lorries that pass: blows at random, each ringing at 6 Hz.
+    /// Passing lorries: blows at random times, each ringing at 6 Hz.
     Lorries(f32),
-    /// A compressor of 11 Hz under a rolling shutter.
+    /// A compressor of 11 Hz with a rolling shutter.
     Jelly(f32),
-    /// Turning to and fro about the view's axis; degrees.
+    /// Rotation to and fro about the optical axis, in degrees.
     Rolling(f32),
-    /// Beaten about, far beyond what a search of some samples finds, with rotation and smear.
+    /// Violent shaking, far beyond what a search of a few samples finds, with rotation and smear.
     Violent(f32),
 }
 
-/// Where a camera looks: aside, down, turned (radians).
+/// The pose of a camera: shift to the side, shift down, rotation (radians).
 type Pose = [f32; 3];
 
 impl Physics for Mast {
@@ -59,12 +59,12 @@ impl Physics for Mast {
     }
 }
 
-/// Steps of the path in a second.
+/// Steps of the path per second.
 const RATE: f32 = 400.0;
-/// Seconds after which it stays.
+/// Seconds after which the camera stays still.
 const LONGEST: f32 = 12.0;
 
-/// What would come from beyond the border is cut away.
+/// Returns the margin that is cut away, because it would show places beyond the border.
 fn margin(mast: Mast, scale: f32, width: usize) -> usize {
     let reach = match mast {
         Mast::Rolling(degrees) => degrees.to_radians() * width as f32 / 2.0,
@@ -77,7 +77,7 @@ fn margin(mast: Mast, scale: f32, width: usize) -> usize {
 fn path(mast: Mast, random: &mut Random) -> Vec<Pose> {
     let steps = (RATE * LONGEST) as usize;
     let mut path = Vec::with_capacity(steps);
-    // A damped spring a direction, and what pushes it.
+    // A damped spring in each direction, and the force that pushes it.
     let (reach, hertz, damping) = match mast {
         Mast::Gusts(reach) => (reach, 1.6, 0.08),
         Mast::Lorries(reach) => (reach, 6.0, 0.07),
@@ -100,7 +100,7 @@ fn path(mast: Mast, random: &mut Random) -> Vec<Pose> {
             }
             Mast::Gusts(_) | Mast::Violent(_) => {
                 for push in &mut push {
-                    // Gusts last for a fifth of a second or so.
+                    // Gusts last for about a fifth of a second.
                     *push = 0.988 * *push + 0.155 * random.normal();
                 }
             }
@@ -123,7 +123,7 @@ fn path(mast: Mast, random: &mut Random) -> Vec<Pose> {
     if matches!(mast, Mast::Jelly(_) | Mast::Rolling(_)) {
         return path;
     }
-    // Of the strength that is asked for, however chance went.
+    // Scales the path to the requested strength, because random paths differ.
     let squares: f32 = path.iter().map(|[x, y, _]| x * x + y * y).sum();
     let factor = reach / (2.0 * squares / path.len().max(1) as f32).sqrt().max(1e-6);
     let turn = if matches!(mast, Mast::Violent(_)) { 0.0015 } else { 0.0004 };
@@ -135,7 +135,7 @@ fn path(mast: Mast, random: &mut Random) -> Vec<Pose> {
         .collect()
 }
 
-/// The mean of some looks.
+/// Returns the mean of some frames.
 fn mean(looks: &[Frame], like: &Frame) -> Frame {
     if let [one] = looks {
         return one.clone();

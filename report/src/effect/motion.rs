@@ -1,14 +1,14 @@
-//! How the camera moves, or the picture does not.
+//! Motion of the camera, and frozen pictures.
 
 use std::f32::consts::TAU;
 
 use super::{Effect, Moment, Physics, drawn};
 use crate::{frame::Frame, random::Random};
 
-/// Shows one frame for ever: no frame after this one is new.
+/// Repeats one frame for ever: no later frame is new.
 #[derive(Debug)]
 pub(crate) struct Freeze {
-    /// Seconds.
+    /// The time of the repeated frame in seconds.
     pub(crate) from: f32,
 }
 
@@ -27,13 +27,13 @@ impl Physics for Freeze {
     }
 }
 
-/// Moves to and fro, as a mast in the wind or beside a road does: two sines a direction, which never
-/// quite repeat.
+/// Moves to and fro, like a mast in the wind or beside a road: two sines in each direction, which never quite
+/// repeat.
 #[derive(Debug)]
 pub(crate) struct Shake {
-    /// How far from the middle.
+    /// The greatest distance from the middle.
     pub(crate) pixels: f32,
-    /// How often a second.
+    /// Oscillations per second.
     pub(crate) hertz: f32,
 }
 
@@ -57,23 +57,24 @@ impl Effect for Shaking {
         let dx = reach * (0.8 * turn.sin() + 0.2 * (1.7 * turn).sin());
         let dy = reach * 0.7 * (0.8 * (0.9 * turn + 1.0).sin() + 0.2 * (1.6 * turn).cos());
         let moved = frame.drawn_from(|x, y| (x + dx, y + dy));
-        // What would come from beyond the border is cut away.
+        // Cuts away the margin, which would show places beyond the border.
         let (width, height) = frame.size();
         let margin = (reach.ceil() as usize).next_multiple_of(2);
         *frame = moved.cut(margin, margin, width - 2 * margin, height - 2 * margin);
     }
 }
 
-/// A part of the picture, as wide and high as this share, `x` and `y` from the middle (−1 to 1).
+/// A part of the picture. Width and height are this share; `x` and `y` are the place relative to the middle (−1 to
+/// 1).
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Crop {
-    /// Share of width and height.
+    /// The share of width and height.
     pub(crate) share: f32,
-    /// Where.
+    /// The horizontal place.
     pub(crate) x: f32,
-    /// Where.
+    /// The vertical place.
     pub(crate) y: f32,
-    /// Degrees by which it is turned.
+    /// The rotation in degrees.
     pub(crate) degrees: f32,
 }
 
@@ -98,7 +99,7 @@ impl Effect for Crop {
     }
 }
 
-/// A part as large as this share, so far from the middle.
+/// Cuts out a part of this share of width and height, at this place relative to the middle.
 pub(super) fn part(frame: &Frame, share: f32, x: f32, y: f32) -> Frame {
     let (width, height) = frame.size();
     let cut = |length: usize| ((length as f32 * share) as usize / 2) * 2;
@@ -107,7 +108,7 @@ pub(super) fn part(frame: &Frame, share: f32, x: f32, y: f32) -> Frame {
     frame.cut(left as usize, top as usize, cut(width), cut(height))
 }
 
-/// Looks slowly from one side to the other and back.
+/// Pans slowly from one side to the other and back.
 #[derive(Debug)]
 pub(crate) struct Pan;
 
@@ -126,7 +127,7 @@ impl Effect for Pan {
     }
 }
 
-/// Goes from one preset to the next and zooms in.
+/// Moves from one preset to the next and zooms in.
 #[derive(Debug)]
 pub(crate) struct Ptz;
 

@@ -1,8 +1,8 @@
-//! Soft random fields: the tone of cloth, the thickness of fog, where dirt lies.
+//! Soft random fields: the tone of cloth, the thickness of fog, the places of dirt.
 
 use crate::random::Random;
 
-/// A field of value noise, the same for the same seed, that goes on for ever.
+/// An endless field of value noise. The same seed gives the same field.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct NoiseField {
     seed: u64,
@@ -10,7 +10,7 @@ pub(super) struct NoiseField {
 }
 
 impl NoiseField {
-    /// Of so many octaves, each half as strong and twice as fine as the one before.
+    /// Makes a field of this many octaves. Each octave is half as strong and twice as fine as the one before.
     pub(super) const fn new(random: &mut Random, octaves: u32) -> Self {
         Self { seed: random.next(), octaves }
     }
@@ -21,7 +21,7 @@ impl NoiseField {
         Random::new(self.seed ^ place ^ (u64::from(octave) << 56)).unit()
     }
 
-    /// From 0 to 1, .5 on average; corners of the first octave are 1 apart.
+    /// Returns a value from 0 to 1, 0.5 on average. Corners of the first octave are 1 apart.
     pub(super) fn at(self, x: f32, y: f32) -> f32 {
         let (mut sum, mut weights, mut scale, mut weight) = (0.0, 0.0, 1.0, 1.0);
         for octave in 0..self.octaves {
@@ -41,7 +41,7 @@ impl NoiseField {
     }
 }
 
-/// Goes smoothly from 0 at `low` to 1 at `high`.
+/// Rises smoothly from 0 at `low` to 1 at `high`.
 pub(super) fn smoothly(low: f32, high: f32, value: f32) -> f32 {
     let t = ((value - low) / (high - low)).clamp(0.0, 1.0);
     t * t * (3.0 - 2.0 * t)

@@ -1,7 +1,7 @@
-//! Noise where a sensor makes it. Photons arrive by chance (shot noise: variance in proportion to the light),
-//! the read-out adds its own, each sample knows one colour and the others are guessed from its neighbours
-//! (which makes colour noise of several samples' size), rows and columns have amplifiers of their own, and
-//! some samples are hot.
+//! Noise of a sensor. Photons arrive at random (shot noise: the variance is proportional to the light). The
+//! read-out adds its own noise. Each sample measures one colour and interpolates the others from its neighbours,
+//! which makes colour noise several samples wide. Rows and columns have their own amplifiers, and some samples are
+//! hot.
 
 use super::{Effect, Physics, drawn, noise_field::NoiseField};
 use crate::{
@@ -10,23 +10,23 @@ use crate::{
     random::{Grain, Random},
 };
 
-/// Where noise comes from.
+/// The cause of the noise.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Sensor {
-    /// Few photons: at full light a sample holds so many.
+    /// Few photons: a sample holds this many at full light.
     Photons(f32),
-    /// Photons and read-out behind a mosaic of colours, guessed linearly in between.
+    /// Photons and read-out noise behind a colour mosaic, with linear interpolation.
     Mosaic(f32),
-    /// Blotches of colour of some samples' size, and hardly any noise of luma: the work of a filter that
-    /// smooths luma only. Grey values of the deviation.
+    /// Blotches of colour a few samples wide with hardly any luma noise, as a filter makes that smooths only luma.
+    /// The deviation is in grey values.
     Blotches(f32),
-    /// A share of the samples is hot: bright, always the same ones, with the mosaic's colour.
+    /// This share of the samples is hot: bright, always the same samples, with the mosaic's colour.
     Hot(f32),
-    /// Each row has an offset of its own, another in each frame. Grey values of the deviation.
+    /// Each row has its own offset, new in each frame. The deviation is in grey values.
     Rows(f32),
-    /// Columns of a bad amplifier, always the same ones: this share of them.
+    /// This share of the columns has a bad amplifier. These columns are always the same.
     Columns(f32),
-    /// Noise that a recursive filter in time has made slow: patches that crawl. Grey values.
+    /// Noise that a recursive filter in time has made slow: crawling patches. The deviation is in grey values.
     Crawling(f32),
 }
 
@@ -42,7 +42,7 @@ impl Physics for Sensor {
             Sensor::Blotches(sigma) => {
                 let other = NoiseField::new(&mut random, 2);
                 let field = NoiseField::new(&mut random, 2);
-                // A value of this field deviates by .2 or so.
+                // Values of this field have a deviation of about 0.2.
                 let size = 2.5 * frame.scale().max(1.0);
                 for (plane, field) in [(&mut frame.cb, field), (&mut frame.cr, other)] {
                     plane.map(|x, y, old| {
@@ -104,13 +104,13 @@ fn grain_luma(frame: &mut Frame, grain: &mut Grain, sigma: f32) {
     }
 }
 
-/// Adds to each channel what chance and read-out do to so many photons.
+/// Adds shot noise and read-out noise to each channel, for this many photons at full light.
 fn expose(light: &mut Radiance, full: f32, grain: &mut Grain) {
     for channel in light.channels_mut() {
         let mut chance = vec![0.0; channel.len()];
         grain.add_light(&mut chance, 1.0);
         for (value, chance) in channel.iter_mut().zip(chance) {
-            // The normal limit of Poisson, and two electrons of read-out.
+            // The normal limit of the Poisson distribution, and two electrons of read-out noise.
             *value += chance * (value.max(0.0) * full + 4.0).sqrt() / full;
         }
     }
@@ -122,7 +122,8 @@ fn photons(frame: &mut Frame, full: f32, grain: &mut Grain) {
     *frame = light.to_frame();
 }
 
-/// Red at even columns of even rows, blue at odd columns of odd ones, green elsewhere (Bayer 1976).
+/// The colour of a sample: red in even columns of even rows, blue in odd columns of odd rows, green elsewhere
+/// (Bayer 1976).
 const fn colour_of(x: i64, y: i64) -> usize {
     match (x.rem_euclid(2), y.rem_euclid(2)) {
         (0, 0) => 0,
@@ -140,7 +141,7 @@ fn mosaic(frame: &mut Frame, full: f32, grain: &mut Grain) {
         let (mut sums, mut counts) = ([0.0; 3], [0.0; 3]);
         for (dx, dy) in [(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, -1), (1, -1), (-1, 1)] {
             let colour = colour_of(x + dx, y + dy);
-            // Where the sample has the colour itself, its neighbours do not count.
+            // If the sample measures the colour itself, its neighbours hardly count.
             let weight = if (dx, dy) == (0, 0) { 50.0 } else { 1.0 };
             let seen = known.at(x + dx, y + dy).get(colour).copied().unwrap_or(0.0);
             if let (Some(sum), Some(count)) = (sums.get_mut(colour), counts.get_mut(colour)) {

@@ -1,4 +1,4 @@
-//! What a recorder shows in place of a picture: a card, colour bars, black.
+//! Pictures that a recorder shows instead of a camera's picture: a card, colour bars, black.
 
 use super::{Effect, Moment, Physics, drawn, text};
 use crate::{
@@ -17,14 +17,14 @@ const BARS: [Colour; 7] = [
     [35, 212, 114],
 ];
 
-/// What stands on a card of a recorder without a camera.
+/// The card that a recorder shows without a camera.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Card {
     /// One colour.
     Plain(Colour),
     /// One colour with words on it.
     Words(Colour, String),
-    /// Colour bars, with words where they are not empty.
+    /// Colour bars, with text if it is not empty.
     Bars(String),
 }
 

@@ -1,6 +1,6 @@
-//! What a bad radio or cable makes of an analogue picture. The receiver has less bandwidth along a line than
-//! there are samples, so disturbances are short dashes along rows, never single samples; where the carrier is
-//! lost there is nothing but static; FM makes comets of full white and black.
+//! Bad analogue reception over radio or cable. The receiver's bandwidth is less than the number of samples in a
+//! line, so disturbances are short dashes along rows, never single samples. If the carrier is lost, only static
+//! remains. FM makes comets of full white and black.
 
 use super::{Effect, Physics, drawn};
 use crate::{
@@ -8,16 +8,16 @@ use crate::{
     random::Random,
 };
 
-/// How a picture is received.
+/// The kind of reception.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Reception {
-    /// Weak: this deviation of noise, in grey values, that is as wide as the receiver lets it be.
+    /// Weak reception: noise of this deviation in grey values. The receiver limits its bandwidth.
     Weak(f32),
-    /// Comets: this share of the samples lies in one, bright or dark with a tail to the right.
+    /// Comets over this share of the samples: bright or dark, with a tail to the right.
     Sparkles(f32),
-    /// Nothing but static over this share of the picture's contrast.
+    /// Static that replaces this share of the picture's contrast.
     Static(f32),
-    /// Dashes as of an ignition or a motor: bursts of rows that are hit, this share of all rows.
+    /// Dashes, as from an ignition or a motor: bursts that affect this share of all rows.
     Bursts(f32),
 }
 
@@ -40,7 +40,7 @@ impl Physics for Reception {
     }
 }
 
-/// Noise of a low pass along each row, of deviation 1; colour is weakened by a factor and gets noise too.
+/// Applies low-pass noise of deviation 1 along each row. Colour is multiplied by a factor and gets noise too.
 fn along_rows(frame: &mut Frame, random: &mut Random, change: impl Fn(f32, f32) -> f32, colour: f32) {
     let keep = (-1.0 / (1.2 * frame.scale()).max(0.4)).exp();
     let fresh = (1.0 - keep * keep).sqrt();

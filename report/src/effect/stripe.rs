@@ -8,20 +8,20 @@ use crate::{frame::sample, random::Random};
 /// Bars of interference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Bars {
-    /// Two broad bars that wander through the picture.
+    /// Two broad bars that drift through the picture.
     Rolling,
-    /// Many rows, brighter and darker in turn, that wander.
+    /// Many rows, alternately brighter and darker, that drift.
     Rows,
-    /// Columns, brighter and darker in turn, that stay.
+    /// Columns, alternately brighter and darker, that do not move.
     Columns,
 }
 
 /// Adds bars to luma.
 #[derive(Debug)]
 pub(crate) struct Stripe {
-    /// Of this kind.
+    /// The kind of bars.
     pub(crate) bars: Bars,
-    /// Grey values up and down.
+    /// The amplitude in grey values.
     pub(crate) amplitude: f32,
 }
 
@@ -35,7 +35,7 @@ impl Physics for Stripe {
             frame.luma.map(|x, y, old| {
                 let (x, y) = (x as f32, y as f32);
                 let wave = match bars {
-                    // Hum of the mains, a little off the frame rate.
+                    // Mains hum that differs a little from the frame rate.
                     Bars::Rolling => (TAU * (2.0 * y / height - 0.4 * time)).sin(),
                     Bars::Rows => (TAU * (24.0 * y / height + 1.3 * time)).sin(),
                     Bars::Columns => (TAU * x / column).sin(),

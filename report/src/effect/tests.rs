@@ -17,7 +17,7 @@ fn scene() -> Frame {
 fn after(steps: &[Step], seed: u64) -> Frame {
     let mut frame = scene();
     let mut random = Random::new(seed);
-    // The second frame of a second: what moves has moved.
+    // The frame at 0.3 s, so that moving objects have moved since the first frame.
     for step in steps {
         let mut effect = step.effect(Random::new(random.next()));
         effect.apply(&mut scene(), Moment { index: 0, seconds: 0.0 });
@@ -26,7 +26,7 @@ fn after(steps: &[Step], seed: u64) -> Frame {
     frame
 }
 
-/// Mean absolute difference of luma and chroma, over what both show.
+/// The mean absolute difference of luma and chroma, over the part that both frames have.
 fn difference(one: &Frame, other: &Frame) -> f32 {
     let planes = [(&one.luma, &other.luma), (&one.cb, &other.cb), (&one.cr, &other.cr)];
     let sums = planes.map(|(one, other)| {
@@ -36,7 +36,7 @@ fn difference(one: &Frame, other: &Frame) -> f32 {
     sums.iter().sum()
 }
 
-/// Kinds that do not show in the second frame, or whose strength is not in its difference.
+/// Kinds that do not show in the second frame, or whose strength does not show in its difference.
 const LATER: [&str; 12] = [
     "freeze",
     "held",
@@ -52,15 +52,15 @@ const LATER: [&str; 12] = [
     "smeared",
 ];
 
-/// Makers that change much at once: night comes before the lamps' halos, a phase goes round, where blocks
-/// begin is by chance, and in a small picture they are all of the least size.
+/// Makers whose change does not grow with the severity: night comes before the lamps' halos, a phase is periodic,
+/// blocks begin at random places, and in a small picture all blocks have the smallest size.
 const OTHERWISE_GRADED: [&str; 4] = ["lamps_in_fog", "carrier_phase", "part_in_blocks", "slopes"];
 
 #[test]
 fn every_fault_that_is_drawn_changes_the_picture_and_more_so_where_it_is_stronger() {
     let mut before: Option<(String, f32)> = None;
     for recipe in catalogue::all() {
-        // A frozen picture is as good as any, black comes later, a clock is small.
+        // A frozen picture does not differ from a healthy one, black comes later, a clock is small.
         let drawn = recipe.role == crate::manifest::Role::Fault
             && !recipe.steps.is_empty()
             && !LATER.contains(&recipe.kind.as_str());

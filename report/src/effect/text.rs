@@ -1,4 +1,4 @@
-//! Words that cameras and recorders write into the picture.
+//! Text that cameras and recorders write into the picture.
 
 use super::{Effect, Moment, Physics, drawn, glyphs};
 use crate::{
@@ -9,18 +9,18 @@ use crate::{
 /// Columns from one letter to the next.
 const PITCH: usize = 6;
 
-/// Samples that words take, at so many samples a dot.
+/// Returns the width of a text in samples, at this many samples per dot.
 pub(super) fn width_of(words: &str, size: usize) -> usize {
     words.chars().count() * PITCH * size
 }
 
-/// The time of day after so many seconds.
+/// Returns the time of day after this many seconds.
 pub(super) fn time(seconds: f32) -> String {
     let seconds = 8 * 3600 + 14 * 60 + 37 + seconds.max(0.0) as u32;
     format!("2026-11-24 {:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
-/// Writes white letters with a black edge.
+/// Writes white letters with a black outline.
 pub(super) fn write(frame: &mut Frame, words: &str, left: usize, top: usize, size: usize) {
     let lit = |x: i64, y: i64| -> bool {
         if x < 0 || y < 0 {
@@ -54,7 +54,7 @@ pub(super) fn write(frame: &mut Frame, words: &str, left: usize, top: usize, siz
 /// The time in the upper left corner.
 #[derive(Debug)]
 pub(crate) struct Clock {
-    /// Whether it goes on.
+    /// True if the clock runs.
     pub(crate) runs: bool,
 }
 
@@ -70,23 +70,23 @@ impl Physics for Clock {
     }
 }
 
-/// Where and how an overlay stands.
+/// Place and style of an overlay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Style {
     /// In a black box in the upper right corner.
     Boxed,
-    /// Small, below in the middle.
+    /// Small, at the bottom in the middle.
     Bottom,
-    /// Large, below at the left, time only.
+    /// Large, at the bottom left, without the date.
     Large,
 }
 
-/// The time as other makers of cameras show it.
+/// The time in the style of other camera makers.
 #[derive(Debug)]
 pub(crate) struct Overlay {
-    /// Where and how.
+    /// Place and style.
     pub(crate) style: Style,
-    /// Whether it goes on.
+    /// True if the clock runs.
     pub(crate) runs: bool,
 }
 
@@ -124,7 +124,7 @@ impl Physics for Overlay {
     }
 }
 
-/// The camera's name and a maker's sign.
+/// The camera's name and a maker's logo.
 #[derive(Debug)]
 pub(crate) struct Logo;
 
@@ -142,7 +142,7 @@ impl Effect for Logo {
         let left = width.saturating_sub(width_of(name, size) + width / 40);
         write(frame, name, left, height - height / 12, size);
         write(frame, &time(moment.seconds), width / 40, height / 24, size);
-        // A filled sign with a hole.
+        // A filled square with a hole.
         let (side, right, top) = (height / 10, width - width / 30, height / 24);
         for ((plane, step), value) in frame.planes_mut().into_iter().zip([90, 100, 180]) {
             plane.map(|x, y, old| {

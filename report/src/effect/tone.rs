@@ -1,4 +1,4 @@
-//! Darker, brighter, flatter: one curve of luma for the whole clip, made from its first frame.
+//! Darker, brighter, flatter: one luma curve for the whole clip, made from its first frame.
 
 use super::{Effect, Physics, drawn};
 use crate::{
@@ -6,21 +6,22 @@ use crate::{
     random::Random,
 };
 
-/// Grey values of the full range for one of the limited range.
+/// The grey values of the full range for one grey value of the limited range.
 const EXPANSION: f32 = 255.0 / 219.0;
 
-/// The curve of luma that is wanted; chroma gets a factor.
+/// The requested luma curve. Chroma gets a factor.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Tone {
     /// So dark that 95 % of the picture is below this grey value.
     Darken(f32),
     /// So bright that this share of the picture is clipped.
     Brighten(f32),
-    /// Lifted by a constant, as by a wrong setting, until the median is at this grey value.
+    /// Raised by a constant, as by a wrong setting, so that the median is at this grey value.
     Lift(f32),
-    /// 90 % of the picture within so many grey values, around the second or what it was.
+    /// Flattened so that 90 % of the picture is within this many grey values. The second value is the new median;
+    /// if absent, the median stays.
     Flatten(f32, Option<f32>),
-    /// A healthy night: 95 % below this grey value, hardly a colour.
+    /// A healthy night: 95 % is below this grey value, with hardly any colour.
     Night(f32),
 }
 
@@ -39,11 +40,11 @@ impl Physics for Tone {
     }
 }
 
-/// The curve of luma and the factor of chroma.
+/// Returns the luma curve and the factor of chroma.
 fn curve(wanted: Tone, frame: &Frame) -> ([u8; 256], f32) {
     let quantile = |share| full(quantile(frame.luma.samples(), share));
     match wanted {
-        // Where the scene is dark already it still gets darker.
+        // A dark scene gets still darker.
         Tone::Darken(p95) => {
             let gain = (p95 / quantile(0.95).max(1.0)).min(0.7);
             (table(|value| value * gain), gain)
@@ -69,12 +70,12 @@ fn curve(wanted: Tone, frame: &Frame) -> ([u8; 256], f32) {
     }
 }
 
-/// A sample of the limited range in the full range.
+/// Converts a sample of the limited range to the full range.
 fn full(sample: u8) -> f32 {
     (f32::from(sample) - f32::from(BLACK)) * EXPANSION
 }
 
-/// The table of a curve of full range values.
+/// Makes the table of a curve of full-range values.
 fn table(curve: impl Fn(f32) -> f32) -> [u8; 256] {
     let mut table = [0; 256];
     for (value, entry) in (0_u8..=255).zip(&mut table) {
@@ -84,7 +85,7 @@ fn table(curve: impl Fn(f32) -> f32) -> [u8; 256] {
     table
 }
 
-/// The sample below which this share of all is.
+/// Returns the sample below which this share of all samples lies.
 pub(super) fn quantile(samples: &[u8], share: f32) -> u8 {
     let mut counts = [0_usize; 256];
     for &sample in samples {

@@ -1,4 +1,6 @@
-//! What a decoder makes of a damaged stream, drawn by hand: it needs no luck to be there.
+//! Damage as a decoder shows it for a damaged stream. It is drawn directly, so it does not depend on chance
+//! whether the damage is visible.
+//! depend on chance.
 
 use super::{Effect, Moment, Physics};
 use crate::{
@@ -12,17 +14,17 @@ const BLOCK: usize = 16;
 /// How a run of macroblocks is lost.
 #[derive(Debug, Clone, Copy)]
 enum Loss {
-    /// Taken from so many blocks aside.
+    /// Copied from this many blocks to the side.
     Aside(i64),
-    /// Grey, as an empty prediction with no residual.
+    /// Grey, like an empty prediction without residual.
     Grey,
     /// All zero, which is green.
     Green,
-    /// One block over and over.
+    /// One block, repeated.
     Smeared,
 }
 
-/// A run of macroblocks in a row of them.
+/// A run of macroblocks within one row of macroblocks.
 #[derive(Debug, Clone, Copy)]
 struct Run {
     left: usize,
@@ -31,11 +33,11 @@ struct Run {
     loss: Loss,
 }
 
-/// Tears frames: rows of macroblocks torn aside, grey, green or old. Damage stays for a while, as until the
-/// next keyframe.
+/// Tears frames: runs of macroblocks are shifted aside, grey, green or smeared. Damage lasts for a while, as it
+/// does until the next keyframe.
 #[derive(Debug)]
 pub(crate) struct Torn {
-    /// Share of the macroblocks.
+    /// The share of the macroblocks.
     pub(crate) share: f32,
 }
 
@@ -77,7 +79,7 @@ impl Tearing {
 
 impl Effect for Tearing {
     fn apply(&mut self, frame: &mut Frame, moment: Moment) {
-        // New damage four times a second, and every fourth time none.
+        // New damage four times a second; every fourth time there is none.
         let quarter = (moment.seconds * 4.0) as usize;
         if self.renewed != Some(quarter) {
             self.renewed = Some(quarter);

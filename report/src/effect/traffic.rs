@@ -1,4 +1,4 @@
-//! What passes before a healthy camera: a truck, rain, cars with their lamps lit.
+//! Objects that pass before a healthy camera: a truck, rain, cars with their lamps on.
 
 use super::{Effect, Moment, Physics};
 use crate::{
@@ -24,13 +24,14 @@ struct Passing {
 }
 
 impl Passing {
-    /// The truck's luma at a place of it, in shares of the picture's height; none beside it.
+    /// Returns the truck's luma at a place on the truck, in shares of the picture's height. None outside of the
+    /// truck.
     fn tone_at(&self, along: f32, y: f32) -> Option<f32> {
         if !(0.0..1.7).contains(&along) || !(0.12..0.9).contains(&y) {
             return None;
         }
         if y > 0.75 {
-            // Wheels and the dark below.
+            // Wheels, and the dark space below.
             let wheel = [0.25, 0.55, 1.35].iter().any(|&axle: &f32| (along - axle).hypot(y - 0.8) < 0.1);
             let hub = [0.25, 0.55, 1.35].iter().any(|&axle: &f32| (along - axle).hypot(y - 0.8) < 0.04);
             return if hub { Some(150.0) } else { wheel.then_some(28.0) };
@@ -51,7 +52,7 @@ impl Effect for Passing {
     fn apply(&mut self, frame: &mut Frame, moment: Moment) {
         let (width, height) = frame.size();
         let (w, h) = (width as f32, height as f32);
-        // Comes in after .4 s and is gone after 2.6 s.
+        // The truck appears after 0.4 s and is gone after 2.6 s.
         let way = (w / h + 1.7) * (moment.seconds - 0.4) / 2.2;
         frame.luma.map(|x, y, old| {
             let along = way - x as f32 / h;
@@ -66,7 +67,7 @@ impl Effect for Passing {
     }
 }
 
-/// Rain: bright streaks, others in each frame.
+/// Rain: bright streaks, different ones in each frame.
 #[derive(Debug)]
 pub(crate) struct Rain;
 
@@ -105,7 +106,7 @@ impl Effect for Raining {
     }
 }
 
-/// Two cars whose lamps dazzle.
+/// Two cars with dazzling lamps.
 #[derive(Debug)]
 pub(crate) struct Headlights;
 

@@ -1,5 +1,5 @@
-//! The list of the footage: one line a file, with what is to be seen in it and where it comes from. What
-//! is wrong with a line is told with its number, since people write it.
+//! The list of the footage. Each line has a file, its content and its origin. Errors name the line, because people
+//! write the list.
 
 use std::{
     collections::HashMap,
@@ -14,76 +14,76 @@ use serde::Deserialize;
 
 use crate::set::Set;
 
-/// Whether something must be found.
+/// Whether a fault must be found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// Nothing may be found, but for what may be said as well.
+    /// No diagnosis may find a fault, except those in `may`.
     Healthy,
-    /// At least one of the diagnoses named must find something.
+    /// At least one of the named diagnoses must find a fault.
     Fault,
 }
 
 /// A piece of a clip, copied without encoding it again.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Cut {
-    /// Where it starts; ffmpeg goes back to the key frame before.
+    /// The start of the piece. ffmpeg goes back to the keyframe before it.
     pub start_s: f64,
-    /// How long it is.
+    /// The length of the piece.
     pub seconds: f64,
 }
 
-/// Where the bytes of a file come from.
+/// The origin of a file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Source {
-    /// `owner/name` on the public host of the repository, or the name of a package.
+    /// `owner/name` on the repository's public host, or the name of a package.
     pub repository: String,
-    /// The commit, 40 hexadecimal digits; empty for a package.
+    /// The commit, 40 hexadecimal digits. Empty for a package.
     pub commit: String,
-    /// The file within it.
+    /// The path of the file in the repository or package.
     pub path: String,
-    /// The piece taken; none where the file is used as it is.
+    /// The piece that is cut out. None if the whole file is used.
     pub cut: Option<Cut>,
 }
 
 /// One file of the footage.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
-    /// Where it lies below the folder of the footage; the files of a camera sort by time.
+    /// The path below the footage folder. The files of a camera sort by time.
     pub file: String,
-    /// Name of the camera, by which its set is drawn.
+    /// The name of the camera. It determines the set.
     pub camera: String,
-    /// Whether something must be found.
+    /// Whether a fault must be found.
     pub kind: Kind,
-    /// Diagnoses, one of which must find something.
+    /// Diagnoses of which at least one must find a fault.
     pub find_one_of: Vec<String>,
-    /// Diagnoses that may find something as well.
+    /// Diagnoses that may also find a fault.
     pub may: Vec<String>,
     /// `day`, `night`, `night (IR)` or `n/a`.
     pub light: String,
     /// `indoor`, `outdoor` or `n/a`.
     pub place: String,
-    /// What is to be seen, in a few words.
+    /// The content in a few words.
     pub seen: String,
-    /// Where it comes from.
+    /// The origin of the file.
     pub source: Source,
-    /// Digest of the bytes as they are used.
+    /// The digest of the file's bytes as they are used.
     pub digest: Hash,
-    /// What is known of the licence.
+    /// What is known about the licence.
     pub licence: String,
 }
 
 impl Entry {
-    /// The set of its camera.
+    /// Returns the set of the camera.
     #[must_use]
     pub fn set(&self) -> Set {
         Set::of(&self.camera)
     }
 }
 
-/// All of the footage.
+/// The list of all footage.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Manifest {
-    /// Its files, in the order of the list.
+    /// The files, in the order of the list.
     pub entries: Vec<Entry>,
 }
 
@@ -92,25 +92,26 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// Where the file cannot be read, and as [`Manifest::parse`] does; the file is named.
+    /// Returns an error if the file cannot be read, and the errors of [`Manifest::parse`]. The error names the
+    /// file.
     pub fn read(file: &Path) -> anyhow::Result<Self> {
         let opened = File::open(file).with_context(|| format!("{} cannot be read", file.display()))?;
         Self::parse(opened).with_context(|| file.display().to_string())
     }
 
-    /// Reads the list.
+    /// Parses the list.
     ///
     /// # Errors
     ///
-    /// Where a column is missing, a line says what makes no sense, or two lines name one file; the line is
-    /// named.
+    /// Returns an error if a column is missing, a line has an invalid value, or two lines name the same file. The
+    /// error names the line.
     pub fn parse(text: impl Read) -> anyhow::Result<Self> {
         let mut reader = csv::Reader::from_reader(text);
         let mut lines = HashMap::new();
         let mut entries = Vec::new();
         let headers = reader.headers().context("line 1")?.clone();
         for record in reader.records() {
-            // The error of a malformed record tells its line itself.
+            // The error of a malformed record names its line already.
             let record = record?;
             let line = record.position().map_or(0, csv::Position::line);
             let row: Row = record.deserialize(Some(&headers)).with_context(|| format!("line {line}"))?;
@@ -124,7 +125,7 @@ impl Manifest {
     }
 }
 
-/// A line as it is written.
+/// A line of the list, before it is checked.
 #[derive(Deserialize)]
 struct Row {
     file: String,
@@ -203,7 +204,7 @@ fn diagnoses(column: &str, text: &str) -> anyhow::Result<Vec<String>> {
     Ok(text.split_whitespace().map(str::to_owned).collect())
 }
 
-/// Whether a path cannot lead out of the folder that it is joined to.
+/// True if a path cannot lead out of the folder that it is joined to.
 fn stays_below(path: &str) -> bool {
     !path.is_empty() && Path::new(path).components().all(|part| matches!(part, Component::Normal(_)))
 }

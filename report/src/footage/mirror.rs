@@ -1,6 +1,5 @@
-//! The bytes of a file of a public repository, from a folder that holds copies of such repositories: git
-//! directories as `git clone --mirror` makes them, or plain files as they were downloaded. Nothing here
-//! asks the network.
+//! Reads files of public repositories from a folder with copies of these repositories. A copy is a git directory
+//! (made by `git clone --mirror`) or a folder of plain downloaded files. This module does not use the network.
 
 use std::{
     fs,
@@ -10,26 +9,26 @@ use std::{
 
 use super::manifest::Source;
 
-/// A folder of copies.
+/// A folder with copies of repositories.
 #[derive(Debug, Clone)]
 pub struct Mirrors {
     root: PathBuf,
 }
 
 impl Mirrors {
-    /// The copies below a folder. A repository `owner/name` is looked for as `owner+name` and as
-    /// `owner/name`, each either a git directory (itself, `.git`, `repo`, `repo/.git` or `*.git` in it, or
-    /// with `.git` after its name) or a folder of plain files.
+    /// Uses the copies below a folder. A repository `owner/name` is searched as `owner+name` and as `owner/name`.
+    /// Each may be a git directory (the folder itself, `.git`, `repo`, `repo/.git` or `*.git` in the folder, or
+    /// the folder's name followed by `.git`) or a folder of plain files.
     #[must_use]
     pub fn below(root: &Path) -> Self {
         Self { root: root.to_owned() }
     }
 
-    /// The whole file, before anything is cut.
+    /// Returns the whole file, before a piece is cut out.
     ///
     /// # Errors
     ///
-    /// With the reason, for people, where no copy has the file.
+    /// Returns the reason, for people, if no copy has the file.
     pub fn bytes(&self, source: &Source) -> Result<Vec<u8>, String> {
         let names = [source.repository.replace('/', "+"), source.repository.clone()];
         let folders: Vec<PathBuf> = names.iter().map(|name| self.root.join(name)).collect();
@@ -51,7 +50,7 @@ impl Mirrors {
     }
 }
 
-/// Where the git directory of a repository may be.
+/// Returns the possible places of a repository's git directory that exist.
 fn git_directories(folder: &Path) -> Vec<PathBuf> {
     let mut beside = folder.as_os_str().to_owned();
     beside.push(".git");
@@ -66,8 +65,8 @@ fn git_directories(folder: &Path) -> Vec<PathBuf> {
     places
 }
 
-/// The file at its commit; a shallow copy may have it at its newest commit only, and the digest says
-/// whether it is the same.
+/// Returns the file at its commit, or else at the newest commit: a shallow copy may have only this one. The digest
+/// shows whether the bytes are the same.
 fn blob(git: &Path, source: &Source) -> Result<Vec<u8>, String> {
     let mut reason = String::new();
     for commit in [source.commit.as_str(), "HEAD"].into_iter().filter(|commit| !commit.is_empty()) {
@@ -75,7 +74,7 @@ fn blob(git: &Path, source: &Source) -> Result<Vec<u8>, String> {
             .arg("--git-dir")
             .arg(git)
             .args(["cat-file", "blob", &format!("{commit}:{}", source.path)])
-            // A copy made without its large files must not be completed from the network.
+            // Prevents git from fetching missing large files over the network.
             .env("GIT_NO_LAZY_FETCH", "1")
             .env("GIT_TERMINAL_PROMPT", "0")
             .stdin(Stdio::null())

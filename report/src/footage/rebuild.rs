@@ -1,6 +1,5 @@
-//! The footage itself, put together from copies of the repositories that it comes from. Each file is
-//! checked against its digest before it stands under its name; what cannot be had is told and leaves the
-//! rest alone.
+//! Rebuilds the footage from copies of its repositories. Each file is checked against its digest before it gets
+//! its name. A file that cannot be obtained is reported, and the other files are still written.
 
 use std::{
     fmt, fs,
@@ -15,23 +14,23 @@ use super::{
     mirror::Mirrors,
 };
 
-/// What became of the files.
+/// The result for all files.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Outcome {
-    /// Files written.
+    /// The number of files that were written.
     pub written: usize,
-    /// Files that were there already, with the right bytes.
+    /// The number of files that existed already, with the right bytes.
     pub kept: usize,
-    /// Files that cannot be had.
+    /// The files that cannot be obtained.
     pub missing: Vec<Missing>,
 }
 
-/// A file that cannot be had.
+/// A file that cannot be obtained.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Missing {
-    /// Its name in the list.
+    /// The file's name in the list.
     pub file: String,
-    /// Why, for people.
+    /// The reason, for people.
     pub reason: String,
 }
 
@@ -51,7 +50,8 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// Where nothing can be written to `out`. A file that cannot be had is no error: the outcome names it.
+    /// Returns an error if `out` cannot be written. A file that cannot be obtained is no error: the outcome names
+    /// it.
     pub fn rebuild(&self, mirrors: &Path, out: &Path) -> anyhow::Result<Outcome> {
         let mirrors = Mirrors::below(mirrors);
         let mut outcome = Outcome::default();
@@ -75,7 +75,7 @@ impl Manifest {
     }
 }
 
-/// The bytes of a file, checked; pieces of clips are cut in the folder that they will stand in.
+/// Returns the checked bytes of a file. Pieces of clips are cut in the folder of the target file.
 fn obtain(entry: &Entry, mirrors: &Mirrors, folder: &Path) -> Result<Vec<u8>, String> {
     let whole = mirrors.bytes(&entry.source)?;
     let (bytes, how) = match entry.source.cut {
@@ -103,7 +103,7 @@ fn cut(whole: &[u8], piece: Cut, file: &str, folder: &Path) -> Result<Vec<u8>, S
     let mut ffmpeg = Command::new("ffmpeg");
     ffmpeg.args(["-v", "error", "-nostdin", "-y", "-ss", &start_s.to_string()]).arg("-i").arg(&from);
     ffmpeg.args(["-t", &seconds.to_string(), "-map", "0:v:0", "-c", "copy"]);
-    // Nothing of the day or of the program may stand in the file: its bytes are compared.
+    // The file must not contain a date or a program version, because its bytes are compared.
     ffmpeg.args(["-avoid_negative_ts", "make_zero", "-map_metadata", "-1", "-fflags", "+bitexact"]);
     let output = ffmpeg.arg(&to).stdin(Stdio::null()).output();
     let result = match output {
@@ -111,12 +111,12 @@ fn cut(whole: &[u8], piece: Cut, file: &str, folder: &Path) -> Result<Vec<u8>, S
         Ok(output) if output.status.success() => fs::read(&to).map_err(told),
         Ok(output) => Err(format!("ffmpeg: {}", String::from_utf8_lossy(&output.stderr).trim())),
     };
-    // Where one is not there, there is nothing to remove.
+    // It is no error if one of the files does not exist.
     let _gone = [fs::remove_file(&from), fs::remove_file(&to)];
     result
 }
 
-/// Writes beside and renames: a file under its name is whole.
+/// Writes a temporary file and renames it, so that a file with its final name is complete.
 fn put(target: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let mut beside = target.as_os_str().to_owned();
     beside.push(".part");
@@ -140,7 +140,7 @@ mod tests {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    /// A repository whose `a.jpg` is overwritten by a second commit; the first commit is returned.
+    /// Makes a repository in which a second commit overwrites `a.jpg`. Returns the first commit.
     fn repository(folder: &Path) -> String {
         fs::create_dir_all(folder).unwrap();
         git(folder, &["init", "-q"]);

@@ -1,4 +1,4 @@
-//! Fog whose visibility an instrument measured: a table `vis.csv` (file, metres) beside the pictures.
+//! Fog with a visibility measured by an instrument: a table `vis.csv` (file, metres) beside the pictures.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -8,27 +8,28 @@ use crate::{
     statistics::{Share, rank_correlation},
 };
 
-/// The folder of such pictures, and what their camera's name begins with.
+/// The folder of these pictures, and the beginning of their cameras' names.
 pub(super) const FOLDER: &str = "visibility";
-/// The diagnosis that tells fog.
+/// The diagnosis that detects fog.
 const DIAGNOSIS: &str = "contrast";
-/// Below so many metres it must be told (WMO: fog is below 1,000; half of that is a nuisance on a road).
+/// Below this visibility in metres, fog must be found (WMO: fog is below 1,000 m; half of that is a nuisance on a
+/// road).
 const FOG_M: f64 = 500.0;
-/// Above so many it must not.
+/// Above this visibility in metres, no fog may be found.
 const CLEAR_M: f64 = 10_000.0;
 
-/// What was said of measured air.
+/// Results for pictures with a measured visibility.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Fog {
-    /// Fog that was told.
+    /// The share of fog that was found.
     pub told: Share,
-    /// Clear air that was called fog.
+    /// The share of clear air that was reported as fog.
     pub clear: Share,
-    /// Rank correlation of the score and the metres.
+    /// The rank correlation between score and visibility.
     pub correlation: Option<f64>,
 }
 
-/// Metres by file; none where nothing was measured.
+/// Returns the visibility in metres by file. Empty if nothing was measured.
 pub(super) fn metres(dir: &Path) -> anyhow::Result<BTreeMap<String, f64>> {
     let places = [dir.join("vis.csv"), dir.join(FOLDER).join("vis.csv")];
     let Some(file) = places.iter().find(|file| file.is_file()) else { return Ok(BTreeMap::new()) };
@@ -37,7 +38,7 @@ pub(super) fn metres(dir: &Path) -> anyhow::Result<BTreeMap<String, f64>> {
 }
 
 impl Fog {
-    /// Of looks at measured air; none where there are none.
+    /// Evaluates captures with a measured visibility. None if there are no such captures.
     pub(super) fn of(looks: &[&Judged], metres: &BTreeMap<String, f64>) -> Option<Self> {
         let mut fog = Self::default();
         let mut pairs = Vec::new();

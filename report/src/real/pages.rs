@@ -1,4 +1,4 @@
-//! Pages of cameras of real footage: those with a fault, or with an alarm.
+//! Pages of the cameras of real footage that have a fault or an alarm.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -9,7 +9,7 @@ use crate::{
     set::Set,
 };
 
-/// Pages of cameras of the sets that may be shown.
+/// Makes the pages of cameras in the sets that may be shown.
 #[must_use]
 pub fn pages(footage: &Footage, dir: &Path, shown: &[Set]) -> Vec<Page> {
     let mut cameras: BTreeMap<&str, Vec<&Judged>> = BTreeMap::new();
@@ -23,7 +23,7 @@ pub fn pages(footage: &Footage, dir: &Path, shown: &[Set]) -> Vec<Page> {
     told.map(|(camera, looks)| page(camera, &looks, dir)).collect()
 }
 
-/// The least score of what is not normal at a look.
+/// Returns the lowest score of the abnormal findings of a capture.
 fn least(judged: &Judged) -> f64 {
     let abnormal = judged.seen.findings.iter().filter(|finding| finding.is_abnormal());
     abnormal.filter_map(|finding| finding.score).fold(100.0, f64::min)

@@ -1,4 +1,4 @@
-//! The tables of real footage, sets side by side, and what went wrong in lines.
+//! The tables of real footage, with the sets in columns, and lists of mistakes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use crate::{
     statistics::Share,
 };
 
-/// Tables of the figures.
+/// Makes the tables of the figures.
 #[must_use]
 pub fn sheets(figures: &[InSet<Figures>], language: Language) -> Vec<Sheet> {
     let sets = figures.iter().map(|one| one.named().0.to_string());
@@ -63,7 +63,7 @@ pub fn sheets(figures: &[InSet<Figures>], language: Language) -> Vec<Sheet> {
     ]
 }
 
-/// What was missed and what was wrong, a line each, of sets whose files may be named.
+/// Lists what was missed and what was wrong, one mistake on each line, for sets whose files may be named.
 #[must_use]
 pub fn lines(footage: &Footage, shown: &[Set]) -> Vec<String> {
     let mut lines = Vec::new();

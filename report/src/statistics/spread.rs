@@ -1,33 +1,33 @@
-//! How a share spreads over cameras. Looks at one camera are alike, so what is drawn by chance is cameras,
-//! not looks: the interval comes from the bootstrap (Efron 1979) over cameras, with one seed for all.
+//! The spread of a share over cameras. Captures of one camera are alike, so chance selects cameras, not captures:
+//! the interval comes from the bootstrap (Efron 1979) over cameras, with the same seed each time.
 
 use std::collections::BTreeMap;
 
 use super::Share;
 use crate::random::Random;
 
-/// Times that the cameras are drawn.
+/// The number of draws.
 const DRAWS: usize = 1000;
-/// Where the numbers begin: the same report gives the same intervals.
+/// The seed. It is fixed, so that the same report has the same intervals.
 const SEED: u64 = 0x5eed;
 
-/// A share, and how it differs from camera to camera.
+/// A share, and how it differs between cameras.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Spread {
-    /// Over all cameras.
+    /// The share over all cameras.
     pub all: Share,
-    /// By camera.
+    /// The share of each camera.
     pub by_camera: BTreeMap<String, Share>,
 }
 
 impl Spread {
-    /// Counts one more look.
+    /// Counts one more capture.
     pub fn count(&mut self, camera: &str, holds: bool) {
         self.all.count(holds);
         self.by_camera.entry(camera.to_owned()).or_default().count(holds);
     }
 
-    /// Shares of the cameras, least first.
+    /// Returns the shares of the cameras, the lowest first.
     fn sorted(&self) -> Vec<(&str, f64)> {
         let values =
             self.by_camera.iter().filter_map(|(camera, share)| Some((camera.as_str(), share.value()?)));
@@ -36,7 +36,7 @@ impl Spread {
         values
     }
 
-    /// The camera with the least share; with the most where less is better.
+    /// Returns the camera with the lowest share, or with the highest if less is better.
     #[must_use]
     pub fn worst(&self, less_is_better: bool) -> Option<(String, f64)> {
         let sorted = self.sorted();
@@ -44,7 +44,7 @@ impl Spread {
         worst.map(|(camera, value)| ((*camera).to_owned(), *value))
     }
 
-    /// The share that a tenth of the cameras does not reach; that a tenth exceeds where less is better.
+    /// Returns the share that a tenth of the cameras does not reach, or that a tenth exceeds if less is better.
     #[must_use]
     pub fn tenth(&self, less_is_better: bool) -> Option<f64> {
         let sorted = self.sorted();
@@ -53,7 +53,7 @@ impl Spread {
         sorted.get(place as usize).map(|(_, value)| *value)
     }
 
-    /// Between which shares 95 % of the draws of as many cameras lie. None of less than two cameras.
+    /// Returns the range that contains 95 % of the draws of as many cameras. None for fewer than two cameras.
     #[must_use]
     pub fn interval(&self) -> Option<(f64, f64)> {
         let shares: Vec<Share> = self.by_camera.values().copied().collect();
@@ -80,7 +80,8 @@ impl Spread {
     }
 }
 
-/// Rank correlation (Spearman 1904) of pairs, ties sharing their mean rank. None of less than three pairs.
+/// Returns the rank correlation (Spearman 1904) of pairs. Ties share their mean rank. None for fewer than three
+/// pairs.
 #[must_use]
 pub fn rank_correlation(pairs: &[(f64, f64)]) -> Option<f64> {
     if pairs.len() < 3 {

@@ -1,4 +1,4 @@
-//! Figures of one set: what an operator wants to know first, by family of faults, and by camera.
+//! The figures of one set that an operator wants to know first, also by family of faults and by camera.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,43 +10,43 @@ use crate::{
     verdict::{Answer, Verdict},
 };
 
-/// A family of faults that has one name for the operator.
+/// A family of faults with one name for the operator.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Family {
-    /// Who made its faults in this set. Without one there is nothing to tell.
+    /// The makers of its faults in this set. Without a maker there are no figures.
     pub makers: BTreeSet<String>,
-    /// Whether the right kind was found, by camera.
+    /// The share of faults whose kind was found, by camera.
     pub found: Spread,
 }
 
-/// What was counted in one set, in one way of looking.
+/// The figures of one set in one pass.
 #[derive(Debug, Clone, Default)]
 pub struct Figures {
-    /// By diagnosis.
+    /// The figures of each diagnosis.
     pub diagnoses: Vec<Row>,
-    /// By family.
+    /// The figures of each family.
     pub families: BTreeMap<String, Family>,
-    /// By maker.
+    /// The share of faults whose kind was found, by maker.
     pub makers: BTreeMap<String, Share>,
-    /// Right kind found, of all faults.
+    /// The share of all faults whose kind was found.
     pub found: Spread,
-    /// Healthy looks with an alarm.
+    /// The share of healthy captures with an alarm.
     pub healthy: Spread,
-    /// Look-alikes with an alarm.
+    /// The share of look-alikes with an alarm.
     pub confounders: Spread,
-    /// Roots that are right, of the faults on which something alarms.
+    /// The share of right root causes, of the faults with an alarm.
     pub roots: Spread,
 }
 
 impl Figures {
-    /// Mean of the areas under the curve of all diagnoses that have one.
+    /// Returns the mean area under the curve, of all diagnoses that have one.
     #[must_use]
     pub fn macro_area(&self) -> Option<f64> {
         let areas: Vec<f64> = self.diagnoses.iter().filter_map(|row| row.area).collect();
         (!areas.is_empty()).then(|| areas.iter().sum::<f64>() / areas.len() as f64)
     }
 
-    /// Healthy cameras with an alarm at any look.
+    /// Returns the share of healthy cameras with an alarm in any capture.
     #[must_use]
     pub fn alarmed_cameras(&self) -> Share {
         let cameras = self.healthy.by_camera.values();
@@ -57,7 +57,7 @@ impl Figures {
     }
 }
 
-/// Figures of each set that is asked for. Cases of no set count nowhere.
+/// Returns the figures of each requested set. Cases without a set are not counted.
 #[must_use]
 pub fn in_sets(manifest: &Manifest, verdicts: &[Verdict], sets: &[Set]) -> Vec<InSet<Figures>> {
     let of = |set: Set| {
@@ -68,7 +68,7 @@ pub fn in_sets(manifest: &Manifest, verdicts: &[Verdict], sets: &[Set]) -> Vec<I
     sets.iter().copied().map(of).collect()
 }
 
-/// What a fault is called for the operator: what is found under either of two names is one thing.
+/// Returns the name of a fault for the operator. Two diagnoses of the same fault have one name.
 fn family_of(case: &Case) -> Option<&str> {
     let main = case.must.first()?;
     Some(match main.as_str() {
@@ -78,10 +78,10 @@ fn family_of(case: &Case) -> Option<&str> {
     })
 }
 
-/// Whether a diagnosis names what is wrong with a case.
+/// True if a diagnosis names the fault of a case.
 fn is_right(case: &Case, diagnosis: &str) -> bool {
     let names = |id: &str| case.must.iter().any(|must| must == id);
-    // One state, two names.
+    // One fault may have two names.
     names(diagnosis)
         || matches!(diagnosis, "blue_screen" | "signal_loss")
             && (names("blue_screen") || names("signal_loss"))
@@ -124,8 +124,8 @@ fn figures(manifest: &Manifest, verdicts: &[Verdict]) -> Figures {
     figures
 }
 
-/// Whether what stands for itself names the fault, and nothing that is neither the fault nor what it may
-/// bring with it.
+/// True if the alarms that are no consequences name the fault, and each of them is the fault or a diagnosis that
+/// the fault may cause.
 fn is_root_right(case: &Case, alarms: &[&&Verdict]) -> bool {
     let mut roots = alarms.iter().filter(|alarm| !alarm.is_consequence).peekable();
     let names_it = roots.clone().any(|root| is_right(case, &root.diagnosis));
@@ -138,7 +138,7 @@ fn is_root_right(case: &Case, alarms: &[&&Verdict]) -> bool {
 mod tests {
     use super::*;
 
-    /// A name of this set.
+    /// Returns a name that belongs to this set.
     fn named(set: Set, kind: &str) -> String {
         let names = (0..1000).map(|number| format!("{kind}{number}"));
         names.into_iter().find(|name| Set::of(name) == set).expect("one of a thousand")

@@ -1,4 +1,4 @@
-//! What the standard diagnoses really say of a clip, with all of its words and numbers.
+//! Real findings of the standard diagnoses for a clip, with all their messages and metrics.
 
 use std::{collections::BTreeMap, path::Path, process::Command};
 
@@ -8,7 +8,7 @@ use easysight_diagnose::{Plan, PluginSet, capture, judge};
 use easysight_sandbox::{Limits, Sandbox, SandboxConfig};
 use serde_json::Value;
 
-/// Findings of all standard diagnoses of a made clip.
+/// Returns the findings of all standard diagnoses for a generated clip.
 pub(crate) async fn of_all(plugins: &Path) -> anyhow::Result<Value> {
     let work = tempfile::tempdir()?;
     let file = work.path().join("clip.mp4");

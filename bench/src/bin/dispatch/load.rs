@@ -1,4 +1,4 @@
-//! Nodes without programs behind them: they lease, report and beat as workers do, and capture nothing.
+//! Simulated nodes. They lease, report and send heartbeats as workers do, but capture nothing.
 
 use std::{
     fmt::Write,
@@ -23,15 +23,15 @@ use uuid::Uuid;
 
 use crate::server::Master;
 
-/// Nodes that share the work, and places that each of them has: as many as a worker has that nobody configured,
-/// three executors with three jobs in flight each.
+/// The number of nodes that share the work, and the number of jobs that each node holds. The latter is the default
+/// of a worker: three executors with three jobs in flight each.
 const WORKERS: usize = 64;
 const PLACES: usize = 9;
-/// Cameras of one import.
+/// The number of cameras in one import.
 const IMPORT: usize = 10_000;
-/// How often a node beats.
+/// The interval between heartbeats of a node.
 const BEAT: Duration = Duration::from_secs(4);
-/// How long a crowd of nodes is watched, and how often the API is asked meanwhile.
+/// How long many nodes are simulated, and the interval between API requests in this time.
 const WATCH: Duration = Duration::from_secs(20);
 const ASK: Duration = Duration::from_millis(25);
 
@@ -42,12 +42,12 @@ pub(crate) struct Fleet {
     workers: Vec<Node>,
 }
 
-/// What jobs end with, as it is sent.
+/// The outcome of each job, as it is sent.
 #[derive(Clone)]
 pub(crate) struct Outcome(Arc<str>);
 
 impl Outcome {
-    /// One finding that says next to nothing.
+    /// Makes an outcome with one minimal finding.
     pub(crate) fn of_nothing() -> Self {
         let finding = json!({"diagnosis": "brightness", "status": "normal", "score": 100.0, "decision": null,
             "message": {"zh": "亮度正常。", "en": "The brightness is fine."}, "failure": null, "fuel": 1, "compute_ms": 0.1,
@@ -55,7 +55,7 @@ impl Outcome {
         Self::of(&json!([finding]))
     }
 
-    /// These findings.
+    /// Makes an outcome with these findings.
     pub(crate) fn of(findings: &Value) -> Self {
         let outcome = json!({"kind": "finished", "findings": findings, "decode_ms": 1.0});
         Self(outcome.to_string().into())
@@ -66,7 +66,8 @@ impl Outcome {
     }
 }
 
-/// What a node reads of a lease: no more than it needs, since it shares the machine with what is measured.
+/// The parts of a lease that a node needs. The node parses no others, because it shares the machine with the
+/// master that is measured.
 #[derive(Deserialize)]
 struct Lease {
     lease: Box<RawValue>,
@@ -84,7 +85,6 @@ struct Verdicts {
     verdicts: Vec<String>,
 }
 
-/// A node.
 struct Node {
     http: Client,
     url: String,
@@ -96,7 +96,7 @@ struct Node {
 
 impl Fleet {
     pub(crate) async fn new(master: &Master, plugins: &Path) -> anyhow::Result<Self> {
-        // An error means that it is installed already.
+        // An error means that a provider is installed already.
         rustls::crypto::ring::default_provider().install_default().ok();
         let fleet = Self { http: Client::new(), url: master.url.clone(), workers: Vec::new() };
         let component = std::fs::read(plugins.join("brightness.wasm")).context("the standard plugins")?;
@@ -107,7 +107,7 @@ impl Fleet {
         Ok(fleet)
     }
 
-    /// So many cameras to work on, and the nodes that share them.
+    /// Registers this many cameras, and the nodes that share them.
     pub(crate) async fn prepare(&mut self, jobs: usize) -> anyhow::Result<()> {
         for at in 0..WORKERS {
             self.workers.push(self.node(&format!("worker-{at}")).await?);
@@ -116,7 +116,7 @@ impl Fleet {
         self.add_task("many").await
     }
 
-    /// Jobs a second: from the submission until the last result is recorded.
+    /// Returns the jobs per second, measured from the submission until the last result is recorded.
     pub(crate) async fn throughput(&mut self, jobs: usize, outcome: &Outcome) -> anyhow::Result<f64> {
         let done = Arc::new(AtomicUsize::new(0));
         let mut workers = JoinSet::new();
@@ -148,7 +148,7 @@ impl Fleet {
         Ok(jobs as f64 / took.as_secs_f64())
     }
 
-    /// Runs of so many jobs one after the other for so long; jobs a second of the last one.
+    /// Repeats runs of this many jobs for the given time. Returns the jobs per second of the last run.
     pub(crate) async fn endurance(
         &mut self,
         jobs: usize,
@@ -165,7 +165,7 @@ impl Fleet {
         }
     }
 
-    /// From the submission until a waiting node holds the job.
+    /// Returns the times from a submission until a waiting node holds the job.
     pub(crate) async fn latency(&self, submissions: usize) -> anyhow::Result<Vec<Duration>> {
         self.add_cameras("one", 1).await?;
         self.add_task("one").await?;
@@ -173,7 +173,7 @@ impl Fleet {
         let mut times = Vec::with_capacity(submissions);
         for _ in 0..submissions {
             let submitted = async {
-                // The poll is under way by then.
+                // The node has started to poll by then.
                 sleep(Duration::from_millis(20)).await;
                 let started = Instant::now();
                 self.submit("one").await?;
@@ -193,7 +193,7 @@ impl Fleet {
         Ok(times)
     }
 
-    /// From the last sign of life of a node that holds a job until another one holds it.
+    /// Returns the time from the last request of a node that holds a job until another node holds the job.
     pub(crate) async fn reassignment(&self) -> anyhow::Result<Duration> {
         let mut dying = self.node("dying").await?;
         self.submit("one").await?;
@@ -213,7 +213,7 @@ impl Fleet {
         }
     }
 
-    /// Times of answers to people while so many nodes beat and poll.
+    /// Returns the response times of the API while this many nodes send heartbeats and poll.
     pub(crate) async fn crowd(&self, nodes: usize) -> anyhow::Result<Vec<Duration>> {
         let mut crowd = JoinSet::new();
         let until = Instant::now() + WATCH;
@@ -315,7 +315,7 @@ impl Node {
         parsed(self.http.post(self.path("leases")).json(&body)).await
     }
 
-    /// Reports the same of every job of a lease; answers how many results were recorded.
+    /// Reports the same outcome for every job of a lease. Returns how many results were recorded.
     async fn report(&self, lease: &Lease, outcome: &Outcome) -> anyhow::Result<usize> {
         if lease.jobs.is_empty() {
             return Ok(0);
@@ -343,7 +343,7 @@ impl Node {
     }
 }
 
-/// The value that so many percent of the others do not exceed.
+/// Returns the value that this percentage of the times does not exceed.
 pub(crate) fn percentile(times: &mut [Duration], percent: usize) -> Duration {
     times.sort_unstable();
     let at = (times.len() * percent / 100).min(times.len().saturating_sub(1));

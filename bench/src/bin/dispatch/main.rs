@@ -1,5 +1,5 @@
-//! What dispatch costs: a real master on a real database, and nodes that speak the protocol without
-//! capturing anything. `cargo xtask bench dispatch` builds what it needs with optimisation.
+//! Measures what dispatch costs: a real master with a real database, and nodes that speak the protocol but capture
+//! nothing. `cargo xtask bench dispatch` builds all parts with optimisation.
 
 mod findings;
 mod load;
@@ -13,35 +13,35 @@ use easysight_bench::table::{self, Row};
 use load::{Fleet, Outcome};
 use server::{Database, Master};
 
-/// Measures dispatch.
+/// Measures how fast a master dispatches jobs.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// The master's program.
+    /// The program of the master.
     #[arg(long, value_name = "FILE")]
     master: PathBuf,
-    /// The standard plugins as components.
+    /// The directory of the standard plugins, compiled to components.
     #[arg(long, value_name = "DIR")]
     plugins_dir: PathBuf,
-    /// The PostgreSQL server to make a database on; without one, SQLite alone is measured.
+    /// The PostgreSQL server on which a database is created. Without a server, only SQLite is measured.
     #[arg(long, value_name = "URL")]
     postgres: Option<String>,
-    /// Jobs of the run whose speed is measured.
+    /// The number of jobs in the run whose speed is measured.
     #[arg(long, value_name = "N", default_value_t = 20_000)]
     jobs: usize,
-    /// Submissions whose latency is measured.
+    /// The number of submissions whose latency is measured.
     #[arg(long, value_name = "N", default_value_t = 300)]
     submissions: usize,
-    /// Seconds for which jobs go on while another session keeps a transaction open, which no row can be cleared
-    /// away under; for PostgreSQL, and none where 0.
+    /// Seconds for which jobs run while another session keeps a transaction open, so that no old row can be
+    /// removed. Only for PostgreSQL; 0 skips this measurement.
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     snapshot: u64,
-    /// Nodes that are simulated at the end.
+    /// The number of nodes that are simulated at the end.
     #[arg(long, value_name = "N", default_value_t = 1_000)]
     nodes: usize,
 }
 
 fn main() -> anyhow::Result<ExitCode> {
-    // Plugins are compiled by a child, which is this program too.
+    // The sandbox compiles plugins in a child process, which runs this program too.
     if let Some(code) = easysight_sandbox::compiler_main() {
         return Ok(code);
     }
@@ -74,7 +74,7 @@ async fn measure(
 
     eprintln!("{name}: {} jobs end to end", arguments.jobs);
     let nothing = Outcome::of_nothing();
-    // The first run meets empty tables and caches.
+    // The first run is not measured: tables and caches are still empty.
     fleet.throughput(arguments.jobs, &nothing).await?;
     let speed = fleet.throughput(arguments.jobs, &nothing).await?;
     rows.push(Row::at_least(&format!("{name}: jobs end to end"), speed, "jobs/s", 8_000.0));

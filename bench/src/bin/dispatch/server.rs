@@ -1,4 +1,4 @@
-//! The master that is measured, on a database of its own.
+//! The master that is measured, with a database of its own.
 
 use std::{fs, path::Path, process::Stdio, time::Duration};
 
@@ -11,16 +11,16 @@ use tokio::{
     time::timeout,
 };
 
-/// How long a start may take.
+/// The longest time for the start of the master.
 const START: Duration = Duration::from_secs(60);
-/// The database on the PostgreSQL server; made anew each time.
+/// The name of the database on the PostgreSQL server. It is created anew each time.
 const NAME: &str = "easysight_bench";
 
-/// Where the master keeps what it knows.
+/// The database of the master.
 pub(crate) enum Database {
-    /// A file.
+    /// A SQLite file.
     Sqlite,
-    /// A server, by its URL without a database.
+    /// A PostgreSQL server: its URL without a database name.
     Postgres(String),
 }
 
@@ -88,7 +88,7 @@ impl Master {
         Ok(Self { child, url, database, _data: data })
     }
 
-    /// Another session that keeps a transaction open, and with it all that it might look at. None where the
+    /// Opens another session. Its open transaction keeps every row that the transaction might read. None if the
     /// database is a file.
     pub(crate) async fn hold_snapshot(&self) -> anyhow::Result<Option<PgConnection>> {
         let Some(url) = &self.database else { return Ok(None) };
@@ -99,7 +99,7 @@ impl Master {
         Ok(Some(session))
     }
 
-    /// What it holds in memory now.
+    /// Returns the resident memory of the master in MiB.
     pub(crate) fn resident_mebibytes(&self) -> anyhow::Result<f64> {
         let id = self.child.id().context("the master has ended")?;
         let status = fs::read_to_string(format!("/proc/{id}/status"))?;
