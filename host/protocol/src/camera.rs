@@ -96,7 +96,7 @@ pub struct Lost {
     /// When the camera was last asked for a picture.
     pub looked_at: DateTime<Utc>,
     /// The first check after this time asks the camera for a picture again. Scheduled checks before it only test
-    /// whether the camera accepts a connection. If that changed, they ask at once.
+    /// whether the camera accepts a connection. If it does and did not before, they ask at once.
     pub next_full_look_at: DateTime<Utc>,
 }
 

@@ -186,7 +186,7 @@ pub struct LeasedJob {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub good_picture: bool,
     /// Present if the camera gives no picture and is not to be asked for one yet, unless it accepts connections
-    /// now and did not before, or the other way round.
+    /// now and did not before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<Lost>,
 }

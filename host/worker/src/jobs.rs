@@ -125,8 +125,10 @@ impl Jobs {
         baselines: BaselineStore,
         metrics: Arc<Metrics>,
     ) -> (Arc<Self>, impl Future<Output = ()> + Send + 'static, CancellationToken) {
-        // The book counts the jobs in the queue. The channel never refuses a job that the book accepts.
-        let (queue, waiting) = mpsc::channel(queue_capacity as usize + 1);
+        // The book counts the jobs in the queue, and accepts as many as the queue and all free places hold. The channel
+        // never refuses a job that the book accepts.
+        let places = pool_size.saturating_mul(max_concurrent_tasks);
+        let (queue, waiting) = mpsc::channel(queue_capacity.saturating_add(places) as usize + 1);
         let jobs = Arc::new(Self {
             book: Mutex::new(Book {
                 entries: BTreeMap::new(),
@@ -163,9 +165,8 @@ impl Jobs {
     ) -> Result<Submission, Refused> {
         let queue = self.queue.lock().clone().ok_or(Refused::Draining)?;
         let mut book = self.book.lock();
-        let capacity = self.pool_size * self.max_concurrent_tasks;
-        let free = capacity.saturating_sub(book.running);
-        if book.queued >= self.queue_capacity + free {
+        if book.queued >= self.most_queued(&book) {
+            let capacity = self.pool_size * self.max_concurrent_tasks;
             self.metrics.refused.inc();
             let turns = f64::from(book.queued + 1) / f64::from(capacity);
             let seconds = (book.job_seconds * turns).clamp(1.0, 60.0);
@@ -247,8 +248,14 @@ impl Jobs {
 
     /// True if the queue is full, so that a further submission would be refused.
     pub(crate) fn is_saturated(&self) -> bool {
-        let status = self.status();
-        status.queued >= status.queue_capacity
+        let book = self.book.lock();
+        book.queued >= self.most_queued(&book)
+    }
+
+    /// The number of jobs that may be queued at this moment: the queue's capacity, and a job for each free place.
+    fn most_queued(&self, book: &Book) -> u32 {
+        let places = self.pool_size * self.max_concurrent_tasks;
+        self.queue_capacity + places.saturating_sub(book.running)
     }
 
     pub(crate) fn is_draining(&self) -> bool {

@@ -119,13 +119,19 @@ fn h265(unit: &[u8]) -> Nal {
         32 | 34 => Nal::Set { sequence: false },
         33 => Nal::Set { sequence: true },
         35 => Nal::Delimiter,
-        39 => recovery(rest).map_or(Nal::Other, Nal::Recovery),
+        39 => recovery(rest).map_or(Nal::Other, |code| Nal::Recovery(signed(code))),
         _ => Nal::Other,
     }
 }
 
-/// Returns the number of pictures of a recovery point (payload 6 of a supplemental message). In H.265 the number
-/// has a sign; the code is taken to be the same in both for numbers that are not negative.
+/// Converts the code of a number with a sign (clause 9.2.2 of ITU-T H.265). A picture that was complete earlier, which
+/// has a negative number, is complete.
+const fn signed(code: u32) -> u32 {
+    if code % 2 == 1 { code.div_ceil(2) } else { 0 }
+}
+
+/// Returns the number of pictures of a recovery point (payload 6 of a supplemental message), as it is coded. In H.264
+/// it has no sign.
 fn recovery(message: &[u8]) -> Option<u32> {
     let mut rest = message;
     while rest.len() > 2 {
@@ -201,6 +207,9 @@ mod tests {
         assert_eq!(slice(&[0x01, 0x9E]), (true, false, true, true, false));
         assert_eq!(nal(Codec::H264, &[0x06, 0x05, 0x01, 0xAA, 0x06, 0x01, 0x12, 0x80]), Nal::Recovery(8));
         assert_eq!(nal(Codec::H264, &[0x67, 0x42]), Nal::Set { sequence: true });
+        // 2 pictures later, and a picture earlier.
+        assert_eq!(nal(Codec::H265, &[0x4E, 0x01, 0x06, 0x01, 0x25, 0x80]), Nal::Recovery(2));
+        assert_eq!(nal(Codec::H265, &[0x4E, 0x01, 0x06, 0x01, 0x74, 0x80]), Nal::Recovery(0));
         assert!(matches!(nal(Codec::H265, &[0x26, 0x01, 0x80]), Nal::Slice { key: true, first: true, .. }));
         assert_eq!(nal(Codec::H265, &[0x42, 0x01]), Nal::Set { sequence: true });
     }

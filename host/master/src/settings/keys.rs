@@ -42,7 +42,7 @@ pub(super) const KEYS: &[Key] = &[
         "MASTER_BLOB_URL",
         "URL",
         None,
-        "Where plugins and uploads are kept: file:///path, which masters that share a database must share too [default: the data directory]",
+        "Where plugins, uploads and pictures are kept: file:///path, which masters that share a database must share too [default: the data directory]",
     ),
     key(
         "max-upload",

@@ -1,6 +1,6 @@
 //! Cameras that are known to give no picture, and are not to be asked for one yet. The worker only checks whether
-//! they accept a connection. If that is as before, the finding repeats what the last check found. If it has
-//! changed, the camera is checked like any other.
+//! they accept a connection. A camera that does now and did not before is checked like any other. For all others, the
+//! finding repeats what the last check found, or says that the camera no longer accepts connections.
 
 use std::time::Duration;
 
