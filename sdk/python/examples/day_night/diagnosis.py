@@ -122,7 +122,7 @@ class DayNight(Plugin):
 
 
 def chroma_spread(clip: Clip, frame: int) -> float:
-    """Returns the distance from the 0.5 % to the 99.5 % percentile, in grey levels, of Cb or Cr, whichever is larger."""
+    """Returns the larger distance, of Cb and Cr, from the 0.5 % to the 99.5 % percentile, in grey levels."""
     level = clip.level_within(WIDTH)
     spreads = []
     for kind in (PlaneKind.CB, PlaneKind.CR):
