@@ -15,7 +15,7 @@ const CERTAIN: f64 = 0.1;
 /// The share of a part's slope energy that remains after shifting, from which on the part shows something else
 /// than before.
 const UNLIKE: f64 = 0.4;
-/// The smallest number of parts of a direction that must show the same content, for the others to be trusted.
+/// The smallest number of parts of a direction with enough structure. With fewer, the direction is not judged.
 const LEAST_PARTS: usize = 4;
 /// The difference between the middle half of the parts, in samples, along and across, from which on a frame may be
 /// turned. A turn by half a degree moves parts that are 120 samples apart by one sample against each other.
