@@ -27,7 +27,8 @@ const FASTEST_CLOCK: f64 = 1.2;
 /// The severity of a wrong clock.
 const WRONG_CLOCK: f64 = 1.5;
 
-/// What is expected of the stream. For every setting, 0 means that nothing is expected.
+/// What is expected of the stream. For frame rate, width, height and keyframe interval, 0 means that any value is
+/// allowed.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
