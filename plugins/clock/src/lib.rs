@@ -3,8 +3,7 @@
 //! A running clock is found by its last digit: the digit changes once a second and not in between, within a line
 //! of lettering that does not change (see [`running`]). A stopped clock looks like any other lettering. So the
 //! places of running clocks are remembered, and a clock is reported if it was known at a place and no longer runs
-//! there. An operator can also give the place in the settings. The rule follows from the definition of a clock,
-//! one tick per second; its thresholds are stated with each constant.
+//! there. An operator can also give the place in the settings.
 
 mod memory;
 mod report;

@@ -31,9 +31,9 @@ const WIDTH: u32 = 480;
 const UPRIGHT_WAVES: usize = 8;
 /// The number of pairs of frames between which a rolling bar may return to the same place.
 const MAY_MISS: usize = 1;
-/// The share of the change along its axis that a wave must be, as a ratio of deviations. If the share is smaller,
-/// the change along the other axis must be at most this ratio. The hours that may pass between two frames change a
-/// picture in both directions, whereas a bar is almost only a wave.
+/// The share of the change along its axis that a wave must be, as a ratio of deviations. If the wave is less, the
+/// change along the other axis must be at most [`OTHER_WAY`] of the wave. The hours that may pass between two frames
+/// change a picture in both directions, whereas a bar is almost only a wave.
 const MOST_OF_CHANGE: f64 = 0.8;
 const OTHER_WAY: f64 = 0.3;
 /// The largest angle from the axes, in degrees, at which stripes are called horizontal or vertical.
