@@ -69,7 +69,7 @@ double es_full_range(const es_info *info, double luma) {
     return fmin(fmax((luma - 16) * 255 / 219, 0), 255);
 }
 
-/// Makes room for one more; a plugin without memory ends here.
+/// Makes room for one more item. Aborts if there is no memory.
 static void *grown(void *items, size_t count, size_t item_bytes) {
     void *more = realloc(items, (count + 1) * item_bytes);
     if (!more) abort();
@@ -92,7 +92,7 @@ void es_decided_by(es_finding *finding, const char *metric, double threshold) {
 }
 
 void es_scored(es_finding *finding, double score) {
-    // What is no number is no health.
+    // A value that is not a number scores 0.
     finding->score = isnan(score) ? 0 : (float)fmin(fmax(score, 0), 100);
 }
 
@@ -151,7 +151,7 @@ void es_log(uint8_t level, const char *line) {
     easysight_diagnosis_log_write(level, &text);
 }
 
-// What the host calls. It frees what it was given by way of the bindings, so every text is a copy.
+// The functions that the host calls. The host frees their results through the bindings, so every text is a copy.
 
 void exports_plugin_describe(plugin_descriptor_t *descriptor) {
     const es_plugin *plugin = &es_the_plugin;
@@ -172,7 +172,7 @@ void exports_plugin_describe(plugin_descriptor_t *descriptor) {
 bool exports_plugin_diagnose(plugin_borrow_clip_t clip, plugin_string_t *config, plugin_report_t *report,
                              plugin_failure_t *stated) {
     const es_plugin *plugin = &es_the_plugin;
-    // Never of no bytes, which may be no memory.
+    // At least one byte, because calloc may return NULL for zero bytes.
     void *settings = calloc(1, plugin->config_bytes + 1);
     es_finding *finding = calloc(1, sizeof *finding);
     if (!settings || !finding) abort();
@@ -181,7 +181,7 @@ bool exports_plugin_diagnose(plugin_borrow_clip_t clip, plugin_string_t *config,
     const char *wrong = es_settings_parse(plugin, config, settings);
     bool judged = wrong ? fail(EASYSIGHT_DIAGNOSIS_TYPES_FAILURE_INVALID_CONFIG, wrong)
                         : plugin->diagnose(clip, settings, finding);
-    // What was lent must be given back.
+    // The borrowed clip must be dropped.
     easysight_diagnosis_video_clip_drop_borrow(clip);
     if (!judged) {
         *stated = failure;

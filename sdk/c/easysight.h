@@ -1,7 +1,7 @@
-// Write a diagnosis for EasySight in C.
+// The C SDK for EasySight plugins.
 //
-// A plugin is one value of `es_plugin` named `es_the_plugin`, with a table of settings and a function
-// that judges a clip:
+// A plugin is one value of the type `es_plugin` named `es_the_plugin`. It has a table of settings and a function that
+// judges a clip:
 //
 //     typedef struct { double least_mean; } config;
 //
@@ -26,9 +26,9 @@
 //         ES_SETTINGS(config, settings), .diagnose = diagnose,
 //     };
 //
-// The JSON Schema that the host checks configurations against is made of the table; the host fills
-// defaults in. Every run has a fresh instance, so nothing needs to be freed but what is large. A plugin
-// with several diagnoses, or one that remembers a baseline, uses the bindings in `plugin.h` beside this.
+// The JSON Schema against which the host checks configurations is made from the table. The host fills in the defaults.
+// Every run has a fresh instance, so only large blocks of memory need to be freed. A plugin with several diagnoses, or
+// one that remembers a baseline, also uses the bindings in `plugin.h`.
 
 #pragma once
 
@@ -44,10 +44,10 @@ typedef struct {
     const char *en;
 } es_text;
 
-/// What a setting's value is: `double`, `int32_t` or `bool` in the configuration's struct.
+/// The type of a setting's value: `double`, `int32_t` or `bool` in the configuration's struct.
 typedef enum { ES_KIND_NUMBER, ES_KIND_INTEGER, ES_KIND_BOOLEAN } es_kind;
 
-/// One setting; made by the macros below.
+/// One setting. Use the macros below to create it.
 typedef struct {
     const char *name;
     es_kind kind;
@@ -57,7 +57,7 @@ typedef struct {
     const char *description;
 } es_setting;
 
-/// A setting that is a number, a whole number, or yes or no. `minimum` and `maximum` are included.
+/// A setting that is a number, an integer or a boolean. `minimum` and `maximum` are included in the range.
 #define ES_NUMBER(type, field, fallback, minimum, maximum, unit, description) \
     {#field, ES_KIND_NUMBER, offsetof(type, field), fallback, minimum, maximum, unit, description}
 #define ES_INTEGER(type, field, fallback, minimum, maximum, unit, description) \
@@ -69,20 +69,20 @@ typedef plugin_borrow_clip_t es_clip;
 typedef easysight_diagnosis_video_clip_info_t es_info;
 typedef easysight_diagnosis_types_finding_t es_finding;
 
-/// What a plugin is.
+/// The description of a plugin.
 typedef struct {
-    const char *name;        ///< also the id of its diagnosis: `a-z`, `0-9` and `_`
+    const char *name;        ///< also the id of the diagnosis: `a-z`, `0-9` and `_`
     const char *version;     ///< semantic version
     es_text title;
     es_text description;
     uint32_t min_frames;     ///< 0 counts as 1
-    uint32_t interval_ms;    ///< between two frames; 0 for every frame
-    uint32_t span_ms;        ///< stretch to be covered; 0 where a single picture is enough
+    uint32_t interval_ms;    ///< time between two frames; 0 for every frame
+    uint32_t span_ms;        ///< duration of the clip; 0 if a single picture is enough
     const es_setting *settings;
     size_t setting_count;
     size_t config_bytes;
-    /// Judges a clip: fills the finding in and answers true, or answers what es_inconclusive and its
-    /// like answer.
+    /// Judges a clip: fills the finding and returns true, or returns the result of es_inconclusive,
+    /// es_unsupported_clip or es_internal.
     bool (*diagnose)(es_clip clip, const void *config, es_finding *finding);
 } es_plugin;
 
@@ -90,19 +90,19 @@ typedef struct {
 #define ES_SETTINGS(type, table) \
     .settings = (table), .setting_count = sizeof(table) / sizeof *(table), .config_bytes = sizeof(type)
 
-/// The plugin; the author's.
+/// The plugin, defined by its author.
 extern const es_plugin es_the_plugin;
 
-// Why there is no finding. All answer false, to be returned.
+// The reasons why there is no finding. All functions return false, for `return es_inconclusive("...")`.
 
-/// The picture cannot tell.
+/// The picture does not show enough to decide.
 bool es_inconclusive(const char *why);
 /// The clip lacks what the diagnosis needs.
 bool es_unsupported_clip(const char *why);
 /// A defect of the plugin.
 bool es_internal(const char *why);
 
-// The clip. Every call that hands pixels over costs fuel by the byte.
+// The clip. Every call that returns pixels costs fuel for each byte.
 
 /// 8-bit samples, row by row without padding.
 typedef struct {
@@ -110,42 +110,42 @@ typedef struct {
     uint8_t *samples;
 } es_plane;
 
-/// Facts on the clip as a whole.
+/// Facts about the clip as a whole.
 es_info es_clip_info(es_clip clip);
-/// The first level whose luma is at most `width` wide; the last where none is.
+/// The first level whose luma is at most `width` wide, or the last level if there is none.
 uint32_t es_level_within(es_clip clip, uint32_t width);
-/// The luma plane of a frame. False, with the failure stated, where there is no such frame or level.
+/// Reads the luma plane of a frame. Returns false, and sets the failure, if there is no such frame or level.
 bool es_luma(es_clip clip, uint32_t frame, uint32_t level, es_plane *plane);
-/// Any plane: EASYSIGHT_DIAGNOSIS_VIDEO_PLANE_KIND_….
+/// Reads any plane: EASYSIGHT_DIAGNOSIS_VIDEO_PLANE_KIND_….
 bool es_plane_of(es_clip clip, uint32_t frame, uint8_t kind, uint32_t level, es_plane *plane);
-/// Gives a plane's memory back.
+/// Frees a plane's memory.
 void es_plane_free(es_plane *plane);
-/// Mean of all samples.
+/// The mean of all samples.
 double es_mean(const es_plane *plane);
-/// A luma value on the scale on which black is 0 and white is 255.
+/// Converts a luma value to full range, in which black is 0 and white is 255.
 double es_full_range(const es_info *info, double luma);
 
 // The finding.
 
 /// Adds a measured value.
 void es_metric(es_finding *finding, const char *name, double value, const char *unit);
-/// Names the metric that decided and its threshold.
+/// Names the metric that decided the finding, and its threshold.
 void es_decided_by(es_finding *finding, const char *metric, double threshold);
-/// Sets the score, held within 0 and 100.
+/// Sets the score, clamped to 0 to 100.
 void es_scored(es_finding *finding, double score);
-/// Sets the judgement; texts are formatted by the caller. Answer true, to be returned. A score that
-/// was left at 100 falls to 50 where the status is not normal.
+/// Sets the judgement. The caller formats the texts. Returns true, so that the call can be returned directly. If
+/// the status is not normal, a score that was left at 100 becomes 50.
 bool es_judged(es_finding *finding, uint8_t status, const char *zh, const char *en);
 bool es_normal(es_finding *finding, const char *zh, const char *en);
 bool es_warning(es_finding *finding, const char *zh, const char *en);
 bool es_error(es_finding *finding, const char *zh, const char *en);
-/// Adds what to do about it, the most promising first.
+/// Adds a suggestion: what to do about the fault. Add the most promising one first.
 void es_suggest(es_finding *finding, const char *zh, const char *en);
 /// Marks where the fault is, in shares of the picture's width and height.
 void es_region(es_finding *finding, double left, double top, double width, double height, const char *zh,
                const char *en);
-/// The scale that all diagnoses share: 100 where a value is as `good` as healthy pictures are, 50 at the
-/// `threshold`, 0 at the `worst`, straight lines between.
+/// The scale that all diagnoses share: 100 if the value is at least as good as `good`, the value of healthy
+/// pictures; 50 at the `threshold`; 0 at the `worst`; linear between these points.
 double es_score(double value, double good, double threshold, double worst);
 
 /// Writes a line to the operator's log: EASYSIGHT_DIAGNOSIS_LOG_LEVEL_….

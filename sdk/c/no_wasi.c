@@ -1,5 +1,5 @@
-// `snprintf` brings the C library's streams with it, and they ask WASI for files. A plugin has none: here
-// the answer is "bad file descriptor", so that the component imports nothing but the contract.
+// `snprintf` brings in the C library's streams, which import file functions of WASI. A plugin has no files: the
+// functions here return "bad file descriptor", so that the component imports nothing but the contract.
 
 #include <wasi/api.h>
 

@@ -1,5 +1,5 @@
-// The host checks a configuration against the schema before it is parsed here. So the parser knows
-// what a table of settings can hold, an object of numbers and truth values, and refuses all else.
+// The host checks a configuration against the schema before it is parsed here. So the parser accepts only what a
+// table of settings can describe, an object of numbers and booleans, and refuses everything else.
 
 #include "settings.h"
 
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/// A text that grows.
+/// A growable text.
 typedef struct {
     char *text;
     size_t length, room;
@@ -30,7 +30,7 @@ static void add_quoted(buffer *to, const char *text) {
     add_char(to, '"');
     for (; *text; text += 1) {
         if (*text == '"' || *text == '\\') add_char(to, '\\');
-        // A line break in a description is a space to a reader.
+        // A line break in a description becomes a space.
         add_char(to, (unsigned char)*text < ' ' ? ' ' : *text);
     }
     add_char(to, '"');
@@ -83,7 +83,7 @@ static const char *after_space(const char *text) {
     return text;
 }
 
-/// Reads a number or a truth value. NULL where there is none of the setting's kind.
+/// Reads a number or a boolean. Returns NULL if the text has no value of the setting's kind.
 static const char *value_of(const char *text, const es_setting *setting, double *value) {
     bool wants_truth = setting->kind == ES_KIND_BOOLEAN;
     if (strncmp(text, "true", 4) == 0) {
@@ -94,7 +94,7 @@ static const char *value_of(const char *text, const es_setting *setting, double 
         *value = 0;
         return wants_truth ? text + 5 : NULL;
     }
-    // strtod takes more than JSON does: nan, infinity, hexadecimal.
+    // strtod accepts more than JSON does: nan, infinity, hexadecimal.
     if (wants_truth || !(*text == '-' || (*text >= '0' && *text <= '9'))) return NULL;
     char *end;
     *value = strtod(text, &end);

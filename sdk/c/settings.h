@@ -1,11 +1,12 @@
-// A plugin's configuration: from the table of settings to JSON Schema, and from JSON to the struct.
+// A plugin's configuration: makes a JSON Schema from the table of settings, and fills the struct from JSON.
 
 #pragma once
 
 #include "easysight.h"
 
-/// The schema of all settings.
+/// Writes the schema of all settings.
 void es_settings_schema(const es_plugin *plugin, plugin_string_t *schema);
 
-/// Fills `config` with defaults and with what is given. Answers why that is not possible, or NULL.
+/// Fills `config` with the defaults and then with the given values. Returns the reason if that is not possible, or
+/// NULL.
 const char *es_settings_parse(const es_plugin *plugin, const plugin_string_t *given, void *config);

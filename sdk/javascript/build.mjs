@@ -1,8 +1,8 @@
 // Builds a component: node build.mjs SOURCE OUTPUT [WIT]
 //
-// All of the engine's features are off: the component imports nothing but the contract, and is the
-// same machine at every run. Paths are seen from the directory that it is started in, which must hold
-// the source and all that it imports.
+// All features of the engine are off, so the component imports nothing but the contract and behaves the same in
+// every run. Paths are relative to the working directory, which must contain the source and everything that it
+// imports.
 
 import { writeFile } from 'node:fs/promises';
 

@@ -1,6 +1,6 @@
-// Write a diagnosis for EasySight in JavaScript.
+// The JavaScript SDK for EasySight plugins.
 //
-// A plugin is one call of `plugin`, whose result is the component's exports:
+// A plugin is one call of `plugin`. The result of the call is the component's exports:
 //
 //   import { Finding, number, plugin, text } from './vendor/easysight.js';
 //
@@ -20,9 +20,9 @@
 //     },
 //   });
 //
-// Settings are declared once: the JSON Schema that the host checks configurations against is made
-// of them, and the host fills defaults in. Enumerations of the contract are strings as the contract
-// in wit/ spells them (`luma`, `limited`, `warning`), 64-bit numbers are BigInt.
+// Settings are declared once. The JSON Schema against which the host checks configurations is made from them, and the
+// host fills in the defaults. Enumerations of the contract are strings, spelled as in the contract in wit/ (`luma`,
+// `limited`, `warning`). 64-bit numbers are BigInt.
 
 import { write } from 'easysight:diagnosis/log@1.2.0';
 
@@ -32,22 +32,22 @@ export const text = (zh, en) => ({ zh, en });
 /** A setting that is a number. `facts`: `unit`, `minimum`, `maximum` (both included). */
 export const number = (value, description, facts = {}) => ({ type: 'number', default: value, description, ...facts });
 
-/** A setting that is a whole number. */
+/** A setting that is an integer. */
 export const integer = (value, description, facts = {}) => ({ ...number(value, description, facts), type: 'integer' });
 
-/** A setting that is yes or no. */
+/** A setting that is a boolean. */
 export const boolean = (value, description) => ({ type: 'boolean', default: value, description });
 
 /** A setting that is one of several words. */
 export const choice = (value, description, words) => ({ type: 'string', default: value, description, enum: words });
 
-/** To be thrown where the picture cannot tell. */
+/** Throw this if the picture does not show enough to decide. */
 export const inconclusive = (why) => ({ tag: 'inconclusive', val: why });
 
-/** To be thrown where the clip lacks what the diagnosis needs: too few frames, too short. */
+/** Throw this if the clip lacks what the diagnosis needs: too few frames, too short. */
 export const unsupportedClip = (why) => ({ tag: 'unsupported-clip', val: why });
 
-/** To be thrown where the configuration passed its schema and still makes no sense. */
+/** Throw this if the configuration conforms to its schema but makes no sense. */
 export const invalidConfig = (why) => ({ tag: 'invalid-config', val: why });
 
 /** Writes a line to the operator's log; `level`: debug, info, warn, error. */
@@ -62,7 +62,7 @@ export class Plane {
     this.samples = samples;
   }
 
-  /** Mean of the samples, or of a part of the plane. */
+  /** Computes the mean of all samples, or of a part of the plane. */
   mean(x = 0, y = 0, width = this.width, height = this.height) {
     let sum = 0;
     for (let row = y; row < y + height; row += 1) {
@@ -73,7 +73,7 @@ export class Plane {
   }
 }
 
-/** The host's clip. Every call that hands pixels over costs fuel by the byte. */
+/** The host's clip. Every call that returns pixels costs fuel for each byte. */
 export class Clip {
   #host;
   #info;
@@ -93,55 +93,56 @@ export class Clip {
     return (this.#frames ??= this.#host.frames());
   }
 
-  /** What the decoder complained of. */
+  /** Returns the decoder's complaints. */
   evidence() {
     return this.#host.evidence();
   }
 
   /**
-   * The camera's own clock: `{tag, val}` with the tag `right`, `jumps` (so many times), `stands-still` or `runs` (so
-   * many times as fast as time); undefined where there is none or too few pictures came to tell.
+   * Returns the state of the camera's own clock: `{tag, val}` with the tag `right`, `jumps` (the value is the number of
+   * jumps), `stands-still` or `runs` (the value is the clock's speed as a multiple of real time). Undefined if there is
+   * no clock, or if there are too few pictures to read it.
    */
   clock() {
     return this.#host.clock();
   }
 
-  /** Times of the frames in seconds after the first. */
+  /** Returns the times of the frames, in seconds after the first frame. */
   seconds() {
     return this.frames.map((frame) => Number(frame.timestampUs) / 1e6);
   }
 
-  /** A whole plane (`luma`, `cb`, `cr`) of a frame. */
+  /** Reads a whole plane (`luma`, `cb`, `cr`) of a frame. */
   plane(frame, kind, level) {
     const [width, height] = this.#host.size(kind, level);
     return new Plane(width, height, this.#host.plane(frame, kind, level));
   }
 
-  /** The luma plane of a frame. */
+  /** Reads the luma plane of a frame. */
   luma(frame, level) {
     return this.plane(frame, 'luma', level);
   }
 
-  /** A part of a plane: `area` has `x`, `y`, `width`, `height` in samples. */
+  /** Reads a part of a plane: `area` has `x`, `y`, `width`, `height` in samples. */
   crop(frame, kind, level, area) {
     return new Plane(area.width, area.height, this.#host.crop(frame, kind, level, area));
   }
 
-  /** The first level whose luma is at most `width` wide; the last where none is. */
+  /** Returns the first level whose luma is at most `width` wide, or the last level if there is none. */
   levelWithin(width) {
     let level = 0;
     while (level + 1 < this.info.levels && this.info.width >> level > width) level += 1;
     return level;
   }
 
-  /** A luma value on the scale on which black is 0 and white is 255. */
+  /** Converts a luma value to full range, in which black is 0 and white is 255. */
   fullRange(luma) {
     if (this.info.range === 'full') return luma;
     return Math.min(Math.max(((luma - 16) * 255) / 219, 0), 255);
   }
 }
 
-/** A finding in the making. Each method returns the finding itself. */
+/** A finding under construction. Each method returns the finding itself. */
 export class Finding {
   constructor(diagnosis) {
     Object.assign(this, {
@@ -162,19 +163,19 @@ export class Finding {
     return this;
   }
 
-  /** Names the metric that decided and its threshold. */
+  /** Names the metric that decided the finding, and its threshold. */
   decidedBy(metric, threshold) {
     this.decision = { metric, threshold };
     return this;
   }
 
-  /** Sets the score, held within 0 and 100. */
+  /** Sets the score, clamped to 0 to 100. */
   scored(value) {
     this.score = Number.isNaN(value) ? 0 : Math.min(Math.max(value, 0), 100);
     return this;
   }
 
-  /** Sets the judgement. A score that was left at 100 falls to 50 where it is not normal. */
+  /** Sets the judgement. If the status is not normal, a score that was left at 100 becomes 50. */
   judged(status, message) {
     this.status = status;
     this.message = message;
@@ -182,22 +183,22 @@ export class Finding {
     return this;
   }
 
-  /** Nothing to do. */
+  /** Judges the finding as normal: nothing needs to be done. */
   normal(message) {
     return this.judged('normal', message);
   }
 
-  /** Worth a look. */
+  /** Judges the finding as a warning: a person should check the camera. */
   warning(message) {
     return this.judged('warning', message);
   }
 
-  /** The picture is hardly of use. */
+  /** Judges the finding as an error: the picture is hardly usable. */
   error(message) {
     return this.judged('error', message);
   }
 
-  /** Adds what to do about it, the most promising first. */
+  /** Adds a suggestion: what to do about the fault. Add the most promising one first. */
   suggest(zh, en) {
     this.suggestions.push(text(zh, en));
     return this;
@@ -211,8 +212,8 @@ export class Finding {
 }
 
 /**
- * Places a value on the scale that all diagnoses share: 100 where it is as `good` as healthy pictures
- * are or better, 50 at the `threshold`, 0 at the `worst` or beyond, straight lines between.
+ * Converts a value to the scale that all diagnoses share: 100 if the value is at least as good as `good`, the value of
+ * healthy pictures; 50 at the `threshold`; 0 at the `worst` or beyond; linear between these points.
  */
 export function score(value, good, threshold, worst) {
   if (Number.isNaN(value)) return 0;
@@ -222,13 +223,13 @@ export function score(value, good, threshold, worst) {
   return span === 0 ? 50 : 50 + gain * Math.min(Math.max((value - threshold) / span, 0), 1);
 }
 
-/** The middle one; of two the lower. */
+/** Returns the median. Of an even number of values it is the lower of the middle two. */
 export function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.floor((sorted.length - 1) / 2)];
 }
 
-/** Makes the component's exports. `clip`: what is needed; a single picture unless it is said. */
+/** Makes the component's exports. `clip` is the requested clip; the default is a single picture. */
 export function plugin({ name, version, diagnoses, settings, clip: wanted = {}, diagnose }) {
   const schema = { type: 'object', additionalProperties: false, properties: settings };
   const descriptor = {
@@ -246,7 +247,7 @@ export function plugin({ name, version, diagnoses, settings, clip: wanted = {}, 
         return { findings: Array.isArray(found) ? found : [found] };
       } catch (thrown) {
         if (!(thrown instanceof Error)) throw thrown;
-        // An error that nobody catches would end as a trap without words.
+        // An uncaught error would become a trap without a message.
         log(`${thrown}\n${thrown.stack}`, 'error');
         throw { tag: 'internal', val: String(thrown) };
       }
@@ -254,7 +255,7 @@ export function plugin({ name, version, diagnoses, settings, clip: wanted = {}, 
   };
 }
 
-/** The host has checked the configuration; a setting that it did not know is refused here too. */
+/** Parses the configuration. The host has checked it; an unknown setting is refused here too. */
 function parsed(config, settings) {
   const given = JSON.parse(config);
   const unknown = Object.keys(given).find((key) => !(key in settings));

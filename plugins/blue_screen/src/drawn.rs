@@ -1,4 +1,4 @@
-//! How much of a picture has one colour, and how much of it stands in columns.
+//! The share of a picture that has one colour, and the share that forms columns of one colour.
 
 use crate::{lettered::written_share as written_share_of, palette::strong_colours};
 
@@ -7,53 +7,55 @@ use easysight_sdk::{
     image::{Histogram, far_apart},
 };
 
-/// Width of the picture that is judged.
+/// The width of the judged picture.
 const WIDTH: u32 = 320;
-/// Samples so many levels around the most frequent one count as the same: what coding leaves of a
+/// The number of levels around the most frequent one that count as the same. It covers what coding changes in a
 /// solid colour.
 const REACH: u8 = 3;
-/// From one look to the next, samples that differ by more have changed.
+/// The largest difference, from frame to frame, of samples that count as unchanged.
 const STILL: u8 = 2;
-/// Share of the picture that may change: a clock on the card.
+/// The share of the picture that may change: a clock on the card.
 const MAY_CHANGE: f64 = 0.03;
-/// Share of one colour from which on nothing needs to stand still: coding may breathe.
+/// The share of one colour from which on the picture need not be static, because coding may change it slightly.
 const CERTAIN: f64 = 0.97;
-/// A picture has a smaller share of one level than this.
+/// The share of one level below which a frame shows a picture.
 const PICTURE: f64 = 0.6;
-/// Part of the height that bars reach down to; test cards have other things below.
+/// The share of the height that bars reach down to. Test cards have other content below.
 const BARS_DOWN: f64 = 0.6;
-/// Share of a column that has one colour; words may lie over the rest.
+/// The share of a column that must have one colour. Lettering may cover the rest.
 const FLAT: f64 = 0.7;
-/// Rows that columns are held against.
+/// The number of rows with which columns are compared.
 const HELD_AGAINST: usize = 4;
-/// The least and the most borders between bars.
+/// The smallest and the largest number of borders between bars.
 const BORDERS: std::ops::RangeInclusive<usize> = 3..=16;
-/// Levels by which neighbouring bars differ in one of the planes at least.
+/// The smallest number of levels by which neighbouring bars differ in at least one of the planes.
 const BORDER: u8 = 12;
 
-/// What is measured of a clip.
+/// The measurements of a clip.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Drawn {
-    /// Share of the picture that has its most frequent colour, and stands still.
+    /// The share of the picture that has its most frequent colour and is static.
     pub(crate) solid_share: f64,
-    /// Share of the columns that are of one colour each; 0 where they make no bars.
+    /// The share of the columns with one colour each; 0 if the columns do not form bars.
     pub(crate) bar_share: f64,
-    /// Share of the rows that are written in large letters; 0 where it is no card over an old picture.
+    /// The share of the rows that are written in large letters; 0 if the picture is not a card over an old
+    /// picture.
     pub(crate) written_share: f64,
-    /// Strong colours that are exactly flat.
+    /// The number of strong colours that are exactly flat.
     pub(crate) card_colours: u32,
-    /// When the clip last showed a picture instead, in seconds; none where it did not.
+    /// The time at which the clip last showed a picture, in seconds. None if it did not.
     pub(crate) picture_until_s: Option<f64>,
-    /// The most frequent value of each plane, as it is coded.
+    /// The most frequent value of each plane, as coded.
     pub(crate) luma: u8,
     pub(crate) cb: u8,
     pub(crate) cr: u8,
 }
 
 impl Drawn {
-    /// The last frame counts: that is how the camera is now. Others tell whether it stands still.
+    /// Measures a clip. The last frame decides, because it shows the present state. Other frames show whether the
+    /// picture is static.
     pub(crate) fn of(clip: &dyn Clip) -> Result<Self, Failure> {
-        // By their times, so that it does not matter which other frames the clip has.
+        // Frames are chosen by their times, so that other frames in the clip do not matter.
         let looks = clip.spread(3);
         let last = looks.last().copied().unwrap_or(0);
         let level = clip.level_within(WIDTH);
@@ -68,7 +70,7 @@ impl Drawn {
             let moving = far_apart(&before, &luma, STILL) as f64 / luma.len().max(1) as f64;
             solid_share *= (1.0 - (moving - MAY_CHANGE) / MAY_CHANGE).clamp(0.0, 1.0);
         }
-        // In a clip a card stands: what passes a lamp or a sign does not.
+        // A card is in every frame of the clip. Lettering on a passing lamp or sign is not.
         let mut written_share = 1.0_f64;
         for &look in &looks {
             if written_share > 0.0 {
@@ -95,7 +97,7 @@ impl Drawn {
         })
     }
 
-    /// Black of either sample range, with nothing of a picture in it.
+    /// True if the most frequent colour is black of either sample range.
     pub(crate) const fn is_black(&self) -> bool {
         self.luma < 34 && self.cb.abs_diff(128) < 12 && self.cr.abs_diff(128) < 12
     }
@@ -118,7 +120,7 @@ impl Drawn {
     }
 }
 
-/// When one of the looks before the last was a picture of many levels.
+/// Returns the time of the last of the earlier frames that shows a picture of many levels.
 fn picture_until(clip: &dyn Clip, looks: &[u32], level: u32) -> Result<Option<f64>, Failure> {
     let frames = clip.frames();
     for &look in looks.iter().rev().skip(1) {
@@ -130,15 +132,15 @@ fn picture_until(clip: &dyn Clip, looks: &[u32], level: u32) -> Result<Option<f6
     Ok(None)
 }
 
-/// The columns of a plane: the value of each, and whether most of it is so.
+/// The columns of a plane: the value of each, and whether most of the column has this value.
 struct Columns {
     middle: Vec<u8>,
     flat: Vec<bool>,
 }
 
 impl Columns {
-    /// Columns are held against one row. Words may lie over it, so that of a few rows the one counts
-    /// that most columns agree with.
+    /// Compares the columns with one row. Lettering may cover a row, so a few rows are tried, and the row with
+    /// which most columns agree is used.
     fn of(samples: &[u8], width: usize) -> Self {
         let rows = samples.len().checked_div(width).unwrap_or_default();
         let down = ((rows as f64) * BARS_DOWN) as usize;
@@ -162,7 +164,7 @@ impl Columns {
     }
 }
 
-/// Share of the columns that are of one colour in every plane, where they make bars.
+/// Returns the share of the columns that have one colour in every plane, if the columns form bars.
 fn bar_share(planes: &[Columns]) -> f64 {
     let [luma, cb, cr] = planes else { return 0.0 };
     let width = luma.flat.len();
@@ -172,7 +174,7 @@ fn bar_share(planes: &[Columns]) -> f64 {
     let flat = (0..width)
         .filter(|&at| luma.flat.get(at).copied().unwrap_or(false) && chroma(cb, at) && chroma(cr, at))
         .count();
-    // Where a border lies, a column or two are between the colours: steps are taken three columns apart.
+    // At a border, one or two columns have a mixed colour, so steps are measured over three columns.
     let mut borders = 0;
     let mut since = 0;
     for at in 3..cb.middle.len() {

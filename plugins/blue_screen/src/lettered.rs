@@ -1,32 +1,33 @@
-//! A card that is written over a picture: large letters and bars of one strong colour across the middle of
-//! a darkened old picture, as traffic servers send them instead of a camera's. Letters are drawn: their
-//! colour is one and the same, far brighter than what is around them, and in a line of writing a row of
-//! samples goes in and out of it many times, over the whole width. Lamps, lines on the road and vehicles
-//! have strong colours too, but neither so many edges a row nor a dark ground. One picture is enough.
+//! A card that is written over a picture: large letters and bars of one strong colour across the middle of a
+//! darkened old picture, as traffic servers send it in place of a camera's picture. Letters are drawn, so they all
+//! have exactly the same colour, which is much brighter than its surroundings. A row of samples through a line of
+//! writing enters and leaves the letters many times, over the whole width. Lamps, lines on the road and vehicles
+//! have strong colours too, but they have fewer edges in a row and no dark ground. One picture is enough.
 
 use easysight_sdk::{Clip, Failure, PlaneKind};
 
-/// Width of the picture that is judged; chroma has half of it.
+/// The width of the judged picture; chroma has half of it.
 const WIDTH: u32 = 320;
-/// Part of the height, above and below, in which cameras write their names.
+/// The share of the height, at the top and at the bottom, that is ignored because cameras write their names there.
 const STRIP: f64 = 0.15;
-/// A colour is strong where Cb or Cr is so far from 128.
+/// The distance of Cb or Cr from 128 from which on a colour is strong.
 const STRONG: u8 = 32;
-/// Chroma that is so near to the letters' is theirs: subsampling and coding smear it.
+/// The largest chroma distance from the letters' colour that still counts as letters, because subsampling and
+/// coding smear it.
 const NEAR: u8 = 20;
-/// Side of the bins in which the letters' colour is found.
+/// The side of the bins in which the letters' colour is found.
 const BIN: usize = 8;
-/// Letters are brighter than the rest by so much on average. Measured: 154 on a card, at most 62 in lit
-/// streets whose strong colours have as many edges.
+/// The smallest difference in mean brightness between letters and the rest. Measured: 154 on a card, at most 62 in
+/// lit streets whose strong colours have as many edges.
 const BRIGHTER: f64 = 100.0;
-/// Share of the samples that letters take at the least.
+/// The smallest share of the samples that letters take.
 const LEAST_SHARE: f64 = 0.03;
-/// Share of the columns that they reach.
+/// The smallest share of the columns that letters reach.
 const LEAST_SPREAD: f64 = 0.5;
-/// A row is written where it goes into the letters so many times.
+/// The smallest number of times that a written row enters the letters.
 const LEAST_RUNS: usize = 6;
 
-/// Share of the rows in the middle of a picture that are written; 0 where it is no card.
+/// Returns the share of the rows in the middle of a picture that are written; 0 if there is no card.
 pub(crate) fn written_share(clip: &dyn Clip, frame: u32) -> Result<f64, Failure> {
     let level = clip.level_within(WIDTH);
     let finer = level + 1;
@@ -54,8 +55,8 @@ const fn strong(cb: u8, cr: u8) -> bool {
     cb.abs_diff(128) >= STRONG || cr.abs_diff(128) >= STRONG
 }
 
-/// The strong colour that is there most, the stronger the more it counts: where letters are smeared into
-/// their ground they are weaker. None where none is.
+/// Returns the most frequent strong colour. Stronger colours have more weight, because letters that are smeared
+/// into their ground are weaker. None if there is no strong colour.
 fn strongest(cb: &[u8], cr: &[u8]) -> Option<(u8, u8)> {
     const BINS: usize = 256 / BIN;
     let mut counts = vec![0_u32; BINS * BINS];
@@ -69,7 +70,7 @@ fn strongest(cb: &[u8], cr: &[u8]) -> Option<(u8, u8)> {
     (most > 0).then_some((middle(at / BINS), middle(at % BINS)))
 }
 
-/// Whether the letters are bright on a dark ground, many, and all across.
+/// True if the letters are bright on a dark ground, many, and spread over the whole width.
 fn is_drawn(letters: &[bool], luma: &[u8], width: usize) -> bool {
     let mean = |of: bool| {
         let samples = letters.iter().zip(luma).filter(|&(&letter, _)| letter == of);
@@ -88,7 +89,7 @@ fn is_drawn(letters: &[bool], luma: &[u8], width: usize) -> bool {
         && columns as f64 >= LEAST_SPREAD * width as f64
 }
 
-/// Share of the rows that go into the letters many times.
+/// Returns the share of the rows that enter the letters many times.
 fn written(letters: &[bool], width: usize) -> f64 {
     let runs = |row: &[bool]| row.windows(2).filter(|pair| matches!(pair, [false, true])).count();
     let rows = letters.chunks_exact(width).map(runs);

@@ -1,11 +1,12 @@
-//! What recorders and encoders draw when they get no picture: a solid colour, a "no signal" card with
-//! a few words on it, colour bars.
+//! A picture that a recorder or encoder draws because it has no signal: a solid colour, a "no signal" card with a
+//! few words on it, or colour bars.
 //!
-//! Such pictures are drawn, not taken: most of the picture has one and the same colour, to the grey
-//! level, and nothing changes from frame to frame; bars are columns of that kind. Sky, sea and walls
-//! shade off and have the noise of a sensor. A notice in large letters over a darkened old picture counts
-//! too. Black is left to `signal_loss`, white to `brightness`: of the two that say that there is no picture
-//! exactly one alarms.
+//! Such pictures are drawn and not taken by a camera. The measure is the share of the picture with exactly one
+//! colour, to the grey level, that does not change from frame to frame; for bars it is the share of columns with
+//! one colour each. Test cards are found by several strong colours that are exactly flat (see [`palette`]), and
+//! notices by large letters over a darkened old picture (see [`lettered`]). Sky, sea and walls have gradients and
+//! the noise of a sensor. Black is judged by `signal_loss`, and white by `brightness`, so that exactly one
+//! diagnosis raises the alarm.
 
 mod drawn;
 mod lettered;
@@ -19,29 +20,32 @@ use serde::Deserialize;
 
 use drawn::Drawn;
 
-/// Stretch of the clip that is asked for, and the time between its frames: those of other diagnoses.
+/// The requested duration, and the interval between frames. Other diagnoses use the same values.
 const SPAN_MS: u32 = 3_000;
 const INTERVAL_MS: u32 = 200;
 
-/// Colours that a card may have: by so many the score is at its lowest.
+/// The number of colours of a card at which the score is lowest.
 const MOST_COLOURS: f64 = 32.0;
 
-/// From where on a picture counts as drawn.
+/// When a picture counts as drawn.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
-    /// Share of the picture that has one colour. What is left is room for words and a logo.
+    /// The smallest share of the picture, in one colour, that counts as a solid colour. The rest is room for words
+    /// and a logo.
     #[schemars(range(min = 0.5, max = 1.0), extend("unit" = "share"))]
     pub solid_share: f64,
-    /// Share of the columns that are of one colour from top to bottom, in a picture of bars.
+    /// The smallest share of the columns, with one colour each from top to bottom, that counts as a picture of
+    /// colour bars.
     #[schemars(range(min = 0.5, max = 1.0), extend("unit" = "share"))]
     pub bar_share: f64,
-    /// Share of the rows, in the middle of the picture, that are written in large letters of one strong
-    /// colour, on a card over a darkened picture.
+    /// The smallest share of the rows, in the middle of the picture, that are written in large letters of one
+    /// strong colour. From this value on the picture is a notice over a darkened old picture.
     #[schemars(range(min = 0.02, max = 1.0), extend("unit" = "share"))]
     pub written_share: f64,
-    /// Strong colours with areas that are exactly flat, in a test card of any layout.
+    /// The smallest number of strong colours with exactly flat areas that counts as a test card, whatever its
+    /// layout.
     #[schemars(range(min = 2, max = 32), extend("unit" = ""))]
     pub card_colours: u32,
 }
@@ -70,7 +74,8 @@ impl Plugin for BlueScreen {
                 ),
             )
             .over_time(1, INTERVAL_MS, SPAN_MS)
-            // It neither moves nor has detail, contrast, honest colours or the camera's bit rate.
+            // A drawn picture has no motion, no detail, no contrast, no real colours and not the camera's bit
+            // rate.
             .explains_everything("blue_screen")
     }
 
@@ -80,7 +85,7 @@ impl Plugin for BlueScreen {
 }
 
 fn judge(drawn: &Drawn, config: &Config) -> Finding {
-    // Black and white are for others to judge.
+    // Black and white are judged by other diagnoses.
     let solid = if drawn.is_black() || drawn.is_white() { 0.0 } else { drawn.solid_share };
     let kinds = [
         (Kind::Solid, "solid_share", solid, config.solid_share),
@@ -138,7 +143,7 @@ fn judge(drawn: &Drawn, config: &Config) -> Finding {
         .into()
 }
 
-/// What is drawn instead of a picture.
+/// The kind of drawn picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Solid,
@@ -172,7 +177,7 @@ fn said(kind: Kind, solid: f64, drawn: &Drawn) -> Text {
     Text::new(format!("{zh}。"), format!("{en}."))
 }
 
-/// 100 at nothing, 50 at the threshold, 0 at all.
+/// Computes the score: 100 at a share of 0, 50 at the threshold, 0 at a share of 1.
 fn score(share: f64, threshold: f64) -> f64 {
     if share < threshold {
         100.0 - 50.0 * share / threshold

@@ -1,24 +1,24 @@
-//! Test cards of any layout: areas of several strong colours, each exactly flat. A card is drawn from a
-//! palette, so that tile after tile has one chroma and one luma to the level, and the colours are those at
-//! the corners of the colour space. What a camera sees shades off, has the noise of its sensor, and hardly
-//! ever shows four strong colours at once; flags and signs are small. One picture is enough.
+//! Test cards of any layout: areas of several strong colours, each exactly flat. A card is drawn from a palette,
+//! so that each of many tiles has exactly one chroma and one luma, and the colours are at the corners of the
+//! colour space. What a camera sees has gradients and the noise of its sensor, and hardly ever shows four strong
+//! colours at once; flags and signs are small. One picture is enough.
 
 use easysight_sdk::{Clip, Failure, PlaneKind};
 
-/// Width of the picture that is judged; chroma has half of it.
+/// The width of the judged picture; chroma has half of it.
 const WIDTH: u32 = 320;
-/// Side of a tile, in chroma samples.
+/// The side of a tile, in chroma samples.
 const TILE: usize = 4;
-/// Levels that the samples of a flat tile span at the most: what coding leaves of a drawn area.
+/// The largest range of levels in a flat tile. It covers what coding changes in a drawn area.
 const FLAT: u8 = 4;
-/// A colour is strong where Cb or Cr is so far from 128.
+/// The distance of Cb or Cr from 128 from which on a colour is strong.
 const STRONG: u8 = 48;
-/// Side of the bins by which colours are told apart.
+/// The side of the bins that separate colours.
 const BIN: usize = 32;
-/// Share of the tiles that a colour must have.
+/// The smallest share of the tiles that a colour must have.
 const LEAST_SHARE: f64 = 0.01;
 
-/// Number of strong colours that have areas which are exactly flat.
+/// Counts the strong colours that have exactly flat areas.
 pub(crate) fn strong_colours(clip: &dyn Clip, frame: u32) -> Result<u32, Failure> {
     const BINS: usize = 256 / BIN;
     let level = clip.level_within(WIDTH);
@@ -47,7 +47,7 @@ pub(crate) fn strong_colours(clip: &dyn Clip, frame: u32) -> Result<u32, Failure
     let least = LEAST_SHARE * (width / TILE * (height / TILE)) as f64;
     let mut often: Vec<(usize, u32)> = counts.into_iter().enumerate().collect();
     often.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
-    // Shades of one colour lie in bins beside each other: a tinted picture has one colour.
+    // Shades of one colour lie in neighbouring bins, so that a tinted picture has one colour.
     let mut colours: Vec<(usize, usize)> = Vec::new();
     for (at, _) in often.into_iter().take_while(|&(_, count)| count > 0 && f64::from(count) >= least) {
         let (cb, cr) = (at / BINS, at % BINS);
@@ -58,7 +58,7 @@ pub(crate) fn strong_colours(clip: &dyn Clip, frame: u32) -> Result<u32, Failure
     Ok(u32::try_from(colours.len()).unwrap_or(u32::MAX))
 }
 
-/// The level of a tile; none where it is not flat.
+/// Returns the level of a tile. None if it is not flat.
 fn flat(plane: &[u8], width: usize, (x, y): (usize, usize)) -> Option<u8> {
     let (mut low, mut high) = (u8::MAX, u8::MIN);
     for row in 0..TILE {

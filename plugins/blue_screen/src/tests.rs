@@ -1,4 +1,4 @@
-//! What must be found and, above all, what must not.
+//! Tests of the faults that must be found and, above all, of the healthy pictures that must not raise an alarm.
 
 use easysight_sdk::{native, testing::ArrayClip};
 
@@ -7,7 +7,7 @@ use super::*;
 const WIDTH: u32 = 320;
 const HEIGHT: u32 = 180;
 
-/// A deterministic scatter of values, 0 to 255, for each pixel.
+/// A deterministic pseudo-random value, 0 to 255, for each pixel.
 fn scatter(x: u32, y: u32, t: u32) -> u8 {
     (x.wrapping_mul(0x9E37_79B1) ^ (y + 977 * t).wrapping_mul(0x85EB_CA77))
         .wrapping_mul(0xC2B2_AE35)
@@ -81,7 +81,7 @@ fn colour_bars_are_found() {
 
 #[test]
 fn sky_sea_and_wall_are_normal() {
-    // A sky shades off, a wall is lit from one side, the sea glitters; all have a little noise.
+    // A sky has a gradient, a wall is lit from one side, the sea glitters. All have a little noise.
     let sky = clip(|x, y, t| [150 + (y / 3) as u8 + scatter(x, y, t) / 100, 150 - (y / 12) as u8, 118]);
     let wall = clip(|x, y, t| [190 - (x / 8) as u8 + scatter(x, y, t) / 120, 126, 130]);
     let sea = clip(|x, y, t| [90 + scatter(x / 3, y, t) / 8, 140, 120]);
@@ -133,7 +133,7 @@ fn a_notice_in_large_letters_over_an_old_picture_is_found_in_one_still() {
 fn a_test_card_of_another_layout_is_found_by_its_colours() {
     const FIELDS: [[u8; 3]; 6] =
         [[200, 20, 140], [170, 160, 20], [110, 60, 60], [80, 90, 235], [90, 210, 220], [128, 128, 128]];
-    // A chequer of fields, every other one grey, with a circle in the middle.
+    // A chequer of fields, every second one grey, with a circle in the middle.
     let card = clip(|x, y, _| {
         let (dx, dy) = (x.abs_diff(160), y.abs_diff(90));
         let circle = dx * dx + dy * dy < 1_600;

@@ -1,11 +1,11 @@
-//! Too dark, too bright: judged by the histogram of the luma, and beside the light that the camera
-//! usually shows.
+//! Pictures that are too dark or too bright: judged by the histogram of the luma, and by comparison with the light
+//! that the camera usually shows.
 //!
-//! Dark means that even the brightest twentieth of the picture (p95) stays dim. A street at night
-//! with lamps or headlights, or an infrared picture, has its bright parts and passes. Bright means
-//! that a large share is clipped at white, that the ground is white (see [`light`]), or that even the
-//! darkest twentieth (p5) is nearly white. With what the camera usually shows a picture that keeps
-//! something light is told, too, where all of it is as many times darker (see [`usual`]).
+//! A picture is too dark if even its brightest twentieth (p95) is dim. A street at night with lamps or headlights,
+//! or an infrared picture, has bright parts and is normal. A picture is too bright if a large share is clipped at
+//! white, if the ground is white (see [`light`]), or if even the darkest twentieth (p5) is nearly white. If the
+//! usual light is known, a picture with some light left is found, too: all of its parts are darker by the same
+//! factor (see [`usual`]).
 
 mod light;
 mod usual;
@@ -19,10 +19,10 @@ use serde::Deserialize;
 use light::{Layout, Light};
 use usual::{Said, Usual};
 
-/// Where a fifth of the parts is lighter than this, in grey levels, a picture shows enough, however bright it
-/// was before.
+/// The luma, in grey levels, that marks a dim picture. If a fifth of the parts is lighter, the picture shows
+/// enough, however bright it was before.
 const DIM: f64 = 100.0;
-/// Share of clipped pixels from which on more light than usual has cost something.
+/// The share of clipped pixels from which on more light than usual has destroyed detail.
 const CLIPPED: f64 = 0.12;
 
 /// Thresholds, in grey levels of full range (black 0, white 255).
@@ -30,28 +30,29 @@ const CLIPPED: f64 = 0.12;
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
-    /// The picture is too dark where 95 % of it is darker than this.
+    /// The picture is too dark if 95 % of it is darker than this value.
     #[schemars(range(min = 0.0, max = 255.0), extend("unit" = "grey level"))]
     pub dark_p95: f64,
-    /// The picture is too bright where more than this share of it is clipped (above 250).
+    /// The picture is too bright if more than this share of it is clipped (above 250).
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
     pub bright_clipped_share: f64,
-    /// The picture is too bright where more than this share of its lower half is white (240 and above):
-    /// the ground is not the sky. Half way between sunlit roofs and streets (.23 and less) and a road that
-    /// was burnt out to white (.41).
+    /// The picture is too bright if more than this share of its lower half is white (240 and above), because the
+    /// ground, unlike the sky, is not white. The default is half way between sunlit roofs and streets (0.23 and
+    /// less) and an overexposed white road (0.41).
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
     pub bright_ground_share: f64,
-    /// A dim picture is too dark where it has less than this share of the least light that looks of the
-    /// same layout had. A stop of the iris halves the light, which a camera's response (a power of about
-    /// .45) shows as .73; this is two stops. On 414 healthy looks in real light the least was .66.
+    /// A dim picture is too dark if its light is less than this share of the least light in earlier clips with the
+    /// same layout of light. Closing the iris by one stop halves the light, which a camera's response (a power of
+    /// about 0.45) shows as 0.73; the default is two stops. In 414 clips of healthy cameras in real light, the
+    /// least was 0.66.
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
     pub least_exposure: f64,
-    /// A picture of which more than an eighth is clipped is too bright where it has more than so many times
-    /// the most light that looks of the same layout had. On 414 healthy looks in real light the most was
-    /// 1.13.
+    /// A picture of which more than an eighth is clipped is too bright if its light is more than this multiple of
+    /// the most light in earlier clips with the same layout of light. In 414 clips of healthy cameras in real
+    /// light, the most was 1.13.
     #[schemars(range(min = 1.0, max = 10.0), extend("unit" = ""))]
     pub most_exposure: f64,
-    /// The picture is too bright where 95 % of it is brighter than this.
+    /// The picture is too bright if 95 % of it is brighter than this value.
     #[schemars(range(min = 0.0, max = 255.0), extend("unit" = "grey level"))]
     pub bright_p5: f64,
 }
@@ -87,13 +88,13 @@ impl Plugin for Brightness {
                      with headlights pass, and so does darkness that came and went before.",
                 ),
             )
-            // In the dark the gain brings noise and takes colour, and the shutter stays open, which smears;
-            // in too much light everything is one white. Either way edges that are known vanish.
+            // In the dark the gain adds noise and removes colour, and the shutter stays open, which smears the
+            // picture. In too much light everything is white. In both cases known edges disappear.
             .explains(
                 "brightness",
                 &["scene_change", "focus_blur", "lens_dirty", "contrast", "clarity", "noise", "color_cast"],
             )
-            // Where all is white there is nothing to see, as if it were covered.
+            // If everything is white there is nothing to see, as if the camera were covered.
             .explains("brightness:clipped_share", &["occlusion"])
     }
 
@@ -111,7 +112,7 @@ impl Plugin for Brightness {
     }
 }
 
-/// 100 where the value is far on the good side, 50 at the threshold, 0 at the worst that can be.
+/// Computes the score: 100 if the value reaches the good side, 50 at the threshold, 0 at the worst possible value.
 fn score(value: f64, good: f64, threshold: f64, worst: f64) -> f64 {
     let (from, to, base) = if (value - threshold) * (good - threshold) >= 0.0 {
         (threshold, good, 50.0)
@@ -122,7 +123,7 @@ fn score(value: f64, good: f64, threshold: f64, worst: f64) -> f64 {
     base + 50.0 * if span == 0.0 { 0.0 } else { ((value - from) / span).clamp(0.0, 1.0) }
 }
 
-/// What is wrong with the light, and by which metric.
+/// What is wrong with the light, and which metric shows it.
 struct Verdict {
     said: Said,
     score: f64,
@@ -131,7 +132,8 @@ struct Verdict {
     exposure: f64,
 }
 
-/// `exposure` is how many times as much light is there as in the looks of the same layout.
+/// Judges the light. `exposure` is the ratio of the present light to the light of earlier clips with the same
+/// layout.
 fn verdict(light: &Light, exposure: f64, dim: bool, config: &Config) -> Verdict {
     let threshold = config.dark_p95;
     let mut measures = vec![
@@ -181,7 +183,7 @@ fn verdict(light: &Light, exposure: f64, dim: bool, config: &Config) -> Verdict 
 }
 
 fn judge(light: &Light, layout: &Layout, verdict: &Verdict, is_usual: bool, looks: usize) -> Finding {
-    // Half way from the threshold to the worst there is hardly anything to be seen.
+    // Half way from the threshold to the worst value, hardly anything is visible.
     let severity = if verdict.score < 25.0 { Status::Error } else { Status::Warning };
     let said = if is_usual { Said::Normal } else { verdict.said };
     let finding = finding("brightness")

@@ -1,28 +1,28 @@
-//! How light and dark lie in a picture: its histogram, what is white that is not sky, and the layout of
-//! light by which a view is known again.
+//! The distribution of light in a picture: its histogram, the white areas that are not sky, and the layout of
+//! light by which a view is recognised.
 //!
-//! What is burnt out piles up at the top of the histogram, but seldom at 255 exactly: a lossy encoder or
-//! a camera that holds white at 245 leaves it just below. So what counts as white begins at 240. A white
-//! sky is no fault, and it is in the upper half; white ground is one, so the lower half is counted by
-//! itself. Exposure scales the light of all parts alike (a camera's response is nearly a power of the
-//! light, which leaves the order of the parts as it was), whereas night puts out the sky and lights lamps:
-//! the layout tells the one from the other.
+//! Overexposed pixels pile up at the top of the histogram, but seldom at exactly 255: a lossy encoder, or a camera
+//! that limits white to 245, leaves them slightly below. So white begins at 240. A white sky is no fault, and it
+//! is in the upper half. White ground is a fault, so the lower half is counted separately. Exposure scales the
+//! light of all parts by the same factor (a camera's response is nearly a power of the light, so the order of the
+//! parts does not change), whereas at night the sky goes dark and lamps go on. So the layout distinguishes wrong
+//! exposure from night.
 
 use easysight_sdk::{Clip, Failure, PlaneKind, Region, SampleRange, Text, image::Histogram};
 
-/// Width, in pixels, of the picture that is judged: a histogram needs no more.
+/// The width of the judged picture, in pixels. A histogram needs no more.
 const WIDTH: u32 = 640;
-/// Width, in pixels, of the picture whose parts are looked at.
+/// The width, in pixels, of the picture whose parts are measured.
 const LAYOUT_WIDTH: u32 = 160;
-/// Parts across and down.
+/// The number of parts across and down.
 pub(crate) const PARTS: (usize, usize) = (8, 6);
-/// Luma from which on a pixel is white.
+/// The luma from which on a pixel is white.
 const WHITE: u8 = 240;
 
-/// Mean luma of each part, row by row, in grey levels of full range.
+/// The mean luma of each part, row by row, in grey levels of full range.
 pub(crate) type Layout = [u8; PARTS.0 * PARTS.1];
 
-/// What is measured of a clip.
+/// The measurements of a clip.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Light {
     pub(crate) mean: f64,
@@ -31,17 +31,17 @@ pub(crate) struct Light {
     pub(crate) p95: f64,
     pub(crate) black_share: f64,
     pub(crate) clipped_share: f64,
-    /// Share of the lower half that is white.
+    /// The share of the lower half that is white.
     pub(crate) white_ground: f64,
 }
 
 impl Light {
-    /// Of each value the median of the first, middle and last frame: a passing headlight or the moment
-    /// in which a camera switches its filter does not decide.
+    /// Measures a clip: the median of each value over the first, middle and last frame. A passing headlight, or
+    /// the moment at which a camera switches its filter, thus does not decide.
     ///
     /// # Errors
     ///
-    /// Those of [`Clip::plane`].
+    /// The errors of [`Clip::plane`].
     pub(crate) fn of(clip: &dyn Clip) -> Result<Self, Failure> {
         let info = clip.info();
         let level = clip.level_within(WIDTH);
@@ -82,18 +82,18 @@ impl Light {
     }
 }
 
-/// The middle one; of two the lower.
+/// Returns the median. Of an even number of values it is the lower of the middle two.
 fn median(lights: &[Light], value: impl Fn(&Light) -> f64) -> f64 {
     let mut values: Vec<f64> = lights.iter().map(value).collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or_default()
 }
 
-/// The parts of the middle frame.
+/// Measures the parts of the middle frame.
 ///
 /// # Errors
 ///
-/// Those of [`Clip::plane`].
+/// The errors of [`Clip::plane`].
 pub(crate) fn layout(clip: &dyn Clip) -> Result<Layout, Failure> {
     let info = clip.info();
     let level = clip.level_within(LAYOUT_WIDTH);
@@ -118,14 +118,14 @@ pub(crate) fn layout(clip: &dyn Clip) -> Result<Layout, Failure> {
     }))
 }
 
-/// Luma that four in five parts do not exceed.
+/// Returns the luma that four in five parts do not exceed.
 pub(crate) fn brighter_parts(layout: &Layout) -> f64 {
     let mut parts = *layout;
     parts.sort_unstable();
     parts.get(parts.len() * 4 / 5).copied().unwrap_or_default().into()
 }
 
-/// A box around the parts that are white, or dark; the whole picture where that is most of it.
+/// Returns a box around the parts that are white, or dark. It is the whole picture if most parts are.
 pub(crate) fn region(layout: &Layout, wanted: impl Fn(u8) -> bool, caption: Text) -> Region {
     let (mut left, mut top, mut right, mut bottom) = (PARTS.0, PARTS.1, 0, 0);
     for (row, parts) in layout.chunks_exact(PARTS.0).enumerate() {

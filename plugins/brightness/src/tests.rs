@@ -1,4 +1,4 @@
-//! What must be found and, above all, what must not.
+//! Tests of the faults that must be found and, above all, of the healthy pictures that must not raise an alarm.
 
 use easysight_sdk::{
     Status, native,
@@ -7,7 +7,7 @@ use easysight_sdk::{
 
 use super::*;
 
-/// A deterministic scatter of values, 0 to 255, for each pixel.
+/// A deterministic pseudo-random value, 0 to 255, for each pixel.
 fn scatter(x: u32, y: u32) -> u8 {
     (x.wrapping_mul(0x9E37_79B1) ^ y.wrapping_mul(0x85EB_CA77)).wrapping_mul(0xC2B2_AE35).to_be_bytes()[0]
 }
@@ -20,7 +20,7 @@ fn diagnose(clip: &ArrayClip) -> Finding {
     native::<Brightness>(clip, "{}").unwrap().findings.remove(0)
 }
 
-/// A textured scene of the given darkest and brightest value.
+/// A textured scene with the given darkest and brightest values.
 fn scene(low: u8, high: u8) -> ArrayClip {
     clip(move |x, y| low + (u32::from(scatter(x, y)) * u32::from(high - low) / 255) as u8)
 }
@@ -35,14 +35,14 @@ fn a_daylight_scene_is_normal() {
 
 #[test]
 fn a_night_scene_with_lamps_is_normal() {
-    // A twelfth of the picture is lit, the rest lies in the dark.
+    // A twelfth of the picture is lit, the rest is dark.
     let night = clip(|x, y| if x < 14 { 150 + scatter(x, y) / 4 } else { 8 + scatter(x, y) / 16 });
     assert_eq!(diagnose(&night).status, Status::Normal);
 }
 
 #[test]
 fn an_infrared_scene_is_normal() {
-    // Bright in the middle where the lamp shines, dim at the rim.
+    // Bright in the middle, where the lamp shines, and dim at the rim.
     let infrared = clip(|x, y| {
         let (dx, dy) = (x.abs_diff(80), y.abs_diff(45));
         190_u32.saturating_sub((dx * dx + dy * dy) / 40).max(10) as u8
@@ -134,7 +134,7 @@ fn a_configuration_that_is_none_is_refused() {
     }
 }
 
-/// A road below a sky, in this much light; the lamps of a night are lit instead where it is night.
+/// A road below a sky, in the given light. At night the sky is dark and the lamps are lit.
 fn road(light: f64, night: bool) -> ArrayClip {
     clip(move |x, y| {
         let luma = match (x / 20, y / 15) {
@@ -205,7 +205,7 @@ fn darkness_that_ended_twice_is_this_camera_s_night() {
     let finding = look(&mut camera, &night);
     assert_eq!(finding.status, Status::Normal);
     assert!(finding.message.en.contains("as dark before"), "{}", finding.message.en);
-    // A dark that never ended is none.
+    // Darkness that never ended is not usual darkness.
     let mut broken = CameraMemory::default();
     look(&mut broken, &day);
     for _ in 0..20 {
@@ -222,7 +222,7 @@ fn a_lamp_in_the_dark_does_not_hide_a_wrong_exposure() {
     let lit = ArrayClip::new(160, 90).frame(0, true, |x, y| {
         if (100..140).contains(&x) && (30..52).contains(&y) { 245 } else { (60 + scatter(x, y) / 8) / 3 }
     });
-    // Another layout: the lamp of a night.
+    // Another layout: a lamp at night.
     assert_ne!(look(&mut camera.clone(), &lit).decision.metric, "exposure");
     let dim = road(0.3, false);
     let luma = dim.luma(0, 0).unwrap();

@@ -1,28 +1,28 @@
-//! The light that a camera usually shows, by day and by night, and what that makes of the present one.
+//! The light that a camera usually shows, by day and by night, and the comparison of the present light with it.
 //!
-//! Every look is remembered, alarmed or not. Two things follow. Where all parts of the picture are as
-//! many times darker than in a look of the same view, and the lamps of a night are not lit, the exposure
-//! is wrong though something light is left; a night changes the layout. And darkness that came and went
-//! again and again is this camera's night: iris, lamp and exposure do not mend themselves, so what has
-//! ended by itself twice is no fault.
+//! Every clip is remembered, with or without an alarm. There are two comparisons. First, if all parts of the
+//! picture are darker than in an earlier clip of the same view by the same factor, and no lamps of a night are
+//! lit, the exposure is wrong even though some light is left; a night changes the layout. Second, darkness that
+//! came and went several times is this camera's night: a defective iris, lamp or exposure does not repair itself,
+//! so a condition that ended without intervention twice is no fault.
 
 use easysight_sdk::{Failure, baseline, baseline::Remembered, image::correlation};
 use serde::{Deserialize, Serialize};
 
 use crate::light::{Layout, Light};
 
-/// Looks that are remembered; the oldest is forgotten.
+/// The number of clips that are remembered; the oldest is dropped.
 const MOST_LOOKS: usize = 40;
-/// So many looks of the same layout must be known before exposure is held against them.
+/// The number of clips with the same layout that must be known before exposure is compared with them.
 const KNOWN_AFTER: usize = 4;
-/// Correlation of the light of the parts from which on the layout is the same.
+/// The correlation of the light of the parts from which on the layout is the same.
 const SAME_LAYOUT: f64 = 0.9;
-/// Share of the parts that are left out: those that grew lightest, a lamp or a clock.
+/// The share of the parts that is ignored: the parts that brightened most, for example a lamp or a clock.
 const LEFT_OUT: f64 = 0.15;
-/// An alarm that ended by itself so often is usual.
+/// The number of times after which an alarm that ended without intervention is usual.
 const ENDED: usize = 2;
 
-/// What was said of a look.
+/// The judgement of a clip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Said {
     Normal,
@@ -30,16 +30,16 @@ pub(crate) enum Said {
     Bright,
 }
 
-/// A look, in grey levels of full range.
+/// A remembered clip, in grey levels of full range.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Look {
     said: Said,
     mean: u8,
-    /// Mean luma of the parts.
+    /// The mean luma of the parts.
     layout: Vec<u8>,
 }
 
-/// The looks of a camera, the latest first.
+/// The remembered clips of a camera, the latest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Usual {
     looks: Vec<Look>,
@@ -58,11 +58,11 @@ impl Usual {
         self.looks.len()
     }
 
-    /// Remembers a look, and what the picture alone said of it.
+    /// Remembers a clip, and the judgement of its picture alone.
     ///
     /// # Errors
     ///
-    /// [`Failure::Internal`] where the memory is refused.
+    /// [`Failure::Internal`] if the host refuses to store the memory.
     pub(crate) fn learn(mut self, light: &Light, layout: &Layout, said: Said) -> Result<(), Failure> {
         let look = Look { said, mean: light.mean as u8, layout: layout.to_vec() };
         self.looks.insert(0, look);
@@ -70,7 +70,7 @@ impl Usual {
         baseline::store(&self).map_err(|error| Failure::Internal(error.to_string()))
     }
 
-    /// Whether what is said of the present look came and ended by itself before.
+    /// True if the present judgement occurred before and ended without intervention often enough.
     pub(crate) fn has_ended_before(&self, said: Said) -> bool {
         let ends = self.looks.windows(2).filter(|pair| match pair {
             [later, earlier] => earlier.said == said && later.said == Said::Normal,
@@ -79,8 +79,8 @@ impl Usual {
         ends.count() >= ENDED
     }
 
-    /// How much light is there beside the looks of the same layout: the present light over the least of
-    /// theirs where it is less, over the greatest where it is more, 1 between; 1 where too few compare.
+    /// The ratio of the present light to that of earlier clips with the same layout: to the least light if the
+    /// present light is less, to the most light if it is more, and 1 between. 1 if there are too few such clips.
     pub(crate) fn exposure(&self, layout: &Layout) -> f64 {
         let ratios: Vec<f64> = self.looks.iter().filter_map(|look| ratio(&look.layout, layout)).collect();
         if ratios.len() < KNOWN_AFTER {
@@ -88,13 +88,13 @@ impl Usual {
         }
         let least = ratios.iter().copied().fold(f64::MAX, f64::min);
         let greatest = ratios.iter().copied().fold(0.0, f64::max);
-        // Less light than the darkest look had, or more than the brightest.
+        // Less light than in the darkest clip, or more than in the brightest.
         if greatest < 1.0 { greatest } else { least.max(1.0) }
     }
 }
 
-/// How many times as much light is in the parts as in those of a look, those left out that grew lightest;
-/// none where the layout is another.
+/// Returns the ratio of the light in the parts to the light in an earlier clip, without the parts that brightened
+/// most. None if the layout is different.
 fn ratio(before: &[u8], now: &[u8]) -> Option<f64> {
     let mut parts: Vec<(u8, u8)> = before.iter().copied().zip(now.iter().copied()).collect();
     parts.sort_by_key(|&(before, now)| (i16::from(now) - i16::from(before), before));

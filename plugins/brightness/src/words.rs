@@ -1,4 +1,4 @@
-//! What is said of too little or too much light, and where.
+//! The messages for too little or too much light, and the region that they concern.
 
 use easysight_sdk::{Finding, FindingBuilder, Text};
 
@@ -8,9 +8,9 @@ use crate::{
     usual::Said,
 };
 
-/// Parts of less luma than this show next to nothing.
+/// Parts with less luma than this show hardly anything.
 const DARK_PART: u8 = 40;
-/// Parts of more luma than this are burnt out.
+/// Parts with more luma than this are overexposed.
 const WHITE_PART: u8 = 235;
 
 pub(crate) fn how_dark(light: &Light, verdict: &Verdict, looks: usize) -> Text {
@@ -73,7 +73,7 @@ pub(crate) fn how_bright(light: &Light, verdict: &Verdict, looks: usize) -> Text
     }
 }
 
-/// What came and ended by itself before.
+/// Returns the message for a condition that occurred before and ended without intervention.
 pub(crate) fn usual(said: Said, looks: usize) -> Text {
     match said {
         Said::Dark => Text::new(

@@ -1,12 +1,14 @@
-//! Unsharp pictures, judged by how steep their edges are: `clarity` and `focus_blur`.
+//! Unsharp pictures: the diagnoses `clarity` and `focus_blur`, judged by how steep the picture's edges are.
 //!
-//! Both rest on one measurement, the radius of the blur that would make a step as soft as the
-//! picture's edges are. `clarity` asks for the picture as a whole: half of it is softer than it should
-//! be, for whatever reason: lens, compression, smear. `focus_blur` asks whether even the sharpest quarter
-//! is soft, which leaves the optics: a background out of focus behind a sharp person, or a dirty part of
-//! the lens, is none. Fog takes contrast from edges and leaves them steep; motion spreads edges one way
-//! only; noise makes them steeper. None of the three is taken for blur. A slight blur lies within what cameras are
-//! like: it is told by what this camera's picture usually is, part by part, or was at the beginning of the clip.
+//! Both use one measurement: the radius of the Gaussian blur that would make a step as soft as the picture's
+//! edges. It follows from the steepest rise within a small window, divided by the window's range (the inverse of
+//! the error function, see [`radius`]). `clarity` judges the picture as a whole: half of it is softer than it
+//! should be, for any reason: lens, compression, smear. `focus_blur` asks whether even the sharpest quarter is
+//! soft, which only the optics can cause; a background out of focus behind a sharp person, or a dirty part of the
+//! lens, does not raise it. Fog, motion and noise do not count as blur: fog reduces the contrast of edges and
+//! leaves them steep, motion spreads edges in one direction only, and noise makes edges steeper. A slight blur is
+//! within the variation between cameras, so it is judged against what is usual for this camera, part by part, or
+//! against the beginning of the clip.
 
 mod radius;
 mod sharpness;
@@ -22,39 +24,42 @@ use serde::Deserialize;
 use sharpness::{Sharpness, measure};
 use usual::{Seen, Usual};
 
-/// Radius below which a picture is as sharp as pictures are, and no score tells it apart.
+/// The radius below which a picture is as sharp as healthy pictures are, so that the score is 100.
 const SHARP: f64 = 0.3;
-/// So many times the threshold scores 0: lettering as tall as a 20th of the picture is no longer read.
+/// The multiple of the threshold that scores 0: lettering as tall as a 20th of the picture is unreadable.
 const WORST: f64 = 4.0;
-/// So many times the threshold is an error rather than a warning: faces and number plates are lost.
+/// The multiple of the threshold from which on the finding is an error, not a warning: faces and number plates are
+/// lost.
 const ERROR: f64 = 1.75;
 
-/// When a picture counts as unsharp. Radii are those of the Gaussian blur that would make a step as
-/// soft, in pixels of a picture 640 wide.
+/// When a picture counts as unsharp. All radii are those of the Gaussian blur that would make a step as soft as
+/// the picture's edges, in pixels of a picture 640 pixels wide.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
-    /// `clarity`: half of the picture may be as soft as this, and a part of it softer where the sharpest quarter
-    /// is sharp. Two in a thousand healthy looks exceed 0.97, among them those in fog.
+    /// For `clarity`: the largest blur radius allowed in half of the picture. If the sharpest quarter is sharp,
+    /// part of the picture may be softer. Of a thousand clips of healthy cameras, two exceed 0.97, among them
+    /// clips in fog.
     #[schemars(range(min = 0.4, max = 6.0), extend("unit" = "px"))]
     pub most_typical_radius: f64,
-    /// `focus_blur`: the sharpest quarter of the picture may be as soft as this; two in a thousand healthy looks
-    /// exceed 0.88.
+    /// For `focus_blur`: the largest blur radius allowed in the sharpest quarter of the picture. Of a thousand
+    /// clips of healthy cameras, two exceed 0.88.
     #[schemars(range(min = 0.4, max = 6.0), extend("unit" = "px"))]
     pub most_sharpest_radius: f64,
-    /// Both: radius of the blur that may come on top of what this camera's picture is usually like, or was at the
-    /// beginning of the clip, in three quarters of its parts. Rain, night and traffic add 0.15 in one look of two
-    /// hundred.
+    /// For `clarity` and `focus_blur`: the largest radius of the blur that may be added, in three quarters of the
+    /// picture's parts, to what is usual for this camera or to the beginning of the clip. Rain, night and traffic
+    /// add 0.15 in one clip of two hundred.
     #[schemars(range(min = 0.2, max = 6.0), extend("unit" = "px"))]
     pub most_added_radius: f64,
-    /// `clarity`: the same in one half of the picture, left, right, upper or lower; 0.43 likewise.
+    /// For `clarity`: the largest radius of the blur that may be added in one half of the picture (left, right,
+    /// upper or lower). Rain, night and traffic add 0.43 in one clip of two hundred.
     #[schemars(range(min = 0.2, max = 6.0), extend("unit" = "px"))]
     pub most_added_in_half: f64,
-    /// Edges of less contrast than this are not looked at.
+    /// The lowest contrast of an edge. Edges with less contrast are ignored.
     #[schemars(range(min = 10.0, max = 200.0), extend("unit" = "grey level"))]
     pub least_contrast: f64,
-    /// Remember how sharp the picture usually is and compare with it.
+    /// True to remember how sharp this camera's picture usually is, and to compare each clip with that.
     pub use_baseline: bool,
 }
 
@@ -99,8 +104,8 @@ impl Plugin for Clarity {
                 ),
             )
             .over_time(1, 1_000, 2_000)
-            // Defocus spreads each edge: less detail, less contrast, known edges are not found again. A
-            // clock that goes with them was drawn before what blurs the picture.
+            // Defocus spreads each edge, which causes less detail, less contrast, and known edges that are not
+            // found again. If the clock is unreadable too, it was drawn before the cause of the blur.
             .explains("focus_blur", &["scene_change", "lens_dirty", "contrast", "clarity", "clock"])
     }
 
@@ -121,14 +126,14 @@ impl Plugin for Clarity {
     }
 }
 
-/// Blur that came on top of what was there, and since when.
+/// The blur that was added, and since when.
 struct Change {
-    /// Of the whole picture, and of the half that has most of it.
+    /// The radius over the whole picture, and over the half with the most added blur.
     radius: f64,
     half: f64,
-    /// Looks that it is told by; none where it came within the clip.
+    /// The number of earlier clips with which the picture is compared. 0 if the blur appeared within the clip.
     looks: u16,
-    /// The camera is soft by nature: what its picture alone tells is no news.
+    /// True if the camera is always soft. The softness of a single picture is then no fault.
     by_nature: bool,
 }
 
@@ -197,7 +202,7 @@ fn measured(diagnosis: &str, sharpness: &Sharpness, change: &Change) -> FindingB
         .metric("tiles", sharpness.tiles as f64, "")
 }
 
-/// What decides: a radius of this picture alone, or the one that came on top of what is usual.
+/// A value that can decide: a radius of this picture alone, or a radius added to what is usual.
 struct Decision {
     metric: &'static str,
     radius: f64,
@@ -205,14 +210,14 @@ struct Decision {
 }
 
 impl Decision {
-    /// The one of these that is the most beyond what it may be.
+    /// Returns the decision that exceeds its limit by the largest factor.
     fn worst(decisions: impl IntoIterator<Item = Self>) -> Self {
         let ratio = |decision: &Self| decision.radius / decision.most;
         let worst = decisions.into_iter().max_by(|a, b| ratio(a).total_cmp(&ratio(b)));
         worst.unwrap_or(Self { metric: "added_radius", radius: 0.0, most: 1.0 })
     }
 
-    /// By this picture alone; as soft as it may be at most where many looks say that it is always so.
+    /// Decides by this picture alone. If the camera is always soft, the radius counts as at most the limit.
     fn alone(metric: &'static str, radius: f64, most: f64, change: &Change) -> Self {
         Self { metric, radius: if change.by_nature { radius.min(most) } else { radius }, most }
     }

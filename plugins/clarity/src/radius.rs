@@ -1,15 +1,15 @@
-//! From the slope of an edge to the blur behind it.
+//! Converts the slope of an edge to the radius of its blur.
 
-/// Narrowest and widest blur that are told apart, in samples: narrower ones leave a step within two
-/// samples, wider ones do not fit a window.
+/// The narrowest and widest blur that can be measured, in samples. A narrower blur leaves the step within two
+/// samples; a wider one does not fit into a window.
 const NARROWEST: f64 = 0.2;
 const WIDEST: f64 = 8.0;
 
-/// Radius σ, in samples, of the Gaussian by which a step climbs `slope` of its height between two
-/// samples two apart: the inverse of erf(1 / (σ √2)).
+/// Returns the radius σ, in samples, of the Gaussian by which a step climbs `slope` of its height between two
+/// samples that are two apart: the inverse of erf(1 / (σ √2)).
 pub(crate) fn radius_of_slope(slope: f64) -> f64 {
     let (mut narrow, mut wide) = (NARROWEST, WIDEST);
-    // Forty halvings leave less than a billionth of a sample.
+    // After forty halvings the error is less than a billionth of a sample.
     for _ in 0..40 {
         let middle = f64::midpoint(narrow, wide);
         if slope_of_radius(middle) > slope {
@@ -21,8 +21,8 @@ pub(crate) fn radius_of_slope(slope: f64) -> f64 {
     f64::midpoint(narrow, wide)
 }
 
-/// erf(1 / (σ √2)), by the series of Maclaurin up to where the terms no longer count (Abramowitz and
-/// Stegun, 7.1.6): exact to twelve digits from [`NARROWEST`] on.
+/// Computes erf(1 / (σ √2)) by its Maclaurin series, until the terms become negligible (Abramowitz and Stegun,
+/// 7.1.6). It is exact to twelve digits from [`NARROWEST`] on.
 fn slope_of_radius(radius: f64) -> f64 {
     let x = (radius * std::f64::consts::SQRT_2).recip();
     let mut term = x;
@@ -40,7 +40,7 @@ mod tests {
 
     #[test]
     fn the_slope_is_the_normal_distribution_within_one_sample() {
-        // Shares of the normal distribution within ±1/σ standard deviations, from any table.
+        // The shares of the normal distribution within ±1/σ standard deviations, as in any table.
         for (radius, slope) in [(0.5, 0.954_500), (1.0, 0.682_689), (2.0, 0.382_925), (4.0, 0.197_413)] {
             assert!((slope_of_radius(radius) - slope).abs() < 1e-6, "{radius}");
             assert!((radius_of_slope(slope) - radius).abs() < 1e-5, "{radius}");

@@ -1,4 +1,4 @@
-//! How wide the edges of a picture are, tile by tile.
+//! The width of a picture's edges, tile by tile.
 
 use easysight_sdk::{
     Clip, Failure, Region, SampleRange, Text,
@@ -7,56 +7,57 @@ use easysight_sdk::{
 
 use crate::radius::radius_of_slope;
 
-/// Width that the level judged has at least; wider pictures are measured as if they were so wide. An
-/// upscaled substream is soft at its own size and sharp at this.
+/// The smallest width of the measured level, and the width to which radii refer if the picture is wider. An
+/// upscaled substream is soft at its own size and sharp at this size.
 const WIDTH: u32 = 640;
-/// Number of frames that are looked at.
+/// The number of frames that are measured.
 const FRAMES: u32 = 3;
-/// Tiles that the picture is divided into, so that one busy corner, or the lettering that a recorder
-/// draws over it, speaks for itself only.
+/// The tiles into which the picture is divided, so that a busy corner, or the lettering that a recorder draws over
+/// the picture, affects only its own tiles.
 const COLUMNS: usize = 8;
 const ROWS: usize = 6;
-/// Windows that a tile must show in each frame, on average, to have a say.
+/// The number of windows that a tile must have in each frame, on average, to be counted.
 const LEAST_WINDOWS: u32 = 10;
-/// Tiles that must have a say. A few lamps in the dark are no scene.
+/// The smallest number of tiles that must be counted. A few lamps in the dark are not a scene.
 const LEAST_TILES: usize = 5;
-/// The same of a half of the picture.
+/// The smallest number of tiles that must be counted in a half of the picture.
 const LEAST_TILES_OF_HALF: usize = 10;
-/// Above this, in grey levels of full range, a window is clipped at white or holds drawn lettering.
-/// Clipping cuts the soft ends off an edge, lettering was never before the lens: neither tells focus.
+/// The limit, in grey levels of full range, above which a window is clipped at white or contains drawn lettering.
+/// Such windows are ignored: clipping cuts the soft ends off an edge, and lettering is drawn after the lens.
 const CLIPPED: u8 = 240;
-/// Classes of slope, in hundredths of the window's range.
+/// The number of slope classes, in hundredths of the window's range.
 const SLOPES: usize = 128;
 
-/// The sharpest quarter is much sharper where the middle tile is softer by this factor ...
+/// The factor by which the middle tile must be softer, for the sharpest quarter to count as much sharper. See
+/// [`Sharpness::unclear`].
 const MUCH_SHARPER: f64 = 1.15;
-/// ... and then a radius so much smaller, in pixels, counts.
+/// The radius, in pixels, that is subtracted from the middle tile's radius if the sharpest quarter is much
+/// sharper.
 const MUCH: f64 = 0.65;
 
-/// How often each slope occurs in a tile.
+/// The number of windows of each slope in a tile.
 type Slopes = [u32; SLOPES];
 
-/// The slopes of a picture's windows by tile: of all edges, and of those that chiefly change across
-/// and down.
+/// The slopes of a picture's windows by tile: of all edges, and of the edges that mainly change across or down.
 struct Gathered {
     all: Vec<Slopes>,
     across: Vec<Slopes>,
     down: Vec<Slopes>,
 }
 
-/// What is measured of the clip. Radii are of the Gaussian that would make a step as soft, in pixels
-/// of a picture [`WIDTH`] wide.
+/// The measurements of a clip. A radius is that of the Gaussian that would make a step as soft, in pixels of a
+/// picture [`WIDTH`] wide.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Sharpness {
-    /// Of the middle tile, in the direction that is sharper.
+    /// The radius of the middle tile, in the sharper direction.
     pub(crate) typical: f64,
-    /// Of the tile that a quarter of the tiles outdo, in the direction that is sharper.
+    /// The radius that three quarters of the tiles exceed, in the sharper direction.
     pub(crate) sharpest: f64,
-    /// Number of tiles with enough edges to tell.
+    /// The number of tiles with enough edges.
     pub(crate) tiles: usize,
-    /// Radius of each tile, row by row; none where there is not enough to tell.
+    /// The radius of each tile, row by row. None if the tile has too few edges.
     pub(crate) radii: Vec<Option<f64>>,
-    /// Radius of the blur that came between the first frame and the last, if these tell.
+    /// The blur that was added between the first frame and the last. None if either has too few edges.
     pub(crate) since_the_beginning: Option<Added>,
 }
 
@@ -64,7 +65,7 @@ pub(crate) struct Sharpness {
 ///
 /// # Errors
 ///
-/// [`Failure::Inconclusive`] where there are too few edges of at least `least_contrast`.
+/// [`Failure::Inconclusive`] if there are too few edges of at least `least_contrast`.
 pub(crate) fn measure(clip: &dyn Clip, least_contrast: f64) -> Result<Sharpness, Failure> {
     let range = clip.info().range;
     let level = clip.level_not_below(WIDTH);
@@ -100,18 +101,18 @@ pub(crate) fn measure(clip: &dyn Clip, least_contrast: f64) -> Result<Sharpness,
     Ok(sharpness)
 }
 
-/// Radii of the blur that came on top of what was there, which three quarters of the tiles have at least: blurs
-/// add up by their squares.
+/// The radii of the added blur, which three quarters of the tiles have at least. Blurs add up by their squares.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Added {
-    /// Of the whole picture.
+    /// The radius over the whole picture.
     pub(crate) whole: f64,
-    /// Of the half, left, right, upper or lower, that has most: a sensor or a lens that tilted.
+    /// The radius over the half (left, right, upper or lower) with the most added blur, which a tilted sensor or
+    /// lens causes.
     pub(crate) half: f64,
 }
 
 impl Added {
-    /// None where too few tiles tell of both.
+    /// Computes the added blur. None if too few tiles have a radius both before and now.
     pub(crate) fn of(before: &[Option<f64>], now: &[Option<f64>]) -> Option<Self> {
         let squares: Vec<Option<f64>> = (before.iter().zip(now))
             .map(|(before, now)| Some((*before)?.mul_add(-(*before)?, (*now)? * (*now)?)))
@@ -130,7 +131,7 @@ impl Added {
     }
 }
 
-/// A span of grey levels of full range as a span of the clip's samples.
+/// Converts a span of grey levels of full range to a span of the clip's samples.
 fn to_samples(levels: f64, range: SampleRange) -> u8 {
     let scale = match range {
         SampleRange::Full => 1.0,
@@ -178,8 +179,8 @@ impl Gathered {
         }
     }
 
-    /// None where too few tiles have the `wanted` number of windows. `unit` is the width of a pixel of
-    /// a picture [`WIDTH`] wide in pixels of the level.
+    /// Computes the sharpness. None if too few tiles have the `wanted` number of windows. `unit` is the width of a
+    /// pixel of a picture [`WIDTH`] wide, in pixels of the level.
     fn judge(&self, wanted: u32, unit: f64) -> Option<Sharpness> {
         let medians = |tiles: &[Slopes]| -> Vec<Option<f64>> {
             tiles.iter().map(|slopes| median(slopes, wanted)).collect()
@@ -190,7 +191,7 @@ impl Gathered {
         if told(&all) < LEAST_TILES {
             return None;
         }
-        // What moves blurs along its way only, and so does a camera that turns: the other direction
+        // A moving object, or a camera that turns, blurs only along the direction of movement; the other direction
         // stays sharp. A lens out of focus blurs both.
         let mut ways = vec![medians(&self.across), medians(&self.down)];
         ways.retain(|way| told(way) >= LEAST_TILES);
@@ -211,7 +212,7 @@ impl Gathered {
     }
 }
 
-/// The middle slope of a tile; none where it has fewer than `wanted` windows.
+/// The median slope of a tile. None if it has fewer than `wanted` windows.
 fn median(slopes: &Slopes, wanted: u32) -> Option<f64> {
     let total: u32 = slopes.iter().sum();
     if total < wanted.max(1) {
@@ -220,7 +221,7 @@ fn median(slopes: &Slopes, wanted: u32) -> Option<f64> {
     let mut below = 0;
     for (&count, slope) in slopes.iter().zip(0_u32..) {
         if 2 * (below + count) >= total {
-            // Within the class the windows are taken to lie evenly.
+            // Within a class the windows are assumed to be evenly distributed.
             let part = (f64::from(total) / 2.0 - f64::from(below)) / f64::from(count);
             return Some((f64::from(slope) + part) / 100.0);
         }
@@ -229,8 +230,7 @@ fn median(slopes: &Slopes, wanted: u32) -> Option<f64> {
     None
 }
 
-/// The value that a share of the tiles do not exceed, between two of them where it falls there; 0 of
-/// none.
+/// The value that a share of the tiles do not exceed, interpolated between two tiles; 0 if there are no tiles.
 fn quantile(tiles: &[Option<f64>], share: f64) -> f64 {
     let mut values: Vec<f64> = tiles.iter().flatten().copied().collect();
     values.sort_by(f64::total_cmp);
@@ -243,15 +243,15 @@ fn quantile(tiles: &[Option<f64>], share: f64) -> f64 {
 }
 
 impl Sharpness {
-    /// Radius by which the picture as a whole is unclear: that of the middle tile, where the sharpest quarter is
-    /// not much sharper. At night noise reduction softens what has little contrast, and traffic what moves:
-    /// that is told only where it is much.
+    /// The radius by which the picture as a whole is unclear: the radius of the middle tile, unless the sharpest
+    /// quarter is much sharper. In that case the radius is reduced, because at night noise reduction softens parts
+    /// with little contrast, and traffic blurs; only much blur then counts.
     pub(crate) fn unclear(&self) -> f64 {
         self.typical.min(MUCH_SHARPER * self.sharpest).max(self.typical - MUCH)
     }
 
-    /// Boxes around the tiles that are softer than `radius` while others are not; none where all are
-    /// alike. Soft tiles of a row that touch make one box.
+    /// Returns boxes around the tiles that are softer than `radius`, if other tiles are not. None if all tiles are
+    /// softer. Soft tiles of a row that touch are joined to one box.
     pub(crate) fn soft_parts(&self, radius: f64, caption: &Text) -> Vec<Region> {
         let told: Vec<f64> = self.radii.iter().flatten().copied().collect();
         if told.iter().all(|tile| *tile > radius) {

@@ -1,4 +1,4 @@
-//! What must be found and, above all, what must not.
+//! Tests of the faults that must be found and, above all, of the healthy pictures that must not raise an alarm.
 
 use easysight_sdk::{
     native,
@@ -10,24 +10,24 @@ use super::*;
 const WIDTH: u32 = 640;
 const HEIGHT: u32 = 360;
 
-/// A deterministic scatter of values, 0 to 1, for each pixel and frame.
+/// A deterministic pseudo-random value, 0 to 1, for each pixel and frame.
 fn scatter(x: u32, y: u32, frame: u32) -> f64 {
     let mixed = x.wrapping_mul(0x9E37_79B1) ^ y.wrapping_mul(0x85EB_CA77) ^ frame.wrapping_mul(0x27D4_EB2F);
     let mixed = (mixed ^ (mixed >> 15)).wrapping_mul(0xC2B2_AE35);
     f64::from((mixed ^ (mixed >> 13)) >> 8) / f64::from(1_u32 << 24)
 }
 
-/// Height of a step of 1 that is blurred by a Gaussian of radius `sigma`, `x` pixels behind it.
+/// The height, `x` pixels behind its middle, of a step of 1 that is blurred by a Gaussian of radius `sigma`.
 fn step(x: f64, sigma: f64) -> f64 {
-    // The logistic function comes within a hundredth of the normal distribution.
+    // The logistic function differs from the normal distribution by at most a hundredth.
     1.0 / (1.0 + (-1.702 * x / sigma).exp())
 }
 
-/// A scene of boxes, dark and bright, whose upright and level edges are blurred each by its own radius,
-/// given for a picture 640 wide.
+/// A scene of dark and bright boxes. Its vertical and horizontal edges have a blur radius each, for a picture 640
+/// wide.
 fn boxes(x: f64, y: f64, upright: f64, level: f64) -> f64 {
     let wave = |at: f64, sigma: f64| {
-        // A period that is no whole number of pixels, so that edges fall between them in every way.
+        // The period is not a whole number of pixels, so that edges have every position between pixels.
         let within = at.rem_euclid(41.3);
         step(within - 10.0, sigma) - step(within - 30.0, sigma)
     };
@@ -85,7 +85,7 @@ fn the_radius_measured_is_the_radius_of_the_blur() {
 
 #[test]
 fn an_upscaled_substream_is_as_sharp_as_it_was() {
-    // Three times as wide, three times as soft at its own pixels.
+    // Three times as wide, and therefore three times as soft in its own pixels.
     let [clarity, focus] = diagnose(&scene(1920, 0.7, 0.7, 0.0));
     assert_eq!([clarity.status, focus.status], [Status::Normal; 2]);
 }
@@ -162,7 +162,7 @@ fn every_size_gives_a_judgement_or_a_reason() {
     }
 }
 
-/// What is said of a picture by a camera whose pictures were as sharp as that of `usual` before.
+/// The findings for a clip of a camera whose pictures before were as sharp as `usual`.
 fn after_looks(usual: f64, clip: &ArrayClip) -> [Finding; 2] {
     let mut camera = CameraMemory::default();
     for look in 0..usual::LEAST_LOOKS {
@@ -181,7 +181,7 @@ fn a_slight_blur_is_found_beside_what_is_usual() {
         assert_ne!(finding.status, Status::Normal, "{:?}", finding.metrics);
         assert!(finding.message.en.contains("6 earlier looks"), "{}", finding.message.en);
     }
-    // A camera that always was like that is as it should be.
+    // A camera that was always so soft is normal.
     for finding in after_looks(0.8, &slight) {
         assert_eq!(finding.status, Status::Normal, "{:?}", finding.metrics);
     }

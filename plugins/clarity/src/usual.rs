@@ -1,35 +1,37 @@
-//! How sharp the camera usually is.
+//! How sharp the camera's picture usually is.
 //!
-//! A slight blur lies within what cameras are like: one is as soft by nature as another out of focus. So the
-//! memory keeps, for each part of the picture, the softest that it was while nothing was wrong, by day and by
-//! night; what came on top is told by the squares of the radii, since blurs add up so. A lens that loses its
-//! focus softens all parts, also the sharpest; traffic, rain and noise reduction soften some.
+//! A slight blur is within the variation between cameras: some cameras are as soft by nature as others are when
+//! out of focus. So the memory keeps, for each part of the picture, by day and by night, the largest radius while
+//! nothing was wrong. The added blur follows from the squares of the radii, because blurs add up by their squares.
+//! A lens that loses its focus softens all parts, also the sharpest; traffic, rain and noise reduction soften only
+//! some.
 
 use easysight_sdk::baseline::{References, Remembered};
 use serde::{Deserialize, Serialize};
 
 use crate::sharpness::{Added, Sharpness};
 
-/// Radii are kept in hundredths of a pixel.
+/// Radii are stored in hundredths of a pixel.
 const HUNDREDTHS: f64 = 100.0;
-/// Looks from which on they tell what is usual.
+/// The number of clips from which on the usual sharpness is known.
 pub(crate) const LEAST_LOOKS: u16 = 6;
-/// Looks that contradict an alarm.
+/// The number of soft clips from which on softness counts as usual and not as a fault.
 pub(crate) const MANY_LOOKS: u16 = 20;
-/// What a tile once was fades by so much a look, in hundredths: one look in the rain does not count for ever.
+/// The amount by which a tile's remembered radius shrinks with each clip, in hundredths. A single clip in the rain
+/// thus does not count for ever.
 const FADE: u8 = 1;
 
-/// What the parts of the picture are like by one light.
+/// The usual sharpness of the picture's parts in one light.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Usual {
     pub(crate) looks: u16,
-    /// Of them those at which the picture alone was too soft.
+    /// The number of these clips in which the picture alone was too soft.
     soft: u16,
-    /// The greatest radius of each tile; 0 where none was told.
+    /// The largest radius of each tile; 0 if it was never measured.
     softest: Vec<u8>,
 }
 
-/// What a camera is usually like.
+/// The usual sharpness of a camera, by day and by night.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Seen(pub(crate) References<Usual>);
 
@@ -38,7 +40,7 @@ impl Remembered for Seen {
 }
 
 impl Usual {
-    /// Radius of the blur that came on top of what is usual; none where too little is known.
+    /// The blur that was added to the usual sharpness. None if too few clips are known.
     pub(crate) fn added(&self, now: &Sharpness) -> Option<Added> {
         if self.looks < LEAST_LOOKS {
             return None;
@@ -49,13 +51,12 @@ impl Usual {
         Added::of(&usual, &now.radii)
     }
 
-    /// The camera is soft by nature: nearly always so, since many looks.
+    /// True if the camera is soft by nature: many clips were soft, and at least four fifths of all clips.
     pub(crate) fn is_soft(&self) -> bool {
         self.soft >= MANY_LOOKS && 5 * u32::from(self.soft) >= 4 * u32::from(self.looks)
     }
 
-    /// With one more look at which nothing came on top of what is usual; `soft` where the picture alone was
-    /// too soft.
+    /// Adds a clip without added blur. `soft` is true if the picture alone was too soft.
     pub(crate) fn with(mut self, now: &Sharpness, soft: bool) -> Self {
         self.looks = self.looks.saturating_add(1);
         self.soft = self.soft.saturating_add(u16::from(soft));

@@ -1,8 +1,9 @@
-//! The clock that the camera or the recorder writes into the picture stands still, or is gone.
+//! The clock that the camera or the recorder writes into the picture has stopped, or has disappeared.
 //!
-//! A clock that runs is known by its last digit: it changes once a second and not between, in a line
-//! of writing that stays. One that stands looks like any other writing. So where a clock runs is
-//! remembered, and missed where it was; or a person tells where it is.
+//! A running clock is found by its last digit: the digit changes once a second and not in between, within a line
+//! of lettering that does not change (see [`running`]). A stopped clock looks like any other lettering. So the
+//! places of running clocks are remembered, and a clock is reported if it was known at a place and no longer runs
+//! there. An operator can also give the place in the settings.
 
 mod memory;
 mod report;
@@ -19,24 +20,24 @@ use memory::{Clock as Known, Memory};
 use strip::{FAINT_STROKE, Place, STROKE, Strip, Strokes};
 use ticks::Rhythm;
 
-/// Stretch of the clip that is asked for: three ticks.
+/// The requested duration: three ticks.
 const SPAN_MS: u32 = 3_000;
-/// Time between its frames.
+/// The interval between frames.
 const INTERVAL_MS: u32 = 200;
-/// Frames are compared at this distance at the least: that at which they are captured where nobody asks for
-/// more, so that the same ones are looked at in company.
+/// The shortest interval between compared frames. Frames are captured at about this interval if no diagnosis
+/// requests more, so that the same frames are used if other diagnoses run too.
 const LEAST_INTERVAL_US: u64 = 180_000;
-/// And at this one at the most: between two ticks there must be rest.
+/// The longest interval between compared frames. Between two ticks there must be a pause.
 const MOST_INTERVAL_US: u64 = 420_000;
-/// Looks that are taken at the most.
+/// The largest number of frames that are compared.
 const MOST_LOOKS: usize = 24;
-/// Width of the picture that is looked at, at the least, if the clip has as much.
+/// The smallest width of the measured picture, if the clip is wide enough.
 const WIDTH: u32 = 640;
-/// Part of the height, above and below, in which clocks are written.
+/// The share of the height, at the top and at the bottom, in which clocks are searched for.
 const STRIP: f32 = 0.2;
-/// Of the sides of strokes that are known this share must be there, or the writing is gone.
+/// The share of the known stroke sides that must be visible. With fewer, the lettering is gone.
 const GONE: f32 = 0.3;
-/// So much of the picture must be neither black nor white, in grey levels, for writing to be missed.
+/// The range of grey levels that the picture must span for a missing clock to be reported.
 const LEAST_SPREAD: u8 = 40;
 
 /// A part of the picture, as shares of its width and height.
@@ -44,34 +45,35 @@ const LEAST_SPREAD: u8 = 40;
 #[serde(deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Part {
-    /// Left edge.
+    /// The left edge, as a share of the picture's width.
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
     pub left: f32,
-    /// Upper edge.
+    /// The upper edge, as a share of the picture's height.
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
     pub top: f32,
-    /// Width.
+    /// The width, as a share of the picture's width.
     #[schemars(range(min = 0.01, max = 1.0), extend("unit" = "share"))]
     pub width: f32,
-    /// Height.
+    /// The height, as a share of the picture's height.
     #[schemars(range(min = 0.01, max = 1.0), extend("unit" = "share"))]
     pub height: f32,
 }
 
-/// When a clock counts as stalled.
+/// When a clock counts as stopped.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
-    /// A clock that does not change for so many seconds stands still.
+    /// The time without a change after which a clock counts as stopped.
     #[schemars(range(min = 1.2, max = 2.8), extend("unit" = "s"))]
     pub still_s: f64,
-    /// Share of the strokes of its last digit that must stay for it to stand still.
+    /// The share of the strokes of the clock's last digit that must stay the same for the clock to count as
+    /// stopped.
     #[schemars(range(min = 0.6, max = 1.0), extend("unit" = "share"))]
     pub least_still_share: f64,
-    /// Where the clock is, tightly around it, if that is known: then it is judged at the first check,
-    /// and may be anywhere in the picture. Without it clocks are found by themselves, in the upper and
-    /// lower fifth of the picture.
+    /// The place of the clock, as a box tightly around it, if the place is known. The clock is then judged at the
+    /// first check, and may be anywhere in the picture. Without this setting, clocks are found automatically in
+    /// the upper and lower fifth of the picture.
     pub region: Option<Part>,
 }
 
@@ -85,26 +87,26 @@ impl Default for Config {
 #[derive(Debug)]
 pub struct Clock;
 
-/// What became of the clock.
+/// The state of the clock.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Verdict {
-    /// It runs.
+    /// The clock runs.
     Runs,
-    /// It stands.
+    /// The clock has stopped.
     Stands,
-    /// There is nothing where it was.
+    /// There is no lettering at the clock's place.
     Gone,
 }
 
-/// What is judged by.
+/// The measurements that decide.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Seen {
     pub(crate) verdict: Verdict,
-    /// Where, as shares of the picture: left, top, width, height.
+    /// The place, as shares of the picture: left, top, width, height.
     pub(crate) region: [f32; 4],
-    /// Share of the strokes that stay.
+    /// The share of the strokes that stay the same.
     pub(crate) still_share: f64,
-    /// Sides of strokes as a share of those that are known.
+    /// The number of stroke sides, as a share of the known number.
     pub(crate) writing_share: f64,
     pub(crate) covered_s: f64,
 }
@@ -148,7 +150,7 @@ impl Plugin for Clock {
         let view = View { clip, frames: &frames, level, size, covered_s };
         let missed = missed(&view, &memory, &clocks, &config);
         if let (Some(first), Some(strokes)) = (clocks.first(), strokes.first()) {
-            // A clock that is gone while one runs was moved, or switched off.
+            // If another clock runs, the clock that is gone was moved, or switched off.
             let gone = !matches!(missed, Ok(Seen { verdict: Verdict::Stands, .. }));
             let mut memory = memory;
             if gone {
@@ -164,7 +166,7 @@ impl Plugin for Clock {
     }
 }
 
-/// What is looked at.
+/// The frames and the level that are measured.
 struct View<'a> {
     clip: &'a dyn Clip,
     frames: &'a [u32],
@@ -173,7 +175,7 @@ struct View<'a> {
     covered_s: f64,
 }
 
-/// What became of the clocks that should run and do not: one that stands rather than one that is gone.
+/// Judges the clocks that should run and do not. A stopped clock has precedence over one that is gone.
 fn missed(view: &View<'_>, memory: &Memory, running: &[Known], config: &Config) -> Result<Seen, Failure> {
     if view.covered_s < config.still_s {
         return Err(Failure::Inconclusive(format!(
@@ -201,7 +203,8 @@ fn missed(view: &View<'_>, memory: &Memory, running: &[Known], config: &Config) 
     found
 }
 
-/// What is to be seen where a clock should run; `known` are the sides of its strokes as a share of it.
+/// Judges the place where a clock should run. `known` is the number of its stroke sides, as a share of the place's
+/// samples.
 fn look_at(view: &View<'_>, region: [f32; 4], known: Option<f32>, config: &Config) -> Result<Seen, Failure> {
     let Some(area) = place_of(region, view.size) else {
         return Err(Failure::Inconclusive("the picture is too small to read a clock in it".into()));
@@ -210,7 +213,7 @@ fn look_at(view: &View<'_>, region: [f32; 4], known: Option<f32>, config: &Confi
     let whole = Place { left: 0, top: 0, width: area.width as usize, height: area.height as usize };
     let strokes = strip.strokes(whole, STROKE);
     let density = strokes.shown / (area.width * area.height) as f32;
-    // A place that was told is judged by what writing has at the least.
+    // A place from the settings is judged by the least that lettering has.
     let writing = density / known.unwrap_or(running::LEAST_STROKES).max(1e-6);
     let verdict = if writing < GONE {
         let faint = strip.strokes(whole, FAINT_STROKE).shown / (area.width * area.height) as f32;
@@ -236,7 +239,7 @@ fn seen(verdict: Verdict, region: [f32; 4], strokes: Strokes, writing: f32, cove
     Seen { verdict, region, still_share, writing_share: f64::from(writing), covered_s }
 }
 
-/// The frames that are looked at, index and time: as many as can be told apart, from the last one back.
+/// Chooses the frames to compare, as index and time: as many as can be compared, counted from the last one back.
 fn choose(frames: &[FrameInfo]) -> Result<Vec<(u32, u64)>, Failure> {
     let mut looks: Vec<(u32, u64)> = Vec::new();
     for (frame, index) in frames.iter().zip(0_u32..) {
@@ -261,7 +264,7 @@ fn covered(times_us: &[u64]) -> f64 {
     (last - first) as f64 / 1e6
 }
 
-/// Where a running clock is looked for.
+/// Returns the areas in which running clocks are searched for.
 fn areas((width, height): (u32, u32), region: Option<Part>) -> Vec<Rect> {
     if let Some(told) = region {
         return place_of([told.left, told.top, told.width, told.height], (width, height))
@@ -273,7 +276,7 @@ fn areas((width, height): (u32, u32), region: Option<Part>) -> Vec<Rect> {
     vec![upper, Rect { y: height - strip, ..upper }]
 }
 
-/// A part of the picture in samples; none where it is too small to show a digit.
+/// Converts a part of the picture to samples. None if the part is too small to show a digit.
 fn place_of([left, top, width, height]: [f32; 4], size: (u32, u32)) -> Option<Rect> {
     let share = |share: f32, length: u32| (share.clamp(0.0, 1.0) * length as f32).round() as u32;
     let (x, y) = (share(left, size.0), share(top, size.1));
@@ -282,7 +285,7 @@ fn place_of([left, top, width, height]: [f32; 4], size: (u32, u32)) -> Option<Re
     (width >= 4 && height >= 4).then_some(Rect { x, y, width, height })
 }
 
-/// Grey levels that nine tenths of the small picture span.
+/// Returns the range of grey levels of nine tenths of the small picture.
 fn spread(clip: &dyn Clip, frames: &[u32]) -> Result<u8, Failure> {
     let level = clip.level_within(160);
     let middle = frames.get(frames.len() / 2).copied().unwrap_or(0);

@@ -1,29 +1,29 @@
-//! What is remembered of a camera: where its clocks ran. A camera and a recorder may write one each.
+//! What is remembered about a camera: where its clocks ran. A camera and a recorder may each write a clock.
 
 use easysight_sdk::{Rect, baseline::Remembered};
 use serde::{Deserialize, Serialize};
 
 use crate::strip::Place;
 
-/// The digit of the seconds, as shares of the picture, and how it looks.
+/// The digit of the seconds: its place, as shares of the picture, and its strokes.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Clock {
     pub(crate) left: f32,
     pub(crate) top: f32,
     pub(crate) width: f32,
     pub(crate) height: f32,
-    /// Sides of strokes, as a share of the box.
+    /// The number of stroke sides, as a share of the box's samples.
     pub(crate) strokes: f32,
-    /// Checks in which it was seen to run there.
+    /// The number of checks in which the clock ran at this place.
     pub(crate) seen: u32,
 }
 
-/// A clock is trusted after it was seen to run in the same place so often.
+/// The number of times that a clock must run in the same place before it is trusted.
 const TRUSTED_AFTER: u32 = 2;
-/// So many clocks are remembered at the most, those that were seen most often.
+/// The largest number of remembered clocks. Those that were seen most often are kept.
 const MOST_CLOCKS: usize = 4;
 
-/// All of it.
+/// All remembered clocks.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Memory(pub(crate) Vec<Clock>);
 
@@ -32,7 +32,7 @@ impl Remembered for Memory {
 }
 
 impl Memory {
-    /// The memory after these clocks were seen to run.
+    /// Returns the memory after these clocks were seen to run.
     pub(crate) fn with_running(mut self, running: &[Clock]) -> Self {
         for clock in running {
             let before = self.0.iter().position(|known| known.touches(clock));
@@ -44,7 +44,7 @@ impl Memory {
         self
     }
 
-    /// Clocks that are known to run, other than these.
+    /// Returns the trusted clocks, without the given ones.
     pub(crate) fn trusted_beside<'a>(&'a self, running: &'a [Clock]) -> impl Iterator<Item = &'a Clock> {
         let is_missed =
             |clock: &&Clock| clock.seen >= TRUSTED_AFTER && !running.iter().any(|other| clock.touches(other));
@@ -53,7 +53,7 @@ impl Memory {
 }
 
 impl Clock {
-    /// Of a place in a strip of a picture of this size.
+    /// Makes a clock from a place in a strip of a picture of this size.
     pub(crate) fn of(place: Place, strip: Rect, size: (u32, u32), strokes: f32) -> Self {
         let (width, height) = (size.0.max(1) as f32, size.1.max(1) as f32);
         Self {

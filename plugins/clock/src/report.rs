@@ -1,10 +1,10 @@
-//! The finding: what a person is told of the clock.
+//! The finding: what a person is told about the clock.
 
 use easysight_sdk::{Region, Report, Status, Text, finding};
 
 use crate::{Config, Seen, Verdict};
 
-/// Scores of a clock that stands and of one that is gone.
+/// The scores of a clock that has stopped and of one that is gone.
 const STANDS_SCORE: f64 = 20.0;
 const GONE_SCORE: f64 = 40.0;
 

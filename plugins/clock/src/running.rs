@@ -1,21 +1,21 @@
-//! A clock that runs: a digit that changes once a second, in a line of writing that does not.
+//! Running clocks: a digit that changes once a second, in a line of lettering that does not change.
 
 use crate::{
     strip::{Place, STROKE, Strip, TILE},
     ticks::Rhythm,
 };
 
-/// A digit is at most so many tiles wide and high.
+/// The largest width and height of a digit, in tiles.
 const MOST_TILES: usize = 6;
-/// Of the samples of a digit's tiles so many are sides of strokes.
+/// The smallest share of the samples of a digit's tiles that are stroke sides.
 pub(crate) const LEAST_STROKES: f32 = 0.05;
-/// Of those of the last digit, the writing beside it has so many times as many that last: hours and
-/// minutes at the least.
+/// The smallest ratio of the unchanging stroke sides beside the last digit to the stroke sides of the digit. At
+/// least hours and minutes stand beside it.
 const LEAST_BESIDE: f32 = 1.5;
-/// Writing is looked for so many digit's widths to either side.
+/// The distance to either side in which lettering is searched for, in widths of the digit.
 const BESIDE: usize = 8;
 
-/// The digits that tick, one a clock.
+/// Finds the digits that tick, one for each clock.
 pub(crate) fn find(strip: &Strip, rhythm: &Rhythm) -> Vec<Place> {
     let columns = strip.columns();
     let mut ticking: Vec<bool> =
@@ -32,7 +32,8 @@ pub(crate) fn find(strip: &Strip, rhythm: &Rhythm) -> Vec<Place> {
             found.push((strokes.shown, place));
         }
     }
-    // Of pieces of one digit, which stand in the same line, that with the most strokes counts.
+    // Several pieces of one digit, which are in the same line, count once. The piece with the most strokes is
+    // used.
     found.sort_by(|(a, _), (b, _)| b.total_cmp(a));
     let mut digits: Vec<Place> = Vec::new();
     for (_, place) in found {
@@ -43,8 +44,8 @@ pub(crate) fn find(strip: &Strip, rhythm: &Rhythm) -> Vec<Place> {
     digits
 }
 
-/// Takes the tiles that touch each other away; answers the box around them, none where it is larger
-/// than a digit.
+/// Removes the tiles that touch each other and returns the box around them. None if the box is larger than a
+/// digit.
 fn take(ticking: &mut [bool], columns: usize, start: usize) -> Option<Place> {
     let mut open = vec![start];
     let (mut left, mut right, mut top, mut bottom) = (usize::MAX, 0, usize::MAX, 0);
@@ -65,7 +66,7 @@ fn take(ticking: &mut [bool], columns: usize, start: usize) -> Option<Place> {
     fits.then_some(Place { left: left * TILE, top: top * TILE, width: width * TILE, height: height * TILE })
 }
 
-/// The line of writing that a digit stands in.
+/// Returns the line of lettering that contains a digit.
 fn beside(strip: &Strip, digit: Place) -> Place {
     let reach = BESIDE * digit.width.max(TILE);
     let left = digit.left.saturating_sub(reach);

@@ -1,19 +1,19 @@
-//! A part of the picture in which a clock may run, look by look.
+//! A part of the picture in which a clock may run, frame by frame.
 
 use easysight_sdk::{Clip, Failure, PlaneKind, Rect};
 
-/// Side of a tile in samples: about half a digit.
+/// The side of a tile in samples: about half a digit.
 pub(crate) const TILE: usize = 8;
-/// A sample that changes by more, in grey levels, shows something else; coding and noise change less.
+/// The number of grey levels by which a sample must change to show something else. Coding and noise change less.
 const CHANGED: u8 = 40;
-/// So many samples of a tile must change: strokes of a digit, no sparkle.
+/// The smallest number of samples of a tile that must change. The strokes of a digit have more, sparkle has fewer.
 const LEAST_CHANGED: u8 = 4;
-/// Two samples that lie two apart and differ by so many grey levels are the side of a stroke.
+/// The difference in grey levels of two samples, two apart, that makes the side of a stroke.
 pub(crate) const STROKE: i16 = 60;
-/// By so many where the writing is dimmed.
+/// The same difference for dimmed lettering.
 pub(crate) const FAINT_STROKE: i16 = 25;
 
-/// A strip of each look.
+/// The same strip of each frame.
 #[derive(Debug)]
 pub(crate) struct Strip {
     pub(crate) area: Rect,
@@ -30,7 +30,7 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Whether the two boxes have a sample in common.
+    /// True if the two boxes have a sample in common.
     pub(crate) const fn touches(&self, other: &Self) -> bool {
         self.left < other.left + other.width
             && other.left < self.left + self.width
@@ -39,12 +39,12 @@ impl Place {
     }
 }
 
-/// Sides of strokes in a place.
+/// The stroke sides in a place.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Strokes {
-    /// In a look, on average.
+    /// The mean number in a frame.
     pub(crate) shown: f32,
-    /// The same ones in all looks.
+    /// The number of stroke sides that are the same in all frames.
     pub(crate) lasting: f32,
 }
 
@@ -58,7 +58,7 @@ impl Strip {
         self.area.width as usize / TILE
     }
 
-    /// For each tile between which looks it changed, a bit for each.
+    /// Returns for each tile the pairs of frames between which it changed, one bit for each pair.
     pub(crate) fn changes(&self) -> Vec<u32> {
         let (width, columns) = (self.area.width as usize, self.columns());
         let mut changes = vec![0_u32; columns * (self.area.height as usize / TILE)];
@@ -85,7 +85,7 @@ impl Strip {
         changes
     }
 
-    /// The sides of strokes within a place that are at least so high.
+    /// Counts the stroke sides of at least this height within a place.
     pub(crate) fn strokes(&self, place: Place, height: i16) -> Strokes {
         let mut shown = 0_usize;
         let mut lasting: Option<Vec<i8>> = None;

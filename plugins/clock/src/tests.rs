@@ -1,4 +1,4 @@
-//! What must be found and, above all, what must not.
+//! Tests of the faults that must be found and, above all, of the healthy clocks that must not raise an alarm.
 
 use easysight_sdk::{
     Finding, Status, native,
@@ -10,21 +10,21 @@ use super::*;
 const WIDTH: u32 = 640;
 const HEIGHT: u32 = 160;
 
-/// A digit of 3 × 5 dots, each 3 × 3 samples, as any segments would do.
+/// A digit of 3 × 5 dots, each 3 × 3 samples, like any segmented digit.
 fn lit(digit: u32, x: u32, y: u32) -> bool {
     const SHAPES: [u32; 10] =
         [0x7b6f, 0x2492, 0x73e7, 0x73cf, 0x5bc9, 0x79cf, 0x79ef, 0x7249, 0x7bef, 0x7bcf];
     x < 9 && y < 15 && SHAPES[(digit % 10) as usize] >> (14 - (y / 3 * 3 + x / 3)) & 1 == 1
 }
 
-/// Eight digits, of which the last shows these seconds.
+/// Eight digits. The last one shows the given seconds.
 fn written(seconds: u32, x: u32, y: u32) -> bool {
     let (Some(x), Some(y)) = (x.checked_sub(20), y.checked_sub(8)) else { return false };
     let place = x / 12;
     place < 8 && lit(if place == 7 { seconds } else { 3 + place }, x % 12, y)
 }
 
-/// Sixteen frames in three seconds over a scene in which something moves.
+/// Sixteen frames in three seconds, over a scene with a moving object.
 fn clip(overlay: impl Fn(u32, u32, u32) -> Option<u8>) -> ArrayClip {
     (0..16_u32).fold(ArrayClip::new(WIDTH, HEIGHT), |clip, t| {
         clip.frame(u64::from(t) * 200_000, t == 0, |x, y| {
@@ -123,7 +123,7 @@ fn a_clock_that_is_gone_beside_one_that_runs_was_switched_off() {
     let mut camera = known();
     let other = clip(|x, y, t| written((t * 200 + 700) / 1_000, x.saturating_sub(300), y).then_some(235));
     assert_eq!(look(&mut camera, &other).unwrap().status, Status::Normal);
-    // Nobody misses it any more where the other one stands.
+    // The old clock is no longer missed after the other clock stops.
     look(&mut camera, &other).unwrap();
     let stands = clip(|x, y, _| written(4, x.saturating_sub(300), y).then_some(235));
     let finding = look(&mut camera, &stands).unwrap();
@@ -133,12 +133,12 @@ fn a_clock_that_is_gone_beside_one_that_runs_was_switched_off() {
 
 #[test]
 fn a_place_that_a_person_told_needs_no_memory() {
-    // Around the last digit.
+    // A box around the last digit.
     let config = r#"{"region": {"left": 0.16, "top": 0.05, "width": 0.02, "height": 0.1}}"#;
     let judge = |clip: &ArrayClip| native::<Clock>(clip, config).unwrap().findings.remove(0).status;
     assert_eq!(judge(&standing()), Status::Error);
     assert_eq!(judge(&clip(|_, _, _| None)), Status::Warning);
-    // Around all of it: most of the writing stays while it runs.
+    // A box around the whole clock. Most of the lettering stays the same while the clock runs.
     let config = r#"{"region": {"left": 0.02, "top": 0.02, "width": 0.2, "height": 0.2}}"#;
     let judge = |clip: &ArrayClip| native::<Clock>(clip, config).unwrap().findings.remove(0).status;
     assert_eq!(judge(&running()), Status::Normal);

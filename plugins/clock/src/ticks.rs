@@ -1,21 +1,21 @@
-//! The rhythm of a clock: what changes once a second, and not between.
+//! The rhythm of a clock: changes once a second, and not in between.
 
-/// A phase of the seconds is looked for in steps of this length.
+/// The step in which phases of the seconds are tried.
 const PHASE_US: u64 = 25_000;
-/// A frame may be stamped so much too early or too late.
+/// The largest error of a frame's timestamp.
 const JITTER_US: u64 = 30_000;
 const SECOND_US: u64 = 1_000_000;
 
-/// Between which looks the seconds change, for each phase that they may have.
+/// The frames between which the seconds change, for each possible phase.
 #[derive(Debug)]
 pub(crate) struct Rhythm {
     phases: Vec<Vec<u32>>,
-    /// Times that even the least fitting phase ticks.
+    /// The number of ticks of the phase with the fewest ticks.
     least: u32,
 }
 
 impl Rhythm {
-    /// Of looks at these times, at most 32 of them.
+    /// Makes the rhythm of frames at these times. There may be at most 32 frames.
     pub(crate) fn of(times_us: &[u64]) -> Self {
         let (begin, end) = (times_us.first().copied().unwrap_or(0), times_us.last().copied().unwrap_or(0));
         let between = |at_us: u64| {
@@ -34,12 +34,12 @@ impl Rhythm {
         Self { phases, least }
     }
 
-    /// True where even the phase with the fewest ticks has enough of them to be told from chance.
+    /// True if even the phase with the fewest ticks has enough ticks to be distinguished from chance.
     pub(crate) const fn is_long_enough(&self) -> bool {
         self.least >= 2
     }
 
-    /// Whether changes between these looks, a bit for each, are the ticks of a clock.
+    /// True if the changes between these frames, one bit for each pair, are the ticks of a clock.
     pub(crate) fn is_kept_by(&self, changes: u32) -> bool {
         changes.count_ones() >= self.least.max(2)
             && self.phases.iter().any(|ticks| {

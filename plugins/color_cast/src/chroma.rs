@@ -1,95 +1,99 @@
-//! The colours of one frame: where most of them lie, how many are grey, what black looks like.
+//! The colours of one frame: the most frequent colour, the share of grey, and the colour of black.
 
 use easysight_sdk::{Clip, Failure, PlaneKind, Rect, SampleRange};
 
 use crate::Config;
 
-/// Width of the chroma plane that is judged.
+/// The width of the chroma plane that is judged.
 const WIDTH: u32 = 160;
-/// Part of the height that is left out at the top and at the bottom.
+/// The divisor of the height that gives the margin ignored at the top and at the bottom.
 const MARGIN: u32 = 10;
-/// Luma, of full range, between which a pixel shows its colour: sensors and encoders leave little of
-/// it in the dark, and what is clipped has lost it.
+/// The range of luma, in full range, in which a pixel shows its colour. Sensors and encoders leave little colour
+/// in the dark, and clipped pixels have lost theirs.
 pub(crate) const LIT: std::ops::RangeInclusive<u8> = 40..=235;
-/// Share of the picture that must be lit.
+/// The smallest share of the picture that must be lit.
 const LEAST_LIT: f64 = 0.03;
-/// Bins of the histogram of colours for each of Cb and Cr; a bin is 4 units wide.
+/// The number of bins of the colour histogram for each of Cb and Cr. A bin is 4 units wide.
 const BINS: usize = 64;
-/// Grey is within so many units of the middle.
+/// The largest distance of grey from the middle, in units of Cb and Cr.
 const GREY: i32 = 4;
-/// Pixels of a hue within so many units of each other make a peak: 7 bins across.
+/// The number of bins on either side of a peak's middle. A peak is 7 bins across.
 const PEAK_BINS: usize = 3;
-/// Grass, earth and bricks vary in colour by more than this; grey things under a tint need not.
+/// The largest spread of an even colour. Grass, earth and bricks vary by more; grey objects under a tint may not.
 const EVEN: f64 = 4.0;
-/// What is so even must still be tinted so many times as much: lamps are even too.
+/// The factor by which the threshold rises for an even colour, because lamps are even too.
 const UNSURE: f64 = 1.5;
-/// A blue sky is more saturated than anything else that fills a picture: so many times.
+/// The factor by which the threshold rises for the hues of the sky, because a blue sky is more saturated than
+/// anything else that fills a picture.
 const SKY: f64 = 2.0;
-/// A lens or a gain that colours light colours what is light the most; where a sky is blue, clouds, snow in the
-/// sun and lamps are white. The lightest tenth of the lit picture has nearly all of such a tint, or half of it
-/// where a channel is clipped. Measured of pictures that are blue everywhere: dusk 0.3, snow in the shade 0.73,
-/// a stop of blue too much 1.0 to 1.6, two stops 0.5 and more.
+/// The share of the tint that the lightest pixels must have for a tint of the light. A lens or a gain that colours
+/// the light colours the lightest parts the most, whereas under a blue sky clouds, sunlit snow and lamps are
+/// white. The lightest tenth of the lit picture has nearly all of such a tint, or half of it if a channel is
+/// clipped. Measured in pictures that are blue everywhere: dusk 0.3, snow in the shade 0.73, a stop too much blue
+/// 1.0 to 1.6, two stops 0.5 and more.
 const LIGHT_TOO: f64 = 0.9;
 const PARTLY: f64 = 0.5;
-/// So many times as much of it as of other hues must be there: canopies below a sky and platforms under cold
-/// lamps reach 1.4.
+/// The factor of the threshold for blue, compared with other hues. Canopies below a sky, and platforms under cold
+/// lamps, reach 1.4.
 const BLUE: f64 = 1.9;
-/// Darker than this, beside the brighter part, and so much of the tint for its luma: what is dark then has
-/// its part.
+/// The largest brightness of the dark part, relative to the brighter part, and the smallest share of the tint for
+/// its luma. From these values on the dark part has its share of the tint.
 const DARK: f64 = 0.6;
 const ITS_PART: f64 = 0.6;
-/// Share of the lit pixels that count as light.
+/// The share of the lit pixels that count as the lightest.
 const LIGHTEST: f64 = 0.1;
-/// Violet to magenta: hues, in degrees, that no lamp, sky or plant has, but infrared light that reaches
-/// the sensor.
+/// The hues, in degrees, from violet to magenta. No lamp, sky or plant has them, but infrared light that reaches
+/// the sensor has.
 const UNNATURAL: std::ops::RangeInclusive<f64> = 15.0..=100.0;
-/// Hues of what a blue sky lights: snow and shadows as well as itself.
+/// The hues of surfaces lit by a blue sky: snow and shadows, and the sky itself.
 const SKYLIT: std::ops::Range<f64> = -60.0..10.0;
-/// Hues of plants, which fill a picture with one even colour.
+/// The limit of the hues of plants, which fill a picture with one even colour.
 const PLANTS: f64 = -145.0;
-/// Darker than this, beside the brighter part, and black shows by itself: a shadow on a lawn does not.
+/// The largest brightness of the dark part, relative to the brighter part, that counts as black. A shadow on a
+/// lawn is brighter.
 const BLACK: f64 = 0.42;
-/// A tint colours every part: so large a share of the lit picture leans its way, by a quarter of it.
-/// Measured: 0.72 and less under blue skies above ground, 0.9 and more of tinted pictures.
+/// The smallest share of the lit picture that must lean towards the tint, by a quarter of it, because a tint
+/// colours every part. Measured: 0.72 and less under blue skies above ground, 0.9 and more in tinted pictures.
 const AGREE: f64 = 0.8;
 const LEANING: f64 = 0.25;
-/// Severity, of 1, of what is not everywhere.
+/// The largest severity of a tint that is not everywhere. 1 is the threshold.
 const NO_AGREEMENT: f64 = 0.8;
-/// Share of the lit picture that must lean towards an unnatural hue where black has half of the tint as well:
-/// a wrong phase of the colour turns every colour, and adds one to what was grey and black.
+/// The smallest share of the lit picture that must lean towards an unnatural hue, if black has at least half of
+/// the tint as well. A wrong phase of the colour signal rotates every colour, and adds a colour to grey and black.
 const AGREE_WITH_BLACK: f64 = 0.6;
 const BLACK_TOO: f64 = 0.5;
-/// A faint tint of an unnatural hue must be everywhere: at least so much of it, in units of Cb and Cr, in
-/// nine of ten pixels.
+/// The smallest extent of a faint tint of an unnatural hue, in units of Cb and Cr, in nine of ten pixels: it must
+/// be everywhere.
 const EVERYWHERE: f64 = 2.0;
-/// Spread below which nothing in the picture has a colour of its own.
+/// The spread below which nothing in the picture has a colour of its own.
 const MONOCHROME: f64 = 2.0;
 
-/// What is measured of a frame, in units of Cb and Cr from grey.
+/// The measurements of a frame, in units of Cb and Cr from grey.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Chroma {
-    /// Where most colours lie: the mean of the densest part of the plane of colours.
+    /// The most frequent colour: the mean of the densest part of the plane of colours.
     pub(crate) peak: (f64, f64),
-    /// Share of the lit pixels that are grey.
+    /// The share of the lit pixels that are grey.
     pub(crate) grey_share: f64,
-    /// Mean distance of the colours from their mean.
+    /// The mean distance of the colours from their mean.
     pub(crate) spread: f64,
-    /// Share of the lit pixels that lean towards the peak.
+    /// The share of the lit pixels that lean towards the peak.
     pub(crate) agreement: f64,
-    /// How far towards the peak nine of ten lit pixels lie from grey.
+    /// The distance from grey, in the direction of the peak, that nine of ten lit pixels have at least.
     pub(crate) everywhere: f64,
-    /// How far towards the peak three of four of the lightest pixels lie from grey.
+    /// The distance from grey, in the direction of the peak, that three of four of the lightest pixels have at
+    /// least.
     pub(crate) highlights: f64,
-    /// How the tint goes along with brightness; none where all is equally bright.
+    /// The relation of the tint to brightness. None if all parts are equally bright.
     fading: Option<Fading>,
 }
 
-/// A darker part of the picture held against a brighter one.
+/// A darker part of the picture, compared with a brighter one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Fading {
-    /// Luma of the darker over that of the brighter.
+    /// The ratio of the darker part's luma to the brighter part's.
     luma: f64,
-    /// The same of the tint: 1 where what is dark has as much of it.
+    /// The same ratio of the tint: 1 if the dark part has as much of it.
     tint: f64,
 }
 
@@ -100,13 +104,13 @@ impl Fading {
         Self { luma: dark_luma / luma.max(1.0), tint: (dark_cb * cb + dark_cr * cr) / square }
     }
 
-    /// Light colours a surface in proportion to its brightness; a tint of the signal colours black as
-    /// much as white. This says whether it is the latter, as far as that can be told.
+    /// True if the tint comes from the signal, as far as that can be known. Coloured light colours a surface in
+    /// proportion to its brightness; a tint of the signal colours black as much as white.
     fn is_of_the_signal(&self) -> bool {
         self.tint > f64::midpoint(1.0, self.luma)
     }
 
-    /// Whether what is dark has its part of a tint of the light: a mast before the sky has none.
+    /// True if the dark part has its share of a tint of the light. A mast in front of the sky has none.
     fn is_of_the_light(&self) -> bool {
         self.luma <= DARK && self.tint >= ITS_PART * self.luma
     }
@@ -135,7 +139,7 @@ impl Sum {
     }
 }
 
-/// Luma of full range, Cb and Cr from grey of each pixel, row by row.
+/// The luma in full range, and Cb and Cr from grey, of each pixel, row by row.
 #[derive(Debug, Clone)]
 pub(crate) struct Pixels {
     pub(crate) width: usize,
@@ -145,10 +149,10 @@ pub(crate) struct Pixels {
 impl Pixels {
     pub(crate) fn of(clip: &dyn Clip, frame: u32) -> Result<Self, Failure> {
         let info = clip.info();
-        // Chroma has half the size of luma: a level up, luma has the size of this chroma.
+        // Chroma has half the size of luma: one level up, luma has the size of this chroma.
         let luma_level = clip.level_within(WIDTH).max(1).min(info.levels.saturating_sub(1));
         let chroma_level = luma_level.saturating_sub(1);
-        // Without the rows where recorders draw coloured captions, which no tint reaches.
+        // The rows where recorders draw coloured captions are ignored, because a tint does not reach captions.
         let area = |plane, level| {
             clip.size(plane, level).map(|(width, height)| {
                 let margin = height / MARGIN;
@@ -176,7 +180,7 @@ impl Pixels {
 }
 
 impl Chroma {
-    /// None where too little is lit.
+    /// Measures a frame. None if too little is lit.
     pub(crate) fn of(pixels: &[(u8, i32, i32)]) -> Option<Self> {
         let mut plane = vec![0_u32; BINS * BINS];
         let (mut lit, mut grey) = (Sum::default(), 0_u32);
@@ -216,8 +220,8 @@ impl Chroma {
         }
         let (_, peak_cb, peak_cr) = peak.mean();
         let Leaning { agreement, everywhere, highlights } = Leaning::of(pixels, peak_cb, peak_cr);
-        // A fiftieth of the picture must be dark for it to tell, or a twentieth of the peak dim and
-        // bright.
+        // To be used, a fiftieth of the picture must be dark, or a twentieth of the peak must be dim and a
+        // twentieth bright.
         let fading = if dark.count as usize * 50 >= pixels.len() {
             Some(Fading::between(&dark, &peak))
         } else if dim.count.min(bright.count) * 20 >= peak.count {
@@ -236,8 +240,8 @@ impl Chroma {
         })
     }
 
-    /// Distance of the peak from grey, less where much of the picture is grey all the same; a faint tint
-    /// that is everywhere leaves much of it nearly grey.
+    /// The distance of the peak from grey. It is reduced if much of the picture is grey nevertheless, unless the
+    /// tint is faint, unnatural and everywhere, because such a tint leaves much of the picture nearly grey.
     pub(crate) fn cast(&self, config: &Config) -> f64 {
         let distance = self.peak.0.hypot(self.peak.1);
         if self.is_unnatural() && self.grey_share < config.grey_share {
@@ -246,12 +250,12 @@ impl Chroma {
         distance * (1.0 - self.grey_share / config.grey_share).clamp(0.0, 1.0)
     }
 
-    /// Whether every part leans towards a hue that nothing has which fills a picture.
+    /// True if every part leans towards a hue that nothing natural has which fills a picture.
     fn is_unnatural(&self) -> bool {
         UNNATURAL.contains(&hue(self.peak.0, self.peak.1)) && self.everywhere >= EVERYWHERE
     }
 
-    /// The threshold that applies.
+    /// The threshold for this picture.
     pub(crate) fn threshold(&self, config: &Config) -> f64 {
         let hue = hue(self.peak.0, self.peak.1);
         let warm = is_warm(self.peak.0, self.peak.1);
@@ -259,8 +263,8 @@ impl Chroma {
         let faint = config.faint_cast.min(config.cast);
         match self.fading {
             _ if self.is_unnatural() => faint,
-            // The sky is brighter and paler towards the horizon, and grass has its shadows, so that only
-            // what is black can tell.
+            // The sky is brighter and paler towards the horizon, and grass has shadows, so only black parts are
+            // evidence.
             Some(fading)
                 if fading.is_of_the_signal()
                     && (!sky || fading.luma < 0.5)
@@ -277,7 +281,8 @@ impl Chroma {
         }
     }
 
-    /// That of the hues of the sky where what is dark has the tint, by whether what is light has it too.
+    /// The threshold for the hues of the sky if dark parts have the tint. It depends on whether light parts have
+    /// the tint too.
     fn blue_threshold(&self, config: &Config) -> f64 {
         let share = self.highlights / self.peak.0.hypot(self.peak.1).max(1e-9);
         if share >= LIGHT_TOO {
@@ -289,7 +294,7 @@ impl Chroma {
         }
     }
 
-    /// As a multiple of the threshold that applies.
+    /// The cast as a multiple of the threshold.
     pub(crate) fn severity(&self, config: &Config) -> f64 {
         let severity = self.cast(config) / self.threshold(config);
         if self.agreement < self.least_agreement() { severity.min(NO_AGREEMENT) } else { severity }
@@ -311,18 +316,18 @@ impl Chroma {
 
 /// How the lit pixels lean towards a colour.
 struct Leaning {
-    /// Share of them that do by a quarter of it.
+    /// The share of the pixels that lean by at least a quarter of it.
     agreement: f64,
-    /// How far nine in ten do.
+    /// The distance that nine in ten pixels lean at least.
     everywhere: f64,
-    /// How far three in four of the lightest do.
+    /// The distance that three in four of the lightest pixels lean at least.
     highlights: f64,
 }
 
 impl Leaning {
     fn of(pixels: &[(u8, i32, i32)], cb: f64, cr: f64) -> Self {
         let length = cb.hypot(cr).max(1e-9);
-        // In 256ths, so that the products stay whole.
+        // In 256ths, so that the products are integers.
         let (along_cb, along_cr) = ((256.0 * cb / length) as i32, (256.0 * cr / length) as i32);
         let lit = || pixels.iter().filter(|(luma, ..)| LIT.contains(luma));
         let mut lumas = [0_u32; 256];
@@ -353,7 +358,7 @@ impl Leaning {
     }
 }
 
-/// The place in a histogram up to which so large a share of it lies.
+/// Returns the place in a histogram up to which the given share lies.
 fn quantile(counts: &[u32], share: f64) -> usize {
     let wanted = share * f64::from(counts.iter().sum::<u32>());
     let mut seen = 0_u32;
@@ -364,12 +369,12 @@ fn quantile(counts: &[u32], share: f64) -> usize {
     counts.iter().position(reached).unwrap_or_default()
 }
 
-/// Hue in degrees: 0 is blue, 90 red, ±180 yellow, −90 green to cyan.
+/// Returns the hue in degrees: 0 is blue, 90 red, ±180 yellow, −90 green to cyan.
 fn hue(cb: f64, cr: f64) -> f64 {
     cr.atan2(cb).to_degrees()
 }
 
-/// From brick red by way of sodium light and earth to grass.
+/// True for hues from brick red through sodium light and earth to grass.
 pub(crate) fn is_warm(cb: f64, cr: f64) -> bool {
     !(-145.0..122.0).contains(&hue(cb, cr))
 }
@@ -388,14 +393,14 @@ pub(crate) fn hue_name(cb: f64, cr: f64) -> (&'static str, &'static str) {
     }
 }
 
-/// The bin of a colour difference.
+/// Returns the bin of a colour difference.
 fn bin(value: i32) -> usize {
     usize::try_from((value + 128).clamp(0, 255) / 4).unwrap_or_default()
 }
 
-/// The middle of the densest square of 7 × 7 bins.
+/// Returns the middle of the densest square of 7 × 7 bins.
 fn densest(plane: &[u32]) -> (usize, usize) {
-    // Sums along rows, then of those along columns.
+    // Sums along rows first, then along columns.
     let along = |line: &[u32]| -> Vec<u32> {
         (0..line.len())
             .map(|at| {

@@ -1,16 +1,15 @@
-//! A tint over the whole picture: a white balance that went astray, an infrared filter that hangs, a
-//! wire of the colour signal that broke.
+//! A tint over the whole picture: a wrong white balance, a stuck infrared filter, or a broken wire of the colour
+//! signal.
 //!
-//! Most of what cameras look at is nearly grey: roads, walls, clouds, shadows. So the colour that
-//! occurs most is close to grey in a sound picture, and where a tint lies over it that peak moves away
-//! and hardly anything grey is left (white balance by the grey world, Buchsbaum 1980). A tint colours
-//! every part, which a blue sky above ground does not: most of the picture must lean towards the peak. A
-//! lawn, a brick wall, snow in the shade and the light of a sunset or of sodium lamps move the peak too,
-//! but black stays black under them, and their hues are known; these must move it further before they
-//! count; for the hues of the sky it tells whether the light parts are blue as well. Violet has nothing in
-//! nature that fills a picture: there a faint tint counts, if it is everywhere.
+//! Most scenes are nearly grey: roads, walls, clouds, shadows. So in a healthy picture the most frequent colour is
+//! close to grey. A tint moves this peak away, and hardly anything grey is left (white balance by the grey world,
+//! Buchsbaum 1980). A tint colours every part, which a blue sky above ground does not, so most of the picture must
+//! lean towards the peak. A lawn, a brick wall, snow in the shade and the light of a sunset or of sodium lamps
+//! move the peak too, but black stays black under them, and their hues are known, so they must move the peak
+//! farther before they count. For the hues of the sky, the light parts must be blue as well. Nothing in nature
+//! fills a picture with violet, so there a faint tint counts, if it is everywhere.
 //!
-//! With what the camera usually shows a fainter tint is told: what was grey is grey no more (see
+//! If the camera's usual colours are known, a fainter tint is found: what was grey is no longer grey (see
 //! [`usual`]).
 
 mod chroma;
@@ -31,24 +30,25 @@ use usual::{Move, Usual, View};
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
-    /// The picture is tinted where its most frequent colour is so far from grey.
+    /// The picture is tinted if its most frequent colour is at least this far from grey.
     #[schemars(range(min = 1.0, max = 128.0), extend("unit" = "Cb/Cr"))]
     pub cast: f64,
-    /// The same where the hue is violet or magenta, which nothing in nature has that fills a picture, and
-    /// every part of it leans that way.
+    /// The picture is tinted if its most frequent colour is violet or magenta and at least this far from grey, and
+    /// every part of the picture leans that way. Nothing in nature fills a picture with these hues.
     #[schemars(range(min = 1.0, max = 128.0), extend("unit" = "Cb/Cr"))]
     pub faint_cast: f64,
-    /// The same where the hue is that of grass, earth, bricks or warm lamps and black is black; twice as
-    /// much for the hue of the sky.
+    /// The picture is tinted if its most frequent colour has the hue of grass, earth, bricks or warm lamps, black
+    /// is black, and the colour is at least this far from grey; twice as far for the hue of the sky.
     #[schemars(range(min = 1.0, max = 128.0), extend("unit" = "Cb/Cr"))]
     pub natural_cast: f64,
-    /// There is no tint where so large a share of the lit picture is grey.
+    /// There is no tint if at least this share of the lit picture is grey.
     #[schemars(range(min = 0.01, max = 1.0), extend("unit" = "share"))]
     pub grey_share: f64,
-    /// What was grey so far may move from there; twice as far towards the hues of a low sun and lamps.
+    /// The picture is tinted if places that were grey before have moved at least this far; twice as far towards
+    /// the hues of a low sun and lamps.
     #[schemars(range(min = 1.0, max = 128.0), extend("unit" = "Cb/Cr"))]
     pub change: f64,
-    /// Remember the usual colours of the camera and compare with them.
+    /// True to remember the usual colours of the camera, and to compare with them.
     pub use_baseline: bool,
 }
 
@@ -65,7 +65,7 @@ impl Default for Config {
     }
 }
 
-/// Severity, of 1, of a tint that came and ended by itself before.
+/// The severity of a tint that occurred before and ended without intervention. 1 is the threshold.
 const USUAL: f64 = 0.9;
 
 /// The plugin.
@@ -99,7 +99,7 @@ impl Plugin for ColorCast {
                 measured.push((chroma.severity(&config), chroma, pixels));
             }
         }
-        // The middle one: a lorry that fills one look does not decide.
+        // The median frame decides, so that a lorry that fills one frame does not.
         measured.sort_by(|a, b| a.0.total_cmp(&b.0));
         let middle = measured.len().saturating_sub(1) / 2;
         let Some((severity, chroma, pixels)) = measured.get(middle) else {
@@ -126,12 +126,13 @@ impl Plugin for ColorCast {
     }
 }
 
-/// Judges the tint by itself and beside the usual colours, whichever is the more beyond its threshold.
+/// Judges the tint by itself and compared with the usual colours. The one that exceeds its threshold by more
+/// decides.
 fn judge(absolute: f64, chroma: &Chroma, moved: Option<Move>, config: &Config) -> Finding {
     let change = moved.map_or(0.0, |moved| moved.distance() / moved.threshold(config.change));
     let by_change = moved.filter(|_| change > absolute);
     let severity = absolute.max(change);
-    // 50 at the threshold, halved with every doubling beyond.
+    // The score is 50 at the threshold, and halves whenever the severity doubles beyond it.
     let score = if severity < 1.0 { 100.0 - 50.0 * severity } else { 50.0 / severity };
     let mut finding = finding("color_cast")
         .metric("cast", chroma.cast(config), "Cb/Cr")

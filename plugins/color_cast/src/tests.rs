@@ -1,4 +1,4 @@
-//! What must be found and, above all, what must not.
+//! Tests of the faults that must be found and, above all, of the healthy pictures that must not raise an alarm.
 
 use easysight_sdk::{
     native,
@@ -10,7 +10,7 @@ use super::*;
 const WIDTH: u32 = 160;
 const HEIGHT: u32 = 96;
 
-/// A deterministic scatter of values, 0 to 255, for each pixel.
+/// A deterministic pseudo-random value, 0 to 255, for each pixel.
 fn scatter(x: u32, y: u32) -> f64 {
     f64::from((x.wrapping_mul(0x9E37_79B1) ^ y.wrapping_mul(0x85EB_CA77)).wrapping_mul(0xC2B2_AE35) >> 24)
 }
@@ -150,7 +150,7 @@ fn a_faint_tint_is_told_beside_the_usual_colours() {
     let usual = clip(street);
     for (name, tint) in HUES {
         let faint = clip(|x, y| match (name, street(x, y)) {
-            // As a filter does it, which lamps do as well.
+            // The effect of a filter. Lamps have the same effect.
             ("yellow", [r, g, b]) => [r, g, 0.65 * b],
             (_, colour) => tinted(colour, tint, 0.5),
         });
@@ -158,7 +158,7 @@ fn a_faint_tint_is_told_beside_the_usual_colours() {
         assert_eq!(finding.status, Status::Warning, "{name}: {:?}", finding.metrics);
         assert!(finding.message.en.contains(name), "{name}: {}", finding.message.en);
         assert!(finding.message.en.contains("usually"), "{}", finding.message.en);
-        // Three checks do not make a camera known.
+        // Three checks are not enough for a camera to be known.
         let finding = judge_after(&[&usual; 3], &faint);
         assert!(finding.metrics.iter().all(|metric| metric.name != "change"), "{name}");
     }
@@ -245,7 +245,7 @@ fn comes_and_ends(strength: f64) {
     assert_eq!(look(&tint), Status::Normal);
 }
 
-/// What a gain makes of light.
+/// The colour of light after a gain.
 fn under([r, g, b]: [f64; 3], [red, green, blue]: [f64; 3]) -> [f64; 3] {
     [r * red, g * green, b * blue]
 }
@@ -261,12 +261,12 @@ fn a_balance_that_makes_all_light_blue_is_found() {
 
 #[test]
 fn blue_things_beside_white_ones_are_normal() {
-    // Dusk: all that the sky lights is blue, and lamps are white.
+    // Dusk: everything lit by the sky is blue, and lamps are white.
     let dusk = clip(|x, y| {
         let lamp = (x / 8 + y / 8) % 8 == 0;
         if lamp { [215.0, 215.0, 205.0] } else { under(street(x, y), [0.6, 0.85, 1.2]) }
     });
-    // A mast before a clear sky.
+    // A mast in front of a clear sky.
     let mast = clip(|x, y| {
         if (60..76).contains(&x) {
             [26.0, 25.0, 24.0]
@@ -282,13 +282,13 @@ fn blue_things_beside_white_ones_are_normal() {
 
 #[test]
 fn a_turned_phase_is_found_although_a_part_of_the_picture_has_colours_of_its_own() {
-    // Grey and black became violet alike, what was green leans the other way.
+    // Grey and black both became violet, and what was green leans the other way.
     let phase = clip(|x, y| {
         let lawn = y >= 66;
         if lawn { [70.0, 110.0, 60.0] } else { tinted(street(x, y), [14.0, -10.0, 22.0], 1.0) }
     });
     assert_ne!(diagnose(&phase).status, Status::Normal, "{:?}", diagnose(&phase));
-    // The same colours where black is black: flowers.
+    // The same colours, but black is black: flowers.
     let flowers = clip(|x, y| {
         let [r, g, b] = street(x, y);
         let share = ((r + g + b) / 300.0 - 0.3).clamp(0.0, 1.0);

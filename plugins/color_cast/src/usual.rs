@@ -1,57 +1,59 @@
 //! The colours that a camera usually shows, and how far they have moved.
 //!
-//! What was grey in the scene is grey under any lamp that the white balance knows. So the places that
-//! were nearly grey tell a tint that is too faint to be one by itself, whatever else is in the picture.
-//! A tint moves all of them alike, whereas a lamp, a sky or a lorry moves some. A camera has more than
-//! one state, as presets, clouds and lamps have, so several are kept, and the nearest one counts. What
-//! alarmed and ended by itself, twice, is one of the camera's ways: it must go further to alarm again.
+//! Grey objects are grey under any lamp that the white balance knows. So the places that were nearly grey show a
+//! tint that is too faint to be recognised by itself, whatever else is in the picture. A tint moves all of them by
+//! the same amount, whereas a lamp, a sky or a lorry moves only some. A camera has more than one state, because of
+//! presets, clouds and lamps, so several states are kept, and the nearest one counts. A tint that raised an alarm
+//! and ended without intervention, twice, is normal for this camera; only a stronger one raises an alarm again.
 
 use easysight_sdk::baseline::{Light, References, Remembered};
 use serde::{Deserialize, Serialize};
 
 use crate::chroma::{LIT, Pixels, is_warm};
 
-/// Cells across and down.
+/// The number of cells across and down.
 const CELLS: (usize, usize) = (16, 9);
-/// Views of the same layout are known after so many checks without a finding: fewer show no range.
+/// The number of checks without a finding after which the views of a layout are known. Fewer checks do not show
+/// the range.
 const KNOWN_AFTER: u16 = 4;
-/// States that are kept for each light.
+/// The number of states that are kept for each light.
 const MOST_STATES: usize = 8;
-/// A view whose grey places lie so near those of a state, in units of Cb and Cr, is of that state.
+/// The largest distance between the grey places of a view and of a state, in units of Cb and Cr, at which the view
+/// belongs to the state.
 const SAME_STATE: f64 = 2.0;
-/// Share of the grey cells that must have moved the same way, by half as far at least.
+/// The smallest share of the grey cells that must have moved in the same direction, by at least half as far.
 const AGREE: f64 = 0.8;
-/// An alarm that ended by itself so often is one of the camera's ways.
+/// The number of times after which an alarm that ended without intervention is normal for this camera.
 const ENDED: u8 = 2;
-/// The latest check weighs at least one part in so many.
+/// The latest check has a weight of at least one part in this number.
 const LONGEST: u16 = 8;
-/// Parts of a grey level, and of a unit of Cb and Cr, that are remembered.
+/// The number of parts of a grey level, and of a unit of Cb and Cr, in which values are remembered.
 const PARTS: f64 = 16.0;
-/// What is at most so far from grey, in units of Cb and Cr, counts as grey.
+/// The largest distance from grey, in units of Cb and Cr, that counts as grey.
 const NEARLY_GREY: f64 = 12.0;
-/// Share of the cells that must have been grey.
+/// The smallest share of the cells that must have been grey.
 const LEAST_GREY: f64 = 0.1;
-/// Correlation of the light of all cells, before and now, below which the camera looks elsewhere.
+/// The correlation of the light of all cells, before and now, below which the camera shows another view.
 const ALIKE: f64 = 0.6;
-/// A low sun and lamps make grey things warm; so many times more must be a tint.
+/// The factor by which the threshold rises for warm hues, because a low sun and lamps make grey objects warm.
 const WARM: f64 = 2.0;
 
-/// Mean luma, Cb and Cr of each cell, row by row, in sixteenths.
+/// The mean luma, Cb and Cr of each cell, row by row, in sixteenths.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct View {
     cells: Vec<[i16; 3]>,
     seen: u16,
 }
 
-/// The states of a camera by day and by night, and how far it went without a fault.
+/// The states of a camera by day and by night, and the extent of past alarms that were no faults.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Usual {
     states: References<View>,
-    /// How far, in sixteenths of a unit, the alarms went that ended by themselves.
+    /// The extents, in sixteenths of a unit, of alarms that ended without intervention.
     ended: Vec<u16>,
-    /// How far the present alarm went; 0 where there is none.
+    /// The extent of the present alarm; 0 if there is none.
     alarm: u16,
-    /// The same of alarms by the picture alone, in sixteenths of the threshold.
+    /// The same extents for alarms by the picture alone, in sixteenths of the threshold.
     ended_alone: Vec<u16>,
     alarm_alone: u16,
 }
@@ -61,8 +63,8 @@ impl Remembered for Usual {
 }
 
 impl Usual {
-    /// How far what was grey has moved from the nearest state of the same layout; none where that is not
-    /// known yet, or hardly anything was grey.
+    /// How far what was grey has moved from the nearest state of the same layout. None if the layout is not known
+    /// yet, or if hardly anything was grey.
     pub(crate) fn moved(&self, light: Light, now: &View) -> Option<Move> {
         let alike: Vec<&View> = self.states.of(light).iter().filter(|state| state.is_of(now)).collect();
         if alike.iter().map(|state| state.seen).sum::<u16>() < KNOWN_AFTER {
@@ -72,19 +74,20 @@ impl Usual {
         moves.min_by(|a, b| a.distance().total_cmp(&b.distance()))
     }
 
-    /// What a change must exceed beside its threshold: how far those went that ended by themselves.
+    /// The distance that a change must exceed in addition to its threshold: the extent of alarms that ended
+    /// without intervention.
     pub(crate) fn tolerated(&self) -> f64 {
-        // One unit more is what rounding and noise move.
+        // One more unit allows for rounding and noise.
         most_ended(&self.ended).map_or(0.0, |most| most + 1.0)
     }
 
-    /// The severity that a tint by itself must exceed, likewise.
+    /// The severity that a tint by itself must exceed, from the alarms that ended without intervention.
     pub(crate) fn tolerated_alone(&self) -> f64 {
         most_ended(&self.ended_alone).map_or(0.0, |most| 1.2 * most)
     }
 
-    /// Remembers a look: its colours where nothing was found, else how far it went beside the usual colours
-    /// and alone.
+    /// Remembers a clip: its colours if nothing was found, otherwise the extent of the alarm, compared with the
+    /// usual colours and alone.
     pub(crate) fn learn(&mut self, light: Light, now: View, alarm: Option<(f64, f64)>) {
         if let Some((distance, severity)) = alarm {
             self.alarm = self.alarm.max((PARTS * distance) as u16);
@@ -123,14 +126,14 @@ impl Move {
         self.cb.hypot(self.cr)
     }
 
-    /// The threshold that applies.
+    /// The threshold for this direction.
     pub(crate) fn threshold(&self, most: f64) -> f64 {
         if is_warm(self.cb, self.cr) { WARM * most } else { most }
     }
 }
 
 impl View {
-    /// None of a picture with fewer pixels than cells.
+    /// Measures a view. None if the picture has fewer pixels than cells.
     pub(crate) fn of(pixels: &Pixels) -> Option<Self> {
         let (columns, rows) = CELLS;
         let height = pixels.values.len().checked_div(pixels.width)?;
@@ -152,7 +155,7 @@ impl View {
         Some(Self { cells, seen: 1 })
     }
 
-    /// Whether the camera looks at what it looked at.
+    /// True if the camera shows the same view.
     fn is_of(&self, now: &Self) -> bool {
         let light = |view: &Self| -> Vec<f64> { view.cells.iter().map(|&[luma, ..]| luma.into()).collect() };
         let (before, now) = (light(self), light(now));
@@ -166,8 +169,8 @@ impl View {
         both >= ALIKE * (old * new).sqrt()
     }
 
-    /// How far what was grey has moved from there; none where hardly anything was grey or is lit. Nothing
-    /// where it did not move all alike, or moved towards grey.
+    /// How far what was grey has moved from this view. None if hardly anything was grey or is lit. Zero if the
+    /// places did not all move alike, or moved towards grey.
     fn moved(&self, now: &Self) -> Option<Move> {
         let colour = |&[luma, cb, cr]: &[i16; 3]| [luma, cb, cr].map(|part| f64::from(part) / PARTS);
         let (mut cb_moves, mut cr_moves, mut usual) = (Vec::new(), Vec::new(), (0.0, 0.0));
@@ -193,7 +196,7 @@ impl View {
         Some(if away && agree >= AGREE * count { moved } else { Move { cb: 0.0, cr: 0.0 } })
     }
 
-    /// The view with one more check in it.
+    /// Returns the view with one more check in its mean.
     fn and(&self, now: &Self) -> Self {
         let seen = self.seen.saturating_add(1);
         let weight = i32::from(seen.min(LONGEST));
@@ -209,7 +212,7 @@ impl View {
     }
 }
 
-/// How far the alarms went that ended by themselves; none where there were too few.
+/// Returns the largest extent of the alarms that ended without intervention. None if there were too few.
 fn most_ended(ended: &[u16]) -> Option<f64> {
     let most = ended.iter().max().filter(|_| ended.len() >= ENDED.into())?;
     Some(f64::from(*most) / PARTS)

@@ -1,15 +1,16 @@
-//! Fog, a veil before the lens, washed-out pictures: judged by the contrast that is left far away,
-//! and by the darkest and strongest parts of the whole picture.
+//! Fog, a veil in front of the lens and washed-out pictures: judged by the contrast of the distant parts, and by
+//! the darkest and the most contrasting parts of the whole picture.
 //!
-//! Fog takes the contrast of what is far and keeps black near the camera, so the far half of the picture
-//! tells it, by two estimates of the air's transmission (see [`sight`]). A sky looks alike; below it, a
-//! healthy picture is rich in contrast. A veil of stray light on lens or window adds the same to every
-//! part: no black is left anywhere, and even the strongest contrasts are weak, so Michelson's contrast
-//! counts, (bright − dark) / (bright + dark), not the span: a healthy night is narrow and has its blacks.
-//! A plain wall has neither; it also has no structure, and there the picture cannot tell.
+//! Fog reduces the contrast of distant parts and leaves black near the camera. So the far half of the picture is
+//! judged, by two estimates of the air's transmission (Koschmieder 1924, Hautière et al. 2006, He et al. 2009; see
+//! [`sight`]). A sky looks like fog, but below the sky a healthy picture is rich in contrast. A veil of stray
+//! light on the lens or window adds the same light to every part: no black is left, and even the strongest
+//! contrasts are weak. So it is judged by Michelson's contrast, (bright − dark) / (bright + dark), and not by the
+//! span, because a healthy night has a narrow span but has its blacks. A plain wall has neither black nor
+//! contrast, but it has no structure either; such a picture cannot be judged.
 //!
-//! A camera that is known is held against its own looks (see [`usual`]): a thinner veil shows beside
-//! them, and a view that is narrow by nature does not alarm for ever.
+//! If the camera is known, the picture is compared with its earlier clips (see [`usual`]). A thinner veil is then
+//! found, and a view that always has little contrast does not raise an alarm for ever.
 
 mod sight;
 mod usual;
@@ -24,22 +25,22 @@ use sight::Sight;
 use usual::{Margins, Usual};
 use words::Seen;
 
-/// Below this luma of the far half's brightest tile there is no light for fog to scatter: night.
+/// The luma of the far half's brightest tile below which there is no light for fog to scatter: night.
 const LEAST_AIRLIGHT: f64 = 60.0;
-/// Deviation over mean of the strongest tenth of the tiles from which on the air is clear: under an
-/// overcast sky, roofs and trees have that much, and near things in fog have not.
+/// The ratio of deviation to mean, of the strongest tenth of the tiles, from which on the air is clear. Roofs and
+/// trees reach it under an overcast sky; near objects in fog do not.
 const CLEAR_TILES: f64 = 0.2;
-/// Local contrast of the nearest quarter from which on the far half is a sky and no fog.
+/// The local contrast of the nearest quarter from which on the far half is a sky and not fog.
 const CLEAR_NEAR: f64 = 0.055;
-/// Fog is as bright as the sky and the ground is darker: the lower half has at most this share of the
-/// upper half's luma. A road or a wall that fills the picture is about as bright below as above, with
-/// dark cars on it somewhat less (.93); dense fog that leaves hardly anything but the nearest trees has .8.
+/// The largest ratio of the lower half's luma to the upper half's luma in fog, because fog is as bright as the sky
+/// and the ground is darker. A road or a wall that fills the picture is about as bright below as above, with dark
+/// cars on it slightly darker (0.93). Dense fog that leaves hardly anything but the nearest trees has 0.8.
 const DARKER_BELOW: f64 = 0.87;
-/// The same where hardly any outline is to be seen: walls are lit from above, too.
+/// The same ratio if hardly any outline is visible, because walls are lit from above, too.
 const PLAIN: f64 = 0.8;
-/// White paint on asphalt has at least this Michelson contrast: a road that shows it has no veil over it.
+/// The Michelson contrast that white paint on asphalt has at least. A road with this contrast has no veil over it.
 const PAINT: f64 = 0.35;
-/// Below this score next to nothing is to be seen.
+/// The score below which hardly anything is visible: an error.
 const ERROR: f64 = 25.0;
 
 /// When a picture lacks contrast.
@@ -47,28 +48,30 @@ const ERROR: f64 = 25.0;
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
-    /// Least share of the far parts' contrast that comes through the air: about 1 on a clear day. Less
-    /// is fog. On the cameras of validation the default calls one clear picture in a hundred fog, of
-    /// those whose far half low cloud hides, and tells all fog below 500 m of visibility.
+    /// The smallest share of the distant parts' contrast that comes through the air. It is about 1 on a clear day;
+    /// less than this value is fog. On the validation cameras, the default takes one clear picture in a hundred
+    /// for fog (pictures whose far half is hidden by low cloud) and finds all fog below 500 m of visibility.
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
     pub least_transmission: f64,
-    /// Least contrast (bright − dark) / (bright + dark) of a healthy picture: 0 for an even grey, 1 where
-    /// there is black.
+    /// The smallest contrast of a healthy picture, (bright − dark) / (bright + dark): 0 for an even grey, 1 if the
+    /// picture contains black.
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
     pub least_contrast: f64,
-    /// The same within tiles, of the strongest tenth of them. A picture is washed out where less is left
-    /// and its darkest tiles are brighter than `most_floor`.
+    /// The smallest contrast, (bright − dark) / (bright + dark), within tiles of the picture, measured on the
+    /// tenth of the tiles with the strongest contrast. A picture is washed out if the contrast is lower and its
+    /// darkest tiles are brighter than `most_floor`.
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
     pub least_tile_contrast: f64,
-    /// Luma of the darkest tiles, as a share of the brightest, up to which a picture has its blacks.
+    /// The largest luma of the darkest tiles, as a share of the luma of the brightest tiles. Up to this value the
+    /// picture has its blacks.
     #[schemars(range(min = 0.0, max = 0.99), extend("unit" = "share"))]
     pub most_floor: f64,
-    /// A picture whose strongest outlines (the strongest hundredth) rise by less than this is a plain
-    /// surface, and its contrast tells nothing.
+    /// The smallest rise of a picture's strongest outlines (the strongest hundredth). A picture below this value
+    /// is a plain surface, and its contrast cannot be judged.
     #[schemars(range(min = 0.0, max = 255.0), extend("unit" = "grey level"))]
     pub least_outline: f64,
-    /// Stray light over what the camera usually shows, as a share of its bright parts, from which on a
-    /// picture is washed out.
+    /// The stray light that was added to what the camera usually shows, as a share of the picture's bright parts.
+    /// From this value on the picture is washed out.
     #[schemars(range(min = 0.05, max = 1.0), extend("unit" = "share"))]
     pub most_veil: f64,
 }
@@ -105,8 +108,8 @@ impl Plugin for Contrast {
                 ),
             )
             .over_time(1, 1_000, 2_000)
-            // Fog and veils take detail and the far edges with them; to a network a picture without any looks
-            // covered.
+            // Fog and veils remove detail and the far edges. A network takes a picture without them for a covered
+            // one.
             .explains("contrast", &["scene_change", "clarity", "occlusion:learned_odds"])
     }
 
@@ -130,10 +133,10 @@ impl Plugin for Contrast {
     }
 }
 
-/// How far a picture lies from each threshold: 1 at the threshold, less beyond it.
+/// The ratio of each measurement to its threshold: 1 at the threshold, less than 1 if the picture is worse.
 fn margins(sight: &Sight, config: &Config) -> Margins {
     let fog = sight.transmission() / config.least_transmission.max(1e-6);
-    // The sky is no fog, and where there is no light there is none to scatter.
+    // A sky is not fog, and without light there is nothing for fog to scatter.
     let clear = sight.airlight < LEAST_AIRLIGHT
         || sight.strong_tile > CLEAR_TILES
         || sight.near_detail > CLEAR_NEAR
@@ -152,7 +155,7 @@ fn worst_of(margins: &Margins) -> f64 {
     margins.fog.min(margins.contrast).min(margins.tiles)
 }
 
-/// What the camera's looks say of the present one.
+/// The comparison of the picture with the camera's earlier clips.
 struct Beside {
     veil: f64,
     thin_fog: bool,
@@ -161,10 +164,10 @@ struct Beside {
 
 fn judge(sight: &Sight, margins: &Margins, beside: &Beside, config: &Config) -> Finding {
     let &Beside { veil, thin_fog, looks } = beside;
-    // A transmission is a share of a share: its cube keeps clear pictures near 100 and apart.
+    // The cube spreads clear pictures apart and keeps their scores near 100.
     let cube = sight.transmission().powi(3) / config.least_transmission.powi(3).max(1e-9);
     let by_fog = if thin_fog {
-        // Thin: never worse than a warning.
+        // Thin fog is never worse than a warning.
         (50.0 * cube / (1.0 + cube)).max(ERROR)
     } else if margins.fog < 1.0 {
         50.0 * margins.fog.powi(3)
@@ -172,7 +175,7 @@ fn judge(sight: &Sight, margins: &Margins, beside: &Beside, config: &Config) -> 
         (100.0 * cube / (1.0 + cube)).max(50.0 + cube.min(1.0))
     };
     let least = config.least_contrast;
-    // Its eighth power leaves healthy contrasts near 100, where the transmission ranks.
+    // The eighth power keeps healthy contrasts near 100, so that the transmission ranks the pictures.
     let by_contrast = if margins.contrast < 1.0 {
         50.0 * margins.contrast
     } else {

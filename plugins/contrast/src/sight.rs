@@ -1,88 +1,88 @@
-//! How far the camera sees: what is left of contrast in the far parts of the picture, and everywhere.
+//! How far the camera sees: the remaining contrast of the distant parts and of the whole picture.
 //!
-//! Air with droplets in it turns light I into t·I + (1 − t)·A, where A is the airlight and t falls with
-//! distance (Koschmieder 1924): fog takes the contrast of what is far, which stands high in a picture,
-//! and keeps it near the camera. Two estimates of t are independent of each other: local contrast,
-//! which t scales down (Hautière et al. 2006), and the dark channel, the darkest sample of any colour
-//! within a tile, which the airlight lifts (He et al. 2009). Their geometric mean ranks fog by
-//! visibility better than either. A veil on the lens or its window does not know distance, so it lifts
-//! the darkest parts and takes the strongest contrast of the whole picture.
+//! Air with droplets changes light I to t·I + (1 − t)·A, where A is the airlight and t, the transmission, falls
+//! with distance (Koschmieder 1924). So fog reduces the contrast of distant parts, which are high in a picture,
+//! and keeps it near the camera. There are two independent estimates of t. One is local contrast, which t scales
+//! down (Hautière et al. 2006). The other is the dark channel, the darkest sample of any colour within a tile,
+//! which the airlight raises (He et al. 2009). Their geometric mean ranks fog by visibility better than either. A
+//! veil on the lens or its window does not depend on distance, so it brightens the darkest parts and reduces the
+//! strongest contrast of the whole picture.
 
 use easysight_sdk::{Clip, Failure, PlaneKind, Rect, SampleRange, image::Histogram};
 
-/// Width, in pixels, of the picture that is judged: outlines are wider than noise there.
+/// The width of the judged picture, in pixels. At this width outlines are wider than noise.
 const WIDTH: u32 = 320;
-/// Number of frames that are looked at.
+/// The number of frames that are measured.
 const FRAMES: u32 = 3;
-/// Share of the height that is left out at the top and at the bottom, where recorders draw black and
-/// white lettering that no fog reaches.
+/// The divisor of the height that gives the margin ignored at the top and at the bottom, where recorders draw
+/// black and white lettering that no fog reaches.
 const MARGIN: usize = 10;
-/// Tiles side by side.
+/// The number of tiles side by side.
 const TILES: usize = 20;
-/// Side of the smallest tile, in pixels.
+/// The side of the smallest tile, in pixels.
 const LEAST_TILE: usize = 4;
-/// Parts across and down by which a view is known again.
+/// The number of parts across and down by which a view is recognised.
 const VIEW: (usize, usize) = (6, 4);
-/// Share of the picture that may be darker than what counts as dark, and brighter than what counts as
-/// bright.
+/// The share of the picture that is darker than the value used as dark, and the share that is brighter than the
+/// value used as bright.
 const EXTREME: f64 = 0.001;
-/// Differences are held against at least this luma: below, a step of one is not contrast but rounding.
+/// The smallest luma by which differences are divided. Below it, a step of one is rounding and not contrast.
 const LEAST_LUMA: i32 = 16;
-/// What is added to relative differences before their logarithm is taken, so that an even sky does not
-/// decide all: half a grey level at middle grey.
+/// The value added to relative differences before the logarithm, so that an even sky does not dominate the mean:
+/// half a grey level at middle grey.
 const FAINTEST: f64 = 0.01;
-/// Local contrast, as [`Sight::far_detail`] measures it, of pictures in clear air: the median of the
-/// cameras that this was developed on.
+/// The local contrast, as [`Sight::far_detail`] measures it, of pictures in clear air: the median of the cameras
+/// on which the plugin was developed.
 const CLEAR_DETAIL: f64 = 0.1;
-/// Share of the haze that the dark channel tells which is taken for haze (He's ω): the rest is surfaces
-/// without any dark.
+/// The share of the measured haze that counts as haze (He's ω). The rest comes from surfaces without any dark
+/// parts.
 const HAZE: f64 = 0.9;
 
-/// Deviation over mean of a tile for each unit of its Michelson contrast: 1 where it is half black and
-/// half white, less where the extremes are few.
+/// The ratio of a tile's deviation over mean to its Michelson contrast: 1 if the tile is half black and half
+/// white, less if the extremes are few.
 const DEVIATION: f64 = 0.58;
 
-/// What is measured of a frame; luma in grey levels of full range.
+/// The measurements of a frame. Luma is in grey levels of full range.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Sight {
-    /// Luma of the brightest tile of the upper half, which is the sky's or the fog's.
+    /// The luma of the brightest tile of the upper half, which is sky or fog.
     pub(crate) airlight: f64,
-    /// Mean dark channel of the upper half's tiles over the airlight.
+    /// The mean dark channel of the upper half's tiles, divided by the airlight.
     pub(crate) haze: f64,
-    /// Geometric mean of the differences between neighbours over their luma, in the upper half.
+    /// The geometric mean of the differences between neighbours, divided by their luma, in the upper half.
     pub(crate) far_detail: f64,
-    /// The same of the lowest quarter.
+    /// The same mean in the lowest quarter.
     pub(crate) near_detail: f64,
-    /// Deviation over mean of the tile that nine in ten do not exceed.
+    /// The deviation over mean that nine in ten tiles do not exceed.
     pub(crate) strong_tile: f64,
-    /// Michelson's contrast of the tile that nine in ten do not exceed.
+    /// The Michelson contrast that nine in ten tiles do not exceed.
     pub(crate) tile_contrast: f64,
-    /// The same that all but three in a hundred do not exceed: where a road has white paint on it.
+    /// The Michelson contrast that all but three in a hundred tiles do not exceed. It finds white paint on a road.
     pub(crate) paint_contrast: f64,
-    /// Dark channel of the tile that one in twenty is darker than, over the brightest tiles.
+    /// The dark channel that one in twenty tiles is below, divided by the luma of the brightest tiles.
     pub(crate) floor: f64,
-    /// Luma of the darkest and of the brightest thousandth.
+    /// The luma of the darkest and of the brightest thousandth.
     pub(crate) dark: f64,
     pub(crate) bright: f64,
-    /// Luma that a twentieth of the picture is darker than, and its distance to what a twentieth is
-    /// brighter than.
+    /// The luma that a twentieth of the picture is below, and the distance from it to the luma that a twentieth is
+    /// above.
     pub(crate) low: f64,
     pub(crate) span: f64,
     pub(crate) mean: f64,
     /// The strongest hundredth of the rises over two pixels.
     pub(crate) outline: f64,
-    /// Mean luma of the lower half over that of the upper.
+    /// The mean luma of the lower half, divided by that of the upper half.
     pub(crate) lower_share: f64,
-    /// Mean luma of parts of the picture, row by row: which view it is.
+    /// The mean luma of parts of the picture, row by row. It identifies the view.
     pub(crate) view: [u8; VIEW.0 * VIEW.1],
 }
 
 impl Sight {
-    /// Of each value the median over some frames.
+    /// Measures a clip: the median of each value over some frames.
     ///
     /// # Errors
     ///
-    /// [`Failure::Inconclusive`] where the picture has too few pixels for tiles.
+    /// [`Failure::Inconclusive`] if the picture has too few pixels for tiles.
     pub(crate) fn of(clip: &dyn Clip) -> Result<Self, Failure> {
         let mut sights = Vec::new();
         for frame in clip.spread(FRAMES) {
@@ -115,20 +115,20 @@ impl Sight {
         })
     }
 
-    /// Share of the far parts' contrast that comes through the air: about 1 on a clear day. Not held to
-    /// 1, so that it ranks clear pictures, too.
+    /// The share of the distant parts' contrast that comes through the air: about 1 on a clear day. It may exceed
+    /// 1, so that clear pictures are ranked, too.
     pub(crate) fn transmission(&self) -> f64 {
         let by_detail = (self.far_detail + FAINTEST / 5.0) / (CLEAR_DETAIL + FAINTEST / 5.0);
         (by_detail * (1.0 - HAZE * self.haze)).max(0.0).sqrt()
     }
 
-    /// Michelson's contrast of the tiles richest in contrast, by their extremes or by their deviation,
-    /// whichever is less: a single dark pixel makes extremes.
+    /// The Michelson contrast of the tiles richest in contrast, by their extremes or by their deviation, whichever
+    /// is smaller, because a single dark pixel is enough to make an extreme.
     pub(crate) fn tiles_left(&self) -> f64 {
         self.tile_contrast.min(self.strong_tile / DEVIATION)
     }
 
-    /// Michelson's contrast of the extremes; an entirely black picture counts as having its blacks.
+    /// The Michelson contrast of the extremes. An entirely black picture counts as having its blacks.
     pub(crate) fn contrast(&self) -> f64 {
         let sum = self.bright + self.dark;
         if sum == 0.0 { 1.0 } else { (self.bright - self.dark) / sum }
@@ -139,11 +139,11 @@ impl Sight {
 struct Picture {
     width: usize,
     luma: Vec<u8>,
-    /// How far the least of red, green and blue lies below the luma, of each two by two pixels.
+    /// How far the smallest of red, green and blue lies below the luma, for each two by two pixels.
     colour: Vec<u8>,
 }
 
-/// What is summed up of a tile.
+/// The sums and extremes of a tile.
 #[derive(Debug, Clone, Copy)]
 struct Tile {
     mean: f64,
@@ -157,7 +157,7 @@ impl Picture {
     fn of(clip: &dyn Clip, frame: u32) -> Result<Self, Failure> {
         let level = clip.level_within(WIDTH);
         let (width, height) = clip.size(PlaneKind::Luma, level)?;
-        // Even, so that no chroma sample lies across it.
+        // The margin is even, so that no chroma sample lies across its border.
         let margin = (height / MARGIN as u32) & !1;
         let rows = height - 2 * margin;
         let mut luma =
@@ -173,7 +173,7 @@ impl Picture {
         Ok(Self { width: width as usize, luma, colour })
     }
 
-    /// None of a picture with less than four rows or columns of tiles.
+    /// Measures a picture. None if it has fewer than four rows or columns of tiles.
     fn sight(&self) -> Option<Sight> {
         let tiles = self.tiles();
         let rows = tiles.len();
@@ -216,7 +216,7 @@ impl Picture {
         })
     }
 
-    /// Tiles row by row; what is left over at the right and below belongs to none.
+    /// Measures the tiles row by row. Incomplete tiles at the right and at the bottom are ignored.
     fn tiles(&self) -> Vec<Vec<Tile>> {
         let side = ((self.width / TILES) & !1).max(LEAST_TILE);
         let half = self.width.div_ceil(2);
@@ -224,10 +224,10 @@ impl Picture {
         bands.map(|(luma, colour)| Columns::of(luma, colour, self.width).tiles(side)).collect()
     }
 
-    /// Geometric mean of the greater of the differences to the right and below, over the luma, of the
-    /// rows `from..to`; each must have one below. Every third row is looked at, which meets the
-    /// edges of coding blocks as often as they occur, and counted in a table of
-    /// differences by luma, as a logarithm of every pixel costs more than all else.
+    /// The geometric mean, over the rows `from..to`, of the larger of the differences to the right and below,
+    /// divided by the luma. Each row must have a row below. Only every third row is measured; this meets the edges
+    /// of coding blocks as often as they occur. The differences are counted in a table by luma, because a
+    /// logarithm for every pixel would cost more than everything else.
     fn detail(&self, from: usize, to: usize) -> f64 {
         const LUMA_STEP: usize = 16;
         const DIFFERENCES: usize = 48;
@@ -260,7 +260,7 @@ impl Picture {
         (sum / f64::from(total.max(1))).exp() - FAINTEST
     }
 
-    /// Of every other row.
+    /// Measures every other row.
     fn outline(&self) -> f64 {
         let mut rises = Vec::with_capacity(self.luma.len() / 2);
         for row in self.luma.chunks_exact(self.width).step_by(2) {
@@ -271,7 +271,7 @@ impl Picture {
     }
 }
 
-/// Sums and extremes of the columns of a row of tiles: what the compiler turns into SIMD.
+/// The sums and extremes of the columns of a row of tiles, which the compiler vectorises (SIMD).
 struct Columns {
     sums: Vec<u16>,
     squares: Vec<u32>,
@@ -332,21 +332,21 @@ impl Columns {
 }
 
 impl Tile {
-    /// Michelson's contrast.
+    /// The Michelson contrast.
     fn contrast(&self) -> f64 {
         let (least, most) = (i32::from(self.least), i32::from(self.most));
         f64::from(most - least) / f64::from((most + least).max(LEAST_LUMA))
     }
 }
 
-/// (luma − 16) · 255 / 219, in 16 bits, which the compiler makes eight at a time of.
+/// Computes (luma − 16) · 255 / 219 in 16 bits, of which the compiler handles eight at a time.
 fn of_full_range(luma: u8) -> u8 {
     let above = luma.saturating_sub(16);
     let more = (u16::from(above) * 42 + 128) >> 8;
     above.saturating_add(more as u8)
 }
 
-/// Mean luma of the parts of a picture.
+/// Computes the mean luma of the parts of a picture.
 fn view(tiles: &[Vec<Tile>]) -> [u8; VIEW.0 * VIEW.1] {
     let mut sums = [(0.0, 0_u32); VIEW.0 * VIEW.1];
     for (row, line) in tiles.iter().enumerate() {
@@ -360,14 +360,14 @@ fn view(tiles: &[Vec<Tile>]) -> [u8; VIEW.0 * VIEW.1] {
     sums.map(|(sum, count)| (sum / f64::from(count.max(1))) as u8)
 }
 
-/// How far the least of red, green and blue lies below the luma (ITU-R BT.601, full range).
+/// How far the smallest of red, green and blue lies below the luma (ITU-R BT.601, full range).
 fn below_luma(cb: u8, cr: u8) -> u8 {
     let (cb, cr) = (i16::from(cb) - 128, i16::from(cr) - 128);
     let least = (180 * cr).min(-44 * cb - 91 * cr).min(227 * cb);
     (-least >> 7).clamp(0, 255) as u8
 }
 
-/// The value that this share of the others do not exceed; 0 of none.
+/// The value that this share of the values do not exceed; 0 if there are no values.
 pub(crate) fn at_share(values: &mut [f64], share: f64) -> f64 {
     values.sort_by(f64::total_cmp);
     of_sorted(values, share)

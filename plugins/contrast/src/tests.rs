@@ -1,4 +1,4 @@
-//! What must be found and, above all, what must not.
+//! Tests of the faults that must be found and, above all, of the healthy pictures that must not raise an alarm.
 
 use easysight_sdk::{
     native,
@@ -7,7 +7,7 @@ use easysight_sdk::{
 
 use super::*;
 
-/// Some number of 0 to 1 for each place.
+/// A pseudo-random number, 0 to 1, for each place.
 fn random(x: u32, y: u32) -> f64 {
     let mixed = x.wrapping_mul(0x9E37_79B1) ^ y.wrapping_mul(0x85EB_CA77);
     f64::from((mixed ^ (mixed >> 15)).wrapping_mul(0xC2B2_AE35) >> 24) / 255.0
@@ -26,7 +26,7 @@ fn diagnose(clip: &ArrayClip) -> Finding {
     native::<Contrast>(clip, "{}").unwrap().findings.remove(0)
 }
 
-/// The scene behind a veil that lets `clear` of it through and adds light of 200.
+/// The scene behind a veil that transmits `clear` of it and adds light of 200.
 fn veiled(clear: f64) -> ArrayClip {
     clip(move |x, y| clear * (10.0 + 230.0 * scene(x, y)) + (1.0 - clear) * 200.0)
 }
@@ -103,7 +103,7 @@ fn every_size_gives_a_judgement_or_a_reason() {
     }
 }
 
-/// A camera that showed this clip three times.
+/// A memory of a camera that showed this clip three times.
 fn knowing(clip: &ArrayClip) -> CameraMemory {
     let mut camera = CameraMemory::default();
     for _ in 0..3 {
@@ -162,7 +162,7 @@ fn a_road_from_above_with_dark_cars_on_its_nearer_part_is_no_fog() {
     assert_eq!(finding.status, Status::Normal, "{finding:?}");
 }
 
-/// Trees and a road with a horizon a third of the way down, through air in which this much light is left
+/// Trees and a road with a horizon a third of the way down. `clear` is the share of light that the air transmits
 /// over one unit of distance.
 fn landscape(clear: f64, sky: f64) -> ArrayClip {
     clip(move |x, y| {
@@ -192,7 +192,7 @@ fn fog_takes_what_is_far_and_leaves_what_is_near() {
 fn an_overcast_sky_over_a_clear_landscape_is_no_fog() {
     let clear = diagnose(&landscape(0.97, 190.0));
     assert_eq!(clear.status, Status::Normal);
-    // Two thirds of sky.
+    // A sky that covers two thirds of the picture.
     let sky = clip(|x, y| if y < 120 { 200.0 } else { 20.0 + 150.0 * scene(x, y) });
     assert_eq!(diagnose(&sky).status, Status::Normal);
 }
@@ -204,7 +204,7 @@ fn the_score_falls_with_every_step_of_fog() {
     assert!(scores.is_sorted_by(|clearer, foggier| clearer > foggier), "{scores:?}");
 }
 
-/// A road that fills the picture, all of one grey but for some texture, in this light.
+/// A road that fills the picture, in one grey with some texture, at the given brightness.
 fn plain_road(light: f64) -> ArrayClip {
     clip(move |x, y| light * (120.0 + 40.0 * random(x / 3, y / 3)))
 }
@@ -218,7 +218,7 @@ fn a_view_that_is_narrow_at_every_look_is_learnt() {
         look(&mut camera, &plain_road(light));
     }
     assert_eq!(look(&mut camera, &plain_road(1.0)).status, Status::Normal);
-    // What is paler by far than it ever was is found all the same.
+    // A picture that is much paler than ever before is found all the same.
     let veiled = clip(|x, y| 0.4 * (120.0 + 40.0 * random(x / 3, y / 3)) + 100.0);
     assert_ne!(look(&mut camera, &veiled).status, Status::Normal);
 }
@@ -246,7 +246,7 @@ fn a_veil_must_show_beside_most_looks() {
     let day = |lift: f64, span: f64| clip(move |x, y| lift + span * scene(x, y));
     let mut camera = CameraMemory::default();
     for at in 0..10 {
-        // Half of the looks are as pale as the present one.
+        // Half of the earlier clips are as pale as the present one.
         let pale = if at % 2 == 0 { day(5.0, 180.0) } else { day(60.0, 110.0) };
         look(&mut camera, &pale);
     }

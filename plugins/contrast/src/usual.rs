@@ -1,50 +1,51 @@
-//! What a camera's looks were like, and what they make of the present one.
+//! The camera's earlier clips, and the comparison of the present picture with them.
 //!
-//! Every look is remembered, alarmed or not, so that an alarm which many looks contradict is learnt
-//! from. Two things follow. A veil turns I into t·I + a (Koschmieder): t shows in the span and a in the
-//! dark parts, beside most of the looks in similar light; less light alone makes t smaller and leaves a
-//! at 0. And a view that is narrow by nature is as narrow at every look, whatever the light, whereas
-//! fog comes, thickens and lifts: where the spread is small over changing light, only what lies clearly
-//! beyond the usual counts.
+//! Every clip is remembered, with or without an alarm, so that the plugin learns from an alarm that many clips
+//! contradict. There are two comparisons. First, a veil turns I into t·I + a (Koschmieder). Compared with most
+//! earlier clips in similar light, t is visible in the span and a in the dark parts; less light alone makes t
+//! smaller and leaves a at 0. Second, a view that is narrow by nature is equally narrow in every clip, whatever
+//! the light, whereas fog comes, thickens and lifts. So if the contrast varies little while the light changes,
+//! only a picture clearly below the usual contrast raises an alarm.
 
 use easysight_sdk::{Failure, baseline, baseline::Remembered, image::correlation};
 use serde::{Deserialize, Serialize};
 
 use crate::{Sight, sight::at_share};
 
-/// Looks that are remembered; the oldest is forgotten.
+/// The number of clips that are remembered; the oldest is dropped.
 const MOST_LOOKS: usize = 40;
-/// So many looks in similar light must be known before a veil is told beside them.
+/// The number of clips in similar light that must be known before a veil is found by comparison.
 const KNOWN_AFTER: usize = 2;
-/// Looks whose mean luma differs by more than this factor show other light and are not compared.
+/// The largest ratio between the mean lumas of two clips in similar light. Other clips are not compared.
 const SIMILAR_LIGHT: f64 = 2.2;
-/// Correlation of the light of the parts of two pictures, below which they show other views: presets of a
-/// camera that turns. A veil leaves it as it was.
+/// The correlation between the brightness of the parts of two pictures, below which they show different views:
+/// presets of a camera that turns. A veil does not change it.
 const SAME_VIEW: f64 = 0.7;
-/// Share of the compared looks that may contradict a veil.
+/// The share of the compared clips that may contradict a veil.
 const CONTRADICT: f64 = 0.3;
-/// Fog beside the usual air: the far parts keep at most this share of their transmission,
+/// The first of three conditions for fog by comparison: the far parts keep at most this share of their usual
+/// transmission.
 const FOG_LEFT: f64 = 0.4;
-/// the haze over them has grown by at least this much, which no blur does,
+/// The second condition: the haze over the far parts has grown by at least this much. Blur does not increase haze.
 const MORE_HAZE: f64 = 0.25;
-/// and less than this comes through, or the air is clear enough all the same.
+/// The third condition: the transmission is below this value. Above it the air is clear enough.
 const THIN_FOG: f64 = 0.3;
-/// A veil lets at most this share of the usual span through; a scene's own changes leave more. Measured:
-/// 0.9 of a road without the cars that make most of its contrast, 0.6 and less of mild fog.
+/// The largest share of the usual span that a veil transmits. Changes of the scene itself leave more. Measured:
+/// 0.9 on a road without the cars that make most of its contrast; 0.6 and less in mild fog.
 const MOST_LEFT: f64 = 0.8;
-/// Looks after which a view may count as narrow by nature where the light has changed.
+/// The number of clips after which a view may count as narrow by nature, if the light has changed.
 const NATURE_AFTER: usize = 8;
-/// The light has changed where the brightest look's mean luma is so many times the darkest's.
+/// The ratio of the brightest clip's mean luma to the darkest clip's, from which on the light has changed.
 const CHANGED_LIGHT: f64 = 1.3;
-/// Greatest margin over least, of eight in ten looks, of a view that is as it is by nature. Fog on one
-/// morning varies by more: its contrast goes with the exponential of its density.
+/// The largest ratio between the largest and smallest margin, over eight in ten clips, of a view that is narrow by
+/// nature. Fog on a single morning varies by more, because contrast falls exponentially with its density.
 const STEADY: f64 = 1.2;
-/// The same where the light never changes, as indoors, over all looks that are remembered.
+/// The same ratio if the light never changes, as indoors, over all remembered clips.
 const STEADY_FOR_LONG: f64 = 1.3;
-/// Share of the least usual margin below which even a view that is narrow by nature has a veil over it.
+/// The share of the smallest usual margin below which even a view that is narrow by nature has a veil over it.
 const WORSE: f64 = 0.8;
 
-/// How far a look lay from each threshold: 1 at the threshold, less beyond it.
+/// The ratio of each measurement to its threshold: 1 at the threshold, less than 1 if the clip is worse.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Margins {
     pub(crate) fog: f64,
@@ -52,23 +53,23 @@ pub(crate) struct Margins {
     pub(crate) tiles: f64,
 }
 
-/// A look: luma in grey levels, margins in hundredths.
+/// A remembered clip. Luma is in grey levels, margins in hundredths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Look {
     mean: u8,
-    /// A twentieth of the picture is darker: passing things seldom are so large.
+    /// The luma that a twentieth of the picture is below. Passing objects are seldom so large.
     low: u8,
     span: u8,
     fog: u16,
     contrast: u16,
     tiles: u16,
-    /// Transmission and haze of the far parts, in hundredths.
+    /// The transmission and haze of the far parts, in hundredths.
     transmission: u8,
     haze: u8,
     view: [u8; 24],
 }
 
-/// The looks of a camera, the latest first.
+/// The remembered clips of a camera, the latest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Usual {
     looks: Vec<Look>,
@@ -87,11 +88,11 @@ impl Usual {
         self.looks.len()
     }
 
-    /// Remembers a look.
+    /// Remembers a clip.
     ///
     /// # Errors
     ///
-    /// [`Failure::Internal`] where the memory is refused.
+    /// [`Failure::Internal`] if the host refuses to store the memory.
     pub(crate) fn learn(mut self, sight: &Sight, margins: &Margins) -> Result<(), Failure> {
         let hundredths = |margin: f64| (100.0 * margin).clamp(0.0, f64::from(u16::MAX)) as u16;
         let look = Look {
@@ -110,8 +111,8 @@ impl Usual {
         baseline::store(&self).map_err(|error| Failure::Internal(error.to_string()))
     }
 
-    /// Stray light over what most looks in similar light showed, as a share of the present bright
-    /// parts; 0 where the span is nearly as it was, or too few looks compare.
+    /// The stray light that was added, compared with most clips in similar light, as a share of the present bright
+    /// parts. 0 if the span has hardly changed, or if there are too few similar clips.
     pub(crate) fn veil(&self, sight: &Sight) -> f64 {
         let veil = |look: &Look| {
             let left = sight.span / f64::from(look.span.max(1));
@@ -124,17 +125,17 @@ impl Usual {
         if veils.len() < KNOWN_AFTER { 0.0 } else { at_share(&mut veils, CONTRADICT) }
     }
 
-    /// Looks of the same view in similar light.
+    /// The remembered clips of the same view in similar light.
     fn similar<'a>(&'a self, sight: &'a Sight) -> impl Iterator<Item = &'a Look> {
         self.looks.iter().filter(|look| {
             let (before, now) = (f64::from(look.mean).max(1.0), sight.mean.max(1.0));
             before.max(now) <= SIMILAR_LIGHT * before.min(now)
-                // Two plain views are alike.
+                // Two plain views have no correlation and count as the same view.
                 && correlation(&look.view, &sight.view).unwrap_or(1.0) >= SAME_VIEW
         })
     }
 
-    /// Whether the far parts are much fainter than in most looks of the same view in similar light.
+    /// True if the far parts are much fainter than in most clips of the same view in similar light.
     pub(crate) fn has_fog(&self, sight: &Sight) -> bool {
         let now = sight.transmission();
         let foggy = |look: &&Look| {
@@ -147,7 +148,7 @@ impl Usual {
             && self.similar(sight).filter(foggy).count() as f64 >= (1.0 - CONTRADICT) * all as f64
     }
 
-    /// The margins with those that the camera has by nature taken for its own.
+    /// Replaces margins that are small by nature by margins relative to what is usual for this camera.
     pub(crate) fn beside_nature(&self, now: &Margins) -> Margins {
         Margins {
             fog: self.own(|look| look.fog, now.fog),

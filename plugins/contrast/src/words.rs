@@ -1,22 +1,22 @@
-//! What is said of a picture without contrast: fog, a veil, or glare, where that can be told.
+//! The messages for a picture without contrast. They name fog, a veil or glare if the cause is known.
 
 use easysight_sdk::{Finding, FindingBuilder, Region, Text};
 
 use crate::Sight;
 
-/// Luma of the brightest parts from which on light shines into the lens.
+/// The luma of the brightest parts from which on a light shines into the lens.
 const GLARE: f64 = 250.0;
 
-/// By what contrast was missed.
+/// The kind of contrast that is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Seen {
-    /// The far parts are pale, the near ones are not.
+    /// The far parts are pale, the near parts are not.
     Fog,
-    /// The far parts are paler than in the camera's looks.
+    /// The far parts are paler than in the camera's earlier clips.
     ThinFog,
     /// The whole picture is pale.
     Veil,
-    /// It is paler than the camera's looks.
+    /// The whole picture is paler than in the camera's earlier clips.
     Usual,
 }
 
@@ -64,7 +64,7 @@ pub(crate) fn fine() -> Text {
     Text::new("对比度正常。", "The contrast is fine.")
 }
 
-/// Adds what to do, and where to look.
+/// Adds suggestions and the region to examine.
 pub(crate) fn alarm(finding: FindingBuilder, seen: Seen, sight: &Sight) -> Finding {
     let region = |height: f32, caption: Text| Region { left: 0.0, top: 0.1, width: 1.0, height, caption };
     if matches!(seen, Seen::Fog | Seen::ThinFog) {

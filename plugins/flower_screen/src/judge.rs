@@ -1,27 +1,28 @@
-//! From measurements to a finding.
+//! Makes the finding from the measurements.
 
 use easysight_sdk::{Finding, Region, Status, Text, finding};
 
 use crate::{Complaints, Config, picture::Picture};
 
-/// By how much less the picture must show where the decoder complained.
+/// The factor by which thresholds are reduced if the decoder complained.
 const SUSPICION: f64 = 0.5;
-/// Borders that must be torn at the least, in pictures so small that a few make a large share.
+/// The smallest number of torn borders. In a small picture a few borders make a large share.
 const LEAST_TORN: usize = 4;
-/// References that may be missing before that alone counts: some cameras number frames wrongly.
+/// The number of missing references above which they count without other signs. Some cameras number frames
+/// wrongly.
 const HARMLESS_REFERENCES: f64 = 12.0;
 
-/// One sign of damage.
+/// A sign of damage.
 struct Sign {
     metric: &'static str,
     value: f64,
     threshold: f64,
-    /// The value as a multiple of what decides.
+    /// The value as a multiple of the deciding value.
     ratio: f64,
 }
 
 pub(crate) fn judge(picture: &Picture, complaints: &Complaints, config: &Config) -> Finding {
-    // Where the decoder complained, what stays may be damage as well.
+    // If the decoder complained, static torn borders may be damage as well.
     let all_torn = picture.worst.torn_share();
     let torn = if complaints.any() { all_torn } else { picture.fleeting_torn };
     let torn_rise = (all_torn - 2.0 * picture.least_torn).max(0.0);
@@ -30,7 +31,7 @@ pub(crate) fn judge(picture: &Picture, complaints: &Complaints, config: &Config)
         .iter()
         .max_by(|a, b| a.ratio.total_cmp(&b.ratio))
         .map_or(("torn_share", config.torn_share, 0.0), |sign| (sign.metric, sign.threshold, sign.ratio));
-    // 50 where the plainest sign reaches its threshold, halved with every doubling beyond.
+    // The score is 50 if the strongest sign is at its threshold, and halves whenever the sign doubles beyond it.
     let score = if ratio < 1.0 { 100.0 - 50.0 * ratio } else { 50.0 / ratio };
     let mut finding = finding("flower_screen");
     for sign in &signs {
@@ -91,7 +92,7 @@ fn signs(p: &Picture, complaints: &Complaints, config: &Config, torn: f64, torn_
     signs
 }
 
-/// What is to be seen, by the sign that decided.
+/// Returns the message that describes the damage, by the sign that decided.
 fn message(metric: &str) -> Text {
     match metric {
         "concealed_share" => Text::new(
@@ -117,7 +118,7 @@ fn message(metric: &str) -> Text {
     }
 }
 
-/// The box around the torn borders of the worst frame.
+/// Returns the box around the torn borders of the worst frame.
 fn place(picture: &Picture) -> Option<Region> {
     let torn = &picture.worst.torn;
     if torn.len() < LEAST_TORN {

@@ -1,11 +1,11 @@
-//! Pictures that were decoded from damaged data: torn and displaced blocks, smears, areas of green or
-//! grey.
+//! Pictures decoded from damaged data: torn and displaced blocks, smears, areas of green or grey.
 //!
-//! Decoders tell of some damage and are silent on other: an H.264 decoder counts the blocks that it
-//! made up, an HEVC decoder draws garbage without a word, and none notices a packet that never came.
-//! So complaints count where they are plain, and the picture is looked at for what only a decoder
-//! draws: breaks along the grid of macroblocks, colours beyond what a camera can send, grey where a
-//! reference was missing, and a smear that the next keyframe wipes away.
+//! Decoders report only some damage: an H.264 decoder counts the blocks that it concealed, an HEVC decoder draws
+//! garbage without a message, and no decoder notices a packet that never arrived. So complaints of the decoder
+//! count if they are reliable, and the picture is searched for content that only a decoder draws. There are four
+//! such signs: breaks along the grid of macroblocks, colours beyond what a camera can send, grey in place of a
+//! missing reference, and a smear that the next keyframe removes. The thresholds are measured on damaged streams
+//! of four codecs.
 
 mod judge;
 mod picture;
@@ -17,44 +17,49 @@ use serde::Deserialize;
 
 use picture::Picture;
 
-/// Stretch of the clip that is asked for: with a keyframe every two seconds, or every fifty frames of
-/// 24 a second, as cameras send them, the second one lies within, and a frame after it.
+/// The requested duration. If there is a keyframe every two seconds, or every fifty frames at 24 frames per
+/// second, as cameras send them, the clip contains the second keyframe and a frame after it.
 const SPAN_MS: u32 = 2_400;
-/// Time between its frames. Damage stays until the next keyframe, so it is not missed.
+/// The interval between frames. Damage stays until the next keyframe, so it is not missed.
 const INTERVAL_MS: u32 = 200;
-/// Samples of a macroblock.
+/// The number of samples in a macroblock.
 const BLOCK: f64 = 256.0;
 
-/// From where on a picture counts as damaged. Shares are of the picture.
+/// When a picture counts as damaged. Shares are shares of the picture.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
-    /// Blocks that the decoder made up in all of the clip, as a share of one picture.
+    /// The blocks that the decoder concealed in the whole clip, as a share of one picture, from which on the clip
+    /// is damaged.
     #[schemars(range(min = 0.001, max = 100.0), extend("unit" = "share"))]
     pub concealed_share: f64,
-    /// Share of the borders between macroblocks that are torn, in the worst frame; those that are torn in
-    /// every frame count only where the decoder complained.
+    /// The share of the borders between macroblocks that are torn in the worst frame, from which on it is damaged.
+    /// Borders that are torn in every frame count only if the decoder complained.
     #[schemars(range(min = 0.001, max = 1.0), extend("unit" = "share"))]
     pub torn_share: f64,
-    /// By how much that share exceeds twice the share in the cleanest frame.
+    /// The share of torn borders in the worst frame, minus twice the share in the cleanest frame, from which on
+    /// the clip is damaged.
     #[schemars(range(min = 0.001, max = 1.0), extend("unit" = "share"))]
     pub torn_rise: f64,
-    /// Share of one frame in colours that no camera can send: saturated green almost without light.
+    /// The share of a frame in colours that no camera can send (saturated green almost without light), from which
+    /// on it is damaged.
     #[schemars(range(min = 0.0005, max = 1.0), extend("unit" = "share"))]
     pub impossible_share: f64,
-    /// By how much the share of the very grey that stands in for missing pictures rises within the clip.
+    /// The rise, within the clip, of the share of exactly that grey which replaces missing pictures, from which on
+    /// the clip is damaged.
     #[schemars(range(min = 0.01, max = 1.0), extend("unit" = "share"))]
     pub grey_rise: f64,
-    /// Share of the picture that a keyframe repairs at one go.
+    /// The share of the picture that a keyframe repairs at once, from which on the picture before was damaged.
     #[schemars(range(min = 0.005, max = 1.0), extend("unit" = "share"))]
     pub repaired_share: f64,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        // Measured over damaged streams of four codecs, hard compression, pixelation, pans and cuts:
-        // sound pictures reach 0.0065 torn, 0.003 torn rise, 0.008 impossible under a green tint, 0.1 grey, 0.014 repaired.
+        // Measured on damaged streams of four codecs, extreme compression, pixelation, pans and cuts: healthy
+        // pictures reach 0.0065 torn, 0.003 torn rise, 0.008 impossible under a green tint, 0.1 grey, 0.014
+        // repaired.
         Self {
             concealed_share: 0.05,
             torn_share: 0.009,
@@ -85,8 +90,8 @@ impl Plugin for FlowerScreen {
                 ),
             )
             .over_time(1, INTERVAL_MS, SPAN_MS)
-            // Blocks of a wrong picture: edges on the grid, grey or green areas, smear where detail was,
-            // torn rows, jumps, a stretch that repeats until the next keyframe.
+            // Blocks of a wrong picture cause edges on the grid, grey or green areas, smear in place of detail,
+            // torn rows, jumps, and a picture that repeats until the next keyframe.
             .explains(
                 "flower_screen",
                 &[
@@ -103,18 +108,18 @@ impl Plugin for FlowerScreen {
     }
 }
 
-/// What the decoder said, and how far it can be believed.
+/// The decoder's complaints, and how reliable they are.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Complaints {
-    /// Blocks made up in all of the clip, in pictures.
+    /// The blocks concealed in the whole clip, divided by the blocks of one picture.
     concealed_share: f64,
-    /// Frames decoded from damaged data.
+    /// The number of frames decoded from damaged data.
     corrupt_frames: u32,
-    /// References to pictures that never arrived.
+    /// The number of references to pictures that never arrived.
     missing_references: u32,
-    /// Packets that the transport reported missing or damaged.
+    /// The number of packets that the transport reported missing or damaged.
     missed_packets: u32,
-    /// The decoder hides nothing: what it calls damaged is damaged in the picture.
+    /// True if the decoder conceals nothing. Damage that it reports is then visible in the picture.
     plain: bool,
 }
 
@@ -133,8 +138,8 @@ impl Complaints {
         }
     }
 
-    /// Something is wrong with the data, though it may not show: cameras and recordings that are cut
-    /// anywhere give rise to a few harmless complaints.
+    /// True if something is wrong with the data. It may not be visible: cameras, and recordings that are cut
+    /// anywhere, cause a few harmless complaints.
     const fn any(&self) -> bool {
         self.corrupt_frames > 0 || self.missing_references > 0 || self.missed_packets > 0
     }

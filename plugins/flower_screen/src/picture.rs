@@ -1,4 +1,4 @@
-//! What the picture shows of damage.
+//! The damage that is visible in the picture.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,37 +7,37 @@ use easysight_sdk::{
     image::{Seams, TILE, seams},
 };
 
-/// Frames that are looked at closely, beside those that precede a keyframe.
+/// The number of frames that are examined closely, in addition to those before a keyframe.
 const LOOKS: u32 = 5;
-/// Frames before a keyframe that are looked at closely: there damage has grown to its worst.
+/// The number of frames before a keyframe that are examined closely, because damage is worst there.
 const LAST_LOOKS: usize = 2;
-/// Width of the picture in which colours are judged.
+/// The width of the picture in which colours are judged.
 const COLOUR_WIDTH: u32 = 320;
-/// Level whose samples are means of macroblocks.
+/// The level whose samples are means of macroblocks.
 const BLOCK_LEVEL: u32 = 4;
-/// Grey levels by which such a mean must change to count as another content. Keyframes of hard
-/// compression refresh texture and move means by less.
+/// The number of grey levels by which a macroblock's mean must change to count as other content. Keyframes of
+/// extreme compression refresh texture and change means by less.
 const CHANGE: u8 = 16;
-/// Share of the picture above which a change is a cut, or a camera that was turned.
+/// The share of the picture above which a change is a cut, or a camera that was turned.
 const CUT: f64 = 0.6;
-/// A keyframe must put right so many times what is left behind by things that move.
+/// The factor by which the share that a keyframe repairs must exceed what moving objects uncover.
 const USUAL: f64 = 1.5;
 
-/// What is measured of a clip. Shares are of the picture, or of its borders between macroblocks.
+/// The measurements of a clip. Shares are of the picture, or of its borders between macroblocks.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Picture {
-    /// Width and height of the picture in macroblocks.
+    /// The width and height of the picture in macroblocks.
     pub(crate) tiles: (f32, f32),
-    /// The worst frame's torn borders.
+    /// The torn borders of the worst frame.
     pub(crate) worst: Seams,
-    /// The least share of torn borders in a frame.
+    /// The smallest share of torn borders in a frame.
     pub(crate) least_torn: f64,
-    /// Share of the worst frame's torn borders without those that stay: a logo or a frame drawn over
-    /// the picture has them too.
+    /// The share of torn borders in the worst frame, without borders that are torn in every frame. A logo or a
+    /// frame drawn over the picture has static ones.
     pub(crate) fleeting_torn: f64,
     /// The largest share in colours that no camera can send.
     pub(crate) impossible: f64,
-    /// By how much the share of the grey of missing references rises.
+    /// The rise of the share of the grey of missing references.
     pub(crate) grey_rise: f64,
     /// The largest share that a keyframe repairs.
     pub(crate) repaired: f64,
@@ -78,7 +78,7 @@ impl Picture {
     }
 }
 
-/// Some frames evenly over the clip, and the last before a keyframe.
+/// Chooses some frames, evenly over the clip, and the last ones before a keyframe.
 fn looks(frames: &[FrameInfo]) -> Vec<u32> {
     let last = u32::try_from(frames.len()).unwrap_or(u32::MAX).saturating_sub(1);
     let mut looks: Vec<u32> = (0..LOOKS).map(|at| last * at / (LOOKS - 1)).collect();
@@ -91,7 +91,7 @@ fn looks(frames: &[FrameInfo]) -> Vec<u32> {
     looks
 }
 
-/// Shares of a frame in telling colours.
+/// The shares of a frame in colours that are signs of damage.
 struct Colours {
     impossible: f64,
     grey: f64,
@@ -100,14 +100,14 @@ struct Colours {
 impl Colours {
     fn of(clip: &dyn Clip, frame: u32) -> Result<Self, Failure> {
         let level = clip.level_within(COLOUR_WIDTH);
-        // One level up, chroma has the size that luma has at `level`.
+        // One level finer, chroma has the size that luma has at `level`.
         let finer = level.saturating_sub(1);
         let luma = clip.luma(frame, finer + 1).or_else(|_| clip.luma(frame, level))?;
         let cb = clip.plane(frame, PlaneKind::Cb, finer)?;
         let cr = clip.plane(frame, PlaneKind::Cr, finer)?;
         let samples = luma.len().min(cb.len()).max(1) as f64;
-        // With both differences below 95, green exceeds 115 and luma 70 in every colour there is; an
-        // area that was never written is all zeros.
+        // With both chroma values below 95, green exceeds 115 and luma exceeds 70 in every possible colour. An
+        // area that was never written contains only zeros.
         let dark = match clip.info().range {
             SampleRange::Limited => 60,
             SampleRange::Full => 50,
@@ -121,8 +121,8 @@ impl Colours {
     }
 }
 
-/// The largest share of the picture that a keyframe puts right: it changes there although nothing
-/// else moves so much, and shows again what was to be seen at the beginning.
+/// Returns the largest share of the picture that a keyframe repairs: the share that changes there, although
+/// nothing else moves so much, and then shows the content of the beginning again.
 fn repaired(clip: &dyn Clip, frames: &[FrameInfo]) -> Result<f64, Failure> {
     if frames.iter().skip(1).all(|frame| frame.keyframe) {
         return Ok(0.0);
@@ -136,7 +136,7 @@ fn repaired(clip: &dyn Clip, frames: &[FrameInfo]) -> Result<f64, Failure> {
         if moved(&before, &key) > CUT {
             continue;
         }
-        // What moves on leaves the background behind it, before and after the keyframe alike.
+        // Moving objects uncover background before and after the keyframe alike.
         let usual = match frames.get(at as usize + 1) {
             Some(_) => restored(&earlier, &before, &first).max(restored(&key, &pull(at + 1)?, &first)),
             None => restored(&earlier, &before, &first),
@@ -146,13 +146,13 @@ fn repaired(clip: &dyn Clip, frames: &[FrameInfo]) -> Result<f64, Failure> {
     Ok(most)
 }
 
-/// Share of the blocks that changed.
+/// Returns the share of the blocks that changed.
 fn moved(before: &[u8], after: &[u8]) -> f64 {
     let count = before.iter().zip(after).filter(|(a, b)| a.abs_diff(**b) > CHANGE).count();
     count as f64 / before.len().max(1) as f64
 }
 
-/// Share of the blocks that changed to what they were at first.
+/// Returns the share of the blocks that changed back to their first content.
 fn restored(before: &[u8], after: &[u8], first: &[u8]) -> f64 {
     let pairs = before.iter().zip(after).zip(first);
     let count =

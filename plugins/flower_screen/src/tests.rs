@@ -1,4 +1,4 @@
-//! What must be found and, above all, what must not.
+//! Tests of the faults that must be found and, above all, of the healthy pictures that must not raise an alarm.
 
 use easysight_sdk::{Finding, Status, native, testing::ArrayClip};
 
@@ -16,7 +16,7 @@ fn scene(x: u32, y: u32, shift: u32) -> u8 {
     (120.0 + waves + f64::from(grain)) as u8
 }
 
-/// Ten frames, keyframes at the first and the sixth.
+/// Ten frames. The first and the sixth are keyframes.
 fn clip(luma: impl Fn(u32, u32, u32) -> u8) -> ArrayClip {
     (0..10).fold(ArrayClip::new(WIDTH, HEIGHT), |clip, at| {
         clip.frame(u64::from(at) * STEP_US, at % 5 == 0, |x, y| luma(at, x, y))
@@ -31,7 +31,7 @@ fn complaints(corrupt_frames: u32, concealed_blocks: u32, missing_references: u3
     DecoderEvidence { missed_packets: 0, corrupt_frames, concealed_blocks, missing_references }
 }
 
-/// Whether the macroblock at this pixel is one of a scattered few, of about a tenth.
+/// True if the macroblock at this pixel is one of about a tenth that are scattered over the picture.
 fn hit(x: u32, y: u32) -> bool {
     ((x / 16) * 7 + (y / 16) * 13).is_multiple_of(11)
 }
@@ -45,7 +45,7 @@ fn a_sound_picture_is_normal() {
 
 #[test]
 fn displaced_blocks_are_found_and_marked() {
-    // The blocks in the left half show what belongs elsewhere.
+    // The blocks in the left half show content from elsewhere.
     let finding = diagnose(&clip(|at, x, y| {
         if at > 1 && x < 160 && hit(x, y) { scene(x, y, 70).wrapping_add(60) } else { scene(x, y, 0) }
     }));
@@ -87,7 +87,7 @@ fn a_cut_at_a_keyframe_is_normal() {
 
 #[test]
 fn a_smear_that_a_keyframe_wipes_away_is_found() {
-    // A band of the picture drifts off from the third frame to the keyframe.
+    // A band of the picture drifts away from the third frame until the keyframe.
     let finding = diagnose(&clip(|at, x, y| {
         let smeared = (3..5).contains(&at) && (60..100).contains(&y) && x > 100;
         if smeared { scene(x, y, 0).saturating_add(45) } else { scene(x, y, 0) }

@@ -1,30 +1,30 @@
-//! What the last seconds show that was not shown before, whatever keyframes went by. Between two looks a
-//! keyframe may pass unseen, so that no look can be called settled; yet an encoder of a steady rate has
-//! only a few renderings of a picture that stands, and they come again to the last sample (the quantiser
-//! is a function of picture and rate). What is news stays, in a few tiles or in many; what a keyframe
-//! codes afresh of a live picture is noise in most tiles at once.
+//! What the last seconds show that was not shown before, independent of keyframes. A keyframe may pass unseen
+//! between two compared frames, so that the encoder cannot be called settled at any frame. But an encoder with a
+//! constant rate has only a few renderings of a static picture, and these return exactly, to the last sample,
+//! because the quantiser is a function of picture and rate. New content stays, in few tiles or many. When a
+//! keyframe codes a live picture again, the new content is noise in most tiles at once.
 
 use crate::{
     seconds,
     watch::{Grid, Look, SETTLING_US},
 };
 
-/// Looks before the last seconds without which it cannot be told what comes again.
+/// The smallest number of frames before the last seconds. With fewer, it is unknown what was shown before.
 const LEAST_BEFORE: usize = 4;
 
-/// What the last seconds show that was not shown before, keyframes or not. A picture that stands comes in a
-/// few renderings, each of which comes again to the last sample.
+/// What the last seconds show that was not shown before, independent of keyframes. A static picture comes in a few
+/// renderings, each of which returns exactly.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Lately {
-    /// Share of the textured tiles that are new, at the look that is in the middle when they are ordered by it.
+    /// The share of the textured tiles that are new: the median over the frames.
     pub(crate) usually_new: f64,
-    /// The same at the look with most of it, after motion not before the encoder has settled: where a keyframe codes the noise of a live picture afresh, it is
-    /// in all tiles.
+    /// The largest share of new tiles of a frame. After motion, only frames for which the encoder has settled
+    /// count. If a keyframe codes the noise of a live picture again, all tiles are new.
     pub(crate) most_new: f64,
-    /// Share of the textured tiles that show at the end what they never showed before the last seconds: what
-    /// is news does not go back. None where too little was seen before to tell.
+    /// The share of the textured tiles that show, at the end, something not shown before the last seconds. New
+    /// content does not disappear again. 0 if too little was seen before.
     pub(crate) lasting: f64,
-    /// Looks at which tiles are drawn anew outside the strip where a clock may run.
+    /// The number of frames in which tiles are redrawn outside the strip where a clock may run.
     pub(crate) drawn: usize,
 }
 

@@ -1,18 +1,18 @@
-//! A picture that stands still: time goes on, the picture does not.
+//! A frozen picture: time goes on, and the picture does not change.
 //!
-//! A camera's sensor makes noise, and however hard an encoder erases it, here and there a tile changes
-//! to what it never showed before, for as long as one looks. A frozen picture is handed to the encoder
-//! again and again: after a keyframe it refines it for a moment, its B-frames go to and fro between the
-//! same few renderings, and then nothing new comes. So new tiles are counted, where the encoder has
-//! settled and outside the strip where a recorder's clock may run. An encoder that comes closer to a
-//! picture that stands has ever less to change; what noise changes goes up and down, and comes again
-//! after a rest. Where an encoder is starved it refines for seconds: such changes are never undone,
-//! while those of noise are, by half. Where keyframes are so close that no encoder settles between
-//! them, they are compared with each other: a live sensor leaves hardly a tile of them alike. And where
-//! keyframes go by unseen between two looks, a picture that stands still is known by its last seconds:
-//! whatever they show was shown before to the last sample, tile by tile.
+//! A sensor makes noise. However strongly an encoder removes it, now and then a tile changes to content that it
+//! never had before. A frozen picture is given to the encoder again and again: after a keyframe the encoder
+//! refines it for a moment, its B-frames alternate between the same few renderings, and then nothing new comes. So
+//! the measure is the share of new tiles, counted at frames for which the encoder has settled, and outside the
+//! strip where a recorder's clock may run.
 //!
-//! A camera is remembered from one check to the next: whether the picture was alike then.
+//! Three cases need other measures. An encoder with too few bits refines a static picture for seconds; such
+//! changes become smaller and are never undone, whereas half of the changes by noise are undone. If keyframes are
+//! so close that the encoder never settles between them, the keyframes are compared with each other: a live sensor
+//! leaves hardly a tile the same. If keyframes pass unseen between the compared frames, a frozen picture is
+//! recognised by its last seconds: every tile was shown exactly so before.
+//!
+//! From one check to the next the plugin remembers whether the camera's picture was the same.
 
 mod lately;
 mod memory;
@@ -27,39 +27,40 @@ use serde::Deserialize;
 use memory::Memory;
 use watch::{Seen, watch};
 
-/// Stretch of the clip that is asked for.
+/// The requested duration.
 const SPAN_MS: u32 = 3_000;
-/// Time between its frames.
+/// The interval between frames.
 const INTERVAL_MS: u32 = 200;
-/// Comparisons without which nothing can be told.
+/// The smallest number of comparisons for a judgement.
 const LEAST_PAIRS: usize = 2;
-/// Changes below this (mean square of a textured pixel, grey levels) are no refinement of a starved
-/// encoder. Measured: 0.1 to 50 of frozen pictures at a tight bit rate.
+/// The energy (mean square of a textured pixel, in grey levels) below which changes are not the refinement by an
+/// encoder with too few bits. Measured on frozen pictures at a low bit rate: 0.1 to 50.
 const REFINING_ENERGY: f64 = 0.1;
-/// Changes of which less than this is undone come from an encoder that refines. Measured: up to 0.05
-/// of frozen pictures; 0.1 to 0.5 of noise unless the encoder lacks the bits to show it.
+/// The undone share of the changes below which they come from an encoder that refines. Measured: up to 0.05 in
+/// frozen pictures; 0.1 to 0.5 for noise, unless the encoder lacks the bits to show the noise.
 const REFINING_UNDONE: f64 = 0.08;
-/// Keyframes that render at least this share of the tiles otherwise than before are of a live picture.
-/// Measured: 0.95 and more with noise that the encoder keeps, 0.02 to 0.82 of frozen pictures. Between
-/// keyframes from which a coarse MPEG-4 has erased the noise of a static scene it was 0.14 to 0.49.
+/// The share of the tiles that keyframes render differently than before, from which on the picture is live.
+/// Measured: 0.95 and more if the encoder keeps the noise; 0.02 to 0.82 in frozen pictures; 0.14 to 0.49 between
+/// keyframes of a static scene from which a coarse MPEG-4 encoder has removed the noise.
 const LIVE_RENEWED: f64 = 0.9;
-/// A picture stands where no more than this share of its textured tiles show what they never showed, at
-/// most looks of the last seconds, and at the end: the few renderings that an encoder has of a picture
-/// come again to the last sample. Measured of frozen pictures by six encoders at steady rates: 0, and up to
-/// 0.008 where a clock runs; 0.12 and more of parts of live pictures in which nothing moves, unless their
-/// noise is erased altogether.
+/// The largest share of the textured tiles that may show new content in a static picture, in most frames of the
+/// last seconds and at the end. The few renderings that an encoder has of a picture return exactly. Measured in
+/// frozen pictures by six encoders at constant rates: 0, and up to 0.008 if a clock runs. Measured in parts of
+/// live pictures without movement: 0.12 and more, unless the noise is removed completely.
 const STANDING: f64 = 0.01;
-/// Nor may any of these looks show more than this: a keyframe that codes the noise of a live picture afresh
-/// shows it in most tiles. Measured: 0.02 at the most of frozen pictures, 0.27 and more of live ones.
+/// The largest share of new tiles that any of these frames may have. A keyframe that codes the noise of a live
+/// picture again shows new content in most tiles. Measured: at most 0.02 in frozen pictures, 0.27 and more in live
+/// ones.
 const AFRESH: f64 = 0.15;
-/// So many keyframes up to which something new came are no chance. Measured: of three, all where a
-/// coarse MPEG-4 shows a live picture in which nothing moves, none of frozen pictures at that quality.
+/// The number of keyframes, preceded by new content, from which on the new content is not chance. Measured with
+/// three keyframes: all of them if a coarse MPEG-4 shows a live picture without movement, none in frozen pictures
+/// of that quality.
 const RESTLESS: usize = 2;
-/// Score of what cannot be told yet: below every live picture, and no alarm.
+/// The score of a picture that cannot be judged yet: below every live picture, and without an alarm.
 const UNDECIDED_SCORE: f64 = 52.0;
-/// So many checks on end must have shown the same picture before a picture that only refines, or a
-/// scene whose noise is known to be erased, is called frozen. In one clip it looks like an empty room;
-/// in the course of half a day, at a check an hour, light changes in every room.
+/// The number of consecutive checks with the same picture after which two kinds of picture count as frozen: a
+/// picture that only refines, and a scene whose noise is known to be removed. In a single clip both look like an
+/// empty room; in half a day, with a check every hour, the light changes in every room.
 const ALIKE_CHECKS: u32 = 12;
 
 /// When a picture counts as frozen.
@@ -67,16 +68,16 @@ const ALIKE_CHECKS: u32 = 12;
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
-    /// The picture is frozen where nothing new was seen for the last so many seconds.
+    /// The picture is frozen if nothing new was seen for this time.
     #[schemars(range(min = 0.5, max = 2.8), extend("unit" = "s"))]
     pub still_s: f64,
-    /// A live picture shows something new in at least this share of its textured tiles (16 × 16
-    /// pixels) from one look to the next, five times a second.
+    /// The smallest share of its textured tiles (16 × 16 pixels each) in which a live picture shows new content
+    /// from one compared frame to the next, five times a second.
     #[schemars(range(min = 0.0, max = 0.5), extend("unit" = "share"))]
     pub least_changed_share: f64,
-    /// Where keyframes follow each other so closely that the encoder never settles: the picture is
-    /// frozen where a keyframe renders less than this share of its textured tiles otherwise than all
-    /// keyframes before it.
+    /// The smallest share of its textured tiles that a keyframe of a live picture renders differently than all
+    /// keyframes before. This setting applies if keyframes follow each other so closely that the encoder never
+    /// settles; below this value the picture is frozen.
     #[schemars(range(min = 0.0, max = 0.9), extend("unit" = "share"))]
     pub least_renewed_share: f64,
 }
@@ -106,7 +107,7 @@ impl Plugin for Freeze {
                 ),
             )
             .over_time(2, INTERVAL_MS, SPAN_MS)
-            // The clock that is drawn into a picture stands still with it.
+            // The clock that is drawn into a picture freezes with it.
             .explains("freeze", &["clock"])
     }
 
@@ -128,18 +129,18 @@ impl Plugin for Freeze {
     }
 }
 
-/// What one clip says.
+/// The judgement of one clip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It moves, or has the noise of a live picture.
+    /// The picture moves, or has the noise of a live picture.
     Live,
-    /// Nothing new comes where the encoder has settled.
+    /// There is nothing new at frames for which the encoder has settled.
     Still,
-    /// Everything that the last seconds show came before, though no encoder settled.
+    /// Everything in the last seconds was shown before, although the encoder did not settle.
     ComesAgain,
-    /// It changes only the way a starved encoder refines a picture.
+    /// The picture changes only as an encoder with too few bits refines a picture.
     Refining,
-    /// There was too little to compare.
+    /// There were too few frames to compare.
     TooShort,
 }
 
@@ -157,7 +158,7 @@ fn judge(seen: &Seen, config: &Config) -> Verdict {
     }
 }
 
-/// As far as the looks tell for which the encoder had settled.
+/// Judges by the frames for which the encoder had settled.
 fn by_settled_looks(seen: &Seen, long_enough: bool, config: &Config) -> Verdict {
     if seen.pairs < LEAST_PAIRS {
         match seen.renewed_share {
@@ -179,13 +180,13 @@ fn by_settled_looks(seen: &Seen, long_enough: bool, config: &Config) -> Verdict 
     }
 }
 
-/// Whether the last seconds show nothing that was not shown before, whatever came by the way.
+/// True if the last seconds show nothing new, whatever happened in between.
 fn comes_again(seen: &Seen) -> bool {
     let lately = &seen.lately;
     lately.usually_new.max(lately.lasting) <= STANDING && lately.most_new <= AFRESH && lately.drawn == 0
 }
 
-/// What decided, its value, and the threshold.
+/// Returns the deciding metric, its value and its threshold.
 fn decisive(seen: &Seen, verdict: Verdict, config: &Config) -> (&'static str, f64, f64) {
     let least = config.least_changed_share;
     if verdict == Verdict::ComesAgain {
@@ -193,13 +194,13 @@ fn decisive(seen: &Seen, verdict: Verdict, config: &Config) -> (&'static str, f6
     }
     match seen.renewed_share {
         Some(share) if seen.pairs < LEAST_PAIRS => ("renewed_share", share, config.least_renewed_share),
-        // News of before it froze says nothing of a frozen picture.
+        // Content that was new before the picture froze says nothing about a frozen picture.
         _ if verdict == Verdict::Live => ("changed_share", seen.changed_share.max(seen.news.share), least),
         _ => ("changed_share", seen.changed_share, least),
     }
 }
 
-/// The finding, with what earlier checks of this camera add.
+/// Makes the finding, with the knowledge from earlier checks of this camera.
 fn conclude(
     seen: &Seen,
     covered_s: f64,
@@ -220,7 +221,7 @@ fn conclude(
         }
     };
     let (metric, value, threshold) = decisive(seen, verdict, config);
-    // 0 where nothing is new, 50 at the threshold, near 100 far above it.
+    // The score is 0 if nothing is new, 50 at the threshold and near 100 far above it.
     let score = match verdict {
         Verdict::Live if seen.moved && seen.still_s < config.still_s => 100.0,
         Verdict::Still | Verdict::ComesAgain if !frozen => UNDECIDED_SCORE,
@@ -259,7 +260,8 @@ fn conclude(
     } else if verdict == Verdict::Live {
         finding.judged(Status::Normal, Text::new("画面在变化。", "The picture is alive.")).into()
     } else {
-        // A finding rather than a failure: only what is found is remembered for the next check.
+        // This is a finding and not a failure, because the memory for the next check is stored only with a
+        // finding.
         finding
             .judged(
                 Status::Normal,

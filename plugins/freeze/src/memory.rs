@@ -1,6 +1,6 @@
-//! What is remembered of a camera from one check to the next: a small picture, and whether it stood
-//! still. A picture that stays alike over several checks is frozen even where its encoder never comes
-//! to rest; one that stood still and yet was another at the next check only has its noise erased.
+//! What is remembered about a camera from one check to the next: a small picture, and whether the picture was
+//! static. A picture that stays the same over several checks is frozen, even if its encoder never settles. A
+//! picture that was static and differed at the next check is live, and only its noise is removed.
 
 use easysight_sdk::{
     Clip, Failure, PlaneKind,
@@ -11,24 +11,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::Verdict;
 
-/// The small picture is at most so wide, in samples: each averages away what coding adds.
+/// The largest width of the small picture, in samples. Each sample averages away the effects of coding.
 const WIDTH: u32 = 80;
-/// Grey levels by which a sample may differ while it is alike: coding afresh moves averages of 8 × 8
-/// pixels and more by less.
+/// The number of grey levels by which equal samples may differ. Coding again changes averages of 8 × 8 pixels and
+/// more by less.
 const TOLERANCE: u8 = 2;
-/// Share of the samples that may differ by more: a clock.
+/// The share of the samples that may differ by more, for example because of a clock.
 const DIFFERENT: f64 = 0.03;
 
-/// What is stored.
+/// The stored memory.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Memory {
     width: u32,
     picture: Vec<u8>,
-    /// The picture stood still, or only refined, at the last check.
+    /// True if the picture was static, or only refined, at the last check.
     still: bool,
-    /// Checks on end, this one among them, that were still and alike.
+    /// The number of consecutive checks, including this one, with the same static picture.
     alike: u32,
-    /// The picture stood still once and was another at the next check: the encoder erases noise.
+    /// True if the picture was static once and differed at the next check: the encoder removes noise.
     erases: bool,
 }
 
@@ -37,11 +37,11 @@ impl Remembered for Memory {
 }
 
 impl Memory {
-    /// Holds the clip's last picture against what is remembered, and remembers it.
+    /// Compares the clip's last picture with the memory, and stores it.
     ///
     /// # Errors
     ///
-    /// [`Failure::Internal`] where pixels or the memory are refused.
+    /// [`Failure::Internal`] if pixels cannot be read or the host refuses to store the memory.
     pub(crate) fn recall_and_renew(clip: &dyn Clip, verdict: Verdict) -> Result<Self, Failure> {
         let info = clip.info();
         let level = clip.level_within(WIDTH);
@@ -64,12 +64,12 @@ impl Memory {
         Self { width, picture, still, alike: if still { before.saturating_add(1) } else { 0 }, erases }
     }
 
-    /// Checks on end, this one among them, that were still and showed the same picture.
+    /// The number of consecutive checks, including this one, with the same static picture.
     pub(crate) const fn alike_checks(&self) -> u32 {
         self.alike
     }
 
-    /// Whether this camera's picture is known to stand still while it lives.
+    /// True if this camera's picture is known to be static although it is live.
     pub(crate) const fn erases_noise(&self) -> bool {
         self.erases
     }

@@ -1,29 +1,30 @@
-//! News from a picture in which nothing moves: tiles that show what they never showed, more of them
-//! than a picture has that stands and that an encoder only refines.
+//! New content in a picture without movement: more new tiles than a static picture that an encoder only refines
+//! would have.
 
 use crate::seconds;
 
-/// An encoder that comes closer to a picture that stands has less to change from look to look: at most
-/// this part of what it changed before. Measured: up to 0.54. What noise changes goes up and down.
+/// The largest ratio of an encoder's changes at one frame to those at the frame before, while it refines a static
+/// picture. Such changes become smaller from frame to frame. Measured: up to 0.54. Changes by noise go up and
+/// down.
 const DECAY: f64 = 2.0 / 3.0;
 
-/// What changed from one look to the next, where the encoder had settled.
+/// The change from one compared frame to the next, for which the encoder had settled.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Change {
-    /// Number of the later look.
+    /// The index of the later frame.
     pub(crate) look: usize,
-    /// Its time.
+    /// The time of the later frame.
     pub(crate) at_us: u64,
-    /// Share of the textured tiles that show what they never showed.
+    /// The share of the textured tiles that show new content.
     pub(crate) share: f64,
-    /// The same at the look before, whether the encoder had settled by then or not; none at a keyframe.
+    /// The same share at the frame before, whether the encoder had settled by then or not. None at a keyframe.
     pub(crate) before: Option<f64>,
-    /// One of these is drawn anew, as a clock's digits are.
+    /// True if one of these tiles is redrawn, as a clock's digits are.
     pub(crate) redrawn: bool,
 }
 
-/// Of each change the share that is not explained by the encoder's coming closer to the picture: all
-/// of it, or nothing where much more changed at the look before.
+/// Returns for each change the share that is not explained by the encoder's refinement: the whole share, or 0 if
+/// much more changed at the frame before.
 pub(crate) fn unexplained(changes: &[Change]) -> Vec<f64> {
     let share = |change: &Change| match change.before {
         Some(before) if change.share <= DECAY * before => 0.0,
@@ -32,22 +33,22 @@ pub(crate) fn unexplained(changes: &[Change]) -> Vec<f64> {
     changes.iter().map(share).collect()
 }
 
-/// When something new came, although nothing moved.
+/// The new content in a picture without movement.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct News {
-    /// Time since it came last; none where nothing came.
+    /// The time since the last new content. None if there was no new content.
     pub(crate) ago_s: Option<f64>,
-    /// It came after a look at which there was nothing new: an encoder at rest is not disturbed by a
-    /// picture that stands.
+    /// True if new content came after a frame without new content. A static picture does not disturb an encoder
+    /// that has settled.
     pub(crate) after_rest: bool,
-    /// The largest share of the textured tiles that was new at a look.
+    /// The largest share of the textured tiles that was new at a frame.
     pub(crate) share: f64,
 }
 
 impl News {
-    /// What came, in more than `least_share` of the tiles, that an encoder which refines a picture does
-    /// not explain. Looks at which something is drawn anew are passed over: with the digits of a clock
-    /// an encoder touches tiles elsewhere.
+    /// Collects the new content, in more than `least_share` of the tiles, that is not explained by an encoder's
+    /// refinement. Frames in which something is redrawn are skipped, because together with the digits of a clock
+    /// an encoder changes tiles elsewhere.
     pub(crate) fn of(changes: &[Change], end_us: u64, least_share: f64) -> Self {
         let mut news = Self::default();
         let mut before: Option<(usize, f64)> = None;

@@ -1,4 +1,4 @@
-//! What must be found and, above all, what must not.
+//! Tests of the faults that must be found and, above all, of the healthy pictures that must not raise an alarm.
 
 use easysight_sdk::{
     Finding, Status, native,
@@ -10,7 +10,7 @@ use super::*;
 const WIDTH: u32 = 192;
 const HEIGHT: u32 = 128;
 
-/// A deterministic scatter of values, 0 to 255, for each pixel of each moment.
+/// A deterministic pseudo-random value, 0 to 255, for each pixel at each time.
 fn scatter(x: u32, y: u32, t: u32) -> u8 {
     (x.wrapping_mul(0x9E37_79B1) ^ y.wrapping_mul(0x85EB_CA77) ^ t.wrapping_mul(0x27D4_EB2F))
         .wrapping_mul(0xC2B2_AE35)
@@ -22,7 +22,7 @@ fn wall(x: u32, y: u32) -> u8 {
     if x % 16 < 2 || y % 8 < 1 { 60 } else { 130 + scatter(x / 16, y / 8, 7) / 8 }
 }
 
-/// 16 frames, one every 200 ms; `luma(x, y, frame)` and a keyframe every `gop` frames.
+/// 16 frames, one every 200 ms, with luma from `luma(x, y, frame)` and a keyframe every `gop` frames.
 fn clip(gop: u32, luma: impl Fn(u32, u32, u32) -> u8) -> ArrayClip {
     (0..16).fold(ArrayClip::new(WIDTH, HEIGHT), |clip, t| {
         clip.frame(u64::from(t) * 200_000, t % gop == 0, |x, y| luma(x, y, t))
@@ -37,8 +37,8 @@ fn status(clip: &ArrayClip) -> Status {
     judge(clip).unwrap().status
 }
 
-/// What an encoder makes of a picture that does not change: the keyframe coded afresh, each time a
-/// little differently, and repeated until the next one.
+/// A picture that does not change, as an encoder renders it: the keyframe is coded again, each time slightly
+/// differently, and repeated until the next one.
 fn recoded(x: u32, y: u32, t: u32, gop: u32) -> u8 {
     wall(x, y) + scatter(x, y, t / gop) % 5
 }
@@ -65,7 +65,7 @@ fn a_frozen_picture_is_found_through_keyframes_that_code_it_afresh() {
 
 #[test]
 fn a_keyframe_soon_after_the_frame_before_it_is_seen() {
-    // Twelve frames a second, of which the first one of every 200 ms is shown; a keyframe every two seconds.
+    // Twelve frames a second, of which the first one in every 200 ms is shown; a keyframe every two seconds.
     let shown = [0, 3, 5, 7, 10, 12, 15, 17, 19, 22, 24, 27, 29, 31, 34, 36];
     let frozen = shown.into_iter().fold(ArrayClip::new(WIDTH, HEIGHT), |clip, t: u32| {
         let at_us = u64::from(t) * 1_000_000 / 12;
@@ -102,7 +102,7 @@ fn a_static_scene_with_sensor_noise_is_live() {
 
 #[test]
 fn a_static_scene_whose_noise_the_encoder_erases_in_part_is_live() {
-    // Of each neighbour frame ninety-eight hundredths of the tiles are repeated exactly.
+    // In each frame 98 % of the tiles are exact repeats.
     let erased = |x, y, t| {
         let epoch = (0..=t).rev().find(|&e| scatter(x / 16, y / 16, e) < 6).unwrap_or(0);
         wall(x, y) + scatter(x, y, epoch) % 3
@@ -110,8 +110,8 @@ fn a_static_scene_whose_noise_the_encoder_erases_in_part_is_live() {
     assert_eq!(status(&clip(100, erased)), Status::Normal);
 }
 
-/// Noise comes through in a few tiles now and then until the encoder's rate falls at a keyframe, in
-/// the middle of the clip, after which nothing comes through.
+/// Noise comes through in a few tiles now and then, until the encoder's rate falls at a keyframe in the middle of
+/// the clip. After that nothing comes through.
 #[test]
 fn a_scene_whose_noise_is_erased_from_a_keyframe_on_is_live() {
     let sporadic = |x, y, t: u32| {
@@ -124,7 +124,7 @@ fn a_scene_whose_noise_is_erased_from_a_keyframe_on_is_live() {
     assert!(finding.score > 50.0, "{finding:?}");
 }
 
-/// As the encoder of a picture that froze: less to change from look to look, then none.
+/// The encoder of a frozen picture changes less from frame to frame, then nothing.
 #[test]
 fn a_picture_that_froze_and_was_refined_until_the_next_keyframe_is_frozen() {
     let refined = |x: u32, y: u32, t: u32| {
@@ -137,7 +137,7 @@ fn a_picture_that_froze_and_was_refined_until_the_next_keyframe_is_frozen() {
 
 #[test]
 fn close_keyframes_tell_a_frozen_picture_from_noise() {
-    // An encoder of constant quality settles on a few renderings of a picture that stands.
+    // An encoder of constant quality settles on a few renderings of a static picture.
     let frozen = |x, y, t| wall(x, y) + scatter(x, y, [0, 1, 2, 1, 2][(t / 2 % 5) as usize]) % 4;
     let finding = judge(&clip(2, frozen)).unwrap();
     assert_eq!(finding.status, Status::Error, "{finding:?}");
@@ -148,7 +148,7 @@ fn close_keyframes_tell_a_frozen_picture_from_noise() {
 
 #[test]
 fn close_keyframes_that_erase_the_noise_of_a_live_picture_cannot_tell() {
-    // Four frames from keyframe to keyframe; what comes through is a tile here and there.
+    // Four frames from keyframe to keyframe. Noise comes through in a tile here and there.
     let live = |x: u32, y: u32, t: u32| {
         let shown = (x / 16).is_multiple_of(3) || (x / 16 + y / 16 + t).is_multiple_of(11);
         wall(x, y) + if shown && t % 4 != 1 { scatter(x, y, t) % 4 } else { 0 }
@@ -160,14 +160,14 @@ fn close_keyframes_that_erase_the_noise_of_a_live_picture_cannot_tell() {
 fn a_single_tile_that_changes_at_rest_is_of_a_live_picture() {
     let news = |x: u32, y: u32, t: u32| wall(x, y) + u8::from(t >= 11 && x / 16 == 3 && y / 16 == 4);
     assert_eq!(status(&clip(100, news)), Status::Normal);
-    // At the first look for which the encoder has settled after a keyframe.
+    // New content at the first frame for which the encoder has settled after a keyframe.
     assert_eq!(status(&clip(7, news)), Status::Normal);
 }
 
 #[test]
 fn dark_things_that_pass_everywhere_are_not_what_an_encoder_refines() {
     let mut camera = CameraMemory::default();
-    // Too dark for motion; each stays where it is until the clip ends.
+    // The changes are too dark for motion. Each stays in its place until the clip ends.
     let shade = |x: u32, y: u32, t: u32| {
         let passed = (0..=t).filter(|e| scatter(x / 16, y / 16, *e) < 40).count().min(4) as u8;
         wall(x, y) - 12 * passed
@@ -190,7 +190,7 @@ fn a_live_stream_of_keyframes_is_live() {
 
 #[test]
 fn something_that_moves_now_and_then_is_live() {
-    // A person steps by a second into the clip, and again a second later.
+    // A person enters a second into the clip, and steps again a second later.
     let steps = |x, y, t| {
         let place = 40 * (t / 5);
         if (place..place + 32).contains(&x) && y > 40 { 20 } else { wall(x, y) }
@@ -219,13 +219,13 @@ fn what_stood_still_and_moves_at_the_end_is_live() {
     assert_eq!(status(&clip(100, steps_in)), Status::Normal);
 }
 
-/// An encoder that swings between two renderings of the same picture, as B-frames do.
+/// An encoder that alternates between two renderings of the same picture, as B-frames do.
 #[test]
 fn a_frozen_picture_in_two_renderings_is_frozen() {
     assert_eq!(status(&clip(100, |x, y, t| recoded(x, y, t % 2, 1))), Status::Error);
 }
 
-/// A starved encoder comes closer to a picture that stands, tile by tile and step by step.
+/// An encoder with too few bits refines a static picture, tile by tile and step by step.
 fn refining(x: u32, y: u32, t: u32) -> u8 {
     let fault = 8 - (t / 2).min(8);
     let begun = t >= u32::from(scatter(x / 16, y / 16, 3) % 2);
@@ -257,7 +257,7 @@ fn a_scene_that_stood_still_and_is_another_later_is_known_to_have_its_noise_eras
     assert_eq!(check(&mut camera, &still(0)), Status::Error);
     assert_eq!(check(&mut camera, &still(70)), Status::Normal);
     assert_eq!(check(&mut camera, &still(30)), Status::Normal);
-    // It hangs now.
+    // The picture is frozen from now on.
     for _ in 2..ALIKE_CHECKS {
         assert_eq!(check(&mut camera, &still(30)), Status::Normal);
     }
@@ -268,8 +268,8 @@ fn check(camera: &mut CameraMemory, clip: &ArrayClip) -> Status {
     camera.diagnose::<Freeze>(clip, "{}").unwrap().findings.remove(0).status
 }
 
-/// As MPEG-4 and MPEG-2 at a steady rate: a keyframe every other look, so that no look is settled, and a
-/// few renderings of each tile that come again and again.
+/// The effect of MPEG-4 and MPEG-2 at a constant rate: a keyframe at every second compared frame, so that the
+/// encoder never settles, and a few renderings of each tile that return again and again.
 fn in_renderings(x: u32, y: u32, t: u32) -> u8 {
     wall(x, y) + scatter(x, y, [0, 1, 0, 2][(t % 4) as usize]) % 3
 }

@@ -1,5 +1,5 @@
-//! What happens in a clip, as far as a frozen picture could tell it apart from a live one: motion,
-//! tiles that show what they never showed before, and whether what changes goes to and fro.
+//! What happens in a clip, as far as it distinguishes a frozen picture from a live one: motion, tiles with new
+//! content, and whether changes are undone.
 
 use std::ops::Range;
 
@@ -14,72 +14,71 @@ use crate::{
     seconds,
 };
 
-/// Frames are compared at this distance at the least, keyframes aside.
+/// The shortest interval between compared frames, except for keyframes.
 const INTERVAL_US: u64 = 150_000;
-/// A tile shows something where its samples span so many grey levels.
+/// The smallest range of grey levels in a textured tile.
 const TEXTURE: u8 = 10;
-/// Share of the tiles that must show something for the picture to tell anything.
+/// The smallest share of textured tiles for a judgement.
 const LEAST_TEXTURED: f64 = 0.02;
-/// After a keyframe, and after motion, an encoder refines the picture for a while, although nothing
-/// changes.
+/// The time after a keyframe, and after motion, in which an encoder refines the picture although nothing changes.
 pub(crate) const SETTLING_US: u64 = 550_000;
-/// Pixels of a frame that are looked at, about: of a larger picture every second, third, … row of
-/// tiles.
+/// The approximate number of pixels of a frame that are compared. In a larger picture only every second, third, …
+/// row of tiles is compared.
 const LOOKED_AT: u32 = 330_000;
-/// Level at which structure is compared: averages of 4 × 4 pixels, in which the traces of coding
-/// afresh fade and edges stay.
+/// The level at which structure is compared. It has averages of 4 × 4 pixels, in which the traces of coding fade
+/// and edges stay.
 const STRUCTURE_LEVEL: u32 = 2;
-/// Grey levels by which such an average may differ from one coding to the next. Measured up to 4 on
-/// average for hard compression; edges that move differ by far more.
+/// The number of grey levels by which such an average may differ from one coding to the next. Measured: up to 4 on
+/// average in extreme compression; edges that move differ by far more.
 const STRUCTURE_TOLERANCE: u8 = 20;
-/// Share of such averages that may differ by more.
+/// The share of such averages that may differ by more.
 const STRUCTURE_MOVED: f64 = 0.005;
-/// A clock takes this part of the height at the most.
+/// The divisor of the height that gives the largest height of a clock.
 const STRIPS: usize = 10;
-/// Comparisons that are wanted, if the clip has as many.
+/// The number of comparisons that are used, if the clip has as many.
 const WANTED_PAIRS: usize = 3;
-/// A tile that changes by more than this (mean square, grey levels) is drawn anew, as a clock's digits
-/// are. Measured: up to 30 where noise comes through.
+/// The change (mean square, in grey levels) above which a tile is redrawn, as a clock's digits are. Measured: up
+/// to 30 where noise comes through.
 const REDRAWN: i32 = 100;
-/// Keyframes without which their likeness tells nothing: an encoder that was just started finds its
-/// rate in the first of them.
+/// The smallest number of keyframes for comparing them. An encoder that has just started finds its rate during the
+/// first ones.
 const LEAST_KEYFRAMES: usize = 4;
 
-/// What was seen.
+/// The measurements of a clip.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Seen {
-    /// Time since the last motion, or since the clip began.
+    /// The time since the last motion, or since the clip began.
     pub(crate) still_s: f64,
-    /// Something moved in the clip.
+    /// True if something moved in the clip.
     pub(crate) moved: bool,
-    /// Comparisons that count: away from keyframes and from motion.
+    /// The number of comparisons that count, away from keyframes and motion.
     pub(crate) pairs: usize,
-    /// Share of the textured tiles that, from one look to the next, changed to what they never showed
-    /// before and the encoder's coming closer to the picture does not explain. The strip of the picture
-    /// where tiles are drawn anew is left out: a clock may run there.
+    /// The mean share of the textured tiles that, from one compared frame to the next, changed to new content and
+    /// are not explained by the encoder's refinement. The strip of the picture where tiles are redrawn is ignored,
+    /// because a clock may run there.
     pub(crate) changed_share: f64,
-    /// What changes per textured pixel and look, as a mean square in grey levels.
+    /// The mean square of the change per textured pixel and compared frame, in grey levels.
     pub(crate) energy: f64,
-    /// Which part of a change is undone later: about a half where noise comes and goes, next to
-    /// nothing where an encoder comes closer and closer to a picture that stands.
+    /// The share of the changes that is undone later: about half for noise that comes and goes, almost nothing if
+    /// an encoder refines a static picture.
     pub(crate) undone: f64,
-    /// News from the whole of the clip after the last motion: tiles that show what they never showed,
-    /// more of them than a picture has that an encoder only refines.
+    /// The new content after the last motion in the whole clip: more new tiles than a picture has that an encoder
+    /// only refines.
     pub(crate) news: News,
-    /// Looks at which tiles are drawn anew outside the strip of the picture where a clock may run.
+    /// The number of frames in which tiles are redrawn outside the strip where a clock may run.
     pub(crate) scattered: usize,
-    /// The smallest share of the textured tiles that a keyframe rendered otherwise than all keyframes
-    /// before it; none where there are few keyframes. The noise of a sensor leaves hardly a tile alike,
-    /// of a picture that stands each comes back as soon as the encoder's rate does.
+    /// The smallest share of the textured tiles that a keyframe rendered differently than all keyframes before.
+    /// None if there are too few keyframes. The noise of a sensor leaves hardly a tile the same; in a static
+    /// picture each tile returns as soon as the encoder's rate does.
     pub(crate) renewed_share: Option<f64>,
     /// What is new in the last `window_s`.
     pub(crate) lately: Lately,
-    /// Keyframes up to which something new came, long after the keyframe before: a picture that stands
-    /// is at rest by then.
+    /// The number of keyframes that are preceded by new content, long after the keyframe before. In a static
+    /// picture the encoder has settled by then.
     pub(crate) restless: usize,
 }
 
-/// A frame that is looked at.
+/// A compared frame.
 pub(crate) struct Look {
     pub(crate) at_us: u64,
     keyframe: bool,
@@ -87,8 +86,8 @@ pub(crate) struct Look {
     prints: Vec<u32>,
 }
 
-/// Watches the last `window_s` of the clip, and as much of it before as is needed. News is where more
-/// than `least_share` of the textured tiles are new at a look.
+/// Watches the last `window_s` of the clip, and as much before as needed. New content counts if more than
+/// `least_share` of the textured tiles are new at a frame.
 pub(crate) fn watch(
     clip: &dyn Clip,
     frames: &[FrameInfo],
@@ -127,7 +126,7 @@ pub(crate) fn watch(
             redrawn: redrawn.contains(&true),
         })
         .collect();
-    // Of the quiet ones, which are the last of all.
+    // The quiet pairs are the last of all pairs.
     let first = pairs.len() - quiet.len();
     let unexplained = news::unexplained(&changes);
     let counted = unexplained.get(first..).unwrap_or_default();
@@ -149,7 +148,7 @@ pub(crate) fn watch(
     })
 }
 
-/// What is marked in any of the maps.
+/// Returns the tiles that are marked in any of the maps.
 fn union(maps: &[Vec<bool>]) -> Vec<bool> {
     let mut all = maps.first().cloned().unwrap_or_default();
     for map in maps.iter().skip(1) {
@@ -158,7 +157,8 @@ fn union(maps: &[Vec<bool>]) -> Vec<bool> {
     all
 }
 
-/// Frames an interval apart, and the keyframes, after which an encoder has to settle: index, time, keyframe.
+/// Chooses frames an interval apart, and all keyframes, after which an encoder has to settle. Returns index, time,
+/// and whether it is a keyframe.
 fn choose(frames: &[FrameInfo], intra_only: bool) -> Vec<(u32, u64, bool)> {
     let mut chosen: Vec<(u32, u64, bool)> = Vec::new();
     for (index, frame) in (0_u32..).zip(frames) {
@@ -171,8 +171,8 @@ fn choose(frames: &[FrameInfo], intra_only: bool) -> Vec<(u32, u64, bool)> {
     chosen
 }
 
-/// When the picture last showed edges elsewhere than before; found from the end. In one strip of the
-/// picture they may be others now and then, as the digits of a clock are, but not at each look.
+/// Returns when the picture last showed edges in other places than before, searched from the end. In one strip of
+/// the picture they may change now and then, as the digits of a clock do, but not at every frame.
 fn last_motion(clip: &dyn Clip, chosen: &[(u32, u64, bool)]) -> Result<Option<u64>, Failure> {
     let level = STRUCTURE_LEVEL.min(clip.info().levels - 1);
     let (width, _) = clip.size(PlaneKind::Luma, level)?;
@@ -198,7 +198,7 @@ fn last_motion(clip: &dyn Clip, chosen: &[(u32, u64, bool)]) -> Result<Option<u6
     Ok(None)
 }
 
-/// For each look the time from which on the encoder has settled.
+/// Returns for each frame the time from which on the encoder has settled.
 fn settled(looks: &[Look], moved_us: Option<u64>, intra_only: bool) -> Vec<u64> {
     let mut from = match moved_us {
         Some(at_us) if !intra_only => at_us + SETTLING_US,
@@ -215,7 +215,7 @@ fn settled(looks: &[Look], moved_us: Option<u64>, intra_only: bool) -> Vec<u64> 
         .collect()
 }
 
-/// The looks (by their place) that are compared with the one before: those for which the encoder has
+/// Returns the indices of the frames that are compared with the one before: those for which the encoder has
 /// settled.
 fn settled_pairs(looks: &[Look], settled_us: &[u64]) -> Vec<usize> {
     let is_settled = |at: &usize| {
@@ -226,7 +226,7 @@ fn settled_pairs(looks: &[Look], settled_us: &[u64]) -> Vec<usize> {
     (1..looks.len()).filter(is_settled).collect()
 }
 
-/// The last of them: those of the window, and earlier ones where these are few.
+/// Returns the last of these pairs: the pairs of the window, and earlier ones if these are too few.
 fn quiet_pairs(looks: &[Look], pairs: &[usize], end_us: u64, window_s: f64) -> Vec<usize> {
     let begins_us = |at: usize| looks.get(at - 1).map_or(0, |before| before.at_us);
     let within = pairs.iter().filter(|&&at| seconds(end_us - begins_us(at)) <= window_s + 0.05).count();
@@ -234,13 +234,13 @@ fn quiet_pairs(looks: &[Look], pairs: &[usize], end_us: u64, window_s: f64) -> V
     pairs.get(pairs.len() - wanted..).unwrap_or_default().to_vec()
 }
 
-/// The tiles that are looked at.
+/// The compared tiles.
 pub(crate) struct Grid {
     width: u32,
     columns: usize,
-    /// Tops of the rows of tiles, in pixels.
+    /// The tops of the rows of tiles, in pixels.
     rows: Vec<u32>,
-    /// Whether a tile shows something, row by row.
+    /// True for each tile that is textured, row by row.
     textured: Vec<bool>,
 }
 
@@ -264,7 +264,7 @@ impl Grid {
         Ok(grid)
     }
 
-    /// The rows of tiles of a frame, one after the other.
+    /// Reads the rows of tiles of a frame, one after the other.
     fn pull(&self, clip: &dyn Clip, frame: u32) -> Result<Vec<u8>, Failure> {
         let band =
             |y, height| clip.crop(frame, PlaneKind::Luma, 0, Rect { x: 0, y, width: self.width, height });
@@ -272,7 +272,7 @@ impl Grid {
         if self.columns == 0 {
             return Ok(Vec::new());
         }
-        // Rows that follow each other are pulled at once.
+        // Consecutive rows are read at once.
         if let (Some(0), Some(&last)) = (self.rows.first(), self.rows.last())
             && last as usize == (self.rows.len() - 1) * TILE
         {
@@ -292,7 +292,7 @@ impl Grid {
         Ok(Look { at_us, keyframe, samples, prints })
     }
 
-    /// The textured tiles that show, at a look, what they never showed before.
+    /// Returns the textured tiles that show new content at a frame.
     pub(crate) fn novel(&self, looks: &[Look], at: usize) -> Vec<bool> {
         let Some((look, earlier)) = looks.get(..=at).and_then(<[Look]>::split_last) else {
             return Vec::new();
@@ -310,7 +310,7 @@ impl Grid {
         unseen
     }
 
-    /// Those of the marked tiles that change by far more than noise does.
+    /// Returns the marked tiles that change by far more than noise does.
     pub(crate) fn redrawn(&self, looks: &[Look], at: usize, tiles: &[bool]) -> Vec<bool> {
         let (Some(before), Some(now)) = (looks.get(at - 1), looks.get(at)) else { return Vec::new() };
         let (columns, width) = (self.columns.max(1), self.width as usize);
@@ -326,7 +326,8 @@ impl Grid {
         tiles.iter().enumerate().map(is_redrawn).collect()
     }
 
-    /// The rows of tiles of the strip of the picture where most are marked; none where nothing is.
+    /// Returns the rows of the strip of the picture with the most marked tiles. The range is empty if no tile is
+    /// marked.
     pub(crate) fn busiest(&self, maps: &[Vec<bool>]) -> Range<usize> {
         let rows: Vec<usize> = union(maps)
             .chunks(self.columns.max(1))
@@ -341,7 +342,7 @@ impl Grid {
         }
     }
 
-    /// Share of the textured tiles that is marked, outside some rows of tiles.
+    /// Returns the share of the textured tiles that is marked, outside some rows of tiles.
     pub(crate) fn share(&self, map: &[bool], outside: &Range<usize>) -> f64 {
         let count = |map: &[bool]| -> usize {
             let rows = map.chunks(self.columns.max(1)).enumerate();
@@ -364,15 +365,15 @@ impl Grid {
         keyframes.iter().enumerate().skip(1).map(|(at, look)| share(at, look)).reduce(f64::min)
     }
 
-    /// Share of the tiles that were new at the look before; none at a keyframe.
+    /// Returns the share of the tiles that were new at the frame before. None at a keyframe.
     fn share_before(&self, looks: &[Look], at: usize, outside: &Range<usize>) -> Option<f64> {
         let before = at.checked_sub(1).filter(|&before| before > 0)?;
         looks.get(before).filter(|look| !look.keyframe)?;
         Some(self.share(&self.novel(looks, before), outside))
     }
 
-    /// Number of the keyframes that are preceded by news in more than `least_share` of the tiles, and
-    /// not only in the first look after the keyframe before.
+    /// Counts the keyframes that are preceded by new content in more than `least_share` of the tiles, unless it is
+    /// only in the first frame after the keyframe before.
     fn restless(&self, looks: &[Look], least_share: f64) -> usize {
         let is_last = |at: &usize| {
             let keyframe = |at: usize| looks.get(at).is_none_or(|look| look.keyframe);
@@ -386,7 +387,8 @@ impl Grid {
         novel.iter().filter(|map| self.share(map, &clock) > least_share).count()
     }
 
-    /// How much changes, and which part of it is undone by the last look before the next keyframe.
+    /// Measures how much changes, and which share of the change is undone by the last frame before the next
+    /// keyframe.
     fn reversion(&self, looks: &[Look], quiet: &[usize], tiles: Vec<bool>) -> (f64, f64) {
         let (mut changed, mut undone, mut lasting) = (0.0, 0.0, 0.0);
         let width = self.width as usize;
@@ -418,7 +420,7 @@ impl Grid {
     }
 }
 
-/// The sum of (b − a) × (d − c).
+/// Returns the sum of (b − a) × (d − c).
 fn product(a: &[u8], b: &[u8], c: &[u8], d: &[u8]) -> i32 {
     let first = a.iter().zip(b).map(|(&a, &b)| i32::from(b) - i32::from(a));
     let second = c.iter().zip(d).map(|(&c, &d)| i32::from(d) - i32::from(c));

@@ -1,32 +1,33 @@
-//! Parts of a sharp picture that are not: behind drops and smear, and at the rim of dust, the light
-//! changes much and nowhere at once.
+//! Blurred parts of a sharp picture. Behind drops and smear, and at the rim of dust, the light changes much, and
+//! nowhere suddenly.
 
 use easysight_sdk::image::{CELL as WINDOW_CELL, beside, connected, edge_windows};
 
 use crate::picture::{FINE_CELL, Picture};
 
-/// A window has an edge where it spans so many grey levels ...
+/// The smallest range of grey levels of a window with an edge.
 const EDGE: u8 = 20;
-/// ... which is crisp where the steepest climb over two pixels is this share of them.
+/// The share of the range that the steepest rise over two pixels of a crisp edge has at least.
 const CRISP: f32 = 0.5;
-/// What is blurred changes by so many grey levels within a window ...
+/// The smallest range of grey levels of a blurred window.
 const BLURRED: u8 = 30;
-/// ... of which two pixels see at most this share; of one even slope they see a fifth.
+/// The share of the range that the steepest rise over two pixels of a blurred window has at most. With an even
+/// slope it is a fifth.
 const SOFT: f32 = 0.24;
-/// What is brighter is a lamp, and the slopes around it are its glow.
+/// The brightness above which a pixel belongs to a lamp. The slopes around it are the lamp's glow.
 const LAMP: u8 = 220;
 
-/// So many soft things a scene can hold itself: shadows, things that are too near.
+/// The number of soft objects that a scene can contain itself: shadows, or objects that are too near.
 const FEW: usize = 2;
 
-/// How sharp a picture is, and where it is not.
+/// How sharp a picture is, and where it is blurred.
 #[derive(Debug, Clone)]
 pub(crate) struct Blur {
-    /// Share of the picture near crisp edges.
+    /// The share of the picture near crisp edges.
     pub(crate) crisp: f32,
-    /// Share of the picture that is blurred.
+    /// The share of the picture that is blurred.
     pub(crate) share: f32,
-    /// The cells of each region that is.
+    /// The cells of each blurred region.
     pub(crate) regions: Vec<Vec<usize>>,
 }
 
@@ -43,7 +44,7 @@ impl Blur {
             }
             let half = |cell: usize| cell * WINDOW_CELL / FINE_CELL;
             let at = half(window.row) * picture.columns + half(window.column);
-            // What moves is smeared by that.
+            // Moving objects are blurred by their motion.
             if picture.moved.get(at) != Some(&false) {
                 return;
             }
@@ -52,7 +53,7 @@ impl Blur {
                 *lit |= window.brightest > LAMP;
             }
         });
-        // Behind one drop may be several edges.
+        // There may be several edges behind one drop.
         let is_soft = |at: usize| windows.get(at).is_some_and(|&count| count > 0);
         let near = |at: usize| beside(at, picture.columns, windows.len()).into_iter().flatten().any(is_soft);
         let soft: Vec<bool> = (0..windows.len()).map(|at| is_soft(at) || near(at)).collect();
@@ -60,7 +61,7 @@ impl Blur {
         regions.retain(|region| !region.iter().any(|&at| lit.get(at) == Some(&true)));
         let size = |region: &Vec<usize>| region.iter().filter_map(|&at| windows.get(at)).sum::<usize>();
         let mut sizes: Vec<usize> = regions.iter().map(size).collect();
-        // A scene can hold a few soft things itself: they count for no more than the next.
+        // A scene can contain a few soft objects itself, so the largest ones count for no more than the next one.
         sizes.sort_unstable_by(|a, b| b.cmp(a));
         let most = sizes.get(FEW).copied().unwrap_or(0);
         let counted = sizes.iter().map(|&size| size.min(most)).sum();

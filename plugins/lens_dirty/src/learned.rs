@@ -1,25 +1,25 @@
-//! What a small network says of each part of a picture.
+//! The judgement of a small network for each part of a picture.
 //!
-//! Behind drops lies other sharp contrast, a film spreads light, a web is thin and bright: no one measure
-//! tells them all from what a scene has itself. The network was trained on pictures of real cameras with drawn
-//! and real dirt, and it gives the log odds of dirt for each part; `training/` in the project's repository
-//! has the scripts and tells on which cameras and makers. Its weights are whole numbers, so its answer is
-//! the same on every machine.
+//! Behind drops there is sharp contrast of other parts of the scene, a film spreads light, and a web is thin and
+//! bright. No single measure distinguishes all of them from the scene itself. The network was trained on pictures
+//! of real cameras with drawn and real dirt, and returns the log odds of dirt for each part. `training/` in the
+//! project's repository has the scripts, and lists the cameras and makers. The network's weights are integers, so
+//! its result is the same on every machine.
 
 use easysight_sdk::{Clip, Failure, network::Evidence};
 
 /// The network of `lens_dirty` and `occlusion`.
 const WEIGHTS: &[u8] = include_bytes!("../../../training/glass.bin");
-/// The channel that tells of dirt.
+/// The channel for dirt.
 const DIRT: usize = 0;
-/// So many parts of the 960 that a picture has decide: those that speak most for dirt.
+/// The number of parts that decide, of the 960 parts of a picture: those with the strongest evidence for dirt.
 const DECIDING: usize = 40;
 
-/// What it says.
+/// The network's judgement.
 #[derive(Debug, Clone)]
 pub(crate) struct Learned {
     pub(crate) evidence: Evidence,
-    /// Mean log odds of the parts that decide.
+    /// The mean log odds of the parts that decide.
     pub(crate) odds: f64,
 }
 

@@ -1,14 +1,15 @@
 //! Dust, drops, smear and webs on the lens or the window of its housing.
 //!
-//! Dirt is far out of focus, stands still in the picture and lets a part of the light through. Beside
-//! several looks of the camera while its lens was clean, that is measured: contrast is lost where no light
-//! is, soft spots and threads lie over what was there before. Only what none of these looks explains
-//! counts, each by another light and weather: a wet road, lamps and headlights make bright lines and take
-//! contrast as well, but they do so again. Without such looks, closed soft spots that stand out from
-//! their surroundings are suspected, of which a scene can hold a few itself, and parts of a sharp picture
-//! in which the light changes much and nowhere at once, as it does behind drops and smear. With such looks
-//! and without, a small network tells what dirt looks like; what it says of the clean looks of a camera is
-//! held against what it says now.
+//! Dirt is far out of focus, is static in the picture and transmits a part of the light. If several clips of the
+//! camera with a clean lens are known, the present picture is compared with them: contrast is lost although the
+//! light is not, and soft spots and threads lie over what was there before. Only what none of these clips explains
+//! counts. Each of them shows another light and weather: a wet road, lamps and headlights also make bright lines
+//! and reduce contrast, but they did so before.
+//!
+//! Without such clips, dirt is only suspected, by two signs: closed soft spots that stand out from their
+//! surroundings (a scene can contain a few itself), and parts of a sharp picture in which the light changes much,
+//! and nowhere suddenly, as behind drops and smear. In both cases a small trained network judges what looks like
+//! dirt (see [`learned`]). Its result is compared with its results for the camera's clean clips.
 
 mod blur;
 mod learned;
@@ -30,45 +31,46 @@ use reference::{Change, Reference, Seen, veiled};
 use spot::{Outlines, Spot};
 use thread::Threads;
 
-/// Stretch of the clip that is asked for: dirt stands still in it.
+/// The requested duration. Dirt is static in it.
 const SPAN_MS: u32 = 2_400;
-/// Time between its frames.
+/// The interval between frames.
 const INTERVAL_MS: u32 = 800;
-/// Where nine tenths of the picture are darker than this, in grey levels, nothing can be told.
+/// The grey level of darkness. If nine tenths of the picture are darker, the picture cannot be judged.
 const DARK: f32 = 36.0;
-/// A picture of which less is near crisp edges is unsharp as a whole.
+/// The share of the picture near crisp edges below which the whole picture is unsharp.
 const LEAST_CRISP: f32 = 0.02;
-/// Share of a change across an outline that may happen within two pixels: of the fine picture, and of
-/// the difference to a clean one, which has half as many and no edges of the scene.
+/// The share of a change across an outline that may happen within two pixels: for the fine picture, and for the
+/// difference to a clean one, which has half the resolution and no edges of the scene.
 const STEEPEST: (f32, f32) = (0.42, 0.6);
-/// Where less of the picture shows what it showed, the camera looks elsewhere ...
+/// The share of the picture that must be unchanged. If it is less, the camera shows another view.
 const LEAST_ALIKE: f32 = 0.2;
-/// ... and where it has so much of the contrast that it had, that is not for dirt.
+/// The share of its former contrast from which on a picture of another view is not caused by dirt.
 const LEAST_LEFT: f32 = 0.7;
-/// Where the light of less of the picture is what it was, by its exposure, other lamps are on.
+/// The share of the picture whose light, corrected for exposure, must be unchanged. If it is less, other lamps are
+/// on.
 const LEAST_STEADY: f32 = 0.4;
-/// Looks that must have shown the view, in much the same light, before it is judged by them: one look may
-/// be in rain or in the light of a lorry.
+/// The number of clips that must have shown the view, in similar light, before the view is judged by them. A
+/// single clip may be in rain or in the light of a lorry.
 const LEAST_LOOKS: u32 = 3;
-/// A look of which so much is as it was tells nothing new.
+/// The unchanged share from which on a clip adds nothing new to the memory.
 const SAME: f32 = 0.85;
-/// Of the cells that lost contrast so many count: wherever fog, rain and traffic are uneven they take it from
-/// one in twelve of those that tell.
+/// The weight of the cells that lost contrast. Fog, rain and traffic are uneven, and take the contrast from one in
+/// twelve of the cells with contrast.
 const VEIL_COUNTS: f64 = 0.4;
-/// Spots and threads are told beside a look of whose cells so many have the same light: lamps that went on
-/// and wet roads leave bright spots and lines of their own.
+/// The share of cells with the same light that a clean clip must have for spots and threads to be found by it.
+/// Lamps that went on, and wet roads, make bright spots and lines of their own.
 const SAME_LIGHT: f32 = 0.7;
-/// Of a spot so much may move: dirt stands still.
+/// The share of a spot in which something may move. Dirt is static.
 const MOST_MOVED: f32 = 0.2;
-/// Beyond this many times the threshold nothing is worse.
+/// The multiple of the threshold that scores 0.
 const WORST: f64 = 8.0;
-/// Log odds by which a trained network must say more of dirt than it said of the clean looks of a camera.
+/// The log odds by which the network's result must exceed its results for the camera's clean clips.
 const MORE_THAN_USUAL: f64 = 1.2;
-/// How far clean looks move the threshold for it, down and up.
+/// How far clean clips may move this threshold, down and up.
 const MOVES: (f64, f64) = (0.8, 2.0);
-/// Log odds from the threshold to where nothing is worse.
+/// The log odds from the threshold to score 0.
 const BEYOND: f64 = 8.0;
-/// Regions that are marked in the picture.
+/// The largest number of regions that are marked in the picture.
 const MOST_MARKED: usize = 12;
 
 /// When a lens counts as dirty.
@@ -76,26 +78,26 @@ const MOST_MARKED: usize = 12;
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
-    /// Share of the picture that may lie behind dirt, beside what the camera saw while its lens was
-    /// clean. Smoke and low sun reach 0.032.
+    /// The largest share of the picture that may be behind dirt, compared with clips of the camera with a clean
+    /// lens. Smoke and low sun reach 0.032.
     #[schemars(range(min = 0.005, max = 0.5), extend("unit" = "share"))]
     pub max_dirty_share: f64,
-    /// Share of the picture that soft spots may take where the clean look of the camera is not known.
-    /// Scenes without dirt reach 0.074: shadows, glows, boulders, round things out of focus.
+    /// The largest share of the picture that soft spots may take if the camera's clean picture is not known.
+    /// Scenes without dirt reach 0.074: shadows, glows, boulders, round objects out of focus.
     #[schemars(range(min = 0.005, max = 0.5), extend("unit" = "share"))]
     pub max_spotted_share: f64,
-    /// Share of the picture in which the light may change much and nowhere at once, as behind drops and
-    /// smear, while the rest is sharp; or of it that may have come since the lens was clean. A healthy
-    /// motorway in 320 different airs reached 0.0126: clouds, haze before hills and the shade under bridges
-    /// change much and nowhere at once as well.
+    /// The largest share of the picture in which the light may change much, and nowhere suddenly, while the rest
+    /// is sharp, as behind drops and smear. If the camera's clean picture is known, only the share that was added
+    /// since then counts. A healthy motorway in 320 different states of the air reached 0.0126, because clouds,
+    /// haze before hills and the shade under bridges look similar.
     #[schemars(range(min = 0.0005, max = 0.5), extend("unit" = "share"))]
     pub max_blurred_share: f64,
-    /// Log odds of dirt, of the parts of the picture that speak most for it, that a trained network may
-    /// give; 16 leaves it out. Beside clean looks of the camera the threshold moves towards what the network
-    /// says of those.
+    /// The largest log odds of dirt that the trained network may return for the parts of the picture with the
+    /// strongest evidence. 16 switches the network off. If clean clips of the camera are known, the threshold
+    /// moves towards the network's result for them.
     #[schemars(range(min = -4.0, max = 16.0), extend("unit" = "log odds"))]
     pub max_learned_odds: f64,
-    /// Remember the clean look of the camera and compare with it.
+    /// True to remember the clean picture of the camera, and to compare with it.
     pub use_baseline: bool,
 }
 
@@ -115,40 +117,41 @@ impl Default for Config {
 #[derive(Debug)]
 pub struct LensDirty;
 
-/// What was found.
+/// The measured dirt.
 #[derive(Debug, Default)]
 struct Dirt {
-    /// Of the picture, by cells that lost contrast.
+    /// The share of the picture by cells that lost contrast.
     veiled: f64,
-    /// By soft spots.
+    /// The share by soft spots.
     spotted: f64,
-    /// By threads.
+    /// The share by threads.
     threaded: f64,
-    /// In which the light changes much and nowhere at once.
+    /// The share in which the light changes much, and nowhere suddenly.
     blurred: f64,
-    /// What is marked: left, top, width and height as shares of the picture.
+    /// The marked boxes: left, top, width and height as shares of the picture.
     boxes: Vec<[f32; 4]>,
     certain: bool,
-    /// Of the nearest clean look: how much of it is alike and how much in the same light.
+    /// The share of the picture that is unchanged, and the share in the same light, compared with the nearest
+    /// clean clip.
     nearest: [f64; 2],
-    /// Clean looks that it was compared with.
+    /// The number of clean clips that were compared.
     looks: u32,
-    /// The most that the network said of one of them.
+    /// The network's largest result for one of them.
     usual_odds: Option<f64>,
 }
 
 impl Dirt {
-    /// What decides: of cells that lost contrast only a part counts.
+    /// The deciding share. Cells that lost contrast have a reduced weight.
     fn share(&self) -> f64 {
         (VEIL_COUNTS * self.veiled).max(self.spotted).max(self.threaded)
     }
 
-    /// Of the picture behind it.
+    /// The share of the picture behind dirt.
     fn extent(&self) -> f64 {
         self.veiled.max(self.spotted).max(self.threaded)
     }
 
-    /// Soft spots and places in a picture whose clean look is not known.
+    /// Measures soft spots and blurred parts in a picture whose clean picture is not known.
     fn suspected(picture: &Picture, blur: &Blur) -> Self {
         let outlines = Outlines {
             coarse: &picture.coarse.smoothed(),
@@ -162,8 +165,8 @@ impl Dirt {
         Self { spotted: spotted(picture, &spots), blurred: blur.share.into(), boxes, ..Self::default() }
     }
 
-    /// What has changed beside each of the clean looks that show the same view in much the same light:
-    /// what one of them explains is the light, rain or traffic.
+    /// Measures the change from each of the clean clips that show the same view in similar light. A change that
+    /// one of them explains is caused by light, rain or traffic.
     fn measured(picture: &Picture, blur: &Blur, looks: &[&Reference], changes: &[Change]) -> Self {
         let columns = picture.columns;
         let same_light: Vec<(&Reference, Plane)> = (looks.iter().zip(changes))
@@ -182,7 +185,7 @@ impl Dirt {
         let (veiled, veiled_share) = veiled(changes, columns);
         let mut boxes = boxes(picture, &spots);
         boxes.extend(patches(picture, &veiled));
-        // A picture that is unsharp as a whole is no dirt.
+        // A picture that is unsharp as a whole is not dirty.
         let usual = looks.iter().map(|look| look.blurred()).fold(0.0, f32::max);
         let blurred = if blur.crisp < LEAST_CRISP { 0.0 } else { blur.share - usual };
         if blurred > 0.0 {
@@ -207,7 +210,7 @@ fn spotted(picture: &Picture, spots: &[Spot]) -> f64 {
     f64::from((area / picture.coarse.values.len().max(1) as f32).min(1.0))
 }
 
-/// Boxes around regions of cells, the largest first.
+/// Returns boxes around regions of cells, the largest first.
 fn patches(picture: &Picture, regions: &[Vec<usize>]) -> Vec<[f32; 4]> {
     let mut regions: Vec<&Vec<usize>> = regions.iter().collect();
     regions.sort_by_key(|region| std::cmp::Reverse(region.len()));
@@ -295,7 +298,7 @@ impl Plugin for LensDirty {
         };
         let report = report(&dirt, &learned, &config);
         let is_clean = report.findings.iter().all(|finding| finding.status == Status::Normal);
-        // Dirt that takes most of the contrast away must not become a clean look.
+        // Dirt that removes most of the contrast must not become a clean picture.
         if config.use_baseline && is_clean && (nearest.is_some() || elsewhere_lively) {
             match nearest {
                 Some((at, same, near)) if near >= SAME => seen.keep(Some(at), same),
@@ -307,18 +310,18 @@ impl Plugin for LensDirty {
     }
 }
 
-/// What decides.
+/// The kind of measurement that decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum By {
     /// The share of the picture behind dirt.
     Share,
     /// The share that is blurred.
     Blurred,
-    /// What the network says.
+    /// The network's result.
     Learned,
 }
 
-/// What is the furthest beyond its threshold: by what, its metric, its value, its threshold, and its score.
+/// Returns the measurement that exceeds its threshold most: its kind, metric, value, threshold and score.
 fn deciding(dirt: &Dirt, learned: &Learned, config: &Config) -> (By, &'static str, f64, f64, f64) {
     let max_share = if dirt.certain { config.max_dirty_share } else { config.max_spotted_share };
     let share = |by, name, value, most: f64| (by, name, value, most, score(value, 0.0, most, WORST * most));
@@ -337,11 +340,11 @@ fn deciding(dirt: &Dirt, learned: &Learned, config: &Config) -> (By, &'static st
         share(By::Blurred, "blurred_share", dirt.blurred, config.max_blurred_share),
         told,
     ];
-    // Scores of 50 are at the threshold, whatever is measured.
+    // A score of 50 is at the threshold, for every measurement.
     all.into_iter().min_by(|a, b| a.4.total_cmp(&b.4)).unwrap_or(told)
 }
 
-/// Judges by what is the furthest beyond its threshold.
+/// Judges by the measurement that exceeds its threshold most.
 fn report(dirt: &Dirt, learned: &Learned, config: &Config) -> Report {
     let (by, name, value, threshold, score) = deciding(dirt, learned, config);
     let mut finding = finding("lens_dirty")

@@ -1,31 +1,32 @@
-//! What stands still in a clip, in two sizes, and where something moved.
+//! The static content of a clip, in two sizes, and where something moved.
 
 use easysight_sdk::{
     Clip, Failure, PlaneKind, SampleRange,
     image::{Moments, tile_moments},
 };
 
-/// Width, in pixels, of the picture that is looked at; half of it serves where that is enough. Halved
-/// from what cameras send, it is 240 to 480, and 320 or more for the usual ones.
+/// The largest width of the picture that is measured, in pixels; a picture of half this size is used where it is
+/// enough. By halving what cameras send, the width is 240 to 480, and 320 or more for the usual sizes.
 const WIDTH: u32 = 480;
-/// Frames that are looked at: what stands still in them is kept, the rest is blurred away.
+/// The number of frames that are measured. Static content is kept; the rest is averaged away.
 const FRAMES: u32 = 4;
-/// Side of a cell in pixels of the coarse picture.
+/// The side of a cell in pixels of the coarse picture.
 pub(crate) const CELL: usize = 4;
-/// The same of the fine one.
+/// The side of a cell in pixels of the fine picture.
 pub(crate) const FINE_CELL: usize = 2 * CELL;
-/// Grey levels by which the mean of a cell may wander while nothing moves in it ...
+/// The grey levels by which the mean of a cell may vary while nothing moves in it.
 const STILL: f32 = 8.0;
-/// ... and by this share of the cell's deviation more: leaves sway, and few poles stand quite still.
+/// The share of the cell's deviation by which the mean may vary in addition, because leaves sway and few poles
+/// stand quite still.
 const SWAY: f32 = 0.25;
 
-/// Between which levels the mean of a cell wanders.
+/// The range in which the mean of a cell varies.
 #[derive(Debug, Clone, Copy)]
 struct Span {
     low: f32,
     high: f32,
     wander: f32,
-    /// The largest of a frame.
+    /// The largest deviation in a frame.
     deviation: f32,
 }
 
@@ -66,7 +67,7 @@ impl Plane {
         self.values.chunks_exact(self.width)
     }
 
-    /// The value nearest to a place; none outside.
+    /// Returns the value nearest to a place. None outside.
     pub(crate) fn near(&self, x: f32, y: f32) -> Option<f32> {
         let (x, y) = (x + 0.5, y + 0.5);
         if x < 0.0 || y < 0.0 || x >= self.width as f32 {
@@ -75,7 +76,7 @@ impl Plane {
         self.values.get(y as usize * self.width + x as usize).copied()
     }
 
-    /// Averaged with weights 1 2 1 across and down, which halves noise; the rim is kept.
+    /// Averages with weights 1 2 1 across and down, which halves noise. The rim is kept.
     pub(crate) fn smoothed(&self) -> Self {
         let mut across = self.values.clone();
         for (out, row) in across.chunks_exact_mut(self.width).zip(self.rows()) {
@@ -96,7 +97,7 @@ impl Plane {
         Self { width: self.width, values: smooth }
     }
 
-    /// Half as wide and high; an odd last row or column is left out.
+    /// Halves the width and height. An odd last row or column is ignored.
     fn halved(&self) -> Self {
         let width = self.width / 2;
         let mut values = Vec::with_capacity(width * (self.height() / 2));
@@ -109,18 +110,18 @@ impl Plane {
     }
 }
 
-/// What a clip shows.
+/// The measured content of a clip.
 #[derive(Debug, Clone)]
 pub(crate) struct Picture {
-    /// Up to [`WIDTH`] wide.
+    /// The fine picture, up to [`WIDTH`] wide.
     pub(crate) fine: Plane,
-    /// Half of it.
+    /// The coarse picture, half of its size.
     pub(crate) coarse: Plane,
-    /// Cells of [`CELL`] × [`CELL`] coarse pixels, row by row, in which something moved.
+    /// Cells of [`CELL`] × [`CELL`] coarse pixels, row by row. True if something moved in the cell.
     pub(crate) moved: Vec<bool>,
-    /// Cells a row.
+    /// The number of cells in a row.
     pub(crate) columns: usize,
-    /// What stands still, as samples.
+    /// The static content, as samples.
     pub(crate) samples: Vec<u8>,
 }
 
@@ -160,7 +161,7 @@ impl Picture {
         })
     }
 
-    /// Share of the cells in a circle, in coarse pixels, in which something moved.
+    /// Returns the share of the cells in a circle, in coarse pixels, in which something moved.
     pub(crate) fn moved_share(&self, x: f32, y: f32, radius: f32) -> f32 {
         let side = CELL as f32;
         let (mut all, mut moved) = (0_u32, 0_u32);
@@ -174,7 +175,7 @@ impl Picture {
         moved as f32 / all.max(1) as f32
     }
 
-    /// The grey level below which so large a share of the picture is.
+    /// Returns the grey level below which the given share of the picture is.
     pub(crate) fn percentile(&self, share: f32) -> f32 {
         let mut counts = [0_u32; 256];
         for &value in &self.coarse.values {

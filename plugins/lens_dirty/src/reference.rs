@@ -1,8 +1,8 @@
-//! What the camera saw while its lens was clean, and what has become of it.
+//! What the camera saw while its lens was clean, and how it has changed.
 //!
-//! Dirt lets less contrast through than light: what is left of the contrast, beside what is left of
-//! the light, is its transmission. A shadow takes as much of both, a change of exposure too, so those
-//! leave the transmission alone; a thing that came into the scene brings contrast of its own.
+//! Dirt transmits less contrast than light. The transmission is the remaining contrast relative to the remaining
+//! light. A shadow, or a change of exposure, reduces both equally, so it does not change the transmission. A new
+//! object in the scene has contrast of its own.
 
 use easysight_sdk::{
     baseline::Remembered,
@@ -15,37 +15,38 @@ use crate::{
     picture::{CELL, Picture, Plane},
 };
 
-/// A cell tells something where neighbouring pixels of it differ by so many grey levels (root mean
-/// square).
+/// The difference of neighbouring pixels (root mean square, in grey levels) that a cell with enough contrast has
+/// at least.
 const CONTRAST: f32 = 3.0;
-/// Of the contrast beside the light less than this share is left behind dirt.
+/// The share of the contrast, relative to the light, below which a cell may be behind dirt.
 const TRANSMITTED: f32 = 0.55;
-/// All contrast that is there now, beside the light, must be less than this share: else something else
-/// stands there.
+/// The share that all present contrast, relative to the light, must be below. Otherwise another object is there.
 const REPLACED: f32 = 0.66;
-/// Grey levels below which the light is not compared.
+/// The grey levels below which the light is not compared.
 const BLACK: f32 = 4.0;
-/// Correlation of the light around a cell, before and now, from which on the scene shines through.
+/// The correlation of the light around a cell, before and now, from which on the scene is visible through the
+/// dirt.
 const THROUGH: f32 = 0.5;
-/// Grey levels by which the light of a cell may differ from what the reference says.
+/// The grey levels by which the light of a cell may differ from the reference.
 const STEADY: f32 = 6.0;
-/// Share of the cells that count as telling something at least.
+/// The smallest share of the cells that is used as the number of cells with contrast.
 const LEAST_TELLING: f32 = 0.1;
-/// Rows of cells on either side that are at much the same distance, and cells in them that tell it.
+/// The number of rows of cells on either side that are at about the same distance, and the number of cells that
+/// they must have.
 const ROWS_AROUND: usize = 2;
 const LEAST_AROUND: usize = 8;
-/// A veiled region has so many cells ...
+/// The smallest number of cells of a veiled region.
 const LEAST_CELLS: usize = 3;
-/// ... and the edges in it correlate so well with those of before.
+/// The correlation that the edges in a veiled region must have with the edges before.
 const LEFT_OVER: f32 = 0.25;
-/// Two cells are of the same content where they correlate so well.
+/// The correlation of two cells from which on they have the same content.
 const ALIKE: f32 = 0.7;
 
-/// Room for the looks of a camera: the host grants 256 KiB.
+/// The largest size of a camera's memory. The host grants 256 KiB.
 const MOST_BYTES: usize = 230 * 1024;
-/// Shares are remembered as whole numbers of these parts.
+/// The factor by which shares are stored as integers.
 const MILLION: f32 = 1e6;
-/// Log odds are remembered as whole numbers of these parts.
+/// The factor by which log odds are stored as integers.
 const THOUSAND: f64 = 1e3;
 
 /// A clean picture.
@@ -53,18 +54,18 @@ const THOUSAND: f64 = 1e3;
 pub(crate) struct Reference {
     width: u16,
     pixels: Vec<u8>,
-    /// Cells in which something moved: what is there by chance is not what the camera sees.
+    /// The cells in which something moved. Their content is there by chance.
     moved: Vec<bool>,
-    /// Millionths of the picture that were blurred.
+    /// The blurred share of the picture, in millionths.
     blurred: u32,
-    /// Looks that showed the same.
+    /// The number of clips that showed the same.
     pub(crate) looks: u16,
-    /// The most that the network said of one of them: thousandths of log odds.
+    /// The network's largest result for one of them, in thousandths of log odds.
     odds: i32,
 }
 
-/// The clean looks of a camera, the one that was seen last first: by day, at dusk, at night, in rain, of
-/// each preset.
+/// The clean pictures of a camera, by day, at dusk, at night, in rain, and of each preset. The one that was seen
+/// last comes first.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Seen(pub(crate) Vec<Reference>);
 
@@ -73,8 +74,8 @@ impl Remembered for Seen {
 }
 
 impl Seen {
-    /// Puts a look first, in the place of the one at `replacing`, and forgets those that were seen longest
-    /// ago where there is no more room.
+    /// Puts a picture first. It replaces the one at `replacing`. If there is no more room, the pictures that were
+    /// seen longest ago are dropped.
     pub(crate) fn keep(&mut self, replacing: Option<usize>, reference: Reference) {
         if let Some(at) = replacing.filter(|&at| at < self.0.len()) {
             self.0.remove(at);
@@ -88,25 +89,25 @@ impl Seen {
     }
 }
 
-/// What has become of a clean picture.
+/// How a clean picture has changed.
 #[derive(Debug, Clone)]
 pub(crate) struct Change {
-    /// Share of the cells that tell something that show what they showed.
+    /// The share of the cells with contrast that are unchanged.
     pub(crate) alike: f32,
-    /// What is left of the contrast of the picture as a whole.
+    /// The remaining contrast of the whole picture.
     pub(crate) left: f32,
-    /// Share of the cells whose light is what the reference says.
+    /// The share of the cells whose light agrees with the reference.
     pub(crate) steady: f32,
-    /// The picture less what it would be by the reference.
+    /// The picture minus what the reference predicts.
     pub(crate) difference: Plane,
-    /// Cells that tell something, and of them those that lost contrast.
+    /// The cells with contrast, and those of them that lost contrast.
     tells: Vec<bool>,
     lost: Vec<bool>,
     cells: Vec<Sums>,
 }
 
-/// Sums over a cell of the differences of neighbouring pixels before and now, of their products, and
-/// of the pixels.
+/// The sums over a cell: of the differences of neighbouring pixels before and now, of their products, and of the
+/// pixels.
 #[derive(Debug, Clone, Copy, Default)]
 struct Sums {
     before: f32,
@@ -128,35 +129,35 @@ impl Reference {
         }
     }
 
-    /// Whether it is of a picture of the same size.
+    /// True if the picture has the same size.
     pub(crate) fn fits(&self, picture: &Picture) -> bool {
         usize::from(self.width) == picture.coarse.width
             && self.pixels.len() == picture.coarse.values.len()
             && self.moved.len() == picture.moved.len()
     }
 
-    /// The same, seen once more.
+    /// Returns the same picture, seen once more.
     pub(crate) fn again(&self, odds: f64) -> Self {
         let odds = self.odds.max((THOUSAND * odds) as i32);
         Self { looks: self.looks.saturating_add(1), odds, ..self.clone() }
     }
 
-    /// The most that the network said of it.
+    /// The network's largest result for this picture.
     pub(crate) fn odds(&self) -> f64 {
         f64::from(self.odds) / THOUSAND
     }
 
-    /// Its grey levels.
+    /// The picture's grey levels.
     pub(crate) fn pixels(&self) -> &[u8] {
         &self.pixels
     }
 
-    /// Share of the picture that was blurred.
+    /// The share of the picture that was blurred.
     pub(crate) fn blurred(&self) -> f32 {
         self.blurred as f32 / MILLION
     }
 
-    /// What has become of it; the pictures are of the same size.
+    /// Computes how the picture has changed. The pictures have the same size.
     pub(crate) fn change(&self, picture: &Picture) -> Change {
         let before =
             Plane::new(picture.coarse.width, self.pixels.iter().map(|&v| f32::from(v) + 0.5).collect());
@@ -183,7 +184,7 @@ impl Reference {
         let share = usual.len() as f32 / telling.max(1) as f32;
         usual.sort_by(f32::total_cmp);
         let usual = usual.get(usual.len() / 2).copied().unwrap_or(1.0);
-        // Fog takes contrast by distance, which is much the same all along a row.
+        // Fog reduces contrast by distance, which is about the same along a row.
         let rows = usual_by_row(&cells, picture.columns, &tells, &transmission, usual);
         let usual = |at: usize| rows.get(at / picture.columns.max(1)).copied().unwrap_or(usual);
         let passes = |at: usize| {
@@ -215,8 +216,9 @@ impl Reference {
     }
 }
 
-/// Regions of cells that lost contrast beside each of the looks, and their share of the cells that tell
-/// something; of few such cells one counts less. What one clean look had no contrast for is its light.
+/// Returns the regions of cells that lost contrast compared with every clip in which they had contrast, which must
+/// be at least half of the clips; otherwise their contrast came from the light. Also returns their share of the
+/// cells with contrast. If there are few such cells, each one has less weight.
 pub(crate) fn veiled(changes: &[Change], columns: usize) -> (Vec<Vec<usize>>, f32) {
     let Some(first) = changes.first() else { return (Vec::new(), 0.0) };
     let told = |at: usize| changes.iter().filter(|change| change.tells.get(at) == Some(&true)).count();
@@ -234,8 +236,8 @@ pub(crate) fn veiled(changes: &[Change], columns: usize) -> (Vec<Vec<usize>>, f3
     (regions, count / known)
 }
 
-/// What is usually left of the contrast in each row of cells and the few above and below it: what all but the
-/// clearest three tenths of their cells have, at most what the picture as a whole has.
+/// Returns the usual remaining contrast of each row of cells and the few rows above and below it: the value that
+/// seven tenths of their cells do not exceed, but at most the value of the whole picture.
 fn usual_by_row(
     cells: &[Sums],
     columns: usize,
@@ -262,8 +264,8 @@ fn usual_by_row(
         .collect()
 }
 
-/// Whether the light of a cell and those around it still goes up and down as it did: behind dirt the
-/// scene is dimmer or blurred, but it is there; where a thing came or left it is another.
+/// True if the light of a cell and its neighbours still varies as before. Behind dirt the scene is dimmer or
+/// blurred, but present; if an object came or left, the light differs.
 fn shines_through(cells: &[Sums], at: usize, columns: usize) -> bool {
     let around = [0, 1, 2].into_iter().flat_map(|row| [0, 1, 2].map(|column| row * columns + column));
     let first = at.checked_sub(columns + 1);
@@ -279,8 +281,8 @@ fn shines_through(cells: &[Sums], at: usize, columns: usize) -> bool {
     products.1 > THROUGH * (products.0 * products.2).sqrt()
 }
 
-/// Whether a region that lost contrast is behind dirt: that is larger than a cell, as noise is not, and what
-/// is left of the contrast is that of before, which it is not where a thing left.
+/// True if a region that lost contrast is behind dirt. It must be larger than noise, which affects single cells,
+/// and its remaining contrast must be that of before, which is not so if an object left.
 fn is_veiled(cells: &[Sums], region: &[usize]) -> bool {
     let region = region.iter().filter_map(|&at| cells.get(at));
     let sums = region.fold((0, 0.0, 0.0, 0.0), |sum, cell| {
@@ -312,8 +314,8 @@ fn sums(before: &Plane, now: &Plane, columns: usize, count: usize) -> Vec<Sums> 
     cells
 }
 
-/// The picture less the reference, brought to its exposure, and nothing where something moved; and the
-/// share of the cells whose light is that of the reference.
+/// Returns the picture minus the reference, adjusted to the picture's exposure, and 0 where something moved. Also
+/// returns the share of the cells whose light agrees with the reference.
 fn difference(before: &Plane, picture: &Picture, cells: &[Sums], moved: &[bool]) -> (Plane, f32) {
     let count = (CELL * CELL) as f32;
     let points: Vec<(f32, f32)> = (cells.iter().zip(moved))
@@ -323,7 +325,7 @@ fn difference(before: &Plane, picture: &Picture, cells: &[Sums], moved: &[bool])
     let (gain, lift) = line(&points);
     let mut off: Vec<f32> = points.iter().map(|(x, y)| (y - gain * x - lift).abs()).collect();
     off.sort_by(f32::total_cmp);
-    // Once more without what changed: dirt, shadows, things.
+    // A second fit, without what changed: dirt, shadows, objects.
     let limit = 2.0 * off.get(off.len() / 2).copied().unwrap_or(0.0) + 1.0;
     let usual: Vec<(f32, f32)> =
         points.iter().filter(|(x, y)| (y - gain * x - lift).abs() <= limit).copied().collect();
@@ -344,7 +346,7 @@ fn difference(before: &Plane, picture: &Picture, cells: &[Sums], moved: &[bool])
     (Plane::new(now.width, values), steady)
 }
 
-/// The straight line through points: its slope, and its value at 0.
+/// Returns the straight line through points: its slope, and its value at 0.
 fn line(points: &[(f32, f32)]) -> (f32, f32) {
     let count = points.len().max(1) as f32;
     let (x, y) = points.iter().fold((0.0, 0.0), |sum, point| (sum.0 + point.0, sum.1 + point.1));

@@ -1,33 +1,33 @@
-//! Soft closed spots: dust and drops on the lens are so near that the lens spreads their outline over
-//! a few hundredths of the picture's width. So all around them the light changes towards their inside,
-//! and nowhere at once; things of the scene have crisp outlines, shadows and glows open ones.
+//! Soft closed spots. Dust and drops on the lens are so near that the lens spreads their outline over a few
+//! hundredths of the picture's width. So all around them the light changes towards their inside, and nowhere
+//! suddenly. Objects of the scene have crisp outlines; shadows and glows have open ones.
 //!
-//! Every soft slope votes for the middle of a spot that it might be the rim of; then the outlines
-//! around the middles with most votes are followed.
+//! Every soft slope votes for the middle of a spot whose rim it might be. Then the outlines around the middles
+//! with most votes are followed.
 
 use std::f32::consts::TAU;
 
 use crate::picture::Plane;
 
-/// Outlines of which less than the first is soft are those of the scene, more than the second those of
-/// a spot.
+/// The soft share of an outline. Below the first value the outline belongs to the scene, above the second to a
+/// spot.
 const CLOSED: (f32, f32) = (0.65, 0.9);
-/// Radii, in shares of the picture's width, of the spots that are looked for. The outline of smaller
-/// ones would be as wide as they are.
+/// The radii of the spots that are searched for, as shares of the picture's width. The outline of smaller spots
+/// would be as wide as the spots.
 const RADII: [f32; 7] = [0.022, 0.028, 0.036, 0.047, 0.06, 0.078, 0.1];
-/// Climbs, in grey levels over two pixels of the coarse picture, of slopes that vote.
+/// The range of rises, in grey levels over two pixels of the coarse picture, of slopes that vote.
 const SLOPES: (f32, f32) = (1.2, 40.0);
-/// Middles that are looked at for each radius, on each side of grey.
+/// The number of middles that are examined for each radius, for dark and for bright spots.
 const MIDDLES: usize = 8;
-/// Directions in which an outline is crossed.
+/// The number of directions in which an outline is crossed.
 const DIRECTIONS: u16 = 24;
-/// Of them so many must lie within the picture.
+/// The smallest number of directions that must be within the picture.
 const LEAST_DIRECTIONS: u16 = 15;
-/// The grey level changes by at least so much across an outline.
+/// The smallest change of the grey level across an outline.
 const STEP: f32 = 8.0;
-/// The inside differs from one direction to another by less than this share of that change.
+/// The largest difference of the inside between directions, as a share of that change.
 const EVEN: f32 = 0.6;
-/// What is brighter within is a lamp, and its glow no dirt.
+/// The brightness above which the inside is a lamp, and its glow is no dirt.
 const LAMP: f32 = 220.0;
 
 /// A spot, in pixels of the coarse picture.
@@ -36,34 +36,34 @@ pub(crate) struct Spot {
     pub(crate) x: f32,
     pub(crate) y: f32,
     pub(crate) radius: f32,
-    /// Share of its outline that is soft.
+    /// The share of its outline that is soft.
     pub(crate) closed: f32,
 }
 
 impl Spot {
-    /// How much it looks like one on the lens: 0 to 1.
+    /// How much the spot looks like a spot on the lens: 0 to 1.
     pub(crate) fn likeness(&self) -> f32 {
         ((self.closed - CLOSED.0) / (CLOSED.1 - CLOSED.0)).clamp(0.0, 1.0)
     }
 
-    /// Pixels that it covers.
+    /// The number of pixels that the spot covers.
     pub(crate) fn area(&self) -> f32 {
         std::f32::consts::PI * self.radius * self.radius
     }
 }
 
-/// Where and how outlines are followed.
+/// The pictures and the limit by which outlines are followed.
 pub(crate) struct Outlines<'a> {
     /// The picture whose slopes vote.
     pub(crate) coarse: &'a Plane,
     /// The picture in which outlines are followed: the same, or a finer one.
     pub(crate) fine: &'a Plane,
-    /// Share of the change across an outline that may happen within two pixels of it.
+    /// The share of the change across an outline that may happen within two pixels.
     pub(crate) steepest: f32,
 }
 
 impl Outlines<'_> {
-    /// Spots that do not lie over each other, the plainest first.
+    /// Returns spots that do not overlap, the clearest first.
     pub(crate) fn spots(&self) -> Vec<Spot> {
         let slopes = Slopes::of(self.coarse);
         let rays: Vec<(f32, f32)> = (0..DIRECTIONS)
@@ -90,9 +90,9 @@ impl Outlines<'_> {
         apart
     }
 
-    /// Places that most slopes at this distance point to; away from, where it is negative.
+    /// Returns the places that most slopes at this distance point to, or away from if the distance is negative.
     fn middles(&self, slopes: &Slopes, distance: f32) -> Vec<(f32, f32)> {
-        // Votes are counted in boxes that grow with the radius: outlines are not quite round.
+        // Votes are counted in boxes that grow with the radius, because outlines are not exactly round.
         let radius = distance.abs();
         let side = (radius / 3.0).max(1.0);
         let columns = (self.coarse.width as f32 / side) as usize + 1;
@@ -117,7 +117,7 @@ impl Outlines<'_> {
         middles
     }
 
-    /// Follows the outline around a middle; none where it is too little closed for a spot.
+    /// Follows the outline around a middle. None if it is not closed enough for a spot.
     fn spot(&self, x: f32, y: f32, radius: f32, side: f32, rays: &[(f32, f32)]) -> Option<Spot> {
         let scale = self.fine.width as f32 / self.coarse.width as f32;
         let (middle_x, middle_y, reach) = (x * scale, y * scale, radius * scale);
@@ -128,7 +128,7 @@ impl Outlines<'_> {
         let place = |&(dy, dx): &(f32, f32), d: usize| {
             self.fine.near(middle_x + dx * d as f32, middle_y + dy * d as f32)
         };
-        // A ray that is inside the picture so far out is inside up to there.
+        // A ray that is inside the picture at this distance is inside at all smaller distances.
         let inside: Vec<&(f32, f32)> = rays.iter().filter(|ray| place(ray, to).is_some()).collect();
         if inside.len() < usize::from(LEAST_DIRECTIONS) {
             return None;
@@ -147,7 +147,7 @@ impl Outlines<'_> {
             return None;
         }
         let least = STEP.max((high - low) / EVEN);
-        // So many that are not soft leave no likeness.
+        // With more crisp directions there is no likeness to a spot.
         let most_crisp = (1.0 - CLOSED.0) * inside.len() as f32;
         let mut crisp = 0_u16;
         for ray in &inside {
@@ -166,7 +166,7 @@ impl Outlines<'_> {
     }
 }
 
-/// Votes of each box and the three to its right and below, so that no middle is cut by a border.
+/// Adds to each box the votes of the three boxes to its right and below, so that no middle is cut by a border.
 fn fours(votes: &[u16], columns: usize) -> Vec<u16> {
     let pairs = |from: usize| {
         let votes = votes.get(from..).unwrap_or_default();
@@ -178,7 +178,8 @@ fn fours(votes: &[u16], columns: usize) -> Vec<u16> {
         .collect()
 }
 
-/// Places of the counts that are at least `least`, the greatest first and of equal ones the last.
+/// Returns the places of the counts that are at least `least`, in descending order; of equal counts the last place
+/// comes first.
 fn most_first(counts: &[u16], least: f32) -> impl Iterator<Item = usize> {
     let least = least.ceil() as u16;
     let most = counts.iter().copied().max().unwrap_or(0);
@@ -191,7 +192,7 @@ fn most_first(counts: &[u16], least: f32) -> impl Iterator<Item = usize> {
     buckets.into_iter().rev().flat_map(|bucket| bucket.into_iter().rev())
 }
 
-/// Places where the light changes, and towards where it grows, a unit long.
+/// Places where the light changes, with the unit vector in which it increases.
 #[derive(Default)]
 struct Slopes {
     x: Vec<f32>,
@@ -223,7 +224,8 @@ impl Slopes {
         found
     }
 
-    /// The box, of this side, at this distance from each slope; beyond the last one where it is outside.
+    /// Returns the box, of this side, at this distance from each slope. If it is outside, the index is beyond the
+    /// last box.
     fn boxes(&self, distance: f32, side: f32, [columns, rows]: [usize; 2]) -> Vec<i32> {
         let inverse = 1.0 / side;
         let (columns, outside) = (columns as i32, (columns * rows) as i32);

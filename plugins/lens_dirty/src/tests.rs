@@ -1,4 +1,4 @@
-//! What must be found and, above all, what must not.
+//! Tests of the faults that must be found and, above all, of the healthy pictures that must not raise an alarm.
 
 use easysight_sdk::{
     Finding, native,
@@ -9,7 +9,7 @@ use super::*;
 
 const WIDTH: u32 = 320;
 const HEIGHT: u32 = 192;
-/// Middle and radius of spots, in pixels.
+/// The middle and radius of spots, in pixels.
 const SPOTS: [(f64, f64, f64); 5] = [
     (60.0, 50.0, 18.0),
     (160.0, 100.0, 22.0),
@@ -18,7 +18,7 @@ const SPOTS: [(f64, f64, f64); 5] = [
     (230.0, 150.0, 18.0),
 ];
 
-/// A deterministic scatter of values, 0 to 255.
+/// A deterministic pseudo-random value, 0 to 255.
 fn scatter(x: u32, y: u32) -> u8 {
     (x.wrapping_mul(0x9E37_79B1) ^ y.wrapping_mul(0x85EB_CA77)).wrapping_mul(0xC2B2_AE35).to_be_bytes()[0]
 }
@@ -28,7 +28,7 @@ fn wall(x: u32, y: u32) -> u8 {
     if x % 110 < 2 || y % 75 < 2 { 60 } else { 170 + scatter(x / 110, y / 75) / 12 }
 }
 
-/// Tiles of all shades.
+/// Tiles in many shades.
 fn mosaic(x: u32, y: u32) -> u8 {
     60 + scatter(x / 12, y / 12) / 2
 }
@@ -37,7 +37,7 @@ fn clip(luma: impl Fn(u32, u32) -> u8) -> ArrayClip {
     (0..4).fold(ArrayClip::new(WIDTH, HEIGHT), |clip, t| clip.frame(t * 800_000, t == 0, &luma))
 }
 
-/// How much of a pixel is behind spots whose outlines are some twelve pixels wide.
+/// How much of a pixel is behind spots. Their outlines are about twelve pixels wide.
 fn opacity(spots: &[(f64, f64, f64)], x: u32, y: u32) -> f64 {
     let opacity = spots.iter().map(|&(a, b, radius)| {
         let distance = (f64::from(x) - a).hypot(f64::from(y) - b);
@@ -58,7 +58,7 @@ fn judge(clip: &ArrayClip) -> Finding {
     native::<LensDirty>(clip, "{}").unwrap().findings.remove(0)
 }
 
-/// What is found on a camera that saw the first clip several times before.
+/// The finding for a camera that saw the first clip several times before.
 fn judge_after(clean: &ArrayClip, clip: &ArrayClip) -> Finding {
     let mut camera = CameraMemory::default();
     for _ in 0..LEAST_LOOKS {
@@ -143,7 +143,7 @@ fn drops_are_found_by_the_contrast_that_is_lost() {
 #[test]
 fn a_web_is_found_by_its_threads() {
     let web = clip(|x, y| {
-        // Soft threads across the picture, some five pixels wide.
+        // Soft threads across the picture, about five pixels wide.
         let near = |at: f64| (1.0 - (at.rem_euclid(100.0) - 50.0).abs() / 4.0).max(0.0);
         let (x_, y_) = (f64::from(x), f64::from(y));
         let opacity = 0.6 * near(x_ + 0.4 * y_).max(near(y_ - 0.3 * x_));
@@ -185,7 +185,7 @@ fn a_camera_that_was_turned_learns_its_new_view() {
 
 #[test]
 fn a_clean_look_by_other_light_explains_what_it_shows() {
-    // At night lamps light the upper half; by day they are off, and nothing else tells of them.
+    // At night lamps light the upper half; by day they are off, and nothing else shows that they exist.
     let lit = clip(|x, y| if y < 96 { mosaic(x, y) } else { 60 + mosaic(x, y) / 8 });
     let mut camera = CameraMemory::default();
     let mut look = |clip: &ArrayClip| camera.diagnose::<LensDirty>(clip, "{}").unwrap().findings.remove(0);
@@ -243,7 +243,7 @@ fn drops_are_suspected_by_the_soft_edges_behind_them() {
     let finding = judge(&drops(&RAIN, tiles));
     assert_eq!(finding.status, Status::Warning, "{:?}", finding.metrics);
     assert!(!finding.regions.is_empty());
-    // A scene holds one soft thing itself, and a few more where the air is hazy.
+    // A scene contains one soft object itself, or a few if the air is hazy.
     for few in [&SPOTS[1..2], &SPOTS] {
         let finding = judge(&drops(few, tiles));
         assert_eq!(finding.status, Status::Normal, "{:?}", finding.metrics);

@@ -1,21 +1,22 @@
-//! Bright threads of a web in what a clean picture does not explain.
+//! Bright threads of a web, in the part of the picture that a clean picture does not explain.
 
 use crate::picture::{CELL, Plane};
 
-/// A thread bends the light across it by this many grey levels a pixel, twice.
+/// The smallest curvature of the light across a thread, in grey levels per pixel, twice.
 const BEND: f32 = 2.5;
-/// Along it the light bends less by this factor.
+/// The largest ratio of the curvature along a thread to the curvature across it.
 const THIN: f32 = 0.4;
-/// Of a crest: the light climbs by less than this part of the bend.
+/// The largest slope on the crest of a line, as a share of the curvature.
 const CREST: f32 = 0.7;
-/// Grey levels by which a line stands off from what was there: else it is the foot of another.
+/// The smallest difference of a line from the reference, in grey levels. With less, it is the foot of another
+/// line.
 const OFF: f32 = 3.0;
-/// Of the bend a clean look had less than this part at the same place.
+/// The largest curvature that a clean picture had at the same place, as a share of the curvature.
 const NEW: f32 = 0.8;
-/// Pixels that a thread is wide.
+/// The width of a thread in pixels.
 const WIDE: f32 = 2.0;
 
-/// Pixels on the crests of bright lines and at the bottoms of dark ones, in each cell of a picture.
+/// The number of pixels on the crests of bright lines and at the bottoms of dark ones, in each cell of a picture.
 #[derive(Debug, Clone)]
 pub(crate) struct Threads {
     cells: Vec<(u8, u8)>,
@@ -23,8 +24,8 @@ pub(crate) struct Threads {
 }
 
 impl Threads {
-    /// Those of what a clean look does not explain. Where that look had a line itself, another exposure
-    /// leaves a part of it over.
+    /// Finds the threads in the part that a clean picture does not explain. If the clean picture had a line at the
+    /// place, another exposure leaves a part of that line.
     pub(crate) fn of(difference: &Plane, clean: &[u8], columns: usize, count: usize) -> Self {
         let width = difference.width;
         let rows: Vec<&[f32]> = difference.rows().collect();
@@ -59,7 +60,7 @@ impl Threads {
         Self { cells, pixels: difference.values.len() }
     }
 
-    /// What neither of two clean looks explains.
+    /// Returns the threads that neither of two clean pictures explains.
     pub(crate) fn and(mut self, other: &Self) -> Self {
         for (cell, other) in self.cells.iter_mut().zip(&other.cells) {
             *cell = (cell.0.min(other.0), cell.1.min(other.1));
@@ -67,25 +68,25 @@ impl Threads {
         self
     }
 
-    /// Share of the picture under bright threads. A camera that moved by a part of a pixel leaves as many
-    /// dark lines as bright ones, so those are taken off.
+    /// Returns the share of the picture under bright threads. A camera that moved by a part of a pixel leaves as
+    /// many dark lines as bright ones, so the dark ones are subtracted.
     pub(crate) fn share(&self) -> f32 {
         let crests: i32 = self.cells.iter().map(|&(bright, dark)| i32::from(bright) - i32::from(dark)).sum();
         (crests.max(0) as f32 * WIDE / self.pixels.max(1) as f32).min(1.0)
     }
 }
 
-/// 1 on the crest of a bright line, −1 at the bottom of a dark one, else 0; of second derivatives and
-/// the slope.
+/// Returns 1 on the crest of a bright line, −1 at the bottom of a dark one, otherwise 0, from the second
+/// derivatives and the slope.
 fn crest(xx: f32, yy: f32, xy: f32, slope: (f32, f32)) -> i32 {
-    // Eigenvalues: the one of the side on which the sum is bends most.
+    // The eigenvalues. The one with the sign of the sum has the largest magnitude.
     let (half, spread) = (0.5 * (xx + yy), (0.5 * (xx - yy)).hypot(xy));
     let (across, along) =
         if half < 0.0 { (half - spread, half + spread) } else { (half + spread, half - spread) };
     if across.abs() < BEND || along.abs() > THIN * across.abs() {
         return 0;
     }
-    // Across the line: the eigenvector of the greater.
+    // The direction across the line: the eigenvector of the larger one.
     let (dx, dy) = if xx.abs() > yy.abs() { (across - yy, xy) } else { (xy, across - xx) };
     let length = dx.hypot(dy);
     if length > 0.0 && ((slope.0 * dx + slope.1 * dy) / length).abs() > CREST * across.abs() {

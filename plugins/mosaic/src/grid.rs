@@ -1,13 +1,13 @@
-//! Whether the steps of a picture lie on a grid, and how much of them a viewer sees.
+//! Whether the steps of a picture lie on a grid, and how visible the grid is.
 //!
-//! What a step between neighbours exceeds those on either side of it by is its height as a lone step: a
-//! lens spreads each edge over two steps at least, so that textures and edges of a scene hardly have
-//! any, while the border of a block is nothing else. The lone steps from each column to the next,
-//! averaged over rows, make a profile; so do those from row to row. Blocks show as places of the profile
-//! that stand out at even distances, in both directions alike ([`crate::period`]); a fence or blinds are
-//! even one way only. Nine parts of the picture are judged by themselves too, so that blocks in a corner
-//! are not diluted, and three levels of the pyramid, since a stream that was scaled up spreads the borders
-//! of its blocks over several samples.
+//! The lone step between two neighbours is the height by which their step exceeds the steps on either side. A lens
+//! spreads each edge over at least two steps, so the textures and edges of a scene have hardly any lone steps,
+//! whereas the border of a block is exactly one. The lone steps from each column to the next, averaged over rows,
+//! make a profile; so do the lone steps from row to row. Blocks appear as places of the profile that stand out at
+//! equal distances, in both directions alike ([`crate::period`]). A fence or blinds are regular in one direction
+//! only. Nine parts of the picture are also judged separately, so that blocks in a corner are not averaged away.
+//! Three levels of the pyramid are judged, because a stream that was scaled up spreads the borders of its blocks
+//! over several samples.
 
 use easysight_sdk::{Clip, Failure, PlaneKind};
 
@@ -16,50 +16,50 @@ use crate::{
     steps::{Profiles, Way},
 };
 
-/// Number of frames whose profiles are put together: what moves blurs away, the grid stays.
+/// The number of frames whose profiles are combined. Movement averages out; the grid stays.
 const FRAMES: u32 = 3;
-/// Parts of the picture each way.
+/// The number of parts of the picture in each direction.
 pub(crate) const PARTS: u32 = 3;
-/// Rows, or columns, of a band.
+/// The number of rows, or columns, of a band.
 pub(crate) const BAND: u32 = 24;
-/// Levels of the pyramid that are looked at.
+/// The number of levels of the pyramid that are judged.
 const LEVELS: u32 = 3;
-/// Least width and height of a level: below, a coarse block has too few samples.
+/// The smallest width and height of a level. Below it, a coarse block has too few samples.
 const LEAST_SIZE: u32 = 96;
-/// Share by which the height of blocks may differ from their width: pixelation rounds both to what
-/// divides the picture.
+/// The share by which the height of blocks may differ from their width. Pixelation rounds both, so that they
+/// divide the picture.
 const SQUARE: f64 = 0.08;
-/// Standard deviations above chance, in both directions, of a grid over the whole picture, and of one in
-/// a part, which another part must confirm. Of the hundreds of combs that are tried the best one of a
-/// scene reaches 4 in one direction, but 3 only where the other direction must have the same side.
+/// The number of standard deviations above chance, in both directions, of a grid over the whole picture, and of a
+/// grid in a part, which another part must confirm. Hundreds of combs are tried. The best comb of a scene reaches
+/// 4 in one direction, but only 3 if the other direction must have the same side.
 const SURE: f32 = 4.0;
 const SURE_IN_PARTS: f32 = 3.3;
-/// Times that the lone steps must be as strong on the grid as off it: below, texture hides the grid.
+/// The ratio of the lone steps on the grid to those off it. Below this ratio, texture hides the grid.
 const BESIDE_TEXTURE: f64 = 2.0;
-/// Grey levels on both sides of that comparison: rounding.
+/// The grey levels that are added on both sides of that ratio, for rounding.
 const ROUNDING: f64 = 0.25;
-/// Side of the blocks, in pixels, whose steps count as they are: the transforms of the codecs.
+/// The side of the blocks, in pixels, whose steps count without a factor: the size of the codecs' transforms.
 const USUAL_SIDE: f64 = 8.0;
-/// How much more steps may count at the most on account of their blocks' size.
+/// The largest factor by which larger blocks increase the weight of a step.
 const MOST_WEIGHT: f64 = 5.0;
 
 /// A grid.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Grid {
-    /// Column and row of the part, of [`PARTS`] each; none for the whole picture.
+    /// The column and row of the part, up to [`PARTS`] each. None for the whole picture.
     pub(crate) part: Option<(u32, u32)>,
-    /// Grey levels by which the lone steps on the grid exceed those off it, in the direction in which
-    /// they do so less.
+    /// The grey levels by which the lone steps on the grid exceed the lone steps off it, in the weaker of the two
+    /// directions.
     pub(crate) step: f64,
-    /// Side of the blocks in pixels.
+    /// The side of the blocks in pixels.
     pub(crate) side: f64,
-    /// By how many standard deviations the grid exceeds chance.
+    /// The number of standard deviations by which the grid exceeds chance.
     deviations: f32,
 }
 
 impl Grid {
-    /// The step as it is seen: detail below the size of a block is lost, the more the coarser it is. A
-    /// healthy encoder has no blocks beyond the usual.
+    /// The visible step. Blocks hide detail smaller than themselves, so larger blocks have more weight. A healthy
+    /// encoder has no blocks larger than the usual ones.
     pub(crate) fn seen(&self) -> f64 {
         self.step * (self.side / USUAL_SIDE).powf(1.5).clamp(1.0, MOST_WEIGHT)
     }
@@ -69,12 +69,12 @@ impl Grid {
     }
 }
 
-/// What is found in a clip.
+/// The grids found in a clip.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Grids {
-    /// The grid that is seen most.
+    /// The most visible grid.
     pub(crate) strongest: Option<Grid>,
-    /// Parts of the picture that have it.
+    /// The parts of the picture that have this grid.
     pub(crate) parts: Vec<(u32, u32)>,
 }
 
@@ -82,7 +82,7 @@ pub(crate) struct Grids {
 ///
 /// # Errors
 ///
-/// [`Failure::UnsupportedClip`] where the picture is too small.
+/// [`Failure::UnsupportedClip`] if the picture is too small.
 pub(crate) fn measure(clip: &dyn Clip) -> Result<Grids, Failure> {
     let info = clip.info();
     let frames = clip.spread(FRAMES);
@@ -116,7 +116,7 @@ pub(crate) fn measure(clip: &dyn Clip) -> Result<Grids, Failure> {
     Ok(strongest(grids))
 }
 
-/// The grid that is seen most, in the whole picture or in two parts alike.
+/// Returns the most visible grid, found in the whole picture or in two parts alike.
 fn strongest(mut grids: Vec<Grid>) -> Grids {
     grids.retain(|grid| grid.step > 0.0);
     grids.sort_by(|a, b| b.seen().total_cmp(&a.seen()));
@@ -132,13 +132,13 @@ fn strongest(mut grids: Vec<Grid>) -> Grids {
     Grids { strongest, parts }
 }
 
-/// Combs of the same side, one a direction.
+/// Two combs of the same side, one for each direction.
 struct Pair {
     across: Comb,
     down: Comb,
 }
 
-/// The pair that stands out most.
+/// Returns the pair that stands out most.
 fn common(across: Vec<Comb>, mut down: Vec<Comb>) -> Option<Pair> {
     let weaker = |pair: &Pair| pair.across.deviations.min(pair.down.deviations);
     down.sort_by(|a, b| a.side().total_cmp(&b.side()));
@@ -157,11 +157,11 @@ fn common(across: Vec<Comb>, mut down: Vec<Comb>) -> Option<Pair> {
 }
 
 impl Pair {
-    /// The grid of the profiles that the combs were found in; one that texture hides has no steps.
+    /// Returns the grid of the profiles in which the combs were found. If texture hides it, it has no steps.
     fn grid(&self, across: &[f32], down: &[f32], scale: f64) -> Grid {
         let step = |lines: &Lines| {
             let typical = (lines.on + ROUNDING) / (lines.off + ROUNDING);
-            // Of a soft scene most lines are level, and so is all between them.
+            // In a soft scene most places have no step, on the lines and between them.
             if typical >= BESIDE_TEXTURE { lines.on - lines.off } else { 0.0 }
         };
         let step = step(&self.across.lines(across)).min(step(&self.down.lines(down)));

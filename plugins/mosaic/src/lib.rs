@@ -1,10 +1,11 @@
-//! Blocks: pixelation, coarse compression, a decoder's grid. Judged by lone steps between neighbouring
-//! pixels, which in a mosaic lie on a grid and nowhere else.
+//! Blocks: pixelation, coarse compression, or a decoder's grid.
 //!
-//! Every block codec leaves a faint grid, and a still of a dark or plain scene may be flat within each of
-//! its blocks though nothing is lost that one could see. So a grid counts by the height of its steps in
-//! grey levels, provided that it is no chance in either direction: coarse blocks hide more of the scene
-//! and count for more. One picture is enough; several make the grid surer, since what moves blurs away.
+//! The measure is the lone step between neighbouring pixels: the height by which a step exceeds its neighbours. In
+//! a mosaic, lone steps lie on a grid and nowhere else; whether they do is tested by ranks (the test of Wilcoxon,
+//! Mann and Whitney, see [`period`]). Every block codec leaves a faint grid, and a still of a dark or plain scene
+//! may be flat within each of its blocks although no visible detail is lost. So a grid counts by the height of its
+//! steps in grey levels, and only if it is not by chance in either direction. Coarse blocks hide more of the scene
+//! and have more weight. One picture is enough; several make the grid more certain, because movement averages out.
 
 mod grid;
 mod period;
@@ -17,13 +18,13 @@ use serde::Deserialize;
 
 use grid::{Grid, Grids, PARTS, measure};
 
-/// Steps of the grid that decent compression leaves, in grey levels.
+/// The steps of the grid that good compression leaves, in grey levels.
 const FAINT: f64 = 0.5;
-/// So many times the threshold, little but blocks is left.
+/// The multiple of the threshold at which little but blocks is left: score 0.
 const WORST: f64 = 6.0;
-/// So many times the threshold is an error rather than a warning.
+/// The multiple of the threshold from which on the finding is an error, not a warning.
 const ERROR: f64 = 2.0;
-/// Parts that have blocks up to which they are told one by one: of nine.
+/// The largest number of the nine parts with blocks for which the region is marked.
 const FEW_PARTS: usize = 5;
 
 /// When a picture counts as a mosaic.
@@ -31,17 +32,17 @@ const FEW_PARTS: usize = 5;
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
-    /// Mean height of the steps from block to block, in grey levels, beyond those within blocks. Blocks of
-    /// more than 8 pixels a side count for more.
+    /// The largest mean height of the steps from block to block in a healthy picture, in grey levels, beyond the
+    /// steps within blocks. The steps of blocks with more than 8 pixels a side have more weight.
     #[schemars(range(min = 0.5, max = 100.0), extend("unit" = "grey level"))]
     pub most_step: f64,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        // Quantisation in steps of 8 grey levels, where an encoder of eight bits begins to lose what is to
-        // be seen, leaves steps of 4 on average between flat blocks. Measured: up to 3.4 of stills and
-        // MPEG-4 at decent quality, without a deblocking filter, by night; 4 and more where bits lack.
+        // Quantisation in steps of 8 grey levels, at which an encoder of eight bits begins to lose visible detail,
+        // leaves steps of 4 on average between flat blocks. Measured: up to 3.4 in stills and in MPEG-4 of good
+        // quality, without a deblocking filter, by night; 4 and more if the bit rate is too low.
         Self { most_step: 3.6 }
     }
 }
@@ -65,7 +66,7 @@ impl Plugin for Mosaic {
                 ),
             )
             .over_time(1, 1_000, 2_000)
-            // Each block is a flat area: detail is gone, and figures with it.
+            // Each block is a flat area: detail is lost, and so are digits.
             .explains("mosaic", &["focus_blur", "lens_dirty", "clarity", "clock"])
     }
 
@@ -114,7 +115,7 @@ impl Plugin for Mosaic {
     }
 }
 
-/// The box around some parts of the picture.
+/// Returns the box around some parts of the picture.
 fn region(parts: &[(u32, u32)]) -> Option<Region> {
     let span = |at: fn(&(u32, u32)) -> u32| {
         let (least, most) = (parts.iter().map(at).min()?, parts.iter().map(at).max()?);

@@ -1,55 +1,56 @@
-//! Places of a profile that stand out at even distances.
+//! Places of a profile that stand out at equal distances.
 //!
-//! A comb of places is told from chance by its ranks (the test of Wilcoxon, Mann and Whitney): the lone
-//! steps of a whole profile are put in order, and the mean rank of those on the comb is compared with
-//! what so many places drawn at random have, in standard deviations. Ranks do not mind how high a pole or
-//! a kerb stands out, a soft scene counts as much as a rich one, and combs of any side can be compared:
-//! half a true side has a true line at every other place only, twice the side misses every other line,
-//! and both stand out less. Codecs and pixelation begin their blocks in the picture's upper left corner,
-//! also where the stream was scaled afterwards: there only the number of blocks is free, whole or half.
-//! Blocks of whole pixels may begin anywhere.
+//! A comb is a set of equally spaced places. It is distinguished from chance by its ranks (the test of Wilcoxon,
+//! Mann and Whitney): the lone steps of a whole profile are sorted, and the mean rank on the comb is compared with
+//! that of equally many places drawn at random, in standard deviations. Ranks do not depend on how high a pole or
+//! a kerb stands out, a soft scene counts as much as a rich one, and combs of any side can be compared. Half of
+//! the true side has a true line only at every second place, and twice the side misses every second line, so both
+//! stand out less. Codecs and pixelation start their blocks in the picture's upper left corner, also if the stream
+//! was scaled afterwards; then only the number of blocks, whole or half, is unknown. Blocks of whole pixels may
+//! start anywhere.
 
-/// Finest side that is looked for, in samples: the transforms of codecs are not smaller.
+/// The smallest side that is searched for, in samples. Codecs have no smaller transforms.
 const LEAST_SIDE: usize = 4;
-/// Coarsest side of blocks that begin anywhere; what is coarser is found on a smaller level.
+/// The largest side of blocks that may start anywhere. Larger blocks are found on a smaller level.
 const MOST_FREE_SIDE: usize = 24;
-/// Blocks across the picture up to which broken sides are looked for: finer ones are hard to see.
+/// The largest number of blocks across the picture for which fractional sides are tried. Smaller blocks are hardly
+/// visible.
 const MOST_BLOCKS: usize = 120;
-/// Blocks across a profile that are needed to speak of a grid.
+/// The smallest number of blocks across a profile that counts as a grid.
 const LEAST_BLOCKS: usize = 5;
-/// Standard deviations above chance from which on a comb is worth a comparison with the other direction.
+/// The number of standard deviations above chance from which on a comb is compared with the other direction.
 const NOTABLE: f32 = 3.0;
-/// Places are reckoned in parts of a sample.
+/// The number of units in a sample, in which places are computed.
 const UNIT: u64 = 1 << 16;
 
-/// Even places of a profile.
+/// Equally spaced places of a profile.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Comb {
-    /// Place of the first line and distance of the lines, in 1/65,536 of a sample.
+    /// The place of the first line and the distance of the lines, in 1/65,536 of a sample.
     first: u64,
     distance: u64,
-    /// By how many standard deviations the ranks on the comb exceed chance.
+    /// The number of standard deviations by which the ranks on the comb exceed chance.
     pub(crate) deviations: f32,
 }
 
-/// What the lines of a comb show, in the units of the profile.
+/// The steps on and off the lines of a comb, in the units of the profile.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Lines {
-    /// Mean on the lines.
+    /// The mean on the lines.
     pub(crate) on: f64,
-    /// Mean elsewhere.
+    /// The mean off the lines.
     pub(crate) off: f64,
-    /// Typical excess: of the medians.
+    /// The typical excess, from the medians.
     pub(crate) typical: f64,
 }
 
 impl Comb {
-    /// Distance of the lines in samples.
+    /// The distance of the lines in samples.
     pub(crate) fn side(&self) -> f64 {
         self.distance as f64 / UNIT as f64
     }
 
-    /// What stands on the lines and off them.
+    /// Measures the profile on the lines and off them.
     pub(crate) fn lines(&self, profile: &[f32]) -> Lines {
         let (mut on, mut off) = (Vec::new(), Vec::with_capacity(profile.len()));
         let mut next = self.first;
@@ -67,7 +68,8 @@ impl Comb {
     }
 }
 
-/// The combs that stand out of a profile: the part from `offset` on of one that has `whole` places.
+/// Returns the combs that stand out of a profile, which is the part from `offset` on of a profile with `whole`
+/// places.
 pub(crate) fn combs(profile: &[f32], offset: usize, whole: usize) -> Vec<Comb> {
     let ranks = Ranks::of(profile);
     let mut found = Vec::new();
@@ -77,7 +79,7 @@ pub(crate) fn combs(profile: &[f32], offset: usize, whole: usize) -> Vec<Comb> {
             found.push(Comb { first, distance, deviations });
         }
     };
-    // Blocks from the corner on: the border before sample x is the step x − 1.
+    // Blocks start at the corner: the border before sample x is the step x − 1.
     let (offset, size) = (offset as u64 * UNIT, whole as u64 + 1);
     let fewest = 2 * LEAST_BLOCKS * whole / profile.len().max(1);
     for halves in fewest as u64..=2 * size.min((MOST_BLOCKS * LEAST_SIDE) as u64) / LEAST_SIDE as u64 {
@@ -97,9 +99,10 @@ pub(crate) fn combs(profile: &[f32], offset: usize, whole: usize) -> Vec<Comb> {
     found
 }
 
-/// The order of a profile's values.
+/// The ranks of a profile's values.
 struct Ranks {
-    /// Twice the rank of each, less twice the middle rank: the sum is 0. Equal values share theirs.
+    /// Twice the rank of each value, minus twice the middle rank, so that the sum is 0. Equal values share their
+    /// rank.
     doubled: Vec<i32>,
 }
 
@@ -122,8 +125,8 @@ impl Ranks {
         Self { doubled }
     }
 
-    /// Mean rank on a comb in standard deviations of chance: of `k` among `n` values drawn without
-    /// putting back, the mean rank has a variance of (n + 1) (n − k) / 12 k.
+    /// Returns the mean rank on a comb, in standard deviations of chance. The mean rank of `k` among `n` values
+    /// drawn without replacement has a variance of (n + 1) (n − k) / 12 k.
     fn deviations(&self, first: u64, distance: u64) -> f32 {
         let (mut sum, mut count, mut at) = (0_i32, 0_i32, first);
         while let Some(rank) = self.doubled.get((at / UNIT) as usize) {

@@ -1,13 +1,13 @@
-//! Lone steps of bands of rows and columns, averaged into profiles.
+//! The lone steps of bands of rows and columns, averaged into profiles.
 
 use easysight_sdk::{Clip, Failure, PlaneKind, Rect};
 
 use crate::grid::{BAND, PARTS};
 
-/// Bands of rows, and of columns, in each part of the picture.
+/// The number of bands of rows, and of columns, in each part of the picture.
 const BANDS: u32 = 2;
 
-/// From which neighbour to which a step leads.
+/// The direction of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
     /// From each column to the next.
@@ -16,12 +16,12 @@ pub(crate) enum Way {
     Down,
 }
 
-/// Mean lone steps at each place between two neighbours, in sample values.
+/// The mean lone step at each place between two neighbours, in sample values.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Profiles {
-    /// Over the whole picture: one place less than it has samples.
+    /// The profile of the whole picture. It has one place less than the picture has samples.
     pub(crate) whole: Vec<f32>,
-    /// Over each part, row of parts by row of parts, each [`Profiles::length`] places.
+    /// The profile of each part, row of parts by row of parts. Each has [`Profiles::length`] places.
     pub(crate) parts: Vec<Vec<f32>>,
     pub(crate) length: usize,
 }
@@ -34,7 +34,7 @@ impl Profiles {
             Way::Down => (height, width),
         };
         let length = (along / PARTS) as usize;
-        // One strip for each part beside the others; the parts along are cut out of it.
+        // There is one strip for each part beside the others. The parts along the strip are cut out of it.
         let mut strips = vec![vec![0_u32; along as usize - 1]; PARTS as usize];
         for &frame in frames {
             for (band, strip) in (0..PARTS * BANDS).zip((0..PARTS).flat_map(|part| [part; BANDS as usize])) {
@@ -72,7 +72,7 @@ impl Profiles {
     }
 }
 
-/// Adds the lone steps from each sample of a band of whole rows to its right neighbour.
+/// Adds the lone step from each sample of a band of whole rows to its right neighbour.
 fn add_across(band: &[u8], width: usize, sums: &mut [u32]) {
     let mut steps = vec![0; width.saturating_sub(1)];
     for row in band.chunks_exact(width) {
@@ -84,7 +84,7 @@ fn add_across(band: &[u8], width: usize, sums: &mut [u32]) {
     }
 }
 
-/// Adds the lone steps from each row of a band of columns to the next.
+/// Adds the lone step from each row of a band of columns to the next.
 fn add_down(band: &[u8], sums: &mut [u32]) {
     const WIDTH: usize = BAND as usize;
     let mut steps = vec![0; band.len().saturating_sub(WIDTH)];
@@ -100,7 +100,7 @@ fn add_down(band: &[u8], sums: &mut [u32]) {
     }
 }
 
-/// Adds what each step exceeds both of its neighbours by.
+/// Adds the height by which each step exceeds both of its neighbours.
 fn add_lone(before: &[u8], at: &[u8], after: &[u8], sums: &mut [u32]) {
     for (((&before, &at), &after), sum) in before.iter().zip(at).zip(after).zip(sums) {
         *sum += u32::from(at.saturating_sub(before.max(after)));

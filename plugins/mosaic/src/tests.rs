@@ -1,10 +1,10 @@
-//! What must be found and, above all, what must not.
+//! Tests of the faults that must be found and, above all, of the healthy pictures that must not raise an alarm.
 
 use easysight_sdk::{Finding, native, testing::ArrayClip};
 
 use super::*;
 
-/// A deterministic value, 0 to 1, for each place.
+/// A deterministic pseudo-random value, 0 to 1, for each place.
 fn scatter(x: u32, y: u32) -> f64 {
     let mixed = x.wrapping_mul(0x9E37_79B1) ^ y.wrapping_mul(0x85EB_CA77);
     let mixed = (mixed ^ (mixed >> 15)).wrapping_mul(0xC2B2_AE35);
@@ -80,7 +80,7 @@ fn coarse_blocks_of_a_wide_soft_scene_are_found() {
 
 #[test]
 fn a_dark_still_that_is_flat_within_its_blocks_is_normal() {
-    // Nothing but means of 8 × 8, two grey levels apart, beside real edges.
+    // Only means of 8 × 8 pixels, two grey levels apart, beside real edges.
     let still = clip(|x, y| {
         let lamp = (x / 3 + y / 2) % 40 == 7;
         let mean = 20.0 + 4.0 * (scatter(x / 8, y / 8) - 0.5).round();
@@ -91,7 +91,7 @@ fn a_dark_still_that_is_flat_within_its_blocks_is_normal() {
 
 #[test]
 fn blocks_of_uneven_means_are_found_and_worse_when_stronger() {
-    // What coarse compression leaves: detail survives, each block has its own error.
+    // The effect of coarse compression: detail survives, and each block has its own error.
     let compressed =
         |error: f64| diagnose(&clip(move |x, y| scene(x, y) + error * (scatter(x / 8 + 900, y / 8) - 0.5)));
     let [faint, coarse, coarser] = [2.0, 60.0, 120.0].map(compressed);

@@ -1,40 +1,41 @@
-//! How much noise a clip's flat parts show.
+//! The noise in the flat parts of a clip.
 
 use easysight_sdk::{
     Clip, Failure, FrameInfo, PlaneKind, Rect, SampleRange,
     image::{GRAIN_ROWS, Grain, grain_tiles},
 };
 
-/// Number of pairs of frames that are looked at, over the length of the clip.
+/// The number of pairs of frames that are measured, spread over the clip.
 const PAIRS: u32 = 3;
-/// Number of bands of 16 rows that are looked at in each, over the height of the picture.
+/// The number of bands of 16 rows that are measured in each frame, spread over the height of the picture.
 const BANDS: u32 = 12;
-/// Least time between the frames of a pair: below, a recorder may have sent the same picture twice.
+/// The shortest interval between the frames of a pair. At shorter intervals a recorder may have sent the same
+/// picture twice.
 const LEAST_APART_US: u64 = 60_000;
-/// Share of the tiles that count as the flattest.
+/// The divisor of the number of tiles that gives the number of flattest tiles.
 const FLATTEST: usize = 5;
-/// Darker and brighter tiles than these, in grey levels of full range, are clipped and hide their noise.
+/// Tiles darker or brighter than these limits, in grey levels of full range, are clipped and hide their noise.
 const DARKEST: f64 = 8.0;
 const BRIGHTEST: f64 = 240.0;
-/// Tiles that are needed to tell.
+/// The smallest number of tiles for a judgement.
 const LEAST_TILES: usize = 20;
-/// √(π/2) / 6, from the magnitude of the mask's answer to the deviation of white noise (Immerkær).
+/// √(π/2) / 6, the factor from the magnitude of the mask's response to the deviation of white noise (Immerkær).
 const MASK_TO_DEVIATION: f64 = 0.208_885_688;
-/// Samples of a tile.
+/// The number of samples in a tile.
 const SAMPLES: f64 = 256.0;
-/// Part of the difference of two frames that must be grain, and part from which all of it counts. White
-/// noise has 1, noise that an encoder went over has .8 and more; what moves has less than a half.
+/// The share of the difference of two frames that must be grain, and the share from which on all of it counts.
+/// White noise has 1, noise that an encoder has processed has 0.8 and more, moving objects have less than half.
 const LEAST_WHITE: f64 = 0.45;
 const WHITE: f64 = 0.7;
 
-/// What is measured, in grey levels of full range.
+/// The measurements, in grey levels of full range.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Noise {
-    /// The noise that decides.
+    /// The noise that is compared with the threshold.
     pub(crate) deviation: f64,
-    /// Grain of the flattest tiles in the picture.
+    /// The grain of the flattest tiles in the picture.
     pub(crate) grain: f64,
-    /// Grain of their difference from frame to frame.
+    /// The grain of the flattest tiles in the difference from frame to frame.
     pub(crate) change: f64,
 }
 
@@ -49,8 +50,8 @@ struct Tile {
 ///
 /// # Errors
 ///
-/// [`Failure::UnsupportedClip`] for a single picture, [`Failure::Inconclusive`] where nearly all of it
-/// is black or white.
+/// [`Failure::UnsupportedClip`] for a single picture, [`Failure::Inconclusive`] if nearly all of the picture is
+/// black or white.
 pub(crate) fn measure(clip: &dyn Clip) -> Result<Noise, Failure> {
     let info = clip.info();
     let pairs = pairs(&clip.frames(), &clip.spread(PAIRS));
@@ -82,8 +83,8 @@ pub(crate) fn measure(clip: &dyn Clip) -> Result<Noise, Failure> {
     })
 }
 
-/// Each start with the first frame that is far enough behind it, or else the last that is far enough
-/// before.
+/// Pairs each start with the first frame that is long enough after it, or else the last that is long enough before
+/// it.
 pub(crate) fn pairs(frames: &[FrameInfo], starts: &[u32]) -> Vec<(u32, u32)> {
     let far = |a: u64, b: u64| a.abs_diff(b) >= LEAST_APART_US;
     let pair = |start: u32| {
@@ -96,7 +97,7 @@ pub(crate) fn pairs(frames: &[FrameInfo], starts: &[u32]) -> Vec<(u32, u32)> {
     starts.iter().filter_map(|start| pair(*start)).collect()
 }
 
-/// Bands of rows spread over the height of the picture.
+/// Returns bands of rows, spread over the height of the picture.
 fn bands(width: u32, height: u32) -> Vec<Rect> {
     let rows = GRAIN_ROWS as u32;
     let room = height.saturating_sub(rows);
@@ -105,7 +106,7 @@ fn bands(width: u32, height: u32) -> Vec<Rect> {
     (0..count).map(|band| Rect { x: 0, y: room * band / steps, width, height: rows }).collect()
 }
 
-/// What a tile shows; none where it is clipped.
+/// Measures a tile. None if it is clipped.
 fn tile(grain: &Grain, range: SampleRange) -> Option<Tile> {
     let (black, scale) = match range {
         SampleRange::Full => (0.0, 1.0),
@@ -117,7 +118,7 @@ fn tile(grain: &Grain, range: SampleRange) -> Option<Tile> {
     }
     let deviation = |magnitude: u32| scale * MASK_TO_DEVIATION * f64::from(magnitude) / SAMPLES;
     let in_picture = deviation(grain.spatial);
-    // The difference of two frames has the noise of both.
+    // The difference of two frames contains the noise of both.
     let in_time = deviation(grain.temporal) / std::f64::consts::SQRT_2;
     let change = f64::from(grain.change) / SAMPLES;
     let spread = (f64::from(grain.square) / SAMPLES - change * change).max(0.0) / 2.0;

@@ -1,13 +1,15 @@
-//! Sensor noise and snow: judged by what is left of a picture's flat parts when their structure is taken
-//! away, provided that it is another from one frame to the next and no larger structure goes with it.
+//! Sensor noise and snow: judged by the grain of the picture's flat parts.
 //!
-//! Grass, gravel and brick have grain too, but keep it; leaves and water move theirs along with all that
-//! is larger; rain leaves most of the picture alone. Noise is everywhere, in the flattest parts too,
-//! changes with every frame and is finest of all. So a tile's noise is the lesser of its grain in the
-//! picture and of its grain in the difference of two frames, discounted where the difference is more than
-//! grain, and the middle one of the flattest tiles decides. Encoders erase noise: what they leave is what
-//! people see. Noise that is smeared, in colour only, or of a few lone pixels is told by [`speckle`], which
-//! judges single pictures as well, by a higher threshold: one picture shows no change.
+//! Structure is removed with a mask (J. Immerkær, Fast noise variance estimation, 1996); the rest counts as noise
+//! if it changes from one frame to the next and no larger structure changes with it. Grass, gravel and brick have
+//! grain too, but it stays the same. Leaves and water move their grain together with larger structures, and rain
+//! affects only a small part of the picture. Noise is everywhere, also in the flattest parts, changes with every
+//! frame and is finer than anything else. So a tile's noise is the smaller of two values: its grain in the
+//! picture, and its grain in the difference of two frames, reduced if the difference contains more than grain. The
+//! median of the flattest tiles decides. Encoders remove noise; the noise that they leave is what people see.
+//!
+//! Smeared noise, noise in colour only, and noise of a few single pixels are measured by [`speckle`]. It also
+//! judges single pictures, by a higher threshold, because one picture shows no change.
 
 mod grain;
 mod speckle;
@@ -21,11 +23,11 @@ use serde::Deserialize;
 use grain::{Noise, measure, pairs};
 use speckle::{Speckles, lone_of_picture, of_change, of_picture};
 
-/// Noise of a good camera by day, after encoding.
+/// The noise of a good camera by day, after encoding.
 const CLEAN: f64 = 0.3;
-/// Noise that buries all but the coarsest outlines.
+/// The noise that hides everything but the coarsest outlines.
 const WORST: f64 = 25.0;
-/// Noise beyond which faces and number plates are lost: an error.
+/// The noise above which faces and number plates are lost: an error.
 const ERROR: f64 = 12.0;
 
 /// When a picture counts as noisy.
@@ -33,25 +35,27 @@ const ERROR: f64 = 12.0;
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
-    /// Most noise of a healthy picture: its standard deviation in flat parts, in grey levels of full
-    /// range.
+    /// The largest noise of a healthy picture: its standard deviation in flat parts, in grey levels of full range.
     #[schemars(range(min = 0.5, max = 50.0), extend("unit" = "grey level"))]
     pub most_noise: f64,
-    /// Most grain of a single picture, which may be texture: in grey levels of full range.
+    /// The largest grain of a healthy single picture, in grey levels of full range. It is a separate limit because
+    /// the grain of a single picture may be texture.
     #[schemars(range(min = 0.5, max = 100.0), extend("unit" = "grey level"))]
     pub most_grain: f64,
-    /// Most noise in colour: standard deviation of a plane of colour difference.
+    /// The largest noise in colour of a healthy picture: the standard deviation of a plane of colour difference
+    /// (Cb or Cr).
     #[schemars(range(min = 0.5, max = 50.0), extend("unit" = "grey level"))]
     pub most_colour_noise: f64,
-    /// Most of the flattest tiles of 16 × 16 pixels that may have a pixel far from all of its neighbours.
+    /// The largest share of the flattest tiles (16 × 16 pixels each) that may contain a pixel far brighter or
+    /// darker than all of its neighbours.
     #[schemars(range(min = 0.01, max = 1.0), extend("unit" = "share"))]
     pub most_lone: f64,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        // Sharpened stills of a quarter of a megapixel reach 11 of grain and 0.42 of lone pixels; healthy
-        // nights 2.6 in colour. A share of 0.45 is one lone pixel in 430.
+        // Sharpened stills of a quarter of a megapixel reach 11 of grain and 0.42 of lone pixels; healthy nights
+        // reach 2.6 in colour. A share of 0.45 is one lone pixel in 430.
         Self { most_noise: 4.0, most_grain: 11.5, most_colour_noise: 3.2, most_lone: 0.45 }
     }
 }
@@ -75,7 +79,7 @@ impl Plugin for NoisePlugin {
                 ),
             )
             .over_time(2, 200, 1_000)
-            // Snow hides detail, and to a network its texture is that of a strange thing.
+            // Snow hides detail, and a network takes its texture for a strange object.
             .explains("noise", &["clarity", "occlusion:learned_odds", "lens_dirty:learned_odds"])
     }
 
@@ -111,13 +115,13 @@ impl Plugin for NoisePlugin {
     }
 }
 
-/// One sign of noise.
+/// A sign of noise: a measurement and its limits.
 struct Sign {
     metric: &'static str,
     unit: &'static str,
     value: f64,
     most: f64,
-    /// From where on it is an error, and from where on nothing else is to be seen.
+    /// The value from which on the finding is an error, and the value from which on nothing but noise is visible.
     error: f64,
     terrible: f64,
 }
@@ -168,7 +172,7 @@ impl Sign {
     }
 }
 
-/// What a stretch of video shows, or else a single picture.
+/// Measures the signs in a stretch of video, or in a single picture.
 fn signs(clip: &dyn Clip, config: &Config) -> Result<Vec<Sign>, Failure> {
     let first = pairs(&clip.frames(), &[0]).first().copied();
     let level = |metric, value, most: f64| Sign {
@@ -197,7 +201,7 @@ fn signs(clip: &dyn Clip, config: &Config) -> Result<Vec<Sign>, Failure> {
     };
     let Noise { deviation, grain, change } = measure(clip)?;
     let moving = of_change(clip, before, after)?;
-    // Hot pixels stay: they are told by the picture.
+    // Hot pixels do not change, so they are counted in the picture.
     let share = moving.lone.max(lone_of_picture(clip, 0)?);
     let known = |metric, value| Sign { most: f64::INFINITY, ..level(metric, value, 1.0) };
     Ok(vec![

@@ -1,15 +1,17 @@
-//! Noise that one picture shows, and noise that is not white.
+//! Noise in a single picture, and noise that is not white.
 //!
-//! Noise lies over all of a picture alike, whatever the scene: even the quiet quarter of its tiles has
-//! nearly the grain of the busy ones, while of a scene some tiles are plain and others rich. So the lower
-//! quartile of the tiles' grain decides, provided that it comes near the upper one and that what varies
-//! within a few samples is grain rather than structure. Noise that an encoder, a sharpening filter or a
-//! cable smeared is white again on a level of half the size, where it counts double, as white noise is
-//! halved there. The same holds for the two planes of colour difference, and, more surely, for what
-//! differs between two frames, where all that stands cancels out. Lone samples (salt and pepper, snow, hot
-//! pixels) are counted in the flattest tiles: where most of these have some, it is no lamp and no leaf. Of a
-//! single picture only what [`tied`](crate::tied) leaves free counts: leaves and gravel all over the picture are
-//! as fine and as even as noise, and their colour goes along with their brightness.
+//! Noise covers all of a picture evenly, whatever the scene: even the quiet quarter of its tiles has nearly the
+//! grain of the busy ones, whereas a scene has plain tiles and rich ones. So the lower quartile of the tiles'
+//! grain decides, if it is close to the upper quartile and if the variation within a few samples is grain rather
+//! than structure. Noise that was smeared by an encoder, a sharpening filter or a cable is white again on a level
+//! of half the size. There it counts double, because averaging to half the size halves white noise. The same
+//! measure is used for the two planes of colour difference and, more reliably, for the difference between two
+//! frames, in which everything static cancels out.
+//!
+//! Lone samples (salt and pepper, snow, hot pixels) are counted in the flattest tiles. If most of these tiles have
+//! lone samples, the cause is not a lamp or a leaf. In a single picture only the share that [`tied`](crate::tied)
+//! leaves free counts: leaves and gravel all over the picture are as fine and as even as noise, but their colour
+//! varies together with their brightness.
 
 use std::borrow::Cow;
 
@@ -20,42 +22,43 @@ use easysight_sdk::{
 
 use crate::tied::free_share;
 
-/// Bands of rows over the height of the picture.
+/// The number of bands of rows over the height of the picture.
 const BANDS: u32 = 12;
-/// Widest picture that is judged: noise of single pixels in larger ones is too fine to be seen.
+/// The width of the widest picture that is judged. In a wider picture the noise of single pixels is too fine to be
+/// seen.
 const WIDTH: u32 = 960;
-/// Tiles darker and brighter than these, in grey levels, are clipped and hide their noise.
+/// Tiles darker or brighter than these limits, in grey levels, are clipped and hide their noise.
 const DARKEST: f64 = 8.0;
 const BRIGHTEST: f64 = 240.0;
-/// Tiles that are needed to tell.
+/// The smallest number of tiles for a judgement.
 const LEAST_TILES: usize = 20;
-/// √(π/2) / 6, from the magnitude of the mask's answer to the deviation of white noise (Immerkær).
+/// √(π/2) / 6, the factor from the magnitude of the mask's response to the deviation of white noise (Immerkær).
 const MASK_TO_DEVIATION: f64 = 0.208_885_688;
-/// Samples of a tile.
+/// The number of samples in a tile.
 const SAMPLES: f64 = 256.0;
-/// One in so many tiles are the flattest.
+/// The divisor of the number of tiles that gives the number of flattest tiles.
 const FLATTEST: usize = 5;
-/// Grey levels by which a lone sample exceeds its neighbours, and by which half the change between two
-/// frames does: more than three times the noise that may be.
+/// The difference between a lone sample and its neighbours, in grey levels. For the change between two frames,
+/// half the change must have this difference. It is more than three times the allowed noise.
 const LONE: u8 = 40;
 const LONE_CHANGE: u8 = 20;
-/// Quartiles' ratio up to which it is the scene that varies, and from which on it is noise.
+/// The ratio of the quartiles up to which the scene varies, and from which on it is noise.
 const EVEN: Range = Range { none: 0.56, all: 0.66 };
-/// The same of a difference of frames, where noise is as even as chance allows and drops of rain, which
-/// are few a tile, are not; and of the planes of colour difference, which scenes leave plain.
+/// The same ratio for a difference of frames and for the planes of colour difference. In a difference noise is as
+/// even as chance allows, and drops of rain, which are few in each tile, are not. Scenes leave the planes of
+/// colour difference plain.
 const EVEN_CHANGE: Range = Range { none: 0.7, all: 0.8 };
 const EVEN_COLOUR: Range = Range { none: 0.4, all: 0.5 };
-/// Part of what varies within four samples that is grain: of white noise all.
+/// The share of the variation within four samples that is grain. White noise has 1.
 const WHITE: Range = Range { none: 0.45, all: 0.6 };
-/// The same of a difference of frames: smeared noise is less white, and so are the drops of rain, which
-/// are larger.
+/// The same share for a difference of frames. Smeared noise is less white; so are drops of rain, which are larger.
 const WHITE_CHANGE: Range = Range { none: 0.3, all: 0.4 };
-/// Where nothing but noise is to be seen it is this even, whiteness or not.
+/// The evenness from which on only noise is visible, whatever its whiteness.
 const ALL_NOISE: Range = Range { none: 0.72, all: 0.76 };
-/// And this strong, in grey levels.
+/// The smallest noise, in grey levels, for the picture to count as nothing but noise.
 const ALL_NOISE_LEAST: f64 = 18.0;
 
-/// From nothing to all of it.
+/// A range of values, from no share to the full share.
 #[derive(Debug, Clone, Copy)]
 struct Range {
     none: f64,
@@ -68,7 +71,7 @@ impl Range {
     }
 }
 
-/// What is measured, in grey levels of full range; lone samples as a share of the flattest tiles.
+/// The measurements, in grey levels of full range. Lone samples are a share of the flattest tiles.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct Speckles {
     pub(crate) grain: f64,
@@ -76,17 +79,17 @@ pub(crate) struct Speckles {
     pub(crate) lone: f64,
 }
 
-/// Of one picture.
+/// Measures one picture.
 ///
 /// # Errors
 ///
-/// [`Failure::Inconclusive`] where nearly all of it is black or white.
+/// [`Failure::Inconclusive`] if nearly all of the picture is black or white.
 pub(crate) fn of_picture(clip: &dyn Clip, frame: u32) -> Result<Speckles, Failure> {
     let level = clip.level_within(WIDTH);
     let read = |plane, level, area| clip.crop(frame, plane, level, area).map_err(Failure::from);
     let mut grain = None;
     let free = free_share(clip, frame, level)?;
-    // Lone samples are told best before they are averaged.
+    // Lone samples are measured at native resolution, because averaging hides them.
     let native = tiles(clip, PlaneKind::Luma, 0, LONE, &read)?;
     for (level, weight) in [(level, 1.0), (level + 1, 2.0)] {
         if level >= clip.info().levels {
@@ -113,22 +116,22 @@ pub(crate) fn of_picture(clip: &dyn Clip, frame: u32) -> Result<Speckles, Failur
     Ok(Speckles { grain, colour, lone: free * lone(native, |tile| tile.lone) })
 }
 
-/// The lone samples of one picture; they are told best before samples are averaged.
+/// Counts the lone samples of one picture at native resolution, because averaging hides them.
 ///
 /// # Errors
 ///
-/// [`Failure`] where the plane cannot be had.
+/// [`Failure`] if the plane cannot be read.
 pub(crate) fn lone_of_picture(clip: &dyn Clip, frame: u32) -> Result<f64, Failure> {
     let read = |plane, level, area| clip.crop(frame, plane, level, area).map_err(Failure::from);
     let free = free_share(clip, frame, clip.level_within(WIDTH))?;
     Ok(free * lone(tiles(clip, PlaneKind::Luma, 0, LONE, &read)?, |tile| tile.lone))
 }
 
-/// Of what changes from one frame to another.
+/// Measures the change from one frame to another.
 ///
 /// # Errors
 ///
-/// [`Failure`] where a plane cannot be had.
+/// [`Failure`] if a plane cannot be read.
 pub(crate) fn of_change(clip: &dyn Clip, before: u32, after: u32) -> Result<Speckles, Failure> {
     let level = clip.level_within(WIDTH);
     let read = |plane, level, area| {
@@ -136,7 +139,7 @@ pub(crate) fn of_change(clip: &dyn Clip, before: u32, after: u32) -> Result<Spec
         let half = |(&a, &b): (&u8, &u8)| ((i16::from(a) - i16::from(b) + 256) / 2) as u8;
         Ok(before.iter().zip(&after).map(half).collect())
     };
-    // Half the difference of two frames has 1/√2 of the noise of one.
+    // Half the difference of two frames has 1/√2 of the noise of one frame.
     let scale = std::f64::consts::SQRT_2;
     let native = tiles(clip, PlaneKind::Luma, 0, LONE_CHANGE, &read)?;
     let mut grain = 0.0_f64;
@@ -159,7 +162,7 @@ pub(crate) fn of_change(clip: &dyn Clip, before: u32, after: u32) -> Result<Spec
     Ok(Speckles { grain, colour, lone: lone(native, |tile| tile.upright) })
 }
 
-/// A tile, in grey levels of full range.
+/// The measurements of a tile, in grey levels of full range.
 #[derive(Debug, Clone, Copy)]
 struct Tile {
     mean: f64,
@@ -170,7 +173,7 @@ struct Tile {
     upright: bool,
 }
 
-/// The tiles of a level of luma, of which those of the native one are at hand.
+/// Returns the tiles of a level of luma. The tiles of the native level are already known.
 fn at_level<'a>(
     level: u32,
     native: &'a [Tile],
@@ -184,7 +187,7 @@ fn at_level<'a>(
     tiles(clip, PlaneKind::Luma, level, height, read).map(Cow::Owned)
 }
 
-/// The tiles of bands over the whole plane.
+/// Measures the tiles of bands over the whole plane.
 fn tiles(
     clip: &dyn Clip,
     plane: PlaneKind,
@@ -207,7 +210,7 @@ fn tiles(
             tiles.push(Tile {
                 mean: (f64::from(tile.sum) / SAMPLES - black) * scale,
                 grain: scale * MASK_TO_DEVIATION * f64::from(tile.grain) / SAMPLES,
-                // Sixteen variances times 256, of 16 samples each: 16/15 for their own mean.
+                // Sixteen variances times 256, of 16 samples each. The factor 16/15 corrects for their own mean.
                 spread: scale * (tile.spread as f64 / (15.0 * SAMPLES)).sqrt(),
                 slope: tile.slope,
                 lone: tile.lone > 0,
@@ -218,21 +221,21 @@ fn tiles(
     Ok(tiles)
 }
 
-/// Quartiles of the tiles.
+/// The quartiles of the tiles.
 #[derive(Debug, Clone, Copy)]
 struct Quartiles {
-    /// Lower quartile of grain, and its share of the upper one.
+    /// The lower quartile of grain, and its ratio to the upper quartile.
     grain: f64,
     even: f64,
-    /// The same of the spread within blocks.
+    /// The lower quartile of the spread within blocks, and its ratio to the upper quartile.
     spread: f64,
     even_spread: f64,
-    /// Middle ratio of grain and spread.
+    /// The median ratio of grain to spread.
     white: f64,
 }
 
 impl Quartiles {
-    /// Of the tiles that are not clipped, where there are enough.
+    /// Computes the quartiles of the tiles that are not clipped. None if there are too few.
     fn of(tiles: &[Tile], clipped: bool) -> Option<Self> {
         let shows = |tile: &&Tile| !clipped || (DARKEST..=BRIGHTEST).contains(&tile.mean);
         let tiles: Vec<&Tile> = tiles.iter().filter(shows).collect();
@@ -246,7 +249,7 @@ impl Quartiles {
                 values.get((share * (values.len() - 1) as f64) as usize).copied().unwrap_or_default()
             }
         };
-        // Rounding alone has a third of a grey level.
+        // Rounding alone adds a third of a grey level.
         let floor = |value: f64| value.max(0.3);
         let (grain, spread) = (sorted(|tile| tile.grain), sorted(|tile| tile.spread));
         let white = sorted(|tile| tile.grain / tile.spread.max(0.3));
@@ -260,7 +263,7 @@ impl Quartiles {
     }
 }
 
-/// Share of the flattest tiles that have lone samples.
+/// Returns the share of the flattest tiles that have lone samples.
 fn lone(mut tiles: Vec<Tile>, has: fn(&Tile) -> bool) -> f64 {
     tiles.sort_by_key(|tile| tile.slope);
     tiles.truncate((tiles.len() / FLATTEST).max(LEAST_TILES));

@@ -1,10 +1,10 @@
-//! What must be found and, above all, what must not.
+//! Tests of the faults that must be found and, above all, of the healthy pictures that must not raise an alarm.
 
 use easysight_sdk::{Finding, native, testing::ArrayClip};
 
 use super::*;
 
-/// A deterministic scatter of deviation 1 for each pixel and frame.
+/// A deterministic pseudo-random value of deviation 1 for each pixel and frame.
 fn hiss(x: u32, y: u32, frame: u32) -> f64 {
     let once = |salt: u32| {
         let mixed = x.wrapping_mul(0x9E37_79B1)
@@ -14,7 +14,8 @@ fn hiss(x: u32, y: u32, frame: u32) -> f64 {
         let mixed = (mixed ^ (mixed >> 13)).wrapping_mul(0x1656_67B1);
         f64::from((mixed ^ (mixed >> 16)) >> 8) / f64::from(1_u32 << 24)
     };
-    // The sum of three evenly spread values is close to a bell; each has a variance of 1/12.
+    // The sum of three uniformly distributed values is close to a normal distribution; each has a variance of
+    // 1/12.
     2.0 * (once(1_000) + once(2_000) + once(3_000) - 1.5)
 }
 
@@ -132,7 +133,7 @@ fn lamps_in_a_few_places_are_no_snow() {
 
 #[test]
 fn noise_that_was_smeared_is_found() {
-    // Each sample is the mean of its own noise and that of three neighbours: no longer white.
+    // Each sample is the mean of its own noise and that of three neighbours, so the noise is no longer white.
     let smeared = clip(|x, y, t| {
         let mean = hiss(x, y, t) + hiss(x + 1, y, t) + hiss(x, y + 1, t) + hiss(x + 1, y + 1, t);
         scene(x, y) + 5.5 * mean
@@ -153,8 +154,8 @@ fn noise_in_colour_only_is_found_and_colours_of_a_scene_are_none() {
     assert_eq!(flowers.status, Status::Normal, "{flowers:?}");
 }
 
-/// One picture of leaves, fine and alike everywhere: where `bond` is 1 a bright leaf is greener as well, at
-/// 0 colour and brightness have nothing to do with each other.
+/// One picture of leaves, fine and alike everywhere. If `bond` is 1, a brighter leaf is also greener; if it is 0,
+/// colour and brightness are independent.
 fn leaves(bond: f64) -> Finding {
     // Some bushes are nearer than others; noise alone would be the same everywhere.
     let leaf = |x: u32, y: u32| if x < 80 { hiss(x, y, 0) } else { 0.67 * hiss(x, y, 0) };

@@ -1,41 +1,42 @@
-//! Whether detail in colour goes along with detail in brightness.
+//! Whether detail in colour is correlated with detail in brightness.
 //!
-//! A leaf, a pebble and a brick differ from their surroundings in brightness and in colour at once, since
-//! both come from the same surface; the noise of a sensor's red, green and blue cells has no such bond, and
-//! salt and pepper, hot pixels and grain added to a textured scene drown the bond that is there. So of each
-//! tile that has any colour detail the squared correlation of the changes along rows in luma and in the planes of
-//! colour difference is taken, over four samples, which is beyond what a demosaicing filter mixes; the middle
-//! tile decides. Texture has .07 and more, noise .03 and less. A picture without colour cannot tell.
+//! A leaf, a pebble and a brick differ from their surroundings in brightness and in colour at once, because both
+//! come from the same surface. The noise of a sensor's red, green and blue cells has no such correlation. Salt and
+//! pepper, hot pixels, and grain added to a textured scene hide the correlation of the scene. The measure is
+//! computed for each tile that has colour detail: the squared correlation between the changes along rows in luma
+//! and in the planes of colour difference. The changes are taken over four samples, which is farther than a
+//! demosaicing filter mixes. The median tile decides. Texture has 0.07 and more, noise 0.03 and less. A picture
+//! without colour cannot be judged.
 
 use easysight_sdk::{Clip, Failure, PlaneKind, Rect};
 
-/// Side of a tile.
+/// The side of a tile.
 const SIDE: usize = 16;
-/// Samples between the two that are compared.
+/// The distance between the two samples that are compared.
 const REACH: usize = 4;
-/// Bands of tiles over the height of the picture.
+/// The number of bands of tiles over the height of the picture.
 const BANDS: u32 = 12;
-/// Mean square of the change of colour difference from which on a tile has colour detail.
+/// The mean square of the change of colour difference from which on a tile has colour detail.
 const DETAIL: u64 = 1;
-/// A picture has colour where one in so many tiles has colour detail.
+/// A picture has colour if one in this many tiles has colour detail.
 const COLOURED: usize = 4;
-/// Tiles that are needed to tell.
+/// The smallest number of tiles for a judgement.
 const LEAST_TILES: usize = 20;
-/// Squared correlation up to which all detail counts as noise, and from which on none of it does.
+/// The squared correlation up to which all detail counts as noise, and the one from which on no detail does.
 const FREE: f64 = 0.045;
 const TIED: f64 = 0.07;
 
-/// The share of a picture's detail that may be noise: 1 where colour goes its own way or there is none, 0
-/// where it goes along with brightness. `level` is that of the planes of colour difference.
+/// Returns the share of a picture's detail that may be noise: 1 if colour is independent of brightness or there is
+/// no colour, 0 if colour and brightness are correlated. `level` is the level of the planes of colour difference.
 ///
 /// # Errors
 ///
-/// [`Failure`] where a plane cannot be had.
+/// [`Failure`] if a plane cannot be read.
 pub(crate) fn free_share(clip: &dyn Clip, frame: u32, level: u32) -> Result<f64, Failure> {
     if level + 1 >= clip.info().levels {
         return Ok(1.0);
     }
-    // Luma has the size of the colour planes one level on.
+    // At the next level luma has the size of the colour planes.
     let (width, rows) = clip.size(PlaneKind::Cb, level)?;
     let band = SIDE as u32;
     let count = BANDS.min(rows / band);
@@ -59,7 +60,7 @@ pub(crate) fn free_share(clip: &dyn Clip, frame: u32, level: u32) -> Result<f64,
     Ok(((TIED - middle) / (TIED - FREE)).clamp(0.0, 1.0))
 }
 
-/// Sums over a tile of the products of changes: squares, and luma times each of the others.
+/// The sums over a tile of the products of changes: squares, and luma times each of the others.
 #[derive(Debug, Clone, Copy, Default)]
 struct Sums {
     luma: i64,
@@ -70,7 +71,7 @@ struct Sums {
 }
 
 impl Sums {
-    /// The greater squared correlation; none where there is no colour detail.
+    /// Returns the larger squared correlation. None if there is no colour detail.
     fn correlation(&self) -> Option<f64> {
         let detail = (DETAIL * (SIDE * SIDE) as u64) as i64;
         if self.cb.max(self.cr) <= detail {
@@ -84,7 +85,7 @@ impl Sums {
     }
 }
 
-/// The sums of a band's tiles, from left to right.
+/// Computes the sums of a band's tiles, from left to right.
 fn band_sums(luma: &[u8], cb: &[u8], cr: &[u8], width: usize) -> Vec<Sums> {
     let inner = width.saturating_sub(REACH);
     let mut tiles = vec![Sums::default(); inner / SIDE];

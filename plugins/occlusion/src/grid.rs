@@ -1,43 +1,43 @@
-//! The picture as a grid of small tiles: how bright each is, how much detail it has, whether
-//! something moved in it.
+//! The picture as a grid of small tiles: the brightness and detail of each tile, and whether something moved in
+//! it.
 
 use easysight_sdk::image::{Moments, tile_difference_moments, tile_moments};
 
 use crate::planes::{FRAMES, Planes};
 
-/// Side of a tile in pixels of that picture.
+/// The side of a tile in pixels of the measured picture.
 pub(crate) const TILE: usize = 4;
-/// Samples of a tile.
+/// The number of samples in a tile.
 const SAMPLES: u32 = (TILE * TILE) as u32;
-/// Grey levels by which the mean of a tile may wander while nothing moves in it.
+/// The grey levels by which the mean of a tile may vary while nothing moves in it.
 const STILL: f32 = 8.0;
 
-/// A tile with less static deviation, in grey levels, is empty.
+/// The static deviation, in grey levels, below which a tile is empty.
 pub(crate) const EMPTY: f32 = 2.0;
-/// Letterbox bars are darker and flatter than this, in grey levels.
+/// The brightness and deviation, in grey levels, below which a part is a letterbox bar.
 const BAR: (f32, f32) = (8.0, 1.0);
 
-/// A map of one value a tile, row by row.
+/// A map with one value for each tile, row by row.
 pub(crate) type Map<T> = Vec<T>;
 
-/// What the clip shows, tile by tile. Grey levels are of full range.
+/// The content of the clip, tile by tile. Grey levels are of full range.
 #[derive(Debug, Clone)]
 pub(crate) struct Grid {
     pub(crate) columns: usize,
     pub(crate) rows: usize,
-    /// Where the first tile lies in the picture, and the picture's columns and rows: not the same
-    /// where bars were cut off.
+    /// The position of the first tile in the picture, and the picture's columns and rows. They differ from the
+    /// grid's if bars were cut off.
     offset: (usize, usize),
     whole: (usize, usize),
-    /// Mean grey level, the median over the frames.
+    /// The mean grey level, as the median over the frames.
     pub(crate) mean: Map<f32>,
-    /// Standard deviation of what stands still in the tile: noise is taken off.
+    /// The standard deviation of the static content of the tile, with the noise subtracted.
     pub(crate) detail: Map<f32>,
-    /// Standard deviation with the noise, in which a part that was drawn in is exact.
+    /// The standard deviation with the noise. It is exact in a part that was drawn in.
     pub(crate) raw: Map<f32>,
-    /// Something moved through the tile.
+    /// True if something moved through the tile.
     pub(crate) moved: Map<bool>,
-    /// Standard deviation that noise leaves in `mean`, of the picture as a whole.
+    /// The standard deviation that noise leaves in `mean`, for the whole picture.
     pub(crate) mean_noise: f32,
 }
 
@@ -72,7 +72,7 @@ impl Grid {
         };
         let mut all_noises = Vec::with_capacity(count);
         for ((means, variances), noises) in means.sorted().zip(variances.sorted()).zip(noises.sorted()) {
-            // Noise doubles in a difference. The least of the pairs: what moves is no noise.
+            // Noise doubles in a difference. The smallest of the pairs is used, because motion is not noise.
             let noise = noises.least / 2.0;
             grid.mean.push(((means.median - offset) * scale).clamp(0.0, 255.0));
             grid.detail.push((variances.median - noise).max(0.0).sqrt() * scale);
@@ -84,8 +84,8 @@ impl Grid {
         grid
     }
 
-    /// Without the black bars that a recorder puts on two opposite sides to fit a picture of another
-    /// shape into its own.
+    /// Returns the grid without the black bars that a recorder adds on two opposite sides to fit a picture of
+    /// another shape.
     pub(crate) fn without_bars(self) -> Self {
         let is_bar = |at: usize| {
             let dark = self.mean.get(at).is_some_and(|&mean| mean < BAR.0);
@@ -97,10 +97,10 @@ impl Grid {
         let right = (0..self.columns).rev().take_while(|&x| column(x)).count();
         let top = (0..self.rows).take_while(|&y| row(y)).count();
         let bottom = (0..self.rows).rev().take_while(|&y| row(y)).count();
-        // One tile more on one side than on the other is a matter of rounding.
+        // A difference of one tile between the two sides is caused by rounding.
         let pair = |one: usize, other: usize, all: usize| {
             let bars = one > 0 && other > 0 && one.abs_diff(other) <= 1 && one + other < all;
-            // The tile in which a bar ends belongs to neither.
+            // The tile in which a bar ends belongs to neither side.
             if bars { (one + 1, (all - other).saturating_sub(1)) } else { (0, all) }
         };
         let (columns, rows) = (pair(left, right, self.columns), pair(top, bottom, self.rows));
@@ -125,7 +125,7 @@ impl Grid {
         inner
     }
 
-    /// The box around the tiles of a map: left, top, width and height as shares of the picture.
+    /// Returns the box around the tiles of a map: left, top, width and height as shares of the picture.
     pub(crate) fn around(&self, tiles: &[bool]) -> [f32; 4] {
         let set = || tiles.iter().enumerate().filter(|&(_, &set)| set).map(|(at, _)| at);
         let span = |place: &dyn Fn(usize) -> usize| {
@@ -143,33 +143,33 @@ impl Grid {
         ]
     }
 
-    /// The mean of a tile than which nine tenths of the others are darker; none where there is none.
+    /// Returns the mean of the tile that nine tenths of the others are darker than. None if there are no tiles.
     pub(crate) fn nine_tenths(&self) -> Option<f32> {
         let mut means = self.mean.clone();
         let at = means.len() * 9 / 10;
         (at < means.len()).then(|| *means.select_nth_unstable_by(at, f32::total_cmp).1)
     }
 
-    /// Share of the tiles beyond a map that have detail.
+    /// Returns the share of the tiles outside a map that have detail.
     pub(crate) fn detailed_beyond(&self, tiles: &[bool]) -> f32 {
         let beyond = || self.detail.iter().zip(tiles).filter(|&(_, &inside)| !inside);
         let detailed = beyond().filter(|&(&detail, _)| detail >= EMPTY).count();
         detailed as f32 / beyond().count().max(1) as f32
     }
 
-    /// Number of tiles.
+    /// The number of tiles.
     pub(crate) fn len(&self) -> usize {
         self.mean.len()
     }
 
-    /// The tile `dx` to the right and `dy` down of the one at `at`; none outside of the picture.
+    /// Returns the tile `dx` to the right and `dy` below the one at `at`. None outside of the picture.
     pub(crate) fn beside(&self, at: usize, dx: isize, dy: isize) -> Option<usize> {
         let x = (at % self.columns).checked_add_signed(dx).filter(|&x| x < self.columns)?;
         let y = (at / self.columns).checked_add_signed(dy).filter(|&y| y < self.rows)?;
         Some(y * self.columns + x)
     }
 
-    /// A map with each value replaced by the median of the 3 × 3 values around it, of fewer at the rim.
+    /// Returns a map in which each value is the median of the 3 × 3 values around it, or of fewer at the rim.
     pub(crate) fn smoothed(&self, map: &[f32]) -> Map<f32> {
         let mut smooth = map.to_vec();
         let rows = || map.chunks_exact(self.columns.max(1));
@@ -195,13 +195,13 @@ impl Grid {
     }
 }
 
-/// Up to [`FRAMES`] values of each tile, one a frame or pair of frames.
+/// Up to [`FRAMES`] values of each tile, one for each frame or pair of frames.
 struct Series {
     values: Vec<[f32; FRAMES]>,
     count: usize,
 }
 
-/// What is asked of the values of a tile; all 0 of none.
+/// Statistics of a tile's values; all 0 if there are none.
 #[derive(Debug, Clone, Copy, Default)]
 struct Spread {
     least: f32,
@@ -211,7 +211,7 @@ struct Spread {
 
 impl Series {
     fn new(tiles: usize) -> Self {
-        // What is not taken sorts behind what is.
+        // Unused places sort after used ones.
         Self { values: vec![[f32::INFINITY; FRAMES]; tiles], count: 0 }
     }
 
@@ -238,14 +238,14 @@ impl Series {
     }
 }
 
-/// The lesser and the greater of two.
+/// Returns the smaller and the larger of two values.
 fn ordered(a: f32, b: f32) -> (f32, f32) {
     if a < b { (a, b) } else { (b, a) }
 }
 
-/// Medians of the 3 × 3 values around each inner place of the middle row, put into `out`. The median of
-/// nine is that of three: the greatest of the columns' least values, the middle one of their middle
-/// ones and the least of their greatest. `columns` is room for these.
+/// Writes to `out` the medians of the 3 × 3 values around each inner place of the middle row. The median of nine
+/// values is the median of three: the largest of the columns' smallest values, the median of their medians, and
+/// the smallest of their largest values. `columns` is buffer space for these.
 fn medians_of_nine(rows: [&[f32]; 3], columns: &mut [Vec<f32>; 3], out: &mut [f32]) {
     let [above, row, below] = rows;
     let [low, middle, high] = columns;
@@ -265,7 +265,7 @@ fn medians_of_nine(rows: [&[f32]; 3], columns: &mut [Vec<f32>; 3], out: &mut [f3
     }
 }
 
-/// Each value with the two after it.
+/// Returns each value with the two after it.
 fn threes(values: &[f32]) -> impl Iterator<Item = ((&f32, &f32), &f32)> {
     let after = |by: usize| values.get(by..).unwrap_or_default();
     values.iter().zip(after(1)).zip(after(2))
@@ -276,7 +276,7 @@ fn middle_of(a: f32, b: f32, c: f32) -> f32 {
     ordered(a, ordered(b, c).0).1
 }
 
-/// The middle of some values, the lower of two; 0 of none. Changes their order.
+/// Returns the median of some values, the lower of the middle two; 0 if there are none. Changes their order.
 pub(crate) fn median(values: &mut [f32]) -> f32 {
     let middle = values.len().saturating_sub(1) / 2;
     if values.is_empty() { 0.0 } else { *values.select_nth_unstable_by(middle, f32::total_cmp).1 }

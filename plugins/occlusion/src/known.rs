@@ -1,10 +1,9 @@
-//! What the camera usually shows, and where nothing of it is found any more.
+//! What the camera usually shows, and where nothing of it is found.
 //!
-//! Several views are kept: by day, at night, of each preset. Of each cell of each view the memory counts in
-//! how many looks its edges were found; a road with traffic on it is found now and then, a kerb always.
-//! The picture is covered where nothing dependable is found any more, within a region of simple outline that
-//! reaches the border, while elsewhere the view still is there. What one of the views explains is not
-//! covered.
+//! Several views are kept: by day, at night, and of each preset. For each cell of each view, the memory counts in
+//! how many clips its edges were found. A road with traffic on it is found now and then, a kerb always. The
+//! picture is covered if nothing dependable is found within a region that has a simple outline and reaches the
+//! border, while the view is still found elsewhere. A region that one of the views explains is not covered.
 
 use easysight_sdk::{baseline::Remembered, image::connected};
 use serde::{Deserialize, Serialize};
@@ -13,23 +12,23 @@ use crate::USUAL_LOOKS;
 use crate::patch::hull_area;
 use crate::view::{Gradients, Sums, View};
 
-/// Edges are found where they correlate so well, and lost where they do less: of unrelated edges in a window
-/// the correlation scatters by 0.15 around 0.
+/// The correlation from which on edges count as found, and the correlation below which they count as lost. The
+/// correlation of unrelated edges in a window varies by 0.15 around 0.
 const FOUND: f32 = 0.4;
 const LOST: f32 = 0.3;
-/// A view is the same where so much of its edges is found.
+/// The share of a view's edges that must be found for the view to be the same.
 const SAME_VIEW: f32 = 0.3;
-/// ... and has nothing new where so much is.
+/// The share of found edges from which on a clip shows nothing new.
 const NOTHING_NEW: f32 = 0.85;
-/// Looks from which on a cell may be dependable: noise has edges in one.
+/// The number of clips from which on a cell may be dependable. In a single clip, noise has edges too.
 const LEAST_LOOKS: u8 = 2;
-/// Share of the looks in which the edges of a cell must have been found.
+/// The share of the clips in which the edges of a cell must have been found.
 const DEPENDABLE: f32 = 0.8;
-/// Room for the views of a camera: the host grants 256 KiB.
+/// The largest size of a camera's views. The host grants 256 KiB.
 const MOST_BYTES: usize = 220 * 1024;
-/// Looks beyond which old ones are halved, so that what is new becomes usual.
+/// The number of clips above which old counts are halved, so that new content becomes usual.
 const MANY: u8 = 40;
-/// Log odds are remembered as whole numbers of these parts.
+/// The factor by which log odds are stored as integers.
 const THOUSAND: f64 = 1e3;
 
 /// A view, and how often the edges of each of its cells were found.
@@ -37,15 +36,15 @@ const THOUSAND: f64 = 1e3;
 pub(crate) struct Known {
     width: u16,
     pixels: Vec<u8>,
-    /// Looks at this view.
+    /// The number of clips of this view.
     pub(crate) looks: u8,
-    /// Of them those that found the cell's edges.
+    /// The number of these clips in which the cell's edges were found.
     found: Vec<u8>,
-    /// The most that the network said of one of them: thousandths of log odds.
+    /// The network's largest result for one of them, in thousandths of log odds.
     odds: i32,
 }
 
-/// The views of a camera, the one seen last first.
+/// The views of a camera. The one that was seen last comes first.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Seen(pub(crate) Vec<Known>);
 
@@ -53,30 +52,30 @@ impl Remembered for Seen {
     const LAYOUT: u16 = 3;
 }
 
-/// A known view beside the picture.
+/// The comparison of a known view with the picture.
 pub(crate) struct Match {
-    /// Its place in the memory; none where it is the beginning of the clip.
+    /// The index of the view in the memory. None if the view is the beginning of the clip.
     pub(crate) at: Option<usize>,
     pub(crate) looks: u8,
     pub(crate) sums: Vec<Sums>,
     dependable: Vec<bool>,
-    /// Share of its dependable edges that is found.
+    /// The share of the view's dependable edges that is found.
     pub(crate) share: f32,
 }
 
-/// What of the known is lost.
+/// The part of the known views that is lost.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Lost {
-    /// Share of the picture.
+    /// The share of the picture.
     pub(crate) share: f32,
     pub(crate) cells: Vec<bool>,
-    /// Share of the known edges beyond that are found.
+    /// The share of the known edges outside the region that are found.
     pub(crate) beyond: f32,
-    /// Correlation of the light beyond with that of the view that is most alike.
+    /// The correlation of the light outside the region with that of the most similar view.
     pub(crate) light: f32,
-    /// Share of the region that has edges now, of other things.
+    /// The share of the region that now has edges of other objects.
     pub(crate) lively: f32,
-    /// Cells of the region over those of its convex hull.
+    /// The ratio of the region's cells to those of its convex hull.
     pub(crate) solidity: f32,
 }
 
@@ -92,7 +91,7 @@ impl Known {
         }
     }
 
-    /// The most that the network said of one of its looks.
+    /// The network's largest result for a clip of this view.
     pub(crate) fn odds(&self) -> f64 {
         f64::from(self.odds) / THOUSAND
     }
@@ -101,7 +100,7 @@ impl Known {
         View { width: usize::from(self.width), pixels: self.pixels.clone() }
     }
 
-    /// The same with one more look: cells whose edges are not found in it again are not dependable.
+    /// Adds a clip. Cells whose edges are not found in it again are not dependable.
     pub(crate) fn with(mut self, view: &View) -> Self {
         if let Some(seen) = self.beside(None, view, &view.gradients()) {
             self.count(&seen);
@@ -113,7 +112,7 @@ impl Known {
         self.pixels.len() + self.found.len()
     }
 
-    /// Compares it with a view; none where that is of another size.
+    /// Compares this view with another one. None if the other view has a different size.
     pub(crate) fn beside(&self, at: Option<usize>, now: &View, gradients: &Gradients) -> Option<Match> {
         if usize::from(self.width) != now.width || self.pixels.len() != now.pixels.len() {
             return None;
@@ -132,7 +131,7 @@ impl Known {
         Some(Match { at, looks: self.looks, sums, dependable, share })
     }
 
-    /// Counts a look that was compared with it.
+    /// Counts a clip that was compared with this view.
     fn count(&mut self, seen: &Match) {
         if self.looks >= MANY {
             self.looks /= 2;
@@ -146,8 +145,8 @@ impl Known {
 }
 
 impl Match {
-    /// How well the light of the cells that are not covered goes up and down as it did: the correlation of
-    /// their grey levels. By night lamps light other parts than the sky does by day.
+    /// Returns the correlation of the light, before and now, over the cells that are not covered. At night, lamps
+    /// light other parts than the sky does by day.
     pub(crate) fn same_light(&self, covered: &[bool]) -> f32 {
         let points = || {
             let open = self.sums.iter().zip(covered).filter(|&(_, &covered)| !covered);
@@ -162,15 +161,15 @@ impl Match {
         products.1 / (products.0 * products.2).sqrt().max(1.0)
     }
 
-    /// The picture shows this view, or what is left of it.
+    /// True if the picture shows this view, or what is left of it.
     pub(crate) fn is_same_view(&self) -> bool {
         self.share >= SAME_VIEW
     }
 }
 
 impl Seen {
-    /// Learns a look that nothing covers, and what the network said of it; `alarms` where that is too much.
-    /// While a view is new, what is said of it again and again belongs to it; afterwards it is a cover.
+    /// Learns a clip in which nothing is covered, with the network's result. `alarms` is true if that result is
+    /// too large. While a view is new, such a result belongs to the view; later it is a cover and is not learnt.
     pub(crate) fn learn(&mut self, view: &View, matches: &[Match], odds: f64, alarms: bool) {
         let odds = (THOUSAND * odds) as i32;
         let nearest = matches.iter().max_by(|a, b| a.share.total_cmp(&b.share));
@@ -197,7 +196,7 @@ impl Seen {
     }
 }
 
-/// The largest region in which nothing dependable of the views is found.
+/// Returns the largest region in which nothing dependable of the views is found.
 pub(crate) fn lost(view: &View, matches: &[&Match]) -> Lost {
     let (columns, rows) = view.cells();
     let count = columns * rows;
@@ -248,18 +247,18 @@ pub(crate) fn lost(view: &View, matches: &[&Match]) -> Lost {
     }
 }
 
-/// How many cells around each are set, the nearer ones counted more: within two cells, and where that is
-/// few, within six.
+/// Counts the set cells around each cell. Cells within a distance of two have full weight, cells within six have
+/// little.
 fn votes(map: &[bool], columns: usize, rows: usize) -> Vec<f32> {
     let near = box_sums(map, columns, rows, 2);
     let far = box_sums(map, columns, rows, 6);
     near.iter().zip(&far).map(|(near, far)| *near + 0.05 * *far).collect()
 }
 
-/// Sums of a map over squares of cells around each, up to `reach` away.
+/// Returns the sums of a map over squares of cells around each cell, up to `reach` away.
 fn box_sums(map: &[bool], columns: usize, rows: usize, reach: usize) -> Vec<f32> {
     let mut sums = Vec::with_capacity(map.len());
-    // A summed-area table, with a row and a column of zeros before.
+    // A summed-area table, with a row and a column of zeros in front.
     let wide = columns + 1;
     let mut table = vec![0_u32; wide * (rows + 1)];
     for y in 0..rows {

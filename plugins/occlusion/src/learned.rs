@@ -1,25 +1,25 @@
-//! What a small network says of each part of a picture.
+//! The judgement of a small network for each part of a picture.
 //!
-//! Cloth has texture and paper is bright, so a cover is neither empty nor dark as such: what tells it from the
-//! scene is that it is near, out of focus and before everything else. The network was trained on pictures
-//! of real cameras with drawn and real covers, and it gives the log odds of a cover for each part; `training/`
-//! in the project's repository has the scripts and tells on which cameras and makers. Its weights are whole
-//! numbers, so its answer is the same on every machine.
+//! Cloth has texture and paper is bright, so a cover is not always empty or dark. It differs from the scene
+//! because it is near, out of focus and in front of everything else. The network was trained on pictures of real
+//! cameras with drawn and real covers, and returns the log odds of a cover for each part. `training/` in the
+//! project's repository has the scripts, and lists the cameras and makers. The network's weights are integers, so
+//! its result is the same on every machine.
 
 use easysight_sdk::{Clip, Failure, network::Evidence};
 
 /// The network of `lens_dirty` and `occlusion`.
 const WEIGHTS: &[u8] = include_bytes!("../../../training/glass.bin");
-/// The channel that tells of covers.
+/// The channel for covers.
 const COVER: usize = 1;
-/// So many parts of the 960 that a picture has decide: those that speak most for a cover.
+/// The number of parts that decide, of the 960 parts of a picture: those with the strongest evidence for a cover.
 const DECIDING: usize = 40;
 
-/// What it says.
+/// The network's judgement.
 #[derive(Debug, Clone)]
 pub(crate) struct Learned {
     pub(crate) evidence: Evidence,
-    /// Mean log odds of the parts that decide.
+    /// The mean log odds of the parts that decide.
     pub(crate) odds: f64,
 }
 

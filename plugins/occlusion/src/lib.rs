@@ -1,12 +1,15 @@
-//! Something covers a part of the picture: a hand, a bag, a leaf, paint.
+//! An object covers a part of the picture: a hand, a bag, a leaf, paint.
 //!
-//! With what the camera showed before, a cover is a region of simple outline, reaching the border, in which
-//! nothing known is found any more while elsewhere it still is, whatever the cover looks like; what comes
-//! within the clip is judged likewise, by the clip's own beginning. Without, it is suspected: what covers a
-//! lens is out of focus, so its picture is often empty, and it is before everything else, so the scene ends
-//! all along its outline. Walls, roads and skies are empty as well, but things stand before them and light
-//! fades across them. What else looks like a cover, whatever it is made of, a small network tells; what it
-//! said of many looks of the same view belongs to the scene.
+//! If earlier clips of the camera are known, a cover is a region with a simple outline that reaches the border, in
+//! which no known edges are found while they are found elsewhere (gradient orientation correlation, A. Fitch and
+//! others, 2002; see [`view`]). The cover's appearance does not matter. A cover that appears within the clip is
+//! judged in the same way, by the clip's own beginning.
+//!
+//! Without earlier clips a cover is only suspected. An object on a lens is out of focus, so its picture is often
+//! empty, and it is in front of everything else, so the scene ends all along its outline. Walls, roads and skies
+//! are empty as well, but objects stand in front of them and light varies across them. A small trained network
+//! finds other covers, whatever their material (see [`learned`]). What the network finds in many clips of the same
+//! view belongs to the scene.
 
 mod grid;
 mod known;
@@ -28,33 +31,33 @@ use learned::Learned;
 use planes::Planes;
 use view::{Sums, View};
 
-/// Stretch of the clip that is asked for: what moves through a region within it is no cover.
+/// The requested duration. A region with movement in it is not a cover.
 const SPAN_MS: u32 = 2_400;
-/// Time between its frames.
+/// The interval between frames.
 const INTERVAL_MS: u32 = 800;
-/// Share of the picture at which a cover is the worst: hardly anything is to be seen.
+/// The covered share of the picture that scores 0: hardly anything is visible.
 const WORST_SHARE: f64 = 0.6;
-/// Share of the picture from which a suspicion is an error.
+/// The covered share of the picture from which on a suspicion is an error.
 const SEVERE_SHARE: f64 = 0.45;
-/// Where nine tenths of the picture are darker than this, in grey levels, nothing can be told.
+/// The grey level of darkness. If nine tenths of the picture are darker, the picture cannot be judged.
 const DARK: f32 = 36.0;
-/// Looks at the same view from which on what they showed decides.
+/// The number of clips of the same view from which on the comparison with them decides.
 const LEAST_LOOKS: u32 = 3;
-/// Looks after which what was there in all of them belongs to the scene, whatever it looks like.
+/// The number of clips after which content that was in all of them belongs to the scene, whatever it looks like.
 const USUAL_LOOKS: u32 = 20;
-/// Share of the rest of the picture that has detail where something covers a part of it; in dense fog a third.
+/// The smallest share with detail of the rest of the picture, if a part is covered. In dense fog it is a third.
 const LEAST_DETAILED: f32 = 0.4;
-/// Share of the picture that must have changed for a cover to have come.
+/// The smallest share of the picture that must have changed for a new cover.
 const LEAST_CHANGED: f32 = 0.06;
-/// Share of the cells of a part that must have had edges for the memory to know what was there.
+/// The smallest share of a part's cells that must have had edges, for the memory to know what was there.
 const KNOWN_BEFORE: f32 = 0.2;
-/// Log odds by which a trained network must say more of a cover than it said of the usual looks of a view.
+/// The log odds by which the network's result must exceed its results for the usual clips of a view.
 const MORE_THAN_USUAL: f64 = 2.0;
-/// How far usual looks move the threshold for it, down and up.
+/// How far usual clips may move this threshold, down and up.
 const MOVES: (f64, f64) = (1.0, 2.0);
-/// Log odds from the threshold to where nothing is worse.
+/// The log odds from the threshold to score 0.
 const BEYOND: f64 = 8.0;
-/// A patch of this share leaves nothing of the scene to compare it with.
+/// The share of the picture above which a patch leaves nothing of the scene to compare with.
 const NOTHING_ELSE: f32 = 0.9;
 
 /// When a picture counts as covered.
@@ -62,20 +65,20 @@ const NOTHING_ELSE: f32 = 0.9;
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
-    /// Share of the picture that may seem to be covered: the share of an empty patch counts as far as its
-    /// outline looks like that of a thing before the lens. Healthy looks reach 0.094.
+    /// The largest share of the picture that may seem to be covered. An empty patch counts more, the more its
+    /// outline looks like that of an object in front of the lens. Healthy clips reach 0.094.
     #[schemars(range(min = 0.05, max = 0.5), extend("unit" = "share"))]
     pub max_covered_share: f64,
-    /// Share of the picture in which nothing may be found any more of what the camera showed before. Lorries
-    /// and low sun in trees take 0.11.
+    /// The largest share of the picture in which nothing is found of what the camera showed before. Lorries, and
+    /// low sun in trees, reach 0.11.
     #[schemars(range(min = 0.05, max = 0.5), extend("unit" = "share"))]
     pub max_lost_share: f64,
-    /// Log odds of a cover, of the parts of the picture that speak most for it, that a trained network may
-    /// give; 16 leaves it out. Beside many looks at the same view the threshold moves towards what the network
-    /// says of those.
+    /// The largest log odds of a cover that the trained network may return for the parts of the picture with the
+    /// strongest evidence. 16 switches the network off. If many clips of the same view are known, the threshold
+    /// moves towards the network's result for them.
     #[schemars(range(min = -4.0, max = 16.0), extend("unit" = "log odds"))]
     pub max_learned_odds: f64,
-    /// Compare with what the camera saw before, where that is known.
+    /// True to compare with what the camera showed before, if that is known.
     pub use_baseline: bool,
 }
 
@@ -89,20 +92,20 @@ impl Default for Config {
 #[derive(Debug)]
 pub struct Occlusion;
 
-/// How sure it is that something covers the picture, and by what.
+/// The evidence for a cover.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum By {
-    /// Its shape, in this picture alone.
+    /// The shape of an empty patch, in this picture alone.
     Shape,
-    /// What the clip showed at its beginning.
+    /// The comparison with the beginning of the clip.
     Beginning,
-    /// So many looks of before.
+    /// The comparison with this number of earlier clips.
     Looks(u32),
-    /// What the network says, in this picture alone or beside so many usual looks.
+    /// The network's result, in this picture alone or compared with this number of usual clips.
     Learned(u32),
 }
 
-/// How much is covered, where: left, top, width and height as shares of the picture.
+/// How much is covered, and where: left, top, width and height as shares of the picture.
 struct Cover {
     share: f64,
     bounds: [f32; 4],
@@ -128,9 +131,9 @@ impl Plugin for Occlusion {
                 ),
             )
             .over_time(1, INTERVAL_MS, SPAN_MS)
-            // What covers the lens is near, so out of focus and even; it takes light and colour, does not
-            // move, and hides the scene that is known. In its dark the sensor's gain goes up. White figures
-            // of a clock drown on what is bright.
+            // An object on the lens is near, so it is out of focus and even. It removes light and colour, does not
+            // move, and hides the known scene. In the dark behind it the sensor's gain rises. The white digits of
+            // a clock are invisible on a bright object.
             .explains(
                 "occlusion",
                 &[
@@ -173,7 +176,7 @@ impl Plugin for Occlusion {
         let mut inconclusive = None;
         if known < USUAL_LOOKS && worst.share <= worst.most(&config) {
             match suspected(&grid, is_dark) {
-                // Where the memory knows what was there, its word counts.
+                // If the memory knows what was there, it decides.
                 Ok(cover) if cover.share > worst.share && !is_known(&views.last, &matches, &cover) => {
                     worst = cover;
                 }
@@ -182,7 +185,7 @@ impl Plugin for Occlusion {
             }
         }
         let covered = worst.share > worst.most(&config);
-        // In the dark everything looks like a thing before the lens.
+        // In the dark everything looks like an object in front of the lens.
         let alarms = learned.odds > most && !is_dark;
         if config.use_baseline && !(covered && worst.by != By::Shape) {
             seen.learn(&views.whole, &matches, learned.odds, alarms);
@@ -199,7 +202,8 @@ impl Plugin for Occlusion {
     }
 }
 
-/// Log odds that the network may give: by itself, or beside what it gave the usual looks of this view.
+/// Returns the log odds that the network may return: by itself, or compared with its results for the usual clips
+/// of this view.
 fn most_odds(seen: &Seen, matches: &[Match], config: &Config) -> f64 {
     let same = matches.iter().filter(|seen| seen.is_same_view() && u32::from(seen.looks) >= USUAL_LOOKS);
     let known = same.filter_map(|beside| seen.0.get(beside.at?));
@@ -208,7 +212,7 @@ fn most_odds(seen: &Seen, matches: &[Match], config: &Config) -> f64 {
     usual.map_or(most, |usual| (usual + MORE_THAN_USUAL).clamp(most - MOVES.0, most + MOVES.1))
 }
 
-/// The clip as views: as a whole, the first two of its frames where there are more, its end.
+/// The clip as views: the whole clip, its first two frames if there are more, and its end.
 struct Views {
     whole: View,
     beginning: Vec<View>,
@@ -249,7 +253,7 @@ impl Views {
     }
 }
 
-/// Whether looks enough at the same view had edges within the bounds of a suspected cover.
+/// True if enough clips of the same view had edges within the bounds of a suspected cover.
 fn is_known(view: &View, matches: &[Match], cover: &Cover) -> bool {
     let same: Vec<&Match> = matches.iter().filter(|seen| seen.is_same_view()).collect();
     if same.iter().map(|seen| u32::from(seen.looks)).sum::<u32>() < LEAST_LOOKS {
@@ -269,12 +273,12 @@ fn is_known(view: &View, matches: &[Match], cover: &Cover) -> bool {
     cells.iter().filter(told).count() as f32 >= KNOWN_BEFORE * cells.len() as f32
 }
 
-/// Looks that showed the same view.
+/// Counts the clips that showed the same view.
 fn known_looks(matches: &[Match]) -> u32 {
     matches.iter().filter(|seen| seen.is_same_view()).map(|seen| u32::from(seen.looks)).sum()
 }
 
-/// What is lost of the views that are the same; none where that is no cover.
+/// Returns what is lost of the views that are the same. None if that is not a cover.
 fn lost_beside(view: &View, matches: &[Match]) -> Option<Lost> {
     let same: Vec<&Match> = matches.iter().filter(|seen| seen.is_same_view()).collect();
     let lost = lost(view, &same);
@@ -282,12 +286,12 @@ fn lost_beside(view: &View, matches: &[Match]) -> Option<Lost> {
 }
 
 impl Cover {
-    /// The share above which it counts.
+    /// The threshold for the share.
     fn most(&self, config: &Config) -> f64 {
         if self.by == By::Shape { config.max_covered_share } else { config.max_lost_share }
     }
 
-    /// What the network tells: the largest region.
+    /// Makes a cover from the network's result: the largest region.
     fn learned(learned: &Learned, looks: u32) -> Self {
         let bounds = learned.evidence.regions().first().copied().unwrap_or_default();
         let share = learned.evidence.share();
@@ -309,7 +313,7 @@ impl Cover {
     }
 }
 
-/// The patch that looks most like a cover, in this picture alone.
+/// Finds the patch that looks most like a cover, in this picture alone.
 fn suspected(grid: &Grid, is_dark: bool) -> Result<Cover, Failure> {
     if is_dark {
         return Err(Failure::Inconclusive("the picture is too dark to tell a cover from the dark".into()));

@@ -1,57 +1,56 @@
-//! Empty patches of the picture, and what tells a thing before the lens from an empty part of the
+//! Empty patches of the picture, and what distinguishes an object in front of the lens from an empty part of the
 //! scene.
 //!
-//! A wall, a road or the sky has no detail either. Yet light falls on it unevenly, it fades into its
-//! neighbours at some places, and things stand before it, which cut into its outline. What covers a
-//! lens is before everything else: its outline is simple, and all along it the scene ends.
+//! A wall, a road or the sky has no detail either. But light falls on it unevenly, its border is gradual at some
+//! places, and objects in front of it cut into its outline. An object on the lens is in front of everything else:
+//! its outline is simple, and the scene ends all along it.
 
 use easysight_sdk::image::{beside, connected};
 
 use crate::grid::{EMPTY, Grid, Map, median};
 
-/// Neighbouring empty tiles whose means differ by less, in grey levels, belong together.
+/// The largest difference, in grey levels, of neighbouring empty tiles that belong together.
 const STEP: f32 = 0.75;
-/// Half the width of the band of grey levels within which a patch counts as of one tone.
+/// Half the width of the band of grey levels within which a patch has one tone.
 const TONE: f32 = 1.5;
-/// Patches below this share of the picture are not looked at.
+/// The share of the picture below which patches are ignored.
 const LEAST_SHARE: f32 = 0.04;
-/// How far outwards, in tiles, the scene may begin: an outline out of focus is that wide.
+/// The largest distance outwards, in tiles, at which the scene begins: the width of an outline out of focus.
 const REACH: isize = 6;
-/// The scene begins where the grey level differs by so much.
+/// The difference in grey levels at which the scene begins.
 const JUMP: f32 = 8.0;
-/// A tile that was drawn deviates by less than this, in grey levels; what a sensor sees has noise, but for
-/// black.
+/// The deviation, in grey levels, below which a tile is drawn. What a sensor sees has noise, except for black.
 const EXACT: f32 = 0.35;
 const NEAR_BLACK: f32 = 20.0;
-/// Share of the tiles of a drawn part that are exact, and of the difference from what is six tiles outside of
-/// it that is there two tiles outside already: an outline out of focus is wider.
+/// The share of the tiles of a drawn part that are exact, and the share of the difference to the tile six tiles
+/// outside that exists already two tiles outside. An outline out of focus is wider.
 const DRAWN: (f32, f32) = (0.85, 0.45);
-/// Grey levels above are clipped: sky and lamps lose their shading there.
+/// The grey level above which a part is clipped: sky and lamps lose their shading there.
 const CLIPPED: f32 = 249.0;
 
 /// An empty patch.
 #[derive(Debug, Clone)]
 pub(crate) struct Patch {
-    /// Tiles that belong to it.
+    /// The tiles that belong to the patch.
     pub(crate) tiles: Map<bool>,
-    /// Share of the picture.
+    /// The share of the picture.
     pub(crate) share: f32,
-    /// Share of its outline, the picture's border apart, beyond which the scene begins.
+    /// The share of its outline, without the picture's border, beyond which the scene begins.
     pub(crate) closed: f32,
-    /// Its tiles over those of its convex hull.
+    /// The ratio of its tiles to those of its convex hull.
     pub(crate) solidity: f32,
-    /// Median grey level.
+    /// The median grey level.
     pub(crate) tone: f32,
-    /// Share of the closed outline beyond which it is darker.
+    /// The share of the closed outline beyond which it is darker.
     pub(crate) darker_outside: f32,
-    /// Share of the picture's upper border that it touches.
+    /// The share of the picture's upper border that the patch touches.
     pub(crate) top: f32,
-    /// It was drawn into the picture, as a mask before windows of neighbours is: exact to the grey level, and
-    /// it ends within a tile.
+    /// True if the patch was drawn into the picture, like a privacy mask over a neighbour's windows. It is exact
+    /// to the grey level, and ends within a tile.
     pub(crate) drawn: bool,
 }
 
-/// The patches worth a look.
+/// Returns the patches that are large enough.
 pub(crate) fn patches(grid: &Grid) -> Vec<Patch> {
     let mean = grid.smoothed(&grid.mean);
     let detail = grid.smoothed(&grid.detail);
@@ -70,7 +69,7 @@ pub(crate) fn patches(grid: &Grid) -> Vec<Patch> {
         regions
     };
     let mut found = large(&empty, &near);
-    // Of one tone: whatever it touches.
+    // Tiles of one tone, whatever they touch.
     let reach = TONE + noise;
     for (tone, count) in tones(&mean, &empty, reach) {
         if count >= least {
@@ -83,7 +82,7 @@ pub(crate) fn patches(grid: &Grid) -> Vec<Patch> {
     found.into_iter().map(|tiles| Patch::of(grid, &mean, &tiles)).collect()
 }
 
-/// Every other grey level, and how many empty tiles are within `reach` of it.
+/// Returns every second grey level, and the number of empty tiles within `reach` of it.
 fn tones(mean: &[f32], empty: &[bool], reach: f32) -> impl Iterator<Item = (f32, usize)> {
     let mut counts = [0_usize; 128];
     for (&mean, _) in mean.iter().zip(empty).filter(|&(_, &empty)| empty) {
@@ -99,7 +98,7 @@ fn tones(mean: &[f32], empty: &[bool], reach: f32) -> impl Iterator<Item = (f32,
     counts.into_iter().enumerate().map(|(tone, count)| (2.0 * tone as f32, count))
 }
 
-/// The map in which these tiles are set.
+/// Returns the map in which these tiles are set.
 pub(crate) fn map_of(grid: &Grid, tiles: &[usize]) -> Map<bool> {
     let mut map = vec![false; grid.len()];
     for &at in tiles {
@@ -113,18 +112,19 @@ pub(crate) fn map_of(grid: &Grid, tiles: &[usize]) -> Map<bool> {
 /// The four neighbours of a tile.
 const SIDES: [(isize, isize); 4] = [(1, 0), (-1, 0), (0, 1), (0, -1)];
 
-/// Outlines and shapes below the first are those of the scene, above the second those of a thing
-/// before the lens. Measured over seventy healthy scenes and fifty covered ones: walls, roads and
-/// skies of more than a seventh of the picture reach 0.38, nineteen of twenty covers exceed 0.54.
+/// The limits of shape. Below the first value the outline belongs to the scene, above the second to an object in
+/// front of the lens. Measured on seventy healthy scenes and fifty covered ones: walls, roads and skies of more
+/// than a seventh of the picture reach 0.38; nineteen of twenty covers exceed 0.54.
 const SHAPE: (f32, f32) = (0.3, 0.55);
-/// A patch along so much of the upper border, brighter than this and than all that it borders on,
-/// looks like the sky and counts a third.
+/// The share of the upper border, and the brightness, from which on a patch looks like the sky, if it is also
+/// brighter than what it borders on. Its weight is then reduced to 0.3.
 const SKY: (f32, f32) = (0.5, 120.0);
-/// One along all of it, brighter than this, looks like fog before the far end of the scene.
+/// The share of the upper border, and the brightness, from which on a patch looks like fog in front of the far end
+/// of the scene.
 const FOG: (f32, f32) = (0.6, 80.0);
 
 impl Patch {
-    /// How much the patch looks like a thing before the lens: 0 to 1.
+    /// How much the patch looks like an object in front of the lens: 0 to 1.
     pub(crate) fn likeness(&self) -> f32 {
         let (scene, cover) = SHAPE;
         let shape = self.closed * self.solidity * self.solidity;
@@ -191,7 +191,7 @@ fn ratio(part: u32, whole: u32) -> f32 {
     if whole == 0 { 0.0 } else { part as f32 / whole as f32 }
 }
 
-/// Area, in tiles, of the convex hull of a map: Andrew's monotone chain over the tiles' corners.
+/// Returns the area, in tiles, of the convex hull of a map, by Andrew's monotone chain over the tiles' corners.
 pub(crate) fn hull_area(columns: usize, tiles: &[bool]) -> f32 {
     type Point = (i64, i64);
     let mut corners: Vec<Point> = Vec::new();

@@ -1,14 +1,14 @@
-//! The frames of the clip that are looked at, fetched once.
+//! The frames of the clip that are measured, read once.
 
 use easysight_sdk::{Clip, Failure, PlaneKind, SampleRange};
 
-/// Width, in pixels, of the picture that is looked at: noise has faded at that size, and an edge
-/// that is out of focus is still wider than a sharp one.
+/// The width of the measured picture, in pixels. At this size noise is weak, and an edge that is out of focus is
+/// still wider than a sharp one.
 const WIDTH: u32 = 400;
-/// Frames that are looked at, spread over the clip.
+/// The number of frames that are measured, spread over the clip.
 pub(crate) const FRAMES: usize = 4;
 
-/// Luma planes of up to [`FRAMES`] frames, and how their samples become grey levels of full range.
+/// The luma planes of up to [`FRAMES`] frames, and how their samples become grey levels of full range.
 pub(crate) struct Planes {
     pub(crate) width: usize,
     pub(crate) height: usize,

@@ -1,4 +1,4 @@
-//! What must be found and, above all, what must not.
+//! Tests of the faults that must be found and, above all, of the healthy pictures that must not raise an alarm.
 
 use easysight_sdk::{
     Finding, native,
@@ -10,14 +10,14 @@ use super::*;
 const WIDTH: u32 = 320;
 const HEIGHT: u32 = 192;
 
-/// A deterministic scatter of values, 0 to 255, for each pixel of each moment.
+/// A deterministic pseudo-random value, 0 to 255, for each pixel at each time.
 fn scatter(x: u32, y: u32, t: u32) -> u8 {
     (x.wrapping_mul(0x9E37_79B1) ^ y.wrapping_mul(0x85EB_CA77) ^ t.wrapping_mul(0x27D4_EB2F))
         .wrapping_mul(0xC2B2_AE35)
         .to_be_bytes()[0]
 }
 
-/// Houses: blocks of different tones with windows in them.
+/// Houses: blocks of different tones with windows.
 fn street(x: u32, y: u32) -> u8 {
     let house = 60 + scatter(x / 40, y / 48, 1) / 2;
     if x % 8 < 3 && y % 12 < 5 { house - 40 } else { house + scatter(x / 2, y / 2, 2) / 12 }
@@ -38,8 +38,8 @@ fn judge(clip: &ArrayClip) -> Finding {
     native::<Occlusion>(clip, "{}").unwrap().findings.remove(0)
 }
 
-/// The street behind a thing of this tone that covers the left up to `edge`, with an outline out of
-/// focus some ten pixels wide.
+/// The street behind an object of this tone that covers the left up to `edge`, with an outline out of focus about
+/// ten pixels wide.
 fn behind(tone: u8, edge: u32) -> ArrayClip {
     clip(move |x, y, t| {
         let cover = f64::from(edge + 5).min(f64::from(x + 10)) - f64::from(x);
@@ -75,7 +75,7 @@ fn the_more_is_covered_the_lower_is_the_score() {
 
 #[test]
 fn a_wall_behind_things_with_light_fading_across_it_is_normal() {
-    // The wall fills two thirds of the picture; shelves, doors and lamps stand before it.
+    // The wall fills two thirds of the picture. Shelves, doors and lamps stand in front of it.
     let wall = clip(|x, y, t| {
         let before = (x > 100 && x < 150 && y > 60)
             || (x > 220 && y > 100 && y < 160)
@@ -118,7 +118,7 @@ fn the_dark_cannot_tell_and_nor_can_the_measures_in_an_empty_picture() {
     assert!(matches!(native::<Occlusion>(&plain(12), "{}"), Err(Failure::Inconclusive(_))));
     let alone = r#"{"max_learned_odds": 16}"#;
     assert!(matches!(native::<Occlusion>(&plain(120), alone), Err(Failure::Inconclusive(_))));
-    // The network knows what a lens looks like that is covered as a whole.
+    // The network recognises a lens that is covered as a whole.
     let finding = judge(&plain(120));
     assert_eq!(
         (finding.status, finding.decision.metric.as_str()),
@@ -128,7 +128,7 @@ fn the_dark_cannot_tell_and_nor_can_the_measures_in_an_empty_picture() {
     );
 }
 
-/// What a camera says that saw the street several times before.
+/// The finding for a camera that saw the street several times before.
 fn judge_after_looks(clip: &ArrayClip) -> Finding {
     let mut camera = CameraMemory::default();
     let mut look = |clip: &ArrayClip| camera.diagnose::<Occlusion>(clip, "{}").unwrap().findings.remove(0);
@@ -139,13 +139,13 @@ fn judge_after_looks(clip: &ArrayClip) -> Finding {
     look(clip)
 }
 
-/// Threads of a cloth.
+/// The threads of a cloth.
 fn woven(x: u32, y: u32) -> u8 {
     let thread = |at: u32| (f64::from(at) * 0.9).sin();
     (120.0 + 40.0 * thread(x) * thread(y)) as u8
 }
 
-/// A thing of this look over the left part, up to `edge` pixels, with a soft outline.
+/// An object of this appearance over the left part, up to `edge` pixels, with a soft outline.
 fn over(x: u32, y: u32, edge: f64, thing: impl Fn(u32, u32) -> u8) -> u8 {
     let opacity = ((edge + 6.0 - f64::from(x)) / 12.0).clamp(0.0, 1.0);
     (f64::from(street(x, y)) * (1.0 - opacity) + f64::from(thing(x, y)) * opacity) as u8
@@ -160,7 +160,7 @@ fn what_was_there_before_makes_it_certain() {
         assert_eq!(look(&healthy).status, Status::Normal);
     }
     assert_eq!(look(&behind(90, WIDTH / 4)).status, Status::Error);
-    // It is not learnt: the next look finds it again, and the clean lens healthy.
+    // The cover is not learnt: the next clip finds it again, and with the clean lens the finding is normal.
     assert_eq!(look(&behind(90, WIDTH / 4)).status, Status::Error);
     assert_eq!(look(&healthy).status, Status::Normal);
 }
@@ -193,7 +193,7 @@ fn a_thing_that_passes_and_is_gone_at_the_end_is_no_cover() {
 
 #[test]
 fn fog_over_the_far_end_of_a_known_scene_is_no_cover() {
-    // What is left falls off upwards, as it does with distance.
+    // The remaining contrast falls off upwards, as it does with distance.
     let fog = clip(|x, y, t| {
         let left = (-12.0 / (f64::from(y) / f64::from(HEIGHT)).max(0.02) / 20.0).exp();
         noisy((f64::from(street(x, y)) * left + 180.0 * (1.0 - left)) as u8, x, y, t)
@@ -214,7 +214,7 @@ fn a_lamp_that_is_out_and_another_view_are_no_cover() {
 
 #[test]
 fn a_mask_that_was_drawn_over_a_part_is_no_cover() {
-    // Grey to the last level with a crisp outline, in a picture full of noise.
+    // Exactly grey, with a crisp outline, in a picture full of noise.
     let mask = clip(|x, y, t| if x < 110 && y > 60 { 126 } else { noisy(street(x, y), x, y, t) });
     assert_eq!(judge(&mask).status, Status::Normal);
 }
@@ -233,7 +233,7 @@ fn an_empty_part_that_was_always_there_is_the_scene() {
 
 #[test]
 fn leaves_that_hang_otherwise_are_no_cover() {
-    // Light and shade of the trees stay, the edges of their leaves do not.
+    // The light and shade of the trees stay; the edges of their leaves do not.
     let trees = |leaf: u32| {
         clip(move |x, y, t| {
             let crowns = 70.0 + 45.0 * (f64::from(x) / 31.0).sin() * (f64::from(y) / 23.0).cos();

@@ -1,8 +1,9 @@
-//! What tells a cover from what hides the scene itself: fog, the dark, glare, a camera that turned away.
+//! What distinguishes a cover from causes that hide the scene itself: fog, darkness, glare, a camera that turned
+//! away.
 //!
-//! A cover is before everything else: up to its outline the scene is as clear as ever, its outline is simple
-//! and reaches the border. Fog grows with distance, so what is left beside the part that it hides is faint
-//! too (Koschmieder); when a lamp goes out, the rest of the picture is darker as well; glare is white.
+//! A cover is in front of everything else: up to its outline the scene is as clear as before, and its outline is
+//! simple and reaches the border. Fog grows with distance, so what remains beside the hidden part is faint too
+//! (Koschmieder). If a lamp goes out, the rest of the picture is darker as well. Glare is white.
 
 use easysight_sdk::image::beside;
 
@@ -11,33 +12,34 @@ use crate::{
     view::View,
 };
 
-/// Where less of what is known beyond is found, the camera looks elsewhere.
+/// The share of the known edges outside the region that must be found. With less, the camera shows another view.
 const LEAST_BEYOND: f32 = 0.82;
-/// A part that is darker than this, in grey levels, may be the night ...
+/// The grey level below which a part may be night.
 const DARK: f32 = 40.0;
-/// ... unless the rest has so much of its light still.
+/// The share of its light that the rest of the picture must have kept, for a dark part to be a cover and not
+/// night.
 const LIT: f32 = 0.7;
-/// White: glare.
+/// The grey level above which a part is glare.
 const WHITE: f32 = 246.0;
-/// Fog hides the upper border as far as this share.
+/// The share of the upper border that fog hides at least.
 const ACROSS: f32 = 0.4;
-/// Beside the hidden part so much of the strength of edges is left that is left farther away: at the edge of
-/// fog it is less.
+/// The ratio of the remaining edge strength beside the hidden part to that farther away, below which there is fog.
+/// At the edge of fog the ratio is smaller.
 const CLEAR: f32 = 0.88;
-/// Share of the hidden part with edges, from which on it is no fog.
+/// The share of the hidden part with edges from which on it is not fog.
 const LIVELY: f32 = 0.3;
-/// A part with so many edges, in which the light goes up and down as it did, is the scene still: trees in the
+/// The share of edges, and the correlation of the light, from which on a part is still the scene: trees in the
 /// wind or in another month. Behind a cover nothing is left of light and shade.
 const LEAFY: (f32, f32) = (0.5, 0.35);
-/// Distances, in cells, that are beside the hidden part and beyond an outline out of focus.
+/// The distances, in cells, that are beside the hidden part and outside an outline out of focus.
 const NEAR: std::ops::RangeInclusive<usize> = 4..=9;
-/// The light beyond must go up and down as it did by a view that shows what is missing: lost edges by other
-/// light tell nothing.
+/// The smallest correlation between the light outside the region and that of a view whose edges are lost. In
+/// another light, lost edges are no evidence.
 const SAME_LIGHT: f32 = 0.5;
-/// A region that fills less of its convex hull has no simple outline.
+/// The share of its convex hull that a region with a simple outline fills at least.
 const SOLID: f32 = 0.5;
 
-/// Whether what is lost is covered.
+/// True if the lost part is covered.
 pub(crate) fn is_cover(view: &View, matches: &[&Match], lost: &Lost) -> bool {
     let (columns, rows) = view.cells();
     let on_border = |at: usize| {
@@ -57,9 +59,9 @@ pub(crate) fn is_cover(view: &View, matches: &[&Match], lost: &Lost) -> bool {
     if inside.now() > WHITE || (inside.now() < DARK && outside.ratio() < LIT) {
         return false;
     }
-    // No fog comes within a clip; nor has it edges of its own.
+    // Fog does not come within a clip, and has no edges of its own.
     let is_smooth = lost.lively < LIVELY;
-    // From look to look leaves sway and grow: the edges are others, and light and shade are where they were.
+    // From clip to clip leaves sway and grow: their edges differ, but light and shade are in the same places.
     let beyond: Vec<bool> = lost.cells.iter().map(|inside| !inside).collect();
     let is_leafy = |seen: &&Match| seen.at.is_some() && seen.same_light(&beyond) >= LEAFY.1;
     if lost.lively > LEAFY.0 && matches.iter().any(is_leafy) {
@@ -68,8 +70,8 @@ pub(crate) fn is_cover(view: &View, matches: &[&Match], lost: &Lost) -> bool {
     nearest.at.is_none() || !is_smooth || !is_fog(nearest, lost, columns)
 }
 
-/// Whether what is hidden is the far end of the scene, at the top all across, and what is left below it grows
-/// clearer with its distance from there.
+/// True if the hidden part is the far end of the scene, across the whole top, and the scene below it gets clearer
+/// with its distance from there.
 fn is_fog(nearest: &Match, lost: &Lost, columns: usize) -> bool {
     let top = lost.cells.iter().take(columns).filter(|&&inside| inside).count();
     if (top as f32) < ACROSS * columns as f32 {
@@ -89,7 +91,7 @@ fn is_fog(nearest: &Match, lost: &Lost, columns: usize) -> bool {
     left(near) < CLEAR * left(far)
 }
 
-/// Sums of light before and now.
+/// The sums of light before and now.
 #[derive(Default)]
 struct Light {
     before: f32,
@@ -113,7 +115,7 @@ impl Light {
     }
 }
 
-/// How many cells each is away from the nearest that is set; 0 of those.
+/// Returns the distance of each cell from the nearest set cell, in cells; 0 for the set cells.
 fn distances(map: &[bool], columns: usize) -> Vec<usize> {
     let mut distance = vec![usize::MAX; map.len()];
     let mut front: Vec<usize> = map.iter().enumerate().filter(|&(_, &set)| set).map(|(at, _)| at).collect();

@@ -1,27 +1,27 @@
-//! Where the edges of the picture are, whatever the light.
+//! The edges of the picture, independent of the light.
 //!
-//! A gradient is divided by its own length plus a small constant, so that each clear edge counts the same by
-//! sun, lamp or infrared light and noise counts little; the correlation of two such pictures within a
-//! window says whether the edges of the one are found in the other (gradient orientation correlation, A.
-//! Fitch and others, 2002, taken window by window). What covers a lens hides the edges behind it, whether
-//! it is dark, bright, woven or printed; fog, rain and other light make them fainter and leave them where
-//! they are.
+//! A gradient is divided by its own length plus a small constant, so that each clear edge has the same weight in
+//! sunlight, lamplight or infrared light, and noise has little. The correlation of two such pictures within a
+//! window shows whether the edges of one are found in the other (gradient orientation correlation, A. Fitch and
+//! others, 2002, computed window by window). An object on the lens hides the edges behind it, whether it is dark,
+//! bright, woven or printed. Fog, rain and other light weaken the edges and leave them in place.
 
 use crate::planes::Planes;
 
-/// Side of a cell in pixels of the view.
+/// The side of a cell in pixels of the view.
 pub(crate) const CELL: usize = 4;
-/// Width that the view is at most brought down to: noise has faded, and edges of the scene are still told apart.
+/// The width to which the view is reduced at most. At this size noise is weak, and edges of the scene are still
+/// separate.
 const WIDTH: usize = 200;
-/// A change of so many grey levels over two pixels counts half as an edge: several times what noise and
+/// The change over two pixels, in grey levels, that counts half as an edge. It is several times what noise and
 /// compression leave at this size.
 const HALF: f32 = 8.0;
-/// A pixel that differs by more, in grey levels, shows something else.
+/// The difference in grey levels from which on a pixel shows something else.
 const CHANGED: u8 = 8;
-/// Changes up to here are noise.
+/// The largest change that counts as noise.
 const NOISE: f32 = 3.0;
-/// A window tells something where the squares of its normalized gradients have this mean: one pixel in
-/// sixteen on a clear edge.
+/// The mean square of the normalized gradients that a window with enough edges has at least: one pixel in sixteen
+/// on a clear edge.
 const TELLING: f32 = 0.04;
 
 /// A small grey picture.
@@ -31,12 +31,12 @@ pub(crate) struct View {
     pub(crate) pixels: Vec<u8>,
 }
 
-/// What a view holds around a cell, in the window of three cells by three.
+/// The content of a view around a cell, in a window of three cells by three.
 #[derive(Debug, Clone, Copy, Default)]
 struct Part {
-    /// Squares of the normalized gradients.
+    /// The sum of the squares of the normalized gradients.
     edges: f32,
-    /// The same of the gradients as they are.
+    /// The same sum for the original gradients.
     strength: f32,
     light: f32,
 }
@@ -46,44 +46,44 @@ struct Part {
 pub(crate) struct Sums {
     before: Part,
     now: Part,
-    /// Products of the normalized gradients.
+    /// The sum of the products of the normalized gradients.
     both: f32,
 }
 
 impl Sums {
-    /// The view before has edges here.
+    /// True if the earlier view has edges here.
     pub(crate) fn tells(&self) -> bool {
         self.before.edges >= TELLING * WINDOW
     }
 
-    /// The view now has edges here.
+    /// True if the present view has edges here.
     pub(crate) fn is_lively(&self) -> bool {
         self.now.edges >= TELLING * WINDOW
     }
 
-    /// How well the edges before are found now: 1 where they all are, about 0 where none is.
+    /// How well the earlier edges are found now: 1 if all are found, about 0 if none is.
     pub(crate) fn correlation(&self) -> f32 {
-        // What is empty now has noise only, which would correlate by chance.
+        // A window without edges contains only noise, which would correlate by chance.
         let now = self.now.edges.max(0.25 * TELLING * WINDOW);
         if self.before.edges > 0.0 { self.both / (self.before.edges * now).sqrt() } else { 0.0 }
     }
 
-    /// Grey levels before and now.
+    /// The grey levels before and now.
     pub(crate) fn light(&self) -> (f32, f32) {
         (self.before.light / WINDOW, self.now.light / WINDOW)
     }
 
-    /// Squares of the gradients before and now.
+    /// The squares of the gradients before and now.
     pub(crate) const fn strength(&self) -> (f32, f32) {
         (self.before.strength, self.now.strength)
     }
 }
 
-/// Pixels of a window.
+/// The number of pixels in a window.
 const WINDOW: f32 = (9 * CELL * CELL) as f32;
 
 impl View {
-    /// The mean of some frames of a clip.
+    /// Makes the view from the mean of some frames of a clip.
     pub(crate) fn of(planes: &Planes, frames: &[Vec<u8>]) -> Self {
         let &Planes { width, height, offset, scale, .. } = planes;
         let by = ((width + WIDTH / 2) / WIDTH).max(1);
@@ -108,19 +108,19 @@ impl View {
         Self { width: small, pixels }
     }
 
-    /// Share of the pixels whose grey level differs much from those of another view of the same size.
+    /// Returns the share of the pixels whose grey level differs much from that of another view of the same size.
     pub(crate) fn changed(&self, other: &Self) -> f32 {
         let changed =
             self.pixels.iter().zip(&other.pixels).filter(|(a, b)| a.abs_diff(**b) > CHANGED).count();
         changed as f32 / self.pixels.len().max(1) as f32
     }
 
-    /// Whole cells a row and rows of them.
+    /// The number of whole cells in a row, and the number of rows.
     pub(crate) fn cells(&self) -> (usize, usize) {
         (self.width / CELL, self.pixels.len() / self.width.max(1) / CELL)
     }
 
-    /// Its normalized gradients, pixel by pixel, and what its windows hold.
+    /// Computes the normalized gradients, pixel by pixel, and the content of the windows.
     pub(crate) fn gradients(&self) -> Gradients {
         let (columns, rows) = self.cells();
         let width = columns * CELL;
@@ -133,7 +133,7 @@ impl View {
         if columns == 0 {
             return found;
         }
-        // Each row with its ends once more, so that every pixel has neighbours.
+        // Each row, with its ends repeated, so that every pixel has neighbours.
         let padded: Vec<Vec<f32>> = (self.pixels.chunks_exact(self.width).take(rows * CELL))
             .map(|row| {
                 let row = row.get(..width).unwrap_or(row);
@@ -166,7 +166,7 @@ impl View {
     }
 }
 
-/// Gradients of the middle one of three padded rows, normalized, and their squares as they are.
+/// Computes the gradients of the middle one of three padded rows, normalized, and their original squares.
 fn normalized(rows: [&[f32]; 3], x: &mut [f32], y: &mut [f32], squares: &mut [f32]) {
     let [above, row, below] = rows;
     let level = row.iter().zip(row.get(2..).unwrap_or_default());
@@ -176,7 +176,7 @@ fn normalized(rows: [&[f32]; 3], x: &mut [f32], y: &mut [f32], squares: &mut [f3
         let (across, down) = (right - left, lower - upper);
         *square = across * across + down * down;
         let length = square.sqrt();
-        // What noise makes is nothing; an edge counts by what it is above that.
+        // Noise becomes 0; an edge counts by its length above the noise.
         let above = (length - NOISE).max(0.0);
         let unit = above / ((above + HALF) * length.max(1.0));
         *x = across * unit;
@@ -188,7 +188,7 @@ fn dot(a: &[f32; CELL], b: &[f32; CELL]) -> f32 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// See [`View::gradients`].
+/// The gradients of a view; see [`View::gradients`].
 #[derive(Debug, Clone)]
 pub(crate) struct Gradients {
     columns: usize,
@@ -198,7 +198,7 @@ pub(crate) struct Gradients {
 }
 
 impl Gradients {
-    /// Compares the gradients of two views of the same size, window by window: these are the earlier.
+    /// Compares the gradients of two views of the same size, window by window. `self` is the earlier view.
     pub(crate) fn beside(&self, now: &Self) -> Vec<Sums> {
         let width = (self.columns * CELL).max(1);
         let mut both = vec![0.0_f32; self.parts.len()];
@@ -218,7 +218,7 @@ impl Gradients {
     }
 }
 
-/// The sums over each cell and its neighbours; at the rim the cells inside stand for those outside.
+/// Returns the sums over each cell and its neighbours. At the rim, cells inside replace those outside.
 fn windows<T: Copy>(cells: &[T], columns: usize, add: impl Fn(&mut T, &T)) -> Vec<T> {
     let beside = |cells: &[T], step: usize| -> Vec<T> {
         let last = cells.len().saturating_sub(step);

@@ -1,13 +1,14 @@
-//! By how much a frame is moved against another where the move is large: shifted by as much as a third of
-//! the picture, or turned. Two small pictures are compared by their gradients (normalised correlation), at
-//! a quarter of the fineness over all shifts and then finer around the best one; turns are tried at the
-//! best shift, and everywhere where no shift alone fits. Gradients are clipped, so that a lamp does not
-//! outweigh a street, and a place counts only where it is much better than all others: what repeats itself,
-//! a fence or a crop, fits everywhere.
+//! Large moves between two frames: shifts of up to about a third of the picture, or turns.
+//!
+//! Two small pictures are compared by their gradients (normalised correlation), first at half of their resolution
+//! over all shifts, and then at full resolution around the best shift. Turns are tried at the best shift, and at
+//! all shifts if no shift alone fits. Gradients are clipped, so that a lamp does not outweigh a street. A place is
+//! accepted only if it fits much better than all others, because repeated patterns, such as a fence or a crop, fit
+//! everywhere.
 
 use std::f32::consts::PI;
 
-/// A move that is found this way, in samples of the small picture.
+/// A move found in the small picture, in its samples.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct Moved {
     pub(crate) x: f32,
@@ -15,29 +16,29 @@ pub(crate) struct Moved {
     pub(crate) degrees: f32,
 }
 
-/// Turns that are tried beside none.
+/// The turns that are tried in addition to no turn, in degrees.
 const TURNS: [f32; 6] = [-1.5, 1.5, -3.0, 3.0, -5.0, 5.0];
-/// Turns that are tried around the best one.
+/// The steps of the turns that are tried around the best turn, in degrees.
 const FINER: [f32; 3] = [0.75, 0.4, 0.2];
-/// Part of the width and of the height by which a frame may be shifted.
+/// The share of the width and of the height by which a frame may be shifted.
 const REACH: f32 = 0.35;
-/// Gradients are clipped to so many grey levels over two samples.
+/// The limit to which gradients are clipped, in grey levels over two samples.
 const STEEPEST: i16 = 24;
-/// Two frames of one scene agree by this at the least; others hardly reach 0.3.
+/// The smallest agreement of two frames of one scene. Frames of different scenes hardly reach 0.3.
 const LEAST_AGREEMENT: f32 = 0.5;
-/// No place that is away from the best one may agree by more than this part of it.
+/// The largest agreement of a place away from the best one, as a share of the best agreement.
 const SECOND: f32 = 0.85;
-/// So far away, in samples of the coarser picture.
+/// The distance from which on a place counts as away from the best one, in samples of the coarser picture.
 const AWAY: i32 = 3;
 
-/// A small picture of a frame and one of half its size.
+/// A small picture of a frame, and one of half its size.
 #[derive(Debug, Clone)]
 pub(crate) struct Small {
     fine: Picture,
     coarse: Picture,
 }
 
-/// Grey samples, row by row.
+/// A grey picture, row by row.
 #[derive(Debug, Clone)]
 struct Picture {
     width: i32,
@@ -45,25 +46,25 @@ struct Picture {
     samples: Vec<u8>,
 }
 
-/// Gradients; none outside what is known.
+/// The gradients of a picture; 0 outside the known area.
 struct Gradients {
     width: i32,
     height: i32,
-    /// Across and down, in turn.
+    /// The gradients across and down, alternating.
     values: Vec<i16>,
-    /// Sums of their squares above and to the left of each place.
+    /// The sums of their squares above and to the left of each place.
     squares: Vec<i32>,
 }
 
 impl Small {
-    /// Of a plane of `width` samples a row.
+    /// Makes the pictures from a plane of `width` samples a row.
     pub(crate) fn of(samples: Vec<u8>, width: usize) -> Self {
         let height = samples.len() / width.max(1);
         let fine = Picture { width: width as i32, height: height as i32, samples };
         Self { coarse: fine.halved(), fine }
     }
 
-    /// By how much `after` is moved against this frame; none where that is not clear.
+    /// Returns how `after` is moved against this frame. None if that is not clear.
     pub(crate) fn moved(&self, after: &Self) -> Option<Moved> {
         let coarse = after.coarse.gradients();
         let (mut turn, mut best) = (0.0, self.coarse.gradients().best(&coarse));
@@ -81,7 +82,7 @@ impl Small {
         self.finely(after, (2 * best.x, 2 * best.y), turn, &FINER)
     }
 
-    /// The same where the shift is known, in samples of the small picture, and only a turn is asked for.
+    /// Returns how `after` is turned, if the shift is known, in samples of the small picture.
     pub(crate) fn turned(&self, after: &Self, shift: (f32, f32)) -> Option<Moved> {
         let shift = (shift.0.round() as i32, shift.1.round() as i32);
         self.finely(after, shift, 0.0, &[2.0, 1.0, 0.5, 0.25])
@@ -131,7 +132,7 @@ impl Picture {
         Self { width, height, samples }
     }
 
-    /// Turned clockwise around its middle; 0 where nothing is known.
+    /// Turns the picture clockwise around its middle. Unknown samples become 0.
     fn turned(&self, degrees: f32) -> Self {
         if degrees == 0.0 {
             return self.clone();
@@ -148,7 +149,7 @@ impl Picture {
         Self { samples, ..*self }
     }
 
-    /// The sample at a place between samples, by bilinear interpolation.
+    /// Returns the sample at a place between samples, by bilinear interpolation.
     fn between(&self, x: f32, y: f32) -> u8 {
         let (left, top) = (x.floor(), y.floor());
         let (s, t) = (x - left, y - top);
@@ -162,7 +163,7 @@ impl Picture {
 
     fn gradients(&self) -> Gradients {
         let change = |a: Option<u8>, b: Option<u8>| match (a, b) {
-            // What is turned in from outside is black, and no edge.
+            // Samples turned in from outside are black, and do not make an edge.
             (Some(a), Some(b)) if a > 0 && b > 0 => (i16::from(b) - i16::from(a)).clamp(-STEEPEST, STEEPEST),
             _ => 0,
         };
@@ -180,7 +181,7 @@ impl Picture {
     }
 }
 
-/// The best shift, how well it fits, and how well any that is away from it does.
+/// The best shift, its agreement, and the best agreement of any shift away from it.
 struct Best {
     x: i32,
     y: i32,
@@ -200,11 +201,11 @@ impl Gradients {
         };
         let away = all.iter().filter(|(_, a, b)| (a - x).abs().max((b - y).abs()) >= AWAY);
         let second = away.map(|one| one.0).fold(0.0, f32::max);
-        // Compared as it was found, with the share that is seen.
+        // The agreement is weighted by the visible share, as in the search.
         Best { x, y, agreement: self.agreement(after, (x, y)) * self.share(x, y).sqrt(), second }
     }
 
-    /// The best shift around one.
+    /// Returns the best shift near the given one.
     fn near(&self, after: &Self, (x, y): (i32, i32), reach: i32) -> (f32, i32, i32) {
         let shifts = (-reach..=reach).flat_map(|dy| (-reach..=reach).map(move |dx| (x + dx, y + dy)));
         let all = shifts.map(|(x, y)| (self.agreement(after, (x, y)), x, y));
@@ -216,7 +217,7 @@ impl Gradients {
         part(self.width, x) * part(self.height, y)
     }
 
-    /// Normalised correlation over what both show.
+    /// Computes the normalised correlation over the area that both show.
     fn agreement(&self, after: &Self, (dx, dy): (i32, i32)) -> f32 {
         if (self.width, self.height) != (after.width, after.height) {
             return 0.0;
@@ -238,7 +239,7 @@ impl Gradients {
         if energies > 0.0 { product as f32 / energies.sqrt() } else { 0.0 }
     }
 
-    /// Sum of the squares in a box.
+    /// Returns the sum of the squares in a box.
     fn energy(&self, x: i32, y: i32, width: i32, height: i32) -> i32 {
         let sum =
             |x: i32, y: i32| self.squares.get((y * (self.width + 1) + x) as usize).copied().unwrap_or(0);
@@ -246,7 +247,8 @@ impl Gradients {
     }
 }
 
-/// One column and one row more than there are places. At most 2 × 24² a place: fits for 100 × 300 and more.
+/// Computes the sums of squares, with one column and one row more than there are places. A place adds at most 2 ×
+/// 24², so the sums fit for 100 × 300 places and more.
 fn sums_of_squares(values: &[i16], width: i32) -> Vec<i32> {
     let columns = width.max(1) as usize;
     let mut sums = vec![0; columns + 1];
@@ -262,7 +264,7 @@ fn sums_of_squares(values: &[i16], width: i32) -> Vec<i32> {
     sums
 }
 
-/// Where between three values the summit of the parabola through them is, from the middle one on.
+/// Returns the position of the maximum of the parabola through three values, relative to the middle one.
 fn summit([before, middle, after]: [f32; 3]) -> f32 {
     let curve = before - 2.0 * middle + after;
     if curve >= 0.0 { 0.0 } else { (0.5 * (before - after) / curve).clamp(-0.5, 0.5) }

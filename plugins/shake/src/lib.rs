@@ -1,10 +1,11 @@
-//! A camera that moves to and fro: a loose mount, a mast in the wind, a road beside it.
+//! A camera that moves to and fro, because of a loose mount, a mast in the wind or a road beside it.
 //!
-//! Each frame is held against an earlier one by profiles of its parts, to a fraction of a pixel; where it
-//! moved out of their reach, or is turned, it is sought in a small picture of the whole. Only
-//! what nearly all parts do together is the camera's doing. The path that comes of it is judged by the
-//! distance over which it turns around again and again: a pan goes far and does not turn, a truck does
-//! not move the background, noise does not move anything.
+//! Each frame is compared with an earlier one by profiles of its parts (see [`profile`]), to a fraction of a
+//! pixel, with a step of least squares (Lucas and Kanade). If the camera moved beyond the reach of the profiles,
+//! or is turned, the frame is searched for in a small picture of the whole (see [`coarse`]). Only movement that
+//! nearly all parts share is movement of the camera. The resulting path is judged by the largest distance over
+//! which it reverses again and again. A pan goes far and does not reverse, a truck does not move the background,
+//! and noise does not move anything.
 
 mod coarse;
 mod path;
@@ -21,34 +22,35 @@ use path::{Place, swing, turns};
 use profile::Profiles;
 use shift::{Match, REACH, Shift};
 
-/// Stretch of the clip that is asked for, every frame of it.
+/// The duration that is requested, with every frame of it.
 const SPAN_MS: u32 = 1_000;
-/// The picture is looked at in the coarsest level that is at least so wide, in pixels.
+/// The smallest width of the measured level, in pixels. The coarsest level that is at least this wide is used.
 const LEAST_WIDTH: u32 = 240;
-/// Pixels are told as of a picture of this width.
+/// The picture width to which reported pixels refer.
 const TOLD_WIDTH: f64 = 640.0;
-/// The small picture in which large moves are sought is at most so wide.
+/// The largest width of the small picture in which large moves are searched for.
 const SMALL_WIDTH: u32 = 100;
-/// Places that are found in the small picture are off by less than this many of its samples.
+/// The error of places found in the small picture is below this number of its samples.
 const GRAIN: f64 = 0.75;
-/// So many more frames than are found may be sought in the small picture and not be found.
+/// How many more frames than were found may be searched for in the small picture without success.
 const MOST_MISSED: usize = 3;
-/// Turns that are told from none in the small picture, in degrees.
+/// The smallest turn that is recognised in the small picture, in degrees.
 const TURNED: f64 = 0.6;
-/// A turn is told as of what is so far from the middle, in pixels of a picture 640 pixels wide: half of the
-/// picture lies farther out.
+/// The distance from the middle, in pixels of a picture 640 pixels wide, at which a turn is converted to pixels.
+/// Half of the picture lies farther out.
 const TURNED_AT: f64 = 200.0;
-/// Frames closer than this to the one before are passed over: what shakes does so a few times a second.
+/// The shortest interval between two compared frames. Closer frames are skipped, because a shaking camera moves a
+/// few times a second.
 const LEAST_INTERVAL_US: u64 = 30_000;
-/// Frames further apart than this do not show a fast to and fro.
+/// The longest interval between frames that can show fast shaking.
 const CLOSE_S: f64 = 0.13;
-/// Reversals a second that make a fast shake, within frames that are close together.
+/// The number of reversals per second that count as fast shaking, measured over frames that are close together.
 const FAST_REVERSALS_PER_S: f64 = 3.0;
-/// Turning around fewer times is a bump, a gesture or the end of a pan.
+/// The smallest number of reversals. Fewer reversals are a bump, a gesture or the end of a pan.
 const LEAST_REVERSALS: usize = 3;
-/// Frames that tell anything.
+/// The smallest number of frames in a path that is judged.
 const LEAST_FRAMES: u32 = 4;
-/// Shortest path that tells anything.
+/// The shortest duration of a path that is judged.
 const LEAST_S: f64 = 0.6;
 
 /// When a camera counts as shaking.
@@ -56,12 +58,12 @@ const LEAST_S: f64 = 0.6;
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
-    /// The camera shakes where the picture swings to and fro over at least this distance, from one
-    /// side to the other, in pixels of a picture 640 pixels wide.
+    /// The smallest swing of a shaking camera: the distance over which the picture moves to and fro, from one side
+    /// to the other, in pixels of a picture 640 pixels wide.
     #[schemars(range(min = 0.1, max = 20.0), extend("unit" = "px"))]
     pub swing_px: f64,
-    /// It must turn around at least so often a second: a pole in the wind does twice as often as it
-    /// sways.
+    /// The smallest number of reversals per second of a shaking camera. A pole in the wind reverses twice in each
+    /// period of its swaying.
     #[schemars(range(min = 1.0, max = 10.0), extend("unit" = "1/s"))]
     pub reversals_per_s: f64,
 }
@@ -91,7 +93,8 @@ impl Plugin for Shake {
                 ),
             )
             .over_time(LEAST_FRAMES, 0, SPAN_MS)
-            // A picture that moves while the shutter is open is smeared, and not where the known one was.
+            // If the picture moves while the shutter is open, it is smeared, and it differs from the known
+            // picture.
             .explains("shake", &["scene_change", "focus_blur", "clarity"])
     }
 
@@ -110,7 +113,7 @@ impl Plugin for Shake {
             ));
         };
         let ratio = motion.swing_px / config.swing_px;
-        // 50 at the threshold, 80 at half of it, 20 at twice as much.
+        // The score is 50 at the threshold, 80 at half of it and 20 at twice the threshold.
         let finding = finding("shake")
             .metric("swing_px", motion.swing_px, "px")
             .metric("reversals_per_s", motion.reversals_per_s, "1/s")
@@ -146,25 +149,25 @@ impl Plugin for Shake {
     }
 }
 
-/// What was found of the camera's motion.
+/// The measured motion of the camera.
 struct Motion {
     swing_px: f64,
     reversals_per_s: f64,
     covered_s: f64,
 }
 
-/// The coarsest level that still shows small motion.
+/// Chooses the coarsest level that still shows small motion.
 fn level(clip: &dyn Clip) -> u32 {
     let info = clip.info();
     (0..info.levels).rev().find(|level| info.width >> level >= LEAST_WIDTH).unwrap_or(0)
 }
 
-/// Where the camera is: shifted in samples, and turned in degrees.
+/// The position of the camera: its shift in samples, and its turn in degrees.
 #[derive(Debug, Clone, Copy, Default)]
 struct Stand {
     shift: Shift,
     degrees: f64,
-    /// It was found in the small picture.
+    /// True if the position was found in the small picture.
     coarsely: bool,
 }
 
@@ -179,7 +182,7 @@ impl Stand {
     }
 }
 
-/// The frames, as they are compared.
+/// The frames, and the levels at which they are compared.
 struct Frames<'a> {
     clip: &'a dyn Clip,
     level: u32,
@@ -204,8 +207,8 @@ impl<'a> Frames<'a> {
         Ok(Small::of(self.clip.luma(frame, self.small_level)?, self.small_width as usize))
     }
 
-    /// Where a frame stands whose move against another one, which stands there, is large, or which is turned
-    /// and shifted by so much.
+    /// Finds the position of a frame that moved far from another frame, whose position is known. If the shift is
+    /// given, only the turn is searched for.
     fn far(
         &self,
         (before, stand): (u32, Stand),
@@ -229,18 +232,19 @@ impl<'a> Frames<'a> {
     }
 }
 
-/// The camera's path, in pieces where it turned to something else. Of the frames those count that the
-/// diagnosis asked for, so that it does not matter whether others asked for more.
+/// Follows the camera's path. The path is split into pieces where the camera shows another scene. Frames closer
+/// together than this diagnosis needs are skipped, so that requests of other diagnoses for more frames do not
+/// matter.
 fn walk(clip: &dyn Clip) -> Result<Vec<Vec<Place>>, Failure> {
     let infos = clip.frames();
     let frames = Frames::of(clip)?;
     let mut reference = frames.profiles(0)?;
     let mut before = reference.clone();
-    // Which frames these are, and where they stand.
+    // The index and position of the reference frame and of the last frame.
     let (mut anchor, mut last) = ((0, Stand::default()), (0, Stand::default()));
     let mut paths = vec![Vec::new()];
     let (mut featureless, mut count) = (0, 0);
-    // Sought in the small picture: found, and not.
+    // The number of frames that were and were not found in the small picture.
     let (mut found_far, mut missed_far) = (0, 0);
     let mut looked_us: Option<u64> = None;
     for (at, frame) in (0_u32..).zip(&infos) {
@@ -258,7 +262,7 @@ fn walk(clip: &dyn Clip) -> Result<Vec<Vec<Place>>, Failure> {
         };
         let mut base = anchor;
         if far(&found) && at > 0 {
-            // Out of reach of the reference: the frame before may be nearer.
+            // The reference is out of reach; the frame before may be nearer.
             base = last;
             found = shift::shift(&before, &now, Shift::default());
         }
@@ -273,7 +277,7 @@ fn walk(clip: &dyn Clip) -> Result<Vec<Vec<Place>>, Failure> {
                 featureless += 1;
                 None
             }
-            // Where it was sought in vain so often, traffic fills the picture.
+            // After so many failed searches, traffic fills the picture, and the search is skipped.
             Match::Elsewhere if missed_far >= MOST_MISSED + found_far => None,
             Match::Elsewhere => {
                 let small = frames.small(at)?;
@@ -321,8 +325,8 @@ impl Place {
     }
 }
 
-/// The largest swing of all pieces: of the whole piece for slow swaying, of its close frames for fast
-/// shaking. None where no piece is long enough.
+/// Finds the largest swing of all pieces: over the whole piece for slow swaying, over its close frames for fast
+/// shaking. None if no piece is long enough.
 fn judge(paths: &[Vec<Place>], config: &Config) -> Option<Motion> {
     let mut worst: Option<Motion> = None;
     let stretches = paths.iter().flat_map(|path| {
@@ -336,15 +340,14 @@ fn judge(paths: &[Vec<Place>], config: &Config) -> Option<Motion> {
             continue;
         }
         let swing_px = swing(path, ((rate * covered_s).ceil() as usize).max(LEAST_REVERSALS));
-        // To and fro by less than places may be off is no motion. Measured along fast
-        // pans: 0.6 of a sample.
+        // A swing smaller than the error of the places is no motion. Measured along fast pans: 0.6 of a sample.
         let grain = path.iter().map(|place| place.grain).fold(0.0, f64::max);
         let swing_px = if swing_px < GRAIN * grain { 0.0 } else { swing_px };
         if worst.as_ref().is_some_and(|worst| worst.swing_px >= swing_px) {
             continue;
         }
         let along = |pick: fn(&Place) -> f64| -> usize {
-            // Turns as small as half the swing belong to it.
+            // Reversals as small as half the swing are counted too.
             turns(&path.iter().map(pick).collect::<Vec<_>>(), (swing_px / 2.0).max(0.05))
         };
         let reversals_per_s = along(|p| p.x).max(along(|p| p.y)).max(along(|p| p.turned)) as f64 / covered_s;
@@ -353,7 +356,7 @@ fn judge(paths: &[Vec<Place>], config: &Config) -> Option<Motion> {
     worst
 }
 
-/// The longest part of a path whose places follow each other closely.
+/// Returns the longest part of a path whose places follow each other closely.
 fn close_stretch(path: &[Place]) -> &[Place] {
     path.chunk_by(|a, b| b.at_s - a.at_s <= CLOSE_S).max_by_key(|part| part.len()).unwrap_or_default()
 }

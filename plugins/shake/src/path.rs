@@ -1,22 +1,22 @@
-//! The way that the camera took, and how far it swings to and fro.
+//! The path of the camera, and how far it swings to and fro.
 
-/// A place of the camera at a time.
+/// The place of the camera at a time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Place {
-    /// In seconds.
+    /// The time in seconds.
     pub(crate) at_s: f64,
-    /// In pixels of a picture 640 pixels wide.
+    /// The horizontal position, in pixels of a picture 640 pixels wide.
     pub(crate) x: f64,
-    /// Likewise.
+    /// The vertical position, in the same pixels.
     pub(crate) y: f64,
-    /// How far a turn moves what is half-way out, likewise.
+    /// How far the turn moves a point half-way out, in the same pixels.
     pub(crate) turned: f64,
-    /// By how much the place may be off, likewise: nothing to speak of but where it was found in a small
+    /// The possible error of the place, in the same pixels. It is negligible unless the place was found in a small
     /// picture.
     pub(crate) grain: f64,
 }
 
-/// Directions along which swings are measured: x, y and the diagonals.
+/// The directions along which swings are measured: x, y and the diagonals.
 const DIRECTIONS: [(f64, f64); 4] = [
     (1.0, 0.0),
     (0.0, 1.0),
@@ -24,8 +24,8 @@ const DIRECTIONS: [(f64, f64); 4] = [
     (std::f64::consts::FRAC_1_SQRT_2, -std::f64::consts::FRAC_1_SQRT_2),
 ];
 
-/// The largest distance over which the path turns around at least `reversals` times; 0 where it
-/// turns less often. A pan, however far, turns around once at the most.
+/// Returns the largest distance over which the path reverses at least `reversals` times; 0 if it reverses less
+/// often. A pan, however far, reverses at most once.
 pub(crate) fn swing(path: &[Place], reversals: usize) -> f64 {
     let along = |(x, y): (f64, f64)| -> Vec<f64> { path.iter().map(|p| p.x * x + p.y * y).collect() };
     let turned: Vec<f64> = path.iter().map(|place| place.turned).collect();
@@ -33,8 +33,8 @@ pub(crate) fn swing(path: &[Place], reversals: usize) -> f64 {
     shifted.fold(largest(&turned, reversals), f64::max)
 }
 
-/// As [`swing`], along one direction. A larger distance is never crossed more often than a smaller
-/// one, so halving an interval finds it.
+/// Returns the same as [`swing`] for one direction. A larger distance never has more reversals than a smaller one,
+/// so a binary search finds it.
 fn largest(way: &[f64], reversals: usize) -> f64 {
     let (low, high) = way.iter().fold((f64::MAX, f64::MIN), |(low, high), &at| (low.min(at), high.max(at)));
     let (mut enough, mut too_much) = (0.0, (high - low).max(0.0));
@@ -49,7 +49,7 @@ fn largest(way: &[f64], reversals: usize) -> f64 {
     enough
 }
 
-/// How often the way turns around and goes back by at least `distance`, having come as far.
+/// Counts how often the way reverses and goes back by at least `distance`, after it went as far.
 pub(crate) fn turns(way: &[f64], distance: f64) -> usize {
     let Some(&first) = way.first() else { return 0 };
     let (mut low, mut high) = (first, first);

@@ -1,38 +1,38 @@
-//! A frame reduced to profiles: how its brightness changes along x in each of a few bands, and along
-//! y in each of a few strips. Shifting the picture shifts them, and they average noise away.
+//! The profiles of a frame: how its brightness changes along x in each of a few bands, and along y in each of a
+//! few strips. If the picture shifts, its profiles shift too. The averaging removes noise.
 
-/// Horizontal bands, whose columns are summed.
+/// The number of horizontal bands, whose columns are summed.
 pub(crate) const BANDS: usize = 5;
-/// Vertical strips, whose rows are summed.
+/// The number of vertical strips, whose rows are summed.
 pub(crate) const STRIPS: usize = 6;
 
-/// The steepest slope: from black to white, in 16ths of a grey level.
+/// The steepest slope, from black to white, in 16ths of a grey level.
 pub(crate) const STEEPEST: i16 = 255 * 16;
 
-/// The slopes of a frame's profiles: the mean of a band's column (or a strip's row) less that of its
-/// neighbour but one, in 16ths of a grey level. Slopes stay when the light changes.
+/// The slopes of a frame's profiles: the mean of a band's column (or a strip's row) minus the mean two columns (or
+/// rows) away, in 16ths of a grey level. Slopes stay the same when the light changes.
 #[derive(Debug, Clone)]
 pub(crate) struct Profiles {
-    /// Of each band, along x; as long as the picture is wide.
+    /// The slopes of each band, along x; as many as the picture is wide.
     pub(crate) across: [Vec<i16>; BANDS],
-    /// Of each strip, along y; as long as the picture is high.
+    /// The slopes of each strip, along y; as many as the picture is high.
     pub(crate) down: [Vec<i16>; STRIPS],
-    /// `across` without what all bands have in common. Interference lays the same wave over the whole
-    /// picture, which moves while the camera stands; and so does a change of the light. What is left moves
-    /// with the camera as before.
+    /// `across` without the mean of all bands. Interference adds the same wave to the whole picture, and the wave
+    /// moves although the camera does not; a change of the light has the same effect. The rest moves with the
+    /// camera as before.
     pub(crate) across_apart: [Vec<i16>; BANDS],
-    /// `down` without what all strips have in common.
+    /// `down` without the mean of all strips.
     pub(crate) down_apart: [Vec<i16>; STRIPS],
 }
 
 impl Profiles {
-    /// Of a plane of `width` samples a row.
+    /// Computes the profiles of a plane of `width` samples a row.
     pub(crate) fn of(samples: &[u8], width: usize) -> Self {
         let width = width.max(1);
         let height = samples.len() / width;
         let band_height = (height / BANDS).max(1);
         let strip_width = (width / STRIPS).max(1);
-        // Whole vectors of sixteen of each strip, but for small pictures.
+        // Each strip is summed in whole vectors of sixteen, except in small pictures.
         let summed = if strip_width < 32 { strip_width } else { strip_width / 16 * 16 };
         let across = std::array::from_fn(|band| {
             let begin = (band * band_height * width).min(samples.len());
@@ -53,10 +53,10 @@ impl Profiles {
     }
 }
 
-/// Sums of the columns of some rows.
+/// Sums the columns of some rows.
 fn column_sums(rows: &[u8], width: usize) -> Vec<u32> {
     let mut sums = vec![0_u32; width];
-    // At most 256 rows fit into 16 bits, which are summed at twice the pace.
+    // At most 256 rows fit into 16 bits, which are summed at twice the speed.
     for part in rows.chunks(width * 256) {
         let mut short = vec![0_u16; width];
         for row in part.chunks_exact(width) {
@@ -71,7 +71,7 @@ fn column_sums(rows: &[u8], width: usize) -> Vec<u32> {
     sums
 }
 
-/// The same without what all bands, or all strips, have in common.
+/// Subtracts the mean of all bands, or of all strips.
 fn without_mean<const PARTS: usize>(slopes: &[Vec<i16>; PARTS]) -> [Vec<i16>; PARTS] {
     const { assert!(0 < PARTS && PARTS <= 8, "sums fit into sixteen bits") };
     let length = slopes.iter().map(Vec::len).min().unwrap_or_default();
@@ -86,14 +86,14 @@ fn without_mean<const PARTS: usize>(slopes: &[Vec<i16>; PARTS]) -> [Vec<i16>; PA
     })
 }
 
-/// Slopes of a profile of sums over `count` samples each; 0 at both ends.
+/// Computes the slopes of a profile of sums over `count` samples each; 0 at both ends.
 fn slopes(sums: &[u32], count: usize) -> Vec<i16> {
     let scale = 16.0 / count.max(1) as f32;
     let mut slopes = vec![0; sums.len()];
     let after = sums.get(2..).unwrap_or_default();
     let middle = slopes.get_mut(1..).unwrap_or_default();
     for (slope, (&before, &after)) in middle.iter_mut().zip(sums.iter().zip(after)) {
-        // At most STEEPEST, which fits.
+        // At most STEEPEST, which fits into 16 bits.
         *slope = ((after as i32 - before as i32) as f32 * scale) as i32 as i16;
     }
     slopes

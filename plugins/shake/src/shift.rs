@@ -1,26 +1,26 @@
-//! By how much one frame is shifted against another: each part of the picture is asked, and they
-//! must agree. A truck or a waving hand moves some parts; a shaken camera moves all of them.
+//! The shift of one frame against another. Each part of the picture gives a shift, and the parts must agree. A
+//! truck or a waving hand moves some parts; a shaking camera moves all of them.
 
 use crate::profile::{Profiles, STEEPEST};
 
-/// Longest shift that is looked for, in samples.
+/// The longest shift that is searched for, in samples.
 pub(crate) const REACH: usize = 8;
-/// Distance from the expected shift within which it is looked for first: hardly a camera moves by
-/// more from one frame to the next.
+/// The distance from the expected shift within which is searched first. Hardly any camera moves farther from one
+/// frame to the next.
 const NEARBY: usize = 2;
-/// Parts that a profile is divided into.
+/// The number of parts into which a profile is divided.
 const PARTS: usize = 4;
-/// A part tells nothing where its shift is less certain than this standard error, in samples.
+/// The largest standard error of a part's shift, in samples. A part with a larger error is ignored.
 const CERTAIN: f64 = 0.1;
-/// A part shows something else than before where so large a share of its slopes' energy is left
-/// after shifting.
+/// The share of a part's slope energy that remains after shifting, from which on the part shows something else
+/// than before.
 const UNLIKE: f64 = 0.4;
-/// Parts of a direction that must have been found for the others to be believed.
+/// The smallest number of parts of a direction with enough structure. With fewer, the direction is not judged.
 const LEAST_PARTS: usize = 4;
-/// A frame may be turned where the middle half of its parts differ by more than this, in samples, along and
-/// across: a turn by half a degree moves parts that are 120 samples apart by one against each other.
+/// The difference between the middle half of the parts, in samples, along and across, from which on a frame may be
+/// turned. A turn by half a degree moves parts that are 120 samples apart by one sample against each other.
 const TWIST: f64 = 0.8;
-/// Slopes weaker than this on average (16ths of a grey level) are noise.
+/// The smallest mean slope (in 16ths of a grey level). Weaker slopes are noise.
 const LEAST_SLOPE: f64 = 12.0;
 
 /// A shift in samples.
@@ -30,22 +30,23 @@ pub(crate) struct Shift {
     pub(crate) y: f64,
 }
 
-/// What comparing two frames gave.
+/// The result of comparing two frames.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Match {
-    /// The frame is shifted so far against the other one.
+    /// The frame is shifted by this much against the other one.
     Shifted(Shift),
-    /// So far, if it is not turned: its parts are shifted differently, along and across.
+    /// The frame is shifted by this much, unless it is turned: its parts are shifted differently, along and
+    /// across.
     Perhaps(Shift),
-    /// It shows something else, or has moved out of reach.
+    /// The frame shows something else, or has moved out of reach.
     Elsewhere,
-    /// There is too little to hold on to.
+    /// The frame has too few features to compare.
     Featureless,
 }
 
-/// Compares a frame to an earlier one, against which it is `expected` to be shifted.
+/// Compares a frame with an earlier one. `expected` is the expected shift.
 pub(crate) fn shift(before: &Profiles, after: &Profiles, expected: Shift) -> Match {
-    // Where the parts have nothing but what they have in common, a horizon for example, that must do.
+    // If the parts have nothing but their mean, for example a horizon, the mean is compared.
     let x = direction(&before.across_apart, &after.across_apart, expected.x)
         .or_else(|| direction(&before.across, &after.across, expected.x));
     let y = direction(&before.down_apart, &after.down_apart, expected.y)
@@ -60,14 +61,14 @@ pub(crate) fn shift(before: &Profiles, after: &Profiles, expected: Shift) -> Mat
     }
 }
 
-/// What the parts say of one direction.
+/// The shift on which the parts agree, in one direction.
 enum Agreed {
-    /// The shift, and by how much the middle half of the parts differ.
+    /// The shift, and the difference between the middle half of the parts.
     On(f64, f64),
     Not,
 }
 
-/// One direction; none where there is too little to hold on to.
+/// Compares one direction. None if there are too few features.
 fn direction(before: &[Vec<i16>], after: &[Vec<i16>], expected: f64) -> Option<Agreed> {
     let (mut shifts, mut asked) = (Vec::new(), 0);
     let reach = REACH as f64;
@@ -75,7 +76,7 @@ fn direction(before: &[Vec<i16>], after: &[Vec<i16>], expected: f64) -> Option<A
     let expected = expected.round().clamp(-reach, reach) as isize;
     for (before, after) in before.iter().zip(after) {
         let inner = before.len().saturating_sub(2 * (REACH + 1));
-        // Whole vectors of eight, but for pictures so small that it matters.
+        // The parts have whole vectors of eight, except in very small pictures.
         let length = inner / PARTS;
         let length = if length < 32 { length } else { length / 8 * 8 };
         for part in 0..PARTS {
@@ -98,8 +99,8 @@ fn direction(before: &[Vec<i16>], after: &[Vec<i16>], expected: f64) -> Option<A
     Some(Agreed::On(agreed, spread))
 }
 
-/// The shift that three quarters of the parts reach or exceed: where a quarter stands still, the
-/// camera does. And by how much the middle half of the parts differ.
+/// Returns the shift that three quarters of the parts reach or exceed, because if a quarter of the parts stand
+/// still, the camera stands still. Also returns the difference between the middle half of the parts.
 fn agreed(shifts: &mut [f64]) -> (f64, f64) {
     shifts.sort_by(f64::total_cmp);
     let at = |share: f64| {
@@ -117,17 +118,17 @@ fn agreed(shifts: &mut [f64]) -> (f64, f64) {
     (agreed, high - low)
 }
 
-/// What one part says.
+/// The result of one part.
 enum Part {
     Shifted(f64),
-    /// It shows something else than before.
+    /// The part shows something else than before.
     Unlike,
-    /// It has no slopes, or too much noise.
+    /// The part has no slopes, or too much noise.
     Silent,
 }
 
-/// Where the slopes `from..from + length` of `before` are found again in `after`: the best whole
-/// shift, made finer by one step of least squares (Lucas and Kanade).
+/// Finds the slopes `from..from + length` of `before` in `after`: the best whole shift, refined by one step of
+/// least squares (Lucas and Kanade).
 fn part_shift(before: &[i16], after: &[i16], from: usize, length: usize, expected: isize) -> Part {
     let Some(wanted) = before.get(from..from + length).filter(|wanted| wanted.len() >= 8) else {
         return Part::Silent;
@@ -160,26 +161,26 @@ fn part_shift(before: &[i16], after: &[i16], from: usize, length: usize, expecte
     Part::Shifted(place as f64 - from as f64 + step)
 }
 
-/// What a step of least squares is made of.
+/// The sums for a step of least squares.
 #[derive(Default)]
 struct Sums {
-    /// Of the squares of what the slopes climb by over two samples.
+    /// The sum of the squares of the slopes' rise over two samples.
     slopes: f64,
-    /// Of the products of these and of the differences.
+    /// The sum of the products of this rise and the differences.
     products: f64,
-    /// Of the squares of the slopes that are wanted.
+    /// The sum of the squares of the wanted slopes.
     energy: f64,
-    /// Of the squares of what differs.
+    /// The sum of the squares of the differences.
     differences: f64,
 }
 
-/// Samples whose products fit into 32 bits when they are summed.
+/// The number of samples whose products can be summed in 32 bits.
 const SHORT: usize = 32;
 const _: () = assert!((2 * STEEPEST as i64).pow(2) * (SHORT as i64) < 1 << 31);
 
 impl Sums {
-    /// Of the slopes that are wanted, those that are seen, and those one place before and after them. In
-    /// integers, since the compiler multiplies and adds eight pairs of them at once.
+    /// Computes the sums from the wanted slopes, the seen slopes, and the slopes one place before and after these.
+    /// It uses integers, because the compiler multiplies and adds eight pairs of integers at once.
     fn of(wanted: &[i16], seen: &[i16], [before, after]: [&[i16]; 2]) -> Self {
         let mut sums = Self::default();
         let seen = wanted.chunks(SHORT).zip(seen.chunks(SHORT));
@@ -202,13 +203,13 @@ fn minus(a: &[i16], b: &[i16], into: &mut [i16]) {
     }
 }
 
-/// Sum of the products of at most [`SHORT`] pairs.
+/// Returns the sum of the products of at most [`SHORT`] pairs.
 fn dot(a: &[i16], b: &[i16]) -> f64 {
     f64::from(a.iter().zip(b).map(|(&a, &b)| i32::from(a) * i32::from(b)).sum::<i32>())
 }
 
-/// Where in `after` the slopes are most alike to those that are wanted: near the expected place, and
-/// where the best one there lies at the edge, within all of the reach around `from`.
+/// Finds the place in `after` whose slopes are most similar to the wanted ones. It searches near the expected
+/// place; if the best place there is at the edge, it searches the whole reach around `from`.
 fn best_place(wanted: &[i16], after: &[i16], from: usize, expected: usize) -> Option<usize> {
     let apart = |place: usize| -> u32 {
         let seen = after.get(place..place + wanted.len()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What must be found and, above all, what must not.
+//! Tests of the faults that must be found and, above all, of the healthy pictures that must not raise an alarm.
 
 use easysight_sdk::{Finding, native, testing::ArrayClip};
 
@@ -9,14 +9,14 @@ const HEIGHT: u32 = 144;
 /// A frame every 40 ms.
 const FRAME_US: u64 = 40_000;
 
-/// A deterministic scatter of values, 0 to 255.
+/// A deterministic pseudo-random value, 0 to 255.
 fn scatter(x: i64, y: i64, t: i64) -> u8 {
     let mixed =
         (x.wrapping_mul(0x9E37_79B1) ^ y.wrapping_mul(0x85EB_CA77) ^ t.wrapping_mul(0x27D4_EB2F)) as u32;
     (mixed ^ mixed >> 15).wrapping_mul(0xC2B2_AE35).to_be_bytes()[0]
 }
 
-/// A wall of blocks, each of its own grey, with soft edges; places between samples are asked for.
+/// A wall of blocks with soft edges, each block in its own grey. Places may lie between samples.
 fn wall(x: f64, y: f64) -> f64 {
     let block = |i: i64, j: i64| 60.0 + f64::from(scatter(i, j, 1)) / 2.0;
     let (u, v) = (x / 12.0, y / 12.0);
@@ -27,7 +27,7 @@ fn wall(x: f64, y: f64) -> f64 {
     row(j) * (1.0 - t) + row(j + 1) * t
 }
 
-/// Frames of the wall seen from a place that depends on the time in seconds, with a little noise.
+/// Frames of the wall, with a little noise. `place` gives the viewpoint at a time in seconds.
 fn clip(frames: u32, place: impl Fn(f64) -> (f64, f64)) -> ArrayClip {
     drawn(frames, |x, y, seconds| {
         let (dx, dy) = place(seconds);
@@ -126,7 +126,7 @@ fn flickering_light_is_no_shaking() {
 
 #[test]
 fn frames_at_uneven_intervals_are_judged_by_their_time() {
-    // A second in full, and two more at five frames a second.
+    // One second with every frame, and two more with five frames a second.
     let times = (0..26).map(|t| t * FRAME_US).chain((1..=10).map(|t| 1_000_000 + t * 200_000));
     let shaken = times.fold(ArrayClip::new(WIDTH, HEIGHT), |clip, at_us| {
         let (dx, dy) = sway(1.5, 4.0)(at_us as f64 / 1e6);
@@ -135,7 +135,7 @@ fn frames_at_uneven_intervals_are_judged_by_their_time() {
     assert_ne!(judge(&shaken).unwrap().status, Status::Normal);
 }
 
-/// Frames of the wall by a camera that is turned by some degrees, and shifted.
+/// Frames of the wall from a camera that is turned by some degrees, and shifted.
 fn turned(frames: u32, stand: impl Fn(f64) -> (f64, f64, f64)) -> ArrayClip {
     drawn(frames, |x, y, seconds| {
         let (dx, dy, degrees) = stand(seconds);

@@ -4,40 +4,42 @@ use easysight_sdk::{Clip, Failure, PlaneKind, image::Histogram};
 
 use crate::{Config, SPAN_MS};
 
-/// Width of the picture that is judged: a sample of it is the mean of 8 × 8 pixels and more, from which the
-/// noise of an amplifier without a signal (up to 15 grey levels) is gone but for 2.
+/// The width of the judged picture. Each of its samples is the mean of 8 × 8 pixels or more. This reduces the
+/// noise of an amplifier without a signal (up to 15 grey levels) to 2 grey levels.
 const WIDTH: u32 = 64;
-/// Samples so many levels around the most frequent one are the same: what coding and noise leave of black.
+/// The number of levels around the most frequent one that count as the same. It covers what coding and noise add
+/// to black.
 const REACH: u8 = 2;
-/// Width of the picture in which lettering is sought.
+/// The width of the picture in which lettering is searched for.
 const FINE_WIDTH: u32 = 320;
-/// Lettering is brighter than the most frequent level by so much.
+/// The number of levels by which lettering is brighter than the most frequent level.
 const LETTERS: u8 = 70;
-/// Clock, name and channel, with a sample around them, take this part of the picture at the most; more that
-/// is bright is a scene at night.
+/// The largest share of the picture that a clock, a name and a channel take, including one sample around them. If
+/// more of the picture is bright, it is a scene at night.
 const MOST_LETTERS: f64 = 0.25;
-/// Black is coded as this at the most, in either range: 16 of limited range, lifted by noise that cannot go
-/// below it. `blue_screen` leaves the same to this diagnosis.
+/// The largest value that black has, in either range: 16 of limited range, raised by noise that cannot go below
+/// it. `blue_screen` leaves the same values to this diagnosis.
 const BLACK: u8 = 33;
-/// Chroma of grey is at most so far from 128.
+/// The largest distance of grey's chroma from 128.
 const GREY: u8 = 11;
-/// White is coded as this at the least.
+/// The smallest value that white has.
 const WHITE: u8 = 229;
-/// Share of one colour below which there was a picture before.
+/// The share of one colour below which a frame shows a picture.
 const PICTURE: f64 = 0.6;
-/// Frames that are looked at.
+/// The number of frames that are judged.
 const LOOKS: u32 = 5;
-/// Bytes of a clip above which it may be shorter because it is too large, not because it broke off.
+/// The number of bytes above which a clip may be short because it is too large, and not because the stream broke
+/// off.
 const LARGE: u64 = 100 << 20;
 
-/// What is measured of a clip.
+/// The measurements of a clip.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Course {
-    /// Share of the last picture that is blank.
+    /// The share of the last frame that is blank.
     pub(crate) blank_share: f64,
-    /// When the last picture was seen, in seconds; none where there never was one.
+    /// The time of the last frame that shows a picture, in seconds. None if no frame shows one.
     pub(crate) picture_until_s: Option<f64>,
-    /// Share of the stretch that was asked for which a live stream covers; 1 of a recording.
+    /// The share of the requested duration that a live stream covers; 1 for a recording.
     pub(crate) covered_share: f64,
 }
 
@@ -45,11 +47,11 @@ pub(crate) struct Course {
 #[derive(Debug, Clone, Copy)]
 struct Look {
     at_s: f64,
-    /// Share of the most frequent colour.
+    /// The share of the most frequent colour.
     solid: f64,
-    /// The same where it is black, lettering left out; 0 where it is not.
+    /// The same share if the colour is black, without lettering; 0 if it is not black.
     black: f64,
-    /// The same where it is white.
+    /// The same share if the colour is white; 0 if it is not white.
     white: f64,
 }
 
@@ -69,8 +71,8 @@ impl Course {
         };
         let with_picture = looks.iter().rev().find(|look| blank(look) < config.blank_share);
         let blank_share = match with_picture {
-            // Any other colour is for `blue_screen` to judge, and white that was there all along for
-            // `brightness`; black counts either way.
+            // Other colours are judged by `blue_screen`, and white over the whole clip is judged by `brightness`.
+            // Black counts in both cases.
             Some(_) if had_picture => blank(end),
             _ => end.black,
         };
@@ -97,8 +99,8 @@ impl Look {
     }
 }
 
-/// Share of the small picture's samples that are as dark as the most frequent ones, of those that have no
-/// lettering in them or beside them; 0 where there is too much that is bright.
+/// Returns the share of the small picture's samples that are as dark as the most frequent ones. Samples with
+/// lettering in them or beside them are ignored. Returns 0 if too much of the picture is bright.
 fn without_letters(clip: &dyn Clip, frame: u32, plane: &[u8], luma: u8) -> Result<f64, Failure> {
     let (small, level) = (clip.level_within(WIDTH), clip.level_within(FINE_WIDTH));
     let (columns, _) = clip.size(PlaneKind::Luma, small)?;
@@ -132,7 +134,7 @@ fn without_letters(clip: &dyn Clip, frame: u32, plane: &[u8], luma: u8) -> Resul
     Ok(f64::from(near) / f64::from(all.max(1)))
 }
 
-/// A capture ends early only where the stream does, or where the clip would be too large.
+/// A capture ends early only if the stream ends, or if the clip would be too large.
 fn covered_share(clip: &dyn Clip, covered_s: f64) -> f64 {
     let info = clip.info();
     let bytes = u64::from(info.width) * u64::from(info.height) * 3 / 2 * u64::from(info.frames);

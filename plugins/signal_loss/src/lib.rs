@@ -1,9 +1,10 @@
-//! A clip in which there is no picture: black from the beginning or from some moment on, or a stream
-//! that breaks off. Where there is no clip at all, the host says so itself, with the reason.
+//! A clip without a picture: black from the beginning or from some moment on, or a stream that breaks off.
 //!
-//! Black without a signal is one level all over, once the noise of an amplifier is averaged away over 8 × 8
-//! pixels and the clock and names that a recorder writes are left out. A night shows shapes and glow even
-//! so. Any other colour, cards and bars are for `blue_screen` to judge: of the two exactly one alarms.
+//! Without a signal, black has the same level everywhere. The measure is the share of the picture at this level,
+//! after the noise of an amplifier is averaged away over 8 × 8 pixels and the clock and names that a recorder
+//! writes are removed. A night still shows shapes and glow after this. Other solid colours, cards and bars are
+//! judged by `blue_screen`; exactly one of the two raises an alarm. If there is no clip at all, the host reports
+//! that itself, with the reason.
 
 mod blank;
 
@@ -14,28 +15,30 @@ use serde::Deserialize;
 
 use blank::Course;
 
-/// Stretch of the clip that is asked for.
+/// The duration that is requested.
 const SPAN_MS: u32 = 3_000;
-/// Time between its frames: that of other diagnoses, so that frames are to be had at the same times.
+/// The interval between frames. Other diagnoses use the same interval, so that frames at the same times are
+/// available.
 const INTERVAL_MS: u32 = 200;
 
-/// From where on a picture counts as none.
+/// When a picture counts as missing.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
-    /// Share of the picture that is blank: black, or white where a picture was before. Overlaid words are
-    /// left out.
+    /// The smallest blank share of the picture that counts as no picture: black, or white if there was a picture
+    /// before. Overlaid lettering is ignored.
     #[schemars(range(min = 0.5, max = 1.0), extend("unit" = "share"))]
     pub blank_share: f64,
-    /// A live stream has broken off where it covers less than this share of what was asked for.
+    /// The smallest share of the requested duration that a live stream must cover. A stream that covers less has
+    /// broken off.
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
     pub covered_share: f64,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        // A dark scene of which a few things are lit has .95.
+        // A dark scene with a few lit objects reaches 0.95.
         Self { blank_share: 0.96, covered_share: 0.8 }
     }
 }
@@ -59,7 +62,7 @@ impl Plugin for SignalLoss {
                 ),
             )
             .over_time(1, INTERVAL_MS, SPAN_MS)
-            // No picture, or a black one, if only from the middle on.
+            // There is no picture, or a black one, possibly only from the middle on.
             .explains_everything("signal_loss")
     }
 
@@ -118,7 +121,7 @@ fn judge(course: &Course, config: &Config) -> Finding {
         .into()
 }
 
-/// 100 at nothing, 50 at the threshold, 0 at all.
+/// Computes the score: 100 at a share of 0, 50 at the threshold, 0 at a share of 1.
 fn score(share: f64, threshold: f64) -> f64 {
     if share < threshold {
         100.0 - 50.0 * share / threshold

@@ -1,10 +1,10 @@
-//! What must be found and, above all, what must not.
+//! Tests of the faults that must be found and, above all, of the healthy pictures that must not raise an alarm.
 
 use easysight_sdk::{native, testing::ArrayClip};
 
 use super::*;
 
-/// A deterministic scatter of values, 0 to 255, for each pixel.
+/// A deterministic pseudo-random value, 0 to 255, for each pixel.
 fn scatter(x: u32, y: u32, t: u32) -> u8 {
     (x.wrapping_mul(0x9E37_79B1) ^ (y + 977 * t).wrapping_mul(0x85EB_CA77))
         .wrapping_mul(0xC2B2_AE35)
@@ -70,7 +70,7 @@ fn a_colour_that_comes_up_half_way_is_for_the_diagnosis_of_cards() {
 
 #[test]
 fn noisy_black_under_two_lines_of_writing_is_black() {
-    // An amplifier without a signal: noise that cannot go below black, and what a recorder writes.
+    // An amplifier without a signal: noise that cannot go below black, and the lettering of a recorder.
     let noisy = |x: u32, y: u32, t: u32| {
         let written = (y < 20 && x < 220 || y >= 160 && x > 200) && (x / 5 + y / 7).is_multiple_of(2);
         if written { 235 } else { 16 + scatter(x, y, t).saturating_sub(128) / 6 }

@@ -1,8 +1,9 @@
-//! What arrives, held against what should: gaps in time, the camera's own clock, and where a person says what to
-//! expect also rate, size and the distance of keyframes.
+//! The stream's timing and format, compared with what is expected: gaps between frames, the camera's own clock,
+//! and, if the settings give expected values, also frame rate, size and the interval between keyframes.
 //!
-//! By itself it judges only what is plainly wrong. Smart codecs vary the distance of keyframes and the
-//! rate on purpose, so both are told and not judged unless a threshold is given.
+//! The measures are the times at which frames arrive and what the host reads from the camera's clock. Without
+//! expected values, only clear faults are judged: long gaps and a wrong clock. Smart codecs vary the keyframe
+//! interval and the frame rate on purpose, so both are reported but judged only if a threshold is given.
 
 mod timing;
 
@@ -14,41 +15,42 @@ use serde::Deserialize;
 
 use timing::Timing;
 
-/// Stretch of the clip that is asked for.
+/// The requested duration.
 const SPAN_MS: u32 = 2_000;
-/// Time between its frames.
+/// The interval between frames.
 const INTERVAL_MS: u32 = 200;
 
-/// Speeds of the camera's clock, in seconds a second, that the host takes for wrong.
+/// The limits of the speed of the camera's clock, in seconds per second. The host takes other speeds for wrong.
 const SLOWEST_CLOCK: f64 = 0.8;
 /// See [`SLOWEST_CLOCK`].
 const FASTEST_CLOCK: f64 = 1.2;
-/// How severe a wrong clock is.
+/// The severity of a wrong clock.
 const WRONG_CLOCK: f64 = 1.5;
 
-/// What is expected of the stream. 0 expects nothing.
+/// What is expected of the stream. For frame rate, width, height and keyframe interval, 0 means that any value is
+/// allowed.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
-    /// The longest time from one frame to the next; that of two and a half frames where the stream is
-    /// declared to be slower.
+    /// The longest allowed interval between two frames. If the stream declares a low frame rate, two and a half
+    /// frame intervals are allowed.
     #[schemars(range(min = 0.1, max = 60.0), extend("unit" = "s"))]
     pub longest_gap_s: f64,
-    /// The rate that the camera should send; less than nine tenths of it is too little.
+    /// The frame rate that the camera should send. Less than nine tenths of it is too low. 0: any rate is allowed.
     #[schemars(range(min = 0.0, max = 240.0), extend("unit" = "frames/s"))]
     pub frame_rate: f64,
-    /// The width that the picture should have.
+    /// The width that the picture should have. 0: any width is allowed.
     #[schemars(range(min = 0, max = 16384), extend("unit" = "px"))]
     pub width: u32,
-    /// The height that the picture should have.
+    /// The height that the picture should have. 0: any height is allowed.
     #[schemars(range(min = 0, max = 16384), extend("unit" = "px"))]
     pub height: u32,
-    /// The longest time between two keyframes.
+    /// The longest allowed interval between two keyframes. 0: any interval is allowed.
     #[schemars(range(min = 0.0, max = 60.0), extend("unit" = "s"))]
     pub longest_keyframe_interval_s: f64,
-    /// Jumps of the camera's clock within one capture that are taken for normal: a camera that sets its clock by the
-    /// network jumps once.
+    /// The number of jumps of the camera's clock within one capture that count as normal. A camera that sets its
+    /// clock by the network jumps once.
     #[schemars(range(min = 0, max = 1000))]
     pub max_clock_jumps: u32,
 }
@@ -111,12 +113,12 @@ impl Plugin for Stream {
     }
 }
 
-/// One thing that is judged.
+/// One judged property.
 #[derive(Debug, Clone)]
 struct Sign {
     metric: &'static str,
     threshold: f64,
-    /// Above 1 it is out of bounds.
+    /// Above 1 the property is out of bounds.
     severity: f64,
     message: Text,
     suggestion: Text,
@@ -137,7 +139,7 @@ impl Sign {
         }
     }
 
-    /// What a camera's clock tells. The picture is good all the same, so a wrong clock is never more than a warning.
+    /// Judges the camera's clock. The picture is unaffected, so a wrong clock is never more than a warning.
     fn of_clock(clock: CameraClock, max_jumps: u32) -> Option<Self> {
         let (metric, threshold, (zh, en)) = match clock {
             CameraClock::Right => return None,
@@ -189,7 +191,7 @@ fn check_network() -> Text {
 }
 
 fn timing_signs(timing: &Timing, declared: f64, config: &Config) -> Vec<Sign> {
-    // Slow streams, such as a frame every two seconds, are slow on purpose.
+    // Slow streams, such as one frame every two seconds, are slow on purpose.
     let pace = if declared > 0.0 { 2.5 / declared } else { 0.0 };
     let longest = config.longest_gap_s.max(pace);
     let gap = timing.longest_gap_s;
@@ -263,7 +265,7 @@ fn judge(clip: &dyn Clip, timing: Option<&Timing>, signs: Vec<Sign>) -> Finding 
         return finding.judged(Status::Normal, Text::new("码流正常。", "The stream is fine.")).into();
     };
     let severity = worst.severity;
-    // 50 at the threshold, halved with every doubling beyond.
+    // The score is 50 at the threshold, and halves whenever the severity doubles beyond it.
     let score = if severity <= 1.0 { 100.0 - 50.0 * severity } else { 50.0 / severity };
     let finding = finding.decided_by(worst.metric, worst.threshold).score(score);
     if severity <= 1.0 {

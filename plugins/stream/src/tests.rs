@@ -1,10 +1,10 @@
-//! What must be found and, above all, what must not.
+//! Tests of the faults that must be found and, above all, of the healthy streams that must not raise an alarm.
 
 use easysight_sdk::{native, testing::ArrayClip};
 
 use super::*;
 
-/// Frames at these milliseconds, those at `keys` keyframes.
+/// Frames at these milliseconds. Those at `keys` are keyframes.
 fn clip(times_ms: &[u64], keys: &[u64]) -> ArrayClip {
     times_ms
         .iter()
@@ -95,7 +95,7 @@ fn a_wrong_clock_is_told_and_the_picture_is_good_all_the_same() {
     let once = with(CameraClock::Jumps(1), "{}");
     assert_eq!((once.status, value(&once, "clock_jumps")), (Status::Normal, Some(1.0)));
     assert_eq!(with(CameraClock::Jumps(1), r#"{"max_clock_jumps": 0}"#).status, Status::Warning);
-    // What stops is worse than what is stamped wrong.
+    // A stalled stream is worse than wrong timestamps.
     let stalled = clip(&[0, 40, 80, 2_400, 2_440], &[0]).clock(CameraClock::StandsStill);
     assert_eq!(diagnose(&stalled, "{}").decision.metric, "longest_gap_s");
 }

@@ -1,28 +1,28 @@
-//! The times at which frames come.
+//! The timing of frames.
 
 use easysight_sdk::FrameInfo;
 
 use crate::INTERVAL_MS;
 
-/// Frames may have been left out on request: distances below this share of the interval that was asked
-/// for show that they were not.
+/// The share of the requested interval below which the intervals show that no frames were left out. Otherwise
+/// frames may have been left out on request.
 const EVERY_FRAME: f64 = 0.75;
 
-/// What the times tell.
+/// The timing of a clip's frames.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Timing {
-    /// The longest distance of two frames in seconds.
+    /// The longest interval between two frames, in seconds.
     pub(crate) longest_gap_s: f64,
-    /// Frames a second; none where the clip may hold fewer than the stream has.
+    /// The frames per second. None if the clip may contain fewer frames than the stream.
     pub(crate) frame_rate: Option<f64>,
-    /// The longest time without a keyframe that was seen, in seconds.
+    /// The longest observed time without a keyframe, in seconds.
     pub(crate) longest_keyframe_interval_s: f64,
-    /// The mean deviation of the distances from their middle, as a share of it.
+    /// The mean deviation of the intervals from their median, as a share of the median.
     pub(crate) irregularity: f64,
 }
 
 impl Timing {
-    /// None of fewer than two frames, and of frames without times.
+    /// Measures the timing. None if there are fewer than two frames, or if the frames have no times.
     pub(crate) fn of(frames: &[FrameInfo]) -> Option<Self> {
         let seconds = |us: u64| us as f64 / 1e6;
         let mut distances: Vec<f64> = frames

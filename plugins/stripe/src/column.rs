@@ -1,20 +1,22 @@
-//! Columns that are brighter or darker than their neighbours from the top of the picture to its foot: a
-//! sensor's column amplifier does that; nothing of a scene is one pixel wide and as high as the picture.
+//! Columns that are brighter or darker than their neighbours from the top of the picture to the bottom. A
+//! defective column amplifier of the sensor causes them. Nothing in a scene is one pixel wide and as high as the
+//! picture.
 
 use easysight_sdk::{Clip, Failure, PlaneKind, Rect};
 
-/// Bands over the height of the picture, and rows of each.
+/// The number of bands over the height of the picture, and the rows of each band.
 const BANDS: u32 = 6;
 const ROWS: u32 = 16;
 
-/// Columns at either side of the picture that do not count: compression draws a black margin out into them.
+/// The number of columns at either side of the picture that are ignored, because compression smears a black margin
+/// into them.
 const MARGIN: usize = 16;
 
-/// Number of columns that stand out of those two beside them by `least` grey levels in every band.
+/// Counts the columns that differ from the columns on either side by `least` grey levels in every band.
 ///
 /// # Errors
 ///
-/// [`Failure`] where the plane cannot be had.
+/// [`Failure`] if the plane cannot be read.
 pub(crate) fn hot_columns(clip: &dyn Clip, frame: u32, least: f64) -> Result<usize, Failure> {
     let (width, height) = clip.size(PlaneKind::Luma, 0)?;
     if height < BANDS * ROWS || width < ROWS {
@@ -31,7 +33,7 @@ pub(crate) fn hot_columns(clip: &dyn Clip, frame: u32, least: f64) -> Result<usi
             }
         }
         let limit = (least * f64::from(ROWS)) as i32;
-        // Two columns away, as compression draws a column's neighbours along.
+        // The columns two away are compared, because compression also changes the direct neighbours.
         let side = |window: &[i32]| match *window {
             [left, _, at, _, right] if at - left.max(right) > limit => 1,
             [left, _, at, _, right] if left.min(right) - at > limit => -1,

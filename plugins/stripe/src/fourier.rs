@@ -1,20 +1,20 @@
-//! The discrete Fourier transform of square patches of 128 × 128 complex samples, by halving (Cooley and
-//! Tukey). All columns are transformed at once, row against row, which the compiler does many samples at a
-//! time; then the patch is turned over and its rows follow.
+//! The discrete Fourier transform of square patches of 128 × 128 complex samples, by halving (Cooley and Tukey).
+//! All columns are transformed at once, row against row, so that the compiler handles many samples at a time. Then
+//! the patch is transposed and its rows are transformed in the same way.
 
-/// Samples a side.
+/// The number of samples on a side.
 pub(crate) const SIDE: usize = 128;
 
-/// Real and imaginary parts of a patch, row by row.
+/// The real and imaginary parts of a patch, row by row.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Patch {
     pub(crate) real: Vec<f32>,
     pub(crate) imaginary: Vec<f32>,
 }
 
-/// What transforms of this size share.
+/// The tables for transforms of this size.
 pub(crate) struct Fourier {
-    /// e^(−2πi k / SIDE) for half a turn.
+    /// The values e^(−2πi k / SIDE) for half a turn.
     turn: Vec<(f32, f32)>,
     /// Each index with its bits reversed.
     reversed: Vec<usize>,
@@ -29,7 +29,7 @@ impl Fourier {
         Self { turn, reversed }
     }
 
-    /// The transform with its axes exchanged: columns hold what runs from left to right.
+    /// Returns the transform with exchanged axes: columns contain the frequencies from left to right.
     pub(crate) fn turned(&self, patch: &Patch) -> Patch {
         let half = self.columns(patch);
         self.columns(&Patch { real: turn_over(&half.real), imaginary: turn_over(&half.imaginary) })
@@ -63,7 +63,7 @@ impl Fourier {
     }
 }
 
-/// Sum and difference of a row and of another that is turned.
+/// Computes the sum and difference of a row and of another row that is multiplied by the turn.
 fn butterfly(even: (&mut [f32], &mut [f32]), odd: (&mut [f32], &mut [f32]), turn: (f32, f32)) {
     let even = even.0.iter_mut().zip(even.1);
     let odd = odd.0.iter_mut().zip(odd.1);

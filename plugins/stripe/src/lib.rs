@@ -1,12 +1,13 @@
-//! Stripes and rolling bars that interference lays over the picture: from mains hum, a bad cable, a
-//! lamp that flickers against the shutter.
+//! Stripes and rolling bars that interference adds to the picture: from mains hum, a bad cable, or a lamp that
+//! flickers against the shutter.
 //!
-//! Interference adds the same wave to the whole picture, at any angle. So narrow stripes are told by a
-//! frequency that stands alone in the spectra of all patches of the picture, or of what changed between
-//! two frames, where all that stands cancels out ([`spectrum`]); a fence, blinds or a façade reach over
-//! some patches and follow perspective. Broad bars that roll are told by means of rows, in which what
-//! changes between two frames must have the same phase and about the same height in each of fifteen fields
-//! ([`wave`]). Columns that a sensor's amplifier sets apart are counted for themselves ([`column`]).
+//! Interference adds the same wave to the whole picture, at any angle. There are three measures. Narrow stripes
+//! are found as a frequency that stands alone in the Fourier spectra (Cooley and Tukey) of all patches of the
+//! picture, or of what changed between two frames, where everything static cancels out ([`spectrum`]). A fence,
+//! blinds or a façade covers only some patches and follows perspective. Broad rolling bars are found in the means
+//! of rows: the change between two frames must be a wave with the same phase and about the same height in each of
+//! fifteen fields ([`wave`]). Columns that differ because of the sensor's column amplifiers are counted separately
+//! ([`column`]).
 
 mod column;
 mod fourier;
@@ -23,43 +24,48 @@ use column::hot_columns;
 use spectrum::{Peak, peaks};
 use wave::{Asked, Axis, Profiles, lasting};
 
-/// Width of the picture in which broad bars are judged.
+/// The width of the picture in which broad bars are judged.
 const WIDTH: u32 = 480;
-/// Least number of waves across the picture for upright bars that move: what walks upright reaches over
-/// the picture as well.
+/// The smallest number of waves across the picture for moving vertical bars, because walking people are upright
+/// and also extend over the picture.
 const UPRIGHT_WAVES: usize = 8;
-/// Pairs of frames between which a rolling bar may come to the same place again.
+/// The number of pairs of frames between which a rolling bar may return to the same place.
 const MAY_MISS: usize = 1;
-/// Part of what changes along its axis that a wave must be, as deviations, or else how little may change
-/// along the other axis: hours that pass between two frames change a picture both ways, a bar is a wave
-/// and little else.
+/// The share of the change along its axis that a wave must be, as a ratio of deviations. If the wave is less, the
+/// change along the other axis must be at most [`OTHER_WAY`] of the wave. The hours that may pass between two frames
+/// change a picture in both directions, whereas a bar is almost only a wave.
 const MOST_OF_CHANGE: f64 = 0.8;
 const OTHER_WAY: f64 = 0.3;
-/// Degrees from the axes within which stripes are called level or upright.
+/// The largest angle from the axes, in degrees, at which stripes are called horizontal or vertical.
 const NEARLY: f64 = 3.0;
 
-/// From where on waves count as interference.
+/// When waves count as interference.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
-    /// Amplitude of narrow stripes that stand alone in all parts of one picture.
+    /// The smallest amplitude of narrow stripes in a single picture that counts as interference. The stripes must
+    /// be the only strong wave, in all parts of the picture.
     #[schemars(range(min = 0.5, max = 100.0), extend("unit" = "grey level"))]
     pub standing_amplitude: f64,
-    /// Amplitude of narrow stripes in what changes from one frame to another.
+    /// The smallest amplitude of narrow stripes, in the change from one frame to another, that counts as
+    /// interference.
     #[schemars(range(min = 0.5, max = 100.0), extend("unit" = "grey level"))]
     pub moving_amplitude: f64,
-    /// Amplitude of broad bars in what changes from one frame to another. What passes close by reaches 3.5.
+    /// The smallest amplitude of broad bars, in the change from one frame to another, that counts as interference.
+    /// Objects that pass close to the camera reach 3.5.
     #[schemars(range(min = 0.5, max = 100.0), extend("unit" = "grey level"))]
     pub rolling_amplitude: f64,
-    /// Height of a column of single pixels over those beside it, from the top of the picture to its foot.
+    /// The smallest difference between a column of single pixels and the columns beside it, from the top of the
+    /// picture to the bottom, that counts as a defective column.
     #[schemars(range(min = 2.0, max = 200.0), extend("unit" = "grey level"))]
     pub column_height: f64,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        // A wave of 2 grey levels is seen on a plain wall; scenes that repeat reach 4 but do not stand alone.
+        // A wave of 2 grey levels is visible on a plain wall. Repetitive scenes reach 4, but their waves do not
+        // stand alone.
         Self { standing_amplitude: 3.0, moving_amplitude: 2.5, rolling_amplitude: 5.0, column_height: 12.0 }
     }
 }
@@ -83,7 +89,7 @@ impl Plugin for Stripe {
                 ),
             )
             .over_time(2, 200, 600)
-            // Bars that roll through the picture carry its measures along with them.
+            // Bars that roll through the picture look like movement of the camera.
             .explains("stripe", &["shake"])
     }
 
@@ -99,7 +105,7 @@ impl Plugin for Stripe {
     }
 }
 
-/// The strongest broad bars that move, and which way they run.
+/// Finds the strongest broad bars that move, and their direction.
 fn rolling(clip: &dyn Clip, looks: &[u32]) -> Result<Bars, Failure> {
     if looks.len() < 2 {
         return Ok(Bars::default());
@@ -138,7 +144,7 @@ struct Bars {
     axis: Axis,
 }
 
-/// What is measured.
+/// The measurements.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Found {
     standing: Peak,
@@ -147,7 +153,7 @@ struct Found {
     columns: usize,
 }
 
-/// What decides, and in which words.
+/// A sign of interference: its measurement and its message.
 struct Sign {
     metric: &'static str,
     value: f64,
@@ -175,7 +181,7 @@ fn judge(found: &Found, config: &Config) -> Finding {
         return finding.score(100.0).judged(Status::Normal, Text::new("", "")).into();
     };
     let severity = severity(&worst);
-    // 50 at the threshold, halved with every doubling beyond.
+    // The score is 50 at the threshold, and halves whenever the severity doubles beyond it.
     let score = if severity < 1.0 { 100.0 - 50.0 * severity } else { 50.0 / severity };
     let finding = finding.decided_by(worst.metric, worst.threshold).score(score);
     if severity < 1.0 {

@@ -1,58 +1,60 @@
-//! Waves of any angle that run through all patches of a picture alike.
+//! Waves of any angle that extend over all patches of a picture.
 //!
-//! The picture, and what changed since another frame, are cut into patches over their whole area, and
-//! each is transformed under Hann's window. The spectrum of a scene falls off evenly and is another in
-//! each patch; interference adds the same narrow peak to all of them, road and sky alike. So of each
-//! frequency the amplitude counts that all patches but a few have, and a peak must exceed many times the
-//! ring of frequencies around it. Fences, bricks and façades follow perspective: their frequency is
-//! another from patch to patch. One transform serves both: the picture is its real part, the change its
-//! imaginary part.
+//! The picture, and the change since another frame, are divided into patches over their whole area. Each patch is
+//! transformed with Hann's window. The spectrum of a scene falls off smoothly and differs from patch to patch;
+//! interference adds the same narrow peak to all of them, whether they show road or sky. So the amplitude of a
+//! frequency is the amplitude that all patches but a few have at least, and a peak must exceed the ring of
+//! frequencies around it many times. Fences, bricks and façades follow perspective, so their frequency differs
+//! from patch to patch. One transform serves for both: its real part is the picture, its imaginary part is the
+//! change.
 
 use easysight_sdk::{Clip, Failure, PlaneKind, Rect};
 
 use crate::fourier::{Fourier, Patch, SIDE};
 
-/// Widest picture that is judged: of wider ones, finer stripes are hardly to be seen.
+/// The width of the widest picture that is judged. In wider pictures the finer stripes are hardly visible.
 const WIDTH: u32 = 960;
-/// Most patches across and down.
+/// The largest number of patches across and down.
 const ACROSS: u32 = 4;
 const DOWN: u32 = 3;
-/// One in so many patches may lack the wave, of [`ACROSS`] × [`DOWN`] no more than two: white sky clips it.
+/// The divisor of the number of patches that gives how many may lack the wave: at most two of [`ACROSS`] ×
+/// [`DOWN`]. White sky clips the wave.
 const MAY_LACK: usize = 6;
 const LOWEST: usize = (ACROSS * DOWN) as usize / MAY_LACK + 1;
-/// Fewest waves over a patch, of what changes and of what stands: Hann's window spreads a wave over two
-/// frequencies each way, and light and shade of a scene are broad.
+/// The smallest number of waves over a patch, for the change and for the picture. Hann's window spreads a wave
+/// over two frequencies on each side, and the light and shade of a scene are broad.
 const FEWEST: f32 = 3.5;
 const FEWEST_STANDING: f32 = 5.5;
-/// Most: at half a wave a sample there is the chequer of the sensor's colours.
+/// The largest number of waves over a patch. At half a wave per sample there is the chequer of the sensor's
+/// colours.
 const MOST: f32 = 0.47 * SIDE as f32;
-/// The ring around a peak, in frequencies: beyond what the window spreads.
+/// The ring around a peak, in frequencies, outside the spread of the window.
 const RING: std::ops::Range<f32> = 3.5..6.3;
-/// What rounding leaves of amplitude.
+/// The amplitude that rounding leaves.
 const ROUNDING: f32 = 0.15;
-/// How many times a peak exceeds the ring's middle: of what changes, of what stands obliquely, and of
-/// what stands upright or level, as man-made things do.
+/// The factor by which a peak must exceed the median of the ring: for the change, for oblique waves of the
+/// picture, and for vertical or horizontal waves of the picture, as man-made objects have.
 const CHANGING: f32 = 6.0;
 const OBLIQUE: f32 = 11.0;
 const UPRIGHT: f32 = 13.0;
-/// How many times the latter also exceeds the frequencies before and behind it on its axis: a single edge
-/// from side to side has them all.
+/// The factor by which a vertical or horizontal wave must also exceed the lower and higher frequencies on its
+/// axis, because a single edge from side to side contains all of them.
 const OVER_EDGES: f32 = 4.0;
-/// Those frequencies' distances.
+/// The distances of these frequencies.
 const BEFORE_AND_BEHIND: std::ops::RangeInclusive<i32> = 4..=8;
-/// Frequencies either way of the axes that count as upright or level.
+/// The number of frequencies on either side of the axes that count as vertical or horizontal.
 const ON_AXIS: i32 = 1;
-/// Part of these from which on a peak begins to count.
+/// The share of these factors from which on a peak begins to count.
 const BEGINS: f32 = 0.75;
 
 /// A wave over the whole picture.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct Peak {
-    /// Grey levels from the mean to the crest, discounted where the peak hardly stands alone.
+    /// The grey levels from the mean to the crest, reduced if the peak hardly stands alone.
     pub(crate) amplitude: f64,
-    /// Distance from crest to crest in pixels of the native picture.
+    /// The distance from crest to crest, in pixels of the native picture.
     pub(crate) period: f64,
-    /// Angle of the stripes against the horizontal in degrees, 0 to 180, counted as the clock runs.
+    /// The clockwise angle of the stripes from the horizontal, in degrees, 0 to 180.
     pub(crate) angle: f64,
 }
 
@@ -63,11 +65,11 @@ pub(crate) struct Peaks {
     pub(crate) changing: Peak,
 }
 
-/// Looks at a frame, and at what changed to another; a picture smaller than a patch has no peaks.
+/// Measures a frame, and the change from it to another. A picture smaller than a patch has no peaks.
 ///
 /// # Errors
 ///
-/// [`Failure`] where the planes cannot be had.
+/// [`Failure`] if the planes cannot be read.
 pub(crate) fn peaks(clip: &dyn Clip, frame: u32, other: Option<u32>) -> Result<Peaks, Failure> {
     let level = clip.level_within(WIDTH);
     let (width, height) = clip.size(PlaneKind::Luma, level)?;
@@ -109,7 +111,7 @@ fn window() -> Vec<f32> {
     (0..SIDE).map(|at| 0.5 - 0.5 * (std::f32::consts::TAU * at as f32 / SIDE as f32).cos()).collect()
 }
 
-/// The picture less its mean, and its change, under the window.
+/// Returns the picture minus its mean, and its change, under the window.
 fn patch(picture: &[u8], other: Option<&[u8]>, window: &[f32]) -> Patch {
     let mean = picture.iter().map(|&v| u32::from(v)).sum::<u32>() as f32 / picture.len().max(1) as f32;
     let mut patch = Patch { real: vec![0.0; SIDE * SIDE], imaginary: vec![0.0; SIDE * SIDE] };
@@ -126,15 +128,15 @@ fn patch(picture: &[u8], other: Option<&[u8]>, window: &[f32]) -> Patch {
     patch
 }
 
-/// Four times the powers of what was the real part and of what was the imaginary part of a patch, by the
-/// symmetry of each, over the half of the frequencies from left to right that is not a mirror image: 65
-/// rows, of 128 frequencies downwards each.
+/// Returns four times the powers of the real part and of the imaginary part of a patch, separated by their
+/// symmetry. It covers the half of the frequencies from left to right that is not a mirror image: 65 rows of 128
+/// frequencies downwards each.
 fn apart(spectrum: &Patch) -> [Vec<f32>; 2] {
     let [mut reals, mut imaginaries] = [vec![0.0; SIDE * (SIDE / 2 + 1)], vec![0.0; SIDE * (SIDE / 2 + 1)]];
     let row = |part: &'_ [f32], x: usize| -> Vec<f32> {
         part.get(x % SIDE * SIDE..(x % SIDE + 1) * SIDE).unwrap_or_default().to_vec()
     };
-    // From the first downwards, the mirror image runs from the first, and then from the last upwards.
+    // Downwards, the mirror image starts with the first frequency and continues from the last one upwards.
     let mirror = |part: &[f32], x: usize| {
         let mut row = row(part, SIDE - x);
         row.reverse();
@@ -155,7 +157,7 @@ fn apart(spectrum: &Patch) -> [Vec<f32>; 2] {
     [reals, imaginaries]
 }
 
-/// The lowest powers of each frequency, the least first.
+/// The lowest powers of each frequency, in ascending order.
 struct Lowest {
     powers: [Vec<f32>; LOWEST],
 }
@@ -168,22 +170,22 @@ impl Lowest {
     fn add(&mut self, mut powers: Vec<f32>) {
         for lowest in &mut self.powers {
             for (least, power) in lowest.iter_mut().zip(&mut powers) {
-                // Not `f32::min`, which takes care of what is no number.
+                // This is not `f32::min`, because that function handles NaN.
                 (*least, *power) = if *power < *least { (*power, *least) } else { (*least, *power) };
             }
         }
     }
 
-    /// Of each frequency the amplitude that all patches but so many have.
+    /// Returns for each frequency the amplitude that all patches but `lacking` have at least.
     fn amplitudes(self, lacking: usize, gain: f32) -> Vec<f32> {
-        // 2 |part| / gain is the amplitude; the powers are four times those of the parts.
+        // The amplitude is 2 |part| / gain; the powers are four times the squares of the parts.
         let powers = self.powers.into_iter().nth(lacking).unwrap_or_default();
         powers.into_iter().map(|power| power.sqrt() / gain).collect()
     }
 }
 
-/// The strongest peak that stands alone, of at least `fewest` waves over a patch; `alone` says by how many
-/// times it must exceed its ring.
+/// Finds the strongest peak that stands alone, with at least `fewest` waves over a patch. `alone` returns the
+/// factor by which a peak must exceed its ring.
 fn strongest(common: &[f32], fewest: f32, scale: f64, alone: impl Fn(i32, i32) -> f32) -> Peak {
     let half = SIDE as i32 / 2;
     let value = |x: i32, y: i32| {
@@ -197,7 +199,7 @@ fn strongest(common: &[f32], fewest: f32, scale: f64, alone: impl Fn(i32, i32) -
     for (x, y) in (-half..half).flat_map(|y| (0..=half).map(move |x| (x, y))) {
         let amplitude = value(x, y);
         let radius = (x as f32).hypot(y as f32);
-        // Most frequencies are done with here.
+        // Most frequencies are skipped here.
         if f64::from(amplitude) <= best.amplitude.max(0.5) || radius < fewest || radius > MOST {
             continue;
         }
@@ -218,7 +220,7 @@ fn strongest(common: &[f32], fewest: f32, scale: f64, alone: impl Fn(i32, i32) -
         let counts = ((times - BEGINS) / (1.0 - BEGINS)).clamp(0.0, 1.0);
         let amplitude = f64::from(amplitude * counts);
         if amplitude > best.amplitude {
-            // Stripes run across the way in which the wave runs.
+            // The stripes are perpendicular to the direction of the wave.
             let angle = (f64::from(y).atan2(f64::from(x)).to_degrees() + 90.0).rem_euclid(180.0);
             best = Peak { amplitude, period: scale * f64::from(SIDE as f32 / radius), angle };
         }

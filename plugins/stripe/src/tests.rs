@@ -1,17 +1,17 @@
-//! What must be found and, above all, what must not.
+//! Tests of the faults that must be found and, above all, of the healthy pictures that must not raise an alarm.
 
 use easysight_sdk::{native, testing::ArrayClip};
 
 use super::*;
 
-/// A deterministic scatter of values, 0 to 255, for each pixel.
+/// A deterministic pseudo-random value, 0 to 255, for each pixel.
 fn scatter(x: u32, y: u32, t: u32) -> u8 {
     (x.wrapping_mul(0x9E37_79B1) ^ (y + 977 * t).wrapping_mul(0x85EB_CA77))
         .wrapping_mul(0xC2B2_AE35)
         .to_be_bytes()[0]
 }
 
-/// Some houses under a sky, and the noise of a sensor.
+/// Some houses under a sky, with the noise of a sensor.
 fn scene(x: u32, y: u32, t: u32) -> f64 {
     let house = scatter(x / 37, y / 29, 0);
     let sky = if y < 50 { 90.0 } else { 0.0 };
@@ -58,7 +58,7 @@ fn bars_that_roll_are_found() {
 
 #[test]
 fn a_fence_and_blinds_are_normal() {
-    // A fence along the foot of the picture, blinds in a window.
+    // A fence along the bottom of the picture, and blinds in a window.
     let fence = clip(|x, y, t| if y > 170 && x % 14 < 6 { 190.0 } else { scene(x, y, t) });
     let blinds = clip(|x, y, t| {
         let window = (90..230).contains(&x) && (40..170).contains(&y);
@@ -83,7 +83,7 @@ fn a_lorry_that_passes_and_a_light_that_goes_on_are_normal() {
     }
 }
 
-/// A wave whose crests are `length` apart and run at an angle, in degrees, against the horizontal.
+/// A wave with crests `length` apart, at an angle, in degrees, from the horizontal.
 fn slanted(x: u32, y: u32, length: f64, degrees: f64, phase: f64) -> f64 {
     let (sine, cosine) = degrees.to_radians().sin_cos();
     let along = f64::from(y) * cosine - f64::from(x) * sine;

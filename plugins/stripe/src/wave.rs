@@ -1,27 +1,27 @@
-//! Waves that run through all parts of a picture in step.
+//! Waves with the same phase in all parts of a picture.
 
-/// Parts of the picture along the wave.
+/// The number of parts along the wave.
 const ALONG: usize = 3;
-/// Parts of the picture across it: few things of a scene reach over all of them.
+/// The number of parts across the wave. Few objects of a scene extend over all of them.
 const ACROSS: usize = 5;
-/// Fields that may lack the wave before it counts as missing: a white wall clips it.
+/// The number of fields that may lack the wave before it counts as absent. A white wall clips the wave.
 const MAY_LACK: usize = 2;
-/// The weak fields' share of the middle one's amplitude up to which, and from which on, the wave is a
-/// chance of the scene, and interference, which adds the same to every field.
+/// The ratio of the amplitude in the weak fields to the amplitude in the middle field. Up to the first value the
+/// wave is a coincidence of the scene; from the second on it is interference, which adds the same to every field.
 const CHANCE: f64 = 0.15;
 const EVEN: f64 = 0.5;
-/// Waves that are looked at closely. Light and shade of the scene have their crests too.
+/// The number of waves that are examined closely. The light and shade of the scene have crests too.
 const CRESTS: usize = 24;
-/// Samples that a wave spans at the least.
+/// The smallest number of samples in a wave.
 const SHORTEST: usize = 3;
 
-/// Steps of a grey level in a profile: its values, and the differences of two, fit into twelve bits and a
-/// sign.
+/// The number of steps in a grey level of a profile. The profile's values, and the differences of two profiles,
+/// fit into twelve bits and a sign.
 const STEPS: u32 = 16;
-/// Height of the waves that profiles are held against; see [`dot`].
+/// The height of the waves with which profiles are multiplied; see [`dot`].
 const HEIGHT: f32 = 2047.0;
 
-/// Which way a wave runs.
+/// The direction of a wave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Axis {
     /// From row to row: horizontal stripes.
@@ -34,14 +34,14 @@ pub(crate) enum Axis {
 /// A wave over the whole picture.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct Wave {
-    /// Grey levels from the mean to the crest, in the fields where it is weak.
+    /// The grey levels from the mean to the crest, in the fields in which the wave is weak.
     pub(crate) amplitude: f64,
-    /// How many of them the picture has.
+    /// The number of waves over the picture.
     pub(crate) count: f64,
 }
 
-/// Mean grey levels, in [`STEPS`], of the rows of the upright parts of the picture, and of the columns
-/// of the level ones.
+/// The mean grey levels, in [`STEPS`], of the rows of the picture's vertical parts, and of the columns of its
+/// horizontal parts.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Profiles {
     rows: [Vec<i16>; ACROSS],
@@ -80,7 +80,7 @@ impl Profiles {
         Self { rows, columns }
     }
 
-    /// What changed.
+    /// Returns the change since `before`.
     pub(crate) fn minus(&self, before: &Self) -> Self {
         let minus = |a: &[Vec<i16>; ACROSS], b: &[Vec<i16>; ACROSS]| {
             std::array::from_fn(|at| {
@@ -91,7 +91,7 @@ impl Profiles {
         Self { rows: minus(&self.rows, &before.rows), columns: minus(&self.columns, &before.columns) }
     }
 
-    /// Standard deviation, in grey levels, of the mean of the profiles of an axis.
+    /// Returns the standard deviation, in grey levels, of the mean of an axis' profiles.
     pub(crate) fn deviation(&self, axis: Axis) -> f64 {
         let profiles = self.along(axis);
         let length = profiles.iter().map(Vec::len).min().unwrap_or_default();
@@ -113,22 +113,22 @@ impl Profiles {
     }
 }
 
-/// The mean of so many samples in [`STEPS`]: at most 255 × 16.
+/// Returns the mean of `count` samples in [`STEPS`]: at most 255 × 16.
 fn mean(sum: u32, count: usize) -> i16 {
     let count = (count as u32).max(1);
     ((sum * STEPS + count / 2) / count) as i16
 }
 
-/// Looks at the picture, and what is asked of them.
+/// Profiles of frames, and the conditions for a wave in them.
 pub(crate) struct Asked<'a> {
     pub(crate) looks: Vec<&'a Profiles>,
-    /// Least number of waves over the picture.
+    /// The smallest number of waves over the picture.
     pub(crate) least: usize,
-    /// Looks that may lack the wave.
+    /// The number of frames that may lack the wave.
     pub(crate) lacking: usize,
 }
 
-/// For each question the strongest wave along an axis that is in all its looks but those that may lack it.
+/// Returns for each query the strongest wave along an axis that is in all its frames except `lacking` ones.
 pub(crate) fn lasting<const N: usize>(axis: Axis, asked: [Asked<'_>; N]) -> [Wave; N] {
     let lines = asked.iter().flat_map(|asked| &asked.looks).flat_map(|look| look.along(axis));
     let length = lines.map(Vec::len).min().unwrap_or_default();
@@ -146,7 +146,8 @@ pub(crate) fn lasting<const N: usize>(axis: Axis, asked: [Asked<'_>; N]) -> [Wav
         {
             let is_crest = |look: &Vec<bool>| look.get(count).copied().unwrap_or(false);
             let lacking = asked.lacking.min(looks.len().saturating_sub(1));
-            // Where it is no crest its amplitude counts as 0, and so many of them decide.
+            // In a frame where the wave is no crest, its amplitude counts as 0. If there are too many such frames,
+            // the wave is skipped.
             let missing = crests.iter().filter(|look| !is_crest(look)).count();
             if count < asked.least || missing > lacking {
                 continue;
@@ -169,8 +170,8 @@ pub(crate) fn lasting<const N: usize>(axis: Axis, asked: [Asked<'_>; N]) -> [Wav
     strongest
 }
 
-/// Which waves of each look are worth a close look, by their number: what all fields have in step stands
-/// out in their mean.
+/// Returns which waves of each frame are examined closely, by their number. A wave with the same phase in all
+/// fields stands out in their mean.
 fn crests(looks: &[Vec<Look>], waves: &mut Waves, length: usize) -> Vec<Vec<Vec<bool>>> {
     let counts = length / SHORTEST;
     let mut heights: Vec<Vec<Vec<f32>>> =
@@ -199,13 +200,13 @@ fn crests(looks: &[Vec<Look>], waves: &mut Waves, length: usize) -> Vec<Vec<Vec<
     heights.into_iter().map(|heights| heights.into_iter().map(highest).collect()).collect()
 }
 
-/// Profiles of one axis, without their means, which are no waves.
+/// The profiles of one axis, without their means, which are not waves.
 struct Look {
-    /// The mean of them all.
+    /// The mean of all profiles.
     whole: Vec<i16>,
-    /// Each over its whole length.
+    /// Each profile over its whole length.
     entire: [Vec<i16>; ACROSS],
-    /// Each in [`ALONG`] parts.
+    /// Each profile in [`ALONG`] parts.
     parts: [Vec<i16>; ACROSS],
 }
 
@@ -225,11 +226,11 @@ impl Look {
         }
     }
 
-    /// The amplitude, in step with the whole, that all fields but a few have, of the wave that is drawn:
-    /// `count` of them a length.
+    /// Returns the amplitude, in phase with the whole, that all fields but a few have at least. The wave is the
+    /// drawn one, with `count` periods over the length.
     fn common_amplitude(&self, waves: &Waves, count: usize) -> f64 {
         let mut fields = [(0.0_f64, 0.0_f64); ALONG * ACROSS];
-        // Waves of fewer than one in a field are judged over the whole length.
+        // Waves with too few periods in a field are judged over the whole length.
         let (parts, profiles) = if count >= 2 * ALONG { (ALONG, &self.parts) } else { (1, &self.entire) };
         let mut at = fields.iter_mut();
         for profile in profiles {
@@ -258,7 +259,7 @@ impl Look {
     }
 }
 
-/// A profile in parts of so many samples, each less its mean: 13 bits and a sign.
+/// Returns a profile in parts of `size` samples, each minus its mean: 13 bits and a sign.
 fn centred(profile: &[i16], size: usize) -> Vec<i16> {
     let mut centred = profile.to_vec();
     for part in centred.chunks_mut(size.max(1)) {
@@ -268,12 +269,12 @@ fn centred(profile: &[i16], size: usize) -> Vec<i16> {
     centred
 }
 
-/// Waves to hold profiles against: integers, since the compiler multiplies and adds eight pairs of them
-/// at once.
+/// The waves with which profiles are multiplied. They are integers, because the compiler multiplies and adds eight
+/// pairs of integers at once.
 struct Waves {
-    /// Cosine and sine of one turn, in as many steps as a profile has samples.
+    /// The cosine and sine of one turn, in as many steps as a profile has samples.
     turn: Vec<[i16; 2]>,
-    /// Those of the wave that is drawn.
+    /// The cosine and sine of the drawn wave.
     cosine: Vec<i16>,
     sine: Vec<i16>,
 }
@@ -288,7 +289,7 @@ impl Waves {
         Self { turn: (0..length).map(at).collect(), cosine: vec![0; length], sine: vec![0; length] }
     }
 
-    /// Draws the wave that a profile has `count` of, fewer than it has samples.
+    /// Draws the wave with `count` periods over a profile. `count` must be smaller than the number of samples.
     fn draw(&mut self, count: usize) {
         let mut place = 0;
         for (cosine, sine) in self.cosine.iter_mut().zip(&mut self.sine) {
@@ -300,8 +301,8 @@ impl Waves {
         }
     }
 
-    /// Amplitude of the wave in some samples of a profile, in grey levels, as a complex number with the
-    /// phase of the profile's beginning, `from` samples before these.
+    /// Returns the amplitude of the wave in some samples of a profile, in grey levels, as a complex number. Its
+    /// phase refers to the beginning of the profile, `from` samples before these samples.
     fn component(&self, samples: &[i16], from: usize) -> (f32, f32) {
         let scale = 2.0 / (samples.len().max(1) as f32 * HEIGHT * STEPS as f32);
         let part = |wave: &[i16]| {
@@ -311,7 +312,7 @@ impl Waves {
     }
 }
 
-/// Sum of products. Those of 128 fit into 32 bits: 2 × 4,080 × 2,047 × 128 < 2³¹.
+/// Returns the sum of products. The products of 128 samples fit into 32 bits: 2 × 4,080 × 2,047 × 128 < 2³¹.
 fn dot(samples: &[i16], wave: &[i16]) -> i64 {
     let short = |(a, b): (&[i16], &[i16])| -> i64 {
         a.iter().zip(b).map(|(&a, &b)| i32::from(a) * i32::from(b)).sum::<i32>().into()

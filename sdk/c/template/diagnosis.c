@@ -1,15 +1,15 @@
-// {{Title}}: an example to begin with. It measures how much of the picture is dark, and warns where that is
-// most of it. Put your own measurement into `measure` and your own judgement into `judge`.
+// {{Title}}: an example to begin with. It measures the share of the picture that is dark, and warns if most of the
+// picture is dark. Replace the measurement in `measure` and the judgement in `judge` with your own.
 
 #include <stdio.h>
 
 #include "easysight.h"
 
-// Width in pixels of the picture that is looked at. The host halves pictures for you: ask for no more
-// than your measurement needs, since every byte costs fuel.
+// The width of the measured picture, in pixels. The host provides smaller versions of the picture, each half the
+// size of the one before. Request no more pixels than your measurement needs, because every byte costs fuel.
 #define WIDTH 640
 
-// Thresholds. Each has a unit, a range and a default, which operators see.
+// Thresholds. Each has a unit, a range and a default. Operators see them.
 typedef struct {
     int32_t dark_luma;
     double dark_share;
@@ -21,12 +21,12 @@ static const es_setting settings[] = {
               "Something is wrong where more than this share of the picture is dark."),
 };
 
-// The share of dark pixels in the clip's middle frame. False where there are no pixels.
+// Measures the share of dark pixels in the clip's middle frame. Returns false if there are no pixels.
 static bool measure(es_clip clip, int dark_luma, double *share) {
     es_info info = es_clip_info(clip);
     es_plane luma;
     if (!es_luma(clip, info.frames / 2, es_level_within(clip, WIDTH), &luma)) return false;
-    // Cameras send black as 16; full range makes it 0.
+    // Cameras send black as 16. In full range black is 0.
     int limit = 0;
     while (limit < 256 && es_full_range(&info, limit) < dark_luma) limit += 1;
     size_t count = (size_t)luma.width * luma.height, dark = 0;
@@ -35,7 +35,7 @@ static bool measure(es_clip clip, int dark_luma, double *share) {
     return true;
 }
 
-// The score is 100 without any dark pixel, 50 at the threshold and 0 where all is dark.
+// Judges the share. The score is 100 without any dark pixel, 50 at the threshold and 0 if all pixels are dark.
 static bool judge(es_finding *finding, double share, double threshold) {
     es_metric(finding, "dark_share", share, "share");
     es_decided_by(finding, "dark_share", threshold);
@@ -59,8 +59,8 @@ const es_plugin es_the_plugin = {
     .version = "0.1.0",
     .title = {"{{Title}}（示例）", "{{Title}}"},
     .description = {"画面大部分过暗。", "Most of the picture is dark."},
-    // One picture is enough here. `.min_frames = 10, .interval_ms = 200, .span_ms = 2000` asks for two
-    // seconds, a frame every 200 ms.
+    // One picture is enough here. `.min_frames = 10, .interval_ms = 200, .span_ms = 2000` requests two seconds,
+    // with a frame every 200 ms.
     ES_SETTINGS(config, settings),
     .diagnose = diagnose,
 };

@@ -1,10 +1,10 @@
-// {{Title}}: an example to begin with. It measures how much of the picture is dark, and warns where that is
-// most of it. Put your own measurement into `measure` and your own judgement into `judge`.
+// {{Title}}: an example to begin with. It measures the share of the picture that is dark, and warns if most of the
+// picture is dark. Replace the measurement in `measure` and the judgement in `judge` with your own.
 
 import { Finding, integer, number, plugin, score, text } from './vendor/easysight.js';
 
-// Width in pixels of the picture that is looked at. The host halves pictures for you: ask for no more
-// than your measurement needs, since every byte costs fuel.
+// The width of the measured picture, in pixels. The host provides smaller versions of the picture, each half the
+// size of the one before. Request no more pixels than your measurement needs, because every byte costs fuel.
 const WIDTH = 640;
 
 export const { describe, diagnose } = plugin({
@@ -17,7 +17,7 @@ export const { describe, diagnose } = plugin({
       description: text('画面大部分过暗。', 'Most of the picture is dark.'),
     },
   ],
-  // Thresholds. Each has a unit, a range and a default, which operators see.
+  // Thresholds. Each has a unit, a range and a default. Operators see them.
   settings: {
     dark_luma: integer(40, 'A pixel is dark where its luma is below this.', {
       unit: 'grey level',
@@ -30,16 +30,16 @@ export const { describe, diagnose } = plugin({
       maximum: 1,
     }),
   },
-  // One picture is enough here. `clip: { minFrames: 10, intervalMs: 200, spanMs: 2000 }` asks for two
-  // seconds, a frame every 200 ms.
+  // One picture is enough here. `clip: { minFrames: 10, intervalMs: 200, spanMs: 2000 }` requests two seconds,
+  // with a frame every 200 ms.
 
   diagnose: (clip, config) => judge(measure(clip, config.dark_luma), config.dark_share),
 });
 
-/** The share of dark pixels in the clip's middle frame. */
+/** Measures the share of dark pixels in the clip's middle frame. */
 function measure(clip, darkLuma) {
   const { samples } = clip.luma(Math.floor(clip.info.frames / 2), clip.levelWithin(WIDTH));
-  // Cameras send black as 16; full range makes it 0.
+  // Cameras send black as 16. In full range black is 0.
   let limit = 0;
   while (limit < 256 && clip.fullRange(limit) < darkLuma) limit += 1;
   let dark = 0;
@@ -47,7 +47,7 @@ function measure(clip, darkLuma) {
   return dark / samples.length;
 }
 
-/** The score is 100 without any dark pixel, 50 at the threshold and 0 where all is dark. */
+/** Judges the share. The score is 100 without any dark pixel, 50 at the threshold and 0 if all pixels are dark. */
 function judge(share, threshold) {
   const finding = new Finding('{{name}}')
     .metric('dark_share', share, 'share')

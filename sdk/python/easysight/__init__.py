@@ -1,7 +1,7 @@
-"""Write a diagnosis for EasySight in Python.
+"""The Python SDK for EasySight plugins.
 
-A plugin is a class that extends `Plugin`; the module that holds it is named to componentize-py and
-makes it the component's exports:
+A plugin is a class that extends `Plugin`. The class's module is given to componentize-py, which makes the class the
+component's exports:
 
     from dataclasses import dataclass
     from easysight import Clip, Diagnosis, Finding, Plugin, Text, export, setting
@@ -23,7 +23,7 @@ makes it the component's exports:
 
     WitWorld = export(Gloom)
 
-The types come from the contract in `wit/`, by way of componentize-py's bindings (`wit_world`).
+The types come from the contract in `wit/`, through componentize-py's bindings (`wit_world`).
 """
 
 from wit_world.imports.types import ClipRequest, Diagnosis, Region, Status, Text

@@ -1,8 +1,7 @@
-"""The clip as a plugin sees it, and what can be had of a plane without a loop in Python.
+"""The clip as a plugin sees it, and measurements of a plane that need no loop in Python.
 
-A loop over pixels costs hundreds of instructions a pixel here. `bytes` has methods that the
-interpreter runs itself: `sum`, `max`, slices with a step, `Counter`, `translate`. Ask for the
-smallest level that decides.
+A Python loop costs hundreds of instructions for each pixel. On `bytes` some operations run inside the interpreter:
+`sum`, `max`, slices with a step, `Counter`, `translate`. Request the smallest level that decides.
 """
 
 from collections import Counter
@@ -22,24 +21,24 @@ class Plane:
         self.samples = samples
 
     def row(self, y: int) -> bytes:
-        """One row."""
+        """Returns one row."""
         return self.samples[y * self.width : (y + 1) * self.width]
 
     def rows(self) -> Iterator[bytes]:
-        """All rows from the top."""
+        """Returns all rows from the top."""
         return (self.row(y) for y in range(self.height))
 
     def mean(self) -> float:
-        """Mean of all samples."""
+        """Computes the mean of all samples."""
         return sum(self.samples) / len(self.samples)
 
     def histogram(self) -> list[int]:
-        """How many samples there are of each value, 0 to 255."""
+        """Counts the samples of each value, 0 to 255."""
         counted = Counter(self.samples)
         return [counted[value] for value in range(256)]
 
     def percentiles(self, *shares: float) -> list[int]:
-        """For each share (0 to 1) the least value that this share of the samples does not exceed."""
+        """Returns for each share (0 to 1) the smallest value that this share of the samples does not exceed."""
         histogram = self.histogram()
         values = []
         for share in shares:
@@ -53,51 +52,51 @@ class Plane:
 
 
 class Clip:
-    """The host's clip. Every call that hands pixels over costs fuel by the byte."""
+    """The host's clip. Every call that returns pixels costs fuel for each byte."""
 
     def __init__(self, host: video.Clip):
         self._host = host
 
     @cached_property
     def info(self) -> ClipInfo:
-        """Size, number of frames and levels, range, rate, codec."""
+        """The size, the number of frames and levels, the range, the rate and the codec."""
         return self._host.info()
 
     @cached_property
     def frames(self) -> list[FrameInfo]:
-        """Timestamp and kind of each frame, in order."""
+        """The timestamp and kind of each frame, in order."""
         return self._host.frames()
 
     @cached_property
     def evidence(self) -> DecoderEvidence:
-        """What the decoder complained of."""
+        """The decoder's complaints."""
         return self._host.evidence()
 
     @cached_property
     def clock(self) -> CameraClock | None:
-        """The camera's own clock; none where it has none or too few pictures came to tell."""
+        """The camera's own clock. None if the camera has no clock, or if there are too few pictures to read it."""
         return self._host.clock()
 
     def plane(self, frame: int, kind: PlaneKind, level: int) -> Plane:
-        """A whole plane of a frame."""
+        """Reads a whole plane of a frame."""
         width, height = self._host.size(kind, level)
         return Plane(width, height, self._host.plane(frame, kind, level))
 
     def luma(self, frame: int, level: int) -> Plane:
-        """The luma plane of a frame."""
+        """Reads the luma plane of a frame."""
         return self.plane(frame, PlaneKind.LUMA, level)
 
     def crop(self, frame: int, kind: PlaneKind, level: int, area: Rect) -> Plane:
-        """A part of a plane, in samples of that plane at that level."""
+        """Reads a part of a plane. `area` is in samples of that plane at that level."""
         return Plane(area.width, area.height, self._host.crop(frame, kind, level, area))
 
     def level_within(self, width: int) -> int:
-        """The first level whose luma is at most `width` wide; the last where none is."""
+        """Returns the first level whose luma is at most `width` wide, or the last level if there is none."""
         levels = range(self.info.levels)
         return next((level for level in levels if self.info.width >> level <= width), levels[-1])
 
     def spread(self, count: int) -> list[int]:
-        """Indices of at most `count` frames, spread evenly over the time that the clip covers."""
+        """Chooses at most `count` frames, spread evenly over the duration of the clip, and returns their indices."""
         times = [frame.timestamp_us for frame in self.frames]
         chosen = []
         for step in range(count):
@@ -108,12 +107,12 @@ class Clip:
         return chosen
 
     def full_range(self, luma: float) -> float:
-        """A luma value on the scale on which black is 0 and white is 255."""
+        """Converts a luma value to full range, in which black is 0 and white is 255."""
         if self.info.range == SampleRange.FULL:
             return luma
         return min(max((luma - 16.0) * 255.0 / 219.0, 0.0), 255.0)
 
 
 def median(values: Sequence[float]) -> float:
-    """The middle one; of two the lower."""
+    """Returns the median. Of an even number of values it is the lower of the middle two."""
     return sorted(values)[(len(values) - 1) // 2]

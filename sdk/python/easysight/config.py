@@ -1,7 +1,7 @@
 """A plugin's configuration: a dataclass of settings, and the JSON Schema that is derived from it.
 
-The schema is what the host checks a configuration against before the plugin sees it, with every
-default filled in. So there is one declaration of each setting, and it is in the dataclass.
+The host fills in the defaults and checks the configuration against the schema before the plugin receives it. So each
+setting is declared once, in the dataclass.
 """
 
 import dataclasses
@@ -22,10 +22,10 @@ def setting(
     maximum: Optional[float] = None,
     choices: Optional[Sequence[str]] = None,
 ) -> Any:
-    """One setting: a field of the configuration's dataclass.
+    """Declares one setting: a field of the configuration's dataclass.
 
-    `description` says what the setting does, `unit` what its number counts (`px`, `grey level`,
-    `share`), `minimum` and `maximum` (both included) or `choices` what is allowed.
+    `description` explains what the setting does. `unit` is the unit of its number (`px`, `grey level`, `share`).
+    `minimum` and `maximum` (both included), or `choices`, define the allowed values.
     """
     facts = {"description": description, "unit": unit, "minimum": minimum, "maximum": maximum}
     facts["enum"] = None if choices is None else list(choices)
@@ -33,7 +33,7 @@ def setting(
 
 
 def schema_of(config: type) -> str:
-    """The JSON Schema (draft 2020-12) of a dataclass of settings, as text."""
+    """Returns the JSON Schema (draft 2020-12) of a dataclass of settings, as text."""
     properties = {}
     for field in dataclasses.fields(config):
         if field.type not in _TYPES:
@@ -47,8 +47,8 @@ def schema_of(config: type) -> str:
 
 
 def parse(config: type[T], text: str) -> T:
-    """The settings in `text`. The host has checked them; what it did not know is an error here."""
+    """Parses the settings in `text`. The host has checked them; an unknown setting is an error here too."""
     given = json.loads(text)
-    # JSON does not tell 40 from 40.0, the dataclass does.
+    # JSON does not distinguish 40 from 40.0, but the dataclass does.
     floats = {field.name for field in dataclasses.fields(config) if field.type is float}
     return config(**{name: float(value) if name in floats else value for name, value in given.items()})

@@ -1,4 +1,4 @@
-"""Putting a finding together without writing every field out."""
+"""A builder for findings, so that a plugin does not write out every field."""
 
 import math
 from typing import Optional
@@ -8,8 +8,8 @@ from wit_world.imports import types
 
 
 def score(value: float, good: float, threshold: float, worst: float) -> float:
-    """Places a value on the scale that all diagnoses share: 100 where it is as `good` as healthy
-    pictures are or better, 50 at the `threshold`, 0 at the `worst` or beyond, straight lines between."""
+    """Converts a value to the scale that all diagnoses share: 100 if the value is at least as good as `good`, the value
+    of healthy pictures; 50 at the `threshold`; 0 at the `worst` or beyond; linear between these points."""
     if math.isnan(value):
         return 0.0
     healthy = (value - threshold) * (good - threshold) >= 0
@@ -19,7 +19,7 @@ def score(value: float, good: float, threshold: float, worst: float) -> float:
 
 
 class Finding:
-    """A finding in the making. Each method returns the finding itself."""
+    """A finding under construction. Each method returns the finding itself."""
 
     def __init__(self, diagnosis: str):
         self._finding = types.Finding(
@@ -32,17 +32,17 @@ class Finding:
         return self
 
     def decided_by(self, metric: str, threshold: float) -> "Finding":
-        """Names the metric that decided and its threshold."""
+        """Names the metric that decided the finding, and its threshold."""
         self._finding.decision = Decision(metric, float(threshold))
         return self
 
     def score(self, value: float) -> "Finding":
-        """Sets the score, held within 0 and 100."""
+        """Sets the score, clamped to 0 to 100."""
         self._finding.score = 0.0 if math.isnan(value) else min(max(float(value), 0.0), 100.0)
         return self
 
     def judged(self, status: Status, message: Text) -> "Finding":
-        """Sets the judgement. A score that was left at 100 falls to 50 where it is not normal."""
+        """Sets the judgement. If the status is not normal, a score that was left at 100 becomes 50."""
         self._finding.status = status
         self._finding.message = message
         if status != Status.NORMAL:
@@ -50,19 +50,19 @@ class Finding:
         return self
 
     def normal(self, message: Text) -> "Finding":
-        """Nothing to do."""
+        """Judges the finding as normal: nothing needs to be done."""
         return self.judged(Status.NORMAL, message)
 
     def warning(self, message: Text) -> "Finding":
-        """Worth a look."""
+        """Judges the finding as a warning: a person should check the camera."""
         return self.judged(Status.WARNING, message)
 
     def error(self, message: Text) -> "Finding":
-        """The picture is hardly of use."""
+        """Judges the finding as an error: the picture is hardly usable."""
         return self.judged(Status.ERROR, message)
 
     def suggest(self, zh: str, en: str) -> "Finding":
-        """Adds what to do about it, the most promising first."""
+        """Adds a suggestion: what to do about the fault. Add the most promising one first."""
         self._finding.suggestions.append(Text(zh, en))
         return self
 
@@ -74,5 +74,5 @@ class Finding:
         return self
 
     def finish(self) -> types.Finding:
-        """As the contract has it."""
+        """Returns the finding in the contract's type."""
         return self._finding

@@ -1,4 +1,4 @@
-"""What an author extends, and how it becomes the component's exports."""
+"""The class that an author extends, and the function that exports it from the component."""
 
 import traceback
 from typing import Any, Sequence, Union
@@ -20,42 +20,42 @@ class Plugin:
     name: str
     """1 to 64 characters of `a-z`, `0-9`, `-` and `_`."""
     version: str
-    """Semantic version."""
+    """The semantic version."""
     config: type
-    """A dataclass whose fields are made by `setting`."""
+    """A dataclass whose fields are declared with `setting`."""
     diagnoses: Sequence[Diagnosis]
-    """At least one."""
+    """The diagnoses, at least one."""
     clip = ClipRequest(min_frames=1, interval_ms=0, span_ms=0)
-    """The clip that it needs: a single picture unless it says otherwise."""
+    """The clip that the plugin needs. The default is a single picture."""
 
     def diagnose(self, clip: Clip, config: Any) -> Union[Finding, Sequence[Finding]]:
-        """Judges one clip. Where there can be no judgement: `raise inconclusive("…")` and the like."""
+        """Judges one clip. If no judgement is possible, `raise inconclusive("…")` or a similar error."""
         raise NotImplementedError
 
 
 def inconclusive(why: str) -> Err:
-    """To be raised where the picture cannot tell."""
+    """Makes the error to raise if the picture does not show enough to decide."""
     return Err(types.Failure_Inconclusive(why))
 
 
 def unsupported_clip(why: str) -> Err:
-    """To be raised where the clip lacks what the diagnosis needs: too few frames, too short."""
+    """Makes the error to raise if the clip lacks what the diagnosis needs: too few frames, too short."""
     return Err(types.Failure_UnsupportedClip(why))
 
 
 def invalid_config(why: str) -> Err:
-    """To be raised where the configuration passed its schema and still makes no sense."""
+    """Makes the error to raise if the configuration conforms to its schema but makes no sense."""
     return Err(types.Failure_InvalidConfig(why))
 
 
 def log(line: str, level: host_log.Level = host_log.Level.INFO) -> None:
-    """Writes a line to the operator's log. `print` goes nowhere: a plugin has no output."""
+    """Writes a line to the operator's log. The output of `print` is lost, because a plugin has no output."""
     host_log.write(level, line)
 
 
 def export(plugin: type[Plugin]) -> type[wit_world.WitWorld]:
-    """The class that componentize-py looks for; assign it to `WitWorld`."""
-    # Here, while the component is built: at run time it is there already.
+    """Returns the class that componentize-py expects. Assign it to `WitWorld`."""
+    # Created while the component is built, so that it already exists at run time.
     the_plugin = plugin()
     descriptor = types.Descriptor(
         plugin.name, plugin.version, list(plugin.diagnoses), schema_of(plugin.config), plugin.clip
@@ -75,7 +75,7 @@ def export(plugin: type[Plugin]) -> type[wit_world.WitWorld]:
             except Err:
                 raise
             except Exception as error:
-                # An uncaught exception would end as a trap without words.
+                # An uncaught exception would become a trap without a message.
                 log(traceback.format_exc(limit=-3), host_log.Level.ERROR)
                 raise Err(types.Failure_Internal(f"{type(error).__name__}: {error}")) from error
             findings = [found] if isinstance(found, Finding) else list(found)

@@ -1,18 +1,18 @@
-"""{{Title}}: an example to begin with. It measures how much of the picture is dark, and warns where
-that is most of it. Put your own measurement into `measure` and your own judgement into `judge`."""
+"""{{Title}}: an example to begin with. It measures the share of the picture that is dark, and warns if most of the
+picture is dark. Replace the measurement in `measure` and the judgement in `judge` with your own."""
 
 from dataclasses import dataclass
 
 from easysight import Clip, Diagnosis, Finding, Plugin, Text, export, score, setting
 
-# Width in pixels of the picture that is looked at. The host halves pictures for you: ask for no more
-# than your measurement needs, since every byte costs fuel.
+# The width of the measured picture, in pixels. The host provides smaller versions of the picture, each half the
+# size of the one before. Request no more pixels than your measurement needs, because every byte costs fuel.
 WIDTH = 640
 
 
 @dataclass
 class Config:
-    """Thresholds. Each has a unit, a range and a default, which operators see."""
+    """Thresholds. Each has a unit, a range and a default. Operators see them."""
 
     dark_luma: int = setting(
         40, "A pixel is dark where its luma is below this.", unit="grey level", minimum=1, maximum=255
@@ -37,17 +37,17 @@ class Dark(Plugin):
             Text("画面大部分过暗。", "Most of the picture is dark."),
         )
     ]
-    # One picture is enough here. `clip = ClipRequest(min_frames=10, interval_ms=200, span_ms=2000)` asks for
-    # two seconds, a frame every 200 ms.
+    # One picture is enough here. `clip = ClipRequest(min_frames=10, interval_ms=200, span_ms=2000)` requests two
+    # seconds, with a frame every 200 ms.
 
     def diagnose(self, clip: Clip, config: Config) -> Finding:
         return judge(measure(clip, config.dark_luma), config.dark_share)
 
 
 def measure(clip: Clip, dark_luma: int) -> float:
-    """The share of dark pixels in the clip's middle frame."""
+    """Measures the share of dark pixels in the clip's middle frame."""
     luma = clip.luma(clip.info.frames // 2, clip.level_within(WIDTH))
-    # Cameras send black as 16; full range makes it 0.
+    # Cameras send black as 16. In full range black is 0.
     dark = sum(
         count for value, count in enumerate(luma.histogram()) if clip.full_range(value) < dark_luma
     )
@@ -55,7 +55,7 @@ def measure(clip: Clip, dark_luma: int) -> float:
 
 
 def judge(share: float, threshold: float) -> Finding:
-    """The score is 100 without any dark pixel, 50 at the threshold and 0 where all is dark."""
+    """Judges the share. The score is 100 without any dark pixel, 50 at the threshold and 0 if all pixels are dark."""
     finding = Finding("{{name}}").metric("dark_share", share, "share").decided_by("dark_share", threshold)
     finding.score(score(share, 0.0, threshold, 1.0))
     if share <= threshold:

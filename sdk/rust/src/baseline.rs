@@ -1,9 +1,8 @@
-//! What a plugin remembers of a camera from one run to the next, over the contract's `baseline`
-//! import: typed, with a version of its layout, day and night apart.
+//! What a plugin remembers about a camera from one run to the next, through the contract's `baseline` import. The
+//! memory is typed, has a version of its layout, and keeps day and night apart.
 //!
-//! Bytes come back from another run, perhaps of another version of the plugin: those that do not
-//! fit are no baseline, never an error. Natively there is no memory unless a test gives one; see
-//! [`crate::testing::CameraMemory`].
+//! The bytes may come from another version of the plugin. Bytes that do not fit count as no baseline; they are
+//! never an error. A native build has no memory unless a test provides one; see [`crate::testing::CameraMemory`].
 
 mod light;
 
@@ -11,24 +10,24 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 pub use light::Light;
 
-/// First bytes of every baseline that this module writes.
+/// The first bytes of every baseline that this module writes.
 const MAGIC: [u8; 4] = *b"ESB1";
-/// Magic, layout and checksum.
+/// The size of magic, layout and checksum.
 const HEADER_BYTES: usize = 4 + 2 + 4;
 
 /// A type that a plugin remembers. Keep it small: the host grants 256 KiB by default.
 pub trait Remembered: Serialize + DeserializeOwned {
-    /// Version of the type's layout. Count it up whenever the type, or the meaning of what it
-    /// holds, changes: what another version wrote is then no baseline.
+    /// The version of the type's layout. Increase it whenever the type, or the meaning of its content, changes. A
+    /// baseline of another version is then ignored.
     const LAYOUT: u16;
 }
 
-/// The memory has too many bytes; what was stored before stays.
+/// The error of a memory that is too large. The bytes stored before are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooLarge {
-    /// Bytes that were to be stored.
+    /// The number of bytes that were to be stored.
     pub wanted: usize,
-    /// Bytes that the host grants.
+    /// The number of bytes that the host grants.
     pub granted: usize,
 }
 
@@ -40,26 +39,26 @@ impl std::fmt::Display for TooLarge {
 
 impl std::error::Error for TooLarge {}
 
-/// What the last run that succeeded stored, on this camera and by this plugin. None at the first
-/// run, without a camera, and where the bytes are of another layout or damaged.
+/// Loads what the last successful run of this plugin on this camera stored. None at the first run, without a
+/// camera, and if the bytes have another layout or are damaged.
 #[must_use]
 pub fn load<T: Remembered>() -> Option<T> {
     decode(&memory::load()?)
 }
 
-/// Remembers a value for the next run; it takes the place of the last one where this run succeeds.
+/// Stores a value for the next run. If this run succeeds, the value replaces the one before.
 ///
 /// # Errors
 ///
-/// [`TooLarge`] where the host grants fewer bytes.
+/// [`TooLarge`] if the host grants fewer bytes.
 pub fn store<T: Remembered>(value: &T) -> Result<(), TooLarge> {
     let bytes = encode(value);
     memory::store(&bytes).map_err(|granted| TooLarge { wanted: bytes.len(), granted })
 }
 
 fn encode<T: Remembered>(value: &T) -> Vec<u8> {
-    // Only a type that refuses to be serialised fails here: it is remembered as bytes that no run
-    // takes for a baseline.
+    // Only a type that refuses to be serialised fails here. It is stored as bytes that no run accepts as a
+    // baseline.
     let payload = postcard::to_allocvec(value).unwrap_or_default();
     let mut bytes = Vec::with_capacity(HEADER_BYTES + payload.len());
     bytes.extend_from_slice(&MAGIC);
@@ -82,7 +81,7 @@ fn decode<T: Remembered>(bytes: &[u8]) -> Option<T> {
     postcard::from_bytes(payload).ok()
 }
 
-/// FNV-1a over layout and payload: finds damage, not malice, which the host keeps off.
+/// Computes FNV-1a over layout and payload. It detects damage. It does not detect malice; the host prevents that.
 fn checksum(layout: u16, payload: &[u8]) -> u32 {
     layout
         .to_le_bytes()
@@ -91,8 +90,7 @@ fn checksum(layout: u16, payload: &[u8]) -> u32 {
         .fold(0x811C_9DC5, |sum: u32, &byte| (sum ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
-/// A few references for each light: the presets of a camera that turns, or one of a camera that
-/// stands.
+/// A few references for each light: the presets of a camera that turns, or a single reference of a fixed camera.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct References<R> {
     day: Vec<R>,
@@ -106,7 +104,7 @@ impl<R> Default for References<R> {
 }
 
 impl<R> References<R> {
-    /// The references of a light, the one that was kept last first.
+    /// The references of a light. The reference that was kept last comes first.
     #[must_use]
     pub fn of(&self, light: Light) -> &[R] {
         match light {
@@ -115,9 +113,8 @@ impl<R> References<R> {
         }
     }
 
-    /// Keeps a reference: it takes the place of the one at `replacing`, or joins the others where
-    /// that is none. It becomes the first; beyond `most` references the one that was kept longest
-    /// ago is forgotten.
+    /// Keeps a reference. It replaces the reference at `replacing`, or is added if `replacing` is none. It becomes
+    /// the first. If there are more than `most` references, the one that was kept longest ago is dropped.
     pub fn keep(&mut self, light: Light, replacing: Option<usize>, reference: R, most: usize) {
         let references = match light {
             Light::Day => &mut self.day,
@@ -145,7 +142,7 @@ mod memory {
     }
 }
 
-/// Its stand-in where there is no host.
+/// The stand-in if there is no host.
 #[cfg(not(target_arch = "wasm32"))]
 mod memory {
     pub(super) use crate::testing::{load_baseline as load, store_baseline as store};
@@ -168,7 +165,7 @@ mod tests {
         const LAYOUT: u16 = 3;
     }
 
-    /// What a later version of the plugin remembers.
+    /// The type of a later version of the plugin.
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     struct SeenLater(u32, Vec<u8>, Option<String>);
 
@@ -210,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_payload_that_lies_of_its_length_is_no_baseline() {
-        // Four billion tiles, of which none is there.
+        // The length says four billion tiles, but there are none.
         let payload = [1, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F];
         let mut bytes = MAGIC.to_vec();
         bytes.extend(Seen::LAYOUT.to_le_bytes());
@@ -233,7 +230,7 @@ mod tests {
         for preset in ['a', 'b', 'c'] {
             references.keep(Light::Day, None, preset, 3);
         }
-        // The camera comes back to `a`, whose reference is renewed, and then goes to a fourth place.
+        // The camera returns to `a`, whose reference is renewed, and then turns to a fourth place.
         references.keep(Light::Day, Some(2), 'A', 3);
         references.keep(Light::Day, None, 'd', 3);
         assert_eq!(references.of(Light::Day), ['d', 'A', 'c']);

@@ -1,4 +1,4 @@
-//! Putting descriptors and findings together without writing every field out.
+//! Builders for descriptors and findings, so that a plugin does not write out every field.
 
 use crate::{
     ClipRequest, Consequence, Decision, Descriptor, Diagnosis, Explanation, Extent, Finding, Metric, Region,
@@ -6,14 +6,14 @@ use crate::{
 };
 
 impl Text {
-    /// The same sentence in Chinese and English.
+    /// Creates a text: the same sentence in Chinese and English.
     #[must_use]
     pub fn new(zh: impl Into<String>, en: impl Into<String>) -> Self {
         Self { zh: zh.into(), en: en.into() }
     }
 }
 
-/// A descriptor without the schema, which comes from the configuration's type.
+/// A descriptor without the schema. The schema comes from the type of the configuration.
 #[derive(Debug, Clone)]
 pub struct Description {
     name: String,
@@ -23,7 +23,7 @@ pub struct Description {
     explanations: Vec<Explanation>,
 }
 
-/// Begins a description of a plugin that needs a single picture.
+/// Begins the description of a plugin that needs a single picture.
 #[must_use]
 pub fn descriptor(name: &str, version: &str) -> Description {
     Description {
@@ -35,7 +35,8 @@ pub fn descriptor(name: &str, version: &str) -> Description {
     }
 }
 
-/// A diagnosis, or `diagnosis:metric` for findings that this metric decided.
+/// Splits `diagnosis:metric`, which means only the findings that this metric decided, into its parts. The metric
+/// is optional.
 fn parts(name: &str) -> (String, Option<String>) {
     match name.split_once(':') {
         Some((diagnosis, metric)) => (diagnosis.into(), Some(metric.into())),
@@ -51,17 +52,17 @@ impl Description {
         self
     }
 
-    /// Asks for a stretch of `span_ms` milliseconds with a frame every `interval_ms` (0: every frame).
+    /// Requests a stretch of `span_ms` milliseconds with a frame every `interval_ms` (0: every frame).
     #[must_use]
     pub const fn over_time(mut self, min_frames: u32, interval_ms: u32, span_ms: u32) -> Self {
         self.clip = ClipRequest { min_frames, interval_ms, span_ms };
         self
     }
 
-    /// Says which findings follow from one of this plugin's that is not normal: the operator then hears
-    /// of the cause alone. `cause` is the id of one of its diagnoses, each of `consequences` that of a
-    /// diagnosis of whatever plugin; `brightness:luma_p95` means `brightness` only where the metric
-    /// `luma_p95` decided it. What explains what is followed through several steps.
+    /// Declares which findings are consequences if one of this plugin's findings is not normal. The operator is
+    /// then told about the cause alone. `cause` is the id of one of this plugin's diagnoses. Each of
+    /// `consequences` is the id of a diagnosis of any plugin. `brightness:luma_p95` means `brightness` only if the
+    /// metric `luma_p95` decided the finding. Explanations are followed through several steps.
     #[must_use]
     pub fn explains(mut self, cause: &str, consequences: &[&str]) -> Self {
         let consequence = |name: &&str| {
@@ -73,8 +74,8 @@ impl Description {
         self
     }
 
-    /// Says that all other findings follow from this one: there is no scene in the picture. `cause` as in
-    /// [`Self::explains`].
+    /// Declares that all other findings follow from this one, because there is no scene in the picture. `cause` as
+    /// in [`Self::explains`].
     #[must_use]
     pub fn explains_everything(mut self, cause: &str) -> Self {
         self.explanations.push(explanation(cause, Extent::Everything));
@@ -101,14 +102,14 @@ fn explanation(cause: &str, explains: Extent) -> Explanation {
     Explanation { diagnosis, decided_by, explains }
 }
 
-/// A finding in the making; see [`finding`].
+/// A finding under construction; see [`finding`].
 #[derive(Debug, Clone)]
 pub struct FindingBuilder {
     finding: Finding,
     judged: bool,
 }
 
-/// Begins a finding. It is normal with a score of 100 until something else is said.
+/// Begins a finding. It is normal with a score of 100 until another judgement is set.
 #[must_use]
 pub fn finding(diagnosis: &str) -> FindingBuilder {
     FindingBuilder {
@@ -127,7 +128,7 @@ pub fn finding(diagnosis: &str) -> FindingBuilder {
 }
 
 impl FindingBuilder {
-    /// Adds a measured value. Zero has no sign in it, which the order of a comparison may leave.
+    /// Adds a measured value. Negative zero, which a comparison can leave, becomes zero.
     #[must_use]
     pub fn metric(mut self, name: &str, value: f64, unit: &str) -> Self {
         let value = if value == 0.0 { 0.0 } else { value };
@@ -135,14 +136,14 @@ impl FindingBuilder {
         self
     }
 
-    /// Names the metric that decided and its threshold.
+    /// Names the metric that decided the finding, and its threshold.
     #[must_use]
     pub fn decided_by(mut self, metric: &str, threshold: f64) -> Self {
         self.finding.decision = Decision { metric: metric.into(), threshold };
         self
     }
 
-    /// Sets the score; it is held within 0 and 100, and a value that is no number counts as 0.
+    /// Sets the score. The score is clamped to 0 to 100; a value that is not a number counts as 0.
     #[must_use]
     pub fn score(mut self, score: f64) -> Self {
         #[expect(clippy::cast_possible_truncation, reason = "a score needs no more digits")]
@@ -160,13 +161,13 @@ impl FindingBuilder {
         self
     }
 
-    /// Normal with this message where the condition holds.
+    /// Judges the finding as normal with this message if the condition holds.
     #[must_use]
     pub fn normal_if(self, condition: bool, message: Text) -> Self {
         if condition { self.judged(Status::Normal, message) } else { self }
     }
 
-    /// A warning where nothing was said before; the score falls to 50 where it was left at 100.
+    /// Judges the finding as a warning if no judgement was set before. A score that was left at 100 becomes 50.
     #[must_use]
     pub fn otherwise_warning(self, message: Text) -> Self {
         if self.judged {
@@ -176,7 +177,7 @@ impl FindingBuilder {
         self.judged(Status::Warning, message).score(score)
     }
 
-    /// Adds what to do about it.
+    /// Adds a suggestion: what to do about the fault.
     #[must_use]
     pub fn suggest(mut self, suggestion: Text) -> Self {
         self.finding.suggestions.push(suggestion);
@@ -197,7 +198,7 @@ impl From<FindingBuilder> for Finding {
     }
 }
 
-/// A report of one finding.
+/// Makes a report of one finding.
 impl From<FindingBuilder> for Report {
     fn from(builder: FindingBuilder) -> Self {
         Self { findings: vec![builder.finding] }

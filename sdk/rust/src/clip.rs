@@ -4,68 +4,68 @@ use crate::{
     CameraClock, ClipInfo, DecoderEvidence, Failure, FrameInfo, PixelError, PlaneKind, Rect, bindings,
 };
 
-/// A clip of planar frames. The contract's `video` interface documents each method; pull only what
-/// decides, at the smallest level that decides it.
+/// A clip of planar frames. The contract's `video` interface documents each method. Read only the planes that
+/// decide, at the smallest level that decides.
 pub trait Clip {
-    /// Facts on the clip as a whole.
+    /// Facts about the clip as a whole.
     fn info(&self) -> ClipInfo;
-    /// What the decoder complained of.
+    /// The decoder's complaints.
     fn evidence(&self) -> DecoderEvidence;
-    /// The camera's own clock; none where the source has none or too few pictures came to tell.
+    /// The camera's own clock. None if the source has no clock, or if there are too few frames to read the clock.
     fn clock(&self) -> Option<CameraClock> {
         None
     }
-    /// One entry a frame, in order.
+    /// The frames, in order.
     fn frames(&self) -> Vec<FrameInfo>;
-    /// Width and height of a plane at a level, in samples.
+    /// The width and height of a plane at a level, in samples.
     ///
     /// # Errors
     ///
-    /// [`PixelError::NoSuchLevel`].
+    /// [`PixelError::NoSuchLevel`] if there is no such level.
     fn size(&self, plane: PlaneKind, level: u32) -> Result<(u32, u32), PixelError>;
-    /// A whole plane, row by row without padding.
+    /// Reads a whole plane, row by row without padding.
     ///
     /// # Errors
     ///
-    /// [`PixelError`] where there is no such frame or level.
+    /// [`PixelError`] if there is no such frame or level.
     fn plane(&self, frame: u32, plane: PlaneKind, level: u32) -> Result<Vec<u8>, PixelError>;
-    /// A part of a plane.
+    /// Reads a part of a plane.
     ///
     /// # Errors
     ///
-    /// [`PixelError`] where there is no such frame, level or part.
+    /// [`PixelError`] if there is no such frame, level or part.
     fn crop(&self, frame: u32, plane: PlaneKind, level: u32, area: Rect) -> Result<Vec<u8>, PixelError>;
-    /// Interleaved full-range RGB.
+    /// Reads a frame as interleaved full-range RGB.
     ///
     /// # Errors
     ///
-    /// [`PixelError`] where there is no such frame or level.
+    /// [`PixelError`] if there is no such frame or level.
     fn rgb(&self, frame: u32, level: u32) -> Result<Vec<u8>, PixelError>;
 
-    /// The luma plane.
+    /// Reads the luma plane.
     ///
     /// # Errors
     ///
-    /// Those of [`Clip::plane`].
+    /// The errors of [`Clip::plane`].
     fn luma(&self, frame: u32, level: u32) -> Result<Vec<u8>, PixelError> {
         self.plane(frame, PlaneKind::Luma, level)
     }
 
-    /// The first level whose luma plane is at most `width` samples wide; the last level where none is.
+    /// The first level whose luma plane is at most `width` samples wide, or the last level if there is none.
     fn level_within(&self, width: u32) -> u32 {
         let info = self.info();
         (0..info.levels).find(|level| info.width >> level <= width).unwrap_or(info.levels.saturating_sub(1))
     }
 
-    /// The level whose luma plane is the smallest of those at least `width` samples wide; the native
-    /// resolution where none is.
+    /// The level with the smallest luma plane that is at least `width` samples wide, or the native resolution if
+    /// there is none.
     fn level_not_below(&self, width: u32) -> u32 {
         let info = self.info();
         (0..info.levels).rev().find(|level| info.width >> level >= width).unwrap_or(0)
     }
 
-    /// Indices of at most `count` frames, spread evenly over the time that the clip covers: the first,
-    /// the last, and those nearest to the times between. All frames where there are fewer.
+    /// Chooses at most `count` frames, spread evenly over the duration of the clip, and returns their indices: the
+    /// first, the last, and the frames nearest to the times between. Returns all frames if there are fewer.
     fn spread(&self, count: u32) -> Vec<u32> {
         let frames = self.frames();
         let last = frames.last().map_or(0, |frame| frame.timestamp_us);
@@ -109,7 +109,7 @@ impl Clip for bindings::Clip {
     }
 }
 
-/// A plugin that asks for pixels that are not there has a defect.
+/// A plugin that requests pixels that do not exist has a defect.
 impl From<PixelError> for Failure {
     fn from(error: PixelError) -> Self {
         Self::Internal(format!("pixels refused: {error:?}"))

@@ -1,4 +1,4 @@
-//! The component's side of [`crate::export!`].
+//! The component's part of [`crate::export!`].
 
 use std::sync::Once;
 
@@ -8,7 +8,7 @@ use crate::{
     explanations_of, full_descriptor, native,
 };
 
-/// A panic becomes a trap without words; say them in the log first.
+/// A panic becomes a trap without a message, so its message is logged first.
 fn report_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

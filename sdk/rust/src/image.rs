@@ -1,5 +1,5 @@
-//! Measurements on planes of 8-bit samples. They are written so that the compiler turns them into
-//! SIMD, in WebAssembly (128 bit) as natively, and tested against plain loops.
+//! Measurements on planes of 8-bit samples. They are written so that the compiler vectorises them (SIMD), in
+//! WebAssembly (128 bit) and natively. The tests compare them with plain loops.
 
 mod connected;
 mod correlation;

@@ -1,11 +1,11 @@
-//! Write a diagnosis for EasySight in Rust.
+//! The Rust SDK for EasySight plugins.
 //!
-//! A plugin is a type that implements [`Plugin`], made into a component by [`export!`]:
+//! A plugin is a type that implements [`Plugin`]. The macro [`export!`] makes it a component:
 //!
 //! ```
 //! use easysight_sdk::{Clip, Failure, Plugin, Report, Text, descriptor, finding};
 //!
-//! /// How the plugin can be tuned. Every field has a default, a unit and a range.
+//! /// The settings of the plugin. Every field has a default, a unit and a range.
 //! #[derive(serde::Deserialize, easysight_sdk::JsonSchema)]
 //! #[serde(default, deny_unknown_fields)]
 //! #[schemars(crate = "easysight_sdk::schemars")]
@@ -50,8 +50,8 @@
 //! easysight_sdk::export!(Gloom);
 //! ```
 //!
-//! The same code compiles and runs natively: [`testing`] has clips made of arrays for tests, and
-//! [`native`] calls a plugin the way the host does.
+//! The same code compiles and runs natively. [`testing`] has clips made of arrays for tests, and [`native`] calls a
+//! plugin as the host does.
 
 pub mod baseline;
 mod build;
@@ -92,8 +92,8 @@ pub use plugin::{Plugin, explanations_of, full_descriptor, native};
 pub use schemars::{self, JsonSchema};
 pub use score::score;
 
-/// Makes a type that implements [`Plugin`] the component's exports. Once in a crate. Native builds,
-/// for tests and measurements, have nothing to export.
+/// Exports a type that implements [`Plugin`] from the component. Use it once in a crate. Native builds, for tests and
+/// measurements, export nothing.
 #[macro_export]
 macro_rules! export {
     ($plugin:ty) => {

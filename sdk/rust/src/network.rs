@@ -1,8 +1,9 @@
-//! A small convolutional network with integer weights, for what no hand-made measure tells: is this part of
-//! the picture dirt, or a wall? All sums are of integers, so every machine gives the same answer.
+//! A small convolutional network with integer weights, for questions that no hand-made measure answers, for
+//! example whether a part of the picture is dirt or a wall. All sums are integers, so every machine gives the same
+//! result.
 //!
-//! Values are fixed point: 256 stands for 1. Weights are bytes times a power of two, one an output channel.
-//! `training/` in the project's repository makes the files that [`Network::read`] takes.
+//! Values are fixed point: 256 represents 1. Weights are bytes times a power of two; each output channel has one
+//! power. `training/` in the project's repository makes the files that [`Network::read`] reads.
 
 mod evidence;
 mod input;
@@ -16,22 +17,22 @@ use layer::Layer;
 
 use crate::Failure;
 
-/// What stands for 1.
+/// The fixed-point value of 1.
 pub const ONE: i16 = 256;
 
-/// Numbers on a grid, several a place: row by row, place by place, channel by channel.
+/// Numbers on a grid, several at each place: row by row, place by place, channel by channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Maps {
-    /// Places a row.
+    /// The number of places in a row.
     pub width: usize,
-    /// Numbers a place.
+    /// The number of channels at each place.
     pub channels: usize,
-    /// Fixed point: [`ONE`] stands for 1.
+    /// The numbers in fixed point: [`ONE`] represents 1.
     pub values: Vec<i16>,
 }
 
 impl Maps {
-    /// Rows.
+    /// The number of rows.
     #[must_use]
     pub fn height(&self) -> usize {
         self.values.len().checked_div(self.width * self.channels).unwrap_or(0)
@@ -43,19 +44,19 @@ impl Maps {
     }
 }
 
-/// Layers that follow one another.
+/// A sequence of layers.
 #[derive(Debug, Clone)]
 pub struct Network {
     layers: Vec<Layer>,
 }
 
 impl Network {
-    /// Reads a network: the number of layers, then each layer's six numbers (way, inputs, outputs, stride,
+    /// Reads a network: the number of layers, then for each layer its six numbers (way, inputs, outputs, stride,
     /// dilation, flags), its weights, its shifts and its biases.
     ///
     /// # Errors
     ///
-    /// [`Failure::Internal`] where the bytes are not one whole network.
+    /// [`Failure::Internal`] if the bytes are not exactly one network.
     pub fn read(bytes: &[u8]) -> Result<Self, Failure> {
         let broken = || Failure::Internal("the network's weights are not whole".into());
         let (&count, mut rest) = bytes.split_first().ok_or_else(broken)?;
@@ -71,17 +72,17 @@ impl Network {
         if rest.is_empty() && !layers.is_empty() { Ok(Self { layers }) } else { Err(broken()) }
     }
 
-    /// What the last layer gives.
+    /// Returns the output of the last layer.
     ///
     /// # Errors
     ///
-    /// [`Failure::Internal`] where the maps have another number of channels than the first layer takes.
+    /// [`Failure::Internal`] if the maps do not have the number of channels that the first layer expects.
     pub fn run(&self, input: Maps) -> Result<Maps, Failure> {
         if self.layers.first().is_some_and(|first| first.inputs() != input.channels) {
             return Err(Failure::Internal("the network takes other channels".into()));
         }
         let mut maps = input;
-        // What the next block adds to.
+        // The maps that the next block adds to its output.
         let mut kept: Option<Maps> = None;
         for layer in &self.layers {
             if layer.keeps_input() {

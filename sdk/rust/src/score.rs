@@ -1,9 +1,9 @@
-//! From a measured value to a score.
+//! Converts a measured value to a score.
 
-/// Places a value on the scale that all diagnoses share: 100 where it is as `good` as healthy
-/// pictures are or better, 50 at the `threshold`, 0 at the `worst` that is told apart or beyond, straight
-/// lines between. Works both ways round: `good` may lie above the threshold or below it, `worst` lies
-/// on the other side. A value that is no number scores 0.
+/// Converts a value to the scale that all diagnoses share. The score is 100 if the value is at least as good as
+/// `good`, the value of healthy pictures. It is 50 at the `threshold`, and 0 at `worst` or beyond. Between these
+/// points the score is linear. Both directions work: `good` may be above or below the threshold, and `worst` is on
+/// the other side. A value that is not a number scores 0.
 ///
 /// ```
 /// use easysight_sdk::score;
@@ -37,7 +37,7 @@ mod tests {
         fn worse_values_never_score_higher(a in -9.0..9.0_f64, b in -9.0..9.0_f64, good in -9.0..0.0_f64, worst in 0.1..9.0_f64) {
             let (better, poorer) = (a.min(b), a.max(b));
             prop_assert!(score(better, good, 0.0, worst) >= score(poorer, good, 0.0, worst));
-            // The other way round, where more is better.
+            // The other direction, in which more is better.
             prop_assert!(score(-better, -good, 0.0, -worst) >= score(-poorer, -good, 0.0, -worst));
         }
 

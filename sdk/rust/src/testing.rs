@@ -1,4 +1,4 @@
-//! Clips made of arrays, and a camera's memory, to test a plugin natively.
+//! Clips made of arrays, and a camera's memory, for native tests of a plugin.
 
 #[cfg(not(target_arch = "wasm32"))]
 mod memory;
@@ -12,7 +12,7 @@ pub use memory::CameraMemory;
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use memory::{load_baseline, store_baseline};
 
-/// A clip in memory. Pictures are of full range unless [`ArrayClip::limited_range`] says otherwise.
+/// A clip in memory. Pictures have full range unless [`ArrayClip::limited_range`] is called.
 #[derive(Debug, Clone)]
 pub struct ArrayClip {
     width: u32,
@@ -27,7 +27,7 @@ pub struct ArrayClip {
 }
 
 impl ArrayClip {
-    /// An empty clip of this size.
+    /// Creates an empty clip of this size.
     #[must_use]
     pub const fn new(width: u32, height: u32) -> Self {
         Self {
@@ -48,49 +48,49 @@ impl ArrayClip {
         }
     }
 
-    /// What the decoder complained of.
+    /// Sets the decoder's complaints.
     #[must_use]
     pub const fn complaints(mut self, evidence: DecoderEvidence) -> Self {
         self.evidence = evidence;
         self
     }
 
-    /// How the camera's own clock goes; it has none where nothing is said.
+    /// Sets the state of the camera's own clock. By default there is no clock.
     #[must_use]
     pub const fn clock(mut self, clock: CameraClock) -> Self {
         self.clock = Some(clock);
         self
     }
 
-    /// The codec's short name; `h264` where nothing is said.
+    /// Sets the codec's short name. The default is `h264`.
     #[must_use]
     pub const fn codec(mut self, codec: &'static str) -> Self {
         self.codec = codec;
         self
     }
 
-    /// The rate that the stream declares, in frames a second; 25 where nothing is said.
+    /// Sets the rate that the stream declares, in frames per second. The default is 25.
     #[must_use]
     pub const fn frame_rate(mut self, frame_rate: f32) -> Self {
         self.frame_rate = frame_rate;
         self
     }
 
-    /// It comes from a camera's live stream.
+    /// Marks the clip as taken from a camera's live stream.
     #[must_use]
     pub const fn live(mut self) -> Self {
         self.live = true;
         self
     }
 
-    /// The samples have broadcast range: black 16, white 235.
+    /// Marks the samples as broadcast range: black 16, white 235.
     #[must_use]
     pub const fn limited_range(mut self) -> Self {
         self.range = SampleRange::Limited;
         self
     }
 
-    /// Adds a grey frame; `luma(x, y)` gives its samples.
+    /// Adds a grey frame. `luma(x, y)` returns its samples.
     #[must_use]
     pub fn frame(self, timestamp_us: u64, keyframe: bool, luma: impl Fn(u32, u32) -> u8) -> Self {
         let samples =
@@ -101,11 +101,11 @@ impl ArrayClip {
         self.planes(timestamp_us, keyframe, [samples, grey.clone(), grey])
     }
 
-    /// Adds a frame of three planes, luma, Cb and Cr.
+    /// Adds a frame of three planes: luma, Cb and Cr.
     ///
     /// # Panics
     ///
-    /// Where a plane does not have the size of the clip.
+    /// If a plane does not have the size of the clip.
     #[must_use]
     pub fn planes(mut self, timestamp_us: u64, keyframe: bool, planes: [Vec<u8>; 3]) -> Self {
         let (width, height) = chroma_size(self.width, self.height);
@@ -121,7 +121,7 @@ const fn chroma_size(width: u32, height: u32) -> (u32, u32) {
     (width.div_ceil(2), height.div_ceil(2))
 }
 
-/// Halves a plane by averaging 2 × 2 samples, rounding half up, repeating the last of an odd side.
+/// Halves a plane by averaging 2 × 2 samples, rounding half up. The last row or column of an odd side is repeated.
 fn halve(samples: &[u8], width: usize, height: usize) -> Vec<u8> {
     let at = |x: usize, y: usize| {
         let index = y.min(height - 1) * width + x.min(width - 1);
@@ -202,7 +202,7 @@ impl Clip for ArrayClip {
         Ok(rows.flat_map(|row| row.iter().skip(area.x as usize).take(area.width as usize)).copied().collect())
     }
 
-    /// Grey: the clips of this module are for plugins that read planes.
+    /// Returns grey: the clips of this module are for plugins that read planes.
     fn rgb(&self, frame: u32, level: u32) -> Result<Vec<u8>, PixelError> {
         Ok(self.luma(frame, level)?.into_iter().flat_map(|sample| [sample; 3]).collect())
     }

@@ -1,22 +1,23 @@
 // Combing: two fields of an interlaced camera, woven into one picture.
 //
-// Analogue cameras send the odd rows first and the even rows a moment later. A recorder that puts both
-// into one frame without deinterlacing gives everything that moves a comb: odd rows show where it was,
-// even rows where it is. A number plate cannot be read then, and no encoder can do much with it.
+// Analogue cameras send the odd rows first and the even rows a moment later. If a recorder puts both into one
+// frame without deinterlacing, everything that moves looks like a comb: odd rows show its earlier position, even
+// rows its later one. A number plate is then unreadable, and no encoder can compress the picture well.
 //
-// A pixel is combed where, in the six rows from it downwards, all odd rows are brighter than all even ones
-// or the other way round, by some contrast. Fine texture and noise order rows so by chance. But chance
-// has no favourite: it orders rows 1, 3, 4 against 2, 5, 6 as often, and a comb never does. So the second
-// count is taken off the first. What is left is held against the pixels that changed since the frame
-// before: an edge that moves sideways by v pixels a frame changes v of them and combs v / 2. So woven fields
-// comb up to half of what moves, and progressive pictures nothing.
+// A pixel is combed if, in the six rows from it downwards, all odd rows are brighter than all even ones, or the
+// other way round, by some contrast. Fine texture and noise also produce this order, by chance. But chance
+// produces every order equally often, for example rows 1, 3, 4 against 2, 5, 6, which a comb never produces. So
+// the count of that order is subtracted from the count of the comb's order. The result is divided by the number of
+// pixels that changed since the frame before: an edge that moves sideways by v pixels a frame changes v pixels and
+// combs v / 2. So woven fields comb up to half of what moves, and progressive pictures comb nothing.
 //
-// It is an example, and what it finds is certain rather than complete. Clips of five real cameras, woven,
-// gave one warning: 0.37 of what moved there was combed. In two nothing moved, which it said; in two what
-// moved did not comb. What moves up and down, or by less than a pixel from field to field, has no comb of six
-// rows, and a recorder that scales the picture after weaving blurs it. Noise hides combs too, since it counts
-// as movement: with a standard deviation of 5 grey levels the one clip was still found, with 7 it was missed.
-// None of the five was warned of as it came, whatever the noise.
+// This is an example. It is built to avoid false warnings, and it misses some cases. On clips of five real
+// cameras, woven for the test, it warned once: 0.37 of what moved in that clip was combed. In two clips nothing
+// moved, which the plugin reported. In two clips the moving parts were not combed. Vertical movement, or movement
+// by less than a pixel from field to field, produces no comb of six rows, and a recorder that scales the picture
+// after weaving blurs the comb. Noise hides combs too, because it counts as movement: with noise of a standard
+// deviation of 5 grey levels the one clip was still found, with 7 it was missed. None of the five original clips
+// caused a warning, whatever the noise.
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,11 +25,11 @@
 
 #include "easysight.h"
 
-/// Rows that are looked at together.
+/// The number of rows that are compared at once.
 #define ROWS 6
-/// Pairs of neighbouring frames that are compared, spread over the clip.
+/// The number of pairs of neighbouring frames that are compared, spread over the clip.
 #define PAIRS 6
-/// Cells across and down in which combed pixels are counted, to say where they are.
+/// The number of cells across and down. Combed pixels are counted in each cell, to locate the combing.
 #define CELLS 16
 
 typedef struct {
@@ -46,7 +47,7 @@ static const es_setting settings[] = {
               "Where less of the picture moves than this, nothing can be told."),
 };
 
-/// What was counted over all pairs.
+/// The counts over all pairs.
 typedef struct {
     double pixels, moving, combed, by_chance;
     double cells[CELLS][CELLS];
@@ -62,7 +63,8 @@ static inline uint8_t most(uint8_t a, uint8_t b, uint8_t c) {
     return ab > c ? ab : c;
 }
 
-/// Whether one three of rows lies wholly above the other, by more than the contrast; 1 or 0.
+/// Returns 1 if one group of three rows is brighter than the other everywhere, by more than the contrast;
+/// otherwise 0.
 static inline uint8_t apart(uint8_t a, uint8_t b, uint8_t c, uint8_t d, uint8_t e, uint8_t f, int contrast) {
     int above = least(a, b, c) - most(d, e, f), below = least(d, e, f) - most(a, b, c);
     return (above > below ? above : below) > contrast;
@@ -70,8 +72,8 @@ static inline uint8_t apart(uint8_t a, uint8_t b, uint8_t c, uint8_t d, uint8_t 
 
 static inline int difference(uint8_t a, uint8_t b) { return a > b ? a - b : b - a; }
 
-/// For each pixel of a row whether it is combed, ordered so by chance, and moving. Bytes, so that the
-/// compiler can do sixteen at a time.
+/// Determines for each pixel of a row whether it is combed, in the same order by chance, and moving. The results
+/// are bytes, so that the compiler can handle sixteen at a time.
 static void look_at_row(const uint8_t *now, const uint8_t *before, uint32_t width, int contrast,
                         uint8_t *restrict combed, uint8_t *restrict by_chance, uint8_t *restrict moving) {
     const uint8_t *r[ROWS], *s[ROWS];
@@ -81,12 +83,12 @@ static void look_at_row(const uint8_t *now, const uint8_t *before, uint32_t widt
     }
     for (uint32_t x = 0; x < width; x += 1) {
         uint8_t a = r[0][x], b = r[1][x], c = r[2][x], d = r[3][x], e = r[4][x], f = r[5][x];
-        // Texture that stands still says nothing: only rows that change are looked at.
+        // Static texture is no evidence: only rows that change are examined.
         uint8_t changed = 0;
         for (size_t row = 0; row < ROWS; row += 1) changed |= difference(r[row][x], s[row][x]) > contrast;
         combed[x] = changed & apart(a, c, e, b, d, f, contrast);
         by_chance[x] = changed & apart(a, c, d, b, e, f, contrast);
-        // From frame to frame twice the time passes that lies between two fields.
+        // The time between two frames is twice the time between two fields.
         moving[x] = difference(a, s[0][x]) > 2 * contrast;
     }
 }
@@ -117,7 +119,7 @@ static void compare(const es_plane *before, const es_plane *now, int contrast, c
     free(combed);
 }
 
-/// Marks the box around the cells that hold much of what is combed.
+/// Marks the box around the cells that contain many combed pixels.
 static void mark(es_finding *finding, const count *total) {
     double peak = 0;
     for (size_t at = 0; at < CELLS * CELLS; at += 1) {

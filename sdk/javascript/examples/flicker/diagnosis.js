@@ -1,15 +1,16 @@
-// Flicker: the whole picture grows brighter and darker, again and again.
+// Flicker: the whole picture gets brighter and darker, again and again.
 //
-// Lamps on alternating current beat with the frame rate (100 Hz light in a 30 Hz picture comes and
-// goes 10 times a second), a failing lamp blinks, and an exposure control that is set too fast hunts:
-// it overshoots, sees too dark a picture, overshoots again. All of them change the light of the whole
-// scene by the same factor, which is what tells them from what moves in it.
+// There are three causes. Lamps on alternating current beat with the frame rate (100 Hz light in a 30 Hz picture
+// varies 10 times a second). A failing lamp blinks. An exposure control that reacts too fast oscillates: it
+// corrects too far, sees a picture that is too dark, and corrects too far again. All of them change the light of
+// the whole scene by the same factor, whereas moving objects change only parts of it.
 //
-// So the picture is cut into tiles; of each the mean luma is followed over time as a share of its
-// own mean, and in each frame the median of the tiles counts: an object changes only the tiles that it
-// crosses. A straight line is taken off, since a cloud or dusk changes the light once. What is left is
-// flicker where it swings far enough (peak to peak, as of a sine of the same power) and often enough
-// (swings between the upper and the lower half of that). A scene that a flashing lamp lights looks alike.
+// So the picture is divided into tiles. The mean luma of each tile is followed over time, as a share of the tile's
+// own mean over the clip. In each frame the median of the tiles counts, because an object changes only the tiles
+// that it crosses. A straight line is subtracted, because a cloud or dusk changes the light only once. The rest is
+// flicker if it swings far enough (peak to peak, as of a sine of the same power) and often enough (swings between
+// the upper and the lower half of that range). A scene lit by a flashing lamp cannot be distinguished from
+// flicker.
 
 import {
   Finding,
@@ -23,18 +24,18 @@ import {
   unsupportedClip,
 } from '../../easysight.js';
 
-/** Luma width of the picture that is judged: tiles need nothing finer. */
+/** The luma width of the judged picture. Tiles need no finer picture. */
 const WIDTH = 96;
-/** Tiles across and down. */
+/** The number of tiles across and down. */
 const ACROSS = 4;
 const DOWN = 4;
-/** Stretch of the clip that is judged. */
+/** The duration that is judged. */
 const SPAN_MS = 3000;
-/** Less time than this shows no two swings of a hunting exposure control. */
+/** The shortest duration that is judged. A shorter clip does not show two swings of an oscillating exposure control. */
 const LEAST_SPAN_S = 1;
-/** Frames without which no swing can be told. */
+/** The smallest number of frames in which a swing can be recognised. */
 const LEAST_FRAMES = 12;
-/** Tiles darker or brighter than this (grey levels) are crushed or clipped and show no change. */
+/** Tiles darker or brighter than these limits (grey levels) are crushed or clipped and show no change. */
 const DARKEST = 8;
 const BRIGHTEST = 247;
 
@@ -83,7 +84,7 @@ export const { describe, diagnose } = plugin({
       .metric('swings', swings, 'swings')
       .metric('swing_rate', swings / 2 / span, 'Hz');
     if (!flickers && amplitude > config.amplitude) {
-      // It changes much, but not again and again.
+      // The light changes much, but not again and again.
       return finding
         .decidedBy('swings', config.least_swings)
         .scored(score(swings, 0, config.least_swings, 2 * config.least_swings))
@@ -113,7 +114,7 @@ export const { describe, diagnose } = plugin({
   },
 });
 
-/** In each frame the median over the tiles of their luma, as a share of each tile's own mean, less 1. */
+/** Returns for each frame the median, over the tiles, of a tile's luma divided by the tile's own mean, minus 1. */
 function lightOf(clip, frames) {
   const level = clip.levelWithin(WIDTH);
   const series = Array.from({ length: ACROSS * DOWN }, () => []);
@@ -121,7 +122,7 @@ function lightOf(clip, frames) {
     const plane = clip.luma(frame, level);
     for (let tile = 0; tile < series.length; tile += 1) {
       const [column, row] = [tile % ACROSS, Math.floor(tile / ACROSS)];
-      // Every tile has at least one sample, also of a picture that is smaller than the grid.
+      // Every tile has at least one sample, also if the picture is smaller than the grid.
       const x = Math.min(Math.floor((column * plane.width) / ACROSS), plane.width - 1);
       const y = Math.min(Math.floor((row * plane.height) / DOWN), plane.height - 1);
       const width = Math.max(Math.floor(((column + 1) * plane.width) / ACROSS) - x, 1);
@@ -140,7 +141,7 @@ function lightOf(clip, frames) {
   return Array.from({ length: frames }, (_, frame) => median(shares.map((values) => values[frame])));
 }
 
-/** Takes the straight line of least squares off. */
+/** Subtracts the straight line of least squares. */
 function withoutTrend(times, values) {
   const mean = (list) => list.reduce((sum, value) => sum + value, 0) / list.length;
   const [time, value] = [mean(times), mean(values)];
@@ -149,7 +150,7 @@ function withoutTrend(times, values) {
   return values.map((v, at) => v - value - slope * (times[at] - time));
 }
 
-/** How often the values go from above `margin` to below `-margin` or back. */
+/** Counts how often the values change from above `margin` to below `-margin` or back. */
 function swingsOf(values, margin) {
   let [swings, side] = [0, 0];
   for (const value of values) {

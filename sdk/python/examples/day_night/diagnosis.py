@@ -1,14 +1,13 @@
-"""By day or by night: does the camera send colour, or the grey picture of its infrared mode?
+"""Day or night: whether the camera sends colour, or the grey picture of its infrared mode.
 
-At night a camera swings its infrared filter out of the way and drops colour. Two things go wrong
-with that: it stays in the wrong mode (a sensor painted over, a stuck filter, a profile by the
-clock), or it goes to and fro at dusk because its own lamp outshines the sensor that decides.
+At night a camera moves its infrared filter aside and sends no colour. Two faults are possible. The camera stays in the
+wrong mode (a sensor that is painted over, a stuck filter, a profile that follows the clock). Or the camera switches to
+and fro at dusk, because its own lamp dazzles the light sensor that decides.
 
-The measure is the spread of chroma: the distance between the 0.5 % and 99.5 % percentiles of Cb or
-Cr, whichever is larger, in a picture that is at most 160 chroma samples wide. Infrared pictures
-have the same chroma everywhere, mostly 128 to the digit; a tint over the whole picture (a filter
-that is stuck under infrared light makes everything pink) moves the percentiles together, so it
-is not taken for colour. A coloured clock overlay covers less than the half percent.
+The measure is the spread of chroma: the distance between the 0.5 % and 99.5 % percentiles of Cb or Cr, whichever is
+larger, in a picture that is at most 160 chroma samples wide. Infrared pictures have the same chroma everywhere, mostly
+exactly 128. A tint over the whole picture (a filter that is stuck under infrared light makes everything pink) shifts
+both percentiles equally, so it does not count as colour. A coloured clock overlay covers less than 0.5 %.
 """
 
 from dataclasses import dataclass
@@ -27,10 +26,10 @@ from easysight import (
     setting,
 )
 
-# Luma width of the picture that is judged; chroma is half as wide. Averaging to this size takes
-# the noise of the chroma channels away, which at night is as large as faint colours.
+# The luma width of the judged picture; chroma is half as wide. Averaging to this size removes the noise of the
+# chroma channels, which at night is as strong as faint colours.
 WIDTH = 320
-# At most so many frames: a camera that goes to and fro does so within seconds, not within frames.
+# The largest number of frames. A camera that switches to and fro does so within seconds, not within frames.
 FRAMES = 16
 
 
@@ -71,7 +70,7 @@ class DayNight(Plugin):
             ),
         )
     ]
-    # Four seconds: dusk makes cameras hunt with periods of one to a few seconds.
+    # Four seconds, because at dusk cameras switch to and fro with periods of one to a few seconds.
     clip = ClipRequest(min_frames=1, interval_ms=250, span_ms=4_000)
 
     def diagnose(self, clip: Clip, config: Config) -> Finding:
@@ -100,7 +99,7 @@ class DayNight(Plugin):
                     "Set sensitivity and delay of the day/night switch; check whether the lamp shines on its sensor.",
                 )
             )
-        # In which share of the frames is it in the mode that it should not be in?
+        # The share of the frames in the wrong mode.
         wrong_share = {"any": 0.0, "colour": infrared_share, "infrared": 1.0 - infrared_share}[config.expected]
         finding.metric("wrong_mode_share", wrong_share, "share").decided_by("wrong_mode_share", 0.5)
         finding.score(score(wrong_share, 0.0, 0.5, 1.0))
@@ -123,7 +122,7 @@ class DayNight(Plugin):
 
 
 def chroma_spread(clip: Clip, frame: int) -> float:
-    """Of Cb and Cr the larger distance from the 0.5 % to the 99.5 % percentile, in grey levels."""
+    """Returns the larger distance, of Cb and Cr, from the 0.5 % to the 99.5 % percentile, in grey levels."""
     level = clip.level_within(WIDTH)
     spreads = []
     for kind in (PlaneKind.CB, PlaneKind.CR):

@@ -1,37 +1,37 @@
-//! By which light a clip was taken.
+//! The light in which a clip was taken.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Clip, Failure, PlaneKind, image::Histogram};
 
-/// The light of a clip: a camera's picture by infrared light, or at night, has little in common with
-/// the one by day, so what is remembered of the two is kept apart.
+/// The light of a clip. A camera's picture at night or in infrared light has little in common with its picture by
+/// day, so the two are remembered separately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Light {
     /// A bright picture in colour.
     Day,
-    /// A dark picture, or one without colour, as infrared light gives. A monochrome camera has only
-    /// this one, which keeps it consistent.
+    /// A dark picture, or a picture without colour, as infrared light gives. A monochrome camera always has this
+    /// light, which is consistent.
     Night,
 }
 
-/// Width, in luma samples, of the picture that is looked at.
+/// The width of the judged picture, in luma samples.
 const WIDTH: u32 = 160;
-/// A chroma sample is colourless where it lies so close to 128: quantisation moves grey by 1 to 2.
+/// The chroma values that count as colourless. They lie close to 128, because quantisation moves grey by 1 to 2.
 const GREY: std::ops::RangeInclusive<u8> = 125..=131;
-/// Share of the samples in which either chroma must show colour. A coloured overlay or a hot pixel
-/// covers less.
+/// The share of the samples in which either chroma must show colour. A coloured overlay or a hot pixel covers
+/// less.
 const LEAST_COLOURED: f64 = 0.02;
-/// A picture half of which is darker than this, in grey levels of full range, is a night's. Measured
+/// The threshold for night: half of the picture is darker than this, in grey levels of full range. Measured
 /// medians: 93 and more by day, 49 in a street at night.
 const DARK_MEDIAN: u8 = 66;
 
 impl Light {
-    /// The light of a clip, judged on its middle frame.
+    /// Judges the light of a clip by its middle frame.
     ///
     /// # Errors
     ///
-    /// Those of [`Clip::plane`].
+    /// The errors of [`Clip::plane`].
     pub fn of(clip: &dyn Clip) -> Result<Self, Failure> {
         let (middle, level) = (clip.info().frames / 2, clip.level_within(WIDTH));
         let luma = Histogram::of(&clip.luma(middle, level)?).full_range(clip.info().range);

@@ -1,7 +1,7 @@
 //! Regions of a picture that is divided into cells, row by row.
 
-/// The cells of a grid of `count`, `columns` in a row, that share a side with the one at `at`: to the
-/// right, to the left, below, above; none beyond the rim.
+/// Returns the neighbours of the cell at `at`, in a grid of `count` cells with `columns` in a row. Neighbours
+/// share a side: right, left, below, above. None beyond the rim.
 #[must_use]
 pub fn beside(at: usize, columns: usize, count: usize) -> [Option<usize>; 4] {
     let x = at % columns.max(1);
@@ -13,8 +13,8 @@ pub fn beside(at: usize, columns: usize, count: usize) -> [Option<usize>; 4] {
     ]
 }
 
-/// The connected regions of the cells that are set, by their first cell, and of each its cells. Two
-/// neighbours, which share a side, are connected where `joined` says so.
+/// Returns the connected regions of the cells that are set, ordered by their first cell; each region is a list of
+/// its cells. Two neighbours, which share a side, are connected if `joined` returns true.
 pub fn connected(map: &[bool], columns: usize, joined: impl Fn(usize, usize) -> bool) -> Vec<Vec<usize>> {
     let mut left = map.to_vec();
     let mut found = Vec::new();
@@ -44,7 +44,7 @@ mod tests {
 
     #[test]
     fn regions_share_sides_and_do_not_go_round_the_rim() {
-        // Three regions: a corner touches at a point only, the rim ends each row.
+        // Three regions: cells that touch only at a corner are not connected, and the rim ends each row.
         let map = [[1, 1, 0, 1], [0, 0, 1, 0], [0, 0, 1, 0]].concat().into_iter().map(|set| set == 1);
         let map: Vec<bool> = map.collect();
         let mut regions = connected(&map, 4, |_, _| true);

@@ -1,7 +1,7 @@
-//! How two rows of values go together.
+//! The correlation of two rows of values.
 
-/// Pearson's correlation coefficient of two rows of values of the same length, −1 to 1; none where either
-/// does not vary, so that there is nothing to compare. What one row has more is left out.
+/// Computes Pearson's correlation coefficient of two rows of values, −1 to 1. None if either row does not vary,
+/// because then there is nothing to compare. If one row is longer, its surplus is ignored.
 #[must_use]
 pub fn correlation(a: &[u8], b: &[u8]) -> Option<f64> {
     let mean = |values: &[u8]| {

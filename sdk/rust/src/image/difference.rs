@@ -1,12 +1,12 @@
-//! Where two pictures differ, tile by tile.
+//! The tiles in which two pictures differ.
 
-/// Side of a tile in samples: a macroblock of the common codecs, which is what an encoder repeats
-/// when it finds no change.
+/// The side of a tile in samples. It is a macroblock of the common codecs, which an encoder repeats if it finds no
+/// change.
 pub const TILE: usize = 16;
 
-/// Marks the tiles in which any sample differs. The two are bands of whole rows of the same picture,
-/// `width` samples wide; tiles that would stick out at the right or at the bottom are left out.
-/// `changed` has a place for each tile, row of tiles by row of tiles; marks that are set stay set.
+/// Marks the tiles in which any sample differs. `before` and `after` are bands of whole rows of the same picture,
+/// `width` samples wide. Incomplete tiles at the right or at the bottom are ignored. `changed` has a place for
+/// each tile, row of tiles by row of tiles. Marks that are already set stay set.
 pub fn changed_tiles(before: &[u8], after: &[u8], width: usize, changed: &mut [bool]) {
     let columns = width / TILE;
     if columns == 0 {
@@ -19,7 +19,7 @@ pub fn changed_tiles(before: &[u8], after: &[u8], width: usize, changed: &mut [b
         for (before, after) in before.chunks_exact(width).zip(after.chunks_exact(width)) {
             let (before, _) = before.as_chunks::<TILE>();
             let (after, _) = after.as_chunks::<TILE>();
-            // Bits that differ are gathered; whether there are any is asked once a tile.
+            // The differing bits are collected and tested once per tile.
             for ((before, after), gathered) in before.iter().zip(after).zip(&mut differences) {
                 for ((&before, &after), gathered) in before.iter().zip(after).zip(gathered) {
                     *gathered |= before ^ after;
@@ -32,8 +32,9 @@ pub fn changed_tiles(before: &[u8], after: &[u8], width: usize, changed: &mut [b
     }
 }
 
-/// A fingerprint of each tile: equal samples give equal ones, and of different tiles hardly two in a
-/// thousand million are alike. `prints` has a place for each tile; layout as in [`changed_tiles`].
+/// Computes a fingerprint of each tile. Equal samples give equal fingerprints. Of a thousand million pairs of
+/// different tiles, hardly two have equal fingerprints. `prints` has a place for each tile; layout as in
+/// [`changed_tiles`].
 pub fn tile_prints(samples: &[u8], width: usize, prints: &mut [u32]) {
     let columns = width / TILE;
     if columns == 0 {
@@ -45,7 +46,7 @@ pub fn tile_prints(samples: &[u8], width: usize, prints: &mut [u32]) {
         for row in band.chunks_exact(width) {
             let (tiles, _) = row.as_chunks::<TILE>();
             for (tile, lanes) in tiles.iter().zip(&mut lanes) {
-                // A polynomial a column, all columns side by side; the factor is Knuth's for hashing.
+                // One polynomial for each column, all columns side by side. The factor is Knuth's for hashing.
                 for (&sample, lane) in tile.iter().zip(lanes) {
                     *lane = lane.wrapping_mul(2_654_435_761).wrapping_add(u32::from(sample));
                 }
@@ -59,8 +60,8 @@ pub fn tile_prints(samples: &[u8], width: usize, prints: &mut [u32]) {
     }
 }
 
-/// Marks the tiles whose samples span at least `least` values: where something is to be seen.
-/// Layout as in [`changed_tiles`].
+/// Marks the tiles whose samples span at least `least` values, which means that they show something. Layout as in
+/// [`changed_tiles`].
 pub fn textured_tiles(samples: &[u8], width: usize, least: u8, textured: &mut [bool]) {
     let columns = width / TILE;
     if columns == 0 {
@@ -86,13 +87,13 @@ pub fn textured_tiles(samples: &[u8], width: usize, least: u8, textured: &mut [b
     }
 }
 
-/// Number of samples that differ by more than `tolerance`; of two planes of the same size.
+/// Counts the samples that differ by more than `tolerance`. Both planes have the same size.
 #[must_use]
 pub fn far_apart(before: &[u8], after: &[u8], tolerance: u8) -> u64 {
     let (a, a_rest) = before.as_chunks::<128>();
     let (b, b_rest) = after.as_chunks::<128>();
     let far = |a: &[u8], b: &[u8]| -> u8 {
-        // At most 128 samples, so eight bits suffice and sixteen are counted at a time.
+        // There are at most 128 samples, so eight bits suffice, and sixteen samples are counted at a time.
         a.iter().zip(b).map(|(&a, &b)| u8::from(a.abs_diff(b) > tolerance)).sum()
     };
     let chunks: u64 = a.iter().zip(b).map(|(a, b)| u64::from(far(a, b))).sum();

@@ -1,27 +1,27 @@
-//! How steep the edges of a picture are, whatever their contrast.
+//! The steepness of a picture's edges, independent of their contrast.
 //!
-//! An edge that the optics spread by a Gaussian of radius σ climbs, over two samples in its middle, by
-//! erf(1 / (σ √2)) of its height, whether it is tall or low. So the steepest rise within a small window
-//! divided by the window's range tells sharp from soft without knowing the scene. Noise makes edges
-//! steeper, never softer.
+//! The optics spread an edge by a Gaussian of radius σ. Over two samples in its middle, such an edge climbs by
+//! erf(1 / (σ √2)) of its height, whether it is tall or low. So the steepest rise within a small window, divided
+//! by the window's range, distinguishes sharp from soft without knowledge of the scene. Noise makes edges steeper,
+//! never softer.
 
-/// Side of a cell in samples. Windows are three cells wide and high, one at every cell.
+/// The side of a cell in samples. Windows are three cells wide and high. There is one window at every cell.
 pub const CELL: usize = 4;
 
-/// What a window of 12 × 12 samples shows.
+/// The measurements of a window of 12 × 12 samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EdgeWindow {
-    /// Position of the window's middle cell, counted in cells from the left.
+    /// The position of the window's middle cell, counted in cells from the left.
     pub column: usize,
-    /// Position of the window's middle cell, counted in cells from the top.
+    /// The position of the window's middle cell, counted in cells from the top.
     pub row: usize,
-    /// Brightest value less darkest.
+    /// The brightest value minus the darkest.
     pub range: u8,
     /// The brightest value.
     pub brightest: u8,
-    /// Steepest change from left to right, between samples two apart.
+    /// The steepest change from left to right, between samples two apart.
     pub across: u8,
-    /// Steepest change from top to bottom, between samples two apart.
+    /// The steepest change from top to bottom, between samples two apart.
     pub down: u8,
 }
 
@@ -45,8 +45,8 @@ impl Cells {
     }
 }
 
-/// Shows `visit` every window of a plane of `width` samples that spans at least `least` values, row by
-/// row. Windows at the rim, and the samples beyond the last whole cell, are left out.
+/// Calls `visit` for every window of a plane that spans at least `least` values, row by row. The plane has `width`
+/// samples in a row. Windows at the rim, and the samples beyond the last whole cell, are ignored.
 pub fn edge_windows(samples: &[u8], width: usize, least: u8, mut visit: impl FnMut(EdgeWindow)) {
     let columns = width / CELL;
     if columns < 3 {
@@ -59,8 +59,8 @@ pub fn edge_windows(samples: &[u8], width: usize, least: u8, mut visit: impl FnM
     let band = width * CELL;
     for row in 0..samples.len() / band {
         let start = row * band;
-        // One row of samples more on either side, for the change from top to bottom; at the rim the
-        // band's own first or last row stands in, and that row of cells only serves its neighbour.
+        // One more row of samples on either side, for the change from top to bottom. At the rim the band's own
+        // first or last row replaces it; that row of cells only serves its neighbour.
         let from = start.saturating_sub(width);
         let to = (start + band + width).min(samples.len() / width * width);
         if let (Some(band), Some(around)) = (samples.get(start..start + band), samples.get(from..to)) {
@@ -70,7 +70,7 @@ pub fn edge_windows(samples: &[u8], width: usize, least: u8, mut visit: impl FnM
         if row >= 2 {
             visit_row(row - 1, least, [&above, &middle, &below], &mut visit);
         }
-        // The oldest is overwritten next.
+        // The oldest row of cells is overwritten next.
         std::mem::swap(&mut above, &mut middle);
         std::mem::swap(&mut middle, &mut below);
     }
@@ -98,7 +98,7 @@ impl Extremes {
                 *low = (*low).min(sample);
                 *high = (*high).max(sample);
             }
-            // Slices rather than iterators that skip: only those become SIMD.
+            // Slices, because iterators that skip do not become SIMD.
             let right = row.get(2..).unwrap_or_default();
             let middle = across.get_mut(1..).unwrap_or_default();
             for ((&left, &right), steepest) in row.iter().zip(right).zip(middle) {
@@ -130,7 +130,7 @@ impl Extremes {
     }
 }
 
-/// Puts three rows of cells together to a row of windows.
+/// Combines three rows of cells into a row of windows.
 fn visit_row(row: usize, least: u8, cells: [&Cells; 3], visit: &mut impl FnMut(EdgeWindow)) {
     let darkest = join(cells, |cells| &cells.darkest, u8::min);
     let brightest = join(cells, |cells| &cells.brightest, u8::max);
@@ -145,7 +145,7 @@ fn visit_row(row: usize, least: u8, cells: [&Cells; 3], visit: &mut impl FnMut(E
     }
 }
 
-/// Of one of their values what is better, over three columns of three rows of cells.
+/// Combines one of the cells' values, over three columns of three rows of cells, by choosing the better one.
 fn join(cells: [&Cells; 3], of: impl Fn(&Cells) -> &[u8], better: impl Fn(u8, u8) -> u8) -> Vec<u8> {
     let [above, middle, below] = cells.map(of);
     let upright: Vec<u8> =
@@ -168,7 +168,7 @@ mod tests {
         })
     }
 
-    /// The same by the letter of the definition.
+    /// Computes the same directly from the definition.
     fn plain(samples: &[u8], width: usize, least: u8) -> Vec<EdgeWindow> {
         let height = samples.len() / width;
         let at = |x: usize, y: usize| samples[y * width + x];
@@ -180,7 +180,7 @@ mod tests {
                 let inside = ys.clone().flat_map(|y| xs.clone().map(move |x| (x, y)));
                 let brightest = inside.clone().map(|(x, y)| at(x, y)).max().unwrap();
                 let darkest = inside.clone().map(|(x, y)| at(x, y)).min().unwrap();
-                // A change belongs to the sample in its middle; the picture's rim has none.
+                // A change belongs to the sample in its middle. Samples at the picture's rim have none.
                 let across = inside
                     .clone()
                     .filter(|(x, _)| *x > 0 && x + 1 < width)

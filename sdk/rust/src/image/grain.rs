@@ -1,35 +1,36 @@
-//! What tiles hold beside their structure, in one picture and from one to the next.
+//! The grain of tiles: what they contain apart from their structure, in one picture and from one picture to the
+//! next.
 //!
-//! The mask 1 −2 1, applied along rows and along columns, cancels flats, slopes and straight edges, and
-//! leaves noise (J. Immerkær, Fast noise variance estimation, 1996): the mean of its magnitude times
+//! The mask 1 −2 1, applied along rows and along columns, cancels flat areas, slopes and straight edges, and
+//! leaves noise (J. Immerkær, Fast noise variance estimation, 1996). The mean magnitude of its response times
 //! √(π/2) / 6 is the standard deviation of white noise.
 
-/// Rows of a band: those of a tile and one more on either side.
+/// The rows of a band: the rows of a tile and one more on either side.
 pub const GRAIN_ROWS: usize = SIDE + 2;
-/// Side of a tile in samples.
+/// The side of a tile in samples.
 const SIDE: usize = 16;
-/// Columns, and rows, that are put together to see a tile's slopes.
+/// The number of columns, or rows, that are summed to measure a tile's slopes.
 const QUARTER: usize = 4;
 
 /// Sums over the 256 samples of a tile.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Grain {
-    /// The samples themselves.
+    /// The sum of the samples themselves.
     pub sum: u32,
-    /// Range of the sums of quarters of the tile, upright or level: how much of a slope it holds.
+    /// The range of the sums over quarters of the tile, vertical or horizontal. It measures the tile's slope.
     pub slope: u32,
-    /// Magnitude of the mask's answer.
+    /// The sum of the magnitudes of the mask's response.
     pub spatial: u32,
-    /// Magnitude of the mask's answer to the difference of the two pictures.
+    /// The sum of the magnitudes of the mask's response to the difference of the two pictures.
     pub temporal: u32,
-    /// The difference.
+    /// The sum of the difference.
     pub change: i32,
-    /// The square of the difference.
+    /// The sum of the squared difference.
     pub square: u32,
 }
 
-/// Sums of each column of samples over the rows of a tile. All but the squares fit into sixteen bits,
-/// of which the compiler adds eight at a time.
+/// The sums of each column of samples over the rows of a tile. All but the squares fit into sixteen bits, so that
+/// the compiler adds eight at a time.
 struct Columns {
     upright: Vec<i16>,
     upright_change: Vec<i16>,
@@ -41,9 +42,9 @@ struct Columns {
     square: Vec<i32>,
 }
 
-/// Shows `visit` the tiles of two bands of [`GRAIN_ROWS`] rows of `width` samples, at the same place of
-/// two pictures, from left to right. The first tile begins one sample from the left; those that would
-/// stick out are left out.
+/// Calls `visit` for the tiles of two bands, from left to right. Each band has [`GRAIN_ROWS`] rows of `width`
+/// samples, at the same place of two pictures. The first tile begins one sample from the left. Incomplete tiles
+/// are ignored.
 pub fn grain_tiles(before: &[u8], after: &[u8], width: usize, mut visit: impl FnMut(Grain)) {
     if width < GRAIN_ROWS || before.len() < GRAIN_ROWS * width || after.len() < GRAIN_ROWS * width {
         return;
@@ -103,7 +104,7 @@ fn tiles(columns: &[u16]) -> impl Iterator<Item = &[u16; SIDE]> {
 }
 
 impl Columns {
-    /// Adds the middle one of three rows, each of the picture before and the one after.
+    /// Adds the middle one of three rows. Each row comes from the picture before and the picture after.
     fn add(&mut self, upper: (&[u8], &[u8]), middle: (&[u8], &[u8]), lower: (&[u8], &[u8])) {
         second_difference(upper.0, middle.0, lower.0, &mut self.upright);
         second_difference(upper.1, middle.1, lower.1, &mut self.upright_change);
@@ -126,7 +127,7 @@ impl Columns {
     }
 }
 
-/// upper − 2 middle + lower.
+/// Computes upper − 2 middle + lower.
 fn second_difference(upper: &[u8], middle: &[u8], lower: &[u8], into: &mut [i16]) {
     for (((&upper, &middle), &lower), into) in upper.iter().zip(middle).zip(lower).zip(into) {
         *into = i16::from(upper) - 2 * i16::from(middle) + i16::from(lower);
@@ -138,7 +139,7 @@ fn add_magnitudes(row: &[i16], sums: &mut [u16]) {
     let middle = row.get(1..).unwrap_or_default();
     let right = row.get(2..).unwrap_or_default();
     for (((&left, &middle), &right), sum) in row.iter().zip(middle).zip(right).zip(sums) {
-        // At most 16 × 255 each way, and over 16 rows: fits.
+        // At most 16 × 255 in each direction, over 16 rows, which fits.
         *sum += (left - 2 * middle + right).unsigned_abs();
     }
 }

@@ -1,10 +1,10 @@
-//! How often each sample value occurs, and what follows from it.
+//! How often each sample value occurs, and the statistics that follow.
 
 #![expect(clippy::indexing_slicing, reason = "tables of 256 places are indexed by values of a byte")]
 
 use crate::SampleRange;
 
-/// Counts of the 256 sample values.
+/// The counts of the 256 sample values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Histogram {
     counts: [u64; 256],
@@ -12,8 +12,8 @@ pub struct Histogram {
 }
 
 impl Histogram {
-    /// Counts the samples. Four tables side by side: neighbouring samples are often equal, and one
-    /// table would wait for its own last write.
+    /// Counts the samples. There are four tables side by side, because neighbouring samples are often equal and a
+    /// single table would wait for its own last write.
     #[must_use]
     pub fn of(samples: &[u8]) -> Self {
         let mut tables = [[0_u32; 256]; 4];
@@ -35,8 +35,8 @@ impl Histogram {
         Self { counts, total: samples.len() as u64 }
     }
 
-    /// The same with every value moved to full range (black 0, white 255), which is where the
-    /// thresholds of diagnoses are meant. A histogram is moved rather than every sample.
+    /// Converts every value to full range (black 0, white 255), in which the thresholds of diagnoses are defined.
+    /// Converting a histogram is cheaper than converting every sample.
     #[must_use]
     pub fn full_range(self, range: SampleRange) -> Self {
         match range {
@@ -53,20 +53,20 @@ impl Histogram {
         }
     }
 
-    /// Number of samples.
+    /// The number of samples.
     #[must_use]
     pub const fn total(&self) -> u64 {
         self.total
     }
 
-    /// Mean value; 0 of nothing.
+    /// The mean value; 0 if there are no samples.
     #[must_use]
     pub fn mean(&self) -> f64 {
         let sum: u64 = self.counts.iter().zip(0..).map(|(count, value)| count * value).sum();
         ratio(sum, self.total)
     }
 
-    /// The least value that at least `share` (0 to 1) of the samples do not exceed.
+    /// The smallest value that at least `share` (0 to 1) of the samples do not exceed.
     #[must_use]
     pub fn percentile(&self, share: f64) -> u8 {
         #[expect(
@@ -86,8 +86,8 @@ impl Histogram {
         0
     }
 
-    /// The value around which most samples lie, within `reach` values on either side, and their share
-    /// (0 to 1); of several such values the least. 0 and 0 of nothing.
+    /// The value around which most samples lie, within `reach` values on either side, and their share (0 to 1). If
+    /// several values qualify, the smallest is returned. 0 and 0 if there are no samples.
     #[must_use]
     pub fn densest(&self, reach: u8) -> (u8, f64) {
         // Sums up to each value, so that a window is one subtraction.
@@ -109,7 +109,7 @@ impl Histogram {
         (best.0, ratio(best.1, self.total))
     }
 
-    /// Share (0 to 1) of the samples that lie in `values`; 0 of nothing.
+    /// The share (0 to 1) of the samples that lie in `values`; 0 if there are no samples.
     #[must_use]
     pub fn share_within(&self, values: std::ops::RangeInclusive<u8>) -> f64 {
         let within: u64 = self

@@ -1,22 +1,22 @@
-//! Mean and spread of small square tiles, for maps of where a picture has detail.
+//! The mean and variance of small square tiles, for maps of a picture's detail.
 
-/// Sum and sum of squares of the samples of a tile, or of the differences of two tiles.
+/// The sum and the sum of squares of a tile's samples, or of the differences of two tiles.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Moments {
-    /// Of the samples.
+    /// The sum of the samples.
     pub sum: i32,
-    /// Of their squares.
+    /// The sum of their squares.
     pub squares: u32,
 }
 
 impl Moments {
-    /// Mean of `count` samples.
+    /// The mean of `count` samples.
     #[must_use]
     pub fn mean(self, count: u32) -> f32 {
         self.sum as f32 / count as f32
     }
 
-    /// Variance of `count` samples.
+    /// The variance of `count` samples.
     #[must_use]
     pub fn variance(self, count: u32) -> f32 {
         let mean = self.mean(count);
@@ -24,8 +24,8 @@ impl Moments {
     }
 }
 
-/// Moments of each tile of `SIDE` × `SIDE` samples, at most 128 a side, row of tiles by row of tiles;
-/// `width` samples a row. Tiles that would stick out at the right or at the bottom are left out.
+/// Computes the moments of each tile of `SIDE` × `SIDE` samples, row of tiles by row of tiles. A side has at most
+/// 128 samples; a row has `width` samples. Incomplete tiles at the right or at the bottom are ignored.
 #[must_use]
 pub fn tile_moments<const SIDE: usize>(samples: &[u8], width: usize) -> Vec<Moments> {
     let rows = samples.chunks_exact(width.max(1));
@@ -38,7 +38,7 @@ pub fn tile_moments<const SIDE: usize>(samples: &[u8], width: usize) -> Vec<Mome
     })
 }
 
-/// The same of the differences `after` − `before`, of two planes of the same size.
+/// Computes the moments of the differences `after` − `before` of two planes of the same size.
 #[must_use]
 pub fn tile_difference_moments<const SIDE: usize>(before: &[u8], after: &[u8], width: usize) -> Vec<Moments> {
     let rows = before.chunks_exact(width.max(1)).zip(after.chunks_exact(width.max(1)));
@@ -51,8 +51,8 @@ pub fn tile_difference_moments<const SIDE: usize>(before: &[u8], after: &[u8], w
     })
 }
 
-/// Sums the columns of a band of tiles first, which the compiler does many at a time, and then those
-/// of each tile. `add` adds a row to the sums and the sums of squares of the columns.
+/// Sums the columns of a band of tiles first, many at a time, and then the columns of each tile. `add` adds a row
+/// to the columns' sums and sums of squares.
 fn gather<const SIDE: usize, Row>(
     mut rows: impl ExactSizeIterator<Item = Row>,
     width: usize,

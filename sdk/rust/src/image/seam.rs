@@ -1,36 +1,37 @@
-//! Seams: straight breaks along the grid of macroblocks, which damaged blocks leave where they meet
-//! their neighbours and which a lens never draws.
+//! Seams: straight breaks along the grid of macroblocks. Damaged blocks leave them at the border to their
+//! neighbours. A lens never draws them.
 
 use super::TILE;
 
-/// How far the samples on both sides of a border must differ on average, in grey levels. Deblocked
-/// pictures of even the hardest compression seldom reach it.
+/// How much the samples on both sides of a border must differ on average, in grey levels. Pictures with deblocking
+/// seldom reach this value, even if they are compressed extremely.
 const STEP: u16 = 28;
-/// The step must exceed so many times what the picture varies beside it: an edge of the scene is
-/// rarely sharper than two samples.
+/// The factor by which the step must exceed the variation of the picture beside it. An edge of the scene is rarely
+/// sharper than two samples.
 const OVER_TEXTURE: u16 = 2;
-/// Grey levels by which the busier side must vary. Blocks that are flat on both sides are pixelation,
-/// not damage.
+/// How much the busier side must vary, in grey levels. Blocks that are flat on both sides are pixelation, not
+/// damage.
 const TEXTURE: u16 = 2;
 
-/// What is found along the borders of the 16 × 16 tiles of a picture.
+/// The seams along the borders of the 16 × 16 tiles of a picture.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Seams {
-    /// Number of borders that were looked at, each one tile long.
+    /// The number of borders examined, each one tile long.
     pub borders: usize,
-    /// The tiles whose left or upper border is torn, as column and row; a tile twice where both are.
+    /// The tiles whose left or upper border is torn, as column and row. A tile is listed twice if both borders are
+    /// torn.
     pub torn: Vec<(u32, u32)>,
 }
 
 impl Seams {
-    /// Share of the borders that are torn; 0 of none.
+    /// The share of the borders that are torn; 0 if there are no borders.
     #[must_use]
     pub fn torn_share(&self) -> f64 {
         if self.borders == 0 { 0.0 } else { self.torn.len() as f64 / self.borders as f64 }
     }
 }
 
-/// Sums of differences across a border and one sample beside it on either side.
+/// The sums of the differences across a border, and one sample away from it on either side.
 #[derive(Debug, Clone, Copy, Default)]
 struct Border {
     before: u16,
@@ -46,8 +47,8 @@ impl Border {
     }
 }
 
-/// Looks for seams in a picture of `width` samples a row. Tiles that would stick out at the right or
-/// at the bottom are left out.
+/// Finds the seams in a picture of `width` samples a row. Incomplete tiles at the right or at the bottom are
+/// ignored.
 #[must_use]
 pub fn seams(samples: &[u8], width: usize) -> Seams {
     let mut seams = Seams::default();
@@ -55,7 +56,7 @@ pub fn seams(samples: &[u8], width: usize) -> Seams {
     if columns == 0 {
         return seams;
     }
-    // From each column to the next; most are not asked for, yet sixteen are summed at a time.
+    // The steps from each column to the next. Most are not needed, but sixteen are summed at a time.
     let mut steps = vec![0_u16; width - 1];
     let mut above: Option<[&[u8]; 2]> = None;
     for (band, y) in samples.chunks_exact(width * TILE).zip(0_u32..) {
@@ -85,7 +86,7 @@ pub fn seams(samples: &[u8], width: usize) -> Seams {
     seams
 }
 
-/// The borders between two rows of tiles, of the two rows of samples above and the two below.
+/// The borders between two rows of tiles, from the two rows of samples above and the two below.
 fn level_borders<'a>(rows: [&'a [u8]; 4]) -> impl Iterator<Item = Border> + 'a {
     let [(a, _), (b, _), (c, _), (d, _)] = rows.map(<[u8]>::as_chunks::<TILE>);
     let sum = |p: &[u8; TILE], q: &[u8; TILE]| p.iter().zip(q).map(|(p, q)| u16::from(p.abs_diff(*q))).sum();
@@ -109,7 +110,7 @@ mod tests {
 
     use super::*;
 
-    /// The same, straight from the definition.
+    /// Computes the same directly from the definition.
     fn plain(samples: &[u8], width: usize) -> Seams {
         let height = samples.len() / width;
         let at = |x: usize, y: usize| i32::from(samples[y * width + x]);

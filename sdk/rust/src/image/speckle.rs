@@ -1,32 +1,35 @@
-//! Speckle: what is left of small tiles when structure is taken away, and how much of it stands alone.
+//! Speckle: what is left of small tiles when structure is removed, and how many samples stand alone.
 
-/// Side of a tile.
+/// The side of a tile.
 const SIDE: usize = 16;
-/// Side of the blocks within which samples spread.
+/// The side of the blocks in which the variance is measured.
 const BLOCK: usize = 4;
-/// Rows of a band: a tile and a row above and below it.
+/// The rows of a band: a tile and a row above and below it.
 pub const SPECKLE_ROWS: usize = SIDE + 2;
 
-/// What a tile of 16 × 16 samples shows.
+/// The measurements of a tile of 16 × 16 samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Speckle {
-    /// Sum of the samples.
+    /// The sum of the samples.
     pub sum: u32,
-    /// Sum of the magnitudes of the mask 1 −2 1 in both directions: grain without edges and slopes.
+    /// The sum of the magnitudes of the response to the mask 1 −2 1 in both directions: grain without edges and
+    /// slopes.
     pub grain: u32,
-    /// Sum of the variances of its sixteen blocks of 4 × 4 samples, times 256.
+    /// The sum of the variances of the tile's sixteen blocks of 4 × 4 samples, times 256.
     pub spread: u64,
-    /// Difference of the brightest and darkest quarter, of rows or of columns: how much it slopes.
+    /// The difference between the brightest and the darkest quarter, of rows or of columns. It measures the tile's
+    /// slope.
     pub slope: u32,
-    /// Samples that exceed, or fall below, all of their eight neighbours by the height asked for.
+    /// The number of samples that lie above, or below, all of their eight neighbours by the given height.
     pub lone: u32,
-    /// Samples that do so beside those above and below: what runs along rows as well.
+    /// The number of samples that exceed the samples above and below by the given height. It also counts what runs
+    /// along rows.
     pub upright: u32,
 }
 
-/// Shows `visit` the tiles of a band of [`SPECKLE_ROWS`] rows of `width` samples, from left to right. The
-/// first tile begins one sample from the left; those that would stick out are left out. `height` is what
-/// a lone sample exceeds its neighbours by.
+/// Calls `visit` for the tiles of a band of [`SPECKLE_ROWS`] rows of `width` samples, from left to right. The
+/// first tile begins one sample from the left. Incomplete tiles are ignored. `height` is the difference between a
+/// lone sample and its neighbours.
 pub fn speckle_tiles(band: &[u8], width: usize, height: u8, mut visit: impl FnMut(Speckle)) {
     if width < SPECKLE_ROWS || band.len() < SPECKLE_ROWS * width {
         return;
@@ -56,19 +59,19 @@ pub fn speckle_tiles(band: &[u8], width: usize, height: u8, mut visit: impl FnMu
     }
 }
 
-/// Three samples of a row, and those left and right of another.
+/// Three samples of a row, and the left and right neighbours of another sample.
 type Neighbours<'a> = (((&'a u8, &'a u8), &'a u8), (&'a u8, &'a u8));
 
-/// What begins so many samples from the left.
+/// The samples from position `at` on.
 fn from(row: &[u8], at: usize) -> &[u8] {
     row.get(at..).unwrap_or_default()
 }
 
-/// Sums of columns, which the compiler adds many at a time.
+/// The sums of columns, which the compiler adds many at a time.
 struct Columns {
     upright_mask: Vec<i16>,
     grain: Vec<u16>,
-    /// Of the block that is open.
+    /// The sum over the open block.
     sum: Vec<u16>,
     squares: Vec<u32>,
     lone: Vec<u8>,
@@ -134,7 +137,7 @@ impl Columns {
         }
     }
 
-    /// Adds the row of blocks that is complete to its tiles.
+    /// Adds the completed row of blocks to the tiles.
     fn close_blocks(&mut self, row: usize, tiles: &mut [Speckle], quarters: &mut [[u32; 8]]) {
         let sums = self.sum.as_chunks::<SIDE>().0.iter();
         let blocks = sums.zip(self.squares.as_chunks::<SIDE>().0);

@@ -1,36 +1,36 @@
-//! What one channel of a network's last layer says of the parts of a picture.
+//! The evidence for a fault, from one channel of a network's last layer.
 
 use super::{Maps, Network, ONE, picture};
 use crate::{Clip, Failure, image::connected};
 
-/// Log odds that a part of the picture has a fault, part by part: 0 where it is as likely as not.
+/// The log odds that a part of the picture has a fault, part by part. 0 if a fault is as likely as not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {
-    /// Parts a row.
+    /// The number of parts in a row.
     pub width: usize,
-    /// Fixed point: [`ONE`] stands for 1.
+    /// The log odds in fixed point: [`ONE`] represents 1.
     pub odds: Vec<i16>,
 }
 
 impl Evidence {
-    /// Of one channel of what a network, as [`Network::read`] takes it, says of the frame in the middle of those
-    /// that were asked for.
+    /// Runs a network, given in the format of [`Network::read`], on the frame in the middle of the requested
+    /// frames, and returns the evidence of one channel.
     ///
     /// # Errors
     ///
-    /// Those of [`Network::read`], [`Network::run`] and [`Clip::plane`].
+    /// The errors of [`Network::read`], [`Network::run`] and [`Clip::plane`].
     pub fn in_clip(weights: &[u8], channel: usize, clip: &dyn Clip) -> Result<Self, Failure> {
         let middle = clip.frames().len() as u32 / 2;
         Ok(Self::of(&Network::read(weights)?.run(picture(clip, middle)?)?, channel))
     }
 
-    /// Of one channel.
+    /// Takes the evidence from one channel.
     #[must_use]
     pub fn of(maps: &Maps, channel: usize) -> Self {
         Self { width: maps.width.max(1), odds: maps.channel(channel).collect() }
     }
 
-    /// Mean log odds of the `count` parts that speak most for the fault; 0 where there are none.
+    /// The mean log odds of the `count` parts with the strongest evidence for the fault; 0 if there are no parts.
     #[must_use]
     pub fn strongest(&self, count: usize) -> f64 {
         let mut odds = self.odds.clone();
@@ -40,14 +40,14 @@ impl Evidence {
         sum as f64 / (odds.len().max(1) as f64 * f64::from(ONE))
     }
 
-    /// Share of the picture that is more likely faulty than not.
+    /// The share of the picture that is more likely faulty than not.
     #[must_use]
     pub fn share(&self) -> f64 {
         self.odds.iter().filter(|&&odds| odds > 0).count() as f64 / self.odds.len().max(1) as f64
     }
 
-    /// Left, top, width and height, as shares of the picture, of each connected region that is more likely
-    /// faulty than not, the largest first.
+    /// The connected regions that are more likely faulty than not, the largest first: left, top, width and height
+    /// of each, as shares of the picture.
     #[must_use]
     pub fn regions(&self) -> Vec<[f32; 4]> {
         let is_faulty: Vec<bool> = self.odds.iter().map(|&odds| odds > 0).collect();

@@ -3,21 +3,21 @@
 use super::Maps;
 use crate::{Clip, Failure, PlaneKind, SampleRange};
 
-/// Size of the luma plane that a network sees, whatever the size and shape of the picture.
+/// The width of the luma plane that a network sees, independent of the size and shape of the picture.
 pub const LUMA_WIDTH: usize = 320;
-/// See [`LUMA_WIDTH`].
+/// The height of the luma plane; see [`LUMA_WIDTH`].
 pub const LUMA_HEIGHT: usize = 192;
-/// Size of both chroma planes.
+/// The width of both chroma planes.
 pub const CHROMA_WIDTH: usize = LUMA_WIDTH / 2;
-/// See [`CHROMA_WIDTH`].
+/// The height of both chroma planes; see [`CHROMA_WIDTH`].
 pub const CHROMA_HEIGHT: usize = LUMA_HEIGHT / 2;
 
-/// A frame as maps of [`CHROMA_WIDTH`] × [`CHROMA_HEIGHT`] places of six channels: luma of the four places of
-/// a square, row by row, then Cb and Cr. Full range; grey 128 is 0, and 128 levels are 1.
+/// Converts a frame to maps of [`CHROMA_WIDTH`] × [`CHROMA_HEIGHT`] places of six channels: luma of the four
+/// places of a square, row by row, then Cb and Cr. The range is full; grey 128 is 0, and 128 levels are 1.
 ///
 /// # Errors
 ///
-/// Those of [`Clip::plane`].
+/// The errors of [`Clip::plane`].
 pub fn picture(clip: &dyn Clip, frame: u32) -> Result<Maps, Failure> {
     let level = clip.level_not_below(LUMA_WIDTH as u32);
     let plane = |kind, width, height| -> Result<Vec<u8>, Failure> {
@@ -50,7 +50,7 @@ pub fn picture(clip: &dyn Clip, frame: u32) -> Result<Maps, Failure> {
     Ok(Maps { width: CHROMA_WIDTH, channels: 6, values })
 }
 
-/// Which samples of a row go into one, and how much of each: shares of 256.
+/// The samples of a row that are averaged into one sample, and the weight of each: shares of 256.
 struct Span {
     first: usize,
     shares: Vec<u16>,
@@ -65,7 +65,7 @@ fn spans(from: usize, to: usize) -> Vec<Span> {
         let covered = |sample: usize| (end.min(sample as f64 + 1.0) - begin.max(sample as f64)).max(0.0);
         let mut shares: Vec<u16> =
             (first..last).map(|sample| (256.0 * covered(sample) / (end - begin)) as u16).collect();
-        // What rounding lost goes to the middle one.
+        // The remainder of the rounding is given to the middle sample.
         let lost = 256_u16.saturating_sub(shares.iter().sum());
         let middle = shares.len() / 2;
         if let Some(share) = shares.get_mut(middle) {
@@ -76,7 +76,7 @@ fn spans(from: usize, to: usize) -> Vec<Span> {
     (0..to).map(span).collect()
 }
 
-/// A plane of `width` samples a row at another size: each sample is the mean of the area that it stands for.
+/// Resizes a plane of `width` samples a row. Each new sample is the mean of the area that it covers.
 #[must_use]
 pub fn shrunk(samples: &[u8], width: usize, to_width: usize, to_height: usize) -> Vec<u8> {
     let height = samples.len().checked_div(width).unwrap_or(0);
@@ -86,7 +86,7 @@ pub fn shrunk(samples: &[u8], width: usize, to_width: usize, to_height: usize) -
     if (width, height) == (to_width, to_height) {
         return samples.to_vec();
     }
-    // Rows first: that is done for many columns at a time, and leaves fewer rows.
+    // Rows first, because this step handles many columns at a time and leaves fewer rows.
     let across = spans(width, to_width);
     let mut small = Vec::with_capacity(to_width * to_height);
     let mut sums = vec![0_u16; width];
@@ -94,7 +94,7 @@ pub fn shrunk(samples: &[u8], width: usize, to_width: usize, to_height: usize) -
         sums.fill(0);
         for (row, share) in samples.chunks_exact(width).skip(first).zip(shares) {
             for (sum, &sample) in sums.iter_mut().zip(row) {
-                // Shares add up to 256, so this is at most 255 × 256.
+                // The shares add up to 256, so this is at most 255 × 256.
                 *sum += u16::from(sample) * share;
             }
         }

@@ -1,6 +1,6 @@
-//! Eight values of 16 bits at a time. WebAssembly multiplies eight pairs and adds neighbours in one
-//! instruction; the compiler does not find it by itself for sums as short as those of a layer. Elsewhere the same is
-//! done one by one.
+//! Arithmetic on eight values of 16 bits at a time. WebAssembly multiplies eight pairs and adds neighbours in one
+//! instruction. The compiler does not find this instruction for sums as short as those of a layer, so it is called
+//! explicitly. Other targets compute the values one by one.
 
 #[cfg(target_arch = "wasm32")]
 mod of_machine {
@@ -19,13 +19,13 @@ mod of_machine {
         i32x4_splat(0)
     }
 
-    /// A pair of values, four times.
+    /// Repeats a pair of values four times.
     pub(crate) fn twin([a, b]: [i16; 2]) -> Lanes {
         let [low, high] = [a.to_le_bytes(), b.to_le_bytes()];
         i32x4_splat(i32::from_le_bytes([low[0], low[1], high[0], high[1]]))
     }
 
-    /// Adds to each of four sums the products of a pair of values and that sum's pair of weights.
+    /// Adds to each of four sums the products of a pair of values and the sum's pair of weights.
     pub(crate) fn add_products(sums: Sums, pair: Lanes, weights: Lanes) -> Sums {
         i32x4_add(sums, i32x4_dot_i16x8(pair, weights))
     }

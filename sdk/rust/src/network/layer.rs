@@ -5,21 +5,21 @@ use super::{
     lanes::{Lanes, add_products, lanes, sums, twin, zero},
 };
 
-/// Values reach from 0, or from the same below it, to nearly 16.
+/// The largest value, nearly 16. Values range from 0, or from the negative of this value, to this value.
 const MOST: i32 = 4095;
 
-/// How a layer looks at the places around one.
+/// Which places and channels an output depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
-    /// Each output sees all channels of three by three places.
+    /// Each output depends on all channels of three by three places.
     Square,
-    /// Each channel sees itself at three by three places.
+    /// Each channel depends on itself at three by three places.
     Depthwise,
-    /// Each output sees all channels of one place.
+    /// Each output depends on all channels of one place.
     Pointwise,
 }
 
-/// One layer: weights, and what is done with the sums.
+/// One layer: the weights, and what is done with the sums.
 #[derive(Debug, Clone)]
 pub(super) struct Layer {
     way: Way,
@@ -29,26 +29,26 @@ pub(super) struct Layer {
     dilation: usize,
     flags: u8,
     weights: Weights,
-    /// Bits that the sums of an output are shifted by.
+    /// The number of bits by which the sums of an output are shifted.
     shifts: Vec<u32>,
     biases: Vec<i32>,
 }
 
-/// Outputs that are summed up together: what they see is loaded once.
+/// The number of outputs that are summed together, so that their inputs are loaded once.
 const TOGETHER: usize = 16;
 
-/// Weights in the order in which they are used.
+/// The weights in the order in which they are used.
 #[derive(Debug, Clone)]
 enum Weights {
-    /// Of sixteen outputs after the other, for each pair of values that an output sees: the weights of both,
-    /// output by output, four outputs together. What would stick out is 0.
+    /// The weights of groups of sixteen outputs. For each pair of input values: the weights of both, output by
+    /// output, four outputs together. Missing outputs have weight 0.
     Outputs(Vec<Vec<[Lanes; 4]>>),
-    /// Of a depthwise layer, place by place.
+    /// The weights of a depthwise layer, place by place.
     Channels(Vec<i16>),
 }
 
 impl Weights {
-    /// Of outputs that each have so many weights, one output after the other.
+    /// Orders the weights of outputs. Each output has `each` weights, one output after the other.
     fn of_outputs(weights: &[i16], each: usize) -> Self {
         let outputs: Vec<&[i16]> = weights.chunks_exact(each.max(1)).collect();
         let of_some = |some: &[&[i16]]| {
@@ -66,15 +66,15 @@ impl Weights {
     }
 }
 
-/// What is below 0 becomes 0.
+/// Flag: values below 0 become 0.
 const RECTIFIES: u8 = 1;
-/// What goes in is kept for the layer that adds it.
+/// Flag: the layer's input is kept for the layer that adds it.
 const KEEPS: u8 = 2;
-/// Adds what was kept.
+/// Flag: the layer adds the kept input.
 const ADDS: u8 = 4;
 
 impl Layer {
-    /// The layer that these bytes begin with, and what follows.
+    /// Reads the layer at the beginning of the bytes, and returns it with the remaining bytes.
     pub(super) fn read(bytes: &[u8]) -> Option<(Self, &[u8])> {
         let (head, rest) = bytes.split_first_chunk::<6>()?;
         let [way, inputs, outputs, stride, dilation, flags] = *head;
@@ -140,8 +140,9 @@ impl Layer {
         Maps { width, channels: self.outputs, values: self.finished(&sums, width, added) }
     }
 
-    /// Sums with their bias, shifted, with what is added, within bounds. A row at a time, so that the compiler
-    /// does several at once; it cannot shift each by another number of bits, but a product can.
+    /// Finishes the sums: adds the bias, shifts, adds the kept input and clamps. It works on a row at a time, so
+    /// that the compiler handles several values at once. The compiler cannot shift each value by a different
+    /// number of bits, but it can multiply, so a product is used.
     fn finished(&self, sums: &[i32], width: usize, added: Option<&Maps>) -> Vec<i16> {
         let halves = self.biases.iter().zip(&self.shifts).map(|(bias, shift)| bias + (1 << (shift - 1)));
         let halves = halves.collect::<Vec<i32>>().repeat(width);
@@ -165,7 +166,7 @@ impl Layer {
         values
     }
 
-    /// Each output's sum over a patch of pairs of values.
+    /// Computes each output's sum over a patch of pairs of values.
     fn sums(&self, patch: &[i16], weights: &[Vec<[Lanes; 4]>], all: &mut Vec<i32>) {
         let pairs = patch.as_chunks::<2>().0;
         for (at, weights) in weights.iter().enumerate() {
@@ -209,7 +210,7 @@ impl Layer {
         values
     }
 
-    /// Row by row: all places of a row see the same weights.
+    /// Computes a depthwise layer row by row, because all places of a row have the same weights.
     fn depthwise(&self, maps: &Maps, weights: &[i16]) -> Vec<i32> {
         let padded = Padded::of(maps, self.dilation);
         let whole = |numbers: &[i16]| numbers.repeat(maps.width);
@@ -232,7 +233,7 @@ impl Layer {
     }
 }
 
-/// Maps with places of zeros around them.
+/// Maps with a rim of zeros.
 struct Padded {
     width: usize,
     channels: usize,
@@ -252,7 +253,7 @@ impl Padded {
         Self { width, channels, values }
     }
 
-    /// The values of so many places of a row.
+    /// The values of `places` places of a row.
     fn run(&self, row: usize, column: usize, places: usize) -> &[i16] {
         let begin = (row * self.width + column) * self.channels;
         self.values.get(begin..begin + places * self.channels).unwrap_or_default()
@@ -265,7 +266,7 @@ mod tests {
 
     use super::*;
 
-    /// The sum of one output at one place, tap by tap.
+    /// Computes the sum of one output at one place, tap by tap.
     fn plainly(layer: &Layer, weights: &[i16], maps: &Maps, [row, column, output]: [usize; 3]) -> i16 {
         let mut sum = i64::from(layer.biases[output]);
         for tap in 0..9 {

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use crate::{Clip, Failure, Plugin, Report, native};
 
-/// What a plugin remembers of one camera, as the host keeps it between runs:
+/// What a plugin remembers about one camera, kept between runs as the host keeps it:
 ///
 /// ```
 /// # use easysight_sdk::{Clip, Description, Failure, Plugin, Report, Text, descriptor, finding};
@@ -37,7 +37,7 @@ pub struct CameraMemory {
     bytes: Option<Vec<u8>>,
 }
 
-/// Bytes that the host grants by default.
+/// The number of bytes that the host grants by default.
 const GRANTED: usize = 256 << 10;
 
 /// One run's view of the memory.
@@ -52,24 +52,24 @@ thread_local! {
 }
 
 impl CameraMemory {
-    /// A memory with bytes that some other version, or some defect, left there.
+    /// Creates a memory with bytes that another version, or a defect, left behind.
     #[must_use]
     pub const fn with_bytes(bytes: Vec<u8>) -> Self {
         Self { bytes: Some(bytes) }
     }
 
-    /// What is remembered; none before the first run that stored something.
+    /// The remembered bytes. None before the first run that stored something.
     #[must_use]
     pub fn bytes(&self) -> Option<&[u8]> {
         self.bytes.as_deref()
     }
 
-    /// Runs a plugin on a clip of this camera, as [`native`] does. What it stores is kept where the
-    /// run succeeds.
+    /// Runs a plugin on a clip of this camera, as [`native`] does. If the run succeeds, the bytes that it stored
+    /// are kept.
     ///
     /// # Errors
     ///
-    /// Those of [`native`].
+    /// The errors of [`native`].
     pub fn diagnose<P: Plugin>(&mut self, clip: &dyn Clip, config: &str) -> Result<Report, Failure> {
         RUN.set(Some(Run { loaded: self.bytes.clone(), stored: None }));
         let result = native::<P>(clip, config);
@@ -81,12 +81,12 @@ impl CameraMemory {
     }
 }
 
-/// What this run finds; none outside of [`CameraMemory::diagnose`].
+/// The bytes at the start of this run. None outside of [`CameraMemory::diagnose`].
 pub(crate) fn load_baseline() -> Option<Vec<u8>> {
     RUN.with_borrow(|run| run.as_ref().and_then(|run| run.loaded.clone()))
 }
 
-/// Stores as the host does; the error is the number of bytes that are granted.
+/// Stores bytes as the host does. The error is the number of bytes that the host grants.
 pub(crate) fn store_baseline(bytes: &[u8]) -> Result<(), usize> {
     if bytes.len() > GRANTED {
         return Err(GRANTED);
@@ -125,7 +125,7 @@ mod tests {
         const LAYOUT: u16 = 1;
     }
 
-    /// Fails after it stored, where it is told to.
+    /// Fails after storing if the configuration says so.
     #[derive(Deserialize, JsonSchema)]
     struct Config {
         fails: bool,

@@ -1,5 +1,5 @@
-//! {{Title}}: an example to begin with. It measures how much of the picture is dark, and warns where that is
-//! most of it. Put your own measurement into [`measure`] and your own judgement into [`judge`].
+//! {{Title}}: an example to begin with. It measures the share of the picture that is dark, and warns if most of
+//! the picture is dark. Replace the measurement in [`measure`] and the judgement in [`judge`] with your own.
 
 use easysight_sdk::{
     Clip, Description, Failure, JsonSchema, Plugin, Report, Status, Text, descriptor, finding,
@@ -7,19 +7,19 @@ use easysight_sdk::{
 };
 use serde::Deserialize;
 
-/// Width in pixels of the picture that is looked at. The host halves pictures for you: ask for no more than
-/// your measurement needs, since every byte costs fuel.
+/// The width of the measured picture, in pixels. The host provides smaller versions of the picture, each half the
+/// size of the one before. Request no more pixels than your measurement needs, because every byte costs fuel.
 const WIDTH: u32 = 640;
 
-/// Thresholds. Each has a unit, a range and a default, which the web UI shows to operators.
+/// Thresholds. Each has a unit, a range and a default. The web UI shows them to operators.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
-    /// A pixel is dark where its luma is below this.
+    /// A pixel is dark if its luma is below this value.
     #[schemars(range(min = 1, max = 255), extend("unit" = "grey level"))]
     pub dark_luma: u8,
-    /// Something is wrong where more than this share of the picture is dark.
+    /// The finding is a warning if more than this share of the picture is dark.
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
     pub dark_share: f64,
 }
@@ -43,7 +43,8 @@ impl Plugin for Diagnosis {
             Text::new("{{Title}}（示例）", "{{Title}}"),
             Text::new("画面大部分过暗。", "Most of the picture is dark."),
         )
-        // One picture is enough here. `.over_time(10, 200, 2_000)` asks for two seconds, a frame every 200 ms.
+        // One picture is enough here. `.over_time(10, 200, 2_000)` requests two seconds, with a frame every 200
+        // ms.
     }
 
     fn diagnose(clip: &dyn Clip, config: Config) -> Result<Report, Failure> {
@@ -52,16 +53,16 @@ impl Plugin for Diagnosis {
     }
 }
 
-/// The share of dark pixels in the clip's middle frame.
+/// Measures the share of dark pixels in the clip's middle frame.
 fn measure(clip: &dyn Clip, dark_luma: u8) -> Result<f64, Failure> {
     let info = clip.info();
     let luma = clip.luma(info.frames / 2, clip.level_within(WIDTH))?;
-    // Cameras send black as 16; full range makes it 0.
+    // Cameras send black as 16. In full range black is 0.
     let histogram = Histogram::of(&luma).full_range(info.range);
     Ok(histogram.share_within(0..=dark_luma.saturating_sub(1)))
 }
 
-/// The score is 100 without any dark pixel, 50 at the threshold and 0 where all is dark.
+/// Judges the share. The score is 100 without any dark pixel, 50 at the threshold and 0 if all pixels are dark.
 fn judge(share: f64, threshold: f64) -> Report {
     let score = if share <= threshold {
         100.0 - 50.0 * share / threshold.max(f64::EPSILON)
@@ -95,7 +96,7 @@ mod tests {
 
     use super::*;
 
-    /// What the plugin finds in a picture, natively: no sandbox is needed to test a measurement.
+    /// Returns the finding for a picture, natively: a measurement can be tested without a sandbox.
     fn found(config: &str, luma: impl Fn(u32, u32) -> u8) -> Finding {
         let clip = ArrayClip::new(160, 90).frame(0, true, luma);
         native::<Diagnosis>(&clip, config).unwrap().findings.remove(0)
