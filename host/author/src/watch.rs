@@ -3,15 +3,12 @@
 
 use std::{
     fs, io,
-    os::fd::OwnedFd,
     path::{Path, PathBuf},
+    sync::mpsc::{Receiver, RecvTimeoutError, sync_channel},
     time::{Duration, SystemTime},
 };
 
-use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
-    fs::inotify::{self, CreateFlags, WatchFlags},
-};
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher, event::ModifyKind};
 
 use crate::AuthorError;
 
@@ -28,7 +25,8 @@ const MAX_DEPTH: usize = 16;
 #[derive(Debug)]
 pub struct Watch {
     dir: PathBuf,
-    events: OwnedFd,
+    watcher: RecommendedWatcher,
+    events: Receiver<()>,
 }
 
 impl Watch {
@@ -38,9 +36,19 @@ impl Watch {
     ///
     /// [`AuthorError::Watch`] if the operating system refuses.
     pub fn begin(dir: &Path) -> Result<Self, AuthorError> {
-        let events = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC);
-        let events = events.map_err(|e| AuthorError::Watch { dir: dir.to_owned(), source: e.into() })?;
-        Ok(Self { dir: dir.to_owned(), events })
+        // One event that waits is enough: it says that something changed, and the sources say what.
+        let (happened, events) = sync_channel(1);
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            // Builds and this program itself read the sources. An error may mean that events were lost.
+            let is_change = event.map_or(true, |event| {
+                !matches!(event.kind, EventKind::Access(_) | EventKind::Modify(ModifyKind::Metadata(_)))
+            });
+            if is_change {
+                happened.try_send(()).ok();
+            }
+        });
+        let watcher = watcher.map_err(|error| watch_error(dir, error))?;
+        Ok(Self { dir: dir.to_owned(), watcher, events })
     }
 
     /// Waits until the fingerprint of the sources differs from `seen`, and returns the new one. A change before
@@ -49,16 +57,21 @@ impl Watch {
     /// # Errors
     ///
     /// [`AuthorError::Watch`] if the operating system refuses, [`AuthorError::Io`] if a source cannot be read.
-    pub fn changed_from(&self, seen: blake3::Hash) -> Result<blake3::Hash, AuthorError> {
+    pub fn changed_from(&mut self, seen: blake3::Hash) -> Result<blake3::Hash, AuthorError> {
         loop {
-            // The watch starts before the comparison, so a change in between is reported as an event.
+            // The folders are watched before the sources are read, so that a change in between causes an event.
             self.watch_folders()?;
-            let failed = |source| AuthorError::Watch { dir: self.dir.clone(), source };
             if fingerprint(&self.dir)? == seen {
-                self.wait(None).map_err(failed)?;
+                self.events.recv().map_err(|_| self.ended())?;
                 continue;
             }
-            while self.wait(Some(QUIET)).map_err(failed)? {}
+            loop {
+                match self.events.recv_timeout(QUIET) {
+                    Ok(()) => {}
+                    Err(RecvTimeoutError::Timeout) => break,
+                    Err(RecvTimeoutError::Disconnected) => return Err(self.ended()),
+                }
+            }
             let now = fingerprint(&self.dir)?;
             if now != seen {
                 return Ok(now);
@@ -66,44 +79,31 @@ impl Watch {
         }
     }
 
-    /// Watches every folder that contains sources, including new folders.
-    fn watch_folders(&self) -> Result<(), AuthorError> {
-        let changes = WatchFlags::CLOSE_WRITE
-            | WatchFlags::CREATE
-            | WatchFlags::DELETE
-            | WatchFlags::MODIFY
-            | WatchFlags::MOVED_FROM
-            | WatchFlags::MOVED_TO;
+    /// Watches every folder that has sources, including new folders.
+    fn watch_folders(&mut self) -> Result<(), AuthorError> {
         let mut folders = vec![self.dir.clone()];
         collect(&self.dir, 0, &mut folders, &mut Vec::new())?;
         for folder in folders {
-            match inotify::add_watch(&self.events, &folder, changes) {
-                Ok(_) | Err(rustix::io::Errno::NOENT) => {}
-                Err(error) => return Err(AuthorError::Watch { dir: folder, source: error.into() }),
+            match self.watcher.watch(&folder, RecursiveMode::NonRecursive) {
+                Err(error) if folder.exists() => return Err(watch_error(&folder, error)),
+                // A folder may be removed at any time.
+                Ok(()) | Err(_) => {}
             }
         }
         Ok(())
     }
 
-    /// Waits for an event, at most for this time, and discards all pending events. Returns false if no event
-    /// arrived.
-    fn wait(&self, longest: Option<Duration>) -> io::Result<bool> {
-        let longest = longest.map(|time| Timespec {
-            tv_sec: time.as_secs().try_into().unwrap_or(i64::MAX),
-            tv_nsec: time.subsec_nanos().into(),
-        });
-        if poll(&mut [PollFd::new(&self.events, PollFlags::IN)], longest.as_ref())? == 0 {
-            return Ok(false);
-        }
-        let mut told = [0_u8; 16 << 10];
-        loop {
-            match rustix::io::read(&self.events, &mut told) {
-                Ok(0) | Err(rustix::io::Errno::AGAIN) => return Ok(true),
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
+    fn ended(&self) -> AuthorError {
+        AuthorError::Watch { dir: self.dir.clone(), source: io::Error::other("the watch ended") }
     }
+}
+
+fn watch_error(dir: &Path, error: notify::Error) -> AuthorError {
+    let source = match error.kind {
+        notify::ErrorKind::Io(source) => source,
+        _ => io::Error::other(error),
+    };
+    AuthorError::Watch { dir: dir.to_owned(), source }
 }
 
 /// Returns a hash of the names and contents of all sources in a folder.
@@ -204,7 +204,7 @@ mod tests {
         let file = dir.path().join("diagnosis.py");
         fs::write(&file, "one").unwrap();
         let seen = fingerprint(dir.path()).unwrap();
-        let watch = Watch::begin(dir.path()).unwrap();
+        let mut watch = Watch::begin(dir.path()).unwrap();
         fs::write(&file, "two").unwrap();
         let second = watch.changed_from(seen).unwrap();
         assert_ne!(second, seen);

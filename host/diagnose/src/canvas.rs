@@ -1,6 +1,6 @@
 //! Draws into a picture: boxes and a few words. The font is part of the program.
 
-use font8x8::legacy::BASIC_LEGACY;
+use crate::letters;
 
 /// A colour: red, green, blue.
 pub(crate) type Colour = [u8; 3];
@@ -9,16 +9,16 @@ pub(crate) type Colour = [u8; 3];
 const PAPER: Colour = [16, 16, 16];
 /// The colour of words.
 const INK: Colour = [255, 255, 255];
-/// The size of a letter's cell at scale 1, in pixels.
-const CELL: u32 = 8;
 
 /// A picture to draw into, as interleaved RGB.
 pub(crate) struct Canvas {
     pixels: Vec<u8>,
     width: u32,
     height: u32,
-    /// The size of one pixel of a letter in pixels of the picture. A line is twice as wide.
+    /// The size of one pixel of a letter in pixels of the picture.
     scale: u32,
+    /// The width of a line in pixels.
+    line: u32,
 }
 
 /// A box in pixels. Parts outside the picture are not drawn.
@@ -34,9 +34,10 @@ impl Canvas {
     /// Creates a canvas of this width and height. Missing pixels become black.
     pub(crate) fn new(mut pixels: Vec<u8>, width: u32, height: u32) -> Self {
         pixels.resize(3 * width as usize * height as usize, 0);
-        // Letters are 16 pixels high if the picture is large enough to be viewed from a distance.
-        let scale = if width >= 640 { 2 } else { 1 };
-        Self { pixels, width, height, scale }
+        // Lines and letters are larger if the picture is large enough to be viewed from a distance.
+        let scale = if width >= 1_280 { 2 } else { 1 };
+        let line = if width >= 640 { 4 } else { 2 };
+        Self { pixels, width, height, scale, line }
     }
 
     /// Returns the pixels.
@@ -70,7 +71,7 @@ impl Canvas {
 
     /// Draws the edge of a box, inside the box.
     pub(crate) fn outline(&mut self, area: Area, colour: Colour) {
-        let line = (2 * self.scale).min(area.width).min(area.height);
+        let line = self.line.min(area.width).min(area.height);
         let (right, bottom) =
             (area.left.saturating_add(area.width - line), area.top.saturating_add(area.height - line));
         self.fill(Area { height: line, ..area }, colour);
@@ -97,36 +98,29 @@ impl Canvas {
     /// Writes words on a coloured strip. Parts outside the picture are cut off. Letters that are not ASCII become
     /// question marks.
     fn write(&mut self, left: u32, top: u32, words: &str, paper: Colour) {
-        let (scale, cell) = (self.scale, CELL * self.scale);
+        let scale = self.scale;
         let strip = Area { left, top, width: self.width_of(words), height: self.line_height() };
         self.fill(strip, paper);
-        for (at, letter) in (0_u32..).zip(words.chars()) {
-            let x = left.saturating_add(scale).saturating_add(at.saturating_mul(cell));
+        let mut x = left.saturating_add(scale);
+        for letter in words.chars() {
             if x >= self.width {
                 break;
             }
-            let glyph = BASIC_LEGACY.get(letter as usize).or_else(|| BASIC_LEGACY.get('?' as usize));
-            for (row, bits) in (0_u32..).zip(glyph.into_iter().flatten()) {
-                for column in (0..CELL).filter(|column| bits >> column & 1 == 1) {
-                    let dot = Area {
-                        left: x + column * scale,
-                        top: top + (row + 1) * scale,
-                        width: scale,
-                        height: scale,
-                    };
-                    self.fill(dot, INK);
-                }
-            }
+            letters::dots_of(letter, |column, row| {
+                let (left, top) = (x + column * scale, top + (row + 1) * scale);
+                self.fill(Area { left, top, width: scale, height: scale }, INK);
+            });
+            x = x.saturating_add(letters::width_of(letter) * scale);
         }
     }
 
     fn width_of(&self, words: &str) -> u32 {
-        let letters = u32::try_from(words.chars().count()).unwrap_or(u32::MAX);
-        letters.saturating_mul(CELL).saturating_add(2).saturating_mul(self.scale)
+        let letters = words.chars().map(letters::width_of).fold(2, u32::saturating_add);
+        letters.saturating_mul(self.scale)
     }
 
     const fn line_height(&self) -> u32 {
-        (CELL + 2) * self.scale
+        (letters::HEIGHT + 2) * self.scale
     }
 }
 
@@ -167,12 +161,12 @@ mod tests {
         let area = canvas.area_of(0.1, 0.5, 0.5, 0.4);
         canvas.caption(area, "I", RED);
         // This row crosses the letter's stem and the strip beside the letter.
-        let row: Vec<_> = (20..31).map(|x| pixel(&canvas, x, 25)).collect();
+        let row: Vec<_> = (20..31).map(|x| pixel(&canvas, x, 21)).collect();
         assert!(row.contains(&INK) && row.contains(&RED), "{row:?}");
         let red = (0..60)
             .flat_map(|y| (0..200).map(move |x| (x, y)))
             .filter(|(x, y)| pixel(&canvas, *x, *y) == RED);
-        assert!(red.into_iter().all(|(x, y)| (20..30).contains(&x) && (20..30).contains(&y)));
+        assert!(red.into_iter().all(|(x, y)| (20..30).contains(&x) && (12..30).contains(&y)));
     }
 
     proptest! {

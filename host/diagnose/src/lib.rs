@@ -6,6 +6,7 @@ mod baselines;
 mod canvas;
 mod causes;
 mod examination;
+mod letters;
 mod looks;
 mod pictures;
 mod plan;

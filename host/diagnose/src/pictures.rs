@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use easysight_capture::{Clip, PixelError, PlaneKind};
-use easysight_protocol::{Evidence, Finding};
+use easysight_protocol::{Evidence, Finding, Text};
 use easysight_sandbox::Digest;
 use jpeg_encoder::{ColorType, Encoder, EncodingError};
 
@@ -182,7 +182,7 @@ fn mark(canvas: &mut Canvas, findings: &[Finding]) {
         for region in &finding.regions {
             let area = canvas.area_of(region.left, region.top, region.width, region.height);
             canvas.outline(area, colour);
-            canvas.caption(area, &caption(finding, &region.caption.en), colour);
+            canvas.caption(area, &caption(finding, &region.caption), colour);
         }
     }
     let causes = abnormal.iter().filter(|finding| finding.consequence_of.is_none());
@@ -190,11 +190,15 @@ fn mark(canvas: &mut Canvas, findings: &[Finding]) {
     canvas.footer(&words.join("  "));
 }
 
-/// Returns the caption of a region. The font has only Latin letters, so the id of the diagnosis replaces other
-/// texts.
-fn caption(finding: &Finding, words: &str) -> String {
-    let legible = !words.is_empty() && words.is_ascii();
-    let words = if legible { words } else { finding.diagnosis.as_str() };
+/// Returns the caption of a region in both languages, since a picture is drawn once for all who look at it. The id of
+/// the diagnosis replaces an empty caption.
+fn caption(finding: &Finding, words: &Text) -> String {
+    let words = match (words.zh.trim(), words.en.trim()) {
+        ("", "") => finding.diagnosis.clone(),
+        ("", one) | (one, "") => one.to_owned(),
+        (zh, en) if zh == en => zh.to_owned(),
+        (zh, en) => format!("{zh} {en}"),
+    };
     words.chars().take(MAX_CAPTION).collect()
 }
 
@@ -215,7 +219,7 @@ mod tests {
     use std::time::Duration;
 
     use easysight_capture::{ClipInfo, DecoderEvidence, Frame, SampleRange};
-    use easysight_protocol::{Region, Status, Text};
+    use easysight_protocol::{Region, Status};
 
     use super::*;
 

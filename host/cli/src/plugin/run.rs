@@ -49,7 +49,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if !arguments.watch {
         return once(arguments, &workshop, &ensure_built(&project)?);
     }
-    let watch = Watch::begin(&project.dir)?;
+    let mut watch = Watch::begin(&project.dir)?;
     let mut seen = fingerprint(&project.dir)?;
     let mut component = ensure_built(&project);
     loop {
