@@ -11,6 +11,7 @@ mod pictures;
 mod plugins;
 mod results;
 mod runs;
+mod session;
 mod shadows;
 mod status;
 mod submissions;
@@ -96,7 +97,8 @@ pub(crate) fn router(master: &Shared) -> anyhow::Result<Router> {
         .routes(routes!(plugins::look_up))
         .routes(routes!(plugins::component))
         .routes(routes!(plugins::signature))
-        .routes(routes!(shadows::usage));
+        .routes(routes!(shadows::usage))
+        .routes(routes!(session::open));
     let publish = OpenApiRouter::new()
         .routes(routes!(plugins::publish))
         .routes(routes!(plugins::activate))
@@ -114,6 +116,8 @@ pub(crate) fn router(master: &Shared) -> anyhow::Result<Router> {
         .merge(guarded(fetch, Need::Fetch))
         .merge(guarded(publish, Need::Publish))
         .merge(guarded(administer, Need::Administer))
+        // Whoever asks loses no more than the cookie of the own browser.
+        .merge(OpenApiRouter::new().routes(routes!(session::close)))
         .split_for_parts();
     let document = document::complete(&document)?;
     // A relative address, so that the page also works below a path prefix.

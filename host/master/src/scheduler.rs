@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use easysight_daemon::{requests::RequestId, telemetry::traceparent};
 use easysight_protocol::{Origin, RunChange, Task, Trigger};
 use easysight_store::{Dialect, NewRun, StoreError};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::Instrument;
 
 use crate::{
@@ -26,13 +26,44 @@ const LEAD_MS: i64 = 5_000;
 const LEAD_UPKEEP_MS: i64 = 20_000;
 /// Most tasks and waiting runs that one round handles.
 const BATCH: i64 = 200;
+/// Queries that cost more the longer the tables are, and are not urgent, take at most this part of the time.
+const SHARE: u32 = 20;
+
+/// Paces queries that are not urgent.
+#[derive(Debug, Default)]
+struct Paced(Option<Instant>);
+
+impl Paced {
+    fn is_due(&self) -> bool {
+        self.0.is_none_or(|at| Instant::now() >= at)
+    }
+
+    /// Records when the queries began that have just ended.
+    fn done(&mut self, began: Instant) {
+        self.0 = Some(Instant::now() + began.elapsed() * SHARE);
+    }
+}
+
+/// What the rounds remember.
+#[derive(Debug)]
+struct Rounds {
+    repair: repair::Repair,
+    retention: Retention,
+    gauges: Paced,
+    tidying: Paced,
+}
 
 /// Runs rounds until the master stops.
-pub(crate) async fn run(master: Shared, mut retention: Retention) {
+pub(crate) async fn run(master: Shared, retention: Retention) {
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut ticks = 0_u32;
-    let mut repair = repair::Repair::default();
+    let mut rounds = Rounds {
+        repair: repair::Repair::default(),
+        retention,
+        gauges: Paced::default(),
+        tidying: Paced::default(),
+    };
     let mut troubled = false;
     loop {
         tokio::select! {
@@ -42,8 +73,8 @@ pub(crate) async fn run(master: Shared, mut retention: Retention) {
         }
         master.pulse.beat();
         let looked = async {
-            repair.step(&master, &mut retention).await?;
-            look_round(&master, ticks.is_multiple_of(SLOW), &mut retention).await
+            rounds.repair.step(&master, &mut rounds.retention).await?;
+            look_round(&master, ticks.is_multiple_of(SLOW), &mut rounds).await
         };
         let looked = looked.await;
         // A failure is logged once, not twice a second.
@@ -61,7 +92,8 @@ pub(crate) async fn run(master: Shared, mut retention: Retention) {
     }
 }
 
-async fn look_round(master: &Master, slow: bool, retention: &mut Retention) -> Result<(), StoreError> {
+async fn look_round(master: &Master, slow: bool, rounds: &mut Rounds) -> Result<(), StoreError> {
+    let Rounds { retention, gauges, tidying, .. } = rounds;
     let now = now_ms();
     master.metrics.backlog.set(i64::try_from(master.store.backlog()).unwrap_or(i64::MAX));
     master.metrics.long_polls.set(i64::try_from(master.waiting.len()).unwrap_or(i64::MAX));
@@ -91,18 +123,26 @@ async fn look_round(master: &Master, slow: bool, retention: &mut Retention) -> R
     if slow {
         master.registry.refresh().await?;
         master.access.refresh().await?;
-        master.metrics.queue(&master.store.queue_state(now).await?);
-        let lost = master.store.lost_cameras().await?;
-        master.metrics.lost_cameras.set(i64::try_from(lost).unwrap_or(i64::MAX));
+        if gauges.is_due() {
+            let began = Instant::now();
+            master.metrics.queue(&master.store.queue_state(now).await?);
+            let lost = master.store.lost_cameras().await?;
+            master.metrics.lost_cameras.set(i64::try_from(lost).unwrap_or(i64::MAX));
+            gauges.done(began);
+        }
         master.pollers.write(&master.store).await?;
         master.store.write_usage().await?;
-        let trusts_ages = retention.trusts_ages(tokio::time::Instant::now());
+        let trusts_ages = retention.trusts_ages(Instant::now());
         master.uploads.sweep(&master.store, trusts_ages).await?;
         pictures::upkeep(&master.pictures, &master.store, trusts_ages).await?;
     }
     if (slow || retention.goes_on()) && leads_upkeep(master).await? {
-        for run in master.store.tidy(now).await? {
-            master.tell_run(run, RunChange::Finished);
+        if tidying.is_due() {
+            let began = Instant::now();
+            for run in master.store.tidy(now).await? {
+                master.tell_run(run, RunChange::Finished);
+            }
+            tidying.done(began);
         }
         retention.step(&master.store, now).await?;
     }

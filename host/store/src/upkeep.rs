@@ -30,6 +30,12 @@ const PRUNE_STEP: i64 = 500;
 const REAP_STEP: i64 = 500;
 /// How far before the last check leases and deadlines are checked again, because the clocks of masters differ.
 const LOOK_BACK_MS: i64 = 60_000;
+/// How far most checks look back. They find what expires by this master's clock.
+const LOOK_BACK_BRIEFLY_MS: i64 = 2_000;
+/// Time between two checks that look back by [`LOOK_BACK_MS`].
+const LOOK_BACK_EVERY_MS: i64 = 10_000;
+/// The size in bytes up to which the table of reports is counted.
+const COUNTED_BYTES: i64 = 128 << 20;
 /// A set of labels is removed if it was last used this long ago and no open job requires it.
 const LABEL_SET_MS: i64 = 86_400_000;
 /// The number of latest reports whose mean number of findings is used for all.
@@ -41,6 +47,26 @@ const SAMPLE: i64 = 1_000;
 pub(crate) struct Floors {
     leases: i64,
     deadlines: i64,
+    /// The time of the last check.
+    checked_at: i64,
+    /// The time of the last check that looked back by [`LOOK_BACK_MS`].
+    looked_back_at: i64,
+}
+
+impl Floors {
+    /// Returns the times from which a check looks for expired leases and for overdue jobs, and whether it looks back
+    /// all the way. If the check finds nothing, everything before it is settled.
+    fn begin(&mut self, now: i64) -> (i64, i64, bool) {
+        let all = !(0..LOOK_BACK_EVERY_MS).contains(&(now - self.looked_back_at));
+        let last = self.checked_at.min(now) - LOOK_BACK_BRIEFLY_MS;
+        self.checked_at = now;
+        if all {
+            self.looked_back_at = now;
+            (self.leases, self.deadlines, all)
+        } else {
+            (self.leases.max(last), self.deadlines.max(last), all)
+        }
+    }
 }
 
 /// The work that is due.
@@ -89,10 +115,7 @@ impl Store {
     ///
     /// Returns an error if the database fails.
     pub async fn agenda(&self, now: i64) -> Result<Agenda, StoreError> {
-        let (leases, deadlines) = {
-            let floors = self.known.upkeep.lock();
-            (floors.leases, floors.deadlines)
-        };
+        let (leases, deadlines, all) = self.known.upkeep.lock().begin(now);
         let sql = "SELECT \
              (SELECT COUNT(*) FROM (SELECT id FROM tasks WHERE next_run_at <= $1 AND enabled = 1 LIMIT 1) AS due) AS task_due, \
              (SELECT COUNT(*) FROM (SELECT id FROM runs WHERE state = 'waiting' LIMIT 1) AS waits) AS runs_wait, \
@@ -102,12 +125,23 @@ impl Store {
               AND deadline_at >= $3 AND state IN ('queued', 'running') LIMIT 1) AS overdue) AS overdue";
         let row = query(sql).bind(now).bind(leases).bind(deadlines).fetch_one(&self.readers).await?;
         let some = |column| Ok::<_, StoreError>(count(&row, column)? > 0);
-        Ok(Agenda {
+        let agenda = Agenda {
             task_due: some("task_due")?,
             runs_wait: some("runs_wait")?,
             expired: some("expired")?,
             overdue: some("overdue")?,
-        })
+        };
+        if all {
+            let mut floors = self.known.upkeep.lock();
+            let settled = now - LOOK_BACK_MS;
+            if !agenda.expired {
+                floors.leases = floors.leases.max(settled);
+            }
+            if !agenda.overdue {
+                floors.deadlines = floors.deadlines.max(settled);
+            }
+        }
+        Ok(agenda)
     }
 
     /// Takes back expired leases, gives up overdue jobs, and ends the runs of the jobs that it gave up. If nodes
@@ -191,9 +225,9 @@ impl Store {
     pub async fn prune(&self, max_age_ms: i64, now: i64) -> Result<u64, StoreError> {
         let before = now - max_age_ms;
         // A query first finds out whether there are any, because most of the time there are none.
-        let sql = "SELECT (SELECT COUNT(*) FROM (SELECT id FROM reports WHERE id < $2 LIMIT 1) AS r) \
+        let sql = "SELECT (SELECT COUNT(*) FROM (SELECT id FROM reports ORDER BY id LIMIT 1) AS r WHERE id < $2) \
                    + (SELECT COUNT(*) FROM (SELECT id FROM runs WHERE state IN ('finished', 'cancelled') \
-                   AND finished_at < $1 LIMIT 1) AS e) \
+                   AND finished_at < $1 ORDER BY finished_at LIMIT 1) AS e) \
                    + (SELECT COUNT(*) FROM (SELECT id, created_at FROM shadow_findings ORDER BY id LIMIT 1) AS s WHERE created_at < $1) \
                    + (SELECT COUNT(*) FROM (SELECT day FROM plugin_usage WHERE (day + 1) * 86400000 < $1 LIMIT 1) AS u) \
                    AS old";
@@ -235,14 +269,19 @@ impl Store {
     pub async fn count_findings(&self) -> Result<u64, StoreError> {
         let reports = match self.dialect {
             Dialect::Sqlite => "SELECT COUNT(*) AS reports FROM reports",
-            // Up to that number, counting costs little.
+            // A small table is counted. The size of a large one is divided by that of its latest rows, because
+            // PostgreSQL's own estimate may be old or missing.
             Dialect::Postgres => {
-                "SELECT CASE WHEN (SELECT reltuples FROM pg_class WHERE oid = CAST('reports' AS regclass)) > 200000 \
-                 THEN CAST((SELECT reltuples FROM pg_class WHERE oid = CAST('reports' AS regclass)) AS BIGINT) \
-                 ELSE (SELECT COUNT(*) FROM reports) END AS reports"
+                "SELECT CASE WHEN pg_relation_size('reports') <= $1 THEN (SELECT COUNT(*) FROM reports) \
+                 ELSE (SELECT CAST(pg_table_size('reports') / GREATEST(AVG(pg_column_size(latest.*)), 1) AS BIGINT) \
+                 FROM (SELECT * FROM reports ORDER BY id DESC LIMIT 1000) AS latest) END AS reports"
             }
         };
-        let reports = count(&query(reports).fetch_one(&self.readers).await?, "reports")?;
+        let reports = match self.dialect {
+            Dialect::Sqlite => query(reports),
+            Dialect::Postgres => query(reports).bind(COUNTED_BYTES),
+        };
+        let reports = count(&reports.fetch_one(&self.readers).await?, "reports")?;
         let sql = "SELECT COUNT(*) AS sampled, CAST(COALESCE(SUM(findings), 0) AS BIGINT) AS findings \
                    FROM (SELECT findings FROM reports ORDER BY id DESC LIMIT $1) AS latest";
         let row = query(sql).bind(SAMPLE).fetch_one(&self.readers).await?;

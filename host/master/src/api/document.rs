@@ -29,11 +29,16 @@ pub(super) fn complete(document: &OpenApi) -> serde_json::Result<Value> {
     if let Some(components) = document.get_mut("components").and_then(Value::as_object_mut) {
         let token =
             "Made by `easysight-master token create`. A master on loopback without tokens needs none.";
-        let scheme = json!({"token": {"type": "http", "scheme": "bearer", "description": token}});
+        let session =
+            "The same token in a cookie, for requests that only read. `POST /api/v1/session` sets it.";
+        let scheme = json!({
+            "token": {"type": "http", "scheme": "bearer", "description": token},
+            "session": {"type": "apiKey", "in": "cookie", "name": super::session::COOKIE, "description": session},
+        });
         components.insert("securitySchemes".into(), scheme);
     }
     if let Some(document) = document.as_object_mut() {
-        document.insert("security".into(), json!([{}, {"token": []}]));
+        document.insert("security".into(), json!([{}, {"token": []}, {"session": []}]));
     }
     Ok(document)
 }

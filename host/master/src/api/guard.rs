@@ -1,16 +1,21 @@
 //! Guards all handlers: checks who makes the request, whether the request is allowed, and that it does not come
 //! from a page of another site. Handlers find the [`Principal`](crate::principal::Principal) in the request's
 //! extensions.
+//!
+//! A token comes in the header `Authorization`. Requests that only read may bring it in the session cookie instead: a
+//! browser sends a cookie by itself, so a cookie must never be enough to change something.
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, HeaderName, StatusCode, header},
+    http::{HeaderMap, HeaderName, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use easysight_daemon::{problem::Error, requests};
 
 use crate::{access::Credentials, master::Shared, principal::Need};
+
+use super::session::COOKIE;
 
 pub(super) async fn check(
     State((master, need)): State<(Shared, Need)>,
@@ -20,7 +25,7 @@ pub(super) async fn check(
     if let Err(error) = same_site(request.headers()) {
         return error.into_response();
     }
-    let credentials = credentials(request.headers());
+    let credentials = credentials(request.method(), request.headers());
     let allowed = async {
         let principal = master.access.authenticate(credentials).await?;
         principal.must_meet(need)?;
@@ -36,12 +41,26 @@ pub(super) async fn check(
     }
 }
 
-fn credentials(headers: &HeaderMap) -> Credentials<'_> {
-    let bearer = text(headers, header::AUTHORIZATION).and_then(|value| {
-        let (scheme, token) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-    });
-    bearer.map_or(Credentials::Missing, Credentials::Bearer)
+fn credentials<'a>(method: &Method, headers: &'a HeaderMap) -> Credentials<'a> {
+    let reads = method == Method::GET || method == Method::HEAD;
+    let token = match bearer(headers) {
+        None if reads && !headers.contains_key(header::AUTHORIZATION) => cookie(headers),
+        token => token,
+    };
+    token.map_or(Credentials::Missing, Credentials::Bearer)
+}
+
+/// Returns the token of the header `Authorization`.
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = text(headers, header::AUTHORIZATION)?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// Returns the token of the session cookie.
+fn cookie(headers: &HeaderMap) -> Option<&str> {
+    let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = all.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find_map(|(name, value)| (name == COOKIE && !value.is_empty()).then_some(value))
 }
 
 fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
@@ -59,4 +78,37 @@ fn same_site(headers: &HeaderMap) -> Result<(), Error> {
     }
     let detail = "pages of other sites may not call this";
     Err(Error::new(StatusCode::FORBIDDEN, "foreign-origin", detail))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(method: &Method, headers: &[(HeaderName, &'static str)]) -> Option<String> {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(name, value.parse().unwrap());
+        }
+        match credentials(method, &map) {
+            Credentials::Missing => None,
+            Credentials::Bearer(token) => Some(token.to_owned()),
+        }
+    }
+
+    #[test]
+    fn a_cookie_is_enough_to_read_and_for_nothing_else() {
+        let (header, cookie) = (header::AUTHORIZATION, header::COOKIE);
+        let jar = [(cookie.clone(), "a=b; easysight_session=es_1_2 ;c=d")];
+        assert_eq!(token(&Method::GET, &jar).as_deref(), Some("es_1_2"));
+        assert_eq!(token(&Method::HEAD, &jar).as_deref(), Some("es_1_2"));
+        for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+            assert_eq!(token(&method, &jar), None, "{method}");
+        }
+        // The header counts, whatever the cookie says.
+        let both = [(cookie.clone(), "easysight_session=es_1_2"), (header.clone(), "Bearer es_3_4")];
+        assert_eq!(token(&Method::GET, &both).as_deref(), Some("es_3_4"));
+        let other = [(cookie.clone(), "easysight_session=es_1_2"), (header, "Basic x")];
+        assert_eq!(token(&Method::GET, &other), None);
+        assert_eq!(token(&Method::GET, &[(cookie, "easysight_session=")]), None);
+    }
 }

@@ -1,0 +1,59 @@
+//! A session in a browser: the token stands in a cookie that no script can read, because a page cannot set the header
+//! of a stream of events or of a picture. See [`guard`](super::guard) for what the cookie may do.
+
+use axum::{
+    Extension,
+    extract::State,
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::{AppendHeaders, IntoResponse, Response},
+};
+use easysight_daemon::problem::Error;
+use easysight_protocol::Problem;
+
+use crate::{
+    master::Shared,
+    principal::{Identity, Principal},
+};
+
+use super::guard;
+
+/// The name of the cookie.
+pub(super) const COOKIE: &str = "easysight_session";
+
+/// Opens a session. The answer sets a cookie with the token of the request. Requests that only read (`GET`) may come
+/// with the cookie in place of the header, so that a page of the same site can show events and pictures. The session
+/// ends with the browser, with the token, or with `DELETE`. An open master sets no cookie.
+#[utoipa::path(post, path = "/api/v1/session", tag = "session",
+    responses((status = 204, description = "The session is open"), (status = "default", body = Problem)))]
+pub(super) async fn open(
+    State(_): State<Shared>,
+    Extension(principal): Extension<Principal>,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
+    let token = match principal.identity {
+        Identity::Anybody => None,
+        Identity::Token { .. } => guard::bearer(&headers),
+    };
+    match token {
+        Some(token) => set(&headers, &format!("{COOKIE}={token}")),
+        None => Ok(StatusCode::NO_CONTENT.into_response()),
+    }
+}
+
+/// Closes the session of this browser: the answer removes the cookie. The token stays valid.
+#[utoipa::path(delete, path = "/api/v1/session", tag = "session",
+    responses((status = 204, description = "There is no session any more"), (status = "default", body = Problem)))]
+pub(super) async fn close(State(_): State<Shared>, headers: HeaderMap) -> Result<Response, Error> {
+    set(&headers, &format!("{COOKIE}=; Max-Age=0"))
+}
+
+/// Answers with a cookie. Pages of other sites never send it (`SameSite`), and it never leaves TLS if it came by TLS.
+fn set(headers: &HeaderMap, cookie: &str) -> Result<Response, Error> {
+    let protocol = headers.get(HeaderName::from_static("x-forwarded-proto"));
+    let secure = if protocol.is_some_and(|protocol| protocol == "https") { "; Secure" } else { "" };
+    let cookie = format!("{cookie}; Path=/; HttpOnly; SameSite=Strict{secure}");
+    let mut cookie = HeaderValue::from_str(&cookie)
+        .map_err(|_| Error::new(StatusCode::UNAUTHORIZED, "unauthorized", "the token is not valid"))?;
+    cookie.set_sensitive(true);
+    Ok((StatusCode::NO_CONTENT, AppendHeaders([(header::SET_COOKIE, cookie)])).into_response())
+}
