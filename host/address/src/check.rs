@@ -7,20 +7,20 @@ use crate::{MASK, parts, parts::Parts, secrets::secrets};
 pub enum AddressError {
     /// The address would name a host that is not meant.
     #[error(
-        "the user name or password in the address is not encoded, so that it would name another host; encode it: \
-         %23 for #, %3F for ?, %2F for /, %5C for \\, %40 for @ (an @ of the path is %40 too)"
+        "the user name or password in the address is not encoded, so the address would name another host; write \
+         %23 for #, %3F for ?, %2F for /, %5C for \\, %40 for @ (also for an @ in the path)"
     )]
     NotEncoded,
     /// The address has no scheme.
     #[error(
-        "the address does not begin with rtsp://, rtsps://, http:// or https://; a file of such a name is named as \
+        "the address does not begin with rtsp://, rtsps://, http:// or https://; for a file of such a name, write \
          ./NAME"
     )]
     NoScheme,
     /// A part of the address is masked.
     #[error(
-        "{MASK} in the address stands for what is not shown; write what belongs there (%2A%2A%2A where it is {MASK} \
-         itself)"
+        "{MASK} in the address stands for a secret that is not shown; write the secret itself (%2A%2A%2A if the secret \
+         is {MASK})"
     )]
     Masked,
 }

@@ -13,14 +13,14 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RestoreError {
     /// The password would be sent to another host.
-    #[error("{MASK} stands for the password of another host: write user and password for this one")]
+    #[error("{MASK} stands for the password of another host: write the user and password for this host")]
     OtherHost,
     /// The masked password belongs to another user.
-    #[error("{MASK} stands for the password of another user: write the password of this one")]
+    #[error("{MASK} stands for the password of another user: write the password of this user")]
     OtherUser,
     /// The known address does not have this secret, or has several of this kind.
     #[error(
-        "it cannot be told what {MASK} stands for here: write the secrets themselves, or send the address unchanged"
+        "it is unclear which secret {MASK} stands for here: write the secrets themselves, or send the address unchanged"
     )]
     Unknown,
 }

@@ -41,8 +41,7 @@ impl Gathered {
     }
 
     fn too_large(&self) -> Error {
-        let detail =
-            format!("the body has {} bytes or more, at most {} are taken here", self.seen, self.granted);
+        let detail = format!("the body has {} bytes or more; the limit is {}", self.seen, self.granted);
         Error::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
     }
 }
@@ -88,7 +87,7 @@ pub fn parse_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, Error> {
     let invalid = |detail: String| Error::new(StatusCode::BAD_REQUEST, "invalid-json", detail);
     // Without this check, a list would be parsed as the fields of a struct in their order.
     if json.trim_ascii_start().starts_with(b"[") {
-        return Err(invalid("an object is wanted, not a list".to_owned()).at(""));
+        return Err(invalid("expected an object, not a list".to_owned()).at(""));
     }
     // Tracking the path doubles the cost, so that only a body with an error is parsed a second time for the path.
     if let Ok(parsed) = serde_json::from_slice(json) {

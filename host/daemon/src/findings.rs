@@ -44,7 +44,7 @@ impl FindingMetrics {
         registry.register("findings", "Findings by diagnosis and status", metrics.findings.clone());
         registry.register_with_unit(
             "plugin",
-            "Time of a run of a plugin",
+            "Duration of one run of a plugin",
             Unit::Seconds,
             metrics.plugin_seconds.clone(),
         );

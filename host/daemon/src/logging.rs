@@ -47,7 +47,7 @@ pub fn parse_level(text: &str) -> Result<Level, String> {
         "INFO" => Ok(Level::INFO),
         "DEBUG" => Ok(Level::DEBUG),
         "TRACE" => Ok(Level::TRACE),
-        _ => Err("ERROR, WARN, INFO, DEBUG or TRACE is wanted".into()),
+        _ => Err("expected ERROR, WARN, INFO, DEBUG or TRACE".into()),
     }
 }
 
@@ -60,7 +60,7 @@ pub fn parse_format(text: &str) -> Result<LogFormat, String> {
     match text {
         "text" => Ok(LogFormat::Text),
         "json" => Ok(LogFormat::Json),
-        _ => Err("text or json is wanted".into()),
+        _ => Err("expected text or json".into()),
     }
 }
 
@@ -101,7 +101,7 @@ pub fn start(config: &LogConfig, traces: &TraceConfig, runtime: &Handle) -> anyh
         }
         Some(path) => {
             let (dir, name) = (path.parent().unwrap_or(Path::new(".")), path.file_name());
-            let name = name.context("--log-file names no file")?;
+            let name = name.context("--log-file does not name a file")?;
             std::fs::create_dir_all(dir).with_context(|| format!("--log-file: {}", dir.display()))?;
             let daily = tracing_appender::rolling::Builder::new()
                 .rotation(tracing_appender::rolling::Rotation::DAILY)

@@ -61,7 +61,7 @@ pub fn lock(path: &Path, whose: &str, advice: &str) -> anyhow::Result<File> {
 /// Sends a notification to systemd, if it started this process.
 pub fn notify(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
-        tracing::warn!(%error, "systemd cannot be told");
+        tracing::warn!(%error, "systemd cannot be notified");
     }
 }
 
@@ -85,9 +85,7 @@ pub async fn feed(every: Duration, alive: impl Fn() -> bool + Send, tell: impl F
             }
             (false, false) => {
                 stuck = true;
-                tracing::error!(
-                    "a part of the process is stuck; systemd's watchdog is not told that it lives"
-                );
+                tracing::error!("a part of the process is stuck; systemd's watchdog is no longer notified");
             }
             (false, true) => {}
         }

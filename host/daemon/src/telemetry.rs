@@ -58,7 +58,7 @@ pub struct Exporting(SdkTracerProvider);
 ///
 /// A message that names the values that are allowed.
 pub fn parse_endpoint(text: &str) -> Result<String, String> {
-    let wanted = || "an http:// or https:// address is wanted, such as http://collector:4318".to_owned();
+    let wanted = || "expected an http:// or https:// address, such as http://collector:4318".to_owned();
     let url: axum::http::Uri = text.parse().map_err(|_| wanted())?;
     match url.scheme_str() {
         Some("http" | "https") if url.authority().is_some_and(|host| !host.as_str().contains('@')) => {
@@ -79,7 +79,7 @@ pub(crate) fn start(
     rustls::crypto::ring::default_provider().install_default().ok();
     let http = reqwest::Client::builder().timeout(ANSWER).redirect(reqwest::redirect::Policy::none());
     let courier = Courier {
-        http: http.build().context("--otlp-endpoint: the HTTP client does not start")?,
+        http: http.build().context("--otlp-endpoint: the HTTP client cannot be created")?,
         runtime: runtime.clone(),
     };
     let exporter = OtlpExporter::builder()
@@ -186,9 +186,9 @@ impl<E: SpanExporter> SpanExporter for Told<E> {
             (Err(error), false) => tracing::warn!(
                 endpoint = self.endpoint,
                 %error,
-                "the collector takes no traces; they are dropped until it does"
+                "the collector does not accept traces; they are dropped until it does"
             ),
-            (Ok(()), true) => tracing::info!(endpoint = self.endpoint, "the collector takes traces again"),
+            (Ok(()), true) => tracing::info!(endpoint = self.endpoint, "the collector accepts traces again"),
             _ => {}
         }
         exported

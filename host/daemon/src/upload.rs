@@ -76,8 +76,7 @@ async fn read_parts(mut parts: Multipart, dir: &Path, granted: u64) -> Result<Su
             }
             Some("clip") if body.upload.is_none() => body.upload = Some(keep(part, dir, granted).await?),
             other => {
-                let detail =
-                    format!("the part {other:?} is one too many: `request` and `clip` are taken, once each");
+                let detail = format!("unexpected part {other:?}: expected `request` and `clip`, once each");
                 return Err(Error::new(StatusCode::BAD_REQUEST, "invalid-body", detail));
             }
         }
@@ -105,7 +104,7 @@ async fn keep(mut part: Field<'_>, dir: &Path, granted: u64) -> Result<Upload, E
         }
     }
     if seen > granted {
-        let detail = format!("the upload is larger than the {granted} bytes that are taken (--max-upload)");
+        let detail = format!("the upload is larger than the limit of {granted} bytes (--max-upload)");
         return Err(Error::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail));
     }
     file.flush().await.map_err(|error| not_kept(&error))?;
@@ -114,11 +113,11 @@ async fn keep(mut part: Field<'_>, dir: &Path, granted: u64) -> Result<Upload, E
 
 /// 507 if the disk is full, 500 for any other error of writing.
 pub fn not_kept(error: &std::io::Error) -> Error {
-    tracing::error!(%error, "an upload cannot be kept");
+    tracing::error!(%error, "an upload cannot be stored");
     let status = if error.kind() == std::io::ErrorKind::StorageFull {
         StatusCode::INSUFFICIENT_STORAGE
     } else {
         StatusCode::INTERNAL_SERVER_ERROR
     };
-    Error::new(status, "upload-failed", format!("the upload cannot be kept: {error}"))
+    Error::new(status, "upload-failed", format!("the upload cannot be stored: {error}"))
 }

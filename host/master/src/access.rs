@@ -56,7 +56,7 @@ impl Access {
         let open = self.loopback && !self.is_guarded().await?;
         let was_open = self.open.swap(open, Ordering::Relaxed);
         if was_open && !open {
-            tracing::info!("there is a token now: requests without one are refused from here on");
+            tracing::info!("a token exists now; requests without a token are refused from now on");
         }
         Ok(open)
     }
@@ -86,7 +86,7 @@ impl Access {
         match credentials {
             Credentials::Missing => {
                 let detail =
-                    "send a token: Authorization: Bearer …; `easysight-master token create` makes one";
+                    "send a token: Authorization: Bearer …; `easysight-master token create` creates one";
                 Err(Error::new(StatusCode::UNAUTHORIZED, "unauthorized", detail))
             }
             Credentials::Bearer(token) => self.holder_of(token).await,
@@ -95,7 +95,7 @@ impl Access {
 
     async fn holder_of(&self, bearer: &str) -> Result<Principal, Error> {
         let unknown = || {
-            let detail = "this token is not known, has expired or was revoked";
+            let detail = "this token is unknown, has expired or was revoked";
             Error::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
         };
         let (id, secret) =
@@ -178,7 +178,8 @@ pub(crate) async fn make_token(store: &Store, request: TokenRequest) -> anyhow::
 
 fn random_hex<const N: usize>() -> anyhow::Result<String> {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no random bytes: {error}"))?;
+    getrandom::fill(&mut bytes)
+        .map_err(|error| anyhow::anyhow!("the operating system returned no random bytes: {error}"))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 

@@ -37,7 +37,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(300);
 #[openapi(info(
     title = "EasySight",
     description = "Diagnoses surveillance cameras. Errors are problem details (RFC 9457); times are UTC; \
-                   lists come in pages, `next` of one is `after` of the following."
+                   lists are paged: send `next` of a page as `after` to get the following page."
 ))]
 struct Document;
 
@@ -133,7 +133,11 @@ pub(crate) fn router(master: &Shared) -> anyhow::Result<Router> {
             Error::new(StatusCode::NOT_FOUND, "not-found", "there is nothing at this path")
         })
         .method_not_allowed_fallback(|| async {
-            Error::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "this path has no such method")
+            Error::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method-not-allowed",
+                "this path does not support this method",
+            )
         })
         // Handlers limit bodies themselves, so that they can read a request to its end before they refuse it.
         .layer(DefaultBodyLimit::disable())

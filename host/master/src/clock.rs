@@ -117,7 +117,7 @@ pub(crate) fn now_ms() -> i64 {
         None => {}
         Some(Seen::Stepped(by)) => tracing::warn!(
             by_seconds = by / 1_000,
-            "the system clock stepped; the master keeps its own time until the clock stays where it is"
+            "the system clock stepped; the master keeps its own time until the system clock is stable"
         ),
         Some(Seen::Believed(by)) => {
             tracing::warn!(by_seconds = by / 1_000, "the master follows the system clock again after a step");

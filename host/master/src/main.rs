@@ -54,7 +54,7 @@ fn main() -> ExitCode {
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return refuse(&format!("the runtime does not start: {error}")),
+        Err(error) => return refuse(&format!("the runtime cannot be started: {error}")),
     };
     if let Some((name, matches)) = &invocation.subcommand {
         return match runtime.block_on(token::run(&settings, name, matches)) {

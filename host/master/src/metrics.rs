@@ -61,10 +61,10 @@ impl Metrics {
         registry.register("database_statements", "Statements sent to the database", new.statements.clone());
         registry.register("long_polls", "Workers that wait for a job", new.long_polls.clone());
         registry.register("jobs_leased", "Jobs handed to workers", new.leased.clone());
-        registry.register("cameras_lost", "Cameras that give no picture", new.lost_cameras.clone());
+        registry.register("cameras_lost", "Cameras that deliver no picture", new.lost_cameras.clone());
         registry.register(
             "checks_passed_over",
-            "Checks left out since the same task's check before of the same camera had not ended",
+            "Checks skipped because the previous check of the same camera by the same task had not ended",
             new.passed_over.clone(),
         );
         registry.register("leases_lost", "Leases that ended without a result, by reason", new.churn.clone());

@@ -49,7 +49,7 @@ pub(crate) enum PutError {
         found: Digest,
     },
     /// The bytes are no JPEG picture.
-    #[error("the bytes are no JPEG picture")]
+    #[error("the bytes are not a JPEG picture")]
     NotJpeg,
     /// The picture cannot be written.
     #[error(transparent)]

@@ -15,12 +15,12 @@ pub(crate) fn store_error(error: &StoreError) -> Error {
     match error {
         StoreError::Busy { .. } | StoreError::Contended(_) => unavailable("busy"),
         StoreError::Unavailable(_) => {
-            tracing::error!(%error, "the store");
+            tracing::error!(%error, "the store failed");
             unavailable("store-unavailable")
         }
         StoreError::Conflict(_) => Error::new(StatusCode::CONFLICT, "conflict", error.to_string()),
         StoreError::Corrupt(_) => {
-            tracing::error!(%error, "the store");
+            tracing::error!(%error, "the store failed");
             Error::new(StatusCode::INTERNAL_SERVER_ERROR, "store-corrupt", error.to_string())
         }
     }

@@ -38,7 +38,10 @@ impl NoPlan {
         match self {
             Self::Waits(reasons) => reasons,
             Self::Invalid(problem) => {
-                vec![format!("a configuration that its plugin takes: {}: {}", problem.field, problem.detail)]
+                vec![format!(
+                    "a configuration that its plugin accepts: {}: {}",
+                    problem.field, problem.detail
+                )]
             }
         }
     }
@@ -60,7 +63,7 @@ pub(crate) enum PublishError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A defect of this program.
-    #[error("vetting broke off: {0}")]
+    #[error("vetting was interrupted: {0}")]
     Broken(String),
 }
 
@@ -311,7 +314,7 @@ impl ActiveSet {
     ) -> Result<Vec<PlannedPlugin>, NoPlan> {
         for id in config.keys() {
             if !wanted.contains(id) {
-                let detail = format!("`{id}` is configured but not among the diagnoses that are asked for");
+                let detail = format!("`{id}` is configured but is not among the requested diagnoses");
                 return Err(NoPlan::Invalid(ConfigProblem { field: pointer(id, ""), detail }));
             }
         }

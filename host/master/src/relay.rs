@@ -37,7 +37,10 @@ async fn tell(master: &Master, relay: &Relay) {
             let told = match serde_json::to_string(&news) {
                 Ok(text) if text.len() <= MAX_NEWS_BYTES => master.store.tell(&text).await,
                 Ok(text) => {
-                    tracing::error!(bytes = text.len(), "news for other masters do not fit into a message");
+                    tracing::error!(
+                        bytes = text.len(),
+                        "news for other masters is too large for one message"
+                    );
                     Ok(())
                 }
                 Err(error) => Err(error.into()),
@@ -45,7 +48,7 @@ async fn tell(master: &Master, relay: &Relay) {
             if let Err(error) = &told
                 && !troubled
             {
-                tracing::warn!(%error, "other masters cannot be told and find out by themselves, later");
+                tracing::warn!(%error, "other masters cannot be notified; they will notice changes later");
             }
             troubled = told.is_err();
         }
@@ -60,7 +63,7 @@ async fn listen(master: &Shared) {
             Err(error) => Err(error),
         };
         if let Err(error) = ended {
-            tracing::warn!(%error, "other masters cannot be heard");
+            tracing::warn!(%error, "news from other masters cannot be received");
         }
         tokio::time::sleep(RECONNECT).await;
     }
@@ -73,7 +76,7 @@ async fn hear(master: &Arc<Master>, mut listener: Listener) -> Result<(), StoreE
             Ok(news) if news.from == master.id => {}
             Ok(news) => take_in(master, news).await?,
             // A master of another version may send messages that this version does not understand.
-            Err(error) => tracing::debug!(%error, "news that are not understood"),
+            Err(error) => tracing::debug!(%error, "news from another master was not understood"),
         }
     }
 }

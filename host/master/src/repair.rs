@@ -51,7 +51,10 @@ impl Repair {
             // not.
             let tokens = master.store.bring_tokens_back(now_ms()).await?;
             if tokens > 0 {
-                tracing::warn!(tokens, "tokens were made by a clock that was ahead and hold from now on");
+                tracing::warn!(
+                    tokens,
+                    "tokens were created by a clock that was ahead; they are valid from now on"
+                );
                 master.access.forget();
             }
             self.tasks_at = Some(Instant::now());
@@ -91,7 +94,7 @@ impl Repair {
         master.hearing.note_break(now);
         let brought = master.store.bring_back(now, master.lease_ms).await?;
         if brought > 0 {
-            tracing::warn!(rows = brought, "stored times lay in the future and were set to now");
+            tracing::warn!(rows = brought, "stored times were in the future and were set to now");
         }
         Ok(())
     }
@@ -108,7 +111,7 @@ async fn bring_tasks_back(master: &Master) -> Result<(), StoreError> {
             let Some(next) = schedule::brought_back(&task.definition.schedule, due, now) else { continue };
             let (from, to) = (due.timestamp_millis(), next.timestamp_millis());
             if master.store.advance_task(task.id.clone(), from, Some(to)).await? {
-                tracing::warn!(task = task.id, was = %due, is = %next, "the next run of a task lay later than its schedule allows and was moved");
+                tracing::warn!(task = task.id, was = %due, is = %next, "the next run of a task was later than its schedule allows and was moved");
             }
         }
         after = page.next;

@@ -91,10 +91,10 @@ async fn pass_over(
     tracing::warn!(
         task,
         cameras = passed_over,
-        "the last check of cameras has not ended, so they are left out of this one"
+        "the previous check of cameras has not ended; this check skips them"
     );
     master.metrics.passed_over.inc_by(passed_over as u64);
-    Ok(Some(format!("the end of the check before, of {passed_over} cameras")))
+    Ok(Some(format!("the end of the previous check of {passed_over} cameras")))
 }
 
 /// Announces that a run has its jobs, and wakes waiting polls.

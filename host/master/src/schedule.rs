@@ -34,7 +34,10 @@ pub(crate) fn first(schedule: &Schedule, now: DateTime<Utc>) -> Result<Option<Da
         Schedule::Once { at } => Ok(Some(*at)),
         Schedule::Interval { every_s, starts_at, .. } => {
             if !(1..=MAX_INTERVAL_S).contains(every_s) {
-                return Err(wrong("/every_s", format!("seconds from 1 to {MAX_INTERVAL_S} are wanted")));
+                return Err(wrong(
+                    "/every_s",
+                    format!("expected a number of seconds from 1 to {MAX_INTERVAL_S}"),
+                ));
             }
             let starts_at = starts_at.unwrap_or(now);
             if starts_at >= now {
@@ -46,7 +49,9 @@ pub(crate) fn first(schedule: &Schedule, now: DateTime<Utc>) -> Result<Option<Da
             let (cron, zone) = parse_cron(expression, time_zone)?;
             match cron.find_next_occurrence(&now.with_timezone(&zone), false) {
                 Ok(next) => Ok(Some(next.with_timezone(&Utc))),
-                Err(error) => Err(wrong("/expression", format!("{expression:?} never comes true: {error}"))),
+                Err(error) => {
+                    Err(wrong("/expression", format!("{expression:?} never matches any time: {error}")))
+                }
             }
         }
     }
@@ -107,15 +112,15 @@ pub(crate) fn is_skipped(schedule: &Schedule, due: DateTime<Utc>, now: DateTime<
 
 fn parse_cron(expression: &str, time_zone: &str) -> Result<(Cron, Tz), ScheduleError> {
     let zone = Tz::from_str(time_zone).map_err(|_| {
-        wrong("/time_zone", format!("{time_zone:?} is no IANA time zone, such as UTC or Asia/Shanghai"))
+        wrong("/time_zone", format!("{time_zone:?} is not an IANA time zone, such as UTC or Asia/Shanghai"))
     })?;
     if expression.len() > 200 {
-        return Err(wrong("/expression", "at most 200 characters are wanted"));
+        return Err(wrong("/expression", "expected at most 200 characters"));
     }
     let parser = CronParser::builder().seconds(Seconds::Optional).build();
     let cron = parser.parse(expression).map_err(|error| {
         let fields = "minute hour day-of-month month day-of-week, such as `*/15 * * * *`";
-        wrong("/expression", format!("{expression:?} is no cron line ({fields}): {error}"))
+        wrong("/expression", format!("{expression:?} is not a cron expression ({fields}): {error}"))
     })?;
     Ok((cron, zone))
 }

@@ -81,7 +81,7 @@ pub(crate) async fn run(master: Shared, retention: Retention) {
         match looked {
             Ok(()) if troubled => tracing::info!("the database is available again"),
             Err(ref error) if !troubled => {
-                tracing::error!(%error, "the scheduler cannot do its work and tries on");
+                tracing::error!(%error, "the scheduler cannot do its work; retrying");
             }
             _ => {}
         }
@@ -161,7 +161,7 @@ async fn leads_upkeep(master: &Master) -> Result<bool, StoreError> {
 async fn reap(master: &Master, heard: bool, now: i64) -> Result<(), StoreError> {
     let reaped = master.store.reap(heard, now).await?;
     if reaped.expired > 0 {
-        tracing::warn!(jobs = reaped.expired, "leases expired: their nodes were not heard of in time");
+        tracing::warn!(jobs = reaped.expired, "leases expired: their nodes sent no heartbeat in time");
         master.metrics.lost("expired", reaped.expired);
         master.announce_jobs(usize::try_from(reaped.expired).unwrap_or(usize::MAX));
     }
@@ -181,7 +181,7 @@ async fn fire(master: &Master, task: Task) -> Result<(), StoreError> {
     let schedule = &task.definition.schedule;
     let next = schedule::after(schedule, due, now).map(|next| next.timestamp_millis());
     if schedule::is_skipped(schedule, due, now) {
-        tracing::warn!(%due, "a start was missed and is passed over");
+        tracing::warn!(%due, "a start was missed and is skipped");
     } else {
         // Nobody requested this run. A request id of its own allows to follow its jobs.
         let request = RequestId::new();

@@ -49,7 +49,7 @@ pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
         Some(file) => {
             let mut path = file.into_os_string();
             path.push(".lock");
-            let advice = "two masters share a PostgreSQL, not a file";
+            let advice = "two masters can share a PostgreSQL database, but not a file";
             Some(lock(&PathBuf::from(path), "master", advice)?)
         }
         None => None,
@@ -63,7 +63,7 @@ pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
     let open = access.refresh().await?;
     if !open && !access.has_tokens().await? {
         bail!(
-            "--listen {} lets other machines in, and there is no token yet: make one with \
+            "--listen {} lets other machines in, but there is no token yet: create one with \
              `easysight-master token create --name admin --scope admin` (or listen on 127.0.0.1)",
             settings.listen
         );
@@ -107,7 +107,7 @@ pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
     let watched = Arc::clone(&master);
     let watchdog = tokio::spawn(watchdog(move || watched.scheduler_is_alive()));
     let handle = Handle::new();
-    let address = listener.local_addr().context("the address that is listened on")?;
+    let address = listener.local_addr().context("the listening address cannot be determined")?;
     let server = serve(&settings, listener, handle.clone(), &master).await?;
     let mut server = tokio::spawn(server);
     announce(&settings, address, open);
@@ -115,10 +115,10 @@ pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
     tokio::select! {
         () = stop.next() => {}
         ended = &mut server => {
-            ended?.context("the listener broke off")?;
+            ended?.context("the listener failed")?;
         }
     }
-    tracing::info!("stopping: long polls are answered, requests are finished");
+    tracing::info!("stopping: answering long polls and finishing requests");
     notify(&[NotifyState::Stopping]);
     master.stopping.cancel();
     handle.graceful_shutdown(Some(settings.drain_timeout));
@@ -126,7 +126,7 @@ pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
     tokio::select! {
         ended = tokio::time::timeout(in_time, server) => {
             if ended.is_err() {
-                tracing::warn!("requests were still under way after the drain timeout and are given up");
+                tracing::warn!("requests were still in progress after the drain timeout and are aborted");
             }
         }
         () = stop.next() => {
@@ -138,13 +138,13 @@ pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
     scheduler.await?;
     relaying.await?;
     if let Err(error) = master.store.write_usage().await {
-        tracing::warn!(%error, "what plugins used last is not noted");
+        tracing::warn!(%error, "the latest plugin usage cannot be recorded");
     }
     // The writer ends once nobody can send it commands any more. Everything it received is committed then.
     drop(watchdog.await);
     drop(master);
     if tokio::time::timeout(Duration::from_secs(10), writing).await.is_err() {
-        tracing::warn!("the database was still in use and is left as it is");
+        tracing::warn!("the database was still in use and was not closed");
     }
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
@@ -197,7 +197,7 @@ fn announce(settings: &MasterSettings, address: SocketAddr, open: bool) {
     if open {
         tracing::warn!(
             "there is no token: everyone on this machine may do everything; \
-             `easysight-master token create` makes one"
+             `easysight-master token create` creates one"
         );
     }
     notify(&[NotifyState::Ready]);

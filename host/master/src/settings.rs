@@ -65,7 +65,7 @@ impl MasterSettings {
         let path = |text: &str| Ok(PathBuf::from(text));
         let data_dir = given.optional("data-dir", path)?.or(state_dir).ok_or_else(|| {
             SettingsError::Conflict(
-                "there is no home directory: say where to keep data with --data-dir".into(),
+                "there is no home directory: name the directory for data with --data-dir".into(),
             )
         })?;
         let tls = match (given.optional("tls-cert", path)?, given.optional("tls-key", path)?) {
@@ -78,15 +78,16 @@ impl MasterSettings {
         };
         Ok(Self {
             listen: given.required("listen", |text| {
-                text.parse()
-                    .map_err(|_| "address and port are wanted, such as 127.0.0.1:8000 or [::1]:8000".into())
+                text.parse().map_err(|_| {
+                    "expected an address and a port, such as 127.0.0.1:8000 or [::1]:8000".into()
+                })
             })?,
             database_url: given.optional("database-url", |text| {
                 let known = ["sqlite:", "postgres://", "postgresql://"];
                 if known.iter().any(|scheme| text.starts_with(scheme)) {
                     Ok(text.to_owned())
                 } else {
-                    Err("sqlite:///path/to/file or postgres://user:password@host/database is wanted".into())
+                    Err("expected sqlite:///path/to/file or postgres://user:password@host/database".into())
                 }
             })?,
             blob_dir: given.optional("blob-url", parse_blob_url)?.unwrap_or_else(|| data_dir.clone()),
@@ -136,7 +137,7 @@ impl MasterSettings {
 /// Returns the directory that a `file://` address names.
 fn parse_blob_url(text: &str) -> Result<PathBuf, String> {
     let wanted =
-        || "file:///path/to/a/directory is wanted; other kinds of storage are not supported yet".into();
+        || "expected file:///path/to/a/directory; other kinds of storage are not supported yet".into();
     let url = url::Url::parse(text).map_err(|_| wanted())?;
     match (url.scheme(), url.to_file_path()) {
         ("file", Ok(path)) => Ok(path),

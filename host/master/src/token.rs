@@ -17,22 +17,22 @@ pub(crate) fn command(command: Command) -> Command {
         Arg::new(name).long(name).required(true).value_name("TEXT").help(help)
     };
     let create = Command::new("create")
-        .about("Make a token and print it; its secret is never shown again")
-        .arg(required("name", "What it is for"))
+        .about("Create a token and print it; its secret is never shown again")
+        .arg(required("name", "What the token is for"))
         .arg(required("scope", "admin, operator, viewer, worker or publisher"))
         .arg(
             Arg::new("expires-days")
                 .long("expires-days")
                 .value_name("N")
                 .value_parser(clap::value_parser!(u32).range(1..))
-                .help("Days until it ends by itself [default: never]"),
+                .help("Days until the token expires [default: never]"),
         );
     let revoke = Command::new("revoke")
         .about("Revoke a token; it stops working within seconds")
         .arg(Arg::new("id").required(true).value_name("ID"));
     command.subcommand(
         Command::new("token")
-            .about("Make, list and revoke tokens, right in the database")
+            .about("Create, list and revoke tokens, directly in the database")
             .subcommand_required(true)
             .subcommand(create)
             .subcommand(Command::new("list").about("List all tokens"))
@@ -68,7 +68,7 @@ async fn carry_out(store: &Store, matches: &ArgMatches) -> anyhow::Result<()> {
             }
             let request = TokenRequest { name: text("name"), scope, expires_at: None, lifetime_s };
             let made = make_token(store, request).await?;
-            eprintln!("token {} ({}), keep it, it is not shown again:", made.info.id, scope.as_str());
+            eprintln!("token {} ({}); keep it, because it is not shown again:", made.info.id, scope.as_str());
             println!("{}", made.token);
         }
         Some(("list", _)) => {
@@ -84,11 +84,11 @@ async fn carry_out(store: &Store, matches: &ArgMatches) -> anyhow::Result<()> {
         Some(("revoke", given)) => {
             let id = given.get_one::<String>("id").cloned().unwrap_or_default();
             if !store.revoke_token(id.clone(), now_ms()).await? {
-                bail!("there is no token `{id}` in force; `easysight-master token list` shows them");
+                bail!("there is no valid token `{id}`; `easysight-master token list` lists all tokens");
             }
-            eprintln!("token {id} is revoked");
+            eprintln!("token {id} was revoked");
         }
-        _ => bail!("create, list or revoke is wanted"),
+        _ => bail!("expected create, list or revoke"),
     }
     Ok(())
 }
@@ -102,8 +102,8 @@ async fn check_clock(store: &Store) -> anyhow::Result<()> {
     let now = easysight_protocol::now();
     if now + TOLERANCE < written {
         bail!(
-            "--expires-days: the clock of this machine says {}, and the database has entries of {}: put the clock right \
-             first (or make a token that does not expire)",
+            "--expires-days: the clock of this machine says {}, but the database has entries of {}: correct the clock \
+             first (or create a token that does not expire)",
             now.to_rfc3339(),
             written.to_rfc3339()
         );

@@ -82,11 +82,11 @@ pub enum BaselineError {
 impl fmt::Display for BaselineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Name => f.write_str("no plugin has such a name"),
+            Self::Name => f.write_str("this is not a valid plugin name"),
             Self::TooLarge { letters } => {
-                write!(f, "{letters} letters of base64 are more than {MAX_BASELINE_BYTES} bytes")
+                write!(f, "{letters} characters of base64 are more than {MAX_BASELINE_BYTES} bytes")
             }
-            Self::NotBase64 => f.write_str("it is no base64"),
+            Self::NotBase64 => f.write_str("the data are not base64"),
         }
     }
 }

@@ -56,7 +56,7 @@ texts! {
     /// A name for people.
     Name = "A name for people, without control characters.", 200, NAME, &["Gate 3", "东门"];
     /// An id that the client chooses.
-    Id = "An id: letters, digits, `.`, `_` and `-`, no `.` first.", 128, ID, &["gate-3", "yard.north_1"];
+    Id = "An id: letters, digits, `.`, `_` and `-`, not beginning with `.`.", 128, ID, &["gate-3", "yard.north_1"];
     /// The id of a camera that a task names.
     CameraId = "The id of a camera. An address is refused.", 200, CAMERA_ID, &["gate-3"];
     /// The source of a camera's picture.

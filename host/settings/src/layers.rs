@@ -77,7 +77,7 @@ pub fn read(
             key: keys.iter().find(|key| key.env == name).map_or("a variable", |key| key.env),
             value: "(not shown)".into(),
             origin: Origin::Environment(name.to_owned()),
-            reason: "it is no UTF-8 text".into(),
+            reason: "it is not UTF-8 text".into(),
         })?;
         variables.push((name.to_owned(), value));
     }
@@ -129,18 +129,14 @@ fn flags(command: Command, keys: &'static [Key]) -> Command {
     // With subcommands, settings may stand before and after them.
     let global = command.has_subcommands();
     let mut command = command
-        .arg(
-            Arg::new("config")
-                .long("config")
-                .global(global)
-                .value_name("FILE")
-                .help("Configuration file: KEY=value lines, keys as in the environment"),
-        )
+        .arg(Arg::new("config").long("config").global(global).value_name("FILE").help(
+            "Configuration file of KEY=value lines; the keys are the names of the environment variables",
+        ))
         .arg(
             Arg::new("print-config")
                 .long("print-config")
                 .action(ArgAction::SetTrue)
-                .help("Show each setting and where it comes from, and end"),
+                .help("Print each setting and its origin, and exit"),
         );
     for key in keys {
         let default = key.default.map_or_else(String::new, |default| format!(" [default: {default}]"));
@@ -168,7 +164,7 @@ fn read_file(path: &Path) -> Result<Vec<(String, String)>, SettingsError> {
                     _ => None,
                 };
                 failed(number.map_or_else(
-                    || "it is no list of KEY=value lines".into(),
+                    || "it is not a list of KEY=value lines".into(),
                     |at| format!("line {} is not of the form KEY=value", at + 1),
                 ))
             })
@@ -201,7 +197,7 @@ fn assign(
             if is_file_of(key, &name) {
                 if values.contains_key(key.flag) {
                     return Err(SettingsError::Conflict(format!(
-                        "{} and {name} are both set; one is enough",
+                        "{} and {name} are both set; set only one of them",
                         key.env
                     )));
                 }
@@ -215,7 +211,11 @@ fn assign(
             } else if key.aliases.contains(&name.as_str()) {
                 match values.get(key.flag) {
                     Some((known, _)) if *known != value => {
-                        warnings.push(format!("{}: {} says otherwise and counts", origin(&name), key.env));
+                        warnings.push(format!(
+                            "{}: ignored, because {} has another value",
+                            origin(&name),
+                            key.env
+                        ));
                     }
                     Some(_) => {}
                     None => {
@@ -239,7 +239,7 @@ fn nearest(keys: &[Key], name: &str) -> String {
         .map(|known| (strsim::damerau_levenshtein(known, name), known))
         .min()
         .filter(|(distance, known)| *distance * 2 < known.len())
-        .map_or_else(String::new, |(_, known)| format!("; is {known} meant?"))
+        .map_or_else(String::new, |(_, known)| format!("; did you mean {known}?"))
 }
 
 #[cfg(test)]

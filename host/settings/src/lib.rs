@@ -44,7 +44,7 @@ pub enum SettingsError {
         reason: String,
     },
     /// A value is not allowed.
-    #[error("{key} = {value} ({origin}) does not do: {reason}")]
+    #[error("{key} = {value} ({origin}) is not valid: {reason}")]
     Value {
         /// The setting.
         key: &'static str,

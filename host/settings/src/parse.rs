@@ -14,7 +14,7 @@ where
     text.parse()
         .ok()
         .filter(|number| allowed.contains(number))
-        .ok_or_else(|| format!("a number from {} to {} is wanted", allowed.start(), allowed.end()))
+        .ok_or_else(|| format!("expected a number from {} to {}", allowed.start(), allowed.end()))
 }
 
 /// Parses seconds within a range. Decimal fractions are allowed.
@@ -27,7 +27,7 @@ pub fn seconds_in(text: &str, allowed: RangeInclusive<f64>) -> Result<Duration, 
         .ok()
         .filter(|seconds| allowed.contains(seconds))
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .ok_or_else(|| format!("seconds from {} to {} are wanted", allowed.start(), allowed.end()))
+        .ok_or_else(|| format!("expected a number of seconds from {} to {}", allowed.start(), allowed.end()))
 }
 
 /// Parses a count with an optional `k`, `M` or `G` (thousand, million, thousand million) and underscores.
@@ -40,7 +40,7 @@ pub fn count(text: &str, allowed: RangeInclusive<u64>) -> Result<u64, String> {
         .filter(|count| allowed.contains(count))
         .ok_or_else(|| {
             let (least, most) = (allowed.start(), allowed.end());
-            format!("a number from {least} to {most} is wanted; k, M and G may follow it")
+            format!("expected a number from {least} to {most}, optionally followed by k, M or G")
         })
 }
 
@@ -54,7 +54,9 @@ pub fn bytes(text: &str, allowed: RangeInclusive<u64>) -> Result<u64, String> {
         .filter(|bytes| allowed.contains(bytes))
         .ok_or_else(|| {
             let (least, most) = (allowed.start(), allowed.end());
-            format!("bytes from {least} to {most} are wanted; KiB, MiB and GiB may follow the number")
+            format!(
+                "expected a number of bytes from {least} to {most}, optionally followed by KiB, MiB or GiB"
+            )
         })
 }
 
@@ -80,7 +82,7 @@ pub fn text_of(
     if (1..=most).contains(&text.chars().count()) && text.chars().all(allowed) {
         Ok(text.to_owned())
     } else {
-        Err(format!("1 to {most} characters are wanted, {which}"))
+        Err(format!("expected 1 to {most} characters ({which})"))
     }
 }
 
@@ -105,7 +107,7 @@ mod tests {
     fn numbers_that_are_none_are_refused_with_the_range() {
         assert_eq!(number_in("3", 1..=256_u32), Ok(3));
         for wrong in ["0", "257", "three", "-1", "3.5", ""] {
-            assert_eq!(number_in(wrong, 1..=256_u32), Err("a number from 1 to 256 is wanted".into()));
+            assert_eq!(number_in(wrong, 1..=256_u32), Err("expected a number from 1 to 256".into()));
         }
         assert_eq!(seconds_in("0.5", 0.1..=10.0), Ok(Duration::from_millis(500)));
         for wrong in ["nan", "inf", "-1", "11", "5s"] {

@@ -254,7 +254,7 @@ pub(crate) async fn keep(
             let size = match acceptable(baseline, one, &standing) {
                 Ok(size) => size,
                 Err(reason) => {
-                    tracing::warn!(camera = one.camera_id, plugin, reason, "a baseline is not kept");
+                    tracing::warn!(camera = one.camera_id, plugin, reason, "a baseline is not stored");
                     continue;
                 }
             };
@@ -307,7 +307,7 @@ fn acceptable(
         return Err("the plugin has no finding in this job".into());
     }
     if !judged && !of_host && !standing.contains(&baseline.plugin) {
-        return Err("the candidate stands beside no active plugin any more".into());
+        return Err("the candidate is no longer compared with an active plugin".into());
     }
     baseline.bytes().map(|bytes| bytes.len()).map_err(|error| error.to_string())
 }

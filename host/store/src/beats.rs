@@ -259,7 +259,7 @@ impl Beats {
         if !back.is_empty() {
             tracing::info!(
                 jobs = back.len(),
-                "nodes still hold jobs whose leases had expired, and keep them"
+                "nodes still hold jobs whose leases had expired; they keep these jobs"
             );
         }
         Ok(back)

@@ -66,13 +66,13 @@ impl Store {
             .run(move |connection| {
                 Box::pin(async move {
                     if lock(connection, dialect, &id).await? {
-                        return Err(StoreError::Conflict(format!("there is a camera `{id}` already").into()));
+                        return Err(StoreError::Conflict(format!("a camera `{id}` exists already").into()));
                     }
                     put(connection, dialect, &[(id, camera)], now).await
                 })
             })
             .await?;
-        self.camera(&found).await?.ok_or_else(|| StoreError::corrupt("a new camera is not there"))
+        self.camera(&found).await?.ok_or_else(|| StoreError::corrupt("a new camera is missing"))
     }
 
     /// Changes a camera. Returns false if it does not exist.

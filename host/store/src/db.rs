@@ -180,7 +180,7 @@ impl Query {
 
     pub(crate) async fn fetch_one(self, target: impl Target) -> Result<Row, StoreError> {
         let row = self.fetch_optional(target).await?;
-        row.ok_or_else(|| StoreError::corrupt("a statement that always answers gave no row"))
+        row.ok_or_else(|| StoreError::corrupt("a statement that always returns a row returned none"))
     }
 
     pub(crate) async fn execute(self, target: impl Target) -> Result<Done, StoreError> {

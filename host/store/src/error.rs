@@ -6,7 +6,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// Too many commands wait. Try again.
-    #[error("the database is slow: {waiting} commands wait already; try again in a moment")]
+    #[error("the database is slow: {waiting} commands are waiting already; try again in a moment")]
     Busy {
         /// The number of commands that wait.
         waiting: usize,
@@ -19,7 +19,7 @@ pub enum StoreError {
     #[error("the database is unavailable: {0}")]
     Unavailable(Arc<str>),
     /// The database holds data that this program does not write.
-    #[error("the database holds something unexpected: {0}")]
+    #[error("the database contains unexpected data: {0}")]
     Corrupt(Arc<str>),
     /// The same name exists already.
     #[error("{0}")]

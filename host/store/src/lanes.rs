@@ -135,7 +135,7 @@ pub(crate) async fn connect(options: &Options) -> Result<Connection, StoreError>
 }
 
 fn silent(limit: Duration) -> StoreError {
-    StoreError::unavailable(format!("it does not answer within {} s", limit.as_secs()))
+    StoreError::unavailable(format!("it did not respond within {} s", limit.as_secs()))
 }
 
 fn stopped() -> StoreError {
@@ -197,7 +197,7 @@ impl Seat {
         if let Some(connection) = self.connection.lock().await.take()
             && let Err(error) = connection.close().await
         {
-            tracing::warn!(%error, "the database was not closed in order");
+            tracing::warn!(%error, "the database was not closed cleanly");
         }
     }
 }
@@ -291,7 +291,7 @@ async fn attempt<K: Kind>(kind: &K, seat: &Seat, asks: &[K::Ask]) -> Result<Vec<
     let try_it = || seat.transaction(K::MAY_BE_LOST, extra, Together { kind, asks });
     match try_it().await {
         Err(StoreError::Contended(reason)) => {
-            tracing::warn!(%reason, "a transaction met another one and is tried again");
+            tracing::warn!(%reason, "a transaction conflicted with another one; retrying");
             try_it().await
         }
         other => other,

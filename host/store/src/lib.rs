@@ -142,7 +142,7 @@ impl Store {
         let ended = tokio::spawn(async move {
             for ended in futures::future::join_all(lanes).await {
                 if let Err(error) = ended {
-                    tracing::error!(%error, "a lane of the store broke down");
+                    tracing::error!(%error, "a lane of the store failed");
                 }
             }
         });
@@ -216,21 +216,21 @@ fn explain(dialect: Dialect, error: &str) -> String {
     let says = |part: &str| error.contains(part);
     let advice = match dialect {
         Dialect::Sqlite if says("readonly") || says("code: 8") => {
-            "; the file or its directory may not be written by this user"
+            "; this user may not write the file or its directory"
         }
         Dialect::Sqlite if says("not a database") || says("malformed") => {
-            "; the file is damaged or is none of SQLite's: move it away and restore a backup"
+            "; the file is damaged or is not an SQLite database: move it away and restore a backup"
         }
-        Dialect::Sqlite if says("locked") || says("busy") => "; another program holds it",
+        Dialect::Sqlite if says("locked") || says("busy") => "; another program uses it",
         Dialect::Sqlite if says("unable to open") => {
-            "; its directory does not exist or may not be written by this user"
+            "; its directory does not exist, or this user may not write it"
         }
         Dialect::Postgres if says("not valid for name") || says("NotValidForName") => {
-            "; the certificate is not for this host name: connect by a name that it is for, or have one made for this"
+            "; the certificate is not for this host name: connect by a name that it is for, or have a certificate made for this name"
         }
         // If the server's authority has the same name as the right one, the check fails at the signature.
         Dialect::Postgres if says("UnknownIssuer") || says("BadSignature") => {
-            "; another authority signed the server's certificate: name the right one's file with sslrootcert=…"
+            "; another authority signed the server's certificate: name that authority's file with sslrootcert=…"
         }
         Dialect::Postgres if says("does not support TLS") => {
             "; the server does not offer TLS: set ssl = on there, or sslmode=disable here on a network that is trusted"

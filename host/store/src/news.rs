@@ -57,7 +57,7 @@ async fn listen(url: &str) -> Result<PgListener, StoreError> {
         Ok::<_, sqlx::Error>(listener)
     };
     let listening = tokio::time::timeout(CONNECT, listening).await;
-    Ok(listening.map_err(|_| StoreError::unavailable("it does not answer"))??)
+    Ok(listening.map_err(|_| StoreError::unavailable("it does not respond"))??)
 }
 
 impl Listener {

@@ -91,7 +91,7 @@ pub(crate) fn page_of<T>(
 pub(crate) fn time(milliseconds: i64) -> Result<DateTime<Utc>, StoreError> {
     Utc.timestamp_millis_opt(milliseconds)
         .single()
-        .ok_or_else(|| StoreError::corrupt(format!("{milliseconds} is no time")))
+        .ok_or_else(|| StoreError::corrupt(format!("{milliseconds} is not a time")))
 }
 
 pub(crate) fn time_of(row: &Row, column: &str) -> Result<DateTime<Utc>, StoreError> {

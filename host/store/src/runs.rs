@@ -102,7 +102,7 @@ pub struct RunFilter {
 pub(crate) fn word_of(value: &impl Serialize) -> Result<String, StoreError> {
     match serde_json::to_value(value)? {
         serde_json::Value::String(word) => Ok(word),
-        other => Err(StoreError::corrupt(format!("{other} is no word"))),
+        other => Err(StoreError::corrupt(format!("{other} is not a word"))),
     }
 }
 

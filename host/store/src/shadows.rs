@@ -47,7 +47,7 @@ impl Store {
                         let stands = text(&row, "digest")?;
                         if stands != digest {
                             let detail = format!(
-                                "{stands} is the candidate for `{diagnosis}` already; end that first"
+                                "{stands} is the candidate for `{diagnosis}` already; end its candidacy first"
                             );
                             return Err(StoreError::Conflict(detail.into()));
                         }

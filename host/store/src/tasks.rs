@@ -39,7 +39,7 @@ impl Store {
                     .execute(connection)
                     .await?;
                     if made.rows_affected() == 0 {
-                        return Err(StoreError::Conflict(format!("there is a task `{id}` already").into()));
+                        return Err(StoreError::Conflict(format!("a task `{id}` exists already").into()));
                     }
                     Ok(())
                 })

@@ -354,7 +354,7 @@ impl Store {
 impl Store {
     /// Takes back expired leases. Returns each job's run, whether the job was given up, and the job.
     async fn expire(&self, now: i64) -> Result<Vec<(RunId, bool, ReadyJob)>, StoreError> {
-        let lost = failure("lease-expired", "The node that had the job was not heard of in time.")?;
+        let lost = failure("lease-expired", "The node that held the job sent no heartbeat in time.")?;
         let floor = self.known.upkeep.lock().leases;
         let of = "state = 'running' AND leased_until < $1 AND leased_until >= $3";
         let dialect = self.dialect;
@@ -382,7 +382,7 @@ impl Store {
 
     /// Gives up overdue jobs. Returns their runs.
     async fn give_up(&self, heard: bool, now: i64) -> Result<Vec<RunId>, StoreError> {
-        let late = failure("deadline-exceeded", "The job was not done before the deadline of its run.")?;
+        let late = failure("deadline-exceeded", "The job had not ended before the deadline of its run.")?;
         let floor = self.known.upkeep.lock().deadlines;
         // A node that could not report may have done its job in time.
         let states = if heard { "state IN ('queued', 'running')" } else { "state = 'queued'" };

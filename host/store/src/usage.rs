@@ -40,7 +40,7 @@ impl Store {
                 let days: u64 = count(row, "day")?;
                 let day = NaiveDate::default().checked_add_days(Days::new(days));
                 Ok(UsedOfDay {
-                    day: day.ok_or_else(|| StoreError::corrupt(format!("{days} is no day")))?,
+                    day: day.ok_or_else(|| StoreError::corrupt(format!("{days} is not a day")))?,
                     used: Used {
                         runs: count(row, "runs")?,
                         failed: count(row, "failed")?,

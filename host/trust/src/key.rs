@@ -33,7 +33,7 @@ pub enum KeyError {
     },
     /// The file holds no secret key.
     #[error(
-        "{path}: this is no ed25519 secret key in PEM (PKCS#8); `easysight plugin keygen` makes one, and so \
+        "{path}: this is not an ed25519 secret key in PEM (PKCS#8); `easysight plugin keygen` creates one, and so \
          does `openssl genpkey -algorithm ed25519`",
         path = path.display()
     )]
@@ -42,13 +42,13 @@ pub enum KeyError {
         path: PathBuf,
     },
     /// The text is not a public key.
-    #[error("{text:?} is no public key: `{PREFIX}` and the 32 bytes in base64 are wanted")]
+    #[error("{text:?} is not a public key: expected `{PREFIX}` and the 32 bytes in base64")]
     NoPublicKey {
         /// The beginning of the text.
         text: String,
     },
     /// The operating system returned no random bytes.
-    #[error("the operating system gives no random bytes: {0}")]
+    #[error("the operating system returned no random bytes: {0}")]
     NoRandomness(String),
 }
 

@@ -64,7 +64,7 @@ pub fn signature_beside(component: &Path) -> io::Result<Option<PluginSignature>>
     let invalid =
         |detail: String| io::Error::new(io::ErrorKind::InvalidData, format!("{}: {detail}", path.display()));
     if size > MAX_SIGNATURE_BYTES as u64 {
-        return Err(invalid(format!("it has {size} bytes, and at most {MAX_SIGNATURE_BYTES} are taken")));
+        return Err(invalid(format!("it has {size} bytes; the limit is {MAX_SIGNATURE_BYTES}")));
     }
     read_signature(&fs::read(&path)?).map(Some).map_err(|error| invalid(error.to_string()))
 }

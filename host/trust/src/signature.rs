@@ -16,7 +16,7 @@ const MAX_KEYS: usize = 64;
 
 /// The document is not a signature.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("this is no signature of a plugin: {0}")]
+#[error("this is not a signature of a plugin: {0}")]
 pub struct ReadSignatureError(String);
 
 /// Signs a plugin and keeps the signatures of others. A new signature of the same key replaces the old one.
@@ -43,13 +43,13 @@ fn with_key(mut signed: PluginSignature, key: &SecretKey, descriptor: String) ->
 /// [`ReadSignatureError`]. Whether the signature fits a component is not checked here.
 pub fn read_signature(text: &[u8]) -> Result<PluginSignature, ReadSignatureError> {
     if text.len() > MAX_SIGNATURE_BYTES {
-        let detail = format!("it has {} bytes, and at most {MAX_SIGNATURE_BYTES} are taken", text.len());
+        let detail = format!("it has {} bytes; the limit is {MAX_SIGNATURE_BYTES}", text.len());
         return Err(ReadSignatureError(detail));
     }
     let read: PluginSignature =
         serde_json::from_slice(text).map_err(|error| ReadSignatureError(error.to_string()))?;
     if read.signatures.len() > MAX_KEYS {
-        let detail = format!("{} keys signed it, and at most {MAX_KEYS} are taken", read.signatures.len());
+        let detail = format!("{} keys signed it; the limit is {MAX_KEYS}", read.signatures.len());
         return Err(ReadSignatureError(detail));
     }
     Ok(read)

@@ -36,7 +36,7 @@ pub enum TrustedKeysError {
     },
     /// The file has no key.
     #[error(
-        "{path}: there is no key in it, so that nothing could run; put the lines there that \
+        "{path}: the file has no key, so no plugin could run; add the lines that \
          `easysight plugin keygen` prints",
         path = path.display()
     )]
@@ -50,15 +50,15 @@ pub enum TrustedKeysError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Untrusted {
     /// Nobody signed the plugin.
-    #[error("plugin-unsigned: nobody signed it, and only what is signed by {trusted} may run")]
+    #[error("plugin-unsigned: nobody signed the plugin; only plugins that are signed by {trusted} may run")]
     Unsigned {
         /// The trusted keys.
         trusted: String,
     },
     /// Only keys that are not trusted signed the plugin.
     #[error(
-        "plugin-key-unknown: it is signed by {signers}, which is missing among the trusted keys; \
-         only what is signed by {trusted} may run"
+        "plugin-key-unknown: the plugin is signed by {signers}, but not by a trusted key; \
+         only plugins that are signed by {trusted} may run"
     )]
     UnknownKey {
         /// The keys that signed the plugin.
@@ -68,8 +68,8 @@ pub enum Untrusted {
     },
     /// The signature is of another component.
     #[error(
-        "plugin-signature-mismatch: the signature is that of the component {signed}, not of {found}: it was \
-         changed after it was signed, or the signature belongs to another one"
+        "plugin-signature-mismatch: the signature is for the component {signed}, not for {found}: the component \
+         was changed after it was signed, or the signature belongs to another component"
     )]
     OtherComponent {
         /// The digest that was signed.
@@ -79,7 +79,7 @@ pub enum Untrusted {
     },
     /// The signature does not verify with the key that it names.
     #[error(
-        "plugin-signature-forged: what stands for the signature of {signer} is none: it, or what was signed, \
+        "plugin-signature-forged: the signature of {signer} is not valid: the signature, or what was signed, \
          was changed afterwards"
     )]
     Forged {
@@ -87,7 +87,7 @@ pub enum Untrusted {
         signer: String,
     },
     /// The component's descriptor is not the signed one.
-    #[error("plugin-descriptor-mismatch: it says something else of itself than what was signed")]
+    #[error("plugin-descriptor-mismatch: the plugin's descriptor is not the one that was signed")]
     OtherDescriptor,
 }
 
@@ -154,7 +154,7 @@ impl TrustedKeys {
             return Err(Untrusted::Forged { signer });
         }
         let signers: Vec<_> = signers(signed).map(|key| format!("the key {}", key.id())).collect();
-        let signers = if signers.is_empty() { "what is no key".into() } else { signers.join(" and ") };
+        let signers = if signers.is_empty() { "an invalid key".into() } else { signers.join(" and ") };
         Err(Untrusted::UnknownKey { signers, trusted: self.shown() })
     }
 

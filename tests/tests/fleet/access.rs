@@ -195,14 +195,14 @@ async fn a_database_that_cannot_be_used_is_said_at_the_start() {
     std::fs::write(path("corrupt.db"), "this is no database, whatever its name says".repeat(100)).unwrap();
     let corrupt =
         refused(&["--data-dir", &path("a"), "--database-url", &format!("sqlite://{}", path("corrupt.db"))]);
-    assert!(corrupt.contains("damaged or is none of SQLite's"), "{corrupt}");
+    assert!(corrupt.contains("damaged or is not an SQLite database"), "{corrupt}");
     let misplaced = format!("sqlite://{}/x.db", path("corrupt.db"));
     let misplaced = refused(&["--data-dir", &path("b"), "--database-url", &misplaced]);
     assert!(misplaced.contains("Not a directory") || misplaced.contains("File exists"), "{misplaced}");
     let read_only = format!("sqlite://{}?mode=ro", path("read-only.db"));
     std::fs::write(path("read-only.db"), "").unwrap();
     let read_only = refused(&["--data-dir", &path("b"), "--database-url", &read_only]);
-    assert!(read_only.contains("may not be written"), "{read_only}");
+    assert!(read_only.contains("may not write"), "{read_only}");
     let nobody = refused(&["--data-dir", &path("c"), "--database-url", "postgres://u:secret@127.0.0.1:1/x"]);
     assert!(nobody.contains("cannot be used") && !nobody.contains("secret"), "{nobody}");
     // Another master has locked the database.

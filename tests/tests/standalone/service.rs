@@ -334,7 +334,7 @@ fn settings_are_shown_with_their_origin_and_wrong_ones_stop_the_start() {
     assert_eq!(code, Some(0));
     assert!(shown.contains("WORKER_WORKER_POOL_SIZE=5  # environment variable WORKER_POOL_SIZE"), "{shown}");
     assert!(shown.contains("WORKER_LOG_LEVEL=DEBUG  # flag --log-level"));
-    assert!(shown.contains("is WORKER_NODE_NAME meant?"));
+    assert!(shown.contains("did you mean WORKER_NODE_NAME?"));
     assert!(!shown.contains("s3cretword"));
     for (flags, said) in [
         (&["--mode", "standalone", "--pool-size", "none"][..], "1 to 256"),

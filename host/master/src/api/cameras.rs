@@ -90,7 +90,7 @@ pub(super) async fn update(
     JsonBody(mut request): JsonBody<CameraRequest>,
 ) -> Result<Json<ChangedCamera>, Error> {
     if request.id.as_ref().is_some_and(|given| *given != id) {
-        return Err(invalid("/id", "a camera keeps its id"));
+        return Err(invalid("/id", "the id of a camera cannot be changed"));
     }
     let known = master.store.camera(&id).await.map_err(|error| store_error(&error))?;
     let known = known.ok_or_else(|| missing("camera", &id))?;

@@ -26,7 +26,7 @@ pub(super) fn id_text(field: &str, id: &str) -> Result<(), Error> {
     if plain && (1..=128).contains(&id.len()) && !id.starts_with('.') {
         return Ok(());
     }
-    Err(invalid(field, "1 to 128 letters, digits, `.`, `_` and `-` are wanted, no `.` first"))
+    Err(invalid(field, "expected 1 to 128 letters, digits, `.`, `_` or `-`, not beginning with `.`"))
 }
 
 pub(super) fn name(field: &str, name: &str) -> Result<(), Error> {
@@ -34,19 +34,19 @@ pub(super) fn name(field: &str, name: &str) -> Result<(), Error> {
     if (1..=MAX_NAME).contains(&length) && !name.contains(char::is_control) && !name.trim().is_empty() {
         return Ok(());
     }
-    Err(invalid(field, format!("1 to {MAX_NAME} characters are wanted, no control characters")))
+    Err(invalid(field, format!("expected 1 to {MAX_NAME} characters, no control characters")))
 }
 
 pub(super) fn names(field: &str, names: &[String], most: usize) -> Result<(), Error> {
     if names.len() > most {
-        return Err(invalid(field, format!("at most {most} are taken")));
+        return Err(invalid(field, format!("at most {most} are allowed")));
     }
     names.iter().enumerate().try_for_each(|(at, one)| name(&format!("{field}/{at}"), one))
 }
 
 pub(super) fn labels(field: &str, labels: &Labels) -> Result<(), Error> {
     if labels.len() > MAX_LABELS {
-        return Err(invalid(field, format!("at most {MAX_LABELS} labels are taken")));
+        return Err(invalid(field, format!("at most {MAX_LABELS} labels are allowed")));
     }
     for (key, value) in labels {
         let key_is_plain = key.chars().all(|c| c.is_ascii_alphanumeric() || "._/-".contains(c));
@@ -65,10 +65,10 @@ pub(super) fn labels(field: &str, labels: &Labels) -> Result<(), Error> {
 /// Checks a source that workers are to capture.
 pub(super) fn source(field: &str, source: &str) -> Result<(), Error> {
     if source.is_empty() || source.chars().count() > 4_096 || source.contains(char::is_control) {
-        return Err(invalid(field, "1 to 4096 characters are wanted, no control characters"));
+        return Err(invalid(field, "expected 1 to 4096 characters, no control characters"));
     }
     if uploaded_name(source).is_some() {
-        return Err(invalid(field, "`upload:` stands for clips that come with a submission"));
+        return Err(invalid(field, "`upload:` is reserved for clips that are uploaded with a submission"));
     }
     easysight_address::check(source).map_err(|error| invalid(field, error.to_string()))?;
     let known = ["rtsp", "rtsps", "http", "https", "file"];
@@ -76,11 +76,13 @@ pub(super) fn source(field: &str, source: &str) -> Result<(), Error> {
         Some((scheme, rest)) if known.contains(&scheme) => {
             let taken_apart = url::Url::parse(source).is_ok_and(|url| scheme == "file" || url.has_host());
             if rest.is_empty() || !taken_apart {
-                return Err(invalid(field, "the address cannot be taken apart"));
+                return Err(invalid(field, "the address cannot be parsed"));
             }
             Ok(())
         }
-        Some(_) => Err(invalid(field, "rtsp://, http://, https:// or the path of a file is wanted")),
+        Some(_) => {
+            Err(invalid(field, "expected an rtsp://, http:// or https:// address, or the path of a file"))
+        }
         None => Ok(()),
     }
 }
@@ -88,7 +90,7 @@ pub(super) fn source(field: &str, source: &str) -> Result<(), Error> {
 /// Checks the ids of cameras in a task. An address is refused, because it may contain a password.
 pub(super) fn camera_ids(field: &str, ids: &[String]) -> Result<(), Error> {
     match ids.iter().position(|id| id.contains("://")) {
-        Some(at) => Err(invalid(format!("{field}/{at}"), "the id of a camera is wanted, not its address")),
+        Some(at) => Err(invalid(format!("{field}/{at}"), "expected the id of a camera, not its address")),
         None => Ok(()),
     }
 }

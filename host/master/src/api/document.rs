@@ -27,8 +27,8 @@ pub(super) fn complete(document: &OpenApi) -> serde_json::Result<Value> {
         bodies.into_iter().flat_map(Map::values_mut).for_each(|media| never_null(media.get_mut("schema")));
     }
     if let Some(components) = document.get_mut("components").and_then(Value::as_object_mut) {
-        let token =
-            "Made by `easysight-master token create`. A master on loopback without tokens needs none.";
+        let token = "Created by `easysight-master token create`. A master that listens on loopback and has no tokens \
+                     requires none.";
         let session =
             "The same token in a cookie, for requests that only read. `POST /api/v1/session` sets it.";
         let scheme = json!({

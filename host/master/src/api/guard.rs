@@ -76,7 +76,7 @@ fn same_site(headers: &HeaderMap) -> Result<(), Error> {
     if Some(site) == text(headers, header::HOST) || Some(site) == forwarded {
         return Ok(());
     }
-    let detail = "pages of other sites may not call this";
+    let detail = "pages of other sites may not call this API";
     Err(Error::new(StatusCode::FORBIDDEN, "foreign-origin", detail))
 }
 

@@ -57,7 +57,7 @@ impl PageQuery {
     pub(super) fn page(self) -> Result<PageRequest, Error> {
         let limit = self.limit.unwrap_or(PAGE);
         if !(1..=MAX_PAGE).contains(&limit) {
-            let detail = format!("limit: a number from 1 to {MAX_PAGE} is wanted");
+            let detail = format!("limit: expected a number from 1 to {MAX_PAGE}");
             return Err(Error::new(StatusCode::BAD_REQUEST, "invalid-query", detail));
         }
         Ok(PageRequest { after: self.after, limit })

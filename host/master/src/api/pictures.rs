@@ -29,8 +29,8 @@ const JPEG: &str = "image/jpeg";
 #[utoipa::path(get, path = "/api/v1/diagnosis/pictures/{digest}", tag = "pictures",
     responses((status = 200, content_type = "image/jpeg", body = Vec<u8>), (status = 206, description = "A range", content_type = "image/jpeg", body = Vec<u8>),
         (status = 416, description = "The range is not within the file"),
-        (status = 304, description = "The client has it"),
-        (status = 404, description = "It never arrived, or is no longer kept", body = Problem),
+        (status = 304, description = "The client has the picture already"),
+        (status = 404, description = "The picture never arrived, or is no longer stored", body = Problem),
         (status = "default", body = Problem)))]
 pub(super) async fn show(
     State(master): State<Shared>,
@@ -77,7 +77,7 @@ pub(super) struct TakeQuery {
 /// Stores a picture of a worker. The worker sends it after the result that refers to it.
 #[utoipa::path(put, path = "/api/v1/diagnosis/pictures/{digest}", tag = "worker protocol", params(TakeQuery),
     request_body(content = Vec<u8>, content_type = "image/jpeg"),
-    responses((status = 201, description = "It is kept"), (status = 200, description = "It is there already"),
+    responses((status = 201, description = "The picture is stored"), (status = 200, description = "The picture was stored already"),
         (status = 404, description = "There is no such camera", body = Problem), (status = 413, body = Problem),
         (status = 422, body = Problem), (status = 507, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn take(
@@ -99,11 +99,15 @@ pub(super) async fn take(
     let new = match put.unwrap_or_else(|error| Err(PutError::Disk(std::io::Error::other(error)))) {
         Ok(new) => new,
         Err(PutError::Disk(error)) => {
-            tracing::error!(%error, "a picture cannot be kept");
+            tracing::error!(%error, "a picture cannot be stored");
             let full = error.kind() == std::io::ErrorKind::StorageFull;
             let status =
                 if full { StatusCode::INSUFFICIENT_STORAGE } else { StatusCode::INTERNAL_SERVER_ERROR };
-            return Err(Error::new(status, "upload-failed", format!("the picture cannot be kept: {error}")));
+            return Err(Error::new(
+                status,
+                "upload-failed",
+                format!("the picture cannot be stored: {error}"),
+            ));
         }
         Err(refusal) => return Err(refused(refusal.to_string())),
     };

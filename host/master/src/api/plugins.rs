@@ -54,7 +54,7 @@ pub(super) async fn list(State(master): State<Shared>) -> Result<Json<Vec<Publis
 /// and stores it by its digest. The plugin is used once it is activated.
 #[utoipa::path(post, path = "/api/v1/plugins", tag = "plugins",
     request_body(content((Vec<u8> = "application/wasm"), (PluginForm = "multipart/form-data"))),
-    responses((status = 201, body = PublishedPlugin), (status = 200, description = "It is there already", body = PublishedPlugin),
+    responses((status = 201, body = PublishedPlugin), (status = 200, description = "The plugin was published already", body = PublishedPlugin),
         (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem),
         (status = 507, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn publish(
@@ -96,9 +96,8 @@ async fn parts(request: Request) -> Result<(Vec<u8>, Option<PluginSignature>), E
                     Some(read_signature(&text).map_err(|error| invalid("/signature", error.to_string()))?);
             }
             other => {
-                let detail = format!(
-                    "the part {other:?} is one too many: `component` and `signature` are taken, once each"
-                );
+                let detail =
+                    format!("unexpected part {other:?}: expected `component` and `signature`, once each");
                 return Err(Error::new(StatusCode::BAD_REQUEST, "invalid-body", detail));
             }
         }
@@ -129,18 +128,18 @@ fn refusal(error: &PublishError) -> Error {
             Error::new(StatusCode::UNPROCESSABLE_ENTITY, slug, reason.to_string())
         }
         PublishError::Disk(reason) => {
-            tracing::error!(%reason, "a plugin cannot be kept");
+            tracing::error!(%reason, "a plugin cannot be stored");
             let (status, slug) = match reason {
                 LoadError::Io { source, .. } if is_full(source.kind()) => {
                     (StatusCode::INSUFFICIENT_STORAGE, "storage-full")
                 }
                 _ => (StatusCode::INTERNAL_SERVER_ERROR, "upload-failed"),
             };
-            Error::new(status, slug, format!("the plugin cannot be kept: {reason}"))
+            Error::new(status, slug, format!("the plugin cannot be stored: {reason}"))
         }
         PublishError::Store(error) => store_error(error),
         PublishError::Broken(_) => {
-            tracing::error!(%error, "vetting");
+            tracing::error!(%error, "vetting failed");
             Error::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string())
         }
     }
@@ -171,7 +170,7 @@ pub(super) async fn find(master: &Shared, digest: &str) -> Result<(Digest, Publi
 #[utoipa::path(get, path = "/api/v1/plugins/{digest}/component", tag = "plugins",
     responses((status = 200, content_type = "application/wasm", body = Vec<u8>), (status = 206, description = "A range", content_type = "application/wasm", body = Vec<u8>),
         (status = 416, description = "The range is not within the file"),
-        (status = 304, description = "The client has it"), (status = 404, body = Problem), (status = "default", body = Problem)))]
+        (status = 304, description = "The client has the component already"), (status = 404, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn component(
     State(master): State<Shared>,
     Path(digest): Path<String>,
@@ -264,7 +263,7 @@ pub(super) async fn roll_back(
 ) -> Result<Json<Activation>, Error> {
     let rolled = master.store.roll_back(diagnosis.clone(), now_ms()).await.map_err(|e| store_error(&e))?;
     let rolled = rolled.ok_or_else(|| {
-        let detail = format!("no other plugin served `{diagnosis}` before");
+        let detail = format!("no other plugin was active for `{diagnosis}` before");
         Error::new(StatusCode::CONFLICT, "nothing-to-roll-back", detail)
     })?;
     master.registry.refresh().await.map_err(|error| store_error(&error))?;

@@ -61,7 +61,7 @@ pub(super) struct ResultQuery {
 /// gives CSV; the header `X-Next` then has the value of `next`.
 #[utoipa::path(get, path = "/api/v1/diagnosis/results", tag = "results", params(ResultQuery),
     responses((status = 200, content((Page<DiagnosisResult> = "application/json"), (String = "text/csv")),
-            headers(("X-Next" = String, description = "With CSV: what to send as `after` for the next page"))),
+            headers(("X-Next" = String, description = "With CSV: the value to send as `after` for the next page"))),
         (status = "default", body = Problem)))]
 pub(super) async fn list(
     State(master): State<Shared>,

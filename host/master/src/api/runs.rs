@@ -111,7 +111,7 @@ pub(super) async fn retry(State(master): State<Shared>, Path(id): Path<String>) 
         }
         Retried::Queued(jobs) => jobs,
         Retried::Cancelled => {
-            let detail = "the run was cancelled; submit its task again in place of it";
+            let detail = "the run was cancelled; submit its task again instead";
             return Err(Error::new(StatusCode::CONFLICT, "run-cancelled", detail));
         }
         Retried::Unknown => return Err(missing("run", id)),

@@ -34,13 +34,13 @@ pub(super) async fn begin(
     for id in &diagnoses {
         let serves = active.iter().find(|one| one.diagnosis == *id).and_then(|one| one.digest.as_ref());
         let reason = match serves {
-            None => "no plugin is active for it, so that there is nothing to compare with",
-            Some(digest) if *digest == plugin.digest => "the plugin itself is active for it",
+            None => "no plugin is active for it, so there is nothing to compare with",
+            Some(digest) if *digest == plugin.digest => "this plugin is the active plugin",
             Some(_) => continue,
         };
         return Err(Error::new(StatusCode::CONFLICT, "nothing-to-compare", format!("`{id}`: {reason}")));
     }
-    tracing::info!(diagnoses = diagnoses.join(", "), digest, "a candidate begins");
+    tracing::info!(diagnoses = diagnoses.join(", "), digest, "a plugin becomes a candidate");
     master.store.shadow(plugin.digest, diagnoses, now_ms()).await.map_err(|error| store_error(&error))?;
     take_in(&master).await?;
     look_up(State(master), Path(digest)).await
@@ -54,7 +54,7 @@ pub(super) async fn end(
     Path(digest): Path<String>,
 ) -> Result<Json<PublishedPlugin>, Error> {
     let (_, plugin) = find(&master, &digest).await?;
-    tracing::info!(diagnoses = plugin.shadow_for.join(", "), digest, "a candidate ends");
+    tracing::info!(diagnoses = plugin.shadow_for.join(", "), digest, "a plugin is no longer a candidate");
     let ended = master.store.end_shadow(plugin.digest, plugin.shadow_for).await;
     ended.map_err(|error| store_error(&error))?;
     take_in(&master).await?;

@@ -20,10 +20,10 @@ pub(super) async fn healthz() -> &'static str {
 pub(super) async fn readyz(State(master): State<Shared>) -> Result<&'static str, Error> {
     let refuse = |slug: &str, detail: &str| Err(Error::new(StatusCode::SERVICE_UNAVAILABLE, slug, detail));
     if master.stopping.is_cancelled() {
-        return refuse("draining", "the master is about to stop");
+        return refuse("draining", "the master is stopping");
     }
     if !master.scheduler_is_alive() {
-        return refuse("stuck", "the scheduler does not get round");
+        return refuse("stuck", "the scheduler is stuck");
     }
     Ok("ready\n")
 }

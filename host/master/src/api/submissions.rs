@@ -112,7 +112,7 @@ pub(super) async fn submit(
         Ok(_) => {}
         Err(NoPlan::Invalid(problem)) => return Err(invalid(problem.field, problem.detail)),
         Err(NoPlan::Waits(lacks)) => {
-            return Err(invalid("/diagnoses", format!("there is no {}", lacks.join(", no "))));
+            return Err(invalid("/diagnoses", format!("missing: {}", lacks.join(", "))));
         }
     }
     let definition = TaskRequest {
@@ -180,7 +180,7 @@ fn shown(source: &str) -> String {
 #[utoipa::path(get, path = "/api/v1/diagnosis/jobs/{id}/upload", tag = "worker protocol",
     responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>),
         (status = 206, description = "A range", content_type = "application/octet-stream", body = Vec<u8>),
-        (status = 304, description = "The client has it"), (status = 416, description = "The range is not within the file"),
+        (status = 304, description = "The client has the upload already"), (status = 416, description = "The range is not within the file"),
         (status = 404, body = Problem),
         (status = "default", body = Problem)))]
 pub(super) async fn upload(

@@ -75,7 +75,7 @@ pub(super) async fn update(
     JsonBody(request): JsonBody<TaskRequest, { 4 << 20 }>,
 ) -> Result<Json<Task>, Error> {
     if request.id.as_ref().is_some_and(|given| *given != id) {
-        return Err(invalid("/id", "a task keeps its id"));
+        return Err(invalid("/id", "the id of a task cannot be changed"));
     }
     let next = check_task(&master, &request)?;
     let known = master.store.update_task(id.clone(), request, next, now_ms()).await;
@@ -134,7 +134,7 @@ pub(super) async fn submit(
         None => None,
         Some(Ok(key)) if (1..=200).contains(&key.len()) => Some(key.to_owned()),
         Some(_) => {
-            let detail = "Idempotency-Key: 1 to 200 printable ASCII characters are wanted";
+            let detail = "Idempotency-Key: expected 1 to 200 printable ASCII characters";
             return Err(Error::new(StatusCode::BAD_REQUEST, "invalid-header", detail));
         }
     };
@@ -181,16 +181,16 @@ fn check_task(master: &Master, request: &TaskRequest) -> Result<Option<i64>, Err
         return Err(invalid("/cameras", "name at least one camera or one group"));
     }
     if !(-100..=100).contains(&request.priority) {
-        return Err(invalid("/priority", "a number from -100 to 100 is wanted"));
+        return Err(invalid("/priority", "expected a number from -100 to 100"));
     }
     if !(1..=20).contains(&request.max_attempts) {
-        return Err(invalid("/max_attempts", "a number from 1 to 20 is wanted"));
+        return Err(invalid("/max_attempts", "expected a number from 1 to 20"));
     }
     if !(1..=100).contains(&request.full_look_every) {
-        return Err(invalid("/full_look_every", "a number from 1 to 100 is wanted"));
+        return Err(invalid("/full_look_every", "expected a number from 1 to 100"));
     }
     if request.deadline_ms.is_some_and(|ms| !(1_000..=604_800_000).contains(&ms)) {
-        return Err(invalid("/deadline_ms", "milliseconds from 1000 to 604800000 are wanted"));
+        return Err(invalid("/deadline_ms", "expected a number of milliseconds from 1000 to 604800000"));
     }
     match master.registry.active().plan(&request.diagnoses, &request.config) {
         Ok(_) | Err(NoPlan::Waits(_)) => {}

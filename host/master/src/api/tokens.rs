@@ -30,15 +30,22 @@ pub(super) async fn create(
     check::name("/name", &request.name)?;
     match (request.expires_at, request.lifetime_s) {
         (Some(_), Some(_)) => {
-            return Err(invalid("/lifetime_s", "a date or a lifetime is wanted, not both"));
+            return Err(invalid("/lifetime_s", "expected `expires_at` or `lifetime_s`, not both"));
         }
         (None, Some(seconds)) if !(1..=MAX_LIFETIME_S).contains(&seconds) => {
-            return Err(invalid("/lifetime_s", format!("seconds from 1 to {MAX_LIFETIME_S} are wanted")));
+            return Err(invalid(
+                "/lifetime_s",
+                format!("expected a number of seconds from 1 to {MAX_LIFETIME_S}"),
+            ));
         }
         _ => {}
     }
     let made = make_token(&master.store, request).await.map_err(|error| {
-        Error::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", format!("no token was made: {error:#}"))
+        Error::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            format!("the token was not created: {error:#}"),
+        )
     })?;
     master.access.refresh().await.map_err(|error| store_error(&error))?;
     Ok((StatusCode::CREATED, Json(made)))

@@ -40,7 +40,7 @@ pub(super) async fn distributed(State(master): State<Shared>) -> Result<Json<Vec
 
 /// Registers a node.
 #[utoipa::path(post, path = "/api/v1/diagnosis/workers/register", tag = "worker protocol", request_body = RegisterRequest,
-    responses((status = 200, body = RegisterAnswer), (status = 409, description = "Another process of this id lives", body = Problem),
+    responses((status = 200, body = RegisterAnswer), (status = 409, description = "Another live process has this id", body = Problem),
         (status = "default", body = Problem)))]
 pub(super) async fn register(
     State(master): State<Shared>,
@@ -64,8 +64,8 @@ pub(super) async fn register(
         }
         Registration::InUse { hostname, heard_ms_ago } => {
             let detail = format!(
-                "another worker on {hostname} has the node id `{id}` and was heard of {heard_ms_ago} ms ago; \
-                 give this one another --node-id or its own --data-dir"
+                "another worker on {hostname} has the node id `{id}` and was last heard from {heard_ms_ago} ms ago; \
+                 give this worker another --node-id or its own --data-dir"
             );
             Err(Error::new(StatusCode::CONFLICT, "node-id-in-use", detail).at("/id"))
         }
@@ -75,8 +75,8 @@ pub(super) async fn register(
 /// Receives a node's heartbeat and renews the leases of the jobs that the node holds.
 #[utoipa::path(post, path = "/api/v1/diagnosis/workers/{node_id}/heartbeat", tag = "worker protocol",
     request_body = HeartbeatRequest,
-    responses((status = 200, body = HeartbeatAnswer), (status = 404, description = "Register again", body = Problem),
-        (status = 409, description = "Another process of this id has registered since", body = Problem),
+    responses((status = 200, body = HeartbeatAnswer), (status = 404, description = "The node must register again", body = Problem),
+        (status = 409, description = "Another process with this id has registered since", body = Problem),
         (status = "default", body = Problem)))]
 pub(super) async fn heartbeat(
     State(master): State<Shared>,
@@ -120,7 +120,7 @@ fn lease_ms(master: &Master) -> u64 {
 /// Leases jobs to a node. The request waits until a job is ready.
 #[utoipa::path(post, path = "/api/v1/diagnosis/workers/{node_id}/leases", tag = "worker protocol",
     request_body = LeaseRequest,
-    responses((status = 200, body = LeaseAnswer), (status = 404, description = "Register again", body = Problem),
+    responses((status = 200, body = LeaseAnswer), (status = 404, description = "The node must register again", body = Problem),
         (status = "default", body = Problem)))]
 pub(super) async fn lease(
     State(master): State<Shared>,
@@ -128,7 +128,7 @@ pub(super) async fn lease(
     JsonBody(request): JsonBody<LeaseRequest>,
 ) -> Result<Json<LeaseAnswer>, Error> {
     if !(1..=MAX_BATCH as u32).contains(&request.max_jobs) {
-        return Err(invalid("/max_jobs", format!("a number from 1 to {MAX_BATCH} is wanted")));
+        return Err(invalid("/max_jobs", format!("expected a number from 1 to {MAX_BATCH}")));
     }
     let until = Instant::now() + Duration::from_millis(request.wait_ms).min(MAX_WAIT);
     let labels = master.pollers.labels(&master.store, &node_id, request.incarnation).await;
@@ -185,7 +185,7 @@ pub(super) async fn results(
     JsonBody(request): JsonBody<ResultsRequest, { 32 << 20 }>,
 ) -> Result<Json<ResultsAnswer>, Error> {
     if !(1..=MAX_BATCH).contains(&request.results.len()) {
-        return Err(invalid("/results", format!("1 to {MAX_BATCH} results are wanted")));
+        return Err(invalid("/results", format!("expected 1 to {MAX_BATCH} results")));
     }
     let recorded =
         master.store.record(request.results, now_ms()).await.map_err(|error| store_error(&error))?;

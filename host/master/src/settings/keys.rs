@@ -19,7 +19,7 @@ pub(super) const KEYS: &[Key] = &[
         "MASTER_LISTEN",
         "ADDR",
         Some("127.0.0.1:8000"),
-        "Address and port of the HTTP API; beyond loopback it wants a token (easysight-master token create)",
+        "Address and port of the HTTP API; beyond loopback a token is required (easysight-master token create)",
     ),
     key(
         "data-dir",
@@ -42,7 +42,7 @@ pub(super) const KEYS: &[Key] = &[
         "MASTER_BLOB_URL",
         "URL",
         None,
-        "Where plugins, uploads and pictures are kept: file:///path, which masters that share a database must share too [default: the data directory]",
+        "Where plugins, uploads and pictures are stored: file:///path; masters that share a database must share this directory too [default: the data directory]",
     ),
     key(
         "max-upload",
@@ -56,7 +56,7 @@ pub(super) const KEYS: &[Key] = &[
         "MASTER_TRUSTED_KEYS",
         "FILE",
         None,
-        "Publish and use only plugins that are signed by one of these keys, one a line as `easysight plugin keygen` prints it",
+        "Publish and use only plugins that are signed by one of the keys in this file, one on each line as `easysight plugin keygen` prints it",
     ),
     key("tls-cert", "MASTER_TLS_CERT", "FILE", None, "PEM file with the certificate chain; serves https"),
     key("tls-key", "MASTER_TLS_KEY", "FILE", None, "PEM file with the certificate's private key"),
@@ -65,7 +65,7 @@ pub(super) const KEYS: &[Key] = &[
         "MASTER_LEASE_TIME",
         "S",
         Some("8"),
-        "Seconds without a heartbeat after which a node's jobs are offered to others, 1 to 3600",
+        "Seconds without a heartbeat after which a node's jobs are offered to other nodes, 1 to 3600",
     ),
     key(
         "retention-days",
@@ -79,21 +79,21 @@ pub(super) const KEYS: &[Key] = &[
         "MASTER_PICTURE_LIMIT",
         "BYTES",
         Some("4GiB"),
-        "Pictures of what was found that are kept at the most, oldest go first, 1MiB to 1PiB; none is kept longer than findings are",
+        "Largest total size of the pictures of findings, 1MiB to 1PiB; the oldest are removed first, and none is kept longer than findings",
     ),
     key(
         "good-picture-hours",
         "MASTER_GOOD_PICTURE_HOURS",
         "N",
         Some("6"),
-        "Hours after which another picture is kept of a camera with which all is well, 0 (never) to 8760",
+        "Hours after which another picture of a healthy camera is stored, 0 (never) to 8760",
     ),
     key(
         "max-findings",
         "MASTER_MAX_FINDINGS",
         "N",
         Some("10000000"),
-        "Findings that are kept at the most, oldest go first, from 1000",
+        "Largest number of findings that are kept, from 1000; the oldest are removed first",
     ),
     key(
         "drain-timeout",
@@ -110,6 +110,6 @@ pub(super) const KEYS: &[Key] = &[
         "MASTER_OTLP_ENDPOINT",
         "URL",
         None,
-        "Collector that traces are exported to by OTLP over HTTP, such as http://collector:4318 [default: none]",
+        "Collector to which traces are exported by OTLP over HTTP, such as http://collector:4318 [default: none]",
     ),
 ];

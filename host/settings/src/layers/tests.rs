@@ -84,8 +84,8 @@ fn an_alias_counts_unless_the_name_itself_is_there() {
 fn an_unknown_key_gets_a_warning_that_names_the_nearest() {
     let resolved = run(&[], &[("T_NODE_NAM", "x"), ("T_ZZZZZZZZZZZZ", "y"), ("OTHER", "z")]).unwrap();
     assert_eq!(resolved.warnings().len(), 2);
-    assert!(resolved.warnings()[0].contains("is T_NODE_NAME meant?"));
-    assert!(!resolved.warnings()[1].contains("meant"));
+    assert!(resolved.warnings()[0].contains("did you mean T_NODE_NAME?"));
+    assert!(!resolved.warnings()[1].contains("did you mean"));
     let config = file("T_POLSIZE=3\n");
     assert!(run(&["--config", path(&config)], &[]).unwrap().warnings()[0].contains("T_POOL_SIZE"));
 }
@@ -116,7 +116,7 @@ fn a_wrong_value_is_told_with_key_value_origin_and_what_is_allowed() {
     let error = resolved.required("pool-size", |text| crate::number_in(text, 1..=256_u32)).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "T_WORKER_POOL_SIZE = \"many\" (environment variable T_POOL_SIZE) does not do: a number from 1 to 256 is wanted"
+        "T_WORKER_POOL_SIZE = \"many\" (environment variable T_POOL_SIZE) is not valid: expected a number from 1 to 256"
     );
 }
 

@@ -110,7 +110,7 @@ async fn on_postgres(pool: &PgPool, query: &Query) -> Result<Vec<sqlx::postgres:
         Ok(read) => read,
         Err(_) => Err(sqlx::Error::Io(std::io::Error::new(
             ErrorKind::TimedOut,
-            format!("it does not answer within {} s", LIMIT.as_secs()),
+            format!("it did not respond within {} s", LIMIT.as_secs()),
         ))),
     };
     if matches!(read, Err(sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::Tls(_))) {

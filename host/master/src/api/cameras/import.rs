@@ -104,14 +104,16 @@ fn read_line(
     let mut labels = Labels::new();
     for (at, part) in parts(Column::Labels).iter().enumerate() {
         // The text is not quoted, because an address with its password may stand in the wrong column.
-        let pair = part.split_once('=').ok_or_else(|| format!("labels: number {} is no key=value", at + 1));
+        let pair = part
+            .split_once('=')
+            .ok_or_else(|| format!("labels: label {} is not of the form key=value", at + 1));
         let (key, value) = pair?;
         labels.insert(key.trim().to_owned(), value.trim().to_owned());
     }
     let enabled = match line.text(Column::Enabled).to_lowercase().as_str() {
         "" | "true" | "yes" | "1" | "是" | "启用" => true,
         "false" | "no" | "0" | "否" | "停用" | "禁用" => false,
-        _ => return Err("enabled: true or false is wanted".to_owned()),
+        _ => return Err("enabled: expected true or false".to_owned()),
     };
     let mut request = CameraRequest {
         id: None,

@@ -10,7 +10,7 @@ use crate::problems::invalid;
 use super::super::check;
 
 /// The note of an answer if a masked secret was kept although the address changed.
-pub(super) const KEPT: &str = "secrets that were masked in the source are kept as they were";
+pub(super) const KEPT: &str = "secrets that are masked in the source keep their stored values";
 /// Most groups of one camera.
 const MAX_GROUPS: usize = 64;
 

@@ -71,12 +71,12 @@ impl Sheet {
         let columns = columns(text, separator)?;
         let (mut lines, mut number, mut counted) = (Vec::new(), 1 + passed, 0);
         for record in reader(text, separator).records() {
-            let record = record.map_err(|_| "the file cannot be read to its end".to_owned())?;
+            let record = record.map_err(|_| "the file cannot be read to the end".to_owned())?;
             if record.iter().all(str::is_empty) {
                 continue;
             }
             if lines.len() >= most {
-                return Err(format!("at most {most} cameras are taken at a time"));
+                return Err(format!("at most {most} cameras can be imported at a time"));
             }
             let begin = begin(text, &record);
             number += breaks(text.get(counted..begin).unwrap_or_default());
