@@ -26,15 +26,15 @@ impl CaptureError {
         let says = |words: &str| self.detail.contains(words);
         match self.kind {
             Kind::Unauthorized if says("no user and password") => say(
-                "Put user and password into the address: rtsp://USER:PASSWORD@HOST/….",
+                "Put the user name and password into the address: rtsp://USER:PASSWORD@HOST/….",
                 "请在地址中写上用户名和密码：rtsp://用户名:密码@主机/…。",
             ),
             Kind::ServerError if [": 453", ": 503"].iter().any(|busy| says(busy)) => say(
-                "Close other viewers of the camera or let it send fewer or smaller streams: it has no room for one more.",
+                "Close other viewers of the camera, or set fewer or smaller streams: it has no capacity for one more.",
                 "请关闭摄像机的其他观看者，或减少、降低其码流：它已无法再多服务一路。",
             ),
             Kind::ServerError if [": 461", ": 406"].iter().any(|refusal| says(refusal)) => say(
-                "Leave --rtsp-transport at auto, or let the camera send RTP over TCP: it refuses the way that was asked for.",
+                "Leave --rtsp-transport at auto, or allow RTP over TCP in the camera: it refuses the requested transport.",
                 "请让 --rtsp-transport 保持 auto，或在摄像机上允许 RTP over TCP：它拒绝了所请求的传输方式。",
             ),
             kind => kind.advice(),
@@ -52,39 +52,39 @@ impl Kind {
                 "请更正主机名，或改写成摄像机的 IP 地址。",
             ),
             Self::ConnectionRefused => say(
-                "Correct the port (RTSP is mostly 554), or switch the service on in the camera.",
+                "Correct the port (for RTSP usually 554), or enable the service in the camera.",
                 "请更正端口（RTSP 多为 554），或在摄像机上启用该服务。",
             ),
             Self::HostUnreachable => say(
-                "Check network, gateway and VLAN between this machine and the camera.",
+                "Check the network, gateway and VLAN between this machine and the camera.",
                 "请检查本机到摄像机之间的网络、网关和 VLAN。",
             ),
             Self::HungUp => say(
-                "Close other viewers of the camera, then restart it: it takes connections and drops them.",
+                "Close other viewers of the camera, then restart it: it accepts connections and closes them.",
                 "请关闭摄像机的其他观看者，然后重启摄像机：它接受连接后随即断开。",
             ),
             Self::ConnectTimedOut => say(
-                "Check power and cable of the camera, its address, and firewalls on the way.",
+                "Check the camera's power, cable and address, and the firewalls on the way.",
                 "请检查摄像机的电源和网线、地址以及途中的防火墙。",
             ),
             Self::TlsFailed => say(
-                "Use http:// or rtsp:// where the port is not encrypted, or renew the camera's TLS settings.",
+                "Use http:// or rtsp:// if the port is not encrypted; otherwise update the camera's TLS settings.",
                 "如果该端口未加密，请改用 http:// 或 rtsp://；否则请更新摄像机的 TLS 设置。",
             ),
             Self::Unauthorized => say(
-                "Correct user and password; wait some minutes where the camera locks users out, and give the user the right to watch.",
+                "Correct the user name and password; if the camera locked the user out, wait some minutes; give the user permission to view.",
                 "请更正用户名和密码；若摄像机锁定了用户，请等待几分钟，并授予该用户观看权限。",
             ),
             Self::Forbidden => say(
-                "Give this user the right to watch, and let this machine's address in.",
+                "Give this user permission to view, and allow this machine's address.",
                 "请授予该用户观看权限，并允许本机地址访问。",
             ),
             Self::NotFound => say(
-                "Correct the path; behind a media server, see whether anybody sends to it.",
+                "Correct the path; on a media server, check whether anything publishes to it.",
                 "请更正路径；若经流媒体服务器，请检查是否有人向该路径推流。",
             ),
             Self::ServerError => say(
-                "Act on the camera's own words; restart it where they say nothing.",
+                "Follow the camera's own message; if it explains nothing, restart the camera.",
                 "请按摄像机自己的说明处理；若它没有说明，请重启摄像机。",
             ),
             Self::NotMedia => say(
@@ -92,11 +92,11 @@ impl Kind {
                 "请更正地址：它指向网页或其他服务。",
             ),
             Self::NoVideo => say(
-                "Choose a stream with video, or switch the video of this one on.",
+                "Choose a stream with video, or enable the video of this stream.",
                 "请选择带视频的码流，或启用该码流的视频。",
             ),
             Self::NothingDecodes => say(
-                "Switch smart codecs and encryption of the stream off, or use H.264, H.265 or JPEG.",
+                "Disable smart codecs and stream encryption, or use H.264, H.265 or JPEG.",
                 "请关闭智能编码和码流加密，或改用 H.264、H.265 或 JPEG。",
             ),
             Self::NoKeyframe => say(
@@ -104,27 +104,27 @@ impl Kind {
                 "请把摄像机的关键帧间隔设为一到两秒。",
             ),
             Self::Stalled => say(
-                "Check bandwidth and loss of the network, and restart the camera where it sends nothing at all.",
+                "Check the network's bandwidth and packet loss, and restart the camera if it sends nothing at all.",
                 "请检查网络带宽和丢包；若摄像机完全不发送数据，请重启摄像机。",
             ),
             Self::EndedEarly => say(
-                "See why the camera or the server ends the stream: another viewer, a restart, a source that was lost.",
+                "Find out why the camera or the server ends the stream: another viewer, a restart, or a lost source.",
                 "请查明摄像机或服务器为何结束码流：其他观看者、重启或信号源丢失。",
             ),
             Self::NoSuchFile => say("Correct the file's name.", "请更正文件名。"),
             Self::FileUnreadable => {
-                say("Give this user the right to read the file.", "请授予当前用户读取该文件的权限。")
+                say("Give this user permission to read the file.", "请授予当前用户读取该文件的权限。")
             }
             Self::TooLarge => say(
-                "Let the camera send smaller pictures, or grant more memory (--capture-memory of the worker).",
+                "Set smaller pictures in the camera, or allow more memory (--capture-memory of the worker).",
                 "请让摄像机发送较小的画面，或给予更多内存（节点的 --capture-memory）。",
             ),
             Self::FfmpegMissing => say(
-                "Install ffmpeg (Debian: apt install ffmpeg), or say where it is (--ffmpeg).",
+                "Install ffmpeg (Debian: apt install ffmpeg), or give its path (--ffmpeg).",
                 "请安装 ffmpeg（Debian：apt install ffmpeg），或指定其路径（--ffmpeg）。",
             ),
             Self::FfmpegFailed => say(
-                "See what this machine lacks: the words above come from it, not from the camera.",
+                "Check what this machine lacks: the message above comes from this machine, not from the camera.",
                 "请检查本机缺少什么：上面的说明来自本机，而非摄像机。",
             ),
         }
@@ -137,34 +137,34 @@ impl Quirk {
     pub const fn advice(self) -> Advice {
         match self {
             Self::SlowAnswers => say(
-                "See what keeps the camera or the network busy; a name that is resolved slowly is better an IP address.",
+                "Find out what keeps the camera or the network busy; if the name resolves slowly, use an IP address.",
                 "请查明摄像机或网络为何繁忙；若是域名解析缓慢，请改用 IP 地址。",
             ),
             Self::SendsOn => say(
-                "Write the address that it sends on to, which saves a request at each check.",
+                "Use the address to which the camera redirects; this saves a request at each check.",
                 "请直接写转到的地址，每次检查可省一次请求。",
             ),
             Self::UdpOnly => say(
-                "Let UDP through between worker and camera; --rtsp-transport udp saves the request that is refused.",
+                "Allow UDP between the worker and the camera; --rtsp-transport udp saves the refused request.",
                 "请放行节点与摄像机之间的 UDP；--rtsp-transport udp 可省去被拒绝的请求。",
             ),
             Self::PasswordReadable => say(
-                "Switch Digest on in the camera, or use https://.",
+                "Enable Digest in the camera, or use https://.",
                 "请在摄像机上启用 Digest 认证，或使用 https://。",
             ),
             Self::CalledOtherwise => {
-                say("Nothing: what comes is told by its bytes.", "无需处理：内容按其字节判断。")
+                say("Nothing to do: the content is recognised by its bytes.", "无需处理：内容按其字节判断。")
             }
             Self::HandedOver => say(
-                "Nothing; H.264, H.265 or JPEG over rtsp:// is read with less load and told of in more detail.",
+                "Nothing to do; H.264, H.265 or JPEG over rtsp:// needs less load and is reported in more detail.",
                 "无需处理；通过 rtsp:// 发送的 H.264、H.265 或 JPEG 读取更省，说明也更详细。",
             ),
             Self::KeyframesFarApart => say(
-                "Set the keyframe interval to one or two seconds: each check waits for one.",
+                "Set the keyframe interval to one or two seconds: each check waits for a keyframe.",
                 "请把关键帧间隔设为一到两秒：每次检查都要等待关键帧。",
             ),
             Self::PacketsLost => say(
-                "Use --rtsp-transport tcp, lower the bit rate, or mend the network.",
+                "Use --rtsp-transport tcp, lower the bit rate, or fix the network.",
                 "请使用 --rtsp-transport tcp、降低码率或修复网络。",
             ),
             Self::Pauses => say(
@@ -172,19 +172,19 @@ impl Quirk {
                 "请检查带宽和 Wi-Fi，以及摄像机当时还在做什么。",
             ),
             Self::RateDiffers => say(
-                "Compare the rate that is set in the camera; long exposure at night lowers it too.",
+                "Compare the frame rate that is set in the camera; long exposure at night lowers it too.",
                 "请核对摄像机中设置的帧率；夜间长曝光也会降低帧率。",
             ),
             Self::ClockJumps | Self::ClockRunsWrong => say(
-                "Nothing here, where arrival counts; for recorders, give the camera a time server and new firmware.",
+                "Nothing to do here, because arrival times count; for recorders, set a time server in the camera and update its firmware.",
                 "此处无需处理，以到达时间为准；若有录像机，请为摄像机配置校时服务器并升级固件。",
             ),
             Self::ClockStandsStill => say(
-                "Nothing here, where arrival counts; recorders need new firmware of the camera.",
+                "Nothing to do here, because arrival times count; for recorders, update the camera's firmware.",
                 "此处无需处理，以到达时间为准；若有录像机，请升级摄像机固件。",
             ),
             Self::Damaged => say(
-                "Check loss of the network first, then the camera's encoder: restart it or renew its firmware.",
+                "Check the network for packet loss first, then the camera's encoder: restart the camera or update its firmware.",
                 "请先检查网络丢包，再检查摄像机的编码器：重启摄像机或升级固件。",
             ),
         }

@@ -58,7 +58,7 @@ impl Authorization {
         let hint = match &self.riddle {
             _ if kind != Kind::Unauthorized => String::new(),
             _ if self.credentials.is_none() => ", and the address has no user and password".to_owned(),
-            Some(riddle) => format!(", and how it asks who is there is not understood: {riddle:?}"),
+            Some(riddle) => format!(", and its authentication challenge is not understood: {riddle:?}"),
             None => String::new(),
         };
         Err(Failure::new(kind, format!("{method}: {status_line}{hint}")))

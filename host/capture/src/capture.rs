@@ -177,7 +177,7 @@ impl Capturer {
 fn of_foreign(what: &str, failure: Failure) -> Failure {
     match failure.kind {
         CaptureErrorKind::ConnectTimedOut => {
-            let detail = format!("video as {what}, of which ffmpeg makes no picture: {}", failure.detail);
+            let detail = format!("video as {what}, from which ffmpeg makes no picture: {}", failure.detail);
             Failure::new(CaptureErrorKind::NothingDecodes, detail)
         }
         _ => failure,
@@ -228,7 +228,7 @@ impl Job<'_> {
 
     /// Records that the source is left to ffmpeg, and the reason.
     fn hand_over(self, what: &str) {
-        tracing::debug!(source = %self.source, what, "ffmpeg reads it by itself");
+        tracing::debug!(source = %self.source, what, "ffmpeg reads the source itself");
         self.config.journal.write(StepKind::HandedOver, || (String::new(), what.to_owned()));
     }
 

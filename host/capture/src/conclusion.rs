@@ -32,7 +32,7 @@ pub(crate) fn conclude(
         End::TooLarge => {
             return Err(Failure::new(
                 Kind::TooLarge,
-                so_far(format!("a clip may have {} bytes", job.config.max_bytes)),
+                so_far(format!("a clip may have at most {} bytes", job.config.max_bytes)),
             ));
         }
         End::Closed => {
@@ -58,11 +58,11 @@ pub(crate) fn conclude(
         End::Late if frames.is_empty() && notes.frames_announced() > 0 => {
             return Err(Failure::new(
                 Kind::NoKeyframe,
-                format!("none in {} s", job.config.deadline.as_secs()),
+                format!("no keyframe in {} s", job.config.deadline.as_secs()),
             ));
         }
         End::Late => {
-            return Err(Failure::new(Kind::Stalled, so_far("the time for a capture is over".into())));
+            return Err(Failure::new(Kind::Stalled, so_far("the time for the capture ran out".into())));
         }
         End::Broken(what) => return Err(Failure::new(Kind::FfmpegFailed, so_far(what))),
     }
@@ -121,7 +121,7 @@ pub(crate) fn conclude_fed(
         End::Enough | End::Changed => {}
         End::TooLarge if many => {}
         End::TooLarge => {
-            let detail = so_far(&format!("a clip may have {} bytes", job.config.max_bytes));
+            let detail = so_far(&format!("a clip may have at most {} bytes", job.config.max_bytes));
             return Err(Failure::new(Kind::TooLarge, detail));
         }
         End::Closed | End::Silent if fed == Some(Fed::Enough) && covers => {}
@@ -137,7 +137,7 @@ pub(crate) fn conclude_fed(
         }
         End::Late if covers => {}
         End::Late => {
-            return Err(Failure::new(Kind::Stalled, so_far("the time for a capture is over")));
+            return Err(Failure::new(Kind::Stalled, so_far("the time for the capture ran out")));
         }
         End::Broken(what) => return Err(Failure::new(Kind::FfmpegFailed, so_far(&what))),
     }

@@ -70,7 +70,7 @@ pub(crate) fn confine(pid: u32, memory_bytes: u64, processor_time: Duration) -> 
     }
     // Some containers do not allow this. Nothing else depends on it.
     if let Err(error) = fs::write(format!("/proc/{pid}/oom_score_adj"), OUT_OF_MEMORY_SCORE) {
-        tracing::debug!(%error, "ffmpeg is as dear to the kernel as any other process");
+        tracing::debug!(%error, "the out-of-memory score of ffmpeg cannot be set");
     }
     Ok(())
 }

@@ -120,7 +120,7 @@ impl CaptureErrorKind {
             }
             Self::HostUnreachable => "There is no route to the host: check the network and the address.",
             Self::HungUp => {
-                "The camera takes the connection and closes it: look whether all its sessions are in use, or restart it."
+                "The camera accepts the connection and closes it: check whether all its sessions are in use, or restart it."
             }
             Self::ConnectTimedOut => {
                 "The host does not answer: check power, cable and network of the camera, and the address."
@@ -129,20 +129,20 @@ impl CaptureErrorKind {
                 "The encrypted connection failed: check the scheme, the port and the certificate."
             }
             Self::Unauthorized => "The camera refuses user name or password (401).",
-            Self::Forbidden => "The camera forbids this user the stream (403).",
-            Self::NotFound => "The camera knows no such stream (404): check the path.",
+            Self::Forbidden => "The camera denies this user access to the stream (403).",
+            Self::NotFound => "The camera has no such stream (404): check the path.",
             Self::ServerError => "The camera answered with an error.",
-            Self::NotMedia => "What the source sends is neither video nor picture: check the address.",
+            Self::NotMedia => "The source sends neither video nor a picture: check the address.",
             Self::NoVideo => "The source has no video stream.",
             Self::NothingDecodes => "Video arrives, but no picture can be decoded from it.",
             Self::NoKeyframe => "Video arrives, but no keyframe: shorten the camera's keyframe interval.",
-            Self::Stalled => "The camera is reached, but pictures stopped arriving.",
-            Self::EndedEarly => "The stream ended before there was enough of it.",
+            Self::Stalled => "The camera is reachable, but pictures stopped arriving.",
+            Self::EndedEarly => "The stream ended too early.",
             Self::NoSuchFile => "There is no such file.",
             Self::FileUnreadable => "The file cannot be read.",
-            Self::TooLarge => "The pictures are larger than this node takes.",
+            Self::TooLarge => "The pictures are larger than this node allows.",
             Self::FfmpegMissing => {
-                "The program ffmpeg was not found: install it (Debian: apt install ffmpeg) or say where it is."
+                "The program ffmpeg was not found: install it (Debian: apt install ffmpeg) or give its path."
             }
             Self::FfmpegFailed => "The program ffmpeg failed.",
         }

@@ -204,10 +204,10 @@ fn no_entry(job: Job<'_>, seen: u64, late: bool, broke: Option<Failure>) -> Fail
         ),
         Some(broke) => broke,
         None if seen > 0 => {
-            let detail = "is a keyframe, and none says where the picture is complete (recovery point)";
+            let detail = "is a keyframe, and none marks where the picture is complete (recovery point)";
             Failure::new(Kind::NoKeyframe, format!("none of {seen} pictures in {seconds} s {detail}"))
         }
         None if late => Failure::new(Kind::Stalled, format!("no picture in {seconds} s")),
-        None => Failure::new(Kind::EndedEarly, "no picture came".into()),
+        None => Failure::new(Kind::EndedEarly, "no picture arrived".into()),
     }
 }

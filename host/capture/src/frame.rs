@@ -35,7 +35,7 @@ pub enum SampleRange {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
     /// The picture has no pixel, or more pixels than allowed.
-    #[error("a picture of {width} × {height} pixels is not supported; at most {MAX_PIXELS} pixels are")]
+    #[error("a picture of {width} × {height} pixels is not supported; the limit is {MAX_PIXELS} pixels")]
     Size {
         /// Width in pixels.
         width: u32,
@@ -43,7 +43,7 @@ pub enum FrameError {
         height: u32,
     },
     /// The number of bytes does not match the size of the picture.
-    #[error("{found} bytes of samples, {wanted} are wanted")]
+    #[error("expected {wanted} bytes of samples, found {found}")]
     Length {
         /// The number of bytes given.
         found: usize,

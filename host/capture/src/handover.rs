@@ -55,12 +55,12 @@ impl Handover {
             let own = self.own;
             let ours = tokio::task::spawn_blocking(move || is_of(peer, own, pid)).await??;
             if !ours {
-                tracing::warn!(%peer, "another process asked for the address of a camera and got nothing");
+                tracing::warn!(%peer, "another process asked for the address of a camera and was disconnected");
                 continue;
             }
             return timeout(ASKING, self.answer(stream))
                 .await
-                .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "ffmpeg asked nothing")));
+                .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "ffmpeg sent no request")));
         }
     }
 
@@ -87,7 +87,7 @@ async fn read_question(stream: &mut TcpStream) -> io::Result<String> {
     let mut question = Vec::new();
     while !question.ends_with(b"\r\n\r\n") {
         if question.len() >= MAX_QUESTION_BYTES {
-            return Err(io::Error::other("ffmpeg asks at too great a length"));
+            return Err(io::Error::other("ffmpeg's request is too long"));
         }
         question.push(stream.read_u8().await?);
     }

@@ -68,7 +68,7 @@ impl Notes {
             return Ok(());
         }
         let granted = config.memory_bytes >> 20;
-        let detail = format!("ffmpeg needs more memory for them than the {granted} MiB that it may have");
+        let detail = format!("ffmpeg needs more memory for them; the limit is {granted} MiB");
         Err(Failure::new(Kind::TooLarge, detail))
     }
 

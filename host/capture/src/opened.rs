@@ -80,14 +80,14 @@ pub(crate) async fn capture<T, F: Future<Output = Option<T>>>(
 }
 
 fn no_handover(error: &io::Error) -> Failure {
-    Failure::new(Kind::FfmpegFailed, format!("the address could not be handed to ffmpeg: {error}"))
+    Failure::new(Kind::FfmpegFailed, format!("the address could not be passed to ffmpeg: {error}"))
 }
 
 /// Reads the first bytes of a file. Returns an error if the path is no file.
 async fn read_head(path: &Path) -> io::Result<Vec<u8>> {
     let facts = tokio::fs::metadata(path).await?;
     if !facts.is_file() {
-        return Err(io::Error::other("it is no regular file"));
+        return Err(io::Error::other("it is not a regular file"));
     }
     if facts.len() == 0 {
         return Err(io::Error::other("it is empty"));

@@ -60,11 +60,11 @@ impl Process {
         };
         // The system may refuse this size. Each time the pipe is full, two switches between processes follow.
         if let Err(error) = rustix::pipe::fcntl_setpipe_size(&stdout, PIPE_BYTES) {
-            tracing::debug!(%error, "the pipe from ffmpeg stays small");
+            tracing::debug!(%error, "the pipe from ffmpeg cannot be enlarged");
         }
         // The limits are set before the process learns what to open: no untrusted data reaches it without limits.
         confinement::confine(pid, config.memory_bytes, processor_time)
-            .map_err(|e| failed(format!("ffmpeg cannot be given its limits: {e}")))?;
+            .map_err(|e| failed(format!("the limits of ffmpeg cannot be set: {e}")))?;
         let stdin = child.stdin.take();
         config.journal.write(StepKind::Decoder, || ("ffmpeg".to_owned(), "started".to_owned()));
         Ok(Self { child, pid, stdout, stderr, stdin })

@@ -97,18 +97,18 @@ impl Quirk {
     pub const fn summary_en(self) -> &'static str {
         match self {
             Self::SlowAnswers => "The camera takes seconds to answer.",
-            Self::SendsOn => "The camera sends on to another address.",
+            Self::SendsOn => "The camera redirects to another address.",
             Self::UdpOnly => "The camera refuses TCP and sends over UDP.",
-            Self::PasswordReadable => "The password travels readable: Basic without encryption.",
-            Self::CalledOtherwise => "The answer's content type is not that of what comes.",
-            Self::HandedOver => "ffmpeg reads this stream by itself.",
+            Self::PasswordReadable => "The password is sent in readable form: Basic without encryption.",
+            Self::CalledOtherwise => "The answer's content type does not match the content.",
+            Self::HandedOver => "ffmpeg reads this stream itself.",
             Self::KeyframesFarApart => "Keyframes are far apart.",
             Self::PacketsLost => "Packets are lost on the way.",
             Self::Pauses => "The stream pauses for a second or longer.",
             Self::RateDiffers => "Pictures arrive at another rate than the stream declares.",
             Self::ClockJumps => "The camera's own clock jumps.",
             Self::ClockStandsStill => "The camera's own clock stands still.",
-            Self::ClockRunsWrong => "The camera's own clock runs faster or slower than time.",
+            Self::ClockRunsWrong => "The camera's own clock runs too fast or too slow.",
             Self::Damaged => "Some pictures are damaged.",
         }
     }

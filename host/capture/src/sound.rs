@@ -35,9 +35,9 @@ impl Damage {
     /// A description for people.
     pub(crate) const fn words(self) -> &'static str {
         match self {
-            Self::Code => "the JPEG data are damaged: a code stands for nothing",
-            Self::Mean => "the JPEG data are damaged: blocks are brighter or darker than any can be",
-            Self::Short => "the JPEG data are damaged: they end before the picture does",
+            Self::Code => "the JPEG data are damaged: a code is undefined",
+            Self::Mean => "the JPEG data are damaged: blocks are brighter or darker than possible",
+            Self::Short => "the JPEG data are damaged: they end before the picture is complete",
         }
     }
 }

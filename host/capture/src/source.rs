@@ -36,16 +36,16 @@ pub enum Source {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SourceError {
     /// The text is empty.
-    #[error("the source is empty; an rtsp:// or http(s):// address or a file is wanted")]
+    #[error("the source is empty; expected an rtsp:// or http(s):// address, or a file")]
     Empty,
     /// The address cannot be parsed.
-    #[error("the source is no valid address: {0}")]
+    #[error("the source is not a valid address: {0}")]
     Invalid(String),
     /// The address is not written as addresses must be, and would therefore name something else.
     #[error(transparent)]
     Address(#[from] AddressError),
     /// The scheme is not supported for cameras.
-    #[error("sources of the kind {0}:// are not supported; rtsp, rtsps, http, https and file are")]
+    #[error("sources of the kind {0}:// are not supported; use rtsp, rtsps, http, https or file")]
     Scheme(String),
 }
 
@@ -57,7 +57,7 @@ impl FromStr for Source {
             return Err(SourceError::Empty);
         }
         if text.contains(char::is_control) {
-            return Err(SourceError::Invalid("it has control characters".into()));
+            return Err(SourceError::Invalid("it contains control characters".into()));
         }
         check(text)?;
         if !text.contains("://") {
@@ -68,10 +68,9 @@ impl FromStr for Source {
         // The error of a URL never quotes the URL, so no credential is exposed.
         let url = Url::parse(text).map_err(|e| SourceError::Invalid(e.to_string()))?;
         match url.scheme() {
-            "file" => url
-                .to_file_path()
-                .map(Self::File)
-                .map_err(|()| SourceError::Invalid("a file:// address names a file of this machine".into())),
+            "file" => url.to_file_path().map(Self::File).map_err(|()| {
+                SourceError::Invalid("a file:// address must name a file of this machine".into())
+            }),
             "rtsp" | "rtsps" | "http" | "https" => match url.host_str() {
                 Some(host) if !host.is_empty() => Ok(Self::Remote(url)),
                 _ => Err(SourceError::Invalid("it names no host".into())),

@@ -92,7 +92,9 @@ pub(crate) fn findings(selected: &Selected, outcome: &sandbox::RunOutcome) -> Ve
         Err(failure) => failed(id, failure.kind(), failure.to_string()),
         Ok(report) => match report.findings.iter().find(|finding| finding.diagnosis == *id) {
             Some(finding) => judged(base(id), finding),
-            None => failed(id, Failure::INCONCLUSIVE, "the plugin reports nothing on this diagnosis".into()),
+            None => {
+                failed(id, Failure::INCONCLUSIVE, "the plugin reported no finding of this diagnosis".into())
+            }
         },
     };
     selected.diagnoses.iter().map(found).collect()

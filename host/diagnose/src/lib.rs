@@ -175,7 +175,11 @@ fn run(selected: &Selected, clip: &Clip, baseline: Option<&Bytes>, stop: &Stop) 
         }
     }
     if outcome.dropped_log_lines > 0 {
-        tracing::warn!(plugin, dropped = outcome.dropped_log_lines, "the plugin logged more than it may");
+        tracing::warn!(
+            plugin,
+            dropped = outcome.dropped_log_lines,
+            "the plugin logged more lines than allowed"
+        );
     }
     outcome
 }

@@ -105,7 +105,7 @@ impl Looks {
         }
         match serde_json::to_vec(&now) {
             Ok(bytes) => drop(examination.baselines.insert(LOOKS_MEMORY.to_owned(), Bytes::from(bytes))),
-            Err(error) => tracing::warn!(%error, "which look it was cannot be written down"),
+            Err(error) => tracing::warn!(%error, "the record of the look cannot be written"),
         }
     }
 }

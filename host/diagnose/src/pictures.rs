@@ -87,7 +87,7 @@ pub fn illustrate(captured: &Captured, findings: &[Finding], wants_good: bool) -
         Ok::<_, PictureError>(Illustration { seen, good })
     };
     drawn().unwrap_or_else(|error| {
-        tracing::warn!(%error, "there is no picture");
+        tracing::warn!(%error, "the picture cannot be made");
         Illustration::default()
     })
 }

@@ -92,7 +92,7 @@ impl Plan {
                 return Err(unknown(plugins, pointer(id, ""), id));
             }
             if !wanted.contains(id) {
-                let detail = format!("`{id}` is configured but not among the diagnoses that are asked for");
+                let detail = format!("`{id}` is configured but not among the requested diagnoses");
                 return Err(PlanError { field: pointer(id, ""), detail });
             }
         }
@@ -149,7 +149,7 @@ fn pointer(id: &str, rest: &str) -> String {
 fn unknown(plugins: &PluginSet, field: String, id: &str) -> PlanError {
     let shown: String = id.chars().take(80).collect();
     let known = plugins.diagnoses().collect::<Vec<_>>().join(", ");
-    PlanError { field, detail: format!("there is no diagnosis {shown:?}; at hand are: {known}") }
+    PlanError { field, detail: format!("there is no diagnosis {shown:?}; available: {known}") }
 }
 
 /// Merges the configurations that are given for a plugin's diagnoses.
@@ -164,7 +164,7 @@ fn configure(one: &Selected, config: &BTreeMap<String, Value>) -> Result<Arc<str
                 for (key, value) in more {
                     if fields.get(key).is_some_and(|before| before != value) {
                         let detail = format!(
-                            "`{key}` is given differently for two diagnoses of the plugin {}",
+                            "`{key}` has different values for two diagnoses of the plugin {}",
                             one.plugin.descriptor().name
                         );
                         return Err(PlanError { field: pointer(id, &format!("/{key}")), detail });

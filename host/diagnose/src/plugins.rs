@@ -71,7 +71,7 @@ impl PluginSet {
                 Err(Unusable { reason, digest }) => match former {
                     Some(former) if digest != Some(former.digest()) => {
                         let own = former.descriptor();
-                        let stays = format!("{reason}; {} {} stays in its place", own.name, own.version);
+                        let stays = format!("{reason}; {} {} stays in use instead", own.name, own.version);
                         found.push((path.clone(), Arc::clone(former)));
                         rejected.push(Rejected { path, reason: stays });
                     }
@@ -100,7 +100,7 @@ impl PluginSet {
         let taken = diagnoses.iter().find_map(|d| self.by_diagnosis.get(&d.id).map(|other| (&d.id, other)));
         if let Some((id, other)) = taken {
             let other = other.descriptor();
-            return Some(format!("`{id}` is implemented by {} {} already", other.name, other.version));
+            return Some(format!("`{id}` is already implemented by {} {}", other.name, other.version));
         }
         for diagnosis in diagnoses {
             self.by_diagnosis.insert(diagnosis.id.clone(), Arc::clone(plugin));

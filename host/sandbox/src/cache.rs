@@ -74,7 +74,7 @@ impl CompiledCache {
     pub(crate) fn store(&self, digest: Digest, code: &[u8]) {
         let path = self.entry(digest);
         if let Err(error) = self.try_store(&path, digest, code) {
-            tracing::warn!(path = %path.display(), %error, "compiled plugin cannot be kept");
+            tracing::warn!(path = %path.display(), %error, "compiled plugin cannot be stored");
         }
     }
 

@@ -97,7 +97,7 @@ pub(crate) fn check(descriptor: &Descriptor, explanations: &[Explanation]) -> Re
     for Explanation { diagnosis, decided_by, explains } in explanations {
         if descriptor.diagnoses.iter().all(|own| own.id != *diagnosis) {
             let shown: String = diagnosis.chars().take(80).collect();
-            return Err(format!("it explains by `{shown}`, which is none of its diagnoses"));
+            return Err(format!("it explains by `{shown}`, which is not one of its diagnoses"));
         }
         check_metric(decided_by.as_deref())?;
         let Extent::These(consequences) = explains else { continue };
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn lying_explanations_are_refused_with_the_rule() {
-        assert!(refused(&[explains("blur", &["clarity"])]).contains("none of its diagnoses"));
+        assert!(refused(&[explains("blur", &["clarity"])]).contains("not one of its diagnoses"));
         assert!(refused(&[explains("fog", &["fog"])]).contains("explains itself"));
         assert!(refused(&[explains("fog", &["\u{1b}[2J"])]).contains("the consequence"));
         assert!(refused(&[explains("fog", &["clarity"; 65])]).contains("65 consequences"));

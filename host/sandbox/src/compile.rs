@@ -101,7 +101,7 @@ impl Compiler {
             if let Ok(said) = &complaint
                 && !said.is_empty()
             {
-                tracing::debug!(said = %String::from_utf8_lossy(said).trim(), "a plugin was compiled, but");
+                tracing::debug!(said = %String::from_utf8_lossy(said).trim(), "a plugin was compiled with a complaint");
             }
             return code.map_err(failed);
         }
@@ -114,7 +114,7 @@ impl Compiler {
             complaint
         } else {
             format!(
-                "the compiler was ended by the system ({status}); it may use {} MiB and {} s",
+                "the system ended the compiler ({status}); its limits are {} MiB and {} s",
                 self.memory_bytes >> 20,
                 self.timeout.as_secs()
             )
@@ -151,7 +151,7 @@ fn compile_here(mut arguments: impl Iterator<Item = OsString>) -> Result<(), Str
         arguments
             .next()
             .and_then(|text| text.to_str()?.parse().ok())
-            .ok_or_else(|| format!("{COMPILE_SUBCOMMAND} wants a number: {what}"))
+            .ok_or_else(|| format!("{COMPILE_SUBCOMMAND} expects a number: {what}"))
     };
     let (memory_bytes, cpu_seconds) = (limit("bytes of memory")?, limit("seconds")?);
     // At the first limit of processor time the kernel ends the child with a signal of its own (SIGXCPU), at the
@@ -168,7 +168,7 @@ fn compile_here(mut arguments: impl Iterator<Item = OsString>) -> Result<(), Str
     if let Err(error) = confinement::confine() {
         // The component is compiled nevertheless, and the parent logs this message. If the parent is gone, the
         // message has no reader.
-        drop(writeln!(io::stderr(), "nothing but its limits confines the compiler: {error}"));
+        drop(writeln!(io::stderr(), "only its limits confine the compiler: {error}"));
     }
     let component = read_up_to(io::stdin(), MAX_COMPONENT_BYTES as u64).map_err(|e| e.to_string())?;
     let engine = engine::compiling().map_err(|e| e.to_string())?;

@@ -38,19 +38,16 @@ impl ConfigSchema {
     /// A sentence that names the rule that the schema breaks.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.len() > MAX_SCHEMA_BYTES {
-            return Err(format!(
-                "its schema has {} bytes, at most {MAX_SCHEMA_BYTES} are granted",
-                text.len()
-            ));
+            return Err(format!("its schema has {} bytes; the limit is {MAX_SCHEMA_BYTES}", text.len()));
         }
-        let schema: Value = serde_json::from_str(text).map_err(|e| format!("its schema is no JSON: {e}"))?;
+        let schema: Value = serde_json::from_str(text).map_err(|e| format!("its schema is not JSON: {e}"))?;
         if schema.get("type").and_then(Value::as_str) != Some("object") {
             return Err("its schema must be of the type `object`".into());
         }
         check_nodes(&schema, &schema, &mut 0, &mut Vec::new())?;
         let validator = jsonschema::draft202012::options()
             .build(&schema)
-            .map_err(|e| format!("its schema is no JSON Schema: {e}"))?;
+            .map_err(|e| format!("its schema is not a JSON Schema: {e}"))?;
         let parsed = Self { schema, validator };
         parsed.resolve(None).map_err(|e| {
             format!("an empty configuration must be valid, through defaults: {}: {}", e.field, e.detail)
@@ -100,20 +97,20 @@ fn check_nodes<'a>(
 ) -> Result<(), String> {
     *count += 1;
     if *count > MAX_SCHEMA_NODES {
-        return Err(format!("its schema stands for more than {MAX_SCHEMA_NODES} nodes"));
+        return Err(format!("its schema expands to more than {MAX_SCHEMA_NODES} nodes"));
     }
     match node {
         Value::Array(items) => items.iter().try_for_each(|item| check_nodes(root, item, count, open)),
         Value::Object(fields) => {
             for (key, value) in fields {
                 if REFUSED_KEYWORDS.contains(&key.as_str()) {
-                    return Err(format!("its schema uses `{key}`, which is not granted"));
+                    return Err(format!("its schema uses `{key}`, which is not allowed"));
                 }
                 if key == "$ref" {
                     let reference = value.as_str().unwrap_or_default();
                     let Some(target) = definition(root, reference) else {
                         return Err(format!(
-                            "its schema refers to `{reference}`; only `#/$defs/…` is granted"
+                            "its schema refers to `{reference}`; only `#/$defs/…` is allowed"
                         ));
                     };
                     if open.contains(&reference) {
@@ -187,7 +184,7 @@ mod tests {
     #[test]
     fn refuses_schemas_that_could_hold_the_host() {
         let refused = |text: &str| ConfigSchema::parse(text).unwrap_err();
-        assert!(refused("{").contains("no JSON"));
+        assert!(refused("{").contains("not JSON"));
         assert!(refused(r#"{"type":"string"}"#).contains("object"));
         assert!(
             refused(

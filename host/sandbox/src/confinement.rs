@@ -66,13 +66,13 @@ const ALLOWED: &[libc::c_long] = &[
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unconfined {
     /// The filter does not support this processor.
-    #[error("there is no filter of system calls for {}", std::env::consts::ARCH)]
+    #[error("there is no system call filter for {}", std::env::consts::ARCH)]
     Processor,
     /// The kernel has no such filter, or does not let this process use it.
-    #[error("the kernel takes no filter of system calls: {0}")]
+    #[error("the kernel accepts no system call filter: {0}")]
     Kernel(#[from] seccompiler::Error),
     /// A defect of this program.
-    #[error("the filter of system calls cannot be made: {0}")]
+    #[error("the system call filter cannot be made: {0}")]
     Filter(#[from] seccompiler::BackendError),
 }
 

@@ -28,7 +28,7 @@ impl fmt::Debug for Digest {
 
 /// The error for a text that is not a digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is no digest: 64 hexadecimal digits (blake3) are wanted")]
+#[error("{text:?} is not a digest: expected 64 hexadecimal digits (blake3)")]
 pub struct ParseDigestError {
     text: String,
 }

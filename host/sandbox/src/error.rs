@@ -38,7 +38,7 @@ pub enum LoadError {
     )]
     CoreModule,
     /// The component is larger than allowed.
-    #[error("{what}: {found}, at most {granted} are granted")]
+    #[error("{what}: {found}; the limit is {granted}")]
     TooLarge {
         /// What is too large.
         what: &'static str,
@@ -114,7 +114,7 @@ pub enum RunFailure {
     #[error("the configuration is refused: {0}")]
     InvalidConfig(String),
     /// The plugin reports that the clip lacks something that it needs.
-    #[error("the clip does not do: {0}")]
+    #[error("the clip is not suitable: {0}")]
     UnsupportedClip(String),
     /// The plugin cannot decide from this clip.
     #[error("{0}")]
@@ -129,10 +129,10 @@ pub enum RunFailure {
     #[error("the plugin was stopped: it ran longer than {} ms", .0.as_millis())]
     TimedOut(Duration),
     /// The run was stopped because nobody waits for its report any more.
-    #[error("the plugin was stopped: its job is given up")]
+    #[error("the plugin was stopped: its job was abandoned")]
     Stopped,
     /// The plugin wanted more memory than the limit.
-    #[error("the plugin wanted {wanted} bytes of memory, {granted} are granted")]
+    #[error("the plugin requested {wanted} bytes of memory; the limit is {granted}")]
     MemoryExceeded {
         /// The total that the plugin wanted.
         wanted: usize,
@@ -140,7 +140,7 @@ pub enum RunFailure {
         granted: usize,
     },
     /// The plugin wanted more table elements than the limit.
-    #[error("the plugin wanted {wanted} table elements, {granted} are granted")]
+    #[error("the plugin requested {wanted} table elements; the limit is {granted}")]
     TableExceeded {
         /// The total that the plugin wanted.
         wanted: usize,
@@ -157,7 +157,7 @@ pub enum RunFailure {
     #[error("the plugin held more than {0} handles")]
     TooManyHandles(usize),
     /// The plugin trapped. A panic of the plugin appears as a trap.
-    #[error("the plugin broke off: {0}")]
+    #[error("the plugin aborted: {0}")]
     Trap(String),
     /// The plugin's report breaks the contract.
     #[error("the plugin's report breaks the contract: {0}")]

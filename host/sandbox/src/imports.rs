@@ -90,7 +90,7 @@ fn charge(caller: &mut Caller<'_>, bytes: u64, byte_fuel: u64) -> wasmtime::Resu
 }
 
 fn clip(caller: &Caller<'_>) -> wasmtime::Result<Arc<Clip>> {
-    caller.data().clip.clone().ok_or_else(|| wasmtime::Error::msg("this call was given no clip"))
+    caller.data().clip.clone().ok_or_else(|| wasmtime::Error::msg("this call has no clip"))
 }
 
 /// Returns the number of samples of a plane at a level. The price of a call is known before the host computes or

@@ -84,9 +84,9 @@ pub(crate) enum Overrun {
     Deadline,
     #[error("stopped from outside")]
     Stopped,
-    #[error("{wanted} bytes of memory wanted, {granted} are granted")]
+    #[error("{wanted} bytes of memory requested; the limit is {granted}")]
     Memory { wanted: usize, granted: usize },
-    #[error("{wanted} table elements wanted, {granted} are granted")]
+    #[error("{wanted} table elements requested; the limit is {granted}")]
     Table { wanted: usize, granted: usize },
 }
 

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     easysight_sandbox::compiler_main().unwrap_or_else(|| {
-        eprintln!("started by EasySight's programs to compile a plugin; there is nothing to do by hand");
+        eprintln!("EasySight's programs start this program to compile a plugin; do not run it by hand");
         ExitCode::from(2)
     })
 }

@@ -21,11 +21,12 @@ pub(crate) fn check_descriptor(descriptor: &Descriptor) -> Result<semver::Versio
     check_id("the name", &descriptor.name, |c| {
         c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_'
     })?;
-    let version = semver::Version::parse(&descriptor.version)
-        .map_err(|e| format!("the version {:?} is not semantic: {e}", clipped(&descriptor.version)))?;
+    let version = semver::Version::parse(&descriptor.version).map_err(|e| {
+        format!("the version {:?} is not a semantic version: {e}", clipped(&descriptor.version))
+    })?;
     if descriptor.diagnoses.is_empty() || descriptor.diagnoses.len() > MAX_DIAGNOSES {
         return Err(format!(
-            "it has {} diagnoses, 1 to {MAX_DIAGNOSES} are granted",
+            "it has {} diagnoses; 1 to {MAX_DIAGNOSES} are allowed",
             descriptor.diagnoses.len()
         ));
     }
@@ -33,7 +34,7 @@ pub(crate) fn check_descriptor(descriptor: &Descriptor) -> Result<semver::Versio
     for diagnosis in &descriptor.diagnoses {
         check_id("the diagnosis", &diagnosis.id, is_diagnosis_char)?;
         if !ids.insert(&diagnosis.id) {
-            return Err(format!("the diagnosis `{}` is there twice", diagnosis.id));
+            return Err(format!("the diagnosis `{}` is listed twice", diagnosis.id));
         }
         check_text("the title", &diagnosis.title)?;
         check_text("the description", &diagnosis.description)?;
@@ -44,10 +45,10 @@ pub(crate) fn check_descriptor(descriptor: &Descriptor) -> Result<semver::Versio
 
 fn check_clip_request(clip: ClipRequest) -> Rule {
     if clip.min_frames == 0 || clip.min_frames > MAX_FRAMES {
-        return Err(format!("it wants {} frames, 1 to {MAX_FRAMES} are granted", clip.min_frames));
+        return Err(format!("it requests {} frames; 1 to {MAX_FRAMES} are allowed", clip.min_frames));
     }
     if clip.span_ms > MAX_SPAN_MS {
-        return Err(format!("it wants a span of {} ms, at most {MAX_SPAN_MS} are granted", clip.span_ms));
+        return Err(format!("it requests a span of {} ms; the limit is {MAX_SPAN_MS}", clip.span_ms));
     }
     Ok(())
 }
@@ -58,7 +59,7 @@ pub(crate) fn check_report(descriptor: &Descriptor, report: &Report) -> Rule {
     for finding in &report.findings {
         let id = clipped(&finding.diagnosis);
         if !descriptor.diagnoses.iter().any(|diagnosis| diagnosis.id == finding.diagnosis) {
-            return Err(format!("it has a finding `{id}`, which is none of its diagnoses"));
+            return Err(format!("it has a finding `{id}`, which is not one of its diagnoses"));
         }
         if !seen.insert(&finding.diagnosis) {
             return Err(format!("it has two findings `{id}`"));
@@ -73,7 +74,7 @@ pub(crate) fn check_report(descriptor: &Descriptor, report: &Report) -> Rule {
 
 fn check_finding(finding: &Finding) -> Rule {
     if !(0.0..=100.0).contains(&finding.score) {
-        return Err(format!("the score {} is not within 0 and 100", finding.score));
+        return Err(format!("the score {} is not between 0 and 100", finding.score));
     }
     check_text("the message", &finding.message)?;
     at_most("suggestions", finding.suggestions.len(), MAX_SUGGESTIONS)?;
@@ -83,7 +84,7 @@ fn check_finding(finding: &Finding) -> Rule {
     for metric in &finding.metrics {
         check_id("the metric", &metric.name, is_diagnosis_char)?;
         if !names.insert(metric.name.as_str()) {
-            return Err(format!("the metric `{}` is there twice", metric.name));
+            return Err(format!("the metric `{}` is listed twice", metric.name));
         }
         if !metric.value.is_finite() {
             return Err(format!("the metric `{}` is {}", metric.name, metric.value));
@@ -94,7 +95,7 @@ fn check_finding(finding: &Finding) -> Rule {
     }
     if !names.contains(finding.decision.metric.as_str()) {
         return Err(format!(
-            "the decision names `{}`, which is no metric",
+            "the decision names `{}`, which is not one of its metrics",
             clipped(&finding.decision.metric)
         ));
     }
@@ -116,7 +117,7 @@ fn check_finding(finding: &Finding) -> Rule {
 }
 
 pub(crate) fn at_most(what: &str, found: usize, granted: usize) -> Rule {
-    if found > granted { Err(format!("{found} {what}, at most {granted} are granted")) } else { Ok(()) }
+    if found > granted { Err(format!("{found} {what}; the limit is {granted}")) } else { Ok(()) }
 }
 
 /// Returns true if ids of diagnoses and names of metrics may contain this character.
@@ -141,7 +142,7 @@ fn check_text(what: &str, text: &Text) -> Rule {
             return Err(format!("{what} is longer than {MAX_TEXT_CHARS} characters"));
         }
         if words.chars().any(char::is_control) {
-            return Err(format!("{what} has control characters"));
+            return Err(format!("{what} contains control characters"));
         }
     }
     Ok(())
@@ -225,7 +226,7 @@ mod tests {
 
     #[test]
     fn lying_reports_are_refused_with_the_rule() {
-        assert!(lie(|f| f.diagnosis = "freeze".into()).contains("none of its diagnoses"));
+        assert!(lie(|f| f.diagnosis = "freeze".into()).contains("not one of its diagnoses"));
         assert!(lie(|f| f.score = 101.0).contains("101"));
         assert!(lie(|f| f.score = f32::NAN).contains("score"));
         assert!(lie(|f| f.metrics[0].value = f64::INFINITY).contains("inf"));

@@ -45,7 +45,7 @@ pub fn imports(bytes: &[u8]) -> Result<Vec<String>, LoadError> {
         return Err(LoadError::CoreModule);
     }
     if !Parser::is_component(bytes) {
-        return Err(LoadError::NotAComponent("it does not begin as one".into()));
+        return Err(LoadError::NotAComponent("it does not begin like one".into()));
     }
     let (mut depth, mut nested, mut functions) = (0_u32, 0_u64, 0_u64);
     let mut names = Vec::new();

@@ -86,7 +86,7 @@ impl Pool for Desk {
         } else if self.library.current().is_empty() {
             Some(("no-plugins", "the worker has no plugin"))
         } else if self.jobs.is_saturated() {
-            Some(("saturated", "as many jobs wait as may"))
+            Some(("saturated", "the queue of jobs is full"))
         } else {
             None
         }

@@ -160,7 +160,7 @@ impl Distributed {
         }
         self.drained.cancel();
         if tokio::time::timeout(farewell, &mut results).await.is_err() {
-            tracing::warn!("the master did not take the last results in time; they stay on disk");
+            tracing::warn!("the master did not accept the last results in time; they stay on disk");
             self.giving_up.cancel();
             results.await?;
         }
@@ -169,19 +169,19 @@ impl Distributed {
         // No heartbeat is sent after the node unregistered: the master would not know the node any more.
         self.ended.cancel();
         if sent.is_err() {
-            tracing::warn!("the master did not take the last pictures in time; they are lost");
+            tracing::warn!("the master did not accept the last pictures in time; they are lost");
             pictures.await?;
         }
         if self.book.is_registered() {
             match tokio::time::timeout(farewell, self.client.unregister(self.incarnation)).await {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::warn!(%error, "the master could not be told farewell"),
-                Err(_) => tracing::warn!("the master did not answer to the farewell"),
+                Ok(Err(error)) => tracing::warn!(%error, "the node could not be unregistered at the master"),
+                Err(_) => tracing::warn!("the master did not answer the call that unregisters the node"),
             }
         }
         let joined = tokio::task::spawn_blocking(move || heartbeat.join()).await?;
         if joined.is_err() {
-            tracing::error!("the heartbeat's thread broke off");
+            tracing::error!("the heartbeat's thread panicked");
         }
         Ok(())
     }
@@ -230,7 +230,10 @@ impl Distributed {
             Ok(())
         };
         if let Err(error) = kept() {
-            tracing::warn!(path = %path.display(), %error, "a restart will have to wait for the lease to end");
+            tracing::warn!(
+                path = %path.display(), %error,
+                "the incarnation cannot be stored; after a restart, the worker waits until its lease ends"
+            );
         }
     }
 }
@@ -282,9 +285,9 @@ impl Pool for Distributed {
         } else if self.lacks_ffmpeg.load(Ordering::Relaxed) {
             Some(("ffmpeg-missing", "the ffmpeg program was not found"))
         } else if !self.book.is_registered() {
-            Some(("not-registered", "the worker has not found its master yet"))
+            Some(("not-registered", "the worker has not registered with its master yet"))
         } else if Pool::status(self).running >= self.capacity() {
-            Some(("saturated", "as many jobs are in flight as may"))
+            Some(("saturated", "the limit of jobs in flight is reached"))
         } else {
             None
         }

@@ -65,7 +65,7 @@ impl Executors {
             let _held = (entry, place);
             work(&stop)
         });
-        working.await.map_err(|error| format!("judging broke off: {error}"))
+        working.await.map_err(|error| format!("a defect ended the judging: {error}"))
     }
 
     fn enter(self: &Arc<Self>, within: Duration) -> Entry {

@@ -22,7 +22,7 @@ pub(crate) fn node_id(given: Option<&str>, data_dir: &Path) -> anyhow::Result<St
     let read = || -> io::Result<String> { Ok(fs::read_to_string(&path)?.trim().to_owned()) };
     match read() {
         Ok(id) if !id.is_empty() && id.len() <= 128 && !id.contains(char::is_control) => Ok(id),
-        Ok(_) => bail!("{} holds no node id; remove it to have a new one made", path.display()),
+        Ok(_) => bail!("{} contains no node id; remove it to get a new one", path.display()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let id = Uuid::new_v4().to_string();
             let written = || -> io::Result<String> {
@@ -35,7 +35,7 @@ pub(crate) fn node_id(given: Option<&str>, data_dir: &Path) -> anyhow::Result<St
                     Err(e) => Err(e.error),
                 }
             };
-            written().with_context(|| format!("the node id cannot be kept in {}", path.display()))
+            written().with_context(|| format!("the node id cannot be stored in {}", path.display()))
         }
         Err(error) => Err(error).with_context(|| path.display().to_string()),
     }

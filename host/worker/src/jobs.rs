@@ -399,10 +399,7 @@ struct Turn<'a> {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let outcome = self.outcome.take().unwrap_or_else(|| {
-            Err(Failure {
-                kind: "internal".into(),
-                detail: "The job broke off by a defect of the worker.".into(),
-            })
+            Err(Failure { kind: "internal".into(), detail: "A defect of the worker ended the job.".into() })
         });
         self.jobs.end(self.id, true, self.started.elapsed(), outcome);
     }
@@ -485,7 +482,7 @@ fn judge_remembering(
         return examination;
     }
     if let Err(error) = baselines.store(source, &examination) {
-        tracing::warn!(%source, %error, "baselines cannot be kept");
+        tracing::warn!(%source, %error, "baselines cannot be stored");
     }
     examination
 }

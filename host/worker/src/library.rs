@@ -32,7 +32,7 @@ impl Library {
         PluginStore::open(&library.dir)?;
         library.load(library.fingerprint()?)?;
         if library.current().is_empty() {
-            tracing::warn!(dir = %library.dir.display(), "no plugin is there; put .wasm components into the directory");
+            tracing::warn!(dir = %library.dir.display(), "no plugin found; put .wasm components into the directory");
         }
         Ok(library)
     }
@@ -67,7 +67,7 @@ impl Library {
                 name = plugin.name,
                 version = plugin.version,
                 digest = plugin.digest,
-                "plugin is at hand"
+                "plugin is ready"
             );
         }
         *self.current.write() = Arc::new(set);

@@ -79,21 +79,21 @@ impl Metrics {
         registry.register("jobs_returned", "Jobs handed back to the master", metrics.returned.clone());
         registry.register(
             "jobs_dropped",
-            "Jobs dropped since the master took them back or they were overdue",
+            "Jobs dropped because the master revoked them or they were overdue",
             metrics.dropped.clone(),
         );
-        registry.register("pictures", "Pictures that the master took", metrics.pictures.clone());
+        registry.register("pictures", "Pictures that the master accepted", metrics.pictures.clone());
         registry.register(
             "pictures_dropped",
-            "Pictures let go for want of room or of a master that takes them",
+            "Pictures dropped because the buffer was full or no master accepted them",
             metrics.pictures_dropped.clone(),
         );
-        registry.register("jobs_refused", "Jobs refused since the queue was full", metrics.refused.clone());
+        registry.register("jobs_refused", "Jobs refused because the queue was full", metrics.refused.clone());
         registry.register("jobs_running", "Jobs in flight", metrics.running.clone());
-        registry.register("jobs_queued", "Jobs that wait", metrics.queued.clone());
+        registry.register("jobs_queued", "Jobs in the queue", metrics.queued.clone());
         registry.register(
             "captures_waiting",
-            "Captures that wait for their cameras and take no place of a job",
+            "Captures that wait for their cameras and occupy no place of a job",
             metrics.waiting.clone(),
         );
         registry.register_with_unit(
@@ -105,22 +105,22 @@ impl Metrics {
         registry.register("lease_polls", "Long polls for jobs", metrics.polls.clone());
         registry.register(
             "heartbeat_failures",
-            "Heartbeats that did not arrive",
+            "Heartbeats that did not reach the master",
             metrics.heartbeat_failures.clone(),
         );
         registry.register(
             "spooled_batches",
-            "Batches of results on disk that no master has taken yet",
+            "Batches of results on disk that no master has accepted yet",
             metrics.spooled.clone(),
         );
         registry.register(
             "capture_failures",
-            "Captures that gave no clip, by kind",
+            "Captures that produced no clip, by kind",
             metrics.capture_failures.clone(),
         );
         registry.register(
             "looks",
-            "Checks of cameras for a master, by how much of the camera was looked at",
+            "Checks of cameras for a master, by how much of the camera was checked",
             metrics.looks.clone(),
         );
         Self { registry, ..metrics }

@@ -92,7 +92,7 @@ async fn bind(settings: &WorkerSettings) -> anyhow::Result<TcpListener> {
     let may_move = settings.mode == NodeMode::Distributed && !settings.listen_is_given;
     match bound {
         Err(error) if may_move && error.kind() == std::io::ErrorKind::AddrInUse => {
-            tracing::info!(address = %settings.listen, "the address is taken, health and metrics are served elsewhere");
+            tracing::info!(address = %settings.listen, "the address is in use; another one serves health and metrics");
             let elsewhere = SocketAddr::new(settings.listen.ip(), 0);
             TcpListener::bind(elsewhere).await.context("no port is free")
         }
@@ -110,7 +110,7 @@ struct Serving {
 
 impl Serving {
     fn start(listener: TcpListener, router: Router) -> anyhow::Result<Self> {
-        let address = listener.local_addr().context("the address that is listened on")?;
+        let address = listener.local_addr().context("the listening address cannot be read")?;
         let (last, ended) = oneshot::channel::<()>();
         let server = axum::serve(listener, router).with_graceful_shutdown(async {
             // A signal and a dropped sender both mean that it is time to end.
@@ -144,7 +144,7 @@ impl Serving {
         self.last.send(()).ok();
         match timeout(LAST_ANSWERS, self.server).await {
             Ok(served) => served??,
-            Err(_) => tracing::warn!("a client kept its connection open to the end"),
+            Err(_) => tracing::warn!("a client kept its connection open until the server was stopped"),
         }
         tracing::info!("stopped");
         Ok(())

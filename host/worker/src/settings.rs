@@ -108,14 +108,14 @@ impl WorkerSettings {
             .or(state_dir.map(|dir| dir.for_node(&node_name)))
             .ok_or_else(|| {
                 SettingsError::Conflict(
-                    "there is no home directory: say where to keep data with --data-dir".into(),
+                    "there is no home directory: set the data directory with --data-dir".into(),
                 )
             })?;
         let settings = Self {
             mode: given.required("mode", |text| match text {
                 "distributed" => Ok(NodeMode::Distributed),
                 "standalone" => Ok(NodeMode::Standalone),
-                _ => Err("distributed or standalone is wanted".into()),
+                _ => Err("expected distributed or standalone".into()),
             })?,
             node_id: given.optional("node-id", parse_node_id)?,
             node_name,
@@ -128,8 +128,9 @@ impl WorkerSettings {
             })?,
             plugins_dir: given.optional("plugins-dir", path)?.unwrap_or_else(|| data_dir.join("plugins")),
             listen: given.required("listen", |text| {
-                text.parse()
-                    .map_err(|_| "address and port are wanted, such as 127.0.0.1:8001 or [::1]:8001".into())
+                text.parse().map_err(|_| {
+                    "expected an address and a port, such as 127.0.0.1:8001 or [::1]:8001".into()
+                })
             })?,
             listen_is_given: given.text("listen") != Some(keys::LISTEN),
             labels: given.optional("labels", parse_labels)?.unwrap_or_default(),
@@ -154,7 +155,7 @@ impl WorkerSettings {
                 "auto" => Ok(FileSources::Auto),
                 "allow" => Ok(FileSources::Allow),
                 "deny" => Ok(FileSources::Deny),
-                _ => Err("auto, allow or deny is wanted".into()),
+                _ => Err("expected auto, allow or deny".into()),
             })?,
             queue_capacity: given.required("queue-capacity", |text| number_in(text, 1..=100_000))?,
             max_upload: given.required("max-upload", |text| bytes(text, 1 << 10..=4 << 30))?,
@@ -165,13 +166,13 @@ impl WorkerSettings {
             capture_timeout: seconds("capture-timeout", 1.0..=600.0)?,
             connect_timeout: seconds("connect-timeout", 0.1..=120.0)?,
             rtsp_transport: given.required("rtsp-transport", |text| {
-                RtspTransport::named(text).ok_or_else(|| "auto, tcp or udp is wanted".into())
+                RtspTransport::named(text).ok_or_else(|| "expected auto, tcp or udp".into())
             })?,
             data_dir,
         };
         if settings.api_token.is_none() && !settings.listen.ip().is_loopback() {
             return Err(SettingsError::Conflict(format!(
-                "--listen {} lets other machines in, which wants an --api-token (or listen on 127.0.0.1)",
+                "--listen {} lets other machines connect, which requires an --api-token (or listen on 127.0.0.1)",
                 settings.listen
             )));
         }
@@ -200,7 +201,7 @@ fn parse_node_id(text: &str) -> Result<String, String> {
 
 fn parse_labels(text: &str) -> Result<BTreeMap<String, String>, String> {
     let one = |label: &str| {
-        let wrong = || format!("key=value pairs with commas between them are wanted, not {label:?}");
+        let wrong = || format!("expected key=value pairs separated by commas, not {label:?}");
         let (key, value) = label.split_once('=').ok_or_else(wrong)?;
         let (key, value) = (key.trim(), value.trim());
         let key_allowed = |c: char| c.is_ascii_alphanumeric() || "._/-".contains(c);
@@ -217,9 +218,9 @@ fn master(given: &Resolved) -> Result<String, SettingsError> {
     })?;
     let port: u16 = given.required("master-port", |text| number_in(text, 1..=u16::MAX))?;
     let url = given.optional("master-url", |text| {
-        let url = Url::parse(text).map_err(|e| format!("an http(s):// address is wanted: {e}"))?;
+        let url = Url::parse(text).map_err(|e| format!("expected an http(s):// address: {e}"))?;
         if !matches!(url.scheme(), "http" | "https") {
-            return Err("an http:// or https:// address is wanted".into());
+            return Err("expected an http:// or https:// address".into());
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err("credentials do not belong there: use --api-token".into());

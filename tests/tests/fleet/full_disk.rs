@@ -198,7 +198,7 @@ async fn a_database_on_a_full_disk_refuses_and_loses_nothing() {
     }
     // The results of the node are refused too, and wait at the node.
     let until = Instant::now() + PATIENCE;
-    while !node.log().contains("results are kept on disk until the master takes them") {
+    while !node.log().contains("results are kept on disk until the master accepts them") {
         assert!(Instant::now() < until, "the results do not wait");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

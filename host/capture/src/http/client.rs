@@ -117,7 +117,7 @@ pub(crate) async fn get(url: &Url, config: &CaptureConfig, late: Instant) -> Res
         if let Some(to) = location(&response) {
             redirects += 1;
             if redirects > MAX_REDIRECTS {
-                let detail = format!("{status}: it sends on more than {MAX_REDIRECTS} times");
+                let detail = format!("{status}: it redirects more than {MAX_REDIRECTS} times");
                 return Err(Failure::new(Kind::ServerError, detail));
             }
             let to = elsewhere(&url, &to, status)?;
@@ -192,12 +192,13 @@ fn elsewhere(url: &Url, to: &str, status: StatusCode) -> Result<Url, Failure> {
     match url.join(to) {
         Ok(to) if matches!(to.scheme(), "http" | "https") && to.has_host() => Ok(bare(&to)),
         Ok(to) => {
-            let detail = format!("{status}: it sends on to an address of the kind {}://", to.scheme());
+            let detail = format!("{status}: it redirects to an address of the kind {}://", to.scheme());
             Err(Failure::new(Kind::ServerError, detail))
         }
-        Err(error) => {
-            Err(Failure::new(Kind::ServerError, format!("{status}: it sends on to no address: {error}")))
-        }
+        Err(error) => Err(Failure::new(
+            Kind::ServerError,
+            format!("{status}: it redirects to an invalid address: {error}"),
+        )),
     }
 }
 
@@ -314,7 +315,7 @@ impl Body {
     pub(crate) async fn whole(mut self, most: usize) -> Result<Vec<u8>, Failure> {
         loop {
             if self.buffer.len() > most {
-                return Err(Failure::new(Kind::TooLarge, format!("a picture may have {most} bytes")));
+                return Err(Failure::new(Kind::TooLarge, format!("a picture may have at most {most} bytes")));
             }
             match self.fill().await {
                 Ok(true) => {}
@@ -332,10 +333,12 @@ impl Body {
 
     /// Reads the whole body into a temporary file. The file is deleted when its handle is dropped.
     pub(crate) async fn download(mut self, most: u64) -> Result<NamedTempFile, Failure> {
-        let failed =
-            |error: io::Error| Failure::new(Kind::FfmpegFailed, format!("a file to keep it in: {error}"));
+        let failed = |error: io::Error| {
+            Failure::new(Kind::FfmpegFailed, format!("the temporary file for the recording: {error}"))
+        };
         let too_large = || {
-            let detail = format!("its index is at its end, and it has more than {} MiB", most >> 20);
+            let detail =
+                format!("the recording's index is at its end, and it has more than {} MiB", most >> 20);
             Failure::new(Kind::TooLarge, detail)
         };
         let file = NamedTempFile::new().map_err(failed)?;

@@ -69,10 +69,10 @@ async fn tell(url: &Url, config: &CaptureConfig, late: Instant) -> Result<Opened
     let mut body = get(url, config, late).await?;
     let head = body.at_least(HEAD_BYTES).await?.to_vec();
     if head.is_empty() {
-        return Err(Failure::new(Kind::EndedEarly, format!("{}, and nothing behind it", body.status)));
+        return Err(Failure::new(Kind::EndedEarly, format!("{}, and nothing follows", body.status)));
     }
     if is_heif(&head) {
-        let detail = "a picture in HEIF (HEIC, AVIF), which is not read: let the camera send JPEG";
+        let detail = "a picture in HEIF (HEIC, AVIF), which is not supported: set the camera to JPEG";
         return Err(Failure::new(Kind::NotMedia, detail.into()));
     }
     let several = body.content_type.starts_with("multipart/");

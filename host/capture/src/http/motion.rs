@@ -30,7 +30,7 @@ impl Motion {
     /// Passes on pictures until no more arrive, and returns the reason.
     pub(crate) async fn run(mut self, units: Sender) -> Failure {
         self.body.unhurried();
-        let wanted_no_more = || Failure::new(Kind::EndedEarly, "no more is wanted".into());
+        let wanted_no_more = || Failure::new(Kind::EndedEarly, "no more data is needed".into());
         let journal = self.body.journal.clone();
         journal.count(|tally| tally.plays(&Self::format()));
         let count = |unit: Unit| {

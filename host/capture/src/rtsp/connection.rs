@@ -143,7 +143,7 @@ impl Connection {
                 return Ok(answer);
             }
         }
-        Err(Failure::new(Kind::Unauthorized, format!("{method}: it asks again and again who is there")))
+        Err(Failure::new(Kind::Unauthorized, format!("{method}: it asks for authentication again and again")))
     }
 
     /// Records a request and its answer in the journal.
@@ -234,7 +234,7 @@ impl Connection {
         self.number += 1;
         let request = self.request(method, uri, headers, authorization);
         if let Err(error) = self.stream.try_write(request.as_bytes()) {
-            tracing::debug!(%error, method, "the camera is not told");
+            tracing::debug!(%error, method, "the last request cannot be sent");
         }
     }
 
@@ -339,11 +339,12 @@ pub(crate) fn broken(why: &Broken, method: &str) -> Failure {
             Failure::new(Kind::HungUp, format!("{method}: the connection was torn down: {error}"))
         }
         Broken::Silent => Failure::new(Kind::ConnectTimedOut, format!("{method}: no answer")),
-        Broken::Late(bytes) => {
-            Failure::new(Kind::ConnectTimedOut, format!("{method}: of the answer {bytes} bytes came in time"))
-        }
+        Broken::Late(bytes) => Failure::new(
+            Kind::ConnectTimedOut,
+            format!("{method}: only {bytes} bytes of the answer arrived in time"),
+        ),
         Broken::Garbage(text) => {
-            Failure::new(Kind::NotMedia, format!("{method}: the answer is no RTSP: {text:?}"))
+            Failure::new(Kind::NotMedia, format!("{method}: the answer is not RTSP: {text:?}"))
         }
     }
 }

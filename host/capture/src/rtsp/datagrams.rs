@@ -41,7 +41,7 @@ impl Datagrams {
                 return Ok(Self { packets, reports, port, from: vec![camera], buffer });
             }
         }
-        Err(io::Error::other("there are no two ports side by side"))
+        Err(io::Error::other("no two adjacent ports are free"))
     }
 
     /// Sends a packet to the camera's ports, and permits the other sender that the camera named.
@@ -50,7 +50,7 @@ impl Datagrams {
         let Some((packets, reports)) = ports else { return };
         for (socket, port) in [(&self.packets, packets), (&self.reports, reports)] {
             if let Err(error) = socket.send_to(&KNOCK, SocketAddr::from((camera, port))).await {
-                tracing::debug!(%error, "the camera's port is not reached");
+                tracing::debug!(%error, "the camera's port cannot be reached");
             }
         }
     }

@@ -32,7 +32,7 @@ impl Depacketizer {
     pub(crate) fn hindrance(&self) -> Option<&'static str> {
         match self {
             Self::Jpeg(jpeg) if jpeg.sizeless => {
-                Some("Motion JPEG of more than 2040 pixels a side, and the camera does not tell how many")
+                Some("Motion JPEG of more than 2040 pixels a side, and the camera does not tell the size")
             }
             _ => None,
         }

@@ -148,7 +148,7 @@ async fn describe(
         let track = resolved(&base, video.control.as_deref());
         return Ok(Ok(Described { connection, authorization, video, aggregate, track }));
     }
-    Err(Failure::new(Kind::ServerError, format!("DESCRIBE: it sends on {MAX_REDIRECTS} times and more")))
+    Err(Failure::new(Kind::ServerError, format!("DESCRIBE: it redirects more than {MAX_REDIRECTS} times")))
 }
 
 /// Returns the address to which a camera redirects. The scheme and the host must stay the same.
@@ -161,12 +161,15 @@ fn elsewhere(url: &Url, answer: &Answer) -> Result<Url, Failure> {
             let host = target.host_str().unwrap_or_default();
             let scheme = target.scheme();
             let detail = format!(
-                "{}: it sends on to {scheme}://{host}, which is somewhere else",
+                "{}: it redirects to {scheme}://{host}, which is another server",
                 answer.status_line()
             );
             Err(Failure::new(Kind::ServerError, detail))
         }
-        None => Err(Failure::new(Kind::ServerError, format!("{}: to no address", answer.status_line()))),
+        None => Err(Failure::new(
+            Kind::ServerError,
+            format!("{}: it redirects to an invalid address", answer.status_line()),
+        )),
     }
 }
 
@@ -228,7 +231,7 @@ async fn set_up(
             Way::Datagrams(datagrams)
         }
         None if channel.is_none() && pair(granted_way, "server_port").is_some() => {
-            let detail = format!("SETUP: it was asked for TCP and answers {granted_way:?}");
+            let detail = format!("SETUP: TCP was requested, and the answer is {granted_way:?}");
             return Ok(Err(Refused(Failure::new(Kind::ServerError, detail))));
         }
         None => Way::Channel(channel.unwrap_or(0), false),
@@ -331,7 +334,7 @@ impl Session {
             for unit in complete.drain(..) {
                 self.journal.count(|tally| tally.picture(&unit));
                 if !units.send(unit).await {
-                    return Failure::new(Kind::EndedEarly, "no more is wanted".into());
+                    return Failure::new(Kind::EndedEarly, "no more data is needed".into());
                 }
             }
         }
@@ -430,7 +433,7 @@ impl Session {
         let value = self.authorization.value(method, &self.aggregate);
         let headers = [("Session", self.id.as_str())];
         if let Err(error) = self.connection.send(method, &self.aggregate, &headers, value.as_deref()).await {
-            tracing::debug!(%error, "the camera is not told that somebody looks");
+            tracing::debug!(%error, "the keep-alive request cannot be sent");
         }
     }
 }

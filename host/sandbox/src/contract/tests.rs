@@ -201,7 +201,7 @@ fn explanations_that_never_come_or_lie_are_refused() {
     let error = load("", "(loop $again (br $again)) (i32.const 3000)");
     assert!(matches!(&error, LoadError::Explanations(RunFailure::FuelExhausted(_))), "{error}");
     let error = load(&EVERYTHING_EXPLAINED.replace("\"mischief\"", "\"fishmice\""), "(i32.const 3000)");
-    assert!(error.to_string().contains("`fishmice`, which is none of its diagnoses"), "{error}");
+    assert!(error.to_string().contains("`fishmice`, which is not one of its diagnoses"), "{error}");
     // A list that ends outside the memory.
     let error = load("(data (i32.const 3000) \"\\00\\00\\00\\00\\ff\\ff\\ff\\7f\")", "(i32.const 3000)");
     assert!(matches!(&error, LoadError::Explanations(_)), "{error}");

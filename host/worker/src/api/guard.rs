@@ -31,7 +31,7 @@ fn refusal(node: &Node, headers: &HeaderMap) -> Option<Error> {
             return Some(Error::new(
                 StatusCode::FORBIDDEN,
                 "foreign-origin",
-                "pages of other sites may not call this",
+                "pages of other sites may not call this API",
             ));
         }
     }

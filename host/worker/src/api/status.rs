@@ -37,7 +37,11 @@ pub(super) async fn metrics(State(node): State<Arc<Node>>) -> impl IntoResponse 
 
 pub(super) async fn workers_status(State(node): State<Arc<Node>>) -> Result<Json<NodeStatus>, Error> {
     let system = tokio::task::spawn_blocking(system_info).await.map_err(|error| {
-        Error::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", format!("no facts on the machine: {error}"))
+        Error::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            format!("the facts about the machine cannot be read: {error}"),
+        )
     })?;
     Ok(Json(NodeStatus {
         id: node.id.clone(),

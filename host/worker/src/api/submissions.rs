@@ -77,7 +77,7 @@ pub(super) async fn submit(
             let source: Source = source.parse().map_err(|e| invalid("/source", format!("{e}")))?;
             if matches!(source, Source::File(_)) && !node.settings.takes_files() {
                 let detail =
-                    "files of the worker's machine may not be named here (--file-sources); upload the clip";
+                    "this worker accepts no files of its own machine (--file-sources); upload the clip";
                 return Err(Error::new(StatusCode::FORBIDDEN, "file-sources-denied", detail).at("/source"));
             }
             let shown = source.to_string();
@@ -109,7 +109,7 @@ pub(super) async fn look_up(
 pub(super) async fn picture(State(node): State<Arc<Desk>>, id: Path<String>) -> Result<Response, Error> {
     let missing = || {
         let detail =
-            "there is no picture: all is well, the submission has not ended, or it is no longer kept";
+            "there is no picture: nothing is abnormal, the submission has not ended, or it is no longer kept";
         Error::new(StatusCode::NOT_FOUND, "no-such-picture", detail)
     };
     let id: SubmissionId = id.parse().map_err(|_| missing())?;
@@ -155,13 +155,13 @@ fn refused(refused: Refused) -> Error {
         Refused::Full(after) => Error::new(
             StatusCode::TOO_MANY_REQUESTS,
             "queue-full",
-            "as many jobs wait as may; try again later or ask another worker",
+            "the queue is full; try again later or use another worker",
         )
         .retry_after(after),
         Refused::Draining => Error::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "draining",
-            "the worker is about to stop; ask another one",
+            "the worker is about to stop; use another one",
         )
         .retry_after(Duration::from_secs(5)),
     }

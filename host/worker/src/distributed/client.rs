@@ -55,7 +55,7 @@ pub(crate) enum CallError {
     #[error("the node id is in use: {0}")]
     InUse(String),
     /// The master refused for another reason.
-    #[error("the master refuses ({status}, request {call}): {detail}")]
+    #[error("the master refused the call ({status}, request {call}): {detail}")]
     Refused {
         /// HTTP status.
         status: u16,
@@ -157,7 +157,7 @@ impl MasterClient {
             return Ok(answer);
         }
         // It is unknown which results are recorded. Sending them again does no harm.
-        let reason = format!("its answer has {judged} verdicts on {sent} results");
+        let reason = format!("its answer has {judged} verdicts for {sent} results");
         Err(CallError::Unreachable { url: self.base.clone(), reason })
     }
 
@@ -281,7 +281,7 @@ fn authority(file: &Path) -> anyhow::Result<Vec<Certificate>> {
     let certificates = Certificate::from_pem_bundle(&pem).with_context(shown)?;
     anyhow::ensure!(
         !certificates.is_empty(),
-        "--master-ca {}: there is no certificate in it",
+        "--master-ca {}: the file contains no certificate",
         file.display()
     );
     Ok(certificates)

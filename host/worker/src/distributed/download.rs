@@ -31,7 +31,7 @@ pub(crate) enum FetchError {
     #[error(transparent)]
     Call(#[from] CallError),
     /// The received bytes are something else.
-    #[error("plugin-digest-mismatch: what came for {wanted} has the digest {found}")]
+    #[error("plugin-digest-mismatch: the bytes received for {wanted} have the digest {found}")]
     WrongBytes {
         /// The digest that was requested.
         wanted: Digest,
@@ -39,10 +39,10 @@ pub(crate) enum FetchError {
         found: String,
     },
     /// The answer has too many bytes.
-    #[error("the master serves more than {MAX_COMPONENT_BYTES} bytes for it")]
+    #[error("the component has more than {MAX_COMPONENT_BYTES} bytes")]
     TooLarge,
     /// The connection broke off.
-    #[error("the download broke off: {0}")]
+    #[error("the download was interrupted: {0}")]
     Broken(String),
     /// The file cannot be read or written.
     #[error("{path}: {source}", path = path.display())]
@@ -59,7 +59,7 @@ pub(crate) enum FetchError {
     #[error(transparent)]
     Untrusted(#[from] Untrusted),
     /// This program has a defect.
-    #[error("loading broke off: {0}")]
+    #[error("a defect ended the loading: {0}")]
     Defect(String),
 }
 
@@ -148,7 +148,7 @@ impl Downloads {
             have = 0;
             remove(&part).await.map_err(disk)?;
             if begins != Some(0) {
-                return Err(FetchError::Broken("the answer is a range that was not asked for".into()));
+                return Err(FetchError::Broken("the answer is a range that was not requested".into()));
             }
         }
         let file = OpenOptions::new().create(true).append(true).open(&part).await.map_err(disk)?;

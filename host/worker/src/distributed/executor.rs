@@ -54,7 +54,7 @@ pub(crate) async fn work(node: Arc<Distributed>, assignment: Assignment, place: 
         let started = Instant::now();
         let deadline = job.deadline_ms.map_or(Duration::MAX, Duration::from_millis);
         let examined = AssertUnwindSafe(examine(&node, &job, plan.as_deref(), &place)).catch_unwind();
-        let broken = |_| Err(internal("the job broke off by a defect of the worker"));
+        let broken = |_| Err(internal("a defect of the worker ended the job"));
         let outcome = tokio::select! {
             outcome = examined => Some(outcome.unwrap_or_else(broken)),
             () = revoked.cancelled() => None,
@@ -66,7 +66,7 @@ pub(crate) async fn work(node: Arc<Distributed>, assignment: Assignment, place: 
         drop(place);
         let Some(outcome) = outcome else {
             node.metrics.dropped.inc();
-            tracing::info!("the job is dropped: it was cancelled, or is overdue");
+            tracing::info!("the job is dropped: it was cancelled or is overdue");
             node.book.release(job.id, job.attempt);
             return;
         };
@@ -106,7 +106,7 @@ async fn examine(
     let (picture, (plan, not_run)) = match gathered.await {
         Ok(gathered) => gathered,
         Err(Lack::Master(error)) => {
-            tracing::warn!(%error, "the master went away before it gave what the job needs");
+            tracing::warn!(%error, "the master became unreachable before it sent everything that the job needs");
             return Ok((JobOutcome::Returned, Vec::new()));
         }
         Err(Lack::Own(failure) | Lack::Plugin(failure)) => return Err(failure),
@@ -248,7 +248,7 @@ fn remembered(baselines: &[Baseline]) -> Baselines {
     let read = |baseline: &Baseline| match baseline.bytes() {
         Ok(bytes) => Some((baseline.plugin.clone(), bytes.into())),
         Err(error) => {
-            tracing::warn!(plugin = baseline.plugin, %error, "a baseline cannot be used; its plugin begins anew");
+            tracing::warn!(plugin = baseline.plugin, %error, "a baseline cannot be used; its plugin starts without one");
             None
         }
     };
@@ -286,7 +286,7 @@ async fn source_of(node: &Distributed, job: &LeasedJob) -> Result<Picture, Lack>
     let source: Source =
         job.source.parse().map_err(|error| own("invalid-source", format!("the camera's source: {error}")))?;
     if matches!(source, Source::File(_)) && !node.settings.takes_files() {
-        let detail = "the camera's source is a file, which this worker does not take (--file-sources)";
+        let detail = "the camera's source is a file, which this worker does not accept (--file-sources)";
         return Err(own("file-sources-denied", detail.into()));
     }
     Ok(Picture { source, _upload: None })
@@ -321,7 +321,7 @@ async fn select(node: &Distributed, plan: &JobPlan) -> Result<(Plan, NotRun), La
                 not_run.shadows.extend(findings_of(planned, &failure));
             }
             Err(Lack::Master(error)) => {
-                tracing::warn!(plugin = planned.name, %error, "a candidate cannot be had, and is passed over");
+                tracing::warn!(plugin = planned.name, %error, "a candidate is not available; skipping it");
             }
         }
     }

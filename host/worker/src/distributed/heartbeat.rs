@@ -68,7 +68,7 @@ async fn beat(node: &Distributed, client: &MasterClient) {
             Ok(answer) => {
                 take_in(node, &request, &answer);
                 if troubled {
-                    tracing::info!("heartbeats arrive again");
+                    tracing::info!("heartbeats reach the master again");
                     troubled = false;
                 }
             }
@@ -76,7 +76,7 @@ async fn beat(node: &Distributed, client: &MasterClient) {
             Err(error) => {
                 node.metrics.heartbeat_failures.inc();
                 if !troubled {
-                    tracing::warn!(%error, "a heartbeat did not arrive");
+                    tracing::warn!(%error, "a heartbeat did not reach the master");
                     troubled = true;
                 }
             }
@@ -95,7 +95,7 @@ fn take_in(node: &Distributed, request: &HeartbeatRequest, answer: &HeartbeatAns
     node.book.set_lease(answer.lease_ms);
     let stopped = node.book.revoke(&request.held, &answer.revoked);
     if stopped > 0 {
-        tracing::info!(jobs = stopped, "jobs were taken back by the master and are stopped");
+        tracing::info!(jobs = stopped, "the master revoked jobs; stopping them");
     }
 }
 

@@ -71,7 +71,7 @@ async fn register(node: &Distributed) {
                 // Logged once for each kind of reason, not for each attempt, since details may contain
                 // milliseconds.
                 if said != Some(error.kind()) {
-                    tracing::warn!(%error, "not registered, and tried again until it succeeds");
+                    tracing::warn!(%error, "registering failed; retrying until it succeeds");
                     said = Some(error.kind());
                 }
             }
@@ -106,7 +106,7 @@ async fn can_capture(node: &Distributed) -> bool {
     }
     node.book.note_lease_loop();
     if node.capturer.probe().await.is_ok() {
-        tracing::info!("ffmpeg is there; jobs are leased");
+        tracing::info!("ffmpeg was found; leasing jobs");
         node.lacks_ffmpeg.store(false, Ordering::Relaxed);
         return true;
     }
@@ -169,7 +169,7 @@ async fn poll(node: &Arc<Distributed>, jobs: &mut JoinSet<()>) {
         Some(Err(error)) => {
             node.book.end_poll(poll, &[]);
             if node.note_master(false) {
-                tracing::warn!(%error, "no jobs can be leased, and tried again");
+                tracing::warn!(%error, "leasing jobs failed; retrying");
             }
             jittered(node.settings.task_poll_interval)
         }
@@ -200,7 +200,7 @@ fn begin(
         tracing::warn!(
             wanted = places.len(),
             given = leased.len(),
-            "the master gives more jobs than asked for"
+            "the master sent more jobs than requested"
         );
         leased.truncate(places.len());
     }

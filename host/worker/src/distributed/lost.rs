@@ -55,8 +55,8 @@ fn judge(lost: &Lost, reached: Result<(), CaptureError>) -> Seen {
         (true, Ok(())) => match Kind::of_code(&lost.reason) {
             Some(kind) => {
                 let detail = format!(
-                    "it takes connections, and was asked for nothing; asked for a picture at {}, it gave none; it is asked \
-                     again by the first check after {}",
+                    "it accepts connections, and no picture was requested this time; it gave none at {}; the first check \
+                     after {} requests one again",
                     shown(lost.looked_at),
                     shown(lost.next_full_look_at)
                 );

@@ -64,7 +64,7 @@ impl Outbox {
     pub(crate) fn send(&self, result: Done) {
         // The receiver is dropped last of all. After that the lease expires at the master.
         if self.sender.send(result).is_err() {
-            tracing::error!("a result came after the end and is lost; the job will run again");
+            tracing::error!("a result arrived after the last delivery and is lost; the job will run again");
         }
     }
 
@@ -128,12 +128,12 @@ impl Outbox {
         let path = path.to_owned();
         if batch.results.len() > 1 && matches!(error, CallError::Refused { status: 400 | 413 | 422, .. }) {
             let results = batch.results.len();
-            tracing::warn!(%error, results, "the master refuses this batch of results; it is taken apart");
+            tracing::warn!(%error, results, "the master refused this batch of results; splitting it");
             let dropped = self.on_disk(node, move |spool| spool.split(&path, batch)).await?;
             note_dropped(dropped);
             return Ok(());
         }
-        tracing::error!(%error, path = %path.display(), "no master takes this batch of results; it is put aside");
+        tracing::error!(%error, path = %path.display(), "no master accepts this batch of results; setting it aside");
         self.on_disk(node, move |spool| spool.put_aside(&path)).await
     }
 
@@ -167,7 +167,7 @@ impl Outbox {
 
     fn note_delivery(&self, batch: &ResultsRequest, answer: &ResultsAnswer) {
         if self.troubled.swap(false, Ordering::AcqRel) {
-            tracing::info!("the master takes results again");
+            tracing::info!("the master accepts results again");
         }
         for (result, verdict) in batch.results.iter().zip(&answer.verdicts) {
             if matches!(verdict, Verdict::Stale | Verdict::Unknown) {
@@ -179,7 +179,7 @@ impl Outbox {
 
     fn note_trouble(&self, error: &CallError, results: usize) {
         if !self.troubled.swap(true, Ordering::AcqRel) {
-            tracing::warn!(%error, results, "results are kept on disk until the master takes them");
+            tracing::warn!(%error, results, "results are kept on disk until the master accepts them");
         }
     }
 }

@@ -97,7 +97,7 @@ async fn deliver_one(node: &Distributed, parcel: Parcel) {
         Err(error) => {
             node.metrics.pictures_dropped.inc();
             if !node.courier.troubled.swap(true, Ordering::Relaxed) {
-                tracing::warn!(%error, "pictures are let go: the master does not take them");
+                tracing::warn!(%error, "pictures are dropped: the master does not accept them");
             }
         }
     }

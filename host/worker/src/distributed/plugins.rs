@@ -170,7 +170,7 @@ impl Loader {
             RefusedPlugin::Load(reason) => FetchError::Load(reason),
         })?;
         let descriptor = plugin.descriptor();
-        tracing::info!(name = descriptor.name, version = descriptor.version, %digest, "plugin is at hand");
+        tracing::info!(name = descriptor.name, version = descriptor.version, %digest, "plugin is ready");
         Ok(plugin)
     }
 }
@@ -221,7 +221,7 @@ fn find(store: &PluginStore, digest: Digest) -> Option<Vec<u8>> {
     match store.get(digest) {
         Ok(bytes) => return Some(bytes),
         Err(LoadError::NotFound(_)) => {}
-        Err(error) => tracing::warn!(%digest, %error, "a plugin on disk is of no use and is fetched again"),
+        Err(error) => tracing::warn!(%digest, %error, "a plugin on disk is unusable; fetching it again"),
     }
     // A file that is named by a digest has another digest, or it would have been found above.
     let named = |path: &PathBuf| {

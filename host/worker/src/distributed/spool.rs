@@ -101,7 +101,7 @@ impl Spool {
             match serde_json::from_slice(&bytes) {
                 Ok(batch) => return Ok(Some((path, batch))),
                 Err(error) => {
-                    tracing::error!(path = %path.display(), %error, "a spooled batch is damaged and put aside");
+                    tracing::error!(path = %path.display(), %error, "a spooled batch is damaged; setting it aside");
                     self.put_aside(&path)?;
                 }
             }

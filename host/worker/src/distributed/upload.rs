@@ -16,13 +16,13 @@ pub(crate) enum UploadError {
     #[error(transparent)]
     Call(#[from] CallError),
     /// The connection broke off.
-    #[error("the upload broke off on its way from the master: {0}")]
+    #[error("the transfer of the upload from the master was interrupted: {0}")]
     Broken(reqwest::Error),
     /// The upload is larger than this worker accepts.
-    #[error("the upload is larger than the {0} bytes that this worker takes (--max-upload)")]
+    #[error("the upload is larger than the {0} bytes that this worker accepts (--max-upload)")]
     TooLarge(u64),
     /// The upload cannot be stored.
-    #[error("the upload cannot be kept: {0}")]
+    #[error("the upload cannot be stored: {0}")]
     Disk(#[from] io::Error),
 }
 

@@ -29,7 +29,7 @@ pub(super) async fn run(ground: Ground) -> anyhow::Result<ExitCode> {
     serving.announce(&id, &settings);
 
     stop.next().await;
-    tracing::info!("stopping: nothing new is leased, what runs is finished");
+    tracing::info!("stopping: no new jobs are leased, running jobs are finished");
     notify(&[NotifyState::Stopping]);
     let end = async {
         distributed.end(loops, settings.drain_timeout, FAREWELL).await?;

@@ -48,8 +48,8 @@ impl Door {
                 beat.tick().await;
                 match timeout(PATIENCE, knock(within(address))).await {
                     Ok(Ok(())) => pulse.beat(),
-                    Ok(Err(error)) => tracing::warn!(%error, "the worker does not answer itself"),
-                    Err(_) => tracing::warn!("the worker does not answer itself in time"),
+                    Ok(Err(error)) => tracing::warn!(%error, "the worker's own health request failed"),
+                    Err(_) => tracing::warn!("the worker's own health request timed out"),
                 }
             }
         });
@@ -79,7 +79,7 @@ async fn knock(address: SocketAddr) -> io::Result<()> {
     stream.write_all(QUESTION).await?;
     let mut answer = [0; ANSWER.len()];
     stream.read_exact(&mut answer).await?;
-    if answer == ANSWER { Ok(()) } else { Err(io::Error::other("the answer is no 200")) }
+    if answer == ANSWER { Ok(()) } else { Err(io::Error::other("the answer is not 200")) }
 }
 
 #[cfg(test)]

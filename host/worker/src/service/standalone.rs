@@ -56,13 +56,13 @@ pub(super) async fn run(ground: Ground) -> anyhow::Result<ExitCode> {
     serving.announce(&id, &settings);
 
     stop.next().await;
-    tracing::info!("stopping: nothing new is taken, what runs is finished");
+    tracing::info!("stopping: no new jobs are accepted, running jobs are finished");
     notify(&[NotifyState::Stopping]);
     jobs.drain();
     tokio::select! {
         done = timeout(settings.drain_timeout, &mut pool) => {
             if done.is_err() {
-                tracing::warn!("jobs were still running after the drain timeout and are given up");
+                tracing::warn!("jobs were still running after the drain timeout and are abandoned");
                 abort.cancel();
                 pool.await?;
             }
@@ -84,7 +84,7 @@ async fn refresh(library: Arc<Library>) {
         beat.tick().await;
         let library = Arc::clone(&library);
         if let Err(error) = tokio::task::spawn_blocking(move || library.refresh()).await {
-            tracing::error!(%error, "looking at the plugins broke off");
+            tracing::error!(%error, "a defect ended the refresh of the plugins");
         }
     }
 }

@@ -131,14 +131,14 @@ const CASES: &[Case] = &[
         [ALONE],
         [None, Some("512MiB")],
         end_of_a_greedy_plugin,
-        ["268435456 are granted", "536870912 are granted"]
+        ["the limit is 268435456", "the limit is 536870912"]
     ),
     case!(
         "WORKER_MEMORY_LIMIT",
         [MASTER],
         [Some("64MiB"), Some("512MiB")],
         end_of_a_greedy_plugin_of_a_master,
-        ["67108864 are granted", "536870912 are granted"]
+        ["the limit is 67108864", "the limit is 536870912"]
     ),
     case!(
         "WORKER_PLUGIN_TIMEOUT",

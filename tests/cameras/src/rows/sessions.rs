@@ -154,7 +154,7 @@ fn describing() -> Vec<Row> {
             "sends-elsewhere",
             "sends on to another host",
             "转到另一台主机",
-            none(Reason::ServerError, "somewhere else"),
+            none(Reason::ServerError, "another server"),
             |habits| {
                 habits.answers = |_, answer| {
                     answer.refuse("302 Moved Temporarily");
@@ -398,7 +398,7 @@ fn refusing() -> Vec<Row> {
             "web-server",
             "a web server listens on the port of RTSP",
             "RTSP 端口上是网页服务",
-            none(Reason::NotMedia, "no RTSP"),
+            none(Reason::NotMedia, "not RTSP"),
             |habits| {
                 habits.answers = |_, answer| {
                     answer.before = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n".to_vec();

@@ -139,7 +139,7 @@ fn refusals() -> Vec<Row> {
             "loop",
             "sends on to itself",
             "转到它自己",
-            none(Reason::ServerError, "sends on"),
+            none(Reason::ServerError, "redirects"),
             |request, _| Answer::to(&request.path),
         ),
         web(
