@@ -13,5 +13,5 @@ pub(crate) fn read(given: Option<&str>) -> anyhow::Result<BTreeMap<String, Value
         None => given.to_owned(),
     };
     serde_json::from_str(&text)
-        .context("--config wants a JSON object by diagnosis, such as {\"brightness\": {\"dark_p95\": 40}}")
+        .context("--config: expected a JSON object with an entry per diagnosis, such as {\"brightness\": {\"dark_p95\": 40}}")
 }

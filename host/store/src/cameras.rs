@@ -255,7 +255,8 @@ impl Store {
                 cameras.push((id, text(row, "source")?));
             }
         }
-        let sql = format!("SELECT DISTINCT name FROM camera_groups WHERE {}", self.dialect.among("name", "$1"));
+        let sql =
+            format!("SELECT DISTINCT name FROM camera_groups WHERE {}", self.dialect.among("name", "$1"));
         let rows = query(sql).bind(groups).fetch_all(&self.readers).await?;
         let filled = rows.iter().map(|row| text(row, "name")).collect::<Result<HashSet<_>, _>>()?;
         let empty = groups.iter().filter(|group| !filled.contains(*group));
