@@ -128,7 +128,8 @@ fn wrong_types(battery: &Battery<'_>, clip: &Arc<Clip>, fields: &[Field<'_>]) ->
     let check = tally.check(NAME);
     if !check.advice.is_empty() {
         return Check {
-            advice: "give each field its `type` in the schema, so that no value of another type reaches the plugin".into(),
+            advice: "give each field its `type` in the schema, so that no other type reaches the plugin"
+                .into(),
             ..check
         };
     }

@@ -83,8 +83,8 @@ pub(super) fn accepted(bytes: &[u8], imports: &[String], cold: Duration, warm: D
     let in_vain = imports.iter().filter(|import| import.starts_with(WASI)).count();
     let count = format!("{} interfaces, {in_vain} of them from WASI", imports.len());
     checks.push(if in_vain > 0 {
-        let advice = "the host's WASI is empty, so these imports have no use; a component without them starts faster: for Rust \
-                      build with --target wasm32-unknown-unknown";
+        let advice = "the host's WASI is empty, so these imports have no use; a component without them starts faster: \
+                      for Rust build with --target wasm32-unknown-unknown";
         Check::advise("imports", count, advice)
     } else {
         Check::pass("imports", count)
