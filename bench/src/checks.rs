@@ -74,9 +74,9 @@ pub(crate) fn run(plugins: &PluginSet, given: Option<&Path>, runs: usize) -> any
         "frames",
         "decoder, ms",
         "worker, ms",
-        "a check, ms",
-        "checks an hour a core",
-        "ffmpeg decoding alone, ms",
+        "per check, ms",
+        "checks per hour and core",
+        "decoding by ffmpeg alone, ms",
         "check ÷ decoding",
     ];
     table.load_style(UTF8_FULL_CONDENSED).set_header(heads);
@@ -91,7 +91,7 @@ pub(crate) fn run(plugins: &PluginSet, given: Option<&Path>, runs: usize) -> any
     for (name, file) in files {
         let Measured { full, short, covered, not_normal } = measure(&plan, &file, runs)?;
         if !not_normal.is_empty() {
-            println!("{name}: not normal in the last look: {}", not_normal.join(", "));
+            println!("{name}: diagnoses that were not normal in the last look: {}", not_normal.join(", "));
         }
         let mut times = Vec::new();
         for _ in 0..5 {
@@ -118,9 +118,9 @@ pub(crate) fn run(plugins: &PluginSet, given: Option<&Path>, runs: usize) -> any
         }
         if rows.is_empty() {
             let on_average = (full.whole() + short.whole() * (FULL_EVERY - 1)) / FULL_EVERY;
-            let what = |looks: &str| format!("{name}: checks an hour a core, {looks}");
-            rows.push(Row::at_least(&what("all full"), an_hour(full.whole()), "checks", MARK));
-            let looks = format!("one of {FULL_EVERY} full");
+            let what = |looks: &str| format!("{name}: checks per hour and core, {looks}");
+            rows.push(Row::at_least(&what("all looks full"), an_hour(full.whole()), "checks", MARK));
+            let looks = format!("one look of {FULL_EVERY} full");
             rows.push(Row::at_least(&what(&looks), an_hour(on_average), "checks", MARK));
         }
     }
@@ -221,7 +221,7 @@ impl Camera {
         ffmpeg.args(["-i", "-", "-c:v", "libx264", "-preset", "veryfast", "-bf", "0", "-g", &group]);
         ffmpeg.args(["-b:v", &bits, "-maxrate", &bits, "-bufsize", &bits]).arg(&file);
         let mut encoder = ffmpeg.stdin(Stdio::piped()).spawn().context("ffmpeg does not start")?;
-        let mut input = encoder.stdin.take().context("no standard input")?;
+        let mut input = encoder.stdin.take().context("ffmpeg has no standard input")?;
         let clip = Rendering {
             picture: Picture::Street,
             size: self.size,

@@ -36,8 +36,8 @@ pub(crate) fn run(dir: &Path, clip: Option<&Path>, runs: usize) -> anyhow::Resul
         "ready from the cache, ms",
         "fresh instance and `describe`, ms",
         "memory, MiB",
-        "fuel a frame",
-        "run, ms a frame",
+        "fuel per frame",
+        "run, ms per frame",
     ]);
     let mut files: Vec<PathBuf> =
         fs::read_dir(dir)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;

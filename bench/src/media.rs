@@ -43,18 +43,18 @@ pub(crate) fn decoding_cpu(file: &Path, covered: Duration) -> anyhow::Result<Dur
         rest.split('s').next()?.parse().ok()
     };
     let spent = seconds("bench: utime=").zip(seconds(" stime=")).map(|(user, system)| user + system);
-    spent.map(Duration::from_secs_f64).context("ffmpeg does not say what decoding cost")
+    spent.map(Duration::from_secs_f64).context("ffmpeg did not report the time for decoding")
 }
 
 /// Returns the processor time of this process, and that of the children that it has waited for.
 pub(crate) fn cpu_times() -> anyhow::Result<(Duration, Duration)> {
     let status = fs::read_to_string("/proc/self/stat")?;
     // The program's name is in brackets and may contain spaces. The third field follows it.
-    let (_, fields) = status.rsplit_once(')').context("no name in /proc/self/stat")?;
+    let (_, fields) = status.rsplit_once(')').context("/proc/self/stat has no name")?;
     let ticks: Vec<u64> =
         fields.split_whitespace().skip(11).take(4).map(str::parse).collect::<Result<_, _>>()?;
     let [user, system, children_user, children_system] = ticks[..] else {
-        bail!("no times in /proc/self/stat")
+        bail!("/proc/self/stat has no times")
     };
     let time = |ticks: u64| Duration::from_secs_f64(ticks as f64 / TICKS);
     Ok((time(user + system), time(children_user + children_system)))
@@ -63,7 +63,10 @@ pub(crate) fn cpu_times() -> anyhow::Result<(Duration, Duration)> {
 /// Returns the resident memory of this process.
 pub(crate) fn resident_bytes() -> anyhow::Result<u64> {
     let status = fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .context("/proc/self/status has no VmRSS")?;
     let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
     Ok(kilobytes << 10)
 }

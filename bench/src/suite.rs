@@ -49,11 +49,11 @@ fn on_clip(plan: &Plan, clip: &Arc<Clip>, file: &Path, runs: usize) -> anyhow::R
         "plugin",
         "fuel",
         "MiB handed over",
-        "ms a run",
-        "µs a frame",
+        "ms per run",
+        "µs per frame",
         "native ms",
         "sandbox ÷ native",
-        "said",
+        "result",
     ];
     table.load_style(UTF8_FULL_CONDENSED).set_header(heads);
     let (mut sandboxed, mut native) = (Duration::ZERO, Duration::ZERO);
@@ -79,7 +79,7 @@ fn on_clip(plan: &Plan, clip: &Arc<Clip>, file: &Path, runs: usize) -> anyhow::R
     // The mark applies to a small picture.
     if info.width <= 640 {
         let a_frame = milliseconds(sandboxed) / frames as f64;
-        rows.push(Row::against_mark("all plugins, a frame", a_frame, "ms", 1.0));
+        rows.push(Row::against_mark("all plugins, per frame", a_frame, "ms", 1.0));
     }
     println!("{}", table::render(&rows));
     Ok(())
@@ -122,7 +122,7 @@ pub(crate) fn cost(selected: &Selected, clip: &Clip, runs: usize) -> anyhow::Res
         let report = easysight_native::diagnose(name, clip, &selected.config);
         native.push(spent() - started);
         // The report on a test picture does not matter. It must only exist, so that both runs can be compared.
-        drop(report.with_context(|| format!("{name} is no standard plugin"))?);
+        drop(report.with_context(|| format!("{name} is not a standard plugin"))?);
         let said = outcome.result.map_or_else(|failure| failure.kind().to_owned(), |_| "a report".to_owned());
         cost = Some((outcome.fuel, outcome.bytes_handed_over, said));
     }

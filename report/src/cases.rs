@@ -147,7 +147,7 @@ pub fn make(order: &Order, tell: &(dyn Fn(usize, usize, &str) + Sync)) -> anyhow
             scope.spawn(work);
         }
     });
-    let Ok((cases, failed)) = done.into_inner() else { bail!("a case broke off") };
+    let Ok((cases, failed)) = done.into_inner() else { bail!("making a case was aborted") };
     if let Some(error) = failed {
         return Err(error);
     }

@@ -110,7 +110,7 @@ impl Examiner {
             bail!("{}: {}", rejected.path.display(), rejected.reason);
         }
         if plugins.is_empty() {
-            bail!("no plugin in {}: `cargo xtask plugins` builds them", plugins_dir.display());
+            bail!("no plugins in {}; build them with `cargo xtask plugins`", plugins_dir.display());
         }
         let plan = Plan::new(&plugins, diagnoses, &BTreeMap::new(), Limits::default())?;
         let diagnoses = plan.selected().iter().flat_map(|selected| selected.diagnoses.clone()).collect();
@@ -282,7 +282,7 @@ pub fn chosen(manifest: Manifest, kinds: &[String], makers: &[String], severitie
 ///
 /// Returns an error if there is no manifest.
 pub fn cases_of(dir: &Path) -> anyhow::Result<Manifest> {
-    Manifest::read(dir).context("make the cases first, with `cargo xtask report cases`")
+    Manifest::read(dir).context("there are no cases; make them with `cargo xtask report cases`")
 }
 
 #[cfg(test)]

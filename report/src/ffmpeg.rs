@@ -125,7 +125,7 @@ impl Decoder {
         seconds: f32,
         stretch: Stretch,
     ) -> anyhow::Result<Self> {
-        ensure!(size.0.is_multiple_of(2) && size.1.is_multiple_of(2), "odd size");
+        ensure!(size.0.is_multiple_of(2) && size.1.is_multiple_of(2), "the width or height is odd");
         let mut ffmpeg = Command::new("ffmpeg");
         ffmpeg.args(["-v", "error", "-nostdin", "-threads", "1"]);
         let mut filter = format!("fps={rate},scale={}:{}:flags=bicubic:out_range=tv", size.0, size.1);
@@ -278,7 +278,7 @@ impl Encoder {
     ///
     /// Returns an error if ffmpeg has ended.
     pub fn write(&mut self, frame: &Frame) -> anyhow::Result<()> {
-        self.input.write_all(&frame.to_bytes()).context("ffmpeg takes no more frames")
+        self.input.write_all(&frame.to_bytes()).context("ffmpeg accepts no more frames")
     }
 
     /// Ends the file.

@@ -63,7 +63,7 @@ struct Row {
 pub fn read(dir: &Path) -> anyhow::Result<Vec<Label>> {
     let label = |row: Row| {
         let Row { file, camera, find_one_of, may, seen } = row;
-        ensure!(!file.is_empty() && !camera.is_empty(), "there is no file or no camera");
+        ensure!(!file.is_empty() && !camera.is_empty(), "the file or the camera is empty");
         let words = |text: &str| text.split_whitespace().map(str::to_owned).collect();
         Ok(Label { file, camera, find_one_of: words(&find_one_of), may: words(&may), seen })
     };

@@ -75,7 +75,7 @@ struct Samples {
 impl Samples {
     fn run(&self) -> anyhow::Result<()> {
         if self.set == Set::LockBox {
-            bail!("nothing is trained on the lock box");
+            bail!("samples for training must not come from the lock box");
         }
         let bar = progress(0, "making pictures");
         let order = samples::Order {
@@ -238,7 +238,7 @@ impl Accuracy {
         let mut manifest = examiner::chosen(manifest, kinds, makers, severities);
         manifest.cases.retain(|case| case.set().is_some_and(|set| sets.contains(&set)));
         if manifest.cases.is_empty() {
-            bail!("no case of these sets is left to judge");
+            bail!("no cases of these sets remain");
         }
         let examiner = self.examiner()?;
         let mut passes = Vec::new();
@@ -258,14 +258,14 @@ impl Accuracy {
         }
         let (enough, gone_on) = examiner.short_looks();
         if enough + gone_on > 0 {
-            println!("short looks: {enough} were enough, {gone_on} went on");
+            println!("short looks: {enough} were enough, {gone_on} became full looks");
         }
         document::write(&self.out, dir, &manifest, &passes, |language| note(sets, language))?;
         for sheet in document::sheets::all(&passes, Language::English).iter().take(1 + 2 * passes.len()) {
             println!("{}\n{}", sheet.title, sheet.table());
         }
         println!("{}", note(sets, Language::English));
-        println!("worst cases with pictures: {}", self.out.join("accuracy.html").display());
+        println!("pictures of the worst cases: {}", self.out.join("accuracy.html").display());
         Ok(())
     }
 
@@ -294,7 +294,7 @@ impl Accuracy {
         let pages = real::pages(&footage, dir, &shown(sets));
         let title = ["Cameras of real footage", "真实画面的摄像机"];
         document::write_pages(&self.out, "footage", title, &head, &pages)?;
-        println!("cameras with pictures: {}", self.out.join("footage.html").display());
+        println!("pages of the cameras, with pictures: {}", self.out.join("footage.html").display());
         Ok(())
     }
 
@@ -331,7 +331,7 @@ fn shown(sets: &[Set]) -> Vec<Set> {
 fn note(sets: &[Set], language: Language) -> String {
     let words = if sets.contains(&Set::LockBox) {
         (
-            "The lock box was opened for this report: its figures are used up for what is chosen from now on.",
+            "The lock box was opened for this report: its figures prove nothing about what is chosen from now on.",
             "本报告开启了封存集：此后再据此调整，其数字即告失效。",
         )
     } else {
@@ -360,7 +360,7 @@ impl Cases {
     /// Returns the requested sets. The lock box is included only if it is opened.
     fn sets(&self) -> anyhow::Result<Vec<Set>> {
         if self.set == Some(Set::LockBox) && !self.open_lock_box {
-            bail!("the lock box opens with --open-lock-box only, once a release");
+            bail!("the lock box opens only with --open-lock-box, once a release");
         }
         let is_open = |set: &Set| *set != Set::LockBox || self.open_lock_box;
         let wanted = |set: &Set| self.set.is_none_or(|wanted| wanted == *set);

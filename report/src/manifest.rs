@@ -105,7 +105,7 @@ impl Manifest {
     pub fn read(dir: &Path) -> anyhow::Result<Self> {
         let file = dir.join(FILE);
         let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
-        serde_json::from_str(&text).with_context(|| format!("{} is no manifest", file.display()))
+        serde_json::from_str(&text).with_context(|| format!("{} is not a manifest", file.display()))
     }
 
     /// Writes the manifest of a directory atomically.

@@ -42,7 +42,7 @@ pub fn each<T: Sync, R: Send>(
             scope.spawn(turn);
         }
     });
-    let Ok((mut results, failed)) = done.into_inner() else { bail!("the work broke off") };
+    let Ok((mut results, failed)) = done.into_inner() else { bail!("the work was aborted") };
     if let Some(error) = failed {
         return Err(error);
     }

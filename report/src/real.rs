@@ -109,7 +109,7 @@ pub fn judge(
     let mut labels = labels::read(dir)?;
     labels.retain(|label| sets.contains(&label.set()) && dir.join(&label.file).is_file());
     if labels.is_empty() {
-        bail!("{}: none of the labelled files of these sets is there", dir.display());
+        bail!("{}: none of the labelled files of these sets exist", dir.display());
     }
     let cameras = sequences(&labels);
     let all = labels.len() + cameras.iter().map(Vec::len).sum::<usize>();

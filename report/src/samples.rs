@@ -91,7 +91,7 @@ struct Sample {
 pub fn make(order: &Order, tell: &(dyn Fn(usize, usize) + Sync)) -> anyhow::Result<usize> {
     let looks = looks(order)?;
     if looks.is_empty() {
-        bail!("no footage of this set");
+        bail!("there is no footage of this set");
     }
     let recipes: Vec<Recipe> =
         catalogue::all().into_iter().filter(|recipe| is_drawn(recipe, order)).collect();

@@ -75,7 +75,7 @@ impl std::str::FromStr for Set {
 
     fn from_str(word: &str) -> Result<Self, Self::Err> {
         let named = Self::ALL.into_iter().find(|set| set.as_str() == word);
-        named.ok_or_else(|| format!("{word}: one of development, validation, lockbox"))
+        named.ok_or_else(|| format!("{word}: expected development, validation or lockbox"))
     }
 }
 

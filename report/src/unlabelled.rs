@@ -60,7 +60,7 @@ pub fn look(
 ) -> anyhow::Result<Found> {
     let cameras: Vec<(String, Vec<PathBuf>)> = cameras(dir)?.into_iter().collect();
     if cameras.is_empty() {
-        bail!("{}: neither a picture nor a clip ({})", dir.display(), SUFFIXES.join(", "));
+        bail!("{}: there are no pictures or clips ({})", dir.display(), SUFFIXES.join(", "));
     }
     let all = cameras.len();
     let seen = parallel::each(&cameras, jobs, &|number| tell(number, all), |(_, files)| {
@@ -151,10 +151,10 @@ pub fn sheet(found: &Found, most: usize, language: Language) -> Sheet {
         ("camera", "摄像机"),
         ("file", "文件"),
         ("diagnosis", "诊断"),
-        ("how sure", "把握"),
+        ("confidence", "把握"),
         ("score", "得分"),
-        ("looks before", "此前观察次数"),
-        ("what was seen", "所见"),
+        ("earlier looks", "此前观察次数"),
+        ("observation", "所见"),
     ];
     let row = |alarm: &Alarm| {
         let finding = &alarm.finding;
@@ -171,7 +171,9 @@ pub fn sheet(found: &Found, most: usize, language: Language) -> Sheet {
     };
     let counts = format!("{} / {} / {}", found.alarms.len(), found.looks, found.cameras);
     Sheet {
-        title: language.of("What would alarm, the surest first", "会触发的告警（最有把握者在前）").to_owned(),
+        title: language
+            .of("What would alarm, the most certain first", "会触发的告警（最有把握者在前）")
+            .to_owned(),
         heads: heads.iter().map(|(english, chinese)| language.of(english, chinese).to_owned()).collect(),
         rows: found.alarms.iter().take(most).map(row).collect(),
         note: format!(

@@ -56,7 +56,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let cameras = if synthetic { synthetic_cameras()? } else { own_cameras(&arguments.source)? };
     let fleet = Fleet::start()?;
     let url = fleet.master.url();
-    eprintln!("a master with two workers serves {url}");
+    eprintln!("a master with two workers is running at {url}");
 
     for plugin in plugins::standard(&plugins)? {
         easysight(url, &["plugin", "push", "--activate", &plugin])?;
@@ -74,12 +74,14 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     easysight(url, &["worker", "list"])?;
     let told_apart = if synthetic { judge(url) } else { Ok(()) };
     match &told_apart {
-        Ok(()) if synthetic => println!("healthy, dark, frozen and absent are told apart"),
+        Ok(()) if synthetic => {
+            println!("correct: the healthy, dark, frozen and absent cameras were told apart")
+        }
         Ok(()) => {}
-        Err(error) => println!("NOT told apart: {error:#}"),
+        Err(error) => println!("WRONG RESULT: {error:#}"),
     }
     if !arguments.once {
-        println!("master: {url} (API: {url}/docs, ends with Ctrl-C)");
+        println!("master: {url} (API: {url}/docs; stop with Ctrl-C)");
         println!("run it again: {} task submit demo --wait --master {url}", program("easysight").display());
         println!("your own camera: cargo xtask demo --source rtsp://user:password@camera/stream");
         wait_for_signal()?;
@@ -114,7 +116,7 @@ impl Fleet {
                 return Ok(());
             }
             if Instant::now() > until {
-                bail!("{count} workers registered after {} s", REGISTER.as_secs());
+                bail!("only {count} workers registered within {} s", REGISTER.as_secs());
             }
             thread::park_timeout(Duration::from_millis(100));
         }
@@ -156,7 +158,7 @@ fn find_ffmpeg() -> anyhow::Result<()> {
         return Ok(());
     }
     if !packages::is_debian() {
-        bail!("ffmpeg is missing: install it and try again");
+        bail!("ffmpeg is missing; install it and try again");
     }
     packages::install(&["ffmpeg"])
 }
@@ -184,7 +186,7 @@ fn own_cameras(sources: &[String]) -> anyhow::Result<Vec<(String, String)>> {
 /// Checks that the finding of each camera matches its condition.
 fn judge(url: &str) -> anyhow::Result<()> {
     let results = get(url, "/api/v1/diagnosis/results?task_id=demo")?;
-    let results = results.get("items").and_then(Value::as_array).context("no results")?;
+    let results = results.get("items").and_then(Value::as_array).context("the answer has no results")?;
     let text =
         |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let abnormal = |camera: &str| -> Vec<String> {
@@ -207,7 +209,7 @@ fn judge(url: &str) -> anyhow::Result<()> {
     ] {
         let found = abnormal(camera);
         if found.iter().map(String::as_str).ne(wanted) {
-            bail!("the camera `{camera}` is said to have {found:?}");
+            bail!("unexpected findings of the camera `{camera}`: {found:?}");
         }
     }
     Ok(())

@@ -32,7 +32,7 @@ const WASI_LIBC: &str = "/usr/lib/wasm32-wasi";
 /// Makes the toolchain if it does not exist. Returns its name.
 pub(crate) fn prepare(targets: &[&str]) -> anyhow::Result<&'static str> {
     if !cfg!(all(target_arch = "x86_64", target_os = "linux")) {
-        bail!("Debian's WebAssembly toolchain is set up on x86_64 only; use rustup's targets instead");
+        bail!("Debian's WebAssembly toolchain can be set up on x86_64 only; use rustup's targets instead");
     }
     packages::install(PACKAGES)?;
     let dir = workspace::user_data_dir()?.join(NAME);
@@ -61,7 +61,7 @@ fn stamp(targets: &[&str]) -> anyhow::Result<String> {
 fn link(dir: &Path) -> anyhow::Result<&'static str> {
     if !is_there("rustup", "--version") {
         bail!(
-            "the toolchain is in {}, but without rustup cargo cannot choose it by name;\n\
+            "the toolchain is in {}, but without rustup, cargo cannot choose it by name;\n\
              build plugins with RUSTC={}/bin/rustc cargo build --release",
             dir.display(),
             dir.display()
@@ -76,7 +76,7 @@ fn link(dir: &Path) -> anyhow::Result<&'static str> {
 
 /// Builds the toolchain in a temporary directory, and moves it to its place when it is complete.
 fn build(targets: &[&str], parent: &Path, dir: &Path, stamp: &str) -> anyhow::Result<()> {
-    eprintln!("building Rust's standard library for {} (some minutes, once)", targets.join(", "));
+    eprintln!("building Rust's standard library for {} (once, takes some minutes)", targets.join(", "));
     let started = Instant::now();
     let work = tempfile::Builder::new().prefix(".easysight-guest-").tempdir_in(parent)?;
     let sysroot = work.path().join("sysroot");
@@ -114,7 +114,7 @@ fn lay_out(sysroot: &Path, place: &Path) -> anyhow::Result<()> {
         [tools.join("bin/wasm-component-ld"), "/usr/bin/rust-lld".into(), Path::new(LLVM).join("wasm-ld")]
     {
         if !tool.exists() {
-            bail!("{} is missing, which Debian's packages bring", tool.display());
+            bail!("{} is missing; Debian's packages should contain it", tool.display());
         }
         symlink(&tool, host_bin.join(tool.file_name().unwrap_or_default()))?;
     }
@@ -182,7 +182,7 @@ fn add_libc(target: &str, work: &Path, sysroot: &Path) -> anyhow::Result<()> {
     let libc = place.join("libc.a");
     let known = symbols(&libc)?;
     if let Some(twice) = symbols(&object)?.iter().find(|symbol| known.contains(symbol)) {
-        bail!("wasi-libc has `{twice}` by now; its stand-in must go");
+        bail!("wasi-libc now has `{twice}`; remove its stub");
     }
     output(command(Path::new(LLVM).join("llvm-ar"), work).arg("r").arg(&libc).arg(&object))?;
     Ok(())

@@ -64,8 +64,10 @@ fn javascript() -> anyhow::Result<()> {
     let manifest: Value = serde_json::from_str(&manifest)?;
     let version =
         manifest.pointer("/devDependencies").and_then(|all| all.get(LIBRARY)).and_then(Value::as_str);
-    let wanted =
-        format!("{LIBRARY}@{}", version.context("the template names no version of componentize-js")?);
+    let wanted = format!(
+        "{LIBRARY}@{}",
+        version.context("the JavaScript template names no version of componentize-js")?
+    );
     let place = dir().join("javascript");
     once(&place, &wanted, || {
         if !is_there("npm", "--version") && packages::is_debian() {

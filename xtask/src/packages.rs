@@ -30,7 +30,7 @@ pub(crate) fn install(packages: &[&str]) -> anyhow::Result<()> {
     eprintln!("installing Debian packages: {}", missing.join(" "));
     let root = output(command("id", Path::new("/")).arg("-u"))?.trim() == "0";
     if !root && !is_there("sudo", "--version") {
-        bail!("these packages are missing; as root: apt-get install {}", missing.join(" "));
+        bail!("packages are missing; run as root: apt-get install {}", missing.join(" "));
     }
     let apt = || {
         let mut apt = command(if root { "env" } else { "sudo" }, Path::new("/"));

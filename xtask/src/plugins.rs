@@ -66,13 +66,13 @@ fn libraries() -> anyhow::Result<Vec<String>> {
         kinds.is_some_and(|kinds| kinds.iter().any(|kind| kind == "cdylib"))
     };
     let packages =
-        metadata.get("packages").and_then(Value::as_array).context("cargo tells of no packages")?;
+        metadata.get("packages").and_then(Value::as_array).context("cargo's metadata has no packages")?;
     let targets = packages.iter().filter_map(|package| package.get("targets")?.as_array()).flatten();
     let names =
         targets.filter(is_component).filter_map(|target| Some(target.get("name")?.as_str()?.to_owned()));
     let names: Vec<String> = names.collect();
     if names.is_empty() {
-        bail!("there is no plugin in {}", workspace_dir().display());
+        bail!("there are no plugins in {}", workspace_dir().display());
     }
     Ok(names)
 }

@@ -28,7 +28,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     }
     if !packages::is_debian() {
         bail!(
-            "plugins cannot be built here: rustup has no WebAssembly targets, and this is no Debian.\n\
+            "plugins cannot be built here: rustup has no WebAssembly targets, and this system is not Debian.\n\
              Install rustup (https://rustup.rs) and run: rustup target add {}",
             TARGETS.join(" ")
         );

@@ -53,14 +53,14 @@ struct Steps {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if !packages::is_debian() {
         eprintln!(
-            "NOT ON DEBIAN: tests that need ffmpeg or GStreamer's RTSP server skip where those are missing"
+            "NOT ON DEBIAN: tests that need ffmpeg or GStreamer's RTSP server are skipped if those are missing"
         );
     } else if let Err(error) = packages::install(PACKAGES) {
-        eprintln!("TESTS WILL SKIP: {error:#}");
+        eprintln!("TESTS WILL BE SKIPPED: {error:#}");
     }
     if let Err(error) = languages::prepare() {
         // These tests fail in continuous integration.
-        eprintln!("TESTS OF PLUGINS IN OTHER LANGUAGES WILL SKIP: {error:#}");
+        eprintln!("TESTS OF PLUGINS IN OTHER LANGUAGES WILL BE SKIPPED: {error:#}");
     }
     let dir = plugins::build()?;
     let root = workspace::root();
@@ -110,7 +110,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             steps.tests("examples", examples.args(["test", "--doc", "--package", "easysight-sdk"]), true);
         }
         Some(filter) if steps.count.passed == before => {
-            steps.fail(&format!("no test that passed has `{filter}` in its name"));
+            steps.fail(&format!("no passed test has `{filter}` in its name"));
         }
         Some(_) => {}
     }
@@ -172,7 +172,7 @@ fn run_counted(command: &mut Command) -> anyhow::Result<(Count, bool)> {
         .stdout(writer.try_clone()?)
         .stderr(writer)
         .spawn()
-        .context("the tests do not start")?;
+        .context("the tests cannot be started")?;
     // The command holds the other end of the pipe. It must be closed, or the output never ends.
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut count = Count::default();
@@ -233,7 +233,7 @@ fn host_triple(root: &Path) -> anyhow::Result<String> {
     let version = output(command("rustc", root).arg("-vV"))?;
     match version.lines().find_map(|line| line.strip_prefix("host: ")) {
         Some(host) => Ok(host.to_owned()),
-        None => bail!("rustc does not say what machine it runs on"),
+        None => bail!("rustc does not report the machine that it runs on"),
     }
 }
 

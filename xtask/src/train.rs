@@ -59,7 +59,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     ];
     process::run(script("train.py").args(flags(&paths)).args(["--steps", &arguments.steps.to_string()]))?;
     fs::copy(&network, scripts.join("glass.bin"))?;
-    println!("training/glass.bin is new: the thresholds of lens_dirty and occlusion belong to it");
+    println!("training/glass.bin has changed; the thresholds of lens_dirty and occlusion depend on it");
     Ok(ExitCode::SUCCESS)
 }
 

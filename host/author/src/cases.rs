@@ -121,7 +121,7 @@ impl Case {
 /// Computes a clip. If the case does not name the length, the plugin's request determines it.
 fn rendered(rendering: &Rendering, plugin: &Plugin) -> Result<Arc<Clip>, AuthorError> {
     let clip = rendering.lasting(plugin.descriptor().clip).clip();
-    clip.ok_or_else(|| AuthorError::Clip("a clip cannot be that large".into()))
+    clip.ok_or_else(|| AuthorError::Clip("the clip of this case is too large".into()))
 }
 
 impl Expectation {
@@ -132,18 +132,19 @@ impl Expectation {
             let all =
                 findings.iter().map(|finding| finding.diagnosis.as_str()).collect::<Vec<_>>().join(", ");
             let id = self.diagnosis.as_deref().unwrap_or_default();
-            offences.push(format!("there is no finding {id}; there are: {all}"));
+            offences.push(format!("there is no finding {id}; the findings are: {all}"));
             return;
         };
         let id = &finding.diagnosis;
         let failure = finding.failure.as_ref();
         match (&self.failure, failure) {
             (Some(kind), Some(failure)) if *kind == failure.kind => {}
-            (Some(kind), None) => offences.push(format!("{id}: {kind} is expected, and it was judged")),
+            (Some(kind), None) => {
+                offences.push(format!("{id}: expected {kind}, but the plugin judged the clip"))
+            }
             (expected, Some(failure)) => {
                 let expected = expected.as_deref().unwrap_or("a judgement");
-                offences
-                    .push(format!("{id}: {expected} is expected, not {}: {}", failure.kind, failure.detail));
+                offences.push(format!("{id}: expected {expected}, got {}: {}", failure.kind, failure.detail));
                 return;
             }
             (None, None) => {}
@@ -154,12 +155,12 @@ impl Expectation {
         {
             let allowed = self.status.iter().map(|status| status.as_str()).collect::<Vec<_>>().join(" or ");
             offences
-                .push(format!("{id}: the status is {status}, {allowed} is expected: {}", finding.message.en));
+                .push(format!("{id}: the status is {status}, expected {allowed}: {}", finding.message.en));
         }
         let mut within = |what: &str, value: Option<f64>, (low, high): (f64, f64)| match value {
             Some(value) if (low..=high).contains(&value) => {}
             Some(value) => {
-                offences.push(format!("{id}: {what} is {value:.4}, {low} to {high} is expected"));
+                offences.push(format!("{id}: {what} is {value:.4}, expected {low} to {high}"));
             }
             None => offences.push(format!("{id}: there is no {what}")),
         };

@@ -9,16 +9,16 @@ use easysight_sandbox::{LoadError, SandboxError};
 pub enum AuthorError {
     /// The name is not allowed for a new plugin.
     #[error(
-        "{0:?} cannot be the plugin's name: it is to be 1 to 64 characters of a-z, 0-9 and _, the first of \
-         them a letter, since it names the plugin, its diagnosis and its module"
+        "{0:?} cannot be the plugin's name: a name has 1 to 64 characters of a-z, 0-9 and _, the first of them a \
+         letter, because it names the plugin, its diagnosis and its module"
     )]
     Name(String),
     /// The folder already exists and is not empty.
-    #[error("{} is there and not empty; name another one with --dir", .0.display())]
+    #[error("{} exists and is not empty; choose another folder with --dir", .0.display())]
     Occupied(PathBuf),
     /// The folder does not contain a plugin.
     #[error(
-        "{} is no plugin's folder: there is no Cargo.toml, package.json, .py or .c file in it; \
+        "{} is not a plugin's folder: it contains no Cargo.toml, package.json, .py or .c file; \
          `easysight plugin new NAME` makes one",
         .0.display()
     )]
@@ -32,7 +32,7 @@ pub enum AuthorError {
         detail: String,
     },
     /// A required tool is not installed.
-    #[error("{tool} is missing, which builds this plugin: {remedy}")]
+    #[error("{tool} is missing; it is needed to build this plugin: {remedy}")]
     MissingTool {
         /// The program, or the missing part of it.
         tool: String,
@@ -40,7 +40,7 @@ pub enum AuthorError {
         remedy: String,
     },
     /// A required tool is too old.
-    #[error("{tool} {found} is too old, which builds this plugin: {needed} or later is needed; {remedy}")]
+    #[error("{tool} {found} is too old; this plugin needs {needed} or later: {remedy}")]
     OldTool {
         /// The program.
         tool: String,
@@ -63,7 +63,7 @@ pub enum AuthorError {
     #[error("{0}")]
     NoComponent(String),
     /// A core module cannot be turned into a component.
-    #[error("the module does not become a component: {0}")]
+    #[error("the module cannot be made into a component: {0}")]
     Componentize(String),
     /// The component was refused.
     #[error("{}: {source}", file.display())]

@@ -21,7 +21,7 @@ const LEAST_SAMPLES: u64 = 20;
 /// The time limit for sampling, unless the minimum number of samples needs more time.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The name for work of the host, mostly handing over pixels.
-const HOST: &str = "(the host: pixels handed over)";
+const HOST: &str = "(the host: handing over pixels)";
 /// The name for samples without any function of the plugin on the stack.
 const START: &str = "(starting and handing over)";
 

@@ -67,7 +67,7 @@ impl FromStr for Language {
         Self::ALL
             .into_iter()
             .find(|language| language.word() == word)
-            .ok_or_else(|| format!("there is no template for it; there are: {}", words()))
+            .ok_or_else(|| format!("there is no such template; the templates are: {}", words()))
     }
 }
 
@@ -122,7 +122,7 @@ fn cargo_name(manifest: &Path) -> Result<String, AuthorError> {
     let table: toml::Table = text.parse().map_err(|e: toml::de::Error| wrong(e.to_string()))?;
     let name = table.get("package").and_then(|package| package.get("name")).and_then(toml::Value::as_str);
     name.map(str::to_owned)
-        .ok_or_else(|| wrong("it has no package with a name; name the folder of one plugin".into()))
+        .ok_or_else(|| wrong("it has no package with a name; give the folder of one plugin".into()))
 }
 
 fn npm_name(manifest: &Path) -> Result<String, AuthorError> {

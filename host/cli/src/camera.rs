@@ -114,7 +114,7 @@ async fn manage(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             let mut query: Vec<_> = group.iter().map(|group| ("group", group.as_str())).collect();
             query.extend(lost.then_some(("lost", "true")));
             let cameras: Vec<Camera> = master.list(&CAMERAS, &query, usize::MAX).await?;
-            format.list(&cameras, "no camera is there: add one with `easysight camera add`", table)?;
+            format.list(&cameras, "there are no cameras; add one with `easysight camera add`", table)?;
         }
         Command::Show { id } => {
             let camera: Camera = master.get(&one(id)).await?;
@@ -126,14 +126,14 @@ async fn manage(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         }
         Command::Remove { id } => {
             master.done(master.request(Method::DELETE, &one(id))?).await?;
-            format.say(&json!({ "removed": id }), &format!("camera {id} is removed"))?;
+            format.say(&json!({ "removed": id }), &format!("camera {id} removed"))?;
         }
         Command::ResetBaseline { id, plugin } => {
             let path = ["diagnosis", "cameras", id.as_str(), "baseline", "reset"];
             let query: Vec<_> = plugin.iter().map(|name| ("plugin", name)).collect();
             let reset: BaselineReset =
                 master.answer(master.request(Method::POST, &path)?.query(&query)).await?;
-            let words = format!("camera {id}: {} baselines are reset", reset.removed);
+            let words = format!("camera {id}: {} baselines reset", reset.removed);
             format.say(&json!({ "camera": id, "removed": reset.removed }), &words)?;
         }
         Command::Import(file) => return import::run(&master, format, file).await,
@@ -180,16 +180,16 @@ fn status(camera: &Camera) -> Cell {
 /// The reason why there is no picture, since when, and when the camera is asked again.
 fn lost_in_short(lost: &Lost) -> String {
     let (since, next) = (listing::time(lost.since), listing::time(lost.next_full_look_at));
-    format!("{} since {since}, next look {next}", lost.reason)
+    format!("{} since {since}, next full look {next}", lost.reason)
 }
 
 fn lost_in_full(lost: &Lost) -> String {
     format!(
-        "since {}: {}, {}\nasked for a picture {} times, last {}, again by the first check after {}\n\
-         (checks before only look whether it takes a connection)",
+        "since {}: {}, {}\nasked for a picture {} times, last {}; asked again by the first check after {}\n\
+         (earlier checks only test whether it accepts a connection)",
         listing::time(lost.since),
         lost.reason,
-        if lost.connects { "takes connections" } else { "takes no connection" },
+        if lost.connects { "accepts connections" } else { "accepts no connection" },
         lost.looks,
         listing::time(lost.looked_at),
         listing::time(lost.next_full_look_at)

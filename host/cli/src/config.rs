@@ -12,6 +12,8 @@ pub(crate) fn read(given: Option<&str>) -> anyhow::Result<BTreeMap<String, Value
         Some(file) => std::fs::read_to_string(file).with_context(|| format!("--config {given}"))?,
         None => given.to_owned(),
     };
-    serde_json::from_str(&text)
-        .context("--config wants a JSON object by diagnosis, such as {\"brightness\": {\"dark_p95\": 40}}")
+    serde_json::from_str(&text).context(
+        "--config: expected a JSON object with an entry per diagnosis, such as \
+                  {\"brightness\": {\"dark_p95\": 40}}",
+    )
 }

@@ -64,8 +64,8 @@ pub(crate) struct Arguments {
     #[arg(
         long,
         value_name = "JSON|@FILE",
-        help = "Configuration: a JSON object by diagnosis, such as '{\"brightness\": {\"dark_p95\": 40}}', \
-                or @FILE with one"
+        help = "Configuration: a JSON object with one entry per diagnosis, such as \
+                '{\"brightness\": {\"dark_p95\": 40}}', or @FILE, a file that contains one"
     )]
     config: Option<String>,
     /// How to print findings.
@@ -236,7 +236,7 @@ async fn examine(meant: &Meant, bench: &Arc<Bench>) -> anyhow::Result<Outcome> {
         let picture = drawn.flatten().transpose().context("--pictures")?;
         Ok(Outcome { source: shown, examination, picture, differences })
     });
-    judged.await.context("judging broke off")?
+    judged.await.context("judging stopped unexpectedly")?
 }
 
 /// Writes the picture of a source and its thumbnail. Returns the path of the picture. A digest of the source's
@@ -272,7 +272,7 @@ fn find_plugins(named: Option<&Path>) -> anyhow::Result<PathBuf> {
         }
         return Ok(dir.to_owned());
     }
-    let program = env::current_exe().context("the program's own path")?;
+    let program = env::current_exe().context("the path of this program is unknown")?;
     let beside = program
         .parent()
         .into_iter()
@@ -281,6 +281,6 @@ fn find_plugins(named: Option<&Path>) -> anyhow::Result<PathBuf> {
         beside.chain(dirs::data_dir().map(|dir| dir.join("easysight").join("plugins"))).collect();
     places.iter().find(|dir| dir.is_dir()).cloned().with_context(|| {
         let looked = places.iter().map(|dir| dir.display().to_string()).collect::<Vec<_>>().join(", ");
-        format!("no plugins found; name their directory with --plugins-dir (looked in {looked})")
+        format!("no plugins directory found (searched {looked}); name it with --plugins-dir")
     })
 }

@@ -130,7 +130,7 @@ pub(crate) fn table(lines: &[Line], language: Language) -> Table {
 fn message(line: &Line, language: Language) -> String {
     match (&line.consequence_of, language) {
         (None, _) => line.message.clone(),
-        (Some(cause), Language::En) => format!("{} (follows from {cause})", line.message),
+        (Some(cause), Language::En) => format!("{} (caused by {cause})", line.message),
         (Some(cause), Language::Zh) => format!("{}（由 {cause} 引起）", line.message),
     }
 }
@@ -174,7 +174,7 @@ mod tests {
             "compute_ms": 1.0, "plugin": null, "digest": null,
         });
         for (language, words) in
-            [(Language::En, "noisy (follows from occlusion)"), (Language::Zh, "噪声（由 occlusion 引起）")]
+            [(Language::En, "noisy (caused by occlusion)"), (Language::Zh, "噪声（由 occlusion 引起）")]
         {
             let finding: Finding = serde_json::from_value(finding.clone()).unwrap();
             let line = Line::of("a.mp4", finding, 1.0, language);

@@ -6,7 +6,7 @@ use easysight_protocol::Labels;
 pub(crate) fn parse(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
-        _ => Err("key=value is wanted, such as site=north".to_owned()),
+        _ => Err("expected key=value, such as site=north".to_owned()),
     }
 }
 
@@ -15,7 +15,7 @@ pub(crate) fn collect(pairs: &[(String, String)]) -> anyhow::Result<Labels> {
     let mut labels = Labels::new();
     for (key, value) in pairs {
         if let Some(before) = labels.insert(key.clone(), value.clone()).filter(|before| before != value) {
-            anyhow::bail!("the label {key} is given twice, as {before} and as {value}");
+            anyhow::bail!("the label {key} is given twice: as {before} and as {value}");
         }
     }
     Ok(labels)

@@ -210,5 +210,9 @@ fn root_cause(error: &dyn Error) -> String {
 fn excerpt(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if words.is_empty() { "no text".to_owned() } else { words.chars().take(EXCERPT_CHARS).collect() }
+    if words.is_empty() {
+        "the body is empty".to_owned()
+    } else {
+        words.chars().take(EXCERPT_CHARS).collect()
+    }
 }

@@ -112,7 +112,7 @@ async fn manage(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Push(files) => return push::run(files).await,
         Command::List { remote } => {
             let plugins = published(&remote.master()?).await?;
-            let none = "no plugin is published: publish one with `easysight plugin push`";
+            let none = "no plugins are published; publish one with `easysight plugin push`";
             remote.format.list(&plugins, none, tables::plugins)?;
         }
         Command::Show(arguments) => show::run(arguments).await?,

@@ -90,10 +90,13 @@ fn clips(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let there = files.len();
     files.retain(|path| is_media(path));
     if files.is_empty() {
-        bail!("{shown}: there is no clip or picture in this folder");
+        bail!("{shown}: there are no clips or pictures in this folder");
     }
     if files.len() < there {
-        eprintln!("easysight: {shown}: files passed over that are no clips: {}", there - files.len());
+        eprintln!(
+            "easysight: {shown}: skipped files that are neither clips nor pictures: {}",
+            there - files.len()
+        );
     }
     files.sort();
     Ok(files)

@@ -82,7 +82,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
         Command::List => {
             let tasks: Vec<Task> = master.list(&TASKS, &[], usize::MAX).await?;
-            format.list(&tasks, "no task is there: add one with `easysight task add`", tables::tasks)?;
+            format.list(&tasks, "there are no tasks; add one with `easysight task add`", tables::tasks)?;
         }
         Command::Show { id } => {
             let task: Task = master.get(&one(id)).await?;
@@ -95,18 +95,18 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         }
         Command::Remove { id } => {
             master.done(master.request(Method::DELETE, &one(id))?).await?;
-            format.say(&json!({ "removed": id }), &format!("task {id} is removed"))?;
+            format.say(&json!({ "removed": id }), &format!("task {id} removed"))?;
         }
         Command::Pause { id } => {
             let task = change(&master, id, "pause").await?;
-            format.say(&task, &format!("task {id} is paused"))?;
+            format.say(&task, &format!("task {id} paused"))?;
         }
         Command::Resume { id } => {
             let task = change(&master, id, "resume").await?;
             let next = task
                 .next_run_at
-                .map_or_else(String::new, |at| format!("; it runs next at {}", crate::listing::time(at)));
-            format.say(&task, &format!("task {id} goes on{next}"))?;
+                .map_or_else(String::new, |at| format!("; next run at {}", crate::listing::time(at)));
+            format.say(&task, &format!("task {id} resumed{next}"))?;
         }
         Command::Submit(submission) => return submit::run(&master, format, submission).await,
         Command::Runs { id, limit } => {

@@ -29,7 +29,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
         Command::List => {
             let nodes: Vec<DistributedNode> = master.get(&["diagnosis", "workers", "distributed"]).await?;
-            let none = "no worker has introduced itself: start one with `easysight-worker`";
+            let none = "no workers have registered; start one with `easysight-worker`";
             arguments.remote.format.list(&nodes, none, table)?;
         }
     }
@@ -38,8 +38,17 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
 fn table(nodes: &[DistributedNode]) -> Table {
     let mut table = listing::table(&[
-        "name", "id", "status", "jobs", "pool", "finished", "failed", "memory", "labels", "version",
-        "heard of",
+        "name",
+        "id",
+        "status",
+        "jobs",
+        "pool",
+        "finished",
+        "failed",
+        "memory",
+        "labels",
+        "version",
+        "last heartbeat",
     ]);
     for node in nodes {
         table.add_row([

@@ -59,7 +59,7 @@ impl Page {
         let captions = [
             (language.of("usual", "平时"), &self.usual),
             (language.of("worst look", "最差的一次"), &self.worst),
-            (language.of("what was found", "发现之处"), &self.marked),
+            (language.of("findings marked", "发现之处"), &self.marked),
         ];
         for (caption, jpeg) in captions {
             if let Some(jpeg) = jpeg {
@@ -101,7 +101,7 @@ fn told(finding: &Finding, language: Language) -> String {
     let cause = finding
         .consequence_of
         .as_ref()
-        .map_or_else(String::new, |cause| format!("; {} {cause}", language.of("follows from", "由此引起：")));
+        .map_or_else(String::new, |cause| format!("; {} {cause}", language.of("caused by", "起因为")));
     format!("{}: {sure}{score}{cause}. {message}", finding.diagnosis)
 }
 

@@ -8,14 +8,14 @@ use crate::{manifest::Case, pictures, tally::mistakes};
 /// Explains the figures.
 pub(super) const fn legend(language: Language) -> &'static str {
     language.of(
-        "Each figure is of one set: cameras and makers of faults are drawn by the hash of their names into \
-         development (to look at), validation (to choose thresholds) and the lock box (figures once a release); \
-         a case counts where its camera and its maker are of one set. \
-         AUC: by 100 − score, faults against healthy clips and look-alikes; what is inconclusive has no score. \
-         Detected: alarms at the default threshold, inconclusive counts as missed. \
-         Look-alikes look like a fault and are none. \
-         Other faults: alarms where another diagnosis is to find the fault, consequences left out. \
-         Scores: 50 is the threshold, every fault should be below, every healthy clip above.",
+        "Each figure belongs to one set. The hash of their names divides cameras and makers of faults into \
+         development (may be looked at), validation (chooses thresholds) and the lock box (figures once a release); \
+         a case counts only if its camera and its maker are in the same set. \
+         AUC: by 100 − score, faults against healthy clips and look-alikes; inconclusive results have no score. \
+         Detected: alarms at the default threshold; inconclusive results count as missed. \
+         Look-alikes look like a fault but are not one. \
+         Other faults: alarms on faults that another diagnosis should find, without consequences. \
+         Scores: 50 is the threshold; every fault should be below it, every healthy clip above it.",
         "每个数字只属于一个数据集：摄像机与故障制造方式按名称的哈希值分入开发集（可查看）、验证集（用于选取阈值）\
          和封存集（每次发布只开启一次）；只有摄像机与制造方式同属一集的样本才计入。\
          AUC：以 100 − 得分计算，故障样本对正常样本与似是而非样本；无法判断者没有得分。\

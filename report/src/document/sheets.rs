@@ -30,7 +30,7 @@ const OVERVIEW: [Measure; 7] = [
     ("look-alikes with an alarm", "似是而非画面误报", |figures, language| {
         spread(&figures.confounders, true, language)
     }),
-    ("root cause right, of what alarms", "告警中根因正确", |figures, language| {
+    ("root cause right, of all alarms", "告警中根因正确", |figures, language| {
         spread(&figures.roots, false, language)
     }),
     ("cameras / makers of faults", "摄像机数 / 故障制造方式数", |figures, _| {
@@ -102,8 +102,8 @@ fn overview(passes: &[Told], language: Language) -> Sheet {
         rows,
         note: language
             .of(
-                "Share (so many of so many); 95 % interval by bootstrap over cameras; the worst camera; the share \
-                 that a tenth of the cameras does not reach (p10), or exceeds where less is better (p90).",
+                "The share (as a fraction in brackets), its 95 % interval by bootstrap over cameras, the worst camera, \
+                 and the share that a tenth of the cameras does not reach (p10), or exceeds if less is better (p90).",
                 "比例（分子/分母）；按摄像机自助法重采样得到的 95 % 区间；最差的摄像机；\
                  p10：有一成摄像机达不到的比例，误报类指标则为 p90：有一成摄像机超过的比例。",
             )
@@ -117,7 +117,9 @@ fn families(told: &Told, language: Language) -> Sheet {
         told.figures.iter().flat_map(|figures| figures.named().1.families.keys()).collect();
     let row = |name: &&String| {
         let cells = told.figures.iter().map(|figures| match figures.named().1.families.get(*name) {
-            None => language.of("no maker or camera in this set", "本集无对应的制造方式或摄像机").to_owned(),
+            None => {
+                language.of("no makers or cameras in this set", "本集无对应的制造方式或摄像机").to_owned()
+            }
             Some(family) => {
                 let makers = family.makers.len();
                 let word = language.of(if makers == 1 { "maker" } else { "makers" }, "种制造方式");

@@ -66,12 +66,12 @@ pub(super) fn share(share: Share) -> String {
 /// Names the mistake.
 pub(super) fn mistake(verdict: &Verdict) -> &'static str {
     match (verdict.answer, verdict.wanted) {
-        (Answer::Failed, _) => "broke off",
+        (Answer::Failed, _) => "failed",
         (_, Wanted::Alarm) if verdict.answer == Answer::Inconclusive => "missed (inconclusive)",
         (_, Wanted::Alarm) => "missed",
         (_, Wanted::QuietHealthy) => "false alarm on a healthy clip",
-        (_, Wanted::QuietConfounder) => "false alarm on a confounder",
-        _ => "alarm on another's fault",
+        (_, Wanted::QuietConfounder) => "false alarm on a look-alike",
+        _ => "alarm on another diagnosis' fault",
     }
 }
 

@@ -117,7 +117,7 @@ impl Manifest {
             let row: Row = record.deserialize(Some(&headers)).with_context(|| format!("line {line}"))?;
             let entry = row.entry().with_context(|| format!("line {line}"))?;
             if let Some(earlier) = lines.insert(entry.file.clone(), line) {
-                bail!("line {line}: {} stands in line {earlier} already", entry.file);
+                bail!("line {line}: {} is already in line {earlier}", entry.file);
             }
             entries.push(entry);
         }
@@ -147,21 +147,21 @@ struct Row {
 
 impl Row {
     fn entry(self) -> anyhow::Result<Entry> {
-        ensure!(stays_below(&self.file), "file is {:?}: a relative path without .. is wanted", self.file);
+        ensure!(stays_below(&self.file), "file is {:?}, expected a relative path without ..", self.file);
         ensure!(!self.camera.is_empty(), "camera is empty");
         let find_one_of = diagnoses("find_one_of", &self.find_one_of)?;
         let kind = match self.kind.as_str() {
             "healthy" => Kind::Healthy,
             "fault" => Kind::Fault,
-            other => bail!("kind is {other:?}: healthy or fault is wanted"),
+            other => bail!("kind is {other:?}, expected healthy or fault"),
         };
         ensure!(
             (kind == Kind::Fault) != find_one_of.is_empty(),
-            "find_one_of is {:?}: a fault names the diagnoses that can find it, a healthy file none",
+            "find_one_of is {:?}, but a fault names the diagnoses that can find it, and a healthy file names none",
             self.find_one_of
         );
         let digest = Hash::from_hex(&self.blake3)
-            .with_context(|| format!("blake3 is {:?}: 64 hexadecimal digits are wanted", self.blake3))?;
+            .with_context(|| format!("blake3 is {:?}, expected 64 hexadecimal digits", self.blake3))?;
         Ok(Entry {
             source: source(self.repository, self.commit, self.path, self.start_s.zip(self.seconds))?,
             may: diagnoses("may", &self.may)?,
@@ -184,14 +184,14 @@ fn source(
     path: String,
     cut: Option<(f64, f64)>,
 ) -> anyhow::Result<Source> {
-    ensure!(stays_below(&repository), "repository is {repository:?}: owner/name is wanted");
-    ensure!(stays_below(&path), "path is {path:?}: a relative path without .. is wanted");
+    ensure!(stays_below(&repository), "repository is {repository:?}, expected owner/name");
+    ensure!(stays_below(&path), "path is {path:?}, expected a relative path without ..");
     let hexadecimal = commit.len() == 40 && commit.bytes().all(|digit| digit.is_ascii_hexdigit());
-    ensure!(hexadecimal || commit.is_empty(), "commit is {commit:?}: 40 hexadecimal digits are wanted");
+    ensure!(hexadecimal || commit.is_empty(), "commit is {commit:?}, expected 40 hexadecimal digits");
     let cut = cut.map(|(start_s, seconds)| Cut { start_s, seconds });
     if let Some(Cut { start_s, seconds }) = cut {
         let sensible = start_s.is_finite() && start_s >= 0.0 && seconds.is_finite() && seconds > 0.0;
-        ensure!(sensible, "start_s is {start_s} and seconds is {seconds}: a piece of the clip is wanted");
+        ensure!(sensible, "start_s is {start_s} and seconds is {seconds}, expected a piece of the clip");
     }
     Ok(Source { repository, commit, path, cut })
 }
@@ -199,7 +199,7 @@ fn source(
 fn diagnoses(column: &str, text: &str) -> anyhow::Result<Vec<String>> {
     let plain = |id: &str| id.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     if let Some(odd) = text.split_whitespace().find(|id| !plain(id)) {
-        bail!("{column} names {odd:?}: ids of diagnoses with blanks between are wanted");
+        bail!("{column} names {odd:?}, expected ids of diagnoses, separated by spaces");
     }
     Ok(text.split_whitespace().map(str::to_owned).collect())
 }
@@ -257,7 +257,7 @@ mod tests {
             (line("/b.jpg", "healthy", "", ","), "line 3: file is \"/b.jpg\""),
             (line("healthy/b.mp4", "healthy", "", "0,-1"), "line 3: start_s is 0 and seconds is -1"),
             (line("healthy/b.mp4", "healthy", "", "now,1"), "line 3"),
-            (good.clone(), "line 3: healthy/a.jpg stands in line 2 already"),
+            (good.clone(), "line 3: healthy/a.jpg is already in line 2"),
         ];
         for (wrong, wanted) in cases {
             let told = complaint(&[good.clone(), wrong]);

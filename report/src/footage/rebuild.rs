@@ -37,7 +37,7 @@ pub struct Missing {
 impl fmt::Display for Outcome {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { written, kept, missing } = self;
-        write!(formatter, "{written} files written, {kept} there already, {} missing", missing.len())?;
+        write!(formatter, "{written} files written, {kept} already there, {} missing", missing.len())?;
         for Missing { file, reason } in missing {
             write!(formatter, "\n  {file}: {reason}")?;
         }
@@ -62,7 +62,7 @@ impl Manifest {
                 continue;
             }
             let folder = target.parent().unwrap_or(out);
-            fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+            fs::create_dir_all(folder).with_context(|| format!("{} cannot be created", folder.display()))?;
             match obtain(entry, &mirrors, folder) {
                 Ok(bytes) => {
                     put(&target, &bytes)?;
@@ -81,7 +81,7 @@ fn obtain(entry: &Entry, mirrors: &Mirrors, folder: &Path) -> Result<Vec<u8>, St
     let (bytes, how) = match entry.source.cut {
         Some(piece) => (
             cut(&whole, piece, &entry.file, folder)?,
-            "; another version of ffmpeg may lay out a piece otherwise",
+            "; another version of ffmpeg may write a piece differently",
         ),
         None => (whole, ""),
     };
@@ -89,7 +89,7 @@ fn obtain(entry: &Entry, mirrors: &Mirrors, folder: &Path) -> Result<Vec<u8>, St
     if digest == entry.digest {
         Ok(bytes)
     } else {
-        Err(format!("other bytes than those judged: blake3 {digest}, not {}{how}", entry.digest))
+        Err(format!("not the bytes that were judged: blake3 {digest}, expected {}{how}", entry.digest))
     }
 }
 
@@ -121,7 +121,8 @@ fn put(target: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let mut beside = target.as_os_str().to_owned();
     beside.push(".part");
     fs::write(&beside, bytes).with_context(|| format!("{} cannot be written", target.display()))?;
-    fs::rename(&beside, target).with_context(|| format!("{} cannot be renamed to", target.display()))
+    fs::rename(&beside, target)
+        .with_context(|| format!("the finished file cannot be renamed to {}", target.display()))
 }
 
 #[cfg(test)]
@@ -207,7 +208,7 @@ mod tests {
         assert_eq!(outcome.written, 2, "{outcome}");
         let told = outcome.to_string();
         for wanted in
-            ["3 missing", "a.jpg: no copy of no/where", "b.jpg: ", "c.jpg: other bytes than those judged"]
+            ["3 missing", "a.jpg: no copy of no/where", "b.jpg: ", "c.jpg: not the bytes that were judged"]
         {
             assert!(told.contains(wanted), "{told}");
         }

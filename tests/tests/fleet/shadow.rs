@@ -78,7 +78,10 @@ async fn a_candidate_is_tried_on_live_jobs_and_counts_only_once_it_is_activated(
 
     // The imports and limits are shown before the plugin has run.
     let shown = plugin(&master, &["show", "stranger@1.0.1"]);
-    assert!(shown.contains("easysight:diagnosis/video@1.2.0") && shown.contains("it never ran"), "{shown}");
+    assert!(
+        shown.contains("easysight:diagnosis/video@1.2.0") && shown.contains("has not run yet"),
+        "{shown}"
+    );
     assert!(shown.contains("2000000000 of fuel, 256 MiB of memory, 10000 ms"), "{shown}");
     plugin(&master, &["shadow", "start", "stranger@1.0.1"]);
 

@@ -46,5 +46,5 @@ fn try_encode(condition: Condition, file: &Path, codec: &[&str]) -> anyhow::Resu
     if !child.wait()?.success() {
         bail!("ffmpeg cannot encode {}", file.display());
     }
-    written.context("ffmpeg stopped listening")
+    written.context("ffmpeg stopped reading")
 }

@@ -44,8 +44,10 @@ impl Server {
         let mut server = Self { name: name.to_owned(), child, url: String::new() };
         server.url = match said.recv_timeout(START) {
             Ok(url) => url,
-            Err(RecvTimeoutError::Disconnected) => bail!("{name} ended before it served"),
-            Err(RecvTimeoutError::Timeout) => bail!("{name} does not serve after {} s", START.as_secs()),
+            Err(RecvTimeoutError::Disconnected) => bail!("{name} ended before it listened"),
+            Err(RecvTimeoutError::Timeout) => {
+                bail!("{name} did not start to listen within {} s", START.as_secs())
+            }
         };
         Ok(server)
     }
@@ -68,7 +70,7 @@ impl Server {
             }
             thread::park_timeout(Duration::from_millis(50));
         }
-        bail!("{} does not stop after {} s", self.name, STOP.as_secs())
+        bail!("{} did not stop within {} s", self.name, STOP.as_secs())
     }
 }
 

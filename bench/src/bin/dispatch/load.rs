@@ -99,10 +99,11 @@ impl Fleet {
         // An error means that a provider is installed already.
         rustls::crypto::ring::default_provider().install_default().ok();
         let fleet = Self { http: Client::new(), url: master.url.clone(), workers: Vec::new() };
-        let component = std::fs::read(plugins.join("brightness.wasm")).context("the standard plugins")?;
+        let component =
+            std::fs::read(plugins.join("brightness.wasm")).context("the standard plugins cannot be read")?;
         let request = fleet.http.post(format!("{}/api/v1/plugins", fleet.url));
         let published = answer(request.header("content-type", "application/wasm").body(component)).await?;
-        let digest = published.get("digest").and_then(Value::as_str).context("no digest")?;
+        let digest = published.get("digest").and_then(Value::as_str).context("the answer has no digest")?;
         fleet.post(&format!("/api/v1/plugins/{digest}/activate"), &json!({})).await?;
         Ok(fleet)
     }
@@ -143,7 +144,7 @@ impl Fleet {
         let run = self.get(&format!("/api/v1/diagnosis/runs/{run}")).await?;
         let finished = run.pointer("/progress/finished").and_then(Value::as_u64);
         if finished != u64::try_from(jobs).ok() {
-            bail!("not every job is recorded: {run}");
+            bail!("not every job was recorded: {run}");
         }
         Ok(jobs as f64 / took.as_secs_f64())
     }
@@ -187,7 +188,7 @@ impl Fleet {
             let (at, lease) = leased?;
             times.push(at.saturating_duration_since(started?));
             if node.report(&lease, &Outcome::of_nothing()).await? != 1 {
-                bail!("the submitted job did not come");
+                bail!("the submitted job was not leased");
             }
         }
         Ok(times)
@@ -198,7 +199,7 @@ impl Fleet {
         let mut dying = self.node("dying").await?;
         self.submit("one").await?;
         if dying.lease(1, 10_000).await?.jobs.is_empty() {
-            bail!("the submitted job did not come");
+            bail!("the submitted job was not leased");
         }
         let died = Instant::now();
         let mut other = self.node("other").await?;
@@ -208,7 +209,7 @@ impl Fleet {
                 return Ok(died.elapsed());
             }
             if died.elapsed() > Duration::from_secs(60) {
-                bail!("the dead node's job is not offered again");
+                bail!("the dead node's job was not offered again");
             }
         }
     }
@@ -277,7 +278,7 @@ impl Fleet {
 
     async fn submit(&self, task: &str) -> anyhow::Result<String> {
         let run = self.post(&format!("/api/v1/diagnosis/tasks/{task}/submit"), &json!({})).await?;
-        Ok(run.get("id").and_then(Value::as_str).context("no run")?.to_owned())
+        Ok(run.get("id").and_then(Value::as_str).context("the answer has no run")?.to_owned())
     }
 
     async fn node(&self, id: &str) -> anyhow::Result<Node> {

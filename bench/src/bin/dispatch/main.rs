@@ -88,13 +88,13 @@ async fn measure(
     if arguments.snapshot > 0
         && let Some(held) = master.hold_snapshot().await?
     {
-        eprintln!("{name}: {} s beside an open transaction", arguments.snapshot);
+        eprintln!("{name}: {} s with another transaction open", arguments.snapshot);
         let before = fleet.throughput(arguments.jobs, &full).await?;
         let lasting = Duration::from_secs(arguments.snapshot);
         let after = fleet.endurance(arguments.jobs, &full, lasting).await?;
         drop(held);
         rows.push(Row::at_least(
-            &format!("{name}: of it left after {} s beside an open transaction", arguments.snapshot),
+            &format!("{name}: speed left after {} s with another transaction open", arguments.snapshot),
             100.0 * after / before,
             "%",
             90.0,

@@ -69,7 +69,8 @@ impl Master {
             .kill_on_drop(true)
             .spawn()
             .with_context(|| program.display().to_string())?;
-        let mut lines = BufReader::new(child.stderr.take().context("no standard error")?).lines();
+        let mut lines =
+            BufReader::new(child.stderr.take().context("the master has no standard error")?).lines();
         let listens = async {
             while let Some(line) = lines.next_line().await? {
                 if let Some((_, url)) = line.split_once(": listening on ") {
@@ -77,9 +78,9 @@ impl Master {
                 }
                 eprintln!("  {line}");
             }
-            bail!("the master ended before it served")
+            bail!("the master ended before it listened")
         };
-        let url = timeout(START, listens).await.context("the master does not serve")??;
+        let url = timeout(START, listens).await.context("the master did not start to listen in time")??;
         tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
                 eprintln!("  {line}");
@@ -103,7 +104,10 @@ impl Master {
     pub(crate) fn resident_mebibytes(&self) -> anyhow::Result<f64> {
         let id = self.child.id().context("the master has ended")?;
         let status = fs::read_to_string(format!("/proc/{id}/status"))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .context("/proc has no VmRSS of the master")?;
         let kibibytes: f64 = line.trim().trim_end_matches(" kB").parse()?;
         Ok(kibibytes / 1_024.0)
     }

@@ -40,8 +40,8 @@ pub(super) fn build(project: &Project, target: Option<&str>) -> Result<String, A
     cargo.args(["--message-format", "json-render-diagnostics", "--color", tool::colour()]);
     let messages = tool::output(&mut cargo)?;
     let made = made(&messages, &project.dir).ok_or_else(|| {
-        let lib = "say `crate-type = [\"cdylib\"]` in the [lib] of its Cargo.toml";
-        AuthorError::NoComponent(format!("cargo made no WebAssembly module of {}: {lib}", project.name))
+        let lib = "set `crate-type = [\"cdylib\"]` in the [lib] section of its Cargo.toml";
+        AuthorError::NoComponent(format!("cargo built no WebAssembly module from {}: {lib}", project.name))
     })?;
     component::place(&made, &project.component())?;
     Ok(said)
@@ -79,7 +79,7 @@ impl Way {
     fn named(project: &Project, wanted: &str) -> Result<Self, AuthorError> {
         let missing = |remedy| AuthorError::MissingTool { tool: format!("the target {wanted}"), remedy };
         let target = TARGETS.into_iter().find(|target| *target == wanted);
-        let target = target.ok_or_else(|| missing(format!("name one of {}", TARGETS.join(", "))))?;
+        let target = target.ok_or_else(|| missing(format!("choose one of {}", TARGETS.join(", "))))?;
         let toolchain =
             [None, Some(DEBIAN)].into_iter().find(|t| installed(&project.dir, *t).contains(&target));
         let toolchain = toolchain.ok_or_else(|| missing(format!("run: rustup target add {target}")))?;

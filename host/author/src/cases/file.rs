@@ -44,7 +44,7 @@ pub(super) fn parse(file: &Path, text: &str) -> Result<Vec<Case>, Wrong> {
     let root = Table { file, text, name: String::new(), at: whole.span(), fields: whole.get_ref() };
     root.knows(&["case"])?;
     let Some(cases) = root.get("case") else {
-        return Err(root.wrong("case", "there is no case; each begins with [[case]]"));
+        return Err(root.wrong("case", "the file has no cases; each case begins with [[case]]"));
     };
     let DeValue::Array(cases) = cases.get_ref() else {
         return Err(root.wrong("case", "write [[case]] with two brackets: there may be several"));
@@ -65,23 +65,30 @@ fn case_of(table: &Table<'_>) -> Result<Case, Wrong> {
         (Some(clip), None) => {
             for field in ["size", "frames", "interval_ms"] {
                 if table.get(field).is_some() {
-                    return Err(table.wrong(field, "this is for what is rendered; a clip has its own"));
+                    return Err(table.wrong(
+                        field,
+                        "only a rendered picture has this field; a clip brings its own value",
+                    ));
                 }
             }
             Footage::File(beside(table.file, &clip))
         }
         (None, Some(word)) => Footage::Rendered(rendering(table, &word)?),
-        (Some(_), Some(_)) => return Err(table.wrong("render", "a case has either `clip` or `render`")),
+        (Some(_), Some(_)) => {
+            return Err(table.wrong("render", "a case has either `clip` or `render`, not both"));
+        }
         (None, None) => {
-            return Err(table.wrong("clip", "a case wants a `clip` (a file) or `render` (a picture)"));
+            return Err(table.wrong("clip", "a case needs `clip` (a file) or `render` (a picture)"));
         }
     };
     let config = table.get("config").map(|value| json(value.get_ref()));
     if config.as_ref().is_some_and(|config| !config.is_object()) {
-        return Err(table.wrong("config", "a table is wanted, such as { dark_luma = 40 }"));
+        return Err(table.wrong("config", "expected a table, such as { dark_luma = 40 }"));
     }
     let expect = match table.get("expect").map(|value| (value, value.get_ref())) {
-        None => return Err(table.wrong("expect", "say what is expected, such as { status = \"normal\" }")),
+        None => {
+            return Err(table.wrong("expect", "state the expected result, such as { status = \"normal\" }"));
+        }
         Some((_, DeValue::Array(several))) => several
             .iter()
             .map(|one| expectation(&table.table("expect", one)?))
@@ -98,7 +105,7 @@ fn beside(file: &Path, clip: &str) -> PathBuf {
 fn rendering(table: &Table<'_>, word: &str) -> Result<Rendering, Wrong> {
     let Some(picture) = Picture::of_word(word) else {
         let words = Picture::ALL.map(Picture::word).join(", ");
-        return Err(table.wrong("render", &format!("{word:?} is none of {words}")));
+        return Err(table.wrong("render", &format!("{word:?} is not one of {words}")));
     };
     let size = match table.range_at("size")? {
         None => SIZE,
@@ -106,7 +113,7 @@ fn rendering(table: &Table<'_>, word: &str) -> Result<Rendering, Wrong> {
             let whole =
                 |side: f64| (side.fract() == 0.0 && (1.0..=16_384.0).contains(&side)).then_some(side as u32);
             whole(width).zip(whole(height)).ok_or_else(|| {
-                table.wrong("size", "[width, height] in pixels is wanted, such as [640, 360]")
+                table.wrong("size", "expected [width, height] in pixels, such as [640, 360]")
             })?
         }
     };
@@ -116,7 +123,7 @@ fn rendering(table: &Table<'_>, word: &str) -> Result<Rendering, Wrong> {
             // Zero means: as the plugin requests.
             None => Ok(0),
             Some(Some(count)) if (1..=most).contains(&count) => Ok(count as u32),
-            Some(_) => Err(table.wrong(field, &format!("a whole number from 1 to {most} is wanted"))),
+            Some(_) => Err(table.wrong(field, &format!("expected a whole number from 1 to {most}"))),
         }
     };
     let interval = Duration::from_millis(count("interval_ms", 60_000)?.into());
@@ -146,11 +153,11 @@ fn expectation(table: &Table<'_>) -> Result<Expectation, Wrong> {
     let judged = !status.is_empty() || score.is_some() || !metrics.is_empty();
     if failure.is_some() && judged {
         return Err(
-            table.wrong("failure", "what fails has no status, score or metrics; expect one or the other")
+            table.wrong("failure", "a failure has no status, score or metrics; expect one or the other")
         );
     }
     if failure.is_none() && !judged {
-        return Err(table.wrong("status", "say what is expected: status, failure, score or metrics"));
+        return Err(table.wrong("status", "state the expected result: status, failure, score or metrics"));
     }
     Ok(Expectation { diagnosis: table.text_at("diagnosis")?, status, failure, score, metrics })
 }
@@ -158,7 +165,7 @@ fn expectation(table: &Table<'_>) -> Result<Expectation, Wrong> {
 fn status(table: &Table<'_>, word: &Value) -> Result<Status, Wrong> {
     word.as_str()
         .and_then(Status::of_word)
-        .ok_or_else(|| table.wrong("status", &format!("{word} is none of {STATUSES}")))
+        .ok_or_else(|| table.wrong("status", &format!("{word} is not one of {STATUSES}")))
 }
 
 impl<'a> Table<'a> {
@@ -187,7 +194,7 @@ impl<'a> Table<'a> {
             let name: &str = field.get_ref();
             if !known.contains(&name) {
                 return Err(
-                    self.wrong(name, &format!("this field is unknown; known are {}", known.join(", ")))
+                    self.wrong(name, &format!("unknown field; the known fields are {}", known.join(", ")))
                 );
             }
         }
@@ -200,7 +207,7 @@ impl<'a> Table<'a> {
         let at = value.span();
         match value.get_ref() {
             DeValue::Table(fields) => Ok(Table { file: self.file, text: self.text, name: full, at, fields }),
-            _ => Err(self.wrong(name, "a table is wanted, such as { … }")),
+            _ => Err(self.wrong(name, "expected a table, such as { … }")),
         }
     }
 
@@ -208,14 +215,14 @@ impl<'a> Table<'a> {
         match self.get(field).map(Spanned::get_ref) {
             None => Ok(None),
             Some(DeValue::String(text)) => Ok(Some(text.clone().into_owned())),
-            Some(_) => Err(self.wrong(field, "a text in quotation marks is wanted")),
+            Some(_) => Err(self.wrong(field, "expected a text in quotation marks")),
         }
     }
 
     /// Reads a range: `[min, max]`.
     fn range_at(&self, field: &str) -> Result<Option<(f64, f64)>, Wrong> {
         let Some(value) = self.get(field) else { return Ok(None) };
-        let wrong = || self.wrong(field, "[least, most] is wanted, such as [0, 0.5]");
+        let wrong = || self.wrong(field, "expected [least, most], such as [0, 0.5]");
         let DeValue::Array(ends) = value.get_ref() else { return Err(wrong()) };
         let ends: Vec<f64> = ends.iter().filter_map(|end| number(end.get_ref())).collect();
         match ends.as_slice() {
@@ -300,7 +307,7 @@ mod tests {
             (String::new(), 1, "[[case]]"),
             ("[case]\nrender = \"black\"\n".to_owned(), 1, "two brackets"),
             (format!("[[case]]\n{ok}"), 1, "case 1: clip"),
-            (format!("[[case]]\nrender = \"night\"\n{ok}"), 2, "none of street"),
+            (format!("[[case]]\nrender = \"night\"\n{ok}"), 2, "not one of street"),
             (format!("[[case]]\nclip = \"a\"\nrender = \"black\"\n{ok}"), 3, "either"),
             (format!("[[case]]\nclip = \"a\"\nframes = 2\n{ok}"), 3, "case 1: frames"),
             (format!("[[case]]\nclip = 3\n{ok}"), 2, "quotation"),
@@ -309,7 +316,11 @@ mod tests {
             (format!("[[case]]\nrender = \"black\"\nconfig = 3\n{ok}"), 3, "case 1: config"),
             (format!("[[case]]\nrender = \"black\"\ncnofig = {{}}\n{ok}"), 3, "unknown"),
             ("[[case]]\nrender = \"black\"\n".to_owned(), 1, "case 1: expect"),
-            ("[[case]]\nrender = \"black\"\nexpect = { status = \"bad\" }".to_owned(), 3, "none of normal"),
+            (
+                "[[case]]\nrender = \"black\"\nexpect = { status = \"bad\" }".to_owned(),
+                3,
+                "not one of normal",
+            ),
             ("[[case]]\nrender = \"black\"\nexpect = { sttus = \"normal\" }".to_owned(), 3, "expect: sttus"),
             ("[[case]]\nrender = \"black\"\nexpect = { metrics = { a = 3 } }".to_owned(), 3, "metrics: a"),
             ("[[case]]\nrender = \"black\"\nexpect = { metrics = { a = [3, 1] } }".to_owned(), 3, "least"),

@@ -122,7 +122,7 @@ impl Tally {
         if self.faults.is_empty() {
             let passed_over = match self.passed_over {
                 0 => String::new(),
-                count => format!(", {count} not judged, and said so"),
+                count => format!(", {count} not judged, with a reason"),
             };
             return Check::pass(name, format!("{} judged{passed_over}", self.judged));
         }

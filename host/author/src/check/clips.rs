@@ -41,7 +41,7 @@ pub(super) fn checks(battery: &Battery<'_>) -> Vec<Check> {
 /// Compares two runs, bit for bit.
 fn determinism(battery: &Battery<'_>) -> Check {
     let Some(clip) = battery.small(Picture::Street).clip() else {
-        return Check::pass("determinism", "no clip to compare on");
+        return Check::pass("determinism", "no clip for the comparison");
     };
     let (one, two) = (battery.run(&clip), battery.run(&clip));
     // The text of a number can be parsed back to the same bits, and distinguishes −0 from 0.

@@ -67,8 +67,8 @@ fn extremes(battery: &Battery<'_>, clip: &Arc<Clip>, fields: &[Field<'_>]) -> Ch
             all_high = with(&all_high, &field.path, high.clone());
         }
     }
-    try_on(battery, clip, "everything at its least", &all_low, &mut tally);
-    try_on(battery, clip, "everything at its most", &all_high, &mut tally);
+    try_on(battery, clip, "all fields at their minimum", &all_low, &mut tally);
+    try_on(battery, clip, "all fields at their maximum", &all_high, &mut tally);
     tally.check("config-extremes")
 }
 
@@ -128,15 +128,16 @@ fn wrong_types(battery: &Battery<'_>, clip: &Arc<Clip>, fields: &[Field<'_>]) ->
     let check = tally.check(NAME);
     if !check.advice.is_empty() {
         return Check {
-            advice: "give each field its `type` in the schema: then no other value reaches the plugin".into(),
+            advice: "give each field its `type` in the schema, so that no other type reaches the plugin"
+                .into(),
             ..check
         };
     }
     match let_through.first() {
-        None => Check::pass(NAME, format!("{} fields take nothing but their own types", fields.len())),
+        None => Check::pass(NAME, format!("{} fields accept only values of their own types", fields.len())),
         Some(first) => Check::advise(
             NAME,
-            format!("the schema lets {first} through, and {} more", let_through.len() - 1),
+            format!("the schema accepts {first}, and {} more", let_through.len() - 1),
             "give each field its `type` in the schema",
         ),
     }
@@ -152,14 +153,14 @@ fn unknown_fields(battery: &Battery<'_>, clip: &Arc<Clip>) -> Check {
         try_on(battery, clip, "an unknown field", &config, &mut tally)
     });
     if accepted.count() == 0 {
-        return Check::pass(NAME, "unknown fields are refused by the schema");
+        return Check::pass(NAME, "the schema refuses unknown fields");
     }
     let check = tally.check(NAME);
     if check.advice.is_empty() {
         Check::advise(
             NAME,
-            "unknown fields are let through",
-            "say `additionalProperties: false` in the schema: a typing error then has an error of its own",
+            "the schema accepts unknown fields",
+            "set `additionalProperties: false` in the schema, so that misspelt fields are refused",
         )
     } else {
         check

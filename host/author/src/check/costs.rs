@@ -38,22 +38,25 @@ pub(super) fn checks(battery: &Battery<'_>, costs: Option<&Costs>) -> Vec<Check>
     let fuel = share(costs.fuel, battery.limits.fuel);
     let memory = share(costs.memory_bytes as u64, battery.limits.memory_bytes as u64);
     let limited = |name, used: String, percent: f64, advice: &str| {
-        let found = format!("{used}, {percent:.1} % of what is granted");
+        let found = format!("{used}, {percent:.1} % of the limit");
         if percent > 50.0 { Check::advise(name, found, advice) } else { Check::pass(name, found) }
     };
     vec![
         ordinary.check("runs"),
         limited(
             "fuel",
-            format!("{} units a run, {} a frame, {:.1} ms", costs.fuel, costs.fuel_per_frame, costs.run_ms),
+            format!(
+                "{} units per run, {} per frame, {:.1} ms",
+                costs.fuel, costs.fuel_per_frame, costs.run_ms
+            ),
             fuel,
-            "a larger picture will not be judged: look at a smaller level of the pyramid, or at fewer frames",
+            "a larger picture will exceed the limit: use a smaller level of the pyramid, or fewer frames",
         ),
         limited(
             "memory",
             format!("{} KiB", costs.memory_bytes.div_ceil(1024)),
             memory,
-            "a larger picture will not be judged: hold one frame at a time",
+            "a larger picture will exceed the limit: hold only one frame at a time",
         ),
     ]
 }

@@ -19,13 +19,15 @@ pub(super) fn stays(plugin: &Plugin) -> Check {
                 Check::fail(
                     NAME,
                     "`describe` answers differently from one call to the next",
-                    "make it of constants: it must depend on nothing that happened before",
+                    "build it from constants only: it must not depend on anything that happened before",
                 )
             }
         }
-        (Err(failure), _) | (_, Err(failure)) => {
-            Check::fail(NAME, format!("`describe`, called again: {failure}"), remedy::for_failure(&failure))
-        }
+        (Err(failure), _) | (_, Err(failure)) => Check::fail(
+            NAME,
+            format!("`describe` failed when called again: {failure}"),
+            remedy::for_failure(&failure),
+        ),
     }
 }
 
@@ -39,11 +41,11 @@ pub(super) fn explanations_stay(plugin: &Plugin) -> Option<Check> {
         Ok(_) => Check::fail(
             EXPLANATIONS,
             "`explanations` answers differently from one call to the next",
-            "make it of constants: it must depend on nothing that happened before",
+            "build it from constants only: it must not depend on anything that happened before",
         ),
         Err(failure) => Check::fail(
             EXPLANATIONS,
-            format!("`explanations`, called again: {failure}"),
+            format!("`explanations` failed when called again: {failure}"),
             remedy::for_failure(&failure),
         ),
     };

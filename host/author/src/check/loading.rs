@@ -35,9 +35,9 @@ pub(super) fn warm(sandbox: &Sandbox, bytes: &[u8]) -> Result<Duration, AuthorEr
 pub(super) fn refused(error: &LoadError) -> Check {
     let advice = match error {
         LoadError::NotAComponent(_) | LoadError::NotFound(_) | LoadError::DigestMismatch { .. } => {
-            "name the .wasm file that `easysight plugin build` made; build it again where it was cut short"
+            "name the .wasm file that `easysight plugin build` made; if the file is truncated, build it again"
         }
-        LoadError::Precompiled => "publish the .wasm component; every worker compiles it for itself",
+        LoadError::Precompiled => "publish the .wasm component; every worker compiles it itself",
         LoadError::CoreModule => {
             "build it with `easysight plugin build`, or turn it into a component with `wasm-tools component new`"
         }
@@ -45,46 +45,46 @@ pub(super) fn refused(error: &LoadError) -> Check {
             "leave out what the diagnosis does not need: libraries, models, debug information"
         }
         LoadError::ForeignImport(_) => {
-            "a plugin has no network, files or clock: leave out the library that wants them; for JavaScript \
+            "a plugin has no network, files or clock: remove the library that needs them; for JavaScript \
              disable all features of the engine, for Python build with --stub-wasi"
         }
         LoadError::OtherContract { .. } => {
-            "`easysight plugin new` makes a folder with the contract of this EasySight in vendor/wit: build against \
-             that, or update EasySight"
+            "`easysight plugin new` makes a folder with the contract of this EasySight version in vendor/wit: build \
+             against that contract, or update EasySight"
         }
         LoadError::WrongWorld(_) => {
-            "build it against the contract of this EasySight: the files in wit/, world `plugin`"
+            "build it against the contract of this EasySight version: the files in wit/, world `plugin`"
         }
         LoadError::Compile(_) | LoadError::CompileTimeout(_) => {
-            "use no WebAssembly proposals beyond SIMD and bulk memory, and leave out what makes it large"
+            "use no WebAssembly proposals beyond SIMD and bulk memory, and leave out what makes the component large"
         }
         LoadError::Describe(_) | LoadError::Explanations(_) => {
-            "`describe` must answer at once, without a clip and without state"
+            "`describe` and `explanations` must answer at once, without a clip and without state"
         }
-        LoadError::Descriptor(_) => "change what `describe` says; the rules are in wit/types.wit",
-        LoadError::Io { .. } => "see that the file can be read",
+        LoadError::Descriptor(_) => "correct what `describe` returns; the rules are in wit/types.wit",
+        LoadError::Io { .. } => "make sure that the file can be read",
     };
     Check::fail("accepted", error.to_string(), advice)
 }
 
 /// Returns the checks of an accepted component: its size, its imports, how fast it starts.
 pub(super) fn accepted(bytes: &[u8], imports: &[String], cold: Duration, warm: Duration) -> Vec<Check> {
-    let mut checks = vec![Check::pass("accepted", "a master would take it")];
+    let mut checks = vec![Check::pass("accepted", "a master would accept it")];
     let kib = bytes.len().div_ceil(1024);
     checks.push(if bytes.len() > MAX_COMPONENT_BYTES / 2 {
         Check::advise(
             "size",
-            format!("{kib} KiB, more than half of what is granted"),
+            format!("{kib} KiB, more than half of the limit"),
             "leave out what is not needed",
         )
     } else {
         Check::pass("size", format!("{kib} KiB"))
     });
     let in_vain = imports.iter().filter(|import| import.starts_with(WASI)).count();
-    let count = format!("{} interfaces, {in_vain} of them WASI's", imports.len());
+    let count = format!("{} interfaces, {in_vain} of them from WASI", imports.len());
     checks.push(if in_vain > 0 {
-        let advice = "WASI is there and empty, so these do nothing; a component without them starts faster: for Rust \
-                      build with --target wasm32-unknown-unknown";
+        let advice = "the host's WASI is empty, so these imports have no use; a component without them starts faster: \
+                      for Rust build with --target wasm32-unknown-unknown";
         Check::advise("imports", count, advice)
     } else {
         Check::pass("imports", count)
@@ -92,7 +92,7 @@ pub(super) fn accepted(bytes: &[u8], imports: &[String], cold: Duration, warm: D
     let found =
         format!("{:.0} ms the first time, {:.2} ms from the cache", milliseconds(cold), milliseconds(warm));
     checks.push(if cold > SLOW_COMPILE {
-        Check::advise("start", found, "make it smaller: every worker compiles it once")
+        Check::advise("start", found, "make the component smaller: every worker compiles it once")
     } else {
         Check::pass("start", found)
     });

@@ -19,12 +19,15 @@ pub(super) fn checks(battery: &Battery<'_>) -> Vec<Check> {
     let first = battery.run(&clip);
     let mut known: Vec<(String, Bytes)> = Vec::new();
     if let Some(own) = first.baseline {
-        known.push(("half of its own".into(), own.slice(..own.len() / 2)));
-        known.push(("its own".into(), own));
+        known.push(("half of its own baseline".into(), own.slice(..own.len() / 2)));
+        known.push(("its own baseline".into(), own));
     }
     for bytes in STRANGE_BYTES {
         let strange = |at: usize| (at.wrapping_mul(0x9E37_79B1) >> 13) as u8;
-        known.push((format!("{bytes} strange bytes"), (0..bytes).map(strange).collect()));
+        known.push((
+            format!("{bytes} bytes that the plugin did not write"),
+            (0..bytes).map(strange).collect(),
+        ));
     }
     for (what, baseline) in known {
         tally.take(&what, &battery.run_with(&clip, config.clone(), Some(baseline)), false);
@@ -32,8 +35,8 @@ pub(super) fn checks(battery: &Battery<'_>) -> Vec<Check> {
     let mut check = tally.check("baseline");
     if !check.advice.is_empty() {
         check.advice =
-            "begin the baseline with a version of its own layout, and start anew where the bytes are not \
-                        what you would have written"
+            "begin the baseline with a version number of its layout, and start anew if the bytes are not what \
+                        the plugin would have written"
                 .to_owned();
     }
     vec![check]

@@ -6,34 +6,32 @@ use easysight_sandbox::RunFailure;
 pub(super) fn for_failure(failure: &RunFailure) -> &'static str {
     match failure {
         RunFailure::InvalidConfig(_) => {
-            "the schema let this through, so either the plugin can do with it or the schema must say that it cannot"
+            "the schema accepts this configuration, so the plugin must accept it too, or the schema must refuse it"
         }
         RunFailure::UnsupportedClip(_) | RunFailure::Inconclusive(_) => {
-            "say so only where the picture cannot tell; here it could"
+            "give this answer only if the picture does not allow a judgement; this picture does"
         }
-        RunFailure::Internal(_) => "find out what the plugin stumbled over; `internal` is for defects alone",
+        RunFailure::Internal(_) => "find the defect in the plugin; `internal` is for defects only",
         RunFailure::FuelExhausted(_) => {
-            "do less on large pictures: ask for a smaller level of the pyramid, a crop, or fewer frames; \
-             `easysight plugin bench --profile` names the functions that burn the fuel"
+            "do less on large pictures: request a smaller level of the pyramid, a crop, or fewer frames; \
+             `easysight plugin bench --profile` names the functions that use the most fuel"
         }
-        RunFailure::TimedOut(_) => "do less, and wait for nothing: a plugin's clock stands still",
+        RunFailure::TimedOut(_) => "do less, and never wait: a plugin's clock stands still",
         RunFailure::Stopped => "run it again; it was stopped from outside, not by a limit",
         RunFailure::MemoryExceeded { .. } => {
-            "hold one frame at a time, and of a smaller level of the pyramid; free what is not needed any more"
+            "hold one frame at a time, at a smaller level of the pyramid; free what is no longer needed"
         }
         RunFailure::TableExceeded { .. } => {
-            "build it with fewer and smaller tables; one of a few hundred is usual"
+            "build it with fewer and smaller tables; one table of a few hundred elements is usual"
         }
-        RunFailure::StackOverflow => {
-            "do not recurse into pictures; use a loop and a list of what is still to be done"
-        }
+        RunFailure::StackOverflow => "do not recurse over pictures; use a loop and a work list",
         RunFailure::ResultTooLarge(_) => {
             "report less: at most 64 metrics, 256 regions, texts of 1000 characters"
         }
-        RunFailure::TooManyHandles(_) => "give back every handle that you are given; there is one clip",
+        RunFailure::TooManyHandles(_) => "drop every handle that the host gives you; there is only one clip",
         RunFailure::Trap(_) => {
-            "look at the function that is named: an index beyond a small picture, a division by zero, an empty list, \
-             a panic; ask the clip for its size, its levels and its number of frames"
+            "look at the named function: an index beyond a small picture, a division by zero, an empty list, a panic; \
+             ask the clip for its size, its levels and its number of frames"
         }
         RunFailure::InvalidReport(_) => {
             "keep the contract's rules: a score within 0 and 100, finite metrics, a decision that names one of them, \

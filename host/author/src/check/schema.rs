@@ -91,20 +91,19 @@ pub(super) fn checks(schema: &Value) -> Vec<Check> {
         ("a description", lacking(&|field| field.get("description").is_none())),
     ] {
         if !names.is_empty() {
-            wants.push(format!("{what} at {}", names.join(", ")));
+            wants.push(format!("{what} for {}", names.join(", ")));
         }
     }
     if schema.get("additionalProperties") != Some(&Value::Bool(false)) {
-        wants.push("`additionalProperties: false`, without which typing errors go unnoticed".to_owned());
+        wants.push("`additionalProperties: false`, without which misspelt fields go unnoticed".to_owned());
     }
     if wants.is_empty() {
         return vec![Check::pass(
             "schema",
-            format!("{} fields, each with what operators need", fields.len()),
+            format!("{} fields, each with the information that operators need", fields.len()),
         )];
     }
-    let advice =
-        "say it in the schema: the web UI shows operators the unit, range, default and meaning of each field";
+    let advice = "add this to the schema: the web UI shows operators the unit, range, default and meaning of each field";
     vec![Check::advise("schema", format!("it lacks {}", wants.join("; ")), advice)]
 }
 
@@ -129,9 +128,13 @@ mod tests {
             "mode": {"type": "string", "default": "x", "description": "x"},
         }});
         let found = &super::checks(&bare)[0].found;
-        for wanted in
-            ["a unit at dark", "a range at dark", "a default at dark", "a description at dark", "additional"]
-        {
+        for wanted in [
+            "a unit for dark",
+            "a range for dark",
+            "a default for dark",
+            "a description for dark",
+            "additional",
+        ] {
             assert!(found.contains(wanted), "{found}");
         }
         assert!(!found.contains("mode"));

@@ -42,7 +42,9 @@ pub(super) struct Arguments {
 /// Runs the command. Returns the exit code.
 pub(super) fn run(arguments: &Arguments, format: Format) -> anyhow::Result<ExitCode> {
     let meant = expanded(std::slice::from_ref(&arguments.source))?;
-    let [meant] = &*meant else { bail!("one camera at a time: this folder has {} sources", meant.len()) };
+    let [meant] = &*meant else {
+        bail!("only one camera can be checked at a time; this folder has {}", meant.len())
+    };
     let source = match &meant.source {
         Ok(source) => source,
         Err(error) => bail!("{}: {error}", meant.shown),

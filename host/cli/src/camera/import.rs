@@ -81,11 +81,11 @@ pub(super) async fn run(master: &Master, format: Format, arguments: &Arguments) 
         .body(csv);
     let imported: Imported = master.answer(request).await?;
     let refused = imported.refused.unwrap_or(imported.problems.len() as u64);
-    let begin = if arguments.dry_run { "nothing was changed; it would be: " } else { "" };
+    let begin = if arguments.dry_run { "dry run, nothing changed; an import would give: " } else { "" };
     let counts =
         format!("{begin}{} created, {} updated, {refused} refused", imported.created, imported.updated);
     if arguments.dry_run && format == Format::Table {
-        format.list(&imported.lines, "no line would be taken", plan)?;
+        format.list(&imported.lines, "no line would be imported", plan)?;
     }
     format.say(&imported, &counts)?;
     if refused == 0 {

@@ -13,12 +13,12 @@ pub(super) fn differences(plan: &Plan, clip: &Clip, findings: &[Finding]) -> Vec
     for selected in plan.selected() {
         let name = &selected.plugin.descriptor().name;
         let Some(native) = easysight_native::diagnose(name, &selected.sees(clip), &selected.config) else {
-            differences.push(format!("{name} is no standard plugin and cannot be checked"));
+            differences.push(format!("{name} is not a standard plugin and cannot be checked"));
             continue;
         };
         for id in &selected.diagnoses {
             let Some(sandboxed) = findings.iter().find(|finding| finding.diagnosis == *id) else {
-                differences.push(format!("{id}: the sandbox gave no finding"));
+                differences.push(format!("{id}: no finding from the sandbox"));
                 continue;
             };
             let native = match &native {
@@ -28,7 +28,7 @@ pub(super) fn differences(plan: &Plan, clip: &Clip, findings: &[Finding]) -> Vec
             let sandboxed = told(sandboxed);
             if native.as_ref() != Some(&sandboxed) {
                 let native = native.unwrap_or_else(|| "nothing".into());
-                differences.push(format!("{id}: the sandbox says {sandboxed}; natively it is {native}"));
+                differences.push(format!("{id}: in the sandbox {sandboxed}, natively {native}"));
             }
         }
     }

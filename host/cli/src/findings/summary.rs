@@ -16,7 +16,7 @@ pub(crate) type Titles = BTreeMap<String, String>;
 /// adjacent.
 pub(crate) fn table(lines: &[Line], titles: &Titles, language: Language) -> Table {
     let mut table = listing::table(match language {
-        Language::En => &["source", "status", "fault", "what was seen", "what to do"],
+        Language::En => &["source", "status", "fault", "observation", "what to do"],
         Language::Zh => &["来源", "状态", "故障", "看到了什么", "怎么办"],
     });
     for of_source in lines.chunk_by(|a, b| a.source == b.source) {
@@ -51,7 +51,7 @@ fn rows(lines: &[Line], titles: &Titles, language: Language) -> Vec<Row> {
         let following: Vec<String> = following.map(|line| title(&line.diagnosis)).collect();
         let also = match (following.is_empty(), language) {
             (true, _) => String::new(),
-            (false, Language::En) => format!("\nFrom this follows: {}", following.join(", ")),
+            (false, Language::En) => format!("\nConsequences: {}", following.join(", ")),
             (false, Language::Zh) => format!("\n由此引起：{}", following.join("、")),
         };
         rows.push(Row {
@@ -96,12 +96,12 @@ fn well(judged: usize, unjudged: &[String], language: Language) -> Row {
     let (word, colour, seen) = match (judged, language) {
         (0, Language::En) => ("cannot tell", Color::DarkGrey, String::new()),
         (0, Language::Zh) => ("无法判断", Color::DarkGrey, String::new()),
-        (_, Language::En) => ("normal", Color::Green, format!("Nothing found by {judged} of the diagnoses")),
+        (_, Language::En) => ("normal", Color::Green, format!("No fault found by {judged} of the diagnoses")),
         (_, Language::Zh) => ("正常", Color::Green, format!("{judged} 项诊断均未发现问题")),
     };
     let unsure = match (unjudged.is_empty(), language) {
         (true, _) => String::new(),
-        (false, Language::En) => format!("Not to be judged here: {}", unjudged.join(", ")),
+        (false, Language::En) => format!("Could not be judged: {}", unjudged.join(", ")),
         (false, Language::Zh) => format!("此处无法判断：{}", unjudged.join("、")),
     };
     let seen = [seen, unsure].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n");
@@ -142,9 +142,9 @@ mod tests {
             line("b.mp4", "freeze", "normal", None),
         ]);
         assert_eq!(rows.len(), 2, "{rows:?}");
-        let covered = ["a.mp4", "error", "Covered", "occlusion is bad\nFrom this follows: noise", "Wipe it"];
+        let covered = ["a.mp4", "error", "Covered", "occlusion is bad\nConsequences: noise", "Wipe it"];
         assert_eq!(rows[0], covered);
-        assert_eq!(rows[1], ["b.mp4", "normal", "–", "Nothing found by 1 of the diagnoses", ""]);
+        assert_eq!(rows[1], ["b.mp4", "normal", "–", "No fault found by 1 of the diagnoses", ""]);
     }
 
     #[test]
@@ -162,6 +162,6 @@ mod tests {
         assert_eq!(rows, [["c", "failed", "–", "no such file", ""]]);
         let unsure = Line::without_finding("d", "clock", &failure("inconclusive"), 0.0);
         let rows = shown(&[line("d", "freeze", "normal", None), unsure]);
-        assert_eq!(rows[0][3], "Nothing found by 1 of the diagnoses\nNot to be judged here: clock");
+        assert_eq!(rows[0][3], "No fault found by 1 of the diagnoses\nCould not be judged: clock");
     }
 }

@@ -80,12 +80,16 @@ impl MasterArguments {
             .parse()
             .ok()
             .filter(|url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host())
-            .context("--master (EASYSIGHT_MASTER) wants a URL such as https://master.example/easysight")?;
+            .context(
+                "--master (EASYSIGHT_MASTER): expected a URL such as https://master.example/easysight",
+            )?;
         if !url.username().is_empty() || url.password().is_some() {
-            bail!("--master (EASYSIGHT_MASTER) takes no password: give a token with EASYSIGHT_TOKEN");
+            bail!(
+                "--master (EASYSIGHT_MASTER) must not contain a user or password; pass a token with EASYSIGHT_TOKEN"
+            );
         }
         if url.query().is_some() || url.fragment().is_some() {
-            bail!("--master (EASYSIGHT_MASTER) takes a path at the most, no query and no fragment: {url}");
+            bail!("--master (EASYSIGHT_MASTER) may have a path, but no query and no fragment: {url}");
         }
         Ok(url)
     }
@@ -97,7 +101,7 @@ impl MasterArguments {
                 let text = std::fs::read_to_string(file)
                     .with_context(|| format!("--token-file {}", file.display()))?;
                 if text.trim().is_empty() {
-                    bail!("--token-file {}: there is no token in it", file.display());
+                    bail!("--token-file {}: the file contains no token", file.display());
                 }
                 text
             }
@@ -109,7 +113,7 @@ impl MasterArguments {
         }
         let mut header = HeaderValue::from_str(&format!("Bearer {token}"))
             .ok()
-            .context("the token holds what no token has: a line break or a control character")?;
+            .context("the token contains a line break or a control character, which no token has")?;
         header.set_sensitive(true);
         Ok(Some(header))
     }
@@ -121,7 +125,7 @@ impl MasterArguments {
         let authorities =
             Certificate::from_pem_bundle(&pem).with_context(|| format!("--ca {}", file.display()))?;
         if authorities.is_empty() {
-            bail!("--ca {}: there is no certificate in PEM in it", file.display());
+            bail!("--ca {}: the file contains no PEM certificate", file.display());
         }
         Ok(Some(authorities))
     }

@@ -11,28 +11,28 @@ pub(crate) enum MasterError {
     #[error("{}", unreachable(url, reason))]
     Unreachable { url: String, reason: String },
     /// There was no answer in time.
-    #[error("{url} took the request and did not answer in time; --request-timeout S waits longer")]
+    #[error("{url} accepted the request but did not answer in time; wait longer with --request-timeout S")]
     Silent { url: String },
     /// The connection ended in the middle.
-    #[error("the connection to {url} broke off: {reason}")]
+    #[error("the connection to {url} was lost: {reason}")]
     BrokenOff { url: String, reason: String },
     /// The master refused, with a reason.
     #[error("{}", refusal(.0))]
     Refused(Box<Problem>),
     /// The answer is not from a master, or from a master that uses another format.
     #[error(
-        "{url} answered {status}, but not as a master does: {}. Is --master (EASYSIGHT_MASTER) right?",
+        "{url} answered {status}, but not like a master: {}. Is --master (EASYSIGHT_MASTER) right?",
         plain(text)
     )]
     Strange { url: String, status: u16, text: String },
     /// The master has another address.
-    #[error("{url} redirects to {}: name that master with --master (EASYSIGHT_MASTER)", plain(to))]
+    #[error("{url} redirects to {}; give that address with --master (EASYSIGHT_MASTER)", plain(to))]
     Redirected { url: String, to: String },
     /// The pages of a list repeat without end.
-    #[error("{url} gives the same page of the list again and again")]
+    #[error("{url} returns the same page of the list again and again")]
     Endless { url: String },
     /// The text cannot be an id.
-    #[error("`{0}` is no id")]
+    #[error("`{0}` is not an id")]
     NoId(String),
 }
 
@@ -60,11 +60,11 @@ const fn passes(status: u16) -> bool {
 
 fn unreachable(url: &str, reason: &str) -> String {
     let check = if reason.contains("certificate") {
-        "Name the authority that signed the master's certificate with --ca FILE"
+        "Give the certificate of the authority that signed the master's certificate with --ca FILE"
     } else if reason.contains("corrupt message") {
-        "It seems to speak http rather than https; is --master (EASYSIGHT_MASTER) right?"
+        "The server seems to speak http, not https; is --master (EASYSIGHT_MASTER) right?"
     } else {
-        "Does the master run there, and is --master (EASYSIGHT_MASTER) right?"
+        "Is the master running there, and is --master (EASYSIGHT_MASTER) right?"
     };
     format!("{url} cannot be reached: {}. {check}", plain(reason))
 }
@@ -77,7 +77,7 @@ fn refusal(problem: &Problem) -> String {
         Some(field) if !field.is_empty() => format!("{field}, {status}"),
         _ => status.to_string(),
     };
-    let hint = if status == 401 { "; a token goes into EASYSIGHT_TOKEN or --token-file" } else { "" };
+    let hint = if status == 401 { "; pass a token with EASYSIGHT_TOKEN or --token-file" } else { "" };
     plain(&format!("{} ({place}){hint}", detail.trim_end_matches('.'))).replace('\n', " ")
 }
 
@@ -106,7 +106,7 @@ mod tests {
     fn who_lacks_a_token_hears_where_it_goes() {
         let problem = Problem::new(401, "unauthenticated", "Unauthenticated", "a bearer token is wanted");
         let text = MasterError::Refused(Box::new(problem)).to_string();
-        assert_eq!(text, "a bearer token is wanted (401); a token goes into EASYSIGHT_TOKEN or --token-file");
+        assert_eq!(text, "a bearer token is wanted (401); pass a token with EASYSIGHT_TOKEN or --token-file");
     }
 
     #[test]

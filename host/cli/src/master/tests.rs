@@ -81,7 +81,7 @@ async fn an_id_that_would_lead_elsewhere_is_not_sent() {
     let master = serve(Router::new().route("/api/v1/diagnosis", delete(gone)), "", None).await;
     for id in ["", ".", ".."] {
         let error = master.request(Method::DELETE, &["diagnosis", "cameras", id]).unwrap_err();
-        assert_eq!(error.to_string(), format!("`{id}` is no id"));
+        assert_eq!(error.to_string(), format!("`{id}` is not an id"));
     }
 }
 
@@ -98,12 +98,9 @@ async fn a_problem_is_told_from_an_answer_of_someone_else() {
     let master = serve(router, "", None).await;
     for (path, words) in [
         ("problem", "too many (/priority, 422)"),
-        ("proxy", "answered 502, but not as a master does: <html> bad  gateway."),
+        ("proxy", "answered 502, but not like a master: <html> bad  gateway."),
         ("moved", "redirects to https://there/"),
-        (
-            "page",
-            "answered 200, but not as a master does: expected value at line 1 column 1 in <html>welcome",
-        ),
+        ("page", "answered 200, but not like a master: expected value at line 1 column 1 in <html>welcome"),
     ] {
         let request = master.request(Method::POST, &[path]).unwrap();
         let error = master.answer::<Value>(request).await.unwrap_err().to_string();

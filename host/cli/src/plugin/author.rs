@@ -39,8 +39,8 @@ pub(super) fn config(given: Option<&str>, diagnoses: &[String]) -> anyhow::Resul
         Some(file) => fs::read_to_string(file).with_context(|| format!("--config {given}"))?,
         None => given.to_owned(),
     };
-    let value: Value =
-        serde_json::from_str(&text).context("--config wants a JSON object, such as {\"dark_luma\": 40}")?;
+    let value: Value = serde_json::from_str(&text)
+        .context("--config: expected a JSON object, such as {\"dark_luma\": 40}")?;
     let mut inner = diagnoses.iter().filter_map(|id| value.get(id)).filter(|inner| inner.is_object());
     let inner = inner.next().cloned();
     Ok(Some(inner.unwrap_or(value)))

@@ -101,14 +101,14 @@ fn clip(
         return Ok(workshop.clip(plan, source)?);
     }
     let street = Rendering { picture: Picture::Street, size: SIZE, frames: 0, interval: Duration::ZERO };
-    street.lasting(plugin.descriptor().clip).clip().context("the clip that the plugin asks for is too large")
+    street.lasting(plugin.descriptor().clip).clip().context("the clip that the plugin requests is too large")
 }
 
 fn write(profile: &Profile, name: &str, out: &Path) -> anyhow::Result<()> {
     let text = serde_json::to_vec(&profile.for_firefox(name))?;
     fs::write(out, text).with_context(|| format!("--out {}", out.display()))?;
     eprintln!(
-        "easysight: {} opens in https://profiler.firefox.com; a unit of fuel is shown as 1 ns",
+        "easysight: open {} in https://profiler.firefox.com; a unit of fuel is shown as 1 ns",
         out.display()
     );
     Ok(())
@@ -133,7 +133,7 @@ fn costs(measured: &Measured) -> Table {
 
 fn functions(burnt: &Burnt) -> Table {
     let head = format!("function ({} samples)", burnt.samples);
-    let mut table = listing::table(&["itself", "with what it calls", &head]);
+    let mut table = listing::table(&["itself", "including calls", &head]);
     for share in burnt.functions.iter().take(SHOWN) {
         let percent =
             |share: f64| Cell::new(format!("{:.1} %", 100.0 * share)).set_alignment(CellAlignment::Right);

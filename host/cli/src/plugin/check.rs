@@ -56,7 +56,7 @@ fn facts(found: &Conformance, file: &str) -> Table {
             "a run",
             format!("{:.1} ms, {} handed over", costs.run_ms, kib(bytes_of(costs.bytes_handed_over))),
         );
-        say("fuel", format!("{}, {} a frame", costs.fuel, costs.fuel_per_frame));
+        say("fuel", format!("{}, {} per frame", costs.fuel, costs.fuel_per_frame));
         say("memory", kib(costs.memory_bytes));
     }
     table

@@ -17,13 +17,16 @@ pub(super) fn plugin<'a>(
     let found: Vec<_> = plugins.iter().filter(|plugin| is_meant(plugin, wanted)).collect();
     match found.as_slice() {
         [one] => Ok(one),
-        [] => bail!("no plugin is {wanted}; `easysight plugin list` shows those that are published"),
+        [] => bail!("no plugin matches {wanted}; `easysight plugin list` shows the published plugins"),
         several => {
             let names: Vec<_> = several
                 .iter()
                 .map(|plugin| format!("{} ({}@{})", short(&plugin.digest), plugin.name, plugin.version))
                 .collect();
-            bail!("{wanted} may be {}: name one by more of its digest", names.join(" or "))
+            bail!(
+                "{wanted} matches several plugins: {}; choose one by its digest or a longer part of it",
+                names.join(" or ")
+            )
         }
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let shown = dir.display();
     let preparation = language.preparation().map(|command| format!("  {command}\n")).unwrap_or_default();
     let sentence = format!(
-        "{shown}: {} files. README.md says what to do; to begin with:\n\n  cd {shown}\n{preparation}  \
+        "{shown}: {} files. README.md explains the next steps. To begin:\n\n  cd {shown}\n{preparation}  \
          easysight plugin build\n  easysight plugin test",
         files.len()
     );

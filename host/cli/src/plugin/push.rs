@@ -49,7 +49,7 @@ pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         match push(&master, file, arguments).await {
             Ok((plugin, is_new)) => {
                 if format == Format::Table && !is_new {
-                    eprintln!("easysight: {}: was published before", file.display());
+                    eprintln!("easysight: {}: already published", file.display());
                 }
                 pushed.push(plugin);
             }
@@ -59,7 +59,10 @@ pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let unsigned = pushed.iter().filter(|plugin| plugin.signed_by.is_empty()).count();
     if format == Format::Table && unsigned > 0 {
         let all = pushed.len();
-        eprintln!("easysight: nobody signed {unsigned} of {all}: workers that demand keys will not run it");
+        eprintln!(
+            "easysight: {unsigned} of {all} plugins are not signed; workers that require signatures will not run \
+             them"
+        );
     }
     if format == Format::Json || !pushed.is_empty() {
         format.list(&pushed, "", tables::plugins)?;
@@ -74,13 +77,13 @@ async fn push(
     file: &Path,
     arguments: &Arguments,
 ) -> anyhow::Result<(PublishedPlugin, bool)> {
-    let component = tokio::fs::read(file).await.context("it cannot be read")?;
+    let component = tokio::fs::read(file).await.context("the file cannot be read")?;
     if arguments.remote.format == Format::Table && component.len() >= LARGE {
         let megabytes = component.len() / 1_000_000;
-        eprintln!("easysight: {}: {megabytes} MB, which the master compiles now …", file.display());
+        eprintln!("easysight: {}: {megabytes} MB; the master is compiling it …", file.display());
     }
     let request = master.request(Method::POST, &["plugins"])?.timeout(PUSH_TIMEOUT);
-    let request = match signature_beside(file).context("its signature")? {
+    let request = match signature_beside(file).context("the signature")? {
         None => request.header(CONTENT_TYPE, COMPONENT_MEDIA_TYPE).body(component),
         Some(signed) => request.multipart(
             Form::new()

@@ -58,7 +58,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         if let Err(error) = ran {
             eprintln!("easysight: {error:#}");
         }
-        eprintln!("easysight: waiting for a change in {} (Ctrl-C ends)", project.dir.display());
+        eprintln!("easysight: waiting for a change in {} (Ctrl-C stops)", project.dir.display());
         seen = watch.changed_from(seen)?;
         // Always built: after the removal of a source file none may be newer than the component.
         component = build(&project, None).map(|built| built.component);

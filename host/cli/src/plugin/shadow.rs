@@ -47,7 +47,8 @@ pub(super) async fn run(command: &Command) -> anyhow::Result<()> {
             let report: ShadowReport = master.get(&["plugins", &digest, "shadow"]).await?;
             let format = candidate.remote.format;
             if format == Format::Table && report.diagnoses.is_empty() {
-                let none = "it never stood beside another plugin: `easysight plugin shadow start` begins";
+                let none =
+                    "it has not been a candidate yet; start a trial with `easysight plugin shadow start`";
                 return format.say(&report, none);
             }
             format.show(&report, summary)?;
@@ -69,7 +70,7 @@ impl Candidate {
 }
 
 fn summary(report: &ShadowReport) -> Table {
-    let head = ["diagnosis", "since", "compared", "same verdict", "changes", "fuel a run", "ms a run"];
+    let head = ["diagnosis", "since", "compared", "same verdict", "changes", "fuel per run", "ms per run"];
     let mut table = listing::table(&head);
     for one in &report.diagnoses {
         let changes: Vec<_> = one
@@ -103,7 +104,8 @@ fn costs(one: &ShadowDiagnosis, of: impl Fn(&MeanCost) -> String) -> String {
 }
 
 fn differences(report: &ShadowReport) -> Table {
-    let mut table = listing::table(&["when", "camera", "diagnosis", "active", "candidate", "what it says"]);
+    let mut table =
+        listing::table(&["when", "camera", "diagnosis", "active", "candidate", "candidate's message"]);
     for one in &report.differences {
         table.add_row([
             Cell::new(listing::time(one.created_at)),

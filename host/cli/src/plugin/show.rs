@@ -54,13 +54,13 @@ fn details(shown: &Shown) -> Table {
                 limits.timeout_ms
             ),
         ),
-        ("used at the most", usage.used.as_ref().map_or_else(|| "it never ran".to_owned(), most)),
+        ("highest usage", usage.used.as_ref().map_or_else(|| "has not run yet".to_owned(), most)),
     ])
 }
 
 fn most(used: &Used) -> String {
     format!(
-        "{} of fuel, {:.1} MiB of memory, {:.1} ms; {} runs, {} of them failed",
+        "{} of fuel, {:.1} MiB of memory, {:.1} ms; {} runs, {} of which failed",
         used.max_fuel,
         used.max_memory_bytes as f64 / f64::from(1 << 20),
         used.max_compute_ms,

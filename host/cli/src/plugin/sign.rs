@@ -54,7 +54,7 @@ pub(super) struct VerifyArguments {
 /// Makes a key pair, and prints the line for lists of trusted keys.
 pub(super) fn keygen(arguments: &KeygenArguments) -> anyhow::Result<ExitCode> {
     if arguments.name.chars().any(char::is_control) {
-        bail!("--name: a name has no line breaks");
+        bail!("--name: line breaks and control characters are not allowed");
     }
     let key = SecretKey::generate()?;
     let line = format!("{} {}", key.public(), arguments.name);
@@ -63,15 +63,15 @@ pub(super) fn keygen(arguments: &KeygenArguments) -> anyhow::Result<ExitCode> {
     public.push(".pub");
     let public = PathBuf::from(public);
     if public.exists() {
-        bail!("{}: there is a key already; name another file with --out", public.display());
+        bail!("{}: the file already exists; choose another one with --out", public.display());
     }
     key.write_new(&arguments.out)?;
     let written = OpenOptions::new().write(true).create_new(true).open(&public);
     written.and_then(|mut file| writeln!(file, "{line}")).with_context(|| public.display().to_string())?;
     println!("{line}");
     eprintln!(
-        "easysight: the secret key is in {}: whoever has it can sign as you. Give {} to those who shall trust \
-         you: it is a line of their --trusted-keys file.",
+        "easysight: the secret key is in {}; anybody who has it can sign as you. Give {} to everybody who is to \
+         trust you: it contains the line for their --trusted-keys file.",
         arguments.out.display(),
         public.display()
     );
@@ -109,7 +109,7 @@ pub(super) fn verify(arguments: &VerifyArguments) -> anyhow::Result<ExitCode> {
         match verify_one(&sandbox, path, keys.as_ref()) {
             Ok(Some(signers)) => println!("{}: signed by {signers}", path.display()),
             Ok(None) => {
-                println!("{}: nobody vouches for it", path.display());
+                println!("{}: not signed", path.display());
                 code = code.max(exit::ABNORMAL);
             }
             Err(error) => {

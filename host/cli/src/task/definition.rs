@@ -29,8 +29,8 @@ pub(super) struct Arguments {
     #[arg(
         long,
         value_name = "JSON|@FILE",
-        help = "Configuration: a JSON object by diagnosis, such as '{\"brightness\": {\"dark_p95\": 40}}', \
-                or @FILE with one"
+        help = "Configuration: a JSON object with one entry per diagnosis, such as \
+                '{\"brightness\": {\"dark_p95\": 40}}', or @FILE, a file that contains one"
     )]
     config: Option<String>,
     /// Run at this interval: 30s, 5m, 1h30m, 1d. Without a schedule the task runs only when it is submitted.
@@ -103,7 +103,7 @@ impl Arguments {
 fn time(text: &str) -> Result<DateTime<Utc>, String> {
     DateTime::parse_from_rfc3339(text)
         .map(|time| time.to_utc())
-        .map_err(|_| "a time with its zone is wanted, such as 2030-01-31T03:00:00+08:00".to_owned())
+        .map_err(|_| "expected a time with a time zone, such as 2030-01-31T03:00:00+08:00".to_owned())
 }
 
 /// Formats a schedule for people.

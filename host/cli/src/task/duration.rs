@@ -7,8 +7,7 @@ const MAX_S: u64 = 31_536_000;
 
 /// Parses a duration into seconds. Each number has a unit.
 pub(super) fn parse(text: &str) -> Result<u64, String> {
-    let seconds =
-        sum(text).ok_or("numbers with units are wanted (s, m, h, d, w), such as 90s, 5m or 1h30m")?;
+    let seconds = sum(text).ok_or("expected numbers with units (s, m, h, d, w), such as 90s, 5m or 1h30m")?;
     if (1..=MAX_S).contains(&seconds) { Ok(seconds) } else { Err("1s to 365d are allowed".to_owned()) }
 }
 

@@ -44,8 +44,8 @@ pub(super) struct Arguments {
     #[arg(
         long,
         value_name = "JSON|@FILE",
-        help = "Configuration over the task's: a JSON object by diagnosis, such as \
-                '{\"brightness\": {\"dark_p95\": 40}}', or @FILE with one"
+        help = "Configuration that overrides the task's: a JSON object with one entry per diagnosis, such as \
+                '{\"brightness\": {\"dark_p95\": 40}}', or @FILE, a file that contains one"
     )]
     config: Option<String>,
     /// Wait until the run has ended, and show its findings. Ctrl-C leaves the run running.
@@ -83,10 +83,10 @@ pub(super) async fn run(master: &Master, format: Format, arguments: &Arguments) 
     };
     let outcome = tokio::select! {
         outcome = waited => {
-            outcome.with_context(|| format!("run {id} was submitted, but what came of it is not known"))?
+            outcome.with_context(|| format!("run {id} was submitted, but its outcome is unknown"))?
         }
         _ = tokio::signal::ctrl_c() => {
-            eprintln!("easysight: run {id} goes on; `easysight task cancel {id}` ends it");
+            eprintln!("easysight: run {id} continues; cancel it with `easysight task cancel {id}`");
             return Ok(ExitCode::from(exit::INTERRUPTED));
         }
     };
@@ -154,12 +154,10 @@ impl Outcome {
         if self.run.state == RunState::Cancelled {
             Some(format!("it was cancelled ({})", tables::progress(progress)))
         } else if progress.total == 0 {
-            Some("no camera was looked at".to_owned())
+            Some("no cameras were checked".to_owned())
         } else if progress.dead > 0 {
             let (id, Progress { dead, total, .. }) = (self.run.id, progress);
-            Some(format!(
-                "{dead} of {total} jobs were given up; `easysight task retry {id}` tries them again"
-            ))
+            Some(format!("{dead} of {total} jobs were given up; retry them with `easysight task retry {id}`"))
         } else {
             None
         }

@@ -8,8 +8,16 @@ use crate::{label, listing};
 
 /// A table with a row for each task.
 pub(super) fn tasks(tasks: &[Task]) -> Table {
-    let mut table =
-        listing::table(&["id", "name", "state", "schedule", "next run", "cameras", "diagnoses", "waits for"]);
+    let mut table = listing::table(&[
+        "id",
+        "name",
+        "state",
+        "schedule",
+        "next run",
+        "cameras",
+        "diagnoses",
+        "waiting for",
+    ]);
     for task in tasks {
         let definition = &task.definition;
         let state = if definition.enabled {
@@ -44,7 +52,7 @@ pub(super) fn task(task: &Task) -> Table {
         .map_or_else(|| "–".to_owned(), |ms| format!("{} s after its start", ms / 1000));
     let looks = match definition.full_look_every {
         0 | 1 => "at every check".to_owned(),
-        every => format!("at one check of {every}, and where anything is amiss"),
+        every => format!("in one of {every} checks, and whenever something is amiss"),
     };
     listing::details([
         ("id", task.id.clone()),
@@ -61,7 +69,7 @@ pub(super) fn task(task: &Task) -> Table {
         ("attempts", definition.max_attempts.to_string()),
         ("full look", looks),
         ("deadline", deadline),
-        ("waits for", listing::joined(&task.waits_for)),
+        ("waiting for", listing::joined(&task.waits_for)),
         ("created", listing::time(task.created_at)),
         ("updated", listing::time(task.updated_at)),
     ])
@@ -69,7 +77,7 @@ pub(super) fn task(task: &Task) -> Table {
 
 /// A table with a row for each run.
 pub(super) fn runs(runs: &[Run]) -> Table {
-    let mut table = listing::table(&["id", "started by", "state", "jobs", "created", "ended", "waits for"]);
+    let mut table = listing::table(&["id", "started by", "state", "jobs", "created", "ended", "waiting for"]);
     for run in runs {
         table.add_row([
             Cell::new(run.id),

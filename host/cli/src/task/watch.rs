@@ -120,15 +120,15 @@ impl Tell for Teller {
     }
 
     fn lost(&mut self, error: &MasterError) {
-        self.say(format!("asking again: {error}"));
+        self.say(format!("retrying: {error}"));
     }
 }
 
-/// Formats the progress of a run: `12/40 finished, 3 running, 25 queued; waits for a node with site=north`.
+/// Formats the progress of a run: `12/40 finished, 3 running, 25 queued; waiting for a node with site=north`.
 fn in_words(run: &Run) -> String {
     let mut words = tables::progress(&run.progress);
     if !run.waits_for.is_empty() {
-        words.push_str("; waits for ");
+        words.push_str("; waiting for ");
         words.push_str(&plain(&run.waits_for.join(", ")).replace('\n', " "));
     }
     words
@@ -196,7 +196,7 @@ mod tests {
         let last = ended(&master().await, first, PACE, &mut heard).await.unwrap();
         assert_eq!(last.state, RunState::Finished);
         let words =
-            ["0/2 finished, 2 queued; waits for a node", "lost", "1/2 finished, 1 queued", "2/2 finished"];
+            ["0/2 finished, 2 queued; waiting for a node", "lost", "1/2 finished, 1 queued", "2/2 finished"];
         assert_eq!(heard.0, words);
     }
 

@@ -50,7 +50,7 @@ pub(super) fn of(report: &Report, language: Language) -> String {
         add(&format!("[{quirk}] {what}\n  → {advice}"));
     }
     match &report.captured {
-        Ok(_) => add(say("Judged: the camera can be read.", "可以判断：摄像机能够读取。")),
+        Ok(_) => add(say("Result: the camera can be read.", "可以判断：摄像机能够读取。")),
         Err(error) => {
             let (what, advice) = (reason_words(error, language), advice_words(error.advice(), language));
             let detail = listing::plain(&error.detail);
@@ -165,7 +165,7 @@ fn clock_words(clock: &Clock, language: Language) -> String {
         ("jumps", Language::Zh) => format!("跳变 {jumps} 次"),
         ("stands-still", Language::En) => "stands still".to_owned(),
         ("stands-still", Language::Zh) => "停着不动".to_owned(),
-        ("runs-wrong", Language::En) => format!("runs {times:.2} times as fast as time"),
+        ("runs-wrong", Language::En) => format!("runs at {times:.2} times the speed of real time"),
         ("runs-wrong", Language::Zh) => format!("走速为实际的 {times:.2} 倍"),
         (_, Language::En) => "right".to_owned(),
         (_, Language::Zh) => "正常".to_owned(),
