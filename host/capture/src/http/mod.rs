@@ -126,7 +126,7 @@ async fn pictures(mut body: Body, several: bool) -> Result<Opened, Failure> {
             // The part of a cut-off picture that arrived is shown.
             ended => {
                 return match (splitter.rest(), ended) {
-                    (Some(cut), _) if !several && has_scan(cut) => Ok(Opened::Still(cut.to_vec(), JPEG)),
+                    (Some(cut), _) if !several && has_scan(&cut) => Ok(Opened::Still(cut.to_vec(), JPEG)),
                     (_, Err(why)) => Err(why),
                     (Some(_), _) => {
                         Err(Failure::new(Kind::EndedEarly, "the first picture is cut off".into()))

@@ -3,17 +3,13 @@
 
 use axum::{
     Extension,
-    extract::State,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{AppendHeaders, IntoResponse, Response},
 };
 use easysight_daemon::problem::Error;
 use easysight_protocol::Problem;
 
-use crate::{
-    master::Shared,
-    principal::{Identity, Principal},
-};
+use crate::principal::{Identity, Principal};
 
 use super::guard;
 
@@ -26,7 +22,6 @@ pub(super) const COOKIE: &str = "easysight_session";
 #[utoipa::path(post, path = "/api/v1/session", tag = "session",
     responses((status = 204, description = "The session is open"), (status = "default", body = Problem)))]
 pub(super) async fn open(
-    State(_): State<Shared>,
     Extension(principal): Extension<Principal>,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
@@ -43,7 +38,7 @@ pub(super) async fn open(
 /// Closes the session of this browser: the answer removes the cookie. The token stays valid.
 #[utoipa::path(delete, path = "/api/v1/session", tag = "session",
     responses((status = 204, description = "There is no session any more"), (status = "default", body = Problem)))]
-pub(super) async fn close(State(_): State<Shared>, headers: HeaderMap) -> Result<Response, Error> {
+pub(super) async fn close(headers: HeaderMap) -> Result<Response, Error> {
     set(&headers, &format!("{COOKIE}=; Max-Age=0"))
 }
 

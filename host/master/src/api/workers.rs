@@ -13,7 +13,6 @@ use easysight_store::{HeartbeatOutcome, Leased, Registration, WantedLease};
 use serde::Deserialize;
 use tokio::time::Instant;
 use utoipa::IntoParams;
-use uuid::Uuid;
 
 use crate::{
     master::{Master, Shared, now_ms},

@@ -9,7 +9,6 @@ use std::{
 
 use easysight_protocol::ResultsRequest;
 use tempfile::NamedTempFile;
-use uuid::Uuid;
 
 /// The spool directory.
 #[derive(Debug)]
