@@ -1,6 +1,7 @@
 //! The HTTP API. Every error is a problem document. The `OpenAPI` document is made from this code.
 
 mod baselines;
+mod blobs;
 mod cameras;
 mod check;
 mod document;

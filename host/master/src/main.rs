@@ -3,6 +3,7 @@
 mod access;
 mod announce;
 mod api;
+mod blobs;
 mod clock;
 mod events;
 mod master;

@@ -27,7 +27,7 @@ pub(crate) struct Master {
     pub(crate) store: Store,
     pub(crate) registry: Registry,
     pub(crate) uploads: Uploads,
-    pub(crate) pictures: Arc<Pictures>,
+    pub(crate) pictures: Pictures,
     /// The age at which a camera's last good picture is replaced by a new one. None if good pictures are not
     /// requested.
     pub(crate) good_picture_ms: Option<i64>,

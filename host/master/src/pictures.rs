@@ -1,34 +1,30 @@
-//! Pictures of workers: the evidence of findings, and good pictures of healthy cameras. They are files named by
-//! digest beside the plugins. Old ones are removed, and the oldest if the limit is exceeded. The last good picture
-//! of each camera stays.
+//! Pictures of workers: the evidence of findings, and good pictures of healthy cameras. Old ones are removed, and the
+//! oldest if the limit is exceeded. The last good picture of each camera stays.
 
 use std::{
     collections::HashSet,
-    fs, io,
-    io::Write,
-    path::{Path, PathBuf},
+    io,
     sync::{
         Arc,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
+use bytes::Bytes;
 use easysight_sandbox::Digest;
 use easysight_store::{Store, StoreError};
 
-use crate::clock::now_ms;
+use crate::{blobs::Blobs, clock::now_ms};
 
 /// Largest picture in bytes.
 pub(crate) const MAX_PICTURE_BYTES: usize = 2 << 20;
-/// The suffix of a picture's file.
-const SUFFIX: &str = "jpg";
 /// Milliseconds between two clean-ups.
 const LOOK_MS: i64 = 600_000;
-/// A temporary file of this age is abandoned.
-const UNFINISHED_FOR: Duration = Duration::from_secs(3_600);
 /// Tenths of the limit that are left after a clean-up, so that not every picture needs one.
 const LEFT_TENTHS: u64 = 9;
+/// Pictures that one step of a clean-up removes.
+const STEP: u32 = 500;
 
 /// The limits.
 #[derive(Debug, Clone, Copy)]
@@ -49,72 +45,55 @@ pub(crate) enum PutError {
         found: Digest,
     },
     /// The bytes are no JPEG picture.
-    #[error("the bytes are not a JPEG picture")]
+    #[error("the bytes are no JPEG picture")]
     NotJpeg,
     /// The picture cannot be written.
     #[error(transparent)]
     Disk(#[from] io::Error),
+    /// The database is unavailable.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
-/// The directory of pictures.
+/// The pictures.
 #[derive(Debug)]
 pub(crate) struct Pictures {
-    dir: PathBuf,
+    blobs: Arc<dyn Blobs>,
     keep: Keep,
-    /// The known size of all pictures in bytes.
+    /// The size in bytes of all pictures at the last clean-up, and of those that came since.
     kept: AtomicU64,
+    /// When the last clean-up was; 0 before the first one.
     looked_at: AtomicI64,
 }
 
 impl Pictures {
-    pub(crate) fn open(dir: PathBuf, keep: Keep) -> io::Result<Self> {
-        fs::create_dir_all(&dir)?;
-        let (mut kept, mut unfinished) = (0, Vec::new());
-        for entry in fs::read_dir(&dir)? {
-            let path = entry?.path();
-            if path.extension().is_some_and(|suffix| suffix == SUFFIX) {
-                kept += fs::metadata(&path)?.len();
-            } else {
-                unfinished.push(path);
-            }
-        }
-        // Old temporary files were left by a killed process. Young ones may belong to another master that shares
-        // the directory.
-        for path in unfinished {
-            let facts = fs::metadata(&path)?;
-            let since = SystemTime::now().duration_since(facts.modified()?).unwrap_or_default();
-            if facts.is_file() && since > UNFINISHED_FOR {
-                fs::remove_file(path)?;
-            }
-        }
-        Ok(Self { dir, keep, kept: kept.into(), looked_at: 0.into() })
+    pub(crate) fn new(blobs: Arc<dyn Blobs>, keep: Keep) -> Self {
+        Self { blobs, keep, kept: 0.into(), looked_at: 0.into() }
     }
 
-    /// Returns the path of a picture, whether it exists or not.
-    pub(crate) fn file(&self, digest: Digest) -> PathBuf {
-        self.dir.join(format!("{digest}.{SUFFIX}"))
+    /// Returns a picture. None if it does not exist.
+    pub(crate) async fn get(&self, digest: Digest) -> io::Result<Option<Bytes>> {
+        let blobs = Arc::clone(&self.blobs);
+        tokio::task::spawn_blocking(move || blobs.get(digest)).await?
     }
 
     /// Stores a picture, completely or not at all. Returns false if it existed already. Then its age starts again.
-    pub(crate) fn put(&self, digest: Digest, bytes: &[u8]) -> Result<bool, PutError> {
-        let found = Digest::of(bytes);
+    pub(crate) async fn put(&self, store: &Store, digest: Digest, bytes: Bytes) -> Result<bool, PutError> {
+        let found = Digest::of(&bytes);
         if found != digest {
             return Err(PutError::Digest { found });
         }
         if !(bytes.starts_with(&[0xFF, 0xD8, 0xFF]) && bytes.ends_with(&[0xFF, 0xD9])) {
             return Err(PutError::NotJpeg);
         }
-        let path = self.file(digest);
-        if path.is_file() {
-            let file = fs::File::options().append(true).open(&path)?;
-            file.set_modified(SystemTime::now())?;
-            return Ok(false);
+        let size = bytes.len() as u64;
+        let blobs = Arc::clone(&self.blobs);
+        tokio::task::spawn_blocking(move || blobs.put(digest, &bytes)).await.map_err(io::Error::other)??;
+        let new = store.keep_pictures(vec![(digest.to_string(), size)], now_ms()).await? > 0;
+        if new {
+            self.kept.fetch_add(size, Ordering::Relaxed);
         }
-        let mut file = tempfile::NamedTempFile::new_in(&self.dir)?;
-        file.write_all(bytes)?;
-        file.persist(&path).map_err(|error| error.error)?;
-        self.kept.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        Ok(true)
+        Ok(new)
     }
 
     /// True if a clean-up is due: the last one is long ago, or the size limit is exceeded.
@@ -123,141 +102,196 @@ impl Pictures {
             || !(0..LOOK_MS).contains(&(now - self.looked_at.load(Ordering::Relaxed)))
     }
 
-    /// Removes pictures that are too old, and the oldest ones if the limit is exceeded. Returns how many. Pinned
-    /// pictures stay, whatever their age.
-    fn look_round(&self, pinned: &HashSet<String>, now: SystemTime) -> io::Result<u64> {
-        let mut files = Vec::new();
-        for entry in fs::read_dir(&self.dir)? {
-            let path = entry?.path();
-            if path.extension().is_none_or(|suffix| suffix != SUFFIX) {
-                continue;
-            }
-            let facts = fs::metadata(&path)?;
-            files.push((facts.modified()?, facts.len(), path));
+    /// Removes pictures that are too old, and the oldest ones if the limit is exceeded. Returns how many. While ages
+    /// cannot be trusted, no picture is too old. Good pictures of cameras stay, whatever their age.
+    async fn clean_up(&self, store: &Store, trusts_ages: bool, now: i64) -> Result<u64, PutError> {
+        if self.looked_at.swap(now, Ordering::Relaxed) == 0 {
+            self.adopt(store, now).await?;
         }
-        files.sort();
-        let mut kept: u64 = files.iter().map(|(_, size, _)| size).sum();
-        let too_much = kept > self.keep.max_bytes;
-        let enough = self.keep.max_bytes / 10 * LEFT_TENTHS;
         let mut removed = 0;
-        for (written, size, path) in files {
-            let old = now.duration_since(written).is_ok_and(|age| age > self.keep.max_age);
-            if !(old || too_much && kept > enough) {
-                break;
+        let max_age = i64::try_from(self.keep.max_age.as_millis()).unwrap_or(i64::MAX);
+        if trusts_ages {
+            let before = now.saturating_sub(max_age);
+            loop {
+                let old = store.oldest_pictures(before, STEP).await?;
+                if old.is_empty() {
+                    break;
+                }
+                removed += self.remove(store, old.into_iter().map(|(digest, _)| digest).collect()).await?;
             }
-            if is_pinned(&path, pinned) {
-                continue;
+        }
+        let mut kept = store.picture_bytes().await?;
+        if kept > self.keep.max_bytes {
+            let enough = self.keep.max_bytes / 10 * LEFT_TENTHS;
+            while kept > enough {
+                let mut going = Vec::new();
+                for (digest, size) in store.oldest_pictures(i64::MAX, STEP).await? {
+                    if kept <= enough {
+                        break;
+                    }
+                    kept = kept.saturating_sub(size);
+                    going.push(digest);
+                }
+                if going.is_empty() {
+                    break;
+                }
+                removed += self.remove(store, going).await?;
             }
-            fs::remove_file(&path)?;
-            kept = kept.saturating_sub(size);
-            removed += 1;
         }
         self.kept.store(kept, Ordering::Relaxed);
         Ok(removed)
     }
+
+    /// Takes in pictures that the database does not know: another version of this program, or a master that was killed
+    /// between the two, has stored them. Their age starts now.
+    async fn adopt(&self, store: &Store, now: i64) -> Result<(), PutError> {
+        let blobs = Arc::clone(&self.blobs);
+        let found = tokio::task::spawn_blocking(move || blobs.list()).await.map_err(io::Error::other)??;
+        for some in found.chunks(STEP as usize) {
+            let names: Vec<String> = some.iter().map(|(digest, _)| digest.to_string()).collect();
+            let known: HashSet<String> = store.known_pictures(names.clone()).await?;
+            let sizes = some.iter().map(|(_, size)| *size);
+            let strange = names.into_iter().zip(sizes).filter(|(name, _)| !known.contains(name)).collect();
+            store.keep_pictures(strange, now).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes pictures: the bytes first, so that none is left that the database does not know.
+    async fn remove(&self, store: &Store, digests: Vec<String>) -> Result<u64, PutError> {
+        let (blobs, going) = (Arc::clone(&self.blobs), digests.clone());
+        let removed = tokio::task::spawn_blocking(move || {
+            let mut removed = 0;
+            for digest in going.iter().filter_map(|digest| digest.parse().ok()) {
+                removed += u64::from(blobs.remove(digest)?);
+            }
+            Ok::<_, io::Error>(removed)
+        });
+        let removed = removed.await.map_err(io::Error::other)??;
+        store.forget_pictures(digests).await?;
+        Ok(removed)
+    }
 }
 
-fn is_pinned(path: &Path, pinned: &HashSet<String>) -> bool {
-    path.file_stem().and_then(|stem| stem.to_str()).is_some_and(|digest| pinned.contains(digest))
-}
-
-/// Removes pictures if a clean-up is due. While ages cannot be trusted, only pictures beyond the size limit are
-/// removed. Failures of the disk are logged, and a later clean-up tries again.
-pub(crate) async fn upkeep(
-    pictures: &Arc<Pictures>,
-    store: &Store,
-    trusts_ages: bool,
-) -> Result<(), StoreError> {
-    let pictures = Arc::clone(pictures);
+/// Removes pictures if a clean-up is due. Failures of the disk are logged, and a later clean-up tries again.
+pub(crate) async fn upkeep(pictures: &Pictures, store: &Store, trusts_ages: bool) -> Result<(), StoreError> {
     let now = now_ms();
     if !pictures.is_due(now) {
         return Ok(());
     }
-    let pinned = store.good_pictures().await?;
-    // Files carry the time of the machine's clock. If ages cannot be trusted, no file is older than the epoch.
-    let measured = u64::try_from(now)
-        .map_or(SystemTime::UNIX_EPOCH, |ms| SystemTime::UNIX_EPOCH + Duration::from_millis(ms));
-    let as_of = if trusts_ages { measured.min(SystemTime::now()) } else { SystemTime::UNIX_EPOCH };
-    pictures.looked_at.store(now, Ordering::Relaxed);
-    let looked = tokio::task::spawn_blocking(move || pictures.look_round(&pinned, as_of)).await;
-    match looked.map_err(io::Error::other).flatten() {
-        Ok(0) => {}
-        Ok(removed) => tracing::info!(removed, "old pictures were removed"),
-        Err(error) => tracing::error!(%error, "old pictures cannot be removed"),
+    match pictures.clean_up(store, trusts_ages, now).await {
+        Ok(0) => Ok(()),
+        Ok(removed) => {
+            tracing::info!(removed, "removed old pictures");
+            Ok(())
+        }
+        Err(PutError::Store(error)) => Err(error),
+        Err(error) => {
+            tracing::error!(%error, "old pictures cannot be removed");
+            Ok(())
+        }
     }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::blobs::Directory;
 
-    fn jpeg(content: &[u8]) -> (Digest, Vec<u8>) {
+    fn jpeg(content: &[u8]) -> (Digest, Bytes) {
         let bytes = [&[0xFF, 0xD8, 0xFF][..], content, &[0xFF, 0xD9]].concat();
-        (Digest::of(&bytes), bytes)
+        (Digest::of(&bytes), bytes.into())
     }
 
-    fn open(dir: &Path, max_bytes: u64) -> Pictures {
+    async fn store(dir: &Path) -> Store {
+        Store::open(&format!("sqlite://{}/t.db", dir.display())).await.unwrap().0
+    }
+
+    fn pictures(dir: &Path, max_bytes: u64) -> Pictures {
         let keep = Keep { max_age: Duration::from_secs(1_000), max_bytes };
-        Pictures::open(dir.into(), keep).unwrap()
+        Pictures::new(Arc::new(Directory::open(dir.join("pictures"), "jpg").unwrap()), keep)
     }
 
-    fn age(pictures: &Pictures, digest: Digest, seconds: u64) {
-        let file = fs::File::options().append(true).open(pictures.file(digest)).unwrap();
-        file.set_modified(SystemTime::now() - Duration::from_secs(seconds)).unwrap();
+    /// Makes a picture so many seconds old.
+    async fn age(store: &Store, picture: &(Digest, Bytes), seconds: i64) {
+        let row = vec![(picture.0.to_string(), picture.1.len() as u64)];
+        store.keep_pictures(row, now_ms() - 1_000 * seconds).await.unwrap();
     }
 
-    #[test]
-    fn a_picture_is_what_its_name_says_and_a_picture() {
-        let dir = tempfile::tempdir().unwrap();
-        for (name, seconds) in [(".tmpAbC", 7_200), (".tmpNew", 1)] {
-            let file = fs::File::create(dir.path().join(name)).unwrap();
-            file.set_modified(SystemTime::now() - Duration::from_secs(seconds)).unwrap();
+    async fn exist(pictures: &Pictures, made: &[(Digest, Bytes)]) -> Vec<bool> {
+        let mut exist = Vec::new();
+        for (digest, _) in made {
+            exist.push(pictures.get(*digest).await.unwrap().is_some());
         }
-        let pictures = open(dir.path(), 1 << 20);
-        assert!(!dir.path().join(".tmpAbC").exists() && dir.path().join(".tmpNew").exists());
+        exist
+    }
+
+    #[tokio::test]
+    async fn a_picture_is_what_its_name_says_and_a_picture() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, pictures) = (store(dir.path()).await, pictures(dir.path(), 1 << 20));
         let (digest, bytes) = jpeg(b"a");
-        assert!(pictures.put(digest, &bytes).unwrap());
-        assert!(!pictures.put(digest, &bytes).unwrap());
-        assert_eq!(fs::read(pictures.file(digest)).unwrap(), bytes);
-        assert!(matches!(pictures.put(digest, &jpeg(b"b").1), Err(PutError::Digest { .. })));
-        let page = b"<html>";
-        assert!(matches!(pictures.put(Digest::of(page), page), Err(PutError::NotJpeg)));
-        assert_eq!(open(dir.path(), 1 << 20).kept.load(Ordering::Relaxed), bytes.len() as u64);
+        assert!(pictures.put(&store, digest, bytes.clone()).await.unwrap());
+        assert!(!pictures.put(&store, digest, bytes.clone()).await.unwrap());
+        assert_eq!(pictures.get(digest).await.unwrap().unwrap(), bytes);
+        let other = pictures.put(&store, digest, jpeg(b"b").1).await;
+        assert!(matches!(other, Err(PutError::Digest { .. })));
+        let page = Bytes::from_static(b"<html>");
+        let page = pictures.put(&store, Digest::of(&page), page).await;
+        assert!(matches!(page, Err(PutError::NotJpeg)));
+        assert_eq!(store.picture_bytes().await.unwrap(), bytes.len() as u64);
     }
 
-    #[test]
-    fn old_ones_go_but_for_the_last_good_ones() {
+    #[tokio::test]
+    async fn old_ones_go_but_for_the_last_good_ones() {
         let dir = tempfile::tempdir().unwrap();
-        let pictures = open(dir.path(), 1 << 20);
+        let (store, pictures) = (store(dir.path()).await, pictures(dir.path(), 1 << 20));
         let made: Vec<_> = [&b"old"[..], b"good", b"new"].into_iter().map(jpeg).collect();
-        for ((digest, bytes), seconds) in made.iter().zip([2_000, 3_000, 10]) {
-            pictures.put(*digest, bytes).unwrap();
-            age(&pictures, *digest, seconds);
+        for (picture, seconds) in made.iter().zip([2_000, 3_000, 10]) {
+            pictures.put(&store, picture.0, picture.1.clone()).await.unwrap();
+            age(&store, picture, seconds).await;
         }
-        let pinned = HashSet::from([made[1].0.to_string()]);
-        assert_eq!(pictures.look_round(&pinned, SystemTime::now()).unwrap(), 1);
-        let left: Vec<_> = made.iter().map(|(digest, _)| pictures.file(*digest).exists()).collect();
-        assert_eq!(left, [false, true, true]);
+        let camera = serde_json::from_str(r#"{"source": "rtsp://a/b"}"#).unwrap();
+        store.import_cameras(vec![("c".to_owned(), camera)], 1).await.unwrap();
+        store.note_good_picture("c".into(), made[1].0.to_string(), 1).await.unwrap();
+        assert_eq!(pictures.clean_up(&store, false, now_ms()).await.unwrap(), 0);
+        assert_eq!(pictures.clean_up(&store, true, now_ms()).await.unwrap(), 1);
+        assert_eq!(exist(&pictures, &made).await, [false, true, true]);
         // A picture that is sent again is new again.
-        age(&pictures, made[2].0, 2_000);
-        pictures.put(made[2].0, &made[2].1).unwrap();
-        assert_eq!(pictures.look_round(&pinned, SystemTime::now()).unwrap(), 0);
+        age(&store, &made[2], 2_000).await;
+        pictures.put(&store, made[2].0, made[2].1.clone()).await.unwrap();
+        assert_eq!(pictures.clean_up(&store, true, now_ms()).await.unwrap(), 0);
     }
 
-    #[test]
-    fn the_oldest_go_where_it_becomes_too_much() {
+    #[tokio::test]
+    async fn the_oldest_go_where_it_becomes_too_much() {
         let dir = tempfile::tempdir().unwrap();
-        let pictures = open(dir.path(), 100);
+        let (store, pictures) = (store(dir.path()).await, pictures(dir.path(), 100));
         let made: Vec<_> = (0..4_u8).map(|n| jpeg(&[n; 25])).collect();
-        for ((digest, bytes), seconds) in made.iter().zip([40, 30, 20, 10]) {
-            pictures.put(*digest, bytes).unwrap();
-            age(&pictures, *digest, seconds);
+        for (picture, seconds) in made.iter().zip([40, 30, 20, 10]) {
+            pictures.put(&store, picture.0, picture.1.clone()).await.unwrap();
+            age(&store, picture, seconds).await;
         }
         assert!(pictures.is_due(now_ms()));
-        assert_eq!(pictures.look_round(&HashSet::new(), SystemTime::now()).unwrap(), 1);
-        assert!(!pictures.file(made[0].0).exists() && pictures.file(made[1].0).exists());
-        pictures.looked_at.store(now_ms(), Ordering::Relaxed);
+        assert_eq!(pictures.clean_up(&store, true, now_ms()).await.unwrap(), 1);
+        assert_eq!(exist(&pictures, &made).await, [false, true, true, true]);
         assert!(!pictures.is_due(now_ms()));
+    }
+
+    #[tokio::test]
+    async fn pictures_that_the_database_does_not_know_are_taken_in() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, before) = (store(dir.path()).await, pictures(dir.path(), 1 << 20));
+        let (digest, bytes) = jpeg(b"a");
+        before.blobs.put(digest, &bytes).unwrap();
+        let after = pictures(dir.path(), 1 << 20);
+        assert_eq!(after.clean_up(&store, true, now_ms()).await.unwrap(), 0);
+        assert_eq!(store.picture_bytes().await.unwrap(), bytes.len() as u64);
+        // Their age starts then.
+        let later = now_ms() + 1_001_000;
+        assert_eq!(after.clean_up(&store, true, later).await.unwrap(), 1);
+        assert_eq!(after.get(digest).await.unwrap(), None);
     }
 }

@@ -3,16 +3,19 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
+    io,
     sync::Arc,
 };
 
+use bytes::Bytes;
 use easysight_protocol::{DiagnosisInfo, JobPlan, PlannedPlugin, PluginSignature, PublishedPlugin, Text};
-use easysight_sandbox::{ConfigSchema, Digest, LoadError, Plugin, PluginStore, Sandbox};
+use easysight_sandbox::{ConfigSchema, Digest, LoadError, Plugin, Sandbox};
 use easysight_store::{Store, StoreError};
 use easysight_trust::{RefusedPlugin, TrustedKeys, Untrusted, genuine, load};
 use parking_lot::RwLock;
 use serde_json::{Map, Value};
+
+use crate::blobs::Blobs;
 
 /// An error of a configuration.
 #[derive(Debug, PartialEq, Eq)]
@@ -56,9 +59,9 @@ pub(crate) enum PublishError {
     /// No trusted key has signed the component, or a signature does not match.
     #[error("{0}")]
     Untrusted(#[from] Untrusted),
-    /// The component cannot be written to disk.
+    /// The component cannot be stored.
     #[error("{0}")]
-    Disk(LoadError),
+    Disk(io::Error),
     /// The database cannot record the component.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -84,8 +87,7 @@ pub(crate) struct ActiveSet {
 /// All plugins of the master.
 pub(crate) struct Registry {
     store: Store,
-    blobs: PluginStore,
-    dir: PathBuf,
+    blobs: Arc<dyn Blobs>,
     sandbox: Sandbox,
     /// Trusted keys. None if plugins need no signature.
     keys: Option<TrustedKeys>,
@@ -98,13 +100,12 @@ impl Registry {
     pub(crate) async fn open(
         store: Store,
         sandbox: Sandbox,
-        dir: PathBuf,
+        blobs: Arc<dyn Blobs>,
         keys: Option<TrustedKeys>,
     ) -> anyhow::Result<Self> {
         let registry = Self {
             store,
-            blobs: PluginStore::open(&dir)?,
-            dir,
+            blobs,
             sandbox,
             keys,
             active: RwLock::default(),
@@ -167,16 +168,14 @@ impl Registry {
         let known = self.find(digest).await?;
         if let (Some(known), None) = (&known, &signed) {
             self.trusts(known).await??;
-            // The file may have been lost since. Publishing the component again restores it.
-            if !self.file(digest).is_file() {
-                self.keep(bytes).await?;
-            }
+            // The bytes may have been lost since. Publishing the component again restores them.
+            self.keep(digest, bytes).await?;
             return Ok((known.clone(), false));
         }
         let (plugin, bytes, signed) = self.vet(bytes, signed).await?;
         let size_bytes = bytes.len() as u64;
         let imports = easysight_sandbox::imports(&bytes).map_err(PublishError::Refused)?;
-        self.keep(bytes).await?;
+        self.keep(digest, bytes).await?;
         let published = known.unwrap_or_else(|| describe(&plugin, size_bytes, imports));
         let new = self.store.publish(published.clone()).await?;
         if let Some(signed) = signed {
@@ -205,9 +204,9 @@ impl Registry {
         })
     }
 
-    async fn keep(&self, bytes: Vec<u8>) -> Result<(), PublishError> {
-        let blobs = self.blobs.clone();
-        tokio::task::spawn_blocking(move || blobs.put(&bytes))
+    async fn keep(&self, digest: Digest, bytes: Vec<u8>) -> Result<(), PublishError> {
+        let blobs = Arc::clone(&self.blobs);
+        tokio::task::spawn_blocking(move || blobs.put(digest, &bytes))
             .await
             .map_err(|error| PublishError::Broken(error.to_string()))?
             .map_err(PublishError::Disk)?;
@@ -220,9 +219,10 @@ impl Registry {
         Ok(self.store.plugins().await?.into_iter().find(|plugin| plugin.digest == digest))
     }
 
-    /// Returns the path of a plugin's file.
-    pub(crate) fn file(&self, digest: Digest) -> PathBuf {
-        self.dir.join(format!("{digest}.wasm"))
+    /// Returns the bytes of a plugin. None if they do not exist.
+    pub(crate) async fn component(&self, digest: Digest) -> io::Result<Option<Bytes>> {
+        let blobs = Arc::clone(&self.blobs);
+        tokio::task::spawn_blocking(move || blobs.get(digest)).await?
     }
 }
 

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     access::Access,
     api,
+    blobs::{Blobs, Directory},
     events::Events,
     master::{Hearing, Master, now_ms},
     metrics::Metrics,
@@ -76,7 +77,15 @@ pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
     })?;
     let keys = settings.trusted_keys.as_deref().map(TrustedKeys::read).transpose();
     let keys = keys.context("--trusted-keys")?;
-    let registry = Registry::open(store.clone(), sandbox, settings.blob_dir.join("plugins"), keys).await?;
+    let blobs = |name: &str, suffix| {
+        let dir = settings.blob_dir.join(name);
+        let blobs = Directory::open(dir.clone(), suffix);
+        blobs
+            .with_context(|| format!("--blob-url: {}", dir.display()))
+            .map(|blobs| Arc::new(blobs) as Arc<dyn Blobs>)
+    };
+    let plugins = blobs("plugins", "wasm")?;
+    let registry = Registry::open(store.clone(), sandbox, plugins, keys).await?;
     let relay = (store.dialect() == Dialect::Postgres).then(Relay::default);
     let uploads = Uploads::open(settings.blob_dir.join("uploads"), settings.max_upload)?;
     let keep = Keep { max_age: settings.retention, max_bytes: settings.picture_limit };
@@ -84,7 +93,7 @@ pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
         store,
         registry,
         uploads,
-        pictures: Arc::new(Pictures::open(settings.blob_dir.join("pictures"), keep)?),
+        pictures: Pictures::new(blobs("pictures", "jpg")?, keep),
         good_picture_ms: settings.good_picture_ms,
         access,
         events: Events::new(),

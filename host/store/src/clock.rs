@@ -48,6 +48,7 @@ const STATEMENTS: &[(&str, Ahead)] = &[
     ("UPDATE cameras SET baselines_since = $1 WHERE baselines_since > $2", Ahead::Past),
     ("UPDATE cameras SET checked_at = $1 WHERE checked_at > $2", Ahead::Past),
     ("UPDATE cameras SET good_picture_at = $1 WHERE good_picture_at > $2", Ahead::Past),
+    ("UPDATE pictures SET kept_at = $1 WHERE kept_at > $2", Ahead::Past),
     ("UPDATE cameras SET lost_since = $1 WHERE lost_since > $2", Ahead::Past),
     ("UPDATE cameras SET lost_looked_at = $1 WHERE lost_looked_at > $2", Ahead::Past),
     ("UPDATE cameras SET next_full_look_at = $1 WHERE next_full_look_at > $2", Ahead::Spared),

@@ -1,4 +1,5 @@
-//! The last good picture of each camera: which one it is. The pictures themselves are files.
+//! What is known of pictures: which is the last good one of a camera, and how old each of them is. The pictures
+//! themselves are stored elsewhere.
 
 use std::collections::HashSet;
 
@@ -6,8 +7,8 @@ use easysight_protocol::GoodPicture;
 
 use crate::{
     Store, StoreError,
-    db::{Row, query},
-    query::{maybe_text, maybe_time, text},
+    db::{Row, Rows, query},
+    query::{count, maybe_text, maybe_time, text},
 };
 
 /// Reads a camera's last good picture. None if it has none.
@@ -39,13 +40,92 @@ impl Store {
             .await
     }
 
-    /// The digests of all cameras' last good pictures.
+    /// Records pictures that are stored now, with their digests and sizes in bytes. Returns how many are new; the age of
+    /// the others starts again.
     ///
     /// # Errors
     ///
     /// Returns an error if the database fails.
-    pub async fn good_pictures(&self) -> Result<HashSet<String>, StoreError> {
-        let sql = "SELECT good_picture FROM cameras WHERE good_picture IS NOT NULL";
-        query(sql).fetch_all(&self.readers).await?.iter().map(|row| text(row, "good_picture")).collect()
+    pub async fn keep_pictures(&self, pictures: Vec<(String, u64)>, now: i64) -> Result<u64, StoreError> {
+        if pictures.is_empty() {
+            return Ok(0);
+        }
+        let dialect = self.dialect;
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let rows = Rows::new()
+                        .texts("digest", pictures.iter().map(|(digest, _)| digest.as_str()))
+                        .integers("bytes", pictures.iter().map(|(_, bytes)| i64::try_from(*bytes).unwrap_or(i64::MAX)));
+                    let sql = format!(
+                        "INSERT INTO pictures (digest, bytes, kept_at) SELECT x.digest, x.bytes, $1 FROM {} WHERE TRUE \
+                         ON CONFLICT (digest) DO NOTHING",
+                        rows.table(dialect, 2, "x")
+                    );
+                    let new = query(sql).bind(now).bind_rows(rows, dialect)?.execute(&mut *connection).await?;
+                    let digests: Vec<String> = pictures.into_iter().map(|(digest, _)| digest).collect();
+                    let sql = format!(
+                        "UPDATE pictures SET kept_at = $1 WHERE {} AND kept_at <> $1",
+                        dialect.among("digest", "$2")
+                    );
+                    query(sql).bind(now).bind(digests).execute(connection).await?;
+                    Ok(new.rows_affected())
+                })
+            })
+            .await
+    }
+
+    /// Returns which of these pictures are recorded.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the database fails.
+    pub async fn known_pictures(&self, digests: Vec<String>) -> Result<HashSet<String>, StoreError> {
+        let sql = format!("SELECT digest FROM pictures WHERE {}", self.dialect.among("digest", "$1"));
+        query(sql)
+            .bind(digests)
+            .fetch_all(&self.readers)
+            .await?
+            .iter()
+            .map(|row| text(row, "digest"))
+            .collect()
+    }
+
+    /// Returns the size in bytes of all pictures together.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the database fails.
+    pub async fn picture_bytes(&self) -> Result<u64, StoreError> {
+        let sql = "SELECT CAST(COALESCE(SUM(bytes), 0) AS BIGINT) AS bytes FROM pictures";
+        count(&query(sql).fetch_one(&self.readers).await?, "bytes")
+    }
+
+    /// Returns the digests and sizes in bytes of pictures that were stored before a moment, the oldest first. The last
+    /// good picture of a camera is never among them.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the database fails.
+    pub async fn oldest_pictures(&self, before: i64, limit: u32) -> Result<Vec<(String, u64)>, StoreError> {
+        let sql = "SELECT digest, bytes FROM pictures WHERE kept_at < $1 \
+                   AND digest NOT IN (SELECT good_picture FROM cameras WHERE good_picture IS NOT NULL) \
+                   ORDER BY kept_at, digest LIMIT $2";
+        let rows = query(sql).bind(before).bind(i64::from(limit)).fetch_all(&self.readers).await?;
+        rows.iter().map(|row| Ok((text(row, "digest")?, count(row, "bytes")?))).collect()
+    }
+
+    /// Forgets pictures that were removed.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the database fails.
+    pub async fn forget_pictures(&self, digests: Vec<String>) -> Result<(), StoreError> {
+        let sql = format!("DELETE FROM pictures WHERE {}", self.dialect.among("digest", "$1"));
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move { query(sql).bind(digests).execute(connection).await.map(drop) })
+            })
+            .await
     }
 }

@@ -1,17 +1,14 @@
 //! Pictures: workers send them, people see them.
 
 use axum::{
-    body::Body,
     extract::{Request, State},
-    http::{HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
+    http::{StatusCode, header},
+    response::Response,
 };
 use easysight_daemon::{body::gather, problem::Error};
 use easysight_protocol::Problem;
 use easysight_sandbox::Digest;
 use serde::Deserialize;
-use tower::ServiceExt;
-use tower_http::services::ServeFile;
 use utoipa::IntoParams;
 
 use crate::{
@@ -20,7 +17,10 @@ use crate::{
     problems::{missing, store_error},
 };
 
-use super::parameters::{Params, Path};
+use super::{
+    blobs,
+    parameters::{Params, Path},
+};
 
 /// The media type of all pictures.
 const JPEG: &str = "image/jpeg";
@@ -38,33 +38,17 @@ pub(super) async fn show(
     request: Request,
 ) -> Result<Response, Error> {
     let digest: Digest = digest.parse().map_err(|_| missing("picture", &digest))?;
-    let file = master.pictures.file(digest);
-    if !file.is_file() {
-        return Err(missing("picture", digest));
-    }
-    let tag = format!("\"{digest}\"");
-    let known = request.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    if known == Some(tag.as_str()) {
-        return Ok(StatusCode::NOT_MODIFIED.into_response());
-    }
-    let served = ServeFile::new(file).oneshot(request.map(|_| Body::empty())).await;
-    let mut response = match served {
-        Ok(response) => response.map(Body::new),
-        Err(never) => match never {},
-    };
-    let headers = response.headers_mut();
-    let facts = [
-        (header::CONTENT_TYPE, JPEG),
-        (header::CACHE_CONTROL, "private, max-age=31536000, immutable"),
-        // Browsers must not treat a picture as a page, whatever a worker sent.
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    ];
-    headers.extend(facts.map(|(name, value)| (name, HeaderValue::from_static(value))));
-    headers.remove(header::LAST_MODIFIED);
-    if let Ok(tag) = HeaderValue::from_str(&tag) {
-        headers.insert(header::ETAG, tag);
-    }
-    Ok(response)
+    let picture = master.pictures.get(digest).await.map_err(|error| {
+        tracing::error!(%error, "a picture cannot be read");
+        Error::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            format!("the picture cannot be read: {error}"),
+        )
+    })?;
+    let picture = picture.ok_or_else(|| missing("picture", digest))?;
+    let cache = "private, max-age=31536000, immutable";
+    Ok(blobs::answer(&picture, digest, request.headers(), JPEG, cache))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -94,10 +78,9 @@ pub(super) async fn take(
         return Err(Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail));
     }
     let bytes = gather(request.into_body(), MAX_PICTURE_BYTES).await?;
-    let pictures = std::sync::Arc::clone(&master.pictures);
-    let put = tokio::task::spawn_blocking(move || pictures.put(digest, &bytes)).await;
-    let new = match put.unwrap_or_else(|error| Err(PutError::Disk(std::io::Error::other(error)))) {
+    let new = match master.pictures.put(&master.store, digest, bytes.into()).await {
         Ok(new) => new,
+        Err(PutError::Store(error)) => return Err(store_error(&error)),
         Err(PutError::Disk(error)) => {
             tracing::error!(%error, "a picture cannot be stored");
             let full = error.kind() == std::io::ErrorKind::StorageFull;

@@ -18,8 +18,6 @@ use easysight_protocol::{
 };
 use easysight_sandbox::{Digest, LoadError, MAX_COMPONENT_BYTES};
 use easysight_trust::{MAX_SIGNATURE_BYTES, read_signature};
-use tower::ServiceExt;
-use tower_http::services::ServeFile;
 use utoipa::ToSchema;
 
 use crate::{
@@ -28,7 +26,7 @@ use crate::{
     registry::PublishError,
 };
 
-use super::parameters::Path;
+use super::{blobs, parameters::Path};
 
 /// A component and its signature.
 #[derive(ToSchema)]
@@ -129,11 +127,10 @@ fn refusal(error: &PublishError) -> Error {
         }
         PublishError::Disk(reason) => {
             tracing::error!(%reason, "a plugin cannot be stored");
-            let (status, slug) = match reason {
-                LoadError::Io { source, .. } if is_full(source.kind()) => {
-                    (StatusCode::INSUFFICIENT_STORAGE, "storage-full")
-                }
-                _ => (StatusCode::INTERNAL_SERVER_ERROR, "upload-failed"),
+            let (status, slug) = if is_full(reason.kind()) {
+                (StatusCode::INSUFFICIENT_STORAGE, "storage-full")
+            } else {
+                (StatusCode::INTERNAL_SERVER_ERROR, "upload-failed")
             };
             Error::new(status, slug, format!("the plugin cannot be stored: {reason}"))
         }
@@ -174,35 +171,20 @@ pub(super) async fn find(master: &Shared, digest: &str) -> Result<(Digest, Publi
 pub(super) async fn component(
     State(master): State<Shared>,
     Path(digest): Path<String>,
-    mut request: Request,
+    request: Request,
 ) -> Result<Response, Error> {
     let digest: Digest = digest.parse().map_err(|_| missing("plugin", &digest))?;
-    let file = master.registry.file(digest);
-    if !file.is_file() {
-        return Err(missing("plugin", digest));
-    }
-    let tag = format!("\"{digest}\"");
-    let known = request.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    let tag_value = HeaderValue::from_str(&tag).ok();
-    if known == Some(tag.as_str()) {
-        return Ok(StatusCode::NOT_MODIFIED.into_response());
-    }
-    // A digest always names the same content, so a range fits any part that the client has.
-    request.headers_mut().remove(header::IF_RANGE);
-    let served = ServeFile::new(file).oneshot(request.map(|_| Body::empty())).await;
-    let mut response = match served {
-        Ok(response) => response.map(Body::new),
-        Err(never) => match never {},
-    };
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(COMPONENT_MEDIA_TYPE));
+    let component = master.registry.component(digest).await.map_err(|error| {
+        tracing::error!(%error, "a component cannot be read");
+        Error::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            format!("the component cannot be read: {error}"),
+        )
+    })?;
+    let component = component.ok_or_else(|| missing("plugin", digest))?;
     let cache = "public, max-age=31536000, immutable";
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
-    headers.remove(header::LAST_MODIFIED);
-    if let Some(tag) = tag_value {
-        headers.insert(header::ETAG, tag);
-    }
-    Ok(response)
+    Ok(blobs::answer(&component, digest, request.headers(), COMPONENT_MEDIA_TYPE, cache))
 }
 
 /// Returns the signatures of a plugin.
