@@ -50,7 +50,10 @@ use outages::{
     a_node_is_silent_only_where_it_could_have_been_heard, a_node_that_still_holds_its_attempt_keeps_it,
     a_result_counts_also_where_expiry_was_the_last_attempt, nothing_expires_before_nodes_could_be_heard,
 };
-use pictures::{a_camera_is_asked_for_a_good_picture_now_and_then, a_good_picture_is_of_one_place};
+use pictures::{
+    a_camera_is_asked_for_a_good_picture_now_and_then, a_good_picture_is_of_one_place,
+    the_oldest_pictures_come_first_and_good_ones_of_cameras_never,
+};
 use remembering::{
     a_lease_has_no_more_jobs_than_their_baselines_leave_room_for,
     a_reset_also_holds_against_jobs_that_are_under_way,
@@ -139,6 +142,7 @@ on_both!(
     one_of_two_masters_leads,
     a_camera_is_asked_for_a_good_picture_now_and_then,
     a_good_picture_is_of_one_place,
+    the_oldest_pictures_come_first_and_good_ones_of_cameras_never,
     what_a_plugin_remembers_comes_with_the_next_job_on_its_camera,
     only_the_attempt_that_is_recorded_is_remembered,
     of_two_jobs_on_one_camera_the_one_leased_later_counts,

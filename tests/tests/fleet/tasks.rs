@@ -80,7 +80,7 @@ async fn results_that_nobody_may_report_are_told_apart() {
     let lease = node.lease(0).await;
     let good = result(&lease, 0, &nothing_found());
     let mut unknown = good.clone();
-    unknown["job_id"] = json!(easysight_protocol::fresh_id());
+    unknown["job_id"] = json!(uuid::Uuid::new_v4());
     let mut stale = result(&lease, 1, &nothing_found());
     stale["attempt"] = json!(7);
     assert_eq!(node.report(json!([good, unknown, stale])).await, json!(["recorded", "unknown", "stale"]));

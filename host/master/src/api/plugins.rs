@@ -4,10 +4,9 @@ use std::io::ErrorKind;
 
 use axum::{
     Json,
-    body::Body,
     extract::{FromRequest, Multipart, Request, State},
-    http::{HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
+    http::{StatusCode, header},
+    response::Response,
 };
 use easysight_daemon::{
     body::{JsonBody, broken, gather, gather_part},

@@ -33,12 +33,40 @@ pub(crate) async fn a_good_picture_is_of_one_place(store: &Store) {
     let mut there = camera("a", &[]);
     store.create_camera("a".into(), there.clone(), 1_000).await.unwrap();
     store.note_good_picture("a".into(), "d".repeat(64), 2_000).await.unwrap();
-    assert!(store.good_pictures().await.unwrap().contains(&"d".repeat(64)));
     there.name = "renamed".into();
     store.update_camera("a".into(), there.clone(), 3_000).await.unwrap();
     assert!(store.camera("a").await.unwrap().unwrap().camera.last_good_picture.is_some());
     there.source = "rtsp://elsewhere/live".into();
     store.update_camera("a".into(), there, 4_000).await.unwrap();
     assert!(store.camera("a").await.unwrap().unwrap().camera.last_good_picture.is_none());
-    assert!(store.good_pictures().await.unwrap().is_empty());
+}
+
+pub(crate) async fn the_oldest_pictures_come_first_and_good_ones_of_cameras_never(store: &Store) {
+    let name = |letter: &str| letter.repeat(64);
+    let put = async |letter: &str, bytes: u64, now: i64| {
+        store.keep_pictures(vec![(name(letter), bytes)], now).await.unwrap()
+    };
+    assert_eq!((put("b", 20, 2_000).await, put("a", 10, 3_000).await, put("c", 30, 1_000).await), (1, 1, 1));
+    assert_eq!(store.picture_bytes().await.unwrap(), 60);
+    let oldest = async |before: i64, limit: u32| {
+        let all = store.oldest_pictures(before, limit).await.unwrap();
+        all.into_iter().map(|(digest, bytes)| (digest[..1].to_owned(), bytes)).collect::<Vec<_>>()
+    };
+    assert_eq!(oldest(i64::MAX, 2).await, [("c".to_owned(), 30), ("b".to_owned(), 20)]);
+    assert_eq!(oldest(2_000, 9).await, [("c".to_owned(), 30)]);
+    // A picture that is stored again is new again.
+    assert_eq!(put("c", 30, 4_000).await, 0);
+    assert_eq!(oldest(i64::MAX, 1).await, [("b".to_owned(), 20)]);
+    store.create_camera("a".into(), camera("a", &[]), 1_000).await.unwrap();
+    store.note_good_picture("a".into(), name("b"), 2_000).await.unwrap();
+    assert_eq!(oldest(i64::MAX, 1).await, [("a".to_owned(), 10)]);
+    let known = store.known_pictures(vec![name("a"), name("x")]).await.unwrap();
+    assert_eq!(known.into_iter().collect::<Vec<_>>(), [name("a")]);
+    store.forget_pictures(vec![name("a"), name("x")]).await.unwrap();
+    assert_eq!(store.picture_bytes().await.unwrap(), 50);
+    // A clock that was ahead stored this one.
+    put("d", 40, 9_000_000).await;
+    store.bring_back(10_000, 5_000).await.unwrap();
+    assert_eq!(oldest(10_001, 1).await.len(), 1);
+    assert_eq!(oldest(10_001, 9).await.last(), Some(&("d".to_owned(), 40)));
 }

@@ -130,6 +130,7 @@ fn size(path: &PathBuf) -> u64 {
 #[cfg(test)]
 mod tests {
     use easysight_protocol::{JobId, JobOutcome, JobResult, LeaseToken};
+    use uuid::Uuid;
 
     use super::*;
 
