@@ -47,7 +47,7 @@ async fn a_camera_is_told_of_step_by_step_to_people_and_to_programs() {
     let (code, shown, _) = check(&["--lang", "en", &camera.url]).await;
     assert_eq!(code, 0, "{shown}");
     for words in
-        ["DESCRIBE rtsp://", "461 Unsupported Transport", "client_port=", "[udp-only]", "h264", "→", "Judged"]
+        ["DESCRIBE rtsp://", "461 Unsupported Transport", "client_port=", "[udp-only]", "h264", "→", "Result: "]
     {
         assert!(shown.contains(words), "{words}: {shown}");
     }

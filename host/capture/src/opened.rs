@@ -68,7 +68,7 @@ pub(crate) async fn capture<T, F: Future<Output = Option<T>>>(
     };
     let (mut notes, frames, end, handed_over) = match decode(job, process, given, companion, enough).await? {
         Decoded::Enough(answer) => return Ok(Capture::Enough(answer)),
-        Decoded::Whole { notes, frames, end, companion } => (notes, frames, end, companion),
+        Decoded::Whole { notes, frames, end, companion } => (*notes, frames, end, companion),
     };
     notes.damaged(damage.as_slice());
     handed_over.unwrap_or(Ok(())).map_err(|e| no_handover(&e))?;

@@ -69,7 +69,7 @@ pub(crate) async fn capture<T, F: Future<Output = Option<T>>>(
     let decoded = decode(job, process, None, content.write(stdin), enough).await?;
     let (mut notes, frames, end, written) = match decoded {
         Decoded::Enough(answer) => return Ok(Capture::Enough(answer)),
-        Decoded::Whole { notes, frames, end, companion } => (notes, frames, end, companion),
+        Decoded::Whole { notes, frames, end, companion } => (*notes, frames, end, companion),
     };
     notes.starved(config)?;
     notes.damaged(damage.as_slice());

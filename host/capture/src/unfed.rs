@@ -25,7 +25,7 @@ pub(crate) enum Decoded<T, C> {
     Enough(T),
     /// Everything that exists or is wanted was decoded.
     Whole {
-        notes: Notes,
+        notes: Box<Notes>,
         frames: Vec<Arc<Frame>>,
         end: End,
         /// The result of `companion`, if it completed before the process ended.
@@ -74,5 +74,5 @@ pub(crate) async fn decode<T, F: Future<Output = Option<T>>, C: Future>(
         Read::End(_) if out_of_time => End::Late,
         Read::End(end) => end,
     };
-    Ok(Decoded::Whole { notes: notes.into_inner(), frames: reading.frames, end, companion: answered })
+    Ok(Decoded::Whole { notes: Box::new(notes.into_inner()), frames: reading.frames, end, companion: answered })
 }

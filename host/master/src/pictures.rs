@@ -253,7 +253,7 @@ mod tests {
             pictures.put(&store, picture.0, picture.1.clone()).await.unwrap();
             age(&store, picture, seconds).await;
         }
-        let camera = serde_json::from_str(r#"{"source": "rtsp://a/b"}"#).unwrap();
+        let camera = serde_json::from_str(r#"{"name": "c", "source": "rtsp://a/b"}"#).unwrap();
         store.import_cameras(vec![("c".to_owned(), camera)], 1).await.unwrap();
         store.note_good_picture("c".into(), made[1].0.to_string(), 1).await.unwrap();
         assert_eq!(pictures.clean_up(&store, false, now_ms()).await.unwrap(), 0);

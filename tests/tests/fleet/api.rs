@@ -93,7 +93,7 @@ async fn uploads_are_vetted_and_refused_by_rule() {
     let core = wat::parse_str("(module)").unwrap();
     let foreign = wat::parse_str("(component (import \"evil:host/exec@1.0.0\" (instance)))").unwrap();
     let stranger = wat::parse_str("(component)").unwrap();
-    let edition = Edition { version: "1.2.0", more: ["", ""] };
+    let edition = Edition { version: "1.3.0", more: ["", ""] };
     let tomorrow = guest_of(&edition, "tomorrow", "plain", "", "", HONEST);
     for (bytes, kind) in [
         (b"not wasm at all".to_vec(), "not-a-component"),

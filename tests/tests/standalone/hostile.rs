@@ -59,7 +59,7 @@ async fn hostile_plugins_leave_the_worker_serving_others() {
         (func (export \"cabi_realloc\") (param i32 i32 i32 i32) (result i32) (i32.const 0)))";
     fs::write(dir.path().join("empty.wasm"), encode(&TODAY, "empty", empty)).unwrap();
     fs::write(dir.path().join("text.wasm"), "nothing").unwrap();
-    let newer = Edition { version: "1.2.0", more: ["", ""] };
+    let newer = Edition { version: "1.3.0", more: ["", ""] };
     fs::write(dir.path().join("newer.wasm"), guest_of(&newer, "tomorrow", "plain", "", "", HONEST)).unwrap();
 
     let worker = Worker::start(dir.path(), &["--fuel", "200M", "--memory-limit", "64MiB"]);

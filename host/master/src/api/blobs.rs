@@ -43,7 +43,9 @@ pub(super) fn answer(
         // Browsers must not treat a blob as a page, whatever was sent to the master.
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
-    headers.extend(facts.map(|(name, value)| (name, HeaderValue::from_static(value))));
+    for (name, value) in facts {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         headers.insert(header::ETAG, tag);
     }
@@ -108,6 +110,8 @@ mod tests {
             let response = answer(&blob, digest, &request, "image/jpeg", "private");
             let found = response.headers().get(header::CONTENT_RANGE).map(|value| value.to_str().unwrap());
             assert_eq!((response.status().as_u16(), found), (status, content_range), "{value}");
+            let kinds: Vec<_> = response.headers().get_all(header::CONTENT_TYPE).iter().collect();
+            assert_eq!(kinds, if status < 300 { vec!["image/jpeg"] } else { vec![] }, "{value}");
         }
     }
 }
