@@ -46,9 +46,15 @@ async fn a_camera_is_told_of_step_by_step_to_people_and_to_programs() {
     let camera = start(&Row { knows_password: true, ..row("udp-only") }, &media).await;
     let (code, shown, _) = check(&["--lang", "en", &camera.url]).await;
     assert_eq!(code, 0, "{shown}");
-    for words in
-        ["DESCRIBE rtsp://", "461 Unsupported Transport", "client_port=", "[udp-only]", "h264", "→", "Result: "]
-    {
+    for words in [
+        "DESCRIBE rtsp://",
+        "461 Unsupported Transport",
+        "client_port=",
+        "[udp-only]",
+        "h264",
+        "→",
+        "Result: ",
+    ] {
         assert!(shown.contains(words), "{words}: {shown}");
     }
     let (_, shown, _) = check(&["--lang", "zh", &camera.url]).await;

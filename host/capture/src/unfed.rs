@@ -74,5 +74,10 @@ pub(crate) async fn decode<T, F: Future<Output = Option<T>>, C: Future>(
         Read::End(_) if out_of_time => End::Late,
         Read::End(end) => end,
     };
-    Ok(Decoded::Whole { notes: Box::new(notes.into_inner()), frames: reading.frames, end, companion: answered })
+    Ok(Decoded::Whole {
+        notes: Box::new(notes.into_inner()),
+        frames: reading.frames,
+        end,
+        companion: answered,
+    })
 }

@@ -138,14 +138,16 @@ impl Beats {
             .integers("draining", latest.iter().map(|beat| i64::from(beat.request.draining)))
             .texts("totals", totals)
             .maybe_texts("system", systems)
-            .integers("offset_ms", latest.iter().map(|beat| clock_offset(beat.request.clock, beat.now)));
+            .integers("offset_ms", latest.iter().map(|beat| clock_offset(beat.request.clock, beat.now)))
+            .integers("ended_poll", latest.iter().map(|beat| poll_number(beat.request.last_poll)));
         let sql = self.dialect.update(&Update {
             table: "nodes",
             key: "node_id",
             rows: &rows,
             first: 1,
             set: "last_heartbeat = x.heard_at, draining = x.draining, totals = x.totals, \
-                  system = COALESCE(x.system, nodes.system), clock_offset_ms = x.offset_ms",
+                  system = COALESCE(x.system, nodes.system), clock_offset_ms = x.offset_ms, \
+                  polls_over = CASE WHEN x.ended_poll > nodes.polls_over THEN x.ended_poll ELSE nodes.polls_over END",
             condition: "nodes.incarnation = x.incarnation AND nodes.registered = 1",
             returning: "nodes.id AS id, nodes.incarnation AS incarnation",
             skip: false,
@@ -282,12 +284,11 @@ impl Beats {
         if new.is_empty() {
             return Ok(HashMap::new());
         }
-        let poll = |poll: u64| i64::try_from(poll).unwrap_or(i64::MAX);
         let rows = Rows::new()
             .texts("node_id", new.iter().map(|(_, beat)| beat.node_id.as_str()))
             .texts("incarnation", new.iter().map(|(_, beat)| beat.request.incarnation.to_string()))
-            .integers("behind", new.iter().map(|(life, _)| poll(settled(life))))
-            .integers("last_poll", new.iter().map(|(_, beat)| poll(beat.request.last_poll)))
+            .integers("behind", new.iter().map(|(life, _)| poll_number(settled(life))))
+            .integers("last_poll", new.iter().map(|(_, beat)| poll_number(beat.request.last_poll)))
             .integers("heard_at", new.iter().map(|(_, beat)| beat.now));
         // Jobs that were given out in polls that are already settled are held, or were reported since.
         let sql = format!(
@@ -329,6 +330,10 @@ impl Beats {
         }
         Ok(lost)
     }
+}
+
+fn poll_number(poll: u64) -> i64 {
+    i64::try_from(poll).unwrap_or(i64::MAX)
 }
 
 fn life(beat: &Beat) -> Life {

@@ -114,7 +114,7 @@ impl Store {
                 Box::pin(async move { noted.polls.greet(connection, dialect, &polls).await })
             })
             .await?;
-        Ok(lives.into_iter().filter(|life| !known.contains(life)).collect())
+        Ok(lives.into_iter().filter(|life| !known.contains_key(life)).collect())
     }
 
     /// Counts the ready jobs that nodes with any of these labels may have, by the labels that the jobs require

@@ -115,7 +115,8 @@ impl Leases {
     }
 
     /// Removes the places of nodes whose incarnation is not the registered one. Returns the positions of their
-    /// requests.
+    /// requests. Also removes the places of polls that are over: after a master was frozen, it finds the requests of
+    /// nodes that gave up long ago, and jobs for them would be lost.
     async fn greet(
         &self,
         connection: &mut Connection,
@@ -129,11 +130,12 @@ impl Leases {
         let known = self.known.polls.greet(connection, self.dialect, &polls).await?;
         let mut strangers = Vec::new();
         places.retain(|place| {
-            let is_known = known.contains(&(place.wanted.node_id.clone(), place.wanted.incarnation));
-            if !is_known {
+            let Some(over) = known.get(&(place.wanted.node_id.clone(), place.wanted.incarnation)) else {
                 strangers.push(place.at);
-            }
-            is_known
+                return false;
+            };
+            // Before the first poll ended, the node said 0.
+            *over == 0 || place.wanted.poll > *over
         });
         Ok(strangers)
     }

@@ -190,7 +190,7 @@ async fn register(
         "INSERT INTO nodes (id, incarnation, registered, document, totals, draining, registered_at, last_heartbeat, \
          clock_offset_ms) VALUES ($1, $2, 1, $3, $4, 0, $5, $5, $6) \
          ON CONFLICT (id) DO UPDATE SET incarnation = $2, registered = 1, document = $3, totals = $4, draining = 0, \
-         registered_at = $5, last_heartbeat = $5, last_poll_at = NULL, clock_offset_ms = $6, system = NULL",
+         registered_at = $5, last_heartbeat = $5, last_poll_at = NULL, clock_offset_ms = $6, system = NULL, polls_over = 0",
     )
     .bind(&request.id)
     .bind(request.incarnation.to_string())

@@ -2,7 +2,7 @@
 //! another transaction keeps PostgreSQL from removing old versions of a row, everyone who reads the row steps
 //! through all of them.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use easysight_protocol::Incarnation;
 use parking_lot::Mutex;
@@ -11,7 +11,7 @@ use crate::{
     Dialect, StoreError,
     db::{Connection, Rows, query},
     dialect::Update,
-    query::{parsed, text},
+    query::{count, parsed, text},
 };
 
 /// How old the stored time of a node's last poll may be, in milliseconds.
@@ -21,37 +21,42 @@ const NODES: usize = 100_000;
 
 type Life = (String, Incarnation);
 
+/// Up to which poll, by its own account, a node waits for no answer any more.
+pub(crate) type Over = HashMap<Life, u64>;
+
 /// When the last polls of nodes were written.
 #[derive(Default)]
 pub(crate) struct Polls(Mutex<HashMap<Life, i64>>);
 
 impl Polls {
-    /// Records that nodes asked for jobs. Returns those whose incarnation is the registered one. Their rows stay
-    /// locked until the transaction ends, so that no other incarnation registers meanwhile.
+    /// Records that nodes asked for jobs. Returns those whose incarnation is the registered one, with the polls that are
+    /// over. Their rows stay locked until the transaction ends, so that no other incarnation registers meanwhile, and no
+    /// heartbeat ends a poll that is being answered.
     pub(crate) async fn greet(
         &self,
         connection: &mut Connection,
         dialect: Dialect,
         polls: &[(String, Incarnation, i64)],
-    ) -> Result<HashSet<Life>, StoreError> {
+    ) -> Result<Over, StoreError> {
         // Of several polls of one incarnation, the last one is recorded.
         let latest: BTreeMap<(&str, Incarnation), i64> =
             polls.iter().map(|(node, life, at)| ((node.as_str(), *life), *at)).collect();
         let sql = format!(
-            "SELECT id, incarnation FROM nodes WHERE {} AND registered = 1 ORDER BY id{}",
+            "SELECT id, incarnation, polls_over FROM nodes WHERE {} AND registered = 1 ORDER BY id{}",
             dialect.among("id", "$1"),
             dialect.to_change()
         );
         let nodes: Vec<String> = latest.keys().map(|(node, _)| (*node).to_owned()).collect();
-        let mut known = HashSet::with_capacity(latest.len());
+        let mut known = Over::with_capacity(latest.len());
         for row in &query(sql).bind(nodes).fetch_all(&mut *connection).await? {
             let life: Life = (text(row, "id")?, parsed(row, "incarnation")?);
             if latest.contains_key(&(life.0.as_str(), life.1)) {
-                known.insert(life);
+                known.insert(life, count(row, "polls_over")?);
             }
         }
-        let due = self
-            .due(latest.into_iter().filter(|((node, life), _)| known.contains(&((*node).to_owned(), *life))));
+        let due = self.due(
+            latest.into_iter().filter(|((node, life), _)| known.contains_key(&((*node).to_owned(), *life))),
+        );
         if !due.is_empty() {
             write(connection, dialect, &due).await?;
             self.written(due);

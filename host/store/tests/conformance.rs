@@ -31,7 +31,7 @@ use history::{
 };
 use leases::{
     a_cancelled_run_takes_no_results, a_deadline_gives_up, a_heartbeat_renews_and_tells_what_was_revoked,
-    a_node_shows_both_that_its_heart_beats_and_that_it_asks_for_jobs,
+    a_node_shows_both_that_its_heart_beats_and_that_it_asks_for_jobs, a_poll_that_is_over_is_given_no_jobs,
     a_restarted_node_loses_its_leases_at_once, a_result_is_recorded_once,
     a_returned_job_counts_as_no_attempt, a_stale_attempt_is_refused,
     an_expired_lease_is_offered_again_and_its_late_result_counts_until_someone_else_has_the_job,
@@ -124,6 +124,7 @@ on_both!(
     a_stale_attempt_is_refused,
     a_heartbeat_renews_and_tells_what_was_revoked,
     jobs_lost_on_the_way_are_offered_again_at_once,
+    a_poll_that_is_over_is_given_no_jobs,
     failures_back_off_and_end_in_the_dead_letters_from_which_a_person_takes_them,
     a_returned_job_counts_as_no_attempt,
     a_cancelled_run_takes_no_results,

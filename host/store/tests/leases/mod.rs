@@ -156,6 +156,28 @@ pub(crate) async fn jobs_lost_on_the_way_are_offered_again_at_once(store: &Store
     assert_eq!(store.job(lost.jobs[0].id).await.unwrap().unwrap().failures, 0);
 }
 
+pub(crate) async fn a_poll_that_is_over_is_given_no_jobs(store: &Store) {
+    run_of(store, task(), 2, 1_000).await;
+    let mut node = Node::new("n");
+    node.register(store, 1_000).await;
+    // A master that was frozen finds the request of poll 3 when the node is at poll 5 already.
+    let told = easysight_protocol::HeartbeatRequest { last_poll: 4, ..node.beat(&[]) };
+    store.heartbeat("n".into(), told, 1_500, LEASE_MS).await.unwrap();
+    // A heartbeat from before comes late too.
+    let late = easysight_protocol::HeartbeatRequest { last_poll: 2, ..node.beat(&[]) };
+    store.heartbeat("n".into(), late, 1_600, LEASE_MS).await.unwrap();
+    for (poll, jobs) in [(3, 0), (4, 0), (5, 1)] {
+        node.poll = poll - 1;
+        assert_eq!(node.lease(store, 1, 2_000).await.jobs.len(), jobs, "{poll}");
+    }
+    // Another process of the node counts its polls from the beginning.
+    let mut next = Node::new("n");
+    let replaces = Some(node.incarnation);
+    let request = easysight_protocol::RegisterRequest { replaces, ..next.registration() };
+    store.register_node(request, 3_000, 3_000 - LEASE_MS).await.unwrap();
+    assert_eq!(next.lease(store, 5, 3_000).await.jobs.len(), 2);
+}
+
 pub(crate) async fn failures_back_off_and_end_in_the_dead_letters_from_which_a_person_takes_them(
     store: &Store,
 ) {

@@ -233,7 +233,7 @@ async fn a_plugin_that_the_node_cannot_run_costs_its_own_findings_only() {
         eprintln!("SKIPPED: ffmpeg is not installed");
         return;
     }
-    let tomorrow = r#"(component (import "easysight:diagnosis/video@1.2.0" (instance)))"#;
+    let tomorrow = r#"(component (import "easysight:diagnosis/video@1.3.0" (instance)))"#;
     let components = [("tomorrow", wat::parse_str(tomorrow).unwrap()), ("damaged", b"no component".to_vec())];
     let plugins = components.map(|(name, bytes)| {
         let digest = Digest::of(&bytes).to_string();

@@ -186,7 +186,7 @@ fn granted(detail: &str) -> String {
     let from = ["its fuel of", "longer than"].iter().find_map(|words| detail.find(words));
     match from {
         Some(from) => detail[from..].to_owned(),
-        None => detail.rsplit(", ").next().unwrap().to_owned(),
+        None => detail.rsplit("; ").next().unwrap().to_owned(),
     }
 }
 
