@@ -140,7 +140,7 @@ impl Expectation {
         match (&self.failure, failure) {
             (Some(kind), Some(failure)) if *kind == failure.kind => {}
             (Some(kind), None) => {
-                offences.push(format!("{id}: expected {kind}, but the plugin judged the clip"))
+                offences.push(format!("{id}: expected {kind}, but the plugin judged the clip"));
             }
             (expected, Some(failure)) => {
                 let expected = expected.as_deref().unwrap_or("a judgement");
