@@ -11,9 +11,14 @@ const JUMP: f64 = 3.0;
 const BACK: f64 = -0.05;
 /// The largest share by which a clock's speed may be wrong. A clock that is wrong by more does not measure time.
 const WRONG_SPEED: f64 = 0.2;
+/// The time after the first picture, in seconds, in which servers send the pictures that they kept for new clients.
+const SETTLED: f64 = 0.5;
 /// The shortest time, in seconds, over which a speed is measured. Over a shorter time the network's delays
 /// dominate.
-const LEAST_SPAN: f64 = 2.0;
+const LEAST_SPAN: f64 = 1.2;
+/// The same for a stream that declares no rate. Its pictures may come faster for some seconds because a slow network
+/// catches up, which looks like a clock that runs fast.
+const LEAST_SPAN_UNDECLARED: f64 = 4.0;
 /// The fewest pictures that are needed to judge a clock.
 const LEAST_PICTURES: usize = 5;
 
@@ -84,15 +89,9 @@ impl Stamps {
         (*gap > 0).then(|| self.rate / f64::from(*gap))
     }
 
-    /// The speed of the clock after `skipped` steps. None if too little time passed.
-    fn speed(&self, skipped: usize) -> Option<f64> {
-        let steps = || self.steps.iter().skip(skipped);
-        let passed: f64 = steps().map(|(_, passed)| passed).sum();
-        (passed >= LEAST_SPAN).then(|| steps().map(|(stepped, _)| stepped).sum::<f64>() / passed)
-    }
-
-    /// The behaviour of the clock. None if there are too few pictures to tell.
-    pub(crate) fn clock(&self) -> Option<CameraClock> {
+    /// The behaviour of the clock, in a stream that may declare a number of frames per second. None if there are too
+    /// few pictures to tell.
+    pub(crate) fn clock(&self, declared: Option<f64>) -> Option<CameraClock> {
         if self.pictures < LEAST_PICTURES {
             return None;
         }
@@ -105,18 +104,33 @@ impl Stamps {
         if jumps > 0 {
             return Some(CameraClock::Jumps(u32::try_from(jumps).unwrap_or(u32::MAX)));
         }
-        // Pictures that a server kept for new clients arrive all at once, at the beginning. Pictures that a
-        // network held back may arrive late at any time. A clock that runs wrong does so over the whole time and
-        // over the later part.
-        let whole = self.speed(0);
-        let later = self.speed(self.steps.len() / 3);
-        if let (Some(whole), Some(later)) = (whole, later)
-            && [whole, later].iter().all(|speed| (speed - 1.0).abs() > WRONG_SPEED)
-            && (whole > 1.0) == (later > 1.0)
-        {
-            return Some(CameraClock::Runs(later));
-        }
-        Some(CameraClock::Right)
+        Some(self.wrong_speed(declared).map_or(CameraClock::Right, CameraClock::Runs))
+    }
+
+    /// The speed of the clock if it is wrong. Pictures that a server kept for new clients arrive all at once, at the
+    /// beginning. Pictures that a network held back may arrive late at any time. A clock that runs wrong does so over
+    /// the whole time and over the later part, while the pictures arrive at their rate.
+    fn wrong_speed(&self, declared: Option<f64>) -> Option<f64> {
+        let sums = |steps: &[(f64, f64)]| {
+            steps.iter().fold((0.0, 0.0), |sum, step| (sum.0 + step.0, sum.1 + step.1))
+        };
+        let mut before = 0.0;
+        let settled = self.steps.iter().take_while(|(_, passed)| {
+            before += passed;
+            before < SETTLED
+        });
+        let later = self.steps.get(settled.count()..).unwrap_or_default();
+        let ((stepped, passed), (stepped_later, passed_later)) = (sums(&self.steps), sums(later));
+        let is_certain = match declared {
+            Some(rate) => {
+                let arrived = later.len() as f64 / passed_later;
+                passed_later >= LEAST_SPAN && (arrived / rate - 1.0).abs() <= WRONG_SPEED
+            }
+            None => passed_later >= LEAST_SPAN_UNDECLARED,
+        };
+        let (whole, later) = (stepped / passed, stepped_later / passed_later);
+        let is_wrong = [whole, later].iter().all(|speed| (speed - 1.0).abs() > WRONG_SPEED);
+        (is_certain && is_wrong && (whole > 1.0) == (later > 1.0)).then_some(later)
     }
 }
 
@@ -140,7 +154,7 @@ mod tests {
     }
 
     fn judged(sent: &[(u64, u32)]) -> Option<CameraClock> {
-        stamps(sent)?.clock()
+        stamps(sent)?.clock(None)
     }
 
     fn clock(stamp: impl Fn(u32) -> u32) -> Option<CameraClock> {
@@ -173,6 +187,24 @@ mod tests {
     }
 
     #[test]
+    fn over_a_short_time_a_clock_is_fast_only_if_the_pictures_are_not() {
+        let sent = |step_ms: u64, ticks: u32| -> Vec<(u64, u32)> {
+            (0..50_u32).map(|n| (u64::from(n) * step_ms, n * ticks)).collect()
+        };
+        let is_wrong = |sent: &[(u64, u32)], declared| {
+            matches!(stamps(sent).unwrap().clock(declared), Some(CameraClock::Runs(_)))
+        };
+        assert!(is_wrong(&sent(40, 7_200), Some(25.0)));
+        assert!(is_wrong(&sent(40, 1_800), Some(25.0)));
+        // A slow network catches up with what a server kept: pictures of 25 per second come at 50 per second.
+        let catching_up: Vec<(u64, u32)> = (0..100_u32).map(|n| (u64::from(n) * 20, n * 3_600)).collect();
+        assert!(!is_wrong(&catching_up, Some(25.0)));
+        assert!(!is_wrong(&catching_up, None));
+        assert!(!is_wrong(&sent(40, 7_200), None));
+        assert!(!is_wrong(&sent(40, 3_600), Some(25.0)));
+    }
+
+    #[test]
     fn a_few_pictures_tell_nothing() {
         assert_eq!(judged(&[]), None);
         assert_eq!(judged(&[(0, 5), (40, 5), (80, 5), (120, 5)]), None);
@@ -185,7 +217,7 @@ mod tests {
             sent.sort_unstable();
             let stamps = stamps(&sent);
             prop_assert!(stamps.as_ref().and_then(Stamps::frame_rate).is_none_or(|rate| rate > 0.0));
-            if let Some(CameraClock::Runs(times)) = stamps.and_then(|stamps| stamps.clock()) {
+            if let Some(CameraClock::Runs(times)) = stamps.and_then(|stamps| stamps.clock(Some(25.0))) {
                 prop_assert!(times.is_finite());
             }
         }

@@ -120,7 +120,7 @@ impl Ledger {
     /// The behaviour of the camera's clock. None if the camera has no clock, or if too few pictures arrived to
     /// tell.
     pub(crate) fn clock(&self, format: &Format) -> Option<CameraClock> {
-        self.stamps(format)?.clock()
+        self.stamps(format)?.clock(format.frame_rate)
     }
 
     fn stamps(&self, format: &Format) -> Option<Stamps> {

@@ -146,7 +146,7 @@ impl Tally {
         }
         let stamps = Stamps::of(self.seen.iter().filter_map(|one| one.stamped), clock_rate);
         measured.stamped_rate = stamps.as_ref().and_then(Stamps::frame_rate);
-        measured.clock = stamps.and_then(|stamps| stamps.clock());
+        measured.clock = stamps.and_then(|stamps| stamps.clock(declared_rate));
         measured
     }
 }
