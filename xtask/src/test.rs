@@ -59,7 +59,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         eprintln!("TESTS WILL BE SKIPPED: {error:#}");
     }
     if let Err(error) = languages::prepare() {
-        // These tests fail in continuous integration.
+        // In continuous integration these tests fail; they are not skipped.
         eprintln!("TESTS OF PLUGINS IN OTHER LANGUAGES WILL BE SKIPPED: {error:#}");
     }
     let dir = plugins::build()?;
@@ -173,7 +173,7 @@ fn run_counted(command: &mut Command) -> anyhow::Result<(Count, bool)> {
         .stderr(writer)
         .spawn()
         .context("the tests cannot be started")?;
-    // The command holds the other end of the pipe. It must be closed, or the output never ends.
+    // The command still holds the writing end of the pipe. This end must be closed, or the output never ends.
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut count = Count::default();
     for line in BufReader::new(reader).split(b'\n') {

@@ -39,7 +39,8 @@ pub(crate) fn secrets(text: &str) -> Vec<Secret> {
             {
                 found.push(Secret { place: Place::User, at: at.clone() });
             }
-            // The host is missing, or the text is not a host and a port: `rtsp://admin:secret`.
+            // The text after the colon is not a port, so it counts as a password. The host is missing:
+            // `rtsp://admin:secret`.
             if let (name, Some(port)) = parts::host_and_port(parts.host)
                 && !port.bytes().all(|b| b.is_ascii_digit())
             {
@@ -158,8 +159,8 @@ impl Tail {
         }
     }
 
-    /// Reads a piece that contains `name=value` once or more often. Returns true if its last value is a secret. If
-    /// the secret before this piece is `open`, the text before the first name belongs to that secret.
+    /// Reads a piece that contains at least one `name=value`. Returns true if its last value is a secret. `open` is
+    /// true if the piece before ends with a secret: then the text before the first name belongs to that secret.
     fn pairs(&mut self, piece: &Piece, open: bool) -> bool {
         let names = self.names(piece.range.clone());
         if open
@@ -202,7 +203,7 @@ impl Tail {
             if names.is_empty() {
                 let whole = from..at;
                 let is_secret = words::class(&self.letters.text(whole.clone())) == Class::Secret;
-                // `stream_key`: the whole name tells more than its last word.
+                // In `token_type`, the last word is harmless, but the whole name is that of a secret.
                 let start =
                     known.filter(|start| !is_secret || self.is_secret_name(*start..at)).unwrap_or(from);
                 names.push(start..at);

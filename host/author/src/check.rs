@@ -78,7 +78,7 @@ pub struct Costs {
     pub cold_ms: f64,
     /// The same time if the compiled code is in the cache, in milliseconds.
     pub warm_ms: f64,
-    /// The clip of the other measurements: its size and number of frames.
+    /// The size and number of frames of the clip with which the following values were measured.
     pub clip: String,
     /// The time of one run in milliseconds, including instantiation.
     pub run_ms: f64,

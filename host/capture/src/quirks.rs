@@ -1,4 +1,5 @@
-//! Oddities of a stream that can be judged nevertheless. They are derived from measurements during reading.
+//! Oddities of a stream. A stream with oddities can still be judged. They are derived from what was measured while
+//! the stream was read.
 
 use std::{fmt, time::Duration};
 
@@ -192,12 +193,12 @@ fn differs(measured: &Measured) -> bool {
 }
 
 fn are_far_apart(measured: &Measured) -> bool {
-    // There was at most one keyframe, and no other one while the stream was read.
+    // At most one keyframe arrived, although the stream was read for at least `FAR_APART`.
     let alone = measured.keyframes <= 1 && measured.span >= FAR_APART;
     alone || measured.keyframe_interval.is_some_and(|interval| interval >= FAR_APART)
 }
 
-/// Returns whether an answer declares a picture as text or as another wrong type.
+/// Returns true if the last answer declares a picture as text or as another wrong type.
 fn is_called_otherwise(record: &Record) -> bool {
     let last = record.steps.iter().rfind(|step| step.kind == StepKind::Request);
     let called = last.and_then(|step| step.answered.split_once("Content-Type: ")).map(|(_, rest)| rest);

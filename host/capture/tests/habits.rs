@@ -1,5 +1,5 @@
-//! Cameras over RTSP that deviate from others. A camera that works is judged. For a camera that does not, the
-//! reason is given in its own words.
+//! RTSP cameras with unusual behaviour. If such a camera sends pictures, they are captured. If it does not, the error
+//! states the reason in the camera's own words.
 
 #![cfg(test)]
 
@@ -15,7 +15,7 @@ use easysight_capture::{
 };
 use media::{IN_FULL, STILL, STRETCH, capture, config, failure, has_ffmpeg, make};
 
-/// A moving picture without container, with a keyframe every two seconds.
+/// A moving picture without a container, with a keyframe every two seconds.
 fn h264(dir: &tempfile::TempDir) -> Vec<u8> {
     let file = media::h264(dir.path(), "a.mp4", 8);
     fs::read(make(dir.path(), "a.h264", &format!("-i {} -c copy", file.display()))).unwrap()
@@ -81,7 +81,7 @@ async fn a_slow_camera_is_slow_and_not_dead() {
     let clip = capture(&source, STRETCH).await.unwrap();
     assert!((3..=4).contains(&clip.frames().len()));
     assert_eq!(clip.info().frame_rate, Some(0.8));
-    // Fewer pictures than requested cover the second that is wanted in full.
+    // At this rate, a second has fewer pictures than the request asks for.
     assert!(capture(&source, IN_FULL).await.unwrap().frames().len() < 10);
 }
 

@@ -1,5 +1,5 @@
-//! The output of a master's answers: tables for people, JSON for programs. Times are local and short. Control
-//! characters of received texts are removed.
+//! Prints the answers of a master: as tables for people, as JSON for programs. In tables, times are local and short,
+//! and control characters of received texts are replaced by blanks.
 
 use std::{
     fmt::Display,
@@ -30,7 +30,7 @@ impl Format {
         }
     }
 
-    /// Prints a list. For an empty list, a table is replaced by the sentence `none`.
+    /// Prints a list. If the list is empty, prints the sentence `none` instead of a table.
     pub(crate) fn list<T: Serialize>(
         self,
         items: &[T],
@@ -106,7 +106,7 @@ pub(crate) fn time(time: DateTime<Utc>) -> String {
     short(time, &Local::now())
 }
 
-/// As [`time`], or a dash for no time.
+/// Formats a time as [`time`] does. None becomes a dash.
 pub(crate) fn maybe_time(at: Option<DateTime<Utc>>) -> String {
     at.map_or_else(|| "–".to_owned(), time)
 }

@@ -54,8 +54,9 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        // Sharpened stills of a quarter of a megapixel reach 11 of grain and 0.42 of lone pixels; healthy nights
-        // reach 2.6 in colour. A share of 0.45 is one lone pixel in 430.
+        // Sharpened stills of a quarter of a megapixel reach a grain of 11, and lone pixels in 0.42 of the tiles.
+        // Healthy pictures at night reach a colour noise of 2.6. If 0.45 of the tiles have a lone pixel, one pixel
+        // in 430 is a lone one.
         Self { most_noise: 4.0, most_grain: 11.5, most_colour_noise: 3.2, most_lone: 0.45 }
     }
 }
@@ -79,7 +80,7 @@ impl Plugin for NoisePlugin {
                 ),
             )
             .over_time(2, 200, 1_000)
-            // Snow hides detail, and a network takes its texture for a strange object.
+            // Snow hides detail, and the trained network of other plugins mistakes the texture of snow for an object.
             .explains("noise", &["clarity", "occlusion:learned_odds", "lens_dirty:learned_odds"])
     }
 
@@ -121,8 +122,9 @@ struct Sign {
     unit: &'static str,
     value: f64,
     most: f64,
-    /// The value from which on the finding is an error, and the value from which on nothing but noise is visible.
+    /// The value above which the finding is an error.
     error: f64,
+    /// The value at which only noise is visible.
     terrible: f64,
 }
 

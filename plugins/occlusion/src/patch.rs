@@ -19,11 +19,13 @@ const LEAST_SHARE: f32 = 0.04;
 const REACH: isize = 6;
 /// The difference in grey levels at which the scene begins.
 const JUMP: f32 = 8.0;
-/// The deviation, in grey levels, below which a tile is drawn. What a sensor sees has noise, except for black.
+/// The deviation, in grey levels, below which a tile is exact, that is, drawn into the picture. A picture from a
+/// sensor has noise, except where it is black.
 const EXACT: f32 = 0.35;
 const NEAR_BLACK: f32 = 20.0;
-/// The share of the tiles of a drawn part that are exact, and the share of the difference to the tile six tiles
-/// outside that exists already two tiles outside. An outline out of focus is wider.
+/// The limits from which a patch counts as drawn. The first is the share of its tiles that are exact. The second is
+/// the sharpness of its outline: the difference to the tile two tiles outside, divided by the difference to the tile
+/// six tiles outside. An outline out of focus is less sharp.
 const DRAWN: (f32, f32) = (0.85, 0.45);
 /// The grey level above which a part is clipped: sky and lamps lose their shading there.
 const CLIPPED: f32 = 249.0;
@@ -33,20 +35,20 @@ const CLIPPED: f32 = 249.0;
 pub(crate) struct Patch {
     /// The tiles that belong to the patch.
     pub(crate) tiles: Map<bool>,
-    /// The share of the picture.
+    /// The share of the picture that the patch covers.
     pub(crate) share: f32,
-    /// The share of its outline, without the picture's border, beyond which the scene begins.
+    /// The share of the patch's outline at which the scene begins. The picture's border does not count as outline.
     pub(crate) closed: f32,
     /// The ratio of its tiles to those of its convex hull.
     pub(crate) solidity: f32,
     /// The median grey level.
     pub(crate) tone: f32,
-    /// The share of the closed outline beyond which it is darker.
+    /// The share of the closed outline at which the scene outside is darker than the patch.
     pub(crate) darker_outside: f32,
     /// The share of the picture's upper border that the patch touches.
     pub(crate) top: f32,
-    /// True if the patch was drawn into the picture, like a privacy mask over a neighbour's windows. It is exact
-    /// to the grey level, and ends within a tile.
+    /// True if the patch was drawn into the picture, like a privacy mask over a neighbour's windows. The grey
+    /// levels of such a patch are exact, and its outline is sharp.
     pub(crate) drawn: bool,
 }
 
@@ -69,7 +71,7 @@ pub(crate) fn patches(grid: &Grid) -> Vec<Patch> {
         regions
     };
     let mut found = large(&empty, &near);
-    // Tiles of one tone, whatever they touch.
+    // Regions of one tone, even if they border on empty tiles of another tone without a step.
     let reach = TONE + noise;
     for (tone, count) in tones(&mean, &empty, reach) {
         if count >= least {
@@ -116,11 +118,11 @@ const SIDES: [(isize, isize); 4] = [(1, 0), (-1, 0), (0, 1), (0, -1)];
 /// front of the lens. Measured on seventy healthy scenes and fifty covered ones: walls, roads and skies of more
 /// than a seventh of the picture reach 0.38; nineteen of twenty covers exceed 0.54.
 const SHAPE: (f32, f32) = (0.3, 0.55);
-/// The share of the upper border, and the brightness, from which on a patch looks like the sky, if it is also
-/// brighter than what it borders on. Its weight is then reduced to 0.3.
+/// The smallest share of the upper border, and the smallest grey level, of a patch that looks like the sky. The patch
+/// must also be brighter than its surroundings. Its likeness is then multiplied by 0.3.
 const SKY: (f32, f32) = (0.5, 120.0);
-/// The share of the upper border, and the brightness, from which on a patch looks like fog in front of the far end
-/// of the scene.
+/// The smallest share of the upper border, and the smallest grey level, of a patch that looks like fog in front of
+/// the far end of the scene.
 const FOG: (f32, f32) = (0.6, 80.0);
 
 impl Patch {

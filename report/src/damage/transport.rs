@@ -1,12 +1,12 @@
-//! Damage to the packets of a transport stream (ISO/IEC 13818-1). A packet has 188 bytes. The first byte is 0x47;
-//! the number of the stream that the packet carries follows.
+//! Damage to the packets of a transport stream (ISO/IEC 13818-1). A packet has 188 bytes. The first byte is 0x47.
+//! The second and third byte contain the packet identifier (PID): the number of the stream that the packet carries.
 
 use super::Loss;
 use crate::random::Random;
 
 const PACKET: usize = 188;
 const SYNC: u8 = 0x47;
-/// The number of the video stream in ffmpeg's output.
+/// The packet identifier of the video in ffmpeg's output.
 const VIDEO: u16 = 0x100;
 /// The share of the stream that is not damaged: the first keyframe.
 const SPARED: f32 = 0.2;

@@ -28,7 +28,7 @@ struct SmallDisk {
 }
 
 impl SmallDisk {
-    /// Makes the file system. None if this machine does not allow it, which is printed.
+    /// Makes the file system. None if this machine does not allow it; then a message is printed.
     fn new() -> Option<Self> {
         let dir = Arc::new(tempfile::tempdir().unwrap());
         let script = format!("mount -t tmpfs -o size={BYTES} small \"$0\" && echo there && exec sleep 600");
@@ -48,7 +48,7 @@ impl SmallDisk {
         Some(disk)
     }
 
-    /// Makes the same command, which sees the file system at the same path.
+    /// Returns a command that runs the same program in the namespace, in which the file system is at `dir`.
     fn inside(&self, program: &Command) -> Command {
         let mut command = Command::new("nsenter");
         if !is_root() {
@@ -148,7 +148,7 @@ async fn an_upload_to_a_full_disk_is_refused_and_taken_once_there_is_room() {
     master.activate(&plugins().join("brightness.wasm")).await;
 }
 
-/// Imports a camera with a long name. Returns the status and the answer.
+/// Creates a camera with a long name. Returns the status and the answer.
 async fn add_camera(master: &Master, at: usize) -> (u16, Value) {
     let name = format!("{at} {}", "camera ".repeat(20));
     let camera = json!({"id": format!("d{at}"), "name": name, "source": "rtsp://10.0.0.1/live"});
@@ -196,7 +196,7 @@ async fn a_database_on_a_full_disk_refuses_and_loses_nothing() {
         assert_eq!(add_camera(&master, taken).await.0, 503);
         assert_eq!(master.get("/api/v1/diagnosis/tasks/t").await["id"], json!("t"));
     }
-    // The results of the node are refused too, and wait at the node.
+    // The master refuses the node's results too, and the node keeps them.
     let until = Instant::now() + PATIENCE;
     while !node.log().contains("results are kept on disk until the master accepts them") {
         assert!(Instant::now() < until, "the results do not wait");
@@ -207,7 +207,7 @@ async fn a_database_on_a_full_disk_refuses_and_loses_nothing() {
     assert_eq!(run_is["progress"]["finished"], json!(3), "{run_is}");
     assert_eq!(master.findings(&run).await.len(), 6);
     assert_eq!(add_camera(&master, taken).await.0, 201);
-    // Everything that was answered with 201 is stored, also for the next process.
+    // Everything that was answered with 201 is still stored after a restart.
     drop(master);
     let master = disk.master(&address, &flags);
     for at in 0..=taken {

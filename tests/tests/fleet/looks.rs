@@ -1,4 +1,5 @@
-//! Short looks: one second is enough for a healthy camera. If something is wrong, the look becomes a full one.
+//! Short looks: a capture of one second is enough for a healthy camera. If a diagnosis finds a fault, the capture
+//! continues to the full length.
 
 use std::{fs, path::Path};
 

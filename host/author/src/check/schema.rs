@@ -67,7 +67,7 @@ fn collect<'a>(root: &'a Value, object: &'a Value, path: &mut Vec<&'a str>, foun
     }
 }
 
-/// Returns the target of a reference, or the place itself if it is not a reference.
+/// Returns the definition to which a schema refers. Returns the schema itself if it is not a reference.
 fn target<'a>(root: &'a Value, here: &'a Value) -> &'a Value {
     let name =
         here.get("$ref").and_then(Value::as_str).and_then(|reference| reference.strip_prefix("#/$defs/"));

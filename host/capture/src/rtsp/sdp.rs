@@ -33,7 +33,7 @@ pub(crate) struct Video {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Offer {
     Video(Video),
-    /// Video that is packed in a way which is left to ffmpeg.
+    /// Video in a format that is left to ffmpeg, and a description of the format.
     Foreign(String),
     NoVideo,
 }
@@ -96,7 +96,7 @@ impl<'a> Section<'a> {
                 .filter_map(|one| one.trim().split_once('='))
                 .find_map(|(name, value)| name.trim().eq_ignore_ascii_case(wanted).then_some(value.trim()))
         };
-        // These streams have a number in front of each unit. No camera is known that does so.
+        // In interleaved order, each unit has a number in front. No known camera sends such streams.
         let numbered = parameter("sprop-max-don-diff").is_some_and(|value| value != "0")
             || (codec == Codec::H264 && parameter("packetization-mode") == Some("2"));
         if numbered {
@@ -254,15 +254,15 @@ mod tests {
             Offer::Video(video) => video,
             other => panic!("{other:?}"),
         };
-        // There are no lines at the top, the port is invalid, tabs separate words, and sets have start codes in
-        // front.
+        // The lines about the session are missing, the port is invalid, tabs separate words, and sets have start
+        // codes in front.
         let bare = "m=video -1353744643 RTP/AVP 96\r\nc=IN IP4 '&\u{FFFD}\r\na=rtpmap:96\tH264/90000 \r\n\
                     a=fmtp:96\tsprop-parameter-sets=AAAAAUdNAB+ZsBQBboQAAA+gAAF3AhA=,AAAAAUjqQ8g=;\r\na=control:track1";
         let found = video(bare);
         assert_eq!(found.control.as_deref(), Some("track1"));
         let heads: Vec<_> = found.sets.iter().map(|set| set[0]).collect();
         assert_eq!(heads, [0x47, 0x48], "{:?}", found.sets);
-        // All sets are in one value, and another value is no set.
+        // One value contains all sets, and the other values are not sets.
         let one = "m=video 0 RTP/AVP 96\na=rtpmap:96 H264/90000\n\
                    a=fmtp:96 sprop-parameter-sets=Z0LgHgAAAAFozg==,6QAAAAAB,4QQI\n";
         assert_eq!(video(one).sets, [&b"\x67\x42\xe0\x1e"[..], &b"\x68\xce"[..]]);

@@ -30,7 +30,7 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(20);
 const AFTER_GOODBYE: Duration = Duration::from_secs(1);
 /// The type of a packet that says goodbye (RTCP BYE).
 const GOODBYE: u8 = 203;
-/// The status of a camera that does not accept a start time.
+/// The status with which a camera refuses a start time.
 const INVALID_RANGE: u16 = 457;
 
 /// The result of opening a session.
@@ -52,8 +52,9 @@ pub(crate) struct Session {
     id: String,
     patience: Duration,
     sign_of_life: Duration,
-    /// When the next keep-alive request is due, however many packets arrive; then the number of those sent.
+    /// When the next keep-alive request is due, however many packets arrive.
     sign_at: Instant,
+    /// The number of keep-alive requests sent.
     signs: u32,
     journal: Journal,
 }
@@ -67,7 +68,7 @@ enum Took {
 
 /// The transport of packets.
 enum Way {
-    /// In the connection, on this channel. True if video has arrived on the channel.
+    /// In the connection, on this channel. The second value is true if video has arrived on the channel.
     Channel(u8, bool),
     Datagrams(Datagrams),
 }
@@ -173,8 +174,8 @@ fn elsewhere(url: &Url, answer: &Answer) -> Result<Url, Failure> {
     }
 }
 
-/// Resolves the address of a part as cameras mean it: appended to the address of the whole session, unless the
-/// part has a full address.
+/// Returns the address of a part of the session. As cameras expect, the part's name is appended to the base address,
+/// unless the part has a full address.
 fn resolved(base: &str, control: Option<&str>) -> String {
     match control.map(str::trim) {
         None | Some("" | "*") => base.to_owned(),
@@ -223,7 +224,7 @@ async fn set_up(
     let granted_way = answer.header("transport").unwrap_or_default();
     let channel = pair(granted_way, "interleaved").map(|(channel, _)| u8::try_from(channel).unwrap_or(0));
     let way = match datagrams {
-        // The camera was asked for UDP, but continues in the connection.
+        // UDP was requested, but the camera sends in the connection.
         Some(_) if channel.is_some() => Way::Channel(channel.unwrap_or(0), false),
         Some(mut datagrams) => {
             let source = parameter(granted_way, "source").and_then(|source| source.parse().ok());
@@ -365,7 +366,7 @@ impl Session {
                         goodbye = true;
                         silent_at = silent_at.min(Instant::now() + AFTER_GOODBYE);
                     }
-                    // Reports about the stream are no pictures.
+                    // Reports about the stream contain no video.
                     Took::Goodbye | Took::Other => {}
                 },
                 Some(Ok(Ok(Message::Answer(_) | Message::Request))) => {}

@@ -35,8 +35,8 @@ pub(super) fn differences(plan: &Plan, clip: &Clip, findings: &[Finding]) -> Vec
     differences
 }
 
-/// Formats a value with twelve digits: sines of the machine's own library and of the component's differ in the
-/// last bit.
+/// Formats a value with twelve digits, because the sine functions of this machine's library and of the component's
+/// library differ in the last bit.
 fn digits(value: f64) -> String {
     format!("{value:.11e}")
 }
