@@ -3,16 +3,20 @@
 use std::{cmp::Reverse, collections::HashSet, time::Instant};
 
 use easysight_protocol::Labels;
+use uuid::Uuid;
 
 use crate::{
     StoreError,
     db::{Query, Row, Via, query},
-    query::{parsed, text},
+    query::{maybe_text, parsed, text},
     ready::{Key, LOOK, Look, Ready},
+    reports::first_name,
 };
 
 /// Most sets of labels that are queried one by one. If there are more, those without a job are sorted out first.
 const SINGLE_LOOKS: usize = 4;
+/// By how much the clocks of masters may differ, in milliseconds.
+const CLOCKS_DIFFER_MS: i64 = 60_000;
 
 /// Queries for jobs that nodes with any of these labels may have, if the jobs that are known are not enough.
 pub(crate) async fn look(
@@ -42,15 +46,34 @@ pub(crate) async fn look(
             has
         });
     }
+    let from = match looks.iter().any(|look| look.after.is_none()) {
+        true => first_open(via, now).await?,
+        false => String::new(),
+    };
     for look in looks {
         let started = Instant::now();
-        let found = look_at(via, &look, now).await?;
+        let found = look_at(via, &look, &from, now).await?;
         ready.looked(&look, found, now, started.elapsed());
     }
     Ok(())
 }
 
-async fn look_at(via: &mut Via<'_>, look: &Look, now: i64) -> Result<Vec<Key>, StoreError> {
+/// The smallest id that an open job may have: jobs are created after their run. While another transaction keeps
+/// PostgreSQL from removing old versions, the index of queued jobs has entries of all jobs that were ever queued, and
+/// the rows of those before this id need not be read.
+async fn first_open(via: &mut Via<'_>, now: i64) -> Result<String, StoreError> {
+    let sql = "SELECT MIN(id) AS id FROM runs WHERE state IN ('waiting', 'running')";
+    let oldest = match query(sql).fetch_optional(&mut *via).await? {
+        Some(row) => maybe_text(&row, "id")?,
+        None => None,
+    };
+    let created = oldest.and_then(|id| id.parse::<Uuid>().ok()?.get_timestamp());
+    let created =
+        created.and_then(|at| i64::try_from(at.to_unix().0).ok()).map_or(now, |seconds| 1_000 * seconds);
+    Ok(first_name(created.min(now) - CLOCKS_DIFFER_MS))
+}
+
+async fn look_at(via: &mut Via<'_>, look: &Look, from: &str, now: i64) -> Result<Vec<Key>, StoreError> {
     let mut found: Vec<Key> = Vec::new();
     if let Some((priority, id)) = look.after {
         // Each of the two conditions is one range of the index. A single condition for both would not be.
@@ -63,7 +86,8 @@ async fn look_at(via: &mut Via<'_>, look: &Look, now: i64) -> Result<Vec<Key>, S
             found.truncate(LOOK);
         }
     } else {
-        add(&mut found, &queued("ORDER BY priority DESC, id", look, now).fetch_all(&mut *via).await?)?;
+        let all = queued("AND id >= $4 ORDER BY priority DESC, id", look, now).bind(from);
+        add(&mut found, &all.fetch_all(&mut *via).await?)?;
     }
     Ok(found)
 }

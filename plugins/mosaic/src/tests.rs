@@ -83,7 +83,7 @@ fn a_dark_still_that_is_flat_within_its_blocks_is_normal() {
     // Only means of 8 × 8 pixels, two grey levels apart, beside real edges.
     let still = clip(|x, y| {
         let lamp = (x / 3 + y / 2) % 40 == 7;
-        let mean = 20.0 + 4.0 * (scatter(x / 8, y / 8) - 0.5).round();
+        let mean = 20.0 + (4.0 * (scatter(x / 8, y / 8) - 0.5)).round();
         if lamp { 200.0 } else { mean }
     });
     assert_eq!(diagnose(&still).status, Status::Normal);
