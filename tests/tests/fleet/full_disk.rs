@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
+    http::client,
     process::{Master, PATIENCE, Running, read, slow_ffmpeg, worker},
     programs::{has_ffmpeg, make_clip, plugins, program},
 };
@@ -246,6 +247,18 @@ async fn a_node_whose_disk_is_full_lets_go_of_what_it_can_neither_deliver_nor_ke
     let run = master.submit("t").await;
     let path = format!("/api/v1/diagnosis/runs/{run}");
     master.until(PATIENCE, &path, |run| run["progress"]["running"] == 3).await;
+    // The jobs have reached the node: without that it would have no results once the master is gone.
+    let until = Instant::now() + PATIENCE;
+    let status = format!("{}/api/v1/diagnosis/workers/status", node.url);
+    loop {
+        let (_, node) = read(client().get(&status)).await;
+        let count = |field: &str| node["pool"][field].as_u64().unwrap();
+        if count("running") + count("waiting") == 3 {
+            break;
+        }
+        assert!(Instant::now() < until, "the jobs do not reach the node");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     let Master { running, .. } = master;
     running.kill();
     let until = Instant::now() + PATIENCE;
