@@ -179,10 +179,16 @@ fn mark(canvas: &mut Canvas, findings: &[Finding]) {
     abnormal.sort_by_key(|finding| finding.consequence_of.is_none());
     for finding in &abnormal {
         let colour = if finding.consequence_of.is_none() { CAUSE } else { CONSEQUENCE };
+        let mut before = String::new();
         for region in &finding.regions {
             let area = canvas.area_of(region.left, region.top, region.width, region.height);
             canvas.outline(area, colour);
-            canvas.caption(area, &caption(finding, &region.caption), colour);
+            // Many boxes with the same words would hide the picture.
+            let words = caption(finding, &region.caption);
+            if words != before {
+                canvas.caption(area, &words, colour);
+            }
+            before = words;
         }
     }
     let causes = abnormal.iter().filter(|finding| finding.consequence_of.is_none());
