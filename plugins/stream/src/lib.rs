@@ -2,8 +2,8 @@
 //! and, if the settings give expected values, also frame rate, size and the interval between keyframes.
 //!
 //! The measures are the times at which frames arrive and what the host reads from the camera's clock. Without
-//! expected values, only clear faults are judged: long gaps and a wrong clock. Smart codecs vary the keyframe
-//! interval and the frame rate on purpose, so both are reported but judged only if a threshold is given.
+//! expected values, only long gaps are judged. Smart codecs vary the keyframe interval and the frame rate on purpose,
+//! and the picture of a camera whose clock is wrong is good, so these are reported but judged only on request.
 
 mod timing;
 
@@ -53,6 +53,9 @@ pub struct Config {
     /// clock by the network jumps once.
     #[schemars(range(min = 0, max = 1000))]
     pub max_clock_jumps: u32,
+    /// True if wrong timestamps of the camera are a warning. Otherwise they are only reported: EasySight goes by the
+    /// arrival of pictures, but recorders and players may not.
+    pub judge_clock: bool,
 }
 
 impl Default for Config {
@@ -64,6 +67,7 @@ impl Default for Config {
             height: 0,
             longest_keyframe_interval_s: 0.0,
             max_clock_jumps: 1,
+            judge_clock: false,
         }
     }
 }
@@ -81,9 +85,8 @@ impl Plugin for Stream {
                 "stream",
                 Text::new("码流", "Stream"),
                 Text::new(
-                    "码流的帧间隔、帧率、分辨率、关键帧间隔和时间戳。默认只对明显的中断和错误的时间戳报警。",
-                    "Gaps, rate, size, keyframe interval and timestamps of the stream. By default only plain gaps and \
-                     wrong timestamps count.",
+                    "码流的帧间隔、帧率、分辨率、关键帧间隔和时间戳。默认只对明显的中断报警。",
+                    "Gaps, rate, size, keyframe interval and timestamps of the stream. By default only plain gaps count.",
                 ),
             )
             .over_time(2, INTERVAL_MS, SPAN_MS)
@@ -108,8 +111,11 @@ impl Plugin for Stream {
             }
             None => {}
         }
-        signs.extend(clip.clock().and_then(|clock| Sign::of_clock(clock, config.max_clock_jumps)));
-        Ok(Report { findings: vec![judge(clip, timing.as_ref(), signs)] })
+        let mut clock = clip.clock().and_then(|clock| Sign::of_clock(clock, config.max_clock_jumps));
+        if config.judge_clock {
+            signs.extend(clock.take());
+        }
+        Ok(Report { findings: vec![judge(clip, timing.as_ref(), signs, clock)] })
     }
 }
 
@@ -237,7 +243,8 @@ fn timing_signs(timing: &Timing, declared: f64, config: &Config) -> Vec<Sign> {
     signs
 }
 
-fn judge(clip: &dyn Clip, timing: Option<&Timing>, signs: Vec<Sign>) -> Finding {
+/// Makes the finding. `reported` is a sign that the finding mentions but does not judge.
+fn judge(clip: &dyn Clip, timing: Option<&Timing>, signs: Vec<Sign>, reported: Option<Sign>) -> Finding {
     let info = clip.info();
     let evidence = clip.evidence();
     let mut finding = finding("stream")
@@ -261,15 +268,22 @@ fn judge(clip: &dyn Clip, timing: Option<&Timing>, signs: Vec<Sign>) -> Finding 
         Some(CameraClock::StandsStill) => finding = finding.metric("clock_speed", 0.0, ""),
         Some(CameraClock::Runs(speed)) => finding = finding.metric("clock_speed", speed.into(), ""),
     }
+    let fine = match reported {
+        None => Text::new("码流正常。", "The stream is fine."),
+        Some(sign) => {
+            let Text { zh, en } = sign.message;
+            Text::new(format!("码流正常。{zh}"), format!("The stream is fine. {en}"))
+        }
+    };
     let Some(worst) = signs.into_iter().max_by(|a, b| a.severity.total_cmp(&b.severity)) else {
-        return finding.judged(Status::Normal, Text::new("码流正常。", "The stream is fine.")).into();
+        return finding.judged(Status::Normal, fine).into();
     };
     let severity = worst.severity;
     // The score is 50 at the threshold, and halves whenever the severity doubles beyond it.
     let score = if severity <= 1.0 { 100.0 - 50.0 * severity } else { 50.0 / severity };
     let finding = finding.decided_by(worst.metric, worst.threshold).score(score);
     if severity <= 1.0 {
-        return finding.judged(Status::Normal, Text::new("码流正常。", "The stream is fine.")).into();
+        return finding.judged(Status::Normal, fine).into();
     }
     let status = if severity < 3.0 { Status::Warning } else { Status::Error };
     finding.judged(status, worst.message).suggest(worst.suggestion).into()

@@ -81,7 +81,11 @@ fn a_wrong_clock_is_told_and_the_picture_is_good_all_the_same() {
         (CameraClock::Runs(2.0), "clock_speed", 2.0, "2.0 times as fast"),
         (CameraClock::Runs(-1.0), "clock_speed", -1.0, "-1.0 times as fast"),
     ] {
-        let finding = with(clock, "{}");
+        let reported = with(clock, "{}");
+        assert_eq!((reported.status, value(&reported, metric)), (Status::Normal, Some(shown)), "{clock:?}");
+        assert!(reported.message.en.starts_with("The stream is fine. "), "{}", reported.message.en);
+        assert!(reported.message.en.contains(words), "{}", reported.message.en);
+        let finding = with(clock, r#"{"judge_clock": true}"#);
         assert_eq!(
             (finding.status, finding.decision.metric.as_str()),
             (Status::Warning, metric),
@@ -94,10 +98,13 @@ fn a_wrong_clock_is_told_and_the_picture_is_good_all_the_same() {
     // A camera that sets its clock by the network.
     let once = with(CameraClock::Jumps(1), "{}");
     assert_eq!((once.status, value(&once, "clock_jumps")), (Status::Normal, Some(1.0)));
-    assert_eq!(with(CameraClock::Jumps(1), r#"{"max_clock_jumps": 0}"#).status, Status::Warning);
+    assert_eq!(once.message.en, "The stream is fine.");
+    let strict = r#"{"judge_clock": true, "max_clock_jumps": 0}"#;
+    assert_eq!(with(CameraClock::Jumps(1), strict).status, Status::Warning);
     // A stalled stream is worse than wrong timestamps.
     let stalled = clip(&[0, 40, 80, 2_400, 2_440], &[0]).clock(CameraClock::StandsStill);
-    assert_eq!(diagnose(&stalled, "{}").decision.metric, "longest_gap_s");
+    let judged = diagnose(&stalled, r#"{"judge_clock": true}"#);
+    assert_eq!(judged.decision.metric, "longest_gap_s");
 }
 
 #[test]
