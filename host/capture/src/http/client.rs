@@ -77,6 +77,7 @@ pub(crate) async fn get(url: &Url, config: &CaptureConfig, late: Instant) -> Res
     let mut redirects = 0;
     let mut attempts = 0;
     let mut busy = 0;
+    let mut again = false;
     loop {
         let uri =
             url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
@@ -95,7 +96,16 @@ pub(crate) async fn get(url: &Url, config: &CaptureConfig, late: Instant) -> Res
             let answer = response.as_ref().map_or_else(|failure| failure.detail.clone(), told);
             config.journal.write_request(&format!("GET {url}"), value.as_deref(), answer);
         }
-        let response = response?;
+        let response = match response {
+            // Many cameras close a connection after each answer without saying so. A request that was sent on the old
+            // connection meanwhile is sent once more, on a new one.
+            Err(failure) if failure.kind == Kind::HungUp && redirects + attempts + busy > 0 && !again => {
+                again = true;
+                continue;
+            }
+            response => response?,
+        };
+        again = false;
         let status = response.status();
         if status == StatusCode::UNAUTHORIZED && attempts < MAX_ATTEMPTS {
             attempts += 1;
