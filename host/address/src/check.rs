@@ -1,11 +1,11 @@
-//! Refuses addresses whose parts cannot be told apart, before a picture is requested from the wrong host.
+//! Rejects ambiguous addresses before a picture is requested from the wrong host.
 
 use crate::{MASK, parts, parts::Parts, secrets::secrets};
 
-/// Why an address is refused. No message quotes the address.
+/// Why an address is rejected. No message quotes the address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
-    /// The address would name a host that is not meant.
+    /// The user name or the password is not percent-encoded, so the address would name another host.
     #[error(
         "the user name or password in the address is not encoded, so the address would name another host; write \
          %23 for #, %3F for ?, %2F for /, %5C for \\, %40 for @ (also for an @ in the path)"
@@ -13,7 +13,7 @@ pub enum AddressError {
     NotEncoded,
     /// The address has no scheme.
     #[error(
-        "the address does not begin with rtsp://, rtsps://, http:// or https://; for a file of such a name, write \
+        "the address does not begin with rtsp://, rtsps://, http:// or https://; for a file with this name, write \
          ./NAME"
     )]
     NoScheme,
@@ -25,7 +25,7 @@ pub enum AddressError {
     Masked,
 }
 
-/// Refuses an address whose parts cannot be told apart, or that is masked.
+/// Rejects an address that is ambiguous, has no scheme, or is masked. The path of a file is accepted.
 ///
 /// # Errors
 ///
@@ -33,7 +33,7 @@ pub enum AddressError {
 pub fn check(text: &str) -> Result<(), AddressError> {
     let text = text.trim();
     let Some(parts) = Parts::of(text) else {
-        // A name with a password in it is an address, not a file.
+        // A text with a password in it is an address, not the name of a file.
         let is_address = parts::lacks_scheme(text) || !secrets(text).is_empty();
         return if is_address { Err(AddressError::NoScheme) } else { Ok(()) };
     };

@@ -1,9 +1,9 @@
-//! A text whose percent-encoding is undone, also if it was encoded more than once, and the original position of
+//! Decodes a percent-encoded text, also one that was encoded more than once, and records the original position of
 //! each byte.
 
 use std::ops::Range;
 
-/// Most rounds of decoding. Links through relays are encoded twice.
+/// The most rounds of decoding. Links through relays are encoded twice.
 const ROUNDS: usize = 3;
 
 /// The decoded bytes of an encoded text.
@@ -14,7 +14,7 @@ pub(crate) struct Letters {
 }
 
 impl Letters {
-    /// Undoes the encoding of a text that begins at `offset` of a longer text.
+    /// Decodes a text that begins at `offset` in a longer text.
     pub(crate) fn of(text: &str, offset: usize) -> Self {
         let mut letters = Self {
             bytes: text.bytes().collect(),

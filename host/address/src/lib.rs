@@ -1,6 +1,6 @@
 //! Addresses of cameras as people and cameras write them. This crate masks their secrets as `***`, checks whether
-//! their parts can be told apart, and restores the secrets of an address that comes back masked. It reads no file
-//! and opens no connection.
+//! their parts can be told apart, and restores the secrets of an address that is sent back masked. It reads no
+//! file and opens no connection.
 
 mod check;
 mod letters;
@@ -17,8 +17,8 @@ pub use restored::{RestoreError, restored};
 /// The text that replaces a secret.
 pub const MASK: &str = "***";
 
-/// True if two addresses name the same place, whatever their user and password: a new password before the `@` does
-/// not make it another camera.
+/// True if two addresses name the same camera: apart from the user and the password before the `@`, they are
+/// equal. Upper and lower case do not matter in scheme and host.
 #[must_use]
 pub fn same_place(a: &str, b: &str) -> bool {
     let place = |text| match parts::Parts::of(text) {

@@ -1,4 +1,4 @@
-//! Masks secrets: in an address, in messages of other programs, in texts that may quote any address.
+//! Masks secrets in an address, in messages of other programs, and in texts that may contain addresses.
 
 use crate::{
     MASK,
@@ -7,8 +7,8 @@ use crate::{
     words,
 };
 
-/// Masks the secrets of an address: `rtsp://***@camera/stream`. Any other text is masked as well as possible. The
-/// path of a file is not changed.
+/// Masks the secrets of an address: `rtsp://***@camera/stream`. In a text that is not an address, the secrets that
+/// can be recognised are masked. The path of a file is not changed.
 #[must_use]
 pub fn masked(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -77,8 +77,8 @@ pub fn scrubbed(line: &str, address: &str) -> String {
             line = line.replace(&value, MASK);
             continue;
         }
-        // A short word, or a user name, which may be an ordinary word, is masked only in the positions where
-        // addresses have it.
+        // A short value or a user name may also be an ordinary word. It is masked only between characters that
+        // surround it in an address.
         for (before, after) in [("", "@"), ("", ":"), ("=", ""), (":", "@"), ("/", "/")] {
             line = line.replace(&format!("{before}{value}{after}"), &format!("{before}{MASK}{after}"));
         }

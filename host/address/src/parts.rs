@@ -1,4 +1,4 @@
-//! The parts of an address, as far as masking needs them: where the user is, and where the host is.
+//! Splits an address into the parts that masking needs, with the positions of the user and the host.
 
 use std::{net::Ipv4Addr, ops::Range};
 
@@ -7,9 +7,9 @@ use crate::words::{self, Class};
 /// An address with a scheme.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Parts<'a> {
-    /// `rtsp`.
+    /// The scheme, such as `rtsp`.
     pub(crate) scheme: &'a str,
-    /// The position of user and password in the text, without the `@`.
+    /// The position of the user and the password in the text, without the `@`.
     pub(crate) user: Option<Range<usize>>,
     /// Host and port.
     pub(crate) host: &'a str,
@@ -17,16 +17,16 @@ pub(crate) struct Parts<'a> {
     pub(crate) host_at: usize,
     /// Path, query and fragment.
     pub(crate) tail: &'a str,
-    /// True if user or password contain a character that ends the host, so that other programs parse the address
-    /// differently.
+    /// True if the user or the password contains a character that ends the host, so that other programs parse the
+    /// address differently.
     pub(crate) is_ambiguous: bool,
 }
 
-/// The characters that end user, host and port. Some programs treat a backslash as a slash.
+/// The characters that end the part with user, host and port. Some programs treat a backslash as a slash.
 const ENDS: [char; 4] = ['/', '?', '#', '\\'];
 
 impl<'a> Parts<'a> {
-    /// Parses a text that has a scheme. None if it has none.
+    /// Parses an address. Returns none if the text has no scheme.
     pub(crate) fn of(text: &'a str) -> Option<Self> {
         let (scheme, rest) = text.split_once("://")?;
         if scheme.contains(['/', '\\', '?', '#', '@']) {
@@ -74,7 +74,7 @@ fn is_of_tail(authority: &str, tail: &str, at: usize) -> bool {
         return true;
     }
     let (before, after) = (tail.get(..at).unwrap_or_default(), tail.get(at + 1..).unwrap_or_default());
-    // `…/live?user=me@mail.example`: the value of a suitable parameter is a person's mail address.
+    // In `…/live?user=me@mail.example` the parameter's value is a mail address, so this `@` belongs to the query.
     let parameter = before.rsplit(['?', '&', ';']).next().and_then(|parameter| parameter.split_once('='));
     let domain = after.split(['&', ';']).next().unwrap_or_default();
     let of_parameter = before.starts_with('/')

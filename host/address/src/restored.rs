@@ -1,4 +1,4 @@
-//! Restores the secrets of an address that was shown masked and comes back, changed or unchanged.
+//! Restores the secrets of a masked address that is sent back, changed or unchanged.
 
 use std::ops::Range;
 
@@ -18,15 +18,15 @@ pub enum RestoreError {
     /// The masked password belongs to another user.
     #[error("{MASK} stands for the password of another user: write the password of this user")]
     OtherUser,
-    /// The known address does not have this secret, or has several of this kind.
+    /// The stored address does not have this secret, or has several of this kind.
     #[error(
         "it is unclear which secret {MASK} stands for here: write the secrets themselves, or send the address unchanged"
     )]
     Unknown,
 }
 
-/// Returns the offered address with its secrets. `known` is the stored address: its secrets replace those that are
-/// masked, if host and user are the same.
+/// Returns the offered address with its secrets. `known` is the stored address: its secrets replace the masked
+/// ones if host and user are the same.
 ///
 /// # Errors
 ///
@@ -76,8 +76,8 @@ fn user<'a>(offered: &str, known: Option<&'a str>) -> Result<&'a str, RestoreErr
     }
 }
 
-/// Returns the value of a parameter, or a piece of the path. Both addresses must have exactly one of this name; a
-/// piece of the path must also follow the same text in both.
+/// Returns the stored value of a masked parameter or piece of the path. Each of the two addresses must contain
+/// this parameter or piece exactly once. A piece of the path must also follow the same text in both.
 fn value<'a>(
     text: &str,
     secret: &Secret,
@@ -106,7 +106,7 @@ fn value<'a>(
     known.get(old.clone()).ok_or(RestoreError::Unknown)
 }
 
-/// Returns where a secret begins once the address is masked.
+/// Returns the position of a secret in the masked address.
 fn masked_at(secrets: &[Secret], at: &Range<usize>) -> usize {
     let earlier = secrets.iter().filter(|one| one.at.start < at.start);
     earlier.fold(at.start, |at, one| at + MASK.len() - one.at.len().min(at))

@@ -10,10 +10,10 @@ use crate::{
     words::{self, Class},
 };
 
-/// The kind of a secret, by which it is recognised in another version of the address.
+/// The kind of a secret. It identifies the secret in another version of the address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// User and password before the `@`.
+    /// The user and the password before the `@`.
     User,
     /// The value of a parameter of this name.
     Named(String),
@@ -28,7 +28,8 @@ pub(crate) struct Secret {
     pub(crate) at: Range<usize>,
 }
 
-/// Returns the secrets of an address in the order of the text. They do not overlap. The path of a file has none.
+/// Returns the secrets of an address in the order in which they occur. They do not overlap. The path of a file has
+/// none.
 pub(crate) fn secrets(text: &str) -> Vec<Secret> {
     let (tail_at, strict) = match Parts::of(text) {
         Some(parts) if parts.scheme.eq_ignore_ascii_case("file") => return Vec::new(),
@@ -39,8 +40,8 @@ pub(crate) fn secrets(text: &str) -> Vec<Secret> {
             {
                 found.push(Secret { place: Place::User, at: at.clone() });
             }
-            // The text after the colon is not a port, so it counts as a password. The host is missing:
-            // `rtsp://admin:secret`.
+            // In `rtsp://admin:secret` the host is missing. The text after the colon is not a port, so it counts
+            // as a password.
             if let (name, Some(port)) = parts::host_and_port(parts.host)
                 && !port.bytes().all(|b| b.is_ascii_digit())
             {
@@ -72,7 +73,8 @@ pub(crate) fn secrets(text: &str) -> Vec<Secret> {
     found
 }
 
-/// Finds repeated secrets: a password before the `@` or in a parameter sometimes occurs in the path too.
+/// Finds further occurrences of the secrets that were found: a password before the `@` or in a parameter sometimes
+/// occurs in the path too.
 fn repeat(text: &str, parts: &Parts<'_>, found: &mut Vec<Secret>) {
     let mut values: Vec<String> = Vec::new();
     for one in found.iter() {
@@ -95,10 +97,10 @@ fn repeat(text: &str, parts: &Parts<'_>, found: &mut Vec<Secret>) {
     found.sort_by_key(|one| one.at.start);
 }
 
-/// Path, query and fragment.
+/// The path, the query and the fragment of an address.
 struct Tail {
     letters: Letters,
-    /// True if parameters and pieces that are not known count as secrets.
+    /// True if unknown parameters and pieces count as secrets.
     strict: bool,
     found: Vec<Secret>,
 }
@@ -159,8 +161,9 @@ impl Tail {
         }
     }
 
-    /// Reads a piece that contains at least one `name=value`. Returns true if its last value is a secret. `open` is
-    /// true if the piece before ends with a secret: then the text before the first name belongs to that secret.
+    /// Reads a piece that contains at least one `name=value`. Returns true if its last value is a secret. `open`
+    /// is true if the piece before this one ends with a secret: the text before the first name then belongs to
+    /// that secret.
     fn pairs(&mut self, piece: &Piece, open: bool) -> bool {
         let names = self.names(piece.range.clone());
         if open
@@ -203,7 +206,7 @@ impl Tail {
             if names.is_empty() {
                 let whole = from..at;
                 let is_secret = words::class(&self.letters.text(whole.clone())) == Class::Secret;
-                // In `token_type`, the last word is harmless, but the whole name is that of a secret.
+                // In `token_type`, the last word is harmless, but the whole name denotes a secret.
                 let start =
                     known.filter(|start| !is_secret || self.is_secret_name(*start..at)).unwrap_or(from);
                 names.push(start..at);
@@ -221,7 +224,7 @@ impl Tail {
         words::class(&self.letters.text(range)) == Class::Secret
     }
 
-    /// True if a piece without a name is a secret, judged by its text or by the pieces before it.
+    /// True if a piece without a name is a secret, judged by its text and the pieces around it.
     fn is_secret(&self, pieces: &[String], index: usize, in_query: bool) -> bool {
         let piece = |index: usize| pieces.get(index).map_or("", String::as_str);
         let own = piece(index);
@@ -262,7 +265,7 @@ impl Tail {
     }
 }
 
-/// `/live/NAME/PASSWORD/12.ts`, the form that stream portals use.
+/// True if a piece is the name or the password in `/live/NAME/PASSWORD/12.ts`, the form that stream portals use.
 fn is_portal(pieces: &[String], index: usize) -> bool {
     let Some([.., kind, _, _, last]) = pieces.get(..5) else { return false };
     let number = last.rsplit_once('.').filter(|(_, ending)| ["ts", "m3u8", "mp4"].contains(ending));

@@ -64,7 +64,7 @@ fn passwords_are_masked_wherever_cameras_take_them() {
         ),
     ] {
         assert_eq!(masked(address), shown);
-        assert_eq!(masked(shown), shown, "what is masked stays so");
+        assert_eq!(masked(shown), shown, "a masked address does not change again");
     }
 }
 

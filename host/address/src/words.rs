@@ -1,14 +1,14 @@
 //! The words that occur in addresses of cameras: which names belong to secrets, and which are known to be
 //! harmless. An unknown parameter counts as a secret, since manufacturers invent new names.
 
-/// What the name of a parameter tells about its value.
+/// The kind of a parameter's value, judged by the parameter's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Class {
     /// A user, a password, a key.
     Secret,
     /// A channel, a size, a format.
     Harmless,
-    /// Not known.
+    /// The name is unknown.
     Unknown,
 }
 
@@ -206,7 +206,7 @@ const PLAIN_VALUES: &[&str] = &[
     "auto",
 ];
 
-/// Names of users that cameras are delivered with.
+/// The default user names of cameras.
 const USERS: &[&str] = &[
     "admin",
     "root",
@@ -222,7 +222,7 @@ const USERS: &[&str] = &[
     "888888",
 ];
 
-/// Pieces of a path that a secret follows.
+/// Pieces of a path after which a secret follows.
 const KEYS_OF_PATHS: &[&str] = &[
     "user",
     "users",
@@ -256,7 +256,7 @@ const KEYS_OF_PATHS: &[&str] = &[
     "jwt",
 ];
 
-/// Returns what a name tells about its value.
+/// Returns the kind of a parameter's value, judged by the parameter's name.
 pub(crate) fn class(name: &str) -> Class {
     let name = name.trim().to_lowercase();
     if HARMLESS.contains(&name.as_str()) {
@@ -275,7 +275,7 @@ pub(crate) fn is_plain(value: &str) -> bool {
         && !value.contains(crate::MASK)
 }
 
-/// True if a value cannot be a secret, whatever its parameter is.
+/// True if a value cannot be a secret in any parameter.
 pub(crate) fn is_trivial(value: &str) -> bool {
     (value.len() <= 2 && value.bytes().all(|b| b.is_ascii_digit()))
         || PLAIN_VALUES.contains(&value.to_lowercase().as_str())
@@ -293,25 +293,25 @@ pub(crate) fn is_known_word(piece: &str) -> bool {
     })
 }
 
-/// True for a page or a script, which is not a name of a user.
+/// True for the file name of a page or a script, which is not a user name.
 pub(crate) fn is_script(piece: &str) -> bool {
     let ending = piece.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
     ending
         .is_some_and(|ending| ["cgi", "fcgi", "asp", "php", "htm", "html", "jsp"].contains(&ending.as_str()))
 }
 
-/// True for the name of a user that cameras are delivered with.
+/// True for a default user name of cameras.
 pub(crate) fn is_user(piece: &str) -> bool {
     USERS.contains(&piece.to_lowercase().as_str())
 }
 
-/// True for a piece of a path that a secret follows.
+/// True for a piece of a path after which a secret follows.
 pub(crate) fn is_key_of_path(piece: &str) -> bool {
     KEYS_OF_PATHS.contains(&piece.to_lowercase().as_str())
 }
 
-/// True for a text that nobody would use as the name of a stream: 16 characters or more that change between
-/// digits, small and capital letters about every second character, as keys and session ids do.
+/// True for a text that looks like a key or a session id, not like the name of a stream: at least 16 characters,
+/// with digits and letters in runs of at most 2.75 characters on average.
 pub(crate) fn looks_random(piece: &str) -> bool {
     let alphabet = |b: u8| b.is_ascii_alphanumeric() || b"-_=+.".contains(&b);
     if piece.len() < 16 || !piece.bytes().all(alphabet) {
@@ -326,7 +326,7 @@ pub(crate) fn looks_random(piece: &str) -> bool {
     let (mut runs, mut letters, mut last) = (0, 0, 0);
     for byte in piece.bytes() {
         let now = kind(byte);
-        // A capital letter and the small letters after it count as one word.
+        // A capital letter and the small letters after it count as one run.
         if now != 0 && now != last && !(last == 3 && now == 2) {
             runs += 1;
         }
