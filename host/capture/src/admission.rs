@@ -6,7 +6,7 @@ use std::{fmt, pin::Pin, sync::Arc};
 /// Returns a future that completes when a capture may begin to decode.
 type Gate = dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync;
 
-/// A gate that every capture asks once: when there is something to decode, and before decoding begins.
+/// A gate that a capture passes when there is something to decode, each time before it starts a decoder.
 #[derive(Clone)]
 pub struct Admission(Arc<Gate>);
 

@@ -19,8 +19,8 @@ const fn say(en: &'static str, zh: &'static str) -> Advice {
 }
 
 impl CaptureError {
-    /// Returns what a person should do about the error. The camera's own words sometimes tell more than the reason
-    /// alone.
+    /// Returns what a person should do about the error. The camera's own message is considered too, because it may
+    /// be more specific than the kind of the error.
     #[must_use]
     pub fn advice(&self) -> Advice {
         let says = |words: &str| self.detail.contains(words);
@@ -30,8 +30,8 @@ impl CaptureError {
                 "请在地址中写上用户名和密码：rtsp://用户名:密码@主机/…。",
             ),
             Kind::ServerError if [": 453", ": 503"].iter().any(|busy| says(busy)) => say(
-                "Close other viewers of the camera, or set fewer or smaller streams: it has no capacity for one more.",
-                "请关闭摄像机的其他观看者，或减少、降低其码流：它已无法再多服务一路。",
+                "Close other viewers of the camera, or set fewer or smaller streams: it cannot serve another one.",
+                "请关闭摄像机的其他观看者，或减少码流路数、调低码流：摄像机已无法再提供一路码流。",
             ),
             Kind::ServerError if [": 461", ": 406"].iter().any(|refusal| says(refusal)) => say(
                 "Leave --rtsp-transport at auto, or allow RTP over TCP in the camera: it refuses the requested transport.",
@@ -116,7 +116,7 @@ impl Kind {
                 say("Give this user permission to read the file.", "请授予当前用户读取该文件的权限。")
             }
             Self::TooLarge => say(
-                "Set smaller pictures in the camera, or allow more memory (--capture-memory of the worker).",
+                "Set a lower resolution in the camera, or allow more memory (--capture-memory of the worker).",
                 "请让摄像机发送较小的画面，或给予更多内存（节点的 --capture-memory）。",
             ),
             Self::FfmpegMissing => say(
@@ -124,7 +124,7 @@ impl Kind {
                 "请安装 ffmpeg（Debian：apt install ffmpeg），或指定其路径（--ffmpeg）。",
             ),
             Self::FfmpegFailed => say(
-                "Check what this machine lacks: the message above comes from this machine, not from the camera.",
+                "Find out what is missing on this machine: the message above comes from it, not from the camera.",
                 "请检查本机缺少什么：上面的说明来自本机，而非摄像机。",
             ),
         }
@@ -142,7 +142,7 @@ impl Quirk {
             ),
             Self::SendsOn => say(
                 "Use the address to which the camera redirects; this saves a request at each check.",
-                "请直接写转到的地址，每次检查可省一次请求。",
+                "请直接填写跳转后的地址，每次检查可省一次请求。",
             ),
             Self::UdpOnly => say(
                 "Allow UDP between the worker and the camera; --rtsp-transport udp saves the refused request.",
@@ -156,8 +156,8 @@ impl Quirk {
                 say("Nothing to do: the content is recognised by its bytes.", "无需处理：内容按其字节判断。")
             }
             Self::HandedOver => say(
-                "Nothing to do; H.264, H.265 or JPEG over rtsp:// needs less load and is reported in more detail.",
-                "无需处理；通过 rtsp:// 发送的 H.264、H.265 或 JPEG 读取更省，说明也更详细。",
+                "Nothing to do; H.264, H.265 or JPEG over rtsp:// causes less load and is reported in more detail.",
+                "无需处理；通过 rtsp:// 发送的 H.264、H.265 或 JPEG 读取开销更小，报告也更详细。",
             ),
             Self::KeyframesFarApart => say(
                 "Set the keyframe interval to one or two seconds: each check waits for a keyframe.",
@@ -172,7 +172,7 @@ impl Quirk {
                 "请检查带宽和 Wi-Fi，以及摄像机当时还在做什么。",
             ),
             Self::RateDiffers => say(
-                "Compare the frame rate that is set in the camera; long exposure at night lowers it too.",
+                "Check the frame rate that is set in the camera; long exposure at night lowers it too.",
                 "请核对摄像机中设置的帧率；夜间长曝光也会降低帧率。",
             ),
             Self::ClockJumps | Self::ClockRunsWrong => say(

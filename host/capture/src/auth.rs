@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::error::{CaptureErrorKind as Kind, Failure};
 
-/// Returns an address without user, password and fragment, as it is sent to a camera.
+/// Returns an address without user, password and fragment. An address is sent to a camera in this form.
 pub(crate) fn bare(url: &Url) -> Url {
     let mut bare = url.clone();
     // Neither call fails for an address with a host.
@@ -29,7 +29,7 @@ pub(crate) struct Authorization {
     chosen: Option<(usize, PasswordClient)>,
     /// True if the camera accepted this method once.
     proven: bool,
-    /// The camera's challenge, if no part of it is understood.
+    /// The camera's challenge, if it contains no supported method.
     riddle: Option<String>,
 }
 
@@ -87,7 +87,8 @@ impl Authorization {
         self.proven = true;
     }
 
-    /// Handles the challenges in these headers. Returns false if the camera refused every answer that is possible.
+    /// Chooses the next authentication method from the challenges in these headers. Returns false if no method is
+    /// left.
     pub(crate) fn asked<'a>(&mut self, challenges: impl IntoIterator<Item = &'a str>) -> bool {
         if self.credentials.is_none() {
             return false;
@@ -116,8 +117,8 @@ fn is_stale(offer: &PasswordClient) -> bool {
     matches!(offer, PasswordClient::Digest(digest) if digest.stale())
 }
 
-/// Returns the methods that can be answered: Digest, in the camera's order. Basic exposes the password to
-/// everybody on the way, and is used only if the camera offers no other method.
+/// Returns the supported methods that the camera offers: Digest, in the camera's order. Basic exposes the password
+/// to everybody on the network path, and is used only if the camera offers no Digest.
 fn offers(challenges: &[&str]) -> Vec<PasswordClient> {
     let mut digests = Vec::new();
     let mut basics = Vec::new();
@@ -178,7 +179,7 @@ fn lenient<'a>(challenge: &ChallengeRef<'a>) -> ChallengeRef<'a> {
     lenient
 }
 
-/// Returns the authentication method of one of this program's headers, without its content.
+/// Returns the authentication method of an `Authorization` header, without its credentials.
 pub(crate) fn way(value: &str) -> String {
     let scheme = value.split(' ').next().unwrap_or_default();
     if scheme.eq_ignore_ascii_case("digest") {

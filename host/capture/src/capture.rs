@@ -1,4 +1,4 @@
-//! The input and the result of a capture. Other modules read the source.
+//! The settings and the result of a capture, and the choice of the module that reads the source.
 
 use std::{convert::Infallible, future::ready, io, path::PathBuf, process::Stdio, time::Duration};
 
@@ -26,7 +26,7 @@ pub enum RtspTransport {
     /// TCP first, and UDP if the camera refuses TCP.
     #[default]
     Auto,
-    /// TCP: lost data is sent again.
+    /// TCP: lost data is retransmitted.
     Tcp,
     /// UDP.
     Udp,
@@ -56,7 +56,7 @@ pub struct CaptureConfig {
     pub rtsp_transport: RtspTransport,
     /// How long a whole capture may take, in addition to the requested span.
     pub deadline: Duration,
-    /// The most bytes of decoded samples in one clip. A clip that would be larger is cut short.
+    /// The most bytes of decoded samples in one clip. A clip that would be larger is truncated.
     pub max_bytes: usize,
     /// The address space of the ffmpeg process in bytes. The program itself needs about 450 MiB of it. The rest is
     /// for pictures: a decoder holds up to seventeen pictures from which others are predicted.
@@ -136,10 +136,10 @@ impl Capturer {
         }
     }
 
-    /// Captures a clip in two parts. As soon as the frames that `part` requests are there, `enough` receives a
-    /// clip of them. If `enough` returns an answer, the capture ends. Otherwise the capture continues to its end,
-    /// with all frames from the first one on. A source that ends earlier, or that is too short for two parts, is
-    /// captured as a whole.
+    /// Captures a clip in two parts. As soon as the frames that `part` requests have been read, `enough` receives
+    /// a clip of them. If `enough` returns an answer, the capture ends. Otherwise the capture continues to its
+    /// end, with all frames from the first one on. A source that ends earlier, or that is too short for two parts,
+    /// is captured as a whole.
     ///
     /// # Errors
     ///
@@ -173,7 +173,8 @@ impl Capturer {
     }
 }
 
-/// Returns why a camera that answered gives no picture. A timeout is then not reported as a missing answer.
+/// Returns the failure for a stream that was left to ffmpeg. The camera has answered, so a timeout is not reported
+/// as a missing answer.
 fn of_foreign(what: &str, failure: Failure) -> Failure {
     match failure.kind {
         CaptureErrorKind::ConnectTimedOut => {

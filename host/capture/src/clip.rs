@@ -19,14 +19,14 @@ pub struct ClipInfo {
     pub height: u32,
     /// The range of the sample values.
     pub range: SampleRange,
-    /// Frames per second, if the stream declares them.
+    /// The frame rate in frames per second, if it was declared or could be measured.
     pub frame_rate: Option<f64>,
     /// The codec's short name, such as `h264`.
     pub codec: Option<String>,
-    /// The behaviour of the clock that stamps the camera's pictures. None if the camera has no clock, or if the
-    /// capture cannot tell.
+    /// The behaviour of the clock that stamps the camera's pictures. None if the pictures have no timestamps, or
+    /// if the clock could not be judged.
     pub clock: Option<CameraClock>,
-    /// True for a camera's live stream, false for a recording.
+    /// True for a camera's live stream, false for a recording or a snapshot.
     pub live: bool,
 }
 
@@ -68,7 +68,7 @@ pub enum PixelError {
     #[error("there is no such level")]
     NoSuchLevel,
     /// The rectangle is empty or extends beyond the plane.
-    #[error("the rectangle is empty or leaves the plane")]
+    #[error("the rectangle is empty or extends beyond the plane")]
     OutOfBounds,
 }
 
@@ -124,9 +124,9 @@ impl Clip {
         Ok(Self { info: info.into(), evidence: evidence.into(), frames, levels: level_count(size) })
     }
 
-    /// Returns the part of the clip for one stretch. The frames are the same whatever else the clip was captured
-    /// for. They are shared, not copied. For a stretch that was not requested, the result has only the frames that
-    /// the clip happens to have.
+    /// Returns the part of the clip for one stretch. The frames do not depend on the other stretches for which the
+    /// clip was captured. They are shared, not copied. For a stretch that was not requested, frames may be
+    /// missing.
     #[must_use]
     pub fn seen_by(&self, stretch: Stretch) -> Self {
         let mut picking = Picking::new(stretch);
@@ -136,38 +136,38 @@ impl Clip {
         Self { info, evidence, frames, levels: self.levels }
     }
 
-    /// Facts about the whole clip.
+    /// Returns the facts about the whole clip.
     #[must_use]
     pub fn info(&self) -> &ClipInfo {
         &self.info
     }
 
-    /// The complaints of the decoder.
+    /// Returns the complaints of the decoder.
     #[must_use]
     pub fn evidence(&self) -> &DecoderEvidence {
         &self.evidence
     }
 
-    /// The frames, at least one, in the order of their timestamps.
+    /// Returns the frames, at least one, in the order of their timestamps.
     #[must_use]
     pub fn frames(&self) -> &[Arc<Frame>] {
         &self.frames
     }
 
-    /// The number of levels of the pyramid. Level 0 has the native size. Each further level has half the sides,
-    /// rounded up. The last level has a side under 32 pixels.
+    /// Returns the number of levels of the pyramid. Level 0 has the native size. Each further level has half the
+    /// sides, rounded up. The last level has a side under 32 pixels.
     #[must_use]
     pub const fn levels(&self) -> u32 {
         self.levels
     }
 
-    /// Bytes of all frames at level 0.
+    /// Returns the number of bytes of all frames at level 0.
     #[must_use]
     pub fn decoded_bytes(&self) -> usize {
         Frame::bytes_of((self.info.width, self.info.height)).unwrap_or(0).saturating_mul(self.frames.len())
     }
 
-    /// The width and height of a plane at a level, in samples. None if there is no such level.
+    /// Returns the width and height of a plane at a level, in samples. None if there is no such level.
     #[must_use]
     pub fn size(&self, plane: PlaneKind, level: u32) -> Option<(u32, u32)> {
         let size = (self.info.width, self.info.height);
@@ -249,7 +249,8 @@ struct Matrix {
 }
 
 impl Matrix {
-    /// Kr = 0.299, Kb = 0.114. Limited range scales luma by 255/219 and chroma by 255/224.
+    /// Returns the matrix for a range, with Kr = 0.299 and Kb = 0.114. Limited range scales luma by 255/219 and
+    /// chroma by 255/224.
     const fn of(range: SampleRange) -> Self {
         match range {
             SampleRange::Full => Self {

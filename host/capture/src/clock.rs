@@ -1,23 +1,26 @@
-//! The clock that stamps a camera's pictures, compared with their arrival times by this machine's clock.
+//! Judges the clock that stamps a camera's pictures: it compares the timestamps with the arrival times by this
+//! machine's clock.
 
 use std::time::Instant;
 
 use crate::feed::Unit;
 
 /// The largest difference, in seconds, between the step of the timestamps and the time that passed from one
-/// picture to the next. A larger difference is a jump. Networks hold pictures back for at most a second or two.
+/// picture to the next. A larger difference is a jump. Networks delay pictures by at most a second or two.
 const JUMP: f64 = 3.0;
 /// The largest step back, in seconds, that counts as rounding.
 const BACK: f64 = -0.05;
 /// The largest share by which a clock's speed may be wrong. A clock that is wrong by more does not measure time.
 const WRONG_SPEED: f64 = 0.2;
-/// The time after the first picture, in seconds, in which servers send the pictures that they kept for new clients.
+/// The time after the first picture, in seconds, in which servers send the pictures that they buffered for new
+/// clients.
 const SETTLED: f64 = 0.5;
 /// The shortest time, in seconds, over which a speed is measured. Over a shorter time the network's delays
 /// dominate.
 const LEAST_SPAN: f64 = 1.2;
-/// The same for a stream that declares no rate. Its pictures may come faster for some seconds because a slow network
-/// catches up, which looks like a clock that runs fast.
+/// The shortest time, in seconds, over which a speed is measured if the stream declares no frame rate. Its
+/// pictures may arrive faster for some seconds while a slow network catches up. This looks like a clock that runs
+/// too fast.
 const LEAST_SPAN_UNDECLARED: f64 = 4.0;
 /// The fewest pictures that are needed to judge a clock.
 const LEAST_PICTURES: usize = 5;
@@ -25,13 +28,13 @@ const LEAST_PICTURES: usize = 5;
 /// The behaviour of a camera's clock.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum CameraClock {
-    /// The clock runs at the speed of time.
+    /// The clock runs at the right speed.
     Right,
     /// The clock jumped this many times.
     Jumps(u32),
     /// Most pictures have the timestamp of the picture before.
     StandsStill,
-    /// The clock runs this many times as fast as time.
+    /// The clock runs this many times as fast as this machine's clock.
     Runs(f64),
 }
 
@@ -65,7 +68,7 @@ pub(crate) struct Stamps {
 }
 
 impl Stamps {
-    /// Collects timestamps. None for fewer than two pictures.
+    /// Collects timestamps. Returns none if fewer than two pictures arrived in display order.
     pub(crate) fn of(pictures: impl IntoIterator<Item = Stamped>, clock_rate: u32) -> Option<Self> {
         let pictures: Vec<Stamped> = pictures.into_iter().collect();
         let rate = f64::from(clock_rate.max(1));
@@ -83,14 +86,14 @@ impl Stamps {
         (!steps.is_empty()).then_some(Self { rate, pictures: pictures.len(), steps, gaps })
     }
 
-    /// Frames per second, from the median gap. None if most timestamps are equal.
+    /// Returns the frame rate by the median gap, in frames per second. None if most timestamps are equal.
     pub(crate) fn frame_rate(&self) -> Option<f64> {
         let gap = self.gaps.get(self.gaps.len() / 2)?;
         (*gap > 0).then(|| self.rate / f64::from(*gap))
     }
 
-    /// The behaviour of the clock, in a stream that may declare a number of frames per second. None if there are too
-    /// few pictures to tell.
+    /// Judges the behaviour of the clock. `declared` is the frame rate that the stream declares, if any. Returns
+    /// none if there are too few pictures.
     pub(crate) fn clock(&self, declared: Option<f64>) -> Option<CameraClock> {
         if self.pictures < LEAST_PICTURES {
             return None;
@@ -107,9 +110,10 @@ impl Stamps {
         Some(self.wrong_speed(declared).map_or(CameraClock::Right, CameraClock::Runs))
     }
 
-    /// The speed of the clock if it is wrong. Pictures that a server kept for new clients arrive all at once, at the
-    /// beginning. Pictures that a network held back may arrive late at any time. A clock that runs wrong does so over
-    /// the whole time and over the later part, while the pictures arrive at their rate.
+    /// Returns the speed of the clock if it is wrong. Pictures that a server buffered for new clients arrive all
+    /// at once, at the beginning. Pictures that a network delays may arrive late at any time. The speed therefore
+    /// counts as wrong only if it is wrong over the whole time and over the later part, and if the pictures of the
+    /// later part arrived at the declared rate, if there is one.
     fn wrong_speed(&self, declared: Option<f64>) -> Option<f64> {
         let sums = |steps: &[(f64, f64)]| {
             steps.iter().fold((0.0, 0.0), |sum, step| (sum.0 + step.0, sum.1 + step.1))
@@ -196,7 +200,8 @@ mod tests {
         };
         assert!(is_wrong(&sent(40, 7_200), Some(25.0)));
         assert!(is_wrong(&sent(40, 1_800), Some(25.0)));
-        // A slow network catches up with what a server kept: pictures of 25 per second come at 50 per second.
+        // A slow network catches up with the pictures that a server buffered: 25 frames per second arrive at 50
+        // per second.
         let catching_up: Vec<(u64, u32)> = (0..100_u32).map(|n| (u64::from(n) * 20, n * 3_600)).collect();
         assert!(!is_wrong(&catching_up, Some(25.0)));
         assert!(!is_wrong(&catching_up, None));

@@ -13,7 +13,7 @@ use crate::{
     source::{Source, SourceKind},
 };
 
-/// Makes a clip of what ffmpeg read from the source itself, or returns why there is none.
+/// Makes a clip of the frames that ffmpeg read from the source itself, or returns why there is none.
 pub(crate) fn conclude(
     job: Job<'_>,
     notes: &Notes,
@@ -69,7 +69,7 @@ pub(crate) fn conclude(
     clip_of(job.source, notes, frames)
 }
 
-/// Returns true for a source that may break off. A file or a snapshot is complete as it is.
+/// Returns true for a stream, which may break off. A file or a snapshot is complete as it is.
 fn streams(source: &Source, notes: &Notes) -> bool {
     match source.kind() {
         SourceKind::Rtsp => true,

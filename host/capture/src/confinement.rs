@@ -1,4 +1,4 @@
-//! The limits of an ffmpeg process. The process decodes data of strangers, and is trusted no more than they are.
+//! The limits of an ffmpeg process. The process decodes untrusted data, so it is not trusted either.
 
 use std::{
     env,
@@ -11,20 +11,21 @@ use std::{
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
-/// The variables of this program that ffmpeg receives: the paths of programs and libraries, and how to reach
-/// servers. ffmpeg does not receive any other variables, such as tokens.
+/// The environment variables that ffmpeg receives: the search paths of programs and libraries, the time zone, the
+/// certificates and the proxy. ffmpeg receives no other variables of this program, because they may contain
+/// tokens.
 const ENVIRONMENT: [&str; 6] =
     ["PATH", "LD_LIBRARY_PATH", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "http_proxy"];
-/// The variable that lists the hosts which are reached without a proxy.
+/// The variable that lists the hosts for which no proxy is used.
 const NO_PROXY: &str = "no_proxy";
 /// The most files, sockets and pipes that the process may have open at a time.
 const MAX_DESCRIPTORS: u64 = 64;
-/// How strongly the kernel prefers to end this process when the machine runs out of memory. At 1000 it always
-/// chooses the process.
+/// How strongly the kernel prefers to end this process when the machine runs out of memory. At 1000 the kernel
+/// always chooses this process first.
 const OUT_OF_MEMORY_SCORE: &str = "500";
 
-/// Returns the path of a program that is named without one. With a path, the system starts the program at once.
-/// Without one, the system first copies the page tables of this program, which may be large.
+/// Searches `PATH` for a program that is named without a path. The system starts a program with a path at once.
+/// For a program without one, it first copies the page tables of this program, which may be large.
 pub(crate) fn located(program: &Path) -> PathBuf {
     let is_there = |path: &PathBuf| {
         fs::metadata(path).is_ok_and(|facts| facts.is_file() && facts.permissions().mode() & 0o111 != 0)
@@ -32,7 +33,7 @@ pub(crate) fn located(program: &Path) -> PathBuf {
     let named = program.parent().is_some_and(|parent| parent.as_os_str().is_empty());
     let path = if named { env::var_os("PATH") } else { None }.unwrap_or_default();
     let found = env::split_paths(&path).map(|dir| dir.join(program)).find(is_there);
-    // If the program is not found, the start fails with the error.
+    // If the program is not found, starting it returns the error.
     found.unwrap_or_else(|| program.to_owned())
 }
 
@@ -40,7 +41,8 @@ pub(crate) fn located(program: &Path) -> PathBuf {
 pub(crate) fn environment() -> Vec<(OsString, OsString)> {
     let given = |name: &&str| Some((OsString::from(name), env::var_os(name)?));
     let mut environment: Vec<_> = ENVIRONMENT.iter().filter_map(given).collect();
-    // This machine itself redirects ffmpeg to the camera, so ffmpeg must not use a proxy for this first request.
+    // ffmpeg sends its first request to this machine, which redirects it to the camera. This request must not go
+    // through a proxy.
     let mut directly = OsString::from("127.0.0.1");
     if let Some(others) = env::var_os(NO_PROXY) {
         directly.push(",");
@@ -50,16 +52,15 @@ pub(crate) fn environment() -> Vec<(OsString, OsString)> {
     environment
 }
 
-/// Limits a process that was just started: its address space and its processor time. The limit of processor time
-/// ends the process even if this program no longer runs. The process writes no files and no core dump.
+/// Limits the address space and the processor time of a process that was just started. The limit of processor time
+/// ends the process even if this program no longer runs. The process cannot write files or a core dump.
 pub(crate) fn confine(pid: u32, memory_bytes: u64, processor_time: Duration) -> io::Result<()> {
     let gone = || io::Error::from(io::ErrorKind::NotFound);
     let process = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or_else(gone)?;
     let seconds = processor_time.as_secs().saturating_add(1);
     let limits = [
         (Resource::As, memory_bytes, memory_bytes),
-        // At the first limit a signal of its own ends the process, at the second one a signal that no process can
-        // withstand.
+        // At the first limit the process receives SIGXCPU, at the second SIGKILL, which it cannot ignore.
         (Resource::Cpu, seconds, seconds.saturating_add(1)),
         (Resource::Core, 0, 0),
         (Resource::Fsize, 0, 0),
@@ -68,7 +69,7 @@ pub(crate) fn confine(pid: u32, memory_bytes: u64, processor_time: Duration) -> 
     for (resource, current, maximum) in limits {
         prlimit(Some(process), resource, Rlimit { current: Some(current), maximum: Some(maximum) })?;
     }
-    // Some containers do not allow this. Nothing else depends on it.
+    // Some containers forbid this write. Nothing else depends on it.
     if let Err(error) = fs::write(format!("/proc/{pid}/oom_score_adj"), OUT_OF_MEMORY_SCORE) {
         tracing::debug!(%error, "the out-of-memory score of ffmpeg cannot be set");
     }

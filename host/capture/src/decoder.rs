@@ -14,9 +14,9 @@ use crate::{
     source::{Source, SourceKind},
 };
 
-/// The containers and elementary streams that a file or an HTTP answer may be. Playlists, scripts and device names
-/// are not allowed: they would make ffmpeg open other files and addresses on behalf of a person who uploads one,
-/// or of an attacker who controls a camera.
+/// The formats that a file or an HTTP answer may have: containers and elementary streams. Playlists, scripts and
+/// device names are not allowed: they would make ffmpeg open other files and addresses on behalf of a person who
+/// uploads such a file, or of an attacker who controls a camera.
 const FORMATS: &str = "mov,matroska,avi,flv,live_flv,mpegts,mpeg,mpegvideo,h264,hevc,av1,obu,ivf,m4v,\
 asf,ogg,mxf,rm,nut,dhav,dv,vc1,wtv,yuv4mpegpipe,mjpeg,mpjpeg,mjpeg_2000,apng,gif";
 
@@ -38,10 +38,10 @@ const PICTURES: &[(&[u8], usize, &str)] = &[
     (b"\xFF\x4F\xFF\x51", 0, "j2k_pipe"),
     (b"\0\0\0\x0CjP  ", 0, "j2k_pipe"),
 ];
-/// The other formats that the segments of an HLS stream may have. They are sound, which is not used, but without
-/// them the stream is not opened.
+/// The further formats of an HLS stream: the playlist itself, sound and subtitles. Sound and subtitles are not
+/// used, but without their formats ffmpeg does not open the stream.
 const SEGMENTS: &str = "hls,aac,ac3,eac3,mp3,webvtt";
-/// Converts frames to 8-bit planes, and writes each frame to the log.
+/// The filters that convert frames to 8-bit planes, and write a line about each frame to the log.
 const PLANAR: &str = "format=yuv420p|yuvj420p,showinfo=checksum=0";
 /// The number of bytes that [`picture_format`] examines.
 pub(crate) const HEAD_BYTES: usize = 16;
@@ -54,15 +54,15 @@ pub(crate) fn picture_format(head: &[u8]) -> Option<&'static str> {
         .map(|(_, _, format)| *format)
 }
 
-/// Returns whether an HTTP address is a playlist. A playlist makes ffmpeg open any address that the playlist
-/// contains. A playlist is therefore read only if the address itself ends like one: the person who wrote the
-/// address trusts the server.
+/// Returns whether an HTTP address names a playlist. ffmpeg opens every address that a playlist contains. A
+/// playlist is therefore read only if the address itself ends in `.m3u8`: the person who wrote that address trusts
+/// the server.
 pub(crate) fn is_playlist(url: &Url) -> bool {
     url.path().to_ascii_lowercase().ends_with(".m3u8")
 }
 
-/// The arguments of a process that reads pictures from its input, and decodes each once. ffmpeg guesses nothing
-/// and tests nothing before. The lowest bit of a picture's time tells whether the frame is wanted.
+/// Returns the arguments of a process that reads pictures from its input, and decodes each picture once: ffmpeg
+/// does not probe the stream first. The lowest bit of a picture's timestamp is 1 if the frame is wanted.
 pub(crate) fn fed_arguments() -> Vec<OsString> {
     let mut args = beginning();
     let mut add = |words: &[&str]| args.extend(words.iter().map(OsString::from));
@@ -72,8 +72,8 @@ pub(crate) fn fed_arguments() -> Vec<OsString> {
     args
 }
 
-/// The arguments of a process that reads from its input either a picture of known length, or a container of this
-/// format.
+/// Returns the arguments of a process that reads a picture or a container of this format from its input. Only a
+/// picture has a `length`, in bytes.
 pub(crate) fn piped_arguments(format: &str, length: Option<usize>, request: &ClipRequest) -> Vec<OsString> {
     let mut args = beginning();
     args.extend(["-protocol_whitelist", "pipe", "-f", format].map(Into::into));
@@ -84,19 +84,19 @@ pub(crate) fn piped_arguments(format: &str, length: Option<usize>, request: &Cli
     args
 }
 
-/// Ignores edit lists. Editing programs hide the frames before a cut, and sometimes the keyframe that all other
-/// frames need.
+/// Returns the options with which ffmpeg ignores edit lists. Editing programs use these lists to hide the frames
+/// before a cut, sometimes including the keyframe that all other frames need.
 fn shown_as_recorded(format: &str) -> &'static [&'static str] {
     if format == "mov" { &["-ignore_editlist", "1"] } else { &[] }
 }
 
-/// Gives the length of a TIFF in a pipe: ffmpeg does not find its end.
+/// Returns the option with the length of a TIFF in a pipe, because ffmpeg does not find the end of a TIFF.
 fn in_one_piece(format: &str, length: Option<usize>) -> Vec<OsString> {
     let length = length.filter(|_| format == TIFF);
     length.map_or_else(Vec::new, |length| vec!["-frame_size".into(), length.to_string().into()])
 }
 
-/// The arguments of one capture, which opens `address` on behalf of `source`.
+/// Returns the arguments of a process that opens `address` in place of the source's own address.
 pub(crate) fn arguments(
     source: &Source,
     address: &OsStr,
@@ -138,7 +138,7 @@ pub(crate) fn arguments(
     args
 }
 
-/// The beginning of every command line.
+/// Returns the beginning of every command line.
 fn beginning() -> Vec<OsString> {
     // Every line of the log has its level, repeated lines are not collapsed, and no progress is printed.
     let mut args: Vec<OsString> =
@@ -148,7 +148,7 @@ fn beginning() -> Vec<OsString> {
     args
 }
 
-/// The end of every command line: the samples of the first video, through these filters.
+/// Adds the end of every command line: ffmpeg writes the samples of the first video stream, after these filters.
 fn end(args: &mut Vec<OsString>, filters: &str) {
     args.extend(
         ["-map", "0:V:0", "-an", "-sn", "-dn", "-filter_threads", "1", "-vf", filters].map(Into::into),
@@ -163,9 +163,9 @@ pub(crate) fn file_address(path: &Path) -> OsString {
     address
 }
 
-/// Makes the filters that keep at least the frames that the request wants. Frames are counted and timed from the
-/// first keyframe on, where the clip begins. The reader drops surplus frames. A frame that is not kept is neither
-/// converted nor sent; it is decoded only because others are predicted from it.
+/// Makes the filters that keep at least the requested frames. Frames are counted and timed from the first keyframe
+/// on, where the clip begins. The reader drops surplus frames. A frame that is not kept is neither converted nor
+/// sent; it is decoded only because others are predicted from it.
 fn filters(request: &ClipRequest) -> String {
     let stretches = request.stretches();
     if stretches.last().is_none_or(|longest| longest.slot().is_zero()) {
@@ -181,8 +181,8 @@ fn filters(request: &ClipRequest) -> String {
     )
 }
 
-/// The expression that tells whether a stretch wants a frame: the first frame of each slot, while the stretch
-/// runs.
+/// Returns the expression that is true for the frames of a stretch: the first frame of each slot, while the
+/// stretch runs.
 fn wanted(stretch: &Stretch) -> String {
     let slot = stretch.slot().as_secs_f64();
     // The last frame may be the first one of a slot that begins after the span.

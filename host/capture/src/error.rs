@@ -1,11 +1,11 @@
-//! The reasons why there is no clip. They are distinguished so that the person who goes to the camera knows what
+//! The reasons why there is no clip. They are distinguished so that the person who repairs the camera knows what
 //! to check.
 
 use std::{fmt, io};
 
 use crate::source::{Source, SourceKind};
 
-/// One way in which a source fails.
+/// The reason why there is no clip of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CaptureErrorKind {
     /// The host's name is unknown.
@@ -48,7 +48,7 @@ pub enum CaptureErrorKind {
     TooLarge,
     /// The ffmpeg program is not installed.
     FfmpegMissing,
-    /// ffmpeg could not be run, or failed in a way that tells nothing about the source.
+    /// ffmpeg could not be run, or failed for a reason that is not in the source.
     FfmpegFailed,
 }
 
@@ -110,7 +110,7 @@ impl CaptureErrorKind {
         ALL.into_iter().find(|kind| kind.code() == code)
     }
 
-    /// What happened and what to check, in English.
+    /// Describes in English what happened and what to check.
     #[must_use]
     pub const fn summary_en(self) -> &'static str {
         match self {
@@ -148,7 +148,7 @@ impl CaptureErrorKind {
         }
     }
 
-    /// What happened and what to check, in Chinese.
+    /// Describes in Chinese what happened and what to check.
     #[must_use]
     pub const fn summary_zh(self) -> &'static str {
         match self {

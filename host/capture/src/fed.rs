@@ -1,4 +1,5 @@
-//! Streams that this program reads and feeds to ffmpeg picture by picture for decoding.
+//! Captures clips from streams that this program reads itself. It feeds them to ffmpeg picture by picture for
+//! decoding.
 
 use std::{
     pin::pin,
@@ -48,7 +49,7 @@ impl Stream {
         }
     }
 
-    /// Passes on pictures until no more arrive, and returns the reason.
+    /// Passes on pictures until no more arrive. Returns the reason for the end.
     async fn run(self, units: Sender, lost: &AtomicU32) -> Failure {
         match self {
             Self::Rtsp(session) => session.run(units, lost).await,
@@ -71,7 +72,7 @@ pub(crate) async fn capture<T, F: Future<Output = Option<T>>>(
     let mut enough = Some(enough);
     let mut changes = 0;
     let decoded = loop {
-        // `enough` has been asked once already: the rest is read in one part.
+        // `enough` can be called only once. After that call, the clip is read in one part.
         let part = if enough.is_some() { job.part } else { job.request };
         let mut decoding = pin!(decode(Job { part, ..job }, &format, &mut units, &lost, &mut enough));
         let decoded = loop {
@@ -80,7 +81,7 @@ pub(crate) async fn capture<T, F: Future<Output = Option<T>>>(
                 why = &mut network, if broke.is_none() => broke = Some(why),
             }
         };
-        // Some cameras have another resolution at night. The clip begins again with the new one.
+        // Some cameras have another resolution at night. The clip begins again with the new resolution.
         let has_changed = matches!(&decoded, Ok(Decoded::Whole(taken)) if matches!(taken.end, End::Changed));
         if !has_changed || changes == MAX_CHANGES {
             break decoded;
@@ -101,8 +102,8 @@ pub(crate) async fn capture<T, F: Future<Output = Option<T>>>(
 enum Decoded<T> {
     Enough(T),
     Whole(Box<Taken>),
-    /// No picture to begin with was among this many pictures. True if time ran out, false if the camera stopped
-    /// sending.
+    /// Decoding cannot begin at any of the pictures that arrived. The first value is their number. The second is
+    /// true if time ran out, and false if the camera stopped sending.
     NoEntry(u64, bool),
 }
 
@@ -152,11 +153,12 @@ async fn decode<T, F: Future<Output = Option<T>>>(
     let frames = async {
         let show = |frames| clip_of(source, &told(notes.lock().clone()), frames).ok();
         let read = read(&mut reading, request, part, &stage, show, enough).await;
-        // This ends the log too.
+        // The end of the process ends the log too.
         end_of_it.kill();
         read
     };
-    // The facts about the fed stream are known before ffmpeg reports them, so its reports are not recorded.
+    // The facts about the fed stream are known before ffmpeg reports them, so ffmpeg's reports are not written to
+    // the journal.
     let unheard = Journal::default();
     let log = read_log(stderr, source, None, announce, &notes, &unheard);
     let mut fed = None;
@@ -204,7 +206,7 @@ fn no_entry(job: Job<'_>, seen: u64, late: bool, broke: Option<Failure>) -> Fail
         ),
         Some(broke) => broke,
         None if seen > 0 => {
-            let detail = "is a keyframe, and none marks where the picture is complete (recovery point)";
+            let detail = "is a keyframe or a recovery point, at which decoding can begin";
             Failure::new(Kind::NoKeyframe, format!("none of {seen} pictures in {seconds} s {detail}"))
         }
         None if late => Failure::new(Kind::Stalled, format!("no picture in {seconds} s")),

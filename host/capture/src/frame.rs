@@ -103,20 +103,20 @@ impl Frame {
         })
     }
 
-    /// The number of sample bytes of a picture of this size. None if the size is not supported.
+    /// Returns the number of sample bytes of a picture of this size. None if the size is not supported.
     #[must_use]
     pub fn bytes_of(size: (u32, u32)) -> Option<usize> {
         let pixels = u64::from(size.0) * u64::from(size.1);
         (1..=MAX_PIXELS).contains(&pixels).then(|| area(size) + 2 * area(halved(size)))
     }
 
-    /// Width and height of the luma plane in pixels.
+    /// Returns the width and height of the luma plane in pixels.
     #[must_use]
     pub const fn size(&self) -> (u32, u32) {
         self.size
     }
 
-    /// The samples of a plane at a level. None if there is no such level.
+    /// Returns the samples of a plane at a level. None if there is no such level.
     pub(crate) fn plane(&self, plane: PlaneKind, level: u32) -> Option<Bytes> {
         let [luma, cb, cr] = &self.planes;
         match plane {
@@ -146,7 +146,7 @@ impl Pyramid {
     }
 }
 
-/// The number of levels of a picture of this size.
+/// Returns the number of levels of a picture of this size.
 pub(crate) fn level_count(size: (u32, u32)) -> u32 {
     let last = (0..u32::BITS).find(|&level| {
         let (width, height) = size_at(size, level);
@@ -155,7 +155,7 @@ pub(crate) fn level_count(size: (u32, u32)) -> u32 {
     last.unwrap_or(0) + 1
 }
 
-/// The width and height after halving `level` times.
+/// Returns the width and height after halving `level` times.
 pub(crate) fn size_at(size: (u32, u32), level: u32) -> (u32, u32) {
     (0..level).fold(size, |size, _| halved(size))
 }

@@ -1,6 +1,6 @@
-//! Hands a camera's address to ffmpeg without putting it on the command line, where everybody on the machine could
-//! read the password. ffmpeg is started with an address of this machine, sends its request there, and is
-//! redirected to the camera. Only that process receives the redirect.
+//! Hands a camera's address to ffmpeg without putting it on the command line, where every user of the machine
+//! could read the password. ffmpeg is started with an address of this machine, sends its request there, and is
+//! redirected to the camera. No other process receives the redirect.
 
 use std::{
     fs, io,
@@ -22,7 +22,7 @@ const ASKING: Duration = Duration::from_secs(5);
 /// The largest request in bytes.
 const MAX_QUESTION_BYTES: usize = 4 << 10;
 
-/// A listener that expects one process.
+/// A listener that redirects one process to a camera.
 pub(crate) struct Handover {
     listener: TcpListener,
     own: SocketAddr,
@@ -39,7 +39,7 @@ impl Handover {
         Ok(Self { listener, own, to: to.clone(), kind })
     }
 
-    /// The address that the process is told to open.
+    /// Returns the address that the process opens.
     pub(crate) fn address(&self) -> String {
         let scheme = if self.kind == SourceKind::Rtsp { "rtsp" } else { "http" };
         format!("{scheme}://{}/", self.own)
@@ -55,7 +55,7 @@ impl Handover {
             let own = self.own;
             let ours = tokio::task::spawn_blocking(move || is_of(peer, own, pid)).await??;
             if !ours {
-                tracing::warn!(%peer, "another process asked for the address of a camera and was disconnected");
+                tracing::warn!(%peer, "another process requested the address of a camera and was disconnected");
                 continue;
             }
             return timeout(ASKING, self.answer(stream))
@@ -119,7 +119,7 @@ fn inode_of(connections: &str, local: SocketAddr, remote: SocketAddr) -> Option<
     })
 }
 
-/// Formats an address as in that table: the bytes of the address as a number in this machine's byte order.
+/// Formats an address as in the kernel's table: the bytes of the address as a number in this machine's byte order.
 fn in_table(address: SocketAddr) -> Option<String> {
     let SocketAddr::V4(address) = address else { return None };
     let number = u32::from_ne_bytes(address.ip().octets());

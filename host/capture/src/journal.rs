@@ -1,6 +1,6 @@
-//! The journal of a capture: what it asked, the answers, and how long each step took, for a person who wants to
-//! know the reason of a result. The code that reads cameras writes the journal for every caller. Without a
-//! listener, nothing is kept, formatted or counted. Secrets are masked when a step is written.
+//! The journal of a capture: the requests, the answers, and the duration of each step, for a person who wants to
+//! know the reason for a result. The code that reads cameras writes to a journal in every capture. A journal
+//! without a listener stores, formats and counts nothing. Secrets are masked when a step is written.
 
 mod measured;
 
@@ -18,7 +18,7 @@ pub(crate) use self::measured::Tally;
 pub use self::measured::{Measured, Transport};
 use crate::{auth, error::Failure, source::Source};
 
-/// The most steps that are kept. A camera that redirects for ever tells nothing new by then.
+/// The most steps that are kept. The later steps of a camera that redirects endlessly add no information.
 const MAX_STEPS: usize = 500;
 /// The most characters of one text.
 const MAX_CHARS: usize = 600;
@@ -151,7 +151,7 @@ impl Journal {
         pages.lock().write(kind, &asked, &answered);
     }
 
-    /// Writes a step the first time it happens, and never again.
+    /// Writes a step only if no step of this kind was written before.
     pub(crate) fn write_once(&self, kind: StepKind, words: impl FnOnce() -> String) {
         let Some(pages) = &self.0 else { return };
         let mut pages = pages.lock();
@@ -174,7 +174,7 @@ impl Journal {
         failure
     }
 
-    /// Masks the secrets of this address too.
+    /// Adds an address whose secrets are masked too.
     pub(crate) fn has_secrets(&self, address: &Url) {
         if let Some(pages) = &self.0 {
             pages.lock().sources.push(Source::Remote(address.clone()));
@@ -207,14 +207,14 @@ impl Pages {
         self.steps.push(step);
     }
 
-    /// Masks secrets, and replaces control characters, which could steer a terminal.
+    /// Masks secrets, and replaces control characters, which could control a terminal.
     fn shown(&self, text: &str) -> String {
         let text = self.sources.iter().fold(text.to_owned(), |text, source| source.scrub(&text));
         text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_CHARS).collect()
     }
 }
 
-/// Formats the headers of an answer that tell something about a camera, in the order of `wanted`.
+/// Formats the headers of an answer that are in `wanted`, in the order of `wanted`.
 pub(crate) fn headers<'a>(
     wanted: &[&str],
     mut all: impl FnMut(&str) -> Option<std::borrow::Cow<'a, str>>,

@@ -20,7 +20,7 @@ const ABOUT_ASKING: &str = "No information about the input framerate is availabl
 /// The most characters of a complaint.
 const MAX_LINE_CHARS: usize = 300;
 
-/// The facts about one frame, which the log tells before the samples arrive.
+/// The facts about one frame. The log contains them before the samples arrive.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct FrameNote {
     /// The presentation time in ticks of the stream, and in seconds. None if the stream has no timestamps.
@@ -45,7 +45,7 @@ pub(crate) struct Notes {
     saw_output: bool,
     frames: u64,
     reason: Option<Kind>,
-    /// The words that tell the reason.
+    /// The message that explains the reason.
     telling: Option<String>,
     starved: bool,
 }
@@ -56,13 +56,13 @@ impl Notes {
         self.saw_input
     }
 
-    /// The number of frames that the log announced, whether or not they became part of the clip.
+    /// Returns the number of frames that the log announced, whether or not they became part of the clip.
     pub(crate) const fn frames_announced(&self) -> u64 {
         self.frames
     }
 
-    /// Returns an error if pictures could not be decoded for lack of memory. The decoder's output then tells
-    /// nothing about the camera.
+    /// Returns an error if pictures could not be decoded for lack of memory. In this case nothing can be concluded
+    /// about the camera from the decoder's output.
     pub(crate) fn starved(&self, config: &CaptureConfig) -> Result<(), Failure> {
         if !self.starved {
             return Ok(());
@@ -72,7 +72,7 @@ impl Notes {
         Err(Failure::new(Kind::TooLarge, detail))
     }
 
-    /// Counts pictures with damaged data, whatever the decoder made of them.
+    /// Counts pictures with damaged data, regardless of the decoder's reports.
     pub(crate) fn damaged(&mut self, damages: &[Damage]) {
         let pictures = u32::try_from(damages.len()).unwrap_or(u32::MAX);
         self.evidence.corrupt_frames = self.evidence.corrupt_frames.max(pictures);
@@ -80,7 +80,7 @@ impl Notes {
         self.evidence.lines.extend(damages.iter().take(left).map(|damage| damage.words().to_owned()));
     }
 
-    /// Takes the facts about a fed stream, which are not from ffmpeg.
+    /// Records the facts about a fed stream. They replace those from ffmpeg's log.
     pub(crate) fn fed(&mut self, codec: &str, frame_rate: Option<f64>, clock: Option<CameraClock>) {
         self.codec = Some(codec.to_owned());
         self.frame_rate = frame_rate;
@@ -102,7 +102,7 @@ impl Notes {
         match level {
             "info" => {
                 self.read_fact(text);
-                // A decoder reports content that it made up as mere information.
+                // If a decoder made up content, it reports this only as information.
                 if !origin.is_empty() {
                     self.count(origin, text);
                 }
@@ -126,8 +126,8 @@ impl Notes {
         None
     }
 
-    /// Records the reason of an error. The first reason is the cause, and later ones are its consequences. But
-    /// ffmpeg prints a plain "Invalid data" for every failure, after the words that name its subject.
+    /// Records the reason for an error. The first reason is the cause, and later ones are its consequences. Only
+    /// "Invalid data" is replaced by a later reason, because ffmpeg prints it for failures of every kind.
     fn reason_out(&mut self, text: &str, source: &Source) {
         let found = reason(text).filter(|_| self.reason.is_none_or(|known| known == Kind::NotMedia));
         self.reason = found.or(self.reason);
@@ -146,8 +146,8 @@ impl Notes {
         self
     }
 
-    /// Forgets complaints. Those before the first keyframe of a live stream are about earlier pictures, which
-    /// nobody requested.
+    /// Discards the complaints. Before the first keyframe of a stream that was joined in the middle, they are
+    /// about earlier pictures, which do not belong to the clip.
     pub(crate) fn forget_complaints(&mut self) {
         self.evidence = DecoderEvidence::default();
     }
@@ -204,7 +204,7 @@ impl Notes {
         }
     }
 
-    /// Returns why ffmpeg ended without enough frames, and the words that tell the reason.
+    /// Returns why ffmpeg ended without enough frames, and the message that explains the reason.
     pub(crate) fn verdict(&self) -> (Kind, String) {
         let said = self.telling.clone().or_else(|| self.evidence.lines.last().cloned());
         let kind = match self.reason {
@@ -216,7 +216,7 @@ impl Notes {
             None if said.is_some() => Kind::NotMedia,
             None => Kind::FfmpegFailed,
         };
-        (kind, said.unwrap_or_else(|| "ffmpeg said nothing".into()))
+        (kind, said.unwrap_or_else(|| "ffmpeg reported nothing".into()))
     }
 }
 
@@ -277,7 +277,7 @@ pub(crate) fn leading_number(text: &str) -> Option<u32> {
     text.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
-/// Converts seconds to a duration. The number may have any value.
+/// Converts seconds to a duration. A number that is not a valid duration gives zero.
 pub(crate) fn duration(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Sources that ffmpeg opens itself: files, and sources that this program does not read.
+//! Captures clips from sources that ffmpeg opens itself: files, and sources that this program does not read.
 
 use std::{io, path::Path};
 
@@ -19,7 +19,7 @@ use crate::{
     unfed::{Decoded, decode},
 };
 
-/// Captures a source, from the start of the process to a clip or to the reason why there is none.
+/// Captures a source: starts the process, and returns the clip or the reason why there is none.
 pub(crate) async fn capture<T, F: Future<Output = Option<T>>>(
     job: Job<'_>,
     enough: impl FnOnce(Clip) -> F,
@@ -73,7 +73,7 @@ pub(crate) async fn capture<T, F: Future<Output = Option<T>>>(
     notes.damaged(damage.as_slice());
     handed_over.unwrap_or(Ok(())).map_err(|e| no_handover(&e))?;
     notes.starved(config)?;
-    // For an RTSP server that never answers, ffmpeg reports invalid data.
+    // If an RTSP server never answers, ffmpeg reports invalid data instead of a timeout.
     let in_vain = !notes.is_open() && started.elapsed() >= config.connect_timeout;
     let notes = if in_vain { notes.timed_out() } else { notes };
     conclude(job, &notes, frames, end).map(Capture::Whole)
@@ -83,7 +83,7 @@ fn no_handover(error: &io::Error) -> Failure {
     Failure::new(Kind::FfmpegFailed, format!("the address could not be passed to ffmpeg: {error}"))
 }
 
-/// Reads the first bytes of a file. Returns an error if the path is no file.
+/// Reads the first bytes of a file. Returns an error if the path is not a regular file, or if the file is empty.
 async fn read_head(path: &Path) -> io::Result<Vec<u8>> {
     let facts = tokio::fs::metadata(path).await?;
     if !facts.is_file() {

@@ -1,4 +1,4 @@
-//! Reads a clip in two parts. The caller examines the first part.
+//! Reads a clip in two parts. The caller examines the first part, and decides whether the second is needed.
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
@@ -16,8 +16,8 @@ use crate::{
     request::ClipRequest,
 };
 
-/// How long reading pauses while the caller examines the first part: frames that are decoded meanwhile may turn
-/// out to be unwanted. A camera is not kept waiting for longer.
+/// The longest pause in reading while the caller examines the first part. The pause saves the decoding of frames
+/// that may not be needed. A longer pause would keep the camera waiting.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// The result of reading.
@@ -28,8 +28,8 @@ pub(crate) enum Read<T> {
     End(End),
 }
 
-/// Reads all wanted frames, unless the first part (`part`) turns out to be enough. `enough` is asked once. The
-/// stage is sent to the code that feeds the decoder.
+/// Reads all frames of `request`, unless `enough` returns an answer for those of the first part (`part`). `enough`
+/// is called at most once. The code that feeds the decoder receives the stage through `stage`.
 pub(crate) async fn read<R: AsyncRead + Unpin, T, F: Future<Output = Option<T>>>(
     reading: &mut Reading<'_, R>,
     request: &ClipRequest,
@@ -52,7 +52,7 @@ pub(crate) async fn read<R: AsyncRead + Unpin, T, F: Future<Output = Option<T>>>
     };
     let mut answer = pin!(enough(clip));
     let answered = timeout(PAUSE, &mut answer).await;
-    // The source is not to blame for the pause in reading.
+    // The pause does not count towards the deadline.
     reading.late += began.elapsed();
     if let Ok(Some(answer)) = answered {
         return Read::Enough(answer);

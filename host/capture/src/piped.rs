@@ -1,4 +1,5 @@
-//! Pictures and containers that this program fetches and passes unchanged to the input of ffmpeg.
+//! Captures clips from pictures and containers that this program downloads and passes unchanged to the input of
+//! ffmpeg.
 
 use bytes::Bytes;
 use tokio::{io::AsyncWriteExt, process::ChildStdin};
@@ -27,7 +28,7 @@ impl Content {
     /// Writes the whole content. Returns why the camera stopped sending, if it stopped before the end.
     async fn write(self, mut pipe: ChildStdin) -> Option<Failure> {
         match self {
-            // If the process is gone, its log tells the reason.
+            // If the process has ended, its log contains the reason.
             Self::Picture(bytes) => {
                 pipe.write_all(&bytes).await.ok();
                 None

@@ -1,4 +1,4 @@
-//! One ffmpeg process: it starts within its limits, and ends when it is dropped.
+//! One ffmpeg process. It runs within limits, and is killed when its handle is dropped.
 
 use std::{ffi::OsString, io, os::unix::process::ExitStatusExt, process::Stdio, time::Duration};
 
@@ -12,8 +12,8 @@ use crate::{
     journal::StepKind,
 };
 
-/// The size of the pipe from ffmpeg in bytes, and so how far ffmpeg may be ahead. Linux grants this size to every
-/// user.
+/// The size of the pipe from ffmpeg in bytes. It limits how far ffmpeg may be ahead of the reader. Linux grants
+/// this size to every user.
 const PIPE_BYTES: usize = 1 << 20;
 
 /// A running process.
@@ -45,7 +45,7 @@ impl Process {
             .stdin(if fed { Stdio::piped() } else { Stdio::null() })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            // The process has its own group: this program handles an interrupt at the terminal.
+            // The process has its own group, so that an interrupt at the terminal reaches only this program.
             .process_group(0)
             .kill_on_drop(true)
             .spawn();
@@ -58,11 +58,13 @@ impl Process {
         else {
             return Err(failed("a pipe to ffmpeg is missing".into()));
         };
-        // The system may refuse this size. Each time the pipe is full, two switches between processes follow.
+        // The system may refuse this size. A smaller pipe works too, but is full more often, and each time two
+        // context switches follow.
         if let Err(error) = rustix::pipe::fcntl_setpipe_size(&stdout, PIPE_BYTES) {
             tracing::debug!(%error, "the pipe from ffmpeg cannot be enlarged");
         }
-        // The limits are set before the process learns what to open: no untrusted data reaches it without limits.
+        // The limits are set before the process receives data from its input or from a camera. Only a file may be
+        // opened a moment earlier.
         confinement::confine(pid, config.memory_bytes, processor_time)
             .map_err(|e| failed(format!("the limits of ffmpeg cannot be set: {e}")))?;
         let stdin = child.stdin.take();
@@ -79,11 +81,11 @@ impl Process {
 impl End {
     /// Ends the process if it still runs.
     pub(crate) fn kill(&mut self) {
-        // It is no failure if the process is gone already.
+        // This fails only if the process has already ended.
         drop(self.0.start_kill());
     }
 
-    /// Waits until the process is gone. Returns whether it had used up its processor time.
+    /// Waits until the process has ended. Returns whether it ended because it had used up its processor time.
     pub(crate) async fn is_out_of_time(&mut self) -> bool {
         let ended = self.0.wait().await;
         ended.is_ok_and(|status| status.signal() == Some(Signal::XCPU.as_raw()))

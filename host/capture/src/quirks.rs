@@ -1,5 +1,5 @@
-//! Oddities of a stream. A stream with oddities can still be judged. They are derived from what was measured while
-//! the stream was read.
+//! The oddities of a stream, derived from the journal and the clip of its capture. A stream with oddities can
+//! still be judged.
 
 use std::{fmt, time::Duration};
 
@@ -125,7 +125,7 @@ impl Quirk {
             Self::CalledOtherwise => "应答的内容类型与实际内容不符。",
             Self::HandedOver => "该码流由 ffmpeg 自行读取。",
             Self::KeyframesFarApart => "关键帧间隔过长。",
-            Self::PacketsLost => "途中有丢包。",
+            Self::PacketsLost => "传输途中有丢包。",
             Self::Pauses => "码流停顿一秒以上。",
             Self::RateDiffers => "画面到达的帧率与码流声明的不符。",
             Self::ClockJumps => "摄像机自己的时钟会跳变。",
@@ -182,7 +182,7 @@ impl fmt::Display for Quirk {
     }
 }
 
-/// The rate while the stream does not pause.
+/// Returns the frame rate of the stream apart from its pauses.
 fn typical_rate(measured: &Measured) -> Option<f64> {
     measured.stamped_rate.or(measured.declared_rate).or(measured.frame_rate)
 }

@@ -31,13 +31,13 @@ pub(crate) enum End {
     Changed,
     /// ffmpeg closed its output.
     Closed,
-    /// No frame arrived for as long as a stream may be silent.
+    /// No frame arrived within the time for which a stream may be silent.
     Silent,
     /// The deadline has passed.
     Late,
     /// With the next frame the clip would be too large.
     TooLarge,
-    /// Samples could not be read or do not form a frame.
+    /// The samples could not be read, or do not form a frame.
     Broken(String),
 }
 
@@ -45,12 +45,13 @@ pub(crate) enum End {
 pub(crate) enum Times<'a> {
     /// The stream's own timestamps.
     Stream,
-    /// The ledger, which has the arrival times of fed pictures. All decoded frames are wanted.
+    /// The ledger, which has the arrival times of fed pictures. All frames that the decoder outputs belong to the
+    /// clip.
     Fed(&'a Mutex<Ledger>),
 }
 
-/// The frames of a clip in progress. A live stream begins at its first keyframe, because the decoder makes up the
-/// frames before it.
+/// The frames of a clip in progress. Frames before the first keyframe are skipped, because the decoder makes up
+/// their content.
 pub(crate) struct Reading<'a, R> {
     samples: R,
     times: Times<'a>,
@@ -61,7 +62,7 @@ pub(crate) struct Reading<'a, R> {
     /// The deadline of the whole capture.
     pub(crate) late: Instant,
     pub(crate) frames: Vec<Arc<Frame>>,
-    /// The stream's own time of the first frame.
+    /// The time of the first frame, in seconds, as `times` gives it.
     first: Option<f64>,
     held: usize,
     journal: Journal,
@@ -101,7 +102,7 @@ impl<'a, R: AsyncRead + Unpin> Reading<'a, R> {
         }
     }
 
-    /// Reads until `part` has all frames that it wants. Returns the end if reading ends earlier.
+    /// Reads until all frames of `part` were read. Returns the reason if reading ends earlier.
     pub(crate) async fn until(&mut self, mut part: Picker) -> Option<End> {
         while part.runs() {
             match self.next().await {
@@ -116,7 +117,7 @@ impl<'a, R: AsyncRead + Unpin> Reading<'a, R> {
     /// Reads one frame. If the frame became part of the clip, returns its time and whether it is a keyframe.
     async fn next(&mut self) -> Result<Option<(Duration, bool)>, End> {
         // Opening a source and waiting for its first keyframe may take until the deadline. Meanwhile ffmpeg, or
-        // the code that feeds it, watches the connection.
+        // the code that feeds ffmpeg, limits how long the connection may be silent.
         let watched = self.frames.is_empty() || matches!(self.times, Times::Fed(_));
         let patience = if watched { self.late } else { Instant::now() + self.patience };
         let until = patience.min(self.late);
@@ -158,13 +159,13 @@ impl<'a, R: AsyncRead + Unpin> Reading<'a, R> {
         if self.picker.runs() { Ok(Some((timestamp, note.keyframe))) } else { Err(End::Enough) }
     }
 
-    /// The time after the clip's first frame. If a stream has no timestamps or its clock jumps back, the time
-    /// stands still and does not go backwards.
+    /// Returns the time of a frame, counted from the clip's first frame. If the stream has no timestamps or its
+    /// clock jumps back, this is the time of the frame before.
     fn timestamp(&mut self, note: &FrameNote) -> Duration {
         let before = self.frames.last().map_or(Duration::ZERO, |frame| frame.timestamp);
         let seconds = match &self.times {
             Times::Stream => note.seconds,
-            // The lowest bit does not belong to the place.
+            // The lowest bit is not part of the picture's place: it marks wanted frames.
             Times::Fed(ledger) => note
                 .ticks
                 .and_then(|ticks| ledger.lock().arrival(ticks / 2))
@@ -176,8 +177,8 @@ impl<'a, R: AsyncRead + Unpin> Reading<'a, R> {
     }
 }
 
-/// Reads the log to its end, and announces the frames in it. `address` is the address that ffmpeg was told to open
-/// in place of the source.
+/// Reads the log to its end, and announces the frames in it. `address` is the address that ffmpeg opens in place
+/// of the source's own; in the log it is replaced by the source.
 pub(crate) async fn read_log(
     stderr: impl AsyncRead + Unpin,
     source: &Source,
@@ -211,14 +212,14 @@ pub(crate) async fn read_log(
                 }
             }
             joined |= !begun;
-            // The receiver is gone once there are enough frames. The log is read to its end nevertheless, for its
-            // facts.
+            // The receiver is dropped once there are enough frames. The log is read to its end nevertheless,
+            // because more facts may follow.
             drop(announce.send(note));
         }
     }
 }
 
-/// Records what ffmpeg opens itself, and the video that it finds.
+/// Records the addresses that ffmpeg opens itself, and the video stream that it finds.
 fn open(line: &str, journal: &Journal) {
     if let Some((_, opening)) = line.split_once("] Opening '")
         && let Some((address, _)) = opening.split_once("' for reading")

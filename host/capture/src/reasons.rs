@@ -1,8 +1,8 @@
-//! The reasons behind ffmpeg's messages.
+//! Translates ffmpeg's messages into the reasons why there is no clip.
 
 use crate::{error::CaptureErrorKind as Kind, notes::leading_number};
 
-/// Returns the reason behind an error message.
+/// Returns the reason that an error message gives. None if the message gives no known reason.
 pub(crate) fn reason(text: &str) -> Option<Kind> {
     const WORDS: &[(&str, Kind)] = &[
         ("Failed to resolve hostname", Kind::NoSuchHost),
@@ -60,7 +60,7 @@ pub(crate) fn reason(text: &str) -> Option<Kind> {
     WORDS.iter().find(|(words, _)| text.contains(words)).map(|(_, kind)| *kind)
 }
 
-/// Returns true for words that ffmpeg prints for every failure.
+/// Returns true for a message that gives no cause, because ffmpeg prints it for failures of many kinds.
 pub(crate) fn is_plain(text: &str) -> bool {
     ["Invalid data found when processing input", "Input/output error", "End of file", "Conversion failed!"]
         .iter()

@@ -9,7 +9,7 @@
 
 use std::{cmp::Reverse, time::Duration};
 
-/// Slots begin this much before their time, because timestamps are rounded and jitter.
+/// How much earlier than its nominal time a slot begins, because timestamps are rounded and jitter.
 pub(crate) const SLACK: Duration = Duration::from_millis(20);
 
 /// Frames at one interval, beginning with the clip's first frame.
@@ -20,7 +20,7 @@ pub struct Stretch {
     /// The longest wanted time between two frames: the first frame of each slot of this length is kept. Zero for
     /// every frame that the source sends.
     pub interval: Duration,
-    /// The time that the stretch covers. Zero if the number of frames is enough, whatever the time between them.
+    /// The time that the stretch covers. Zero if only the number of frames counts.
     pub span: Duration,
 }
 
@@ -30,7 +30,7 @@ impl Stretch {
         frames < self.min_frames as usize || covered + SLACK < self.span
     }
 
-    /// The length of a slot. Zero for every frame, also if the number of frames is enough.
+    /// Returns the length of a slot. Zero if every frame is kept, also if only the number of frames counts.
     pub(crate) const fn slot(&self) -> Duration {
         if self.span.is_zero() { Duration::ZERO } else { self.interval }
     }
@@ -40,7 +40,8 @@ impl Stretch {
         self.span.is_zero() && self.min_frames <= 1
     }
 
-    /// Returns whether this stretch keeps all frames that `other` wants, once it wants as many.
+    /// Returns whether this stretch keeps all frames of `other`, provided that it requires at least as many
+    /// frames.
     fn satisfies(&self, other: &Self) -> bool {
         let (own, others) = (self.slot().as_micros(), other.slot().as_micros());
         let span = other.span.as_micros();
@@ -48,8 +49,8 @@ impl Stretch {
         // The last slot of `other` may begin after its span.
         let longer = self.span >= other.span + other.slot()
             || (self.span >= other.span && span.is_multiple_of(others.max(1)));
-        // If `other` continued beyond its span to reach its number of frames, the finer frames of this stretch
-        // would count instead.
+        // If `other` had to continue beyond its span to reach its number of frames, this stretch would reach that
+        // number earlier with its finer frames.
         let few = others == 0 || u128::from(other.min_frames) <= span / others + 1;
         other.is_still() || (finer && longer && few)
     }
@@ -101,7 +102,7 @@ impl Picking {
 pub struct ClipRequest {
     /// The requested stretches without duplicates, the longest first. Among equally long ones the finest is first.
     asked: Vec<Stretch>,
-    /// At least one stretch. None satisfies another. The longest is last.
+    /// The merged stretches, at least one. No stretch satisfies another. The longest is last.
     stretches: Vec<Stretch>,
 }
 
@@ -151,19 +152,19 @@ impl ClipRequest {
         shorter.reduce(Self::merge).unwrap_or_else(|| self.clone())
     }
 
-    /// The stretches, the longest last.
+    /// Returns the merged stretches, the longest last.
     #[must_use]
     pub fn stretches(&self) -> &[Stretch] {
         &self.stretches
     }
 
-    /// The number of frames without which one of the diagnoses cannot judge.
+    /// Returns the number of frames that the most demanding of the diagnoses needs.
     #[must_use]
     pub fn min_frames(&self) -> u32 {
         self.stretches.iter().map(|one| one.min_frames).max().unwrap_or(1)
     }
 
-    /// The time that all stretches together cover.
+    /// Returns the time that all stretches together cover.
     #[must_use]
     pub fn span(&self) -> Duration {
         self.stretches.last().map_or(Duration::ZERO, |longest| longest.span)
@@ -181,7 +182,7 @@ impl ClipRequest {
     }
 }
 
-/// Chooses the frames that at least one stretch wants.
+/// Chooses the frames that at least one stretch needs.
 #[derive(Debug)]
 pub(crate) struct Picker(Vec<Picking>);
 
@@ -193,7 +194,7 @@ impl Picker {
 
     /// Returns whether a stretch takes this frame.
     pub(crate) fn takes(&mut self, timestamp: Duration, keyframe: bool) -> bool {
-        // Every stretch must see every frame: `any` would stop at the first stretch that takes the frame.
+        // Every stretch must receive every frame: `any` would stop at the first stretch that takes the frame.
         self.0.iter_mut().map(|one| one.takes(timestamp, keyframe)).filter(|takes| *takes).count() > 0
     }
 }

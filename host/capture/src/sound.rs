@@ -1,7 +1,7 @@
-//! Checks whether the data of a JPEG are intact. Decoders show a picture of damaged data and usually report
-//! nothing: a wrong bit shifts or tints everything after it. This module therefore walks through the coded data
-//! once more, without making a picture of them (ITU-T T.81, Annexes B, F.2 and C; baseline and extended
-//! sequential, Huffman).
+//! Checks whether the data of a JPEG are intact. From damaged data, decoders usually make a picture without
+//! reporting an error, although one wrong bit shifts or tints everything after it. This module therefore parses
+//! the coded data a second time, without making a picture from them (ITU-T T.81, Annexes B, F.2 and C; baseline
+//! and extended sequential, Huffman).
 
 use bytes::Bytes;
 
@@ -13,7 +13,7 @@ const LENGTHS: usize = 16;
 const SHORT: u32 = 9;
 /// The largest mean of a block, times eight, in either direction, plus a margin for the rounding of encoders.
 const MAX_MEAN: i32 = 1_024 + 64;
-/// The number of blocks with an impossible mean from which the data count as damaged.
+/// The number of blocks with an impossible mean at which the data count as damaged.
 const IMPOSSIBLE: u32 = 4;
 /// The most components of a picture.
 const MAX_COMPONENTS: usize = 4;
@@ -77,13 +77,13 @@ pub(crate) async fn damage_of(bytes: Bytes) -> Option<Damage> {
     tokio::task::spawn_blocking(move || damage(&bytes)).await.ok().flatten()
 }
 
-/// Returns the first damage that is found. None for intact data, for data in another coding, and for data that is
-/// no JPEG.
+/// Returns the first damage that is found. None for intact data, for data in another coding, and for data that are
+/// not a JPEG.
 pub(crate) fn damage(bytes: &[u8]) -> Option<Damage> {
     walk(bytes).err().flatten()
 }
 
-/// Walks through a JPEG. An error without damage means that nothing more can be determined.
+/// Parses a JPEG. An error without damage means that the rest cannot be checked.
 fn walk(bytes: &[u8]) -> Result<(), Option<Damage>> {
     let mut head = Head::default();
     let mut rest = bytes.strip_prefix(&[0xFF, 0xD8]).ok_or(None)?;
@@ -197,7 +197,7 @@ impl Head {
         (several && self.size.0 > 0 && self.size.1 > 0).then_some(())
     }
 
-    /// Walks through the data of a scan. Returns the bytes after the scan.
+    /// Parses the data of a scan. Returns the bytes after the scan.
     fn scan<'a>(
         &self,
         segment: &[u8],

@@ -1,4 +1,4 @@
-//! The origin of pictures. Credentials are masked wherever a source is shown.
+//! The sources of pictures. Credentials are masked wherever a source is shown.
 
 use std::{
     ffi::OsStr,
@@ -32,7 +32,7 @@ pub enum Source {
     File(PathBuf),
 }
 
-/// Why a text is no source.
+/// Why a text is not a valid source.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SourceError {
     /// The text is empty.
@@ -41,7 +41,7 @@ pub enum SourceError {
     /// The address cannot be parsed.
     #[error("the source is not a valid address: {0}")]
     Invalid(String),
-    /// The address is not written as addresses must be, and would therefore name something else.
+    /// The address is ambiguous, has no scheme, or is masked.
     #[error(transparent)]
     Address(#[from] AddressError),
     /// The scheme is not supported for cameras.
@@ -97,9 +97,9 @@ impl Source {
         }
     }
 
-    /// The bytes that identify the source, whichever user logs in: the address without user and password before
-    /// the `@`, but with the secrets of its query, because a token alone may distinguish two cameras. They are for
-    /// digests, and are never shown or stored.
+    /// Returns the bytes that identify the source, regardless of the user: the address without the user and the
+    /// password before the `@`, but with the secrets of its query, because two cameras may differ only in a token.
+    /// The bytes are input for digests. They are never shown or stored.
     #[must_use]
     pub fn identity(&self) -> Vec<u8> {
         match self {
@@ -121,9 +121,9 @@ impl Source {
         }
     }
 
-    /// The bytes that identified the source in versions that masked every secret first. None if they might also
-    /// have named another camera, because more than user and password was masked. None also if they equal
-    /// [`Source::identity`].
+    /// Returns the bytes that identified the source in earlier versions, which masked every secret first. Returns
+    /// none if another camera might have had the same bytes, because more than user and password was masked. Also
+    /// returns none if the bytes equal [`Source::identity`].
     #[must_use]
     pub fn former_identity(&self) -> Option<Vec<u8>> {
         let Self::Remote(url) = self else { return None };
@@ -162,7 +162,7 @@ impl Source {
     }
 }
 
-/// Parts of parameter names whose values former versions masked, in addition to user and password.
+/// Parts of the parameter names whose values earlier versions masked, in addition to user and password.
 const FORMERLY_MASKED: &[&str] = &["token", "auth", "secret", "key", "sig"];
 
 impl fmt::Display for Source {
@@ -174,7 +174,7 @@ impl fmt::Display for Source {
     }
 }
 
-/// Formats the name of a file for people. Bytes that are not text are shown as `\xB1`, line breaks as `\n`, so
+/// Formats the name of a file for people. Bytes that are not text are shown as `\xB1`, and line breaks as `\n`, so
 /// that two different names stay different.
 fn shown_name(name: &OsStr) -> String {
     let mut shown = String::new();

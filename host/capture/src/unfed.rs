@@ -1,5 +1,5 @@
 //! Decodes sources that ffmpeg reads itself or receives unchanged: files, pictures and containers. Frames have the
-//! times that the source gives.
+//! timestamps of the source.
 
 use std::{pin::pin, sync::Arc};
 
@@ -23,7 +23,7 @@ use crate::{
 pub(crate) enum Decoded<T, C> {
     /// The first part was enough.
     Enough(T),
-    /// Everything that exists or is wanted was decoded.
+    /// All requested frames that the source has were decoded.
     Whole {
         notes: Box<Notes>,
         frames: Vec<Arc<Frame>>,
@@ -33,8 +33,8 @@ pub(crate) enum Decoded<T, C> {
     },
 }
 
-/// Reads the output of `process` for the source of `job`, while `companion` provides the input of the process.
-/// `given` is the address with which ffmpeg was started in place of the source's address.
+/// Reads the output of `process`, while `companion` provides its input. `given` is the address with which ffmpeg
+/// was started in place of the source's own address.
 pub(crate) async fn decode<T, F: Future<Output = Option<T>>, C: Future>(
     job: Job<'_>,
     process: Process,
@@ -52,7 +52,7 @@ pub(crate) async fn decode<T, F: Future<Output = Option<T>>, C: Future>(
     let frames = async {
         let show = |frames| clip_of(source, &notes.lock().clone(), frames).ok();
         let read = read(&mut reading, request, part, &stage, show, &mut enough).await;
-        // This ends the log too.
+        // The end of the process ends the log too.
         end_of_it.kill();
         read
     };

@@ -1,4 +1,4 @@
-//! HTTP sources, from a short server that sends exactly what a test wants.
+//! Tests of HTTP sources, with a small server that sends exactly the bytes that a test specifies.
 
 #![cfg(test)]
 
@@ -134,8 +134,8 @@ async fn plain_http_where_tls_is_wanted_is_told_so() {
     }
     let (url, _server) = serve(vec![response("400 Bad Request", "text/plain", b"no")], false).await;
     let tls = url.replace("http://", "https://");
-    // The test server waits for the end of a plain-text head, which never arrives. Any answer of the server is no
-    // TLS.
+    // The test server waits for the end of a plain-text head, which never arrives. Its answer would not be TLS
+    // either.
     let kind = failure(&tls, STILL).await;
     assert!(["tls-failed", "connect-timed-out"].contains(&kind), "{kind}");
 }

@@ -1,4 +1,4 @@
-//! Cameras from public bug reports that other programs could not read, and that are readable here.
+//! Tests with cameras from public bug reports. Other programs could not read them. This one must.
 
 #![cfg(test)]
 
@@ -16,7 +16,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// A moving picture without container, with a keyframe every two seconds.
+/// A moving picture without a container, with a keyframe every two seconds.
 fn annex_b(dir: &tempfile::TempDir) -> Vec<u8> {
     let file = h264(dir.path(), "a.mp4", 8);
     fs::read(make(dir.path(), "a.h264", &format!("-i {} -c copy", file.display()))).unwrap()
@@ -99,7 +99,7 @@ async fn a_transport_that_a_camera_answers_unasked_is_taken() {
     }
     let dir = tempfile::tempdir().unwrap();
     let bytes = annex_b(&dir);
-    // The camera is asked for TCP but answers with ports, and so requests UDP.
+    // TCP is requested, but the camera answers with ports, and so chooses UDP.
     let mut ports = Script::start(&bytes, |asked| match asked.method {
         "SETUP" if asked.request.contains("client_port") => Reply::Say("RTSP/1.0 403 Forbidden\r\n\r\n"),
         "SETUP" => Reply::Say(
@@ -112,7 +112,7 @@ async fn a_transport_that_a_camera_answers_unasked_is_taken() {
     assert_eq!(error.kind.code(), "forbidden", "{error}");
     let asked: Vec<_> = std::iter::from_fn(|| ports.asked.try_recv().ok()).collect();
     assert!(asked.iter().any(|asked| asked.contains("client_port=")), "{asked:?}");
-    // The camera is asked for UDP but continues in the connection.
+    // UDP is requested, but the camera sends in the connection.
     let channel = Script::start(&bytes, |_| Reply::Usual).await;
     let udp = Capturer::new(CaptureConfig { rtsp_transport: RtspTransport::Udp, ..config() });
     let clip = udp.capture(&channel.url.parse().unwrap(), &IN_FULL.into()).await.unwrap();

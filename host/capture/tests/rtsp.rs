@@ -1,4 +1,4 @@
-//! RTSP from a real server, GStreamer's, also if the server dies during a capture.
+//! Tests of RTSP with a real server (GStreamer), also with a server that ends during a capture.
 
 #![cfg(test)]
 
@@ -14,8 +14,8 @@ use std::{
 use easysight_capture::{CaptureConfig, CaptureError, Capturer, Clip, ClipRequest, Source, Stretch};
 use media::{IN_FULL, STILL, STRETCH, capture, failure, h264, has_ffmpeg, make};
 
-/// Serves a file at /live and audio alone at /sound. Each client starts at the beginning. With a second argument,
-/// only clients with the password are served. Prints its port.
+/// Serves a file at /live and audio alone at /sound. Each client starts at the beginning. If there is a second
+/// argument, it is the password, and only clients with the password are served. Prints its port.
 const SERVER: &str = r#"
 import gi, sys
 gi.require_version("Gst", "1.0"); gi.require_version("GstRtspServer", "1.0")
@@ -52,7 +52,7 @@ struct Server {
 }
 
 impl Server {
-    /// Starts the server. None, with a clear message, if the server's packages are missing.
+    /// Starts the server. Prints a message and returns none if the server's packages are missing.
     fn start(file: &Path) -> Option<Self> {
         Self::start_with(file, &[])
     }
@@ -90,7 +90,7 @@ impl Drop for Server {
     }
 }
 
-/// Captures a clip of what the server plays. On a busy machine the server may start late.
+/// Captures a clip of the stream that the server plays. On a busy machine the server may start late.
 async fn played(server: &Server, path: &str, request: impl Into<ClipRequest>) -> Result<Clip, CaptureError> {
     let patient = CaptureConfig {
         connect_timeout: Duration::from_secs(10),

@@ -1,4 +1,4 @@
-//! What an ffmpeg process receives and what it must not reach, because it decodes data of strangers.
+//! Tests which data an ffmpeg process receives, and what it must not reach, because it decodes untrusted data.
 
 #![cfg(test)]
 
@@ -58,7 +58,7 @@ impl Server {
                 }
             }
         };
-        tokio::time::timeout(SOON, until).await.expect("nobody asks for that")
+        tokio::time::timeout(SOON, until).await.expect("no such request arrives")
     }
 }
 
@@ -109,10 +109,10 @@ fn locked_http(request: &str) -> Option<Vec<u8>> {
     (!request.contains("Authorization: ")).then(|| asks.into())
 }
 
-/// Checks everything else that other users of the machine can see of a process.
+/// Checks that the command line and the environment of a process contain no secret.
 fn assert_tells_nothing(process: &Process) {
     let (line, environment) = (process.command_line(), process.environment());
-    assert!(line.contains("rawvideo"), "that is not it: {line}");
+    assert!(line.contains("rawvideo"), "this is not the decoder: {line}");
     for seen in [&line, &environment] {
         assert!(!seen.contains(PASSWORD) && !seen.contains("admin"), "{seen}");
     }
@@ -120,7 +120,7 @@ fn assert_tells_nothing(process: &Process) {
         ["PATH", "LD_LIBRARY_PATH", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "http_proxy", "no_proxy"];
     for variable in environment.split_terminator('\0') {
         let (name, _) = variable.split_once('=').unwrap();
-        assert!(allowed.contains(&name), "{name} is none of ffmpeg's business");
+        assert!(allowed.contains(&name), "ffmpeg must not receive {name}");
     }
 }
 
@@ -161,7 +161,7 @@ async fn no_password_and_no_secret_of_the_worker_stands_in_the_list_of_processes
         );
         let source: Source = url.parse().unwrap();
         let capturing = tokio::spawn(async move { capture(&source, STRETCH).await });
-        // The process knows the password and is connected to the camera.
+        // The camera has received the password now, and the process is connected to it.
         http.asked("Authorization: ").await;
         let running = started().await;
         assert_eq!(running.len(), 1, "{ending}");
@@ -260,7 +260,7 @@ async fn pictures_that_others_are_predicted_from_count_against_the_memory() {
     let error = capturer.capture(&source, &wants.into()).await.unwrap_err();
     assert_eq!(error.kind.code(), "too-large", "{error}");
     assert!(error.detail.contains("560 MiB"), "{error}");
-    // The error tells nothing about the camera.
+    // Nothing can be concluded about the camera from this error.
     assert!(!error.is_camera_fault());
 }
 
@@ -283,7 +283,7 @@ async fn a_camera_cannot_lead_the_worker_elsewhere_by_a_playlist_or_a_script() {
             assert_eq!(failure(&url, STILL).await, "not-media", "{content_type}");
         }
     }
-    assert!(elsewhere.asked.try_recv().is_err(), "it went where the camera sent it");
+    assert!(elsewhere.asked.try_recv().is_err(), "an address from the camera was opened");
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! Feeds ffmpeg: from the first picture that can be decoded alone, only wanted pictures, and none before it is
-//! needed.
+//! Feeds pictures to ffmpeg, beginning with the first picture that can be decoded alone. Pictures that neither the
+//! clip nor the decoder needs are left out. No picture is fed before it is needed.
 
 use std::{
     io,
@@ -20,11 +20,11 @@ use crate::{
     sound,
 };
 
-/// How long the decoder may take to output the last picture of the first part. After that, the decoder needs the
-/// next picture first.
+/// How long the decoder may take to output the last picture of the first part. A decoder that takes longer
+/// probably needs the next picture first.
 const DECODING: Duration = Duration::from_millis(150);
 
-/// What happens to the decoded frames.
+/// The stage of a clip that is read in two parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
     /// The first part is being read.
@@ -114,7 +114,7 @@ impl<'a> Feeder<'a> {
         Fed::Ended
     }
 
-    /// Feeds one picture unless it is not needed. Returns false for the last picture.
+    /// Feeds one picture if it is needed. Returns false for the last picture.
     async fn one(&mut self, unit: &Unit, pipe: &mut (impl AsyncWrite + Unpin)) -> io::Result<bool> {
         // While the picture is incomplete, the decoder does not output it.
         let whole = self.recovering == 0;

@@ -1,5 +1,5 @@
-//! Records which picture was fed when. ffmpeg reports the place of a frame in display order, and the ledger turns
-//! this place into an arrival time. The camera's own stamps determine only the order.
+//! Records the arrival times of the pictures that were fed. ffmpeg reports the place of a frame in display order,
+//! and the ledger converts this place to an arrival time. The camera's own stamps determine only the order.
 
 use std::time::{Duration, Instant};
 
@@ -9,16 +9,16 @@ use crate::{
     sound::Damage,
 };
 
-/// The steps of the order from one picture to the next, if the camera's stamps tell nothing.
+/// The distance from one picture's place to the next one's, if the camera's stamps cannot be used.
 const STEP: u64 = 40;
-/// The steps of the order per second of a camera's stamps.
+/// The distance between the places of two pictures whose stamps differ by one second.
 const STEPS_PER_SECOND: i64 = 1_000;
-/// The largest step of a camera's stamps from one picture to the next. A larger step means that the camera changed
-/// its clock.
+/// The largest distance between the places of two successive pictures by their stamps. A larger one means that the
+/// camera's clock jumped.
 const MAX_STEPS: i64 = 2_000;
 /// The most gaps from which the frame rate is computed.
 const MAX_GAPS: usize = 1_000;
-/// The first place of the order. Lower places remain for pictures that are shown before the first one.
+/// The place of the first picture. Lower places remain for pictures that are shown before it.
 const BEGIN: u64 = 10_000;
 
 /// The pictures that were fed.
@@ -101,14 +101,15 @@ impl Ledger {
         }
     }
 
-    /// The time of the picture at this place, after the first arrival. Times are assigned in display order: the
-    /// n-th picture that is shown has the n-th arrival time.
+    /// Returns the time of the picture at this place, counted from the first arrival. Times are assigned in
+    /// display order: the n-th picture that is shown has the n-th arrival time.
     pub(crate) fn arrival(&self, place: u64) -> Option<Duration> {
         let shown = self.places.partition_point(|own| *own <= place);
         self.arrivals.get(shown.checked_sub(1)?).copied()
     }
 
-    /// Frames per second: the declared rate, else the rate of the camera's own stamps, else the rate of arrival.
+    /// Returns the frame rate in frames per second: the declared rate, otherwise the rate by the camera's own
+    /// stamps, otherwise the rate of arrival.
     pub(crate) fn frame_rate(&self, format: &Format) -> Option<f64> {
         if format.frame_rate.is_some() {
             return format.frame_rate;
@@ -117,8 +118,8 @@ impl Ledger {
         stamped.or_else(|| middle(&self.pauses).map(|pause| 1e6 / f64::from(pause)))
     }
 
-    /// The behaviour of the camera's clock. None if the camera has no clock, or if too few pictures arrived to
-    /// tell.
+    /// Returns the behaviour of the camera's clock. None if the pictures have no stamps, or if too few pictures
+    /// arrived.
     pub(crate) fn clock(&self, format: &Format) -> Option<CameraClock> {
         self.stamps(format)?.clock(format.frame_rate)
     }
@@ -128,7 +129,7 @@ impl Ledger {
     }
 }
 
-/// The median gap. None if there are no gaps, or if the median is zero.
+/// Returns the median gap. None if there are no gaps, or if the median is zero.
 fn middle(gaps: &[u32]) -> Option<u32> {
     let mut gaps = gaps.to_vec();
     gaps.sort_unstable();

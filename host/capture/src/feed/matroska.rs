@@ -25,14 +25,14 @@ const UNKNOWN_SIZE: [u8; 8] = [0x01, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF];
 /// The nanoseconds per tick of the time in [`block_head`].
 const NANOSECONDS: u64 = 1_000_000;
 
-/// The header of a stream with one video.
+/// Returns the header of a stream with one video.
 pub(crate) fn head(codec: Codec) -> Vec<u8> {
     let codec: &[u8] = match codec {
         Codec::H264 => b"V_MPEG4/ISO/AVC",
         Codec::H265 => b"V_MPEGH/ISO/HEVC",
         Codec::Jpeg => b"V_MJPEG",
     };
-    // The decoder finds out the size, but the container requires one.
+    // The container requires a size. The decoder determines the real size itself.
     let video = [number(PIXEL_WIDTH, 16), number(PIXEL_HEIGHT, 16)].concat();
     let track = [
         number(TRACK_NUMBER, 1),
@@ -52,7 +52,7 @@ pub(crate) fn head(codec: Codec) -> Vec<u8> {
     .concat()
 }
 
-/// The bytes before a picture of `bytes` bytes at this time in milliseconds.
+/// Returns the bytes before a picture of `bytes` bytes. `time` is in milliseconds.
 pub(crate) fn block_head(time: u64, keyframe: bool, bytes: usize) -> Vec<u8> {
     let timestamp = number(TIMESTAMP, time);
     // Track 1, with the same time as the cluster.
@@ -74,7 +74,7 @@ fn id(name: u32) -> Vec<u8> {
     name.to_be_bytes().into_iter().skip_while(|byte| *byte == 0).collect()
 }
 
-/// Encodes a size in eight bytes. The first byte only tells the length of the encoding.
+/// Encodes a size in eight bytes. The first byte contains only the length of the encoding.
 fn size(bytes: usize) -> Vec<u8> {
     let marked = (bytes as u64) | (1 << 56);
     marked.to_be_bytes().to_vec()

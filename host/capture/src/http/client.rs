@@ -32,12 +32,13 @@ const MAX_REDIRECTS: usize = 5;
 const MAX_ATTEMPTS: usize = 4;
 /// How long to wait for another picture after one that may be the only one.
 const ANOTHER: Duration = Duration::from_secs(1);
-/// Longer than any capture.
+/// A time longer than any capture.
 const LONG: Duration = Duration::from_hours(24);
-/// How many busy answers of a camera are waited out. `BUSY` is the wait if the camera names none. `MAX_WAIT` is
-/// the longest wait.
+/// The number of times that a request is repeated because the camera answered that it is busy.
 const MAX_BUSY: usize = 2;
+/// The time before a repeated request, if the busy camera names none.
 const BUSY: Duration = Duration::from_secs(1);
+/// The longest time for which a busy camera is waited for.
 const MAX_WAIT: Duration = Duration::from_secs(5);
 /// The most characters that are quoted from data that is no picture.
 const QUOTED: usize = 80;
@@ -83,7 +84,7 @@ pub(crate) async fn get(url: &Url, config: &CaptureConfig, late: Instant) -> Res
             url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
         let mut request = client.get(url.clone());
         let value = authorization.value("GET", &uri);
-        // A camera's name for itself need not be ASCII.
+        // The value contains the camera's realm, which need not be ASCII.
         if let Some(value) = value.as_ref().and_then(|value| HeaderValue::from_bytes(value.as_bytes()).ok()) {
             request = request.header(AUTHORIZATION, value);
         }
@@ -97,8 +98,8 @@ pub(crate) async fn get(url: &Url, config: &CaptureConfig, late: Instant) -> Res
             config.journal.write_request(&format!("GET {url}"), value.as_deref(), answer);
         }
         let response = match response {
-            // Many cameras close a connection after each answer without saying so. A request that was sent on the old
-            // connection meanwhile is sent once more, on a new one.
+            // Many cameras close the connection after each answer without announcing it. A request that was sent
+            // on a closed connection is sent once more, on a new one.
             Err(failure) if failure.kind == Kind::HungUp && redirects + attempts + busy > 0 && !again => {
                 again = true;
                 continue;
@@ -127,14 +128,15 @@ pub(crate) async fn get(url: &Url, config: &CaptureConfig, late: Instant) -> Res
         if let Some(to) = location(&response) {
             redirects += 1;
             if redirects > MAX_REDIRECTS {
-                let detail = format!("{status}: it redirects more than {MAX_REDIRECTS} times");
+                let detail = format!("{status}: more than {MAX_REDIRECTS} redirects");
                 return Err(Failure::new(Kind::ServerError, detail));
             }
             let to = elsewhere(&url, &to, status)?;
             config.journal.has_secrets(&to);
             let unencrypted = url.scheme() == "https" && to.scheme() == "http";
             if to.host_str() != url.host_str() || unencrypted {
-                // Credentials are not sent to another host, nor unencrypted to listeners on the way.
+                // The credentials are not sent to another host. After an encrypted request, they are not sent
+                // without encryption either.
                 authorization = Authorization::of(&to);
             }
             url = to;
@@ -168,7 +170,7 @@ fn client(config: &CaptureConfig) -> Result<Client, Failure> {
         .map_err(|error| Failure::new(Kind::FfmpegFailed, format!("no HTTP client: {error}")))
 }
 
-/// Summarises what an answer tells about a camera.
+/// Summarises the status and the headers of an answer for the journal.
 fn told(response: &Response) -> String {
     const TELLING: &[&str] = &["Server", "Content-Type", "Content-Length", "Transfer-Encoding", "Location"];
     let status = response.status();
@@ -185,7 +187,7 @@ fn texts(headers: &HeaderMap) -> Vec<Cow<'_, str>> {
     values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect()
 }
 
-/// Returns how long a busy camera asks to wait.
+/// Returns how long to wait before the next request to a busy camera.
 fn retry_after(response: &Response) -> Duration {
     let seconds =
         response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
@@ -202,12 +204,12 @@ fn elsewhere(url: &Url, to: &str, status: StatusCode) -> Result<Url, Failure> {
     match url.join(to) {
         Ok(to) if matches!(to.scheme(), "http" | "https") && to.has_host() => Ok(bare(&to)),
         Ok(to) => {
-            let detail = format!("{status}: it redirects to an address of the kind {}://", to.scheme());
+            let detail = format!("{status}: the camera redirects to a {}:// address", to.scheme());
             Err(Failure::new(Kind::ServerError, detail))
         }
         Err(error) => Err(Failure::new(
             Kind::ServerError,
-            format!("{status}: it redirects to an invalid address: {error}"),
+            format!("{status}: the camera redirects to an invalid address: {error}"),
         )),
     }
 }
@@ -272,7 +274,7 @@ impl Body {
         }
     }
 
-    /// Lifts the deadline. From now on the reader enforces the time limit.
+    /// Removes the deadline. From now on, the code that reads the decoder's output enforces it.
     pub(crate) fn unhurried(&mut self) {
         self.late = Instant::now() + LONG;
     }
@@ -304,7 +306,7 @@ impl Body {
             match self.fill().await {
                 Ok(true) => {}
                 Ok(false) => break,
-                // The bytes that arrived are enough to tell the format.
+                // The bytes that arrived may be enough to recognise the format.
                 Err(_) if !self.buffer.is_empty() => break,
                 Err(why) => return Err(why),
             }
@@ -369,7 +371,7 @@ impl Body {
         Ok(file)
     }
 
-    /// The number of announced bytes that have not arrived yet.
+    /// Returns the number of announced bytes that have not arrived yet. None if the camera announced no length.
     pub(crate) fn left(&self) -> Option<u64> {
         self.length.map(|length| length.saturating_sub(self.received))
     }
@@ -387,7 +389,8 @@ impl Body {
         Another::Begins
     }
 
-    /// Returns the failure that describes the data which is no picture.
+    /// Returns the failure for an answer that is neither a picture nor a stream, and quotes the beginning of its
+    /// data.
     pub(crate) fn no_media(&self) -> Failure {
         let beginning: &[u8] = if self.beginning.is_empty() { &self.buffer } else { &self.beginning };
         let text = String::from_utf8_lossy(beginning.get(..4 * QUOTED).unwrap_or(beginning));

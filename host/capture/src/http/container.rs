@@ -3,11 +3,11 @@
 use super::client::Body;
 use crate::error::Failure;
 
-/// The number of bytes in which the index of a recording is searched. The index may have this length.
+/// The most bytes of a recording that are searched for the beginning of its index.
 const MAX_INDEX_BYTES: usize = 16 << 20;
 
-/// The sizes of transport stream packets in bytes. Some have a time in front, some have an error correction code
-/// behind.
+/// The sizes of transport stream packets in bytes. Some packets have a timestamp in front, some have an error
+/// correction code at the end.
 const PACKET_BYTES: [usize; 3] = [188, 192, 204];
 /// The number of packets that identify a transport stream.
 const PACKETS: usize = 5;
@@ -33,14 +33,16 @@ pub(crate) fn container(head: &[u8]) -> Option<&'static str> {
     })
 }
 
-/// HEIC and AVIF are pictures in the container of recordings. ffmpeg does not read them as pictures.
+/// Returns whether a file is a HEIC or AVIF picture. These pictures have the container of recordings, and ffmpeg
+/// does not read them as pictures.
 pub(crate) fn is_heif(head: &[u8]) -> bool {
     let brands: [&[u8]; 7] = [b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"avif", b"avis"];
     let is_box = head.get(4..8).is_some_and(|name| name == b"ftyp");
     is_box && head.get(8..12).is_some_and(|brand| brands.contains(&brand))
 }
 
-/// Recognises a stream without container by its first unit. This is any unit that was sent when reading began.
+/// Recognises a stream without a container by its first unit. The unit may be of any kind, because reading begins
+/// anywhere in the stream.
 fn elementary(head: &[u8]) -> Option<&'static str> {
     let unit = head.strip_prefix(b"\0\0\0\x01").or_else(|| head.strip_prefix(b"\0\0\x01"))?;
     match unit {
@@ -56,7 +58,7 @@ fn elementary(head: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Recognises a transport stream that begins in the middle of a packet, or has times in front of packets.
+/// Recognises a transport stream that begins in the middle of a packet, or has timestamps in front of its packets.
 fn transport(head: &[u8]) -> Option<&'static str> {
     let begins = |at: usize, size: usize| {
         (0..PACKETS).all(|packet| head.get(at + packet * size).is_some_and(|byte| *byte == 0x47))
@@ -96,7 +98,7 @@ fn next_box(bytes: &[u8], at: usize) -> Next {
     let Some(head) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) else { return Next::Unknown };
     let (&[a, b, c, d], name) = (head.first_chunk::<4>().unwrap_or(&[0; 4]), head.last_chunk::<4>());
     match name.map(|name| &name[..]) {
-        // A recording in fragments has an index in each.
+        // In a fragmented recording, each fragment has its own index.
         Some(b"moov" | b"moof" | b"styp") => return Next::Found(Index::First),
         Some(b"mdat") => return Next::Found(Index::Last),
         _ => {}

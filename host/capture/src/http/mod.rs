@@ -1,5 +1,6 @@
-//! Reads a camera over HTTP. The bytes tell the format, whatever the suffix of the address and the camera's
-//! content type are.
+//! Reads a camera over HTTP. The format is recognised by the bytes, because the suffix of the address and the
+//! camera's content type may be wrong. The content type only helps to recognise a series of pictures or a web
+//! page.
 
 mod client;
 mod container;
@@ -24,7 +25,7 @@ use crate::{
     journal::StepKind,
 };
 
-/// The most bytes before the beginning of a picture.
+/// The most bytes that may come before the first picture.
 const MAX_PREFACE_BYTES: usize = 1 << 20;
 /// The most bytes after a picture that do not count as another picture.
 const MAX_TRAILER_BYTES: u64 = 64 << 10;
@@ -90,7 +91,7 @@ async fn tell(url: &Url, config: &CaptureConfig, late: Instant) -> Result<Opened
         return pictures(body, several).await;
     }
     let format = match container(&head) {
-        // Web pages are short, so there is no wait for more bytes.
+        // Web pages are short, so this code does not wait for more bytes of them.
         None if !body.content_type.starts_with("text/") => container(body.at_least(TRANSPORT_BYTES).await?),
         format => format,
     };
@@ -105,7 +106,7 @@ async fn tell(url: &Url, config: &CaptureConfig, late: Instant) -> Result<Opened
     }
 }
 
-/// Returns whether the coded data of a JPEG have begun, so that a part of the picture can be shown.
+/// Returns whether the coded data of a JPEG have begun, so that a part of the picture can be decoded.
 fn has_scan(jpeg: &[u8]) -> bool {
     jpeg.windows(2).any(|marker| marker == [0xFF, 0xDA])
 }
@@ -123,7 +124,7 @@ async fn pictures(mut body: Body, several: bool) -> Result<Opened, Failure> {
         }
         match body.fill().await {
             Ok(true) => {}
-            // The part of a cut-off picture that arrived is shown.
+            // If the picture is cut off, the part that arrived is used.
             ended => {
                 return match (splitter.rest(), ended) {
                     (Some(cut), _) if !several && has_scan(&cut) => Ok(Opened::Still(cut.to_vec(), JPEG)),
@@ -138,7 +139,7 @@ async fn pictures(mut body: Body, several: bool) -> Result<Opened, Failure> {
     };
     let arrival = std::time::Instant::now();
     let goes_on = match body.left() {
-        // Some cameras wrap a single picture like a series.
+        // Some cameras send a single picture in the format of a series.
         _ if several => body.another(&mut splitter).await != Another::Never,
         Some(left) => left > MAX_TRAILER_BYTES,
         None => splitter.has_begun() || body.another(&mut splitter).await == Another::Begins,

@@ -10,7 +10,7 @@ use crate::{
     feed::{Codec, Entry, Format, Sender, Unit},
 };
 
-/// A stream of pictures. The first one has arrived.
+/// A stream of pictures, of which the first has arrived.
 pub(crate) struct Motion {
     body: Body,
     splitter: Splitter,
@@ -27,7 +27,7 @@ impl Motion {
         Format { codec: Codec::Jpeg, sets: Vec::new(), clock_rate: 90_000, frame_rate: None }
     }
 
-    /// Passes on pictures until no more arrive, and returns the reason.
+    /// Passes on pictures until no more arrive. Returns the reason for the end.
     pub(crate) async fn run(mut self, units: Sender) -> Failure {
         self.body.unhurried();
         let wanted_no_more = || Failure::new(Kind::EndedEarly, "no more data is needed".into());

@@ -1,5 +1,5 @@
-//! Extracts JPEG pictures from a stream with delimiters, headers, and correct or wrong lengths between them. Only
-//! the JPEG markers determine where a picture begins and ends.
+//! Extracts JPEG pictures from a stream. Only the JPEG markers determine where a picture begins and ends. The
+//! delimiters, headers and lengths between the pictures are skipped, because they may be wrong.
 
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -31,7 +31,7 @@ impl Splitter {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// Returns whether a part of a picture is there.
+    /// Returns whether a picture has begun.
     pub(crate) fn has_begun(&self) -> bool {
         self.state != State::Between
     }
@@ -41,7 +41,7 @@ impl Splitter {
         self.has_begun() || self.buffer.windows(BEGIN.len()).any(|three| three == BEGIN)
     }
 
-    /// Returns the next picture that is complete, or that is followed by another one.
+    /// Returns the next picture that is complete, or that is cut off by the beginning of another one.
     pub(crate) fn next(&mut self) -> Option<Bytes> {
         loop {
             let found = match self.state {
@@ -67,7 +67,7 @@ impl Splitter {
         }
     }
 
-    /// Takes the picture that has begun.
+    /// Returns the incomplete picture, if one has begun.
     pub(crate) fn rest(&mut self) -> Option<Bytes> {
         self.has_begun().then(|| self.buffer.split().freeze())
     }

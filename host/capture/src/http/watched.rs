@@ -15,7 +15,7 @@ use tower::{Layer, Service};
 
 use crate::journal::{Journal, StepKind};
 
-/// Makes a client report its connections. Without a journal the client is unchanged.
+/// Makes a client report its connections to the journal. If the journal has no listener, the client is unchanged.
 pub(super) fn watched(builder: ClientBuilder, journal: &Journal) -> ClientBuilder {
     if !journal.listens() {
         return builder;

@@ -1,4 +1,5 @@
-//! The measurements of a stream while it is read, by the clock of this machine, not by the camera's clock.
+//! Measures a stream while it is read. Unless stated otherwise, times are by the clock of this machine, not by the
+//! camera's clock.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use crate::{
     rtsp::Traffic,
 };
 
-/// The most pictures that are remembered: some minutes of any camera.
+/// The most pictures that are recorded: several minutes of any camera's stream.
 const MAX_PICTURES: usize = 20_000;
 
 /// The transport of video packets.
@@ -20,23 +21,23 @@ pub enum Transport {
     Udp,
 }
 
-/// The measurements of a stream. A value is none or 0 if the source does not tell it, or if the stream was too
+/// The measurements of a stream. A value is none or 0 if the source does not provide it, or if the stream was too
 /// short to measure it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Measured {
-    /// The transport of packets over RTSP.
+    /// The transport of the packets of an RTSP stream.
     pub transport: Option<Transport>,
-    /// The camera's words if it refused TCP, which was requested first.
+    /// The camera's answer if it refused TCP, which was requested first.
     pub refused_tcp: Option<String>,
     /// The codec's short name.
     pub codec: Option<&'static str>,
-    /// Frames per second that the stream declares.
+    /// The frame rate that the stream declares, in frames per second.
     pub declared_rate: Option<f64>,
-    /// Frames per second, from the camera's own timestamps.
+    /// The frame rate by the camera's own timestamps, in frames per second.
     pub stamped_rate: Option<f64>,
-    /// Pictures per second, from their arrival.
+    /// The rate at which pictures arrived, in pictures per second.
     pub frame_rate: Option<f64>,
-    /// Bits per second.
+    /// The bit rate of the pictures, in bits per second.
     pub bit_rate: Option<f64>,
     /// The number of pictures that arrived during `span`.
     pub pictures: u64,
@@ -62,7 +63,7 @@ pub struct Measured {
     pub overtaken: u64,
     /// The number of packets that arrived again, or too late.
     pub repeated: u64,
-    /// The behaviour of the camera's clock. None if the camera has no clock.
+    /// The behaviour of the camera's clock. None if the pictures have no timestamps.
     pub clock: Option<CameraClock>,
 }
 

@@ -24,7 +24,7 @@ const USER_AGENT: &str = concat!("EasySight/", env!("CARGO_PKG_VERSION"));
 const PORT: u16 = 554;
 /// The most authentication challenges that are answered for one request.
 const MAX_ATTEMPTS: usize = 4;
-/// Longer than any capture.
+/// A time longer than any capture.
 const LONG: Duration = Duration::from_hours(24);
 /// The most messages that are kept while an answer is awaited.
 const MAX_EARLY: usize = 200;
@@ -36,7 +36,7 @@ pub(crate) enum Broken {
     Closed,
     /// The camera or the network broke the connection.
     Torn(io::Error),
-    /// Nothing arrived for as long as a camera may be silent.
+    /// Nothing arrived within the time for which a camera may be silent.
     Silent,
     /// The deadline has passed. This many bytes of a message have arrived.
     Late(usize),
@@ -101,7 +101,7 @@ impl Connection {
             }
             let until = self.late.min(Instant::now() + self.patience);
             match timeout_at(until, self.stream.read_buf(&mut self.buffer)).await {
-                // Bytes that form no message are left: the data is no RTSP, and the connection was not merely
+                // The remaining bytes form no message: the data is not RTSP, and the connection was not merely
                 // closed too early.
                 Ok(Ok(0)) if !self.parser.playing && !self.buffer.is_empty() => {
                     return Err(Broken::Garbage(quoted(&self.buffer)));
@@ -115,7 +115,7 @@ impl Connection {
         }
     }
 
-    /// Sends a request, authenticates if the camera asks for that, and waits for the answer, whatever its status.
+    /// Sends a request, authenticates if the camera requires it, and returns the answer with any status.
     pub(crate) async fn ask(
         &mut self,
         method: &'static str,
@@ -143,7 +143,7 @@ impl Connection {
                 return Ok(answer);
             }
         }
-        Err(Failure::new(Kind::Unauthorized, format!("{method}: it asks for authentication again and again")))
+        Err(Failure::new(Kind::Unauthorized, format!("{method}: the camera keeps requesting authentication")))
     }
 
     /// Records a request and its answer in the journal.
@@ -196,7 +196,7 @@ impl Connection {
                 return Ok(answer);
             }
         }
-        // A camera that sends pictures plays, even without an answer.
+        // A camera that sends packets plays the stream, even if it does not answer the request.
         if self.parser.playing {
             return Ok(Answer {
                 status: 200,
@@ -223,7 +223,7 @@ impl Connection {
         Ok(self.number)
     }
 
-    /// Sends a last request, if the system accepts it at once.
+    /// Sends a last request without waiting. It is dropped if the system does not accept it at once.
     pub(crate) fn send_off(
         &mut self,
         method: &str,
@@ -259,7 +259,7 @@ impl Connection {
         self.parser.playing = true;
     }
 
-    /// Lifts the deadline. From now on the receiver enforces the time limit.
+    /// Removes the deadline. From now on, the code that reads the decoder's output enforces it.
     pub(crate) fn unhurried(&mut self) {
         self.late = Instant::now() + LONG;
     }
@@ -271,7 +271,7 @@ fn listed(addresses: &[SocketAddr]) -> String {
     addresses.join(", ")
 }
 
-/// Summarises what an answer tells about a camera.
+/// Summarises the status and the headers of an answer for the journal.
 fn told(answer: &Answer) -> String {
     const TELLING: &[&str] =
         &["Server", "Content-Type", "Content-Base", "Content-Location", "Location", "Transport", "Session"];
@@ -324,7 +324,7 @@ pub(crate) fn unreachable(error: &io::Error) -> Failure {
         | io::ErrorKind::AddrNotAvailable => Kind::HostUnreachable,
         io::ErrorKind::TimedOut => Kind::ConnectTimedOut,
         io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => Kind::HungUp,
-        // The system has no error number for this case.
+        // The system has no error number for a failed name resolution.
         _ if error.raw_os_error().is_none() => Kind::NoSuchHost,
         _ => Kind::HostUnreachable,
     };

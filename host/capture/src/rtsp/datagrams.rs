@@ -12,7 +12,7 @@ use tokio::net::UdpSocket;
 const ATTEMPTS: usize = 50;
 /// The largest datagram in bytes.
 const MAX_DATAGRAM_BYTES: usize = 64 << 10;
-/// A packet without content. It opens the way back through a router or a firewall.
+/// A packet without content. It opens a router or a firewall for the camera's packets.
 const KNOCK: [u8; 12] = [0x80, 0x60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
 /// An even port for packets, and the next port for reports about them.
@@ -44,7 +44,8 @@ impl Datagrams {
         Err(io::Error::other("no two adjacent ports are free"))
     }
 
-    /// Sends a packet to the camera's ports, and permits the other sender that the camera named.
+    /// Sends a packet to each of the camera's ports, and permits `source`, the other sender that the camera may
+    /// have named.
     pub(crate) async fn knock(&mut self, camera: IpAddr, ports: Option<(u16, u16)>, source: Option<IpAddr>) {
         self.from.extend(source);
         let Some((packets, reports)) = ports else { return };
@@ -60,7 +61,7 @@ impl Datagrams {
         loop {
             let (length, from) = match self.packets.recv_from(&mut self.buffer).await {
                 Ok(received) => received,
-                // The camera's reply to the opening packet, if the camera does not listen.
+                // This is the reply to `KNOCK` from a camera that does not listen on its port.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => continue,
                 Err(error) => return Err(error),
             };

@@ -1,5 +1,6 @@
-//! Assembles whole pictures from packets: H.264 by RFC 6184, H.265 by RFC 7798. A picture with a missing part is
-//! passed on without that part, and the decoder determines the damage.
+//! Assembles whole pictures from packets: H.264 by RFC 6184, H.265 by RFC 7798, JPEG by RFC 2435. If a part of an
+//! H.264 or H.265 picture is missing, the rest is passed on, and the decoder determines the damage. A JPEG with a
+//! missing part is dropped.
 
 use super::{jpeg::Jpeg, nals::Nals, rtp::Packet};
 use crate::feed::{Codec, Unit};
@@ -20,7 +21,8 @@ impl Depacketizer {
         }
     }
 
-    /// Takes the next packet. Packets may be missing before it. Adds the pictures that it completes.
+    /// Processes the next packet, before which `missing` packets are missing. Adds the pictures that it completes
+    /// to `units`.
     pub(crate) fn take(&mut self, packet: &Packet, missing: u16, units: &mut Vec<Unit>) {
         match self {
             Self::Nals(nals) => nals.take(packet, missing, units),
@@ -28,11 +30,11 @@ impl Depacketizer {
         }
     }
 
-    /// Returns why no picture can be made from the camera's data.
+    /// Returns the reason if no picture can be made from the camera's data.
     pub(crate) fn hindrance(&self) -> Option<&'static str> {
         match self {
             Self::Jpeg(jpeg) if jpeg.sizeless => {
-                Some("Motion JPEG of more than 2040 pixels a side, and the camera does not tell the size")
+                Some("Motion JPEG of more than 2040 pixels a side, and the camera does not send the size")
             }
             _ => None,
         }

@@ -12,22 +12,22 @@ pub(crate) enum Nal {
     Slice {
         /// True for the first part of the picture.
         first: bool,
-        /// True if the slice decodes without another picture.
+        /// True if the type of the unit marks a keyframe.
         key: bool,
         /// True if no other picture is predicted from this one.
         disposable: bool,
         /// True if the picture may be shown before one that was decoded earlier.
         reordered: bool,
-        /// True if the whole slice decodes without another picture. Later pictures may still refer to pictures
-        /// before it.
+        /// True if the slice decodes without another picture. Unless `key` is true, later pictures may still refer
+        /// to pictures before it.
         intra: bool,
     },
-    /// A parameter set, of a sequence or another.
+    /// A parameter set.
     Set {
-        /// True for the set of a sequence. The other sets accompany it.
+        /// True for a sequence parameter set. The other sets accompany it.
         sequence: bool,
     },
-    /// From here on, the picture becomes complete without a keyframe, after this many pictures.
+    /// A recovery point: the picture becomes complete without a keyframe, after this many pictures.
     Recovery(u32),
     /// A picture begins.
     Delimiter,
@@ -43,7 +43,7 @@ pub(crate) fn nal(codec: Codec, unit: &[u8]) -> Nal {
     }
 }
 
-/// Where decoding can begin, determined from the parts of a picture.
+/// Determines from the units of a picture whether decoding can begin at it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Entries {
     key: bool,
@@ -113,7 +113,7 @@ fn h265(unit: &[u8]) -> Nal {
         kind @ 0..=31 => {
             let key = (16..=23).contains(&kind);
             let first = rest.first().is_some_and(|byte| byte & 0x80 != 0);
-            // The kind of prediction tells nothing about the order, so the stamps decide.
+            // The kind of prediction does not reveal the order, so the stamps decide.
             Nal::Slice { first, key, disposable: false, reordered: !key, intra: key }
         }
         32 | 34 => Nal::Set { sequence: false },
@@ -124,14 +124,14 @@ fn h265(unit: &[u8]) -> Nal {
     }
 }
 
-/// Converts the code of a number with a sign (clause 9.2.2 of ITU-T H.265). A picture that was complete earlier, which
-/// has a negative number, is complete.
+/// Converts the code of a signed number (clause 9.2.2 of ITU-T H.265). A negative number means that the picture
+/// was complete earlier, so the result is 0.
 const fn signed(code: u32) -> u32 {
     if code % 2 == 1 { code.div_ceil(2) } else { 0 }
 }
 
-/// Returns the number of pictures of a recovery point (payload 6 of a supplemental message), as it is coded. In H.264
-/// it has no sign.
+/// Returns the coded number of pictures of a recovery point (payload 6 of a supplemental message). In H.264 the
+/// number has no sign.
 fn recovery(message: &[u8]) -> Option<u32> {
     let mut rest = message;
     while rest.len() > 2 {
@@ -207,7 +207,7 @@ mod tests {
         assert_eq!(slice(&[0x01, 0x9E]), (true, false, true, true, false));
         assert_eq!(nal(Codec::H264, &[0x06, 0x05, 0x01, 0xAA, 0x06, 0x01, 0x12, 0x80]), Nal::Recovery(8));
         assert_eq!(nal(Codec::H264, &[0x67, 0x42]), Nal::Set { sequence: true });
-        // 2 pictures later, and a picture earlier.
+        // The picture is complete two pictures later, and one picture earlier.
         assert_eq!(nal(Codec::H265, &[0x4E, 0x01, 0x06, 0x01, 0x25, 0x80]), Nal::Recovery(2));
         assert_eq!(nal(Codec::H265, &[0x4E, 0x01, 0x06, 0x01, 0x74, 0x80]), Nal::Recovery(0));
         assert!(matches!(nal(Codec::H265, &[0x26, 0x01, 0x80]), Nal::Slice { key: true, first: true, .. }));

@@ -1,4 +1,5 @@
-//! JPEG pictures from packets, by RFC 2435. The head of a picture is not sent, so this module makes it.
+//! Assembles JPEG pictures from packets, by RFC 2435. Cameras do not send the head of a picture, so this module
+//! makes it.
 
 use bytes::{Bytes, BytesMut};
 
@@ -17,7 +18,7 @@ const CHROMA: [u8; 64] = [
     99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99,
     99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99,
 ];
-/// The code lengths of tables K.3 and K.4. Their symbols are the numbers from zero on.
+/// The code lengths of tables K.3 and K.4. Their symbols are the numbers from 0 to 11.
 const DC_LENGTHS: [[u8; 16]; 2] =
     [[0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0], [0, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0]];
 /// The code lengths of tables K.5 and K.6.
@@ -71,7 +72,7 @@ pub(crate) struct Jpeg {
 #[derive(Debug)]
 struct Head {
     kind: u8,
-    /// Width and height are in units of eight pixels, and zero if they are too large.
+    /// Width and height are in units of eight pixels. They are zero if the picture is too large for them.
     width: u8,
     height: u8,
     interval: Option<u16>,
@@ -84,7 +85,7 @@ impl Jpeg {
         Self { described, ..Self::default() }
     }
 
-    /// Takes a packet. Returns the picture that the packet completes.
+    /// Processes a packet. Returns the picture that the packet completes.
     pub(crate) fn take(&mut self, packet: &Packet, missing: u16) -> Option<Unit> {
         let payload = &packet.payload;
         let &[_, o2, o1, o0, kind, quality, width, height] = payload.first_chunk::<8>()?;
@@ -168,7 +169,8 @@ fn scaled(quality: u8) -> Bytes {
     LUMA.iter().chain(&CHROMA).map(scale).collect()
 }
 
-/// Returns the width and height from segments of a JPEG that some cameras send too (ONVIF Streaming, 5.1.4).
+/// Returns the width and height from the JPEG segments that some cameras send in addition (ONVIF Streaming,
+/// 5.1.4).
 fn frame_size(mut segments: &[u8]) -> Option<(u16, u16)> {
     while let Some((&[first, mark, high, low], rest)) = segments.split_first_chunk::<4>() {
         if (first, mark) == (0xFF, 0xFF) {
@@ -186,13 +188,13 @@ fn frame_size(mut segments: &[u8]) -> Option<(u16, u16)> {
     None
 }
 
-/// Makes everything before the data of a picture.
+/// Makes the head of a picture: everything before its coded data.
 fn head(begun: &Head, (width, height): (u16, u16)) -> Vec<u8> {
     let &Head { kind, interval, ref tables, .. } = begun;
     let (width, height) = (width.to_be_bytes(), height.to_be_bytes());
     let (luma, chroma) = tables.split_at(64.min(tables.len()));
     let chroma = if chroma.is_empty() { luma } else { chroma };
-    // Chroma has half the width. In the other type it has half the height too.
+    // Chroma has half the width. In type 1 it also has half the height.
     let sampling = if kind & 0x3F == 0 { 0x21 } else { 0x22 };
     let mut head = vec![0xFF, 0xD8];
     let mut segment = |marker: u8, parts: &[&[u8]]| {

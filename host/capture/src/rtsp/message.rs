@@ -17,26 +17,26 @@ const QUOTED: usize = 60;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    /// The camera's own words.
+    /// The reason phrase, in the camera's own words.
     pub(crate) reason: String,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Bytes,
 }
 
 impl Answer {
-    /// The first header of this name.
+    /// Returns the first header with this name.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut headers = self.headers.iter();
         headers.find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// All headers of this name.
+    /// Returns all headers with this name.
     pub(crate) fn headers<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         let of_name = move |(own, _): &&(String, String)| own.eq_ignore_ascii_case(name);
         self.headers.iter().filter(of_name).map(|(_, value)| value.as_str())
     }
 
-    /// The status number and the camera's words.
+    /// Returns the status number and the reason phrase.
     pub(crate) fn status_line(&self) -> String {
         format!("{} {}", self.status, self.reason).trim_end().to_owned()
     }
@@ -46,7 +46,7 @@ impl Answer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Message {
     Answer(Answer),
-    /// A request from the camera. Nothing depends on it.
+    /// A request from the camera. Such requests are ignored.
     Request,
     /// A packet on a channel.
     Packet(u8, Bytes),
@@ -163,7 +163,7 @@ fn head(buffer: &mut BytesMut) -> Result<Option<Message>, Garbage> {
     if !first.starts_with("RTSP/") {
         return Ok(Some(Message::Request));
     }
-    // RTSP/1.0 453 Not Enough Bandwidth, sometimes with more than one blank between the words
+    // For example `RTSP/1.0 453 Not Enough Bandwidth`, sometimes with more than one blank between the words.
     let (_version, rest) = first.split_once(BLANKS).unwrap_or_default();
     let rest = rest.trim_start();
     let (status, reason) = rest.split_once(BLANKS).unwrap_or((rest, ""));
@@ -185,7 +185,7 @@ fn head_end(buffer: &[u8]) -> Option<(usize, usize)> {
     })
 }
 
-/// Quotes the beginning of the data, as far as it can be shown.
+/// Quotes the beginning of the data. Characters that cannot be shown are replaced.
 pub(crate) fn quoted(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes.get(..4 * QUOTED).unwrap_or(bytes));
     let line = text.trim_start().lines().next().unwrap_or_default();

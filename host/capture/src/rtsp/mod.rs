@@ -1,4 +1,4 @@
-//! Reads a camera over RTSP. This program speaks the protocol itself, over TCP or UDP, and assembles whole
+//! Reads a camera over RTSP. This program implements the protocol itself, over TCP or UDP, and assembles whole
 //! pictures from packets.
 
 mod connection;

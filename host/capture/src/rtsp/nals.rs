@@ -1,5 +1,5 @@
 //! Collects the units of a picture from packets. The content of the units determines where the picture ends.
-//! Markers and stamps are used only as far as they prove right.
+//! Markers and stamps are used only as far as they agree with the content.
 
 use std::time::Instant;
 
@@ -92,7 +92,7 @@ impl Nals {
         }
     }
 
-    /// Returns whether a packet continues the picture, by its content and whatever its stamp is.
+    /// Returns whether a packet continues the picture, judged by its content and not by its stamp.
     fn goes_on(&self, payload: &[u8]) -> bool {
         let beginning = payload.get(..LOOKED_AT).unwrap_or(payload);
         let unit = match (self.codec, beginning) {
@@ -149,7 +149,7 @@ impl Nals {
         }
     }
 
-    /// Takes several units in one packet, each after its length.
+    /// Processes several units in one packet. Before each unit is its length.
     fn several(&mut self, mut rest: &[u8], units: &mut Vec<Unit>) {
         while let Some((&[high, low], after)) = rest.split_first_chunk::<2>() {
             let length = usize::from(u16::from_be_bytes([high, low])).min(after.len());

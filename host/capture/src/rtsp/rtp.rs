@@ -1,4 +1,4 @@
-//! RTP packets: their heads, the missing ones, and over UDP their order.
+//! Parses RTP packets, counts the missing ones, and puts packets that arrived over UDP in order.
 
 use std::{
     collections::BTreeMap,
@@ -9,14 +9,14 @@ use bytes::Bytes;
 
 /// How long to wait for a packet that others overtook.
 const OVERTAKEN: Duration = Duration::from_millis(200);
-/// The most packets that wait for one that they overtook.
+/// The most packets that wait for an earlier one.
 const MAX_WAITING: usize = 256;
 /// The largest jump of numbers within a stream. A number farther away belongs to another stream.
 const MAX_JUMP: u16 = 3_000;
-/// A packet that is at most this many numbers behind may have been overtaken. This may happen even on a path
-/// without overtaking, before the packet entered that path.
+/// A packet that is at most this many numbers behind may have been overtaken. This may also have happened to a
+/// packet in a TCP connection, before it entered the connection.
 const MAX_BEHIND: u16 = 64;
-/// The number of consecutive packets behind the received ones from which the numbering counts as restarted.
+/// The number of consecutive late packets after which the numbering counts as restarted.
 const BEGUN_ANEW: u16 = 20;
 
 /// A packet of video.
@@ -28,7 +28,7 @@ pub(crate) struct Packet {
     pub(crate) payload_type: u8,
     source: u32,
     pub(crate) payload: Bytes,
-    /// The data between the head and the payload, and before it two bytes that name its kind.
+    /// The extension between the head and the payload: two bytes that name its kind, and its data.
     pub(crate) extension: Option<([u8; 2], Bytes)>,
     pub(crate) arrival: Instant,
 }
@@ -86,7 +86,7 @@ pub(crate) struct Order {
     /// True if packets may overtake each other.
     reorders: bool,
     next: Option<(u32, u16)>,
-    /// Waiting packets, by their distance from a number that only grows.
+    /// Waiting packets, by their number, counted without wrapping around.
     waiting: BTreeMap<u64, Packet>,
     base: u64,
     /// The stamp and the payload of the last packet that was passed on.
@@ -100,12 +100,12 @@ pub(crate) struct Order {
 pub(crate) type Ordered = (Packet, u16);
 
 impl Order {
-    /// Makes an order for a path on which packets overtake each other, or do not.
+    /// Makes an order. `reorders` is true if packets may overtake each other on their path.
     pub(crate) fn new(reorders: bool) -> Self {
         Self { reorders, ..Self::default() }
     }
 
-    /// Takes a packet. Passes on the packets whose turn has come.
+    /// Processes a packet. Passes on the packets whose turn has come.
     pub(crate) fn take(&mut self, packet: Packet, mut hand_on: impl FnMut(Ordered)) {
         self.traffic.packets += 1;
         let Some((source, next)) = self.next else {
@@ -119,7 +119,7 @@ impl Order {
         }
         if ahead > MAX_JUMP {
             if !self.is_of_a_new_row(&packet, behind) {
-                // The packet was given up before, or the camera sends it again.
+                // The packet already counts as lost, or the camera sent it again.
                 self.traffic.repeated += 1;
                 return;
             }
@@ -150,7 +150,7 @@ impl Order {
     }
 
     /// Returns whether the numbering restarts or stands still with a packet that is `behind` numbers behind the
-    /// next one.
+    /// expected one.
     fn is_of_a_new_row(&mut self, packet: &Packet, behind: u16) -> bool {
         if self.reorders {
             let (next, before) = self.late;

@@ -1,4 +1,4 @@
-//! The parts of a session's description (SDP) that a capture needs: the video, and how it is packed.
+//! Parses the parts of a session's description (SDP) that a capture needs: the video, and how it is packed.
 
 use base64::{
     Engine,
@@ -68,7 +68,8 @@ impl<'a> Section<'a> {
         })
     }
 
-    /// Offers the first payload type that can be read. Some cameras describe another type than they announce.
+    /// Returns the offer of the first payload type that can be read. Types that are described but not announced
+    /// are tried too, because some cameras describe another type than they announce.
     fn offer(&self) -> Offer {
         let described = self.by_type("rtpmap").map(|(payload_type, _)| payload_type);
         let mut offers = self.payload_types.iter().copied().chain(described).map(|own| self.offer_of(own));
@@ -122,7 +123,7 @@ impl<'a> Section<'a> {
     }
 }
 
-/// Parses a description. Of several videos, the first that can be read is taken.
+/// Parses a description. Of several videos, the first that can be read is chosen.
 pub(crate) fn parse(text: &str) -> Description {
     let mut whole = Section::default();
     let mut sections: Vec<Section<'_>> = Vec::new();
@@ -190,8 +191,8 @@ fn decoded(text: &str) -> Option<Bytes> {
     (!decoded.is_empty()).then(|| decoded.into())
 }
 
-/// Extracts the parameter sets from data that is described as one set. Some cameras put start codes in front, and
-/// some describe data that is no set.
+/// Extracts the parameter sets from data that is described as one set. Some cameras put start codes in front of
+/// the sets, and some describe data that is not a set.
 fn parameter_sets(codec: Codec, bytes: &Bytes) -> Vec<Bytes> {
     let mut begins: Vec<_> = (0..bytes.len()).filter(|at| starts(bytes, *at)).map(|at| at + 3).collect();
     if begins.first() != Some(&3) {

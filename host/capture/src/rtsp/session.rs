@@ -26,9 +26,9 @@ use crate::{
 const MAX_REDIRECTS: usize = 4;
 /// The time between two keep-alive requests, if the camera names no timeout.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(20);
-/// How long to wait for packets after a goodbye: some cameras say goodbye and continue.
+/// How long to wait for packets after a goodbye (RTCP BYE): some cameras send it and continue.
 const AFTER_GOODBYE: Duration = Duration::from_secs(1);
-/// The type of a packet that says goodbye (RTCP BYE).
+/// The type of a goodbye packet (RTCP BYE).
 const GOODBYE: u8 = 203;
 /// The status with which a camera refuses a start time.
 const INVALID_RANGE: u16 = 457;
@@ -52,7 +52,7 @@ pub(crate) struct Session {
     id: String,
     patience: Duration,
     sign_of_life: Duration,
-    /// When the next keep-alive request is due, however many packets arrive.
+    /// When the next keep-alive request is due, regardless of the packets that arrive.
     sign_at: Instant,
     /// The number of keep-alive requests sent.
     signs: u32,
@@ -149,7 +149,7 @@ async fn describe(
         let track = resolved(&base, video.control.as_deref());
         return Ok(Ok(Described { connection, authorization, video, aggregate, track }));
     }
-    Err(Failure::new(Kind::ServerError, format!("DESCRIBE: it redirects more than {MAX_REDIRECTS} times")))
+    Err(Failure::new(Kind::ServerError, format!("DESCRIBE: more than {MAX_REDIRECTS} redirects")))
 }
 
 /// Returns the address to which a camera redirects. The scheme and the host must stay the same.
@@ -162,14 +162,14 @@ fn elsewhere(url: &Url, answer: &Answer) -> Result<Url, Failure> {
             let host = target.host_str().unwrap_or_default();
             let scheme = target.scheme();
             let detail = format!(
-                "{}: it redirects to {scheme}://{host}, which is another server",
+                "{}: the camera redirects to {scheme}://{host}, which is another server",
                 answer.status_line()
             );
             Err(Failure::new(Kind::ServerError, detail))
         }
         None => Err(Failure::new(
             Kind::ServerError,
-            format!("{}: it redirects to an invalid address", answer.status_line()),
+            format!("{}: the camera redirects to an invalid address", answer.status_line()),
         )),
     }
 }
@@ -278,7 +278,7 @@ fn parameter<'a>(header: &'a str, name: &str) -> Option<&'a str> {
     parameters.find(|(own, _)| own.trim().eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
 }
 
-/// Parses two numbers of a parameter. If the second is missing, it is the one after the first.
+/// Parses the two numbers of a parameter. If the second is missing, the first plus one is returned in its place.
 fn pair(header: &str, name: &str) -> Option<(u16, u16)> {
     let value = parameter(header, name)?;
     let (one, other) = value.split_once('-').unwrap_or((value, ""));
@@ -297,7 +297,7 @@ impl Session {
         }
     }
 
-    /// Passes on pictures until no more arrive, and returns the reason. Counts lost packets in `lost`.
+    /// Passes on pictures until no more arrive. Returns the reason for the end. Counts lost packets in `lost`.
     pub(crate) async fn run(mut self, units: Sender, lost: &std::sync::atomic::AtomicU32) -> Failure {
         let mut depacketizer = Depacketizer::of(self.video.codec, self.video.size);
         let mut order = Order::new(matches!(self.way, Way::Datagrams(_)));
@@ -371,7 +371,7 @@ impl Session {
                 },
                 Some(Ok(Ok(Message::Answer(_) | Message::Request))) => {}
                 Some(Err(_)) if goodbye => {
-                    let detail = "the camera said that the stream is over (RTCP BYE)";
+                    let detail = "the camera announced the end of the stream (RTCP BYE)";
                     return Err(Failure::new(Kind::EndedEarly, detail.into()));
                 }
                 Some(Err(_)) => return Err(self.silence()),
@@ -440,7 +440,7 @@ impl Session {
 }
 
 impl Drop for Session {
-    /// Ends the session: cameras allow few sessions, and some keep sessions that nobody ends.
+    /// Ends the session: cameras allow few sessions, and some keep a session until it is ended.
     fn drop(&mut self) {
         let value = self.authorization.value("TEARDOWN", &self.aggregate);
         let headers = [("Session", self.id.as_str())];

@@ -1,4 +1,4 @@
-//! A short RTSP camera with the habits that a test wants.
+//! A small RTSP camera with the habits that a test specifies.
 
 use std::{
     net::SocketAddr,
@@ -16,7 +16,7 @@ use tokio::{
 /// Returns the timestamp of a picture from its number.
 pub(crate) type Stamp = fn(u64) -> u32;
 
-/// The deviations of a camera from others.
+/// The habits in which a camera may deviate from others.
 #[derive(Clone)]
 pub(crate) struct Habits {
     /// Pictures per second.
@@ -70,7 +70,7 @@ impl Drop for Camera {
 type Picture = (Vec<Vec<u8>>, bool);
 
 impl Camera {
-    /// Plays H.264 with start codes repeatedly.
+    /// Starts a camera that plays `h264`, a stream with start codes, again and again.
     pub(crate) async fn start(h264: &[u8], habits: Habits) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("rtsp://{}/live", listener.local_addr().unwrap());

@@ -17,7 +17,7 @@ pub(crate) const STILL: Stretch = Stretch { min_frames: 1, interval: Duration::Z
 pub(crate) const IN_FULL: Stretch =
     Stretch { min_frames: 25, interval: Duration::ZERO, span: Duration::from_secs(1) };
 
-/// Returns false, with a clear message, if ffmpeg is missing.
+/// Returns whether ffmpeg is installed. Prints a message if it is not.
 pub(crate) fn has_ffmpeg() -> bool {
     let mut ffmpeg = Command::new("ffmpeg");
     let there = ffmpeg.arg("-version").stdout(Stdio::null()).stderr(Stdio::null()).status();

@@ -1,4 +1,4 @@
-//! A camera whose answers a test specifies word by word, and which plays H.264 in the connection.
+//! A camera that sends exactly the answers that a test specifies, and plays H.264 in the RTSP connection.
 
 use std::{sync::Arc, time::Duration};
 
@@ -46,7 +46,7 @@ impl Drop for Script {
 }
 
 impl Script {
-    /// Plays H.264 with start codes repeatedly, at 25 pictures per second.
+    /// Starts a camera that plays `h264`, a stream with start codes, again and again at 25 pictures per second.
     pub(crate) async fn start(h264: &[u8], reply: fn(&Asked<'_>) -> Reply) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("rtsp://admin:s3cret@{}/live", listener.local_addr().unwrap());
