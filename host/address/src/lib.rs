@@ -1,6 +1,6 @@
-//! Addresses of cameras as people and cameras write them. This crate masks their secrets as `***`, checks whether
-//! their parts can be told apart, and restores the secrets of an address that is sent back masked. It reads no
-//! file and opens no connection.
+//! Masks the secrets in addresses of cameras as `***`, rejects ambiguous addresses, and restores the secrets of an
+//! address that is sent back masked. Addresses have the forms in which people and cameras write them. This crate
+//! reads no file and opens no connection.
 
 mod check;
 mod letters;

@@ -10,7 +10,8 @@ use crate::feed::Unit;
 const JUMP: f64 = 3.0;
 /// The largest step back, in seconds, that counts as rounding.
 const BACK: f64 = -0.05;
-/// The largest share by which a clock's speed may be wrong. A clock that is wrong by more does not measure time.
+/// The largest relative error of a clock's speed that counts as right. Time cannot be measured with a clock whose
+/// error is larger.
 const WRONG_SPEED: f64 = 0.2;
 /// The time after the first picture, in seconds, in which servers send the pictures that they buffered for new
 /// clients.
@@ -43,7 +44,7 @@ pub enum CameraClock {
 pub(crate) struct Stamped {
     arrival: Instant,
     ticks: u32,
-    /// True if the picture is shown before pictures that arrived earlier.
+    /// True if the picture may be shown before pictures that arrived earlier.
     reordered: bool,
 }
 
@@ -61,7 +62,7 @@ pub(crate) struct Stamps {
     rate: f64,
     pictures: usize,
     /// The seconds from one picture to the next, by the camera's clock and by this machine's clock. Pictures that
-    /// are shown before others that arrived earlier are left out.
+    /// may be shown before others that arrived earlier are left out.
     steps: Vec<(f64, f64)>,
     /// The ticks between neighbours in display order, sorted.
     gaps: Vec<i32>,

@@ -34,7 +34,7 @@ pub enum CaptureErrorKind {
     NoVideo,
     /// Video arrives, but no picture can be decoded from it.
     NothingDecodes,
-    /// Pictures arrive, but none that can be decoded without another.
+    /// Pictures arrive, but none of them can be decoded alone.
     NoKeyframe,
     /// Data stopped arriving.
     Stalled,

@@ -102,7 +102,7 @@ impl<'a, R: AsyncRead + Unpin> Reading<'a, R> {
         }
     }
 
-    /// Reads until all frames of `part` were read. Returns the reason if reading ends earlier.
+    /// Reads until the clip has all frames of `part`. Returns the reason if reading ends earlier.
     pub(crate) async fn until(&mut self, mut part: Picker) -> Option<End> {
         while part.runs() {
             match self.next().await {

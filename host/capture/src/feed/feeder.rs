@@ -31,7 +31,7 @@ pub(crate) enum Stage {
     First,
     /// The caller examines the first part.
     Thinking,
-    /// The rest is wanted too.
+    /// The caller needs the rest too.
     Rest,
 }
 
@@ -53,18 +53,18 @@ pub(crate) struct Feeder<'a> {
     picker: Picker,
     part: Option<Picker>,
     stage: watch::Receiver<Stage>,
-    /// The time after which a slow camera has been watched for long enough.
+    /// The time after which feeding ends even if a slow camera has sent fewer frames than requested.
     long_enough: Duration,
-    /// The number of pictures until the picture is complete.
+    /// The number of pictures until a complete one.
     recovering: u32,
     /// When the first complete picture arrived.
     begun: Option<Instant>,
 }
 
 impl<'a> Feeder<'a> {
-    /// Makes a feeder for the frames that `request` wants, of which `part` comes first. If a camera is too slow
-    /// for the wanted number of frames, it is watched for `patience` or for the span of the request, whichever is
-    /// longer.
+    /// Makes a feeder for the frames of `request`, of which those of `part` come first. If a camera is too slow
+    /// for the requested number of frames, feeding ends after `patience` or after the span of the request,
+    /// whichever is longer.
     pub(crate) fn new(
         format: &'a Format,
         ledger: &'a Mutex<Ledger>,

@@ -26,7 +26,7 @@ const BEGIN: u64 = 10_000;
 pub(crate) struct Ledger {
     /// Places in display order, sorted.
     places: Vec<u64>,
-    /// Arrival times after the first picture, in the order of arrival.
+    /// Arrival times, counted from the first picture, in the order of arrival.
     arrivals: Vec<Duration>,
     begun: Option<Instant>,
     /// A stamp and the place that belongs to it.

@@ -1,5 +1,5 @@
-//! A queue of pictures between the network, which does not wait, and ffmpeg, which is fed only when it needs
-//! pictures. The queue is limited by bytes.
+//! A queue of pictures between the network, from which they arrive at any time, and ffmpeg, which is fed only when
+//! it needs pictures. The queue is limited by bytes.
 
 use std::sync::Arc;
 

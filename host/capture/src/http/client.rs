@@ -38,12 +38,12 @@ const LONG: Duration = Duration::from_hours(24);
 const MAX_BUSY: usize = 2;
 /// The time before a repeated request, if the busy camera names none.
 const BUSY: Duration = Duration::from_secs(1);
-/// The longest time for which a busy camera is waited for.
+/// The longest wait for a busy camera. If the camera names a longer one, the request is not repeated.
 const MAX_WAIT: Duration = Duration::from_secs(5);
-/// The most characters that are quoted from data that is no picture.
+/// The most characters that are quoted from data that is not a picture.
 const QUOTED: usize = 80;
 
-/// What follows a picture.
+/// The continuation of the data after a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Another {
     /// Another picture.

@@ -53,7 +53,7 @@ pub struct Measured {
     pub keyframe_distance: Option<u64>,
     /// The number of pictures before the first keyframe.
     pub before_keyframe: u64,
-    /// True if some pictures are shown before others that arrived earlier.
+    /// True if some pictures may be shown before others that arrived earlier.
     pub reordered: bool,
     /// The number of packets that arrived.
     pub packets: u64,

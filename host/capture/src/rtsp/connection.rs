@@ -40,7 +40,7 @@ pub(crate) enum Broken {
     Silent,
     /// The deadline has passed. This many bytes of a message have arrived.
     Late(usize),
-    /// The data is no RTSP.
+    /// The data is not RTSP.
     Garbage(String),
 }
 

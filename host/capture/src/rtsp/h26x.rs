@@ -29,7 +29,7 @@ pub(crate) enum Nal {
     },
     /// A recovery point: the picture becomes complete without a keyframe, after this many pictures.
     Recovery(u32),
-    /// A picture begins.
+    /// An access unit delimiter: a picture begins.
     Delimiter,
     /// Any other unit.
     Other,

@@ -10,7 +10,7 @@ const MAX_BODY_BYTES: usize = 1 << 20;
 const MAX_NOISE_BYTES: usize = 1 << 20;
 /// The characters between words.
 const BLANKS: [char; 2] = [' ', '\t'];
-/// The most characters that are quoted from data that is no RTSP.
+/// The most characters that are quoted from data that is not RTSP.
 const QUOTED: usize = 60;
 
 /// A camera's answer.
@@ -52,7 +52,7 @@ pub(crate) enum Message {
     Packet(u8, Bytes),
 }
 
-/// Data that is no RTSP.
+/// Data that is not RTSP.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Garbage(pub(crate) String);
 

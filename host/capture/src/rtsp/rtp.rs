@@ -34,7 +34,7 @@ pub(crate) struct Packet {
 }
 
 impl Packet {
-    /// Parses a packet. None if the data is no packet.
+    /// Parses a packet. None if the data is not a packet.
     pub(crate) fn parse(data: &Bytes, arrival: Instant) -> Option<Self> {
         let &[first, second, n1, n0, t3, t2, t1, t0, s3, s2, s1, s0] = data.first_chunk::<12>()?;
         if first >> 6 != 2 {

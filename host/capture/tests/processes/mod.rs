@@ -1,4 +1,4 @@
-//! The ffmpeg processes of a test, as every user of the machine sees them.
+//! The ffmpeg processes of a test, as every user of the machine can see them.
 
 use std::{fs, path::PathBuf, time::Duration};
 
