@@ -25,7 +25,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// The word on the wire and in the store.
+    /// Returns the word on the wire and in the store.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -72,7 +72,7 @@ pub struct TokenInfo {
     pub created_at: DateTime<Utc>,
     /// When the token expires; null: never.
     pub expires_at: Option<DateTime<Utc>>,
-    /// When the token was revoked; null: it was not.
+    /// When the token was revoked; null if it was not.
     pub revoked_at: Option<DateTime<Utc>>,
 }
 
@@ -85,11 +85,11 @@ pub struct TokenRequest {
     pub name: String,
     /// What the token's holder may do.
     pub scope: Scope,
-    /// The date at which the token expires, whatever the master's clock says when the token is created.
+    /// The date at which the token expires. It stays the same even if the master's clock is corrected later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<DateTime<Utc>>,
-    /// Seconds from now until the token expires, 1 to 3,153,600,000, in place of a date. If the master's clock turns
-    /// out to be wrong and is corrected, the token still lasts that long. Without either, the token never expires.
+    /// The token's lifetime in seconds, 1 to 3,153,600,000, instead of a date. It stays the same even if the master's
+    /// clock is corrected later. Without `expires_at` and `lifetime_s`, the token never expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 3_153_600_000_u64)]
     pub lifetime_s: Option<u64>,

@@ -1,5 +1,5 @@
-//! Baselines: what a plugin remembers of a camera from one run to the next. Only the plugin understands the bytes.
-//! In JSON they are base64.
+//! Baselines: what a plugin remembers about a camera from one run to the next. Only the plugin understands the bytes.
+//! In JSON, the bytes are base64.
 
 use std::{error, fmt};
 
@@ -10,25 +10,25 @@ use utoipa::ToSchema;
 
 use crate::{Finding, Status};
 
-/// Largest baseline, in bytes.
+/// The maximum size of a baseline, in bytes.
 pub const MAX_BASELINE_BYTES: usize = 256 << 10;
-/// Most characters of a plugin's name.
+/// The maximum length of a plugin's name, in characters.
 const MAX_NAME: usize = 64;
 /// The name of the baseline in which a node itself records how it checked a camera. No plugin has this name.
 pub const LOOKS_MEMORY: &str = "host.looks";
-/// The diagnosis that finds that a camera shows another view than before.
+/// The diagnosis that detects that a camera's view has changed.
 const SCENE_CHANGE: &str = "scene_change";
 
-/// What one plugin remembers of one camera.
+/// What one plugin remembers about one camera.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Baseline {
     /// The plugin's name without its version: a later version continues with the same baseline.
     pub plugin: String,
-    /// At most 262144 bytes, in base64 with padding.
+    /// The bytes, at most 262144, in base64 with padding.
     pub data: String,
 }
 
-/// Shows the plugin and the length only, since hundreds of thousands of characters are of no use in a log.
+/// Shows only the plugin and the length, because hundreds of thousands of characters are of no use in a log.
 impl fmt::Debug for Baseline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Baseline({}, {} letters)", self.plugin, self.data.len())
@@ -42,11 +42,11 @@ impl Baseline {
         Self { plugin: plugin.to_owned(), data: STANDARD.encode(bytes) }
     }
 
-    /// Decodes the bytes.
+    /// Checks the plugin's name and decodes the bytes.
     ///
     /// # Errors
     ///
-    /// [`BaselineError`], if the text is not a valid baseline.
+    /// Returns a [`BaselineError`] if the plugin's name or the data are invalid.
     pub fn bytes(&self) -> Result<Vec<u8>, BaselineError> {
         let named = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
         let is_plugin = (1..=MAX_NAME).contains(&self.plugin.len()) && self.plugin.chars().all(named);
@@ -75,7 +75,7 @@ pub enum BaselineError {
         /// The number of base64 characters.
         letters: usize,
     },
-    /// The data are not base64: damaged in transit or in the store.
+    /// The data are not base64, for example because they were damaged in transit or in the store.
     NotBase64,
 }
 
@@ -112,15 +112,15 @@ pub struct BaselineReset {
 }
 
 impl Finding {
-    /// The name of the plugin that judged, without its version. None if no plugin ran.
+    /// Returns the name of the plugin that judged, without its version, or None if no plugin ran.
     #[must_use]
     pub fn plugin_name(&self) -> Option<&str> {
         self.plugin.as_deref().map(plugin_name)
     }
 
-    /// Returns the name of the plugin that found that the camera shows another view than before, if one of these
-    /// findings of one clip says so. The baselines of all other plugins are then of the former view. A covered or
-    /// broken picture, which would cause the same finding, does not count.
+    /// Returns the name of the plugin that reported a changed view of the camera, or None if no finding of this clip
+    /// reports one. After such a change, the baselines of all other plugins describe the former view. A changed view
+    /// that another finding explains, such as a covered or broken picture, does not count.
     #[must_use]
     pub fn moved(findings: &[Self]) -> Option<&str> {
         findings
@@ -131,7 +131,7 @@ impl Finding {
     }
 }
 
-/// Returns the name of `name@version`.
+/// Returns the name in `name@version`.
 #[must_use]
 pub fn plugin_name(with_version: &str) -> &str {
     with_version.split_once('@').map_or(with_version, |(name, _)| name)

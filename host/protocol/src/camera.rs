@@ -18,17 +18,17 @@ pub type Labels = BTreeMap<String, String>;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CameraRequest {
-    /// The camera's id: 1 to 128 letters, digits, `.`, `_`, `-`. If absent, the master makes one.
+    /// The camera's id: 1 to 128 letters, digits, `.`, `_`, `-`. If absent, the master generates one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Id>)]
     pub id: Option<String>,
     /// The camera's name, for people, 1 to 200 characters.
     #[schema(value_type = Name)]
     pub name: String,
-    /// The address of the camera's picture: `rtsp://`, `http(s)://`, or the path of a file that workers can read.
-    /// The address may contain credentials; answers show them as `***`. In a change of a known camera, `***`
-    /// stands for the stored credentials of the same host and user. A source is refused if the master cannot tell
-    /// what `***` stands for.
+    /// The address of the camera's picture: `rtsp://`, `http(s)://`, or the path of a file that workers can read. The
+    /// address may contain credentials; answers show them as `***`. In an update of an existing camera, `***` stands
+    /// for the stored credentials of the same host and user. The master refuses a source if it cannot determine what
+    /// `***` stands for.
     #[schema(value_type = CameraSource)]
     pub source: String,
     /// If false, tasks skip the camera.
@@ -68,15 +68,15 @@ pub struct Camera {
     pub created_at: DateTime<Utc>,
     /// When the camera was last changed.
     pub updated_at: DateTime<Utc>,
-    /// The camera's status: the worst of each diagnosis' last finding, without findings that another finding
-    /// explains. Null before the first job.
+    /// The camera's status: the worst status among the latest findings of all diagnoses. A finding that another
+    /// finding explains does not count. Null before the first job.
     pub status: Option<Status>,
-    /// When the camera was last captured for this status.
+    /// When the camera's latest clip was captured.
     pub checked_at: Option<DateTime<Utc>>,
     /// The last picture that was stored while the camera was healthy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_good_picture: Option<GoodPicture>,
-    /// Since when the camera gives no picture, and when it is asked for one again. Absent if its last check gave a
+    /// Since when the camera has given no picture, and when it is asked for one again. Absent if the last check got a
     /// picture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<Lost>,
@@ -89,14 +89,15 @@ pub struct Lost {
     pub reason: String,
     /// Whether the camera accepted a connection.
     pub connects: bool,
-    /// Since when the camera gives no picture.
+    /// Since when the camera has given no picture.
     pub since: DateTime<Utc>,
-    /// How often the camera was asked for a picture since then.
+    /// How many times the camera has been asked for a picture since then.
     pub looks: u32,
     /// When the camera was last asked for a picture.
     pub looked_at: DateTime<Utc>,
-    /// The first check after this time asks the camera for a picture again. Scheduled checks before it only test
-    /// whether the camera accepts a connection. If it does and did not before, they ask at once.
+    /// The time from which a check asks the camera for a picture again. Until then, scheduled checks only test
+    /// whether the camera accepts a connection. If it accepts one now and did not before, the check asks for a
+    /// picture at once.
     pub next_full_look_at: DateTime<Utc>,
 }
 
@@ -106,7 +107,7 @@ pub struct ChangedCamera {
     /// The camera.
     #[serde(flatten)]
     pub camera: Camera,
-    /// What was done beyond the request: user and password were kept although the address changed.
+    /// A note that the master kept user and password although the address changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
@@ -129,7 +130,7 @@ pub struct CameraGroup {
     pub cameras: u64,
 }
 
-/// A source with its secrets masked: `rtsp://***@camera/stream`.
+/// Returns a source with its secrets masked: `rtsp://***@camera/stream`.
 #[must_use]
 pub fn masked_source(source: &str) -> String {
     // The name of an uploaded file is not an address.

@@ -1,23 +1,23 @@
-//! Events: what happens, while it happens. `GET /api/v1/events` sends them as server-sent events.
+//! Events about runs, findings and nodes. `GET /api/v1/events` streams them as server-sent events.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{DiagnosisResult, RunId};
 
-/// Something that happened. A server-sent event has its `kind` as the event's type (`event:`) and the whole as
-/// its data (`data:`), in JSON.
+/// One event. In a server-sent event, the type (`event:`) is the `kind`, and the data (`data:`) is the whole event in
+/// JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Event {
-    /// A run was made or changed its state.
+    /// A run was created or changed its state.
     Run {
         /// The run.
         run_id: RunId,
         /// What happened to the run.
         change: RunChange,
     },
-    /// A finding was stored that is not normal.
+    /// A finding that is not normal was stored.
     Finding {
         /// The finding.
         finding: Box<DiagnosisResult>,
@@ -29,9 +29,9 @@ pub enum Event {
         /// What happened to the node.
         change: NodeChange,
     },
-    /// The client read too slowly and did not get some events.
+    /// The client read too slowly and missed some events.
     Missed {
-        /// The number of events that the client did not get.
+        /// The number of events that the client missed.
         events: u64,
     },
 }
@@ -40,7 +40,7 @@ pub enum Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunChange {
-    /// The run was made.
+    /// The run was created.
     Created,
     /// The run has its jobs.
     Started,
@@ -61,7 +61,7 @@ pub enum NodeChange {
 }
 
 impl Event {
-    /// The event's kind, which a server-sent event has as its type.
+    /// Returns the event's kind, which is the type of the server-sent event.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {

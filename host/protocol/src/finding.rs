@@ -29,7 +29,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// The word on the wire.
+    /// Returns the word on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -40,7 +40,7 @@ impl Status {
         }
     }
 
-    /// Returns the status with this word. None if there is none.
+    /// Returns the status with this word, or None if the word is not a status.
     #[must_use]
     pub fn of_word(word: &str) -> Option<Self> {
         [Self::Normal, Self::Warning, Self::Error, Self::Critical].into_iter().find(|s| s.as_str() == word)
@@ -66,9 +66,9 @@ pub struct Metric {
 /// A box in the picture. Coordinates are shares (0 to 1) of the picture's width and height.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Region {
-    /// From the picture's left edge.
+    /// The distance from the picture's left edge.
     pub left: f32,
-    /// From the picture's top edge.
+    /// The distance from the picture's top edge.
     pub top: f32,
     /// Width of the box.
     pub width: f32,
@@ -88,7 +88,7 @@ pub struct Decision {
 }
 
 /// The evidence pictures of a finding, for `GET /api/v1/diagnosis/pictures/{digest}`. All findings of one clip have
-/// the same.
+/// the same pictures.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Evidence {
     /// blake3 digest of the picture of the frame that decided, with the places marked.
@@ -107,12 +107,13 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// The kind of a failure that only means "cannot tell". Nothing is broken.
+    /// The kind of failure that means "the picture allows no verdict". Nothing is broken.
     pub const INCONCLUSIVE: &'static str = "inconclusive";
-    /// The kind of a failure because the clip lacks what the diagnosis needs, such as a snapshot for `freeze`.
+    /// The kind of failure that means "the diagnosis cannot judge such a clip". For example, `freeze` cannot judge a
+    /// single picture.
     pub const UNSUPPORTED_CLIP: &'static str = "unsupported-clip";
 
-    /// True if the picture could not tell, and nothing went wrong.
+    /// Returns true if the clip allowed no verdict although nothing went wrong.
     #[must_use]
     pub fn is_harmless(&self) -> bool {
         self.kind == Self::INCONCLUSIVE || self.kind == Self::UNSUPPORTED_CLIP
@@ -127,7 +128,8 @@ pub enum Look {
     Full,
     /// One second, which showed the same as the last full check.
     Short,
-    /// Only a connection. The camera gave no picture before, and is rarely asked for one.
+    /// Nothing: the check only tested whether the camera accepts a connection. The camera gave no picture before, and
+    /// is rarely asked for one.
     Connect,
 }
 
@@ -165,10 +167,10 @@ pub struct Finding {
     /// All measured values by name.
     #[serde(default)]
     pub metrics: BTreeMap<String, Metric>,
-    /// Where in the picture the fault is. Empty if the fault has no place.
+    /// The regions of the picture that show the fault. Empty if the fault has no particular place.
     #[serde(default)]
     pub regions: Vec<Region>,
-    /// The evidence pictures. Absent if all is normal, or if the pictures were not delivered.
+    /// The evidence pictures. Absent if every diagnosis is normal, or if the pictures were not delivered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
     /// Why there is no verdict.
@@ -186,7 +188,7 @@ pub struct Finding {
     pub look: Option<Look>,
     /// Fuel that the plugin used: wasm instructions and bytes passed to it. 0 if no plugin ran.
     pub fuel: u64,
-    /// Wall-clock time of the plugin's run, in milliseconds. All findings of one run have the same.
+    /// Wall-clock time of the plugin's run, in milliseconds. All findings of one run have the same value.
     pub compute_ms: f64,
     /// Linear memory of the plugin at the end of its run, in bytes. 0 if no plugin ran or the node did not report
     /// it.
@@ -199,7 +201,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// A finding without verdict and without failure.
+    /// Returns a finding without a verdict and without a failure.
     #[must_use]
     pub fn blank(diagnosis: &str) -> Self {
         Self {
@@ -225,7 +227,7 @@ impl Finding {
         }
     }
 
-    /// The word by which findings are counted and filtered: the status, or the kind of the failure.
+    /// Returns the word by which findings are counted and filtered: the status, or the kind of the failure.
     #[must_use]
     pub fn word(&self) -> &str {
         match (self.status, &self.failure) {
@@ -235,20 +237,20 @@ impl Finding {
         }
     }
 
-    /// True if a person should look: the status is worse than normal.
+    /// Returns true if the status is worse than normal, so that a person should look.
     #[must_use]
     pub fn is_abnormal(&self) -> bool {
         self.status.is_some_and(|status| status > Status::Normal)
     }
 
-    /// Returns the status of a camera from the findings of one clip: the worst status of the findings that no
-    /// other finding explains. None if nothing was judged.
+    /// Returns the status of a camera from the findings of one clip: the worst status of the findings that no other
+    /// finding explains. Returns None if nothing was judged.
     #[must_use]
     pub fn overall_status(findings: &[Self]) -> Option<Status> {
         findings.iter().filter(|one| one.consequence_of.is_none()).filter_map(|one| one.status).max()
     }
 
-    /// True if a plugin or a configuration failed, and not the camera.
+    /// Returns true if a plugin or a configuration failed, and not the camera.
     #[must_use]
     pub fn is_failed(&self) -> bool {
         self.failure.as_ref().is_some_and(|failure| !failure.is_harmless())

@@ -1,5 +1,5 @@
-//! Ids that the master makes: time-ordered (UUID version 7), a type for each kind, so that none is used in place
-//! of another.
+//! Ids that the programs create. They are time-ordered (UUID version 7). Each kind has its own type, so that the
+//! compiler rejects an id of another kind.
 
 use std::{fmt, str::FromStr};
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// A new id, which sorts after all ids made before.
+/// Returns a new id. It sorts after all ids that this process created before.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "the one place")]
 pub fn fresh_id() -> Uuid {
@@ -22,7 +22,7 @@ macro_rules! id {
         pub struct $name(pub Uuid);
 
         impl $name {
-            /// A new id, which sorts after all ids made before.
+            /// Returns a new id. It sorts after all ids that this process created before.
             #[must_use]
             pub fn fresh() -> Self {
                 Self(fresh_id())
@@ -58,7 +58,7 @@ id!(
     JobId
 );
 id!(
-    /// The token of a lease: a node reports results of leased jobs with it.
+    /// The token of a lease. A node sends it with the results of leased jobs.
     LeaseToken
 );
 id!(

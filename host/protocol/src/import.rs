@@ -8,9 +8,9 @@ use utoipa::ToSchema;
 pub struct ImportAnswer {
     /// True if nothing was written.
     pub dry_run: bool,
-    /// Cameras that are new.
+    /// New cameras.
     pub created: u64,
-    /// Cameras that existed and now are as the list has them.
+    /// Existing cameras that the list changed.
     pub updated: u64,
     /// Lines that were refused. The other lines were accepted.
     pub refused: u64,
@@ -42,7 +42,7 @@ pub struct PlannedLine {
     pub line: u64,
     /// What would be done with the camera.
     pub action: ImportAction,
-    /// The camera's id; absent if the master would make one.
+    /// The camera's id; absent if the master would generate one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// The camera's name.
@@ -62,6 +62,6 @@ pub enum ImportAction {
     Create,
     /// The camera exists, and the list changes it.
     Update,
-    /// The camera exists as the list has it.
+    /// The camera exists, and the list does not change it.
     Keep,
 }

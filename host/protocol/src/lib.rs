@@ -1,6 +1,6 @@
 //! The types that EasySight's programs exchange over HTTP and in files: findings, cameras, tasks, runs, leases,
-//! plugins, nodes, events, and problem details. Data only, no I/O. Doc comments are published in the API's
-//! document.
+//! plugins, nodes, events, and problem details. The crate holds data only and does no I/O. Its doc comments are
+//! published in the OpenAPI document.
 
 mod access;
 mod baseline;

@@ -35,17 +35,17 @@ pub struct PoolStatus {
     pub size: u32,
     /// Jobs in flight for each executor: while one job computes, others capture.
     pub max_concurrent_tasks: u32,
-    /// Most jobs in flight: the product of the two.
+    /// The maximum number of jobs in flight: `size` times `max_concurrent_tasks`.
     pub capacity: u32,
     /// Jobs in flight now.
     pub running: u32,
-    /// Captures that wait for their cameras, beside the jobs in flight. They take a place only when there is
-    /// something to decode.
+    /// Captures that wait for data from their cameras. They do not count as jobs in flight until there is something
+    /// to decode.
     #[serde(default)]
     pub waiting: u32,
     /// Jobs that wait to start.
     pub queued: u32,
-    /// Most jobs that may wait; further ones are refused.
+    /// The maximum number of jobs that may wait. The node refuses further ones.
     pub queue_capacity: u32,
 }
 
@@ -117,7 +117,8 @@ pub struct NodeStatus {
     pub totals: Totals,
     /// The machine.
     pub system: SystemInfo,
-    /// Identifies the fuel prices. Fuel figures are comparable if this is the same.
+    /// Identifies the fuel prices. The fuel counts of two nodes are comparable if their values of this field are the
+    /// same.
     pub fuel_prices: String,
     /// The plugins that the node has loaded.
     pub plugins: Vec<PluginSummary>,

@@ -1,4 +1,4 @@
-//! Plugins as the master knows them.
+//! Published plugins, their signatures and their activations.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -53,8 +53,8 @@ pub struct PublishedPlugin {
     pub signed_by: Vec<String>,
 }
 
-/// The signatures of a component and of its descriptor. Beside a component `NAME.wasm`, the file `NAME.wasm.sig`
-/// has them as JSON.
+/// The signatures of a component and of its descriptor. The file `NAME.wasm.sig` beside a component `NAME.wasm`
+/// contains them as JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PluginSignature {
@@ -91,7 +91,7 @@ pub struct Activation {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ActivationRequest {
-    /// Ids of diagnoses. If empty, all that the plugin implements.
+    /// Ids of diagnoses. If empty, all diagnoses that the plugin implements.
     #[serde(default)]
     #[schema(value_type = Vec<DiagnosisId>)]
     pub diagnoses: Vec<String>,

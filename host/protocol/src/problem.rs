@@ -18,7 +18,7 @@ pub struct Problem {
     pub status: u16,
     /// What happened and what to do about it.
     pub detail: String,
-    /// JSON Pointer to the field of the request that is wrong, if one is.
+    /// JSON Pointer to the invalid field of the request. Absent if no single field is invalid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
 }

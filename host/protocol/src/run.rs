@@ -1,4 +1,4 @@
-//! Runs and their jobs: one execution of a task, one camera of it.
+//! Runs and their jobs. A run is one execution of a task; a job is one camera of a run.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -32,7 +32,7 @@ pub enum RunState {
     Cancelled,
 }
 
-/// Numbers of a run's jobs, by state.
+/// The number of a run's jobs in each state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct Progress {
     /// All jobs.
@@ -58,7 +58,7 @@ pub struct Run {
     pub task_id: Option<String>,
     /// What started the run.
     pub trigger: Trigger,
-    /// The time of the schedule that started the run.
+    /// The scheduled time of the run; null if no schedule started it.
     pub fire_time: Option<DateTime<Utc>>,
     /// The id of the request that started the run (`x-request-id`). Log lines of the run's jobs contain it, on the
     /// nodes too.
@@ -74,9 +74,9 @@ pub struct Run {
     pub finished_at: Option<DateTime<Utc>>,
     /// When the run's open jobs are given up.
     pub deadline_at: Option<DateTime<Utc>>,
-    /// Numbers of the run's jobs.
+    /// The number of the run's jobs in each state.
     pub progress: Progress,
-    /// What the run waits for: plugins, cameras, or a node with the required labels. Empty if nothing.
+    /// What the run waits for: plugins, cameras, or a node with the required labels. Empty if it waits for nothing.
     #[serde(default)]
     pub waits_for: Vec<String>,
 }
@@ -98,7 +98,7 @@ pub enum JobState {
 }
 
 impl JobState {
-    /// The word on the wire and in the store.
+    /// Returns the word on the wire and in the store.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,5 +1,5 @@
-//! The rules for texts of requests, for the API's document. No value of these types exists: fields name them as
-//! their schemas. The master checks the same rules.
+//! The rules for texts in requests, as schemas for the OpenAPI document. These types have no values: the fields of
+//! requests name them as their schemas. The master checks the same rules when it handles a request.
 
 use std::borrow::Cow;
 
@@ -13,12 +13,12 @@ const PLAIN: &str = r"^[^\u0000-\u001f\u007f-\u009f]+$";
 /// No control characters, and at least one character that is not white space.
 const NAME: &str =
     r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$";
-/// As `NAME`, but no address.
+/// Like `NAME`, but without `://`, so that an address is not accepted as an id.
 const CAMERA_ID: &str =
     r"^(?!.*://)[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$";
 const ID: &str = r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$";
 const LABEL_KEY: &str = r"^[A-Za-z0-9._/-]+$";
-/// Most labels of a camera, task or node.
+/// The maximum number of labels of a camera, task or node.
 const MAX_LABELS: usize = 64;
 
 fn text(description: &str, max_length: usize, pattern: &str, examples: &[&str]) -> Object {

@@ -14,7 +14,7 @@ pub struct ShadowReport {
     pub digest: String,
     /// One entry for each diagnosis for which the plugin is or was a candidate.
     pub diagnoses: Vec<ShadowDiagnosis>,
-    /// The latest jobs in which the candidate's verdict differed, latest first.
+    /// The latest jobs in which the candidate's verdict differed from the active plugin's, latest first.
     pub differences: Vec<ShadowDifference>,
 }
 
@@ -23,11 +23,11 @@ pub struct ShadowReport {
 pub struct ShadowDiagnosis {
     /// The diagnosis.
     pub diagnosis: String,
-    /// Since when the plugin is a candidate; null if it no longer is.
+    /// Since when the plugin has been a candidate; null if it no longer is one.
     pub since: Option<DateTime<Utc>>,
     /// How many findings were compared.
     pub compared: u64,
-    /// How many of these had the same verdict.
+    /// How many of the compared findings had the same verdict.
     pub agreed: u64,
     /// The differing verdicts, most frequent first.
     pub changes: Vec<ShadowChange>,
@@ -40,9 +40,9 @@ pub struct ShadowDiagnosis {
 /// A pair of differing verdicts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ShadowChange {
-    /// Status by the active plugin, or the kind of its failure.
+    /// The active plugin's status, or the kind of its failure.
     pub active: String,
-    /// Status by the candidate, or the kind of its failure.
+    /// The candidate's status, or the kind of its failure.
     pub candidate: String,
     /// The number of jobs with this pair.
     pub count: u64,
@@ -57,7 +57,7 @@ pub struct MeanCost {
     pub compute_ms: f64,
 }
 
-/// A job in which the candidate's verdict differed.
+/// A job in which the candidate's verdict differed from the active plugin's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ShadowDifference {
     /// The job's id. The active plugin's findings are among the results of this job.
@@ -66,7 +66,7 @@ pub struct ShadowDifference {
     pub camera_id: Option<String>,
     /// When the comparison was stored.
     pub created_at: DateTime<Utc>,
-    /// Status by the active plugin, or the kind of its failure.
+    /// The active plugin's status, or the kind of its failure.
     pub active: String,
     /// The candidate's finding.
     pub candidate: Finding,
@@ -77,13 +77,13 @@ pub struct ShadowDifference {
 pub struct PluginUsage {
     /// The plugin's digest.
     pub digest: String,
-    /// The host's interfaces that the plugin imports. It can reach nothing else.
+    /// The host's interfaces that the plugin imports. The plugin can reach nothing else.
     pub imports: Vec<String>,
     /// Limits of one run.
     pub limits: RunLimits,
     /// The maxima and counts over all stored days; null if the plugin never ran.
     pub used: Option<Used>,
-    /// The same for each day, latest first.
+    /// The maxima and counts of each day, latest first.
     pub days: Vec<UsedOfDay>,
 }
 
@@ -105,7 +105,7 @@ pub struct Used {
     pub runs: u64,
     /// Number of runs that failed: a limit, a trap, or a configuration that the plugin refused.
     pub failed: u64,
-    /// Largest fuel.
+    /// The largest amount of fuel that one run used.
     pub max_fuel: u64,
     /// Longest wall-clock time, in milliseconds.
     pub max_compute_ms: f64,
@@ -124,7 +124,7 @@ pub struct UsedOfDay {
 }
 
 impl Used {
-    /// Returns the counts and maxima of both together.
+    /// Combines both: adds the counts and takes the larger maxima.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self {

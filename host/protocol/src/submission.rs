@@ -11,7 +11,8 @@ use crate::{
     schema::{CameraSource, DiagnosisId},
 };
 
-/// The body of `POST /api/v1/diagnosis/submissions`. With an upload, the form's part `request` beside the part `clip`.
+/// The body of `POST /api/v1/diagnosis/submissions`. In an upload, the part `request` of the form; the part `clip` is
+/// the file.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SubmissionRequest {
@@ -19,7 +20,7 @@ pub struct SubmissionRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<CameraSource>)]
     pub source: Option<String>,
-    /// Ids of the diagnoses to run. If absent or empty, all that are active.
+    /// Ids of the diagnoses to run. If absent or empty, all active diagnoses run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<DiagnosisId>)]
     pub diagnoses: Vec<String>,
@@ -29,7 +30,7 @@ pub struct SubmissionRequest {
     pub config: BTreeMap<String, serde_json::Value>,
 }
 
-/// The beginning of a job's source whose clip was uploaded. The name of the file follows.
+/// The prefix of a source that is an uploaded clip. The name of the file follows it.
 const UPLOADED: &str = "upload:";
 
 /// Returns the source of a job whose clip was uploaded under this name. `GET …/jobs/{id}/upload` returns the clip.
@@ -38,7 +39,7 @@ pub fn uploaded_source(name: &str) -> String {
     format!("{UPLOADED}{name}")
 }
 
-/// Returns the name under which a job's clip was uploaded. None if the source is of another kind.
+/// Returns the name under which a job's clip was uploaded, or None if the source is of another kind.
 #[must_use]
 pub fn uploaded_name(source: &str) -> Option<&str> {
     source.strip_prefix(UPLOADED)
@@ -54,7 +55,7 @@ pub enum SubmissionState {
     Running,
     /// The submission has findings.
     Finished,
-    /// The submission ended without findings; `failure` says why.
+    /// The submission ended without findings; `failure` gives the reason.
     Failed,
 }
 

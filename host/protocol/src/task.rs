@@ -70,7 +70,7 @@ pub enum MissedRuns {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TaskRequest {
-    /// The task's id: 1 to 128 letters, digits, `.`, `_`, `-`. If absent, the master makes one.
+    /// The task's id: 1 to 128 letters, digits, `.`, `_`, `-`. If absent, the master generates one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Id>)]
     pub id: Option<String>,
@@ -81,11 +81,11 @@ pub struct TaskRequest {
     #[serde(default)]
     #[schema(value_type = Vec<CameraId>, max_items = 10_000)]
     pub cameras: Vec<String>,
-    /// Groups of cameras. The cameras that are in them when the task runs are checked.
+    /// Groups of cameras. A run checks the cameras that are in these groups when it starts.
     #[serde(default)]
     #[schema(value_type = Vec<Name>, max_items = 10_000)]
     pub groups: Vec<String>,
-    /// Ids of diagnoses. If empty, all that are active when the task runs.
+    /// Ids of diagnoses. If empty, all diagnoses that are active when the task runs.
     #[serde(default)]
     #[schema(value_type = Vec<DiagnosisId>, max_items = 10_000)]
     pub diagnoses: Vec<String>,
@@ -96,7 +96,7 @@ pub struct TaskRequest {
     /// When the task runs.
     #[serde(default)]
     pub schedule: Schedule,
-    /// Jobs with a higher priority are leased first, -100 to 100.
+    /// The priority, -100 to 100. Jobs with a higher priority are leased first.
     #[serde(default)]
     #[schema(minimum = -100, maximum = 100)]
     pub priority: i32,
@@ -104,16 +104,18 @@ pub struct TaskRequest {
     #[serde(default)]
     #[schema(value_type = LabelMap)]
     pub required_labels: Labels,
-    /// Attempts for each job, 1 to 20.
+    /// The maximum number of attempts for each job, 1 to 20.
     #[serde(default = "three")]
     #[schema(minimum = 1, maximum = 20)]
     pub max_attempts: u32,
-    /// One of this many checks of a healthy camera captures everything that the diagnoses need, 1 to 100. The
-    /// other checks capture one second, and continue if it shows anything different from the last full check.
+    /// How rarely a healthy camera gets a full check, which captures everything that the diagnoses need: one of this
+    /// many checks is full, 1 to 100. The other checks capture one second, and continue only if that second differs
+    /// from the last full check.
     #[serde(default = "one")]
     #[schema(minimum = 1, maximum = 100)]
     pub full_look_every: u32,
-    /// Milliseconds after a run's start after which its open jobs are given up, 1000 to 604800000.
+    /// The time limit of a run, in milliseconds from its creation, 1000 to 604800000. Jobs that are still open then
+    /// are given up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1_000, maximum = 604_800_000)]
     pub deadline_ms: Option<u64>,
@@ -148,7 +150,7 @@ pub struct Task {
     pub created_at: DateTime<Utc>,
     /// When the task was last changed.
     pub updated_at: DateTime<Utc>,
-    /// What the task waits for: cameras, plugins or nodes that are missing. Empty if nothing.
+    /// What the task waits for: cameras, plugins or nodes that are missing. Empty if it waits for nothing.
     #[serde(default)]
     pub waits_for: Vec<String>,
 }

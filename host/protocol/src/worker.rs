@@ -22,8 +22,8 @@ pub struct RegisterRequest {
     pub name: String,
     /// The id of this process.
     pub incarnation: Incarnation,
-    /// The id of the node's process before, which this one knows has ended. The ended process' jobs are queued
-    /// again at once.
+    /// The id of the node's previous process, if this process knows that the previous one has ended. The previous
+    /// process's jobs are queued again at once.
     #[serde(default)]
     pub replaces: Option<Incarnation>,
     /// Labels for routing.
@@ -32,20 +32,20 @@ pub struct RegisterRequest {
     pub labels: Labels,
     /// Number of executors.
     pub pool_size: u32,
-    /// Most jobs in flight.
+    /// The maximum number of jobs in flight.
     pub capacity: u32,
     /// Version of the program.
     pub version: String,
     /// The machine.
     pub system: SystemInfo,
-    /// The node's time, to show the offset of its clock.
+    /// The node's time. The master computes the offset of the node's clock from it.
     pub clock: DateTime<Utc>,
 }
 
 /// The answer to a registration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RegisterAnswer {
-    /// Milliseconds that a lease lasts without a heartbeat.
+    /// The time after which a lease expires without a heartbeat, in milliseconds.
     pub lease_ms: u64,
 }
 
@@ -63,28 +63,29 @@ pub struct HeldJob {
 pub struct HeartbeatRequest {
     /// The id of this process.
     pub incarnation: Incarnation,
-    /// The last long poll whose answer the node received or gave up. Jobs of this poll or an earlier one that the
-    /// node does not hold were lost in transit and are queued again.
+    /// The number of the last long poll whose answer the node received or no longer waits for. If the master leased a
+    /// job in this poll or an earlier one and `held` does not list the job, the job was lost in transit and is queued
+    /// again.
     pub last_poll: u64,
     /// All jobs that the node holds. Their leases are renewed.
     pub held: Vec<HeldJob>,
     /// True if the node finishes its jobs and accepts no new ones.
     #[serde(default)]
     pub draining: bool,
-    /// The facts about the machine, if the node has read them again.
+    /// The state of the machine, if the node has read it again.
     #[serde(default)]
     pub system: Option<SystemInfo>,
     /// Counts since the process started.
     #[serde(default)]
     pub totals: Totals,
-    /// The node's time, to show the offset of its clock.
+    /// The node's time. The master computes the offset of the node's clock from it.
     pub clock: DateTime<Utc>,
 }
 
 /// The answer to a heartbeat.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HeartbeatAnswer {
-    /// Milliseconds that a lease lasts without a heartbeat.
+    /// The time after which a lease expires without a heartbeat, in milliseconds.
     pub lease_ms: u64,
     /// Held jobs that were cancelled or leased to another node. The node stops them.
     pub revoked: Vec<JobId>,
@@ -97,10 +98,10 @@ pub struct LeaseRequest {
     pub incarnation: Incarnation,
     /// The number of this poll, counted from 1 for each process.
     pub poll: u64,
-    /// Most jobs wanted, 1 to 1000.
+    /// The maximum number of jobs to lease, 1 to 1000.
     #[schema(minimum = 1, maximum = 1_000)]
     pub max_jobs: u32,
-    /// Milliseconds to wait for the first job. More than 60000 count as 60000.
+    /// Milliseconds to wait for the first job. Values above 60000 count as 60000.
     pub wait_ms: u64,
 }
 
@@ -113,7 +114,7 @@ pub struct PlannedPlugin {
     pub name: String,
     /// Ids of the diagnoses to run.
     pub diagnoses: Vec<String>,
-    /// The plugin's configuration, valid by its schema.
+    /// The plugin's configuration. For an active plugin, the master checked it against the plugin's schema.
     pub config: Value,
 }
 
@@ -122,16 +123,16 @@ pub struct PlannedPlugin {
 pub struct JobPlan {
     /// The plugins that run on the clip.
     pub plugins: Vec<PlannedPlugin>,
-    /// Candidates that run on the same clip after the plugins. Their findings are stored apart. Their configuration
-    /// is the task's and was not checked against their schemas.
+    /// Candidates that run on the same clip after the plugins. Their findings are stored separately. They get the
+    /// task's configuration, which was not checked against their schemas.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shadows: Vec<PlannedPlugin>,
-    /// One of this many checks of a healthy camera is a full check; the others may end after one second. 0 and 1:
+    /// One of this many checks of a healthy camera is a full check; the others may end after one second. With 0 or 1,
     /// all checks are full checks.
     #[serde(default, skip_serializing_if = "is_at_most_one")]
     pub full_look_every: u32,
-    /// True if a camera that gives no picture is only rarely asked for one, and otherwise only tested for a
-    /// connection. True for scheduled runs.
+    /// True if most checks of a camera that gives no picture only test whether it accepts a connection. True for
+    /// scheduled runs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub spares_lost: bool,
     /// What started the run.
@@ -145,8 +146,8 @@ const fn is_at_most_one(number: &u32) -> bool {
 }
 
 impl PlannedPlugin {
-    /// The name of a candidate's baselines: its digest, so that the candidate never gets the baselines of the
-    /// version that it runs beside.
+    /// Returns the name under which a candidate's baselines are stored: its digest, so that they never replace the
+    /// baselines of the version that the candidate runs beside.
     #[must_use]
     pub fn shadow_memory(&self) -> &str {
         &self.digest
@@ -156,7 +157,7 @@ impl PlannedPlugin {
 /// What started a run. It connects the log lines and traces of all programs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Origin {
-    /// The id of the request that started the run; an id of its own if a schedule did.
+    /// The id of the request that started the run. If a schedule started it, a generated id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
     /// W3C trace context of that request. Absent if no traces are exported.
@@ -177,16 +178,16 @@ pub struct LeasedJob {
     pub camera_id: Option<String>,
     /// The address of the picture, credentials included.
     pub source: String,
-    /// Milliseconds after which the job is given up; null: never.
+    /// Milliseconds until the job's deadline, at which the master gives it up; null if it has no deadline.
     pub deadline_ms: Option<u64>,
     /// The baselines of the plan's plugins for the camera.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub baselines: Vec<Baseline>,
-    /// True if the master wants a picture of the camera if every diagnosis is normal.
+    /// True if the node is to send a picture of the camera when every diagnosis is normal.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub good_picture: bool,
-    /// Present if the camera gives no picture and is not to be asked for one yet, unless it accepts connections
-    /// now and did not before.
+    /// Present if the camera gave no picture and is not to be asked for one yet. The node then only tests whether the
+    /// camera accepts a connection. If it accepts one now and did not before, the node asks for a picture at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<Lost>,
 }
@@ -194,9 +195,9 @@ pub struct LeasedJob {
 /// The answer to a long poll.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct LeaseAnswer {
-    /// The lease's token: results of these jobs are reported with it.
+    /// The lease's token. The node sends it with the results of these jobs.
     pub lease: LeaseToken,
-    /// Milliseconds that the lease lasts without a heartbeat.
+    /// The time after which the lease expires without a heartbeat, in milliseconds.
     pub lease_ms: u64,
     /// The plans of the jobs.
     pub plans: Vec<JobPlan>,
@@ -218,7 +219,7 @@ pub enum JobOutcome {
         /// Milliseconds that the capture took.
         decode_ms: f64,
         /// When the capture began, by the node's clock. The master corrects it by the known offset. If absent, the
-        /// time of recording.
+        /// time of recording is used.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         captured_at: Option<DateTime<Utc>>,
         /// Baselines that changed. A baseline that is damaged or too large is ignored; the findings count anyway.
@@ -276,7 +277,7 @@ pub struct ResultsAnswer {
     pub verdicts: Vec<Verdict>,
 }
 
-/// A node as the master knows it. `GET /api/v1/diagnosis/workers/distributed` lists them.
+/// A node, as `GET /api/v1/diagnosis/workers/distributed` lists it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct DistributedNode {
     /// The node's id, the same after a restart.
@@ -287,7 +288,7 @@ pub struct DistributedNode {
     pub status: NodeState,
     /// Jobs that the node has leased.
     pub current_tasks: Vec<JobId>,
-    /// Most jobs in flight.
+    /// The maximum number of jobs in flight.
     pub capacity: u32,
     /// Number of executors.
     pub pool_size: u32,
@@ -304,8 +305,8 @@ pub struct DistributedNode {
     pub registered_at: DateTime<Utc>,
     /// When the master last heard from the node.
     pub last_heartbeat: DateTime<Utc>,
-    /// When the node last asked for jobs, up to five seconds behind. A node that sends heartbeats but does not poll is
-    /// stuck.
+    /// When the node last requested jobs. The value lags by up to five seconds. A node that sends heartbeats but does
+    /// not poll is stuck.
     pub last_poll_at: Option<DateTime<Utc>>,
     /// Milliseconds by which the node's clock is ahead of the master's.
     pub clock_offset_ms: i64,
