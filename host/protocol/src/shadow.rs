@@ -107,9 +107,9 @@ pub struct Used {
     pub failed: u64,
     /// The largest amount of fuel that one run used.
     pub max_fuel: u64,
-    /// Longest wall-clock time, in milliseconds.
+    /// The longest wall-clock time of one run, in milliseconds.
     pub max_compute_ms: f64,
-    /// Largest linear memory, in bytes.
+    /// The largest linear memory of one run, in bytes.
     pub max_memory_bytes: u64,
 }
 

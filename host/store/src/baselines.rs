@@ -1,5 +1,6 @@
-//! What plugins remember about cameras (baselines). A lease carries them, the result of the attempt that counts
-//! brings them back, and they are forgotten when the camera is replaced by another one or points elsewhere.
+//! Baselines: what plugins remember about cameras. A lease carries a camera's baselines to the node, and the result
+//! of the attempt that is recorded brings new ones back. They are removed when the camera is replaced by another one
+//! or its view changes.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -19,13 +20,14 @@ use crate::{
     shadows,
 };
 
-/// Most characters of all baselines in one lease. If the jobs of a batch have more, the batch gets fewer jobs, but
-/// always at least one. The standard plugins fit into this limit, even if each of them stores as much as it may.
+/// The maximum number of base64 characters of all baselines in one lease. A lease gets fewer jobs if their baselines
+/// would exceed this limit, but always at least one. The baselines of all standard plugins for one camera fit, even
+/// if each has the maximum size.
 const MAX_LEASE_LETTERS: u64 = 32 * ((MAX_BASELINE_BYTES as u64).div_ceil(3) * 4);
 
 impl Store {
-    /// Makes all plugins, or the plugin with this name, forget a camera. Returns how many baselines are removed,
-    /// or None if there is no such camera. Baselines from jobs that were leased before are not kept either.
+    /// Removes the baselines of a camera, or only that of the plugin with this name. Returns how many were removed,
+    /// or None if there is no such camera. A job that was leased before the reset cannot bring a baseline back.
     ///
     /// # Errors
     ///
@@ -53,7 +55,7 @@ impl Store {
             .await
     }
 
-    /// The baselines of a camera, by plugin.
+    /// Returns the baselines of a camera, sorted by plugin.
     ///
     /// # Errors
     ///
@@ -77,20 +79,20 @@ impl Store {
 /// The parts of a recorded job's result that baselines depend on.
 pub(crate) struct Brought<'a> {
     pub(crate) camera_id: &'a str,
-    /// When the attempt that counts was leased.
+    /// When the recorded attempt was leased.
     pub(crate) started_at: i64,
     pub(crate) findings: &'a [Finding],
     pub(crate) shadows: &'a [Finding],
     pub(crate) baselines: &'a [Baseline],
 }
 
-/// What the database holds about cameras, without the contents of baselines.
+/// The data about cameras that leases need, without the contents of baselines.
 #[derive(Default)]
 pub(crate) struct Held {
     /// When the last good picture of each camera was taken.
     pictures: HashMap<String, Option<i64>>,
     spared: Spared,
-    /// Characters that the baseline of a plugin for a camera takes in a response.
+    /// The size of a baseline in a response, in base64 characters, by camera and plugin.
     letters: HashMap<(String, String), u64>,
 }
 
@@ -123,15 +125,15 @@ impl Held {
         Ok(held)
     }
 
-    /// True if the camera is known, and has no good picture or its last one is older than `before`.
+    /// Returns true if the camera exists, and has no good picture or only one that is older than `before`.
     fn lacks_picture(&self, camera: &str, before: i64) -> bool {
         self.pictures.get(camera).is_some_and(|taken| taken.is_none_or(|taken| taken < before))
     }
 }
 
-/// Adds to leased jobs the baselines of the plugins in their plans. Requests good pictures of cameras whose last
-/// one is older than `good_before`, and marks the cameras that are lost and spared. Jobs that do not fit into the
-/// response are queued again, as if they had never been leased, and returned.
+/// Adds to each leased job the baselines of its plan's plugins. Also requests a good picture if the camera's last one
+/// is older than `good_before`, and adds what is known about a lost camera that is not to be asked for a picture yet.
+/// Jobs that do not fit into the response are queued again, as if they had never been leased. Returns these jobs.
 pub(crate) async fn attach(
     connection: &mut Connection,
     dialect: Dialect,
@@ -197,8 +199,9 @@ async fn fill(
     Ok(())
 }
 
-/// The names under which the job's plugins and the node itself keep baselines. A candidate that has none yet
-/// begins with the baseline of the version that it runs beside.
+/// Returns the names under which the baselines of the job's plugins and of the node itself are stored. The names of
+/// candidates' plugins are among them, because a candidate without a baseline of its own begins with that of the
+/// version that it runs beside.
 fn plugins_of<'a>(plans: &'a [JobPlan], job: &LeasedJob) -> Vec<&'a str> {
     let Some(plan) = plans.get(job.plan) else { return Vec::new() };
     let all = plan.plugins.iter().chain(&plan.shadows).map(|plugin| plugin_name(&plugin.name));
@@ -228,8 +231,8 @@ async fn hand_back(
     query(sql).bind(ids).fetch_all(connection).await?.iter().map(read_queued).collect()
 }
 
-/// Keeps the baselines of recorded jobs. A baseline is not kept if its camera was removed, if its camera was reset
-/// after the job was leased, or if a later job has brought one.
+/// Stores the baselines of recorded jobs. A baseline is discarded if its camera was removed, if the camera's
+/// baselines were reset after the job was leased, or if a job that was leased later has already brought one.
 pub(crate) async fn keep(
     connection: &mut Connection,
     dialect: Dialect,
@@ -247,7 +250,7 @@ pub(crate) async fn keep(
         }
         for baseline in one.baselines {
             let plugin = baseline.plugin.as_str();
-            // The baselines of the other plugins now are a mixture of two views.
+            // The baselines of the other plugins are now a mixture of two views.
             if moved.is_some_and(|finder| finder != plugin) {
                 continue;
             }
@@ -287,14 +290,14 @@ pub(crate) async fn keep(
     Ok(())
 }
 
-/// A baseline that is to be kept.
+/// A baseline that is to be stored.
 struct Kept<'a> {
     started_at: i64,
     size: usize,
     data: &'a str,
 }
 
-/// Returns the size of a baseline in bytes, or why it may not be kept.
+/// Returns the size of a baseline in bytes, or the reason why it must not be stored.
 fn acceptable(
     baseline: &Baseline,
     brought: &Brought<'_>,
@@ -312,7 +315,7 @@ fn acceptable(
     baseline.bytes().map(|bytes| bytes.len()).map_err(|error| error.to_string())
 }
 
-/// Makes all plugins forget a camera, because it was replaced by another one or because a person asks for it.
+/// Removes all baselines of a camera, because a person requested it. Returns how many were removed.
 pub(crate) async fn forget_all(
     connection: &mut Connection,
     camera: &str,
@@ -344,14 +347,15 @@ async fn forget_one(
     let sql = "UPDATE baselines SET data = NULL, size_bytes = 0 \
                WHERE camera_id = $1 AND plugin = $2 AND data IS NOT NULL";
     let forgotten = query(sql).bind(camera).bind(plugin).execute(&mut *connection).await?;
-    // Also if there was none, since a job that brings the first one may be running.
+    // A row is written even if there was no baseline, because a job that brings the first one may be running.
     let sql = "INSERT INTO baselines (camera_id, plugin, data, size_bytes, as_of) VALUES ($1, $2, NULL, 0, $3) \
                ON CONFLICT (camera_id, plugin) DO UPDATE SET as_of = $3";
     query(sql).bind(camera).bind(plugin).bind(now + 1).execute(connection).await?;
     Ok(forgotten.rows_affected())
 }
 
-/// Makes all plugins forget the former view of a camera, except `finder`, which found that the camera points elsewhere.
+/// Removes the baselines of a camera's former view, except that of `finder`, the plugin that reported the changed
+/// view.
 async fn forget_others(
     connection: &mut Connection,
     camera: &str,

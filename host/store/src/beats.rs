@@ -18,7 +18,7 @@ use crate::{
     ready::ReadyJob,
 };
 
-/// Most nodes whose last polls are remembered.
+/// The maximum number of nodes whose last polls are remembered.
 const NODES: usize = 100_000;
 
 /// The outcome of a heartbeat.
@@ -40,7 +40,8 @@ pub enum HeartbeatOutcome {
 /// The lane of heartbeats.
 pub(crate) struct Beats {
     dialect: Dialect,
-    /// By node and incarnation: the poll up to which all jobs that were given to the node are known to have reached it.
+    /// For each incarnation of a node, the last poll that is settled: the node received all jobs of this poll and of
+    /// earlier ones, or they were queued again.
     settled: Mutex<HashMap<Life, u64>>,
 }
 
@@ -85,7 +86,7 @@ impl Beats {
     }
 
     async fn beat(&self, connection: &mut Connection, beats: &[Beat]) -> Result<Vec<Beaten>, StoreError> {
-        // Liveness is recorded first, whatever becomes of the leases.
+        // Liveness is recorded first: it does not depend on the leases.
         let refused = self.note(connection, beats).await?;
         let heard: Vec<&Beat> = beats
             .iter()
@@ -118,7 +119,8 @@ impl Beats {
         Ok(answers)
     }
 
-    /// Records that nodes are alive. Returns for each heartbeat why it is refused, or None.
+    /// Records that nodes are alive. Returns, for each heartbeat, the reason why it is refused, or None if it is
+    /// accepted.
     async fn note(
         &self,
         connection: &mut Connection,
@@ -188,7 +190,7 @@ impl Beats {
             let held = beat.request.held.iter().filter(|held| !kept.contains(&held.job_id));
             cells.extend(held.map(|held| (*beat, held)));
         }
-        // A job that a batch names twice is renewed for the longer time.
+        // If a batch names a job twice, the later end of the lease counts.
         cells.sort_by_key(|(beat, held)| (held.job_id, held.attempt, std::cmp::Reverse(beat.until)));
         cells.dedup_by_key(|(beat, held)| (held.job_id, held.attempt, beat.node_id.as_str()));
         Rows::new()
@@ -224,8 +226,8 @@ impl Beats {
         rows.iter().map(|row| parsed(row, "id")).collect()
     }
 
-    /// Gives jobs back to nodes that still hold them, if the lease expired and nobody else has leased the job
-    /// since: the node keeps its attempt. Returns the runs of these jobs.
+    /// Gives jobs whose lease expired back to the nodes that still hold them, unless another node has leased them
+    /// since. The nodes keep their attempts. Returns the runs of these jobs.
     async fn take_back(
         &self,
         connection: &mut Connection,
@@ -267,8 +269,8 @@ impl Beats {
         Ok(back)
     }
 
-    /// Queues jobs again that were given to a node in a poll that is over, but that the node does not hold: the
-    /// response was lost. They are offered at once, and this does not count as a failure.
+    /// Queues jobs again that were lost in transit: a node was given them in a poll that is over, but does not hold
+    /// them. They can be leased again at once. This does not count as a failure.
     async fn requeue_lost(
         &self,
         connection: &mut Connection,
@@ -290,7 +292,7 @@ impl Beats {
             .integers("behind", new.iter().map(|(life, _)| poll_number(settled(life))))
             .integers("last_poll", new.iter().map(|(_, beat)| poll_number(beat.request.last_poll)))
             .integers("heard_at", new.iter().map(|(_, beat)| beat.now));
-        // Jobs that were given out in polls that are already settled are held, or were reported since.
+        // The jobs of settled polls are left out: the node holds them, or has reported them since.
         let sql = format!(
             "SELECT jobs.id AS id FROM {} JOIN jobs ON jobs.state = 'running' AND jobs.node_id = x.node_id \
              AND jobs.poll > x.behind AND jobs.poll <= x.last_poll AND jobs.incarnation = x.incarnation",

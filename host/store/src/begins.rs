@@ -64,7 +64,8 @@ impl Begin {
         })
     }
 
-    /// The order in which all masters write runs, because another master may write the same runs at this moment.
+    /// Returns the key by which runs are sorted before they are written. All masters use the same order, because
+    /// another master may write the same runs at this moment.
     fn order(&self) -> (&Option<String>, Option<i64>, &Option<String>) {
         (&self.jobs.task_id, self.fire_time, &self.idempotency_key)
     }

@@ -12,7 +12,7 @@ use crate::{
     reports::list,
 };
 
-/// Most cameras that one transaction of an import writes.
+/// The maximum number of cameras that one transaction of an import writes.
 const PORTION: usize = 500;
 
 const COLUMNS: &str = "SELECT id, name, source, enabled, labels, group_names, created_at, updated_at, status, \
@@ -33,7 +33,7 @@ pub struct StoredCamera {
 pub struct CameraFilter {
     /// Cameras in this group.
     pub group: Option<String>,
-    /// Cameras with this last status.
+    /// Cameras with this status.
     pub status: Option<Status>,
     /// True for cameras that give no picture, false for those that do.
     pub lost: Option<bool>,
@@ -53,7 +53,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Conflict`] if its id is taken.
+    /// Returns [`StoreError::Conflict`] if the id exists already, or another error if the database fails.
     pub async fn create_camera(
         &self,
         id: String,
@@ -104,8 +104,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Returns an error if the database fails. Portions that are already written stay; the same import again
-    /// writes the rest.
+    /// Returns an error if the database fails. Portions that are already written stay. Repeat the import to write the
+    /// rest.
     pub async fn import_cameras(
         &self,
         cameras: Vec<(String, CameraRequest)>,
@@ -155,7 +155,7 @@ impl Store {
             .await
     }
 
-    /// Returns a camera. None if it does not exist.
+    /// Returns a camera, or None if it does not exist.
     ///
     /// # Errors
     ///
@@ -165,7 +165,7 @@ impl Store {
         row.as_ref().map(read).transpose()
     }
 
-    /// Returns the cameras with these ids that exist, in no particular order.
+    /// Returns those of the cameras with these ids that exist, in no particular order.
     ///
     /// # Errors
     ///
@@ -223,8 +223,9 @@ impl Store {
             .collect()
     }
 
-    /// Returns the id and source of the enabled cameras that a task names, in the order of their ids, and the names of
-    /// cameras and groups that do not exist. Nothing else is read of the cameras, because there may be very many.
+    /// Returns the id and source of the enabled cameras that a task names, in the order of their ids, and the names
+    /// of cameras and groups that do not exist. Nothing else about the cameras is read, because there may be very
+    /// many.
     ///
     /// # Errors
     ///
@@ -234,8 +235,7 @@ impl Store {
         ids: &[String],
         groups: &[String],
     ) -> Result<(Vec<(String, String)>, Vec<String>), StoreError> {
-        // The ids are collected first. For a condition that a camera can meet in either of two ways, PostgreSQL
-        // reads all cameras.
+        // The ids are collected first, because PostgreSQL would read all cameras for a condition with `OR`.
         let groups_are = self.dialect.among("name", "$2");
         let in_groups = format!("SELECT camera_id FROM camera_groups WHERE {groups_are}");
         let meant = match self.dialect {
@@ -291,7 +291,7 @@ async fn put(
         dialect.to_change()
     );
     let known = query(sql).bind(list(latest.keys())).fetch_all(&mut *connection).await?;
-    // Data about the former place is of no use for the new one, although the camera keeps its id.
+    // If a source names another place, the data about the former place is removed, although the camera keeps its id.
     let mut moved = Vec::new();
     for row in &known {
         let id = text(row, "id")?;
@@ -329,7 +329,7 @@ async fn put(
         .integers("enabled", latest.values().map(|camera| i64::from(camera.enabled)))
         .texts("labels", labels)
         .texts("group_names", names);
-    // A lost camera is asked for a picture at once if its source, such as the password, or `enabled` has changed.
+    // A lost camera is asked for a picture at once if its source (for example the password) or `enabled` has changed.
     let same = "cameras.source = excluded.source AND cameras.enabled = excluded.enabled";
     let sql = format!(
         "INSERT INTO cameras ({}, created_at, updated_at, baselines_since) SELECT {}, $1, $1, $1 FROM {} \

@@ -13,13 +13,13 @@ use crate::{
     reports,
 };
 
-/// A time that is further ahead than this was written by a wrong clock. The clocks of masters differ by less.
+/// How far ahead a correct time may be, in milliseconds. The clocks of masters differ by less.
 const AHEAD_MS: i64 = 60_000;
-/// Longest back-off before a job is retried: one second, doubled eight times, plus a quarter.
+/// The longest pause before a job is retried, in milliseconds: one second, doubled eight times, plus a quarter.
 const LONGEST_PAUSE_MS: i64 = 1_250 << 8;
 
-/// The statements for rows whose time is too far ahead, and how far ahead it may be. `$1` is now, `$2` the latest
-/// time that is allowed.
+/// The statements that repair times that are too far ahead, each with the kind of time that it repairs. `$1` is now,
+/// `$2` is the latest time that is allowed.
 const STATEMENTS: &[(&str, Ahead)] = &[
     ("UPDATE nodes SET last_heartbeat = $1 WHERE last_heartbeat > $2", Ahead::Past),
     ("UPDATE nodes SET last_poll_at = $1 WHERE last_poll_at > $2", Ahead::Past),
@@ -29,7 +29,7 @@ const STATEMENTS: &[(&str, Ahead)] = &[
         Ahead::Past,
     ),
     ("UPDATE jobs SET not_before = $1 WHERE state = 'queued' AND not_before > $2", Ahead::Pause),
-    // Also for jobs whose lease has expired: the baselines of a late result are dated by this time.
+    // Jobs whose lease has expired are included, because the baselines of a late result get this time.
     ("UPDATE jobs SET started_at = $1 WHERE state IN ('queued', 'running') AND started_at > $2", Ahead::Past),
     ("UPDATE jobs SET started_at = $1 WHERE state = 'dead' AND started_at > $2", Ahead::Past),
     (
@@ -42,7 +42,7 @@ const STATEMENTS: &[(&str, Ahead)] = &[
          WHERE state IN ('waiting', 'running') AND created_at > $2",
         Ahead::Past,
     ),
-    // The task must run when that time comes.
+    // Otherwise the task would not run when that time comes.
     ("UPDATE runs SET fire_time = NULL WHERE fire_time IS NOT NULL AND fire_time > $2", Ahead::Past),
     ("UPDATE baselines SET as_of = $1 WHERE as_of > $2", Ahead::Past),
     ("UPDATE cameras SET baselines_since = $1 WHERE baselines_since > $2", Ahead::Past),
@@ -54,7 +54,7 @@ const STATEMENTS: &[(&str, Ahead)] = &[
     ("UPDATE cameras SET next_full_look_at = $1 WHERE next_full_look_at > $2", Ahead::Spared),
 ];
 
-/// How far ahead a time may be.
+/// The kind of a time. It decides how far ahead the time may be.
 #[derive(Clone, Copy)]
 enum Ahead {
     /// A time in the past.
@@ -102,14 +102,14 @@ impl Store {
             })
             .await?;
         reports::name_anew();
-        // What was settled by a clock that was ahead is not settled.
+        // A clock that was ahead has set the floors too late.
         *self.known.upkeep.lock() = Default::default();
         self.known.ready.doubt();
         Ok(brought)
     }
 
-    /// Repairs tokens that were made by a clock that was ahead: each is valid for its full lifetime from now on.
-    /// An expiry date that a person chose stays. Returns how many tokens were changed.
+    /// Repairs tokens that were created while a clock was ahead: each is valid for its full lifetime from now on. An
+    /// expiry date that a person chose stays. Returns how many tokens were changed.
     ///
     /// # Errors
     ///
@@ -131,10 +131,9 @@ impl Store {
             .await
     }
 
-    /// Moves tokens by `by` milliseconds, because the clock stepped by that much. Moves the tokens that have a
-    /// lifetime and were made within `made`: by the clock that is trusted now, they were made at the moved time.
-    /// Other masters on PostgreSQL have clocks of their own, so only tokens that were made through this store are
-    /// moved there.
+    /// Moves the times of creation and expiry of tokens by `by` milliseconds, because the clock was corrected by that
+    /// much. Moves only tokens that have a lifetime and whose creation time is within `made`. With PostgreSQL, other
+    /// masters have their own clocks, so only tokens that were created through this store are moved.
     ///
     /// # Errors
     ///
@@ -186,7 +185,7 @@ impl Store {
             .await
     }
 
-    /// Returns when the last record was written, in milliseconds since 1970. None if nothing was ever written.
+    /// Returns when the last record was written, in milliseconds since 1970, or None if there is no record.
     ///
     /// # Errors
     ///
@@ -200,7 +199,7 @@ impl Store {
     }
 }
 
-/// Sets the times of cameras' diagnoses that lie ahead to now, so that what the diagnoses find from now on counts.
+/// Sets times in the future in the health of cameras to now, so that new findings count.
 async fn bring_healths_back(
     connection: &mut Connection,
     dialect: Dialect,

@@ -25,11 +25,11 @@ use crate::{Dialect, StoreError};
 pub(crate) use pool::Pool;
 pub(crate) use rows::Rows;
 
-/// How to reach the database.
+/// The connection options of the database.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
     pub(crate) server: Server,
-    /// Counts statements of all connections.
+    /// The number of statements that all connections have sent.
     pub(crate) statements: Arc<AtomicU64>,
 }
 
@@ -130,7 +130,7 @@ impl Connection {
         self.statements.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Executes several statements without values at once.
+    /// Executes one or more statements that have no parameters.
     pub(crate) async fn raw(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
         self.count();
         match &mut self.driver {
@@ -273,7 +273,7 @@ impl Target for &mut Via<'_> {
 }
 
 impl Row {
-    /// Returns the value of a column, of a type that both databases know.
+    /// Returns the value of a column. Both drivers must be able to decode the type.
     pub(crate) fn try_get<'r, T>(&'r self, column: &str) -> Result<T, StoreError>
     where
         T: Decode<'r, Sqlite> + Type<Sqlite> + Decode<'r, Postgres> + Type<Postgres>,

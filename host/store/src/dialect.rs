@@ -11,19 +11,19 @@ pub enum Dialect {
     Postgres,
 }
 
-/// The parts of the statement that [`Dialect::update`] makes.
+/// The parts of the statement that [`Dialect::update`] builds.
 pub(crate) struct Update<'a> {
     /// The table.
     pub(crate) table: &'a str,
-    /// The column of the rows that holds the table's ids.
+    /// The column of the batch that contains the table's ids.
     pub(crate) key: &'a str,
-    /// The rows. Their values are bound last.
+    /// The batch of rows. Its values are bound last.
     pub(crate) rows: &'a Rows,
-    /// The number of the rows' first parameter.
+    /// The number of the batch's first parameter.
     pub(crate) first: usize,
     /// The new values.
     pub(crate) set: &'a str,
-    /// The condition, on the table and on `x`.
+    /// The condition, on columns of the table and of the batch `x`.
     pub(crate) condition: &'a str,
     /// The values that the statement returns.
     pub(crate) returning: &'a str,
@@ -32,7 +32,7 @@ pub(crate) struct Update<'a> {
 }
 
 impl Dialect {
-    /// A condition that is true if `column` is among the texts of the list in `parameter`.
+    /// Returns a condition that is true if `column` is in the list of texts that `parameter` stands for.
     pub(crate) fn among(self, column: &str, parameter: &str) -> String {
         match self {
             Self::Sqlite => format!("{column} IN (SELECT value FROM json_each({parameter}))"),
@@ -40,9 +40,9 @@ impl Dialect {
         }
     }
 
-    /// An `UPDATE` of the rows of a table that a batch names and for which `condition` is true. The batch is `x`,
-    /// and its column `key` names a row of the table. The rows are locked in the order of their ids. `skip` leaves
-    /// out rows that another transaction is changing.
+    /// Returns an `UPDATE` of those rows of a table that are in a batch and meet `condition`. In the SQL, the batch
+    /// is named `x`; its column `key` contains the ids of the table's rows. The statement locks the rows in the order
+    /// of their ids. With `skip`, it leaves out rows that another transaction is changing.
     pub(crate) fn update(self, update: &Update<'_>) -> String {
         let Update { table, key, rows, first, set, condition, returning, skip } = update;
         let x = rows.table(self, *first, "x");
@@ -64,8 +64,8 @@ impl Dialect {
         }
     }
 
-    /// A condition that is true for at most `limit` rows of a table for which `condition` is true. The rows are
-    /// locked in the order of their ids. Rows that another transaction is changing are left out.
+    /// Returns a condition that selects at most `limit` of the rows of a table that meet `condition`. The statement
+    /// locks the rows in the order of their ids, and leaves out rows that another transaction is changing.
     pub(crate) fn free(self, table: &str, condition: &str, limit: i64) -> String {
         match self {
             Self::Sqlite => format!("id IN (SELECT id FROM {table} WHERE {condition} LIMIT {limit})"),
@@ -76,7 +76,8 @@ impl Dialect {
         }
     }
 
-    /// As [`Self::free`], but for all such rows. Waits for rows that another transaction is changing.
+    /// Like [`Self::free`], but selects all rows that meet `condition`. The statement waits for rows that another
+    /// transaction is changing.
     pub(crate) fn all(self, table: &str, condition: &str) -> String {
         match self {
             Self::Sqlite => condition.to_owned(),
@@ -86,7 +87,7 @@ impl Dialect {
         }
     }
 
-    /// The end of a `SELECT` by ids that locks the rows it reads.
+    /// Returns the end of a `SELECT` that locks the rows that it reads.
     pub(crate) const fn to_change(self) -> &'static str {
         match self {
             Self::Sqlite => "",
@@ -94,8 +95,8 @@ impl Dialect {
         }
     }
 
-    /// Begins a transaction that writes. A transaction that may be lost if the database's machine fails does not
-    /// wait for the disk.
+    /// Returns the statements that begin a transaction that writes. With `may_be_lost`, the commit does not wait for
+    /// the disk, so the transaction may be lost if the database's machine fails.
     pub(crate) const fn begin(self, may_be_lost: bool) -> &'static str {
         match (self, may_be_lost) {
             // In WAL mode with `synchronous = NORMAL` no transaction waits for the disk.
@@ -105,15 +106,16 @@ impl Dialect {
         }
     }
 
-    /// The first statements of a connection that writes.
+    /// Returns the first statements of a connection that writes.
     pub(crate) const fn session(self) -> &'static str {
         match self {
             Self::Sqlite => {
                 "PRAGMA journal_mode = WAL; PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = 1; \
                  PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4000"
             }
-            // A plan that was made while the tables were empty reads them completely once they are full. The
-            // limits end statements that wait for another transaction, and transactions of a master that is gone.
+            // Each execution is planned anew, because a plan that was made for empty tables reads whole tables once
+            // they are full. The limits end statements that wait for another transaction, and transactions of a
+            // master that died.
             Self::Postgres => {
                 "SET plan_cache_mode = force_custom_plan; SET jit = off; SET statement_timeout = 7000; \
                  SET lock_timeout = 3000; SET idle_in_transaction_session_timeout = 10000; \
@@ -122,7 +124,7 @@ impl Dialect {
         }
     }
 
-    /// The statements that lift the limits of a connection that writes.
+    /// Returns the statements that lift the limits of a connection that writes.
     pub(crate) const fn unlimited(self) -> &'static str {
         match self {
             Self::Sqlite => "PRAGMA foreign_keys = 1",
@@ -130,7 +132,7 @@ impl Dialect {
         }
     }
 
-    /// The first statements of a connection that only reads.
+    /// Returns the first statements of a connection that only reads.
     pub(crate) const fn reading_session(self) -> &'static str {
         match self {
             Self::Sqlite => "PRAGMA busy_timeout = 5000; PRAGMA query_only = 1",
@@ -142,7 +144,7 @@ impl Dialect {
         }
     }
 
-    /// The database's clock in milliseconds.
+    /// Returns an expression for the time of the database's clock, in milliseconds since 1970.
     pub(crate) const fn now(self) -> &'static str {
         match self {
             Self::Sqlite => "CAST(unixepoch('subsec') * 1000 AS INTEGER)",

@@ -1,5 +1,6 @@
-//! The end of runs. A run ends with the last of its jobs. Whether a job was the last one is checked after its end
-//! is committed. So, if two masters end the last jobs of a run at the same moment, one of them sees this.
+//! The end of runs. A run ends with the last of its jobs. Whether a job was the last one is checked after its end is
+//! committed. So, if two masters end the last jobs of a run at the same moment, at least one of them finds that the
+//! run has no open job.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,14 +14,14 @@ use crate::{
     runs::{ENDED, keep_progress},
 };
 
-/// Most runs whose open jobs are remembered.
+/// The maximum number of runs for which an open job is remembered.
 const OPEN_JOBS: usize = 10_000;
 
 /// The jobs of one run that ended.
 pub(crate) enum Ended {
     /// Exactly these jobs.
     Jobs(Vec<JobId>),
-    /// It is not known which.
+    /// One or more jobs. It is not known which.
     Some,
 }
 
@@ -51,9 +52,8 @@ impl Ending {
 }
 
 impl Store {
-    /// Finishes the runs among `ended` that have no open job, and returns them. Callers at the same time share one
-    /// check, and the first of them returns the runs of all. Must be called after the end of the jobs is
-    /// committed.
+    /// Finishes the runs among `ended` that have no open job, and returns them. Concurrent callers share one check,
+    /// and the first of them returns the finished runs of all. Call this only after the end of the jobs is committed.
     pub(crate) async fn finish_runs(
         &self,
         ended: impl IntoIterator<Item = (RunId, Ended)>,
@@ -64,8 +64,8 @@ impl Store {
         let _turn = ending.turn.lock().await;
         let mut waiting = std::mem::take(&mut *ending.waiting.lock());
         if self.dialect == Dialect::Sqlite {
-            // Only this program ends jobs. The caller that ended the job that was seen open has checked the run,
-            // or checks it after this.
+            // Only this program ends jobs. If another caller has ended the open job that is remembered, that caller
+            // checks the run.
             let open = ending.open_jobs.lock();
             waiting.retain(|run, ended| match (open.get(run), ended) {
                 (Some(open), Ended::Jobs(jobs)) => jobs.contains(open),
@@ -86,8 +86,8 @@ impl Store {
             return Ok(Vec::new());
         }
         let ending = &self.known.ending;
-        // Jobs end roughly in the order of their ids, so a search from the job that was last seen open soon finds
-        // an open one.
+        // Jobs end roughly in the order of their ids, so a search that starts at the job that was open at the last
+        // check soon finds an open one.
         let rows = {
             let open = ending.open_jobs.lock();
             let least = |id| open.get(id).map(JobId::to_string).unwrap_or_default();
@@ -156,7 +156,7 @@ impl Store {
                     };
                     let rows = statement.bind(now).fetch_all(&mut *connection).await?;
                     let ended = rows.iter().map(|row| parsed(row, "id")).collect::<Result<Vec<_>, _>>()?;
-                    // Also for runs that had ended before, because a late result may have changed their progress.
+                    // Runs that had ended before are included, because a late result may have changed their progress.
                     let all = match all {
                         Some(ids) => ids,
                         None => ended.iter().map(RunId::to_string).collect(),

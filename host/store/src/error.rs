@@ -5,7 +5,7 @@ use std::sync::Arc;
 /// Why a command was not executed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
-    /// Too many commands wait. Try again.
+    /// The command was not answered in time, because too many commands wait. Try again.
     #[error("the database is slow: {waiting} commands are waiting already; try again in a moment")]
     Busy {
         /// The number of commands that wait.
@@ -21,7 +21,7 @@ pub enum StoreError {
     /// The database holds data that this program does not write.
     #[error("the database contains unexpected data: {0}")]
     Corrupt(Arc<str>),
-    /// The same name exists already.
+    /// The change conflicts with stored data, such as a name that exists already.
     #[error("{0}")]
     Conflict(Arc<str>),
 }

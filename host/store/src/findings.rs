@@ -9,7 +9,7 @@ use crate::{
     reports::{COLUMNS, finding_name, first_name, kinds_with, list, parts, read},
 };
 
-/// Most reports that one statement reads, and most reports that one page examines.
+/// The maximum number of reports that one statement reads, and that one page examines.
 const STEP: u32 = 250;
 const MAX_LOOKED_THROUGH: usize = 5_000;
 
@@ -114,18 +114,19 @@ impl Store {
 }
 
 impl FindingFilter {
-    /// True if the filter leaves few reports, however many there are.
+    /// Returns true if the filter leaves few reports, however many are stored.
     const fn is_narrow(&self) -> bool {
         self.run_id.is_some() || self.job_id.is_some() || self.camera_id.is_some()
     }
 
-    /// True if the wanted findings were marked when they were recorded.
+    /// Returns true if all matching findings were marked when they were recorded.
     fn is_marked(&self) -> bool {
         let unmarked = [Status::Normal.as_str(), Failure::INCONCLUSIVE, Failure::UNSUPPORTED_CLIP];
         self.status.as_deref().is_some_and(|word| !unmarked.contains(&word))
     }
 
-    /// True if a finding of a report that was read matches the filter.
+    /// Returns true if a finding has the filter's diagnosis and status. The statement has checked the rest of the
+    /// filter.
     fn is_met_by(&self, result: &DiagnosisResult) -> bool {
         self.diagnosis.as_ref().is_none_or(|one| *one == result.finding.diagnosis)
             && self.status.as_deref().is_none_or(|word| word == result.finding.word())
@@ -133,7 +134,7 @@ impl FindingFilter {
 }
 
 impl Store {
-    /// The next reports that may have matching findings, latest first.
+    /// Reads the next reports that may have matching findings, latest first.
     async fn step(
         &self,
         filter: &FindingFilter,
@@ -167,7 +168,8 @@ impl Store {
         mark.page(&self.readers, "id DESC", "", &page).await
     }
 
-    /// As [`Self::step`], by marks alone, if no other filter narrows the reports down.
+    /// Like [`Self::step`], but finds the reports by their marks only. Used if no other filter narrows the reports
+    /// down.
     async fn marked(
         &self,
         filter: &FindingFilter,
@@ -190,7 +192,7 @@ impl Store {
         query(sql).bind(list(ids)).fetch_all(&self.readers).await
     }
 
-    /// As [`Self::step`], for reports of some kinds. Each kind is read by the index.
+    /// Like [`Self::step`], but only for reports of these kinds. Each kind is read through the index.
     async fn of_kinds(
         &self,
         filter: &FindingFilter,

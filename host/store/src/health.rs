@@ -1,5 +1,5 @@
-//! The health of a camera, by diagnosis. The clip that was captured last counts, not the result that was recorded
-//! last. The camera's status is the worst of its diagnoses.
+//! The health of a camera, by diagnosis. For each diagnosis, the clip that was captured last counts, not the result
+//! that was recorded last. The camera's status is the worst status of its diagnoses.
 
 use std::collections::BTreeMap;
 
@@ -10,16 +10,16 @@ use serde::{Deserialize, Serialize};
 /// weekly check counts until the next one.
 const STALE_MS: i64 = 8 * 86_400_000;
 
-/// The key under which a missing picture is kept. It is not the name of a diagnosis, so that the next picture ends
-/// it, whichever diagnoses are requested then.
+/// The key under which a missing picture is recorded. It is not the name of a diagnosis, so that the next picture
+/// removes the entry even if that check requests other diagnoses.
 const NO_PICTURE: &str = "";
 
 /// The last results of a camera's diagnoses.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Health(BTreeMap<String, Seen>);
 
-/// The result of a diagnosis for a clip: its own status, or None if the status follows from that of another
-/// diagnosis; and when the clip was captured.
+/// The result of a diagnosis for a clip: its status, or None if another diagnosis explains it; and the time at which
+/// the clip was captured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Seen(Option<Status>, i64);
 
@@ -43,14 +43,14 @@ impl Health {
         self.0.retain(|_, seen| seen.1 >= newest - STALE_MS);
     }
 
-    /// Dates clips that were captured after `now` to `now`: they were captured by a clock that was ahead.
+    /// Sets times after `now` to `now`: a clock that was ahead wrote them.
     pub(crate) fn bring_back(&mut self, now: i64) {
         for seen in self.0.values_mut() {
             seen.1 = seen.1.min(now);
         }
     }
 
-    /// The worst status of a diagnosis. None if there is none.
+    /// Returns the worst status of the diagnoses, or None if no diagnosis has one.
     pub(crate) fn status(&self) -> Option<Status> {
         self.0.values().filter_map(|seen| seen.0).max()
     }
@@ -71,7 +71,7 @@ mod tests {
         health.note(&[said("dark", Some(Status::Normal)), said("blur", Some(Status::Normal))], 5_000);
         health.note(&[said("dark", Some(Status::Error))], 1_000);
         assert_eq!(health.status(), Some(Status::Normal));
-        // Of two tasks on one camera neither overwrites the other.
+        // Two tasks on one camera do not overwrite each other's results.
         health.note(&[said("blur", Some(Status::Warning))], 6_000);
         health.note(&[said("dark", Some(Status::Normal))], 7_000);
         assert_eq!(health.status(), Some(Status::Warning));
@@ -95,7 +95,7 @@ mod tests {
         // An earlier clip tells nothing about the missing picture.
         health.note(&[seen("dark", Status::Normal)], 1_500);
         assert_eq!(health.status(), Some(Status::Critical));
-        // A black picture is a picture, and its status stays until its own diagnosis finds otherwise.
+        // A black picture is a picture. The status of `signal_loss` stays until that diagnosis reports another one.
         health.note(&[seen("dark", Status::Normal)], 3_000);
         assert_eq!(health.status(), Some(Status::Warning));
         health.note(&[seen("signal_loss", Status::Normal)], 4_000);

@@ -1,4 +1,4 @@
-//! Jobs: their creation, and the lists that people see.
+//! Jobs: creating, listing and reading them.
 
 use std::collections::HashSet;
 
@@ -15,10 +15,10 @@ use crate::{
 const COLUMNS: &str = "SELECT id, run_id, camera_id, source, state, attempt, failures, max_attempts, node_id, \
                            not_before, created_at, started_at, finished_at, decode_ms, failure FROM jobs";
 
-/// Most jobs that one statement creates.
+/// The maximum number of jobs that one statement creates.
 const CHUNK: usize = 2_000;
 
-/// Labels as one text: sorted `key=value` lines.
+/// Returns labels as one text: sorted `key=value` lines.
 pub(crate) fn label_set(labels: &easysight_protocol::Labels) -> String {
     labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join("\n")
 }
@@ -45,7 +45,8 @@ impl JobsOf {
         let priority = i64::from(self.definition.priority);
         let mut ready = Vec::with_capacity(cameras.len());
         for chunk in cameras.chunks(CHUNK) {
-            // By the time that is passed in: if a clock is ahead for a moment, no job sorts behind all others.
+            // The ids contain the time that was passed in, not that of the machine's clock. If that clock is ahead
+            // for a moment, the jobs still do not sort behind all others.
             let ids: Vec<JobId> = chunk.iter().map(|_| JobId(reports::name(now))).collect();
             let rows = Rows::new()
                 .texts("id", ids.iter().map(JobId::to_string))
@@ -86,7 +87,8 @@ impl JobsOf {
     }
 }
 
-/// The columns that are returned of jobs that are queued again, so that they are known to be ready.
+/// The columns that statements return for jobs that they queue again, so that the jobs can be added to the ready
+/// jobs.
 pub(crate) const QUEUED_AGAIN: &str = "id, required, priority, not_before";
 
 pub(crate) fn read_queued(row: &Row) -> Result<ReadyJob, StoreError> {
@@ -118,20 +120,20 @@ impl Store {
         page_of(&rows, page.limit, read, |job| job.id.to_string())
     }
 
-    /// The cameras for which a task has jobs that have not ended.
+    /// Returns the cameras for which a task has jobs that have not ended.
     ///
     /// # Errors
     ///
     /// Returns an error if the database fails.
     pub async fn cameras_under_way(&self, task_id: &str) -> Result<HashSet<String>, StoreError> {
-        // By the open runs, because a task has many more runs.
+        // The search goes through the open runs, because a task has many more runs that have ended.
         let sql = "SELECT DISTINCT camera_id FROM jobs WHERE camera_id IS NOT NULL AND state IN ('queued', 'running') \
                    AND run_id IN (SELECT id FROM runs WHERE state IN ('waiting', 'running') AND task_id || '' = $1)";
         let rows = query(sql).bind(task_id).fetch_all(&self.readers).await?;
         rows.iter().map(|row| text(row, "camera_id")).collect()
     }
 
-    /// Returns a job. None if it does not exist.
+    /// Returns a job, or None if it does not exist.
     ///
     /// # Errors
     ///

@@ -1,8 +1,8 @@
 //! The connections that write. Each kind of command has a lane. The commands that wait in a lane are executed
-//! together, in one transaction, and are answered once it is committed. A transaction holds commands of one kind
-//! only, and each kind locks the rows that it changes in one order: first nodes, then runs, jobs, cameras and what
-//! belongs to a camera, each by id. So no two transactions wait for each other in a circle, whichever masters they
-//! belong to.
+//! together, in one transaction, and are answered once it is committed. A transaction contains commands of one kind
+//! only, and all kinds lock the rows that they change in the same order: first nodes, then runs, jobs, cameras and
+//! the data that belongs to a camera, each sorted by id. So transactions cannot deadlock, even those of different
+//! masters.
 //!
 //! PostgreSQL gives each lane its own connection. SQLite has one connection that writes, and the lanes take turns.
 
@@ -19,17 +19,17 @@ use crate::{
     db::{Connection, Options},
 };
 
-/// Most commands that wait in a lane.
+/// The maximum number of commands that wait in a lane.
 const QUEUE: usize = 1_024;
-/// Most commands of one transaction, and their largest total weight.
+/// The maximum number of commands in one transaction, and the total weight from which no further command is added.
 const BATCH: usize = 128;
 const BATCH_WEIGHT: usize = 2_000;
-/// How long a command may take from its sending to its answer.
+/// The time limit of a command, from its sending to its answer.
 const PATIENCE: Duration = Duration::from_secs(12);
-/// How long a transaction may take. The database's own limits are shorter, so that this limit matters only if the
-/// database does not respond.
+/// The time limit of a transaction. The database's own limits are shorter, so this limit matters only if the database
+/// does not respond.
 const TRANSACTION: Duration = Duration::from_secs(9);
-/// How long connecting may take.
+/// The time limit for connecting.
 const CONNECT: Duration = Duration::from_secs(3);
 /// The pause before a lost connection is opened again.
 const RECONNECT: Duration = Duration::from_millis(500);
@@ -38,16 +38,16 @@ const RECONNECT: Duration = Duration::from_millis(500);
 pub(crate) trait Kind: Send + Sync + 'static {
     type Ask: Send + Sync + 'static;
     type Answer: Send + 'static;
-    /// True if it does no harm that commands are undone after they were answered, because the database's machine
-    /// failed: a job whose lease is undone is leased again, and the result of the undone lease is refused.
+    /// True if commands may be lost after they were answered, when the database's machine fails. For example, a job
+    /// whose lease is lost is leased again, and a result with the lost lease is refused.
     const MAY_BE_LOST: bool;
 
-    /// The number of rows that a command adds to its transaction.
+    /// Returns the number of rows that a command adds to its transaction.
     fn weight(_ask: &Self::Ask) -> usize {
         1
     }
 
-    /// How much longer than usual a command may take.
+    /// Returns how much longer than usual a command may take.
     fn extra(_ask: &Self::Ask) -> Duration {
         Duration::ZERO
     }
@@ -114,7 +114,7 @@ impl<K: Kind> Clone for Lane<K> {
 
 /// A single command with its own transaction. Returns false if the database was unavailable.
 type Command = Box<dyn FnOnce(Seat) -> BoxFuture<'static, bool> + Send>;
-/// Called if the command could not even be tried.
+/// Called if the command is not tried at all.
 type Refuse = Box<dyn FnOnce(StoreError) + Send>;
 
 /// The queue for rare commands.
@@ -147,7 +147,8 @@ impl Seat {
         Self { connection: Arc::new(Mutex::new(connection)), options }
     }
 
-    /// Returns a seat for another lane, with its own connection if the database allows several that write.
+    /// Returns a seat for another lane, with its own connection if the database allows several connections that
+    /// write.
     pub(crate) fn another(&self) -> Self {
         match self.options.dialect() {
             Dialect::Sqlite => self.clone(),
@@ -167,8 +168,8 @@ impl Seat {
         work: impl Work<T> + Send,
     ) -> Result<T, StoreError> {
         let mut seat = self.connection.lock().await;
-        // The connection is taken out of the seat: if this call is cancelled half-way, nobody finds a connection
-        // in the middle of a transaction.
+        // The connection is taken out of the seat. If this call is cancelled half-way, the next caller does not find
+        // a connection in the middle of a transaction.
         let mut connection = match seat.take() {
             Some(connection) => connection,
             None => connect(&self.options).await?,
@@ -203,13 +204,13 @@ impl Seat {
 }
 
 impl<K: Kind> Lane<K> {
-    /// Opens a lane. Its task ends when the last sender is gone and everything is committed.
+    /// Opens a lane. The returned future ends when the last sender is dropped and all commands are executed.
     pub(crate) fn open(kind: K, seat: Seat) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (queue, waiting) = mpsc::channel(QUEUE);
         (Self { queue }, drive(kind, seat, waiting))
     }
 
-    /// Sends a command. Returns the answer once the command is durable.
+    /// Sends a command. Returns the answer once the transaction is committed.
     pub(crate) async fn send(&self, ask: K::Ask) -> Result<K::Answer, StoreError> {
         let (answer, answered) = oneshot::channel();
         let patience = PATIENCE + K::extra(&ask);
@@ -220,7 +221,7 @@ impl<K: Kind> Lane<K> {
         timeout(patience, sending).await.unwrap_or_else(|_| Err(StoreError::Busy { waiting: self.depth() }))
     }
 
-    /// The number of commands that wait now.
+    /// Returns the number of commands that wait now.
     pub(crate) fn depth(&self) -> usize {
         self.queue.max_capacity() - self.queue.capacity()
     }
@@ -235,7 +236,7 @@ async fn drive<K: Kind>(kind: K, seat: Seat, mut waiting: mpsc::Receiver<Item<K>
             weight += K::weight(&item.ask);
             batch.push(item);
         }
-        // A caller that stopped waiting tries again.
+        // Commands whose callers have stopped waiting are dropped. These callers try again.
         batch.retain(|item| !item.answer.is_closed());
         let (asks, answers): (Vec<_>, Vec<_>) = batch.into_iter().map(|item| (item.ask, item.answer)).unzip();
         let refused = together(&kind, &seat, asks, answers).await;
@@ -260,7 +261,8 @@ async fn together<K: Kind>(
 ) -> Option<StoreError> {
     let error = match attempt(kind, seat, &asks).await {
         Ok(done) => {
-            // Dropped first, because a caller may need what it shares with its command.
+            // The commands are dropped first, because a caller may need sole ownership of data that it shares with
+            // its command.
             drop(asks);
             for (answer, done) in answers.into_iter().zip(done) {
                 // Nobody receives the answer if the request was cancelled meanwhile.
@@ -318,7 +320,8 @@ impl Commands {
         (Self { queue }, driving)
     }
 
-    /// Executes a command. Returns the answer once the command is durable. An error undoes what the command did.
+    /// Executes a command. Returns the answer once the transaction is committed. An error undoes what the command
+    /// did.
     pub(crate) async fn run<T, F>(&self, command: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -327,7 +330,7 @@ impl Commands {
         self.enqueue(command, false, Duration::ZERO).await
     }
 
-    /// As [`Self::run`], for a command that may take `extra` longer than usual.
+    /// Like [`Self::run`], but for a command that may take `extra` longer than usual.
     pub(crate) async fn run_long<T, F>(&self, extra: Duration, command: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -336,7 +339,7 @@ impl Commands {
         self.enqueue(command, false, extra).await
     }
 
-    /// As [`Self::run`], for a command that may be undone without harm; see [`Kind::MAY_BE_LOST`].
+    /// Like [`Self::run`], but for a command that may be lost after it was answered; see [`Kind::MAY_BE_LOST`].
     pub(crate) async fn run_relaxed<T, F>(&self, command: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -378,7 +381,7 @@ impl Commands {
             .unwrap_or_else(|_| Err(StoreError::Busy { waiting: self.depth() }))
     }
 
-    /// The number of commands that wait now.
+    /// Returns the number of commands that wait now.
     pub(crate) fn depth(&self) -> usize {
         self.queue.max_capacity() - self.queue.capacity()
     }

@@ -1,5 +1,5 @@
-//! Leases: which node works on which job, until when, and in which attempt. Every statement that changes a job
-//! checks state, lease and attempt again, so that nobody acts on an outdated state.
+//! Leases: which node works on which job, until when, and in which attempt. Every statement that changes a job checks
+//! state, lease and attempt again, so that no change is based on an outdated state.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -18,7 +18,7 @@ pub struct WantedLease {
     pub poll: u64,
     /// The node's labels.
     pub labels: Labels,
-    /// The largest number of jobs.
+    /// The maximum number of jobs.
     pub max_jobs: u32,
     /// A good picture is requested of each camera that has none or whose last one is older than this, in
     /// milliseconds since 1970. If absent, no picture is requested.
@@ -28,7 +28,7 @@ pub struct WantedLease {
 /// The jobs that a node is given.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Leased {
-    /// The lease, which proves the right to report.
+    /// The token of the lease, which proves the right to report results.
     pub lease: LeaseToken,
     /// The plans that the jobs refer to.
     pub plans: Vec<JobPlan>,
@@ -42,15 +42,16 @@ impl Leased {
     }
 }
 
-/// True if a node with these labels may have jobs that require the labels in `required`, one `key=value` on each line.
+/// Returns true if a node with these labels may lease jobs that require the labels in `required`, one `key=value` on
+/// each line.
 #[must_use]
 pub fn satisfies(labels: &Labels, required: &str) -> bool {
     crate::ready::satisfies(labels, required)
 }
 
 impl Store {
-    /// Leases queued jobs: highest priority first, then oldest first. None if the node's incarnation is not the
-    /// registered one.
+    /// Leases queued jobs: highest priority first, then oldest first. Returns None if the node's incarnation is not
+    /// the registered one.
     ///
     /// # Errors
     ///
@@ -64,8 +65,9 @@ impl Store {
         self.leases.send(Ask { wanted, now, until: now + lease_ms }).await
     }
 
-    /// Records that a node is alive and renews the leases of the jobs that it holds. Expired jobs that nobody else
-    /// has go back to the node. Jobs that were lost on the way to it are queued again.
+    /// Records that a node is alive and renews the leases of the jobs that it holds. If a lease has expired and no
+    /// other node has leased the job since, the node gets the lease back. Jobs that were lost on the way to the node
+    /// are queued again.
     ///
     /// # Errors
     ///
@@ -86,15 +88,15 @@ impl Store {
         Ok(beaten.outcome)
     }
 
-    /// True if a query may find a job for a node with these labels. If false, no statement is needed: the jobs
-    /// that this store queued are known, and the last query was a moment ago.
+    /// Returns true if a query may find a job for a node with these labels. If false, no query is needed: the store
+    /// knows the jobs that it queued itself, and its last query was a moment ago.
     pub fn may_have_work(&self, labels: &Labels, now: i64) -> bool {
         let ready = &self.known.ready;
         ready.wants_list() || ready.has(labels, now) || !ready.looks(&[labels], 1, now).is_empty()
     }
 
-    /// Records that nodes asked for jobs, given as `(node, incarnation, time)`. Returns those whose incarnation is
-    /// not the registered one.
+    /// Records that nodes polled, given as `(node, incarnation, time)`. Returns the nodes whose incarnation is not
+    /// the registered one.
     ///
     /// # Errors
     ///
@@ -117,9 +119,9 @@ impl Store {
         Ok(lives.into_iter().filter(|life| !known.contains_key(life)).collect())
     }
 
-    /// Counts the ready jobs that nodes with any of these labels may have, by the labels that the jobs require
-    /// (one `key=value` on each line). Counts the jobs that this store knows after a query. If there are
-    /// thousands, it does not know all of them.
+    /// Queries for ready jobs that nodes with any of these labels may lease, if that is necessary. Then counts all
+    /// ready jobs that this store knows, by the labels that the jobs require (one `key=value` on each line). If there
+    /// are thousands, the store does not know all of them.
     ///
     /// # Errors
     ///
@@ -134,12 +136,12 @@ impl Store {
         Ok(self.known.ready.counts())
     }
 
-    /// As [`Self::ready_jobs`], without a query.
+    /// Like [`Self::ready_jobs`], but without a query.
     pub fn known_ready_jobs(&self) -> BTreeMap<String, usize> {
         self.known.ready.counts()
     }
 
-    /// Makes the next query a thorough one, because another master queued jobs.
+    /// Makes the next query read from the beginning, because another master queued jobs.
     pub fn doubt_ready_jobs(&self) {
         self.known.ready.doubt();
     }

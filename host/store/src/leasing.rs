@@ -1,5 +1,4 @@
-//! The lane of leases. The requests of all nodes that ask at the same time are answered together: their jobs are
-//! searched, leased and handed out.
+//! The lane of leases. Requests that nodes send at the same time are answered together, in one transaction.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -17,9 +16,9 @@ use crate::{
     query::{maybe_json, maybe_text, parsed, small, text},
 };
 
-/// How often other jobs are tried if another master has already leased some.
+/// How many times the search for jobs is repeated if another master has already leased some of the jobs found.
 const ROUNDS: usize = 4;
-/// Most runs whose plans are remembered.
+/// The maximum number of runs whose plans are remembered.
 const PLANS: usize = 256;
 
 /// The lane of leases.
@@ -46,7 +45,7 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// How many more jobs the request may have.
+    /// Returns how many more jobs the request may get.
     fn lacks(&self) -> usize {
         (self.wanted.max_jobs as usize).saturating_sub(self.jobs.len())
     }
@@ -70,7 +69,7 @@ impl Kind for Leases {
         Box::pin(async move {
             let answers = self.answer(connection, asks).await;
             if answers.is_err() {
-                // The jobs that were taken out are leased to nobody.
+                // The jobs that were taken out of the ready jobs are not leased.
                 self.known.ready.forget();
             }
             answers
@@ -115,8 +114,8 @@ impl Leases {
     }
 
     /// Removes the places of nodes whose incarnation is not the registered one. Returns the positions of their
-    /// requests. Also removes the places of polls that are over: after a master was frozen, it finds the requests of
-    /// nodes that gave up long ago, and jobs for them would be lost.
+    /// requests. Also removes the places of polls that are over: a master that was suspended finds old requests whose
+    /// nodes no longer wait for an answer, and jobs for these requests would be lost.
     async fn greet(
         &self,
         connection: &mut Connection,
@@ -134,7 +133,7 @@ impl Leases {
                 strangers.push(place.at);
                 return false;
             };
-            // Before the first poll ended, the node said 0.
+            // A node reports 0 until its first poll has ended.
             *over == 0 || place.wanted.poll > *over
         });
         Ok(strangers)
@@ -148,8 +147,8 @@ impl Leases {
         now: i64,
     ) -> Result<(), StoreError> {
         for _ in 0..ROUNDS {
-            // All queries run before any job is taken: to a query, a job that is taken and not yet leased is still
-            // ready, and the job would be given to a second place too.
+            // All queries run before any job is taken. A query would find a job again that is taken but not leased
+            // yet, and the job would be given to a second place too.
             let mut all = 0;
             for place in places.iter().filter(|place| place.lacks() > 0) {
                 all += place.lacks();
@@ -167,7 +166,7 @@ impl Leases {
             let mut leased = self.lease(connection, places, &asked, now).await?;
             let missed = leased.len() < asked.len();
             let stale = 2 * leased.len() < asked.len();
-            // In the order of urgency, which an `UPDATE` does not keep.
+            // The jobs are added in the order of urgency, because an `UPDATE` returns rows in any order.
             for (at, id) in asked {
                 if let (Some(place), Some(job)) = (places.get_mut(at), leased.remove(&id)) {
                     place.jobs.push(job);
@@ -236,7 +235,7 @@ impl Leases {
         Ok(leased)
     }
 
-    /// Adds plans to a place's jobs, and what plugins remember about the jobs' cameras.
+    /// Adds to a place's jobs their plans and the baselines of their cameras.
     async fn complete(
         &self,
         connection: &mut Connection,
@@ -261,7 +260,7 @@ impl Leases {
         Ok(Leased { lease: place.lease, plans, jobs })
     }
 
-    /// The plans of runs. The plan of a run that has jobs never changes.
+    /// Returns the plans of runs. The plan of a run that has jobs never changes.
     async fn plans(&self, connection: &mut Connection, runs: &[RunId]) -> Result<Vec<JobPlan>, StoreError> {
         let mut by_run: HashMap<RunId, JobPlan> = HashMap::new();
         let mut unknown = Vec::new();

@@ -1,9 +1,9 @@
-//! What the master knows, in SQLite or PostgreSQL: cameras, tasks, runs, jobs and their leases, findings, plugins,
-//! nodes, tokens. All SQL is in this crate, and the data types are those of the protocol. One set of statements
-//! serves both databases; [`Dialect`] holds the differences.
+//! The master's database, in SQLite or PostgreSQL: cameras, tasks, runs, jobs and their leases, findings, plugins,
+//! nodes, tokens. All SQL is in this crate. Its data types are those of the protocol. One set of statements serves
+//! both databases; [`Dialect`] holds the differences.
 //!
-//! Commands that change data are written in batches, and are answered once they are durable. The caller passes the
-//! time, in milliseconds since 1970.
+//! Commands that change data are executed in batches, and are answered once their transaction is committed. The
+//! caller passes the time, in milliseconds since 1970.
 
 mod baselines;
 mod beats;
@@ -88,10 +88,10 @@ pub struct Store {
     url: Arc<str>,
 }
 
-/// Rows of one SQLite result that may wait to be read: as many as the answer to a batch of commands has.
+/// The number of rows that the SQLite driver buffers: as many as a batch of commands returns.
 const ROWS: usize = 2_048;
 
-/// What this store remembers besides the database. All of it may be lost.
+/// The state that this store keeps in memory only. All of it may be lost.
 #[derive(Default)]
 struct Known {
     ready: Ready,
@@ -100,7 +100,7 @@ struct Known {
     /// When each set of labels was recorded.
     label_sets: Mutex<HashMap<String, i64>>,
     usage: Mutex<Unwritten>,
-    /// Tokens with a lifetime that were made through this store.
+    /// The ids of tokens with a lifetime that were created through this store.
     tokens: Mutex<Vec<String>>,
     upkeep: Mutex<upkeep::Floors>,
 }
@@ -111,7 +111,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`OpenError`], with what to do about it.
+    /// Returns an [`OpenError`] that says what to do about it.
     pub async fn open(url: &str) -> Result<(Self, JoinHandle<()>), OpenError> {
         let options = options(url)?;
         let dialect = options.dialect();
@@ -150,19 +150,19 @@ impl Store {
         Ok((Self { readers, writer, leases, beats, results, begins, known, dialect, url }, ended))
     }
 
-    /// The database's dialect.
+    /// Returns the database's dialect.
     #[must_use]
     pub const fn dialect(&self) -> Dialect {
         self.dialect
     }
 
-    /// The number of statements that were sent to the database since the store was opened.
+    /// Returns the number of statements that were sent to the database since the store was opened.
     #[must_use]
     pub fn statements(&self) -> u64 {
         self.readers.statements()
     }
 
-    /// The number of commands that wait to be written.
+    /// Returns the number of commands that wait to be executed.
     #[must_use]
     pub fn backlog(&self) -> usize {
         let lanes = [self.leases.depth(), self.beats.depth(), self.results.depth(), self.begins.depth()];
@@ -174,7 +174,7 @@ fn options(url: &str) -> Result<Options, OpenError> {
     let broken = |error: sqlx::Error| OpenError::Url(format!("the database URL {}: {error}", masked(url)));
     if url.starts_with("sqlite:") {
         let options = SqliteConnectOptions::from_str(url).map_err(broken)?;
-        // The file is created if it does not exist, unless the URL says otherwise.
+        // The file is created if it does not exist, unless the URL sets a `mode`.
         let made = !url.contains("mode=");
         let options = if made { options.create_if_missing(true) } else { options };
         // A thread of the driver produces the rows. With a small buffer, the thread and the reader wait for each
@@ -206,12 +206,12 @@ fn options(url: &str) -> Result<Options, OpenError> {
     Ok(Options::new(Server::Postgres(Box::new(PgConnectOptions::from_str(url).map_err(broken)?))))
 }
 
-/// The URL with its password masked.
+/// Returns the URL with its password masked.
 fn masked(url: &str) -> String {
     easysight_protocol::masked_source(url)
 }
 
-/// Adds advice to an error message that the database words for programmers.
+/// Adds advice for operators to an error message of the database.
 fn explain(dialect: Dialect, error: &str) -> String {
     let says = |part: &str| error.contains(part);
     let advice = match dialect {
@@ -221,19 +221,21 @@ fn explain(dialect: Dialect, error: &str) -> String {
         Dialect::Sqlite if says("not a database") || says("malformed") => {
             "; the file is damaged or is not an SQLite database: move it away and restore a backup"
         }
-        Dialect::Sqlite if says("locked") || says("busy") => "; another program uses it",
+        Dialect::Sqlite if says("locked") || says("busy") => "; another program is using it",
         Dialect::Sqlite if says("unable to open") => {
             "; its directory does not exist, or this user may not write it"
         }
         Dialect::Postgres if says("not valid for name") || says("NotValidForName") => {
-            "; the certificate is not for this host name: connect by a name that it is for, or have a certificate made for this name"
+            "; the certificate is not for this host name: connect by a name in the certificate, or install a certificate \
+             for this name"
         }
-        // If the server's authority has the same name as the right one, the check fails at the signature.
+        // If the server's authority has the same name as the trusted one, the check fails only at the signature.
         Dialect::Postgres if says("UnknownIssuer") || says("BadSignature") => {
             "; another authority signed the server's certificate: name that authority's file with sslrootcert=…"
         }
         Dialect::Postgres if says("does not support TLS") => {
-            "; the server does not offer TLS: set ssl = on there, or sslmode=disable here on a network that is trusted"
+            "; the server does not offer TLS: set ssl = on in the server's configuration, or sslmode=disable in this URL \
+             if you trust the network"
         }
         _ => "",
     };

@@ -1,4 +1,4 @@
-//! Queries ("looks") for ready jobs, made if the jobs that are known are not enough.
+//! Queries ("looks") for ready jobs, made if too few jobs are known.
 
 use std::{cmp::Reverse, collections::HashSet, time::Instant};
 
@@ -13,12 +13,13 @@ use crate::{
     reports::first_name,
 };
 
-/// Most sets of labels that are queried one by one. If there are more, those without a job are sorted out first.
+/// The maximum number of sets of labels that are queried one by one without a check. If there are more, one query
+/// first finds out which of them have jobs.
 const SINGLE_LOOKS: usize = 4;
-/// By how much the clocks of masters may differ, in milliseconds.
+/// The maximum difference between the clocks of masters, in milliseconds.
 const CLOCKS_DIFFER_MS: i64 = 60_000;
 
-/// Queries for jobs that nodes with any of these labels may have, if the jobs that are known are not enough.
+/// Queries for jobs that nodes with any of these labels may lease, if too few jobs are known.
 pub(crate) async fn look(
     via: &mut Via<'_>,
     ready: &Ready,
@@ -58,9 +59,9 @@ pub(crate) async fn look(
     Ok(())
 }
 
-/// The smallest id that an open job may have: jobs are created after their run. While another transaction keeps
-/// PostgreSQL from removing old versions, the index of queued jobs has entries of all jobs that were ever queued, and
-/// the rows of those before this id need not be read.
+/// Returns the smallest id that an open job may have: jobs are created after their run. While another transaction
+/// prevents PostgreSQL from removing old row versions, the index of queued jobs still has entries for jobs that were
+/// queued before. The rows of jobs with smaller ids need not be read.
 async fn first_open(via: &mut Via<'_>, now: i64) -> Result<String, StoreError> {
     let sql = "SELECT MIN(id) AS id FROM runs WHERE state IN ('waiting', 'running')";
     let oldest = match query(sql).fetch_optional(&mut *via).await? {

@@ -1,6 +1,6 @@
-//! Cameras that give no picture. A camera that gave none twice is asked more and more rarely, because each attempt
-//! occupies a node for as long as it waits for a camera. Checks in between only test whether the camera accepts a
-//! connection. The first picture ends this.
+//! Lost cameras: cameras that give no picture. After two attempts without a picture, a camera is asked at longer and
+//! longer intervals, because each attempt occupies a node until it times out. Checks in between only test whether the
+//! camera accepts a connection. The first picture ends the loss.
 
 use std::collections::HashMap;
 
@@ -12,22 +12,23 @@ use crate::{
     query::{maybe_text, maybe_time, small, time},
 };
 
-/// The columns that are read of a camera's row.
+/// The columns of a camera's row that describe its loss.
 pub(crate) const COLUMNS: &str =
     "lost_since, lost_reason, lost_connects, lost_looks, lost_looked_at, next_full_look_at";
-/// The assignments that write these columns, from rows `x` that [`add`] has extended.
+/// The assignments that write these columns from the rows `x`, to which [`add`] has added them.
 pub(crate) const SET: &str = "lost_since = x.lost_since, lost_reason = x.lost_reason, lost_connects = x.lost_connects, \
      lost_looks = x.lost_looks, lost_looked_at = x.lost_looked_at, next_full_look_at = x.next_full_look_at";
 
-/// Attempts without a picture after which a camera is asked more rarely: one may be an accident, two are not.
+/// The number of attempts without a picture after which a camera is asked more rarely. A single one may be an
+/// accident.
 const SURE: u32 = 2;
 /// The first pause in milliseconds. It doubles with every further attempt.
 const FIRST_PAUSE_MS: i64 = 60_000;
-/// The longest pause in milliseconds. If a camera accepted connections all the time, it is noticed at most this
-/// late that it gives pictures again. A camera that accepted none is asked as soon as it does.
+/// The longest pause in milliseconds. If a camera accepts connections but gives no picture, its recovery is noticed
+/// at most this late. A camera that accepted no connection is asked as soon as it accepts one.
 pub(crate) const LONGEST_PAUSE_MS: i64 = 900_000;
 
-/// Reads what a camera's row holds about its loss. None if the camera is not lost.
+/// Reads the loss from a camera's row. Returns None if the camera is not lost.
 pub(crate) fn read(row: &Row) -> Result<Option<Lost>, StoreError> {
     let Some(since) = maybe_time(row, "lost_since")? else { return Ok(None) };
     Ok(Some(Lost {
@@ -40,7 +41,7 @@ pub(crate) fn read(row: &Row) -> Result<Option<Lost>, StoreError> {
     }))
 }
 
-/// Returns what is known about a lost camera after a check. None if it is not lost.
+/// Returns a camera's loss after a check, or None if the camera is not lost.
 pub(crate) fn after(
     camera: &str,
     known: Option<Lost>,
@@ -69,9 +70,9 @@ pub(crate) fn after(
     }))
 }
 
-/// How long a camera is not asked after this many attempts without a picture. The pause is up to a quarter
-/// shorter, depending on the camera's name: many cameras that are lost at the same moment are not asked at the
-/// same moment.
+/// Returns the pause after this many attempts without a picture, in milliseconds. The pause is shortened by up to a
+/// quarter, depending on the camera's id and the number of attempts, so that cameras that were lost at the same
+/// moment are not asked at the same moment.
 fn pause_ms(camera: &str, looks: u32) -> i64 {
     if looks < SURE {
         return 0;
@@ -81,7 +82,7 @@ fn pause_ms(camera: &str, looks: u32) -> i64 {
     doubled.min(LONGEST_PAUSE_MS) * i64::from(1_000 - less) / 1_000
 }
 
-/// Adds the columns that are to be written to rows.
+/// Adds the columns that [`SET`] writes to rows.
 pub(crate) fn add(rows: Rows, all: &[Option<Lost>]) -> Rows {
     let each = || all.iter().map(Option::as_ref);
     rows.maybe_integers("lost_since", each().map(|one| one.map(|lost| lost.since.timestamp_millis())))
@@ -95,7 +96,7 @@ pub(crate) fn add(rows: Rows, all: &[Option<Lost>]) -> Rows {
         )
 }
 
-/// The lost cameras that are not to be asked for a picture yet.
+/// Lost cameras, to find those that are not to be asked for a picture yet.
 #[derive(Debug, Default)]
 pub(crate) struct Spared(HashMap<String, Lost>);
 
@@ -108,7 +109,7 @@ impl Spared {
         Ok(())
     }
 
-    /// Returns what is known about a camera that is not to be asked at this moment.
+    /// Returns the loss of a camera that is not to be asked for a picture at this moment.
     pub(crate) fn at(&self, camera: &str, now: i64) -> Option<Lost> {
         self.0.get(camera).filter(|lost| now < lost.next_full_look_at.timestamp_millis()).cloned()
     }

@@ -1,5 +1,6 @@
-//! Messages between masters that share a PostgreSQL. With SQLite there is one master, so nothing is sent. If a
-//! message is lost, the slow queries that every master makes anyway find its content.
+//! Messages between masters that share a PostgreSQL database. With SQLite there is only one master, so nothing is
+//! sent. If a message is lost, every master finds the change later, by the queries that it makes at regular
+//! intervals.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,13 +9,13 @@ use sqlx::postgres::PgListener;
 use crate::{Dialect, Store, StoreError, db::query};
 
 const CHANNEL: &str = "easysight_news";
-/// How long it may take to start to listen.
+/// The time limit for connecting and starting to listen.
 const CONNECT: Duration = Duration::from_secs(5);
-/// Longest message in bytes. PostgreSQL allows 7,999.
+/// The maximum length of a message, in bytes. PostgreSQL allows 7,999.
 pub const MAX_NEWS_BYTES: usize = 7_900;
 
-/// After this time without a message the connection is opened again, since a broken connection is silent too. A
-/// master receives its own messages too, so there is silence only if nothing happens.
+/// The time without a message after which the connection is opened again, because a broken connection is silent too.
+/// A master also receives its own messages, so a working connection is silent only if nothing happens.
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// The messages of all masters of a database, in order.
@@ -28,7 +29,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Returns an error if the database fails. The error undoes nothing else.
+    /// Returns an error if the database fails. The changes that the message is about stay.
     pub async fn tell(&self, news: &str) -> Result<(), StoreError> {
         if self.dialect == Dialect::Postgres {
             let sql = "SELECT CAST(pg_notify($1, $2) AS TEXT) AS told";
@@ -37,7 +38,7 @@ impl Store {
         Ok(())
     }
 
-    /// Starts to listen. None if no other master can share the database.
+    /// Starts to listen. Returns None with SQLite, because no other master can share the database.
     ///
     /// # Errors
     ///

@@ -13,9 +13,9 @@ use crate::{
     upkeep::EXPIRED,
 };
 
-/// Returns the time before which a node's last sign of life must lie if the node counts as silent: one lease
-/// before `now`. Nodes cannot be heard while the master or its database is unavailable, so a master that has not
-/// listened for a whole lease calls no node silent.
+/// Returns the time one lease before `now`. A node is silent if its last sign of life was before this time. While the
+/// master or its database is unavailable, no sign of life can be recorded, so a master that has been listening for
+/// less than one lease treats no node as silent.
 #[must_use]
 pub const fn silent_before(listening_since: i64, now: i64, lease_ms: i64) -> i64 {
     if now - listening_since < lease_ms { i64::MIN } else { now - lease_ms }
@@ -24,9 +24,10 @@ pub const fn silent_before(listening_since: i64, now: i64, lease_ms: i64) -> i64
 /// The outcome of a registration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Registration {
-    /// The node is registered. Jobs of its former incarnation are queued again.
+    /// The node is registered. The jobs of its former incarnation are queued again, or dead if they failed at their
+    /// last attempt.
     Accepted {
-        /// The number of jobs that are queued again.
+        /// The number of jobs that were taken from the former incarnation.
         requeued: u64,
     },
     /// Another process with this id is alive.
@@ -39,9 +40,9 @@ pub enum Registration {
 }
 
 impl Store {
-    /// Registers an incarnation of a node. It is refused if another incarnation is not silent, unless the request
-    /// names that incarnation as replaced. A node is silent if its last sign of life was before `silent_before`,
-    /// see [`silent_before`](crate::silent_before).
+    /// Registers an incarnation of a node. The registration is refused if another incarnation is registered and not
+    /// silent, unless the request names that incarnation as replaced. A node is silent if its last sign of life was
+    /// before `silent_before`, see [`silent_before`](crate::silent_before).
     ///
     /// # Errors
     ///
@@ -62,8 +63,8 @@ impl Store {
         Ok(outcome)
     }
 
-    /// Removes the registration of an incarnation of a node. The jobs that it held are queued again at once.
-    /// Returns false if it was not registered.
+    /// Removes the registration of an incarnation of a node, and queues the jobs that it held again at once. Returns
+    /// false if the incarnation was not registered.
     ///
     /// # Errors
     ///
@@ -123,7 +124,7 @@ impl Store {
             .await
     }
 
-    /// The labels of a node that is registered with this incarnation.
+    /// Returns the labels of a node, or None if the node is not registered with this incarnation.
     ///
     /// # Errors
     ///
@@ -139,7 +140,7 @@ impl Store {
         row.map(|row| Ok(json::<RegisterRequest>(&row, "document")?.labels)).transpose()
     }
 
-    /// All nodes by name, each with the jobs that it holds.
+    /// Returns all nodes, sorted by name, each with the jobs that it holds.
     ///
     /// # Errors
     ///
@@ -163,7 +164,7 @@ impl Store {
     }
 }
 
-/// Also returns the jobs that are queued again, and the runs of the jobs that were given up.
+/// Registers an incarnation. Also returns the jobs that are queued again, and the runs of the jobs that are dead.
 async fn register(
     connection: &mut Connection,
     dialect: Dialect,
@@ -200,7 +201,8 @@ async fn register(
     .bind(clock_offset(request.clock, now))
     .execute(&mut *connection)
     .await?;
-    // The jobs of a former incarnation ended with it. One of them may have been the cause, so this counts as a failure.
+    // The jobs of a former incarnation ended with it. One of them may have caused the end, so the attempt of each
+    // counts as a failure.
     let held = dialect.all("jobs", "state = 'running' AND node_id = $3 AND incarnation <> $4");
     let sql = format!("{EXPIRED} WHERE {held} RETURNING {QUEUED_AGAIN}, run_id, state");
     let rows = query(sql)

@@ -1,5 +1,5 @@
-//! What is known of pictures: which is the last good one of a camera, and how old each of them is. The pictures
-//! themselves are stored elsewhere.
+//! Records about pictures: the last good picture of each camera, and the size and age of each stored picture. The
+//! pictures themselves are stored elsewhere.
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ use crate::{
     query::{count, maybe_text, maybe_time, text},
 };
 
-/// Reads a camera's last good picture. None if it has none.
+/// Reads a camera's last good picture. Returns None if the camera has none.
 pub(crate) fn read(row: &Row) -> Result<Option<GoodPicture>, StoreError> {
     let (digest, taken_at) = (maybe_text(row, "good_picture")?, maybe_time(row, "good_picture_at")?);
     Ok(digest.zip(taken_at).map(|(digest, taken_at)| GoodPicture { digest, taken_at }))
@@ -40,8 +40,8 @@ impl Store {
             .await
     }
 
-    /// Records pictures that are stored now, with their digests and sizes in bytes. Returns how many are new; the age of
-    /// the others starts again.
+    /// Records that pictures with these digests and sizes in bytes were stored at `now`. Returns how many are new.
+    /// The age of the others is counted from `now` again.
     ///
     /// # Errors
     ///
@@ -91,7 +91,7 @@ impl Store {
             .collect()
     }
 
-    /// Returns the size in bytes of all pictures together.
+    /// Returns the total size of all pictures, in bytes.
     ///
     /// # Errors
     ///
@@ -101,8 +101,8 @@ impl Store {
         count(&query(sql).fetch_one(&self.readers).await?, "bytes")
     }
 
-    /// Returns the digests and sizes in bytes of pictures that were stored before a moment, the oldest first. The last
-    /// good picture of a camera is never among them.
+    /// Returns the digests and sizes in bytes of up to `limit` pictures that were stored before the given time,
+    /// oldest first. The last good picture of a camera is never among them.
     ///
     /// # Errors
     ///
@@ -115,7 +115,7 @@ impl Store {
         rows.iter().map(|row| Ok((text(row, "digest")?, count(row, "bytes")?))).collect()
     }
 
-    /// Forgets pictures that were removed.
+    /// Removes the records of pictures that were removed.
     ///
     /// # Errors
     ///

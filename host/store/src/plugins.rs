@@ -1,4 +1,4 @@
-//! Plugins by digest, and which one serves a diagnosis.
+//! Published plugins, their signatures, and the active plugin of each diagnosis.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Conflict`] if its name and version belong to another digest.
+    /// Returns [`StoreError::Conflict`] if the name and version belong to another digest, or another error if the
+    /// database fails.
     pub async fn publish(&self, plugin: PublishedPlugin) -> Result<bool, StoreError> {
         self.writer
             .run(move |connection| {
@@ -52,7 +53,7 @@ impl Store {
             .await
     }
 
-    /// Records who signed a published plugin. The latest signature of each key counts.
+    /// Stores the signatures of a published plugin. The latest signature of each key counts.
     ///
     /// # Errors
     ///
@@ -79,7 +80,7 @@ impl Store {
             .await
     }
 
-    /// The signatures of a plugin, by key. The list is empty if there is no such plugin.
+    /// Returns the signatures of a plugin, sorted by key. The list is empty if there is no such plugin.
     ///
     /// # Errors
     ///
@@ -95,7 +96,8 @@ impl Store {
         Ok(PluginSignature { digest: digest.to_owned(), signatures })
     }
 
-    /// All plugins by name, the latest of each name first, with the diagnoses for which they are active.
+    /// Returns all plugins, sorted by name, the latest of each name first, with the diagnoses for which they are
+    /// active.
     ///
     /// # Errors
     ///
@@ -123,7 +125,7 @@ impl Store {
             .collect()
     }
 
-    /// The plugin that serves each diagnosis now, by diagnosis.
+    /// Returns the latest activation or deactivation of each diagnosis, sorted by diagnosis.
     ///
     /// # Errors
     ///
@@ -135,7 +137,7 @@ impl Store {
         query(sql).fetch_all(&self.readers).await?.iter().map(read).collect()
     }
 
-    /// Makes a plugin serve these diagnoses. Without a digest, no plugin serves them.
+    /// Activates a plugin for these diagnoses. Without a digest, no plugin is active for them afterwards.
     ///
     /// # Errors
     ///
@@ -152,7 +154,7 @@ impl Store {
                     for diagnosis in &diagnoses {
                         append(connection, diagnosis, digest.as_deref(), now).await?;
                     }
-                    // A plugin that serves a diagnosis is not its candidate any more.
+                    // A plugin that is active for a diagnosis is not its candidate any more.
                     match digest {
                         Some(digest) => shadows::end(connection, &digest, &diagnoses).await,
                         None => Ok(()),
@@ -162,8 +164,8 @@ impl Store {
             .await
     }
 
-    /// Gives a diagnosis back to the plugin that served it before the present one. None if there was no other. A
-    /// second call goes one further back.
+    /// Activates the plugin that was active for a diagnosis before the current one. Returns None if there was no
+    /// other, or if no plugin is active now. A second call goes back to the plugin before that.
     ///
     /// # Errors
     ///

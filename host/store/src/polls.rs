@@ -1,6 +1,6 @@
-//! Nodes that ask for jobs. A busy node asks many times per second, and its row is not written each time. While
-//! another transaction keeps PostgreSQL from removing old versions of a row, everyone who reads the row steps
-//! through all of them.
+//! The polls of nodes. A busy node polls many times per second, but its row is not updated each time: while another
+//! transaction prevents PostgreSQL from removing old versions of a row, every reader of the row steps through all of
+//! them.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -14,24 +14,25 @@ use crate::{
     query::{count, parsed, text},
 };
 
-/// How old the stored time of a node's last poll may be, in milliseconds.
+/// How far the stored time of a node's last poll may lag, in milliseconds.
 const BEHIND_MS: i64 = 5_000;
-/// Most nodes whose last poll is remembered.
+/// The maximum number of nodes whose last poll is remembered.
 const NODES: usize = 100_000;
 
 type Life = (String, Incarnation);
 
-/// Up to which poll, by its own account, a node waits for no answer any more.
+/// For each incarnation of a node, the last poll that is over: by its own report, the node no longer waits for an
+/// answer to this poll or an earlier one.
 pub(crate) type Over = HashMap<Life, u64>;
 
-/// When the last polls of nodes were written.
+/// The time of the last poll that was written, for each incarnation of a node.
 #[derive(Default)]
 pub(crate) struct Polls(Mutex<HashMap<Life, i64>>);
 
 impl Polls {
-    /// Records that nodes asked for jobs. Returns those whose incarnation is the registered one, with the polls that are
-    /// over. Their rows stay locked until the transaction ends, so that no other incarnation registers meanwhile, and no
-    /// heartbeat ends a poll that is being answered.
+    /// Records that nodes polled. Returns the nodes whose incarnation is the registered one, each with its last poll
+    /// that is over. Their rows stay locked until the transaction ends, so that no other incarnation registers
+    /// meanwhile, and no heartbeat ends a poll that is being answered.
     pub(crate) async fn greet(
         &self,
         connection: &mut Connection,
@@ -64,11 +65,11 @@ impl Polls {
         Ok(known)
     }
 
-    /// The polls that are to be written.
+    /// Returns the polls that are to be written.
     fn due<'a>(&self, polls: impl Iterator<Item = ((&'a str, Incarnation), i64)>) -> Vec<(Life, i64)> {
         let written = self.0.lock();
         let polls = polls.map(|((node, life), at)| ((node.to_owned(), life), at));
-        // If a clock was set back, a poll is due too.
+        // A poll is also due if a clock was set back.
         polls
             .filter(|(life, at)| written.get(life).is_none_or(|last| (at - last).abs() >= BEHIND_MS))
             .collect()

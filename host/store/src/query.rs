@@ -13,7 +13,7 @@ use crate::{
 pub struct PageRequest {
     /// The last item of the previous page.
     pub after: Option<String>,
-    /// The largest number of items.
+    /// The maximum number of items.
     pub limit: u32,
 }
 
@@ -52,7 +52,7 @@ impl Select {
         self.sql.push_str(&condition.replace('?', &format!("${}", self.values.len())));
     }
 
-    /// The rows after the page's mark, one more than requested, so that the end is known.
+    /// Reads the rows after the page's mark: one more than requested, to find out whether there is a next page.
     pub(crate) async fn page(
         self,
         pool: &Pool,

@@ -1,8 +1,8 @@
-//! The jobs that are ready, as far as this master knows. Leases are taken from them. A query ("look") of the
-//! database reads many jobs at a time, from where the last one ended. So a lease is one statement by ids, and row
-//! versions that other transactions still keep from being removed are skipped once, not at every lease.
+//! The ready jobs that this master knows. Leases take their jobs from here. A query of the database (a "look") reads
+//! many jobs at a time and continues where the last query ended. So a lease needs only one statement by ids. Old row
+//! versions that the database cannot remove yet are skipped once, by the query, and not at every lease.
 //!
-//! The jobs here are only hints: the statement that leases a job checks that it is still ready.
+//! The jobs here are only hints: the statement that leases a job checks that the job is still ready.
 
 use std::{
     cmp::Reverse,
@@ -13,29 +13,29 @@ use std::{
 use easysight_protocol::{JobId, Labels};
 use parking_lot::Mutex;
 
-/// Most jobs that one query returns.
+/// The maximum number of jobs that one query returns.
 pub(crate) const LOOK: usize = 2_000;
-/// Most jobs of one set that are kept here. The others stay in the database until there is room.
+/// The maximum number of jobs of one set in memory. Further jobs stay in the database until there is room.
 const KEEP: usize = 20_000;
-/// How long a query counts if nothing contradicts it, in milliseconds.
+/// How long the result of a query is valid if no event makes it doubtful, in milliseconds.
 const FRESH_MS: i64 = 250;
-/// How long the list of sets counts.
+/// How long the list of sets is valid.
 const SETS_FRESH: Duration = Duration::from_secs(5);
-/// A query from the beginning that took long is not repeated before this many times as long have passed.
+/// A slow query from the beginning is repeated only after this many times its duration.
 const DUTY: u32 = 20;
-/// A query from the beginning that takes less may be made at any time.
+/// A query from the beginning that takes at most this long may be repeated at any time.
 const CHEAP: Duration = Duration::from_millis(5);
 
-/// Most urgent first, then oldest first.
+/// The order of jobs: most urgent first, then oldest first.
 pub(crate) type Key = (Reverse<i64>, JobId);
 
-/// Jobs that are ready.
+/// The ready jobs, in sets. The jobs of one set require the same labels.
 #[derive(Default)]
 pub(crate) struct Ready(Mutex<Sets>);
 
 #[derive(Default)]
 struct Sets {
-    /// By the labels that the jobs require, one `key=value` on each line.
+    /// The sets, by the labels that their jobs require, one `key=value` on each line.
     of: BTreeMap<String, Set>,
     listed_at: Option<Instant>,
 }
@@ -43,15 +43,15 @@ struct Sets {
 #[derive(Default)]
 struct Set {
     jobs: BTreeSet<Key>,
-    /// How far the database was read.
+    /// The last job that was read from the database.
     cursor: Option<Key>,
-    /// True if there are more jobs after the cursor.
+    /// True if the database may have more jobs after the cursor.
     more: bool,
-    /// When the database was last queried, by the time that callers pass in.
+    /// When the database was last queried: the time that the caller passed in.
     looked_at: Option<i64>,
     /// True if an event may have made jobs ready anywhere in the set.
     dirty: bool,
-    /// Jobs that wait for their time.
+    /// Jobs that become ready later, with their times.
     due: BTreeSet<(i64, Key)>,
     /// The earliest time of the next query from the beginning.
     whole_after: Option<Instant>,
@@ -66,16 +66,16 @@ pub(crate) struct ReadyJob {
     pub(crate) not_before: i64,
 }
 
-/// A query of the database that is needed.
+/// A query of the database that must be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Look {
     pub(crate) required: String,
-    /// Reads after this job, or from the beginning if absent.
+    /// The job after which the query reads. If absent, the query reads from the beginning.
     pub(crate) after: Option<Key>,
 }
 
 impl Ready {
-    /// True if the list of sets must be read.
+    /// Returns true if the list of sets must be read.
     pub(crate) fn wants_list(&self) -> bool {
         self.0.lock().listed_at.is_none_or(|at| at.elapsed() >= SETS_FRESH)
     }
@@ -105,7 +105,7 @@ impl Ready {
         }
     }
 
-    /// Records that jobs may be ready that this store does not know.
+    /// Records that there may be ready jobs that this store does not know.
     pub(crate) fn doubt(&self) {
         let mut sets = self.0.lock();
         sets.listed_at = None;
@@ -114,8 +114,9 @@ impl Ready {
         }
     }
 
-    /// Forgets the jobs that a node with these labels may have. Most jobs that the node was to be given had gone
-    /// to another master's nodes, so what is known of the others is outdated too and is queried again.
+    /// Removes the known jobs that a node with these labels may lease, and makes the next query read from the
+    /// beginning. This is done after most of the jobs that were taken for such a node had been leased by another
+    /// master: the remaining known jobs are probably outdated too.
     pub(crate) fn distrust(&self, labels: &Labels) {
         let mut sets = self.0.lock();
         for (required, set) in &mut sets.of {
@@ -126,7 +127,8 @@ impl Ready {
         }
     }
 
-    /// Forgets all jobs, so that those that were taken out for a failed lease are found again.
+    /// Removes all known jobs except those that become ready later. The next query then finds the jobs that were
+    /// taken out for a failed lease.
     pub(crate) fn forget(&self) {
         let mut sets = self.0.lock();
         for set in sets.of.values_mut() {
@@ -150,7 +152,7 @@ impl Ready {
         looks
     }
 
-    /// Adds the result of a query, at most [`LOOK`] jobs. `took` is how long the query took.
+    /// Adds the result of a query, at most [`LOOK`] jobs. `took` is the duration of the query.
     pub(crate) fn looked(&self, look: &Look, found: Vec<Key>, now: i64, took: Duration) {
         let mut sets = self.0.lock();
         let Some(set) = sets.of.get_mut(&look.required) else { return };
@@ -166,7 +168,7 @@ impl Ready {
         set.trim();
     }
 
-    /// Takes up to `count` jobs that a node with these labels may have, most urgent first.
+    /// Takes up to `count` jobs that a node with these labels may lease, most urgent first.
     pub(crate) fn take(&self, labels: &Labels, count: usize) -> Vec<JobId> {
         let mut sets = self.0.lock();
         let mut of: Vec<&mut Set> = sets
@@ -184,7 +186,7 @@ impl Ready {
         taken
     }
 
-    /// True if a job is ready that a node with these labels may have.
+    /// Returns true if there is a ready job that a node with these labels may lease.
     pub(crate) fn has(&self, labels: &Labels, now: i64) -> bool {
         let mut sets = self.0.lock();
         sets.of.iter_mut().any(|(required, set)| {
@@ -193,7 +195,7 @@ impl Ready {
         })
     }
 
-    /// The number of ready jobs, by the labels that they require.
+    /// Returns the number of ready jobs, by the labels that they require.
     pub(crate) fn counts(&self) -> BTreeMap<String, usize> {
         let sets = self.0.lock();
         let some = sets.of.iter().filter(|(_, set)| !set.jobs.is_empty());
@@ -201,14 +203,14 @@ impl Ready {
     }
 }
 
-/// The key of a set's next job. A set without jobs sorts last.
+/// Returns the sort key of a set's next job. A set without jobs sorts last.
 fn next(set: &Set) -> (bool, Option<Key>) {
     (set.jobs.is_empty(), set.jobs.first().copied())
 }
 
 impl Set {
-    /// Where the database must be queried before `wanted` jobs are taken: after a job, or from the beginning. None
-    /// if no query is needed.
+    /// Returns where a query must start before `wanted` jobs are taken: after a job, or at the beginning
+    /// (`Some(None)`). Returns None if no query is needed.
     fn look(&self, wanted: usize, now: i64, here: Instant) -> Option<Option<Key>> {
         let short = self.jobs.len() < wanted;
         let whole = self.whole_after.is_none_or(|after| after <= here);
@@ -226,14 +228,14 @@ impl Set {
     }
 
     fn insert(&mut self, key: Key) {
-        // Jobs after the cursor come with the next query.
+        // The next query returns the jobs after the cursor.
         if !(self.more && self.cursor.is_some_and(|cursor| key > cursor)) {
             self.jobs.insert(key);
             self.trim();
         }
     }
 
-    /// Makes jobs ready whose time has come.
+    /// Moves the jobs whose time has come to the ready jobs.
     fn ripen(&mut self, now: i64) {
         while let Some((at, key)) = self.due.first().copied()
             && at <= now
@@ -243,7 +245,7 @@ impl Set {
         }
     }
 
-    /// Leaves the least urgent jobs to the database if there are too many.
+    /// Removes the least urgent jobs if there are too many. A later query reads them again.
     fn trim(&mut self) {
         while self.jobs.len() > KEEP {
             self.jobs.pop_last();
@@ -253,7 +255,7 @@ impl Set {
     }
 }
 
-/// True if a node with these labels may have jobs that require the labels in `required`.
+/// Returns true if a node with these labels may lease jobs that require the labels in `required`.
 pub(crate) fn satisfies(labels: &Labels, required: &str) -> bool {
     required.lines().all(|line| match line.split_once('=') {
         Some((key, value)) => labels.get(key).is_some_and(|has| has == value),
@@ -325,7 +327,7 @@ mod tests {
         ready.looked(&behind, vec![key(0, 9_999)], 0, took);
         assert_eq!(ids(&ready.take(&labels, 5)), [9_999]);
         assert!(looks(10, 0).is_empty());
-        // Another master has queued a job; then the last query is too old.
+        // Another master has queued a job, so the result of the last query is outdated.
         ready.doubt();
         assert_eq!(looks(10, 41), std::slice::from_ref(&whole));
         ready.looked(&whole, Vec::new(), 41, took);

@@ -1,5 +1,5 @@
-//! The stored findings of a job: one row, with all of them in one compressed document. Findings that a person
-//! should see are marked in another table, so that they are found without reading the others.
+//! Reports. A report is one row that contains all findings of a job, in one compressed document. Findings that a
+//! person should see are also listed in the table `marks`, so that they are found without reading all reports.
 
 use std::{cell::RefCell, collections::HashSet, io, sync::LazyLock};
 
@@ -14,14 +14,14 @@ use crate::{
     query::{maybe_text, parsed, text, time_of},
 };
 
-/// Compression level of zstd, from 1 on: a higher level costs more time and saves more space.
+/// The compression level of zstd. A higher level takes more time and saves more space.
 const LEVEL: i32 = 1;
-/// Largest document in bytes, before it is compressed.
+/// The maximum size of a document before it is compressed, in bytes.
 const MAX_DOCUMENT: usize = 64 << 20;
 /// The kind of reports that were made before kinds were recorded.
 pub(crate) const ANY_KIND: i64 = 0;
 
-/// The generator of names of reports, which sort by the time of recording.
+/// The generator of report names. Names sort by the time of recording.
 static NAMES: LazyLock<Mutex<ContextV7>> = LazyLock::new(Mutex::default);
 
 pub(crate) const COLUMNS: &str = "SELECT id, job_id, run_id, task_id, camera_id, node_id, captured_at, recorded_at, \
@@ -33,7 +33,7 @@ pub(crate) struct Document {
     pub(crate) bytes: Vec<u8>,
     /// The number of findings.
     pub(crate) count: usize,
-    /// The diagnoses that the findings belong to.
+    /// The hash of `diagnoses`.
     pub(crate) kind: i64,
     pub(crate) diagnoses: String,
     /// Position, diagnosis and word of each marked finding.
@@ -68,7 +68,7 @@ impl Document {
 
 fn compressed(json: &[u8]) -> io::Result<Vec<u8>> {
     thread_local! {
-        /// Making a compressor takes longer than compressing a few findings.
+        /// The thread's compressor. Creating one takes longer than compressing a few findings.
         static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
     }
     COMPRESSOR.with_borrow_mut(|compressor| match compressor {
@@ -77,8 +77,8 @@ fn compressed(json: &[u8]) -> io::Result<Vec<u8>> {
     })
 }
 
-/// FNV-1a, <http://www.isthe.com/chongo/tech/comp/fnv/>: the result is the same on every master, and is never
-/// [`ANY_KIND`].
+/// Hashes the diagnoses by FNV-1a, <http://www.isthe.com/chongo/tech/comp/fnv/>. The result is the same on every
+/// master, and is never [`ANY_KIND`].
 fn kind_of(diagnoses: &str) -> i64 {
     let hash = diagnoses.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
@@ -86,7 +86,7 @@ fn kind_of(diagnoses: &str) -> i64 {
     i64::from_be_bytes(hash.to_be_bytes()).max(i64::MIN + 1).checked_abs().unwrap_or(1).max(1)
 }
 
-/// The findings of a document. Those of old rows are not compressed.
+/// Reads the findings of a document. Documents of earlier versions are not compressed.
 fn findings_of(bytes: &[u8]) -> Result<Vec<Finding>, StoreError> {
     if bytes.first() == Some(&b'[') {
         return Ok(serde_json::from_slice(bytes)?);
@@ -95,7 +95,8 @@ fn findings_of(bytes: &[u8]) -> Result<Vec<Finding>, StoreError> {
     Ok(serde_json::from_slice(&json)?)
 }
 
-/// Makes the name of a new report. Names sort by `now`, and in the order in which they are made.
+/// Creates the name of a new report. Names sort by `now`, and names with the same `now` in the order of their
+/// creation.
 pub(crate) fn name(now: i64) -> Uuid {
     let names = NAMES.lock();
     let seconds = u64::try_from(now.div_euclid(1_000)).unwrap_or(0);
@@ -103,19 +104,19 @@ pub(crate) fn name(now: i64) -> Uuid {
     Uuid::new_v7(Timestamp::from_unix(&*names, seconds, nanoseconds))
 }
 
-/// Makes names sort by time from now on, after a clock was ahead. Until this call each new name sorts after the
-/// earlier ones, whatever the time is.
+/// Resets the generator after a clock was ahead. Until this call, each new name sorts after all earlier names, even
+/// if its time is earlier.
 pub(crate) fn name_anew() {
     *NAMES.lock() = ContextV7::default();
 }
 
-/// The smallest name of a report that was recorded at `time` or later.
+/// Returns the smallest possible name of a report that was recorded at `time` or later.
 pub(crate) fn first_name(time: i64) -> String {
     let milliseconds = u64::try_from(time.max(0)).unwrap_or(0) & ((1 << 48) - 1);
     Uuid::from_u128(u128::from(milliseconds) << 80).to_string()
 }
 
-/// A finding's name: the name of its report, and its position in the report.
+/// Returns a finding's name: the name of its report, and its position in the report.
 pub(crate) fn finding_name(report: &str, position: usize) -> String {
     format!("{report}.{position}")
 }
@@ -128,7 +129,7 @@ pub(crate) fn parts(name: &str) -> (&str, usize) {
     }
 }
 
-/// Stores reports. If a job already has one, nothing is changed.
+/// Stores reports. If a job already has a report, that report stays unchanged.
 pub(crate) async fn keep(
     connection: &mut Connection,
     dialect: Dialect,
@@ -240,7 +241,7 @@ async fn insert(
     Ok(())
 }
 
-/// The findings of a report, each as a separate result.
+/// Reads the findings of a report, each as a separate result.
 pub(crate) fn read(row: &Row) -> Result<Vec<DiagnosisResult>, StoreError> {
     let id = text(row, "id")?;
     let result = |(position, finding): (usize, Finding)| {
@@ -259,7 +260,7 @@ pub(crate) fn read(row: &Row) -> Result<Vec<DiagnosisResult>, StoreError> {
     findings_of(&row.try_get::<Vec<u8>>("document")?)?.into_iter().enumerate().map(result).collect()
 }
 
-/// The kinds of reports that may have findings of a diagnosis.
+/// Returns the kinds of reports that may contain findings of a diagnosis.
 pub(crate) fn kinds_with(rows: &[Row], diagnosis: &str) -> Result<Vec<i64>, StoreError> {
     let mut kinds = vec![ANY_KIND];
     for row in rows {
@@ -270,7 +271,7 @@ pub(crate) fn kinds_with(rows: &[Row], diagnosis: &str) -> Result<Vec<i64>, Stor
     Ok(kinds)
 }
 
-/// A list of ids for a statement.
+/// Returns a list of ids as a value for a statement.
 pub(crate) fn list<T: ToString>(ids: impl IntoIterator<Item = T>) -> Value {
     Value::Texts(ids.into_iter().map(|id| Some(id.to_string())).collect())
 }

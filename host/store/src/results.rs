@@ -41,14 +41,15 @@ pub struct Recorded {
 }
 
 impl Store {
-    /// Records results. A result counts if its job is still as it was leased: also after the lease expired, as
-    /// long as nobody else was given the job, and also if the expiry used up the last attempt.
+    /// Records results. A result counts if its lease and attempt are still those of its job. Findings also count
+    /// after the lease expired, unless another node has leased the job since, and even if the expiry used up the last
+    /// attempt.
     ///
     /// # Errors
     ///
     /// Returns an error if the database fails. Then nothing is recorded.
     pub async fn record(&self, results: Vec<JobResult>, now: i64) -> Result<Recorded, StoreError> {
-        // Slow work is done here, not while others wait for the lane.
+        // The slow work is done here, before the lane, so that other commands do not wait for it.
         let document = |result: &JobResult| match &result.outcome {
             JobOutcome::Finished { findings, .. } => Document::of(findings).map(Some),
             JobOutcome::Failed { .. } | JobOutcome::Returned => Ok(None),
@@ -109,7 +110,7 @@ struct Kept {
     captured_at: i64,
 }
 
-/// The findings of the results that were recorded.
+/// Returns the findings of the results that were recorded.
 fn findings_of(
     results: Vec<JobResult>,
     reports: &HashMap<usize, Kept>,
@@ -174,7 +175,7 @@ struct Changed {
     node_id: Option<String>,
     /// The job, if it is queued again.
     queued: Option<ReadyJob>,
-    /// When the attempt that counts was leased.
+    /// When the recorded attempt was leased.
     started_at: i64,
 }
 
@@ -243,7 +244,8 @@ impl Results {
             compared.push(Compared { job_id, camera_id, findings, shadows });
             used.add(findings.iter().chain(shadows));
         }
-        // Cameras come first: whoever changes data that belongs to a camera must hold the camera's row.
+        // Cameras come first: a transaction must lock a camera's row before it changes data that belongs to the
+        // camera.
         note_cameras(connection, self.dialect, &judged, now).await?;
         brought.sort_by(|a, b| (a.camera_id, a.started_at).cmp(&(b.camera_id, b.started_at)));
         baselines::keep(connection, self.dialect, &brought, now).await?;
@@ -292,8 +294,8 @@ impl Results {
             .maybe_reals("decode_ms", results.iter().map(decode_ms))
             .maybe_texts("failure", failures)
             .integers("backoff_ms", results.iter().map(backoff_ms));
-        // As in a lease, jobs are found by their ids, not through the indexes of queued and running jobs. Of dead
-        // jobs, only those that died because their lease expired keep it.
+        // As in a lease, jobs are found by their ids, not through the indexes of queued and running jobs. Among dead
+        // jobs, only those whose lease expired still have their lease.
         let gives_up = "x.kind = 'failed' AND jobs.failures + 1 >= jobs.max_attempts";
         let set = format!(
             "state = CASE WHEN x.kind = 'finished' THEN 'finished' WHEN {gives_up} THEN 'dead' ELSE 'queued' END, \
@@ -336,8 +338,8 @@ impl Results {
         Ok(changed)
     }
 
-    /// When each clip was captured: by the node's clock, corrected by what the node's last heartbeat showed about
-    /// that clock, and limited to the time between the lease and now.
+    /// Returns when each clip was captured: the node's time, corrected by the clock offset from the node's last
+    /// heartbeat, and limited to the time between the lease and now.
     async fn capture_times(
         &self,
         connection: &mut Connection,

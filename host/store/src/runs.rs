@@ -1,4 +1,4 @@
-//! Runs, their fan-out into jobs, and what people can do with them.
+//! Runs: creating them with their jobs, listing, cancelling and retrying them.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -32,13 +32,13 @@ const COLUMNS: &str = "SELECT id, task_id, started_by, fire_time, state, priorit
 /// A run that is to be created.
 #[derive(Debug, Clone)]
 pub struct NewRun {
-    /// The id, if the run is created.
+    /// The run's id. It is used only if the run is created.
     pub id: RunId,
     /// The task. None for an ad-hoc submission.
     pub task_id: Option<String>,
     /// The trigger that started the run.
     pub trigger: Trigger,
-    /// The scheduled time that the run stands for, in milliseconds since 1970.
+    /// The scheduled time of the run, in milliseconds since 1970. None if no schedule started it.
     pub fire_time: Option<i64>,
     /// Of two requests with the same key, the second one creates nothing.
     pub idempotency_key: Option<String>,
@@ -55,7 +55,7 @@ pub struct FanOut {
     pub plan: JobPlan,
     /// One job for each camera: `(camera id, source)`.
     pub cameras: Vec<(Option<String>, String)>,
-    /// Names that match no camera, and that the run leaves out.
+    /// The cameras and groups that were not found, as texts for people. The run leaves them out.
     pub missing: Vec<String>,
 }
 
@@ -64,7 +64,7 @@ pub struct FanOut {
 pub enum Start {
     /// At once, with its jobs.
     Now(FanOut),
-    /// Without jobs, until it has what it waits for.
+    /// Without jobs, until the missing cameras and plugins exist. The texts name them.
     Waits(Vec<String>),
 }
 
@@ -122,7 +122,7 @@ impl Store {
         Ok((id, made))
     }
 
-    /// Gives a waiting run its jobs. Returns how many, or None if the run no longer waits.
+    /// Creates the jobs of a waiting run. Returns how many, or None if the run no longer waits.
     ///
     /// # Errors
     ///
@@ -185,7 +185,7 @@ impl Store {
             .await
     }
 
-    /// Returns a run. None if it does not exist.
+    /// Returns a run, or None if it does not exist.
     ///
     /// # Errors
     ///
@@ -198,7 +198,7 @@ impl Store {
         Ok(Some(run.0))
     }
 
-    /// Returns the state of a run. None if it does not exist.
+    /// Returns the state of a run, or None if the run does not exist.
     ///
     /// # Errors
     ///
@@ -227,7 +227,7 @@ impl Store {
         Ok(Page { items: page.items.into_iter().map(|(run, _)| run.run).collect(), next: page.next })
     }
 
-    /// The runs that wait for something, oldest first.
+    /// Returns the runs that wait for something, oldest first.
     ///
     /// # Errors
     ///
@@ -285,7 +285,7 @@ impl Store {
                         Some(RunState::Cancelled) => return Ok(Err(Retried::Cancelled)),
                         Some(RunState::Waiting | RunState::Running | RunState::Finished) => {}
                     }
-                    // If a person retries a job, its deadline has already had its effect.
+                    // The deadline is removed. It may have passed already, and would end the retried jobs at once.
                     let dead = dialect.all("jobs", "run_id = $1 AND state = 'dead'");
                     let sql = format!(
                         "UPDATE jobs SET state = 'queued', failures = 0, not_before = $2, lease = NULL, \
@@ -311,7 +311,7 @@ impl Store {
     }
 }
 
-/// Makes finished runs open again, because they have open jobs again.
+/// Reopens finished runs, because they have open jobs again.
 pub(crate) async fn reopen(connection: &mut Connection, mut ids: Vec<RunId>) -> Result<(), StoreError> {
     ids.sort_unstable();
     for id in ids {
@@ -324,8 +324,8 @@ pub(crate) async fn reopen(connection: &mut Connection, mut ids: Vec<RunId>) -> 
 }
 
 impl Store {
-    /// Records that there are jobs that require these labels, so that leases search for them. The store remembers
-    /// this for a much shorter time than it takes until an unused set is removed.
+    /// Records that there are jobs that require these labels, so that leases search for such jobs. The record is
+    /// renewed at most every ten minutes, and is removed only after a day without use.
     async fn note_label_set(&self, required: &str, now: i64) -> Result<(), StoreError> {
         let fresh = |noted: &i64| now >= *noted && now - *noted < LABEL_SET_NOTED_MS;
         if self.known.label_sets.lock().get(required).is_some_and(fresh) {
@@ -347,8 +347,8 @@ impl Store {
     }
 
     async fn add_progress(&self, runs: &mut [(StoredRun, bool)]) -> Result<(), StoreError> {
-        // A waiting run has no jobs; jobs that were added after it was read belong to its next state. The progress
-        // of ended runs is stored.
+        // A waiting run has no jobs. If jobs were added after the run was read, they belong to its next state. The
+        // progress of ended runs is stored.
         let open = runs.iter().filter(|(run, kept)| !kept && run.run.state != RunState::Waiting);
         let ids: Vec<String> = open.map(|(run, _)| run.run.id.to_string()).collect();
         if ids.is_empty() {
@@ -364,7 +364,7 @@ impl Store {
     }
 }
 
-/// Counts the progress of runs over all of their jobs.
+/// Counts the jobs of runs by state.
 async fn progress(
     target: impl Target,
     dialect: Dialect,
@@ -420,7 +420,7 @@ pub(crate) async fn keep_progress(
     Ok(())
 }
 
-/// A run, and whether its progress is stored with it.
+/// Reads a run. Also returns whether the run's progress is stored.
 fn read(row: &Row) -> Result<(StoredRun, bool), StoreError> {
     let kept: Option<Progress> = maybe_json(row, "progress")?;
     let origin: Origin = read_json(row, "origin")?;

@@ -1,4 +1,4 @@
-//! Candidates, which run beside the plugins that count: which ones there are, and how their findings compare.
+//! Candidates, which run beside the active plugins: the list of candidates, and the comparison of their findings.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use crate::{
     reports::{list, name},
 };
 
-/// Most differences that a report names.
+/// The maximum number of differences in a report.
 const SHOWN_DIFFERENCES: i64 = 50;
 
 /// A candidate of a diagnosis.
@@ -24,16 +24,17 @@ pub struct Shadow {
     pub diagnosis: String,
     /// The candidate.
     pub digest: String,
-    /// The time since which it is the candidate.
+    /// Since when the plugin has been the candidate.
     pub since: DateTime<Utc>,
 }
 
 impl Store {
-    /// Makes a plugin run beside the active one of these diagnoses.
+    /// Makes a plugin the candidate for these diagnoses.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Conflict`] if one of the diagnoses has another candidate. Then nothing is changed.
+    /// Returns [`StoreError::Conflict`] if one of the diagnoses has another candidate, or another error if the
+    /// database fails. Then nothing is changed.
     pub async fn shadow(&self, digest: String, diagnoses: Vec<String>, now: i64) -> Result<(), StoreError> {
         self.writer
             .run(move |connection| {
@@ -58,8 +59,8 @@ impl Store {
             .await
     }
 
-    /// Ends the candidate for these diagnoses. Its findings stay. Its baselines are removed once it is the
-    /// candidate of no diagnosis.
+    /// Ends the candidacy of a plugin for these diagnoses. Its findings stay. Its baselines are removed when it is no
+    /// longer the candidate for any diagnosis.
     ///
     /// # Errors
     ///
@@ -70,7 +71,7 @@ impl Store {
             .await
     }
 
-    /// All candidates, by diagnosis.
+    /// Returns all candidates, sorted by diagnosis.
     ///
     /// # Errors
     ///
@@ -86,7 +87,7 @@ impl Store {
             .collect()
     }
 
-    /// How a candidate's findings compare, over all jobs that are stored.
+    /// Compares a candidate's findings with those of the active plugins, over all stored jobs.
     ///
     /// # Errors
     ///
@@ -156,14 +157,14 @@ fn nothing(diagnosis: &str) -> ShadowDiagnosis {
     }
 }
 
-/// The mean of two groups, weighted by their numbers of runs.
+/// Returns the mean of two groups, weighted by their numbers of runs.
 fn mean(a: MeanCost, runs_a: u64, b: MeanCost, runs_b: u64) -> MeanCost {
     let share = runs_b as f64 / (runs_a + runs_b).max(1) as f64;
     let of = |a: f64, b: f64| a + (b - a) * share;
     MeanCost { fuel: of(a.fuel, b.fuel), compute_ms: of(a.compute_ms, b.compute_ms) }
 }
 
-/// Ends a candidate for these diagnoses.
+/// Ends the candidacy of a plugin for these diagnoses.
 pub(crate) async fn end(
     connection: &mut Connection,
     digest: &str,
@@ -182,7 +183,7 @@ pub(crate) async fn end(
     Ok(())
 }
 
-/// The digests among these that run beside an active plugin now.
+/// Returns those of the digests that are candidates now.
 pub(crate) async fn standing(
     connection: &mut Connection,
     dialect: Dialect,
@@ -196,7 +197,7 @@ pub(crate) async fn standing(
     rows.iter().map(|row| text(row, "digest")).collect()
 }
 
-/// What candidates found in one job, and the findings that count.
+/// The candidates' findings in one job, and the findings of the active plugins.
 pub(crate) struct Compared<'a> {
     pub(crate) job_id: JobId,
     pub(crate) camera_id: Option<&'a str>,
@@ -204,7 +205,8 @@ pub(crate) struct Compared<'a> {
     pub(crate) shadows: &'a [Finding],
 }
 
-/// Stores what candidates found. A diagnosis without a finding that counts has nothing to be compared with.
+/// Stores the candidates' findings. A finding is left out if no active plugin has a finding of the same diagnosis to
+/// compare it with.
 pub(crate) async fn keep(
     connection: &mut Connection,
     dialect: Dialect,

@@ -15,7 +15,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Conflict`] if its id is taken.
+    /// Returns [`StoreError::Conflict`] if the id exists already, or another error if the database fails.
     pub async fn create_task(
         &self,
         id: String,
@@ -97,7 +97,7 @@ impl Store {
             .await
     }
 
-    /// Returns a task. None if it does not exist. `waits_for` is left to the caller.
+    /// Returns a task, or None if it does not exist. The caller fills in `waits_for`.
     ///
     /// # Errors
     ///
@@ -117,7 +117,7 @@ impl Store {
         page_of(&rows, page.limit, read, |task| task.id.clone())
     }
 
-    /// The enabled tasks whose next run is due, earliest first.
+    /// Returns the enabled tasks whose next run is due, earliest first.
     ///
     /// # Errors
     ///
@@ -130,7 +130,7 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
-    /// Moves a task's next run from `from` to `to`. Returns false if someone else has moved it already.
+    /// Moves a task's next run from `from` to `to`. Returns false if another caller has moved it already.
     ///
     /// # Errors
     ///

@@ -12,7 +12,7 @@ use crate::{
 const COLUMNS: &str =
     "SELECT id, name, scope, hash, created_at, expires_at, revoked_at, lifetime_ms FROM tokens";
 
-/// Most tokens that are remembered as made through this store.
+/// The maximum number of tokens that are remembered as created through this store.
 const REMEMBERED: usize = 1_000;
 
 /// A token and the hash of its secret.
@@ -22,7 +22,7 @@ pub struct StoredToken {
     pub info: TokenInfo,
     /// blake3 of the secret, 64 hexadecimal digits.
     pub hash: String,
-    /// Milliseconds that the token is valid after it was made. None if it was made until a date.
+    /// The token's lifetime in milliseconds. None if the token has an expiry date or never expires.
     pub lifetime_ms: Option<i64>,
 }
 
@@ -36,7 +36,7 @@ impl Store {
         let scope = word_of(&token.info.scope)?;
         if token.lifetime_ms.is_some() {
             let mut made_here = self.known.tokens.lock();
-            // The oldest tokens are least likely to be moved.
+            // The oldest token is dropped, because it is least likely to be moved when the clock is corrected.
             if made_here.len() >= REMEMBERED {
                 made_here.remove(0);
             }
@@ -64,7 +64,7 @@ impl Store {
             .await
     }
 
-    /// Revokes a token. Returns false if no such token is in force.
+    /// Revokes a token. Returns false if the token does not exist or was revoked before.
     ///
     /// # Errors
     ///
@@ -80,7 +80,7 @@ impl Store {
             .await
     }
 
-    /// Returns a token. None if it does not exist.
+    /// Returns a token, or None if it does not exist.
     ///
     /// # Errors
     ///
@@ -90,7 +90,7 @@ impl Store {
         row.as_ref().map(read).transpose()
     }
 
-    /// All tokens, oldest first.
+    /// Returns all tokens, oldest first.
     ///
     /// # Errors
     ///

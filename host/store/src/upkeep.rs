@@ -1,5 +1,5 @@
-//! Automatic work: leases that expire, deadlines, runs that end, history that is pruned, and which of several
-//! masters does it.
+//! Automatic work: taking back expired leases, enforcing deadlines, ending runs and pruning history. Also decides
+//! which of several masters does this work.
 
 use std::collections::BTreeSet;
 
@@ -15,47 +15,48 @@ use crate::{
     reports::first_name,
 };
 
-/// Takes a job from a node that is gone. `$1` is now, `$2` the failure. After the first failure the job is offered
-/// again at once: most of the time the cause is the node, and someone waits for the result. The lease stays, so
-/// that a late result counts if nobody else has the job.
+/// Takes a job from a node that is gone. `$1` is now, `$2` is the failure. After its first failure, the job can be
+/// leased again at once, because the cause is usually the node, and a person may wait for the result. The lease
+/// stays, so that a late result counts if no other node has leased the job.
 pub(crate) const EXPIRED: &str = "UPDATE jobs SET failures = failures + 1, failure = $2, leased_until = NULL, \
      state = CASE WHEN failures + 1 >= max_attempts THEN 'dead' ELSE 'queued' END, \
      finished_at = CASE WHEN failures + 1 >= max_attempts THEN $1 ELSE NULL END, \
      not_before = CASE WHEN failures = 0 THEN $1 ELSE $1 + 1000 * \
      (1 << CAST(CASE WHEN failures < 8 THEN failures ELSE 8 END AS INTEGER)) END";
 
-/// Most rows that one step of pruning removes from a table.
+/// The maximum number of rows that one step of pruning removes from a table.
 const PRUNE_STEP: i64 = 500;
-/// Most jobs that one statement takes back or gives up.
+/// The maximum number of jobs that one statement takes back or gives up.
 const REAP_STEP: i64 = 500;
-/// How far before the last check leases and deadlines are checked again, because the clocks of masters differ.
+/// How far a long look back for expired leases and passed deadlines reaches, in milliseconds. It is needed because
+/// the clocks of masters differ.
 const LOOK_BACK_MS: i64 = 60_000;
-/// How far most checks look back. They find what expires by this master's clock.
+/// How far a brief look back reaches, in milliseconds. It finds what expires by this master's clock.
 const LOOK_BACK_BRIEFLY_MS: i64 = 2_000;
-/// Time between two checks that look back by [`LOOK_BACK_MS`].
+/// The time between two long looks back, in milliseconds.
 const LOOK_BACK_EVERY_MS: i64 = 10_000;
-/// The size in bytes up to which the table of reports is counted.
+/// The size of the table of reports, in bytes, up to which its rows are counted.
 const COUNTED_BYTES: i64 = 128 << 20;
-/// A set of labels is removed if it was last used this long ago and no open job requires it.
+/// A set of labels is removed if it was last used this many milliseconds ago and no open job requires it.
 const LABEL_SET_MS: i64 = 86_400_000;
-/// The number of latest reports whose mean number of findings is used for all.
+/// The number of latest reports from which the mean number of findings in a report is computed.
 const SAMPLE: i64 = 1_000;
 
-/// The times from which leases and deadlines are checked. Earlier ones are settled. Rows that were changed since,
-/// and whose old versions cannot be removed yet, lie before these times and are not read at every check.
+/// The times from which leases and deadlines are checked. Earlier ones are settled. Old row versions that the
+/// database cannot remove yet have earlier times, so they are not read at every check.
 #[derive(Debug, Default)]
 pub(crate) struct Floors {
     leases: i64,
     deadlines: i64,
     /// The time of the last check.
     checked_at: i64,
-    /// The time of the last check that looked back by [`LOOK_BACK_MS`].
+    /// The time of the last check with a long look back.
     looked_back_at: i64,
 }
 
 impl Floors {
-    /// Returns the times from which a check looks for expired leases and for overdue jobs, and whether it looks back
-    /// all the way. If the check finds nothing, everything before it is settled.
+    /// Returns the times from which a check looks for expired leases and for overdue jobs, and true if the look back
+    /// is a long one. If such a check finds nothing, all times up to [`LOOK_BACK_MS`] before it are settled.
     fn begin(&mut self, now: i64) -> (i64, i64, bool) {
         let all = !(0..LOOK_BACK_EVERY_MS).contains(&(now - self.looked_back_at));
         let last = self.checked_at.min(now) - LOOK_BACK_BRIEFLY_MS;
@@ -100,16 +101,16 @@ pub struct QueueState {
     pub queued: u64,
     /// The number of jobs that nodes hold.
     pub running: u64,
-    /// The number of jobs that were given up.
+    /// The number of dead jobs.
     pub dead: u64,
-    /// How long the oldest job has waited.
+    /// Milliseconds since the oldest queued job was created.
     pub oldest_queued_ms: i64,
-    /// How long the oldest lease has lasted.
+    /// Milliseconds since the longest-running job was leased.
     pub oldest_running_ms: i64,
 }
 
 impl Store {
-    /// Returns the work that is due at a moment, with one statement.
+    /// Returns the work that is due at `now`. Sends one statement.
     ///
     /// # Errors
     ///
@@ -144,9 +145,9 @@ impl Store {
         Ok(agenda)
     }
 
-    /// Takes back expired leases, gives up overdue jobs, and ends the runs of the jobs that it gave up. If nodes
-    /// could not be heard for a while, `heard` is false. Then nodes keep their jobs, because they may still hold
-    /// them.
+    /// Takes back expired leases, gives up overdue jobs, and ends the runs of the jobs that it gave up. `heard` is
+    /// false if heartbeats could not be received for a while. Then nodes keep their jobs, because they may still work
+    /// on them, and only queued jobs are given up.
     ///
     /// # Errors
     ///
@@ -169,7 +170,7 @@ impl Store {
     }
 
     /// Ends runs without open jobs whose end was not recorded because a master died, and removes unused sets of
-    /// labels. Returns the runs.
+    /// labels. Returns the runs that it ended.
     ///
     /// # Errors
     ///
@@ -224,7 +225,7 @@ impl Store {
     /// Returns an error if the database fails.
     pub async fn prune(&self, max_age_ms: i64, now: i64) -> Result<u64, StoreError> {
         let before = now - max_age_ms;
-        // A query first finds out whether there are any, because most of the time there are none.
+        // A query first finds out whether there are old rows, because most of the time there are none.
         let sql = "SELECT (SELECT COUNT(*) FROM (SELECT id FROM reports ORDER BY id LIMIT 1) AS r WHERE id < $2) \
                    + (SELECT COUNT(*) FROM (SELECT id FROM runs WHERE state IN ('finished', 'cancelled') \
                    AND finished_at < $1 ORDER BY finished_at LIMIT 1) AS e) \
@@ -260,8 +261,8 @@ impl Store {
             .await
     }
 
-    /// The approximate number of findings. Reports are counted, or estimated by the database if there are very
-    /// many. The latest reports tell how many findings a report has.
+    /// Returns the approximate number of findings: the number of reports times the mean number of findings in the
+    /// latest reports. If PostgreSQL holds very many reports, their number is an estimate.
     ///
     /// # Errors
     ///
@@ -269,8 +270,8 @@ impl Store {
     pub async fn count_findings(&self) -> Result<u64, StoreError> {
         let reports = match self.dialect {
             Dialect::Sqlite => "SELECT COUNT(*) AS reports FROM reports",
-            // A small table is counted. The size of a large one is divided by that of its latest rows, because
-            // PostgreSQL's own estimate may be old or missing.
+            // The rows of a small table are counted. The size of a large table is divided by the mean size of its
+            // latest rows, because PostgreSQL's own estimate may be old or missing.
             Dialect::Postgres => {
                 "SELECT CASE WHEN pg_relation_size('reports') <= $1 THEN (SELECT COUNT(*) FROM reports) \
                  ELSE (SELECT CAST(pg_table_size('reports') / GREATEST(AVG(pg_column_size(latest.*)), 1) AS BIGINT) \
@@ -292,8 +293,8 @@ impl Store {
         Ok((reports as f64 * findings as f64 / sampled.max(1) as f64) as u64)
     }
 
-    /// Removes the oldest reports until `excess` findings are removed, but not more reports than one step may
-    /// remove. Returns how many findings.
+    /// Removes the oldest reports until `excess` findings are removed, but at most as many reports as one step may
+    /// remove. Returns the number of removed findings.
     ///
     /// # Errors
     ///
@@ -311,14 +312,14 @@ impl Store {
             last = Some(text(row, "id")?);
         }
         let Some(last) = last else { return Ok(0) };
-        // A bound after that report and before all later ones.
+        // A bound that sorts after that report and before all later ones.
         let bound = format!("{last}.");
         self.writer
             .run_relaxed(move |connection| {
                 Box::pin(async move {
                     drop_reports(connection, bound, PRUNE_STEP).await?;
-                    // The findings of candidates are useful only beside the findings that count, and are removed
-                    // with them.
+                    // The findings of candidates are useful only beside the findings of active plugins, and are
+                    // removed with them.
                     let sql = "DELETE FROM shadow_findings WHERE id < (SELECT MIN(id) FROM reports)";
                     query(sql).execute(connection).await?;
                     Ok(pruned)
@@ -327,8 +328,8 @@ impl Store {
             .await
     }
 
-    /// Makes or keeps `holder` the one of several masters that does `role`, for `hold_ms` by the database's clock.
-    /// Returns false if another master does it.
+    /// Gives `role` to the master `holder`, or renews it, for `hold_ms` milliseconds by the database's clock. Returns
+    /// false if another master holds the role.
     ///
     /// # Errors
     ///
@@ -380,9 +381,9 @@ impl Store {
         Ok(gone)
     }
 
-    /// Gives up overdue jobs. Returns their runs.
+    /// Gives up overdue jobs, and cancels overdue runs that still wait. Returns the runs of the jobs.
     async fn give_up(&self, heard: bool, now: i64) -> Result<Vec<RunId>, StoreError> {
-        let late = failure("deadline-exceeded", "The job had not ended before the deadline of its run.")?;
+        let late = failure("deadline-exceeded", "The job did not end before the deadline of its run.")?;
         let floor = self.known.upkeep.lock().deadlines;
         // A node that could not report may have done its job in time.
         let states = if heard { "state IN ('queued', 'running')" } else { "state = 'queued'" };
@@ -413,7 +414,7 @@ impl Store {
     }
 }
 
-/// Removes the oldest reports before `bound`, and their marks.
+/// Removes up to `limit` of the oldest reports before `bound`, and their marks.
 async fn drop_reports(connection: &mut Connection, bound: String, limit: i64) -> Result<u64, StoreError> {
     let sql = "SELECT id FROM reports WHERE id < $1 ORDER BY id LIMIT $2";
     let rows = query(sql).bind(bound).bind(limit).fetch_all(&mut *connection).await?;
@@ -423,7 +424,7 @@ async fn drop_reports(connection: &mut Connection, bound: String, limit: i64) ->
     Ok(gone.rows_affected())
 }
 
-/// A failure as the store writes it.
+/// Returns a failure as JSON, as the store writes it.
 pub(crate) fn failure(kind: &str, detail: &str) -> Result<String, StoreError> {
     Ok(serde_json::to_string(&Failure { kind: kind.into(), detail: detail.into() })?)
 }

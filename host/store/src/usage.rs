@@ -1,4 +1,4 @@
-//! The largest use of resources by runs of plugins, for each day.
+//! The resources that runs of plugins use: counts and maxima for each day.
 
 use std::collections::BTreeMap;
 
@@ -11,12 +11,12 @@ use crate::{
     query::count,
 };
 
-/// Milliseconds of a day.
+/// The number of milliseconds in a day.
 pub(crate) const DAY_MS: i64 = 86_400_000;
 
 impl Store {
-    /// Writes the use since the last call. Until then it is only in memory, so that rows that all masters change
-    /// are not locked while results are recorded.
+    /// Writes the usage since the last call to the database. Until then, the usage is only in memory, so that
+    /// recording results does not lock rows that all masters change.
     ///
     /// # Errors
     ///
@@ -25,7 +25,7 @@ impl Store {
         self.write_unwritten().await
     }
 
-    /// The largest use of resources by runs of a plugin, by day, latest first.
+    /// Returns the counts and maxima of a plugin's runs for each day, latest first.
     ///
     /// # Errors
     ///
@@ -54,12 +54,13 @@ impl Store {
     }
 }
 
-/// The use by the runs of some jobs, by digest.
+/// The usage by the runs of a batch of jobs, by the plugin's digest.
 #[derive(Debug, Default)]
 pub(crate) struct Usage<'a>(BTreeMap<&'a str, Used>);
 
 impl<'a> Usage<'a> {
-    /// Adds the runs of one job. All findings of one plugin belong to one run. A run without fuel never began.
+    /// Adds the runs of one job. All findings of one plugin belong to one run. A run that used no fuel never began,
+    /// and does not count.
     pub(crate) fn add(&mut self, findings: impl Iterator<Item = &'a Finding>) {
         let mut runs: BTreeMap<&str, Used> = BTreeMap::new();
         for finding in findings.filter(|finding| finding.fuel > 0) {
@@ -81,7 +82,7 @@ impl<'a> Usage<'a> {
     }
 }
 
-/// The use that is not written yet, by day and digest.
+/// The usage that is not written yet, by day and digest.
 #[derive(Debug, Default)]
 pub(crate) struct Unwritten(BTreeMap<(i64, String), Used>);
 
@@ -128,7 +129,7 @@ fn rows_of(unwritten: &BTreeMap<(i64, String), Used>) -> Rows {
         .integers("max_memory_bytes", unwritten.values().map(|used| whole(used.max_memory_bytes)))
 }
 
-/// Writes in the order of the keys, so that masters that write the same rows never wait for each other in a circle.
+/// Writes the rows in the order of their keys, so that masters that write the same rows cannot deadlock.
 async fn write(connection: &mut Connection, dialect: Dialect, rows: Rows) -> Result<(), StoreError> {
     let larger = |column: &str| {
         format!(

@@ -327,7 +327,7 @@ async fn a_plugin_is_signed_by_one_key_after_the_other(store: &Store) {
     let signers: Vec<_> = store.plugins().await.unwrap().into_iter().map(|one| one.signed_by).collect();
     assert_eq!(signers, [vec!["k1".to_owned(), "k2".into()], Vec::new()]);
     let stranger = PluginSignature { digest: "x".into(), ..signed(&[("k1", "y")]) };
-    assert!(store.add_signatures(stranger).await.is_err(), "nobody vouches for what is not there");
+    assert!(store.add_signatures(stranger).await.is_err(), "a plugin that does not exist cannot be signed");
 }
 
 async fn tokens_are_revoked_once(store: &Store) {

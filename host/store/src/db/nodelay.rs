@@ -1,7 +1,7 @@
-//! Makes connections to PostgreSQL send at once. sqlx 0.9.0 leaves the kernel's default on (Nagle's algorithm, RFC
-//! 896): the last part of a statement that does not fit into one segment waits until the server has acknowledged
-//! the parts before it, and servers delay this for 40 ms. sqlx does not give access to its sockets, so this module
-//! searches the open files of this process.
+//! Makes connections to PostgreSQL send data at once. sqlx 0.9.0 leaves the kernel's default on (Nagle's algorithm,
+//! RFC 896): the last part of a statement that does not fit into one segment waits until the server has acknowledged
+//! the parts before it, and servers delay the acknowledgement for 40 ms. sqlx does not give access to its sockets, so
+//! this module searches the open files of this process.
 //!
 //! Remove this module with the first release of sqlx that sets `TCP_NODELAY` itself.
 
@@ -20,10 +20,10 @@ pub(crate) fn set_on_connections_to(port: u16) {
 fn try_set(port: u16) -> io::Result<()> {
     for entry in fs::read_dir("/proc/self/fd")? {
         let Some(number) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        // SAFETY: The descriptor is used for two system calls and not kept. If another thread has closed it since
-        // it was listed, the kernel refuses it, or it belongs to another file by now. Even then only a connection
-        // to the same port is changed, and sending at once does no harm there either.
-        #[expect(unsafe_code, reason = "sqlx shows nobody its sockets; see SAFETY")]
+        // SAFETY: The descriptor is used for two system calls and not kept. If another thread has closed it since it
+        // was listed, the kernel rejects it, or it refers to another file by now. Even then, only a connection to the
+        // same port is changed, where sending at once does no harm either.
+        #[expect(unsafe_code, reason = "sqlx gives no access to its sockets; see SAFETY")]
         let file = unsafe { BorrowedFd::borrow_raw(number) };
         // Most files are not sockets.
         let Ok(Some(peer)) = getpeername(file) else { continue };

@@ -1,5 +1,5 @@
-//! The connections that read. Every read has a time limit: if the database cannot be reached, the request fails
-//! within seconds and does not hang.
+//! The connections that read. Waiting for a connection has a time limit, and so has every read from PostgreSQL: if
+//! the database cannot be reached, the request fails within seconds and does not hang.
 
 use std::{
     io::ErrorKind,
@@ -19,14 +19,14 @@ use crate::{Dialect, StoreError};
 
 use super::{Done, Options, Query, Row, Server, Target, nodelay};
 
-/// Most connections that read at the same time.
+/// The maximum number of connections that read at the same time.
 const READERS: u32 = 4;
-/// How long a read waits for a connection.
+/// The time limit for waiting for a connection.
 const ACQUIRE: Duration = Duration::from_secs(5);
-/// How long a read may take, including the database's own limit.
+/// The time limit of a read from PostgreSQL. The database's own limit is shorter.
 const LIMIT: Duration = Duration::from_secs(12);
 
-/// The connections.
+/// A pool of connections that read.
 #[derive(Clone)]
 pub(crate) struct Pool {
     driver: Driver,
@@ -62,14 +62,14 @@ impl Pool {
                         Ok(())
                     })
                 });
-                // Connections are not tested before use: a read on a broken connection is tried once more.
+                // Connections are not tested before use, because a read on a broken connection is tried once more.
                 Driver::Postgres(pool.test_before_acquire(false).connect_lazy_with(*options))
             }
         };
         Self { driver, statements: options.statements }
     }
 
-    /// The number of statements that all connections of the store have sent.
+    /// Returns the number of statements that all connections of the store have sent.
     pub(crate) fn statements(&self) -> u64 {
         self.statements.load(Ordering::Relaxed)
     }

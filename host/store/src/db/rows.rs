@@ -57,20 +57,20 @@ impl Rows {
         self
     }
 
-    /// Adds a column of bytes. Only for PostgreSQL, since JSON has no bytes.
+    /// Adds a column of bytes. Only for PostgreSQL, because JSON has no bytes.
     pub(crate) fn bytes(mut self, name: &'static str, cells: impl IntoIterator<Item = Vec<u8>>) -> Self {
         self.columns.push((name, Value::Blobs(cells.into_iter().collect())));
         self
     }
 
-    /// The names of the columns as a list, each with `prefix` before it.
+    /// Returns the names of the columns, separated by commas, each with `prefix` before it.
     pub(crate) fn names(&self, prefix: &str) -> String {
         let names: Vec<_> = self.columns.iter().map(|(name, _)| format!("{prefix}{name}")).collect();
         names.join(", ")
     }
 
-    /// A table expression with these rows, named `alias`. Its values are the parameters from `$first` on, and must
-    /// be bound last, by [`super::Query::bind_rows`].
+    /// Returns a table expression with these rows, named `alias`. Its values are the parameters from `$first` on, and
+    /// must be bound last, by [`super::Query::bind_rows`].
     pub(crate) fn table(&self, dialect: Dialect, first: usize, alias: &str) -> String {
         match dialect {
             Dialect::Sqlite => {

@@ -85,7 +85,7 @@ pub(crate) async fn what_cameras_and_jobs_keep_of_a_clock_that_was_ahead_is_brou
     assert_eq!((shown.status, shown.checked_at), (Some(Status::Warning), Some(at(now + 1_000))));
     assert_eq!(shown.lost, None);
     // The job that failed is tried again after its back-off, and not after a year. On a busy machine the store
-    // queries for jobs less often, so the node asks again.
+    // queries for jobs less often, so the node polls repeatedly.
     let asking = async {
         loop {
             let again = node.lease(store, 5, now + 5_000).await;
@@ -122,7 +122,7 @@ pub(crate) async fn a_task_runs_at_the_times_that_a_clock_ahead_has_used_up(stor
     assert!(fire(now + hour, now + hour).await);
     store.bring_back(now + 1_000, LEASE_MS).await.unwrap();
     assert!(!fire(now, now + 2_000).await);
-    assert!(fire(now + hour, now + hour).await, "the run of that time is made once that time is there");
+    assert!(fire(now + hour, now + hour).await, "the run of that time is created when that time comes");
     assert!(!fire(now + hour, now + hour).await);
 }
 

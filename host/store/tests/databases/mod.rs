@@ -1,4 +1,4 @@
-//! A fresh database for each test, of both kinds.
+//! A fresh database for each test, in SQLite or PostgreSQL.
 
 pub(crate) mod postgres;
 mod tls;
@@ -35,12 +35,12 @@ pub(crate) struct Empty {
     server: Option<(Arc<postgres::Server>, String)>,
 }
 
-/// Opens a fresh store. None if there is no server and none can be started; then a message is printed.
+/// Opens a fresh store. Prints a message and returns None if there is no server and none can be started.
 pub(crate) async fn open(dialect: Dialect) -> Option<Fresh> {
     Some(empty(dialect).await?.store().await)
 }
 
-/// Makes an empty database, as [`open`] does.
+/// Creates an empty database. Returns None in the same cases as [`open`].
 pub(crate) async fn empty(dialect: Dialect) -> Option<Empty> {
     match dialect {
         Dialect::Sqlite => {
@@ -76,9 +76,9 @@ impl Fresh {
         Store::open(&format!("{}/{name}", server.url)).await.unwrap().0
     }
 
-    /// The number of deadlocks that the database has broken.
+    /// Returns the number of deadlocks that the database has broken.
     pub(crate) async fn deadlocks(&self) -> i64 {
-        let (server, name) = self.server.as_ref().expect("a server counts them");
+        let (server, name) = self.server.as_ref().expect("only a server counts deadlocks");
         let mut admin = PgConnection::connect(&format!("{}/postgres", server.url)).await.unwrap();
         // Sessions report their counts when they are idle, at most once per second.
         tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
@@ -89,7 +89,7 @@ impl Fresh {
     /// Watches how long statements wait for the locks of others. The result is the longest wait so far, in
     /// milliseconds.
     pub(crate) async fn watch_locks(&self) -> Arc<AtomicU64> {
-        let (server, name) = self.server.as_ref().expect("a server tells of them");
+        let (server, name) = self.server.as_ref().expect("only a server reports waits for locks");
         let mut admin = PgConnection::connect(&format!("{}/postgres", server.url)).await.unwrap();
         let (name, longest) = (name.clone(), Arc::new(AtomicU64::new(0)));
         let seen = Arc::downgrade(&longest);
@@ -132,7 +132,7 @@ pub(crate) fn task() -> TaskRequest {
     serde_json::from_value(serde_json::json!({"name": "all", "groups": ["hall"], "max_attempts": 3})).unwrap()
 }
 
-/// A plugin without bytes.
+/// Returns a published plugin without bytes.
 pub(crate) fn published(name: &str, version: &str, digest: &str) -> PublishedPlugin {
     PublishedPlugin {
         digest: digest.into(),
@@ -164,7 +164,7 @@ pub(crate) fn plan() -> JobPlan {
     }
 }
 
-/// This many jobs.
+/// Returns a plan and this many jobs.
 pub(crate) fn fan_out(jobs: usize) -> FanOut {
     let cameras = (0..jobs).map(|i| (Some(format!("c{i}")), format!("rtsp://c{i}/live"))).collect();
     FanOut { plan: plan(), cameras, missing: Vec::new() }

@@ -13,7 +13,7 @@ use std::{
 
 use tempfile::TempDir;
 
-/// The server that is tried first. `EASYSIGHT_TEST_POSTGRES` names another one.
+/// The server that is tried first, unless `EASYSIGHT_TEST_POSTGRES` names another one.
 const USUAL: &str = "postgres://postgres@127.0.0.1:5432";
 /// Where Debian installs the server's programs, in one folder for each version.
 const DEBIAN: &str = "/usr/lib/postgresql";
@@ -37,8 +37,8 @@ pub(crate) struct Server {
     _private: Option<Private>,
 }
 
-/// The server that all tests of this process share. None if there is no server and none can be started; then a
-/// message is printed.
+/// Returns the server that all tests of this process share. Prints a message and returns None if there is no server
+/// and none can be started.
 pub(crate) fn shared() -> Option<Arc<Server>> {
     static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
     let mut shared = SHARED.lock().unwrap();
@@ -60,8 +60,8 @@ pub(crate) fn shared() -> Option<Arc<Server>> {
     Some(server)
 }
 
-/// True if a server admits this user. A server in Debian's default configuration demands a password, and cannot be
-/// used.
+/// Returns true if a server admits this user. A server in Debian's default configuration demands a password, and
+/// cannot be used.
 fn answers(url: &str) -> bool {
     let mut psql = Command::new("psql");
     psql.args(["--no-password", "--no-psqlrc", "--command=SELECT 1"]).arg(format!("{url}/postgres"));
@@ -79,7 +79,7 @@ pub(crate) struct Private {
 }
 
 impl Private {
-    /// Starts a server. None if Debian's package is missing; then a message is printed.
+    /// Starts a server. Prints a message and returns None if Debian's package is missing.
     pub(crate) fn start(entry: Entry) -> Option<Self> {
         let Some(programs) = programs() else {
             eprintln!("SKIPPED: PostgreSQL is neither running nor installed (Debian: postgresql)");
@@ -118,7 +118,7 @@ impl Private {
         Some(Self { port, server, owner, programs, dir })
     }
 
-    /// Stops the server like a crash. Committed data stays.
+    /// Stops the server as a crash would. Committed data stays.
     pub(crate) fn stop(&mut self) {
         // An immediate shutdown. The server's child processes end with it.
         let mut quit = Command::new("kill");
@@ -134,7 +134,7 @@ impl Private {
         self.server = server;
     }
 
-    /// The authority that signed the server's certificate, as a PEM file.
+    /// Returns the PEM file of the authority that signed the server's certificate.
     pub(crate) fn authority(&self) -> PathBuf {
         self.dir.path().join("ca.pem")
     }
@@ -149,7 +149,7 @@ impl Drop for Private {
     }
 }
 
-/// Tries once to start the server. None if it ended at once.
+/// Tries once to start the server. Returns None if it ended at once.
 #[expect(clippy::disallowed_methods, reason = "another program's server is asked until it answers")]
 fn serve(owner: &Owner, programs: &Path, data: &Path, port: u16) -> Option<(u16, Child)> {
     let mut postgres = owner.command(&programs.join("postgres"));
@@ -174,7 +174,7 @@ fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// The programs of the newest installed version.
+/// Returns the folder with the programs of the newest installed version.
 fn programs() -> Option<PathBuf> {
     let versions = fs::read_dir(DEBIAN).ok()?.filter_map(Result::ok);
     let numbered = versions.filter_map(|entry| {

@@ -6,7 +6,7 @@ use easysight_store::{Dialect, Store};
 
 use super::postgres::{Entry, Private};
 
-/// Returns why a database is not opened.
+/// Returns the reason why a database is not opened.
 async fn refused(url: &str) -> String {
     match Store::open(url).await {
         Ok(_) => panic!("{url} is opened"),

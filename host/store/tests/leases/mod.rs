@@ -51,7 +51,7 @@ pub(crate) async fn labels_route_jobs(store: &Store) {
     plain.register(store, 1_000).await;
     north.register(store, 1_000).await;
     assert!(plain.lease(store, 5, 1_000).await.jobs.is_empty());
-    // The known jobs show which nodes need not ask, without a query.
+    // The known jobs show, without a query, which nodes need not poll.
     assert!(!store.may_have_work(&plain.labels, 1_001));
     assert!(store.may_have_work(&north.labels, 1_001));
     assert_eq!(north.lease(store, 5, 1_000).await.jobs.len(), 1);
@@ -160,10 +160,10 @@ pub(crate) async fn a_poll_that_is_over_is_given_no_jobs(store: &Store) {
     run_of(store, task(), 2, 1_000).await;
     let mut node = Node::new("n");
     node.register(store, 1_000).await;
-    // A master that was frozen finds the request of poll 3 when the node is at poll 5 already.
+    // A master that was suspended finds the request of poll 3 when the node is already at poll 5.
     let told = easysight_protocol::HeartbeatRequest { last_poll: 4, ..node.beat(&[]) };
     store.heartbeat("n".into(), told, 1_500, LEASE_MS).await.unwrap();
-    // A heartbeat from before comes late too.
+    // An earlier heartbeat also arrives late.
     let late = easysight_protocol::HeartbeatRequest { last_poll: 2, ..node.beat(&[]) };
     store.heartbeat("n".into(), late, 1_600, LEASE_MS).await.unwrap();
     for (poll, jobs) in [(3, 0), (4, 0), (5, 1)] {
@@ -252,7 +252,7 @@ pub(crate) async fn two_processes_with_one_id_are_told_apart(store: &Store) {
     first.register(store, 1_000).await;
     let refused = store.register_node(second.registration(), 2_000, 2_000 - LEASE_MS).await.unwrap();
     assert_eq!(refused, Registration::InUse { hostname: "host".into(), heard_ms_ago: 1_000 });
-    // Once the first node was silent for the time of a lease, the second one may take its id.
+    // Once the first node has been silent for the duration of a lease, the second one may take its id.
     second.register(store, 1_000 + LEASE_MS).await;
     let beat = store.heartbeat("n".into(), first.beat(&[]), 10_000, LEASE_MS).await.unwrap();
     assert_eq!(beat, HeartbeatOutcome::Superseded);
@@ -297,7 +297,7 @@ pub(crate) async fn a_node_shows_both_that_its_heart_beats_and_that_it_asks_for_
     assert_eq!(shown.status, NodeState::Online);
     assert_eq!(shown.last_heartbeat.timestamp_millis(), 9_000);
     assert_eq!(shown.last_poll_at.unwrap().timestamp_millis(), 2_000);
-    // A node that asks often does not update its row each time.
+    // A node that polls often does not update its row each time.
     for (asked, shown) in [(2_500, 2_000), (6_999, 2_000), (7_000, 7_000), (3_000, 7_000), (1_999, 1_999)] {
         node.lease(store, 1, asked).await;
         let node = store.nodes(9_500 - LEASE_MS).await.unwrap().remove(0);

@@ -57,24 +57,24 @@ pub(crate) async fn a_camera_without_a_picture_is_spared_until_it_gives_one(stor
         let filter = CameraFilter { lost: filter, ..CameraFilter::default() };
         assert_eq!(store.cameras(&filter, &page(9)).await.unwrap().items.len(), found, "{filter:?}");
     }
-    // A scheduled check is given what is known about the loss. It only tests the connection, which changes nothing.
+    // A scheduled check gets the camera's loss, and only tests the connection. This changes nothing.
     let connect = without_picture("connection-refused", false, Some(Look::Connect));
     let told = check(store, &mut node, true, 30_000, connect.clone()).await;
     assert_eq!((told.lost, known(store).await), (Some(lost.clone()), Some(lost)));
-    // A check by a person is not given this, and neither is any check after the pause.
+    // A check that a person requested does not get the loss, nor does a check after the pause.
     assert_eq!(check(store, &mut node, false, 31_000, connect.clone()).await.lost, None);
     assert_eq!(check(store, &mut node, true, next, timed_out()).await.lost, None);
     let later = known(store).await.unwrap();
     assert!((later.next_full_look_at - later.looked_at).num_milliseconds() >= 90_000, "{later:?}");
     assert_eq!((later.looks, later.since), (3, at(10_000)));
-    // The first picture of the camera ends this.
+    // The first picture of the camera ends the loss.
     run_of(store, task(), 1, next + 1_000).await;
     let leased = node.lease(store, 1, next + 1_000).await;
     let mut seen = finished(&leased, &leased.jobs[0], Status::Normal);
     if let JobOutcome::Finished { findings, .. } = &mut seen.outcome {
         findings[0].plugin = Some("brightness@1.0.0".into());
     }
-    // This job was on another camera.
+    // This job was on another camera, so that its picture changes nothing.
     store.record(vec![seen.clone()], next + 1_000).await.unwrap();
     assert!(known(store).await.is_some());
     check(store, &mut node, true, next + 2_000, seen.outcome).await;

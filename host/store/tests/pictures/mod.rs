@@ -64,7 +64,7 @@ pub(crate) async fn the_oldest_pictures_come_first_and_good_ones_of_cameras_neve
     assert_eq!(known.into_iter().collect::<Vec<_>>(), [name("a")]);
     store.forget_pictures(vec![name("a"), name("x")]).await.unwrap();
     assert_eq!(store.picture_bytes().await.unwrap(), 50);
-    // A clock that was ahead stored this one.
+    // This picture was stored while the clock was ahead.
     put("d", 40, 9_000_000).await;
     store.bring_back(10_000, 5_000).await.unwrap();
     assert_eq!(oldest(10_001, 1).await.len(), 1);

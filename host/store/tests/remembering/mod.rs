@@ -1,4 +1,4 @@
-//! What plugins remember about cameras: which jobs are given it, what is kept, and when it is forgotten.
+//! Baselines: which jobs get them, which of them are stored, and when they are removed.
 
 use easysight_protocol::{
     Baseline, Finding, JobOutcome, JobPlan, JobResult, LeasedJob, MAX_BASELINE_BYTES, PlannedPlugin, Status,
@@ -49,7 +49,7 @@ fn result(
     JobResult { job_id: job.id, lease: leased.lease, attempt: job.attempt, outcome }
 }
 
-/// The baselines that the next job on this camera is given, by plugin.
+/// Returns the baselines that the next job on this camera gets, by plugin.
 async fn given(
     store: &Store,
     node: &mut Node,
@@ -84,7 +84,7 @@ pub(crate) async fn what_a_plugin_remembers_comes_with_the_next_job_on_its_camer
     let both = |own: &[u8]| vec![("tint".to_owned(), own.to_vec()), ("dirt".to_owned(), b"same".to_vec())];
     assert_eq!(given(store, &mut node, "a", &["tint", "dirt"], 4_000).await, both(b"a"));
     assert_eq!(given(store, &mut node, "b", &["tint", "dirt"], 4_000).await, both(b"b"));
-    // Only the baselines of the plan's plugins are given.
+    // A job gets only the baselines of its plan's plugins.
     assert_eq!(given(store, &mut node, "a", &["dirt"], 5_000).await, both(b"a")[1..]);
     assert_eq!(given(store, &mut node, "a", &["noise"], 5_000).await, []);
     let kept = store.baselines("a").await.unwrap();
@@ -165,7 +165,7 @@ pub(crate) async fn a_reset_also_holds_against_jobs_that_are_under_way(store: &S
         assert_eq!(store.record(vec![old], 6_000).await.unwrap().verdicts, [Verdict::Recorded]);
         assert_eq!(store.baselines("a").await.unwrap().len() as u64, left, "{plugin:?}");
         assert!(given(store, &mut node, "a", &["tint"], 7_000).await.is_empty());
-        // What a plugin remembers after the reset is kept.
+        // A baseline from a job that was leased after the reset is stored.
         queue(store, &["a"], &["tint"], 8_000).await;
         let leased = node.lease(store, 1, 8_000).await;
         store.record(vec![brings(&leased, &leased.jobs[0], &[("tint", b"new")])], 9_000).await.unwrap();
@@ -202,7 +202,7 @@ pub(crate) async fn what_is_remembered_of_a_camera_goes_with_it(store: &Store) {
     let under_way = node.lease(store, 1, 4_000).await;
     store.delete_camera("a".into()).await.unwrap();
     assert!(store.baselines("a").await.unwrap().is_empty());
-    // A new camera with the same name is another one, whatever a job brings that knew the former one.
+    // A new camera with the same id is another camera. The baseline from a job on the former one is discarded.
     store.create_camera("a".into(), camera("a", &[]), 5_000).await.unwrap();
     store.record(vec![brings(&under_way, &under_way.jobs[0], &[("tint", b"t")])], 6_000).await.unwrap();
     assert!(store.baselines("a").await.unwrap().is_empty());

@@ -1,4 +1,4 @@
-//! Candidates beside the plugins that count, and the use of resources by plugins.
+//! Candidates beside the active plugins, and the resources that plugins use.
 
 use easysight_protocol::{
     Baseline, Failure, Finding, JobOutcome, JobPlan, LeasedJob, PlannedPlugin, Status, Used, Verdict,
@@ -9,12 +9,12 @@ use crate::databases::{Node, begin, camera, ended, finding, published, task};
 
 const DAY_MS: i64 = 86_400_000;
 
-/// A digest that consists of this letter.
+/// Returns a digest that consists of this letter.
 fn digest(letter: char) -> String {
     letter.to_string().repeat(64)
 }
 
-/// `tint` 1.0.0 serves two diagnoses. Version 1.1.0 and a camera exist too.
+/// Publishes three versions of `tint`, activates 1.0.0 for two diagnoses, creates a camera and registers a node.
 async fn set_up(store: &Store) -> Node {
     for (version, letter) in [("1.0.0", 'a'), ("1.1.0", 'b'), ("1.2.0", 'c')] {
         assert!(store.publish(published("tint", version, &digest(letter))).await.unwrap());
@@ -26,7 +26,7 @@ async fn set_up(store: &Store) -> Node {
     node
 }
 
-/// Leases a job on the camera with 1.0.0, and 1.1.0 as the candidate.
+/// Leases a job on the camera with 1.0.0 as the active plugin and 1.1.0 as the candidate.
 async fn lease(store: &Store, node: &mut Node, now: i64) -> Leased {
     let planned = |version: &str, letter| PlannedPlugin {
         digest: digest(letter),
@@ -42,7 +42,7 @@ async fn lease(store: &Store, node: &mut Node, now: i64) -> Leased {
     let cameras = vec![(Some("cam".to_owned()), "rtsp://cam/live".to_owned())];
     begin(store, task(), FanOut { plan, cameras, missing: Vec::new() }, now).await;
     let leased = node.lease(store, 1, now).await;
-    assert_eq!(leased.plans[0].shadows.len(), 1, "the plan is carried whole");
+    assert_eq!(leased.plans[0].shadows.len(), 1, "the lease carries the whole plan");
     leased
 }
 
@@ -103,7 +103,7 @@ pub(crate) async fn a_candidate_counts_for_nothing_and_is_compared(store: &Store
     assert_eq!(report.differences[0].candidate.fuel, 260, "latest first, with all that was found");
     assert_eq!(report.differences[0].camera_id.as_deref(), Some("cam"));
 
-    // A plugin that serves a diagnosis is not its candidate any more. Its earlier findings stay.
+    // A plugin that is active for a diagnosis is not its candidate any more. Its earlier findings stay.
     store.activate(vec!["tint".into()], Some(digest('b')), 20_000).await.unwrap();
     assert_eq!(store.shadows().await.unwrap(), []);
     let report = store.shadow_report(&digest('b')).await.unwrap();
@@ -160,7 +160,7 @@ pub(crate) async fn what_plugins_used_is_noted_by_day(store: &Store) {
     assert_eq!(seen, [("1970-01-05".into(), of_day(50, 1)), ("1970-01-04".into(), of_day(300, 2))]);
     let candidate = store.usage(&digest('b')).await.unwrap();
     assert_eq!((candidate[1].used.runs, candidate[1].used.failed, candidate[1].used.max_fuel), (2, 2, 9_000));
-    // A day is removed when all of it is older than what is kept.
+    // A day is removed once all of it is older than the maximum age.
     while store.prune(DAY_MS * 10, DAY_MS * 14 + 1).await.unwrap() > 0 {}
     assert_eq!(store.usage(&digest('a')).await.unwrap().len(), 1);
 }

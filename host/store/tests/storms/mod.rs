@@ -30,7 +30,7 @@ pub(crate) async fn jobs_of_every_set_of_labels_are_found(store: &Store) {
     }
 }
 
-/// Many nodes ask at the same time, and repeatedly. A job that is given to a node is given to no other.
+/// Many nodes poll at the same time, repeatedly. Each job is given to only one of them.
 pub(crate) async fn a_job_is_given_to_one_node_however_many_ask(store: &Store) {
     const JOBS: usize = 600;
     run_of(store, task(), JOBS, 1_000).await;
@@ -38,7 +38,7 @@ pub(crate) async fn a_job_is_given_to_one_node_however_many_ask(store: &Store) {
     for node in &nodes {
         node.register(store, 1_000).await;
     }
-    // At every poll, what is known of the database is outdated.
+    // The clock advances so far that the result of the last query is outdated at every poll.
     let clock = AtomicI64::new(1_000);
     let work = |mut node: Node| {
         let clock = &clock;
@@ -172,7 +172,8 @@ fn moved(at: usize, round: i64) -> CameraRequest {
     CameraRequest { source: format!("rtsp://c{at}/{}", round % 2), ..camera(&format!("c{at}"), &["hall"]) }
 }
 
-/// Runs a node's work in a hurry. Results are sent in either order.
+/// Leases jobs, renews their leases and reports results in quick succession. `backwards` reverses the order of the
+/// results.
 async fn work(store: &Store, name: &str, backwards: bool, rounds: i64) -> Result<(), StoreError> {
     let mut node = Node::new(name);
     node.register(store, 1_000).await;
@@ -197,7 +198,7 @@ async fn work(store: &Store, name: &str, backwards: bool, rounds: i64) -> Result
     Ok(())
 }
 
-/// Idle nodes poll while there are jobs that none of them may have.
+/// Idle nodes poll while there are jobs that none of them may lease.
 pub(crate) async fn looking_for_jobs_that_nobody_may_have_costs_next_to_nothing(store: &Store) {
     run_of(store, requiring(7), 1_000, 1_000).await;
     let mut node = Node::new("n");

@@ -16,7 +16,7 @@ const ROW_A_FINDING: i64 = 12;
 const RUN: &str = "01890000-0000-7000-8000-000000000001";
 const JOBS: [&str; 2] = ["01890000-0000-7000-8000-00000000000a", "01890000-0000-7000-8000-00000000000b"];
 
-/// Two cameras that were checked once, as that version stored them.
+/// Returns statements that insert two cameras that were checked once, as that version stored them.
 fn rows() -> String {
     let mut sql = format!(
         "INSERT INTO runs (id, task_id, started_by, state, priority, definition, waits_for, created_at, finished_at) \
@@ -55,7 +55,7 @@ fn rows() -> String {
     sql
 }
 
-/// The migrations up to an earlier version.
+/// Returns the migrations up to an earlier version.
 async fn until(folder: &str, version: i64) -> Migrator {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(folder);
     let all = Migrator::new(folder).await.unwrap();
@@ -134,7 +134,7 @@ async fn all_is_there(store: &Store) {
     assert_eq!(shown.status, Some(Status::Error));
 }
 
-/// A check after the upgrade replaces what was known about the camera.
+/// Checks a camera after the upgrade. The new finding replaces the camera's old status.
 async fn goes_on(store: &Store) {
     store.create_camera("c2".into(), camera("c2", &["hall"]), 4_000).await.unwrap();
     let mut node = Node::new("n");
