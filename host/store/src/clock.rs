@@ -42,7 +42,7 @@ const STATEMENTS: &[(&str, Ahead)] = &[
          WHERE state IN ('waiting', 'running') AND created_at > $2",
         Ahead::Past,
     ),
-    // Otherwise the task would not run when that time comes.
+    // Without this statement, the task would not run when that time comes.
     ("UPDATE runs SET fire_time = NULL WHERE fire_time IS NOT NULL AND fire_time > $2", Ahead::Past),
     ("UPDATE baselines SET as_of = $1 WHERE as_of > $2", Ahead::Past),
     ("UPDATE cameras SET baselines_since = $1 WHERE baselines_since > $2", Ahead::Past),
@@ -80,7 +80,8 @@ impl Store {
             .writer
             .run(move |connection| {
                 Box::pin(async move {
-                    // First, because the rows are found by `checked_at`, which is changed below.
+                    // The health of cameras is repaired first, because its rows are found by `checked_at`, which is
+                    // changed below.
                     let mut brought = bring_healths_back(connection, dialect, now).await?;
                     for (sql, ahead) in STATEMENTS {
                         let most = now
@@ -93,7 +94,7 @@ impl Store {
                         let changed = query(*sql).bind(now).bind(most).execute(&mut *connection).await?;
                         brought += changed.rows_affected();
                     }
-                    // By the clock of the database, which `Store::lead` uses too.
+                    // The time is that of the database's clock, which `Store::lead` uses too.
                     let here = dialect.now();
                     let sql = format!("UPDATE leaders SET held_until = 0 WHERE held_until > {here} + $1");
                     let freed = query(sql).bind(10 * AHEAD_MS).execute(connection).await?;
@@ -102,7 +103,7 @@ impl Store {
             })
             .await?;
         reports::name_anew();
-        // A clock that was ahead has set the floors too late.
+        // The floors were computed while the clock was ahead, so they are too late.
         *self.known.upkeep.lock() = Default::default();
         self.known.ready.doubt();
         Ok(brought)

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-/// Why a command was not executed.
+/// Why a command failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// The command was not answered in time, because too many commands wait. Try again.

@@ -16,7 +16,8 @@ use crate::{
     query::{maybe_json, maybe_text, parsed, small, text},
 };
 
-/// How many times the search for jobs is repeated if another master has already leased some of the jobs found.
+/// The maximum number of searches for jobs. A search is repeated if another master has already leased some of its
+/// jobs.
 const ROUNDS: usize = 4;
 /// The maximum number of runs whose plans are remembered.
 const PLANS: usize = 256;

@@ -55,7 +55,7 @@ pub(crate) fn after(
         let seen = findings.iter().any(|finding| finding.plugin.is_some());
         return Ok(known.filter(|known| !seen || known.looked_at > at));
     };
-    // Only a check that requests a picture can find that there is none.
+    // A check that only tested the connection changes nothing, nor does a check before the last attempt.
     if finding.look == Some(Look::Connect) || known.as_ref().is_some_and(|known| known.looked_at > at) {
         return Ok(known);
     }

@@ -84,7 +84,7 @@ pub enum Retried {
 pub struct StoredRun {
     /// The run as the protocol shows it.
     pub run: Run,
-    /// The task as it was when the run was made.
+    /// The task as it was when the run was created.
     pub definition: TaskRequest,
     /// The origin of the run.
     pub origin: Origin,
