@@ -17,7 +17,7 @@ use ed25519_dalek::{
 
 /// The prefix of a public key's text.
 const PREFIX: &str = "ed25519:";
-/// Length of a key's id in bytes. It is long enough that two keys of one file do not share an id by chance.
+/// The length of a key's id in bytes. Two keys in one file are very unlikely to have the same id by chance.
 const ID_BYTES: usize = 8;
 
 /// Why a key cannot be used.
@@ -31,7 +31,7 @@ pub enum KeyError {
         /// The error of the operating system.
         source: io::Error,
     },
-    /// The file holds no secret key.
+    /// The file does not contain a secret key.
     #[error(
         "{path}: this is not an ed25519 secret key in PEM (PKCS#8); `easysight plugin keygen` creates one, and so \
          does `openssl genpkey -algorithm ed25519`",
@@ -52,7 +52,7 @@ pub enum KeyError {
     NoRandomness(String),
 }
 
-/// A key that signs.
+/// A key that makes signatures.
 pub struct SecretKey(SigningKey);
 
 impl fmt::Debug for SecretKey {
@@ -88,7 +88,7 @@ impl SecretKey {
     ///
     /// # Errors
     ///
-    /// [`KeyError::Io`], also if the file exists: a key is never overwritten.
+    /// [`KeyError::Io`], also if the file exists already: a key is never overwritten.
     pub fn write_new(&self, path: &Path) -> Result<(), KeyError> {
         let pem = self.0.to_pkcs8_pem(LineEnding::LF);
         let pem = pem.map_err(|_| KeyError::NoSecretKey { path: path.to_owned() })?;
@@ -128,8 +128,8 @@ impl PublicKey {
         KeyId(id)
     }
 
-    /// True if this key's owner signed the message. A signature that could be altered into another valid one does
-    /// not count (strict verification).
+    /// Returns true if this key's owner signed the message. The verification is strict: it rejects a signature that
+    /// somebody else could have altered into another valid one.
     pub(crate) fn vouches(&self, message: &[u8], signature: &[u8; 64]) -> bool {
         self.0.verify_strict(message, &Bytes::from_bytes(signature)).is_ok()
     }
@@ -154,15 +154,15 @@ impl FromStr for PublicKey {
         let key = || {
             let bytes = BASE64_STANDARD.decode(text.strip_prefix(PREFIX)?).ok()?;
             let key = VerifyingKey::from_bytes(&bytes.try_into().ok()?).ok()?;
-            // Anybody could sign with such a key.
+            // Anybody can make signatures that are valid for a weak key.
             (!key.is_weak()).then_some(Self(key))
         };
         key().ok_or_else(|| KeyError::NoPublicKey { text: text.chars().take(80).collect() })
     }
 }
 
-/// The id of a key: 16 hexadecimal digits, the beginning of the blake3 digest of its bytes. People read it;
-/// no check uses it.
+/// The id of a key: the first 8 bytes of the blake3 digest of the public key, written as 16 hexadecimal digits. It is
+/// for people to read; no check uses it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId([u8; ID_BYTES]);
 

@@ -1,4 +1,4 @@
-//! Loads a plugin only if it may run.
+//! Loads plugins. If keys are demanded, their signatures are checked first.
 
 use std::{fs, io, path::Path, path::PathBuf, sync::Arc};
 
@@ -21,8 +21,9 @@ pub enum RefusedPlugin {
     Load(#[from] LoadError),
 }
 
-/// Loads a component. If keys are demanded, no part of the component is compiled or run before the signature of
-/// one of them was verified, and its descriptor must be the signed one. Blocks while the component is compiled.
+/// Loads a component. If `keys` are given, no part of the component is compiled or run before a signature by one of
+/// these keys is verified, and the component's descriptor must equal the signed one. Blocks while the component is
+/// compiled.
 ///
 /// # Errors
 ///
@@ -49,7 +50,7 @@ pub fn signature_path(component: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Reads the signature beside a component. None if there is no such file.
+/// Reads the signature file beside a component. Returns `None` if the file does not exist.
 ///
 /// # Errors
 ///

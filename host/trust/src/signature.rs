@@ -9,18 +9,18 @@ use crate::{PublicKey, SecretKey, Untrusted};
 
 /// The beginning of every signed message, so that a signature made for another purpose does not verify.
 const PURPOSE: &str = "easysight plugin signature 1";
-/// Largest signature document in bytes. A descriptor with its schema takes some thousands.
+/// The largest size of a signature document, in bytes. A descriptor with its schema has a few thousand bytes.
 pub const MAX_SIGNATURE_BYTES: usize = 1 << 20;
-/// Most keys that may sign one plugin.
+/// The largest number of keys that may sign one plugin.
 const MAX_KEYS: usize = 64;
 
-/// The document is not a signature.
+/// The error for a document that is not a signature.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("this is not a signature of a plugin: {0}")]
 pub struct ReadSignatureError(String);
 
-/// Signs a plugin and keeps the signatures of others. A new signature of the same key replaces the old one.
-/// Signatures of another component are left out.
+/// Signs a plugin. The signatures of other keys in `before` are kept; an older signature of the same key is replaced.
+/// If `before` belongs to another component, it is ignored.
 #[must_use]
 pub fn sign(plugin: &Plugin, key: &SecretKey, before: Option<PluginSignature>) -> PluginSignature {
     let digest = plugin.digest().to_string();
@@ -55,12 +55,12 @@ pub fn read_signature(text: &[u8]) -> Result<PluginSignature, ReadSignatureError
     Ok(read)
 }
 
-/// Verifies every signature against the component and its descriptor, whichever keys are trusted, so that only
-/// genuine signatures are passed on to others.
+/// Verifies every signature against the component and its descriptor, so that only genuine signatures are passed on to
+/// others. The trusted keys play no part in this.
 ///
 /// # Errors
 ///
-/// [`Untrusted`], for the first signature that does not fit.
+/// [`Untrusted`], for the first signature that does not match.
 pub fn genuine(signed: &PluginSignature, plugin: &Plugin) -> Result<(), Untrusted> {
     if signed.digest != plugin.digest().to_string() {
         return Err(Untrusted::OtherComponent { signed: signed.digest.clone(), found: plugin.digest() });
@@ -82,7 +82,7 @@ pub(crate) fn signers(signed: &PluginSignature) -> impl Iterator<Item = PublicKe
     signed.signatures.iter().filter_map(|one| one.key.parse().ok())
 }
 
-/// The signature of this key, and whether it verifies.
+/// Returns the signature of this key, and whether it is valid. Returns `None` if this key did not sign.
 pub(crate) fn by<'a>(signed: &'a PluginSignature, key: &PublicKey) -> Option<(&'a KeySignature, bool)> {
     let named = key.to_string();
     let one = signed.signatures.iter().find(|one| one.key == named)?;
@@ -101,13 +101,13 @@ pub(crate) fn describes(one: &KeySignature, plugin: &Plugin) -> bool {
     parsed(&one.descriptor).is_some_and(|signed| Some(signed) == parsed(&described(plugin)))
 }
 
-/// The bytes that are signed.
+/// Returns the bytes that are signed.
 fn message(digest: &str, descriptor: &str) -> Vec<u8> {
     let descriptor = Digest::of(descriptor.as_bytes());
     format!("{PURPOSE}\n{digest}\n{descriptor}\n").into_bytes()
 }
 
-/// A plugin's descriptor as JSON.
+/// Returns a plugin's descriptor as JSON.
 fn described(plugin: &Plugin) -> String {
     let descriptor = plugin.descriptor();
     let text = |text: &Text| json!({"zh": text.zh, "en": text.en});

@@ -55,7 +55,7 @@ pub enum Untrusted {
         /// The trusted keys.
         trusted: String,
     },
-    /// Only keys that are not trusted signed the plugin.
+    /// The plugin is signed, but not with a trusted key.
     #[error(
         "plugin-key-unknown: the plugin is signed by {signers}, but not by a trusted key; \
          only plugins that are signed by {trusted} may run"
@@ -66,7 +66,7 @@ pub enum Untrusted {
         /// The trusted keys.
         trusted: String,
     },
-    /// The signature is of another component.
+    /// The signature belongs to another component.
     #[error(
         "plugin-signature-mismatch: the signature is for the component {signed}, not for {found}: the component \
          was changed after it was signed, or the signature belongs to another component"
@@ -79,7 +79,7 @@ pub enum Untrusted {
     },
     /// The signature does not verify with the key that it names.
     #[error(
-        "plugin-signature-forged: the signature of {signer} is not valid: the signature, or what was signed, \
+        "plugin-signature-forged: the signature of {signer} is not valid: the signature or the signed content \
          was changed afterwards"
     )]
     Forged {
@@ -104,8 +104,8 @@ impl TrustedKeys {
     ///
     /// # Errors
     ///
-    /// [`TrustedKeysError`]. A file with one bad line is refused as a whole. Otherwise a person could believe that
-    /// a key counts although it does not.
+    /// [`TrustedKeysError`]. One bad line makes the whole file invalid. If bad lines were skipped, an operator could
+    /// believe that a key is trusted although it is not.
     pub fn read(path: &Path) -> Result<Self, TrustedKeysError> {
         let text = fs::read_to_string(path)
             .map_err(|source| TrustedKeysError::Io { path: path.to_owned(), source })?;
@@ -125,12 +125,12 @@ impl TrustedKeys {
         Ok(Self { keys, path: path.to_owned() })
     }
 
-    /// The signature of a trusted key for this component. The component's descriptor is not known yet; the caller
-    /// compares it with the signed one once it is known.
+    /// Returns the signature that a trusted key made for this component. The component's descriptor cannot be checked
+    /// here, because it is read only after compilation. The caller then compares it with the signed one.
     ///
     /// # Errors
     ///
-    /// [`Untrusted`], which names the trusted keys.
+    /// [`Untrusted`].
     pub fn check<'a>(
         &self,
         digest: Digest,
@@ -158,7 +158,7 @@ impl TrustedKeys {
         Err(Untrusted::UnknownKey { signers, trusted: self.shown() })
     }
 
-    /// All trusted keys, for people.
+    /// Returns the names of all trusted keys and the path of their file, for error messages.
     fn shown(&self) -> String {
         let keys: Vec<_> = self.keys.iter().map(|(key, name)| named(key.id(), name)).collect();
         format!("{} ({})", keys.join(" or "), self.path.display())
