@@ -10,12 +10,12 @@ use figment::{
 
 use crate::{Key, Origin, Resolved, SettingsError};
 
-/// What a program was started with.
+/// The settings and the subcommand that a program was started with.
 #[derive(Debug)]
 pub struct Invocation {
     /// The settings.
     pub resolved: Resolved,
-    /// True if the settings are only to be shown.
+    /// True if the program must only print the settings and exit.
     pub print_config: bool,
     /// The subcommand and its arguments, if the command has subcommands.
     pub subcommand: Option<(String, ArgMatches)>,
@@ -45,7 +45,7 @@ const DEFAULTS: &str = "defaults";
 
 /// Reads the settings of a program.
 ///
-/// `command` has the program's name and version. `prefix` is the beginning of its variables' names. `arguments` and
+/// `command` has the program's name and version. The names of its variables begin with `prefix`. `arguments` and
 /// `environment` are those of the process.
 ///
 /// # Errors
@@ -126,7 +126,7 @@ pub fn read(
 }
 
 fn flags(command: Command, keys: &'static [Key]) -> Command {
-    // With subcommands, settings may stand before and after them.
+    // If there are subcommands, settings may stand before or after the subcommand.
     let global = command.has_subcommands();
     let mut command = command
         .arg(Arg::new("config").long("config").global(global).value_name("FILE").help(
@@ -151,14 +151,15 @@ fn flags(command: Command, keys: &'static [Key]) -> Command {
     command
 }
 
-/// Reads the file's lines, in order. Values are taken literally, and the process' environment is not changed.
+/// Reads the file's lines, in order. Values in single quotes are taken literally; in others, `dotenvy` replaces `$NAME`
+/// by the variable's value. The environment of the process is not changed.
 fn read_file(path: &Path) -> Result<Vec<(String, String)>, SettingsError> {
     let failed = |reason: String| SettingsError::File { path: path.display().to_string(), reason };
     let text = fs::read_to_string(path).map_err(|e| failed(e.to_string()))?;
     dotenvy::from_read_iter(text.as_bytes())
         .map(|line| {
             line.map_err(|e| {
-                // The error quotes the line, which may contain a secret. So the message only tells which line is wrong.
+                // The error quotes the line, which may contain a secret. So the message only gives the line's number.
                 let number = match &e {
                     dotenvy::Error::LineParse(line, _) => text.lines().position(|l| l.trim() == line.trim()),
                     _ => None,
@@ -172,7 +173,7 @@ fn read_file(path: &Path) -> Result<Vec<(String, String)>, SettingsError> {
         .collect()
 }
 
-/// Assigns variables to the keys that they name. An empty variable counts as not set.
+/// Assigns variables to the keys that they name. An empty variable is treated as not set.
 fn assign(
     keys: &'static [Key],
     prefix: &str,
@@ -228,7 +229,8 @@ fn assign(
     Ok(values)
 }
 
-/// `WORKER_API_TOKEN_FILE` names the file that holds `WORKER_API_TOKEN`.
+/// Returns true if the variable names the file that contains a key's secret, as `WORKER_API_TOKEN_FILE` does for
+/// `WORKER_API_TOKEN`.
 fn is_file_of(key: &Key, name: &str) -> bool {
     key.secret && name.strip_suffix("_FILE") == Some(key.env)
 }

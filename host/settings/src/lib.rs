@@ -1,6 +1,6 @@
-//! The settings of a program. A value comes from the flag, the environment, the configuration file or the default, in
-//! this order. A program lists its keys once in a table of [`Key`]s. Flags, environment variables, keys of the file,
-//! `--print-config` and every message are made from this table.
+//! The settings of a program. A value comes from the flag, the environment, the configuration file or the default; the
+//! first of these that is set counts. A program lists its keys once in a table of [`Key`]s. Flags, environment
+//! variables, keys of the file, `--print-config` and every message are made from this table.
 
 mod layers;
 mod parse;
@@ -23,7 +23,8 @@ pub struct Key {
     pub value_name: &'static str,
     /// The default. None if the setting has no default.
     pub default: Option<&'static str>,
-    /// True for a secret. It is masked wherever it is shown, and may be read from the file that `<env>_FILE` names.
+    /// True for a secret. A secret is masked in all output. It may be read from a file whose path is in the variable
+    /// `<env>_FILE`.
     pub secret: bool,
     /// The meaning, with unit and range.
     pub help: &'static str,
@@ -52,7 +53,7 @@ pub enum SettingsError {
         value: String,
         /// The origin of the value.
         origin: Origin,
-        /// What is allowed.
+        /// The values that are allowed, or why the value cannot be read.
         reason: String,
     },
     /// Settings contradict each other, or one is missing.

@@ -1,4 +1,4 @@
-//! Parsers of single values. Their errors name what is allowed.
+//! Parsers for single values. Their errors name the values that are allowed.
 
 use std::{fmt::Display, ops::RangeInclusive, str::FromStr, time::Duration};
 
@@ -30,7 +30,7 @@ pub fn seconds_in(text: &str, allowed: RangeInclusive<f64>) -> Result<Duration, 
         .ok_or_else(|| format!("expected a number of seconds from {} to {}", allowed.start(), allowed.end()))
 }
 
-/// Parses a count with an optional `k`, `M` or `G` (thousand, million, thousand million) and underscores.
+/// Parses a count. It may contain underscores and end with `k`, `M` or `G` (thousand, million, billion).
 ///
 /// # Errors
 ///
@@ -44,7 +44,7 @@ pub fn count(text: &str, allowed: RangeInclusive<u64>) -> Result<u64, String> {
         })
 }
 
-/// Parses bytes with an optional `KiB`, `MiB` or `GiB`.
+/// Parses a number of bytes. It may contain underscores and end with `KiB`, `MiB` or `GiB`.
 ///
 /// # Errors
 ///
@@ -68,11 +68,11 @@ fn with_suffix(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     digits.trim_end().replace('_', "").parse::<u64>().ok()?.checked_mul(unit)
 }
 
-/// Parses a text of 1 to `most` characters, all of which must be allowed.
+/// Parses a text of 1 to `most` characters. Each character must be `allowed`; `which` describes these for the message.
 ///
 /// # Errors
 ///
-/// A message that names what is allowed.
+/// A message that names the allowed length and characters.
 pub fn text_of(
     text: &str,
     most: usize,

@@ -49,25 +49,25 @@ impl fmt::Debug for Resolved {
 }
 
 impl Resolved {
-    /// Warnings for a person, although the program starts.
+    /// Returns warnings about settings that do not prevent the start of the program.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
 
-    /// The text of a setting. None if it is absent.
+    /// Returns the text of a setting, or `None` if it is absent.
     #[must_use]
     pub fn text(&self, flag: &str) -> Option<&str> {
         self.values.get(flag).map(|(value, _)| value.as_str())
     }
 
-    /// The origin of a setting. None if it is absent.
+    /// Returns the origin of a setting, or `None` if it is absent.
     #[must_use]
     pub fn origin(&self, flag: &str) -> Option<&Origin> {
         self.values.get(flag).map(|(_, origin)| origin)
     }
 
-    /// True if the value was given and is not the default.
+    /// Returns true if the value was set and is not the default.
     #[must_use]
     pub fn is_given(&self, flag: &str) -> bool {
         self.origin(flag).is_some_and(|origin| *origin != Origin::Default)
@@ -91,7 +91,7 @@ impl Resolved {
     ///
     /// # Errors
     ///
-    /// As [`Self::optional`], and [`SettingsError::Conflict`] if it is absent.
+    /// [`SettingsError::Value`], with the parser's message, and [`SettingsError::Conflict`] if the setting is absent.
     pub fn required<T>(
         &self,
         flag: &str,
@@ -111,7 +111,8 @@ impl Resolved {
         }
     }
 
-    /// Every setting with its origin, one on each line. Apart from masked secrets the text is a configuration file.
+    /// Returns every setting with its origin, one on each line. The text can be used as a configuration file; its
+    /// secrets are masked and commented out.
     #[must_use]
     pub fn render(&self) -> String {
         let mut text = String::new();
