@@ -1,4 +1,4 @@
-//! Bodies of requests: JSON of bounded size, whose errors point at the offending field.
+//! Bodies of requests: JSON of limited size. Errors point to the offending field.
 
 use axum::{
     body::Body,
@@ -10,11 +10,11 @@ use serde::de::DeserializeOwned;
 
 use crate::problem::Error;
 
-/// Bytes beyond the limit that are still read before the connection is closed. A client whose connection is closed
-/// while it sends does not read the reason.
+/// The number of bytes beyond the limit that are still read before the connection is closed. If the connection is
+/// closed while the client is still sending, the client does not read the response with the reason.
 pub const MAX_HEARD_BYTES: usize = 64 << 20;
 
-/// A body that is received up to a limit.
+/// A body that is being received. Bytes are kept only up to the limit `granted`.
 struct Gathered {
     bytes: Vec<u8>,
     seen: usize,
@@ -26,7 +26,7 @@ impl Gathered {
         Self { bytes: Vec::new(), seen: 0, granted }
     }
 
-    /// Adds received bytes. Refuses once far more than the limit were received.
+    /// Adds received bytes. Returns an error as soon as the body exceeds the limit by more than [`MAX_HEARD_BYTES`].
     fn add(&mut self, chunk: &[u8]) -> Result<(), Error> {
         self.seen = self.seen.saturating_add(chunk.len());
         if self.seen <= self.granted {
@@ -35,7 +35,7 @@ impl Gathered {
         if self.seen > self.granted.saturating_add(MAX_HEARD_BYTES) { Err(self.too_large()) } else { Ok(()) }
     }
 
-    /// The whole body, unless it exceeds the limit.
+    /// Returns the whole body, or an error if it exceeds the limit.
     fn complete(self) -> Result<Vec<u8>, Error> {
         if self.seen > self.granted { Err(self.too_large()) } else { Ok(self.bytes) }
     }
@@ -50,7 +50,7 @@ impl Gathered {
 ///
 /// # Errors
 ///
-/// 413 if the body is larger than `granted`, 400 if it breaks off.
+/// 413 if the body is larger than `granted`, 400 if it cannot be read to its end.
 pub async fn gather(body: Body, granted: usize) -> Result<Vec<u8>, Error> {
     let mut chunks = body.into_data_stream();
     let mut gathered = Gathered::up_to(granted);
@@ -64,7 +64,7 @@ pub async fn gather(body: Body, granted: usize) -> Result<Vec<u8>, Error> {
 ///
 /// # Errors
 ///
-/// As [`gather`].
+/// The errors of [`gather`].
 pub async fn gather_part(part: &mut Field<'_>, granted: usize) -> Result<Vec<u8>, Error> {
     let mut gathered = Gathered::up_to(granted);
     while let Some(chunk) = part.chunk().await.map_err(|error| broken(&error))? {
@@ -73,7 +73,7 @@ pub async fn gather_part(part: &mut Field<'_>, granted: usize) -> Result<Vec<u8>
     gathered.complete()
 }
 
-/// 400: the body cannot be read.
+/// Returns a 400 error for a body that cannot be read.
 pub fn broken(error: &dyn std::fmt::Display) -> Error {
     Error::new(StatusCode::BAD_REQUEST, "invalid-body", error.to_string())
 }
@@ -85,11 +85,12 @@ pub fn broken(error: &dyn std::fmt::Display) -> Error {
 /// 400 with the path of the offending field.
 pub fn parse_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, Error> {
     let invalid = |detail: String| Error::new(StatusCode::BAD_REQUEST, "invalid-json", detail);
-    // Without this check, a list would be parsed as the fields of a struct in their order.
+    // Without this check, a list would be parsed as the values of the struct's fields, in their order.
     if json.trim_ascii_start().starts_with(b"[") {
         return Err(invalid("expected an object, not a list".to_owned()).at(""));
     }
-    // Tracking the path doubles the cost, so that only a body with an error is parsed a second time for the path.
+    // Tracking the path doubles the cost. So the path is tracked in a second parse, which only a body with an error
+    // needs.
     if let Ok(parsed) = serde_json::from_slice(json) {
         return Ok(parsed);
     }
@@ -120,7 +121,7 @@ impl<T: DeserializeOwned, S: Send + Sync, const MAX: usize> FromRequest<S> for J
         });
         let said = content_type.is_some();
         let bytes = gather(request.into_body(), MAX).await?;
-        // A client that sends an empty body need not send its media type.
+        // A request with an empty body does not need a media type.
         if !is_json || (!said && !bytes.is_empty()) {
             let detail = "send JSON, with Content-Type: application/json";
             return Err(Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail));

@@ -1,4 +1,4 @@
-//! Metrics of findings, for the node that made the findings and the master that stored them.
+//! Metrics of findings. A node counts the findings that it made, a master those that it stored.
 
 use easysight_protocol::Finding;
 use prometheus_client::{
@@ -11,20 +11,20 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-/// Labels of a count of findings.
+/// The labels of the metric `findings`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct FindingLabels {
     diagnosis: String,
     status: String,
 }
 
-/// Labels of a plugin's times.
+/// The labels of the metrics of plugins.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct PluginLabels {
     plugin: String,
 }
 
-/// Findings by diagnosis and status; time and fuel by plugin.
+/// Counts of findings by diagnosis and status, and the time and fuel of each plugin.
 #[derive(Debug)]
 pub struct FindingMetrics {
     findings: Family<FindingLabels, Counter>,
@@ -36,7 +36,7 @@ impl FindingMetrics {
     /// Registers `findings`, `plugin_seconds` and `fuel`.
     #[must_use]
     pub fn register(registry: &mut Registry) -> Self {
-        // From a tenth of a millisecond to ten seconds.
+        // From a tenth of a millisecond to 6.6 seconds.
         let plugin_seconds = Family::new_with_constructor(
             (|| Histogram::new(exponential_buckets(0.0001, 2.0, 17))) as fn() -> Histogram,
         );

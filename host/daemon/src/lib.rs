@@ -1,6 +1,6 @@
-//! What every server process of EasySight needs: logs, traces, signals, systemd, a data directory that no other
-//! process uses, a watch over what must not hang, metrics of findings, and request ids, bodies and errors over HTTP.
-//! The routes are in the programs.
+//! What every server process of EasySight needs: logs, traces, signals, systemd, the lock of a data directory,
+//! detection of a hung loop, metrics of findings, and for HTTP: request ids, bodies and errors. The routes are in the
+//! programs.
 
 pub mod body;
 pub mod findings;

@@ -29,7 +29,7 @@ pub enum LogFormat {
 pub struct LogConfig {
     /// The lowest level that is logged.
     pub level: Level,
-    /// A file that is rotated daily. If absent, standard error.
+    /// The log file, which is rotated daily. If absent, lines go to standard error.
     pub file: Option<PathBuf>,
     /// The format of lines.
     pub format: LogFormat,
@@ -39,7 +39,7 @@ pub struct LogConfig {
 ///
 /// # Errors
 ///
-/// A message that names the values that are allowed.
+/// A message that names the allowed values.
 pub fn parse_level(text: &str) -> Result<Level, String> {
     match text.to_ascii_uppercase().as_str() {
         "ERROR" | "CRITICAL" => Ok(Level::ERROR),
@@ -55,7 +55,7 @@ pub fn parse_level(text: &str) -> Result<Level, String> {
 ///
 /// # Errors
 ///
-/// A message that names the values that are allowed.
+/// A message that names the allowed values.
 pub fn parse_format(text: &str) -> Result<LogFormat, String> {
     match text {
         "text" => Ok(LogFormat::Text),

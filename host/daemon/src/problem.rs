@@ -17,7 +17,7 @@ pub struct Error {
 }
 
 impl Error {
-    /// Makes an error. `slug` names its kind for programs: `/problems/<slug>`.
+    /// Makes an error. `slug` identifies the kind of error for programs: `/problems/<slug>`.
     pub fn new(status: StatusCode, slug: &str, detail: impl Into<String>) -> Self {
         let title = slug.replace('-', " ");
         // The detail may quote what the client sent, and an address in the quote may contain a password.
@@ -25,7 +25,7 @@ impl Error {
         Self { problem: Problem::new(status.as_u16(), slug, title, detail), retry_after: None }
     }
 
-    /// What happened and what to do about it.
+    /// Returns the detail: what happened and what to do about it.
     #[must_use]
     pub fn detail(&self) -> &str {
         &self.problem.detail

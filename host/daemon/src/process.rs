@@ -1,4 +1,4 @@
-//! Signals, systemd, and a directory that no other process uses.
+//! Signals, systemd, and the lock that keeps other processes out of a directory.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -19,7 +19,7 @@ pub struct StopSignals {
 }
 
 impl StopSignals {
-    /// Handles the signals from now on.
+    /// Starts to handle the signals.
     ///
     /// # Errors
     ///
@@ -37,12 +37,12 @@ impl StopSignals {
     }
 }
 
-/// Locks a directory for this process, until the returned file is closed. `whose` and `advice` complete the
-/// message if another process has locked it.
+/// Locks the directory of the file `path` for this process, until the returned file is closed. The message for a
+/// directory that another process has locked contains `whose`, the kind of program, and `advice`.
 ///
 /// # Errors
 ///
-/// If another process has locked the directory, or it cannot be written.
+/// If another process has locked the directory, or the file cannot be created.
 pub fn lock(path: &Path, whose: &str, advice: &str) -> anyhow::Result<File> {
     if let Some(dir) = path.parent() {
         fs::create_dir_all(dir).with_context(|| dir.display().to_string())?;
@@ -58,21 +58,21 @@ pub fn lock(path: &Path, whose: &str, advice: &str) -> anyhow::Result<File> {
     }
 }
 
-/// Sends a notification to systemd, if it started this process.
+/// Sends a notification to systemd, if systemd started this process.
 pub fn notify(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
         tracing::warn!(%error, "systemd cannot be notified");
     }
 }
 
-/// Notifies systemd's watchdog that the process works, twice in each of its intervals, as long as `alive` returns
-/// true.
+/// Notifies systemd's watchdog twice in each interval of the watchdog, as long as `alive` returns true. Returns at once
+/// if the watchdog is not enabled.
 pub async fn watchdog(alive: impl Fn() -> bool + Send) {
     let Some(interval) = sd_notify::watchdog_enabled() else { return };
     feed(interval / 2, alive, || notify(&[NotifyState::Watchdog])).await;
 }
 
-/// Notifies the watchdog at this interval, as long as `alive` returns true.
+/// Calls `tell` at this interval, as long as `alive` returns true.
 pub async fn feed(every: Duration, alive: impl Fn() -> bool + Send, tell: impl Fn() + Send) {
     let mut beat = tokio::time::interval(every);
     let mut stuck = false;

@@ -1,4 +1,4 @@
-//! A watch over something that must happen again and again.
+//! Detects that a loop hangs: the loop beats in each round, and another thread checks the time of the last beat.
 
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,8 @@ impl Pulse {
         *self.0.lock() = Instant::now();
     }
 
-    /// False if the last beat was more than `patience` before `now`: the work that beats hangs.
+    /// Returns true if the last beat was less than `patience` before `now`. If it returns false, the loop that beats
+    /// hangs.
     #[must_use]
     pub fn is_felt(&self, now: Instant, patience: Duration) -> bool {
         now.saturating_duration_since(*self.0.lock()) < patience

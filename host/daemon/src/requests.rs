@@ -1,5 +1,5 @@
-//! Ids of requests. A request has the id of its header `x-request-id`, or a new one. The response carries the id, and
-//! every log line of the request shows it.
+//! Ids of requests. A request's id is the value of its header `x-request-id`, or a new id. The response carries the id,
+//! and every log line of the request shows it.
 
 use std::{convert::Infallible, fmt, sync::Arc, time::Instant};
 
@@ -20,7 +20,8 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The header that carries a W3C trace context.
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// Longest id of a client in bytes. A longer one is replaced, since ids are stored and logged.
+/// The longest id that is accepted from a client, in bytes. A longer one is replaced by a new id, because ids are
+/// stored and logged.
 const MAX_BYTES: usize = 128;
 
 /// The id of a request.
@@ -28,13 +29,14 @@ const MAX_BYTES: usize = 128;
 pub struct RequestId(Arc<str>);
 
 impl RequestId {
-    /// Makes a new id. Ids sort by time.
+    /// Makes a new id. New ids sort by the time when they were made.
     #[must_use]
     pub fn new() -> Self {
         Self(easysight_protocol::fresh_id().to_string().into())
     }
 
-    /// The id that a client gave, if it can be shown.
+    /// Returns the id that a client sent, if it consists of 1 to [`MAX_BYTES`] printable ASCII characters without
+    /// spaces.
     fn given(value: &HeaderValue) -> Option<Self> {
         let text = value.to_str().ok()?;
         let fits = (1..=MAX_BYTES).contains(&text.len()) && text.chars().all(|c| c.is_ascii_graphic());
@@ -54,7 +56,7 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// The origin of what a handler starts: this request.
+/// The origin of the runs and jobs that a handler starts: this request.
 #[derive(Debug, Clone)]
 pub struct RequestOrigin(pub Origin);
 
@@ -67,8 +69,8 @@ impl<S: Send + Sync> FromRequestParts<S> for RequestOrigin {
     }
 }
 
-/// The middleware that gives requests their ids. It is the outermost one, so that requests that others refuse have
-/// ids too.
+/// The middleware that gives requests their ids. It must be the outermost middleware, so that requests that other
+/// middleware refuses have ids too.
 pub async fn name(mut request: Request, next: Next) -> Response {
     let id = request.headers().get(REQUEST_ID).and_then(RequestId::given).unwrap_or_default();
     request.extensions_mut().insert(id.clone());
@@ -87,7 +89,7 @@ pub async fn name(mut request: Request, next: Next) -> Response {
     response
 }
 
-/// Records who makes the current request. Its log lines show that from here on, as `by`.
+/// Records who makes the current request. The later log lines of the request show this as `by`.
 pub fn note_principal(principal: impl fmt::Display) {
     tracing::Span::current().record("by", field::display(principal));
 }

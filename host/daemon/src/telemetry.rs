@@ -1,5 +1,5 @@
-//! Traces for an OpenTelemetry collector, if one is configured. Spans that cannot be exported are dropped, and the log
-//! says so once.
+//! Traces for an OpenTelemetry collector, if one is configured. Spans that cannot be exported are dropped. The log
+//! reports only the first failure, and the end of the failures.
 
 use std::{
     collections::HashMap,
@@ -32,9 +32,9 @@ use tracing_subscriber::{Layer, Registry, filter::Targets};
 const ANSWER: Duration = Duration::from_secs(5);
 /// How long spans are collected before they are sent.
 const GATHER: Duration = Duration::from_secs(2);
-/// How long the last spans may take at the end of the process.
+/// How long the export of the last spans may take when the process ends.
 const FAREWELL: Duration = Duration::from_secs(2);
-/// Most spans that wait for the collector. Further ones are dropped.
+/// The largest number of spans that wait for the collector. Further spans are dropped.
 const WAITING: usize = 8_192;
 
 /// Settings of the export.
@@ -56,7 +56,7 @@ pub struct Exporting(SdkTracerProvider);
 ///
 /// # Errors
 ///
-/// A message that names the values that are allowed.
+/// A message that names the allowed values.
 pub fn parse_endpoint(text: &str) -> Result<String, String> {
     let wanted = || "expected an http:// or https:// address, such as http://collector:4318".to_owned();
     let url: axum::http::Uri = text.parse().map_err(|_| wanted())?;
@@ -68,7 +68,7 @@ pub fn parse_endpoint(text: &str) -> Result<String, String> {
     }
 }
 
-/// Starts the export, on a thread of its own that calls the collector through `runtime`.
+/// Starts the export on a thread of its own. The thread sends its requests to the collector through `runtime`.
 pub(crate) fn start(
     config: &TraceConfig,
     level: Level,
@@ -103,19 +103,20 @@ pub(crate) fn start(
         .with_tracer(provider.tracer("easysight"))
         .with_location(false)
         .with_threads(false)
-        // The steps of a job would be too many lines for a log, but a trace is made for them.
+        // Traces contain the spans of level DEBUG in any case: the steps of a job, which would be too many lines for a
+        // log.
         .with_filter(Targets::new().with_target("easysight", level.max(Level::DEBUG)));
     Ok(Some((Exporting(provider), layer)))
 }
 
-/// The collector's address for traces: its address with the path of the protocol.
+/// Returns the collector's address for traces: `endpoint`, with the path `/v1/traces` if it is missing.
 fn traces_url(endpoint: &str) -> String {
     let endpoint = endpoint.trim_end_matches('/');
     if endpoint.ends_with("/v1/traces") { endpoint.to_owned() } else { format!("{endpoint}/v1/traces") }
 }
 
 impl Exporting {
-    /// Sends the last spans, within the limit.
+    /// Sends the last spans. Gives up after two seconds.
     pub fn end(self) {
         if let Err(error) = self.0.shutdown_with_timeout(FAREWELL) {
             tracing::debug!(%error, "the last spans were not exported");
@@ -123,7 +124,7 @@ impl Exporting {
     }
 }
 
-/// The W3C trace context of the current span. None if nothing is exported.
+/// Returns the W3C trace context of the current span, or `None` if no traces are exported.
 #[must_use]
 pub fn traceparent() -> Option<String> {
     let context = Span::current().context();
@@ -135,17 +136,17 @@ pub fn traceparent() -> Option<String> {
     carrier.remove("traceparent")
 }
 
-/// Makes a new span the child of a span elsewhere.
+/// Makes a new span the child of a span in another process.
 pub fn follow(span: &Span, traceparent: Option<&str>) {
     let Some(traceparent) = traceparent else { return };
     let carrier = HashMap::from([("traceparent".to_owned(), traceparent.to_owned())]);
-    // An invalid trace context is read as an empty one, and the span then begins a trace of its own.
+    // An invalid trace context is read as an empty one. The span then begins a new trace.
     let parent = TraceContextPropagator::new().extract_with_context(&Context::new(), &carrier);
     // An error means that nothing is exported.
     span.set_parent(parent).ok();
 }
 
-/// Calls the collector on the runtime, whichever thread asks.
+/// Sends requests to the collector on the runtime, because the thread of the export has no runtime.
 #[derive(Debug)]
 struct Courier {
     http: reqwest::Client,
@@ -160,7 +161,7 @@ impl HttpClient for Courier {
     }
 }
 
-/// An exporter that logs the first of its failures, and their end.
+/// An exporter that logs the first failure in a row, and the first success after it.
 struct Told<E> {
     exporter: E,
     endpoint: String,

@@ -1,4 +1,4 @@
-//! Bodies of submissions: JSON, or a form with the JSON and an upload, which is written to disk as it arrives.
+//! Bodies of submissions: JSON, or a form with the JSON and an upload. The upload is written to disk as it arrives.
 
 use std::path::Path;
 
@@ -16,12 +16,12 @@ use crate::{
     problem::Error,
 };
 
-/// Largest JSON part in bytes.
+/// The largest size of the JSON part, in bytes.
 const MAX_JSON_BYTES: usize = 256 << 10;
-/// Most characters of an upload's name that are kept.
+/// The number of characters of an upload's name that are kept.
 const MAX_NAME_CHARS: usize = 200;
 
-/// The content of a body.
+/// The content of a submission's body.
 #[derive(Debug, Default)]
 pub struct SubmissionBody {
     /// The request.
@@ -33,7 +33,7 @@ pub struct SubmissionBody {
 /// A picture or clip on disk. The file is removed when this is dropped.
 #[derive(Debug)]
 pub struct Upload {
-    /// The client's name for the file, for people, without control characters.
+    /// The name that the client gave the file, without control characters. It is for people.
     pub name: String,
     /// The path of the file.
     pub path: TempPath,
@@ -44,7 +44,8 @@ pub struct Upload {
 ///
 /// # Errors
 ///
-/// 400 if the body is malformed, 413 if a part is too large, 415 for another media type, 507 if the disk is full.
+/// 400 if the body is malformed, 413 if a part is too large, 415 for another media type, 507 if the disk is full, 500
+/// if the upload cannot be written for another reason.
 pub async fn read_submission(request: Request, dir: &Path, granted: u64) -> Result<SubmissionBody, Error> {
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = content_type.and_then(|text| text.split(';').next()).map(str::trim).unwrap_or_default();
@@ -111,7 +112,7 @@ async fn keep(mut part: Field<'_>, dir: &Path, granted: u64) -> Result<Upload, E
     Ok(Upload { name, path })
 }
 
-/// 507 if the disk is full, 500 for any other error of writing.
+/// Logs an error of writing an upload, and returns the error for the client: 507 if the disk is full, otherwise 500.
 pub fn not_kept(error: &std::io::Error) -> Error {
     tracing::error!(%error, "an upload cannot be stored");
     let status = if error.kind() == std::io::ErrorKind::StorageFull {
