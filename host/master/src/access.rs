@@ -21,12 +21,12 @@ use crate::{
     problems::store_error,
 };
 
-/// How long a look-up is valid. A revoked token works for at most this time.
+/// How long a look-up of a token is valid. So a token may still work for this time after it is revoked.
 pub(crate) const FRESH: Duration = Duration::from_secs(5);
-/// Most look-ups that are cached.
+/// The largest number of cached look-ups.
 const MAX_KEPT: usize = 10_000;
 const PREFIX: &str = "es_";
-/// Longest lifetime of a token in seconds: a hundred years.
+/// The longest lifetime of a token in seconds: a hundred years.
 pub(crate) const MAX_LIFETIME_S: u64 = 3_153_600_000;
 
 /// The credentials of a request.
@@ -38,7 +38,7 @@ pub(crate) enum Credentials<'a> {
     Bearer(&'a str),
 }
 
-/// Decides who may call.
+/// Authenticates the callers of requests.
 pub(crate) struct Access {
     store: Store,
     loopback: bool,
@@ -51,7 +51,8 @@ impl Access {
         Self { store, loopback, open: AtomicBool::new(false), known: Mutex::default() }
     }
 
-    /// Checks again whether tokens exist. Returns true if everyone may do everything.
+    /// Checks again whether tokens exist. Returns true if the master is open: everyone on the machine may do
+    /// everything.
     pub(crate) async fn refresh(&self) -> Result<bool, StoreError> {
         let open = self.loopback && !self.is_guarded().await?;
         let was_open = self.open.swap(open, Ordering::Relaxed);
@@ -61,13 +62,13 @@ impl Access {
         Ok(open)
     }
 
-    /// True if a token exists that was not revoked. An expired token keeps the master closed too: the master does
-    /// not open as time passes, or because a clock is ahead.
+    /// Returns true if a token exists that was not revoked. An expired token counts too. Otherwise the master would
+    /// open when its last token expires, or when a clock is ahead.
     async fn is_guarded(&self) -> Result<bool, StoreError> {
         Ok(self.store.tokens().await?.iter().any(|token| token.info.revoked_at.is_none()))
     }
 
-    /// True if a token exists that is in force.
+    /// Returns true if a token exists that is valid now.
     pub(crate) async fn has_tokens(&self) -> Result<bool, StoreError> {
         let now = clock::now();
         Ok(self.store.tokens().await?.iter().any(|token| is_in_force(&token.info, now)))
@@ -79,7 +80,7 @@ impl Access {
     ///
     /// 401 if the credentials are missing or not valid, 503 if the database is unavailable.
     pub(crate) async fn authenticate(&self, credentials: Credentials<'_>) -> Result<Principal, Error> {
-        // An open master accepts any token, as it accepts requests without one.
+        // An open master accepts requests with any token and requests without a token.
         if self.open.load(Ordering::Relaxed) {
             return Ok(Principal::ANYBODY);
         }
@@ -109,8 +110,8 @@ impl Access {
         Ok(Principal { identity: Identity::Token { id, name }, scope })
     }
 
-    /// True while a principal is still valid, for work that goes on after the request was admitted. The answer may
-    /// be as old as a look-up.
+    /// Returns true if a principal is still valid. Long requests check this again after they were admitted. The answer
+    /// may be out of date by up to [`FRESH`].
     ///
     /// # Errors
     ///

@@ -1,5 +1,5 @@
-//! Announcements: of new jobs to waiting polls, of changes to the schedulers, and of events to their followers. If
-//! masters share a database, the other masters receive them too.
+//! Announcements: waiting polls are woken for new jobs, the scheduler is notified of changes, and events are sent to
+//! the clients that follow them. If masters share a database, announcements reach the other masters too.
 
 use easysight_protocol::{Event, RunChange, RunId};
 use easysight_store::StoreError;
@@ -27,8 +27,8 @@ impl Master {
         }
     }
 
-    /// Looks for jobs that waiting polls may lease, and wakes these polls. Sends a statement to the database only
-    /// if the known state is old or in doubt.
+    /// Looks for jobs that waiting polls may lease, and wakes these polls. Queries the database only if it may have
+    /// such jobs.
     pub(crate) async fn look_for_jobs(&self) -> Result<(), StoreError> {
         let labels = self.waiting.labels();
         let now = now_ms();
@@ -40,7 +40,7 @@ impl Master {
         Ok(())
     }
 
-    /// Makes the schedulers check again what runs may wait for.
+    /// Makes the schedulers of all masters check again whether waiting runs can begin.
     pub(crate) fn note_change(&self) {
         self.changed.notify_one();
         if let Some(relay) = &self.relay {
@@ -48,7 +48,7 @@ impl Master {
         }
     }
 
-    /// Sends an event to all followers, also at other masters.
+    /// Sends an event to all clients that follow events, also to those of other masters.
     pub(crate) fn tell(&self, event: Event) {
         if let Some(relay) = &self.relay {
             relay.note_event(&event);

@@ -31,7 +31,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::{master::Shared, principal::Need};
 
-/// Longest time that a request may take. Uploads over slow links take longest.
+/// The longest time that a request may take. Uploads over slow links take longest.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(300);
 
 #[derive(OpenApi)]
@@ -117,7 +117,7 @@ pub(crate) fn router(master: &Shared) -> anyhow::Result<Router> {
         .merge(guarded(fetch, Need::Fetch))
         .merge(guarded(publish, Need::Publish))
         .merge(guarded(administer, Need::Administer))
-        // Whoever asks loses no more than the cookie of the own browser.
+        // Closing a session needs no token: a request can only remove the cookie of its own browser.
         .merge(OpenApiRouter::new().routes(routes!(session::close)))
         .split_for_parts();
     let document = document::complete(&document)?;

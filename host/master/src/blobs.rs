@@ -1,5 +1,5 @@
-//! Blobs: bytes that are named by their digest, such as plugins and pictures. A blob never changes. What else is
-//! known about a blob, such as its age, is in the database.
+//! Blobs: bytes that are named by their digest, such as plugins and pictures. A blob never changes. Other facts about a
+//! blob, such as its age, are in the database.
 
 use std::{
     fmt, fs, io,
@@ -11,10 +11,10 @@ use std::{
 use bytes::Bytes;
 use easysight_sandbox::Digest;
 
-/// A temporary file of this age is abandoned.
+/// The age at which a temporary file counts as abandoned.
 const UNFINISHED_FOR: Duration = Duration::from_secs(3_600);
 
-/// Stores blobs. Several masters may share a storage. All methods block.
+/// A storage of blobs. Several masters may share it. All methods block.
 pub(crate) trait Blobs: fmt::Debug + Send + Sync {
     /// Stores a blob, completely and durably, or not at all. Returns false if it existed already.
     ///
@@ -63,8 +63,8 @@ impl Directory {
         let directory = Self { dir, suffix };
         for entry in fs::read_dir(&directory.dir)? {
             let path = entry?.path();
-            // A young temporary file may belong to another master that shares the directory. Other files are not
-            // this program's.
+            // A young temporary file may belong to another master that shares the directory. Files with other names may
+            // belong to other programs.
             let is_temporary =
                 path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(".tmp"));
             if is_temporary {
@@ -124,7 +124,7 @@ impl Blobs for Directory {
             {
                 match entry.metadata() {
                     Ok(facts) => blobs.push((digest, facts.len())),
-                    // Another master removed it.
+                    // Another master removed the blob in the meantime.
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                     Err(error) => return Err(error),
                 }
@@ -148,7 +148,7 @@ mod tests {
         assert!(!blobs.put(digest, b"one").unwrap());
         assert_eq!(blobs.get(digest).unwrap().unwrap(), &b"one"[..]);
         assert_eq!(blobs.list().unwrap(), [(digest, 3)]);
-        // A file that was cut short is written again.
+        // A truncated file is written again.
         fs::write(blobs.path(digest), b"o").unwrap();
         assert!(blobs.put(digest, b"one").unwrap());
         assert_eq!(blobs.get(digest).unwrap().unwrap(), &b"one"[..]);

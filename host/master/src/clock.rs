@@ -1,7 +1,8 @@
-//! The current time, measured and not only read from the machine's clock. Machines' clocks are set wrong and
-//! corrected again: by an empty battery, by hand, by a time server. Between two readings the elapsed time is
-//! measured. If the machine's clock advanced by a different time, it stepped. A step is believed only once the clock
-//! has kept its new time for a while. A clock that steps back to its former time is believed at once.
+//! The current time: the machine's clock, checked against the measured time. A machine's clock may be wrong, for
+//! example after its battery was empty, and may later be corrected by a person or a time server. So the time between
+//! two readings is also measured. If the machine's clock advanced by a different time, it stepped. A step is believed
+//! only after the clock has kept its new time for a while; until then, the measured time counts. A step back to the
+//! time before the last believed step is believed at once.
 
 use std::{sync::LazyLock, time::Instant};
 
@@ -10,26 +11,26 @@ use easysight_protocol::RunId;
 use parking_lot::Mutex;
 use uuid::{ContextV7, Timestamp, Uuid};
 
-/// How far a clock may differ from the measured time, in milliseconds: clocks are slewed, and machines sleep
-/// briefly.
+/// The largest difference from the measured time that is not a step, in milliseconds. Small differences are normal,
+/// because clocks are slewed and machines sleep briefly.
 const TOLERANCE_MS: i64 = 2_000;
-/// How long a clock must keep its new time after a step before it is believed, in milliseconds.
+/// How long a clock must keep its new time before a step is believed, in milliseconds.
 const HOLD_MS: i64 = 30_000;
 
 /// A measured clock. Times are in milliseconds. `wall` is the machine's clock, since 1970. `elapsed` is the
 /// measured time since an arbitrary start.
 #[derive(Debug, Default)]
 pub(crate) struct MeasuredClock {
-    /// When both agreed last.
+    /// The last reading at which both agreed.
     anchor: Option<Anchor>,
     /// The anchor before the last step that was believed.
     former: Option<Anchor>,
-    /// A step that is not believed yet, and when it was first seen.
+    /// A step that is not believed yet, and the time when it was first noticed.
     step: Option<Step>,
     believed: Believed,
 }
 
-/// Steps that were believed.
+/// The steps that were believed so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Believed {
     /// The number of steps.
@@ -50,14 +51,14 @@ struct Step {
     since: i64,
 }
 
-/// What a reading of the clock showed for the first time.
+/// A change of the clock that a reading showed for the first time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Seen {
     /// The clock stepped by this number of milliseconds. The step is not believed yet.
     Stepped(i64),
     /// The clock stepped by this number of milliseconds, and is believed from now on.
     Believed(i64),
-    /// The clock is where it was before its step.
+    /// The clock has returned to the time before its step, which was not believed.
     Returned,
 }
 
@@ -68,7 +69,7 @@ impl Anchor {
 }
 
 impl MeasuredClock {
-    /// Returns the time, and what is new about the clock.
+    /// Returns the time, and the change of the clock if this reading is the first to show one.
     pub(crate) fn now(&mut self, wall: i64, elapsed: i64) -> (i64, Option<Seen>) {
         let Some(anchor) = self.anchor else {
             self.anchor = Some(Anchor { wall, elapsed });
@@ -105,7 +106,8 @@ impl MeasuredClock {
 static CLOCK: LazyLock<(Instant, Mutex<MeasuredClock>)> =
     LazyLock::new(|| (Instant::now(), Mutex::new(MeasuredClock::default())));
 
-/// Returns the current time as the store counts it. The first call that sees a step of the machine's clock logs it.
+/// Returns the current time as the store keeps it: in milliseconds since 1970. The first call that notices a step of
+/// the machine's clock logs it.
 pub(crate) fn now_ms() -> i64 {
     let (begin, clock) = &*CLOCK;
     let (now, seen) = {
@@ -139,7 +141,8 @@ pub(crate) fn run_id() -> RunId {
     RunId(Uuid::new_v7(Timestamp::from_unix(&*names, now / 1_000, (now % 1_000) as u32 * 1_000_000)))
 }
 
-/// Makes ids sort by time again, after a clock that was ahead made some.
+/// Resets the generator of ids. Without this, new ids would still have the times of a clock that was ahead, and would
+/// not sort by time.
 pub(crate) fn name_anew() {
     *NAMES.lock() = ContextV7::default();
 }

@@ -1,9 +1,10 @@
-//! Events for followers. Sending never waits: a follower that is too slow misses events and learns how many.
+//! Events for followers, for example for clients that read the stream of events. Sending never waits. A follower that
+//! is too slow misses events, and is sent the number of missed events instead.
 
 use easysight_protocol::Event;
 use tokio::sync::broadcast;
 
-/// How many events a slow follower may be behind.
+/// The number of events that a slow follower may be behind.
 const BACKLOG: usize = 1_024;
 
 /// Sends events to followers.
@@ -16,7 +17,7 @@ impl Events {
         Self { sender: broadcast::channel(BACKLOG).0 }
     }
 
-    /// Sends an event to all followers. An error would only mean that nobody follows.
+    /// Sends an event to all followers. An error is ignored, because it only means that there is no follower.
     pub(crate) fn tell(&self, event: Event) {
         self.sender.send(event).ok();
     }

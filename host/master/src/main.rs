@@ -33,12 +33,12 @@ use easysight_settings::SettingsError;
 
 use settings::MasterSettings;
 
-/// Requests and runs allocate in bursts on many threads. The system's allocator serves them more slowly, and keeps
-/// hundreds of megabytes after a run over many cameras.
+/// Requests and runs allocate in bursts on many threads. The system's allocator is slower at this, and keeps hundreds
+/// of megabytes after a run over many cameras.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Exit code if the master does not start.
+/// The exit code if the master or a subcommand fails.
 const EXIT_USAGE: u8 = 2;
 
 fn main() -> ExitCode {

@@ -19,7 +19,7 @@ use crate::{
     registry::Registry, uploads::Uploads, waiting::Waiting,
 };
 
-/// Longest time between two rounds of the scheduler before the process counts as stuck.
+/// The longest time between two rounds of the scheduler. After a longer time, the process counts as stuck.
 const STUCK: Duration = Duration::from_secs(60);
 
 /// The master.
@@ -40,11 +40,11 @@ pub(crate) struct Master {
     pub(crate) waiting: Waiting,
     /// Nodes that poll for jobs.
     pub(crate) pollers: Pollers,
-    /// Since when nodes could be heard.
+    /// The time since which nodes could reach the master.
     pub(crate) hearing: Hearing,
-    /// Notifies the scheduler that something changed which runs may wait for.
+    /// Wakes the scheduler after a change that runs may be waiting for.
     pub(crate) changed: Notify,
-    /// Cancelled when the master is about to stop. Long polls are answered at once then.
+    /// Cancelled when the master begins to stop. Long polls are then answered at once.
     pub(crate) stopping: CancellationToken,
     /// The scheduler's pulse, which beats in every round.
     pub(crate) pulse: Pulse,
@@ -53,11 +53,11 @@ pub(crate) struct Master {
     pub(crate) id: String,
 }
 
-/// Since when nodes can be heard without a break, that is, neither the master nor its database was away. A node is
-/// silent only if it could have been heard for the duration of a lease.
+/// The time since which nodes could reach the master without a break: since then, the master and its database were
+/// always available. A node counts as silent only if it could have reached the master for the duration of a lease.
 pub(crate) struct Hearing {
     since: AtomicI64,
-    /// When the master last saw that nothing is wrong.
+    /// The last time at which the master and its database were found available.
     well_at: AtomicI64,
 }
 
@@ -66,16 +66,17 @@ impl Hearing {
         Self { since: AtomicI64::new(now), well_at: AtomicI64::new(now) }
     }
 
-    /// Records that nothing is wrong now. If the last record is older than `gap_ms`, there was a break.
+    /// Records that the master and its database are available now. Also records a break if the previous call was more
+    /// than `gap_ms` ago.
     pub(crate) fn note_well(&self, now: i64, gap_ms: i64) {
         let before = self.well_at.swap(now, Ordering::Relaxed);
-        // If the clock was set back, the length of the gap is not known.
+        // If the clock was set back, the time since the previous call is unknown. This counts as a break.
         if now < before || now - before > gap_ms {
             self.note_break(now);
         }
     }
 
-    /// Records a break, in which a node could not be heard.
+    /// Records a break: nodes could perhaps not reach the master until now.
     pub(crate) fn note_break(&self, now: i64) {
         self.since.store(now, Ordering::Relaxed);
     }
@@ -86,17 +87,19 @@ impl Hearing {
 }
 
 impl Master {
-    /// False if the scheduler is stuck, whatever the reason. A master that stops needs no scheduler.
+    /// Returns false if the scheduler is stuck. Returns true while the master stops, because it then needs no
+    /// scheduler.
     pub(crate) fn scheduler_is_alive(&self) -> bool {
         self.stopping.is_cancelled() || self.pulse.is_felt(Instant::now(), STUCK)
     }
 
-    /// Returns the time before which a node must have been heard last to count as silent.
+    /// Returns the limit for silent nodes: a node counts as silent if it was last heard before this time.
     pub(crate) fn silent_before(&self, now: i64) -> i64 {
         silent_before(self.hearing.since(), now, self.lease_ms)
     }
 
-    /// True if nodes could be heard for the duration of a lease. A node that was not heard in that time is gone.
+    /// Returns true if nodes could reach the master for the whole duration of a lease. A node that was not heard in
+    /// this time is treated as gone.
     pub(crate) fn has_heard(&self, now: i64) -> bool {
         self.silent_before(now) > i64::MIN
     }

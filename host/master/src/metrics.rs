@@ -71,7 +71,7 @@ impl Metrics {
         registry.register("results", "Results by verdict", new.results.clone());
         registry.register(
             "capture_failures",
-            "Cameras without a picture, by kind",
+            "Checks that got no picture, by reason",
             new.capture_failures.clone(),
         );
         Self { registry, ..new }

@@ -5,9 +5,10 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
-/// Most events of one message. Their ids fit into it.
+/// The largest number of events in one message. A message has enough room for the ids of this many events.
 const MAX_EVENTS: usize = 60;
-/// Most events that wait to be sent. Nobody could follow more.
+/// The largest number of events that wait to be sent. Further events are dropped, because no follower could keep up
+/// with them.
 const MAX_WAITING: usize = 2_000;
 
 /// An event, reduced to its ids.
@@ -44,7 +45,7 @@ pub(crate) struct News {
     pub(crate) events: Vec<Notice>,
 }
 
-/// The news that waits to be sent to other masters.
+/// The news that is waiting to be sent to other masters.
 #[derive(Default)]
 pub(crate) struct Relay {
     news: Mutex<News>,
@@ -63,7 +64,7 @@ impl Relay {
         self.note(|news| news.changed = true);
     }
 
-    /// Adds an event that clients follow.
+    /// Adds an event, unless too many are waiting already.
     pub(crate) fn note_event(&self, event: &Event) {
         let Some(notice) = Notice::of(event) else { return };
         self.note(|news| {
@@ -78,7 +79,7 @@ impl Relay {
         self.bell.notify_one();
     }
 
-    /// Takes the next message. None if there is nothing to send.
+    /// Takes the next message out. Returns `None` if there is nothing to send.
     pub(crate) fn take(&self, from: &str) -> Option<News> {
         let mut waiting = self.news.lock();
         let count = waiting.events.len().min(MAX_EVENTS);

@@ -1,5 +1,6 @@
-//! Pictures of workers: the evidence of findings, and good pictures of healthy cameras. Old ones are removed, and the
-//! oldest if the limit is exceeded. The last good picture of each camera stays.
+//! Pictures that workers send: the evidence of findings, and good pictures of healthy cameras. Pictures that are too
+//! old are removed, and so are the oldest ones if the size limit is exceeded. The last good picture of each camera is
+//! always kept.
 
 use std::{
     collections::HashSet,
@@ -17,21 +18,22 @@ use easysight_store::{Store, StoreError};
 
 use crate::{blobs::Blobs, clock::now_ms};
 
-/// Largest picture in bytes.
+/// The largest size of a picture, in bytes.
 pub(crate) const MAX_PICTURE_BYTES: usize = 2 << 20;
-/// Milliseconds between two clean-ups.
+/// The number of milliseconds between two clean-ups.
 const LOOK_MS: i64 = 600_000;
-/// Tenths of the limit that are left after a clean-up, so that not every picture needs one.
+/// A clean-up because of the size limit removes pictures until this many tenths of the limit are in use. Otherwise each
+/// new picture would cause a clean-up.
 const LEFT_TENTHS: u64 = 9;
-/// Pictures that one step of a clean-up removes.
+/// The largest number of pictures that one step of a clean-up handles.
 const STEP: u32 = 500;
 
-/// The limits.
+/// The limits of the stored pictures.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Keep {
-    /// Largest age of a picture.
+    /// The largest age of a picture.
     pub(crate) max_age: Duration,
-    /// Largest size of all pictures together in bytes.
+    /// The largest size of all pictures together, in bytes.
     pub(crate) max_bytes: u64,
 }
 
@@ -44,8 +46,8 @@ pub(crate) enum PutError {
         /// The digest of the bytes.
         found: Digest,
     },
-    /// The bytes are no JPEG picture.
-    #[error("the bytes are no JPEG picture")]
+    /// The bytes are not a JPEG picture.
+    #[error("the bytes are not a JPEG picture")]
     NotJpeg,
     /// The picture cannot be written.
     #[error(transparent)]
@@ -60,9 +62,9 @@ pub(crate) enum PutError {
 pub(crate) struct Pictures {
     blobs: Arc<dyn Blobs>,
     keep: Keep,
-    /// The size in bytes of all pictures at the last clean-up, and of those that came since.
+    /// The size in bytes of all pictures after the last clean-up, plus the size of those that were stored since.
     kept: AtomicU64,
-    /// When the last clean-up was; 0 before the first one.
+    /// The time of the last clean-up, or 0 before the first one.
     looked_at: AtomicI64,
 }
 
@@ -77,7 +79,8 @@ impl Pictures {
         tokio::task::spawn_blocking(move || blobs.get(digest)).await?
     }
 
-    /// Stores a picture, completely or not at all. Returns false if it existed already. Then its age starts again.
+    /// Stores a picture, completely or not at all. Returns false if it existed already. Its age starts again in this
+    /// case.
     pub(crate) async fn put(&self, store: &Store, digest: Digest, bytes: Bytes) -> Result<bool, PutError> {
         let found = Digest::of(&bytes);
         if found != digest {
@@ -96,14 +99,15 @@ impl Pictures {
         Ok(new)
     }
 
-    /// True if a clean-up is due: the last one is long ago, or the size limit is exceeded.
+    /// Returns true if a clean-up is due: the last one is too long ago, or the size limit is exceeded.
     fn is_due(&self, now: i64) -> bool {
         self.kept.load(Ordering::Relaxed) > self.keep.max_bytes
             || !(0..LOOK_MS).contains(&(now - self.looked_at.load(Ordering::Relaxed)))
     }
 
-    /// Removes pictures that are too old, and the oldest ones if the limit is exceeded. Returns how many. While ages
-    /// cannot be trusted, no picture is too old. Good pictures of cameras stay, whatever their age.
+    /// Removes pictures that are too old, and the oldest ones if the limit is exceeded. Returns how many were removed.
+    /// If `trusts_ages` is false, no picture counts as too old. The last good picture of each camera is kept,
+    /// regardless of its age.
     async fn clean_up(&self, store: &Store, trusts_ages: bool, now: i64) -> Result<u64, PutError> {
         if self.looked_at.swap(now, Ordering::Relaxed) == 0 {
             self.adopt(store, now).await?;
@@ -142,8 +146,8 @@ impl Pictures {
         Ok(removed)
     }
 
-    /// Takes in pictures that the database does not know: another version of this program, or a master that was killed
-    /// between the two, has stored them. Their age starts now.
+    /// Records stored pictures that are missing in the database. Another version of this program may have stored them,
+    /// or a master that was killed before it could record them. Their age starts now.
     async fn adopt(&self, store: &Store, now: i64) -> Result<(), PutError> {
         let blobs = Arc::clone(&self.blobs);
         let found = tokio::task::spawn_blocking(move || blobs.list()).await.map_err(io::Error::other)??;
@@ -157,7 +161,7 @@ impl Pictures {
         Ok(())
     }
 
-    /// Removes pictures: the bytes first, so that none is left that the database does not know.
+    /// Removes pictures. The bytes are removed first, so that no bytes are left without a record in the database.
     async fn remove(&self, store: &Store, digests: Vec<String>) -> Result<u64, PutError> {
         let (blobs, going) = (Arc::clone(&self.blobs), digests.clone());
         let removed = tokio::task::spawn_blocking(move || {
@@ -214,7 +218,7 @@ mod tests {
         Pictures::new(Arc::new(Directory::open(dir.join("pictures"), "jpg").unwrap()), keep)
     }
 
-    /// Makes a picture so many seconds old.
+    /// Sets the age of a picture to this many seconds.
     async fn age(store: &Store, picture: &(Digest, Bytes), seconds: i64) {
         let row = vec![(picture.0.to_string(), picture.1.len() as u64)];
         store.keep_pictures(row, now_ms() - 1_000 * seconds).await.unwrap();

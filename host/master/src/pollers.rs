@@ -1,5 +1,5 @@
-//! Nodes that poll for jobs. Their labels are cached, so that a poll without a job costs no statement. The times of
-//! their last polls are written now and then.
+//! Nodes that poll for jobs. Their labels are cached, so that a poll without a job costs no SQL statement. The times of
+//! their last polls are collected, and written to the database from time to time.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -7,7 +7,7 @@ use easysight_protocol::{Incarnation, Labels};
 use easysight_store::{Store, StoreError};
 use parking_lot::Mutex;
 
-/// Most nodes in the cache. Further nodes are looked up again.
+/// The largest number of nodes in the cache. A full cache is cleared, and its nodes are looked up again.
 const MAX_NODES: usize = 20_000;
 
 type Life = (String, Incarnation);
@@ -21,7 +21,7 @@ pub(crate) struct Pollers {
 }
 
 impl Pollers {
-    /// Returns the labels of a node. None if the node is not registered with this life.
+    /// Returns the labels of a node. Returns `None` if the node is not registered with this incarnation.
     pub(crate) async fn labels(
         &self,
         store: &Store,
@@ -42,17 +42,18 @@ impl Pollers {
         Ok(Some(labels))
     }
 
-    /// Remembers that a node asked for jobs, until [`Self::write`] stores it.
+    /// Records the time of a node's poll. [`Self::write`] stores it later.
     pub(crate) fn note(&self, node: &str, life: Incarnation, now: i64) {
         self.polls.lock().insert((node.to_owned(), life), now);
     }
 
-    /// Forgets a life that is not registered, or may not be.
+    /// Removes the labels of an incarnation that is, or may be, no longer registered.
     pub(crate) fn forget(&self, node: &str, life: Incarnation) {
         self.known.lock().remove(&(node.to_owned(), life));
     }
 
-    /// Writes the polls since the last call. Forgets lives that are no longer registered.
+    /// Stores the times of the polls since the last call. Removes the labels of incarnations that are no longer
+    /// registered.
     pub(crate) async fn write(&self, store: &Store) -> Result<(), StoreError> {
         let polls = std::mem::take(&mut *self.polls.lock());
         let polls = polls.into_iter().map(|((node, life), at)| (node, life, at)).collect();

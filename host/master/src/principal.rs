@@ -1,4 +1,4 @@
-//! The principal: who makes a request, and what it may do.
+//! The principal: who makes a request, and what this caller may do.
 
 use std::fmt;
 
@@ -36,7 +36,7 @@ impl Need {
     }
 }
 
-/// Who makes a request.
+/// The caller of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Identity {
     /// Anybody on this machine: the master is open.
@@ -50,7 +50,7 @@ pub(crate) enum Identity {
     },
 }
 
-/// Who makes a request, and what it may do. The guard stores the principal in the request's extensions.
+/// The caller of a request, and the caller's scope. The guard stores the principal in the request's extensions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Principal {
     /// The identity of the principal.

@@ -1,5 +1,5 @@
-//! The registry of plugins. Plugins are vetted when they are published, stored on disk by digest, and active for
-//! diagnoses. The registry also makes the plan of a task.
+//! The registry of plugins. A plugin is vetted when it is published, stored on disk by its digest, and can then be
+//! active for diagnoses. The registry also makes the plan of a task.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -35,8 +35,8 @@ pub(crate) enum NoPlan {
 }
 
 impl NoPlan {
-    /// What the task waits for. A configuration that is invalid now was valid when the task was made: another
-    /// version of the plugin has become active since.
+    /// Returns what the task waits for. An invalid configuration counts too: it was valid when the task was created,
+    /// but another version of the plugin has become active since.
     pub(crate) fn reasons(self) -> Vec<String> {
         match self {
             Self::Waits(reasons) => reasons,
@@ -142,8 +142,8 @@ impl Registry {
                         active.by_diagnosis.insert(diagnosis.clone(), Arc::clone(&one));
                     }
                 }
-                // The schema was valid when the plugin was published. A master of another version may judge
-                // differently.
+                // The schema was valid for the master that published the plugin. A master of another version may reject
+                // it.
                 Err(reason) => tracing::error!(digest = plugin.digest, reason, "plugin is not used"),
             }
         }
@@ -151,7 +151,8 @@ impl Registry {
         Ok(())
     }
 
-    /// Checks that a published plugin may be used. It may have been published before keys were required.
+    /// Checks that a trusted key signed a published plugin, because the plugin may have been published before keys were
+    /// required.
     async fn trusts(&self, plugin: &PublishedPlugin) -> Result<Result<(), Untrusted>, StoreError> {
         let (Some(keys), Ok(digest)) = (&self.keys, plugin.digest.parse()) else { return Ok(Ok(())) };
         let signed = self.store.signatures(&plugin.digest).await?;
@@ -258,7 +259,8 @@ impl ActiveSet {
         self.by_diagnosis.keys().map(String::as_str)
     }
 
-    /// Makes the plan for these diagnoses with this configuration. An empty list stands for all active diagnoses.
+    /// Makes the plan for these diagnoses with this configuration. An empty list means all diagnoses that have an
+    /// active plugin.
     pub(crate) fn plan(
         &self,
         diagnoses: &[String],

@@ -1,5 +1,5 @@
-//! Exchange between masters that share a database: a job that is queued at one master wakes a poll that waits at
-//! another, and clients follow the events of all masters.
+//! Exchanges news between masters that share a database. So a job that is queued at one master wakes a poll that waits
+//! at another, and a client can follow the events of all masters.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,7 +13,7 @@ use crate::{
 
 /// How long news is collected for one message.
 const GATHER: Duration = Duration::from_millis(3);
-/// Pause before a failed connection is made again.
+/// The pause before a failed connection is opened again.
 const RECONNECT: Duration = Duration::from_secs(2);
 
 /// Sends and receives news until the master stops. Returns at once if no other master shares the database.

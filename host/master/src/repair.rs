@@ -1,5 +1,5 @@
-//! Repairs the times that a wrong clock has left in the database, when the master starts and when a step of the
-//! machine's clock is believed.
+//! Repairs times that a wrong clock wrote to the database. This is done when the master starts, and when it believes a
+//! step of the machine's clock (see [`clock`]).
 
 use std::time::Duration;
 
@@ -15,9 +15,9 @@ use crate::{
 
 /// How often tasks are checked.
 const TASKS_EVERY: Duration = Duration::from_secs(60);
-/// A working master writes at least this often.
+/// A working master writes to the database at least this often, in milliseconds.
 const LONG_MS: i64 = 86_400_000;
-/// Tasks on one page of the check.
+/// The number of tasks on one page of the check.
 const PAGE: u32 = 500;
 
 /// The state of the repair.
@@ -26,12 +26,13 @@ pub(crate) struct Repair {
     begun: bool,
     believed: clock::Believed,
     tasks_at: Option<Instant>,
-    /// Since when times are written by the clock that is believed now.
+    /// The time since which the current clock has been believed. Earlier times were written by the former clock.
     since: i64,
 }
 
 impl Repair {
-    /// Repairs what is due now.
+    /// Does the repairs that are due: all of them after a step of the clock, and those of tasks and tokens every
+    /// minute.
     pub(crate) async fn step(
         &mut self,
         master: &Master,
@@ -80,12 +81,12 @@ impl Repair {
         } else {
             tracing::warn!("old history is kept for another day because the system clock stepped");
             retention.hold(Instant::now());
-            // On PostgreSQL the other masters have clocks of their own, which may have stepped or not.
+            // On PostgreSQL, other masters may have written the deadlines, and their clocks may not have stepped.
             if by > 0 && master.store.dialect() == Dialect::Sqlite {
                 master.store.move_deadlines(by).await?;
             }
-            // A step ahead moves the tokens that this clock has dated until now. A step back moves the tokens that
-            // are now dated in the future.
+            // After a step ahead, the tokens that this master's clock has dated since the step before are moved. After
+            // a step back, the tokens with dates in the future are moved.
             let dated = if by > 0 { self.since..=now - by } else { now + 1..=i64::MAX };
             master.store.move_tokens(by, dated).await?;
             master.access.forget();
@@ -100,7 +101,7 @@ impl Repair {
     }
 }
 
-/// Moves the next run of each task whose next run is later than its schedule allows.
+/// Corrects the tasks whose next run is later than their schedule allows.
 async fn bring_tasks_back(master: &Master) -> Result<(), StoreError> {
     let now = clock::now();
     let mut after = None;

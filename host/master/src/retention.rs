@@ -1,4 +1,4 @@
-//! How long history is kept. It is removed in small steps, so that nobody has to wait.
+//! Removes old history. It is removed in small steps, so that other statements do not have to wait.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 /// How often findings are counted. Counting takes seconds if there are millions.
 const COUNT_EVERY: Duration = Duration::from_secs(600);
-/// How long nothing is removed because of its age after the clock jumped ahead.
+/// How long nothing is removed because of its age after the clock stepped.
 const HOLD: Duration = Duration::from_secs(86_400);
 
 /// The limits of history, and the state of its removal.
@@ -15,13 +15,13 @@ const HOLD: Duration = Duration::from_secs(86_400);
 pub(crate) struct Retention {
     /// Findings and ended runs older than this are removed.
     max_age_ms: i64,
-    /// Largest number of findings that are kept.
+    /// The largest number of findings that are kept.
     max_findings: u64,
     counted_at: Option<Instant>,
-    /// Findings beyond the limit, as of the last count.
+    /// The number of findings beyond the limit, according to the last count.
     excess: u64,
     goes_on: bool,
-    /// Ages are not trusted before this time: the clock jumped ahead, and young entries may look old.
+    /// Ages are not trusted before this time, because the clock may be ahead, and young entries may look old.
     held_until: Option<Instant>,
 }
 
@@ -30,8 +30,8 @@ impl Retention {
         Self { max_age_ms, max_findings, counted_at: None, excess: 0, goes_on: false, held_until: None }
     }
 
-    /// Removes nothing because of its age for one measured day. The clock jumped ahead, or nothing was written for
-    /// so long that it may have jumped. A person has this day to correct the clock.
+    /// Stops the removal by age for one measured day. This is called if the clock stepped, or if nothing was written
+    /// for so long that the clock may have stepped. A person has this day to correct the clock.
     pub(crate) fn hold(&mut self, now: Instant) {
         self.held_until = Some(now + HOLD);
     }
@@ -46,7 +46,7 @@ impl Retention {
         self.goes_on
     }
 
-    /// Removes a small part.
+    /// Removes a small part of the history that exceeds the limits.
     pub(crate) async fn step(&mut self, store: &Store, now: i64) -> Result<(), StoreError> {
         let too_old =
             if self.trusts_ages(Instant::now()) { store.prune(self.max_age_ms, now).await? } else { 0 };

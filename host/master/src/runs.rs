@@ -1,4 +1,5 @@
-//! How a run begins: with a plan, cameras and jobs, or with a list of what it waits for.
+//! Begins runs. A run gets a plan, cameras and jobs. If one of these is missing, the run waits and lists what is
+//! missing.
 
 use std::collections::BTreeSet;
 
@@ -39,7 +40,7 @@ pub(crate) async fn begin_waiting(master: &Master, waiting: StoredRun) -> Result
     }
 }
 
-/// Decides whether a run can begin now, and with what.
+/// Decides whether a run can begin now. Returns the plan and cameras of its jobs, or what the run waits for.
 async fn start_of(
     master: &Master,
     trigger: Trigger,
@@ -50,7 +51,8 @@ async fn start_of(
     let plan = match master.registry.active().plan(&definition.diagnoses, &definition.config) {
         Ok(plan) => {
             let full_look_every = definition.full_look_every;
-            // Whoever submits a task wants to know the current state of its cameras.
+            // Only scheduled runs spare cameras without a picture: a person who submits a task needs the current state
+            // of all its cameras.
             let spares_lost = trigger == Trigger::Schedule;
             JobPlan { origin: origin.clone(), full_look_every, spares_lost, ..plan }
         }
@@ -73,9 +75,9 @@ async fn start_of(
     Ok(Start::Now(FanOut { plan, cameras, missing }))
 }
 
-/// Leaves out cameras whose last check by the same task has not ended. However long a camera or the queue takes, a
-/// task never checks a camera twice at the same time, and the queue does not grow. Returns a text with the number
-/// of cameras that were left out.
+/// Removes the cameras whose previous check by the same task has not ended. So a task never checks a camera twice at
+/// the same time, and the queue does not grow even if cameras are slow. Returns a text with the number of removed
+/// cameras.
 async fn pass_over(
     master: &Master,
     task: &str,

@@ -1,4 +1,4 @@
-//! When a task runs next.
+//! Computes when a task runs next.
 
 use std::str::FromStr;
 
@@ -10,12 +10,12 @@ use croner::{
 };
 use easysight_protocol::{MissedRuns, Schedule};
 
-/// Longest interval in seconds: a year.
+/// The longest interval in seconds: a year.
 const MAX_INTERVAL_S: u64 = 31_536_000;
-/// A start that is late by less than this counts as a busy master, not as missed.
+/// A start that is late by at most this time is not treated as missed: the master was only busy.
 const GRACE: TimeDelta = TimeDelta::seconds(60);
 
-/// A schedule is invalid: the field within it, and the reason.
+/// The error of an invalid schedule: the field within the schedule, and the reason.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ScheduleError {
     pub(crate) field: &'static str,
@@ -26,8 +26,8 @@ fn wrong(field: &'static str, detail: impl Into<String>) -> ScheduleError {
     ScheduleError { field, detail: detail.into() }
 }
 
-/// Returns the first time at or after `now` at which a task with this schedule runs. None if the schedule starts no
-/// runs.
+/// Returns the time of the first run of a task with this schedule: at or after `now`, or the time that the schedule
+/// itself names for a single run, which may be in the past. Returns `None` if the schedule starts no runs.
 pub(crate) fn first(schedule: &Schedule, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, ScheduleError> {
     match schedule {
         Schedule::Manual => Ok(None),
@@ -57,7 +57,7 @@ pub(crate) fn first(schedule: &Schedule, now: DateTime<Utc>) -> Result<Option<Da
     }
 }
 
-/// Returns when the task runs after the run that was due at `due` and started at `now`. That run makes up for
+/// Returns when the task runs next, after a run that was due at `due` and started at `now`. That run also replaces the
 /// starts that fell due in between.
 pub(crate) fn after(schedule: &Schedule, due: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     match schedule {
@@ -75,8 +75,8 @@ pub(crate) fn after(schedule: &Schedule, due: DateTime<Utc>, now: DateTime<Utc>)
     }
 }
 
-/// Returns the correct next run of a task whose next run is later than its schedule allows, because the clock was
-/// ahead when it was set. None if the next run is correct.
+/// Returns the corrected time of a task's next run if `due` is later than the schedule allows, because the clock was
+/// ahead when `due` was computed. Returns `None` if `due` is correct.
 pub(crate) fn brought_back(
     schedule: &Schedule,
     due: DateTime<Utc>,
@@ -101,7 +101,7 @@ pub(crate) fn brought_back(
     }
 }
 
-/// True if a start that was due at `due` and is seen only at `now` is skipped.
+/// Returns true if a start that was due at `due`, but is handled only at `now`, is skipped.
 pub(crate) fn is_skipped(schedule: &Schedule, due: DateTime<Utc>, now: DateTime<Utc>) -> bool {
     let policy = match schedule {
         Schedule::Interval { missed_runs, .. } | Schedule::Cron { missed_runs, .. } => *missed_runs,

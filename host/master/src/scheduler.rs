@@ -16,17 +16,18 @@ use crate::{
     runs, schedule,
 };
 
-/// Pause between two rounds of the scheduler. Changes that people make start a round at once.
+/// The pause between two rounds of the scheduler. Changes of cameras, tasks or plugins start a round at once.
 const TICK: Duration = Duration::from_millis(500);
-/// Ticks between two checks of what other masters and other processes may have changed.
+/// The number of ticks between two checks for changes by other masters and other processes.
 const SLOW: u32 = 10;
 /// How long one master leads the scheduling before it must renew its role.
 const LEAD_MS: i64 = 5_000;
 /// How long one master leads the upkeep before it must renew its role.
 const LEAD_UPKEEP_MS: i64 = 20_000;
-/// Most tasks and waiting runs that one round handles.
+/// The largest number of due tasks, and of waiting runs, that one round handles.
 const BATCH: i64 = 200;
-/// Queries that cost more the longer the tables are, and are not urgent, take at most this part of the time.
+/// The pause after queries that are not urgent, as a multiple of their duration. These queries take longer the larger
+/// the tables are, so the pause limits their share of the time to less than a twentieth.
 const SHARE: u32 = 20;
 
 /// Paces queries that are not urgent.
@@ -38,13 +39,13 @@ impl Paced {
         self.0.is_none_or(|at| Instant::now() >= at)
     }
 
-    /// Records when the queries began that have just ended.
+    /// Sets the time at which the queries are due again. They started at `began` and have just ended.
     fn done(&mut self, began: Instant) {
         self.0 = Some(Instant::now() + began.elapsed() * SHARE);
     }
 }
 
-/// What the rounds remember.
+/// The state that is kept between rounds.
 #[derive(Debug)]
 struct Rounds {
     repair: repair::Repair,
@@ -77,7 +78,7 @@ pub(crate) async fn run(master: Shared, retention: Retention) {
             look_round(&master, ticks.is_multiple_of(SLOW), &mut rounds).await
         };
         let looked = looked.await;
-        // A failure is logged once, not twice a second.
+        // Only the first of several failures in a row is logged. Otherwise there would be two messages each second.
         match looked {
             Ok(()) if troubled => tracing::info!("the database is available again"),
             Err(ref error) if !troubled => {
@@ -99,7 +100,7 @@ async fn look_round(master: &Master, slow: bool, rounds: &mut Rounds) -> Result<
     master.metrics.long_polls.set(i64::try_from(master.waiting.len()).unwrap_or(i64::MAX));
     master.metrics.statements(master.store.statements());
     let agenda = master.store.agenda(now).await?;
-    // Nodes renew their leases at half time, so a shorter break cannot have cost a lease.
+    // Nodes renew their leases after at most half of the lease time, so a shorter break cannot make a lease expire.
     master.hearing.note_well(now_ms(), master.lease_ms / 2);
     if agenda.task_due && master.store.lead("scheduler", master.id.clone(), LEAD_MS).await? {
         for task in master.store.due_tasks(now, BATCH).await? {
@@ -116,7 +117,7 @@ async fn look_round(master: &Master, slow: bool, rounds: &mut Rounds) -> Result<
     if (agenda.expired && heard) || agenda.overdue {
         reap(master, heard, now).await?;
     }
-    // This also finds jobs whose pause after a failure is over, and jobs that another master queued.
+    // This also finds jobs whose pause after a failure has ended, and jobs that another master queued.
     if master.waiting.len() > 0 {
         master.look_for_jobs().await?;
     }
@@ -149,10 +150,10 @@ async fn look_round(master: &Master, slow: bool, rounds: &mut Rounds) -> Result<
     Ok(())
 }
 
-/// True if this master does the upkeep, which only one master of a database does.
+/// Returns true if this master does the upkeep. Only one of the masters that share a database does it.
 async fn leads_upkeep(master: &Master) -> Result<bool, StoreError> {
     match master.store.dialect() {
-        // A file has one master only.
+        // A SQLite database has only one master.
         Dialect::Sqlite => Ok(true),
         Dialect::Postgres => master.store.lead("upkeep", master.id.clone(), LEAD_UPKEEP_MS).await,
     }
@@ -174,7 +175,7 @@ async fn reap(master: &Master, heard: bool, now: i64) -> Result<(), StoreError> 
     Ok(())
 }
 
-/// Starts the run of a due task, once.
+/// Starts the run of a due task, but only once for each time at which the task is due.
 async fn fire(master: &Master, task: Task) -> Result<(), StoreError> {
     let Some(due) = task.next_run_at else { return Ok(()) };
     let now = clock::now();
@@ -183,7 +184,7 @@ async fn fire(master: &Master, task: Task) -> Result<(), StoreError> {
     if schedule::is_skipped(schedule, due, now) {
         tracing::warn!(%due, "a start was missed and is skipped");
     } else {
-        // Nobody requested this run. A request id of its own allows to follow its jobs.
+        // No request started this run. A new request id allows people to follow its jobs in the logs.
         let request = RequestId::new();
         let new = NewRun {
             id: clock::run_id(),
@@ -196,11 +197,11 @@ async fn fire(master: &Master, task: Task) -> Result<(), StoreError> {
         };
         let (run, made) = runs::begin(master, new).await?;
         if made {
-            tracing::info!(%request, %run, "due");
+            tracing::info!(%request, %run, "the run of a due task was created");
         }
     }
-    // The task is advanced last. If a master dies before that, the task fires again, and the fire time identifies
-    // the existing run.
+    // The task is advanced last. If the master dies before that, the task is due again. The fire time then identifies
+    // the existing run, so that no second run is created.
     master.store.advance_task(task.id, due.timestamp_millis(), next).await?;
     Ok(())
 }

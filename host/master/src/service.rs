@@ -1,4 +1,4 @@
-//! The life of the master, from start to end.
+//! Starts the master, runs it until a signal is received, and stops it.
 
 use std::{
     net::SocketAddr,
@@ -37,10 +37,10 @@ use crate::{
     waiting::Waiting,
 };
 
-/// Memory limit of a plugin's `describe`, in bytes. It has nothing to compute.
+/// The memory limit of a plugin's `describe`, in bytes. `describe` has nothing to compute.
 const DESCRIBE_MEMORY: usize = 256 << 20;
 
-/// Runs until a signal is received, then drains.
+/// Runs the master until a signal is received. Then finishes the open requests and stops.
 pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
     let mut stop = StopSignals::new()?;
     let advice = "give this one its own --data-dir";
@@ -55,7 +55,7 @@ pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
         }
         None => None,
     };
-    // Bind first, so that a port that is in use is reported at once.
+    // The address is bound first, so that a port that is in use is reported at once.
     let listener = std::net::TcpListener::bind(settings.listen)
         .with_context(|| format!("--listen {}: the address cannot be used", settings.listen))?;
     listener.set_nonblocking(true)?;
@@ -64,7 +64,7 @@ pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
     let open = access.refresh().await?;
     if !open && !access.has_tokens().await? {
         bail!(
-            "--listen {} lets other machines in, but there is no token yet: create one with \
+            "--listen {} lets other machines connect, but there is no valid token: create one with \
              `easysight-master token create --name admin --scope admin` (or listen on 127.0.0.1)",
             settings.listen
         );
@@ -149,7 +149,7 @@ pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
     if let Err(error) = master.store.write_usage().await {
         tracing::warn!(%error, "the latest plugin usage cannot be recorded");
     }
-    // The writer ends once nobody can send it commands any more. Everything it received is committed then.
+    // The store's writer ends when no sender of commands is left. It has then committed all commands that it received.
     drop(watchdog.await);
     drop(master);
     if tokio::time::timeout(Duration::from_secs(10), writing).await.is_err() {
@@ -190,7 +190,7 @@ async fn tls(files: &TlsFiles) -> anyhow::Result<RustlsConfig> {
         .with_context(|| format!("--tls-cert {} with --tls-key", files.certificate.display()))
 }
 
-/// Returns the file of an embedded database.
+/// Returns the path of the database file if the database is SQLite.
 fn database_file(url: &str) -> Option<PathBuf> {
     let path = url.strip_prefix("sqlite:")?;
     let path = path.strip_prefix("//").unwrap_or(path);
@@ -200,7 +200,7 @@ fn database_file(url: &str) -> Option<PathBuf> {
 /// Announces that the master is ready: on standard error, in the log and to systemd.
 fn announce(settings: &MasterSettings, address: SocketAddr, open: bool) {
     let scheme = if settings.tls.is_some() { "https" } else { "http" };
-    // Programs wait for this line, so it goes to standard error whatever the log settings are.
+    // Other programs wait for this line, so it goes to standard error regardless of the log settings.
     eprintln!("easysight-master: listening on {scheme}://{address}");
     tracing::info!(%address, scheme, "master is up");
     if open {

@@ -12,7 +12,7 @@ use easysight_settings::{Invocation, Resolved, SettingsError, bytes, number_in, 
 
 use keys::KEYS;
 
-/// The TLS listener's files.
+/// The files of the TLS listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TlsFiles {
     pub(crate) certificate: PathBuf,
@@ -65,7 +65,7 @@ impl MasterSettings {
         let path = |text: &str| Ok(PathBuf::from(text));
         let data_dir = given.optional("data-dir", path)?.or(state_dir).ok_or_else(|| {
             SettingsError::Conflict(
-                "there is no home directory: name the directory for data with --data-dir".into(),
+                "there is no home directory: set the data directory with --data-dir".into(),
             )
         })?;
         let tls = match (given.optional("tls-cert", path)?, given.optional("tls-key", path)?) {

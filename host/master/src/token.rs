@@ -93,8 +93,9 @@ async fn carry_out(store: &Store, matches: &ArgMatches) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Refuses to count days by a clock that is behind: the token would expire once the clock is corrected. A clock
-/// that is ahead looks like a long pause of the master. Masters correct the tokens that such a clock made.
+/// Refuses to count days with a clock that is behind, because the token would expire too early once the clock is
+/// corrected. A clock that is ahead is not noticed here: it looks the same as a long pause of the master. Masters later
+/// correct tokens that were made while a clock was ahead.
 async fn check_clock(store: &Store) -> anyhow::Result<()> {
     let Some(written) = store.written_at().await?.and_then(DateTime::from_timestamp_millis) else {
         return Ok(());
@@ -102,8 +103,8 @@ async fn check_clock(store: &Store) -> anyhow::Result<()> {
     let now = easysight_protocol::now();
     if now + TOLERANCE < written {
         bail!(
-            "--expires-days: the clock of this machine says {}, but the database has entries of {}: correct the clock \
-             first (or create a token that does not expire)",
+            "--expires-days: the clock of this machine shows {}, but the database has entries from {}: correct the \
+             clock first (or create a token that does not expire)",
             now.to_rfc3339(),
             written.to_rfc3339()
         );

@@ -18,7 +18,7 @@ const GRACE: Duration = Duration::from_secs(600);
 /// Uploads by their run.
 pub(crate) struct Uploads {
     dir: PathBuf,
-    /// Largest upload in bytes.
+    /// The largest size of an upload, in bytes.
     pub(crate) max_bytes: u64,
 }
 
@@ -28,7 +28,7 @@ impl Uploads {
         Ok(Self { dir, max_bytes })
     }
 
-    /// The directory to which uploads are written while they arrive.
+    /// Returns the directory to which uploads are written while they arrive.
     pub(crate) fn dir(&self) -> &Path {
         &self.dir
     }
@@ -43,9 +43,9 @@ impl Uploads {
         upload.persist(self.file(run)).map_err(|error| error.error)
     }
 
-    /// Removes uploads whose runs have ended, and files that broken uploads left.
+    /// Removes uploads whose runs have ended, and old files without a run, which interrupted uploads have left.
     ///
-    /// While ages cannot be trusted, uploads without a run are kept.
+    /// If `trusts_ages` is false, files without a run are kept.
     pub(crate) async fn sweep(&self, store: &Store, trusts_ages: bool) -> Result<(), StoreError> {
         for path in self.files() {
             let run = path.file_name().and_then(|name| name.to_str()?.parse::<RunId>().ok());
@@ -79,7 +79,7 @@ const fn is_ended(state: RunState) -> bool {
     matches!(state, RunState::Finished | RunState::Cancelled)
 }
 
-/// The measured time: no file becomes old because the machine's clock is ahead for a moment.
+/// Returns the measured time, so that files do not seem old while the machine's clock is ahead for a moment.
 fn now() -> SystemTime {
     let ms = u64::try_from(crate::clock::now_ms()).unwrap_or_default();
     SystemTime::UNIX_EPOCH + Duration::from_millis(ms)

@@ -1,5 +1,5 @@
-//! Long polls that wait for a job. New jobs wake one poll each, and only polls that may lease them: no poll is
-//! woken for a job that requires labels which its node lacks.
+//! Long polls that wait for a job. Each new job wakes one poll, and only a poll whose node has the labels that the job
+//! requires.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -19,14 +19,14 @@ struct Waiter {
     bell: Arc<Notify>,
 }
 
-/// A place in the line. Dropping it leaves the line.
+/// A poll's place in the line. When it is dropped, the poll leaves the line.
 pub(crate) struct Place<'a> {
     waiting: &'a Waiting,
     bell: Arc<Notify>,
 }
 
 impl Waiting {
-    /// Enters the line. From now on no wake-up is lost, even if [`Place::wait`] is called later.
+    /// Adds a poll at the end of the line. No later wake-up is lost, even if it comes before [`Place::wait`] is called.
     pub(crate) fn enter(&self, labels: &Arc<Labels>) -> Place<'_> {
         let bell = Arc::new(Notify::new());
         let waiter = Waiter { labels: Arc::clone(labels), bell: Arc::clone(&bell) };
@@ -61,7 +61,7 @@ impl Waiting {
 }
 
 impl Place<'_> {
-    /// Waits up to this time to be woken. Returns true if it was woken.
+    /// Waits at most this time for a wake-up. Returns true if the poll was woken.
     pub(crate) async fn wait(&self, at_most: Duration) -> bool {
         tokio::time::timeout(at_most, self.bell.notified()).await.is_ok()
     }

@@ -36,8 +36,8 @@ pub(super) struct ResetQuery {
     plugin: Option<String>,
 }
 
-/// Removes the baselines of a camera, after it was turned, moved, cleaned or given another lens. The plugins learn
-/// the camera again. Baselines from jobs that are still running are not stored.
+/// Removes the baselines of a camera. This is needed after the camera was turned, moved, cleaned or given another lens.
+/// The plugins then learn the camera again. Baselines from jobs that are still running are not stored.
 #[utoipa::path(post, path = "/api/v1/diagnosis/cameras/{id}/baseline/reset", tag = "cameras", params(ResetQuery),
     responses((status = 200, body = BaselineReset), (status = 404, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn reset(

@@ -1,5 +1,5 @@
-//! Answers with blobs. A digest always names the same bytes, so that a client may keep them and go on with a download
-//! at any time.
+//! Answers with blobs. A digest always names the same bytes, so a client may cache them and resume a download at any
+//! time.
 
 use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
@@ -8,8 +8,8 @@ use axum::{
 use bytes::Bytes;
 use easysight_sandbox::Digest;
 
-/// Answers with a blob of this media type, or with the range of it that the client requests. If the client has the blob
-/// already, the answer only says so.
+/// Answers with a blob of this media type, or with the range of the blob that the client requests. If the client has
+/// the blob already, the answer is 304 without a body.
 pub(super) fn answer(
     blob: &Bytes,
     digest: Digest,
@@ -40,7 +40,7 @@ pub(super) fn answer(
         (header::CONTENT_TYPE, kind),
         (header::CACHE_CONTROL, cache),
         (header::ACCEPT_RANGES, "bytes"),
-        // Browsers must not treat a blob as a page, whatever was sent to the master.
+        // Browsers must not treat a blob as a page, even if its bytes look like one.
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
     for (name, value) in facts {
@@ -56,13 +56,14 @@ pub(super) fn answer(
 #[derive(Debug, PartialEq, Eq)]
 enum Part {
     Whole,
-    /// From one byte, up to and without another.
+    /// The bytes from the first offset up to the second, which is not included.
     Range(usize, usize),
-    /// No byte of it exists.
+    /// The range is outside the blob, or is not valid.
     Outside,
 }
 
-/// Parses the header `Range` (RFC 9110, section 14.2). A header with several ranges may be answered with the whole.
+/// Parses the header `Range` (RFC 9110, section 14.2). The answer to several ranges is the whole blob, which the RFC
+/// allows.
 fn part(range: &str, length: usize) -> Part {
     let Ok(parsed) = http_range_header::parse_range_header(range) else { return Part::Outside };
     match parsed.validate(length as u64).as_deref() {

@@ -34,9 +34,9 @@ pub(super) struct CameraQuery {
     status: Option<Status>,
     /// Only cameras that give no picture (`true`), or only cameras that do (`false`).
     lost: Option<bool>,
-    /// The value of `next` of the page before.
+    /// The value of `next` on the previous page.
     after: Option<String>,
-    /// Most items of the page, 1 to 1000. If absent, 100.
+    /// The largest number of items on the page, 1 to 1000. If absent, 100.
     #[param(minimum = 1, maximum = 1_000)]
     limit: Option<u32>,
 }

@@ -5,9 +5,9 @@ use easysight_protocol::{Labels, uploaded_name};
 
 use crate::problems::invalid;
 
-/// Most characters of a name for people.
+/// The largest number of characters in a name for people.
 const MAX_NAME: usize = 200;
-/// Most labels of one item.
+/// The largest number of labels of one item.
 const MAX_LABELS: usize = 64;
 
 /// Checks the given id, or makes a new one.
@@ -62,7 +62,7 @@ pub(super) fn labels(field: &str, labels: &Labels) -> Result<(), Error> {
     Ok(())
 }
 
-/// Checks a source that workers are to capture.
+/// Checks a source that workers will capture.
 pub(super) fn source(field: &str, source: &str) -> Result<(), Error> {
     if source.is_empty() || source.chars().count() > 4_096 || source.contains(char::is_control) {
         return Err(invalid(field, "expected 1 to 4096 characters, no control characters"));

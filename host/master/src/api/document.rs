@@ -9,7 +9,7 @@ use easysight_protocol::PROBLEM_MEDIA_TYPE;
 const JSON: &str = "application/json";
 const PROBLEM: &str = "#/components/schemas/Problem";
 
-/// Makes the document that is served.
+/// Makes the document that the master serves.
 pub(super) fn complete(document: &OpenApi) -> serde_json::Result<Value> {
     let mut document = serde_json::to_value(document)?;
     bound_integers(&mut document);
@@ -28,7 +28,7 @@ pub(super) fn complete(document: &OpenApi) -> serde_json::Result<Value> {
     }
     if let Some(components) = document.get_mut("components").and_then(Value::as_object_mut) {
         let token = "Created by `easysight-master token create`. A master that listens on loopback and has no tokens \
-                     requires none.";
+                     does not require a token.";
         let session =
             "The same token in a cookie, for requests that only read. `POST /api/v1/session` sets it.";
         let scheme = json!({
@@ -78,7 +78,8 @@ fn contents(operation: &mut Map<String, Value>) -> Vec<(&String, &mut Value)> {
     contents
 }
 
-/// Removes the schema of bodies that are bytes. They are no list of numbers; their media type describes them.
+/// Removes the schema of bodies that are bytes. The schema would describe them as a list of numbers. Their media type
+/// describes them correctly.
 fn bytes_have_no_schema((kind, media): (&String, &mut Value)) {
     let is_bytes = media.pointer("/schema/type").is_some_and(|kind| kind == "array");
     if is_bytes
@@ -89,7 +90,7 @@ fn bytes_have_no_schema((kind, media): (&String, &mut Value)) {
     }
 }
 
-/// Gives problems their own media type.
+/// Gives responses with problem documents the media type of problem documents.
 fn type_problems(operation: &mut Map<String, Value>) {
     let answers = operation.get_mut("responses").and_then(Value::as_object_mut);
     for answer in answers.into_iter().flat_map(Map::values_mut) {
@@ -126,8 +127,8 @@ fn bound_integers(schema: &mut Value) {
     }
 }
 
-/// Opens schemas that are parts of a larger schema. A part may have the fields of the whole in addition to its own,
-/// even if it allows no other fields when it stands alone.
+/// Opens schemas that are parts (`allOf`) of a larger schema. Alone, such a schema may forbid additional fields. As a
+/// part, it must allow the other fields of the whole.
 fn open_parts(schema: &mut Value, schemas: &Value) {
     match schema {
         Value::Array(all) => all.iter_mut().for_each(|one| open_parts(one, schemas)),
@@ -150,7 +151,8 @@ fn open_parts(schema: &mut Value, schemas: &Value) {
     }
 }
 
-/// Removes `null` from optional parameters and bodies. A query has no null, and a body that is present is not null.
+/// Removes `null` from optional parameters and bodies. A query cannot contain null, and a body that is present is not
+/// null.
 fn never_null(schema: Option<&mut Value>) {
     let Some(schema) = schema else { return };
     let is_null = |one: &Value| one == "null" || one.get("type").is_some_and(|kind| kind == "null");

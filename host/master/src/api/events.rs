@@ -16,12 +16,12 @@ use tokio::{
 
 use crate::{access::FRESH, master::Shared, principal::Principal};
 
-/// Pause after which an empty comment is sent, so that no proxy closes the connection.
+/// The pause after which an empty comment is sent, so that no proxy closes the connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// Streams events as they happen: changes of runs and nodes, and findings that are not normal. The type of a server-sent
-/// event (`event:`) is the `kind` of its data (`data:`), which is JSON. The stream ends within seconds after the
-/// token was revoked or has expired.
+/// Streams events as they happen: changes of runs and nodes, and findings that are not normal. The type of a
+/// server-sent event (`event:`) is the `kind` of its data (`data:`), which is JSON. The stream ends within seconds
+/// after the token is revoked or expires.
 #[utoipa::path(get, path = "/api/v1/events", tag = "events",
     responses((status = 200, content_type = "text/event-stream", body = Event,
             description = "A stream of server-sent events, each with an `Event` as its data"),
@@ -47,14 +47,14 @@ pub(super) async fn listen(
 /// One client that follows the events.
 struct Follower {
     events: Receiver<Event>,
-    /// When to check whether the client may still follow.
+    /// The times at which the client's access is checked again.
     looks: Interval,
     master: Shared,
     principal: Principal,
 }
 
 impl Follower {
-    /// The next event. None if the master stops or the client may no longer follow.
+    /// Returns the next event, or `None` if the master stops or the client has lost its access.
     async fn next(&mut self) -> Option<Event> {
         loop {
             tokio::select! {

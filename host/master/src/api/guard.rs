@@ -1,9 +1,9 @@
-//! Guards all handlers: checks who makes the request, whether the request is allowed, and that it does not come
-//! from a page of another site. Handlers find the [`Principal`](crate::principal::Principal) in the request's
-//! extensions.
+//! Guards the handlers: checks who makes the request, whether the request is allowed, and that it does not come from a
+//! page of another site. Handlers find the [`Principal`](crate::principal::Principal) in the request's extensions.
 //!
-//! A token comes in the header `Authorization`. Requests that only read may bring it in the session cookie instead: a
-//! browser sends a cookie by itself, so a cookie must never be enough to change something.
+//! A token is sent in the header `Authorization`. Requests that only read may send it in the session cookie instead.
+//! Other requests may not: a browser adds cookies to requests automatically, so a cookie must never be enough to change
+//! something.
 
 use axum::{
     extract::{Request, State},
@@ -67,8 +67,8 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// Refuses requests from pages of other sites. A browser states the page from which a request comes. Pages of other
-/// sites have no access, even if the browser runs on the same machine.
+/// Refuses requests from pages of other sites. The header `Origin`, which a browser adds, names the site of the page.
+/// Pages of other sites have no access, even if the browser runs on the same machine.
 fn same_site(headers: &HeaderMap) -> Result<(), Error> {
     let Some(origin) = text(headers, header::ORIGIN) else { return Ok(()) };
     let site = origin.split_once("://").map_or(origin, |(_, site)| site);
@@ -104,7 +104,7 @@ mod tests {
         for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
             assert_eq!(token(&method, &jar), None, "{method}");
         }
-        // The header counts, whatever the cookie says.
+        // The header takes precedence over the cookie.
         let both = [(cookie.clone(), "easysight_session=es_1_2"), (header.clone(), "Bearer es_3_4")];
         assert_eq!(token(&Method::GET, &both).as_deref(), Some("es_3_4"));
         let other = [(cookie.clone(), "easysight_session=es_1_2"), (header, "Basic x")];

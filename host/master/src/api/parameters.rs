@@ -1,4 +1,4 @@
-//! Parameters of paths and queries. Invalid parameters give problem responses. Lists have pages.
+//! Parameters of paths and queries, among them the page of a list. Invalid parameters cause problem responses.
 
 use axum::{
     extract::{self, FromRequestParts, Query},
@@ -9,7 +9,7 @@ use easysight_store::PageRequest;
 use serde::{Deserialize, de::DeserializeOwned};
 use utoipa::IntoParams;
 
-/// Most items of a page. [`PAGE`] is the default.
+/// The largest number of items on a page. [`PAGE`] is the default.
 const MAX_PAGE: u32 = 1_000;
 const PAGE: u32 = 100;
 
@@ -46,9 +46,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct PageQuery {
-    /// The value of `next` of the page before.
+    /// The value of `next` on the previous page.
     pub(super) after: Option<String>,
-    /// Most items of the page, 1 to 1000. If absent, 100.
+    /// The largest number of items on the page, 1 to 1000. If absent, 100.
     #[param(minimum = 1, maximum = 1_000)]
     pub(super) limit: Option<u32>,
 }

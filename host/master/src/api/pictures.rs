@@ -1,4 +1,4 @@
-//! Pictures: workers send them, people see them.
+//! Pictures: workers send them, clients fetch them.
 
 use axum::{
     extract::{Request, State},

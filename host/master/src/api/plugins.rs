@@ -48,7 +48,7 @@ pub(super) async fn list(State(master): State<Shared>) -> Result<Json<Vec<Publis
 
 /// Publishes a plugin: the component's bytes, or a form with the bytes (`component`) and the signature (`signature`, as
 /// `easysight plugin sign` writes it). A signature can be added later in the same way. The master vets the component
-/// and stores it by its digest. The plugin is used once it is activated.
+/// and stores it by its digest. The plugin is used only after it is activated.
 #[utoipa::path(post, path = "/api/v1/plugins", tag = "plugins",
     request_body(content((Vec<u8> = "application/wasm"), (PluginForm = "multipart/form-data"))),
     responses((status = 201, body = PublishedPlugin), (status = 200, description = "The plugin was published already", body = PublishedPlugin),
@@ -141,7 +141,7 @@ fn refusal(error: &PublishError) -> Error {
     }
 }
 
-/// True if the disk is full, or the user's quota is used up.
+/// Returns true if the disk is full, or the user's quota is used up.
 const fn is_full(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
@@ -252,7 +252,7 @@ pub(super) async fn roll_back(
     Ok(Json(rolled))
 }
 
-/// Returns the requested diagnoses of a plugin. An empty request stands for all of them.
+/// Returns the requested diagnoses of a plugin. An empty request means all of them.
 pub(super) fn chosen(plugin: &PublishedPlugin, request: ActivationRequest) -> Result<Vec<String>, Error> {
     let own: Vec<String> = plugin.diagnoses.iter().map(|one| one.id.clone()).collect();
     if request.diagnoses.is_empty() {
@@ -271,7 +271,7 @@ async fn switch(master: &Shared, diagnoses: Vec<String>, digest: Option<String>)
     take_in(master).await
 }
 
-/// Reads the active plugins and candidates again, and notes the change.
+/// Reads the active plugins and candidates again, and announces the change.
 pub(super) async fn take_in(master: &Shared) -> Result<(), Error> {
     master.registry.refresh().await.map_err(|error| store_error(&error))?;
     // A run may wait for this change.

@@ -49,16 +49,16 @@ pub(super) struct ResultQuery {
     /// The format. If absent, the header `Accept` decides.
     #[param(inline)]
     format: Option<ResultFormat>,
-    /// The value of `next` of the page before.
+    /// The value of `next` on the previous page.
     after: Option<String>,
-    /// Most items of the page, 1 to 1000. If absent, 100.
+    /// The largest number of items on the page, 1 to 1000. If absent, 100.
     #[param(minimum = 1, maximum = 1_000)]
     limit: Option<u32>,
 }
 
 /// Lists findings, latest first. A page may have fewer findings than the limit although a next page exists: a search
 /// looks through at most 5,000 checks for each page. Continue until `next` is null. `Accept: text/csv` or `format=csv`
-/// gives CSV; the header `X-Next` then has the value of `next`.
+/// gives CSV; the header `X-Next` then contains the value of `next`.
 #[utoipa::path(get, path = "/api/v1/diagnosis/results", tag = "results", params(ResultQuery),
     responses((status = 200, content((Page<DiagnosisResult> = "application/json"), (String = "text/csv")),
             headers(("X-Next" = String, description = "With CSV: the value to send as `after` for the next page"))),
@@ -150,7 +150,8 @@ fn csv(findings: &[DiagnosisResult]) -> anyhow::Result<Vec<u8>> {
     writer.into_inner().map_err(|error| anyhow::anyhow!("{error}"))
 }
 
-/// Makes a text that a spreadsheet does not treat as a formula. Messages come from plugins.
+/// Changes a text that a spreadsheet would treat as a formula. Messages come from plugins, so they may contain
+/// anything.
 fn harmless(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }

@@ -24,9 +24,9 @@ pub(super) struct RunQuery {
     task_id: Option<String>,
     /// Only runs in this state.
     state: Option<RunState>,
-    /// The value of `next` of the page before.
+    /// The value of `next` on the previous page.
     after: Option<String>,
-    /// Most items of the page, 1 to 1000. If absent, 100.
+    /// The largest number of items on the page, 1 to 1000. If absent, 100.
     #[param(minimum = 1, maximum = 1_000)]
     limit: Option<u32>,
 }
@@ -36,9 +36,9 @@ pub(super) struct RunQuery {
 pub(super) struct JobQuery {
     /// Only jobs in this state.
     state: Option<JobState>,
-    /// The value of `next` of the page before.
+    /// The value of `next` on the previous page.
     after: Option<String>,
-    /// Most items of the page, 1 to 1000. If absent, 100.
+    /// The largest number of items on the page, 1 to 1000. If absent, 100.
     #[param(minimum = 1, maximum = 1_000)]
     limit: Option<u32>,
 }
@@ -99,7 +99,7 @@ pub(super) async fn cancel(State(master): State<Shared>, Path(id): Path<String>)
     Ok(run)
 }
 
-/// Queues the dead jobs of a run again, with all their attempts.
+/// Queues the dead jobs of a run again. They get their full number of attempts again.
 #[utoipa::path(post, path = "/api/v1/diagnosis/runs/{id}/retry", tag = "runs",
     responses((status = 200, body = Run), (status = 404, body = Problem), (status = 409, body = Problem),
         (status = "default", body = Problem)))]

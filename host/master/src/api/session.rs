@@ -1,5 +1,6 @@
-//! A session in a browser: the token stands in a cookie that no script can read, because a page cannot set the header
-//! of a stream of events or of a picture. See [`guard`](super::guard) for what the cookie may do.
+//! A session in a browser: a cookie contains the token. A page needs the cookie because it cannot set the header
+//! `Authorization` for a stream of events or for a picture. No script can read the cookie. See [`guard`](super::guard)
+//! for what the cookie may do.
 
 use axum::{
     Extension,
@@ -16,9 +17,10 @@ use super::guard;
 /// The name of the cookie.
 pub(super) const COOKIE: &str = "easysight_session";
 
-/// Opens a session. The answer sets a cookie with the token of the request. Requests that only read (`GET`) may come
-/// with the cookie in place of the header, so that a page of the same site can show events and pictures. The session
-/// ends with the browser, with the token, or with `DELETE`. An open master sets no cookie.
+/// Opens a session. The answer sets a cookie with the token of the request. Requests that only read (`GET`) may have
+/// the cookie in place of the header, so that a page of the same site can show events and pictures. The session ends
+/// when the browser is closed, when the token is no longer valid, or by `DELETE`. A master that requires no token sets
+/// no cookie.
 #[utoipa::path(post, path = "/api/v1/session", tag = "session",
     responses((status = 204, description = "The session is open"), (status = "default", body = Problem)))]
 pub(super) async fn open(
@@ -42,7 +44,8 @@ pub(super) async fn close(headers: HeaderMap) -> Result<Response, Error> {
     set(&headers, &format!("{COOKIE}=; Max-Age=0"))
 }
 
-/// Answers with a cookie. Pages of other sites never send it (`SameSite`), and it never leaves TLS if it came by TLS.
+/// Answers with a cookie. Browsers do not send it with requests from other sites (`SameSite`). If a proxy in front of
+/// the master received the request over TLS, browsers send the cookie over TLS only (`Secure`).
 fn set(headers: &HeaderMap, cookie: &str) -> Result<Response, Error> {
     let protocol = headers.get(HeaderName::from_static("x-forwarded-proto"));
     let secure = if protocol.is_some_and(|protocol| protocol == "https") { "; Secure" } else { "" };

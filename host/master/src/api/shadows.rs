@@ -73,7 +73,7 @@ pub(super) async fn report(
     Ok(Json(report.map_err(|error| store_error(&error))?))
 }
 
-/// Returns what a plugin imports, the limits of one run, and the most that runs in jobs have used.
+/// Returns what a plugin imports, the limits of one run, and the largest amounts that its runs in jobs have used.
 #[utoipa::path(get, path = "/api/v1/plugins/{digest}/usage", tag = "plugins",
     responses((status = 200, body = PluginUsage), (status = 404, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn usage(

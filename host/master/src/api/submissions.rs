@@ -1,4 +1,4 @@
-//! Ad-hoc diagnosis: one source is judged once, without stored definitions. A submission is a run with one job.
+//! Ad-hoc diagnosis: one source is judged once, without a stored camera or task. A submission is a run with one job.
 
 use std::time::Duration;
 
@@ -41,11 +41,11 @@ use super::{
     parameters::{Params, Path},
 };
 
-/// Longest time that a request may wait for the findings.
+/// The longest time that a request may wait for the findings.
 const MAX_WAIT: Duration = Duration::from_secs(60);
-/// The priority of submissions. They run before scheduled jobs, because a person waits.
+/// The priority of submissions. They run before scheduled jobs, because a person is waiting for the result.
 const PRIORITY: i32 = 10;
-/// Most findings of one job.
+/// The largest number of findings of one job.
 const MAX_FINDINGS: u32 = 1_000;
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -80,8 +80,8 @@ impl WaitQuery {
     }
 }
 
-/// Checks one source on any free node. The answer is 200 with the findings if they are ready within `wait_ms`, else 202;
-/// `Location` then names the submission.
+/// Checks one source on any free node. The answer is 200 if the check ends within `wait_ms`, otherwise 202. The header
+/// `Location` contains the address of the submission.
 #[utoipa::path(post, path = "/api/v1/diagnosis/submissions", tag = "submissions", params(WaitQuery),
     request_body(content((SubmissionRequest = "application/json"), (SubmissionForm = "multipart/form-data"))),
     responses((status = 200, body = Submission), (status = 202, body = Submission), (status = 413, body = Problem),
@@ -118,7 +118,7 @@ pub(super) async fn submit(
     let definition = TaskRequest {
         id: None,
         name: "submission".into(),
-        // A submission has no camera. The source replaces it.
+        // A submission has no camera. The source takes the place of a camera's id.
         cameras: vec![source],
         groups: Vec::new(),
         diagnoses: request.diagnoses,
@@ -217,7 +217,8 @@ async fn await_end(master: &Master, id: RunId, until: Instant) -> Result<Option<
             match heard {
                 Ok(Ok(Event::Run { run_id, .. })) if run_id == id => break,
                 Ok(Ok(_)) => {}
-                // This follower is behind, or another master may have recorded the end: read again.
+                // This follower has missed events, which may include the end of the run. So the submission is read
+                // again.
                 Ok(Err(RecvError::Lagged(_))) => break,
                 Ok(Err(RecvError::Closed)) | Err(_) => return read(master, id).await,
             }

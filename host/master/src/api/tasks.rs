@@ -1,4 +1,4 @@
-//! Tasks: their definitions, and starting them now.
+//! Tasks: their definitions, and their start on request.
 
 use axum::{
     Json,
@@ -23,7 +23,7 @@ use super::{
     parameters::{PageQuery, Params, Path},
 };
 
-/// Most cameras, groups or diagnoses that one task may name.
+/// The largest number of cameras, groups or diagnoses that one task may name.
 const MAX_NAMES: usize = 10_000;
 
 /// Lists tasks in the order of their ids.
@@ -36,8 +36,8 @@ pub(super) async fn list(
     Ok(Json(master.store.tasks(&query.page()?).await.map_err(|error| store_error(&error))?))
 }
 
-/// Creates a task. Its configuration must be valid by the schemas of the active plugins. If a camera, a plugin or a
-/// node with the labels is missing, the task is created and waits. `waits_for` lists what is missing.
+/// Creates a task. Its configuration must match the schemas of the active plugins. If a camera, a plugin or a node with
+/// the required labels is missing, the task is created nevertheless and waits. `waits_for` lists what is missing.
 #[utoipa::path(post, path = "/api/v1/diagnosis/tasks", tag = "tasks", request_body = TaskRequest,
     responses((status = 201, body = Task), (status = 409, body = Problem), (status = 422, body = Problem),
         (status = "default", body = Problem)))]
@@ -169,7 +169,7 @@ async fn find(master: &Master, id: &str) -> Result<Task, Error> {
     found.ok_or_else(|| missing("task", id))
 }
 
-/// Checks a definition. Returns when the task runs next.
+/// Checks a definition. Returns the time at which the task runs next.
 fn check_task(master: &Master, request: &TaskRequest) -> Result<Option<i64>, Error> {
     check::name("/name", &request.name)?;
     check::names("/cameras", &request.cameras, MAX_NAMES)?;
@@ -201,7 +201,7 @@ fn check_task(master: &Master, request: &TaskRequest) -> Result<Option<i64>, Err
     Ok(next.map(|at| at.timestamp_millis()))
 }
 
-/// Returns what a task needs and lacks to run now.
+/// Returns the list of what is missing for a task to run now.
 pub(super) async fn lacks(master: &Master, definition: &TaskRequest) -> Result<Vec<String>, StoreError> {
     let plan = master.registry.active().plan(&definition.diagnoses, &definition.config);
     let mut lacks = plan.err().map(NoPlan::reasons).unwrap_or_default();
@@ -210,7 +210,7 @@ pub(super) async fn lacks(master: &Master, definition: &TaskRequest) -> Result<V
     Ok(lacks)
 }
 
-/// Returns a text with the required labels if no online node has them.
+/// Returns the text for the list of what is missing if no online node has the required labels.
 pub(super) async fn node_lack(
     master: &Master,
     definition: &TaskRequest,

@@ -24,9 +24,9 @@ use super::{
     parameters::{Params, Path},
 };
 
-/// Longest wait of a long poll.
+/// The longest wait of a long poll.
 const MAX_WAIT: Duration = Duration::from_secs(60);
-/// Most jobs of one lease, and most results of one batch.
+/// The largest number of jobs in one lease, and of results in one batch.
 const MAX_BATCH: usize = 1_000;
 
 /// Lists the registered nodes, by name.
@@ -84,8 +84,8 @@ pub(super) async fn heartbeat(
 ) -> Result<Json<HeartbeatAnswer>, Error> {
     let outcome = master.store.heartbeat(node_id.clone(), request, now_ms(), master.lease_ms).await;
     let outcome = outcome.map_err(|error| {
-        // The node is alive although its heartbeat failed. The failure must not count against this or any other
-        // node.
+        // The node is alive, although its heartbeat could not be recorded. This failure must not make any node count as
+        // silent.
         master.hearing.note_break(now_ms());
         store_error(&error)
     });
@@ -116,7 +116,8 @@ fn lease_ms(master: &Master) -> u64 {
     u64::try_from(master.lease_ms).unwrap_or(0)
 }
 
-/// Leases jobs to a node. The request waits until a job is ready.
+/// Leases jobs to a node. The request waits until a job is ready, for at most `wait_ms`, and never longer than 60
+/// seconds.
 #[utoipa::path(post, path = "/api/v1/diagnosis/workers/{node_id}/leases", tag = "worker protocol",
     request_body = LeaseRequest,
     responses((status = 200, body = LeaseAnswer), (status = 404, description = "The node must register again", body = Problem),
@@ -202,7 +203,8 @@ pub(super) async fn results(
         master.tell_run(run, RunChange::Finished);
     }
     if recorded.requeued > 0 {
-        // Jobs that were handed back are ready now. Failed jobs have a pause first, for which the scheduler waits.
+        // Jobs that were handed back are ready now. Failed jobs are ready only after a pause; the scheduler announces
+        // them then.
         master.announce_jobs(recorded.requeued);
     }
     Ok(Json(ResultsAnswer { verdicts: recorded.verdicts }))
@@ -211,12 +213,12 @@ pub(super) async fn results(
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct UnregisterQuery {
-    /// The id of the process that ends. Without it, a node that is offline is removed.
+    /// The id of the process that ends. If absent, the node is removed, but only if it is offline.
     #[param(value_type = Option<Uuid>)]
     incarnation: Option<Incarnation>,
 }
 
-/// Unregisters a node, whose jobs are queued again; or removes a node that is offline.
+/// Unregisters a node and queues its jobs again, or removes a node that is offline.
 #[utoipa::path(delete, path = "/api/v1/diagnosis/workers/{node_id}", tag = "worker protocol", params(UnregisterQuery),
     responses((status = 204), (status = 404, body = Problem), (status = 409, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn unregister(

@@ -19,14 +19,15 @@ pub(super) const KEYS: &[Key] = &[
         "MASTER_LISTEN",
         "ADDR",
         Some("127.0.0.1:8000"),
-        "Address and port of the HTTP API; beyond loopback a token is required (easysight-master token create)",
+        "Address and port of the HTTP API; if not loopback, a token is required (easysight-master token create)",
     ),
     key(
         "data-dir",
         "MASTER_DATA_DIR",
         "DIR",
         None,
-        "Database, plugins, compiled code [default: the user's or the service's state directory]",
+        "Directory of the database, and of plugins, uploads and pictures unless --blob-url is set \
+         [default: the user's or the service's state directory]",
     ),
     Key {
         flag: "database-url",
@@ -42,7 +43,8 @@ pub(super) const KEYS: &[Key] = &[
         "MASTER_BLOB_URL",
         "URL",
         None,
-        "Where plugins, uploads and pictures are stored: file:///path; masters that share a database must share this directory too [default: the data directory]",
+        "Directory of plugins, uploads and pictures: file:///path; masters that share a database must also share \
+         this directory [default: the data directory]",
     ),
     key(
         "max-upload",
@@ -56,9 +58,10 @@ pub(super) const KEYS: &[Key] = &[
         "MASTER_TRUSTED_KEYS",
         "FILE",
         None,
-        "Publish and use only plugins that are signed by one of the keys in this file, one on each line as `easysight plugin keygen` prints it",
+        "Publish and use only plugins that are signed with a key in this file; each line is a key, as \
+         `easysight plugin keygen` prints it",
     ),
-    key("tls-cert", "MASTER_TLS_CERT", "FILE", None, "PEM file with the certificate chain; serves https"),
+    key("tls-cert", "MASTER_TLS_CERT", "FILE", None, "PEM file with the certificate chain; enables HTTPS"),
     key("tls-key", "MASTER_TLS_KEY", "FILE", None, "PEM file with the certificate's private key"),
     key(
         "lease-time",
@@ -79,14 +82,16 @@ pub(super) const KEYS: &[Key] = &[
         "MASTER_PICTURE_LIMIT",
         "BYTES",
         Some("4GiB"),
-        "Largest total size of the pictures of findings, 1MiB to 1PiB; the oldest are removed first, and none is kept longer than findings",
+        "Largest total size of all pictures, 1MiB to 1PiB; the oldest are removed first. No picture is kept longer \
+         than findings, except the last good picture of each camera",
     ),
     key(
         "good-picture-hours",
         "MASTER_GOOD_PICTURE_HOURS",
         "N",
         Some("6"),
-        "Hours after which another picture of a healthy camera is stored, 0 (never) to 8760",
+        "Hours after which a new picture of a healthy camera replaces its last good picture, 1 to 8760; \
+         0: no good pictures are stored",
     ),
     key(
         "max-findings",

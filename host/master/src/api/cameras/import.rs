@@ -1,4 +1,4 @@
-//! Import of many cameras from a table, and a preview of it.
+//! The import of many cameras from a table, and a preview of the import.
 
 use std::collections::HashMap;
 
@@ -21,10 +21,10 @@ use crate::{
     problems::{invalid, store_error},
 };
 
-/// Largest import in bytes. [`MAX_LINES`] is the largest number of lines.
+/// The largest size of an import, in bytes. [`MAX_LINES`] is the largest number of lines.
 const MAX_BYTES: usize = 16 << 20;
 const MAX_LINES: usize = 50_000;
-/// Most problems in an answer, and most lines of a preview.
+/// The largest number of problems in an answer, and of lines in a preview.
 const MAX_TOLD: usize = 1_000;
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -37,9 +37,9 @@ pub(in super::super) struct ImportQuery {
 
 /// Creates or changes many cameras from a table. The first line names the columns `id`, `name`, `source`, `groups`
 /// (separated by `;`), `labels` (`key=value`, separated by `;`) and `enabled`, in English or Chinese; `name` and
-/// `source` are required. The table may be UTF-8, UTF-16 or GB 18030 (GBK), with a comma, a semicolon or a tab between
-/// columns, and with or without a first line `sep=;`. `***` in a source stands for the stored secrets of the camera
-/// with this id.
+/// `source` are required. The table may be encoded in UTF-8, UTF-16 or GB 18030 (GBK). A comma, a semicolon, a tab or a
+/// `|` separates the columns; a first line such as `sep=;` may name the separator. `***` in a source stands for the
+/// stored secrets of the camera with this id.
 #[utoipa::path(post, path = "/api/v1/diagnosis/cameras/import", tag = "cameras", params(ImportQuery),
     request_body(content = String, content_type = "text/csv",
         example = "id,name,source\ngate,Gate,rtsp://camera/stream\n"),
@@ -103,7 +103,7 @@ fn read_line(
     };
     let mut labels = Labels::new();
     for (at, part) in parts(Column::Labels).iter().enumerate() {
-        // The text is not quoted, because an address with its password may stand in the wrong column.
+        // The error does not quote the text, because an address with its password may be in the wrong column.
         let pair = part
             .split_once('=')
             .ok_or_else(|| format!("labels: label {} is not of the form key=value", at + 1));

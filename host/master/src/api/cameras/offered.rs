@@ -9,9 +9,9 @@ use crate::problems::invalid;
 
 use super::super::check;
 
-/// The note of an answer if a masked secret was kept although the address changed.
+/// The note in an answer if masked secrets were kept although the address changed.
 pub(super) const KEPT: &str = "secrets that are masked in the source keep their stored values";
-/// Most groups of one camera.
+/// The largest number of groups of one camera.
 const MAX_GROUPS: usize = 64;
 
 /// Completes the request for a stored camera: replaces `***` in the source by the stored secrets, and checks the
@@ -23,7 +23,7 @@ pub(super) fn resolve(request: &mut CameraRequest, known: &StoredCamera) -> Resu
     if meant != offered {
         request.source = meant;
     }
-    // A source that a former version accepted stays, even if it would be refused now.
+    // A source that did not change is not checked: an earlier version may have accepted a source that is refused now.
     if request.source != known.source {
         check::source("/source", &request.source)?;
     }

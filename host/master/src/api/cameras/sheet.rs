@@ -1,5 +1,5 @@
-//! Tables of cameras in the formats of spreadsheets: any of several encodings and separators, with or without a
-//! `sep=` line, with names of columns in English or Chinese.
+//! Reads tables of cameras as spreadsheet programs save them: in one of several encodings, with one of several
+//! separators, with or without a `sep=` line, and with names of columns in English or Chinese.
 
 use std::borrow::Cow;
 
@@ -48,7 +48,7 @@ pub(super) struct SheetLine {
 }
 
 impl SheetLine {
-    /// Returns the text of a column. Empty if the column is empty or absent.
+    /// Returns the text of a column. The text is empty if the column is empty or absent.
     pub(super) fn text(&self, column: Column) -> &str {
         self.fields.iter().find(|(one, _)| *one == column).map_or("", |(_, text)| text)
     }
@@ -87,7 +87,7 @@ impl Sheet {
     }
 }
 
-/// Returns where a record begins in the text, after the empty lines before it.
+/// Returns the offset of a record in the text, after any empty lines before the record.
 fn begin(text: &str, record: &StringRecord) -> usize {
     let before = record.position().map_or(0, |position| position.byte() as usize);
     let rest = text.get(before..).unwrap_or_default();
@@ -121,19 +121,19 @@ fn columns(text: &str, separator: u8) -> Result<Vec<Option<Column>>, String> {
         match columns.iter().filter(|column| **column == Some(wanted)).count() {
             1 => {}
             0 => return Err(format!("the first line must name the columns; `{name}` is missing")),
-            _ => return Err(format!("the first line names `{name}` twice")),
+            _ => return Err(format!("the first line names `{name}` more than once")),
         }
     }
     Ok(columns)
 }
 
-/// Parses a first line such as `sep=;`, which spreadsheets write for each other. Returns the separator and the
-/// rest.
+/// Parses a first line such as `sep=;`, which some spreadsheet programs write. Returns the separator and the rest of
+/// the text.
 fn separator_line(text: &str) -> Option<(u8, &str)> {
     let (first, rest) = text.split_once('\n').or_else(|| text.split_once('\r'))?;
     let first = first.strip_suffix('\r').unwrap_or(first);
     let said = first.trim_matches('"').to_ascii_lowercase();
-    // If a program saved the file with commas since, one comma for each column follows.
+    // Further commas may follow, one for each column, if a program has opened the file and saved it with commas.
     match said.strip_prefix("sep=")?.as_bytes() {
         [] => Some((b',', rest)),
         [separator, ..] if separator.is_ascii() => Some((*separator, rest)),
@@ -155,9 +155,7 @@ fn decode(bytes: &[u8]) -> Result<(&'static Encoding, Cow<'_, str>), String> {
     };
     let (text, encoding, is_broken) = encoding.decode(bytes);
     if is_broken {
-        return Err(
-            "the file is neither UTF-8 nor UTF-16 nor GB 18030 (GBK); save it as CSV UTF-8".to_owned()
-        );
+        return Err("the file is not in UTF-8, UTF-16 or GB 18030 (GBK); save it as CSV UTF-8".to_owned());
     }
     Ok((encoding, text))
 }
