@@ -22,9 +22,9 @@ use easysight_protocol::{PluginSummary, PoolStatus, SubmissionId, Totals};
 
 use crate::{jobs::Jobs, library::Library, metrics::Metrics, settings::WorkerSettings};
 
-/// Longest time that a request may wait for the end of a job.
+/// The longest time that a request may wait for the end of a job.
 const MAX_WAIT: Duration = Duration::from_secs(60);
-/// Longest time that a request may take. Uploads over slow links take longest.
+/// The longest time that a request may take. Uploads over slow links take the longest.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// The state of the work, in either mode.
@@ -39,7 +39,7 @@ pub(crate) trait Pool: Send + Sync {
     fn plugins(&self) -> Vec<PluginSummary>;
     /// True if no new work is accepted.
     fn is_draining(&self) -> bool;
-    /// The reason why no new work is wanted: a word for programs and a sentence. None if new work is wanted.
+    /// Why the node is not ready for new work: the slug and the detail of a problem document. None if it is ready.
     fn not_ready(&self) -> Option<(&'static str, &'static str)>;
 }
 
@@ -52,7 +52,7 @@ pub(crate) struct Node {
     pub(crate) metrics: Arc<Metrics>,
 }
 
-/// What the handlers of submissions share.
+/// The state that the handlers of submissions share.
 pub(crate) struct Desk {
     pub(crate) settings: Arc<WorkerSettings>,
     pub(crate) library: Arc<Library>,
@@ -93,7 +93,7 @@ impl Pool for Desk {
     }
 }
 
-/// Makes the routes. Those of submissions exist only if there is a desk.
+/// Makes the routes. The routes of submissions exist only if `desk` is given.
 pub(crate) fn router(node: Arc<Node>, desk: Option<Arc<Desk>>) -> Router {
     let mut api = Router::new()
         .route("/api/v1/diagnosis/workers/status", get(status::workers_status))
@@ -102,7 +102,8 @@ pub(crate) fn router(node: Arc<Node>, desk: Option<Arc<Desk>>) -> Router {
         let submissions = Router::new()
             .route(
                 "/api/v1/diagnosis/submissions",
-                // The handler counts bytes itself, so that it can read the whole body before it refuses it.
+                // The handler limits the size itself: it reads the rest of a body that is too large, so that the
+                // client receives the refusal.
                 post(submissions::submit).layer(DefaultBodyLimit::disable()).get(submissions::list),
             )
             .route("/api/v1/diagnosis/submissions/{id}", get(submissions::look_up))

@@ -1,5 +1,5 @@
-//! Distributed mode: leases jobs from a master, works on them and reports results. The worker opens every
-//! connection itself, so that it need not be reachable.
+//! Distributed mode: leases jobs from a master, works on them and reports results. The worker opens every connection
+//! itself, so the master need not be able to reach it.
 
 mod book;
 mod client;
@@ -48,10 +48,11 @@ use pictures::Courier;
 use plugins::PluginCache;
 use spool::Spool;
 
-/// How long the delivery of the last results, the delivery of the last pictures and unregistering may take, each.
+/// The time limit of each of the last steps: delivering the last results, delivering the last pictures, and
+/// unregistering.
 pub(crate) const FAREWELL: Duration = Duration::from_secs(5);
 
-/// The state of the node, which all its loops share.
+/// The state of a node, which all its loops share.
 pub(crate) struct Distributed {
     settings: Arc<WorkerSettings>,
     id: String,
@@ -70,17 +71,17 @@ pub(crate) struct Distributed {
     executors: Arc<Executors>,
     metrics: Arc<Metrics>,
     master_answers: AtomicBool,
-    /// True while ffmpeg is missing. Jobs could only fail, so that none is leased.
+    /// True while ffmpeg is missing. All jobs would fail, so no jobs are leased.
     lacks_ffmpeg: AtomicBool,
-    /// Cancelled when nothing new is to be leased.
+    /// Cancelled when the node stops leasing jobs.
     stopping: CancellationToken,
-    /// Cancelled when the jobs that still run are to be returned to the master.
+    /// Cancelled when the drain timeout has expired and the jobs that still run must be returned to the master.
     aborting: CancellationToken,
-    /// Cancelled when no job is in flight any more.
+    /// Cancelled when no job is in flight any longer.
     drained: CancellationToken,
-    /// Cancelled when the time for the master to accept the last results is over.
+    /// Cancelled when the time limit for delivering the last results has expired.
     giving_up: CancellationToken,
-    /// Cancelled when no result is being delivered any more.
+    /// Cancelled when no result is being delivered any longer.
     delivered: CancellationToken,
     /// Cancelled when the node ends.
     ended: CancellationToken,
@@ -105,7 +106,7 @@ impl Distributed {
         metrics: Arc<Metrics>,
     ) -> anyhow::Result<(Arc<Self>, Loops)> {
         let client = MasterClient::new(&settings, &id)?;
-        // A client of its own, since connections belong to the runtime that made them.
+        // The heartbeat needs its own client, since connections belong to the runtime that made them.
         let heartbeat_client = MasterClient::new(&settings, &id)?;
         let spool_dir = settings.data_dir.join("spool");
         let spool = Spool::open(spool_dir.clone(), settings.spool_limit)
@@ -146,9 +147,9 @@ impl Distributed {
         Ok((node, loops))
     }
 
-    /// Ends the node. It leases no more jobs. Running jobs have the time `drain` to finish, and are then returned
-    /// to the master. The master has the time `farewell` to accept the results. Results that it does not accept
-    /// stay on disk.
+    /// Ends the node. The node leases no more jobs. Running jobs may take up to `drain` to finish; after that they
+    /// are returned to the master. Delivering the last results may take up to `farewell`; results that the master
+    /// does not accept by then stay on disk.
     pub(crate) async fn end(&self, loops: Loops, drain: Duration, farewell: Duration) -> anyhow::Result<()> {
         let Loops { mut leases, mut results, mut pictures, heartbeat } = loops;
         self.stopping.cancel();
@@ -166,7 +167,7 @@ impl Distributed {
         }
         self.delivered.cancel();
         let sent = tokio::time::timeout(farewell, &mut pictures).await;
-        // No heartbeat is sent after the node unregistered: the master would not know the node any more.
+        // No heartbeat may be sent after the node has unregistered, since the master no longer knows the node then.
         self.ended.cancel();
         if sent.is_err() {
             tracing::warn!("the master did not accept the last pictures in time; they are lost");
@@ -191,7 +192,7 @@ impl Distributed {
         self.is_alive_within(STUCK)
     }
 
-    /// As [`Self::is_alive`], with the time that a loop may be silent beyond its intended waits.
+    /// Does the same as [`Self::is_alive`]. `stuck` is how long a loop may be silent beyond its intended waits.
     fn is_alive_within(&self, stuck: Duration) -> bool {
         // Intended waits: a poll or the pause after it, and the pause before the next heartbeat.
         let poll = self.settings.task_poll_interval.max(lease_loop::STILL_THERE);
@@ -213,13 +214,13 @@ impl Distributed {
     fn note_ffmpeg_missing(&self) {
         if !self.lacks_ffmpeg.swap(true, Ordering::Relaxed) {
             tracing::error!(
-                "{} No jobs are leased until then.",
+                "{} No jobs are leased while it is missing.",
                 CaptureErrorKind::FfmpegMissing.summary_en()
             );
         }
     }
 
-    /// Stores the incarnation, so that the next one can name the incarnation that it replaces.
+    /// Stores the incarnation, so that the next process can name the incarnation that it replaces.
     fn keep_incarnation(&self) {
         let path = incarnation_file(&self.settings);
         let kept = || -> std::io::Result<()> {

@@ -1,6 +1,6 @@
 //! The executors of a node. Their number limits how many plugins compute at the same time, each on a thread of its
-//! own. If the caller that waits for a run goes away, the run is told to stop. Its place becomes free once the run
-//! has really ended.
+//! own. If the caller stops waiting for a run, the run is requested to stop. Its executor becomes free only when the
+//! run has really ended.
 
 use std::{
     collections::BTreeMap,
@@ -48,9 +48,9 @@ impl Executors {
     }
 
     /// Waits for a free executor and runs `work` on it. `within` is how long the work may take. If the future is
-    /// dropped before the work ends, the [`Stop`] that the work is given tells it to stop.
+    /// dropped before the work ends, the [`Stop`] that `work` received is set.
     ///
-    /// An error is the description of a defect of this program.
+    /// An error describes a defect of this program.
     pub(crate) async fn run<T: Send + 'static>(
         self: &Arc<Self>,
         within: Duration,
@@ -76,7 +76,7 @@ impl Executors {
         Entry(Arc::clone(self), number)
     }
 
-    /// False if a run takes longer than it may by more than `slack`.
+    /// False if a run exceeds its time limit by more than `slack`.
     pub(crate) fn is_alive(&self, now: Instant, slack: Duration) -> bool {
         let board = self.board.lock();
         let in_time = |one: &AtWork| now.saturating_duration_since(one.since) < one.within + slack;

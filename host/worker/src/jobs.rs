@@ -1,5 +1,5 @@
-//! Submissions: a bounded queue, jobs in flight, and the outcomes of the last ones for later requests. While one
-//! job computes, others capture.
+//! The submissions of a standalone node: a bounded queue, jobs in flight, and the outcomes of the latest ones for
+//! later requests. While one job computes, others capture.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -29,7 +29,7 @@ use crate::{executors::Executors, metrics::Metrics};
 const KEPT: usize = 1_000;
 /// How often the dispatcher shows that it is alive while there is nothing to do.
 const STILL_THERE: Duration = Duration::from_secs(1);
-/// Most bytes of the pictures of ended submissions. The oldest are dropped first.
+/// The maximum size of the pictures of all ended submissions together, in bytes. The oldest are dropped first.
 const KEPT_PICTURES: usize = 64 << 20;
 
 /// A job that waits in the queue.
@@ -55,7 +55,7 @@ pub(crate) enum Refused {
 /// A submission, and the signal of its end for the requests that wait for it.
 struct Entry {
     submission: Submission,
-    /// The picture of what was found.
+    /// The evidence picture of the findings.
     picture: Option<Picture>,
     ended: watch::Sender<bool>,
 }
@@ -74,7 +74,7 @@ struct Book {
 }
 
 impl Book {
-    /// Counts the picture of a submission that ended. Drops the oldest pictures if all together are too large.
+    /// Counts the picture of an ended submission. Drops the oldest pictures if all of them together are too large.
     fn keep_picture(&mut self, id: SubmissionId) {
         let Some(picture) = self.entries.get(&id).and_then(|entry| entry.picture.as_ref()) else { return };
         self.picture_bytes += picture.jpeg.len();
@@ -185,12 +185,11 @@ impl Jobs {
             failure: None,
             picture: None,
         };
-        // The span is no child of the request's span: the request may be answered long before the job ends.
+        // The span is not a child of the request's span: the request may be answered long before the job ends.
         let span = tracing::info_span!(parent: None, "job", %id, request = origin.request_id);
         telemetry::follow(&span, origin.traceparent.as_deref());
         if queue.try_send(Job { id, plan, source, upload, span }).is_err() {
-            // The book keeps the count below the channel's capacity, so that the only possible cause is the end of
-            // the pool.
+            // The book keeps the count below the channel's capacity, so the pool must have ended.
             return Err(Refused::Draining);
         }
         let (ended, _) = watch::channel(false);
@@ -204,12 +203,12 @@ impl Jobs {
     /// Returns a submission. Waits up to `wait` for its end.
     pub(crate) async fn look_up(&self, id: SubmissionId, wait: Duration) -> Option<Submission> {
         let mut ended = self.book.lock().entries.get(&id)?.ended.subscribe();
-        // The submission itself shows whether it ended or the time is over.
+        // The submission itself shows whether it has ended, so the result of the wait is not needed.
         drop(tokio::time::timeout(wait, ended.wait_for(|ended| *ended)).await);
         self.book.lock().entries.get(&id).map(|entry| entry.submission.clone())
     }
 
-    /// Returns the picture of what was found, if there is one.
+    /// Returns the evidence picture of a submission's findings, if there is one.
     pub(crate) fn picture(&self, id: SubmissionId) -> Option<Picture> {
         self.book.lock().entries.get(&id)?.picture.clone()
     }
@@ -252,7 +251,7 @@ impl Jobs {
         book.queued >= self.most_queued(&book)
     }
 
-    /// The number of jobs that may be queued at this moment: the queue's capacity, and a job for each free place.
+    /// Returns the number of jobs that may be queued now: the queue's capacity, plus one for each free place.
     fn most_queued(&self, book: &Book) -> u32 {
         let places = self.pool_size * self.max_concurrent_tasks;
         self.queue_capacity + places.saturating_sub(book.running)
@@ -262,13 +261,14 @@ impl Jobs {
         self.queue.lock().is_none()
     }
 
-    /// False if the dispatcher is silent, or an executor takes longer than it may, either by more than `stuck`.
+    /// False if the dispatcher was silent for longer than intended, or a run exceeds its time limit, by more than
+    /// `stuck`.
     pub(crate) fn is_alive(&self, stuck: Duration) -> bool {
         let now = Instant::now();
         self.dispatching.is_felt(now, STILL_THERE + stuck) && self.executors.is_alive(now, stuck)
     }
 
-    /// Accepts no new submissions from now on.
+    /// Stops accepting submissions.
     pub(crate) fn drain(&self) {
         drop(self.queue.lock().take());
     }
@@ -342,10 +342,10 @@ async fn dispatch(jobs: Arc<Jobs>, mut waiting: mpsc::Receiver<Job>, abort: Canc
     loop {
         jobs.dispatching.beat();
         while running.try_join_next().is_some() {}
-        // Both waits may be long. The loop must not look as if it hangs meanwhile.
+        // Both waits may be long. Meanwhile the loop must show that it is alive.
         let still_there = tokio::time::sleep(STILL_THERE);
         let job = tokio::select! {
-            // The semaphore is never closed, so that an error would mean a job without a place.
+            // An error is impossible, since the semaphore is never closed.
             free = Arc::clone(&places).acquire_owned(), if place.is_none() => match free {
                 Ok(free) => {
                     place = Some(free);
@@ -442,7 +442,7 @@ async fn examine(jobs: &Arc<Jobs>, plan: Plan, source: &Source, is_upload: bool)
         }
     }
     let internal = |detail: String| Failure { kind: "internal".into(), detail };
-    // An upload belongs to no camera that could be recognised later, so that it has no baselines.
+    // An upload belongs to no camera that could be recognised later, so it has no baselines.
     let memory = (!is_upload).then(|| (Arc::clone(&jobs.baselines), source.clone()));
     // The log lines of plugins belong to the job.
     let span = Span::current();
@@ -478,7 +478,7 @@ fn judge_remembering(
     });
     let examination = judge_until(plan, captured, &known, stop);
     if stop.is_stopped() {
-        // The findings are reported to nobody, so that their baselines are not stored either.
+        // The findings of a stopped job are not reported, so its baselines are not stored either.
         return examination;
     }
     if let Err(error) = baselines.store(source, &examination) {

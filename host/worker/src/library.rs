@@ -37,17 +37,18 @@ impl Library {
         Ok(library)
     }
 
-    /// Returns the current plugins. A job keeps the plugins that it began with.
+    /// Returns the current plugins. A job keeps the plugins that it started with.
     pub(crate) fn current(&self) -> Arc<PluginSet> {
         Arc::clone(&self.current.read())
     }
 
-    /// Returns the ceilings of every run of this node.
+    /// Returns the ceilings of every run on this node.
     pub(crate) fn limits(&self) -> Limits {
         self.sandbox.limits()
     }
 
-    /// Loads the directory again if it changed. Files that are broken or half written change nothing. Blocks.
+    /// Loads the directory again if it has changed. A broken or half-written file does not replace the plugin that
+    /// the file contained before. Blocks.
     pub(crate) fn refresh(&self) {
         let changed =
             self.fingerprint().and_then(|now| if *self.seen.lock() == now { Ok(()) } else { self.load(now) });
@@ -81,7 +82,7 @@ impl Library {
         let signatures = components.iter().map(|path| signature_path(path)).collect::<Vec<_>>();
         let files = components.into_iter().chain(signatures);
         let facts = files.filter_map(|path| {
-            // A file that was removed meanwhile will be missing the next time too.
+            // Most components have no signature, and a file may have been removed meanwhile.
             let facts = fs::metadata(&path).ok()?;
             Some((path, facts.len(), facts.modified().ok()))
         });

@@ -19,7 +19,7 @@ use easysight_settings::SettingsError;
 
 use settings::WorkerSettings;
 
-/// Exit code if the worker does not start.
+/// The exit code if the worker does not start.
 const EXIT_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
@@ -54,7 +54,7 @@ fn main() -> ExitCode {
         refuse(&format!("{error:#}"))
     });
     log.end();
-    // After a second signal, or while a plugin still computes: nothing waits for the plugin any more.
+    // A plugin may still compute, for example after a second signal. The program does not wait for it.
     runtime.shutdown_background();
     ended
 }

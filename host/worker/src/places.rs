@@ -1,7 +1,7 @@
-//! Places of jobs of a master. A place stands for the resources to decode and judge a clip. A capture that waits
-//! for its camera needs almost none of them. After a moment the capture steps aside, so that another job can use
-//! its place, and takes a place again once there is something to decode. So cameras that do not answer delay no
-//! other camera.
+//! The places for jobs that a master leased to this node. A place stands for the resources that decode and judge a
+//! clip. A capture that waits for its camera needs almost none of these resources. After a second, it therefore steps
+//! aside and releases its place for another job. It acquires a place again once there is something to decode. So a
+//! camera that does not answer does not delay other cameras.
 //!
 //! The number of captures that may wait aside is limited, since each has an open connection. If the limit is
 //! reached, a capture keeps its place.
@@ -17,12 +17,12 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// How long a capture waits for its camera in a place. Most cameras have begun to send by then.
+/// How long a capture waits for its camera before it steps aside. Most cameras begin to send within this time.
 const MOMENT: Duration = Duration::from_secs(1);
-/// How many captures may wait aside for each place.
+/// The number of captures that may wait aside, per place.
 const ASIDE: usize = 4;
-/// How long data of a camera can be kept while no place is free to decode it. After that the capture starts
-/// again, in a place.
+/// How long the data of a camera can be kept while no place is free to decode it. After this time the capture is
+/// dropped, and starts again once a place is free.
 const KEPT: Duration = Duration::from_secs(5);
 
 /// The places of a node.
@@ -101,7 +101,7 @@ impl Place {
         Self { places: places.clone(), state, crowded: CancellationToken::new() }
     }
 
-    /// Gives the place to other jobs, if the job does not need it yet and another capture may wait aside.
+    /// Releases the place if the job does not need it yet and the limit of captures aside is not reached.
     pub(crate) fn step_aside(&self) {
         let mut state = self.state.lock();
         if let State::Held(_) = &*state
@@ -112,7 +112,7 @@ impl Place {
         }
     }
 
-    /// Takes a place again if the job stepped aside, and keeps it from now on.
+    /// Acquires a place if the job has stepped aside. The job keeps its place from now on.
     async fn take(&self) {
         {
             let mut state = self.state.lock();
@@ -129,8 +129,8 @@ impl Place {
         *self.state.lock() = State::Needed { _permit: permit };
     }
 
-    /// As [`Self::take`], for a capture whose camera is sending. If that takes too long, the capture is not
-    /// admitted any more. It must end, and start again in a place.
+    /// Acquires a place as [`Self::take`] does, for a capture whose camera is sending. If no place becomes free
+    /// within [`KEPT`], this future never completes, and [`Self::hold`] drops the capture.
     async fn admit(&self) {
         if timeout(KEPT, self.take()).await.is_err() {
             self.crowded.cancel();
@@ -138,8 +138,8 @@ impl Place {
         }
     }
 
-    /// Runs a capture. The job keeps its place if the camera sends at once, and steps aside while it does not.
-    /// Returns none if the capture must start again. The job has a place then.
+    /// Runs a capture. The job steps aside if the camera has not begun to send within [`MOMENT`]. Returns none if the
+    /// capture must start again; the job has a place then.
     pub(crate) async fn hold<T>(&self, capture: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             captured = capture => return Some(captured),
@@ -150,7 +150,7 @@ impl Place {
         None
     }
 
-    /// Admits captures once they have something to decode.
+    /// Returns the admission of captures, which lets a capture decode once the job has a place.
     pub(crate) fn admission(&self) -> Admission {
         let place = self.clone();
         Admission::new(move || {

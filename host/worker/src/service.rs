@@ -22,11 +22,11 @@ use door::Door;
 /// How long the last answers may take once everything else has ended.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
-/// How long a part of the worker may be silent before it counts as stuck, beyond its intended waits. It allows for
-/// the slowest call, and for a busy machine.
+/// How long a part of the worker may be silent beyond its intended waits before it counts as stuck. It is long enough
+/// for the slowest call on a busy machine.
 pub(crate) const STUCK: Duration = Duration::from_secs(90);
 
-/// The parts that either mode starts from.
+/// The parts that both modes start from.
 struct Ground {
     settings: Arc<WorkerSettings>,
     /// The keys whose plugins may run. Every plugin may run if there are none.
@@ -46,7 +46,7 @@ pub(crate) async fn run(settings: WorkerSettings) -> anyhow::Result<ExitCode> {
     let advice = "give this one its own --data-dir or another --node-name";
     let _lock = lock(&settings.data_dir.join("lock"), "worker", advice).context("--data-dir")?;
     let uploads = settings.uploads_dir();
-    // Uploads of a killed process belong to no job.
+    // Uploads that a killed process left belong to no job.
     if uploads.exists() {
         fs::remove_dir_all(&uploads).with_context(|| uploads.display().to_string())?;
     }
@@ -85,8 +85,8 @@ pub(crate) async fn run(settings: WorkerSettings) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Binds the listener. A distributed worker needs no fixed address, so that several workers on one machine need no
-/// address in their settings.
+/// Binds the listener. If the default address is in use, a distributed worker uses a free port, so that several
+/// workers can run on one machine without an address in their settings.
 async fn bind(settings: &WorkerSettings) -> anyhow::Result<TcpListener> {
     let bound = TcpListener::bind(settings.listen).await;
     let may_move = settings.mode == NodeMode::Distributed && !settings.listen_is_given;
@@ -113,7 +113,7 @@ impl Serving {
         let address = listener.local_addr().context("the listening address cannot be read")?;
         let (last, ended) = oneshot::channel::<()>();
         let server = axum::serve(listener, router).with_graceful_shutdown(async {
-            // A signal and a dropped sender both mean that it is time to end.
+            // A message and a dropped sender both end the server.
             ended.await.ok();
         });
         let server = tokio::spawn(server.into_future());
@@ -138,7 +138,7 @@ impl Serving {
         tokio::spawn(watchdog(move || is_answered() && alive()))
     }
 
-    /// Answers the requests that were received, and ends.
+    /// Answers the requests that were received, then stops the server.
     async fn end(self) -> anyhow::Result<()> {
         // An error means that the server has ended already.
         self.last.send(()).ok();

@@ -20,7 +20,7 @@ use keys::KEYS;
 /// Whether submissions may name files of this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FileSources {
-    /// Only while no other machine can submit, which is while the worker listens on loopback.
+    /// Only if the worker listens on loopback, where no other machine can submit.
     Auto,
     /// Yes.
     Allow,
@@ -76,7 +76,7 @@ pub(crate) struct WorkerSettings {
 }
 
 impl WorkerSettings {
-    /// Returns the settings of the export of traces.
+    /// Returns the settings for exporting traces.
     pub(crate) fn traces(&self) -> TraceConfig {
         let (endpoint, instance) = (self.otlp_endpoint.clone(), self.node_name.clone());
         TraceConfig { endpoint, service: "easysight-worker", instance }
@@ -172,7 +172,7 @@ impl WorkerSettings {
         };
         if settings.api_token.is_none() && !settings.listen.ip().is_loopback() {
             return Err(SettingsError::Conflict(format!(
-                "--listen {} lets other machines connect, which requires an --api-token (or listen on 127.0.0.1)",
+                "--listen {} lets other machines connect: set an --api-token, or listen on 127.0.0.1",
                 settings.listen
             )));
         }
@@ -223,7 +223,7 @@ fn master(given: &Resolved) -> Result<String, SettingsError> {
             return Err("expected an http:// or https:// address".into());
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err("credentials do not belong there: use --api-token".into());
+            return Err("the address must not contain credentials: use --api-token".into());
         }
         Ok(text.to_owned())
     })?;
@@ -262,7 +262,7 @@ impl StateDir {
             .or_else(|| user().map(|state| Self::User(state.join("easysight"))))
     }
 
-    /// Returns the directory of a worker. Workers of one user have a directory each, and so an identity each.
+    /// Returns the directory of a worker. Each worker of a user has its own directory, and so its own identity.
     fn for_node(self, name: &str) -> PathBuf {
         match self {
             Self::Service(dir) => dir,

@@ -1,4 +1,4 @@
-//! Who may call the API: only holders of the token, if one is set, and no page of another site.
+//! Guards the API: clients must send the token if one is set, and pages of other sites are refused.
 
 use std::sync::Arc;
 

@@ -17,12 +17,12 @@ use easysight_daemon::problem::Error;
 
 use super::Node;
 
-/// Answers that the process runs.
+/// Reports that the process runs.
 pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Answers whether new work is wanted. A load balancer sends no requests to a node that answers no.
+/// Reports whether the node is ready for new work. A load balancer sends no requests to a node that is not ready.
 pub(super) async fn readyz(State(node): State<Arc<Node>>) -> Result<&'static str, Error> {
     if let Some((slug, detail)) = node.pool.not_ready() {
         return Err(Error::new(StatusCode::SERVICE_UNAVAILABLE, slug, detail));

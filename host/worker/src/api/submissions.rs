@@ -22,7 +22,7 @@ use crate::jobs::Refused;
 
 use super::{Desk, MAX_WAIT};
 
-/// Most submissions on one page of the list.
+/// The maximum number of submissions in one list.
 const MAX_LISTED: usize = 1_000;
 
 #[derive(Debug, Deserialize)]
@@ -54,7 +54,7 @@ pub(super) async fn submit(
     let invalid = |field: &str, detail: String| {
         Error::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-request", detail).at(field)
     };
-    // A submission sets no limits of its own, so that the node's ceilings apply.
+    // A submission sets no limits, so the node's ceilings apply.
     let limits = node.library.limits();
     let plan = Plan::new(&node.library.current(), &request.diagnoses, &request.config, limits);
     let plan = plan.map_err(|error| {
@@ -105,7 +105,7 @@ pub(super) async fn look_up(
     Ok(answer(&submission, false))
 }
 
-/// Returns the picture of what a submission found.
+/// Returns the evidence picture of a submission's findings.
 pub(super) async fn picture(State(node): State<Arc<Desk>>, id: Path<String>) -> Result<Response, Error> {
     let missing = || {
         let detail =
@@ -138,7 +138,8 @@ pub(super) async fn list(
     Ok(Json(node.jobs.list(query.state, limit)))
 }
 
-/// Answers 200 with the outcome if the submission has ended. Before, answers 202 with the location to ask again.
+/// Answers with a submission. The status is 202 if the submission was just created and has not ended, else 200. For a
+/// new submission, the header `Location` names the path of later requests.
 fn answer(submission: &Submission, created: bool) -> Response {
     let ended = matches!(submission.state, SubmissionState::Finished | SubmissionState::Failed);
     let status = if ended || !created { StatusCode::OK } else { StatusCode::ACCEPTED };

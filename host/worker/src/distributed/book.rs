@@ -1,5 +1,5 @@
 //! The book of the node: the jobs in flight, the last poll that has ended, and the state of the registration. The
-//! lease loop writes the book, the heartbeat's thread reads it.
+//! lease loop and the heartbeat's thread share it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// The duration of the lease until the master tells it.
+/// The duration of the lease that is assumed until the master reports one.
 const FIRST_LEASE: Duration = Duration::from_secs(8);
 
 struct Inner {
@@ -28,7 +28,7 @@ struct Inner {
 pub(crate) struct Book {
     inner: Mutex<Inner>,
     unregistered: Notify,
-    /// Notified if a heartbeat is to be sent before the next one is due.
+    /// Notified to send a heartbeat before the next one is due.
     news: Notify,
 }
 
@@ -57,8 +57,8 @@ impl Book {
         inner.polls
     }
 
-    /// Ends a poll with the jobs that it returned, which may be none. This is a single step: a heartbeat sees the
-    /// poll either as open, or as ended with all its jobs.
+    /// Ends a poll and records the jobs that it returned, if any. The step is atomic: for a heartbeat, the poll is
+    /// either open, or has ended and all its jobs are held.
     pub(crate) fn end_poll(&self, poll: u64, jobs: &[LeasedJob]) -> Vec<CancellationToken> {
         let mut inner = self.inner.lock();
         let tokens: Vec<_> = jobs
@@ -73,13 +73,14 @@ impl Book {
         tokens
     }
 
-    /// Removes a job whose result is delivered or safe on disk.
+    /// Removes a job whose result is delivered or on disk, or that was dropped without a result.
     pub(crate) fn release(&self, job: JobId, attempt: u32) {
         self.inner.lock().held.remove(&(job, attempt));
     }
 
-    /// Removes the jobs in `told` that the master has taken back, and cancels their work. Returns how many were
-    /// removed. An attempt that is not in `told` was leased meanwhile, and stays.
+    /// Removes the `jobs` that the master has revoked, and cancels their work. Removes only attempts that the
+    /// heartbeat has reported (`told`): any other attempt was leased after the heartbeat was sent. Returns the number
+    /// of removed attempts.
     pub(crate) fn revoke(&self, told: &[HeldJob], jobs: &[JobId]) -> usize {
         let jobs: BTreeSet<JobId> = jobs.iter().copied().collect();
         let mut inner = self.inner.lock();
@@ -118,7 +119,7 @@ impl Book {
         self.news.notified().await;
     }
 
-    /// Waits until the node is not registered any more.
+    /// Waits until the node is no longer registered.
     pub(crate) async fn forgotten(&self) {
         while self.is_registered() {
             self.unregistered.notified().await;

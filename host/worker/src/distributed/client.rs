@@ -23,9 +23,9 @@ use serde::de::DeserializeOwned;
 
 use crate::settings::WorkerSettings;
 
-/// Longest wait of a poll, whatever the settings are. The master answers by then.
+/// The longest wait that a poll requests, whatever the settings are. The master answers within this time.
 pub(crate) const MAX_WAIT: Duration = Duration::from_secs(60);
-/// How long connecting may take, and how long an answer to anything but a long poll may take.
+/// The time limits of connecting, and of the answer to a call that is neither a long poll nor a download.
 const CONNECT: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_secs(20);
 /// How long a long poll may take beyond the wait that it requests.
@@ -37,7 +37,7 @@ const DOWNLOAD: Duration = Duration::from_secs(600);
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CallError {
-    /// There was no answer, or one that cannot be parsed.
+    /// There was no answer, or the answer cannot be parsed.
     #[error("the master at {url} cannot be reached: {reason}")]
     Unreachable {
         /// The address of the master.
@@ -48,7 +48,8 @@ pub(crate) enum CallError {
     /// The master does not know this node. The node must register again.
     #[error("the master does not know this node: {0}")]
     Forgotten(String),
-    /// Another incarnation of this node has registered since. Registering again shows whether that one is alive.
+    /// Another incarnation of this node has registered since. Registering again shows whether that incarnation is
+    /// alive.
     #[error("this node was superseded: {0}")]
     Superseded(String),
     /// Another process with this node id is alive.
@@ -57,7 +58,7 @@ pub(crate) enum CallError {
     /// The master refused for another reason.
     #[error("the master refused the call ({status}, request {call}): {detail}")]
     Refused {
-        /// HTTP status.
+        /// The HTTP status.
         status: u16,
         /// The detail of the master's answer.
         detail: String,
@@ -104,13 +105,13 @@ pub(crate) struct MasterClient {
 
 impl MasterClient {
     pub(crate) fn new(settings: &WorkerSettings, node_id: &str) -> anyhow::Result<Self> {
-        // An error means that a provider is installed already.
+        // An error means that a provider is already installed.
         rustls::crypto::ring::default_provider().install_default().ok();
         let mut http = Client::builder()
             .connect_timeout(CONNECT)
             .read_timeout(SILENCE.max(settings.task_poll_interval.min(MAX_WAIT) + POLL_SLACK))
             .tcp_keepalive(Duration::from_secs(15))
-            // A master never redirects. Above all, the token must not be sent elsewhere.
+            // A master never redirects, and the token must not be sent to another server.
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("easysight-worker/", env!("CARGO_PKG_VERSION")));
         if let Some(file) = &settings.master_ca {
@@ -133,7 +134,8 @@ impl MasterClient {
         self.call(self.post("register").json(request).timeout(ANSWER)).await
     }
 
-    /// Renews leases. Waits no longer than `patience`, so that a call that hangs leaves time for another one.
+    /// Renews leases. Waits at most `patience` for the answer, so that time for another call is left if this one
+    /// hangs.
     pub(crate) async fn heartbeat(
         &self,
         request: &HeartbeatRequest,
@@ -167,7 +169,8 @@ impl MasterClient {
         self.send(request.timeout(ANSWER)).await.map(|_| ())
     }
 
-    /// Requests the bytes of a plugin from `offset` on. The answer's headers tell its real offset.
+    /// Requests the bytes of a plugin from `offset` on. The answer may start at another offset, which its headers
+    /// contain.
     pub(crate) async fn component(&self, digest: Digest, offset: u64) -> Result<Response, CallError> {
         let mut request = self.request(Method::GET, &format!("/api/v1/plugins/{digest}/component"));
         if offset > 0 {
@@ -182,7 +185,7 @@ impl MasterClient {
         self.call(self.request(Method::GET, &path).timeout(ANSWER)).await
     }
 
-    /// Sends a picture. If `good_for` names a camera, the picture shows that camera when all was well.
+    /// Sends a picture. If `good_for` names a camera, the picture shows the normal view of that camera.
     pub(crate) async fn put_picture(
         &self,
         picture: &Picture,
@@ -265,7 +268,7 @@ impl MasterClient {
     }
 }
 
-/// Adds advice to details that do not help the person who started the worker.
+/// Adds advice if the detail alone does not help the person who started the worker.
 fn advise(status: StatusCode, detail: String) -> String {
     match status {
         StatusCode::UNAUTHORIZED => format!("{detail} (give the worker its token with --api-token)"),

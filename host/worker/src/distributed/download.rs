@@ -1,6 +1,5 @@
-//! Downloads of components from the master. Bytes are hashed while they arrive. A download that breaks off is
-//! resumed where it stopped, also by the next process. The caller must make sure that the same component is not
-//! downloaded twice at the same time.
+//! Downloads of components from the master. Bytes are hashed as they arrive. An interrupted download is resumed where
+//! it stopped, even by the next process. The caller must not download the same component twice at the same time.
 
 use std::{
     io,
@@ -19,9 +18,9 @@ use tokio::{
 
 use super::client::{CallError, MasterClient};
 
-/// Most attempts of one download.
+/// The maximum number of attempts of one download.
 const TRIES: u32 = 5;
-/// The pause before the second attempt. It doubles with each further one.
+/// The pause before the second attempt. It doubles before each further attempt.
 const PAUSE: Duration = Duration::from_millis(300);
 
 /// Why a plugin is not available.
@@ -30,7 +29,7 @@ pub(crate) enum FetchError {
     /// The master does not serve the plugin.
     #[error(transparent)]
     Call(#[from] CallError),
-    /// The received bytes are something else.
+    /// The received bytes do not have the requested digest.
     #[error("plugin-digest-mismatch: the bytes received for {wanted} have the digest {found}")]
     WrongBytes {
         /// The digest that was requested.
@@ -41,7 +40,7 @@ pub(crate) enum FetchError {
     /// The answer has too many bytes.
     #[error("the component has more than {MAX_COMPONENT_BYTES} bytes")]
     TooLarge,
-    /// The connection broke off.
+    /// The connection was interrupted.
     #[error("the download was interrupted: {0}")]
     Broken(String),
     /// The file cannot be read or written.
@@ -52,7 +51,7 @@ pub(crate) enum FetchError {
         /// The error of the operating system.
         source: io::Error,
     },
-    /// The component is no usable plugin.
+    /// The component is not a usable plugin.
     #[error(transparent)]
     Load(#[from] LoadError),
     /// No key that this node trusts has signed the component.
@@ -64,7 +63,7 @@ pub(crate) enum FetchError {
 }
 
 impl FetchError {
-    /// True if the component itself is the cause, and not the way it was read.
+    /// True if the component itself is the cause. Errors of reading its file are not.
     pub(crate) const fn blames_component(&self) -> bool {
         match self {
             Self::Load(reason) => !matches!(
@@ -124,18 +123,19 @@ impl Downloads {
         }
     }
 
-    /// Requests the signatures of a component that the master knows.
+    /// Requests the signatures of a component from the master.
     pub(crate) async fn signature(&self, digest: Digest) -> Result<PluginSignature, CallError> {
         self.client.signature(digest).await
     }
 
-    /// Makes one attempt, from where the last one stopped.
+    /// Makes one attempt, which continues where the last one stopped.
     async fn attempt(&self, digest: Digest) -> Result<(), FetchError> {
         let part = self.dir.join(format!("{digest}.part"));
         let disk = |source| FetchError::Disk { path: part.clone(), source };
         let (mut hasher, mut have) = hash_of(&part).await.map_err(disk)?;
         let answer = match self.client.component(digest, have).await {
-            // The file has as many bytes as the component, or more. Its digest decides.
+            // The file already has as many bytes as the component, or more. Its digest shows whether it is the
+            // component.
             Err(CallError::Refused { status: 416, .. }) => {
                 return self.complete(digest, &part, &hasher).await;
             }
@@ -175,7 +175,7 @@ impl Downloads {
     }
 }
 
-/// The offset of an answer's first byte. None if the answer does not tell it.
+/// Returns the offset of an answer's first byte. None if the headers do not contain the offset.
 fn begin_of(answer: &Response) -> Option<u64> {
     if answer.status() != StatusCode::PARTIAL_CONTENT {
         return Some(0);
@@ -191,8 +191,8 @@ enum Cut {
     Disk(io::Error),
 }
 
-/// Receives an answer, after the `have` bytes that the file has already. All received bytes are on disk
-/// afterwards, where the next attempt resumes.
+/// Appends an answer to the file, which already has `have` bytes. Even if the connection breaks, the received bytes
+/// are on disk afterwards, so that the next attempt can continue.
 async fn receive(
     mut answer: Response,
     mut file: File,
@@ -229,7 +229,7 @@ async fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Returns the hasher and the length of the bytes that a broken download left.
+/// Hashes the bytes that an interrupted download has left. Returns the hasher and the number of bytes.
 async fn hash_of(part: &Path) -> io::Result<(blake3::Hasher, u64)> {
     let mut hasher = blake3::Hasher::new();
     let mut file = match File::open(part).await {

@@ -58,7 +58,7 @@ pub(crate) async fn work(node: Arc<Distributed>, assignment: Assignment, place: 
         let outcome = tokio::select! {
             outcome = examined => Some(outcome.unwrap_or_else(broken)),
             () = revoked.cancelled() => None,
-            // The master ends the attempt without a call from the node.
+            // The master ends an overdue attempt itself, so no result is sent.
             () = sleep(deadline) => None,
             () = node.aborting.cancelled() => Some(Ok((JobOutcome::Returned, Vec::new()))),
         };
@@ -118,7 +118,7 @@ async fn examine(
     let source = &picture.source;
     let spared = match &job.lost {
         Some(lost) => {
-            // The camera is known to give no picture, so that there is nothing to decode.
+            // The camera is known to give no picture, so there is nothing to decode.
             place.step_aside();
             lost::look(&node.capturer, source, lost).await
         }
@@ -185,7 +185,8 @@ struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    /// Captures the clip to judge. If a short look may be enough, its result is judged already.
+    /// Captures the clip to judge. If a short check may be enough, its clip is judged first, and the capture ends if
+    /// the result suffices.
     async fn see(
         &self,
         capturer: &Capturer,
@@ -221,8 +222,8 @@ impl Judge<'_> {
     }
 }
 
-/// Packs pictures, which are sent once their result is recorded. Findings refer only to pictures for which there
-/// is room.
+/// Packs the pictures of a job, which are sent once its result is recorded. The findings refer to the evidence
+/// picture only if there is room for it.
 fn pack(node: &Distributed, job: &LeasedJob, drawn: Illustration, findings: &mut [Finding]) -> Vec<Parcel> {
     let mut parcels = Vec::new();
     if let Some(seen) = drawn.seen {
@@ -257,11 +258,11 @@ fn remembered(baselines: &[Baseline]) -> Baselines {
 
 /// Why a job cannot be worked on.
 enum Lack {
-    /// The job is not the cause, and loses no attempt.
+    /// The master is unreachable. The job is not the cause and is returned, so it loses no attempt.
     Master(String),
-    /// Something of the job itself is wrong or not available.
+    /// A part of the job is wrong or not available, for example its source or a plugin.
     Own(Failure),
-    /// This node cannot run one of the plugins, however often it tries. It runs the other plugins of the job.
+    /// This node can never run one of the plugins. The other plugins of the job still run.
     Plugin(Failure),
 }
 
@@ -292,12 +293,12 @@ async fn source_of(node: &Distributed, job: &LeasedJob) -> Result<Picture, Lack>
     Ok(Picture { source, _upload: None })
 }
 
-/// Findings of plugins that are not run. The other plugins run.
+/// The findings for plugins that do not run. The other plugins of the job still run.
 #[derive(Default)]
 struct NotRun {
-    /// Findings of plugins that no trusted key has signed, or that this node cannot run.
+    /// The findings for plugins that no trusted key has signed, or that this node cannot run.
     refused: Vec<Finding>,
-    /// Findings of candidates that are not available, or that refuse the task's configuration.
+    /// The findings for candidates that are not available, or that refuse the task's configuration.
     shadows: Vec<Finding>,
 }
 
@@ -316,7 +317,7 @@ async fn select(node: &Distributed, plan: &JobPlan) -> Result<(Plan, NotRun), La
     for planned in &plan.shadows {
         match at_hand(node, planned).await {
             Ok(one) => shadows.push(one),
-            // Whatever is wrong with a candidate must not affect the job.
+            // An unusable candidate must not affect the job.
             Err(Lack::Own(failure) | Lack::Plugin(failure)) => {
                 not_run.shadows.extend(findings_of(planned, &failure));
             }
@@ -350,7 +351,7 @@ async fn at_hand(node: &Distributed, planned: &PlannedPlugin) -> Result<Selected
     let config = plugin.resolve_config(Some(&planned.config)).map_err(|error| {
         Lack::Own(failure("invalid-config", &format_args!("{}: {}", error.field, error.detail)))
     })?;
-    // A master sets no limits of its own, so that the node's ceilings apply.
+    // A master sets no limits, so the node's ceilings apply.
     let limits = plugin.ceilings();
     Ok(Selected { plugin, diagnoses: planned.diagnoses.clone(), config, limits })
 }

@@ -1,5 +1,5 @@
-//! Heartbeats. They have a thread and a runtime of their own, so that they go on while every core computes, and
-//! while the lease loop waits.
+//! Sends heartbeats. They have their own thread and their own runtime, so that they continue while every core
+//! computes and while the lease loop waits.
 
 use std::{
     sync::Arc,
@@ -84,8 +84,8 @@ async fn beat(node: &Distributed, client: &MasterClient) {
     }
 }
 
-/// The pause is at most half of the lease, so that one heartbeat may be lost. After a loss it is at most a
-/// quarter.
+/// Returns the pause before the next heartbeat. It is at most half of the lease, so that one heartbeat may be lost.
+/// While heartbeats fail, it is at most a quarter.
 fn pause(node: &Distributed, troubled: bool) -> Duration {
     let lease = node.book.lease();
     node.settings.heartbeat_interval.min(if troubled { lease / 4 } else { lease / 2 })

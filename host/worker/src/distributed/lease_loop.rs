@@ -1,4 +1,4 @@
-//! Registers the node and leases jobs, as many as there are free places, until the node stops.
+//! Registers the node, then leases as many jobs as there are free places, until the node stops.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -17,14 +17,14 @@ use super::{
     heartbeat::forgotten,
 };
 
-/// Most jobs that one poll requests.
+/// The maximum number of jobs that one poll requests.
 const MAX_JOBS: usize = 1_000;
 /// The first pause after a failure. It doubles with each failure, up to the poll interval.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// How often the loop shows that it is alive while it waits for jobs in flight.
 pub(super) const STILL_THERE: Duration = Duration::from_secs(1);
 
-/// Works until the node stops; then waits for the jobs in flight.
+/// Leases jobs until the node stops, then waits for the jobs in flight.
 pub(crate) async fn run(node: Arc<Distributed>) {
     let mut jobs = JoinSet::new();
     if node.capturer.probe().await.is_err() {
@@ -51,7 +51,7 @@ pub(crate) async fn run(node: Arc<Distributed>) {
     }
 }
 
-/// Registers the node. Tries again until that succeeds.
+/// Registers the node. Retries until it succeeds.
 async fn register(node: &Distributed) {
     let mut pause = FIRST_PAUSE.min(node.settings.task_poll_interval);
     let mut said = None;
@@ -68,8 +68,8 @@ async fn register(node: &Distributed) {
                 return;
             }
             Err(error) => {
-                // Logged once for each kind of reason, not for each attempt, since details may contain
-                // milliseconds.
+                // Logged again only if the kind of error changes. The messages are not compared, since they may
+                // contain milliseconds.
                 if said != Some(error.kind()) {
                     tracing::warn!(%error, "registering failed; retrying until it succeeds");
                     said = Some(error.kind());
@@ -99,7 +99,7 @@ async fn introduce(node: &Distributed) -> Result<RegisterAnswer, CallError> {
     node.client.register(&request).await
 }
 
-/// True if jobs can be worked on. Otherwise it returns after a pause.
+/// Returns true if ffmpeg is available. Otherwise returns false after a pause.
 async fn can_capture(node: &Distributed) -> bool {
     if !node.lacks_ffmpeg.load(Ordering::Relaxed) {
         return true;
@@ -125,7 +125,7 @@ async fn poll(node: &Arc<Distributed>, jobs: &mut JoinSet<()>) {
         first = node.places.free() => first,
         () = node.stopping.cancelled() => return,
         () = node.book.forgotten() => return,
-        // Executors may be busy for long, but the loop is alive.
+        // All places may be occupied for a long time. The loop returns to show that it is alive.
         () = tokio::time::sleep(STILL_THERE) => return,
     };
     let mut places = vec![first];
@@ -149,8 +149,8 @@ async fn poll(node: &Arc<Distributed>, jobs: &mut JoinSet<()>) {
         () = node.stopping.cancelled() => None,
         () = node.book.forgotten() => None,
     };
-    // Whatever the outcome is, the poll has ended. A heartbeat reports the jobs that its answer contained, or
-    // none.
+    // The poll has ended, whatever its outcome is. From now on, heartbeats report the jobs that its answer contained,
+    // if any.
     let pause = match answer {
         Some(Ok(answer)) => {
             if node.note_master(true) {
@@ -196,7 +196,7 @@ fn begin(
     let LeaseAnswer { lease, lease_ms, plans, jobs: mut leased } = answer;
     node.book.set_lease(lease_ms);
     if leased.len() > places.len() {
-        // The surplus jobs are not held, and so are offered again with the next heartbeat.
+        // The next heartbeat does not report the surplus jobs as held, so the master offers them again.
         tracing::warn!(
             wanted = places.len(),
             given = leased.len(),
@@ -214,7 +214,7 @@ fn begin(
     }
 }
 
-/// Shortens a pause by up to a quarter, so that the nodes of a fleet do not return all at once.
+/// Shortens a pause by up to a quarter, so that the nodes of a fleet do not all return at the same time.
 pub(crate) fn jittered(pause: Duration) -> Duration {
     let mut byte = [0];
     // Without random bytes the pause is not shortened.

@@ -1,6 +1,7 @@
-//! Cameras that are known to give no picture, and are not to be asked for one yet. The worker only checks whether
-//! they accept a connection. A camera that does now and did not before is checked like any other. For all others, the
-//! finding repeats what the last check found, or says that the camera no longer accepts connections.
+//! Checks lost cameras, which gave no picture the last time and whose next full check is not due yet. The worker only
+//! tests whether such a camera accepts a connection. If the camera does now and did not before, it is checked like
+//! any other camera. Otherwise the finding repeats the result of the last check, or reports that the camera no longer
+//! accepts connections.
 
 use std::time::Duration;
 
@@ -26,15 +27,15 @@ pub(super) struct Spared {
 /// The result of a connection check.
 #[derive(Debug, PartialEq, Eq)]
 enum Seen {
-    /// The camera must be asked for a picture now.
+    /// A picture must be requested from the camera now.
     Changed,
-    /// The camera accepts no connection any more, for this reason. Nothing else can be known of the camera.
+    /// The camera no longer accepts connections, for this reason. Nothing else can be checked.
     Gone(CaptureError),
-    /// The camera is as it was.
+    /// Nothing has changed: the camera still gives no picture, for this reason.
     Same(CaptureError),
 }
 
-/// Checks whether a lost camera accepts a connection. Returns none if the camera must be asked for a picture.
+/// Checks whether a lost camera accepts a connection. Returns none if a picture must be requested from the camera.
 pub(super) async fn look(capturer: &Capturer, source: &Source, lost: &Lost) -> Option<Spared> {
     let began = Instant::now();
     let (look, connects, error) = match judge(lost, capturer.reach(source, WITHIN).await) {
@@ -48,21 +49,21 @@ pub(super) async fn look(capturer: &Capturer, source: &Source, lost: &Lost) -> O
 fn judge(lost: &Lost, reached: Result<(), CaptureError>) -> Seen {
     match (lost.connects, reached) {
         (false, Ok(())) => Seen::Changed,
-        // This machine lacks something, which tells nothing about the camera.
+        // The fault is in this machine, so the state of the camera is unknown.
         (_, Err(error)) if !error.is_camera_fault() => Seen::Changed,
         (true, Err(error)) => Seen::Gone(error),
         (false, Err(error)) => Seen::Same(error),
         (true, Ok(())) => match Kind::of_code(&lost.reason) {
             Some(kind) => {
                 let detail = format!(
-                    "it accepts connections, and no picture was requested this time; it gave none at {}; the first check \
-                     after {} requests one again",
+                    "the camera accepts connections; no picture was requested this time, because it gave none at {}; \
+                     the first check after {} will request one",
                     shown(lost.looked_at),
                     shown(lost.next_full_look_at)
                 );
                 Seen::Same(CaptureError { kind, detail, remote: true })
             }
-            // The reason is from a later version.
+            // The reason comes from a later version and is unknown here.
             None => Seen::Changed,
         },
     }
@@ -72,8 +73,8 @@ fn shown(time: DateTime<Utc>) -> String {
     time.format("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
-/// Records in the finding of the missing picture how much was checked and whether the camera accepted a
-/// connection. If that is unknown and the reason does not tell it, a connection is tried.
+/// Records in the finding of the missing picture how much was checked and whether the camera accepted a connection.
+/// If neither `connects` nor the reason shows whether it did, tries a connection.
 pub(super) async fn note(
     capturer: &Capturer,
     source: &Source,

@@ -16,12 +16,13 @@ use tokio::{sync::mpsc, time::Instant};
 
 use super::{Distributed, client::CallError, lease_loop::jittered, pictures::Parcel, spool::Spool};
 
-/// Most results in one batch.
+/// The maximum number of results in one batch.
 const BATCH: usize = 100;
-/// Most characters of baselines in one batch. A result that would exceed them begins another batch. A request may
-/// be a few times as large in bytes, if it contains one result of the largest size and all findings.
+/// The maximum number of characters of baselines in one batch. A result that would exceed it begins another batch. A
+/// request may be a few times as large, since a single result may exceed the limit and findings are not counted.
 const BATCH_LETTERS: usize = 8 << 20;
-/// How long results are collected for a batch. Results of the same time go together, and nobody waits for them.
+/// How long results are collected for a batch. Jobs that end at almost the same time share a request, and the delay
+/// is too short to be noticed.
 const GATHER: Duration = Duration::from_millis(2);
 /// The first pause after the master did not accept spooled results. It doubles up to the poll interval.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -37,17 +38,17 @@ pub(crate) struct Done {
 pub(crate) struct Outbox {
     sender: mpsc::UnboundedSender<Done>,
     spool: Arc<Spool>,
-    /// Held by the task that delivers the spool, so that there is only one.
+    /// Held by the task that delivers the spool, so that only one task does.
     flushing: tokio::sync::Mutex<()>,
-    /// True while something may be spooled.
+    /// True while the spool may contain batches.
     spooled: AtomicBool,
     /// True while the master does not accept results. The log says so once, not for each batch.
     troubled: AtomicBool,
 }
 
 impl Outbox {
-    /// Makes an outbox. Results arrive at the receiver, which [`deliver`] takes. At most as many results wait as
-    /// jobs are in flight, so that the channel needs no bound of its own.
+    /// Makes an outbox and the receiver of its results, which [`deliver`] reads. The jobs in flight bound the number
+    /// of waiting results, so the channel needs no bound.
     pub(crate) fn new(spool: Spool) -> (Self, mpsc::UnboundedReceiver<Done>) {
         let (sender, waiting) = mpsc::unbounded_channel();
         let outbox = Self {
@@ -62,13 +63,14 @@ impl Outbox {
     }
 
     pub(crate) fn send(&self, result: Done) {
-        // The receiver is dropped last of all. After that the lease expires at the master.
+        // The receiver exists until all results are delivered or on disk. If it is gone, the lease expires at the
+        // master.
         if self.sender.send(result).is_err() {
             tracing::error!("a result arrived after the last delivery and is lost; the job will run again");
         }
     }
 
-    /// Delivers the spool, oldest batch first. False if the master does not accept it now.
+    /// Delivers the spool, oldest batch first. Returns false if a batch cannot be delivered now.
     pub(crate) async fn flush(&self, node: &Distributed) -> bool {
         let _turn = self.flushing.lock().await;
         // The flag is cleared before the spool is read, so that a batch that is spooled from here on sets it
@@ -83,7 +85,7 @@ impl Outbox {
         true
     }
 
-    /// Delivers one batch after the other until there are none. False if one cannot be delivered now.
+    /// Delivers one batch after the other until there are none. Returns false if one cannot be delivered now.
     async fn flush_oldest(&self, node: &Distributed) -> bool {
         loop {
             // There may be many batches, and the first lease waits until they are delivered.
@@ -116,8 +118,8 @@ impl Outbox {
         }
     }
 
-    /// Handles a batch that the master will always refuse. If the contents are the reason, the cause may be one
-    /// result of many, so that the batch is split.
+    /// Handles a batch that the master refuses permanently. If the contents are the reason, a single result may be
+    /// the cause, so the batch is split.
     async fn refused(
         &self,
         node: &Distributed,
@@ -144,12 +146,12 @@ impl Outbox {
                 note_dropped(dropped);
                 self.spooled.store(true, Ordering::Release);
             }
-            // The jobs are released all the same, so that their leases end and the jobs run again.
+            // The jobs are released nevertheless, so that their leases end and the jobs run again.
             Err(error) => tracing::error!(%error, "results can be neither delivered nor kept on disk"),
         }
     }
 
-    /// Runs a step on the spool on a thread that may block, and records how many batches are spooled then.
+    /// Runs a step on the spool on a thread that may block, and updates the metric of spooled batches.
     async fn on_disk<T: Send + 'static>(
         &self,
         node: &Distributed,
@@ -184,8 +186,8 @@ impl Outbox {
     }
 }
 
-/// A reading of the spool. However it ends, even if its future is dropped, another one follows unless this one
-/// found the spool empty.
+/// One reading of the spool. When this value is dropped, even together with its future, it requests another reading
+/// unless the spool was found empty.
 struct Look<'a> {
     spooled: &'a AtomicBool,
     found_empty: bool,
@@ -292,8 +294,8 @@ async fn send(node: &Distributed, done: Vec<Done>) -> bool {
     delivered
 }
 
-/// Removes the references to pictures from a result. Pictures are not kept for a master that returns later, so
-/// that a result on disk must not refer to any.
+/// Removes the references to pictures from a result. Pictures are not kept for a master that returns later, so a
+/// result on disk must not refer to any.
 fn forget_pictures(result: &mut JobResult) {
     if let JobOutcome::Finished { findings, .. } = &mut result.outcome {
         for finding in findings {

@@ -1,5 +1,5 @@
-//! Pictures on their way to the master. They are sent after the results that they belong to. A picture is dropped
-//! if there is no room in memory, or if the master does not accept it after a second attempt.
+//! Pictures on their way to the master. They are sent after the results that they belong to. A picture is dropped if
+//! there is no room in memory, or if the second attempt to send it fails too.
 
 use std::{
     sync::{
@@ -15,9 +15,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::Distributed;
 
-/// Most KiB of pictures that wait.
+/// The maximum size of all waiting pictures together, in KiB.
 const ROOM_KIB: usize = 64 << 10;
-/// Most pictures that are sent at the same time.
+/// The maximum number of pictures that are sent at the same time.
 const AT_A_TIME: usize = 4;
 /// The pause before the second and last attempt.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -25,7 +25,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// A picture that waits to be sent. Its room in memory becomes free when this is dropped.
 pub(crate) struct Parcel {
     picture: Picture,
-    /// The camera, if the picture shows it when all was well. None for a picture of findings.
+    /// The camera, if the picture shows its normal view. None for an evidence picture.
     good_for: Option<String>,
     _room: OwnedSemaphorePermit,
 }
@@ -39,7 +39,7 @@ pub(crate) struct Courier {
 }
 
 impl Courier {
-    /// Makes a courier. Pictures arrive at the receiver, which [`deliver`] takes.
+    /// Makes a courier and the receiver of its pictures, which [`deliver`] reads.
     pub(crate) fn new() -> (Self, mpsc::UnboundedReceiver<Parcel>) {
         // The room in memory bounds the channel.
         let (sender, waiting) = mpsc::unbounded_channel();
@@ -56,7 +56,7 @@ impl Courier {
     /// Sends pictures whose result the master has recorded.
     pub(crate) fn send(&self, parcels: Vec<Parcel>) {
         for parcel in parcels {
-            // At the end of the node no task receives pictures any more.
+            // When the node has ended, the receiver is gone and pictures are dropped.
             self.sender.send(parcel).ok();
         }
     }

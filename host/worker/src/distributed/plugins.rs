@@ -1,5 +1,5 @@
-//! Plugins by digest. A plugin is taken from memory, else from disk, else downloaded, once for all jobs that need
-//! it. If a job is cancelled while it waits for a plugin, the other jobs still get the plugin.
+//! Plugins by digest. A plugin is taken from memory, else from disk, else it is downloaded, once for all jobs that
+//! need it. If a job is cancelled while it waits for a plugin, the other jobs still get the plugin.
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
 
@@ -19,19 +19,19 @@ use super::{
     download::{Downloads, FetchError},
 };
 
-/// Most loaded plugins that are kept.
+/// The maximum number of plugins that stay loaded.
 const MAX_LOADED: usize = 64;
 /// How long an unusable component is not compiled again.
 const UNUSABLE: Duration = Duration::from_secs(60);
 
-/// Why a plugin is not available, and how long this failure is the answer for further jobs.
+/// Why a plugin is not available, and until when further jobs get the same error.
 #[derive(Debug)]
 struct Unavailable {
     error: Arc<FetchError>,
     until: Instant,
 }
 
-/// The loading of a plugin, shared by all who wait for it. It stops when the last of them is dropped.
+/// The loading of a plugin, shared by all jobs that wait for it. It stops when its last clone is dropped.
 type Loading = Shared<BoxFuture<'static, Result<Arc<Plugin>, Arc<Unavailable>>>>;
 
 struct Slot {
@@ -70,7 +70,8 @@ impl PluginCache {
     }
 
     /// Returns a plugin that is ready to run. Callers that need the same plugin at the same time wait for the same
-    /// download, and get the same error. A call after a failure tries again.
+    /// download, and get the same error. A later call tries again, but an unusable component is not tried again
+    /// before [`UNUSABLE`] has passed.
     pub(crate) async fn get(&self, digest: Digest) -> Result<Arc<Plugin>, Arc<FetchError>> {
         let asked = Instant::now();
         loop {
@@ -121,8 +122,8 @@ impl PluginCache {
     }
 }
 
-/// Removes the plugin that was not used for the longest time. Plugins that are still loading stay, however many
-/// they are, because jobs wait for them.
+/// Removes the least recently used plugins until there is room for one. Plugins that are still loading stay, however
+/// many they are, because jobs wait for them.
 fn make_room(slots: &mut HashMap<Digest, Slot>) {
     while slots.len() >= MAX_LOADED {
         let ended = slots.iter().filter(|(_, slot)| slot.loading.peek().is_some());
@@ -138,7 +139,7 @@ fn start(loader: Arc<Loader>, digest: Digest) -> Loading {
         let loaded = task.await.unwrap_or_else(|error| Err(FetchError::Defect(error.to_string())));
         loaded.map_err(|error| {
             let ended = Instant::now();
-            // A component does not change. Any other cause may be gone the next time.
+            // A component does not change. Any other cause may no longer exist the next time.
             let until = if error.blames_component() { ended + UNUSABLE } else { ended };
             Arc::new(Unavailable { error: Arc::new(error), until })
         })
@@ -176,8 +177,8 @@ impl Loader {
 }
 
 impl Loader {
-    /// Returns the signatures of a plugin that the master knows. If there are none, returns those beside a file
-    /// that a person put into the directory.
+    /// Returns a plugin's signatures from the master. If the master has none, returns those beside a file that a
+    /// person put into the directory.
     async fn signed(&self, digest: Digest) -> Result<Option<PluginSignature>, FetchError> {
         let error = match self.downloads.signature(digest).await {
             Ok(signed) if !signed.signatures.is_empty() => return Ok(Some(signed)),
@@ -216,14 +217,14 @@ async fn blocking<T: Send + 'static>(
     Ok(done.map_err(|error| FetchError::Defect(error.to_string()))??)
 }
 
-/// Returns a component on disk, under its digest or under a name that a person gave it.
+/// Returns a component from disk. The file is named by its digest, or has any name that a person gave it.
 fn find(store: &PluginStore, digest: Digest) -> Option<Vec<u8>> {
     match store.get(digest) {
         Ok(bytes) => return Some(bytes),
         Err(LoadError::NotFound(_)) => {}
         Err(error) => tracing::warn!(%digest, %error, "a plugin on disk is unusable; fetching it again"),
     }
-    // A file that is named by a digest has another digest, or it would have been found above.
+    // Files that are named by a digest are skipped: the one with this digest would have been found above.
     let named = |path: &PathBuf| {
         path.file_stem().is_some_and(|stem| stem.to_str().is_some_and(|stem| stem.parse::<Digest>().is_ok()))
     };

@@ -1,5 +1,5 @@
-//! Results on disk that no master has accepted yet. A batch is a file whose name sorts by time. The file is
-//! complete or does not exist, and survives the process.
+//! Results on disk that no master has accepted yet. Each batch is a file whose name sorts by time. A file is written
+//! completely or not at all, and survives the process.
 
 use std::{
     fs, io,
@@ -32,7 +32,7 @@ impl Spool {
     }
 
     /// Stores a batch durably. If the spool becomes too large, batches that were put aside are removed first, and
-    /// then the oldest ones. Returns how many of the latter were removed.
+    /// then the oldest ones. Returns how many batches were removed that had not been put aside.
     pub(crate) fn put(&self, batch: &ResultsRequest) -> io::Result<usize> {
         let bytes = serde_json::to_vec(batch)?;
         let mut victims = self.list("bad")?;
@@ -55,8 +55,8 @@ impl Spool {
         Ok(dropped)
     }
 
-    /// Splits a batch that was refused as a whole, so that one bad result costs only itself. Returns the number of
-    /// batches that were lost.
+    /// Splits a batch that was refused as a whole, so that one bad result does not prevent the delivery of the
+    /// others. Returns the number of batches that were lost.
     pub(crate) fn split(&self, path: &Path, mut batch: ResultsRequest) -> io::Result<usize> {
         let rest = ResultsRequest { results: batch.results.split_off(batch.results.len() / 2) };
         let dropped = self.put(&batch)? + self.put(&rest)?;
@@ -108,7 +108,7 @@ impl Spool {
         Ok(None)
     }
 
-    /// Puts a batch aside that no master will ever accept.
+    /// Puts aside a batch that no master will ever accept.
     pub(crate) fn put_aside(&self, path: &Path) -> io::Result<()> {
         fs::rename(path, path.with_extension("bad"))
     }
@@ -116,7 +116,7 @@ impl Spool {
     /// Removes a batch.
     pub(crate) fn remove(&self, path: &Path) -> io::Result<()> {
         match fs::remove_file(path) {
-            // The batch was removed before to make room.
+            // The batch was already removed to make room.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             done => done,
         }

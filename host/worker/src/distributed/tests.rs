@@ -12,7 +12,7 @@ use serde_json::json;
 use super::*;
 use master::{Call, FakeMaster, failed, job};
 
-/// Longest that a test waits for what it expects.
+/// The longest time that a test waits for an expected event.
 const SOON: Duration = Duration::from_secs(20);
 
 /// Settings of a node that keeps everything in `dir`.
@@ -75,7 +75,7 @@ async fn a_job_goes_from_its_lease_to_its_result_and_the_node_says_farewell() {
     let results = master.results().await;
     assert_eq!((results[0].job_id, results[0].attempt), (leased.id, leased.attempt));
     assert_eq!(failed(&results[0]), "file-sources-denied");
-    // A delivered result is held no longer.
+    // A job is no longer held after its result was delivered.
     master
         .until(|call| matches!(call, Call::Heartbeat(beat) if beat.last_poll > 0 && beat.held.is_empty()))
         .await;
@@ -84,7 +84,7 @@ async fn a_job_goes_from_its_lease_to_its_result_and_the_node_says_farewell() {
         .until(|call| matches!(call, Call::Unregister(life) if *life == first.incarnation.to_string()))
         .await;
 
-    // The next incarnation knows which one it replaces.
+    // The next incarnation names the one that it replaces.
     let running = start(&master, dir.path(), &[]).await;
     let Call::Register(second) = master.next().await else { panic!("something came before it") };
     assert_eq!(second.replaces, Some(first.incarnation));
@@ -113,7 +113,7 @@ async fn results_that_are_not_taken_wait_on_disk_and_come_before_the_next_life_l
     master.refuse("results", 503, "overloaded");
     let running = start(&master, dir.path(), &[]).await;
     master.until(|call| matches!(call, Call::Results(_))).await;
-    // A result on disk is held no longer.
+    // A job is no longer held once its result is on disk.
     master
         .until(|call| matches!(call, Call::Heartbeat(beat) if beat.last_poll > 0 && beat.held.is_empty()))
         .await;
@@ -323,8 +323,8 @@ async fn a_node_whose_lease_loop_hangs_stops_feeding_the_watchdog_though_its_hea
     let (dir, mut master) = (tempfile::tempdir().unwrap(), FakeMaster::start().await);
     let healthy_dir = tempfile::tempdir().unwrap();
     let healthy = start(&master, healthy_dir.path(), &[]).await;
-    // The spooled batch is a pipe, which cannot be read until the test writes to it. So the loop hangs in the
-    // disk.
+    // The spooled batch is a pipe, which cannot be read until the test writes to it. So the loop hangs while it reads
+    // the disk.
     let hangs = dir.path().join("spool/0.json");
     fs::create_dir(dir.path().join("spool")).unwrap();
     assert!(std::process::Command::new("mkfifo").arg(&hangs).status().unwrap().success());

@@ -15,7 +15,7 @@ pub(crate) enum UploadError {
     /// The master does not serve the upload.
     #[error(transparent)]
     Call(#[from] CallError),
-    /// The connection broke off.
+    /// The connection was interrupted.
     #[error("the transfer of the upload from the master was interrupted: {0}")]
     Broken(reqwest::Error),
     /// The upload is larger than this worker accepts.

@@ -4,7 +4,7 @@ use easysight_capture::CaptureConfig;
 
 use super::*;
 
-/// Longest that a test waits for what it expects.
+/// The longest time that a test waits for an expected event.
 const SOON: Duration = Duration::from_secs(20);
 /// How long the pool may be silent in these tests, beyond its intended waits.
 const STUCK: Duration = Duration::from_millis(300);
@@ -27,7 +27,7 @@ async fn a_pool_that_hands_nothing_out_or_whose_executor_hangs_is_not_alive() {
     becomes(&jobs, false).await;
     let pool = tokio::spawn(pool);
     becomes(&jobs, true).await;
-    // The pool stays alive for longer than it may be silent while idle.
+    // An idle pool stays alive for longer than it may be silent.
     tokio::time::sleep(2 * STILL_THERE).await;
     assert!(jobs.is_alive(STUCK));
     let (end, ended) = std::sync::mpsc::channel::<()>();

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const QUESTION: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
 const ANSWER: &[u8] = b"HTTP/1.1 200 ";
 
-/// Sends requests until dropped.
+/// Sends requests to the node's own server until it is dropped.
 pub(super) struct Door {
     answered: Arc<Pulse>,
     knocking: JoinHandle<()>,
@@ -56,7 +56,7 @@ impl Door {
         Self { answered, knocking }
     }
 
-    /// Returns a function that tells whether an answer arrived within the last `patience`.
+    /// Returns a function that returns true if an answer arrived within the last `patience`.
     pub(super) fn is_answered(&self, patience: Duration) -> impl Fn() -> bool + Send + use<> {
         let answered = Arc::clone(&self.answered);
         move || answered.is_felt(Instant::now(), patience)

@@ -15,7 +15,7 @@ use crate::{
 
 use super::{Ground, STUCK, Serving};
 
-/// Most bytes of all baselines together.
+/// The maximum size of all baselines together, in bytes.
 const BASELINE_BYTES: u64 = 256 << 20;
 /// How often the plugins directory is checked for changes.
 const REFRESH: Duration = Duration::from_secs(5);

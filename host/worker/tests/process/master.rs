@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
 
-/// Longest that a test waits for what it expects.
+/// The longest time that a test waits for an expected event.
 pub(crate) const SOON: Duration = Duration::from_secs(60);
 
 /// A request.
@@ -26,7 +26,7 @@ pub(crate) const SOON: Duration = Duration::from_secs(60);
 pub(crate) struct Call {
     pub(crate) path: String,
     pub(crate) headers: HeaderMap,
-    /// The JSON body. Null if the body is no JSON.
+    /// The JSON body. Null if the body is not JSON.
     pub(crate) body: Value,
 }
 
@@ -124,7 +124,7 @@ async fn answer(State(desk): State<Arc<Desk>>, uri: Uri, headers: HeaderMap, bod
     let path = uri.path().to_owned();
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     let answer = desk.orders.lock().answer(&path, &body);
-    // After the end of a test nobody receives requests.
+    // After the end of a test, the receiver is gone.
     desk.calls.send(Call { path, headers, body }).ok();
     answer
 }

@@ -1,4 +1,4 @@
-//! What can be observed of a worker from outside. Each observation is a word that depends on one setting.
+//! Observes a worker from outside. Each function returns a word that depends on one setting.
 
 use std::{
     fs,
@@ -40,14 +40,14 @@ pub(crate) async fn registered_name(mut stage: Stage) -> String {
     text(&stage.master.asked("/register").await.body["name"])
 }
 
-/// The number of jobs that capture or compute, if five are submitted.
+/// Returns the number of jobs that run at the same time if five are submitted.
 pub(crate) async fn jobs_in_flight(stage: Stage) -> String {
     stage.install("honestly", &honest());
     let worker = stage.worker();
     for _ in 0..5 {
         assert_eq!(worker.submit(&stage.camera(), 0).await.0, 202);
     }
-    // All places are taken as soon as as many jobs run as there are places.
+    // Wait until every place is occupied.
     let until = Instant::now() + SOON;
     loop {
         let pool = worker.status().await["pool"].clone();
@@ -78,7 +78,7 @@ pub(crate) async fn path_at_master(mut stage: Stage) -> String {
     stage.master.asked("/register").await.path
 }
 
-/// Whether the worker sends requests to a master with a self-signed certificate.
+/// Returns whether the worker sends requests to a master with a self-signed certificate.
 pub(crate) async fn believes_master(stage: Stage) -> String {
     let dir = stage.dir.path();
     let mut openssl = Command::new("openssl");
@@ -181,7 +181,7 @@ pub(crate) async fn heart_beats(mut stage: Stage) -> String {
     if often.is_ok() { "often" } else { "seldom" }.to_owned()
 }
 
-/// The detail of the failure of a plugin that was stopped, from the words on that name the limit.
+/// Returns the end of a failure's detail, from the words that name the limit.
 fn granted(detail: &str) -> String {
     let from = ["its fuel of", "longer than"].iter().find_map(|words| detail.find(words));
     match from {
@@ -225,7 +225,8 @@ pub(crate) async fn answer_to_a_file(stage: Stage) -> String {
     taken(stage.worker().submit("/no/such/file", 0).await.0)
 }
 
-/// `taken`, or the status of the refusal. A submission that has ended before the answer gets 200 instead of 202.
+/// Returns `taken`, or the status of the refusal. A submission that has ended before the answer gets 200 instead of
+/// 202.
 fn taken(status: u16) -> String {
     match status {
         200 | 202 => "taken".to_owned(),
@@ -248,7 +249,7 @@ pub(crate) async fn answer_to_an_upload(stage: Stage) -> String {
     taken(stage.worker().upload(4_096).await)
 }
 
-/// The number of batches on disk, each larger than half a mebibyte, after the master refused three.
+/// Returns the number of batches on disk, each larger than half a mebibyte, after the master refused three.
 pub(crate) async fn spooled_of_three(mut stage: Stage) -> String {
     stage.master.refuse_results();
     let _worker = stage.worker();
@@ -257,7 +258,7 @@ pub(crate) async fn spooled_of_three(mut stage: Stage) -> String {
     for _ in 0..3 {
         let job = stage.master.offer("http://127.0.0.1:1/", &[(&name, None)]);
         stage.master.result_of(&job).await;
-        // A result on disk is held no longer.
+        // A job is no longer held once its result is on disk.
         loop {
             let beat = stage.master.asked("/heartbeat").await.body;
             if beat["held"].as_array().unwrap().is_empty() {
@@ -305,7 +306,7 @@ pub(crate) async fn word_on_a_silent_camera(stage: Stage) -> String {
     said.rsplit(": ").next().unwrap().to_owned()
 }
 
-/// The first transport that the worker requests from a camera that accepts none.
+/// Returns the first transport that the worker requests from a camera that accepts none.
 pub(crate) async fn transport_that_is_asked_for(stage: Stage) -> String {
     stage.install("honestly", &honest());
     let camera = TcpListener::bind("127.0.0.1:0").await.unwrap();

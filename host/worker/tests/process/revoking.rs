@@ -1,4 +1,4 @@
-//! A job that the master takes back ends at once, even while a plugin runs.
+//! Tests that a job that the master revokes ends at once, even while a plugin runs.
 
 use std::time::{Duration, Instant};
 
@@ -36,14 +36,14 @@ async fn a_plugin_whose_job_is_taken_back_stops_and_leaves_its_executor_to_the_n
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    // Loading examines the plugin, which needs an executor too. So it is loaded before.
+    // The honest plugin is loaded first: loading calls a plugin, which must wait while the endless plugin runs.
     let first = stage.master.offer(&picture, &[("honestly", Some(&honest))]);
     stage.master.result_of(&first).await;
     let runs_for_ever = stage.master.offer(&picture, &[("endlessl", Some(&endless))]);
     captured(2).await;
     let waits = stage.master.offer(&picture, &[("honestly", Some(&honest))]);
     captured(3).await;
-    // The waiting job has had time to begin, if it could.
+    // In this time the waiting job would have begun if it could.
     let early = tokio::time::timeout(Duration::from_millis(500), stage.master.result_of(&waits)).await;
     assert!(early.is_err(), "{early:?}");
     // The answer to the next heartbeat revokes the job, at most a tenth of a second later.

@@ -1,5 +1,5 @@
-//! Every documented setting has an effect. For each there is a situation in which two values have different
-//! results.
+//! Tests that every documented setting has an effect: for each setting there is a situation in which two values have
+//! different results.
 
 use std::{collections::BTreeSet, fs};
 

@@ -117,7 +117,7 @@ fn share_compiled_code(data: &Path) {
     symlink(compiled, data.join("compiled")).unwrap();
 }
 
-/// False, with a message, if ffmpeg is missing.
+/// Returns false and prints a message if ffmpeg is missing.
 pub(crate) fn has_ffmpeg() -> bool {
     let there = Command::new("ffmpeg").arg("-version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     let there = there.is_ok_and(|status| status.success());

@@ -1,4 +1,4 @@
-//! The worker's program with settings of its own. It ends with the test.
+//! The worker's program, started with given settings. It is killed when the test ends.
 
 use std::{
     io::{BufRead, BufReader},
@@ -37,7 +37,7 @@ impl Worker {
         let reading = thread::spawn(move || {
             for line in lines.lines().map_while(Result::ok) {
                 if let Some((_, url)) = line.split_once("easysight-worker: listening on ") {
-                    // If the test has ended, nobody waits for the address any more.
+                    // If the test has ended, the receiver of the address is gone.
                     drop(say.send(url.to_owned()));
                 }
                 kept.lock().push(line);
@@ -50,7 +50,7 @@ impl Worker {
         Self { process, url, log, reading: Some(reading), client }
     }
 
-    /// The lines of the log so far, without the line that names the address.
+    /// Returns the lines of the log so far, without the line that names the address.
     pub(crate) fn log(&self) -> Vec<String> {
         let log = self.log.lock();
         log.iter().filter(|line| !line.starts_with("easysight-worker: ")).cloned().collect()

@@ -68,7 +68,7 @@ async fn paths_come_after_the_prefix_and_the_token_goes_with_them() {
 
 #[tokio::test]
 async fn each_refusal_has_its_kind() {
-    /// The node's id tells the status and the kind of the refusal.
+    /// Refuses with the status and the slug that the node's id contains.
     async fn refuse(Path(id): Path<String>) -> (StatusCode, Json<Problem>) {
         let (status, slug) = id.split_once('.').unwrap();
         let status: u16 = status.parse().unwrap();

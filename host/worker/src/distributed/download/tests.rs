@@ -92,8 +92,8 @@ fn component() -> (Vec<u8>, Digest) {
     (bytes, digest)
 }
 
-/// Downloads from a script, with the part that a former process left. Returns the ranges that were requested and
-/// the files that exist then.
+/// Downloads from a scripted server. `left` is the partial file of a former process. Returns the result, the
+/// requested ranges, and the extensions of the files that exist afterwards.
 async fn fetch(
     answers: Vec<Vec<u8>>,
     left: Option<&[u8]>,

@@ -10,7 +10,7 @@ use crate::distributed::{
     tests::sandbox,
 };
 
-/// Bytes that are no plugin, so that loading ends before anything is compiled.
+/// Bytes that are not a plugin, so that loading ends before anything is compiled.
 const BYTES: &[u8] = b"no component";
 
 fn cache(script: &Script, dir: &std::path::Path) -> PluginCache {

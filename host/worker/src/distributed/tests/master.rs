@@ -129,7 +129,7 @@ impl FakeMaster {
         timeout(SOON, self.calls.recv()).await.expect("the node does not call").unwrap()
     }
 
-    /// Skips requests up to the first one that is wanted.
+    /// Returns the next request that `wanted` accepts, and skips the requests before it.
     pub(super) async fn until(&mut self, mut wanted: impl FnMut(&Call) -> bool) -> Call {
         loop {
             let call = self.next().await;
@@ -185,7 +185,7 @@ pub(super) fn failed(result: &JobResult) -> &str {
 }
 
 impl Desk {
-    /// Records a request. Returns or delays the answer if one is set for this kind.
+    /// Records a request. If a test has set how its kind is answered, returns the refusal or never returns.
     async fn met(&self, what: &'static str, call: Call) -> Option<Response> {
         let mood = {
             let mut orders = self.orders.lock();
@@ -195,7 +195,7 @@ impl Desk {
             }
             mood
         };
-        // After the end of a test nobody receives requests.
+        // After the end of a test, the receiver is gone.
         self.calls.send(call).ok();
         match mood? {
             Mood::Refuse(status, slug) | Mood::RefuseOnce(status, slug) => Some(refusal(status, slug)),
