@@ -79,7 +79,7 @@ impl BaselineStore {
     ///
     /// # Errors
     ///
-    /// Returns an error if the file system fails. The former baseline is kept then.
+    /// Returns an error if the file system fails. In this case the former baseline is kept.
     pub fn store(&self, source: &Source, examination: &Examination) -> io::Result<()> {
         let mut kept = self.kept.lock();
         let moved = Finding::moved(&examination.findings);
@@ -93,7 +93,7 @@ impl BaselineStore {
             }
         }
         for (plugin, bytes) in &examination.baselines {
-            // This plugin's new baseline is a mixture of two views.
+            // This plugin's new baseline mixes two views, so it is not stored.
             if moved.is_some_and(|finder| finder != plugin) {
                 continue;
             }

@@ -95,8 +95,8 @@ impl Canvas {
         self.write(0, top, words, PAPER);
     }
 
-    /// Writes words on a coloured strip. Parts outside the picture are cut off. Letters that are not ASCII become
-    /// question marks.
+    /// Writes words on a coloured strip. Parts outside the picture are cut off. Letters that the font does not
+    /// contain become question marks.
     fn write(&mut self, left: u32, top: u32, words: &str, paper: Colour) {
         let scale = self.scale;
         let strip = Area { left, top, width: self.width_of(words), height: self.line_height() };

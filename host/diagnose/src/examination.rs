@@ -21,8 +21,8 @@ pub struct Examination {
     pub shadows: Vec<Finding>,
     /// The new baselines, only of plugins whose baseline changed.
     pub baselines: Baselines,
-    /// Set, without findings, if the set-up is at fault and not the camera: the file does not exist, ffmpeg is
-    /// missing.
+    /// Set, without findings, if the set-up is at fault and not the camera, for example if the file does not exist or
+    /// ffmpeg is missing.
     pub failure: Option<Failure>,
     /// The time that the capture took, in milliseconds.
     pub decode_ms: f64,
@@ -75,7 +75,7 @@ fn failed(base: Finding, failure: Failure) -> Finding {
     Finding { message, failure: Some(failure), ..base }
 }
 
-/// Returns one finding for each diagnosis that was requested from the plugin, whatever the outcome of its run is.
+/// Returns one finding for each diagnosis that was requested from the plugin, even if the run failed.
 pub(crate) fn findings(selected: &Selected, outcome: &sandbox::RunOutcome) -> Vec<Finding> {
     let descriptor = selected.plugin.descriptor();
     let base = |id: &str| Finding {

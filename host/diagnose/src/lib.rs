@@ -1,6 +1,6 @@
-//! Performs one job: requested diagnoses become a [`Plan`], a source becomes a clip, and the plan's plugins judge
-//! the clip one after the other. The results are findings in the types of the protocol. Workers and the command
-//! line use the same functions. They decide themselves about waiting and about parallel jobs.
+//! Performs one job: requested diagnoses become a [`Plan`], a source becomes a clip, and the plan's plugins judge the
+//! clip one after the other. The results are findings in the types of the protocol. Workers and the command line use
+//! the same functions. Queues, waiting and parallel jobs are left to them.
 
 mod baselines;
 mod canvas;
@@ -28,7 +28,7 @@ pub use pictures::{Illustration, Picture, PictureError, Seen, evidence, good_pic
 pub use plan::{Plan, PlanError, Selected};
 pub use plugins::{PluginSet, Rejected};
 
-/// A clip or the reason why there is no clip, and the time that the capture took.
+/// The result of a capture.
 #[derive(Debug, Clone)]
 pub struct Captured {
     /// The clip, or why there is no clip.
@@ -50,7 +50,7 @@ pub async fn capture(capturer: &Capturer, plan: &Plan, source: &Source) -> Captu
 /// The result of a capture that may end early.
 #[derive(Debug)]
 pub enum Taken<T> {
-    /// The first part was enough. The value is the answer to the first part.
+    /// The first part was enough. The value is the answer of `enough`.
     Enough(T),
     /// The whole clip was captured, or the capture failed.
     Whole(Captured),

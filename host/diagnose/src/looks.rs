@@ -1,7 +1,7 @@
-//! Decides between short and full checks. The cost of a check is mostly the cost of decoding, and the first second
-//! of a healthy camera's clip is as informative as the whole clip. The result of a short check counts only if it
-//! confirms the result of the last full check, that all is well. Otherwise the capture continues, and the frames
-//! of the first second and all further frames are judged as one clip.
+//! Decides between short and full checks. The cost of a check is mostly the cost of decoding, and the first second of
+//! a healthy camera's clip is as informative as the whole clip. The result of a short check counts only if it
+//! confirms what the last full check found: that the camera has no fault. Otherwise the capture continues, and the
+//! frames of the first second and all further frames are judged as one clip.
 //!
 //! The state for this decision is stored together with the baselines of the camera's plugins. It moves with them
 //! from node to node, and is deleted with them.
@@ -105,7 +105,7 @@ impl Looks {
         }
         match serde_json::to_vec(&now) {
             Ok(bytes) => drop(examination.baselines.insert(LOOKS_MEMORY.to_owned(), Bytes::from(bytes))),
-            Err(error) => tracing::warn!(%error, "the record of the look cannot be written"),
+            Err(error) => tracing::warn!(%error, "the state for the next check cannot be stored"),
         }
     }
 }

@@ -127,7 +127,7 @@ pub fn good_picture(clip: &Clip, findings: &[Finding]) -> Result<Option<Picture>
     encode(canvas, THUMBNAIL_QUALITY).map(Some)
 }
 
-/// Returns the frame that shows the fault best: the last frame if the signal was lost, the frame with the largest
+/// Returns the frame that shows the fault best: the last frame if the signal was lost, or the frame with the largest
 /// change if the picture is corrupt. All other faults are visible in every frame.
 fn decisive_frame(clip: &Clip, findings: &[Finding]) -> Result<u32, PictureError> {
     let is_cause = |id: &str| {

@@ -162,7 +162,7 @@ fn load_file(
     let unread = |error: LoadError| Unusable { reason: error.to_string(), digest: None };
     let (digest, bytes) = PluginStore::read_file(path).map_err(unread)?;
     let refused = |reason: String| Unusable { reason, digest: Some(digest) };
-    // If no keys are given, errors of signatures do not matter.
+    // If no keys are given, signatures are not read.
     let signed =
         keys.map_or(Ok(None), |_| signature_beside(path)).map_err(|error| refused(error.to_string()))?;
     if let Some(plugin) = known(digest) {

@@ -1,6 +1,5 @@
-//! The standard plugins, compiled natively. They serve to compare the findings of a plugin in the sandbox with the
-//! findings of the same source outside of it, and to measure the cost of the sandbox. Cameras are never diagnosed
-//! this way.
+//! The standard plugins, compiled natively. They serve to compare a plugin's findings in the sandbox with those of
+//! the same code outside it, and to measure the cost of the sandbox. Cameras are never diagnosed this way.
 
 use easysight_capture as capture;
 use easysight_sdk::{

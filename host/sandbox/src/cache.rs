@@ -55,17 +55,17 @@ impl CompiledCache {
             Ok(opened) => opened,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
             Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "compiled plugin cannot be read; compiling it anew");
+                tracing::warn!(path = %path.display(), %error, "compiled plugin cannot be read; compiling it again");
                 return None;
             }
         };
         if !intact {
-            tracing::warn!(path = %path.display(), "compiled plugin is damaged; compiling it anew");
+            tracing::warn!(path = %path.display(), "compiled plugin is damaged; compiling it again");
             return None;
         }
         map_code(engine, &file)
             .inspect_err(|error| {
-                tracing::warn!(path = %path.display(), %error, "compiled plugin does not load; compiling it anew");
+                tracing::warn!(path = %path.display(), %error, "compiled plugin does not load; compiling it again");
             })
             .ok()
     }
@@ -181,7 +181,7 @@ fn read_or_make_key(dir: &Path) -> io::Result<[u8; blake3::KEY_LEN]> {
                 Err(error) => Err(error.error),
             }
         }
-        // A truncated key can authenticate nothing. A new key replaces it, which makes all entries stale.
+        // A truncated key cannot authenticate entries. A new key replaces it, which makes all entries stale.
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
             fs::remove_file(&path)?;
             read_or_make_key(dir)

@@ -97,7 +97,7 @@ pub(crate) fn check(descriptor: &Descriptor, explanations: &[Explanation]) -> Re
     for Explanation { diagnosis, decided_by, explains } in explanations {
         if descriptor.diagnoses.iter().all(|own| own.id != *diagnosis) {
             let shown: String = diagnosis.chars().take(80).collect();
-            return Err(format!("it explains by `{shown}`, which is not one of its diagnoses"));
+            return Err(format!("its explanations name `{shown}`, which is not one of its diagnoses"));
         }
         check_metric(decided_by.as_deref())?;
         let Extent::These(consequences) = explains else { continue };

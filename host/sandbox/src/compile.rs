@@ -101,7 +101,7 @@ impl Compiler {
             if let Ok(said) = &complaint
                 && !said.is_empty()
             {
-                tracing::debug!(said = %String::from_utf8_lossy(said).trim(), "a plugin was compiled with a complaint");
+                tracing::debug!(said = %String::from_utf8_lossy(said).trim(), "compiling a plugin printed a message");
             }
             return code.map_err(failed);
         }
@@ -154,8 +154,7 @@ fn compile_here(mut arguments: impl Iterator<Item = OsString>) -> Result<(), Str
             .ok_or_else(|| format!("{COMPILE_SUBCOMMAND} expects a number: {what}"))
     };
     let (memory_bytes, cpu_seconds) = (limit("bytes of memory")?, limit("seconds")?);
-    // At the first limit of processor time the kernel ends the child with a signal of its own (SIGXCPU), at the
-    // second limit with SIGKILL.
+    // The kernel ends the child with SIGXCPU at the first limit of processor time, and with SIGKILL at the second.
     let limits = [
         (Resource::As, memory_bytes, memory_bytes),
         (Resource::Cpu, cpu_seconds, cpu_seconds.saturating_add(1)),

@@ -1,5 +1,5 @@
-//! Checks the configurations that tasks give to a plugin against the plugin's JSON Schema. The schema is as little
-//! trusted as the plugin.
+//! Checks the configurations that tasks give to a plugin against the plugin's JSON Schema. The schema is as untrusted
+//! as the plugin.
 
 use jsonschema::Validator;
 use serde_json::{Map, Value};
@@ -50,7 +50,7 @@ impl ConfigSchema {
             .map_err(|e| format!("its schema is not a JSON Schema: {e}"))?;
         let parsed = Self { schema, validator };
         parsed.resolve(None).map_err(|e| {
-            format!("an empty configuration must be valid, through defaults: {}: {}", e.field, e.detail)
+            format!("its defaults must make an empty configuration valid: {}: {}", e.field, e.detail)
         })?;
         Ok(parsed)
     }

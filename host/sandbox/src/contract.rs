@@ -2,9 +2,10 @@
 //!
 //! Every import of a component names the contract version that the component was built for:
 //! `easysight:diagnosis/video@1.0.0`. Within a major version functions and interfaces are only added. So a host
-//! serves its own minor version and all earlier ones: the linker accepts what is linked as 1.1 for a component of
-//! 1.0. The linker would also accept a component of 1.1 on a host of 1.0 if every function that the component uses
-//! happens to exist. This module therefore refuses components that are newer than the host by their version.
+//! serves its own minor version and all earlier ones: the linker satisfies the imports of a component of 1.0 with
+//! interfaces of 1.1. The linker would also accept a component of 1.1 on a host of 1.0 if every function that the
+//! component uses happens to exist. This module therefore refuses components that are newer than the host by their
+//! version.
 
 use semver::Version;
 
@@ -76,7 +77,7 @@ impl Contract {
     }
 
     fn serves(&self, needed: &Version) -> bool {
-        // A pre-release version is compatible with nothing.
+        // A pre-release version is not compatible with any other version.
         needed.pre.is_empty() && needed.major == self.version.major && needed.minor <= self.version.minor
     }
 }

@@ -1,6 +1,6 @@
-//! Counts the fuel that calls of WASI cost and that is not paid yet. The code of these calls belongs to the engine
-//! and cannot access the store's fuel, so it only records the cost. The cost is paid with the next call of the
-//! contract, at the latest at the end of the run. So the sum is the same on every machine.
+//! Counts the unpaid fuel of WASI calls. The code of these calls belongs to the engine and cannot access the store's
+//! fuel, so it only records the cost. The cost is paid with the next call of the contract, at the latest at the end
+//! of the run. So the sum is the same on every machine.
 
 use std::sync::{
     Arc,

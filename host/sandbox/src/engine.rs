@@ -1,4 +1,4 @@
-//! Configures the engine: which WebAssembly it accepts, how it meters, and where instances live.
+//! Configures the engine: which WebAssembly features it accepts, how it meters fuel, and how it allocates instances.
 
 use std::num::NonZero;
 
@@ -33,8 +33,8 @@ pub(crate) fn operator_cost() -> OperatorCost {
     cost
 }
 
-/// Returns a hash of the prices in force, in 16 hexadecimal digits. Fuel of two runs is comparable if their hashes
-/// are equal.
+/// Returns a hash of the prices in force, in 16 hexadecimal digits. The fuel of two runs is comparable if their
+/// hashes are equal.
 pub(crate) fn fuel_prices() -> String {
     // The host's prices: for a call, for a byte, for a byte of RGB.
     let of_host = [CALL_FUEL, 1, RGB_BYTE_FUEL];

@@ -128,21 +128,21 @@ pub enum RunFailure {
     /// The plugin was still running at its deadline.
     #[error("the plugin was stopped: it ran longer than {} ms", .0.as_millis())]
     TimedOut(Duration),
-    /// The run was stopped because nobody waits for its report any more.
+    /// The run was stopped because its report is no longer needed.
     #[error("the plugin was stopped: its job was abandoned")]
     Stopped,
-    /// The plugin wanted more memory than the limit.
+    /// The plugin requested more memory than the limit.
     #[error("the plugin requested {wanted} bytes of memory; the limit is {granted}")]
     MemoryExceeded {
-        /// The total that the plugin wanted.
+        /// The total that the plugin requested.
         wanted: usize,
         /// The limit.
         granted: usize,
     },
-    /// The plugin wanted more table elements than the limit.
+    /// The plugin requested more table elements than the limit.
     #[error("the plugin requested {wanted} table elements; the limit is {granted}")]
     TableExceeded {
-        /// The total that the plugin wanted.
+        /// The total that the plugin requested.
         wanted: usize,
         /// The limit.
         granted: usize,

@@ -93,8 +93,8 @@ fn clip(caller: &Caller<'_>) -> wasmtime::Result<Arc<Clip>> {
     caller.data().clip.clone().ok_or_else(|| wasmtime::Error::msg("this call has no clip"))
 }
 
-/// Returns the number of samples of a plane at a level. The price of a call is known before the host computes or
-/// copies anything. A request that will be refused costs only the call.
+/// Returns the number of samples of a plane at a level. With it, the price of a call is known before the host
+/// computes or copies anything. A request that will be refused costs only the call.
 fn plane_bytes(clip: &Clip, plane: ClipPlane, level: u32) -> u64 {
     clip.size(plane, level).map_or(0, |(width, height)| u64::from(width) * u64::from(height))
 }

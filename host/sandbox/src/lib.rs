@@ -1,4 +1,4 @@
-//! Runs diagnosis plugins on clips. Plugins are WebAssembly components that nobody trusts.
+//! Runs diagnosis plugins on clips. Plugins are untrusted WebAssembly components.
 //!
 //! [`Sandbox::load`] turns a component into a [`Plugin`]. [`Plugin::run`] gives the plugin one clip and returns
 //! its report. The contract in `wit/` defines what a plugin may do. [`Limits`] defines how much it may use. An

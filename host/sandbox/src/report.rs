@@ -1,4 +1,4 @@
-//! The rules for descriptors and reports. A plugin may lie, so its answers are checked before anybody sees them.
+//! The rules for descriptors and reports. A plugin is untrusted, so its answers are checked before they are used.
 
 use std::collections::BTreeSet;
 

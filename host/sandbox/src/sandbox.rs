@@ -75,8 +75,8 @@ impl Sandbox {
         Self::serving(config, Contract::CURRENT, |_| Ok(()))
     }
 
-    /// Does the same for a given version of the contract. `link_more` links what that version has in addition to
-    /// the current one.
+    /// Does the same as [`Self::new`] for a given version of the contract. `link_more` links the interfaces that this
+    /// version has in addition to the current one.
     pub(crate) fn serving(
         config: SandboxConfig,
         contract: Contract,
@@ -115,8 +115,8 @@ impl Sandbox {
         self.shared.limits
     }
 
-    /// Returns a hash of the fuel prices in force. Fuel of two nodes, or of two years, is comparable if the hashes
-    /// are equal.
+    /// Returns a hash of the fuel prices in force. The fuel of two runs, on two nodes or years apart, is comparable
+    /// if the hashes are equal.
     #[must_use]
     pub fn fuel_prices() -> String {
         engine::fuel_prices()

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-/// Stops all runs that were started with this switch, and all that will be. Clones are the same switch.
+/// Stops all runs that use this switch, including those that start later. Clones are the same switch.
 #[derive(Debug, Clone, Default)]
 pub struct Stop(Arc<AtomicBool>);
 

@@ -32,7 +32,7 @@ impl PluginStore {
     ///
     /// # Errors
     ///
-    /// [`LoadError::Io`] if the component cannot be written. Nothing is left behind then.
+    /// [`LoadError::Io`] if the component cannot be written. In this case no partial file is left.
     pub fn put(&self, bytes: &[u8]) -> Result<Digest, LoadError> {
         let digest = Digest::of(bytes);
         let path = self.path(digest);

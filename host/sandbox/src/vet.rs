@@ -1,5 +1,5 @@
-//! Checks a component's structure before it is compiled: is it a component, is its size acceptable, does it import
-//! only what the contract grants?
+//! Checks a component before it is compiled: its format, its size, and whether it imports only what the contract
+//! grants.
 
 use wasmparser::{Parser, Payload};
 use wasmtime::Engine;
@@ -25,13 +25,13 @@ pub fn vet(bytes: &[u8]) -> Result<(), LoadError> {
     vet_for(&Contract::CURRENT, bytes)
 }
 
-/// Does the same against a given version of the contract.
+/// Does the same as [`vet`] for a given version of the contract.
 pub(crate) fn vet_for(contract: &Contract, bytes: &[u8]) -> Result<(), LoadError> {
     imports(bytes)?.iter().try_for_each(|import| contract.check(import))
 }
 
-/// Returns the imports of a component, in the component's order. Imports of types only are left out, because they
-/// grant nothing.
+/// Returns the imports of a component, in the component's order. Imports that are only types are left out, because
+/// they grant nothing.
 ///
 /// # Errors
 ///
@@ -45,7 +45,7 @@ pub fn imports(bytes: &[u8]) -> Result<Vec<String>, LoadError> {
         return Err(LoadError::CoreModule);
     }
     if !Parser::is_component(bytes) {
-        return Err(LoadError::NotAComponent("it does not begin like one".into()));
+        return Err(LoadError::NotAComponent("its header is not that of a component".into()));
     }
     let (mut depth, mut nested, mut functions) = (0_u32, 0_u64, 0_u64);
     let mut names = Vec::new();

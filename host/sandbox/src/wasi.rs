@@ -1,6 +1,6 @@
-//! WASI 0.2 without any content. It must exist because ordinary toolchains make a plugin import it. It grants no
-//! files, network, environment or arguments. Its clocks stand still and its random bytes are fixed, so that the
-//! same clip gives the same finding everywhere.
+//! An empty implementation of WASI 0.2. It is necessary because ordinary toolchains build plugins that import WASI.
+//! It grants no files, network, environment or arguments. Its clocks stand still and its random bytes are fixed, so
+//! that the same clip gives the same finding everywhere.
 
 use std::{
     convert::Infallible,
@@ -118,9 +118,9 @@ pub(crate) fn empty_context(debt: &Debt) -> (WasiCtx, Printed) {
     (context, output)
 }
 
-/// Adds WASI to a linker. Waiting could hold an executor beyond every limit: while the host sleeps, no fuel is
-/// used and nobody checks the clock. The engine's functions for waiting are therefore replaced. The replacements
-/// end at the plugin's deadline, or when the plugin is stopped.
+/// Adds WASI to a linker. Waiting could hold an executor beyond every limit: while the host sleeps, no fuel is used
+/// and the deadline is not checked. The engine's functions for waiting are therefore replaced. The replacements end
+/// at the plugin's deadline, or when the plugin is stopped.
 pub(crate) fn link(linker: &mut Linker<Instance>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_sync(linker)?;
     linker.allow_shadowing(true);

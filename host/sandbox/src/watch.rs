@@ -1,8 +1,9 @@
-//! Checks during a run whether it may continue: its deadline, the switch that stops it, and the fuel that it owes.
+//! Checks during a run whether the run may continue: its deadline, the switch that stops it, and the fuel that it
+//! owes.
 //!
-//! The engine interrupts a plugin that computes after every [`SLICE`] of fuel, and every call to the host
-//! interrupts it too. So the limit of fuel also enforces the limit of time, and the plugin's loops need no second
-//! check. The slices do not change how much fuel a run uses or at which amount it ends.
+//! After every [`SLICE`] of fuel, the engine interrupts a plugin that computes. Every call to the host interrupts it
+//! too. So the counting of fuel also enforces the time limit, and the plugin's loops need no second check. The slices
+//! do not change how much fuel a run uses or at which amount it ends.
 
 use std::{
     pin::pin,
@@ -14,8 +15,8 @@ use wasmtime::{CallHook, Store, StoreContextMut};
 
 use crate::{imports::Instance, limits::Overrun};
 
-/// The fuel between two checks of a run that computes. It takes about 50 µs of ordinary code, and less than
-/// [`BEAT`](crate::BEAT) even if every instruction waits for memory. A check costs less than a microsecond.
+/// The fuel between two checks of a run that computes. It lasts for about 50 µs of ordinary code, and for less than
+/// one [`BEAT`](crate::BEAT) even if every instruction waits for memory. A check costs less than a microsecond.
 const SLICE: u64 = 100_000;
 
 /// Gives a run its fuel in slices, and installs the check.
@@ -47,7 +48,7 @@ fn goes_on(run: &StoreContextMut<'_, Instance>) -> wasmtime::Result<()> {
     if state.stop.is_stopped() {
         return Err(Overrun::Stopped.into());
     }
-    // What is owed cannot be paid here, because the plugin's code has its own count of the remaining fuel.
+    // The owed fuel cannot be paid here, because the plugin's code has its own count of the remaining fuel.
     if state.debt.owed() > run.get_fuel()? {
         return Err(Overrun::Fuel.into());
     }

@@ -1,4 +1,4 @@
-//! Tests the cache of compiled code: shared, damaged, forged, or of another engine.
+//! Tests the cache of compiled code, with entries that are shared, damaged, forged, or from another engine.
 
 #![cfg(test)]
 
@@ -52,7 +52,7 @@ fn what_is_in_the_cache_is_not_compiled_again_and_runs_alike() {
     assert_eq!((a.result, a.fuel), (b.result, b.fuel));
 }
 
-/// Returns true if code and initial memory contents in the address space of this process are pages of a file.
+/// Returns true if this process executes code directly from the mapped file of an entry.
 fn is_mapped(entry: &Path) -> bool {
     let maps = fs::read_to_string("/proc/self/maps").unwrap();
     maps.lines().any(|line| line.ends_with(&*entry.to_string_lossy()) && line.contains("r-xp"))

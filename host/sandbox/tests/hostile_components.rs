@@ -1,4 +1,4 @@
-//! Tests components that are refused before they run, each with the rule that it breaks.
+//! Tests that hostile components are refused before they run, each with the rule that it breaks.
 
 #![cfg(test)]
 

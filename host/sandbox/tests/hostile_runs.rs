@@ -22,7 +22,7 @@ fn load(limits: Limits, component: &[u8]) -> Result<Arc<Plugin>, LoadError> {
     guest::sandbox(limits).load(component)
 }
 
-/// Loads and runs a guest with this `diagnose`, and returns the kind of its failure.
+/// Loads and runs a guest with this `diagnose`, and returns the kind of its failure and the outcome.
 fn kind_of(limits: Limits, extra: &str, body: &str) -> (&'static str, RunOutcome) {
     let plugin = load(limits, &guest("plain", extra, body)).unwrap();
     let outcome = run(&plugin, limits);
@@ -110,7 +110,7 @@ fn stopped_meanwhile(plugin: &Plugin, limits: Limits) -> (RunOutcome, Duration) 
 fn a_run_that_nobody_waits_for_is_stopped_at_once() {
     let much = Limits { fuel: u64::MAX / 2, timeout: Duration::from_secs(60), ..limits() };
     let wait = "(call $block (call $after (i64.const 9223372036854775807))) (unreachable)";
-    // These use little fuel in much time: they wait for memory, grow memory by nothing, print.
+    // These guests take much time for little fuel: they wait for memory, grow memory by zero pages, or print.
     let walk = "(loop $again
         (local.set $i (i32.and (i32.add (local.get $i) (i32.load (local.get $i))) (i32.const 0x1ffc0)))
         (local.set $i (i32.and (i32.add (local.get $i) (i32.const 4160)) (i32.const 0x1ffc0)))
@@ -149,7 +149,7 @@ fn a_plugin_that_is_stopped_says_where() {
     let body = "(loop $again (call $rgb (local.get $clip) (i32.const 0) (i32.const 2) (i32.const 600)) (br $again)) (unreachable)";
     let (kind, outcome) = kind_of(Limits { fuel: 5_000, ..limits() }, CLIP_RGB, body);
     assert_eq!((kind, outcome.stack[0].in_host), ("fuel-exhausted", true));
-    // Between them is the shim that the component's encoder puts before an import. It has no name.
+    // Between the host call and `body` is the shim that the component's encoder adds for an import. It has no name.
     assert!(functions(&outcome).contains(&"body".to_owned()));
     assert!(kind_of(limits(), "", HONEST).1.stack.is_empty());
 }

@@ -127,7 +127,7 @@ fn a_host_of_tomorrow_gives_a_plugin_of_tomorrow_what_is_new() {
 
 #[test]
 fn a_plugin_of_tomorrow_is_refused_today_by_both_versions() {
-    // Also a plugin that uses nothing new, which the linker alone would accept.
+    // The linker alone would accept the `plain` guests, which use nothing new.
     for component in [guest(&TOMORROW, ASKING, WARM), plain("1.3.0"), plain("1.3.7"), plain("2.0.0")] {
         let told = vet_for(&Contract::CURRENT, &component).unwrap_err();
         // Code that is already in the cache is refused in the same way, although vetting does not run for it.

@@ -64,7 +64,7 @@ impl Edition<'_> {
     }
 }
 
-/// The address of the bytes that `describe` returns. Strings follow.
+/// The addresses of the descriptor that `describe` returns, of its diagnoses, and of their strings.
 const DESCRIPTOR: usize = 1024;
 const DIAGNOSES: usize = 1100;
 const STRINGS: usize = 1200;
@@ -92,7 +92,8 @@ pub(crate) fn guest_named(name: &str, world: &str, extra: &str, before: &str, bo
     guest_of(&TODAY, name, world, extra, before, body)
 }
 
-/// Does the same for a given edition of the contract. `extra` names today's version.
+/// Does the same as [`guest_named`] for a given edition of the contract. In `extra`, today's version stands for the
+/// edition's version.
 pub(crate) fn guest_of(
     edition: &Edition<'_>,
     name: &str,
@@ -115,7 +116,7 @@ pub(crate) fn guest_of(
                 {data}
                 {extra}
                 (func (export \"cabi_realloc\") (param i32 i32 i32 i32) (result i32)
-                    ;; Always the same place: a guest that never runs out of memory by being handed things.
+                    ;; Always the same address, so that data from the host never exhausts the guest's memory.
                     (i32.const 65536))
                 (func (export \"describe\") (result i32) {before} (i32.const {DESCRIPTOR}))
                 (func $body (param $clip i32) (param $config i32) (param $length i32) (result i32)
@@ -123,7 +124,7 @@ pub(crate) fn guest_of(
                     {body})
                 (func (export \"diagnose\") (param $clip i32) (param $config i32) (param $length i32) (result i32)
                     (call $body (local.get $clip) (local.get $config) (local.get $length))
-                    ;; What was lent must be given back.
+                    ;; A borrowed handle must be dropped before the call ends.
                     (call $drop_clip (local.get $clip))))",
             data = descriptor_data(name),
         ),
