@@ -74,8 +74,9 @@ impl BaselineStore {
         Ok(baselines)
     }
 
-    /// Stores the new baselines of the plugins. If the camera's view has changed, the baselines of all other
-    /// plugins for the former view are deleted. If the directory exceeds its limit, the oldest files are deleted.
+    /// Stores the new baselines of the plugins. If a plugin found that the camera's view has changed, the baselines
+    /// of all other plugins for this source are deleted, because they describe the former view. If the directory
+    /// exceeds its limit, the oldest files are deleted.
     ///
     /// # Errors
     ///

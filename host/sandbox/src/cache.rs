@@ -1,7 +1,7 @@
 //! Keeps compiled code between starts. The name of an entry contains the plugin's digest and the engine's
-//! compatibility hash, so an upgraded engine never loads old code. An entry carries a keyed hash, because native
-//! code runs without further checks. An entry is written under a temporary name and then renamed, so two processes
-//! can share the directory. A missing, damaged or foreign entry is compiled again.
+//! compatibility hash, so an upgraded engine never loads old code. An entry carries a keyed hash, because native code
+//! runs without further checks. An entry is written under a temporary name and then renamed, so two processes can
+//! share the directory. If the entry of a plugin is missing, damaged or foreign, the plugin is compiled again.
 //!
 //! Code runs from the file: the pages of the code and of the initial memory contents are mapped, not copied. So
 //! the processes of a machine share these pages, and a Python plugin of 50 MB costs each further process almost

@@ -25,8 +25,7 @@ pub struct Consequence {
     /// The id of the finding's diagnosis. The diagnosis may belong to any plugin, and the plugin need not be
     /// installed.
     pub diagnosis: String,
-    /// The finding follows only if this metric decided it. With none, the finding follows whichever metric decided
-    /// it.
+    /// The finding follows only if this metric decided it. If this is none, any metric may have decided it.
     #[component(name = "decided-by")]
     pub decided_by: Option<String>,
 }
@@ -49,7 +48,7 @@ pub enum Extent {
 pub struct Explanation {
     /// The id of one of the plugin's diagnoses.
     pub diagnosis: String,
-    /// The explanation holds only if this metric decided the finding. With none, it holds whichever metric decided
+    /// The explanation holds only if this metric decided the finding. If this is none, any metric may have decided
     /// the finding.
     #[component(name = "decided-by")]
     pub decided_by: Option<String>,

@@ -78,7 +78,8 @@ impl Compiler {
         };
         let (done, finished) = channel();
         let (code, complaint) = thread::scope(|scope| {
-            // A child that dies early closes its end of the pipe. Its exit status says more than the pipe's error.
+            // A child that dies early closes its end of the pipe. The error of this write is ignored, because the
+            // child's exit status says more.
             scope.spawn(move || drop(stdin.write_all(component)));
             let complaint = scope.spawn(move || read_up_to(stderr, MAX_COMPLAINT_BYTES));
             let code = scope.spawn(move || {

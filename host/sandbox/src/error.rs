@@ -22,7 +22,7 @@ pub enum SandboxError {
     },
 }
 
-/// Why a component is not a usable plugin. Each message names the rule and what broke it.
+/// Why a component is not a usable plugin. Each message names the rule and how the component breaks it.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The bytes are not a WebAssembly component.

@@ -90,8 +90,8 @@ pub(crate) enum Overrun {
     Table { wanted: usize, granted: usize },
 }
 
-/// Counts what all memories and tables of one store hold together, because the engine's own limits apply to each
-/// memory and table separately.
+/// Counts the total size of all memories and of all tables of one store, because the engine's own limits apply to
+/// each memory and table separately.
 #[derive(Debug)]
 pub(crate) struct Quota {
     memory_limit: usize,

@@ -43,7 +43,7 @@ pub struct RunInput {
     pub baseline: Option<Bytes>,
 }
 
-/// The result of a run, and what the run used.
+/// The result of a run, and the resources that the run used.
 #[derive(Debug)]
 pub struct RunOutcome {
     /// The report, or why there is no report.

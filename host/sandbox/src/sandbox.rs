@@ -22,10 +22,10 @@ pub struct SandboxConfig {
     pub limits: Limits,
     /// The maximum number of plugins that run at the same time. Further runs wait.
     pub concurrency: u32,
-    /// The directory for compiled code. With none, plugins are compiled again at each start.
+    /// The directory for compiled code. If this is none, plugins are compiled again at each start.
     pub cache_dir: Option<PathBuf>,
-    /// The compiler. With none, the running program compiles: it must call [`crate::compiler_main`] at the very
-    /// beginning.
+    /// The compiler. If this is none, the running program is started again as the compiler: it must call
+    /// [`crate::compiler_main`] at the very beginning.
     pub compiler: Option<Compiler>,
 }
 

@@ -27,7 +27,7 @@ const MAX_WAIT: Duration = Duration::from_secs(60);
 /// The longest time that a request may take. Uploads over slow links take the longest.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// The state of the work, in either mode.
+/// Reports the state of a node's work, in either mode.
 pub(crate) trait Pool: Send + Sync {
     /// The state of the executors.
     fn status(&self) -> PoolStatus;

@@ -155,7 +155,7 @@ impl Distributed {
         self.stopping.cancel();
         self.book.tell();
         if tokio::time::timeout(drain, &mut leases).await.is_err() {
-            tracing::warn!("jobs were still running after the drain timeout and are handed back");
+            tracing::warn!("jobs were still running after the drain timeout and are returned");
             self.aborting.cancel();
             leases.await?;
         }

@@ -110,7 +110,7 @@ mod tests {
         assert!(executors.is_alive(now + SOON / 2, Duration::ZERO));
         assert!(executors.is_alive(now + SOON, SOON));
         assert!(!executors.is_alive(now + SOON, Duration::ZERO));
-        // No caller waits for the run any more, but the run still hangs.
+        // No caller waits for the run any longer, but the run still hangs.
         hanging.abort();
         assert!(hanging.await.unwrap_err().is_cancelled());
         assert!(!executors.is_alive(now + SOON, Duration::ZERO));

@@ -111,12 +111,13 @@ pub(crate) struct Jobs {
     /// The baselines of the plugins for each source.
     baselines: Arc<BaselineStore>,
     metrics: Arc<Metrics>,
-    /// The pulse of the dispatcher.
+    /// Records that the dispatcher is alive.
     dispatching: Pulse,
 }
 
 impl Jobs {
-    /// Starts the pool. It accepts jobs until [`Jobs::drain`]. The task ends when all jobs have ended.
+    /// Creates the pool, which accepts jobs until [`Jobs::drain`]. Returns the pool, its dispatcher, and a token that
+    /// aborts all jobs. The dispatcher is a future that completes when all jobs have ended.
     pub(crate) fn start(
         pool_size: u32,
         max_concurrent_tasks: u32,
@@ -245,7 +246,7 @@ impl Jobs {
         running.map(|entry| entry.submission.id).collect()
     }
 
-    /// True if the queue is full, so that a further submission would be refused.
+    /// True if the queue is full. A further submission would be refused.
     pub(crate) fn is_saturated(&self) -> bool {
         let book = self.book.lock();
         book.queued >= self.most_queued(&book)

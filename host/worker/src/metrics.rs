@@ -76,7 +76,7 @@ impl Metrics {
         registry.register("jobs_accepted", "Jobs accepted", metrics.accepted.clone());
         registry.register("jobs_finished", "Jobs that ended with findings", metrics.finished.clone());
         registry.register("jobs_failed", "Jobs that ended without findings", metrics.failed.clone());
-        registry.register("jobs_returned", "Jobs handed back to the master", metrics.returned.clone());
+        registry.register("jobs_returned", "Jobs returned to the master", metrics.returned.clone());
         registry.register(
             "jobs_dropped",
             "Jobs dropped because the master revoked them or they were overdue",

@@ -80,7 +80,7 @@ fn count(number: usize) -> u32 {
 enum State {
     /// The job has a place. It may still wait for a camera.
     Held(Option<OwnedSemaphorePermit>),
-    /// The job has a place, and needs it to its end.
+    /// The job has a place, and keeps it until the job ends.
     Needed { _permit: Option<OwnedSemaphorePermit> },
     /// The job has no place.
     Aside { _room: Room },

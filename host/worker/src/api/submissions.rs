@@ -77,7 +77,7 @@ pub(super) async fn submit(
             let source: Source = source.parse().map_err(|e| invalid("/source", format!("{e}")))?;
             if matches!(source, Source::File(_)) && !node.settings.takes_files() {
                 let detail =
-                    "this worker accepts no files of its own machine (--file-sources); upload the clip";
+                    "this worker accepts no files on its own machine (--file-sources); upload the clip";
                 return Err(Error::new(StatusCode::FORBIDDEN, "file-sources-denied", detail).at("/source"));
             }
             let shown = source.to_string();

@@ -370,7 +370,7 @@ fn note(node: &Distributed, outcome: &JobOutcome, took: Duration) {
         }
         JobOutcome::Returned => {
             node.metrics.returned.inc();
-            tracing::info!(?took, "handed back");
+            tracing::info!(?took, "returned to the master");
         }
     }
 }

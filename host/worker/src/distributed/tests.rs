@@ -184,7 +184,7 @@ async fn a_node_that_stops_says_so_and_asks_for_nothing_more() {
     let ending = tokio::spawn(end(running, SOON));
     master.until(|call| matches!(call, Call::Heartbeat(beat) if beat.draining && beat.held.len() == 1)).await;
     assert_eq!(node.not_ready().unwrap().0, "draining");
-    // A running job goes on, with its lease renewed, until it ends.
+    // A running job continues until it ends, and its lease is renewed.
     master.revoke(leased.id);
     let farewell = |call: &Call| matches!(call, Call::Unregister(_));
     master
@@ -269,7 +269,7 @@ async fn a_wrong_lease_harms_nobody() {
     assert!(results.iter().all(|result| result.job_id != surplus));
     let unplanned = results.iter().find(|result| result.job_id == without_plan.id).unwrap();
     assert_eq!(failed(unplanned), "internal");
-    // A job that found no place is not held, so that the master offers it again.
+    // A job that found no place is not held, so the master offers it again.
     master
         .until(|call| matches!(call, Call::Heartbeat(beat) if beat.held.is_empty() && beat.last_poll > 0))
         .await;
