@@ -1,4 +1,4 @@
-"""Draws random objects before the lens and on the lens.
+"""Draws random objects in front of the lens and on the lens.
 
 The report's makers have few materials, and a network would learn these. Here form, material, sharpness and light are
 random, within the limits of optics: an object near the lens is out of focus and has a soft border, and it absorbs
@@ -34,7 +34,7 @@ ROWS, COLUMNS = places()
 
 
 def hidden(random):
-    """Returns the share of each sample that an object before the lens hides."""
+    """Returns the share of each sample that an object in front of the lens hides."""
     if random.random() < 0.12:
         return np.ones((HEIGHT, WIDTH), np.float32)
     if random.random() < 0.7:
@@ -88,7 +88,7 @@ def material(random, others):
 
 
 def cover(planes, random, others):
-    """Draws an object before the lens."""
+    """Draws an object in front of the lens."""
     mask, thing = hidden(random), material(random, others)
     through = random.uniform(0, 0.35) if random.random() < 0.2 else 0
     mask = mask * (1 - through)
@@ -96,7 +96,7 @@ def cover(planes, random, others):
 
 
 def spots(random):
-    """Returns the shares that drops, dust and splashes cover, and each drop's middle and half axes."""
+    """Returns the share of each sample that drops, dust and splashes cover, and each drop's middle and half axes."""
     mask, drops = np.zeros((HEIGHT, WIDTH), np.float32), []
     size = 10 ** random.uniform(0.5, 1.6)
     area = random.uniform(0.02, 0.35) * WIDTH * HEIGHT
@@ -114,7 +114,7 @@ def spots(random):
 
 
 def smears(random):
-    """Returns the shares that a film covers."""
+    """Returns the share of each sample that a film covers."""
     field = waves(random, random.uniform(15, 110)) + 0.4 * waves(random, random.uniform(5, 20))
     if random.random() < 0.3:
         # From the border inwards.
@@ -124,7 +124,7 @@ def smears(random):
 
 
 def threads(random):
-    """Returns the strength of webs, hairs and scratches."""
+    """Returns the strength of webs, hairs and scratches at each sample."""
     canvas = np.zeros((HEIGHT * 2, WIDTH * 2), np.float32)
     x, y = random.uniform(0, WIDTH * 2), random.uniform(0, HEIGHT * 2)
     rays = random.integers(3, 14)

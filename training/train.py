@@ -69,7 +69,7 @@ class Pictures:
         return weight / weight.sum()
 
     def batch(self, chosen, part=1, random=None):
-        """Returns planes and labels of a part of each picture. Width and height of the part are divided by `part`."""
+        """Returns planes and labels of a part of each picture. Its sides are the picture's, divided by `part`."""
         rows, columns = (length // part for length in CELLS)
 
         def cut(plane, side):
@@ -99,7 +99,7 @@ def stacked(luma, cb, cr):
 
 
 def varied(luma, cb, cr):
-    """Varies the pictures: other light, other noise, some without colour, some unsharp."""
+    """Varies the pictures: changes light and noise, removes the colour of some, and blurs some."""
     count = tf.shape(luma)[0]
 
     def normal(mean, deviation):
@@ -205,7 +205,7 @@ class Network(tf.Module):
 
 
 def integers(layers, pictures):
-    """Returns the output of the SDK's network, with the same integers."""
+    """Computes the network with the same integers as the SDK. Returns its output."""
     values, kept = np.round(pictures * ONE).astype(np.int64), None
     for (way, _, outputs, stride, dilation, flags), weights, shifts, biases in layers:
         if flags & KEEPS:
@@ -250,7 +250,7 @@ def area_under(positive, negative):
 
 
 def told(pictures, diagnoses, found):
-    """Returns how well each fault is found, at thresholds that given shares of the healthy pictures exceed."""
+    """Returns how well each fault is found, at thresholds that 1 % and 0.2 % of the healthy pictures exceed."""
     lines = []
     for kind, diagnosis in enumerate(diagnoses):
         score, label, heed = found[:, kind], pictures.label[:, kind] == 1, pictures.heed[:, kind]
@@ -279,7 +279,7 @@ def main():
     parser.add_argument("--validation", default="target/training/validation")
     parser.add_argument("--diagnoses", default="lens_dirty,occlusion")
     parser.add_argument("--plan", default="square:16:2 square:32:2 block:1 block:2 block:4 block:8 block:2 block:1")
-    parser.add_argument("--part", type=int, default=1, help="train on parts that are so much less wide and high")
+    parser.add_argument("--part", type=int, default=1, help="train on parts with 1/PART of the width and height")
     parser.add_argument("--steps", type=int, default=8000)
     parser.add_argument("--batch", type=int, default=24)
     parser.add_argument("--rate", type=float, default=3e-3)
@@ -347,7 +347,7 @@ def main():
             pathlib.Path(arguments.out).write_bytes(written(network.layers()))
     layers = list(network.layers())
     pathlib.Path(arguments.out).write_bytes(written(layers))
-    print("by integers:")
+    print("with integers:")
     for line in told(validation, diagnoses, found(validation, lambda part: integers(layers, part.numpy()) / ONE)):
         print(json.dumps(line), flush=True)
 

@@ -1,4 +1,4 @@
-//! Measures what a check of a camera costs: the processor time of capturing a clip and of judging it by all
+//! Measures what a check of a camera costs: the processor time of capturing a clip and of judging it with all
 //! standard plugins, compared with ffmpeg that only decodes the same part of the stream.
 
 use std::{
@@ -23,7 +23,7 @@ use easysight_sandbox::Limits;
 
 use crate::{media, median};
 
-/// The length of the streams in seconds. A check sees at most the first part of a stream.
+/// The length of the streams in seconds. A check captures at most the first part of a stream.
 const SECONDS: f64 = 4.0;
 /// The checks per hour that one core should do for the first camera.
 const MARK: f64 = 10_000.0;

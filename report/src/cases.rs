@@ -37,7 +37,7 @@ pub struct Clip {
 /// The version of the effects, which is a part of the name of each case. Increase it if an effect changes.
 const GENERATION: u32 = 3;
 
-/// After each such number of cases a preliminary manifest is written.
+/// A preliminary manifest is written each time that this number of cases has been made.
 const EARLY: usize = 25;
 
 /// What to make.
@@ -156,7 +156,7 @@ pub fn make(order: &Order, tell: &(dyn Fn(usize, usize, &str) + Sync)) -> anyhow
     Ok(manifest)
 }
 
-/// Returns this number of pieces of each set, different ones for each recipe. Returns all pieces of healthy
+/// Returns `each` pieces of each set, and different ones for each recipe. Returns all pieces of healthy
 /// recipes.
 fn some_of(pieces: Vec<Piece<'_>>, each: Option<usize>, turn: usize) -> Vec<Piece<'_>> {
     let Some(each) = each else { return pieces };

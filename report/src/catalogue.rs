@@ -42,11 +42,11 @@ pub struct Via {
     pub scaler: &'static str,
 }
 
-/// What must and may be found for a kind of fault.
+/// A kind of fault, and the diagnoses that must or may find it.
 #[derive(Clone, Copy)]
 struct Told {
     kind: &'static str,
-    /// Diagnoses that must find the fault. For the kind of fault, any of them is right.
+    /// Diagnoses that must find the fault. One of them is enough to count the kind of the fault as found.
     must: &'static [&'static str],
     may: &'static [&'static str],
 }

@@ -1,5 +1,5 @@
-//! Damage to an H.264 stream: changes to the bytes between encoder and decoder, as a bad network, a full buffer or
-//! a failing disk causes.
+//! Damage to an encoded stream: changes to the bytes between encoder and decoder, such as a bad network, a full
+//! buffer or a failing disk causes.
 
 mod transport;
 
@@ -75,12 +75,14 @@ impl Loss {
     }
 }
 
-/// The bytes at a slice's beginning that are not damaged. If its header is damaged, a decoder drops the slice
-/// without a visible fault.
+/// The number of bytes at a slice's beginning that are not damaged. If its header is damaged, a decoder drops
+/// the slice without a visible fault.
 const HEADER: usize = 12;
 
-/// Damages an H.264 stream in Annex B form. The first keyframe and a quarter of a second after it are not damaged.
-/// The first slice after them is always damaged, so that no clip stays healthy by chance.
+/// Damages a stream: H.264 in Annex B form, a transport stream, or the format of [`Damage::Bits`]. The
+/// beginning, with the first keyframe, is not damaged. The first slice, picture or packet after the beginning
+/// is always damaged, so that no clip stays healthy by chance. Only `Damage::Bits` chooses all places at
+/// random.
 #[must_use]
 pub fn damage(stream: &[u8], damage: &Damage, mut random: Random) -> Vec<u8> {
     match damage {
@@ -94,7 +96,7 @@ pub fn damage(stream: &[u8], damage: &Damage, mut random: Random) -> Vec<u8> {
     let mut damaged = Vec::with_capacity(stream.len());
     let mut predicted = 0_usize;
     for unit in units(stream) {
-        // One byte of type follows the start code. Type 1 is a slice of a predicted picture.
+        // The byte after the start code contains the type. Type 1 is a slice of a predicted picture.
         let is_slice = unit.payload.first().is_some_and(|byte| byte & 0x1f == 1);
         predicted += usize::from(is_slice);
         let chosen = predicted == SPARED + 1 || random.unit() < damage.share();
@@ -120,7 +122,7 @@ pub fn damage(stream: &[u8], damage: &Damage, mut random: Random) -> Vec<u8> {
                     let place = start + random.below(within);
                     if let Some(byte) = bytes.get_mut(place) {
                         *byte ^= 1 << random.below(8);
-                        // This bit prevents a start code.
+                        // With this bit, the byte cannot become a part of a start code.
                         *byte |= 0x10;
                     }
                 }
@@ -147,7 +149,7 @@ impl Damage {
         }
     }
 
-    /// Returns twice as much damage, limited by what exists.
+    /// Returns twice as much damage. The share stays at most 1, and the share of lost packets at most 0.9.
     #[must_use]
     pub fn doubled(&self) -> Self {
         let share = (2.0 * self.share()).min(1.0);
@@ -175,10 +177,10 @@ impl Damage {
     }
 }
 
-/// The bytes that an RTP packet carries on a usual network.
+/// The number of bytes that an RTP packet carries on a usual network.
 const PACKET: usize = 1400;
 
-/// Loses packets of predicted pictures, and joins the remaining parts of each unit.
+/// Drops packets of predicted pictures, and joins the remaining parts of each unit.
 fn packets(stream: &[u8], loss: Loss, mut random: Random) -> Vec<u8> {
     let mut left = Vec::with_capacity(stream.len());
     let (mut lost, mut seen) = (false, 0_usize);
@@ -213,7 +215,8 @@ fn pictures(stream: &[u8], share: f32, mut random: Random) -> Vec<u8> {
     let (mut lost, mut seen) = (false, 0_usize);
     for unit in units(stream) {
         let kind = unit.payload.first().copied().unwrap_or(0);
-        // The number of the first macroblock is coded as a single bit if it is zero, which means a new picture.
+        // A slice begins with the number of its first macroblock. Zero is coded as a single bit, and means that
+        // a new picture begins.
         if kind & 0x1f == 1 && unit.payload.get(1).is_some_and(|byte| byte & 0x80 != 0) {
             seen += 1;
             lost = seen > SPARED / 2 && kind & 0x60 != 0 && (random.unit() < share || seen == SPARED / 2 + 1);
@@ -269,7 +272,7 @@ pub fn changed_share(sound: &Plane, damaged: &Plane) -> f32 {
     changed as f32 / sums.len().max(1) as f32
 }
 
-/// A unit, with and without its start code.
+/// A unit of an H.264 stream (NAL unit), with and without its start code.
 struct Unit<'a> {
     whole: &'a [u8],
     payload: &'a [u8],

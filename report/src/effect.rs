@@ -1,5 +1,5 @@
-//! Effects: changes to the frames of a healthy clip, one after the other. Each file has one kind of physics. The
-//! catalogue lists which fault of which strength uses which physics.
+//! Effects: changes to the frames of a healthy clip, one after the other. Each file contains one kind of
+//! physics. The catalogue lists the physics and the strength of each fault.
 
 pub(crate) mod aperture;
 pub(crate) mod balance;
@@ -50,7 +50,7 @@ pub trait Effect {
     fn apply(&mut self, frame: &mut Frame, moment: Moment);
 }
 
-/// Makes an effect of a function that changes frames.
+/// An effect that calls a function for each frame.
 struct Drawn<F>(F);
 
 impl<F: FnMut(&mut Frame, Moment)> Effect for Drawn<F> {
@@ -59,7 +59,7 @@ impl<F: FnMut(&mut Frame, Moment)> Effect for Drawn<F> {
     }
 }
 
-/// Makes an effect of a function.
+/// Makes an effect from a function.
 fn drawn(change: impl FnMut(&mut Frame, Moment) + 'static) -> Box<dyn Effect> {
     Box::new(Drawn(change))
 }
@@ -81,7 +81,7 @@ pub trait Physics: fmt::Debug + Send + Sync {
 pub struct Step(Arc<dyn Physics>);
 
 impl Step {
-    /// Makes a step of a physics.
+    /// Makes a step from a kind of physics.
     #[must_use]
     pub fn of(physics: impl Physics + 'static) -> Self {
         Self(Arc::new(physics))

@@ -28,8 +28,8 @@ use crate::{
 /// How a camera is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Look {
-    /// A clip of a camera that is checked for the first time. Cases that show only in comparison with earlier
-    /// checks are left out.
+    /// A clip of a camera that is checked for the first time. Cases that are visible only in comparison with
+    /// earlier checks are left out.
     First,
     /// One picture of a clip, as JPEG, of a camera that is checked for the first time. Cases that no single
     /// picture shows are left out.
@@ -41,11 +41,11 @@ pub enum Look {
     Short,
 }
 
-/// The number of short checks in a row. It is more than any camera has here.
+/// The maximum number of consecutive short checks. No camera has as many here.
 const SHORT_LOOKS: u32 = 1_000;
 /// Diagnoses of faults that no single picture shows.
 const OVER_TIME: [&str; 6] = ["freeze", "shake", "clock", "scene_change", "flower_screen", "stream"];
-/// Kinds that show only in comparison with earlier checks, so a first check cannot find them.
+/// Kinds that are visible only in comparison with earlier checks, so a first check cannot find them.
 const BESIDE: [&str; 2] = ["moved", "clock"];
 /// Kinds whose fault begins within the clip, or which no single picture shows.
 const LATER: [&str; 3] = ["covering", "half_way", "video_loss"];
@@ -149,7 +149,7 @@ impl Examiner {
     ///
     /// # Errors
     ///
-    /// Returns an error if something other than the file is wrong.
+    /// Returns an error if the check fails for a reason other than the file.
     pub fn look_at(&self, file: &Path, known: &Baselines) -> anyhow::Result<Seen> {
         let captured = self.capture(file);
         let examination = judge_with(&self.plan, &captured, known);

@@ -1,4 +1,4 @@
-//! Decodes and encodes clips: ffmpeg decodes them to raw frames and encodes frames again.
+//! Decodes clips to raw frames, and encodes raw frames to clips, with ffmpeg.
 
 use std::{
     io::{BufWriter, Read, Write},
@@ -81,7 +81,7 @@ pub fn probe(file: &Path) -> anyhow::Result<Facts> {
         return Ok(Facts { width: stream.width, height: stream.height, rate: STILL_RATE.to_owned() });
     }
     let rate = match (told, counted) {
-        // Some files state the rate of their time base, with which frames would be shown twice.
+        // Some files state the rate of their time base. At this rate, frames would be repeated.
         (told, Some(counted))
             if (1.0..=60.5).contains(&counted)
                 && !told.and_then(|told| rate_of(told)).is_some_and(|told| told < 1.1 * counted) =>
@@ -99,7 +99,8 @@ pub fn probe(file: &Path) -> anyhow::Result<Facts> {
 pub enum Stretch {
     /// The beginning.
     Beginning,
-    /// The end, from the last frame backwards. Even in a short clip this is another sequence of frames.
+    /// The end, from the last frame backwards. Even in a short clip, this sequence of frames differs from the
+    /// beginning.
     EndBackwards,
 }
 

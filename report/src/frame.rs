@@ -91,7 +91,7 @@ impl Plane {
         }
     }
 
-    /// Returns the part that lies within the plane.
+    /// Returns a part of the plane. The part must lie within the plane.
     #[must_use]
     pub fn cut(&self, left: usize, top: usize, width: usize, height: usize) -> Self {
         let rows = self.samples.chunks_exact(self.width.max(1)).skip(top).take(height);

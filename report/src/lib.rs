@@ -1,6 +1,6 @@
 //! Makes the cases of the accuracy report and counts the results. Healthy clips get known faults of known
-//! severities, or changes that only look like a fault. The diagnoses must then tell faults and healthy clips
-//! apart.
+//! severities, or changes that only look like a fault. The diagnoses must then distinguish faulty clips from
+//! healthy ones.
 
 pub mod cases;
 pub mod catalogue;

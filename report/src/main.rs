@@ -52,7 +52,7 @@ struct Samples {
     /// The diagnoses that are trained.
     #[arg(long, value_name = "ID", value_delimiter = ',', default_value = "lens_dirty,occlusion")]
     diagnoses: Vec<String>,
-    /// The highest number of healthy captures that are used of each camera.
+    /// The maximum number of healthy captures that are used from each camera.
     #[arg(long, value_name = "N", default_value_t = 6)]
     looks: usize,
     /// The number of parts that are cut out of each healthy capture.
@@ -238,7 +238,7 @@ impl Accuracy {
         let mut manifest = examiner::chosen(manifest, kinds, makers, severities);
         manifest.cases.retain(|case| case.set().is_some_and(|set| sets.contains(&set)));
         if manifest.cases.is_empty() {
-            bail!("no cases of these sets remain");
+            bail!("no case in these sets matches the selection");
         }
         let examiner = self.examiner()?;
         let mut passes = Vec::new();
@@ -312,27 +312,27 @@ impl Accuracy {
         }
         let sheet = unlabelled::sheet(&found, ON_SCREEN, Language::English);
         println!("{}\n{}\n{}", sheet.title, sheet.table(), sheet.note);
-        let title = ["What would alarm", "会触发的告警"];
+        let title = ["Alarms that would be raised", "会触发的告警"];
         document::write_pages(&self.out, "unlabelled", title, "", &found.pages)?;
         println!("with pictures: {}", self.out.join("unlabelled.html").display());
         Ok(())
     }
 }
 
-/// The highest number of alarms on the screen. The files contain all.
+/// The maximum number of alarms on the screen. The files contain all alarms.
 const ON_SCREEN: usize = 40;
 
-/// Returns the sets of which pictures and files may be shown, not only figures.
+/// Returns the sets whose pictures and files may be shown in addition to their figures.
 fn shown(sets: &[Set]) -> Vec<Set> {
     sets.iter().copied().filter(|set| *set != Set::LockBox).collect()
 }
 
-/// States in every report whether the lock box was opened.
+/// Returns the note in every report that states whether the lock box was opened.
 fn note(sets: &[Set], language: Language) -> String {
     let words = if sets.contains(&Set::LockBox) {
         (
-            "The lock box was opened for this report: its figures prove nothing about what is chosen from now on.",
-            "本报告开启了封存集：此后再据此调整，其数字即告失效。",
+            "The lock box was opened for this report. Its figures prove nothing about anything that is tuned after it.",
+            "本报告开启了封存集：对于此后所做的任何调整，其数字不再能说明问题。",
         )
     } else {
         ("The lock box stayed closed.", "封存集未开启。")
@@ -360,7 +360,7 @@ impl Cases {
     /// Returns the requested sets. The lock box is included only if it is opened.
     fn sets(&self) -> anyhow::Result<Vec<Set>> {
         if self.set == Some(Set::LockBox) && !self.open_lock_box {
-            bail!("the lock box opens only with --open-lock-box, once a release");
+            bail!("the lock box opens only with --open-lock-box; open it only once for each release");
         }
         let is_open = |set: &Set| *set != Set::LockBox || self.open_lock_box;
         let wanted = |set: &Set| self.set.is_none_or(|wanted| wanted == *set);

@@ -1,4 +1,4 @@
-//! The manifest: a JSON file beside the cases that tells the judging part what was made.
+//! The manifest: a JSON file beside the cases that describes each case for the examiner.
 
 use std::{fs, path::Path};
 
@@ -26,7 +26,7 @@ pub enum Role {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// Just enough that a person wants to know about the fault.
+    /// Just severe enough that a person would want an alarm.
     Mild,
     /// Clearly visible.
     Middle,
@@ -66,7 +66,7 @@ pub struct Case {
     pub severity: Option<Severity>,
     /// Diagnoses that must find a fault.
     pub must: Vec<String>,
-    /// Diagnoses that may also find a fault, because the fault has such consequences.
+    /// Diagnoses that may also find a fault, as a consequence of the case's fault.
     pub may: Vec<String>,
     /// Healthy clips of the same camera, relative to the directory of the manifest. They are judged before the
     /// case, in this order and with the same baselines. Empty if nothing is known about the camera.

@@ -10,7 +10,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 
 use crate::ffmpeg::is_still;
 
-/// Returns a small JPEG of a frame from within the part that the diagnoses saw.
+/// Returns a small JPEG of a frame from the part of the clip that the diagnoses judged.
 ///
 /// # Errors
 ///
@@ -38,7 +38,7 @@ pub fn still(clip: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 fn frame(clip: &Path, how: &[&str]) -> anyhow::Result<Vec<u8>> {
-    // ffmpeg cannot seek within a single picture: it would find nothing there.
+    // ffmpeg finds no frame if it seeks within a single picture.
     let seconds: &[&str] = if is_still(clip) { &["0"] } else { &["1.5", "0"] };
     for second in seconds {
         let mut ffmpeg = Command::new("ffmpeg");
@@ -57,7 +57,7 @@ fn frame(clip: &Path, how: &[&str]) -> anyhow::Result<Vec<u8>> {
     bail!("{}: no picture", clip.display())
 }
 
-/// Returns an address that contains the picture itself.
+/// Returns a `data:` URI that contains the picture.
 #[must_use]
 pub fn data_uri(jpeg: &[u8]) -> String {
     format!("data:image/jpeg;base64,{}", BASE64_STANDARD.encode(jpeg))

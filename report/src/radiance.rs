@@ -200,7 +200,7 @@ pub fn times(light: Light, factor: f32) -> Light {
 }
 
 /// An aperture, as runs of whole samples of equal weight. An aperture smaller than a few samples consists of
-/// several apertures, each shifted by a part of a sample, and thus has soft borders.
+/// several apertures, each shifted by a part of a sample, so its borders are soft.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Aperture {
     /// The row, the first column and the last column of a run.

@@ -5,13 +5,13 @@
 pub struct Random(u64);
 
 impl Random {
-    /// Starts the numbers of this seed.
+    /// Makes a generator with this seed.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// Returns the seed of some words.
+    /// Returns a seed that depends on some words.
     #[must_use]
     pub fn seed_of(words: &[&str]) -> u64 {
         let mut hasher = blake3::Hasher::new();
@@ -24,7 +24,7 @@ impl Random {
         u64::from_le_bytes(bytes)
     }
 
-    /// Returns any number.
+    /// Returns the next number, from the full range.
     pub const fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -38,7 +38,7 @@ impl Random {
         (self.next() >> 40) as f32 / 16_777_216.0
     }
 
-    /// Returns a number between two numbers.
+    /// Returns a number from `low` to less than `high`.
     pub fn between(&mut self, low: f32, high: f32) -> f32 {
         low + (high - low) * self.unit()
     }
@@ -75,7 +75,7 @@ impl Grain {
     /// Makes grain of this deviation.
     #[must_use]
     pub fn new(sigma: f32, mut random: Random) -> Self {
-        // The count is a prime, so that the rows of a picture do not repeat.
+        // There are many more numbers than samples in a run, so that runs rarely repeat.
         let numbers = (0..65_537).map(|_| random.normal() * sigma).collect();
         Self { numbers, random }
     }

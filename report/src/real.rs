@@ -1,5 +1,6 @@
-//! Real footage with labels: cameras without drawn faults. Captures are judged alone, then each camera's captures
-//! with baselines in the order of their names, and fog with a measured visibility.
+//! Real footage with labels: cameras without drawn faults. Each capture is judged alone. Then each camera's
+//! captures are judged with baselines, in the order of their names. Captures with a measured visibility are
+//! evaluated as fog.
 
 mod fog;
 mod pages;
@@ -22,8 +23,8 @@ use crate::{
     statistics::{Share, Spread},
 };
 
-/// The lowest number of healthy captures of a camera. With fewer, the later half shows nothing about its
-/// baselines.
+/// The minimum number of healthy captures of a camera that is judged with baselines. With fewer captures, the
+/// later half says nothing about the baselines.
 const LEAST_LOOKS: usize = 6;
 
 /// One capture of one file.
@@ -97,8 +98,8 @@ pub struct Footage {
 ///
 /// # Errors
 ///
-/// Returns an error if there are no labels, if there is no file of these sets, or if something other than a file
-/// is wrong.
+/// Returns an error if there are no labels, if there is no file of these sets, or if a check fails for a reason
+/// other than the file.
 pub fn judge(
     examiner: &Examiner,
     dir: &Path,

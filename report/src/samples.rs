@@ -1,6 +1,7 @@
-//! Pictures to train the learned part of a diagnosis: parts of real pictures of development cameras, healthy and
-//! with the faults of development makers, scaled down as the network sees them, with the places of each fault. The
-//! pictures of validation cameras and makers decide when the training stops and which threshold is chosen.
+//! Makes the pictures that train the learned part of a diagnosis. They are parts of real pictures of
+//! development cameras, healthy or with faults of development makers, scaled down to the network's input, with
+//! the places of each fault. Pictures of validation cameras and makers determine when the training stops and
+//! which threshold is chosen.
 
 use std::{
     collections::BTreeMap,
@@ -29,7 +30,7 @@ use crate::{
 const WIDTH: usize = 640;
 /// The side of a cell in samples of the small luma plane. Cells form the map of a fault's places.
 const CELL: usize = 8;
-/// Of four faults that are drawn, this number belongs to the trained diagnoses.
+/// The number of drawn faults, out of four on average, that belong to the trained diagnoses.
 const WANTED_IN_FOUR: usize = 3;
 /// The moment of the drawn frame. It is late enough for faults that begin within a clip.
 const MOMENT: Moment = Moment { index: 75, seconds: 3.0 };
@@ -47,7 +48,7 @@ pub struct Order {
     pub set: Set,
     /// The diagnoses that are trained.
     pub diagnoses: Vec<String>,
-    /// The highest number of healthy captures of each camera.
+    /// The maximum number of healthy captures of each camera.
     pub looks: usize,
     /// The number of parts of each capture.
     pub parts: usize,
@@ -184,7 +185,7 @@ fn of_look(order: &Order, dir: &Path, label: &Label, recipes: &[Recipe]) -> anyh
         let Some(healthy) = ffmpeg::picture(&file, seconds, part, (WIDTH, height))? else { continue };
         if !label.is_healthy() {
             samples.push(sample(row("real", &label.find_one_of, &label.may), &healthy, None));
-            // A part might not contain the fault.
+            // Other parts might not contain the fault.
             break;
         }
         samples.push(sample(row("healthy", &[], &label.may), &healthy, None));
@@ -244,7 +245,7 @@ fn sample(row: Row, frame: &Frame, healthy: Option<&Frame>) -> Sample {
     Sample { row, luma, cb, cr, mask }
 }
 
-/// Returns the planes as the network sees them, in full range.
+/// Returns the planes in the size of the network's input, in full range.
 fn small(frame: &Frame) -> [Vec<u8>; 3] {
     // ITU-R BT.601: black 16, white 235; chroma 16 to 240 around 128.
     let full = |from: i32, span: i32| {

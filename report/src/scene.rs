@@ -1,4 +1,4 @@
-//! Rendered scenes. With them the report runs on any machine, and in sizes that no available clip has.
+//! Rendered scenes. With them, the report needs no clips, and covers sizes that no available clip has.
 
 use std::path::Path;
 
@@ -23,7 +23,7 @@ enum View {
     Wall,
 }
 
-/// A scene as one camera sees it.
+/// A scene in front of one camera.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Scene {
     /// The name of the clip.
@@ -79,7 +79,7 @@ impl Scene {
         encoder.finish()
     }
 
-    /// Renders the objects that do not move, with four points per sample, and as soft as a good lens.
+    /// Renders the objects that do not move, with four points per sample, and with the softness of a good lens.
     fn ground(&self) -> Frame {
         let (w, h) = (self.width as f32, self.height as f32);
         let mut frame = Frame::filled(self.width, self.height, [0; 3]);

@@ -79,7 +79,7 @@ impl std::str::FromStr for Set {
     }
 }
 
-/// The figures of one set. They cannot be read without their set.
+/// The figures of one set. Code can read them only together with their set.
 #[derive(Debug, Clone, PartialEq)]
 pub struct InSet<T> {
     set: Set,

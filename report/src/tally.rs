@@ -32,7 +32,7 @@ pub struct Row {
     pub unsure_faulty: Share,
     /// The share of inconclusive results on healthy clips and confounders.
     pub unsure_healthy: Share,
-    /// The share of other faults with an alarm that is no consequence.
+    /// The share of other faults with an alarm, not counting consequences.
     pub others: Share,
     /// The number of runs that failed.
     pub failed: usize,

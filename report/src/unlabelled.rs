@@ -1,6 +1,7 @@
-//! Footage of users without labels: lists the alarms with pictures, the surest first. Each sub-folder is one
+//! Users' footage without labels: lists the alarms with pictures, the surest first. Each sub-folder is one
 //! camera. Its files are captures in the order of their names, judged with the same baselines. A file in the
-//! folder itself is a camera of its own. These are no figures of accuracy, because no label states what is right.
+//! folder itself is a camera of its own. The results do not measure accuracy, because no label states the right
+//! result.
 
 use std::{
     collections::BTreeMap,
@@ -172,7 +173,7 @@ pub fn sheet(found: &Found, most: usize, language: Language) -> Sheet {
     let counts = format!("{} / {} / {}", found.alarms.len(), found.looks, found.cameras);
     Sheet {
         title: language
-            .of("What would alarm, the most certain first", "会触发的告警（最有把握者在前）")
+            .of("Alarms that would be raised, the most certain first", "会触发的告警（最有把握者在前）")
             .to_owned(),
         heads: heads.iter().map(|(english, chinese)| language.of(english, chinese).to_owned()).collect(),
         rows: found.alarms.iter().take(most).map(row).collect(),

@@ -25,7 +25,7 @@ pub enum Answer {
 pub enum Wanted {
     /// The diagnosis must find its fault.
     Alarm,
-    /// Any result is right: a finding would be a consequence.
+    /// Any result is right, because a finding would be a consequence of the fault.
     Either,
     /// The diagnosis must not alarm, because the clip is healthy and unchanged.
     QuietHealthy,
@@ -97,7 +97,7 @@ impl Verdict {
         }
     }
 
-    /// Makes the verdict on a diagnosis that had no picture.
+    /// Makes an inconclusive verdict on a diagnosis without a finding.
     #[must_use]
     pub fn blind(case: &Case, diagnosis: &str, why: &str) -> Self {
         Self {
@@ -127,7 +127,7 @@ impl Verdict {
         }
     }
 
-    /// Returns how far the score is on the wrong side. The higher, the worse.
+    /// Returns how far the score is on the wrong side of the threshold.
     #[must_use]
     pub fn wrongness(&self) -> f64 {
         let score = self.score.unwrap_or(50.0);

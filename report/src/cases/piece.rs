@@ -14,8 +14,8 @@ use crate::{
     random::Random,
 };
 
-/// The number of healthy checks of the same camera before a case, in changing light. Some plugins trust only what
-/// they saw more than once, and no plugin may take dusk for a fault.
+/// The number of healthy checks of the same camera before a case, in changing light. Some plugins rely only on
+/// observations that were repeated, and no plugin may mistake dusk for a fault.
 const TAKES: u8 = 8;
 /// The same number if a recipe defines its earlier checks itself.
 const OWN_TAKES: u8 = 4;
@@ -33,8 +33,8 @@ const SHOWN_WITHIN_S: f32 = 2.0;
 /// The number of tries. Each try has twice as much damage as the one before.
 const MOST_TRIES: usize = 6;
 
-/// Kinds whose picture differs from the healthy clip. The healthy clip does not show how their earlier checks
-/// should look.
+/// Kinds with another view than the healthy clip. Their cases get no earlier checks, because the healthy clip
+/// does not show this view.
 const OTHER_VIEWS: [&str; 5] = ["pan", "ptz", "sky", "letterbox", "size"];
 
 /// One case to make.
@@ -215,8 +215,8 @@ impl Piece<'_> {
         Ok(())
     }
 
-    /// Returns the largest share of a frame's macroblocks that the damage changes visibly, of the frames that are
-    /// early enough to be judged.
+    /// Returns the share of the macroblocks that the damage changes visibly, in the frame with the largest
+    /// share. Only the frames that are early enough to be judged are compared.
     fn shown(&self, recipe: &Recipe, raw: &Path, hurt: &Path) -> anyhow::Result<f32> {
         let (size, rate) = (self.size(recipe), self.rate(recipe));
         let open = |file| Decoder::open(file, size, &rate, SHOWN_WITHIN_S, Stretch::Beginning);

@@ -48,7 +48,7 @@ fn lights() -> Vec<Recipe> {
     ]
 }
 
-/// Events before a camera, and motion of the camera.
+/// Events in front of a camera, and motion of the camera.
 fn scenes() -> Vec<Recipe> {
     let (still, clock) = (Step::of(Freeze { from: 0.0 }), Step::of(Clock { runs: true }));
     let noise = |sigma| Step::of(Noise(sigma));

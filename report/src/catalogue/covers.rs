@@ -1,4 +1,4 @@
-//! Objects before the lens, from the beginning or appearing within the clip.
+//! Objects in front of the lens. They are there from the beginning, or appear during the clip.
 
 use super::{Recipe, SEVERITIES, Told};
 use crate::effect::{
@@ -6,7 +6,7 @@ use crate::effect::{
     cloth::{Before, Coming, Material},
 };
 
-/// The hidden shares of the picture.
+/// The shares of the picture that an object hides, one for each severity.
 const SHARES: [f32; 3] = [0.3, 0.55, 0.85];
 
 pub(super) fn all() -> Vec<Recipe> {

@@ -1,5 +1,5 @@
-//! A camera's page: the findings and how sure they are, with the three pictures that matter. An operator believes
-//! an alarm if the camera's usual picture is shown beside it.
+//! A camera's page: the findings, how sure they are, and three pictures. An operator can judge an alarm more
+//! easily if the camera's usual picture is shown beside the faulty one.
 
 use std::{collections::BTreeMap, fmt::Write, fs, path::Path};
 
@@ -44,8 +44,8 @@ pub fn sureness(score: Option<f64>, language: Language) -> &'static str {
 }
 
 impl Page {
-    /// Returns the lowest score of the findings of the worst capture that are no consequences. The lower the
-    /// score, the surer the finding.
+    /// Returns the lowest score of the worst capture's abnormal findings that are not consequences of others.
+    /// The lower the score, the surer the finding.
     #[must_use]
     pub fn least_score(&self) -> f64 {
         let roots = self.findings.iter().filter(|one| one.is_abnormal() && one.consequence_of.is_none());

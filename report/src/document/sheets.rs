@@ -15,7 +15,7 @@ use crate::{
 /// A measure: its English name, its Chinese name, and the function that formats it.
 type Measure = (&'static str, &'static str, fn(&Figures, Language) -> String);
 
-/// The measures that an operator wants to know first.
+/// The most important measures for an operator.
 const OVERVIEW: [Measure; 7] = [
     ("macro AUC", "宏平均 AUC", |figures, _| words::area(figures.macro_area())),
     ("right kind found", "故障类型正确检出", |figures, language| {
@@ -68,7 +68,7 @@ fn heads(sets: &[InSet<Figures>], first: &[&str], language: Language) -> Vec<Str
     first.iter().map(|&word| word.to_owned()).chain(sets).collect()
 }
 
-/// Formats a share with its interval, the worst camera and the tenth of the cameras.
+/// Formats a share with its interval, the worst camera, and the share at the worst tenth of the cameras.
 #[must_use]
 pub fn spread(spread: &Spread, less_is_better: bool, language: Language) -> String {
     let Some(value) = spread.all.value() else { return "–".to_owned() };

@@ -88,7 +88,7 @@ pub(super) fn title(case: Option<&&Case>, file: &str) -> String {
     case.map_or_else(|| file.to_owned(), |case| case.title())
 }
 
-/// Lists the other faults on which a diagnosis alarms.
+/// Lists the other faults on which a diagnosis raises alarms.
 pub(super) fn cross(row: &Row) -> String {
     let parts = row.cross.iter().map(|(kind, share)| format!("{kind} {}/{}", share.part, share.whole));
     parts.collect::<Vec<_>>().join(", ")

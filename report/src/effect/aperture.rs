@@ -20,7 +20,7 @@ pub(crate) enum Shape {
     Blades(usize),
     /// A ring: a mirror in the middle hides this share of the radius.
     Ring(f32),
-    /// A disk that the lens barrel hides partly towards the corners.
+    /// A disk that the lens barrel partly hides towards the corners.
     CatsEye,
     /// Coma and astigmatism of a tilted lens: a drop-like tail away from the middle. One side is sharper.
     Tilted,
@@ -63,7 +63,7 @@ impl Physics for Defocus {
     }
 }
 
-/// A regular polygon with the same area as the disk.
+/// Returns a regular polygon with the same area as the disk.
 fn iris(radius: f32, blades: usize, turn: f32) -> Aperture {
     let sector = TAU / blades.max(3) as f32;
     let apothem = radius * (PI / (blades.max(3) as f32 * (sector / 2.0).tan())).sqrt();
@@ -73,13 +73,14 @@ fn iris(radius: f32, blades: usize, turn: f32) -> Aperture {
     })
 }
 
-/// The part of a disk that lies within a second disk, which is shifted away from the middle of the picture.
+/// Returns the part of a disk that lies within a second disk, which is shifted away from the middle of the
+/// picture.
 fn cats_eye(radius: f32, x: f32, y: f32) -> Aperture {
     let (dx, dy) = (1.3 * radius * x, 1.3 * radius * y);
     Aperture::of(radius, move |x, y| x.hypot(y) <= radius && (x - dx).hypot(y - dy) <= radius)
 }
 
-/// Disks that grow along a line away from the middle.
+/// Returns the shape of a drop that extends and widens away from the middle.
 fn coma(radius: f32, x: f32, y: f32) -> Aperture {
     let tail = (x.hypot(y) * 1.6).min(0.9);
     let angle = y.atan2(x);
@@ -128,7 +129,7 @@ impl Physics for Smeared {
         let (sin, cos) = random.between(0.0, PI).sin_cos();
         drawn(move |frame, _| {
             let half = length * frame.scale() / 2.0;
-            // The path is wider by half a sample on each side.
+            // The path extends 0.6 samples to each side.
             let way = Aperture::of(half + 1.0, move |x, y| {
                 (x * cos + y * sin).abs() <= half && (y * cos - x * sin).abs() <= 0.6
             });

@@ -1,6 +1,7 @@
-//! Wrong colours, by their cause: the filter against infrared light is missing, the white balance takes another
-//! lamp for white, a channel is missing or has another black level, the colour carrier has a wrong phase, or the
-//! two colour differences are swapped. All but the last two work on linear light.
+//! Wrong colours, by their cause: the filter against infrared light is missing, the white balance mistakes
+//! another lamp for white, a channel is weak or has another black level, the colour carrier has a wrong phase,
+//! the sensor or the glass has yellowed, or one coloured lamp lights everything. All of them except the wrong
+//! phase work on linear light.
 
 use super::{Effect, Physics, drawn};
 use crate::{
@@ -15,7 +16,7 @@ pub(crate) enum Balance {
     /// The infrared filter is missing by day. This share of infrared is added to every channel, most to red.
     /// Plants reflect infrared as if they were white.
     NoInfraredFilter(f32),
-    /// Light of this many kelvins is taken for white, instead of 5,500.
+    /// The white balance treats light of this many kelvins as white, instead of 5,500.
     Kelvin(f32),
     /// The blue amplifier has only this share of its gain.
     WeakBlue(f32),

@@ -13,8 +13,8 @@ use crate::{
 pub(crate) enum Blocks {
     /// A stream of this width in samples, enlarged to squares.
     Substream(usize),
-    /// Blocks of this width (in samples of 640) keep only the lowest frequencies of a transform: each block is a
-    /// slope.
+    /// Blocks of this width (in samples of a picture 640 samples wide) keep only the lowest frequencies of a
+    /// transform: each block is a slope.
     Slopes(usize),
     /// This share of the picture consists of blocks that are a fortieth of the picture wide.
     Part(f32),
@@ -93,7 +93,7 @@ fn slopes(plane: &mut Plane, side: usize) {
         let (dx, dy) = offset(x, y);
         sums.get(place(x, y)).map_or(old, |[sum, along, down, squares, count]| {
             let coarse = |value: f32, step: f32| (value / step).round() * step;
-            // A block that the border cuts has only its mean.
+            // A block that the border cuts is replaced by its mean only.
             let whole = f32::from(u8::from(*count >= (side * side) as f32));
             let slope = |sum: &f32| whole * coarse(sum / squares.max(1.0) * side as f32, 24.0) / side as f32;
             sample(coarse(sum / count.max(1.0), 8.0) + slope(along) * dx + slope(down) * dy)

@@ -1,5 +1,5 @@
 //! Pictures that recorders and servers send instead of a camera's picture: a colour gradient, a sign, a
-//! crossed-out camera. Also pictures that are black, but not quite.
+//! crossed-out camera. Also pictures that are nearly black.
 
 use super::{Effect, Physics, drawn, signal, text};
 use crate::{
@@ -18,7 +18,7 @@ pub(crate) enum Board {
     Sign(Colour, String),
     /// Colour bars from an analogue cable: soft borders between colours, crawling dots, noise.
     CableBars,
-    /// Grey tiles with text in each, as a server shows without its cameras.
+    /// Grey tiles with text in each, such as a server shows if its cameras are not connected.
     Tiles(String),
 }
 
@@ -76,7 +76,7 @@ impl Physics for Board {
     }
 }
 
-/// Pictures that are not quite black.
+/// Pictures that are nearly black.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Dark {
     /// A covered or dead sensor at full gain: noise of this deviation, with a running clock.
@@ -85,7 +85,7 @@ pub(crate) enum Dark {
     Pedestal(f32),
     /// A lens cap: black, with a dim light leak at the border.
     Cap,
-    /// Black after this many seconds, encoded as video, with text of the recorder.
+    /// Black after this many seconds, encoded as video, with a text that the recorder writes.
     Lost(f32),
 }
 
@@ -100,7 +100,7 @@ impl Physics for Dark {
             match dark {
                 Dark::Noisy(_) => {
                     *frame = empty;
-                    // Half of the noise is below black.
+                    // Half of the noise is below black, and is clipped.
                     grain.add_to(frame.luma.samples_mut());
                     frame.luma.map(|_, _, old| old.max(BLACK));
                     text::write(frame, &time, width / 2, height - height / 12, (height / 200).max(1));
@@ -149,7 +149,7 @@ fn slope(width: usize, height: usize, top: Colour, bottom: Colour) -> Frame {
     frame
 }
 
-/// Fills the places for which the test is true with one colour. Places are in luma samples.
+/// Fills the places for which `is_in` returns true with one colour. Places are in luma samples.
 fn paint(frame: &mut Frame, colour: Colour, is_in: impl Fn(f32, f32) -> bool) {
     for ((plane, step), value) in frame.planes_mut().into_iter().zip(colour) {
         plane.map(|x, y, old| if is_in((x * step) as f32, (y * step) as f32) { value } else { old });

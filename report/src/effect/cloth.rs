@@ -1,7 +1,7 @@
-//! Objects before the lens, by material: woven cloth, a hand, plastic sheet, leaves, spray paint, printed card, a
-//! dark bag, and an object so near that infrared lamps overexpose it. The nearer the object, the softer its
-//! border; the material determines its picture. The object is there from the beginning, appears within the clip,
-//! or slides in.
+//! Objects in front of the lens, by material: woven cloth, a hand, plastic sheet, leaves, spray paint, printed
+//! card, a dark bag, white paper, and an object so near that infrared lamps overexpose it. The nearer the
+//! object, the softer its border; the material determines its picture. The object is there from the beginning,
+//! appears within the clip, or slides in.
 
 use std::f32::consts::{PI, TAU};
 
@@ -49,7 +49,7 @@ pub(crate) enum Coming {
     Sliding(f32),
 }
 
-/// An object before the lens.
+/// An object in front of the lens.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Before {
     /// The material.
@@ -84,12 +84,13 @@ impl Physics for Before {
     }
 }
 
-/// An object that is made for one clip.
+/// An object, prepared for one clip.
 struct Thing {
     material: Material,
     mask: Field,
     look: Radiance,
-    /// The way out of the picture, in shares of the picture. The object slides in from this side.
+    /// The shift that moves the object out of the picture, as a share of the picture's width and height. The
+    /// object slides in from there.
     out: (f32, f32),
     grain: Grain,
 }
@@ -189,8 +190,8 @@ impl Place {
         Self { share, width, height, out, angle }
     }
 
-    /// Makes a mask that is 1 where the value is among the highest, over this object's share of the picture. The
-    /// value grows towards the object's side.
+    /// Makes a mask that is 1 where `value` is highest, so that it covers the object's share of the picture.
+    /// `value` must grow towards the side that the object comes from.
     fn highest(&self, value: impl Fn(f32, f32) -> f32) -> Field {
         let (w, h) = (self.width as f32, self.height as f32);
         let raw = Field::of(self.width, self.height, |x, y| value(x / w - 0.5, y / h - 0.5));

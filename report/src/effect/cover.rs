@@ -21,7 +21,7 @@ pub(crate) enum Side {
     Corner,
 }
 
-/// An opaque object before the camera, so near that it has no texture.
+/// An opaque object in front of the camera, so near that it has no texture.
 #[derive(Debug)]
 pub(crate) struct Cover {
     /// The share of the picture that it covers.
@@ -53,7 +53,7 @@ impl Covered {
         Self { share, side, colour, grain: Grain::new(1.5, random), mask: None }
     }
 
-    /// The inner edge of the cover is straight except for a slow wave, and out of focus.
+    /// Returns the cover's opacity. The inner edge is straight except for a slow wave, and out of focus.
     fn mask(share: f32, side: Side, width: usize, height: usize) -> Field {
         let (w, h) = (width as f32, height as f32);
         let mask = Field::of(width, height, |x, y| {
@@ -135,7 +135,7 @@ impl Effect for SkyAbove {
         let (width, height) = frame.size();
         let (w, h) = (width as f32, height as f32);
         let mask = self.mask.get_or_insert_with(|| {
-            // Roofs and trees stand before the sky.
+            // Roofs and trees stand in front of the sky.
             let skyline = |x: f32| 0.45 + 0.04 * (9.0 * x / w).sin().signum() + 0.03 * (23.0 * x / w).sin();
             Field::of(width, height, |x, y| f32::from(u8::from(y < h * skyline(x)))).blurred(0.6)
         });

@@ -24,7 +24,7 @@ pub(crate) enum Dirt {
 pub(crate) struct Dirty {
     /// The kind of dirt.
     pub(crate) dirt: Dirt,
-    /// The share of the picture. For a web, its strength.
+    /// The share of the picture that the dirt covers. For a web, its strength.
     pub(crate) share: f32,
 }
 

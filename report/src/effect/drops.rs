@@ -28,7 +28,7 @@ pub(crate) enum Water {
     MistedBorder(f32),
 }
 
-/// For one place: the origin of its light, the gain, and the share of water.
+/// For one place of the picture: the place that its light comes from, the gain, and the share of water.
 #[derive(Debug, Clone, Copy)]
 struct Ray {
     x: f32,
@@ -196,7 +196,7 @@ fn misted(water: Water, width: usize, height: usize, random: &mut Random) -> Fie
     mask.blurred(w / 250.0)
 }
 
-/// Scatters light by droplets finer than a sample: widely, and over the whole picture.
+/// Scatters light as droplets smaller than a sample do: nearby, and widely over the picture.
 fn mist(light: &Radiance, mask: &Field, scale: f32) -> Radiance {
     let disk = |radius: f32| Aperture::of(radius, move |x, y| x.hypot(y) <= radius);
     let near = light.through(&disk(5.0 * scale));

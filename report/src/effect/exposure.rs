@@ -1,6 +1,6 @@
-//! Underexposure and overexposure, at the place of the cause: the lens, the sensor or its curve. All but the curve
-//! work on linear light. Thus lamps stay bright in the dark, and colours fade if one channel is clipped before the
-//! others.
+//! Underexposure and overexposure, at the place of the cause: the lens, the sensor or its curve. All of them
+//! work on linear light, so lamps stay bright in the dark, and colours fade if one channel is clipped before
+//! the others.
 
 use super::{Effect, Physics, drawn};
 use crate::{
@@ -79,7 +79,7 @@ impl Physics for Exposure {
                 }
                 Exposure::StuckShutter(stops) => {
                     let factor = stops.exp2();
-                    // The light of earlier frames, while the shutter was open.
+                    // Adds the light of earlier frames, because the shutter was open during these frames.
                     let keep = 1.0 - 1.0 / factor.max(1.5);
                     if let Some(trail) = &trail {
                         light.map(|x, y, new| mix(new, trail.at(x as i64, y as i64), keep));

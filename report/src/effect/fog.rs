@@ -10,7 +10,7 @@ use crate::{
     random::Random,
 };
 
-/// What hides the distance.
+/// The cause of the poor visibility.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Fog {
     /// Even fog with this visibility. The unit is the distance of the picture's lower edge.
@@ -25,7 +25,7 @@ pub(crate) enum Fog {
     Snowfall(f32),
     /// Glare of a sun beside the view: this much white light over the picture, more on one side.
     Glare(f32),
-    /// Smoke that rises before a part of the scene.
+    /// Smoke that rises in front of a part of the scene.
     Smoke(f32),
 }
 
@@ -68,7 +68,7 @@ impl Physics for Fog {
                     });
                 }
                 Fog::Lamps(visibility) => {
-                    // Night first: a fiftieth of the light remains, except for lamps.
+                    // Darkens the scene to night first: 3 to 10 % of the light remains, except for lamps.
                     light.map(|_, _, seen| {
                         let bright = seen.into_iter().fold(0.0, f32::max);
                         times(seen, if bright > 0.75 { 0.9 } else { 0.03 + 0.09 * bright })

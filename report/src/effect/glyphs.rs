@@ -1,4 +1,4 @@
-//! Letters of five by seven dots, as clocks and cards need them.
+//! Letters of five by seven dots, for clocks and cards.
 
 /// Returns the rows of a letter from the top. The low five bits of a row are its dots; the highest of them is the
 /// leftmost dot. Unknown letters are empty.

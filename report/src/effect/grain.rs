@@ -22,7 +22,7 @@ impl Physics for Blur {
     }
 }
 
-/// Sensor noise of this deviation, new in each frame. It is added to the picture's own samples, whatever the
+/// Sensor noise of this deviation, new in each frame. It is added to each sample, independently of the
 /// picture's size. Chroma gets half the deviation.
 #[derive(Debug)]
 pub(crate) struct Noise(pub(crate) f32);
@@ -90,7 +90,8 @@ impl Effect for Snowy {
     }
 }
 
-/// Blocks that are replaced by their mean. The width is in samples of the picture itself.
+/// Blocks that are replaced by their mean. The width is in samples of the picture itself, not of a picture 640
+/// samples wide.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pixelate(pub(crate) usize);
 

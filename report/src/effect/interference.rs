@@ -1,6 +1,7 @@
-//! Lines and bars, by their cause: a carrier near the video's carrier (fine lines at any angle that drift), mains
-//! hum in the ground of a cable (broad bars that bend the picture), flickering lamps with a rolling shutter (bars
-//! of light that multiply), a jittering clock (rows that slip), and separate fields of an interlaced picture.
+//! Lines and bars, by their cause: a carrier near the video's carrier (fine lines at any angle that drift),
+//! mains hum in the ground of a cable (broad bars that bend the picture), flickering lamps with a rolling
+//! shutter (bars that multiply the light), a jittering clock (rows that slip), and separate fields of an
+//! interlaced picture.
 
 use std::f32::consts::{PI, TAU};
 
@@ -30,7 +31,7 @@ pub(crate) enum Interference {
 impl Physics for Interference {
     fn effect(&self, mut random: Random) -> Box<dyn Effect> {
         let wanted = *self;
-        // Not along rows or columns: other makers draw those lines.
+        // The lines are not along rows or columns, because other makers draw such lines.
         let angle = random.between(0.2, 1.35) * if random.unit() < 0.5 { 1.0 } else { -1.0 };
         let period = random.between(5.0, 11.0);
         let mut bands: Vec<(f32, f32, f32)> = Vec::new();
@@ -122,8 +123,8 @@ fn slip(plane: &mut Plane, rows: &[f32], step: usize) {
     });
 }
 
-/// Every other row is from the previous frame, so moving objects have combs. This is healthy if a camera is
-/// interlaced.
+/// Every other row is from the previous frame, so moving objects have edges like combs. This is normal for an
+/// interlaced camera.
 #[derive(Debug)]
 pub(crate) struct Interlaced;
 

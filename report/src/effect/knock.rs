@@ -1,6 +1,7 @@
-//! A camera that points elsewhere than before: pushed aside within the clip, sagging slowly, turned about two axes
-//! (which changes the perspective, unlike a shift), with another zoom, upside down, or mirrored after service. The
-//! camera sees only a part of the clip's picture, so that there is something beside its view.
+//! A camera that points elsewhere than before: pushed aside within the clip, sagging slowly, turned about two
+//! axes (which changes the perspective, unlike a shift), with another zoom, upside down, or mirrored after
+//! service. The camera shows only a part of the clip's picture, so that the clip also contains what lies beside
+//! this view.
 
 use super::{Effect, Physics, drawn, motion::part, noise_field::smoothly};
 use crate::{frame::Frame, random::Random};
@@ -8,7 +9,7 @@ use crate::{frame::Frame, random::Random};
 /// The share of the picture that is visible at first.
 pub(crate) const SEEN: f32 = 0.7;
 
-/// How the camera comes to point elsewhere.
+/// How the camera's view changes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Knock {
     /// The camera points where it should.
@@ -71,8 +72,8 @@ impl Physics for Knock {
     }
 }
 
-/// The view of a camera with a field of view of 60 degrees after it was turned: the perspective of a distant
-/// plane.
+/// Returns the view of a camera with a field of view of 60 degrees after it was turned. The scene is treated as
+/// a distant plane.
 fn turned(frame: &Frame, degrees: f32) -> Frame {
     let (width, height) = (frame.luma.width() as f32, frame.luma.height() as f32);
     let focal = width / 2.0 / 30.0_f32.to_radians().tan();

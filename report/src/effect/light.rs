@@ -6,7 +6,7 @@ use crate::{
     random::Random,
 };
 
-/// Weakens red, green and blue, like a filter before the lens.
+/// Weakens red, green and blue, like a filter in front of the lens.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Tint(pub(crate) [f32; 3]);
 

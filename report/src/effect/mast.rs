@@ -1,7 +1,7 @@
-//! Masts and walls that shake a camera. A mast in gusts is a spring that is pushed at random. A lorry is a blow,
-//! after which the mast rings. A motor or a compressor makes the camera tremble by less than a sample, which a
-//! rolling shutter turns into a wobble. A blow to the housing also turns the camera. The shutter is open for half
-//! of each frame, so fast motion is smeared too.
+//! Masts and walls that shake a camera. A mast in gusts is modelled as a spring that is pushed at random. A
+//! lorry is modelled as a blow, after which the mast oscillates. A motor or a compressor makes the camera
+//! tremble by a few samples, which a rolling shutter turns into a wobble. A blow to the housing also turns the
+//! camera. In violent shaking, the shutter is open for half of each frame, so the picture is smeared too.
 
 use std::f32::consts::TAU;
 
@@ -11,7 +11,7 @@ use crate::{
     random::Random,
 };
 
-/// The cause of the shaking. The number is the distance in samples at the usual strength.
+/// The cause of the shaking. The number is the amplitude in samples, unless stated otherwise.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Mast {
     /// Gusts against a mast with a frequency of 1.6 Hz, with a little rotation.

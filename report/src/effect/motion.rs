@@ -5,7 +5,7 @@ use std::f32::consts::TAU;
 use super::{Effect, Moment, Physics, drawn};
 use crate::{frame::Frame, random::Random};
 
-/// Repeats one frame for ever: no later frame is new.
+/// Repeats one frame from its time on until the end of the clip.
 #[derive(Debug)]
 pub(crate) struct Freeze {
     /// The time of the repeated frame in seconds.
@@ -64,8 +64,8 @@ impl Effect for Shaking {
     }
 }
 
-/// A part of the picture. Width and height are this share; `x` and `y` are the place relative to the middle (−1 to
-/// 1).
+/// Cuts out a part of the picture. `share` is its share of the picture's width and height; `x` and `y` are its
+/// place relative to the middle (−1 to 1).
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Crop {
     /// The share of width and height.

@@ -17,8 +17,8 @@ pub(crate) enum Sensor {
     Photons(f32),
     /// Photons and read-out noise behind a colour mosaic, with linear interpolation.
     Mosaic(f32),
-    /// Blotches of colour a few samples wide with hardly any luma noise, as a filter makes that smooths only luma.
-    /// The deviation is in grey values.
+    /// Blotches of colour a few samples wide with hardly any luma noise, as after a filter that smooths only
+    /// luma. The deviation is in grey values.
     Blotches(f32),
     /// This share of the samples is hot: bright, always the same samples, with the mosaic's colour.
     Hot(f32),
@@ -26,7 +26,8 @@ pub(crate) enum Sensor {
     Rows(f32),
     /// This share of the columns has a bad amplifier. These columns are always the same.
     Columns(f32),
-    /// Noise that a recursive filter in time has made slow: crawling patches. The deviation is in grey values.
+    /// Noise after a recursive filter in time, which makes it change slowly: crawling patches. The deviation is
+    /// in grey values.
     Crawling(f32),
 }
 
@@ -122,8 +123,8 @@ fn photons(frame: &mut Frame, full: f32, grain: &mut Grain) {
     *frame = light.to_frame();
 }
 
-/// The colour of a sample: red in even columns of even rows, blue in odd columns of odd rows, green elsewhere
-/// (Bayer 1976).
+/// Returns the colour that a sample measures: red in even columns of even rows, blue in odd columns of odd
+/// rows, green elsewhere (Bayer 1976).
 const fn colour_of(x: i64, y: i64) -> usize {
     match (x.rem_euclid(2), y.rem_euclid(2)) {
         (0, 0) => 0,

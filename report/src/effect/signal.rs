@@ -17,7 +17,7 @@ const BARS: [Colour; 7] = [
     [35, 212, 114],
 ];
 
-/// The card that a recorder shows without a camera.
+/// The card that a recorder shows if no camera is connected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Card {
     /// One colour.
@@ -30,7 +30,7 @@ pub(crate) enum Card {
 
 impl Physics for Card {
     fn effect(&self, random: Random) -> Box<dyn Effect> {
-        // An analogue input is not quite still.
+        // An analogue input always has a little noise.
         Box::new(Shown { card: self.clone(), grain: Grain::new(0.7, random) })
     }
 }
@@ -75,7 +75,7 @@ pub(super) fn bars(frame: &mut Frame) {
         if y * 3 < height * 2 {
             return BARS.get(bar).copied().unwrap_or([BLACK, GREY, GREY]);
         }
-        // Below: the blue of the bars the other way round, every other one.
+        // Below the bars: every other bar shows the colour of the bar on the opposite side, the rest is black.
         if y * 4 < height * 3 {
             let mirrored = BARS.get(BARS.len() - 1 - bar).copied();
             return if bar.is_multiple_of(2) { mirrored.unwrap_or_default() } else { [BLACK, GREY, GREY] };
@@ -92,10 +92,10 @@ pub(super) fn bars(frame: &mut Frame) {
     }
 }
 
-/// Black from a moment on.
+/// A black picture from a given time on.
 #[derive(Debug)]
 pub(crate) struct Black {
-    /// Seconds from which on.
+    /// The time in seconds from which the picture is black.
     pub(crate) from: f32,
 }
 

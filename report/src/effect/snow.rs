@@ -1,6 +1,6 @@
 //! Bad analogue reception over radio or cable. The receiver's bandwidth is less than the number of samples in a
 //! line, so disturbances are short dashes along rows, never single samples. If the carrier is lost, only static
-//! remains. FM makes comets of full white and black.
+//! remains. FM reception has comets of full white and black.
 
 use super::{Effect, Physics, drawn};
 use crate::{
@@ -40,7 +40,8 @@ impl Physics for Reception {
     }
 }
 
-/// Applies low-pass noise of deviation 1 along each row. Colour is multiplied by a factor and gets noise too.
+/// Calls `change` for each luma sample with low-pass noise of deviation 1 along each row. Chroma is multiplied
+/// by `colour` and gets noise too.
 fn along_rows(frame: &mut Frame, random: &mut Random, change: impl Fn(f32, f32) -> f32, colour: f32) {
     let keep = (-1.0 / (1.2 * frame.scale()).max(0.4)).exp();
     let fresh = (1.0 - keep * keep).sqrt();

@@ -36,7 +36,7 @@ fn difference(one: &Frame, other: &Frame) -> f32 {
     sums.iter().sum()
 }
 
-/// Kinds that do not show in the second frame, or whose strength does not show in its difference.
+/// Kinds whose change is not visible in the second frame, or does not grow there with the strength.
 const LATER: [&str; 12] = [
     "freeze",
     "held",
@@ -52,8 +52,9 @@ const LATER: [&str; 12] = [
     "smeared",
 ];
 
-/// Makers whose change does not grow with the severity: night comes before the lamps' halos, a phase is periodic,
-/// blocks begin at random places, and in a small picture all blocks have the smallest size.
+/// Makers whose change does not grow with the severity: the picture is darkened to night before the lamps'
+/// halos are drawn, a phase is periodic, blocks begin at random places, and in a small picture all blocks have
+/// the smallest size.
 const OTHERWISE_GRADED: [&str; 4] = ["lamps_in_fog", "carrier_phase", "part_in_blocks", "slopes"];
 
 #[test]

@@ -6,7 +6,7 @@ use crate::{
     random::Random,
 };
 
-/// Columns from one letter to the next.
+/// The number of dot columns from one letter to the next.
 const PITCH: usize = 6;
 
 /// Returns the width of a text in samples, at this many samples per dot.
@@ -14,7 +14,7 @@ pub(super) fn width_of(words: &str, size: usize) -> usize {
     words.chars().count() * PITCH * size
 }
 
-/// Returns the time of day after this many seconds.
+/// Returns the date and time that a clock shows after this many seconds.
 pub(super) fn time(seconds: f32) -> String {
     let seconds = 8 * 3600 + 14 * 60 + 37 + seconds.max(0.0) as u32;
     format!("2026-11-24 {:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)

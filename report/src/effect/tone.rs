@@ -6,10 +6,10 @@ use crate::{
     random::Random,
 };
 
-/// The grey values of the full range for one grey value of the limited range.
+/// The number of grey values of the full range for each grey value of the limited range.
 const EXPANSION: f32 = 255.0 / 219.0;
 
-/// The requested luma curve. Chroma gets a factor.
+/// The requested luma curve. Chroma is multiplied by a factor.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Tone {
     /// So dark that 95 % of the picture is below this grey value.
@@ -44,7 +44,7 @@ impl Physics for Tone {
 fn curve(wanted: Tone, frame: &Frame) -> ([u8; 256], f32) {
     let quantile = |share| full(quantile(frame.luma.samples(), share));
     match wanted {
-        // A dark scene gets still darker.
+        // The gain is limited, so that a dark scene becomes darker too.
         Tone::Darken(p95) => {
             let gain = (p95 / quantile(0.95).max(1.0)).min(0.7);
             (table(|value| value * gain), gain)

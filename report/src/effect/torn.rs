@@ -1,6 +1,5 @@
-//! Damage as a decoder shows it for a damaged stream. It is drawn directly, so it does not depend on chance
-//! whether the damage is visible.
-//! depend on chance.
+//! Damage as a decoder shows it for a damaged stream. It is drawn directly, so its visibility does not depend
+//! on chance.
 
 use super::{Effect, Moment, Physics};
 use crate::{
@@ -11,7 +10,7 @@ use crate::{
 /// Width and height of a macroblock.
 const BLOCK: usize = 16;
 
-/// How a run of macroblocks is lost.
+/// What is shown in place of a lost run of macroblocks.
 #[derive(Debug, Clone, Copy)]
 enum Loss {
     /// Copied from this many blocks to the side.
@@ -79,7 +78,7 @@ impl Tearing {
 
 impl Effect for Tearing {
     fn apply(&mut self, frame: &mut Frame, moment: Moment) {
-        // New damage four times a second; every fourth time there is none.
+        // The damage is renewed four times a second. Every fourth time there is no damage.
         let quarter = (moment.seconds * 4.0) as usize;
         if self.renewed != Some(quarter) {
             self.renewed = Some(quarter);

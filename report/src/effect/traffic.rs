@@ -1,4 +1,4 @@
-//! Objects that pass before a healthy camera: a truck, rain, cars with their lamps on.
+//! Objects that pass in front of a healthy camera: a truck, rain, cars with their lamps on.
 
 use super::{Effect, Moment, Physics};
 use crate::{

@@ -68,7 +68,7 @@ pub struct Entry {
     pub source: Source,
     /// The digest of the file's bytes as they are used.
     pub digest: Hash,
-    /// What is known about the licence.
+    /// The licence, as far as it is known.
     pub licence: String,
 }
 

@@ -36,8 +36,8 @@ pub fn sheets(figures: &[InSet<Figures>], language: Language) -> Vec<Sheet> {
     let fog = |cell: fn(&super::Fog) -> String| {
         move |one: &Figures| one.fog.as_ref().map_or_else(|| "–".to_owned(), cell)
     };
-    rows.push(row(language.of("fog below 500 m told", "检出 500 米以下的雾"), &fog(|fog| share(fog.told))));
-    rows.push(row(language.of("clear air called fog", "晴朗误判为雾"), &fog(|fog| share(fog.clear))));
+    rows.push(row(language.of("fog below 500 m found", "检出 500 米以下的雾"), &fog(|fog| share(fog.told))));
+    rows.push(row(language.of("clear air reported as fog", "晴朗误判为雾"), &fog(|fog| share(fog.clear))));
     rows.push(row(
         language.of("rank correlation of score and visibility", "得分与能见度的秩相关"),
         &fog(|fog| fog.correlation.map_or_else(|| "–".to_owned(), |value| format!("{value:.2}"))),
@@ -63,7 +63,7 @@ pub fn sheets(figures: &[InSet<Figures>], language: Language) -> Vec<Sheet> {
     ]
 }
 
-/// Lists what was missed and what was wrong, one mistake on each line, for sets whose files may be named.
+/// Lists the missed faults and the false alarms, one on each line, for sets whose files may be named.
 #[must_use]
 pub fn lines(footage: &Footage, shown: &[Set]) -> Vec<String> {
     let mut lines = Vec::new();
@@ -75,7 +75,7 @@ pub fn lines(footage: &Footage, shown: &[Set]) -> Vec<String> {
         if !label.is_healthy() && !judged.is_found() {
             let (wanted, said) = (label.find_one_of.join(" "), judged.said().join(" "));
             lines.push(format!(
-                "{}: missed {}: {wanted}; said {said}; {}",
+                "{}: missed {}: {wanted}; found {said}; {}",
                 label.set(),
                 label.file,
                 label.seen

@@ -1,5 +1,5 @@
-//! The spread of a share over cameras. Captures of one camera are alike, so chance selects cameras, not captures:
-//! the interval comes from the bootstrap (Efron 1979) over cameras, with the same seed each time.
+//! The spread of a share over cameras. Captures of one camera are similar, so cameras, not captures, are the
+//! independent samples. The interval comes from the bootstrap (Efron 1979) over cameras, with a fixed seed.
 
 use std::collections::BTreeMap;
 
@@ -53,7 +53,8 @@ impl Spread {
         sorted.get(place as usize).map(|(_, value)| *value)
     }
 
-    /// Returns the range that contains 95 % of the draws of as many cameras. None for fewer than two cameras.
+    /// Returns the range that contains the share in 95 % of the draws. Each draw has as many cameras as there
+    /// are. None for fewer than two cameras.
     #[must_use]
     pub fn interval(&self) -> Option<(f64, f64)> {
         let shares: Vec<Share> = self.by_camera.values().copied().collect();

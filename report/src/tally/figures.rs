@@ -1,4 +1,4 @@
-//! The figures of one set that an operator wants to know first, also by family of faults and by camera.
+//! The most important figures of one set for an operator, also by family of faults and by camera.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,7 +34,7 @@ pub struct Figures {
     pub healthy: Spread,
     /// The share of look-alikes with an alarm.
     pub confounders: Spread,
-    /// The share of right root causes, of the faults with an alarm.
+    /// The share of the faults with an alarm whose root cause is right.
     pub roots: Spread,
 }
 
@@ -124,8 +124,8 @@ fn figures(manifest: &Manifest, verdicts: &[Verdict]) -> Figures {
     figures
 }
 
-/// True if the alarms that are no consequences name the fault, and each of them is the fault or a diagnosis that
-/// the fault may cause.
+/// True if one of the alarms that are not consequences names the fault, and each of them names the fault or a
+/// diagnosis that the fault may cause.
 fn is_root_right(case: &Case, alarms: &[&&Verdict]) -> bool {
     let mut roots = alarms.iter().filter(|alarm| !alarm.is_consequence).peekable();
     let names_it = roots.clone().any(|root| is_right(case, &root.diagnosis));

@@ -31,7 +31,7 @@ const PLACES: usize = 9;
 const IMPORT: usize = 10_000;
 /// The interval between heartbeats of a node.
 const BEAT: Duration = Duration::from_secs(4);
-/// How long many nodes are simulated, and the interval between API requests in this time.
+/// The time for which many nodes are simulated, and the interval between API requests during this time.
 const WATCH: Duration = Duration::from_secs(20);
 const ASK: Duration = Duration::from_millis(25);
 
@@ -174,7 +174,7 @@ impl Fleet {
         let mut times = Vec::with_capacity(submissions);
         for _ in 0..submissions {
             let submitted = async {
-                // The node has started to poll by then.
+                // After this time the node polls.
                 sleep(Duration::from_millis(20)).await;
                 let started = Instant::now();
                 self.submit("one").await?;
@@ -194,7 +194,7 @@ impl Fleet {
         Ok(times)
     }
 
-    /// Returns the time from the last request of a node that holds a job until another node holds the job.
+    /// Returns the time from the last request of a dying node until another node holds its job.
     pub(crate) async fn reassignment(&self) -> anyhow::Result<Duration> {
         let mut dying = self.node("dying").await?;
         self.submit("one").await?;

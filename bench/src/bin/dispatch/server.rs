@@ -89,8 +89,8 @@ impl Master {
         Ok(Self { child, url, database, _data: data })
     }
 
-    /// Opens another session. Its open transaction keeps every row that the transaction might read. None if the
-    /// database is a file.
+    /// Opens another session with an open transaction. While it is open, PostgreSQL keeps every old row that
+    /// the transaction might read. None if the database is a file.
     pub(crate) async fn hold_snapshot(&self) -> anyhow::Result<Option<PgConnection>> {
         let Some(url) = &self.database else { return Ok(None) };
         let mut session = PgConnection::connect(url).await?;
