@@ -1,4 +1,4 @@
-"""GStreamer's RTSP server with what is asked for: video, transport, and how it asks who is there. Prints its port."""
+"""Runs GStreamer's RTSP server with the requested video, transport and authentication. Prints its port."""
 import sys
 
 import gi

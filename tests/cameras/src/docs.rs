@@ -17,8 +17,8 @@ pub enum Language {
 #[must_use]
 pub fn table(language: Language) -> String {
     let head = match language {
-        Language::En => "| what the camera does | makes | what is told | what to set |",
-        Language::Zh => "| 摄像机的做法 | 厂商 | 说明什么 | 如何设置 |",
+        Language::En => "| what the camera does | makes | what is reported | what to set |",
+        Language::Zh => "| 摄像机的做法 | 厂商 | 报告什么 | 如何设置 |",
     };
     let mut table = format!("{head}\n|---|---|---|---|\n");
     for row in rows::all() {

@@ -85,7 +85,7 @@ impl Answer {
         self
     }
 
-    /// Makes an answer that asks for authentication.
+    /// Makes an answer that requires authentication.
     #[must_use]
     pub fn asking(ways: &[Way]) -> Self {
         let mut answer = Self::of("401 Unauthorized", "text/plain", b"no".to_vec());

@@ -55,7 +55,7 @@ pub struct Row {
     pub name: &'static str,
     /// A description of the habit.
     pub does: Words,
-    /// The makes that are known for the habit. Empty if it is reported of many.
+    /// The makes that are known for the habit. Empty if many makes have it.
     pub makes: &'static str,
     /// The expected report.
     pub told: Told,

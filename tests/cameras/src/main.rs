@@ -12,7 +12,7 @@ fn main() -> anyhow::Result<ExitCode> {
         for row in rows {
             eprintln!("{:24} {}", row.name, row.does.en);
         }
-        eprintln!("\nName one of these cameras, which is then served.");
+        eprintln!("\nPass the name of the camera to serve.");
         return Ok(ExitCode::from(2));
     };
     let media = Arc::new(Media::make()?);

@@ -1,6 +1,6 @@
-//! Packs a picture into the payloads of packets: by RFC 6184 and RFC 7798, and in the ways of some cameras.
+//! Packs a picture into the payloads of packets: by RFC 6184 and RFC 7798, and as some cameras do.
 
-/// The most bytes of a unit or fragment in a payload.
+/// The maximum number of bytes of a unit or fragment in a payload.
 const ROOM: usize = 1_200;
 
 /// A way to pack units.
@@ -84,7 +84,8 @@ fn together(units: &[Vec<u8>], hevc: bool) -> Vec<Vec<u8>> {
     payloads
 }
 
-/// Returns the payloads of a JPEG by RFC 2435. Only the quantisation tables are sent, in the first packet.
+/// Returns the payloads of a JPEG by RFC 2435. Of the JPEG's tables, only the quantisation tables are sent, in
+/// the first packet.
 #[must_use]
 pub(crate) fn jpeg_payloads(jpeg: &[u8]) -> Vec<Vec<u8>> {
     let mut tables = Vec::new();

@@ -22,7 +22,7 @@ fn the_documents_show_every_row() {
         if env::var_os("EASYSIGHT_WRITE_DOCS").is_some() {
             fs::write(&file, format!("{before}{BEGIN}{wanted}{END}{after}")).unwrap();
         } else {
-            assert_eq!(shown, wanted, "{name} shows another bench; EASYSIGHT_WRITE_DOCS=1 writes it anew");
+            assert_eq!(shown, wanted, "{name} is outdated; EASYSIGHT_WRITE_DOCS=1 updates it");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Captures every row of the bench as workers do. The expected report must appear, and no secret.
+//! Captures every row of the bench as workers do. The expected report must appear, and the password must not.
 
 #![cfg(test)]
 
@@ -31,7 +31,7 @@ async fn captured(url: &str, seconds: u64) -> (Result<Clip, CaptureError>, Recor
     let source: Source = url.parse().unwrap();
     let journal = Journal::of(&source, |_| ());
     let config = CaptureConfig {
-        // The wait for a silent camera is short.
+        // A silent camera must not make the test slow.
         connect_timeout: Duration::from_secs(4),
         deadline: Duration::from_secs(10),
         journal: journal.clone(),
@@ -63,12 +63,12 @@ async fn fault(row: &Row, media: &Arc<Media>) -> Option<String> {
             if missing.is_empty() && other.is_empty() {
                 None
             } else {
-                wrong(format!("not told {missing:?}, told {other:?}"))
+                wrong(format!("not reported {missing:?}, reported {other:?}"))
             }
         }
         (Told::Reason(kind, words), Err(error)) => {
             let told = error.kind == kind && error.detail.contains(words);
-            if told { None } else { wrong(format!("told {error:?}, not {kind} with {words:?}")) }
+            if told { None } else { wrong(format!("{error:?}, not {kind} with {words:?}")) }
         }
         (Told::Judged(_), Err(error)) => wrong(format!("not judged: {error:?}")),
         (Told::Reason(..), Ok(_)) => wrong("judged".into()),

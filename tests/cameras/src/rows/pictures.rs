@@ -13,14 +13,14 @@ fn sets() -> Vec<Row> {
     vec![
         rtsp(
             "sets-in-band",
-            "describes no parameter sets; they come with keyframes",
+            "describes no parameter sets, but sends them with keyframes",
             "描述中没有参数集，随关键帧发送",
             JUDGED,
             |habits| habits.describes = without_sets,
         ),
         rtsp(
             "sets-described",
-            "describes the parameter sets and never sends them",
+            "describes the parameter sets, but never sends them",
             "参数集只在描述中，从不随流发送",
             JUDGED,
             |habits| habits.sets_in_band = false,
@@ -44,7 +44,7 @@ fn sets() -> Vec<Row> {
         .of("VLC"),
         rtsp(
             "no-sets",
-            "never says its parameter sets at all",
+            "never provides its parameter sets",
             "从不给出参数集",
             none(Reason::NothingDecodes, ""),
             |habits| {
@@ -77,7 +77,7 @@ fn packings() -> Vec<Row> {
         ),
         rtsp(
             "whole-picture",
-            "sends a keyframe and its parameter sets as one unit, start codes between them",
+            "sends a keyframe and its parameter sets as one unit, with start codes between them",
             "把关键帧和参数集当作一个单元发送，其间是起始码",
             JUDGED,
             |habits| {
@@ -99,8 +99,8 @@ fn packings() -> Vec<Row> {
         ),
         rtsp(
             "other-number",
-            "numbers the payload otherwise than it describes it",
-            "负载编号与描述不符",
+            "sends another payload type than it describes",
+            "负载类型与描述不符",
             JUDGED,
             |habits| habits.describes = |text, _| text.replace("AVP 96", "AVP 99").replace(":96 ", ":99 "),
         ),
@@ -112,7 +112,7 @@ fn codecs() -> Vec<Row> {
         rtsp("h265", "sends H.265", "发送 H.265", JUDGED, |habits| habits.video = Video::H265),
         rtsp(
             "h265-together",
-            "sends H.265 with several units in a packet, and no parameter sets described",
+            "sends H.265 with several units in a packet, and describes no parameter sets",
             "发送 H.265，一个包中有多个单元，描述中没有参数集",
             JUDGED,
             |habits| {
@@ -123,7 +123,7 @@ fn codecs() -> Vec<Row> {
         ),
         rtsp(
             "b-frames",
-            "sends pictures in another order than they are shown in",
+            "sends pictures in an order that differs from the display order",
             "画面的发送次序与显示次序不同",
             JUDGED,
             |habits| {

@@ -13,15 +13,15 @@ pub(super) fn rows() -> Vec<Row> {
 
 fn who_asks() -> Vec<Row> {
     vec![
-        rtsp("plain", "RTSP over TCP as the standards have it", "按标准经 TCP 的 RTSP", JUDGED, |_| {}),
-        rtsp("digest", "asks with Digest (MD5)", "用 Digest（MD5）认证", JUDGED, |habits| {
+        rtsp("plain", "standard RTSP over TCP", "符合标准的 RTSP（经 TCP）", JUDGED, |_| {}),
+        rtsp("digest", "requires Digest (MD5)", "用 Digest（MD5）认证", JUDGED, |habits| {
             habits.asks = &[Way::Md5];
         })
         .of("Hikvision, Dahua")
         .with_password(),
         rtsp(
             "sha-256",
-            "asks with Digest and SHA-256 alone",
+            "requires Digest with SHA-256, not MD5",
             "只用 SHA-256 的 Digest 认证",
             JUDGED,
             |habits| {
@@ -31,7 +31,7 @@ fn who_asks() -> Vec<Row> {
         .with_password(),
         rtsp(
             "md5-and-sha-256",
-            "offers MD5 first and SHA-256 behind it, and believes SHA-256 alone",
+            "offers MD5 first, then SHA-256, and accepts only SHA-256",
             "先提供 MD5、后提供 SHA-256，但只认 SHA-256",
             JUDGED,
             |habits| {
@@ -42,21 +42,21 @@ fn who_asks() -> Vec<Row> {
         .with_password(),
         rtsp(
             "basic-and-digest",
-            "offers Basic first, Digest behind it",
+            "offers Basic first, then Digest",
             "先提供 Basic，后提供 Digest",
             JUDGED,
             |habits| habits.asks = &[Way::Basic, Way::Md5],
         )
         .with_password(),
-        rtsp("basic", "offers Basic alone", "只提供 Basic", odd(&[Quirk::PasswordReadable]), |habits| {
+        rtsp("basic", "offers only Basic", "只提供 Basic", odd(&[Quirk::PasswordReadable]), |habits| {
             habits.asks = &[Way::Basic];
         })
         .of("GStreamer")
         .with_password(),
         rtsp(
             "closes-when-asking",
-            "asks who is there, and closes the connection with that",
-            "询问身份后随即断开连接",
+            "requires authentication, and closes the connection with this answer",
+            "要求认证后随即断开连接",
             JUDGED,
             |habits| {
                 habits.asks = &[Way::Md5];
@@ -66,7 +66,7 @@ fn who_asks() -> Vec<Row> {
         .with_password(),
         rtsp(
             "wrong-password",
-            "does not believe the password",
+            "rejects the password",
             "不接受密码",
             none(Reason::Unauthorized, "401 Unauthorized"),
             |habits| {
@@ -77,8 +77,8 @@ fn who_asks() -> Vec<Row> {
         .with_password(),
         rtsp(
             "no-password",
-            "asks who is there, and the address does not say",
-            "询问身份，而地址中没有写",
+            "requires authentication, but the address has no user and password",
+            "要求认证，而地址中没有用户名和密码",
             none(Reason::Unauthorized, "no user and password"),
             |habits| habits.asks = &[Way::Md5, Way::Basic],
         ),
@@ -87,7 +87,7 @@ fn who_asks() -> Vec<Row> {
 
 fn describing() -> Vec<Row> {
     vec![
-        rtsp("no-base", "does not say what its addresses are relative to", "不说明地址相对于什么", JUDGED, |habits| {
+        rtsp("no-base", "states no base for its relative addresses", "不说明地址相对于什么", JUDGED, |habits| {
             habits.base = |_| None;
         }),
         rtsp("no-slash", "its base does not end in a slash", "基址末尾没有斜杠", JUDGED, |habits| {
@@ -95,14 +95,14 @@ fn describing() -> Vec<Row> {
         }),
         rtsp(
             "base-is-elsewhere",
-            "calls itself by an address of its own network",
-            "用自己内网的地址称呼自己",
+            "states a base address of its own network",
+            "基址用的是自己内网的地址",
             JUDGED,
             |habits| habits.base = |_| Some("rtsp://192.168.1.108:554/live/".to_owned()),
         ),
         rtsp(
             "absolute-track",
-            "names the track by a whole address, with another host in it",
+            "names the track by an absolute address with another host",
             "轨道用完整地址表示，其中是另一台主机",
             JUDGED,
             |habits| {
@@ -112,8 +112,8 @@ fn describing() -> Vec<Row> {
         ),
         rtsp(
             "lower-case",
-            "writes its headers in lower case, and no spaces behind their colons",
-            "头部用小写，冒号后没有空格",
+            "writes the names of its headers in lower case",
+            "头部名称用小写",
             JUDGED,
             |habits| {
                 habits.answers = |_, answer| {
@@ -123,13 +123,13 @@ fn describing() -> Vec<Row> {
                 };
             },
         ),
-        rtsp("no-cseq", "does not number its answers", "应答不带编号", JUDGED, |habits| {
+        rtsp("no-cseq", "does not number its answers (CSeq)", "应答不带编号（CSeq）", JUDGED, |habits| {
             habits.answers = |_, answer| answer.set("CSeq", None);
         }),
         rtsp("line-feeds", "ends lines with a bare line feed", "行尾只有换行符", JUDGED, |habits| {
             habits.answers = |_, answer| answer.line_end = "\n";
         }),
-        rtsp("no-reason", "answers 200 without a word", "应答只有 200，没有说明", JUDGED, |habits| {
+        rtsp("no-reason", "answers 200 without a reason", "应答只有 200，没有原因", JUDGED, |habits| {
             habits.answers = |_, answer| {
                 if answer.status == "200 OK" {
                     answer.status = "200".to_owned();
@@ -138,8 +138,8 @@ fn describing() -> Vec<Row> {
         }),
         rtsp(
             "sends-on",
-            "sends on to another address of its own",
-            "转到自己的另一个地址",
+            "redirects to another address of its own",
+            "重定向到自己的另一个地址",
             odd(&[Quirk::SendsOn]),
             |habits| {
                 habits.answers = |request, answer| {
@@ -152,8 +152,8 @@ fn describing() -> Vec<Row> {
         ),
         rtsp(
             "sends-elsewhere",
-            "sends on to another host",
-            "转到另一台主机",
+            "redirects to another host",
+            "重定向到另一台主机",
             none(Reason::ServerError, "another server"),
             |habits| {
                 habits.answers = |_, answer| {
@@ -164,7 +164,7 @@ fn describing() -> Vec<Row> {
         ),
         rtsp(
             "audio-first",
-            "describes sound first, with tracks of its own",
+            "describes audio first, and each with its own track",
             "先描述音频，各有轨道",
             JUDGED,
             |habits| {
@@ -176,7 +176,7 @@ fn describing() -> Vec<Row> {
         ),
         rtsp(
             "metadata",
-            "describes an ONVIF metadata track behind the video",
+            "describes an ONVIF metadata track after the video",
             "视频之后还描述 ONVIF 元数据轨道",
             JUDGED,
             |habits| {
@@ -188,7 +188,7 @@ fn describing() -> Vec<Row> {
         .of("Hikvision, Hanwha"),
         rtsp(
             "several-videos",
-            "describes several videos, of which the first is MPEG-4",
+            "describes several video tracks, the first of them MPEG-4",
             "描述多路视频，第一路是 MPEG-4",
             JUDGED,
             |habits| {
@@ -200,7 +200,7 @@ fn describing() -> Vec<Row> {
         ),
         rtsp(
             "sound-alone",
-            "has sound alone",
+            "has only audio",
             "只有音频",
             none(Reason::NoVideo, "describes no video"),
             |habits| habits.describes = |text, _| text.replace("m=video", "m=audio").replace("H264", "PCMA"),
@@ -221,14 +221,14 @@ fn setting_up() -> Vec<Row> {
         rtsp("tcp-only", "refuses UDP", "拒绝 UDP", JUDGED, |habits| habits.udp = false).of("go2rtc"),
         rtsp(
             "no-transport",
-            "takes TCP and TCP alone by its words, and UDP neither",
+            "refuses both TCP and UDP",
             "TCP 和 UDP 都拒绝",
             none(Reason::ServerError, "461 Unsupported Transport"),
             |habits| (habits.tcp, habits.udp) = (false, false),
         ),
         rtsp(
             "other-channel",
-            "sends on another channel than was asked for",
+            "sends on another channel than requested",
             "使用的通道不是所请求的",
             JUDGED,
             |habits| {
@@ -237,7 +237,7 @@ fn setting_up() -> Vec<Row> {
         ),
         rtsp(
             "no-channel",
-            "does not say which channel it sends on",
+            "does not state on which channel it sends",
             "不说明使用哪个通道",
             JUDGED,
             |habits| {
@@ -250,7 +250,7 @@ fn setting_up() -> Vec<Row> {
         ),
         rtsp(
             "channel-lies",
-            "says another channel than it sends on",
+            "states another channel than the one on which it sends",
             "所说的通道与实际发送的不同",
             JUDGED,
             |habits| {
@@ -289,7 +289,7 @@ fn setting_up() -> Vec<Row> {
         ),
         rtsp(
             "signs-options",
-            "ends a session whose reader gives no sign of life (OPTIONS)",
+            "ends a session if the reader sends no OPTIONS as keep-alive",
             "读取方不发送 OPTIONS 保活就结束会话",
             JUDGED,
             |habits| {
@@ -300,7 +300,7 @@ fn setting_up() -> Vec<Row> {
         .for_seconds(6),
         rtsp(
             "signs-get-parameter",
-            "ends a session whose reader gives no sign of life by GET_PARAMETER",
+            "ends a session if the reader sends no GET_PARAMETER as keep-alive",
             "读取方不用 GET_PARAMETER 保活就结束会话",
             JUDGED,
             |habits| {
@@ -323,7 +323,7 @@ fn refusing() -> Vec<Row> {
     vec![
         rtsp(
             "busy",
-            "has no session left: 453",
+            "has no free session: 453",
             "会话已用完：453",
             none(Reason::ServerError, "SETUP: 453 Not Enough Bandwidth"),
             |habits| {
@@ -336,14 +336,14 @@ fn refusing() -> Vec<Row> {
         ),
         rtsp(
             "unavailable",
-            "says that it is busy: 503",
+            "reports that it is busy: 503",
             "表示繁忙：503",
             none(Reason::ServerError, "503 Service Unavailable"),
             |habits| habits.answers = |_, answer| answer.refuse("503 Service Unavailable"),
         ),
         rtsp(
             "nobody-publishes",
-            "knows no such path, or nobody sends to it",
+            "does not have the requested path, or nobody publishes to it",
             "没有该路径，或无人向其推流",
             none(Reason::NotFound, "DESCRIBE: 404 Not Found"),
             |_| {},
@@ -352,7 +352,7 @@ fn refusing() -> Vec<Row> {
         .at("/elsewhere"),
         rtsp(
             "forbidden",
-            "does not let this user watch: 403",
+            "does not allow this user to watch: 403",
             "不允许该用户观看：403",
             none(Reason::Forbidden, "403"),
             |habits| {
@@ -361,7 +361,7 @@ fn refusing() -> Vec<Row> {
         ),
         rtsp(
             "hangs-up-at-describe",
-            "closes the connection when it is asked what it has",
+            "closes the connection when it receives DESCRIBE",
             "收到 DESCRIBE 时断开连接",
             none(Reason::HungUp, "DESCRIBE"),
             |habits| {
@@ -370,7 +370,7 @@ fn refusing() -> Vec<Row> {
         ),
         rtsp(
             "hangs-up-at-play",
-            "closes the connection when it shall play",
+            "closes the connection when it receives PLAY",
             "收到 PLAY 时断开连接",
             none(Reason::HungUp, "PLAY"),
             |habits| {
@@ -382,7 +382,7 @@ fn refusing() -> Vec<Row> {
         ),
         rtsp(
             "mute",
-            "takes the connection and answers nothing",
+            "accepts the connection, but never answers",
             "接受连接但从不应答",
             none(Reason::ConnectTimedOut, "DESCRIBE"),
             |habits| habits.answers = |_, answer| answer.silent = true,
@@ -396,7 +396,7 @@ fn refusing() -> Vec<Row> {
         }),
         rtsp(
             "web-server",
-            "a web server listens on the port of RTSP",
+            "a web server listens on the RTSP port",
             "RTSP 端口上是网页服务",
             none(Reason::NotMedia, "not RTSP"),
             |habits| {

@@ -27,7 +27,7 @@ fn packets() -> Vec<Row> {
     vec![
         rtsp(
             "junk",
-            "sends bytes between packets that belong to nothing",
+            "sends unrelated bytes between its packets",
             "包与包之间夹有无关字节",
             JUDGED,
             |habits| {
@@ -38,7 +38,7 @@ fn packets() -> Vec<Row> {
         ),
         rtsp(
             "private-packets",
-            "sends packets of its own among those of the video",
+            "sends private packets among those of the video",
             "视频包中夹有私有包",
             JUDGED,
             |habits| {
@@ -63,7 +63,7 @@ fn packets() -> Vec<Row> {
         ),
         rtsp(
             "sound-between",
-            "sends sound that nobody asked for on other channels",
+            "sends audio that was not requested, on other channels",
             "在其他通道发送未请求的音频",
             JUDGED,
             |habits| {
@@ -75,7 +75,7 @@ fn packets() -> Vec<Row> {
         ),
         rtsp(
             "asks-meanwhile",
-            "sends requests of its own while it plays",
+            "sends requests to the reader while it plays",
             "播放时自己发来请求",
             JUDGED,
             |habits| {
@@ -108,8 +108,8 @@ fn packets() -> Vec<Row> {
         .of("ONVIF replay"),
         rtsp(
             "renumbers",
-            "begins the numbers of packets anew in the middle",
-            "中途重新从头编号",
+            "changes to another sequence of packet numbers in the middle",
+            "中途改用另一段包序号",
             JUDGED,
             |habits| {
                 habits.on_the_way = |n, mut packet, _| {
@@ -124,7 +124,7 @@ fn packets() -> Vec<Row> {
         ),
         rtsp(
             "overtaken",
-            "packets overtake each other over UDP",
+            "its packets arrive out of order over UDP",
             "UDP 包乱序到达",
             odd(&[Quirk::UdpOnly]),
             |habits| {
@@ -140,7 +140,7 @@ fn packets() -> Vec<Row> {
         ),
         rtsp(
             "loses",
-            "packets get lost over UDP",
+            "its packets are lost over UDP",
             "UDP 丢包",
             odd(&[Quirk::UdpOnly, Quirk::PacketsLost]),
             |habits| {
@@ -150,7 +150,7 @@ fn packets() -> Vec<Row> {
         ),
         rtsp(
             "loses-in-itself",
-            "leaves packets out although it sends over TCP",
+            "omits packets although it sends over TCP",
             "经 TCP 发送也会漏包",
             odd(&[Quirk::PacketsLost]),
             |habits| {
@@ -181,8 +181,8 @@ fn clocks() -> Vec<Row> {
         .for_seconds(2),
         rtsp(
             "clock-blips",
-            "one picture in ten is stamped hours away",
-            "每十幅画面有一幅的时间戳差几小时",
+            "the timestamp of one picture in ten is wrong by an hour",
+            "每十幅画面有一幅的时间戳差一小时",
             odd(&[Quirk::ClockJumps]),
             |habits| habits.stamp = |n| (n * 3_600 + if n % 10 == 5 { HOUR } else { 0 }) as u32,
         )
@@ -190,7 +190,7 @@ fn clocks() -> Vec<Row> {
         .for_seconds(2),
         rtsp(
             "clock-still",
-            "all pictures have the same stamp",
+            "all pictures have the same timestamp",
             "所有画面的时间戳都相同",
             odd(&[Quirk::ClockStandsStill]),
             |habits| habits.stamp = |_| 4_711,
@@ -198,7 +198,7 @@ fn clocks() -> Vec<Row> {
         .for_seconds(2),
         rtsp(
             "clock-fast",
-            "its clock runs twice as fast as time",
+            "its clock runs twice as fast as real time",
             "时钟比实际快一倍",
             odd(&[Quirk::ClockRunsWrong]),
             |habits| habits.stamp = |n| (n * 7_200) as u32,
@@ -206,7 +206,7 @@ fn clocks() -> Vec<Row> {
         .for_seconds(5),
         rtsp(
             "clock-wraps",
-            "its clock wraps around, as it has to now and then",
+            "its timestamps wrap around, which is normal",
             "时间戳回绕，属正常现象",
             JUDGED,
             |habits| habits.stamp = |n| (u64::from(u32::MAX) - 50_000 + n * 3_600) as u32,
@@ -214,7 +214,7 @@ fn clocks() -> Vec<Row> {
         .for_seconds(2),
         rtsp(
             "declares-another-rate",
-            "declares 25 pictures a second and sends 8",
+            "declares 25 pictures per second and sends 8",
             "声明每秒 25 帧，实际 8 帧",
             odd(&[Quirk::RateDiffers]),
             |habits| {
@@ -224,14 +224,14 @@ fn clocks() -> Vec<Row> {
             },
         )
         .for_seconds(4),
-        rtsp("slow-pictures", "sends a picture a second", "每秒只有一幅画面", JUDGED, |habits| {
+        rtsp("slow-pictures", "sends one picture per second", "每秒只有一幅画面", JUDGED, |habits| {
             habits.rate = 1.0;
             habits.stamp = |n| (n * 90_000) as u32;
         })
         .for_seconds(2),
         rtsp(
             "pauses",
-            "sends nothing for two seconds now and then",
+            "sometimes sends nothing for two seconds",
             "偶尔停顿两秒",
             odd(&[Quirk::Pauses]),
             |habits| {
@@ -265,7 +265,7 @@ fn beginnings() -> Vec<Row> {
         .for_seconds(6),
         rtsp(
             "refreshed",
-            "sends no keyframes, but refreshes the picture bit by bit",
+            "sends no keyframes, but refreshes the picture gradually",
             "不发关键帧，而是逐步刷新画面",
             JUDGED,
             |habits| habits.video = Video::Refreshed,
@@ -284,7 +284,7 @@ fn endings() -> Vec<Row> {
     vec![
         rtsp(
             "nothing-comes",
-            "plays, and sends nothing",
+            "accepts PLAY, but sends nothing",
             "同意播放，但什么也不发送",
             none(Reason::Stalled, "no packet of video"),
             |habits| habits.pictures = 0,
@@ -306,7 +306,7 @@ fn endings() -> Vec<Row> {
         .of("MediaMTX"),
         rtsp(
             "goodbye",
-            "says goodbye (RTCP BYE) and stays connected",
+            "sends a goodbye (RTCP BYE) and stays connected",
             "发送告别（RTCP BYE）但保持连接",
             none(Reason::EndedEarly, "RTCP BYE"),
             |habits| (habits.pictures, habits.end) = (10, End::Bye),

@@ -31,7 +31,7 @@ fn snapshots() -> Vec<Row> {
     vec![
         web(
             "snapshot",
-            "a snapshot as the standards have it",
+            "a snapshot as the standards define it",
             "符合标准的快照",
             JUDGED,
             |_, media| picture(media),
@@ -52,7 +52,7 @@ fn snapshots() -> Vec<Row> {
         ),
         web(
             "trailing",
-            "a snapshot with bytes behind its end",
+            "a snapshot with more bytes after its end",
             "快照末尾之后还有字节",
             JUDGED,
             |_, media| Answer::of("200 OK", "image/jpeg", [&*jpeg(media), b"dhav\x59\x19\x01\x00"].concat()),
@@ -60,7 +60,7 @@ fn snapshots() -> Vec<Row> {
         .of("Dahua"),
         web(
             "wrong-length",
-            "a snapshot that is shorter than was announced",
+            "a snapshot that is shorter than declared",
             "快照比声明的长度短",
             JUDGED,
             |_, media| {
@@ -78,14 +78,14 @@ fn snapshots() -> Vec<Row> {
         .of("Hikvision, Annke"),
         web(
             "called-text",
-            "a snapshot that is called a text",
-            "快照被称为文本",
+            "a snapshot whose content type is a text",
+            "快照的内容类型为文本",
             odd(&[Quirk::CalledOtherwise]),
             |_, media| Answer::of("200 OK", "text/html", jpeg(media)),
         ),
         web(
             "http-digest",
-            "a snapshot behind Digest",
+            "a snapshot that requires Digest",
             "需要 Digest 认证的快照",
             JUDGED,
             |request, media| locked(&[Way::Md5], request, media),
@@ -94,7 +94,7 @@ fn snapshots() -> Vec<Row> {
         .with_password(),
         web(
             "http-sha-256",
-            "a snapshot behind Digest with SHA-256 alone",
+            "a snapshot that requires Digest with SHA-256",
             "只用 SHA-256 Digest 认证的快照",
             JUDGED,
             |request, media| locked(&[Way::Sha256], request, media),
@@ -102,7 +102,7 @@ fn snapshots() -> Vec<Row> {
         .with_password(),
         web(
             "http-basic",
-            "a snapshot behind Basic",
+            "a snapshot that requires Basic",
             "需要 Basic 认证的快照",
             odd(&[Quirk::PasswordReadable]),
             |request, media| locked(&[Way::Basic], request, media),
@@ -111,8 +111,8 @@ fn snapshots() -> Vec<Row> {
         .with_password(),
         web(
             "http-sends-on",
-            "sends on to another address",
-            "转到另一个地址",
+            "redirects to another address",
+            "重定向到另一个地址",
             odd(&[Quirk::SendsOn]),
             |request, media| if request.path == "/other" { picture(media) } else { Answer::to("/other") },
         ),
@@ -123,8 +123,8 @@ fn refusals() -> Vec<Row> {
     vec![
         web(
             "login-page",
-            "sends on to a page where one logs in",
-            "转到登录页面",
+            "redirects to a login page",
+            "重定向到登录页面",
             none(Reason::NotMedia, "login"),
             |request, _| {
                 let page = b"<!doctype html><title>login</title><form>user, password</form>".to_vec();
@@ -137,39 +137,39 @@ fn refusals() -> Vec<Row> {
         ),
         web(
             "loop",
-            "sends on to itself",
-            "转到它自己",
+            "redirects to itself",
+            "重定向到它自己",
             none(Reason::ServerError, "redirects"),
             |request, _| Answer::to(&request.path),
         ),
         web(
             "sends-to-rtsp",
-            "sends on to RTSP",
-            "转到 RTSP",
+            "redirects to RTSP",
+            "重定向到 RTSP",
             none(Reason::ServerError, "rtsp://"),
             |_, _| Answer::to("rtsp://127.0.0.1:8554/"),
         ),
         web(
             "empty",
-            "answers 200 with nothing behind it",
+            "answers 200 with an empty body",
             "应答 200，但没有内容",
             none(Reason::EndedEarly, "nothing"),
             |_, _| Answer::of("200 OK", "image/jpeg", Vec::new()),
         ),
         web(
             "http-refused",
-            "does not believe the password",
+            "rejects the password",
             "不接受密码",
             none(Reason::Unauthorized, "401"),
             |_, _| Answer::asking(&[Way::Md5]),
         )
         .with_password(),
-        web("http-404", "knows no such address", "没有该地址", none(Reason::NotFound, "404"), |_, _| {
+        web("http-404", "has no such address", "没有该地址", none(Reason::NotFound, "404"), |_, _| {
             Answer::of("404 Not Found", "text/html", b"no".to_vec())
         }),
         web(
             "http-busy",
-            "says that it is busy: 503",
+            "reports that it is busy: 503",
             "表示繁忙：503",
             none(Reason::ServerError, "503"),
             |_, _| Answer::of("503 Service Unavailable", "text/html", b"busy".to_vec()),
@@ -183,15 +183,15 @@ fn refusals() -> Vec<Row> {
         ),
         web(
             "http-mute",
-            "takes the connection and answers nothing",
+            "accepts the connection, but never answers",
             "接受连接但从不应答",
             none(Reason::ConnectTimedOut, "GET"),
             |_, _| Answer { silent: true, stays_open: true, ..Answer::default() },
         ),
         web(
             "text",
-            "sends a text where a picture should be",
-            "应为图片之处发来文本",
+            "sends a text instead of a picture",
+            "发来文本而不是图片",
             none(Reason::NotMedia, "camera is starting"),
             |_, _| Answer::of("200 OK", "text/plain", b"camera is starting, come back later".to_vec()),
         ),
@@ -214,14 +214,14 @@ fn motion() -> Vec<Row> {
     vec![
         web(
             "motion",
-            "Motion JPEG as the standards have it",
+            "Motion JPEG as the standards define it",
             "符合标准的 Motion JPEG",
             JUDGED,
             |_, media| Answer::motion(PLAIN, parts(media, plain, "\r\n"), 12.0),
         ),
         web(
             "motion-slow",
-            "Motion JPEG of one picture a second",
+            "Motion JPEG with one picture per second",
             "每秒一幅的 Motion JPEG",
             JUDGED,
             |_, media| Answer::motion(PLAIN, parts(media, plain, "\r\n"), 1.0),
@@ -229,7 +229,7 @@ fn motion() -> Vec<Row> {
         .for_seconds(2),
         web(
             "motion-dashes",
-            "Motion JPEG whose delimiter is named with its dashes",
+            "Motion JPEG whose header states the delimiter with its dashes",
             "Motion JPEG 的分隔符名带短横线",
             JUDGED,
             |_, media| {
@@ -239,7 +239,7 @@ fn motion() -> Vec<Row> {
         .of("Panasonic"),
         web(
             "motion-no-dashes",
-            "Motion JPEG whose delimiter lacks its dashes",
+            "Motion JPEG whose delimiters have no dashes",
             "Motion JPEG 的分隔符缺少短横线",
             JUDGED,
             |_, media| {
@@ -284,8 +284,8 @@ fn motion() -> Vec<Row> {
         .of("D-Link"),
         web(
             "motion-bare",
-            "Motion JPEG without delimiters, called a picture",
-            "没有分隔符的 Motion JPEG，被称为图片",
+            "Motion JPEG without delimiters, with the content type of a picture",
+            "没有分隔符的 Motion JPEG，内容类型为图片",
             JUDGED,
             |_, media| Answer::motion("image/jpeg", parts(media, |_| String::new(), ""), 12.0),
         ),
@@ -320,15 +320,15 @@ fn containers() -> Vec<Row> {
     vec![
         web(
             "transport-stream",
-            "MPEG-TS over HTTP, called an unknown kind of data",
-            "HTTP 上的 MPEG-TS，被称为未知数据",
+            "MPEG-TS over HTTP, with an unspecific content type",
+            "HTTP 上的 MPEG-TS，内容类型不具体",
             JUDGED,
             |_, media| Answer::of("200 OK", "application/octet-stream", media.transport_stream.clone()),
         )
         .at("/live"),
         web(
             "index-last",
-            "a recording with its index at the end, of which no parts can be asked for",
+            "a recording with its index at the end, from a server without range requests",
             "索引在末尾的录像，且不能按范围请求",
             JUDGED,
             |_, media| Answer::of("200 OK", "video/mp4", media.mp4.clone()),

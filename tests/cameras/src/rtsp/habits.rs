@@ -1,4 +1,4 @@
-//! The deviations of a camera from others.
+//! The deviations of a camera from a plain one.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ pub enum End {
 /// Turns one packet into the packets that arrive in its place.
 pub type OnTheWay = fn(number: u64, packet: Vec<u8>, held: &mut Vec<u8>) -> Vec<Vec<u8>>;
 
-/// The deviations of a camera from others.
+/// The deviations of a camera from a plain one.
 #[derive(Clone)]
 pub struct Habits {
     /// The content of the video.
@@ -67,7 +67,7 @@ pub struct Habits {
     pub packing: Packing,
     /// True if parameter sets are sent with keyframes.
     pub sets_in_band: bool,
-    /// Tells whether a packet of a picture has the marker. Most cameras mark the last one.
+    /// Returns whether a packet of a picture has the marker. Most cameras mark only the last packet.
     pub marks: fn(last: bool) -> bool,
     /// Changes packets on their way.
     pub on_the_way: OnTheWay,
@@ -75,7 +75,7 @@ pub struct Habits {
     pub channel: u8,
     /// The number of pictures before the first keyframe is sent.
     pub late_key: u64,
-    /// The most pictures that are sent.
+    /// The maximum number of pictures that are sent.
     pub pictures: u64,
     /// What happens after the last picture.
     pub end: End,

@@ -20,7 +20,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// The value of a header. Empty if there is no such header.
+    /// Returns the value of a header. Empty if there is no such header.
     #[must_use]
     pub fn header(&self, name: &str) -> &str {
         self.headers.iter().find(|(own, _)| own == name).map_or("", |(_, value)| value)
@@ -90,7 +90,7 @@ impl Answer {
 pub(super) async fn read(stream: &mut OwnedReadHalf) -> Option<Request> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
-        // A client that sends no request for so long is gone.
+        // A client that sends no request within this time is treated as gone.
         head.push(timeout(Duration::from_secs(120), stream.read_u8()).await.ok()?.ok()?);
     }
     let head = String::from_utf8(head).ok()?;
