@@ -10,7 +10,7 @@ use std::{
 const UNITS: [&str; 3] =
     ["easysight-master.service", "easysight-worker.service", "easysight-worker@.service"];
 
-/// False if systemd is missing. Prints this.
+/// True if systemd is installed. Otherwise prints that the test is skipped.
 fn has_systemd() -> bool {
     let there = Command::new("systemd-analyze").arg("--version").stdout(Stdio::null()).status();
     let there = there.is_ok_and(|status| status.success());
@@ -26,7 +26,7 @@ fn unit(name: &str) -> String {
     fs::read_to_string(units.join(name)).unwrap()
 }
 
-/// Returns the complaints of systemd about a unit, without those about the units of this machine.
+/// Returns systemd's complaints about a unit, without its complaints about other units of this machine.
 fn complaints(name: &str, text: &str) -> Vec<String> {
     let dir = tempfile::tempdir().unwrap();
     // A template is checked as one of its instances.

@@ -120,7 +120,7 @@ fn build(language: &str, source: &str, dir: &Path) -> Option<Vec<u8>> {
     Some(fs::read(made).unwrap())
 }
 
-/// A plugin that was built, alone in its directory, which also holds compiled code and clips.
+/// A plugin that was built, in a directory of its own, which also contains compiled code and clips.
 struct Bench {
     dir: tempfile::TempDir,
 }
@@ -175,7 +175,7 @@ impl Bench {
         assert_eq!(first, second);
     }
 
-    /// Checks that settings stop the run before it begins if they are undeclared or out of range.
+    /// Checks that a run with undeclared or out-of-range settings does not start.
     fn refuses(&self, clip: &str, config: &str, said: &str) {
         let output = self.diagnose(&self.dir.path().join(format!("{clip}.mp4")), config);
         let stderr = String::from_utf8_lossy(&output.stderr);

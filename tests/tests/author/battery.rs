@@ -18,12 +18,12 @@ const CROP: &str = "(import \"easysight:diagnosis/video@1.2.0\" \"[method]clip.c
     (func $crop (param i32 i32 i32 i32 i32 i32 i32 i32 i32))) ---";
 const LOAD: &str = "(import \"easysight:diagnosis/baseline@1.2.0\" \"load\" (func $load (param i32))) ---";
 
-/// Makes a body that breaks off if the condition holds, and answers honestly otherwise.
+/// Makes a body that aborts if the condition holds, and answers honestly otherwise.
 fn breaking_if(condition: &str) -> String {
     format!("(if {condition} (then (unreachable))) {HONEST}")
 }
 
-/// Makes a body that breaks off if the condition on the result of `clip.info` holds. The result is at 2048.
+/// Makes a body that aborts if the condition on the result of `clip.info` holds. The result is at 2048.
 fn breaking_if_info(condition: &str) -> String {
     format!("(call $info (local.get $clip) (i32.const 2048)) {}", breaking_if(condition))
 }
@@ -41,7 +41,7 @@ fn failing(component: &[u8]) -> (BTreeSet<String>, Value) {
     let failing: Vec<&Value> = checks.iter().filter(|check| check["verdict"] == "fail").collect();
     assert_eq!(code, i32::from(!failing.is_empty()), "{said}");
     for check in &failing {
-        assert!(!check["advice"].as_str().unwrap().is_empty(), "{check} says not what to do");
+        assert!(!check["advice"].as_str().unwrap().is_empty(), "{check} has no advice");
     }
     (failing.iter().map(|check| check["name"].as_str().unwrap().to_owned()).collect(), said)
 }

@@ -57,7 +57,7 @@ fn run_in(home: &Path, document: &str, master: &str) {
     assert!(output.status.success(), "{document}:\n{}{}", text(&output.stdout), text(&output.stderr));
 }
 
-/// Runs from the idea of a plugin to the findings of a fleet with one machine.
+/// The document leads from a new plugin to the findings of a fleet with one node.
 #[test]
 fn the_commands_of_writing_a_plugin_run() {
     if !has_ffmpeg() {
@@ -186,7 +186,7 @@ fn uncommented(line: &str) -> String {
     line.split(" # ").next().unwrap_or_default().trim_end().to_owned()
 }
 
-/// Checks that every page and heading exists to which a page links.
+/// Checks that every linked page and heading exists.
 #[test]
 fn links_between_the_documents_lead_somewhere() {
     for document in DOCUMENTS.iter().flat_map(|name| [format!("{name}.md"), format!("{name}.zh-CN.md")]) {

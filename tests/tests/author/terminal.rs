@@ -15,8 +15,8 @@ fn shared_target() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("author")
 }
 
-/// Gives a command the environment of an author: without cargo's variables for tests, and with crates that are
-/// downloaded already.
+/// Gives a command the environment of an author: without cargo's variables for tests, and without access to
+/// crates that are not downloaded yet.
 pub(crate) fn as_author(command: &mut Command) -> &mut Command {
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();

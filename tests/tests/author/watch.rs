@@ -48,7 +48,7 @@ fn a_change_is_built_and_run_and_a_broken_one_is_waited_out() {
         let line: Value = serde_json::from_str(&findings.next().unwrap().unwrap()).unwrap();
         line["findings"][0]["status"].as_str().unwrap().to_owned()
     };
-    // Standard error is read up to the line with which the program starts to wait, so that its pipe never fills up.
+    // Reads standard error up to the line that reports that the program waits, so that the pipe never fills up.
     let mut waits = || -> String {
         let mut text = String::new();
         for line in said.by_ref() {
@@ -66,7 +66,7 @@ fn a_change_is_built_and_run_and_a_broken_one_is_waited_out() {
     waits();
     assert_eq!(status(), "normal");
     change(&source, "dark_share: 1.0", "dark_share: one");
-    assert!(waits().contains("failed"), "the failed build is said");
+    assert!(waits().contains("failed"), "the failed build is not reported");
     change(&source, "dark_share: one", "dark_share: 0.5");
     waits();
     assert_eq!(status(), "warning");

@@ -174,7 +174,7 @@ async fn a_reverse_proxy_with_a_path_prefix_stands_in_between() {
     drop(nginx.wait());
 }
 
-/// Returns the output of a program that is expected to end. It is stopped if it does not end.
+/// Returns the output of a program that is expected to end. It is stopped after 20 s.
 fn ended(command: &Command) -> Output {
     let mut bounded = Command::new("timeout");
     bounded.arg("20").arg(command.get_program()).args(command.get_args()).stdin(Stdio::null());

@@ -165,7 +165,7 @@ async fn good_cameras_are_judged_beside_as_many_bad_ones_which_are_asked_ever_mo
         .map(|one| (one["id"].as_str().unwrap(), &one["lost"]))
         .collect();
     assert_eq!(lost.len(), cameras + 1, "{lost:?}");
-    // Every bad camera has its reason, and was spared.
+    // Every bad camera has its reason, and was asked less often.
     let mut asked: BTreeMap<&str, u64> = BTreeMap::new();
     for number in 0..cameras {
         let (kind, _) = street.bad(number);
@@ -263,7 +263,7 @@ async fn watch(
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     };
-    // No more runs are started. The ones in progress end.
+    // No more runs are started. The runs in progress end.
     let (status, body) = master.post(&format!("/api/v1/diagnosis/tasks/{group}/pause"), &json!({})).await;
     assert_eq!(status, 200, "{body}");
     eprintln!(

@@ -39,8 +39,8 @@ struct Balancer {
 }
 
 impl Balancer {
-    /// Starts a load balancer with a sample in which addresses replace names such as `master-1:8000`. None if it is
-    /// not installed, which is printed.
+    /// Starts a load balancer with a sample in which addresses replace names such as `master-1:8000`. Prints a
+    /// message and returns None if it is not installed.
     #[expect(clippy::disallowed_methods, reason = "another program's server is asked until it answers")]
     fn start(kind: Kind, sample: &str, servers: &[(&str, &str)]) -> Option<Self> {
         let dir = tempfile::tempdir().unwrap();
@@ -83,7 +83,8 @@ impl Balancer {
 
 impl Drop for Balancer {
     fn drop(&mut self) {
-        // The worker processes of nginx end with its master process only if that one is asked to stop, not killed.
+        // The worker processes of nginx end with its master process only if the master process gets SIGTERM,
+        // not SIGKILL.
         let mut kill = Command::new("kill");
         drop(kill.args(["-TERM", &self.process.id().to_string()]).status());
         drop(self.process.wait());
@@ -140,7 +141,7 @@ impl Client {
         Self { asked, stop, task }
     }
 
-    /// Waits until this number of further requests was answered.
+    /// Waits until this number of further requests has been answered.
     async fn goes_on(&self, times: usize) {
         let (from, until) = (self.asked.load(Ordering::Relaxed), Instant::now() + PATIENCE);
         while self.asked.load(Ordering::Relaxed) < from + times {

@@ -66,7 +66,7 @@ fn images_are_small_and_run_as_nobody_in_particular() {
         assert!(has("HEALTHCHECK ")[0].contains(&format!("127.0.0.1:{port}/healthz")), "{name}");
         assert_eq!(has("CMD "), [&format!("CMD [\"easysight-{name}\"]")]);
         let installs = &has("RUN ")[0];
-        assert!(installs.contains("curl"), "{name}: what asks for its health");
+        assert!(installs.contains("curl"), "{name}: the health check needs curl");
         assert_eq!(installs.contains("ffmpeg"), name == "worker");
     }
     // Folders that the build needs are not ignored.
@@ -87,8 +87,8 @@ fn services_refer_to_what_is_there() {
                 let context = root.join(text(&build["context"]));
                 assert!(context.join(text(&build["dockerfile"])).is_file(), "{name}");
             }
-            (None, Some(image)) => assert!(text(image).contains(':'), "{name}: which version?"),
-            _ => panic!("{name}: an image, or how to build one"),
+            (None, Some(image)) => assert!(text(image).contains(':'), "{name}: the image has no version"),
+            _ => panic!("{name}: needs either `image` or `build`"),
         }
         for volume in service.get("volumes").and_then(Value::as_sequence).into_iter().flatten() {
             let volume = text(volume);
@@ -107,7 +107,7 @@ fn services_refer_to_what_is_there() {
                 let built = found.get("build").map(|build| &stages[&text(&build["target"])]);
                 let by_image =
                     built.is_some_and(|lines| lines.iter().any(|line| line.starts_with("HEALTHCHECK ")));
-                assert!(by_image || found.contains_key("healthcheck"), "{other} never gets healthy");
+                assert!(by_image || found.contains_key("healthcheck"), "{other} has no health check");
             }
         }
     }

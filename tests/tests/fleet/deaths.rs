@@ -14,7 +14,7 @@ use crate::{
     programs::{has_ffmpeg, make_clip},
 };
 
-/// The promise: the jobs of a dead worker run elsewhere within this time.
+/// The guaranteed time within which another worker leases the jobs of a dead one.
 const ELSEWHERE: Duration = Duration::from_secs(15);
 
 /// Asserts that every camera has exactly one finding of each diagnosis.
@@ -37,8 +37,8 @@ async fn a_killed_worker_s_jobs_are_done_elsewhere() {
     master.publish_standard().await;
     master.add_cameras(6, &clip.display().to_string()).await;
     master.add_task(json!({"id": "t", "name": "t", "groups": ["hall"]})).await;
-    // The node that will take over has the plugins already, as in a fleet at work. This test does not measure how
-    // fast this machine compiles them.
+    // The node that will take over has the plugins already, as in a running fleet, because this test must not
+    // measure how fast this machine compiles them.
     let mut other = worker(&master, dir.path(), "other", &[]);
     master.has_nodes(1).await;
     let warm = master.submit("t").await;
@@ -91,8 +91,8 @@ async fn a_worker_that_comes_back_after_a_power_cut_goes_on_at_once() {
     let path = format!("/api/v1/diagnosis/runs/{run}");
     master.until(PATIENCE, &path, |run| run["progress"]["running"] == 3).await;
     dying.kill();
-    // The node has the same data directory. It knows which life it replaces, and need not wait until the lease
-    // ends.
+    // The node has the same data directory. It reports which process it replaces, and need not wait until the
+    // lease expires.
     let _again = worker(&master, dir.path(), "one", &[]);
     let run_is = master.finished(&run, Duration::from_secs(30)).await;
     assert_eq!(run_is["progress"]["finished"], json!(3), "{run_is}");
@@ -151,7 +151,8 @@ async fn results_wait_on_disk_for_a_master_that_is_away_also_through_the_worker_
     let run = master.submit("t").await;
     let path = format!("/api/v1/diagnosis/runs/{run}");
     master.until(PATIENCE, &path, |run| run["progress"]["running"] == 3).await;
-    // The answer with the jobs may still be on its way to the node, which would have nothing to report then.
+    // The answer with the jobs may still be on its way to the node. Without the jobs, the node would have
+    // nothing to report.
     let until = Instant::now() + PATIENCE;
     let metrics = format!("{}/metrics", one.url);
     while !client().get(&metrics).send().await.unwrap().text().await.unwrap().contains("jobs_running 3\n") {

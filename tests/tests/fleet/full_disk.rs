@@ -29,7 +29,7 @@ struct SmallDisk {
 }
 
 impl SmallDisk {
-    /// Makes the file system. None if this machine does not allow it; then a message is printed.
+    /// Makes the file system. Prints a message and returns None if this machine does not allow it.
     fn new() -> Option<Self> {
         let dir = Arc::new(tempfile::tempdir().unwrap());
         let script = format!("mount -t tmpfs -o size={BYTES} small \"$0\" && echo there && exec sleep 600");
@@ -247,7 +247,8 @@ async fn a_node_whose_disk_is_full_lets_go_of_what_it_can_neither_deliver_nor_ke
     let run = master.submit("t").await;
     let path = format!("/api/v1/diagnosis/runs/{run}");
     master.until(PATIENCE, &path, |run| run["progress"]["running"] == 3).await;
-    // The jobs have reached the node: without that it would have no results once the master is gone.
+    // Waits until the jobs have reached the node. Otherwise the node would have no results after the master is
+    // killed.
     let until = Instant::now() + PATIENCE;
     let status = format!("{}/api/v1/diagnosis/workers/status", node.url);
     loop {
@@ -267,7 +268,7 @@ async fn a_node_whose_disk_is_full_lets_go_of_what_it_can_neither_deliver_nor_ke
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(names(&disk.seen("w/spool")), [""; 0]);
-    // The leases end, and the same node runs the jobs again although its disk is still full.
+    // The leases expire, and the same node runs the jobs again although its disk is still full.
     let master = Master::start_in(data, &address, &flags);
     let run_is = master.finished(&run, PATIENCE).await;
     assert_eq!(run_is["progress"]["finished"], json!(3), "{run_is}");

@@ -18,17 +18,19 @@ fn guide_worker(home: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// Starts a master at the address of the guide. None if port 8000 is in use on this machine, which is printed.
+/// Starts a master at the address of the guide. Prints a message and returns None if port 8000 is in use on
+/// this machine.
 fn guide_master() -> Option<(Master, Arc<TempDir>)> {
     if std::net::TcpListener::bind("127.0.0.1:8000").is_err() {
-        eprintln!("SKIPPED: port 8000, which the guide's examples use, is taken here");
+        eprintln!("SKIPPED: port 8000, which the guide's examples use, is in use here");
         return None;
     }
     let data = Arc::new(tempfile::tempdir().unwrap());
     Some((Master::start_in(Arc::clone(&data), "127.0.0.1:8000", &[]), data))
 }
 
-/// Waits for the turn of this test. All of them need port 8000, and each may be a process of its own.
+/// Waits until no other test of this file runs. All of them need port 8000, and each may run in its own
+/// process.
 fn turn() -> File {
     let file = File::create(std::env::temp_dir().join("easysight-guide-test.lock")).unwrap();
     file.lock().unwrap();

@@ -1,5 +1,5 @@
-//! A master without jobs for the waiting polls sends few statements, however many polls wait, and even if jobs wait
-//! for other nodes.
+//! A master that has no jobs for the waiting polls sends few statements to its database, regardless of the
+//! number of polls, and even if jobs wait for other nodes.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::{process::Master, shared::Database};
 
 const NODES: usize = 50;
-/// How long the master is watched, and the limit of statements in this time.
+/// The time for which the master is watched, and the maximum number of statements in this time.
 const WATCH: Duration = Duration::from_secs(5);
 const STATEMENTS: u64 = 50;
 
@@ -43,7 +43,7 @@ async fn watch(master: Master) {
                 "memory_used_bytes": 1, "process_memory_bytes": 1},
         });
         assert_eq!(master.post("/api/v1/diagnosis/workers/register", &body).await.0, 200);
-        // As a worker does: one poll after the other, each a few seconds long.
+        // Sends polls as a worker does: one after the other, each a few seconds long.
         let request = |poll: u64| {
             let body = json!({"incarnation": incarnation, "poll": poll, "max_jobs": 5, "wait_ms": 3_000});
             master.request(Method::POST, &format!("/api/v1/diagnosis/workers/n{at}/leases")).json(&body)

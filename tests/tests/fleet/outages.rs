@@ -33,7 +33,7 @@ const OUTAGE: Duration = Duration::from_secs(30);
 /// The time within which a client must learn that the database is unavailable.
 const TOLD: Duration = Duration::from_secs(15);
 
-/// The connection to the database, which can be cut. Then nothing passes, and neither side notices.
+/// The connection to the database, which can be cut. While it is cut, no byte passes, and neither side notices.
 struct Cable {
     port: u16,
     cut: Arc<AtomicBool>,

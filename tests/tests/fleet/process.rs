@@ -19,7 +19,7 @@ use crate::{
     programs::{plugins, program},
 };
 
-/// How long anything in these tests may take before it counts as a failure.
+/// The time limit of each step in these tests.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running program with its output.
@@ -254,7 +254,7 @@ pub(crate) async fn read(request: reqwest::RequestBuilder) -> (u16, Value) {
     (status, serde_json::from_str(&text).unwrap_or(Value::Null))
 }
 
-/// Makes a replacement of ffmpeg that waits for some seconds before it starts ffmpeg. Jobs then take long.
+/// Makes a replacement for ffmpeg that waits for some seconds before it starts ffmpeg, so that jobs take long.
 pub(crate) fn slow_ffmpeg(dir: &Path, seconds: &str) -> PathBuf {
     let path = dir.join("slow-ffmpeg");
     std::fs::write(&path, format!("#!/bin/sh\nsleep {seconds}\nexec ffmpeg \"$@\"\n")).unwrap();

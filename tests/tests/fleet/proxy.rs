@@ -20,13 +20,14 @@ use crate::{
 /// The fault in downloads of plugins.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mischief {
-    /// The first few downloads break off in the middle.
+    /// The first three downloads are cut off in the middle.
     Cut,
     /// The first download has a flipped bit.
     Flip,
 }
 
-/// Starts a proxy between a worker and a master that handles one request per connection. It counts downloads.
+/// Starts a proxy between a worker and a master. The proxy handles one request per connection, and counts
+/// downloads.
 fn proxy(master: &Master, mischief: Mischief) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

@@ -28,7 +28,7 @@ use crate::{
     programs::program,
 };
 
-/// A setting in a situation.
+/// A setting, and a situation in which it has an effect.
 struct Case {
     key: &'static str,
     /// The other settings.
@@ -179,7 +179,8 @@ fn files(dir: &Path) -> usize {
     fs::read_dir(dir).map_or(0, Iterator::count)
 }
 
-/// Waits until upkeep has an effect. False if it has none for much longer than one of its rounds.
+/// Waits until upkeep has an effect. False if it has none within 20 s, which is much longer than one round of
+/// upkeep.
 macro_rules! comes_about {
     ($is:expr) => {{
         let until = Instant::now() + Duration::from_secs(20);

@@ -22,7 +22,7 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// Makes a database. None if there is no server and none can be started, which is printed.
+    /// Makes a database. Prints a message and returns None if there is no server and none can be started.
     pub(crate) fn new() -> Option<Self> {
         let server = postgres::shared()?;
         let name = format!("easysight_fleet_{}", Uuid::new_v4().simple());

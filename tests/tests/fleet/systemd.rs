@@ -16,7 +16,7 @@ async fn tells_systemd(mut command: Command) {
     command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "500000").env_remove("WATCHDOG_PID");
     let hear = || {
         let mut message = [0; 4096];
-        let length = socket.recv(&mut message).expect("systemd hears something");
+        let length = socket.recv(&mut message).expect("no notification arrived");
         String::from_utf8_lossy(&message[..length]).into_owned()
     };
     command.arg("--data-dir").arg(dir.path().join("data"));
@@ -27,11 +27,11 @@ async fn tells_systemd(mut command: Command) {
     assert_eq!(says("WATCHDOG=1"), 5, "{heard:?}");
     let before = Instant::now();
     (0..4).for_each(|_| drop(hear()));
-    assert!(before.elapsed().as_millis() >= 500, "the watchdog is fed without pause");
+    assert!(before.elapsed().as_millis() >= 500, "the notifications come too often");
     running.signal("-TERM");
     let until = Instant::now() + PATIENCE;
     while !hear().lines().any(|line| line == "STOPPING=1") {
-        assert!(Instant::now() < until, "it does not say that it stops");
+        assert!(Instant::now() < until, "it does not report that it stops");
     }
     assert!(running.process.wait().unwrap().success());
 }

@@ -177,7 +177,7 @@ async fn a_collector_that_is_not_there_costs_one_line() {
     assert!(master.running.stop().await.success());
     assert!(
         begun.elapsed() < Duration::from_secs(10),
-        "nobody waits for the collector: {:?}",
+        "a program waited for the collector: {:?}",
         begun.elapsed()
     );
     for log in [node.log(), master.running.log()] {

@@ -39,7 +39,7 @@ pub(crate) fn plugins() -> PathBuf {
     dir
 }
 
-/// False if ffmpeg is missing. Prints this.
+/// True if ffmpeg is installed. Otherwise prints that the test is skipped.
 pub(crate) fn has_ffmpeg() -> bool {
     let mut ffmpeg = Command::new("ffmpeg");
     let there = ffmpeg.arg("-version").stdout(Stdio::null()).stderr(Stdio::null()).status();

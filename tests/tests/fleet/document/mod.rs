@@ -1,6 +1,6 @@
-//! Checks that the API's document is true. For each operation, a running master accepts requests that the document
-//! allows and refuses requests that it does not allow. The status, media type and body of each answer are in the
-//! document.
+//! Checks the API's OpenAPI document against a running master. For each operation, the master must accept
+//! requests that the document allows, and refuse requests that it does not allow. The document must describe
+//! the status, media type and body of each answer.
 
 mod values;
 
@@ -123,7 +123,7 @@ async fn ask(
     (status, value)
 }
 
-/// Fills a master, and returns the known ids by the part of a path that they follow.
+/// Fills a master with objects. Returns their ids by the part of a path that precedes the id.
 async fn furnished(master: &Master) -> BTreeMap<&'static str, String> {
     master.publish_standard().await;
     master.add_cameras(2, "rtsp://10.0.0.1/live").await;
@@ -196,8 +196,8 @@ fn body_of<'a>(schemas: &Schemas<'a>, schema: &'a Value, dice: &mut Dice) -> Val
     body
 }
 
-/// True for operations that this test calls. It skips the stream of events, which is long and has other tests, and
-/// the creation of a token, which would close the master to everyone without one.
+/// True for operations that this test calls. It does not call the stream of events, which is endless and has
+/// other tests, and the creation of a token, which would close the master to clients without a token.
 fn is_asked(operation: &Operation<'_>) -> bool {
     operation.path != "/api/v1/events"
         && !(operation.method == Method::POST && operation.path == "/api/v1/tokens")
