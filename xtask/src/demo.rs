@@ -25,7 +25,7 @@ use crate::{
 
 use server::Server;
 
-/// How long the workers may take to register.
+/// The time limit for the registration of the workers.
 const REGISTER: Duration = Duration::from_secs(30);
 
 #[derive(Debug, clap::Args)]
@@ -69,7 +69,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     easysight(url, &["task", "add", "--id", "demo", "--name", "All cameras of the demo", "--group", "demo"])?;
     fleet.await_workers()?;
-    // The exit code would report that a camera is not normal, which is expected here.
+    // Abnormal cameras are expected here, so they must not change the exit code.
     easysight(url, &["task", "submit", "demo", "--wait", "--exit-zero"])?;
     easysight(url, &["worker", "list"])?;
     let told_apart = if synthetic { judge(url) } else { Ok(()) };

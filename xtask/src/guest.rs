@@ -38,7 +38,8 @@ pub(crate) fn prepare(targets: &[&str]) -> anyhow::Result<&'static str> {
     let dir = workspace::user_data_dir()?.join(NAME);
     let parent = dir.parent().context("the data directory has no parent")?;
     fs::create_dir_all(parent)?;
-    // Two processes would build the same toolchain. The second one waits and finds it complete.
+    // The lock prevents two processes from building the same toolchain. The second one waits, and finds it
+    // complete.
     let lock = fs::File::create(parent.join(format!("{NAME}.lock")))?;
     lock.lock()?;
     let stamp = stamp(targets)?;
@@ -49,7 +50,7 @@ pub(crate) fn prepare(targets: &[&str]) -> anyhow::Result<&'static str> {
     link(&dir)
 }
 
-/// Returns what the toolchain is made of, to detect an outdated one.
+/// Describes the components of the toolchain, to detect an outdated one.
 fn stamp(targets: &[&str]) -> anyhow::Result<String> {
     let rustc = output(command("/usr/bin/rustc", Path::new("/")).arg("-V"))?;
     let mut libc = command("dpkg-query", Path::new("/"));

@@ -73,7 +73,7 @@ fn javascript() -> anyhow::Result<()> {
         if !is_there("npm", "--version") && packages::is_debian() {
             packages::install(&["nodejs", "npm"])?;
         }
-        // A manifest in this folder, or npm would use one in a parent folder.
+        // Without a manifest in this folder, npm would use one in a parent folder.
         fs::write(place.join("package.json"), "{\"private\": true}")?;
         let mut npm = command("npm", &place);
         output(npm.args([

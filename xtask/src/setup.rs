@@ -53,7 +53,7 @@ fn choose(file: &Path, toolchain: Option<&str>) -> anyhow::Result<()> {
     fs::write(file, text).with_context(failed)
 }
 
-/// Returns the targets that the toolchain in use lacks.
+/// Returns the targets that are missing from the toolchain in use.
 fn missing_targets() -> Vec<&'static str> {
     let mut rustc = command("rustc", &workspace::root());
     let Ok(sysroot) = output(rustc.args(["--print", "sysroot"])) else { return TARGETS.to_vec() };
@@ -62,7 +62,7 @@ fn missing_targets() -> Vec<&'static str> {
     TARGETS.iter().filter(there).copied().collect()
 }
 
-/// Adds the targets with rustup, within a time that is long enough for a slow line.
+/// Adds the targets with rustup. The time limit is long enough for a slow connection.
 fn add_targets() -> anyhow::Result<()> {
     eprintln!("adding WebAssembly targets to the toolchain");
     let limit = Duration::from_secs(180).as_secs().to_string();

@@ -44,7 +44,7 @@ struct Count {
     failed: u64,
 }
 
-/// The steps until now.
+/// The results of the steps that have run.
 struct Steps {
     count: Count,
     failed: Vec<String>,
@@ -83,8 +83,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     } else {
         eprintln!("LINTS ARE NOT CHECKED: clippy is missing");
     }
-    // All in one build, so that code that programs and tests share is built once, not once for each set of
-    // features.
+    // Everything is built with one command, so that the code that programs and tests share is built once, not
+    // once for each set of features.
     let mut build = command("cargo", &root);
     steps.step("programs and tests", build.args(["build", "--workspace", "--bins", "--tests"]));
 

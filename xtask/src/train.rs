@@ -14,7 +14,7 @@ pub(crate) struct Arguments {
     /// Folders of real footage with labels. See `report/footage/README.md`.
     #[arg(long, value_name = "DIR", required = true)]
     footage: Vec<PathBuf>,
-    /// Steps of the training.
+    /// The number of training steps.
     #[arg(long, value_name = "N", default_value_t = 8_000)]
     steps: u32,
     /// Use the existing pictures and make no new ones.

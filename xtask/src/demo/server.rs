@@ -36,7 +36,7 @@ impl Server {
             for line in BufReader::new(log).lines().map_while(Result::ok) {
                 eprintln!("  {shown}: {line}");
                 if let Some((_, url)) = line.split_once(": listening on ") {
-                    // Nobody receives this if the start took too long.
+                    // The receiver no longer exists if the start timed out.
                     say.send(url.trim().to_owned()).ok();
                 }
             }

@@ -1,6 +1,6 @@
-//! Stubs of functions that Rust's standard library needs and Debian's C library for WASI lacks: threads, sockets,
-//! parts of the file system. All of them report "not supported", except a few that do nothing. A plugin gets the
-//! same answer from the host.
+//! Stubs of functions that Rust's standard library needs, but Debian's C library for WASI does not contain:
+//! threads, sockets, parts of the file system. All of them report "not supported", except a few that do
+//! nothing. A plugin gets the same answer from the host.
 
 use std::fmt::Write as _;
 
