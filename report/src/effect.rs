@@ -70,7 +70,7 @@ pub trait Physics: fmt::Debug + Send + Sync {
     /// Makes the effect for one clip.
     fn effect(&self, random: Random) -> Box<dyn Effect>;
 
-    /// True if nothing moves any more, from the first frame on.
+    /// True if nothing moves from the first frame on.
     fn is_motionless(&self) -> bool {
         false
     }
@@ -93,7 +93,7 @@ impl Step {
         self.0.effect(random)
     }
 
-    /// True if nothing moves any more, from the first frame on.
+    /// True if nothing moves from the first frame on.
     #[must_use]
     pub fn is_motionless(&self) -> bool {
         self.0.is_motionless()

@@ -16,7 +16,7 @@ use crate::{
 pub(crate) enum Mast {
     /// Gusts against a mast with a frequency of 1.6 Hz, with a little rotation.
     Gusts(f32),
-    /// Passing lorries: blows at random times, each ringing at 6 Hz.
+    /// Passing lorries: blows at random times, each followed by an oscillation of 6 Hz.
     Lorries(f32),
     /// A compressor of 11 Hz with a rolling shutter.
     Jelly(f32),

@@ -41,7 +41,7 @@ impl NoiseField {
     }
 }
 
-/// Rises smoothly from 0 at `low` to 1 at `high`.
+/// Returns a value that rises smoothly from 0 at `low` to 1 at `high`.
 pub(super) fn smoothly(low: f32, high: f32, value: f32) -> f32 {
     let t = ((value - low) / (high - low)).clamp(0.0, 1.0);
     t * t * (3.0 - 2.0 * t)

@@ -1,7 +1,7 @@
 //! Noise of a sensor. Photons arrive at random (shot noise: the variance is proportional to the light). The
-//! read-out adds its own noise. Each sample measures one colour and interpolates the others from its neighbours,
-//! which makes colour noise several samples wide. Rows and columns have their own amplifiers, and some samples are
-//! hot.
+//! read-out adds its own noise. Each sample measures one colour and interpolates the others from its
+//! neighbours, which makes colour noise several samples wide. Rows and columns have their own amplifiers. Some
+//! samples are hot: they are bright without light.
 
 use super::{Effect, Physics, drawn, noise_field::NoiseField};
 use crate::{

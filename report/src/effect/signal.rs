@@ -75,7 +75,8 @@ pub(super) fn bars(frame: &mut Frame) {
         if y * 3 < height * 2 {
             return BARS.get(bar).copied().unwrap_or([BLACK, GREY, GREY]);
         }
-        // Below the bars: every other bar shows the colour of the bar on the opposite side, the rest is black.
+        // Below the bars: every other bar shows the colour of the bar on the opposite side, and the rest is
+        // black.
         if y * 4 < height * 3 {
             let mirrored = BARS.get(BARS.len() - 1 - bar).copied();
             return if bar.is_multiple_of(2) { mirrored.unwrap_or_default() } else { [BLACK, GREY, GREY] };

@@ -61,7 +61,7 @@ const OTHERWISE_GRADED: [&str; 4] = ["lamps_in_fog", "carrier_phase", "part_in_b
 fn every_fault_that_is_drawn_changes_the_picture_and_more_so_where_it_is_stronger() {
     let mut before: Option<(String, f32)> = None;
     for recipe in catalogue::all() {
-        // A frozen picture does not differ from a healthy one, black comes later, a clock is small.
+        // A frozen picture does not differ from a healthy one, black comes later, and a clock is small.
         let drawn = recipe.role == crate::manifest::Role::Fault
             && !recipe.steps.is_empty()
             && !LATER.contains(&recipe.kind.as_str());

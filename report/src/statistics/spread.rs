@@ -53,8 +53,8 @@ impl Spread {
         sorted.get(place as usize).map(|(_, value)| *value)
     }
 
-    /// Returns the range that contains the share in 95 % of the draws. Each draw has as many cameras as there
-    /// are. None for fewer than two cameras.
+    /// Returns the range that contains the share in 95 % of the draws. Each draw selects as many cameras as
+    /// there are, with repetition. None for fewer than two cameras.
     #[must_use]
     pub fn interval(&self) -> Option<(f64, f64)> {
         let shares: Vec<Share> = self.by_camera.values().copied().collect();
