@@ -21,7 +21,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum What {
-    /// The sandbox compared with native code, and a clip compared with decoding it.
+    /// The sandbox compared with native code, and all plugins compared with decoding the clip.
     Sandbox,
     /// Each standard plugin on a small and a large picture, compared with native code and decoding.
     Suite,

@@ -61,7 +61,7 @@ pub struct Row {
     pub told: Told,
     /// The camera that has the habit.
     pub kind: Kind,
-    /// How long the camera must be watched, in seconds.
+    /// The time for which the camera must be watched, in seconds.
     pub seconds: u64,
     /// The part of the address after the host.
     pub path: &'static str,

@@ -58,7 +58,7 @@ impl Row {
         Self { makes, ..self }
     }
 
-    /// Sets how long the camera must be watched, in seconds.
+    /// Sets the time for which the camera must be watched, in seconds.
     const fn for_seconds(self, seconds: u64) -> Self {
         Self { seconds, ..self }
     }

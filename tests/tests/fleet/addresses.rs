@@ -1,5 +1,5 @@
-//! Addresses of cameras with secrets. They are shown masked. If a masked address is sent back, its secrets are
-//! kept. If the meaning is ambiguous, it is refused.
+//! Addresses of cameras with secrets. The addresses are shown masked. If a client sends back a masked address,
+//! its secrets are kept. A masked address with an ambiguous meaning is refused.
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -55,7 +55,7 @@ async fn a_killed_worker_s_jobs_are_done_elsewhere() {
     master.has_nodes(2).await;
     dying.kill();
     let died = Instant::now();
-    // How long the jobs then take depends on the machine.
+    // The duration of the jobs after that depends on the machine.
     let again = |jobs: &Value| {
         jobs["items"]
             .as_array()

@@ -359,7 +359,7 @@ async fn exports_traces(stage: Stage) -> String {
     let master = stage.master_with_work(1).await;
     master.submit("t").await;
     stage.collector.set_nonblocking(true).unwrap();
-    // Spans that were not exported yet are exported at the end.
+    // When the master stops, it exports the spans that it has not exported yet.
     master.running.signal("-TERM");
     let until = Instant::now() + Duration::from_secs(5);
     loop {

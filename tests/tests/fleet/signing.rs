@@ -77,7 +77,7 @@ async fn a_fleet_that_demands_keys_runs_what_is_vouched_for_and_nothing_else() {
     let clip = make_clip(dir, "clip.mp4", "null");
     let trusted = dir.join("trusted").display().to_string();
     let keys = ["--trusted-keys", trusted.as_str()];
-    // At first the master requires no keys and accepts every plugin, as it may have done for years.
+    // At first the master requires no keys and accepts every plugin.
     let master = Master::start();
     done(dir, &["sign", "--key", "ann.pem", "brightness.wasm"]);
     let push = ["push", "--master", master.url(), "--activate", "brightness.wasm", "strange.wasm"];

@@ -24,7 +24,7 @@ pub(crate) enum Habit {
     Silent,
     /// Sends these bytes, one per second, without end.
     Trickles(&'static [u8]),
-    /// Sends the first bytes once, and then the second ones without end.
+    /// Sends the first bytes once, and then repeats the second ones without end.
     Floods(&'static [u8], Vec<u8>),
     /// Sends these bytes, and nothing after them.
     Stops(Vec<u8>),

@@ -81,7 +81,7 @@ impl Playing {
             match &self.client.datagrams {
                 // A packet is lost if the client no longer receives.
                 Some(socket) => drop(socket.send(&packet).await),
-                // Data that is no RTP packet is sent unchanged: junk, or packets of other channels.
+                // Data that is not an RTP packet is sent unchanged: junk, or packets of other channels.
                 None if packet.first() != Some(&0x80) && packet.first() != Some(&0xB0) => {
                     self.writer.write_all(&packet).await.ok()?;
                 }

@@ -197,7 +197,7 @@ fn body_of<'a>(schemas: &Schemas<'a>, schema: &'a Value, dice: &mut Dice) -> Val
 }
 
 /// True for operations that this test calls. It does not call the stream of events, which is endless and has
-/// other tests, and the creation of a token, which would close the master to clients without a token.
+/// other tests, or the creation of a token, which would close the master to clients without a token.
 fn is_asked(operation: &Operation<'_>) -> bool {
     operation.path != "/api/v1/events"
         && !(operation.method == Method::POST && operation.path == "/api/v1/tokens")
