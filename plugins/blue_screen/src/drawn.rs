@@ -14,11 +14,11 @@ const WIDTH: u32 = 320;
 const REACH: u8 = 3;
 /// The largest difference, from frame to frame, of samples that count as unchanged.
 const STILL: u8 = 2;
-/// The share of the picture that may change: a clock on the card.
+/// The share of the picture that may change although it is static, for example a clock on the card.
 const MAY_CHANGE: f64 = 0.03;
 /// The share of one colour from which on the picture need not be static, because coding may change it slightly.
 const CERTAIN: f64 = 0.97;
-/// The share of one level below which a frame shows a picture.
+/// The share of the most frequent level below which a frame shows a picture.
 const PICTURE: f64 = 0.6;
 /// The share of the height that bars reach down to. Test cards have other content below.
 const BARS_DOWN: f64 = 0.6;

@@ -1,5 +1,5 @@
-//! A card that is written over a picture: large letters and bars of one strong colour across the middle of a
-//! darkened old picture, as traffic servers send it in place of a camera's picture. Letters are drawn, so they all
+//! A notice that is written over a picture: large letters and bars of one strong colour across the middle of a
+//! darkened old picture, which traffic servers send in place of a camera's picture. Letters are drawn, so they all
 //! have exactly the same colour, which is much brighter than its surroundings. A row of samples through a line of
 //! writing enters and leaves the letters many times, over the whole width. Lamps, lines on the road and vehicles
 //! have strong colours too, but they have fewer edges in a row and no dark ground. One picture is enough.
@@ -20,7 +20,7 @@ const BIN: usize = 8;
 /// The smallest difference in mean brightness between letters and the rest. Measured: 154 on a card, at most 62 in
 /// lit streets whose strong colours have as many edges.
 const BRIGHTER: f64 = 100.0;
-/// The smallest share of the samples that letters take.
+/// The smallest share of the samples that letters cover.
 const LEAST_SHARE: f64 = 0.03;
 /// The smallest share of the columns that letters reach.
 const LEAST_SPREAD: f64 = 0.5;

@@ -1,12 +1,12 @@
 //! A picture that a recorder or encoder draws because it has no signal: a solid colour, a "no signal" card with a
 //! few words on it, or colour bars.
 //!
-//! Such pictures are drawn and not taken by a camera. The measure is the share of the picture with exactly one
-//! colour, to the grey level, that does not change from frame to frame; for bars it is the share of columns with
-//! one colour each. Test cards are found by several strong colours that are exactly flat (see [`palette`]), and
-//! notices by large letters over a darkened old picture (see [`lettered`]). Sky, sea and walls have gradients and
-//! the noise of a sensor. Black is judged by `signal_loss`, and white by `brightness`, so that exactly one
-//! diagnosis raises the alarm.
+//! Such pictures are drawn and not taken by a camera. A solid colour is recognised by the share of the picture
+//! that has one colour, to within three levels, and does not change from frame to frame. Bars are recognised by
+//! the share of columns that have one colour each. Test cards are found by several strong colours that are exactly
+//! flat (see [`palette`]), and notices by large letters over a darkened old picture (see [`lettered`]). Sky, sea
+//! and walls have gradients and the noise of a sensor. Black is judged by `signal_loss`, and white by
+//! `brightness`, so that exactly one diagnosis raises the alarm.
 
 mod drawn;
 mod lettered;
@@ -70,7 +70,8 @@ impl Plugin for BlueScreen {
                 Text::new("蓝屏", "Solid colour"),
                 Text::new(
                     "纯色画面（蓝、绿、灰等）、“无信号”提示画面或彩条。天空、墙面和雾不会报警。",
-                    "A solid colour of any hue, a \"no signal\" card or colour bars. Sky, walls and fog pass.",
+                    "A solid colour of any hue, a \"no signal\" card or colour bars. Sky, walls and fog \
+                     raise no alarm.",
                 ),
             )
             .over_time(1, INTERVAL_MS, SPAN_MS)
@@ -120,7 +121,7 @@ fn judge(drawn: &Drawn, config: &Config) -> Finding {
         let fine = if drawn.is_black() {
             Text::new(
                 "画面不是纯色提示画面；黑屏由“信号丢失”诊断。",
-                "No card; black is for `signal_loss` to judge.",
+                "The picture is not a card; `signal_loss` judges black pictures.",
             )
         } else {
             Text::new("画面不是纯色或提示画面。", "The picture is neither a solid colour nor a card.")
@@ -128,12 +129,13 @@ fn judge(drawn: &Drawn, config: &Config) -> Finding {
         return finding.judged(Status::Normal, fine).into();
     }
     let message = said(kind, solid, drawn);
-    let whole = Text::new("纯色或测试图", "drawn, not taken");
+    let whole = Text::new("纯色或测试图", "Solid colour or test card");
     finding
         .judged(Status::Critical, message)
         .suggest(Text::new(
             "检查录像机或编码器对应通道的视频输入：线缆、接头、摄像机供电。",
-            "Check the video input of this channel at the recorder or encoder: cable, plugs, the camera's power.",
+            "Check the video input of this channel at the recorder or encoder: cable, plugs and the camera's \
+             power supply.",
         ))
         .suggest(Text::new(
             "检查通道配置是否指向正确的摄像机和视频制式。",
@@ -159,14 +161,13 @@ fn said(kind: Kind, solid: f64, drawn: &Drawn) -> Text {
         ),
         Kind::Written => (
             "无画面信号：画面中部是大字提示，不是摄像机图像".to_owned(),
-            "No picture: large lettering is drawn over the middle, a notice instead of what the camera sees"
-                .to_owned(),
+            "No picture: the middle shows a notice in large letters, not the camera's picture".to_owned(),
         ),
         Kind::Solid => {
             let ((zh, en), share) = (drawn.colour_name(), 100.0 * solid);
             (
                 format!("无画面信号：画面为纯{zh}色（{share:.0}% 同色）"),
-                format!("No picture: solid {en} ({share:.0} % of one colour), not what a camera sees"),
+                format!("No picture: solid {en} ({share:.0} % of one colour)"),
             )
         }
     };

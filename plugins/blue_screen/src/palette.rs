@@ -1,7 +1,7 @@
 //! Test cards of any layout: areas of several strong colours, each exactly flat. A card is drawn from a palette,
 //! so that each of many tiles has exactly one chroma and one luma, and the colours are at the corners of the
-//! colour space. What a camera sees has gradients and the noise of its sensor, and hardly ever shows four strong
-//! colours at once; flags and signs are small. One picture is enough.
+//! colour space. A camera's picture has gradients and sensor noise, and hardly ever shows four strong colours at
+//! once. Flags and signs are small. One picture is enough.
 
 use easysight_sdk::{Clip, Failure, PlaneKind};
 

@@ -14,7 +14,7 @@ fn scatter(x: u32, y: u32, t: u32) -> u8 {
         .to_be_bytes()[0]
 }
 
-/// Two frames a second apart; `yuv` gives the colour of a pixel.
+/// Makes a clip of two frames that are one second apart. `yuv` returns the colour of a pixel.
 fn clip(yuv: impl Fn(u32, u32, u32) -> [u8; 3]) -> ArrayClip {
     (0..2).fold(ArrayClip::new(WIDTH, HEIGHT), |clip, at| {
         let plane = |which: usize, step: usize| -> Vec<u8> {

@@ -4,8 +4,8 @@
 //! A picture is too dark if even its brightest twentieth (p95) is dim. A street at night with lamps or headlights,
 //! or an infrared picture, has bright parts and is normal. A picture is too bright if a large share is clipped at
 //! white, if the ground is white (see [`light`]), or if even the darkest twentieth (p5) is nearly white. If the
-//! usual light is known, a picture with some light left is found, too: all of its parts are darker by the same
-//! factor (see [`usual`]).
+//! usual light is known, the plugin also finds a dark picture that still has some light: all of its parts are
+//! darker by the same factor (see [`usual`]).
 
 mod light;
 mod usual;
@@ -44,12 +44,12 @@ pub struct Config {
     /// A dim picture is too dark if its light is less than this share of the least light in earlier clips with the
     /// same layout of light. Closing the iris by one stop halves the light, which a camera's response (a power of
     /// about 0.45) shows as 0.73; the default is two stops. In 414 clips of healthy cameras in real light, the
-    /// least was 0.66.
+    /// lowest share was 0.66.
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
     pub least_exposure: f64,
     /// A picture of which more than an eighth is clipped is too bright if its light is more than this multiple of
     /// the most light in earlier clips with the same layout of light. In 414 clips of healthy cameras in real
-    /// light, the most was 1.13.
+    /// light, the highest multiple was 1.13.
     #[schemars(range(min = 1.0, max = 10.0), extend("unit" = ""))]
     pub most_exposure: f64,
     /// The picture is too bright if 95 % of it is brighter than this value.
@@ -84,8 +84,9 @@ impl Plugin for Brightness {
                 Text::new("亮度", "Brightness"),
                 Text::new(
                     "画面过暗或过亮。正常的夜间画面、红外画面和车灯不会报警；反复出现又自行恢复的黑暗会被记住。",
-                    "The picture is too dark or too bright. Healthy pictures at night, by infrared light or \
-                     with headlights pass, and so does darkness that came and went before.",
+                    "The picture is too dark or too bright. Healthy pictures at night, in infrared light or \
+                     with headlights raise no alarm, nor does darkness that ended by itself several times \
+                     before.",
                 ),
             )
             // In the dark the gain adds noise and removes colour, and the shutter stays open, which smears the

@@ -36,8 +36,8 @@ pub(crate) struct Light {
 }
 
 impl Light {
-    /// Measures a clip: the median of each value over the first, middle and last frame. A passing headlight, or
-    /// the moment at which a camera switches its filter, thus does not decide.
+    /// Measures a clip: the median of each value over the first, middle and last frame. So neither a passing
+    /// headlight nor the moment at which a camera switches its filter decides.
     ///
     /// # Errors
     ///

@@ -173,7 +173,7 @@ fn a_known_view_with_a_third_of_its_light_is_too_dark_though_its_sky_is_light() 
     }
     let finding = look(&mut camera, &dim);
     assert_eq!((finding.status, finding.decision.metric.as_str()), (Status::Warning, "exposure"));
-    assert!(finding.message.en.contains("5 earlier looks"), "{}", finding.message.en);
+    assert!(finding.message.en.contains("5 earlier checks"), "{}", finding.message.en);
 }
 
 #[test]

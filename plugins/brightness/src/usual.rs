@@ -79,8 +79,9 @@ impl Usual {
         ends.count() >= ENDED
     }
 
-    /// The ratio of the present light to that of earlier clips with the same layout: to the least light if the
-    /// present light is less, to the most light if it is more, and 1 between. 1 if there are too few such clips.
+    /// Returns the ratio of the present light to that of earlier clips with the same layout: to the least light if
+    /// the present light is less, to the most light if it is more, and 1 if it is in between. Also 1 if there are
+    /// too few such clips.
     pub(crate) fn exposure(&self, layout: &Layout) -> f64 {
         let ratios: Vec<f64> = self.looks.iter().filter_map(|look| ratio(&look.layout, layout)).collect();
         if ratios.len() < KNOWN_AFTER {

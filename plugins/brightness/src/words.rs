@@ -19,14 +19,15 @@ pub(crate) fn how_dark(light: &Light, verdict: &Verdict, looks: usize) -> Text {
         return Text::new(
             format!("画面过暗：整个画面的亮度仅为平时的 {share:.0}%（与此前 {looks} 次检查相比）。"),
             format!(
-                "The picture is too dark: it has {share:.0} % of its usual light (compared with {looks} earlier looks)."
+                "The picture is too dark: it has {share:.0} % of its usual light (compared with {looks} \
+                 earlier checks)."
             ),
         );
     }
     Text::new(
         format!("画面过暗：95% 的像素亮度低于 {:.0}（满值 255；仅凭本次画面判断）。", light.p95),
         format!(
-            "The picture is too dark: 95 % of it is darker than {:.0} of 255 (by this picture alone).",
+            "The picture is too dark: 95 % of it is darker than {:.0} of 255 (judged by this picture alone).",
             light.p95
         ),
     )
@@ -41,7 +42,8 @@ pub(crate) fn how_bright(light: &Light, verdict: &Verdict, looks: usize) -> Text
                     "画面过亮：整个画面的亮度为平时最亮时的 {times:.1} 倍（与此前 {looks} 次检查相比）。"
                 ),
                 format!(
-                    "The picture is too bright: it has {times:.1} times as much light as its brightest earlier look (of {looks})."
+                    "The picture is too bright: it has {times:.1} times as much light as in the brightest of \
+                     {looks} earlier checks."
                 ),
             )
         }
@@ -50,7 +52,8 @@ pub(crate) fn how_bright(light: &Light, verdict: &Verdict, looks: usize) -> Text
             Text::new(
                 format!("画面过亮：{share:.0}% 的像素已饱和（仅凭本次画面判断）。"),
                 format!(
-                    "The picture is too bright: {share:.0} % of it is clipped at white (by this picture alone)."
+                    "The picture is too bright: {share:.0} % of it is clipped at white (judged by this \
+                     picture alone)."
                 ),
             )
         }
@@ -59,14 +62,16 @@ pub(crate) fn how_bright(light: &Light, verdict: &Verdict, looks: usize) -> Text
             Text::new(
                 format!("画面过亮：下半部 {share:.0}% 的像素接近纯白（仅凭本次画面判断）。"),
                 format!(
-                    "The picture is too bright: {share:.0} % of its lower half is burnt out to white (by this picture alone)."
+                    "The picture is too bright: {share:.0} % of its lower half is nearly white (judged by \
+                     this picture alone)."
                 ),
             )
         }
         _ => Text::new(
             format!("画面过亮：95% 的像素亮度高于 {:.0}（满值 255；仅凭本次画面判断）。", light.p5),
             format!(
-                "The picture is too bright: 95 % of it is brighter than {:.0} of 255 (by this picture alone).",
+                "The picture is too bright: 95 % of it is brighter than {:.0} of 255 (judged by this picture \
+                 alone).",
                 light.p5
             ),
         ),
@@ -79,13 +84,15 @@ pub(crate) fn usual(said: Said, looks: usize) -> Text {
         Said::Dark => Text::new(
             format!("画面很暗，但与该摄像机平时的夜间一样（此前 {looks} 次检查中多次出现并自行恢复）。"),
             format!(
-                "The picture is dark; the camera was as dark before and became light again by itself ({looks} looks)."
+                "The picture is dark. It was as dark before, and became light again by itself ({looks} \
+                 earlier checks)."
             ),
         ),
         _ => Text::new(
             format!("画面很亮，但与该摄像机平时一样（此前 {looks} 次检查中多次出现并自行恢复）。"),
             format!(
-                "The picture is bright; the camera was as bright before and recovered by itself ({looks} looks)."
+                "The picture is bright. It was as bright before, and recovered by itself ({looks} earlier \
+                 checks)."
             ),
         ),
     }
@@ -103,10 +110,10 @@ pub(crate) fn dark(finding: FindingBuilder, layout: &Layout) -> Finding {
 
 pub(crate) fn bright(finding: FindingBuilder, layout: &Layout) -> Finding {
     finding
-        .region(region(layout, |luma| luma > WHITE_PART, Text::new("过亮", "Burnt out")))
+        .region(region(layout, |luma| luma > WHITE_PART, Text::new("过亮", "Too bright")))
         .suggest(Text::new(
             "检查曝光、增益和背光补偿设置，检查镜头前是否有强光直射。",
-            "Check exposure, gain and backlight compensation, and for a light that shines into the lens.",
+            "Check exposure, gain and backlight compensation, and whether a light shines into the lens.",
         ))
         .into()
 }

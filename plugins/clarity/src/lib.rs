@@ -3,7 +3,7 @@
 //! Both use one measurement: the radius of the Gaussian blur that would make a step as soft as the picture's
 //! edges. It follows from the steepest rise within a small window, divided by the window's range (the inverse of
 //! the error function, see [`radius`]). `clarity` judges the picture as a whole: half of it is softer than it
-//! should be, for any reason: lens, compression, smear. `focus_blur` asks whether even the sharpest quarter is
+//! should be, for any reason: lens, compression, smear. `focus_blur` checks whether even the sharpest quarter is
 //! soft, which only the optics can cause; a background out of focus behind a sharp person, or a dirty part of the
 //! lens, does not raise it. Fog, motion and noise do not count as blur: fog reduces the contrast of edges and
 //! leaves them steep, motion spreads edges in one direction only, and noise makes edges steeper. A slight blur is
@@ -39,20 +39,20 @@ const ERROR: f64 = 1.75;
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
     /// For `clarity`: the largest blur radius allowed in half of the picture. If the sharpest quarter is sharp,
-    /// part of the picture may be softer. Of a thousand clips of healthy cameras, two exceed 0.97, among them
-    /// clips in fog.
+    /// part of the picture may be softer. Of a thousand clips of healthy cameras, including clips in fog, two
+    /// exceed 0.97.
     #[schemars(range(min = 0.4, max = 6.0), extend("unit" = "px"))]
     pub most_typical_radius: f64,
     /// For `focus_blur`: the largest blur radius allowed in the sharpest quarter of the picture. Of a thousand
     /// clips of healthy cameras, two exceed 0.88.
     #[schemars(range(min = 0.4, max = 6.0), extend("unit" = "px"))]
     pub most_sharpest_radius: f64,
-    /// For `clarity` and `focus_blur`: the largest radius of the blur that may be added, in three quarters of the
-    /// picture's parts, to what is usual for this camera or to the beginning of the clip. Rain, night and traffic
-    /// add 0.15 in one clip of two hundred.
+    /// For `clarity` and `focus_blur`: the largest radius of added blur that is allowed in three quarters of the
+    /// picture's parts, compared with what is usual for this camera or with the beginning of the clip. Rain, night
+    /// and traffic add 0.15 in one clip of two hundred.
     #[schemars(range(min = 0.2, max = 6.0), extend("unit" = "px"))]
     pub most_added_radius: f64,
-    /// For `clarity`: the largest radius of the blur that may be added in one half of the picture (left, right,
+    /// For `clarity`: the largest radius of added blur that is allowed in one half of the picture (left, right,
     /// upper or lower). Rain, night and traffic add 0.43 in one clip of two hundred.
     #[schemars(range(min = 0.2, max = 6.0), extend("unit" = "px"))]
     pub most_added_in_half: f64,
@@ -90,8 +90,8 @@ impl Plugin for Clarity {
                 Text::new("清晰度", "Clarity"),
                 Text::new(
                     "画面整体模糊，细节丢失，不论原因。雾、噪声和平坦画面不会报警。",
-                    "The picture as a whole lacks detail, whatever the reason. Fog, noise and plain surfaces \
-                     pass.",
+                    "The picture as a whole lacks detail, for any reason. Fog, noise and plain surfaces \
+                     raise no alarm.",
                 ),
             )
             .diagnosis(
@@ -100,12 +100,12 @@ impl Plugin for Clarity {
                 Text::new(
                     "镜头失焦：画面最清晰的部分也是模糊的。运动模糊和背景虚化不会报警。",
                     "The lens is out of focus: even the sharpest parts of the picture are soft. Motion blur \
-                     and a soft background pass.",
+                     and a soft background raise no alarm.",
                 ),
             )
             .over_time(1, 1_000, 2_000)
             // Defocus spreads each edge, which causes less detail, less contrast, and known edges that are not
-            // found again. If the clock is unreadable too, it was drawn before the cause of the blur.
+            // found again. If the clock is unreadable too, the blur arose after the clock was drawn.
             .explains("focus_blur", &["scene_change", "lens_dirty", "contrast", "clarity", "clock"])
     }
 
@@ -153,15 +153,15 @@ impl Change {
         let (chinese, english) = if *looks == 0 {
             ("片段开头".to_owned(), "the beginning of the clip".to_owned())
         } else {
-            (format!("此前 {looks} 次画面"), format!("{looks} looks before"))
+            (format!("此前 {looks} 次画面"), format!("{looks} earlier checks"))
         };
         Text::new(
             format!(
                 "画面有一半变模糊：与{chinese}相比，又模糊了约 {half:.1} 像素（按 640 像素宽计），另一半照旧。"
             ),
             format!(
-                "One half of the picture is unclear: beside {english} it is smeared over {half:.1} px of 640 more, \
-                 the other half is not."
+                "One half of the picture became blurred: compared with {english}, its blur radius grew by \
+                 {half:.1} px (in a picture 640 px wide). The other half did not change."
             ),
         )
     }
@@ -174,8 +174,8 @@ impl Change {
                     "镜头在录像过程中失焦：与片段开头相比，画面各处又模糊了约 {radius:.1} 像素（按 640 像素宽计）。"
                 ),
                 format!(
-                    "The lens went out of focus within this clip: compared with its beginning, the picture is smeared by \
-                     {radius:.1} px more, of a width of 640."
+                    "The lens went out of focus within this clip: compared with its beginning, the blur \
+                     radius grew by {radius:.1} px (in a picture 640 px wide)."
                 ),
             )
         } else {
@@ -184,8 +184,8 @@ impl Change {
                     "画面比平时模糊：与此前 {looks} 次画面相比，画面各处又模糊了约 {radius:.1} 像素（按 640 像素宽计）。"
                 ),
                 format!(
-                    "The picture is softer than usual: compared with {looks} earlier looks, it is smeared by {radius:.1} px \
-                     more, of a width of 640."
+                    "The picture is softer than usual: compared with {looks} earlier checks, the blur radius \
+                     grew by {radius:.1} px (in a picture 640 px wide)."
                 ),
             )
         }
@@ -268,8 +268,8 @@ fn clarity(sharpness: &Sharpness, change: &Change, config: &Config) -> Finding {
                 "画面模糊：多数边缘的模糊半径达 {radius:.1} 像素（按 640 像素宽计，仅凭这一次画面判断）。"
             ),
             format!(
-                "The picture is unclear: most edges are smeared over a radius of {radius:.1} px of 640. This \
-                 picture alone tells."
+                "The picture is blurred: most edges have a blur radius of {radius:.1} px (in a picture 640 \
+                 px wide, judged by this picture alone)."
             ),
         )
     };
@@ -278,7 +278,7 @@ fn clarity(sharpness: &Sharpness, change: &Change, config: &Config) -> Finding {
         "Clean and refocus the lens; check bit rate, resolution and the strength of noise reduction.",
     ));
     sharpness
-        .soft_parts(most, &Text::new("此处模糊", "Soft here"))
+        .soft_parts(most, &Text::new("此处模糊", "Blurred here"))
         .into_iter()
         .fold(unsharp, FindingBuilder::region)
         .into()
@@ -300,8 +300,8 @@ fn focus(sharpness: &Sharpness, change: &Change, config: &Config) -> Finding {
                 "镜头失焦：最清晰部分的模糊半径也达 {radius:.1} 像素（按 640 像素宽计，仅凭这一次画面判断）。"
             ),
             format!(
-                "The lens is out of focus: even the sharpest parts are smeared over a radius of {radius:.1} px \
-                 of 640. This picture alone tells."
+                "The lens is out of focus: even the sharpest parts have a blur radius of {radius:.1} px (in \
+                 a picture 640 px wide, judged by this picture alone)."
             ),
         )
     };

@@ -101,7 +101,8 @@ pub(crate) fn measure(clip: &dyn Clip, least_contrast: f64) -> Result<Sharpness,
     Ok(sharpness)
 }
 
-/// The radii of the added blur, which three quarters of the tiles have at least. Blurs add up by their squares.
+/// The radii of the added blur. Three quarters of the tiles have at least this much. Blurs add up by their
+/// squares.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Added {
     /// The radius over the whole picture.
@@ -212,7 +213,7 @@ impl Gathered {
     }
 }
 
-/// The median slope of a tile. None if it has fewer than `wanted` windows.
+/// Returns the median slope of a tile. None if it has fewer than `wanted` windows.
 fn median(slopes: &Slopes, wanted: u32) -> Option<f64> {
     let total: u32 = slopes.iter().sum();
     if total < wanted.max(1) {
@@ -230,7 +231,8 @@ fn median(slopes: &Slopes, wanted: u32) -> Option<f64> {
     None
 }
 
-/// The value that a share of the tiles do not exceed, interpolated between two tiles; 0 if there are no tiles.
+/// Returns the value that a share of the tiles do not exceed, interpolated between two tiles; 0 if there are no
+/// tiles.
 fn quantile(tiles: &[Option<f64>], share: f64) -> f64 {
     let mut values: Vec<f64> = tiles.iter().flatten().copied().collect();
     values.sort_by(f64::total_cmp);
@@ -243,15 +245,15 @@ fn quantile(tiles: &[Option<f64>], share: f64) -> f64 {
 }
 
 impl Sharpness {
-    /// The radius by which the picture as a whole is unclear: the radius of the middle tile, unless the sharpest
-    /// quarter is much sharper. In that case the radius is reduced, because at night noise reduction softens parts
-    /// with little contrast, and traffic blurs; only much blur then counts.
+    /// Returns the radius by which the picture as a whole is unclear: the radius of the middle tile, unless the
+    /// sharpest quarter is much sharper. In that case the radius is reduced, because at night noise reduction
+    /// softens parts with little contrast, and traffic is blurred by its motion. Only strong blur then counts.
     pub(crate) fn unclear(&self) -> f64 {
         self.typical.min(MUCH_SHARPER * self.sharpest).max(self.typical - MUCH)
     }
 
-    /// Returns boxes around the tiles that are softer than `radius`, if other tiles are not. None if all tiles are
-    /// softer. Soft tiles of a row that touch are joined to one box.
+    /// Returns boxes around the tiles that are softer than `radius`, if other tiles are not. Returns no box if all
+    /// tiles are softer. Soft tiles of a row that touch are joined to one box.
     pub(crate) fn soft_parts(&self, radius: f64, caption: &Text) -> Vec<Region> {
         let told: Vec<f64> = self.radii.iter().flatten().copied().collect();
         if told.iter().all(|tile| *tile > radius) {

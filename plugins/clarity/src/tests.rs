@@ -162,7 +162,7 @@ fn every_size_gives_a_judgement_or_a_reason() {
     }
 }
 
-/// The findings for a clip of a camera whose pictures before were as sharp as `usual`.
+/// Returns the findings for a clip of a camera whose earlier pictures had a blur radius of `usual`.
 fn after_looks(usual: f64, clip: &ArrayClip) -> [Finding; 2] {
     let mut camera = CameraMemory::default();
     for look in 0..usual::LEAST_LOOKS {
@@ -179,9 +179,9 @@ fn a_slight_blur_is_found_beside_what_is_usual() {
     assert_eq!(statuses(&slight), [Status::Normal; 2]);
     for finding in after_looks(0.55, &slight) {
         assert_ne!(finding.status, Status::Normal, "{:?}", finding.metrics);
-        assert!(finding.message.en.contains("6 earlier looks"), "{}", finding.message.en);
+        assert!(finding.message.en.contains("6 earlier checks"), "{}", finding.message.en);
     }
-    // A camera that was always so soft is normal.
+    // A camera that was always as soft is normal.
     for finding in after_looks(0.8, &slight) {
         assert_eq!(finding.status, Status::Normal, "{:?}", finding.metrics);
     }

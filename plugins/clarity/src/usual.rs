@@ -17,8 +17,8 @@ const HUNDREDTHS: f64 = 100.0;
 pub(crate) const LEAST_LOOKS: u16 = 6;
 /// The number of soft clips from which on softness counts as usual and not as a fault.
 pub(crate) const MANY_LOOKS: u16 = 20;
-/// The amount by which a tile's remembered radius shrinks with each clip, in hundredths. A single clip in the rain
-/// thus does not count for ever.
+/// The amount by which a tile's remembered radius shrinks with each clip, in hundredths. So a single clip in the
+/// rain does not count for ever.
 const FADE: u8 = 1;
 
 /// The usual sharpness of the picture's parts in one light.
@@ -40,7 +40,7 @@ impl Remembered for Seen {
 }
 
 impl Usual {
-    /// The blur that was added to the usual sharpness. None if too few clips are known.
+    /// Returns the blur that was added to the usual sharpness. None if too few clips are known.
     pub(crate) fn added(&self, now: &Sharpness) -> Option<Added> {
         if self.looks < LEAST_LOOKS {
             return None;

@@ -121,9 +121,9 @@ impl Plugin for Clock {
                 Text::new("时钟停走", "Stalled clock"),
                 Text::new(
                     "画面上叠加的时钟停走，或从原处消失。需先见过它走动（记住位置），或在配置中指明位置；只显示到分钟的时钟不判断。",
-                    "The clock that is written into the picture stands still, or is gone from where it was. It \
-                     must have been seen to run before, or its place be told; a clock without seconds is not \
-                     judged.",
+                    "The clock that is written into the picture has stopped, or has disappeared from its \
+                     place. It must have run in an earlier check, or its place must be given in the \
+                     settings. A clock without seconds is not judged.",
                 ),
             )
             .over_time(2, INTERVAL_MS, SPAN_MS)
@@ -179,7 +179,7 @@ struct View<'a> {
 fn missed(view: &View<'_>, memory: &Memory, running: &[Known], config: &Config) -> Result<Seen, Failure> {
     if view.covered_s < config.still_s {
         return Err(Failure::Inconclusive(format!(
-            "no clock changes within the {:.1} s that the clip covers, which is too short to miss it",
+            "no clock changes within the {:.1} s of the clip, which is too short to call a clock stopped",
             view.covered_s
         )));
     }
@@ -189,7 +189,7 @@ fn missed(view: &View<'_>, memory: &Memory, running: &[Known], config: &Config) 
         None => memory.trusted_beside(running).map(|clock| (clock.region(), Some(clock.strokes))).collect(),
     };
     let mut found = Err(Failure::Inconclusive(
-        "no clock that shows seconds is seen to run, and none is known to be there".into(),
+        "no clock with seconds runs in the picture, and none is known from earlier checks".into(),
     ));
     for (region, known) in places {
         let seen = look_at(view, region, known, config);
@@ -207,20 +207,21 @@ fn missed(view: &View<'_>, memory: &Memory, running: &[Known], config: &Config) 
 /// samples.
 fn look_at(view: &View<'_>, region: [f32; 4], known: Option<f32>, config: &Config) -> Result<Seen, Failure> {
     let Some(area) = place_of(region, view.size) else {
-        return Err(Failure::Inconclusive("the picture is too small to read a clock in it".into()));
+        return Err(Failure::Inconclusive("the picture is too small for a readable clock".into()));
     };
     let strip = Strip::pull(view.clip, view.frames, view.level, area)?;
     let whole = Place { left: 0, top: 0, width: area.width as usize, height: area.height as usize };
     let strokes = strip.strokes(whole, STROKE);
     let density = strokes.shown / (area.width * area.height) as f32;
-    // A place from the settings is judged by the least that lettering has.
+    // The number of strokes at a place from the settings is unknown, so the smallest number that a digit has is
+    // used.
     let writing = density / known.unwrap_or(running::LEAST_STROKES).max(1e-6);
     let verdict = if writing < GONE {
         let faint = strip.strokes(whole, FAINT_STROKE).shown / (area.width * area.height) as f32;
         let is_dim = faint >= GONE * known.unwrap_or(running::LEAST_STROKES);
         if is_dim || spread(view.clip, view.frames)? < LEAST_SPREAD {
             return Err(Failure::Inconclusive(
-                "the picture is too flat or too dim to miss a clock in it".into(),
+                "the picture is too flat or too dim to call a clock missing".into(),
             ));
         }
         Verdict::Gone
@@ -228,7 +229,7 @@ fn look_at(view: &View<'_>, region: [f32; 4], known: Option<f32>, config: &Confi
         Verdict::Stands
     } else {
         return Err(Failure::Inconclusive(
-            "what is written where the clock was changes, but not once a second".into(),
+            "the lettering at the clock's place changes, but not once a second".into(),
         ));
     };
     Ok(seen(verdict, region, strokes, writing, view.covered_s))
@@ -251,7 +252,8 @@ fn choose(frames: &[FrameInfo]) -> Result<Vec<(u32, u64)>, Failure> {
     let gaps = looks.iter().zip(looks.iter().skip(1)).map(|(&(_, from), &(_, to))| to - from);
     if looks.len() < 3 || gaps.max().is_none_or(|widest| widest > MOST_INTERVAL_US) {
         return Err(Failure::UnsupportedClip(
-            "the frames are too few and too far apart to see seconds change; three seconds of video are needed"
+            "there are too few frames, or they are too far apart, to see seconds change; three seconds of \
+             video are needed"
                 .into(),
         ));
     }

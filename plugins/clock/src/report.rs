@@ -1,4 +1,4 @@
-//! The finding: what a person is told about the clock.
+//! The finding about the clock, with its messages.
 
 use easysight_sdk::{Region, Report, Status, Text, finding};
 
@@ -24,19 +24,20 @@ pub(crate) fn report(seen: &Seen, config: &Config) -> Report {
             let covered_s = seen.covered_s;
             let message = Text::new(
                 format!("画面上的时钟停走：{covered_s:.1} 秒内没有变化。"),
-                format!("The clock in the picture stands still: it did not change in {covered_s:.1} s."),
+                format!("The clock in the picture has stopped: it did not change in {covered_s:.1} s."),
             );
             finding
                 .score(STANDS_SCORE)
                 .judged(Status::Error, message)
-                .region(region("停走的时钟", "the clock that stands"))
+                .region(region("停走的时钟", "Stopped clock"))
                 .suggest(Text::new(
                     "检查摄像机或录像机的时间设置与校时（NTP），必要时重启。",
-                    "Check the time settings and NTP of the camera or recorder that writes the clock, and restart it.",
+                    "Check the time settings and NTP of the camera or recorder that writes the clock; \
+                     restart it if necessary.",
                 ))
                 .suggest(Text::new(
                     "若画面也不动，先处理画面冻结。",
-                    "Where the picture stands too, see to that first.",
+                    "If the picture is frozen too, solve that first.",
                 ))
                 .into()
         }
@@ -46,14 +47,15 @@ pub(crate) fn report(seen: &Seen, config: &Config) -> Report {
                 Status::Warning,
                 Text::new("画面上原有的时钟不见了。", "The clock that was in the picture is gone."),
             )
-            .region(region("原时钟位置", "where the clock was"))
+            .region(region("原时钟位置", "Former place of the clock"))
             .suggest(Text::new(
                 "在摄像机或录像机上重新打开时间叠加（OSD）。",
                 "Switch the time on again in the overlay (OSD) settings of the camera or recorder.",
             ))
             .suggest(Text::new(
-                "若是有意关闭，用 `easysight camera reset-baseline` 忘记它。",
-                "Where it was switched off on purpose, have it forgotten with `easysight camera reset-baseline`.",
+                "若是有意关闭，用 `easysight camera reset-baseline` 清除记忆。",
+                "If it was switched off on purpose, clear the camera's memory with `easysight camera \
+                 reset-baseline`.",
             ))
             .into(),
     }

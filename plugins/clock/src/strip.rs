@@ -6,7 +6,7 @@ use easysight_sdk::{Clip, Failure, PlaneKind, Rect};
 pub(crate) const TILE: usize = 8;
 /// The number of grey levels by which a sample must change to show something else. Coding and noise change less.
 const CHANGED: u8 = 40;
-/// The smallest number of samples of a tile that must change. The strokes of a digit have more, sparkle has fewer.
+/// The smallest number of samples of a tile that must change. A digit changes more samples, sparkle changes fewer.
 const LEAST_CHANGED: u8 = 4;
 /// The difference in grey levels of two samples, two apart, that makes the side of a stroke.
 pub(crate) const STROKE: i16 = 60;

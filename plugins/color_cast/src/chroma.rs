@@ -26,18 +26,18 @@ const UNSURE: f64 = 1.5;
 /// The factor by which the threshold rises for the hues of the sky, because a blue sky is more saturated than
 /// anything else that fills a picture.
 const SKY: f64 = 2.0;
-/// The share of the tint that the lightest pixels must have for a tint of the light. A lens or a gain that colours
-/// the light colours the lightest parts the most, whereas under a blue sky clouds, sunlit snow and lamps are
-/// white. The lightest tenth of the lit picture has nearly all of such a tint, or half of it if a channel is
-/// clipped. Measured in pictures that are blue everywhere: dusk 0.3, snow in the shade 0.73, a stop too much blue
-/// 1.0 to 1.6, two stops 0.5 and more.
+/// The share of the tint that the lightest pixels must have if the tint comes from the light. A lens or a gain
+/// that colours the light colours the lightest parts the most, whereas under a blue sky clouds, sunlit snow and
+/// lamps are white. The lightest tenth of the lit picture has nearly all of such a tint, or half of it if a
+/// channel is clipped. Measured in pictures that are blue everywhere: dusk 0.3, snow in the shade 0.73, one stop
+/// too much blue 1.0 to 1.6, two stops 0.5 and more.
 const LIGHT_TOO: f64 = 0.9;
 const PARTLY: f64 = 0.5;
 /// The factor of the threshold for blue, compared with other hues. Canopies below a sky, and platforms under cold
 /// lamps, reach 1.4.
 const BLUE: f64 = 1.9;
-/// The largest brightness of the dark part, relative to the brighter part, and the smallest share of the tint for
-/// its luma. From these values on the dark part has its share of the tint.
+/// The dark part has its share of a tint of the light if two conditions hold: its luma is at most this share of
+/// the brighter part's luma, and its tint is at least the next value times the tint that this luma would have.
 const DARK: f64 = 0.6;
 const ITS_PART: f64 = 0.6;
 /// The share of the lit pixels that count as the lightest.
@@ -52,8 +52,9 @@ const PLANTS: f64 = -145.0;
 /// The largest brightness of the dark part, relative to the brighter part, that counts as black. A shadow on a
 /// lawn is brighter.
 const BLACK: f64 = 0.42;
-/// The smallest share of the lit picture that must lean towards the tint, by a quarter of it, because a tint
-/// colours every part. Measured: 0.72 and less under blue skies above ground, 0.9 and more in tinted pictures.
+/// The smallest share of the lit picture that must lean towards the tint, by at least a quarter of it, because a
+/// tint colours every part. Measured: 0.72 and less under blue skies above ground, 0.9 and more in tinted
+/// pictures.
 const AGREE: f64 = 0.8;
 const LEANING: f64 = 0.25;
 /// The largest severity of a tint that is not everywhere. 1 is the threshold.
@@ -240,8 +241,9 @@ impl Chroma {
         })
     }
 
-    /// The distance of the peak from grey. It is reduced if much of the picture is grey nevertheless, unless the
-    /// tint is faint, unnatural and everywhere, because such a tint leaves much of the picture nearly grey.
+    /// Returns the distance of the peak from grey. It is reduced if much of the picture is grey nevertheless,
+    /// unless the tint is faint, unnatural and everywhere, because such a tint leaves much of the picture nearly
+    /// grey.
     pub(crate) fn cast(&self, config: &Config) -> f64 {
         let distance = self.peak.0.hypot(self.peak.1);
         if self.is_unnatural() && self.grey_share < config.grey_share {
@@ -250,12 +252,12 @@ impl Chroma {
         distance * (1.0 - self.grey_share / config.grey_share).clamp(0.0, 1.0)
     }
 
-    /// True if every part leans towards a hue that nothing natural has which fills a picture.
+    /// True if every part leans towards a hue that no natural scene has over the whole picture.
     fn is_unnatural(&self) -> bool {
         UNNATURAL.contains(&hue(self.peak.0, self.peak.1)) && self.everywhere >= EVERYWHERE
     }
 
-    /// The threshold for this picture.
+    /// Returns the threshold for this picture.
     pub(crate) fn threshold(&self, config: &Config) -> f64 {
         let hue = hue(self.peak.0, self.peak.1);
         let warm = is_warm(self.peak.0, self.peak.1);
@@ -281,8 +283,8 @@ impl Chroma {
         }
     }
 
-    /// The threshold for the hues of the sky if dark parts have the tint. It depends on whether light parts have
-    /// the tint too.
+    /// Returns the threshold for the hues of the sky if dark parts have the tint. It depends on whether light
+    /// parts have the tint too.
     fn blue_threshold(&self, config: &Config) -> f64 {
         let share = self.highlights / self.peak.0.hypot(self.peak.1).max(1e-9);
         if share >= LIGHT_TOO {
@@ -294,7 +296,7 @@ impl Chroma {
         }
     }
 
-    /// The cast as a multiple of the threshold.
+    /// Returns the cast as a multiple of the threshold.
     pub(crate) fn severity(&self, config: &Config) -> f64 {
         let severity = self.cast(config) / self.threshold(config);
         if self.agreement < self.least_agreement() { severity.min(NO_AGREEMENT) } else { severity }
@@ -379,7 +381,7 @@ pub(crate) fn is_warm(cb: f64, cr: f64) -> bool {
     !(-145.0..122.0).contains(&hue(cb, cr))
 }
 
-/// A tint's name in Chinese and English.
+/// Returns a tint's name in Chinese and English.
 pub(crate) fn hue_name(cb: f64, cr: f64) -> (&'static str, &'static str) {
     match hue(cb, cr) {
         hue if hue < -165.0 => ("黄", "yellow"),

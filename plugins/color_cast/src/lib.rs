@@ -7,9 +7,9 @@
 //! lean towards the peak. A lawn, a brick wall, snow in the shade and the light of a sunset or of sodium lamps
 //! move the peak too, but black stays black under them, and their hues are known, so they must move the peak
 //! farther before they count. For the hues of the sky, the light parts must be blue as well. Nothing in nature
-//! fills a picture with violet, so there a faint tint counts, if it is everywhere.
+//! fills a picture with violet, so even a faint violet tint counts if it is everywhere.
 //!
-//! If the camera's usual colours are known, a fainter tint is found: what was grey is no longer grey (see
+//! If the camera's usual colours are known, a fainter tint is found: places that were grey are no longer grey (see
 //! [`usual`]).
 
 mod chroma;
@@ -83,7 +83,8 @@ impl Plugin for ColorCast {
                 "整个画面偏向某种颜色。黑白和红外画面、草地、砖墙、蓝天和暖色灯光不会报警。记住平时的颜色后，\
                  较轻的偏色也能发现。",
                 "A tint over the whole picture. Monochrome and infrared pictures, lawns, brick walls, a blue \
-                 sky and warm lamps pass. Beside the usual colours of the camera a fainter tint is found.",
+                 sky and warm lamps raise no alarm. If the camera's usual colours are known, a fainter tint \
+                 is found.",
             ),
         )
     }
@@ -169,11 +170,11 @@ fn judge(absolute: f64, chroma: &Chroma, moved: Option<Move>, config: &Config) -
             match by_change {
                 Some(_) => Text::new(
                     format!("与该摄像机平时相比，画面整体偏{zh}（与此前多次检查相比）。"),
-                    format!("The whole picture has a tint of {en} beside what this camera usually shows."),
+                    format!("The whole picture has a tint of {en}, which this camera usually does not show."),
                 ),
                 None => Text::new(
                     format!("画面整体偏{zh}（仅凭本次画面判断）。"),
-                    format!("The whole picture has a tint of {en} (by this picture alone)."),
+                    format!("The whole picture has a tint of {en} (judged by this picture alone)."),
                 ),
             },
         )

@@ -1,10 +1,11 @@
 //! The colours that a camera usually shows, and how far they have moved.
 //!
-//! Grey objects are grey under any lamp that the white balance knows. So the places that were nearly grey show a
-//! tint that is too faint to be recognised by itself, whatever else is in the picture. A tint moves all of them by
-//! the same amount, whereas a lamp, a sky or a lorry moves only some. A camera has more than one state, because of
-//! presets, clouds and lamps, so several states are kept, and the nearest one counts. A tint that raised an alarm
-//! and ended without intervention, twice, is normal for this camera; only a stronger one raises an alarm again.
+//! Grey objects are grey under any lamp for which the white balance corrects. So the places that were nearly grey
+//! show a tint that is too faint to be recognised by itself, whatever else is in the picture. A tint moves all of
+//! them by the same amount, whereas a lamp, a sky or a lorry moves only some. A camera has more than one state,
+//! because of presets, clouds and lamps, so several states are kept, and the nearest one counts. A tint that
+//! raised an alarm and ended without intervention, twice, is normal for this camera; only a stronger one raises an
+//! alarm again.
 
 use easysight_sdk::baseline::{Light, References, Remembered};
 use serde::{Deserialize, Serialize};
@@ -13,8 +14,8 @@ use crate::chroma::{LIT, Pixels, is_warm};
 
 /// The number of cells across and down.
 const CELLS: (usize, usize) = (16, 9);
-/// The number of checks without a finding after which the views of a layout are known. Fewer checks do not show
-/// the range.
+/// The number of checks without an alarm after which the views of a layout are known. Fewer checks do not show
+/// their range.
 const KNOWN_AFTER: u16 = 4;
 /// The number of states that are kept for each light.
 const MOST_STATES: usize = 8;
@@ -27,7 +28,7 @@ const AGREE: f64 = 0.8;
 const ENDED: u8 = 2;
 /// The latest check has a weight of at least one part in this number.
 const LONGEST: u16 = 8;
-/// The number of parts of a grey level, and of a unit of Cb and Cr, in which values are remembered.
+/// The number of steps per grey level, and per unit of Cb and Cr, in which values are stored.
 const PARTS: f64 = 16.0;
 /// The largest distance from grey, in units of Cb and Cr, that counts as grey.
 const NEARLY_GREY: f64 = 12.0;
@@ -63,8 +64,8 @@ impl Remembered for Usual {
 }
 
 impl Usual {
-    /// How far what was grey has moved from the nearest state of the same layout. None if the layout is not known
-    /// yet, or if hardly anything was grey.
+    /// Returns how far the grey places have moved from the nearest state of the same layout. None if the layout is
+    /// not known yet, or if hardly any place was grey.
     pub(crate) fn moved(&self, light: Light, now: &View) -> Option<Move> {
         let alike: Vec<&View> = self.states.of(light).iter().filter(|state| state.is_of(now)).collect();
         if alike.iter().map(|state| state.seen).sum::<u16>() < KNOWN_AFTER {
@@ -74,14 +75,15 @@ impl Usual {
         moves.min_by(|a, b| a.distance().total_cmp(&b.distance()))
     }
 
-    /// The distance that a change must exceed in addition to its threshold: the extent of alarms that ended
-    /// without intervention.
+    /// Returns a distance that a change must exceed as well as its threshold: the largest extent of the alarms
+    /// that ended without intervention.
     pub(crate) fn tolerated(&self) -> f64 {
         // One more unit allows for rounding and noise.
         most_ended(&self.ended).map_or(0.0, |most| most + 1.0)
     }
 
-    /// The severity that a tint by itself must exceed, from the alarms that ended without intervention.
+    /// Returns the severity that a tint by itself must exceed: the largest one of the alarms that ended without
+    /// intervention.
     pub(crate) fn tolerated_alone(&self) -> f64 {
         most_ended(&self.ended_alone).map_or(0.0, |most| 1.2 * most)
     }
@@ -114,7 +116,7 @@ impl Usual {
     }
 }
 
-/// How far what was grey has moved, in units of Cb and Cr.
+/// The distance by which the grey places have moved, in units of Cb and Cr.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Move {
     pub(crate) cb: f64,
@@ -126,7 +128,7 @@ impl Move {
         self.cb.hypot(self.cr)
     }
 
-    /// The threshold for this direction.
+    /// Returns the threshold for this direction.
     pub(crate) fn threshold(&self, most: f64) -> f64 {
         if is_warm(self.cb, self.cr) { WARM * most } else { most }
     }
@@ -169,8 +171,8 @@ impl View {
         both >= ALIKE * (old * new).sqrt()
     }
 
-    /// How far what was grey has moved from this view. None if hardly anything was grey or is lit. Zero if the
-    /// places did not all move alike, or moved towards grey.
+    /// Returns how far the places that were grey in this view have moved. None if hardly any place was grey or is
+    /// lit. Zero if the places did not all move alike, or moved towards grey.
     fn moved(&self, now: &Self) -> Option<Move> {
         let colour = |&[luma, cb, cr]: &[i16; 3]| [luma, cb, cr].map(|part| f64::from(part) / PARTS);
         let (mut cb_moves, mut cr_moves, mut usual) = (Vec::new(), Vec::new(), (0.0, 0.0));

@@ -5,12 +5,12 @@
 //! judged, by two estimates of the air's transmission (Koschmieder 1924, Hautière et al. 2006, He et al. 2009; see
 //! [`sight`]). A sky looks like fog, but below the sky a healthy picture is rich in contrast. A veil of stray
 //! light on the lens or window adds the same light to every part: no black is left, and even the strongest
-//! contrasts are weak. So it is judged by Michelson's contrast, (bright − dark) / (bright + dark), and not by the
-//! span, because a healthy night has a narrow span but has its blacks. A plain wall has neither black nor
-//! contrast, but it has no structure either; such a picture cannot be judged.
+//! contrasts are weak. So a veil is judged by Michelson's contrast, (bright − dark) / (bright + dark). It is not
+//! judged by the span, because a healthy picture at night has a narrow span, but contains black. A plain wall has
+//! neither black nor contrast, but it has no structure either; such a picture cannot be judged.
 //!
 //! If the camera is known, the picture is compared with its earlier clips (see [`usual`]). A thinner veil is then
-//! found, and a view that always has little contrast does not raise an alarm for ever.
+//! found, and a view that always has little contrast does not raise alarms for ever.
 
 mod sight;
 mod usual;
@@ -34,7 +34,7 @@ const CLEAR_TILES: f64 = 0.2;
 const CLEAR_NEAR: f64 = 0.055;
 /// The largest ratio of the lower half's luma to the upper half's luma in fog, because fog is as bright as the sky
 /// and the ground is darker. A road or a wall that fills the picture is about as bright below as above, with dark
-/// cars on it slightly darker (0.93). Dense fog that leaves hardly anything but the nearest trees has 0.8.
+/// cars on it slightly darker (0.93). Dense fog that hides all but the nearest trees has 0.8.
 const DARKER_BELOW: f64 = 0.87;
 /// The same ratio if hardly any outline is visible, because walls are lit from above, too.
 const PLAIN: f64 = 0.8;
@@ -63,7 +63,7 @@ pub struct Config {
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
     pub least_tile_contrast: f64,
     /// The largest luma of the darkest tiles, as a share of the luma of the brightest tiles. Up to this value the
-    /// picture has its blacks.
+    /// picture counts as containing black.
     #[schemars(range(min = 0.0, max = 0.99), extend("unit" = "share"))]
     pub most_floor: f64,
     /// The smallest rise of a picture's strongest outlines (the strongest hundredth). A picture below this value
@@ -103,13 +103,13 @@ impl Plugin for Contrast {
                 Text::new("对比度", "Contrast"),
                 Text::new(
                     "画面起雾、发灰，没有暗部。夜间画面、天空和平坦墙面不会报警；本来就平淡的画面会被记住。",
-                    "The picture is foggy or washed out and has no blacks. Night, sky and plain walls pass; a \
-                     view that is narrow by nature is remembered.",
+                    "The picture is foggy or washed out and has no blacks. Night, sky and plain walls raise \
+                     no alarm; a view that always has little contrast is remembered.",
                 ),
             )
             .over_time(1, 1_000, 2_000)
-            // Fog and veils remove detail and the far edges. A network takes a picture without them for a covered
-            // one.
+            // Fog and veils remove detail and the far edges. The trained network mistakes such a picture for a
+            // covered one.
             .explains("contrast", &["scene_change", "clarity", "occlusion:learned_odds"])
     }
 
@@ -133,7 +133,8 @@ impl Plugin for Contrast {
     }
 }
 
-/// The ratio of each measurement to its threshold: 1 at the threshold, less than 1 if the picture is worse.
+/// Returns the ratio of each measurement to its threshold: 1 at the threshold, less than 1 if the picture is
+/// worse.
 fn margins(sight: &Sight, config: &Config) -> Margins {
     let fog = sight.transmission() / config.least_transmission.max(1e-6);
     // A sky is not fog, and without light there is nothing for fog to scatter.
@@ -186,7 +187,7 @@ fn judge(sight: &Sight, margins: &Margins, beside: &Beside, config: &Config) -> 
     let by_tiles = if margins.tiles < 1.0 { 50.0 * margins.tiles.max(0.0).powi(2) } else { 100.0 };
     let worst = by_fog.min(by_contrast).min(by_tiles).min(by_veil);
     let (seen, metric, threshold) = if margins.fog < 1.0 && margins.contrast >= 1.0 {
-        // Black is left near the camera.
+        // Fog near the threshold leaves black close to the camera.
         (Seen::Fog, "transmission", config.least_transmission)
     } else if margins.contrast < 1.0 {
         (Seen::Veil, "contrast", least)

@@ -115,20 +115,20 @@ impl Sight {
         })
     }
 
-    /// The share of the distant parts' contrast that comes through the air: about 1 on a clear day. It may exceed
-    /// 1, so that clear pictures are ranked, too.
+    /// Returns the share of the distant parts' contrast that comes through the air: about 1 on a clear day. It may
+    /// exceed 1, so that clear pictures are ranked, too.
     pub(crate) fn transmission(&self) -> f64 {
         let by_detail = (self.far_detail + FAINTEST / 5.0) / (CLEAR_DETAIL + FAINTEST / 5.0);
         (by_detail * (1.0 - HAZE * self.haze)).max(0.0).sqrt()
     }
 
-    /// The Michelson contrast of the tiles richest in contrast, by their extremes or by their deviation, whichever
-    /// is smaller, because a single dark pixel is enough to make an extreme.
+    /// Returns the Michelson contrast of the tiles richest in contrast, by their extremes or by their deviation,
+    /// whichever is smaller, because a single dark pixel is enough to make an extreme.
     pub(crate) fn tiles_left(&self) -> f64 {
         self.tile_contrast.min(self.strong_tile / DEVIATION)
     }
 
-    /// The Michelson contrast of the extremes. An entirely black picture counts as having its blacks.
+    /// Returns the Michelson contrast of the extremes. It is 1 for an entirely black picture.
     pub(crate) fn contrast(&self) -> f64 {
         let sum = self.bright + self.dark;
         if sum == 0.0 { 1.0 } else { (self.bright - self.dark) / sum }
@@ -224,10 +224,10 @@ impl Picture {
         bands.map(|(luma, colour)| Columns::of(luma, colour, self.width).tiles(side)).collect()
     }
 
-    /// The geometric mean, over the rows `from..to`, of the larger of the differences to the right and below,
-    /// divided by the luma. Each row must have a row below. Only every third row is measured; this meets the edges
-    /// of coding blocks as often as they occur. The differences are counted in a table by luma, because a
-    /// logarithm for every pixel would cost more than everything else.
+    /// Returns the geometric mean, over the rows `from..to`, of the larger of the differences to the right and
+    /// below, divided by the luma. Each row must have a row below. Only every third row is measured; the edges of
+    /// coding blocks are among these rows as often as among all rows. The differences are counted in a table by
+    /// luma, because a logarithm for every pixel would cost more than everything else.
     fn detail(&self, from: usize, to: usize) -> f64 {
         const LUMA_STEP: usize = 16;
         const DIFFERENCES: usize = 48;
@@ -360,14 +360,14 @@ fn view(tiles: &[Vec<Tile>]) -> [u8; VIEW.0 * VIEW.1] {
     sums.map(|(sum, count)| (sum / f64::from(count.max(1))) as u8)
 }
 
-/// How far the smallest of red, green and blue lies below the luma (ITU-R BT.601, full range).
+/// Returns how far the smallest of red, green and blue lies below the luma (ITU-R BT.601, full range).
 fn below_luma(cb: u8, cr: u8) -> u8 {
     let (cb, cr) = (i16::from(cb) - 128, i16::from(cr) - 128);
     let least = (180 * cr).min(-44 * cb - 91 * cr).min(227 * cb);
     (-least >> 7).clamp(0, 255) as u8
 }
 
-/// The value that this share of the values do not exceed; 0 if there are no values.
+/// Returns the value that this share of the values do not exceed; 0 if there are no values.
 pub(crate) fn at_share(values: &mut [f64], share: f64) -> f64 {
     values.sort_by(f64::total_cmp);
     of_sorted(values, share)

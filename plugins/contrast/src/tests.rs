@@ -103,7 +103,7 @@ fn every_size_gives_a_judgement_or_a_reason() {
     }
 }
 
-/// A memory of a camera that showed this clip three times.
+/// Returns the memory of a camera that showed this clip three times.
 fn knowing(clip: &ArrayClip) -> CameraMemory {
     let mut camera = CameraMemory::default();
     for _ in 0..3 {
@@ -264,7 +264,7 @@ fn thin_fog_shows_beside_the_usual_air_and_a_blurred_picture_does_not() {
     }
     let finding = look(&mut camera.clone(), &thin);
     assert_eq!(finding.status, Status::Warning, "{:?}", finding.metrics);
-    assert!(finding.message.en.contains("beside 4 looks"), "{}", finding.message.en);
+    assert!(finding.message.en.contains("compared with 4 earlier checks"), "{}", finding.message.en);
     let blurred = clip(|x, y| {
         let sum: f64 = (0..49).map(|at| scene((x + at % 7 * 2).min(319), (y + at / 7 * 2).min(179))).sum();
         if y < 60 { 190.0 } else { 20.0 + 180.0 * sum / 49.0 }

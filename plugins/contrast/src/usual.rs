@@ -3,9 +3,9 @@
 //! Every clip is remembered, with or without an alarm, so that the plugin learns from an alarm that many clips
 //! contradict. There are two comparisons. First, a veil turns I into t·I + a (Koschmieder). Compared with most
 //! earlier clips in similar light, t is visible in the span and a in the dark parts; less light alone makes t
-//! smaller and leaves a at 0. Second, a view that is narrow by nature is equally narrow in every clip, whatever
-//! the light, whereas fog comes, thickens and lifts. So if the contrast varies little while the light changes,
-//! only a picture clearly below the usual contrast raises an alarm.
+//! smaller and leaves a at 0. Second, some views are narrow by nature: they have equally little contrast in every
+//! clip, in any light, whereas fog comes, thickens and lifts. So if the contrast varies little while the light
+//! changes, only a picture clearly below the usual contrast raises an alarm.
 
 use easysight_sdk::{Failure, baseline, baseline::Remembered, image::correlation};
 use serde::{Deserialize, Serialize};
@@ -111,8 +111,8 @@ impl Usual {
         baseline::store(&self).map_err(|error| Failure::Internal(error.to_string()))
     }
 
-    /// The stray light that was added, compared with most clips in similar light, as a share of the present bright
-    /// parts. 0 if the span has hardly changed, or if there are too few similar clips.
+    /// Returns the stray light that was added, compared with most clips in similar light, as a share of the
+    /// present bright parts. 0 if the span has hardly changed, or if there are too few similar clips.
     pub(crate) fn veil(&self, sight: &Sight) -> f64 {
         let veil = |look: &Look| {
             let left = sight.span / f64::from(look.span.max(1));
@@ -125,7 +125,7 @@ impl Usual {
         if veils.len() < KNOWN_AFTER { 0.0 } else { at_share(&mut veils, CONTRADICT) }
     }
 
-    /// The remembered clips of the same view in similar light.
+    /// Returns the remembered clips of the same view in similar light.
     fn similar<'a>(&'a self, sight: &'a Sight) -> impl Iterator<Item = &'a Look> {
         self.looks.iter().filter(|look| {
             let (before, now) = (f64::from(look.mean).max(1.0), sight.mean.max(1.0));

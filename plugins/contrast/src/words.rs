@@ -44,8 +44,8 @@ impl Seen {
             Self::Usual => (
                 format!("画面发灰：与平时相比，蒙上了一层约占亮部 {:.0}% 的杂散光", 100.0 * veil),
                 format!(
-                    "The picture is washed out: stray light of {:.0} % of its bright parts lies over what the \
-                     camera usually shows",
+                    "The picture is washed out: stray light was added, {:.0} % as bright as the picture's \
+                     bright parts",
                     100.0 * veil
                 ),
             ),
@@ -53,9 +53,12 @@ impl Seen {
         match self {
             Self::Usual | Self::ThinFog => Text::new(
                 format!("{zh}（与此前 {looks} 次检查相比）。"),
-                format!("{en} (beside {looks} looks)."),
+                format!("{en} (compared with {looks} earlier checks)."),
             ),
-            _ => Text::new(format!("{zh}（仅凭本次画面判断）。"), format!("{en} (by this picture alone).")),
+            _ => Text::new(
+                format!("{zh}（仅凭本次画面判断）。"),
+                format!("{en} (judged by this picture alone)."),
+            ),
         }
     }
 }
@@ -72,7 +75,8 @@ pub(crate) fn alarm(finding: FindingBuilder, seen: Seen, sight: &Sight) -> Findi
             .region(region(0.4, Text::new("远处景物模糊发白", "Far parts are pale")))
             .suggest(Text::new(
                 "确认现场是否有雾、霾或扬尘；若天气晴朗，擦拭镜头和护罩。",
-                "See whether there is fog, haze or dust on site; if the weather is clear, wipe lens and housing.",
+                "Check whether there is fog, haze or dust on site; if the weather is clear, wipe lens and \
+                 housing.",
             ))
             .into();
     }
@@ -81,7 +85,7 @@ pub(crate) fn alarm(finding: FindingBuilder, seen: Seen, sight: &Sight) -> Findi
         return finding
             .suggest(Text::new(
                 "检查是否有阳光或灯光直射镜头；擦拭镜头和护罩，检查护罩内是否结露。",
-                "See whether the sun or a lamp shines into the lens; wipe lens and housing, and look for \
+                "Check whether the sun or a lamp shines into the lens; wipe lens and housing, and look for \
                  condensation behind the window.",
             ))
             .into();
@@ -89,8 +93,8 @@ pub(crate) fn alarm(finding: FindingBuilder, seen: Seen, sight: &Sight) -> Findi
     finding
         .suggest(Text::new(
             "检查现场是否有雾；擦拭镜头和护罩，检查护罩内是否结露；检查红外灯反光和逆光。",
-            "See whether there is fog on site; wipe lens and housing, look for condensation behind the window, \
-             for infrared light reflected by it, and for light that shines into the lens.",
+            "Check whether there is fog on site; wipe lens and housing, look for condensation behind the \
+             window, for infrared light reflected by it, and for light that shines into the lens.",
         ))
         .into()
 }

@@ -4,7 +4,7 @@ use easysight_sdk::{Finding, Region, Status, Text, finding};
 
 use crate::{Complaints, Config, picture::Picture};
 
-/// The factor by which thresholds are reduced if the decoder complained.
+/// The factor by which thresholds are reduced if the decoder reported errors.
 const SUSPICION: f64 = 0.5;
 /// The smallest number of torn borders. In a small picture a few borders make a large share.
 const LEAST_TORN: usize = 4;
@@ -22,7 +22,7 @@ struct Sign {
 }
 
 pub(crate) fn judge(picture: &Picture, complaints: &Complaints, config: &Config) -> Finding {
-    // If the decoder complained, static torn borders may be damage as well.
+    // If the decoder reported errors, static torn borders may be damage as well.
     let all_torn = picture.worst.torn_share();
     let torn = if complaints.any() { all_torn } else { picture.fleeting_torn };
     let torn_rise = (all_torn - 2.0 * picture.least_torn).max(0.0);
@@ -44,18 +44,19 @@ pub(crate) fn judge(picture: &Picture, complaints: &Complaints, config: &Config)
         .decided_by(metric, threshold)
         .score(score);
     if ratio < 1.0 {
-        let fine = Text::new("未发现码流损坏。", "No damage from decoding is to be seen.");
+        let fine = Text::new("未发现码流损坏。", "No damage to the stream was found.");
         return finding.judged(Status::Normal, fine).into();
     }
     let severity = if ratio < 2.0 { Status::Warning } else { Status::Error };
     let finding = finding.judged(severity, message(metric)).suggest(Text::new(
         "检查网络丢包（交换机、网线、无线链路）和码率是否超过带宽；改用 TCP 拉流。",
-        "Check the network for lost packets (switch, cable, radio link) and whether the bit rate exceeds it; \
+        "Check the network for lost packets (switch, cable, radio link) and whether the bit rate exceeds its \
+         bandwidth; \
          fetch the stream over TCP.",
     ));
     let finding = finding.suggest(Text::new(
         "若本地录像也花屏，重启摄像机或编码器，必要时升级固件。",
-        "Where the camera's own recording is damaged too, restart the camera or the encoder, and update its \
+        "If the camera's own recording is damaged too, restart the camera or the encoder, and update its \
          firmware.",
     ));
     match place(picture) {
@@ -92,12 +93,12 @@ fn signs(p: &Picture, complaints: &Complaints, config: &Config, torn: f64, torn_
     signs
 }
 
-/// Returns the message that describes the damage, by the sign that decided.
+/// Returns the message for the sign that decided.
 fn message(metric: &str) -> Text {
     match metric {
         "concealed_share" => Text::new(
             "花屏：码流数据损坏，解码器只能猜补部分画面。",
-            "The picture is corrupt: data arrive damaged, and the decoder makes parts of the picture up.",
+            "The picture is corrupt: its data arrive damaged, and the decoder fills in parts of it.",
         ),
         "impossible_share" => Text::new(
             "花屏：部分画面从未被解码，显示为绿色。",
@@ -105,11 +106,11 @@ fn message(metric: &str) -> Text {
         ),
         "grey_rise" => Text::new(
             "花屏：参考帧丢失，画面变成灰色。",
-            "The picture is corrupt: frames that others build on are missing, and the picture turns grey.",
+            "The picture is corrupt: reference frames are missing, and the picture turns grey.",
         ),
         "repaired_share" => Text::new(
             "花屏：丢帧造成拖影，到下一个关键帧才恢复。",
-            "The picture is corrupt: lost frames leave smears, which the next keyframe wipes away.",
+            "The picture is corrupt: lost frames leave smears until the next keyframe.",
         ),
         _ => Text::new(
             "花屏：画面出现错位、破碎的宏块。",

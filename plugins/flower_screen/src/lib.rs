@@ -1,7 +1,7 @@
 //! Pictures decoded from damaged data: torn and displaced blocks, smears, areas of green or grey.
 //!
 //! Decoders report only some damage: an H.264 decoder counts the blocks that it concealed, an HEVC decoder draws
-//! garbage without a message, and no decoder notices a packet that never arrived. So complaints of the decoder
+//! garbage without a message, and no decoder notices a packet that never arrived. So the decoder's error reports
 //! count if they are reliable, and the picture is searched for content that only a decoder draws. There are four
 //! such signs: breaks along the grid of macroblocks, colours beyond what a camera can send, grey in place of a
 //! missing reference, and a smear that the next keyframe removes. The thresholds are measured on damaged streams
@@ -30,27 +30,27 @@ const BLOCK: f64 = 256.0;
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
-    /// The blocks that the decoder concealed in the whole clip, as a share of one picture, from which on the clip
-    /// is damaged.
+    /// The clip is damaged if the decoder concealed at least this many blocks in the whole clip, as a share of the
+    /// blocks of one picture.
     #[schemars(range(min = 0.001, max = 100.0), extend("unit" = "share"))]
     pub concealed_share: f64,
-    /// The share of the borders between macroblocks that are torn in the worst frame, from which on it is damaged.
-    /// Borders that are torn in every frame count only if the decoder complained.
+    /// The clip is damaged if at least this share of the borders between macroblocks is torn in the worst frame.
+    /// Borders that are torn in every frame count only if the decoder reported errors.
     #[schemars(range(min = 0.001, max = 1.0), extend("unit" = "share"))]
     pub torn_share: f64,
-    /// The share of torn borders in the worst frame, minus twice the share in the cleanest frame, from which on
-    /// the clip is damaged.
+    /// The clip is damaged if the share of torn borders in the worst frame exceeds twice the share in the cleanest
+    /// frame by at least this much.
     #[schemars(range(min = 0.001, max = 1.0), extend("unit" = "share"))]
     pub torn_rise: f64,
-    /// The share of a frame in colours that no camera can send (saturated green almost without light), from which
-    /// on it is damaged.
+    /// A frame is damaged if at least this share of it has colours that no camera can send (saturated green almost
+    /// without light).
     #[schemars(range(min = 0.0005, max = 1.0), extend("unit" = "share"))]
     pub impossible_share: f64,
-    /// The rise, within the clip, of the share of exactly that grey which replaces missing pictures, from which on
-    /// the clip is damaged.
+    /// The clip is damaged if, within it, the share of exactly the grey that replaces missing pictures rises by at
+    /// least this much.
     #[schemars(range(min = 0.01, max = 1.0), extend("unit" = "share"))]
     pub grey_rise: f64,
-    /// The share of the picture that a keyframe repairs at once, from which on the picture before was damaged.
+    /// The picture before a keyframe was damaged if the keyframe repairs at least this share of it at once.
     #[schemars(range(min = 0.005, max = 1.0), extend("unit" = "share"))]
     pub repaired_share: f64,
 }
@@ -86,7 +86,7 @@ impl Plugin for FlowerScreen {
                 Text::new(
                     "码流损坏导致的花屏：块状错位、拖影、绿块或灰块。镜头切换、快速运动和马赛克不会报警。",
                     "Pictures decoded from damaged data: torn blocks, smears, green or grey areas. Cuts, fast \
-                     motion and pixelation pass.",
+                     motion and pixelation raise no alarm.",
                 ),
             )
             .over_time(1, INTERVAL_MS, SPAN_MS)
@@ -108,7 +108,7 @@ impl Plugin for FlowerScreen {
     }
 }
 
-/// The decoder's complaints, and how reliable they are.
+/// The errors that the decoder reported, and how reliable these reports are.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Complaints {
     /// The blocks concealed in the whole clip, divided by the blocks of one picture.
@@ -138,8 +138,8 @@ impl Complaints {
         }
     }
 
-    /// True if something is wrong with the data. It may not be visible: cameras, and recordings that are cut
-    /// anywhere, cause a few harmless complaints.
+    /// True if something is wrong with the data. The damage may not be visible: some cameras, and recordings that
+    /// are cut anywhere, cause a few harmless reports.
     const fn any(&self) -> bool {
         self.corrupt_frames > 0 || self.missing_references > 0 || self.missed_packets > 0
     }

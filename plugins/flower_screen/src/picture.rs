@@ -7,7 +7,7 @@ use easysight_sdk::{
     image::{Seams, TILE, seams},
 };
 
-/// The number of frames that are examined closely, in addition to those before a keyframe.
+/// The number of frames that are examined closely, in addition to the frames before a keyframe.
 const LOOKS: u32 = 5;
 /// The number of frames before a keyframe that are examined closely, because damage is worst there.
 const LAST_LOOKS: usize = 2;
@@ -33,9 +33,9 @@ pub(crate) struct Picture {
     /// The smallest share of torn borders in a frame.
     pub(crate) least_torn: f64,
     /// The share of torn borders in the worst frame, without borders that are torn in every frame. A logo or a
-    /// frame drawn over the picture has static ones.
+    /// frame drawn over the picture has static torn borders.
     pub(crate) fleeting_torn: f64,
-    /// The largest share in colours that no camera can send.
+    /// The largest share of a frame that has colours that no camera can send.
     pub(crate) impossible: f64,
     /// The rise of the share of the grey of missing references.
     pub(crate) grey_rise: f64,

@@ -9,8 +9,8 @@
 //! Three cases need other measures. An encoder with too few bits refines a static picture for seconds; such
 //! changes become smaller and are never undone, whereas half of the changes by noise are undone. If keyframes are
 //! so close that the encoder never settles between them, the keyframes are compared with each other: a live sensor
-//! leaves hardly a tile the same. If keyframes pass unseen between the compared frames, a frozen picture is
-//! recognised by its last seconds: every tile was shown exactly so before.
+//! leaves hardly a tile the same. If keyframes lie unnoticed between the compared frames, a frozen picture is
+//! recognised by its last seconds: every tile had exactly the same content before.
 //!
 //! From one check to the next the plugin remembers whether the camera's picture was the same.
 
@@ -48,13 +48,13 @@ const LIVE_RENEWED: f64 = 0.9;
 /// frozen pictures by six encoders at constant rates: 0, and up to 0.008 if a clock runs. Measured in parts of
 /// live pictures without movement: 0.12 and more, unless the noise is removed completely.
 const STANDING: f64 = 0.01;
-/// The largest share of new tiles that any of these frames may have. A keyframe that codes the noise of a live
-/// picture again shows new content in most tiles. Measured: at most 0.02 in frozen pictures, 0.27 and more in live
-/// ones.
+/// The largest share of new tiles that a frame of the last seconds may have in a static picture. A keyframe that
+/// codes the noise of a live picture again shows new content in most tiles. Measured: at most 0.02 in frozen
+/// pictures, 0.27 and more in live ones.
 const AFRESH: f64 = 0.15;
-/// The number of keyframes, preceded by new content, from which on the new content is not chance. Measured with
-/// three keyframes: all of them if a coarse MPEG-4 shows a live picture without movement, none in frozen pictures
-/// of that quality.
+/// If at least this many keyframes are preceded by new content, the new content is not chance. Measured with three
+/// keyframes: all of them if a coarse MPEG-4 shows a live picture without movement, none in frozen pictures of
+/// that quality.
 const RESTLESS: usize = 2;
 /// The score of a picture that cannot be judged yet: below every live picture, and without an alarm.
 const UNDECIDED_SCORE: f64 = 52.0;
@@ -102,8 +102,8 @@ impl Plugin for Freeze {
                 Text::new("画面冻结", "Freeze"),
                 Text::new(
                     "时间在走而画面不动。静止但有传感器噪声的正常画面不会报警，只有叠加时钟在走的冻结画面也能发现。",
-                    "Time goes on and the picture does not. A static scene with the noise of a live sensor \
-                     passes; a frozen picture under a running clock is found.",
+                    "Time goes on, but the picture does not change. A static scene with the noise of a live \
+                     sensor raises no alarm; a frozen picture with a running clock over it is found.",
                 ),
             )
             .over_time(2, INTERVAL_MS, SPAN_MS)
@@ -119,7 +119,7 @@ impl Plugin for Freeze {
         let covered_s = seconds(last.timestamp_us - first.timestamp_us);
         if frames.len() < 2 || covered_s == 0.0 {
             return Err(Failure::UnsupportedClip(
-                "a single picture cannot tell whether it is frozen; a stretch of video is needed".into(),
+                "a single picture cannot show whether it is frozen; several frames are needed".into(),
             ));
         }
         let seen = watch(clip, &frames, config.still_s, config.least_changed_share)?;
@@ -216,7 +216,7 @@ fn conclude(
         Verdict::Refining => for_long,
         Verdict::TooShort => {
             return Err(Failure::Inconclusive(format!(
-                "nothing moves, and the {covered_s:.1} s that the clip covers are too short to tell more"
+                "nothing moves, and a clip of {covered_s:.1} s is too short to call the picture frozen"
             )));
         }
     };
@@ -246,19 +246,19 @@ fn conclude(
                 Text::new(
                     format!("画面冻结：时间在走，画面至少 {still_s:.1} 秒没有变化（仅凭这段画面）。"),
                     format!(
-                        "The picture is frozen: time goes on, and it has not changed for at least {still_s:.1} s (by \
-                         this clip alone)."
+                        "The picture is frozen: it has not changed for at least {still_s:.1} s, although \
+                         time goes on (judged by this clip alone)."
                     ),
                 ),
             )
             .suggest(Text::new(
                 "重启摄像机或编码器；若时钟叠加仍在走，检查视频输入。",
-                "Restart the camera or the encoder; where a clock still runs over the picture, check the \
+                "Restart the camera or the encoder; if a clock still runs over the picture, check the \
                  encoder's video input.",
             ))
             .into()
     } else if verdict == Verdict::Live {
-        finding.judged(Status::Normal, Text::new("画面在变化。", "The picture is alive.")).into()
+        finding.judged(Status::Normal, Text::new("画面在变化。", "The picture changes.")).into()
     } else {
         // This is a finding and not a failure, because the memory for the next check is stored only with a
         // finding.
@@ -267,8 +267,8 @@ fn conclude(
                 Status::Normal,
                 Text::new(
                     "画面静止，变化可能只来自编码器；若之后的检查仍相同，将报冻结。",
-                    "Nothing moves, and what changes may be the encoder's doing; where the next checks of this \
-                     camera show the same, it is called frozen.",
+                    "Nothing moves, and the changes may come from the encoder alone. If the next checks of \
+                     this camera show the same, the picture is reported as frozen.",
                 ),
             )
             .into()

@@ -64,7 +64,7 @@ impl Memory {
         Self { width, picture, still, alike: if still { before.saturating_add(1) } else { 0 }, erases }
     }
 
-    /// The number of consecutive checks, including this one, with the same static picture.
+    /// Returns the number of consecutive checks, including this one, with the same static picture.
     pub(crate) const fn alike_checks(&self) -> u32 {
         self.alike
     }

@@ -8,7 +8,7 @@ use crate::seconds;
 /// down.
 const DECAY: f64 = 2.0 / 3.0;
 
-/// The change from one compared frame to the next, for which the encoder had settled.
+/// The change from one compared frame to the next. The encoder had settled by the later frame.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Change {
     /// The index of the later frame.

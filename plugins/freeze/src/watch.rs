@@ -1,5 +1,5 @@
-//! What happens in a clip, as far as it distinguishes a frozen picture from a live one: motion, tiles with new
-//! content, and whether changes are undone.
+//! The measurements that distinguish a frozen picture from a live one: motion, tiles with new content, and whether
+//! changes are undone.
 
 use std::ops::Range;
 
@@ -40,8 +40,8 @@ const WANTED_PAIRS: usize = 3;
 /// The change (mean square, in grey levels) above which a tile is redrawn, as a clock's digits are. Measured: up
 /// to 30 where noise comes through.
 const REDRAWN: i32 = 100;
-/// The smallest number of keyframes for comparing them. An encoder that has just started finds its rate during the
-/// first ones.
+/// The smallest number of keyframes that are compared with each other. An encoder that has just started finds its
+/// rate during the first ones.
 const LEAST_KEYFRAMES: usize = 4;
 
 /// The measurements of a clip.
@@ -62,7 +62,7 @@ pub(crate) struct Seen {
     /// The share of the changes that is undone later: about half for noise that comes and goes, almost nothing if
     /// an encoder refines a static picture.
     pub(crate) undone: f64,
-    /// The new content after the last motion in the whole clip: more new tiles than a picture has that an encoder
+    /// The new content after the last motion in the whole clip: more new tiles than in a picture that an encoder
     /// only refines.
     pub(crate) news: News,
     /// The number of frames in which tiles are redrawn outside the strip where a clock may run.
@@ -257,7 +257,7 @@ impl Grid {
         let count = textured.iter().filter(|&&textured| textured).count();
         if count == 0 || (count as f64) < LEAST_TEXTURED * textured.len() as f64 {
             return Err(Failure::Inconclusive(
-                "the picture is too flat to tell: next to nothing in it could move".into(),
+                "the picture is too flat to judge: hardly anything in it could move".into(),
             ));
         }
         grid.textured = textured;

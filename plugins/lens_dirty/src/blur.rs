@@ -1,5 +1,5 @@
-//! Blurred parts of a sharp picture. Behind drops and smear, and at the rim of dust, the light changes much, and
-//! nowhere suddenly.
+//! Blurred parts of a sharp picture. Behind drops and smear, and at the rim of dust, the light changes strongly,
+//! but nowhere abruptly.
 
 use easysight_sdk::image::{CELL as WINDOW_CELL, beside, connected, edge_windows};
 

@@ -2,14 +2,15 @@
 //!
 //! Dirt is far out of focus, is static in the picture and transmits a part of the light. If several clips of the
 //! camera with a clean lens are known, the present picture is compared with them: contrast is lost although the
-//! light is not, and soft spots and threads lie over what was there before. Only what none of these clips explains
-//! counts. Each of them shows another light and weather: a wet road, lamps and headlights also make bright lines
-//! and reduce contrast, but they did so before.
+//! light is not, and soft spots and threads lie over what was there before. A change counts only if none of these
+//! clips explains it. Each clip shows another light and weather: a wet road, lamps and headlights also make bright
+//! lines and reduce contrast, but earlier clips show the same effects.
 //!
 //! Without such clips, dirt is only suspected, by two signs: closed soft spots that stand out from their
-//! surroundings (a scene can contain a few itself), and parts of a sharp picture in which the light changes much,
-//! and nowhere suddenly, as behind drops and smear. In both cases a small trained network judges what looks like
-//! dirt (see [`learned`]). Its result is compared with its results for the camera's clean clips.
+//! surroundings (a scene can contain a few itself), and parts of a sharp picture in which the light changes
+//! strongly, but nowhere abruptly, as behind drops and smear. In both cases, with and without such clips, a small
+//! trained network also finds parts that look like dirt (see [`learned`]). Its result is compared with its results
+//! for the camera's clean clips.
 
 mod blur;
 mod learned;
@@ -44,7 +45,8 @@ const LEAST_CRISP: f32 = 0.02;
 const STEEPEST: (f32, f32) = (0.42, 0.6);
 /// The share of the picture that must be unchanged. If it is less, the camera shows another view.
 const LEAST_ALIKE: f32 = 0.2;
-/// The share of its former contrast from which on a picture of another view is not caused by dirt.
+/// The share of a known view's contrast that the picture of another view must have to be stored as clean. With
+/// less, it may be the known view behind dirt.
 const LEAST_LEFT: f32 = 0.7;
 /// The share of the picture whose light, corrected for exposure, must be unchanged. If it is less, other lamps are
 /// on.
@@ -57,7 +59,7 @@ const SAME: f32 = 0.85;
 /// The weight of the cells that lost contrast. Fog, rain and traffic are uneven, and take the contrast from one in
 /// twelve of the cells with contrast.
 const VEIL_COUNTS: f64 = 0.4;
-/// The share of cells with the same light that a clean clip must have for spots and threads to be found by it.
+/// The share of cells with the same light that a clean clip must have to be used for finding spots and threads.
 /// Lamps that went on, and wet roads, make bright spots and lines of their own.
 const SAME_LIGHT: f32 = 0.7;
 /// The share of a spot in which something may move. Dirt is static.
@@ -68,7 +70,7 @@ const WORST: f64 = 8.0;
 const MORE_THAN_USUAL: f64 = 1.2;
 /// How far clean clips may move this threshold, down and up.
 const MOVES: (f64, f64) = (0.8, 2.0);
-/// The log odds from the threshold to score 0.
+/// The distance from the threshold to a score of 0, in log odds.
 const BEYOND: f64 = 8.0;
 /// The largest number of regions that are marked in the picture.
 const MOST_MARKED: usize = 12;
@@ -86,10 +88,10 @@ pub struct Config {
     /// Scenes without dirt reach 0.074: shadows, glows, boulders, round objects out of focus.
     #[schemars(range(min = 0.005, max = 0.5), extend("unit" = "share"))]
     pub max_spotted_share: f64,
-    /// The largest share of the picture in which the light may change much, and nowhere suddenly, while the rest
-    /// is sharp, as behind drops and smear. If the camera's clean picture is known, only the share that was added
-    /// since then counts. A healthy motorway in 320 different states of the air reached 0.0126, because clouds,
-    /// haze before hills and the shade under bridges look similar.
+    /// The largest share of the picture in which the light may change strongly, but nowhere abruptly, while the
+    /// rest is sharp, as behind drops and smear. If the camera's clean picture is known, only the share that was
+    /// added since then counts. A healthy motorway in 320 different states of the air reached 0.0126, because
+    /// clouds, haze before hills and the shade under bridges look similar.
     #[schemars(range(min = 0.0005, max = 0.5), extend("unit" = "share"))]
     pub max_blurred_share: f64,
     /// The largest log odds of dirt that the trained network may return for the parts of the picture with the
@@ -126,7 +128,7 @@ struct Dirt {
     spotted: f64,
     /// The share by threads.
     threaded: f64,
-    /// The share in which the light changes much, and nowhere suddenly.
+    /// The share in which the light changes strongly, but nowhere abruptly.
     blurred: f64,
     /// The marked boxes: left, top, width and height as shares of the picture.
     boxes: Vec<[f32; 4]>,
@@ -250,10 +252,10 @@ impl Plugin for LensDirty {
                     "镜头或护罩上的灰尘、水滴、油污和蛛网。记住镜头干净时的画面后，能发现失去对比度的部分、\
                      模糊斑点和蛛丝；没有记忆时，可以怀疑明显的模糊斑点、模糊部分，以及训练得到的网络认为脏污的部分，\
                      蛛网不会被发现。",
-                    "Dust, drops, smear and webs on the lens or its window. Beside the remembered picture of \
-                     a clean lens lost contrast, soft spots and threads are found; without one plain soft spots, \
-                     blurred parts of a sharp picture and what a trained network takes for dirt are suspected, \
-                     and webs are not found.",
+                    "Dust, drops, smear and webs on the lens or its window. If pictures with a clean lens \
+                     are remembered, lost contrast, soft spots and threads are found. Without them, clear \
+                     soft spots, blurred parts of a sharp picture, and parts that a trained network takes \
+                     for dirt are only suspected, and webs are not found.",
                 ),
             )
             .over_time(1, INTERVAL_MS, SPAN_MS)
@@ -291,7 +293,7 @@ impl Plugin for LensDirty {
             Dirt::measured(&picture, &blur, &references, &changes)
         } else if blur.crisp < LEAST_CRISP && learned.odds <= config.max_learned_odds {
             return Err(Failure::Inconclusive(
-                "the picture has hardly a sharp edge: soft spots would not stand out".into(),
+                "the picture has hardly any sharp edge, so soft spots would not stand out".into(),
             ));
         } else {
             Dirt::suspected(&picture, &blur)
@@ -377,13 +379,16 @@ fn report(dirt: &Dirt, learned: &Learned, config: &Config) -> Report {
                 "镜头脏污：约 {seen:.0}% 的画面像是隔着水滴、污渍或蛛网拍摄，镜头干净时的 {looks} 次画面并非如此。"
             ),
             format!(
-                "The lens is dirty: {seen:.0} % of the picture looks as if it were behind drops, dirt or a web, which it did not in {looks} looks while the lens was clean."
+                "The lens is dirty: {seen:.0} % of the picture looks as if it were behind drops, dirt or a \
+                 web, unlike in {looks} earlier checks with a clean lens."
             ),
         ),
         (By::Learned, false) => Text::new(
             format!("镜头疑似脏污：约 {seen:.0}% 的画面像是隔着水滴、污渍或蛛网拍摄（仅凭这一次画面判断）。"),
             format!(
-                "The lens seems dirty: {seen:.0} % of the picture looks as if it were behind drops, dirt or a web. This picture alone tells; several looks while the lens is clean would make it sure."
+                "The lens seems dirty: {seen:.0} % of the picture looks as if it were behind drops, dirt or \
+                 a web (judged by this picture alone; some checks with a clean lens would make the result \
+                 more certain)."
             ),
         ),
         (By::Blurred, true) => Text::new(
@@ -391,23 +396,28 @@ fn report(dirt: &Dirt, learned: &Learned, config: &Config) -> Report {
                 "镜头脏污：画面其余部分清晰，标出的部分却变得模糊，与镜头干净时的 {looks} 次画面相比并非如此。"
             ),
             format!(
-                "The lens is dirty: the marked parts of the picture are blurred while the rest is sharp, which they were not in {looks} looks while it was clean."
+                "The lens is dirty: the marked parts of the picture are blurred while the rest is sharp, \
+                 unlike in {looks} earlier checks with a clean lens."
             ),
         ),
         (By::Blurred, false) => Text::new(
             "镜头疑似脏污：画面其余部分清晰，标出的部分却始终模糊（仅凭这一次画面判断）。",
-            "The lens seems dirty: the marked parts of the picture are blurred all the time while the rest is sharp. This picture alone tells; several looks while the lens is clean would make it sure.",
+            "The lens seems dirty: the marked parts of the picture are blurred all the time while the rest \
+             is sharp (judged by this picture alone; some checks with a clean lens would make the result \
+             more certain).",
         ),
         (By::Share, true) => Text::new(
             format!("镜头脏污：与镜头干净时的 {looks} 次画面相比，约 {percent:.0}% 的画面被遮蔽。"),
             format!(
-                "The lens is dirty: {percent:.0} % of the picture is behind something that was not there in {looks} looks while it was clean."
+                "The lens is dirty: {percent:.0} % of the picture is behind something that was not there in \
+                 {looks} earlier checks with a clean lens."
             ),
         ),
         (By::Share, false) => Text::new(
             format!("镜头疑似脏污：静止的模糊斑点占画面 {percent:.0}%（仅凭这一次画面判断）。"),
             format!(
-                "The lens seems dirty: soft spots that stand still take {percent:.0} % of the picture. This picture alone tells; several looks while the lens is clean would make it sure."
+                "The lens seems dirty: static soft spots cover {percent:.0} % of the picture (judged by this \
+                 picture alone; some checks with a clean lens would make the result more certain)."
             ),
         ),
     };

@@ -1,4 +1,4 @@
-//! What the camera saw while its lens was clean, and how it has changed.
+//! The camera's pictures with a clean lens, and how the present picture differs from them.
 //!
 //! Dirt transmits less contrast than light. The transmission is the remaining contrast relative to the remaining
 //! light. A shadow, or a change of exposure, reduces both equally, so it does not change the transmission. A new
@@ -29,7 +29,7 @@ const BLACK: f32 = 4.0;
 const THROUGH: f32 = 0.5;
 /// The grey levels by which the light of a cell may differ from the reference.
 const STEADY: f32 = 6.0;
-/// The smallest share of the cells that is used as the number of cells with contrast.
+/// If fewer cells than this share of all cells have contrast, this share is used as their number.
 const LEAST_TELLING: f32 = 0.1;
 /// The number of rows of cells on either side that are at about the same distance, and the number of cells that
 /// they must have.
@@ -64,8 +64,8 @@ pub(crate) struct Reference {
     odds: i32,
 }
 
-/// The clean pictures of a camera, by day, at dusk, at night, in rain, and of each preset. The one that was seen
-/// last comes first.
+/// The clean pictures of a camera, by day, at dusk, at night, in rain, and of each preset. The picture that was
+/// seen last comes first.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Seen(pub(crate) Vec<Reference>);
 
@@ -89,7 +89,7 @@ impl Seen {
     }
 }
 
-/// How a clean picture has changed.
+/// The change from a clean picture to the present one.
 #[derive(Debug, Clone)]
 pub(crate) struct Change {
     /// The share of the cells with contrast that are unchanged.
@@ -142,17 +142,17 @@ impl Reference {
         Self { looks: self.looks.saturating_add(1), odds, ..self.clone() }
     }
 
-    /// The network's largest result for this picture.
+    /// Returns the network's largest result for this picture.
     pub(crate) fn odds(&self) -> f64 {
         f64::from(self.odds) / THOUSAND
     }
 
-    /// The picture's grey levels.
+    /// Returns the picture's grey levels.
     pub(crate) fn pixels(&self) -> &[u8] {
         &self.pixels
     }
 
-    /// The share of the picture that was blurred.
+    /// Returns the share of the picture that was blurred.
     pub(crate) fn blurred(&self) -> f32 {
         self.blurred as f32 / MILLION
     }
@@ -282,7 +282,7 @@ fn shines_through(cells: &[Sums], at: usize, columns: usize) -> bool {
 }
 
 /// True if a region that lost contrast is behind dirt. It must be larger than noise, which affects single cells,
-/// and its remaining contrast must be that of before, which is not so if an object left.
+/// and its remaining contrast must agree with the earlier contrast, which it does not if an object left.
 fn is_veiled(cells: &[Sums], region: &[usize]) -> bool {
     let region = region.iter().filter_map(|&at| cells.get(at));
     let sums = region.fold((0, 0.0, 0.0, 0.0), |sum, cell| {

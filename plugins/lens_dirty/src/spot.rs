@@ -1,6 +1,6 @@
 //! Soft closed spots. Dust and drops on the lens are so near that the lens spreads their outline over a few
-//! hundredths of the picture's width. So all around them the light changes towards their inside, and nowhere
-//! suddenly. Objects of the scene have crisp outlines; shadows and glows have open ones.
+//! hundredths of the picture's width. So all around them the light changes towards their inside, but nowhere
+//! abruptly. Objects of the scene have crisp outlines; shadows and glows have open ones.
 //!
 //! Every soft slope votes for the middle of a spot whose rim it might be. Then the outlines around the middles
 //! with most votes are followed.
@@ -41,12 +41,12 @@ pub(crate) struct Spot {
 }
 
 impl Spot {
-    /// How much the spot looks like a spot on the lens: 0 to 1.
+    /// Returns how much the spot looks like a spot on the lens: 0 to 1.
     pub(crate) fn likeness(&self) -> f32 {
         ((self.closed - CLOSED.0) / (CLOSED.1 - CLOSED.0)).clamp(0.0, 1.0)
     }
 
-    /// The number of pixels that the spot covers.
+    /// Returns the number of pixels that the spot covers.
     pub(crate) fn area(&self) -> f32 {
         std::f32::consts::PI * self.radius * self.radius
     }

@@ -37,7 +37,7 @@ fn clip(luma: impl Fn(u32, u32) -> u8) -> ArrayClip {
     (0..4).fold(ArrayClip::new(WIDTH, HEIGHT), |clip, t| clip.frame(t * 800_000, t == 0, &luma))
 }
 
-/// How much of a pixel is behind spots. Their outlines are about twelve pixels wide.
+/// Returns the share of a pixel that is behind spots. Their outlines are about twelve pixels wide.
 fn opacity(spots: &[(f64, f64, f64)], x: u32, y: u32) -> f64 {
     let opacity = spots.iter().map(|&(a, b, radius)| {
         let distance = (f64::from(x) - a).hypot(f64::from(y) - b);
@@ -58,7 +58,7 @@ fn judge(clip: &ArrayClip) -> Finding {
     native::<LensDirty>(clip, "{}").unwrap().findings.remove(0)
 }
 
-/// The finding for a camera that saw the first clip several times before.
+/// Returns the finding for a camera that saw the first clip several times before.
 fn judge_after(clean: &ArrayClip, clip: &ArrayClip) -> Finding {
     let mut camera = CameraMemory::default();
     for _ in 0..LEAST_LOOKS {

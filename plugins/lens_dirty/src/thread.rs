@@ -2,7 +2,7 @@
 
 use crate::picture::{CELL, Plane};
 
-/// The smallest curvature of the light across a thread, in grey levels per pixel, twice.
+/// The smallest curvature of the light across a thread (its second derivative), in grey levels per pixel squared.
 const BEND: f32 = 2.5;
 /// The largest ratio of the curvature along a thread to the curvature across it.
 const THIN: f32 = 0.4;
