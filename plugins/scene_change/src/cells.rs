@@ -1,59 +1,61 @@
-//! Whether a view is where it was: cell by cell, for what stands before it hides some cells and
-//! leaves the others, while a camera that moves moves them all.
+//! Finds out, cell by cell, whether a view is still in place. An object in front of the view hides some cells and
+//! leaves the others in place, whereas a camera that moves shifts all of them.
 
 use crate::field::{Area, Field, PAD};
 
-/// Part of the height, above and below, that does not count: clocks and names are written there, and
-/// stay where they are when the camera moves.
+/// The share of the height, at the top and at the bottom, that is ignored, because clocks and names are written
+/// there and do not move with the camera.
 const STRIP: f32 = 0.12;
-/// A cell shows something where its arrows have this mean square: of 49 at the most.
+/// The smallest mean square of a cell's arrows for the cell to have enough edges. The largest possible value is
+/// 49.
 const LEAST_ENERGY: f32 = 4.0;
-/// A cell is empty now where less than this share of its energy is left.
+/// The share of its former energy below which a cell counts as empty.
 const EMPTY: f32 = 0.3;
 
-/// Elsewhere is better where so many times as many cells are found, or they agree so much better.
+/// The factor by which another place must be better: in the number of cells that are found, or in their agreement.
 const CLEARLY: f32 = 1.3;
-/// In the latter case this part of the cells must still be found: others left the picture.
+/// If only the agreement is better, this share of the cells must still be found. The others may have left the
+/// picture.
 const STILL_MOST: f32 = 0.6;
 
 /// The cells of a field.
 #[derive(Debug, Clone)]
 pub(crate) struct Cells {
     pub(crate) areas: Vec<Area>,
-    /// From this agreement on a cell is the same.
+    /// The smallest agreement at which a cell counts as held.
     least_agreement: f32,
 }
 
-/// What became of a cell.
+/// The state of a cell, compared with the known view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// It never showed enough to be known again.
+    /// The known view has too few edges in this cell.
     Plain,
-    /// Its edges are in place.
+    /// The cell's edges are in place.
     Held,
-    /// Other edges are there.
+    /// The cell has other edges.
     Other,
-    /// There are no edges any more.
+    /// The cell has lost its edges.
     Empty,
 }
 
-/// How a field is found in another one.
+/// The place at which a field is found in another one.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
-    /// Shift to the right and down, in samples.
+    /// The shift to the right and down, in samples.
     pub(crate) shift: (f32, f32),
-    /// Of each cell.
+    /// The state of each cell.
     pub(crate) fates: Vec<Fate>,
-    /// Sum of the agreements at this shift.
+    /// The sum of the agreements at this shift.
     pub(crate) strength: f32,
-    /// Mean agreement of the cells that are held.
+    /// The mean agreement of the cells that are held.
     pub(crate) agreement: f32,
 }
 
 impl Cells {
-    /// 20 × 18 samples or so of a fine field.
+    /// Divides a fine field into cells of about 20 × 18 samples.
     pub(crate) fn fine(field: &Field) -> Self {
-        // By chance 360 samples agree by 0.1, give or take.
+        // Two unrelated cells of 360 samples agree by about 0.1 by chance.
         Self::of(field, 8, 18.0, 0.3)
     }
 
@@ -77,17 +79,17 @@ impl Cells {
         Self { areas, least_agreement }
     }
 
-    /// Whether a cell of this field shows enough to be known again.
+    /// True if a cell of this field has enough edges to be recognised.
     pub(crate) fn shows(&self, field: &Field, area: Area) -> bool {
         field.energy(area, (0, 0)) >= LEAST_ENERGY * (area.width * area.height) as f32
     }
 
-    /// Cells that show something.
+    /// Counts the cells with enough edges.
     pub(crate) fn shown(&self, field: &Field) -> usize {
         self.areas.iter().filter(|&&area| self.shows(field, area)).count()
     }
 
-    /// Where the cells of `known` are in `now`, at most `reach` samples away.
+    /// Finds the cells of `known` in `now`, at most `reach` samples away.
     pub(crate) fn place(&self, known: &Field, now: &Field, reach: usize) -> Place {
         let reach = reach.min(PAD);
         let side = 2 * reach + 1;
@@ -98,7 +100,8 @@ impl Cells {
         let best = tables.best();
         let (column, row) = (best % side, best / side);
         let near = |middle: usize| middle.saturating_sub(1)..=(middle + 1).min(side - 1);
-        // What a cell agrees by near the best shift: things at different distances move differently.
+        // The best agreement of each cell near the best shift, because objects at different distances are shifted
+        // differently.
         let mut agreements = vec![0.0_f32; tables.cells.len()];
         for at in near(row).flat_map(|y| near(column).map(move |x| y * side + x)) {
             for (most, &agreement) in agreements.iter_mut().zip(tables.complete(at)) {
@@ -132,19 +135,20 @@ impl Cells {
     }
 }
 
-/// Agreements of cells at each shift, row by row of shifts, as far as they were asked for.
+/// The agreements of the cells at each shift, row by row of shifts. They are computed when they are needed.
 struct Tables<'a> {
     known: &'a Field,
     now: &'a Field,
     reach: usize,
-    /// Cells that show something.
+    /// The cells with enough edges.
     cells: Vec<Area>,
     rows: Vec<Vec<f32>>,
 }
 
 impl Tables<'_> {
-    /// The shift at which the cells agree best. Others are given up as soon as what is left of their cells
-    /// cannot make up for it: an agreement is 1 at the most, and rounding adds hardly a millionth.
+    /// Returns the shift at which the cells agree best. The computation for another shift stops as soon as its
+    /// remaining cells cannot exceed the best sum: an agreement is at most 1, and rounding adds less than a
+    /// ten-thousandth.
     fn best(&mut self) -> usize {
         let middle = self.rows.len() / 2;
         let (mut best, mut most) = (middle, sum(self.complete(middle)));
@@ -163,7 +167,7 @@ impl Tables<'_> {
         best
     }
 
-    /// Agreements of all cells at a shift.
+    /// Returns the agreements of all cells at a shift.
     fn complete(&mut self, at: usize) -> &[f32] {
         while self.rows.get(at).is_some_and(|row| row.len() < self.cells.len()) {
             self.next(at);
@@ -171,7 +175,7 @@ impl Tables<'_> {
         self.rows.get(at).map_or(&[], Vec::as_slice)
     }
 
-    /// The agreement of one cell more at a shift.
+    /// Computes the agreement of the next cell at a shift.
     fn next(&mut self, at: usize) -> f32 {
         let side = 2 * self.reach + 1;
         let along = |place: usize| place as isize - self.reach as isize;
@@ -184,7 +188,7 @@ impl Tables<'_> {
     }
 }
 
-/// Cells that show the opposite of what they showed do not count against the others.
+/// Sums the agreements. Negative ones, of cells with opposite edges, count as 0.
 fn sum(agreements: &[f32]) -> f32 {
     agreements.iter().map(|agreement| agreement.max(0.0)).sum()
 }
@@ -194,20 +198,20 @@ impl Place {
         self.fates.iter().filter(|&&one| one == fate).count()
     }
 
-    /// Cells that showed something and do now.
+    /// Counts the cells that had enough edges and still have edges.
     pub(crate) fn visible(&self) -> usize {
         self.count(Fate::Held) + self.count(Fate::Other)
     }
 
-    /// Share of the visible cells whose edges are in place; 0 where none is visible.
+    /// Returns the share of the visible cells whose edges are in place; 0 if no cell is visible.
     pub(crate) fn held_share(&self) -> f32 {
         self.count(Fate::Held) as f32 / self.visible().max(1) as f32
     }
 }
 
 impl Place {
-    /// Whether the view is found clearly better there than here. More cells are, where it is turned a
-    /// little; they agree better where lines that run on and on look alike from place to place.
+    /// True if the view is found clearly better at the other place. If the view is turned a little, more cells are
+    /// found there. If long lines look similar from place to place, the cells agree better there.
     pub(crate) fn is_worse_than(&self, there: &Self) -> bool {
         let count = |place: &Self| place.count(Fate::Held) as f32;
         count(there) >= CLEARLY * count(self)
@@ -215,8 +219,8 @@ impl Place {
     }
 }
 
-/// Where between three values the summit of the parabola through them is, from the middle one on;
-/// 0 at the end of the row.
+/// Returns the position of the maximum of the parabola through three values, relative to the middle one; 0 at the
+/// end of the row.
 fn summit(values: [Option<f32>; 3]) -> f32 {
     let [Some(before), Some(middle), Some(after)] = values else { return 0.0 };
     let curve = before - 2.0 * middle + after;

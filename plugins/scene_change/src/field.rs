@@ -1,30 +1,30 @@
-//! The edges of a picture as arrows: across the edge, towards the light, about equally long in a dim
-//! corner as in the sun. So two pictures of one view agree whatever the light.
+//! The edges of a picture as arrows. An arrow points across an edge, towards the light, and is about as long in a
+//! dim corner as in the sun. So two pictures of one view agree in any light.
 
 use serde::{Deserialize, Serialize};
 
 use crate::picture::Picture;
 
-/// Free space around a field, so that it can be shifted without asking where it ends.
+/// The margin around a field, in samples. It allows shifts without checks of the bounds.
 pub(crate) const PAD: usize = 6;
-/// Length of the longest arrow: four bits a part.
+/// The length of the longest arrow. Each of its two components fits into four bits.
 const LONGEST: f32 = 7.0;
-/// Changes over two samples that are no edge, in grey levels: noise that is left, and blocks.
+/// The change over two samples, in grey levels, that is no edge but remaining noise or a coding block.
 const FLOOR: f32 = 4.0;
-/// Side of the tiles over which the usual change is measured, as a part of the width.
+/// The number of tiles across the width. The usual change is measured for each tile.
 const TILES_ACROSS: usize = 16;
 
-/// Arrows, across and down in turn, with free space around them.
+/// The arrows of a picture, with a margin around them. The components across and down alternate.
 #[derive(Debug, Clone)]
 pub(crate) struct Field {
     pub(crate) width: usize,
     pub(crate) height: usize,
     arrows: Vec<i16>,
-    /// Sums of squared lengths above and to the left.
+    /// The sums of the squared lengths above and to the left of each place.
     squares: Vec<u32>,
 }
 
-/// A field as it is remembered: a byte an arrow.
+/// A field as it is stored, with one byte for each arrow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Packed {
     width: u16,
@@ -42,7 +42,7 @@ pub(crate) struct Area {
 }
 
 impl Field {
-    /// The edges of a picture.
+    /// Computes the edges of a picture.
     pub(crate) fn of(picture: &Picture) -> Self {
         let Picture { width, height, samples } = picture;
         let (width, height) = (*width, *height);
@@ -52,7 +52,7 @@ impl Field {
         let columns = width.div_ceil(side);
         let mut field = Self::empty(width, height);
         let rows = changes.across.chunks_exact(width.max(1)).zip(changes.down.chunks_exact(width.max(1)));
-        // Widened first, or the compiler converts one by one.
+        // The changes are widened in a separate pass. Otherwise the compiler converts them one by one.
         let mut wide = [vec![0_i32; width], vec![0_i32; width]];
         let mut around = vec![0.0; width];
         for (y, (across, down)) in rows.enumerate() {
@@ -78,7 +78,7 @@ impl Field {
         field
     }
 
-    /// A field without edges.
+    /// Returns a field without edges.
     fn empty(width: usize, height: usize) -> Self {
         let samples = (width + 2 * PAD) * (height + 2 * PAD);
         Self { width, height, arrows: vec![0; 2 * samples], squares: Vec::new() }
@@ -88,7 +88,7 @@ impl Field {
         2 * (self.width + 2 * PAD)
     }
 
-    /// Where the arrow of a place begins.
+    /// Returns the index at which the arrow of a place begins.
     const fn at(&self, x: usize, y: usize) -> usize {
         (y + PAD) * self.stride() + 2 * (x + PAD)
     }
@@ -101,7 +101,7 @@ impl Field {
         for (arrows, squares) in self.arrows.chunks_exact(2 * stride).zip(rows) {
             let squares = squares.get_mut(1..).unwrap_or_default();
             for (&[across, down], square) in arrows.as_chunks::<2>().0.iter().zip(&mut *squares) {
-                // Of four bits each: fits.
+                // The components have four bits each, so the sum fits.
                 *square = (across * across + down * down) as u32;
             }
             let mut sum = 0;
@@ -117,8 +117,8 @@ impl Field {
         self.squares = squares;
     }
 
-    /// Sum of the squared lengths in an area that is shifted by so much, which may reach into the
-    /// free space.
+    /// Returns the sum of the squared lengths in an area that is shifted by `shift`. The shifted area may extend
+    /// into the margin.
     pub(crate) fn energy(&self, area: Area, shift: (isize, isize)) -> f32 {
         let stride = self.width + 2 * PAD + 1;
         let begin = |at: usize, by: isize| (at + PAD).saturating_add_signed(by);
@@ -132,8 +132,8 @@ impl Field {
         lower.wrapping_sub(sum(right, top).wrapping_sub(sum(left, top))) as f32
     }
 
-    /// How far an area of this field agrees with that of another which is shifted by so much: 1 where
-    /// they are alike, about 0 where they have nothing in common. The shift is at most [`PAD`].
+    /// Returns the agreement of an area of this field with the area of another field that is shifted by `shift`: 1
+    /// if they are alike, about 0 if they have nothing in common. The shift is at most [`PAD`].
     pub(crate) fn agreement(&self, area: Area, other: &Self, shift: (isize, isize)) -> f32 {
         let energies = self.energy(area, (0, 0)) * other.energy(area, shift);
         if energies <= 0.0 {
@@ -151,14 +151,14 @@ impl Field {
         rows.take(area.height).map(|(a, b)| dot(a, b)).sum()
     }
 
-    /// So much of each row from a place on.
+    /// Returns `length` values of each row, from a place on.
     fn rows(&self, from: usize, length: usize) -> impl Iterator<Item = &[i16]> {
         let arrows = self.arrows.get(from..).unwrap_or_default();
         arrows.chunks(self.stride()).filter_map(move |row| row.get(..length))
     }
 
-    /// As [`Field::agreement`] of two whole fields of one size, over what they share at a shift of any
-    /// size, and that share.
+    /// Returns the same as [`Field::agreement`] for two whole fields of one size, over the part that they share.
+    /// Also returns the share of that part. The shift may be of any size.
     pub(crate) fn overlap(&self, other: &Self, (dx, dy): (isize, isize)) -> (f32, f32) {
         let span = |length: usize, by: isize| {
             let begin = (-by).max(0) as usize;
@@ -174,14 +174,15 @@ impl Field {
         (self.product(area, other, (dx, dy)) as f32 / energies.sqrt(), share)
     }
 
-    /// Share of the field that lies over another one of its size which is shifted by so much.
+    /// Returns the share of the field that overlaps with another field of the same size that is shifted by this
+    /// much.
     pub(crate) fn share(&self, (dx, dy): (isize, isize)) -> f32 {
         let (width, height) =
             (self.width.saturating_sub(dx.unsigned_abs()), self.height.saturating_sub(dy.unsigned_abs()));
         (width * height) as f32 / (self.width * self.height).max(1) as f32
     }
 
-    /// The field of the picture turned, zoomed and shifted; without edges where nothing is known.
+    /// Returns the field of the picture after a motion. Places that come from outside the picture have no edges.
     pub(crate) fn moved(&self, motion: &crate::motion::Motion) -> Self {
         let mut moved = Self::empty(self.width, self.height);
         let (sin, cos) = motion.degrees.to_radians().sin_cos();
@@ -194,7 +195,7 @@ impl Field {
             let Some(row) = moved.arrows.get_mut(start..start + 2 * self.width) else { continue };
             for (x, arrow) in row.as_chunks_mut::<2>().0.iter_mut().enumerate() {
                 let across = (x as f32 + 0.5 - middle_x - dx) / motion.zoom;
-                // Backwards to where it came from.
+                // The inverse motion gives the place from which the arrow came.
                 let from_x = middle_x + across * cos + down * sin;
                 let from_y = middle_y - across * sin + down * cos;
                 if from_x < 0.0 || from_y < 0.0 || from_x >= self.width as f32 || from_y >= self.height as f32
@@ -211,7 +212,7 @@ impl Field {
         moved
     }
 
-    /// The field of the picture with left and right, or top and bottom, in each other's place.
+    /// Returns the field of the picture with left and right, or top and bottom, exchanged.
     pub(crate) fn flipped(&self, (across, down): (bool, bool)) -> Self {
         let mut flipped = Self::empty(self.width, self.height);
         for y in 0..self.height {
@@ -223,7 +224,7 @@ impl Field {
             ) else {
                 continue;
             };
-            // The light is on the other side of each edge then.
+            // The light is then on the other side of each edge.
             let (sign_across, sign_down) = (if across { -1 } else { 1 }, if down { -1 } else { 1 });
             let arrows = from.as_chunks::<2>().0.iter().map(|&[a, b]| [a * sign_across, b * sign_down]);
             let to = to.as_chunks_mut::<2>().0;
@@ -237,7 +238,7 @@ impl Field {
         flipped
     }
 
-    /// Takes an area over from another field of the same size.
+    /// Copies an area from another field of the same size.
     pub(crate) fn renew(&mut self, area: Area, other: &Self) {
         for y in area.top..area.top + area.height {
             let places = self.at(area.left, y)..self.at(area.left + area.width, y);
@@ -248,7 +249,7 @@ impl Field {
         self.sum_squares();
     }
 
-    /// As it is remembered.
+    /// Returns the field in the form in which it is stored.
     pub(crate) fn packed(&self) -> Packed {
         let mut arrows = Vec::with_capacity(self.width * self.height);
         for y in 0..self.height {
@@ -261,14 +262,14 @@ impl Field {
 }
 
 impl Packed {
-    /// Whether it is of a picture of the same shape.
+    /// True if the stored field has the same size.
     pub(crate) fn fits(&self, field: &Field) -> bool {
         usize::from(self.width) == field.width
             && usize::from(self.height) == field.height
             && self.arrows.len() == field.width * field.height
     }
 
-    /// The field.
+    /// Returns the field.
     pub(crate) fn field(&self) -> Field {
         let mut field = Field::empty(usize::from(self.width), usize::from(self.height));
         for (y, row) in self.arrows.chunks_exact(usize::from(self.width).max(1)).enumerate() {
@@ -283,17 +284,17 @@ impl Packed {
     }
 }
 
-/// A plain loop: the compiler makes it one instruction for eight products and their sums.
+/// Returns the sum of products. The compiler uses one instruction for eight products and their sums.
 fn dot(a: &[i16], b: &[i16]) -> i32 {
     a.iter().zip(b).map(|(&a, &b)| i32::from(a) * i32::from(b)).sum()
 }
 
-/// The whole number nearest to one that is small. WebAssembly has an instruction for this way to round.
+/// Returns the integer that is nearest to a small number. WebAssembly has an instruction for this rounding.
 const fn nearest(value: f32) -> i16 {
     value.round_ties_even() as i32 as i16
 }
 
-/// Changes over two samples; none at the rim.
+/// The changes over two samples; 0 at the rim.
 struct Changes {
     across: Vec<i16>,
     down: Vec<i16>,
@@ -326,7 +327,7 @@ fn minus(a: &[u8], b: &[u8], into: &mut [i16]) {
     }
 }
 
-/// The usual squared change around each tile: the mean over it and its neighbours.
+/// Returns the usual squared change around each tile: the mean over the tile and its neighbours.
 fn usual(changes: &Changes, width: usize, height: usize) -> Vec<f32> {
     let side = (width / TILES_ACROSS).max(1);
     let (columns, rows) = (width.div_ceil(side), height.div_ceil(side));

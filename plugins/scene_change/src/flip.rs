@@ -1,5 +1,5 @@
-//! Whether the known view is there, but turned over: a camera that hangs the other way up after service, or
-//! whose settings mirror the picture.
+//! Finds out whether the known view is turned over, because the camera was mounted upside down after service, or
+//! because its settings mirror the picture.
 
 use easysight_sdk::Text;
 
@@ -9,24 +9,25 @@ use crate::{
     search::{Edges, among},
 };
 
-/// Turns that are tried beside each flip, in degrees: who mounts a camera anew does not hit the horizon.
+/// The turns that are tried with each flip, in degrees, because a camera that was mounted anew is not exactly
+/// level.
 const TURNS: [f32; 3] = [0.0, -5.0, 5.0];
 
-/// How a picture is turned over.
+/// The way in which a picture is turned over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flip {
-    /// By 180 degrees: up is down and left is right.
+    /// Turned by 180 degrees: top and bottom, and left and right, are exchanged.
     UpsideDown,
-    /// Left is right.
+    /// Left and right are exchanged.
     Mirrored,
-    /// Up is down, but left is left.
+    /// Only top and bottom are exchanged.
     TopDown,
 }
 
 impl Flip {
     const ALL: [Self; 3] = [Self::UpsideDown, Self::Mirrored, Self::TopDown];
 
-    /// Whether left and right, and whether top and bottom change places.
+    /// Returns whether left and right are exchanged, and whether top and bottom are.
     const fn sides(self) -> (bool, bool) {
         match self {
             Self::UpsideDown => (true, true),
@@ -35,29 +36,28 @@ impl Flip {
         }
     }
 
-    /// In words: what became of the picture.
+    /// Describes the flip in a sentence.
     pub(crate) fn words(self) -> Text {
         match self {
             Self::UpsideDown => Text::new(
                 "画面上下颠倒：与记住的视野相比旋转了 180°。",
-                "The picture is upside down: turned by 180° compared with the view that is remembered.",
+                "The picture is upside down: turned by 180° compared with the remembered view.",
             ),
             Self::Mirrored => Text::new(
                 "画面左右镜像：与记住的视野相比左右互换。",
-                "The picture is mirrored: left and right have changed places compared with the view that is \
-                 remembered.",
+                "The picture is mirrored: left and right are exchanged compared with the remembered view.",
             ),
             Self::TopDown => Text::new(
                 "画面上下翻转：与记住的视野相比上下互换，左右未变。",
-                "The picture is flipped: top and bottom have changed places compared with the view that is \
-                 remembered, left and right have not.",
+                "The picture is flipped: top and bottom are exchanged compared with the remembered view, but \
+                 left and right are not.",
             ),
         }
     }
 }
 
-/// How the known view is turned over now, and how its cells are found then. None where it is not found, or
-/// not clearly better than `as_it_was`: a corridor is nearly its own mirror image.
+/// Returns how the known view is turned over, and the place at which its cells are then found. None if they are
+/// not found, or not clearly better than in `as_it_was`, because a corridor is nearly its own mirror image.
 pub(crate) fn turned_over(known: &Edges, now: &Edges, as_it_was: &Place) -> Option<(Flip, Place)> {
     let over = |flip: Flip| {
         let turned = TURNS.map(|degrees| Motion { degrees, ..Motion::NONE });

@@ -1,10 +1,11 @@
-//! The camera was turned or moved: it looks elsewhere than it did.
+//! Finds a camera that was turned or moved, so that it shows another view.
 //!
-//! Light, weather, people, cars and seasons change a picture and leave most edges where they are; a
-//! camera that moves leaves none. So the edges of a view are remembered, and found again cell by cell.
-//! Where they are not in place they are searched all over the picture, and with the picture turned over, so
-//! that the message can tell how far the view moved, or that the camera hangs upside down. A view that left stays missed until a person says that the new one is meant,
-//! or until that one has been seen for as long. Of a camera that turns again and again none is missed.
+//! Light, weather, people, cars and seasons change a picture, but leave most edges in place. A camera that moves
+//! leaves none in place. So the plugin remembers the edges of a view and searches for them cell by cell. If they
+//! are not in place, it searches the whole picture, and the picture turned over. The message can then state how
+//! far the view moved, or that the camera is upside down. The alarm continues until a person resets the memory, or
+//! until the new view has been seen as often as the known one. A camera that turns again and again raises no
+//! alarm.
 
 mod cells;
 mod field;
@@ -31,24 +32,26 @@ use motion::Motion;
 use picture::Picture;
 use search::{Edges, LEAST_FOUND_SHARE, find};
 
-/// Stretch of the clip that is asked for: what passes within it is no part of the view.
+/// The requested duration. Objects that pass within it are not part of the view.
 const SPAN_MS: u32 = 2_400;
-/// Time between its frames: that of other diagnoses, so that frames are to be had at the same times
-/// whoever asks for more.
+/// The interval between frames. Other diagnoses use the same interval, so that frames at the same times are
+/// available.
 const INTERVAL_MS: u32 = 200;
-/// Share of the cells that must show something for a view to be known again.
+/// The smallest share of the cells that must have enough edges for a view to be recognised.
 const LEAST_SHOWN: f32 = 0.25;
-/// Share of a view's cells that must not be hidden for a judgement.
+/// The smallest share of a view's cells that must be visible for a judgement.
 const LEAST_VISIBLE: f32 = 0.3;
-/// Where fewer cells than this share are in place the view is searched elsewhere too: one that is
-/// turned a little has its middle in place.
+/// If less than this share of the cells is in place, the view is also searched for elsewhere. The middle of a view
+/// that is turned a little is still in place.
 const DOUBTFUL: f32 = 0.65;
-/// Nor do they agree as well as those of a view that stayed, by 0.8 and more.
+/// If the cells in place agree by less than this, the view is also searched for elsewhere. The cells of a view
+/// that stayed agree by 0.8 and more.
 const DOUBTFUL_AGREEMENT: f32 = 0.75;
-/// Cells that showed something, and do now, without which a view is not called gone: of fewer chance
-/// leaves none in place.
+/// The smallest number of visible cells for a view to be called gone. Of fewer cells, none may be in place by
+/// chance.
 const LEAST_MISSING: usize = 8;
-/// So many cells that agree so well, in place, are no chance: the camera stands, and the rest is covered.
+/// If at least this many cells are in place and agree at least this well, it is not chance: the camera did not
+/// move, and the other cells are covered.
 const LEAST_STANDING: usize = 3;
 const STANDING_AGREEMENT: f32 = 0.7;
 /// When a camera counts as moved.
@@ -56,15 +59,16 @@ const STANDING_AGREEMENT: f32 = 0.7;
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
-    /// Share of the picture's width by which the view may move: of its corners, where it turns.
+    /// The largest distance by which the view may move, as a share of the picture's width. If the view turns, the
+    /// distance is that of its corners.
     #[schemars(range(min = 0.005, max = 0.5), extend("unit" = "share"))]
     pub max_shift_share: f64,
-    /// Share of the known edges in sight, counted in cells, that must be in place: what parks before
-    /// the camera hides the others.
+    /// The smallest share of the visible cells of the known view whose edges must be in place. Objects that park
+    /// in front of the camera hide the other cells.
     #[schemars(range(min = 0.1, max = 0.9), extend("unit" = "share"))]
     pub least_held_share: f64,
-    /// Views that the camera has: its presets. So many are remembered by day, and by night, one after
-    /// the other as they are seen; any other is an alarm.
+    /// The number of views that the camera has, such as presets. The plugin remembers this many views by day, and
+    /// as many by night, as it sees them. Any other view raises an alarm.
     #[schemars(range(min = 1, max = 4), extend("unit" = ""))]
     pub presets: u32,
 }
@@ -79,30 +83,30 @@ impl Default for Config {
 #[derive(Debug)]
 pub struct SceneChange;
 
-/// What became of the view.
+/// The judgement of the view.
 pub(crate) enum Verdict {
-    /// It is remembered from now on: so many are, of so many.
+    /// The view is new and is remembered. The numbers are the count of known views, and their largest count.
     First(usize, u32),
-    /// It is where it was, or nearly.
+    /// The view is in place, or nearly.
     InPlace(Motion),
-    /// It moved within the picture.
+    /// The view moved within the picture.
     Moved(Motion),
-    /// It moved within the clip.
+    /// The view moved during the clip.
     MovedNow(Motion),
-    /// It is turned over; this share of its cells in sight is in place then.
+    /// The view is turned over. This share of its visible cells is then in place.
     TurnedOver(Flip, f32),
-    /// Another one has been seen for as long as it was, and takes its place.
+    /// Another view has been seen as often as the known view, and replaces it.
     Believed,
-    /// The camera turns by itself, from one to another of so many views.
+    /// The camera turns by itself, between this many views.
     Turning(usize),
-    /// It is not to be seen any more, for so many checks on end.
+    /// The view was not found in this many consecutive checks.
     Elsewhere(u8),
 }
 
-/// What is judged by.
+/// The judgement, with its measurements.
 pub(crate) struct Seen {
     pub(crate) verdict: Verdict,
-    /// Share of the known cells in sight that are in place.
+    /// The share of the visible known cells that are in place.
     pub(crate) held_share: f32,
     pub(crate) width: usize,
     pub(crate) height: usize,
@@ -119,13 +123,14 @@ impl Plugin for SceneChange {
                 Text::new(
                     "摄像机被转动或移位，或画面上下颠倒、左右镜像：画面与记住的视野不再一致，并说明移动了\
                      多少。光线变化、下雨、经过或停放的车辆不会报警。首次检查只记住视野。",
-                    "The camera was turned or moved, or its picture is upside down or mirrored: it shows another \
-                     view than the one that is remembered, and how far that one moved. Light, rain and what \
-                     passes or parks do not count. The first check only remembers the view.",
+                    "The camera was turned or moved, or its picture is upside down or mirrored: it no longer \
+                     shows the remembered view. The finding states how far the view moved. Changes of light, \
+                     rain, and passing or parked vehicles raise no alarm. The first check only remembers the \
+                     view.",
                 ),
             )
             .over_time(1, INTERVAL_MS, SPAN_MS)
-            // In another view everything that is held against the usual picture is off.
+            // In another view, every comparison with the usual picture is meaningless.
             .explains("scene_change", &["lens_dirty", "clarity", "color_cast"])
     }
 
@@ -148,8 +153,8 @@ impl Plugin for SceneChange {
         let cells = Cells::fine(&edges.fine);
         if (cells.shown(&edges.fine) as f32) < LEAST_SHOWN * cells.areas.len() as f32 {
             return Err(Failure::Inconclusive(
-                "the picture has too few edges to know the view by: darkness, fog, a cover or a blank wall"
-                    .into(),
+                "the picture has too few edges to recognise a view: darkness, fog, a cover or a blank \
+                 wall".into(),
             ));
         }
         let light = Light::of(clip)?;
@@ -161,9 +166,9 @@ impl Plugin for SceneChange {
     }
 }
 
-/// What the clip shows.
+/// The content of the clip.
 enum Sight {
-    /// One view, without what passes.
+    /// One view, without passing objects.
     View(Edges),
     /// The camera was moved within the clip, from one view to another.
     Moved(Motion, Place),
@@ -172,7 +177,7 @@ enum Sight {
 fn look(clip: &dyn Clip) -> Result<Sight, Failure> {
     let pictures = Picture::of(clip)?;
     let Some(median) = Picture::median(&pictures) else {
-        return Err(Failure::UnsupportedClip("the clip has no frame".into()));
+        return Err(Failure::UnsupportedClip("the clip has no frames".into()));
     };
     let frames: Vec<Edges> = pictures.iter().map(Edges::of).collect();
     let view = Edges::of(&median);
@@ -183,12 +188,13 @@ fn look(clip: &dyn Clip) -> Result<Sight, Failure> {
     let moved = steady::before_and_after(&ends).and_then(|(before, after)| find(before, after));
     moved.map(|(motion, place)| Sight::Moved(motion, place)).ok_or_else(|| {
         Failure::Inconclusive(
-            "the camera is moving, or the whole picture is: there is no view to compare".into(),
+            "the camera or the whole picture is moving, so there is no view to compare".into(),
         )
     })
 }
 
-/// The view that is seen, held against what is remembered; answers whether the memory changed too.
+/// Compares the present view with the memory. Returns the judgement, the share of the cells in place, and whether
+/// the memory changed.
 fn judge(
     edges: &Edges,
     cells: &Cells,
@@ -206,7 +212,7 @@ fn judge(
     hold_against(best, edges, cells, light, memory, config)
 }
 
-/// A view where none is known by this light.
+/// Judges a view if no view is known in this light.
 fn first(
     edges: &Edges,
     cells: &Cells,
@@ -214,8 +220,8 @@ fn first(
     memory: &mut Memory,
     config: &Config,
 ) -> Result<(Verdict, f32, bool), Failure> {
-    // A view that is found elsewhere in the picture moved, by whatever light it is known; one that is
-    // not found may only be lit otherwise.
+    // If the view of the other light is found elsewhere in the picture, the camera moved. If that view is not
+    // found, the light may be the reason.
     let most = config.presets.max(1);
     let other = memory.views.of(other(light)).first().filter(|view| view.fits(edges, cells)).cloned();
     let other = other.filter(|_| most == 1);
@@ -237,14 +243,14 @@ fn first(
     }
     if memory.elsewhere > 0 && !memory.turns_by_itself() {
         return Err(Failure::Inconclusive(
-            "no view is known in this light, and the camera was found to look elsewhere before".into(),
+            "no view is known in this light, and the last check found that the camera had been moved".into(),
         ));
     }
     memory.views.keep(light, None, View::of(edges, cells), most as usize);
     Ok((Verdict::First(1, most), 1.0, true))
 }
 
-/// What is seen beside the known view that it is most alike to.
+/// Compares the present view with the most similar known view.
 fn hold_against(
     (at, view, place): (usize, View, Place),
     edges: &Edges,
@@ -259,12 +265,13 @@ fn hold_against(
     let held_share = place.held_share();
     if !enough(&place, known) {
         return Err(Failure::Inconclusive(
-            "most edges of the known view are hidden and no others are to be seen".into(),
+            "most edges of the known view are hidden, and no other edges are visible".into(),
         ));
     }
     let (right, down) = view.moved(&place);
     let motion = Motion::NONE.shifted(right / width as f32, down / width as f32);
-    // A view that is off by more than is allowed is searched for, and so found by chance more easily.
+    // A view that moved by more than is allowed was searched for over a larger range, so a chance match is more
+    // likely.
     let is_off = is_far(&motion, edges, config);
     let least_share = config.least_held_share.max(if is_off { LEAST_FOUND_SHARE.into() } else { 0.0 });
     let is_held = f64::from(held_share) >= least_share;
@@ -275,7 +282,7 @@ fn hold_against(
     let better = found
         .as_ref()
         .is_some_and(|(motion, there)| is_far(motion, edges, config) && place.is_worse_than(there));
-    // One that is nearly its own mirror image has much in place.
+    // A view that is nearly its own mirror image has many cells in place.
     let over = (doubtful || !is_held).then(|| turned_over(&view.edges(), edges, &place)).flatten();
     let over = over.filter(|(_, over)| found.as_ref().is_none_or(|(_, there)| there.is_worse_than(over)));
     if let Some((flip, over)) = over {
@@ -284,7 +291,7 @@ fn hold_against(
         return Ok((elsewhere(memory, believed, verdict), held_share, true));
     }
     if is_held && !better {
-        // A view that only slid within the picture is the known one; it is not learnt anew.
+        // A view that only moved within the picture is the known view and is not learnt anew.
         let changed = !is_off && memory.at_home();
         let after = view.after(edges, cells, &place);
         let changed = changed || after.is_some();
@@ -295,12 +302,12 @@ fn hold_against(
     let stands = near.count(Fate::Held) >= LEAST_STANDING && near.agreement >= STANDING_AGREEMENT;
     if stands && !better {
         return Err(Failure::Inconclusive(
-            "something hides most of the known view; what is left of it is in place".into(),
+            "something hides most of the known view; its visible part is in place".into(),
         ));
     }
     if found.is_none() && place.visible() < LEAST_MISSING {
         return Err(Failure::Inconclusive(
-            "too few edges of the known view could be seen to say that it is gone".into(),
+            "too few edges are visible to conclude that the known view is gone".into(),
         ));
     }
     if views < most {
@@ -312,7 +319,8 @@ fn hold_against(
     Ok((elsewhere(memory, believed, verdict), held_share, true))
 }
 
-/// What is told of a view that is not in place, for which `verdict` would be told of a camera that stands.
+/// Returns the judgement of a view that is not in place. `verdict` is the judgement if the camera does not turn by
+/// itself.
 fn elsewhere(memory: &Memory, believed: bool, verdict: Verdict) -> Verdict {
     if memory.turns_by_itself() {
         Verdict::Turning(memory.views_seen())

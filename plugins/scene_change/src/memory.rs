@@ -1,14 +1,13 @@
-//! What is remembered: the edges of each view, cell by cell as fresh as can be.
+//! The memory of a camera: the edges of each of its views, cell by cell.
 //!
-//! A view must not be learnt anew as a whole, or a mount that gives way a little a day would never be
-//! found. So the cells that are found again stay as they were first seen, and only those that long
-//! show something else (snow, leaves, a parked car that left) are renewed, each with the note how far
-//! the view had moved by then.
+//! A view is never learnt anew as a whole. Otherwise a mount that gives way a little each day would never be
+//! found. So the cells that are found again remain unchanged. Only cells that have shown something else for long
+//! (snow, leaves, a parked car that left) are renewed. Each of them stores how far the view had moved by then.
 //!
-//! A view that is seen instead of the known one is remembered beside it. It is believed no sooner than
-//! it has been seen as often as the former one was, forty times at the most: an alarm that so many looks
-//! contradict was the memory's mistake, or is what everybody lives with. A camera that goes from one
-//! view to another again and again turns by itself, and no view is missed of it.
+//! A view that is seen instead of the known one is remembered in addition. It replaces the known view once it has
+//! been seen as often as the known view, but at most forty times. If so many checks contradict an alarm, the
+//! memory was wrong, or the new view is accepted. A camera that changes from one view to another again and again
+//! turns by itself, and raises no alarm.
 
 use easysight_sdk::baseline::{Light, References, Remembered};
 use serde::{Deserialize, Serialize};
@@ -19,56 +18,57 @@ use crate::{
     search::{Edges, LEAST_FOUND},
 };
 
-/// Share of the cells in sight by which a view that was seen before is known again.
+/// The smallest share of the visible cells that must be in place for a view to be recognised.
 const SAME_SHARE: f32 = 0.5;
-/// Checks on end after which a cell that shows something else is renewed.
+/// The number of consecutive checks after which a cell that shows something else is renewed.
 const RENEWED_AFTER: u8 = 12;
-/// Steps a sample in which the shift of a cell is noted.
+/// The number of steps per sample in which the shift of a cell is stored.
 const STEPS: f32 = 8.0;
 
-/// A view is believed after being seen so many times at the least: what parks before the camera for one
-/// look or two is none.
+/// The smallest number of times that a new view must be seen before it replaces the known view, because a vehicle
+/// may park in front of the camera for one or two checks.
 const LEAST_LOOKS: u16 = 3;
-/// And so many at the most, however long the former one was seen.
+/// The number of times after which a new view replaces any known view.
 const MOST_LOOKS: u16 = 40;
-/// Views that are remembered beside the known ones.
+/// The largest number of other views that are remembered.
 const STRANGERS: usize = 3;
-/// From so many turns on a camera turns by itself: one that is pushed, and put right again, turned twice.
+/// The number of turns from which on a camera counts as turning by itself. A camera that is pushed and put right
+/// again turns only twice.
 const TURNS_BY_ITSELF: u8 = 3;
-/// After so many looks on end without a turn it counts as one that stands.
+/// The number of consecutive checks without a turn after which a camera no longer counts as turning by itself.
 const STEADY: u8 = 20;
 
-/// One view.
+/// A remembered view.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct View {
     fine: Packed,
     coarse: Packed,
     cells: Vec<Seen>,
-    /// How often it was seen.
+    /// The number of checks that showed the view.
     looks: u16,
 }
 
 /// A cell of a view.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Seen {
-    /// Checks on end in which it was not found.
+    /// The number of consecutive checks in which the cell was not found.
     missed: u8,
-    /// How far the view had moved when it was last renewed.
+    /// How far the view had moved when the cell was last renewed, in steps.
     right: i16,
     down: i16,
 }
 
-/// All of a camera.
+/// The memory of a camera.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Memory {
     pub(crate) views: References<View>,
-    /// Views that were seen instead, the last one first, each by its light.
+    /// Other views that were seen, each with its light. The view that was seen last comes first.
     strangers: Vec<(Light, View)>,
-    /// Checks on end in which the camera looked elsewhere.
+    /// The number of consecutive checks in which the known view was not in place.
     pub(crate) elsewhere: u8,
-    /// Turns from one view to another, until the camera has stood for long.
+    /// The number of turns from one view to another. It returns to 0 after [`STEADY`] checks without a turn.
     turns: u8,
-    /// Checks since the last one.
+    /// The number of checks since the last turn.
     steady: u8,
 }
 
@@ -77,24 +77,24 @@ impl Remembered for Memory {
 }
 
 impl Memory {
-    /// Whether the camera is one that turns by itself.
+    /// True if the camera turns by itself.
     pub(crate) const fn turns_by_itself(&self) -> bool {
         self.turns >= TURNS_BY_ITSELF
     }
 
-    /// Views that were seen, known ones and others.
+    /// Returns the number of remembered views, known ones and others.
     pub(crate) fn views_seen(&self) -> usize {
         self.views.of(Light::Day).len() + self.views.of(Light::Night).len() + self.strangers.len()
     }
 
-    /// Notes that a known view is seen; answers whether there was more to note than that.
+    /// Records that a known view was seen. Returns true if this changed the memory in a way that must be stored.
     pub(crate) fn at_home(&mut self) -> bool {
         if self.elsewhere > 0 {
             self.elsewhere = 0;
             self.turn();
             return true;
         }
-        // What is seen once is not worth remembering beside a view that holds.
+        // Other views are forgotten once the camera has not turned for long.
         let changed = self.turns > 0 || !self.strangers.is_empty();
         self.rest();
         if self.turns == 0 {
@@ -103,8 +103,8 @@ impl Memory {
         changed
     }
 
-    /// Notes that another view is seen instead of the one that is known from `known` looks on. Answers
-    /// whether it has been seen for as long as that one, and takes its place.
+    /// Records that another view was seen instead of the known one, which was seen in `known` checks. Returns true
+    /// if the other view has been seen as often and replaces the known view.
     pub(crate) fn elsewhere(&mut self, light: Light, known: u16, edges: &Edges, cells: &Cells) -> bool {
         let same = |(by, view): &(Light, View)| {
             *by == light
@@ -113,7 +113,7 @@ impl Memory {
         };
         let at = self.strangers.iter().position(same);
         let first = self.strangers.iter().position(|&(by, _)| by == light);
-        // It was another one the last time, or the known one.
+        // The last check showed the known view, or a different one.
         if self.elsewhere == 0 || at != first || at.is_none() {
             self.turn();
         } else {
@@ -136,7 +136,7 @@ impl Memory {
         believed
     }
 
-    /// The views that were seen instead take the place of the known ones, of each light the last.
+    /// Replaces the known views by the other views: for each light, by the view that was seen last.
     fn believe(&mut self) {
         self.views = References::default();
         for (light, view) in std::mem::take(&mut self.strangers) {
@@ -161,7 +161,7 @@ impl Memory {
     }
 }
 
-/// Whether most of a view is in place.
+/// True if most of a view is in place.
 fn is_same(place: &Place) -> bool {
     place.count(Fate::Held) >= LEAST_FOUND && place.held_share() >= SAME_SHARE
 }
@@ -176,12 +176,12 @@ impl View {
         }
     }
 
-    /// How often it was seen; beyond forty times it does not matter.
+    /// Returns the number of checks that showed the view. The count stops at forty.
     pub(crate) const fn looks(&self) -> u16 {
         self.looks
     }
 
-    /// Whether it is of a picture of the same shape.
+    /// True if the stored view has the same size.
     pub(crate) fn fits(&self, edges: &Edges, cells: &Cells) -> bool {
         self.fine.fits(&edges.fine)
             && self.coarse.fits(&edges.coarse)
@@ -192,8 +192,8 @@ impl View {
         Edges { fine: self.fine.field(), coarse: self.coarse.field() }
     }
 
-    /// How far a view that is found in this place has moved since it was first seen, in samples: where
-    /// cells were renewed since, what it had moved by then is added.
+    /// Returns how far a view that is found at this place has moved since it was first seen, in samples. For
+    /// renewed cells, the distance that the view had moved by the renewal is added.
     pub(crate) fn moved(&self, place: &Place) -> (f32, f32) {
         let held = || self.cells.iter().zip(&place.fates).filter(|&(_, &fate)| fate == Fate::Held);
         let count = held().count().max(1) as f32;
@@ -201,7 +201,7 @@ impl View {
         (place.shift.0 + mean(|cell| cell.right) / STEPS, place.shift.1 + mean(|cell| cell.down) / STEPS)
     }
 
-    /// The view after a check in which it was in place; none where nothing is to be noted.
+    /// Returns the view after a check in which it was in place. None if nothing changes.
     pub(crate) fn after(&self, edges: &Edges, cells: &Cells, place: &Place) -> Option<Self> {
         let (right, down) = self.moved(place);
         let mut known = self.edges();
@@ -211,7 +211,7 @@ impl View {
             let lost = match fate {
                 Fate::Held => false,
                 Fate::Other | Fate::Empty => true,
-                // Something may have come.
+                // The cell may have got edges since then.
                 Fate::Plain => cells.shows(&edges.fine, area),
             };
             cell.missed = if lost { cell.missed + 1 } else { 0 };
@@ -227,7 +227,7 @@ impl View {
             return None;
         }
         let (fine, coarse) = if renewed {
-            // The coarse picture only serves to find a view that left: it may be of now.
+            // The coarse picture is used only to find a view that left, so the present one can replace it.
             (known.fine.packed(), edges.coarse.packed())
         } else {
             (self.fine.clone(), self.coarse.clone())

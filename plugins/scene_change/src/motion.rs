@@ -1,30 +1,30 @@
-//! How a view moved within the picture, in words and as one number.
+//! The motion of a view within the picture, in words and as one number.
 
 use easysight_sdk::Text;
 
-/// Turned around the middle, zoomed, then shifted.
+/// A motion: a turn around the middle, a zoom, then a shift.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Motion {
-    /// Shift to the right, as a share of the picture's width.
+    /// The shift to the right, as a share of the picture's width.
     pub(crate) right: f32,
-    /// Shift down, as a share of the picture's width too.
+    /// The shift down, also as a share of the picture's width.
     pub(crate) down: f32,
-    /// Turn clockwise.
+    /// The clockwise turn.
     pub(crate) degrees: f32,
-    /// Times as large.
+    /// The factor by which the view becomes larger.
     pub(crate) zoom: f32,
 }
 
 impl Motion {
-    /// None at all.
+    /// No motion.
     pub(crate) const NONE: Self = Self { right: 0.0, down: 0.0, degrees: 0.0, zoom: 1.0 };
 
-    /// Moved by so much more.
+    /// Returns the motion with an additional shift.
     pub(crate) fn shifted(self, right: f32, down: f32) -> Self {
         Self { right: self.right + right, down: self.down + down, ..self }
     }
 
-    /// How far the place in the picture moved that moved farthest, as a share of the width.
+    /// Returns the distance that the farthest-moving corner of the picture moved, as a share of the width.
     pub(crate) fn reach(&self, width: usize, height: usize) -> f32 {
         let (sin, cos) = self.degrees.to_radians().sin_cos();
         let (half_width, half_height) = (0.5, 0.5 * height as f32 / width.max(1) as f32);
@@ -38,7 +38,7 @@ impl Motion {
         moved.into_iter().fold(0.0, f32::max)
     }
 
-    /// In words: what the former view did within the picture.
+    /// Describes how the former view moved within the picture.
     pub(crate) fn words(&self) -> Text {
         let (mut zh, mut en) = (Vec::new(), Vec::new());
         let mut say = |amount: f32, least: f32, forth: [&str; 2], back: [&str; 2], unit: [&str; 2]| {

@@ -1,17 +1,17 @@
-//! The picture that is looked at: small, of one size whatever the stream's, and without what passes.
+//! The small picture that is compared. It has the same width for every stream, and contains no passing objects.
 
 use easysight_sdk::{Clip, Failure, PlaneKind, SampleRange};
 
-/// Width in samples: a sample is 4 × 4 pixels of a small stream, in which noise and rain have faded.
+/// The width in samples. A sample is the mean of 4 × 4 pixels of a small stream, which removes noise and rain.
 pub(crate) const WIDTH: usize = 160;
-/// Width of the coarse picture, in which whole things are edges.
+/// The width of the coarse picture, in which whole objects appear as edges.
 pub(crate) const COARSE_WIDTH: usize = 32;
-/// Times of the frames that are looked at, from the clip's first on: those nearest to them are, and no
-/// others, so that it does not matter how many the clip has for other diagnoses.
+/// The times for which the nearest frames are used, after the clip's first frame. Other frames are ignored, so
+/// that additional frames for other diagnoses do not matter.
 const AT_US: [u64; 5] = [0, 600_000, 1_200_000, 1_800_000, 2_400_000];
-/// Those of a pair of frames at either end: one that pans goes on between them.
+/// The times of two frames at either end of the clip. A camera that pans moves between the two.
 const ENDS_US: [u64; 4] = [0, 400_000, 2_000_000, 2_400_000];
-/// A picture may be so many times as high as it is wide.
+/// The largest ratio of a picture's height to its width.
 const TALLEST: usize = 3;
 
 /// Grey samples of full range, row by row.
@@ -23,22 +23,22 @@ pub(crate) struct Picture {
 }
 
 impl Picture {
-    /// Width and height of the picture that is looked at.
+    /// Returns the width and height of the picture that is compared.
     pub(crate) fn size(clip: &dyn Clip) -> Result<(usize, usize), Failure> {
         let info = clip.info();
         let height = (info.height as usize * WIDTH).div_ceil(info.width.max(1) as usize);
         if height > TALLEST * WIDTH || height * 10 < WIDTH {
-            return Err(Failure::UnsupportedClip("the picture is a strip: too narrow to compare".into()));
+            return Err(Failure::UnsupportedClip("the picture is too narrow to compare".into()));
         }
         Ok((WIDTH, height))
     }
 
-    /// Frames spread over the clip.
+    /// Returns frames that are spread over the clip.
     pub(crate) fn of(clip: &dyn Clip) -> Result<Vec<Self>, Failure> {
         Self::at(clip, &AT_US)
     }
 
-    /// Two frames of its beginning and two of its end; fewer where it is too short to tell them apart.
+    /// Returns two frames of the clip's beginning and two of its end, or fewer if the clip is too short.
     pub(crate) fn of_ends(clip: &dyn Clip) -> Result<Vec<Self>, Failure> {
         Self::at(clip, &ENDS_US)
     }
@@ -68,11 +68,11 @@ impl Picture {
         Ok(pictures)
     }
 
-    /// The median of some pictures of one size, sample by sample: what passes is gone.
+    /// Returns the median of some pictures of one size, sample by sample, which removes passing objects.
     pub(crate) fn median(pictures: &[Self]) -> Option<Self> {
         let first = pictures.first()?;
         let mut planes: Vec<Vec<u8>> = pictures.iter().map(|picture| picture.samples.clone()).collect();
-        // Odd-even transposition sort of all places at once: lesser samples go to planes before.
+        // An odd-even transposition sort of all places at once. Smaller samples move to earlier planes.
         for round in 0..planes.len() {
             let (_, pairs) = planes.split_at_mut(round % 2);
             for [lesser, greater] in pairs.as_chunks_mut::<2>().0 {
@@ -85,12 +85,12 @@ impl Picture {
         Some(Self { samples: planes.swap_remove(middle), ..*first })
     }
 
-    /// The coarse picture.
+    /// Returns the coarse picture.
     pub(crate) fn coarse(&self) -> Self {
         self.scaled(COARSE_WIDTH, (self.height * COARSE_WIDTH).div_ceil(self.width.max(1)))
     }
 
-    /// Scaled by averaging areas, or by repeating where it grows.
+    /// Returns the picture scaled down by averaging areas, or scaled up by repeating samples.
     fn scaled(&self, width: usize, height: usize) -> Self {
         if (width, height) == (self.width, self.height) {
             return self.clone();
@@ -117,7 +117,7 @@ impl Picture {
     }
 }
 
-/// The frames nearest to the times that are looked at.
+/// Returns the frames that are nearest to these times.
 fn chosen(clip: &dyn Clip, at_us: &[u64]) -> Vec<u32> {
     let frames = clip.frames();
     let nearest = |at_us: u64| {
@@ -129,7 +129,7 @@ fn chosen(clip: &dyn Clip, at_us: &[u64]) -> Vec<u32> {
     chosen
 }
 
-/// For each of `to` samples those of `from` that lie under it, with their shares in 256ths.
+/// Returns, for each of `to` samples, the samples of `from` that lie under it, with their shares in 256ths.
 fn shares(from: usize, to: usize) -> Vec<Vec<(usize, u32)>> {
     let span = from as f32 / to.max(1) as f32;
     let parts = |at: usize| {
@@ -148,7 +148,7 @@ fn shares(from: usize, to: usize) -> Vec<Vec<(usize, u32)>> {
                 break;
             }
         }
-        // What rounding left over.
+        // The remainder of the rounding.
         if let Some((_, share)) = parts.last_mut() {
             *share += left;
         }

@@ -1,16 +1,16 @@
-//! The finding: what a person is told of a view that stayed, moved or left.
+//! The finding about a view that stayed, moved or left, with its messages.
 
 use easysight_sdk::{FindingBuilder, Region, Report, Status, Text, finding, score};
 
 use crate::{Config, Seen, Verdict, flip::Flip, motion::Motion, search::LEAST_FOUND_SHARE};
 
-/// A share of the cells in place as healthy pictures have it, whatever parks in them.
+/// The share of the cells in place in healthy pictures, even with parked vehicles.
 const GOOD_SHARE: f64 = 0.75;
-/// Score of a view that is found elsewhere in the picture just beyond the threshold.
+/// The score of a view that moved within the picture just beyond the threshold.
 const MOVED_SCORE: f64 = 30.0;
-/// Score of a camera that turns by itself: nothing to do, and nothing known.
+/// The score of a camera that turns by itself. No action is needed, but the camera is not judged either.
 const TURNING_SCORE: f64 = 70.0;
-/// Score of a view that is not found, for the first time.
+/// The score of a view that is not found for the first time.
 const UNSURE_SCORE: f64 = 40.0;
 
 pub(crate) fn report(seen: &Seen, config: &Config) -> Report {
@@ -38,11 +38,11 @@ pub(crate) fn report(seen: &Seen, config: &Config) -> Report {
             };
             decided
                 .score(shifted.min(share(held_share)))
-                .judged(Status::Normal, Text::new("视野未变。", "The camera looks where it did."))
+                .judged(Status::Normal, Text::new("视野未变。", "The view has not changed."))
                 .into()
         }
         Verdict::Moved(motion) if shift(motion) <= config.max_shift_share => {
-            // Turned by so little that the middle of the picture is in place.
+            // The view is turned by so little that the middle of the picture is in place.
             let shifted = score(shift(motion), 0.0, config.max_shift_share, 3.0 * config.max_shift_share);
             with_motion(begun, motion, shift(motion))
                 .decided_by("shift_share", config.max_shift_share)
@@ -79,7 +79,8 @@ pub(crate) fn report(seen: &Seen, config: &Config) -> Report {
                 Status::Normal,
                 Text::new(
                     "新的视野已持续出现，次数不少于原视野，今后以它为准。",
-                    "The new view has been seen as often as the former one; later checks are held against it.",
+                    "The new view has been seen as often as the former one; later checks are compared with \
+                     it.",
                 ),
             )
             .into(),
@@ -94,8 +95,8 @@ pub(crate) fn report(seen: &Seen, config: &Config) -> Report {
                         "摄像机经常转到别的视野（已见过 {views} 个），应为云台摄像机，不判断场景变更。"
                     ),
                     format!(
-                        "The camera often turns to another view ({views} seen so far), as one that pans and tilts by \
-                         itself: no change of scene is judged."
+                        "The camera often turns to another view ({views} seen so far), so it seems to pan \
+                         and tilt by itself. Changes of scene are not judged."
                     ),
                 ),
             )
@@ -111,12 +112,12 @@ fn first(count: usize, most: u32) -> Text {
     if most == 1 {
         return Text::new(
             "已记住当前视野，之后的检查将与它比较。",
-            "The view is remembered now; later checks are held against it.",
+            "The view is now remembered; later checks are compared with it.",
         );
     }
     Text::new(
         format!("已记住第 {count} 个视野（共 {most} 个）。"),
-        format!("This view is remembered now: number {count} of {most}."),
+        format!("This view is now remembered: number {count} of {most}."),
     )
 }
 
@@ -133,15 +134,15 @@ fn moved(finding: FindingBuilder, motion: &Motion, seen: &Seen, config: &Config)
     let words = motion.words();
     let message = Text::new(
         format!("摄像机已转动或移位：原来的视野在画面中{}。", words.zh),
-        format!("The camera was turned or moved: what it saw before is now {}.", words.en),
+        format!("The camera was turned or moved: its former view is now {}.", words.en),
     );
     let finding = finding.decided_by("shift_share", config.max_shift_share).judged(Status::Error, message);
-    // Where the rest of the former view is.
+    // The part of the picture that still shows the former view.
     let aspect = seen.height as f32 / seen.width.max(1) as f32;
     let span = |by: f32| (by.clamp(0.0, 1.0), (by + 1.0).clamp(0.0, 1.0) - by.clamp(0.0, 1.0));
     let ((left, width), (top, height)) = (span(motion.right), span(motion.down / aspect.max(1e-3)));
     let finding = if width > 0.0 && height > 0.0 {
-        let caption = Text::new("原视野仍可见的部分", "what is left of the former view");
+        let caption = Text::new("原视野仍可见的部分", "the visible rest of the former view");
         finding.region(Region { left, top, width, height, caption })
     } else {
         finding
@@ -150,19 +151,19 @@ fn moved(finding: FindingBuilder, motion: &Motion, seen: &Seen, config: &Config)
 }
 
 fn turned_over(finding: FindingBuilder, flip: Flip) -> FindingBuilder {
-    let caption = Text::new("翻转后与记住的视野一致", "the view that is remembered, turned over");
+    let caption = Text::new("翻转后与记住的视野一致", "the remembered view, turned over");
     finding
         .decided_by("flipped_share", LEAST_FOUND_SHARE.into())
         .judged(Status::Error, flip.words())
         .region(Region { left: 0.0, top: 0.0, width: 1.0, height: 1.0, caption })
         .suggest(Text::new(
             "检查摄像机的图像翻转、镜像或旋转设置；维护后重新安装的，检查安装方向。",
-            "Check whether the camera's settings turn or mirror the picture and, where it was mounted anew, \
-             which way up it hangs.",
+            "Check whether the camera's settings turn or mirror the picture. If the camera was mounted anew, \
+             check which way up it is.",
         ))
         .suggest(Text::new(
             "若翻转是有意的，用 `easysight camera reset-baseline` 重新记住视野。",
-            "Where it is meant, have the view remembered with `easysight camera reset-baseline`.",
+            "If the change is intended, let the view be learnt anew with `easysight camera reset-baseline`.",
         ))
 }
 
@@ -177,7 +178,7 @@ fn moved_now(finding: FindingBuilder, motion: &Motion, config: &Config) -> Findi
             Text::new(
                 format!("摄像机在这段画面中被移动：开始时的视野到结束时{}（仅凭这段画面）。", words.zh),
                 format!(
-                    "The camera was moved within this clip: what it saw at the beginning is {} at the end (by this \
+                    "The camera was moved within this clip: its first view is {} at the end (judged by this \
                      clip alone).",
                     words.en
                 ),
@@ -188,14 +189,17 @@ fn moved_now(finding: FindingBuilder, motion: &Motion, config: &Config) -> Findi
 }
 
 fn elsewhere(finding: FindingBuilder, checks: u8) -> FindingBuilder {
-    let caption = Text::new("与记住的视野不同", "not the view that is remembered");
+    let caption = Text::new("与记住的视野不同", "not the remembered view");
     let finding = finding.region(Region { left: 0.0, top: 0.0, width: 1.0, height: 1.0, caption });
     if checks > 1 {
         return suggested(finding.judged(
             Status::Error,
             Text::new(
                 format!("摄像机朝向别处：连续 {checks} 次检查都找不到记住的视野。"),
-                format!("The camera looks elsewhere: the view that is remembered was not found in {checks} checks on end."),
+                format!(
+                    "The camera shows another view: {checks} consecutive checks did not find the \
+                     remembered view."
+                ),
             ),
         ));
     }
@@ -203,7 +207,7 @@ fn elsewhere(finding: FindingBuilder, checks: u8) -> FindingBuilder {
         Status::Warning,
         Text::new(
             "找不到记住的视野：摄像机可能被转动，或有大型物体挡在前面。",
-            "The view that is remembered is not to be seen: the camera was turned, or something large stands before it.",
+            "The remembered view is not found: the camera was turned, or a large object is in front of it.",
         ),
     ))
 }
@@ -216,7 +220,7 @@ fn suggested(finding: FindingBuilder) -> FindingBuilder {
         ))
         .suggest(Text::new(
             "若新视野是有意的，用 `easysight camera reset-baseline` 重新记住；云台摄像机请把 `presets` 设为预置位数量。",
-            "Where the new view is meant, have it remembered with `easysight camera reset-baseline`; for a camera \
-             that goes to presets set `presets` to their number.",
+            "If the new view is intended, let it be learnt with `easysight camera reset-baseline`; for a \
+             camera with presets, set `presets` to their number.",
         ))
 }

@@ -1,5 +1,5 @@
-//! Where a known view went: the whole picture is searched, turned and zoomed as well, first in the
-//! coarse picture and then in the fine one.
+//! Searches for a known view in the whole picture, also turned and zoomed, first in the coarse picture and then in
+//! the fine one.
 
 use crate::{
     cells::{Cells, Fate, Place},
@@ -8,26 +8,26 @@ use crate::{
     picture::Picture,
 };
 
-/// Turns that are tried, in degrees; what lies between is found from its neighbours.
+/// The turns that are tried, in degrees. Turns in between are found from their neighbours.
 const TURNS: [f32; 9] = [0.0, -5.0, 5.0, -10.0, 10.0, -16.0, 16.0, -24.0, 24.0];
-/// Zooms that are tried.
+/// The zooms that are tried.
 const ZOOMS: [f32; 2] = [0.8, 1.25];
-/// Of width and height, what both views must share.
+/// The share of the width, and of the height, that both views must have in common.
 const LEAST_SHARED: f32 = 0.35;
-/// Best ones of the coarse picture that are looked at in the fine one.
+/// The number of the best places in the coarse picture that are examined in the fine one.
 const CANDIDATES: usize = 3;
-/// Samples by which the coarse picture may err, seen in the fine one.
+/// The largest error of a place in the coarse picture, in samples of the fine one.
 const REACH: usize = 4;
-/// Cells that must be found again, their share of those that can be seen, and how well they must agree:
-/// 8 of 13 cells by 0.47 were found by chance in a street without end, all of 19 and more by at least 0.73
-/// where five cameras were turned or moved.
+/// The smallest number of cells that must be found, their smallest share of the visible cells, and their smallest
+/// mean agreement. By chance, 8 of 13 cells with an agreement of 0.47 were found in a street that continues beyond
+/// the picture. When five cameras were turned or moved, all of 19 or more cells were found with at least 0.73.
 pub(crate) const LEAST_FOUND: usize = 5;
 pub(crate) const LEAST_FOUND_SHARE: f32 = 0.6;
 const LEAST_FOUND_AGREEMENT: f32 = 0.55;
-/// Turns that are tried around the best one, in degrees.
+/// The turns that are tried around the best one, in degrees.
 const FINER: [f32; 2] = [2.5, 1.2];
 
-/// Two sizes of one picture's edges.
+/// The edges of one picture in two sizes.
 #[derive(Debug, Clone)]
 pub(crate) struct Edges {
     pub(crate) fine: Field,
@@ -39,20 +39,21 @@ impl Edges {
         Self { fine: Field::of(picture), coarse: Field::of(&picture.coarse()) }
     }
 
-    /// Those of the picture with left and right, or top and bottom, in each other's place.
+    /// Returns the edges of the picture with left and right, or top and bottom, exchanged.
     pub(crate) fn flipped(&self, sides: (bool, bool)) -> Self {
         Self { fine: self.fine.flipped(sides), coarse: self.coarse.flipped(sides) }
     }
 }
 
-/// Where the known view is now, and how its cells are found there; none where it is not to be found.
+/// Returns the motion of the known view, and the place at which its cells are found. None if the view is not
+/// found.
 pub(crate) fn find(known: &Edges, now: &Edges) -> Option<(Motion, Place)> {
     let turns = TURNS.into_iter().map(|degrees| Motion { degrees, ..Motion::NONE });
     let zooms = ZOOMS.into_iter().map(|zoom| Motion { zoom, ..Motion::NONE });
     among(known, now, turns.chain(zooms))
 }
 
-/// As [`find`], beginning with these turns and zooms.
+/// Does the same as [`find`], with these turns and zooms only.
 pub(crate) fn among(
     known: &Edges,
     now: &Edges,
@@ -87,14 +88,15 @@ fn is_found(place: &Place) -> bool {
         && place.agreement >= LEAST_FOUND_AGREEMENT
 }
 
-/// The best shift of a turned or zoomed view in the coarse picture, and how good it is.
+/// Returns the rating of the best shift of a turned or zoomed view in the coarse picture, and the motion with this
+/// shift.
 fn coarsely(known: &Edges, now: &Edges, motion: Motion) -> Option<(f32, Motion)> {
     let (rate, (dx, dy)) = best_shift(&known.coarse.moved(&motion), &now.coarse)?;
     let width = known.coarse.width as f32;
     Some((rate, motion.shifted(dx as f32 / width, dy as f32 / width)))
 }
 
-/// The shift, of any size, at which a coarse field agrees best with another one, and how well.
+/// Returns the shift, of any size, at which a coarse field agrees best with another one, and its rating.
 fn best_shift(known: &Field, now: &Field) -> Option<(f32, (isize, isize))> {
     let mut best: Option<(f32, (isize, isize))> = None;
     for shift in shifts(known) {
@@ -108,25 +110,27 @@ fn best_shift(known: &Field, now: &Field) -> Option<(f32, (isize, isize))> {
     best
 }
 
-/// Whether two coarse fields agree better than this at any shift.
+/// True if two coarse fields have a better rating than this at any shift.
 pub(crate) fn agree_better(known: &Field, now: &Field, than: f32) -> bool {
     shifts(known).any(|shift| most_rate(known, shift) > than && rate(known, now, shift) > than)
 }
 
-/// Shifts at which enough of a field is shared.
+/// Returns the shifts at which the two fields share enough.
 fn shifts(field: &Field) -> impl Iterator<Item = (isize, isize)> + use<> {
     let farthest = |length: usize| (length as f32 * (1.0 - LEAST_SHARED)) as isize;
     let (far_x, far_y) = (farthest(field.width), farthest(field.height));
     (-far_y..=far_y).flat_map(move |dy| (-far_x..=far_x).map(move |dx| (dx, dy)))
 }
 
-/// How well two fields agree at a shift. Chance agrees the more the fewer samples there are.
+/// Returns the rating of a shift: the agreement, reduced if the fields share little, because few samples agree
+/// more by chance.
 fn rate(known: &Field, now: &Field, shift: (isize, isize)) -> f32 {
     let (agreement, share) = known.overlap(now, shift);
     agreement * share.sqrt()
 }
 
-/// As much as [`rate`] may be: an agreement is 1 at the most, and rounding adds hardly a millionth.
+/// Returns the largest possible result of [`rate`]: an agreement is at most 1, and rounding adds less than a
+/// ten-thousandth.
 fn most_rate(field: &Field, shift: (isize, isize)) -> f32 {
     1.0001 * field.share(shift).sqrt()
 }

@@ -1,37 +1,40 @@
-//! Whether the camera stands still within the clip: one that is on its way shows no view to compare,
-//! and none to remember.
+//! Finds out whether the camera stands still during the clip. A moving camera shows no view that could be compared
+//! or remembered.
 
 use crate::{
     cells::Cells,
     search::{Edges, agree_better},
 };
 
-/// Share of the frames that must show the view of the clip as a whole: what passes hides it in others.
+/// The smallest share of the frames that must show the view of the whole clip. Passing objects hide it in the
+/// others.
 const LEAST_FRAMES: f32 = 0.6;
-/// Samples by which a frame may be off: 0.6 % of the width.
+/// The largest shift of a frame that stands still, in samples: 0.6 % of the width.
 const MOST_OFF: f32 = 1.0;
-/// Samples by which a frame is sought; one that is farther off is known by the coarse picture.
+/// The distance within which a frame is searched for, in samples. A larger shift is found in the coarse picture.
 const REACH: usize = 3;
-/// Share of the cells in sight that must be in place: noise, and what passes, leave the others.
+/// The smallest share of the visible cells that must be in place. Noise and passing objects change the others.
 const LEAST_HELD: f32 = 0.4;
-/// Share of them that cannot all belong to what passes.
+/// The share of the visible cells from which on a shift is not caused by passing objects.
 const MOST_PASSING: f32 = 0.5;
-/// In the coarse picture no other place may be better than in place by more than this.
+/// The ratio of the rating in place to the rating of any other place in the coarse picture. Below it, the other
+/// place is clearly better.
 const NEARLY_BEST: f32 = 0.9;
 
-/// What a frame tells of the camera.
+/// The state of the camera in a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stance {
     Still,
     Moving,
-    /// It shows something else.
+    /// The frame shows something else.
     Unknown,
 }
 
-/// Whether most frames, the first and the last among them, show the whole clip's view in place, none shows
-/// it near by, and no flow runs from frame to frame.
+/// True if most frames, including the first and the last, show the view of the whole clip in place, no frame shows
+/// it near by, and at most half of the frames are shifted against the frame before.
 ///
-/// The last is asked since a camera that turns past houses has a skyline in all frames, and so in place.
+/// The last condition is necessary because a camera that turns past houses has a skyline in all frames, and so in
+/// place.
 pub(crate) fn stands_still(frames: &[Edges], view: &Edges) -> bool {
     let pairs = frames.iter().zip(frames.iter().skip(1));
     if 2 * pairs.clone().filter(|(before, after)| !is_best_in_place(before, after)).count() > pairs.count() {
@@ -40,15 +43,15 @@ pub(crate) fn stands_still(frames: &[Edges], view: &Edges) -> bool {
     let cells = Cells::fine(&view.fine);
     let stances: Vec<Stance> = frames.iter().map(|frame| stance(frame, view, &cells)).collect();
     let still = stances.iter().filter(|&&stance| stance == Stance::Still).count();
-    // A camera that goes from one place to another within the clip begins or ends elsewhere.
+    // A camera that moves from one place to another during the clip begins or ends elsewhere.
     let ends = [stances.first(), stances.last()];
     ends.iter().all(|&stance| stance == Some(&Stance::Still))
         && !stances.contains(&Stance::Moving)
         && still as f32 >= LEAST_FRAMES * frames.len() as f32
 }
 
-/// Of two frames of the clip's beginning and two of its end one each, where the camera was moved in
-/// between: it stood before, and it stands after. One that is still on its way may be panning.
+/// Returns one frame of the clip's beginning and one of its end if the camera was moved in between and stood still
+/// before and after. A camera that still moves at the end may be panning.
 pub(crate) fn before_and_after(ends: &[Edges]) -> Option<(&Edges, &Edges)> {
     let stands = |one: &Edges, other: &Edges| stance(one, other, &Cells::fine(&other.fine)) == Stance::Still;
     let [first, second, last_but_one, last] = ends else { return None };
@@ -69,8 +72,8 @@ fn stance(frame: &Edges, view: &Edges, cells: &Cells) -> Stance {
     if is_still { Stance::Still } else { Stance::Unknown }
 }
 
-/// Whether no other place in the coarse picture is clearly better. Lines that run on look alike from place to
-/// place within the reach of the fine one.
+/// True if no other place in the coarse picture is clearly better. The coarse picture is used because long lines
+/// look similar at all places within the reach of the fine one.
 fn is_best_in_place(before: &Edges, after: &Edges) -> bool {
     let (here, _) = before.coarse.overlap(&after.coarse, (0, 0));
     !agree_better(&before.coarse, &after.coarse, here / NEARLY_BEST)

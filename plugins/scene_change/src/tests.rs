@@ -1,4 +1,4 @@
-//! What must be found and, above all, what must not.
+//! Tests of the faults that must be found and, above all, of the healthy pictures that must not raise an alarm.
 
 use easysight_sdk::{
     Finding, Status, native,
@@ -10,7 +10,7 @@ use super::*;
 const WIDTH: u32 = 320;
 const HEIGHT: u32 = 180;
 
-/// A deterministic scatter of values, 0 to 255.
+/// A deterministic pseudo-random value, 0 to 255.
 fn scatter(x: i32, y: i32, t: i32) -> u8 {
     ((x as u32).wrapping_mul(0x9E37_79B1)
         ^ (y as u32).wrapping_mul(0x85EB_CA77)
@@ -19,12 +19,12 @@ fn scatter(x: i32, y: i32, t: i32) -> u8 {
     .to_be_bytes()[0]
 }
 
-/// Where the house of a column begins: no two are equally wide, or one view would look like another.
+/// The left edge of the house in a column. All houses have different widths, so that no view looks like another.
 fn corner(column: i32) -> f32 {
     46.0 * column as f32 + f32::from(scatter(column, 0, 4)) / 8.0
 }
 
-/// Houses of different widths, heights and tones with windows in them, which go on beyond the picture.
+/// Houses of different widths, heights and tones with windows, in a row that continues beyond the picture.
 fn street(x: f32, y: f32) -> f32 {
     let slot = (x / 46.0).floor() as i32;
     let column = if x < corner(slot) { slot - 1 } else { slot };
@@ -43,7 +43,7 @@ fn street(x: f32, y: f32) -> f32 {
     if window { f32::from(glass) / 2.0 } else { tone }
 }
 
-/// Five frames of what `luma(x, y, frame)` shows, with a little noise.
+/// Makes five frames with luma from `luma(x, y, frame)` and a little noise.
 fn clip(luma: impl Fn(f32, f32, u32) -> f32) -> ArrayClip {
     (0..5_u32).fold(ArrayClip::new(WIDTH, HEIGHT), |clip, t| {
         clip.frame(u64::from(t) * 600_000, t == 0, |x, y| {
@@ -53,7 +53,7 @@ fn clip(luma: impl Fn(f32, f32, u32) -> f32) -> ArrayClip {
     })
 }
 
-/// The street by a camera that is shifted, turned and zoomed.
+/// The street, taken by a camera that is shifted, turned and zoomed.
 fn view(right: f32, down: f32, degrees: f32, zoom: f32) -> ArrayClip {
     let (sin, cos) = f32::to_radians(degrees).sin_cos();
     clip(move |x, y, _| {
@@ -69,14 +69,14 @@ fn usual() -> ArrayClip {
 struct Camera(CameraMemory, &'static str);
 
 impl Camera {
-    /// One that was seen healthy.
+    /// A camera with one healthy check.
     fn known() -> Self {
         let mut camera = Self(CameraMemory::default(), "{}");
         assert_eq!(camera.look(&usual()).status, Status::Normal);
         camera
     }
 
-    /// One that was seen healthy so many times.
+    /// A camera with this many healthy checks.
     fn known_for(looks: u32) -> Self {
         let mut camera = Self::known();
         for _ in 1..looks {
@@ -140,7 +140,7 @@ fn another_view_altogether_is_suspected_at_once_and_certain_when_it_stays() {
     for _ in 0..6 {
         assert_eq!(camera.look(&other).status, Status::Error);
     }
-    // Turning back clears it.
+    // Turning the camera back ends the alarm.
     assert_eq!(camera.look(&usual()).status, Status::Normal);
 }
 
@@ -170,7 +170,7 @@ fn of_a_camera_that_turns_again_and_again_no_view_is_missed() {
     assert!(metric(&turned[4], "views_seen") >= 3.0);
 }
 
-/// The street with left and right, or top and bottom, in each other's place, shifted and turned a little.
+/// The street with left and right, or top and bottom, exchanged, shifted and turned a little.
 fn over(across: bool, down: bool, by: f32, degrees: f32, light: f32) -> ArrayClip {
     let (sin, cos) = f32::to_radians(degrees).sin_cos();
     clip(move |x, y, _| {
@@ -247,7 +247,8 @@ fn frames_in_between_that_others_asked_for_change_nothing() {
 #[test]
 fn a_mount_that_gives_way_slowly_is_found() {
     let mut camera = Camera::known();
-    // 0.47 % of the width at a time, so the seventh is the first beyond 3 %, and each sight fourteen times, after which what is missed was learnt.
+    // Each step is 0.47 % of the width, so the seventh step is the first beyond 3 %. Each position is seen
+    // fourteen times, so that cells that were not found have been renewed.
     let seen: Vec<Status> = (1..=7)
         .flat_map(|step| {
             let sagged = view(0.0, 1.5 * step as f32, 0.0, 1.0);
