@@ -110,9 +110,9 @@ typedef struct {
     uint8_t *samples;
 } es_plane;
 
-/// Facts about the clip as a whole.
+/// Returns facts about the clip as a whole.
 es_info es_clip_info(es_clip clip);
-/// The first level whose luma is at most `width` wide, or the last level if there is none.
+/// Returns the first level whose luma is at most `width` wide, or the last level if there is none.
 uint32_t es_level_within(es_clip clip, uint32_t width);
 /// Reads the luma plane of a frame. Returns false, and sets the failure, if there is no such frame or level.
 bool es_luma(es_clip clip, uint32_t frame, uint32_t level, es_plane *plane);
@@ -120,7 +120,7 @@ bool es_luma(es_clip clip, uint32_t frame, uint32_t level, es_plane *plane);
 bool es_plane_of(es_clip clip, uint32_t frame, uint8_t kind, uint32_t level, es_plane *plane);
 /// Frees a plane's memory.
 void es_plane_free(es_plane *plane);
-/// The mean of all samples.
+/// Returns the mean of all samples.
 double es_mean(const es_plane *plane);
 /// Converts a luma value to full range, in which black is 0 and white is 255.
 double es_full_range(const es_info *info, double luma);
@@ -134,7 +134,7 @@ void es_decided_by(es_finding *finding, const char *metric, double threshold);
 /// Sets the score, clamped to 0 to 100.
 void es_scored(es_finding *finding, double score);
 /// Sets the judgement. The caller formats the texts. Returns true, so that the call can be returned directly. If
-/// the status is not normal, a score that was left at 100 becomes 50.
+/// the status is not normal, a score above 50 becomes 50.
 bool es_judged(es_finding *finding, uint8_t status, const char *zh, const char *en);
 bool es_normal(es_finding *finding, const char *zh, const char *en);
 bool es_warning(es_finding *finding, const char *zh, const char *en);
@@ -144,8 +144,8 @@ void es_suggest(es_finding *finding, const char *zh, const char *en);
 /// Marks where the fault is, in shares of the picture's width and height.
 void es_region(es_finding *finding, double left, double top, double width, double height, const char *zh,
                const char *en);
-/// The scale that all diagnoses share: 100 if the value is at least as good as `good`, the value of healthy
-/// pictures; 50 at the `threshold`; 0 at the `worst`; linear between these points.
+/// Converts a value to the scale that all diagnoses share: 100 if the value is at least as good as `good`, the
+/// value of healthy pictures; 50 at the `threshold`; 0 at the `worst`; linear between these points.
 double es_score(double value, double good, double threshold, double worst);
 
 /// Writes a line to the operator's log: EASYSIGHT_DIAGNOSIS_LOG_LEVEL_….

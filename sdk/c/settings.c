@@ -126,12 +126,12 @@ const char *es_settings_parse(const es_plugin *plugin, const plugin_string_t *gi
         const char *end = strchr(text, '"');
         if (!end) return "the configuration is no JSON object";
         const es_setting *setting = setting_named(plugin, text, (size_t)(end - text));
-        if (!setting) return "the configuration has a setting that this plugin does not know";
+        if (!setting) return "the configuration has an unknown setting";
         text = after_space(end + 1);
         if (*text++ != ':') return "the configuration is no JSON object";
         double value;
         text = value_of(after_space(text), setting, &value);
-        if (!text) return "a setting has a value that it cannot have";
+        if (!text) return "the value of a setting has the wrong type or is out of range";
         set(config, setting, value);
         text = after_space(text);
         if (*text == ',') {

@@ -93,7 +93,7 @@ export class Clip {
     return (this.#frames ??= this.#host.frames());
   }
 
-  /** Returns the decoder's complaints. */
+  /** Returns the errors that the decoder reported. */
   evidence() {
     return this.#host.evidence();
   }
@@ -175,7 +175,7 @@ export class Finding {
     return this;
   }
 
-  /** Sets the judgement. If the status is not normal, a score that was left at 100 becomes 50. */
+  /** Sets the judgement. If the status is not normal, a score above 50 becomes 50. */
   judged(status, message) {
     this.status = status;
     this.message = message;

@@ -1,4 +1,4 @@
-//! Whether the steps of a picture lie on a grid, and how visible the grid is.
+//! Finds the grid on which the steps of a picture lie, and measures how visible the grid is.
 //!
 //! The lone step between two neighbours is the height by which their step exceeds the steps on either side. A lens
 //! spreads each edge over at least two steps, so the textures and edges of a scene have hardly any lone steps,
@@ -36,7 +36,7 @@ const SURE: f32 = 4.0;
 const SURE_IN_PARTS: f32 = 3.3;
 /// The ratio of the lone steps on the grid to those off it. Below this ratio, texture hides the grid.
 const BESIDE_TEXTURE: f64 = 2.0;
-/// The grey levels that are added on both sides of that ratio, for rounding.
+/// The grey levels that are added to both terms of that ratio, to allow for rounding.
 const ROUNDING: f64 = 0.25;
 /// The side of the blocks, in pixels, whose steps count without a factor: the size of the codecs' transforms.
 const USUAL_SIDE: f64 = 8.0;
@@ -58,8 +58,8 @@ pub(crate) struct Grid {
 }
 
 impl Grid {
-    /// The visible step. Blocks hide detail smaller than themselves, so larger blocks have more weight. A healthy
-    /// encoder has no blocks larger than the usual ones.
+    /// Returns the visible step. Blocks hide detail smaller than themselves, so larger blocks have more weight. A
+    /// healthy encoder has no blocks larger than the usual ones.
     pub(crate) fn seen(&self) -> f64 {
         self.step * (self.side / USUAL_SIDE).powf(1.5).clamp(1.0, MOST_WEIGHT)
     }

@@ -4,8 +4,9 @@
 //! a mosaic, lone steps lie on a grid and nowhere else; whether they do is tested by ranks (the test of Wilcoxon,
 //! Mann and Whitney, see [`period`]). Every block codec leaves a faint grid, and a still of a dark or plain scene
 //! may be flat within each of its blocks although no visible detail is lost. So a grid counts by the height of its
-//! steps in grey levels, and only if it is not by chance in either direction. Coarse blocks hide more of the scene
-//! and have more weight. One picture is enough; several make the grid more certain, because movement averages out.
+//! steps in grey levels, and only if chance does not explain it in either direction. Coarse blocks hide more of
+//! the scene and have more weight. One picture is enough; several make the grid more certain, because movement
+//! averages out.
 
 mod grid;
 mod period;
@@ -62,7 +63,7 @@ impl Plugin for Mosaic {
                 Text::new(
                     "画面碎成方块：像素化或过度压缩。栅栏、砖墙和正常的压缩痕迹不会报警。",
                     "The picture falls apart into blocks: pixelation or coarse compression. Fences, bricks \
-                     and the traces of decent compression pass.",
+                     and the traces of normal compression raise no alarm.",
                 ),
             )
             .over_time(1, 1_000, 2_000)
@@ -83,7 +84,7 @@ impl Plugin for Mosaic {
             .score(score(seen, FAINT.min(most / 2.0), most, WORST * most));
         if seen <= most {
             return Ok(finding
-                .judged(Status::Normal, Text::new("画面没有可见方块。", "There are no blocks to be seen."))
+                .judged(Status::Normal, Text::new("画面没有可见方块。", "No blocks are visible."))
                 .into());
         }
         let severity = if seen > ERROR * most { Status::Error } else { Status::Warning };
@@ -97,7 +98,7 @@ impl Plugin for Mosaic {
                     ),
                     format!(
                         "The picture falls apart into blocks of about {side:.0} px, with steps of {step:.1} \
-                         grey levels between them (by {pictures} of its frames alone)."
+                         grey levels between them (judged by {pictures} frames)."
                     ),
                 ),
             )

@@ -3,11 +3,11 @@
 //! A comb is a set of equally spaced places. It is distinguished from chance by its ranks (the test of Wilcoxon,
 //! Mann and Whitney): the lone steps of a whole profile are sorted, and the mean rank on the comb is compared with
 //! that of equally many places drawn at random, in standard deviations. Ranks do not depend on how high a pole or
-//! a kerb stands out, a soft scene counts as much as a rich one, and combs of any side can be compared. Half of
-//! the true side has a true line only at every second place, and twice the side misses every second line, so both
-//! stand out less. Codecs and pixelation start their blocks in the picture's upper left corner, also if the stream
-//! was scaled afterwards; then only the number of blocks, whole or half, is unknown. Blocks of whole pixels may
-//! start anywhere.
+//! a kerb stands out, a soft scene counts as much as a rich one, and combs of any side can be compared. A comb of
+//! half the true side meets a line only at every second place, and a comb of twice the side misses every second
+//! line, so both stand out less. Codecs and pixelation start their blocks in the picture's upper left corner, even
+//! if the stream was scaled afterwards. Then only the number of blocks, whole or half, is unknown. Blocks of whole
+//! pixels may start anywhere.
 
 /// The smallest side that is searched for, in samples. Codecs have no smaller transforms.
 const LEAST_SIDE: usize = 4;
@@ -45,7 +45,7 @@ pub(crate) struct Lines {
 }
 
 impl Comb {
-    /// The distance of the lines in samples.
+    /// Returns the distance of the lines in samples.
     pub(crate) fn side(&self) -> f64 {
         self.distance as f64 / UNIT as f64
     }

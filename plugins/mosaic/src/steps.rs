@@ -34,7 +34,8 @@ impl Profiles {
             Way::Down => (height, width),
         };
         let length = (along / PARTS) as usize;
-        // There is one strip for each part beside the others. The parts along the strip are cut out of it.
+        // A strip covers a whole row of parts, or a whole column of parts for steps down. It is then cut into its
+        // parts.
         let mut strips = vec![vec![0_u32; along as usize - 1]; PARTS as usize];
         for &frame in frames {
             for (band, strip) in (0..PARTS * BANDS).zip((0..PARTS).flat_map(|part| [part; BANDS as usize])) {

@@ -57,7 +57,7 @@ pub(crate) fn measure(clip: &dyn Clip) -> Result<Noise, Failure> {
     let pairs = pairs(&clip.frames(), &clip.spread(PAIRS));
     if pairs.is_empty() {
         return Err(Failure::UnsupportedClip(
-            "a single picture cannot tell noise from texture; a stretch of video is needed".into(),
+            "noise and texture look alike in a single picture; several frames are needed".into(),
         ));
     }
     let mut tiles = Vec::new();

@@ -76,7 +76,7 @@ impl Plugin for NoisePlugin {
                 Text::new(
                     "画面布满噪点或雪花。雨雪、树叶、纹理和轻微的夜间噪声不会报警。",
                     "The picture is grainy or full of snow. Rain, leaves, texture and slight noise at night \
-                     pass.",
+                     raise no alarm.",
                 ),
             )
             .over_time(2, 200, 1_000)
@@ -87,7 +87,7 @@ impl Plugin for NoisePlugin {
     fn diagnose(clip: &dyn Clip, config: Config) -> Result<Report, Failure> {
         let signs = signs(clip, &config)?;
         let Some(worst) = signs.iter().max_by(|a, b| a.ratio().total_cmp(&b.ratio())) else {
-            return Err(Failure::Inconclusive("the picture shows no part to judge".into()));
+            return Err(Failure::Inconclusive("no part of the picture can be judged".into()));
         };
         let mut finding = finding("noise");
         for sign in &signs {
@@ -109,8 +109,8 @@ impl Plugin for NoisePlugin {
             .judged(severity, worst.message())
             .suggest(Text::new(
                 "改善照明或补光，降低增益，检查降噪设置；若为雪花，检查视频线缆、接头和供电干扰。",
-                "Improve the lighting, lower the gain, check noise reduction; with snow, check cable, plugs and \
-                 interference from the power supply.",
+                "Improve the lighting, lower the gain, check noise reduction; if it is snow, check cable, \
+                 plugs and interference from the power supply.",
             ))
             .into())
     }
@@ -148,8 +148,8 @@ impl Sign {
                     "画面布满噪点：各处颗粒均匀，约 {value:.0} 灰度级（仅凭单张画面，多帧可进一步确认）。"
                 ),
                 format!(
-                    "The picture is full of grain: about {value:.0} grey levels, alike everywhere (by this \
-                     picture alone; a stretch of video would be surer)."
+                    "The picture is full of even grain of about {value:.0} grey levels (judged by this \
+                     picture alone; several frames would be more certain)."
                 ),
             ),
             "colour_noise" => Text::new(
@@ -166,7 +166,7 @@ impl Sign {
                 ),
                 format!(
                     "Lone pixels, bright or dark, are all over the picture (snow, salt and pepper, or hot \
-                     pixels): in {:.0} % of its flat parts.",
+                     pixels): they are in {:.0} % of its flat parts.",
                     100.0 * value
                 ),
             ),
@@ -174,7 +174,7 @@ impl Sign {
     }
 }
 
-/// Measures the signs in a stretch of video, or in a single picture.
+/// Measures the signs in several frames, or in a single picture.
 fn signs(clip: &dyn Clip, config: &Config) -> Result<Vec<Sign>, Failure> {
     let first = pairs(&clip.frames(), &[0]).first().copied();
     let level = |metric, value, most: f64| Sign {

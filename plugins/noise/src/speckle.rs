@@ -42,7 +42,8 @@ const FLATTEST: usize = 5;
 /// half the change must have this difference. It is more than three times the allowed noise.
 const LONE: u8 = 40;
 const LONE_CHANGE: u8 = 20;
-/// The ratio of the quartiles up to which the scene varies, and from which on it is noise.
+/// The ratio of the quartiles. Up to the first value the scene causes the grain, from the second value on noise
+/// does.
 const EVEN: Range = Range { none: 0.56, all: 0.66 };
 /// The same ratio for a difference of frames and for the planes of colour difference. In a difference noise is as
 /// even as chance allows, and drops of rain, which are few in each tile, are not. Scenes leave the planes of
@@ -55,7 +56,7 @@ const WHITE: Range = Range { none: 0.45, all: 0.6 };
 const WHITE_CHANGE: Range = Range { none: 0.3, all: 0.4 };
 /// The evenness from which on only noise is visible, whatever its whiteness.
 const ALL_NOISE: Range = Range { none: 0.72, all: 0.76 };
-/// The smallest noise, in grey levels, for the picture to count as nothing but noise.
+/// The smallest noise, in grey levels, for the picture to count as pure noise.
 const ALL_NOISE_LEAST: f64 = 18.0;
 
 /// A range of values, from no share to the full share.

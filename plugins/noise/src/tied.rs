@@ -1,4 +1,4 @@
-//! Whether detail in colour is correlated with detail in brightness.
+//! Measures whether detail in colour is correlated with detail in brightness.
 //!
 //! A leaf, a pebble and a brick differ from their surroundings in brightness and in colour at once, because both
 //! come from the same surface. The noise of a sensor's red, green and blue cells has no such correlation. Salt and

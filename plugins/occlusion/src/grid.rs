@@ -157,7 +157,7 @@ impl Grid {
         detailed as f32 / beyond().count().max(1) as f32
     }
 
-    /// The number of tiles.
+    /// Returns the number of tiles.
     pub(crate) fn len(&self) -> usize {
         self.mean.len()
     }

@@ -1,9 +1,10 @@
-//! What the camera usually shows, and where nothing of it is found.
+//! The views that the camera usually shows, and the parts of the picture where nothing of them is found.
 //!
 //! Several views are kept: by day, at night, and of each preset. For each cell of each view, the memory counts in
-//! how many clips its edges were found. A road with traffic on it is found now and then, a kerb always. The
-//! picture is covered if nothing dependable is found within a region that has a simple outline and reaches the
-//! border, while the view is still found elsewhere. A region that one of the views explains is not covered.
+//! how many clips its edges were found. The edges of a road with traffic are found now and then, those of a kerb
+//! always. A cell is dependable if its edges are nearly always found. The picture is covered if no dependable cell
+//! is found within a region that has a simple outline and reaches the border, while the view is still found
+//! elsewhere. A region that one of the views explains is not covered.
 
 use easysight_sdk::{baseline::Remembered, image::connected};
 use serde::{Deserialize, Serialize};
@@ -44,7 +45,7 @@ pub(crate) struct Known {
     odds: i32,
 }
 
-/// The views of a camera. The one that was seen last comes first.
+/// The views of a camera. The view that was seen last comes first.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Seen(pub(crate) Vec<Known>);
 
@@ -91,7 +92,7 @@ impl Known {
         }
     }
 
-    /// The network's largest result for a clip of this view.
+    /// Returns the network's largest result for a clip of this view.
     pub(crate) fn odds(&self) -> f64 {
         f64::from(self.odds) / THOUSAND
     }
@@ -196,7 +197,7 @@ impl Seen {
     }
 }
 
-/// Returns the largest region in which nothing dependable of the views is found.
+/// Returns the largest region in which no dependable cell of the views is found.
 pub(crate) fn lost(view: &View, matches: &[&Match]) -> Lost {
     let (columns, rows) = view.cells();
     let count = columns * rows;
@@ -248,7 +249,7 @@ pub(crate) fn lost(view: &View, matches: &[&Match]) -> Lost {
 }
 
 /// Counts the set cells around each cell. Cells within a distance of two have full weight, cells within six have
-/// little.
+/// little weight.
 fn votes(map: &[bool], columns: usize, rows: usize) -> Vec<f32> {
     let near = box_sums(map, columns, rows, 2);
     let far = box_sums(map, columns, rows, 6);

@@ -8,8 +8,8 @@
 //! Without earlier clips a cover is only suspected. An object on a lens is out of focus, so its picture is often
 //! empty, and it is in front of everything else, so the scene ends all along its outline. Walls, roads and skies
 //! are empty as well, but objects stand in front of them and light varies across them. A small trained network
-//! finds other covers, whatever their material (see [`learned`]). What the network finds in many clips of the same
-//! view belongs to the scene.
+//! finds other covers, whatever their material (see [`learned`]). An object that the network finds in many clips
+//! of the same view belongs to the scene.
 
 mod grid;
 mod known;
@@ -45,7 +45,8 @@ const DARK: f32 = 36.0;
 const LEAST_LOOKS: u32 = 3;
 /// The number of clips after which content that was in all of them belongs to the scene, whatever it looks like.
 const USUAL_LOOKS: u32 = 20;
-/// The smallest share with detail of the rest of the picture, if a part is covered. In dense fog it is a third.
+/// If a part is covered, at least this share of the rest of the picture must have detail. In dense fog, a third
+/// has detail.
 const LEAST_DETAILED: f32 = 0.4;
 /// The smallest share of the picture that must have changed for a new cover.
 const LEAST_CHANGED: f32 = 0.06;
@@ -55,7 +56,7 @@ const KNOWN_BEFORE: f32 = 0.2;
 const MORE_THAN_USUAL: f64 = 2.0;
 /// How far usual clips may move this threshold, down and up.
 const MOVES: (f64, f64) = (1.0, 2.0);
-/// The log odds from the threshold to score 0.
+/// The distance from the threshold to a score of 0, in log odds.
 const BEYOND: f64 = 8.0;
 /// The share of the picture above which a patch leaves nothing of the scene to compare with.
 const NOTHING_ELSE: f32 = 0.9;
@@ -69,7 +70,7 @@ pub struct Config {
     /// outline looks like that of an object in front of the lens. Healthy clips reach 0.094.
     #[schemars(range(min = 0.05, max = 0.5), extend("unit" = "share"))]
     pub max_covered_share: f64,
-    /// The largest share of the picture in which nothing is found of what the camera showed before. Lorries, and
+    /// The largest share of the picture in which nothing of the camera's earlier pictures is found. Lorries, and
     /// low sun in trees, reach 0.11.
     #[schemars(range(min = 0.05, max = 0.5), extend("unit" = "share"))]
     pub max_lost_share: f64,
@@ -78,7 +79,7 @@ pub struct Config {
     /// moves towards the network's result for them.
     #[schemars(range(min = -4.0, max = 16.0), extend("unit" = "log odds"))]
     pub max_learned_odds: f64,
-    /// True to compare with what the camera showed before, if that is known.
+    /// True to remember the camera's pictures, and to compare each clip with them.
     pub use_baseline: bool,
 }
 
@@ -125,9 +126,10 @@ impl Plugin for Occlusion {
                 Text::new(
                     "镜头前有物体遮住部分画面。记住该摄像机以前的画面后，按原有景物是否还在判断；没有记忆时与片段开头比较，\
                      或按形状判断为疑似。天空、墙面、路面、雾和暗处不会报警。",
-                    "Something before the lens covers a part of the picture: certain where nothing is found any \
-                     more of what the camera showed before, or of what the clip showed at its beginning; else \
-                     suspected by its shape. Sky, walls, roads, fog and dark places pass.",
+                    "An object in front of the lens covers a part of the picture. The finding is certain if \
+                     that part shows nothing of the camera's earlier pictures, or of the clip's beginning. \
+                     Otherwise, a cover is suspected by its shape. Sky, walls, roads, fog and dark places \
+                     raise no alarm.",
                 ),
             )
             .over_time(1, INTERVAL_MS, SPAN_MS)
@@ -176,7 +178,7 @@ impl Plugin for Occlusion {
         let mut inconclusive = None;
         if known < USUAL_LOOKS && worst.share <= worst.most(&config) {
             match suspected(&grid, is_dark) {
-                // If the memory knows what was there, it decides.
+                // If the memory has content for this part of the picture, the memory decides.
                 Ok(cover) if cover.share > worst.share && !is_known(&views.last, &matches, &cover) => {
                     worst = cover;
                 }
@@ -278,7 +280,7 @@ fn known_looks(matches: &[Match]) -> u32 {
     matches.iter().filter(|seen| seen.is_same_view()).map(|seen| u32::from(seen.looks)).sum()
 }
 
-/// Returns what is lost of the views that are the same. None if that is not a cover.
+/// Returns the lost part of the matching views. None if that part is not covered.
 fn lost_beside(view: &View, matches: &[Match]) -> Option<Lost> {
     let same: Vec<&Match> = matches.iter().filter(|seen| seen.is_same_view()).collect();
     let lost = lost(view, &same);
@@ -286,7 +288,7 @@ fn lost_beside(view: &View, matches: &[Match]) -> Option<Lost> {
 }
 
 impl Cover {
-    /// The threshold for the share.
+    /// Returns the threshold for the share.
     fn most(&self, config: &Config) -> f64 {
         if self.by == By::Shape { config.max_covered_share } else { config.max_lost_share }
     }
@@ -316,7 +318,7 @@ impl Cover {
 /// Finds the patch that looks most like a cover, in this picture alone.
 fn suspected(grid: &Grid, is_dark: bool) -> Result<Cover, Failure> {
     if is_dark {
-        return Err(Failure::Inconclusive("the picture is too dark to tell a cover from the dark".into()));
+        return Err(Failure::Inconclusive("the picture is too dark to distinguish a cover".into()));
     }
     let mut worst = Cover { share: 0.0, bounds: [0.0; 4], size: 0.0, by: By::Shape, lost: Lost::default() };
     let mut largest = 0.0_f32;
@@ -338,7 +340,7 @@ fn suspected(grid: &Grid, is_dark: bool) -> Result<Cover, Failure> {
     }
     if largest > NOTHING_ELSE {
         return Err(Failure::Inconclusive(
-            "the whole picture is empty: nothing is left to tell a cover from a plain scene".into(),
+            "the whole picture is empty, so a cover looks like a plain scene".into(),
         ));
     }
     Ok(worst)
@@ -383,7 +385,8 @@ fn report(cover: &Cover, learned: &Learned, most_odds: f64, config: &Config) -> 
                     "画面被遮挡：与此前 {looks} 次画面相比，约 {size:.0}% 的画面里原有的景物一样也看不到了，其余部分照旧。"
                 ),
                 format!(
-                    "The picture is covered: {size:.0} % of it shows nothing of what {looks} earlier looks showed there, while the rest is as it was."
+                    "The picture is covered: {size:.0} % of it shows nothing of the pictures of {looks} \
+                     earlier checks, while the rest is unchanged."
                 ),
             ),
         ),
@@ -392,7 +395,8 @@ fn report(cover: &Cover, learned: &Learned, most_odds: f64, config: &Config) -> 
             Text::new(
                 format!("画面在录像过程中被遮挡：约 {size:.0}% 的画面与片段开头不同，原有的景物看不到了。"),
                 format!(
-                    "Something covered the picture within this clip: {size:.0} % of it shows nothing of what was there at the beginning."
+                    "The picture was covered within this clip: {size:.0} % of it shows nothing of the clip's \
+                     beginning."
                 ),
             ),
         ),
@@ -404,14 +408,17 @@ fn report(cover: &Cover, learned: &Learned, most_odds: f64, config: &Config) -> 
                         "疑似遮挡：约 {size:.0}% 的画面像被镜头前的物体挡住，此前 {looks} 次画面并非如此。"
                     ),
                     format!(
-                        "The picture seems to be covered: {size:.0} % of it looks like a thing before the lens, which it did not in {looks} earlier looks."
+                        "The picture seems to be covered: {size:.0} % of it looks like an object in front of \
+                         the lens, unlike in {looks} earlier checks."
                     ),
                 )
             } else {
                 Text::new(
                     format!("疑似遮挡：约 {size:.0}% 的画面像被镜头前的物体挡住（仅凭这一次画面判断）。"),
                     format!(
-                        "The picture seems to be covered: {size:.0} % of it looks like a thing before the lens. This picture alone tells; looks of before would make it sure."
+                        "The picture seems to be covered: {size:.0} % of it looks like an object in front of \
+                         the lens (judged by this picture alone; earlier checks would make the result more \
+                         certain)."
                     ),
                 )
             },
@@ -423,8 +430,9 @@ fn report(cover: &Cover, learned: &Learned, most_odds: f64, config: &Config) -> 
                     "疑似遮挡：约 {size:.0}% 的画面没有任何细节，轮廓像镜头前的物体（仅凭这一次画面判断）。"
                 ),
                 format!(
-                    "The picture seems to be covered: {size:.0} % of it is without any detail and has the outline \
-                     of a thing before the lens. This picture alone tells; looks of before would make it sure."
+                    "The picture seems to be covered: {size:.0} % of it has no detail and has the outline of \
+                     an object in front of the lens (judged by this picture alone; earlier checks would make \
+                     the result more certain)."
                 ),
             ),
         ),
@@ -436,11 +444,11 @@ fn report(cover: &Cover, learned: &Learned, most_odds: f64, config: &Config) -> 
         .region(Region { left, top, width, height, caption })
         .suggest(Text::new(
             "查看镜头前是否有手、袋子、树叶、喷漆或贴纸，清除遮挡物。",
-            "Look for a hand, a bag, a leaf, paint or tape before the lens and remove it.",
+            "Look for a hand, a bag, a leaf, paint or tape in front of the lens and remove it.",
         ))
         .suggest(Text::new(
             "若这里本来就是空白的墙面或天空，提高该摄像机的阈值。",
-            "Where a plain wall or the sky belongs there, raise this camera's threshold.",
+            "If a plain wall or the sky is normal there, raise this camera's threshold.",
         ))
 }
 

@@ -126,7 +126,7 @@ const SKY: (f32, f32) = (0.5, 120.0);
 const FOG: (f32, f32) = (0.6, 80.0);
 
 impl Patch {
-    /// How much the patch looks like an object in front of the lens: 0 to 1.
+    /// Returns how much the patch looks like an object in front of the lens: 0 to 1.
     pub(crate) fn likeness(&self) -> f32 {
         let (scene, cover) = SHAPE;
         let shape = self.closed * self.solidity * self.solidity;

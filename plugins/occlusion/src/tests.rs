@@ -128,7 +128,7 @@ fn the_dark_cannot_tell_and_nor_can_the_measures_in_an_empty_picture() {
     );
 }
 
-/// The finding for a camera that saw the street several times before.
+/// Returns the finding for a camera that saw the street several times before.
 fn judge_after_looks(clip: &ArrayClip) -> Finding {
     let mut camera = CameraMemory::default();
     let mut look = |clip: &ArrayClip| camera.diagnose::<Occlusion>(clip, "{}").unwrap().findings.remove(0);

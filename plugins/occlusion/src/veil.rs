@@ -21,7 +21,7 @@ const DARK: f32 = 40.0;
 const LIT: f32 = 0.7;
 /// The grey level above which a part is glare.
 const WHITE: f32 = 246.0;
-/// The share of the upper border that fog hides at least.
+/// The smallest share of the upper border that fog hides.
 const ACROSS: f32 = 0.4;
 /// The ratio of the remaining edge strength beside the hidden part to that farther away, below which there is fog.
 /// At the edge of fog the ratio is smaller.
@@ -36,7 +36,7 @@ const NEAR: std::ops::RangeInclusive<usize> = 4..=9;
 /// The smallest correlation between the light outside the region and that of a view whose edges are lost. In
 /// another light, lost edges are no evidence.
 const SAME_LIGHT: f32 = 0.5;
-/// The share of its convex hull that a region with a simple outline fills at least.
+/// The smallest share of its convex hull that a region with a simple outline fills.
 const SOLID: f32 = 0.5;
 
 /// True if the lost part is covered.

@@ -10,8 +10,7 @@ use crate::planes::Planes;
 
 /// The side of a cell in pixels of the view.
 pub(crate) const CELL: usize = 4;
-/// The width to which the view is reduced at most. At this size noise is weak, and edges of the scene are still
-/// separate.
+/// The largest width of the view. At this size noise is weak, and edges of the scene are still separate.
 const WIDTH: usize = 200;
 /// The change over two pixels, in grey levels, that counts half as an edge. It is several times what noise and
 /// compression leave at this size.
@@ -61,19 +60,19 @@ impl Sums {
         self.now.edges >= TELLING * WINDOW
     }
 
-    /// How well the earlier edges are found now: 1 if all are found, about 0 if none is.
+    /// Returns how well the earlier edges are found now: 1 if all are found, about 0 if none is.
     pub(crate) fn correlation(&self) -> f32 {
         // A window without edges contains only noise, which would correlate by chance.
         let now = self.now.edges.max(0.25 * TELLING * WINDOW);
         if self.before.edges > 0.0 { self.both / (self.before.edges * now).sqrt() } else { 0.0 }
     }
 
-    /// The grey levels before and now.
+    /// Returns the grey levels before and now.
     pub(crate) fn light(&self) -> (f32, f32) {
         (self.before.light / WINDOW, self.now.light / WINDOW)
     }
 
-    /// The squares of the gradients before and now.
+    /// Returns the squares of the gradients before and now.
     pub(crate) const fn strength(&self) -> (f32, f32) {
         (self.before.strength, self.now.strength)
     }
@@ -115,7 +114,7 @@ impl View {
         changed as f32 / self.pixels.len().max(1) as f32
     }
 
-    /// The number of whole cells in a row, and the number of rows.
+    /// Returns the number of whole cells in a row, and the number of rows.
     pub(crate) fn cells(&self) -> (usize, usize) {
         (self.width / CELL, self.pixels.len() / self.width.max(1) / CELL)
     }

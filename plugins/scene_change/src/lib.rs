@@ -153,8 +153,7 @@ impl Plugin for SceneChange {
         let cells = Cells::fine(&edges.fine);
         if (cells.shown(&edges.fine) as f32) < LEAST_SHOWN * cells.areas.len() as f32 {
             return Err(Failure::Inconclusive(
-                "the picture has too few edges to recognise a view: darkness, fog, a cover or a blank \
-                 wall".into(),
+                "the picture has too few edges to recognise a view: dark, foggy, covered or blank".into(),
             ));
         }
         let light = Light::of(clip)?;

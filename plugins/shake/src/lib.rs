@@ -30,9 +30,9 @@ const LEAST_WIDTH: u32 = 240;
 const TOLD_WIDTH: f64 = 640.0;
 /// The largest width of the small picture in which large moves are searched for.
 const SMALL_WIDTH: u32 = 100;
-/// The error of places found in the small picture is below this number of its samples.
+/// The largest error of a place found in the small picture, in samples of that picture.
 const GRAIN: f64 = 0.75;
-/// How many more frames than were found may be searched for in the small picture without success.
+/// The search in the small picture is skipped once its failures exceed its successes by this number.
 const MOST_MISSED: usize = 3;
 /// The smallest turn that is recognised in the small picture, in degrees.
 const TURNED: f64 = 0.6;
@@ -101,7 +101,7 @@ impl Plugin for Shake {
     fn diagnose(clip: &dyn Clip, config: Config) -> Result<Report, Failure> {
         if clip.info().frames < LEAST_FRAMES {
             return Err(Failure::UnsupportedClip(
-                "a single picture cannot tell whether the camera moves; a stretch of video is needed".into(),
+                "a single picture cannot show whether the camera moves; several frames are needed".into(),
             ));
         }
         let paths = walk(clip)?;
@@ -131,8 +131,8 @@ impl Plugin for Shake {
                             motion.swing_px, motion.reversals_per_s
                         ),
                         format!(
-                            "The camera shakes: the picture swings to and fro over {:.1} pixels (of 640 across), \
-                             turning around {:.0} times a second (by this clip alone).",
+                            "The camera shakes: the picture swings over {:.1} px (in a picture 640 px wide) \
+                             and reverses {:.0} times a second (judged by this clip alone).",
                             motion.swing_px, motion.reversals_per_s
                         ),
                     ),

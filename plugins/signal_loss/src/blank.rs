@@ -134,7 +134,8 @@ fn without_letters(clip: &dyn Clip, frame: u32, plane: &[u8], luma: u8) -> Resul
     Ok(f64::from(near) / f64::from(all.max(1)))
 }
 
-/// A capture ends early only if the stream ends, or if the clip would be too large.
+/// Returns the share of the requested duration that the clip covers. A capture ends early only if the stream ends,
+/// or if the clip would be too large.
 fn covered_share(clip: &dyn Clip, covered_s: f64) -> f64 {
     let info = clip.info();
     let bytes = u64::from(info.width) * u64::from(info.height) * 3 / 2 * u64::from(info.frames);

@@ -57,8 +57,8 @@ impl Plugin for SignalLoss {
                 Text::new("信号丢失", "Signal loss"),
                 Text::new(
                     "没有画面：连接失败、黑屏、画面中途消失或码流中断。夜间画面不会报警。",
-                    "There is no picture: no connection, black, lost half way, or the stream breaks off. \
-                     Pictures at night pass.",
+                    "There is no picture: the connection fails, the picture is black or disappears during \
+                     the clip, or the stream breaks off. Pictures at night raise no alarm.",
                 ),
             )
             .over_time(1, INTERVAL_MS, SPAN_MS)
@@ -88,11 +88,11 @@ fn judge(course: &Course, config: &Config) -> Finding {
         let message = match course.picture_until_s {
             None => Text::new(
                 "无画面信号：黑屏，码流正常但没有画面内容。",
-                "No picture: black. The stream arrives, but there is nothing in it.",
+                "No picture: the stream arrives, but its picture is black.",
             ),
             Some(lost) => Text::new(
                 format!("无画面信号：画面在 {lost:.1} 秒后丢失，此后没有内容。"),
-                format!("No picture: it is lost after {lost:.1} s, and from then on there is nothing in it."),
+                format!("No picture: it was lost after {lost:.1} s, and the stream has been blank since."),
             ),
         };
         finding.judged(Status::Critical, message)
@@ -100,7 +100,7 @@ fn judge(course: &Course, config: &Config) -> Finding {
         let message = Text::new(
             format!("码流中断：只收到应有时长的 {:.0}%。", 100.0 * course.covered_share),
             format!(
-                "The stream breaks off: {:.0} % of what should come arrives.",
+                "The stream broke off: only {:.0} % of the requested duration arrived.",
                 100.0 * course.covered_share
             ),
         );
@@ -112,7 +112,8 @@ fn judge(course: &Course, config: &Config) -> Finding {
     finding
         .suggest(Text::new(
             "检查摄像机供电、镜头盖和传感器；模拟通道请检查视频线和接头。",
-            "Check the camera's power, lens cap and sensor; on an analogue channel, the video cable and its plugs.",
+            "Check the camera's power, lens cap and sensor; on an analogue channel, also the video cable and \
+             its plugs.",
         ))
         .suggest(Text::new(
             "重启摄像机或编码器，并检查网络是否稳定。",

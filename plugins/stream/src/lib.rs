@@ -1,9 +1,10 @@
 //! The stream's timing and format, compared with what is expected: gaps between frames, the camera's own clock,
 //! and, if the settings give expected values, also frame rate, size and the interval between keyframes.
 //!
-//! The measures are the times at which frames arrive and what the host reads from the camera's clock. Without
-//! expected values, only long gaps are judged. Smart codecs vary the keyframe interval and the frame rate on purpose,
-//! and the picture of a camera whose clock is wrong is good, so these are reported but judged only on request.
+//! The measures are the times at which frames arrive, and the state of the camera's clock that the host reports.
+//! Without expected values, only long gaps are judged. Smart codecs vary the keyframe interval and the frame rate
+//! on purpose, and the picture of a camera whose clock is wrong is good, so these are reported but judged only on
+//! request.
 
 mod timing;
 
@@ -20,7 +21,7 @@ const SPAN_MS: u32 = 2_000;
 /// The interval between frames.
 const INTERVAL_MS: u32 = 200;
 
-/// The limits of the speed of the camera's clock, in seconds per second. The host takes other speeds for wrong.
+/// The limits of the speed of the camera's clock, in seconds per second. The host reports other speeds as wrong.
 const SLOWEST_CLOCK: f64 = 0.8;
 /// See [`SLOWEST_CLOCK`].
 const FASTEST_CLOCK: f64 = 1.2;
@@ -53,8 +54,8 @@ pub struct Config {
     /// clock by the network jumps once.
     #[schemars(range(min = 0, max = 1000))]
     pub max_clock_jumps: u32,
-    /// True if wrong timestamps of the camera are a warning. Otherwise they are only reported: EasySight goes by the
-    /// arrival of pictures, but recorders and players may not.
+    /// True if wrong timestamps of the camera are a warning. Otherwise they are only reported. EasySight uses the
+    /// arrival times of pictures, but recorders and players may use the timestamps.
     pub judge_clock: bool,
 }
 
@@ -86,7 +87,8 @@ impl Plugin for Stream {
                 Text::new("码流", "Stream"),
                 Text::new(
                     "码流的帧间隔、帧率、分辨率、关键帧间隔和时间戳。默认只对明显的中断报警。",
-                    "Gaps, rate, size, keyframe interval and timestamps of the stream. By default only plain gaps count.",
+                    "Gaps, rate, size, keyframe interval and timestamps of the stream. By default, only long \
+                     gaps raise an alarm.",
                 ),
             )
             .over_time(2, INTERVAL_MS, SPAN_MS)
@@ -106,7 +108,7 @@ impl Plugin for Stream {
             Some(timing) => signs.extend(timing_signs(timing, info.frame_rate.into(), &config)),
             None if signs.is_empty() => {
                 return Err(Failure::UnsupportedClip(
-                    "a single picture tells nothing of a stream; a stretch of video is needed".into(),
+                    "a single picture does not show the timing of a stream; several frames are needed".into(),
                 ));
             }
             None => {}
@@ -155,7 +157,7 @@ impl Sign {
                 f64::from(max_jumps),
                 (
                     format!("摄像机的时间戳跳变 {times} 次"),
-                    format!("The camera's timestamps jump, {times} times"),
+                    format!("The camera's timestamps jumped {times} times"),
                 ),
             ),
             CameraClock::StandsStill => (
@@ -168,7 +170,7 @@ impl Sign {
                 if speed > 1.0 { FASTEST_CLOCK } else { SLOWEST_CLOCK },
                 (
                     format!("摄像机的时间戳走速是实际时间的 {speed:.1} 倍"),
-                    format!("The camera's timestamps run {speed:.1} times as fast as time"),
+                    format!("The camera's timestamps run {speed:.1} times as fast as real time"),
                 ),
             ),
         };
@@ -182,7 +184,8 @@ impl Sign {
             ),
             suggestion: Text::new(
                 "检查摄像机的校时（NTP）设置，必要时重启摄像机或升级固件。",
-                "Check the camera's time settings (NTP); restart it or update its firmware where that does not help.",
+                "Check the camera's time settings (NTP); if that does not help, restart it or update its \
+                 firmware.",
             ),
         })
     }
@@ -191,13 +194,13 @@ impl Sign {
 fn check_network() -> Text {
     Text::new(
         "检查网络带宽和丢包，并核对摄像机的编码参数（帧率、分辨率、关键帧间隔）。",
-        "Check bandwidth and loss of the network, and the camera's encoder settings (rate, size, keyframe \
-         interval).",
+        "Check the network's bandwidth and packet loss, and the camera's encoder settings (rate, size, \
+         keyframe interval).",
     )
 }
 
 fn timing_signs(timing: &Timing, declared: f64, config: &Config) -> Vec<Sign> {
-    // Slow streams, such as one frame every two seconds, are slow on purpose.
+    // A stream that declares a low rate, such as one frame every two seconds, is slow on purpose.
     let pace = if declared > 0.0 { 2.5 / declared } else { 0.0 };
     let longest = config.longest_gap_s.max(pace);
     let gap = timing.longest_gap_s;

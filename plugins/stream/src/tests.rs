@@ -76,7 +76,7 @@ fn a_wrong_clock_is_told_and_the_picture_is_good_all_the_same() {
     let right = with(CameraClock::Right, "{}");
     assert_eq!((right.status, value(&right, "clock_jumps")), (Status::Normal, Some(0.0)));
     for (clock, metric, shown, words) in [
-        (CameraClock::Jumps(7), "clock_jumps", 7.0, "jump, 7 times"),
+        (CameraClock::Jumps(7), "clock_jumps", 7.0, "jumped 7 times"),
         (CameraClock::StandsStill, "clock_speed", 0.0, "stand still"),
         (CameraClock::Runs(2.0), "clock_speed", 2.0, "2.0 times as fast"),
         (CameraClock::Runs(-1.0), "clock_speed", -1.0, "-1.0 times as fast"),

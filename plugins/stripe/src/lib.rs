@@ -85,7 +85,7 @@ impl Plugin for Stripe {
                 Text::new(
                     "任意方向的干扰条纹、滚动横条和亮暗竖线。百叶窗、栅栏和建筑立面不会报警。",
                     "Stripes of interference at any angle, rolling bars, bright or dark columns. Blinds, fences \
-                     and façades pass.",
+                     and façades raise no alarm.",
                 ),
             )
             .over_time(2, 200, 600)
@@ -198,8 +198,8 @@ fn judge(found: &Found, config: &Config) -> Finding {
         ))
         .suggest(Text::new(
             "若由灯光闪烁引起，将快门设为电网频率（50/60 Hz）；若为固定竖线，传感器损坏，需更换摄像机。",
-            "Where lamps flicker, set the shutter to the mains frequency (50/60 Hz); columns that stay are a \
-             damaged sensor: replace the camera.",
+            "If lamps flicker, set the shutter to the mains frequency (50/60 Hz); if columns stay, the \
+             sensor is damaged: replace the camera.",
         ))
         .region(Region { left: 0.0, top: 0.0, width: 1.0, height: 1.0, caption: whole })
         .into()
@@ -218,13 +218,13 @@ fn narrow(peak: &Peak, moves: bool) -> Text {
     let (zh_by, en_by) = if moves {
         ("逐帧移动，依据多帧对比", "they move from frame to frame")
     } else {
-        ("依据单帧画面", "by one picture alone")
+        ("依据单帧画面", "judged by one picture alone")
     };
     Text::new(
         format!("全画面有{zh}干扰：间距约 {period:.0} 像素，幅度约 {amplitude:.0} 灰度级（{zh_by}）。"),
         format!(
-            "Interference lays {en} over the whole picture, {period:.0} px apart and {amplitude:.0} grey levels \
-             high ({en_by})."
+            "Interference adds {en} to the whole picture, {period:.0} px apart and {amplitude:.0} grey \
+             levels high ({en_by})."
         ),
     )
 }
@@ -237,7 +237,7 @@ fn broad(bars: &Bars) -> Text {
     Text::new(
         format!("画面有{zh}干扰（约 {:.0} 条，依据多帧对比）。", bars.count),
         format!(
-            "Interference lays {en} over the picture (about {:.0}, by what changes between frames).",
+            "Interference adds {en} to the picture (about {:.0}, judged by the change between frames).",
             bars.count
         ),
     )
@@ -247,8 +247,8 @@ fn hot(columns: usize) -> Text {
     Text::new(
         format!("画面有 {columns} 条贯穿上下的亮线或暗线，传感器列损坏（依据单帧画面）。"),
         format!(
-            "{columns} columns of single pixels are brighter or darker from top to foot: the sensor is damaged \
-             (by one picture alone)."
+            "{columns} columns, each one pixel wide, are brighter or darker from top to bottom: the sensor \
+             is damaged (judged by one picture alone)."
         ),
     )
 }

@@ -3,8 +3,8 @@
 //! The picture, and the change since another frame, are divided into patches over their whole area. Each patch is
 //! transformed with Hann's window. The spectrum of a scene falls off smoothly and differs from patch to patch;
 //! interference adds the same narrow peak to all of them, whether they show road or sky. So the amplitude of a
-//! frequency is the amplitude that all patches but a few have at least, and a peak must exceed the ring of
-//! frequencies around it many times. Fences, bricks and façades follow perspective, so their frequency differs
+//! frequency is the smallest amplitude of all patches, without the few weakest ones. A peak must exceed the ring
+//! of frequencies around it many times. Fences, bricks and façades follow perspective, so their frequency differs
 //! from patch to patch. One transform serves for both: its real part is the picture, its imaginary part is the
 //! change.
 
@@ -17,8 +17,7 @@ const WIDTH: u32 = 960;
 /// The largest number of patches across and down.
 const ACROSS: u32 = 4;
 const DOWN: u32 = 3;
-/// The divisor of the number of patches that gives how many may lack the wave: at most two of [`ACROSS`] ×
-/// [`DOWN`]. White sky clips the wave.
+/// One in this many patches may lack the wave: at most two of [`ACROSS`] × [`DOWN`]. White sky clips the wave.
 const MAY_LACK: usize = 6;
 const LOWEST: usize = (ACROSS * DOWN) as usize / MAY_LACK + 1;
 /// The smallest number of waves over a patch, for the change and for the picture. Hann's window spreads a wave

@@ -16,9 +16,9 @@ typedef struct {
 } config;
 
 static const es_setting settings[] = {
-    ES_INTEGER(config, dark_luma, 40, 1, 255, "grey level", "A pixel is dark where its luma is below this."),
+    ES_INTEGER(config, dark_luma, 40, 1, 255, "grey level", "A pixel is dark if its luma is below this value."),
     ES_NUMBER(config, dark_share, 0.8, 0, 1, "share",
-              "Something is wrong where more than this share of the picture is dark."),
+              "The finding is a warning if more than this share of the picture is dark."),
 };
 
 // Measures the share of dark pixels in the clip's middle frame. Returns false if there are no pixels.

@@ -19,12 +19,12 @@ export const { describe, diagnose } = plugin({
   ],
   // Thresholds. Each has a unit, a range and a default. Operators see them.
   settings: {
-    dark_luma: integer(40, 'A pixel is dark where its luma is below this.', {
+    dark_luma: integer(40, 'A pixel is dark if its luma is below this value.', {
       unit: 'grey level',
       minimum: 1,
       maximum: 255,
     }),
-    dark_share: number(0.8, 'Something is wrong where more than this share of the picture is dark.', {
+    dark_share: number(0.8, 'The finding is a warning if more than this share of the picture is dark.', {
       unit: 'share',
       minimum: 0,
       maximum: 1,

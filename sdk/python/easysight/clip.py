@@ -69,12 +69,12 @@ class Clip:
 
     @cached_property
     def evidence(self) -> DecoderEvidence:
-        """The decoder's complaints."""
+        """The errors that the decoder reported."""
         return self._host.evidence()
 
     @cached_property
     def clock(self) -> CameraClock | None:
-        """The camera's own clock. None if the camera has no clock, or if there are too few pictures to read it."""
+        """The behaviour of the camera's own clock. None without a clock, or with too few pictures for a judgement."""
         return self._host.clock()
 
     def plane(self, frame: int, kind: PlaneKind, level: int) -> Plane:

@@ -42,7 +42,7 @@ class Finding:
         return self
 
     def judged(self, status: Status, message: Text) -> "Finding":
-        """Sets the judgement. If the status is not normal, a score that was left at 100 becomes 50."""
+        """Sets the judgement. If the status is not normal, a score above 50 becomes 50."""
         self._finding.status = status
         self._finding.message = message
         if status != Status.NORMAL:

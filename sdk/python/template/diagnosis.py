@@ -15,11 +15,11 @@ class Config:
     """Thresholds. Each has a unit, a range and a default. Operators see them."""
 
     dark_luma: int = setting(
-        40, "A pixel is dark where its luma is below this.", unit="grey level", minimum=1, maximum=255
+        40, "A pixel is dark if its luma is below this value.", unit="grey level", minimum=1, maximum=255
     )
     dark_share: float = setting(
         0.8,
-        "Something is wrong where more than this share of the picture is dark.",
+        "The finding is a warning if more than this share of the picture is dark.",
         unit="share",
         minimum=0,
         maximum=1,

@@ -1,5 +1,5 @@
-//! What a plugin remembers about a camera from one run to the next, through the contract's `baseline` import. The
-//! memory is typed, has a version of its layout, and keeps day and night apart.
+//! A plugin's memory of a camera from one run to the next, through the contract's `baseline` import. The memory is
+//! typed, has a version of its layout, and keeps day and night apart.
 //!
 //! The bytes may come from another version of the plugin. Bytes that do not fit count as no baseline; they are
 //! never an error. A native build has no memory unless a test provides one; see [`crate::testing::CameraMemory`].
@@ -39,8 +39,8 @@ impl std::fmt::Display for TooLarge {
 
 impl std::error::Error for TooLarge {}
 
-/// Loads what the last successful run of this plugin on this camera stored. None at the first run, without a
-/// camera, and if the bytes have another layout or are damaged.
+/// Loads the value that the last successful run of this plugin on this camera stored. None at the first run,
+/// without a camera, and if the bytes have another layout or are damaged.
 #[must_use]
 pub fn load<T: Remembered>() -> Option<T> {
     decode(&memory::load()?)
@@ -81,7 +81,8 @@ fn decode<T: Remembered>(bytes: &[u8]) -> Option<T> {
     postcard::from_bytes(payload).ok()
 }
 
-/// Computes FNV-1a over layout and payload. It detects damage. It does not detect malice; the host prevents that.
+/// Computes FNV-1a over layout and payload. It detects damage. It does not detect tampering, which the host
+/// prevents.
 fn checksum(layout: u16, payload: &[u8]) -> u32 {
     layout
         .to_le_bytes()
@@ -104,7 +105,7 @@ impl<R> Default for References<R> {
 }
 
 impl<R> References<R> {
-    /// The references of a light. The reference that was kept last comes first.
+    /// Returns the references of a light. The reference that was kept last comes first.
     #[must_use]
     pub fn of(&self, light: Light) -> &[R] {
         match light {

@@ -52,17 +52,17 @@ impl Description {
         self
     }
 
-    /// Requests a stretch of `span_ms` milliseconds with a frame every `interval_ms` (0: every frame).
+    /// Requests a clip of `span_ms` milliseconds with a frame every `interval_ms` milliseconds (0: every frame).
     #[must_use]
     pub const fn over_time(mut self, min_frames: u32, interval_ms: u32, span_ms: u32) -> Self {
         self.clip = ClipRequest { min_frames, interval_ms, span_ms };
         self
     }
 
-    /// Declares which findings are consequences if one of this plugin's findings is not normal. The operator is
-    /// then told about the cause alone. `cause` is the id of one of this plugin's diagnoses. Each of
-    /// `consequences` is the id of a diagnosis of any plugin. `brightness:luma_p95` means `brightness` only if the
-    /// metric `luma_p95` decided the finding. Explanations are followed through several steps.
+    /// Declares which findings are consequences if one of this plugin's findings is not normal. The operator then
+    /// sees only the cause. `cause` is the id of one of this plugin's diagnoses. Each of `consequences` is the id
+    /// of a diagnosis of any plugin. `brightness:luma_p95` means `brightness` only if the metric `luma_p95`
+    /// decided the finding. Explanations are followed through several steps.
     #[must_use]
     pub fn explains(mut self, cause: &str, consequences: &[&str]) -> Self {
         let consequence = |name: &&str| {
@@ -74,8 +74,8 @@ impl Description {
         self
     }
 
-    /// Declares that all other findings follow from this one, because there is no scene in the picture. `cause` as
-    /// in [`Self::explains`].
+    /// Declares that all other findings follow from this one, because there is no scene in the picture. `cause`
+    /// has the same form as in [`Self::explains`].
     #[must_use]
     pub fn explains_everything(mut self, cause: &str) -> Self {
         self.explanations.push(explanation(cause, Extent::Everything));
@@ -167,7 +167,7 @@ impl FindingBuilder {
         if condition { self.judged(Status::Normal, message) } else { self }
     }
 
-    /// Judges the finding as a warning if no judgement was set before. A score that was left at 100 becomes 50.
+    /// Judges the finding as a warning if no judgement was set before. A score above 50 becomes 50.
     #[must_use]
     pub fn otherwise_warning(self, message: Text) -> Self {
         if self.judged {

@@ -7,17 +7,18 @@ use crate::{
 /// A clip of planar frames. The contract's `video` interface documents each method. Read only the planes that
 /// decide, at the smallest level that decides.
 pub trait Clip {
-    /// Facts about the clip as a whole.
+    /// Returns facts about the clip as a whole.
     fn info(&self) -> ClipInfo;
-    /// The decoder's complaints.
+    /// Returns the errors that the decoder reported.
     fn evidence(&self) -> DecoderEvidence;
-    /// The camera's own clock. None if the source has no clock, or if there are too few frames to read the clock.
+    /// Returns the behaviour of the camera's own clock. None if the source has no clock, or if there are too few
+    /// frames to judge the clock.
     fn clock(&self) -> Option<CameraClock> {
         None
     }
-    /// The frames, in order.
+    /// Returns the frames, in order.
     fn frames(&self) -> Vec<FrameInfo>;
-    /// The width and height of a plane at a level, in samples.
+    /// Returns the width and height of a plane at a level, in samples.
     ///
     /// # Errors
     ///
@@ -51,14 +52,15 @@ pub trait Clip {
         self.plane(frame, PlaneKind::Luma, level)
     }
 
-    /// The first level whose luma plane is at most `width` samples wide, or the last level if there is none.
+    /// Returns the first level whose luma plane is at most `width` samples wide, or the last level if there is
+    /// none.
     fn level_within(&self, width: u32) -> u32 {
         let info = self.info();
         (0..info.levels).find(|level| info.width >> level <= width).unwrap_or(info.levels.saturating_sub(1))
     }
 
-    /// The level with the smallest luma plane that is at least `width` samples wide, or the native resolution if
-    /// there is none.
+    /// Returns the level with the smallest luma plane that is at least `width` samples wide, or the native
+    /// resolution if there is none.
     fn level_not_below(&self, width: u32) -> u32 {
         let info = self.info();
         (0..info.levels).rev().find(|level| info.width >> level >= width).unwrap_or(0)

@@ -32,13 +32,13 @@ pub struct Maps {
 }
 
 impl Maps {
-    /// The number of rows.
+    /// Returns the number of rows.
     #[must_use]
     pub fn height(&self) -> usize {
         self.values.len().checked_div(self.width * self.channels).unwrap_or(0)
     }
 
-    /// The numbers of one channel, place by place.
+    /// Returns the numbers of one channel, place by place.
     pub fn channel(&self, channel: usize) -> impl Iterator<Item = i16> {
         self.values.iter().skip(channel).step_by(self.channels.max(1)).copied()
     }
@@ -58,7 +58,7 @@ impl Network {
     ///
     /// [`Failure::Internal`] if the bytes are not exactly one network.
     pub fn read(bytes: &[u8]) -> Result<Self, Failure> {
-        let broken = || Failure::Internal("the network's weights are not whole".into());
+        let broken = || Failure::Internal("the network's weights are incomplete or too long".into());
         let (&count, mut rest) = bytes.split_first().ok_or_else(broken)?;
         let mut layers: Vec<Layer> = Vec::new();
         for _ in 0..count {
@@ -79,7 +79,7 @@ impl Network {
     /// [`Failure::Internal`] if the maps do not have the number of channels that the first layer expects.
     pub fn run(&self, input: Maps) -> Result<Maps, Failure> {
         if self.layers.first().is_some_and(|first| first.inputs() != input.channels) {
-            return Err(Failure::Internal("the network takes other channels".into()));
+            return Err(Failure::Internal("the network expects a different number of channels".into()));
         }
         let mut maps = input;
         // The maps that the next block adds to its output.

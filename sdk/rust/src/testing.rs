@@ -48,7 +48,7 @@ impl ArrayClip {
         }
     }
 
-    /// Sets the decoder's complaints.
+    /// Sets the errors that the decoder reports.
     #[must_use]
     pub const fn complaints(mut self, evidence: DecoderEvidence) -> Self {
         self.evidence = evidence;

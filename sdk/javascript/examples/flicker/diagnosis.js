@@ -2,7 +2,7 @@
 //
 // There are three causes. Lamps on alternating current beat with the frame rate (100 Hz light in a 30 Hz picture
 // varies 10 times a second). A failing lamp blinks. An exposure control that reacts too fast oscillates: it
-// corrects too far, sees a picture that is too dark, and corrects too far again. All of them change the light of
+// corrects too far, gets a picture that is too dark, and corrects too far again. All of them change the light of
 // the whole scene by the same factor, whereas moving objects change only parts of it.
 //
 // So the picture is divided into tiles. The mean luma of each tile is followed over time, as a share of the tile's
@@ -48,17 +48,17 @@ export const { describe, diagnose } = plugin({
       title: text('闪烁', 'Flicker'),
       description: text(
         '整个画面忽明忽暗：照明频闪或曝光来回调整。经过的物体和缓慢的光线变化不会报警。',
-        'The whole picture grows brighter and darker: lighting or a hunting exposure. Passing objects and slow changes of light pass.',
+        'The whole picture gets brighter and darker repeatedly: lamps or an oscillating exposure. Passing objects and slow changes of light raise no alarm.',
       ),
     },
   ],
   settings: {
-    amplitude: number(0.05, 'The light flickers where it swings by more than this, peak to peak.', {
+    amplitude: number(0.05, 'The light flickers if it swings by more than this, peak to peak.', {
       unit: 'share of the mean luma',
       minimum: 0.005,
       maximum: 2,
     }),
-    least_swings: integer(4, 'Fewer swings than this within three seconds are no flicker.', {
+    least_swings: integer(4, 'The smallest number of swings within three seconds that counts as flicker.', {
       unit: 'swings',
       minimum: 2,
       maximum: 100,
@@ -70,7 +70,7 @@ export const { describe, diagnose } = plugin({
     const times = clip.seconds().filter((time) => time * 1000 <= SPAN_MS);
     const span = times[times.length - 1];
     if (times.length < LEAST_FRAMES || span < LEAST_SPAN_S) {
-      throw unsupportedClip('a second of video in full is needed to see the light swing');
+      throw unsupportedClip('at least one second of video with all frames is needed to judge flicker');
     }
     const light = lightOf(clip, times.length);
     const steady = withoutTrend(times, light);
@@ -88,7 +88,7 @@ export const { describe, diagnose } = plugin({
       return finding
         .decidedBy('swings', config.least_swings)
         .scored(score(swings, 0, config.least_swings, 2 * config.least_swings))
-        .normal(text('光线有变化，但没有反复闪烁。', 'The light changes, but not again and again.'));
+        .normal(text('光线有变化，但没有反复闪烁。', 'The light changes, but not repeatedly.'));
     }
     finding
       .decidedBy('swing_amplitude', config.amplitude)
@@ -99,17 +99,17 @@ export const { describe, diagnose } = plugin({
     return finding
       .warning(
         text(
-          `画面闪烁:亮度每秒波动 ${rate} 次,幅度 ${percent}%。`,
+          `画面闪烁：亮度每秒波动 ${rate} 次，幅度 ${percent}%。`,
           `The picture flickers: the light swings ${rate} times a second by ${percent} %.`,
         ),
       )
       .suggest(
         '将摄像机的防闪烁（50/60 Hz）设为当地电网频率，检查现场灯具。',
-        'Set the camera’s anti-flicker to the mains’ frequency (50 or 60 Hz), and look at the lamps on site.',
+        'Set the camera’s anti-flicker mode to the mains frequency (50 or 60 Hz), and check the lamps on site.',
       )
       .suggest(
         '降低自动曝光和增益的调整速度，或固定快门。',
-        'Slow the automatic exposure and gain down, or fix the shutter.',
+        'Slow down the automatic exposure and gain, or fix the shutter.',
       );
   },
 });
@@ -136,7 +136,7 @@ function lightOf(clip, frames) {
     if (mean >= DARKEST && mean <= BRIGHTEST) shares.push(values.map((value) => value / mean - 1));
   }
   if (2 * shares.length < series.length) {
-    throw inconclusive('more than half of the picture is black or clipped, where light cannot be seen to change');
+    throw inconclusive('more than half of the picture is black or clipped, where changes of light are not visible');
   }
   return Array.from({ length: frames }, (_, frame) => median(shares.map((values) => values[frame])));
 }

@@ -1,4 +1,4 @@
-"""Day or night: whether the camera sends colour, or the grey picture of its infrared mode.
+"""Determines whether the camera sends colour, or the grey picture of its infrared mode.
 
 At night a camera moves its infrared filter aside and sends no colour. Two faults are possible. The camera stays in the
 wrong mode (a sensor that is painted over, a stuck filter, a profile that follows the clock). Or the camera switches to
@@ -29,7 +29,7 @@ from easysight import (
 # The luma width of the judged picture; chroma is half as wide. Averaging to this size removes the noise of the
 # chroma channels, which at night is as strong as faint colours.
 WIDTH = 320
-# The largest number of frames. A camera that switches to and fro does so within seconds, not within frames.
+# The largest number of frames. A camera that switches back and forth does so within seconds, not within frames.
 FRAMES = 16
 
 
@@ -37,19 +37,19 @@ FRAMES = 16
 class Config:
     colour_spread: float = setting(
         12.0,
-        "A frame is in colour where its chroma spreads at least this far.",
+        "A frame is in colour if the spread of its chroma is at least this value.",
         unit="grey level",
         minimum=1,
         maximum=100,
     )
     expected: str = setting(
         "any",
-        "The mode in which the camera should be now; `any` where both are fine.",
+        "The mode in which the camera should be; `any` if both modes are allowed.",
         choices=["any", "colour", "infrared"],
     )
     most_switches: int = setting(
         1,
-        "A camera that changes its mode more often than this within the clip goes to and fro.",
+        "The largest number of mode changes within the clip. A camera with more changes switches back and forth.",
         unit="changes",
         minimum=0,
         maximum=100,
@@ -66,11 +66,11 @@ class DayNight(Plugin):
             Text("日夜模式", "Day or night"),
             Text(
                 "摄像机是彩色模式还是红外黑白模式；与期望不符，或来回切换时报警。",
-                "Whether the camera is in colour or in infrared mode: not the expected one, or going to and fro.",
+                "Warns if the camera is not in the expected mode, colour or infrared, or switches back and forth.",
             ),
         )
     ]
-    # Four seconds, because at dusk cameras switch to and fro with periods of one to a few seconds.
+    # Four seconds, because at dusk cameras switch back and forth with periods of one to a few seconds.
     clip = ClipRequest(min_frames=1, interval_ms=250, span_ms=4_000)
 
     def diagnose(self, clip: Clip, config: Config) -> Finding:
@@ -91,12 +91,12 @@ class DayNight(Plugin):
                 .warning(
                     Text(
                         f"摄像机在彩色与红外模式之间来回切换（{switches} 次）。",
-                        f"The camera goes to and fro between colour and infrared ({switches} times).",
+                        f"The camera switches back and forth between colour and infrared ({switches} times).",
                     )
                 )
                 .suggest(
                     "调整日夜切换的灵敏度和延时，检查红外灯是否照到光敏元件。",
-                    "Set sensitivity and delay of the day/night switch; check whether the lamp shines on its sensor.",
+                    "Adjust sensitivity and delay of the day/night switch; check whether the lamp shines on its sensor.",
                 )
             )
         # The share of the frames in the wrong mode.
@@ -108,13 +108,13 @@ class DayNight(Plugin):
             return finding.normal(Text(f"画面为{now.zh}模式。", f"The picture is in {now.en} mode."))
         if config.expected == "colour":
             return finding.warning(
-                Text("应为彩色画面，实际为红外黑白画面。", "The picture should be in colour and is infrared grey.")
+                Text("应为彩色画面，实际为红外黑白画面。", "The picture should be in colour, but is infrared grey.")
             ).suggest(
                 "检查日夜切换设置和光敏元件，检查红外滤光片是否卡住。",
                 "Check the day/night setting, its light sensor, and whether the infrared filter is stuck.",
             )
         return finding.warning(
-            Text("应为红外黑白画面，实际为彩色画面。", "The picture should be infrared grey and is in colour.")
+            Text("应为红外黑白画面，实际为彩色画面。", "The picture should be infrared grey, but is in colour.")
         ).suggest(
             "检查日夜切换设置，检查附近的灯光是否使摄像机保持白天模式。",
             "Check the day/night setting, and whether a lamp nearby keeps the camera in day mode.",

@@ -33,8 +33,8 @@ pub fn changed_tiles(before: &[u8], after: &[u8], width: usize, changed: &mut [b
 }
 
 /// Computes a fingerprint of each tile. Equal samples give equal fingerprints. Of a thousand million pairs of
-/// different tiles, hardly two have equal fingerprints. `prints` has a place for each tile; layout as in
-/// [`changed_tiles`].
+/// different tiles, less than one pair is expected to have equal fingerprints. `prints` has a place for each tile,
+/// in the order of [`changed_tiles`].
 pub fn tile_prints(samples: &[u8], width: usize, prints: &mut [u32]) {
     let columns = width / TILE;
     if columns == 0 {
@@ -60,8 +60,8 @@ pub fn tile_prints(samples: &[u8], width: usize, prints: &mut [u32]) {
     }
 }
 
-/// Marks the tiles whose samples span at least `least` values, which means that they show something. Layout as in
-/// [`changed_tiles`].
+/// Marks the tiles whose samples span at least `least` values, which means that they show something. `textured`
+/// has a place for each tile, in the order of [`changed_tiles`].
 pub fn textured_tiles(samples: &[u8], width: usize, least: u8, textured: &mut [bool]) {
     let columns = width / TILE;
     if columns == 0 {

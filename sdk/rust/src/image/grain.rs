@@ -1,5 +1,5 @@
-//! The grain of tiles: what they contain apart from their structure, in one picture and from one picture to the
-//! next.
+//! The grain of tiles: the content that remains without their structure, in one picture and from one picture to
+//! the next.
 //!
 //! The mask 1 −2 1, applied along rows and along columns, cancels flat areas, slopes and straight edges, and
 //! leaves noise (J. Immerkær, Fast noise variance estimation, 1996). The mean magnitude of its response times

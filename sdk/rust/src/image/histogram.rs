@@ -53,20 +53,20 @@ impl Histogram {
         }
     }
 
-    /// The number of samples.
+    /// Returns the number of samples.
     #[must_use]
     pub const fn total(&self) -> u64 {
         self.total
     }
 
-    /// The mean value; 0 if there are no samples.
+    /// Returns the mean value; 0 if there are no samples.
     #[must_use]
     pub fn mean(&self) -> f64 {
         let sum: u64 = self.counts.iter().zip(0..).map(|(count, value)| count * value).sum();
         ratio(sum, self.total)
     }
 
-    /// The smallest value that at least `share` (0 to 1) of the samples do not exceed.
+    /// Returns the smallest value that at least `share` (0 to 1) of the samples do not exceed.
     #[must_use]
     pub fn percentile(&self, share: f64) -> u8 {
         #[expect(
@@ -86,8 +86,8 @@ impl Histogram {
         0
     }
 
-    /// The value around which most samples lie, within `reach` values on either side, and their share (0 to 1). If
-    /// several values qualify, the smallest is returned. 0 and 0 if there are no samples.
+    /// Returns the value around which most samples lie, within `reach` values on either side, and the share (0 to
+    /// 1) of these samples. If several values qualify, the smallest is returned. 0 and 0 if there are no samples.
     #[must_use]
     pub fn densest(&self, reach: u8) -> (u8, f64) {
         // Sums up to each value, so that a window is one subtraction.
@@ -109,7 +109,7 @@ impl Histogram {
         (best.0, ratio(best.1, self.total))
     }
 
-    /// The share (0 to 1) of the samples that lie in `values`; 0 if there are no samples.
+    /// Returns the share (0 to 1) of the samples that lie in `values`; 0 if there are no samples.
     #[must_use]
     pub fn share_within(&self, values: std::ops::RangeInclusive<u8>) -> f64 {
         let within: u64 = self

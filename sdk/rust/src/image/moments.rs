@@ -10,13 +10,13 @@ pub struct Moments {
 }
 
 impl Moments {
-    /// The mean of `count` samples.
+    /// Returns the mean of `count` samples.
     #[must_use]
     pub fn mean(self, count: u32) -> f32 {
         self.sum as f32 / count as f32
     }
 
-    /// The variance of `count` samples.
+    /// Returns the variance of `count` samples.
     #[must_use]
     pub fn variance(self, count: u32) -> f32 {
         let mean = self.mean(count);

@@ -3,14 +3,14 @@
 
 use super::TILE;
 
-/// How much the samples on both sides of a border must differ on average, in grey levels. Pictures with deblocking
-/// seldom reach this value, even if they are compressed extremely.
+/// The smallest mean difference between the samples on both sides of a torn border, in grey levels. Pictures with
+/// deblocking seldom reach this value, even if they are compressed extremely.
 const STEP: u16 = 28;
 /// The factor by which the step must exceed the variation of the picture beside it. An edge of the scene is rarely
 /// sharper than two samples.
 const OVER_TEXTURE: u16 = 2;
-/// How much the busier side must vary, in grey levels. Blocks that are flat on both sides are pixelation, not
-/// damage.
+/// The smallest variation of the busier side, in grey levels. Blocks that are flat on both sides are pixelation,
+/// not damage.
 const TEXTURE: u16 = 2;
 
 /// The seams along the borders of the 16 × 16 tiles of a picture.
@@ -24,7 +24,7 @@ pub struct Seams {
 }
 
 impl Seams {
-    /// The share of the borders that are torn; 0 if there are no borders.
+    /// Returns the share of the borders that are torn; 0 if there are no borders.
     #[must_use]
     pub fn torn_share(&self) -> f64 {
         if self.borders == 0 { 0.0 } else { self.torn.len() as f64 / self.borders as f64 }
@@ -86,7 +86,7 @@ pub fn seams(samples: &[u8], width: usize) -> Seams {
     seams
 }
 
-/// The borders between two rows of tiles, from the two rows of samples above and the two below.
+/// Returns the borders between two rows of tiles, from the two rows of samples above and the two below.
 fn level_borders<'a>(rows: [&'a [u8]; 4]) -> impl Iterator<Item = Border> + 'a {
     let [(a, _), (b, _), (c, _), (d, _)] = rows.map(<[u8]>::as_chunks::<TILE>);
     let sum = |p: &[u8; TILE], q: &[u8; TILE]| p.iter().zip(q).map(|(p, q)| u16::from(p.abs_diff(*q))).sum();

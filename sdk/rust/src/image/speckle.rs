@@ -1,4 +1,4 @@
-//! Speckle: what is left of small tiles when structure is removed, and how many samples stand alone.
+//! Speckle: the grain of small tiles without their structure, and the number of their lone samples.
 
 /// The side of a tile.
 const SIDE: usize = 16;
@@ -22,7 +22,7 @@ pub struct Speckle {
     pub slope: u32,
     /// The number of samples that lie above, or below, all of their eight neighbours by the given height.
     pub lone: u32,
-    /// The number of samples that exceed the samples above and below by the given height. It also counts what runs
+    /// The number of samples that exceed the samples above and below by the given height. It also counts lines
     /// along rows.
     pub upright: u32,
 }
@@ -62,7 +62,7 @@ pub fn speckle_tiles(band: &[u8], width: usize, height: u8, mut visit: impl FnMu
 /// Three samples of a row, and the left and right neighbours of another sample.
 type Neighbours<'a> = (((&'a u8, &'a u8), &'a u8), (&'a u8, &'a u8));
 
-/// The samples from position `at` on.
+/// Returns the samples from position `at` on.
 fn from(row: &[u8], at: usize) -> &[u8] {
     row.get(at..).unwrap_or_default()
 }

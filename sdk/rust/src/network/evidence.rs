@@ -30,7 +30,8 @@ impl Evidence {
         Self { width: maps.width.max(1), odds: maps.channel(channel).collect() }
     }
 
-    /// The mean log odds of the `count` parts with the strongest evidence for the fault; 0 if there are no parts.
+    /// Returns the mean log odds of the `count` parts with the strongest evidence for the fault; 0 if there are no
+    /// parts.
     #[must_use]
     pub fn strongest(&self, count: usize) -> f64 {
         let mut odds = self.odds.clone();
@@ -40,14 +41,14 @@ impl Evidence {
         sum as f64 / (odds.len().max(1) as f64 * f64::from(ONE))
     }
 
-    /// The share of the picture that is more likely faulty than not.
+    /// Returns the share of the picture that is more likely faulty than not.
     #[must_use]
     pub fn share(&self) -> f64 {
         self.odds.iter().filter(|&&odds| odds > 0).count() as f64 / self.odds.len().max(1) as f64
     }
 
-    /// The connected regions that are more likely faulty than not, the largest first: left, top, width and height
-    /// of each, as shares of the picture.
+    /// Returns the connected regions that are more likely faulty than not, the largest first: left, top, width and
+    /// height of each, as shares of the picture.
     #[must_use]
     pub fn regions(&self) -> Vec<[f32; 4]> {
         let is_faulty: Vec<bool> = self.odds.iter().map(|&odds| odds > 0).collect();

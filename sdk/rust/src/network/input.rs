@@ -1,9 +1,9 @@
-//! The picture as a network sees it.
+//! The input of a network, made from a picture.
 
 use super::Maps;
 use crate::{Clip, Failure, PlaneKind, SampleRange};
 
-/// The width of the luma plane that a network sees, independent of the size and shape of the picture.
+/// The width of the luma plane in a network's input, independent of the size and shape of the picture.
 pub const LUMA_WIDTH: usize = 320;
 /// The height of the luma plane; see [`LUMA_WIDTH`].
 pub const LUMA_HEIGHT: usize = 192;

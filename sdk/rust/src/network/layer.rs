@@ -19,7 +19,7 @@ enum Way {
     Pointwise,
 }
 
-/// One layer: the weights, and what is done with the sums.
+/// One layer: the weights, and the treatment of the sums.
 #[derive(Debug, Clone)]
 pub(super) struct Layer {
     way: Way,
@@ -253,7 +253,7 @@ impl Padded {
         Self { width, channels, values }
     }
 
-    /// The values of `places` places of a row.
+    /// Returns the values of `places` places of a row.
     fn run(&self, row: usize, column: usize, places: usize) -> &[i16] {
         let begin = (row * self.width + column) * self.channels;
         self.values.get(begin..begin + places * self.channels).unwrap_or_default()
