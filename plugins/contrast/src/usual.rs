@@ -148,7 +148,7 @@ impl Usual {
             && self.similar(sight).filter(foggy).count() as f64 >= (1.0 - CONTRADICT) * all as f64
     }
 
-    /// Replaces margins that are small by nature by margins relative to what is usual for this camera.
+    /// Replaces margins that are small by nature with margins relative to the usual margins of this camera.
     pub(crate) fn beside_nature(&self, now: &Margins) -> Margins {
         Margins {
             fog: self.own(|look| look.fog, now.fog),

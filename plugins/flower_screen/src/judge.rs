@@ -51,8 +51,7 @@ pub(crate) fn judge(picture: &Picture, complaints: &Complaints, config: &Config)
     let finding = finding.judged(severity, message(metric)).suggest(Text::new(
         "检查网络丢包（交换机、网线、无线链路）和码率是否超过带宽；改用 TCP 拉流。",
         "Check the network for lost packets (switch, cable, radio link) and whether the bit rate exceeds its \
-         bandwidth; \
-         fetch the stream over TCP.",
+         bandwidth; fetch the stream over TCP.",
     ));
     let finding = finding.suggest(Text::new(
         "若本地录像也花屏，重启摄像机或编码器，必要时升级固件。",

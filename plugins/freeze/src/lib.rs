@@ -180,7 +180,7 @@ fn by_settled_looks(seen: &Seen, long_enough: bool, config: &Config) -> Verdict 
     }
 }
 
-/// True if the last seconds show nothing new, whatever happened in between.
+/// True if the last seconds show nothing new, even if the encoder did not settle.
 fn comes_again(seen: &Seen) -> bool {
     let lately = &seen.lately;
     lately.usually_new.max(lately.lasting) <= STANDING && lately.most_new <= AFRESH && lately.drawn == 0

@@ -6,7 +6,8 @@ use easysight_sdk::{
 };
 
 /// The largest width of the picture that is measured, in pixels; a picture of half this size is used where it is
-/// enough. By halving what cameras send, the width is 240 to 480, and 320 or more for the usual sizes.
+/// enough. The widths of cameras are halved until they fit, so the width is 240 to 480, and 320 or more for the
+/// usual sizes.
 const WIDTH: u32 = 480;
 /// The number of frames that are measured. Static content is kept; the rest is averaged away.
 const FRAMES: u32 = 4;

@@ -162,7 +162,7 @@ impl Match {
         products.1 / (products.0 * products.2).sqrt().max(1.0)
     }
 
-    /// True if the picture shows this view, or what is left of it.
+    /// True if the picture shows this view, or its uncovered part.
     pub(crate) fn is_same_view(&self) -> bool {
         self.share >= SAME_VIEW
     }

@@ -50,7 +50,7 @@ const USUAL_LOOKS: u32 = 20;
 const LEAST_DETAILED: f32 = 0.4;
 /// The smallest share of the picture that must have changed for a new cover.
 const LEAST_CHANGED: f32 = 0.06;
-/// The smallest share of a part's cells that must have had edges, for the memory to know what was there.
+/// The smallest share of a part's cells that must have had edges for the memory to have content there.
 const KNOWN_BEFORE: f32 = 0.2;
 /// The log odds by which the network's result must exceed its results for the usual clips of a view.
 const MORE_THAN_USUAL: f64 = 2.0;

@@ -2,7 +2,7 @@
 //! away.
 //!
 //! A cover is in front of everything else: up to its outline the scene is as clear as before, and its outline is
-//! simple and reaches the border. Fog grows with distance, so what remains beside the hidden part is faint too
+//! simple and reaches the border. Fog grows with distance, so the scene beside the hidden part is faint too
 //! (Koschmieder). If a lamp goes out, the rest of the picture is darker as well. Glare is white.
 
 use easysight_sdk::image::beside;

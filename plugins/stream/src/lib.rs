@@ -1,5 +1,5 @@
-//! The stream's timing and format, compared with what is expected: gaps between frames, the camera's own clock,
-//! and, if the settings give expected values, also frame rate, size and the interval between keyframes.
+//! The stream's timing and format: gaps between frames, the camera's own clock, and, if the settings give expected
+//! values, also frame rate, size and the interval between keyframes.
 //!
 //! The measures are the times at which frames arrive, and the state of the camera's clock that the host reports.
 //! Without expected values, only long gaps are judged. Smart codecs vary the keyframe interval and the frame rate
@@ -28,7 +28,7 @@ const FASTEST_CLOCK: f64 = 1.2;
 /// The severity of a wrong clock.
 const WRONG_CLOCK: f64 = 1.5;
 
-/// What is expected of the stream. For frame rate, width, height and keyframe interval, 0 means that any value is
+/// The requirements on the stream. For frame rate, width, height and keyframe interval, 0 means that any value is
 /// allowed.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

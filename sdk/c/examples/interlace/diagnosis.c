@@ -173,7 +173,8 @@ static bool diagnose(es_clip clip, const void *given, es_finding *finding) {
                "Switch deinterlacing on in the recorder or encoder, or use a progressive camera.");
     char zh[160], en[160];
     snprintf(zh, sizeof zh, "运动物体有梳状条纹：隔行图像未去隔行（运动部分的 %.0f%%）。", 100 * share);
-    snprintf(en, sizeof en, "Moving objects are combed: the picture was not deinterlaced (%.0f %% of the moving pixels).",
+    snprintf(en, sizeof en,
+             "Moving objects are combed: the picture was not deinterlaced (%.0f %% of the moving pixels).",
              100 * share);
     return es_warning(finding, zh, en);
 }

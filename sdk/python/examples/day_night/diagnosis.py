@@ -96,7 +96,7 @@ class DayNight(Plugin):
                 )
                 .suggest(
                     "调整日夜切换的灵敏度和延时，检查红外灯是否照到光敏元件。",
-                    "Adjust sensitivity and delay of the day/night switch; check whether the lamp shines on its sensor.",
+                    "Adjust sensitivity and delay of the day/night switch; check whether the lamp lights its sensor.",
                 )
             )
         # The share of the frames in the wrong mode.
