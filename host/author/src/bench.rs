@@ -49,8 +49,8 @@ pub struct Measured {
     pub outcome: String,
 }
 
-/// Runs a plugin several times on a clip. A run before them is not measured, because it builds the pyramid, which
-/// the plugins of a job share.
+/// Runs a plugin several times on a clip and measures the runs. One run before them is not measured, because it
+/// builds the pyramid, which the plugins of a job share.
 #[must_use]
 pub fn bench(plugin: &Plugin, clip: &Arc<Clip>, config: &Arc<str>, runs: usize) -> Measured {
     let run = || {
@@ -84,7 +84,7 @@ fn in_words(outcome: &RunOutcome) -> String {
     }
 }
 
-/// Returns the word for a status, as findings write it.
+/// Returns the word for a status, as findings contain it.
 pub(crate) const fn status_word(status: Status) -> &'static str {
     match status {
         Status::Normal => "normal",

@@ -34,8 +34,8 @@ pub struct Built {
 ///
 /// # Errors
 ///
-/// [`AuthorError::MissingTool`] or [`AuthorError::OldTool`] with instructions how to get the tool,
-/// [`AuthorError::ToolFailed`] if a tool refuses the sources, [`AuthorError::Componentize`],
+/// [`AuthorError::MissingTool`] or [`AuthorError::OldTool`] with instructions for installing the tool,
+/// [`AuthorError::ToolFailed`] if a tool rejects the sources, [`AuthorError::Componentize`],
 /// [`AuthorError::NoComponent`], [`AuthorError::Io`].
 pub fn build(project: &Project, target: Option<&str>) -> Result<Built, AuthorError> {
     let component = project.component();

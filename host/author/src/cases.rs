@@ -33,7 +33,7 @@ pub struct Case {
     pub line: usize,
     /// The clip.
     pub footage: Footage,
-    /// The configuration. With none, defaults apply.
+    /// The configuration. None stands for the defaults.
     pub config: Option<Value>,
     /// The expected results, at least one.
     pub expect: Vec<Expectation>,
@@ -52,7 +52,7 @@ pub enum Footage {
 /// The expected result of one diagnosis.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Expectation {
-    /// The diagnosis. With none, the first finding, for plugins with only one diagnosis.
+    /// The id of the diagnosis. None stands for the first finding, for plugins with only one diagnosis.
     pub diagnosis: Option<String>,
     /// The allowed statuses. If empty, any status is allowed.
     pub status: Vec<Status>,
@@ -118,7 +118,7 @@ impl Case {
     }
 }
 
-/// Computes a clip. If the case does not name the length, the plugin's request determines it.
+/// Computes a clip. If the case does not set the length, the plugin's request determines it.
 fn rendered(rendering: &Rendering, plugin: &Plugin) -> Result<Arc<Clip>, AuthorError> {
     let clip = rendering.lasting(plugin.descriptor().clip).clip();
     clip.ok_or_else(|| AuthorError::Clip("the clip of this case is too large".into()))

@@ -78,7 +78,7 @@ pub struct Costs {
     pub cold_ms: f64,
     /// The same time if the compiled code is in the cache, in milliseconds.
     pub warm_ms: f64,
-    /// The size and number of frames of the clip with which the following values were measured.
+    /// The size and the number of frames of the clip on which the following values were measured.
     pub clip: String,
     /// The time of one run in milliseconds, including instantiation.
     pub run_ms: f64,
@@ -170,8 +170,8 @@ pub fn check(bytes: &[u8]) -> Result<Conformance, AuthorError> {
     Ok(result)
 }
 
-/// Returns the limits that a worker grants, except for the time limit: a plugin is not to blame for a busy
-/// machine, and fuel bounds it anyway.
+/// Returns the limits of a worker, but with a longer time limit: a check must not fail because the machine is busy,
+/// and fuel limits the run anyway.
 fn limits() -> Limits {
     Limits { timeout: Duration::from_secs(30), ..Limits::default() }
 }

@@ -1,4 +1,4 @@
-//! The errors of the commands for authors. Their messages say what to do.
+//! The errors of the commands for authors. Their messages tell the author what to do.
 
 use std::{io, path::PathBuf};
 
@@ -9,8 +9,8 @@ use easysight_sandbox::{LoadError, SandboxError};
 pub enum AuthorError {
     /// The name is not allowed for a new plugin.
     #[error(
-        "{0:?} cannot be the plugin's name: a name has 1 to 64 characters of a-z, 0-9 and _, the first of them a \
-         letter, because it names the plugin, its diagnosis and its module"
+        "{0:?} cannot be the plugin's name: a name has 1 to 64 characters from a-z, 0-9 and _, and begins with a \
+         letter, because it also names the diagnosis and the module"
     )]
     Name(String),
     /// The folder already exists and is not empty.
@@ -36,7 +36,7 @@ pub enum AuthorError {
     MissingTool {
         /// The program, or the missing part of it.
         tool: String,
-        /// How to get it.
+        /// How to install it.
         remedy: String,
     },
     /// A required tool is too old.
@@ -48,7 +48,7 @@ pub enum AuthorError {
         found: String,
         /// The required version.
         needed: String,
-        /// How to get it.
+        /// How to install it.
         remedy: String,
     },
     /// A tool failed. The tool itself has printed the reason.
@@ -65,7 +65,7 @@ pub enum AuthorError {
     /// A core module cannot be turned into a component.
     #[error("the module cannot be made into a component: {0}")]
     Componentize(String),
-    /// The component was refused.
+    /// The component was rejected.
     #[error("{}: {source}", file.display())]
     Load {
         /// The component.

@@ -1,5 +1,5 @@
-//! Computes clips: a street with a passing car, and simple faults of it. The clips are for conformance checks and
-//! for first cases. Only real footage shows how good a plugin is.
+//! Computes clips: a street with a passing car, and the same street with simple faults. The clips are for
+//! conformance checks and for first cases. Only real footage shows how good a plugin is.
 
 use std::{sync::Arc, time::Duration};
 
@@ -104,8 +104,8 @@ impl Rendering {
         Self { interval, frames: wanted.min_frames.max(over_time).min(MAX_FRAMES), ..self }
     }
 
-    /// Computes the clip: full range, in colour, like a recording of 25 frames per second. None if such a clip is
-    /// impossible: without pixels, without frames, or larger than a clip may be.
+    /// Computes the clip: full range, in colour, like a recording of 25 frames per second. None if the clip
+    /// would have no pixels or no frames, or would be larger than a clip may be.
     #[must_use]
     pub fn clip(&self) -> Option<Arc<Clip>> {
         let bytes = Frame::bytes_of(self.size)?;

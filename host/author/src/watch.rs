@@ -1,5 +1,6 @@
 //! `plugin run --watch`: waits until sources change. Only their content counts: a tool that touches files during a
-//! build, or an editor that saves twice, does not cause a change. The operating system reports when to compare.
+//! build, or an editor that saves twice, does not cause a change. After each event of the operating system, the
+//! contents are compared.
 
 use std::{
     fs, io,
@@ -16,7 +17,7 @@ use crate::AuthorError;
 const PASSED_OVER: &[&str] = &["target", "build", "dist", "node_modules", "__pycache__"];
 /// Files that builds write.
 const WRITTEN_BY_TOOLS: &[&str] = &["Cargo.lock", "package-lock.json", "bindings.rs"];
-/// Editors write several files when they save one. A change counts when this time has passed since the last write.
+/// The time without further events after which a change is complete. Editors write several files when they save one.
 const QUIET: Duration = Duration::from_millis(150);
 /// The maximum depth of folders. No plugin has deeper sources.
 const MAX_DEPTH: usize = 16;
@@ -36,10 +37,11 @@ impl Watch {
     ///
     /// [`AuthorError::Watch`] if the operating system refuses.
     pub fn begin(dir: &Path) -> Result<Self, AuthorError> {
-        // One event that waits is enough: it says that something changed, and the sources say what.
+        // A queue of one event is enough: an event only causes a comparison of all sources.
         let (happened, events) = sync_channel(1);
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            // Builds and this program itself read the sources. An error may mean that events were lost.
+            // Mere reading is not a change: builds and this program itself read the sources. An error counts as a
+            // change, because events may have been lost.
             let is_change = event.map_or(true, |event| {
                 !matches!(event.kind, EventKind::Access(_) | EventKind::Modify(ModifyKind::Metadata(_)))
             });

@@ -16,9 +16,9 @@ use crate::{AuthorError, Project, ensure_built};
 /// The paths of a workshop.
 #[derive(Debug, Clone, Default)]
 pub struct Footing {
-    /// The directory for compiled code. With none, plugins are compiled at every start.
+    /// The directory for compiled code. If it is None, plugins are compiled at every start.
     pub cache_dir: Option<PathBuf>,
-    /// The ffmpeg program. With none, the one in the search path.
+    /// The ffmpeg program. None stands for the one in the search path.
     pub ffmpeg: Option<PathBuf>,
 }
 
@@ -51,8 +51,8 @@ impl Workshop {
         })
     }
 
-    /// Returns the component of a file, or of a folder. A folder's component is built if it is missing or
-    /// outdated.
+    /// Returns the component in a file, or the component of a plugin's folder. A folder's component is built if it is
+    /// missing or outdated.
     ///
     /// # Errors
     ///
@@ -107,7 +107,7 @@ impl Workshop {
         self.runtime.block_on(capture(&self.capturer, plan, source))
     }
 
-    /// Captures a clip, and fails if there is none.
+    /// Captures a clip. A failed capture is an error.
     ///
     /// # Errors
     ///

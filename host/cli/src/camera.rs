@@ -51,7 +51,8 @@ enum Command {
         /// The camera's id.
         id: String,
     },
-    /// Make plugins forget what they learnt of a camera and learn it anew, after it was turned, moved or cleaned.
+    /// Delete what plugins have learnt about a camera, so that they learn it again. Use this after the camera was
+    /// turned, moved or cleaned.
     ResetBaseline {
         /// The camera's id.
         id: String,
@@ -177,7 +178,7 @@ fn status(camera: &Camera) -> Cell {
     }
 }
 
-/// The reason why there is no picture, since when, and when the camera is asked again.
+/// Formats why there is no picture, since when, and when the next picture is requested.
 fn lost_in_short(lost: &Lost) -> String {
     let (since, next) = (listing::time(lost.since), listing::time(lost.next_full_look_at));
     format!("{} since {since}, next full look {next}", lost.reason)
@@ -185,8 +186,8 @@ fn lost_in_short(lost: &Lost) -> String {
 
 fn lost_in_full(lost: &Lost) -> String {
     format!(
-        "since {}: {}, {}\nasked for a picture {} times, last {}; asked again by the first check after {}\n\
-         (earlier checks only test whether it accepts a connection)",
+        "since {}: {}, {}\npictures requested: {}, last {}; the first check after {} requests the next one\n\
+         (earlier checks only test whether the camera accepts a connection)",
         listing::time(lost.since),
         lost.reason,
         if lost.connects { "accepts connections" } else { "accepts no connection" },

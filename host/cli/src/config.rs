@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::Context;
 use serde_json::Value;
 
-/// Reads `JSON` or `@FILE`: an object with the configuration of each diagnosis. Empty if nothing is given.
+/// Reads `JSON` or `@FILE`: an object with the configuration of each diagnosis. Returns an empty map if nothing is
+/// given.
 pub(crate) fn read(given: Option<&str>) -> anyhow::Result<BTreeMap<String, Value>> {
     let Some(given) = given else { return Ok(BTreeMap::new()) };
     let text = match given.strip_prefix('@') {

@@ -88,7 +88,7 @@ pub(crate) struct Arguments {
     /// exist.
     #[arg(long, value_name = "DIR")]
     pictures: Option<PathBuf>,
-    /// Run the standard plugins compiled natively too, and fail if their findings differ.
+    /// Also run the natively compiled standard plugins, and fail if their findings differ from the sandbox's.
     #[arg(long)]
     native_check: bool,
     /// Exit with 0 even if something is not normal. Failures still exit with 2.
@@ -101,7 +101,7 @@ pub(crate) struct Arguments {
 /// Most bytes in the state directory.
 const STATE_BYTES: u64 = 1 << 30;
 
-/// The parts that are used for all sources.
+/// The parts that all sources share.
 struct Bench {
     plan: Plan,
     capturer: Capturer,
@@ -115,7 +115,7 @@ struct Bench {
 struct Outcome {
     source: String,
     examination: Examination,
-    /// The path of the picture of what was found.
+    /// The path of the picture that shows the faults.
     picture: Option<PathBuf>,
     /// Differences between the sandbox and the native plugins.
     differences: Vec<String>,
@@ -166,7 +166,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     runtime.block_on(async {
         tokio::select! {
             done = walk => done,
-            // Dropping the walk ends every ffmpeg process.
+            // Dropping the future of `walk` ends every ffmpeg process.
             _ = tokio::signal::ctrl_c() => Ok(ExitCode::from(exit::INTERRUPTED)),
         }
     })

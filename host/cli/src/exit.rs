@@ -1,10 +1,10 @@
 //! The program's exit codes.
 
-/// All is normal.
+/// Everything is normal.
 pub(crate) const SUCCESS: u8 = 0;
 /// Something is not normal.
 pub(crate) const ABNORMAL: u8 = 1;
-/// Usage or failure.
+/// The arguments are wrong, or something failed.
 pub(crate) const FAILED: u8 = 2;
 /// The program was ended by Ctrl-C. Shells use the same code.
 pub(crate) const INTERRUPTED: u8 = 130;

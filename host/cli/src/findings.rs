@@ -23,7 +23,7 @@ pub(crate) struct Line {
     metric: Option<String>,
     threshold: Option<f64>,
     message: String,
-    /// The most promising advice. Programs find all of it in the master's API.
+    /// The first suggestion of the finding. The master's API returns all suggestions.
     #[serde(skip)]
     advice: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,7 +73,7 @@ impl Line {
         self.status > Some(Status::Normal) && self.consequence_of.is_none()
     }
 
-    /// Adds the path of the picture, if the finding is one that a picture shows.
+    /// Adds the path of the picture, unless the finding is normal: pictures show faults only.
     pub(crate) fn shown(mut self, picture: Option<&Path>) -> Self {
         self.picture = picture.filter(|_| self.status > Some(Status::Normal)).map(Path::to_owned);
         self
@@ -103,7 +103,7 @@ impl Line {
     }
 }
 
-/// The table for people.
+/// Makes the table for people.
 pub(crate) fn table(lines: &[Line], language: Language) -> Table {
     let mut table = listing::table(match language {
         Language::En => &["source", "diagnosis", "status", "score", "measured", "message"],
@@ -126,7 +126,7 @@ pub(crate) fn table(lines: &[Line], language: Language) -> Table {
     table
 }
 
-/// The message of a finding. It also names the fault that the finding follows from, if there is one.
+/// Returns the message of a finding. If the finding is a consequence, the message also names its cause.
 fn message(line: &Line, language: Language) -> String {
     match (&line.consequence_of, language) {
         (None, _) => line.message.clone(),
@@ -135,7 +135,7 @@ fn message(line: &Line, language: Language) -> String {
     }
 }
 
-/// The colour of a status.
+/// Returns the colour of a status.
 pub(crate) const fn colour(status: Status) -> Color {
     match status {
         Status::Normal => Color::Green,

@@ -10,7 +10,7 @@ pub(crate) fn parse(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// Collects labels. A key with two different values is refused.
+/// Collects labels. Returns an error if a key has two different values.
 pub(crate) fn collect(pairs: &[(String, String)]) -> anyhow::Result<Labels> {
     let mut labels = Labels::new();
     for (key, value) in pairs {

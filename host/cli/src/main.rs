@@ -50,7 +50,7 @@ fn main() -> ExitCode {
         return code;
     }
     let arguments = Arguments::parse();
-    // Messages about certificates are off, since the error that follows tells what is wrong.
+    // The certificate verifier's own messages are off, because the error that follows has the same information.
     let level = if arguments.verbose { "debug" } else { "warn,rustls_platform_verifier=off" };
     let filter = tracing_subscriber::EnvFilter::new(level);
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).without_time().init();
@@ -70,7 +70,7 @@ fn run(command: &Command) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Runs a command that talks to a master. It sends one request after the other, so that one thread is enough.
+/// Runs a command that talks to a master. Such commands send one request at a time, so one thread is enough.
 pub(crate) fn wait_for(command: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -41,9 +41,9 @@ impl Remote {
     }
 }
 
-/// How long connecting to a master may take. A master that is available answers within a fraction of it.
+/// The time limit for connecting to a master. A master that is available accepts within a fraction of this time.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Most characters that are shown of an answer that is not from a master.
+/// The maximum number of characters shown of an answer that is not from a master.
 const EXCERPT_CHARS: usize = 120;
 
 /// A client of one master.
@@ -71,14 +71,15 @@ impl Master {
         if let Some(authorities) = arguments.authorities()? {
             builder = builder.tls_certs_only(authorities);
         } else if base.scheme() == "http" {
-            // Without TLS the machine's certificates need neither exist nor be read.
+            // Without TLS, the machine's certificates are not read, so they may be missing.
             builder = builder.tls_certs_only([]);
         }
         let http = builder.build()?;
         Ok(Self { base, http, token: arguments.token()?, timeout: arguments.timeout() })
     }
 
-    /// Makes a request to `/api/v1/<path>`. Each part of the path becomes one segment, whatever it contains.
+    /// Makes a request to `/api/v1/<path>`. Each part of the path becomes one segment, even if it contains a
+    /// slash.
     pub(crate) fn request(&self, method: Method, path: &[&str]) -> Result<RequestBuilder, MasterError> {
         let request = self.http.request(method, self.url(path)?).timeout(self.timeout);
         Ok(match &self.token {
@@ -127,7 +128,7 @@ impl Master {
         Ok(self.status_and_answer(request).await?.1)
     }
 
-    /// As [`Self::answer`], with the status, if there is more than one status of success.
+    /// Sends a request and reads the status and the answer, for requests with more than one status of success.
     pub(crate) async fn status_and_answer<T: DeserializeOwned>(
         &self,
         request: RequestBuilder,
@@ -145,12 +146,12 @@ impl Master {
         }
     }
 
-    /// Sends a request whose answer only tells that the request was carried out.
+    /// Sends a request without reading the body of the answer.
     pub(crate) async fn done(&self, request: RequestBuilder) -> Result<(), MasterError> {
         self.send(request).await.map(drop)
     }
 
-    /// Sends a request. An answer without success becomes an error.
+    /// Sends a request. An answer whose status is not a success becomes an error.
     async fn send(&self, request: RequestBuilder) -> Result<Response, MasterError> {
         let response = request.send().await.map_err(|error| self.failed(&error))?;
         let status = response.status();
@@ -174,7 +175,7 @@ impl Master {
     }
 
     fn url(&self, path: &[&str]) -> Result<Url, MasterError> {
-        // These parts would not become segments, and the request would go elsewhere.
+        // A URL drops these parts, so the request would go to another path.
         if let Some(part) = path.iter().find(|part| matches!(**part, "" | "." | "..")) {
             return Err(MasterError::NoId((*part).to_owned()));
         }
@@ -198,7 +199,7 @@ impl Master {
     }
 }
 
-/// Returns the innermost cause of an error. The outer layers tell little more than that there is an error.
+/// Returns the innermost cause of an error. The outer errors only report that something failed.
 fn root_cause(error: &dyn Error) -> String {
     let mut cause = error;
     while let Some(deeper) = cause.source() {

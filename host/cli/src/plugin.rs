@@ -34,15 +34,15 @@ pub(crate) struct Arguments {
 enum Command {
     /// Create a plugin: a small folder that builds, with tests and a README.
     New(new::Arguments),
-    /// Build the plugin of a folder with the installed tools.
+    /// Build the plugin in a folder with the installed tools.
     Build(build::Arguments),
-    /// Check whether a master would accept a plugin, and whether it can handle odd clips and settings.
+    /// Check whether a master would accept a plugin, and whether the plugin handles unusual clips and settings.
     Check(check::Arguments),
     /// Run the test cases of a file in the sandbox.
     Test(test::Arguments),
     /// Measure what a plugin costs, and which functions use the fuel.
     Bench(bench::Arguments),
-    /// Build the plugin of a folder and run it on a source.
+    /// Build the plugin in a folder and run it on a source.
     Run(run::Arguments),
     /// Compare the verdicts of two versions on recorded clips.
     Diff(diff::Arguments),
@@ -135,7 +135,7 @@ async fn manage(command: &Command) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Activates or deactivates the chosen plugin, or begins a shadow, and shows the plugin.
+/// Activates or deactivates the chosen plugin, or makes it a candidate, and shows the plugin.
 async fn switch(choice: &Choice, verb: &str) -> anyhow::Result<()> {
     let master = choice.remote.master()?;
     let plugins = published(&master).await?;

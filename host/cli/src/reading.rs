@@ -1,4 +1,4 @@
-//! How this program itself reads sources.
+//! The arguments of commands that read sources on this machine.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -14,12 +14,12 @@ pub(crate) struct Reading {
     /// Seconds that one capture may take, in addition to the requested length of video.
     #[arg(long, value_name = "S", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
     timeout: u64,
-    /// Transport of video over RTSP: tcp, udp, or auto, which uses TCP, and UDP if a camera refuses TCP.
+    /// Transport of RTSP video: tcp, udp, or auto (TCP first, then UDP if the camera refuses TCP).
     #[arg(long, value_enum, value_name = "WAY", default_value = "auto")]
     rtsp_transport: Transport,
 }
 
-/// The transport of video over RTSP.
+/// The transport of RTSP video.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Transport {
     Auto,

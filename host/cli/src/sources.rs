@@ -21,14 +21,14 @@ const MEDIA: &[&str] = &[
 /// One source that a person named.
 #[derive(Debug)]
 pub(crate) struct Meant {
-    /// The source's name in the output. Each source has another name, and secrets are masked.
+    /// The source's name in the output. Names are unique, and secrets are masked.
     pub(crate) shown: String,
-    /// The source, or why it is not valid.
+    /// The source, or the reason why it is not valid.
     pub(crate) source: Result<Source, SourceError>,
 }
 
-/// Returns the sources that words on the command line stand for. A folder stands for the clips and pictures in it,
-/// in the order of their names. If a file with this name exists, the word is that file, whatever its name is.
+/// Returns the sources for the words of the command line. A folder stands for the clips and pictures in it, in the
+/// order of their names. If a file with the name exists, the word is that file, even if it looks like an address.
 ///
 /// # Errors
 ///
@@ -63,7 +63,7 @@ fn of_text(text: &str) -> Meant {
     Meant { shown, source }
 }
 
-/// Numbers sources that have the same name once their secrets are masked, such as two that differ in a token.
+/// Numbers different sources whose masked names are equal, such as two addresses that differ only in a token.
 fn tell_apart(all: &mut [Meant]) {
     let mut known: BTreeMap<String, Vec<Vec<u8>>> = BTreeMap::new();
     for one in all {

@@ -48,7 +48,7 @@ enum Command {
         /// The task's id.
         id: String,
     },
-    /// Make a paused task run by its schedule again.
+    /// Let a paused task run by its schedule again.
     Resume {
         /// The task's id.
         id: String,
@@ -63,7 +63,7 @@ enum Command {
         #[arg(long, value_name = "N", default_value_t = 20)]
         limit: usize,
     },
-    /// Cancel a run. Its jobs that have not ended are given up.
+    /// Cancel a run and those of its jobs that have not ended.
     Cancel {
         /// The run's id.
         run_id: String,

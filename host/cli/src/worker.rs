@@ -1,4 +1,4 @@
-//! `easysight worker`: the nodes that a master knows.
+//! `easysight worker`: the nodes of a master.
 
 use std::process::ExitCode;
 
@@ -19,7 +19,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// List the nodes: their work, their state, and when the master last heard from them.
+    /// List the nodes with their work, their state and the time of their last heartbeat.
     List,
 }
 

@@ -1,5 +1,5 @@
-//! C: clang compiles the author's files and the SDK's files to a core module. This module then turns the core
-//! module into a component.
+//! C: clang compiles the author's files and the SDK's files to a core module, which `component.rs` then turns into
+//! a component.
 
 use std::{
     env,
@@ -17,8 +17,8 @@ const CLANGS: [&str; 7] = ["clang", "clang-22", "clang-21", "clang-20", "clang-1
 const REMEDY: &str = "install clang with its WebAssembly linker and C library: apt install clang-19 lld-19 \
                       wasi-libc libclang-rt-19-dev-wasm32, or https://github.com/WebAssembly/wasi-sdk and \
                       WASI_SDK_PATH";
-/// The flags enable vector instructions, build a library of functions that the host calls instead of a program
-/// with `main`, and do not enable C++ exceptions.
+/// The flags for clang. They optimize, enable vector instructions and warnings, remove debug information, and build a
+/// library of functions that the host calls instead of a program with `main`.
 const FLAGS: &[&str] =
     &["--target=wasm32-wasi", "-O3", "-msimd128", "-mexec-model=reactor", "-Wall", "-Wl,--strip-debug"];
 

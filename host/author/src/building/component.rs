@@ -1,5 +1,5 @@
-//! Turns core modules into components without an external tool. A core module contains what its bindings know
-//! about the contract.
+//! Turns core modules into components without an external tool. The bindings have embedded the description of the
+//! contract in the core module.
 
 use std::{fs, path::Path};
 
@@ -7,7 +7,7 @@ use wit_component::ComponentEncoder;
 
 use crate::AuthorError;
 
-/// The first bytes of a component. Those of a core module differ in the last four.
+/// The first bytes of a component. A core module differs in the last four of them.
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 
 /// Returns the bytes as a component: unchanged if they are a component, wrapped if they are a core module.

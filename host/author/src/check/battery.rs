@@ -72,8 +72,8 @@ impl<'a> Battery<'a> {
         }
     }
 
-    /// Runs the plugin on each clip and returns one check for all of them. A report passes. An honest "cannot
-    /// tell" passes too.
+    /// Runs the plugin on each clip and returns one check for all of them. A run passes if the plugin returns a
+    /// report, or if it answers that it cannot judge the clip.
     pub(super) fn over(
         &self,
         name: &'static str,

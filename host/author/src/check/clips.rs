@@ -1,6 +1,6 @@
 //! Checks unusual clips that cameras send now and then: tiny, huge, a single frame, without colour, black, noise,
-//! with timestamps that stand still, damaged beyond counting. Also checks that the same clip gives the same
-//! finding.
+//! with timestamps that stand still, with the maximum counts of decoding errors. Also checks that the same clip
+//! gives the same finding.
 
 use std::{sync::Arc, time::Duration};
 
@@ -53,7 +53,7 @@ fn determinism(battery: &Battery<'_>) -> Check {
         Check::fail(
             "determinism",
             format!("two runs on the same clip differ: fuel {} and {}", one.fuel, two.fuel),
-            "use nothing but the clip, the configuration and the baseline",
+            "use only the clip, the configuration and the baseline",
         )
     }
 }
@@ -121,7 +121,7 @@ fn pictures(battery: &Battery<'_>) -> Vec<(String, Option<Arc<Clip>>)> {
     shown.collect()
 }
 
-/// Returns clips whose streams have little metadata, or too much.
+/// Returns clips whose metadata are sparse, unusual or extreme.
 fn streams(battery: &Battery<'_>) -> Vec<(String, Option<Arc<Clip>>)> {
     let Some(clip) = battery.small(Picture::Street).clip() else { return Vec::new() };
     let time = |index: u32| Duration::from_millis(40) * index;

@@ -1,6 +1,6 @@
 //! Checks configurations that operators and programs will try: the ends of every range, wrong types, unknown
-//! fields, `NaN` in place of a number, very long texts. The plugin never receives what the schema refuses, but it
-//! must survive everything that the schema allows.
+//! fields, `NaN` in place of a number, very long texts. The plugin never receives a configuration that the
+//! schema refuses, but it must survive every configuration that the schema allows.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::scene::Picture;
 
-/// The length of a text in characters if the schema names no limit or a larger one.
+/// The maximum length, in characters, of the long texts to try. The schema may set a smaller limit.
 const LONG: usize = 60_000;
 /// The largest and the smallest numbers, and the limits of floating point and integers.
 const EXTREME: [f64; 6] = [0.0, -0.0, 1e308, -1e308, 5e-324, 9_007_199_254_740_993.0];
@@ -72,7 +72,7 @@ fn extremes(battery: &Battery<'_>, clip: &Arc<Clip>, fields: &[Field<'_>]) -> Ch
     tally.check("config-extremes")
 }
 
-/// Returns values at the ends of what the schema allows, the smallest first and the largest last.
+/// Returns extreme values that the schema may allow, the smallest first and the largest last.
 fn legal(field: &Field<'_>) -> Vec<Value> {
     if let Some(words) = field.get("enum").and_then(Value::as_array) {
         return words.clone();

@@ -11,9 +11,9 @@ use easysight_sandbox::{LoadError, MAX_COMPONENT_BYTES, Plugin, Sandbox};
 use super::{Check, milliseconds};
 use crate::AuthorError;
 
-/// The compile time from which on publishing takes noticeably long. Every worker compiles the component once.
+/// The compile time above which the start counts as slow. Every worker compiles the component once.
 const SLOW_COMPILE: Duration = Duration::from_secs(30);
-/// The prefix of WASI interfaces. They have no content, so a component imports them in vain.
+/// The prefix of WASI interfaces. The host's WASI is empty, so these imports have no use.
 const WASI: &str = "wasi:";
 
 /// Loads the component without cached code.
@@ -31,7 +31,7 @@ pub(super) fn warm(sandbox: &Sandbox, bytes: &[u8]) -> Result<Duration, AuthorEr
     Ok(started.elapsed())
 }
 
-/// Returns why the component is refused, and what to do.
+/// Returns the reason why the component is refused, and the remedy.
 pub(super) fn refused(error: &LoadError) -> Check {
     let advice = match error {
         LoadError::NotAComponent(_) | LoadError::NotFound(_) | LoadError::DigestMismatch { .. } => {

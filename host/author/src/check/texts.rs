@@ -62,7 +62,7 @@ pub(super) fn checks(battery: &Battery<'_>) -> Vec<Check> {
     }
     if !texts.not_chinese.is_empty() {
         let found = format!("no Chinese in the Chinese text: {}", list(&texts.not_chinese));
-        checks.push(Check::advise("chinese", found, "write it in Chinese; most operators read nothing else"));
+        checks.push(Check::advise("chinese", found, "write it in Chinese; most operators read only Chinese"));
     }
     checks
 }

@@ -1,5 +1,5 @@
 //! `easysight camera check`: reads one camera as workers do, and records every request and answer. The output
-//! contains no secret, so that it can be shown to others.
+//! contains no secrets, so it can be shown to others.
 
 mod report;
 mod table;
@@ -18,9 +18,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use self::report::Report;
 use crate::{exit, language::Language, listing::Format, reading::Reading, sources::expanded};
 
-/// How much of the beginning of a stream is read with every picture.
+/// The length of the beginning of the stream. Every picture of the beginning is kept.
 const IN_FULL: Duration = Duration::from_secs(1);
-/// The interval between pictures after the beginning. It is enough to see that the stream decodes.
+/// The interval between kept pictures after the beginning. They are enough to see that the stream decodes.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// The command's arguments.
@@ -59,7 +59,7 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> anyhow::Result<ExitC
     let report = runtime.block_on(async {
         tokio::select! {
             report = checking => Some(report),
-            // Dropping the check ends ffmpeg.
+            // Dropping the future of `check` ends ffmpeg.
             _ = tokio::signal::ctrl_c() => None,
         }
     });

@@ -1,4 +1,4 @@
-//! `--native-check`: compares what plugins find in the sandbox with what the same source code finds when it is
+//! `--native-check`: compares the findings of plugins in the sandbox with the findings of the same source code
 //! compiled natively.
 
 use easysight_capture::Clip;
@@ -6,8 +6,8 @@ use easysight_diagnose::Plan;
 use easysight_protocol::Finding;
 use easysight_sdk as sdk;
 
-/// Describes the differences, one sentence each. Plugins that are not compiled in are mentioned too, because they
-/// were not checked.
+/// Describes the differences, one sentence each. Plugins without a native version are listed too, because they were
+/// not checked.
 pub(super) fn differences(plan: &Plan, clip: &Clip, findings: &[Finding]) -> Vec<String> {
     let mut differences = Vec::new();
     for selected in plan.selected() {

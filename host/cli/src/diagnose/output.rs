@@ -36,7 +36,7 @@ impl Printer {
             .map(|finding| Line::of(&source, finding, decode_ms, language).shown(picture.as_deref()))
             .collect();
         if let Some(failure) = &examination.failure {
-            // One line for every requested diagnosis, so that a program misses none.
+            // One line for every requested diagnosis, so that programs get a line for each of them.
             let asked = plan.selected().iter().flat_map(|one| &one.diagnoses);
             lines
                 .extend(asked.map(|diagnosis| Line::without_finding(&source, diagnosis, failure, decode_ms)));
@@ -70,7 +70,7 @@ impl Printer {
     }
 }
 
-/// The titles of the plan's diagnoses.
+/// Returns the titles of the plan's diagnoses.
 fn titles(plan: &Plan, language: Language) -> Titles {
     let diagnoses = plan.selected().iter().flat_map(|one| &one.plugin.descriptor().diagnoses);
     let title = |one: &Diagnosis| {

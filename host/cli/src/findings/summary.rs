@@ -1,5 +1,5 @@
-//! Findings for the person who maintains the cameras. For each source the table tells what is wrong, what it looks
-//! like and what to do. It leaves out everything that is normal.
+//! Findings for the person who maintains the cameras. For each source the table shows the faults, what they look
+//! like and what to do. Normal findings are left out.
 
 use std::collections::BTreeMap;
 

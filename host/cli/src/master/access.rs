@@ -9,7 +9,7 @@ use url::Url;
 /// The arguments for the access to a master.
 #[derive(Debug, clap::Args)]
 pub(crate) struct MasterArguments {
-    /// The address of the master. A path prefix is kept.
+    /// The address of the master. It may have a path prefix.
     #[arg(
         long,
         global = true,
@@ -33,7 +33,7 @@ pub(crate) struct MasterArguments {
     /// A file with the token. It overrides --token and the environment.
     #[arg(long, global = true, value_name = "FILE", help_heading = "Master")]
     token_file: Option<PathBuf>,
-    /// Trust only the certificates of this authority (PEM).
+    /// Trust only certificates that this authority signed. The file contains the authority's certificate (PEM).
     #[arg(long, global = true, value_name = "FILE", help_heading = "Master")]
     ca: Option<PathBuf>,
     /// Seconds to wait for one answer.
@@ -73,7 +73,7 @@ impl MasterArguments {
         Self { master: master.to_owned(), token, token_file: None, ca: None, request_timeout: 5 }
     }
 
-    /// The master's URL, to which every path is appended.
+    /// Returns the master's URL, to which every path is appended.
     pub(super) fn base(&self) -> anyhow::Result<Url> {
         let url: Url = self
             .master
@@ -94,7 +94,7 @@ impl MasterArguments {
         Ok(url)
     }
 
-    /// The value of the authorization header. None if no token was given.
+    /// Returns the value of the authorization header. None if no token was given.
     pub(super) fn token(&self) -> anyhow::Result<Option<HeaderValue>> {
         let text = match &self.token_file {
             Some(file) => {
@@ -113,12 +113,12 @@ impl MasterArguments {
         }
         let mut header = HeaderValue::from_str(&format!("Bearer {token}"))
             .ok()
-            .context("the token contains a line break or a control character, which no token has")?;
+            .context("the token contains a line break or a control character, which a token cannot contain")?;
         header.set_sensitive(true);
         Ok(Some(header))
     }
 
-    /// The only authorities that are trusted. None if the authorities of the machine are trusted.
+    /// Returns the authorities to trust. None stands for the authorities of the machine.
     pub(super) fn authorities(&self) -> anyhow::Result<Option<Vec<Certificate>>> {
         let Some(file) = &self.ca else { return Ok(None) };
         let pem = std::fs::read(file).with_context(|| format!("--ca {}", file.display()))?;
@@ -130,7 +130,7 @@ impl MasterArguments {
         Ok(Some(authorities))
     }
 
-    /// The longest wait for one answer.
+    /// Returns the time limit for one answer.
     pub(super) const fn timeout(&self) -> Duration {
         Duration::from_secs(self.request_timeout)
     }

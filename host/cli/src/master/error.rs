@@ -13,15 +13,15 @@ pub(crate) enum MasterError {
     /// There was no answer in time.
     #[error("{url} accepted the request but did not answer in time; wait longer with --request-timeout S")]
     Silent { url: String },
-    /// The connection ended in the middle.
+    /// The connection ended before the answer was complete.
     #[error("the connection to {url} was lost: {reason}")]
     BrokenOff { url: String, reason: String },
-    /// The master refused, with a reason.
+    /// The master refused the request and gave a reason.
     #[error("{}", refusal(.0))]
     Refused(Box<Problem>),
     /// The answer is not from a master, or from a master that uses another format.
     #[error(
-        "{url} answered {status}, but not like a master: {}. Is --master (EASYSIGHT_MASTER) right?",
+        "{url} answered {status}, but the answer is not from a master: {}. Is --master (EASYSIGHT_MASTER) right?",
         plain(text)
     )]
     Strange { url: String, status: u16, text: String },
@@ -53,7 +53,7 @@ impl MasterError {
     }
 }
 
-/// True for statuses with which a master, or the load balancer in front of it, asks to try again later.
+/// True for statuses by which a master, or the load balancer in front of it, reports that a retry may succeed.
 const fn passes(status: u16) -> bool {
     matches!(status, 429 | 502 | 503 | 504)
 }

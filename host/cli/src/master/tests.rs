@@ -1,4 +1,4 @@
-//! The client against a server of its own.
+//! Tests of the client with servers that the tests start.
 
 use std::future::IntoFuture;
 
@@ -98,9 +98,9 @@ async fn a_problem_is_told_from_an_answer_of_someone_else() {
     let master = serve(router, "", None).await;
     for (path, words) in [
         ("problem", "too many (/priority, 422)"),
-        ("proxy", "answered 502, but not like a master: <html> bad  gateway."),
+        ("proxy", "answered 502, but the answer is not from a master: <html> bad  gateway."),
         ("moved", "redirects to https://there/"),
-        ("page", "answered 200, but not like a master: expected value at line 1 column 1 in <html>welcome"),
+        ("page", "but the answer is not from a master: expected value at line 1 column 1 in <html>welcome"),
     ] {
         let request = master.request(Method::POST, &[path]).unwrap();
         let error = master.answer::<Value>(request).await.unwrap_err().to_string();

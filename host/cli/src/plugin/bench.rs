@@ -21,7 +21,7 @@ use crate::listing;
 
 /// The picture size of an ordinary camera, used if no clip is given.
 const SIZE: (u32, u32) = (1280, 720);
-/// Most functions in the table of a profile.
+/// The maximum number of functions in the table of a profile.
 const SHOWN: usize = 25;
 
 /// The command's arguments.

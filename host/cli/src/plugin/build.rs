@@ -13,7 +13,7 @@ pub(super) struct Arguments {
     /// The plugin's folder.
     #[arg(default_value = ".")]
     dir: PathBuf,
-    /// The Rust target. Default: the first of these that is installed.
+    /// The Rust target. Default: the first of the possible values that is installed.
     #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(RUST_TARGETS))]
     target: Option<String>,
     #[command(flatten)]

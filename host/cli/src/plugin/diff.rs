@@ -20,7 +20,7 @@ use crate::{exit, listing, listing::Format, sources::expanded};
 /// The command's arguments.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The present version: a component, or the folder of a plugin.
+    /// The current version: a component, or the folder of a plugin.
     before: PathBuf,
     /// The new version.
     after: PathBuf,
@@ -55,7 +55,7 @@ struct Row {
     diagnosis: String,
     before: Said,
     after: Said,
-    /// True if the verdicts differ. Scores may differ without that.
+    /// True if the verdicts differ. A different score alone is not a change.
     changed: bool,
 }
 
@@ -64,7 +64,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let workshop = arguments.tools.workshop()?;
     let before = plan(&workshop, &arguments.before, arguments.config.as_deref())?;
     let after = plan(&workshop, &arguments.after, arguments.config.as_deref())?;
-    // Both versions see the same clip.
+    // Both versions judge the same clip.
     let both = Plan::of([before.selected(), after.selected()].concat());
     let (mut rows, mut unseen) = (Vec::new(), 0);
     for meant in expanded(&arguments.sources)? {

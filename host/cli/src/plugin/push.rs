@@ -1,5 +1,5 @@
-//! `easysight plugin push`: sends components to the master, which checks each on its own, together with the
-//! signatures beside them. A refused component does not stop the others.
+//! `easysight plugin push`: sends components, and the signatures beside them, to the master. The master checks each
+//! component separately: if it refuses one, the others are published nevertheless.
 
 use std::{
     path::{Path, PathBuf},
@@ -23,7 +23,7 @@ use crate::{
     master::{Master, Remote},
 };
 
-/// How long it may take to send a component of some megabytes over a slow line, and to compile it at the master.
+/// The time limit for sending a component of some megabytes over a slow line and for compiling it at the master.
 const PUSH_TIMEOUT: Duration = Duration::from_secs(300);
 /// Components of at least this many bytes contain an interpreter, which takes the master a while to compile.
 const LARGE: usize = 4 << 20;

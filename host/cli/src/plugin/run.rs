@@ -60,7 +60,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         }
         eprintln!("easysight: waiting for a change in {} (Ctrl-C stops)", project.dir.display());
         seen = watch.changed_from(seen)?;
-        // Always built: after the removal of a source file none may be newer than the component.
+        // Always built: if the change removed a source file, no remaining file may be newer than the component.
         component = build(&project, None).map(|built| built.component);
     }
 }
@@ -102,7 +102,7 @@ fn print(arguments: &Arguments, source: &str, examination: Examination) -> anyho
     let lines: Vec<Line> = examination.findings.into_iter().map(line).collect();
     match arguments.output.format {
         format @ Format::Table => format.list(&lines, "no finding", |lines| findings::table(lines, language)),
-        // One line for each run, so that a program can follow.
+        // One line for each run, so that a program can read the runs one by one.
         Format::Json => Format::line(&Findings { findings: lines }),
     }
 }

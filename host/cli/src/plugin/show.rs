@@ -17,7 +17,7 @@ pub(super) struct Arguments {
     plugin: String,
 }
 
-/// Everything that is shown of a plugin.
+/// Everything that is shown about a plugin.
 #[derive(Serialize)]
 struct Shown {
     plugin: PublishedPlugin,

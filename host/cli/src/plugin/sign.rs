@@ -70,7 +70,7 @@ pub(super) fn keygen(arguments: &KeygenArguments) -> anyhow::Result<ExitCode> {
     written.and_then(|mut file| writeln!(file, "{line}")).with_context(|| public.display().to_string())?;
     println!("{line}");
     eprintln!(
-        "easysight: the secret key is in {}; anybody who has it can sign as you. Give {} to everybody who is to \
+        "easysight: the secret key is in {}; anybody who has it can sign as you. Give {} to everybody who should \
          trust you: it contains the line for their --trusted-keys file.",
         arguments.out.display(),
         public.display()

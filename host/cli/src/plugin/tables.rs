@@ -6,10 +6,10 @@ use easysight_trust::PublicKey;
 
 use crate::listing;
 
-/// Most digits of a digest that are shown. They are enough to distinguish plugins, and to name one.
+/// The number of digits shown of a digest: enough to distinguish plugins, and to name one on the command line.
 pub(super) const SHOWN_DIGITS: usize = 12;
 
-/// A table with a row for each plugin.
+/// Makes a table with a row for each plugin.
 pub(super) fn plugins(plugins: &[PublishedPlugin]) -> Table {
     let mut table = listing::table(&[
         "plugin",
@@ -40,7 +40,7 @@ pub(super) fn plugins(plugins: &[PublishedPlugin]) -> Table {
     table
 }
 
-/// The ids of the keys that signed a plugin.
+/// Returns the ids of the keys that signed a plugin.
 pub(super) fn signers(plugin: &PublishedPlugin) -> Vec<String> {
     let id = |key: &String| key.parse().map_or_else(|_| key.clone(), |key: PublicKey| key.id().to_string());
     plugin.signed_by.iter().map(id).collect()

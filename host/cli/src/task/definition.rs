@@ -36,11 +36,11 @@ pub(super) struct Arguments {
     /// Run at this interval: 30s, 5m, 1h30m, 1d. Without a schedule the task runs only when it is submitted.
     #[arg(long, value_name = "DURATION", value_parser = duration::parse, conflicts_with_all = ["cron", "at"])]
     every: Option<u64>,
-    /// Run at the times of a cron expression with five fields, or with six fields, the first of which is seconds.
+    /// Run at the times of a cron expression with five fields, or with six, of which the first is the seconds.
     #[arg(long, value_name = "EXPR", conflicts_with = "at")]
     cron: Option<String>,
     /// The time zone of the cron expression, such as Asia/Shanghai. Default: UTC.
-    // With another schedule, which excludes --cron, clap does not report --cron as missing. Hence the conflicts.
+    // Another schedule excludes --cron, and clap then does not report that --cron is missing. Hence the conflicts.
     #[arg(long, value_name = "TZ", requires = "cron", conflicts_with_all = ["every", "at"])]
     time_zone: Option<String>,
     /// Run once, at this time.

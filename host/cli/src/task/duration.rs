@@ -11,8 +11,8 @@ pub(super) fn parse(text: &str) -> Result<u64, String> {
     if (1..=MAX_S).contains(&seconds) { Ok(seconds) } else { Err("1s to 365d are allowed".to_owned()) }
 }
 
-/// Adds up the parts of a duration. None if it cannot be parsed. A number that is too large counts as the largest
-/// one.
+/// Returns the sum of the parts of a duration, in seconds. None if it cannot be parsed. A sum that is too large
+/// becomes `u64::MAX`.
 fn sum(text: &str) -> Option<u64> {
     let mut seconds = 0_u64;
     let mut rest = text.trim();

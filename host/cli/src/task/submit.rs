@@ -22,7 +22,8 @@ use crate::{
     master::{Master, MasterError},
 };
 
-/// Most attempts to submit if the answer is lost. The same key makes them one submission.
+/// The maximum number of attempts to submit if answers are lost. All attempts have the same key, so the master counts
+/// them as one submission.
 const ATTEMPTS: u32 = 3;
 /// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -48,7 +49,7 @@ pub(super) struct Arguments {
                 '{\"brightness\": {\"dark_p95\": 40}}', or @FILE, a file that contains one"
     )]
     config: Option<String>,
-    /// Wait until the run has ended, and show its findings. Ctrl-C leaves the run running.
+    /// Wait until the run has ended, and show its findings. Ctrl-C ends the waiting, but not the run.
     #[arg(long)]
     wait: bool,
     /// Language of the table's messages. Default: the language of the locale.
@@ -99,7 +100,7 @@ pub(super) async fn run(master: &Master, format: Format, arguments: &Arguments) 
     Ok(ExitCode::from(if verdict == exit::ABNORMAL && arguments.exit_zero { 0 } else { verdict }))
 }
 
-/// Submits a task once, with several attempts if necessary. The key tells the master that they are one submission.
+/// Submits a task. Retries if the answer is lost: the key lets the master recognize a repeated submission.
 async fn submit(master: &Master, id: &str, request: &SubmitRequest) -> Result<Run, MasterError> {
     let key = Uuid::new_v4().to_string();
     let mut attempt = 1;
@@ -148,7 +149,7 @@ impl Outcome {
         }
     }
 
-    /// Describes why a run did not judge everything. None if it did.
+    /// Describes why a run did not judge every camera. None if it did.
     fn shortcoming(&self) -> Option<String> {
         let progress = &self.run.progress;
         if self.run.state == RunState::Cancelled {

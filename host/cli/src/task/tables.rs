@@ -6,7 +6,7 @@ use easysight_protocol::{Progress, Run, RunState, Task, TaskRequest, Trigger};
 use super::definition;
 use crate::{label, listing};
 
-/// A table with a row for each task.
+/// Makes a table with a row for each task.
 pub(super) fn tasks(tasks: &[Task]) -> Table {
     let mut table = listing::table(&[
         "id",
@@ -39,7 +39,7 @@ pub(super) fn tasks(tasks: &[Task]) -> Table {
     table
 }
 
-/// A table of one task, with a row for each of its properties.
+/// Makes a table of one task, with a row for each of its properties.
 pub(super) fn task(task: &Task) -> Table {
     let definition = &task.definition;
     let config = if definition.config.is_empty() {
@@ -52,7 +52,7 @@ pub(super) fn task(task: &Task) -> Table {
         .map_or_else(|| "–".to_owned(), |ms| format!("{} s after its start", ms / 1000));
     let looks = match definition.full_look_every {
         0 | 1 => "at every check".to_owned(),
-        every => format!("in one of {every} checks, and whenever something is amiss"),
+        every => format!("in one of {every} checks, and whenever a check finds a problem"),
     };
     listing::details([
         ("id", task.id.clone()),
@@ -75,7 +75,7 @@ pub(super) fn task(task: &Task) -> Table {
     ])
 }
 
-/// A table with a row for each run.
+/// Makes a table with a row for each run.
 pub(super) fn runs(runs: &[Run]) -> Table {
     let mut table = listing::table(&["id", "started by", "state", "jobs", "created", "ended", "waiting for"]);
     for run in runs {

@@ -15,7 +15,7 @@ use crate::{
     master::{Master, MasterError},
 };
 
-/// How often a run is read, and how long the master may be unavailable meanwhile.
+/// How often a run is read, and how long the master may be unavailable.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {
     first: Duration,
@@ -36,9 +36,9 @@ impl Default for Pace {
 
 /// Shows the progress of a run.
 pub(super) trait Tell {
-    /// Is called each time the run was read.
+    /// Shows the run. Called each time the run was read.
     fn progress(&mut self, run: &Run);
-    /// Is called if the master did not answer. The master is asked again.
+    /// Shows that the master did not answer. The request is sent again afterwards.
     fn lost(&mut self, error: &MasterError);
 }
 
@@ -101,7 +101,7 @@ impl Teller {
     }
 }
 
-/// Removes the progress bar, also if the watch breaks off.
+/// Removes the progress bar, even if following the run fails.
 impl Drop for Teller {
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {
@@ -176,7 +176,7 @@ mod tests {
         })
     }
 
-    /// A master whose run is queued, then the master is not available, then the run is half done, then finished.
+    /// Starts a master that is unavailable at the first request. Then its run is half done, then finished.
     async fn master() -> Master {
         let looks = Arc::new(AtomicU64::new(0));
         let look = move || async move {

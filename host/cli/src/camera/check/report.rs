@@ -1,4 +1,4 @@
-//! The result of a check: facts, oddities, and the verdict. Programs get it as JSON.
+//! The result of a check: facts, oddities, and the verdict. Programs read it as JSON.
 
 use easysight_capture::{
     Advice, CameraClock, CaptureError, Clip, DecoderEvidence, Measured, Quirk, Record, Step, Transport,
@@ -9,7 +9,7 @@ use crate::{exit, language::Language};
 
 /// A check.
 pub(super) struct Report {
-    /// The source, secrets masked.
+    /// The source with its secrets masked.
     pub(super) source: String,
     pub(super) record: Record,
     pub(super) captured: Result<Clip, CaptureError>,
@@ -108,7 +108,7 @@ impl Report {
         Quirk::of(&self.record, self.captured.as_ref().ok())
     }
 
-    /// The messages of the decoder. None if nothing was decoded.
+    /// Returns the messages of the decoder. None if nothing was decoded.
     pub(super) fn evidence(&self) -> Option<&DecoderEvidence> {
         self.captured.as_ref().ok().map(Clip::evidence)
     }
@@ -208,7 +208,7 @@ fn measured_facts(measured: &Measured) -> Facts {
     }
 }
 
-/// Adds the facts of a clip that ffmpeg read without this program, at the times in the clip. They are from the
+/// Adds the facts of a clip that ffmpeg itself read from the source. They are computed from the timestamps of the
 /// beginning, of which all pictures are kept.
 fn stamped_facts(facts: &mut Facts, clip: &Clip) {
     if clip.frames().len() > 1 {
@@ -225,7 +225,7 @@ fn stamped_facts(facts: &mut Facts, clip: &Clip) {
         .map(|frame| frame.timestamp.as_secs_f64())
         .collect();
     facts.keyframe_interval_s = match &*keyframes {
-        // If every picture is a keyframe, the gaps are those of the pictures that were kept.
+        // If every kept picture is a keyframe, the gaps between keyframes are only those between kept pictures.
         [first, second, ..] if keyframes.len() < clip.frames().len() => Some(second - first),
         _ => None,
     };

@@ -9,7 +9,7 @@ use easysight_capture::StepKind;
 use super::report::{Clock, Facts, Report, advice_words, quirk_words, reason_words};
 use crate::{language::Language, listing};
 
-/// Makes the whole text.
+/// Formats the whole report as text.
 pub(super) fn of(report: &Report, language: Language) -> String {
     let say = |en: &'static str, zh: &'static str| if language == Language::En { en } else { zh };
     let mut text = format!("easysight {}: {}\n", env!("CARGO_PKG_VERSION"), listing::plain(&report.source));
@@ -40,7 +40,7 @@ pub(super) fn of(report: &Report, language: Language) -> String {
         add(&table.to_string());
     }
     if let Some(evidence) = report.evidence().filter(|evidence| !evidence.lines.is_empty()) {
-        add(say("The decoder said:", "解码器说："));
+        add(say("Messages of the decoder:", "解码器的消息："));
         for line in &evidence.lines {
             add(&format!("  {}", listing::plain(line)));
         }
@@ -89,7 +89,7 @@ const fn title(kind: StepKind, language: Language) -> &'static str {
     }
 }
 
-/// Names the known facts.
+/// Lists the known facts with their names.
 fn facts(facts: &Facts, language: Language) -> Vec<(&'static str, String)> {
     let say = |en: &'static str, zh: &'static str| if language == Language::En { en } else { zh };
     let mut rows = Vec::new();
