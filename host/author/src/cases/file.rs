@@ -18,7 +18,7 @@ use crate::{AuthorError, Picture, Rendering};
 
 const CASE_FIELDS: &[&str] = &["name", "clip", "render", "size", "frames", "interval_ms", "config", "expect"];
 const EXPECT_FIELDS: &[&str] = &["diagnosis", "status", "failure", "score", "metrics"];
-/// The size of a rendered case that does not name a size.
+/// The size of a rendered clip if the case does not set it.
 const SIZE: (u32, u32) = (640, 360);
 const STATUSES: &str = "normal, warning, error, critical";
 
@@ -67,7 +67,7 @@ fn case_of(table: &Table<'_>) -> Result<Case, Wrong> {
                 if table.get(field).is_some() {
                     return Err(table.wrong(
                         field,
-                        "only a rendered picture has this field; a clip brings its own value",
+                        "only a rendered picture has this field; a clip has its own value",
                     ));
                 }
             }
@@ -120,7 +120,7 @@ fn rendering(table: &Table<'_>, word: &str) -> Result<Rendering, Wrong> {
     let count = |field: &str, most: i64| -> Result<u32, Wrong> {
         let found = table.get(field).map(|value| json(value.get_ref()));
         match found.as_ref().map(Value::as_i64) {
-            // Zero means: as the plugin requests.
+            // Zero stands for the plugin's request.
             None => Ok(0),
             Some(Some(count)) if (1..=most).contains(&count) => Ok(count as u32),
             Some(_) => Err(table.wrong(field, &format!("expected a whole number from 1 to {most}"))),
@@ -188,7 +188,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Refuses unknown fields, which are typing errors.
+    /// Returns an error if the table has an unknown field, which is probably a typing error.
     fn knows(&self, known: &[&str]) -> Result<(), Wrong> {
         for (field, _) in self.fields {
             let name: &str = field.get_ref();

@@ -144,6 +144,6 @@ fn streams(battery: &Battery<'_>) -> Vec<(String, Option<Arc<Clip>>)> {
         with("no codec, no rate", |info| (info.codec, info.frame_rate) = (None, None), sound()),
         with("a rate of a million", |info| info.frame_rate = Some(1e6), sound()),
         with("live", |info| info.live = true, sound()),
-        with("damaged beyond counting", |_| {}, damaged),
+        with("maximum counts of decoding errors", |_| {}, damaged),
     ]
 }
