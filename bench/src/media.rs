@@ -17,7 +17,7 @@ pub(crate) fn make_clip(dir: &Path) -> anyhow::Result<PathBuf> {
     make_clip_of(dir, "1920x1080")
 }
 
-/// Like [`make_clip`], but with another size.
+/// Generates a clip as [`make_clip`] does, but with another size.
 pub(crate) fn make_clip_of(dir: &Path, size: &str) -> anyhow::Result<PathBuf> {
     let file = dir.join(format!("{size}.mp4"));
     let mut ffmpeg = Command::new("ffmpeg");

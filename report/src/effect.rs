@@ -1,5 +1,5 @@
-//! Effects: changes to the frames of a healthy clip, one after the other. Each file contains one kind of
-//! physics. The catalogue lists the physics and the strength of each fault.
+//! Effects, which change the frames of a healthy clip. Each file implements one kind of physics, such as fog or
+//! snow. The catalogue lists the physics and the strength of each fault.
 
 pub(crate) mod aperture;
 pub(crate) mod balance;
@@ -64,8 +64,8 @@ fn drawn(change: impl FnMut(&mut Frame, Moment) + 'static) -> Box<dyn Effect> {
     Box::new(Drawn(change))
 }
 
-/// A kind of change to a clip, with its strength. Lengths are in samples of a picture 640 samples wide unless
-/// stated otherwise. Grey values have the full range of 0 to 255.
+/// A kind of change to a clip, with its strength. Unless stated otherwise, lengths are in samples of a picture that
+/// is 640 samples wide. Grey values have the full range of 0 to 255.
 pub trait Physics: fmt::Debug + Send + Sync {
     /// Makes the effect for one clip.
     fn effect(&self, random: Random) -> Box<dyn Effect>;
@@ -76,7 +76,7 @@ pub trait Physics: fmt::Debug + Send + Sync {
     }
 }
 
-/// One change to a clip. Two steps are equal if their physics and its numbers are equal.
+/// One change to a clip. Two steps are equal if they have the same physics with the same parameters.
 #[derive(Clone)]
 pub struct Step(Arc<dyn Physics>);
 

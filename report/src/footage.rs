@@ -1,6 +1,6 @@
-//! Real footage: the pictures and clips of public repositories that the diagnoses are judged with, their labels,
-//! and how to get the files again. The list is `report/footage/manifest.csv`. This project may not publish the
-//! pictures, so users rebuild them from mirrors of their repositories. This module does not judge.
+//! Real footage: pictures and clips from public repositories, on which the accuracy of the diagnoses is measured.
+//! The list of the files, with their labels, is `report/footage/manifest.csv`. This project may not publish the
+//! pictures, so users rebuild them from mirrors of the repositories. This module does not run diagnoses.
 
 pub mod manifest;
 pub mod mirror;

@@ -148,13 +148,14 @@ struct Cases {
     /// Use only faults of these severities (`mild`, `middle`, `strong`). Healthy clips and confounders are used too.
     #[arg(long, value_name = "SEVERITY", value_delimiter = ',')]
     severities: Vec<String>,
-    /// Use only this set (`development`, `validation`, `lockbox`). By default all sets are shown side by side.
+    /// Use only this set (`development`, `validation`, `lockbox`). By default, the first two are shown side by side,
+    /// with `--open-lock-box` all three.
     #[arg(long, value_name = "SET")]
     set: Option<Set>,
     /// Open the lock box. Do this only once for each release: frequent use tunes the diagnoses to this set.
     #[arg(long)]
     open_lock_box: bool,
-    /// Make each fault from only this number of clips of each set, chosen in turn, instead of all clips.
+    /// Use only this number of clips of each set for each fault, chosen in turn, instead of all clips.
     #[arg(long, value_name = "N")]
     clips_each: Option<usize>,
     /// The length of each clip in seconds.
@@ -175,7 +176,8 @@ struct Accuracy {
     /// Judge real footage with labels (`labels.csv`: file, camera, `find_one_of`, may).
     #[arg(long, value_name = "DIR", conflicts_with = "unlabelled")]
     footage: Option<PathBuf>,
-    /// Check your own footage without labels and list the alarms, the surest first. Each sub-folder is one camera.
+    /// Check your own footage without labels and list the alarms, the most certain first. Each sub-folder is one
+    /// camera.
     #[arg(long, value_name = "DIR")]
     unlabelled: Option<PathBuf>,
     /// The folder of the plugins, compiled to components.
@@ -327,11 +329,11 @@ fn shown(sets: &[Set]) -> Vec<Set> {
     sets.iter().copied().filter(|set| *set != Set::LockBox).collect()
 }
 
-/// Returns the note in every report that states whether the lock box was opened.
+/// Returns the note of the report. It states whether the lock box was opened.
 fn note(sets: &[Set], language: Language) -> String {
     let words = if sets.contains(&Set::LockBox) {
         (
-            "The lock box was opened for this report. Its figures prove nothing about anything that is tuned after it.",
+            "The lock box was opened for this report. Its figures prove nothing about diagnoses that are tuned afterwards.",
             "本报告开启了封存集：对于此后所做的任何调整，其数字不再能说明问题。",
         )
     } else {
@@ -404,8 +406,8 @@ fn clips_of(given: &Path) -> anyhow::Result<Vec<Clip>> {
     }
     if given.join(labels::FILE).is_file() {
         let mut labels = labels::read(given)?;
-        // An origin with permitted findings is not used: cases made from it would be judged by the origin's own
-        // faults.
+        // A clip whose label permits findings is not used: the verdicts on cases made from it would depend on the
+        // clip's own faults.
         labels.retain(|label| label.is_healthy() && label.may.is_empty());
         let mut seen = BTreeSet::new();
         labels.retain(|label| seen.insert(label.camera.clone()));

@@ -174,7 +174,7 @@ impl Radiance {
         self.through_part(aperture, 0..self.height)
     }
 
-    /// Like [`Self::through`], but only for some rows. The other rows stay unchanged.
+    /// Does the same as [`Self::through`], but only for some rows. The other rows stay unchanged.
     #[must_use]
     pub fn through_part(&self, aperture: &Aperture, rows: std::ops::Range<usize>) -> Self {
         let mut out = self.clone();

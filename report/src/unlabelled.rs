@@ -1,4 +1,4 @@
-//! Users' footage without labels: lists the alarms with pictures, the surest first. Each sub-folder is one
+//! Users' footage without labels: lists the alarms with pictures, the most certain first. Each sub-folder is one
 //! camera. Its files are captures in the order of their names, judged with the same baselines. A file in the
 //! folder itself is a camera of its own. The results do not measure accuracy, because no label states the right
 //! result.
@@ -38,7 +38,7 @@ pub struct Alarm {
 /// The results for a folder.
 #[derive(Debug, Default)]
 pub struct Found {
-    /// The alarms, the surest first.
+    /// The alarms, the most certain first.
     pub alarms: Vec<Alarm>,
     /// A page for each camera with an alarm.
     pub pages: Vec<Page>,

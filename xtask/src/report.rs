@@ -10,7 +10,8 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Arguments of the report: `accuracy …`, `cases …`, `footage …`. Its help: `cargo xtask report -- --help`.
+    /// The arguments of the report program: `accuracy …`, `cases …`, `footage …`. `cargo xtask report -- --help`
+    /// prints its help.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     rest: Vec<String>,
 }

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-/// The most rounds of decoding. Links through relays are encoded twice.
+/// The largest number of rounds of decoding. Links through relays are encoded twice.
 const ROUNDS: usize = 3;
 
 /// The decoded bytes of an encoded text.
@@ -14,7 +14,7 @@ pub(crate) struct Letters {
 }
 
 impl Letters {
-    /// Decodes a text that begins at `offset` in a longer text.
+    /// Decodes a string that begins at `offset` in a longer string.
     pub(crate) fn of(text: &str, offset: usize) -> Self {
         let mut letters = Self {
             bytes: text.bytes().collect(),
@@ -60,7 +60,7 @@ impl Letters {
         self.at.get(index).is_some_and(|at| at.len() == 1)
     }
 
-    /// Returns these bytes as a text.
+    /// Returns these bytes as a string.
     pub(crate) fn text(&self, range: Range<usize>) -> String {
         String::from_utf8_lossy(self.bytes.get(range).unwrap_or_default()).into_owned()
     }

@@ -1,4 +1,4 @@
-//! Masks secrets in an address, in messages of other programs, and in texts that may contain addresses.
+//! Masks secrets in an address, in messages of other programs, and in strings that may contain addresses.
 
 use crate::{
     MASK,
@@ -7,7 +7,7 @@ use crate::{
     words,
 };
 
-/// Masks the secrets of an address: `rtsp://***@camera/stream`. In a text that is not an address, the secrets that
+/// Masks the secrets of an address: `rtsp://***@camera/stream`. In a string that is not an address, the secrets that
 /// can be recognised are masked. The path of a file is not changed.
 #[must_use]
 pub fn masked(text: &str) -> String {
@@ -22,7 +22,7 @@ pub fn masked(text: &str) -> String {
     shown
 }
 
-/// Masks the secrets of every address in a text.
+/// Masks the secrets of every address in a string.
 #[must_use]
 pub fn masked_in(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());

@@ -107,7 +107,7 @@ pub(crate) fn host_and_port(host: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// True for a text without a scheme that still looks like an address: `rtsp:/camera`, or `user:password@camera`.
+/// True for a string without a scheme that still looks like an address: `rtsp:/camera`, or `user:password@camera`.
 pub(crate) fn lacks_scheme(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     let wrong = ["rtsps", "rtsp", "https", "http"].iter().any(|scheme| {

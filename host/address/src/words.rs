@@ -310,7 +310,7 @@ pub(crate) fn is_key_of_path(piece: &str) -> bool {
     KEYS_OF_PATHS.contains(&piece.to_lowercase().as_str())
 }
 
-/// True for a text that looks like a key or a session id, not like the name of a stream: at least 16 characters,
+/// True for a string that looks like a key or a session id, not like the name of a stream: at least 16 characters,
 /// with digits and letters in runs of at most 2.75 characters on average.
 pub(crate) fn looks_random(piece: &str) -> bool {
     let alphabet = |b: u8| b.is_ascii_alphanumeric() || b"-_=+.".contains(&b);

@@ -33,7 +33,7 @@ pub(crate) struct Authorization {
     riddle: Option<String>,
 }
 
-/// The most characters of a challenge that are quoted.
+/// The largest number of characters of a challenge that are quoted.
 const QUOTED: usize = 120;
 
 impl Authorization {

@@ -56,7 +56,7 @@ pub struct CaptureConfig {
     pub rtsp_transport: RtspTransport,
     /// How long a whole capture may take, in addition to the requested span.
     pub deadline: Duration,
-    /// The most bytes of decoded samples in one clip. A clip that would be larger is truncated.
+    /// The largest number of bytes of decoded samples in one clip. A clip that would be larger is truncated.
     pub max_bytes: usize,
     /// The address space of the ffmpeg process in bytes. The program itself needs about 450 MiB of it. The rest is
     /// for pictures: a decoder holds up to seventeen pictures from which others are predicted.

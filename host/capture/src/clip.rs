@@ -33,13 +33,13 @@ pub struct ClipInfo {
 /// The complaints of the decoder while it made the clip.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DecoderEvidence {
-    /// Packets that the transport reported missing.
+    /// The number of packets that the transport reported missing.
     pub missed_packets: u32,
-    /// Frames that were decoded from damaged data, and frames that could not be decoded at all.
+    /// The number of frames that were decoded from damaged data or could not be decoded at all.
     pub corrupt_frames: u32,
-    /// Macroblocks whose content the decoder made up.
+    /// The number of macroblocks whose content the decoder made up.
     pub concealed_blocks: u32,
-    /// References to pictures that never arrived.
+    /// The number of references to pictures that never arrived.
     pub missing_references: u32,
     /// The decoder's first complaints in its own words, with credentials masked.
     pub lines: Vec<String>,
@@ -81,7 +81,7 @@ pub enum ClipError {
     /// The size of a frame differs from the clip's size.
     #[error("all frames of a clip have the clip's size")]
     Size,
-    /// The timestamp of a frame is earlier than that of the frame before.
+    /// The timestamp of a frame is earlier than that of the previous frame.
     #[error("timestamps of a clip never decrease")]
     Order,
 }

@@ -18,7 +18,7 @@ const ENVIRONMENT: [&str; 6] =
     ["PATH", "LD_LIBRARY_PATH", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "http_proxy"];
 /// The variable that lists the hosts for which no proxy is used.
 const NO_PROXY: &str = "no_proxy";
-/// The most files, sockets and pipes that the process may have open at a time.
+/// The largest number of files, sockets and pipes that the process may have open at a time.
 const MAX_DESCRIPTORS: u64 = 64;
 /// How strongly the kernel prefers to end this process when the machine runs out of memory. At 1000 the kernel
 /// always chooses this process first.

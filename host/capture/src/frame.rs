@@ -5,7 +5,7 @@ use std::{sync::OnceLock, time::Duration};
 
 use bytes::Bytes;
 
-/// The most pixels of a picture: 8192 × 8192.
+/// The largest number of pixels in a picture: 8192 × 8192.
 pub(crate) const MAX_PIXELS: u64 = 8192 * 8192;
 /// The first level with a side below this number of pixels is the last level.
 const LAST_LEVEL_SIDE: u32 = 32;

@@ -18,9 +18,9 @@ pub(crate) use self::measured::Tally;
 pub use self::measured::{Measured, Transport};
 use crate::{auth, error::Failure, source::Source};
 
-/// The most steps that are kept. The later steps of a camera that redirects endlessly add no information.
+/// The largest number of steps that are kept. The later steps of a camera that redirects endlessly add no information.
 const MAX_STEPS: usize = 500;
-/// The most characters of one text.
+/// The largest number of characters of one text.
 const MAX_CHARS: usize = 600;
 
 /// The subject of a step.
@@ -78,7 +78,7 @@ pub struct Step {
     pub answered: String,
     /// The time from the beginning of the capture to the end of the step.
     pub at: Duration,
-    /// The time from the end of the step before to the end of this one.
+    /// The time from the end of the previous step to the end of this one.
     pub took: Duration,
 }
 

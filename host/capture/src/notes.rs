@@ -13,11 +13,11 @@ use crate::{
     source::Source,
 };
 
-/// The most complaints that are kept in the decoder's own words.
+/// The largest number of complaints that are kept in the decoder's own words.
 const MAX_LINES: usize = 20;
 /// ffmpeg's warning if no frame rate is given. The warning always appears when pictures are fed to ffmpeg.
 const ABOUT_ASKING: &str = "No information about the input framerate is available.";
-/// The most characters of a complaint.
+/// The largest number of characters of a complaint.
 const MAX_LINE_CHARS: usize = 300;
 
 /// The facts about one frame. The log contains them before the samples arrive.

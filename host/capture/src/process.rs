@@ -22,7 +22,7 @@ pub(crate) struct Process {
     pub(crate) pid: u32,
     pub(crate) stdout: ChildStdout,
     pub(crate) stderr: ChildStderr,
-    /// The input through which the process is fed.
+    /// The standard input of the process, if it has one.
     pub(crate) stdin: Option<ChildStdin>,
 }
 
@@ -30,7 +30,7 @@ pub(crate) struct Process {
 pub(crate) struct End(Child);
 
 impl Process {
-    /// Starts a process with these arguments. It has an input only if `fed` is true.
+    /// Starts a process with these arguments. The process has a standard input only if `fed` is true.
     pub(crate) fn start(
         config: &CaptureConfig,
         arguments: Vec<OsString>,
@@ -58,13 +58,13 @@ impl Process {
         else {
             return Err(failed("a pipe to ffmpeg is missing".into()));
         };
-        // The system may refuse this size. A smaller pipe works too, but is full more often, and each time two
-        // context switches follow.
+        // The system may refuse this size. A smaller pipe works too, but fills up more often, which costs two context
+        // switches each time.
         if let Err(error) = rustix::pipe::fcntl_setpipe_size(&stdout, PIPE_BYTES) {
             tracing::debug!(%error, "the pipe from ffmpeg cannot be enlarged");
         }
-        // The limits are set before the process receives data from its input or from a camera. Only a file may be
-        // opened a moment earlier.
+        // The limits are set before the process receives data from its standard input or from a camera. If it reads a
+        // file, it may open the file a moment before.
         confinement::confine(pid, config.memory_bytes, processor_time)
             .map_err(|e| failed(format!("the limits of ffmpeg cannot be set: {e}")))?;
         let stdin = child.stdin.take();

@@ -20,7 +20,7 @@ use crate::{
     source::{Source, SourceKind},
 };
 
-/// The most bytes of a line in ffmpeg's log that are kept.
+/// The largest number of bytes of a line in ffmpeg's log that are kept.
 const MAX_LINE_BYTES: usize = 4 << 10;
 
 /// Why reading frames ended.
@@ -160,7 +160,7 @@ impl<'a, R: AsyncRead + Unpin> Reading<'a, R> {
     }
 
     /// Returns the time of a frame, counted from the clip's first frame. If the stream has no timestamps or its
-    /// clock jumps back, this is the time of the frame before.
+    /// clock jumps back, this is the time of the previous frame.
     fn timestamp(&mut self, note: &FrameNote) -> Duration {
         let before = self.frames.last().map_or(Duration::ZERO, |frame| frame.timestamp);
         let seconds = match &self.times {

@@ -15,9 +15,9 @@ const SHORT: u32 = 9;
 const MAX_MEAN: i32 = 1_024 + 64;
 /// The number of blocks with an impossible mean at which the data count as damaged.
 const IMPOSSIBLE: u32 = 4;
-/// The most components of a picture.
+/// The largest number of components of a picture.
 const MAX_COMPONENTS: usize = 4;
-/// The most blocks in one unit of an interleaved scan, from the standard.
+/// The largest number of blocks in one unit of an interleaved scan, from the standard.
 const MAX_UNIT_BLOCKS: u32 = 10;
 
 /// Why the data of a picture are damaged.

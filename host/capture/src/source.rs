@@ -32,7 +32,7 @@ pub enum Source {
     File(PathBuf),
 }
 
-/// Why a text is not a valid source.
+/// Why a string is not a valid source.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SourceError {
     /// The text is empty.

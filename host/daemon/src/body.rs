@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 
 use crate::problem::Error;
 
-/// The number of bytes beyond the limit that are still read before the connection is closed. If the connection is
-/// closed while the client is still sending, the client does not read the response with the reason.
+/// The maximum number of bytes beyond the limit that are still read before the connection is closed. If the
+/// connection is closed while the client is still sending, the client does not read the response with the reason.
 pub const MAX_HEARD_BYTES: usize = 64 << 20;
 
 /// A body that is being received. Bytes are kept only up to the limit `granted`.
@@ -89,8 +89,8 @@ pub fn parse_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, Error> {
     if json.trim_ascii_start().starts_with(b"[") {
         return Err(invalid("expected an object, not a list".to_owned()).at(""));
     }
-    // Tracking the path doubles the cost. So the path is tracked in a second parse, which only a body with an error
-    // needs.
+    // Tracking the path of the current field doubles the cost. So only a body with an error is parsed a second time,
+    // with tracking.
     if let Ok(parsed) = serde_json::from_slice(json) {
         return Ok(parsed);
     }

@@ -30,7 +30,7 @@ pub struct SubmissionBody {
     pub upload: Option<Upload>,
 }
 
-/// A picture or clip on disk. The file is removed when this is dropped.
+/// A picture or clip on disk. The file is removed when this value is dropped.
 #[derive(Debug)]
 pub struct Upload {
     /// The name that the client gave the file, without control characters. It is for people.

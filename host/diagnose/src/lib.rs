@@ -1,6 +1,6 @@
 //! Performs one job: requested diagnoses become a [`Plan`], a source becomes a clip, and the plan's plugins judge the
 //! clip one after the other. The results are findings in the types of the protocol. Workers and the command line use
-//! the same functions. Queues, waiting and parallel jobs are left to them.
+//! the same functions. Queues, waiting and parallel jobs are left to these callers.
 
 mod baselines;
 mod canvas;
@@ -50,14 +50,14 @@ pub async fn capture(capturer: &Capturer, plan: &Plan, source: &Source) -> Captu
 /// The result of a capture that may end early.
 #[derive(Debug)]
 pub enum Taken<T> {
-    /// The first part was enough. The value is the answer of `enough`.
+    /// The first part was enough. The value is the one that `enough` returned.
     Enough(T),
     /// The whole clip was captured, or the capture failed.
     Whole(Captured),
 }
 
-/// Captures the clip that a plan needs. The capture ends early if `enough` returns an answer for the first part,
-/// which `part` requests.
+/// Captures the clip that a plan needs. `part` describes a first part of the clip, which is passed to `enough`. If
+/// `enough` returns a value, the capture ends there.
 ///
 /// Dropping the future ends the capture.
 pub async fn capture_part<T, F: Future<Output = Option<T>>>(
@@ -109,7 +109,7 @@ pub fn judge_until(plan: &Plan, captured: &Captured, known: &Baselines, stop: &S
     }
     let mut shadows = Vec::new();
     for selected in plan.shadows().iter().take_while(|_| !stop.is_stopped()) {
-        // A shadow has its own baseline, which starts as a copy of the baseline of the plugin version that counts.
+        // A shadow has its own baseline, which starts as a copy of the baseline of the plugin's active version.
         let own = selected.plugin.digest().to_string();
         let begins_with = known.get(&own).or_else(|| known.get(&selected.plugin.descriptor().name));
         let outcome = run(selected, clip, begins_with, stop);
@@ -134,8 +134,7 @@ fn learn(baselines: &mut Baselines, known: &Baselines, name: &str, new: Option<B
     }
 }
 
-/// Returns a candidate's findings with the causes that they would have if the candidate replaced the plugin whose
-/// findings count.
+/// Returns a candidate's findings with the causes that they would have if the candidate replaced the active plugin.
 fn in_place(
     plan: &Plan,
     candidate: &Selected,
@@ -146,7 +145,7 @@ fn in_place(
     let replaced: Vec<String> = candidates.iter().map(|finding| finding.diagnosis.clone()).collect();
     let mut all = candidates;
     all.extend(counting.iter().filter(|one| !replaced.contains(&one.diagnosis)).cloned());
-    // The plugin that made a finding declares what the finding explains.
+    // The explanations of a diagnosis come from the plugin that made its finding.
     let others = plan.selected().iter().flat_map(|one| one.plugin.explanations());
     let others = others.filter(|explanation| !replaced.contains(&explanation.diagnosis));
     causes::mark_consequences(&mut all, candidate.plugin.explanations().iter().chain(others));
@@ -185,6 +184,6 @@ fn run(selected: &Selected, clip: &Clip, baseline: Option<&Bytes>, stop: &Stop) 
 }
 
 pub(crate) fn milliseconds(duration: Duration) -> f64 {
-    // The clock is not more precise than microseconds.
+    // Rounded to whole microseconds, because further digits have no meaning.
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::PluginSet;
 
-/// What is wrong with a request, and in which field.
+/// An error in a request, with the field that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
 pub struct PlanError {
@@ -23,7 +23,7 @@ pub struct PlanError {
 pub struct Selected {
     /// The plugin.
     pub plugin: Arc<Plugin>,
-    /// The ids of the requested diagnoses of the plugin.
+    /// The ids of those diagnoses of the plugin that were requested.
     pub diagnoses: Vec<String>,
     /// The configuration of the plugin, checked and with defaults filled in.
     pub config: Arc<str>,
@@ -32,8 +32,8 @@ pub struct Selected {
 }
 
 impl Selected {
-    /// Returns the part of a shared clip that this plugin sees: the frames that the plugin requested, the same
-    /// ones as if it were the only plugin.
+    /// Returns the part of a shared clip that this plugin sees. It has the same frames as a clip that was captured
+    /// for this plugin alone.
     #[must_use]
     pub fn sees(&self, clip: &Clip) -> Arc<Clip> {
         Arc::new(clip.seen_by(stretch(&self.plugin)))
@@ -129,7 +129,7 @@ impl Plan {
         &self.selected
     }
 
-    /// Returns the maximum time that all plugins together may take to judge.
+    /// Returns the maximum time that all plugins together may take to judge the clip.
     #[must_use]
     pub fn longest(&self) -> Duration {
         self.selected.iter().chain(&self.shadows).map(|one| one.limits.timeout).sum()

@@ -55,7 +55,7 @@ pub struct Camera {
     pub id: String,
     /// The camera's name.
     pub name: String,
-    /// The address of the camera's picture, secrets masked.
+    /// The address of the camera's picture, with secrets masked.
     pub source: String,
     /// If false, tasks skip the camera.
     pub enabled: bool,
@@ -76,8 +76,8 @@ pub struct Camera {
     /// The last picture that was stored while the camera was healthy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_good_picture: Option<GoodPicture>,
-    /// Since when the camera has given no picture, and when it is asked for one again. Absent if the last check got a
-    /// picture.
+    /// Why and for how long the camera has given no picture, and when it is asked for one again. Absent if the last
+    /// check got a picture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<Lost>,
 }
@@ -85,13 +85,13 @@ pub struct Camera {
 /// The state of a camera that gave no picture when it was last asked for one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Lost {
-    /// Why there is no picture: the `loss` of the finding.
+    /// Why there is no picture: the same word as `loss` in the finding of `signal_loss`.
     pub reason: String,
     /// Whether the camera accepted a connection.
     pub connects: bool,
-    /// Since when the camera has given no picture.
+    /// When the camera was first asked for a picture and gave none.
     pub since: DateTime<Utc>,
-    /// How many times the camera has been asked for a picture since then.
+    /// How many requests for a picture have failed since then, including the first one.
     pub looks: u32,
     /// When the camera was last asked for a picture.
     pub looked_at: DateTime<Utc>,
@@ -107,7 +107,7 @@ pub struct ChangedCamera {
     /// The camera.
     #[serde(flatten)]
     pub camera: Camera,
-    /// A note that the master kept user and password although the address changed.
+    /// Present if the master kept stored secrets, for example the password, although the address changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }

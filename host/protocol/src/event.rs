@@ -22,7 +22,7 @@ pub enum Event {
         /// The finding.
         finding: Box<DiagnosisResult>,
     },
-    /// A node registered or left.
+    /// A node registered or was unregistered.
     Node {
         /// The node.
         node_id: String,
@@ -42,7 +42,7 @@ pub enum Event {
 pub enum RunChange {
     /// The run was created.
     Created,
-    /// The run has its jobs.
+    /// The run's jobs were queued, for the first time or by a retry.
     Started,
     /// All jobs of the run have ended.
     Finished,

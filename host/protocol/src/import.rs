@@ -3,16 +3,16 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What an import changed, or would change. The answer of `POST /api/v1/diagnosis/cameras/import`.
+/// The answer of `POST /api/v1/diagnosis/cameras/import`: what the import changed or, in a dry run, would change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ImportAnswer {
-    /// True if nothing was written.
+    /// True if this was a dry run: nothing was written.
     pub dry_run: bool,
-    /// New cameras.
+    /// The number of new cameras.
     pub created: u64,
-    /// Existing cameras that the list changed.
+    /// The number of existing cameras that the list changed.
     pub updated: u64,
-    /// Lines that were refused. The other lines were accepted.
+    /// The number of refused lines. The other lines were accepted.
     pub refused: u64,
     /// What is wrong with the first 1000 refused lines.
     pub problems: Vec<LineProblem>,
@@ -29,7 +29,7 @@ pub struct ImportAnswer {
 /// A line that was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LineProblem {
-    /// The line's number, counted from 1 with the header.
+    /// The line's number, counted from 1, including the header.
     pub line: u64,
     /// What is wrong with the line.
     pub detail: String,
@@ -38,7 +38,7 @@ pub struct LineProblem {
 /// What would be done with a line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PlannedLine {
-    /// The line's number, counted from 1 with the header.
+    /// The line's number, counted from 1, including the header.
     pub line: u64,
     /// What would be done with the camera.
     pub action: ImportAction,
@@ -47,7 +47,7 @@ pub struct PlannedLine {
     pub id: Option<String>,
     /// The camera's name.
     pub name: String,
-    /// The camera's source, secrets masked.
+    /// The camera's source, with its secrets masked.
     pub source: String,
     /// A note that the camera's stored secrets, which are masked in the line, would be kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -31,19 +31,19 @@ pub enum NodeState {
 /// The executors of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PoolStatus {
-    /// Number of executors: how many plugins run at the same time.
+    /// The number of executors: how many plugins run at the same time.
     pub size: u32,
-    /// Jobs in flight for each executor: while one job computes, others capture.
+    /// The maximum number of jobs in flight for each executor: while one job computes, others capture.
     pub max_concurrent_tasks: u32,
     /// The maximum number of jobs in flight: `size` times `max_concurrent_tasks`.
     pub capacity: u32,
-    /// Jobs in flight now.
+    /// The number of jobs in flight now.
     pub running: u32,
-    /// Captures that wait for data from their cameras. They do not count as jobs in flight until there is something
-    /// to decode.
+    /// The number of captures that wait for data from their cameras. They do not count as jobs in flight until there is
+    /// something to decode.
     #[serde(default)]
     pub waiting: u32,
-    /// Jobs that wait to start.
+    /// The number of jobs that wait to start.
     pub queued: u32,
     /// The maximum number of jobs that may wait. The node refuses further ones.
     pub queue_capacity: u32,
@@ -52,13 +52,13 @@ pub struct PoolStatus {
 /// Counts since the process started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct Totals {
-    /// Jobs accepted.
+    /// The number of accepted jobs.
     pub accepted: u64,
-    /// Jobs that ended with findings.
+    /// The number of jobs that ended with findings.
     pub finished: u64,
-    /// Jobs that ended without findings.
+    /// The number of jobs that ended without findings.
     pub failed: u64,
-    /// Jobs refused because the queue was full.
+    /// The number of jobs refused because the queue was full.
     pub refused: u64,
 }
 

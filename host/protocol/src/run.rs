@@ -28,24 +28,24 @@ pub enum RunState {
     Running,
     /// All jobs of the run have ended.
     Finished,
-    /// A person cancelled the run.
+    /// A person cancelled the run, or its deadline passed while it waited.
     Cancelled,
 }
 
 /// The number of a run's jobs in each state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct Progress {
-    /// All jobs.
+    /// The number of all jobs.
     pub total: u64,
-    /// Jobs that wait for a node.
+    /// The number of jobs that wait for a node.
     pub queued: u64,
-    /// Jobs that a node has leased.
+    /// The number of jobs that a node has leased.
     pub running: u64,
-    /// Jobs that have findings.
+    /// The number of jobs that have findings.
     pub finished: u64,
-    /// Jobs that failed at their last attempt. They can be retried.
+    /// The number of jobs that failed at their last attempt. These jobs can be retried.
     pub dead: u64,
-    /// Jobs that were cancelled.
+    /// The number of cancelled jobs.
     pub cancelled: u64,
 }
 

@@ -23,7 +23,7 @@ pub struct ShadowReport {
 pub struct ShadowDiagnosis {
     /// The diagnosis.
     pub diagnosis: String,
-    /// Since when the plugin has been a candidate; null if it no longer is one.
+    /// When the plugin became a candidate; null if it is no longer one.
     pub since: Option<DateTime<Utc>>,
     /// How many findings were compared.
     pub compared: u64,

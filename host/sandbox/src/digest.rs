@@ -26,7 +26,7 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// The error for a text that is not a digest.
+/// The error for a string that is not a digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not a digest: expected 64 hexadecimal digits (blake3)")]
 pub struct ParseDigestError {

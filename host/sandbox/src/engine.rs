@@ -19,8 +19,8 @@ pub(crate) const WASM_STACK_BYTES: usize = 512 << 10;
 /// as the stack of a Rust thread (2 MiB).
 const STACK_BYTES: usize = WASM_STACK_BYTES + (2 << 20);
 
-/// The maximum number of reported stack frames when a plugin fails, innermost first. The number is large enough to
-/// reach `diagnose` in a plugin without endless recursion.
+/// The maximum number of stack frames that are reported when a plugin fails, innermost first. Without endless
+/// recursion, they reach back to the plugin's `diagnose`.
 const MAX_STACK_FRAMES: NonZero<usize> = NonZero::<usize>::MIN.saturating_add(127);
 
 /// Returns the price of each instruction. The prices are fixed here so that fuel stays comparable when the engine
@@ -28,7 +28,7 @@ const MAX_STACK_FRAMES: NonZero<usize> = NonZero::<usize>::MIN.saturating_add(12
 pub(crate) fn operator_cost() -> OperatorCost {
     let mut cost = OperatorCost::new();
     // Growing memory maps pages of 64 KiB, which are zeroed at their first use. This is expensive. The memory
-    // limit bounds it too.
+    // limit also bounds how often a plugin can do it.
     cost.variable.memory_grow_per_page = u8::MAX;
     cost
 }
@@ -55,8 +55,8 @@ fn base_config() -> Config {
         .max_wasm_stack(WASM_STACK_BYTES)
         .async_stack_size(STACK_BYTES)
         // Off, because it adds three instructions after every floating-point instruction. Equal results are
-        // promised only for one architecture. There the bits of a NaN depend on the operands and their order, and
-        // the compiler does not choose that order by the features of a processor.
+        // promised only between machines of one architecture. On these, the bits of a NaN depend only on the
+        // operands and their order, which the compiler chooses independently of the processor's features.
         .cranelift_nan_canonicalization(false)
         .wasm_component_model(true)
         .wasm_simd(true)
@@ -100,7 +100,7 @@ pub(crate) fn running(limits: &Limits, concurrency: u32) -> Result<Engine, Sandb
         .max_memories_per_module(1)
         .max_memory_size(limits.memory_bytes)
         .table_elements(limits.table_elements)
-        // Sizes of the engine's own data about an instance. Scripting runtimes need large ones.
+        // The maximum sizes of the engine's own data about an instance. Scripting runtimes need large data.
         .max_component_instance_size(4 << 20)
         .max_core_instance_size(4 << 20)
         .max_unused_warm_slots(slots)

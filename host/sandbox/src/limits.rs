@@ -1,20 +1,21 @@
-//! The limits of a plugin's run, and the quota that enforces those of memory and tables.
+//! The limits of a plugin's run, and the quota that enforces the limits of memory and tables.
 
 use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 
-/// The limits of a single call of a plugin. Every overrun ends the call with an error of its own kind and affects
-/// nothing else.
+/// The limits of a single call of a plugin. A call that exceeds a limit ends with an error for this limit, and affects
+/// nothing else. There are two exceptions: log output beyond the limits is dropped, and if the baseline is too large,
+/// the function that stores it returns an error to the plugin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Fuel: one unit for each WebAssembly instruction, one for each byte of bulk memory work, and one for each
-    /// byte that the host hands over (four for a byte of RGB).
+    /// Fuel: one unit for each WebAssembly instruction, one for each byte of a bulk memory operation, 100 for each
+    /// call to the host, and one for each byte that the host hands over or receives (four for a byte of RGB).
     pub fuel: u64,
     /// Linear memory in bytes, the sum of all memories of the plugin.
     pub memory_bytes: usize,
-    /// Elapsed time, including the time that the host works for the plugin. The limit is kept to within one
-    /// [`BEAT`].
+    /// Elapsed time, including the time that the host works for the plugin. A call ends at most one [`BEAT`]
+    /// after the limit.
     pub timeout: Duration,
     /// Table elements, the sum of all tables.
     pub table_elements: usize,
@@ -65,14 +66,16 @@ impl Limits {
     }
 }
 
-/// The precision of the time limit: a plugin that runs longer than this is interrupted, and its deadline is
+/// The precision of the time limit: a running plugin is interrupted at least once in this time, and its deadline is
 /// checked.
 pub const BEAT: Duration = Duration::from_millis(10);
 
-/// Core modules, memories and tables of one component. Components of scripting languages link one or two dozen
-/// modules around one memory.
+/// The maximum number of core module instances in one component. A component written in a scripting language has one
+/// or two dozen, which share one memory.
 pub(crate) const MAX_CORE_INSTANCES: u32 = 64;
+/// The maximum number of memories in one component.
 pub(crate) const MAX_MEMORIES: u32 = 4;
+/// The maximum number of tables in one component.
 pub(crate) const MAX_TABLES: u32 = 32;
 
 /// A limit that a plugin exceeded.

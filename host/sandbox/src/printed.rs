@@ -1,5 +1,5 @@
-//! Standard output and standard error of a plugin. The end of the output is kept for the message of a panic, and
-//! the rest is dropped. Printing never fails and never uses more memory.
+//! Standard output and standard error of a plugin. Only the end of the output is kept, because it contains the
+//! message of a panic. Printing never fails, and its memory is bounded.
 
 use std::{
     collections::VecDeque,
@@ -19,12 +19,12 @@ use wasmtime_wasi::{
 
 use crate::debt::Debt;
 
-/// The number of bytes that are kept.
+/// The maximum number of bytes that are kept.
 const KEPT_BYTES: usize = 1 << 10;
 /// The number of bytes that are accepted at a time.
 const CHUNK_BYTES: usize = 64 << 10;
 
-/// The end of the output, shared between the streams that print and the host that reads.
+/// The end of the output. Clones share it: the streams write to it, and the host reads it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Printed {
     kept: Arc<Mutex<VecDeque<u8>>>,

@@ -68,7 +68,8 @@ fn with_suffix(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     digits.trim_end().replace('_', "").parse::<u64>().ok()?.checked_mul(unit)
 }
 
-/// Parses a text of 1 to `most` characters. Each character must be `allowed`; `which` describes these for the message.
+/// Parses a string of 1 to `most` characters. Each character must be `allowed`; `which` describes the allowed
+/// characters for the message.
 ///
 /// # Errors
 ///

@@ -192,7 +192,8 @@ impl Distributed {
         self.is_alive_within(STUCK)
     }
 
-    /// Does the same as [`Self::is_alive`]. `stuck` is how long a loop may be silent beyond its intended waits.
+    /// Does the same as [`Self::is_alive`]. `stuck` is the time that a loop may be silent in addition to its
+    /// intended waits.
     fn is_alive_within(&self, stuck: Duration) -> bool {
         // Intended waits: a poll or the pause after it, and the pause before the next heartbeat.
         let poll = self.settings.task_poll_interval.max(lease_loop::STILL_THERE);
@@ -210,7 +211,7 @@ impl Distributed {
         self.master_answers.swap(answers, Ordering::Relaxed) != answers
     }
 
-    /// Records that ffmpeg is missing. The log says so once.
+    /// Records that ffmpeg is missing. This is logged once.
     fn note_ffmpeg_missing(&self) {
         if !self.lacks_ffmpeg.swap(true, Ordering::Relaxed) {
             tracing::error!(

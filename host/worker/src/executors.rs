@@ -33,7 +33,7 @@ pub(crate) struct Executors {
     board: Mutex<Board>,
 }
 
-/// The entry of a run on the board. It is removed when this is dropped.
+/// The entry of a run on the board. The entry is removed when this value is dropped.
 struct Entry(Arc<Executors>, u64);
 
 impl Drop for Entry {

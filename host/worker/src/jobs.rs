@@ -27,7 +27,7 @@ use crate::{executors::Executors, metrics::Metrics};
 
 /// How many ended submissions are kept, so that they can be looked up.
 const KEPT: usize = 1_000;
-/// How often the dispatcher shows that it is alive while there is nothing to do.
+/// The interval at which the dispatcher reports that it is alive while there is nothing to do.
 const STILL_THERE: Duration = Duration::from_secs(1);
 /// The maximum size of the pictures of all ended submissions together, in bytes. The oldest are dropped first.
 const KEPT_PICTURES: usize = 64 << 20;

@@ -1,6 +1,6 @@
 //! The places for jobs that a master leased to this node. A place stands for the resources that decode and judge a
 //! clip. A capture that waits for its camera needs almost none of these resources. After a second, it therefore steps
-//! aside and releases its place for another job. It acquires a place again once there is something to decode. So a
+//! aside: it releases its place for another job, and acquires a place again once there is something to decode. So a
 //! camera that does not answer does not delay other cameras.
 //!
 //! The number of captures that may wait aside is limited, since each has an open connection. If the limit is
@@ -138,8 +138,8 @@ impl Place {
         }
     }
 
-    /// Runs a capture. The job steps aside if the camera has not begun to send within [`MOMENT`]. Returns none if the
-    /// capture must start again; the job has a place then.
+    /// Runs a capture. The job steps aside if the camera has not begun to send within [`MOMENT`]. Returns `None` if
+    /// the capture must start again; the job then has a place.
     pub(crate) async fn hold<T>(&self, capture: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             captured = capture => return Some(captured),
@@ -150,7 +150,7 @@ impl Place {
         None
     }
 
-    /// Returns the admission of captures, which lets a capture decode once the job has a place.
+    /// Returns an [`Admission`] that lets a capture decode once the job has a place.
     pub(crate) fn admission(&self) -> Admission {
         let place = self.clone();
         Admission::new(move || {

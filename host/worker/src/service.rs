@@ -1,4 +1,4 @@
-//! The worker from its start to its end: the parts that both modes have in common.
+//! Starts and stops the worker. This module has the parts that both modes share.
 
 mod distributed;
 mod door;
@@ -22,14 +22,14 @@ use door::Door;
 /// How long the last answers may take once everything else has ended.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
-/// How long a part of the worker may be silent beyond its intended waits before it counts as stuck. It is long enough
-/// for the slowest call on a busy machine.
+/// The time without a sign of life after which a part of the worker counts as stuck. Intended waits are added to it.
+/// The time is long enough for the slowest call on a busy machine.
 pub(crate) const STUCK: Duration = Duration::from_secs(90);
 
 /// The parts that both modes start from.
 struct Ground {
     settings: Arc<WorkerSettings>,
-    /// The keys whose plugins may run. Every plugin may run if there are none.
+    /// The trusted keys: only plugins that one of them has signed may run. None if all plugins may run.
     keys: Option<TrustedKeys>,
     id: String,
     listener: TcpListener,
@@ -39,14 +39,14 @@ struct Ground {
     stop: StopSignals,
 }
 
-/// Runs until a signal arrives, then drains.
+/// Runs the worker until a signal arrives, then drains it.
 pub(crate) async fn run(settings: WorkerSettings) -> anyhow::Result<ExitCode> {
     // Signals are handled from here on, so that none is lost while plugins are loaded.
     let stop = StopSignals::new()?;
     let advice = "give this one its own --data-dir or another --node-name";
     let _lock = lock(&settings.data_dir.join("lock"), "worker", advice).context("--data-dir")?;
     let uploads = settings.uploads_dir();
-    // Uploads that a killed process left belong to no job.
+    // Uploads left behind by a killed process belong to no job.
     if uploads.exists() {
         fs::remove_dir_all(&uploads).with_context(|| uploads.display().to_string())?;
     }
@@ -122,7 +122,7 @@ impl Serving {
 
     /// Reports that the worker is up: to the log, to the program that started it, and to systemd.
     fn announce(&self, id: &str, settings: &WorkerSettings) {
-        // The line goes to standard error whatever the log's settings are, because programs wait for it.
+        // The line goes to standard error regardless of the log's settings, because programs wait for it.
         eprintln!("easysight-worker: listening on http://{}", self.address);
         let mode = match settings.mode {
             NodeMode::Standalone => "standalone",

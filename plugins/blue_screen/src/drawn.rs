@@ -16,7 +16,7 @@ const REACH: u8 = 3;
 const STILL: u8 = 2;
 /// The share of the picture that may change although it is static, for example a clock on the card.
 const MAY_CHANGE: f64 = 0.03;
-/// The share of one colour from which on the picture need not be static, because coding may change it slightly.
+/// A picture with at least this share of one colour need not be static, because coding may change it slightly.
 const CERTAIN: f64 = 0.97;
 /// The share of the most frequent level below which a frame shows a picture.
 const PICTURE: f64 = 0.6;

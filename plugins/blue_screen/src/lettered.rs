@@ -10,7 +10,7 @@ use easysight_sdk::{Clip, Failure, PlaneKind};
 const WIDTH: u32 = 320;
 /// The share of the height, at the top and at the bottom, that is ignored because cameras write their names there.
 const STRIP: f64 = 0.15;
-/// The distance of Cb or Cr from 128 from which on a colour is strong.
+/// The smallest distance of Cb or Cr from 128 at which a colour is strong.
 const STRONG: u8 = 32;
 /// The largest chroma distance from the letters' colour that still counts as letters, because subsampling and
 /// coding smear it.

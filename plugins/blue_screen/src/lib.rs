@@ -44,8 +44,8 @@ pub struct Config {
     /// strong colour. From this value on the picture is a notice over a darkened old picture.
     #[schemars(range(min = 0.02, max = 1.0), extend("unit" = "share"))]
     pub written_share: f64,
-    /// The smallest number of strong colours with exactly flat areas that counts as a test card, whatever its
-    /// layout.
+    /// The smallest number of strong colours with exactly flat areas at which a picture counts as a test
+    /// card, in any layout.
     #[schemars(range(min = 2, max = 32), extend("unit" = ""))]
     pub card_colours: u32,
 }

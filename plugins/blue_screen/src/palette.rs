@@ -11,7 +11,7 @@ const WIDTH: u32 = 320;
 const TILE: usize = 4;
 /// The largest range of levels in a flat tile. It covers what coding changes in a drawn area.
 const FLAT: u8 = 4;
-/// The distance of Cb or Cr from 128 from which on a colour is strong.
+/// The smallest distance of Cb or Cr from 128 at which a colour is strong.
 const STRONG: u8 = 48;
 /// The side of the bins that separate colours.
 const BIN: usize = 32;

@@ -22,7 +22,7 @@ use usual::{Said, Usual};
 /// The luma, in grey levels, that marks a dim picture. If a fifth of the parts is lighter, the picture shows
 /// enough, however bright it was before.
 const DIM: f64 = 100.0;
-/// The share of clipped pixels from which on more light than usual has destroyed detail.
+/// The share of clipped pixels above which more light than usual has destroyed detail.
 const CLIPPED: f64 = 0.12;
 
 /// Thresholds, in grey levels of full range (black 0, white 255).

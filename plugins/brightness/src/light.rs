@@ -16,7 +16,7 @@ const WIDTH: u32 = 640;
 const LAYOUT_WIDTH: u32 = 160;
 /// The number of parts across and down.
 pub(crate) const PARTS: (usize, usize) = (8, 6);
-/// The luma from which on a pixel is white.
+/// The smallest luma of a white pixel.
 const WHITE: u8 = 240;
 
 /// The mean luma of each part, row by row, in grey levels of full range.

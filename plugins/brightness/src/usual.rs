@@ -1,25 +1,25 @@
 //! The light that a camera usually shows, by day and by night, and the comparison of the present light with it.
 //!
-//! Every clip is remembered, with or without an alarm. There are two comparisons. First, if all parts of the
-//! picture are darker than in an earlier clip of the same view by the same factor, and no lamps of a night are
-//! lit, the exposure is wrong even though some light is left; a night changes the layout. Second, darkness that
-//! came and went several times is this camera's night: a defective iris, lamp or exposure does not repair itself,
-//! so a condition that ended without intervention twice is no fault.
+//! Every clip is remembered, with or without an alarm. There are two comparisons. First, the exposure is wrong,
+//! even though some light is left, if all parts of the picture are darker than in earlier clips by the same factor
+//! and no lamps are lit as at night. Nightfall changes the layout of bright and dark parts instead. Second, darkness
+//! that came and went several times is this camera's night. A defective iris, lamp or exposure does not repair
+//! itself, so a condition that ended twice without intervention is no fault.
 
 use easysight_sdk::{Failure, baseline, baseline::Remembered, image::correlation};
 use serde::{Deserialize, Serialize};
 
 use crate::light::{Layout, Light};
 
-/// The number of clips that are remembered; the oldest is dropped.
+/// The maximum number of clips that are remembered. Older clips are dropped.
 const MOST_LOOKS: usize = 40;
-/// The number of clips with the same layout that must be known before exposure is compared with them.
+/// The smallest number of remembered clips with the same layout for a comparison of the exposure.
 const KNOWN_AFTER: usize = 4;
-/// The correlation of the light of the parts from which on the layout is the same.
+/// Two clips have the same layout if the light of their parts has at least this correlation.
 const SAME_LAYOUT: f64 = 0.9;
 /// The share of the parts that is ignored: the parts that brightened most, for example a lamp or a clock.
 const LEFT_OUT: f64 = 0.15;
-/// The number of times after which an alarm that ended without intervention is usual.
+/// An alarm is usual if it has ended without intervention at least this many times.
 const ENDED: usize = 2;
 
 /// The judgement of a clip.
@@ -58,7 +58,7 @@ impl Usual {
         self.looks.len()
     }
 
-    /// Remembers a clip, and the judgement of its picture alone.
+    /// Remembers a clip and its judgement.
     ///
     /// # Errors
     ///
@@ -70,7 +70,7 @@ impl Usual {
         baseline::store(&self).map_err(|error| Failure::Internal(error.to_string()))
     }
 
-    /// True if the present judgement occurred before and ended without intervention often enough.
+    /// True if the present judgement has occurred before and has ended without intervention often enough.
     pub(crate) fn has_ended_before(&self, said: Said) -> bool {
         let ends = self.looks.windows(2).filter(|pair| match pair {
             [later, earlier] => earlier.said == said && later.said == Said::Normal,
@@ -79,9 +79,9 @@ impl Usual {
         ends.count() >= ENDED
     }
 
-    /// Returns the ratio of the present light to that of earlier clips with the same layout: to the least light if
-    /// the present light is less, to the most light if it is more, and 1 if it is in between. Also 1 if there are
-    /// too few such clips.
+    /// Compares the present light with earlier clips of the same layout. If there is less light than in the darkest
+    /// of them, returns the ratio to that clip. If there is more light than in the brightest, returns the ratio to
+    /// that one. Otherwise, and if there are too few such clips, returns 1.
     pub(crate) fn exposure(&self, layout: &Layout) -> f64 {
         let ratios: Vec<f64> = self.looks.iter().filter_map(|look| ratio(&look.layout, layout)).collect();
         if ratios.len() < KNOWN_AFTER {
@@ -89,13 +89,12 @@ impl Usual {
         }
         let least = ratios.iter().copied().fold(f64::MAX, f64::min);
         let greatest = ratios.iter().copied().fold(0.0, f64::max);
-        // Less light than in the darkest clip, or more than in the brightest.
         if greatest < 1.0 { greatest } else { least.max(1.0) }
     }
 }
 
-/// Returns the ratio of the light in the parts to the light in an earlier clip, without the parts that brightened
-/// most. None if the layout is different.
+/// Returns the ratio of the present light to the light in an earlier clip, or None if the layout is different. The
+/// parts that brightened most are ignored.
 fn ratio(before: &[u8], now: &[u8]) -> Option<f64> {
     let mut parts: Vec<(u8, u8)> = before.iter().copied().zip(now.iter().copied()).collect();
     parts.sort_by_key(|&(before, now)| (i16::from(now) - i16::from(before), before));

@@ -28,7 +28,7 @@ use usual::{Seen, Usual};
 const SHARP: f64 = 0.3;
 /// The multiple of the threshold that scores 0: lettering as tall as a 20th of the picture is unreadable.
 const WORST: f64 = 4.0;
-/// The multiple of the threshold from which on the finding is an error, not a warning: faces and number plates are
+/// The multiple of the threshold above which the finding is an error, not a warning: faces and number plates are
 /// lost.
 const ERROR: f64 = 1.75;
 
@@ -126,7 +126,7 @@ impl Plugin for Clarity {
     }
 }
 
-/// The blur that was added, and since when.
+/// The blur that was added within the clip or since earlier clips.
 struct Change {
     /// The radius over the whole picture, and over the half with the most added blur.
     radius: f64,

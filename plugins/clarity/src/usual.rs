@@ -13,9 +13,9 @@ use crate::sharpness::{Added, Sharpness};
 
 /// Radii are stored in hundredths of a pixel.
 const HUNDREDTHS: f64 = 100.0;
-/// The number of clips from which on the usual sharpness is known.
+/// The smallest number of clips from which the usual sharpness is computed.
 pub(crate) const LEAST_LOOKS: u16 = 6;
-/// The number of soft clips from which on softness counts as usual and not as a fault.
+/// The smallest number of soft clips for which softness counts as usual and not as a fault.
 pub(crate) const MANY_LOOKS: u16 = 20;
 /// The amount by which a tile's remembered radius shrinks with each clip, in hundredths. So a single clip in the
 /// rain does not count for ever.

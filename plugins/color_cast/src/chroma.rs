@@ -360,7 +360,7 @@ impl Leaning {
     }
 }
 
-/// Returns the place in a histogram up to which the given share lies.
+/// Returns the place in a histogram at which the given share of all counts is reached.
 fn quantile(counts: &[u32], share: f64) -> usize {
     let wanted = share * f64::from(counts.iter().sum::<u32>());
     let mut seen = 0_u32;

@@ -1,8 +1,8 @@
 //! The colours that a camera usually shows, and how far they have moved.
 //!
 //! Grey objects are grey under any lamp for which the white balance corrects. So the places that were nearly grey
-//! show a tint that is too faint to be recognised by itself, whatever else is in the picture. A tint moves all of
-//! them by the same amount, whereas a lamp, a sky or a lorry moves only some. A camera has more than one state,
+//! show a tint that is too faint to be recognised by itself, regardless of the rest of the picture. A tint moves
+//! all of them by the same amount, whereas a lamp, a sky or a lorry moves only some. A camera has more than one state,
 //! because of presets, clouds and lamps, so several states are kept, and the nearest one counts. A tint that
 //! raised an alarm and ended without intervention, twice, is normal for this camera; only a stronger one raises an
 //! alarm again.

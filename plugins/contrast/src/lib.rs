@@ -27,10 +27,10 @@ use words::Seen;
 
 /// The luma of the far half's brightest tile below which there is no light for fog to scatter: night.
 const LEAST_AIRLIGHT: f64 = 60.0;
-/// The ratio of deviation to mean, of the strongest tenth of the tiles, from which on the air is clear. Roofs and
-/// trees reach it under an overcast sky; near objects in fog do not.
+/// The ratio of deviation to mean, in the strongest tenth of the tiles, above which the air is clear. Roofs and
+/// trees exceed it under an overcast sky; near objects in fog do not.
 const CLEAR_TILES: f64 = 0.2;
-/// The local contrast of the nearest quarter from which on the far half is a sky and not fog.
+/// The local contrast of the nearest quarter above which the far half is sky and not fog.
 const CLEAR_NEAR: f64 = 0.055;
 /// The largest ratio of the lower half's luma to the upper half's luma in fog, because fog is as bright as the sky
 /// and the ground is darker. A road or a wall that fills the picture is about as bright below as above, with dark

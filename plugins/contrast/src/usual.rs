@@ -35,7 +35,7 @@ const THIN_FOG: f64 = 0.3;
 const MOST_LEFT: f64 = 0.8;
 /// The number of clips after which a view may count as narrow by nature, if the light has changed.
 const NATURE_AFTER: usize = 8;
-/// The ratio of the brightest clip's mean luma to the darkest clip's, from which on the light has changed.
+/// The light has changed if the ratio of the brightest clip's mean luma to the darkest clip's is at least this.
 const CHANGED_LIGHT: f64 = 1.3;
 /// The largest ratio between the largest and smallest margin, over eight in ten clips, of a view that is narrow by
 /// nature. Fog on a single morning varies by more, because contrast falls exponentially with its density.

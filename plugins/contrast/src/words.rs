@@ -4,7 +4,7 @@ use easysight_sdk::{Finding, FindingBuilder, Region, Text};
 
 use crate::Sight;
 
-/// The luma of the brightest parts from which on a light shines into the lens.
+/// A light shines into the lens if the brightest parts have at least this luma.
 const GLARE: f64 = 250.0;
 
 /// The kind of contrast that is missing.

@@ -1,8 +1,8 @@
-//! Finds the content of the last seconds that was not shown before, without relying on keyframes. A keyframe may
-//! lie unnoticed between two compared frames, so it is not certain at any frame that the encoder has settled. But
-//! an encoder with a constant rate has only a few renderings of a static picture, and these return exactly, to the
-//! last sample, because the quantiser is a function of picture and rate. New content stays, in few tiles or many.
-//! When a keyframe codes a live picture again, the new content is noise in most tiles at once.
+//! Finds the content of the last seconds that was not shown before, without relying on keyframes. There may be
+//! an undetected keyframe between two compared frames, so it is not certain at any frame that the encoder has settled.
+//! But an encoder with a constant rate produces only a few renderings of a static picture, and repeats them exactly,
+//! to the last sample, because the quantiser is a function of picture and rate. New content stays, in few tiles or
+//! many. When a keyframe encodes a live picture anew, the new content is noise in most tiles at once.
 
 use crate::{
     seconds,
@@ -12,14 +12,14 @@ use crate::{
 /// The smallest number of frames before the last seconds. With fewer, it is unknown what was shown before.
 const LEAST_BEFORE: usize = 4;
 
-/// The content of the last seconds that was not shown before. A static picture comes in a few renderings, each of
-/// which returns exactly.
+/// The content of the last seconds that was not shown before. A static picture has only a few
+/// renderings, each of which is repeated exactly.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Lately {
     /// The share of the textured tiles that are new: the median over the frames.
     pub(crate) usually_new: f64,
     /// The largest share of new tiles of a frame. After motion, only frames for which the encoder has settled
-    /// count. If a keyframe codes the noise of a live picture again, all tiles are new.
+    /// count. If a keyframe encodes the noise of a live picture anew, all tiles are new.
     pub(crate) most_new: f64,
     /// The share of the textured tiles that show, at the end, content that was not shown before the last seconds.
     /// New content does not disappear again. 0 if too little was seen before.

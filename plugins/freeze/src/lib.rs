@@ -1,18 +1,18 @@
-//! A frozen picture: time goes on, and the picture does not change.
+//! Finds a frozen picture: time goes on, but the picture does not change.
 //!
-//! A sensor makes noise. However strongly an encoder removes it, now and then a tile changes to content that it
-//! never had before. A frozen picture is given to the encoder again and again: after a keyframe the encoder
-//! refines it for a moment, its B-frames alternate between the same few renderings, and then nothing new comes. So
-//! the measure is the share of new tiles, counted at frames for which the encoder has settled, and outside the
-//! strip where a recorder's clock may run.
+//! A sensor produces noise. Even if an encoder removes most of the noise, a tile occasionally changes to content that
+//! it has not shown before. If a picture is frozen, the encoder receives the same picture repeatedly. After a keyframe,
+//! it refines the picture for a moment, and its B-frames alternate between a few renderings; after that, no tile shows
+//! new content. Therefore the plugin measures the share of tiles with new content. It counts only frames for which the
+//! encoder has settled, and ignores the strip where a recorder's clock may run.
 //!
-//! Three cases need other measures. An encoder with too few bits refines a static picture for seconds; such
-//! changes become smaller and are never undone, whereas half of the changes by noise are undone. If keyframes are
-//! so close that the encoder never settles between them, the keyframes are compared with each other: a live sensor
-//! leaves hardly a tile the same. If keyframes lie unnoticed between the compared frames, a frozen picture is
-//! recognised by its last seconds: every tile had exactly the same content before.
+//! Three cases need other measurements. An encoder with too few bits refines a static picture for seconds: its changes
+//! become smaller and are never undone, whereas half of the changes caused by noise are undone. If keyframes are so
+//! close that the encoder never settles between them, the keyframes are compared with each other: with a live sensor,
+//! hardly any tile stays the same. If there are undetected keyframes between the compared frames, a frozen picture is
+//! recognised by its last seconds: each tile shows only content that it showed before, with exactly the same samples.
 //!
-//! From one check to the next the plugin remembers whether the camera's picture was the same.
+//! The plugin remembers from one check to the next whether the camera's picture was the same.
 
 mod lately;
 mod memory;
@@ -27,40 +27,42 @@ use serde::Deserialize;
 use memory::Memory;
 use watch::{Seen, watch};
 
-/// The requested duration.
+/// The requested duration of the clip.
 const SPAN_MS: u32 = 3_000;
 /// The interval between frames.
 const INTERVAL_MS: u32 = 200;
 /// The smallest number of comparisons for a judgement.
 const LEAST_PAIRS: usize = 2;
-/// The energy (mean square of a textured pixel, in grey levels) below which changes are not the refinement by an
-/// encoder with too few bits. Measured on frozen pictures at a low bit rate: 0.1 to 50.
+/// The smallest energy (mean square per textured pixel, in grey levels) at which changes may be an encoder's refinement
+/// of a static picture with too few bits. Measured on frozen pictures at a low bit rate: 0.1 to 50.
 const REFINING_ENERGY: f64 = 0.1;
-/// The undone share of the changes below which they come from an encoder that refines. Measured: up to 0.05 in
-/// frozen pictures; 0.1 to 0.5 for noise, unless the encoder lacks the bits to show the noise.
+/// If a smaller share of the changes than this is undone later, the changes come from an encoder that refines a
+/// static picture. Measured: up to 0.05 in frozen pictures; 0.1 to 0.5 for noise, unless the encoder has too few bits
+/// to show the noise.
 const REFINING_UNDONE: f64 = 0.08;
-/// The share of the tiles that keyframes render differently than before, from which on the picture is live.
+/// The picture is live if keyframes render at least this share of the tiles differently than before.
 /// Measured: 0.95 and more if the encoder keeps the noise; 0.02 to 0.82 in frozen pictures; 0.14 to 0.49 between
 /// keyframes of a static scene from which a coarse MPEG-4 encoder has removed the noise.
 const LIVE_RENEWED: f64 = 0.9;
 /// The largest share of the textured tiles that may show new content in a static picture, in most frames of the
-/// last seconds and at the end. The few renderings that an encoder has of a picture return exactly. Measured in
-/// frozen pictures by six encoders at constant rates: 0, and up to 0.008 if a clock runs. Measured in parts of
-/// live pictures without movement: 0.12 and more, unless the noise is removed completely.
+/// last seconds and at the end. An encoder produces only a few renderings of a static picture, and repeats them
+/// exactly. Measured in frozen pictures by six encoders at constant rates: 0, and up to 0.008 if a clock runs. Measured
+/// in parts of live pictures without movement: 0.12 and more, unless the noise is removed completely.
 const STANDING: f64 = 0.01;
-/// The largest share of new tiles that a frame of the last seconds may have in a static picture. A keyframe that
-/// codes the noise of a live picture again shows new content in most tiles. Measured: at most 0.02 in frozen
+/// The largest share of new tiles that a frame of the last seconds may have in a static picture. In a live
+/// picture, a keyframe encodes the noise anew, so that most tiles show new content. Measured: at most 0.02 in frozen
 /// pictures, 0.27 and more in live ones.
 const AFRESH: f64 = 0.15;
-/// If at least this many keyframes are preceded by new content, the new content is not chance. Measured with three
-/// keyframes: all of them if a coarse MPEG-4 shows a live picture without movement, none in frozen pictures of
-/// that quality.
+/// If at least this many keyframes are preceded by new content, this content is not a coincidence. Measured with three
+/// keyframes: all of them in live pictures without movement from a coarse MPEG-4 encoder, none in frozen pictures of
+/// the same quality.
 const RESTLESS: usize = 2;
-/// The score of a picture that cannot be judged yet: below every live picture, and without an alarm.
+/// The score of a picture that cannot be judged yet: slightly above 50, the score at the threshold, because no alarm is
+/// raised.
 const UNDECIDED_SCORE: f64 = 52.0;
 /// The number of consecutive checks with the same picture after which two kinds of picture count as frozen: a
-/// picture that only refines, and a scene whose noise is known to be removed. In a single clip both look like an
-/// empty room; in half a day, with a check every hour, the light changes in every room.
+/// picture that the encoder only refines, and a scene from which the encoder is known to remove the noise. In a single
+/// clip both look like an empty room; in half a day, with a check every hour, the light changes in every room.
 const ALIKE_CHECKS: u32 = 12;
 
 /// When a picture counts as frozen.
@@ -71,13 +73,13 @@ pub struct Config {
     /// The picture is frozen if nothing new was seen for this time.
     #[schemars(range(min = 0.5, max = 2.8), extend("unit" = "s"))]
     pub still_s: f64,
-    /// The smallest share of its textured tiles (16 × 16 pixels each) in which a live picture shows new content
-    /// from one compared frame to the next, five times a second.
+    /// A live picture shows new content in at least this share of its textured tiles (16 × 16 pixels each) from one
+    /// compared frame to the next. Five frames per second are compared.
     #[schemars(range(min = 0.0, max = 0.5), extend("unit" = "share"))]
     pub least_changed_share: f64,
-    /// The smallest share of its textured tiles that a keyframe of a live picture renders differently than all
-    /// keyframes before. This setting applies if keyframes follow each other so closely that the encoder never
-    /// settles; below this value the picture is frozen.
+    /// A keyframe of a live picture renders at least this share of the textured tiles differently than all keyframes
+    /// before. If the share is smaller, the picture is frozen. This setting applies only if keyframes follow each
+    /// other so closely that the encoder never settles.
     #[schemars(range(min = 0.0, max = 0.9), extend("unit" = "share"))]
     pub least_renewed_share: f64,
 }
@@ -134,9 +136,9 @@ impl Plugin for Freeze {
 pub(crate) enum Verdict {
     /// The picture moves, or has the noise of a live picture.
     Live,
-    /// There is nothing new at frames for which the encoder has settled.
+    /// The frames for which the encoder has settled show nothing new.
     Still,
-    /// Everything in the last seconds was shown before, although the encoder did not settle.
+    /// Everything in the last seconds was shown before, even though the encoder may not have settled.
     ComesAgain,
     /// The picture changes only as an encoder with too few bits refines a picture.
     Refining,
@@ -200,7 +202,7 @@ fn decisive(seen: &Seen, verdict: Verdict, config: &Config) -> (&'static str, f6
     }
 }
 
-/// Makes the finding, with the knowledge from earlier checks of this camera.
+/// Makes the finding from this clip and from the memory of earlier checks of this camera.
 fn conclude(
     seen: &Seen,
     covered_s: f64,

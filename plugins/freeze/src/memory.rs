@@ -13,8 +13,8 @@ use crate::Verdict;
 
 /// The largest width of the small picture, in samples. Each sample averages away the effects of coding.
 const WIDTH: u32 = 80;
-/// The number of grey levels by which equal samples may differ. Coding again changes averages of 8 × 8 pixels and
-/// more by less.
+/// The number of grey levels by which equal samples may differ. If a picture is encoded again, averages of 8 × 8
+/// pixels and more change by less.
 const TOLERANCE: u8 = 2;
 /// The share of the samples that may differ by more, for example because of a clock.
 const DIFFERENT: f64 = 0.03;

@@ -1,14 +1,14 @@
-//! New content in a picture without movement: more new tiles than a static picture that an encoder only refines
-//! would have.
+//! Detects new content in a picture without movement. An encoder that refines a static picture changes tiles too,
+//! so only changes beyond such a refinement count as new content.
 
 use crate::seconds;
 
-/// The largest ratio of an encoder's changes at one frame to those at the frame before, while it refines a static
+/// The largest ratio of the changes at one frame to those at the previous frame, while an encoder refines a static
 /// picture. Such changes become smaller from frame to frame. Measured: up to 0.54. Changes by noise go up and
 /// down.
 const DECAY: f64 = 2.0 / 3.0;
 
-/// The change from one compared frame to the next. The encoder had settled by the later frame.
+/// The change from one frame to the next. The encoder had settled by the earlier frame.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Change {
     /// The index of the later frame.
@@ -17,14 +17,14 @@ pub(crate) struct Change {
     pub(crate) at_us: u64,
     /// The share of the textured tiles that show new content.
     pub(crate) share: f64,
-    /// The same share at the frame before, whether the encoder had settled by then or not. None at a keyframe.
+    /// The same share at the earlier frame. None if that frame is a keyframe or the first frame.
     pub(crate) before: Option<f64>,
     /// True if one of these tiles is redrawn, as a clock's digits are.
     pub(crate) redrawn: bool,
 }
 
 /// Returns for each change the share that is not explained by the encoder's refinement: the whole share, or 0 if
-/// much more changed at the frame before.
+/// much more changed at the previous frame.
 pub(crate) fn unexplained(changes: &[Change]) -> Vec<f64> {
     let share = |change: &Change| match change.before {
         Some(before) if change.share <= DECAY * before => 0.0,
@@ -38,17 +38,17 @@ pub(crate) fn unexplained(changes: &[Change]) -> Vec<f64> {
 pub(crate) struct News {
     /// The time since the last new content. None if there was no new content.
     pub(crate) ago_s: Option<f64>,
-    /// True if new content came after a frame without new content. A static picture does not disturb an encoder
-    /// that has settled.
+    /// True if new content came after a frame without new content. While a picture is static, an encoder that has
+    /// settled changes no tile.
     pub(crate) after_rest: bool,
     /// The largest share of the textured tiles that was new at a frame.
     pub(crate) share: f64,
 }
 
 impl News {
-    /// Collects the new content, in more than `least_share` of the tiles, that is not explained by an encoder's
-    /// refinement. Frames in which something is redrawn are skipped, because together with the digits of a clock
-    /// an encoder changes tiles elsewhere.
+    /// Collects the changes of more than `least_share` of the tiles that are not explained by an encoder's
+    /// refinement. Frames in which something is redrawn are skipped, because an encoder that redraws the digits of
+    /// a clock also changes tiles elsewhere.
     pub(crate) fn of(changes: &[Change], end_us: u64, least_share: f64) -> Self {
         let mut news = Self::default();
         let mut before: Option<(usize, f64)> = None;

@@ -198,7 +198,7 @@ fn last_motion(clip: &dyn Clip, chosen: &[(u32, u64, bool)]) -> Result<Option<u6
     Ok(None)
 }
 
-/// Returns for each frame the time from which on the encoder has settled.
+/// Returns, for each frame, the time at which the encoder has settled.
 fn settled(looks: &[Look], moved_us: Option<u64>, intra_only: bool) -> Vec<u64> {
     let mut from = match moved_us {
         Some(at_us) if !intra_only => at_us + SETTLING_US,
@@ -215,8 +215,8 @@ fn settled(looks: &[Look], moved_us: Option<u64>, intra_only: bool) -> Vec<u64> 
         .collect()
 }
 
-/// Returns the indices of the frames that are compared with the one before: those for which the encoder has
-/// settled.
+/// Returns the indices of the frames that are compared with the previous frame: those for which the encoder had
+/// settled by the previous frame.
 fn settled_pairs(looks: &[Look], settled_us: &[u64]) -> Vec<usize> {
     let is_settled = |at: &usize| {
         let (before, look) = (looks.get(at - 1), looks.get(*at));
@@ -365,7 +365,8 @@ impl Grid {
         keyframes.iter().enumerate().skip(1).map(|(at, look)| share(at, look)).reduce(f64::min)
     }
 
-    /// Returns the share of the tiles that were new at the frame before. None at a keyframe.
+    /// Returns the share of the tiles that were new at the previous frame. None if that frame is a keyframe or the
+    /// first frame.
     fn share_before(&self, looks: &[Look], at: usize, outside: &Range<usize>) -> Option<f64> {
         let before = at.checked_sub(1).filter(|&before| before > 0)?;
         looks.get(before).filter(|look| !look.keyframe)?;
@@ -373,7 +374,7 @@ impl Grid {
     }
 
     /// Counts the keyframes that are preceded by new content in more than `least_share` of the tiles, unless it is
-    /// only in the first frame after the keyframe before.
+    /// only in the first frame after the previous keyframe.
     fn restless(&self, looks: &[Look], least_share: f64) -> usize {
         let is_last = |at: &usize| {
             let keyframe = |at: usize| looks.get(at).is_none_or(|look| look.keyframe);

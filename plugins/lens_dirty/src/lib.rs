@@ -54,7 +54,7 @@ const LEAST_STEADY: f32 = 0.4;
 /// The number of clips that must have shown the view, in similar light, before the view is judged by them. A
 /// single clip may be in rain or in the light of a lorry.
 const LEAST_LOOKS: u32 = 3;
-/// The unchanged share from which on a clip adds nothing new to the memory.
+/// A clip adds nothing new to the memory if at least this share of it is unchanged.
 const SAME: f32 = 0.85;
 /// The weight of the cells that lost contrast. Fog, rain and traffic are uneven, and take the contrast from one in
 /// twelve of the cells with contrast.

@@ -15,16 +15,16 @@ use crate::{
     picture::{CELL, Picture, Plane},
 };
 
-/// The difference of neighbouring pixels (root mean square, in grey levels) that a cell with enough contrast has
-/// at least.
+/// The smallest difference of neighbouring pixels (root mean square, in grey levels) in a cell with enough
+/// contrast.
 const CONTRAST: f32 = 3.0;
 /// The share of the contrast, relative to the light, below which a cell may be behind dirt.
 const TRANSMITTED: f32 = 0.55;
-/// The share that all present contrast, relative to the light, must be below. Otherwise another object is there.
+/// All present contrast, relative to the light, must be below this share. Otherwise another object is there.
 const REPLACED: f32 = 0.66;
 /// The grey levels below which the light is not compared.
 const BLACK: f32 = 4.0;
-/// The correlation of the light around a cell, before and now, from which on the scene is visible through the
+/// The correlation of the light around a cell, before and now, above which the scene is visible through the
 /// dirt.
 const THROUGH: f32 = 0.5;
 /// The grey levels by which the light of a cell may differ from the reference.
@@ -39,7 +39,7 @@ const LEAST_AROUND: usize = 8;
 const LEAST_CELLS: usize = 3;
 /// The correlation that the edges in a veiled region must have with the edges before.
 const LEFT_OVER: f32 = 0.25;
-/// The correlation of two cells from which on they have the same content.
+/// The correlation of two cells above which they have the same content.
 const ALIKE: f32 = 0.7;
 
 /// The largest size of a camera's memory. The host grants 256 KiB.

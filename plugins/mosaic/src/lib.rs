@@ -23,7 +23,7 @@ use grid::{Grid, Grids, PARTS, measure};
 const FAINT: f64 = 0.5;
 /// The multiple of the threshold at which little but blocks is left: score 0.
 const WORST: f64 = 6.0;
-/// The multiple of the threshold from which on the finding is an error, not a warning.
+/// The multiple of the threshold above which the finding is an error, not a warning.
 const ERROR: f64 = 2.0;
 /// The largest number of the nine parts with blocks for which the region is marked.
 const FEW_PARTS: usize = 5;

@@ -18,7 +18,7 @@ const MOST_FREE_SIDE: usize = 24;
 const MOST_BLOCKS: usize = 120;
 /// The smallest number of blocks across a profile that counts as a grid.
 const LEAST_BLOCKS: usize = 5;
-/// The number of standard deviations above chance from which on a comb is compared with the other direction.
+/// A comb that exceeds chance by more than this many standard deviations is compared with the other direction.
 const NOTABLE: f32 = 3.0;
 /// The number of units in a sample, in which places are computed.
 const UNIT: u64 = 1 << 16;

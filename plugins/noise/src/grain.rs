@@ -23,7 +23,7 @@ const LEAST_TILES: usize = 20;
 const MASK_TO_DEVIATION: f64 = 0.208_885_688;
 /// The number of samples in a tile.
 const SAMPLES: f64 = 256.0;
-/// The share of the difference of two frames that must be grain, and the share from which on all of it counts.
+/// The share of the difference of two frames that must be grain, and the share at which all of it counts.
 /// White noise has 1, noise that an encoder has processed has 0.8 and more, moving objects have less than half.
 const LEAST_WHITE: f64 = 0.45;
 const WHITE: f64 = 0.7;

@@ -1,17 +1,19 @@
-//! Noise in a single picture, and noise that is not white.
+//! Measures noise in a single picture, and noise that is not white.
 //!
-//! Noise covers all of a picture evenly, whatever the scene: even the quiet quarter of its tiles has nearly the
-//! grain of the busy ones, whereas a scene has plain tiles and rich ones. So the lower quartile of the tiles'
-//! grain decides, if it is close to the upper quartile and if the variation within a few samples is grain rather
-//! than structure. Noise that was smeared by an encoder, a sharpening filter or a cable is white again on a level
-//! of half the size. There it counts double, because averaging to half the size halves white noise. The same
-//! measure is used for the two planes of colour difference and, more reliably, for the difference between two
-//! frames, in which everything static cancels out.
+//! Noise covers the whole picture evenly: in a noisy picture, the quiet tiles have nearly as much grain as the busy
+//! ones. A scene without noise has both plain tiles and rich ones. So the lower quartile of the tiles' grain is the
+//! measure. It counts only if it is close to the upper quartile, and if the variation within a few samples is grain
+//! rather than structure. Noise that was smeared by an encoder, a sharpening filter or a cable is white again on a
+//! level of half the size. There the grain counts double, because averaging to half the size halves white noise.
+//! The planes of colour difference and the difference between two frames are measured in the same way. The
+//! difference between two frames is more reliable, because everything static cancels out in it.
 //!
-//! Lone samples (salt and pepper, snow, hot pixels) are counted in the flattest tiles. If most of these tiles have
-//! lone samples, the cause is not a lamp or a leaf. In a single picture only the share that [`tied`](crate::tied)
-//! leaves free counts: leaves and gravel all over the picture are as fine and as even as noise, but their colour
-//! varies together with their brightness.
+//! Lone samples (salt and pepper, snow, hot pixels) are counted in the flattest tiles. If many of these tiles have
+//! lone samples, the cause is not a lamp or a leaf.
+//!
+//! Leaves and gravel all over the picture are as fine and as even as noise, but their colour varies together with
+//! their brightness. So the measurements of a single picture are multiplied by the share of its detail that may be
+//! noise (see [`tied`](crate::tied)). Only very strong and very even grain counts in full.
 
 use std::borrow::Cow;
 
@@ -22,7 +24,7 @@ use easysight_sdk::{
 
 use crate::tied::free_share;
 
-/// The number of bands of rows over the height of the picture.
+/// The number of bands of rows that are measured. They are spread over the height of the picture.
 const BANDS: u32 = 12;
 /// The width of the widest picture that is judged. In a wider picture the noise of single pixels is too fine to be
 /// seen.
@@ -36,30 +38,32 @@ const LEAST_TILES: usize = 20;
 const MASK_TO_DEVIATION: f64 = 0.208_885_688;
 /// The number of samples in a tile.
 const SAMPLES: f64 = 256.0;
-/// The divisor of the number of tiles that gives the number of flattest tiles.
+/// One in this many tiles belongs to the flattest tiles.
 const FLATTEST: usize = 5;
-/// The difference between a lone sample and its neighbours, in grey levels. For the change between two frames,
-/// half the change must have this difference. It is more than three times the allowed noise.
+/// A lone sample differs from its neighbours by more than this, in grey levels. The limit is more than three times
+/// the allowed grain.
 const LONE: u8 = 40;
+/// The same limit for half the change between two frames.
 const LONE_CHANGE: u8 = 20;
-/// The ratio of the quartiles. Up to the first value the scene causes the grain, from the second value on noise
-/// does.
+/// The ratio of the lower quartile of grain to the upper one. Up to `none`, the scene causes the grain. At `all` and
+/// above, noise causes it.
 const EVEN: Range = Range { none: 0.56, all: 0.66 };
-/// The same ratio for a difference of frames and for the planes of colour difference. In a difference noise is as
-/// even as chance allows, and drops of rain, which are few in each tile, are not. Scenes leave the planes of
-/// colour difference plain.
+/// The same ratio for the difference between two frames. Noise is as even there as chance allows. Drops of rain are
+/// not, because each tile has only a few of them.
 const EVEN_CHANGE: Range = Range { none: 0.7, all: 0.8 };
+/// The same ratio for the planes of colour difference, in which scenes have little detail.
 const EVEN_COLOUR: Range = Range { none: 0.4, all: 0.5 };
-/// The share of the variation within four samples that is grain. White noise has 1.
+/// The ratio of grain to the variation within blocks of 4 × 4 samples. It is 1 for white noise.
 const WHITE: Range = Range { none: 0.45, all: 0.6 };
-/// The same share for a difference of frames. Smeared noise is less white; so are drops of rain, which are larger.
+/// The same ratio for the difference between two frames at half the size. Smeared noise is less white. So are drops
+/// of rain, because they are larger.
 const WHITE_CHANGE: Range = Range { none: 0.3, all: 0.4 };
-/// The evenness from which on only noise is visible, whatever its whiteness.
+/// The ratio of the quartiles at which the picture shows only noise, white or not.
 const ALL_NOISE: Range = Range { none: 0.72, all: 0.76 };
 /// The smallest noise, in grey levels, for the picture to count as pure noise.
 const ALL_NOISE_LEAST: f64 = 18.0;
 
-/// A range of values, from no share to the full share.
+/// A range of values. The share grows from 0 at `none` to 1 at `all`.
 #[derive(Debug, Clone, Copy)]
 struct Range {
     none: f64,
@@ -72,11 +76,12 @@ impl Range {
     }
 }
 
-/// The measurements, in grey levels of full range. Lone samples are a share of the flattest tiles.
+/// The measurements, in grey levels of full range.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct Speckles {
     pub(crate) grain: f64,
     pub(crate) colour: f64,
+    /// The share of the flattest tiles that have lone samples.
     pub(crate) lone: f64,
 }
 
@@ -117,7 +122,8 @@ pub(crate) fn of_picture(clip: &dyn Clip, frame: u32) -> Result<Speckles, Failur
     Ok(Speckles { grain, colour, lone: free * lone(native, |tile| tile.lone) })
 }
 
-/// Counts the lone samples of one picture at native resolution, because averaging hides them.
+/// Returns the share of the flattest tiles of one picture that have lone samples, at native resolution, because
+/// averaging hides them.
 ///
 /// # Errors
 ///
@@ -174,7 +180,7 @@ struct Tile {
     upright: bool,
 }
 
-/// Returns the tiles of a level of luma. The tiles of the native level are already known.
+/// Returns the tiles of a level of luma. Level 0 has been measured already: its tiles are `native`.
 fn at_level<'a>(
     level: u32,
     native: &'a [Tile],
@@ -188,7 +194,7 @@ fn at_level<'a>(
     tiles(clip, PlaneKind::Luma, level, height, read).map(Cow::Owned)
 }
 
-/// Measures the tiles of bands over the whole plane.
+/// Measures the tiles in bands that are spread over the height of the plane.
 fn tiles(
     clip: &dyn Clip,
     plane: PlaneKind,
@@ -211,7 +217,8 @@ fn tiles(
             tiles.push(Tile {
                 mean: (f64::from(tile.sum) / SAMPLES - black) * scale,
                 grain: scale * MASK_TO_DEVIATION * f64::from(tile.grain) / SAMPLES,
-                // Sixteen variances times 256, of 16 samples each. The factor 16/15 corrects for their own mean.
+                // `tile.spread` is 256 times the sum of sixteen variances. They are divided by 15 and not by 16,
+                // because each variance refers to the mean of its own 16 samples.
                 spread: scale * (tile.spread as f64 / (15.0 * SAMPLES)).sqrt(),
                 slope: tile.slope,
                 lone: tile.lone > 0,
@@ -236,7 +243,8 @@ struct Quartiles {
 }
 
 impl Quartiles {
-    /// Computes the quartiles of the tiles that are not clipped. None if there are too few.
+    /// Computes the quartiles of the tiles, without clipped ones if `clipped` is true. Returns None if too few tiles
+    /// remain.
     fn of(tiles: &[Tile], clipped: bool) -> Option<Self> {
         let shows = |tile: &&Tile| !clipped || (DARKEST..=BRIGHTEST).contains(&tile.mean);
         let tiles: Vec<&Tile> = tiles.iter().filter(shows).collect();
@@ -250,7 +258,7 @@ impl Quartiles {
                 values.get((share * (values.len() - 1) as f64) as usize).copied().unwrap_or_default()
             }
         };
-        // Rounding alone adds a third of a grey level.
+        // Rounding alone causes noise of nearly a third of a grey level.
         let floor = |value: f64| value.max(0.3);
         let (grain, spread) = (sorted(|tile| tile.grain), sorted(|tile| tile.spread));
         let white = sorted(|tile| tile.grain / tile.spread.max(0.3));

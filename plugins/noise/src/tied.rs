@@ -16,13 +16,13 @@ const SIDE: usize = 16;
 const REACH: usize = 4;
 /// The number of bands of tiles over the height of the picture.
 const BANDS: u32 = 12;
-/// The mean square of the change of colour difference from which on a tile has colour detail.
+/// The mean square of the change of colour difference above which a tile has colour detail.
 const DETAIL: u64 = 1;
 /// A picture has colour if one in this many tiles has colour detail.
 const COLOURED: usize = 4;
 /// The smallest number of tiles for a judgement.
 const LEAST_TILES: usize = 20;
-/// The squared correlation up to which all detail counts as noise, and the one from which on no detail does.
+/// Up to the first squared correlation, all detail counts as noise. At the second and above, no detail does.
 const FREE: f64 = 0.045;
 const TIED: f64 = 0.07;
 

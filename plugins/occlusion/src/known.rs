@@ -13,15 +13,15 @@ use crate::USUAL_LOOKS;
 use crate::patch::hull_area;
 use crate::view::{Gradients, Sums, View};
 
-/// The correlation from which on edges count as found, and the correlation below which they count as lost. The
+/// The smallest correlation at which edges count as found, and the correlation below which they count as lost. The
 /// correlation of unrelated edges in a window varies by 0.15 around 0.
 const FOUND: f32 = 0.4;
 const LOST: f32 = 0.3;
 /// The share of a view's edges that must be found for the view to be the same.
 const SAME_VIEW: f32 = 0.3;
-/// The share of found edges from which on a clip shows nothing new.
+/// A clip shows nothing new if at least this share of the edges is found.
 const NOTHING_NEW: f32 = 0.85;
-/// The number of clips from which on a cell may be dependable. In a single clip, noise has edges too.
+/// The smallest number of clips after which a cell may be dependable. In a single clip, noise has edges too.
 const LEAST_LOOKS: u8 = 2;
 /// The share of the clips in which the edges of a cell must have been found.
 const DEPENDABLE: f32 = 0.8;

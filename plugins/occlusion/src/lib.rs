@@ -8,7 +8,7 @@
 //! Without earlier clips a cover is only suspected. An object on a lens is out of focus, so its picture is often
 //! empty, and it is in front of everything else, so the scene ends all along its outline. Walls, roads and skies
 //! are empty as well, but objects stand in front of them and light varies across them. A small trained network
-//! finds other covers, whatever their material (see [`learned`]). An object that the network finds in many clips
+//! finds other covers, of any material (see [`learned`]). An object that the network finds in many clips
 //! of the same view belongs to the scene.
 
 mod grid;
@@ -37,13 +37,13 @@ const SPAN_MS: u32 = 2_400;
 const INTERVAL_MS: u32 = 800;
 /// The covered share of the picture that scores 0: hardly anything is visible.
 const WORST_SHARE: f64 = 0.6;
-/// The covered share of the picture from which on a suspicion is an error.
+/// The smallest covered share of the picture at which a suspicion is an error.
 const SEVERE_SHARE: f64 = 0.45;
 /// The grey level of darkness. If nine tenths of the picture are darker, the picture cannot be judged.
 const DARK: f32 = 36.0;
-/// The number of clips of the same view from which on the comparison with them decides.
+/// The smallest number of clips of the same view with which the comparison decides.
 const LEAST_LOOKS: u32 = 3;
-/// The number of clips after which content that was in all of them belongs to the scene, whatever it looks like.
+/// The number of clips after which content that was in all of them belongs to the scene, regardless of its appearance.
 const USUAL_LOOKS: u32 = 20;
 /// If a part is covered, at least this share of the rest of the picture must have detail. In dense fog, a third
 /// has detail.

@@ -26,10 +26,10 @@ const ACROSS: f32 = 0.4;
 /// The ratio of the remaining edge strength beside the hidden part to that farther away, below which there is fog.
 /// At the edge of fog the ratio is smaller.
 const CLEAR: f32 = 0.88;
-/// The share of the hidden part with edges from which on it is not fog.
+/// A hidden part is not fog if at least this share of it has edges.
 const LIVELY: f32 = 0.3;
-/// The share of edges, and the correlation of the light, from which on a part is still the scene: trees in the
-/// wind or in another month. Behind a cover nothing is left of light and shade.
+/// A part with more than the first share of edges, and with at least the second correlation of the light, is still
+/// the scene: trees in the wind or in another month. Behind a cover nothing is left of light and shade.
 const LEAFY: (f32, f32) = (0.5, 0.35);
 /// The distances, in cells, that are beside the hidden part and outside an outline out of focus.
 const NEAR: std::ops::RangeInclusive<usize> = 4..=9;

@@ -15,7 +15,7 @@ const WIDTH: usize = 200;
 /// The change over two pixels, in grey levels, that counts half as an edge. It is several times what noise and
 /// compression leave at this size.
 const HALF: f32 = 8.0;
-/// The difference in grey levels from which on a pixel shows something else.
+/// The difference in grey levels above which a pixel shows something else.
 const CHANGED: u8 = 8;
 /// The largest change that counts as noise.
 const NOISE: f32 = 3.0;

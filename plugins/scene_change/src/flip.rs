@@ -9,7 +9,7 @@ use crate::{
     search::{Edges, among},
 };
 
-/// The turns that are tried with each flip, in degrees, because a camera that was mounted anew is not exactly
+/// The rotations that are tried with each flip, in degrees, because a camera that was remounted is not exactly
 /// level.
 const TURNS: [f32; 3] = [0.0, -5.0, 5.0];
 

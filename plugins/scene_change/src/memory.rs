@@ -32,7 +32,7 @@ const LEAST_LOOKS: u16 = 3;
 const MOST_LOOKS: u16 = 40;
 /// The largest number of other views that are remembered.
 const STRANGERS: usize = 3;
-/// The number of turns from which on a camera counts as turning by itself. A camera that is pushed and put right
+/// The smallest number of turns for which a camera counts as turning by itself. A camera that is pushed and put right
 /// again turns only twice.
 const TURNS_BY_ITSELF: u8 = 3;
 /// The number of consecutive checks without a turn after which a camera no longer counts as turning by itself.

@@ -2,14 +2,14 @@
 
 use easysight_sdk::Text;
 
-/// A motion: a turn around the middle, a zoom, then a shift.
+/// A motion: a rotation around the middle, a zoom, then a shift.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Motion {
     /// The shift to the right, as a share of the picture's width.
     pub(crate) right: f32,
     /// The shift down, also as a share of the picture's width.
     pub(crate) down: f32,
-    /// The clockwise turn.
+    /// The clockwise rotation.
     pub(crate) degrees: f32,
     /// The factor by which the view becomes larger.
     pub(crate) zoom: f32,

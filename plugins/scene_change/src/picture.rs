@@ -6,10 +6,11 @@ use easysight_sdk::{Clip, Failure, PlaneKind, SampleRange};
 pub(crate) const WIDTH: usize = 160;
 /// The width of the coarse picture, in which whole objects appear as edges.
 pub(crate) const COARSE_WIDTH: usize = 32;
-/// The times for which the nearest frames are used, after the clip's first frame. Other frames are ignored, so
-/// that additional frames for other diagnoses do not matter.
+/// The times of the frames that are used, in microseconds after the clip's first frame. For each time, the nearest
+/// frame is used. The result therefore does not depend on additional frames for other diagnoses.
 const AT_US: [u64; 5] = [0, 600_000, 1_200_000, 1_800_000, 2_400_000];
-/// The times of two frames at either end of the clip. A camera that pans moves between the two.
+/// The times of two frames at the beginning of the clip and of two frames at its end. A camera that pans moves
+/// between the two frames of a pair.
 const ENDS_US: [u64; 4] = [0, 400_000, 2_000_000, 2_400_000];
 /// The largest ratio of a picture's height to its width.
 const TALLEST: usize = 3;
@@ -33,12 +34,12 @@ impl Picture {
         Ok((WIDTH, height))
     }
 
-    /// Returns frames that are spread over the clip.
+    /// Returns the pictures of frames that are spread over the clip.
     pub(crate) fn of(clip: &dyn Clip) -> Result<Vec<Self>, Failure> {
         Self::at(clip, &AT_US)
     }
 
-    /// Returns two frames of the clip's beginning and two of its end, or fewer if the clip is too short.
+    /// Returns two pictures from the clip's beginning and two from its end, or fewer if the clip is too short.
     pub(crate) fn of_ends(clip: &dyn Clip) -> Result<Vec<Self>, Failure> {
         Self::at(clip, &ENDS_US)
     }
@@ -68,7 +69,7 @@ impl Picture {
         Ok(pictures)
     }
 
-    /// Returns the median of some pictures of one size, sample by sample, which removes passing objects.
+    /// Returns the median of pictures of the same size, sample by sample. The median removes passing objects.
     pub(crate) fn median(pictures: &[Self]) -> Option<Self> {
         let first = pictures.first()?;
         let mut planes: Vec<Vec<u8>> = pictures.iter().map(|picture| picture.samples.clone()).collect();
@@ -148,7 +149,7 @@ fn shares(from: usize, to: usize) -> Vec<Vec<(usize, u32)>> {
                 break;
             }
         }
-        // The remainder of the rounding.
+        // The last share takes the rounding error, so that the sum is 256.
         if let Some((_, share)) = parts.last_mut() {
             *share += left;
         }

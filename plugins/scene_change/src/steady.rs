@@ -15,7 +15,7 @@ const MOST_OFF: f32 = 1.0;
 const REACH: usize = 3;
 /// The smallest share of the visible cells that must be in place. Noise and passing objects change the others.
 const LEAST_HELD: f32 = 0.4;
-/// The share of the visible cells from which on a shift is not caused by passing objects.
+/// If at least this share of the visible cells has shifted, passing objects are not the cause.
 const MOST_PASSING: f32 = 0.5;
 /// The ratio of the rating in place to the rating of any other place in the coarse picture. Below it, the other
 /// place is clearly better.
@@ -31,7 +31,7 @@ enum Stance {
 }
 
 /// True if most frames, including the first and the last, show the view of the whole clip in place, no frame shows
-/// it near by, and at most half of the frames are shifted against the frame before.
+/// it near by, and at most half of the frames are shifted against the previous frame.
 ///
 /// The last condition is necessary because a camera that turns past houses has a skyline in all frames, and so in
 /// place.

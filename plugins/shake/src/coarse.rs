@@ -1,7 +1,7 @@
-//! Large moves between two frames: shifts of up to about a third of the picture, or turns.
+//! Large moves between two frames: shifts of up to about a third of the picture, or rotations.
 //!
 //! Two small pictures are compared by their gradients (normalised correlation), first at half of their resolution
-//! over all shifts, and then at full resolution around the best shift. Turns are tried at the best shift, and at
+//! over all shifts, and then at full resolution around the best shift. Rotations are tried at the best shift, and at
 //! all shifts if no shift alone fits. Gradients are clipped, so that a lamp does not outweigh a street. A place is
 //! accepted only if it fits much better than all others, because repeated patterns, such as a fence or a crop, fit
 //! everywhere.
@@ -16,9 +16,9 @@ pub(crate) struct Moved {
     pub(crate) degrees: f32,
 }
 
-/// The turns that are tried in addition to no turn, in degrees.
+/// The rotations that are tried in addition to none, in degrees.
 const TURNS: [f32; 6] = [-1.5, 1.5, -3.0, 3.0, -5.0, 5.0];
-/// The steps of the turns that are tried around the best turn, in degrees.
+/// The steps of the rotations that are tried around the best rotation, in degrees.
 const FINER: [f32; 3] = [0.75, 0.4, 0.2];
 /// The share of the width and of the height by which a frame may be shifted.
 const REACH: f32 = 0.35;
@@ -28,7 +28,7 @@ const STEEPEST: i16 = 24;
 const LEAST_AGREEMENT: f32 = 0.5;
 /// The largest agreement of a place away from the best one, as a share of the best agreement.
 const SECOND: f32 = 0.85;
-/// The distance from which on a place counts as away from the best one, in samples of the coarser picture.
+/// The smallest distance at which a place counts as away from the best one, in samples of the coarser picture.
 const AWAY: i32 = 3;
 
 /// A small picture of a frame, and one of half its size.

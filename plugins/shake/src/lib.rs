@@ -1,10 +1,10 @@
 //! A camera that moves to and fro, because of a loose mount, a mast in the wind or a road beside it.
 //!
-//! Each frame is compared with an earlier one by profiles of its parts (see [`profile`]), to a fraction of a
-//! pixel, with a step of least squares (Lucas and Kanade). If the camera moved beyond the reach of the profiles,
-//! or is turned, the frame is searched for in a small picture of the whole (see [`coarse`]). Only movement that
-//! nearly all parts share is movement of the camera. The resulting path is judged by the largest distance over
-//! which it reverses again and again. A pan goes far and does not reverse, a truck does not move the background,
+//! The shift of each frame against an earlier one is measured to a fraction of a pixel, by a least-squares step
+//! (Lucas and Kanade) on profiles of the frame's parts (see [`profile`]). If the camera moved beyond the reach of
+//! the profiles, or rotated, reduced pictures of the two whole frames are compared (see [`coarse`]). Only movement
+//! that nearly all parts share is movement of the camera. The path of the camera is judged by the largest distance
+//! over which it reverses repeatedly. A pan goes far and does not reverse, a truck does not move the background,
 //! and noise does not move anything.
 
 mod coarse;
@@ -22,11 +22,11 @@ use path::{Place, swing, turns};
 use profile::Profiles;
 use shift::{Match, REACH, Shift};
 
-/// The duration that is requested, with every frame of it.
+/// The requested duration. All of its frames are requested.
 const SPAN_MS: u32 = 1_000;
 /// The smallest width of the measured level, in pixels. The coarsest level that is at least this wide is used.
 const LEAST_WIDTH: u32 = 240;
-/// The picture width to which reported pixels refer.
+/// The width of the picture in whose pixels distances are reported.
 const TOLD_WIDTH: f64 = 640.0;
 /// The largest width of the small picture in which large moves are searched for.
 const SMALL_WIDTH: u32 = 100;
@@ -34,10 +34,10 @@ const SMALL_WIDTH: u32 = 100;
 const GRAIN: f64 = 0.75;
 /// The search in the small picture is skipped once its failures exceed its successes by this number.
 const MOST_MISSED: usize = 3;
-/// The smallest turn that is recognised in the small picture, in degrees.
+/// The smallest rotation that is recognised in the small picture, in degrees.
 const TURNED: f64 = 0.6;
-/// The distance from the middle, in pixels of a picture 640 pixels wide, at which a turn is converted to pixels.
-/// Half of the picture lies farther out.
+/// The distance from the middle, in pixels of a picture 640 pixels wide, at which a rotation is converted
+/// to pixels. Half of the picture lies farther out.
 const TURNED_AT: f64 = 200.0;
 /// The shortest interval between two compared frames. Closer frames are skipped, because a shaking camera moves a
 /// few times a second.
@@ -93,8 +93,8 @@ impl Plugin for Shake {
                 ),
             )
             .over_time(LEAST_FRAMES, 0, SPAN_MS)
-            // If the picture moves while the shutter is open, it is smeared, and it differs from the known
-            // picture.
+            // Movement while the shutter is open blurs the picture, and the picture is then shifted against the
+            // known one.
             .explains("shake", &["scene_change", "focus_blur", "clarity"])
     }
 
@@ -107,7 +107,7 @@ impl Plugin for Shake {
         let paths = walk(clip)?;
         let Some(motion) = judge(&paths, &config) else {
             return Err(Failure::Inconclusive(
-                "the picture changes too much, or too few frames follow each other, to tell whether the \
+                "the picture changes too much, or the clip has too few consecutive frames, to tell whether the \
                  camera moves"
                     .into(),
             ));
@@ -139,8 +139,8 @@ impl Plugin for Shake {
                 )
                 .suggest(Text::new(
                     "检查支架、立柱和螺丝是否松动，附近是否有振动源；必要时加固或开启电子防抖。",
-                    "Check bracket, pole and screws, and what may make them vibrate; stiffen the mount, or switch \
-                     on image stabilisation.",
+                    "Check whether the bracket, the pole or the screws are loose, and whether something nearby \
+                     vibrates; stiffen the mount, or switch on image stabilisation.",
                 ))
                 .into()
         } else {
@@ -162,7 +162,7 @@ fn level(clip: &dyn Clip) -> u32 {
     (0..info.levels).rev().find(|level| info.width >> level >= LEAST_WIDTH).unwrap_or(0)
 }
 
-/// The position of the camera: its shift in samples, and its turn in degrees.
+/// The position of the camera: its shift in samples, and its rotation in degrees.
 #[derive(Debug, Clone, Copy, Default)]
 struct Stand {
     shift: Shift,
@@ -208,7 +208,7 @@ impl<'a> Frames<'a> {
     }
 
     /// Finds the position of a frame that moved far from another frame, whose position is known. If the shift is
-    /// given, only the turn is searched for.
+    /// given, only the rotation is searched for.
     fn far(
         &self,
         (before, stand): (u32, Stand),
@@ -232,9 +232,9 @@ impl<'a> Frames<'a> {
     }
 }
 
-/// Follows the camera's path. The path is split into pieces where the camera shows another scene. Frames closer
-/// together than this diagnosis needs are skipped, so that requests of other diagnoses for more frames do not
-/// matter.
+/// Follows the camera's path. A new piece of the path begins whenever the camera shows another scene. Frames that
+/// are closer together than this diagnosis needs are skipped, so that the result does not depend on the frames
+/// that other diagnoses request.
 fn walk(clip: &dyn Clip) -> Result<Vec<Vec<Place>>, Failure> {
     let infos = clip.frames();
     let frames = Frames::of(clip)?;
@@ -244,7 +244,7 @@ fn walk(clip: &dyn Clip) -> Result<Vec<Vec<Place>>, Failure> {
     let (mut anchor, mut last) = ((0, Stand::default()), (0, Stand::default()));
     let mut paths = vec![Vec::new()];
     let (mut featureless, mut count) = (0, 0);
-    // The number of frames that were and were not found in the small picture.
+    // The numbers of frames that were found in the small picture, and that were not.
     let (mut found_far, mut missed_far) = (0, 0);
     let mut looked_us: Option<u64> = None;
     for (at, frame) in (0_u32..).zip(&infos) {
@@ -262,7 +262,7 @@ fn walk(clip: &dyn Clip) -> Result<Vec<Vec<Place>>, Failure> {
         };
         let mut base = anchor;
         if far(&found) && at > 0 {
-            // The reference is out of reach; the frame before may be nearer.
+            // The reference is out of reach; the previous frame may be nearer.
             base = last;
             found = shift::shift(&before, &now, Shift::default());
         }
@@ -277,7 +277,7 @@ fn walk(clip: &dyn Clip) -> Result<Vec<Vec<Place>>, Failure> {
                 featureless += 1;
                 None
             }
-            // After so many failed searches, traffic fills the picture, and the search is skipped.
+            // So many failed searches mean that traffic fills the picture, so no further search is made.
             Match::Elsewhere if missed_far >= MOST_MISSED + found_far => None,
             Match::Elsewhere => {
                 let small = frames.small(at)?;
@@ -325,8 +325,8 @@ impl Place {
     }
 }
 
-/// Finds the largest swing of all pieces: over the whole piece for slow swaying, over its close frames for fast
-/// shaking. None if no piece is long enough.
+/// Finds the largest swing of all pieces. Slow swaying is measured over each whole piece, and fast shaking over the
+/// longest part of the piece with close frames. None if no piece is long enough.
 fn judge(paths: &[Vec<Place>], config: &Config) -> Option<Motion> {
     let mut worst: Option<Motion> = None;
     let stretches = paths.iter().flat_map(|path| {
@@ -340,7 +340,7 @@ fn judge(paths: &[Vec<Place>], config: &Config) -> Option<Motion> {
             continue;
         }
         let swing_px = swing(path, ((rate * covered_s).ceil() as usize).max(LEAST_REVERSALS));
-        // A swing smaller than the error of the places is no motion. Measured along fast pans: 0.6 of a sample.
+        // A swing smaller than the error of the places is no motion. Error measured during fast pans: 0.6 samples.
         let grain = path.iter().map(|place| place.grain).fold(0.0, f64::max);
         let swing_px = if swing_px < GRAIN * grain { 0.0 } else { swing_px };
         if worst.as_ref().is_some_and(|worst| worst.swing_px >= swing_px) {

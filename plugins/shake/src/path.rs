@@ -9,7 +9,7 @@ pub(crate) struct Place {
     pub(crate) x: f64,
     /// The vertical position, in the same pixels.
     pub(crate) y: f64,
-    /// How far the turn moves a point half-way out, in the same pixels.
+    /// The distance by which the rotation moves a point at [`crate::TURNED_AT`] from the middle, in the same pixels.
     pub(crate) turned: f64,
     /// The possible error of the place, in the same pixels. It is negligible unless the place was found in a small
     /// picture.

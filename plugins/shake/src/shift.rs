@@ -12,12 +12,12 @@ const NEARBY: usize = 2;
 const PARTS: usize = 4;
 /// The largest standard error of a part's shift, in samples. A part with a larger error is ignored.
 const CERTAIN: f64 = 0.1;
-/// The share of a part's slope energy that remains after shifting, from which on the part shows something else
-/// than before.
+/// If more than this share of a part's slope energy remains after shifting, the part shows something else than
+/// before.
 const UNLIKE: f64 = 0.4;
 /// The smallest number of parts of a direction with enough structure. With fewer, the direction is not judged.
 const LEAST_PARTS: usize = 4;
-/// The difference between the middle half of the parts, in samples, along and across, from which on a frame may be
+/// The difference between the middle half of the parts, in samples, along and across, above which a frame may be
 /// turned. A turn by half a degree moves parts that are 120 samples apart by one sample against each other.
 const TWIST: f64 = 0.8;
 /// The smallest mean slope (in 16ths of a grey level). Weaker slopes are noise.

@@ -1,4 +1,4 @@
-//! The course of a clip: when there is a picture, and when there is none.
+//! The course of a clip: when it shows a picture, and when it is blank.
 
 use easysight_sdk::{Clip, Failure, PlaneKind, image::Histogram};
 
@@ -7,29 +7,29 @@ use crate::{Config, SPAN_MS};
 /// The width of the judged picture. Each of its samples is the mean of 8 × 8 pixels or more. This reduces the
 /// noise of an amplifier without a signal (up to 15 grey levels) to 2 grey levels.
 const WIDTH: u32 = 64;
-/// The number of levels around the most frequent one that count as the same. It covers what coding and noise add
-/// to black.
+/// The largest distance from the most frequent grey level at which a level counts as the same. Coding and noise
+/// change black by up to this distance.
 const REACH: u8 = 2;
 /// The width of the picture in which lettering is searched for.
 const FINE_WIDTH: u32 = 320;
-/// The number of levels by which lettering is brighter than the most frequent level.
+/// The number of grey levels by which lettering is brighter than the most frequent level.
 const LETTERS: u8 = 70;
-/// The largest share of the picture that a clock, a name and a channel take, including one sample around them. If
-/// more of the picture is bright, it is a scene at night.
+/// The largest share of the picture that lettering (a clock, a name and a channel) covers, including one sample
+/// around it. If more of the picture is bright, it is a scene at night.
 const MOST_LETTERS: f64 = 0.25;
-/// The largest value that black has, in either range: 16 of limited range, raised by noise that cannot go below
-/// it. `blue_screen` leaves the same values to this diagnosis.
+/// The largest luma of black, in full and in limited range. Black is 16 in limited range, and noise raises its
+/// mean, because values below 16 are clipped. `blue_screen` leaves the same values to this diagnosis.
 const BLACK: u8 = 33;
 /// The largest distance of grey's chroma from 128.
 const GREY: u8 = 11;
-/// The smallest value that white has.
+/// The smallest luma of white.
 const WHITE: u8 = 229;
-/// The share of one colour below which a frame shows a picture.
+/// A frame shows a picture if its most frequent colour covers less than this share.
 const PICTURE: f64 = 0.6;
 /// The number of frames that are judged.
 const LOOKS: u32 = 5;
-/// The number of bytes above which a clip may be short because it is too large, and not because the stream broke
-/// off.
+/// The number of decoded bytes from which a clip may be short because it reached the size limit. A smaller clip is
+/// short because the stream ended.
 const LARGE: u64 = 100 << 20;
 
 /// The measurements of a clip.
@@ -43,13 +43,13 @@ pub(crate) struct Course {
     pub(crate) covered_share: f64,
 }
 
-/// One frame.
+/// The measurements of one frame.
 #[derive(Debug, Clone, Copy)]
 struct Look {
     at_s: f64,
     /// The share of the most frequent colour.
     solid: f64,
-    /// The same share if the colour is black, without lettering; 0 if it is not black.
+    /// The same share if the colour is black, with lettering ignored; 0 if it is not black.
     black: f64,
     /// The same share if the colour is white; 0 if it is not white.
     white: f64,
@@ -71,8 +71,8 @@ impl Course {
         };
         let with_picture = looks.iter().rev().find(|look| blank(look) < config.blank_share);
         let blank_share = match with_picture {
-            // Other colours are judged by `blue_screen`, and white over the whole clip is judged by `brightness`.
-            // Black counts in both cases.
+            // Black always counts. White counts only if the clip also shows a picture, because `brightness` judges
+            // a clip that is white throughout. Other colours are judged by `blue_screen`.
             Some(_) if had_picture => blank(end),
             _ => end.black,
         };

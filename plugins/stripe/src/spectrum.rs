@@ -43,7 +43,7 @@ const OVER_EDGES: f32 = 4.0;
 const BEFORE_AND_BEHIND: std::ops::RangeInclusive<i32> = 4..=8;
 /// The number of frequencies on either side of the axes that count as vertical or horizontal.
 const ON_AXIS: i32 = 1;
-/// The share of these factors from which on a peak begins to count.
+/// The share of these factors above which a peak begins to count.
 const BEGINS: f32 = 0.75;
 
 /// A wave over the whole picture.

@@ -47,7 +47,7 @@ fn boards() -> Vec<Recipe> {
         shown("painted_room", Board::Slope([70, 110, 170], [16, 128, 128], words("OUT OF SERVICE")))
             .encoded(coarse),
     ];
-    // A maker may draw two boards. The second one needs another variant.
+    // Two boards may have the same maker. The variant distinguishes them.
     let mut seen = std::collections::HashSet::new();
     for recipe in &mut recipes {
         if !seen.insert(recipe.maker.clone()) {

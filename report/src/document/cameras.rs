@@ -105,7 +105,7 @@ fn told(finding: &Finding, language: Language) -> String {
     format!("{}: {sure}{score}{cause}. {message}", finding.diagnosis)
 }
 
-/// Writes the pages of cameras into one file for each language, the surest findings first.
+/// Writes the pages of cameras into one file for each language, the most certain findings first.
 ///
 /// # Errors
 ///

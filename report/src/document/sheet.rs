@@ -71,7 +71,7 @@ impl Sheet {
     }
 }
 
-/// Escapes a text for HTML.
+/// Escapes a string for HTML.
 #[must_use]
 pub fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")

@@ -1,6 +1,6 @@
-//! Blocks that were not made by an encoder of the clip: an enlarged substream with few samples, blocks in
-//! proportion to the picture's width, and blocks in only a part of the picture. The recipe's encoding makes the
-//! blocks of encoders.
+//! Draws blocks: those of an enlarged substream with few samples, blocks in proportion to the picture's width, and
+//! blocks in only a part of the picture. The blocks that an encoder makes are not drawn here, because they result
+//! from the recipe's encoding.
 
 use super::{Effect, Physics, drawn, grain::Pixelate};
 use crate::{
@@ -11,10 +11,10 @@ use crate::{
 /// The cause of the blocks.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Blocks {
-    /// A stream of this width in samples, enlarged to squares.
+    /// A substream of this width in samples. Each of its samples is enlarged to a square.
     Substream(usize),
-    /// Blocks of this width (in samples of a picture 640 samples wide) keep only the lowest frequencies of a
-    /// transform: each block is a slope.
+    /// Blocks of this width, in samples of a picture 640 samples wide. Each block keeps only the lowest frequencies
+    /// of a transform: its mean and its slopes.
     Slopes(usize),
     /// This share of the picture consists of blocks that are a fortieth of the picture wide.
     Part(f32),
@@ -93,7 +93,7 @@ fn slopes(plane: &mut Plane, side: usize) {
         let (dx, dy) = offset(x, y);
         sums.get(place(x, y)).map_or(old, |[sum, along, down, squares, count]| {
             let coarse = |value: f32, step: f32| (value / step).round() * step;
-            // A block that the border cuts is replaced by its mean only.
+            // An incomplete block at the border is replaced by its mean only.
             let whole = f32::from(u8::from(*count >= (side * side) as f32));
             let slope = |sum: &f32| whole * coarse(sum / squares.max(1.0) * side as f32, 24.0) / side as f32;
             sample(coarse(sum / count.max(1.0), 8.0) + slope(along) * dx + slope(down) * dy)

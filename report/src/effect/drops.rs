@@ -1,7 +1,7 @@
 //! Water on the glass. A drop is a strong short lens: it shows a small, upside-down picture of a wide part of the
-//! scene. The picture is darker towards the rim, where light comes at a slant, and has a bright spot of the sky. A
-//! drop on a window or a dome is nearly in focus; a drop on the lens itself is a soft blob. Rivulets bend the
-//! scene behind them sideways. Mist on the glass scatters light, and drops that ran down leave clear tracks.
+//! scene. This picture is darker towards the rim, where light enters at an angle, and has a bright spot where it shows
+//! the sky. A drop on a window or a dome is nearly in focus; a drop on the lens itself is a soft blob. Rivulets
+//! shift the scene behind them sideways. Mist on the glass scatters light, and drops that ran down leave clear tracks.
 
 use super::{
     Effect, Physics, drawn,
@@ -16,11 +16,11 @@ use crate::{
 /// A kind of water.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Water {
-    /// Drops on a window over this share of the picture: sharp and inverted.
+    /// Drops on a window that cover this share of the picture. They show sharp, inverted pictures.
     OnWindow(f32),
-    /// Drops on the lens over this share: inverted and out of focus.
+    /// Drops on the lens that cover this share of the picture. They show inverted pictures out of focus.
     OnLens(f32),
-    /// Rivulets over this share.
+    /// Rivulets that cover this share of the picture.
     Running(f32),
     /// Mist of this strength, with a few clear tracks.
     Mist(f32),
@@ -28,7 +28,8 @@ pub(crate) enum Water {
     MistedBorder(f32),
 }
 
-/// For one place of the picture: the place that its light comes from, the gain, and the share of water.
+/// The light at one place of the picture: the place from which the light comes, its gain, and the share of the light
+/// that passes through water.
 #[derive(Debug, Clone, Copy)]
 struct Ray {
     x: f32,
@@ -127,7 +128,7 @@ fn rays_of(water: Water, width: usize, height: usize, random: &mut Random) -> Ve
                 let spot = smoothly(0.35, 0.0, (u + 0.3).hypot(v + 0.45));
                 let rim = 1.0 - 0.65 * smoothly(0.7, 1.0, away);
                 if let Some(ray) = rays.get_mut(y * width + x) {
-                    // Upside down around a place near the drop.
+                    // Upside down around the middle of the drop.
                     let (sx, sy) = (cx - u * bend * across, cy - v * bend * down);
                     *ray = Ray {
                         x: sx,
@@ -172,7 +173,7 @@ fn running(rays: &mut [Ray], share: f32, width: usize, height: usize, random: &m
     }
 }
 
-/// Returns how misted each place is, from 0 to 1.
+/// Returns the density of the mist at each place, from 0 to 1.
 fn misted(water: Water, width: usize, height: usize, random: &mut Random) -> Field {
     let (w, h) = (width as f32, height as f32);
     let field = NoiseField::new(random, 4);
@@ -196,7 +197,7 @@ fn misted(water: Water, width: usize, height: usize, random: &mut Random) -> Fie
     mask.blurred(w / 250.0)
 }
 
-/// Scatters light as droplets smaller than a sample do: nearby, and widely over the picture.
+/// Scatters light as droplets smaller than a sample do: partly to the neighbourhood, partly far over the picture.
 fn mist(light: &Radiance, mask: &Field, scale: f32) -> Radiance {
     let disk = |radius: f32| Aperture::of(radius, move |x, y| x.hypot(y) <= radius);
     let near = light.through(&disk(5.0 * scale));

@@ -1,4 +1,4 @@
-//! Soft random fields: the tone of cloth, the thickness of fog, the places of dirt.
+//! Soft random fields, which describe the tone of cloth, the thickness of fog and the places of dirt.
 
 use crate::random::Random;
 
@@ -21,7 +21,7 @@ impl NoiseField {
         Random::new(self.seed ^ place ^ (u64::from(octave) << 56)).unit()
     }
 
-    /// Returns a value from 0 to 1, 0.5 on average. Corners of the first octave are 1 apart.
+    /// Returns a value from 0 to 1, 0.5 on average. The grid of the first octave has a spacing of 1.
     pub(super) fn at(self, x: f32, y: f32) -> f32 {
         let (mut sum, mut weights, mut scale, mut weight) = (0.0, 0.0, 1.0, 1.0);
         for octave in 0..self.octaves {

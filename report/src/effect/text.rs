@@ -9,7 +9,7 @@ use crate::{
 /// The number of dot columns from one letter to the next.
 const PITCH: usize = 6;
 
-/// Returns the width of a text in samples, at this many samples per dot.
+/// Returns the width of a string in samples, at `size` samples per dot.
 pub(super) fn width_of(words: &str, size: usize) -> usize {
     words.chars().count() * PITCH * size
 }

@@ -50,8 +50,8 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// Returns an error if `out` cannot be written. A file that cannot be obtained is no error: the outcome names
-    /// it.
+    /// Returns an error if `out` cannot be written. A file that cannot be obtained is not an error: the outcome
+    /// names it.
     pub fn rebuild(&self, mirrors: &Path, out: &Path) -> anyhow::Result<Outcome> {
         let mirrors = Mirrors::below(mirrors);
         let mut outcome = Outcome::default();
@@ -111,12 +111,12 @@ fn cut(whole: &[u8], piece: Cut, file: &str, folder: &Path) -> Result<Vec<u8>, S
         Ok(output) if output.status.success() => fs::read(&to).map_err(told),
         Ok(output) => Err(format!("ffmpeg: {}", String::from_utf8_lossy(&output.stderr).trim())),
     };
-    // It is no error if one of the files does not exist.
+    // One of the files may not exist, which is not an error.
     let _gone = [fs::remove_file(&from), fs::remove_file(&to)];
     result
 }
 
-/// Writes a temporary file and renames it, so that a file with its final name is complete.
+/// Writes a temporary file and renames it, so that a file with its final name is always complete.
 fn put(target: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let mut beside = target.as_os_str().to_owned();
     beside.push(".part");
@@ -226,7 +226,7 @@ mod tests {
             .arg(folder.join("v.mp4"))
             .status();
         if !made.is_ok_and(|status| status.success()) {
-            eprintln!("SKIPPED: there is no ffmpeg here to make and cut a clip with");
+            eprintln!("SKIPPED: ffmpeg is not installed, and is needed to make and cut a clip");
             return;
         }
         let mut piece = entry("v.mp4", "owner/name", "", "v.mp4", b"");

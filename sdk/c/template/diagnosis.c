@@ -1,4 +1,4 @@
-// {{Title}}: an example to begin with. It measures the share of the picture that is dark, and warns if most of the
+// {{Title}}: an example to start from. It measures the share of the picture that is dark, and warns if most of the
 // picture is dark. Replace the measurement in `measure` and the judgement in `judge` with your own.
 
 #include <stdio.h>
@@ -26,7 +26,7 @@ static bool measure(es_clip clip, int dark_luma, double *share) {
     es_info info = es_clip_info(clip);
     es_plane luma;
     if (!es_luma(clip, info.frames / 2, es_level_within(clip, WIDTH), &luma)) return false;
-    // Cameras send black as 16. In full range black is 0.
+    // Most cameras encode black as 16. In full range, black is 0.
     int limit = 0;
     while (limit < 256 && es_full_range(&info, limit) < dark_luma) limit += 1;
     size_t count = (size_t)luma.width * luma.height, dark = 0;

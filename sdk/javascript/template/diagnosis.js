@@ -1,4 +1,4 @@
-// {{Title}}: an example to begin with. It measures the share of the picture that is dark, and warns if most of the
+// {{Title}}: an example to start from. It measures the share of the picture that is dark, and warns if most of the
 // picture is dark. Replace the measurement in `measure` and the judgement in `judge` with your own.
 
 import { Finding, integer, number, plugin, score, text } from './vendor/easysight.js';
@@ -39,7 +39,7 @@ export const { describe, diagnose } = plugin({
 /** Measures the share of dark pixels in the clip's middle frame. */
 function measure(clip, darkLuma) {
   const { samples } = clip.luma(Math.floor(clip.info.frames / 2), clip.levelWithin(WIDTH));
-  // Cameras send black as 16. In full range black is 0.
+  // Most cameras encode black as 16. In full range, black is 0.
   let limit = 0;
   while (limit < 256 && clip.fullRange(limit) < darkLuma) limit += 1;
   let dark = 0;

@@ -1,4 +1,4 @@
-"""{{Title}}: an example to begin with. It measures the share of the picture that is dark, and warns if most of the
+"""{{Title}}: an example to start from. It measures the share of the picture that is dark, and warns if most of the
 picture is dark. Replace the measurement in `measure` and the judgement in `judge` with your own."""
 
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ class Dark(Plugin):
 def measure(clip: Clip, dark_luma: int) -> float:
     """Measures the share of dark pixels in the clip's middle frame."""
     luma = clip.luma(clip.info.frames // 2, clip.level_within(WIDTH))
-    # Cameras send black as 16. In full range black is 0.
+    # Most cameras encode black as 16. In full range, black is 0.
     dark = sum(
         count for value, count in enumerate(luma.histogram()) if clip.full_range(value) < dark_luma
     )

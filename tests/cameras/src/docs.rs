@@ -1,4 +1,4 @@
-//! The rows in the form in which the documents show them.
+//! Formats the rows as a Markdown table for the documents.
 
 use easysight_capture::CaptureError;
 
@@ -17,7 +17,7 @@ pub enum Language {
 #[must_use]
 pub fn table(language: Language) -> String {
     let head = match language {
-        Language::En => "| what the camera does | makes | what is reported | what to set |",
+        Language::En => "| what the camera does | brands | what is reported | what to set |",
         Language::Zh => "| 摄像机的做法 | 厂商 | 报告什么 | 如何设置 |",
     };
     let mut table = format!("{head}\n|---|---|---|---|\n");

@@ -55,7 +55,7 @@ pub struct Row {
     pub name: &'static str,
     /// A description of the habit.
     pub does: Words,
-    /// The makes that are known for the habit. Empty if many makes have it.
+    /// The brands that are known for the habit. Empty if cameras of many brands have it.
     pub makes: &'static str,
     /// The expected report.
     pub told: Told,

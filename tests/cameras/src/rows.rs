@@ -53,7 +53,7 @@ fn web(name: &'static str, en: &'static str, zh: &'static str, told: Told, habit
 }
 
 impl Row {
-    /// Sets the makes that are known for the habit.
+    /// Sets the brands that are known for the habit.
     const fn of(self, makes: &'static str) -> Self {
         Self { makes, ..self }
     }

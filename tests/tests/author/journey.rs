@@ -1,4 +1,4 @@
-//! The way from `plugin new` to a finding, as the README of a new folder describes it.
+//! The steps from `plugin new` to a finding, as the README in a new plugin's folder describes them.
 
 use std::{
     fs::{self, Permissions},
@@ -76,7 +76,7 @@ fn the_cases_pass_and_fail(dir: &Path) {
     assert!(refusal(dir, &["test", "--cases", "other.toml"]).contains("other.toml:1: x: the configuration"));
 }
 
-/// Checks that `plugin run` and `diagnose` have the same finding.
+/// Checks that `plugin run` and `diagnose` return the same finding.
 fn on_a_clip(dir: &Path) {
     let clip = make_clip(dir, "dark.mp4", "lutyuv=y=16+(val-16)*0.12");
     let clip = clip.display().to_string();
@@ -111,7 +111,7 @@ fn what_cannot_be_begun_or_built_says_what_to_do() {
     assert!(refusal(dir, &["build"]).contains("plugin new"));
     assert!(refusal(dir, &["check", "missing.wasm"]).contains("missing.wasm"));
     assert!(refusal(dir, &["test"]).contains("cases.toml"));
-    // If its tool is missing, each language says how to install it.
+    // If the build tool of a language is missing, the error message explains how to install it.
     for (file, content, remedy) in [
         ("Cargo.toml", "[package]\nname = \"x\"\n", "rustup"),
         ("diagnosis.py", "", "pip install -r requirements.txt, which names componentize-py"),
@@ -147,7 +147,7 @@ fn a_node_that_is_too_old_is_told_by_its_version() {
     };
     let said = version("v18.20.8");
     assert!(said.contains("Node.js 18.20.8 is too old") && said.contains("20 or later"), "{said}");
-    // A version that is new enough. Now the library is missing.
+    // This version is new enough, so the build fails only because the library is missing.
     let said = version("v20.0.0");
     assert!(said.contains("npm install") && !said.contains("too old"), "{said}");
 }

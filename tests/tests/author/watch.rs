@@ -48,7 +48,7 @@ fn a_change_is_built_and_run_and_a_broken_one_is_waited_out() {
         let line: Value = serde_json::from_str(&findings.next().unwrap().unwrap()).unwrap();
         line["findings"][0]["status"].as_str().unwrap().to_owned()
     };
-    // Reads standard error up to the line that reports that the program waits, so that the pipe never fills up.
+    // Reads standard error up to the line "waiting for a change", so that the pipe does not fill up.
     let mut waits = || -> String {
         let mut text = String::new();
         for line in said.by_ref() {
@@ -58,7 +58,7 @@ fn a_change_is_built_and_run_and_a_broken_one_is_waited_out() {
                 return text;
             }
         }
-        panic!("it ended: {text}");
+        panic!("the program ended: {text}");
     };
     waits();
     assert_eq!(status(), "warning");

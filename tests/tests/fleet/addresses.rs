@@ -1,5 +1,5 @@
-//! Addresses of cameras with secrets. The addresses are shown masked. If a client sends back a masked address,
-//! its secrets are kept. A masked address with an ambiguous meaning is refused.
+//! Camera addresses that contain secrets. The secrets are masked in all answers. If a client sends back a masked
+//! address, the stored secrets are kept. A masked address whose secrets cannot be restored is refused.
 
 use reqwest::Method;
 use serde_json::{Value, json};

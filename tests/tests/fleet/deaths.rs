@@ -1,4 +1,4 @@
-//! Power cuts: whichever process is killed in the middle, every job ends and is recorded once.
+//! Power cuts: even if a worker or the master is killed during a run, every job ends and is recorded once.
 
 use std::{
     collections::HashSet,
@@ -37,15 +37,15 @@ async fn a_killed_worker_s_jobs_are_done_elsewhere() {
     master.publish_standard().await;
     master.add_cameras(6, &clip.display().to_string()).await;
     master.add_task(json!({"id": "t", "name": "t", "groups": ["hall"]})).await;
-    // The node that will take over has the plugins already, as in a running fleet, because this test must not
-    // measure how fast this machine compiles them.
+    // The node that will take over first compiles the plugins, so that the measured time does not contain the
+    // compilation. In a running fleet, nodes have the plugins already.
     let mut other = worker(&master, dir.path(), "other", &[]);
     master.has_nodes(1).await;
     let warm = master.submit("t").await;
     master.finished(&warm, PATIENCE).await;
     assert!(other.stop().await.success());
     master.has_nodes(0).await;
-    // The first node gets all jobs, which take half a minute.
+    // The only node gets all jobs, which take half a minute.
     let dying = worker(&master, dir.path(), "dying", &["--ffmpeg", &slow.display().to_string()]);
     master.has_nodes(1).await;
     let run = master.submit("t").await;
@@ -55,7 +55,7 @@ async fn a_killed_worker_s_jobs_are_done_elsewhere() {
     master.has_nodes(2).await;
     dying.kill();
     let died = Instant::now();
-    // The duration of the jobs after that depends on the machine.
+    // Only the time until the jobs are leased again is guaranteed. The duration of the jobs depends on the machine.
     let again = |jobs: &Value| {
         jobs["items"]
             .as_array()
@@ -91,8 +91,8 @@ async fn a_worker_that_comes_back_after_a_power_cut_goes_on_at_once() {
     let path = format!("/api/v1/diagnosis/runs/{run}");
     master.until(PATIENCE, &path, |run| run["progress"]["running"] == 3).await;
     dying.kill();
-    // The node has the same data directory. It reports which process it replaces, and need not wait until the
-    // lease expires.
+    // The restarted node has the same data directory. It reports which process it replaces, so the master queues
+    // the jobs again before their leases expire.
     let _again = worker(&master, dir.path(), "one", &[]);
     let run_is = master.finished(&run, Duration::from_secs(30)).await;
     assert_eq!(run_is["progress"]["finished"], json!(3), "{run_is}");
@@ -151,8 +151,8 @@ async fn results_wait_on_disk_for_a_master_that_is_away_also_through_the_worker_
     let run = master.submit("t").await;
     let path = format!("/api/v1/diagnosis/runs/{run}");
     master.until(PATIENCE, &path, |run| run["progress"]["running"] == 3).await;
-    // The answer with the jobs may still be on its way to the node. Without the jobs, the node would have
-    // nothing to report.
+    // The response that contains the jobs may still be on its way to the node. Without the jobs, the node would
+    // have nothing to report.
     let until = Instant::now() + PATIENCE;
     let metrics = format!("{}/metrics", one.url);
     while !client().get(&metrics).send().await.unwrap().text().await.unwrap().contains("jobs_running 3\n") {

@@ -1,17 +1,17 @@
-//! Renders a synthetic surveillance camera: a street in front of a house, cars and a walker, sensor noise, and a
-//! running clock. The pictures are deterministic and grey.
+//! Renders the pictures of a synthetic surveillance camera: a street in front of a house, cars and a walker, sensor
+//! noise, and a running clock. The pictures are deterministic and grey.
 
 use std::io::{self, Write};
 
 pub(super) const WIDTH: usize = 960;
 pub(super) const HEIGHT: usize = 540;
-/// Frames a second.
+/// Frames per second.
 pub(super) const FRAME_RATE: u32 = 12;
-/// Length of a clip in frames.
+/// The length of a clip in frames.
 const FRAMES: u32 = 6 * FRAME_RATE;
-/// Standard deviation of the sensor's noise in grey levels: a camera by day.
+/// The standard deviation of the sensor noise in grey levels, as in a camera by day.
 const NOISE: f32 = 3.0;
-/// Share of the light that is left in the dark.
+/// The share of the light that remains in [`Condition::Dark`].
 const DARK: f32 = 0.06;
 
 /// The condition of the camera.
@@ -35,7 +35,7 @@ impl Condition {
     }
 }
 
-/// Writes the clip's frames, 8 bit grey, row by row.
+/// Writes the clip's frames row by row, in 8-bit grey.
 pub(super) fn write(condition: Condition, output: &mut impl Write) -> io::Result<()> {
     let scene = scene();
     for index in 0..FRAMES {
@@ -69,10 +69,11 @@ fn frame(scene: &[f32], condition: Condition, index: u32) -> Vec<u8> {
     samples
 }
 
-/// The vertical shift for each pixel to the right. All cameras are mounted slightly tilted.
+/// The camera's tilt: the vertical shift per pixel of horizontal distance. Real cameras are rarely mounted exactly
+/// level.
 const TILT: f32 = 0.045;
 
-/// Renders the still part: sky, a house with windows, a hedge, pavement and road.
+/// Renders the static part of the picture: sky, a house with windows, a hedge, pavement and road.
 fn scene() -> Vec<f32> {
     let mut light = Vec::with_capacity(WIDTH * HEIGHT);
     for y in 0..HEIGHT {
@@ -142,7 +143,8 @@ fn smooth(x: f32, y: f32) -> f32 {
     )
 }
 
-/// A small random generator (xorshift64*), so that the clip is the same on every machine.
+/// A small random generator, so that the clip is the same on every machine: a linear congruential generator whose
+/// output is mixed as in xorshift64*.
 struct Random(u64);
 
 impl Random {
@@ -162,7 +164,7 @@ impl Random {
     }
 }
 
-/// Digits of 3 × 5 dots. A row has three bits.
+/// Digits of 3 × 5 dots. The three bits of each number are a row of dots.
 const DIGITS: [[u8; 5]; 10] = [
     [7, 5, 5, 5, 7],
     [2, 6, 2, 2, 7],

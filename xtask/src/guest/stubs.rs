@@ -1,6 +1,6 @@
 //! Stubs of functions that Rust's standard library needs, but Debian's C library for WASI does not contain:
 //! threads, sockets, parts of the file system. All of them report "not supported", except a few that do
-//! nothing. A plugin gets the same answer from the host.
+//! nothing. The host would give a plugin the same answer.
 
 use std::fmt::Write as _;
 

@@ -65,10 +65,7 @@ fn case_of(table: &Table<'_>) -> Result<Case, Wrong> {
         (Some(clip), None) => {
             for field in ["size", "frames", "interval_ms"] {
                 if table.get(field).is_some() {
-                    return Err(table.wrong(
-                        field,
-                        "only a rendered picture has this field; a clip has its own value",
-                    ));
+                    return Err(table.wrong(field, "this field is only for rendered pictures, not clips"));
                 }
             }
             Footage::File(beside(table.file, &clip))
@@ -120,7 +117,7 @@ fn rendering(table: &Table<'_>, word: &str) -> Result<Rendering, Wrong> {
     let count = |field: &str, most: i64| -> Result<u32, Wrong> {
         let found = table.get(field).map(|value| json(value.get_ref()));
         match found.as_ref().map(Value::as_i64) {
-            // Zero stands for the plugin's request.
+            // Zero means the number that the plugin requests.
             None => Ok(0),
             Some(Some(count)) if (1..=most).contains(&count) => Ok(count as u32),
             Some(_) => Err(table.wrong(field, &format!("expected a whole number from 1 to {most}"))),
@@ -188,7 +185,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Returns an error if the table has an unknown field, which is probably a typing error.
+    /// Returns an error if the table has an unknown field, which is probably a typo.
     fn knows(&self, known: &[&str]) -> Result<(), Wrong> {
         for (field, _) in self.fields {
             let name: &str = field.get_ref();
@@ -215,7 +212,7 @@ impl<'a> Table<'a> {
         match self.get(field).map(Spanned::get_ref) {
             None => Ok(None),
             Some(DeValue::String(text)) => Ok(Some(text.clone().into_owned())),
-            Some(_) => Err(self.wrong(field, "expected a text in quotation marks")),
+            Some(_) => Err(self.wrong(field, "expected a string in quotation marks")),
         }
     }
 
@@ -265,7 +262,7 @@ fn json(value: &DeValue<'_>) -> Value {
     }
 }
 
-/// Returns the line of a byte, from 1.
+/// Returns the number of the line that contains the byte at an offset, counted from 1.
 fn line_of(text: &str, at: usize) -> usize {
     text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
 }

@@ -12,9 +12,9 @@ use crate::{
     scene::{Picture, Rendering},
 };
 
-/// The maximum number of bytes of one clip's samples, the same as on a worker.
+/// The maximum size of one clip's samples in bytes. Workers have the same limit.
 const MAX_CLIP_BYTES: u64 = 256 << 20;
-/// The size of the clip for checks that do not depend on the size.
+/// The width and height of clips for checks that do not depend on the size.
 const SMALL: (u32, u32) = (320, 180);
 /// The maximum number of frames of small clips.
 const SMALL_FRAMES: u32 = 64;
@@ -54,7 +54,7 @@ impl<'a> Battery<'a> {
         outcome
     }
 
-    /// Returns a rendering of this size that is as long as the plugin requests, or as long as a clip may be.
+    /// Returns a rendering of this size. It is as long as the plugin requests, but not longer than a clip may be.
     pub(super) fn rendering(&self, picture: Picture, size: (u32, u32)) -> Rendering {
         let frame_bytes = u64::from(size.0) * u64::from(size.1) * 3 / 2;
         let granted = u32::try_from(MAX_CLIP_BYTES / frame_bytes.max(1)).unwrap_or(u32::MAX);
@@ -116,7 +116,7 @@ impl Tally {
         }
     }
 
-    /// Returns one check for all runs. It lists only a few faults, because these show what is wrong.
+    /// Returns one check for all runs. It lists only the first faults, which are enough to find the cause.
     pub(super) fn check(self, name: &'static str) -> Check {
         const SHOWN: usize = 4;
         if self.faults.is_empty() {

@@ -24,7 +24,7 @@ const SIZES: [(u32, u32); 12] = [
     (3840, 2160),
     (7680, 4320),
 ];
-/// The number of pixels from which one frame is enough, because only the size matters.
+/// Clips with at least this many pixels in a frame have one frame, because only the size matters.
 const LARGE_PIXELS: u32 = 1_000_000;
 
 pub(super) fn checks(battery: &Battery<'_>) -> Vec<Check> {

@@ -17,12 +17,12 @@ pub(super) fn for_failure(failure: &RunFailure) -> &'static str {
              `easysight plugin bench --profile` names the functions that use the most fuel"
         }
         RunFailure::TimedOut(_) => "do less, and never wait: a plugin's clock stands still",
-        RunFailure::Stopped => "run it again; it was stopped from outside, not by a limit",
+        RunFailure::Stopped => "run the plugin again; it was stopped from outside, not by a limit",
         RunFailure::MemoryExceeded { .. } => {
             "hold one frame at a time, at a smaller level of the pyramid; free what is no longer needed"
         }
         RunFailure::TableExceeded { .. } => {
-            "build it with fewer and smaller tables; one table of a few hundred elements is usual"
+            "build the plugin with fewer and smaller tables; one table of a few hundred elements is usual"
         }
         RunFailure::StackOverflow => "do not recurse over pictures; use a loop and a work list",
         RunFailure::ResultTooLarge(_) => {
@@ -34,7 +34,7 @@ pub(super) fn for_failure(failure: &RunFailure) -> &'static str {
              ask the clip for its size, its levels and its number of frames"
         }
         RunFailure::InvalidReport(_) => {
-            "keep the contract's rules: a score within 0 and 100, finite metrics, a decision that names one of them, \
+            "keep the contract's rules: a score from 0 to 100, finite metrics, a decision that names one of them, \
              boxes within the picture, each diagnosis once"
         }
     }

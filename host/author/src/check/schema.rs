@@ -14,7 +14,7 @@ pub(super) struct Field<'a> {
     pub(super) path: Vec<&'a str>,
     /// The schema at the field's place.
     here: &'a Value,
-    /// The definition that the field refers to. The same as `here` if it refers to none.
+    /// The definition that the field refers to, or `here` if the field refers to none.
     target: &'a Value,
 }
 
@@ -104,7 +104,7 @@ pub(super) fn checks(schema: &Value) -> Vec<Check> {
         )];
     }
     let advice = "add this to the schema: the web UI shows operators the unit, range, default and meaning of each field";
-    vec![Check::advise("schema", format!("it lacks {}", wants.join("; ")), advice)]
+    vec![Check::advise("schema", format!("missing: {}", wants.join("; ")), advice)]
 }
 
 #[cfg(test)]

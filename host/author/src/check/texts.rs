@@ -43,7 +43,7 @@ impl Texts {
                 self.missing.insert(format!("the {what} in {language}"));
             }
         }
-        // The range of the unified ideographs, including extension A.
+        // The Unicode range of Chinese characters (CJK unified ideographs, including extension A).
         if !text.zh.is_empty() && !text.zh.chars().any(|c| ('\u{3400}'..='\u{9fff}').contains(&c)) {
             self.not_chinese.insert(format!("the {what}"));
         }
@@ -62,7 +62,11 @@ pub(super) fn checks(battery: &Battery<'_>) -> Vec<Check> {
     }
     if !texts.not_chinese.is_empty() {
         let found = format!("no Chinese in the Chinese text: {}", list(&texts.not_chinese));
-        checks.push(Check::advise("chinese", found, "write it in Chinese; most operators read only Chinese"));
+        checks.push(Check::advise(
+            "chinese",
+            found,
+            "write these texts in Chinese; most operators read only Chinese",
+        ));
     }
     checks
 }

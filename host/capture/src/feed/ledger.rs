@@ -16,7 +16,7 @@ const STEPS_PER_SECOND: i64 = 1_000;
 /// The largest distance between the places of two successive pictures by their stamps. A larger one means that the
 /// camera's clock jumped.
 const MAX_STEPS: i64 = 2_000;
-/// The most gaps from which the frame rate is computed.
+/// The largest number of gaps from which the frame rate is computed.
 const MAX_GAPS: usize = 1_000;
 /// The place of the first picture. Lower places remain for pictures that are shown before it.
 const BEGIN: u64 = 10_000;

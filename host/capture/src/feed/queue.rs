@@ -9,7 +9,7 @@ use super::{MAX_UNIT_BYTES, Unit};
 
 /// The bytes per permit.
 const GRAIN: usize = 1 << 10;
-/// The most bytes that wait in the queue. While the queue is full, nothing is read from the network.
+/// The largest number of bytes that wait in the queue. While the queue is full, nothing is read from the network.
 const MAX_BYTES: usize = 2 * MAX_UNIT_BYTES;
 
 /// The sending end, for the network.

@@ -26,9 +26,9 @@ use crate::{
     journal::{Journal, headers},
 };
 
-/// The most redirects that are followed.
+/// The largest number of redirects that are followed.
 const MAX_REDIRECTS: usize = 5;
-/// The most authentication challenges that are answered.
+/// The largest number of authentication challenges that are answered.
 const MAX_ATTEMPTS: usize = 4;
 /// How long to wait for another picture after one that may be the only one.
 const ANOTHER: Duration = Duration::from_secs(1);
@@ -40,7 +40,7 @@ const MAX_BUSY: usize = 2;
 const BUSY: Duration = Duration::from_secs(1);
 /// The longest wait for a busy camera. If the camera names a longer one, the request is not repeated.
 const MAX_WAIT: Duration = Duration::from_secs(5);
-/// The most characters that are quoted from data that is not a picture.
+/// The largest number of characters that are quoted from data that is not a picture.
 const QUOTED: usize = 80;
 
 /// The continuation of the data after a picture.

@@ -3,7 +3,7 @@
 use super::client::Body;
 use crate::error::Failure;
 
-/// The most bytes of a recording that are searched for the beginning of its index.
+/// The largest number of bytes of a recording that are searched for the beginning of its index.
 const MAX_INDEX_BYTES: usize = 16 << 20;
 
 /// The sizes of transport stream packets in bytes. Some packets have a timestamp in front, some have an error

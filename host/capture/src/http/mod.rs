@@ -25,11 +25,11 @@ use crate::{
     journal::StepKind,
 };
 
-/// The most bytes that may come before the first picture.
+/// The largest number of bytes that may come before the first picture.
 const MAX_PREFACE_BYTES: usize = 1 << 20;
-/// The most bytes after a picture that do not count as another picture.
+/// The largest number of bytes after a picture that do not count as another picture.
 const MAX_TRAILER_BYTES: u64 = 64 << 10;
-/// The most bytes of a recording that can be read only after it was received completely.
+/// The largest number of bytes of a recording that can be read only after it was received completely.
 pub(crate) const MAX_DOWNLOAD_BYTES: u64 = 256 << 20;
 
 /// The content of an address.

@@ -9,7 +9,7 @@ use crate::{
     rtsp::Traffic,
 };
 
-/// The most pictures that are recorded: several minutes of any camera's stream.
+/// The largest number of pictures that are recorded: several minutes of any camera's stream.
 const MAX_PICTURES: usize = 20_000;
 
 /// The transport of video packets.

@@ -22,11 +22,11 @@ use crate::{
 const USER_AGENT: &str = concat!("EasySight/", env!("CARGO_PKG_VERSION"));
 /// The default port.
 const PORT: u16 = 554;
-/// The most authentication challenges that are answered for one request.
+/// The largest number of authentication challenges that are answered for one request.
 const MAX_ATTEMPTS: usize = 4;
 /// A time longer than any capture.
 const LONG: Duration = Duration::from_hours(24);
-/// The most messages that are kept while an answer is awaited.
+/// The largest number of messages that are kept while an answer is awaited.
 const MAX_EARLY: usize = 200;
 
 /// Why a connection broke.
@@ -101,8 +101,7 @@ impl Connection {
             }
             let until = self.late.min(Instant::now() + self.patience);
             match timeout_at(until, self.stream.read_buf(&mut self.buffer)).await {
-                // The remaining bytes form no message: the data is not RTSP, and the connection was not merely
-                // closed too early.
+                // The camera closed the connection, and the bytes that it sent form no message: the data is not RTSP.
                 Ok(Ok(0)) if !self.parser.playing && !self.buffer.is_empty() => {
                     return Err(Broken::Garbage(quoted(&self.buffer)));
                 }
@@ -180,7 +179,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Waits for the answer to a request. Some cameras give all answers the same number.
+    /// Waits for the answer to a request. Some cameras do not number their answers, or give all of them the number 0.
     async fn answer(&mut self, number: u32) -> Result<Answer, Broken> {
         while self.early.len() < MAX_EARLY {
             let answer = match self.receive().await? {
@@ -223,7 +222,7 @@ impl Connection {
         Ok(self.number)
     }
 
-    /// Sends a last request without waiting. It is dropped if the system does not accept it at once.
+    /// Sends a last request without waiting. The request is dropped if the system does not accept it at once.
     pub(crate) fn send_off(
         &mut self,
         method: &str,
@@ -259,7 +258,7 @@ impl Connection {
         self.parser.playing = true;
     }
 
-    /// Removes the deadline. From now on, the code that reads the decoder's output enforces it.
+    /// Stops enforcing the deadline here. From now on, the code that reads the decoder's output enforces it.
     pub(crate) fn unhurried(&mut self) {
         self.late = Instant::now() + LONG;
     }
@@ -308,7 +307,7 @@ async fn connected(
         (asked, stream.peer_addr().map_or_else(|error| error.to_string(), |peer| peer.to_string()))
     });
     if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "requests may be sent late");
+        tracing::debug!(%error, "TCP_NODELAY cannot be set; requests may be delayed");
     }
     Ok(stream)
 }

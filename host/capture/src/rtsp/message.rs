@@ -6,11 +6,11 @@ use bytes::{Buf, Bytes, BytesMut};
 const MAX_HEAD_BYTES: usize = 64 << 10;
 /// The longest body in bytes.
 const MAX_BODY_BYTES: usize = 1 << 20;
-/// The most bytes that are skipped between two messages.
+/// The largest number of bytes that are skipped between two messages.
 const MAX_NOISE_BYTES: usize = 1 << 20;
 /// The characters between words.
 const BLANKS: [char; 2] = [' ', '\t'];
-/// The most characters that are quoted from data that is not RTSP.
+/// The largest number of characters that are quoted from data that is not RTSP.
 const QUOTED: usize = 60;
 
 /// A camera's answer.

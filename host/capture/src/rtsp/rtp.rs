@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 /// How long to wait for a packet that others overtook.
 const OVERTAKEN: Duration = Duration::from_millis(200);
-/// The most packets that wait for an earlier one.
+/// The largest number of packets that wait for an earlier one.
 const MAX_WAITING: usize = 256;
 /// The largest jump of numbers within a stream. A number farther away belongs to another stream.
 const MAX_JUMP: u16 = 3_000;

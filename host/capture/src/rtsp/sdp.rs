@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::h26x::{Nal, nal};
 use crate::feed::Codec;
 
-/// The most parameter sets that are taken from a description.
+/// The largest number of parameter sets that are taken from a description.
 const MAX_SETS: usize = 16;
 
 /// A video that can be read.

@@ -22,7 +22,7 @@ use crate::{
     journal::{Journal, StepKind, Transport},
 };
 
-/// The most redirects to another address of the camera.
+/// The largest number of redirects to another address of the camera.
 const MAX_REDIRECTS: usize = 4;
 /// The time between two keep-alive requests, if the camera names no timeout.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(20);

@@ -111,9 +111,9 @@ impl MasterArguments {
         if token.is_empty() {
             return Ok(None);
         }
-        let mut header = HeaderValue::from_str(&format!("Bearer {token}"))
-            .ok()
-            .context("the token contains a line break or a control character, which a token cannot contain")?;
+        let mut header = HeaderValue::from_str(&format!("Bearer {token}")).ok().context(
+            "the token contains a line break or a control character, which a token cannot contain",
+        )?;
         header.set_sensitive(true);
         Ok(Some(header))
     }

@@ -42,7 +42,7 @@ pub(crate) struct Edition<'a> {
 pub(crate) const TODAY: Edition<'static> = Edition { version: "1.2.0", more: ["", ""] };
 
 impl Edition<'_> {
-    /// Replaces today's version in a text by this version.
+    /// Replaces today's version in a string by this version.
     fn of(&self, text: &str) -> String {
         text.replace("@1.2.0", &format!("@{}", self.version))
     }

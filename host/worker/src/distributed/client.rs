@@ -23,7 +23,7 @@ use serde::de::DeserializeOwned;
 
 use crate::settings::WorkerSettings;
 
-/// The longest wait that a poll requests, whatever the settings are. The master answers within this time.
+/// The longest wait that a poll requests, independent of the settings. The master answers within this time.
 pub(crate) const MAX_WAIT: Duration = Duration::from_secs(60);
 /// The time limits of connecting, and of the answer to a call that is neither a long poll nor a download.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -71,7 +71,7 @@ pub(crate) enum CallError {
 }
 
 impl CallError {
-    /// Returns a value that is equal for errors of the same kind, whatever their details are.
+    /// Returns a value that is equal for errors of the same kind, even if their details differ.
     pub(crate) fn kind(&self) -> (Discriminant<Self>, Option<u16>) {
         let status = match self {
             Self::Refused { status, .. } => Some(*status),

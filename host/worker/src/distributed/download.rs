@@ -1,5 +1,5 @@
 //! Downloads of components from the master. Bytes are hashed as they arrive. An interrupted download is resumed where
-//! it stopped, even by the next process. The caller must not download the same component twice at the same time.
+//! it stopped, even after a restart. The caller must not download the same component twice at the same time.
 
 use std::{
     io,
@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_millis(300);
 /// Why a plugin is not available.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FetchError {
-    /// The master does not serve the plugin.
+    /// The request for the plugin failed.
     #[error(transparent)]
     Call(#[from] CallError),
     /// The received bytes do not have the requested digest.
@@ -40,7 +40,7 @@ pub(crate) enum FetchError {
     /// The answer has too many bytes.
     #[error("the component has more than {MAX_COMPONENT_BYTES} bytes")]
     TooLarge,
-    /// The connection was interrupted.
+    /// The connection was interrupted, or the answer has a range that was not requested.
     #[error("the download was interrupted: {0}")]
     Broken(String),
     /// The file cannot be read or written.
@@ -58,12 +58,12 @@ pub(crate) enum FetchError {
     #[error(transparent)]
     Untrusted(#[from] Untrusted),
     /// This program has a defect.
-    #[error("a defect ended the loading: {0}")]
+    #[error("a defect of this program ended the loading of the plugin: {0}")]
     Defect(String),
 }
 
 impl FetchError {
-    /// True if the component itself is the cause. Errors of reading its file are not.
+    /// Returns true if the component itself is the cause. It is not the cause if its file cannot be read.
     pub(crate) const fn blames_component(&self) -> bool {
         match self {
             Self::Load(reason) => !matches!(
@@ -134,8 +134,8 @@ impl Downloads {
         let disk = |source| FetchError::Disk { path: part.clone(), source };
         let (mut hasher, mut have) = hash_of(&part).await.map_err(disk)?;
         let answer = match self.client.component(digest, have).await {
-            // The file already has as many bytes as the component, or more. Its digest shows whether it is the
-            // component.
+            // The file already has as many bytes as the component, or more. The digest of the file shows whether it
+            // is the component.
             Err(CallError::Refused { status: 416, .. }) => {
                 return self.complete(digest, &part, &hasher).await;
             }
@@ -184,7 +184,7 @@ fn begin_of(answer: &Response) -> Option<u64> {
     range.strip_prefix("bytes ")?.split('-').next()?.parse().ok()
 }
 
-/// Why an answer was not received to its end.
+/// Why an answer was not received completely.
 enum Cut {
     Broken(String),
     TooLarge,
@@ -229,7 +229,7 @@ async fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Hashes the bytes that an interrupted download has left. Returns the hasher and the number of bytes.
+/// Hashes the bytes that an interrupted download left behind. Returns the hasher and the number of bytes.
 async fn hash_of(part: &Path) -> io::Result<(blake3::Hasher, u64)> {
     let mut hasher = blake3::Hasher::new();
     let mut file = match File::open(part).await {

@@ -269,7 +269,7 @@ enum Lack {
 /// The source of the job's picture.
 struct Picture {
     source: Source,
-    /// The file of an upload. It is removed when this is dropped.
+    /// The file of an upload. It is removed when this value is dropped.
     _upload: Option<TempPath>,
 }
 

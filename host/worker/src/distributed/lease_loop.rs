@@ -21,7 +21,7 @@ use super::{
 const MAX_JOBS: usize = 1_000;
 /// The first pause after a failure. It doubles with each failure, up to the poll interval.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
-/// How often the loop shows that it is alive while it waits for jobs in flight.
+/// The interval at which the loop reports that it is alive while it waits for a free place or for jobs in flight.
 pub(super) const STILL_THERE: Duration = Duration::from_secs(1);
 
 /// Leases jobs until the node stops, then waits for the jobs in flight.
@@ -63,13 +63,13 @@ async fn register(node: &Distributed) {
                 node.book.set_lease(answer.lease_ms);
                 node.book.set_registered(true);
                 node.keep_incarnation();
-                // Results that a former process could not deliver are sent first, since they may still be valid.
+                // Results that an earlier process could not deliver are sent first, since they may still be valid.
                 node.outbox.flush(node).await;
                 return;
             }
             Err(error) => {
-                // Logged again only if the kind of error changes. The messages are not compared, since they may
-                // contain milliseconds.
+                // The error is logged again only if its kind changes. The messages are not compared, since they
+                // may contain milliseconds.
                 if said != Some(error.kind()) {
                     tracing::warn!(%error, "registering failed; retrying until it succeeds");
                     said = Some(error.kind());
@@ -125,7 +125,8 @@ async fn poll(node: &Arc<Distributed>, jobs: &mut JoinSet<()>) {
         first = node.places.free() => first,
         () = node.stopping.cancelled() => return,
         () = node.book.forgotten() => return,
-        // All places may be occupied for a long time. The loop returns to show that it is alive.
+        // All places may be occupied for a long time. After this time the caller reports again that the loop is
+        // alive.
         () = tokio::time::sleep(STILL_THERE) => return,
     };
     let mut places = vec![first];
@@ -149,7 +150,7 @@ async fn poll(node: &Arc<Distributed>, jobs: &mut JoinSet<()>) {
         () = node.stopping.cancelled() => None,
         () = node.book.forgotten() => None,
     };
-    // The poll has ended, whatever its outcome is. From now on, heartbeats report the jobs that its answer contained,
+    // The poll has ended, with or without success. From now on, heartbeats report the jobs that its answer contained,
     // if any.
     let pause = match answer {
         Some(Ok(answer)) => {
@@ -214,7 +215,7 @@ fn begin(
     }
 }
 
-/// Shortens a pause by up to a quarter, so that the nodes of a fleet do not all return at the same time.
+/// Shortens a pause by up to a quarter, so that the nodes of a fleet do not all retry at the same time.
 pub(crate) fn jittered(pause: Duration) -> Duration {
     let mut byte = [0];
     // Without random bytes the pause is not shortened.

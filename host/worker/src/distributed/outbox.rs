@@ -42,7 +42,7 @@ pub(crate) struct Outbox {
     flushing: tokio::sync::Mutex<()>,
     /// True while the spool may contain batches.
     spooled: AtomicBool,
-    /// True while the master does not accept results. The log says so once, not for each batch.
+    /// True while the master does not accept results. This is logged once, not for each batch.
     troubled: AtomicBool,
 }
 
@@ -55,7 +55,7 @@ impl Outbox {
             sender,
             spool: Arc::new(spool),
             flushing: tokio::sync::Mutex::default(),
-            // A former process may have left batches. Only reading the spool shows whether it has.
+            // An earlier process may have left batches. Only reading the spool shows whether there are any.
             spooled: AtomicBool::new(true),
             troubled: AtomicBool::new(false),
         };

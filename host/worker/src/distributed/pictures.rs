@@ -1,5 +1,5 @@
-//! Pictures on their way to the master. They are sent after the results that they belong to. A picture is dropped if
-//! there is no room in memory, or if the second attempt to send it fails too.
+//! Sends pictures to the master, after the results that they belong to. A picture is dropped if there is no room in
+//! memory, or if the second attempt to send it fails too.
 
 use std::{
     sync::{
@@ -22,7 +22,7 @@ const AT_A_TIME: usize = 4;
 /// The pause before the second and last attempt.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// A picture that waits to be sent. Its room in memory becomes free when this is dropped.
+/// A picture that waits to be sent. Its room in memory is released when the parcel is dropped.
 pub(crate) struct Parcel {
     picture: Picture,
     /// The camera, if the picture shows its normal view. None for an evidence picture.
@@ -34,14 +34,14 @@ pub(crate) struct Parcel {
 pub(crate) struct Courier {
     room: Arc<Semaphore>,
     sender: mpsc::UnboundedSender<Parcel>,
-    /// True while the master does not accept pictures. The log says so once, not for each picture.
+    /// True while the master does not accept pictures. This is logged once, not for each picture.
     troubled: AtomicBool,
 }
 
 impl Courier {
     /// Makes a courier and the receiver of its pictures, which [`deliver`] reads.
     pub(crate) fn new() -> (Self, mpsc::UnboundedReceiver<Parcel>) {
-        // The room in memory bounds the channel.
+        // The channel itself needs no limit, because each parcel holds its share of the limited room.
         let (sender, waiting) = mpsc::unbounded_channel();
         (Self { room: Arc::new(Semaphore::new(ROOM_KIB)), sender, troubled: AtomicBool::new(false) }, waiting)
     }
@@ -53,7 +53,7 @@ impl Courier {
         Some(Parcel { picture, good_for, _room: room })
     }
 
-    /// Sends pictures whose result the master has recorded.
+    /// Sends the pictures of a result that the master has recorded.
     pub(crate) fn send(&self, parcels: Vec<Parcel>) {
         for parcel in parcels {
             // When the node has ended, the receiver is gone and pictures are dropped.
@@ -68,7 +68,7 @@ pub(crate) async fn deliver(node: Arc<Distributed>, waiting: mpsc::UnboundedRece
         let parcel = tokio::select! {
             biased;
             parcel = waiting.recv() => parcel,
-            // No further pictures are sent. Those in the channel are still delivered.
+            // No more pictures enter the channel. Those that are in the channel are still delivered.
             () = node.delivered.cancelled() => waiting.try_recv().ok(),
         };
         Some((parcel?, (waiting, node)))

@@ -40,7 +40,7 @@ pub(super) const KEYS: &[Key] = &[
         value_name: "N",
         default: Some("3"),
         secret: false,
-        help: "Executors: plugins that run at the same time, 1 to 256",
+        help: "Number of plugins that run at the same time (executors), 1 to 256",
     },
     key(
         "max-concurrent-tasks",
@@ -72,21 +72,21 @@ pub(super) const KEYS: &[Key] = &[
         value_name: "TOKEN",
         default: None,
         secret: true,
-        help: "Bearer token: sent to the master, required of clients that submit. WORKER_API_TOKEN_FILE names a file with it",
+        help: "Bearer token, sent to the master and required from clients that submit; WORKER_API_TOKEN_FILE names a file with it",
     },
     key(
         "plugins-dir",
         "WORKER_PLUGINS_DIR",
         "DIR",
         None,
-        "Plugins: .wasm components [default: plugins in the data directory]",
+        "Directory of plugins (.wasm components) [default: plugins in the data directory]",
     ),
     key(
         "data-dir",
         "WORKER_DATA_DIR",
         "DIR",
         None,
-        "Identity, uploads, compiled plugins [default: the user's or the service's state directory]",
+        "Directory of the identity, uploads and compiled plugins [default: the user's or the service's state directory]",
     ),
     key(
         "listen",
@@ -104,7 +104,7 @@ pub(super) const KEYS: &[Key] = &[
         "WORKER_OTLP_ENDPOINT",
         "URL",
         None,
-        "Collector that traces are exported to by OTLP over HTTP, such as http://collector:4318 [default: none]",
+        "Collector to which traces are exported by OTLP over HTTP, such as http://collector:4318 [default: none]",
     ),
     key(
         "task-poll-interval",
@@ -125,7 +125,7 @@ pub(super) const KEYS: &[Key] = &[
         "WORKER_FUEL",
         "N",
         Some("2000000000"),
-        "Fuel of one run of a plugin (instructions plus bytes handed over), at least 1000000; k, M or G may follow",
+        "Fuel of one run of a plugin (instructions plus transferred bytes), at least 1000000; suffixes: k, M, G",
     ),
     key(
         "memory-limit",
@@ -190,7 +190,7 @@ pub(super) const KEYS: &[Key] = &[
         "WORKER_CAPTURE_TIMEOUT",
         "S",
         Some("30"),
-        "Seconds that one capture may take in addition to the time that its video covers, 1 to 600",
+        "Seconds that one capture may take in addition to the duration of its video, 1 to 600",
     ),
     key(
         "rtsp-transport",
@@ -204,6 +204,6 @@ pub(super) const KEYS: &[Key] = &[
         "WORKER_CONNECT_TIMEOUT",
         "S",
         Some("10"),
-        "Seconds that a camera may take to answer or may be silent, 0.1 to 120",
+        "Longest time in seconds without an answer or data from a camera, 0.1 to 120",
     ),
 ];

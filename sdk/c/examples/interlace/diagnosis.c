@@ -8,7 +8,7 @@
 // other way round, by some contrast. Fine texture and noise also produce this order, by chance. But chance
 // produces every order equally often, for example rows 1, 3, 4 against 2, 5, 6, which a comb never produces. So
 // the count of that order is subtracted from the count of the comb's order. The result is divided by the number of
-// pixels that changed since the frame before: an edge that moves sideways by v pixels a frame changes v pixels and
+// pixels that changed since the previous frame: an edge that moves sideways by v pixels a frame changes v pixels and
 // combs v / 2. So up to half of the moving pixels are combed in woven fields, and none in progressive pictures.
 //
 // This is an example. It is built to avoid false warnings, and it misses some cases. It was tested on clips of

@@ -5,25 +5,26 @@ use serde::{Deserialize, Serialize};
 use crate::{Clip, Failure, PlaneKind, image::Histogram};
 
 /// The light of a clip. A camera's picture at night or in infrared light has little in common with its picture by
-/// day, so the two are remembered separately.
+/// day, so plugins keep separate references for the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Light {
     /// A bright picture in colour.
     Day,
-    /// A dark picture, or a picture without colour, as infrared light gives. A monochrome camera always has this
-    /// light, which is consistent.
+    /// A dark picture, or a picture without colour, as in infrared light. All pictures of a monochrome camera count
+    /// as night, so they are compared with each other.
     Night,
 }
 
 /// The width of the judged picture, in luma samples.
 const WIDTH: u32 = 160;
-/// The chroma values that count as colourless. They lie close to 128, because quantisation moves grey by 1 to 2.
+/// The chroma values that count as colourless: 128 and values close to it, because quantisation changes the chroma
+/// of grey by 1 to 2.
 const GREY: std::ops::RangeInclusive<u8> = 125..=131;
-/// The share of the samples in which either chroma must show colour. A coloured overlay or a hot pixel covers
-/// less.
+/// The smallest share of coloured samples, in one of the two chroma planes, of a picture with colour. A coloured
+/// overlay or a hot pixel covers less.
 const LEAST_COLOURED: f64 = 0.02;
-/// The threshold for night: half of the picture is darker than this, in grey levels of full range. Measured
-/// medians: 93 and more by day, 49 in a street at night.
+/// A picture counts as night if its median luma is below this grey level, in full range. Measured medians: 93 and
+/// more by day, 49 in a street at night.
 const DARK_MEDIAN: u8 = 66;
 
 impl Light {

@@ -1,5 +1,5 @@
-//! Arithmetic on eight values of 16 bits at a time. WebAssembly multiplies eight pairs and adds neighbours in one
-//! instruction. The compiler does not find this instruction for sums as short as those of a layer, so it is called
+//! Arithmetic on eight values of 16 bits at a time. WebAssembly has an instruction that multiplies eight pairs and
+//! adds neighbouring products. The compiler does not use it for sums as short as those of a layer, so it is called
 //! explicitly. Other targets compute the values one by one.
 
 #[cfg(target_arch = "wasm32")]
@@ -19,13 +19,13 @@ mod of_machine {
         i32x4_splat(0)
     }
 
-    /// Repeats a pair of values four times.
+    /// Returns a pair of values, repeated four times.
     pub(crate) fn twin([a, b]: [i16; 2]) -> Lanes {
         let [low, high] = [a.to_le_bytes(), b.to_le_bytes()];
         i32x4_splat(i32::from_le_bytes([low[0], low[1], high[0], high[1]]))
     }
 
-    /// Adds to each of four sums the products of a pair of values and the sum's pair of weights.
+    /// Multiplies a pair of values by four pairs of weights, one for each sum, and adds both products to the sum.
     pub(crate) fn add_products(sums: Sums, pair: Lanes, weights: Lanes) -> Sums {
         i32x4_add(sums, i32x4_dot_i16x8(pair, weights))
     }

@@ -1,4 +1,4 @@
-//! {{Title}}: an example to begin with. It measures the share of the picture that is dark, and warns if most of
+//! {{Title}}: an example to start from. It measures the share of the picture that is dark, and warns if most of
 //! the picture is dark. Replace the measurement in [`measure`] and the judgement in [`judge`] with your own.
 
 use easysight_sdk::{
@@ -57,12 +57,12 @@ impl Plugin for Diagnosis {
 fn measure(clip: &dyn Clip, dark_luma: u8) -> Result<f64, Failure> {
     let info = clip.info();
     let luma = clip.luma(info.frames / 2, clip.level_within(WIDTH))?;
-    // Cameras send black as 16. In full range black is 0.
+    // Most cameras encode black as 16. In full range, black is 0.
     let histogram = Histogram::of(&luma).full_range(info.range);
     Ok(histogram.share_within(0..=dark_luma.saturating_sub(1)))
 }
 
-/// Judges the share. The score is 100 without any dark pixel, 50 at the threshold and 0 if all pixels are dark.
+/// Judges the share. The score is 100 if no pixel is dark, 50 at the threshold and 0 if all pixels are dark.
 fn judge(share: f64, threshold: f64) -> Report {
     let score = if share <= threshold {
         100.0 - 50.0 * share / threshold.max(f64::EPSILON)
@@ -96,7 +96,7 @@ mod tests {
 
     use super::*;
 
-    /// Returns the finding for a picture, natively: a measurement can be tested without a sandbox.
+    /// Runs the plugin natively, without a sandbox, and returns its finding for one picture.
     fn found(config: &str, luma: impl Fn(u32, u32) -> u8) -> Finding {
         let clip = ArrayClip::new(160, 90).frame(0, true, luma);
         native::<Diagnosis>(&clip, config).unwrap().findings.remove(0)

@@ -78,7 +78,7 @@ fn snapshots() -> Vec<Row> {
         .of("Hikvision, Annke"),
         web(
             "called-text",
-            "a snapshot whose content type is a text",
+            "a snapshot whose content type is text",
             "快照的内容类型为文本",
             odd(&[Quirk::CalledOtherwise]),
             |_, media| Answer::of("200 OK", "text/html", jpeg(media)),
@@ -190,7 +190,7 @@ fn refusals() -> Vec<Row> {
         ),
         web(
             "text",
-            "sends a text instead of a picture",
+            "sends text instead of a picture",
             "发来文本而不是图片",
             none(Reason::NotMedia, "camera is starting"),
             |_, _| Answer::of("200 OK", "text/plain", b"camera is starting, come back later".to_vec()),
@@ -198,7 +198,8 @@ fn refusals() -> Vec<Row> {
     ]
 }
 
-/// Makes the parts of Motion JPEG: the text before a picture, the picture, and the text after it.
+/// Makes the parts of a Motion JPEG stream, one for each picture: the text before the picture, the picture, and the
+/// text after it.
 fn parts(media: &Media, before: impl Fn(&[u8]) -> String, behind: &str) -> Vec<Vec<u8>> {
     let part = |jpeg: &Vec<u8>| [before(jpeg).as_bytes(), jpeg, behind.as_bytes()].concat();
     media.jpegs.iter().map(part).collect()
@@ -260,7 +261,7 @@ fn motion() -> Vec<Row> {
         .of("ESP32-CAM, Tasmota"),
         web(
             "motion-twice",
-            "Motion JPEG that writes its delimiter twice",
+            "Motion JPEG in which each delimiter appears twice",
             "Motion JPEG 的分隔符写了两次",
             JUDGED,
             |_, media| {
@@ -320,7 +321,7 @@ fn containers() -> Vec<Row> {
     vec![
         web(
             "transport-stream",
-            "MPEG-TS over HTTP, with an unspecific content type",
+            "MPEG-TS over HTTP, with a generic content type",
             "HTTP 上的 MPEG-TS，内容类型不具体",
             JUDGED,
             |_, media| Answer::of("200 OK", "application/octet-stream", media.transport_stream.clone()),
@@ -328,7 +329,7 @@ fn containers() -> Vec<Row> {
         .at("/live"),
         web(
             "index-last",
-            "a recording with its index at the end, from a server without range requests",
+            "a recording with its index at the end, from a server that does not support range requests",
             "索引在末尾的录像，且不能按范围请求",
             JUDGED,
             |_, media| Answer::of("200 OK", "video/mp4", media.mp4.clone()),

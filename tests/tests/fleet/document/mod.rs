@@ -270,7 +270,7 @@ async fn what_the_document_does_not_allow_is_refused_with_a_problem() {
             let checked = validator(&whole, schema);
             for bad in schemas.invalid(schema, &good) {
                 let text = bad.as_str().map_or_else(|| bad.to_string(), str::to_owned);
-                // A query is text, so a text that can be read as a valid value is valid. Headers cannot have
+                // A query is text, so a string that can be read as a valid value is valid. Headers cannot have
                 // control characters.
                 let reads = serde_json::from_str(&text).unwrap_or_else(|_| json!(text));
                 if checked.is_valid(&bad) || checked.is_valid(&reads) || checked.is_valid(&json!(text)) {

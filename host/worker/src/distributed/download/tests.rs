@@ -92,7 +92,7 @@ fn component() -> (Vec<u8>, Digest) {
     (bytes, digest)
 }
 
-/// Downloads from a scripted server. `left` is the partial file of a former process. Returns the result, the
+/// Downloads from a scripted server. `left` is the partial file of an earlier process. Returns the result, the
 /// requested ranges, and the extensions of the files that exist afterwards.
 async fn fetch(
     answers: Vec<Vec<u8>>,
