@@ -33,7 +33,7 @@ pub enum CameraClock {
     Right,
     /// The clock jumped this many times.
     Jumps(u32),
-    /// Most pictures have the timestamp of the picture before.
+    /// Most pictures have the timestamp of the previous picture.
     StandsStill,
     /// The clock runs this many times as fast as this machine's clock.
     Runs(f64),
@@ -56,14 +56,25 @@ impl Stamped {
     }
 }
 
+/// The step from one picture in display order to the next one.
+#[derive(Debug, Clone, Copy, Default)]
+struct Step {
+    /// The seconds by the camera's clock.
+    stepped: f64,
+    /// The seconds by this machine's clock.
+    passed: f64,
+    /// The number of pictures that arrived, including those that are left out.
+    pictures: usize,
+}
+
 /// The timestamps of a stream.
 pub(crate) struct Stamps {
     /// Ticks per second.
     rate: f64,
     pictures: usize,
-    /// The seconds from one picture to the next, by the camera's clock and by this machine's clock. Pictures that
-    /// may be shown before others that arrived earlier are left out.
-    steps: Vec<(f64, f64)>,
+    /// The steps from one picture to the next. Pictures that may be shown before others that arrived earlier are
+    /// left out.
+    steps: Vec<Step>,
     /// The ticks between neighbours in display order, sorted.
     gaps: Vec<i32>,
 }
@@ -79,9 +90,12 @@ impl Stamps {
         shown.sort_unstable();
         let mut gaps: Vec<i32> = shown.array_windows().map(|[a, b]| b.saturating_sub(*a)).collect();
         gaps.sort_unstable();
-        let in_order: Vec<&Stamped> = pictures.iter().filter(|picture| !picture.reordered).collect();
-        let step = |[a, b]: &[&Stamped; 2]| {
-            (f64::from(ticks(a, b)) / rate, b.arrival.saturating_duration_since(a.arrival).as_secs_f64())
+        let in_order: Vec<(usize, &Stamped)> =
+            pictures.iter().enumerate().filter(|(_, picture)| !picture.reordered).collect();
+        let step = |[(from, a), (to, b)]: &[(usize, &Stamped); 2]| Step {
+            stepped: f64::from(ticks(a, b)) / rate,
+            passed: b.arrival.saturating_duration_since(a.arrival).as_secs_f64(),
+            pictures: to - from,
         };
         let steps: Vec<_> = in_order.array_windows().map(step).collect();
         (!steps.is_empty()).then_some(Self { rate, pictures: pictures.len(), steps, gaps })
@@ -99,11 +113,11 @@ impl Stamps {
         if self.pictures < LEAST_PICTURES {
             return None;
         }
-        let still = self.steps.iter().filter(|(stepped, _)| *stepped == 0.0).count();
+        let still = self.steps.iter().filter(|step| step.stepped == 0.0).count();
         if 2 * still > self.steps.len() {
             return Some(CameraClock::StandsStill);
         }
-        let is_jump = |(stepped, passed): &&(f64, f64)| (stepped - passed).abs() > JUMP || *stepped < BACK;
+        let is_jump = |step: &&Step| (step.stepped - step.passed).abs() > JUMP || step.stepped < BACK;
         let jumps = self.steps.iter().filter(is_jump).count();
         if jumps > 0 {
             return Some(CameraClock::Jumps(u32::try_from(jumps).unwrap_or(u32::MAX)));
@@ -116,24 +130,28 @@ impl Stamps {
     /// counts as wrong only if it is wrong over the whole time and over the later part, and if the pictures of the
     /// later part arrived at the declared rate, if there is one.
     fn wrong_speed(&self, declared: Option<f64>) -> Option<f64> {
-        let sums = |steps: &[(f64, f64)]| {
-            steps.iter().fold((0.0, 0.0), |sum, step| (sum.0 + step.0, sum.1 + step.1))
+        let sum = |steps: &[Step]| {
+            steps.iter().fold(Step::default(), |sum, step| Step {
+                stepped: sum.stepped + step.stepped,
+                passed: sum.passed + step.passed,
+                pictures: sum.pictures + step.pictures,
+            })
         };
         let mut before = 0.0;
-        let settled = self.steps.iter().take_while(|(_, passed)| {
-            before += passed;
+        let settled = self.steps.iter().take_while(|step| {
+            before += step.passed;
             before < SETTLED
         });
         let later = self.steps.get(settled.count()..).unwrap_or_default();
-        let ((stepped, passed), (stepped_later, passed_later)) = (sums(&self.steps), sums(later));
+        let (whole, later) = (sum(&self.steps), sum(later));
         let is_certain = match declared {
             Some(rate) => {
-                let arrived = later.len() as f64 / passed_later;
-                passed_later >= LEAST_SPAN && (arrived / rate - 1.0).abs() <= WRONG_SPEED
+                let arrived = later.pictures as f64 / later.passed;
+                later.passed >= LEAST_SPAN && (arrived / rate - 1.0).abs() <= WRONG_SPEED
             }
-            None => passed_later >= LEAST_SPAN_UNDECLARED,
+            None => later.passed >= LEAST_SPAN_UNDECLARED,
         };
-        let (whole, later) = (stepped / passed, stepped_later / passed_later);
+        let (whole, later) = (whole.stepped / whole.passed, later.stepped / later.passed);
         let is_wrong = [whole, later].iter().all(|speed| (speed - 1.0).abs() > WRONG_SPEED);
         (is_certain && is_wrong && (whole > 1.0) == (later > 1.0)).then_some(later)
     }
@@ -208,6 +226,22 @@ mod tests {
         assert!(!is_wrong(&catching_up, None));
         assert!(!is_wrong(&sent(40, 7_200), None));
         assert!(!is_wrong(&sent(40, 3_600), Some(25.0)));
+    }
+
+    #[test]
+    fn pictures_that_may_be_reordered_count_as_arrived() {
+        // H.265: only keyframes, one each second, are certainly in display order.
+        let begun = Instant::now();
+        let sent = |ticks: u32| {
+            (0..100_u32).map(move |n| Stamped {
+                arrival: begun + Duration::from_millis(u64::from(n) * 40),
+                ticks: n * ticks,
+                reordered: n % 25 != 0,
+            })
+        };
+        let judged = |ticks| Stamps::of(sent(ticks), 90_000).unwrap().clock(Some(25.0));
+        assert!(matches!(judged(7_200), Some(CameraClock::Runs(times)) if (times - 2.0).abs() < 1e-6));
+        assert_eq!(judged(3_600), Some(CameraClock::Right));
     }
 
     #[test]
