@@ -85,22 +85,6 @@ async fn measure(
     let speed = fleet.throughput(arguments.jobs, &full).await?;
     rows.push(Row::at_least(&format!("{name}: jobs with {count} real findings"), speed, "jobs/s", 1_500.0));
 
-    if arguments.snapshot > 0
-        && let Some(held) = master.hold_snapshot().await?
-    {
-        eprintln!("{name}: {} s with another transaction open", arguments.snapshot);
-        let before = fleet.throughput(arguments.jobs, &full).await?;
-        let lasting = Duration::from_secs(arguments.snapshot);
-        let after = fleet.endurance(arguments.jobs, &full, lasting).await?;
-        drop(held);
-        rows.push(Row::at_least(
-            &format!("{name}: speed left after {} s with another transaction open", arguments.snapshot),
-            100.0 * after / before,
-            "%",
-            90.0,
-        ));
-    }
-
     eprintln!("{name}: {} submissions to an idle node", arguments.submissions);
     let mut times = fleet.latency(arguments.submissions).await?;
     let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
@@ -134,5 +118,21 @@ async fn measure(
         "MiB",
         286.0,
     ));
+
+    if arguments.snapshot > 0
+        && let Some(held) = master.hold_snapshot().await?
+    {
+        eprintln!("{name}: {} s with another transaction open", arguments.snapshot);
+        let before = fleet.throughput(arguments.jobs, &full).await?;
+        let lasting = Duration::from_secs(arguments.snapshot);
+        let after = fleet.endurance(arguments.jobs, &full, lasting).await?;
+        drop(held);
+        rows.push(Row::at_least(
+            &format!("{name}: speed left after {} s with another transaction open", arguments.snapshot),
+            100.0 * after / before,
+            "%",
+            90.0,
+        ));
+    }
     master.stop().await
 }
