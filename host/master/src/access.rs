@@ -3,7 +3,10 @@
 
 use std::{
     collections::HashMap,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -16,7 +19,7 @@ use parking_lot::Mutex;
 use subtle::ConstantTimeEq;
 
 use crate::{
-    clock,
+    clock::Clock,
     principal::{Identity, Principal},
     problems::store_error,
 };
@@ -41,14 +44,15 @@ pub(crate) enum Credentials<'a> {
 /// Authenticates the callers of requests.
 pub(crate) struct Access {
     store: Store,
+    clock: Arc<Clock>,
     loopback: bool,
     open: AtomicBool,
     known: Mutex<HashMap<String, (StoredToken, Instant)>>,
 }
 
 impl Access {
-    pub(crate) fn new(store: Store, loopback: bool) -> Self {
-        Self { store, loopback, open: AtomicBool::new(false), known: Mutex::default() }
+    pub(crate) fn new(store: Store, clock: Arc<Clock>, loopback: bool) -> Self {
+        Self { store, clock, loopback, open: AtomicBool::new(false), known: Mutex::default() }
     }
 
     /// Checks again whether tokens exist. Returns true if the master is open: everyone on the machine may do
@@ -70,7 +74,7 @@ impl Access {
 
     /// Returns true if a token exists that is valid now.
     pub(crate) async fn has_tokens(&self) -> Result<bool, StoreError> {
-        let now = clock::now();
+        let now = self.clock.now();
         Ok(self.store.tokens().await?.iter().any(|token| is_in_force(&token.info, now)))
     }
 
@@ -103,7 +107,7 @@ impl Access {
             bearer.strip_prefix(PREFIX).and_then(|rest| rest.split_once('_')).ok_or_else(unknown)?;
         let token = self.look_up(id).await?.ok_or_else(unknown)?;
         let matches = hash(secret).as_bytes().ct_eq(token.hash.as_bytes());
-        if !bool::from(matches) || !is_in_force(&token.info, clock::now()) {
+        if !bool::from(matches) || !is_in_force(&token.info, self.clock.now()) {
             return Err(unknown());
         }
         let TokenInfo { id, name, scope, .. } = token.info;
@@ -121,7 +125,7 @@ impl Access {
             Identity::Anybody => Ok(self.open.load(Ordering::Relaxed)),
             Identity::Token { id, .. } => {
                 let token = self.look_up(id).await?;
-                Ok(token.is_some_and(|token| is_in_force(&token.info, clock::now())))
+                Ok(token.is_some_and(|token| is_in_force(&token.info, self.clock.now())))
             }
         }
     }
@@ -159,10 +163,13 @@ fn hash(secret: &str) -> String {
     blake3::hash(secret.as_bytes()).to_hex().to_string()
 }
 
-/// Makes a token and stores its hash.
-pub(crate) async fn make_token(store: &Store, request: TokenRequest) -> anyhow::Result<NewToken> {
+/// Makes a token at the time `created_at` and stores its hash.
+pub(crate) async fn make_token(
+    store: &Store,
+    request: TokenRequest,
+    created_at: DateTime<Utc>,
+) -> anyhow::Result<NewToken> {
     let (id, secret) = (random_hex::<8>()?, random_hex::<32>()?);
-    let created_at = clock::now();
     let lifetime = request.lifetime_s.map(|seconds| TimeDelta::seconds(seconds.min(MAX_LIFETIME_S) as i64));
     let info = TokenInfo {
         id: id.clone(),
@@ -194,7 +201,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (store, _writing) =
             Store::open(&format!("sqlite://{}/t.db", dir.path().display())).await.unwrap();
-        (Access::new(store.clone(), loopback), store, dir)
+        (Access::new(store.clone(), Clock::new(), loopback), store, dir)
     }
 
     fn request(scope: Scope) -> TokenRequest {
@@ -208,7 +215,7 @@ mod tests {
         let anybody = access.authenticate(Credentials::Missing).await.unwrap();
         assert_eq!(anybody, Principal::ANYBODY);
         assert!(access.still_knows(&anybody).await.unwrap());
-        make_token(&store, request(Scope::Viewer)).await.unwrap();
+        make_token(&store, request(Scope::Viewer), easysight_protocol::now()).await.unwrap();
         assert!(!access.refresh().await.unwrap());
         assert!(access.authenticate(Credentials::Missing).await.is_err());
         assert!(!access.still_knows(&anybody).await.unwrap());
@@ -224,7 +231,7 @@ mod tests {
             expires_at: Some(easysight_protocol::now() - TimeDelta::days(1)),
             ..request(Scope::Admin)
         };
-        let over = make_token(&store, over).await.unwrap();
+        let over = make_token(&store, over, easysight_protocol::now()).await.unwrap();
         assert!(!access.refresh().await.unwrap());
         assert!(access.authenticate(Credentials::Missing).await.is_err());
         store.revoke_token(over.info.id, 1).await.unwrap();
@@ -235,14 +242,14 @@ mod tests {
     async fn a_lifetime_is_counted_from_when_the_token_is_made() {
         let (_access, store, _dir) = access(false).await;
         let day = TokenRequest { lifetime_s: Some(86_400), ..request(Scope::Viewer) };
-        let made = make_token(&store, day).await.unwrap().info;
+        let made = make_token(&store, day, easysight_protocol::now()).await.unwrap().info;
         assert_eq!(made.expires_at, Some(made.created_at + TimeDelta::days(1)));
     }
 
     #[tokio::test]
     async fn a_token_names_its_holder_until_it_ends() {
         let (access, store, _dir) = access(false).await;
-        let viewer = make_token(&store, request(Scope::Viewer)).await.unwrap();
+        let viewer = make_token(&store, request(Scope::Viewer), easysight_protocol::now()).await.unwrap();
         let holder = async |token: &str| access.authenticate(Credentials::Bearer(token)).await.ok();
         let known = holder(&viewer.token).await.unwrap();
         let identity = Identity::Token { id: viewer.info.id.clone(), name: "t".into() };
@@ -253,7 +260,7 @@ mod tests {
         assert_eq!(holder("es_nobody_x").await, None);
         let past = Some(easysight_protocol::now() - chrono::TimeDelta::seconds(1));
         let over = TokenRequest { expires_at: past, ..request(Scope::Admin) };
-        let over = make_token(&store, over).await.unwrap();
+        let over = make_token(&store, over, easysight_protocol::now()).await.unwrap();
         assert_eq!(holder(&over.token).await, None);
         store.revoke_token(viewer.info.id, 1).await.unwrap();
         access.forget();

@@ -4,7 +4,7 @@
 use easysight_protocol::{Event, RunChange, RunId};
 use easysight_store::StoreError;
 
-use crate::master::{Master, now_ms};
+use crate::master::Master;
 
 impl Master {
     /// Announces queued jobs: wakes waiting polls here and at other masters. `jobs` is the number of jobs that were
@@ -31,7 +31,7 @@ impl Master {
     /// such jobs.
     pub(crate) async fn look_for_jobs(&self) -> Result<(), StoreError> {
         let labels = self.waiting.labels();
-        let now = now_ms();
+        let now = self.now_ms();
         if labels.iter().any(|labels| self.store.may_have_work(labels, now)) {
             for (required, jobs) in self.store.ready_jobs(labels, now).await? {
                 self.waiting.wake(&required, jobs);

@@ -4,12 +4,11 @@
 //! only after the clock has kept its new time for a while; until then, the measured time counts. A step back to the
 //! time before the last believed step is believed at once.
 
-use std::{sync::LazyLock, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use chrono::{DateTime, Utc};
-use easysight_protocol::RunId;
+use easysight_protocol::{Ids, RunId};
 use parking_lot::Mutex;
-use uuid::{ContextV7, Timestamp, Uuid};
 
 /// The largest difference from the measured time that is not a step, in milliseconds. Small differences are normal,
 /// because clocks are slewed and machines sleep briefly.
@@ -103,55 +102,63 @@ impl MeasuredClock {
     }
 }
 
-static CLOCK: LazyLock<(Instant, Mutex<MeasuredClock>)> =
-    LazyLock::new(|| (Instant::now(), Mutex::new(MeasuredClock::default())));
+/// The master's clock, and the ids of its runs. It is made once and passed to all code that needs the time.
+#[derive(Debug)]
+pub(crate) struct Clock {
+    begin: Instant,
+    measured: Mutex<MeasuredClock>,
+    run_ids: Ids,
+}
 
-/// Returns the current time as the store keeps it: in milliseconds since 1970. The first call that notices a step of
-/// the machine's clock logs it.
-pub(crate) fn now_ms() -> i64 {
-    let (begin, clock) = &*CLOCK;
-    let (now, seen) = {
-        let mut clock = clock.lock();
-        let elapsed = i64::try_from(begin.elapsed().as_millis()).unwrap_or(i64::MAX);
-        clock.now(easysight_protocol::now().timestamp_millis(), elapsed)
-    };
-    match seen {
-        None => {}
-        Some(Seen::Stepped(by)) => tracing::warn!(
-            by_seconds = by / 1_000,
-            "the system clock stepped; the master keeps its own time until the system clock is stable"
-        ),
-        Some(Seen::Believed(by)) => {
-            tracing::warn!(by_seconds = by / 1_000, "the master follows the system clock again after a step");
-        }
-        Some(Seen::Returned) => tracing::warn!("the system clock is back where it was before its step"),
+impl Clock {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self { begin: Instant::now(), measured: Mutex::default(), run_ids: Ids::default() })
     }
-    now
-}
 
-/// Returns [`now_ms`] as a date.
-pub(crate) fn now() -> DateTime<Utc> {
-    DateTime::from_timestamp_millis(now_ms()).unwrap_or_else(easysight_protocol::now)
-}
+    /// Returns the current time as the store counts it. The first call that sees a step of the machine's clock logs
+    /// the step.
+    pub(crate) fn now_ms(&self) -> i64 {
+        let (now, seen) = {
+            let mut measured = self.measured.lock();
+            let elapsed = i64::try_from(self.begin.elapsed().as_millis()).unwrap_or(i64::MAX);
+            measured.now(easysight_protocol::now().timestamp_millis(), elapsed)
+        };
+        match seen {
+            None => {}
+            Some(Seen::Stepped(by)) => tracing::warn!(
+                by_seconds = by / 1_000,
+                "the system clock stepped; the master keeps its own time until the system clock is stable"
+            ),
+            Some(Seen::Believed(by)) => {
+                tracing::warn!(
+                    by_seconds = by / 1_000,
+                    "the master follows the system clock again after a step"
+                );
+            }
+            Some(Seen::Returned) => tracing::warn!("the system clock is back where it was before its step"),
+        }
+        now
+    }
 
-/// Makes the id of a new run. Ids sort by the measured time.
-pub(crate) fn run_id() -> RunId {
-    let now = u64::try_from(now_ms()).unwrap_or_default();
-    let names = NAMES.lock();
-    RunId(Uuid::new_v7(Timestamp::from_unix(&*names, now / 1_000, (now % 1_000) as u32 * 1_000_000)))
-}
+    /// Returns [`Self::now_ms`] as a date.
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp_millis(self.now_ms()).unwrap_or_else(easysight_protocol::now)
+    }
 
-/// Resets the generator of ids. Without this, new ids would still have the times of a clock that was ahead, and would
-/// not sort by time.
-pub(crate) fn name_anew() {
-    *NAMES.lock() = ContextV7::default();
-}
+    /// Makes the id of a new run. Ids sort by the measured time.
+    pub(crate) fn run_id(&self) -> RunId {
+        RunId(self.run_ids.next(self.now_ms()))
+    }
 
-static NAMES: LazyLock<Mutex<ContextV7>> = LazyLock::new(Mutex::default);
+    /// Makes ids of runs sort by time again, after a clock that was ahead made some.
+    pub(crate) fn restart_ids(&self) {
+        self.run_ids.restart();
+    }
 
-/// Returns the steps of the machine's clock that were believed since the start.
-pub(crate) fn believed() -> Believed {
-    CLOCK.1.lock().believed
+    /// Returns the steps of the machine's clock that were believed since the start.
+    pub(crate) fn believed(&self) -> Believed {
+        self.measured.lock().believed
+    }
 }
 
 #[cfg(test)]

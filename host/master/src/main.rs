@@ -14,7 +14,6 @@ mod pollers;
 mod principal;
 mod problems;
 mod registry;
-mod relay;
 mod repair;
 mod retention;
 mod runs;

@@ -15,8 +15,8 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    access::Access, events::Events, metrics::Metrics, news::Relay, pictures::Pictures, pollers::Pollers,
-    registry::Registry, uploads::Uploads, waiting::Waiting,
+    access::Access, clock::Clock, events::Events, metrics::Metrics, news::Relay, pictures::Pictures,
+    pollers::Pollers, registry::Registry, uploads::Uploads, waiting::Waiting,
 };
 
 /// The longest time between two rounds of the scheduler. After a longer time, the process counts as stuck.
@@ -25,6 +25,7 @@ const STUCK: Duration = Duration::from_secs(60);
 /// The master.
 pub(crate) struct Master {
     pub(crate) store: Store,
+    pub(crate) clock: Arc<Clock>,
     pub(crate) registry: Registry,
     pub(crate) uploads: Uploads,
     pub(crate) pictures: Pictures,
@@ -49,6 +50,8 @@ pub(crate) struct Master {
     /// The scheduler's pulse, which beats in every round.
     pub(crate) pulse: Pulse,
     pub(crate) lease_ms: i64,
+    /// True if the master itself answers over TLS.
+    pub(crate) serves_tls: bool,
     pub(crate) started_at: DateTime<Utc>,
     pub(crate) id: String,
 }
@@ -87,6 +90,11 @@ impl Hearing {
 }
 
 impl Master {
+    /// Returns the current time, in milliseconds since 1970.
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
     /// Returns false if the scheduler is stuck. Returns true while the master stops, because it then needs no
     /// scheduler.
     pub(crate) fn scheduler_is_alive(&self) -> bool {
@@ -107,8 +115,6 @@ impl Master {
 
 /// The master, shared.
 pub(crate) type Shared = Arc<Master>;
-
-pub(crate) use crate::clock::now_ms;
 
 #[cfg(test)]
 mod tests {

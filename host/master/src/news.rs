@@ -1,9 +1,15 @@
 //! News: messages between masters that share a database. One message collects several events of one master.
 
+mod carrier;
+pub(crate) mod exchange;
+
 use easysight_protocol::{Event, NodeChange, RunChange, RunId};
+use easysight_store::Store;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
+
+use carrier::{Carrier, carrier_of};
 
 /// The largest number of events in one message. A message has enough room for the ids of this many events.
 const MAX_EVENTS: usize = 60;
@@ -45,15 +51,24 @@ pub(crate) struct News {
     pub(crate) events: Vec<Notice>,
 }
 
-/// The news that is waiting to be sent to other masters.
-#[derive(Default)]
+/// The news that is waiting to be sent to other masters, and its carrier.
 pub(crate) struct Relay {
+    carrier: Box<dyn Carrier>,
     news: Mutex<News>,
     /// Notified when there is something to send.
-    pub(crate) bell: Notify,
+    bell: Notify,
 }
 
 impl Relay {
+    /// Makes the relay of the masters that share this database. None if no other master can share it.
+    pub(crate) fn of(store: &Store) -> Option<Self> {
+        Some(Self::new(carrier_of(store)?))
+    }
+
+    fn new(carrier: Box<dyn Carrier>) -> Self {
+        Self { carrier, news: Mutex::default(), bell: Notify::new() }
+    }
+
     /// Adds queued jobs.
     pub(crate) fn note_queued(&self, jobs: usize) {
         self.note(|news| news.queued = news.queued.saturating_add(jobs));
@@ -80,7 +95,7 @@ impl Relay {
     }
 
     /// Takes the next message out. Returns `None` if there is nothing to send.
-    pub(crate) fn take(&self, from: &str) -> Option<News> {
+    fn take(&self, from: &str) -> Option<News> {
         let mut waiting = self.news.lock();
         let count = waiting.events.len().min(MAX_EVENTS);
         let news = News {
@@ -95,13 +110,47 @@ impl Relay {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use easysight_store::MAX_NEWS_BYTES;
+    use futures::future::BoxFuture;
 
     use super::*;
 
+    /// Keeps the messages, and fails while it is told to.
+    #[derive(Clone, Default)]
+    struct Kept {
+        messages: Arc<Mutex<Vec<String>>>,
+        failures: Arc<Mutex<usize>>,
+        sent: Arc<Notify>,
+    }
+
+    impl Carrier for Kept {
+        fn max_bytes(&self) -> usize {
+            MAX_NEWS_BYTES
+        }
+
+        fn send<'a>(&'a self, message: &'a str) -> BoxFuture<'a, anyhow::Result<()>> {
+            Box::pin(async move {
+                self.sent.notify_one();
+                let mut failures = self.failures.lock();
+                if *failures > 0 {
+                    *failures -= 1;
+                    anyhow::bail!("the broker is unavailable");
+                }
+                self.messages.lock().push(message.to_owned());
+                Ok(())
+            })
+        }
+
+        fn subscribe(&self) -> BoxFuture<'_, anyhow::Result<Box<dyn carrier::Subscription>>> {
+            Box::pin(async { anyhow::bail!("nothing is received") })
+        }
+    }
+
     #[test]
     fn a_message_of_the_longest_names_fits_and_the_rest_follows() {
-        let relay = Relay::default();
+        let relay = Relay::new(Box::new(Kept::default()));
         for _ in 0..MAX_EVENTS + 1 {
             relay.note_event(&Event::Node { node_id: "n".repeat(100), change: NodeChange::Unregistered });
         }
@@ -111,5 +160,25 @@ mod tests {
         assert!(serde_json::to_string(&first).unwrap().len() <= MAX_NEWS_BYTES);
         assert_eq!(relay.take("m").unwrap().events.len(), 2);
         assert!(relay.take("m").is_none());
+    }
+
+    #[tokio::test]
+    async fn news_goes_on_after_a_message_that_could_not_be_sent() {
+        let kept = Kept { failures: Arc::new(Mutex::new(1)), ..Kept::default() };
+        let relay = Relay::new(Box::new(kept.clone()));
+        let follow = async {
+            relay.note_queued(3);
+            kept.sent.notified().await;
+            relay.note_queued(5);
+            relay.note_queued(2);
+            kept.sent.notified().await;
+        };
+        tokio::select! {
+            () = exchange::send(&relay, "m") => {}
+            () = follow => {}
+        }
+        let news: News = serde_json::from_str(&kept.messages.lock().pop().unwrap()).unwrap();
+        assert_eq!((news.from.as_str(), news.queued, news.changed), ("m", 7, false));
+        assert!(kept.messages.lock().is_empty());
     }
 }

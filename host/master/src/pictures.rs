@@ -16,7 +16,7 @@ use bytes::Bytes;
 use easysight_sandbox::Digest;
 use easysight_store::{Store, StoreError};
 
-use crate::{blobs::Blobs, clock::now_ms};
+use crate::blobs::Blobs;
 
 /// The largest size of a picture, in bytes.
 pub(crate) const MAX_PICTURE_BYTES: usize = 2 << 20;
@@ -81,7 +81,13 @@ impl Pictures {
 
     /// Stores a picture, completely or not at all. Returns false if it existed already. Its age starts again in this
     /// case.
-    pub(crate) async fn put(&self, store: &Store, digest: Digest, bytes: Bytes) -> Result<bool, PutError> {
+    pub(crate) async fn put(
+        &self,
+        store: &Store,
+        digest: Digest,
+        bytes: Bytes,
+        now: i64,
+    ) -> Result<bool, PutError> {
         let found = Digest::of(&bytes);
         if found != digest {
             return Err(PutError::Digest { found });
@@ -92,7 +98,7 @@ impl Pictures {
         let size = bytes.len() as u64;
         let blobs = Arc::clone(&self.blobs);
         tokio::task::spawn_blocking(move || blobs.put(digest, &bytes)).await.map_err(io::Error::other)??;
-        let new = store.keep_pictures(vec![(digest.to_string(), size)], now_ms()).await? > 0;
+        let new = store.keep_pictures(vec![(digest.to_string(), size)], now).await? > 0;
         if new {
             self.kept.fetch_add(size, Ordering::Relaxed);
         }
@@ -178,8 +184,12 @@ impl Pictures {
 }
 
 /// Removes pictures if a clean-up is due. Failures of the disk are logged, and a later clean-up tries again.
-pub(crate) async fn upkeep(pictures: &Pictures, store: &Store, trusts_ages: bool) -> Result<(), StoreError> {
-    let now = now_ms();
+pub(crate) async fn upkeep(
+    pictures: &Pictures,
+    store: &Store,
+    trusts_ages: bool,
+    now: i64,
+) -> Result<(), StoreError> {
     if !pictures.is_due(now) {
         return Ok(());
     }
@@ -203,6 +213,10 @@ mod tests {
 
     use super::*;
     use crate::blobs::Directory;
+
+    fn now_ms() -> i64 {
+        easysight_protocol::now().timestamp_millis()
+    }
 
     fn jpeg(content: &[u8]) -> (Digest, Bytes) {
         let bytes = [&[0xFF, 0xD8, 0xFF][..], content, &[0xFF, 0xD9]].concat();
@@ -237,13 +251,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (store, pictures) = (store(dir.path()).await, pictures(dir.path(), 1 << 20));
         let (digest, bytes) = jpeg(b"a");
-        assert!(pictures.put(&store, digest, bytes.clone()).await.unwrap());
-        assert!(!pictures.put(&store, digest, bytes.clone()).await.unwrap());
+        assert!(pictures.put(&store, digest, bytes.clone(), now_ms()).await.unwrap());
+        assert!(!pictures.put(&store, digest, bytes.clone(), now_ms()).await.unwrap());
         assert_eq!(pictures.get(digest).await.unwrap().unwrap(), bytes);
-        let other = pictures.put(&store, digest, jpeg(b"b").1).await;
+        let other = pictures.put(&store, digest, jpeg(b"b").1, now_ms()).await;
         assert!(matches!(other, Err(PutError::Digest { .. })));
         let page = Bytes::from_static(b"<html>");
-        let page = pictures.put(&store, Digest::of(&page), page).await;
+        let page = pictures.put(&store, Digest::of(&page), page, now_ms()).await;
         assert!(matches!(page, Err(PutError::NotJpeg)));
         assert_eq!(store.picture_bytes().await.unwrap(), bytes.len() as u64);
     }
@@ -254,7 +268,7 @@ mod tests {
         let (store, pictures) = (store(dir.path()).await, pictures(dir.path(), 1 << 20));
         let made: Vec<_> = [&b"old"[..], b"good", b"new"].into_iter().map(jpeg).collect();
         for (picture, seconds) in made.iter().zip([2_000, 3_000, 10]) {
-            pictures.put(&store, picture.0, picture.1.clone()).await.unwrap();
+            pictures.put(&store, picture.0, picture.1.clone(), now_ms()).await.unwrap();
             age(&store, picture, seconds).await;
         }
         let camera = serde_json::from_str(r#"{"name": "c", "source": "rtsp://a/b"}"#).unwrap();
@@ -265,7 +279,7 @@ mod tests {
         assert_eq!(exist(&pictures, &made).await, [false, true, true]);
         // A picture that is sent again is new again.
         age(&store, &made[2], 2_000).await;
-        pictures.put(&store, made[2].0, made[2].1.clone()).await.unwrap();
+        pictures.put(&store, made[2].0, made[2].1.clone(), now_ms()).await.unwrap();
         assert_eq!(pictures.clean_up(&store, true, now_ms()).await.unwrap(), 0);
     }
 
@@ -275,7 +289,7 @@ mod tests {
         let (store, pictures) = (store(dir.path()).await, pictures(dir.path(), 100));
         let made: Vec<_> = (0..4_u8).map(|n| jpeg(&[n; 25])).collect();
         for (picture, seconds) in made.iter().zip([40, 30, 20, 10]) {
-            pictures.put(&store, picture.0, picture.1.clone()).await.unwrap();
+            pictures.put(&store, picture.0, picture.1.clone(), now_ms()).await.unwrap();
             age(&store, picture, seconds).await;
         }
         assert!(pictures.is_due(now_ms()));

@@ -8,6 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use easysight_protocol::{DiagnosisInfo, JobPlan, PlannedPlugin, PluginSignature, PublishedPlugin, Text};
 use easysight_sandbox::{ConfigSchema, Digest, LoadError, Plugin, Sandbox};
 use easysight_store::{Store, StoreError};
@@ -159,11 +160,12 @@ impl Registry {
         Ok(keys.check(digest, Some(&signed)).map(|_| ()))
     }
 
-    /// Vets a component, and stores it with its signatures. The second value is true if the plugin is new.
+    /// Vets a component, and stores it with its signatures. `now` is when a new plugin was published. The second value is true if the plugin is new.
     pub(crate) async fn publish(
         &self,
         bytes: Vec<u8>,
         signed: Option<PluginSignature>,
+        now: DateTime<Utc>,
     ) -> Result<(PublishedPlugin, bool), PublishError> {
         let digest = Digest::of(&bytes);
         let known = self.find(digest).await?;
@@ -177,7 +179,7 @@ impl Registry {
         let size_bytes = bytes.len() as u64;
         let imports = easysight_sandbox::imports(&bytes).map_err(PublishError::Refused)?;
         self.keep(digest, bytes).await?;
-        let published = known.unwrap_or_else(|| describe(&plugin, size_bytes, imports));
+        let published = known.unwrap_or_else(|| describe(&plugin, size_bytes, imports, now));
         let new = self.store.publish(published.clone()).await?;
         if let Some(signed) = signed {
             self.store.add_signatures(signed).await?;
@@ -227,7 +229,12 @@ impl Registry {
     }
 }
 
-fn describe(plugin: &Plugin, size_bytes: u64, imports: Vec<String>) -> PublishedPlugin {
+fn describe(
+    plugin: &Plugin,
+    size_bytes: u64,
+    imports: Vec<String>,
+    published_at: DateTime<Utc>,
+) -> PublishedPlugin {
     let descriptor = plugin.descriptor();
     let text = |text: &easysight_sandbox::Text| Text { zh: text.zh.clone(), en: text.en.clone() };
     PublishedPlugin {
@@ -245,7 +252,7 @@ fn describe(plugin: &Plugin, size_bytes: u64, imports: Vec<String>) -> Published
             })
             .collect(),
         config_schema: plugin.schema().as_json().clone(),
-        published_at: crate::clock::now(),
+        published_at,
         imports,
         active_for: Vec::new(),
         shadow_for: Vec::new(),

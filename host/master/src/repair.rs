@@ -6,12 +6,7 @@ use std::time::Duration;
 use easysight_store::{Dialect, PageRequest, StoreError};
 use tokio::time::Instant;
 
-use crate::{
-    clock,
-    master::{Master, now_ms},
-    retention::Retention,
-    schedule,
-};
+use crate::{clock, master::Master, retention::Retention, schedule};
 
 /// How often tasks are checked.
 const TASKS_EVERY: Duration = Duration::from_secs(60);
@@ -38,19 +33,19 @@ impl Repair {
         master: &Master,
         retention: &mut Retention,
     ) -> Result<(), StoreError> {
-        let believed = clock::believed();
+        let believed = master.clock.believed();
         let stepped = !self.begun || believed != self.believed;
         if stepped {
             self.clear_up(master, retention, believed).await?;
             self.begun = true;
             self.believed = believed;
-            self.since = now_ms();
+            self.since = master.now_ms();
         }
         if stepped || self.tasks_at.is_none_or(|at| at.elapsed() >= TASKS_EVERY) {
             bring_tasks_back(master).await?;
             // `easysight-master token create` uses the machine's clock, whether the master believes this clock or
             // not.
-            let tokens = master.store.bring_tokens_back(now_ms()).await?;
+            let tokens = master.store.bring_tokens_back(master.now_ms()).await?;
             if tokens > 0 {
                 tracing::warn!(
                     tokens,
@@ -69,7 +64,7 @@ impl Repair {
         retention: &mut Retention,
         believed: clock::Believed,
     ) -> Result<(), StoreError> {
-        let now = now_ms();
+        let now = master.now_ms();
         let by = believed.by_ms - self.believed.by_ms;
         if !self.begun {
             if master.store.written_at().await?.is_some_and(|at| now - at > LONG_MS) {
@@ -91,7 +86,7 @@ impl Repair {
             master.store.move_tokens(by, dated).await?;
             master.access.forget();
         }
-        clock::name_anew();
+        master.clock.restart_ids();
         master.hearing.note_break(now);
         let brought = master.store.bring_back(now, master.lease_ms).await?;
         if brought > 0 {
@@ -103,7 +98,7 @@ impl Repair {
 
 /// Corrects the tasks whose next run is later than their schedule allows.
 async fn bring_tasks_back(master: &Master) -> Result<(), StoreError> {
-    let now = clock::now();
+    let now = master.clock.now();
     let mut after = None;
     loop {
         let page = master.store.tasks(&PageRequest { after, limit: PAGE }).await?;

@@ -1,4 +1,4 @@
-//! Removes old history. It is removed in small steps, so that other statements do not have to wait.
+//! Removes old history in small steps, so that other statements do not have to wait.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 /// How often findings are counted. Counting takes seconds if there are millions.
 const COUNT_EVERY: Duration = Duration::from_secs(600);
-/// How long nothing is removed because of its age after the clock stepped.
+/// How long the removal by age stops after the clock stepped.
 const HOLD: Duration = Duration::from_secs(86_400);
 
 /// The limits of history, and the state of its removal.
@@ -21,7 +21,7 @@ pub(crate) struct Retention {
     /// The number of findings beyond the limit, according to the last count.
     excess: u64,
     goes_on: bool,
-    /// Ages are not trusted before this time, because the clock may be ahead, and young entries may look old.
+    /// Ages are not trusted before this time, because the clock may be ahead, so that young entries look old.
     held_until: Option<Instant>,
 }
 
@@ -30,8 +30,8 @@ impl Retention {
         Self { max_age_ms, max_findings, counted_at: None, excess: 0, goes_on: false, held_until: None }
     }
 
-    /// Stops the removal by age for one measured day. This is called if the clock stepped, or if nothing was written
-    /// for so long that the clock may have stepped. A person has this day to correct the clock.
+    /// Stops the removal by age for one day of measured time, in which a person can correct the clock. This is called
+    /// if the clock stepped, or if nothing was written for so long that the clock may have stepped.
     pub(crate) fn hold(&mut self, now: Instant) {
         self.held_until = Some(now + HOLD);
     }

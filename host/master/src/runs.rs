@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use easysight_protocol::{JobPlan, Origin, RunChange, RunId, TaskRequest, Trigger};
 use easysight_store::{FanOut, NewRun, Start, StoreError, StoredRun};
 
-use crate::master::{Master, now_ms};
+use crate::master::Master;
 
 /// Creates a run, with its jobs if nothing is missing. The second value is false if an equivalent run exists
 /// already.
@@ -16,7 +16,7 @@ pub(crate) async fn begin(master: &Master, new: NewRun) -> Result<(RunId, bool),
         Start::Now(jobs) => Some(jobs.cameras.len()),
         Start::Waits(_) => None,
     };
-    let (run, made) = master.store.create_run(new, start, now_ms()).await?;
+    let (run, made) = master.store.create_run(new, start, master.now_ms()).await?;
     if made {
         master.tell_run(run, RunChange::Created);
         if let Some(jobs) = jobs {
@@ -31,7 +31,7 @@ pub(crate) async fn begin_waiting(master: &Master, waiting: StoredRun) -> Result
     let StoredRun { run, definition, origin } = waiting;
     match start_of(master, run.trigger, run.task_id.as_deref(), &definition, &origin).await? {
         Start::Now(jobs) => {
-            if let Some(jobs) = master.store.fan_out(run.id, jobs, now_ms()).await? {
+            if let Some(jobs) = master.store.fan_out(run.id, jobs, master.now_ms()).await? {
                 announce(master, run.id, jobs);
             }
             Ok(())
@@ -76,8 +76,8 @@ async fn start_of(
 }
 
 /// Removes the cameras whose previous check by the same task has not ended. So a task never checks a camera twice at
-/// the same time, and the queue does not grow even if cameras are slow. Returns a text with the number of removed
-/// cameras.
+/// the same time, and the queue does not grow even if cameras are slow. Returns a message with the number of
+/// removed cameras.
 async fn pass_over(
     master: &Master,
     task: &str,

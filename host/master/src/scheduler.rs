@@ -9,8 +9,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::Instrument;
 
 use crate::{
-    clock,
-    master::{Master, Shared, now_ms},
+    master::{Master, Shared},
     pictures, repair,
     retention::Retention,
     runs, schedule,
@@ -87,7 +86,7 @@ pub(crate) async fn run(master: Shared, retention: Retention) {
             _ => {}
         }
         if looked.is_err() {
-            master.hearing.note_break(now_ms());
+            master.hearing.note_break(master.now_ms());
         }
         troubled = looked.is_err();
     }
@@ -95,13 +94,13 @@ pub(crate) async fn run(master: Shared, retention: Retention) {
 
 async fn look_round(master: &Master, slow: bool, rounds: &mut Rounds) -> Result<(), StoreError> {
     let Rounds { retention, gauges, tidying, .. } = rounds;
-    let now = now_ms();
+    let now = master.now_ms();
     master.metrics.backlog.set(i64::try_from(master.store.backlog()).unwrap_or(i64::MAX));
     master.metrics.long_polls.set(i64::try_from(master.waiting.len()).unwrap_or(i64::MAX));
     master.metrics.statements(master.store.statements());
     let agenda = master.store.agenda(now).await?;
     // Nodes renew their leases after at most half of the lease time, so a shorter break cannot make a lease expire.
-    master.hearing.note_well(now_ms(), master.lease_ms / 2);
+    master.hearing.note_well(master.now_ms(), master.lease_ms / 2);
     if agenda.task_due && master.store.lead("scheduler", master.id.clone(), LEAD_MS).await? {
         for task in master.store.due_tasks(now, BATCH).await? {
             let span = tracing::info_span!("due", task = task.id);
@@ -134,8 +133,8 @@ async fn look_round(master: &Master, slow: bool, rounds: &mut Rounds) -> Result<
         master.pollers.write(&master.store).await?;
         master.store.write_usage().await?;
         let trusts_ages = retention.trusts_ages(Instant::now());
-        master.uploads.sweep(&master.store, trusts_ages).await?;
-        pictures::upkeep(&master.pictures, &master.store, trusts_ages).await?;
+        master.uploads.sweep(&master.store, trusts_ages, now).await?;
+        pictures::upkeep(&master.pictures, &master.store, trusts_ages, now).await?;
     }
     if (slow || retention.goes_on()) && leads_upkeep(master).await? {
         if tidying.is_due() {
@@ -178,7 +177,7 @@ async fn reap(master: &Master, heard: bool, now: i64) -> Result<(), StoreError> 
 /// Starts the run of a due task, but only once for each time at which the task is due.
 async fn fire(master: &Master, task: Task) -> Result<(), StoreError> {
     let Some(due) = task.next_run_at else { return Ok(()) };
-    let now = clock::now();
+    let now = master.clock.now();
     let schedule = &task.definition.schedule;
     let next = schedule::after(schedule, due, now).map(|next| next.timestamp_millis());
     if schedule::is_skipped(schedule, due, now) {
@@ -187,7 +186,7 @@ async fn fire(master: &Master, task: Task) -> Result<(), StoreError> {
         // No request started this run. A new request id allows people to follow its jobs in the logs.
         let request = RequestId::new();
         let new = NewRun {
-            id: clock::run_id(),
+            id: master.clock.run_id(),
             task_id: Some(task.id.clone()),
             trigger: Trigger::Schedule,
             fire_time: Some(due.timestamp_millis()),

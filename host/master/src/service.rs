@@ -13,7 +13,7 @@ use axum_server::{Handle, tls_rustls::RustlsConfig};
 use easysight_daemon::process::{NotifyState, StopSignals, lock, notify, watchdog};
 use easysight_daemon::pulse::Pulse;
 use easysight_sandbox::{Limits, Sandbox, SandboxConfig};
-use easysight_store::{Dialect, Store};
+use easysight_store::Store;
 use easysight_trust::TrustedKeys;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -22,14 +22,14 @@ use crate::{
     access::Access,
     api,
     blobs::{Blobs, Directory},
+    clock::Clock,
     events::Events,
-    master::{Hearing, Master, now_ms},
+    master::{Hearing, Master},
     metrics::Metrics,
-    news::Relay,
+    news::{Relay, exchange},
     pictures::{Keep, Pictures},
     pollers::Pollers,
     registry::Registry,
-    relay,
     retention::Retention,
     scheduler,
     settings::{MasterSettings, TlsFiles},
@@ -60,7 +60,8 @@ pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("--listen {}: the address cannot be used", settings.listen))?;
     listener.set_nonblocking(true)?;
     let (store, writing) = Store::open(&database).await?;
-    let access = Access::new(store.clone(), settings.listen.ip().is_loopback());
+    let clock = Clock::new();
+    let access = Access::new(store.clone(), Arc::clone(&clock), settings.listen.ip().is_loopback());
     let open = access.refresh().await?;
     if !open && !access.has_tokens().await? {
         bail!(
@@ -86,11 +87,13 @@ pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
     };
     let plugins = blobs("plugins", "wasm")?;
     let registry = Registry::open(store.clone(), sandbox, plugins, keys).await?;
-    let relay = (store.dialect() == Dialect::Postgres).then(Relay::default);
+    let relay = Relay::of(&store);
     let uploads = Uploads::open(settings.blob_dir.join("uploads"), settings.max_upload)?;
     let keep = Keep { max_age: settings.retention, max_bytes: settings.picture_limit };
     let master = Arc::new(Master {
         store,
+        hearing: Hearing::new(clock.now_ms()),
+        clock,
         registry,
         uploads,
         pictures: Pictures::new(blobs("pictures", "jpg")?, keep),
@@ -101,18 +104,18 @@ pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
         metrics: Metrics::new(),
         waiting: Waiting::default(),
         pollers: Pollers::default(),
-        hearing: Hearing::new(now_ms()),
         changed: Notify::new(),
         stopping: CancellationToken::new(),
         pulse: Pulse::new(),
         lease_ms: settings.lease_ms(),
+        serves_tls: settings.tls.is_some(),
         started_at: easysight_protocol::now(),
         id: easysight_protocol::fresh_id().to_string(),
     });
     let max_age_ms = i64::try_from(settings.retention.as_millis()).unwrap_or(i64::MAX);
     let retention = Retention::new(max_age_ms, settings.max_findings);
     let scheduler = scheduler::spawn(&master, retention);
-    let relaying = tokio::spawn(relay::run(Arc::clone(&master)));
+    let relaying = tokio::spawn(exchange::run(Arc::clone(&master)));
     let watched = Arc::clone(&master);
     let watchdog = tokio::spawn(watchdog(move || watched.scheduler_is_alive()));
     let handle = Handle::new();

@@ -6,7 +6,7 @@ use clap::{Arg, ArgMatches, Command};
 use easysight_protocol::{Scope, TokenRequest};
 use easysight_store::Store;
 
-use crate::{access::make_token, clock::now_ms, settings::MasterSettings};
+use crate::{access::make_token, settings::MasterSettings};
 
 /// How far the clocks of masters that share a database may differ.
 const TOLERANCE: TimeDelta = TimeDelta::seconds(60);
@@ -67,7 +67,7 @@ async fn carry_out(store: &Store, matches: &ArgMatches) -> anyhow::Result<()> {
                 check_clock(store).await?;
             }
             let request = TokenRequest { name: text("name"), scope, expires_at: None, lifetime_s };
-            let made = make_token(store, request).await?;
+            let made = make_token(store, request, easysight_protocol::now()).await?;
             eprintln!("token {} ({}); keep it, because it is not shown again:", made.info.id, scope.as_str());
             println!("{}", made.token);
         }
@@ -83,7 +83,7 @@ async fn carry_out(store: &Store, matches: &ArgMatches) -> anyhow::Result<()> {
         }
         Some(("revoke", given)) => {
             let id = given.get_one::<String>("id").cloned().unwrap_or_default();
-            if !store.revoke_token(id.clone(), now_ms()).await? {
+            if !store.revoke_token(id.clone(), easysight_protocol::now().timestamp_millis()).await? {
                 bail!("there is no valid token `{id}`; `easysight-master token list` lists all tokens");
             }
             eprintln!("token {id} was revoked");
@@ -94,8 +94,8 @@ async fn carry_out(store: &Store, matches: &ArgMatches) -> anyhow::Result<()> {
 }
 
 /// Refuses to count days with a clock that is behind, because the token would expire too early once the clock is
-/// corrected. A clock that is ahead is not noticed here: it looks the same as a long pause of the master. Masters later
-/// correct tokens that were made while a clock was ahead.
+/// corrected. A clock that is ahead cannot be detected here, because it looks as if the master had been stopped for a
+/// long time. Masters later correct tokens that were made while a clock was ahead.
 async fn check_clock(store: &Store) -> anyhow::Result<()> {
     let Some(written) = store.written_at().await?.and_then(DateTime::from_timestamp_millis) else {
         return Ok(());

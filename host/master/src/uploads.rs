@@ -45,8 +45,10 @@ impl Uploads {
 
     /// Removes uploads whose runs have ended, and old files without a run, which interrupted uploads have left.
     ///
-    /// If `trusts_ages` is false, files without a run are kept.
-    pub(crate) async fn sweep(&self, store: &Store, trusts_ages: bool) -> Result<(), StoreError> {
+    /// If `trusts_ages` is false, files without a run are kept. `now` is the measured time, in milliseconds since 1970,
+    /// so that files do not seem old while the machine's clock is ahead for a moment.
+    pub(crate) async fn sweep(&self, store: &Store, trusts_ages: bool, now: i64) -> Result<(), StoreError> {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(now).unwrap_or_default());
         for path in self.files() {
             let run = path.file_name().and_then(|name| name.to_str()?.parse::<RunId>().ok());
             let ended = match run {
@@ -54,7 +56,7 @@ impl Uploads {
                 None => None,
             };
             // The run of a new file may not exist yet.
-            if ended.unwrap_or_else(|| trusts_ages && is_old(&path))
+            if ended.unwrap_or_else(|| trusts_ages && is_old(&path, now))
                 && let Err(error) = fs::remove_file(&path)
                 && error.kind() != io::ErrorKind::NotFound
             {
@@ -79,13 +81,7 @@ const fn is_ended(state: RunState) -> bool {
     matches!(state, RunState::Finished | RunState::Cancelled)
 }
 
-/// Returns the measured time, so that files do not seem old while the machine's clock is ahead for a moment.
-fn now() -> SystemTime {
-    let ms = u64::try_from(crate::clock::now_ms()).unwrap_or_default();
-    SystemTime::UNIX_EPOCH + Duration::from_millis(ms)
-}
-
-fn is_old(path: &Path) -> bool {
+fn is_old(path: &Path, now: SystemTime) -> bool {
     let written = fs::metadata(path).and_then(|facts| facts.modified());
-    written.is_ok_and(|at| now().duration_since(at).is_ok_and(|age| age > GRACE))
+    written.is_ok_and(|at| now.duration_since(at).is_ok_and(|age| age > GRACE))
 }

@@ -32,7 +32,7 @@ pub use camera::{
 };
 pub use event::{Event, NodeChange, RunChange};
 pub use finding::{Decision, Evidence, Failure, Finding, Look, Metric, Region, Status, Text};
-pub use id::{Incarnation, JobId, LeaseToken, RunId, SubmissionId, fresh_id};
+pub use id::{Ids, Incarnation, JobId, LeaseToken, RunId, SubmissionId, fresh_id};
 pub use import::{ImportAction, ImportAnswer, LineProblem, PlannedLine};
 pub use moment::now;
 pub use node::{

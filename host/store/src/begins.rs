@@ -1,12 +1,12 @@
 //! The lane that creates runs. Runs that are submitted at the same moment are written together.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use easysight_protocol::{RunId, RunState};
+use easysight_protocol::{Ids, RunId, RunState};
 use futures::future::BoxFuture;
 
 use crate::{
-    Dialect, FanOut, NewRun, Start, StoreError,
+    Dialect, FanOut, Known, NewRun, Start, StoreError,
     db::{Connection, query},
     jobs::JobsOf,
     lanes::Kind,
@@ -18,6 +18,7 @@ use crate::{
 /// The lane that creates runs.
 pub(crate) struct Begins {
     dialect: Dialect,
+    known: Arc<Known>,
 }
 
 /// A new run, ready to be written.
@@ -74,6 +75,7 @@ impl Begin {
         &self,
         connection: &mut Connection,
         dialect: Dialect,
+        ids: &Ids,
     ) -> Result<(RunId, bool, Vec<ReadyJob>), StoreError> {
         let id = self.jobs.run_id;
         let made = query(
@@ -98,7 +100,7 @@ impl Begin {
         .await?;
         if made.rows_affected() > 0 {
             let ready = match &self.cameras {
-                Some(cameras) => self.jobs.insert(connection, dialect, cameras, self.now).await?,
+                Some(cameras) => self.jobs.insert(connection, dialect, ids, cameras, self.now).await?,
                 None => Vec::new(),
             };
             return Ok((id, true, ready));
@@ -115,8 +117,8 @@ impl Begin {
 }
 
 impl Begins {
-    pub(crate) const fn new(dialect: Dialect) -> Self {
-        Self { dialect }
+    pub(crate) const fn new(dialect: Dialect, known: Arc<Known>) -> Self {
+        Self { dialect, known }
     }
 }
 
@@ -147,7 +149,7 @@ impl Kind for Begins {
             order.sort_by(|(_, a), (_, b)| a.order().cmp(&b.order()));
             let mut answers = Vec::with_capacity(asks.len());
             for (at, begin) in order {
-                answers.push((at, begin.write(connection, self.dialect).await?));
+                answers.push((at, begin.write(connection, self.dialect, &self.known.ids).await?));
             }
             answers.sort_by_key(|(at, _)| *at);
             Ok(answers.into_iter().map(|(_, answer)| answer).collect())

@@ -245,7 +245,8 @@ impl Store {
             }
         };
         let sql = format!("SELECT id, source, enabled FROM cameras WHERE {meant} ORDER BY id");
-        let rows = query(sql).bind(ids).bind(groups).fetch_all(&self.readers).await?;
+        let cameras = query(sql).bind(ids).bind(groups).fetch_all(&self.readers);
+        let (rows, filled) = tokio::try_join!(cameras, self.filled(groups))?;
         let mut unknown: BTreeSet<&str> = ids.iter().map(String::as_str).collect();
         let mut cameras = Vec::with_capacity(rows.len());
         for row in &rows {
@@ -255,14 +256,21 @@ impl Store {
                 cameras.push((id, text(row, "source")?));
             }
         }
-        let sql =
-            format!("SELECT DISTINCT name FROM camera_groups WHERE {}", self.dialect.among("name", "$1"));
-        let rows = query(sql).bind(groups).fetch_all(&self.readers).await?;
-        let filled = rows.iter().map(|row| text(row, "name")).collect::<Result<HashSet<_>, _>>()?;
         let empty = groups.iter().filter(|group| !filled.contains(*group));
         let unknown = unknown.into_iter().map(|id| format!("camera `{id}`"));
         let missing = unknown.chain(empty.map(|group| format!("a camera in the group `{group}`"))).collect();
         Ok((cameras, missing))
+    }
+
+    /// Returns those of the groups that have a camera.
+    async fn filled(&self, groups: &[String]) -> Result<HashSet<String>, StoreError> {
+        if groups.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let sql =
+            format!("SELECT DISTINCT name FROM camera_groups WHERE {}", self.dialect.among("name", "$1"));
+        let rows = query(sql).bind(groups).fetch_all(&self.readers).await?;
+        rows.iter().map(|row| text(row, "name")).collect()
     }
 }
 

@@ -10,7 +10,6 @@ use crate::{
     health::Health,
     lost,
     query::{maybe_json, maybe_time, text},
-    reports,
 };
 
 /// How far ahead a correct time may be, in milliseconds. The clocks of masters differ by less.
@@ -102,8 +101,8 @@ impl Store {
                 })
             })
             .await?;
-        reports::name_anew();
         // The floors were computed while the clock was ahead, so they are too late.
+        self.known.ids.restart();
         *self.known.upkeep.lock() = Default::default();
         self.known.ready.doubt();
         Ok(brought)

@@ -76,8 +76,8 @@ impl Dialect {
         }
     }
 
-    /// Like [`Self::free`], but selects all rows that meet `condition`. The statement waits for rows that another
-    /// transaction is changing.
+    /// Does the same as [`Self::free`], but selects all rows that meet `condition`. The statement waits for rows that
+    /// another transaction is changing.
     pub(crate) fn all(self, table: &str, condition: &str) -> String {
         match self {
             Self::Sqlite => condition.to_owned(),

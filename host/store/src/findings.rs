@@ -9,8 +9,9 @@ use crate::{
     reports::{COLUMNS, finding_name, first_name, kinds_with, list, parts, read},
 };
 
-/// The maximum number of reports that one statement reads, and that one page examines.
+/// The maximum number of reports that one statement reads.
 const STEP: u32 = 250;
+/// The maximum number of reports that are examined for one page.
 const MAX_LOOKED_THROUGH: usize = 5_000;
 
 /// Which findings to list.
@@ -35,7 +36,7 @@ pub struct FindingFilter {
 }
 
 impl Store {
-    /// Lists findings, latest first. If few of very many findings match, a page may have fewer of them than
+    /// Lists findings, latest first. If only a few of very many findings match, a page may have fewer findings than
     /// requested although there is a next page.
     ///
     /// # Errors
@@ -114,12 +115,12 @@ impl Store {
 }
 
 impl FindingFilter {
-    /// Returns true if the filter leaves few reports, however many are stored.
+    /// Returns true if only few reports can match, even if very many are stored.
     const fn is_narrow(&self) -> bool {
         self.run_id.is_some() || self.job_id.is_some() || self.camera_id.is_some()
     }
 
-    /// Returns true if all matching findings were marked when they were recorded.
+    /// Returns true if all matching findings are in the table `marks`.
     fn is_marked(&self) -> bool {
         let unmarked = [Status::Normal.as_str(), Failure::INCONCLUSIVE, Failure::UNSUPPORTED_CLIP];
         self.status.as_deref().is_some_and(|word| !unmarked.contains(&word))
@@ -168,8 +169,8 @@ impl Store {
         mark.page(&self.readers, "id DESC", "", &page).await
     }
 
-    /// Like [`Self::step`], but finds the reports by their marks only. Used if no other filter narrows the reports
-    /// down.
+    /// Reads reports as [`Self::step`] does, but finds them by their marks only. This is faster if the filter has no
+    /// other field that selects few reports.
     async fn marked(
         &self,
         filter: &FindingFilter,
@@ -192,7 +193,8 @@ impl Store {
         query(sql).bind(list(ids)).fetch_all(&self.readers).await
     }
 
-    /// Like [`Self::step`], but only for reports of these kinds. Each kind is read through the index.
+    /// Reads reports as [`Self::step`] does, but only those of these kinds. Each kind has a statement of its own, which
+    /// uses the index.
     async fn of_kinds(
         &self,
         filter: &FindingFilter,

@@ -14,14 +14,53 @@ const STALE_MS: i64 = 8 * 86_400_000;
 /// removes the entry even if that check requests other diagnoses.
 const NO_PICTURE: &str = "";
 
-/// The last results of a camera's diagnoses.
+/// The last results of a camera's diagnoses. Each check writes them, so their stored form is short: the diagnoses
+/// with the same status and time are one [`Group`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Stored", into = "Vec<Group>")]
 pub(crate) struct Health(BTreeMap<String, Seen>);
 
 /// The result of a diagnosis for a clip: its status, or None if another diagnosis explains it; and the time at which
 /// the clip was captured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Seen(Option<Status>, i64);
+
+/// A status, a time, and the diagnoses that have both.
+#[derive(Debug, Serialize, Deserialize)]
+struct Group(Option<Status>, i64, Vec<String>);
+
+/// The forms in which health was ever stored.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Stored {
+    Groups(Vec<Group>),
+    /// The form until 2026-11-29.
+    Each(BTreeMap<String, Seen>),
+}
+
+impl From<Stored> for Health {
+    fn from(stored: Stored) -> Self {
+        match stored {
+            Stored::Each(each) => Self(each),
+            Stored::Groups(groups) => {
+                let each = groups.into_iter().flat_map(|Group(status, at, names)| {
+                    names.into_iter().map(move |name| (name, Seen(status, at)))
+                });
+                Self(each.collect())
+            }
+        }
+    }
+}
+
+impl From<Health> for Vec<Group> {
+    fn from(health: Health) -> Self {
+        let mut groups: BTreeMap<Seen, Vec<String>> = BTreeMap::new();
+        for (name, seen) in health.0 {
+            groups.entry(seen).or_default().push(name);
+        }
+        groups.into_iter().map(|(Seen(status, at), names)| Group(status, at, names)).collect()
+    }
+}
 
 impl Health {
     /// Adds the findings of a clip. A diagnosis that was inconclusive keeps its last result.
@@ -62,6 +101,19 @@ mod tests {
 
     fn said(diagnosis: &str, status: Option<Status>) -> Finding {
         Finding { status, ..Finding::blank(diagnosis) }
+    }
+
+    #[test]
+    fn health_is_stored_in_groups_and_the_former_form_is_read() {
+        let mut health = Health::default();
+        health.note(&[said("dark", Some(Status::Normal)), said("blur", Some(Status::Normal))], 5_000);
+        health.note(&[said("noise", Some(Status::Error))], 6_000);
+        let stored = serde_json::to_string(&health).unwrap();
+        assert_eq!(stored, r#"[["normal",5000,["blur","dark"]],["error",6000,["noise"]]]"#);
+        let former = r#"{"blur": ["normal", 5000], "dark": ["normal", 5000], "noise": ["error", 6000]}"#;
+        for text in [&stored, former] {
+            assert_eq!(serde_json::from_str::<Health>(text).unwrap(), health);
+        }
     }
 
     #[test]

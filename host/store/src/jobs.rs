@@ -2,14 +2,13 @@
 
 use std::collections::HashSet;
 
-use easysight_protocol::{Job, JobId, JobState, Page, RunId, TaskRequest, masked_source};
+use easysight_protocol::{Ids, Job, JobId, JobState, Page, RunId, TaskRequest, masked_source};
 
 use crate::{
     Dialect, PageRequest, Store, StoreError,
     db::{Connection, Row, Rows, query},
     query::{Select, maybe_json, maybe_text, maybe_time, page_of, parsed, small, text, time_of, word},
     ready::ReadyJob,
-    reports,
 };
 
 const COLUMNS: &str = "SELECT id, run_id, camera_id, source, state, attempt, failures, max_attempts, node_id, \
@@ -38,6 +37,7 @@ impl JobsOf {
         &self,
         connection: &mut Connection,
         dialect: Dialect,
+        ids: &Ids,
         cameras: &[(Option<String>, String)],
         now: i64,
     ) -> Result<Vec<ReadyJob>, StoreError> {
@@ -47,7 +47,7 @@ impl JobsOf {
         for chunk in cameras.chunks(CHUNK) {
             // The ids contain the time that was passed in, not that of the machine's clock. If that clock is ahead
             // for a moment, the jobs still do not sort behind all others.
-            let ids: Vec<JobId> = chunk.iter().map(|_| JobId(reports::name(now))).collect();
+            let ids: Vec<JobId> = chunk.iter().map(|_| JobId(ids.next(now))).collect();
             let rows = Rows::new()
                 .texts("id", ids.iter().map(JobId::to_string))
                 .maybe_texts("camera_id", chunk.iter().map(|(camera, _)| camera.as_deref()))

@@ -330,7 +330,7 @@ impl Commands {
         self.enqueue(command, false, Duration::ZERO).await
     }
 
-    /// Like [`Self::run`], but for a command that may take `extra` longer than usual.
+    /// Does the same as [`Self::run`], for a command that may take `extra` longer than usual.
     pub(crate) async fn run_long<T, F>(&self, extra: Duration, command: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -339,7 +339,8 @@ impl Commands {
         self.enqueue(command, false, extra).await
     }
 
-    /// Like [`Self::run`], but for a command that may be lost after it was answered; see [`Kind::MAY_BE_LOST`].
+    /// Does the same as [`Self::run`], for a command that may be lost after it was answered; see
+    /// [`Kind::MAY_BE_LOST`].
     pub(crate) async fn run_relaxed<T, F>(&self, command: F) -> Result<T, StoreError>
     where
         T: Send + 'static,

@@ -37,8 +37,8 @@ pub struct Leased {
 }
 
 impl Leased {
-    pub(crate) fn nothing() -> Self {
-        Self { lease: LeaseToken::fresh(), plans: Vec::new(), jobs: Vec::new() }
+    pub(crate) const fn nothing(lease: LeaseToken) -> Self {
+        Self { lease, plans: Vec::new(), jobs: Vec::new() }
     }
 }
 
@@ -136,7 +136,7 @@ impl Store {
         Ok(self.known.ready.counts())
     }
 
-    /// Like [`Self::ready_jobs`], but without a query.
+    /// Returns the same as [`Self::ready_jobs`], but without a query.
     pub fn known_ready_jobs(&self) -> BTreeMap<String, usize> {
         self.known.ready.counts()
     }

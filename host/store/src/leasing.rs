@@ -4,7 +4,6 @@ use std::{collections::HashMap, sync::Arc};
 
 use easysight_protocol::{JobId, JobPlan, LeaseToken, LeasedJob, RunId};
 use futures::future::BoxFuture;
-use parking_lot::Mutex;
 
 use crate::{
     Dialect, Known, Leased, StoreError, WantedLease,
@@ -19,14 +18,11 @@ use crate::{
 /// The maximum number of searches for jobs. A search is repeated if another master has already leased some of its
 /// jobs.
 const ROUNDS: usize = 4;
-/// The maximum number of runs whose plans are remembered.
-const PLANS: usize = 256;
 
 /// The lane of leases.
 pub(crate) struct Leases {
     dialect: Dialect,
     known: Arc<Known>,
-    plans: Mutex<HashMap<RunId, JobPlan>>,
 }
 
 pub(crate) struct Ask {
@@ -80,7 +76,7 @@ impl Kind for Leases {
 
 impl Leases {
     pub(crate) fn new(dialect: Dialect, known: Arc<Known>) -> Self {
-        Self { dialect, known, plans: Mutex::default() }
+        Self { dialect, known }
     }
 
     async fn answer(
@@ -89,10 +85,11 @@ impl Leases {
         asks: &[Ask],
     ) -> Result<Vec<Option<Leased>>, StoreError> {
         let now = asks.iter().map(|ask| ask.now).max().unwrap_or(0);
-        let mut answers: Vec<Option<Leased>> = asks.iter().map(|_| Some(Leased::nothing())).collect();
+        let token = || LeaseToken(self.known.ids.next(now));
+        let mut answers: Vec<Option<Leased>> = asks.iter().map(|_| Some(Leased::nothing(token()))).collect();
         let place = |(at, ask)| {
             let Ask { wanted, until, .. }: &Ask = ask;
-            Place { at, wanted, lease: LeaseToken::fresh(), until: *until, jobs: Vec::new() }
+            Place { at, wanted, lease: token(), until: *until, jobs: Vec::new() }
         };
         let mut places: Vec<Place<'_>> = asks.iter().enumerate().map(place).collect();
         let strangers = self.greet(connection, &mut places, now).await?;
@@ -265,27 +262,19 @@ impl Leases {
     async fn plans(&self, connection: &mut Connection, runs: &[RunId]) -> Result<Vec<JobPlan>, StoreError> {
         let mut by_run: HashMap<RunId, JobPlan> = HashMap::new();
         let mut unknown = Vec::new();
-        {
-            let known = self.plans.lock();
-            for run in runs {
-                match known.get(run) {
-                    Some(plan) => drop(by_run.insert(*run, plan.clone())),
-                    None => unknown.push(run.to_string()),
-                }
+        for run in runs {
+            match self.known.plans.get(*run) {
+                Some(plan) => drop(by_run.insert(*run, plan)),
+                None => unknown.push(run.to_string()),
             }
         }
         if !unknown.is_empty() {
             let sql = format!("SELECT id, plan FROM runs WHERE {}", self.dialect.among("id", "$1"));
-            let rows = query(sql).bind(unknown).fetch_all(connection).await?;
-            let mut known = self.plans.lock();
-            if known.len() + rows.len() > PLANS {
-                known.clear();
-            }
-            for row in &rows {
+            for row in &query(sql).bind(unknown).fetch_all(connection).await? {
                 let run: RunId = parsed(row, "id")?;
                 let plan: JobPlan = maybe_json(row, "plan")?.unwrap_or_default();
-                by_run.insert(run, plan.clone());
-                known.insert(run, plan);
+                self.known.plans.keep(run, plan.clone());
+                by_run.insert(run, plan);
             }
         }
         Ok(runs.iter().map(|run| by_run.remove(run).unwrap_or_default()).collect())

@@ -25,6 +25,7 @@ mod lost;
 mod news;
 mod nodes;
 mod pictures;
+mod plans;
 mod plugins;
 mod polls;
 mod query;
@@ -40,6 +41,7 @@ mod usage;
 
 use std::{collections::HashMap, path::Path, str::FromStr, sync::Arc};
 
+use easysight_protocol::Ids;
 use parking_lot::Mutex;
 use sqlx::{migrate::Migrator, postgres::PgConnectOptions, sqlite::SqliteConnectOptions};
 use tokio::task::JoinHandle;
@@ -65,6 +67,7 @@ use db::{Options, Pool, Server};
 use endings::Ending;
 use lanes::{Commands, Lane, Seat};
 use leasing::Leases;
+use plans::Plans;
 use polls::Polls;
 use ready::Ready;
 use results::Results;
@@ -94,7 +97,10 @@ const ROWS: usize = 2_048;
 /// The state that this store keeps in memory only. All of it may be lost.
 #[derive(Default)]
 struct Known {
+    /// Makes the ids of jobs, reports and leases. Reports sort by the time at which they were recorded.
+    ids: Ids,
     ready: Ready,
+    plans: Plans,
     polls: Polls,
     ending: Ending,
     /// When each set of labels was recorded.
@@ -130,7 +136,7 @@ impl Store {
         let (leases, leasing) = Lane::open(Leases::new(dialect, Arc::clone(&known)), seat.another());
         let (beats, beating) = Lane::open(Beats::new(dialect), seat.another());
         let (results, recording) = Lane::open(Results::new(dialect, Arc::clone(&known)), seat.another());
-        let (begins, beginning) = Lane::open(Begins::new(dialect), seat.another());
+        let (begins, beginning) = Lane::open(Begins::new(dialect, Arc::clone(&known)), seat.another());
         let (writer, commanding) = Commands::open(seat);
         let lanes = [
             tokio::spawn(leasing),

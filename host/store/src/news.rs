@@ -38,16 +38,13 @@ impl Store {
         Ok(())
     }
 
-    /// Starts to listen. Returns None with SQLite, because no other master can share the database.
+    /// Starts to listen. Only PostgreSQL carries messages.
     ///
     /// # Errors
     ///
-    /// Returns an error if the database cannot be reached.
-    pub async fn listen(&self) -> Result<Option<Listener>, StoreError> {
-        if self.dialect == Dialect::Sqlite {
-            return Ok(None);
-        }
-        Ok(Some(Listener { listener: listen(&self.url).await?, url: Arc::clone(&self.url) }))
+    /// Returns an error if the database cannot be reached, or is not PostgreSQL.
+    pub async fn listen(&self) -> Result<Listener, StoreError> {
+        Ok(Listener { listener: listen(&self.url).await?, url: Arc::clone(&self.url) })
     }
 }
 

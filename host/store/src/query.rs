@@ -1,4 +1,4 @@
-//! Lists with filters and pages, and functions that read rows.
+//! Reads lists with filters and pages, and reads values from rows.
 
 use chrono::{DateTime, TimeZone, Utc};
 use serde::de::DeserializeOwned;
@@ -11,7 +11,7 @@ use crate::{
 /// Which part of a list to return.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PageRequest {
-    /// The last item of the previous page.
+    /// The mark of the last item of the previous page (`Page::next`).
     pub after: Option<String>,
     /// The maximum number of items.
     pub limit: u32,
@@ -52,7 +52,8 @@ impl Select {
         self.sql.push_str(&condition.replace('?', &format!("${}", self.values.len())));
     }
 
-    /// Reads the rows after the page's mark: one more than requested, to find out whether there is a next page.
+    /// Reads the rows after the last item of the previous page. Reads one row more than requested, to find out whether
+    /// there is a next page.
     pub(crate) async fn page(
         self,
         pool: &Pool,
@@ -75,7 +76,8 @@ impl Select {
     }
 }
 
-/// Makes a page of items. If there is a next page, `rows` has one more than requested.
+/// Makes a page of items. If there is a next page, `rows` contains one row more than requested. `mark` returns the
+/// value with which a client requests the page after an item.
 pub(crate) fn page_of<T>(
     rows: &[Row],
     limit: u32,
@@ -137,7 +139,7 @@ pub(crate) fn maybe_json<T: DeserializeOwned>(row: &Row, column: &str) -> Result
     }
 }
 
-/// Reads a word that the protocol writes as a JSON string.
+/// Reads a value of an enum that is stored as its name in JSON, without quotes.
 pub(crate) fn word<T: DeserializeOwned>(row: &Row, column: &str) -> Result<T, StoreError> {
     Ok(serde_json::from_value(serde_json::Value::String(text(row, column)?))?)
 }

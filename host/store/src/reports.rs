@@ -1,11 +1,11 @@
 //! Reports. A report is one row that contains all findings of a job, in one compressed document. Findings that a
 //! person should see are also listed in the table `marks`, so that they are found without reading all reports.
 
-use std::{cell::RefCell, collections::HashSet, io, sync::LazyLock};
+use std::{cell::RefCell, collections::HashSet, io};
 
 use easysight_protocol::{DiagnosisResult, Finding, JobId, RunId};
 use parking_lot::Mutex;
-use uuid::{ContextV7, Timestamp, Uuid};
+use uuid::Uuid;
 use zstd::bulk::Compressor;
 
 use crate::{
@@ -20,9 +20,6 @@ const LEVEL: i32 = 1;
 const MAX_DOCUMENT: usize = 64 << 20;
 /// The kind of reports that were made before kinds were recorded.
 pub(crate) const ANY_KIND: i64 = 0;
-
-/// The generator of report names. Names sort by the time of recording.
-static NAMES: LazyLock<Mutex<ContextV7>> = LazyLock::new(Mutex::default);
 
 pub(crate) const COLUMNS: &str = "SELECT id, job_id, run_id, task_id, camera_id, node_id, captured_at, recorded_at, \
                                   document FROM reports";
@@ -93,21 +90,6 @@ fn findings_of(bytes: &[u8]) -> Result<Vec<Finding>, StoreError> {
     }
     let json = zstd::bulk::decompress(bytes, MAX_DOCUMENT).map_err(StoreError::corrupt)?;
     Ok(serde_json::from_slice(&json)?)
-}
-
-/// Creates the name of a new report. Names sort by `now`, and names with the same `now` in the order of their
-/// creation.
-pub(crate) fn name(now: i64) -> Uuid {
-    let names = NAMES.lock();
-    let seconds = u64::try_from(now.div_euclid(1_000)).unwrap_or(0);
-    let nanoseconds = u32::try_from(now.rem_euclid(1_000)).unwrap_or(0) * 1_000_000;
-    Uuid::new_v7(Timestamp::from_unix(&*names, seconds, nanoseconds))
-}
-
-/// Resets the generator after a clock was ahead. Until this call, each new name sorts after all earlier names, even
-/// if its time is earlier.
-pub(crate) fn name_anew() {
-    *NAMES.lock() = ContextV7::default();
 }
 
 /// Returns the smallest possible name of a report that was recorded at `time` or later.
@@ -278,7 +260,7 @@ pub(crate) fn list<T: ToString>(ids: impl IntoIterator<Item = T>) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use easysight_protocol::{Failure, Status};
+    use easysight_protocol::{Failure, Ids, Status};
 
     use super::*;
 
@@ -307,7 +289,8 @@ mod tests {
 
     #[test]
     fn names_sort_by_the_time_of_the_recording() {
-        let names: Vec<String> = (0..100).map(|at| name(5_000 + at / 50).to_string()).collect();
+        let ids = Ids::default();
+        let names: Vec<String> = (0..100).map(|at| ids.next(5_000 + at / 50).to_string()).collect();
         assert!(names.is_sorted(), "{names:?}");
         assert!(first_name(5_000) <= names[0] && names[99] < first_name(5_002));
         assert!(first_name(5_001) > names[49] && first_name(5_001) <= names[50]);

@@ -214,7 +214,7 @@ impl Results {
             };
             let Some(document) = sent.document else { continue };
             let report = Report {
-                id: reports::name(now),
+                id: self.known.ids.next(now),
                 job_id: sent.result.job_id,
                 run_id: job.run_id,
                 task_id: job.task_id.as_deref(),
@@ -250,7 +250,7 @@ impl Results {
         brought.sort_by(|a, b| (a.camera_id, a.started_at).cmp(&(b.camera_id, b.started_at)));
         baselines::keep(connection, self.dialect, &brought, now).await?;
         reports::keep(connection, self.dialect, &self.kinds, &kept, now).await?;
-        shadows::keep(connection, self.dialect, &compared, now).await?;
+        shadows::keep(connection, self.dialect, &self.known.ids, &compared, now).await?;
         let verdicts = verdicts(connection, self.dialect, batches, &changed).await?;
         for (done, verdicts) in answers.iter_mut().zip(verdicts) {
             done.verdicts = verdicts;

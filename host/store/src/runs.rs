@@ -1,6 +1,6 @@
 //! Runs: creating them with their jobs, listing, cancelling and retrying them.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use easysight_protocol::{
     JobPlan, JobState, Origin, Page, Progress, Run, RunId, RunState, TaskRequest, Trigger,
@@ -117,7 +117,14 @@ impl Store {
         if matches!(start, Start::Now(_)) {
             self.note_label_set(&label_set(&new.definition.required_labels), now).await?;
         }
+        let plan = match &start {
+            Start::Now(jobs) => Some(jobs.plan.clone()),
+            Start::Waits(_) => None,
+        };
         let (id, made, ready) = self.begins.send(Begin::new(new, start, now)?).await?;
+        if let Some(plan) = plan.filter(|_| made) {
+            self.known.plans.keep(id, plan);
+        }
         self.known.ready.add(ready, now);
         Ok((id, made))
     }
@@ -134,6 +141,7 @@ impl Store {
         let Some(waiting) = self.run(id).await? else { return Ok(None) };
         self.note_label_set(&label_set(&waiting.definition.required_labels), now).await?;
         let extra = FAN_OUT * u32::try_from(cameras.len()).unwrap_or(u32::MAX);
+        let known = Arc::clone(&self.known);
         let ready = self
             .writer
             .run_long(extra, move |connection| {
@@ -153,7 +161,7 @@ impl Store {
                         definition: read_json(&row, "definition")?,
                         deadline_at: row.try_get("deadline_at")?,
                     };
-                    jobs.insert(connection, dialect, &cameras, now).await.map(Some)
+                    jobs.insert(connection, dialect, &known.ids, &cameras, now).await.map(Some)
                 })
             })
             .await?;

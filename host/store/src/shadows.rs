@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use easysight_protocol::{
-    Finding, JobId, MeanCost, ShadowChange, ShadowDiagnosis, ShadowDifference, ShadowReport,
+    Finding, Ids, JobId, MeanCost, ShadowChange, ShadowDiagnosis, ShadowDifference, ShadowReport,
 };
 
 use crate::{
     Dialect, Store, StoreError,
     db::{Connection, Rows, query},
     query::{count, json, maybe_text, parsed, text, time_of},
-    reports::{list, name},
+    reports::list,
 };
 
 /// The maximum number of differences in a report.
@@ -24,7 +24,7 @@ pub struct Shadow {
     pub diagnosis: String,
     /// The candidate.
     pub digest: String,
-    /// Since when the plugin has been the candidate.
+    /// When the plugin became the candidate.
     pub since: DateTime<Utc>,
 }
 
@@ -210,6 +210,7 @@ pub(crate) struct Compared<'a> {
 pub(crate) async fn keep(
     connection: &mut Connection,
     dialect: Dialect,
+    ids: &Ids,
     compared: &[Compared<'_>],
     now: i64,
 ) -> Result<(), StoreError> {
@@ -228,7 +229,7 @@ pub(crate) async fn keep(
     }
     let fuel = |finding: &Finding| i64::try_from(finding.fuel).unwrap_or(i64::MAX);
     let rows = Rows::new()
-        .texts("id", new.iter().map(|_| name(now).to_string()))
+        .texts("id", new.iter().map(|_| ids.next(now).to_string()))
         .texts("job_id", new.iter().map(|(job, ..)| job.job_id.to_string()))
         .texts("digest", new.iter().map(|(.., digest, _)| *digest))
         .texts("diagnosis", new.iter().map(|(_, _, candidate, ..)| candidate.diagnosis.as_str()))

@@ -1,5 +1,5 @@
-//! Automatic work: taking back expired leases, enforcing deadlines, ending runs and pruning history. Also decides
-//! which of several masters does this work.
+//! Automatic work: taking back expired leases, enforcing deadlines, ending runs and pruning history. This module also
+//! decides which of several masters does this work.
 
 use std::collections::BTreeSet;
 
@@ -31,19 +31,20 @@ const REAP_STEP: i64 = 500;
 /// How far a long look back for expired leases and passed deadlines reaches, in milliseconds. It is needed because
 /// the clocks of masters differ.
 const LOOK_BACK_MS: i64 = 60_000;
-/// How far a brief look back reaches, in milliseconds. It finds what expires by this master's clock.
+/// How far a brief look back reaches, in milliseconds. It finds leases and deadlines that expire by the clock of this
+/// master.
 const LOOK_BACK_BRIEFLY_MS: i64 = 2_000;
 /// The time between two long looks back, in milliseconds.
 const LOOK_BACK_EVERY_MS: i64 = 10_000;
-/// The size of the table of reports, in bytes, up to which its rows are counted.
+/// The rows of the table of reports are counted only if the table has at most this many bytes.
 const COUNTED_BYTES: i64 = 128 << 20;
 /// A set of labels is removed if it was last used this many milliseconds ago and no open job requires it.
 const LABEL_SET_MS: i64 = 86_400_000;
 /// The number of latest reports from which the mean number of findings in a report is computed.
 const SAMPLE: i64 = 1_000;
 
-/// The times from which leases and deadlines are checked. Earlier ones are settled. Old row versions that the
-/// database cannot remove yet have earlier times, so they are not read at every check.
+/// The times from which a check looks for expired leases and passed deadlines. All earlier ones have been handled. So
+/// the checks do not read old row versions that the database cannot remove yet, because these have earlier times.
 #[derive(Debug, Default)]
 pub(crate) struct Floors {
     leases: i64,
@@ -56,7 +57,8 @@ pub(crate) struct Floors {
 
 impl Floors {
     /// Returns the times from which a check looks for expired leases and for overdue jobs, and true if the look back
-    /// is a long one. If such a check finds nothing, all times up to [`LOOK_BACK_MS`] before it are settled.
+    /// is a long one. If a check with a long look back finds nothing, everything that expired more than
+    /// [`LOOK_BACK_MS`] before the check has been handled.
     fn begin(&mut self, now: i64) -> (i64, i64, bool) {
         let all = !(0..LOOK_BACK_EVERY_MS).contains(&(now - self.looked_back_at));
         let last = self.checked_at.min(now) - LOOK_BACK_BRIEFLY_MS;
@@ -75,7 +77,7 @@ impl Floors {
 pub struct Agenda {
     /// True if a task is due.
     pub task_due: bool,
-    /// True if runs wait for something.
+    /// True if runs wait for a plugin or a camera.
     pub runs_wait: bool,
     /// True if leases have expired.
     pub expired: bool,
@@ -110,7 +112,7 @@ pub struct QueueState {
 }
 
 impl Store {
-    /// Returns the work that is due at `now`. Sends one statement.
+    /// Returns the work that is due at `now`, with a single statement.
     ///
     /// # Errors
     ///
@@ -146,8 +148,8 @@ impl Store {
     }
 
     /// Takes back expired leases, gives up overdue jobs, and ends the runs of the jobs that it gave up. `heard` is
-    /// false if heartbeats could not be received for a while. Then nodes keep their jobs, because they may still work
-    /// on them, and only queued jobs are given up.
+    /// false if the master could not receive heartbeats for a while. In this case, nodes keep their jobs, because they
+    /// may still work on them, and only queued jobs are given up.
     ///
     /// # Errors
     ///
@@ -169,8 +171,8 @@ impl Store {
         Ok(reaped)
     }
 
-    /// Ends runs without open jobs whose end was not recorded because a master died, and removes unused sets of
-    /// labels. Returns the runs that it ended.
+    /// Ends runs that have no open jobs but whose end was not recorded because a master died. Also removes unused sets
+    /// of labels. Returns the runs that it ended.
     ///
     /// # Errors
     ///
@@ -217,15 +219,15 @@ impl Store {
         })
     }
 
-    /// Removes a part of the rows that are older than `max_age_ms`. Returns how many. Call it until it returns 0.
-    /// Each step reads only the oldest rows, however many there are.
+    /// Removes some of the rows that are older than `max_age_ms`. Returns the number of removed rows. Call it until it
+    /// returns 0. Each step reads only a limited number of the oldest rows.
     ///
     /// # Errors
     ///
     /// Returns an error if the database fails.
     pub async fn prune(&self, max_age_ms: i64, now: i64) -> Result<u64, StoreError> {
         let before = now - max_age_ms;
-        // A query first finds out whether there are old rows, because most of the time there are none.
+        // A query first tests whether there are old rows, because most of the time there are none.
         let sql = "SELECT (SELECT COUNT(*) FROM (SELECT id FROM reports ORDER BY id LIMIT 1) AS r WHERE id < $2) \
                    + (SELECT COUNT(*) FROM (SELECT id FROM runs WHERE state IN ('finished', 'cancelled') \
                    AND finished_at < $1 ORDER BY finished_at LIMIT 1) AS e) \
@@ -300,7 +302,7 @@ impl Store {
     ///
     /// Returns an error if the database fails.
     pub async fn prune_oldest(&self, excess: u64) -> Result<u64, StoreError> {
-        // Reports are removed as a whole: as many of the oldest ones as needed to remove the excess.
+        // Reports are removed as a whole, so slightly more findings than the excess may be removed.
         let sql = "SELECT id, findings FROM reports ORDER BY id LIMIT $1";
         let rows = query(sql).bind(PRUNE_STEP).fetch_all(&self.readers).await?;
         let (mut last, mut pruned) = (None, 0);
@@ -381,7 +383,7 @@ impl Store {
         Ok(gone)
     }
 
-    /// Gives up overdue jobs, and cancels overdue runs that still wait. Returns the runs of the jobs.
+    /// Gives up overdue jobs, and cancels overdue runs that still wait. Returns the runs of the jobs that it gave up.
     async fn give_up(&self, heard: bool, now: i64) -> Result<Vec<RunId>, StoreError> {
         let late = failure("deadline-exceeded", "The job did not end before the deadline of its run.")?;
         let floor = self.known.upkeep.lock().deadlines;

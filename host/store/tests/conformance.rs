@@ -1,4 +1,4 @@
-//! What the store guarantees, tested on both databases.
+//! Tests the guarantees of the store on both databases.
 #![cfg(test)]
 
 mod clocks;
@@ -10,6 +10,7 @@ mod outages;
 mod pictures;
 mod remembering;
 mod shadows;
+mod simulation;
 mod storms;
 mod upgrades;
 
@@ -73,7 +74,7 @@ use storms::{
     sets_of_labels_that_nobody_uses_are_swept_and_come_back,
 };
 
-/// Makes each test run on both databases.
+/// Makes two tests of each function, one for each database.
 macro_rules! on_both {
     ($($name:ident),* $(,)?) => {
         mod sqlite {
@@ -93,6 +94,16 @@ macro_rules! on_both {
             })*
         }
     };
+}
+
+#[tokio::test]
+async fn every_job_ends_once_whatever_happens_on_sqlite() {
+    simulation::every_job_ends_once_whatever_happens(Dialect::Sqlite).await;
+}
+
+#[tokio::test]
+async fn every_job_ends_once_whatever_happens_on_postgres() {
+    simulation::every_job_ends_once_whatever_happens(Dialect::Postgres).await;
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::{
-    master::{Shared, now_ms},
+    master::Shared,
     problems::{missing, store_error},
 };
 
@@ -48,7 +48,7 @@ pub(super) async fn reset(
     if let Some(plugin) = &query.plugin {
         check::id_text("/plugin", plugin)?;
     }
-    let removed = master.store.reset_baselines(id.clone(), query.plugin.clone(), now_ms()).await;
+    let removed = master.store.reset_baselines(id.clone(), query.plugin.clone(), master.now_ms()).await;
     let removed = removed.map_err(|error| store_error(&error))?.ok_or_else(|| missing("camera", &id))?;
     tracing::info!(camera = id, plugin = query.plugin, removed, "baselines were reset");
     Ok(Json(BaselineReset { removed }))

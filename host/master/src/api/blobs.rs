@@ -65,6 +65,10 @@ enum Part {
 /// Parses the header `Range` (RFC 9110, section 14.2). The answer to several ranges is the whole blob, which the RFC
 /// allows.
 fn part(range: &str, length: usize) -> Part {
+    // A range in another unit is ignored, as RFC 9110 requires.
+    if !range.trim_start().starts_with("bytes") {
+        return Part::Whole;
+    }
     let Ok(parsed) = http_range_header::parse_range_header(range) else { return Part::Outside };
     match parsed.validate(length as u64).as_deref() {
         Ok([one]) => match (usize::try_from(*one.start()), usize::try_from(*one.end())) {
@@ -89,7 +93,7 @@ mod tests {
             ("bytes=4-99", Part::Range(4, 10)),
             ("bytes=10-", Part::Outside),
             ("bytes=5-4", Part::Outside),
-            ("lines=1-2", Part::Outside),
+            ("lines=1-2", Part::Whole),
             ("bytes=0-1,4-5", Part::Whole),
         ] {
             assert_eq!(part(range, 10), wanted, "{range}");

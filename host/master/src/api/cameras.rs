@@ -12,7 +12,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::{
-    master::{Shared, now_ms},
+    master::Shared,
     problems::{invalid, missing, store_error},
 };
 
@@ -62,7 +62,7 @@ pub(super) async fn create(
 ) -> Result<(StatusCode, Json<Camera>), Error> {
     check_camera(&request)?;
     let id = check::id_or_new(request.id.clone())?;
-    let made = master.store.create_camera(id, request, now_ms()).await.map_err(|e| store_error(&e))?;
+    let made = master.store.create_camera(id, request, master.now_ms()).await.map_err(|e| store_error(&e))?;
     // A run may wait for this camera.
     master.note_change();
     Ok((StatusCode::CREATED, Json(made.camera)))
@@ -95,7 +95,7 @@ pub(super) async fn update(
     let known = master.store.camera(&id).await.map_err(|error| store_error(&error))?;
     let known = known.ok_or_else(|| missing("camera", &id))?;
     let note = resolve(&mut request, &known)?.then(|| KEPT.to_owned());
-    let updated = master.store.update_camera(id.clone(), request, now_ms()).await;
+    let updated = master.store.update_camera(id.clone(), request, master.now_ms()).await;
     if !updated.map_err(|error| store_error(&error))? {
         return Err(missing("camera", &id));
     }

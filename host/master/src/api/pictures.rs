@@ -12,7 +12,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::{
-    master::{Shared, now_ms},
+    master::Shared,
     pictures::{MAX_PICTURE_BYTES, PutError},
     problems::{missing, store_error},
 };
@@ -58,7 +58,7 @@ pub(super) struct TakeQuery {
     good_for: Option<String>,
 }
 
-/// Stores a picture of a worker. The worker sends it after the result that refers to it.
+/// Stores a picture that a worker sends. The worker sends the picture after the result that refers to it.
 #[utoipa::path(put, path = "/api/v1/diagnosis/pictures/{digest}", tag = "worker protocol", params(TakeQuery),
     request_body(content = Vec<u8>, content_type = "image/jpeg"),
     responses((status = 201, description = "The picture is stored"), (status = 200, description = "The picture was stored already"),
@@ -78,7 +78,7 @@ pub(super) async fn take(
         return Err(Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail));
     }
     let bytes = gather(request.into_body(), MAX_PICTURE_BYTES).await?;
-    let new = match master.pictures.put(&master.store, digest, bytes.into()).await {
+    let new = match master.pictures.put(&master.store, digest, bytes.into(), master.now_ms()).await {
         Ok(new) => new,
         Err(PutError::Store(error)) => return Err(store_error(&error)),
         Err(PutError::Disk(error)) => {
@@ -95,7 +95,7 @@ pub(super) async fn take(
         Err(refusal) => return Err(refused(refusal.to_string())),
     };
     if let Some(camera) = query.good_for {
-        let noted = master.store.note_good_picture(camera.clone(), digest.to_string(), now_ms()).await;
+        let noted = master.store.note_good_picture(camera.clone(), digest.to_string(), master.now_ms()).await;
         if !noted.map_err(|error| store_error(&error))? {
             return Err(missing("camera", camera));
         }

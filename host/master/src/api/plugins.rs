@@ -20,7 +20,7 @@ use easysight_trust::{MAX_SIGNATURE_BYTES, read_signature};
 use utoipa::ToSchema;
 
 use crate::{
-    master::{Shared, now_ms},
+    master::Shared,
     problems::{invalid, missing, store_error},
     registry::PublishError,
 };
@@ -59,7 +59,8 @@ pub(super) async fn publish(
     request: Request,
 ) -> Result<(StatusCode, Json<PublishedPlugin>), Error> {
     let (bytes, signed) = parts(request).await?;
-    let (plugin, new) = master.registry.publish(bytes, signed).await.map_err(|error| refusal(&error))?;
+    let (plugin, new) =
+        master.registry.publish(bytes, signed, master.clock.now()).await.map_err(|error| refusal(&error))?;
     if new {
         tracing::info!(name = plugin.name, version = plugin.version, digest = plugin.digest, "published");
     }
@@ -235,14 +236,15 @@ pub(super) async fn deactivate(
     look_up(State(master), Path(digest)).await
 }
 
-/// Activates the plugin that was active for a diagnosis before. Repeated calls go further back.
+/// Activates the plugin that was previously active for a diagnosis. Repeated calls go further back.
 #[utoipa::path(post, path = "/api/v1/plugins/diagnoses/{diagnosis}/rollback", tag = "plugins",
     responses((status = 200, body = Activation), (status = 409, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn roll_back(
     State(master): State<Shared>,
     Path(diagnosis): Path<String>,
 ) -> Result<Json<Activation>, Error> {
-    let rolled = master.store.roll_back(diagnosis.clone(), now_ms()).await.map_err(|e| store_error(&e))?;
+    let rolled =
+        master.store.roll_back(diagnosis.clone(), master.now_ms()).await.map_err(|e| store_error(&e))?;
     let rolled = rolled.ok_or_else(|| {
         let detail = format!("no other plugin was active for `{diagnosis}` before");
         Error::new(StatusCode::CONFLICT, "nothing-to-roll-back", detail)
@@ -259,7 +261,7 @@ pub(super) fn chosen(plugin: &PublishedPlugin, request: ActivationRequest) -> Re
         return Ok(own);
     }
     if let Some(at) = request.diagnoses.iter().position(|id| !own.contains(id)) {
-        let detail = format!("the plugin does not implement it; it implements {}", own.join(", "));
+        let detail = format!("the plugin has no such diagnosis; it implements {}", own.join(", "));
         return Err(invalid(format!("/diagnoses/{at}"), detail));
     }
     Ok(request.diagnoses)
@@ -267,7 +269,7 @@ pub(super) fn chosen(plugin: &PublishedPlugin, request: ActivationRequest) -> Re
 
 async fn switch(master: &Shared, diagnoses: Vec<String>, digest: Option<String>) -> Result<(), Error> {
     tracing::info!(diagnoses = diagnoses.join(", "), digest, "activation");
-    master.store.activate(diagnoses, digest, now_ms()).await.map_err(|error| store_error(&error))?;
+    master.store.activate(diagnoses, digest, master.now_ms()).await.map_err(|error| store_error(&error))?;
     take_in(master).await
 }
 

@@ -150,7 +150,7 @@ fn csv(findings: &[DiagnosisResult]) -> anyhow::Result<Vec<u8>> {
     writer.into_inner().map_err(|error| anyhow::anyhow!("{error}"))
 }
 
-/// Changes a text that a spreadsheet would treat as a formula. Messages come from plugins, so they may contain
+/// Changes a string that a spreadsheet would treat as a formula. Messages come from plugins, so they may contain
 /// anything.
 fn harmless(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::{
-    master::{Shared, now_ms},
+    master::Shared,
     problems::{missing, store_error},
 };
 
@@ -90,7 +90,8 @@ pub(super) async fn look_up(
         (status = "default", body = Problem)))]
 pub(super) async fn cancel(State(master): State<Shared>, Path(id): Path<String>) -> Result<Json<Run>, Error> {
     let run_id: RunId = id.parse().map_err(|_| missing("run", &id))?;
-    let cancelled = master.store.cancel_run(run_id, now_ms()).await.map_err(|error| store_error(&error))?;
+    let cancelled =
+        master.store.cancel_run(run_id, master.now_ms()).await.map_err(|error| store_error(&error))?;
     let run = look_up(State(master.clone()), Path(id)).await?;
     if !cancelled {
         return Err(Error::new(StatusCode::CONFLICT, "run-ended", "the run has ended already"));
@@ -105,17 +106,18 @@ pub(super) async fn cancel(State(master): State<Shared>, Path(id): Path<String>)
         (status = "default", body = Problem)))]
 pub(super) async fn retry(State(master): State<Shared>, Path(id): Path<String>) -> Result<Json<Run>, Error> {
     let run_id: RunId = id.parse().map_err(|_| missing("run", &id))?;
-    let jobs = match master.store.retry_run(run_id, now_ms()).await.map_err(|error| store_error(&error))? {
-        Retried::Queued(0) => {
-            return Err(Error::new(StatusCode::CONFLICT, "nothing-to-retry", "the run has no dead job"));
-        }
-        Retried::Queued(jobs) => jobs,
-        Retried::Cancelled => {
-            let detail = "the run was cancelled; submit its task again instead";
-            return Err(Error::new(StatusCode::CONFLICT, "run-cancelled", detail));
-        }
-        Retried::Unknown => return Err(missing("run", id)),
-    };
+    let jobs =
+        match master.store.retry_run(run_id, master.now_ms()).await.map_err(|error| store_error(&error))? {
+            Retried::Queued(0) => {
+                return Err(Error::new(StatusCode::CONFLICT, "nothing-to-retry", "the run has no dead job"));
+            }
+            Retried::Queued(jobs) => jobs,
+            Retried::Cancelled => {
+                let detail = "the run was cancelled; submit its task again instead";
+                return Err(Error::new(StatusCode::CONFLICT, "run-cancelled", detail));
+            }
+            Retried::Unknown => return Err(missing("run", id)),
+        };
     let run = look_up(State(master.clone()), Path(id)).await?;
     master.announce_jobs(usize::try_from(jobs).unwrap_or(usize::MAX));
     master.tell_run(run_id, RunChange::Started);

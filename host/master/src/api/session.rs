@@ -4,13 +4,17 @@
 
 use axum::{
     Extension,
+    extract::State,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{AppendHeaders, IntoResponse, Response},
 };
 use easysight_daemon::problem::Error;
 use easysight_protocol::Problem;
 
-use crate::principal::{Identity, Principal};
+use crate::{
+    master::{Master, Shared},
+    principal::{Identity, Principal},
+};
 
 use super::guard;
 
@@ -24,6 +28,7 @@ pub(super) const COOKIE: &str = "easysight_session";
 #[utoipa::path(post, path = "/api/v1/session", tag = "session",
     responses((status = 204, description = "The session is open"), (status = "default", body = Problem)))]
 pub(super) async fn open(
+    State(master): State<Shared>,
     Extension(principal): Extension<Principal>,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
@@ -32,7 +37,7 @@ pub(super) async fn open(
         Identity::Token { .. } => guard::bearer(&headers),
     };
     match token {
-        Some(token) => set(&headers, &format!("{COOKIE}={token}")),
+        Some(token) => set(&master, &headers, &format!("{COOKIE}={token}")),
         None => Ok(StatusCode::NO_CONTENT.into_response()),
     }
 }
@@ -40,15 +45,19 @@ pub(super) async fn open(
 /// Closes the session of this browser: the answer removes the cookie. The token stays valid.
 #[utoipa::path(delete, path = "/api/v1/session", tag = "session",
     responses((status = 204, description = "There is no session any more"), (status = "default", body = Problem)))]
-pub(super) async fn close(headers: HeaderMap) -> Result<Response, Error> {
-    set(&headers, &format!("{COOKIE}=; Max-Age=0"))
+pub(super) async fn close(State(master): State<Shared>, headers: HeaderMap) -> Result<Response, Error> {
+    set(&master, &headers, &format!("{COOKIE}=; Max-Age=0"))
 }
 
-/// Answers with a cookie. Browsers do not send it with requests from other sites (`SameSite`). If a proxy in front of
-/// the master received the request over TLS, browsers send the cookie over TLS only (`Secure`).
-fn set(headers: &HeaderMap, cookie: &str) -> Result<Response, Error> {
+/// Answers with a cookie. Browsers do not send it with requests from other sites (`SameSite`). If the
+/// request came over TLS, to the master or to a proxy in front of it, browsers send the cookie over TLS only (`Secure`).
+fn set(master: &Master, headers: &HeaderMap, cookie: &str) -> Result<Response, Error> {
     let protocol = headers.get(HeaderName::from_static("x-forwarded-proto"));
-    let secure = if protocol.is_some_and(|protocol| protocol == "https") { "; Secure" } else { "" };
+    let secure = if master.serves_tls || protocol.is_some_and(|protocol| protocol == "https") {
+        "; Secure"
+    } else {
+        ""
+    };
     let cookie = format!("{cookie}; Path=/; HttpOnly; SameSite=Strict{secure}");
     let mut cookie = HeaderValue::from_str(&cookie)
         .map_err(|_| Error::new(StatusCode::UNAUTHORIZED, "unauthorized", "the token is not valid"))?;

@@ -8,10 +8,7 @@ use easysight_protocol::{
 };
 use easysight_sandbox::Limits;
 
-use crate::{
-    master::{Shared, now_ms},
-    problems::store_error,
-};
+use crate::{master::Shared, problems::store_error};
 
 use super::{
     parameters::Path,
@@ -41,7 +38,11 @@ pub(super) async fn begin(
         return Err(Error::new(StatusCode::CONFLICT, "nothing-to-compare", format!("`{id}`: {reason}")));
     }
     tracing::info!(diagnoses = diagnoses.join(", "), digest, "a plugin becomes a candidate");
-    master.store.shadow(plugin.digest, diagnoses, now_ms()).await.map_err(|error| store_error(&error))?;
+    master
+        .store
+        .shadow(plugin.digest, diagnoses, master.now_ms())
+        .await
+        .map_err(|error| store_error(&error))?;
     take_in(&master).await?;
     look_up(State(master), Path(digest)).await
 }

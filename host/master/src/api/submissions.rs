@@ -29,7 +29,6 @@ use tower_http::services::ServeFile;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    clock,
     master::{Master, Shared},
     problems::{invalid, missing, store_error},
     registry::NoPlan,
@@ -131,7 +130,7 @@ pub(super) async fn submit(
         deadline_ms: None,
         enabled: true,
     };
-    let id = clock::run_id();
+    let id = master.clock.run_id();
     if let Some(upload) = upload {
         // The file is stored before the run exists, because a worker may fetch it at once. If anything fails from
         // here on, the file is removed later.

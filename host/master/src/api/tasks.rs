@@ -11,8 +11,7 @@ use easysight_store::{NewRun, StoreError};
 use serde_json::Value;
 
 use crate::{
-    clock,
-    master::{Master, Shared, now_ms},
+    master::{Master, Shared},
     problems::{invalid, missing, store_error},
     registry::NoPlan,
     runs, schedule,
@@ -47,7 +46,7 @@ pub(super) async fn create(
 ) -> Result<(StatusCode, Json<Task>), Error> {
     let next = check_task(&master, &request)?;
     let id = check::id_or_new(request.id.clone())?;
-    let made = master.store.create_task(id.clone(), request, next, now_ms()).await;
+    let made = master.store.create_task(id.clone(), request, next, master.now_ms()).await;
     made.map_err(|error| store_error(&error))?;
     master.note_change();
     Ok((StatusCode::CREATED, look_up(State(master), Path(id)).await?))
@@ -78,7 +77,7 @@ pub(super) async fn update(
         return Err(invalid("/id", "the id of a task cannot be changed"));
     }
     let next = check_task(&master, &request)?;
-    let known = master.store.update_task(id.clone(), request, next, now_ms()).await;
+    let known = master.store.update_task(id.clone(), request, next, master.now_ms()).await;
     if !known.map_err(|error| store_error(&error))? {
         return Err(missing("task", id));
     }
@@ -151,7 +150,7 @@ pub(super) async fn submit(
     }
     check_task(&master, &definition)?;
     let new = NewRun {
-        id: clock::run_id(),
+        id: master.clock.run_id(),
         task_id: Some(id),
         trigger: Trigger::Manual,
         fire_time: None,
@@ -196,7 +195,7 @@ fn check_task(master: &Master, request: &TaskRequest) -> Result<Option<i64>, Err
         Ok(_) | Err(NoPlan::Waits(_)) => {}
         Err(NoPlan::Invalid(problem)) => return Err(invalid(problem.field, problem.detail)),
     }
-    let next = schedule::first(&request.schedule, clock::now())
+    let next = schedule::first(&request.schedule, master.clock.now())
         .map_err(|error| invalid(format!("/schedule{}", error.field), error.detail))?;
     Ok(next.map(|at| at.timestamp_millis()))
 }
@@ -215,7 +214,7 @@ pub(super) async fn node_lack(
     master: &Master,
     definition: &TaskRequest,
 ) -> Result<Option<String>, StoreError> {
-    let nodes = master.store.nodes(master.silent_before(now_ms())).await?;
+    let nodes = master.store.nodes(master.silent_before(master.now_ms())).await?;
     let required = &definition.required_labels;
     let fits = nodes.iter().any(|node| {
         node.status == NodeState::Online && required.iter().all(|(k, v)| node.labels.get(k) == Some(v))

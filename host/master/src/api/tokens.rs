@@ -6,7 +6,7 @@ use easysight_protocol::{NewToken, Problem, TokenInfo, TokenRequest};
 
 use crate::{
     access::{MAX_LIFETIME_S, make_token},
-    master::{Shared, now_ms},
+    master::Shared,
     problems::{invalid, missing, store_error},
 };
 
@@ -40,7 +40,7 @@ pub(super) async fn create(
         }
         _ => {}
     }
-    let made = make_token(&master.store, request).await.map_err(|error| {
+    let made = make_token(&master.store, request, master.clock.now()).await.map_err(|error| {
         Error::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
@@ -58,7 +58,8 @@ pub(super) async fn revoke(
     State(master): State<Shared>,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Error> {
-    let revoked = master.store.revoke_token(id.clone(), now_ms()).await.map_err(|e| store_error(&e))?;
+    let revoked =
+        master.store.revoke_token(id.clone(), master.now_ms()).await.map_err(|e| store_error(&e))?;
     master.access.forget();
     master.access.refresh().await.map_err(|error| store_error(&error))?;
     if revoked { Ok(StatusCode::NO_CONTENT) } else { Err(missing("token", id)) }

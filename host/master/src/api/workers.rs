@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use utoipa::IntoParams;
 
 use crate::{
-    master::{Master, Shared, now_ms},
+    master::{Master, Shared},
     problems::{invalid, missing, store_error},
 };
 
@@ -33,7 +33,7 @@ const MAX_BATCH: usize = 1_000;
 #[utoipa::path(get, path = "/api/v1/diagnosis/workers/distributed", tag = "workers",
     responses((status = 200, body = Vec<DistributedNode>), (status = "default", body = Problem)))]
 pub(super) async fn distributed(State(master): State<Shared>) -> Result<Json<Vec<DistributedNode>>, Error> {
-    let nodes = master.store.nodes(master.silent_before(now_ms())).await;
+    let nodes = master.store.nodes(master.silent_before(master.now_ms())).await;
     Ok(Json(nodes.map_err(|error| store_error(&error))?))
 }
 
@@ -49,7 +49,7 @@ pub(super) async fn register(
     check::name("/name", &request.name)?;
     check::labels("/labels", &request.labels)?;
     let (id, name) = (request.id.clone(), request.name.clone());
-    let now = now_ms();
+    let now = master.now_ms();
     let registered = master.store.register_node(request, now, master.silent_before(now)).await;
     match registered.map_err(|error| store_error(&error))? {
         Registration::Accepted { requeued } => {
@@ -82,11 +82,11 @@ pub(super) async fn heartbeat(
     Path(node_id): Path<String>,
     JsonBody(request): JsonBody<HeartbeatRequest, { 1 << 20 }>,
 ) -> Result<Json<HeartbeatAnswer>, Error> {
-    let outcome = master.store.heartbeat(node_id.clone(), request, now_ms(), master.lease_ms).await;
+    let outcome = master.store.heartbeat(node_id.clone(), request, master.now_ms(), master.lease_ms).await;
     let outcome = outcome.map_err(|error| {
         // The node is alive, although its heartbeat could not be recorded. This failure must not make any node count as
         // silent.
-        master.hearing.note_break(now_ms());
+        master.hearing.note_break(master.now_ms());
         store_error(&error)
     });
     match outcome? {
@@ -136,7 +136,7 @@ pub(super) async fn lease(
     loop {
         // The poll enters the line before it looks for jobs, so that a job that is queued in between wakes it.
         let place = master.waiting.enter(&labels);
-        let now = now_ms();
+        let now = master.now_ms();
         let leased = if master.store.may_have_work(&labels, now) {
             let wanted = WantedLease {
                 node_id: node_id.clone(),
@@ -188,7 +188,7 @@ pub(super) async fn results(
         return Err(invalid("/results", format!("expected 1 to {MAX_BATCH} results")));
     }
     let recorded =
-        master.store.record(request.results, now_ms()).await.map_err(|error| store_error(&error))?;
+        master.store.record(request.results, master.now_ms()).await.map_err(|error| store_error(&error))?;
     for verdict in &recorded.verdicts {
         master.metrics.verdict(*verdict);
     }
@@ -226,7 +226,7 @@ pub(super) async fn unregister(
     Path(node_id): Path<String>,
     Params(query): Params<UnregisterQuery>,
 ) -> Result<StatusCode, Error> {
-    let now = now_ms();
+    let now = master.now_ms();
     let gone = match query.incarnation {
         Some(incarnation) => {
             master.pollers.forget(&node_id, incarnation);

@@ -17,7 +17,7 @@ use super::{
     sheet::{Column, Sheet, SheetLine},
 };
 use crate::{
-    master::{Shared, now_ms},
+    master::Shared,
     problems::{invalid, store_error},
 };
 
@@ -85,7 +85,7 @@ pub(in super::super) async fn import(
         }
     }
     if !query.dry_run {
-        let done = master.store.import_cameras(cameras, now_ms()).await;
+        let done = master.store.import_cameras(cameras, master.now_ms()).await;
         let done = done.map_err(|error| store_error(&error))?;
         (answer.created, answer.updated) = (done.created, done.updated);
         master.note_change();

@@ -94,7 +94,7 @@ fn begin(text: &str, record: &StringRecord) -> usize {
     text.len() - rest.trim_start_matches(['\r', '\n']).len()
 }
 
-/// Counts the line ends in a text.
+/// Counts the line ends in a string.
 fn breaks(text: &str) -> u64 {
     (text.matches('\n').count() + text.matches('\r').count() - text.matches("\r\n").count()) as u64
 }

@@ -4,12 +4,11 @@
 use std::{sync::Arc, time::Duration};
 
 use easysight_protocol::Event;
-use easysight_store::{Listener, MAX_NEWS_BYTES, StoreError};
+use easysight_store::StoreError;
 
-use crate::{
-    master::{Master, Shared},
-    news::{News, Notice, Relay},
-};
+use crate::master::{Master, Shared};
+
+use super::{News, Notice, Relay, carrier::Carrier};
 
 /// How long news is collected for one message.
 const GATHER: Duration = Duration::from_millis(3);
@@ -19,69 +18,60 @@ const RECONNECT: Duration = Duration::from_secs(2);
 /// Sends and receives news until the master stops. Returns at once if no other master shares the database.
 pub(crate) async fn run(master: Shared) {
     let Some(relay) = &master.relay else { return };
-    let told = tell(&master, relay);
-    let heard = listen(&master);
     tokio::select! {
-        () = told => {}
-        () = heard => {}
+        () = send(relay, &master.id) => {}
+        () = receive(&master, &*relay.carrier) => {}
         () = master.stopping.cancelled() => {}
     }
 }
 
-async fn tell(master: &Master, relay: &Relay) {
-    let mut troubled = false;
+pub(super) async fn send(relay: &Relay, from: &str) {
+    let mut failing = false;
     loop {
         relay.bell.notified().await;
         tokio::time::sleep(GATHER).await;
-        while let Some(news) = relay.take(&master.id) {
-            let told = match serde_json::to_string(&news) {
-                Ok(text) if text.len() <= MAX_NEWS_BYTES => master.store.tell(&text).await,
+        while let Some(news) = relay.take(from) {
+            let sent = match serde_json::to_string(&news) {
+                Ok(text) if text.len() <= relay.carrier.max_bytes() => relay.carrier.send(&text).await,
                 Ok(text) => {
-                    tracing::error!(
-                        bytes = text.len(),
-                        "news for other masters is too large for one message"
-                    );
+                    tracing::error!(bytes = text.len(), "a message to other masters is too large");
                     Ok(())
                 }
                 Err(error) => Err(error.into()),
             };
-            if let Err(error) = &told
-                && !troubled
+            if let Err(error) = &sent
+                && !failing
             {
                 tracing::warn!(%error, "other masters cannot be notified; they will notice changes later");
             }
-            troubled = told.is_err();
+            failing = sent.is_err();
         }
     }
 }
 
-async fn listen(master: &Shared) {
+async fn receive(master: &Shared, carrier: &dyn Carrier) {
     loop {
-        let ended = match master.store.listen().await {
-            Ok(Some(listener)) => hear(master, listener).await,
-            Ok(None) => return,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = ended {
-            tracing::warn!(%error, "news from other masters cannot be received");
+        if let Err(error) = follow(master, carrier).await {
+            tracing::warn!(%error, "messages from other masters cannot be received");
         }
         tokio::time::sleep(RECONNECT).await;
     }
 }
 
-async fn hear(master: &Arc<Master>, mut listener: Listener) -> Result<(), StoreError> {
+async fn follow(master: &Arc<Master>, carrier: &dyn Carrier) -> anyhow::Result<()> {
+    let mut messages = carrier.subscribe().await?;
     loop {
-        let text = listener.next().await?;
+        let text = messages.next().await?;
         match serde_json::from_str::<News>(&text) {
             Ok(news) if news.from == master.id => {}
-            Ok(news) => take_in(master, news).await?,
+            Ok(news) => apply(master, news).await?,
             // A master of another version may send messages that this version does not understand.
-            Err(error) => tracing::debug!(%error, "news from another master was not understood"),
+            Err(error) => tracing::debug!(%error, "a message from another master cannot be read"),
         }
     }
 }
 
-async fn take_in(master: &Master, news: News) -> Result<(), StoreError> {
+async fn apply(master: &Master, news: News) -> Result<(), StoreError> {
     if news.changed {
         master.registry.refresh().await?;
         master.changed.notify_one();
