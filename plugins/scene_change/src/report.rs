@@ -71,7 +71,9 @@ pub(crate) fn report(seen: &Seen, config: &Config) -> Report {
             let finding = begun.metric("flipped_share", f64::from(*flipped_share), "share");
             turned_over(finding, *flip).score(MOVED_SCORE.min(share(held_share))).into()
         }
-        Verdict::MovedNow(motion) => moved_now(with_motion(begun, motion, shift(motion)), motion, config).into(),
+        Verdict::MovedNow(motion) => {
+            moved_now(with_motion(begun, motion, shift(motion)), motion, config).into()
+        }
         Verdict::Believed => begun
             .decided_by("held_share", config.least_held_share)
             .score(100.0)
@@ -91,9 +93,7 @@ pub(crate) fn report(seen: &Seen, config: &Config) -> Report {
             .judged(
                 Status::Normal,
                 Text::new(
-                    format!(
-                        "摄像机经常转到别的视野（已见过 {views} 个），应为云台摄像机，不判断场景变更。"
-                    ),
+                    format!("摄像机经常转到别的视野（已见过 {views} 个），应为云台摄像机，不判断场景变更。"),
                     format!(
                         "The camera often turns to another view ({views} seen so far), so it seems to pan \
                          and tilt by itself. Changes of scene are not judged."
