@@ -68,6 +68,11 @@ impl Balancer {
             }
         };
         let Ok(process) = command.stdin(Stdio::null()).spawn() else {
+            assert!(
+                std::env::var_os("CI").is_none(),
+                "{} is not installed",
+                command.get_program().to_string_lossy()
+            );
             eprintln!("SKIPPED: {} is not installed", command.get_program().to_string_lossy());
             return None;
         };
