@@ -54,6 +54,13 @@ impl Stamped {
         let ticks = unit.stamp?;
         Some(Self { arrival: unit.arrival, ticks, reordered: unit.reordered })
     }
+
+    /// Returns true if the picture is shown before `earlier`, which arrived earlier. A step back by a second or more is
+    /// a jump of the clock.
+    pub(crate) fn is_shown_before(&self, earlier: &Self, clock_rate: u32) -> bool {
+        let back = i64::from(earlier.ticks.wrapping_sub(self.ticks).cast_signed());
+        self.reordered && (1..i64::from(clock_rate)).contains(&back)
+    }
 }
 
 /// The step from one picture in display order to the next one.

@@ -53,7 +53,7 @@ pub struct Measured {
     pub keyframe_distance: Option<u64>,
     /// The number of pictures before the first keyframe.
     pub before_keyframe: u64,
-    /// True if some pictures may be shown before others that arrived earlier.
+    /// True if some pictures are shown before others that arrived earlier.
     pub reordered: bool,
     /// The number of packets that arrived.
     pub packets: u64,
@@ -111,6 +111,16 @@ impl Tally {
         self.traffic = traffic;
     }
 
+    /// Returns true if some pictures are shown before others that arrived earlier. Without timestamps, the way in which
+    /// the pictures are coded decides.
+    fn is_reordered(&self, clock_rate: u32) -> bool {
+        let stamps: Vec<&Stamped> = self.seen.iter().filter_map(|one| one.stamped.as_ref()).collect();
+        if stamps.len() < self.seen.len() {
+            return self.seen.iter().any(|one| one.reordered);
+        }
+        stamps.array_windows().any(|[earlier, later]| later.is_shown_before(earlier, clock_rate))
+    }
+
     pub(crate) fn measured(&self) -> Measured {
         let (codec, clock_rate, declared_rate) =
             self.format.map_or((None, 90_000, None), |(codec, rate, declared)| (Some(codec), rate, declared));
@@ -120,7 +130,7 @@ impl Tally {
             codec,
             declared_rate,
             pictures: self.seen.len() as u64,
-            reordered: self.seen.iter().any(|one| one.reordered),
+            reordered: self.is_reordered(clock_rate),
             packets: self.traffic.packets,
             lost: self.traffic.lost.into(),
             overtaken: self.traffic.overtaken.into(),
@@ -160,6 +170,10 @@ mod tests {
     use crate::feed::{Codec, Entry};
 
     fn measured(sent: &[(u64, u32)]) -> Measured {
+        measured_as(sent, false)
+    }
+
+    fn measured_as(sent: &[(u64, u32)], reordered: bool) -> Measured {
         let begun = Instant::now();
         let mut tally = Tally::default();
         tally.plays(&Format {
@@ -176,7 +190,7 @@ mod tests {
                 entry: (n % 50 == 10).then_some(Entry::Keyframe),
                 has_sets: false,
                 disposable: false,
-                reordered: false,
+                reordered,
             });
         }
         tally.measured()
@@ -196,6 +210,16 @@ mod tests {
         assert!(close(found.bit_rate, 200_000.0), "{found:?}");
         assert_eq!(found.declared_rate, Some(20.0));
         assert_eq!(found.longest_pause, Duration::from_millis(40));
+    }
+
+    #[test]
+    fn pictures_are_reordered_if_their_timestamps_are() {
+        let in_order: Vec<_> = (0..9_u32).map(|n| (u64::from(n) * 40, n * 3_600)).collect();
+        let b_frames: Vec<_> = [0, 2, 1, 4, 3].map(|n| (u64::from(n) * 40, n * 3_600)).into();
+        // Of H.265, every picture but a keyframe may be reordered.
+        assert!(!measured_as(&in_order, true).reordered);
+        assert!(measured_as(&b_frames, true).reordered);
+        assert!(!measured_as(&[(0, 900_000), (40, 0)], true).reordered);
     }
 
     proptest! {
