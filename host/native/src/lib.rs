@@ -1,5 +1,6 @@
-//! The standard plugins, compiled natively. They serve to compare a plugin's findings in the sandbox with those of
-//! the same code outside it, and to measure the cost of the sandbox. Cameras are never diagnosed this way.
+//! The standard plugins, compiled natively. They allow a comparison between a plugin's findings in the sandbox and the
+//! findings of the same code outside the sandbox, and a measurement of the cost of the sandbox. Cameras are never
+//! diagnosed this way.
 
 use easysight_capture as capture;
 use easysight_sdk::{
@@ -7,7 +8,7 @@ use easysight_sdk::{
     SampleRange, native,
 };
 
-/// Runs the standard plugin with this name on a clip. None if no standard plugin has this name.
+/// Runs the standard plugin with this name on a clip. `None` if no standard plugin has this name.
 #[must_use]
 pub fn diagnose(plugin: &str, clip: &capture::Clip, config: &str) -> Option<Result<Report, Failure>> {
     let clip = NativeClip(clip);

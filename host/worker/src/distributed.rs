@@ -57,7 +57,7 @@ pub(crate) struct Distributed {
     settings: Arc<WorkerSettings>,
     id: String,
     incarnation: Incarnation,
-    /// The incarnation before this one. It has ended, since this process has locked the data directory.
+    /// The previous incarnation. Its process has ended, because this process holds the lock of the data directory.
     replaces: Option<Incarnation>,
     client: MasterClient,
     book: Book,
@@ -167,7 +167,7 @@ impl Distributed {
         }
         self.delivered.cancel();
         let sent = tokio::time::timeout(farewell, &mut pictures).await;
-        // No heartbeat may be sent after the node has unregistered, since the master no longer knows the node then.
+        // No heartbeat may be sent after the node has unregistered, because the master would refuse it.
         self.ended.cancel();
         if sent.is_err() {
             tracing::warn!("the master did not accept the last pictures in time; they are lost");
@@ -211,7 +211,7 @@ impl Distributed {
         self.master_answers.swap(answers, Ordering::Relaxed) != answers
     }
 
-    /// Records that ffmpeg is missing. This is logged once.
+    /// Records that ffmpeg is missing. Logs an error once, until ffmpeg is available again.
     fn note_ffmpeg_missing(&self) {
         if !self.lacks_ffmpeg.swap(true, Ordering::Relaxed) {
             tracing::error!(

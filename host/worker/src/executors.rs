@@ -1,6 +1,6 @@
-//! The executors of a node. Their number limits how many plugins compute at the same time, each on a thread of its
-//! own. If the caller stops waiting for a run, the run is requested to stop. Its executor becomes free only when the
-//! run has really ended.
+//! The executors of a node. The number of executors limits how many plugins compute at the same time. Each executor has
+//! a thread of its own. If the caller stops waiting for a run, the run is requested to stop. Its executor becomes free
+//! only when the run has really ended.
 
 use std::{
     collections::BTreeMap,
@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 #[derive(Debug, Clone, Copy)]
 struct AtWork {
     since: Instant,
-    /// How long the run may take.
+    /// The time limit of the run.
     within: Duration,
 }
 
@@ -47,7 +47,7 @@ impl Executors {
         Arc::new(Self { places: Arc::new(Semaphore::new(size as usize)), board: Mutex::default() })
     }
 
-    /// Waits for a free executor and runs `work` on it. `within` is how long the work may take. If the future is
+    /// Waits for a free executor and runs `work` on it. `within` is the time limit of the work. If the future is
     /// dropped before the work ends, the [`Stop`] that `work` received is set.
     ///
     /// An error describes a defect of this program.
@@ -110,7 +110,7 @@ mod tests {
         assert!(executors.is_alive(now + SOON / 2, Duration::ZERO));
         assert!(executors.is_alive(now + SOON, SOON));
         assert!(!executors.is_alive(now + SOON, Duration::ZERO));
-        // No caller waits for the run any longer, but the run still hangs.
+        // No caller waits for the run now, but the run still hangs.
         hanging.abort();
         assert!(hanging.await.unwrap_err().is_cancelled());
         assert!(!executors.is_alive(now + SOON, Duration::ZERO));

@@ -1,5 +1,5 @@
-//! The submissions of a standalone node: a bounded queue, jobs in flight, and the outcomes of the latest ones for
-//! later requests. While one job computes, others capture.
+//! The submissions of a standalone node: a bounded queue, the jobs in flight, and the outcomes of the latest
+//! submissions for later requests. While one job computes, other jobs capture.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -25,11 +25,11 @@ use tracing::{Instrument, Span};
 
 use crate::{executors::Executors, metrics::Metrics};
 
-/// How many ended submissions are kept, so that they can be looked up.
+/// The maximum number of ended submissions that are kept, so that clients can look them up.
 const KEPT: usize = 1_000;
 /// The interval at which the dispatcher reports that it is alive while there is nothing to do.
 const STILL_THERE: Duration = Duration::from_secs(1);
-/// The maximum size of the pictures of all ended submissions together, in bytes. The oldest are dropped first.
+/// The maximum size of the pictures of all ended submissions together, in bytes. The oldest pictures are dropped first.
 const KEPT_PICTURES: usize = 64 << 20;
 
 /// A job that waits in the queue.
@@ -74,7 +74,8 @@ struct Book {
 }
 
 impl Book {
-    /// Counts the picture of an ended submission. Drops the oldest pictures if all of them together are too large.
+    /// Counts the picture of an ended submission. Drops the oldest pictures while all pictures together exceed
+    /// [`KEPT_PICTURES`].
     fn keep_picture(&mut self, id: SubmissionId) {
         let Some(picture) = self.entries.get(&id).and_then(|entry| entry.picture.as_ref()) else { return };
         self.picture_bytes += picture.jpeg.len();
@@ -126,8 +127,8 @@ impl Jobs {
         baselines: BaselineStore,
         metrics: Arc<Metrics>,
     ) -> (Arc<Self>, impl Future<Output = ()> + Send + 'static, CancellationToken) {
-        // The book counts the jobs in the queue, and accepts as many as the queue and all free places hold. The channel
-        // never refuses a job that the book accepts.
+        // The book counts the jobs in the queue. It accepts at most one job for each slot of the queue and for each
+        // free place. The channel never refuses a job that the book accepts.
         let places = pool_size.saturating_mul(max_concurrent_tasks);
         let (queue, waiting) = mpsc::channel(queue_capacity.saturating_add(places) as usize + 1);
         let jobs = Arc::new(Self {
@@ -204,7 +205,7 @@ impl Jobs {
     /// Returns a submission. Waits up to `wait` for its end.
     pub(crate) async fn look_up(&self, id: SubmissionId, wait: Duration) -> Option<Submission> {
         let mut ended = self.book.lock().entries.get(&id)?.ended.subscribe();
-        // The submission itself shows whether it has ended, so the result of the wait is not needed.
+        // The submission shows whether it has ended, so the result of the wait is not needed.
         drop(tokio::time::timeout(wait, ended.wait_for(|ended| *ended)).await);
         self.book.lock().entries.get(&id).map(|entry| entry.submission.clone())
     }
@@ -262,8 +263,8 @@ impl Jobs {
         self.queue.lock().is_none()
     }
 
-    /// False if the dispatcher was silent for longer than intended, or a run exceeds its time limit, by more than
-    /// `stuck`.
+    /// False if the dispatcher or a run is stuck: the dispatcher was silent for `stuck` longer than its intended wait,
+    /// or the run exceeds its time limit by more than `stuck`.
     pub(crate) fn is_alive(&self, stuck: Duration) -> bool {
         let now = Instant::now();
         self.dispatching.is_felt(now, STILL_THERE + stuck) && self.executors.is_alive(now, stuck)
@@ -388,8 +389,8 @@ fn stopped() -> Failure {
     }
 }
 
-/// A job in flight. However its task ends, even by a defect of this program, its place becomes free and the
-/// requests that wait for it are woken.
+/// A job in flight. When the task of the job ends, even by a defect of this program, the place of the job becomes free,
+/// and the requests that wait for the job are woken.
 struct Turn<'a> {
     jobs: &'a Jobs,
     id: SubmissionId,
@@ -464,8 +465,8 @@ async fn examine(jobs: &Arc<Jobs>, plan: Plan, source: &Source, is_upload: bool)
     jobs.executors.run(longest, judging).await.map_err(internal)
 }
 
-/// Judges with the baselines of the source, and stores the new ones. If they cannot be read or stored, no finding
-/// is lost.
+/// Judges a clip with the baselines of its source, and stores the new baselines. If baselines cannot be read or stored,
+/// no finding is lost.
 fn judge_remembering(
     plan: &Plan,
     captured: &Captured,

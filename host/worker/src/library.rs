@@ -20,7 +20,7 @@ pub(crate) struct Library {
 }
 
 impl Library {
-    /// Loads the directory's plugins. Blocks while plugins that are not in the cache are compiled.
+    /// Loads the directory's plugins. This call blocks while plugins that are not in the cache are compiled.
     pub(crate) fn open(sandbox: Sandbox, dir: PathBuf, keys: Option<TrustedKeys>) -> Result<Self, LoadError> {
         let library = Self {
             sandbox,
@@ -47,8 +47,8 @@ impl Library {
         self.sandbox.limits()
     }
 
-    /// Loads the directory again if it has changed. A broken or half-written file does not replace the plugin that
-    /// the file contained before. Blocks.
+    /// Loads the directory again if it has changed. A broken or half-written file does not replace the plugin that the
+    /// file contained before. This call blocks.
     pub(crate) fn refresh(&self) {
         let changed =
             self.fingerprint().and_then(|now| if *self.seen.lock() == now { Ok(()) } else { self.load(now) });

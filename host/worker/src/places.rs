@@ -17,12 +17,13 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// How long a capture waits for its camera before it steps aside. Most cameras begin to send within this time.
+/// The time for which a capture waits for its camera before the capture steps aside. Most cameras begin to send within
+/// this time.
 const MOMENT: Duration = Duration::from_secs(1);
 /// The number of captures that may wait aside, per place.
 const ASIDE: usize = 4;
-/// How long the data of a camera can be kept while no place is free to decode it. After this time the capture is
-/// dropped, and starts again once a place is free.
+/// The maximum time for which the data of a camera is kept while no place is free to decode the data. After this time
+/// the capture is dropped. It starts again once a place is free.
 const KEPT: Duration = Duration::from_secs(5);
 
 /// The places of a node.
@@ -138,7 +139,7 @@ impl Place {
         }
     }
 
-    /// Runs a capture. The job steps aside if the camera has not begun to send within [`MOMENT`]. Returns `None` if
+    /// Runs a capture. The job steps aside if the camera does not start to send within [`MOMENT`]. Returns `None` if
     /// the capture must start again; the job then has a place.
     pub(crate) async fn hold<T>(&self, capture: impl Future<Output = T>) -> Option<T> {
         tokio::select! {

@@ -19,11 +19,11 @@ use crate::{identity::node_id, metrics::Metrics, settings::WorkerSettings};
 
 use door::Door;
 
-/// How long the last answers may take once everything else has ended.
+/// The time limit of the last answers, after everything else has ended.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
-/// The time without a sign of life after which a part of the worker counts as stuck. Intended waits are added to it.
-/// The time is long enough for the slowest call on a busy machine.
+/// The time without a sign of life after which a part of the worker counts as stuck. Intended waits are added to this
+/// time. The time is long enough for the slowest call on a busy machine.
 pub(crate) const STUCK: Duration = Duration::from_secs(90);
 
 /// The parts that both modes start from.

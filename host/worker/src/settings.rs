@@ -28,7 +28,7 @@ pub(crate) enum FileSources {
     Deny,
 }
 
-/// A text that is never displayed.
+/// A string that is never displayed.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Secret(pub(crate) String);
 

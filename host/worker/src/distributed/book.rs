@@ -109,7 +109,7 @@ impl Book {
         }
     }
 
-    /// Requests that a heartbeat is sent now.
+    /// Requests a heartbeat before the next one is due.
     pub(crate) fn tell(&self) {
         self.news.notify_one();
     }
@@ -148,8 +148,8 @@ impl Book {
         self.inner.lock().heartbeat_at = Instant::now();
     }
 
-    /// False if one of the loops is stuck at `now`: it was silent for longer than `lease_loop` or `heartbeat`
-    /// allows.
+    /// False if one of the loops is stuck at `now`. The lease loop is stuck if it was silent for `lease_loop` or
+    /// longer, and the heartbeat's thread if it was silent for `heartbeat` or longer.
     pub(crate) fn is_alive(&self, now: Instant, lease_loop: Duration, heartbeat: Duration) -> bool {
         let inner = self.inner.lock();
         let fresh = |at: Instant, wait: Duration| now.saturating_duration_since(at) < wait;

@@ -25,13 +25,15 @@ use crate::settings::WorkerSettings;
 
 /// The longest wait that a poll requests, independent of the settings. The master answers within this time.
 pub(crate) const MAX_WAIT: Duration = Duration::from_secs(60);
-/// The time limits of connecting, and of the answer to a call that is neither a long poll nor a download.
+/// The time limit of connecting to the master.
 const CONNECT: Duration = Duration::from_secs(10);
+/// The time limit of the answer to a call that is neither a long poll nor a download.
 const ANSWER: Duration = Duration::from_secs(20);
-/// How long a long poll may take beyond the wait that it requests.
+/// The time that a long poll may take in addition to the wait that it requests.
 const POLL_SLACK: Duration = Duration::from_secs(10);
-/// How long a download may be silent, and how long it may take in total.
+/// The longest time for which a download may receive no data.
 const SILENCE: Duration = Duration::from_secs(30);
+/// The time limit of a whole download.
 const DOWNLOAD: Duration = Duration::from_secs(600);
 
 /// Why a call failed.
@@ -48,8 +50,8 @@ pub(crate) enum CallError {
     /// The master does not know this node. The node must register again.
     #[error("the master does not know this node: {0}")]
     Forgotten(String),
-    /// Another incarnation of this node has registered since. Registering again shows whether that incarnation is
-    /// alive.
+    /// Another incarnation of this node registered after this one. A new registration shows whether the other
+    /// incarnation is alive.
     #[error("this node was superseded: {0}")]
     Superseded(String),
     /// Another process with this node id is alive.
@@ -134,8 +136,8 @@ impl MasterClient {
         self.call(self.post("register").json(request).timeout(ANSWER)).await
     }
 
-    /// Renews leases. Waits at most `patience` for the answer, so that time for another call is left if this one
-    /// hangs.
+    /// Renews leases. Waits at most `patience` for the answer, so that time for another call is left if the answer does
+    /// not arrive.
     pub(crate) async fn heartbeat(
         &self,
         request: &HeartbeatRequest,
@@ -169,8 +171,8 @@ impl MasterClient {
         self.send(request.timeout(ANSWER)).await.map(|_| ())
     }
 
-    /// Requests the bytes of a plugin from `offset` on. The answer may start at another offset, which its headers
-    /// contain.
+    /// Requests the bytes of a plugin from `offset` on. The answer may start at another offset, which the headers of
+    /// the answer contain.
     pub(crate) async fn component(&self, digest: Digest, offset: u64) -> Result<Response, CallError> {
         let mut request = self.request(Method::GET, &format!("/api/v1/plugins/{digest}/component"));
         if offset > 0 {

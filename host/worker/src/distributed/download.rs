@@ -63,7 +63,8 @@ pub(crate) enum FetchError {
 }
 
 impl FetchError {
-    /// Returns true if the component itself is the cause. It is not the cause if its file cannot be read.
+    /// Returns true if the component itself is the cause. A file that is missing, changed or unreadable is not a fault
+    /// of the component.
     pub(crate) const fn blames_component(&self) -> bool {
         match self {
             Self::Load(reason) => !matches!(

@@ -35,7 +35,7 @@ use super::{
 pub(crate) struct Assignment {
     pub(crate) job: LeasedJob,
     pub(crate) lease: LeaseToken,
-    /// None if the answer refers to a plan that it does not contain.
+    /// `None` if the master's answer refers to a plan that the answer does not contain.
     pub(crate) plan: Option<Arc<JobPlan>>,
     /// Cancelled if the master takes the job back.
     pub(crate) revoked: CancellationToken,
@@ -185,8 +185,8 @@ struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    /// Captures the clip to judge. If a short check may be enough, its clip is judged first, and the capture ends if
-    /// the result suffices.
+    /// Captures the clip to judge. If a short check may be enough, the clip of the short check is judged first. If its
+    /// result suffices, the capture ends.
     async fn see(
         &self,
         capturer: &Capturer,
@@ -222,8 +222,8 @@ impl Judge<'_> {
     }
 }
 
-/// Packs the pictures of a job, which are sent once its result is recorded. The findings refer to the evidence
-/// picture only if there is room for it.
+/// Packs the pictures of a job, which are sent once its result is recorded. The findings refer to the evidence picture
+/// only if there is room for the picture.
 fn pack(node: &Distributed, job: &LeasedJob, drawn: Illustration, findings: &mut [Finding]) -> Vec<Parcel> {
     let mut parcels = Vec::new();
     if let Some(seen) = drawn.seen {
@@ -244,7 +244,7 @@ fn pack(node: &Distributed, job: &LeasedJob, drawn: Illustration, findings: &mut
     parcels
 }
 
-/// Returns the baselines of the camera. A damaged baseline is ignored, so that the job does not fail.
+/// Returns the baselines of the camera. A damaged baseline is ignored, so that the job still runs.
 fn remembered(baselines: &[Baseline]) -> Baselines {
     let read = |baseline: &Baseline| match baseline.bytes() {
         Ok(bytes) => Some((baseline.plugin.clone(), bytes.into())),

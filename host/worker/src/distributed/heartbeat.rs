@@ -18,9 +18,9 @@ use super::{
     client::{CallError, MasterClient},
 };
 
-/// How often the facts about the machine are read.
+/// The interval at which the facts about the machine are read.
 const LOOK: Duration = Duration::from_secs(30);
-/// The shortest timeout of a heartbeat, however short the lease is.
+/// The minimum timeout of a heartbeat, even if a quarter of the lease is shorter.
 const MIN_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Starts the thread. It ends when the node ends.
@@ -50,7 +50,8 @@ async fn beat(node: &Distributed, client: &MasterClient) {
         node.book.note_heartbeat();
         tokio::select! {
             () = tokio::time::sleep(pause(node, troubled)) => {}
-            // The node has registered, or is about to stop: the lease may be shorter than this pause.
+            // The node has just registered, or is about to stop. The heartbeat must not wait for the end of the pause,
+            // because the lease may be shorter than the pause.
             () = node.book.news() => {}
         }
         if !node.book.is_registered() {
@@ -84,8 +85,8 @@ async fn beat(node: &Distributed, client: &MasterClient) {
     }
 }
 
-/// Returns the pause before the next heartbeat. It is at most half of the lease, so that one heartbeat may be lost.
-/// While heartbeats fail, it is at most a quarter.
+/// Returns the pause before the next heartbeat. The pause is at most half of the lease, so that one heartbeat may be
+/// lost. While heartbeats fail, the pause is at most a quarter of the lease.
 fn pause(node: &Distributed, troubled: bool) -> Duration {
     let lease = node.book.lease();
     node.settings.heartbeat_interval.min(if troubled { lease / 4 } else { lease / 2 })

@@ -1,7 +1,7 @@
-//! Checks lost cameras, which gave no picture the last time and whose next full check is not due yet. The worker only
-//! tests whether such a camera accepts a connection. If the camera does now and did not before, it is checked like
-//! any other camera. Otherwise the finding repeats the result of the last check, or reports that the camera no longer
-//! accepts connections.
+//! Checks lost cameras before their next full check is due. A lost camera gave no picture at its last check. The worker
+//! only tests whether such a camera accepts a connection. If the camera accepts a connection now but accepted none
+//! before, the worker checks it like any other camera. Otherwise the finding repeats the result of the last check, or
+//! reports that the camera no longer accepts connections.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use easysight_diagnose::Captured;
 use easysight_protocol::{Finding, Look, Lost};
 use tokio::time::Instant;
 
-/// How long a camera may take to accept a connection.
+/// The time limit for a camera to accept a connection.
 const WITHIN: Duration = Duration::from_secs(2);
 
 /// The result for a camera that was not asked for a picture.
@@ -35,7 +35,7 @@ enum Seen {
     Same(CaptureError),
 }
 
-/// Checks whether a lost camera accepts a connection. Returns none if a picture must be requested from the camera.
+/// Checks whether a lost camera accepts a connection. Returns `None` if a picture must be requested from the camera.
 pub(super) async fn look(capturer: &Capturer, source: &Source, lost: &Lost) -> Option<Spared> {
     let began = Instant::now();
     let (look, connects, error) = match judge(lost, capturer.reach(source, WITHIN).await) {
@@ -73,8 +73,9 @@ fn shown(time: DateTime<Utc>) -> String {
     time.format("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
-/// Records in the finding of the missing picture how much was checked and whether the camera accepted a connection.
-/// If neither `connects` nor the reason shows whether it did, tries a connection.
+/// Records in the finding of the missing picture how much was checked and whether the camera accepted a connection. If
+/// neither `connects` nor the reason for the missing picture shows whether the camera accepted a connection, this
+/// function tries to connect.
 pub(super) async fn note(
     capturer: &Capturer,
     source: &Source,

@@ -18,13 +18,15 @@ use super::{Distributed, client::CallError, lease_loop::jittered, pictures::Parc
 
 /// The maximum number of results in one batch.
 const BATCH: usize = 100;
-/// The maximum number of characters of baselines in one batch. A result that would exceed it begins another batch. A
-/// request may be a few times as large, since a single result may exceed the limit and findings are not counted.
+/// The maximum number of characters of baselines in one batch. A result that would exceed this number goes into the
+/// next batch. A request may be a few times larger, because a single result may exceed the number and findings are not
+/// counted.
 const BATCH_LETTERS: usize = 8 << 20;
-/// How long results are collected for a batch. Jobs that end at almost the same time share a request, and the delay
-/// is too short to be noticed.
+/// The time for which results are collected for a batch. Jobs that end at almost the same time share a request, and the
+/// delay is too short to be noticed.
 const GATHER: Duration = Duration::from_millis(2);
-/// The first pause after the master did not accept spooled results. It doubles up to the poll interval.
+/// The first pause after the master did not accept spooled results. Each further pause is twice as long, up to the poll
+/// interval.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The result of a job that has ended, and its pictures.
@@ -38,11 +40,11 @@ pub(crate) struct Done {
 pub(crate) struct Outbox {
     sender: mpsc::UnboundedSender<Done>,
     spool: Arc<Spool>,
-    /// Held by the task that delivers the spool, so that only one task does.
+    /// The lock of the task that delivers the spool, so that only one task delivers it at a time.
     flushing: tokio::sync::Mutex<()>,
     /// True while the spool may contain batches.
     spooled: AtomicBool,
-    /// True while the master does not accept results. This is logged once, not for each batch.
+    /// True while the master does not accept results, so that the error is logged once and not for each batch.
     troubled: AtomicBool,
 }
 
@@ -63,18 +65,17 @@ impl Outbox {
     }
 
     pub(crate) fn send(&self, result: Done) {
-        // The receiver exists until all results are delivered or on disk. If it is gone, the lease expires at the
-        // master.
+        // The receiver exists until all results are delivered or on disk. If the receiver is gone, the lease expires at
+        // the master.
         if self.sender.send(result).is_err() {
             tracing::error!("a result arrived after the last delivery and is lost; the job will run again");
         }
     }
 
-    /// Delivers the spool, oldest batch first. Returns false if a batch cannot be delivered now.
+    /// Delivers the batches of the spool, oldest first. Returns false if a batch cannot be delivered now.
     pub(crate) async fn flush(&self, node: &Distributed) -> bool {
         let _turn = self.flushing.lock().await;
-        // The flag is cleared before the spool is read, so that a batch that is spooled from here on sets it
-        // again.
+        // The flag is cleared before the spool is read, so that a batch that is spooled later sets the flag again.
         while self.spooled.swap(false, Ordering::AcqRel) {
             let mut look = Look { spooled: &self.spooled, found_empty: false };
             look.found_empty = self.flush_oldest(node).await;
@@ -85,7 +86,7 @@ impl Outbox {
         true
     }
 
-    /// Delivers one batch after the other until there are none. Returns false if one cannot be delivered now.
+    /// Delivers one batch after the other until the spool is empty. Returns false if a batch cannot be delivered now.
     async fn flush_oldest(&self, node: &Distributed) -> bool {
         loop {
             // There may be many batches, and the first lease waits until they are delivered.
@@ -186,8 +187,8 @@ impl Outbox {
     }
 }
 
-/// One reading of the spool. When this value is dropped, even together with its future, it requests another reading
-/// unless the spool was found empty.
+/// One reading of the spool. When this value is dropped, another reading is requested, unless this reading found the
+/// spool empty. The value is also dropped if its future is dropped.
 struct Look<'a> {
     spooled: &'a AtomicBool,
     found_empty: bool,
@@ -294,8 +295,8 @@ async fn send(node: &Distributed, done: Vec<Done>) -> bool {
     delivered
 }
 
-/// Removes the references to pictures from a result. Pictures are not kept for a master that returns later, so a
-/// result on disk must not refer to any.
+/// Removes the references to pictures from a result. Pictures are not kept for a master that returns later, so a result
+/// on disk must not refer to a picture.
 fn forget_pictures(result: &mut JobResult) {
     if let JobOutcome::Finished { findings, .. } = &mut result.outcome {
         for finding in findings {

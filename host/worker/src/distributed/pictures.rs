@@ -25,7 +25,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// A picture that waits to be sent. Its room in memory is released when the parcel is dropped.
 pub(crate) struct Parcel {
     picture: Picture,
-    /// The camera, if the picture shows its normal view. None for an evidence picture.
+    /// The camera, if the picture shows the camera's normal view. `None` for an evidence picture.
     good_for: Option<String>,
     _room: OwnedSemaphorePermit,
 }
@@ -34,7 +34,7 @@ pub(crate) struct Parcel {
 pub(crate) struct Courier {
     room: Arc<Semaphore>,
     sender: mpsc::UnboundedSender<Parcel>,
-    /// True while the master does not accept pictures. This is logged once, not for each picture.
+    /// True while the master does not accept pictures, so that the error is logged once and not for each picture.
     troubled: AtomicBool,
 }
 
@@ -46,7 +46,7 @@ impl Courier {
         (Self { room: Arc::new(Semaphore::new(ROOM_KIB)), sender, troubled: AtomicBool::new(false) }, waiting)
     }
 
-    /// Reserves room in memory for a picture. Returns none if there is not enough.
+    /// Reserves room in memory for a picture. Returns `None` if there is not enough room.
     pub(crate) fn pack(&self, picture: Picture, good_for: Option<String>) -> Option<Parcel> {
         let kib = u32::try_from(picture.jpeg.len().div_ceil(1024)).ok()?;
         let room = Arc::clone(&self.room).try_acquire_many_owned(kib).ok()?;

@@ -1,5 +1,5 @@
-//! Plugins by digest. A plugin is taken from memory, else from disk, else it is downloaded, once for all jobs that
-//! need it. If a job is cancelled while it waits for a plugin, the other jobs still get the plugin.
+//! Plugins by digest. A plugin is taken from memory, else from disk, else from the master. One download serves all jobs
+//! that need the plugin. If a job is cancelled while it waits for a plugin, the other jobs still get the plugin.
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
 
@@ -21,10 +21,10 @@ use super::{
 
 /// The maximum number of plugins that stay loaded.
 const MAX_LOADED: usize = 64;
-/// How long an unusable component is not compiled again.
+/// The time for which an unusable component is not compiled again.
 const UNUSABLE: Duration = Duration::from_secs(60);
 
-/// Why a plugin is not available, and until when further jobs get the same error.
+/// The reason why a plugin is not available, and the time until which further jobs get the same error.
 #[derive(Debug)]
 struct Unavailable {
     error: Arc<FetchError>,
@@ -43,7 +43,7 @@ struct Slot {
 struct Loader {
     downloads: Downloads,
     sandbox: Sandbox,
-    /// The keys whose plugins may run. Every plugin may run if there are none.
+    /// The trusted keys: only plugins that one of them has signed may run. `None` if all plugins may run.
     keys: Option<TrustedKeys>,
     store: PluginStore,
 }
@@ -97,7 +97,7 @@ impl PluginCache {
         slot.loading.clone()
     }
 
-    /// Removes a failed loading, unless another one has begun meanwhile.
+    /// Removes a failed loading, unless another loading of the plugin has started meanwhile.
     fn forget(&self, digest: Digest, loading: &Loading) {
         let mut slots = self.slots.lock();
         if slots.get(&digest).is_some_and(|slot| slot.loading.ptr_eq(loading)) {
@@ -122,8 +122,8 @@ impl PluginCache {
     }
 }
 
-/// Removes the least recently used plugins until there is room for one. Plugins that are still loading stay, however
-/// many they are, because jobs wait for them.
+/// Removes the least recently used plugins until there is room for one. Plugins that are still loading are never
+/// removed, because jobs wait for them.
 fn make_room(slots: &mut HashMap<Digest, Slot>) {
     while slots.len() >= MAX_LOADED {
         let ended = slots.iter().filter(|(_, slot)| slot.loading.peek().is_some());
@@ -139,7 +139,7 @@ fn start(loader: Arc<Loader>, digest: Digest) -> Loading {
         let loaded = task.await.unwrap_or_else(|error| Err(FetchError::Defect(error.to_string())));
         loaded.map_err(|error| {
             let ended = Instant::now();
-            // A component does not change. Any other cause may no longer exist the next time.
+            // A component does not change. Any other cause may be gone at the next attempt.
             let until = if error.blames_component() { ended + UNUSABLE } else { ended };
             Arc::new(Unavailable { error: Arc::new(error), until })
         })

@@ -1,5 +1,5 @@
-//! Results on disk that no master has accepted yet. Each batch is a file whose name sorts by time. A file is written
-//! completely or not at all, and survives the process.
+//! Results on disk that no master has accepted yet. Each batch is a file. The order of the file names is the order in
+//! time. A file is written completely or not at all, and survives the process.
 
 use std::{
     fs, io,
@@ -31,8 +31,8 @@ impl Spool {
         Ok(Self { dir, limit })
     }
 
-    /// Stores a batch durably. If the spool becomes too large, batches that were put aside are removed first, and
-    /// then the oldest ones. Returns how many batches were removed that had not been put aside.
+    /// Stores a batch durably. If the spool becomes too large, batches that were put aside are removed first, and then
+    /// the oldest ones. Returns the number of removed batches, without those that were put aside.
     pub(crate) fn put(&self, batch: &ResultsRequest) -> io::Result<usize> {
         let bytes = serde_json::to_vec(batch)?;
         let mut victims = self.list("bad")?;

@@ -1,4 +1,4 @@
-//! A node with all its loops, against a fake master whose answers the tests set.
+//! Tests a node with all its loops. The tests set the answers of a fake master.
 
 mod master;
 
@@ -324,8 +324,8 @@ async fn a_node_whose_lease_loop_hangs_stops_feeding_the_watchdog_though_its_hea
     let (dir, mut master) = (tempfile::tempdir().unwrap(), FakeMaster::start().await);
     let healthy_dir = tempfile::tempdir().unwrap();
     let healthy = start(&master, healthy_dir.path(), &[]).await;
-    // The spooled batch is a pipe, which cannot be read until the test writes to it. So the loop hangs while it reads
-    // the disk.
+    // The spooled batch is a pipe, and reading it blocks until the test writes to it. So the loop hangs while it reads
+    // the spool.
     let hangs = dir.path().join("spool/0.json");
     fs::create_dir(dir.path().join("spool")).unwrap();
     assert!(std::process::Command::new("mkfifo").arg(&hangs).status().unwrap().success());

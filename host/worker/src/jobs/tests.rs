@@ -1,4 +1,4 @@
-//! The pool of a standalone node, as the watchdog sees it.
+//! Tests whether the pool of a standalone node reports to the watchdog that it is alive.
 
 use easysight_capture::CaptureConfig;
 
@@ -6,7 +6,7 @@ use super::*;
 
 /// The longest time that a test waits for an expected event.
 const SOON: Duration = Duration::from_secs(20);
-/// How long the pool may be silent in these tests, beyond its intended waits.
+/// The time that the pool may be silent in these tests in addition to its intended waits.
 const STUCK: Duration = Duration::from_millis(300);
 
 async fn becomes(jobs: &Jobs, alive: bool) {

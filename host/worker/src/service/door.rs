@@ -15,9 +15,9 @@ use tokio::{
     time::timeout,
 };
 
-/// How often a request is sent.
+/// The interval between two requests.
 const EVERY: Duration = Duration::from_secs(10);
-/// How long an answer may take.
+/// The time limit of an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 const QUESTION: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
 const ANSWER: &[u8] = b"HTTP/1.1 200 ";
@@ -103,7 +103,7 @@ mod tests {
     async fn a_door_that_nobody_opens_any_more_is_noticed() {
         let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        // The same socket twice: it accepts connections as long as one of the two is open.
+        // Both values refer to one socket, which accepts connections while at least one of them is open.
         let std = listener.into_std().unwrap();
         let hung = TcpListener::from_std(std.try_clone().unwrap()).unwrap();
         let router = Router::new().route("/healthz", get(|| async { "ok" }));

@@ -17,7 +17,7 @@ use super::{Ground, STUCK, Serving};
 
 /// The maximum size of all baselines together, in bytes.
 const BASELINE_BYTES: u64 = 256 << 20;
-/// How often the plugins directory is checked for changes.
+/// The interval at which the plugins directory is checked for changes.
 const REFRESH: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(ground: Ground) -> anyhow::Result<ExitCode> {

@@ -1,5 +1,5 @@
-//! The worker's keys: flags, variables, defaults and meanings. Flags, the environment, the configuration file, the
-//! help and `--print-config` are all made from this table.
+//! The worker's keys: flags, variables, defaults and meanings. The flags, the environment variables, the configuration
+//! file, the help and `--print-config` are all derived from this table.
 
 use easysight_settings::Key;
 

@@ -1,4 +1,5 @@
-//! The worker's own rules. The layers beneath are tested in their own crate.
+//! Tests the worker's own rules. The tests of flags, environment variables and configuration files are in the crate
+//! `easysight-settings`.
 
 use super::*;
 

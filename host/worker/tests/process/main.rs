@@ -1,4 +1,4 @@
-//! The worker's program with its surroundings: a master, cameras, and clients that submit.
+//! Tests the worker's program together with a master, cameras, and clients that submit.
 
 #![cfg(test)]
 
@@ -11,5 +11,5 @@ mod settings;
 mod stage;
 mod worker;
 
-/// The path of the contract from this crate.
+/// The path of the contract, relative to this crate.
 const CONTRACT: &str = "../../wit";

@@ -340,7 +340,7 @@ pub(crate) async fn transport_that_is_asked_for(stage: Stage) -> String {
 
 pub(crate) async fn patience_with_a_silent_camera(stage: Stage) -> String {
     let submission = silent_camera(&stage).await;
-    // A busy machine takes longer, but nothing makes the capture shorter.
+    // A busy machine can make the capture longer, but nothing makes it shorter.
     let took = submission["decode_ms"].as_f64().unwrap();
     if took < 3_500.0 { "1 s" } else { "4 s" }.to_owned()
 }

@@ -43,7 +43,7 @@ async fn a_plugin_whose_job_is_taken_back_stops_and_leaves_its_executor_to_the_n
     captured(2).await;
     let waits = stage.master.offer(&picture, &[("honestly", Some(&honest))]);
     captured(3).await;
-    // In this time the waiting job would have begun if it could.
+    // The waiting job would have started in this time if it had been able to.
     let early = tokio::time::timeout(Duration::from_millis(500), stage.master.result_of(&waits)).await;
     assert!(early.is_err(), "{early:?}");
     // The answer to the next heartbeat revokes the job, at most a tenth of a second later.

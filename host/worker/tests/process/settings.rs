@@ -15,7 +15,7 @@ struct Case {
     key: &'static str,
     /// The other settings.
     given: &'static [(&'static str, &'static str)],
-    /// Two values. None stands for the default.
+    /// Two values of the setting. `None` means the default.
     values: [Option<&'static str>; 2],
     observe: fn(Stage) -> BoxFuture<'static, String>,
     /// The expected observation for each value.

@@ -109,7 +109,7 @@ impl Stage {
     }
 }
 
-/// Lets the workers of these tests share compiled plugins, since they run the same ones.
+/// Lets the workers of these tests share compiled plugins, because all of them run the same plugins.
 fn share_compiled_code(data: &Path) {
     let compiled = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled");
     fs::create_dir_all(&compiled).unwrap();

@@ -1,4 +1,4 @@
-//! The client against a master behind a path prefix.
+//! Tests the client with a master behind a path prefix.
 
 use axum::{
     Json, Router,

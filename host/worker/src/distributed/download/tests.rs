@@ -1,4 +1,4 @@
-//! Downloads from a server that follows a script.
+//! Tests downloads from a server that follows a script.
 
 use std::sync::Arc;
 

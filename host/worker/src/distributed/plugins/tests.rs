@@ -1,4 +1,4 @@
-//! Plugins that several jobs need at the same time.
+//! Tests plugins that several jobs need at the same time.
 
 use easysight_protocol::KeySignature;
 use easysight_trust::SecretKey;

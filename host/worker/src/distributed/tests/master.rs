@@ -36,7 +36,7 @@ pub(super) enum Call {
     Component,
 }
 
-/// How requests of a kind are answered.
+/// The way in which requests of one kind are answered.
 #[derive(Clone, Copy)]
 enum Mood {
     Refuse(u16, &'static str),
