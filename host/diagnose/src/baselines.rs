@@ -43,7 +43,7 @@ impl BaselineStore {
     /// Returns an error if the file system fails.
     pub fn open(dir: PathBuf, limit: u64) -> io::Result<Self> {
         fs::create_dir_all(&dir)?;
-        // Files that a killed process left half-written.
+        // Files that a killed process left half-written are removed.
         for unfinished in list(&dir, UNFINISHED)? {
             fs::remove_file(unfinished.path)?;
         }
@@ -129,8 +129,8 @@ impl BaselineStore {
         Ok(())
     }
 
-    /// Deletes the oldest files until the directory is within its limit. Returns the number of bytes that are
-    /// left.
+    /// Deletes the oldest files until the directory is within its limit. Returns the size of the remaining files, in
+    /// bytes.
     fn make_room(&self) -> io::Result<u64> {
         let mut files = list(&self.dir, SUFFIX)?;
         files.sort_by_key(|file| file.modified);

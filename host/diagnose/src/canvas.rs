@@ -34,7 +34,7 @@ impl Canvas {
     /// Creates a canvas of this width and height. Missing pixels become black.
     pub(crate) fn new(mut pixels: Vec<u8>, width: u32, height: u32) -> Self {
         pixels.resize(3 * width as usize * height as usize, 0);
-        // Lines and letters are larger if the picture is large enough to be viewed from a distance.
+        // In a wide picture, lines and letters are twice as large, so that they stay visible from a distance.
         let scale = if width >= 1_280 { 2 } else { 1 };
         let line = if width >= 640 { 4 } else { 2 };
         Self { pixels, width, height, scale, line }

@@ -1,7 +1,7 @@
-//! Finds root causes: decides which findings that are not normal follow from which others. A covered lens also
-//! makes the picture dark, flat and unsharp, but the person who drives to the camera wants to read only about the
-//! cover. The plugins themselves declare what their findings explain (`causes` in the contract). This module
-//! contains the logic that all of them share.
+//! Finds root causes: decides for each finding that is not normal whether it follows from another finding. A covered
+//! lens also makes the picture dark, flat and unsharp, but the person who drives to the camera wants to read only about
+//! the cover. The plugins themselves declare what their findings explain (`causes` in the contract). This module
+//! contains the logic that all plugins share.
 //!
 //! A finding that no other finding explains is a root, and every finding that can be reached from the root through
 //! explanations follows from it. If findings explain one another in a circle, the root is the finding with the
@@ -106,8 +106,8 @@ mod tests {
         Finding { decision: Some(Decision { metric: metric.into(), threshold: 1.0 }), ..finding }
     }
 
-    /// Returns the explanation that `cause` or `cause:metric` explains these consequences, which have the same
-    /// format. `*` means all findings.
+    /// Returns an explanation. `cause` has the format `diagnosis` or `diagnosis:metric`, and so has each consequence.
+    /// The consequence `*` means all findings.
     fn explains(cause: &str, consequences: &[&str]) -> Explanation {
         let parts = |word: &str| match word.split_once(':') {
             Some((id, metric)) => (id.to_owned(), Some(metric.to_owned())),

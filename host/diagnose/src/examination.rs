@@ -21,8 +21,8 @@ pub struct Examination {
     pub shadows: Vec<Finding>,
     /// The new baselines, only of plugins whose baseline changed.
     pub baselines: Baselines,
-    /// Set, without findings, if the set-up is at fault and not the camera, for example if the file does not exist or
-    /// ffmpeg is missing.
+    /// The failure, if the set-up is at fault and not the camera, for example if the file does not exist or ffmpeg is
+    /// missing. There are no findings in this case.
     pub failure: Option<Failure>,
     /// The time that the capture took, in milliseconds.
     pub decode_ms: f64,

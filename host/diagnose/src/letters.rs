@@ -20,21 +20,21 @@ pub(crate) const HEIGHT: u32 = 16;
 /// The replacement for letters that the font does not contain.
 const UNKNOWN: char = '?';
 
-/// Returns the width of a letter in pixels, including the space after it.
+/// Returns the width of a letter in pixels, including the space after the letter.
 pub(crate) fn width_of(letter: char) -> u32 {
     let width = |letter| FONT.get_rendered_dimensions(letter, Point::zero(), VerticalPosition::Top).ok();
     let found = width(letter).or_else(|| width(UNKNOWN));
     found.and_then(|found| u32::try_from(found.advance.x).ok()).unwrap_or(0)
 }
 
-/// Calls `dot` with the column and the row of each dot of a letter. Both begin at 0 in the upper left corner and are
-/// below [`HEIGHT`].
+/// Calls `dot` with the column and the row of each dot of a letter. Column and row begin at 0 in the upper left corner
+/// and are below [`HEIGHT`].
 pub(crate) fn dots_of(letter: char, dot: impl FnMut(u32, u32)) {
     let mut target = Dots(dot);
     let color = FontColor::Transparent(BinaryColor::On);
     let mut draw = |letter| FONT.render(letter, Point::zero(), VerticalPosition::Top, color, &mut target);
     if draw(letter).is_err() {
-        // The font contains this letter, and drawing itself never fails.
+        // The font contains [`UNKNOWN`], and drawing itself never fails.
         draw(UNKNOWN).ok();
     }
 }

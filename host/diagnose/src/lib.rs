@@ -50,14 +50,14 @@ pub async fn capture(capturer: &Capturer, plan: &Plan, source: &Source) -> Captu
 /// The result of a capture that may end early.
 #[derive(Debug)]
 pub enum Taken<T> {
-    /// The first part was enough. The value is the one that `enough` returned.
+    /// The first part was enough. The field contains the value that `enough` returned.
     Enough(T),
     /// The whole clip was captured, or the capture failed.
     Whole(Captured),
 }
 
 /// Captures the clip that a plan needs. `part` describes a first part of the clip, which is passed to `enough`. If
-/// `enough` returns a value, the capture ends there.
+/// `enough` returns a value, the capture ends after this part.
 ///
 /// Dropping the future ends the capture.
 pub async fn capture_part<T, F: Future<Output = Option<T>>>(

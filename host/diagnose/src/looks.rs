@@ -36,7 +36,7 @@ struct Remembered {
     version: u32,
     /// The hash of the plan of the last check.
     plan: String,
-    /// The number of short checks since the last full one.
+    /// The number of short checks since the last full check.
     short: u32,
     /// True if the last check found no fault.
     well: bool,
@@ -45,8 +45,7 @@ struct Remembered {
 }
 
 impl Looks {
-    /// Creates the decision from the plan and the stored state of the camera. If `every` is 1, all checks are
-    /// full.
+    /// Prepares the decision from the plan and the stored state of the camera. If `every` is 1, all checks are full.
     #[must_use]
     pub fn new(every: u32, plan: &Plan, known: &Baselines) -> Self {
         let known =
@@ -178,7 +177,7 @@ mod tests {
         assert!(looks.is_enough(&looked(&[said("clarity", Some(Status::Normal), None), fine.clone()])));
         let freeze = |status, failure| looked(&[untold.clone(), said("freeze", status, failure)]);
         assert!(!looks.is_enough(&freeze(Some(Status::Warning), None)));
-        // One second is too short for a judgement, but the full check before could judge.
+        // One second is too short for a judgement, but the full check before it was long enough.
         assert!(!looks.is_enough(&freeze(None, Some(Failure::INCONCLUSIVE))));
         assert!(!looks.is_enough(&freeze(None, Some("trapped"))));
         assert!(!looks.is_enough(&Examination {

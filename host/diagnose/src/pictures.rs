@@ -12,21 +12,25 @@ use crate::{
     canvas::{Canvas, Colour},
 };
 
-/// The longest side in pixels of a picture of a fault, of a picture of the normal view, and of a thumbnail in a
-/// list.
+/// The length in pixels of the longest side of a picture of a fault.
 const PICTURE_SIDE: u32 = 1280;
+/// The length in pixels of the longest side of a picture of the normal view.
 const GOOD_SIDE: u32 = 640;
+/// The length in pixels of the longest side of a thumbnail in a list.
 const THUMBNAIL_SIDE: u32 = 320;
-/// JPEG quality, 1 to 100. It is high enough that nobody mistakes JPEG blocks for a fault of the camera.
+/// The JPEG quality of a picture, 1 to 100. It is high enough that nobody mistakes JPEG blocks for a fault of the
+/// camera.
 const PICTURE_QUALITY: u8 = 85;
+/// The JPEG quality of a thumbnail, 1 to 100.
 const THUMBNAIL_QUALITY: u8 = 75;
-/// The longest side in pixels at which frames are compared.
+/// The length in pixels of the longest side of the level at which frames are compared.
 const GLANCE_SIDE: u32 = 160;
 /// The maximum number of letters of a caption.
 const MAX_CAPTION: usize = 60;
 
-/// The colours of causes and of consequences.
+/// The colour of causes.
 const CAUSE: Colour = [200, 30, 30];
+/// The colour of consequences.
 const CONSEQUENCE: Colour = [170, 110, 0];
 
 /// A JPEG picture.
@@ -92,7 +96,7 @@ pub fn illustrate(captured: &Captured, findings: &[Finding], wants_good: bool) -
     })
 }
 
-/// Draws the decisive frame with the places of all findings that are not normal. Returns none if all findings are
+/// Draws the decisive frame with the places of all findings that are not normal. Returns `None` if all findings are
 /// normal.
 ///
 /// # Errors
@@ -112,8 +116,8 @@ pub fn evidence(clip: &Clip, findings: &[Finding]) -> Result<Option<Seen>, Pictu
     Ok(Some(Seen { picture, thumbnail: draw(THUMBNAIL_SIDE, THUMBNAIL_QUALITY)? }))
 }
 
-/// Draws the picture of the normal view. Returns none if a fault was found, a diagnosis failed, or no diagnosis
-/// was judged.
+/// Draws the picture of the normal view. Returns `None` if a fault was found, a diagnosis failed, or no diagnosis was
+/// judged.
 ///
 /// # Errors
 ///

@@ -32,8 +32,8 @@ pub struct Selected {
 }
 
 impl Selected {
-    /// Returns the part of a shared clip that this plugin sees. It has the same frames as a clip that was captured
-    /// for this plugin alone.
+    /// Returns the part of a shared clip that this plugin sees. This part has the same frames as a clip that was
+    /// captured for this plugin alone.
     #[must_use]
     pub fn sees(&self, clip: &Clip) -> Arc<Clip> {
         Arc::new(clip.seen_by(stretch(&self.plugin)))

@@ -51,7 +51,7 @@ impl PluginSet {
     ///
     /// # Errors
     ///
-    /// As [`PluginSet::load`].
+    /// The errors of [`PluginSet::load`].
     pub fn reload(
         &self,
         sandbox: &Sandbox,
