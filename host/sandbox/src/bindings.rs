@@ -1,4 +1,4 @@
-//! Types generated from the contract in `wit/`. The files there document them.
+//! Types generated from the contract in `wit/`. The files of the contract document the types.
 #![expect(missing_docs, reason = "generated; the contract itself is documented")]
 
 wasmtime::component::bindgen!({

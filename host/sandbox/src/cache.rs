@@ -114,7 +114,8 @@ impl CompiledCache {
         self.dir.join(format!("{digest}-{}.{SUFFIX}", self.engine))
     }
 
-    /// Hashes the digest and the engine too, so that an intact entry under another plugin's name is refused.
+    /// Returns a keyed hasher with the digest and the engine's name as its first input, so that an intact entry under
+    /// another plugin's name is refused.
     fn hasher(&self, digest: Digest) -> blake3::Hasher {
         let mut hasher = blake3::Hasher::new_keyed(&self.key);
         hasher.update(digest.to_string().as_bytes());
@@ -145,8 +146,8 @@ fn map_code(engine: &Engine, file: &File) -> wasmtime::Result<Component> {
     // This path opens the file that was verified, not the file that may have the entry's name by now.
     let path = format!("/proc/self/fd/{}", file.as_raw_fd());
     // SAFETY: the keyed hash of the entry proves that a process with this directory's key wrote the entry. Nobody
-    // writes into an existing entry: entries are replaced and removed by name, which leaves a mapped file
-    // unchanged. Only its owner can read and write the entry, and the owner could write into this process as well.
+    // writes into an existing entry: entries are replaced and removed by name, which leaves a mapped file unchanged.
+    // Only the owner of the entry can read and write it, and the owner could also write into this process directly.
     unsafe { Component::deserialize_file(engine, path) }
 }
 
@@ -158,8 +159,8 @@ pub(crate) fn load_code(engine: &Engine, code: &[u8]) -> wasmtime::Result<Compon
     unsafe { Component::deserialize(engine, code) }
 }
 
-/// Reads the key that authenticates entries, or creates it. If two processes create the key at the same time, the
-/// first one wins and the second one reads the first one's key.
+/// Reads the key that authenticates entries, or creates it. If two processes create the key at the same time, both use
+/// the key that was stored first.
 fn read_or_make_key(dir: &Path) -> io::Result<[u8; blake3::KEY_LEN]> {
     let path = dir.join(KEY_FILE);
     let read = || -> io::Result<[u8; blake3::KEY_LEN]> {

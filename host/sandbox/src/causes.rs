@@ -1,6 +1,6 @@
-//! Reads and checks the export `causes` of the contract, which is optional. With it a plugin declares which
-//! findings of other diagnoses its own findings explain. The types are those of `wit/causes.wit`. The declaration
-//! is checked before it is used.
+//! Reads and checks the export `causes` of the contract, which is optional. With this export, a plugin declares which
+//! findings of other diagnoses its own findings explain. The types are those of `wit/causes.wit`. The declaration is
+//! checked before it is used.
 
 use wasmtime::{
     Store,

@@ -46,8 +46,8 @@ pub struct Compiler {
 const BUSY: u32 = 5;
 
 impl Compiler {
-    /// Returns the running program itself, with 4 GiB and two minutes. An 18 MB component needs a quarter of
-    /// either.
+    /// Returns the running program as the compiler, with limits of 4 GiB of address space and two minutes of processor
+    /// time. An 18 MB component needs a quarter of each limit.
     ///
     /// # Errors
     ///
@@ -129,8 +129,8 @@ fn read_up_to(from: impl Read, limit: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Runs the compiling child if this process was started as one: reads a component from standard input and writes
-/// native code to standard output. Returns none in any other process.
+/// Runs the compiling child if this process was started as one: reads a component from standard input and writes native
+/// code to standard output. Returns `None` in any other process.
 #[must_use]
 pub fn compiler_main() -> Option<ExitCode> {
     let mut arguments = env::args_os().skip(1);
@@ -155,7 +155,7 @@ fn compile_here(mut arguments: impl Iterator<Item = OsString>) -> Result<(), Str
             .ok_or_else(|| format!("{COMPILE_SUBCOMMAND} expects a number: {what}"))
     };
     let (memory_bytes, cpu_seconds) = (limit("bytes of memory")?, limit("seconds")?);
-    // The kernel ends the child with SIGXCPU at the first limit of processor time, and with SIGKILL at the second.
+    // The kernel ends the child with SIGXCPU at the soft limit of processor time, and with SIGKILL at the hard limit.
     let limits = [
         (Resource::As, memory_bytes, memory_bytes),
         (Resource::Cpu, cpu_seconds, cpu_seconds.saturating_add(1)),

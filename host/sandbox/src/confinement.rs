@@ -76,12 +76,12 @@ pub(crate) enum Unconfined {
     Filter(#[from] seccompiler::BackendError),
 }
 
-/// Confines this process permanently, and all threads that it starts later. All other system calls fail with
-/// `EPERM`, as if the user had no permission.
+/// Confines this process, and all threads that it starts later, permanently. System calls that the filter does not
+/// permit fail with `EPERM`, as if the user had no permission.
 pub(crate) fn confine() -> Result<(), Unconfined> {
     let processor = TargetArch::try_from(std::env::consts::ARCH).map_err(|_| Unconfined::Processor)?;
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = ALLOWED.iter().map(|call| (*call, Vec::new())).collect();
-    // Signals that the process sends to itself, as `abort` does, and its own limits.
+    // The process may send signals to itself, as `abort` does, and may read and set its own limits.
     rules.insert(libc::SYS_tgkill, vec![first_is(process::id().into())?]);
     rules.insert(libc::SYS_prlimit64, vec![first_is(0)?]);
     let refuse = SeccompAction::Errno(libc::EPERM.unsigned_abs());
@@ -109,7 +109,7 @@ mod tests {
 
     use super::*;
 
-    /// The environment variable that tells the test below that it was started again.
+    /// The environment variable that is set when the test below starts itself again.
     const WITHIN: &str = "EASYSIGHT_TEST_CONFINED";
 
     fn denied<T>(what: &str, tried: std::io::Result<T>) {

@@ -19,16 +19,16 @@ pub(crate) const WASM_STACK_BYTES: usize = 512 << 10;
 /// as the stack of a Rust thread (2 MiB).
 const STACK_BYTES: usize = WASM_STACK_BYTES + (2 << 20);
 
-/// The maximum number of stack frames that are reported when a plugin fails, innermost first. Without endless
-/// recursion, they reach back to the plugin's `diagnose`.
+/// The maximum number of stack frames that are reported when a plugin fails, innermost first. Unless the plugin
+/// recurses endlessly, these frames reach back to its `diagnose`.
 const MAX_STACK_FRAMES: NonZero<usize> = NonZero::<usize>::MIN.saturating_add(127);
 
 /// Returns the price of each instruction. The prices are fixed here so that fuel stays comparable when the engine
 /// is upgraded. A test pins the hash of the prices.
 pub(crate) fn operator_cost() -> OperatorCost {
     let mut cost = OperatorCost::new();
-    // Growing memory maps pages of 64 KiB, which are zeroed at their first use. This is expensive. The memory
-    // limit also bounds how often a plugin can do it.
+    // Growing memory maps pages of 64 KiB, which are zeroed at their first use. This is expensive. The memory limit
+    // also bounds how often a plugin can grow memory.
     cost.variable.memory_grow_per_page = u8::MAX;
     cost
 }
@@ -36,7 +36,7 @@ pub(crate) fn operator_cost() -> OperatorCost {
 /// Returns a hash of the prices in force, in 16 hexadecimal digits. The fuel of two runs is comparable if their
 /// hashes are equal.
 pub(crate) fn fuel_prices() -> String {
-    // The host's prices: for a call, for a byte, for a byte of RGB.
+    // The host's prices of a call, of a byte, and of a byte of RGB.
     let of_host = [CALL_FUEL, 1, RGB_BYTE_FUEL];
     let prices = blake3::hash(format!("{:?} {of_host:?} for WASI too", operator_cost()).as_bytes()).to_hex();
     prices.chars().take(16).collect()
@@ -54,9 +54,9 @@ fn base_config() -> Config {
         .epoch_interruption(false)
         .max_wasm_stack(WASM_STACK_BYTES)
         .async_stack_size(STACK_BYTES)
-        // Off, because it adds three instructions after every floating-point instruction. Equal results are
-        // promised only between machines of one architecture. On these, the bits of a NaN depend only on the
-        // operands and their order, which the compiler chooses independently of the processor's features.
+        // This setting is off, because it adds three instructions after every floating-point instruction. Equal results
+        // are promised only between machines of one architecture. On such machines, the bits of a NaN depend only on
+        // the operands and their order, which the compiler chooses independently of the processor's features.
         .cranelift_nan_canonicalization(false)
         .wasm_component_model(true)
         .wasm_simd(true)

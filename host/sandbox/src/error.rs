@@ -9,7 +9,7 @@ use crate::{Digest, contract::Contract, limits::Overrun};
 /// Why the sandbox itself could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
-    /// The engine refused its configuration, or this machine lacks something that the engine needs.
+    /// The engine refused its configuration, or this machine does not have something that the engine needs.
     #[error("the WebAssembly engine does not start: {0:#}")]
     Engine(wasmtime::Error),
     /// One of the sandbox's own directories or files could not be used.
@@ -31,7 +31,7 @@ pub enum LoadError {
     /// The bytes are precompiled code. Compiled code from elsewhere is never run.
     #[error("this is precompiled native code, which is never accepted; publish the component itself")]
     Precompiled,
-    /// A core module that was not turned into a component.
+    /// The bytes are a core module that was not turned into a component.
     #[error(
         "a core WebAssembly module, not a component: build it with the linker `wasm-component-ld`, \
          `cargo component build`, or turn it into one with `wasm-tools component new`"
@@ -52,7 +52,7 @@ pub enum LoadError {
     ForeignImport(String),
     /// The component was built for a version of the contract that this host does not serve.
     #[error(
-        "it was built for version {needed} of the contract `easysight:diagnosis`, and this host knows version \
+        "it was built for version {needed} of the contract `easysight:diagnosis`, and this host serves version \
          {known}: {remedy}",
         remedy = remedy(needed, known)
     )]
@@ -103,7 +103,7 @@ pub enum LoadError {
 
 /// Returns what to do about a plugin of another version of the contract.
 fn remedy(needed: &Version, known: &Version) -> String {
-    let anew = format!("build the plugin for {}.{} of it", known.major, known.minor);
+    let anew = format!("build the plugin for version {}.{}", known.major, known.minor);
     if needed > known { format!("update EasySight here, or {anew}") } else { anew }
 }
 
@@ -113,7 +113,7 @@ pub enum RunFailure {
     /// The plugin or its schema refuses the configuration.
     #[error("the configuration is refused: {0}")]
     InvalidConfig(String),
-    /// The plugin reports that the clip lacks something that it needs.
+    /// The plugin reports that the clip does not contain something that the plugin needs.
     #[error("the clip is not suitable: {0}")]
     UnsupportedClip(String),
     /// The plugin cannot decide from this clip.
@@ -147,7 +147,7 @@ pub enum RunFailure {
         /// The limit.
         granted: usize,
     },
-    /// The calls of the plugin were nested too deeply.
+    /// The function calls within the plugin were nested too deeply.
     #[error("the plugin's stack overflowed")]
     StackOverflow,
     /// The plugin handed over more bytes in one call than the limit.

@@ -24,7 +24,7 @@ use crate::{
     stop::Stop,
 };
 
-/// The fuel for one byte of RGB. It costs more than other bytes because RGB is computed, not copied.
+/// The fuel for one byte of RGB. A byte of RGB costs more than other bytes because RGB is computed, not copied.
 pub(crate) const RGB_BYTE_FUEL: u64 = 4;
 
 /// The host's side of a guest's `clip` handle. Every handle stands for the one clip of its store.
@@ -93,7 +93,7 @@ fn clip(caller: &Caller<'_>) -> wasmtime::Result<Arc<Clip>> {
     caller.data().clip.clone().ok_or_else(|| wasmtime::Error::msg("this call has no clip"))
 }
 
-/// Returns the number of samples of a plane at a level. With it, the price of a call is known before the host
+/// Returns the number of samples of a plane at a level. With this number, the price of a call is known before the host
 /// computes or copies anything. A request that will be refused costs only the call.
 fn plane_bytes(clip: &Clip, plane: ClipPlane, level: u32) -> u64 {
     clip.size(plane, level).map_or(0, |(width, height)| u64::from(width) * u64::from(height))

@@ -9,8 +9,9 @@ use wasmtime::ResourceLimiter;
 /// the function that stores it returns an error to the plugin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Fuel: one unit for each WebAssembly instruction, one for each byte of a bulk memory operation, 100 for each
-    /// call to the host, and one for each byte that the host hands over or receives (four for a byte of RGB).
+    /// Fuel: one unit for nearly every WebAssembly instruction, one for each byte of a bulk memory operation, 255 for
+    /// each page of 64 KiB by which memory grows, 100 for each call to the host, and one for each byte that the host
+    /// hands over or receives (four for a byte of RGB).
     pub fuel: u64,
     /// Linear memory in bytes, the sum of all memories of the plugin.
     pub memory_bytes: usize,
@@ -70,8 +71,8 @@ impl Limits {
 /// checked.
 pub const BEAT: Duration = Duration::from_millis(10);
 
-/// The maximum number of core module instances in one component. A component written in a scripting language has one
-/// or two dozen, which share one memory.
+/// The maximum number of core module instances in one component. A component written in a scripting language has one or
+/// two dozen instances, which share one memory.
 pub(crate) const MAX_CORE_INSTANCES: u32 = 64;
 /// The maximum number of memories in one component.
 pub(crate) const MAX_MEMORIES: u32 = 4;

@@ -139,8 +139,8 @@ impl Plugin {
         &self.descriptor
     }
 
-    /// Returns which findings of other diagnoses this plugin's findings explain, already checked. Empty if the
-    /// plugin declares none.
+    /// Returns the checked declarations of which findings of other diagnoses this plugin's findings explain. Empty if
+    /// the plugin declares none.
     #[must_use]
     pub fn explanations(&self) -> &[Explanation] {
         &self.explanations
@@ -210,7 +210,8 @@ impl Plugin {
         }
     }
 
-    /// Instantiates the plugin and calls `describe` again, which is the cheapest possible call. For measuring.
+    /// Instantiates the plugin and calls `describe` again, which is the cheapest possible call. This function is for
+    /// measurements.
     ///
     /// # Errors
     ///
@@ -222,7 +223,7 @@ impl Plugin {
         .result
     }
 
-    /// Calls `describe` several times in one instance, which the host itself never does. This shows whether a
+    /// Calls `describe` several times in one instance, which the host itself never does. The answers show whether a
     /// plugin's descriptor depends on earlier calls, which is not allowed.
     ///
     /// # Errors
@@ -240,8 +241,8 @@ impl Plugin {
         .result
     }
 
-    /// Calls `explanations` again, several times in one fresh instance. Returns an empty list if the plugin does
-    /// not export it.
+    /// Calls `explanations` again, several times in one fresh instance. Returns an empty list if the plugin does not
+    /// export `explanations`.
     ///
     /// # Errors
     ///
@@ -260,7 +261,7 @@ impl Plugin {
     }
 }
 
-/// Converts a failure that the plugin reports itself. Its text is cut and cleaned like any other text.
+/// Converts a failure that the plugin reports itself. The text of the failure is cut and cleaned like any other text.
 fn stated_failure(failure: Failure) -> RunFailure {
     let clean = |text: String| -> String {
         text.chars().take(1_000).map(|c| if c.is_control() { ' ' } else { c }).collect()
@@ -324,7 +325,8 @@ fn run<T>(
     let called = watch::begin(&mut store, limits.fuel).and_then(|()| watch::drive(call(&mut store)));
     let left = store.get_fuel().unwrap_or(0).checked_sub(debt.owed());
     let result = match called {
-        // Regardless of its result, a run that cannot pay what it owes has exceeded its fuel, on every machine.
+        // A run that cannot pay the fuel that it owes has exceeded its fuel, regardless of its result. This is the same
+        // on every machine.
         Ok(_) if left.is_none() => Err(Overrun::Fuel.into()),
         Err(error) if left.is_none() && !error.is::<Overrun>() => Err(error.context(Overrun::Fuel)),
         called => called,

@@ -24,7 +24,7 @@ const KEPT_BYTES: usize = 1 << 10;
 /// The number of bytes that are accepted at a time.
 const CHUNK_BYTES: usize = 64 << 10;
 
-/// The end of the output. Clones share it: the streams write to it, and the host reads it.
+/// The end of the output. All clones share one buffer: the streams write to the buffer, and the host reads it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Printed {
     kept: Arc<Mutex<VecDeque<u8>>>,

@@ -11,7 +11,7 @@ const MAX_REGIONS: usize = 256;
 const MAX_SUGGESTIONS: usize = 8;
 const MAX_FRAMES: u32 = 256;
 const MAX_SPAN_MS: u32 = 60_000;
-/// The tolerance for rounding of a region that touches the picture's edge.
+/// The tolerance for rounding errors of a region that touches the picture's edge, as a share of the picture's side.
 const EDGE_SLACK: f32 = 1e-3;
 
 type Rule = Result<(), String>;

@@ -24,13 +24,13 @@ pub struct SandboxConfig {
     pub concurrency: u32,
     /// The directory for compiled code. If this is none, plugins are compiled again at each start.
     pub cache_dir: Option<PathBuf>,
-    /// The compiler. If this is none, the running program is started again as the compiler: it must call
+    /// The compiler. If this is none, the running program is started again as the compiler: the program must call
     /// [`crate::compiler_main`] at the very beginning.
     pub compiler: Option<Compiler>,
 }
 
 impl Default for SandboxConfig {
-    /// As many plugins at a time as there are processors, default limits, no cache.
+    /// Returns settings with default limits, without a cache, and with one concurrent run for each processor.
     fn default() -> Self {
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Self {
@@ -144,7 +144,8 @@ impl Sandbox {
                     cache.store(digest, &code);
                     cache.load(&shared.engine, digest)
                 });
-                // The file is used if it exists, because its pages are shared with other processes.
+                // The code is loaded from the cache if possible, because the pages of the cached file are shared with
+                // other processes.
                 kept.unwrap_or(component)
             }
         };
@@ -152,7 +153,7 @@ impl Sandbox {
     }
 }
 
-/// The slots for runs, as many as the engine's pool has. A run waits until a slot is free.
+/// The slots for runs. Their number is the number of slots in the engine's pool. A run waits until a slot is free.
 pub(crate) struct Slots {
     free: Mutex<u32>,
     freed: Condvar,

@@ -59,8 +59,8 @@ impl HostMonotonicClock for StoppedClock {
     }
 }
 
-/// A Weyl sequence through an avalanche function (splitmix64). It gives distinct values for hash seeds, the same
-/// at every run. The values are not secret, but nothing in a sandbox without authority needs a secret.
+/// A Weyl sequence through an avalanche function (splitmix64). It gives distinct values for hash seeds. The values are
+/// the same in every run. They are not secret, but a sandbox without authority needs no secrets.
 struct FixedBytes {
     state: u64,
     debt: Debt,
@@ -137,7 +137,7 @@ pub(crate) fn link(linker: &mut Linker<Instance>) -> wasmtime::Result<()> {
         "poll",
         |mut caller: StoreContextMut<'_, Instance>, (pollables,): (Vec<Resource<DynPollable>>,)| {
             let state = caller.data_mut();
-            // Each pollable is checked, so each costs a call.
+            // Each pollable is checked, so each pollable costs as much as a call.
             pollables.iter().for_each(|_| state.debt.add_call());
             Ok((until(state.deadline, &state.stop, state.table.poll(pollables))?,))
         },

@@ -15,15 +15,16 @@ use wasmtime::{CallHook, Store, StoreContextMut};
 
 use crate::{imports::Instance, limits::Overrun};
 
-/// The fuel between two checks of a run that computes. It lasts for about 50 µs of ordinary code, and for less than
-/// one [`BEAT`](crate::BEAT) even if every instruction waits for memory. A check costs less than a microsecond.
+/// The fuel between two checks of a run that computes. Ordinary code uses this fuel in about 50 µs. Even if every
+/// instruction waits for memory, the fuel lasts for less than one [`BEAT`](crate::BEAT). A check costs less than a
+/// microsecond.
 const SLICE: u64 = 100_000;
 
 /// Gives a run its fuel in slices, and installs the check.
 pub(crate) fn begin(store: &mut Store<Instance>, fuel: u64) -> wasmtime::Result<()> {
     store.call_hook(|run, at| match at {
-        // After the host's functions, after the engine's own functions (growing memory, copying strings from one
-        // module to another), and after the function that hands out the next slice of fuel.
+        // The check runs after the host's functions, after the engine's own functions (growing memory, copying strings
+        // from one module to another), and after the function that hands out the next slice of fuel.
         CallHook::ReturningFromHost => goes_on(&run),
         _ => Ok(()),
     });
@@ -31,8 +32,8 @@ pub(crate) fn begin(store: &mut Store<Instance>, fuel: u64) -> wasmtime::Result<
     store.fuel_async_yield_interval(Some(SLICE))
 }
 
-/// Runs a plugin to its end on this thread. The plugin yields after every slice of fuel, and is resumed at once.
-/// It never waits for anything else.
+/// Runs a plugin to its end on this thread. The plugin yields after every slice of fuel, and is resumed at once. The
+/// plugin never waits for anything else.
 pub(crate) fn drive<T>(run: impl Future<Output = T>) -> T {
     let mut run = pin!(run);
     let mut context = Context::from_waker(Waker::noop());

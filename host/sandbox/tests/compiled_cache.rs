@@ -31,7 +31,7 @@ fn entries(cache: &Path) -> Vec<PathBuf> {
     entries
 }
 
-/// Returns a cache that contains the honest guest, and the guest.
+/// Returns a cache that contains the compiled honest guest, and the bytes of that guest.
 fn filled() -> (tempfile::TempDir, Vec<u8>) {
     let cache = tempfile::tempdir().unwrap();
     let component = guest("plain", "", HONEST);

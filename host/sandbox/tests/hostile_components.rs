@@ -1,4 +1,4 @@
-//! Tests that hostile components are refused before they run, each with the rule that it breaks.
+//! Tests that hostile components are refused before they run, each with an error for the rule that it breaks.
 
 #![cfg(test)]
 
@@ -108,7 +108,7 @@ fn truncated_and_flipped_components_are_refused_or_harmless() {
     }
 }
 
-/// Returns a component that takes long to compile: one function with very many calls and branches.
+/// Returns a component that takes a long time to compile: one function with very many calls and branches.
 fn bomb() -> Vec<u8> {
     let line = "(local.set $i (i32.add (local.get $i) (select (local.get $config) (local.get $length) (call $f (local.get $i)))))";
     let extra = "(func $f (param i32) (result i32) (i32.mul (local.get 0) (i32.const 3)))";
@@ -142,7 +142,7 @@ fn a_compiler_that_is_missing_is_named() {
     assert!(error.to_string().contains("/nowhere/easysight"));
 }
 
-/// Checks the compiling child while it waits for its component: it is confined before it has read a byte.
+/// Checks the compiling child while it waits for its component: the child is confined before it has read a byte.
 #[test]
 fn the_compiling_child_is_confined_where_the_kernel_can() {
     let has_seccomp = fs::read_to_string("/proc/sys/kernel/seccomp/actions_avail").is_ok();

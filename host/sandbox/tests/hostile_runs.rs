@@ -88,14 +88,14 @@ fn waiting_for_ever_ends_with_the_deadline() {
     assert_eq!(run(&plugin, limits).result.unwrap_err().kind(), "timed-out");
 }
 
-/// Stops a run after a while, during its work. Returns the outcome, and the time from the stop to the end of the
+/// Stops a run after a short time, during its work. Returns the outcome, and the time from the stop to the end of the
 /// run.
 fn stopped_meanwhile(plugin: &Plugin, limits: Limits) -> (RunOutcome, Duration) {
     let (stop, config) = (Stop::new(), plugin.resolve_config(None).unwrap());
     let input = RunInput { clip: guest::clip::clip(), config, limits, baseline: None };
     thread::scope(|scope| {
         let stopping = scope.spawn(|| {
-            // Nothing is ever sent, so this waits for the timeout. The run is then in its endless work.
+            // Nothing is ever sent, so the receiver waits until the timeout. By then, the run is in its endless work.
             let (_sender, nothing) = mpsc::channel::<()>();
             nothing.recv_timeout(Duration::from_millis(300)).unwrap_err();
             stop.stop();
@@ -110,7 +110,7 @@ fn stopped_meanwhile(plugin: &Plugin, limits: Limits) -> (RunOutcome, Duration) 
 fn a_run_that_nobody_waits_for_is_stopped_at_once() {
     let much = Limits { fuel: u64::MAX / 2, timeout: Duration::from_secs(60), ..limits() };
     let wait = "(call $block (call $after (i64.const 9223372036854775807))) (unreachable)";
-    // These guests take much time for little fuel: they wait for memory, grow memory by zero pages, or print.
+    // These guests use much time and little fuel: they wait for memory, grow memory by zero pages, or print.
     let walk = "(loop $again
         (local.set $i (i32.and (i32.add (local.get $i) (i32.load (local.get $i))) (i32.const 0x1ffc0)))
         (local.set $i (i32.and (i32.add (local.get $i) (i32.const 4160)) (i32.const 0x1ffc0)))
@@ -145,7 +145,7 @@ fn a_plugin_that_is_stopped_says_where() {
     let (_, outcome) = kind_of(limits(), "(func $deeper unreachable)", "(call $deeper) (unreachable)");
     assert_eq!(functions(&outcome)[..2], ["deeper", "body"]);
     assert!(outcome.stack.iter().all(|frame| !frame.in_host));
-    // Fuel may also end while the host works for the plugin.
+    // The fuel may also run out while the host works for the plugin.
     let body = "(loop $again (call $rgb (local.get $clip) (i32.const 0) (i32.const 2) (i32.const 600)) (br $again)) (unreachable)";
     let (kind, outcome) = kind_of(Limits { fuel: 5_000, ..limits() }, CLIP_RGB, body);
     assert_eq!((kind, outcome.stack[0].in_host), ("fuel-exhausted", true));

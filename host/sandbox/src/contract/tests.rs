@@ -16,7 +16,8 @@ use crate::{
 use component::{Edition, HONEST, TODAY, guest_named, guest_of};
 
 const CONTRACT: &str = "../../wit";
-/// The additional interface of a future contract, for plugins and for the host.
+/// The name and the function of the additional interface of a future contract. Guests import it, and the host serves
+/// it.
 const WEATHER: [&str; 2] = ["weather", "temperature: func() -> s32;"];
 const TOMORROW: Edition<'static> = Edition { version: "1.3.0", more: WEATHER };
 /// Imports the temperature from the additional interface.
@@ -127,7 +128,7 @@ fn a_host_of_tomorrow_gives_a_plugin_of_tomorrow_what_is_new() {
 
 #[test]
 fn a_plugin_of_tomorrow_is_refused_today_by_both_versions() {
-    // The linker alone would accept the `plain` guests, which use nothing new.
+    // The linker alone would accept the `plain` guests, which use only functions of 1.0.
     for component in [guest(&TOMORROW, ASKING, WARM), plain("1.3.0"), plain("1.3.7"), plain("2.0.0")] {
         let told = vet_for(&Contract::CURRENT, &component).unwrap_err();
         // Code that is already in the cache is refused in the same way, although vetting does not run for it.

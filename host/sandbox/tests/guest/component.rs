@@ -64,9 +64,11 @@ impl Edition<'_> {
     }
 }
 
-/// The addresses of the descriptor that `describe` returns, of its diagnoses, and of their strings.
+/// The address of the descriptor that `describe` returns.
 const DESCRIPTOR: usize = 1024;
+/// The address of the descriptor's diagnoses.
 const DIAGNOSES: usize = 1100;
+/// The address of the strings of the descriptor and of its diagnoses.
 const STRINGS: usize = 1200;
 
 /// Wraps a core module into a component of one of the worlds above.
