@@ -33,7 +33,7 @@ pub struct Case {
     pub line: usize,
     /// The clip.
     pub footage: Footage,
-    /// The configuration. None stands for the defaults.
+    /// The configuration. `None` means the defaults.
     pub config: Option<Value>,
     /// The expected results, at least one.
     pub expect: Vec<Expectation>,
@@ -44,15 +44,15 @@ pub struct Case {
 pub enum Footage {
     /// A file.
     File(PathBuf),
-    /// A computed clip. If the number of frames or the interval is missing (zero), the plugin's request determines
-    /// it.
+    /// A computed clip. If the number of frames is zero, the plugin's request determines the number. The same applies
+    /// to the interval.
     Rendered(Rendering),
 }
 
 /// The expected result of one diagnosis.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Expectation {
-    /// The id of the diagnosis. None stands for the first finding, for plugins with only one diagnosis.
+    /// The id of the diagnosis. `None` means the first finding, for plugins with only one diagnosis.
     pub diagnosis: Option<String>,
     /// The allowed statuses. If empty, any status is allowed.
     pub status: Vec<Status>,

@@ -59,7 +59,7 @@ pub enum AuthorError {
         /// The exit status.
         status: String,
     },
-    /// A tool succeeded, but its output does not exist.
+    /// The folder has no file to build from, or a tool succeeded but its output does not exist.
     #[error("{0}")]
     NoComponent(String),
     /// A core module cannot be turned into a component.

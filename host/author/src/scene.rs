@@ -159,7 +159,7 @@ impl Rendering {
         if is_grey {
             samples.resize(bytes, 128);
         } else {
-            // The sky is bluish, and everything below the sky is slightly reddish.
+            // The sky is bluish, and the area below the sky is slightly reddish.
             for (above, below) in [(140.0, 122.0), (120.0, 134.0)] {
                 samples.extend((0..height).flat_map(|y| {
                     let plain: f32 = if share(y, height) < SKYLINE { above } else { below };
@@ -245,7 +245,7 @@ fn still(u: f32, v: f32, x: u32, y: u32) -> f32 {
     if is_line { 215.0 } else { 88.0 + rough(24.0) }
 }
 
-/// Returns the light of the car, or none if the car is not at this place.
+/// Returns the light of the car. `None` if the car is not at this place.
 fn car(u: f32, v: f32, seconds: f32) -> Option<f32> {
     let nose = (0.3 + 0.12 * seconds).fract();
     let behind = nose - u;

@@ -97,8 +97,8 @@ fn text(path: &str) -> Result<&'static str, AuthorError> {
     std::str::from_utf8(bytes_of(path)?).map_err(wrong)
 }
 
-/// Replaces the placeholders: `{{name}}` by the name, and `{{Title}}` by the name for people. For `lens_flare`
-/// that is `Lens flare`.
+/// Replaces the placeholders: `{{name}}` by the name, and `{{Title}}` by the name for people. For the name
+/// `lens_flare`, the name for people is `Lens flare`.
 fn filled(text: &str, name: &str) -> String {
     let mut title = name.replace('_', " ");
     if let Some(first) = title.get_mut(..1) {

@@ -17,7 +17,8 @@ use crate::AuthorError;
 const PASSED_OVER: &[&str] = &["target", "build", "dist", "node_modules", "__pycache__"];
 /// Files that builds write.
 const WRITTEN_BY_TOOLS: &[&str] = &["Cargo.lock", "package-lock.json", "bindings.rs"];
-/// The time without further events after which a change is complete. Editors write several files when they save one.
+/// The time without further events after which a change counts as complete. Editors write several files when a person
+/// saves one file.
 const QUIET: Duration = Duration::from_millis(150);
 /// The maximum depth of folders. No plugin has deeper sources.
 const MAX_DEPTH: usize = 16;
@@ -40,7 +41,7 @@ impl Watch {
         // A queue of one event is enough: an event only causes a comparison of all sources.
         let (happened, events) = sync_channel(1);
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            // Mere reading is not a change: builds and this program itself read the sources. An error counts as a
+            // Reading a file is not a change: builds and this program itself read the sources. An error counts as a
             // change, because events may have been lost.
             let is_change = event.map_or(true, |event| {
                 !matches!(event.kind, EventKind::Access(_) | EventKind::Modify(ModifyKind::Metadata(_)))

@@ -16,9 +16,9 @@ use crate::{AuthorError, Project, ensure_built};
 /// The paths of a workshop.
 #[derive(Debug, Clone, Default)]
 pub struct Footing {
-    /// The directory for compiled code. If it is None, plugins are compiled at every start.
+    /// The directory for compiled code. If it is `None`, plugins are compiled at every start.
     pub cache_dir: Option<PathBuf>,
-    /// The ffmpeg program. None stands for the one in the search path.
+    /// The ffmpeg program. `None` means the program `ffmpeg` in the search path.
     pub ffmpeg: Option<PathBuf>,
 }
 

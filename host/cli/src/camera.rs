@@ -68,8 +68,7 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct Add {
-    /// The camera's id for programs: 1 to 128 letters, digits, `.`, `_`, `-`. The master makes one if it is not
-    /// given.
+    /// The camera's id for programs: 1 to 128 letters, digits, `.`, `_`, `-`. If no id is given, the master makes one.
     #[arg(long)]
     id: Option<String>,
     /// The camera's name for people.
@@ -178,7 +177,7 @@ fn status(camera: &Camera) -> Cell {
     }
 }
 
-/// Formats why there is no picture, since when, and when the next picture is requested.
+/// Formats the reason for the missing picture, the time of the loss, and the time of the next full look.
 fn lost_in_short(lost: &Lost) -> String {
     let (since, next) = (listing::time(lost.since), listing::time(lost.next_full_look_at));
     format!("{} since {since}, next full look {next}", lost.reason)

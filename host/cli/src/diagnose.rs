@@ -40,7 +40,7 @@ enum Format {
     Table,
     /// One JSON array.
     Json,
-    /// One JSON object on each line, as soon as it is known.
+    /// One JSON object on each line, printed as soon as the finding is available.
     Jsonl,
 }
 
@@ -80,12 +80,11 @@ pub(crate) struct Arguments {
     /// Number of sources that are examined at the same time. Default: two for each processor.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
-    /// The directory for the baselines that plugins keep of each source between runs. Without it, plugins keep
-    /// none.
+    /// The directory for the baselines that plugins keep of each source between runs. Without this option, plugins keep
+    /// no baselines.
     #[arg(long, value_name = "DIR", conflicts_with = "native_check")]
     state_dir: Option<PathBuf>,
-    /// The directory for pictures of what is not normal, with the places marked. It is created if it does not
-    /// exist.
+    /// The directory for pictures of faults, with the places marked. The directory is created if it does not exist.
     #[arg(long, value_name = "DIR")]
     pictures: Option<PathBuf>,
     /// Also run the natively compiled standard plugins, and fail if their findings differ from the sandbox's.
@@ -98,7 +97,7 @@ pub(crate) struct Arguments {
     reading: Reading,
 }
 
-/// Most bytes in the state directory.
+/// The maximum size of the state directory, in bytes.
 const STATE_BYTES: u64 = 1 << 30;
 
 /// The parts that all sources share.

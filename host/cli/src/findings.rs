@@ -68,7 +68,7 @@ impl Line {
         }
     }
 
-    /// True for a fault that is not the consequence of another one.
+    /// True for a fault that is not the consequence of another fault.
     fn is_cause(&self) -> bool {
         self.status > Some(Status::Normal) && self.consequence_of.is_none()
     }

@@ -96,7 +96,7 @@ pub(crate) fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect()
 }
 
-/// Joins words with commas. A dash stands for no words.
+/// Joins words with commas. An empty list becomes a dash.
 pub(crate) fn joined(words: &[String]) -> String {
     if words.is_empty() { "–".to_owned() } else { words.join(", ") }
 }
@@ -106,7 +106,7 @@ pub(crate) fn time(time: DateTime<Utc>) -> String {
     short(time, &Local::now())
 }
 
-/// Formats a time as [`time`] does. None becomes a dash.
+/// Formats a time as [`time`] does. `None` becomes a dash.
 pub(crate) fn maybe_time(at: Option<DateTime<Utc>>) -> String {
     at.map_or_else(|| "–".to_owned(), time)
 }

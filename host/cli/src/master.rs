@@ -60,7 +60,7 @@ impl Master {
     pub(crate) fn new(arguments: &MasterArguments) -> anyhow::Result<Self> {
         let base = arguments.base()?;
         if rustls::crypto::CryptoProvider::get_default().is_none() {
-            // This fails only if another thread has installed the provider first, which is enough.
+            // The call fails only if a provider is already installed, so the result is ignored.
             drop(rustls::crypto::ring::default_provider().install_default());
         }
         let mut builder = Client::builder()
@@ -128,7 +128,8 @@ impl Master {
         Ok(self.status_and_answer(request).await?.1)
     }
 
-    /// Sends a request and reads the status and the answer, for requests with more than one status of success.
+    /// Sends a request and reads the status and the answer. This method is for requests that can succeed with more than
+    /// one status.
     pub(crate) async fn status_and_answer<T: DeserializeOwned>(
         &self,
         request: RequestBuilder,
@@ -175,7 +176,7 @@ impl Master {
     }
 
     fn url(&self, path: &[&str]) -> Result<Url, MasterError> {
-        // A URL drops these parts, so the request would go to another path.
+        // A URL drops such parts, so the request would go to another path.
         if let Some(part) = path.iter().find(|part| matches!(**part, "" | "." | "..")) {
             return Err(MasterError::NoId((*part).to_owned()));
         }

@@ -19,8 +19,8 @@ pub(super) fn of_bytes(bytes: &[u8]) -> Result<Vec<u8>, AuthorError> {
     encode().map_err(|error| AuthorError::Componentize(format!("{error:#}")))
 }
 
-/// Reads the output of a tool and writes it as a component to its place. The write is atomic, because another
-/// process may be reading the component.
+/// Reads the output of a tool and writes it as a component to the path `component`. The write is atomic, because
+/// another process may be reading the component.
 pub(super) fn place(made: &Path, component: &Path) -> Result<(), AuthorError> {
     let bytes = fs::read(made).map_err(AuthorError::io(made))?;
     write(&of_bytes(&bytes)?, component)

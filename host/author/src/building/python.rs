@@ -26,7 +26,8 @@ pub(super) fn build(project: &Project) -> Result<String, AuthorError> {
     })?;
     let made = project.component().with_extension("wasm.made");
     let mut componentize = Command::new(program);
-    // WASI is left out: the host must provide every import, even one that the plugin never uses.
+    // The option `--stub-wasi` leaves out the imports from WASI, because a host must provide every import, even an
+    // import that the plugin never uses.
     componentize.current_dir(dir).args(["-d", contract(dir), "-w", "plugin", "componentize", "--stub-wasi"]);
     for path in [".", "vendor"] {
         if dir.join(path).is_dir() {

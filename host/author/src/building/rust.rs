@@ -50,9 +50,9 @@ pub(super) fn build(project: &Project, target: Option<&str>) -> Result<String, A
 /// A method to build a component.
 #[derive(Debug, PartialEq, Eq)]
 enum Way {
-    /// Plain cargo. If its output is a core module, it is turned into a component afterwards.
+    /// Plain cargo. If the output is a core module, the module is turned into a component afterwards.
     Target { target: &'static str, toolchain: Option<&'static str> },
-    /// `cargo component`, which includes all it needs.
+    /// `cargo component`, which contains everything that it needs.
     CargoComponent,
 }
 

@@ -17,7 +17,7 @@ pub(super) fn find(program: &str, folders: &[PathBuf]) -> Option<PathBuf> {
     places.into_iter().map(|dir| dir.join(program)).find(|path| path.is_file())
 }
 
-/// Finds a program by name, or returns an error with instructions how to get it.
+/// Finds a program by name, or returns an error with instructions for installing the program.
 pub(super) fn need(program: &str, folders: &[PathBuf], remedy: &str) -> Result<PathBuf, AuthorError> {
     find(program, folders)
         .ok_or_else(|| AuthorError::MissingTool { tool: program.to_owned(), remedy: remedy.to_owned() })

@@ -198,7 +198,7 @@ impl<'a> Table<'a> {
         Ok(())
     }
 
-    /// Returns a table within this one.
+    /// Returns a table within this table.
     fn table(&self, name: &str, value: &'a Spanned<DeValue<'a>>) -> Result<Self, Wrong> {
         let full = if self.name.is_empty() { name.to_owned() } else { format!("{}: {name}", self.name) };
         let at = value.span();

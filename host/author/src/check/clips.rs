@@ -1,5 +1,5 @@
-//! Checks unusual clips that cameras send now and then: tiny, huge, a single frame, without colour, black, noise,
-//! with timestamps that stand still, with the maximum counts of decoding errors. Also checks that the same clip
+//! Checks unusual clips that cameras send now and then: tiny, huge, a single frame, without colour, black, noise, with
+//! timestamps that stand still, with the maximum counts of decoding errors. This module also checks that the same clip
 //! gives the same finding.
 
 use std::{sync::Arc, time::Duration};
@@ -9,7 +9,7 @@ use easysight_capture::{Clip, ClipInfo, DecoderEvidence, Frame, SampleRange};
 use super::{Check, battery::Battery};
 use crate::scene::{Picture, Rendering};
 
-/// One row, one column, odd or prime sides, and the sizes of old and new cameras.
+/// The sizes to try: one row, one column, odd or prime sides, and the sizes of old and new cameras.
 const SIZES: [(u32, u32); 12] = [
     (1, 1),
     (2, 2),
@@ -44,7 +44,7 @@ fn determinism(battery: &Battery<'_>) -> Check {
         return Check::pass("determinism", "no clip for the comparison");
     };
     let (one, two) = (battery.run(&clip), battery.run(&clip));
-    // The text of a number can be parsed back to the same bits, and distinguishes −0 from 0.
+    // The debug format of a number can be parsed back to the same bits, and distinguishes −0 from 0.
     let told =
         |outcome: &easysight_sandbox::RunOutcome| format!("{:?} {:?}", outcome.result, outcome.baseline);
     if told(&one) == told(&two) && one.fuel == two.fuel {

@@ -16,7 +16,8 @@ use crate::scene::Picture;
 
 /// The maximum length, in characters, of the long texts to try. The schema may set a smaller limit.
 const LONG: usize = 60_000;
-/// The largest and the smallest numbers, and the limits of floating point and integers.
+/// Numbers to try: zero, very large and very small numbers, and the limit above which floating point cannot represent
+/// every integer.
 const EXTREME: [f64; 6] = [0.0, -0.0, 1e308, -1e308, 5e-324, 9_007_199_254_740_993.0];
 
 pub(super) fn checks(battery: &Battery<'_>) -> Vec<Check> {

@@ -31,7 +31,7 @@ pub(super) fn stays(plugin: &Plugin) -> Check {
     }
 }
 
-/// Calls `explanations` in the same way. Returns None if the plugin has no explanations.
+/// Calls `explanations` in the same way. Returns `None` if the plugin has no explanations.
 pub(super) fn explanations_stay(plugin: &Plugin) -> Option<Check> {
     let check = match plugin.explain_repeatedly(3) {
         Ok(answers) if answers.is_empty() => return None,

@@ -1,6 +1,6 @@
 //! Writes a profile in the format of <https://profiler.firefox.com>, which draws it as a flame graph. The format
-//! consists of tables that refer to each other by index. The profiler's page "processed profile format" describes
-//! them.
+//! consists of tables that refer to each other by index. The profiler's page "processed profile format" describes the
+//! tables.
 
 use std::collections::HashMap;
 

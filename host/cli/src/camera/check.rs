@@ -20,7 +20,8 @@ use crate::{exit, language::Language, listing::Format, reading::Reading, sources
 
 /// The length of the beginning of the stream. Every picture of the beginning is kept.
 const IN_FULL: Duration = Duration::from_secs(1);
-/// The interval between kept pictures after the beginning. They are enough to see that the stream decodes.
+/// The interval between kept pictures after the beginning. These pictures are enough to show that the stream can be
+/// decoded.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// The command's arguments.

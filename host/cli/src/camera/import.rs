@@ -19,7 +19,7 @@ use crate::{
     master::Master,
 };
 
-/// How long the master may take to import a file with tens of thousands of lines.
+/// The time limit for the import of a file. It is enough for tens of thousands of lines.
 const IMPORT_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// The command's arguments.

@@ -35,13 +35,13 @@ pub(super) fn differences(plan: &Plan, clip: &Clip, findings: &[Finding]) -> Vec
     differences
 }
 
-/// Formats a value with twelve digits, because the sine functions of this machine's library and of the component's
-/// library differ in the last bit.
+/// Formats a value with twelve digits. More digits would differ, because the sine function of this machine's library
+/// and the sine function of the component's library differ in the last bit.
 fn digits(value: f64) -> String {
     format!("{value:.11e}")
 }
 
-/// Returns everything that a finding contains, as one text.
+/// Returns everything that a finding contains, as one string.
 fn told(finding: &Finding) -> String {
     if let Some(failure) = &finding.failure {
         return failure.kind.clone();

@@ -36,7 +36,8 @@ impl Printer {
             .map(|finding| Line::of(&source, finding, decode_ms, language).shown(picture.as_deref()))
             .collect();
         if let Some(failure) = &examination.failure {
-            // One line for every requested diagnosis, so that programs get a line for each of them.
+            // Every requested diagnosis gets a line, even if no diagnosis could run, because programs expect a line for
+            // each.
             let asked = plan.selected().iter().flat_map(|one| &one.diagnoses);
             lines
                 .extend(asked.map(|diagnosis| Line::without_finding(&source, diagnosis, failure, decode_ms)));

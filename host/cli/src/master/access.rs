@@ -48,7 +48,7 @@ pub(crate) struct MasterArguments {
     request_timeout: u64,
 }
 
-/// A text that is never printed.
+/// A string that is never printed.
 #[derive(Clone)]
 struct Secret(String);
 
@@ -118,7 +118,7 @@ impl MasterArguments {
         Ok(Some(header))
     }
 
-    /// Returns the authorities to trust. None stands for the authorities of the machine.
+    /// Returns the authorities to trust. `None` means the authorities that this machine trusts.
     pub(super) fn authorities(&self) -> anyhow::Result<Option<Vec<Certificate>>> {
         let Some(file) = &self.ca else { return Ok(None) };
         let pem = std::fs::read(file).with_context(|| format!("--ca {}", file.display()))?;

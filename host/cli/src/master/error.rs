@@ -31,7 +31,7 @@ pub(crate) enum MasterError {
     /// The pages of a list repeat without end.
     #[error("{url} returns the same page of the list again and again")]
     Endless { url: String },
-    /// The text cannot be an id.
+    /// The string cannot be an id.
     #[error("`{0}` is not an id")]
     NoId(String),
 }

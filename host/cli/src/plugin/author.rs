@@ -31,8 +31,8 @@ impl Tools {
     }
 }
 
-/// Reads `JSON` or `@FILE`: the configuration of one plugin, either alone or by diagnosis, as `easysight diagnose`
-/// accepts it.
+/// Reads `JSON` or `@FILE`: the configuration of one plugin, either alone or by diagnosis, in the format of `easysight
+/// diagnose`.
 pub(super) fn config(given: Option<&str>, diagnoses: &[String]) -> anyhow::Result<Option<Value>> {
     let Some(given) = given else { return Ok(None) };
     let text = match given.strip_prefix('@') {

@@ -5,7 +5,8 @@ use easysight_protocol::PublishedPlugin;
 
 use super::tables::short;
 
-/// The minimum number of digits of a digest that identify a plugin. Fewer are probably a typing error.
+/// The minimum number of digits of a digest that identify a plugin. A string with fewer digits is probably a typing
+/// error.
 const MIN_DIGITS: usize = 4;
 
 /// Returns the plugin with this digest, start of a digest, `name@version`, or name if it has only one version.

@@ -42,7 +42,8 @@ pub(super) struct Arguments {
 /// The verdict of one version.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 struct Said {
-    /// The status, or the kind of failure instead. `nothing` if the version does not have this diagnosis.
+    /// The status, or the kind of the failure if there is no status. `nothing` if the version does not have this
+    /// diagnosis.
     word: String,
     score: Option<f64>,
     fuel: u64,
@@ -59,7 +60,8 @@ struct Row {
     changed: bool,
 }
 
-/// Runs the command. Returns 0 if no verdict changes, 1 if one changes, 2 if a source gives no clip.
+/// Runs the command. Returns the exit code: 0 if no verdict changes, 1 if a verdict changes, 2 if a source gives no
+/// clip.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let workshop = arguments.tools.workshop()?;
     let before = plan(&workshop, &arguments.before, arguments.config.as_deref())?;

@@ -1,5 +1,5 @@
 //! `easysight plugin push`: sends components, and the signatures beside them, to the master. The master checks each
-//! component separately: if it refuses one, the others are published nevertheless.
+//! component separately: if it refuses one component, the others are published nevertheless.
 
 use std::{
     path::{Path, PathBuf},

@@ -45,7 +45,8 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let workshop = arguments.tools.workshop()?;
     let project = Project::find(&arguments.dir)?;
-    // Built only if necessary: another build may produce other bytes than those that were signed and published.
+    // The plugin is built only if necessary, because another build may produce other bytes than the signed and
+    // published component.
     if !arguments.watch {
         return once(arguments, &workshop, &ensure_built(&project)?);
     }
@@ -60,7 +61,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         }
         eprintln!("easysight: waiting for a change in {} (Ctrl-C stops)", project.dir.display());
         seen = watch.changed_from(seen)?;
-        // Always built: if the change removed a source file, no remaining file may be newer than the component.
+        // The plugin is always built here, without a comparison of file times. If the change removed a source file,
+        // possibly no remaining file is newer than the component.
         component = build(&project, None).map(|built| built.component);
     }
 }

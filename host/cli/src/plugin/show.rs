@@ -1,4 +1,5 @@
-//! `easysight plugin show`: what a published plugin can access, its limits, and what it used, before it is active.
+//! `easysight plugin show`: shows what a published plugin can access, its limits, and what it used, so that a person
+//! can check this before the plugin is activated.
 
 use comfy_table::Table;
 use easysight_protocol::{PluginUsage, PublishedPlugin, Used};

@@ -6,7 +6,7 @@ use easysight_trust::PublicKey;
 
 use crate::listing;
 
-/// The number of digits shown of a digest: enough to distinguish plugins, and to name one on the command line.
+/// The number of digits shown of a digest: enough to distinguish plugins, and to name a plugin on the command line.
 pub(super) const SHOWN_DIGITS: usize = 12;
 
 /// Makes a table with a row for each plugin.

@@ -9,8 +9,7 @@ use crate::{config, label};
 /// The command's arguments.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The task's id for programs: 1 to 128 letters, digits, `.`, `_`, `-`. The master makes one if it is not
-    /// given.
+    /// The task's id for programs: 1 to 128 letters, digits, `.`, `_`, `-`. If no id is given, the master makes one.
     #[arg(long)]
     id: Option<String>,
     /// The task's name for people.
@@ -40,7 +39,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "EXPR", conflicts_with = "at")]
     cron: Option<String>,
     /// The time zone of the cron expression, such as Asia/Shanghai. Default: UTC.
-    // Another schedule excludes --cron, and clap then does not report that --cron is missing. Hence the conflicts.
+    // If another schedule is given, it excludes --cron, and clap does not report that --cron is missing. The conflicts
+    // below report the error.
     #[arg(long, value_name = "TZ", requires = "cron", conflicts_with_all = ["every", "at"])]
     time_zone: Option<String>,
     /// Run once, at this time.

@@ -5,14 +5,14 @@ const UNITS: [(char, u64); 5] = [('w', 604_800), ('d', 86_400), ('h', 3_600), ('
 /// The longest interval that a schedule may have: 365 days.
 const MAX_S: u64 = 31_536_000;
 
-/// Parses a duration into seconds. Each number has a unit.
+/// Parses a duration into seconds. Each number must have a unit.
 pub(super) fn parse(text: &str) -> Result<u64, String> {
     let seconds = sum(text).ok_or("expected numbers with units (s, m, h, d, w), such as 90s, 5m or 1h30m")?;
     if (1..=MAX_S).contains(&seconds) { Ok(seconds) } else { Err("1s to 365d are allowed".to_owned()) }
 }
 
-/// Returns the sum of the parts of a duration, in seconds. None if it cannot be parsed. A sum that is too large
-/// becomes `u64::MAX`.
+/// Returns the sum of the parts of a duration, in seconds. `None` if the duration cannot be parsed. A sum that is too
+/// large becomes `u64::MAX`.
 fn sum(text: &str) -> Option<u64> {
     let mut seconds = 0_u64;
     let mut rest = text.trim();

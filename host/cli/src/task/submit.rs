@@ -149,7 +149,7 @@ impl Outcome {
         }
     }
 
-    /// Describes why a run did not judge every camera. None if it did.
+    /// Describes why a run did not judge every camera. `None` if the run judged every camera.
     fn shortcoming(&self) -> Option<String> {
         let progress = &self.run.progress;
         if self.run.state == RunState::Cancelled {

@@ -15,7 +15,7 @@ use crate::{
     master::{Master, MasterError},
 };
 
-/// How often a run is read, and how long the master may be unavailable.
+/// The intervals at which a run is read, and the time for which the master may be unavailable.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {
     first: Duration,
@@ -28,7 +28,7 @@ impl Default for Pace {
         Self {
             first: Duration::from_millis(250),
             longest: Duration::from_secs(1),
-            // A master that is restarted for an update is available again by then.
+            // A master that is restarted for an update is available again within this time.
             patience: Duration::from_secs(60),
         }
     }
@@ -36,7 +36,7 @@ impl Default for Pace {
 
 /// Shows the progress of a run.
 pub(super) trait Tell {
-    /// Shows the run. Called each time the run was read.
+    /// Shows the run. This method is called after each reading of the run.
     fn progress(&mut self, run: &Run);
     /// Shows that the master did not answer. The request is sent again afterwards.
     fn lost(&mut self, error: &MasterError);
@@ -176,7 +176,8 @@ mod tests {
         })
     }
 
-    /// Starts a master that is unavailable at the first request. Then its run is half done, then finished.
+    /// Starts a master that is unavailable at the first request. At the second request its run is half done, and at
+    /// further requests the run is finished.
     async fn master() -> Master {
         let looks = Arc::new(AtomicU64::new(0));
         let look = move || async move {

@@ -49,7 +49,7 @@ pub(super) struct Packets {
 /// The camera's own clock, compared with the times of arrival.
 #[derive(Debug, PartialEq, Serialize)]
 pub(super) struct Clock {
-    /// `right`, `jumps`, `stands-still`, `runs-wrong`.
+    /// The state of the clock: `right`, `jumps`, `stands-still` or `runs-wrong`.
     pub(super) state: &'static str,
     pub(super) jumps: Option<u32>,
     /// The speed of the clock as a multiple of real time.
@@ -208,8 +208,8 @@ fn measured_facts(measured: &Measured) -> Facts {
     }
 }
 
-/// Adds the facts of a clip that ffmpeg itself read from the source. They are computed from the timestamps of the
-/// beginning, of which all pictures are kept.
+/// Adds the facts of a clip that ffmpeg itself read from the source. The frame rate is computed from the timestamps of
+/// the beginning of the stream, because every picture of the beginning is kept.
 fn stamped_facts(facts: &mut Facts, clip: &Clip) {
     if clip.frames().len() > 1 {
         facts.declared_rate = clip.info().frame_rate;
@@ -225,7 +225,7 @@ fn stamped_facts(facts: &mut Facts, clip: &Clip) {
         .map(|frame| frame.timestamp.as_secs_f64())
         .collect();
     facts.keyframe_interval_s = match &*keyframes {
-        // If every kept picture is a keyframe, the gaps between keyframes are only those between kept pictures.
+        // If every kept picture is a keyframe, the gaps between keyframes only show the gaps between kept pictures.
         [first, second, ..] if keyframes.len() < clip.frames().len() => Some(second - first),
         _ => None,
     };
