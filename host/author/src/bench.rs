@@ -49,8 +49,8 @@ pub struct Measured {
     pub outcome: String,
 }
 
-/// Runs a plugin several times on a clip and measures the runs. One run before them is not measured, because it
-/// builds the pyramid, which the plugins of a job share.
+/// Runs a plugin several times on a clip and measures the runs. One earlier run is not measured, because it builds the
+/// pyramid, which the plugins of a job share.
 #[must_use]
 pub fn bench(plugin: &Plugin, clip: &Arc<Clip>, config: &Arc<str>, runs: usize) -> Measured {
     let run = || {

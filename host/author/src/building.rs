@@ -30,7 +30,7 @@ pub struct Built {
 }
 
 /// Builds a plugin and writes its component to [`Project::component`]. The output of tools goes to standard error.
-/// `target` is only for Rust: one of [`RUST_TARGETS`], if the author wants a specific target.
+/// `target` applies only to Rust. It is one of [`RUST_TARGETS`] if the author requires a specific target.
 ///
 /// # Errors
 ///

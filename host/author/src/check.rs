@@ -99,11 +99,11 @@ pub struct Conformance {
     pub digest: String,
     /// The size of the component, in bytes.
     pub size_bytes: usize,
-    /// The summary of the descriptor. None if the component does not load.
+    /// The summary of the descriptor. `None` if the component does not load.
     pub plugin: Option<Described>,
-    /// The imports. None if the bytes are not a component.
+    /// The imports. `None` if the bytes are not a component.
     pub imports: Option<Vec<String>>,
-    /// The costs. None if the component does not load or the clip for measuring cannot be made.
+    /// The costs. `None` if the component does not load or the clip for measuring cannot be made.
     pub costs: Option<Costs>,
     /// The checks.
     pub checks: Vec<Check>,

@@ -41,7 +41,7 @@ impl Language {
         }
     }
 
-    /// Returns the command that installs the dependencies into a new folder. None if the language needs no such
+    /// Returns the command that installs the dependencies into a new folder. `None` if the language needs no such
     /// command.
     #[must_use]
     pub const fn preparation(self) -> Option<&'static str> {

@@ -104,8 +104,8 @@ impl Rendering {
         Self { interval, frames: wanted.min_frames.max(over_time).min(MAX_FRAMES), ..self }
     }
 
-    /// Computes the clip: full range, in colour, like a recording of 25 frames per second. None if the clip
-    /// would have no pixels or no frames, or would be larger than a clip may be.
+    /// Computes the clip: full range, in colour, like a recording of 25 frames per second. `None` if the clip would
+    /// have no pixels or no frames, or would be larger than a clip may be.
     #[must_use]
     pub fn clip(&self) -> Option<Arc<Clip>> {
         let bytes = Frame::bytes_of(self.size)?;

@@ -130,7 +130,7 @@ pub fn fingerprint(dir: &Path) -> Result<blake3::Hash, AuthorError> {
     Ok(hasher.finalize())
 }
 
-/// Returns the time of the last change of a source. None if there are no sources.
+/// Returns the time of the last change of a source. `None` if there are no sources.
 pub(crate) fn youngest(dir: &Path) -> Result<Option<SystemTime>, AuthorError> {
     let mut youngest = None;
     for path in sources(dir)? {

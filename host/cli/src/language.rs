@@ -24,7 +24,7 @@ impl Language {
         if chinese { Self::Zh } else { Self::En }
     }
 
-    /// Returns the text in this language, or in the other language if this one is missing.
+    /// Returns the text in this language, or in the other language if the text is missing in this one.
     pub(crate) fn of(self, text: &Text) -> &str {
         let (wanted, other) = match self {
             Self::En => (&text.en, &text.zh),

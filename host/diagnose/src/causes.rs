@@ -43,7 +43,7 @@ impl Graph<'_> {
         (Reverse(everything), Reverse(finding.status), score, finding.diagnosis.as_str())
     }
 
-    /// Returns the index of the root for each finding that follows from another one.
+    /// Returns the index of the root for each finding that follows from another finding.
     fn roots(&self) -> Vec<Option<usize>> {
         let mut roots = vec![None; self.findings.len()];
         let mut pending: Vec<(usize, &Finding)> =
@@ -76,7 +76,7 @@ fn is_about(finding: &Finding, diagnosis: &str, decided_by: Option<&str>) -> boo
     finding.diagnosis == diagnosis && decided_by.is_none_or(|name| metric == Some(name))
 }
 
-/// Marks each finding that follows from another one with the id of its root cause. The root cause itself follows
+/// Marks each finding that follows from another finding with the id of its root cause. The root cause itself follows
 /// from no finding.
 pub(crate) fn mark_consequences<'a>(
     findings: &mut [Finding],

@@ -136,7 +136,7 @@ fn judged(base: Finding, finding: &sandbox::Finding) -> Finding {
     }
 }
 
-/// Converts a text. If one language is empty, the other one replaces it.
+/// Converts a text in two languages. If one language is empty, the text of the other language replaces it.
 fn text(text: &sandbox::Text) -> Text {
     let or = |a: &String, b: &String| if a.is_empty() { b.clone() } else { a.clone() };
     Text { zh: or(&text.zh, &text.en), en: or(&text.en, &text.zh) }

@@ -3,8 +3,8 @@
 //! confirms what the last full check found: that the camera has no fault. Otherwise the capture continues, and the
 //! frames of the first second and all further frames are judged as one clip.
 //!
-//! The state for this decision is stored together with the baselines of the camera's plugins. It moves with them
-//! from node to node, and is deleted with them.
+//! The state for this decision is stored together with the baselines of the camera's plugins. The state moves with the
+//! baselines from node to node, and is deleted with them.
 
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ impl Looks {
         Self { every, plan, known }
     }
 
-    /// Returns the clip that a short check needs. None if the next check is a full one.
+    /// Returns the clip that a short check needs. `None` if the next check is full.
     #[must_use]
     pub fn part(&self, plan: &Plan) -> Option<ClipRequest> {
         let known = self.known.as_ref()?;

@@ -200,8 +200,8 @@ fn mark(canvas: &mut Canvas, findings: &[Finding]) {
     canvas.footer(&words.join("  "));
 }
 
-/// Returns the caption of a region in both languages, since a picture is drawn once for all who look at it. The id of
-/// the diagnosis replaces an empty caption.
+/// Returns the caption of a region in both languages, because a picture is drawn only once, for readers of both
+/// languages. The id of the diagnosis replaces an empty caption.
 fn caption(finding: &Finding, words: &Text) -> String {
     let words = match (words.zh.trim(), words.en.trim()) {
         ("", "") => finding.diagnosis.clone(),

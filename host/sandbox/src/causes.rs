@@ -18,14 +18,15 @@ use crate::{
 const MAX_EXPLANATIONS: usize = 64;
 const MAX_CONSEQUENCES: usize = 64;
 
-/// A finding that follows from another one.
+/// A finding that follows from another finding.
 #[derive(Debug, Clone, PartialEq, Eq, ComponentType, Lift)]
 #[component(record)]
 pub struct Consequence {
     /// The id of the finding's diagnosis. The diagnosis may belong to any plugin, and the plugin need not be
     /// installed.
     pub diagnosis: String,
-    /// The finding follows only if this metric decided it. If this is none, any metric may have decided it.
+    /// The finding follows only if this metric decided the finding. If this is `None`, any metric may have decided the
+    /// finding.
     #[component(name = "decided-by")]
     pub decided_by: Option<String>,
 }
@@ -48,7 +49,7 @@ pub enum Extent {
 pub struct Explanation {
     /// The id of one of the plugin's diagnoses.
     pub diagnosis: String,
-    /// The explanation holds only if this metric decided the finding. If this is none, any metric may have decided
+    /// The explanation holds only if this metric decided the finding. If this is `None`, any metric may have decided
     /// the finding.
     #[component(name = "decided-by")]
     pub decided_by: Option<String>,
@@ -56,8 +57,8 @@ pub struct Explanation {
     pub explains: Extent,
 }
 
-/// Returns the name of a component's export `causes`, in the contract version that the component was built for.
-/// None if the component does not have this export.
+/// Returns the name of a component's export `causes`, in the contract version that the component was built for. `None`
+/// if the component does not have this export.
 ///
 /// # Errors
 ///

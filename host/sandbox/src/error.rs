@@ -101,7 +101,7 @@ pub enum LoadError {
     },
 }
 
-/// Returns what to do about a plugin of another version of the contract.
+/// Returns the remedy for a plugin of another version of the contract.
 fn remedy(needed: &Version, known: &Version) -> String {
     let anew = format!("build the plugin for version {}.{}", known.major, known.minor);
     if needed > known { format!("update EasySight here, or {anew}") } else { anew }

@@ -60,7 +60,7 @@ pub struct RunOutcome {
     pub log: Vec<LogLine>,
     /// The number of log lines dropped because of the limit.
     pub dropped_log_lines: u64,
-    /// The baseline that the plugin wants to store. Only set if the run succeeded.
+    /// The new baseline, if the plugin stored one and the run succeeded.
     pub baseline: Option<Bytes>,
     /// The stack where the engine stopped the plugin, innermost function first. Empty if the plugin answered.
     pub stack: Vec<StackFrame>,

@@ -22,9 +22,9 @@ pub struct SandboxConfig {
     pub limits: Limits,
     /// The maximum number of plugins that run at the same time. Further runs wait.
     pub concurrency: u32,
-    /// The directory for compiled code. If this is none, plugins are compiled again at each start.
+    /// The directory for compiled code. If this is `None`, plugins are compiled again at each start.
     pub cache_dir: Option<PathBuf>,
-    /// The compiler. If this is none, the running program is started again as the compiler: the program must call
+    /// The compiler. If this is `None`, the running program is started again as the compiler: the program must call
     /// [`crate::compiler_main`] at the very beginning.
     pub compiler: Option<Compiler>,
 }

@@ -1,4 +1,4 @@
-//! Tests guests that break a limit while they run. Each gets an error of its own kind, and the next guest runs as
+//! Tests guests that break a limit while they run. Each guest gets an error of its own kind, and the next guest runs as
 //! if nothing had happened.
 
 #![cfg(test)]
@@ -61,7 +61,7 @@ fn an_endless_loop_with_fuel_to_spare_runs_out_of_time() {
     assert!(outcome.elapsed >= Duration::from_millis(150));
 }
 
-/// Fuel is handed out in slices, so that the clock is checked between them.
+/// Fuel is handed out in slices, so that the clock is checked between the slices.
 #[test]
 fn slices_of_fuel_change_nothing_about_how_much_a_run_uses() {
     let fuel = |times: u64| {

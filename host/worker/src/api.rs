@@ -39,7 +39,7 @@ pub(crate) trait Pool: Send + Sync {
     fn plugins(&self) -> Vec<PluginSummary>;
     /// True if no new work is accepted.
     fn is_draining(&self) -> bool;
-    /// Why the node is not ready for new work: the slug and the detail of a problem document. None if it is ready.
+    /// Why the node is not ready for new work: the slug and the detail of a problem document. `None` if it is ready.
     fn not_ready(&self) -> Option<(&'static str, &'static str)>;
 }
 

@@ -147,9 +147,9 @@ impl Distributed {
         Ok((node, loops))
     }
 
-    /// Ends the node. The node leases no more jobs. Running jobs may take up to `drain` to finish; after that they
-    /// are returned to the master. Delivering the last results may take up to `farewell`; results that the master
-    /// does not accept by then stay on disk.
+    /// Ends the node. The node leases no more jobs. Running jobs may take up to `drain` to finish. Jobs that take
+    /// longer are returned to the master. The delivery of the last results may take up to `farewell`. Results that the
+    /// master does not accept within this time stay on disk.
     pub(crate) async fn end(&self, loops: Loops, drain: Duration, farewell: Duration) -> anyhow::Result<()> {
         let Loops { mut leases, mut results, mut pictures, heartbeat } = loops;
         self.stopping.cancel();

@@ -344,7 +344,7 @@ async fn dispatch(jobs: Arc<Jobs>, mut waiting: mpsc::Receiver<Job>, abort: Canc
     loop {
         jobs.dispatching.beat();
         while running.try_join_next().is_some() {}
-        // Both waits may be long. Meanwhile the loop must show that it is alive.
+        // Both waits below may be long. Meanwhile the loop must report that it is alive.
         let still_there = tokio::time::sleep(STILL_THERE);
         let job = tokio::select! {
             // An error is impossible, since the semaphore is never closed.

@@ -29,7 +29,7 @@ pub(crate) const STUCK: Duration = Duration::from_secs(90);
 /// The parts that both modes start from.
 struct Ground {
     settings: Arc<WorkerSettings>,
-    /// The trusted keys: only plugins that one of them has signed may run. None if all plugins may run.
+    /// The trusted keys: only plugins that one of them has signed may run. `None` if all plugins may run.
     keys: Option<TrustedKeys>,
     id: String,
     listener: TcpListener,
@@ -132,7 +132,7 @@ impl Serving {
         notify(&[NotifyState::Ready]);
     }
 
-    /// Feeds systemd's watchdog as long as the server answers and `alive` returns true.
+    /// Feeds systemd's watchdog while the server answers and `alive` returns true.
     fn watch(&self, alive: impl Fn() -> bool + Send + 'static) -> JoinHandle<()> {
         let is_answered = self.door.is_answered(STUCK);
         tokio::spawn(watchdog(move || is_answered() && alive()))

@@ -7,7 +7,7 @@ use wit_component::ComponentEncoder;
 
 use crate::AuthorError;
 
-/// The first bytes of a component. A core module differs in the last four of them.
+/// The first bytes of a component. A core module differs in the last four of these bytes.
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 
 /// Returns the bytes as a component: unchanged if they are a component, wrapped if they are a core module.

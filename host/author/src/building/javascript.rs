@@ -49,7 +49,7 @@ fn check_version(node: &Path) -> Result<(), AuthorError> {
     })
 }
 
-/// Returns the major version. None if the text is not a version.
+/// Returns the major version. `None` if the text is not a version.
 fn major(version: &str) -> Option<u64> {
     version.split('.').next()?.parse().ok()
 }

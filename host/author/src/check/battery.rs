@@ -54,7 +54,8 @@ impl<'a> Battery<'a> {
         outcome
     }
 
-    /// Returns a rendering of this size. It is as long as the plugin requests, but not longer than a clip may be.
+    /// Returns a rendering of this size. Its length is the length that the plugin requests, up to the maximum size of a
+    /// clip.
     pub(super) fn rendering(&self, picture: Picture, size: (u32, u32)) -> Rendering {
         let frame_bytes = u64::from(size.0) * u64::from(size.1) * 3 / 2;
         let granted = u32::try_from(MAX_CLIP_BYTES / frame_bytes.max(1)).unwrap_or(u32::MAX);

@@ -8,7 +8,7 @@ use crate::scene::Picture;
 /// The picture size of an ordinary camera.
 const SIZE: (u32, u32) = (1280, 720);
 
-/// Measures the costs. None if the clip cannot be made.
+/// Measures the costs. `None` if the clip cannot be made.
 pub(super) fn measure(battery: &Battery<'_>, cold: Duration, warm: Duration) -> Option<Costs> {
     let clip = battery.rendering(Picture::Street, SIZE).clip()?;
     // The first run builds the pyramid, which all plugins of a job share, so it is not measured.

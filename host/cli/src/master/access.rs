@@ -94,7 +94,7 @@ impl MasterArguments {
         Ok(url)
     }
 
-    /// Returns the value of the authorization header. None if no token was given.
+    /// Returns the value of the authorization header. `None` if no token was given.
     pub(super) fn token(&self) -> anyhow::Result<Option<HeaderValue>> {
         let text = match &self.token_file {
             Some(file) => {

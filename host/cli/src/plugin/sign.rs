@@ -99,7 +99,7 @@ fn sign_one(sandbox: &Sandbox, path: &Path, key: &SecretKey) -> anyhow::Result<P
     Ok(signed)
 }
 
-/// Prints who signed components. Returns the exit code.
+/// Prints the signers of components. Returns the exit code.
 pub(super) fn verify(arguments: &VerifyArguments) -> anyhow::Result<ExitCode> {
     let keys = arguments.trusted_keys.as_deref().map(TrustedKeys::read).transpose();
     let keys = keys.context("--trusted-keys")?;
@@ -121,7 +121,7 @@ pub(super) fn verify(arguments: &VerifyArguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(code))
 }
 
-/// Returns who signed a component. None if there is no signature.
+/// Returns the signers of a component. `None` if there is no signature.
 fn verify_one(sandbox: &Sandbox, path: &Path, keys: Option<&TrustedKeys>) -> anyhow::Result<Option<String>> {
     let (_, bytes) = PluginStore::read_file(path)?;
     let signed = signature_beside(path)?;

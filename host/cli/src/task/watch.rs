@@ -71,7 +71,7 @@ pub(super) async fn ended(
 
 /// Shows the progress to people, on standard error.
 pub(super) struct Teller {
-    /// The progress bar. None if there is no terminal.
+    /// The progress bar. `None` if there is no terminal.
     bar: Option<ProgressBar>,
     /// The last line.
     said: String,

@@ -35,7 +35,8 @@ world other { export describe: func() -> string; }";
 /// The contract that a guest is built for: the contract in `wit/` under this version, plus one more interface.
 pub(crate) struct Edition<'a> {
     pub(crate) version: &'a str,
-    /// The name and the functions of the additional interface. Both are empty if there is none.
+    /// The name and the functions of the additional interface. Both strings are empty if there is no additional
+    /// interface.
     pub(crate) more: [&'a str; 2],
 }
 

@@ -160,7 +160,7 @@ impl MasterClient {
         if sent == judged {
             return Ok(answer);
         }
-        // It is unknown which results are recorded. Sending them again does no harm.
+        // It is unknown which results are recorded. Sending all results again does no harm.
         let reason = format!("its answer has {judged} verdicts for {sent} results");
         Err(CallError::Unreachable { url: self.base.clone(), reason })
     }

@@ -135,8 +135,8 @@ impl Downloads {
         let disk = |source| FetchError::Disk { path: part.clone(), source };
         let (mut hasher, mut have) = hash_of(&part).await.map_err(disk)?;
         let answer = match self.client.component(digest, have).await {
-            // The file already has as many bytes as the component, or more. The digest of the file shows whether it
-            // is the component.
+            // The file is at least as long as the component. The digest of the file shows whether the file is the
+            // component.
             Err(CallError::Refused { status: 416, .. }) => {
                 return self.complete(digest, &part, &hasher).await;
             }
@@ -176,7 +176,7 @@ impl Downloads {
     }
 }
 
-/// Returns the offset of an answer's first byte. None if the headers do not contain the offset.
+/// Returns the offset of an answer's first byte. `None` if the headers do not contain the offset.
 fn begin_of(answer: &Response) -> Option<u64> {
     if answer.status() != StatusCode::PARTIAL_CONTENT {
         return Some(0);

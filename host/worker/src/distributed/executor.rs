@@ -41,7 +41,7 @@ pub(crate) struct Assignment {
     pub(crate) revoked: CancellationToken,
 }
 
-/// Works on a job and sends its result. However the job ends, its place becomes free.
+/// Works on a job and sends its result. The place of the job becomes free in every case, even if a defect ends the job.
 pub(crate) async fn work(node: Arc<Distributed>, assignment: Assignment, place: Place) {
     let Assignment { job, lease, plan, revoked } = assignment;
     let request = plan.as_ref().and_then(|plan| plan.origin.request_id.as_deref());

@@ -1,4 +1,4 @@
-//! Registers the node, then leases as many jobs as there are free places, until the node stops.
+//! Registers the node, then leases jobs for all free places, until the node stops.
 
 use std::{
     sync::{Arc, atomic::Ordering},

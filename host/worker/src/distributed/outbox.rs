@@ -210,7 +210,7 @@ pub(crate) async fn deliver(node: Arc<Distributed>, mut waiting: mpsc::Unbounded
         tokio::select! {
             biased;
             got = waiting.recv_many(&mut batch, BATCH) => if got == 0 { break },
-            // No further results are sent. Those in the channel are still received, and then the loop ends.
+            // No further results are sent. Results that are in the channel are still received. Then the loop ends.
             () = node.drained.cancelled(), if !waiting.is_closed() => waiting.close(),
             () = tokio::time::sleep_until(next_flush) => {}
         }

@@ -132,7 +132,7 @@ fn make_room(slots: &mut HashMap<Digest, Slot>) {
     }
 }
 
-/// Starts loading in a task of its own, so that the end of a single job does not stop it.
+/// Starts loading in a task of its own, so that the end of a single job does not stop the loading.
 fn start(loader: Arc<Loader>, digest: Digest) -> Loading {
     let task = AbortOnDropHandle::new(tokio::spawn(async move { loader.load(digest).await }));
     async move {

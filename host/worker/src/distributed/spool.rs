@@ -55,8 +55,8 @@ impl Spool {
         Ok(dropped)
     }
 
-    /// Splits a batch that was refused as a whole, so that one bad result does not prevent the delivery of the
-    /// others. Returns the number of batches that were lost.
+    /// Splits a batch that was refused as a whole, so that one bad result does not prevent the delivery of the other
+    /// results. Returns the number of batches that were lost.
     pub(crate) fn split(&self, path: &Path, mut batch: ResultsRequest) -> io::Result<usize> {
         let rest = ResultsRequest { results: batch.results.split_off(batch.results.len() / 2) };
         let dropped = self.put(&batch)? + self.put(&rest)?;

@@ -108,7 +108,7 @@ impl Report {
         Quirk::of(&self.record, self.captured.as_ref().ok())
     }
 
-    /// Returns the messages of the decoder. None if nothing was decoded.
+    /// Returns the messages of the decoder. `None` if nothing was decoded.
     pub(super) fn evidence(&self) -> Option<&DecoderEvidence> {
         self.captured.as_ref().ok().map(Clip::evidence)
     }
