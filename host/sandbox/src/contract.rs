@@ -12,9 +12,10 @@ use semver::Version;
 use crate::LoadError;
 
 const PACKAGE: &str = "easysight:diagnosis/";
-/// The parts of WASI that are linked, in any version that is compatible with 0.2.
+/// The parts of WASI that are linked.
 const WASI: &[&str] =
     &["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/", "wasi:random/", "wasi:sockets/"];
+/// The start of every version of WASI that is linked.
 const WASI_VERSIONS: &str = "0.2.";
 
 /// A version of the contract that a host serves.

@@ -14,6 +14,7 @@ use crate::{AuthorError, Project};
 
 /// Names of clang, newest first. Debian adds the version to the name.
 const CLANGS: [&str; 7] = ["clang", "clang-22", "clang-21", "clang-20", "clang-19", "clang-18", "clang-17"];
+/// Instructions for installing clang.
 const REMEDY: &str = "install clang with its WebAssembly linker and C library: apt install clang-19 lld-19 \
                       wasi-libc libclang-rt-19-dev-wasm32, or https://github.com/WebAssembly/wasi-sdk and \
                       WASI_SDK_PATH";

@@ -10,7 +10,9 @@ const SOURCES: [&str; 4] = ["diagnosis.js", "plugin.js", "index.js", "src/diagno
 /// The oldest version of Node.js that the parser in componentize-js supports. The template's `package.json` names
 /// the same version.
 const NEEDED_MAJOR: u64 = 20;
+/// Instructions for installing Node.js.
 const NODE: &str = "install Node.js 20 or later (https://nodejs.org, or apt install nodejs npm)";
+/// Instructions for installing componentize-js.
 const LIBRARY: &str = "run `npm install` in the plugin's folder";
 
 /// Builds the component. Returns the name of the tool that built it.

@@ -11,6 +11,7 @@ use crate::{AuthorError, Project};
 
 /// Modules that may contain the plugin, most likely first.
 const MODULES: [&str; 3] = ["diagnosis", "app", "plugin"];
+/// Instructions for installing componentize-py.
 const REMEDY: &str =
     "run: python3 -m venv .venv && .venv/bin/pip install -r requirements.txt, which names componentize-py";
 

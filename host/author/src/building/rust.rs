@@ -15,6 +15,7 @@ pub const TARGETS: [&str; 2] = ["wasm32-wasip2", "wasm32-unknown-unknown"];
 /// The toolchain that `cargo xtask setup` creates from Debian's packages, for machines where rustup has no
 /// targets.
 const DEBIAN: &str = "easysight-guest";
+/// Instructions for installing Rust with the WebAssembly target.
 const REMEDY: &str =
     "install Rust with rustup (https://rustup.rs), then run: rustup target add wasm32-wasip2";
 

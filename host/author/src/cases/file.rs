@@ -20,6 +20,7 @@ const CASE_FIELDS: &[&str] = &["name", "clip", "render", "size", "frames", "inte
 const EXPECT_FIELDS: &[&str] = &["diagnosis", "status", "failure", "score", "metrics"];
 /// The size of a rendered clip if the case does not set it.
 const SIZE: (u32, u32) = (640, 360);
+/// The statuses, as an error message lists them.
 const STATUSES: &str = "normal, warning, error, critical";
 
 /// A table of the file, with the data for error messages.

@@ -15,11 +15,14 @@ use crate::{
     master::{Master, MasterError},
 };
 
-/// The intervals at which a run is read, and the time for which the master may be unavailable.
+/// The timing of the requests that follow a run.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {
+    /// The first pause between two readings of the run.
     first: Duration,
+    /// The longest pause between two readings of the run.
     longest: Duration,
+    /// The time for which the master may be unavailable.
     patience: Duration,
 }
 

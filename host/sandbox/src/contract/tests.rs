@@ -19,6 +19,7 @@ const CONTRACT: &str = "../../wit";
 /// The name and the function of the additional interface of a future contract. Guests import it, and the host serves
 /// it.
 const WEATHER: [&str; 2] = ["weather", "temperature: func() -> s32;"];
+/// A future contract with the additional interface.
 const TOMORROW: Edition<'static> = Edition { version: "1.3.0", more: WEATHER };
 /// Imports the temperature from the additional interface.
 const ASKING: &str =

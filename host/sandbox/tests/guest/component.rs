@@ -7,7 +7,7 @@ use wit_parser::{PackageId, Resolve, SourceMap};
 
 use super::CONTRACT;
 
-/// The parts of WASI that these guests misuse.
+/// The parts of `wasi:io` that these guests misuse.
 const WASI_IO: &str = "package wasi:io@0.2.0;
 interface poll { resource pollable { block: func(); } }
 interface error { resource error {} }
@@ -16,10 +16,13 @@ interface streams {
     resource output-stream { write: func(contents: list<u8>) -> result<_, stream-error>; }
     variant stream-error { last-operation-failed(error), closed }
 }";
+/// The parts of `wasi:cli` that these guests misuse.
 const WASI_CLI: &str = "package wasi:cli@0.2.0;
 interface stdout { use wasi:io/streams@0.2.0.{output-stream}; get-stdout: func() -> output-stream; }";
+/// The parts of `wasi:clocks` that these guests misuse.
 const WASI_CLOCKS: &str = "package wasi:clocks@0.2.0;
 interface monotonic-clock { use wasi:io/poll@0.2.0.{pollable}; subscribe-duration: func(when: u64) -> pollable; }";
+/// The parts of `wasi:http` that these guests misuse.
 const WASI_HTTP: &str = "package wasi:http@0.2.0;
 interface types { request: func(); }";
 /// The worlds of guests: the contract's world, and further imports.

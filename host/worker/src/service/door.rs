@@ -19,7 +19,9 @@ use tokio::{
 const EVERY: Duration = Duration::from_secs(10);
 /// The time limit of an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The request.
 const QUESTION: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+/// The start of the expected answer.
 const ANSWER: &[u8] = b"HTTP/1.1 200 ";
 
 /// Sends requests to the node's own server until it is dropped.
