@@ -38,7 +38,7 @@ impl Scope {
     }
 }
 
-/// The text is not a scope.
+/// The error for a string that is not a scope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseScopeError;
 
@@ -70,9 +70,9 @@ pub struct TokenInfo {
     pub scope: Scope,
     /// When the token was created.
     pub created_at: DateTime<Utc>,
-    /// When the token expires; null: never.
+    /// When the token expires; null if the token never expires.
     pub expires_at: Option<DateTime<Utc>>,
-    /// When the token was revoked; null if it was not.
+    /// When the token was revoked; null if the token is not revoked.
     pub revoked_at: Option<DateTime<Utc>>,
 }
 
@@ -85,11 +85,11 @@ pub struct TokenRequest {
     pub name: String,
     /// What the token's holder may do.
     pub scope: Scope,
-    /// The date at which the token expires. It stays the same even if the master's clock is corrected later.
+    /// The date at which the token expires. This date stays the same even if the master's clock is corrected later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<DateTime<Utc>>,
-    /// The token's lifetime in seconds, 1 to 3,153,600,000, instead of a date. It stays the same even if the master's
-    /// clock is corrected later. Without `expires_at` and `lifetime_s`, the token never expires.
+    /// The token's lifetime in seconds, 1 to 3,153,600,000, instead of a date. The lifetime stays the same even if the
+    /// master's clock is corrected later. Without `expires_at` and `lifetime_s`, the token never expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 3_153_600_000_u64)]
     pub lifetime_s: Option<u64>,

@@ -107,20 +107,20 @@ pub struct BaselineInfo {
 /// The answer to a reset of baselines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BaselineReset {
-    /// How many baselines were removed.
+    /// The number of removed baselines.
     pub removed: u64,
 }
 
 impl Finding {
-    /// Returns the name of the plugin that judged, without its version, or None if no plugin ran.
+    /// Returns the name of the plugin that made this finding, without its version, or None if no plugin ran.
     #[must_use]
     pub fn plugin_name(&self) -> Option<&str> {
         self.plugin.as_deref().map(plugin_name)
     }
 
     /// Returns the name of the plugin that reported a changed view of the camera, or None if no finding of this clip
-    /// reports one. After such a change, the baselines of all other plugins describe the former view. A changed view
-    /// that another finding explains, such as a covered or broken picture, does not count.
+    /// reports a changed view. After a changed view, the baselines of all other plugins describe the former view. A
+    /// changed view that another finding explains, such as a covered or broken picture, does not count.
     #[must_use]
     pub fn moved(findings: &[Self]) -> Option<&str> {
         findings
@@ -131,7 +131,7 @@ impl Finding {
     }
 }
 
-/// Returns the name in `name@version`.
+/// Returns the part of `name@version` before the `@`.
 #[must_use]
 pub fn plugin_name(with_version: &str) -> &str {
     with_version.split_once('@').map_or(with_version, |(name, _)| name)

@@ -11,7 +11,7 @@ use crate::{
     schema::{CameraSource, Id, LabelMap, Name},
 };
 
-/// Labels of cameras, tasks and nodes: short texts by key.
+/// Labels of cameras, tasks and nodes: short strings by key.
 pub type Labels = BTreeMap<String, String>;
 
 /// The body of `POST /api/v1/diagnosis/cameras` and of `PUT …/{id}`.
@@ -76,8 +76,8 @@ pub struct Camera {
     /// The last picture that was stored while the camera was healthy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_good_picture: Option<GoodPicture>,
-    /// Why and for how long the camera has given no picture, and when it is asked for one again. Absent if the last
-    /// check got a picture.
+    /// The reason and the start of the camera's loss, and the time of the next request for a picture. Absent if the
+    /// last check got a picture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<Lost>,
 }
@@ -89,15 +89,15 @@ pub struct Lost {
     pub reason: String,
     /// Whether the camera accepted a connection.
     pub connects: bool,
-    /// When the camera was first asked for a picture and gave none.
+    /// The time of the first failed request for a picture.
     pub since: DateTime<Utc>,
-    /// How many requests for a picture have failed since then, including the first one.
+    /// The number of failed requests for a picture, including the request at `since`.
     pub looks: u32,
     /// When the camera was last asked for a picture.
     pub looked_at: DateTime<Utc>,
-    /// The time from which a check asks the camera for a picture again. Until then, scheduled checks only test
-    /// whether the camera accepts a connection. If it accepts one now and did not before, the check asks for a
-    /// picture at once.
+    /// The time from which a check asks the camera for a picture again. Until then, scheduled checks only test whether
+    /// the camera accepts a connection. If the camera accepts a connection now and accepted none before, the check
+    /// asks for a picture at once.
     pub next_full_look_at: DateTime<Utc>,
 }
 
@@ -126,7 +126,7 @@ pub struct GoodPicture {
 pub struct CameraGroup {
     /// The group's name.
     pub name: String,
-    /// How many cameras are in the group.
+    /// The number of cameras in the group.
     pub cameras: u64,
 }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// A text in the users' languages. At least one of the two is not empty.
+/// A text in the users' languages. At least one of the two fields is not empty.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct Text {
     /// Simplified Chinese.
@@ -18,9 +18,9 @@ pub struct Text {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// Nothing to do.
+    /// No action is needed.
     Normal,
-    /// Worth checking.
+    /// The camera is worth checking.
     Warning,
     /// The picture is hardly usable.
     Error,
@@ -56,7 +56,7 @@ impl fmt::Display for Status {
 /// One measured value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Metric {
-    /// The value; finite.
+    /// The value. It is finite.
     pub value: f64,
     /// The value's unit; empty for a plain number.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -78,7 +78,7 @@ pub struct Region {
     pub caption: Text,
 }
 
-/// The metric that decided, and its threshold.
+/// The metric that decided the verdict, and its threshold.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Decision {
     /// Name of one of the finding's metrics.
@@ -91,13 +91,13 @@ pub struct Decision {
 /// the same pictures.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Evidence {
-    /// blake3 digest of the picture of the frame that decided, with the places marked.
+    /// blake3 digest of the picture: the frame that decided the verdict, with the affected places marked.
     pub picture: String,
     /// blake3 digest of a small version of the picture.
     pub thumbnail: String,
 }
 
-/// Why a diagnosis has no verdict, or a job no findings.
+/// Why a diagnosis has no verdict, or why a job has no findings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Failure {
     /// A stable word: `inconclusive`, `unsupported-clip`, `invalid-config`, `fuel-exhausted`, …
@@ -126,10 +126,10 @@ impl Failure {
 pub enum Look {
     /// Everything that the diagnoses need.
     Full,
-    /// One second, which showed the same as the last full check.
+    /// One second. Its findings agreed with the findings of the last full check.
     Short,
-    /// Nothing: the check only tested whether the camera accepts a connection. The camera gave no picture before, and
-    /// is rarely asked for one.
+    /// Nothing: the check only tested whether the camera accepts a connection. The camera gave no picture at earlier
+    /// checks, and is therefore rarely asked for one.
     Connect,
 }
 
@@ -143,8 +143,8 @@ impl fmt::Display for Look {
     }
 }
 
-/// The result of one diagnosis for one clip: a verdict (`status` and its details), or the `failure` that prevented
-/// one.
+/// The result of one diagnosis for one clip: a verdict (`status` and its details), or the `failure` that prevented a
+/// verdict.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Finding {
     /// Id of the diagnosis: `brightness`, `freeze`, `signal_loss`, …
@@ -157,11 +157,11 @@ pub struct Finding {
     pub consequence_of: Option<String>,
     /// 0 to 100; 100 is healthy. Null if there is no verdict.
     pub score: Option<f64>,
-    /// The metric that decided. Null if nothing was measured.
+    /// The metric that decided the verdict. Null if nothing was measured.
     pub decision: Option<Decision>,
     /// One sentence for the person who drives out to the camera.
     pub message: Text,
-    /// What to do about the fault, most promising first.
+    /// What to do about the fault. The most promising suggestion comes first.
     #[serde(default)]
     pub suggestions: Vec<Text>,
     /// All measured values by name.
@@ -244,13 +244,13 @@ impl Finding {
     }
 
     /// Returns the status of a camera from the findings of one clip: the worst status of the findings that no other
-    /// finding explains. Returns None if nothing was judged.
+    /// finding explains. Returns None if none of these findings has a status.
     #[must_use]
     pub fn overall_status(findings: &[Self]) -> Option<Status> {
         findings.iter().filter(|one| one.consequence_of.is_none()).filter_map(|one| one.status).max()
     }
 
-    /// Returns true if a plugin or a configuration failed, and not the camera.
+    /// Returns true if the finding has a failure whose cause is a plugin or a configuration, not the camera.
     #[must_use]
     pub fn is_failed(&self) -> bool {
         self.failure.as_ref().is_some_and(|failure| !failure.is_harmless())

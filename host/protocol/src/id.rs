@@ -33,8 +33,8 @@ impl Ids {
         Uuid::new_v7(Timestamp::from_unix(&*context, seconds, nanoseconds))
     }
 
-    /// Makes the next id have the time that the caller passes, even if earlier ids are later. Needed after a clock
-    /// was ahead.
+    /// Makes the next id have the time that the caller passes, even if earlier ids are later. This is needed after a
+    /// clock was ahead.
     pub fn restart(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = ContextV7::default();
     }

@@ -39,8 +39,8 @@ pub struct PoolStatus {
     pub capacity: u32,
     /// The number of jobs in flight now.
     pub running: u32,
-    /// The number of captures that wait for data from their cameras. They do not count as jobs in flight until there is
-    /// something to decode.
+    /// The number of captures that wait for data from their cameras. Such a capture does not count as a job in flight
+    /// until there is something to decode.
     #[serde(default)]
     pub waiting: u32,
     /// The number of jobs that wait to start.

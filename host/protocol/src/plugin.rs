@@ -70,7 +70,7 @@ pub struct PluginSignature {
 pub struct KeySignature {
     /// The public key: `ed25519:` and 32 bytes in base64.
     pub key: String,
-    /// The component's descriptor when it was signed, as JSON.
+    /// The component's descriptor at the time of signing, as JSON.
     pub descriptor: String,
     /// The ed25519 signature: 64 bytes in base64.
     pub signature: String,
@@ -91,7 +91,7 @@ pub struct Activation {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ActivationRequest {
-    /// Ids of diagnoses. If empty, all diagnoses that the plugin implements.
+    /// Ids of diagnoses. An empty list stands for all diagnoses that the plugin implements.
     #[serde(default)]
     #[schema(value_type = Vec<DiagnosisId>)]
     pub diagnoses: Vec<String>,

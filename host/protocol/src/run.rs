@@ -12,7 +12,7 @@ use crate::{Failure, Finding, JobId, RunId};
 pub enum Trigger {
     /// A person or a program submitted the task.
     Manual,
-    /// The task's schedule.
+    /// The task's schedule started the run.
     Schedule,
     /// An ad-hoc submission, without a task.
     Submission,
@@ -60,8 +60,8 @@ pub struct Run {
     pub trigger: Trigger,
     /// The scheduled time of the run; null if no schedule started it.
     pub fire_time: Option<DateTime<Utc>>,
-    /// The id of the request that started the run (`x-request-id`). Log lines of the run's jobs contain it, on the
-    /// nodes too.
+    /// The id of the request that started the run (`x-request-id`). Log lines of the run's jobs contain this id, on
+    /// the nodes too.
     #[serde(default)]
     pub request_id: Option<String>,
     /// The run's state.
@@ -124,9 +124,9 @@ pub struct Job {
     pub source: String,
     /// The job's state.
     pub state: JobState,
-    /// How often the job was leased.
+    /// The number of times that the job was leased.
     pub attempt: u32,
-    /// How many of these attempts failed.
+    /// The number of failed attempts.
     pub failures: u32,
     /// The number of failures after which the job is dead.
     pub max_attempts: u32,

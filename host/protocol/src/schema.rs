@@ -1,4 +1,4 @@
-//! The rules for texts in requests, as schemas for the OpenAPI document. These types have no values: the fields of
+//! The rules for strings in requests, as schemas for the OpenAPI document. These types have no values: the fields of
 //! requests name them as their schemas. The master checks the same rules when it handles a request.
 
 use std::borrow::Cow;
@@ -8,12 +8,12 @@ use utoipa::{
     openapi::{Object, ObjectBuilder, RefOr, Schema, Type},
 };
 
-/// No control characters.
+/// The pattern of strings without control characters.
 const PLAIN: &str = r"^[^\u0000-\u001f\u007f-\u009f]+$";
-/// No control characters, and at least one character that is not white space.
+/// The pattern of strings without control characters and with at least one character that is not white space.
 const NAME: &str =
     r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$";
-/// Like `NAME`, but without `://`, so that an address is not accepted as an id.
+/// The same pattern as `NAME`, but without `://`, so that an address is not accepted as an id.
 const CAMERA_ID: &str =
     r"^(?!.*://)[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$";
 const ID: &str = r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$";
@@ -67,7 +67,7 @@ texts! {
     DiagnosisId = "The id of a diagnosis.", 200, NAME, &["brightness", "freeze"];
 }
 
-/// Labels: texts by key.
+/// Labels: strings by key.
 #[derive(Debug)]
 pub(crate) enum LabelMap {}
 
@@ -76,7 +76,7 @@ impl PartialSchema for LabelMap {
         let key = text("A label's key.", 64, LABEL_KEY, &["site"]);
         let value = text("A label's value.", 128, PLAIN, &["north"]);
         ObjectBuilder::new()
-            .description(Some("Labels: short texts by key."))
+            .description(Some("Labels: short strings by key."))
             .property_names(Some(Schema::Object(key)))
             .additional_properties(Some(RefOr::T(Schema::Object(value))))
             .max_properties(Some(MAX_LABELS))

@@ -25,9 +25,9 @@ pub struct ShadowDiagnosis {
     pub diagnosis: String,
     /// When the plugin became a candidate; null if it is no longer one.
     pub since: Option<DateTime<Utc>>,
-    /// How many findings were compared.
+    /// The number of compared findings.
     pub compared: u64,
-    /// How many of the compared findings had the same verdict.
+    /// The number of compared findings in which both plugins had the same verdict.
     pub agreed: u64,
     /// The differing verdicts, most frequent first.
     pub changes: Vec<ShadowChange>,
@@ -124,7 +124,7 @@ pub struct UsedOfDay {
 }
 
 impl Used {
-    /// Combines both: adds the counts and takes the larger maxima.
+    /// Adds the counts of `self` and `other`, and takes the larger of each two maxima.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self {

@@ -11,12 +11,13 @@ use crate::{
     schema::{CameraSource, DiagnosisId},
 };
 
-/// The body of `POST /api/v1/diagnosis/submissions`. In an upload, the part `request` of the form; the part `clip` is
-/// the file.
+/// The body of `POST /api/v1/diagnosis/submissions`. In an upload, this is the part `request` of the form, and the
+/// part `clip` is the file.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SubmissionRequest {
-    /// `rtsp://`, `http(s)://`, or the path of a file that the worker can read. Absent with an upload.
+    /// The address of the picture: `rtsp://`, `http(s)://`, or the path of a file that the worker can read. Absent
+    /// with an upload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<CameraSource>)]
     pub source: Option<String>,
@@ -30,7 +31,7 @@ pub struct SubmissionRequest {
     pub config: BTreeMap<String, serde_json::Value>,
 }
 
-/// The prefix of a source that is an uploaded clip. The name of the file follows it.
+/// The prefix of a source that is an uploaded clip. The name of the file follows the prefix.
 const UPLOADED: &str = "upload:";
 
 /// Returns the source of a job whose clip was uploaded under this name. `GET …/jobs/{id}/upload` returns the clip.
@@ -59,7 +60,7 @@ pub enum SubmissionState {
     Failed,
 }
 
-/// A submission and, once finished, its findings.
+/// A submission and, once it is finished, its findings.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Submission {
     /// The submission's id.
@@ -74,9 +75,9 @@ pub struct Submission {
     pub started_at: Option<DateTime<Utc>>,
     /// When the submission ended.
     pub finished_at: Option<DateTime<Utc>>,
-    /// Milliseconds that the capture took; null before it ended.
+    /// Milliseconds that the capture took; null until the capture has ended.
     pub decode_ms: Option<f64>,
-    /// One finding for each diagnosis, once finished.
+    /// One finding for each diagnosis, once the submission is finished.
     pub findings: Vec<Finding>,
     /// Why the submission ended without findings.
     pub failure: Option<Failure>,

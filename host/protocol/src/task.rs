@@ -29,7 +29,7 @@ pub enum Schedule {
         /// Seconds from one start to the next, 1 to 31,536,000.
         #[schema(minimum = 1, maximum = 31_536_000)]
         every_s: u64,
-        /// The first start. If absent, now.
+        /// The first start. If absent, the first start is now.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         starts_at: Option<DateTime<Utc>>,
         /// What to do about starts that fell due while no master ran.
@@ -85,7 +85,7 @@ pub struct TaskRequest {
     #[serde(default)]
     #[schema(value_type = Vec<Name>, max_items = 10_000)]
     pub groups: Vec<String>,
-    /// Ids of diagnoses. If empty, all diagnoses that are active when the task runs.
+    /// Ids of diagnoses. An empty list stands for all diagnoses that are active when the task runs.
     #[serde(default)]
     #[schema(value_type = Vec<DiagnosisId>, max_items = 10_000)]
     pub diagnoses: Vec<String>,
@@ -108,14 +108,14 @@ pub struct TaskRequest {
     #[serde(default = "three")]
     #[schema(minimum = 1, maximum = 20)]
     pub max_attempts: u32,
-    /// How rarely a healthy camera gets a full check, which captures everything that the diagnoses need: one of this
-    /// many checks is full, 1 to 100. The other checks capture one second, and continue only if that second differs
-    /// from the last full check.
+    /// One of this many checks of a healthy camera is a full check, 1 to 100. A full check captures everything that
+    /// the diagnoses need. The other checks capture one second, and continue only if that second differs from the last
+    /// full check.
     #[serde(default = "one")]
     #[schema(minimum = 1, maximum = 100)]
     pub full_look_every: u32,
-    /// The time limit of a run, in milliseconds from its creation, 1000 to 604800000. Jobs that are still open then
-    /// are given up.
+    /// The time limit of a run, in milliseconds from its creation, 1000 to 604800000. Jobs that are still open at this
+    /// limit are given up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1_000, maximum = 604_800_000)]
     pub deadline_ms: Option<u64>,
@@ -144,7 +144,7 @@ pub struct Task {
     /// The task's definition.
     #[serde(flatten)]
     pub definition: TaskRequest,
-    /// When the task's schedule starts the next run; null: never.
+    /// When the task's schedule starts the next run; null if the schedule starts no further run.
     pub next_run_at: Option<DateTime<Utc>>,
     /// When the task was created.
     pub created_at: DateTime<Utc>,

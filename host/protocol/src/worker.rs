@@ -67,7 +67,7 @@ pub struct HeartbeatRequest {
     /// job in this poll or an earlier one and `held` does not list the job, the job was lost in transit and is queued
     /// again.
     pub last_poll: u64,
-    /// All jobs that the node holds. Their leases are renewed.
+    /// All jobs that the node holds. The master renews the leases of these jobs.
     pub held: Vec<HeldJob>,
     /// True if the node finishes its jobs and accepts no new ones.
     #[serde(default)]
@@ -87,7 +87,7 @@ pub struct HeartbeatRequest {
 pub struct HeartbeatAnswer {
     /// The time after which a lease expires without a heartbeat, in milliseconds.
     pub lease_ms: u64,
-    /// Held jobs that were cancelled or leased to another node. The node stops them.
+    /// Held jobs that were cancelled or leased to another node. The node stops these jobs.
     pub revoked: Vec<JobId>,
 }
 
@@ -131,8 +131,8 @@ pub struct JobPlan {
     /// all checks are full checks.
     #[serde(default, skip_serializing_if = "is_at_most_one")]
     pub full_look_every: u32,
-    /// True if most checks of a camera that gives no picture only test whether it accepts a connection. True for
-    /// scheduled runs.
+    /// True if most checks of a camera that gives no picture only test whether the camera accepts a connection. This
+    /// is the case for scheduled runs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub spares_lost: bool,
     /// What started the run.
@@ -146,8 +146,8 @@ const fn is_at_most_one(number: &u32) -> bool {
 }
 
 impl PlannedPlugin {
-    /// Returns the name under which a candidate's baselines are stored: its digest, so that they never replace the
-    /// baselines of the version that the candidate runs beside.
+    /// Returns the name under which a candidate's baselines are stored: the candidate's digest. Under this name, they
+    /// never replace the baselines of the version that the candidate runs beside.
     #[must_use]
     pub fn shadow_memory(&self) -> &str {
         &self.digest
@@ -157,7 +157,7 @@ impl PlannedPlugin {
 /// What started a run. It connects the log lines and traces of all programs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Origin {
-    /// The id of the request that started the run. If a schedule started it, a generated id.
+    /// The id of the request that started the run, or a generated id if a schedule started the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
     /// W3C trace context of that request. Absent if no traces are exported.
@@ -178,7 +178,7 @@ pub struct LeasedJob {
     pub camera_id: Option<String>,
     /// The address of the picture, credentials included.
     pub source: String,
-    /// Milliseconds until the job's deadline, at which the master gives it up; null if it has no deadline.
+    /// Milliseconds until the job's deadline, at which the master gives the job up; null if the job has no deadline.
     pub deadline_ms: Option<u64>,
     /// The baselines of the plan's plugins for the camera.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -187,7 +187,8 @@ pub struct LeasedJob {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub good_picture: bool,
     /// Present if the camera gave no picture and is not to be asked for one yet. The node then only tests whether the
-    /// camera accepts a connection. If it accepts one now and did not before, the node asks for a picture at once.
+    /// camera accepts a connection. If the camera accepts a connection now and accepted none before, the node asks for
+    /// a picture at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<Lost>,
 }
@@ -256,7 +257,7 @@ pub struct ResultsRequest {
     pub results: Vec<JobResult>,
 }
 
-/// What the master did with one result. Each result is recorded once, however often it is sent.
+/// What the master did with one result. Each result is recorded once, even if it is sent several times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
