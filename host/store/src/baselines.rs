@@ -1,6 +1,6 @@
-//! Baselines: what plugins remember about cameras. A lease carries a camera's baselines to the node, and the result
-//! of the attempt that is recorded brings new ones back. They are removed when the camera is replaced by another one
-//! or its view changes.
+//! Baselines: what plugins remember about cameras. A lease carries a camera's baselines to the node. The recorded
+//! result of the job brings new baselines back. A camera's baselines are removed when another camera replaces it, or
+//! when its view changes.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -20,14 +20,15 @@ use crate::{
     shadows,
 };
 
-/// The maximum number of base64 characters of all baselines in one lease. A lease gets fewer jobs if their baselines
-/// would exceed this limit, but always at least one. The baselines of all standard plugins for one camera fit, even
-/// if each has the maximum size.
+/// The maximum number of base64 characters of all baselines in one lease. If the baselines of a lease's jobs would
+/// exceed this limit, the lease gets fewer jobs, but at least one. The baselines of all standard plugins for one
+/// camera fit, even if each baseline has the maximum size.
 const MAX_LEASE_LETTERS: u64 = 32 * ((MAX_BASELINE_BYTES as u64).div_ceil(3) * 4);
 
 impl Store {
-    /// Removes the baselines of a camera, or only that of the plugin with this name. Returns how many were removed,
-    /// or None if there is no such camera. A job that was leased before the reset cannot bring a baseline back.
+    /// Removes all baselines of a camera, or only the baseline of the plugin with this name. Returns the number of
+    /// removed baselines, or None if there is no such camera. A job that was leased before the reset cannot bring a
+    /// baseline back.
     ///
     /// # Errors
     ///
@@ -131,9 +132,10 @@ impl Held {
     }
 }
 
-/// Adds to each leased job the baselines of its plan's plugins. Also requests a good picture if the camera's last one
-/// is older than `good_before`, and adds what is known about a lost camera that is not to be asked for a picture yet.
-/// Jobs that do not fit into the response are queued again, as if they had never been leased. Returns these jobs.
+/// Adds to each leased job the baselines of its plan's plugins. Also requests a good picture if the camera has none,
+/// or if its last one is older than `good_before`. If the plan spares lost cameras, adds the loss of a camera that is
+/// not to be asked for a picture yet. Jobs that do not fit into the response are queued again, as if they had never
+/// been leased. Returns these jobs.
 pub(crate) async fn attach(
     connection: &mut Connection,
     dialect: Dialect,
@@ -199,9 +201,9 @@ async fn fill(
     Ok(())
 }
 
-/// Returns the names under which the baselines of the job's plugins and of the node itself are stored. The names of
-/// candidates' plugins are among them, because a candidate without a baseline of its own begins with that of the
-/// version that it runs beside.
+/// Returns the names under which the baselines of the job's plugins and of the node itself are stored. The list
+/// includes the names of the candidates' plugins, because a candidate without a baseline of its own begins with the
+/// baseline of the version that it runs beside.
 fn plugins_of<'a>(plans: &'a [JobPlan], job: &LeasedJob) -> Vec<&'a str> {
     let Some(plan) = plans.get(job.plan) else { return Vec::new() };
     let all = plan.plugins.iter().chain(&plan.shadows).map(|plugin| plugin_name(&plugin.name));
@@ -231,8 +233,8 @@ async fn hand_back(
     query(sql).bind(ids).fetch_all(connection).await?.iter().map(read_queued).collect()
 }
 
-/// Stores the baselines of recorded jobs. A baseline is discarded if its camera was removed, if the camera's
-/// baselines were reset after the job was leased, or if a job that was leased later has already brought one.
+/// Stores the baselines of recorded jobs. A baseline is discarded if its camera was removed, if the camera's baselines
+/// were reset after the job was leased, or if a job that was leased later has already brought a baseline.
 pub(crate) async fn keep(
     connection: &mut Connection,
     dialect: Dialect,
@@ -315,7 +317,7 @@ fn acceptable(
     baseline.bytes().map(|bytes| bytes.len()).map_err(|error| error.to_string())
 }
 
-/// Removes all baselines of a camera, because a person requested it. Returns how many were removed.
+/// Removes all baselines of a camera, because a person requested the reset. Returns the number of removed baselines.
 pub(crate) async fn forget_all(
     connection: &mut Connection,
     camera: &str,
@@ -354,8 +356,8 @@ async fn forget_one(
     Ok(forgotten.rows_affected())
 }
 
-/// Removes the baselines of a camera's former view, except that of `finder`, the plugin that reported the changed
-/// view.
+/// Removes the baselines of a camera's former view, except the baseline of `finder`, the plugin that reported the
+/// changed view.
 async fn forget_others(
     connection: &mut Connection,
     camera: &str,

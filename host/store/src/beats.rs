@@ -18,7 +18,7 @@ use crate::{
     ready::ReadyJob,
 };
 
-/// The maximum number of nodes whose last polls are remembered.
+/// The maximum number of nodes whose last polls are stored in memory.
 const NODES: usize = 100_000;
 
 /// The outcome of a heartbeat.
@@ -40,8 +40,8 @@ pub enum HeartbeatOutcome {
 /// The lane of heartbeats.
 pub(crate) struct Beats {
     dialect: Dialect,
-    /// For each incarnation of a node, the last poll that is settled: the node received all jobs of this poll and of
-    /// earlier ones, or they were queued again.
+    /// For each incarnation of a node, the last settled poll. A poll is settled if the node received all jobs of this
+    /// poll and of earlier ones, or if these jobs were queued again.
     settled: Mutex<HashMap<Life, u64>>,
 }
 
@@ -226,8 +226,8 @@ impl Beats {
         rows.iter().map(|row| parsed(row, "id")).collect()
     }
 
-    /// Gives jobs whose lease expired back to the nodes that still hold them, unless another node has leased them
-    /// since. The nodes keep their attempts. Returns the runs of these jobs.
+    /// Gives jobs whose lease expired back to the nodes that still hold them, unless another node has leased the jobs
+    /// since. The attempts of these jobs continue. Returns the runs of these jobs.
     async fn take_back(
         &self,
         connection: &mut Connection,
@@ -240,7 +240,7 @@ impl Beats {
             return Ok(HashMap::new());
         }
         let rows = Self::held(beats, kept);
-        // Among queued and dead jobs, only those whose lease expired still have their lease.
+        // Among queued and dead jobs, only those whose lease expired still have a value in the column `lease`.
         let sql = self.dialect.update(&Update {
             table: "jobs",
             key: "job_id",
@@ -263,14 +263,14 @@ impl Beats {
         if !back.is_empty() {
             tracing::info!(
                 jobs = back.len(),
-                "nodes still hold jobs whose leases had expired; they keep these jobs"
+                "nodes still hold jobs whose leases had expired; the nodes keep these jobs"
             );
         }
         Ok(back)
     }
 
-    /// Queues jobs again that were lost in transit: a node was given them in a poll that is over, but does not hold
-    /// them. They can be leased again at once. This does not count as a failure.
+    /// Queues jobs again that were lost in transit. A job was lost if a node was given the job in a poll that is over,
+    /// but does not hold the job. These jobs can be leased again at once. Their loss does not count as a failure.
     async fn requeue_lost(
         &self,
         connection: &mut Connection,
@@ -292,7 +292,7 @@ impl Beats {
             .integers("behind", new.iter().map(|(life, _)| poll_number(settled(life))))
             .integers("last_poll", new.iter().map(|(_, beat)| poll_number(beat.request.last_poll)))
             .integers("heard_at", new.iter().map(|(_, beat)| beat.now));
-        // The jobs of settled polls are left out: the node holds them, or has reported them since.
+        // The jobs of settled polls are left out, because the node holds these jobs or has reported them since.
         let sql = format!(
             "SELECT jobs.id AS id FROM {} JOIN jobs ON jobs.state = 'running' AND jobs.node_id = x.node_id \
              AND jobs.poll > x.behind AND jobs.poll <= x.last_poll AND jobs.incarnation = x.incarnation",

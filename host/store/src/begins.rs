@@ -124,7 +124,7 @@ impl Begins {
 
 impl Kind for Begins {
     type Ask = Begin;
-    /// The run, true if it was created now, and its jobs.
+    /// The id of the run, true if the run was created now, and the jobs of the run.
     type Answer = (RunId, bool, Vec<ReadyJob>);
     const MAY_BE_LOST: bool = false;
 

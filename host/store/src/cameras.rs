@@ -35,7 +35,7 @@ pub struct CameraFilter {
     pub group: Option<String>,
     /// Cameras with this status.
     pub status: Option<Status>,
-    /// True for cameras that give no picture, false for those that do.
+    /// True for cameras that give no picture, false for cameras that give one.
     pub lost: Option<bool>,
 }
 
@@ -165,7 +165,7 @@ impl Store {
         row.as_ref().map(read).transpose()
     }
 
-    /// Returns those of the cameras with these ids that exist, in no particular order.
+    /// Returns the existing cameras with these ids, in no particular order.
     ///
     /// # Errors
     ///
@@ -223,9 +223,9 @@ impl Store {
             .collect()
     }
 
-    /// Returns the id and source of the enabled cameras that a task names, in the order of their ids, and the names
-    /// of cameras and groups that do not exist. Nothing else about the cameras is read, because there may be very
-    /// many.
+    /// Returns the id and source of the enabled cameras that a task names, in the order of their ids, and the names of
+    /// cameras and groups that do not exist. Nothing else about the cameras is read, because there may be very many
+    /// cameras.
     ///
     /// # Errors
     ///
@@ -262,7 +262,7 @@ impl Store {
         Ok((cameras, missing))
     }
 
-    /// Returns those of the groups that have a camera.
+    /// Returns the groups among `groups` that have a camera.
     async fn filled(&self, groups: &[String]) -> Result<HashSet<String>, StoreError> {
         if groups.is_empty() {
             return Ok(HashSet::new());

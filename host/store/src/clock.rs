@@ -12,7 +12,7 @@ use crate::{
     query::{maybe_json, maybe_time, text},
 };
 
-/// How far ahead a correct time may be, in milliseconds. The clocks of masters differ by less.
+/// The time by which a correct time may be ahead, in milliseconds. The clocks of masters differ by less than this.
 const AHEAD_MS: i64 = 60_000;
 /// The longest pause before a job is retried, in milliseconds: one second, doubled eight times, plus a quarter.
 const LONGEST_PAUSE_MS: i64 = 1_250 << 8;
@@ -28,7 +28,8 @@ const STATEMENTS: &[(&str, Ahead)] = &[
         Ahead::Past,
     ),
     ("UPDATE jobs SET not_before = $1 WHERE state = 'queued' AND not_before > $2", Ahead::Pause),
-    // Jobs whose lease has expired are included, because the baselines of a late result get this time.
+    // Jobs whose lease has expired are included, because the baselines of a late result get `started_at` as their
+    // time.
     ("UPDATE jobs SET started_at = $1 WHERE state IN ('queued', 'running') AND started_at > $2", Ahead::Past),
     ("UPDATE jobs SET started_at = $1 WHERE state = 'dead' AND started_at > $2", Ahead::Past),
     (
@@ -41,7 +42,7 @@ const STATEMENTS: &[(&str, Ahead)] = &[
          WHERE state IN ('waiting', 'running') AND created_at > $2",
         Ahead::Past,
     ),
-    // Without this statement, the task would not run when that time comes.
+    // A run with a fire time in the future would prevent the task from running at that time.
     ("UPDATE runs SET fire_time = NULL WHERE fire_time IS NOT NULL AND fire_time > $2", Ahead::Past),
     ("UPDATE baselines SET as_of = $1 WHERE as_of > $2", Ahead::Past),
     ("UPDATE cameras SET baselines_since = $1 WHERE baselines_since > $2", Ahead::Past),
@@ -53,7 +54,7 @@ const STATEMENTS: &[(&str, Ahead)] = &[
     ("UPDATE cameras SET next_full_look_at = $1 WHERE next_full_look_at > $2", Ahead::Spared),
 ];
 
-/// The kind of a time. It decides how far ahead the time may be.
+/// The kind of a time. The kind decides how far ahead the time may be.
 #[derive(Clone, Copy)]
 enum Ahead {
     /// A time in the past.
@@ -67,8 +68,8 @@ enum Ahead {
 }
 
 impl Store {
-    /// Repairs times that no correct clock could have written, if leases last `lease_ms`. Returns how many rows
-    /// were changed.
+    /// Repairs times that no correct clock could have written. `lease_ms` is the duration of leases. Returns the
+    /// number of changed rows.
     ///
     /// # Errors
     ///
@@ -79,7 +80,7 @@ impl Store {
             .writer
             .run(move |connection| {
                 Box::pin(async move {
-                    // The health of cameras is repaired first, because its rows are found by `checked_at`, which is
+                    // The health of cameras is repaired first: its rows are found by `checked_at`, and `checked_at` is
                     // changed below.
                     let mut brought = bring_healths_back(connection, dialect, now).await?;
                     for (sql, ahead) in STATEMENTS {
@@ -93,7 +94,7 @@ impl Store {
                         let changed = query(*sql).bind(now).bind(most).execute(&mut *connection).await?;
                         brought += changed.rows_affected();
                     }
-                    // The time is that of the database's clock, which `Store::lead` uses too.
+                    // The time comes from the database's clock, which `Store::lead` uses too.
                     let here = dialect.now();
                     let sql = format!("UPDATE leaders SET held_until = 0 WHERE held_until > {here} + $1");
                     let freed = query(sql).bind(10 * AHEAD_MS).execute(connection).await?;
@@ -108,8 +109,8 @@ impl Store {
         Ok(brought)
     }
 
-    /// Repairs tokens that were created while a clock was ahead: each is valid for its full lifetime from now on. An
-    /// expiry date that a person chose stays. Returns how many tokens were changed.
+    /// Repairs tokens that were created while a clock was ahead: each token is valid for its full lifetime from now
+    /// on. An expiry date that a person chose stays. Returns the number of changed tokens.
     ///
     /// # Errors
     ///
@@ -131,9 +132,9 @@ impl Store {
             .await
     }
 
-    /// Moves the times of creation and expiry of tokens by `by` milliseconds, because the clock was corrected by that
-    /// much. Moves only tokens that have a lifetime and whose creation time is within `made`. With PostgreSQL, other
-    /// masters have their own clocks, so only tokens that were created through this store are moved.
+    /// Moves the times of creation and expiry of tokens by `by` milliseconds, because the clock was corrected by `by`.
+    /// Moves only tokens that have a lifetime and whose creation time is within `made`. With PostgreSQL, other masters
+    /// have their own clocks, so only tokens that were created through this store are moved.
     ///
     /// # Errors
     ///
@@ -161,8 +162,8 @@ impl Store {
             .await
     }
 
-    /// Moves the deadlines of open jobs and runs by `by` milliseconds, because the clock jumped ahead by that much
-    /// while no time passed.
+    /// Moves the deadlines of open jobs and runs by `by` milliseconds, because the clock jumped ahead by `by` although
+    /// no time had passed.
     ///
     /// # Errors
     ///

@@ -57,7 +57,7 @@ pub(crate) enum Row {
     Postgres(PgRow),
 }
 
-/// A value that is bound to a statement. Lists are arrays in PostgreSQL and JSON texts in SQLite.
+/// A value that is bound to a statement. Lists are arrays in PostgreSQL and JSON arrays in SQLite.
 #[derive(Debug, Clone)]
 pub(crate) enum Value {
     Text(Option<String>),
@@ -67,7 +67,7 @@ pub(crate) enum Value {
     Texts(Vec<Option<String>>),
     Integers(Vec<Option<i64>>),
     Reals(Vec<Option<f64>>),
-    /// Only for PostgreSQL.
+    /// A list of byte strings, for PostgreSQL only.
     Blobs(Vec<Vec<u8>>),
 }
 

@@ -5,9 +5,9 @@ use crate::db::Rows;
 /// The database's dialect of SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
-    /// Embedded: one file.
+    /// SQLite: embedded, in one file.
     Sqlite,
-    /// A server, which several masters may share.
+    /// PostgreSQL: a server, which several masters may share.
     Postgres,
 }
 
@@ -32,7 +32,7 @@ pub(crate) struct Update<'a> {
 }
 
 impl Dialect {
-    /// Returns a condition that is true if `column` is in the list of texts that `parameter` stands for.
+    /// Returns a condition that is true if `column` is in the list of strings that `parameter` stands for.
     pub(crate) fn among(self, column: &str, parameter: &str) -> String {
         match self {
             Self::Sqlite => format!("{column} IN (SELECT value FROM json_each({parameter}))"),
@@ -114,7 +114,7 @@ impl Dialect {
                  PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4000"
             }
             // Each execution is planned anew, because a plan that was made for empty tables reads whole tables once
-            // they are full. The limits end statements that wait for another transaction, and transactions of a
+            // the tables are full. The limits end statements that wait for another transaction, and transactions of a
             // master that died.
             Self::Postgres => {
                 "SET plan_cache_mode = force_custom_plan; SET jit = off; SET statement_timeout = 7000; \

@@ -1,6 +1,6 @@
-//! The end of runs. A run ends with the last of its jobs. Whether a job was the last one is checked after its end is
-//! committed. So, if two masters end the last jobs of a run at the same moment, at least one of them finds that the
-//! run has no open job.
+//! The end of runs. A run ends with the last of its jobs. After the end of a job is committed, the store checks
+//! whether the job was the last one. If two masters end the last jobs of a run at the same moment, at least one of
+//! them therefore finds that the run has no open job.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -14,18 +14,18 @@ use crate::{
     runs::{ENDED, keep_progress},
 };
 
-/// The maximum number of runs for which an open job is remembered.
+/// The maximum number of runs for which an open job is stored in memory.
 const OPEN_JOBS: usize = 10_000;
 
-/// The jobs of one run that ended.
+/// The ended jobs of one run.
 pub(crate) enum Ended {
     /// Exactly these jobs.
     Jobs(Vec<JobId>),
-    /// One or more jobs. It is not known which.
+    /// One or more jobs whose ids are not known.
     Some,
 }
 
-/// Runs that may have ended. Runs that are added during a check are checked together after it.
+/// Runs that may have ended. Runs that are added while a check is running are checked together after that check.
 #[derive(Default)]
 pub(crate) struct Ending {
     waiting: Mutex<BTreeMap<RunId, Ended>>,
@@ -35,7 +35,7 @@ pub(crate) struct Ending {
 }
 
 impl Ending {
-    /// Forgets the open job of a run, because jobs of the run that had ended are open again.
+    /// Removes the stored open job of a run, because jobs of the run that had ended are open again.
     pub(crate) fn forget(&self, run: RunId) {
         self.open_jobs.lock().remove(&run);
     }
@@ -52,8 +52,9 @@ impl Ending {
 }
 
 impl Store {
-    /// Finishes the runs among `ended` that have no open job, and returns them. Concurrent callers share one check,
-    /// and the first of them returns the finished runs of all. Call this only after the end of the jobs is committed.
+    /// Finishes the runs among `ended` that have no open job, and returns these runs. Concurrent callers share one
+    /// check, and the first caller gets the finished runs of all callers. Call this only after the end of the jobs is
+    /// committed.
     pub(crate) async fn finish_runs(
         &self,
         ended: impl IntoIterator<Item = (RunId, Ended)>,
@@ -64,7 +65,7 @@ impl Store {
         let _turn = ending.turn.lock().await;
         let mut waiting = std::mem::take(&mut *ending.waiting.lock());
         if self.dialect == Dialect::Sqlite {
-            // Only this program ends jobs. If another caller has ended the open job that is remembered, that caller
+            // With SQLite, only this program ends jobs. If another caller has ended the stored open job, that caller
             // checks the run.
             let open = ending.open_jobs.lock();
             waiting.retain(|run, ended| match (open.get(run), ended) {

@@ -193,8 +193,8 @@ impl Store {
         query(sql).bind(list(ids)).fetch_all(&self.readers).await
     }
 
-    /// Reads reports as [`Self::step`] does, but only those of these kinds. Each kind has a statement of its own, which
-    /// uses the index.
+    /// Reads reports as [`Self::step`] does, but only reports of these kinds. Each kind has a statement of its own,
+    /// which uses the index.
     async fn of_kinds(
         &self,
         filter: &FindingFilter,

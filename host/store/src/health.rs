@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use easysight_protocol::{Finding, Status};
 use serde::{Deserialize, Serialize};
 
-/// How long a diagnosis counts if newer checks of the camera leave it out, in milliseconds: eight days, so that a
-/// weekly check counts until the next one.
+/// The time for which a diagnosis counts if newer checks of the camera do not include it, in milliseconds. The time is
+/// eight days, so that a weekly check counts until the next one.
 const STALE_MS: i64 = 8 * 86_400_000;
 
-/// The key under which a missing picture is recorded. It is not the name of a diagnosis, so that the next picture
-/// removes the entry even if that check requests other diagnoses.
+/// The key under which a missing picture is recorded. This key is not the name of a diagnosis, so that the next
+/// picture removes the entry, even if the check with that picture requests other diagnoses.
 const NO_PICTURE: &str = "";
 
 /// The last results of a camera's diagnoses. Each check writes them, so their stored form is short: the diagnoses
@@ -20,21 +20,21 @@ const NO_PICTURE: &str = "";
 #[serde(from = "Stored", into = "Vec<Group>")]
 pub(crate) struct Health(BTreeMap<String, Seen>);
 
-/// The result of a diagnosis for a clip: its status, or None if another diagnosis explains it; and the time at which
-/// the clip was captured.
+/// The result of a diagnosis for a clip: the status, or None if another diagnosis explains the result; and the time at
+/// which the clip was captured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Seen(Option<Status>, i64);
 
-/// A status, a time, and the diagnoses that have both.
+/// A status, a time, and the diagnoses that have this status and this time.
 #[derive(Debug, Serialize, Deserialize)]
 struct Group(Option<Status>, i64, Vec<String>);
 
-/// The forms in which health was ever stored.
+/// The current and the former stored form of health.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Stored {
     Groups(Vec<Group>),
-    /// The form until 2026-11-29.
+    /// The form that was written until 2026-11-29.
     Each(BTreeMap<String, Seen>),
 }
 
@@ -82,7 +82,7 @@ impl Health {
         self.0.retain(|_, seen| seen.1 >= newest - STALE_MS);
     }
 
-    /// Sets times after `now` to `now`: a clock that was ahead wrote them.
+    /// Sets times after `now` to `now`, because a clock that was ahead wrote these times.
     pub(crate) fn bring_back(&mut self, now: i64) {
         for seen in self.0.values_mut() {
             seen.1 = seen.1.min(now);
@@ -144,7 +144,7 @@ mod tests {
         health.note(&[seen("signal_loss", Status::Warning)], 1_000);
         health.note(std::slice::from_ref(&loss), 2_000);
         assert_eq!(health.status(), Some(Status::Critical));
-        // An earlier clip tells nothing about the missing picture.
+        // An earlier clip does not show whether the picture is still missing.
         health.note(&[seen("dark", Status::Normal)], 1_500);
         assert_eq!(health.status(), Some(Status::Critical));
         // A black picture is a picture. The status of `signal_loss` stays until that diagnosis reports another one.

@@ -17,12 +17,12 @@ const COLUMNS: &str = "SELECT id, run_id, camera_id, source, state, attempt, fai
 /// The maximum number of jobs that one statement creates.
 const CHUNK: usize = 2_000;
 
-/// Returns labels as one text: sorted `key=value` lines.
+/// Returns labels as one string: sorted `key=value` lines.
 pub(crate) fn label_set(labels: &easysight_protocol::Labels) -> String {
     labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join("\n")
 }
 
-/// What the jobs of one run have in common.
+/// The data that all jobs of one run have in common.
 pub(crate) struct JobsOf {
     pub(crate) run_id: RunId,
     pub(crate) task_id: Option<String>,
@@ -45,8 +45,8 @@ impl JobsOf {
         let priority = i64::from(self.definition.priority);
         let mut ready = Vec::with_capacity(cameras.len());
         for chunk in cameras.chunks(CHUNK) {
-            // The ids contain the time that was passed in, not that of the machine's clock. If that clock is ahead
-            // for a moment, the jobs still do not sort behind all others.
+            // The ids contain the time that the caller passed, not the time of the machine's clock. Even if the
+            // machine's clock is ahead for a moment, the jobs do not sort behind all others.
             let ids: Vec<JobId> = chunk.iter().map(|_| JobId(ids.next(now))).collect();
             let rows = Rows::new()
                 .texts("id", ids.iter().map(JobId::to_string))

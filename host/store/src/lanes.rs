@@ -1,8 +1,8 @@
 //! The connections that write. Each kind of command has a lane. The commands that wait in a lane are executed
-//! together, in one transaction, and are answered once it is committed. A transaction contains commands of one kind
-//! only, and all kinds lock the rows that they change in the same order: first nodes, then runs, jobs, cameras and
-//! the data that belongs to a camera, each sorted by id. So transactions cannot deadlock, even those of different
-//! masters.
+//! together, in one transaction, and are answered once the transaction is committed. A transaction contains commands
+//! of one kind only, and all kinds lock the rows that they change in the same order: first nodes, then runs, jobs,
+//! cameras and the data that belongs to a camera, each sorted by id. Therefore, transactions cannot deadlock, not even
+//! transactions of different masters.
 //!
 //! PostgreSQL gives each lane its own connection. SQLite has one connection that writes, and the lanes take turns.
 
@@ -21,8 +21,9 @@ use crate::{
 
 /// The maximum number of commands that wait in a lane.
 const QUEUE: usize = 1_024;
-/// The maximum number of commands in one transaction, and the total weight from which no further command is added.
+/// The maximum number of commands in one transaction.
 const BATCH: usize = 128;
+/// The total weight of the commands from which no further command is added to a transaction.
 const BATCH_WEIGHT: usize = 2_000;
 /// The time limit of a command, from its sending to its answer.
 const PATIENCE: Duration = Duration::from_secs(12);
@@ -38,7 +39,7 @@ const RECONNECT: Duration = Duration::from_millis(500);
 pub(crate) trait Kind: Send + Sync + 'static {
     type Ask: Send + Sync + 'static;
     type Answer: Send + 'static;
-    /// True if commands may be lost after they were answered, when the database's machine fails. For example, a job
+    /// True if a failure of the database's machine may undo commands that were already answered. For example, a job
     /// whose lease is lost is leased again, and a result with the lost lease is refused.
     const MAY_BE_LOST: bool;
 
@@ -47,12 +48,13 @@ pub(crate) trait Kind: Send + Sync + 'static {
         1
     }
 
-    /// Returns how much longer than usual a command may take.
+    /// Returns the time by which a command may exceed the usual time limit.
     fn extra(_ask: &Self::Ask) -> Duration {
         Duration::ZERO
     }
 
-    /// Executes commands. Returns one answer for each, in their order. An error undoes all of them.
+    /// Executes commands. Returns one answer for each command, in the order of the commands. An error undoes all
+    /// commands.
     fn carry_out<'c>(
         &'c self,
         connection: &'c mut Connection,
@@ -89,7 +91,7 @@ impl<K: Kind> Work<Vec<K::Answer>> for Together<'_, K> {
     }
 }
 
-/// A connection that writes. It is opened again if it was lost.
+/// A connection that writes. If the connection is lost, it is opened again.
 #[derive(Clone)]
 pub(crate) struct Seat {
     connection: Arc<Mutex<Option<Connection>>>,
@@ -114,7 +116,7 @@ impl<K: Kind> Clone for Lane<K> {
 
 /// A single command with its own transaction. Returns false if the database was unavailable.
 type Command = Box<dyn FnOnce(Seat) -> BoxFuture<'static, bool> + Send>;
-/// Called if the command is not tried at all.
+/// The function that is called if the command is not tried at all.
 type Refuse = Box<dyn FnOnce(StoreError) + Send>;
 
 /// The queue for rare commands.
@@ -160,7 +162,7 @@ impl Seat {
         self.connection.lock().await.is_none()
     }
 
-    /// Executes `work` in one transaction. An error undoes all of it.
+    /// Executes `work` in one transaction. An error undoes the whole transaction.
     async fn transaction<T: Send>(
         &self,
         may_be_lost: bool,
@@ -320,8 +322,8 @@ impl Commands {
         (Self { queue }, driving)
     }
 
-    /// Executes a command. Returns the answer once the transaction is committed. An error undoes what the command
-    /// did.
+    /// Executes a command. Returns the answer once the transaction is committed. An error undoes the changes of the
+    /// command.
     pub(crate) async fn run<T, F>(&self, command: F) -> Result<T, StoreError>
     where
         T: Send + 'static,

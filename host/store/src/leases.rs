@@ -20,8 +20,8 @@ pub struct WantedLease {
     pub labels: Labels,
     /// The maximum number of jobs.
     pub max_jobs: u32,
-    /// A good picture is requested of each camera that has none or whose last one is older than this, in
-    /// milliseconds since 1970. If absent, no picture is requested.
+    /// The time before which a good picture is too old, in milliseconds since 1970. A good picture is requested of
+    /// each camera that has none or whose last one was taken before this time. If absent, no picture is requested.
     pub good_pictures_before: Option<i64>,
 }
 
@@ -89,7 +89,7 @@ impl Store {
     }
 
     /// Returns true if a query may find a job for a node with these labels. If false, no query is needed: the store
-    /// knows the jobs that it queued itself, and its last query was a moment ago.
+    /// knows the jobs that it queued itself, and its last query was made a moment ago.
     pub fn may_have_work(&self, labels: &Labels, now: i64) -> bool {
         let ready = &self.known.ready;
         ready.wants_list() || ready.has(labels, now) || !ready.looks(&[labels], 1, now).is_empty()
@@ -119,9 +119,9 @@ impl Store {
         Ok(lives.into_iter().filter(|life| !known.contains_key(life)).collect())
     }
 
-    /// Queries for ready jobs that nodes with any of these labels may lease, if that is necessary. Then counts all
+    /// Queries for ready jobs that nodes with any of these labels may lease, if a query is necessary. Then counts all
     /// ready jobs that this store knows, by the labels that the jobs require (one `key=value` on each line). If there
-    /// are thousands, the store does not know all of them.
+    /// are thousands of ready jobs, the store does not know all of them.
     ///
     /// # Errors
     ///

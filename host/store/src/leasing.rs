@@ -31,7 +31,7 @@ pub(crate) struct Ask {
     pub(crate) until: i64,
 }
 
-/// One request for a lease, and the jobs that it has so far.
+/// One request for a lease, and the jobs that the request has so far.
 struct Place<'a> {
     at: usize,
     wanted: &'a WantedLease,
@@ -42,7 +42,7 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// Returns how many more jobs the request may get.
+    /// Returns the number of further jobs that the request may get.
     fn lacks(&self) -> usize {
         (self.wanted.max_jobs as usize).saturating_sub(self.jobs.len())
     }
@@ -66,7 +66,7 @@ impl Kind for Leases {
         Box::pin(async move {
             let answers = self.answer(connection, asks).await;
             if answers.is_err() {
-                // The jobs that were taken out of the ready jobs are not leased.
+                // The jobs that were taken out of the ready jobs were not leased. The next query must find them again.
                 self.known.ready.forget();
             }
             answers
@@ -112,8 +112,8 @@ impl Leases {
     }
 
     /// Removes the places of nodes whose incarnation is not the registered one. Returns the positions of their
-    /// requests. Also removes the places of polls that are over: a master that was suspended finds old requests whose
-    /// nodes no longer wait for an answer, and jobs for these requests would be lost.
+    /// requests. Also removes the places of polls that are over. A master that was suspended finds such requests.
+    /// Their nodes no longer wait for an answer, so jobs for these requests would be lost.
     async fn greet(
         &self,
         connection: &mut Connection,

@@ -1,6 +1,6 @@
 //! The master's database, in SQLite or PostgreSQL: cameras, tasks, runs, jobs and their leases, findings, plugins,
-//! nodes, tokens. All SQL is in this crate. Its data types are those of the protocol. One set of statements serves
-//! both databases; [`Dialect`] holds the differences.
+//! nodes, tokens. All SQL is in this crate. The crate uses the data types of the protocol. One set of statements
+//! serves both databases; [`Dialect`] holds the differences.
 //!
 //! Commands that change data are executed in batches, and are answered once their transaction is committed. The
 //! caller passes the time, in milliseconds since 1970.
@@ -76,7 +76,7 @@ use usage::Unwritten;
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
-/// The store. Cheap to clone.
+/// The store. Cloning it is cheap.
 #[derive(Clone)]
 pub struct Store {
     readers: Pool,
@@ -91,13 +91,13 @@ pub struct Store {
     url: Arc<str>,
 }
 
-/// The number of rows that the SQLite driver buffers: as many as a batch of commands returns.
+/// The number of rows that the SQLite driver buffers. This is enough for a batch of commands.
 const ROWS: usize = 2_048;
 
-/// The state that this store keeps in memory only. All of it may be lost.
+/// The state that this store keeps in memory only. All of this state may be lost.
 #[derive(Default)]
 struct Known {
-    /// Makes the ids of jobs, reports and leases. Reports sort by the time at which they were recorded.
+    /// The generator of the ids of jobs, reports and leases. Reports sort by the time at which they were recorded.
     ids: Ids,
     ready: Ready,
     plans: Plans,
@@ -117,7 +117,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Returns an [`OpenError`] that says what to do about it.
+    /// Returns an [`OpenError`], which explains what to do.
     pub async fn open(url: &str) -> Result<(Self, JoinHandle<()>), OpenError> {
         let options = options(url)?;
         let dialect = options.dialect();
@@ -195,7 +195,7 @@ fn options(url: &str) -> Result<Options, OpenError> {
                 .into(),
         ));
     }
-    // The driver would report that there is no such file, but not which file.
+    // The driver would report that a file does not exist, but not its name.
     let parsed = url::Url::parse(url).map_err(|error| broken(sqlx::Error::Configuration(error.into())))?;
     for (parameter, file) in parsed.query_pairs() {
         if matches!(

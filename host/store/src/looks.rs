@@ -13,8 +13,8 @@ use crate::{
     reports::first_name,
 };
 
-/// The maximum number of sets of labels that are queried one by one without a check. If there are more, one query
-/// first finds out which of them have jobs.
+/// The maximum number of sets of labels that are queried one by one without a check. If there are more sets, one query
+/// first finds the sets that have jobs.
 const SINGLE_LOOKS: usize = 4;
 /// The maximum difference between the clocks of masters, in milliseconds.
 const CLOCKS_DIFFER_MS: i64 = 60_000;
@@ -59,9 +59,9 @@ pub(crate) async fn look(
     Ok(())
 }
 
-/// Returns the smallest id that an open job may have: jobs are created after their run. While another transaction
-/// prevents PostgreSQL from removing old row versions, the index of queued jobs still has entries for jobs that were
-/// queued before. The rows of jobs with smaller ids need not be read.
+/// Returns a lower limit for the ids of open jobs. Jobs are created after their run, so the oldest open run gives the
+/// limit. Queries need not read the rows of jobs with smaller ids. While another transaction prevents PostgreSQL from
+/// removing old row versions, the index of queued jobs still has entries for such jobs, which were queued before.
 async fn first_open(via: &mut Via<'_>, now: i64) -> Result<String, StoreError> {
     let sql = "SELECT MIN(id) AS id FROM runs WHERE state IN ('waiting', 'running')";
     let oldest = match query(sql).fetch_optional(&mut *via).await? {
@@ -77,7 +77,7 @@ async fn first_open(via: &mut Via<'_>, now: i64) -> Result<String, StoreError> {
 async fn look_at(via: &mut Via<'_>, look: &Look, from: &str, now: i64) -> Result<Vec<Key>, StoreError> {
     let mut found: Vec<Key> = Vec::new();
     if let Some((priority, id)) = look.after {
-        // Each of the two conditions is one range of the index. A single condition for both would not be.
+        // Each of the two conditions selects one range of the index. A single combined condition would not.
         let condition = "AND priority = $4 AND id > $5 ORDER BY id";
         let same = queued(condition, look, now).bind(priority.0).bind(id.to_string());
         add(&mut found, &same.fetch_all(&mut *via).await?)?;

@@ -15,17 +15,17 @@ use crate::{
 /// The columns of a camera's row that describe its loss.
 pub(crate) const COLUMNS: &str =
     "lost_since, lost_reason, lost_connects, lost_looks, lost_looked_at, next_full_look_at";
-/// The assignments that write these columns from the rows `x`, to which [`add`] has added them.
+/// The assignments that write the columns of [`COLUMNS`] from the rows `x`. [`add`] adds these columns to the rows.
 pub(crate) const SET: &str = "lost_since = x.lost_since, lost_reason = x.lost_reason, lost_connects = x.lost_connects, \
      lost_looks = x.lost_looks, lost_looked_at = x.lost_looked_at, next_full_look_at = x.next_full_look_at";
 
-/// The number of attempts without a picture after which a camera is asked more rarely. A single one may be an
-/// accident.
+/// The number of attempts without a picture from which a camera is asked more rarely. A single attempt without a
+/// picture may be an accident.
 const SURE: u32 = 2;
-/// The first pause in milliseconds. It doubles with every further attempt.
+/// The first pause, in milliseconds. The pause doubles with every further attempt.
 const FIRST_PAUSE_MS: i64 = 60_000;
-/// The longest pause in milliseconds. If a camera accepts connections but gives no picture, its recovery is noticed
-/// at most this late. A camera that accepted no connection is asked as soon as it accepts one.
+/// The longest pause, in milliseconds. If a camera accepts connections but gives no picture, its recovery is noticed
+/// after at most this time. A camera that accepted no connection is asked as soon as it accepts one.
 pub(crate) const LONGEST_PAUSE_MS: i64 = 900_000;
 
 /// Reads the loss from a camera's row. Returns None if the camera is not lost.
@@ -51,11 +51,12 @@ pub(crate) fn after(
     let at = time(captured_at)?;
     let loss = findings.iter().find_map(|finding| finding.loss.as_deref().map(|reason| (finding, reason)));
     let Some((finding, reason)) = loss else {
-        // A check in which no plugin could run tells nothing about the camera.
+        // A check in which no plugin could run does not show whether the camera is lost.
         let seen = findings.iter().any(|finding| finding.plugin.is_some());
         return Ok(known.filter(|known| !seen || known.looked_at > at));
     };
-    // A check that only tested the connection changes nothing, nor does a check before the last attempt.
+    // The loss does not change after a check that only tested the connection, or after a check of a clip that was
+    // captured before the last attempt.
     if finding.look == Some(Look::Connect) || known.as_ref().is_some_and(|known| known.looked_at > at) {
         return Ok(known);
     }
@@ -82,7 +83,7 @@ fn pause_ms(camera: &str, looks: u32) -> i64 {
     doubled.min(LONGEST_PAUSE_MS) * i64::from(1_000 - less) / 1_000
 }
 
-/// Adds the columns that [`SET`] writes to rows.
+/// Adds to `rows` the columns that [`SET`] reads.
 pub(crate) fn add(rows: Rows, all: &[Option<Lost>]) -> Rows {
     let each = || all.iter().map(Option::as_ref);
     rows.maybe_integers("lost_since", each().map(|one| one.map(|lost| lost.since.timestamp_millis())))
@@ -96,7 +97,7 @@ pub(crate) fn add(rows: Rows, all: &[Option<Lost>]) -> Rows {
         )
 }
 
-/// Lost cameras, to find those that are not to be asked for a picture yet.
+/// The lost cameras. They show which cameras are not to be asked for a picture yet.
 #[derive(Debug, Default)]
 pub(crate) struct Spared(HashMap<String, Lost>);
 
@@ -109,7 +110,7 @@ impl Spared {
         Ok(())
     }
 
-    /// Returns the loss of a camera that is not to be asked for a picture at this moment.
+    /// Returns the loss of a camera if the camera is not to be asked for a picture at `now`, or None otherwise.
     pub(crate) fn at(&self, camera: &str, now: i64) -> Option<Lost> {
         self.0.get(camera).filter(|lost| now < lost.next_full_look_at.timestamp_millis()).cloned()
     }

@@ -201,8 +201,8 @@ async fn register(
     .bind(clock_offset(request.clock, now))
     .execute(&mut *connection)
     .await?;
-    // The jobs of a former incarnation ended with it. One of them may have caused the end, so the attempt of each
-    // counts as a failure.
+    // The jobs of a former incarnation ended with that incarnation. One of these jobs may have caused the end, so the
+    // attempt of each job counts as a failure.
     let held = dialect.all("jobs", "state = 'running' AND node_id = $3 AND incarnation <> $4");
     let sql = format!("{EXPIRED} WHERE {held} RETURNING {QUEUED_AGAIN}, run_id, state");
     let rows = query(sql)

@@ -40,8 +40,8 @@ impl Store {
             .await
     }
 
-    /// Records that pictures with these digests and sizes in bytes were stored at `now`. Returns how many are new.
-    /// The age of the others is counted from `now` again.
+    /// Records that pictures with these digests and sizes in bytes were stored at `now`. Returns the number of new
+    /// pictures. The age of the other pictures is counted from `now` again.
     ///
     /// # Errors
     ///
@@ -75,7 +75,7 @@ impl Store {
             .await
     }
 
-    /// Returns which of these pictures are recorded.
+    /// Returns the digests among `digests` whose pictures are recorded.
     ///
     /// # Errors
     ///
@@ -115,7 +115,7 @@ impl Store {
         rows.iter().map(|row| Ok((text(row, "digest")?, count(row, "bytes")?))).collect()
     }
 
-    /// Removes the records of pictures that were removed.
+    /// Deletes the records of removed pictures.
     ///
     /// # Errors
     ///

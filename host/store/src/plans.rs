@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use easysight_protocol::{JobPlan, RunId};
 use parking_lot::Mutex;
 
-/// Most runs whose plans are kept.
+/// The maximum number of runs whose plans are kept.
 const MAX_KEPT: usize = 256;
 
 /// Plans by run. The plan of a run that has jobs never changes.

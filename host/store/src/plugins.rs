@@ -137,7 +137,7 @@ impl Store {
         query(sql).fetch_all(&self.readers).await?.iter().map(read).collect()
     }
 
-    /// Activates a plugin for these diagnoses. Without a digest, no plugin is active for them afterwards.
+    /// Activates a plugin for these diagnoses. Without a digest, the diagnoses have no active plugin afterwards.
     ///
     /// # Errors
     ///
@@ -164,8 +164,9 @@ impl Store {
             .await
     }
 
-    /// Activates the plugin that was active for a diagnosis before the current one. Returns None if there was no
-    /// other, or if no plugin is active now. A second call goes back to the plugin before that.
+    /// Activates the plugin that was active for a diagnosis before the current one. Returns None if no other plugin
+    /// was active before, or if no plugin is active now. A second call activates the plugin that was active before the
+    /// restored one.
     ///
     /// # Errors
     ///

@@ -14,14 +14,14 @@ use crate::{
     query::{count, parsed, text},
 };
 
-/// How far the stored time of a node's last poll may lag, in milliseconds.
+/// The maximum time by which the stored time of a node's last poll lags, in milliseconds.
 const BEHIND_MS: i64 = 5_000;
-/// The maximum number of nodes whose last poll is remembered.
+/// The maximum number of nodes whose last poll is stored in memory.
 const NODES: usize = 100_000;
 
 type Life = (String, Incarnation);
 
-/// For each incarnation of a node, the last poll that is over: by its own report, the node no longer waits for an
+/// For each incarnation of a node, the last poll that is over. The node has reported that it no longer waits for an
 /// answer to this poll or an earlier one.
 pub(crate) type Over = HashMap<Life, u64>;
 
@@ -31,8 +31,8 @@ pub(crate) struct Polls(Mutex<HashMap<Life, i64>>);
 
 impl Polls {
     /// Records that nodes polled. Returns the nodes whose incarnation is the registered one, each with its last poll
-    /// that is over. Their rows stay locked until the transaction ends, so that no other incarnation registers
-    /// meanwhile, and no heartbeat ends a poll that is being answered.
+    /// that is over. The rows of these nodes stay locked until the transaction ends, so that no other incarnation
+    /// registers meanwhile, and no heartbeat ends a poll that is being answered.
     pub(crate) async fn greet(
         &self,
         connection: &mut Connection,
@@ -69,7 +69,7 @@ impl Polls {
     fn due<'a>(&self, polls: impl Iterator<Item = ((&'a str, Incarnation), i64)>) -> Vec<(Life, i64)> {
         let written = self.0.lock();
         let polls = polls.map(|((node, life), at)| ((node.to_owned(), life), at));
-        // A poll is also due if a clock was set back.
+        // A poll is also written if a clock was set back.
         polls
             .filter(|(life, at)| written.get(life).is_none_or(|last| (at - last).abs() >= BEHIND_MS))
             .collect()

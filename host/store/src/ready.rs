@@ -17,9 +17,9 @@ use parking_lot::Mutex;
 pub(crate) const LOOK: usize = 2_000;
 /// The maximum number of jobs of one set in memory. Further jobs stay in the database until there is room.
 const KEEP: usize = 20_000;
-/// How long the result of a query is valid if no event makes it doubtful, in milliseconds.
+/// The time for which the result of a query is valid if no event makes it doubtful, in milliseconds.
 const FRESH_MS: i64 = 250;
-/// How long the list of sets is valid.
+/// The time for which the list of sets is valid.
 const SETS_FRESH: Duration = Duration::from_secs(5);
 /// A slow query from the beginning is repeated only after this many times its duration.
 const DUTY: u32 = 20;
@@ -115,8 +115,8 @@ impl Ready {
     }
 
     /// Removes the known jobs that a node with these labels may lease, and makes the next query read from the
-    /// beginning. This is done after most of the jobs that were taken for such a node had been leased by another
-    /// master: the remaining known jobs are probably outdated too.
+    /// beginning. The caller does this if another master had already leased most of the jobs that were taken for such
+    /// a node, because the remaining known jobs are then probably outdated too.
     pub(crate) fn distrust(&self, labels: &Labels) {
         let mut sets = self.0.lock();
         for (required, set) in &mut sets.of {
@@ -209,8 +209,8 @@ fn next(set: &Set) -> (bool, Option<Key>) {
 }
 
 impl Set {
-    /// Returns where a query must start before `wanted` jobs are taken: after a job, or at the beginning
-    /// (`Some(None)`). Returns None if no query is needed.
+    /// Returns the start of the query that is needed before `wanted` jobs are taken: the job after which the query
+    /// reads, or the beginning (`Some(None)`). Returns None if no query is needed.
     fn look(&self, wanted: usize, now: i64, here: Instant) -> Option<Option<Key>> {
         let short = self.jobs.len() < wanted;
         let whole = self.whole_after.is_none_or(|after| after <= here);
@@ -228,7 +228,7 @@ impl Set {
     }
 
     fn insert(&mut self, key: Key) {
-        // The next query returns the jobs after the cursor.
+        // A job after the cursor is not added if the next query will return it.
         if !(self.more && self.cursor.is_some_and(|cursor| key > cursor)) {
             self.jobs.insert(key);
             self.trim();
@@ -321,7 +321,7 @@ mod tests {
         assert_eq!(ready.take(&labels, LOOK).len(), LOOK);
         let behind = Look { required: String::new(), after: Some(key(0, LOOK as u128 - 1)) };
         assert_eq!(looks(10, 0), std::slice::from_ref(&behind));
-        // A job that is queued after the last query comes with the next one, not twice.
+        // A job that is queued after the last query comes with the next query only, not twice.
         ready.add([job("", 0, 9_999, 0)], 0);
         assert!(ready.take(&labels, 1).is_empty());
         ready.looked(&behind, vec![key(0, 9_999)], 0, took);
@@ -340,7 +340,7 @@ mod tests {
         let labels = Labels::new();
         ready.list(vec![String::new()]);
         let whole = Look { required: String::new(), after: None };
-        // This is also true if queries are slow, or if all other jobs are forgotten.
+        // This job needs no query even if queries are slow, or if all other known jobs are removed.
         ready.looked(&whole, Vec::new(), 0, Duration::from_secs(1));
         ready.add([job("", 0, 5, 40), job("", 0, 6, 41)], 0);
         ready.forget();

@@ -1,4 +1,4 @@
-//! Results of jobs. Each is recorded once, no matter who sends it or how often.
+//! Results of jobs. Each result is recorded at most once, no matter who sends it or how often.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
@@ -30,7 +30,7 @@ use crate::{
 /// The outcome of a batch.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Recorded {
-    /// One verdict for each result, in their order.
+    /// One verdict for each result, in the order of the results.
     pub verdicts: Vec<Verdict>,
     /// The new findings.
     pub findings: Vec<DiagnosisResult>,
@@ -47,7 +47,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Returns an error if the database fails. Then nothing is recorded.
+    /// Returns an error if the database fails. In this case, nothing is recorded.
     pub async fn record(&self, results: Vec<JobResult>, now: i64) -> Result<Recorded, StoreError> {
         // The slow work is done here, before the lane, so that other commands do not wait for it.
         let document = |result: &JobResult| match &result.outcome {
@@ -90,7 +90,7 @@ pub(crate) struct Batch {
 /// The outcome of a batch within its transaction.
 #[derive(Default)]
 pub(crate) struct Done {
-    /// One verdict for each result, in their order.
+    /// One verdict for each result, in the order of the results.
     verdicts: Vec<Verdict>,
     /// The reports of finished jobs, by the position of their results.
     reports: HashMap<usize, Kept>,
@@ -282,7 +282,8 @@ impl Results {
             JobOutcome::Finished { decode_ms, .. } => Some(*decode_ms),
             JobOutcome::Failed { .. } | JobOutcome::Returned => None,
         };
-        // One second, doubled with every failure, plus or minus a quarter.
+        // The pause after the first failure is one second, plus or minus a quarter. The statement doubles this pause
+        // with every further failure.
         let backoff_ms = |result: &&JobResult| {
             750 + i64::from(result.job_id.0.as_bytes().iter().map(|byte| u32::from(*byte)).sum::<u32>() % 501)
         };
@@ -295,7 +296,7 @@ impl Results {
             .maybe_texts("failure", failures)
             .integers("backoff_ms", results.iter().map(backoff_ms));
         // As in a lease, jobs are found by their ids, not through the indexes of queued and running jobs. Among dead
-        // jobs, only those whose lease expired still have their lease.
+        // jobs, only those whose lease expired still have a value in the column `lease`.
         let gives_up = "x.kind = 'failed' AND jobs.failures + 1 >= jobs.max_attempts";
         let set = format!(
             "state = CASE WHEN x.kind = 'finished' THEN 'finished' WHEN {gives_up} THEN 'dead' ELSE 'queued' END, \
@@ -392,7 +393,7 @@ async fn note_cameras(
         for (result, captured_at) in judged.get(id.as_str()).into_iter().flatten() {
             if let JobOutcome::Finished { findings, .. } = &result.outcome {
                 health.note(findings, *captured_at);
-                // A clip that was captured before the last check tells nothing about the present.
+                // A clip that was captured before the last check does not show the present state.
                 if *captured_at >= checked_at {
                     lost = lost::after(&id, lost, findings, *captured_at)?;
                 }

@@ -18,9 +18,9 @@ use crate::{
     },
 };
 
-/// How long a recorded set of labels is remembered, in milliseconds.
+/// The time for which a recorded set of labels is not recorded again, in milliseconds.
 const LABEL_SET_NOTED_MS: i64 = 600_000;
-/// How much longer a command may take for each job that it creates.
+/// The additional time that a command may take for each job that it creates.
 pub(crate) const FAN_OUT: Duration = Duration::from_millis(1);
 /// A condition that is true for a run that has ended but is still marked as running.
 pub(crate) const ENDED: &str = "state = 'running' AND NOT EXISTS \
@@ -55,7 +55,7 @@ pub struct FanOut {
     pub plan: JobPlan,
     /// One job for each camera: `(camera id, source)`.
     pub cameras: Vec<(Option<String>, String)>,
-    /// The cameras and groups that were not found, as texts for people. The run leaves them out.
+    /// The cameras and groups that were not found, as descriptions for people. The run leaves them out.
     pub missing: Vec<String>,
 }
 
@@ -64,7 +64,7 @@ pub struct FanOut {
 pub enum Start {
     /// At once, with its jobs.
     Now(FanOut),
-    /// Without jobs, until the missing cameras and plugins exist. The texts name them.
+    /// Without jobs, until the missing cameras and plugins exist. The strings name what is missing.
     Waits(Vec<String>),
 }
 
@@ -129,7 +129,7 @@ impl Store {
         Ok((id, made))
     }
 
-    /// Creates the jobs of a waiting run. Returns how many, or None if the run no longer waits.
+    /// Creates the jobs of a waiting run. Returns the number of jobs, or None if the run no longer waits.
     ///
     /// # Errors
     ///
@@ -293,7 +293,8 @@ impl Store {
                         Some(RunState::Cancelled) => return Ok(Err(Retried::Cancelled)),
                         Some(RunState::Waiting | RunState::Running | RunState::Finished) => {}
                     }
-                    // The deadline is removed. It may have passed already, and would end the retried jobs at once.
+                    // The deadline is removed, because it may have passed already and would then end the retried jobs
+                    // at once.
                     let dead = dialect.all("jobs", "run_id = $1 AND state = 'dead'");
                     let sql = format!(
                         "UPDATE jobs SET state = 'queued', failures = 0, not_before = $2, lease = NULL, \

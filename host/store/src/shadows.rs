@@ -34,7 +34,7 @@ impl Store {
     /// # Errors
     ///
     /// Returns [`StoreError::Conflict`] if one of the diagnoses has another candidate, or another error if the
-    /// database fails. Then nothing is changed.
+    /// database fails. In both cases, nothing is changed.
     pub async fn shadow(&self, digest: String, diagnoses: Vec<String>, now: i64) -> Result<(), StoreError> {
         self.writer
             .run(move |connection| {
@@ -59,8 +59,8 @@ impl Store {
             .await
     }
 
-    /// Ends the candidacy of a plugin for these diagnoses. Its findings stay. Its baselines are removed when it is no
-    /// longer the candidate for any diagnosis.
+    /// Ends the candidacy of a plugin for these diagnoses. The plugin's findings stay. The plugin's baselines are
+    /// removed when the plugin is no longer the candidate for any diagnosis.
     ///
     /// # Errors
     ///
@@ -183,7 +183,7 @@ pub(crate) async fn end(
     Ok(())
 }
 
-/// Returns those of the digests that are candidates now.
+/// Returns the digests among `digests` whose plugins are candidates now.
 pub(crate) async fn standing(
     connection: &mut Connection,
     dialect: Dialect,

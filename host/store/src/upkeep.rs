@@ -28,11 +28,11 @@ pub(crate) const EXPIRED: &str = "UPDATE jobs SET failures = failures + 1, failu
 const PRUNE_STEP: i64 = 500;
 /// The maximum number of jobs that one statement takes back or gives up.
 const REAP_STEP: i64 = 500;
-/// How far a long look back for expired leases and passed deadlines reaches, in milliseconds. It is needed because
-/// the clocks of masters differ.
+/// The reach of a long look back for expired leases and passed deadlines, in milliseconds. Long looks back are needed
+/// because the clocks of masters differ.
 const LOOK_BACK_MS: i64 = 60_000;
-/// How far a brief look back reaches, in milliseconds. It finds leases and deadlines that expire by the clock of this
-/// master.
+/// The reach of a brief look back, in milliseconds. A brief look back finds leases and deadlines that expire by the
+/// clock of this master.
 const LOOK_BACK_BRIEFLY_MS: i64 = 2_000;
 /// The time between two long looks back, in milliseconds.
 const LOOK_BACK_EVERY_MS: i64 = 10_000;
@@ -43,8 +43,9 @@ const LABEL_SET_MS: i64 = 86_400_000;
 /// The number of latest reports from which the mean number of findings in a report is computed.
 const SAMPLE: i64 = 1_000;
 
-/// The times from which a check looks for expired leases and passed deadlines. All earlier ones have been handled. So
-/// the checks do not read old row versions that the database cannot remove yet, because these have earlier times.
+/// The times from which a check looks for expired leases and passed deadlines. All earlier leases and deadlines have
+/// been handled. So the checks do not read the old row versions that the database cannot remove yet, because these
+/// versions have earlier times.
 #[derive(Debug, Default)]
 pub(crate) struct Floors {
     leases: i64,
@@ -147,9 +148,9 @@ impl Store {
         Ok(agenda)
     }
 
-    /// Takes back expired leases, gives up overdue jobs, and ends the runs of the jobs that it gave up. `heard` is
-    /// false if the master could not receive heartbeats for a while. In this case, nodes keep their jobs, because they
-    /// may still work on them, and only queued jobs are given up.
+    /// Takes back expired leases, gives up overdue jobs, and ends the runs of the jobs that were given up. `heard` is
+    /// false if the master could not receive heartbeats for a while. In this case, nodes keep their jobs, because the
+    /// nodes may still work on these jobs, and only queued jobs are given up.
     ///
     /// # Errors
     ///
@@ -172,7 +173,7 @@ impl Store {
     }
 
     /// Ends runs that have no open jobs but whose end was not recorded because a master died. Also removes unused sets
-    /// of labels. Returns the runs that it ended.
+    /// of labels. Returns the ended runs.
     ///
     /// # Errors
     ///
@@ -219,8 +220,8 @@ impl Store {
         })
     }
 
-    /// Removes some of the rows that are older than `max_age_ms`. Returns the number of removed rows. Call it until it
-    /// returns 0. Each step reads only a limited number of the oldest rows.
+    /// Removes some of the rows that are older than `max_age_ms`. Returns the number of removed rows. Call this
+    /// function until it returns 0. Each step reads only a limited number of the oldest rows.
     ///
     /// # Errors
     ///
@@ -295,8 +296,8 @@ impl Store {
         Ok((reports as f64 * findings as f64 / sampled.max(1) as f64) as u64)
     }
 
-    /// Removes the oldest reports until `excess` findings are removed, but at most as many reports as one step may
-    /// remove. Returns the number of removed findings.
+    /// Removes the oldest reports until `excess` findings are removed. One call removes a limited number of reports.
+    /// Returns the number of removed findings.
     ///
     /// # Errors
     ///
@@ -314,7 +315,7 @@ impl Store {
             last = Some(text(row, "id")?);
         }
         let Some(last) = last else { return Ok(0) };
-        // A bound that sorts after that report and before all later ones.
+        // The bound sorts after that report and before all later ones.
         let bound = format!("{last}.");
         self.writer
             .run_relaxed(move |connection| {
@@ -330,8 +331,8 @@ impl Store {
             .await
     }
 
-    /// Gives `role` to the master `holder`, or renews it, for `hold_ms` milliseconds by the database's clock. Returns
-    /// false if another master holds the role.
+    /// Gives `role` to the master `holder`, or renews the role, for `hold_ms` milliseconds by the database's clock.
+    /// Returns false if another master holds the role.
     ///
     /// # Errors
     ///

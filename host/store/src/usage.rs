@@ -54,7 +54,7 @@ impl Store {
     }
 }
 
-/// The usage by the runs of a batch of jobs, by the plugin's digest.
+/// The usage of the runs of a batch of jobs, by the plugin's digest.
 #[derive(Debug, Default)]
 pub(crate) struct Usage<'a>(BTreeMap<&'a str, Used>);
 

@@ -9,8 +9,8 @@ use std::{fs, io, net::SocketAddr, os::fd::BorrowedFd};
 
 use rustix::net::{getpeername, sockopt::set_tcp_nodelay};
 
-/// Sets `TCP_NODELAY` on every connection to a server's `port`. If this fails, statements are slower, and nothing
-/// else happens.
+/// Sets `TCP_NODELAY` on every connection to a server's `port`. If this fails, the only effect is that statements are
+/// slower.
 pub(crate) fn set_on_connections_to(port: u16) {
     if let Err(error) = try_set(port) {
         tracing::debug!(%error, "statements to PostgreSQL may be sent with a delay");
@@ -20,9 +20,10 @@ pub(crate) fn set_on_connections_to(port: u16) {
 fn try_set(port: u16) -> io::Result<()> {
     for entry in fs::read_dir("/proc/self/fd")? {
         let Some(number) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        // SAFETY: The descriptor is used for two system calls and not kept. If another thread has closed it since it
-        // was listed, the kernel rejects it, or it refers to another file by now. Even then, only a connection to the
-        // same port is changed, where sending at once does no harm either.
+        // SAFETY: The descriptor is used for two system calls and not kept. If another thread has closed the
+        // descriptor since it was listed, the kernel rejects the descriptor, or the descriptor refers to another file
+        // by now. In the second case, the option is set only if that file is a connection to the same port, where
+        // sending at once does no harm either.
         #[expect(unsafe_code, reason = "sqlx gives no access to its sockets; see SAFETY")]
         let file = unsafe { BorrowedFd::borrow_raw(number) };
         // Most files are not sockets.

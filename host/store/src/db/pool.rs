@@ -119,7 +119,7 @@ async fn on_postgres(pool: &PgPool, query: &Query) -> Result<Vec<sqlx::postgres:
     read
 }
 
-/// Drops a connection that is half-way through a result, because the next reader cannot use it.
+/// Drops a connection from which only a part of a result was read, because the next reader cannot use the connection.
 fn discard(connection: PoolConnection<sqlx::Postgres>) {
     drop(connection.detach());
 }

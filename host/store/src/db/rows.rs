@@ -1,4 +1,4 @@
-//! A batch of rows for one statement: arrays in PostgreSQL, one JSON text in SQLite.
+//! A batch of rows for one statement: arrays in PostgreSQL, one JSON array in SQLite.
 
 use serde_json::Value as Json;
 
@@ -57,7 +57,7 @@ impl Rows {
         self
     }
 
-    /// Adds a column of bytes. Only for PostgreSQL, because JSON has no bytes.
+    /// Adds a column of bytes. This is for PostgreSQL only, because JSON has no bytes.
     pub(crate) fn bytes(mut self, name: &'static str, cells: impl IntoIterator<Item = Vec<u8>>) -> Self {
         self.columns.push((name, Value::Blobs(cells.into_iter().collect())));
         self
