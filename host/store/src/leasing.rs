@@ -112,8 +112,8 @@ impl Leases {
     }
 
     /// Removes the places of nodes whose incarnation is not the registered one. Returns the positions of their
-    /// requests. Also removes the places of polls that are over. A master that was suspended finds such requests.
-    /// Their nodes no longer wait for an answer, so jobs for these requests would be lost.
+    /// requests. Also removes the places of polls that are over. A master that was suspended may find such
+    /// requests. Their nodes no longer wait for an answer, so jobs for these requests would be lost.
     async fn greet(
         &self,
         connection: &mut Connection,

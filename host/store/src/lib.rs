@@ -117,7 +117,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Returns an [`OpenError`], which explains what to do.
+    /// Returns an [`OpenError`], which explains the cause and what to do.
     pub async fn open(url: &str) -> Result<(Self, JoinHandle<()>), OpenError> {
         let options = options(url)?;
         let dialect = options.dialect();

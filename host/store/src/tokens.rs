@@ -12,7 +12,7 @@ use crate::{
 const COLUMNS: &str =
     "SELECT id, name, scope, hash, created_at, expires_at, revoked_at, lifetime_ms FROM tokens";
 
-/// The maximum number of tokens for which the store remembers that it created them.
+/// The maximum number of ids in the list of tokens that were created through this store.
 const REMEMBERED: usize = 1_000;
 
 /// A token and the hash of its secret.

@@ -18,10 +18,10 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-/// How long leases last in these tests.
+/// The duration of leases in these tests, in milliseconds.
 pub(crate) const LEASE_MS: i64 = 8_000;
 
-/// A store for one test. It is removed with the test.
+/// A store for one test. Its data is removed with the test.
 pub(crate) struct Fresh {
     pub(crate) store: Store,
     _dir: Option<TempDir>,
@@ -35,7 +35,7 @@ pub(crate) struct Empty {
     server: Option<(Arc<postgres::Server>, String)>,
 }
 
-/// Opens a fresh store. Prints a message and returns None if there is no server and none can be started.
+/// Opens a fresh store. Prints a message and returns None if there is no PostgreSQL server and none can be started.
 pub(crate) async fn open(dialect: Dialect) -> Option<Fresh> {
     Some(empty(dialect).await?.store().await)
 }
@@ -96,7 +96,7 @@ impl Fresh {
         tokio::spawn(async move {
             let sql = "SELECT coalesce(max(extract(epoch FROM clock_timestamp() - waitstart)) * 1000, 0)::bigint \
                        FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE datname = $1 AND NOT granted";
-            // Ends once the result is dropped.
+            // The loop ends once the result is dropped.
             while let Some(seen) = seen.upgrade() {
                 let waited: i64 = sqlx::query_scalar(sql).bind(&name).fetch_one(&mut admin).await.unwrap();
                 seen.fetch_max(waited.unsigned_abs(), Ordering::Relaxed);
@@ -196,7 +196,7 @@ pub(crate) struct Node {
     pub(crate) id: String,
     pub(crate) incarnation: Incarnation,
     pub(crate) poll: u64,
-    /// A good picture is requested of cameras whose last one is older than this.
+    /// A good picture is requested of each camera whose last one is older than this.
     pub(crate) good_pictures_before: i64,
     pub(crate) labels: easysight_protocol::Labels,
 }

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 const USUAL: &str = "postgres://postgres@127.0.0.1:5432";
 /// Where Debian installs the server's programs, in one folder for each version.
 const DEBIAN: &str = "/usr/lib/postgresql";
-/// How long a private server may take to start.
+/// The time limit for the start of a private server.
 const START: Duration = Duration::from_secs(60);
 
 /// How a private server admits clients.
@@ -124,7 +124,7 @@ impl Private {
 
     /// Stops the server as a crash would. Committed data stays.
     pub(crate) fn stop(&mut self) {
-        // An immediate shutdown. The server's child processes end with it.
+        // This is an immediate shutdown, with which the server's child processes end too.
         let mut quit = Command::new("kill");
         drop(quit.args(["-QUIT", &self.server.id().to_string()]).status());
         drop(self.server.wait());
@@ -153,7 +153,7 @@ impl Drop for Private {
     }
 }
 
-/// Tries once to start the server. Returns None if it ended at once.
+/// Tries once to start the server. Returns None if the server ended at once.
 #[expect(clippy::disallowed_methods, reason = "another program's server is asked until it answers")]
 fn serve(owner: &Owner, programs: &Path, data: &Path, port: u16) -> Option<(u16, Child)> {
     let mut postgres = owner.command(&programs.join("postgres"));
@@ -222,7 +222,7 @@ impl Owner {
                 command
             }
         };
-        // A folder that every user may enter, which may not be true of the tests' folder.
+        // Every user may enter this folder, which may not be true of the tests' folder.
         command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::null());
         command
     }

@@ -46,7 +46,7 @@ async fn a_server_is_believed_only_with_a_certificate_for_its_name_from_the_righ
     assert!(other.contains("another authority"), "{other}");
     let absent = refused(&url("localhost", "&sslrootcert=/no/such/ca.pem")).await;
     assert!(absent.contains("/no/such/ca.pem"), "{absent}");
-    // The server accepts no connection without TLS, because it is configured so.
+    // The server is configured to accept no connection without TLS.
     let plain =
         refused(&format!("postgres://postgres:secret@localhost:{port}/postgres?sslmode=disable")).await;
     assert!(plain.contains("pg_hba.conf"), "{plain}");

@@ -80,7 +80,7 @@ pub(crate) async fn findings_are_found_by_what_they_are(store: &Store) {
         let results = leased.jobs.iter().enumerate().map(|(place, job)| {
             let status = if place == 7 { Status::Error } else { Status::Normal };
             let mut findings = vec![finding("brightness", status), unable.clone()];
-            // A diagnosis that few jobs have.
+            // Few jobs have this diagnosis.
             if place == 9 {
                 findings.push(finding("rare", Status::Normal));
             }

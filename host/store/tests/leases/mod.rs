@@ -1,4 +1,4 @@
-//! Leases: fenced by lease and attempt, renewed, lost, handed back, given up.
+//! Leases: they are fenced by lease and attempt, renewed, lost, handed back and given up.
 
 use easysight_protocol::{
     Failure, Incarnation, JobId, JobOutcome, JobResult, JobState, LeaseToken, LeasedJob, NodeState, RunState,
@@ -317,7 +317,7 @@ pub(crate) async fn what_a_node_works_on_is_read_from_its_leases(store: &Store) 
         nodes.iter().map(|node| node.current_tasks.len()).collect::<Vec<_>>()
     };
     assert_eq!(works_on(1_100).await, [3, 1]);
-    // However often a result is sent, one place becomes free.
+    // Even if a result is sent several times, only one place becomes free.
     for _ in 0..3 {
         store.record(vec![finished(&leased, &leased.jobs[0], Status::Normal)], 1_200).await.unwrap();
     }

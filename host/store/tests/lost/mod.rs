@@ -1,4 +1,4 @@
-//! Cameras that give no picture: what is known about them, and when they are spared.
+//! Cameras that give no picture: the stored data about them, and when they are spared.
 
 use chrono::{TimeZone, Utc};
 use easysight_protocol::{Finding, JobOutcome, JobPlan, LeasedJob, Look, Lost, Status};

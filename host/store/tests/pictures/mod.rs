@@ -54,7 +54,7 @@ pub(crate) async fn the_oldest_pictures_come_first_and_good_ones_of_cameras_neve
     };
     assert_eq!(oldest(i64::MAX, 2).await, [("c".to_owned(), 30), ("b".to_owned(), 20)]);
     assert_eq!(oldest(2_000, 9).await, [("c".to_owned(), 30)]);
-    // Storing a picture again makes it the newest one.
+    // A picture that is stored again becomes the newest one.
     assert_eq!(put("c", 30, 4_000).await, 0);
     assert_eq!(oldest(i64::MAX, 1).await, [("b".to_owned(), 20)]);
     store.create_camera("a".into(), camera("a", &[]), 1_000).await.unwrap();

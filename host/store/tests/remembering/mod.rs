@@ -133,7 +133,7 @@ pub(crate) async fn of_two_jobs_on_one_camera_the_one_leased_later_counts(store:
         given(store, &mut first, "a", &["tint"], 6_000).await,
         [("tint".to_owned(), b"late".to_vec())]
     );
-    // This is also true if both come in one batch, in any order.
+    // The later lease also counts if both results come in one batch, in any order.
     queue(store, &["a"], &["tint"], 7_000).await;
     queue(store, &["a"], &["tint"], 7_000).await;
     let early = first.lease(store, 1, 8_000).await;
@@ -202,7 +202,7 @@ pub(crate) async fn what_is_remembered_of_a_camera_goes_with_it(store: &Store) {
     let under_way = node.lease(store, 1, 4_000).await;
     store.delete_camera("a".into()).await.unwrap();
     assert!(store.baselines("a").await.unwrap().is_empty());
-    // A new camera with the same id is another camera. The baseline from a job on the former one is discarded.
+    // A new camera with the same id is another camera. The baseline from a job on the former camera is discarded.
     store.create_camera("a".into(), camera("a", &[]), 5_000).await.unwrap();
     store.record(vec![brings(&under_way, &under_way.jobs[0], &[("tint", b"t")])], 6_000).await.unwrap();
     assert!(store.baselines("a").await.unwrap().is_empty());

@@ -129,7 +129,7 @@ pub(crate) async fn a_candidate_remembers_apart_and_is_forgotten_with_its_end(st
     let leased = lease(store, &mut node, 11_000).await;
     let given = leased.jobs[0].baselines.iter().map(|one| (one.plugin.clone(), one.bytes().unwrap()));
     assert_eq!(given.collect::<Vec<_>>(), [("tint".into(), b"old".to_vec()), (b.clone(), b"new".to_vec())]);
-    // The candidate ends while a job is running. The baseline that this job brings is not kept.
+    // The candidacy ends while a job is running. The baseline that this job brings is not stored.
     store.end_shadow(b.clone(), vec!["tint".into()]).await.unwrap();
     let kept = |store: Store| async move {
         store.baselines("cam").await.unwrap().into_iter().map(|one| one.plugin).collect::<Vec<_>>()
@@ -146,7 +146,7 @@ pub(crate) async fn what_plugins_used_is_noted_by_day(store: &Store) {
     let at = [(DAY_MS * 3, 100), (DAY_MS * 3 + 5, 300), (DAY_MS * 4, 50)];
     for (now, fuel) in at {
         let leased = lease(store, &mut node, now).await;
-        // Two findings of one run, and a candidate that failed.
+        // The job has two findings of one run, and a candidate that failed.
         let counting = by('a', "1.0.0", Status::Normal, fuel);
         let second = Finding { diagnosis: "hue".into(), ..counting.clone() };
         let failure = Some(Failure { kind: "fuel-exhausted".into(), detail: "all".into() });
@@ -160,7 +160,7 @@ pub(crate) async fn what_plugins_used_is_noted_by_day(store: &Store) {
     assert_eq!(seen, [("1970-01-05".into(), of_day(50, 1)), ("1970-01-04".into(), of_day(300, 2))]);
     let candidate = store.usage(&digest('b')).await.unwrap();
     assert_eq!((candidate[1].used.runs, candidate[1].used.failed, candidate[1].used.max_fuel), (2, 2, 9_000));
-    // A day is removed once all of it is older than the maximum age.
+    // A day is removed once the whole day is older than the maximum age.
     while store.prune(DAY_MS * 10, DAY_MS * 14 + 1).await.unwrap() > 0 {}
     assert_eq!(store.usage(&digest('a')).await.unwrap().len(), 1);
 }

@@ -13,24 +13,24 @@ use easysight_store::{
 
 use crate::databases::{LEASE_MS, Node, ended, finished, open, run_of, task};
 
-/// Milliseconds of simulated time that one step takes.
+/// The simulated time of one step, in milliseconds.
 const STEP_MS: i64 = 500;
-/// Steps in which faults happen.
+/// The number of steps in which faults happen.
 const TROUBLED: usize = 240;
-/// Steps without faults, after which everything must have ended.
+/// The number of steps without faults that follow. After these steps, everything must have ended.
 const QUIET: usize = 400;
 const NODES: usize = 4;
-/// Jobs that a node works on at a time.
+/// The number of jobs that a node works on at a time.
 const PLACES: usize = 3;
 const MAX_ATTEMPTS: u32 = 3;
 
 /// A master. While it is down, nobody can call it.
 struct Master {
     store: Store,
-    /// How far its clock is ahead, in milliseconds.
+    /// The time by which the master's clock is ahead, in milliseconds.
     ahead: i64,
     down_until: i64,
-    /// The time from which nodes can reach it.
+    /// The time from which nodes can reach the master.
     hearing_since: i64,
 }
 
@@ -55,21 +55,22 @@ struct Worker {
     node: Node,
     registered: bool,
     work: Vec<Work>,
-    /// Results that no master has acknowledged. They outlive a crash.
+    /// Results that no master has acknowledged. They survive a crash of the node.
     spool: Vec<JobResult>,
-    /// Until then the node has crashed or cannot reach any master.
+    /// The time until which the node has crashed or cannot reach any master.
     away_until: i64,
     beats_at: i64,
 }
 
-/// What happened to one job, as the nodes know it.
+/// The history of one job, as the nodes recorded it.
 #[derive(Debug, Default)]
 struct Story {
     /// The attempts that nodes were given.
     attempts: Vec<u32>,
-    /// How often an attempt may have counted as failed: reported failures, and jobs of nodes that were away.
+    /// The number of times that an attempt may have counted as failed: reported failures, and jobs of nodes that were
+    /// away.
     may_have_failed: usize,
-    /// Findings of this job that were recorded.
+    /// The number of times that findings of this job were recorded.
     recorded: usize,
 }
 
@@ -128,7 +129,7 @@ impl World {
         Self { dice, time, masters, workers, stories: HashMap::new(), runs: Vec::new(), faults: true }
     }
 
-    /// True with this probability in percent, while faults happen.
+    /// Returns true with this probability in percent, while faults happen.
     fn fault(&mut self, percent: u32) -> bool {
         self.faults && self.dice.u32(0..100) < percent
     }
@@ -148,7 +149,7 @@ impl World {
         }
     }
 
-    /// The part of the scheduler that concerns jobs.
+    /// Does the part of the scheduler's work that concerns jobs.
     async fn master_step(&mut self, at: usize) {
         let outage = self.fault(1).then(|| self.dice.i64(1..4) * LEASE_MS / 2);
         let time = self.time;
@@ -184,7 +185,7 @@ impl World {
         self.runs.push(run);
     }
 
-    /// A master that can be called now, as a load balancer would choose it.
+    /// Returns a master that can be called now, as a load balancer would choose it.
     fn reachable(&mut self) -> Option<usize> {
         let up: Vec<usize> =
             (0..self.masters.len()).filter(|at| self.time >= self.masters[*at].down_until).collect();
@@ -318,7 +319,7 @@ impl World {
         }
     }
 
-    /// Everything has ended, and each job once.
+    /// Checks that everything has ended, and that each job has ended once.
     async fn check(&self, seed: u64) {
         let store = &self.masters[0].store;
         let mut total = BTreeMap::new();
@@ -349,7 +350,7 @@ impl World {
             let ended = jobs.iter().filter(|job| job.state == JobState::Finished).count();
             assert_eq!(found.len(), ended, "seed {seed}: {run}");
         }
-        // The faults were such that something happened.
+        // The faults must have had effects.
         assert!(total.get("Finished").is_some_and(|jobs| *jobs > 40), "seed {seed}: {total:?}");
         let repeated = self.stories.values().filter(|story| story.attempts.len() > 1).count();
         assert!(repeated > 5, "seed {seed}: {repeated} jobs had several attempts");

@@ -241,7 +241,7 @@ async fn a_run_ends_though_its_last_jobs_end_at_two_masters_at_once() {
     fresh.close().await;
 }
 
-/// Jobs that one master believes to be ready were given to the nodes of the other one long ago.
+/// One master believes that certain jobs are ready, but the other master gave these jobs to its nodes long ago.
 #[tokio::test]
 async fn jobs_that_another_master_gave_away_do_not_keep_a_node_from_those_that_are_left() {
     let Some(fresh) = open(Dialect::Postgres).await else { return };

@@ -11,7 +11,7 @@ use crate::{
     page,
 };
 
-/// The last version that kept a row for each finding.
+/// The last version that stored a row for each finding.
 const ROW_A_FINDING: i64 = 12;
 const RUN: &str = "01890000-0000-7000-8000-000000000001";
 const JOBS: [&str; 2] = ["01890000-0000-7000-8000-00000000000a", "01890000-0000-7000-8000-00000000000b"];
@@ -103,7 +103,7 @@ async fn all_is_there(store: &Store) {
         assert_eq!(one.recorded_at.timestamp_millis(), 2_000);
         assert_eq!((one.finding.message.zh.as_str(), one.finding.message.en.as_str()), ("夜里", "it's dark"));
     }
-    // The same, page by page, with page marks of the new kind.
+    // The pages have the same findings, with page marks of the new kind.
     let mut paged = Vec::new();
     let mut after = None;
     loop {
