@@ -24,7 +24,7 @@ use crate::{
     problems::store_error,
 };
 
-/// How long a look-up of a token is valid. So a token may still work for this time after it is revoked.
+/// The time for which a look-up of a token is valid. A token may still work for this time after it is revoked.
 pub(crate) const FRESH: Duration = Duration::from_secs(5);
 /// The largest number of cached look-ups.
 const MAX_KEPT: usize = 10_000;
@@ -55,8 +55,8 @@ impl Access {
         Self { store, clock, loopback, open: AtomicBool::new(false), known: Mutex::default() }
     }
 
-    /// Checks again whether tokens exist. Returns true if the master is open: everyone on the machine may do
-    /// everything.
+    /// Checks again whether tokens exist. Returns true if the master is open. Everyone on the machine may do
+    /// everything on an open master.
     pub(crate) async fn refresh(&self) -> Result<bool, StoreError> {
         let open = self.loopback && !self.is_guarded().await?;
         let was_open = self.open.swap(open, Ordering::Relaxed);
@@ -66,7 +66,7 @@ impl Access {
         Ok(open)
     }
 
-    /// Returns true if a token exists that was not revoked. An expired token counts too. Otherwise the master would
+    /// Returns true if a token exists that was not revoked. An expired token counts too. Otherwise, the master would
     /// open when its last token expires, or when a clock is ahead.
     async fn is_guarded(&self) -> Result<bool, StoreError> {
         Ok(self.store.tokens().await?.iter().any(|token| token.info.revoked_at.is_none()))
@@ -82,7 +82,7 @@ impl Access {
     ///
     /// # Errors
     ///
-    /// 401 if the credentials are missing or not valid, 503 if the database is unavailable.
+    /// Returns 401 if the credentials are missing or not valid, 503 if the database is unavailable.
     pub(crate) async fn authenticate(&self, credentials: Credentials<'_>) -> Result<Principal, Error> {
         // An open master accepts requests with any token and requests without a token.
         if self.open.load(Ordering::Relaxed) {
@@ -119,7 +119,7 @@ impl Access {
     ///
     /// # Errors
     ///
-    /// 503 if the database is unavailable.
+    /// Returns 503 if the database is unavailable.
     pub(crate) async fn still_knows(&self, principal: &Principal) -> Result<bool, Error> {
         match &principal.identity {
             Identity::Anybody => Ok(self.open.load(Ordering::Relaxed)),

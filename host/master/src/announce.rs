@@ -27,7 +27,7 @@ impl Master {
         }
     }
 
-    /// Looks for jobs that waiting polls may lease, and wakes these polls. Queries the database only if it may have
+    /// Looks for jobs that waiting polls may lease, and wakes these polls. The database is queried only if it may have
     /// such jobs.
     pub(crate) async fn look_for_jobs(&self) -> Result<(), StoreError> {
         let labels = self.waiting.labels();
@@ -48,7 +48,7 @@ impl Master {
         }
     }
 
-    /// Sends an event to all clients that follow events, also to those of other masters.
+    /// Sends an event to all clients that follow events, including the clients of other masters.
     pub(crate) fn tell(&self, event: Event) {
         if let Some(relay) = &self.relay {
             relay.note_event(&event);

@@ -23,7 +23,7 @@ pub(crate) trait Blobs: fmt::Debug + Send + Sync {
     /// Returns an error if the blob cannot be written.
     fn put(&self, digest: Digest, bytes: &[u8]) -> io::Result<bool>;
 
-    /// Returns a blob. None if it does not exist.
+    /// Returns a blob, or None if it does not exist.
     ///
     /// # Errors
     ///

@@ -1,8 +1,8 @@
 //! The current time: the machine's clock, checked against the measured time. A machine's clock may be wrong, for
 //! example after its battery was empty, and may later be corrected by a person or a time server. So the time between
-//! two readings is also measured. If the machine's clock advanced by a different time, it stepped. A step is believed
-//! only after the clock has kept its new time for a while; until then, the measured time counts. A step back to the
-//! time before the last believed step is believed at once.
+//! two readings is also measured. If the machine's clock advanced by a different time, the clock stepped. A step is
+//! believed only after the clock has kept its new time for a while; until then, the measured time counts. A step back
+//! to the time before the last believed step is believed at once.
 
 use std::{sync::Arc, time::Instant};
 
@@ -13,14 +13,14 @@ use parking_lot::Mutex;
 /// The largest difference from the measured time that is not a step, in milliseconds. Small differences are normal,
 /// because clocks are slewed and machines sleep briefly.
 const TOLERANCE_MS: i64 = 2_000;
-/// How long a clock must keep its new time before a step is believed, in milliseconds.
+/// The time for which a clock must keep its new time before a step is believed, in milliseconds.
 const HOLD_MS: i64 = 30_000;
 
 /// A measured clock. Times are in milliseconds. `wall` is the machine's clock, since 1970. `elapsed` is the
 /// measured time since an arbitrary start.
 #[derive(Debug, Default)]
 pub(crate) struct MeasuredClock {
-    /// The last reading at which both agreed.
+    /// The last reading at which the machine's clock and the measured time agreed.
     anchor: Option<Anchor>,
     /// The anchor before the last step that was believed.
     former: Option<Anchor>,
@@ -55,7 +55,7 @@ struct Step {
 pub(crate) enum Seen {
     /// The clock stepped by this number of milliseconds. The step is not believed yet.
     Stepped(i64),
-    /// The clock stepped by this number of milliseconds, and is believed from now on.
+    /// The clock stepped by this number of milliseconds, and the clock is believed from now on.
     Believed(i64),
     /// The clock has returned to the time before its step, which was not believed.
     Returned,
@@ -68,7 +68,7 @@ impl Anchor {
 }
 
 impl MeasuredClock {
-    /// Returns the time, and the change of the clock if this reading is the first to show one.
+    /// Returns the time. Also returns the change of the clock if this reading is the first to show a change.
     pub(crate) fn now(&mut self, wall: i64, elapsed: i64) -> (i64, Option<Seen>) {
         let Some(anchor) = self.anchor else {
             self.anchor = Some(Anchor { wall, elapsed });
@@ -150,7 +150,7 @@ impl Clock {
         RunId(self.run_ids.next(self.now_ms()))
     }
 
-    /// Makes ids of runs sort by time again, after a clock that was ahead made some.
+    /// Makes ids of runs sort by time again, after ids were made while a clock was ahead.
     pub(crate) fn restart_ids(&self) {
         self.run_ids.restart();
     }

@@ -4,7 +4,7 @@
 use easysight_protocol::Event;
 use tokio::sync::broadcast;
 
-/// The number of events that a slow follower may be behind.
+/// The number of events by which a follower may be behind.
 const BACKLOG: usize = 1_024;
 
 /// Sends events to followers.

@@ -32,8 +32,8 @@ use easysight_settings::SettingsError;
 
 use settings::MasterSettings;
 
-/// Requests and runs allocate in bursts on many threads. The system's allocator is slower at this, and keeps hundreds
-/// of megabytes after a run over many cameras.
+/// Requests and runs allocate in bursts on many threads. The system's allocator is slower than mimalloc in this case,
+/// and keeps hundreds of megabytes after a run over many cameras.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

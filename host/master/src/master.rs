@@ -19,7 +19,7 @@ use crate::{
     pollers::Pollers, registry::Registry, uploads::Uploads, waiting::Waiting,
 };
 
-/// The longest time between two rounds of the scheduler. After a longer time, the process counts as stuck.
+/// The longest time between two rounds of the scheduler. If the time is longer, the process counts as stuck.
 const STUCK: Duration = Duration::from_secs(60);
 
 /// The master.
@@ -56,8 +56,9 @@ pub(crate) struct Master {
     pub(crate) id: String,
 }
 
-/// The time since which nodes could reach the master without a break: since then, the master and its database were
-/// always available. A node counts as silent only if it could have reached the master for the duration of a lease.
+/// The time since which nodes could reach the master without a break: the master and its database have always been
+/// available since this time. A node counts as silent only if it could have reached the master for the duration of a
+/// lease.
 pub(crate) struct Hearing {
     since: AtomicI64,
     /// The last time at which the master and its database were found available.

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use carrier::{Carrier, carrier_of};
 
-/// The largest number of events in one message. A message has enough room for the ids of this many events.
+/// The largest number of events in one message. The ids of this many events fit into a message.
 const MAX_EVENTS: usize = 60;
 /// The largest number of events that wait to be sent. Further events are dropped, because no follower could keep up
 /// with them.
@@ -28,7 +28,7 @@ pub(crate) enum Notice {
 }
 
 impl Notice {
-    /// Makes the notice of an event. None if the event concerns one client only.
+    /// Makes the notice of an event, or None if the event concerns one client only.
     fn of(event: &Event) -> Option<Self> {
         match event {
             Event::Run { run_id, change } => Some(Self::Run(*run_id, *change)),
@@ -60,7 +60,7 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    /// Makes the relay of the masters that share this database. None if no other master can share it.
+    /// Makes the relay of the masters that share this database, or None if no other master can share it.
     pub(crate) fn of(store: &Store) -> Option<Self> {
         Some(Self::new(carrier_of(store)?))
     }
@@ -117,7 +117,7 @@ mod tests {
 
     use super::*;
 
-    /// Keeps the messages, and fails while it is told to.
+    /// Stores the messages, and fails while the test demands it.
     #[derive(Clone, Default)]
     struct Kept {
         messages: Arc<Mutex<Vec<String>>>,

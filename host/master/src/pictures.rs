@@ -1,6 +1,6 @@
 //! Pictures that workers send: the evidence of findings, and good pictures of healthy cameras. Pictures that are too
-//! old are removed, and so are the oldest ones if the size limit is exceeded. The last good picture of each camera is
-//! always kept.
+//! old are removed. If the size limit is exceeded, the oldest pictures are removed too. The last good picture of each
+//! camera is always kept.
 
 use std::{
     collections::HashSet,
@@ -22,8 +22,8 @@ use crate::blobs::Blobs;
 pub(crate) const MAX_PICTURE_BYTES: usize = 2 << 20;
 /// The number of milliseconds between two clean-ups.
 const LOOK_MS: i64 = 600_000;
-/// A clean-up because of the size limit removes pictures until this many tenths of the limit are in use. Otherwise each
-/// new picture would cause a clean-up.
+/// A clean-up because of the size limit removes pictures until the used share of the limit has fallen to this many
+/// tenths. Otherwise, each new picture would cause a clean-up.
 const LEFT_TENTHS: u64 = 9;
 /// The largest number of pictures that one step of a clean-up handles.
 const STEP: u32 = 500;
@@ -62,7 +62,8 @@ pub(crate) enum PutError {
 pub(crate) struct Pictures {
     blobs: Arc<dyn Blobs>,
     keep: Keep,
-    /// The size in bytes of all pictures after the last clean-up, plus the size of those that were stored since.
+    /// The size in bytes of all pictures after the last clean-up, plus the size of the pictures that were stored
+    /// since.
     kept: AtomicU64,
     /// The time of the last clean-up, or 0 before the first one.
     looked_at: AtomicI64,
@@ -73,14 +74,14 @@ impl Pictures {
         Self { blobs, keep, kept: 0.into(), looked_at: 0.into() }
     }
 
-    /// Returns a picture. None if it does not exist.
+    /// Returns a picture, or None if it does not exist.
     pub(crate) async fn get(&self, digest: Digest) -> io::Result<Option<Bytes>> {
         let blobs = Arc::clone(&self.blobs);
         tokio::task::spawn_blocking(move || blobs.get(digest)).await?
     }
 
-    /// Stores a picture, completely or not at all. Returns false if it existed already. Its age starts again in this
-    /// case.
+    /// Stores a picture, completely or not at all. Returns false if the picture existed already. In this case, the
+    /// picture's age starts again.
     pub(crate) async fn put(
         &self,
         store: &Store,
@@ -111,9 +112,9 @@ impl Pictures {
             || !(0..LOOK_MS).contains(&(now - self.looked_at.load(Ordering::Relaxed)))
     }
 
-    /// Removes pictures that are too old, and the oldest ones if the limit is exceeded. Returns how many were removed.
-    /// If `trusts_ages` is false, no picture counts as too old. The last good picture of each camera is kept,
-    /// regardless of its age.
+    /// Removes pictures that are too old, and the oldest ones if the limit is exceeded. Returns the number of removed
+    /// pictures. If `trusts_ages` is false, no picture counts as too old. The last good picture of each camera is
+    /// kept, regardless of its age.
     async fn clean_up(&self, store: &Store, trusts_ages: bool, now: i64) -> Result<u64, PutError> {
         if self.looked_at.swap(now, Ordering::Relaxed) == 0 {
             self.adopt(store, now).await?;
@@ -152,8 +153,8 @@ impl Pictures {
         Ok(removed)
     }
 
-    /// Records stored pictures that are missing in the database. Another version of this program may have stored them,
-    /// or a master that was killed before it could record them. Their age starts now.
+    /// Records stored pictures that are missing in the database. Another version of this program may have stored such
+    /// pictures, or a master that was killed before it could record them. The age of these pictures starts now.
     async fn adopt(&self, store: &Store, now: i64) -> Result<(), PutError> {
         let blobs = Arc::clone(&self.blobs);
         let found = tokio::task::spawn_blocking(move || blobs.list()).await.map_err(io::Error::other)??;
@@ -277,7 +278,7 @@ mod tests {
         assert_eq!(pictures.clean_up(&store, false, now_ms()).await.unwrap(), 0);
         assert_eq!(pictures.clean_up(&store, true, now_ms()).await.unwrap(), 1);
         assert_eq!(exist(&pictures, &made).await, [false, true, true]);
-        // A picture that is sent again is new again.
+        // A picture that is sent again counts as a new picture.
         age(&store, &made[2], 2_000).await;
         pictures.put(&store, made[2].0, made[2].1.clone(), now_ms()).await.unwrap();
         assert_eq!(pictures.clean_up(&store, true, now_ms()).await.unwrap(), 0);
@@ -307,7 +308,7 @@ mod tests {
         let after = pictures(dir.path(), 1 << 20);
         assert_eq!(after.clean_up(&store, true, now_ms()).await.unwrap(), 0);
         assert_eq!(store.picture_bytes().await.unwrap(), bytes.len() as u64);
-        // Their age starts then.
+        // The age of these pictures starts when they are recorded.
         let later = now_ms() + 1_001_000;
         assert_eq!(after.clean_up(&store, true, later).await.unwrap(), 1);
         assert_eq!(after.get(digest).await.unwrap(), None);

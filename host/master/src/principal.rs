@@ -60,14 +60,14 @@ pub(crate) struct Principal {
 }
 
 impl Principal {
-    /// The principal of an open master: anybody on this machine, who may do everything.
+    /// The principal of an open master: anybody on this machine. This principal may do everything.
     pub(crate) const ANYBODY: Self = Self { identity: Identity::Anybody, scope: Scope::Admin };
 
-    /// Checks that the scope allows what a request needs.
+    /// Checks that the scope meets the need of a request.
     ///
     /// # Errors
     ///
-    /// 403 if the scope does not allow it.
+    /// Returns 403 if the scope does not meet the need.
     pub(crate) fn must_meet(&self, need: Need) -> Result<(), Error> {
         if need.is_met_by(self.scope) {
             return Ok(());

@@ -160,7 +160,8 @@ impl Registry {
         Ok(keys.check(digest, Some(&signed)).map(|_| ()))
     }
 
-    /// Vets a component, and stores it with its signatures. `now` is when a new plugin was published. The second value is true if the plugin is new.
+    /// Vets a component, and stores it with its signatures. `now` is the time of publication of a new plugin. The
+    /// second value is true if the plugin is new.
     pub(crate) async fn publish(
         &self,
         bytes: Vec<u8>,
@@ -171,7 +172,7 @@ impl Registry {
         let known = self.find(digest).await?;
         if let (Some(known), None) = (&known, &signed) {
             self.trusts(known).await??;
-            // The bytes may have been lost since. Publishing the component again restores them.
+            // The bytes may have been lost since the first publication. Publishing the component again restores them.
             self.keep(digest, bytes).await?;
             return Ok((known.clone(), false));
         }
@@ -222,7 +223,7 @@ impl Registry {
         Ok(self.store.plugins().await?.into_iter().find(|plugin| plugin.digest == digest))
     }
 
-    /// Returns the bytes of a plugin. None if they do not exist.
+    /// Returns the bytes of a plugin, or None if they do not exist.
     pub(crate) async fn component(&self, digest: Digest) -> io::Result<Option<Bytes>> {
         let blobs = Arc::clone(&self.blobs);
         tokio::task::spawn_blocking(move || blobs.get(digest)).await?
@@ -296,8 +297,8 @@ impl ActiveSet {
         Ok(JobPlan { shadows: self.candidates(&plugins, config), plugins, ..JobPlan::default() })
     }
 
-    /// Returns the candidates for the diagnoses of these plugins. They get the configuration unchanged: whether
-    /// they accept it is part of the trial.
+    /// Returns the candidates for the diagnoses of these plugins. The candidates get the configuration unchanged.
+    /// Whether they accept the configuration is part of the trial.
     fn candidates(&self, plugins: &[PlannedPlugin], config: &BTreeMap<String, Value>) -> Vec<PlannedPlugin> {
         let mut candidates: Vec<PlannedPlugin> = Vec::new();
         for (plugin, id) in plugins.iter().flat_map(|one| one.diagnoses.iter().map(move |id| (one, id))) {

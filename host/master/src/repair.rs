@@ -8,9 +8,9 @@ use tokio::time::Instant;
 
 use crate::{clock, master::Master, retention::Retention, schedule};
 
-/// How often tasks are checked.
+/// The time between two checks of tasks.
 const TASKS_EVERY: Duration = Duration::from_secs(60);
-/// A working master writes to the database at least this often, in milliseconds.
+/// The longest time between two writes of a working master to the database, in milliseconds.
 const LONG_MS: i64 = 86_400_000;
 /// The number of tasks on one page of the check.
 const PAGE: u32 = 500;
@@ -26,8 +26,8 @@ pub(crate) struct Repair {
 }
 
 impl Repair {
-    /// Does the repairs that are due: all of them after a step of the clock, and those of tasks and tokens every
-    /// minute.
+    /// Does the repairs that are due. After a step of the clock, these are all repairs. Every minute, these are the
+    /// repairs of tasks and tokens.
     pub(crate) async fn step(
         &mut self,
         master: &Master,

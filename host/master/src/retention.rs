@@ -5,9 +5,9 @@ use std::time::Duration;
 use easysight_store::{Store, StoreError};
 use tokio::time::Instant;
 
-/// How often findings are counted. Counting takes seconds if there are millions.
+/// The time between two counts of findings. Counting takes seconds if there are millions of findings.
 const COUNT_EVERY: Duration = Duration::from_secs(600);
-/// How long the removal by age stops after the clock stepped.
+/// The time for which the removal by age stops after the clock stepped.
 const HOLD: Duration = Duration::from_secs(86_400);
 
 /// The limits of history, and the state of its removal.
@@ -21,7 +21,7 @@ pub(crate) struct Retention {
     /// The number of findings beyond the limit, according to the last count.
     excess: u64,
     goes_on: bool,
-    /// Ages are not trusted before this time, because the clock may be ahead, so that young entries look old.
+    /// The removal by age stops until this time, because the clock may be ahead and young entries would look old.
     held_until: Option<Instant>,
 }
 
@@ -36,12 +36,12 @@ impl Retention {
         self.held_until = Some(now + HOLD);
     }
 
-    /// True if ages can be trusted.
+    /// Returns true if ages can be trusted.
     pub(crate) fn trusts_ages(&self, now: Instant) -> bool {
         self.held_until.is_none_or(|until| now >= until)
     }
 
-    /// True if the last step left more to remove.
+    /// Returns true if the last step left more to remove.
     pub(crate) const fn goes_on(&self) -> bool {
         self.goes_on
     }

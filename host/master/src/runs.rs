@@ -40,7 +40,8 @@ pub(crate) async fn begin_waiting(master: &Master, waiting: StoredRun) -> Result
     }
 }
 
-/// Decides whether a run can begin now. Returns the plan and cameras of its jobs, or what the run waits for.
+/// Decides whether a run can begin now. Returns the plan and cameras of the run's jobs, or a list of the things that
+/// the run waits for.
 async fn start_of(
     master: &Master,
     trigger: Trigger,
@@ -75,8 +76,8 @@ async fn start_of(
     Ok(Start::Now(FanOut { plan, cameras, missing }))
 }
 
-/// Removes the cameras whose previous check by the same task has not ended. So a task never checks a camera twice at
-/// the same time, and the queue does not grow even if cameras are slow. Returns a message with the number of
+/// Removes the cameras whose previous check by the same task has not ended. Therefore, a task never checks a camera
+/// twice at the same time, and the queue does not grow even if cameras are slow. Returns a message with the number of
 /// removed cameras.
 async fn pass_over(
     master: &Master,

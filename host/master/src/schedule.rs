@@ -12,7 +12,7 @@ use easysight_protocol::{MissedRuns, Schedule};
 
 /// The longest interval in seconds: a year.
 const MAX_INTERVAL_S: u64 = 31_536_000;
-/// A start that is late by at most this time is not treated as missed: the master was only busy.
+/// A start that is late by at most this time is not treated as missed, because the master was only busy.
 const GRACE: TimeDelta = TimeDelta::seconds(60);
 
 /// The error of an invalid schedule: the field within the schedule, and the reason.
@@ -26,8 +26,8 @@ fn wrong(field: &'static str, detail: impl Into<String>) -> ScheduleError {
     ScheduleError { field, detail: detail.into() }
 }
 
-/// Returns the time of the first run of a task with this schedule: at or after `now`, or the time that the schedule
-/// itself names for a single run, which may be in the past. Returns `None` if the schedule starts no runs.
+/// Returns the time of the first run of a task with this schedule. This time is at or after `now`. For a single run,
+/// it is the time that the schedule names, which may be in the past. Returns `None` if the schedule starts no runs.
 pub(crate) fn first(schedule: &Schedule, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, ScheduleError> {
     match schedule {
         Schedule::Manual => Ok(None),
@@ -57,8 +57,8 @@ pub(crate) fn first(schedule: &Schedule, now: DateTime<Utc>) -> Result<Option<Da
     }
 }
 
-/// Returns when the task runs next, after a run that was due at `due` and started at `now`. That run also replaces the
-/// starts that fell due in between.
+/// Returns when the task runs next, after a run that was due at `due` and started at `now`. The run at `now` also
+/// replaces the starts that fell due between `due` and `now`.
 pub(crate) fn after(schedule: &Schedule, due: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     match schedule {
         Schedule::Manual | Schedule::Once { .. } => None,
@@ -83,7 +83,7 @@ pub(crate) fn brought_back(
     now: DateTime<Utc>,
 ) -> Option<DateTime<Utc>> {
     match schedule {
-        // The schedule itself names the time.
+        // These schedules have no computed time that could be wrong.
         Schedule::Manual | Schedule::Once { .. } => None,
         Schedule::Interval { every_s, starts_at, .. } => {
             let every = TimeDelta::seconds(i64::try_from(*every_s).ok()?.max(1));

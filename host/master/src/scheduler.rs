@@ -19,14 +19,14 @@ use crate::{
 const TICK: Duration = Duration::from_millis(500);
 /// The number of ticks between two checks for changes by other masters and other processes.
 const SLOW: u32 = 10;
-/// How long one master leads the scheduling before it must renew its role.
+/// The time for which one master leads the scheduling before it must renew its role.
 const LEAD_MS: i64 = 5_000;
-/// How long one master leads the upkeep before it must renew its role.
+/// The time for which one master leads the upkeep before it must renew its role.
 const LEAD_UPKEEP_MS: i64 = 20_000;
-/// The largest number of due tasks, and of waiting runs, that one round handles.
+/// The largest number of due tasks that one round handles, and the largest number of waiting runs.
 const BATCH: i64 = 200;
-/// The pause after queries that are not urgent, as a multiple of their duration. These queries take longer the larger
-/// the tables are, so the pause limits their share of the time to less than a twentieth.
+/// The pause after queries that are not urgent, as a multiple of their duration. These queries take longer if the
+/// tables are larger. The pause limits their share of the time to less than a twentieth.
 const SHARE: u32 = 20;
 
 /// Paces queries that are not urgent.
@@ -38,7 +38,7 @@ impl Paced {
         self.0.is_none_or(|at| Instant::now() >= at)
     }
 
-    /// Sets the time at which the queries are due again. They started at `began` and have just ended.
+    /// Sets the time at which the queries are due again. The queries started at `began` and have just ended.
     fn done(&mut self, began: Instant) {
         self.0 = Some(Instant::now() + began.elapsed() * SHARE);
     }
@@ -77,7 +77,7 @@ pub(crate) async fn run(master: Shared, retention: Retention) {
             look_round(&master, ticks.is_multiple_of(SLOW), &mut rounds).await
         };
         let looked = looked.await;
-        // Only the first of several failures in a row is logged. Otherwise there would be two messages each second.
+        // Only the first of several failures in a row is logged. Otherwise, there would be two messages each second.
         match looked {
             Ok(()) if troubled => tracing::info!("the database is available again"),
             Err(ref error) if !troubled => {
@@ -116,7 +116,7 @@ async fn look_round(master: &Master, slow: bool, rounds: &mut Rounds) -> Result<
     if (agenda.expired && heard) || agenda.overdue {
         reap(master, heard, now).await?;
     }
-    // This also finds jobs whose pause after a failure has ended, and jobs that another master queued.
+    // This look-up also finds jobs whose pause after a failure has ended, and jobs that another master queued.
     if master.waiting.len() > 0 {
         master.look_for_jobs().await?;
     }
@@ -149,7 +149,7 @@ async fn look_round(master: &Master, slow: bool, rounds: &mut Rounds) -> Result<
     Ok(())
 }
 
-/// Returns true if this master does the upkeep. Only one of the masters that share a database does it.
+/// Returns true if this master does the upkeep. Only one of the masters that share a database does the upkeep.
 async fn leads_upkeep(master: &Master) -> Result<bool, StoreError> {
     match master.store.dialect() {
         // A SQLite database has only one master.
@@ -199,8 +199,8 @@ async fn fire(master: &Master, task: Task) -> Result<(), StoreError> {
             tracing::info!(%request, %run, "the run of a due task was created");
         }
     }
-    // The task is advanced last. If the master dies before that, the task is due again. The fire time then identifies
-    // the existing run, so that no second run is created.
+    // The task is advanced last. If the master dies before this statement, the task is due again. The fire time then
+    // identifies the existing run, so that no second run is created.
     master.store.advance_task(task.id, due.timestamp_millis(), next).await?;
     Ok(())
 }

@@ -40,7 +40,7 @@ use crate::{
 /// The memory limit of a plugin's `describe`, in bytes. `describe` has nothing to compute.
 const DESCRIBE_MEMORY: usize = 256 << 20;
 
-/// Runs the master until a signal is received. Then finishes the open requests and stops.
+/// Runs the master until a signal is received, then finishes the open requests and stops.
 pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
     let mut stop = StopSignals::new()?;
     let advice = "give this one its own --data-dir";
@@ -152,7 +152,8 @@ pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
     if let Err(error) = master.store.write_usage().await {
         tracing::warn!(%error, "the latest plugin usage cannot be recorded");
     }
-    // The store's writer ends when no sender of commands is left. It has then committed all commands that it received.
+    // The store's writer ends when no sender of commands is left. By this time, the writer has committed all commands
+    // that it received.
     drop(watchdog.await);
     drop(master);
     if tokio::time::timeout(Duration::from_secs(10), writing).await.is_err() {

@@ -8,7 +8,7 @@ use easysight_store::Store;
 
 use crate::{access::make_token, settings::MasterSettings};
 
-/// How far the clocks of masters that share a database may differ.
+/// The maximum difference between the clocks of masters that share a database.
 const TOLERANCE: TimeDelta = TimeDelta::seconds(60);
 
 /// Adds the subcommands to the command.
@@ -94,8 +94,8 @@ async fn carry_out(store: &Store, matches: &ArgMatches) -> anyhow::Result<()> {
 }
 
 /// Refuses to count days with a clock that is behind, because the token would expire too early once the clock is
-/// corrected. A clock that is ahead cannot be detected here, because it looks as if the master had been stopped for a
-/// long time. Masters later correct tokens that were made while a clock was ahead.
+/// corrected. A clock that is ahead cannot be detected here, because the difference could also mean that the master
+/// was stopped for a long time. Masters later correct tokens that were made while a clock was ahead.
 async fn check_clock(store: &Store) -> anyhow::Result<()> {
     let Some(written) = store.written_at().await?.and_then(DateTime::from_timestamp_millis) else {
         return Ok(());

@@ -12,7 +12,7 @@ use easysight_protocol::{RunId, RunState};
 use easysight_store::{Store, StoreError};
 use tempfile::TempPath;
 
-/// How long a file may exist without a run: the request that sent it may still be in progress.
+/// The time for which a file may exist without a run, because the request that sent the file may still be in progress.
 const GRACE: Duration = Duration::from_secs(600);
 
 /// Uploads by their run.
@@ -43,7 +43,8 @@ impl Uploads {
         upload.persist(self.file(run)).map_err(|error| error.error)
     }
 
-    /// Removes uploads whose runs have ended, and old files without a run, which interrupted uploads have left.
+    /// Removes uploads whose runs have ended. Also removes old files without a run, which interrupted uploads have
+    /// left.
     ///
     /// If `trusts_ages` is false, files without a run are kept. `now` is the measured time, in milliseconds since 1970,
     /// so that files do not seem old while the machine's clock is ahead for a moment.

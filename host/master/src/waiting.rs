@@ -19,7 +19,7 @@ struct Waiter {
     bell: Arc<Notify>,
 }
 
-/// A poll's place in the line. When it is dropped, the poll leaves the line.
+/// A poll's place in the line. When the place is dropped, the poll leaves the line.
 pub(crate) struct Place<'a> {
     waiting: &'a Waiting,
     bell: Arc<Notify>,
@@ -45,7 +45,7 @@ impl Waiting {
         }
     }
 
-    /// Returns the labels of the waiting polls, each set once.
+    /// Returns the sets of labels of the waiting polls, without duplicates.
     pub(crate) fn labels(&self) -> Vec<Labels> {
         let line = self.line.lock();
         let mut labels: Vec<&Labels> = line.iter().map(|waiter| &*waiter.labels).collect();

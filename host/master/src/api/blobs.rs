@@ -56,7 +56,7 @@ pub(super) fn answer(
 #[derive(Debug, PartialEq, Eq)]
 enum Part {
     Whole,
-    /// The bytes from the first offset up to the second, which is not included.
+    /// The bytes from the first offset up to the second offset, which is not included.
     Range(usize, usize),
     /// The range is outside the blob, or is not valid.
     Outside,

@@ -32,7 +32,7 @@ pub(super) struct CameraQuery {
     group: Option<String>,
     /// Only cameras with this status.
     status: Option<Status>,
-    /// Only cameras that give no picture (`true`), or only cameras that do (`false`).
+    /// Only cameras that give no picture (`true`), or only cameras that give one (`false`).
     lost: Option<bool>,
     /// The value of `next` on the previous page.
     after: Option<String>,

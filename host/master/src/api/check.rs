@@ -1,4 +1,4 @@
-//! Checks of names, labels and other texts in requests.
+//! Checks of names, labels and other strings in requests.
 
 use easysight_daemon::problem::Error;
 use easysight_protocol::{Labels, uploaded_name};

@@ -78,8 +78,8 @@ fn contents(operation: &mut Map<String, Value>) -> Vec<(&String, &mut Value)> {
     contents
 }
 
-/// Removes the schema of bodies that are bytes. The schema would describe them as a list of numbers. Their media type
-/// describes them correctly.
+/// Removes the schema of bodies that are bytes, because the schema would describe them as a list of numbers. The media
+/// type of these bodies describes them correctly.
 fn bytes_have_no_schema((kind, media): (&String, &mut Value)) {
     let is_bytes = media.pointer("/schema/type").is_some_and(|kind| kind == "array");
     if is_bytes
@@ -104,7 +104,7 @@ fn type_problems(operation: &mut Map<String, Value>) {
     }
 }
 
-/// Gives integers the range of the type into which they are parsed.
+/// Gives integers the range of the Rust type that they are parsed as.
 fn bound_integers(schema: &mut Value) {
     match schema {
         Value::Array(all) => all.iter_mut().for_each(bound_integers),
@@ -127,8 +127,8 @@ fn bound_integers(schema: &mut Value) {
     }
 }
 
-/// Opens schemas that are parts (`allOf`) of a larger schema. Alone, such a schema may forbid additional fields. As a
-/// part, it must allow the other fields of the whole.
+/// Opens schemas that are parts (`allOf`) of a larger schema. Such a schema may forbid additional fields. As a part,
+/// it must allow the other fields of the larger schema.
 fn open_parts(schema: &mut Value, schemas: &Value) {
     match schema {
         Value::Array(all) => all.iter_mut().for_each(|one| open_parts(one, schemas)),

@@ -1,9 +1,9 @@
 //! Guards the handlers: checks who makes the request, whether the request is allowed, and that it does not come from a
 //! page of another site. Handlers find the [`Principal`](crate::principal::Principal) in the request's extensions.
 //!
-//! A token is sent in the header `Authorization`. Requests that only read may send it in the session cookie instead.
-//! Other requests may not: a browser adds cookies to requests automatically, so a cookie must never be enough to change
-//! something.
+//! A token is sent in the header `Authorization`. Requests that only read may send the token in the session cookie
+//! instead. Other requests may not: a browser adds cookies to requests automatically, so a cookie must never be enough
+//! to change something.
 
 use axum::{
     extract::{Request, State},

@@ -1,6 +1,6 @@
 //! A session in a browser: a cookie contains the token. A page needs the cookie because it cannot set the header
-//! `Authorization` for a stream of events or for a picture. No script can read the cookie. See [`guard`](super::guard)
-//! for what the cookie may do.
+//! `Authorization` for a stream of events or for a picture. No script can read the cookie. [`guard`](super::guard)
+//! describes what the cookie may do.
 
 use axum::{
     Extension,
@@ -49,8 +49,8 @@ pub(super) async fn close(State(master): State<Shared>, headers: HeaderMap) -> R
     set(&master, &headers, &format!("{COOKIE}=; Max-Age=0"))
 }
 
-/// Answers with a cookie. Browsers do not send it with requests from other sites (`SameSite`). If the
-/// request came over TLS, to the master or to a proxy in front of it, browsers send the cookie over TLS only (`Secure`).
+/// Answers with a cookie. Browsers do not send the cookie with requests from other sites (`SameSite`). If the request
+/// came over TLS, to the master or to a proxy in front of it, browsers send the cookie over TLS only (`Secure`).
 fn set(master: &Master, headers: &HeaderMap, cookie: &str) -> Result<Response, Error> {
     let protocol = headers.get(HeaderName::from_static("x-forwarded-proto"));
     let secure = if master.serves_tls || protocol.is_some_and(|protocol| protocol == "https") {

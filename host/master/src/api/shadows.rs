@@ -1,5 +1,5 @@
-//! Facts about a plugin before its activation: what it may use and has used, and how it compares with the active
-//! plugin.
+//! Facts about a plugin before its activation: the resources that it may use and has used, and a comparison with the
+//! active plugin.
 
 use axum::{Json, extract::State, http::StatusCode};
 use easysight_daemon::{body::JsonBody, problem::Error};

@@ -200,7 +200,7 @@ fn check_task(master: &Master, request: &TaskRequest) -> Result<Option<i64>, Err
     Ok(next.map(|at| at.timestamp_millis()))
 }
 
-/// Returns the list of what is missing for a task to run now.
+/// Returns a list of the things that a task needs to run now but that are missing.
 pub(super) async fn lacks(master: &Master, definition: &TaskRequest) -> Result<Vec<String>, StoreError> {
     let plan = master.registry.active().plan(&definition.diagnoses, &definition.config);
     let mut lacks = plan.err().map(NoPlan::reasons).unwrap_or_default();
@@ -209,7 +209,7 @@ pub(super) async fn lacks(master: &Master, definition: &TaskRequest) -> Result<V
     Ok(lacks)
 }
 
-/// Returns the text for the list of what is missing if no online node has the required labels.
+/// Returns an entry for this list if no online node has the required labels.
 pub(super) async fn node_lack(
     master: &Master,
     definition: &TaskRequest,

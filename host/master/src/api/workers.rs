@@ -116,8 +116,7 @@ fn lease_ms(master: &Master) -> u64 {
     u64::try_from(master.lease_ms).unwrap_or(0)
 }
 
-/// Leases jobs to a node. The request waits until a job is ready, for at most `wait_ms`, and never longer than 60
-/// seconds.
+/// Leases jobs to a node. The request waits until a job is ready, for at most `wait_ms` and at most 60 seconds.
 #[utoipa::path(post, path = "/api/v1/diagnosis/workers/{node_id}/leases", tag = "worker protocol",
     request_body = LeaseRequest,
     responses((status = 200, body = LeaseAnswer), (status = 404, description = "The node must register again", body = Problem),
@@ -203,8 +202,8 @@ pub(super) async fn results(
         master.tell_run(run, RunChange::Finished);
     }
     if recorded.requeued > 0 {
-        // Jobs that were handed back are ready now. Failed jobs are ready only after a pause; the scheduler announces
-        // them then.
+        // Jobs that were handed back are ready now. Failed jobs are ready only after a pause. The scheduler announces
+        // them after that pause.
         master.announce_jobs(recorded.requeued);
     }
     Ok(Json(ResultsAnswer { verdicts: recorded.verdicts }))

@@ -1,5 +1,5 @@
-//! What carries messages between masters. Today this is the PostgreSQL database that the masters share; a message
-//! broker would implement the same trait.
+//! The carrier of messages between masters. Currently, the carrier is the PostgreSQL database that the masters share.
+//! A message broker would implement the same trait.
 
 use easysight_store::{Dialect, Listener, MAX_NEWS_BYTES, Store};
 use futures::future::BoxFuture;
@@ -22,7 +22,7 @@ pub(crate) trait Subscription: Send {
     fn next(&mut self) -> BoxFuture<'_, anyhow::Result<String>>;
 }
 
-/// Returns the carrier of the masters that share this database. None if no other master can share it.
+/// Returns the carrier of the masters that share this database, or None if no other master can share it.
 pub(crate) fn carrier_of(store: &Store) -> Option<Box<dyn Carrier>> {
     match store.dialect() {
         Dialect::Postgres => Some(Box::new(store.clone())),

@@ -1,5 +1,5 @@
 //! Exchanges news between masters that share a database. So a job that is queued at one master wakes a poll that waits
-//! at another, and a client can follow the events of all masters.
+//! at another master, and a client can follow the events of all masters.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,7 +10,7 @@ use crate::master::{Master, Shared};
 
 use super::{News, Notice, Relay, carrier::Carrier};
 
-/// How long news is collected for one message.
+/// The time for which news is collected for one message.
 const GATHER: Duration = Duration::from_millis(3);
 /// The pause before a failed connection is opened again.
 const RECONNECT: Duration = Duration::from_secs(2);

@@ -21,10 +21,10 @@ use crate::{
     problems::{invalid, store_error},
 };
 
-/// The largest size of an import, in bytes. [`MAX_LINES`] is the largest number of lines.
+/// The largest size of an import, in bytes. The largest number of lines is [`MAX_LINES`].
 const MAX_BYTES: usize = 16 << 20;
 const MAX_LINES: usize = 50_000;
-/// The largest number of problems in an answer, and of lines in a preview.
+/// The largest number of problems in an answer, and the largest number of lines in a preview.
 const MAX_TOLD: usize = 1_000;
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -103,7 +103,7 @@ fn read_line(
     };
     let mut labels = Labels::new();
     for (at, part) in parts(Column::Labels).iter().enumerate() {
-        // The error does not quote the text, because an address with its password may be in the wrong column.
+        // The error does not quote the string, because an address with its password may be in the wrong column.
         let pair = part
             .split_once('=')
             .ok_or_else(|| format!("labels: label {} is not of the form key=value", at + 1));

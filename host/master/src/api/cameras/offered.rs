@@ -23,7 +23,8 @@ pub(super) fn resolve(request: &mut CameraRequest, known: &StoredCamera) -> Resu
     if meant != offered {
         request.source = meant;
     }
-    // A source that did not change is not checked: an earlier version may have accepted a source that is refused now.
+    // A source that did not change is not checked, because an earlier version may have accepted a source that is
+    // refused now.
     if request.source != known.source {
         check::source("/source", &request.source)?;
     }

@@ -59,7 +59,7 @@ impl Sheet {
     ///
     /// # Errors
     ///
-    /// An error if the encoding is not known, columns are missing, or there are more lines than `most`.
+    /// Returns an error if the encoding is not known, columns are missing, or there are more lines than `most`.
     pub(super) fn read(bytes: &[u8], most: usize) -> Result<Self, String> {
         let (encoding, text) = decode(bytes)?;
         let (separator, text, passed) = match separator_line(&text) {
