@@ -1,8 +1,8 @@
 //! The current time: the machine's clock, checked against the measured time. A machine's clock may be wrong, for
 //! example after its battery was empty, and may later be corrected by a person or a time server. So the time between
 //! two readings is also measured. If the machine's clock advanced by a different time, the clock stepped. A step is
-//! believed only after the clock has kept its new time for a while; until then, the measured time counts. A step back
-//! to the time before the last believed step is believed at once.
+//! believed, so that the master follows it, only after the clock has kept its new time for a while. Until then, the
+//! measured time counts. A step back to the time before the last believed step is believed at once.
 
 use std::{sync::Arc, time::Instant};
 

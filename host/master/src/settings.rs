@@ -24,18 +24,18 @@ pub(crate) struct TlsFiles {
 pub(crate) struct MasterSettings {
     pub(crate) listen: SocketAddr,
     pub(crate) data_dir: PathBuf,
-    /// None if the database is a file in the data directory.
+    /// The URL of the database. None if the database is a file in the data directory.
     pub(crate) database_url: Option<String>,
     /// The directory of plugins, pictures and uploads.
     pub(crate) blob_dir: PathBuf,
     pub(crate) max_upload: u64,
-    /// None if plugins need no signature.
+    /// The file of trusted keys. None if plugins need no signature.
     pub(crate) trusted_keys: Option<PathBuf>,
     pub(crate) tls: Option<TlsFiles>,
     pub(crate) lease: Duration,
     pub(crate) retention: Duration,
     pub(crate) picture_limit: u64,
-    /// None if no good pictures are requested.
+    /// The age at which a camera's last good picture is replaced. None if no good pictures are requested.
     pub(crate) good_picture_ms: Option<i64>,
     pub(crate) max_findings: u64,
     pub(crate) drain_timeout: Duration,

@@ -109,8 +109,8 @@ pub struct Failure {
 impl Failure {
     /// The kind of failure that means "the picture allows no verdict". Nothing is broken.
     pub const INCONCLUSIVE: &'static str = "inconclusive";
-    /// The kind of failure that means "the diagnosis cannot judge such a clip". For example, `freeze` cannot judge a
-    /// single picture.
+    /// The kind of failure that means "the diagnosis cannot judge this kind of clip". For example, `freeze` cannot
+    /// judge a single picture.
     pub const UNSUPPORTED_CLIP: &'static str = "unsupported-clip";
 
     /// Returns true if the clip allowed no verdict although nothing went wrong.

@@ -31,7 +31,7 @@ pub enum NodeState {
 /// The executors of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PoolStatus {
-    /// The number of executors: how many plugins run at the same time.
+    /// The number of executors. Each executor runs one plugin at a time.
     pub size: u32,
     /// The maximum number of jobs in flight for each executor: while one job computes, others capture.
     pub max_concurrent_tasks: u32,

@@ -22,7 +22,7 @@ pub struct RegisterRequest {
     pub name: String,
     /// The id of this process.
     pub incarnation: Incarnation,
-    /// The id of the node's previous process, if this process knows that the previous one has ended. The previous
+    /// The id of the node's previous process, if it is certain that the previous process has ended. The previous
     /// process's jobs are queued again at once.
     #[serde(default)]
     pub replaces: Option<Incarnation>,

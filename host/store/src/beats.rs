@@ -342,7 +342,7 @@ fn life(beat: &Beat) -> Life {
     (beat.node_id.clone(), beat.request.incarnation)
 }
 
-/// Returns by how many milliseconds a clock that shows `shown` is ahead of `now`.
+/// Returns the number of milliseconds by which a clock that shows `shown` is ahead of `now`.
 pub(crate) fn clock_offset(shown: DateTime<Utc>, now: i64) -> i64 {
     shown.timestamp_millis().saturating_sub(now)
 }

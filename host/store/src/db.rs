@@ -1,5 +1,5 @@
 //! One interface to both databases, over their native drivers. A statement is written once, and only this module
-//! knows which database executes it.
+//! distinguishes the databases when it executes statements.
 
 mod nodelay;
 mod pool;

@@ -267,7 +267,7 @@ async fn together<K: Kind>(
             // its command.
             drop(asks);
             for (answer, done) in answers.into_iter().zip(done) {
-                // Nobody receives the answer if the request was cancelled meanwhile.
+                // The answer has no receiver if the request was cancelled meanwhile.
                 answer.send(Ok(done)).ok();
             }
             return None;
@@ -364,7 +364,7 @@ impl Commands {
                 let outcome = seat.transaction(may_be_lost, extra, Once(command)).await;
                 let reached = !matches!(outcome, Err(StoreError::Unavailable(_)));
                 if let Some(answer) = answer.lock().take() {
-                    // Nobody receives the answer if the request was cancelled meanwhile.
+                    // The answer has no receiver if the request was cancelled meanwhile.
                     answer.send(outcome).ok();
                 }
                 reached

@@ -89,7 +89,7 @@ impl Store {
     }
 
     /// Returns true if a query may find a job for a node with these labels. If false, no query is needed: the store
-    /// knows the jobs that it queued itself, and its last query was made a moment ago.
+    /// has in memory the jobs that it queued itself, and its last query was made a moment ago.
     pub fn may_have_work(&self, labels: &Labels, now: i64) -> bool {
         let ready = &self.known.ready;
         ready.wants_list() || ready.has(labels, now) || !ready.looks(&[labels], 1, now).is_empty()
@@ -120,8 +120,8 @@ impl Store {
     }
 
     /// Queries for ready jobs that nodes with any of these labels may lease, if a query is necessary. Then counts all
-    /// ready jobs that this store knows, by the labels that the jobs require (one `key=value` on each line). If there
-    /// are thousands of ready jobs, the store does not know all of them.
+    /// ready jobs that this store has in memory, by the labels that the jobs require (one `key=value` on each line).
+    /// If there are thousands of ready jobs, only a part of them is in memory.
     ///
     /// # Errors
     ///

@@ -50,7 +50,7 @@ impl Place<'_> {
 
 impl Kind for Leases {
     type Ask = Ask;
-    /// None if the node's incarnation is not the registered one.
+    /// The lease, or None if the node's incarnation is not the registered one.
     type Answer = Option<Leased>;
     const MAY_BE_LOST: bool = true;
 

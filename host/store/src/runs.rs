@@ -32,7 +32,7 @@ const COLUMNS: &str = "SELECT id, task_id, started_by, fire_time, state, priorit
 /// A run that is to be created.
 #[derive(Debug, Clone)]
 pub struct NewRun {
-    /// The run's id. It is used only if the run is created.
+    /// The run's id. The id is used only if the run is created.
     pub id: RunId,
     /// The task. None for an ad-hoc submission.
     pub task_id: Option<String>,

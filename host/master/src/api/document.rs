@@ -127,8 +127,8 @@ fn bound_integers(schema: &mut Value) {
     }
 }
 
-/// Opens schemas that are parts (`allOf`) of a larger schema. Such a schema may forbid additional fields. As a part,
-/// it must allow the other fields of the larger schema.
+/// Opens schemas that are parts (`allOf`) of a larger schema. Used alone, such a schema may forbid additional fields.
+/// As a part, it must allow the other fields of the larger schema.
 fn open_parts(schema: &mut Value, schemas: &Value) {
     match schema {
         Value::Array(all) => all.iter_mut().for_each(|one| open_parts(one, schemas)),

@@ -70,7 +70,7 @@ pub(crate) async fn what_cameras_and_jobs_keep_of_a_clock_that_was_ahead_is_brou
     store.record(vec![failed], now + YEAR + 2_000).await.unwrap();
     assert!(store.bring_back(now, LEASE_MS).await.unwrap() > 0);
 
-    // From now on new results count, for the camera and for the baselines.
+    // From now on, new results count for the camera and for the baselines.
     let JobResult { job_id, lease, attempt, .. } = finished(&leased, &leased.jobs[2], Status::Normal);
     let outcome = |bytes: &[u8], status| JobOutcome::Finished {
         findings: vec![Finding { plugin: Some("brightness@1.0.0".into()), ..finding("brightness", status) }],

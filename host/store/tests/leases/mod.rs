@@ -144,7 +144,7 @@ pub(crate) async fn jobs_lost_on_the_way_are_offered_again_at_once(store: &Store
     let mut node = Node::new("n");
     node.register(store, 1_000).await;
     let kept = node.lease(store, 1, 1_000).await;
-    // The response to this poll never arrives, and the node has not begun another poll yet.
+    // The response to this poll never arrives, and the node has not started another poll yet.
     let lost = node.lease(store, 1, 1_000).await;
     let early = easysight_protocol::HeartbeatRequest { last_poll: 1, ..node.beat(&kept.jobs) };
     let beat = store.heartbeat("n".into(), early, 1_500, LEASE_MS).await.unwrap();
@@ -289,7 +289,7 @@ pub(crate) async fn a_node_shows_both_that_its_heart_beats_and_that_it_asks_for_
     let mut node = Node::new("n");
     node.register(store, 1_000).await;
     let leased = node.lease(store, 2, 2_000).await;
-    // From here on the node's lease loop hangs. A heartbeat counts although it names a job that the node does not have.
+    // The node's lease loop hangs now. A heartbeat counts although it names a job that the node does not have.
     let strange = [leased.jobs[0].clone(), LeasedJob { id: JobId::fresh(), ..leased.jobs[1].clone() }];
     let beat = store.heartbeat("n".into(), node.beat(&strange), 9_000, LEASE_MS).await.unwrap();
     assert!(matches!(beat, HeartbeatOutcome::Noted { revoked, lost: 1 } if revoked == [strange[1].id]));

@@ -57,7 +57,7 @@ pub(crate) async fn a_camera_without_a_picture_is_spared_until_it_gives_one(stor
         let filter = CameraFilter { lost: filter, ..CameraFilter::default() };
         assert_eq!(store.cameras(&filter, &page(9)).await.unwrap().items.len(), found, "{filter:?}");
     }
-    // A scheduled check gets the camera's loss, and only tests the connection. This changes nothing.
+    // A scheduled check gets the camera's loss, and only tests the connection. The loss stays unchanged.
     let connect = without_picture("connection-refused", false, Some(Look::Connect));
     let told = check(store, &mut node, true, 30_000, connect.clone()).await;
     assert_eq!((told.lost, known(store).await), (Some(lost.clone()), Some(lost)));
@@ -74,7 +74,7 @@ pub(crate) async fn a_camera_without_a_picture_is_spared_until_it_gives_one(stor
     if let JobOutcome::Finished { findings, .. } = &mut seen.outcome {
         findings[0].plugin = Some("brightness@1.0.0".into());
     }
-    // This job was on another camera, so that its picture changes nothing.
+    // This job was on another camera, so its picture does not change the loss.
     store.record(vec![seen.clone()], next + 1_000).await.unwrap();
     assert!(known(store).await.is_some());
     check(store, &mut node, true, next + 2_000, seen.outcome).await;

@@ -59,7 +59,7 @@ pub(crate) async fn a_node_that_still_holds_its_attempt_keeps_it(store: &Store) 
     let leased = node.lease(store, 2, 1_001).await;
     let reaped = store.reap(true, 1_002 + LEASE_MS).await.unwrap();
     assert_eq!((reaped.expired, reaped.finished_runs), (2, vec![one]));
-    // One job is dead and the other one is queued. Nobody else has leased it.
+    // One job is dead and the other one is queued. No other node has leased either job.
     let beat =
         store.heartbeat("n".into(), node.beat(&leased.jobs), 1_003 + LEASE_MS, LEASE_MS).await.unwrap();
     assert_eq!(beat, HeartbeatOutcome::Noted { revoked: Vec::new(), lost: 0 });

@@ -20,7 +20,7 @@ pub(crate) async fn jobs_of_every_set_of_labels_are_found(store: &Store) {
     for set in 0..500 {
         run_of(store, requiring(set), 1, 1_000).await;
     }
-    // Another master does not know the jobs that the first one queued.
+    // Another master does not have the jobs in memory that the first master queued.
     store.doubt_ready_jobs();
     for set in [499, 0, 250, 64, 65] {
         let mut node = Node::new(&format!("n{set}"));
