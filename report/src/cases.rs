@@ -1,4 +1,4 @@
-//! Makes the cases of a set of healthy clips in parallel, and keeps them. A case that was made before from the
+//! Makes the cases of a set of healthy clips in parallel, and stores them. A case that was already made from the
 //! same bytes by the same recipe is not made again.
 
 mod piece;
@@ -28,7 +28,7 @@ use crate::{
 /// A healthy clip or still picture, and its camera.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Clip {
-    /// The name of the camera. It determines the set.
+    /// The name of the camera, which determines the set.
     pub camera: String,
     /// The file.
     pub file: PathBuf,
@@ -49,16 +49,16 @@ pub struct Order {
     pub scenes: bool,
     /// The directory of the cases.
     pub dir: PathBuf,
-    /// The kinds to make. All if empty.
+    /// The kinds to make. An empty list means all kinds.
     pub kinds: Vec<String>,
-    /// The makers of faults. All if empty.
+    /// The makers of faults. An empty list means all makers.
     pub makers: Vec<String>,
-    /// The severities of faults to make. All if empty.
+    /// The severities of faults to make. An empty list means all severities.
     pub severities: Vec<String>,
     /// The sets whose cases are made. A case whose camera and maker belong to different sets is never made.
     pub sets: Vec<Set>,
-    /// The number of clips of a set from which each recipe, except the healthy one, is made. The clips are chosen
-    /// in turn. None means all clips.
+    /// For each recipe except the healthy one, the number of clips that are used from each set. The clips are
+    /// chosen in turn. None means all clips.
     pub clips_each: Option<usize>,
     /// True if each case gets earlier healthy checks, for plugins with baselines.
     pub past: bool,
@@ -156,8 +156,8 @@ pub fn make(order: &Order, tell: &(dyn Fn(usize, usize, &str) + Sync)) -> anyhow
     Ok(manifest)
 }
 
-/// Returns `each` pieces of each set, and different ones for each recipe. Returns all pieces of healthy
-/// recipes.
+/// Chooses `each` pieces of each set for the recipe with the number `turn`. Different recipes get different
+/// pieces. Returns all pieces if the recipe is the healthy one or `each` is None.
 fn some_of(pieces: Vec<Piece<'_>>, each: Option<usize>, turn: usize) -> Vec<Piece<'_>> {
     let Some(each) = each else { return pieces };
     let mut by_set: BTreeMap<Set, Vec<Piece<'_>>> = BTreeMap::new();

@@ -36,7 +36,7 @@ const SEVERITIES: [Severity; 3] = [Severity::Mild, Severity::Middle, Severity::S
 pub struct Via {
     /// The options of the encoder.
     pub encoding: Encoding,
-    /// The width and height of its stream, as a share of the clip's.
+    /// The width and height of its stream, as a share of the clip's width and height.
     pub share: f32,
     /// The scaler that ffmpeg uses to enlarge the stream again.
     pub scaler: &'static str,
@@ -85,7 +85,7 @@ pub struct Recipe {
     pub kind: String,
     /// The variant of this kind.
     pub variant: String,
-    /// The maker of the fault: a name for one physics. It determines the set. Empty if there is no fault.
+    /// The maker of the fault: a name for one physics. The name determines the set. Empty if there is no fault.
     pub maker: String,
     /// The severity of the fault.
     pub severity: Option<Severity>,
@@ -109,7 +109,7 @@ pub struct Recipe {
     pub must: Vec<String>,
     /// Diagnoses that may also find a fault.
     pub may: Vec<String>,
-    /// The steps of earlier healthy clips of the same camera. None if they are made like the healthy case.
+    /// The steps of earlier healthy clips of the same camera. None if these clips are made like the healthy case.
     pub before: Option<Vec<Step>>,
     /// The number of the camera's earlier check. None for the case itself. A camera never sends the same clip
     /// twice: at each check other objects pass, and the sensor's noise differs.
@@ -180,7 +180,7 @@ pub fn all() -> Vec<Recipe> {
     recipes.extend([air::all(), glass::all(), covers::all(), sensors::all()].concat());
     recipes.extend([streams::all(), times::all(), boards::all()].concat());
     recipes.extend(confounders::all());
-    // Cameras send streams with and without B-frames: every third recipe has them.
+    // Some cameras send B-frames, and others do not. Every third recipe has B-frames.
     for recipe in recipes.iter_mut().skip(1).step_by(3) {
         if recipe.encoding == Encoding::h264(20, 0) {
             recipe.encoding = Encoding::h264(20, 2);

@@ -1,5 +1,5 @@
-//! Damage to an encoded stream: changes to the bytes between encoder and decoder, such as a bad network, a full
-//! buffer or a failing disk causes.
+//! Damage to an encoded stream: the bytes change between encoder and decoder, as a bad network, a full buffer or a
+//! failing disk changes them.
 
 mod transport;
 
@@ -29,7 +29,7 @@ pub enum Damage {
     /// Packets of 1,400 bytes, into which RTP divides units, are missing. The receiver joins the remaining
     /// packets.
     Packets {
-        /// The share of lost packets, and how many are lost in a row.
+        /// The share of lost packets, and the mean number of packets that are lost in a row.
         loss: Loss,
     },
     /// Whole pictures that other pictures refer to are missing.
@@ -39,7 +39,7 @@ pub enum Damage {
     },
     /// Packets of a transport stream are missing.
     TsPackets {
-        /// The share of lost packets, and how many are lost in a row.
+        /// The share of lost packets, and the mean number of packets that are lost in a row.
         loss: Loss,
     },
     /// Bits in packets of a transport stream are wrong.
@@ -56,8 +56,7 @@ pub enum Damage {
     },
 }
 
-/// Packet loss as in networks: its share, and how many packets are lost in a row (Gilbert 1960: a good and a bad
-/// state).
+/// Packet loss as it occurs in networks, by the model of Gilbert (1960) with a good and a bad state.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Loss {
     /// The share of lost packets.
@@ -75,8 +74,8 @@ impl Loss {
     }
 }
 
-/// The number of bytes at a slice's beginning that are not damaged. If its header is damaged, a decoder drops
-/// the slice without a visible fault.
+/// The number of bytes at a slice's beginning that are not damaged. If the slice's header is damaged, a decoder
+/// drops the slice without a visible fault.
 const HEADER: usize = 12;
 
 /// Damages a stream: H.264 in Annex B form, a transport stream, or the format of [`Damage::Bits`]. The
@@ -114,7 +113,7 @@ pub fn damage(stream: &[u8], damage: &Damage, mut random: Random) -> Vec<u8> {
         match damage {
             Damage::Zero { .. } => {
                 let begin = start + random.below(within / 2);
-                // Ones, because a run of zeros would look like the start of the next unit.
+                // The bytes become ones, because a run of zeros would look like the start of the next unit.
                 bytes.iter_mut().skip(begin).for_each(|byte| *byte = 0xff);
             }
             _ => {
@@ -238,8 +237,8 @@ fn bits(stream: &[u8], share: f32, mut random: Random) -> Vec<u8> {
         let Some(around) = stream.get(place.saturating_sub(8)..(place + 8).min(stream.len())) else {
             continue;
         };
-        // Start codes and markers are not damaged: without them a stream is not decoded at all, and shows no
-        // fault.
+        // Start codes and markers are not damaged. Without them, a decoder does not decode the stream at all, and
+        // no fault is visible.
         let is_head = around.windows(3).any(|window| window == [0, 0, 1]) || around.contains(&0xff);
         if let Some(byte) = damaged.get_mut(place).filter(|_| !is_head) {
             *byte ^= 1 << random.below(7);
@@ -250,8 +249,8 @@ fn bits(stream: &[u8], share: f32, mut random: Random) -> Vec<u8> {
 
 /// The side of a macroblock in samples.
 const BLOCK: usize = 16;
-/// The mean difference in grey levels from which a block counts as visibly changed. Encoding again changes samples
-/// by less.
+/// A block counts as visibly changed if the mean difference of its samples exceeds this number of grey levels.
+/// Encoding again changes samples by less.
 const SEEN: f32 = 12.0;
 
 /// Returns the share of the macroblocks that differ visibly between two planes of the same size.

@@ -25,9 +25,9 @@ use crate::{
     verdict::Verdict,
 };
 
-/// The number of mistakes of a diagnosis that are shown with a picture.
+/// The maximum number of mistakes of a diagnosis that are shown with a picture.
 const SHOWN: usize = 6;
-/// The number of mistakes of a diagnosis that are listed.
+/// The maximum number of mistakes of a diagnosis that are listed.
 const LISTED: usize = 40;
 
 /// The results of one pass, which checks all cases in one way.

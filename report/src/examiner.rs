@@ -1,4 +1,5 @@
-//! Runs the plugins on cases as every worker does: ffmpeg captures, and the sandbox judges.
+//! Runs the plugins on cases as every worker does: ffmpeg captures the clip, and the plugins judge it in the
+//! sandbox.
 
 use std::{
     collections::BTreeMap,
@@ -31,7 +32,7 @@ pub enum Look {
     /// A clip of a camera that is checked for the first time. Cases that are visible only in comparison with
     /// earlier checks are left out.
     First,
-    /// One picture of a clip, as JPEG, of a camera that is checked for the first time. Cases that no single
+    /// One JPEG picture from the clip of a camera that is checked for the first time. Cases whose fault no single
     /// picture shows are left out.
     Picture,
     /// A clip of a camera with earlier healthy checks in changing light. Cases without healthy checks of the same
@@ -41,7 +42,7 @@ pub enum Look {
     Short,
 }
 
-/// The maximum number of consecutive short checks. No camera has as many here.
+/// The maximum number of consecutive short checks. No camera here has so many checks.
 const SHORT_LOOKS: u32 = 1_000;
 /// Diagnoses of faults that no single picture shows.
 const OVER_TIME: [&str; 6] = ["freeze", "shake", "clock", "scene_change", "flower_screen", "stream"];
@@ -97,7 +98,7 @@ pub struct Examiner {
 }
 
 impl Examiner {
-    /// Loads the plugins of a directory. `diagnoses` are the requested diagnoses; all if empty.
+    /// Loads the plugins of a directory, and requests `diagnoses`. An empty list means all diagnoses.
     ///
     /// # Errors
     ///
@@ -203,7 +204,7 @@ impl Examiner {
         Some(examination)
     }
 
-    /// Returns how many short checks were enough, and how many were continued as full checks.
+    /// Returns the number of short checks that were enough, and the number that were continued as full checks.
     #[must_use]
     pub fn short_looks(&self) -> (usize, usize) {
         (self.short.load(Ordering::Relaxed), self.gone_on.load(Ordering::Relaxed))
@@ -247,7 +248,7 @@ pub struct Seen {
     pub findings: Vec<Finding>,
     /// The baselines that the plugins add to the known ones.
     pub learned: Baselines,
-    /// The picture that decided, with the findings marked. None if all is normal.
+    /// The picture that determined the result, with the findings marked. None if all is normal.
     pub marked: Option<Vec<u8>>,
 }
 

@@ -81,7 +81,8 @@ pub fn probe(file: &Path) -> anyhow::Result<Facts> {
         return Ok(Facts { width: stream.width, height: stream.height, rate: STILL_RATE.to_owned() });
     }
     let rate = match (told, counted) {
-        // Some files state the rate of their time base. At this rate, frames would be repeated.
+        // Some files state the rate of their time base as their frame rate. At this rate, frames would be
+        // repeated.
         (told, Some(counted))
             if (1.0..=60.5).contains(&counted)
                 && !told.and_then(|told| rate_of(told)).is_some_and(|told| told < 1.1 * counted) =>
@@ -113,8 +114,8 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// Opens a part of a file, at most this many seconds long. The frames have exactly this size, which must be
-    /// even, and this rate.
+    /// Opens a part of a file, at most `seconds` long. The frames have exactly the given size and rate. Width and
+    /// height must be even.
     ///
     /// # Errors
     ///
@@ -149,7 +150,7 @@ impl Decoder {
         Ok(Self { child, output, size })
     }
 
-    /// Returns the next frame. None at the end.
+    /// Returns the next frame, or None at the end.
     ///
     /// # Errors
     ///
@@ -187,8 +188,8 @@ pub struct Part {
     pub mirrored: bool,
 }
 
-/// Returns a part of the picture that is shown this many seconds after the beginning, at an even size. None if the
-/// file is shorter.
+/// Returns a part of the picture that is shown this many seconds after the beginning. The part has an even size.
+/// None if the file is shorter.
 ///
 /// # Errors
 ///
@@ -258,7 +259,8 @@ impl Encoder {
         let mut ffmpeg = Command::new("ffmpeg");
         ffmpeg.args(["-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "yuv420p", "-color_range", "tv"]);
         ffmpeg.args(["-s", &format!("{}x{}", size.0, size.1), "-r", rate, "-i", "-"]);
-        // One thread gives the same bytes on every machine. Many clips are made in parallel.
+        // With one thread, ffmpeg writes the same bytes on every machine. Many clips are made in parallel, so no
+        // processor is idle.
         ffmpeg
             .args(&encoding.options)
             .args(["-threads", "1", "-fflags", "+bitexact", "-f", format])

@@ -178,7 +178,7 @@ impl Frame {
         self.luma.width() as f32 / 640.0
     }
 
-    /// Returns every plane, and the width and height of one of its samples in luma samples.
+    /// Returns every plane, with the width and height of one of the plane's samples in luma samples.
     pub fn planes_mut(&mut self) -> [(&mut Plane, usize); 3] {
         [(&mut self.luma, 1), (&mut self.cb, 2), (&mut self.cr, 2)]
     }
@@ -194,8 +194,8 @@ impl Frame {
         }
     }
 
-    /// Returns a picture of the same size whose samples come from other places. `from` returns the origin of a
-    /// place, both in luma samples.
+    /// Returns a picture of the same size whose samples come from other places of this picture. `from` gets a
+    /// place of the new picture, and returns the place of its origin. Both places are in luma samples.
     #[must_use]
     pub fn drawn_from(&self, from: impl Fn(f32, f32) -> (f32, f32)) -> Self {
         let draw = |plane: &Plane, step: f32| {

@@ -1,4 +1,4 @@
-//! `cargo xtask report …` measures how well the diagnoses tell healthy pictures from faulty ones.
+//! `cargo xtask report …` measures how well the diagnoses distinguish faulty pictures from healthy ones.
 
 use std::{
     collections::BTreeSet,
@@ -148,14 +148,14 @@ struct Cases {
     /// Use only faults of these severities (`mild`, `middle`, `strong`). Healthy clips and confounders are used too.
     #[arg(long, value_name = "SEVERITY", value_delimiter = ',')]
     severities: Vec<String>,
-    /// Use only this set (`development`, `validation`, `lockbox`). By default, the first two are shown side by side,
-    /// with `--open-lock-box` all three.
+    /// Use only this set (`development`, `validation`, `lockbox`). Without this option, the report shows
+    /// `development` and `validation` side by side, and with `--open-lock-box` also `lockbox`.
     #[arg(long, value_name = "SET")]
     set: Option<Set>,
     /// Open the lock box. Do this only once for each release: frequent use tunes the diagnoses to this set.
     #[arg(long)]
     open_lock_box: bool,
-    /// Use only this number of clips of each set for each fault, chosen in turn, instead of all clips.
+    /// The number of clips of each set that are used for each fault, chosen in turn. Default: all clips.
     #[arg(long, value_name = "N")]
     clips_each: Option<usize>,
     /// The length of each clip in seconds.

@@ -80,7 +80,7 @@ impl Case {
         Set::of_case(&self.source, &self.maker)
     }
 
-    /// Returns a name for people.
+    /// Returns a name of the case for people.
     #[must_use]
     pub fn title(&self) -> String {
         let severity = self.severity.map_or("", Severity::as_str);

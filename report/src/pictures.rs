@@ -19,7 +19,7 @@ pub fn thumbnail(clip: &Path) -> anyhow::Result<Vec<u8>> {
     frame(clip, &["-vf", "scale=256:-2", "-q:v", "6"])
 }
 
-/// Returns the same frame in a size for people.
+/// Returns the frame of [`thumbnail`] in a larger size, for people.
 ///
 /// # Errors
 ///
@@ -28,7 +28,7 @@ pub fn picture(clip: &Path) -> anyhow::Result<Vec<u8>> {
     frame(clip, &["-vf", "scale='min(640,iw)':-2", "-q:v", "5"])
 }
 
-/// Returns the same frame as a camera would serve it.
+/// Returns the frame of [`thumbnail`] in full size and in a high quality, as a camera would serve it.
 ///
 /// # Errors
 ///

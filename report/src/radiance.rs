@@ -1,6 +1,6 @@
-//! A picture as light: linear red, green and blue. Optics (defocus, fog, a veil, a drop) adds and multiplies
-//! light, not samples: a lamp out of focus becomes a bright disk, which no filter of samples can make. The curve
-//! between light and samples is a power of 2.2, which is near enough to BT.709.
+//! A picture as light: linear red, green and blue. Optical effects (defocus, fog, a veil, a drop) add and multiply
+//! light, not samples. For example, a lamp out of focus becomes a bright disk, which no filter of samples can
+//! make. The curve between light and samples is a power of 2.2, which is near enough to BT.709.
 
 use crate::frame::{BLACK, Frame, GREY, sample};
 
@@ -37,8 +37,8 @@ struct Curves {
 }
 
 impl Curves {
-    /// The number of steps of a table. The steps of the second table are roots of light, for which the curve is
-    /// nearly straight.
+    /// The number of steps of a table. The second table has equal steps of the square root of light, over which
+    /// its curve is nearly straight.
     const STEPS: usize = 4096;
 
     fn get() -> &'static Self {
@@ -185,7 +185,7 @@ impl Radiance {
     }
 }
 
-/// Mixes two lights. `share` is the share of the second one.
+/// Mixes two lights. `share` is the share of the second light.
 #[must_use]
 pub fn mix(one: Light, other: Light, share: f32) -> Light {
     let [a, b, c] = one;
@@ -210,8 +210,8 @@ pub struct Aperture {
 }
 
 impl Aperture {
-    /// Makes an aperture of the places for which `is_open` is true. Places are in samples from the middle, none
-    /// further than `reach`.
+    /// Makes an aperture of the places for which `is_open` returns true. A place is a number of samples to the
+    /// right of and below the middle. No open place may be further than `reach` from the middle.
     #[must_use]
     pub fn of(reach: f32, is_open: impl Fn(f32, f32) -> bool) -> Self {
         // A small aperture is sampled in finer steps than whole samples.

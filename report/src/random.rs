@@ -75,7 +75,7 @@ impl Grain {
     /// Makes grain of this deviation.
     #[must_use]
     pub fn new(sigma: f32, mut random: Random) -> Self {
-        // There are many more numbers than samples in a run, so that runs rarely repeat.
+        // There are many more numbers than samples in a run, so that two runs rarely get the same numbers.
         let numbers = (0..65_537).map(|_| random.normal() * sigma).collect();
         Self { numbers, random }
     }

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// The minimum number of healthy captures of a camera that is judged with baselines. With fewer captures, the
-/// later half says nothing about the baselines.
+/// baselines learn too little before the later half is judged.
 const LEAST_LOOKS: usize = 6;
 
 /// One capture of one file.
@@ -132,7 +132,8 @@ pub fn judge(
     Ok(Footage { singles, sequence: sequence.into_iter().flatten().collect() })
 }
 
-/// Returns the healthy files by camera in the order of their names, for cameras with enough files.
+/// Returns the healthy files by camera in the order of their names, for cameras with at least [`LEAST_LOOKS`]
+/// files.
 fn sequences(labels: &[Label]) -> Vec<Vec<Label>> {
     let mut cameras: BTreeMap<&str, Vec<Label>> = BTreeMap::new();
     for label in labels.iter().filter(|label| label.is_healthy() && !label.file.starts_with(fog::FOLDER)) {

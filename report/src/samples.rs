@@ -32,7 +32,7 @@ const WIDTH: usize = 640;
 const CELL: usize = 8;
 /// The number of drawn faults, out of four on average, that belong to the trained diagnoses.
 const WANTED_IN_FOUR: usize = 3;
-/// The moment of the drawn frame. It is late enough for faults that begin within a clip.
+/// The moment of the drawn frame. Faults that begin within a clip have begun by then.
 const MOMENT: Moment = Moment { index: 75, seconds: 3.0 };
 /// The seconds at the beginning of a clip from which pictures are taken.
 const SECONDS: f32 = 2.0;
@@ -208,8 +208,8 @@ fn of_look(order: &Order, dir: &Path, label: &Label, recipes: &[Recipe]) -> anyh
     Ok(samples)
 }
 
-/// Chooses a recipe. Most recipes belong to the trained diagnoses. All diagnoses, and all makers of a diagnosis,
-/// are equally frequent.
+/// Chooses a recipe. Three of four recipes on average belong to a trained diagnosis. The trained diagnoses are
+/// equally frequent, and so are all pairs of maker and kind of a diagnosis.
 fn drawn<'a>(order: &Order, recipes: &'a [Recipe], random: &mut Random) -> Option<&'a Recipe> {
     let is_wanted = random.below(4) < WANTED_IN_FOUR;
     let diagnosis = order.diagnoses.get(random.below(order.diagnoses.len()))?;

@@ -1,6 +1,6 @@
 //! Separate sets of cameras and makers. Figures prove nothing if they come from cameras or makers that a measure
-//! was developed with. Therefore the hash of its name assigns each camera and each maker to one of three sets, and
-//! a figure always names its set.
+//! was developed with. Each camera and each maker therefore belongs to one of three sets. The hash of the name
+//! determines the set, and a figure always names its set.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ pub enum Set {
     LockBox,
 }
 
-/// The prefix of makers that measures were developed with before there were sets.
+/// The prefix of makers with which measures were developed before there were sets.
 const KNOWN: &str = "first_";
 
 impl Set {
@@ -36,7 +36,7 @@ impl Set {
         }
     }
 
-    /// Returns the set of a maker. Makers that measures were developed with stay in the development set.
+    /// Returns the set of a maker. Makers with which measures were developed stay in the development set.
     #[must_use]
     pub fn of_maker(maker: &str) -> Self {
         if maker.starts_with(KNOWN) { Self::Development } else { Self::of(maker) }

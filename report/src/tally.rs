@@ -43,7 +43,8 @@ pub struct Row {
 }
 
 impl Row {
-    /// True if the project's marks are met: an area of 0.99, 95 % detected, no false alarm.
+    /// True if the project's marks are met: an area of at least 0.99, at least 95 % of the faults detected, no
+    /// false alarm on healthy clips and confounders, and no failed run.
     #[must_use]
     pub fn meets_marks(&self) -> bool {
         let at_least = |value: Option<f64>, mark: f64| value.is_none_or(|value| value >= mark);

@@ -50,7 +50,7 @@ pub struct Verdict {
     pub is_consequence: bool,
     /// The score from 0 to 100. 100 is healthy.
     pub score: Option<f64>,
-    /// The metric that decided, with its value and the threshold.
+    /// The metric that determined the result, with its value and the threshold.
     pub decision: Option<(String, f64, f64)>,
     /// The message of the diagnosis.
     pub message: String,
@@ -127,7 +127,8 @@ impl Verdict {
         }
     }
 
-    /// Returns how far the score is on the wrong side of the threshold.
+    /// Returns the distance of the score from the threshold of 50. The distance is positive if the score is on the
+    /// wrong side.
     #[must_use]
     pub fn wrongness(&self) -> f64 {
         let score = self.score.unwrap_or(50.0);

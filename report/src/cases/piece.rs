@@ -17,24 +17,25 @@ use crate::{
 /// The number of healthy checks of the same camera before a case, in changing light. Some plugins rely only on
 /// observations that were repeated, and no plugin may mistake dusk for a fault.
 const TAKES: u8 = 8;
-/// The same number if a recipe defines its earlier checks itself.
+/// The number of healthy checks before a case whose recipe defines these checks itself.
 const OWN_TAKES: u8 = 4;
 
 /// Noise in grey levels that a still picture gets when it becomes a clip.
 const STILL_NOISE: f32 = 1.5;
 
-/// Noise in grey levels that an earlier check gets in addition to the noise of the clip. It is less than the noise
-/// of any sensor.
+/// Noise in grey levels that an earlier check gets in addition to the noise of the clip. This noise is weaker than
+/// the noise of any sensor.
 const OTHER_NOISE: f32 = 1.0;
 
-/// Damage must change at least this share of the macroblocks of a frame, within this many seconds.
+/// Damage must change at least this share of the macroblocks of a frame.
 const LEAST_SHOWN: f32 = 0.01;
+/// The length, in seconds from the beginning of the clip, of the part in which the damage must be visible.
 const SHOWN_WITHIN_S: f32 = 2.0;
-/// The number of tries. Each try has twice as much damage as the one before.
+/// The maximum number of tries to make damage visible. Each try has twice as much damage as the one before.
 const MOST_TRIES: usize = 6;
 
-/// Kinds with another view than the healthy clip. Their cases get no earlier checks, because the healthy clip
-/// does not show this view.
+/// Kinds whose pictures show another view than the healthy clip. Their cases get no earlier checks, because the
+/// healthy clip does not show this view.
 const OTHER_VIEWS: [&str; 5] = ["pan", "ptz", "sky", "letterbox", "size"];
 
 /// One case to make.
@@ -211,7 +212,7 @@ impl Piece<'_> {
             random.next();
             kind = kind.doubled();
         }
-        // By now every slice is damaged.
+        // The last try is used even if its damage is hardly visible.
         Ok(())
     }
 
@@ -260,7 +261,7 @@ impl Piece<'_> {
         let mut effects: Vec<Box<dyn Effect>> =
             recipe.steps.iter().map(|step| step.effect(Random::new(random.next()))).collect();
         if is_other {
-            // These effects come first, so that the recipe draws over them.
+            // These effects come first, so that the recipe's effects are drawn over them.
             let mut light = catalogue::light_of_take(recipe.take.unwrap_or(0));
             light.push(Step::of(Noise(OTHER_NOISE)));
             let below: Vec<_> = light.iter().map(|step| step.effect(Random::new(random.next()))).collect();

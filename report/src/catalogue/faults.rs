@@ -1,6 +1,6 @@
-//! The first faults that were drawn. The plugins' measures were developed with them, so they belong to the
-//! development set, regardless of the hash of their makers' names. The names of these makers begin with
-//! `first_`.
+//! The first faults that were drawn. The plugins' measures were developed with these faults. The faults therefore
+//! belong to the development set, regardless of the hash of their makers' names. The names of these makers begin
+//! with `first_`.
 
 use super::{Recipe, SEVERITIES, Told};
 use crate::{

@@ -8,7 +8,7 @@ const PACKET: usize = 188;
 const SYNC: u8 = 0x47;
 /// The packet identifier of the video in ffmpeg's output.
 const VIDEO: u16 = 0x100;
-/// The share of the stream that is not damaged: the first keyframe.
+/// The share of the stream, from its beginning, that is not damaged. This part contains the first keyframe.
 const SPARED: f32 = 0.2;
 
 /// True if a packet carries a part of a picture, but not its beginning.

@@ -1,5 +1,5 @@
-//! A camera's page: the findings, how sure they are, and three pictures. An operator can judge an alarm more
-//! easily if the camera's usual picture is shown beside the faulty one.
+//! A camera's page: the findings, their certainty, and three pictures. An operator can judge an alarm more easily
+//! if the camera's usual picture is shown beside the faulty one.
 
 use std::{collections::BTreeMap, fmt::Write, fs, path::Path};
 
@@ -30,8 +30,8 @@ pub struct Page {
     pub looks: Vec<(String, String)>,
 }
 
-/// Returns how sure a finding is, by its score: 50 is the threshold, and 0 is as far from the threshold as
-/// possible.
+/// Returns the certainty of a finding, by its score. The threshold is 50. The lower the score, the more certain
+/// the finding.
 #[must_use]
 pub fn sureness(score: Option<f64>, language: Language) -> &'static str {
     match score {
@@ -44,8 +44,8 @@ pub fn sureness(score: Option<f64>, language: Language) -> &'static str {
 }
 
 impl Page {
-    /// Returns the lowest score of the worst capture's abnormal findings that are not consequences of others.
-    /// The lower the score, the surer the finding.
+    /// Returns the lowest score of the worst capture's abnormal findings that are not consequences of others. The
+    /// lower the score, the more certain the finding.
     #[must_use]
     pub fn least_score(&self) -> f64 {
         let roots = self.findings.iter().filter(|one| one.is_abnormal() && one.consequence_of.is_none());
@@ -88,8 +88,8 @@ impl Page {
     }
 }
 
-/// Describes a finding in one sentence: the diagnosis, how sure it is, and whether it is a consequence of another
-/// finding.
+/// Describes a finding in one sentence: the diagnosis, its certainty, and the cause if the finding is a
+/// consequence of another one.
 fn told(finding: &Finding, language: Language) -> String {
     let Text { zh, en } = &finding.message;
     let message = match language {

@@ -111,7 +111,7 @@ fn overview(passes: &[Told], language: Language) -> Sheet {
     }
 }
 
-/// The share of faults whose kind was found, by family.
+/// Makes the table with the share of faults whose kind was found, by family.
 fn families(told: &Told, language: Language) -> Sheet {
     let names: BTreeSet<&String> =
         told.figures.iter().flat_map(|figures| figures.named().1.families.keys()).collect();
@@ -137,7 +137,7 @@ fn families(told: &Told, language: Language) -> Sheet {
     }
 }
 
-/// The results of each diagnosis, with one row for each set.
+/// Makes the table with the results of each diagnosis. There is one row for each set.
 fn diagnoses(told: &Told, language: Language) -> Sheet {
     let mut rows: BTreeMap<(String, Set), Vec<String>> = BTreeMap::new();
     for figures in &told.figures {
@@ -159,7 +159,7 @@ fn diagnoses(told: &Told, language: Language) -> Sheet {
     }
 }
 
-/// The share of faults whose kind was found, by maker. A maker belongs to one set only.
+/// Makes the table with the share of faults whose kind was found, by maker. A maker belongs to one set only.
 fn makers(told: &Told, language: Language) -> Sheet {
     let row =
         |set: Set, maker: &String, found: &Share| vec![maker.clone(), head(set, language), share(*found)];
@@ -180,7 +180,7 @@ fn makers(told: &Told, language: Language) -> Sheet {
     }
 }
 
-/// The faults found and the alarms of each camera.
+/// Makes the table with the faults found and the alarms of each camera.
 fn cameras(told: &Told, language: Language) -> Sheet {
     let mut rows = Vec::new();
     for figures in &told.figures {

@@ -75,7 +75,7 @@ pub(super) fn mistake(verdict: &Verdict) -> &'static str {
     }
 }
 
-/// Formats the metric that decided.
+/// Formats the metric that determined the result.
 pub(super) fn decision(verdict: &Verdict) -> String {
     match &verdict.decision {
         Some((metric, value, threshold)) => format!("{metric} {value:.3} (threshold {threshold:.3})"),

@@ -35,8 +35,8 @@ pub(crate) struct Defocus {
     pub(crate) radius: f32,
 }
 
-/// The picture is divided into this number of parts horizontally and vertically if the shape differs over the
-/// picture. Each part has one shape.
+/// The number of parts, horizontally and vertically, into which the picture is divided if the shape differs over
+/// the picture. Each part has one shape.
 const PARTS: usize = 6;
 
 impl Physics for Defocus {

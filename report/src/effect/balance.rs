@@ -1,7 +1,7 @@
-//! Wrong colours, by their cause: the filter against infrared light is missing, the white balance mistakes
-//! another lamp for white, a channel is weak or has another black level, the colour carrier has a wrong phase,
-//! the sensor or the glass has yellowed, or one coloured lamp lights everything. All of them except the wrong
-//! phase work on linear light.
+//! Wrong colours, by their cause: the filter against infrared light is missing, the white balance mistakes another
+//! lamp for white, a channel is weak or has another black level, the colour carrier has a wrong phase, the sensor
+//! or the glass has yellowed, or one coloured lamp lights everything. Except for the wrong phase, the effects work
+//! on linear light.
 
 use super::{Effect, Physics, drawn};
 use crate::{

@@ -1,6 +1,6 @@
-//! Draws blocks: those of an enlarged substream with few samples, blocks in proportion to the picture's width, and
-//! blocks in only a part of the picture. The blocks that an encoder makes are not drawn here, because they result
-//! from the recipe's encoding.
+//! Draws blocks: the blocks of an enlarged substream with few samples, blocks in proportion to the picture's
+//! width, and blocks in only a part of the picture. The blocks that an encoder makes are not drawn here, because
+//! they result from the recipe's encoding.
 
 use super::{Effect, Physics, drawn, grain::Pixelate};
 use crate::{

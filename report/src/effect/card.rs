@@ -1,5 +1,5 @@
 //! Pictures that recorders and servers send instead of a camera's picture: a colour gradient, a sign, a
-//! crossed-out camera. Also pictures that are nearly black.
+//! crossed-out camera. This module also draws pictures that are nearly black.
 
 use super::{Effect, Physics, drawn, signal, text};
 use crate::{
@@ -85,7 +85,8 @@ pub(crate) enum Dark {
     Pedestal(f32),
     /// A lens cap: black, with a dim light leak at the border.
     Cap,
-    /// Black after this many seconds, encoded as video, with a text that the recorder writes.
+    /// Black after this many seconds, with a text that the recorder writes. The black pictures are encoded as
+    /// video.
     Lost(f32),
 }
 

@@ -1,6 +1,6 @@
 //! Objects in front of the lens, by material: woven cloth, a hand, plastic sheet, leaves, spray paint, printed
-//! card, a dark bag, white paper, and an object so near that infrared lamps overexpose it. The nearer the
-//! object, the softer its border; the material determines its picture. The object is there from the beginning,
+//! card, a dark bag, white paper, and an object so near that infrared lamps overexpose it. The nearer the object,
+//! the softer its border. The object's picture depends on the material. The object is there from the beginning,
 //! appears within the clip, or slides in.
 
 use std::f32::consts::{PI, TAU};
@@ -190,8 +190,8 @@ impl Place {
         Self { share, width, height, out, angle }
     }
 
-    /// Makes a mask that is 1 where `value` is highest, so that it covers the object's share of the picture.
-    /// `value` must grow towards the side that the object comes from.
+    /// Makes a mask that is 1 where `value` is highest. The mask covers the object's share of the picture. `value`
+    /// must grow towards the side that the object comes from.
     fn highest(&self, value: impl Fn(f32, f32) -> f32) -> Field {
         let (w, h) = (self.width as f32, self.height as f32);
         let raw = Field::of(self.width, self.height, |x, y| value(x / w - 0.5, y / h - 0.5));

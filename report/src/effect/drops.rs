@@ -143,7 +143,7 @@ fn rays_of(water: Water, width: usize, height: usize, random: &mut Random) -> Ve
     rays
 }
 
-/// Draws tracks of running water from the top down. Each refracts like a cylindrical lens.
+/// Draws tracks of running water from the top down. Each track refracts light like a cylindrical lens.
 fn running(rays: &mut [Ray], share: f32, width: usize, height: usize, random: &mut Random) {
     let (w, h) = (width as f32, height as f32);
     let mut covered = 0.0;

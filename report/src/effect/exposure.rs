@@ -1,6 +1,6 @@
-//! Underexposure and overexposure, at the place of the cause: the lens, the sensor or its curve. All of them
-//! work on linear light, so lamps stay bright in the dark, and colours fade if one channel is clipped before
-//! the others.
+//! Underexposure and overexposure, at the place of the cause: the lens, the sensor or its curve. All effects work
+//! on linear light, so lamps stay bright in the dark, and colours fade if one channel is clipped before the
+//! others.
 
 use super::{Effect, Physics, drawn};
 use crate::{

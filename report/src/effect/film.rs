@@ -1,6 +1,6 @@
-//! Deposits on the glass: wiped grease, scratches, dust in flat light and against the sun, splashes of mud,
-//! bird droppings, and a web lit by a lamp beside the lens. All lie much nearer than the plane in focus, so the
-//! aperture makes their borders soft.
+//! Deposits on the glass: wiped grease, scratches, dust in flat light and against the sun, splashes of mud, bird
+//! droppings, and a web lit by a lamp beside the lens. All deposits lie much nearer than the plane in focus, so
+//! the aperture makes their borders soft.
 
 use std::f32::consts::{PI, TAU};
 

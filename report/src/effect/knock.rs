@@ -1,7 +1,7 @@
 //! A camera that points elsewhere than before: pushed aside within the clip, sagging slowly, turned about two
 //! axes (which changes the perspective, unlike a shift), with another zoom, upside down, or mirrored after
-//! service. The camera shows only a part of the clip's picture, so that the clip also contains what lies beside
-//! this view.
+//! service. The camera shows only a part of the clip's picture, so the clip also contains the surroundings of this
+//! part.
 
 use super::{Effect, Physics, drawn, motion::part, noise_field::smoothly};
 use crate::{frame::Frame, random::Random};

@@ -50,7 +50,7 @@ pub struct Source {
 pub struct Entry {
     /// The path below the footage folder. The files of a camera sort by time.
     pub file: String,
-    /// The name of the camera. It determines the set.
+    /// The name of the camera, which determines the set.
     pub camera: String,
     /// Whether a fault must be found.
     pub kind: Kind,

@@ -65,8 +65,8 @@ fn git_directories(folder: &Path) -> Vec<PathBuf> {
     places
 }
 
-/// Returns the file at its commit, or else at the newest commit: a shallow copy may have only this one. The digest
-/// shows whether the bytes are the same.
+/// Returns the file at its commit, or else at the newest commit, because a shallow copy may contain only the
+/// newest commit. The digest shows whether the bytes are the same.
 fn blob(git: &Path, source: &Source) -> Result<Vec<u8>, String> {
     let mut reason = String::new();
     for commit in [source.commit.as_str(), "HEAD"].into_iter().filter(|commit| !commit.is_empty()) {

@@ -1,5 +1,5 @@
 //! Rebuilds the footage from copies of its repositories. Each file is checked against its digest before it gets
-//! its name. A file that cannot be obtained is reported, and the other files are still written.
+//! its final name. A file that cannot be obtained is reported, and the other files are still written.
 
 use std::{
     fmt, fs,

@@ -8,14 +8,14 @@ use crate::{
     statistics::{Share, rank_correlation},
 };
 
-/// The folder of these pictures, and the beginning of their cameras' names.
+/// The folder of these pictures. The names of their cameras begin with the same word.
 pub(super) const FOLDER: &str = "visibility";
 /// The diagnosis that detects fog.
 const DIAGNOSIS: &str = "contrast";
-/// Below this visibility in metres, fog must be found (WMO: fog is below 1,000 m; half of that is a nuisance on a
-/// road).
+/// Fog must be found if the visibility in metres is below this value. The WMO speaks of fog below 1,000 m. A
+/// visibility of half that distance is a nuisance on a road.
 const FOG_M: f64 = 500.0;
-/// Above this visibility in metres, no fog may be found.
+/// No fog may be found if the visibility in metres is above this value.
 const CLEAR_M: f64 = 10_000.0;
 
 /// Results for pictures with a measured visibility.

@@ -44,7 +44,8 @@ impl Spread {
         worst.map(|(camera, value)| ((*camera).to_owned(), *value))
     }
 
-    /// Returns the share that a tenth of the cameras does not reach, or that a tenth exceeds if less is better.
+    /// Returns the share that a tenth of the cameras does not reach. If less is better, returns the share that a
+    /// tenth of the cameras exceeds.
     #[must_use]
     pub fn tenth(&self, less_is_better: bool) -> Option<f64> {
         let sorted = self.sorted();
@@ -53,8 +54,8 @@ impl Spread {
         sorted.get(place as usize).map(|(_, value)| *value)
     }
 
-    /// Returns the range that contains the share in 95 % of the draws. Each draw selects as many cameras as
-    /// there are, with repetition. None for fewer than two cameras.
+    /// Returns the range that contains the share in 95 % of the draws. Each draw selects cameras with repetition,
+    /// as many as there are cameras. None for fewer than two cameras.
     #[must_use]
     pub fn interval(&self) -> Option<(f64, f64)> {
         let shares: Vec<Share> = self.by_camera.values().copied().collect();

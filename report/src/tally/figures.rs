@@ -34,7 +34,7 @@ pub struct Figures {
     pub healthy: Spread,
     /// The share of look-alikes with an alarm.
     pub confounders: Spread,
-    /// The share of the faults with an alarm whose root cause is right.
+    /// Of the faults with an alarm, the share whose root cause is right.
     pub roots: Spread,
 }
 
@@ -124,8 +124,9 @@ fn figures(manifest: &Manifest, verdicts: &[Verdict]) -> Figures {
     figures
 }
 
-/// True if one of the alarms that are not consequences names the fault, and each of them names the fault or a
-/// diagnosis that the fault may cause.
+/// True if the alarms name the right root cause. Alarms that are consequences do not count. At least one of the
+/// other alarms must name the fault. Each of the other alarms must name the fault or
+/// one of the diagnoses in `may`.
 fn is_root_right(case: &Case, alarms: &[&&Verdict]) -> bool {
     let mut roots = alarms.iter().filter(|alarm| !alarm.is_consequence).peekable();
     let names_it = roots.clone().any(|root| is_right(case, &root.diagnosis));
