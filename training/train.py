@@ -69,7 +69,7 @@ class Pictures:
         return weight / weight.sum()
 
     def batch(self, chosen, part=1, random=None):
-        """Returns planes and labels of a part of each picture. Its sides are the picture's, divided by `part`."""
+        """Returns planes and labels of a part of each picture. The picture's sides are divided by `part`."""
         rows, columns = (length // part for length in CELLS)
 
         def cut(plane, side):
@@ -124,7 +124,8 @@ class Network(tf.Module):
     """Convolutions and blocks, then one number for each diagnosis.
 
     The plan has one word for each step: `square:N:S` is a convolution to N channels with a stride of S, `down:N`
-    halves the grid, and `block:D` adds a depthwise convolution, dilated by D, and a pointwise one to its input.
+    halves the grid, and `block:D` applies a depthwise convolution, dilated by D, and a pointwise
+    convolution, and adds the result to its input.
     """
 
     def __init__(self, kinds, plan):
@@ -250,7 +251,10 @@ def area_under(positive, negative):
 
 
 def told(pictures, diagnoses, found):
-    """Returns how well each fault is found, at thresholds that 1 % and 0.2 % of the healthy pictures exceed."""
+    """Returns the shares of faults that are found, at two thresholds.
+
+    The scores of 1 % of the healthy pictures exceed the first threshold, and those of 0.2 % exceed the second.
+    """
     lines = []
     for kind, diagnosis in enumerate(diagnoses):
         score, label, heed = found[:, kind], pictures.label[:, kind] == 1, pictures.heed[:, kind]
