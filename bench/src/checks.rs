@@ -1,5 +1,5 @@
-//! Measures what a check of a camera costs: the processor time of capturing a clip and of judging it with all
-//! standard plugins, compared with ffmpeg that only decodes the same part of the stream.
+//! Measures the cost of a check of a camera: the processor time of capturing a clip and of judging it with all
+//! standard plugins. ffmpeg alone, which only decodes the same part of the stream, is measured for comparison.
 
 use std::{
     collections::BTreeMap,
@@ -25,7 +25,7 @@ use crate::{media, median};
 
 /// The length of the streams in seconds. A check captures at most the first part of a stream.
 const SECONDS: f64 = 4.0;
-/// The checks per hour that one core should do for the first camera.
+/// The number of checks per hour that one core should reach for the first camera.
 const MARK: f64 = 10_000.0;
 
 /// A camera with common settings: H.264 without B-frames, a keyframe every two seconds, a bounded bit rate.

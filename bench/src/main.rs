@@ -1,5 +1,5 @@
-//! Measures what the sandbox costs. Each figure and the figure it is compared with come from one run. `cargo xtask
-//! bench` builds this program and the plugins with optimisation.
+//! Measures the costs of the sandbox. Each figure is measured in the same run as the figure with which it is
+//! compared. `cargo xtask bench` builds this program and the plugins with optimisation.
 
 mod checks;
 mod languages;
@@ -167,7 +167,7 @@ fn capture(file: &Path, plan: &Plan) -> anyhow::Result<Arc<Clip>> {
     Ok(Arc::new(clip))
 }
 
-/// Builds the pyramid in advance. Plugins share it, so its cost belongs to neither side of a comparison.
+/// Builds the pyramid in advance. Plugins share the pyramid, so its cost belongs to neither side of a comparison.
 fn build_pyramid(clip: &Clip) {
     for frame in (0_u32..).take(clip.frames().len()) {
         for plane in [PlaneKind::Luma, PlaneKind::Cb, PlaneKind::Cr] {

@@ -1,5 +1,5 @@
-//! Compares all standard plugins: the cost of each, and the cost of all compared with decoding the clip, on a
-//! small and on a large picture.
+//! Compares all standard plugins on a small and on a large picture: the cost of each plugin, and the cost of all
+//! plugins compared with the cost of decoding the clip.
 
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
@@ -95,9 +95,9 @@ fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-/// Returns the processor time of this thread, which runs plugins in the sandbox and natively. This time excludes
-/// other work of the machine: otherwise a run that is longer than a time slice of the scheduler would include the
-/// time slices of other threads.
+/// Returns the processor time of this thread, which runs plugins in the sandbox and natively. Elapsed time would
+/// be wrong: if a run is longer than a time slice of the scheduler, the elapsed time contains time slices of other
+/// threads.
 fn spent() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))

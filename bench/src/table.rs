@@ -27,7 +27,8 @@ impl Row {
         Self { what: what.to_owned(), measured, peer: None, unit, mark, at_least: true }
     }
 
-    /// Makes a figure that is compared with a peer, measured in the same run. The mark is the highest ratio.
+    /// Makes a figure that is compared with a peer, measured in the same run. The mark is the highest allowed
+    /// ratio of the figure to the peer.
     #[must_use]
     pub fn ratio(what: &str, measured: f64, peer: f64, unit: &'static str, mark: f64) -> Self {
         Self { what: what.to_owned(), measured, peer: Some(peer), unit, mark, at_least: false }

@@ -23,16 +23,18 @@ use uuid::Uuid;
 
 use crate::server::Master;
 
-/// The number of nodes that share the work, and the number of jobs that each node holds. The latter is the default
-/// of a worker: three executors with three jobs in flight each.
+/// The number of nodes that share the work.
 const WORKERS: usize = 64;
+/// The number of jobs that each node holds. This is the default of a worker: three executors with three jobs in
+/// flight each.
 const PLACES: usize = 9;
 /// The number of cameras in one import.
 const IMPORT: usize = 10_000;
 /// The interval between heartbeats of a node.
 const BEAT: Duration = Duration::from_secs(4);
-/// The time for which many nodes are simulated, and the interval between API requests during this time.
+/// The time for which many nodes are simulated.
 const WATCH: Duration = Duration::from_secs(20);
+/// The interval between API requests while many nodes are simulated.
 const ASK: Duration = Duration::from_millis(25);
 
 /// The master under load.
@@ -42,7 +44,7 @@ pub(crate) struct Fleet {
     workers: Vec<Node>,
 }
 
-/// The outcome of each job, as it is sent.
+/// The outcome of each job, in the form in which it is sent.
 #[derive(Clone)]
 pub(crate) struct Outcome(Arc<str>);
 
@@ -66,8 +68,8 @@ impl Outcome {
     }
 }
 
-/// The parts of a lease that a node needs. The node parses no others, because it shares the machine with the
-/// master that is measured.
+/// The parts of a lease that a node needs. The node does not parse the other parts, because it shares the machine
+/// with the master that is measured.
 #[derive(Deserialize)]
 struct Lease {
     lease: Box<RawValue>,
@@ -174,7 +176,7 @@ impl Fleet {
         let mut times = Vec::with_capacity(submissions);
         for _ in 0..submissions {
             let submitted = async {
-                // After this time the node polls.
+                // Long enough for the node to send its poll first.
                 sleep(Duration::from_millis(20)).await;
                 let started = Instant::now();
                 self.submit("one").await?;
@@ -316,7 +318,7 @@ impl Node {
         parsed(self.http.post(self.path("leases")).json(&body)).await
     }
 
-    /// Reports the same outcome for every job of a lease. Returns how many results were recorded.
+    /// Reports the same outcome for every job of a lease. Returns the number of recorded results.
     async fn report(&self, lease: &Lease, outcome: &Outcome) -> anyhow::Result<usize> {
         if lease.jobs.is_empty() {
             return Ok(0);

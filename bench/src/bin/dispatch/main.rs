@@ -1,5 +1,5 @@
-//! Measures what dispatch costs: a real master with a real database, and nodes that speak the protocol but capture
-//! nothing. `cargo xtask bench dispatch` builds all parts with optimisation.
+//! Measures the costs of dispatch with a real master, a real database, and simulated nodes, which use the protocol
+//! but capture nothing. `cargo xtask bench dispatch` builds all parts with optimisation.
 
 mod findings;
 mod load;
@@ -128,7 +128,7 @@ async fn measure(
         let after = fleet.endurance(arguments.jobs, &full, lasting).await?;
         drop(held);
         rows.push(Row::at_least(
-            &format!("{name}: speed left after {} s with another transaction open", arguments.snapshot),
+            &format!("{name}: remaining speed after {} s with another transaction open", arguments.snapshot),
             100.0 * after / before,
             "%",
             90.0,

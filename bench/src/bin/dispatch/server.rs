@@ -11,9 +11,9 @@ use tokio::{
     time::timeout,
 };
 
-/// The longest time for the start of the master.
+/// The time limit for the start of the master.
 const START: Duration = Duration::from_secs(60);
-/// The name of the database on the PostgreSQL server. It is created anew each time.
+/// The name of the database on the PostgreSQL server. An existing database of this name is dropped first.
 const NAME: &str = "easysight_bench";
 
 /// The database of the master.
@@ -89,8 +89,8 @@ impl Master {
         Ok(Self { child, url, database, _data: data })
     }
 
-    /// Opens another session with an open transaction. While it is open, PostgreSQL keeps every old row that
-    /// the transaction might read. None if the database is a file.
+    /// Opens another session with an open transaction. While the transaction is open, PostgreSQL keeps every old
+    /// row that the transaction might read. Returns None if the database is a file.
     pub(crate) async fn hold_snapshot(&self) -> anyhow::Result<Option<PgConnection>> {
         let Some(url) = &self.database else { return Ok(None) };
         let mut session = PgConnection::connect(url).await?;
