@@ -14,7 +14,7 @@ pub(crate) struct Arguments {
     /// The benchmark: `sandbox`, `suite`, `checks` or `dispatch`.
     #[arg(value_enum, default_value_t = What::Sandbox)]
     what: What,
-    /// Arguments of the benchmark. Its help: `cargo xtask bench -- --help`.
+    /// Arguments of the benchmark. `cargo xtask bench -- --help` lists them.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     rest: Vec<String>,
 }

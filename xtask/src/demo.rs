@@ -75,7 +75,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let told_apart = if synthetic { judge(url) } else { Ok(()) };
     match &told_apart {
         Ok(()) if synthetic => {
-            println!("correct: the healthy, dark, frozen and absent cameras were told apart");
+            println!("correct: the healthy, dark, frozen and absent cameras were distinguished");
         }
         Ok(()) => {}
         Err(error) => println!("WRONG RESULT: {error:#}"),

@@ -50,7 +50,7 @@ pub(crate) fn prepare(targets: &[&str]) -> anyhow::Result<&'static str> {
     link(&dir)
 }
 
-/// Describes the components of the toolchain, to detect an outdated one.
+/// Returns a description of the toolchain's components, by which an outdated toolchain is detected.
 fn stamp(targets: &[&str]) -> anyhow::Result<String> {
     let rustc = output(command("/usr/bin/rustc", Path::new("/")).arg("-V"))?;
     let mut libc = command("dpkg-query", Path::new("/"));

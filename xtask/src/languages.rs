@@ -1,4 +1,4 @@
-//! Installs the tools that build plugins in Python, JavaScript and C, for the tests. They are in
+//! Installs the tools that build plugins in Python, JavaScript and C, for the tests. The tools are installed in
 //! `target/sdk-tools`, in the versions that the templates of `sdk/` name.
 
 use std::{fs, path::Path, path::PathBuf};

@@ -36,7 +36,7 @@ enum Command {
     Test(test::Arguments),
     /// Measure the costs of the sandbox, of checks and of dispatching jobs.
     Bench(bench::Arguments),
-    /// Measure how well the diagnoses tell healthy pictures from faulty ones.
+    /// Measure how well the diagnoses distinguish faulty pictures from healthy ones.
     Report(report::Arguments),
     /// Train the network of the diagnoses that have a learned part.
     Train(train::Arguments),

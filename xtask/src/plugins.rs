@@ -31,7 +31,7 @@ pub(crate) fn build() -> anyhow::Result<PathBuf> {
         place(&built.join(&file), &dir.join(&file))?;
         names.push(file);
     }
-    // A component that is no longer built is no longer a standard plugin.
+    // Removes components that are no longer built, because they are no longer standard plugins.
     for entry in fs::read_dir(&dir)? {
         let path = entry?.path();
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! `cargo xtask report …`: measures how well the diagnoses tell healthy pictures from faulty ones.
+//! `cargo xtask report …`: measures how well the diagnoses distinguish faulty pictures from healthy ones.
 
 use std::{path::PathBuf, process::ExitCode};
 

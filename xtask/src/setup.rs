@@ -1,5 +1,5 @@
-//! `cargo xtask setup`: makes sure that this machine can build plugins. With rustup it adds targets. If rustup
-//! cannot do that, it uses a compiler for WebAssembly from Debian's packages.
+//! `cargo xtask setup`: makes sure that this machine can build plugins. With rustup, the command adds targets. If
+//! rustup cannot add the targets, the command sets up a compiler for WebAssembly from Debian's packages.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -14,7 +14,7 @@ use crate::{
 /// Targets of guests. The standard plugins use the first one; other toolchains need the rest.
 pub(crate) const TARGETS: &[&str] = &["wasm32-unknown-unknown", "wasm32-wasip1", "wasm32-wasip2"];
 
-/// Prepares this machine. Does nothing if it is prepared.
+/// Prepares this machine. Does nothing if it is already prepared.
 pub(crate) fn run() -> anyhow::Result<()> {
     let choice = workspace::root().join("plugins").join("rust-toolchain.toml");
     if missing_targets().is_empty() {
@@ -37,7 +37,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     choose(&choice, Some(name))
 }
 
-/// Writes the toolchain that cargo uses for plugins. None means the default toolchain.
+/// Writes the name of the toolchain that cargo uses for plugins to `file`. None means the default toolchain.
 fn choose(file: &Path, toolchain: Option<&str>) -> anyhow::Result<()> {
     let failed = || format!("{}", file.display());
     let Some(name) = toolchain else {

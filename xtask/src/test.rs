@@ -137,8 +137,8 @@ impl Steps {
         }
     }
 
-    /// Runs a step that counts tests. If the command fails without a failed test, the step itself failed. The same
-    /// holds if no test ran, unless a filter was given that no test here matches.
+    /// Runs a step that counts tests. The step itself fails if the command fails without a failed test. The step
+    /// also fails if no test passed, unless `has_some` is false because a filter was given.
     fn tests(&mut self, name: &str, command: &mut Command, has_some: bool) {
         eprintln!("== {name}");
         match run_counted(command) {

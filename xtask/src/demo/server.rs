@@ -13,9 +13,9 @@ use anyhow::{Context, bail};
 
 use crate::process::command;
 
-/// Longest time for a start.
+/// The time limit for the start.
 const START: Duration = Duration::from_secs(90);
-/// Longest time for a stop.
+/// The time limit for the stop.
 const STOP: Duration = Duration::from_secs(15);
 
 /// A running server. It is killed when dropped.

@@ -9,12 +9,12 @@ const NOT_SUPPORTED: i32 = 58;
 
 /// Names of functions and the number of their arguments. All arguments are 32 bits wide.
 type Functions = &'static [(&'static str, usize)];
-/// These succeed without doing anything.
+/// Functions that succeed without doing anything.
 const SUCCEED: Functions =
     &[("pthread_attr_init", 1), ("pthread_attr_setstacksize", 2), ("pthread_attr_destroy", 1)];
-/// These return an error number.
+/// Functions that return an error number.
 const REFUSE: Functions = &[("pthread_create", 4), ("pthread_detach", 1), ("pthread_join", 2)];
-/// These return −1 and set `errno`.
+/// Functions that return −1 and set `errno`.
 const FAIL: Functions = &[
     ("chmod", 2),
     ("fchmod", 2),
