@@ -13,7 +13,7 @@ use std::{
 ///
 /// # Errors
 ///
-/// If the directory cannot be made.
+/// Returns an error if the directory cannot be made.
 pub fn compiled_code(target_tmp: &str) -> io::Result<PathBuf> {
     let dir = Path::new(target_tmp).join("compiled");
     fs::create_dir_all(&dir)?;
@@ -24,7 +24,7 @@ pub fn compiled_code(target_tmp: &str) -> io::Result<PathBuf> {
 ///
 /// # Errors
 ///
-/// If the link cannot be made.
+/// Returns an error if the link cannot be made.
 pub fn share_compiled_code(data: &Path, target_tmp: &str) -> io::Result<()> {
     fs::create_dir_all(data)?;
     match symlink(compiled_code(target_tmp)?, data.join("compiled")) {

@@ -59,7 +59,7 @@ fn healthy_cameras_raise_no_alarm() {
     arguments.extend(files.iter().map(|file| file.as_os_str()));
     let output = easysight(&cache, &arguments);
     let lines = lines(&output);
-    // Each diagnosis of each clip has one line, however many diagnoses there are.
+    // The output has one line for each pair of a clip and a diagnosis.
     assert_eq!(lines.len() % files.len(), 0);
     assert!(lines.len() >= 2 * files.len());
     // The clips may show no clock, so `clock` may be inconclusive.
@@ -128,7 +128,7 @@ fn a_folder_of_clips_becomes_a_table_of_what_is_wrong() {
     assert_eq!(row("b-well.mp4")[1..3], ["normal", "–"]);
     assert_eq!(row("c-torn.mp4")[1], "failed");
     assert!(!table.contains("notes.txt"), "{table}");
-    assert_eq!(output.status.code(), Some(2), "one of them could not be read");
+    assert_eq!(output.status.code(), Some(2), "one file could not be read");
     // `--all` prints every finding: two diagnoses of each of the three clips.
     let whole = String::from_utf8(run(&["--all"]).stdout).unwrap();
     assert_eq!(whole.lines().filter(|line| line.contains(".mp4")).count(), 6, "{whole}");
@@ -185,7 +185,7 @@ fn what_a_diagnosis_says_depends_on_no_other_one() {
         arguments.push(file.as_os_str());
         let mut lines = lines(&easysight(&cache, &arguments));
         for line in &mut lines {
-            // Times differ, and a consequence needs the other diagnosis to be judged together.
+            // Times differ. A finding is a consequence only if the other diagnosis is run too.
             for key in ["compute_ms", "decode_ms", "consequence_of"] {
                 line.as_object_mut().unwrap().remove(key);
             }

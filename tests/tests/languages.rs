@@ -1,6 +1,6 @@
-//! Plugins in Python, JavaScript and C. Each example and each template is built with the real tools and judges real
-//! clips. `cargo xtask test` installs the tools. If they are missing, a test prints that it skips; in continuous
-//! integration it fails.
+//! Plugins in Python, JavaScript and C. Each example and each template is built with the real tools and judges
+//! real clips. `cargo xtask test` installs the tools. If a tool is missing, the test is skipped with a message. In
+//! continuous integration, the test fails instead.
 
 #![cfg(test)]
 
@@ -33,7 +33,7 @@ fn tool(path: &str) -> Option<PathBuf> {
     found(tool.exists(), path).then_some(tool)
 }
 
-/// Prints that a test skips if a tool is missing. In continuous integration it fails.
+/// Prints that the test is skipped if a tool is missing. In continuous integration, the test fails instead.
 fn found(there: bool, tool: &str) -> bool {
     if !there {
         assert!(env::var_os("CI").is_none(), "{tool} is missing; `cargo xtask test` installs it");

@@ -77,7 +77,7 @@ impl Answer {
         answer
     }
 
-    /// Sets a header, or removes it.
+    /// Sets a header, or removes it if the value is None.
     #[must_use]
     pub fn with(mut self, name: &str, value: Option<&str>) -> Self {
         self.headers.retain(|(own, _)| !own.eq_ignore_ascii_case(name));

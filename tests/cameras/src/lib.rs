@@ -87,7 +87,7 @@ impl Row {
     ///
     /// # Errors
     ///
-    /// If no port is available.
+    /// Returns an error if no port is available.
     pub async fn start(&self, media: &Arc<Media>) -> io::Result<Camera> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let own = listener.local_addr()?;

@@ -57,7 +57,7 @@ impl Media {
     ///
     /// # Errors
     ///
-    /// If ffmpeg is missing or fails.
+    /// Returns an error if ffmpeg is missing or fails.
     pub fn make() -> anyhow::Result<Self> {
         let dir = tempfile::tempdir()?;
         let dir = dir.path();

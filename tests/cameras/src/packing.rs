@@ -1,4 +1,5 @@
-//! Packs a picture into the payloads of packets: by RFC 6184 and RFC 7798, and as some cameras do.
+//! Packs a picture into the payloads of packets: by RFC 6184 and RFC 7798, or in the ways of cameras that deviate
+//! from them.
 
 /// The maximum number of bytes of a unit or fragment in a payload.
 const ROOM: usize = 1_200;
@@ -38,7 +39,7 @@ pub(crate) fn payloads(units: &[Vec<u8>], packing: Packing, hevc: bool) -> Vec<V
     }
 }
 
-/// Returns a unit unchanged, or in fragments.
+/// Returns a unit unchanged, or in fragments if it is too large.
 fn fragments(unit: &[u8], hevc: bool) -> Vec<Vec<u8>> {
     let head = if hevc { 2 } else { 1 };
     if unit.len() <= ROOM {
@@ -107,7 +108,7 @@ pub(crate) fn jpeg_payloads(jpeg: &[u8]) -> Vec<Vec<u8>> {
         }
         at = end;
     };
-    // Both tables are sent, even if the picture uses the same one for all.
+    // Both tables are sent, even if all components of the picture use the same one.
     if tables.len() == 64 {
         tables.extend(tables.clone());
     }

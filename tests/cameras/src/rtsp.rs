@@ -1,5 +1,5 @@
 //! A plain RTSP camera. Habits change its behaviour. The camera is as strict as real ones: it refuses an address
-//! that it did not describe, and a session that it does not know.
+//! that it did not describe, and an unknown session.
 
 mod habits;
 mod message;

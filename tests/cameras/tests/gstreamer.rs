@@ -1,4 +1,4 @@
-//! Checks the same reports with a real server, GStreamer's, in several configurations.
+//! Compares the reports of captures with a real server, GStreamer's RTSP server, in several configurations.
 
 #![cfg(test)]
 
@@ -30,7 +30,7 @@ impl Drop for Server {
 }
 
 impl Server {
-    /// Starts the server. None, with a clear message, if the server's packages are missing.
+    /// Starts the server. Prints a message and returns None if the server's packages are missing.
     fn start(video: &str, transport: &str, way: &str) -> Option<Self> {
         let mut process = Command::new("/usr/bin/python3");
         process.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("gstreamer.py"));

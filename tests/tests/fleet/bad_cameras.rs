@@ -1,6 +1,5 @@
-//! Good cameras next to bad ones. A bad camera occupies its own slot only. Whatever it does, the good cameras are
-//! judged in every run. The bad camera is asked less and less often, which its state shows, until it gives a
-//! picture again.
+//! Good cameras next to bad ones. A bad camera occupies only its own slot, so the good cameras are judged in every
+//! run. A bad camera is checked less and less often until it gives a picture again, and its state shows this.
 //!
 //! `EASYSIGHT_CAMERAS=200` uses 200 cameras of each kind instead of a few, with the default time limits of workers.
 
@@ -23,8 +22,9 @@ use crate::{
     street::{Bad, Habit, Server, bad_kinds, http},
 };
 
-/// The number of runs of the good cameras alone, and of all cameras together.
+/// The number of runs of the good cameras alone.
 const ALONE: usize = 2;
+/// The number of runs of all cameras together.
 const TOGETHER: usize = 4;
 
 /// The size of the test.
@@ -128,7 +128,7 @@ async fn good_cameras_are_judged_beside_as_many_bad_ones_which_are_asked_ever_mo
     // A camera that is unplugged, and plugged in again at the end.
     let unplugged = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
 
-    // Their ids sort good and bad cameras alternately.
+    // The ids are chosen so that good and bad cameras alternate in sorted order.
     let mut csv = "id,name,source,groups\n".to_owned();
     for number in 0..cameras {
         csv += &format!("c{number:03}-good,good,{},good;all\n", street.good(number));
@@ -179,7 +179,7 @@ async fn good_cameras_are_judged_beside_as_many_bad_ones_which_are_asked_ever_mo
     }
     let spared = beside.iter().flat_map(|run| &run.findings).filter(|one| one["look"] == "connect");
     let spared: BTreeSet<&str> = spared.map(|one| one["camera_id"].as_str().unwrap()).collect();
-    eprintln!("{} of {} bad cameras were asked for nothing in some run", spared.len(), cameras + 1);
+    eprintln!("{} of {} bad cameras were only connected to in some run", spared.len(), cameras + 1);
     assert!(spared.len() > cameras * 3 / 4, "{spared:?}");
     for (kind, server) in &street.bad {
         // One check sends one request, except to cameras that redirect or ask for credentials.
@@ -200,7 +200,7 @@ async fn good_cameras_are_judged_beside_as_many_bad_ones_which_are_asked_ever_mo
     let metrics = text(&master.running.url).await;
     assert!(metrics.contains(&format!("easysight_master_cameras_lost {}", cameras + 1)), "{metrics}");
 
-    // The camera is plugged in again. The next check sees it, even if the next full look would be later.
+    // The camera is plugged in again. The next check notices this, even if the next full look would be later.
     let shown = easysight(&master, &["camera", "show", "unplugged"]);
     assert!(
         shown.contains("connection-refused") && shown.contains("again by the first check after"),
@@ -224,7 +224,7 @@ struct Run {
 }
 
 impl Run {
-    /// Returns the cameras that gave a picture, and how many seconds after the start of the run they were judged.
+    /// Returns the cameras that gave a picture, and the time in seconds from the start of the run to each result.
     fn judged(&self) -> impl Iterator<Item = (&str, f64)> {
         let seen = self.findings.iter().filter(|one| one["status"] == "normal");
         seen.map(|one| {
@@ -267,7 +267,7 @@ async fn watch(
     let (status, body) = master.post(&format!("/api/v1/diagnosis/tasks/{group}/pause"), &json!({})).await;
     assert_eq!(status, 200, "{body}");
     eprintln!(
-        "{group}: at most {} jobs in flight at a worker or on their way back, and {} captures aside",
+        "{group}: at most {} jobs in flight at a worker or on their way back, and {} waiting captures",
         busiest.0, busiest.1
     );
     let mut all = Vec::new();
@@ -292,8 +292,8 @@ fn report(what: &str, runs: &[Run], good: &BTreeSet<String>) {
         });
         let connect = run.findings.iter().filter(|one| one["look"] == "connect").count();
         eprintln!(
-            "{what}, run {number}: {} good ones after {:.1} s (p50), {:.1} s (p99), {:.1} s (last); {connect} cameras asked for \
-             nothing; {words:?}",
+            "{what}, run {number}: {} good ones after {:.1} s (p50), {:.1} s (p99), {:.1} s (last); {connect} cameras \
+             only connected to; {words:?}",
             took.len(),
             at(0.5),
             at(0.99),

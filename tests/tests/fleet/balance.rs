@@ -1,5 +1,5 @@
 //! The load balancer samples in `deploy/`, run by the real nginx and the real `HAProxy`. Masters and standalone
-//! workers drain and die behind them, and clients notice nothing.
+//! workers drain and die behind a load balancer, and clients notice nothing.
 
 use std::{
     fs,
@@ -40,7 +40,7 @@ struct Balancer {
 
 impl Balancer {
     /// Starts a load balancer with a sample in which addresses replace names such as `master-1:8000`. Prints a
-    /// message and returns None if it is not installed.
+    /// message and returns None if the load balancer is not installed.
     #[expect(clippy::disallowed_methods, reason = "another program's server is asked until it answers")]
     fn start(kind: Kind, sample: &str, servers: &[(&str, &str)]) -> Option<Self> {
         let dir = tempfile::tempdir().unwrap();
@@ -162,8 +162,8 @@ impl Client {
     }
 }
 
-/// Submits the task `t` until this succeeds. All attempts have the same key, so that they make one run. Returns the
-/// run.
+/// Submits the task `t` until this succeeds. All attempts have the same key, so that they start only one run.
+/// Returns the run.
 async fn submit(url: &str, key: &str) -> String {
     let until = Instant::now() + PATIENCE;
     loop {
@@ -262,7 +262,7 @@ async fn answers_point_below_the_prefix(url: &str, clip: &Path) {
     assert_eq!((status, &found["state"]), (200, &json!("finished")), "{found}");
 }
 
-/// Checks that a client receives the events of a run while it happens.
+/// Checks that a client receives the events of a run while the run is in progress.
 async fn events_come_at_once(url: &str) {
     let answer = client().get(format!("{url}/api/v1/events")).send().await.unwrap();
     assert_eq!(answer.status(), 200);
@@ -320,7 +320,7 @@ async fn workers_behind(kind: Kind) {
         })
         .collect();
     clients[0].goes_on(5).await;
-    // Only the worker that accepted a submission knows it. The other one passes the request on.
+    // Only the worker that accepted a submission has it. The other worker passes the request on.
     for _ in 0..6 {
         let (status, taken) = read(client().post(&submissions).json(&body)).await;
         assert!(matches!(status, 200 | 202), "{status} {taken}");

@@ -189,7 +189,7 @@ async fn a_database_on_a_full_disk_refuses_and_loses_nothing() {
         taken += 1;
         assert!(taken < 100_000, "the disk is not full");
     };
-    eprintln!("{taken} cameras fitted into what the database had room for");
+    eprintln!("the database had room for {taken} cameras");
     assert_eq!(problem["type"], json!("/problems/store-unavailable"));
     assert!(problem["detail"].as_str().unwrap().contains("full"), "{problem}");
     // Writing fails repeatedly, while stored data can still be read.

@@ -120,7 +120,7 @@ async fn two_machines_with_worker_env() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     };
-    // Without a token the master refuses to listen for other machines, and says what to do.
+    // Without a token, the master refuses to listen for other machines. Its error message names the remedy.
     let mut refused = program("easysight-master");
     refused.args(["--listen", &format!("{address}:8000"), "--data-dir"]).arg(data.path());
     let refused = refused.output().unwrap();

@@ -1,5 +1,5 @@
-//! A master that has no jobs for the waiting polls sends few statements to its database, regardless of the
-//! number of polls, and even if jobs wait for other nodes.
+//! A master without jobs for the waiting polls sends few statements to its database. This holds for any number of
+//! polls, and even if jobs wait for other nodes.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,8 +11,9 @@ use uuid::Uuid;
 use crate::{process::Master, shared::Database};
 
 const NODES: usize = 50;
-/// The time for which the master is watched, and the maximum number of statements in this time.
+/// The time for which the master is watched.
 const WATCH: Duration = Duration::from_secs(5);
+/// The number of statements must stay below this limit while the master is watched.
 const STATEMENTS: u64 = 50;
 
 #[tokio::test]

@@ -52,7 +52,7 @@ async fn a_camera_that_is_well_is_looked_at_for_a_second_and_what_is_amiss_in_fu
     for look in ["full", "short", "short", "full"] {
         assert_eq!(check(&master).await, (said("normal", "normal"), look.into()));
     }
-    // One second is too short to find a freeze, so the same capture continues until it is found.
+    // One second is too short to find a freeze, so the same capture continues until the freeze is found.
     shows(&clip, data.path(), "loop=loop=124:size=1:start=0,trim=end_frame=125,setpts=N/25/TB");
     assert_eq!(check(&master).await, (said("normal", "error"), "full".into()));
     assert_eq!(check(&master).await, (said("normal", "error"), "full".into()));

@@ -1,5 +1,5 @@
-//! The master, its database or both are away for longer than a lease, and each job has one attempt. No job loses
-//! its attempt, every job ends once, and everything continues without help.
+//! The master, its database or both are unavailable for longer than a lease, and each job has only one attempt. No
+//! job loses its attempt, every job ends once, and everything continues without help.
 
 use std::{
     collections::HashSet,
@@ -24,11 +24,13 @@ use crate::{
     shared::Database,
 };
 
-/// The number of running jobs when a master is killed, and in all other cases.
+/// The number of running jobs when a master is killed.
 const MANY: usize = 100;
+/// The number of running jobs in all other cases.
 const SOME: usize = 40;
-/// The duration of a lease, and of an outage, which is much longer. A job takes a second.
+/// The duration of a lease in seconds. A job takes one second.
 const LEASE: &str = "4";
+/// The duration of an outage, which is much longer than a lease.
 const OUTAGE: Duration = Duration::from_secs(30);
 /// The time within which a client must learn that the database is unavailable.
 const TOLD: Duration = Duration::from_secs(15);
@@ -116,7 +118,7 @@ async fn assert_writes(master: &Master) {
     assert!(matches!(status, 201 | 409), "{body}");
 }
 
-/// Starts workers and a run, and waits until its jobs are running. Each job has one attempt.
+/// Starts workers and a run, and waits until the jobs of the run are running. Each job has one attempt.
 async fn under_way(master: &Master, dir: &std::path::Path, jobs: usize) -> (Vec<Running>, String) {
     let clip = make_clip(dir, "clip.mp4", "null");
     let slow = slow_ffmpeg(dir, "1");

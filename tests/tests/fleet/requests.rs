@@ -71,7 +71,7 @@ async fn one_id_leads_from_the_client_to_the_plugin_s_log_line() {
     let leased = of_master.iter().find(|line| line["fields"]["of"] == "order-66").expect("the lease's line");
     assert_eq!((&leased["fields"]["job"], &leased["fields"]["message"]), (&job, &json!("leased")));
 
-    // The requests of the node to the master have ids too, which both of them log.
+    // The requests of the node to the master have ids too, which node and master log.
     let delivered = of_node.iter().find(|line| {
         line["fields"]["message"] == "asked the master"
             && line["fields"]["path"].as_str().is_some_and(|path| path.ends_with("/results"))

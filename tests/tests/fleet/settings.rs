@@ -33,7 +33,7 @@ struct Case {
     key: &'static str,
     /// The other settings.
     given: &'static [(&'static str, &'static str)],
-    /// Two values. None stands for the default.
+    /// Two values of the setting. None means the default.
     values: [Option<&'static str>; 2],
     observe: fn(Stage) -> BoxFuture<'static, String>,
     /// The result of each value.
@@ -179,8 +179,8 @@ fn files(dir: &Path) -> usize {
     fs::read_dir(dir).map_or(0, Iterator::count)
 }
 
-/// Waits until upkeep has an effect. False if it has none within 20 s, which is much longer than one round of
-/// upkeep.
+/// Waits until upkeep has an effect. Returns false if there is no effect within 20 s, which is much longer than
+/// one round of upkeep.
 macro_rules! comes_about {
     ($is:expr) => {{
         let until = Instant::now() + Duration::from_secs(20);

@@ -1,4 +1,4 @@
-//! A candidate next to the active version: it is tried on live jobs and compared, and does not affect them.
+//! A candidate next to the active version: it judges live jobs and is compared, but does not affect the jobs.
 
 use std::{
     fs,
@@ -15,7 +15,7 @@ use crate::{
     programs::{has_ffmpeg, make_clip, program},
 };
 
-/// Makes version 1.0.1 of a guest of the tests. All of them have version 1.0.0.
+/// Makes version 1.0.1 of a guest of the tests. The guests themselves have version 1.0.0.
 fn later(component: Vec<u8>) -> Vec<u8> {
     let (now, then) = (b"1.0.0{", b"1.0.1{");
     let at = component.windows(now.len()).position(|bytes| bytes == now).unwrap();
@@ -87,7 +87,7 @@ async fn a_candidate_is_tried_on_live_jobs_and_counts_only_once_it_is_activated(
 
     let _worker = worker(&master, dir.path(), "w", &["--fuel", "20M"]);
     let findings = findings_of_a_run(&master).await;
-    // The findings are those of three diagnoses of two cameras, by the active plugins only.
+    // Three diagnoses of two cameras give six findings. All of them come from the active plugins.
     assert_eq!(findings.len(), 6, "{findings:?}");
     assert!(findings.iter().all(|one| one["digest"] != json!(candidate)), "{findings:?}");
     let said: Vec<_> = findings.iter().filter(|one| one["diagnosis"] == "stranger").collect();

@@ -73,12 +73,13 @@ async fn a_due_task_fires_once_and_jobs_of_one_master_reach_the_workers_of_the_o
     let run = two.submit("hand").await;
     let run_is = two.finished(&run, PATIENCE).await;
     assert_eq!(run_is["progress"]["finished"], json!(4), "{run_is}");
-    // A result of one master's worker is announced to the other master at once, long before its next check.
+    // A result of one master's worker is announced to the other master immediately, long before the other master's
+    // next check for changes.
     let body = json!({"source": clip, "diagnoses": ["brightness"]});
     let asked = Instant::now();
     let (status, done) = one.post("/api/v1/diagnosis/submissions?wait_ms=60000", &body).await;
     assert_eq!((status, &done["state"]), (200, &json!("finished")), "{done}");
-    assert!(asked.elapsed() < Duration::from_secs(30), "it waited to the end");
+    assert!(asked.elapsed() < Duration::from_secs(30), "the request waited to the end");
     let enough = |runs: &Value| runs["items"].as_array().is_some_and(|runs| runs.len() >= 4);
     two.until(PATIENCE, "/api/v1/diagnosis/tasks/beat/runs", enough).await;
     two.post("/api/v1/diagnosis/tasks/beat/pause", &json!({})).await;

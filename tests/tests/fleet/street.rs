@@ -155,8 +155,8 @@ pub(crate) fn http(status: &str, kind: &str, body: &[u8]) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
-/// A bad camera: its name, its habit, its source, and the possible reasons for the missing picture, one of which is
-/// correct.
+/// A bad camera: its name, habit and source, and the permitted reasons for the missing picture. A result must name
+/// one of these reasons.
 pub(crate) struct Bad {
     pub(crate) name: &'static str,
     pub(crate) habit: Option<Habit>,

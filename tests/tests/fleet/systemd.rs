@@ -31,7 +31,7 @@ async fn tells_systemd(mut command: Command) {
     running.signal("-TERM");
     let until = Instant::now() + PATIENCE;
     while !hear().lines().any(|line| line == "STOPPING=1") {
-        assert!(Instant::now() < until, "it does not report that it stops");
+        assert!(Instant::now() < until, "the program does not report that it stops");
     }
     assert!(running.process.wait().unwrap().success());
 }

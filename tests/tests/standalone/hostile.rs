@@ -66,7 +66,7 @@ async fn hostile_plugins_leave_the_worker_serving_others() {
     let (_, node) = worker.get("/api/v1/diagnosis/workers/status").await;
     assert_eq!(node["plugins"].as_array().unwrap().len(), HOSTILE.len() + 2, "{node}");
     let clip = make_clip(dir.path(), "a.mp4", "null");
-    // Each clip has its own name, so that the worker remembers nothing about it.
+    // Each clip has its own name, so that the worker has no earlier data about it.
     let named = |name: &str| {
         let copy = dir.path().join(name);
         fs::copy(&clip, &copy).unwrap();

@@ -73,7 +73,7 @@ pub struct Habits {
     pub on_the_way: OnTheWay,
     /// The channel of the video over TCP.
     pub channel: u8,
-    /// The number of pictures before the first keyframe is sent.
+    /// The number of pictures at the beginning among which no keyframe is sent.
     pub late_key: u64,
     /// The maximum number of pictures that are sent.
     pub pictures: u64,
@@ -81,7 +81,7 @@ pub struct Habits {
     pub end: End,
     /// A pause: the number of pictures before it, and its length.
     pub pause: (u64, Duration),
-    /// The method of the keep-alive requests, and the time without one after which the camera stops.
+    /// The method of the keep-alive requests. The camera stops if it receives no such request for the given time.
     pub wants_signs: Option<(&'static str, Duration)>,
 }
 

@@ -20,7 +20,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// Returns the value of a header. Empty if there is no such header.
+    /// Returns the value of a header, or an empty string if there is no such header.
     #[must_use]
     pub fn header(&self, name: &str) -> &str {
         self.headers.iter().find(|(own, _)| own == name).map_or("", |(_, value)| value)
@@ -67,7 +67,7 @@ impl Answer {
         *self = Self { headers: self.headers.iter().take(1).cloned().collect(), ..Self::of(status) };
     }
 
-    /// Sets a header, or removes it.
+    /// Sets a header, or removes it if the value is None.
     pub fn set(&mut self, name: &str, value: Option<&str>) {
         self.headers.retain(|(own, _)| !own.eq_ignore_ascii_case(name));
         self.headers.extend(value.map(|value| (name.to_owned(), value.to_owned())));

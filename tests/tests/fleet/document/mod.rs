@@ -71,7 +71,7 @@ fn validator(whole: &Value, schema: &Value) -> Validator {
     jsonschema::draft202012::options().should_validate_formats(true).build(&schema).unwrap()
 }
 
-/// Returns all operations. Operations that delete what others need come last.
+/// Returns all operations. Operations that delete the objects that other operations need come last.
 fn operations(whole: &Value) -> Vec<Operation<'_>> {
     let paths = whole["paths"].as_object().unwrap().iter();
     let all = paths.flat_map(|(path, methods)| {
@@ -196,8 +196,8 @@ fn body_of<'a>(schemas: &Schemas<'a>, schema: &'a Value, dice: &mut Dice) -> Val
     body
 }
 
-/// True for operations that this test calls. It does not call the stream of events, which is endless and has
-/// other tests, or the creation of a token, which would close the master to clients without a token.
+/// True for operations that this test calls. The test does not call the stream of events, which is endless and has
+/// other tests. It does not call the creation of a token, which would close the master to clients without a token.
 fn is_asked(operation: &Operation<'_>) -> bool {
     operation.path != "/api/v1/events"
         && !(operation.method == Method::POST && operation.path == "/api/v1/tokens")
