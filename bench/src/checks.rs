@@ -140,7 +140,7 @@ struct Measured {
     not_normal: Vec<String>,
 }
 
-/// Runs this many checks of a camera that is already known, as a worker does.
+/// Runs this many checks, as a worker does, of a camera that has been checked before.
 fn measure(plan: &Plan, file: &Path, runs: usize) -> anyhow::Result<Measured> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let capturer = Capturer::new(CaptureConfig::default());

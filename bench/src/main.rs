@@ -44,8 +44,8 @@ struct Arguments {
     /// Measure what a whole check of a camera costs, at several sizes and frame rates.
     #[arg(long)]
     checks: bool,
-    /// Measure what each component of the directory costs to compile, start and run. Use it to compare one plugin
-    /// in several languages.
+    /// Measure what each component of the directory costs to compile, start and run. Use this option to compare one
+    /// plugin in several languages.
     #[arg(long)]
     languages: bool,
 }

@@ -49,7 +49,7 @@ pub(crate) fn decoding_cpu(file: &Path, covered: Duration) -> anyhow::Result<Dur
 /// Returns the processor time of this process, and that of the children that it has waited for.
 pub(crate) fn cpu_times() -> anyhow::Result<(Duration, Duration)> {
     let status = fs::read_to_string("/proc/self/stat")?;
-    // The program's name is in brackets and may contain spaces. The third field follows it.
+    // The program's name is in brackets and may contain spaces. The third field follows the closing bracket.
     let (_, fields) = status.rsplit_once(')').context("/proc/self/stat has no name")?;
     let ticks: Vec<u64> =
         fields.split_whitespace().skip(11).take(4).map(str::parse).collect::<Result<_, _>>()?;

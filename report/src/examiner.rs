@@ -38,7 +38,7 @@ pub enum Look {
     /// A clip of a camera with earlier healthy checks in changing light. Cases without healthy checks of the same
     /// view are left out.
     Remembered,
-    /// Like `Remembered`, but a check may end after one second if this second shows no fault.
+    /// A clip as for `Remembered`, but the check may end after one second if this second shows no fault.
     Short,
 }
 
@@ -186,7 +186,7 @@ impl Examiner {
         known
     }
 
-    /// Makes a short check of a clip. None if short checks are not possible.
+    /// Makes a short check of a clip. Returns None if short checks are not possible.
     fn short_look(&self, clip: &Path, known: &Baselines) -> Option<Examination> {
         let looks = Looks::new(SHORT_LOOKS, &self.plan, known);
         let part = looks.part(&self.plan)?;
@@ -233,7 +233,7 @@ impl Examiner {
         let mut verdicts: Vec<Verdict> =
             findings.iter().map(|finding| Verdict::of(case, finding)).chain(blind).collect();
         if verdicts.iter().all(|verdict| verdict.diagnosis != SIGNAL_LOSS) {
-            // The host, not a plugin, diagnoses signal loss. It reports nothing if there is a picture.
+            // The host, not a plugin, diagnoses signal loss. The host reports nothing if there is a picture.
             let seen = Verdict::blind(case, SIGNAL_LOSS, "there is a picture");
             verdicts.push(Verdict { answer: Answer::Normal, score: Some(100.0), ..seen });
         }

@@ -189,7 +189,7 @@ pub struct Part {
 }
 
 /// Returns a part of the picture that is shown this many seconds after the beginning. The part has an even size.
-/// None if the file is shorter.
+/// Returns None if the file is shorter.
 ///
 /// # Errors
 ///

@@ -99,7 +99,7 @@ impl Plane {
     }
 }
 
-/// Returns the weights of the four neighbours at this distance from the second one.
+/// Returns the weights of the four neighbours at this distance from the second neighbour.
 fn cubic(t: f32) -> [f32; 4] {
     let (t2, t3) = (t * t, t * t * t);
     [-0.5 * t + t2 - 0.5 * t3, 1.0 - 2.5 * t2 + 1.5 * t3, 0.5 * t + 2.0 * t2 - 1.5 * t3, -0.5 * t2 + 0.5 * t3]

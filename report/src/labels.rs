@@ -23,7 +23,7 @@ pub struct Label {
     pub find_one_of: Vec<String>,
     /// Diagnoses that may also find a fault.
     pub may: Vec<String>,
-    /// What a person sees in the file.
+    /// A person's description of the file's content.
     pub seen: String,
 }
 

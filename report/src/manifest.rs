@@ -57,7 +57,7 @@ pub struct Case {
     pub role: Role,
     /// The kind of change: `blur`, `night`, …
     pub kind: String,
-    /// The variant of this kind. Empty if there is only one.
+    /// The variant of this kind. Empty if the kind has only one variant.
     pub variant: String,
     /// The maker of the fault. Empty if there is no fault.
     #[serde(default)]
@@ -74,7 +74,7 @@ pub struct Case {
 }
 
 impl Case {
-    /// Returns the set of the case. None if its camera and its maker belong to different sets.
+    /// Returns the set of the case. Returns None if its camera and its maker belong to different sets.
     #[must_use]
     pub fn set(&self) -> Option<Set> {
         Set::of_case(&self.source, &self.maker)

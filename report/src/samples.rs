@@ -1,7 +1,7 @@
-//! Makes the pictures that train the learned part of a diagnosis. They are parts of real pictures of
-//! development cameras, healthy or with faults of development makers, scaled down to the network's input, with
-//! the places of each fault. Pictures of validation cameras and makers determine when the training stops and
-//! which threshold is chosen.
+//! Makes the pictures that train the learned part of a diagnosis. The pictures are parts of real pictures of
+//! development cameras, scaled down to the network's input. They are healthy or have faults of development makers.
+//! The places of each fault are stored too. Pictures of validation cameras and makers are used only to choose
+//! thresholds.
 
 use std::{
     collections::BTreeMap,

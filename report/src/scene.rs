@@ -1,4 +1,4 @@
-//! Rendered scenes. With them, the report needs no clips, and covers sizes that no available clip has.
+//! Rendered scenes. With these scenes, the report needs no clips, and covers sizes that no available clip has.
 
 use std::path::Path;
 

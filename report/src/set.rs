@@ -42,8 +42,8 @@ impl Set {
         if maker.starts_with(KNOWN) { Self::Development } else { Self::of(maker) }
     }
 
-    /// Returns the set of a case of this camera and this maker. None if they belong to different sets. A case
-    /// without a fault has no maker.
+    /// Returns the set of a case of this camera and this maker. Returns None if camera and maker belong to
+    /// different sets. A case without a fault has no maker.
     #[must_use]
     pub fn of_case(camera: &str, maker: &str) -> Option<Self> {
         let set = Self::of(camera);

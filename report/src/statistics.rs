@@ -5,7 +5,8 @@ mod spread;
 pub use spread::{Spread, rank_correlation};
 
 /// Returns the area under the receiver operating characteristic: the probability that a faulty clip has a higher
-/// number than a healthy one. Ties count half (Mann and Whitney 1947). None if a group is empty.
+/// number than a healthy one. Ties count half (Mann and Whitney 1947). Returns None if a group is
+/// empty.
 #[must_use]
 pub fn area_under_curve(faulty: &[f64], healthy: &[f64]) -> Option<f64> {
     if faulty.is_empty() || healthy.is_empty() {
@@ -40,7 +41,7 @@ impl Share {
         self.whole += 1;
     }
 
-    /// Returns the share from 0 to 1. None if there are no items.
+    /// Returns the share from 0 to 1, or None if there are no items.
     #[must_use]
     pub fn value(self) -> Option<f64> {
         (self.whole > 0).then(|| self.part as f64 / self.whole as f64)

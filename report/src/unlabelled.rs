@@ -97,7 +97,7 @@ pub fn look(
     Ok(found)
 }
 
-/// Makes the page of a camera. None if the camera has no alarm.
+/// Makes the page of a camera. Returns None if the camera has no alarm.
 fn page(camera: &str, files: &[PathBuf], names: &[String], looks: &[Seen]) -> Option<Page> {
     let least = |seen: &Seen| {
         let abnormal = seen.findings.iter().filter(|finding| finding.is_abnormal());

@@ -25,7 +25,8 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// Returns the path of a tool in the folder where `cargo xtask test` installs the tools. None if it is missing.
+/// Returns the path of a tool in the folder where `cargo xtask test` installs the tools. Returns None if the tool
+/// is missing.
 fn tool(path: &str) -> Option<PathBuf> {
     let dir =
         env::var_os("EASYSIGHT_SDK_TOOLS").map_or_else(|| root().join("target/sdk-tools"), PathBuf::from);
@@ -84,7 +85,7 @@ fn succeeds(command: &mut Command) {
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&said));
 }
 
-/// Builds the folder of a plugin. None if the tools are missing.
+/// Builds the folder of a plugin. Returns None if the tools are missing.
 fn build(language: &str, source: &str, dir: &Path) -> Option<Vec<u8>> {
     project(language, source, dir);
     let made = dir.join("build/made.wasm");

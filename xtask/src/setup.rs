@@ -11,7 +11,7 @@ use crate::{
     workspace,
 };
 
-/// Targets of guests. The standard plugins use the first one; other toolchains need the rest.
+/// Targets of guests. The standard plugins use the first target. Other toolchains need the other targets.
 pub(crate) const TARGETS: &[&str] = &["wasm32-unknown-unknown", "wasm32-wasip1", "wasm32-wasip2"];
 
 /// Prepares this machine. Does nothing if it is already prepared.

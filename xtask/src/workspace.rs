@@ -19,7 +19,7 @@ pub(crate) fn target() -> PathBuf {
     root().join(given.unwrap_or_else(|| "target".into()))
 }
 
-/// Returns rustup's name of the toolchain that runs this command. None without rustup.
+/// Returns rustup's name of the toolchain that runs this command, or None without rustup.
 pub(crate) fn toolchain() -> Option<String> {
     env::var_os("RUSTUP_TOOLCHAIN")?.into_string().ok()
 }

@@ -1,4 +1,4 @@
-//! Makes one case: decodes the healthy clip, draws the fault, encodes it and damages the stream.
+//! Makes one case: decodes the healthy clip, draws the fault, encodes the result and damages the stream.
 
 use std::{fs, path::Path};
 

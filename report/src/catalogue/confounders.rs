@@ -25,8 +25,8 @@ fn confounder(kind: &str, variant: &str, steps: Vec<Step>) -> Recipe {
     Recipe::new(Role::Confounder, kind, variant, steps)
 }
 
-/// A scene in which nothing moves, neither now nor in earlier checks. It is made by repeating one frame. If the
-/// healthy clip shows a clock, the clock stands still although the scene is healthy.
+/// A scene in which nothing moves, neither now nor in earlier checks. The scene is made by repeating one frame. If
+/// the healthy clip shows a clock, the clock stands still although the scene is healthy.
 fn motionless(kind: &str, variant: &str, steps: Vec<Step>) -> Recipe {
     let steps = [vec![Step::of(Freeze { from: 0.0 })], steps].concat();
     let before = Some(steps.clone());

@@ -22,7 +22,7 @@ impl Language {
         }
     }
 
-    /// Returns the part of a file's name before the suffix. It is empty for English.
+    /// Returns the part of a file's name before the suffix. This part is empty for English.
     #[must_use]
     pub const fn infix(self) -> &'static str {
         self.of("", ".zh-CN")

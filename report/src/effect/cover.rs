@@ -26,7 +26,7 @@ pub(crate) enum Side {
 pub(crate) struct Cover {
     /// The share of the picture that it covers.
     pub(crate) share: f32,
-    /// The side from which it comes.
+    /// The side from which the cover comes.
     pub(crate) side: Side,
 }
 

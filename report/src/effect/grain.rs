@@ -22,7 +22,7 @@ impl Physics for Blur {
     }
 }
 
-/// Sensor noise of this deviation, new in each frame. It is added to each sample, independently of the
+/// Sensor noise of this deviation, new in each frame. The noise is added to each sample, independently of the
 /// picture's size. Chroma gets half the deviation.
 #[derive(Debug)]
 pub(crate) struct Noise(pub(crate) f32);

@@ -36,7 +36,7 @@ fn difference(one: &Frame, other: &Frame) -> f32 {
     sums.iter().sum()
 }
 
-/// Kinds whose change is not visible in the second frame, or does not grow there with the strength.
+/// Kinds whose change is not visible in the second frame, or does not grow with the strength in this frame.
 const LATER: [&str; 12] = [
     "freeze",
     "held",

@@ -1,5 +1,5 @@
-//! Damage as a decoder shows it for a damaged stream. It is drawn directly, so its visibility does not depend
-//! on chance.
+//! Damage as a decoder shows it for a damaged stream. The damage is drawn directly, so its visibility does not
+//! depend on chance.
 
 use super::{Effect, Moment, Physics};
 use crate::{
@@ -32,8 +32,8 @@ struct Run {
     loss: Loss,
 }
 
-/// Tears frames: runs of macroblocks are shifted aside, grey, green or smeared. Damage lasts for a while, as it
-/// does until the next keyframe.
+/// Tears frames: runs of macroblocks are shifted aside, grey, green or smeared. The damage lasts for a while, as
+/// real damage lasts until the next keyframe.
 #[derive(Debug)]
 pub(crate) struct Torn {
     /// The share of the macroblocks.

@@ -24,8 +24,8 @@ struct Passing {
 }
 
 impl Passing {
-    /// Returns the truck's luma at a place on the truck, in shares of the picture's height. None outside of the
-    /// truck.
+    /// Returns the truck's luma at a place on the truck. The place is in shares of the picture's height. Returns
+    /// None outside of the truck.
     fn tone_at(&self, along: f32, y: f32) -> Option<f32> {
         if !(0.0..1.7).contains(&along) || !(0.12..0.9).contains(&y) {
             return None;

@@ -26,9 +26,9 @@ pub enum Kind {
 /// A piece of a clip, copied without encoding it again.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Cut {
-    /// The start of the piece. ffmpeg goes back to the keyframe before it.
+    /// The start of the piece in seconds. ffmpeg begins at the keyframe before this time.
     pub start_s: f64,
-    /// The length of the piece.
+    /// The length of the piece in seconds.
     pub seconds: f64,
 }
 

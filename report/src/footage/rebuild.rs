@@ -51,7 +51,7 @@ impl Manifest {
     /// # Errors
     ///
     /// Returns an error if `out` cannot be written. A file that cannot be obtained is not an error: the outcome
-    /// names it.
+    /// names the file.
     pub fn rebuild(&self, mirrors: &Path, out: &Path) -> anyhow::Result<Outcome> {
         let mirrors = Mirrors::below(mirrors);
         let mut outcome = Outcome::default();

@@ -29,7 +29,7 @@ pub struct Fog {
     pub correlation: Option<f64>,
 }
 
-/// Returns the visibility in metres by file. Empty if nothing was measured.
+/// Returns the visibility in metres by file. The map is empty if nothing was measured.
 pub(super) fn metres(dir: &Path) -> anyhow::Result<BTreeMap<String, f64>> {
     let places = [dir.join("vis.csv"), dir.join(FOLDER).join("vis.csv")];
     let Some(file) = places.iter().find(|file| file.is_file()) else { return Ok(BTreeMap::new()) };
@@ -38,7 +38,7 @@ pub(super) fn metres(dir: &Path) -> anyhow::Result<BTreeMap<String, f64>> {
 }
 
 impl Fog {
-    /// Evaluates captures with a measured visibility. None if there are no such captures.
+    /// Evaluates captures with a measured visibility. Returns None if there are no such captures.
     pub(super) fn of(looks: &[&Judged], metres: &BTreeMap<String, f64>) -> Option<Self> {
         let mut fog = Self::default();
         let mut pairs = Vec::new();

@@ -11,7 +11,7 @@ const DRAWS: usize = 1000;
 /// The seed. It is fixed, so that the same report has the same intervals.
 const SEED: u64 = 0x5eed;
 
-/// A share, and how it differs between cameras.
+/// A share over all cameras, and the share of each camera.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Spread {
     /// The share over all cameras.
@@ -55,7 +55,7 @@ impl Spread {
     }
 
     /// Returns the range that contains the share in 95 % of the draws. Each draw selects cameras with repetition,
-    /// as many as there are cameras. None for fewer than two cameras.
+    /// as many as there are cameras. Returns None for fewer than two cameras.
     #[must_use]
     pub fn interval(&self) -> Option<(f64, f64)> {
         let shares: Vec<Share> = self.by_camera.values().copied().collect();
@@ -82,8 +82,8 @@ impl Spread {
     }
 }
 
-/// Returns the rank correlation (Spearman 1904) of pairs. Ties share their mean rank. None for fewer than three
-/// pairs.
+/// Returns the rank correlation (Spearman 1904) of pairs. Ties share their mean rank. Returns None for fewer than
+/// three pairs.
 #[must_use]
 pub fn rank_correlation(pairs: &[(f64, f64)]) -> Option<f64> {
     if pairs.len() < 3 {

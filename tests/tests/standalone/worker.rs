@@ -86,7 +86,7 @@ impl Drop for Worker {
     }
 }
 
-/// Returns the status and the JSON body. Null if the body is not JSON.
+/// Returns the status and the JSON body of the answer. The body is null if it is not JSON.
 pub(crate) async fn read(request: reqwest::RequestBuilder) -> (u16, Value) {
     let answer = request.send().await.unwrap();
     let status = answer.status().as_u16();

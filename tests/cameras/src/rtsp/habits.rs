@@ -57,7 +57,7 @@ pub struct Habits {
     pub refusal: &'static str,
     /// Makes the description, from a plain camera's description and the camera's own address.
     pub describes: fn(description: &str, own: &str) -> String,
-    /// Makes the camera's address in the description, from its own address. None to omit the address.
+    /// Makes the camera's address in the description, from its own address. Returns None to omit the address.
     pub base: fn(own: &str) -> Option<String>,
     /// The path at which the camera accepts a set-up.
     pub track: &'static str,
