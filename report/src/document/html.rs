@@ -9,13 +9,14 @@ use crate::{manifest::Case, pictures, tally::mistakes};
 pub(super) const fn legend(language: Language) -> &'static str {
     language.of(
         "Each figure belongs to one set. The hash of its name assigns each camera and each maker of faults to \
-         development (pictures may be looked at), validation (for choosing thresholds) or the lock box (figures once \
-         a release). A case counts only if its camera and its maker are in the same set. \
-         AUC: of 100 − score, for faults against healthy clips and look-alikes; inconclusive results have no score. \
-         Detected: alarms at the default threshold; inconclusive results count as missed. \
+         development (pictures may be looked at), validation (for choosing thresholds) or the lock box (only \
+         figures, once for each release). A case counts only if its camera and its maker are in the same set. \
+         AUC: the area under the ROC curve of 100 − score, for faults against healthy clips and look-alikes. \
+         Inconclusive results have no score. \
+         Detected: alarms at the default threshold. Inconclusive results count as missed. \
          Look-alikes look like a fault but are not one. \
-         Other faults: alarms on faults that another diagnosis should find, not counting consequences. \
-         Scores: 50 is the threshold; every fault should be below it, every healthy clip above it.",
+         Other faults: alarms on faults that another diagnosis should find. Consequences do not count. \
+         Scores: the threshold is 50. Every fault should be below the threshold, and every healthy clip above it.",
         "每个数字只属于一个数据集：摄像机与故障制造方式按名称的哈希值分入开发集（可查看）、验证集（用于选取阈值）\
          和封存集（每次发布只开启一次）；只有摄像机与制造方式同属一集的样本才计入。\
          AUC：以 100 − 得分计算，故障样本对正常样本与似是而非样本；无法判断者没有得分。\

@@ -103,7 +103,8 @@ fn overview(passes: &[Told], language: Language) -> Sheet {
         note: language
             .of(
                 "The share (as a fraction in brackets), its 95 % interval by bootstrap over cameras, the worst camera, \
-                 and the share that a tenth of the cameras does not reach (p10), or exceeds if less is better (p90).",
+                 and the share that a tenth of the cameras does not reach (p10). If less is better, p90 replaces \
+                 p10: the share that a tenth of the cameras exceeds.",
                 "比例（分子/分母）；按摄像机自助法重采样得到的 95 % 区间；最差的摄像机；\
                  p10：有一成摄像机达不到的比例，误报类指标则为 p90：有一成摄像机超过的比例。",
             )

@@ -52,9 +52,9 @@ const LATER: [&str; 12] = [
     "smeared",
 ];
 
-/// Makers whose change does not grow with the severity: the picture is darkened to night before the lamps'
-/// halos are drawn, a phase is periodic, blocks begin at random places, and in a small picture all blocks have
-/// the smallest size.
+/// Makers whose change does not grow with the severity. The reasons, in this order: the picture is darkened to
+/// night before the lamps' halos are drawn. A phase is periodic. Blocks begin at random places. In a small picture,
+/// all blocks have the smallest size.
 const OTHERWISE_GRADED: [&str; 4] = ["lamps_in_fog", "carrier_phase", "part_in_blocks", "slopes"];
 
 #[test]

@@ -1,5 +1,5 @@
-//! Runs every command of the authors' documents: all blocks of a document that are marked `sh`, one after the
-//! other, in an empty folder or in a folder with the plugin that the document describes.
+//! Runs every command of the authors' documents. The commands are all blocks of a document that are marked `sh`.
+//! They run one after the other, in an empty folder or in a folder with the plugin that the document describes.
 
 use std::{
     env, fs,
