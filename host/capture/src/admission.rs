@@ -1,12 +1,12 @@
-//! The permission to decode. Waiting for a camera costs almost nothing, but decoding its pictures does. A caller
-//! that limits the work in progress may let a capture wait between the two.
+//! The permission to decode. Waiting for a camera costs almost nothing, but decoding its pictures is expensive. A
+//! caller that limits concurrent work may therefore let a capture wait before it decodes.
 
 use std::{fmt, pin::Pin, sync::Arc};
 
-/// Returns a future that completes when a capture may begin to decode.
+/// A function that returns a future. The future completes when a capture may begin to decode.
 type Gate = dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync;
 
-/// A gate that a capture passes when there is something to decode, each time before it starts a decoder.
+/// A gate before each start of a decoder. A capture requests admission only when there is something to decode.
 #[derive(Clone)]
 pub struct Admission(Arc<Gate>);
 

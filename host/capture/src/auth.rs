@@ -27,7 +27,7 @@ pub(crate) struct Authorization {
     credentials: Option<(String, String)>,
     /// The index of the offered method that is being tried, and the client that answers its challenge.
     chosen: Option<(usize, PasswordClient)>,
-    /// True if the camera accepted this method once.
+    /// True if the camera has accepted an answer by the chosen method.
     proven: bool,
     /// The camera's challenge, if it contains no supported method.
     riddle: Option<String>,
@@ -117,8 +117,8 @@ fn is_stale(offer: &PasswordClient) -> bool {
     matches!(offer, PasswordClient::Digest(digest) if digest.stale())
 }
 
-/// Returns the supported methods that the camera offers: Digest, in the camera's order. Basic exposes the password
-/// to everybody on the network path, and is used only if the camera offers no Digest.
+/// Returns the supported methods that the camera offers, in the camera's order. Methods of Basic authentication are
+/// returned only if the camera offers no Digest, because Basic exposes the password to everybody on the network path.
 fn offers(challenges: &[&str]) -> Vec<PasswordClient> {
     let mut digests = Vec::new();
     let mut basics = Vec::new();
@@ -136,7 +136,8 @@ fn offers(challenges: &[&str]) -> Vec<PasswordClient> {
     if digests.is_empty() { basics } else { digests }
 }
 
-/// Puts values in quotes and commas between them. Some cameras omit or replace these.
+/// Puts quotes around values, and commas between parameters. Some cameras omit the quotes or the commas, or use other
+/// separators.
 fn tidy(challenge: &str) -> String {
     let mut tidy = String::new();
     let mut rest = challenge.trim();
@@ -188,7 +189,7 @@ pub(crate) fn way(value: &str) -> String {
     scheme.to_owned()
 }
 
-/// Returns the authentication methods that a camera offers, in its order, without the content of the challenges.
+/// Returns the authentication methods that a camera offers, in the camera's order, without the challenges' content.
 pub(crate) fn ways<'a>(challenges: impl IntoIterator<Item = &'a str>) -> String {
     let mut ways = Vec::new();
     for value in challenges {

@@ -33,7 +33,7 @@ pub enum RtspTransport {
 }
 
 impl RtspTransport {
-    /// Returns the transport that this word names in settings. None for another word.
+    /// Returns the transport that this word names in settings. None if the word names no transport.
     #[must_use]
     pub fn named(word: &str) -> Option<Self> {
         match word {
@@ -59,7 +59,7 @@ pub struct CaptureConfig {
     /// The largest number of bytes of decoded samples in one clip. A clip that would be larger is truncated.
     pub max_bytes: usize,
     /// The address space of the ffmpeg process in bytes. The program itself needs about 450 MiB of it. The rest is
-    /// for pictures: a decoder holds up to seventeen pictures from which others are predicted.
+    /// for pictures: a decoder holds up to seventeen pictures from which other pictures are predicted.
     pub memory_bytes: u64,
     /// The journal of requests and answers. By default nothing is recorded.
     pub journal: Journal,
@@ -83,7 +83,7 @@ impl Default for CaptureConfig {
 /// The result of a capture in two parts.
 #[derive(Debug)]
 pub enum Capture<T> {
-    /// The first part was enough. The value is the answer.
+    /// The first part was enough. The value is the caller's answer to it.
     Enough(T),
     /// The whole clip was captured.
     Whole(Clip),
@@ -110,8 +110,8 @@ impl Capturer {
         Self { config: self.config.clone(), admission: Some(admission) }
     }
 
-    /// Checks whether a camera accepts a connection `within` this time. No request is sent. A file always counts
-    /// as reachable.
+    /// Checks whether a camera accepts a connection before the time `within` has passed. No request is sent. A file
+    /// always counts as reachable.
     ///
     /// # Errors
     ///
@@ -137,9 +137,9 @@ impl Capturer {
     }
 
     /// Captures a clip in two parts. As soon as the frames that `part` requests have been read, `enough` receives
-    /// a clip of them. If `enough` returns an answer, the capture ends. Otherwise the capture continues to its
-    /// end, with all frames from the first one on. A source that ends earlier, or that is too short for two parts,
-    /// is captured as a whole.
+    /// a clip of these frames. If `enough` returns an answer, the capture ends. Otherwise the capture continues to
+    /// its end, and the clip has all frames from the first one on. If the source ends before the first part is
+    /// complete, or if `part` equals `request`, the source is captured as a whole.
     ///
     /// # Errors
     ///

@@ -24,7 +24,7 @@ pub struct ClipInfo {
     /// The codec's short name, such as `h264`.
     pub codec: Option<String>,
     /// The behaviour of the clock that stamps the camera's pictures. None if the pictures have no timestamps, or
-    /// if the clock could not be judged.
+    /// if there are too few pictures to check the clock.
     pub clock: Option<CameraClock>,
     /// True for a camera's live stream, false for a recording or a snapshot.
     pub live: bool,
@@ -81,7 +81,7 @@ pub enum ClipError {
     /// The size of a frame differs from the clip's size.
     #[error("all frames of a clip have the clip's size")]
     Size,
-    /// The timestamp of a frame is earlier than that of the previous frame.
+    /// The timestamp of a frame is earlier than the timestamp of the previous frame.
     #[error("timestamps of a clip never decrease")]
     Order,
 }
@@ -155,7 +155,7 @@ impl Clip {
     }
 
     /// Returns the number of levels of the pyramid. Level 0 has the native size. Each further level has half the
-    /// sides, rounded up. The last level has a side under 32 pixels.
+    /// sides, rounded up. The last level has a side shorter than 32 pixels.
     #[must_use]
     pub const fn levels(&self) -> u32 {
         self.levels
@@ -185,7 +185,8 @@ impl Clip {
         frame.plane(plane, level).ok_or(PixelError::NoSuchLevel)
     }
 
-    /// Returns a part of a plane, row by row without padding. Whole rows are shared, other parts are copied.
+    /// Returns a part of a plane, row by row without padding. If the part consists of whole rows, the samples are
+    /// shared. Otherwise they are copied.
     ///
     /// # Errors
     ///
@@ -210,7 +211,7 @@ impl Clip {
     }
 
     /// Returns the picture of a level as interleaved full-range RGB, 3 bytes per pixel, row by row. Chroma is
-    /// repeated, not interpolated. The matrix is that of ITU-R BT.601.
+    /// repeated, not interpolated. The conversion uses the matrix of ITU-R BT.601.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Judges the clock that stamps a camera's pictures: it compares the timestamps with the arrival times by this
+//! Checks the clock that stamps a camera's pictures. The timestamps are compared with the arrival times by this
 //! machine's clock.
 
 use std::time::Instant;
@@ -8,10 +8,10 @@ use crate::feed::Unit;
 /// The largest difference, in seconds, between the step of the timestamps and the time that passed from one
 /// picture to the next. A larger difference is a jump. Networks delay pictures by at most a second or two.
 const JUMP: f64 = 3.0;
-/// The largest step back, in seconds, that counts as rounding.
+/// The largest step back that counts as rounding, as a negative number of seconds.
 const BACK: f64 = -0.05;
-/// The largest relative error of a clock's speed that counts as right. Time cannot be measured with a clock whose
-/// error is larger.
+/// The largest relative error with which a clock's speed still counts as right. If the stream declares a frame rate,
+/// pictures must also arrive at this rate, with at most the same relative error, before a speed counts as wrong.
 const WRONG_SPEED: f64 = 0.2;
 /// The time after the first picture, in seconds, in which servers send the pictures that they buffered for new
 /// clients.
@@ -19,11 +19,10 @@ const SETTLED: f64 = 0.5;
 /// The shortest time, in seconds, over which a speed is measured. Over a shorter time the network's delays
 /// dominate.
 const LEAST_SPAN: f64 = 1.2;
-/// The shortest time, in seconds, over which a speed is measured if the stream declares no frame rate. Its
-/// pictures may arrive faster for some seconds while a slow network catches up. This looks like a clock that runs
-/// too fast.
+/// The shortest time, in seconds, over which a speed is measured if the stream declares no frame rate. While a slow
+/// network catches up, pictures may arrive too fast for some seconds, so that the clock seems to run too fast.
 const LEAST_SPAN_UNDECLARED: f64 = 4.0;
-/// The fewest pictures that are needed to judge a clock.
+/// The smallest number of pictures from which a clock is checked.
 const LEAST_PICTURES: usize = 5;
 
 /// The behaviour of a camera's clock.
@@ -33,13 +32,13 @@ pub enum CameraClock {
     Right,
     /// The clock jumped this many times.
     Jumps(u32),
-    /// Most pictures have the timestamp of the previous picture.
+    /// More than half of the pictures have the timestamp of the previous picture.
     StandsStill,
-    /// The clock runs this many times as fast as this machine's clock.
+    /// The clock runs too fast or too slow. The value is its speed divided by the speed of this machine's clock.
     Runs(f64),
 }
 
-/// A picture's timestamp, and when the picture arrived.
+/// A picture's timestamp and arrival time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stamped {
     arrival: Instant,
@@ -70,13 +69,13 @@ struct Step {
     stepped: f64,
     /// The seconds by this machine's clock.
     passed: f64,
-    /// The number of pictures that arrived, including those that are left out.
+    /// The number of pictures that arrived during the step, including pictures that are left out of the steps.
     pictures: usize,
 }
 
 /// The timestamps of a stream.
 pub(crate) struct Stamps {
-    /// Ticks per second.
+    /// The number of ticks per second.
     rate: f64,
     pictures: usize,
     /// The steps from one picture to the next. Pictures that may be shown before others that arrived earlier are
@@ -108,13 +107,13 @@ impl Stamps {
         (!steps.is_empty()).then_some(Self { rate, pictures: pictures.len(), steps, gaps })
     }
 
-    /// Returns the frame rate by the median gap, in frames per second. None if most timestamps are equal.
+    /// Returns the frame rate by the median gap, in frames per second. None if the median gap is zero.
     pub(crate) fn frame_rate(&self) -> Option<f64> {
         let gap = self.gaps.get(self.gaps.len() / 2)?;
         (*gap > 0).then(|| self.rate / f64::from(*gap))
     }
 
-    /// Judges the behaviour of the clock. `declared` is the frame rate that the stream declares, if any. Returns
+    /// Determines the behaviour of the clock. `declared` is the frame rate that the stream declares, if any. Returns
     /// none if there are too few pictures.
     pub(crate) fn clock(&self, declared: Option<f64>) -> Option<CameraClock> {
         if self.pictures < LEAST_PICTURES {
@@ -132,10 +131,12 @@ impl Stamps {
         Some(self.wrong_speed(declared).map_or(CameraClock::Right, CameraClock::Runs))
     }
 
-    /// Returns the speed of the clock if it is wrong. Pictures that a server buffered for new clients arrive all
-    /// at once, at the beginning. Pictures that a network delays may arrive late at any time. The speed therefore
-    /// counts as wrong only if it is wrong over the whole time and over the later part, and if the pictures of the
-    /// later part arrived at the declared rate, if there is one.
+    /// Returns the speed of the clock if the speed is wrong. Servers send the pictures that they buffered for new
+    /// clients all at once, at the beginning. Networks may delay pictures at any time. The speed therefore counts as
+    /// wrong only under three conditions:
+    /// - The speed is wrong in the same direction over the whole time and over the part after [`SETTLED`].
+    /// - This part is long enough to measure a speed.
+    /// - If the stream declares a frame rate, the pictures of this part arrived at this rate.
     fn wrong_speed(&self, declared: Option<f64>) -> Option<f64> {
         let sum = |steps: &[Step]| {
             steps.iter().fold(Step::default(), |sum, step| Step {

@@ -24,8 +24,8 @@ const MAX_DESCRIPTORS: u64 = 64;
 /// always chooses this process first.
 const OUT_OF_MEMORY_SCORE: &str = "500";
 
-/// Searches `PATH` for a program that is named without a path. The system starts a program with a path at once.
-/// For a program without one, it first copies the page tables of this program, which may be large.
+/// Searches `PATH` for a program that is named without a path. If a program is named with a path, the system starts it
+/// at once. Otherwise the system first copies the page tables of this process, which may be large.
 pub(crate) fn located(program: &Path) -> PathBuf {
     let is_there = |path: &PathBuf| {
         fs::metadata(path).is_ok_and(|facts| facts.is_file() && facts.permissions().mode() & 0o111 != 0)
@@ -37,7 +37,7 @@ pub(crate) fn located(program: &Path) -> PathBuf {
     found.unwrap_or_else(|| program.to_owned())
 }
 
-/// The environment of an ffmpeg process.
+/// Returns the environment of an ffmpeg process.
 pub(crate) fn environment() -> Vec<(OsString, OsString)> {
     let given = |name: &&str| Some((OsString::from(name), env::var_os(name)?));
     let mut environment: Vec<_> = ENVIRONMENT.iter().filter_map(given).collect();

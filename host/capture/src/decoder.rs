@@ -24,8 +24,8 @@ asf,ogg,mxf,rm,nut,dhav,dv,vc1,wtv,yuv4mpegpipe,mjpeg,mpjpeg,mjpeg_2000,apng,gif
 pub(crate) const JPEG: &str = "jpeg_pipe";
 const TIFF: &str = "tiff_pipe";
 
-/// Picture formats and their first bytes. The demuxer is named explicitly, because ffmpeg's guess from the file
-/// name treats `%d` as the pattern of a series.
+/// Picture formats: the bytes that identify a format, the position of these bytes, and the demuxer. The demuxer is
+/// named explicitly, because ffmpeg's guess from the file name treats `%d` as the pattern of a series.
 const PICTURES: &[(&[u8], usize, &str)] = &[
     (b"\xFF\xD8\xFF", 0, JPEG),
     (b"\x89PNG\r\n\x1A\n", 0, "png_pipe"),
@@ -46,7 +46,7 @@ const PLANAR: &str = "format=yuv420p|yuvj420p,showinfo=checksum=0";
 /// The number of bytes that [`picture_format`] examines.
 pub(crate) const HEAD_BYTES: usize = 16;
 
-/// Returns the demuxer of a picture that begins with these bytes. None for anything else.
+/// Returns the demuxer of a picture that begins with these bytes. None if the bytes do not begin a picture.
 pub(crate) fn picture_format(head: &[u8]) -> Option<&'static str> {
     PICTURES
         .iter()
@@ -165,15 +165,16 @@ pub(crate) fn file_address(path: &Path) -> OsString {
 
 /// Makes the filters that keep at least the requested frames. Frames are counted and timed from the first keyframe
 /// on, where the clip begins. The reader drops surplus frames. A frame that is not kept is neither converted nor
-/// sent; it is decoded only because others are predicted from it.
+/// sent; it is decoded only because other frames are predicted from it.
 fn filters(request: &ClipRequest) -> String {
     let stretches = request.stretches();
     if stretches.last().is_none_or(|longest| longest.slot().is_zero()) {
         return PLANAR.to_owned();
     }
     let wanted: String = stretches.iter().map(|one| format!("+{}", wanted(one))).collect();
-    // The variables of the expression: 0 is the time of the first keyframe, 1 whether there was one, 2 the number
-    // of frames kept before it, 3 whether the last kept frame is a keyframe, 4 whether this frame is kept.
+    // The variables of the expression: 0 is the time of the first keyframe. 1 is true from the first keyframe on. 2 is
+    // the number of frames kept before the first keyframe. 3 is true if the last kept frame is a keyframe. 4 is true
+    // if this frame is kept.
     format!(
         "select='if(key*not(ld(1)),st(1,1);st(0,t);st(2,selected_n));\
          st(4,isnan(prev_selected_t)+key*not(ld(3)){wanted});\

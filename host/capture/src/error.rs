@@ -81,7 +81,7 @@ impl CaptureErrorKind {
         }
     }
 
-    /// Returns the kind with this identifier. None for an unknown one.
+    /// Returns the kind with this identifier. None if the identifier is unknown.
     #[must_use]
     pub fn of_code(code: &str) -> Option<Self> {
         const ALL: [CaptureErrorKind; 21] = [
@@ -214,14 +214,14 @@ impl Failure {
     }
 }
 
-/// Returns true if this machine lacks memory or descriptors, by the error numbers of Linux.
+/// Returns true if this machine has no memory or no file descriptors left, by the error numbers of Linux.
 pub(crate) fn is_of_this_machine(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(12 | 23 | 24))
 }
 
 impl CaptureError {
-    /// True if the camera gives no picture, which is a finding. False if the set-up is at fault (no such file, no
-    /// ffmpeg) and nothing is known about the camera.
+    /// Returns true if the camera provides no picture. This error is a finding. Returns false if the fault is in the
+    /// set-up (no such file, no ffmpeg), so that nothing is known about the camera.
     #[must_use]
     pub const fn is_camera_fault(&self) -> bool {
         use CaptureErrorKind as Kind;

@@ -1,5 +1,5 @@
-//! Captures clips from streams that this program reads itself. It feeds them to ffmpeg picture by picture for
-//! decoding.
+//! Captures clips from streams that this program reads itself. ffmpeg only decodes: this program feeds it the pictures
+//! of a stream one by one.
 
 use std::{
     pin::pin,
@@ -32,7 +32,7 @@ use crate::{
     rtsp::Session,
 };
 
-/// How often a clip may begin again with another picture size.
+/// The largest number of times that a clip begins again because the picture size changed.
 const MAX_CHANGES: usize = 2;
 
 /// An open stream.
@@ -183,8 +183,8 @@ async fn decode<T, F: Future<Output = Option<T>>>(
     Ok(Decoded::Whole(Box::new(Taken { notes, frames: reading.frames, end, fed })))
 }
 
-/// Waits for the first picture at which decoding can begin. If there is none, returns the number of other
-/// pictures, and whether time ran out.
+/// Waits for the first picture at which decoding can begin. If no such picture arrives, returns the number of other
+/// pictures that arrived, and true if time ran out.
 async fn entry(units: &mut Receiver, late: Instant) -> Result<Unit, (u64, bool)> {
     let mut seen = 0;
     loop {

@@ -18,9 +18,9 @@ pub(crate) use self::measured::Tally;
 pub use self::measured::{Measured, Transport};
 use crate::{auth, error::Failure, source::Source};
 
-/// The largest number of steps that are kept. The later steps of a camera that redirects endlessly add no information.
+/// The largest number of steps that are stored. If a camera redirects endlessly, the later steps add no information.
 const MAX_STEPS: usize = 500;
-/// The largest number of characters of one text.
+/// The largest number of characters of a request or a result.
 const MAX_CHARS: usize = 600;
 
 /// The subject of a step.
@@ -72,7 +72,7 @@ impl StepKind {
 pub struct Step {
     /// The subject of the step.
     pub kind: StepKind,
-    /// The request and its target. May be empty.
+    /// The request and its target. Empty for a step without a request.
     pub asked: String,
     /// The result.
     pub answered: String,
@@ -130,7 +130,7 @@ impl Journal {
         }))))
     }
 
-    /// Returns what was written so far.
+    /// Returns the content that was written so far.
     #[must_use]
     pub fn record(&self) -> Record {
         self.0.as_ref().map_or_else(Record::default, |pages| {
@@ -223,7 +223,7 @@ pub(crate) fn headers<'a>(
     for name in wanted {
         let Some(value) = all(name) else { continue };
         let value = if name.eq_ignore_ascii_case("session") {
-            // Anybody who knows the id of a session can end it.
+            // Anybody who knows the id of a session can end the session, so the id is left out.
             let (_, parameters) = value.split_once(';').unwrap_or((&value, ""));
             parameters.trim().to_owned()
         } else if name.ends_with("ocation") || name.ends_with("ase") {

@@ -13,18 +13,19 @@ use crate::{
     source::Source,
 };
 
-/// The largest number of complaints that are kept in the decoder's own words.
+/// The largest number of complaints that are stored in the decoder's own words.
 const MAX_LINES: usize = 20;
 /// ffmpeg's warning if no frame rate is given. The warning always appears when pictures are fed to ffmpeg.
 const ABOUT_ASKING: &str = "No information about the input framerate is available.";
 /// The largest number of characters of a complaint.
 const MAX_LINE_CHARS: usize = 300;
 
-/// The facts about one frame. The log contains them before the samples arrive.
+/// The facts about one frame. ffmpeg logs these facts before it writes the samples.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct FrameNote {
-    /// The presentation time in ticks of the stream, and in seconds. None if the stream has no timestamps.
+    /// The presentation time in ticks of the stream. None if the stream has no timestamps.
     pub(crate) ticks: Option<u64>,
+    /// The presentation time in seconds. None if the stream has no timestamps.
     pub(crate) seconds: Option<f64>,
     pub(crate) size: (u32, u32),
     pub(crate) keyframe: bool,
@@ -61,18 +62,18 @@ impl Notes {
         self.frames
     }
 
-    /// Returns an error if pictures could not be decoded for lack of memory. In this case nothing can be concluded
-    /// about the camera from the decoder's output.
+    /// Returns an error if pictures could not be decoded because ffmpeg's memory limit was too low. In this case, the
+    /// decoder's output says nothing about the camera.
     pub(crate) fn starved(&self, config: &CaptureConfig) -> Result<(), Failure> {
         if !self.starved {
             return Ok(());
         }
         let granted = config.memory_bytes >> 20;
-        let detail = format!("ffmpeg needs more memory for them; the limit is {granted} MiB");
+        let detail = format!("ffmpeg needs more memory for the pictures; the limit is {granted} MiB");
         Err(Failure::new(Kind::TooLarge, detail))
     }
 
-    /// Counts pictures with damaged data, regardless of the decoder's reports.
+    /// Counts pictures with damaged data, whether or not the decoder reported the damage.
     pub(crate) fn damaged(&mut self, damages: &[Damage]) {
         let pictures = u32::try_from(damages.len()).unwrap_or(u32::MAX);
         self.evidence.corrupt_frames = self.evidence.corrupt_frames.max(pictures);
@@ -80,7 +81,7 @@ impl Notes {
         self.evidence.lines.extend(damages.iter().take(left).map(|damage| damage.words().to_owned()));
     }
 
-    /// Records the facts about a fed stream. They replace those from ffmpeg's log.
+    /// Records the facts about a fed stream. These facts replace the facts from ffmpeg's log.
     pub(crate) fn fed(&mut self, codec: &str, frame_rate: Option<f64>, clock: Option<CameraClock>) {
         self.codec = Some(codec.to_owned());
         self.frame_rate = frame_rate;
@@ -126,7 +127,7 @@ impl Notes {
         None
     }
 
-    /// Records the reason for an error. The first reason is the cause, and later ones are its consequences. Only
+    /// Records the reason for an error. The first reason is the cause; later reasons are its consequences. Only
     /// "Invalid data" is replaced by a later reason, because ffmpeg prints it for failures of every kind.
     fn reason_out(&mut self, text: &str, source: &Source) {
         let found = reason(text).filter(|_| self.reason.is_none_or(|known| known == Kind::NotMedia));
@@ -146,8 +147,8 @@ impl Notes {
         self
     }
 
-    /// Discards the complaints. Before the first keyframe of a stream that was joined in the middle, they are
-    /// about earlier pictures, which do not belong to the clip.
+    /// Discards the complaints so far. If a stream was joined in the middle, the complaints before the first keyframe
+    /// are about earlier pictures, which do not belong to the clip.
     pub(crate) fn forget_complaints(&mut self) {
         self.evidence = DecoderEvidence::default();
     }
@@ -204,7 +205,7 @@ impl Notes {
         }
     }
 
-    /// Returns why ffmpeg ended without enough frames, and the message that explains the reason.
+    /// Returns the reason why ffmpeg ended without enough frames, and the message that explains the reason.
     pub(crate) fn verdict(&self) -> (Kind, String) {
         let said = self.telling.clone().or_else(|| self.evidence.lines.last().cloned());
         let kind = match self.reason {

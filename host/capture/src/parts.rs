@@ -1,4 +1,4 @@
-//! Reads a clip in two parts. The caller examines the first part, and decides whether the second is needed.
+//! Reads a clip in two parts. The caller examines the first part, and decides whether the second part is needed.
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
@@ -28,7 +28,7 @@ pub(crate) enum Read<T> {
     End(End),
 }
 
-/// Reads all frames of `request`, unless `enough` returns an answer for those of the first part (`part`). `enough`
+/// Reads all frames of `request`, unless `enough` returns an answer for the frames of the first part (`part`). `enough`
 /// is called at most once. The code that feeds the decoder receives the stage through `stage`.
 pub(crate) async fn read<R: AsyncRead + Unpin, T, F: Future<Output = Option<T>>>(
     reading: &mut Reading<'_, R>,

@@ -25,7 +25,7 @@ pub(crate) enum Content {
 }
 
 impl Content {
-    /// Writes the whole content. Returns why the camera stopped sending, if it stopped before the end.
+    /// Writes the whole content. If the camera stopped sending before the end, returns the reason.
     async fn write(self, mut pipe: ChildStdin) -> Option<Failure> {
         match self {
             // If the process has ended, its log contains the reason.

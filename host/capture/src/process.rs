@@ -12,8 +12,8 @@ use crate::{
     journal::StepKind,
 };
 
-/// The size of the pipe from ffmpeg in bytes. It limits how far ffmpeg may be ahead of the reader. Linux grants
-/// this size to every user.
+/// The size of the pipe from ffmpeg in bytes. This is the largest number of bytes by which ffmpeg may be ahead of the
+/// reader. Linux grants this size to every user.
 const PIPE_BYTES: usize = 1 << 20;
 
 /// A running process.
@@ -63,8 +63,8 @@ impl Process {
         if let Err(error) = rustix::pipe::fcntl_setpipe_size(&stdout, PIPE_BYTES) {
             tracing::debug!(%error, "the pipe from ffmpeg cannot be enlarged");
         }
-        // The limits are set before the process receives data from its standard input or from a camera. If it reads a
-        // file, it may open the file a moment before.
+        // The limits are set before the process receives data from its standard input or from a camera. A process that
+        // reads a file may open the file shortly before its limits are set.
         confinement::confine(pid, config.memory_bytes, processor_time)
             .map_err(|e| failed(format!("the limits of ffmpeg cannot be set: {e}")))?;
         let stdin = child.stdin.take();

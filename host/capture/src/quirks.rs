@@ -1,5 +1,5 @@
 //! The oddities of a stream, derived from the journal and the clip of its capture. A stream with oddities can
-//! still be judged.
+//! still be diagnosed.
 
 use std::{fmt, time::Duration};
 
@@ -9,13 +9,15 @@ use crate::{
     journal::{Measured, Record, StepKind, Transport},
 };
 
-/// A request that takes at least this long points to an overloaded camera or network.
+/// The shortest duration that counts as slow for a name resolution, a connection or a request. A slow step points to
+/// an overloaded camera or network.
 const SLOW: Duration = Duration::from_secs(2);
-/// Keyframes at least this far apart make every new viewer wait for a picture.
+/// The shortest time between two keyframes that counts as far apart. Every new viewer waits for a keyframe.
 const FAR_APART: Duration = Duration::from_secs(5);
-/// The shortest time that counts as a pause, in a stream of several pictures per second.
+/// The shortest time between two pictures that counts as a pause. Only streams with more than four pictures per second
+/// are checked for pauses.
 const PAUSE: Duration = Duration::from_secs(1);
-/// The largest share by which two rates may differ and still count as equal.
+/// The largest relative difference between two rates that still count as equal.
 const OTHER_RATE: f64 = 0.25;
 /// The shortest time over which a rate is measured.
 const LEAST_SPAN: Duration = Duration::from_secs(2);
@@ -182,7 +184,7 @@ impl fmt::Display for Quirk {
     }
 }
 
-/// Returns the frame rate of the stream apart from its pauses.
+/// Returns the frame rate that the stream has outside of its pauses.
 fn typical_rate(measured: &Measured) -> Option<f64> {
     measured.stamped_rate.or(measured.declared_rate).or(measured.frame_rate)
 }

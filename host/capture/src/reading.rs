@@ -20,7 +20,7 @@ use crate::{
     source::{Source, SourceKind},
 };
 
-/// The largest number of bytes of a line in ffmpeg's log that are kept.
+/// The largest number of bytes that are stored of a line in ffmpeg's log.
 const MAX_LINE_BYTES: usize = 4 << 10;
 
 /// Why reading frames ended.
@@ -45,8 +45,8 @@ pub(crate) enum End {
 pub(crate) enum Times<'a> {
     /// The stream's own timestamps.
     Stream,
-    /// The ledger, which has the arrival times of fed pictures. All frames that the decoder outputs belong to the
-    /// clip.
+    /// The ledger, which has the arrival times of fed pictures. In this case, all frames that the decoder outputs
+    /// belong to the clip.
     Fed(&'a Mutex<Ledger>),
 }
 
@@ -62,7 +62,7 @@ pub(crate) struct Reading<'a, R> {
     /// The deadline of the whole capture.
     pub(crate) late: Instant,
     pub(crate) frames: Vec<Arc<Frame>>,
-    /// The time of the first frame, in seconds, as `times` gives it.
+    /// The time of the first frame, in seconds, from the origin `times`.
     first: Option<f64>,
     held: usize,
     journal: Journal,
@@ -160,7 +160,7 @@ impl<'a, R: AsyncRead + Unpin> Reading<'a, R> {
     }
 
     /// Returns the time of a frame, counted from the clip's first frame. If the stream has no timestamps or its
-    /// clock jumps back, this is the time of the previous frame.
+    /// clock jumps back, the time of the previous frame is returned.
     fn timestamp(&mut self, note: &FrameNote) -> Duration {
         let before = self.frames.last().map_or(Duration::ZERO, |frame| frame.timestamp);
         let seconds = match &self.times {
@@ -178,7 +178,7 @@ impl<'a, R: AsyncRead + Unpin> Reading<'a, R> {
 }
 
 /// Reads the log to its end, and announces the frames in it. `address` is the address that ffmpeg opens in place
-/// of the source's own; in the log it is replaced by the source.
+/// of the source's own address. In the lines of the log, the source replaces this address.
 pub(crate) async fn read_log(
     stderr: impl AsyncRead + Unpin,
     source: &Source,
@@ -219,7 +219,7 @@ pub(crate) async fn read_log(
     }
 }
 
-/// Records the addresses that ffmpeg opens itself, and the video stream that it finds.
+/// Records the addresses that ffmpeg opens itself, and the video stream that ffmpeg finds.
 fn open(line: &str, journal: &Journal) {
     if let Some((_, opening)) = line.split_once("] Opening '")
         && let Some((address, _)) = opening.split_once("' for reading")

@@ -1,47 +1,49 @@
-//! How much of a source a clip must cover, and which of its frames each requester sees.
+//! Requests: the part of a source that a clip must cover, and the frames of the clip that each requester receives.
 //!
 //! Diagnoses need different parts of one clip: every frame of a stretch to detect motion, or an occasional frame
 //! of a longer stretch to detect a freeze. All stretches begin with the clip. An interval divides the time into
-//! slots, and the first frame of each slot is kept. Whether a frame is kept for one stretch therefore depends on
-//! no other stretch, and a requester receives the same frames, alone or together with others. Every keyframe that
-//! follows another kind of frame is kept too, because a picture that changes only at keyframes is a sign of a
+//! slots, and the first frame of each slot is kept. Whether a frame is kept for one stretch therefore does not depend
+//! on other stretches. A requester receives the same frames, whether or not there are other requesters. A keyframe is
+//! also kept if the last kept frame is not a keyframe, because a picture that changes only at keyframes is a sign of a
 //! freeze.
 
 use std::{cmp::Reverse, time::Duration};
 
-/// How much earlier than its nominal time a slot begins, because timestamps are rounded and jitter.
+/// The time by which a slot begins before its nominal time, because timestamps are rounded and jitter.
 pub(crate) const SLACK: Duration = Duration::from_millis(20);
 
 /// Frames at one interval, beginning with the clip's first frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stretch {
-    /// The smallest number of frames, at least 1. The stretch continues beyond its span until it has this many.
+    /// The smallest number of frames, at least 1. The stretch continues beyond its span until it has this many frames.
     pub min_frames: u32,
-    /// The longest wanted time between two frames: the first frame of each slot of this length is kept. Zero for
-    /// every frame that the source sends.
+    /// The length of a slot. The first frame of each slot is kept. If the length is zero, every frame that the source
+    /// sends is kept.
     pub interval: Duration,
     /// The time that the stretch covers. Zero if only the number of frames counts.
     pub span: Duration,
 }
 
 impl Stretch {
-    /// True while the stretch needs more than these frames, the last of which is at `covered`.
+    /// Returns true while the stretch needs more frames. `frames` is the number of its frames so far, and `covered` is
+    /// the time of the last frame.
     fn runs(&self, frames: usize, covered: Duration) -> bool {
         frames < self.min_frames as usize || covered + SLACK < self.span
     }
 
-    /// Returns the length of a slot. Zero if every frame is kept, also if only the number of frames counts.
+    /// Returns the length of a slot. Zero if every frame is kept. If only the number of frames counts, every frame is
+    /// kept.
     pub(crate) const fn slot(&self) -> Duration {
         if self.span.is_zero() { Duration::ZERO } else { self.interval }
     }
 
-    /// True for a single picture, which is the beginning of any other stretch.
+    /// Returns true for a single picture. Every other stretch begins with this picture.
     const fn is_still(&self) -> bool {
         self.span.is_zero() && self.min_frames <= 1
     }
 
-    /// Returns whether this stretch keeps all frames of `other`, provided that it requires at least as many
-    /// frames.
+    /// Returns whether this stretch keeps all frames of `other`. The caller must raise `min_frames` of this stretch to
+    /// `min_frames` of `other` if it is smaller.
     fn satisfies(&self, other: &Self) -> bool {
         let (own, others) = (self.slot().as_micros(), other.slot().as_micros());
         let span = other.span.as_micros();
@@ -50,7 +52,7 @@ impl Stretch {
         let longer = self.span >= other.span + other.slot()
             || (self.span >= other.span && span.is_multiple_of(others.max(1)));
         // If `other` had to continue beyond its span to reach its number of frames, this stretch would reach that
-        // number earlier with its finer frames.
+        // number earlier, because its slots are shorter.
         let few = others == 0 || u128::from(other.min_frames) <= span / others + 1;
         other.is_still() || (finer && longer && few)
     }
@@ -100,7 +102,8 @@ impl Picking {
 /// The frames that a set of diagnoses needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClipRequest {
-    /// The requested stretches without duplicates, the longest first. Among equally long ones the finest is first.
+    /// The requested stretches without duplicates. The longest is first. Among stretches with equal spans, the one with
+    /// the shortest slots is first.
     asked: Vec<Stretch>,
     /// The merged stretches, at least one. No stretch satisfies another. The longest is last.
     stretches: Vec<Stretch>,
@@ -141,7 +144,7 @@ impl ClipRequest {
     }
 
     /// Returns the request for the first part of a clip: the beginning of every stretch, up to its last slot that
-    /// begins within `limit`. If no stretch is longer, the first part is the whole clip.
+    /// begins within `limit`. If no stretch is longer than `limit`, the first part is the whole clip.
     #[must_use]
     pub fn within(&self, limit: Duration) -> Self {
         let shorter = self.asked.iter().map(|one| {
@@ -158,7 +161,7 @@ impl ClipRequest {
         &self.stretches
     }
 
-    /// Returns the number of frames that the most demanding of the diagnoses needs.
+    /// Returns the largest number of frames that a stretch needs.
     #[must_use]
     pub fn min_frames(&self) -> u32 {
         self.stretches.iter().map(|one| one.min_frames).max().unwrap_or(1)
@@ -170,7 +173,7 @@ impl ClipRequest {
         self.stretches.last().map_or(Duration::ZERO, |longest| longest.span)
     }
 
-    /// True if one picture satisfies the request.
+    /// Returns true if one picture satisfies the request.
     #[must_use]
     pub fn is_still(&self) -> bool {
         self.span().is_zero() && self.min_frames() <= 1

@@ -9,7 +9,7 @@ use bytes::Bytes;
 const BLOCK: usize = 64;
 /// The number of code lengths.
 const LENGTHS: usize = 16;
-/// Codes of up to this many bits, which are nearly all codes, are looked up in a table.
+/// The largest number of bits of a code that is looked up in a table. Nearly all codes are this short.
 const SHORT: u32 = 9;
 /// The largest mean of a block, times eight, in either direction, plus a margin for the rounding of encoders.
 const MAX_MEAN: i32 = 1_024 + 64;
@@ -20,7 +20,7 @@ const MAX_COMPONENTS: usize = 4;
 /// The largest number of blocks in one unit of an interleaved scan, from the standard.
 const MAX_UNIT_BLOCKS: u32 = 10;
 
-/// Why the data of a picture are damaged.
+/// The reason why the data of a picture count as damaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Damage {
     /// A code has no meaning, or a block has too many coefficients.
@@ -48,8 +48,8 @@ struct Codes {
     /// For each length: the first code, its index among the symbols, and the number of codes.
     lengths: [(u32, u32, u32); LENGTHS],
     symbols: Vec<u8>,
-    /// Indexed by the next bits: the length of the code at their beginning, or 0 if the code is longer, and its
-    /// symbol.
+    /// For each value of the next [`SHORT`] bits: the length and the symbol of the code at the beginning of these bits.
+    /// The length is 0 if the code is longer than [`SHORT`] bits.
     short: Vec<(u8, u8)>,
 }
 
@@ -100,7 +100,7 @@ fn walk(bytes: &[u8]) -> Result<(), Option<Damage>> {
             0xDB => head.quantizers(segment).ok_or(None)?,
             0xC4 => head.tables(segment).ok_or(None)?,
             0xC0 | 0xC1 => head.frame(segment).ok_or(None)?,
-            // Progressive, lossless or arithmetic coding.
+            // Pictures in progressive, lossless or arithmetic coding cannot be checked.
             0xC2..=0xCF => return Err(None),
             0xDD => head.restart = u32::from(u16::from_be_bytes(*segment.first_chunk().ok_or(None)?)),
             0xDA => rest = head.scan(segment, rest, &mut impossible)?,
@@ -147,7 +147,7 @@ impl Codes {
         None
     }
 
-    /// Returns the symbol of a code, if the code is one of this length. The inner value is none if the code has no
+    /// Returns the symbol of a code, if there is such a code of this length. The inner value is none if the code has no
     /// symbol.
     fn symbol(&self, code: u32, (first, place, count): (u32, u32, u32)) -> Option<Option<u8>> {
         (code < first + count)
@@ -257,13 +257,13 @@ impl Head {
 /// The bits of a scan.
 struct Bits<'a> {
     bytes: &'a [u8],
-    /// The last bits that were read. `count` of them are not taken yet.
+    /// The last bits that were read. The lowest `count` bits are not taken yet.
     held: u64,
     count: u32,
 }
 
 impl Bits<'_> {
-    /// Returns the difference between a block's mean and that of the block before.
+    /// Returns the difference between the mean of a block and the mean of the previous block.
     fn block(&mut self, of_mean: &Codes, others: &Codes) -> Result<i32, Option<Damage>> {
         let size = self.symbol(of_mean)?;
         if size > 11 {

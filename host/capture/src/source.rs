@@ -98,8 +98,8 @@ impl Source {
     }
 
     /// Returns the bytes that identify the source, regardless of the user: the address without the user and the
-    /// password before the `@`, but with the secrets of its query, because two cameras may differ only in a token.
-    /// The bytes are input for digests. They are never shown or stored.
+    /// password before the `@`. The secrets of the query are included, because the addresses of two cameras may differ
+    /// only in a token. The bytes are input for digests. They are never shown or stored.
     #[must_use]
     pub fn identity(&self) -> Vec<u8> {
         match self {
@@ -121,9 +121,9 @@ impl Source {
         }
     }
 
-    /// Returns the bytes that identified the source in earlier versions, which masked every secret first. Returns
-    /// none if another camera might have had the same bytes, because more than user and password was masked. Also
-    /// returns none if the bytes equal [`Source::identity`].
+    /// Returns the bytes that identified the source in earlier versions. These versions masked every secret first. If
+    /// they masked more than user and password, another camera may have had the same bytes, so none is returned. None
+    /// is also returned if the bytes equal [`Source::identity`].
     #[must_use]
     pub fn former_identity(&self) -> Option<Vec<u8>> {
         let Self::Remote(url) = self else { return None };
@@ -149,7 +149,7 @@ impl Source {
         is_other.then(|| text.into_bytes())
     }
 
-    /// Masks this source's credentials, and those of other addresses, in the output of a program.
+    /// Masks this source's credentials, and the credentials in other addresses, in the output of a program.
     pub(crate) fn scrub(&self, text: &str) -> String {
         match self {
             Self::File(_) => text.to_owned(),
@@ -162,7 +162,8 @@ impl Source {
     }
 }
 
-/// Parts of the parameter names whose values earlier versions masked, in addition to user and password.
+/// Parts of parameter names. In addition to user and password, earlier versions masked the values of parameters whose
+/// names contain one of these parts.
 const FORMERLY_MASKED: &[&str] = &["token", "auth", "secret", "key", "sig"];
 
 impl fmt::Display for Source {

@@ -81,7 +81,7 @@ async fn a_slow_camera_is_slow_and_not_dead() {
     let clip = capture(&source, STRETCH).await.unwrap();
     assert!((3..=4).contains(&clip.frames().len()));
     assert_eq!(clip.info().frame_rate, Some(0.8));
-    // At this rate, a second has fewer pictures than the request asks for.
+    // At this rate, a second has fewer pictures than requested.
     assert!(capture(&source, IN_FULL).await.unwrap().frames().len() < 10);
 }
 

@@ -66,7 +66,7 @@ async fn a_snapshot_is_a_clip_of_one_frame() {
     let source: Source = url.parse().unwrap();
     let clip = capture(&source, STILL).await.unwrap();
     assert_eq!((clip.frames().len(), clip.info().live), (1, false));
-    // The same if more was requested: the diagnosis decides whether a snapshot is enough.
+    // The clip is the same if more was requested: the diagnosis decides whether a snapshot is enough.
     for more in [STRETCH, IN_FULL] {
         assert_eq!(capture(&source, more).await.unwrap().frames().len(), 1);
     }
@@ -134,8 +134,8 @@ async fn plain_http_where_tls_is_wanted_is_told_so() {
     }
     let (url, _server) = serve(vec![response("400 Bad Request", "text/plain", b"no")], false).await;
     let tls = url.replace("http://", "https://");
-    // The test server waits for the end of a plain-text head, which never arrives. Its answer would not be TLS
-    // either.
+    // The test server waits for the end of a plain-text head, which never arrives. Even the server's answer would not
+    // be TLS.
     let kind = failure(&tls, STILL).await;
     assert!(["tls-failed", "connect-timed-out"].contains(&kind), "{kind}");
 }

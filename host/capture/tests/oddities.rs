@@ -99,7 +99,7 @@ async fn a_transport_that_a_camera_answers_unasked_is_taken() {
     }
     let dir = tempfile::tempdir().unwrap();
     let bytes = annex_b(&dir);
-    // TCP is requested, but the camera answers with ports, and so chooses UDP.
+    // TCP is requested, but the camera answers with ports, which means UDP.
     let mut ports = Script::start(&bytes, |asked| match asked.method {
         "SETUP" if asked.request.contains("client_port") => Reply::Say("RTSP/1.0 403 Forbidden\r\n\r\n"),
         "SETUP" => Reply::Say(
@@ -144,8 +144,8 @@ async fn a_camera_that_changes_its_resolution_is_judged_by_the_new_one() {
     assert!(clip.frames().last().unwrap().timestamp >= Duration::from_millis(2_900));
 }
 
-/// Serves several connections. On each one it reads the head of a request and sends the next of these answers. The
-/// last answer is repeated.
+/// Serves several connections. On each connection, the server reads the head of a request and sends the next of these
+/// answers. The last answer is repeated.
 async fn web(answers: Vec<Vec<u8>>) -> (String, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/snap", listener.local_addr().unwrap());

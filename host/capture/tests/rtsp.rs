@@ -1,4 +1,4 @@
-//! Tests of RTSP with a real server (GStreamer), also with a server that ends during a capture.
+//! Tests of RTSP with a real server (GStreamer). In some tests the server ends during a capture.
 
 #![cfg(test)]
 
@@ -14,8 +14,9 @@ use std::{
 use easysight_capture::{CaptureConfig, CaptureError, Capturer, Clip, ClipRequest, Source, Stretch};
 use media::{IN_FULL, STILL, STRETCH, capture, failure, h264, has_ffmpeg, make};
 
-/// Serves a file at /live and audio alone at /sound. Each client starts at the beginning. If there is a second
-/// argument, it is the password, and only clients with the password are served. Prints its port.
+/// A server that plays a file at /live, Motion JPEG at /jpeg and only audio at /sound. Each client starts at the
+/// beginning of the file. If there is a second argument, it is a password, and clients must send it. The server prints
+/// its port.
 const SERVER: &str = r#"
 import gi, sys
 gi.require_version("Gst", "1.0"); gi.require_version("GstRtspServer", "1.0")

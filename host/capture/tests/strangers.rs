@@ -1,4 +1,5 @@
-//! Tests which data an ffmpeg process receives, and what it must not reach, because it decodes untrusted data.
+//! Tests the limits of an ffmpeg process, which decodes untrusted data: the data that the process receives, and the
+//! files and addresses that it must not reach.
 
 #![cfg(test)]
 
@@ -21,8 +22,8 @@ const PASSWORD: &str = "s3cretword";
 /// The longest time that a test waits for an expected event.
 const SOON: Duration = Duration::from_secs(10);
 
-/// A server on its own port. It answers each request as the test specifies, or holds the connection open without
-/// an answer. It reports every request.
+/// A server on its own port. It answers each request as the test specifies, or keeps the connection open without
+/// an answer. It reports every request to the test.
 struct Server {
     address: String,
     asked: mpsc::UnboundedReceiver<String>,
@@ -141,11 +142,12 @@ async fn no_password_and_no_secret_of_the_worker_stands_in_the_list_of_processes
     if !has_ffmpeg() {
         return;
     }
-    // Variables that must not be passed on: cargo sets many for its tests.
+    // There are variables that must not be passed on to ffmpeg: cargo sets many for its tests.
     assert!(std::env::vars().any(|(name, _)| name.starts_with("CARGO_")));
     let dir = tempfile::tempdir().unwrap();
     let jpeg = fs::read(make(dir.path(), "a.jpg", "-f lavfi -i testsrc2=size=320x180 -frames:v 1")).unwrap();
-    // An authenticated client receives two pictures and nothing more. For a playlist it receives nothing.
+    // An authenticated client receives two pictures and nothing more. If the client requests a playlist, it receives
+    // nothing.
     let mut http = Server::start(move |request| {
         let refused = locked_http(request);
         let head = b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace;boundary=b\r\n\r\n";
@@ -153,7 +155,7 @@ async fn no_password_and_no_secret_of_the_worker_stands_in_the_list_of_processes
         refused.or(pictures)
     })
     .await;
-    // A source that this program reads, and one that ffmpeg reads itself.
+    // The first source is read by this program, the second one by ffmpeg itself.
     for ending in ["", "/live.m3u8"] {
         let url = format!(
             "http://admin:{PASSWORD}@{}/user=admin&password={PASSWORD}{ending}?pwd={PASSWORD}",
@@ -233,7 +235,7 @@ async fn a_process_runs_within_its_limits() {
         line.split_whitespace().take(2).map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(limit("Max address space"), ["1073741824", "1073741824"]);
-    // The deadline of ten seconds, and the stretch of three.
+    // The first limit is the sum of the deadline (10 s) and the stretch (3 s), plus one second.
     assert_eq!(limit("Max cpu time"), ["14", "15"]);
     assert_eq!(limit("Max core file size"), ["0", "0"]);
     assert_eq!(limit("Max file size"), ["0", "0"]);

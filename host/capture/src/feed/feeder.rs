@@ -55,16 +55,16 @@ pub(crate) struct Feeder<'a> {
     stage: watch::Receiver<Stage>,
     /// The time after which feeding ends even if a slow camera has sent fewer frames than requested.
     long_enough: Duration,
-    /// The number of pictures until a complete one.
+    /// The number of incomplete pictures before the first complete picture.
     recovering: u32,
-    /// When the first complete picture arrived.
+    /// The arrival time of the first complete picture.
     begun: Option<Instant>,
 }
 
 impl<'a> Feeder<'a> {
-    /// Makes a feeder for the frames of `request`, of which those of `part` come first. If a camera is too slow
-    /// for the requested number of frames, feeding ends after `patience` or after the span of the request,
-    /// whichever is longer.
+    /// Makes a feeder for the frames of `request`. The frames of `part` come first. If a camera is too slow for the
+    /// requested number of frames, feeding ends after `patience` or after the span of the request, whichever is
+    /// longer.
     pub(crate) fn new(
         format: &'a Format,
         ledger: &'a Mutex<Ledger>,
@@ -116,7 +116,7 @@ impl<'a> Feeder<'a> {
 
     /// Feeds one picture if it is needed. Returns false for the last picture.
     async fn one(&mut self, unit: &Unit, pipe: &mut (impl AsyncWrite + Unpin)) -> io::Result<bool> {
-        // While the picture is incomplete, the decoder does not output it.
+        // The decoder does not output incomplete pictures.
         let whole = self.recovering == 0;
         self.recovering = self.recovering.saturating_sub(1);
         if whole {
@@ -136,7 +136,7 @@ impl<'a> Feeder<'a> {
         }
         if wanted || !unit.disposable {
             let place = self.ledger.lock().feed(unit, self.format);
-            // The lowest bit tells the filter whether the frame is wanted.
+            // The lowest bit is 1 if the frame is wanted. ffmpeg's filter selects frames by this bit.
             let time = 2 * place + u64::from(wanted);
             pipe.write_all(&matroska::block_head(time, unit.entry.is_some(), unit.data.len())).await?;
             pipe.write_all(&unit.data).await?;
@@ -146,7 +146,7 @@ impl<'a> Feeder<'a> {
     }
 
     /// Waits while the caller examines the first part. Some decoders output a picture only after they received the
-    /// next ones: for these, feeding continues one picture at a time.
+    /// next pictures. For such a decoder, feeding continues one picture at a time.
     async fn hold(&mut self) {
         if self.part.as_ref().is_none_or(Picker::runs) {
             return;

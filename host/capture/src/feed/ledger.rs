@@ -13,8 +13,8 @@ use crate::{
 const STEP: u64 = 40;
 /// The distance between the places of two pictures whose stamps differ by one second.
 const STEPS_PER_SECOND: i64 = 1_000;
-/// The largest distance between the places of two successive pictures by their stamps. A larger one means that the
-/// camera's clock jumped.
+/// The largest distance between the places of two successive pictures by their stamps. A larger distance means that
+/// the camera's clock jumped.
 const MAX_STEPS: i64 = 2_000;
 /// The largest number of gaps from which the frame rate is computed.
 const MAX_GAPS: usize = 1_000;
@@ -31,9 +31,9 @@ pub(crate) struct Ledger {
     begun: Option<Instant>,
     /// A stamp and the place that belongs to it.
     anchor: Option<(u32, u64)>,
-    /// Timestamps, also of pictures that were not fed.
+    /// The timestamps of all pictures, including pictures that were not fed.
     stamped: Vec<Stamped>,
-    /// Microseconds between arrivals, also of pictures that were not fed.
+    /// The times between the arrivals of all pictures, in microseconds, including pictures that were not fed.
     pauses: Vec<u32>,
     last_arrival: Option<Instant>,
     /// Damage in the data of pictures that belong to the clip.

@@ -41,17 +41,17 @@ impl Codec {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unit {
     pub(crate) data: Bytes,
-    /// When the last byte of the picture arrived.
+    /// The arrival time of the picture's last byte.
     pub(crate) arrival: Instant,
-    /// The camera's own time in ticks of its clock. It wraps around. None if the camera gives no time.
+    /// The camera's own timestamp in ticks of its clock. The value wraps around. None if the camera gives no timestamp.
     pub(crate) stamp: Option<u32>,
-    /// Whether and how decoding can begin at this picture.
+    /// How decoding can begin at this picture. None if decoding cannot begin at it.
     pub(crate) entry: Option<Entry>,
     /// True if the picture includes the parameter sets that it needs.
     pub(crate) has_sets: bool,
     /// True if no other picture is predicted from this one.
     pub(crate) disposable: bool,
-    /// True if the picture may be shown before one that arrived earlier.
+    /// True if the picture may be shown before a picture that arrived earlier.
     pub(crate) reordered: bool,
 }
 
@@ -60,7 +60,7 @@ pub(crate) struct Unit {
 pub(crate) enum Entry {
     /// The picture is a keyframe.
     Keyframe,
-    /// Decoding can begin here, but the picture is complete only after this many pictures.
+    /// Decoding can begin at the picture, but the first complete picture comes this many pictures later.
     Recovery(u32),
 }
 
@@ -70,8 +70,8 @@ pub(crate) struct Format {
     pub(crate) codec: Codec,
     /// The parameter sets for the first picture, if it has none of its own.
     pub(crate) sets: Vec<Bytes>,
-    /// Ticks of the stamps per second.
+    /// The number of ticks of the stamps per second.
     pub(crate) clock_rate: u32,
-    /// Frames per second, if declared.
+    /// The declared frame rate in frames per second, if there is one.
     pub(crate) frame_rate: Option<f64>,
 }

@@ -7,7 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::{MAX_UNIT_BYTES, Unit};
 
-/// The bytes per permit.
+/// The number of bytes for which one permit of the semaphore stands.
 const GRAIN: usize = 1 << 10;
 /// The largest number of bytes that wait in the queue. While the queue is full, nothing is read from the network.
 const MAX_BYTES: usize = 2 * MAX_UNIT_BYTES;
@@ -40,7 +40,7 @@ impl Sender {
 }
 
 impl Receiver {
-    /// Returns the next picture. None after the last.
+    /// Returns the next picture. None after the last picture.
     pub(crate) async fn recv(&mut self) -> Option<Unit> {
         self.0.recv().await.map(|(unit, _)| unit)
     }

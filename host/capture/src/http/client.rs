@@ -30,15 +30,15 @@ use crate::{
 const MAX_REDIRECTS: usize = 5;
 /// The largest number of authentication challenges that are answered.
 const MAX_ATTEMPTS: usize = 4;
-/// How long to wait for another picture after one that may be the only one.
+/// The time to wait for a second picture, after a first picture that may be the only one.
 const ANOTHER: Duration = Duration::from_secs(1);
 /// A time longer than any capture.
 const LONG: Duration = Duration::from_hours(24);
-/// The number of times that a request is repeated because the camera answered that it is busy.
+/// The largest number of times that a request is repeated because the camera answered that it is busy.
 const MAX_BUSY: usize = 2;
-/// The time before a repeated request, if the busy camera names none.
+/// The time before a repeated request, if the busy camera names no time.
 const BUSY: Duration = Duration::from_secs(1);
-/// The longest wait for a busy camera. If the camera names a longer one, the request is not repeated.
+/// The longest wait for a busy camera. If the camera names a longer time, the request is not repeated.
 const MAX_WAIT: Duration = Duration::from_secs(5);
 /// The largest number of characters that are quoted from data that is not a picture.
 const QUOTED: usize = 80;
@@ -98,8 +98,8 @@ pub(crate) async fn get(url: &Url, config: &CaptureConfig, late: Instant) -> Res
             config.journal.write_request(&format!("GET {url}"), value.as_deref(), answer);
         }
         let response = match response {
-            // Many cameras close the connection after each answer without announcing it. A request that was sent
-            // on a closed connection is sent once more, on a new one.
+            // Many cameras close the connection after each answer without announcement. A request that was sent on a
+            // closed connection is sent once more, on a new connection.
             Err(failure) if failure.kind == Kind::HungUp && redirects + attempts + busy > 0 && !again => {
                 again = true;
                 continue;
@@ -187,7 +187,7 @@ fn texts(headers: &HeaderMap) -> Vec<Cow<'_, str>> {
     values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect()
 }
 
-/// Returns how long to wait before the next request to a busy camera.
+/// Returns the time to wait before the next request to a busy camera.
 fn retry_after(response: &Response) -> Duration {
     let seconds =
         response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
@@ -214,7 +214,7 @@ fn elsewhere(url: &Url, to: &str, status: StatusCode) -> Result<Url, Failure> {
     }
 }
 
-/// Returns why there is no answer.
+/// Returns the reason why there is no answer.
 fn failed(error: &reqwest::Error, url: &Url) -> Failure {
     let mut causes = Vec::new();
     let mut system = None;
@@ -274,7 +274,7 @@ impl Body {
         }
     }
 
-    /// Removes the deadline. From now on, the code that reads the decoder's output enforces it.
+    /// Stops enforcing the deadline here. From now on, the code that reads the decoder's output enforces it.
     pub(crate) fn unhurried(&mut self) {
         self.late = Instant::now() + LONG;
     }
@@ -300,7 +300,8 @@ impl Body {
         }
     }
 
-    /// Waits for this many bytes, and leaves them in the buffer. Returns fewer if there are no more.
+    /// Waits until the buffer has this many bytes, and returns its content without removing it. The content is shorter
+    /// if no more bytes arrive.
     pub(crate) async fn at_least(&mut self, bytes: usize) -> Result<&[u8], Failure> {
         while self.buffer.len() < bytes {
             match self.fill().await {
@@ -314,7 +315,7 @@ impl Body {
         Ok(&self.buffer)
     }
 
-    /// Takes the bytes that arrived and were not taken before.
+    /// Removes all bytes from the buffer and returns them.
     pub(crate) fn take(&mut self) -> Bytes {
         let taken = self.buffer.split().freeze();
         if self.beginning.is_empty() {
@@ -376,7 +377,7 @@ impl Body {
         self.length.map(|length| length.saturating_sub(self.received))
     }
 
-    /// Waits a moment for another picture. Returns whether one begins, or whether none can follow.
+    /// Waits a moment for another picture.
     pub(crate) async fn another(&mut self, splitter: &mut Splitter) -> Another {
         let until = Instant::now() + ANOTHER;
         while !splitter.begins() {

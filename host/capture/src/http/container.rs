@@ -6,15 +6,15 @@ use crate::error::Failure;
 /// The largest number of bytes of a recording that are searched for the beginning of its index.
 const MAX_INDEX_BYTES: usize = 16 << 20;
 
-/// The sizes of transport stream packets in bytes. Some packets have a timestamp in front, some have an error
-/// correction code at the end.
+/// The sizes of transport stream packets in bytes. Packets of 192 bytes have a timestamp in front. Packets of 204 bytes
+/// have an error correction code at the end.
 const PACKET_BYTES: [usize; 3] = [188, 192, 204];
 /// The number of packets that identify a transport stream.
 const PACKETS: usize = 5;
 /// The number of bytes that are enough to recognise a transport stream.
 pub(crate) const TRANSPORT_BYTES: usize = 204 * (PACKETS + 1);
 
-/// Returns the demuxer of a container or stream that begins with these bytes. None for anything else.
+/// Returns the demuxer of a container or stream that begins with these bytes. None if the format is unknown.
 pub(crate) fn container(head: &[u8]) -> Option<&'static str> {
     let has = |at: usize, magic: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(magic));
     let boxes: [&[u8]; 6] = [b"ftyp", b"moov", b"mdat", b"styp", b"moof", b"free"];

@@ -41,7 +41,7 @@ impl Splitter {
         self.has_begun() || self.buffer.windows(BEGIN.len()).any(|three| three == BEGIN)
     }
 
-    /// Returns the next picture that is complete, or that is cut off by the beginning of another one.
+    /// Returns the next picture that is complete, or that is cut off by the beginning of another picture.
     pub(crate) fn next(&mut self) -> Option<Bytes> {
         loop {
             let found = match self.state {
@@ -93,7 +93,7 @@ impl Splitter {
                 self.at += 2;
                 return Found::End;
             }
-            // A picture begins within a picture: the first one has no end.
+            // Another picture begins where a segment of this picture is expected: this picture is dropped.
             (0xFF, 0xD8) => {
                 self.buffer.advance(self.at);
                 self.at = 2;
@@ -131,7 +131,7 @@ impl Splitter {
                 self.at += 2;
                 return Found::End;
             }
-            // Another picture begins: this one was cut off.
+            // Another picture begins, so this picture was cut off.
             (Some(0xD8), Some(0xFF)) => return Found::End,
             // More tables and more data follow, as in progressive pictures.
             (Some(0xC4 | 0xDA | 0xDB | 0xDC | 0xDD | 0xE0..=0xEF | 0xFE), _) => self.state = State::Segment,

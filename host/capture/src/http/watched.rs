@@ -52,7 +52,7 @@ impl<S> Layer<S> for Told {
     }
 }
 
-/// Connects, and reports the result.
+/// A service that connects, and reports the result to the journal.
 #[derive(Debug, Clone)]
 struct Connector<S> {
     connector: S,

@@ -21,8 +21,8 @@ pub enum Transport {
     Udp,
 }
 
-/// The measurements of a stream. A value is none or 0 if the source does not provide it, or if the stream was too
-/// short to measure it.
+/// The measurements of a stream. A value is none or 0 if the source does not provide the value, or if the stream was
+/// too short to measure it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Measured {
     /// The transport of the packets of an RTSP stream.
@@ -49,7 +49,7 @@ pub struct Measured {
     pub keyframes: u64,
     /// The time between the last two keyframes.
     pub keyframe_interval: Option<Duration>,
-    /// The number of pictures from one keyframe to the next.
+    /// The number of pictures from the last keyframe but one to the last keyframe.
     pub keyframe_distance: Option<u64>,
     /// The number of pictures before the first keyframe.
     pub before_keyframe: u64,
@@ -59,7 +59,7 @@ pub struct Measured {
     pub packets: u64,
     /// The number of packets that are missing.
     pub lost: u64,
-    /// The number of packets that arrived after a later one.
+    /// The number of packets that arrived after a later packet.
     pub overtaken: u64,
     /// The number of packets that arrived again, or too late.
     pub repeated: u64,
@@ -106,7 +106,7 @@ impl Tally {
         }
     }
 
-    /// Records how many packets arrived so far.
+    /// Records the counts of the packets so far.
     pub(crate) const fn traffic(&mut self, traffic: Traffic) {
         self.traffic = traffic;
     }

@@ -26,7 +26,7 @@ const PORT: u16 = 554;
 const MAX_ATTEMPTS: usize = 4;
 /// A time longer than any capture.
 const LONG: Duration = Duration::from_hours(24);
-/// The largest number of messages that are kept while an answer is awaited.
+/// The largest number of messages that are stored while an answer is awaited.
 const MAX_EARLY: usize = 200;
 
 /// Why a connection broke.
@@ -190,7 +190,7 @@ impl Connection {
                 }
             };
             let its = answer.header("cseq").and_then(|number| number.parse::<u32>().ok());
-            // Other answers are late answers to earlier requests.
+            // An answer with a lower number is a late answer to an earlier request.
             if its.is_none_or(|its| its >= number || its == 0) && answer.status >= 200 {
                 return Ok(answer);
             }
@@ -312,7 +312,7 @@ async fn connected(
     Ok(stream)
 }
 
-/// Returns why no connection could be made.
+/// Returns the reason why no connection could be made.
 pub(crate) fn unreachable(error: &io::Error) -> Failure {
     let kind = match error.kind() {
         _ if is_of_this_machine(error) => Kind::FfmpegFailed,
@@ -330,7 +330,7 @@ pub(crate) fn unreachable(error: &io::Error) -> Failure {
     Failure::new(kind, error.to_string())
 }
 
-/// Returns why a request has no answer.
+/// Returns the reason why a request has no answer.
 pub(crate) fn broken(why: &Broken, method: &str) -> Failure {
     match why {
         Broken::Closed => Failure::new(Kind::HungUp, format!("{method}: the camera closed the connection")),

@@ -44,8 +44,8 @@ impl Datagrams {
         Err(io::Error::other("no two adjacent ports are free"))
     }
 
-    /// Sends a packet to each of the camera's ports, and permits `source`, the other sender that the camera may
-    /// have named.
+    /// Sends a packet to each of the camera's ports. If the camera named another sender, `source`, this sender is
+    /// permitted too.
     pub(crate) async fn knock(&mut self, camera: IpAddr, ports: Option<(u16, u16)>, source: Option<IpAddr>) {
         self.from.extend(source);
         let Some((packets, reports)) = ports else { return };

@@ -21,8 +21,8 @@ impl Depacketizer {
         }
     }
 
-    /// Processes the next packet, before which `missing` packets are missing. Adds the pictures that it completes
-    /// to `units`.
+    /// Processes the next packet, before which `missing` packets are missing. Adds the pictures that the packet
+    /// completes to `units`.
     pub(crate) fn take(&mut self, packet: &Packet, missing: u16, units: &mut Vec<Unit>) {
         match self {
             Self::Nals(nals) => nals.take(packet, missing, units),

@@ -16,10 +16,10 @@ pub(crate) enum Nal {
         key: bool,
         /// True if no other picture is predicted from this one.
         disposable: bool,
-        /// True if the picture may be shown before one that was decoded earlier.
+        /// True if the picture may be shown before a picture that was decoded earlier.
         reordered: bool,
         /// True if the slice decodes without another picture. Unless `key` is true, later pictures may still refer
-        /// to pictures before it.
+        /// to pictures before the picture of this slice.
         intra: bool,
     },
     /// A parameter set.
@@ -27,7 +27,7 @@ pub(crate) enum Nal {
         /// True for a sequence parameter set. The other sets accompany it.
         sequence: bool,
     },
-    /// A recovery point: the picture becomes complete without a keyframe, after this many pictures.
+    /// A recovery point: after this many further pictures, the picture is complete without a keyframe.
     Recovery(u32),
     /// An access unit delimiter: a picture begins.
     Delimiter,
@@ -43,7 +43,7 @@ pub(crate) fn nal(codec: Codec, unit: &[u8]) -> Nal {
     }
 }
 
-/// Determines from the units of a picture whether decoding can begin at it.
+/// Determines whether decoding can begin at a picture, from the units of the picture.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Entries {
     key: bool,
@@ -113,7 +113,7 @@ fn h265(unit: &[u8]) -> Nal {
         kind @ 0..=31 => {
             let key = (16..=23).contains(&kind);
             let first = rest.first().is_some_and(|byte| byte & 0x80 != 0);
-            // The kind of prediction does not reveal the order, so the stamps decide.
+            // The kind of prediction does not reveal the display order, so the timestamps decide.
             Nal::Slice { first, key, disposable: false, reordered: !key, intra: key }
         }
         32 | 34 => Nal::Set { sequence: false },
@@ -145,7 +145,7 @@ fn recovery(message: &[u8]) -> Option<u32> {
     None
 }
 
-/// Parses a number in which each byte of 255 means that more bytes follow.
+/// Parses a number in which each byte of 255 means that another byte follows.
 fn extended(bytes: &[u8]) -> Option<(usize, &[u8])> {
     let full = bytes.iter().take_while(|byte| **byte == 0xFF).count();
     let (&last, rest) = bytes.get(full..)?.split_first()?;
@@ -170,7 +170,7 @@ impl<'a> Bits<'a> {
         Some(bit.into())
     }
 
-    /// Parses a number whose length is given by the zeros before it.
+    /// Parses a number whose length is the number of zeros before it.
     fn exp_golomb(&mut self) -> Option<u32> {
         let mut zeros = 0;
         while self.bit()? == 0 {

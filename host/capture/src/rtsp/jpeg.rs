@@ -64,7 +64,7 @@ pub(crate) struct Jpeg {
     /// The width and height in an extension of the picture's own packets, for pictures that are too large for the
     /// packets' heads.
     extended: Option<(u16, u16)>,
-    /// True if pictures arrived whose size is given nowhere.
+    /// True if pictures without any indication of their size arrived.
     pub(crate) sizeless: bool,
 }
 
@@ -72,8 +72,9 @@ pub(crate) struct Jpeg {
 #[derive(Debug)]
 struct Head {
     kind: u8,
-    /// Width and height are in units of eight pixels. They are zero if the picture is too large for them.
+    /// The width in units of eight pixels. Zero if the picture is too large for this field.
     width: u8,
+    /// The height in units of eight pixels. Zero if the picture is too large for this field.
     height: u8,
     interval: Option<u16>,
     tables: Bytes,

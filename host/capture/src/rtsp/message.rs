@@ -59,7 +59,7 @@ pub(crate) struct Garbage(pub(crate) String);
 /// Parses messages from the bytes that arrived.
 #[derive(Debug, Default)]
 pub(crate) struct Parser {
-    /// True if packets may arrive. Noise between packets is then skipped.
+    /// True if packets may arrive. In this case, noise between packets is skipped.
     pub(crate) playing: bool,
     noise: usize,
 }

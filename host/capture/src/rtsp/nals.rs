@@ -1,5 +1,5 @@
 //! Collects the units of a picture from packets. The content of the units determines where the picture ends.
-//! Markers and stamps are used only as far as they agree with the content.
+//! Markers and stamps are used only if they agree with the content.
 
 use std::time::Instant;
 
@@ -13,8 +13,9 @@ use crate::feed::{Codec, MAX_UNIT_BYTES, Unit};
 
 pub(super) const START_CODE: [u8; 4] = [0, 0, 0, 1];
 const SHORT_CODE: [u8; 3] = [0, 0, 1];
-/// The flags of a fragment.
+/// The flag of the first fragment of a unit.
 const BEGINS: u8 = 0x80;
+/// The flag of the last fragment of a unit.
 const ENDS: u8 = 0x40;
 
 /// Collects the units of a picture.
@@ -29,19 +30,20 @@ pub(crate) struct Nals {
     stamp: u32,
     /// The stamp of the last packet. Some cameras stamp each packet with the time of sending.
     last_stamp: u32,
-    /// When the last part of the picture arrived.
+    /// The arrival time of the last part of the picture.
     arrival: Option<Instant>,
     now: Option<Instant>,
     /// True while a unit is being assembled from fragments.
     open: bool,
-    /// The start of the last unit in the data, if other units may be hidden in it.
+    /// The start of the last unit in the data, if this unit may contain other units.
     unsearched: Option<usize>,
     marks: Marks,
     /// True if packets of this picture are missing.
     has_gaps: bool,
 }
 
-/// How reliable the markers at the ends of pictures are. Some cameras set one after each slice, or in each packet.
+/// The reliability of the markers at the ends of pictures. Some cameras set a marker after each slice, or in each
+/// packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Marks {
     /// Not tested yet: a picture is complete when the next one begins.
@@ -92,7 +94,7 @@ impl Nals {
         }
     }
 
-    /// Returns whether a packet continues the picture, judged by its content and not by its stamp.
+    /// Returns whether a packet continues the picture. Only the content of the packet is examined, not its stamp.
     fn goes_on(&self, payload: &[u8]) -> bool {
         let beginning = payload.get(..LOOKED_AT).unwrap_or(payload);
         let unit = match (self.codec, beginning) {
@@ -149,7 +151,7 @@ impl Nals {
         }
     }
 
-    /// Processes several units in one packet. Before each unit is its length.
+    /// Processes several units in one packet. The length of each unit precedes the unit.
     fn several(&mut self, mut rest: &[u8], units: &mut Vec<Unit>) {
         while let Some((&[high, low], after)) = rest.split_first_chunk::<2>() {
             let length = usize::from(u16::from_be_bytes([high, low])).min(after.len());

@@ -7,14 +7,14 @@ use std::{
 
 use bytes::Bytes;
 
-/// How long to wait for a packet that others overtook.
+/// The longest wait for a packet that other packets overtook.
 const OVERTAKEN: Duration = Duration::from_millis(200);
 /// The largest number of packets that wait for an earlier one.
 const MAX_WAITING: usize = 256;
 /// The largest jump of numbers within a stream. A number farther away belongs to another stream.
 const MAX_JUMP: u16 = 3_000;
-/// A packet that is at most this many numbers behind may have been overtaken. This may also have happened to a
-/// packet in a TCP connection, before it entered the connection.
+/// The largest distance by which the number of an overtaken packet may be behind the expected number. Packets may be
+/// overtaken even before they enter a TCP connection.
 const MAX_BEHIND: u16 = 64;
 /// The number of consecutive late packets after which the numbering counts as restarted.
 const BEGUN_ANEW: u16 = 20;
@@ -67,16 +67,16 @@ impl Packet {
     }
 }
 
-/// Counts of a stream's packets.
+/// The counts of a stream's packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Traffic {
-    /// Packets that arrived.
+    /// The number of packets that arrived.
     pub(crate) packets: u64,
-    /// Packets that never arrived.
+    /// The number of packets that never arrived.
     pub(crate) lost: u32,
-    /// Packets that arrived after a later one.
+    /// The number of packets that arrived after a later packet.
     pub(crate) overtaken: u32,
-    /// Packets that arrived again, or too late.
+    /// The number of packets that arrived again, or too late.
     pub(crate) repeated: u32,
 }
 
@@ -86,12 +86,14 @@ pub(crate) struct Order {
     /// True if packets may overtake each other.
     reorders: bool,
     next: Option<(u32, u16)>,
-    /// Waiting packets, by their number, counted without wrapping around.
+    /// The waiting packets, by their position in the stream. Unlike the number of a packet, its position does not wrap
+    /// around.
     waiting: BTreeMap<u64, Packet>,
     base: u64,
     /// The stamp and the payload of the last packet that was passed on.
     last: Option<(u32, Bytes)>,
-    /// A row of consecutive packets that arrived too late: the number of the next one, and the length of the row.
+    /// A row of consecutive packets that arrived too late: the number of the packet that would continue the row, and
+    /// the length of the row.
     late: (u16, u16),
     pub(crate) traffic: Traffic,
 }
@@ -235,7 +237,8 @@ mod tests {
 
     #[test]
     fn numbers_that_begin_anew_or_stand_still_lose_nothing() {
-        // Far behind, or slightly behind but later; over UDP only when it is certain.
+        // Over TCP, the numbering restarts with a packet that is far behind, or that has a later stamp. Over UDP, it
+        // restarts only after several late packets in a row.
         assert_eq!(ordered(false, &[500, 501, 0, 1, 2]), (vec![500, 501, 0, 1, 2], 0));
         let mut order = Order::new(false);
         let mut out = Vec::new();

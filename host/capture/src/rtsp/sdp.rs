@@ -17,15 +17,15 @@ const MAX_SETS: usize = 16;
 pub(crate) struct Video {
     pub(crate) codec: Codec,
     pub(crate) payload_type: u8,
-    /// Ticks of the video's clock per second.
+    /// The number of ticks of the video's clock per second.
     pub(crate) clock_rate: u32,
     /// The address for the set-up, as in the description.
     pub(crate) control: Option<String>,
     /// The parameter sets that decoding requires, if the description has them.
     pub(crate) sets: Vec<Bytes>,
-    /// Frames per second, if declared.
+    /// The declared frame rate in frames per second, if there is one.
     pub(crate) frame_rate: Option<f64>,
-    /// Width and height, if declared.
+    /// The declared width and height, if there are any.
     pub(crate) size: Option<(u16, u16)>,
 }
 
@@ -97,7 +97,7 @@ impl<'a> Section<'a> {
                 .filter_map(|one| one.trim().split_once('='))
                 .find_map(|(name, value)| name.trim().eq_ignore_ascii_case(wanted).then_some(value.trim()))
         };
-        // In interleaved order, each unit has a number in front. No known camera sends such streams.
+        // In interleaved order, a number precedes each unit. No known camera sends streams in this order.
         let numbered = parameter("sprop-max-don-diff").is_some_and(|value| value != "0")
             || (codec == Codec::H264 && parameter("packetization-mode") == Some("2"));
         if numbered {
@@ -123,7 +123,7 @@ impl<'a> Section<'a> {
     }
 }
 
-/// Parses a description. Of several videos, the first that can be read is chosen.
+/// Parses a description. If it has several videos, the first one that can be read is chosen.
 pub(crate) fn parse(text: &str) -> Description {
     let mut whole = Section::default();
     let mut sections: Vec<Section<'_>> = Vec::new();

@@ -26,7 +26,7 @@ use crate::{
 const MAX_REDIRECTS: usize = 4;
 /// The time between two keep-alive requests, if the camera names no timeout.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(20);
-/// How long to wait for packets after a goodbye (RTCP BYE): some cameras send it and continue.
+/// The time to wait for packets after a goodbye (RTCP BYE). Some cameras continue to send after a goodbye.
 const AFTER_GOODBYE: Duration = Duration::from_secs(1);
 /// The type of a goodbye packet (RTCP BYE).
 const GOODBYE: u8 = 203;
@@ -52,7 +52,7 @@ pub(crate) struct Session {
     id: String,
     patience: Duration,
     sign_of_life: Duration,
-    /// When the next keep-alive request is due, regardless of the packets that arrive.
+    /// The time of the next keep-alive request. It does not depend on the packets that arrive.
     sign_at: Instant,
     /// The number of keep-alive requests sent.
     signs: u32,
@@ -278,7 +278,7 @@ fn parameter<'a>(header: &'a str, name: &str) -> Option<&'a str> {
     parameters.find(|(own, _)| own.trim().eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
 }
 
-/// Parses the two numbers of a parameter. If the second is missing, the first plus one is returned in its place.
+/// Parses the two numbers of a parameter. If the second number is missing, the first number plus one replaces it.
 fn pair(header: &str, name: &str) -> Option<(u16, u16)> {
     let value = parameter(header, name)?;
     let (one, other) = value.split_once('-').unwrap_or((value, ""));
@@ -391,7 +391,7 @@ impl Session {
     }
 
     /// Determines the kind of a packet on a channel. Some cameras send on another channel than the announced one.
-    /// That channel is used from the first packet of the video on.
+    /// The other channel is used from the first packet of the video on.
     fn take(&mut self, channel: u8, data: Bytes) -> Took {
         let kind = data.get(1).copied().unwrap_or_default();
         match &mut self.way {
@@ -427,7 +427,7 @@ impl Session {
         }
     }
 
-    /// Sends a keep-alive request, alternately by one of two methods, because some cameras count only one of them.
+    /// Sends a keep-alive request. Two methods alternate, because some cameras accept only one of them as keep-alive.
     async fn sign(&mut self) {
         let method = if self.signs.is_multiple_of(2) { "OPTIONS" } else { "GET_PARAMETER" };
         self.signs += 1;
@@ -440,7 +440,7 @@ impl Session {
 }
 
 impl Drop for Session {
-    /// Ends the session: cameras allow few sessions, and some keep a session until it is ended.
+    /// Ends the session. Cameras allow few sessions, and some cameras keep a session open until it is ended.
     fn drop(&mut self) {
         let value = self.authorization.value("TEARDOWN", &self.aggregate);
         let headers = [("Session", self.id.as_str())];

@@ -1,4 +1,4 @@
-//! Tests that a capture first waits for a camera, and then for admission before it decodes.
+//! Tests that a capture first waits for a camera, and then waits for admission before it decodes.
 
 use std::{
     fs,
@@ -17,7 +17,7 @@ use crate::{
     media::{IN_FULL, config, h264, has_ffmpeg, make},
 };
 
-/// A gate that counts the requests, and admits as many as there are permits.
+/// Returns a gate that admits one capture per permit, the number of captures that requested admission, and the permits.
 fn gate() -> (Admission, Arc<AtomicU32>, Arc<Semaphore>) {
     let (asked, permits) = (Arc::new(AtomicU32::new(0)), Arc::new(Semaphore::new(0)));
     let (counted, granted) = (Arc::clone(&asked), Arc::clone(&permits));
@@ -65,7 +65,7 @@ async fn the_time_at_the_gate_is_not_the_camera_s() {
     let file = h264(dir.path(), "a.mp4", 4);
     let bytes = fs::read(make(dir.path(), "a.h264", &format!("-i {} -c copy", file.display()))).unwrap();
     let camera = Camera::start(&bytes, Habits::default()).await;
-    // Longer than a whole capture may take.
+    // The wait for admission is longer than a whole capture may take.
     let late = Admission::new(|| tokio::time::sleep(Duration::from_secs(5)));
     let short = easysight_capture::CaptureConfig { deadline: Duration::from_secs(3), ..config() };
     let capturer = Capturer::new(short).admitted_by(late);
@@ -85,7 +85,7 @@ async fn whether_a_camera_takes_a_connection_is_found_out_without_asking_it_for_
         assert_eq!(reach(&format!("{scheme}://admin:secret@{address}/live")).await, Ok(()), "{scheme}");
         let (stream, _) = listener.accept().await.unwrap();
         stream.readable().await.unwrap();
-        assert_eq!(stream.try_read(&mut [0; 64]).unwrap(), 0, "{scheme}: it was asked for something");
+        assert_eq!(stream.try_read(&mut [0; 64]).unwrap(), 0, "{scheme}: a request was sent");
     }
     drop(listener);
     assert_eq!(reach(&format!("rtsp://{address}/live")).await, Err(CaptureErrorKind::ConnectionRefused));

@@ -16,12 +16,12 @@ use tokio::{
 /// Returns the timestamp of a picture from its number.
 pub(crate) type Stamp = fn(u64) -> u32;
 
-/// The habits in which a camera may deviate from others.
+/// The habits of a camera. A test changes single habits.
 #[derive(Clone)]
 pub(crate) struct Habits {
     /// Pictures per second.
     pub(crate) rate: f64,
-    /// The camera's clock.
+    /// The timestamps of the camera's clock.
     pub(crate) stamp: Stamp,
     /// The method at which the camera closes the connection.
     pub(crate) hangs_up_at: &'static str,
@@ -31,7 +31,7 @@ pub(crate) struct Habits {
     pub(crate) refuses_tcp: Option<&'static str>,
     /// The number of pictures after which nothing more is sent.
     pub(crate) pictures: u64,
-    /// One packet in this many is lost. Zero for none.
+    /// The interval of lost packets: 37 means that every 37th packet is lost. Zero if no packet is lost.
     pub(crate) loses: u64,
     /// The number of pictures before the first keyframe.
     pub(crate) late_key: u64,
@@ -55,7 +55,7 @@ impl Default for Habits {
 /// A camera that runs until it is dropped.
 pub(crate) struct Camera {
     pub(crate) url: String,
-    /// The first lines of the requests.
+    /// The first line of each request.
     pub(crate) asked: mpsc::UnboundedReceiver<String>,
     serving: JoinHandle<()>,
 }
@@ -66,7 +66,7 @@ impl Drop for Camera {
     }
 }
 
-/// The units of a picture, and true for a keyframe.
+/// The units of a picture, and true if the picture is a keyframe.
 type Picture = (Vec<Vec<u8>>, bool);
 
 impl Camera {
@@ -217,7 +217,8 @@ async fn play(mut stream: TcpStream, socket: Option<UdpSocket>, pictures: &[Pict
     while stream.read(&mut byte).await.is_ok_and(|read| read > 0) {}
 }
 
-/// Returns a unit unchanged, or in fragments.
+/// Returns the packets for a unit: the unchanged unit if it is short, otherwise its fragments. True marks the last
+/// packet.
 fn payloads(unit: &[u8]) -> Vec<(Vec<u8>, bool)> {
     if unit.len() <= 1_200 {
         return vec![(unit.to_vec(), true)];

@@ -7,7 +7,7 @@ use std::{fs, path::PathBuf, time::Duration};
 pub(crate) struct Process(PathBuf);
 
 impl Process {
-    /// Reads one of the process's files in `/proc`. Empty if the process is gone.
+    /// Reads one of the process's files in `/proc`. Returns an empty string if the process is gone.
     pub(crate) fn read(&self, name: &str) -> String {
         let bytes = fs::read(self.0.join(name)).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
