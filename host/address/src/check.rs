@@ -33,7 +33,7 @@ pub enum AddressError {
 pub fn check(text: &str) -> Result<(), AddressError> {
     let text = text.trim();
     let Some(parts) = Parts::of(text) else {
-        // A text with a password in it is an address, not the name of a file.
+        // A string that contains a password is an address, not the name of a file.
         let is_address = parts::lacks_scheme(text) || !secrets(text).is_empty();
         return if is_address { Err(AddressError::NoScheme) } else { Ok(()) };
     };

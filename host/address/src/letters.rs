@@ -1,12 +1,12 @@
-//! Decodes a percent-encoded text, also one that was encoded more than once, and records the original position of
-//! each byte.
+//! Decodes a percent-encoded string, even if it was encoded more than once, and records the original position of each
+//! byte.
 
 use std::ops::Range;
 
 /// The largest number of rounds of decoding. Links through relays are encoded twice.
 const ROUNDS: usize = 3;
 
-/// The decoded bytes of an encoded text.
+/// The decoded bytes of an encoded string.
 #[derive(Debug)]
 pub(crate) struct Letters {
     bytes: Vec<u8>,
@@ -65,7 +65,7 @@ impl Letters {
         String::from_utf8_lossy(self.bytes.get(range).unwrap_or_default()).into_owned()
     }
 
-    /// Returns the position of these bytes in the encoded text.
+    /// Returns the position of these bytes in the encoded string.
     pub(crate) fn place(&self, range: Range<usize>) -> Range<usize> {
         match self.at.get(range) {
             Some([first, .., last]) => first.start..last.end,

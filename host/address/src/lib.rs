@@ -17,8 +17,8 @@ pub use restored::{RestoreError, restored};
 /// The text that replaces a secret.
 pub const MASK: &str = "***";
 
-/// True if two addresses name the same camera: apart from the user and the password before the `@`, they are
-/// equal. Upper and lower case do not matter in scheme and host.
+/// Returns true if two addresses name the same camera: they are equal, except for the user and the password before the
+/// `@`. The case of letters does not matter in scheme and host.
 #[must_use]
 pub fn same_place(a: &str, b: &str) -> bool {
     let place = |text| match parts::Parts::of(text) {

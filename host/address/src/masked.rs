@@ -46,8 +46,8 @@ pub fn masked_in(text: &str) -> String {
     shown
 }
 
-/// Masks the secrets in another program's message about an address: those of this address, and those of any other
-/// address in the message.
+/// Masks the secrets in another program's message about an address: the secrets of this address, and the secrets of any
+/// other address in the message.
 #[must_use]
 pub fn scrubbed(line: &str, address: &str) -> String {
     let mut line = line.replace(address, &masked(address));
@@ -77,8 +77,8 @@ pub fn scrubbed(line: &str, address: &str) -> String {
             line = line.replace(&value, MASK);
             continue;
         }
-        // A short value or a user name may also be an ordinary word. It is masked only between characters that
-        // surround it in an address.
+        // A short value or a user name may also be an ordinary word. Such a value is masked only between the
+        // characters that surround it in an address.
         for (before, after) in [("", "@"), ("", ":"), ("=", ""), (":", "@"), ("/", "/")] {
             line = line.replace(&format!("{before}{value}{after}"), &format!("{before}{MASK}{after}"));
         }

@@ -9,11 +9,11 @@ use crate::words::{self, Class};
 pub(crate) struct Parts<'a> {
     /// The scheme, such as `rtsp`.
     pub(crate) scheme: &'a str,
-    /// The position of the user and the password in the text, without the `@`.
+    /// The position of the user and the password in the address, without the `@`.
     pub(crate) user: Option<Range<usize>>,
     /// Host and port.
     pub(crate) host: &'a str,
-    /// The position of the host in the text.
+    /// The position of the host in the address.
     pub(crate) host_at: usize,
     /// Path, query and fragment.
     pub(crate) tail: &'a str,
@@ -22,7 +22,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) is_ambiguous: bool,
 }
 
-/// The characters that end the part with user, host and port. Some programs treat a backslash as a slash.
+/// The characters that end the part of an address with user, host and port. Some programs treat a backslash as a slash.
 const ENDS: [char; 4] = ['/', '?', '#', '\\'];
 
 impl<'a> Parts<'a> {
@@ -51,12 +51,12 @@ impl<'a> Parts<'a> {
         })
     }
 
-    /// The position of the tail in the text.
+    /// Returns the position of the tail in the address.
     pub(crate) const fn tail_at(&self) -> usize {
         self.host_at + self.host.len()
     }
 
-    /// The host without its port.
+    /// Returns the host without its port.
     pub(crate) fn host_name(&self) -> &'a str {
         host_and_port(self.host).0
     }

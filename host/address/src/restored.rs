@@ -76,8 +76,9 @@ fn user<'a>(offered: &str, known: Option<&'a str>) -> Result<&'a str, RestoreErr
     }
 }
 
-/// Returns the stored value of a masked parameter or piece of the path. Each of the two addresses must contain
-/// this parameter or piece exactly once. A piece of the path must also follow the same text in both.
+/// Returns the stored value of a masked parameter, or of a masked piece of the path. The offered address and the stored
+/// address must each contain this parameter or piece exactly once. The text before a piece of the path must be the same
+/// in both addresses.
 fn value<'a>(
     text: &str,
     secret: &Secret,

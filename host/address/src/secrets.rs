@@ -10,7 +10,7 @@ use crate::{
     words::{self, Class},
 };
 
-/// The kind of a secret. It identifies the secret in another version of the address.
+/// The kind of a secret. The kind identifies the secret in another version of the address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Place {
     /// The user and the password before the `@`.
@@ -28,8 +28,8 @@ pub(crate) struct Secret {
     pub(crate) at: Range<usize>,
 }
 
-/// Returns the secrets of an address in the order in which they occur. They do not overlap. The path of a file has
-/// none.
+/// Returns the secrets of an address in the order in which they occur. They do not overlap. The path of a file has no
+/// secrets.
 pub(crate) fn secrets(text: &str) -> Vec<Secret> {
     let (tail_at, strict) = match Parts::of(text) {
         Some(parts) if parts.scheme.eq_ignore_ascii_case("file") => return Vec::new(),
@@ -73,8 +73,7 @@ pub(crate) fn secrets(text: &str) -> Vec<Secret> {
     found
 }
 
-/// Finds further occurrences of the secrets that were found: a password before the `@` or in a parameter sometimes
-/// occurs in the path too.
+/// Finds further occurrences of secrets: a password before the `@` or in a parameter sometimes occurs in the path too.
 fn repeat(text: &str, parts: &Parts<'_>, found: &mut Vec<Secret>) {
     let mut values: Vec<String> = Vec::new();
     for one in found.iter() {
@@ -162,8 +161,8 @@ impl Tail {
     }
 
     /// Reads a piece that contains at least one `name=value`. Returns true if its last value is a secret. `open`
-    /// is true if the piece before this one ends with a secret: the text before the first name then belongs to
-    /// that secret.
+    /// is true if the previous piece ends with a secret. In this case, the text before the first name belongs to that
+    /// secret.
     fn pairs(&mut self, piece: &Piece, open: bool) -> bool {
         let names = self.names(piece.range.clone());
         if open
@@ -224,7 +223,7 @@ impl Tail {
         words::class(&self.letters.text(range)) == Class::Secret
     }
 
-    /// True if a piece without a name is a secret, judged by its text and the pieces around it.
+    /// Returns true if a piece without a name is a secret. The text of the piece and the neighbouring pieces decide.
     fn is_secret(&self, pieces: &[String], index: usize, in_query: bool) -> bool {
         let piece = |index: usize| pieces.get(index).map_or("", String::as_str);
         let own = piece(index);

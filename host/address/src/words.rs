@@ -4,15 +4,15 @@
 /// The kind of a parameter's value, judged by the parameter's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Class {
-    /// A user, a password, a key.
+    /// The value is a user, a password or a key.
     Secret,
-    /// A channel, a size, a format.
+    /// The value is harmless, such as a channel, a size or a format.
     Harmless,
     /// The name is unknown.
     Unknown,
 }
 
-/// Texts that occur in the names of secret parameters.
+/// Parts of the names of secret parameters.
 const SECRET_PARTS: &[&str] = &[
     "pass", "pas", "pwd", "psw", "psd", "token", "auth", "secret", "sign", "sig", "user", "usr", "uname",
     "login", "logon", "cred", "sess", "ticket", "jwt", "bearer", "account", "cookie", "nonce", "digest",
@@ -39,7 +39,7 @@ const SECRET_NAMES: &[&str] = &[
     "accesskey",
 ];
 
-/// Names that look like those of secrets but are not, and names whose values are known to be harmless.
+/// Names whose values are known to be harmless. Some of these names look like names of secrets.
 const HARMLESS: &[&str] = &[
     "action",
     "audio",
