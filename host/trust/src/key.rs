@@ -100,7 +100,7 @@ impl SecretKey {
         write().map_err(|source| io_error(path, source))
     }
 
-    /// The public key that verifies signatures of this key.
+    /// Returns the public key that verifies signatures of this key.
     #[must_use]
     pub fn public(&self) -> PublicKey {
         PublicKey(self.0.verifying_key())
@@ -120,7 +120,7 @@ fn io_error(path: &Path, source: io::Error) -> KeyError {
 pub struct PublicKey(VerifyingKey);
 
 impl PublicKey {
-    /// The key's id.
+    /// Returns the key's id.
     #[must_use]
     pub fn id(&self) -> KeyId {
         let mut id = [0; ID_BYTES];
@@ -128,8 +128,8 @@ impl PublicKey {
         KeyId(id)
     }
 
-    /// Returns true if this key's owner signed the message. The verification is strict: it rejects a signature that
-    /// somebody else could have altered into another valid one.
+    /// Returns true if this key's owner signed the message. The verification is strict: it accepts no signature that
+    /// somebody else could have made from another valid signature.
     pub(crate) fn vouches(&self, message: &[u8], signature: &[u8; 64]) -> bool {
         self.0.verify_strict(message, &Bytes::from_bytes(signature)).is_ok()
     }
@@ -161,8 +161,8 @@ impl FromStr for PublicKey {
     }
 }
 
-/// The id of a key: the first 8 bytes of the blake3 digest of the public key, written as 16 hexadecimal digits. It is
-/// for people to read; no check uses it.
+/// The id of a key: the first 8 bytes of the blake3 digest of the public key, written as 16 hexadecimal digits. The id
+/// is for people to read; no check uses it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId([u8; ID_BYTES]);
 

@@ -1,4 +1,4 @@
-//! Loads plugins. If keys are demanded, their signatures are checked first.
+//! Loads plugins. If trusted keys are given, the signatures of the plugins are checked first.
 
 use std::{fs, io, path::Path, path::PathBuf, sync::Arc};
 
@@ -22,8 +22,8 @@ pub enum RefusedPlugin {
 }
 
 /// Loads a component. If `keys` are given, no part of the component is compiled or run before a signature by one of
-/// these keys is verified, and the component's descriptor must equal the signed one. Blocks while the component is
-/// compiled.
+/// these keys is verified. The component's descriptor must then equal the signed descriptor. This function blocks while
+/// the component is compiled.
 ///
 /// # Errors
 ///
@@ -42,7 +42,7 @@ pub fn load(
     }
 }
 
-/// The path of a component's signature: `NAME.wasm.sig` beside `NAME.wasm`.
+/// Returns the path of a component's signature: `NAME.wasm.sig` beside `NAME.wasm`.
 #[must_use]
 pub fn signature_path(component: &Path) -> PathBuf {
     let mut name = component.as_os_str().to_owned();

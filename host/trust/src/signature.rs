@@ -40,7 +40,7 @@ fn with_key(mut signed: PluginSignature, key: &SecretKey, descriptor: String) ->
 ///
 /// # Errors
 ///
-/// [`ReadSignatureError`]. Whether the signature fits a component is not checked here.
+/// [`ReadSignatureError`]. This function does not check whether the signature belongs to a component.
 pub fn read_signature(text: &[u8]) -> Result<PluginSignature, ReadSignatureError> {
     if text.len() > MAX_SIGNATURE_BYTES {
         let detail = format!("it has {} bytes; the limit is {MAX_SIGNATURE_BYTES}", text.len());
@@ -56,7 +56,7 @@ pub fn read_signature(text: &[u8]) -> Result<PluginSignature, ReadSignatureError
 }
 
 /// Verifies every signature against the component and its descriptor, so that only genuine signatures are passed on to
-/// others. The trusted keys play no part in this.
+/// others. It is not checked whether the keys are trusted.
 ///
 /// # Errors
 ///
@@ -77,7 +77,7 @@ pub fn genuine(signed: &PluginSignature, plugin: &Plugin) -> Result<(), Untruste
     Ok(())
 }
 
-/// The keys that the document names. Texts that are not keys are left out.
+/// Returns the keys that the document names. Invalid keys are left out.
 pub(crate) fn signers(signed: &PluginSignature) -> impl Iterator<Item = PublicKey> {
     signed.signatures.iter().filter_map(|one| one.key.parse().ok())
 }
@@ -94,7 +94,7 @@ fn is_by(one: &KeySignature, digest: &str, key: &PublicKey) -> bool {
     bytes.is_some_and(|bytes| key.vouches(&message(digest, &one.descriptor), &bytes))
 }
 
-/// True if the plugin's descriptor is the signed one.
+/// Returns true if the plugin's descriptor equals the signed descriptor.
 pub(crate) fn describes(one: &KeySignature, plugin: &Plugin) -> bool {
     // The JSON values are compared, because another version of this program may order the fields differently.
     let parsed = |text: &str| serde_json::from_str::<Value>(text).ok();

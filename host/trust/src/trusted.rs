@@ -86,7 +86,7 @@ pub enum Untrusted {
         /// The key that the signature names.
         signer: String,
     },
-    /// The component's descriptor is not the signed one.
+    /// The component's descriptor differs from the signed descriptor.
     #[error("plugin-descriptor-mismatch: the plugin's descriptor is not the one that was signed")]
     OtherDescriptor,
 }
@@ -126,7 +126,8 @@ impl TrustedKeys {
     }
 
     /// Returns the signature that a trusted key made for this component. The component's descriptor cannot be checked
-    /// here, because it is read only after compilation. The caller then compares it with the signed one.
+    /// here, because it can be read only after compilation. After compilation, the caller must compare the descriptor
+    /// with the signed descriptor.
     ///
     /// # Errors
     ///
