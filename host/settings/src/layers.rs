@@ -21,7 +21,7 @@ pub struct Invocation {
     pub subcommand: Option<(String, ArgMatches)>,
 }
 
-/// One layer: texts by flag.
+/// One layer: the texts of its values, by flag.
 struct Layer {
     name: &'static str,
     values: BTreeMap<&'static str, String>,
@@ -45,8 +45,8 @@ const DEFAULTS: &str = "defaults";
 
 /// Reads the settings of a program.
 ///
-/// `command` has the program's name and version. The names of its variables begin with `prefix`. `arguments` and
-/// `environment` are those of the process.
+/// `command` has the program's name and version. The names of the program's variables begin with `prefix`. `arguments`
+/// and `environment` are the arguments and the environment of the process.
 ///
 /// # Errors
 ///
@@ -151,8 +151,8 @@ fn flags(command: Command, keys: &'static [Key]) -> Command {
     command
 }
 
-/// Reads the file's lines, in order. Values in single quotes are taken literally; in others, `dotenvy` replaces `$NAME`
-/// by the variable's value. The environment of the process is not changed.
+/// Reads the file's lines, in order. Values in single quotes are taken literally. In other values, `dotenvy` replaces
+/// `$NAME` by the variable's value. The environment of the process is not changed.
 fn read_file(path: &Path) -> Result<Vec<(String, String)>, SettingsError> {
     let failed = |reason: String| SettingsError::File { path: path.display().to_string(), reason };
     let text = fs::read_to_string(path).map_err(|e| failed(e.to_string()))?;

@@ -1,6 +1,6 @@
-//! The settings of a program. A value comes from the flag, the environment, the configuration file or the default; the
-//! first of these that is set counts. A program lists its keys once in a table of [`Key`]s. Flags, environment
-//! variables, keys of the file, `--print-config` and every message are made from this table.
+//! The settings of a program. A value comes from the flag, the environment, the configuration file or the default: the
+//! first of these four that is set. A program lists its keys once in a table of [`Key`]s. Flags, environment variables,
+//! keys of the file, the output of `--print-config` and every message are made from this table.
 
 mod layers;
 mod parse;

@@ -1,4 +1,4 @@
-//! Precedence, aliases, secrets, and messages about mistakes.
+//! Tests of the precedence of layers, of aliases and secrets, and of messages about mistakes.
 
 use std::io::Write;
 
