@@ -1,4 +1,4 @@
-//! Metrics of findings. A node counts the findings that it made, a master those that it stored.
+//! Metrics of findings. A node counts the findings that it made. A master counts the findings that it stored.
 
 use easysight_protocol::Finding;
 use prometheus_client::{
@@ -36,7 +36,7 @@ impl FindingMetrics {
     /// Registers `findings`, `plugin_seconds` and `fuel`.
     #[must_use]
     pub fn register(registry: &mut Registry) -> Self {
-        // From a tenth of a millisecond to 6.6 seconds.
+        // The buckets range from 0.1 milliseconds to 6.6 seconds.
         let plugin_seconds = Family::new_with_constructor(
             (|| Histogram::new(exponential_buckets(0.0001, 2.0, 17))) as fn() -> Histogram,
         );

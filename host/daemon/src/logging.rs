@@ -72,7 +72,7 @@ pub struct Logging {
 }
 
 impl Logging {
-    /// Exports and writes what remains.
+    /// Exports the remaining spans, and writes the remaining lines.
     pub fn end(self) {
         if let Some(exporting) = self.exporting {
             exporting.end();
@@ -80,12 +80,12 @@ impl Logging {
     }
 }
 
-/// Starts the log, and the export of traces if it is configured. A thread of its own writes lines to a file;
-/// traces are sent from `runtime`.
+/// Starts the log, and the export of traces if the export is configured. A separate thread writes lines to a file.
+/// Traces are sent from `runtime`.
 ///
 /// # Errors
 ///
-/// If the file cannot be written, or the export cannot start.
+/// An error if the file cannot be written, or if the export cannot start.
 pub fn start(config: &LogConfig, traces: &TraceConfig, runtime: &Handle) -> anyhow::Result<Logging> {
     // Libraries log warnings and errors only, since their other messages rarely concern the operator.
     let filter =

@@ -23,7 +23,7 @@ impl StopSignals {
     ///
     /// # Errors
     ///
-    /// If the operating system refuses.
+    /// The error of the operating system if the signals cannot be handled.
     pub fn new() -> anyhow::Result<Self> {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
@@ -37,12 +37,12 @@ impl StopSignals {
     }
 }
 
-/// Locks the directory of the file `path` for this process, until the returned file is closed. The message for a
-/// directory that another process has locked contains `whose`, the kind of program, and `advice`.
+/// Locks the directory of the file `path` for this process, until the returned file is closed. `whose` is the kind of
+/// program. If another process has locked the directory, the error message contains `whose` and `advice`.
 ///
 /// # Errors
 ///
-/// If another process has locked the directory, or the file cannot be created.
+/// An error if another process has locked the directory, or if the file cannot be created.
 pub fn lock(path: &Path, whose: &str, advice: &str) -> anyhow::Result<File> {
     if let Some(dir) = path.parent() {
         fs::create_dir_all(dir).with_context(|| dir.display().to_string())?;
@@ -72,7 +72,7 @@ pub async fn watchdog(alive: impl Fn() -> bool + Send) {
     feed(interval / 2, alive, || notify(&[NotifyState::Watchdog])).await;
 }
 
-/// Calls `tell` at this interval, as long as `alive` returns true.
+/// Calls `tell` at the interval `every`, as long as `alive` returns true.
 pub async fn feed(every: Duration, alive: impl Fn() -> bool + Send, tell: impl Fn() + Send) {
     let mut beat = tokio::time::interval(every);
     let mut stuck = false;

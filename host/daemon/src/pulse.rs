@@ -26,8 +26,7 @@ impl Pulse {
         *self.0.lock() = Instant::now();
     }
 
-    /// Returns true if the last beat was less than `patience` before `now`. If it returns false, the loop that beats
-    /// hangs.
+    /// Returns true if the last beat was less than `patience` before `now`. Otherwise the loop that beats hangs.
     #[must_use]
     pub fn is_felt(&self, now: Instant, patience: Duration) -> bool {
         now.saturating_duration_since(*self.0.lock()) < patience

@@ -20,8 +20,8 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The header that carries a W3C trace context.
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// The longest id that is accepted from a client, in bytes. A longer one is replaced by a new id, because ids are
-/// stored and logged.
+/// The longest id that is accepted from a client, in bytes. A longer id is replaced by a new id, because ids are stored
+/// and logged.
 const MAX_BYTES: usize = 128;
 
 /// The id of a request.
@@ -69,8 +69,8 @@ impl<S: Send + Sync> FromRequestParts<S> for RequestOrigin {
     }
 }
 
-/// The middleware that gives requests their ids. It must be the outermost middleware, so that requests that other
-/// middleware refuses have ids too.
+/// The middleware that gives requests their ids. It must be the outermost middleware: requests that other middleware
+/// refuses need ids too.
 pub async fn name(mut request: Request, next: Next) -> Response {
     let id = request.headers().get(REQUEST_ID).and_then(RequestId::given).unwrap_or_default();
     request.extensions_mut().insert(id.clone());
@@ -89,7 +89,7 @@ pub async fn name(mut request: Request, next: Next) -> Response {
     response
 }
 
-/// Records who makes the current request. The later log lines of the request show this as `by`.
+/// Records who makes the current request. The later log lines of the request show this principal as `by`.
 pub fn note_principal(principal: impl fmt::Display) {
     tracing::Span::current().record("by", field::display(principal));
 }

@@ -28,11 +28,11 @@ use tracing::{Level, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::{Layer, Registry, filter::Targets};
 
-/// How long the collector may take to answer. Spans that it has not accepted by then are dropped.
+/// The time limit for an answer of the collector. Spans that the collector does not accept in this time are dropped.
 const ANSWER: Duration = Duration::from_secs(5);
-/// How long spans are collected before they are sent.
+/// The time for which spans are collected before they are sent.
 const GATHER: Duration = Duration::from_secs(2);
-/// How long the export of the last spans may take when the process ends.
+/// The time limit for the export of the last spans when the process ends.
 const FAREWELL: Duration = Duration::from_secs(2);
 /// The largest number of spans that wait for the collector. Further spans are dropped.
 const WAITING: usize = 8_192;
@@ -68,7 +68,7 @@ pub fn parse_endpoint(text: &str) -> Result<String, String> {
     }
 }
 
-/// Starts the export on a thread of its own. The thread sends its requests to the collector through `runtime`.
+/// Starts the export on a separate thread. The thread sends its requests to the collector through `runtime`.
 pub(crate) fn start(
     config: &TraceConfig,
     level: Level,
@@ -103,13 +103,13 @@ pub(crate) fn start(
         .with_tracer(provider.tracer("easysight"))
         .with_location(false)
         .with_threads(false)
-        // Traces contain the spans of level DEBUG in any case: the steps of a job, which would be too many lines for a
-        // log.
+        // Traces always contain the spans of level DEBUG, which are the steps of a job. In a log, these steps would be
+        // too many lines.
         .with_filter(Targets::new().with_target("easysight", level.max(Level::DEBUG)));
     Ok(Some((Exporting(provider), layer)))
 }
 
-/// Returns the collector's address for traces: `endpoint`, with the path `/v1/traces` if it is missing.
+/// Returns the collector's address for traces: `endpoint`, to which the path `/v1/traces` is added if it is missing.
 fn traces_url(endpoint: &str) -> String {
     let endpoint = endpoint.trim_end_matches('/');
     if endpoint.ends_with("/v1/traces") { endpoint.to_owned() } else { format!("{endpoint}/v1/traces") }
@@ -161,7 +161,7 @@ impl HttpClient for Courier {
     }
 }
 
-/// An exporter that logs the first failure in a row, and the first success after it.
+/// An exporter that logs the first failure of a series, and the first success after the series.
 struct Told<E> {
     exporter: E,
     endpoint: String,

@@ -18,7 +18,7 @@ use crate::{
 
 /// The largest size of the JSON part, in bytes.
 const MAX_JSON_BYTES: usize = 256 << 10;
-/// The number of characters of an upload's name that are kept.
+/// The largest number of characters that are stored of an upload's name.
 const MAX_NAME_CHARS: usize = 200;
 
 /// The content of a submission's body.
@@ -33,7 +33,7 @@ pub struct SubmissionBody {
 /// A picture or clip on disk. The file is removed when this value is dropped.
 #[derive(Debug)]
 pub struct Upload {
-    /// The name that the client gave the file, without control characters. It is for people.
+    /// The name that the client gave the file, without control characters. The name is for people.
     pub name: String,
     /// The path of the file.
     pub path: TempPath,
