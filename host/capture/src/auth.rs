@@ -69,8 +69,8 @@ impl Authorization {
         let (username, password) = self.credentials.as_ref()?;
         let (_, client) = self.chosen.as_mut()?;
         let question = PasswordParams { username, password, uri, method, body: None };
-        // Few cameras support authentication that also covers the body. It is used only if a camera accepts
-        // nothing else.
+        // Few cameras support authentication that also covers the body. It is used only if a camera accepts no other
+        // kind.
         let covered = PasswordParams { body: Some(&[]), ..question };
         let mut value = client.respond(&question).or_else(|_| client.respond(&covered)).ok()?;
         if let PasswordClient::Digest(digest) = client

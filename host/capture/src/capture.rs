@@ -50,15 +50,15 @@ impl RtspTransport {
 pub struct CaptureConfig {
     /// The ffmpeg program: a path, or a name that is searched in `PATH`.
     pub ffmpeg: PathBuf,
-    /// How long a server may take to answer, and how long a stream may be silent.
+    /// The time limit for a server's answer. It is also the longest time for which a stream may be silent.
     pub connect_timeout: Duration,
     /// The transport that is requested over RTSP.
     pub rtsp_transport: RtspTransport,
-    /// How long a whole capture may take, in addition to the requested span.
+    /// The time limit of a whole capture, in addition to the requested span.
     pub deadline: Duration,
     /// The largest number of bytes of decoded samples in one clip. A clip that would be larger is truncated.
     pub max_bytes: usize,
-    /// The address space of the ffmpeg process in bytes. The program itself needs about 450 MiB of it. The rest is
+    /// The limit of the ffmpeg process's address space in bytes. The program itself needs about 450 MiB. The rest is
     /// for pictures: a decoder holds up to seventeen pictures from which other pictures are predicted.
     pub memory_bytes: u64,
     /// The journal of requests and answers. By default nothing is recorded.
@@ -83,7 +83,7 @@ impl Default for CaptureConfig {
 /// The result of a capture in two parts.
 #[derive(Debug)]
 pub enum Capture<T> {
-    /// The first part was enough. The value is the caller's answer to it.
+    /// The first part was enough. The value is the caller's answer to the first part.
     Enough(T),
     /// The whole clip was captured.
     Whole(Clip),

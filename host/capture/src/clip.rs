@@ -30,7 +30,7 @@ pub struct ClipInfo {
     pub live: bool,
 }
 
-/// The complaints of the decoder while it made the clip.
+/// The complaints of the decoder about the data of the clip.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DecoderEvidence {
     /// The number of packets that the transport reported missing.
@@ -48,9 +48,9 @@ pub struct DecoderEvidence {
 /// A part of a plane, in samples of that plane at its level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rect {
-    /// The distance from the left.
+    /// The distance from the left side of the plane.
     pub x: u32,
-    /// The distance from the top.
+    /// The distance from the top of the plane.
     pub y: u32,
     /// The width, at least 1.
     pub width: u32,

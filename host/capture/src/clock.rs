@@ -34,7 +34,8 @@ pub enum CameraClock {
     Jumps(u32),
     /// More than half of the pictures have the timestamp of the previous picture.
     StandsStill,
-    /// The clock runs too fast or too slow. The value is its speed divided by the speed of this machine's clock.
+    /// The clock runs too fast or too slow. The value is the quotient of its speed and the speed of this machine's
+    /// clock.
     Runs(f64),
 }
 

@@ -1,4 +1,4 @@
-//! The result of a capture: a clip, or the reason why there is none.
+//! The result of a capture: a clip, or the reason why there is no clip.
 
 use std::{sync::Arc, time::Duration};
 
@@ -69,7 +69,7 @@ pub(crate) fn conclude(
     clip_of(job.source, notes, frames)
 }
 
-/// Returns true for a stream, which may break off. A file or a snapshot is complete as it is.
+/// Returns true for a stream, which may break off. Returns false for a file or a snapshot, which is complete.
 fn streams(source: &Source, notes: &Notes) -> bool {
     match source.kind() {
         SourceKind::Rtsp => true,
@@ -96,7 +96,7 @@ pub(crate) fn clip_of(source: &Source, notes: &Notes, frames: Vec<Arc<Frame>>) -
         .map_err(|e| Failure::new(Kind::FfmpegFailed, e.to_string()))
 }
 
-/// True for a single picture, false for a stream of pictures.
+/// Returns true for a single picture, false for a stream of pictures.
 fn is_picture(notes: &Notes) -> bool {
     notes.format.as_deref().is_some_and(|format| format.ends_with("_pipe") || format.starts_with("image2"))
 }

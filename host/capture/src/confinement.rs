@@ -20,8 +20,8 @@ const ENVIRONMENT: [&str; 6] =
 const NO_PROXY: &str = "no_proxy";
 /// The largest number of files, sockets and pipes that the process may have open at a time.
 const MAX_DESCRIPTORS: u64 = 64;
-/// How strongly the kernel prefers to end this process when the machine runs out of memory. At 1000 the kernel
-/// always chooses this process first.
+/// The score of this process when the machine runs out of memory. The kernel ends processes with high scores first. At
+/// the maximum, 1000, it always chooses this process.
 const OUT_OF_MEMORY_SCORE: &str = "500";
 
 /// Searches `PATH` for a program that is named without a path. If a program is named with a path, the system starts it
@@ -33,7 +33,7 @@ pub(crate) fn located(program: &Path) -> PathBuf {
     let named = program.parent().is_some_and(|parent| parent.as_os_str().is_empty());
     let path = if named { env::var_os("PATH") } else { None }.unwrap_or_default();
     let found = env::split_paths(&path).map(|dir| dir.join(program)).find(is_there);
-    // If the program is not found, starting it returns the error.
+    // If the program is not found, the attempt to start it fails with an error.
     found.unwrap_or_else(|| program.to_owned())
 }
 
@@ -60,7 +60,8 @@ pub(crate) fn confine(pid: u32, memory_bytes: u64, processor_time: Duration) -> 
     let seconds = processor_time.as_secs().saturating_add(1);
     let limits = [
         (Resource::As, memory_bytes, memory_bytes),
-        // At the first limit the process receives SIGXCPU, at the second SIGKILL, which it cannot ignore.
+        // At the first limit, the process receives SIGXCPU. At the second limit, it receives SIGKILL, which no process
+        // can ignore.
         (Resource::Cpu, seconds, seconds.saturating_add(1)),
         (Resource::Core, 0, 0),
         (Resource::Fsize, 0, 0),
@@ -69,7 +70,7 @@ pub(crate) fn confine(pid: u32, memory_bytes: u64, processor_time: Duration) -> 
     for (resource, current, maximum) in limits {
         prlimit(Some(process), resource, Rlimit { current: Some(current), maximum: Some(maximum) })?;
     }
-    // Some containers forbid this write. Nothing else depends on it.
+    // Some containers forbid this write. The other limits do not depend on the score.
     if let Err(error) = fs::write(format!("/proc/{pid}/oom_score_adj"), OUT_OF_MEMORY_SCORE) {
         tracing::debug!(%error, "the out-of-memory score of ffmpeg cannot be set");
     }

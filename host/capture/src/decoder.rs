@@ -1,4 +1,5 @@
-//! The ffmpeg command line: what ffmpeg may open, how it picks frames, and what it reports about them.
+//! The ffmpeg command line. It determines what ffmpeg may open, how ffmpeg picks frames, and what ffmpeg reports about
+//! these frames.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -186,7 +187,7 @@ fn filters(request: &ClipRequest) -> String {
 /// stretch runs.
 fn wanted(stretch: &Stretch) -> String {
     let slot = stretch.slot().as_secs_f64();
-    // The last frame may be the first one of a slot that begins after the span.
+    // The last frame may be the first frame of a slot that begins after the span.
     let end = stretch.span.as_secs_f64() + slot;
     let runs = format!("(lt(prev_t-ld(0),{end:.6})+lt(selected_n-ld(2),{}))", stretch.min_frames);
     if slot == 0.0 {

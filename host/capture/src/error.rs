@@ -30,15 +30,15 @@ pub enum CaptureErrorKind {
     ServerError,
     /// The data is neither video nor a picture.
     NotMedia,
-    /// There is media, but it has no video.
+    /// The source sends media, but no video.
     NoVideo,
     /// Video arrives, but no picture can be decoded from it.
     NothingDecodes,
-    /// Pictures arrive, but none of them can be decoded alone.
+    /// Pictures arrive, but no picture that can be decoded alone.
     NoKeyframe,
     /// Data stopped arriving.
     Stalled,
-    /// The stream ended before enough of it arrived.
+    /// The stream ended before enough frames arrived.
     EndedEarly,
     /// The file does not exist.
     NoSuchFile,
@@ -53,7 +53,7 @@ pub enum CaptureErrorKind {
 }
 
 impl CaptureErrorKind {
-    /// The stable identifier for programs.
+    /// Returns the stable identifier for programs.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
@@ -183,7 +183,7 @@ impl fmt::Display for CaptureErrorKind {
     }
 }
 
-/// Why there is no clip.
+/// The error of a capture that has no clip as its result.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{} ({detail})", .kind.summary_en())]
 pub struct CaptureError {

@@ -1,6 +1,6 @@
 //! Hands a camera's address to ffmpeg without putting it on the command line, where every user of the machine
 //! could read the password. ffmpeg is started with an address of this machine, sends its request there, and is
-//! redirected to the camera. No other process receives the redirect.
+//! redirected to the camera. This program sends the redirect to no other process.
 
 use std::{
     fs, io,
@@ -17,7 +17,7 @@ use url::Url;
 
 use crate::source::SourceKind;
 
-/// How long a connected process may take to send its request.
+/// The time limit for a connected process to send its request.
 const ASKING: Duration = Duration::from_secs(5);
 /// The largest request in bytes.
 const MAX_QUESTION_BYTES: usize = 4 << 10;
@@ -100,7 +100,7 @@ fn is_of(peer: SocketAddr, own: SocketAddr, pid: u32) -> io::Result<bool> {
     let Some(inode) = inode_of(&connections, peer, own) else { return Ok(false) };
     let socket = format!("socket:[{inode}]");
     for descriptor in fs::read_dir(format!("/proc/{pid}/fd"))? {
-        // A descriptor that was closed meanwhile cannot be the one that waits for an answer.
+        // A descriptor that was closed meanwhile cannot belong to the connection that waits for an answer.
         let Ok(target) = fs::read_link(descriptor?.path()) else { continue };
         if target.as_os_str() == socket.as_str() {
             return Ok(true);

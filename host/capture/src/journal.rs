@@ -49,7 +49,7 @@ pub enum StepKind {
 }
 
 impl StepKind {
-    /// The stable identifier for programs.
+    /// Returns the stable identifier for programs.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
@@ -78,7 +78,7 @@ pub struct Step {
     pub answered: String,
     /// The time from the beginning of the capture to the end of the step.
     pub at: Duration,
-    /// The time from the end of the previous step to the end of this one.
+    /// The time from the end of the previous step to the end of this step.
     pub took: Duration,
 }
 
@@ -94,8 +94,8 @@ pub struct Record {
 /// Receives each step as it happens.
 type Listener = Box<dyn Fn(&Step) + Send>;
 
-/// The journal to which a capture writes its steps. The default writes nothing and costs only one check of a
-/// pointer.
+/// The journal to which a capture writes its steps. The default journal stores nothing. It costs only one check of a
+/// pointer for each step.
 #[derive(Clone, Default)]
 pub struct Journal(Option<Arc<Mutex<Pages>>>);
 

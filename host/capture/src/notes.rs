@@ -52,7 +52,7 @@ pub(crate) struct Notes {
 }
 
 impl Notes {
-    /// True once the source is open and its streams are known.
+    /// Returns true once the source is open and its streams are known.
     pub(crate) const fn is_open(&self) -> bool {
         self.saw_input
     }
@@ -103,7 +103,7 @@ impl Notes {
         match level {
             "info" => {
                 self.read_fact(text);
-                // If a decoder made up content, it reports this only as information.
+                // A decoder that made up content reports this fact only at level "info".
                 if !origin.is_empty() {
                     self.count(origin, text);
                 }
@@ -128,7 +128,7 @@ impl Notes {
     }
 
     /// Records the reason for an error. The first reason is the cause; later reasons are its consequences. Only
-    /// "Invalid data" is replaced by a later reason, because ffmpeg prints it for failures of every kind.
+    /// "Invalid data" is replaced by a later reason, because ffmpeg prints these words for failures of every kind.
     fn reason_out(&mut self, text: &str, source: &Source) {
         let found = reason(text).filter(|_| self.reason.is_none_or(|known| known == Kind::NotMedia));
         self.reason = found.or(self.reason);
@@ -182,7 +182,7 @@ impl Notes {
     }
 
     fn count(&mut self, origin: &str, text: &str) {
-        // A recording may begin in the middle. A reference to pictures before its first frame is no damage.
+        // A recording may begin in the middle. References to pictures before the recording's first frame are no damage.
         let damaged = text.contains("corrupt decoded frame")
             || (self.frames > 0 && (never_decoded(text) || damaged_silently(origin, text)));
         let evidence = &mut self.evidence;

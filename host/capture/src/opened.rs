@@ -19,7 +19,7 @@ use crate::{
     unfed::{Decoded, decode},
 };
 
-/// Captures a source: starts the process, and returns the clip or the reason why there is none.
+/// Captures a source: starts the process, and returns the clip or the reason why there is no clip.
 pub(crate) async fn capture<T, F: Future<Output = Option<T>>>(
     job: Job<'_>,
     enough: impl FnOnce(Clip) -> F,

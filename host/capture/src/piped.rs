@@ -28,7 +28,7 @@ impl Content {
     /// Writes the whole content. If the camera stopped sending before the end, returns the reason.
     async fn write(self, mut pipe: ChildStdin) -> Option<Failure> {
         match self {
-            // If the process has ended, its log contains the reason.
+            // An error of the pipe means that the process has ended. The log of the process contains the reason.
             Self::Picture(bytes) => {
                 pipe.write_all(&bytes).await.ok();
                 None

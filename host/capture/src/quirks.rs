@@ -43,7 +43,7 @@ pub enum Quirk {
     PacketsLost,
     /// The stream pauses.
     Pauses,
-    /// Pictures arrive at another rate than the declared one.
+    /// Pictures arrive at another rate than the declared rate.
     RateDiffers,
     /// The camera's clock jumps.
     ClockJumps,
@@ -74,7 +74,7 @@ impl Quirk {
         Self::Damaged,
     ];
 
-    /// The stable identifier for programs.
+    /// Returns the stable identifier for programs.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
@@ -95,7 +95,7 @@ impl Quirk {
         }
     }
 
-    /// A description in English.
+    /// Returns a description in English.
     #[must_use]
     pub const fn summary_en(self) -> &'static str {
         match self {
@@ -116,7 +116,7 @@ impl Quirk {
         }
     }
 
-    /// A description in Chinese.
+    /// Returns a description in Chinese.
     #[must_use]
     pub const fn summary_zh(self) -> &'static str {
         match self {

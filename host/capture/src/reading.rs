@@ -27,7 +27,7 @@ const MAX_LINE_BYTES: usize = 4 << 10;
 pub(crate) enum End {
     /// There are enough frames.
     Enough,
-    /// The next frame has another size, so another clip begins with it.
+    /// The next frame has another size and belongs to another clip.
     Changed,
     /// ffmpeg closed its output.
     Closed,
@@ -92,7 +92,7 @@ impl<'a, R: AsyncRead + Unpin> Reading<'a, R> {
         }
     }
 
-    /// Reads until there are enough frames or no more arrive.
+    /// Reads until there are enough frames, or until no more frames arrive.
     pub(crate) async fn rest(&mut self) -> End {
         loop {
             match self.next().await {
@@ -165,7 +165,7 @@ impl<'a, R: AsyncRead + Unpin> Reading<'a, R> {
         let before = self.frames.last().map_or(Duration::ZERO, |frame| frame.timestamp);
         let seconds = match &self.times {
             Times::Stream => note.seconds,
-            // The lowest bit is not part of the picture's place: it marks wanted frames.
+            // The lowest bit is not part of the picture's place: this bit marks wanted frames.
             Times::Fed(ledger) => note
                 .ticks
                 .and_then(|ticks| ledger.lock().arrival(ticks / 2))
@@ -233,7 +233,7 @@ fn open(line: &str, journal: &Journal) {
     }
 }
 
-/// Reads one line, and keeps at most [`MAX_LINE_BYTES`] of it. Returns false at the end.
+/// Reads one line, and stores at most [`MAX_LINE_BYTES`] of it. Returns false at the end of the log.
 async fn read_line(lines: &mut (impl AsyncBufReadExt + Unpin), line: &mut Vec<u8>) -> io::Result<bool> {
     line.clear();
     let mut any = false;

@@ -75,7 +75,7 @@ impl Picking {
         Self { stretch, taken: 0, covered: Duration::ZERO, slot: 0, keyframe: false }
     }
 
-    /// True while the stretch needs more frames.
+    /// Returns true while the stretch needs more frames.
     pub(crate) fn runs(&self) -> bool {
         self.stretch.runs(self.taken, self.covered)
     }
@@ -132,7 +132,7 @@ impl ClipRequest {
         asked.sort_by_key(|one| (Reverse(one.span), one.slot(), Reverse(one.min_frames)));
         asked.dedup();
         let mut stretches: Vec<Stretch> = Vec::with_capacity(asked.len());
-        // A stretch that satisfies another comes before it.
+        // If a stretch satisfies another stretch, it comes before the other.
         for one in &asked {
             match stretches.iter_mut().find(|longer| longer.satisfies(one)) {
                 Some(longer) => longer.min_frames = longer.min_frames.max(one.min_frames),
@@ -190,7 +190,7 @@ impl ClipRequest {
 pub(crate) struct Picker(Vec<Picking>);
 
 impl Picker {
-    /// True while a stretch needs more frames.
+    /// Returns true while a stretch needs more frames.
     pub(crate) fn runs(&self) -> bool {
         self.0.iter().any(Picking::runs)
     }
@@ -257,7 +257,7 @@ mod tests {
         assert_eq!(merged(&[freeze, every(1, 100, 3_000)]).stretches(), [every(2, 100, 3_000)]);
         assert_eq!(merged(&[freeze, every(1, 0, 0)]).stretches(), [freeze]);
         assert_eq!(merged(&[freeze, every(4, 0, 0)]).stretches(), [every(4, 0, 0), freeze]);
-        // The slots of half a second begin between those of a fifth of a second.
+        // Some slots of 500 ms begin in the middle of a slot of 200 ms.
         assert_eq!(merged(&[freeze, every(1, 500, 2_000)]).stretches(), [every(1, 500, 2_000), freeze]);
         let still = ClipRequest::still();
         assert_eq!(still.clone().merge(every(3, 700, 0).into()).stretches(), [every(3, 0, 0)]);
@@ -308,7 +308,7 @@ mod tests {
             }
         }
 
-        /// The frames that a plugin sees do not depend on other plugins for which the camera is captured.
+        /// The frames that a plugin receives do not depend on other plugins for which the camera is captured.
         #[test]
         fn whoever_asked_is_given_the_same_alone_and_in_company(
             asked in prop::collection::vec((1..4_u32, 0..9_u64, 0..5_u64), 1..6),

@@ -1,5 +1,5 @@
 //! Checks whether the data of a JPEG are intact. From damaged data, decoders usually make a picture without
-//! reporting an error, although one wrong bit shifts or tints everything after it. This module therefore parses
+//! reporting an error, although one wrong bit shifts or tints the rest of the picture. This module therefore parses
 //! the coded data a second time, without making a picture from them (ITU-T T.81, Annexes B, F.2 and C; baseline
 //! and extended sequential, Huffman).
 
@@ -32,7 +32,7 @@ pub(crate) enum Damage {
 }
 
 impl Damage {
-    /// A description for people.
+    /// Returns a description for people.
     pub(crate) const fn words(self) -> &'static str {
         match self {
             Self::Code => "the JPEG data are damaged: a code is undefined",
@@ -45,7 +45,7 @@ impl Damage {
 /// A table of codes: the number of codes of each length, and their symbols.
 #[derive(Clone)]
 struct Codes {
-    /// For each length: the first code, its index among the symbols, and the number of codes.
+    /// For each length: the first code, the index of the first code's symbol, and the number of codes.
     lengths: [(u32, u32, u32); LENGTHS],
     symbols: Vec<u8>,
     /// For each value of the next [`SHORT`] bits: the length and the symbol of the code at the beginning of these bits.
@@ -353,7 +353,8 @@ mod tests {
 
     use super::*;
 
-    /// Makes a grey picture of 32 × 32 pixels. Each block's mean differs from the one before by the given value.
+    /// Makes a grey picture of 32 × 32 pixels. `differences` are the differences between the means of successive
+    /// blocks.
     fn picture(differences: [i32; 16]) -> Vec<u8> {
         let mut bytes = vec![0xFF, 0xD8, 0xFF, 0xDB, 0, 67, 0];
         bytes.extend([8; BLOCK]);

@@ -87,7 +87,7 @@ impl From<&Path> for Source {
 }
 
 impl Source {
-    /// The way to reach the source.
+    /// Returns the way to reach the source.
     #[must_use]
     pub fn kind(&self) -> SourceKind {
         match self {

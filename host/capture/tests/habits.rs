@@ -1,5 +1,5 @@
-//! RTSP cameras with unusual behaviour. If such a camera sends pictures, they are captured. If it does not, the error
-//! states the reason in the camera's own words.
+//! Tests with RTSP cameras that behave in unusual ways. If such a camera sends pictures, the pictures are captured.
+//! Otherwise the error states the reason in the camera's own words.
 
 #![cfg(test)]
 
@@ -15,7 +15,7 @@ use easysight_capture::{
 };
 use media::{IN_FULL, STILL, STRETCH, capture, config, failure, has_ffmpeg, make};
 
-/// A moving picture without a container, with a keyframe every two seconds.
+/// Returns a moving picture without a container, with a keyframe every two seconds.
 fn h264(dir: &tempfile::TempDir) -> Vec<u8> {
     let file = media::h264(dir.path(), "a.mp4", 8);
     fs::read(make(dir.path(), "a.h264", &format!("-i {} -c copy", file.display()))).unwrap()

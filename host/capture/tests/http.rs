@@ -140,7 +140,7 @@ async fn plain_http_where_tls_is_wanted_is_told_so() {
     assert!(["tls-failed", "connect-timed-out"].contains(&kind), "{kind}");
 }
 
-/// How a camera sends Motion JPEG.
+/// The way in which a camera sends Motion JPEG.
 #[derive(Debug, Clone, Copy)]
 struct Motion {
     head: &'static str,
@@ -203,7 +203,7 @@ async fn a_motion_jpeg_stream_is_live_and_its_end_is_a_loss() {
     let clip = capture(&url.parse().unwrap(), STRETCH).await.unwrap();
     assert!(clip.info().live && clip.frames().len() >= 15, "{}", clip.frames().len());
     assert_eq!(clip.info().codec.as_deref(), Some("mjpeg"));
-    // The rate is that of the camera, regardless of the number of kept pictures.
+    // The rate is the camera's frame rate, regardless of the number of pictures in the clip.
     let rate = clip.info().frame_rate.unwrap();
     assert!((8.0..12.0).contains(&rate), "{rate}");
     let (url, _server) = send(Motion { count: 10, hold: false, ..MOTION }, jpeg.clone()).await;

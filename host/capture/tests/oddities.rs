@@ -1,4 +1,4 @@
-//! Tests with cameras from public bug reports. Other programs could not read them. This one must.
+//! Tests with cameras from public bug reports. Other programs could not read these cameras. This program must.
 
 #![cfg(test)]
 
@@ -16,7 +16,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// A moving picture without a container, with a keyframe every two seconds.
+/// Returns a moving picture without a container, with a keyframe every two seconds.
 fn annex_b(dir: &tempfile::TempDir) -> Vec<u8> {
     let file = h264(dir.path(), "a.mp4", 8);
     fs::read(make(dir.path(), "a.h264", &format!("-i {} -c copy", file.display()))).unwrap()

@@ -92,7 +92,7 @@ fn over_http(content_type: &str, body: &[u8]) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
-/// A camera over RTSP that requires authentication, and then sends nothing more.
+/// Returns the answer of an RTSP camera that requires authentication. An authenticated client receives no answer.
 fn locked_rtsp(request: &str) -> Option<Vec<u8>> {
     let number = request.lines().find_map(|line| line.strip_prefix("CSeq: ")).unwrap();
     if request.starts_with("OPTIONS") {
@@ -103,7 +103,7 @@ fn locked_rtsp(request: &str) -> Option<Vec<u8>> {
     (!known).then(|| format!("RTSP/1.0 401 Unauthorized\r\nCSeq: {number}\r\n{asks}\r\n\r\n").into())
 }
 
-/// A camera over HTTP that requires authentication, and then sends nothing more.
+/// Returns the answer of an HTTP camera that requires authentication. An authenticated client receives no answer.
 fn locked_http(request: &str) -> Option<Vec<u8>> {
     let asks =
         "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"camera\"\r\nContent-Length: 0\r\n\r\n";

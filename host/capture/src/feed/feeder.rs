@@ -20,8 +20,8 @@ use crate::{
     sound,
 };
 
-/// How long the decoder may take to output the last picture of the first part. A decoder that takes longer
-/// probably needs the next picture first.
+/// The time limit for the decoder to output the last picture of the first part. A decoder that takes longer probably
+/// needs the next picture first.
 const DECODING: Duration = Duration::from_millis(150);
 
 /// The stage of a clip that is read in two parts.
@@ -114,7 +114,7 @@ impl<'a> Feeder<'a> {
         Fed::Ended
     }
 
-    /// Feeds one picture if it is needed. Returns false for the last picture.
+    /// Feeds one picture if it is needed. Returns false if no further picture is needed.
     async fn one(&mut self, unit: &Unit, pipe: &mut (impl AsyncWrite + Unpin)) -> io::Result<bool> {
         // The decoder does not output incomplete pictures.
         let whole = self.recovering == 0;

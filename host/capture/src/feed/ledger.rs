@@ -9,7 +9,7 @@ use crate::{
     sound::Damage,
 };
 
-/// The distance from one picture's place to the next one's, if the camera's stamps cannot be used.
+/// The distance between the places of two successive pictures if the camera's stamps cannot be used.
 const STEP: u64 = 40;
 /// The distance between the places of two pictures whose stamps differ by one second.
 const STEPS_PER_SECOND: i64 = 1_000;

@@ -27,7 +27,7 @@ pub(crate) enum Codec {
 }
 
 impl Codec {
-    /// The codec's name in findings.
+    /// Returns the codec's name in findings.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::H264 => "h264",
@@ -45,17 +45,17 @@ pub(crate) struct Unit {
     pub(crate) arrival: Instant,
     /// The camera's own timestamp in ticks of its clock. The value wraps around. None if the camera gives no timestamp.
     pub(crate) stamp: Option<u32>,
-    /// How decoding can begin at this picture. None if decoding cannot begin at it.
+    /// The way in which decoding can begin at this picture. None if decoding cannot begin at this picture.
     pub(crate) entry: Option<Entry>,
     /// True if the picture includes the parameter sets that it needs.
     pub(crate) has_sets: bool,
-    /// True if no other picture is predicted from this one.
+    /// True if no other picture is predicted from this picture.
     pub(crate) disposable: bool,
     /// True if the picture may be shown before a picture that arrived earlier.
     pub(crate) reordered: bool,
 }
 
-/// How decoding can begin at a picture.
+/// The way in which decoding can begin at a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Entry {
     /// The picture is a keyframe.
@@ -68,7 +68,7 @@ pub(crate) enum Entry {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Format {
     pub(crate) codec: Codec,
-    /// The parameter sets for the first picture, if it has none of its own.
+    /// The parameter sets that are put in front of the first picture if it has no parameter sets of its own.
     pub(crate) sets: Vec<Bytes>,
     /// The number of ticks of the stamps per second.
     pub(crate) clock_rate: u32,

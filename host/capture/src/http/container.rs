@@ -41,12 +41,12 @@ pub(crate) fn is_heif(head: &[u8]) -> bool {
     is_box && head.get(8..12).is_some_and(|brand| brands.contains(&brand))
 }
 
-/// Recognises a stream without a container by its first unit. The unit may be of any kind, because reading begins
-/// anywhere in the stream.
+/// Recognises a stream without a container by its first unit. The unit may be of any kind, because the first byte that
+/// arrives may be anywhere in the stream.
 fn elementary(head: &[u8]) -> Option<&'static str> {
     let unit = head.strip_prefix(b"\0\0\0\x01").or_else(|| head.strip_prefix(b"\0\0\x01"))?;
     match unit {
-        // In H.265 the second byte is 1, unless there are layers.
+        // In H.265, the second byte is 1 unless the stream has several layers.
         [0x02 | 0x26 | 0x28 | 0x2A | 0x40 | 0x42 | 0x44 | 0x46 | 0x4E, 0x01, ..] => Some("hevc"),
         [
             0x06 | 0x09 | 0x21 | 0x25 | 0x27 | 0x28 | 0x41 | 0x45 | 0x47 | 0x48 | 0x61 | 0x65 | 0x67 | 0x68,

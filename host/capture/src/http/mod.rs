@@ -91,7 +91,7 @@ async fn tell(url: &Url, config: &CaptureConfig, late: Instant) -> Result<Opened
         return pictures(body, several).await;
     }
     let format = match container(&head) {
-        // Web pages are short, so this code does not wait for more bytes of them.
+        // Web pages are short, so this code does not wait for more bytes of a page.
         None if !body.content_type.starts_with("text/") => container(body.at_least(TRANSPORT_BYTES).await?),
         format => format,
     };

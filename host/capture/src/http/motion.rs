@@ -22,7 +22,7 @@ impl Motion {
         Self { body, splitter, first: Some((first, arrival)) }
     }
 
-    /// The format of the stream.
+    /// Returns the format of the stream.
     pub(crate) const fn format() -> Format {
         Format { codec: Codec::Jpeg, sets: Vec::new(), clock_rate: 90_000, frame_rate: None }
     }

@@ -67,7 +67,7 @@ impl Splitter {
         }
     }
 
-    /// Returns the incomplete picture, if one has begun.
+    /// Returns the incomplete picture, if a picture has begun.
     pub(crate) fn rest(&mut self) -> Option<Bytes> {
         self.has_begun().then(|| self.buffer.split().freeze())
     }

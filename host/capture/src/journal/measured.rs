@@ -27,7 +27,7 @@ pub enum Transport {
 pub struct Measured {
     /// The transport of the packets of an RTSP stream.
     pub transport: Option<Transport>,
-    /// The camera's answer if it refused TCP, which was requested first.
+    /// The camera's answer if TCP was requested and the camera refused TCP.
     pub refused_tcp: Option<String>,
     /// The codec's short name.
     pub codec: Option<&'static str>,
@@ -49,7 +49,7 @@ pub struct Measured {
     pub keyframes: u64,
     /// The time between the last two keyframes.
     pub keyframe_interval: Option<Duration>,
-    /// The number of pictures from the last keyframe but one to the last keyframe.
+    /// The number of pictures between the last two keyframes, including one of the two.
     pub keyframe_distance: Option<u64>,
     /// The number of pictures before the first keyframe.
     pub before_keyframe: u64,

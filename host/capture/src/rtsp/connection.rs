@@ -179,7 +179,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Waits for the answer to a request. Some cameras do not number their answers, or give all of them the number 0.
+    /// Waits for the answer to a request. Some cameras do not number their answers, or number all answers 0.
     async fn answer(&mut self, number: u32) -> Result<Answer, Broken> {
         while self.early.len() < MAX_EARLY {
             let answer = match self.receive().await? {

@@ -13,7 +13,7 @@ pub(crate) enum Depacketizer {
 }
 
 impl Depacketizer {
-    /// Makes a depacketizer. `described` is the width and height if the stream's description has them.
+    /// Makes a depacketizer. `described` is the width and height in the stream's description, if there are any.
     pub(crate) fn of(codec: Codec, described: Option<(u16, u16)>) -> Self {
         match codec {
             Codec::Jpeg => Self::Jpeg(Jpeg::of(described)),
@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(&found[2].data[..], b"\0\0\0\x01\x02\x01\x80\x03");
     }
 
-    /// Returns the data of each picture, and whether decoding can begin there.
+    /// Returns the data of each picture, and true if decoding can begin at the picture.
     fn pictures(codec: Codec, packets: &[(u32, bool, &[u8], u16)]) -> Vec<(Vec<u8>, bool)> {
         units(codec, packets).iter().map(|unit| (unit.data.to_vec(), unit.entry.is_some())).collect()
     }

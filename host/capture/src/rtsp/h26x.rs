@@ -14,7 +14,7 @@ pub(crate) enum Nal {
         first: bool,
         /// True if the type of the unit marks a keyframe.
         key: bool,
-        /// True if no other picture is predicted from this one.
+        /// True if no other picture is predicted from this picture.
         disposable: bool,
         /// True if the picture may be shown before a picture that was decoded earlier.
         reordered: bool,
@@ -152,7 +152,7 @@ fn extended(bytes: &[u8]) -> Option<(usize, &[u8])> {
     Some((full * 255 + usize::from(last), rest))
 }
 
-/// Reads bits, the highest one first.
+/// Reads the bits of bytes. The highest bit of a byte is first.
 struct Bits<'a> {
     bytes: &'a [u8],
     at: usize,

@@ -1,5 +1,5 @@
 //! Assembles JPEG pictures from packets, by RFC 2435. Cameras do not send the head of a picture, so this module
-//! makes it.
+//! makes the head.
 
 use bytes::{Bytes, BytesMut};
 
@@ -81,7 +81,7 @@ struct Head {
 }
 
 impl Jpeg {
-    /// Makes an assembler. `described` is the width and height if the stream's description has them.
+    /// Makes an assembler. `described` is the width and height in the stream's description, if there are any.
     pub(crate) fn of(described: Option<(u16, u16)>) -> Self {
         Self { described, ..Self::default() }
     }
@@ -139,7 +139,7 @@ impl Jpeg {
         })
     }
 
-    /// Returns the tables in this packet or in an earlier one.
+    /// Returns the tables in this packet or in an earlier packet.
     fn sent(&mut self, quality: u8, rest: &mut Bytes) -> Option<Bytes> {
         let &[_, precision, high, low] = rest.first_chunk::<4>()?;
         let length = usize::from(u16::from_be_bytes([high, low]));

@@ -174,8 +174,8 @@ fn head(buffer: &mut BytesMut) -> Result<Option<Message>, Garbage> {
     Ok(Some(Message::Answer(Answer { status, reason: reason.collect(), headers, body })))
 }
 
-/// Returns the end of the head and the beginning of the body. An empty line separates them, with any kind of line
-/// end.
+/// Returns the end of the head and the beginning of the body. An empty line separates the two. It may have any kind of
+/// line end.
 fn head_end(buffer: &[u8]) -> Option<(usize, usize)> {
     let mut line_ends = buffer.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at);
     line_ends.find_map(|at| match buffer.get(at + 1..)? {

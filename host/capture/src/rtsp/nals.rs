@@ -46,7 +46,7 @@ pub(crate) struct Nals {
 /// packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Marks {
-    /// Not tested yet: a picture is complete when the next one begins.
+    /// The markers are not tested yet: a picture is complete when the next picture begins.
     Untested,
     /// This picture has a marker. The next data shows whether the marker is right.
     Tested,
@@ -219,7 +219,8 @@ impl Nals {
         }
     }
 
-    /// Ends a unit. Some cameras send parameter sets and a keyframe as one unit, with start codes between them.
+    /// Ends a unit, and searches it for further units. Some cameras send parameter sets and a keyframe as one unit,
+    /// with start codes in between.
     fn close(&mut self) {
         self.open = false;
         let Some(mut at) = self.unsearched.take() else { return };
@@ -241,7 +242,7 @@ impl Nals {
         }
     }
 
-    /// Completes the picture. Data without a slice is kept for the next picture.
+    /// Completes the picture. Data without a slice becomes a part of the next picture.
     pub(super) fn finish(&mut self, units: &mut Vec<Unit>) {
         self.close();
         let (true, Some(arrival)) = (self.has_slices, self.arrival) else { return };

@@ -1,4 +1,4 @@
-//! Parses RTP packets, counts the missing ones, and puts packets that arrived over UDP in order.
+//! Parses RTP packets, counts missing packets, and puts packets that arrived over UDP in order.
 
 use std::{
     collections::BTreeMap,
@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 /// The longest wait for a packet that other packets overtook.
 const OVERTAKEN: Duration = Duration::from_millis(200);
-/// The largest number of packets that wait for an earlier one.
+/// The largest number of packets that wait for an earlier packet.
 const MAX_WAITING: usize = 256;
 /// The largest jump of numbers within a stream. A number farther away belongs to another stream.
 const MAX_JUMP: u16 = 3_000;
@@ -80,7 +80,7 @@ pub(crate) struct Traffic {
     pub(crate) repeated: u32,
 }
 
-/// Puts packets in order, and counts the missing ones.
+/// Puts packets in order, and counts missing packets.
 #[derive(Debug, Default)]
 pub(crate) struct Order {
     /// True if packets may overtake each other.
@@ -151,8 +151,8 @@ impl Order {
         }
     }
 
-    /// Returns whether the numbering restarts or stands still with a packet that is `behind` numbers behind the
-    /// expected one.
+    /// Returns whether the numbering restarts or stands still with this packet. `behind` is the expected number minus
+    /// the packet's number.
     fn is_of_a_new_row(&mut self, packet: &Packet, behind: u16) -> bool {
         if self.reorders {
             let (next, before) = self.late;

@@ -287,7 +287,7 @@ fn pair(header: &str, name: &str) -> Option<(u16, u16)> {
 }
 
 impl Session {
-    /// The format of the stream.
+    /// Returns the format of the stream.
     pub(crate) fn format(&self) -> Format {
         Format {
             codec: self.video.codec,
@@ -390,8 +390,8 @@ impl Session {
         }
     }
 
-    /// Determines the kind of a packet on a channel. Some cameras send on another channel than the announced one.
-    /// The other channel is used from the first packet of the video on.
+    /// Determines the kind of a packet on a channel. Some cameras send on a channel that they did not announce.
+    /// In this case, the channel of the first packet of the video is used.
     fn take(&mut self, channel: u8, data: Bytes) -> Took {
         let kind = data.get(1).copied().unwrap_or_default();
         match &mut self.way {

@@ -38,7 +38,7 @@ pub(crate) fn make(dir: &Path, name: &str, arguments: &str) -> PathBuf {
     file
 }
 
-/// A moving picture in H.264, with a keyframe every two seconds.
+/// Returns a moving picture in H.264, with a keyframe every two seconds.
 pub(crate) fn h264(dir: &Path, name: &str, seconds: u32) -> PathBuf {
     let source = format!("-f lavfi -i testsrc2=size=320x180:rate=25:duration={seconds}");
     make(dir, name, &format!("{source} -c:v libx264 -preset ultrafast -g 50 -pix_fmt yuv420p"))

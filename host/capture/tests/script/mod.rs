@@ -105,7 +105,7 @@ fn usual(method: &str) -> String {
     }
 }
 
-/// The units of each picture.
+/// Returns the units of each picture.
 fn pictures(h264: &[u8]) -> Vec<Vec<Vec<u8>>> {
     let begins = |at: &usize| h264[*at..].starts_with(&[0, 0, 1]);
     let mut begins: Vec<_> = (0..h264.len() - 3).filter(begins).map(|at| at + 3).collect();
