@@ -46,7 +46,7 @@ pub fn check(text: &str) -> Result<(), AddressError> {
     Ok(())
 }
 
-/// True if a secret of the address is masked.
+/// Returns true if a secret of the address is masked.
 pub(crate) fn is_masked(text: &str) -> bool {
     text.contains(MASK)
         && secrets(text).iter().any(|one| text.get(one.at.clone()).is_some_and(|s| s.contains(MASK)))

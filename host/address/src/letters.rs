@@ -55,7 +55,7 @@ impl Letters {
         &self.bytes
     }
 
-    /// True if this byte was not encoded.
+    /// Returns true if this byte was not encoded.
     pub(crate) fn is_plain(&self, index: usize) -> bool {
         self.at.get(index).is_some_and(|at| at.len() == 1)
     }

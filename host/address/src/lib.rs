@@ -1,6 +1,6 @@
-//! Masks the secrets in addresses of cameras as `***`, rejects ambiguous addresses, and restores the secrets of an
-//! address that is sent back masked. Addresses have the forms in which people and cameras write them. This crate
-//! reads no file and opens no connection.
+//! Replaces the secrets in addresses of cameras by `***`, rejects ambiguous addresses, and restores the secrets of an
+//! address that is sent back masked. Addresses need not follow the standards: people and cameras write them in many
+//! forms. This crate reads no file and opens no connection.
 
 mod check;
 mod letters;

@@ -62,8 +62,8 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// True if an `@` after a possible host belongs to the path or the query, and not to a password that contains `/`,
-/// `?` or `#`.
+/// Returns true if an `@` after a possible host belongs to the path or the query. Otherwise the `@` ends a password that
+/// contains `/`, `?` or `#`.
 fn is_of_tail(authority: &str, tail: &str, at: usize) -> bool {
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let (name, port) = host_and_port(host);
@@ -107,7 +107,8 @@ pub(crate) fn host_and_port(host: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// True for a string without a scheme that still looks like an address: `rtsp:/camera`, or `user:password@camera`.
+/// Returns true for a string without a valid scheme that still looks like an address, such as `rtsp:/camera` or
+/// `user:password@camera`.
 pub(crate) fn lacks_scheme(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     let wrong = ["rtsps", "rtsp", "https", "http"].iter().any(|scheme| {

@@ -95,7 +95,7 @@ fn value<'a>(
     let (new, old) = (same(wanted), same(there));
     let ([_], [old]) = (new.as_slice(), old.as_slice()) else { return Err(RestoreError::Unknown) };
     if matches!(secret.place, Place::Piece(_)) {
-        // A piece of the path has no name. Only the text before it identifies it.
+        // A piece of the path has no name. Only the text before the piece identifies it.
         let before = |text: &str, at: usize| {
             Parts::of(text).and_then(|parts| text.get(parts.tail_at()..at).map(str::to_owned))
         };

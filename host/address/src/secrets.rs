@@ -264,7 +264,7 @@ impl Tail {
     }
 }
 
-/// True if a piece is the name or the password in `/live/NAME/PASSWORD/12.ts`, the form that stream portals use.
+/// Returns true if a piece is the name or the password in `/live/NAME/PASSWORD/12.ts`. Stream portals use this form.
 fn is_portal(pieces: &[String], index: usize) -> bool {
     let Some([.., kind, _, _, last]) = pieces.get(..5) else { return false };
     let number = last.rsplit_once('.').filter(|(_, ending)| ["ts", "m3u8", "mp4"].contains(ending));

@@ -1,5 +1,5 @@
-//! The words that occur in addresses of cameras: which names belong to secrets, and which are known to be
-//! harmless. An unknown parameter counts as a secret, since manufacturers invent new names.
+//! The words that occur in addresses of cameras: the names of secrets, and names that are known to be harmless. An
+//! unknown parameter counts as a secret, because manufacturers invent new names.
 
 /// The kind of a parameter's value, judged by the parameter's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -268,20 +268,20 @@ pub(crate) fn class(name: &str) -> Class {
     }
 }
 
-/// True if the value of a harmless parameter looks harmless.
+/// Returns true if the value of a harmless parameter looks harmless.
 pub(crate) fn is_plain(value: &str) -> bool {
     value.len() <= 64
         && value.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-:,*/ ".contains(&b))
         && !value.contains(crate::MASK)
 }
 
-/// True if a value cannot be a secret in any parameter.
+/// Returns true if a value cannot be a secret in any parameter.
 pub(crate) fn is_trivial(value: &str) -> bool {
     (value.len() <= 2 && value.bytes().all(|b| b.is_ascii_digit()))
         || PLAIN_VALUES.contains(&value.to_lowercase().as_str())
 }
 
-/// True if a piece without a value consists of known words and numbers: `ch01`, `main_stream.sdp`.
+/// Returns true if a piece without a value consists of known words and numbers: `ch01`, `main_stream.sdp`.
 pub(crate) fn is_known_word(piece: &str) -> bool {
     let piece = piece.to_lowercase();
     piece.split(['_', '-', '.', ' ']).all(|part| {
@@ -293,25 +293,25 @@ pub(crate) fn is_known_word(piece: &str) -> bool {
     })
 }
 
-/// True for the file name of a page or a script, which is not a user name.
+/// Returns true for the file name of a page or a script, which is not a user name.
 pub(crate) fn is_script(piece: &str) -> bool {
     let ending = piece.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
     ending
         .is_some_and(|ending| ["cgi", "fcgi", "asp", "php", "htm", "html", "jsp"].contains(&ending.as_str()))
 }
 
-/// True for a default user name of cameras.
+/// Returns true for a default user name of cameras.
 pub(crate) fn is_user(piece: &str) -> bool {
     USERS.contains(&piece.to_lowercase().as_str())
 }
 
-/// True for a piece of a path after which a secret follows.
+/// Returns true for a piece of a path after which a secret follows.
 pub(crate) fn is_key_of_path(piece: &str) -> bool {
     KEYS_OF_PATHS.contains(&piece.to_lowercase().as_str())
 }
 
-/// True for a string that looks like a key or a session id, not like the name of a stream: at least 16 characters,
-/// with digits and letters in runs of at most 2.75 characters on average.
+/// Returns true for a string that looks like a key or a session id, not like the name of a stream. Such a string has at
+/// least 16 characters. Its digits and letters are in runs of at most 2.75 characters on average.
 pub(crate) fn looks_random(piece: &str) -> bool {
     let alphabet = |b: u8| b.is_ascii_alphanumeric() || b"-_=+.".contains(&b);
     if piece.len() < 16 || !piece.bytes().all(alphabet) {
