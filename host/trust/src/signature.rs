@@ -136,7 +136,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// A signature without a plugin.
+    /// Returns a signature without a plugin.
     pub(crate) fn signature(content: &[u8], keys: &[&SecretKey]) -> PluginSignature {
         let unsigned = PluginSignature { digest: Digest::of(content).to_string(), signatures: Vec::new() };
         keys.iter().fold(unsigned, |signed, key| with_key(signed, key, r#"{"name":"x"}"#.into()))
