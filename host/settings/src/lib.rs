@@ -56,7 +56,7 @@ pub enum SettingsError {
         /// The values that are allowed, or why the value cannot be read.
         reason: String,
     },
-    /// Settings contradict each other, or one is missing.
+    /// Settings contradict each other, or a required setting is missing.
     #[error("{0}")]
     Conflict(String),
 }
