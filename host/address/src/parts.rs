@@ -62,8 +62,8 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Returns true if an `@` after a possible host belongs to the path or the query. Otherwise the `@` ends a password that
-/// contains `/`, `?` or `#`.
+/// Returns true if an `@` after a possible host belongs to the path or the query. Returns false if the `@` follows a
+/// password that contains `/`, `?` or `#`.
 fn is_of_tail(authority: &str, tail: &str, at: usize) -> bool {
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let (name, port) = host_and_port(host);

@@ -311,7 +311,7 @@ pub(crate) fn is_key_of_path(piece: &str) -> bool {
 }
 
 /// Returns true for a string that looks like a key or a session id, not like the name of a stream. Such a string has at
-/// least 16 characters. Its digits and letters are in runs of at most 2.75 characters on average.
+/// least 16 characters. It has both digits and letters, in runs of at most 2.75 characters on average.
 pub(crate) fn looks_random(piece: &str) -> bool {
     let alphabet = |b: u8| b.is_ascii_alphanumeric() || b"-_=+.".contains(&b);
     if piece.len() < 16 || !piece.bytes().all(alphabet) {

@@ -10,8 +10,8 @@ use crate::feed::Unit;
 const JUMP: f64 = 3.0;
 /// The largest step back that counts as rounding, as a negative number of seconds.
 const BACK: f64 = -0.05;
-/// The largest relative error with which a clock's speed still counts as right. If the stream declares a frame rate,
-/// pictures must also arrive at this rate, with at most the same relative error, before a speed counts as wrong.
+/// The largest relative error of a clock's speed that still counts as right. The rate of arrival may differ from the
+/// declared frame rate by the same share. If it differs more, the speed of the clock is not measured.
 const WRONG_SPEED: f64 = 0.2;
 /// The time after the first picture, in seconds, in which servers send the pictures that they buffered for new
 /// clients.
@@ -34,8 +34,7 @@ pub enum CameraClock {
     Jumps(u32),
     /// More than half of the pictures have the timestamp of the previous picture.
     StandsStill,
-    /// The clock runs too fast or too slow. The value is the quotient of its speed and the speed of this machine's
-    /// clock.
+    /// The clock runs too fast or too slow. The value is 2 if it runs twice as fast as this machine's clock.
     Runs(f64),
 }
 

@@ -20,8 +20,8 @@ const ENVIRONMENT: [&str; 6] =
 const NO_PROXY: &str = "no_proxy";
 /// The largest number of files, sockets and pipes that the process may have open at a time.
 const MAX_DESCRIPTORS: u64 = 64;
-/// The score of this process when the machine runs out of memory. The kernel ends processes with high scores first. At
-/// the maximum, 1000, it always chooses this process.
+/// The adjustment of the process's out-of-memory score. If the machine runs out of memory, the kernel ends processes
+/// with high scores first. With an adjustment of 1000, the kernel always chooses this process.
 const OUT_OF_MEMORY_SCORE: &str = "500";
 
 /// Searches `PATH` for a program that is named without a path. If a program is named with a path, the system starts it

@@ -72,7 +72,7 @@ impl StepKind {
 pub struct Step {
     /// The subject of the step.
     pub kind: StepKind,
-    /// The request and its target. Empty for a step without a request.
+    /// The request and its target. This text may be empty.
     pub asked: String,
     /// The result.
     pub answered: String,

@@ -178,7 +178,7 @@ impl<'a, R: AsyncRead + Unpin> Reading<'a, R> {
 }
 
 /// Reads the log to its end, and announces the frames in it. `address` is the address that ffmpeg opens in place
-/// of the source's own address. In the lines of the log, the source replaces this address.
+/// of the source's own address. In the lines of the log, the source is put in place of this address.
 pub(crate) async fn read_log(
     stderr: impl AsyncRead + Unpin,
     source: &Source,

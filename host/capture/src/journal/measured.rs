@@ -49,7 +49,7 @@ pub struct Measured {
     pub keyframes: u64,
     /// The time between the last two keyframes.
     pub keyframe_interval: Option<Duration>,
-    /// The number of pictures between the last two keyframes, including one of the two.
+    /// The distance between the last two keyframes in pictures: 50 if every 50th picture is a keyframe.
     pub keyframe_distance: Option<u64>,
     /// The number of pictures before the first keyframe.
     pub before_keyframe: u64,
