@@ -26,9 +26,9 @@
 //         ES_SETTINGS(config, settings), .diagnose = diagnose,
 //     };
 //
-// The JSON Schema against which the host checks configurations is made from the table. The host fills in the defaults.
-// Every run has a fresh instance, so only large blocks of memory need to be freed. A plugin with several diagnoses, or
-// one that remembers a baseline, also uses the bindings in `plugin.h`.
+// The SDK makes a JSON Schema from the table. The host checks configurations against this schema and fills in the
+// defaults. Every run has a fresh instance, so only large blocks of memory need to be freed. A plugin with several
+// diagnoses or with a baseline also uses the bindings in `plugin.h`.
 
 #pragma once
 
@@ -44,7 +44,7 @@ typedef struct {
     const char *en;
 } es_text;
 
-/// The type of a setting's value: `double`, `int32_t` or `bool` in the configuration's struct.
+/// The type of a setting's value, which is a `double`, an `int32_t` or a `bool` in the configuration's struct.
 typedef enum { ES_KIND_NUMBER, ES_KIND_INTEGER, ES_KIND_BOOLEAN } es_kind;
 
 /// One setting. Use the macros below to create it.
@@ -57,7 +57,7 @@ typedef struct {
     const char *description;
 } es_setting;
 
-/// A setting that is a number, an integer or a boolean. `minimum` and `maximum` are included in the range.
+/// Make a setting that is a number, an integer or a boolean. `minimum` and `maximum` are included in the range.
 #define ES_NUMBER(type, field, fallback, minimum, maximum, unit, description) \
     {#field, ES_KIND_NUMBER, offsetof(type, field), fallback, minimum, maximum, unit, description}
 #define ES_INTEGER(type, field, fallback, minimum, maximum, unit, description) \
@@ -97,7 +97,7 @@ extern const es_plugin es_the_plugin;
 
 /// The picture does not show enough to decide.
 bool es_inconclusive(const char *why);
-/// The clip lacks what the diagnosis needs.
+/// The clip does not have what the diagnosis needs.
 bool es_unsupported_clip(const char *why);
 /// A defect of the plugin.
 bool es_internal(const char *why);
@@ -116,7 +116,7 @@ es_info es_clip_info(es_clip clip);
 uint32_t es_level_within(es_clip clip, uint32_t width);
 /// Reads the luma plane of a frame. Returns false, and sets the failure, if there is no such frame or level.
 bool es_luma(es_clip clip, uint32_t frame, uint32_t level, es_plane *plane);
-/// Reads any plane: EASYSIGHT_DIAGNOSIS_VIDEO_PLANE_KIND_….
+/// Reads any plane of a frame. `kind` is one of EASYSIGHT_DIAGNOSIS_VIDEO_PLANE_KIND_….
 bool es_plane_of(es_clip clip, uint32_t frame, uint8_t kind, uint32_t level, es_plane *plane);
 /// Frees a plane's memory.
 void es_plane_free(es_plane *plane);
@@ -133,13 +133,13 @@ void es_metric(es_finding *finding, const char *name, double value, const char *
 void es_decided_by(es_finding *finding, const char *metric, double threshold);
 /// Sets the score, clamped to 0 to 100.
 void es_scored(es_finding *finding, double score);
-/// Sets the judgement. The caller formats the texts. Returns true, so that the call can be returned directly. If
-/// the status is not normal, a score above 50 becomes 50.
+/// Sets the judgement. The caller formats the texts. If the status is not normal, a score above 50 becomes 50. The
+/// function returns true, so that `diagnose` can return its result directly.
 bool es_judged(es_finding *finding, uint8_t status, const char *zh, const char *en);
 bool es_normal(es_finding *finding, const char *zh, const char *en);
 bool es_warning(es_finding *finding, const char *zh, const char *en);
 bool es_error(es_finding *finding, const char *zh, const char *en);
-/// Adds a suggestion: what to do about the fault. Add the most promising one first.
+/// Adds a suggestion to remedy the fault. Add the most promising one first.
 void es_suggest(es_finding *finding, const char *zh, const char *en);
 /// Marks where the fault is, in shares of the picture's width and height.
 void es_region(es_finding *finding, double left, double top, double width, double height, const char *zh,
@@ -148,5 +148,5 @@ void es_region(es_finding *finding, double left, double top, double width, doubl
 /// value of healthy pictures; 50 at the `threshold`; 0 at the `worst`; linear between these points.
 double es_score(double value, double good, double threshold, double worst);
 
-/// Writes a line to the operator's log: EASYSIGHT_DIAGNOSIS_LOG_LEVEL_….
+/// Writes a line to the operator's log. `level` is one of EASYSIGHT_DIAGNOSIS_LOG_LEVEL_….
 void es_log(uint8_t level, const char *line);

@@ -1,5 +1,6 @@
-// `snprintf` brings in the C library's streams, which import file functions of WASI. A plugin has no files: the
-// functions here return "bad file descriptor", so that the component imports nothing but the contract.
+// `snprintf` uses the C library's streams, which import file functions of WASI. The functions here replace these
+// imports, so that the component imports only the contract. They return "bad file descriptor", because a plugin has
+// no files.
 
 #include <wasi/api.h>
 

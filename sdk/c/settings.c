@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/// A growable text.
+/// A growable string.
 typedef struct {
     char *text;
     size_t length, room;

@@ -9,7 +9,7 @@
 // size of the one before. Request no more pixels than your measurement needs, because every byte costs fuel.
 #define WIDTH 640
 
-// Thresholds. Each has a unit, a range and a default. Operators see them.
+// The thresholds. Each threshold has a unit, a range and a default. Operators see the thresholds in the web UI.
 typedef struct {
     int32_t dark_luma;
     double dark_share;
@@ -21,7 +21,7 @@ static const es_setting settings[] = {
               "The finding is a warning if more than this share of the picture is dark."),
 };
 
-// Measures the share of dark pixels in the clip's middle frame. Returns false if there are no pixels.
+// Measures the share of dark pixels in the clip's middle frame. Returns false if the frame cannot be read.
 static bool measure(es_clip clip, int dark_luma, double *share) {
     es_info info = es_clip_info(clip);
     es_plane luma;
