@@ -1,7 +1,7 @@
 // Builds a component: node build.mjs SOURCE OUTPUT [WIT]
 //
-// All features of the engine are off, so the component imports nothing but the contract and behaves the same in
-// every run. Paths are relative to the working directory, which must contain the source and everything that it
+// All features of the engine are off, so the component imports only the contract and behaves the same in every run.
+// Paths are relative to the working directory, which must contain the source and every module that the source
 // imports.
 
 import { writeFile } from 'node:fs/promises';

@@ -20,16 +20,16 @@
 //     },
 //   });
 //
-// Settings are declared once. The JSON Schema against which the host checks configurations is made from them, and the
-// host fills in the defaults. Enumerations of the contract are strings, spelled as in the contract in wit/ (`luma`,
-// `limited`, `warning`). 64-bit numbers are BigInt.
+// Settings are declared once, and the SDK makes a JSON Schema from them. The host checks configurations against this
+// schema and fills in the defaults. Enumerations of the contract are strings, spelled as in the contract in wit/
+// (`luma`, `limited`, `warning`). 64-bit numbers are BigInt.
 
 import { write } from 'easysight:diagnosis/log@1.2.0';
 
 /** A text in both languages of the users. */
 export const text = (zh, en) => ({ zh, en });
 
-/** A setting that is a number. `facts`: `unit`, `minimum`, `maximum` (both included). */
+/** A setting that is a number. `facts` may have `unit`, `minimum` and `maximum` (both included in the range). */
 export const number = (value, description, facts = {}) => ({ type: 'number', default: value, description, ...facts });
 
 /** A setting that is an integer. */
@@ -44,13 +44,13 @@ export const choice = (value, description, words) => ({ type: 'string', default:
 /** Throw this if the picture does not show enough to decide. */
 export const inconclusive = (why) => ({ tag: 'inconclusive', val: why });
 
-/** Throw this if the clip lacks what the diagnosis needs: too few frames, too short. */
+/** Throw this if the clip does not have what the diagnosis needs: it has too few frames, or is too short. */
 export const unsupportedClip = (why) => ({ tag: 'unsupported-clip', val: why });
 
 /** Throw this if the configuration conforms to its schema but makes no sense. */
 export const invalidConfig = (why) => ({ tag: 'invalid-config', val: why });
 
-/** Writes a line to the operator's log; `level`: debug, info, warn, error. */
+/** Writes a line to the operator's log. `level` is `debug`, `info`, `warn` or `error`. */
 export const log = (line, level = 'info') => write(level, line);
 
 /** 8-bit samples, row by row without padding. */
@@ -83,12 +83,12 @@ export class Clip {
     this.#host = host;
   }
 
-  /** `width`, `height`, `frames`, `levels`, `range`, `frameRate`, `codec`, `live`. */
+  /** Facts about the clip: `width`, `height`, `frames`, `levels`, `range`, `frameRate`, `codec`, `live`. */
   get info() {
     return (this.#info ??= this.#host.info());
   }
 
-  /** For each frame `timestampUs` (a BigInt) and `keyframe`. */
+  /** An object for each frame, with `timestampUs` (a BigInt) and `keyframe`. */
   get frames() {
     return (this.#frames ??= this.#host.frames());
   }
@@ -100,8 +100,8 @@ export class Clip {
 
   /**
    * Returns the state of the camera's own clock: `{tag, val}` with the tag `right`, `jumps` (the value is the number of
-   * jumps), `stands-still` or `runs` (the value is the clock's speed as a multiple of real time). Undefined if there is
-   * no clock, or if there are too few pictures to read it.
+   * jumps), `stands-still` or `runs` (the value is the clock's speed as a multiple of real time). Returns undefined if
+   * there is no clock, or if there are too few pictures for a judgement.
    */
   clock() {
     return this.#host.clock();
@@ -198,7 +198,7 @@ export class Finding {
     return this.judged('error', message);
   }
 
-  /** Adds a suggestion: what to do about the fault. Add the most promising one first. */
+  /** Adds a suggestion to remedy the fault. Add the most promising one first. */
   suggest(zh, en) {
     this.suggestions.push(text(zh, en));
     return this;
@@ -223,7 +223,7 @@ export function score(value, good, threshold, worst) {
   return span === 0 ? 50 : 50 + gain * Math.min(Math.max((value - threshold) / span, 0), 1);
 }
 
-/** Returns the median. Of an even number of values it is the lower of the middle two. */
+/** Returns the median. If the number of values is even, it is the lower of the two middle values. */
 export function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.floor((sorted.length - 1) / 2)];
@@ -255,7 +255,7 @@ export function plugin({ name, version, diagnoses, settings, clip: wanted = {}, 
   };
 }
 
-/** Parses the configuration. The host has checked it; an unknown setting is refused here too. */
+/** Parses the configuration. The host has checked the configuration; unknown settings are refused here too. */
 function parsed(config, settings) {
   const given = JSON.parse(config);
   const unknown = Object.keys(given).find((key) => !(key in settings));

@@ -17,7 +17,7 @@ export const { describe, diagnose } = plugin({
       description: text('画面大部分过暗。', 'Most of the picture is dark.'),
     },
   ],
-  // Thresholds. Each has a unit, a range and a default. Operators see them.
+  // The thresholds. Each threshold has a unit, a range and a default. Operators see the thresholds in the web UI.
   settings: {
     dark_luma: integer(40, 'A pixel is dark if its luma is below this value.', {
       unit: 'grey level',

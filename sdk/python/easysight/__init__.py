@@ -1,7 +1,7 @@
 """The Python SDK for EasySight plugins.
 
-A plugin is a class that extends `Plugin`. The class's module is given to componentize-py, which makes the class the
-component's exports:
+A plugin is a class that extends `Plugin`. `export` makes the class `WitWorld` from it, and componentize-py makes the
+component from the module that contains this class:
 
     from dataclasses import dataclass
     from easysight import Clip, Diagnosis, Finding, Plugin, Text, export, setting

@@ -74,7 +74,7 @@ class Clip:
 
     @cached_property
     def clock(self) -> CameraClock | None:
-        """The behaviour of the camera's own clock. None without a clock, or with too few pictures for a judgement."""
+        """The behaviour of the camera's own clock. None if there is no clock, or too few pictures for a judgement."""
         return self._host.clock()
 
     def plane(self, frame: int, kind: PlaneKind, level: int) -> Plane:
@@ -114,5 +114,5 @@ class Clip:
 
 
 def median(values: Sequence[float]) -> float:
-    """Returns the median. Of an even number of values it is the lower of the middle two."""
+    """Returns the median. If the number of values is even, it is the lower of the two middle values."""
     return sorted(values)[(len(values) - 1) // 2]

@@ -47,7 +47,7 @@ def schema_of(config: type) -> str:
 
 
 def parse(config: type[T], text: str) -> T:
-    """Parses the settings in `text`. The host has checked them; an unknown setting is an error here too."""
+    """Parses the settings in `text`. The host has checked the settings; an unknown setting is an error here too."""
     given = json.loads(text)
     # JSON does not distinguish 40 from 40.0, but the dataclass does.
     floats = {field.name for field in dataclasses.fields(config) if field.type is float}

@@ -62,7 +62,7 @@ class Finding:
         return self.judged(Status.ERROR, message)
 
     def suggest(self, zh: str, en: str) -> "Finding":
-        """Adds a suggestion: what to do about the fault. Add the most promising one first."""
+        """Adds a suggestion to remedy the fault. Add the most promising one first."""
         self._finding.suggestions.append(Text(zh, en))
         return self
 

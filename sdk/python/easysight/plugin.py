@@ -39,7 +39,8 @@ def inconclusive(why: str) -> Err:
 
 
 def unsupported_clip(why: str) -> Err:
-    """Makes the error to raise if the clip lacks what the diagnosis needs: too few frames, too short."""
+    """Makes the error to raise if the clip does not have what the diagnosis needs: it has too few frames, or is too
+    short."""
     return Err(types.Failure_UnsupportedClip(why))
 
 
@@ -55,7 +56,7 @@ def log(line: str, level: host_log.Level = host_log.Level.INFO) -> None:
 
 def export(plugin: type[Plugin]) -> type[wit_world.WitWorld]:
     """Returns the class that componentize-py expects. Assign it to `WitWorld`."""
-    # Created while the component is built, so that it already exists at run time.
+    # The plugin is created while the component is built, so that it already exists at run time.
     the_plugin = plugin()
     descriptor = types.Descriptor(
         plugin.name, plugin.version, list(plugin.diagnoses), schema_of(plugin.config), plugin.clip

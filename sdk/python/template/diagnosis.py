@@ -12,7 +12,7 @@ WIDTH = 640
 
 @dataclass
 class Config:
-    """Thresholds. Each has a unit, a range and a default. Operators see them."""
+    """The thresholds. Each threshold has a unit, a range and a default. Operators see the thresholds in the web UI."""
 
     dark_luma: int = setting(
         40, "A pixel is dark if its luma is below this value.", unit="grey level", minimum=1, maximum=255

@@ -1,16 +1,16 @@
-// Flicker: the whole picture gets brighter and darker, again and again.
+// Flicker: the whole picture gets brighter and darker repeatedly.
 //
 // There are three causes. Lamps on alternating current beat with the frame rate (100 Hz light in a 30 Hz picture
 // varies 10 times a second). A failing lamp blinks. An exposure control that reacts too fast oscillates: it
-// corrects too far, gets a picture that is too dark, and corrects too far again. All of them change the light of
-// the whole scene by the same factor, whereas moving objects change only parts of it.
+// corrects too far, gets a picture that is too dark, and corrects too far again. All three causes change the light
+// of the whole scene by the same factor, whereas moving objects change only parts of the scene.
 //
-// So the picture is divided into tiles. The mean luma of each tile is followed over time, as a share of the tile's
-// own mean over the clip. In each frame the median of the tiles counts, because an object changes only the tiles
-// that it crosses. A straight line is subtracted, because a cloud or dusk changes the light only once. The rest is
-// flicker if it swings far enough (peak to peak, as of a sine of the same power) and often enough (swings between
-// the upper and the lower half of that range). A scene lit by a flashing lamp cannot be distinguished from
-// flicker.
+// So the picture is divided into tiles. The mean luma of each tile in each frame is divided by the tile's own mean
+// over the clip. The light of a frame is the median of these ratios over the tiles, because an object changes only
+// the tiles that it crosses. A straight line is subtracted from the light over time, because a cloud or dusk changes
+// the light only once. The remaining variation is flicker if it is large and frequent enough. Its amplitude is the
+// peak-to-peak value of a sine of the same power. A swing is a change from the upper quarter of this range to the
+// lower quarter, or back. A scene lit by a flashing lamp cannot be distinguished from flicker.
 
 import {
   Finding,
@@ -26,8 +26,9 @@ import {
 
 /** The luma width of the judged picture. Tiles need no finer picture. */
 const WIDTH = 96;
-/** The number of tiles across and down. */
+/** The number of tiles across. */
 const ACROSS = 4;
+/** The number of tiles down. */
 const DOWN = 4;
 /** The duration that is judged. */
 const SPAN_MS = 3000;
@@ -35,8 +36,9 @@ const SPAN_MS = 3000;
 const LEAST_SPAN_S = 1;
 /** The smallest number of frames in which a swing can be recognised. */
 const LEAST_FRAMES = 12;
-/** Tiles darker or brighter than these limits (grey levels) are crushed or clipped and show no change. */
+/** Tiles with a mean below this grey level are crushed and show no change. */
 const DARKEST = 8;
+/** Tiles with a mean above this grey level are clipped and show no change. */
 const BRIGHTEST = 247;
 
 export const { describe, diagnose } = plugin({
@@ -84,7 +86,7 @@ export const { describe, diagnose } = plugin({
       .metric('swings', swings, 'swings')
       .metric('swing_rate', swings / 2 / span, 'Hz');
     if (!flickers && amplitude > config.amplitude) {
-      // The light changes much, but not again and again.
+      // The light changes by much, but not often enough.
       return finding
         .decidedBy('swings', config.least_swings)
         .scored(score(swings, 0, config.least_swings, 2 * config.least_swings))
@@ -114,7 +116,7 @@ export const { describe, diagnose } = plugin({
   },
 });
 
-/** Returns for each frame the median, over the tiles, of a tile's luma divided by the tile's own mean, minus 1. */
+/** Returns for each frame the median, over the tiles, of the tile's luma divided by the tile's own mean, minus 1. */
 function lightOf(clip, frames) {
   const level = clip.levelWithin(WIDTH);
   const series = Array.from({ length: ACROSS * DOWN }, () => []);
@@ -122,7 +124,7 @@ function lightOf(clip, frames) {
     const plane = clip.luma(frame, level);
     for (let tile = 0; tile < series.length; tile += 1) {
       const [column, row] = [tile % ACROSS, Math.floor(tile / ACROSS)];
-      // Every tile has at least one sample, also if the picture is smaller than the grid.
+      // Every tile has at least one sample, even if the picture is smaller than the grid.
       const x = Math.min(Math.floor((column * plane.width) / ACROSS), plane.width - 1);
       const y = Math.min(Math.floor((row * plane.height) / DOWN), plane.height - 1);
       const width = Math.max(Math.floor(((column + 1) * plane.width) / ACROSS) - x, 1);
@@ -150,7 +152,7 @@ function withoutTrend(times, values) {
   return values.map((v, at) => v - value - slope * (times[at] - time));
 }
 
-/** Counts how often the values change from above `margin` to below `-margin` or back. */
+/** Counts the changes of the values from above `margin` to below `-margin` or back. */
 function swingsOf(values, margin) {
   let [swings, side] = [0, 0];
   for (const value of values) {

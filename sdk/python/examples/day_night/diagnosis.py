@@ -1,13 +1,14 @@
 """Determines whether the camera sends colour, or the grey picture of its infrared mode.
 
 At night a camera moves its infrared filter aside and sends no colour. Two faults are possible. The camera stays in the
-wrong mode (a sensor that is painted over, a stuck filter, a profile that follows the clock). Or the camera switches to
-and fro at dusk, because its own lamp dazzles the light sensor that decides.
+wrong mode (a sensor that is painted over, a stuck filter, a profile that follows the clock). Or the camera switches
+back and forth at dusk, because its own lamp dazzles the light sensor that selects the mode.
 
 The measure is the spread of chroma: the distance between the 0.5 % and 99.5 % percentiles of Cb or Cr, whichever is
 larger, in a picture that is at most 160 chroma samples wide. Infrared pictures have the same chroma everywhere, mostly
 exactly 128. A tint over the whole picture (a filter that is stuck under infrared light makes everything pink) shifts
-both percentiles equally, so it does not count as colour. A coloured clock overlay covers less than 0.5 %.
+both percentiles equally, so it does not count as colour. A coloured clock overlay covers less than 0.5 % of the
+picture, so it does not change the percentiles.
 """
 
 from dataclasses import dataclass
@@ -122,7 +123,8 @@ class DayNight(Plugin):
 
 
 def chroma_spread(clip: Clip, frame: int) -> float:
-    """Returns the larger distance, of Cb and Cr, from the 0.5 % to the 99.5 % percentile, in grey levels."""
+    """Returns the distance from the 0.5 % to the 99.5 % percentile, in grey levels, of Cb or of Cr, whichever is
+    larger."""
     level = clip.level_within(WIDTH)
     spreads = []
     for kind in (PlaneKind.CB, PlaneKind.CR):

@@ -11,7 +11,7 @@ use serde::Deserialize;
 /// size of the one before. Request no more pixels than your measurement needs, because every byte costs fuel.
 const WIDTH: u32 = 640;
 
-/// Thresholds. Each has a unit, a range and a default. The web UI shows them to operators.
+/// The thresholds. Each threshold has a unit, a range and a default. Operators see the thresholds in the web UI.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
