@@ -1,7 +1,7 @@
 //! A plugin's memory of a camera from one run to the next, through the contract's `baseline` import. The memory is
-//! typed, has a version of its layout, and keeps day and night apart.
+//! typed, its layout has a version, and [`References`] keeps day and night apart.
 //!
-//! The bytes may come from another version of the plugin. Bytes that do not fit count as no baseline; they are
+//! The bytes may come from another version of the plugin. Bytes with another layout count as no baseline; they are
 //! never an error. A native build has no memory unless a test provides one; see [`crate::testing::CameraMemory`].
 
 mod light;
@@ -12,7 +12,7 @@ pub use light::Light;
 
 /// The first bytes of every baseline that this module writes.
 const MAGIC: [u8; 4] = *b"ESB1";
-/// The size of magic, layout and checksum.
+/// The size of the header: magic, layout and checksum.
 const HEADER_BYTES: usize = 4 + 2 + 4;
 
 /// A type that a plugin remembers. Keep it small: the host grants 256 KiB by default.
@@ -39,7 +39,7 @@ impl std::fmt::Display for TooLarge {
 
 impl std::error::Error for TooLarge {}
 
-/// Loads the value that the last successful run of this plugin on this camera stored. None at the first run,
+/// Loads the value that the last successful run of this plugin on this camera stored. Returns none at the first run,
 /// without a camera, and if the bytes have another layout or are damaged.
 #[must_use]
 pub fn load<T: Remembered>() -> Option<T> {
@@ -57,7 +57,7 @@ pub fn store<T: Remembered>(value: &T) -> Result<(), TooLarge> {
 }
 
 fn encode<T: Remembered>(value: &T) -> Vec<u8> {
-    // Only a type that refuses to be serialised fails here. It is stored as bytes that no run accepts as a
+    // Only a type that refuses to be serialised fails here. The payload is then empty, and no run accepts it as a
     // baseline.
     let payload = postcard::to_allocvec(value).unwrap_or_default();
     let mut bytes = Vec::with_capacity(HEADER_BYTES + payload.len());
@@ -91,7 +91,7 @@ fn checksum(layout: u16, payload: &[u8]) -> u32 {
         .fold(0x811C_9DC5, |sum: u32, &byte| (sum ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
-/// A few references for each light: the presets of a camera that turns, or a single reference of a fixed camera.
+/// A few references for each light. A camera that turns has a reference for each preset; a fixed camera has one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct References<R> {
     day: Vec<R>,
@@ -114,8 +114,9 @@ impl<R> References<R> {
         }
     }
 
-    /// Keeps a reference. It replaces the reference at `replacing`, or is added if `replacing` is none. It becomes
-    /// the first. If there are more than `most` references, the one that was kept longest ago is dropped.
+    /// Keeps a reference. The new reference replaces the reference at `replacing`, or is added if `replacing` is
+    /// none. It becomes the first of its light. If the light then has more than `most` references, the one that was
+    /// kept longest ago is dropped.
     pub fn keep(&mut self, light: Light, replacing: Option<usize>, reference: R, most: usize) {
         let references = match light {
             Light::Day => &mut self.day,
@@ -143,7 +144,7 @@ mod memory {
     }
 }
 
-/// The stand-in if there is no host.
+/// The replacement of the import in a native build, which has no host.
 #[cfg(not(target_arch = "wasm32"))]
 mod memory {
     pub(super) use crate::testing::{load_baseline as load, store_baseline as store};
@@ -208,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_payload_that_lies_of_its_length_is_no_baseline() {
-        // The length says four billion tiles, but there are none.
+        // The length field states four billion tiles, but no tiles follow.
         let payload = [1, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F];
         let mut bytes = MAGIC.to_vec();
         bytes.extend(Seen::LAYOUT.to_le_bytes());

@@ -13,7 +13,7 @@ impl Text {
     }
 }
 
-/// A descriptor without the schema. The schema comes from the type of the configuration.
+/// A descriptor without the schema. The SDK derives the schema from the type of the configuration.
 #[derive(Debug, Clone)]
 pub struct Description {
     name: String,
@@ -35,8 +35,8 @@ pub fn descriptor(name: &str, version: &str) -> Description {
     }
 }
 
-/// Splits `diagnosis:metric`, which means only the findings that this metric decided, into its parts. The metric
-/// is optional.
+/// Splits `diagnosis` or `diagnosis:metric` into its parts. The second form names only the findings that this metric
+/// decided.
 fn parts(name: &str) -> (String, Option<String>) {
     match name.split_once(':') {
         Some((diagnosis, metric)) => (diagnosis.into(), Some(metric.into())),
@@ -61,8 +61,8 @@ impl Description {
 
     /// Declares which findings are consequences if one of this plugin's findings is not normal. The operator then
     /// sees only the cause. `cause` is the id of one of this plugin's diagnoses. Each of `consequences` is the id
-    /// of a diagnosis of any plugin. `brightness:luma_p95` means `brightness` only if the metric `luma_p95`
-    /// decided the finding. Explanations are followed through several steps.
+    /// of a diagnosis of any plugin. An id may be followed by a metric: `brightness:luma_p95` is the finding of
+    /// `brightness` if the metric `luma_p95` decided it. The host follows explanations through several steps.
     #[must_use]
     pub fn explains(mut self, cause: &str, consequences: &[&str]) -> Self {
         let consequence = |name: &&str| {
@@ -74,8 +74,8 @@ impl Description {
         self
     }
 
-    /// Declares that all other findings follow from this one, because there is no scene in the picture. `cause`
-    /// has the same form as in [`Self::explains`].
+    /// Declares that all other findings follow from a finding of this plugin, because there is no scene in the
+    /// picture. `cause` has the same form as in [`Self::explains`].
     #[must_use]
     pub fn explains_everything(mut self, cause: &str) -> Self {
         self.explanations.push(explanation(cause, Extent::Everything));
@@ -177,7 +177,7 @@ impl FindingBuilder {
         self.judged(Status::Warning, message).score(score)
     }
 
-    /// Adds a suggestion: what to do about the fault.
+    /// Adds a suggestion to remedy the fault.
     #[must_use]
     pub fn suggest(mut self, suggestion: Text) -> Self {
         self.finding.suggestions.push(suggestion);

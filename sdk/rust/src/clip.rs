@@ -1,18 +1,18 @@
-//! The clip as a plugin sees it: the host's resource in a component, arrays in a native test.
+//! The clip as a plugin sees it. In a component it is the host's resource; in a native test it consists of arrays.
 
 use crate::{
     CameraClock, ClipInfo, DecoderEvidence, Failure, FrameInfo, PixelError, PlaneKind, Rect, bindings,
 };
 
-/// A clip of planar frames. The contract's `video` interface documents each method. Read only the planes that
-/// decide, at the smallest level that decides.
+/// A clip of planar frames. The contract's `video` interface documents each method. Read only the planes that the
+/// judgement needs, at the smallest level that suffices.
 pub trait Clip {
     /// Returns facts about the clip as a whole.
     fn info(&self) -> ClipInfo;
     /// Returns the errors that the decoder reported.
     fn evidence(&self) -> DecoderEvidence;
-    /// Returns the behaviour of the camera's own clock. None if the source has no clock, or if there are too few
-    /// frames to judge the clock.
+    /// Returns the behaviour of the camera's own clock. Returns none if the source has no clock, or if there are too
+    /// few frames to judge the clock.
     fn clock(&self) -> Option<CameraClock> {
         None
     }
@@ -66,8 +66,9 @@ pub trait Clip {
         (0..info.levels).rev().find(|level| info.width >> level >= width).unwrap_or(0)
     }
 
-    /// Chooses at most `count` frames, spread evenly over the duration of the clip, and returns their indices: the
-    /// first, the last, and the frames nearest to the times between. Returns all frames if there are fewer.
+    /// Chooses at most `count` frames that are spread evenly over the duration of the clip, and returns their
+    /// indices. For each of `count` evenly spaced times, from the first frame's to the last frame's, the nearest
+    /// frame is chosen.
     fn spread(&self, count: u32) -> Vec<u32> {
         let frames = self.frames();
         let last = frames.last().map_or(0, |frame| frame.timestamp_us);

@@ -50,8 +50,8 @@
 //! easysight_sdk::export!(Gloom);
 //! ```
 //!
-//! The same code compiles and runs natively. [`testing`] has clips made of arrays for tests, and [`native`] calls a
-//! plugin as the host does.
+//! The same code compiles and runs natively. For tests, [`testing`] has clips that consist of arrays, and [`native`]
+//! calls a plugin as the host does.
 
 pub mod baseline;
 mod build;
@@ -92,8 +92,8 @@ pub use plugin::{Plugin, explanations_of, full_descriptor, native};
 pub use schemars::{self, JsonSchema};
 pub use score::score;
 
-/// Exports a type that implements [`Plugin`] from the component. Use it once in a crate. Native builds, for tests and
-/// measurements, export nothing.
+/// Exports a type that implements [`Plugin`] from the component. Use this macro once in a crate. Native builds, which
+/// serve tests and measurements, export nothing.
 #[macro_export]
 macro_rules! export {
     ($plugin:ty) => {

@@ -1,8 +1,7 @@
-//! A small convolutional network with integer weights, for questions that no hand-made measure answers, for
-//! example whether a part of the picture is dirt or a wall. All sums are integers, so every machine gives the same
-//! result.
+//! A small convolutional network with integer weights. It answers questions that no hand-made measure answers, such as
+//! whether a part of the picture is dirt or a wall. All sums are integers, so every machine gives the same result.
 //!
-//! Values are fixed point: 256 represents 1. Weights are bytes times a power of two; each output channel has one
+//! Values are fixed point: 256 represents 1. A weight is a byte times a power of two; each output channel has its own
 //! power. `training/` in the project's repository makes the files that [`Network::read`] reads.
 
 mod evidence;
@@ -20,7 +19,8 @@ use crate::Failure;
 /// The fixed-point value of 1.
 pub const ONE: i16 = 256;
 
-/// Numbers on a grid, several at each place: row by row, place by place, channel by channel.
+/// A grid with several numbers, the channels, at each place. The order is row by row, place by place, channel by
+/// channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Maps {
     /// The number of places in a row.
@@ -82,7 +82,7 @@ impl Network {
             return Err(Failure::Internal("the network expects a different number of channels".into()));
         }
         let mut maps = input;
-        // The maps that the next block adds to its output.
+        // The maps that a later layer adds to its output.
         let mut kept: Option<Maps> = None;
         for layer in &self.layers {
             if layer.keeps_input() {

@@ -11,15 +11,16 @@ pub trait Plugin {
     /// each field a default (`#[serde(default)]` on the type), a range and a unit.
     type Config: DeserializeOwned + JsonSchema;
 
-    /// Describes the plugin: name, version, diagnoses, the clip that it needs, and what its findings explain.
+    /// Describes the plugin: its name, version and diagnoses, the clip that it needs, and the findings of other
+    /// plugins that its findings explain.
     fn descriptor() -> Description;
 
     /// Judges one clip.
     ///
     /// # Errors
     ///
-    /// A [`Failure`] if no judgement is possible; [`Failure::Inconclusive`] if the picture does not show enough to
-    /// decide.
+    /// A [`Failure`] if no judgement is possible, for example [`Failure::Inconclusive`] if the picture does not show
+    /// enough to decide.
     fn diagnose(clip: &dyn Clip, config: Self::Config) -> Result<Report, Failure>;
 }
 
@@ -43,8 +44,7 @@ pub fn explanations_of<P: Plugin>() -> Vec<Explanation> {
 ///
 /// # Errors
 ///
-/// [`Failure::InvalidConfig`] if `config` is not JSON of the plugin's configuration, otherwise the errors of the
-/// plugin.
+/// [`Failure::InvalidConfig`] if `config` cannot be parsed as the plugin's configuration, and the errors of the plugin.
 pub fn native<P: Plugin>(clip: &dyn Clip, config: &str) -> Result<Report, Failure> {
     let config = serde_json::from_str(config).map_err(|e| Failure::InvalidConfig(e.to_string()))?;
     P::diagnose(clip, config)

@@ -1,4 +1,4 @@
-//! Clips made of arrays, and a camera's memory, for native tests of a plugin.
+//! Clips that consist of arrays, and a camera's memory, for native tests of a plugin.
 
 #[cfg(not(target_arch = "wasm32"))]
 mod memory;
@@ -83,7 +83,7 @@ impl ArrayClip {
         self
     }
 
-    /// Marks the samples as broadcast range: black 16, white 235.
+    /// Marks the samples as limited range: black is 16, white is 235.
     #[must_use]
     pub const fn limited_range(mut self) -> Self {
         self.range = SampleRange::Limited;
@@ -202,7 +202,7 @@ impl Clip for ArrayClip {
         Ok(rows.flat_map(|row| row.iter().skip(area.x as usize).take(area.width as usize)).copied().collect())
     }
 
-    /// Returns grey: the clips of this module are for plugins that read planes.
+    /// Returns a picture without colour, because the clips of this module are for plugins that read planes.
     fn rgb(&self, frame: u32, level: u32) -> Result<Vec<u8>, PixelError> {
         Ok(self.luma(frame, level)?.into_iter().flat_map(|sample| [sample; 3]).collect())
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Clip, Failure, PlaneKind, image::Histogram};
 
 /// The light of a clip. A camera's picture at night or in infrared light has little in common with its picture by
-/// day, so plugins keep separate references for the two.
+/// day, so plugins keep separate references for day and night.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Light {
     /// A bright picture in colour.
@@ -20,11 +20,11 @@ const WIDTH: u32 = 160;
 /// The chroma values that count as colourless: 128 and values close to it, because quantisation changes the chroma
 /// of grey by 1 to 2.
 const GREY: std::ops::RangeInclusive<u8> = 125..=131;
-/// The smallest share of coloured samples, in one of the two chroma planes, of a picture with colour. A coloured
-/// overlay or a hot pixel covers less.
+/// A picture has colour if at least this share of the samples of one chroma plane is coloured. A coloured overlay or
+/// a hot pixel covers less.
 const LEAST_COLOURED: f64 = 0.02;
-/// A picture counts as night if its median luma is below this grey level, in full range. Measured medians: 93 and
-/// more by day, 49 in a street at night.
+/// A picture counts as night if its median luma is below this grey level, in full range. The measured medians are at
+/// least 93 by day, and 49 in a street at night.
 const DARK_MEDIAN: u8 = 66;
 
 impl Light {

@@ -1,7 +1,7 @@
 //! Regions of a picture that is divided into cells, row by row.
 
-/// Returns the neighbours of the cell at `at`, in a grid of `count` cells with `columns` in a row. Neighbours
-/// share a side: right, left, below, above. None beyond the rim.
+/// Returns the neighbours of the cell at `at`, in a grid of `count` cells with `columns` in a row: right, left, below,
+/// above. Neighbours share a side. A neighbour beyond the rim is none.
 #[must_use]
 pub fn beside(at: usize, columns: usize, count: usize) -> [Option<usize>; 4] {
     let x = at % columns.max(1);
@@ -13,8 +13,8 @@ pub fn beside(at: usize, columns: usize, count: usize) -> [Option<usize>; 4] {
     ]
 }
 
-/// Returns the connected regions of the cells that are set, ordered by their first cell; each region is a list of
-/// its cells. Two neighbours, which share a side, are connected if `joined` returns true.
+/// Returns the connected regions of the cells that are set, ordered by their first cell. Each region is a list of
+/// its cells. Two cells that share a side are connected if `joined` returns true for them.
 pub fn connected(map: &[bool], columns: usize, joined: impl Fn(usize, usize) -> bool) -> Vec<Vec<usize>> {
     let mut left = map.to_vec();
     let mut found = Vec::new();

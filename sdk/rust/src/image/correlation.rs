@@ -1,7 +1,7 @@
 //! The correlation of two rows of values.
 
-/// Computes Pearson's correlation coefficient of two rows of values, −1 to 1. None if either row does not vary,
-/// because then there is nothing to compare. If one row is longer, its surplus is ignored.
+/// Computes Pearson's correlation coefficient of two rows of values, −1 to 1. Returns none if either row does not
+/// vary, because the coefficient is then undefined. If one row is longer, its surplus is ignored.
 #[must_use]
 pub fn correlation(a: &[u8], b: &[u8]) -> Option<f64> {
     let mean = |values: &[u8]| {

@@ -1,7 +1,7 @@
 //! The tiles in which two pictures differ.
 
-/// The side of a tile in samples. It is a macroblock of the common codecs, which an encoder repeats if it finds no
-/// change.
+/// The side of a tile in samples. A tile is a macroblock of the common codecs. An encoder repeats a macroblock in
+/// which it finds no change.
 pub const TILE: usize = 16;
 
 /// Marks the tiles in which any sample differs. `before` and `after` are bands of whole rows of the same picture,
@@ -60,7 +60,7 @@ pub fn tile_prints(samples: &[u8], width: usize, prints: &mut [u32]) {
     }
 }
 
-/// Marks the tiles whose samples span at least `least` values, which means that they show something. `textured`
+/// Marks the tiles that show something: their brightest and darkest samples differ by at least `least`. `textured`
 /// has a place for each tile, in the order of [`changed_tiles`].
 pub fn textured_tiles(samples: &[u8], width: usize, least: u8, textured: &mut [bool]) {
     let columns = width / TILE;

@@ -1,9 +1,9 @@
 //! The steepness of a picture's edges, independent of their contrast.
 //!
 //! The optics spread an edge by a Gaussian of radius σ. Over two samples in its middle, such an edge climbs by
-//! erf(1 / (σ √2)) of its height, whether it is tall or low. So the steepest rise within a small window, divided
-//! by the window's range, distinguishes sharp from soft without knowledge of the scene. Noise makes edges steeper,
-//! never softer.
+//! erf(1 / (σ √2)) of its height. This share does not depend on the height. So the steepest rise within a small
+//! window, divided by the window's range, distinguishes sharp edges from soft ones without knowledge of the scene.
+//! Noise makes edges steeper, never softer.
 
 /// The side of a cell in samples. Windows are three cells wide and high. There is one window at every cell.
 pub const CELL: usize = 4;
@@ -45,7 +45,7 @@ impl Cells {
     }
 }
 
-/// Calls `visit` for every window of a plane that spans at least `least` values, row by row. The plane has `width`
+/// Calls `visit` for every window of a plane whose range is at least `least`, row by row. The plane has `width`
 /// samples in a row. Windows at the rim, and the samples beyond the last whole cell, are ignored.
 pub fn edge_windows(samples: &[u8], width: usize, least: u8, mut visit: impl FnMut(EdgeWindow)) {
     let columns = width / CELL;
@@ -59,8 +59,8 @@ pub fn edge_windows(samples: &[u8], width: usize, least: u8, mut visit: impl FnM
     let band = width * CELL;
     for row in 0..samples.len() / band {
         let start = row * band;
-        // One more row of samples on either side, for the change from top to bottom. At the rim the band's own
-        // first or last row replaces it; that row of cells only serves its neighbour.
+        // The change from top to bottom needs one more row of samples above and below the band. At the picture's rim
+        // there is none. The row of cells there is used only as a neighbour of the next row of cells.
         let from = start.saturating_sub(width);
         let to = (start + band + width).min(samples.len() / width * width);
         if let (Some(band), Some(around)) = (samples.get(start..start + band), samples.get(from..to)) {
@@ -145,7 +145,7 @@ fn visit_row(row: usize, least: u8, cells: [&Cells; 3], visit: &mut impl FnMut(E
     }
 }
 
-/// Combines one of the cells' values, over three columns of three rows of cells, by choosing the better one.
+/// Combines one of the cells' values over three columns of three rows of cells. `better` chooses one of two values.
 fn join(cells: [&Cells; 3], of: impl Fn(&Cells) -> &[u8], better: impl Fn(u8, u8) -> u8) -> Vec<u8> {
     let [above, middle, below] = cells.map(of);
     let upright: Vec<u8> =

@@ -1,5 +1,5 @@
-//! The grain of tiles: the content that remains without their structure, in one picture and from one picture to
-//! the next.
+//! The grain of tiles, in one picture and from one picture to the next. Grain is the content of a tile that remains
+//! after its structure is removed.
 //!
 //! The mask 1 −2 1, applied along rows and along columns, cancels flat areas, slopes and straight edges, and
 //! leaves noise (J. Immerkær, Fast noise variance estimation, 1996). The mean magnitude of its response times
@@ -29,8 +29,8 @@ pub struct Grain {
     pub square: u32,
 }
 
-/// The sums of each column of samples over the rows of a tile. All but the squares fit into sixteen bits, so that
-/// the compiler adds eight at a time.
+/// The sums of each column of samples over the rows of a tile. All sums except the squares fit into sixteen bits, so
+/// that the compiler adds eight at a time.
 struct Columns {
     upright: Vec<i16>,
     upright_change: Vec<i16>,
@@ -139,7 +139,7 @@ fn add_magnitudes(row: &[i16], sums: &mut [u16]) {
     let middle = row.get(1..).unwrap_or_default();
     let right = row.get(2..).unwrap_or_default();
     for (((&left, &middle), &right), sum) in row.iter().zip(middle).zip(right).zip(sums) {
-        // At most 16 × 255 in each direction, over 16 rows, which fits.
+        // A response is at most 16 × 255, so the sum over 16 rows fits into sixteen bits.
         *sum += (left - 2 * middle + right).unsigned_abs();
     }
 }

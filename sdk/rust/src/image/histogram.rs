@@ -1,4 +1,4 @@
-//! How often each sample value occurs, and the statistics that follow.
+//! The number of samples of each value, and the statistics that follow from these numbers.
 
 #![expect(clippy::indexing_slicing, reason = "tables of 256 places are indexed by values of a byte")]
 
@@ -86,11 +86,12 @@ impl Histogram {
         0
     }
 
-    /// Returns the value around which most samples lie, within `reach` values on either side, and the share (0 to
-    /// 1) of these samples. If several values qualify, the smallest is returned. 0 and 0 if there are no samples.
+    /// Returns the value that has the largest number of samples within `reach` values on either side, and the share
+    /// (0 to 1) of these samples. If several values qualify, the smallest is returned. If there are no samples, both
+    /// results are 0.
     #[must_use]
     pub fn densest(&self, reach: u8) -> (u8, f64) {
-        // Sums up to each value, so that a window is one subtraction.
+        // The number of samples below each value. The number of samples in a window is then one subtraction.
         let mut below = [0_u64; 257];
         let mut sum = 0;
         for (count, below) in self.counts.iter().zip(below.iter_mut().skip(1)) {

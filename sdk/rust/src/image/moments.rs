@@ -24,8 +24,8 @@ impl Moments {
     }
 }
 
-/// Computes the moments of each tile of `SIDE` × `SIDE` samples, row of tiles by row of tiles. A side has at most
-/// 128 samples; a row has `width` samples. Incomplete tiles at the right or at the bottom are ignored.
+/// Computes the moments of each tile of `SIDE` × `SIDE` samples, row of tiles by row of tiles. `SIDE` is at most 128.
+/// A row of the picture has `width` samples. Incomplete tiles at the right or at the bottom are ignored.
 #[must_use]
 pub fn tile_moments<const SIDE: usize>(samples: &[u8], width: usize) -> Vec<Moments> {
     let rows = samples.chunks_exact(width.max(1));

@@ -1,16 +1,17 @@
-//! Seams: straight breaks along the grid of macroblocks. Damaged blocks leave them at the border to their
-//! neighbours. A lens never draws them.
+//! Seams: straight breaks along the grid of macroblocks. Damaged blocks leave seams at the borders to their
+//! neighbours. A lens never draws a seam.
 
 use super::TILE;
 
-/// The smallest mean difference between the samples on both sides of a torn border, in grey levels. Pictures with
-/// deblocking seldom reach this value, even if they are compressed extremely.
+/// The smallest mean difference between the samples on both sides of a torn border, in grey levels, if the picture
+/// beside the border does not vary. Pictures with deblocking seldom reach this value, even if they are compressed
+/// extremely.
 const STEP: u16 = 28;
-/// The factor by which the step must exceed the variation of the picture beside it. An edge of the scene is rarely
-/// sharper than two samples.
+/// A torn border must exceed [`STEP`] by more than this multiple of the variation beside the border, because an edge
+/// of the scene also varies beside its steepest step: such an edge is rarely sharper than two samples.
 const OVER_TEXTURE: u16 = 2;
-/// The smallest variation of the busier side, in grey levels. Blocks that are flat on both sides are pixelation,
-/// not damage.
+/// The smallest variation on the busier side of a torn border, in grey levels. If both sides are flat, the cause is
+/// pixelation and not damage.
 const TEXTURE: u16 = 2;
 
 /// The seams along the borders of the 16 × 16 tiles of a picture.
@@ -31,7 +32,8 @@ impl Seams {
     }
 }
 
-/// The sums of the differences across a border, and one sample away from it on either side.
+/// The sums of the differences between neighbouring samples: across a border (`at`), and one sample before and after
+/// it.
 #[derive(Debug, Clone, Copy, Default)]
 struct Border {
     before: u16,
@@ -56,7 +58,8 @@ pub fn seams(samples: &[u8], width: usize) -> Seams {
     if columns == 0 {
         return seams;
     }
-    // The steps from each column to the next. Most are not needed, but sixteen are summed at a time.
+    // The steps from each column to the next. Most of these steps are not needed, but the compiler sums sixteen at a
+    // time.
     let mut steps = vec![0_u16; width - 1];
     let mut above: Option<[&[u8]; 2]> = None;
     for (band, y) in samples.chunks_exact(width * TILE).zip(0_u32..) {

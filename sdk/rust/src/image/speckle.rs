@@ -1,4 +1,5 @@
-//! Speckle: the grain of small tiles without their structure, and the number of their lone samples.
+//! Speckle: the grain of small tiles, which remains after their structure is removed, and the number of their lone
+//! samples.
 
 /// The side of a tile.
 const SIDE: usize = 16;
@@ -22,8 +23,8 @@ pub struct Speckle {
     pub slope: u32,
     /// The number of samples that lie above, or below, all of their eight neighbours by the given height.
     pub lone: u32,
-    /// The number of samples that exceed the samples above and below by the given height. It also counts lines
-    /// along rows.
+    /// The number of samples that lie above, or below, the two samples over and under them by the given height. Lines
+    /// along rows also count.
     pub upright: u32,
 }
 
@@ -71,7 +72,7 @@ fn from(row: &[u8], at: usize) -> &[u8] {
 struct Columns {
     upright_mask: Vec<i16>,
     grain: Vec<u16>,
-    /// The sum over the open block.
+    /// The sum over the rows of the current block.
     sum: Vec<u16>,
     squares: Vec<u32>,
     lone: Vec<u8>,

@@ -3,7 +3,8 @@
 use super::{Maps, Network, ONE, picture};
 use crate::{Clip, Failure, image::connected};
 
-/// The log odds that a part of the picture has a fault, part by part. 0 if a fault is as likely as not.
+/// The log odds that a part of the picture has a fault, part by part. If a part has a fault with a probability of one
+/// half, the value is 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {
     /// The number of parts in a row.
@@ -13,8 +14,8 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// Runs a network, given in the format of [`Network::read`], on the frame in the middle of the requested
-    /// frames, and returns the evidence of one channel.
+    /// Runs a network on the middle frame of the clip, and returns the evidence of one channel. `weights` is the
+    /// network in the format of [`Network::read`].
     ///
     /// # Errors
     ///
@@ -47,8 +48,8 @@ impl Evidence {
         self.odds.iter().filter(|&&odds| odds > 0).count() as f64 / self.odds.len().max(1) as f64
     }
 
-    /// Returns the connected regions that are more likely faulty than not, the largest first: left, top, width and
-    /// height of each, as shares of the picture.
+    /// Returns the connected regions that are more likely faulty than not, the largest first. Each region has left,
+    /// top, width and height, as shares of the picture.
     #[must_use]
     pub fn regions(&self) -> Vec<[f32; 4]> {
         let is_faulty: Vec<bool> = self.odds.iter().map(|&odds| odds > 0).collect();

@@ -12,8 +12,9 @@ pub const CHROMA_WIDTH: usize = LUMA_WIDTH / 2;
 /// The height of both chroma planes; see [`CHROMA_WIDTH`].
 pub const CHROMA_HEIGHT: usize = LUMA_HEIGHT / 2;
 
-/// Converts a frame to maps of [`CHROMA_WIDTH`] × [`CHROMA_HEIGHT`] places of six channels: luma of the four
-/// places of a square, row by row, then Cb and Cr. The range is full; grey 128 is 0, and 128 levels are 1.
+/// Converts a frame to maps of [`CHROMA_WIDTH`] × [`CHROMA_HEIGHT`] places with six channels: the four luma samples
+/// of a square of 2 × 2, row by row, then Cb and Cr. The values are of full range. The level 128 becomes 0, and a
+/// difference of 128 levels becomes 1.
 ///
 /// # Errors
 ///
@@ -50,7 +51,7 @@ pub fn picture(clip: &dyn Clip, frame: u32) -> Result<Maps, Failure> {
     Ok(Maps { width: CHROMA_WIDTH, channels: 6, values })
 }
 
-/// The samples of a row that are averaged into one sample, and the weight of each: shares of 256.
+/// The samples of a row that are averaged into one sample, and the weight of each sample in 256ths.
 struct Span {
     first: usize,
     shares: Vec<u16>,
@@ -86,7 +87,7 @@ pub fn shrunk(samples: &[u8], width: usize, to_width: usize, to_height: usize) -
     if (width, height) == (to_width, to_height) {
         return samples.to_vec();
     }
-    // Rows first, because this step handles many columns at a time and leaves fewer rows.
+    // Rows are averaged first, because this step handles many columns at a time and leaves fewer rows.
     let across = spans(width, to_width);
     let mut small = Vec::with_capacity(to_width * to_height);
     let mut sums = vec![0_u16; width];
@@ -94,7 +95,7 @@ pub fn shrunk(samples: &[u8], width: usize, to_width: usize, to_height: usize) -
         sums.fill(0);
         for (row, share) in samples.chunks_exact(width).skip(first).zip(shares) {
             for (sum, &sample) in sums.iter_mut().zip(row) {
-                // The shares add up to 256, so this is at most 255 × 256.
+                // The shares add up to 256, so the sum is at most 255 × 256.
                 *sum += u16::from(sample) * share;
             }
         }

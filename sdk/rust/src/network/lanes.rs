@@ -1,6 +1,6 @@
 //! Arithmetic on eight values of 16 bits at a time. WebAssembly has an instruction that multiplies eight pairs and
-//! adds neighbouring products. The compiler does not use it for sums as short as those of a layer, so it is called
-//! explicitly. Other targets compute the values one by one.
+//! adds neighbouring products. The sums of a layer are so short that the compiler does not use this instruction, so
+//! this module calls it explicitly. Other targets compute the values one by one.
 
 #[cfg(target_arch = "wasm32")]
 mod of_machine {
@@ -25,7 +25,8 @@ mod of_machine {
         i32x4_splat(i32::from_le_bytes([low[0], low[1], high[0], high[1]]))
     }
 
-    /// Multiplies a pair of values by four pairs of weights, one for each sum, and adds both products to the sum.
+    /// Multiplies a pair of values by four pairs of weights, one pair for each sum, and adds both products to that
+    /// sum.
     pub(crate) fn add_products(sums: Sums, pair: Lanes, weights: Lanes) -> Sums {
         i32x4_add(sums, i32x4_dot_i16x8(pair, weights))
     }

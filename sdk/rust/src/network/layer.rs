@@ -5,10 +5,11 @@ use super::{
     lanes::{Lanes, add_products, lanes, sums, twin, zero},
 };
 
-/// The largest value, nearly 16. Values range from 0, or from the negative of this value, to this value.
+/// The largest output of a layer in fixed point, nearly 16. Outputs are clamped to −4095 to 4095, or to 0 to 4095 if
+/// the layer rectifies.
 const MOST: i32 = 4095;
 
-/// Which places and channels an output depends on.
+/// The places and channels on which an output depends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
     /// Each output depends on all channels of three by three places.
@@ -19,7 +20,7 @@ enum Way {
     Pointwise,
 }
 
-/// One layer: the weights, and the treatment of the sums.
+/// One layer: its weights, and the numbers with which its sums become outputs.
 #[derive(Debug, Clone)]
 pub(super) struct Layer {
     way: Way,
@@ -40,15 +41,16 @@ const TOGETHER: usize = 16;
 /// The weights in the order in which they are used.
 #[derive(Debug, Clone)]
 enum Weights {
-    /// The weights of groups of sixteen outputs. For each pair of input values: the weights of both, output by
-    /// output, four outputs together. Missing outputs have weight 0.
+    /// The weights of groups of sixteen outputs. Each pair of input values has four vectors of four outputs each. A
+    /// vector contains the two weights of the pair, output by output. Missing outputs have the weight 0.
     Outputs(Vec<Vec<[Lanes; 4]>>),
     /// The weights of a depthwise layer, place by place.
     Channels(Vec<i16>),
 }
 
 impl Weights {
-    /// Orders the weights of outputs. Each output has `each` weights, one output after the other.
+    /// Puts weights into the order of [`Weights::Outputs`]. `weights` contains `each` weights of the first output, then
+    /// those of the next output, and so on.
     fn of_outputs(weights: &[i16], each: usize) -> Self {
         let outputs: Vec<&[i16]> = weights.chunks_exact(each.max(1)).collect();
         let of_some = |some: &[&[i16]]| {
@@ -140,9 +142,9 @@ impl Layer {
         Maps { width, channels: self.outputs, values: self.finished(&sums, width, added) }
     }
 
-    /// Finishes the sums: adds the bias, shifts, adds the kept input and clamps. It works on a row at a time, so
-    /// that the compiler handles several values at once. The compiler cannot shift each value by a different
-    /// number of bits, but it can multiply, so a product is used.
+    /// Finishes the sums: adds the bias, shifts, adds the kept input and clamps. This function processes a row at a
+    /// time, so that the compiler handles several values at once. A vector instruction cannot shift each value by a
+    /// different number of bits, but it can multiply, so a multiplication replaces the shift.
     fn finished(&self, sums: &[i32], width: usize, added: Option<&Maps>) -> Vec<i16> {
         let halves = self.biases.iter().zip(&self.shifts).map(|(bias, shift)| bias + (1 << (shift - 1)));
         let halves = halves.collect::<Vec<i32>>().repeat(width);

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use crate::{Clip, Failure, Plugin, Report, native};
 
-/// A plugin's memory of one camera, kept between runs as the host keeps it:
+/// A plugin's memory of one camera. It is kept between runs as the host keeps it:
 ///
 /// ```
 /// # use easysight_sdk::{Clip, Description, Failure, Plugin, Report, Text, descriptor, finding};
@@ -58,7 +58,7 @@ impl CameraMemory {
         Self { bytes: Some(bytes) }
     }
 
-    /// Returns the remembered bytes. None before the first run that stored something.
+    /// Returns the remembered bytes. Returns none before the first successful run that stored something.
     #[must_use]
     pub fn bytes(&self) -> Option<&[u8]> {
         self.bytes.as_deref()
@@ -81,7 +81,7 @@ impl CameraMemory {
     }
 }
 
-/// Returns the bytes at the start of this run. None outside of [`CameraMemory::diagnose`].
+/// Returns the bytes at the start of this run. Returns none outside of [`CameraMemory::diagnose`].
 pub(crate) fn load_baseline() -> Option<Vec<u8>> {
     RUN.with_borrow(|run| run.as_ref().and_then(|run| run.loaded.clone()))
 }
@@ -125,7 +125,7 @@ mod tests {
         const LAYOUT: u16 = 1;
     }
 
-    /// Fails after storing if the configuration says so.
+    /// If `fails` is true, the plugin fails after it has stored its memory.
     #[derive(Deserialize, JsonSchema)]
     struct Config {
         fails: bool,
