@@ -9,24 +9,24 @@ use easysight_sdk::{
 
 /// The width of the judged picture.
 const WIDTH: u32 = 320;
-/// The number of levels around the most frequent one that count as the same. It covers what coding changes in a
-/// solid colour.
+/// The largest distance from the most frequent level at which a level counts as the same. Coding changes a solid
+/// colour by up to this distance.
 const REACH: u8 = 3;
-/// The largest difference, from frame to frame, of samples that count as unchanged.
+/// The largest difference between two frames at which a sample counts as unchanged.
 const STILL: u8 = 2;
-/// The share of the picture that may change although it is static, for example a clock on the card.
+/// The share of the samples that may change in a static picture, for example because the card has a clock.
 const MAY_CHANGE: f64 = 0.03;
 /// A picture with at least this share of one colour need not be static, because coding may change it slightly.
 const CERTAIN: f64 = 0.97;
-/// The share of the most frequent level below which a frame shows a picture.
+/// A frame shows a picture if the most frequent level covers less than this share.
 const PICTURE: f64 = 0.6;
-/// The share of the height that bars reach down to. Test cards have other content below.
+/// The upper part of the picture that bars fill, as a share of the height. Test cards have other content below.
 const BARS_DOWN: f64 = 0.6;
 /// The share of a column that must have one colour. Lettering may cover the rest.
 const FLAT: f64 = 0.7;
-/// The number of rows with which columns are compared.
+/// The number of rows that are tried for the comparison with the columns.
 const HELD_AGAINST: usize = 4;
-/// The smallest and the largest number of borders between bars.
+/// The number of borders between the bars, from the smallest to the largest.
 const BORDERS: std::ops::RangeInclusive<usize> = 3..=16;
 /// The smallest number of levels by which neighbouring bars differ in at least one of the planes.
 const BORDER: u8 = 12;
@@ -36,14 +36,13 @@ const BORDER: u8 = 12;
 pub(crate) struct Drawn {
     /// The share of the picture that has its most frequent colour and is static.
     pub(crate) solid_share: f64,
-    /// The share of the columns with one colour each; 0 if the columns do not form bars.
+    /// The share of the columns that have one colour each; 0 if the columns do not form bars.
     pub(crate) bar_share: f64,
-    /// The share of the rows that are written in large letters; 0 if the picture is not a card over an old
-    /// picture.
+    /// The share of the rows that contain large letters; 0 if the picture is not a notice over an old picture.
     pub(crate) written_share: f64,
     /// The number of strong colours that are exactly flat.
     pub(crate) card_colours: u32,
-    /// The time at which the clip last showed a picture, in seconds. None if it did not.
+    /// The time at which the clip last showed a picture, in seconds. None if no frame showed one.
     pub(crate) picture_until_s: Option<f64>,
     /// The most frequent value of each plane, as coded.
     pub(crate) luma: u8,
@@ -70,7 +69,7 @@ impl Drawn {
             let moving = far_apart(&before, &luma, STILL) as f64 / luma.len().max(1) as f64;
             solid_share *= (1.0 - (moving - MAY_CHANGE) / MAY_CHANGE).clamp(0.0, 1.0);
         }
-        // A card is in every frame of the clip. Lettering on a passing lamp or sign is not.
+        // A notice is in every frame of the clip. Lettering on a passing vehicle or sign is not.
         let mut written_share = 1.0_f64;
         for &look in &looks {
             if written_share > 0.0 {
@@ -120,7 +119,7 @@ impl Drawn {
     }
 }
 
-/// Returns the time of the last of the earlier frames that shows a picture of many levels.
+/// Returns the time of the last frame, except the final one, that shows a picture with many levels.
 fn picture_until(clip: &dyn Clip, looks: &[u32], level: u32) -> Result<Option<f64>, Failure> {
     let frames = clip.frames();
     for &look in looks.iter().rev().skip(1) {
@@ -132,15 +131,15 @@ fn picture_until(clip: &dyn Clip, looks: &[u32], level: u32) -> Result<Option<f6
     Ok(None)
 }
 
-/// The columns of a plane: the value of each, and whether most of the column has this value.
+/// The columns of a plane: the value of each column, and whether most of the column has this value.
 struct Columns {
     middle: Vec<u8>,
     flat: Vec<bool>,
 }
 
 impl Columns {
-    /// Compares the columns with one row. Lettering may cover a row, so a few rows are tried, and the row with
-    /// which most columns agree is used.
+    /// Compares the columns with one row. Lettering may cover a row, so a few rows are tried. The row with which the
+    /// largest number of columns agrees is used.
     fn of(samples: &[u8], width: usize) -> Self {
         let rows = samples.len().checked_div(width).unwrap_or_default();
         let down = ((rows as f64) * BARS_DOWN) as usize;
@@ -174,7 +173,7 @@ fn bar_share(planes: &[Columns]) -> f64 {
     let flat = (0..width)
         .filter(|&at| luma.flat.get(at).copied().unwrap_or(false) && chroma(cb, at) && chroma(cr, at))
         .count();
-    // At a border, one or two columns have a mixed colour, so steps are measured over three columns.
+    // At a border, one or two columns have a mixed colour. So each column is compared with the third column before it.
     let mut borders = 0;
     let mut since = 0;
     for at in 3..cb.middle.len() {

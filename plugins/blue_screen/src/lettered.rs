@@ -1,8 +1,8 @@
-//! A notice that is written over a picture: large letters and bars of one strong colour across the middle of a
-//! darkened old picture, which traffic servers send in place of a camera's picture. Letters are drawn, so they all
-//! have exactly the same colour, which is much brighter than its surroundings. A row of samples through a line of
-//! writing enters and leaves the letters many times, over the whole width. Lamps, lines on the road and vehicles
-//! have strong colours too, but they have fewer edges in a row and no dark ground. One picture is enough.
+//! A notice that is written over a picture. Traffic servers send it in place of a camera's picture: large letters and
+//! bars of one strong colour across the middle of a darkened old picture. Letters are drawn, so they all have exactly
+//! the same colour, which is much brighter than the surroundings. A row of samples through a line of writing enters
+//! and leaves the letters many times, over the whole width. Lamps, lines on the road and vehicles have strong colours
+//! too, but they have fewer edges in a row and no dark background. One picture is enough.
 
 use easysight_sdk::{Clip, Failure, PlaneKind};
 
@@ -12,22 +12,22 @@ const WIDTH: u32 = 320;
 const STRIP: f64 = 0.15;
 /// The smallest distance of Cb or Cr from 128 at which a colour is strong.
 const STRONG: u8 = 32;
-/// The largest chroma distance from the letters' colour that still counts as letters, because subsampling and
-/// coding smear it.
+/// The largest distance of Cb or Cr from the letters' colour at which a sample counts as a part of a letter.
+/// Subsampling and coding smear the letters' colour.
 const NEAR: u8 = 20;
 /// The side of the bins in which the letters' colour is found.
 const BIN: usize = 8;
-/// The smallest difference in mean brightness between letters and the rest. Measured: 154 on a card, at most 62 in
-/// lit streets whose strong colours have as many edges.
+/// The smallest difference in mean brightness between the letters and the rest of the picture. The measured difference
+/// is 154 on a notice, and at most 62 in lit streets whose strong colours have a similar number of edges.
 const BRIGHTER: f64 = 100.0;
 /// The smallest share of the samples that letters cover.
 const LEAST_SHARE: f64 = 0.03;
 /// The smallest share of the columns that letters reach.
 const LEAST_SPREAD: f64 = 0.5;
-/// The smallest number of times that a written row enters the letters.
+/// A row is written if it enters the letters at least this many times.
 const LEAST_RUNS: usize = 6;
 
-/// Returns the share of the rows in the middle of a picture that are written; 0 if there is no card.
+/// Returns the share of the rows in the middle of a picture that are written; 0 if there is no notice.
 pub(crate) fn written_share(clip: &dyn Clip, frame: u32) -> Result<f64, Failure> {
     let level = clip.level_within(WIDTH);
     let finer = level + 1;
@@ -55,8 +55,8 @@ const fn strong(cb: u8, cr: u8) -> bool {
     cb.abs_diff(128) >= STRONG || cr.abs_diff(128) >= STRONG
 }
 
-/// Returns the most frequent strong colour. Stronger colours have more weight, because letters that are smeared
-/// into their ground are weaker. None if there is no strong colour.
+/// Returns the most frequent strong colour, or none if there is no strong colour. Stronger colours have more weight,
+/// because letters that are smeared into the background are weaker.
 fn strongest(cb: &[u8], cr: &[u8]) -> Option<(u8, u8)> {
     const BINS: usize = 256 / BIN;
     let mut counts = vec![0_u32; BINS * BINS];
@@ -70,7 +70,7 @@ fn strongest(cb: &[u8], cr: &[u8]) -> Option<(u8, u8)> {
     (most > 0).then_some((middle(at / BINS), middle(at % BINS)))
 }
 
-/// True if the letters are bright on a dark ground, many, and spread over the whole width.
+/// True if the letters are brighter than the rest, cover enough samples, and are spread over enough columns.
 fn is_drawn(letters: &[bool], luma: &[u8], width: usize) -> bool {
     let mean = |of: bool| {
         let samples = letters.iter().zip(luma).filter(|&(&letter, _)| letter == of);

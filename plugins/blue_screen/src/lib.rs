@@ -5,8 +5,8 @@
 //! that has one colour, to within three levels, and does not change from frame to frame. Bars are recognised by
 //! the share of columns that have one colour each. Test cards are found by several strong colours that are exactly
 //! flat (see [`palette`]), and notices by large letters over a darkened old picture (see [`lettered`]). Sky, sea
-//! and walls have gradients and the noise of a sensor. Black is judged by `signal_loss`, and white by
-//! `brightness`, so that exactly one diagnosis raises the alarm.
+//! and walls raise no alarm, because they have gradients and the noise of a sensor. `signal_loss` judges black
+//! pictures, and `brightness` judges white ones, so that exactly one diagnosis raises the alarm.
 
 mod drawn;
 mod lettered;
@@ -20,8 +20,9 @@ use serde::Deserialize;
 
 use drawn::Drawn;
 
-/// The requested duration, and the interval between frames. Other diagnoses use the same values.
+/// The requested duration. Other diagnoses use the same value.
 const SPAN_MS: u32 = 3_000;
+/// The interval between frames. Other diagnoses use the same value.
 const INTERVAL_MS: u32 = 200;
 
 /// The number of colours of a card at which the score is lowest.
@@ -32,20 +33,19 @@ const MOST_COLOURS: f64 = 32.0;
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
-    /// The smallest share of the picture, in one colour, that counts as a solid colour. The rest is room for words
-    /// and a logo.
+    /// The picture is a solid colour if at least this share of it has one colour. The rest may contain words and a
+    /// logo.
     #[schemars(range(min = 0.5, max = 1.0), extend("unit" = "share"))]
     pub solid_share: f64,
-    /// The smallest share of the columns, with one colour each from top to bottom, that counts as a picture of
-    /// colour bars.
+    /// The picture shows colour bars if at least this share of its columns has one colour each, from the top
+    /// downwards.
     #[schemars(range(min = 0.5, max = 1.0), extend("unit" = "share"))]
     pub bar_share: f64,
-    /// The smallest share of the rows, in the middle of the picture, that are written in large letters of one
-    /// strong colour. From this value on the picture is a notice over a darkened old picture.
+    /// The picture is a notice over a darkened old picture if at least this share of the rows in the middle of the
+    /// picture contains large letters of one strong colour.
     #[schemars(range(min = 0.02, max = 1.0), extend("unit" = "share"))]
     pub written_share: f64,
-    /// The smallest number of strong colours with exactly flat areas at which a picture counts as a test
-    /// card, in any layout.
+    /// The picture is a test card of any layout if at least this number of strong colours has exactly flat areas.
     #[schemars(range(min = 2, max = 32), extend("unit" = ""))]
     pub card_colours: u32,
 }
@@ -86,7 +86,7 @@ impl Plugin for BlueScreen {
 }
 
 fn judge(drawn: &Drawn, config: &Config) -> Finding {
-    // Black and white are judged by other diagnoses.
+    // Other diagnoses judge black and white.
     let solid = if drawn.is_black() || drawn.is_white() { 0.0 } else { drawn.solid_share };
     let kinds = [
         (Kind::Solid, "solid_share", solid, config.solid_share),

@@ -1,7 +1,7 @@
-//! Test cards of any layout: areas of several strong colours, each exactly flat. A card is drawn from a palette,
-//! so that each of many tiles has exactly one chroma and one luma, and the colours are at the corners of the
-//! colour space. A camera's picture has gradients and sensor noise, and hardly ever shows four strong colours at
-//! once. Flags and signs are small. One picture is enough.
+//! Test cards of any layout: areas of several strong colours, each exactly flat. A card is drawn from a palette, so
+//! many tiles have exactly one chroma and one luma each, and the colours are at the corners of the colour space. A
+//! camera's picture has gradients and sensor noise, and hardly ever shows four strong colours at once. Flags and signs
+//! have flat colours too, but they are small. One picture is enough.
 
 use easysight_sdk::{Clip, Failure, PlaneKind};
 
@@ -9,13 +9,13 @@ use easysight_sdk::{Clip, Failure, PlaneKind};
 const WIDTH: u32 = 320;
 /// The side of a tile, in chroma samples.
 const TILE: usize = 4;
-/// The largest range of levels in a flat tile. It covers what coding changes in a drawn area.
+/// The largest range of levels in a flat tile. Coding changes a drawn area by up to this range.
 const FLAT: u8 = 4;
 /// The smallest distance of Cb or Cr from 128 at which a colour is strong.
 const STRONG: u8 = 48;
 /// The side of the bins that separate colours.
 const BIN: usize = 32;
-/// The smallest share of the tiles that a colour must have.
+/// A colour counts if at least this share of the tiles has it.
 const LEAST_SHARE: f64 = 0.01;
 
 /// Counts the strong colours that have exactly flat areas.
@@ -47,7 +47,7 @@ pub(crate) fn strong_colours(clip: &dyn Clip, frame: u32) -> Result<u32, Failure
     let least = LEAST_SHARE * (width / TILE * (height / TILE)) as f64;
     let mut often: Vec<(usize, u32)> = counts.into_iter().enumerate().collect();
     often.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
-    // Shades of one colour lie in neighbouring bins, so that a tinted picture has one colour.
+    // Neighbouring bins contain shades of one colour and count once, so that a tinted picture has one colour.
     let mut colours: Vec<(usize, usize)> = Vec::new();
     for (at, _) in often.into_iter().take_while(|&(_, count)| count > 0 && f64::from(count) >= least) {
         let (cb, cr) = (at / BINS, at % BINS);
@@ -58,7 +58,7 @@ pub(crate) fn strong_colours(clip: &dyn Clip, frame: u32) -> Result<u32, Failure
     Ok(u32::try_from(colours.len()).unwrap_or(u32::MAX))
 }
 
-/// Returns the level of a tile. None if it is not flat.
+/// Returns the lowest level of a tile, or none if the tile is not flat.
 fn flat(plane: &[u8], width: usize, (x, y): (usize, usize)) -> Option<u8> {
     let (mut low, mut high) = (u8::MAX, u8::MIN);
     for row in 0..TILE {

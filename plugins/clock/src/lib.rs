@@ -1,9 +1,9 @@
-//! The clock that the camera or the recorder writes into the picture has stopped, or has disappeared.
+//! Finds out whether the clock that the camera or the recorder writes into the picture has stopped or disappeared.
 //!
-//! A running clock is found by its last digit: the digit changes once a second and not in between, within a line
-//! of lettering that does not change (see [`running`]). A stopped clock looks like any other lettering. So the
-//! places of running clocks are remembered, and a clock is reported if it was known at a place and no longer runs
-//! there. An operator can also give the place in the settings.
+//! A running clock is found by its last digit. This digit changes once a second and not in between, and it is in a
+//! line of lettering that does not change (see [`running`]). A stopped clock looks like any other lettering. So the
+//! plugin remembers the places of running clocks, and reports a clock that no longer runs at its known place. An
+//! operator can also give the place in the settings.
 
 mod memory;
 mod report;
@@ -24,10 +24,10 @@ use ticks::Rhythm;
 const SPAN_MS: u32 = 3_000;
 /// The interval between frames.
 const INTERVAL_MS: u32 = 200;
-/// The shortest interval between compared frames. Frames are captured at about this interval if no diagnosis
-/// requests more, so that the same frames are used if other diagnoses run too.
+/// The shortest interval between compared frames. It is slightly below [`INTERVAL_MS`]. So the same frames are
+/// compared if another diagnosis requests additional frames.
 const LEAST_INTERVAL_US: u64 = 180_000;
-/// The longest interval between compared frames. Between two ticks there must be a pause.
+/// The longest interval between compared frames. At longer intervals, no frame would show the pause between two ticks.
 const MOST_INTERVAL_US: u64 = 420_000;
 /// The largest number of frames that are compared.
 const MOST_LOOKS: usize = 24;
@@ -35,9 +35,9 @@ const MOST_LOOKS: usize = 24;
 const WIDTH: u32 = 640;
 /// The share of the height, at the top and at the bottom, in which clocks are searched for.
 const STRIP: f32 = 0.2;
-/// The share of the known stroke sides that must be visible. With fewer, the lettering is gone.
+/// The lettering is gone if less than this share of the known number of stroke sides is visible.
 const GONE: f32 = 0.3;
-/// The range of grey levels that the picture must span for a missing clock to be reported.
+/// A missing clock is reported only if the grey levels of the picture span at least this range.
 const LEAST_SPREAD: u8 = 40;
 
 /// A part of the picture, as shares of its width and height.
@@ -67,13 +67,12 @@ pub struct Config {
     /// The time without a change after which a clock counts as stopped.
     #[schemars(range(min = 1.2, max = 2.8), extend("unit" = "s"))]
     pub still_s: f64,
-    /// The share of the strokes of the clock's last digit that must stay the same for the clock to count as
-    /// stopped.
+    /// A clock counts as stopped if at least this share of the strokes at its place stays the same.
     #[schemars(range(min = 0.6, max = 1.0), extend("unit" = "share"))]
     pub least_still_share: f64,
-    /// The place of the clock, as a box tightly around it, if the place is known. The clock is then judged at the
-    /// first check, and may be anywhere in the picture. Without this setting, clocks are found automatically in
-    /// the upper and lower fifth of the picture.
+    /// The place of the clock, as a box tightly around the clock. With this setting, the clock is judged at the first
+    /// check, and may be anywhere in the picture. Without this setting, clocks are found automatically in the upper
+    /// and lower fifth of the picture.
     pub region: Option<Part>,
 }
 
@@ -98,7 +97,7 @@ pub(crate) enum Verdict {
     Gone,
 }
 
-/// The measurements that decide.
+/// The verdict, with the measurements on which it is based.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Seen {
     pub(crate) verdict: Verdict,
@@ -150,7 +149,7 @@ impl Plugin for Clock {
         let view = View { clip, frames: &frames, level, size, covered_s };
         let missed = missed(&view, &memory, &clocks, &config);
         if let (Some(first), Some(strokes)) = (clocks.first(), strokes.first()) {
-            // If another clock runs, the clock that is gone was moved, or switched off.
+            // If another clock runs, a clock that is gone was moved or switched off, and is deleted from the memory.
             let gone = !matches!(missed, Ok(Seen { verdict: Verdict::Stands, .. }));
             let mut memory = memory;
             if gone {
@@ -175,7 +174,7 @@ struct View<'a> {
     covered_s: f64,
 }
 
-/// Judges the clocks that should run and do not. A stopped clock has precedence over one that is gone.
+/// Judges the known clocks that do not run. A stopped clock has precedence over a clock that is gone.
 fn missed(view: &View<'_>, memory: &Memory, running: &[Known], config: &Config) -> Result<Seen, Failure> {
     if view.covered_s < config.still_s {
         return Err(Failure::Inconclusive(format!(
@@ -203,8 +202,8 @@ fn missed(view: &View<'_>, memory: &Memory, running: &[Known], config: &Config) 
     found
 }
 
-/// Judges the place where a clock should run. `known` is the number of its stroke sides, as a share of the place's
-/// samples.
+/// Judges the place where a clock should run. `known` is the clock's number of stroke sides, as a share of the
+/// samples at the place.
 fn look_at(view: &View<'_>, region: [f32; 4], known: Option<f32>, config: &Config) -> Result<Seen, Failure> {
     let Some(area) = place_of(region, view.size) else {
         return Err(Failure::Inconclusive("the picture is too small for a readable clock".into()));
@@ -213,8 +212,8 @@ fn look_at(view: &View<'_>, region: [f32; 4], known: Option<f32>, config: &Confi
     let whole = Place { left: 0, top: 0, width: area.width as usize, height: area.height as usize };
     let strokes = strip.strokes(whole, STROKE);
     let density = strokes.shown / (area.width * area.height) as f32;
-    // The number of strokes at a place from the settings is unknown, so the smallest number that a digit has is
-    // used.
+    // If the place comes from the settings, the number of strokes is unknown. The smallest number that a digit has is
+    // then used.
     let writing = density / known.unwrap_or(running::LEAST_STROKES).max(1e-6);
     let verdict = if writing < GONE {
         let faint = strip.strokes(whole, FAINT_STROKE).shown / (area.width * area.height) as f32;
@@ -240,7 +239,8 @@ fn seen(verdict: Verdict, region: [f32; 4], strokes: Strokes, writing: f32, cove
     Seen { verdict, region, still_share, writing_share: f64::from(writing), covered_s }
 }
 
-/// Chooses the frames to compare, as index and time: as many as can be compared, counted from the last one back.
+/// Chooses the frames to compare, and returns their indices and times. If there are more than [`MOST_LOOKS`], the
+/// earliest frames are left out.
 fn choose(frames: &[FrameInfo]) -> Result<Vec<(u32, u64)>, Failure> {
     let mut looks: Vec<(u32, u64)> = Vec::new();
     for (frame, index) in frames.iter().zip(0_u32..) {
@@ -287,7 +287,7 @@ fn place_of([left, top, width, height]: [f32; 4], size: (u32, u32)) -> Option<Re
     (width >= 4 && height >= 4).then_some(Rect { x, y, width, height })
 }
 
-/// Returns the range of grey levels of nine tenths of the small picture.
+/// Returns the distance from the 5 % to the 95 % percentile of luma in the middle frame.
 fn spread(clip: &dyn Clip, frames: &[u32]) -> Result<u8, Failure> {
     let level = clip.level_within(160);
     let middle = frames.get(frames.len() / 2).copied().unwrap_or(0);

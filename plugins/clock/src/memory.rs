@@ -1,11 +1,11 @@
-//! What is remembered about a camera: where its clocks ran. A camera and a recorder may each write a clock.
+//! The memory of a camera: the places where its clocks ran. A camera and a recorder may each write a clock.
 
 use easysight_sdk::{Rect, baseline::Remembered};
 use serde::{Deserialize, Serialize};
 
 use crate::strip::Place;
 
-/// The digit of the seconds: its place, as shares of the picture, and its strokes.
+/// A remembered clock: the place of its last digit, as shares of the picture, and the digit's strokes.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Clock {
     pub(crate) left: f32,
@@ -18,7 +18,7 @@ pub(crate) struct Clock {
     pub(crate) seen: u32,
 }
 
-/// The number of times that a clock must run in the same place before it is trusted.
+/// A clock is trusted if it ran at the same place in at least this many checks.
 const TRUSTED_AFTER: u32 = 2;
 /// The largest number of remembered clocks. Those that were seen most often are kept.
 const MOST_CLOCKS: usize = 4;
@@ -32,7 +32,7 @@ impl Remembered for Memory {
 }
 
 impl Memory {
-    /// Returns the memory after these clocks were seen to run.
+    /// Returns the memory after a check in which these clocks ran.
     pub(crate) fn with_running(mut self, running: &[Clock]) -> Self {
         for clock in running {
             let before = self.0.iter().position(|known| known.touches(clock));

@@ -4,8 +4,9 @@ use easysight_sdk::{Region, Report, Status, Text, finding};
 
 use crate::{Config, Seen, Verdict};
 
-/// The scores of a clock that has stopped and of one that is gone.
+/// The score of a clock that has stopped.
 const STANDS_SCORE: f64 = 20.0;
+/// The score of a clock that is gone.
 const GONE_SCORE: f64 = 40.0;
 
 pub(crate) fn report(seen: &Seen, config: &Config) -> Report {

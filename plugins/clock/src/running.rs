@@ -7,10 +7,10 @@ use crate::{
 
 /// The largest width and height of a digit, in tiles.
 const MOST_TILES: usize = 6;
-/// The smallest share of the samples of a digit's tiles that are stroke sides.
+/// A place is a digit only if at least this share of its samples is stroke sides.
 pub(crate) const LEAST_STROKES: f32 = 0.05;
-/// The smallest ratio of the unchanging stroke sides beside the last digit to the stroke sides of the digit. At
-/// least hours and minutes stand beside it.
+/// The smallest ratio of the unchanging stroke sides beside the last digit to the stroke sides of the digit. The
+/// lettering beside the digit contains at least the hours and minutes.
 const LEAST_BESIDE: f32 = 1.5;
 /// The distance to either side in which lettering is searched for, in widths of the digit.
 const BESIDE: usize = 8;
@@ -32,8 +32,8 @@ pub(crate) fn find(strip: &Strip, rhythm: &Rhythm) -> Vec<Place> {
             found.push((strokes.shown, place));
         }
     }
-    // Several pieces of one digit, which are in the same line, count once. The piece with the most strokes is
-    // used.
+    // Several pieces of one digit count once. They are pieces of one digit if they are in the same line. The piece with
+    // the largest number of strokes is used.
     found.sort_by(|(a, _), (b, _)| b.total_cmp(a));
     let mut digits: Vec<Place> = Vec::new();
     for (_, place) in found {
@@ -44,8 +44,8 @@ pub(crate) fn find(strip: &Strip, rhythm: &Rhythm) -> Vec<Place> {
     digits
 }
 
-/// Removes the tiles that touch each other and returns the box around them. None if the box is larger than a
-/// digit.
+/// Removes the ticking tile at `start`, and all ticking tiles that are connected with it. Returns the box around these
+/// tiles, or none if the box is larger than a digit.
 fn take(ticking: &mut [bool], columns: usize, start: usize) -> Option<Place> {
     let mut open = vec![start];
     let (mut left, mut right, mut top, mut bottom) = (usize::MAX, 0, usize::MAX, 0);
@@ -66,7 +66,7 @@ fn take(ticking: &mut [bool], columns: usize, start: usize) -> Option<Place> {
     fits.then_some(Place { left: left * TILE, top: top * TILE, width: width * TILE, height: height * TILE })
 }
 
-/// Returns the line of lettering that contains a digit.
+/// Returns the line of lettering that contains a digit: the digit's box, extended to the left and right.
 fn beside(strip: &Strip, digit: Place) -> Place {
     let reach = BESIDE * digit.width.max(TILE);
     let left = digit.left.saturating_sub(reach);

@@ -4,11 +4,12 @@ use easysight_sdk::{Clip, Failure, PlaneKind, Rect};
 
 /// The side of a tile in samples: about half a digit.
 pub(crate) const TILE: usize = 8;
-/// The number of grey levels by which a sample must change to show something else. Coding and noise change less.
+/// A sample shows something else if it changes by more than this number of grey levels. Coding and noise change it by
+/// less.
 const CHANGED: u8 = 40;
-/// The smallest number of samples of a tile that must change. A digit changes more samples, sparkle changes fewer.
+/// A tile changes if at least this number of its samples changes. A digit changes more samples, sparkle changes fewer.
 const LEAST_CHANGED: u8 = 4;
-/// The difference in grey levels of two samples, two apart, that makes the side of a stroke.
+/// Two samples that are two apart are the side of a stroke if they differ by at least this number of grey levels.
 pub(crate) const STROKE: i16 = 60;
 /// The same difference for dimmed lettering.
 pub(crate) const FAINT_STROKE: i16 = 25;
@@ -42,7 +43,7 @@ impl Place {
 /// The stroke sides in a place.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Strokes {
-    /// The mean number in a frame.
+    /// The mean number of stroke sides in a frame.
     pub(crate) shown: f32,
     /// The number of stroke sides that are the same in all frames.
     pub(crate) lasting: f32,

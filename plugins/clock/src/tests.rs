@@ -72,7 +72,7 @@ fn a_clock_that_stands_is_found_where_it_ran() {
 #[test]
 fn writing_that_was_never_seen_to_run_cannot_tell() {
     assert!(matches!(look(&mut CameraMemory::default(), &standing()), Err(Failure::Inconclusive(_))));
-    // Once may be chance.
+    // A clock that ran in a single check may be chance.
     let mut camera = CameraMemory::default();
     look(&mut camera, &running()).unwrap();
     assert!(matches!(look(&mut camera, &standing()), Err(Failure::Inconclusive(_))));

@@ -4,21 +4,21 @@ use easysight_sdk::{Clip, Failure, PlaneKind, image::Histogram};
 
 use crate::{Config, SPAN_MS};
 
-/// The width of the judged picture. Each of its samples is the mean of 8 × 8 pixels or more. This reduces the
-/// noise of an amplifier without a signal (up to 15 grey levels) to 2 grey levels.
+/// The width of the judged picture. Each of its samples is the mean of 8 × 8 pixels or more. This averaging reduces
+/// the noise of an amplifier without a signal from at most 15 grey levels to 2 grey levels.
 const WIDTH: u32 = 64;
 /// The largest distance from the most frequent grey level at which a level counts as the same. Coding and noise
 /// change black by up to this distance.
 const REACH: u8 = 2;
 /// The width of the picture in which lettering is searched for.
 const FINE_WIDTH: u32 = 320;
-/// The number of grey levels by which lettering is brighter than the most frequent level.
+/// A sample is lettering if it is brighter than the most frequent level by at least this number of grey levels.
 const LETTERS: u8 = 70;
-/// The largest share of the picture that lettering (a clock, a name and a channel) covers, including one sample
-/// around it. If more of the picture is bright, it is a scene at night.
+/// The largest share of the picture that lettering (a clock, a name and a channel) covers, including a margin of one
+/// sample. If more of the picture is bright, the picture is a scene at night.
 const MOST_LETTERS: f64 = 0.25;
 /// The largest luma of black, in full and in limited range. Black is 16 in limited range, and noise raises its
-/// mean, because values below 16 are clipped. `blue_screen` leaves the same values to this diagnosis.
+/// mean, because values below 16 are clipped. `blue_screen` does not judge black up to this luma.
 const BLACK: u8 = 33;
 /// The largest distance of grey's chroma from 128.
 const GREY: u8 = 11;
@@ -28,8 +28,8 @@ const WHITE: u8 = 229;
 const PICTURE: f64 = 0.6;
 /// The number of frames that are judged.
 const LOOKS: u32 = 5;
-/// The number of decoded bytes from which a clip may be short because it reached the size limit. A smaller clip is
-/// short because the stream ended.
+/// A clip with at least this number of decoded bytes may be short because it reached the size limit. A smaller clip is
+/// short only because the stream ended.
 const LARGE: u64 = 100 << 20;
 
 /// The measurements of a clip.
@@ -39,7 +39,7 @@ pub(crate) struct Course {
     pub(crate) blank_share: f64,
     /// The time of the last frame that shows a picture, in seconds. None if no frame shows one.
     pub(crate) picture_until_s: Option<f64>,
-    /// The share of the requested duration that a live stream covers; 1 for a recording.
+    /// The share of the requested duration that the clip covers; 1 for a recording.
     pub(crate) covered_share: f64,
 }
 
@@ -49,9 +49,9 @@ struct Look {
     at_s: f64,
     /// The share of the most frequent colour.
     solid: f64,
-    /// The same share if the colour is black, with lettering ignored; 0 if it is not black.
+    /// The share of the most frequent colour, without lettering, if this colour is black; otherwise 0.
     black: f64,
-    /// The same share if the colour is white; 0 if it is not white.
+    /// The share of the most frequent colour if this colour is white; otherwise 0.
     white: f64,
 }
 
@@ -99,8 +99,8 @@ impl Look {
     }
 }
 
-/// Returns the share of the small picture's samples that are as dark as the most frequent ones. Samples with
-/// lettering in them or beside them are ignored. Returns 0 if too much of the picture is bright.
+/// Returns the share of the small picture's samples whose level is at most [`REACH`] from the most frequent level
+/// `luma`. Samples with lettering in them or beside them are ignored. Returns 0 if too much of the picture is bright.
 fn without_letters(clip: &dyn Clip, frame: u32, plane: &[u8], luma: u8) -> Result<f64, Failure> {
     let (small, level) = (clip.level_within(WIDTH), clip.level_within(FINE_WIDTH));
     let (columns, _) = clip.size(PlaneKind::Luma, small)?;
@@ -135,7 +135,7 @@ fn without_letters(clip: &dyn Clip, frame: u32, plane: &[u8], luma: u8) -> Resul
 }
 
 /// Returns the share of the requested duration that the clip covers. A capture ends early only if the stream ends,
-/// or if the clip would be too large.
+/// or if the clip reaches the size limit. Returns 1 for a recording and for a clip of [`LARGE`] or more.
 fn covered_share(clip: &dyn Clip, covered_s: f64) -> f64 {
     let info = clip.info();
     let bytes = u64::from(info.width) * u64::from(info.height) * 3 / 2 * u64::from(info.frames);

@@ -1,10 +1,11 @@
-//! A clip without a picture: black from the beginning or from some moment on, or a stream that breaks off.
+//! Finds clips without a picture. The picture is black from the beginning or from some moment on, or the stream breaks
+//! off.
 //!
-//! Without a signal, black has the same level everywhere. The measure is the share of the picture at this level,
-//! after the noise of an amplifier is averaged away over 8 × 8 pixels and the clock and names that a recorder
-//! writes are removed. A night still shows shapes and glow after this. Other solid colours, cards and bars are
-//! judged by `blue_screen`; exactly one of the two raises an alarm. If there is no clip at all, the host reports
-//! that itself, with the reason.
+//! Without a signal, black has the same level everywhere. The measure is the share of the picture at this level.
+//! Averaging over 8 × 8 pixels removes the noise of an amplifier first, and the clock and names that a recorder writes
+//! are ignored. A picture at night still shows shapes and glow after the averaging. `blue_screen` judges other solid
+//! colours, cards and bars; exactly one of the two plugins raises an alarm. If there is no clip at all, the host
+//! reports the loss itself, with the reason.
 
 mod blank;
 
@@ -26,12 +27,11 @@ const INTERVAL_MS: u32 = 200;
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
-    /// The smallest blank share of the picture that counts as no picture: black, or white if there was a picture
-    /// before. Overlaid lettering is ignored.
+    /// There is no picture if at least this share of the picture is blank. Blank means black, or white if the clip
+    /// also shows a picture. Overlaid lettering is ignored.
     #[schemars(range(min = 0.5, max = 1.0), extend("unit" = "share"))]
     pub blank_share: f64,
-    /// The smallest share of the requested duration that a live stream must cover. A stream that covers less has
-    /// broken off.
+    /// A live stream has broken off if it covers less than this share of the requested duration.
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
     pub covered_share: f64,
 }
@@ -62,7 +62,7 @@ impl Plugin for SignalLoss {
                 ),
             )
             .over_time(1, INTERVAL_MS, SPAN_MS)
-            // There is no picture, or a black one, possibly only from the middle on.
+            // There is no picture, or only a blank one, possibly only in a part of the clip.
             .explains_everything("signal_loss")
     }
 
