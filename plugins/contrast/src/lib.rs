@@ -1,16 +1,16 @@
-//! Fog, a veil in front of the lens and washed-out pictures: judged by the contrast of the distant parts, and by
-//! the darkest and the most contrasting parts of the whole picture.
+//! Finds fog, a veil in front of the lens and washed-out pictures. The measures are the contrast of the distant parts,
+//! and the darkest and the most contrasting parts of the whole picture.
 //!
 //! Fog reduces the contrast of distant parts and leaves black near the camera. So the far half of the picture is
 //! judged, by two estimates of the air's transmission (Koschmieder 1924, Hautière et al. 2006, He et al. 2009; see
 //! [`sight`]). A sky looks like fog, but below the sky a healthy picture is rich in contrast. A veil of stray
 //! light on the lens or window adds the same light to every part: no black is left, and even the strongest
-//! contrasts are weak. So a veil is judged by Michelson's contrast, (bright − dark) / (bright + dark). It is not
-//! judged by the span, because a healthy picture at night has a narrow span, but contains black. A plain wall has
-//! neither black nor contrast, but it has no structure either; such a picture cannot be judged.
+//! contrasts are weak. So a veil is judged by Michelson's contrast, (bright − dark) / (bright + dark). The span
+//! (bright − dark) is not used, because a healthy picture at night has a narrow span, but contains black. A plain wall
+//! has neither black nor contrast, and it has no structure; a picture of such a wall cannot be judged.
 //!
-//! If the camera is known, the picture is compared with its earlier clips (see [`usual`]). A thinner veil is then
-//! found, and a view that always has little contrast does not raise alarms for ever.
+//! If the camera is known, the picture is compared with the camera's earlier clips (see [`usual`]). The comparison also
+//! finds a thinner veil, and it ends the alarms about a view that always has little contrast.
 
 mod sight;
 mod usual;
@@ -25,53 +25,55 @@ use sight::Sight;
 use usual::{Margins, Usual};
 use words::Seen;
 
-/// The luma of the far half's brightest tile below which there is no light for fog to scatter: night.
+/// If the luma of the far half's brightest tile is below this value, it is night, and there is no light for fog to
+/// scatter.
 const LEAST_AIRLIGHT: f64 = 60.0;
-/// The ratio of deviation to mean, in the strongest tenth of the tiles, above which the air is clear. Roofs and
-/// trees exceed it under an overcast sky; near objects in fog do not.
+/// The air is clear if the ratio of deviation to mean, which nine in ten tiles do not exceed, is above this value.
+/// Roofs and trees exceed the value under an overcast sky; near objects in fog do not.
 const CLEAR_TILES: f64 = 0.2;
-/// The local contrast of the nearest quarter above which the far half is sky and not fog.
+/// The far half is sky and not fog if the local contrast of the nearest quarter is above this value.
 const CLEAR_NEAR: f64 = 0.055;
-/// The largest ratio of the lower half's luma to the upper half's luma in fog, because fog is as bright as the sky
-/// and the ground is darker. A road or a wall that fills the picture is about as bright below as above, with dark
-/// cars on it slightly darker (0.93). Dense fog that hides all but the nearest trees has 0.8.
+/// The largest ratio of the lower half's luma to the upper half's luma in fog. Fog is as bright as the sky, and the
+/// ground is darker. If a road or a wall fills the picture, the lower half is about as bright as the upper half; with
+/// dark cars on the road, the ratio is 0.93. The ratio is 0.8 in dense fog that hides all but the nearest trees.
 const DARKER_BELOW: f64 = 0.87;
-/// The same ratio if hardly any outline is visible, because walls are lit from above, too.
+/// If hardly any outline is visible, the picture is a plain surface if the same ratio is above this value. The ratio
+/// of a wall is below 1, because walls are lit from above.
 const PLAIN: f64 = 0.8;
-/// The Michelson contrast that white paint on asphalt has at least. A road with this contrast has no veil over it.
+/// A road has no veil over it if the Michelson contrast of its white paint is above this value.
 const PAINT: f64 = 0.35;
-/// The score below which hardly anything is visible: an error.
+/// If the score is below this value, hardly anything is visible, and the finding is an error.
 const ERROR: f64 = 25.0;
 
-/// When a picture lacks contrast.
+/// When a picture has too little contrast.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
-    /// The smallest share of the distant parts' contrast that comes through the air. It is about 1 on a clear day;
-    /// less than this value is fog. On the validation cameras, the default takes one clear picture in a hundred
-    /// for fog (pictures whose far half is hidden by low cloud) and finds all fog below 500 m of visibility.
+    /// The picture shows fog if less than this share of the distant parts' contrast comes through the air. The share is
+    /// about 1 on a clear day. On the validation cameras, the default finds all fog with a visibility below 500 m. It
+    /// also reports fog in one clear picture in a hundred: pictures whose far half is hidden by low cloud.
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
     pub least_transmission: f64,
     /// The smallest contrast of a healthy picture, (bright − dark) / (bright + dark): 0 for an even grey, 1 if the
     /// picture contains black.
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
     pub least_contrast: f64,
-    /// The smallest contrast, (bright − dark) / (bright + dark), within tiles of the picture, measured on the
-    /// tenth of the tiles with the strongest contrast. A picture is washed out if the contrast is lower and its
+    /// The smallest contrast, (bright − dark) / (bright + dark), within the tiles of a healthy picture. Nine in ten
+    /// tiles do not exceed the measured contrast. A picture is washed out if this contrast is lower and the picture's
     /// darkest tiles are brighter than `most_floor`.
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
     pub least_tile_contrast: f64,
-    /// The largest luma of the darkest tiles, as a share of the luma of the brightest tiles. Up to this value the
-    /// picture counts as containing black.
+    /// The picture contains black if the luma of its darkest tiles, as a share of the luma of its brightest tiles, is
+    /// at most this value.
     #[schemars(range(min = 0.0, max = 0.99), extend("unit" = "share"))]
     pub most_floor: f64,
-    /// The smallest rise of a picture's strongest outlines (the strongest hundredth). A picture below this value
-    /// is a plain surface, and its contrast cannot be judged.
+    /// The smallest rise over two pixels that the strongest hundredth of a picture's outlines reaches. A picture below
+    /// this value may be a plain surface, and its contrast can then not be judged.
     #[schemars(range(min = 0.0, max = 255.0), extend("unit" = "grey level"))]
     pub least_outline: f64,
-    /// The stray light that was added to what the camera usually shows, as a share of the picture's bright parts.
-    /// From this value on the picture is washed out.
+    /// The picture is washed out if at least this much stray light was added to the camera's usual picture. The light
+    /// is measured as a share of the picture's bright parts.
     #[schemars(range(min = 0.05, max = 1.0), extend("unit" = "share"))]
     pub most_veil: f64,
 }
@@ -108,7 +110,7 @@ impl Plugin for Contrast {
                 ),
             )
             .over_time(1, 1_000, 2_000)
-            // Fog and veils remove detail and the far edges. The trained network mistakes such a picture for a
+            // Fog and veils remove detail and the far edges. The trained network mistakes a pale picture for a
             // covered one.
             .explains("contrast", &["scene_change", "clarity", "occlusion:learned_odds"])
     }

@@ -1,12 +1,12 @@
-//! How far the camera sees: the remaining contrast of the distant parts and of the whole picture.
+//! Measures how far the camera sees: the remaining contrast of the distant parts and of the whole picture.
 //!
-//! Air with droplets changes light I to t·I + (1 − t)·A, where A is the airlight and t, the transmission, falls
-//! with distance (Koschmieder 1924). So fog reduces the contrast of distant parts, which are high in a picture,
-//! and keeps it near the camera. There are two independent estimates of t. One is local contrast, which t scales
-//! down (Hautière et al. 2006). The other is the dark channel, the darkest sample of any colour within a tile,
-//! which the airlight raises (He et al. 2009). Their geometric mean ranks fog by visibility better than either. A
-//! veil on the lens or its window does not depend on distance, so it brightens the darkest parts and reduces the
-//! strongest contrast of the whole picture.
+//! Air with droplets changes light I to t·I + (1 − t)·A. A is the airlight, and t is the transmission, which falls
+//! with distance (Koschmieder 1924). So fog reduces the contrast of distant parts, which are high in a picture, and
+//! leaves the contrast near the camera unchanged. There are two independent estimates of t. One is local contrast,
+//! which t scales down (Hautière et al. 2006). The other is the dark channel, the darkest sample of any colour within a
+//! tile, which the airlight raises (He et al. 2009). The geometric mean of these two estimates ranks fog by visibility
+//! better than either estimate. A veil on the lens or its window does not depend on distance. So a veil brightens the
+//! darkest parts and reduces the strongest contrast of the whole picture.
 
 use easysight_sdk::{Clip, Failure, PlaneKind, Rect, SampleRange, image::Histogram};
 
@@ -14,8 +14,8 @@ use easysight_sdk::{Clip, Failure, PlaneKind, Rect, SampleRange, image::Histogra
 const WIDTH: u32 = 320;
 /// The number of frames that are measured.
 const FRAMES: u32 = 3;
-/// The divisor of the height that gives the margin ignored at the top and at the bottom, where recorders draw
-/// black and white lettering that no fog reaches.
+/// One part in this many of the height is ignored at the top, and the same at the bottom. Recorders draw black and
+/// white lettering there, which fog does not change.
 const MARGIN: usize = 10;
 /// The number of tiles side by side.
 const TILES: usize = 20;
@@ -23,23 +23,23 @@ const TILES: usize = 20;
 const LEAST_TILE: usize = 4;
 /// The number of parts across and down by which a view is recognised.
 const VIEW: (usize, usize) = (6, 4);
-/// The share of the picture that is darker than the value used as dark, and the share that is brighter than the
-/// value used as bright.
+/// This share of the picture is darker than `dark`, and the same share is brighter than `bright`.
 const EXTREME: f64 = 0.001;
-/// The smallest luma by which differences are divided. Below it, a step of one is rounding and not contrast.
+/// The smallest luma by which differences are divided. In darker parts, a step of one level is rounding and not
+/// contrast.
 const LEAST_LUMA: i32 = 16;
-/// The value added to relative differences before the logarithm, so that an even sky does not dominate the mean:
-/// half a grey level at middle grey.
+/// The value that is added to relative differences before the logarithm, so that an even sky does not dominate the
+/// mean. At middle grey, this value is about one grey level.
 const FAINTEST: f64 = 0.01;
-/// The local contrast, as [`Sight::far_detail`] measures it, of pictures in clear air: the median of the cameras
-/// on which the plugin was developed.
+/// The local contrast of pictures in clear air, as [`Sight::far_detail`] measures it. The value is the median of the
+/// cameras on which the plugin was developed.
 const CLEAR_DETAIL: f64 = 0.1;
 /// The share of the measured haze that counts as haze (He's ω). The rest comes from surfaces without any dark
 /// parts.
 const HAZE: f64 = 0.9;
 
-/// The ratio of a tile's deviation over mean to its Michelson contrast: 1 if the tile is half black and half
-/// white, less if the extremes are few.
+/// The usual ratio of a tile's deviation over mean to its Michelson contrast. The ratio is 1 if the tile is half black
+/// and half white, and smaller if the tile has few extreme samples.
 const DEVIATION: f64 = 0.58;
 
 /// The measurements of a frame. Luma is in grey levels of full range.
@@ -59,19 +59,21 @@ pub(crate) struct Sight {
     pub(crate) tile_contrast: f64,
     /// The Michelson contrast that all but three in a hundred tiles do not exceed. It finds white paint on a road.
     pub(crate) paint_contrast: f64,
-    /// The dark channel that one in twenty tiles is below, divided by the luma of the brightest tiles.
+    /// The value that the dark channel of one in twenty tiles does not exceed, divided by the luma of the brightest
+    /// tiles.
     pub(crate) floor: f64,
-    /// The luma of the darkest and of the brightest thousandth.
+    /// The luma of the darkest thousandth.
     pub(crate) dark: f64,
+    /// The luma of the brightest thousandth.
     pub(crate) bright: f64,
-    /// The luma that a twentieth of the picture is below, and the distance from it to the luma that a twentieth is
-    /// above.
+    /// The luma that a twentieth of the picture is below.
     pub(crate) low: f64,
+    /// The distance from `low` to the luma that a twentieth of the picture is above.
     pub(crate) span: f64,
     pub(crate) mean: f64,
     /// The strongest hundredth of the rises over two pixels.
     pub(crate) outline: f64,
-    /// The mean luma of the lower half, divided by that of the upper half.
+    /// The mean luma of the lower half, divided by the mean luma of the upper half.
     pub(crate) lower_share: f64,
     /// The mean luma of parts of the picture, row by row. It identifies the view.
     pub(crate) view: [u8; VIEW.0 * VIEW.1],
@@ -115,15 +117,16 @@ impl Sight {
         })
     }
 
-    /// Returns the share of the distant parts' contrast that comes through the air: about 1 on a clear day. It may
-    /// exceed 1, so that clear pictures are ranked, too.
+    /// Returns the share of the distant parts' contrast that comes through the air. The share is about 1 on a clear
+    /// day. It may exceed 1, so that clear pictures are ranked, too.
     pub(crate) fn transmission(&self) -> f64 {
         let by_detail = (self.far_detail + FAINTEST / 5.0) / (CLEAR_DETAIL + FAINTEST / 5.0);
         (by_detail * (1.0 - HAZE * self.haze)).max(0.0).sqrt()
     }
 
-    /// Returns the Michelson contrast of the tiles richest in contrast, by their extremes or by their deviation,
-    /// whichever is smaller, because a single dark pixel is enough to make an extreme.
+    /// Returns the Michelson contrast of the tiles that are richest in contrast. There are two estimates, from the
+    /// extremes and from the deviation of the tiles. The smaller estimate counts, because a single dark pixel is an
+    /// extreme.
     pub(crate) fn tiles_left(&self) -> f64 {
         self.tile_contrast.min(self.strong_tile / DEVIATION)
     }
@@ -139,7 +142,7 @@ impl Sight {
 struct Picture {
     width: usize,
     luma: Vec<u8>,
-    /// How far the smallest of red, green and blue lies below the luma, for each two by two pixels.
+    /// The distance of the smallest of red, green and blue below the luma, for each 2 × 2 pixels.
     colour: Vec<u8>,
 }
 
@@ -224,10 +227,11 @@ impl Picture {
         bands.map(|(luma, colour)| Columns::of(luma, colour, self.width).tiles(side)).collect()
     }
 
-    /// Returns the geometric mean, over the rows `from..to`, of the larger of the differences to the right and
-    /// below, divided by the luma. Each row must have a row below. Only every third row is measured; the edges of
-    /// coding blocks are among these rows as often as among all rows. The differences are counted in a table by
-    /// luma, because a logarithm for every pixel would cost more than everything else.
+    /// Returns the geometric mean, over the rows `from..to`, of a sample's difference to its neighbours, divided by
+    /// the sample's luma. The difference is the larger one of the differences to the sample on the right and to the
+    /// sample below. Each row must have a row below. Only every third row is measured; the edges of coding blocks are
+    /// as frequent among these rows as among all rows. The differences are counted in a table by luma, because a
+    /// logarithm for every pixel would cost more than all other steps.
     fn detail(&self, from: usize, to: usize) -> f64 {
         const LUMA_STEP: usize = 16;
         const DIFFERENCES: usize = 48;
@@ -260,7 +264,7 @@ impl Picture {
         (sum / f64::from(total.max(1))).exp() - FAINTEST
     }
 
-    /// Measures every other row.
+    /// Returns the rise over two pixels that 99 in 100 rises do not exceed. Only every other row is measured.
     fn outline(&self) -> f64 {
         let mut rises = Vec::with_capacity(self.luma.len() / 2);
         for row in self.luma.chunks_exact(self.width).step_by(2) {
@@ -339,7 +343,7 @@ impl Tile {
     }
 }
 
-/// Computes (luma − 16) · 255 / 219 in 16 bits, of which the compiler handles eight at a time.
+/// Computes (luma − 16) · 255 / 219 in 16 bits, so that the compiler handles eight values at a time.
 fn of_full_range(luma: u8) -> u8 {
     let above = luma.saturating_sub(16);
     let more = (u16::from(above) * 42 + 128) >> 8;
@@ -360,7 +364,7 @@ fn view(tiles: &[Vec<Tile>]) -> [u8; VIEW.0 * VIEW.1] {
     sums.map(|(sum, count)| (sum / f64::from(count.max(1))) as u8)
 }
 
-/// Returns how far the smallest of red, green and blue lies below the luma (ITU-R BT.601, full range).
+/// Returns the distance of the smallest of red, green and blue below the luma (ITU-R BT.601, full range).
 fn below_luma(cb: u8, cr: u8) -> u8 {
     let (cb, cr) = (i16::from(cb) - 128, i16::from(cr) - 128);
     let least = (180 * cr).min(-44 * cb - 91 * cr).min(227 * cb);

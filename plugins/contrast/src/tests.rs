@@ -26,7 +26,7 @@ fn diagnose(clip: &ArrayClip) -> Finding {
     native::<Contrast>(clip, "{}").unwrap().findings.remove(0)
 }
 
-/// The scene behind a veil that transmits `clear` of it and adds light of 200.
+/// The scene behind a veil that transmits the share `clear` of the light and adds light of 200.
 fn veiled(clear: f64) -> ArrayClip {
     clip(move |x, y| clear * (10.0 + 230.0 * scene(x, y)) + (1.0 - clear) * 200.0)
 }
@@ -218,7 +218,7 @@ fn a_view_that_is_narrow_at_every_look_is_learnt() {
         look(&mut camera, &plain_road(light));
     }
     assert_eq!(look(&mut camera, &plain_road(1.0)).status, Status::Normal);
-    // A picture that is much paler than ever before is found all the same.
+    // A picture that is much paler than all earlier pictures is still found.
     let veiled = clip(|x, y| 0.4 * (120.0 + 40.0 * random(x / 3, y / 3)) + 100.0);
     assert_ne!(look(&mut camera, &veiled).status, Status::Normal);
 }

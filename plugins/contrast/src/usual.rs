@@ -1,11 +1,15 @@
 //! The camera's earlier clips, and the comparison of the present picture with them.
 //!
-//! Every clip is remembered, with or without an alarm, so that the plugin learns from an alarm that many clips
-//! contradict. There are two comparisons. First, a veil turns I into t·I + a (Koschmieder). Compared with most
-//! earlier clips in similar light, t is visible in the span and a in the dark parts; less light alone makes t
-//! smaller and leaves a at 0. Second, some views are narrow by nature: they have equally little contrast in every
-//! clip, in any light, whereas fog comes, thickens and lifts. So if the contrast varies little while the light
-//! changes, only a picture clearly below the usual contrast raises an alarm.
+//! Every clip is remembered, also if it raised an alarm, so that an alarm ends if many clips contradict it. There are
+//! two comparisons.
+//!
+//! The first comparison finds a veil, which turns light I into t·I + a (Koschmieder). The present picture is compared
+//! with the earlier clips in similar light: the ratio of the spans gives t, and the dark parts give a. If only the
+//! light decreases, t decreases and a is 0.
+//!
+//! The second comparison finds views that are narrow by nature. Such a view has equally little contrast in every clip,
+//! in any light, whereas fog comes, thickens and lifts. So if the contrast varies little while the light changes, only
+//! a picture clearly below the usual contrast raises an alarm.
 
 use easysight_sdk::{Failure, baseline, baseline::Remembered, image::correlation};
 use serde::{Deserialize, Serialize};
@@ -18,31 +22,36 @@ const MOST_LOOKS: usize = 40;
 const KNOWN_AFTER: usize = 2;
 /// The largest ratio between the mean lumas of two clips in similar light. Other clips are not compared.
 const SIMILAR_LIGHT: f64 = 2.2;
-/// The correlation between the brightness of the parts of two pictures, below which they show different views:
-/// presets of a camera that turns. A veil does not change it.
+/// Two pictures show different views, such as the presets of a camera that turns, if the brightness of their parts has
+/// a correlation below this value. A veil does not change the correlation.
 const SAME_VIEW: f64 = 0.7;
-/// The share of the compared clips that may contradict a veil.
+/// The share of the compared clips that may contradict a veil or fog.
 const CONTRADICT: f64 = 0.3;
-/// The first of three conditions for fog by comparison: the far parts keep at most this share of their usual
-/// transmission.
+/// Fog by comparison requires three conditions. The first condition is that the far parts have at most this share of
+/// their usual transmission.
 const FOG_LEFT: f64 = 0.4;
-/// The second condition: the haze over the far parts has grown by at least this much. Blur does not increase haze.
+/// The second condition for fog by comparison is that the haze over the far parts has grown by at least this much.
+/// Blur does not increase haze.
 const MORE_HAZE: f64 = 0.25;
-/// The third condition: the transmission is below this value. Above it the air is clear enough.
+/// The third condition for fog by comparison is that the transmission is below this value. At higher transmission the
+/// air is clear enough.
 const THIN_FOG: f64 = 0.3;
-/// The largest share of the usual span that a veil transmits. Changes of the scene itself leave more. Measured:
-/// 0.9 on a road without the cars that make most of its contrast; 0.6 and less in mild fog.
+/// The largest share of the usual span that a veil transmits. If only the scene changes, a larger share remains. The
+/// measured share is 0.9 on a road whose cars, the source of most of its contrast, are gone. In mild fog it is 0.6 or
+/// less.
 const MOST_LEFT: f64 = 0.8;
 /// The number of clips after which a view may count as narrow by nature, if the light has changed.
 const NATURE_AFTER: usize = 8;
-/// The light has changed if the ratio of the brightest clip's mean luma to the darkest clip's is at least this.
+/// The light has changed if the ratio of the brightest clip's mean luma to the darkest clip's mean luma is at least
+/// this value. The brightest tenth and the darkest tenth of the clips are ignored.
 const CHANGED_LIGHT: f64 = 1.3;
-/// The largest ratio between the largest and smallest margin, over eight in ten clips, of a view that is narrow by
-/// nature. Fog on a single morning varies by more, because contrast falls exponentially with its density.
+/// A view may be narrow by nature if the ratio of its largest margin to its smallest margin, over eight in ten clips,
+/// is at most this value. The margin varies by more if there is fog on a single morning, because contrast falls
+/// exponentially with the density of fog.
 const STEADY: f64 = 1.2;
-/// The same ratio if the light never changes, as indoors, over all remembered clips.
+/// The same ratio if the light never changes, as indoors. The memory must then be full.
 const STEADY_FOR_LONG: f64 = 1.3;
-/// The share of the smallest usual margin below which even a view that is narrow by nature has a veil over it.
+/// A view that is narrow by nature has a veil over it if its margin is below this share of its smallest usual margin.
 const WORSE: f64 = 0.8;
 
 /// The ratio of each measurement to its threshold: 1 at the threshold, less than 1 if the clip is worse.
@@ -57,14 +66,15 @@ pub(crate) struct Margins {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Look {
     mean: u8,
-    /// The luma that a twentieth of the picture is below. Passing objects are seldom so large.
+    /// The luma that a twentieth of the picture is below. Passing objects are seldom that large.
     low: u8,
     span: u8,
     fog: u16,
     contrast: u16,
     tiles: u16,
-    /// The transmission and haze of the far parts, in hundredths.
+    /// The transmission of the far parts, in hundredths.
     transmission: u8,
+    /// The haze over the far parts, in hundredths.
     haze: u8,
     view: [u8; 24],
 }
@@ -111,8 +121,9 @@ impl Usual {
         baseline::store(&self).map_err(|error| Failure::Internal(error.to_string()))
     }
 
-    /// Returns the stray light that was added, compared with most clips in similar light, as a share of the
-    /// present bright parts. 0 if the span has hardly changed, or if there are too few similar clips.
+    /// Returns the stray light that was added since the earlier clips in similar light, as a share of the present
+    /// bright parts. At most [`CONTRADICT`] of these clips give a smaller value. Returns 0 if the span has hardly
+    /// changed, or if there are too few similar clips.
     pub(crate) fn veil(&self, sight: &Sight) -> f64 {
         let veil = |look: &Look| {
             let left = sight.span / f64::from(look.span.max(1));
@@ -135,7 +146,7 @@ impl Usual {
         })
     }
 
-    /// True if the far parts are much fainter than in most clips of the same view in similar light.
+    /// True if the far parts are much fainter than in most earlier clips of the same view in similar light.
     pub(crate) fn has_fog(&self, sight: &Sight) -> bool {
         let now = sight.transmission();
         let foggy = |look: &&Look| {
@@ -148,7 +159,8 @@ impl Usual {
             && self.similar(sight).filter(foggy).count() as f64 >= (1.0 - CONTRADICT) * all as f64
     }
 
-    /// Replaces margins that are small by nature with margins relative to the usual margins of this camera.
+    /// Returns the margins, in which each margin that is small by nature is replaced by a margin relative to the usual
+    /// margins of this camera.
     pub(crate) fn beside_nature(&self, now: &Margins) -> Margins {
         Margins {
             fog: self.own(|look| look.fog, now.fog),

@@ -1,4 +1,4 @@
-//! The messages for a picture without contrast. They name fog, a veil or glare if the cause is known.
+//! The messages about a picture without contrast. A message names fog, a veil or glare if the cause is known.
 
 use easysight_sdk::{Finding, FindingBuilder, Region, Text};
 
@@ -10,7 +10,7 @@ const GLARE: f64 = 250.0;
 /// The kind of contrast that is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Seen {
-    /// The far parts are pale, the near parts are not.
+    /// The far parts are pale, and the near parts are not.
     Fog,
     /// The far parts are paler than in the camera's earlier clips.
     ThinFog,
