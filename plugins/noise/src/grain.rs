@@ -12,10 +12,11 @@ const BANDS: u32 = 12;
 /// The shortest interval between the frames of a pair. At shorter intervals a recorder may have sent the same
 /// picture twice.
 const LEAST_APART_US: u64 = 60_000;
-/// The divisor of the number of tiles that gives the number of flattest tiles.
+/// One in this many tiles belongs to the flattest tiles.
 const FLATTEST: usize = 5;
-/// Tiles darker or brighter than these limits, in grey levels of full range, are clipped and hide their noise.
+/// Tiles with a mean below this grey level of full range are clipped and hide their noise.
 const DARKEST: f64 = 8.0;
+/// Tiles with a mean above this grey level of full range are clipped and hide their noise.
 const BRIGHTEST: f64 = 240.0;
 /// The smallest number of tiles for a judgement.
 const LEAST_TILES: usize = 20;
@@ -23,9 +24,10 @@ const LEAST_TILES: usize = 20;
 const MASK_TO_DEVIATION: f64 = 0.208_885_688;
 /// The number of samples in a tile.
 const SAMPLES: f64 = 256.0;
-/// The share of the difference of two frames that must be grain, and the share at which all of it counts.
-/// White noise has 1, noise that an encoder has processed has 0.8 and more, moving objects have less than half.
+/// The noise of a tile counts only if more than this share of the difference of two frames is grain. The share is 1 in
+/// white noise, and at least 0.8 in noise that an encoder has processed. It is below 0.5 in moving objects.
 const LEAST_WHITE: f64 = 0.45;
+/// The noise of a tile counts in full if at least this share of the difference of two frames is grain.
 const WHITE: f64 = 0.7;
 
 /// The measurements, in grey levels of full range.
@@ -50,7 +52,7 @@ struct Tile {
 ///
 /// # Errors
 ///
-/// [`Failure::UnsupportedClip`] for a single picture, [`Failure::Inconclusive`] if nearly all of the picture is
+/// [`Failure::UnsupportedClip`] for a single picture, and [`Failure::Inconclusive`] if nearly all of the picture is
 /// black or white.
 pub(crate) fn measure(clip: &dyn Clip) -> Result<Noise, Failure> {
     let info = clip.info();
@@ -83,8 +85,8 @@ pub(crate) fn measure(clip: &dyn Clip) -> Result<Noise, Failure> {
     })
 }
 
-/// Pairs each start with the first frame that is long enough after it, or else the last that is long enough before
-/// it.
+/// Pairs each start with another frame that is at least [`LEAST_APART_US`] away. This is the first such frame after the
+/// start, or, if there is none, the last one before it.
 pub(crate) fn pairs(frames: &[FrameInfo], starts: &[u32]) -> Vec<(u32, u32)> {
     let far = |a: u64, b: u64| a.abs_diff(b) >= LEAST_APART_US;
     let pair = |start: u32| {
@@ -106,7 +108,7 @@ fn bands(width: u32, height: u32) -> Vec<Rect> {
     (0..count).map(|band| Rect { x: 0, y: room * band / steps, width, height: rows }).collect()
 }
 
-/// Measures a tile. None if it is clipped.
+/// Measures a tile. Returns none if the tile is clipped.
 fn tile(grain: &Grain, range: SampleRange) -> Option<Tile> {
     let (black, scale) = match range {
         SampleRange::Full => (0.0, 1.0),

@@ -1,15 +1,16 @@
-//! Sensor noise and snow: judged by the grain of the picture's flat parts.
+//! Finds sensor noise and snow by the grain of the picture's flat parts.
 //!
-//! Structure is removed with a mask (J. Immerkær, Fast noise variance estimation, 1996); the rest counts as noise
+//! Structure is removed with a mask (J. Immerkær, Fast noise variance estimation, 1996). The rest counts as noise
 //! if it changes from one frame to the next and no larger structure changes with it. Grass, gravel and brick have
-//! grain too, but it stays the same. Leaves and water move their grain together with larger structures, and rain
-//! affects only a small part of the picture. Noise is everywhere, also in the flattest parts, changes with every
-//! frame and is finer than anything else. So a tile's noise is the smaller of two values: its grain in the
-//! picture, and its grain in the difference of two frames, reduced if the difference contains more than grain. The
-//! median of the flattest tiles decides. Encoders remove noise; the noise that they leave is what people see.
+//! grain too, but their grain stays the same. Leaves and water move their grain together with larger structures, and
+//! rain affects only a small part of the picture. Noise is everywhere, also in the flattest parts. It changes with
+//! every frame and is finer than all other content. So a tile's noise is the smaller of two values: the tile's grain in
+//! the picture, and its grain in the difference of two frames. This value is reduced if the difference contains
+//! structure besides grain. The median of the flattest tiles decides. Encoders remove a part of the noise; the measure
+//! is the noise that remains, which people see.
 //!
-//! Smeared noise, noise in colour only, and noise of a few single pixels are measured by [`speckle`]. It also
-//! judges single pictures, by a higher threshold, because one picture shows no change.
+//! [`speckle`] measures smeared noise, noise in colour only, and noise of a few single pixels. It also measures single
+//! pictures. They have a higher threshold, because one picture shows no change.
 
 mod grain;
 mod speckle;
@@ -27,7 +28,7 @@ use speckle::{Speckles, lone_of_picture, of_change, of_picture};
 const CLEAN: f64 = 0.3;
 /// The noise that hides everything but the coarsest outlines.
 const WORST: f64 = 25.0;
-/// The noise above which faces and number plates are lost: an error.
+/// Above this noise, faces and number plates are unrecognisable, and the finding is an error.
 const ERROR: f64 = 12.0;
 
 /// When a picture counts as noisy.
@@ -42,8 +43,8 @@ pub struct Config {
     /// the grain of a single picture may be texture.
     #[schemars(range(min = 0.5, max = 100.0), extend("unit" = "grey level"))]
     pub most_grain: f64,
-    /// The largest noise in colour of a healthy picture: the standard deviation of a plane of colour difference
-    /// (Cb or Cr).
+    /// The largest noise in colour of a healthy picture: the standard deviation, in flat parts, of a plane of colour
+    /// difference (Cb or Cr).
     #[schemars(range(min = 0.5, max = 50.0), extend("unit" = "grey level"))]
     pub most_colour_noise: f64,
     /// The largest share of the flattest tiles (16 × 16 pixels each) that may contain a pixel far brighter or
@@ -54,9 +55,9 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        // Sharpened stills of a quarter of a megapixel reach a grain of 11, and lone pixels in 0.42 of the tiles.
-        // Healthy pictures at night reach a colour noise of 2.6. If 0.45 of the tiles have a lone pixel, one pixel
-        // in 430 is a lone one.
+        // Sharpened stills of a quarter of a megapixel reach a grain of 11 and have lone pixels in 0.42 of the tiles.
+        // Healthy pictures at night reach a colour noise of 2.6. If 0.45 of the tiles have a lone pixel, one pixel in
+        // 430 is a lone pixel.
         Self { most_noise: 4.0, most_grain: 11.5, most_colour_noise: 3.2, most_lone: 0.45 }
     }
 }

@@ -4,16 +4,16 @@
 //! ones. A scene without noise has both plain tiles and rich ones. So the lower quartile of the tiles' grain is the
 //! measure. It counts only if it is close to the upper quartile, and if the variation within a few samples is grain
 //! rather than structure. Noise that was smeared by an encoder, a sharpening filter or a cable is white again on a
-//! level of half the size. There the grain counts double, because averaging to half the size halves white noise.
-//! The planes of colour difference and the difference between two frames are measured in the same way. The
-//! difference between two frames is more reliable, because everything static cancels out in it.
+//! level of half the size. On that level the grain counts double, because averaging to half the size halves white
+//! noise. The planes of colour difference and the difference between two frames are measured in the same way. The
+//! difference between two frames is more reliable, because static content cancels out.
 //!
 //! Lone samples (salt and pepper, snow, hot pixels) are counted in the flattest tiles. If many of these tiles have
 //! lone samples, the cause is not a lamp or a leaf.
 //!
-//! Leaves and gravel all over the picture are as fine and as even as noise, but their colour varies together with
-//! their brightness. So the measurements of a single picture are multiplied by the share of its detail that may be
-//! noise (see [`tied`](crate::tied)). Only very strong and very even grain counts in full.
+//! Leaves and gravel all over the picture are fine and even like noise, but their colour varies together with their
+//! brightness. So the measurements of a single picture are multiplied by the share of the picture's detail that may be
+//! noise (see [`tied`](crate::tied)). Only very strong and very even grain is not reduced.
 
 use std::borrow::Cow;
 
@@ -29,8 +29,9 @@ const BANDS: u32 = 12;
 /// The width of the widest picture that is judged. In a wider picture the noise of single pixels is too fine to be
 /// seen.
 const WIDTH: u32 = 960;
-/// Tiles darker or brighter than these limits, in grey levels, are clipped and hide their noise.
+/// Tiles with a mean below this grey level are clipped and hide their noise.
 const DARKEST: f64 = 8.0;
+/// Tiles with a mean above this grey level are clipped and hide their noise.
 const BRIGHTEST: f64 = 240.0;
 /// The smallest number of tiles for a judgement.
 const LEAST_TILES: usize = 20;
@@ -40,30 +41,30 @@ const MASK_TO_DEVIATION: f64 = 0.208_885_688;
 const SAMPLES: f64 = 256.0;
 /// One in this many tiles belongs to the flattest tiles.
 const FLATTEST: usize = 5;
-/// A lone sample differs from its neighbours by more than this, in grey levels. The limit is more than three times
-/// the allowed grain.
+/// A lone sample differs from all its neighbours by more than this number of grey levels. The limit is more than three
+/// times the allowed grain.
 const LONE: u8 = 40;
 /// The same limit for half the change between two frames.
 const LONE_CHANGE: u8 = 20;
-/// The ratio of the lower quartile of grain to the upper one. Up to `none`, the scene causes the grain. At `all` and
-/// above, noise causes it.
+/// The ratio of the lower quartile of grain to the upper quartile. Up to `none`, the scene causes the grain. From `all`
+/// upwards, noise causes the grain.
 const EVEN: Range = Range { none: 0.56, all: 0.66 };
-/// The same ratio for the difference between two frames. Noise is as even there as chance allows. Drops of rain are
-/// not, because each tile has only a few of them.
+/// The same ratio for the difference between two frames. In this difference, noise is as even as chance allows. Drops
+/// of rain are less even, because each tile has only a few drops.
 const EVEN_CHANGE: Range = Range { none: 0.7, all: 0.8 };
 /// The same ratio for the planes of colour difference, in which scenes have little detail.
 const EVEN_COLOUR: Range = Range { none: 0.4, all: 0.5 };
 /// The ratio of grain to the variation within blocks of 4 × 4 samples. It is 1 for white noise.
 const WHITE: Range = Range { none: 0.45, all: 0.6 };
-/// The same ratio for the difference between two frames at half the size. Smeared noise is less white. So are drops
-/// of rain, because they are larger.
+/// The same ratio for the difference between two frames at half the size. Smeared noise has a smaller ratio there.
+/// Drops of rain have a small ratio too, because they are larger than noise.
 const WHITE_CHANGE: Range = Range { none: 0.3, all: 0.4 };
-/// The ratio of the quartiles at which the picture shows only noise, white or not.
+/// The ratio of the quartiles of grain. From `all` upwards, the picture shows only noise, white or not.
 const ALL_NOISE: Range = Range { none: 0.72, all: 0.76 };
-/// The smallest noise, in grey levels, for the picture to count as pure noise.
+/// The picture counts as pure noise only if its grain is at least this number of grey levels.
 const ALL_NOISE_LEAST: f64 = 18.0;
 
-/// A range of values. The share grows from 0 at `none` to 1 at `all`.
+/// A range of values. The share of a value grows from 0 at `none` to 1 at `all`.
 #[derive(Debug, Clone, Copy)]
 struct Range {
     none: f64,
@@ -122,8 +123,8 @@ pub(crate) fn of_picture(clip: &dyn Clip, frame: u32) -> Result<Speckles, Failur
     Ok(Speckles { grain, colour, lone: free * lone(native, |tile| tile.lone) })
 }
 
-/// Returns the share of the flattest tiles of one picture that have lone samples, at native resolution, because
-/// averaging hides them.
+/// Returns the share of the flattest tiles of one picture that have lone samples. The measurement is made at native
+/// resolution, because averaging hides lone samples.
 ///
 /// # Errors
 ///
@@ -217,8 +218,8 @@ fn tiles(
             tiles.push(Tile {
                 mean: (f64::from(tile.sum) / SAMPLES - black) * scale,
                 grain: scale * MASK_TO_DEVIATION * f64::from(tile.grain) / SAMPLES,
-                // `tile.spread` is 256 times the sum of sixteen variances. They are divided by 15 and not by 16,
-                // because each variance refers to the mean of its own 16 samples.
+                // `tile.spread` is 256 times the sum of sixteen variances. The divisor is 15 and not 16, because each
+                // variance refers to the mean of its own 16 samples.
                 spread: scale * (tile.spread as f64 / (15.0 * SAMPLES)).sqrt(),
                 slope: tile.slope,
                 lone: tile.lone > 0,
@@ -232,19 +233,21 @@ fn tiles(
 /// The quartiles of the tiles.
 #[derive(Debug, Clone, Copy)]
 struct Quartiles {
-    /// The lower quartile of grain, and its ratio to the upper quartile.
+    /// The lower quartile of grain.
     grain: f64,
+    /// The ratio of the lower quartile of grain to the upper quartile.
     even: f64,
-    /// The lower quartile of the spread within blocks, and its ratio to the upper quartile.
+    /// The lower quartile of the spread within blocks.
     spread: f64,
+    /// The ratio of the lower quartile of the spread to the upper quartile.
     even_spread: f64,
     /// The median ratio of grain to spread.
     white: f64,
 }
 
 impl Quartiles {
-    /// Computes the quartiles of the tiles, without clipped ones if `clipped` is true. Returns None if too few tiles
-    /// remain.
+    /// Computes the quartiles of the tiles. If `clipped` is true, clipped tiles are ignored. Returns none if too few
+    /// tiles remain.
     fn of(tiles: &[Tile], clipped: bool) -> Option<Self> {
         let shows = |tile: &&Tile| !clipped || (DARKEST..=BRIGHTEST).contains(&tile.mean);
         let tiles: Vec<&Tile> = tiles.iter().filter(shows).collect();

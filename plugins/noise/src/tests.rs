@@ -154,7 +154,7 @@ fn noise_in_colour_only_is_found_and_colours_of_a_scene_are_none() {
     assert_eq!(flowers.status, Status::Normal, "{flowers:?}");
 }
 
-/// One picture of leaves, fine and alike everywhere. If `bond` is 1, a brighter leaf is also greener; if it is 0,
+/// One picture of leaves, fine and alike everywhere. If `bond` is 1, a brighter leaf is also greener. If `bond` is 0,
 /// colour and brightness are independent.
 fn leaves(bond: f64) -> Finding {
     // Some bushes are nearer than others; noise alone would be the same everywhere.

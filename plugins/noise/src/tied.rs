@@ -4,9 +4,9 @@
 //! come from the same surface. The noise of a sensor's red, green and blue cells has no such correlation. Salt and
 //! pepper, hot pixels, and grain added to a textured scene hide the correlation of the scene. The measure is
 //! computed for each tile that has colour detail: the squared correlation between the changes along rows in luma
-//! and in the planes of colour difference. The changes are taken over four samples, which is farther than a
-//! demosaicing filter mixes. The median tile decides. Texture has 0.07 and more, noise 0.03 and less. A picture
-//! without colour cannot be judged.
+//! and in the planes of colour difference. The changes are taken over four samples, because a demosaicing filter mixes
+//! nearer samples. The median tile decides. Texture has a median of at least 0.07, and noise has a median of at most
+//! 0.03. A picture without colour cannot be judged.
 
 use easysight_sdk::{Clip, Failure, PlaneKind, Rect};
 
@@ -16,18 +16,20 @@ const SIDE: usize = 16;
 const REACH: usize = 4;
 /// The number of bands of tiles over the height of the picture.
 const BANDS: u32 = 12;
-/// The mean square of the change of colour difference above which a tile has colour detail.
+/// A tile has colour detail if the mean square of the change in Cb or in Cr is above this value.
 const DETAIL: u64 = 1;
-/// A picture has colour if one in this many tiles has colour detail.
+/// A picture has colour if at least one in this many tiles has colour detail.
 const COLOURED: usize = 4;
 /// The smallest number of tiles for a judgement.
 const LEAST_TILES: usize = 20;
-/// Up to the first squared correlation, all detail counts as noise. At the second and above, no detail does.
+/// Up to this squared correlation, all detail counts as noise.
 const FREE: f64 = 0.045;
+/// From this squared correlation upwards, no detail counts as noise.
 const TIED: f64 = 0.07;
 
-/// Returns the share of a picture's detail that may be noise: 1 if colour is independent of brightness or there is
-/// no colour, 0 if colour and brightness are correlated. `level` is the level of the planes of colour difference.
+/// Returns the share of a picture's detail that may be noise. The share is 1 if colour is independent of brightness or
+/// if there is no colour, and 0 if colour and brightness are correlated. `level` is the level of the planes of colour
+/// difference.
 ///
 /// # Errors
 ///
@@ -60,7 +62,8 @@ pub(crate) fn free_share(clip: &dyn Clip, frame: u32, level: u32) -> Result<f64,
     Ok(((TIED - middle) / (TIED - FREE)).clamp(0.0, 1.0))
 }
 
-/// The sums over a tile of the products of changes: squares, and luma times each of the others.
+/// The sums over a tile of the products of changes: the square of each plane's change, and the change of luma times
+/// the change of Cb or Cr.
 #[derive(Debug, Clone, Copy, Default)]
 struct Sums {
     luma: i64,
@@ -71,7 +74,8 @@ struct Sums {
 }
 
 impl Sums {
-    /// Returns the larger squared correlation. None if there is no colour detail.
+    /// Returns the larger of the squared correlations of luma with Cb and with Cr. Returns none if there is no colour
+    /// detail.
     fn correlation(&self) -> Option<f64> {
         let detail = (DETAIL * (SIDE * SIDE) as u64) as i64;
         if self.cb.max(self.cr) <= detail {

@@ -1,9 +1,9 @@
-//! The stream's timing and format: gaps between frames, the camera's own clock, and, if the settings give expected
-//! values, also frame rate, size and the interval between keyframes.
+//! Judges the stream's timing and format: gaps between frames and, if the settings request it, also frame rate, size,
+//! the interval between keyframes, and the camera's own clock.
 //!
 //! The measures are the times at which frames arrive, and the state of the camera's clock that the host reports.
-//! Without expected values, only long gaps are judged. Smart codecs vary the keyframe interval and the frame rate
-//! on purpose, and the picture of a camera whose clock is wrong is good, so these are reported but judged only on
+//! Without further settings, only long gaps are judged. Smart codecs vary the keyframe interval and the frame rate on
+//! purpose, and a camera whose clock is wrong has a good picture. So these properties are reported, but judged only on
 //! request.
 
 mod timing;
@@ -21,11 +21,11 @@ const SPAN_MS: u32 = 2_000;
 /// The interval between frames.
 const INTERVAL_MS: u32 = 200;
 
-/// The limits of the speed of the camera's clock, in seconds per second. The host reports other speeds as wrong.
+/// The smallest right speed of the camera's clock, as a multiple of real time. The host reports a slower clock.
 const SLOWEST_CLOCK: f64 = 0.8;
-/// See [`SLOWEST_CLOCK`].
+/// The largest right speed of the camera's clock, as a multiple of real time. The host reports a faster clock.
 const FASTEST_CLOCK: f64 = 1.2;
-/// The severity of a wrong clock.
+/// The severity of a wrong clock: always a warning.
 const WRONG_CLOCK: f64 = 1.5;
 
 /// The requirements on the stream. For frame rate, width, height and keyframe interval, 0 means that any value is
@@ -34,11 +34,12 @@ const WRONG_CLOCK: f64 = 1.5;
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
-    /// The longest allowed interval between two frames. If the stream declares a low frame rate, two and a half
-    /// frame intervals are allowed.
+    /// The longest allowed interval between two frames. If two and a half frame intervals at the declared frame rate
+    /// are longer, they are allowed.
     #[schemars(range(min = 0.1, max = 60.0), extend("unit" = "s"))]
     pub longest_gap_s: f64,
-    /// The frame rate that the camera should send. Less than nine tenths of it is too low. 0: any rate is allowed.
+    /// The frame rate that the camera should send. A rate below nine tenths of this value is too low. 0: any rate is
+    /// allowed.
     #[schemars(range(min = 0.0, max = 240.0), extend("unit" = "frames/s"))]
     pub frame_rate: f64,
     /// The width that the picture should have. 0: any width is allowed.
@@ -50,12 +51,12 @@ pub struct Config {
     /// The longest allowed interval between two keyframes. 0: any interval is allowed.
     #[schemars(range(min = 0.0, max = 60.0), extend("unit" = "s"))]
     pub longest_keyframe_interval_s: f64,
-    /// The number of jumps of the camera's clock within one capture that count as normal. A camera that sets its
-    /// clock by the network jumps once.
+    /// The largest number of jumps of the camera's clock within one capture that counts as normal. The clock of a
+    /// camera jumps once when the camera sets it by the network.
     #[schemars(range(min = 0, max = 1000))]
     pub max_clock_jumps: u32,
-    /// True if wrong timestamps of the camera are a warning. Otherwise they are only reported. EasySight uses the
-    /// arrival times of pictures, but recorders and players may use the timestamps.
+    /// True if wrong timestamps of the camera are a warning. If false, wrong timestamps are only reported. EasySight
+    /// uses the arrival times of pictures, but recorders and players may use the timestamps.
     pub judge_clock: bool,
 }
 
@@ -126,7 +127,7 @@ impl Plugin for Stream {
 struct Sign {
     metric: &'static str,
     threshold: f64,
-    /// Above 1 the property is out of bounds.
+    /// The severity. Above 1, the property is out of bounds. From 3 upwards, the finding is an error.
     severity: f64,
     message: Text,
     suggestion: Text,
@@ -282,7 +283,7 @@ fn judge(clip: &dyn Clip, timing: Option<&Timing>, signs: Vec<Sign>, reported: O
         return finding.judged(Status::Normal, fine).into();
     };
     let severity = worst.severity;
-    // The score is 50 at the threshold, and halves whenever the severity doubles beyond it.
+    // The score is 50 at the threshold. Beyond the threshold it halves whenever the severity doubles.
     let score = if severity <= 1.0 { 100.0 - 50.0 * severity } else { 50.0 / severity };
     let finding = finding.decided_by(worst.metric, worst.threshold).score(score);
     if severity <= 1.0 {

@@ -4,7 +4,7 @@ use easysight_sdk::{native, testing::ArrayClip};
 
 use super::*;
 
-/// Frames at these milliseconds. Those at `keys` are keyframes.
+/// Makes a clip of frames at these times, in milliseconds. The frames at `keys` are keyframes.
 fn clip(times_ms: &[u64], keys: &[u64]) -> ArrayClip {
     times_ms
         .iter()

@@ -4,8 +4,8 @@ use easysight_sdk::FrameInfo;
 
 use crate::INTERVAL_MS;
 
-/// The share of the requested interval below which the intervals show that no frames were left out. Otherwise
-/// frames may have been left out on request.
+/// If the median interval between frames is below this share of the requested interval, the clip contains every frame
+/// of the stream. Otherwise the host may have left out frames, because the plugin requests an interval.
 const EVERY_FRAME: f64 = 0.75;
 
 /// The timing of a clip's frames.
@@ -13,7 +13,7 @@ const EVERY_FRAME: f64 = 0.75;
 pub(crate) struct Timing {
     /// The longest interval between two frames, in seconds.
     pub(crate) longest_gap_s: f64,
-    /// The frames per second. None if the clip may contain fewer frames than the stream.
+    /// The number of frames per second. None if the clip may contain fewer frames than the stream.
     pub(crate) frame_rate: Option<f64>,
     /// The longest observed time without a keyframe, in seconds.
     pub(crate) longest_keyframe_interval_s: f64,
@@ -22,7 +22,7 @@ pub(crate) struct Timing {
 }
 
 impl Timing {
-    /// Measures the timing. None if there are fewer than two frames, or if the frames have no times.
+    /// Measures the timing. Returns none if there are fewer than two frames, or if all frames have the same time.
     pub(crate) fn of(frames: &[FrameInfo]) -> Option<Self> {
         let seconds = |us: u64| us as f64 / 1e6;
         let mut distances: Vec<f64> = frames
